@@ -1,0 +1,199 @@
+use alloc::collections::VecDeque;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::sbs::Writer;
+
+/// Payloads from this size on (bytes) are queued by reference. Below it a copy into the gathered
+/// tail costs less than one more slice in the vectored write.
+const BY_REFERENCE: usize = 1024;
+
+/// The gathered tail is closed at this size (bytes), so that a queue that grows never copies what it
+/// holds, and is not kept when it drained and was larger.
+const TAIL: usize = 64 * 1024;
+
+/// What a machine wants written, in order: small messages gathered into one run of bytes, large
+/// payloads by reference.
+///
+/// It is a [`Buf`]: write [`chunk`](Buf::chunk), or better
+/// [`chunks_vectored`](Buf::chunks_vectored), then [`advance`](Buf::advance) by what the socket
+/// took.
+#[derive(Debug, Default)]
+pub struct SendQueue {
+    /// Closed parts, written first.
+    parts: VecDeque<Bytes>,
+    /// Where small messages gather; written after `parts`.
+    tail: BytesMut,
+    /// Bytes in `parts`.
+    parts_len: usize,
+    /// Bytes ever taken by the socket.
+    sent: u64,
+}
+
+impl SendQueue {
+    /// An empty queue without an allocation.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bytes waiting to be written.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.parts_len + self.tail.len()
+    }
+
+    /// Nothing waits to be written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes ever taken by the socket, over the life of the queue.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// The position behind the last byte queued, on the scale of [`sent`](Self::sent): once `sent`
+    /// reaches it, all that is queued now is with the system.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.sent + self.len() as u64
+    }
+
+    /// Drops everything that waits. For connections that are over.
+    pub fn clear(&mut self) {
+        self.parts.clear();
+        self.parts_len = 0;
+        self.tail = BytesMut::new();
+    }
+
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.parts_len += self.tail.len();
+            self.parts.push_back(self.tail.split().freeze());
+        }
+    }
+}
+
+impl Writer for SendQueue {
+    fn put_slice(&mut self, bytes: &[u8]) {
+        if self.tail.len() + bytes.len() > TAIL {
+            self.close_tail();
+        }
+        self.tail.extend_from_slice(bytes);
+    }
+
+    fn put_bytes(&mut self, bytes: &Bytes) {
+        if bytes.len() < BY_REFERENCE {
+            self.put_slice(bytes);
+        } else {
+            self.close_tail();
+            self.parts_len += bytes.len();
+            self.parts.push_back(bytes.clone());
+        }
+    }
+}
+
+impl Buf for SendQueue {
+    fn remaining(&self) -> usize {
+        self.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.parts.front().map_or(&self.tail[..], |part| &part[..])
+    }
+
+    #[cfg(feature = "std")]
+    fn chunks_vectored<'a>(&'a self, into: &mut [std::io::IoSlice<'a>]) -> usize {
+        let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
+        let chunks = self.parts.iter().map(|part| &part[..]).chain(tail);
+        let mut filled = 0;
+        for (slot, chunk) in into.iter_mut().zip(chunks) {
+            *slot = std::io::IoSlice::new(chunk);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// # Panics
+    ///
+    /// If `count` is more than [`remaining`](Buf::remaining).
+    fn advance(&mut self, mut count: usize) {
+        assert!(count <= self.len(), "advanced by {count} of {} queued bytes", self.len());
+        self.sent += count as u64;
+        while let Some(part) = self.parts.front_mut() {
+            if count < part.len() {
+                part.advance(count);
+                self.parts_len -= count;
+                return;
+            }
+            count -= part.len();
+            self.parts_len -= part.len();
+            self.parts.pop_front();
+        }
+        self.tail.advance(count);
+        if self.tail.is_empty() && self.tail.capacity() > TAIL {
+            self.tail = BytesMut::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn order_is_kept_between_gathered_and_referenced() {
+        let mut queue = SendQueue::new();
+        let mut expected = Vec::new();
+        for (index, size) in [3, 2000, 1, 1, 1024, 70_000, 1023, 5].into_iter().enumerate() {
+            let part = Bytes::from(vec![index as u8; size]);
+            queue.put_bytes(&part);
+            expected.extend_from_slice(&part);
+        }
+        assert_eq!(queue.len(), expected.len());
+        let end = queue.end();
+        let mut written = Vec::new();
+        while queue.has_remaining() {
+            let step = queue.chunk().len().min(1000);
+            written.extend_from_slice(&queue.chunk()[..step]);
+            queue.advance(step);
+        }
+        assert!(written == expected);
+        assert_eq!(queue.sent(), end);
+    }
+
+    #[test]
+    fn large_payloads_are_not_copied() {
+        let payload = Bytes::from(vec![7; 4096]);
+        let mut queue = SendQueue::new();
+        queue.put_slice(&[1]);
+        queue.put_bytes(&payload);
+        queue.advance(1);
+        assert_eq!(queue.chunk().as_ptr(), payload.as_ptr());
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn vectored_chunks_hold_everything() {
+        let mut queue = SendQueue::new();
+        queue.put_slice(b"head");
+        queue.put_bytes(&Bytes::from(vec![0; 2048]));
+        queue.put_slice(b"tail");
+        let mut slices = [std::io::IoSlice::new(&[]); 8];
+        assert_eq!(queue.chunks_vectored(&mut slices), 3);
+        assert_eq!(slices.iter().map(|slice| slice.len()).sum::<usize>(), queue.len());
+    }
+
+    #[test]
+    #[should_panic(expected = "advanced by 2 of 1 queued bytes")]
+    fn advance_past_the_end_is_a_bug_of_the_driver() {
+        let mut queue = SendQueue::new();
+        queue.put_slice(&[1]);
+        queue.advance(2);
+    }
+}

@@ -1,0 +1,345 @@
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::{DecodeError, integer};
+
+/// Levels of nesting, in arrays and boxes, that a [`Reader`] follows unless told otherwise. The deepest Hat message has
+/// four; a level costs some hundred bytes of stack.
+const MAX_DEPTH: u32 = 64;
+
+/// Elements that an array may have when they take no bytes (`Array(None)`): nothing else bounds
+/// them. Peers write a handful.
+const MAX_EMPTY_ELEMENTS: u64 = 65_536;
+
+/// Bytes of memory that an array reserves on the strength of its count alone; past that it grows with
+/// what is really there.
+const MAX_RESERVED: usize = 1024 * 1024;
+
+/// A value that can be read from SBS.
+pub trait Decode: Sized {
+    /// The fewest bytes that a value of this type takes. A count is held against what is left divided by
+    /// this before anything is reserved.
+    const MIN_LEN: usize;
+
+    /// Reads one value from where `reader` stands.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`]: the bytes are no such value.
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError>;
+}
+
+/// Reads one value that must take all of `bytes`. Strings and bytes in it share the memory of `bytes`.
+///
+/// # Errors
+///
+/// [`DecodeError`]: the bytes are no such value, or more than one.
+///
+/// ```
+/// use hat_core::sbs;
+///
+/// assert_eq!(sbs::decode(&[0x00, 0xc0][..].into()), Ok(64_i64));
+/// ```
+pub fn decode<T: Decode>(bytes: &Bytes) -> Result<T, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let value = T::decode(&mut reader)?;
+    reader.finish()?;
+    Ok(value)
+}
+
+/// A position in bytes that are being decoded.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    source: &'a Bytes,
+    at: usize,
+    depth: u32,
+    max_depth: u32,
+}
+
+impl<'a> Reader<'a> {
+    /// At the start of `source`, with the default limit on nesting: 64 levels.
+    #[must_use]
+    pub fn new(source: &'a Bytes) -> Self {
+        Self::with_max_depth(source, MAX_DEPTH)
+    }
+
+    /// At the start of `source`, following at most `max_depth` levels of nesting.
+    #[must_use]
+    pub fn with_max_depth(source: &'a Bytes, max_depth: u32) -> Self {
+        Self { source, at: 0, depth: 0, max_depth }
+    }
+
+    /// The offset of the next byte.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Bytes left.
+    #[must_use]
+    pub fn remaining(&self) -> usize {
+        self.source.len() - self.at
+    }
+
+    /// What was read since `start`, an earlier [`position`](Self::position), without a copy.
+    #[must_use]
+    pub fn since(&self, start: usize) -> Bytes {
+        self.source.slice(start..self.at)
+    }
+
+    /// The next bytes, without moving.
+    #[must_use]
+    pub fn peek(&self) -> &'a [u8] {
+        &self.source[self.at..]
+    }
+
+    /// That all was read.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::TrailingBytes`].
+    pub fn finish(&self) -> Result<(), DecodeError> {
+        match self.remaining() {
+            0 => Ok(()),
+            left => Err(DecodeError::TrailingBytes { at: self.at, left }),
+        }
+    }
+
+    /// The next `count` bytes, without a copy.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::UnexpectedEnd`].
+    #[inline]
+    pub fn take(&mut self, count: usize) -> Result<Bytes, DecodeError> {
+        let start = self.at;
+        self.skip(count)?;
+        Ok(self.since(start))
+    }
+
+    /// Passes over `count` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::UnexpectedEnd`].
+    #[inline]
+    pub fn skip(&mut self, count: usize) -> Result<(), DecodeError> {
+        match count.checked_sub(self.remaining()) {
+            None | Some(0) => {
+                self.at += count;
+                Ok(())
+            }
+            Some(missing) => Err(DecodeError::UnexpectedEnd { at: self.at, missing }),
+        }
+    }
+
+    /// An Integer.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::UnexpectedEnd`] or [`DecodeError::IntegerOverflow`].
+    #[inline]
+    pub fn integer(&mut self) -> Result<i64, DecodeError> {
+        let (value, len) = integer::take(self.peek()).map_err(|fault| self.fault(fault, 64))?;
+        self.at += len;
+        Ok(value)
+    }
+
+    #[cold]
+    fn fault(&self, fault: integer::Fault, bits: u32) -> DecodeError {
+        match fault {
+            integer::Fault::Unfinished => DecodeError::UnexpectedEnd { at: self.at, missing: 1 },
+            integer::Fault::Overflow => DecodeError::IntegerOverflow { at: self.at, bits },
+        }
+    }
+
+    /// The count in front of elements that take at least `min_len` bytes each; what is left can hold them.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::NegativeCount`], [`DecodeError::CountTooLarge`], or those of an Integer.
+    #[inline]
+    pub fn count(&mut self, min_len: usize) -> Result<usize, DecodeError> {
+        let at = self.at;
+        // an integer of more than 64 bits is no count that could be held
+        let count = match self.integer() {
+            Err(DecodeError::IntegerOverflow { .. }) if self.peek()[0] & 0x40 == 0 => i64::MAX,
+            Err(DecodeError::IntegerOverflow { .. }) => -1,
+            other => other?,
+        };
+        let count = u64::try_from(count).map_err(|_| DecodeError::NegativeCount { at })?;
+        let most = match min_len {
+            0 => MAX_EMPTY_ELEMENTS,
+            _ => (self.remaining() / min_len) as u64,
+        };
+        if count > most {
+            return Err(DecodeError::CountTooLarge { at, count, most });
+        }
+        Ok(count as usize)
+    }
+
+    /// The index of a Choice with `entries` entries.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::NegativeIndex`], [`DecodeError::NoSuchEntry`], or those of an Integer.
+    #[inline]
+    pub fn index(&mut self, entries: usize) -> Result<usize, DecodeError> {
+        let at = self.at;
+        let index = self.integer()?;
+        let index = u64::try_from(index).map_err(|_| DecodeError::NegativeIndex { at })?;
+        match usize::try_from(index) {
+            Ok(index) if index < entries => Ok(index),
+            _ => Err(DecodeError::NoSuchEntry { at, index, entries }),
+        }
+    }
+
+    /// The elements of an Array, one level deeper.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] of the count, of the nesting, or of an element.
+    pub fn array<T>(
+        &mut self,
+        min_len: usize,
+        mut element: impl FnMut(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, DecodeError> {
+        let count = self.count(min_len)?;
+        let reserved = count.min(MAX_RESERVED / size_of::<T>().max(1));
+        self.nested(|reader| {
+            let mut elements = Vec::with_capacity(reserved);
+            for _ in 0..count {
+                elements.push(element(reader)?);
+            }
+            Ok(elements)
+        })
+    }
+
+    /// Runs `inner` one level deeper.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::TooDeep`], or that of `inner`.
+    #[inline]
+    pub fn nested<T>(
+        &mut self,
+        inner: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        if self.depth == self.max_depth {
+            return Err(DecodeError::TooDeep { at: self.at, limit: self.max_depth });
+        }
+        self.depth += 1;
+        let value = inner(self);
+        self.depth -= 1;
+        value
+    }
+}
+
+impl Decode for () {
+    const MIN_LEN: usize = 0;
+
+    fn decode(_reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(())
+    }
+}
+
+/// Any byte but `00` is true, as the deployed serializers read it.
+impl Decode for bool {
+    const MIN_LEN: usize = 1;
+
+    #[inline]
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let byte = *reader
+            .peek()
+            .first()
+            .ok_or(DecodeError::UnexpectedEnd { at: reader.at, missing: 1 })?;
+        reader.at += 1;
+        Ok(byte != 0)
+    }
+}
+
+impl Decode for i64 {
+    const MIN_LEN: usize = 1;
+
+    #[inline]
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.integer()
+    }
+}
+
+impl Decode for i128 {
+    const MIN_LEN: usize = 1;
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let taken = integer::take_wide(reader.peek());
+        let (value, len) = taken.map_err(|fault| reader.fault(fault, 128))?;
+        reader.at += len;
+        Ok(value)
+    }
+}
+
+impl Decode for f64 {
+    const MIN_LEN: usize = 8;
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let start = reader.at;
+        reader.skip(8)?;
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&reader.source[start..start + 8]);
+        Ok(f64::from_be_bytes(bytes))
+    }
+}
+
+impl Decode for Bytes {
+    const MIN_LEN: usize = 1;
+
+    #[inline]
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let count = reader.count(1)?;
+        reader.take(count)
+    }
+}
+
+impl Decode for ByteString {
+    const MIN_LEN: usize = 1;
+
+    #[inline]
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let count = reader.count(1)?;
+        let at = reader.at;
+        ByteString::try_from(reader.take(count)?).map_err(|_| DecodeError::NotUtf8 { at })
+    }
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    const MIN_LEN: usize = 1;
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.array(T::MIN_LEN, T::decode)
+    }
+}
+
+impl<T: Decode> Decode for Option<T> {
+    const MIN_LEN: usize = 1;
+
+    #[inline]
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match reader.index(2)? {
+            0 => Ok(None),
+            _ => Ok(Some(T::decode(reader)?)),
+        }
+    }
+}
+
+/// For recursive types; one level deeper.
+impl<T: Decode> Decode for Box<T> {
+    // a constant that asked `T` would not end for a recursive type
+    const MIN_LEN: usize = 0;
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.nested(|reader| Ok(Box::new(T::decode(reader)?)))
+    }
+}

@@ -1,0 +1,120 @@
+//! Integers: two's complement in groups of 7 bits, the most significant group first, the fewest that
+//! keep the sign. The top bit marks the **last** byte. `0` is `80`, `64` is `00 C0`, `-65` is `7F BF`.
+
+use super::Writer;
+
+const LAST: u8 = 0x80;
+const GROUP: u8 = 0x7f;
+const SIGN: u8 = 0x40;
+
+/// The longest encoding of an `i128`, in bytes.
+const MOST_GROUPS: usize = 19;
+
+macro_rules! fixed_width {
+    ($int:ty, $len:ident, $put:ident, $take:ident) => {
+        /// Bytes that the encoding of `value` takes.
+        #[inline]
+        pub(crate) const fn $len(value: $int) -> usize {
+            let magnitude = value ^ (value >> (<$int>::BITS - 1));
+            let bits = <$int>::BITS - magnitude.leading_zeros() + 1;
+            bits.div_ceil(7) as usize
+        }
+
+        #[inline]
+        pub(crate) fn $put(value: $int, out: &mut impl Writer) {
+            if (-64..64).contains(&value) {
+                return out.put_slice(&[value as u8 & GROUP | LAST]);
+            }
+            let groups = $len(value);
+            let mut bytes = [0; MOST_GROUPS];
+            for (index, byte) in bytes[..groups].iter_mut().enumerate() {
+                *byte = (value >> (7 * (groups - 1 - index))) as u8 & GROUP;
+            }
+            bytes[groups - 1] |= LAST;
+            out.put_slice(&bytes[..groups]);
+        }
+
+        /// The integer at the start of `bytes` and the bytes it takes.
+        #[inline]
+        pub(crate) fn $take(bytes: &[u8]) -> Result<($int, usize), Fault> {
+            let mut value: $int = match bytes.first() {
+                Some(first) if first & SIGN != 0 => -1,
+                Some(_) => 0,
+                None => return Err(Fault::Unfinished),
+            };
+            for (index, byte) in bytes.iter().enumerate() {
+                let shifted = value << 7;
+                if shifted >> 7 != value {
+                    return Err(Fault::Overflow);
+                }
+                value = shifted | <$int>::from(byte & GROUP);
+                if byte & LAST != 0 {
+                    return Ok((value, index + 1));
+                }
+            }
+            Err(Fault::Unfinished)
+        }
+    };
+}
+
+fixed_width!(i64, encoded_len, put, take);
+fixed_width!(i128, encoded_len_wide, put_wide, take_wide);
+
+/// Why no integer could be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// No byte with the top bit set.
+    Unfinished,
+    /// More bits than the type has.
+    Overflow,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[track_caller]
+    fn both_ways(value: i64, bytes: &[u8]) {
+        let mut out = Vec::new();
+        put(value, &mut out);
+        assert_eq!(out, bytes, "{value}");
+        assert_eq!(encoded_len(value), bytes.len(), "{value}");
+        assert_eq!(take(bytes), Ok((value, bytes.len())), "{value}");
+        out.clear();
+        put_wide(value.into(), &mut out);
+        assert_eq!(out, bytes, "{value}");
+        assert_eq!(take_wide(bytes), Ok((value.into(), bytes.len())), "{value}");
+    }
+
+    #[test]
+    fn edges() {
+        both_ways(0, &[0x80]);
+        both_ways(63, &[0xbf]);
+        both_ways(64, &[0x00, 0xc0]);
+        both_ways(-1, &[0xff]);
+        both_ways(-64, &[0xc0]);
+        both_ways(-65, &[0x7f, 0xbf]);
+        both_ways(i64::MAX, &[0x00, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0xff]);
+        both_ways(i64::MIN, &[0x7f, 0, 0, 0, 0, 0, 0, 0, 0, 0x80]);
+    }
+
+    #[test]
+    fn leading_groups_without_meaning_are_taken() {
+        assert_eq!(take(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x85]), Ok((5, 13)));
+        assert_eq!(take(&[0x7f, 0x7f, 0xff]), Ok((-1, 3)));
+    }
+
+    #[test]
+    fn more_bits_than_the_type_has() {
+        let two_to_63 = [0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0x80];
+        assert_eq!(take(&two_to_63), Err(Fault::Overflow));
+        assert_eq!(take_wide(&two_to_63), Ok((1 << 63, 10)));
+    }
+
+    #[test]
+    fn cut() {
+        assert_eq!(take(&[]), Err(Fault::Unfinished));
+        assert_eq!(take(&[1]), Err(Fault::Unfinished));
+    }
+}

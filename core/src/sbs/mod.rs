@@ -1,0 +1,32 @@
+//! SBS, simple binary serialization: what every Hat message is written in.
+//!
+//! ```text
+//! None     nothing                          Bytes   count, then the bytes
+//! Boolean  00 | 01                          String  as Bytes, UTF-8
+//! Integer  7-bit groups, most significant   Array   count, then the elements
+//!          first, top bit set on the last   Record  its entries in schema order
+//! Float    IEEE 754 binary64, big-endian    Choice  index of the entry, then the entry
+//! ```
+//!
+//! Two ways in and out:
+//!
+//! - **Typed**: [`Encode`] and [`Decode`], with [`record!`] and [`choice!`] for the types of a schema. Strings and
+//!   bytes are slices of the buffer they were decoded from.
+//! - **Dynamic**: a [`Repository`] of schemas read at run time, and a [`Value`] of any of its types.
+//!
+//! The source of the rules is the `hat-sbs` documentation and its deployed serializers.
+
+mod decode;
+mod encode;
+mod error;
+mod integer;
+mod macros;
+
+pub use bytestring::ByteString;
+
+pub use crate::sbs_choice as choice;
+pub use crate::sbs_record as record;
+pub use decode::{Decode, Reader, decode};
+pub use encode::{Encode, Writer, encode};
+pub use error::DecodeError;
+pub(crate) use integer::encoded_len as integer_len;
