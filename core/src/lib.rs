@@ -4,6 +4,8 @@
 extern crate alloc;
 
 pub mod buffer;
+pub mod chatter;
+mod keepalive;
 pub mod protocol;
 pub mod sbs;
 pub mod tcp;

@@ -1,1 +1,4 @@
-//! x
+//! What the tests share: the pair harness, the vectors, and the real peers.
+
+pub mod pair;
+pub mod vectors;

@@ -29,4 +29,3 @@ pub use crate::sbs_record as record;
 pub use decode::{Decode, Reader, decode};
 pub use encode::{Encode, Writer, encode};
 pub use error::DecodeError;
-pub(crate) use integer::encoded_len as integer_len;

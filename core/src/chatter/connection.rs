@@ -1,0 +1,372 @@
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+
+use bytes::{Buf, Bytes};
+
+use super::conversation::Table;
+use super::frame::{self, Front};
+use super::message::{Head, Name};
+use super::{Config, Conversation, Data, Error, Message, SendError, SendFault, Violation};
+use crate::buffer::{RecvBuf, SendQueue};
+use crate::keepalive::{Due, Keepalive};
+use crate::protocol::Protocol;
+use crate::sbs::{Encode, Writer};
+use crate::time::{Instant, earliest};
+
+/// How to send a message. The defaults are those of the deployed peers' `send`: a conversation of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendOptions {
+    /// The conversation to go on with; `None` starts a new one.
+    pub conversation: Option<Conversation>,
+    /// This message ends the conversation. Default: true.
+    pub last: bool,
+    /// The other side may send next. Default: true.
+    pub token: bool,
+    /// Report [`Incoming::Timeout`] at this time unless the conversation goes on before, in either direction. Without
+    /// meaning where `last` is set.
+    pub timeout: Option<Instant>,
+}
+
+impl Default for SendOptions {
+    fn default() -> Self {
+        Self { conversation: None, last: true, token: true, timeout: None }
+    }
+}
+
+/// What [`Connection::poll`] gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// A message of the peer.
+    Message(Message),
+    /// A conversation did not go on in time. It is still open.
+    Timeout(Conversation),
+}
+
+/// One end of a Chatter connection, from the moment that the byte stream is up.
+///
+/// - **Application**: [`send`](Self::send), [`close`](Protocol::close).
+/// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline),
+///   [`is_closed`](Protocol::is_closed).
+/// - **Introspection**: [`open_conversations`](Self::open_conversations), [`config`](Self::config).
+#[derive(Debug)]
+pub struct Connection {
+    config: Config,
+    phase: Phase,
+    tx: SendQueue,
+    last_id: i64,
+    conversations: Table,
+    keepalive: Keepalive,
+    /// The conversation of the ping that waits for its answer.
+    ping: Option<Conversation>,
+    /// Where in `tx` each pong that is not written yet ends.
+    unsent_replies: VecDeque<u64>,
+    /// Bytes that were in the receive buffer when the last poll ended: more means that something came.
+    seen: usize,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Open,
+    /// We close: what is queued is written, nothing more is read.
+    Closing,
+    Over(Error),
+}
+
+impl Connection {
+    /// A connection that has been up since `now`.
+    #[must_use]
+    pub fn new(config: Config, now: Instant) -> Self {
+        Self {
+            phase: Phase::Open,
+            tx: SendQueue::new(),
+            last_id: 0,
+            conversations: Table::default(),
+            keepalive: Keepalive::new(config.ping, now),
+            ping: None,
+            unsent_replies: VecDeque::new(),
+            seen: 0,
+            config,
+        }
+    }
+
+    /// Queues a message and gives its conversation.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the data: see [`SendFault`] for the reasons. Nothing is queued then.
+    pub fn send(&mut self, data: Data, options: SendOptions) -> Result<Conversation, SendError> {
+        match self.send_encoded(data.name(), &Verbatim(&data.data), options) {
+            Ok(conversation) => Ok(conversation),
+            Err(fault) => Err(SendError { fault, data: Box::new(data) }),
+        }
+    }
+
+    /// Queues a message whose data is encoded straight into the queue.
+    pub(crate) fn send_encoded(
+        &mut self,
+        name: Name<'_>,
+        data: &impl Encode,
+        options: SendOptions,
+    ) -> Result<Conversation, SendFault> {
+        self.may_send(name, options)?;
+        let id = self.last_id + 1;
+        let conversation =
+            options.conversation.unwrap_or(Conversation { first_id: id, owner: true });
+        let Conversation { first_id: first, owner } = conversation;
+        let head = Head { id, first, owner, token: options.token, last: options.last };
+        self.fits(head, name, data)?;
+        self.push(head, name, data);
+        if !options.last {
+            self.conversations.keep(conversation, !options.token, options.timeout);
+        } else if options.conversation.is_some() {
+            self.conversations.end(conversation);
+        }
+        Ok(conversation)
+    }
+
+    /// Conversations that are open now, both sides' together.
+    #[must_use]
+    pub fn open_conversations(&self) -> usize {
+        self.conversations.len()
+    }
+
+    /// What this connection was made with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Bytes that wait to be written.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.tx.len()
+    }
+
+    fn may_send(&self, name: Name<'_>, options: SendOptions) -> Result<(), SendFault> {
+        if !matches!(self.phase, Phase::Open) {
+            return Err(SendFault::Closed);
+        }
+        if name.module.is_some() && self.config.dialect == super::Dialect::HatChatter {
+            return Err(SendFault::ModuleNotSupported);
+        }
+        match options.conversation.map(|conversation| self.conversations.token(conversation)) {
+            Some(None) => Err(SendFault::NotOpen),
+            Some(Some(false)) => Err(SendFault::NoToken),
+            Some(Some(true)) => Ok(()),
+            None => {
+                let limit = self.config.max_conversations;
+                if !options.last && self.conversations.len() >= limit {
+                    return Err(SendFault::TooManyConversations { limit });
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the message and the queue with it stay within their limits.
+    fn fits(&self, head: Head, name: Name<'_>, data: &impl Encode) -> Result<(), SendFault> {
+        let size = self.config.dialect.message_len(&head, name, data.encoded_len());
+        if size > self.config.max_message {
+            return Err(SendFault::TooLarge { size, limit: self.config.max_message });
+        }
+        if !self.tx.is_empty() && self.tx.len() + size > self.config.max_queued {
+            return Err(SendFault::QueueFull { limit: self.config.max_queued });
+        }
+        Ok(())
+    }
+
+    /// Writes one block into the queue.
+    fn push(&mut self, head: Head, name: Name<'_>, data: &impl Encode) {
+        let data_len = data.encoded_len();
+        let size = self.config.dialect.message_len(&head, name, data_len);
+        let (front, front_len) = frame::front(size);
+        self.tx.put_slice(&front[..front_len]);
+        self.config.dialect.encode(&head, name, data_len, &mut self.tx);
+        data.encode(&mut self.tx);
+        self.last_id = head.id;
+    }
+
+    /// The body of the next block, if it is all here.
+    fn next_block(&mut self, rx: &mut RecvBuf) -> Result<Option<Bytes>, Error> {
+        let need = match frame::parse(&rx.bytes, self.config.max_message) {
+            Front::TooLarge(size) => {
+                return Err(Error::TooLarge { size, limit: self.config.max_message });
+            }
+            Front::Known { head, body } if rx.bytes.len() - head >= body => {
+                rx.bytes.advance(head);
+                return Ok(Some(rx.bytes.split_to(body).freeze()));
+            }
+            Front::Known { head, body } => head + body,
+            Front::Needs(need) => need,
+        };
+        match (rx.eof, rx.bytes.len()) {
+            (true, 0) => Err(Error::Closed),
+            (true, have) => Err(Error::Truncated { have, need }),
+            (false, _) => {
+                rx.want(need);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes one block in. `None`: it was a ping or a pong.
+    fn receive(&mut self, block: &Bytes) -> Result<Option<Message>, Error> {
+        let dialect = self.config.dialect;
+        let (head, data, left) = dialect.decode(block)?;
+        let conversation = head.conversation();
+        if left > 0 && self.config.strict {
+            let violation = Violation::TrailingBytes { left };
+            return Err(Error::Violation { conversation, violation });
+        }
+        if self.ping == Some(conversation) {
+            self.ping = None;
+            self.keepalive.answered();
+        }
+        let name = data.name();
+        if name == dialect.ping() {
+            self.answer_ping(conversation);
+            return Ok(None);
+        }
+        if name == dialect.pong() {
+            return Ok(None);
+        }
+        self.note(head, conversation)?;
+        let Head { token, last, .. } = head;
+        Ok(Some(Message { data, conversation, first: head.is_first(), last, token }))
+    }
+
+    /// Keeps the books of a conversation that the peer sent a message of.
+    fn note(&mut self, head: Head, conversation: Conversation) -> Result<(), Error> {
+        let token = self.conversations.token(conversation);
+        let broken = match token {
+            _ if head.is_first() => None,
+            None => Some(Violation::NotOpen),
+            Some(true) => Some(Violation::NoToken),
+            Some(false) => None,
+        };
+        if let Some(violation) = broken.filter(|_| self.config.strict) {
+            return Err(Error::Violation { conversation, violation });
+        }
+        if head.last {
+            if token.is_some() {
+                self.conversations.end(conversation);
+            }
+        } else if head.is_first() || token.is_some() {
+            let limit = self.config.max_conversations;
+            if token.is_none() && self.conversations.len() >= limit {
+                return Err(Error::TooManyConversations { limit });
+            }
+            // a peer that sends out of turn does not take the token from us
+            self.conversations.keep(conversation, head.token || token == Some(true), None);
+        }
+        Ok(())
+    }
+
+    // Pings and pongs go out over a full queue too: there is one ping at a time, and unsent pongs have
+    // a limit of their own.
+
+    fn send_ping(&mut self) {
+        let id = self.last_id + 1;
+        let head = Head { id, first: id, owner: true, token: true, last: false };
+        self.push(head, self.config.dialect.ping(), &());
+        self.ping = Some(Conversation { first_id: id, owner: true });
+    }
+
+    fn answer_ping(&mut self, conversation: Conversation) {
+        let Conversation { first_id: first, owner } = conversation;
+        let head = Head { id: self.last_id + 1, first, owner, token: true, last: true };
+        self.push(head, self.config.dialect.pong(), &());
+        self.conversations.end(conversation);
+        self.unsent_replies.push_back(self.tx.end());
+    }
+
+    /// Whether so many pongs wait to be written that nothing more may be read.
+    fn held_up(&mut self) -> bool {
+        while self.unsent_replies.front().is_some_and(|&end| end <= self.tx.sent()) {
+            self.unsent_replies.pop_front();
+        }
+        self.unsent_replies.len() >= self.config.max_unsent_replies
+    }
+
+    fn end(&mut self, error: Error) -> Error {
+        self.conversations.clear();
+        self.unsent_replies = VecDeque::new();
+        self.phase = Phase::Over(error.clone());
+        error
+    }
+
+    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+        if rx.bytes.len() > self.seen {
+            self.keepalive.received(now);
+        }
+        while !self.held_up() {
+            let Some(block) = self.next_block(rx)? else { break };
+            if let Some(message) = self.receive(&block)? {
+                return Ok(Some(Incoming::Message(message)));
+            }
+        }
+        match self.keepalive.poll(now) {
+            Due::Nothing => {}
+            Due::Ping => self.send_ping(),
+            Due::GiveUp => return Err(Error::PingTimeout),
+        }
+        Ok(self.conversations.timed_out(now).map(Incoming::Timeout))
+    }
+}
+
+impl Protocol for Connection {
+    type Incoming = Incoming;
+    type Error = Error;
+
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+        rx.want(0);
+        match &self.phase {
+            Phase::Over(error) => return Err(error.clone()),
+            Phase::Closing if self.tx.is_empty() => return Err(self.end(Error::Closed)),
+            Phase::Closing => return Ok(None),
+            Phase::Open => {}
+        }
+        let polled = self.step(rx, now);
+        self.seen = rx.bytes.len();
+        polled.map_err(|error| self.end(error))
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Open => earliest(self.keepalive.deadline(), self.conversations.deadline()),
+            Phase::Closing | Phase::Over(_) => None,
+        }
+    }
+
+    fn tx(&mut self) -> &mut SendQueue {
+        &mut self.tx
+    }
+
+    fn close(&mut self) {
+        if let Phase::Open = self.phase {
+            self.phase = Phase::Closing;
+            self.conversations.clear();
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        match self.phase {
+            Phase::Open => false,
+            Phase::Closing => self.tx.is_empty(),
+            Phase::Over(_) => true,
+        }
+    }
+}
+
+/// Data that is encoded already.
+struct Verbatim<'a>(&'a Bytes);
+
+impl Encode for Verbatim<'_> {
+    fn encoded_len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn encode(&self, out: &mut impl Writer) {
+        out.put_bytes(self.0);
+    }
+}

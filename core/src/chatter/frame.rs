@@ -1,0 +1,91 @@
+//! Blocks: `m`, one byte; `k`, big-endian in `m` bytes; then `k` bytes.
+//!
+//! Writers use the smallest `m` of at least 1; readers take leading zeros.
+
+/// The front of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Front {
+    /// This many bytes in all are needed to know more.
+    Needs(usize),
+    /// The block starts with `head` bytes, and `body` bytes follow.
+    Known { head: usize, body: usize },
+    /// The block claims a body over the limit.
+    TooLarge(u64),
+}
+
+/// Reads the front of a block whose body may take `limit` bytes.
+pub(super) fn parse(bytes: &[u8], limit: usize) -> Front {
+    let Some((&length_len, rest)) = bytes.split_first() else {
+        return Front::Needs(1);
+    };
+    let length_len = usize::from(length_len);
+    let Some(length) = rest.get(..length_len) else {
+        return Front::Needs(1 + length_len);
+    };
+    let fold = |body: u64, &byte: &u8| {
+        if body >> 56 == 0 { body << 8 | u64::from(byte) } else { u64::MAX }
+    };
+    let body = length.iter().fold(0, fold);
+    match usize::try_from(body) {
+        Ok(body) if body <= limit => Front::Known { head: 1 + length_len, body },
+        _ => Front::TooLarge(body),
+    }
+}
+
+/// The front of a block with a body of `body` bytes, as the first bytes of an array, and their count.
+pub(super) fn front(body: usize) -> ([u8; 9], usize) {
+    let length = (body as u64).to_be_bytes();
+    let zeros = ((body as u64).leading_zeros() as usize / 8).min(7);
+    let length_len = 8 - zeros;
+    let mut bytes = [0; 9];
+    bytes[0] = length_len as u8;
+    bytes[1..=length_len].copy_from_slice(&length[zeros..]);
+    (bytes, 1 + length_len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[track_caller]
+    fn both_ways(body: usize, bytes: &[u8]) {
+        let (array, len) = front(body);
+        assert_eq!(&array[..len], bytes);
+        assert_eq!(parse(bytes, usize::MAX), Front::Known { head: len, body });
+    }
+
+    #[test]
+    fn smallest_length_of_length() {
+        both_ways(0, &[1, 0]);
+        both_ways(255, &[1, 255]);
+        both_ways(256, &[2, 1, 0]);
+        both_ways(0x0123_4567, &[4, 1, 0x23, 0x45, 0x67]);
+    }
+
+    #[test]
+    fn leading_zeros_are_taken() {
+        let mut block = vec![255];
+        block.extend([0; 254]);
+        block.push(7);
+        assert_eq!(parse(&block, 7), Front::Known { head: 256, body: 7 });
+        assert_eq!(parse(&[0], 7), Front::Known { head: 1, body: 0 });
+    }
+
+    #[test]
+    fn asks_for_what_it_needs() {
+        assert_eq!(parse(&[], 7), Front::Needs(1));
+        assert_eq!(parse(&[3, 0, 0], 7), Front::Needs(4));
+    }
+
+    #[test]
+    fn claims_over_the_limit() {
+        assert_eq!(parse(&[1, 8], 7), Front::TooLarge(8));
+        assert_eq!(
+            parse(&[8, 255, 255, 255, 255, 255, 255, 255, 254], 7),
+            Front::TooLarge(u64::MAX - 1)
+        );
+        assert_eq!(parse(&[9, 1, 0, 0, 0, 0, 0, 0, 0, 0], 7), Front::TooLarge(u64::MAX));
+        assert_eq!(parse(&[10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], 7), Front::TooLarge(u64::MAX));
+    }
+}

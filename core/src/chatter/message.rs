@@ -1,0 +1,214 @@
+//! `Msg`, the one message of the protocol, in both dialects.
+//!
+//! ```text
+//! Msg  = Record { id: Integer, first: Integer, owner, token, last: Boolean, data: Data }
+//! Data = Record { type: String, data: Bytes }                              HatChatter
+//!      = Record { module: Optional(String), type: String, data: Bytes }    Hat
+//! ```
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::{Conversation, Dialect};
+use crate::sbs::{Decode, DecodeError, Encode, Reader, Writer};
+
+/// What a message carries: a type and its encoding. Chatter does not look into it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Data {
+    /// SBS module name; only [`Dialect::Hat`] has it.
+    pub module: Option<ByteString>,
+    /// SBS type name. In [`Dialect::HatChatter`] usually `Module.Type`.
+    pub r#type: ByteString,
+    /// The encoded value. When received, a slice of the block that it came in: it keeps the whole block in memory.
+    pub data: Bytes,
+}
+
+impl Data {
+    /// Data of [`Dialect::HatChatter`].
+    #[must_use]
+    pub fn new(r#type: impl Into<ByteString>, data: impl Into<Bytes>) -> Self {
+        Self { module: None, r#type: r#type.into(), data: data.into() }
+    }
+
+    /// Data of [`Dialect::Hat`].
+    #[must_use]
+    pub fn with_module(
+        module: impl Into<ByteString>,
+        r#type: impl Into<ByteString>,
+        data: impl Into<Bytes>,
+    ) -> Self {
+        Self { module: Some(module.into()), ..Self::new(r#type, data) }
+    }
+
+    /// Bytes that this takes of a queue, about.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.module.as_ref().map_or(0, |module| module.len()) + self.r#type.len() + self.data.len()
+    }
+}
+
+/// A message as received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What it carries.
+    pub data: Data,
+    /// The conversation that it belongs to: pass it on to answer.
+    pub conversation: Conversation,
+    /// It starts the conversation.
+    pub first: bool,
+    /// It ends the conversation.
+    pub last: bool,
+    /// It gives this side the right to send in the conversation.
+    pub token: bool,
+}
+
+/// `Msg` but for its data, as it stands on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) id: i64,
+    pub(super) first: i64,
+    pub(super) owner: bool,
+    pub(super) token: bool,
+    pub(super) last: bool,
+}
+
+impl Head {
+    fn encoded_len(&self) -> usize {
+        self.id.encoded_len() + self.first.encoded_len() + 3
+    }
+
+    fn encode(&self, out: &mut impl Writer) {
+        self.id.encode(out);
+        self.first.encode(out);
+        out.put_slice(&[self.owner.into(), self.token.into(), self.last.into()]);
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            id: Decode::decode(reader)?,
+            first: Decode::decode(reader)?,
+            owner: Decode::decode(reader)?,
+            token: Decode::decode(reader)?,
+            last: Decode::decode(reader)?,
+        })
+    }
+
+    /// The conversation as the side that receives this sees it.
+    pub(super) fn conversation(&self) -> Conversation {
+        Conversation { first_id: self.first, owner: !self.owner }
+    }
+
+    pub(super) fn is_first(&self) -> bool {
+        self.owner && self.first == self.id
+    }
+}
+
+/// The name of what a message carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Name<'a> {
+    pub(crate) module: Option<&'a str>,
+    pub(crate) r#type: &'a str,
+}
+
+impl Dialect {
+    pub(super) fn ping(self) -> Name<'static> {
+        match self {
+            Dialect::Hat => Name { module: Some("HatPing"), r#type: "MsgPing" },
+            Dialect::HatChatter => Name { module: None, r#type: "HatChatter.Ping" },
+        }
+    }
+
+    pub(super) fn pong(self) -> Name<'static> {
+        match self {
+            Dialect::Hat => Name { module: Some("HatPing"), r#type: "MsgPong" },
+            Dialect::HatChatter => Name { module: None, r#type: "HatChatter.Pong" },
+        }
+    }
+
+    /// Bytes that a message takes, behind the front of its block.
+    pub(super) fn message_len(self, head: &Head, name: Name<'_>, data_len: usize) -> usize {
+        let module = match self {
+            Dialect::Hat => 1 + name.module.map_or(0, str::encoded_len),
+            Dialect::HatChatter => 0,
+        };
+        head.encoded_len() + module + name.r#type.encoded_len() + bytes_len(data_len)
+    }
+
+    /// Writes a message up to its data: `data_len` bytes of data must follow.
+    pub(super) fn encode(
+        self,
+        head: &Head,
+        name: Name<'_>,
+        data_len: usize,
+        out: &mut impl Writer,
+    ) {
+        head.encode(out);
+        if self == Dialect::Hat {
+            name.module.encode(out);
+        }
+        name.r#type.encode(out);
+        (data_len as i64).encode(out);
+    }
+
+    /// Reads a message, and says how many bytes are left over behind it.
+    pub(super) fn decode(self, body: &Bytes) -> Result<(Head, Data, usize), DecodeError> {
+        let mut reader = Reader::new(body);
+        let head = Head::decode(&mut reader)?;
+        let module = match self {
+            Dialect::Hat => Decode::decode(&mut reader)?,
+            Dialect::HatChatter => None,
+        };
+        let r#type = Decode::decode(&mut reader)?;
+        let data = Decode::decode(&mut reader)?;
+        Ok((head, Data { module, r#type, data }, reader.remaining()))
+    }
+}
+
+fn bytes_len(len: usize) -> usize {
+    (len as i64).encoded_len() + len
+}
+
+impl Data {
+    pub(super) fn name(&self) -> Name<'_> {
+        Name { module: self.module.as_deref(), r#type: &self.r#type }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[track_caller]
+    fn both_ways(dialect: Dialect, head: Head, data: Data, bytes: &[u8]) {
+        let mut out = Vec::new();
+        dialect.encode(&head, data.name(), data.data.len(), &mut out);
+        out.extend_from_slice(&data.data);
+        assert_eq!(out, bytes);
+        assert_eq!(dialect.message_len(&head, data.name(), data.data.len()), bytes.len());
+        assert_eq!(dialect.decode(&Bytes::copy_from_slice(bytes)), Ok((head, data, 0)));
+    }
+
+    #[test]
+    fn hat_chatter() {
+        let head = Head { id: 5, first: 3, owner: true, token: false, last: true };
+        let bytes = b"\x85\x83\x01\x00\x01\x89Test.Data\x83xyz";
+        both_ways(Dialect::HatChatter, head, Data::new("Test.Data", "xyz"), bytes);
+    }
+
+    #[test]
+    fn hat() {
+        let head = Head { id: 1, first: 1, owner: true, token: true, last: true };
+        let bytes = b"\x81\x81\x01\x01\x01\x81\x84Test\x84Data\x80";
+        both_ways(Dialect::Hat, head, Data::with_module("Test", "Data", ""), bytes);
+        let bytes = b"\x81\x81\x01\x01\x01\x80\x87Integer\x81\x85";
+        both_ways(Dialect::Hat, head, Data::new("Integer", &b"\x85"[..]), bytes);
+    }
+
+    #[test]
+    fn left_over_bytes_are_counted() {
+        let body = Bytes::from_static(b"\x82\x81\x00\x01\x00\x81T\x81axyz");
+        let (_, data, left) = Dialect::HatChatter.decode(&body).expect("a message and more");
+        assert_eq!((data, left), (Data::new("T", "a"), 3));
+    }
+}

@@ -1,0 +1,143 @@
+//! Ping and pong, timed: when to send a ping, and when to give a silent peer up. Two rules are in use.
+//!
+//! ```text
+//! WhenIdle   received ──delay──> ping ──timeout──> given up        anything received starts over
+//! Every      ──interval──> ping ──interval──> ping ──interval──>   a ping without an answer when
+//!                                                                  the next is due: given up
+//! ```
+//!
+//! The machine says what happened ([`Keepalive::received`], [`Keepalive::answered`]) and asks what is due
+//! ([`Keepalive::poll`]).
+
+use core::time::Duration;
+
+use crate::time::Instant;
+
+/// How a connection finds out that its peer is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PingRule {
+    /// No pings are sent, and a silent peer is never given up. Pings of the peer are answered all the same.
+    Off,
+    /// A ping when nothing was received for `delay`; the peer is given up when then nothing at all
+    /// arrives within `timeout`. The rule of `hat-drivers` and of Juggler 0.7.
+    WhenIdle {
+        /// Silence before a ping.
+        delay: Duration,
+        /// Silence after it.
+        timeout: Duration,
+    },
+    /// A ping every `interval`; the peer is given up when one of them is not answered within the same
+    /// time. The rule of `hat-chatter` 0.5.
+    Every {
+        /// From one ping to the next, and from a ping to its answer at the latest.
+        interval: Duration,
+    },
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    Nothing,
+    Ping,
+    GiveUp,
+}
+
+/// One connection's pings.
+#[derive(Debug)]
+pub(crate) struct Keepalive {
+    rule: PingRule,
+    /// When something is due, by the rule; `None` with pings off.
+    at: Option<Instant>,
+    /// A ping was sent, and what would answer it has not come.
+    waiting: bool,
+}
+
+impl Keepalive {
+    pub(crate) fn new(rule: PingRule, now: Instant) -> Self {
+        let at = match rule {
+            PingRule::Off => None,
+            PingRule::WhenIdle { delay, .. } => Some(now + delay),
+            PingRule::Every { interval } => Some(now + interval),
+        };
+        Self { rule, at, waiting: false }
+    }
+
+    /// Something arrived.
+    pub(crate) fn received(&mut self, now: Instant) {
+        if let PingRule::WhenIdle { delay, .. } = self.rule {
+            self.at = Some(now + delay);
+            self.waiting = false;
+        }
+    }
+
+    /// The ping's own conversation was answered.
+    pub(crate) fn answered(&mut self) {
+        self.waiting = false;
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.at
+    }
+
+    /// What is due at `now`. `Ping` is said once: it is taken as sent.
+    pub(crate) fn poll(&mut self, now: Instant) -> Due {
+        if self.at.is_none_or(|at| now < at) {
+            return Due::Nothing;
+        }
+        if self.waiting {
+            return Due::GiveUp;
+        }
+        self.waiting = true;
+        self.at = match self.rule {
+            PingRule::Off => None,
+            PingRule::WhenIdle { timeout, .. } => Some(now + timeout),
+            PingRule::Every { interval } => Some(now + interval),
+        };
+        Due::Ping
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_origin(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn when_idle() {
+        let rule =
+            PingRule::WhenIdle { delay: Duration::from_secs(20), timeout: Duration::from_secs(5) };
+        let mut pings = Keepalive::new(rule, at(0));
+        assert_eq!(pings.poll(at(19)), Due::Nothing);
+        pings.received(at(19));
+        assert_eq!(pings.deadline(), Some(at(39)));
+        assert_eq!(pings.poll(at(39)), Due::Ping);
+        assert_eq!(pings.poll(at(43)), Due::Nothing);
+        pings.received(at(43));
+        assert_eq!(pings.poll(at(63)), Due::Ping);
+        assert_eq!(pings.poll(at(68)), Due::GiveUp);
+        assert_eq!(pings.poll(at(69)), Due::GiveUp);
+    }
+
+    #[test]
+    fn every() {
+        let rule = PingRule::Every { interval: Duration::from_secs(20) };
+        let mut pings = Keepalive::new(rule, at(0));
+        pings.received(at(10));
+        assert_eq!(pings.poll(at(20)), Due::Ping);
+        pings.answered();
+        assert_eq!(pings.poll(at(39)), Due::Nothing);
+        assert_eq!(pings.poll(at(40)), Due::Ping);
+        pings.received(at(41));
+        assert_eq!(pings.poll(at(60)), Due::GiveUp);
+    }
+
+    #[test]
+    fn off() {
+        let pings = &mut Keepalive::new(PingRule::Off, at(0));
+        assert_eq!(pings.deadline(), None);
+        assert_eq!(pings.poll(at(1_000_000)), Due::Nothing);
+    }
+}

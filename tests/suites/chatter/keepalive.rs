@@ -1,0 +1,168 @@
+//! Pings and pongs, to the millisecond, in both dialects; conversation timeouts.
+
+use std::time::Duration;
+
+use hat_core::chatter::{Config, Data, Dialect, Error, Incoming, PingRule, SendFault, SendOptions};
+use hat_core::protocol::Protocol;
+use hat_core::time::Instant;
+use hat_tests::pair::GRAINS;
+
+use super::{connection, data, message, pair, pair_of, quiet};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+#[test]
+fn idle_connections_stay_up_for_months_and_the_application_sees_nothing() {
+    for dialect in [Dialect::Hat, Dialect::HatChatter] {
+        for grain in GRAINS {
+            let mut pair = pair_of(&Config::new(dialect), grain);
+            pair.wait(seconds(100_000));
+            assert!(pair.a.error.is_none() && pair.b.error.is_none());
+            assert!(pair.a.incoming.is_empty() && pair.b.incoming.is_empty());
+            assert_eq!(pair.a.machine.open_conversations(), 0);
+        }
+    }
+}
+
+#[test]
+fn hat_chatter_pings_after_the_delay_and_gives_up_after_the_timeout() {
+    let ping = PingRule::WhenIdle { delay: seconds(20), timeout: seconds(5) };
+    let mut pair = pair_of(&Config { ping, ..quiet() }, usize::MAX);
+    pair.b.stalled = true;
+    pair.wait(seconds(20) - MS);
+    assert!(pair.a.take_tx().is_empty());
+    pair.wait(MS);
+    assert_eq!(pair.a.take_tx(), b"\x01\x16\x81\x81\x01\x01\x00\x8fHatChatter.Ping\x80");
+    pair.wait(seconds(5) - MS);
+    assert_eq!(pair.a.error, None);
+    pair.wait(MS);
+    assert_eq!(pair.a.error, Some(Error::PingTimeout));
+}
+
+#[test]
+fn hat_chatter_takes_anything_for_a_sign_of_life() {
+    let ping = PingRule::WhenIdle { delay: seconds(20), timeout: seconds(5) };
+    let mut pair = pair_of(&Config { ping, ..quiet() }, usize::MAX);
+    pair.b.stalled = true;
+    pair.wait(seconds(24));
+    // half of a message, which no ping of ours asked for
+    pair.a.feed(&[1, 8, 0x81], pair.now);
+    pair.wait(seconds(20) - MS);
+    assert_eq!(pair.a.take_tx().len(), 24, "one ping");
+    pair.wait(MS);
+    assert_eq!(pair.a.take_tx().len(), 24, "another");
+    assert_eq!(pair.a.error, None);
+}
+
+#[test]
+fn hat_pings_every_interval_whatever_arrives_and_wants_an_answer_to_each() {
+    let mut pair = pair_of(&Config::new(Dialect::Hat), usize::MAX);
+    pair.b.stalled = true;
+    pair.wait(seconds(20));
+    assert_eq!(pair.a.take_tx(), b"\x01\x17\x81\x81\x01\x01\x00\x81\x87HatPing\x87MsgPing\x80");
+    // a pong in the conversation 1, then messages of other conversations only
+    pair.a.feed(b"\x01\x17\x81\x81\x00\x01\x01\x81\x87HatPing\x87MsgPong\x80", pair.now);
+    pair.wait(seconds(20));
+    assert_eq!(pair.a.take_tx().len(), 25, "the next ping");
+    pair.a.feed(b"\x01\x09\x82\x82\x01\x01\x01\x80\x81T\x80", pair.now);
+    message(pair.a.take());
+    pair.wait(seconds(20) - MS);
+    assert_eq!(pair.a.error, None);
+    pair.wait(MS);
+    assert_eq!(pair.a.error, Some(Error::PingTimeout));
+}
+
+#[test]
+fn pings_are_answered_even_with_pings_of_our_own_switched_off() {
+    let mut pair = pair(usize::MAX);
+    pair.a.feed(b"\x01\x16\x83\x83\x01\x01\x00\x8fHatChatter.Ping\x80", Instant::ORIGIN);
+    assert_eq!(pair.a.take_tx(), b"\x01\x16\x81\x83\x00\x01\x01\x8fHatChatter.Pong\x80");
+    assert!(pair.a.incoming.is_empty());
+}
+
+#[test]
+fn a_peer_that_pings_and_never_reads_is_not_read_any_more() {
+    let mut connection = connection(&quiet());
+    let mut rx = hat_core::buffer::RecvBuf::new();
+    for _ in 0..100 {
+        rx.feed(b"\x01\x16\x83\x83\x01\x01\x00\x8fHatChatter.Ping\x80");
+    }
+    assert_eq!(connection.poll(&mut rx, Instant::ORIGIN), Ok(None));
+    assert_eq!(rx.missing(), 0, "nothing is read while pongs wait");
+    assert_eq!(rx.bytes.len(), (100 - 16) * 24);
+    bytes::Buf::advance(connection.tx(), 24);
+    assert_eq!(connection.poll(&mut rx, Instant::ORIGIN), Ok(None));
+    assert_eq!(rx.bytes.len(), (100 - 17) * 24, "one pong written, one more ping taken");
+}
+
+#[test]
+fn pings_and_pongs_go_out_over_a_full_queue() {
+    let config = Config { max_queued: 10, ..quiet() };
+    let mut pair = pair_of(&config, usize::MAX);
+    pair.b.stalled = true;
+    pair.a.machine.send(data("T", b"0123456789"), SendOptions::default()).expect("empty queue");
+    pair.a.feed(b"\x01\x16\x83\x83\x01\x01\x00\x8fHatChatter.Ping\x80", Instant::ORIGIN);
+    let error = pair.a.machine.send(data("T", b""), SendOptions::default()).expect_err("full");
+    assert_eq!(error.fault, SendFault::QueueFull { limit: 10 });
+    assert!(pair.a.take_tx().ends_with(b"HatChatter.Pong\x80"));
+}
+
+#[test]
+fn a_conversation_timeout_is_reported_once() {
+    for dialect in [Dialect::Hat, Dialect::HatChatter] {
+        for grain in GRAINS {
+            let config = Config { ping: PingRule::Off, ..Config::new(dialect) };
+            let mut pair = pair_of(&config, grain);
+            let timeout = Some(pair.now + seconds(3));
+            let options = SendOptions { last: false, timeout, ..SendOptions::default() };
+            let conversation = pair.a.machine.send(data("Ask", b""), options).expect("sent");
+            pair.wait(seconds(3) - MS);
+            assert!(pair.a.incoming.is_empty());
+            pair.wait(MS);
+            assert_eq!(pair.a.take(), Incoming::Timeout(conversation));
+            pair.wait(seconds(100));
+            assert!(pair.a.incoming.is_empty());
+        }
+    }
+}
+
+#[test]
+fn the_next_message_in_either_direction_cancels_a_timeout() {
+    for grain in GRAINS {
+        let mut pair = pair(grain);
+        let timeout = Some(pair.now + seconds(3));
+        let ask = SendOptions { last: false, timeout, ..SendOptions::default() };
+        let keep = SendOptions { token: false, ..ask };
+        let answered = pair.a.machine.send(data("Ask", b""), ask).expect("sent");
+        let continued = pair.a.machine.send(data("Begin", b""), keep).expect("sent");
+        pair.drive();
+        let request = message(pair.b.take());
+        assert_eq!(request.conversation.first_id, answered.first_id);
+        let answer = SendOptions {
+            conversation: Some(request.conversation),
+            last: false,
+            ..SendOptions::default()
+        };
+        pair.b.machine.send(Data::new("Wait", ""), answer).expect("sent");
+        let more = SendOptions { conversation: Some(continued), timeout: None, ..keep };
+        pair.a.machine.send(data("More", b""), more).expect("sent");
+        pair.wait(seconds(10));
+        assert_eq!(message(pair.a.take()).data.r#type, "Wait");
+        assert!(pair.a.incoming.is_empty());
+    }
+}
+
+#[test]
+fn timeouts_are_silent_once_the_connection_is_closed() {
+    let mut pair = pair(usize::MAX);
+    let timeout = Some(pair.now + seconds(3));
+    let ask = SendOptions { last: false, timeout, ..SendOptions::default() };
+    pair.a.machine.send(data("Ask", b""), ask).expect("sent");
+    pair.a.machine.close();
+    pair.wait(seconds(10));
+    assert!(pair.a.incoming.is_empty());
+}
