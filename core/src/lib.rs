@@ -3,6 +3,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "aio")]
+pub mod aio;
 pub mod buffer;
 pub mod chatter;
 mod keepalive;

@@ -1,1 +1,77 @@
-//! x
+//! The Hat communication protocols on [smol](https://docs.rs/smol).
+//!
+//! Tasks run on smol's global executor, whose threads start with the first task; set `SMOL_THREADS` for more than
+//! one. The handles come from [`hat_core::aio`]; this crate supplies sockets, timers and tasks, and names
+//! `connect` and `listen` for each protocol.
+
+mod net;
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use hat_core::aio::runtime::{Runtime, Timer};
+pub use hat_core::aio::{Address, ConnectError, Error};
+pub use net::SmolStream;
+
+/// smol's sockets, timers, clock and tasks.
+#[derive(Clone, Copy, Debug)]
+pub struct Smol;
+
+hat_core::protocols_on!(Smol);
+
+impl Runtime for Smol {
+    type Stream = SmolStream;
+    type Listener = smol::Async<TcpListener>;
+    type Timer = SmolTimer;
+
+    async fn connect(address: SocketAddr) -> io::Result<SmolStream> {
+        SmolStream::new(smol::Async::<TcpStream>::connect(address).await?)
+    }
+
+    async fn bind(address: SocketAddr) -> io::Result<Self::Listener> {
+        smol::Async::<TcpListener>::bind(address)
+    }
+
+    async fn accept(listener: &Self::Listener) -> io::Result<(SmolStream, SocketAddr)> {
+        let (stream, address) = listener.accept().await?;
+        Ok((SmolStream::new(stream)?, address))
+    }
+
+    fn local_addr(listener: &Self::Listener) -> io::Result<SocketAddr> {
+        listener.get_ref().local_addr()
+    }
+
+    async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        smol::net::resolve((host, port)).await
+    }
+
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn timer(at: Instant) -> SmolTimer {
+        SmolTimer(smol::Timer::at(at))
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        smol::spawn(task).detach();
+    }
+}
+
+/// A smol timer.
+#[derive(Debug)]
+pub struct SmolTimer(smol::Timer);
+
+impl Timer for SmolTimer {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx).map(|_| ())
+    }
+
+    fn reset(&mut self, at: Instant) {
+        self.0.set_at(at);
+    }
+}

@@ -1,1 +1,77 @@
-//! x
+//! The Hat communication protocols on [Tokio](https://tokio.rs).
+//!
+//! Everything here must be called within a Tokio runtime that has its I/O and time drivers enabled, as
+//! `#[tokio::main]` makes it. The handles come from [`hat_core::aio`]; this crate supplies sockets, timers and
+//! tasks, and names `connect` and `listen` for each protocol.
+
+mod net;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use hat_core::aio::runtime::{Runtime, Timer};
+pub use hat_core::aio::{Address, ConnectError, Error};
+pub use net::TokioStream;
+
+/// Tokio's sockets, timers, clock and tasks.
+#[derive(Clone, Copy, Debug)]
+pub struct Tokio;
+
+hat_core::protocols_on!(Tokio);
+
+impl Runtime for Tokio {
+    type Stream = TokioStream;
+    type Listener = tokio::net::TcpListener;
+    type Timer = TokioTimer;
+
+    async fn connect(address: SocketAddr) -> io::Result<TokioStream> {
+        TokioStream::new(tokio::net::TcpStream::connect(address).await?)
+    }
+
+    async fn bind(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
+        tokio::net::TcpListener::bind(address).await
+    }
+
+    async fn accept(listener: &tokio::net::TcpListener) -> io::Result<(TokioStream, SocketAddr)> {
+        let (stream, address) = listener.accept().await?;
+        Ok((TokioStream::new(stream)?, address))
+    }
+
+    fn local_addr(listener: &tokio::net::TcpListener) -> io::Result<SocketAddr> {
+        listener.local_addr()
+    }
+
+    async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((host, port)).await?.collect())
+    }
+
+    fn now() -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    fn timer(at: Instant) -> TokioTimer {
+        TokioTimer(Box::pin(tokio::time::sleep_until(at.into())))
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(task);
+    }
+}
+
+/// A Tokio timer.
+#[derive(Debug)]
+pub struct TokioTimer(Pin<Box<tokio::time::Sleep>>);
+
+impl Timer for TokioTimer {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
+    }
+
+    fn reset(&mut self, at: Instant) {
+        self.0.as_mut().reset(at.into());
+    }
+}

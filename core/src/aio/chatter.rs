@@ -1,0 +1,291 @@
+//! Chatter connections and servers on a runtime.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::inbox::Inbox;
+pub use super::inbox::InboxLimits;
+use super::link::{Delivered, Link, Session, Wait};
+use super::runtime::Runtime;
+use super::server::{Core, ServerOptions};
+use super::{Address, ConnectError, net, trace};
+use crate::chatter::{
+    Config, Connection as Machine, Conversation, Data, Incoming, Message, SendError, SendFault,
+    SendOptions as MachineOptions,
+};
+
+/// Why a connection is over.
+pub type Error = super::Error<crate::chatter::Error>;
+
+/// A server whose connections the application accepts one by one.
+pub type Server = super::server::Server<Connection>;
+
+/// How connections are made.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The protocol: dialect, pings, limits.
+    pub config: Config,
+    /// What may wait for [`Connection::receive`] before nothing more is read.
+    pub inbox: InboxLimits,
+}
+
+/// How to send a message. The defaults are those of the deployed peers' `send`: a conversation of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendOptions {
+    /// The conversation to go on with; `None` starts a new one.
+    pub conversation: Option<Conversation>,
+    /// This message ends the conversation. Default: true.
+    pub last: bool,
+    /// The other side may send next. Default: true.
+    pub token: bool,
+    /// Report [`Incoming::Timeout`] after this time unless the conversation goes on before, in either direction.
+    pub timeout: Option<Duration>,
+}
+
+impl Default for SendOptions {
+    fn default() -> Self {
+        Self { conversation: None, last: true, token: true, timeout: None }
+    }
+}
+
+/// Connects to `address`; every address of its host is tried.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn connect<R: Runtime>(
+    address: impl Into<Address>,
+    options: Options,
+) -> Result<Connection, ConnectError> {
+    let address = address.into();
+    let stream = net::connect::<R>(&address).await?;
+    let connect =
+        |error| ConnectError::Connect { address: address.clone(), error: Arc::new(error) };
+    Connection::start::<R>(stream, &options, || ()).map_err(connect)
+}
+
+/// Listens on `address`, on every address of its host.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn listen<R: Runtime>(
+    address: impl Into<Address>,
+    options: Options,
+    server: ServerOptions,
+) -> Result<Server, ConnectError> {
+    let address = address.into();
+    let listeners = net::bind::<R>(&address).await?;
+    let take = move |core: &Arc<Core<Connection>>, id, stream| {
+        let gone = core.clone();
+        match Connection::start::<R>(stream, &options, move || gone.unregister(id)) {
+            Ok(connection) => {
+                core.register(id, connection.link.shared().clone());
+                core.offer(connection);
+            }
+            // it was gone before it had an address
+            Err(_) => core.unregister(id),
+        }
+    };
+    let core = Core::start::<R>(listeners, server, take)
+        .map_err(|error| ConnectError::Listen { address, error: Arc::new(error) })?;
+    Ok(Server::new(core))
+}
+
+/// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
+#[derive(Clone)]
+pub struct Connection {
+    link: Link<ChatterSession>,
+}
+
+struct ChatterSession {
+    machine: Machine,
+    inbox: Inbox<Incoming>,
+}
+
+impl Session for ChatterSession {
+    type Protocol = Machine;
+
+    const NAME: &'static str = "chatter";
+
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    fn has_room(&self) -> bool {
+        self.inbox.has_room()
+    }
+
+    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+        let weight = match &incoming {
+            Incoming::Message(message) => {
+                trace::received(&message.data.r#type, message.data.data.len());
+                message.data.weight()
+            }
+            Incoming::Timeout(_) => 0,
+        };
+        self.inbox.push(incoming, weight);
+        Delivered::Inbox
+    }
+}
+
+impl Connection {
+    fn start<R: Runtime>(
+        stream: R::Stream,
+        options: &Options,
+        finished: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let session = |now| ChatterSession {
+            machine: Machine::new(options.config.clone(), now),
+            inbox: Inbox::new(options.inbox),
+        };
+        Ok(Self { link: Link::start::<R>(stream, session, finished)? })
+    }
+
+    /// Queues a message, waiting while the queue is full, and gives its conversation.
+    ///
+    /// Cancel safe: dropped before it is ready, nothing of the message is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the data, for every reason but a full queue.
+    pub async fn send(&self, data: Data, options: SendOptions) -> Result<Conversation, SendError> {
+        let options = self.machine_options(options);
+        let mut waiting = Some(data);
+        let sent = self.link.wait(Wait::Outgoing, |session| {
+            let data = waiting.take()?;
+            match session.send(data, options) {
+                Err(SendError { fault: SendFault::QueueFull { .. }, data }) => {
+                    waiting = Some(*data);
+                    None
+                }
+                sent => Some(sent),
+            }
+        });
+        match sent.await {
+            Ok(sent) => sent,
+            Err(_) => {
+                let data = Box::new(waiting.unwrap_or_default());
+                Err(SendError { fault: SendFault::Closed, data })
+            }
+        }
+    }
+
+    /// Queues a message without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the data; also when the queue is full.
+    pub fn try_send(&self, data: Data, options: SendOptions) -> Result<Conversation, SendError> {
+        let options = self.machine_options(options);
+        self.link.call(|session| session.send(data, options))
+    }
+
+    fn machine_options(&self, options: SendOptions) -> MachineOptions {
+        let SendOptions { conversation, last, token, timeout } = options;
+        let timeout = timeout.map(|timeout| self.link.shared().now() + timeout);
+        MachineOptions { conversation, last, token, timeout }
+    }
+
+    /// The next message. Timeouts of conversations are passed over: an application that sets any uses
+    /// [`next`](Self::next).
+    ///
+    /// What arrived before the connection ended is given first. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over.
+    pub async fn receive(&self) -> Result<Message, Error> {
+        loop {
+            if let Incoming::Message(message) = self.next().await? {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// The next message, or conversation that timed out. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over.
+    pub async fn next(&self) -> Result<Incoming, Error> {
+        self.link.wait(Wait::Incoming, |session| session.inbox.pop()).await
+    }
+
+    /// All that [`next`](Self::next) gives, as a stream. It ends when the connection does.
+    #[must_use]
+    pub fn incoming(&self) -> IncomingStream {
+        IncomingStream { link: self.link.clone() }
+    }
+
+    /// Waits until all that was sent up to now is with the system. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over.
+    pub async fn drain(&self) -> Result<(), Error> {
+        self.link.drain().await
+    }
+
+    /// Closes the connection: what was sent is still written. Gives the reason why the connection is over once the socket
+    /// is closed; if it was not over before, that is [`Closed`](crate::chatter::Error::Closed).
+    ///
+    /// Cancel safe: the closing goes on when this is dropped.
+    pub async fn close(&self) -> Error {
+        self.link.close();
+        self.link.closed().await
+    }
+
+    /// Waits until the connection is over and its socket closed, and says why. Cancel safe.
+    pub async fn closed(&self) -> Error {
+        self.link.closed().await
+    }
+
+    /// Why the connection is over, if it is.
+    #[must_use]
+    pub fn end(&self) -> Option<Error> {
+        self.link.end()
+    }
+
+    /// Our address.
+    #[must_use]
+    pub fn local_address(&self) -> SocketAddr {
+        self.link.shared().local
+    }
+
+    /// The peer's address.
+    #[must_use]
+    pub fn remote_address(&self) -> SocketAddr {
+        self.link.shared().remote
+    }
+
+    /// Conversations that are open now, both sides' together.
+    #[must_use]
+    pub fn open_conversations(&self) -> usize {
+        self.link.look(|session| session.machine.open_conversations())
+    }
+}
+
+impl ChatterSession {
+    fn send(&mut self, data: Data, options: MachineOptions) -> Result<Conversation, SendError> {
+        trace::sent(&data.r#type, data.data.len());
+        self.machine.send(data, options)
+    }
+}
+
+/// What a [`Connection`] receives, as a stream.
+pub struct IncomingStream {
+    link: Link<ChatterSession>,
+}
+
+impl futures_core::Stream for IncomingStream {
+    type Item = Incoming;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        let next = self.link.poll_wait(cx, Wait::Incoming, |session| session.inbox.pop());
+        Poll::Ready(ready!(next).ok())
+    }
+}

@@ -1,0 +1,348 @@
+//! The one driver: a task a connection that moves bytes between a socket and a machine.
+//!
+//! ```text
+//! Running ──────────────> Flushing ─────────> ShuttingDown ──> Lingering ──> gone
+//!   read, poll, write       what the machine    end of our       until the
+//!   until the machine       left in tx, for     side             peer ends its
+//!   is over                 a bounded time                       side too
+//! ```
+//!
+//! Reading and writing go on at once: two peers that both send first must not stop each other. What a driver does in
+//! one go is bounded, so that other tasks of its thread have their turn.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Buf;
+
+use super::Error;
+use super::link::{Delivered, Session, SessionError, Shared, State};
+use super::runtime::{Runtime, Stream, Timer};
+use crate::buffer::{RecvBuf, SendQueue};
+use crate::protocol::Protocol;
+use crate::time::{Instant, earliest};
+
+/// Rounds of reading and writing before other tasks have their turn.
+const BUDGET: usize = 16;
+
+/// Parts of a send queue that one system call takes: more gain nothing at the sizes that are queued by reference.
+const PARTS: usize = 64;
+
+/// Bytes that one read asks for: the least, so that an idle connection holds little, and the most.
+const READ: std::ops::RangeInclusive<usize> = 2 * 1024..=64 * 1024;
+
+/// Bytes that one read takes of a message that is known to be large.
+const LARGE_READ: usize = 256 * 1024;
+
+/// After an error, what the machine left for the peer is written for this long.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// After a close, the peer may take nothing of what is left for this long.
+const STALL: Duration = Duration::from_secs(5);
+
+/// After our end the peer has this long to end its side. A socket closed before that may throw away what it wrote last.
+const LINGER: Duration = Duration::from_millis(500);
+
+enum Phase {
+    Running,
+    Flushing { until: Instant },
+    ShuttingDown,
+    Lingering { until: Instant },
+}
+
+pub(super) struct Driver<R: Runtime, S: Session> {
+    stream: R::Stream,
+    shared: Arc<Shared<S>>,
+    rx: RecvBuf,
+    phase: Phase,
+    /// The machine wants bytes and there is room for what they become.
+    reading: bool,
+    /// Bytes to ask for in the next read.
+    read_size: usize,
+    /// The socket failed: no more reads, or no more writes. Told once the machine has had all that came before.
+    failed: Option<Arc<io::Error>>,
+    /// Since when there is something to write and the system takes none of it.
+    stuck: Option<Instant>,
+    timer: Option<(R::Timer, Instant)>,
+    /// Tasks to wake once the lock is released. Kept for its memory.
+    wake: Vec<Waker>,
+    finished: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// What a round came to.
+enum Round {
+    /// Bytes moved, or the phase changed: another round.
+    Moved,
+    /// Nothing to do before a wake-up.
+    Idle,
+    /// The driver is done.
+    Done,
+}
+
+impl<R: Runtime, S: Session> Driver<R, S> {
+    pub(super) fn new(
+        stream: R::Stream,
+        shared: Arc<Shared<S>>,
+        finished: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        Self {
+            stream,
+            shared,
+            rx: RecvBuf::new(),
+            phase: Phase::Running,
+            reading: false,
+            read_size: *READ.start(),
+            failed: None,
+            stuck: None,
+            timer: None,
+            wake: Vec::new(),
+            finished: Some(Box::new(finished)),
+        }
+    }
+
+    fn round(&mut self, cx: &mut Context<'_>) -> Round {
+        match self.phase {
+            Phase::Running => {
+                let read = self.reading && self.read(cx);
+                let round = self.exchange(cx);
+                if read && matches!(round, Round::Idle) { Round::Moved } else { round }
+            }
+            Phase::Flushing { until } => self.flush(cx, until),
+            Phase::ShuttingDown => self.shut_down(cx),
+            Phase::Lingering { until } => self.linger(cx, until),
+        }
+    }
+
+    /// Reads once; whether anything came, the end included.
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        // a large message is reserved once; its length was held against the limit
+        self.rx.bytes.reserve(self.rx.missing());
+        let most = self.read_size.max(self.rx.missing().min(LARGE_READ));
+        match self.stream.poll_read(cx, &mut self.rx.bytes, most) {
+            Poll::Pending => false,
+            Poll::Ready(Ok(count)) => {
+                self.rx.eof = count == 0;
+                self.read_size = match count {
+                    all if all >= self.read_size => (self.read_size * 2).min(*READ.end()),
+                    little if little < self.read_size / 4 => {
+                        (self.read_size / 2).max(*READ.start())
+                    }
+                    _ => self.read_size,
+                };
+                true
+            }
+            Poll::Ready(Err(error)) => {
+                self.rx.eof = true;
+                self.failed.get_or_insert(Arc::new(error));
+                true
+            }
+        }
+    }
+
+    /// Polls the machine and writes what it queued, under the lock; nothing here waits.
+    fn exchange(&mut self, cx: &mut Context<'_>) -> Round {
+        let shared = self.shared.clone();
+        let _entered = shared.life.enter();
+        let now = shared.now();
+        let mut state = shared.lock();
+        let mut end = self.poll_machine(&mut state, now);
+        let written = self.write(cx, state.session.machine().tx(), now);
+        if written > 0 {
+            state.outgoing.wake(&mut self.wake);
+        }
+        let readable = state.session.has_room() && self.rx.missing() > 0;
+        if end.is_none() && state.closing && self.stuck.is_some_and(|since| now - since >= STALL) {
+            end = Some(Error::Stalled);
+        }
+        // what came before the socket failed is still taken, as far as there is room for it
+        if end.is_none() && !readable && !self.rx.eof {
+            end = self.failed.clone().map(Error::Io);
+        }
+        let round = match end {
+            Some(error) => {
+                self.end(&mut state, error);
+                self.phase = Phase::Flushing { until: now + FLUSH };
+                Round::Moved
+            }
+            None => {
+                self.reading = readable;
+                let deadline = self.deadline(&mut state);
+                if state.driver.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+                    state.driver = Some(cx.waker().clone());
+                }
+                let due = self.arm(cx, deadline).is_ready();
+                if written > 0 || due { Round::Moved } else { Round::Idle }
+            }
+        };
+        drop(state);
+        self.wake.drain(..).for_each(Waker::wake);
+        round
+    }
+
+    /// Takes from the machine what it has, as long as there is room for it.
+    fn poll_machine(&mut self, state: &mut State<S>, now: Instant) -> Option<SessionError<S>> {
+        loop {
+            if !state.session.has_room() && !state.session.machine().is_closed() {
+                return None;
+            }
+            match state.session.machine().poll(&mut self.rx, now) {
+                Ok(None) => return None,
+                Ok(Some(incoming)) => match state.session.deliver(incoming) {
+                    Delivered::Nothing => {}
+                    Delivered::Inbox => state.incoming.wake(&mut self.wake),
+                    Delivered::To(waker) => self.wake.push(waker),
+                },
+                Err(error) => {
+                    let failed = self.failed.clone().map(Error::Io);
+                    return Some(failed.unwrap_or(Error::Protocol(error)));
+                }
+            }
+        }
+    }
+
+    /// Writes until the system takes no more, and gives how many bytes it took.
+    fn write(&mut self, cx: &mut Context<'_>, tx: &mut SendQueue, now: Instant) -> usize {
+        let mut written = 0;
+        while tx.has_remaining() {
+            if self.failed.is_some() {
+                tx.clear();
+                break;
+            }
+            let mut parts = [IoSlice::new(&[]); PARTS];
+            let count = tx.chunks_vectored(&mut parts);
+            match self.stream.poll_write(cx, &parts[..count]) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => self.failed = Some(Arc::new(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => {
+                    tx.advance(count);
+                    written += count;
+                }
+                Poll::Ready(Err(error)) => self.failed = Some(Arc::new(error)),
+            }
+        }
+        self.stuck = if written > 0 || tx.is_empty() { None } else { self.stuck.or(Some(now)) };
+        written
+    }
+
+    /// When the driver must run even if nothing happens.
+    fn deadline(&self, state: &mut State<S>) -> Option<Instant> {
+        let room = state.session.has_room();
+        let stalled = self.stuck.filter(|_| state.closing).map(|since| since + STALL);
+        // a machine that is not polled has no deadline to keep
+        earliest(state.session.machine().deadline().filter(|_| room), stalled)
+    }
+
+    /// Sets the timer, and is ready where the time has come. A timer that would fire too early is left alone: most
+    /// deadlines move on before they come, and setting a timer costs more than a wake-up in vain.
+    fn arm(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
+        let Some(deadline) = deadline else {
+            return Poll::Pending;
+        };
+        let (timer, armed) =
+            self.timer.get_or_insert_with(|| (R::timer(self.shared.real(deadline)), deadline));
+        if deadline < *armed {
+            timer.reset(self.shared.real(deadline));
+            *armed = deadline;
+        }
+        while timer.poll(cx).is_ready() {
+            if deadline <= *armed {
+                self.timer = None;
+                return Poll::Ready(());
+            }
+            timer.reset(self.shared.real(deadline));
+            *armed = deadline;
+        }
+        Poll::Pending
+    }
+
+    /// The connection is over: tells everyone who waits.
+    fn end(&mut self, state: &mut State<S>, error: SessionError<S>) {
+        if state.ended.is_none() {
+            self.shared.life.closed(&error);
+            state.ended = Some(error);
+            // from here on the machine refuses what is to be sent, also where it was the socket that ended
+            state.session.machine().close();
+            state.session.ended(&mut self.wake);
+            state.incoming.wake(&mut self.wake);
+            state.outgoing.wake(&mut self.wake);
+        }
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>, until: Instant) -> Round {
+        let shared = self.shared.clone();
+        let now = shared.now();
+        let mut state = shared.lock();
+        let tx = state.session.machine().tx();
+        self.write(cx, tx, now);
+        let done = tx.is_empty();
+        drop(state);
+        if done || self.arm(cx, Some(until)).is_ready() {
+            self.phase = Phase::ShuttingDown;
+            return Round::Moved;
+        }
+        Round::Idle
+    }
+
+    fn shut_down(&mut self, cx: &mut Context<'_>) -> Round {
+        match self.stream.poll_shutdown(cx) {
+            Poll::Pending => Round::Idle,
+            Poll::Ready(Ok(())) if !self.rx.eof => {
+                self.phase = Phase::Lingering { until: self.shared.now() + LINGER };
+                Round::Moved
+            }
+            Poll::Ready(_) => Round::Done,
+        }
+    }
+
+    fn linger(&mut self, cx: &mut Context<'_>, until: Instant) -> Round {
+        if self.arm(cx, Some(until)).is_ready() {
+            return Round::Done;
+        }
+        self.rx.bytes.clear();
+        match self.stream.poll_read(cx, &mut self.rx.bytes, *READ.start()) {
+            Poll::Pending => Round::Idle,
+            Poll::Ready(Ok(count)) if count > 0 => Round::Moved,
+            Poll::Ready(_) => Round::Done,
+        }
+    }
+}
+
+impl<R: Runtime, S: Session> Future for Driver<R, S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..BUDGET {
+            match self.round(cx) {
+                Round::Moved => {}
+                Round::Idle => return Poll::Pending,
+                Round::Done => return Poll::Ready(()),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+// nothing is pinned in place: the timer and the stream are `Unpin`
+impl<R: Runtime, S: Session> Unpin for Driver<R, S> {}
+
+impl<R: Runtime, S: Session> Drop for Driver<R, S> {
+    /// Also when the runtime drops its tasks, or the machine panicked: nobody is left waiting.
+    fn drop(&mut self) {
+        let shared = self.shared.clone();
+        let mut state = shared.lock();
+        self.end(&mut state, Error::Runtime);
+        state.finished = true;
+        state.driver = None;
+        state.finishing.wake(&mut self.wake);
+        drop(state);
+        if let Some(finished) = self.finished.take() {
+            finished();
+        }
+        self.wake.drain(..).for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,49 @@
+use std::collections::VecDeque;
+
+/// What arrived and was not taken yet, bounded in number and in bytes. When it is full the driver stops, and with it
+/// the peer.
+#[derive(Debug)]
+pub(crate) struct Inbox<T> {
+    /// With the weight of each, bytes.
+    items: VecDeque<(T, usize)>,
+    bytes: usize,
+    limits: InboxLimits,
+}
+
+/// How much may wait for the application before nothing more is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InboxLimits {
+    /// Messages, 1024: as the deployed peers' `receive_queue_size`.
+    pub messages: usize,
+    /// Bytes, 4 MiB: what a fast peer sends while a slow application wakes up. One message is always taken, however
+    /// large.
+    pub bytes: usize,
+}
+
+impl Default for InboxLimits {
+    fn default() -> Self {
+        Self { messages: 1024, bytes: 4 * 1024 * 1024 }
+    }
+}
+
+impl<T> Inbox<T> {
+    pub(crate) fn new(limits: InboxLimits) -> Self {
+        Self { items: VecDeque::new(), bytes: 0, limits }
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.items.is_empty()
+            || (self.items.len() < self.limits.messages && self.bytes < self.limits.bytes)
+    }
+
+    pub(crate) fn push(&mut self, item: T, weight: usize) {
+        self.bytes += weight;
+        self.items.push_back((item, weight));
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        let (item, weight) = self.items.pop_front()?;
+        self.bytes -= weight;
+        Some(item)
+    }
+}

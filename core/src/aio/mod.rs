@@ -1,0 +1,35 @@
+//! The async layer, once for every runtime.
+//!
+//! ```text
+//!   application task            driver task (one a connection)               socket
+//!   ────────────────            ──────────────────────────────               ──────
+//!   handle.send() ──lock──> machine.tx ────────────write────────────────────────>
+//!                           machine.poll <──────── rx <────read──────────────────
+//!   handle.receive() <──lock── inbox <──┘            timer <── machine.deadline
+//! ```
+//!
+//! - [`Runtime`] is what a runtime crate supplies: sockets, a timer, a clock, `spawn`.
+//! - One driver ([`driver`]) runs any machine on any runtime.
+//! - A handle locks the machine and calls it directly, then wakes the driver. The lock is never held across an await, so
+//!   refusals are the machine's own typed errors, at the place of the call.
+//! - Handles are not generic over the runtime: [`chatter`], [`eventer`].
+//!
+//! A runtime crate re-exports `connect` and `listen` of each protocol for its own runtime: applications
+//! use `hat_tokio` or `hat_smol`, not this module.
+
+pub mod address;
+pub mod chatter;
+mod driver;
+mod error;
+mod inbox;
+mod link;
+mod net;
+mod protocols;
+pub mod runtime;
+pub mod server;
+mod trace;
+mod wakers;
+
+pub use address::Address;
+pub use error::{ConnectError, Error};
+pub use runtime::Runtime;

@@ -1,0 +1,47 @@
+/// Names `connect` and `listen` of every protocol for one runtime: what a runtime crate is for its users.
+///
+/// ```ignore
+/// hat_core::protocols_on!(MyRuntime);
+/// let connection = chatter::connect("localhost:23012".parse::<Address>()?, Options::default()).await?;
+/// ```
+#[macro_export]
+macro_rules! protocols_on {
+    ($runtime:ident) => {
+        /// Chatter: messages in conversations. See [`hat_core::aio::chatter`] and [`hat_core::chatter`].
+        pub mod chatter {
+            pub use $crate::aio::chatter::{
+                Connection, Error, InboxLimits, IncomingStream, Options, SendOptions, Server,
+            };
+            pub use $crate::aio::server::ServerOptions;
+            pub use $crate::chatter::{
+                Config, Conversation, Data, Dialect, Incoming, Message, PingRule, SendError,
+                SendFault,
+            };
+
+            /// Connects to `address`; every address of its host is tried.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`]($crate::aio::ConnectError).
+            pub async fn connect(
+                address: impl Into<$crate::aio::Address>,
+                options: Options,
+            ) -> Result<Connection, $crate::aio::ConnectError> {
+                $crate::aio::chatter::connect::<super::$runtime>(address, options).await
+            }
+
+            /// Listens on `address`, on every address of its host.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`]($crate::aio::ConnectError).
+            pub async fn listen(
+                address: impl Into<$crate::aio::Address>,
+                options: Options,
+                server: ServerOptions,
+            ) -> Result<Server, $crate::aio::ConnectError> {
+                $crate::aio::chatter::listen::<super::$runtime>(address, options, server).await
+            }
+        }
+    };
+}

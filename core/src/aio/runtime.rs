@@ -1,0 +1,111 @@
+//! What a runtime supplies. Implemented on a unit struct: no `&self`, no `dyn`, no boxed futures.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::BytesMut;
+
+/// An async runtime: its sockets, timers, clock and tasks.
+pub trait Runtime: Sized + Send + Sync + 'static {
+    /// A TCP connection.
+    type Stream: Stream;
+    /// A listening TCP socket.
+    type Listener: Send + Sync + 'static;
+    /// A timer.
+    type Timer: Timer;
+
+    /// Connects, with `TCP_NODELAY` set: messages are gathered by the driver, not by the system.
+    fn connect(address: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Listens, with `SO_REUSEADDR` set where that means what it does on Unix.
+    fn bind(address: SocketAddr) -> impl Future<Output = io::Result<Self::Listener>> + Send;
+
+    /// Takes the next connection, with `TCP_NODELAY` set. Cancel safe.
+    fn accept(
+        listener: &Self::Listener,
+    ) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
+
+    /// The address that `listener` is bound to, with its port.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn local_addr(listener: &Self::Listener) -> io::Result<SocketAddr>;
+
+    /// Every address that a host name stands for.
+    fn resolve(host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
+
+    /// The time on the runtime's clock.
+    fn now() -> Instant;
+
+    /// A timer that fires at `at`.
+    fn timer(at: Instant) -> Self::Timer;
+
+    /// Runs `task` in the background.
+    fn spawn(task: impl Future<Output = ()> + Send + 'static);
+}
+
+/// A connected socket.
+pub trait Stream: Send + Unpin + 'static {
+    /// Appends what has arrived to `into`, at most `most` bytes, and gives their count: 0 is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut BytesMut,
+        most: usize,
+    ) -> Poll<io::Result<usize>>;
+
+    /// Writes from the start of `parts` and gives how many bytes the system took.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>>;
+
+    /// Ends our side; the peer may still send.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Our address.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn peer_addr(&self) -> io::Result<SocketAddr>;
+}
+
+/// A timer that can be set again.
+pub trait Timer: Send + Unpin + 'static {
+    /// Ready once the time has come.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Fires at `at` instead, also if it has fired before.
+    fn reset(&mut self, at: Instant);
+}
+
+/// Waits until `at` on the clock of `R`.
+pub(crate) async fn sleep_until<R: Runtime>(at: Instant) {
+    let mut timer = R::timer(at);
+    std::future::poll_fn(|cx| timer.poll(cx)).await;
+}

@@ -1,0 +1,76 @@
+//! What is told to `tracing`, with its feature; nothing without it.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+
+#[cfg(feature = "tracing")]
+mod told {
+    use super::*;
+
+    /// The life of one connection, as a span.
+    #[derive(Debug)]
+    pub(crate) struct Life(tracing::Span);
+
+    impl Life {
+        pub(crate) fn opened(protocol: &str, local: SocketAddr, remote: SocketAddr) -> Self {
+            let span = tracing::debug_span!("connection", protocol, %local, %remote);
+            span.in_scope(|| tracing::debug!("opened"));
+            Self(span)
+        }
+
+        pub(crate) fn closed(&self, reason: &impl Display) {
+            self.0.in_scope(|| tracing::debug!(%reason, "closed"));
+        }
+
+        pub(crate) fn enter(&self) -> impl Drop + '_ {
+            self.0.enter()
+        }
+    }
+
+    pub(crate) fn received(r#type: &str, bytes: usize) {
+        tracing::trace!(r#type, bytes, "received");
+    }
+
+    pub(crate) fn sent(r#type: &str, bytes: usize) {
+        tracing::trace!(r#type, bytes, "sent");
+    }
+
+    pub(crate) fn accept_failed(error: &impl Display) {
+        tracing::warn!(%error, "cannot take a connection, trying again");
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+mod told {
+    use super::*;
+
+    #[derive(Debug)]
+    pub(crate) struct Life;
+
+    #[derive(Debug)]
+    pub(crate) struct Entered;
+
+    impl Drop for Entered {
+        fn drop(&mut self) {}
+    }
+
+    impl Life {
+        pub(crate) fn opened(_protocol: &str, _local: SocketAddr, _remote: SocketAddr) -> Self {
+            Self
+        }
+
+        pub(crate) fn closed(&self, _reason: &impl Display) {}
+
+        pub(crate) fn enter(&self) -> Entered {
+            Entered
+        }
+    }
+
+    pub(crate) fn received(_type: &str, _bytes: usize) {}
+
+    pub(crate) fn sent(_type: &str, _bytes: usize) {}
+
+    pub(crate) fn accept_failed(_error: &impl Display) {}
+}
+
+pub(crate) use told::{Life, accept_failed, received, sent};
