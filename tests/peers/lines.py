@@ -4,7 +4,7 @@ A peer is a process that a test drives with JSON lines: requests come on
 standard input, answers, events and callbacks go to standard output, and
 diagnostics to standard error. This module is the part which all peers share:
 it numbers the objects, reports their `closing` and `closed`, matches callbacks
-with their replies and turns exceptions into error kinds.
+with their replies and answers exceptions as errors.
 
 What a peer can do is given as layers. A layer is an object whose public
 coroutines are the layer's methods: ``chatter.send`` is coroutine ``send`` of
@@ -22,11 +22,9 @@ import threading
 import typing
 
 from hat import aio
-from hat.aio.group import GroupClosedError
 
+import failure
 
-mlog: logging.Logger = logging.getLogger(__name__)
-"""Module logger"""
 
 Params: typing.TypeAlias = dict[str, typing.Any]
 """Parameters of a request"""
@@ -41,15 +39,6 @@ Closing flushes first, so a connection whose other side never reads does not
 close at all. The next test must not wait for it.
 
 """
-
-
-class Failure(Exception):
-    """Reason for an `err` answer of the given kind"""
-
-    def __init__(self, kind: str, msg: str, data: typing.Any = None):
-        super().__init__(msg)
-        self.kind = kind
-        self.data = data
 
 
 def run(implementation: str,
@@ -200,7 +189,7 @@ class Lines:
 
         except (Exception, asyncio.CancelledError) as e:
             res.pop('ok', None)
-            line = _encode({**res, 'err': _error_to_json(e)})
+            line = _encode({**res, 'err': failure.to_json(e)})
 
         # what a request changed is reported before its response
         for handle in list(self._objects):
@@ -236,7 +225,8 @@ class Lines:
         fn = (getattr(self._layers.get(layer), name, None)
               if name and not name.startswith('_') else None)
         if not fn:
-            raise Failure('unsupported', f'unsupported method {method}')
+            raise failure.Failure('unsupported',
+                                  f'unsupported method {method}')
 
         return await fn(params)
 
@@ -301,28 +291,3 @@ def _encode(msg):
     # NaN and infinities are Python's JSON, nobody else's
     return json.dumps(msg, allow_nan=False,
                       separators=(',', ':')).encode() + b'\n'
-
-
-def _error_to_json(e):
-    return {'kind': _error_kind(e),
-            'msg': str(e) or type(e).__name__,
-            'data': getattr(e, 'data', None)}
-
-
-def _error_kind(e):
-    if isinstance(e, Failure):
-        return e.kind
-
-    # the operating system's time limit (it has errno) is a lost connection
-    if isinstance(e, TimeoutError) and e.errno is None:
-        return 'timeout'
-
-    if isinstance(e, (OSError, GroupClosedError, aio.QueueClosedError,
-                      asyncio.CancelledError)):
-        return 'connection'
-
-    if isinstance(e, (ValueError, TypeError, LookupError, ArithmeticError)):
-        return 'value'
-
-    mlog.error('request error: %s', e, exc_info=e)
-    return 'other'

@@ -7,6 +7,7 @@ from hat.event import eventer
 
 from today_chatter import address, connect_options, listen_options
 import eventer_json
+import failure
 import lines
 
 
@@ -41,7 +42,7 @@ class Eventer:
                 **connect_options(p))
 
         except eventer.EventerInitError as e:
-            raise lines.Failure('init', str(e)) from e
+            raise failure.Failure('init', str(e)) from e
 
         handle.set_result(self._session.add(client))
 

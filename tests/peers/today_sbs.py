@@ -1,15 +1,11 @@
 """Layer ``sbs``: encoding and decoding by hat-sbs.
 
-============== ==================================================== =========
-method         p                                                    ok
-============== ==================================================== =========
-``sbs.encode`` ``schemas: [STR], type, value`` [``, serializer``]   ``{"data"}``
-``sbs.decode`` ``schemas: [STR], type, data(b64)`` [``, serializer``] ``{"value"}``
-============== ==================================================== =========
+* ``sbs.encode {schemas: [STR], type, value}`` -> ``{"data": b64}``
+* ``sbs.decode {schemas: [STR], type, data(b64)}`` -> ``{"value"}``
 
-`type` is ``Module.Type`` or the name of a builtin type. `serializer` is
-``"default"`` (the one that is deployed, in C) or ``"python"`` (Integers of any
-size). Whatever goes wrong is an error of kind ``value``.
+`type` is ``Module.Type`` or the name of a builtin type. Both take an optional
+`serializer`: ``"default"`` (the one that is deployed, in C) or ``"python"``
+(Integers of any size). Whatever goes wrong is an error of kind ``value``.
 
 Values are written as in the test vectors, by their types:
 
@@ -22,7 +18,7 @@ String   text
 Bytes    hexadecimal text
 Array    list
 Record   object
-Choice   ``[entry, value]``; so Optional is ``["none", null]``, ``["value", X]``
+Choice   ``[entry, value]``: Optional is ``["none", null]``, ``["value", X]``
 ======== ===================================================================
 """
 
@@ -34,7 +30,7 @@ from hat import sbs
 from hat.sbs import common
 from hat.sbs import serializer
 
-import lines
+import failure
 
 
 class Sbs:
@@ -47,7 +43,7 @@ class Sbs:
             data = repo.encode(_ref(p), value, serializer=_serializer(p))
 
         except Exception as e:
-            raise _failure(e) from e
+            raise _value_error(e) from e
 
         return {'data': base64.b64encode(data).decode()}
 
@@ -58,7 +54,7 @@ class Sbs:
             value = repo.decode(_ref(p), data, serializer=_serializer(p))
 
         except Exception as e:
-            raise _failure(e) from e
+            raise _value_error(e) from e
 
         return {'value': _value_to_json(value)}
 
@@ -78,8 +74,8 @@ def _serializer(p):
             'python': serializer.PySerializer}[p.get('serializer', 'default')]
 
 
-def _failure(e):
-    return lines.Failure('value', f'{type(e).__name__}: {e}')
+def _value_error(e):
+    return failure.Failure('value', f'{type(e).__name__}: {e}')
 
 
 def _value_to_json(value):

@@ -1,1 +1,3 @@
-//! x
+//! What the suites in `suites/` share.
+
+pub mod peers;
