@@ -1,6 +1,8 @@
 //! The deployed peers against each other, through the line protocol: it proves the tools before they judge this
 //! library.
 
+use std::{env, process::Command};
+
 use hat_tests::peers::{self, ErrorKind, Handle, Peer};
 use serde_json::{Value, json};
 
@@ -393,4 +395,13 @@ fn unknown_methods_are_unsupported() {
         let error = peer.request(method, json!({})).expect_err("there is no such method");
         assert_eq!(error.kind, ErrorKind::Unsupported, "{method}");
     }
+}
+
+#[test]
+#[should_panic(expected = "Unrecognized option: 'nonsense'")]
+fn a_peer_that_ends_is_reported_with_its_last_words() {
+    // this very program does not know the option, says so and ends
+    let mut command = Command::new(env::current_exe().expect("this program is a file"));
+    command.arg("--nonsense");
+    Peer::command(command);
 }

@@ -1,6 +1,7 @@
 //! A process behind the line protocol, and what a test asks it to do.
 
 use std::{
+    collections::VecDeque,
     io::{BufRead, BufReader, Read, Write},
     process::{Child, Command, Stdio},
     sync::{
@@ -8,7 +9,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
-    thread,
+    thread::{self, JoinHandle},
 };
 
 use serde_json::{Value, json};
@@ -66,8 +67,9 @@ impl Peer {
 
         let inbox = Arc::new(Inbox::default());
         let lines = write_lines(child.stdin.take().expect("standard input is a pipe"));
-        read_lines(child.stdout.take().expect("standard output is a pipe"), inbox.clone());
-        read_stderr(child.stderr.take().expect("standard error is a pipe"), inbox.clone());
+        let stderr =
+            read_stderr(child.stderr.take().expect("standard error is a pipe"), inbox.clone());
+        read_lines(child.stdout.take().expect("standard output is a pipe"), stderr, inbox.clone());
 
         let mut peer =
             Self { name, features: Vec::new(), child, lines, inbox, next_id: AtomicU64::new(1) };
@@ -240,10 +242,7 @@ impl Message {
     }
 }
 
-fn take(
-    messages: &mut std::collections::VecDeque<Message>,
-    wanted: impl Fn(&Message) -> bool,
-) -> Option<Message> {
+fn take(messages: &mut VecDeque<Message>, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
     let index = messages.iter().position(wanted)?;
     messages.remove(index)
 }
@@ -262,22 +261,28 @@ fn write_lines(mut stdin: impl Write + Send + 'static) -> mpsc::Sender<String> {
     sender
 }
 
-fn read_lines(stdout: impl Read + Send + 'static, inbox: Arc<Inbox>) {
+fn read_lines(stdout: impl Read + Send + 'static, stderr: JoinHandle<()>, inbox: Arc<Inbox>) {
     thread::spawn(move || {
+        let mut reason = "it has ended".to_owned();
         for line in BufReader::new(stdout).lines() {
             match line {
                 Ok(line) => inbox.put_line(&line),
-                Err(error) => return inbox.end(format!("its standard output failed: {error}")),
+                Err(error) => {
+                    reason = format!("its standard output failed: {error}");
+                    break;
+                }
             }
         }
-        inbox.end("it has ended".to_owned());
+        // why it has ended mostly stands there, and comes at the same time
+        let _ = stderr.join();
+        inbox.end(reason);
     });
 }
 
-fn read_stderr(stderr: impl Read + Send + 'static, inbox: Arc<Inbox>) {
+fn read_stderr(stderr: impl Read + Send + 'static, inbox: Arc<Inbox>) -> JoinHandle<()> {
     thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             inbox.put_stderr(line);
         }
-    });
+    })
 }
