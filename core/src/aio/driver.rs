@@ -107,9 +107,13 @@ impl<R: Runtime, S: Session> Driver<R, S> {
     fn round(&mut self, cx: &mut Context<'_>) -> Round {
         match self.phase {
             Phase::Running => {
-                let read = self.reading && self.read(cx);
-                let round = self.exchange(cx);
-                if read && matches!(round, Round::Idle) { Round::Moved } else { round }
+                let asked = self.reading;
+                let read = asked && self.read(cx);
+                match self.exchange(cx) {
+                    // a socket that was not asked will not wake us
+                    Round::Idle if read || (self.reading && !asked) => Round::Moved,
+                    round => round,
+                }
             }
             Phase::Flushing { until } => self.flush(cx, until),
             Phase::ShuttingDown => self.shut_down(cx),

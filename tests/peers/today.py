@@ -1,0 +1,22 @@
+"""Peer with today's deployed software.
+
+Layers ``chatter`` (hat-drivers), ``eventer`` (hat-event) and ``sbs``
+(hat-sbs).
+"""
+
+import lines
+import today_chatter
+import today_eventer
+import today_sbs
+
+
+def main():
+    """Entry point"""
+    lines.run('hat-event 0.9',
+              lambda session: {'chatter': today_chatter.Chatter(session),
+                               'eventer': today_eventer.Eventer(session),
+                               'sbs': today_sbs.Sbs()})
+
+
+if __name__ == '__main__':
+    main()

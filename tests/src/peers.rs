@@ -1,0 +1,134 @@
+//! The other side of a test: deployed software, driven through the line protocol `hat-testee/1`.
+//!
+//! A [`Peer`] is a process that takes requests as JSON lines and answers with responses, events and
+//! callbacks. The real Python packages are put behind that protocol by the scripts in `tests/peers/`, so a
+//! test drives them and this library's own testee with the same client:
+//!
+//! ```no_run
+//! use hat_tests::peers::{self, Peer};
+//! use serde_json::json;
+//!
+//! fn talks_to_a_deployed_server() {
+//!     if peers::skipped("talks_to_a_deployed_server") {
+//!         return;
+//!     }
+//!     let peer = Peer::today();
+//!     let listening = peer.expect("chatter.listen", json!({"addr": {"host": "127.0.0.1", "port": 0}}));
+//!     let server = peers::handle(&listening["obj"]);
+//!     // … connect to listening["addresses"][0] with the library under test …
+//!     let conn = peers::handle(&peer.event("accepted", server)["conn"]);
+//!     let message = peer.start("chatter.receive", json!({"obj": conn}));
+//!     // … send something with the library under test …
+//!     assert_eq!(message.expect()["type"], "Some.Type");
+//! }
+//! ```
+//!
+//! Everything here blocks and uses threads of its own, so it serves tests of any async runtime; an async test
+//! calls it from a thread where blocking is allowed. Nothing waits longer than [`TIME_LIMIT`].
+//!
+//! The Python packages are installed once, into `target/peers/`; see [`Environment`]. Where that cannot be
+//! done, [`skipped`] lets a test say so instead of failing.
+
+mod environment;
+mod inbox;
+mod peer;
+
+use std::{
+    env,
+    io::Write,
+    net::{SocketAddr, TcpListener},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+
+pub use self::{
+    environment::{Environment, SetupError},
+    inbox::{ErrorKind, PeerError, TIME_LIMIT},
+    peer::{Call, Peer, Pending},
+};
+
+/// How a peer names its servers, clients and connections.
+pub type Handle = u64;
+
+/// The variable that skips every test which needs deployed software, unless it is empty or `0`.
+pub const WITHOUT_PEERS: &str = "HAT_TESTS_WITHOUT_PEERS";
+
+static SKIPPED: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a test has to be left out because [`WITHOUT_PEERS`] is set; says so in one line.
+pub fn skipped(test_name: &str) -> bool {
+    let skips = env::var_os(WITHOUT_PEERS).is_some_and(|value| !value.is_empty() && value != "0");
+    if skips {
+        SKIPPED.fetch_add(1, Ordering::Relaxed);
+        // `eprintln!` of a test that passes is captured, and nobody would learn what was left out
+        let line = format!("skipped: {test_name} ({WITHOUT_PEERS} is set)\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+    skips
+}
+
+/// How many tests [`skipped`] has left out in this process.
+pub fn skipped_count() -> usize {
+    SKIPPED.load(Ordering::Relaxed)
+}
+
+/// The handle in a response or an event, such as `&response["obj"]`.
+///
+/// # Panics
+///
+/// Where the value is no handle.
+#[track_caller]
+pub fn handle(value: &Value) -> Handle {
+    value.as_u64().unwrap_or_else(|| panic!("{value} is not a handle"))
+}
+
+/// Bytes as the line protocol writes them.
+pub fn to_base64(bytes: impl AsRef<[u8]>) -> String {
+    BASE64_STANDARD.encode(bytes)
+}
+
+/// The bytes in a response or an event, such as `&message["data"]`.
+///
+/// # Panics
+///
+/// Where the value is no base64 text.
+#[track_caller]
+pub fn from_base64(value: &Value) -> Vec<u8> {
+    value
+        .as_str()
+        .and_then(|text| BASE64_STANDARD.decode(text).ok())
+        .unwrap_or_else(|| panic!("{value} is not base64 text"))
+}
+
+/// An address as the line protocol writes it.
+pub fn to_addr(addr: SocketAddr) -> Value {
+    json!({"host": addr.ip().to_string(), "port": addr.port()})
+}
+
+/// The address in a response, such as `&response["addresses"][0]`.
+///
+/// # Panics
+///
+/// Where the value is no address.
+#[track_caller]
+pub fn from_addr(value: &Value) -> SocketAddr {
+    let addr = || {
+        let host = value["host"].as_str()?.parse().ok()?;
+        let port = value["port"].as_u64()?.try_into().ok()?;
+        Some(SocketAddr::new(host, port))
+    };
+    addr().unwrap_or_else(|| panic!("{value} is not an address"))
+}
+
+/// A loopback address that nobody listens on, for servers that do not tell which port they got (`eventer`).
+///
+/// # Panics
+///
+/// Where the system has no free port.
+pub fn unused_addr() -> SocketAddr {
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("the loopback interface has a free port")
+}

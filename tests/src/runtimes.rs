@@ -1,0 +1,81 @@
+//! Every suite that uses async is one generic body that runs on every runtime.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use hat_core::aio::Runtime;
+use hat_core::aio::runtime::Timer;
+
+/// A test that takes longer hangs: no test needs more than a few seconds.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// A runtime that can run a test.
+pub trait TestRuntime: Runtime {
+    /// Runs `test` on this thread; the tasks that it starts run on others.
+    ///
+    /// # Panics
+    ///
+    /// If the test takes longer than a minute.
+    fn run<T>(test: impl Future<Output = T>) -> T;
+}
+
+impl TestRuntime for hat_tokio::Tokio {
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(2).enable_all().build().expect("a Tokio runtime");
+        runtime.block_on(limited::<Self, T>(test))
+    }
+}
+
+impl TestRuntime for hat_smol::Smol {
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        smol::block_on(limited::<Self, T>(test))
+    }
+}
+
+async fn limited<R: Runtime, T>(test: impl Future<Output = T>) -> T {
+    within::<R, T>(TIME_LIMIT, test).await.expect("the test hangs")
+}
+
+/// What `future` gives, or `None` if it takes longer than `time`.
+pub async fn within<R: Runtime, T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut timer = R::timer(R::now() + time);
+    poll_fn(|cx| {
+        if let Poll::Ready(value) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(value));
+        }
+        timer.poll(cx).map(|()| None)
+    })
+    .await
+}
+
+/// Lets `time` pass.
+pub async fn sleep<R: Runtime>(time: Duration) {
+    let _: Option<()> = within::<R, ()>(time, std::future::pending()).await;
+}
+
+/// Makes a test for each runtime of each generic body: `chatter::tokio`, `chatter::smol`.
+#[macro_export]
+macro_rules! on_every_runtime {
+    ($($(#[$meta:meta])* async fn $name:ident<$runtime:ident>() $body:block)+) => {
+        $($(#[$meta])* mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn body<$runtime: $crate::runtimes::TestRuntime>() $body
+
+            #[test]
+            fn tokio() {
+                <hat_tokio::Tokio as $crate::runtimes::TestRuntime>::run(body::<hat_tokio::Tokio>());
+            }
+
+            #[test]
+            fn smol() {
+                <hat_smol::Smol as $crate::runtimes::TestRuntime>::run(body::<hat_smol::Smol>());
+            }
+        })+
+    };
+}

@@ -1,0 +1,58 @@
+//! The two floods that guard the driver: reading and writing must not wait for each other, and yet a peer must not make
+//! us hold what it does not read.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use hat_core::aio::chatter::Options;
+use hat_core::chatter::{Config, PingRule};
+use hat_tests::on_every_runtime;
+
+use super::{data, one, pair, server};
+
+/// Bytes that each side sends before it reads.
+const FLOOD: usize = 64 * 1024 * 1024;
+
+on_every_runtime! {
+    async fn both_sides_send_64_mib_before_they_read<R>() {
+        for size in [1000, 1024 * 1024] {
+            let config = Config { max_queued: 2 * FLOOD, ..Config::default() };
+            let (_server, a, b) = pair::<R>(Options { config, ..Options::default() }).await;
+            for side in [&a, &b] {
+                for _ in 0..FLOOD / size {
+                    side.try_send(data(vec![1; size]), one()).expect("within the limit");
+                }
+            }
+            for side in [&a, &b] {
+                for _ in 0..FLOOD / size {
+                    assert_eq!(side.receive().await.expect("sent").data.data.len(), size);
+                }
+            }
+        }
+    }
+
+    async fn a_peer_that_pings_and_never_reads_is_stopped<R>() {
+        let config = Config { ping: PingRule::Off, ..Config::default() };
+        let server = server::<R>(Options { config, ..Options::default() }).await;
+        let mut flooder = TcpStream::connect(server.addresses()[0]).expect("connected");
+        let accepted = server.accept().await.expect("a connection");
+        flooder.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+        let pings = b"\x01\x16\x81\x81\x01\x01\x00\x8fHatChatter.Ping\x80".repeat(10_000);
+        // until the system's buffers of both directions are full: then we must have stopped reading
+        let mut written = 0;
+        while flooder.write_all(&pings).is_ok() {
+            written += pings.len();
+            assert!(written < 256 * 1024 * 1024, "the flood is taken without end");
+        }
+        assert!(accepted.end().is_none());
+
+        // once it reads, it gets a pong for every ping that was read
+        flooder.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+        let (mut buffer, mut pongs) = (vec![0; 1 << 20], 0);
+        while let Ok(count @ 1..) = flooder.read(&mut buffer) {
+            pongs += count;
+        }
+        assert!(pongs > written / 2, "{pongs} bytes of pongs for {written} bytes of pings");
+    }
+}

@@ -1,0 +1,37 @@
+//! Connections over real sockets, on every runtime.
+
+mod chatter;
+mod floods;
+mod servers;
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use hat_core::aio::chatter::{Connection, Options, SendOptions, Server, connect, listen};
+use hat_core::aio::server::ServerOptions;
+use hat_core::chatter::Data;
+use hat_tests::runtimes::TestRuntime;
+
+/// A free port of this machine.
+fn local() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+async fn server<R: TestRuntime>(options: Options) -> Server {
+    listen::<R>(local(), options, ServerOptions::default()).await.expect("a free port")
+}
+
+/// A client, and the server's end of its connection. The server must be kept.
+async fn pair<R: TestRuntime>(options: Options) -> (Server, Connection, Connection) {
+    let server = server::<R>(options.clone()).await;
+    let client = connect::<R>(server.addresses()[0], options).await.expect("a connection");
+    let accepted = server.accept().await.expect("the other end");
+    (server, client, accepted)
+}
+
+fn one() -> SendOptions {
+    SendOptions::default()
+}
+
+fn data(bytes: impl Into<bytes::Bytes>) -> Data {
+    Data::new("Test.Data", bytes)
+}

@@ -1,0 +1,64 @@
+//! What a server does with its connections.
+
+use std::time::Duration;
+
+use hat_core::aio::chatter::{Options, connect, listen};
+use hat_core::aio::server::ServerOptions;
+use hat_tests::on_every_runtime;
+use hat_tests::runtimes::within;
+
+use super::{data, local, one};
+
+const SOON: Duration = Duration::from_millis(50);
+
+on_every_runtime! {
+    async fn closing_a_server_closes_the_connections_that_are_bound_to_it<R>() {
+        for bind_connections in [true, false] {
+            let options = ServerOptions { bind_connections, ..ServerOptions::default() };
+            let server = listen::<R>(local(), Options::default(), options).await.expect("listens");
+            let address = server.addresses()[0];
+            let client = connect::<R>(address, Options::default()).await.expect("connected");
+            let accepted = server.accept().await.expect("a connection");
+            server.close().await;
+            assert_eq!(accepted.end().is_some(), bind_connections);
+            assert!(server.accept().await.is_none());
+            if !bind_connections {
+                client.send(data("on its own"), one()).await.expect("sent");
+                accepted.receive().await.expect("received");
+            }
+        }
+    }
+
+    async fn no_more_connections_than_the_limit<R>() {
+        let options = ServerOptions { max_connections: 2, ..ServerOptions::default() };
+        let server = listen::<R>(local(), Options::default(), options).await.expect("listens");
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            let address = server.addresses()[0];
+            clients.push(connect::<R>(address, Options::default()).await.expect("connected"));
+        }
+        let first = server.accept().await.expect("a connection");
+        let _second = server.accept().await.expect("a connection");
+        assert!(within::<R, _>(SOON, server.accept()).await.is_none());
+        assert_eq!(server.open_connections(), 2);
+        first.close().await;
+        server.accept().await.expect("the third, now that there is room");
+    }
+
+    async fn connections_that_nobody_accepts_end_with_the_server<R>() {
+        let server = crate::server::<R>(Options::default()).await;
+        let address = server.addresses()[0];
+        let client = connect::<R>(address, Options::default()).await.expect("connected");
+        server.close().await;
+        client.closed().await;
+        assert_eq!(server.open_connections(), 0);
+    }
+
+    async fn a_port_that_is_taken<R>() {
+        let server = crate::server::<R>(Options::default()).await;
+        let address = server.addresses()[0];
+        let again = listen::<R>(address, Options::default(), ServerOptions::default()).await;
+        let error = again.map(|_| ()).expect_err("taken");
+        assert!(error.to_string().starts_with(&format!("cannot listen on {address}: ")));
+    }
+}
