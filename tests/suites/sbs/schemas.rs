@@ -87,7 +87,7 @@ fn check_reports_every_reference_that_leads_nowhere() {
         [
             "`M.T`: there is no type `X` in module `M`",
             "`M.T`: there is no module `Y`: add its schema to the repository",
-            "`M.T`: `Optional` takes 1 arguments, not 0",
+            "`M.T`: `Optional` was given 0 arguments instead of 1",
             "`M.U`: `a` is a parameter and takes no arguments",
         ]
     );

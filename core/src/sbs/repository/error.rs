@@ -30,7 +30,7 @@ pub enum TypeError {
         name: String,
     },
     /// More or fewer arguments than the type has parameters.
-    #[error("`{definition}`: `{name}` takes {expected} arguments, not {found}")]
+    #[error("`{definition}`: `{name}` was given {found} arguments instead of {expected}")]
     ArgumentCount {
         /// Where the fault is.
         definition: String,

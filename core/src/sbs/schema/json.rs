@@ -155,7 +155,7 @@ mod tests {
 
     #[track_caller]
     fn refused(json: Json) -> JsonError {
-        module_from_json(&json, "/0").unwrap_err()
+        module_from_json(&json, "/0").expect_err("not in the form")
     }
 
     fn module_of(of: Json) -> Json {
@@ -164,11 +164,15 @@ mod tests {
 
     #[test]
     fn older_spellings_leave_as_today_s() {
-        let older = parse("module M T = Tuple { a: Union { b: Maybe(None) } }").unwrap();
+        let older = parse("module M T = Tuple { a: Union { b: Maybe(None) } }")
+            .expect("a schema of the tests");
         let today = "module M T = Record { a: Choice { b: Choice { Nothing: None, Just: None } } }";
-        assert_eq!(module_to_json(&older), module_to_json(&parse(today).unwrap()));
+        assert_eq!(
+            module_to_json(&older),
+            module_to_json(&parse(today).expect("a schema of the tests"))
+        );
 
-        let own = parse("module M Maybe(a) = a, T = Maybe(None)").unwrap();
+        let own = parse("module M Maybe(a) = a, T = Maybe(None)").expect("a schema of the tests");
         assert_eq!(module_from_json(&module_to_json(&own), ""), Ok(own));
     }
 

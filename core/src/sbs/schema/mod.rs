@@ -20,6 +20,7 @@
 mod error;
 mod json;
 mod parser;
+mod scan;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;

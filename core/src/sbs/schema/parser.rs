@@ -10,13 +10,10 @@
 //! ```
 
 use alloc::collections::BTreeMap;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{
-    Entry, MAX_NESTING, MAX_SCHEMA_LEN, Module, Position, Reference, SchemaError, Type, TypeDef,
-};
+use super::{Entry, MAX_NESTING, MAX_SCHEMA_LEN, Module, Reference, SchemaError, Type, TypeDef};
 use crate::sbs::repository::Builtin;
 
 /// Reads one schema text.
@@ -44,9 +41,11 @@ pub fn parse(text: &str) -> Result<Module, SchemaError> {
     Parser { text, at: 0 }.module()
 }
 
-struct Parser<'a> {
-    text: &'a str,
-    at: usize,
+/// A place in a text; `scan` has what the rules below are made of.
+pub(super) struct Parser<'a> {
+    pub(super) text: &'a str,
+    /// The offset of what comes next, in bytes; always between characters.
+    pub(super) at: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -168,103 +167,10 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// What the rules are made of.
-impl<'a> Parser<'a> {
-    fn rest(&self) -> &'a str {
-        // only ASCII is ever passed over, a comment's end included: a boundary of characters
-        &self.text[self.at..]
-    }
-
-    fn word(&mut self) -> Option<&'a str> {
-        let rest = self.rest();
-        if !rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            return None;
-        }
-        let len = rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        let word = &rest[..len.count()];
-        self.at += word.len();
-        Some(word)
-    }
-
-    fn identifier(&mut self, expected: &'static str) -> Result<&'a str, SchemaError> {
-        self.word().ok_or_else(|| self.unexpected(expected))
-    }
-
-    fn eat(&mut self, byte: u8) -> bool {
-        let eaten = self.rest().as_bytes().first() == Some(&byte);
-        self.at += usize::from(eaten);
-        eaten
-    }
-
-    /// Takes white space and `byte`, or neither: the space may have to stand before something else.
-    fn eat_after_space(&mut self, byte: u8) -> bool {
-        let start = self.at;
-        self.space();
-        let eaten = self.eat(byte);
-        if !eaten {
-            self.at = start;
-        }
-        eaten
-    }
-
-    fn is_at_end_after_space(&mut self) -> bool {
-        let start = self.at;
-        self.space();
-        let end = self.rest().is_empty();
-        if !end {
-            self.at = start;
-        }
-        end
-    }
-
-    fn space(&mut self) {
-        loop {
-            let rest = self.rest();
-            let len = match rest.as_bytes().first() {
-                Some(b' ' | b'\t' | b'\r' | b'\n' | b',') => 1,
-                Some(b'#') => rest.find(['\r', '\n']).unwrap_or(rest.len()),
-                _ => return,
-            };
-            self.at += len;
-        }
-    }
-
-    fn must_space(&mut self, expected: &'static str) -> Result<(), SchemaError> {
-        let start = self.at;
-        self.space();
-        match self.at == start {
-            true => Err(self.unexpected(expected)),
-            false => Ok(()),
-        }
-    }
-
-    #[cold]
-    fn unexpected(&self, expected: &'static str) -> SchemaError {
-        SchemaError::Unexpected { at: self.position(), expected, found: self.found() }
-    }
-
-    fn found(&self) -> String {
-        let mut ahead = Parser { text: self.text, at: self.at };
-        match (ahead.word(), self.rest().chars().next()) {
-            (Some(word), _) => format!("`{}`", &word[..word.len().min(40)]),
-            (None, Some('\r' | '\n')) => "the end of the line".into(),
-            (None, Some(c @ ('!'..='~'))) => format!("`{c}`"),
-            (None, Some(c)) => format!("the character {c:?}"),
-            (None, None) => "the end of the text".into(),
-        }
-    }
-
-    fn position(&self) -> Position {
-        let before = self.text[..self.at].replace("\r\n", "\n");
-        let line = before.matches(['\n', '\r']).count() + 1;
-        let start = before.rfind(['\n', '\r']).map_or(0, |at| at + 1);
-        Position { line, column: before[start..].chars().count() + 1 }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
     use alloc::string::ToString;
 
     #[track_caller]
