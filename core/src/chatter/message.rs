@@ -6,6 +6,8 @@
 //!      = Record { module: Optional(String), type: String, data: Bytes }    Hat
 //! ```
 
+use core::fmt;
+
 use bytes::Bytes;
 use bytestring::ByteString;
 
@@ -13,7 +15,7 @@ use super::{Conversation, Dialect};
 use crate::sbs::{Decode, DecodeError, Encode, Reader, Writer};
 
 /// What a message carries: a type and its encoding. Chatter does not look into it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Data {
     /// SBS module name; only [`Dialect::Hat`] has it.
     pub module: Option<ByteString>,
@@ -21,6 +23,20 @@ pub struct Data {
     pub r#type: ByteString,
     /// The encoded value. When received, a slice of the block that it came in: it keeps the whole block in memory.
     pub data: Bytes,
+}
+
+/// The data is shown by its length and its start: a refused message of megabytes must not fill a log.
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { module, r#type, data } = self;
+        let start = data.slice(..data.len().min(32));
+        let shown = format_args!("{} bytes, {start:?}", data.len());
+        f.debug_struct("Data")
+            .field("module", module)
+            .field("type", r#type)
+            .field("data", &shown)
+            .finish()
+    }
 }
 
 impl Data {

@@ -12,11 +12,11 @@ const MAX_DEPTH: u32 = 64;
 
 /// Elements that an array may have when they take no bytes (`Array(None)`): nothing else bounds
 /// them. Peers write a handful.
-const MAX_EMPTY_ELEMENTS: u64 = 65_536;
+pub(super) const MAX_EMPTY_ELEMENTS: u64 = 65_536;
 
 /// Bytes of memory that an array reserves on the strength of its count alone; past that it grows with
-/// what is really there.
-const MAX_RESERVED: usize = 1024 * 1024;
+/// what is really there. Arrays in arrays can each claim it, to the limit of nesting.
+const MAX_RESERVED: usize = 64 * 1024;
 
 /// A value that can be read from SBS.
 pub trait Decode: Sized {

@@ -10,13 +10,21 @@ pub enum DecodeError {
         /// How many bytes are missing at least.
         missing: usize,
     },
-    /// An Integer that the Rust type cannot hold. [`Value`](super::Value) holds any.
+    /// An Integer that the Rust type cannot hold. [`Integer`](super::Integer) holds any.
     #[error("the integer at byte {at} does not fit in {bits} bits")]
     IntegerOverflow {
         /// Where the integer starts.
         at: usize,
         /// What it had to fit in.
         bits: u32,
+    },
+    /// An Integer of more bytes than [`MAX_INTEGER_LEN`](super::MAX_INTEGER_LEN).
+    #[error("the integer at byte {at} takes more than {limit} bytes")]
+    IntegerTooLong {
+        /// Where the integer starts.
+        at: usize,
+        /// The limit.
+        limit: usize,
     },
     /// A negative count of an Array, a String or Bytes.
     #[error("the count at byte {at} is negative")]
@@ -33,6 +41,14 @@ pub enum DecodeError {
         count: u64,
         /// The most that could be there.
         most: u64,
+    },
+    /// More values that take no bytes, in a message as a whole, than its length pays for: `Array(Array(None))`.
+    #[error("the values up to byte {at} that take no bytes are more than {limit}")]
+    TooManyEmpty {
+        /// Where the value that is too much would be.
+        at: usize,
+        /// The most for bytes of this length.
+        limit: usize,
     },
     /// A negative index of a Choice.
     #[error("the index of the choice at byte {at} is negative")]

@@ -3,9 +3,9 @@
 
 use super::Writer;
 
-const LAST: u8 = 0x80;
-const GROUP: u8 = 0x7f;
-const SIGN: u8 = 0x40;
+pub(super) const LAST: u8 = 0x80;
+pub(super) const GROUP: u8 = 0x7f;
+pub(super) const SIGN: u8 = 0x40;
 
 /// The longest encoding of an `i128`, in bytes.
 const MOST_GROUPS: usize = 19;

@@ -16,16 +16,25 @@
 //!
 //! The source of the rules is the `hat-sbs` documentation and its deployed serializers.
 
+mod big;
 mod decode;
 mod encode;
 mod error;
 mod integer;
 mod macros;
+mod repository;
+pub mod schema;
+mod value;
 
 pub use bytestring::ByteString;
 
 pub use crate::sbs_choice as choice;
 pub use crate::sbs_record as record;
+pub use big::{Integer, MAX_INTEGER_LEN};
 pub use decode::{Decode, Reader, decode};
 pub use encode::{Encode, Writer, encode};
 pub use error::DecodeError;
+#[cfg(feature = "std")]
+pub use repository::LoadError;
+pub use repository::{PreparedType, Repository, TypeError};
+pub use value::{Choice, EncodeError, MAX_VALUE_DEPTH, Path, Record, Value, ValueDecodeError};

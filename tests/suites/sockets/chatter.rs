@@ -104,7 +104,7 @@ on_every_runtime! {
         accepted.receive().await.expect("all of it");
         // more than the inbox of the other side and the system's buffers hold
         for _ in 0..4 {
-            client.try_send(data(vec![0; 4 * 1024 * 1024]), one()).expect("within the limit");
+            client.send(data(vec![0; 4 * 1024 * 1024]), one()).await.expect("sent");
         }
         assert!(within::<R, _>(SOON, client.drain()).await.is_none());
         for _ in 0..4 {

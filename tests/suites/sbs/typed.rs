@@ -1,0 +1,159 @@
+//! The typed codec against the dynamic one: the same bytes, the same values, the same refusals.
+
+use bytes::Bytes;
+use hat_core::sbs::{self, ByteString, Integer, PreparedType, Reader, Value};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::prepared;
+
+const SCHEMA: &str = "
+    T = Record { id: Integer, on: Boolean, level: Float, name: String, data: Bytes
+                 tags: Array(String), shape: Shape, next: Optional(Integer), unit: None }
+    Shape = Choice { nothing: None, circle: Float, points: Array(Point) }
+    Point = Record { x: Integer, y: Integer }
+";
+
+sbs::record! {
+    #[derive(Clone, Debug, PartialEq)]
+    struct Thing {
+        id: Integer,
+        on: bool,
+        level: f64,
+        name: ByteString,
+        data: Bytes,
+        tags: Vec<ByteString>,
+        shape: Shape,
+        next: Option<Integer>,
+        unit: (),
+    }
+}
+
+sbs::choice! {
+    #[derive(Clone, Debug, PartialEq)]
+    enum Shape { Nothing, Circle(f64), Points(Vec<Point>) }
+}
+
+sbs::record! {
+    #[derive(Clone, Debug, PartialEq)]
+    struct Point { x: Integer, y: Integer }
+}
+
+impl From<Thing> for Value {
+    fn from(thing: Thing) -> Self {
+        let tags: Vec<_> = thing.tags.into_iter().map(Self::from).collect();
+        Self::record([
+            ("id", thing.id.into()),
+            ("on", thing.on.into()),
+            ("level", thing.level.into()),
+            ("name", thing.name.into()),
+            ("data", thing.data.into()),
+            ("tags", tags.into()),
+            ("shape", thing.shape.into()),
+            ("next", Self::optional(thing.next)),
+            ("unit", Self::None),
+        ])
+    }
+}
+
+impl From<Shape> for Value {
+    fn from(shape: Shape) -> Self {
+        match shape {
+            Shape::Nothing => Self::choice("nothing", ()),
+            Shape::Circle(radius) => Self::choice("circle", radius),
+            Shape::Points(points) => {
+                Self::choice("points", points.into_iter().map(Self::from).collect::<Vec<_>>())
+            }
+        }
+    }
+}
+
+impl From<Point> for Value {
+    fn from(point: Point) -> Self {
+        Self::record([("x", point.x.into()), ("y", point.y.into())])
+    }
+}
+
+fn integers() -> impl Strategy<Value = Integer> {
+    prop_oneof![
+        any::<i8>().prop_map(|v| i64::from(v).into()),
+        any::<i64>().prop_map_into(),
+        any::<i128>().prop_map_into()
+    ]
+}
+
+fn floats() -> impl Strategy<Value = f64> {
+    // NaN is not equal to itself; vectors and properties of bytes cover it
+    any::<f64>().prop_filter("comparable", |value| !value.is_nan())
+}
+
+fn shapes() -> impl Strategy<Value = Shape> {
+    let point = (integers(), integers()).prop_map(|(x, y)| Point { x, y });
+    prop_oneof![
+        Just(Shape::Nothing),
+        floats().prop_map(Shape::Circle),
+        vec(point, 0..4).prop_map(Shape::Points)
+    ]
+}
+
+prop_compose! {
+    fn things()(
+        id in integers(), on: bool, level in floats(), name: String, data in vec(any::<u8>(), 0..40),
+        tags in vec(any::<String>(), 0..4), shape in shapes(), next in proptest::option::of(integers()),
+    ) -> Thing {
+        let tags = tags.into_iter().map(ByteString::from).collect();
+        Thing { id, on, level, name: name.into(), data: data.into(), tags, shape, next, unit: () }
+    }
+}
+
+/// Both read `bytes` as far, to the same value or to the same refusal.
+fn agree(prepared: &PreparedType, bytes: &Bytes) {
+    let (mut typed, mut dynamic) = (Reader::new(bytes), Reader::new(bytes));
+    let one = <Thing as sbs::Decode>::decode(&mut typed);
+    let other = prepared.decode_from(&mut dynamic);
+    match (one, other) {
+        (Ok(one), Ok(other)) => {
+            assert_eq!(typed.position(), dynamic.position());
+            // through bytes again, for NaN
+            assert_eq!(prepared.encode(&other).expect("was decoded"), sbs::encode(&one));
+        }
+        (one, other) => assert_eq!(one.err(), other.err()),
+    }
+}
+
+proptest! {
+    #[test]
+    fn values(thing in things()) {
+        let prepared = prepared(SCHEMA);
+        let bytes = sbs::encode(&thing);
+        prop_assert_eq!(sbs::decode(&bytes), Ok(thing.clone()));
+        let value = Value::from(thing);
+        prop_assert_eq!(prepared.encode(&value), Ok(bytes.clone()));
+        prop_assert_eq!(prepared.decode(&bytes), Ok(value));
+    }
+
+    #[test]
+    fn damaged_bytes(thing in things(), at: prop::sample::Index, byte: u8, cut: bool) {
+        let mut bytes = sbs::encode(&thing).to_vec();
+        let at = at.index(bytes.len());
+        match cut {
+            true => bytes.truncate(at),
+            false => bytes[at] = byte,
+        }
+        agree(&prepared(SCHEMA), &bytes.into());
+    }
+
+    #[test]
+    fn any_bytes(bytes in vec(any::<u8>(), 0..64)) {
+        agree(&prepared(SCHEMA), &bytes.into());
+    }
+}
+
+#[test]
+fn decoding_copies_no_text() {
+    let bytes = Bytes::from_static(b"\x83abc");
+    let Ok(Value::String(text)) = prepared("T = String").decode(&bytes) else {
+        panic!("a string");
+    };
+    assert!(std::ptr::eq(text.as_bytes().as_ptr(), &raw const bytes[1]));
+}
