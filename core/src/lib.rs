@@ -4,6 +4,7 @@
 extern crate alloc;
 
 pub mod buffer;
+pub mod eventer;
 pub mod protocol;
 pub mod sbs;
 pub mod tcp;
