@@ -32,7 +32,9 @@ fn every_message_of_the_peers() {
             message::EVENTS_NOTIFY => check(case, |list: &message::EventsNotify| events(list)),
             message::EVENTS_ACK => check(case, |(): &message::EventsAck| Value::Null),
             message::REGISTER_REQ => {
-                check(case, |list: &message::RegisterReq| list.iter().map(register_event).collect())
+                check(case, |list: &message::RegisterReq| {
+                    list.iter().map(register_event).collect()
+                });
             }
             message::REGISTER_RES => check(case, |message| match message {
                 RegisterRes::Events(list) => json!({"events": events(list)}),
