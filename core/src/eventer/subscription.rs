@@ -6,6 +6,7 @@ use core::fmt;
 use super::EventType;
 
 mod algebra;
+mod hash;
 mod trie;
 
 use trie::Trie;

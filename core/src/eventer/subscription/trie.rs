@@ -1,28 +1,26 @@
 //! Query types as a tree by segment, in four arrays.
 //!
 //! ```text
-//! nodes   [ root │ … ]     each: its edges first..end, its ? child, whether a query type ends here, or with *
-//! hashes  [ of the edges of root, ascending │ of those of the next node, ascending │ … ]
-//! edges   [ the same order: where the segment is in texts, the child │ … ]
+//! nodes   [ root │ children of root, by hash │ its ? child │ children of the first of those … ]
+//! hashes  [        the same order: of the segment that leads to the node, 0 for ? ]
+//! ends    [        the same order: where that segment ends in texts, and the next one starts ]
 //! texts   [ segments ]
 //! ```
 //!
-//! A look-up of a segment is a binary search in the hashes of the node, which lie close together, and one comparison. The hash
-//! needs no secret: equal hashes are ordered by text, so a peer that makes them collide gains nothing.
+//! Edge `i` leads to node `i + 1`, so a step takes one read of the node, a search in its hashes, which lie close together, and
+//! one comparison. The hash needs no secret: equal hashes are ordered by text, so a peer that makes them collide gains nothing.
 
 use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
 use core::ops::Range;
 
+use super::hash::{hash, position};
 use crate::eventer::EventType;
 use crate::eventer::event_type::SegmentBytes;
 
 /// Where every look-up starts.
 pub(super) const ROOT: u32 = 0;
-
-/// No child.
-const NONE: u32 = u32::MAX;
 
 /// Nodes on the way of a look-up that need no allocation.
 const FEW: usize = 16;
@@ -31,24 +29,22 @@ const FEW: usize = 16;
 pub(super) struct Trie {
     nodes: Vec<Node>,
     hashes: Vec<u64>,
-    edges: Vec<Edge>,
+    ends: Vec<u32>,
     texts: Vec<u8>,
 }
 
 /// Indices are 32 bits wide: a subscription's size is limited to less.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Node {
+    /// Edges to children by their segments, of ascending hash.
     first: u32,
     end: u32,
-    any: u32,
+    /// Whether the edge at `end` is `?`.
+    any: bool,
+    /// Whether a query type ends here.
     ends: bool,
+    /// Whether a query type ends here with `*`.
     rest: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Edge {
-    text: Range<u32>,
-    child: u32,
 }
 
 /// Query types that share the segments up to a node.
@@ -61,9 +57,9 @@ impl Trie {
     /// Of `sorted`, distinct query types in order. Goes down level by level, so that depth takes no stack.
     pub(super) fn new(sorted: &[&EventType]) -> Self {
         let mut trie = Self {
-            nodes: vec![Node::new()],
+            nodes: vec![Node::default()],
             hashes: Vec::new(),
-            edges: Vec::new(),
+            ends: Vec::new(),
             texts: Vec::new(),
         };
         let mut cursors: Vec<_> = sorted.iter().map(|query| query.segment_bytes()).collect();
@@ -87,14 +83,14 @@ impl Trie {
         children: &mut Vec<(u64, &'a [u8], Range<usize>)>,
         below: &mut Vec<Group>,
     ) {
+        let mut node = Node::default();
         let mut any = group.types.start..group.types.start;
         children.clear();
         for index in group.types {
-            let cursor = &mut cursors[index];
-            match cursor.next() {
-                None => self.nodes[group.node as usize].ends = true,
+            match cursors[index].next() {
+                None => node.ends = true,
                 // only in the last place, which was checked
-                Some(b"*") => self.nodes[group.node as usize].rest = true,
+                Some(b"*") => node.rest = true,
                 Some(b"?") if any.is_empty() => any = index..index + 1,
                 Some(b"?") => any.end = index + 1,
                 Some(segment) => match children.last_mut() {
@@ -103,40 +99,59 @@ impl Trie {
                 },
             }
         }
-
-        if !any.is_empty() {
-            let node = self.add_node();
-            self.nodes[group.node as usize].any = node;
-            below.push(Group { node, types: any });
-        }
         children.sort_unstable_by_key(|&(hash, segment, _)| (hash, segment));
-        self.nodes[group.node as usize].first = self.edges.len() as u32;
+        node.first = self.hashes.len() as u32;
+        node.end = node.first + children.len() as u32;
+        node.any = !any.is_empty();
+        self.nodes[group.node as usize] = node;
         for (hash, segment, types) in children.drain(..) {
-            let node = self.add_node();
-            let start = self.texts.len() as u32;
-            self.texts.extend_from_slice(segment);
-            self.hashes.push(hash);
-            self.edges.push(Edge { text: start..self.texts.len() as u32, child: node });
-            below.push(Group { node, types });
+            below.push(Group { node: self.add(hash, segment), types });
         }
-        self.nodes[group.node as usize].end = self.edges.len() as u32;
+        if node.any {
+            below.push(Group { node: self.add(0, b""), types: any });
+        }
     }
 
-    fn add_node(&mut self) -> u32 {
-        self.nodes.push(Node::new());
-        (self.nodes.len() - 1) as u32
+    /// An edge, and the node that it leads to.
+    fn add(&mut self, hash: u64, segment: &[u8]) -> u32 {
+        self.texts.extend_from_slice(segment);
+        self.hashes.push(hash);
+        self.ends.push(self.texts.len() as u32);
+        self.nodes.push(Node::default());
+        self.hashes.len() as u32
     }
 
     pub(super) fn is_empty(&self) -> bool {
         let root = &self.nodes[ROOT as usize];
-        !root.ends && !root.rest && root.any == NONE && root.first == root.end
+        !root.ends && !root.rest && !root.any && root.first == root.end
     }
 
     pub(super) fn matches(&self, event_type: &EventType) -> bool {
+        let mut segments = event_type.segment_bytes();
+        let mut node = &self.nodes[ROOT as usize];
+        while !node.rest {
+            let Some(segment) = segments.next() else { return node.ends };
+            let child = match node.first == node.end {
+                true => None,
+                false => self.find(node, hash(segment), segment),
+            };
+            let any = node.any();
+            let next = match (child, any) {
+                (None, None) => return false,
+                (Some(child), Some(any)) => return self.branches_match([child, any], segments),
+                (Some(child), None) | (None, Some(child)) => child,
+            };
+            node = &self.nodes[next as usize];
+        }
+        true
+    }
+
+    /// Whether one of the paths from `nodes` on matches. Goes along all of them at once, so that each segment is hashed once.
+    fn branches_match(&self, nodes: [u32; 2], segments: SegmentBytes<'_>) -> bool {
         let mut active = Active::new();
         let mut next = Active::new();
-        active.push(ROOT);
-        for segment in event_type.segment_bytes() {
+        nodes.into_iter().for_each(|node| active.push(node));
+        for segment in segments {
             let hash = hash(segment);
             for node in active.nodes() {
                 let node = &self.nodes[node as usize];
@@ -146,8 +161,8 @@ impl Trie {
                 if let Some(child) = self.find(node, hash, segment) {
                     next.push(child);
                 }
-                if node.any != NONE {
-                    next.push(node.any);
+                if let Some(any) = node.any() {
+                    next.push(any);
                 }
             }
             mem::swap(&mut active, &mut next);
@@ -175,7 +190,7 @@ impl Trie {
             for node in active.nodes() {
                 let exact = self.child(node, segment);
                 if node == own {
-                    own = exact.unwrap_or(NONE);
+                    own = exact.expect("the tree holds the query type");
                 }
                 exact.into_iter().for_each(|child| next.push(child));
                 if segment != b"?" {
@@ -224,7 +239,7 @@ impl Trie {
 
     /// Where `?` leads from `node`.
     pub(super) fn any(&self, node: u32) -> Option<u32> {
-        Some(self.nodes[node as usize].any).filter(|&any| any != NONE)
+        self.nodes[node as usize].any()
     }
 
     /// Where `segment` of a query type leads from `node`, taken literally but for `?`.
@@ -244,35 +259,45 @@ impl Trie {
     /// The children besides `?`, with the segments that lead to them.
     pub(super) fn children(&self, node: u32) -> impl Iterator<Item = (&[u8], u32)> {
         let node = &self.nodes[node as usize];
-        let edges = &self.edges[node.first as usize..node.end as usize];
-        edges.iter().map(|edge| (self.text(edge), edge.child))
+        (node.first..node.end).map(|edge| (self.text(edge as usize), edge + 1))
     }
 
     #[inline]
     fn find(&self, node: &Node, hash: u64, segment: &[u8]) -> Option<u32> {
-        let hashes = &self.hashes[node.first as usize..node.end as usize];
-        let from = hashes.partition_point(|&other| other < hash);
+        let (first, end) = (node.first as usize, node.end as usize);
+        let hashes = &self.hashes[first..end];
+        let from = position(hashes, hash);
         if hashes.get(from) != Some(&hash) {
             return None;
         }
-        let edges = &self.edges[node.first as usize + from..node.end as usize];
-        if self.text(&edges[0]) == segment {
-            return Some(edges[0].child);
+        let mut edge = first + from;
+        if self.text(edge) != segment {
+            // another segment of the same hash: they are in order
+            let equal = hashes[from..].partition_point(|&other| other == hash);
+            let (mut low, mut high) = (edge, edge + equal);
+            while low < high {
+                let middle = low.midpoint(high);
+                if self.text(middle) < segment { low = middle + 1 } else { high = middle }
+            }
+            edge = low;
+            if edge == first + from + equal || self.text(edge) != segment {
+                return None;
+            }
         }
-        let equal = hashes[from..].partition_point(|&other| other == hash);
-        let found = edges[..equal].binary_search_by_key(&segment, |edge| self.text(edge)).ok()?;
-        Some(edges[found].child)
+        Some(edge as u32 + 1)
     }
 
     #[inline]
-    fn text(&self, edge: &Edge) -> &[u8] {
-        &self.texts[edge.text.start as usize..edge.text.end as usize]
+    fn text(&self, edge: usize) -> &[u8] {
+        let start = if edge == 0 { 0 } else { self.ends[edge - 1] };
+        &self.texts[start as usize..self.ends[edge] as usize]
     }
 }
 
 impl Node {
-    fn new() -> Self {
-        Self { first: 0, end: 0, any: NONE, ends: false, rest: false }
+    #[inline]
+    fn any(&self) -> Option<u32> {
+        self.any.then_some(self.end + 1)
     }
 }
 
@@ -317,24 +342,22 @@ impl Active {
     }
 }
 
-/// Spreads segments evenly, eight bytes a step. The same everywhere and always.
-#[inline]
-fn hash(segment: &[u8]) -> u64 {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let step = |hash: u64, word: u64| {
-        let mixed = (hash ^ word).wrapping_mul(FACTOR);
-        mixed ^ mixed >> 32
-    };
-    let mut hash = segment.len() as u64;
-    let mut words = segment.chunks_exact(8);
-    for word in &mut words {
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(word);
-        hash = step(hash, u64::from_le_bytes(bytes));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_of_equal_hash_are_told_apart() {
+        let types = ["a", "b", "c"].map(|text| EventType::from_segments([text]));
+        let mut trie = Trie::new(&types.iter().collect::<Vec<_>>());
+        // as if all three had the hash 7
+        trie.hashes.fill(7);
+        trie.texts = b"abc".to_vec();
+        let node = &trie.nodes[ROOT as usize];
+        for (text, found) in [(b"a", Some(1)), (b"b", Some(2)), (b"c", Some(3)), (b"d", None)] {
+            assert_eq!(trie.find(node, 7, text), found);
+        }
+        assert_eq!(trie.find(node, 7, b""), None);
+        assert_eq!(trie.find(node, 8, b"a"), None);
     }
-    let mut last = 0;
-    for &byte in words.remainder() {
-        last = last << 8 | u64::from(byte);
-    }
-    step(hash, last).wrapping_mul(FACTOR)
 }
