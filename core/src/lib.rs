@@ -7,6 +7,7 @@ extern crate alloc;
 pub mod aio;
 pub mod buffer;
 pub mod chatter;
+pub mod eventer;
 mod keepalive;
 pub mod protocol;
 pub mod sbs;

@@ -1,0 +1,158 @@
+//! Questions to a server, and its answer.
+
+use alloc::vec::Vec;
+
+use super::names::named;
+use super::{Event, EventId, EventType, Timestamp};
+use crate::sbs;
+
+sbs::choice! {
+    /// A query, by `HatEventer.QueryParams`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum QueryParams {
+        /// The newest event of every type.
+        Latest(LatestParams),
+        /// Events in the order of time.
+        Timeseries(TimeseriesParams),
+        /// What one server registered.
+        Server(ServerParams),
+    }
+}
+
+sbs::record! {
+    /// Asks for the newest event of every type, by `HatEventer.QueryLatestParams`. The order of the answer is not defined, and
+    /// nothing follows.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct LatestParams {
+        /// Query types, of which the event's type must match one. `None` is any type, an empty list is none.
+        pub event_types: Option<Vec<EventType>>,
+    }
+}
+
+sbs::record! {
+    /// Asks for events in the order of time, by `HatEventer.QueryTimeseriesParams`. The default asks for all, newest first.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct TimeseriesParams {
+        /// Query types, of which the event's type must match one. `None` is any type, an empty list is none.
+        pub event_types: Option<Vec<EventType>>,
+        /// The earliest timestamp, inclusive.
+        pub t_from: Option<Timestamp>,
+        /// The latest timestamp, inclusive.
+        pub t_to: Option<Timestamp>,
+        /// The earliest source timestamp, inclusive. Events without one are left out.
+        pub source_t_from: Option<Timestamp>,
+        /// The latest source timestamp, inclusive. Events without one are left out.
+        pub source_t_to: Option<Timestamp>,
+        /// Newest or oldest first.
+        pub order: Order,
+        /// Which of the two timestamps orders. By source timestamp, events without one are left out.
+        pub order_by: OrderBy,
+        /// The most events in the answer. `None` is the server's own limit, which also holds where more is asked for.
+        pub max_results: Option<i64>,
+        /// The last event of the answer before: this one starts after it.
+        pub last_event_id: Option<EventId>,
+    }
+}
+
+sbs::record! {
+    /// Asks for what one server registered, by session and instance, oldest first, by `HatEventer.QueryServerParams`.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct ServerParams {
+        /// The server whose events are asked for.
+        pub server_id: i64,
+        /// Only what is stored for good.
+        pub persisted: bool,
+        /// The most events in the answer. `None` is the server's own limit, which also holds where more is asked for.
+        pub max_results: Option<i64>,
+        /// The last event of the answer before: this one starts after it.
+        pub last_event_id: Option<EventId>,
+    }
+}
+
+sbs::record! {
+    /// The answer to a query, by `HatEventer.QueryResult`.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct QueryResult {
+        /// The events, in the order asked for.
+        pub events: Vec<Event>,
+        /// Whether a limit on results cut the answer short. Ask again with the last event's id as `last_event_id`.
+        pub more_follows: bool,
+    }
+}
+
+sbs::choice! {
+    /// The direction of time in an answer, by `HatEventer.Order`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub enum Order {
+        /// Newest first.
+        #[default]
+        Descending,
+        /// Oldest first.
+        Ascending,
+    }
+}
+
+sbs::choice! {
+    /// The timestamp that orders an answer, by `HatEventer.OrderBy`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub enum OrderBy {
+        /// When the server registered the event.
+        #[default]
+        Timestamp,
+        /// When it happened, by its source.
+        SourceTimestamp,
+    }
+}
+
+named!(Order, "order", { Descending: "descending", Ascending: "ascending" });
+named!(OrderBy, "order", { Timestamp: "timestamp", SourceTimestamp: "sourceTimestamp" });
+
+impl From<LatestParams> for QueryParams {
+    fn from(params: LatestParams) -> Self {
+        Self::Latest(params)
+    }
+}
+
+impl From<TimeseriesParams> for QueryParams {
+    fn from(params: TimeseriesParams) -> Self {
+        Self::Timeseries(params)
+    }
+}
+
+impl From<ServerParams> for QueryParams {
+    fn from(params: ServerParams) -> Self {
+        Self::Server(params)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn both_ways(params: impl Into<QueryParams>, bytes: &'static [u8]) {
+        let params = params.into();
+        assert_eq!(sbs::encode(&params), bytes);
+        assert_eq!(sbs::decode(&bytes.into()), Ok(params));
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_peers() {
+        both_ways(LatestParams::default(), b"\x80\x80");
+        both_ways(TimeseriesParams::default(), b"\x81\x80\x80\x80\x80\x80\x80\x80\x80\x80");
+        let server = ServerParams { server_id: 1, ..ServerParams::default() };
+        both_ways(server, b"\x82\x81\x00\x80\x80");
+    }
+
+    #[test]
+    fn any_type_and_no_type_are_different_questions() {
+        both_ways(LatestParams { event_types: Some(Vec::new()) }, b"\x80\x81\x80");
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!("sourceTimestamp".parse(), Ok(OrderBy::SourceTimestamp));
+        assert_eq!(Order::Ascending.as_str(), "ascending");
+        assert!("up".parse::<Order>().is_err());
+    }
+}

@@ -1,0 +1,225 @@
+//! Sets of query types.
+
+use alloc::vec::{self, Vec};
+use core::fmt;
+
+use super::EventType;
+
+mod algebra;
+mod hash;
+mod trie;
+
+use trie::Trie;
+
+/// Segments that a query type of a [`Subscription`] may have. Types in use have fewer than twenty.
+pub const MAX_DEPTH: usize = 128;
+
+/// How many different sets of places the `?` of a [`Subscription`]'s query types may stand in: `a/?`, `b/?` and `c/?/*` have one,
+/// `?/b` another. A look-up follows at most one path for each, so this bounds its time, whatever a peer subscribes to.
+pub const MAX_PATTERNS: usize = 256;
+
+/// Bytes that the query types of a [`Subscription`] may take in all, encoded: more than a million usual ones.
+pub const MAX_SIZE: usize = 64 * 1024 * 1024;
+
+/// Which event types somebody wants: a set of query types, looked up as one.
+///
+/// ```text
+/// a/b   a/?/c   d/*          ● ─a─> ○ ─b─> ●            ● a query type ends here
+///                            │      └─?─> ○ ─c─> ●      ✱ any more segments, or none
+///                            └─d─> ✱
+/// ```
+///
+/// In a query type `?` stands for exactly one segment of any value, and `*`, in the last place only, for zero or more. A query
+/// type without segments matches only the type without segments. A subscription without query types matches nothing.
+/// The rules are those of `Subscription` in `hat-event`.
+///
+/// It holds its query types in reduced form: what another one covers is dropped, as `a/?` covers `a/b`, and `a/*` covers `a`. So two
+/// subscriptions of the same reduced query types are equal, in whatever form they were given.
+///
+/// Its memory is its own: it keeps no frame alive that query types were decoded from.
+///
+/// ```
+/// use hat_core::eventer::{EventType, Subscription};
+///
+/// let all = EventType::from_segments(["gateway", "7", "*"]);
+/// let one = EventType::from_segments(["gateway", "?", "status"]);
+/// let subscription = Subscription::new([&all, &one])?;
+/// assert!(subscription.matches(&EventType::from_segments(["gateway", "1", "status"])));
+/// assert!(!subscription.matches(&EventType::from_segments(["gateway", "1", "value"])));
+/// # Ok::<(), hat_core::eventer::SubscriptionError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Subscription {
+    trie: Trie,
+}
+
+/// Why query types make no [`Subscription`]. Query types are counted from 0, in the order given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscriptionError {
+    /// A `*` with something after it.
+    #[error(
+        "query type {index} has a * that is not its last segment; for one segment of any value write ?"
+    )]
+    StarNotLast {
+        /// Which query type.
+        index: usize,
+    },
+    /// More than [`MAX_DEPTH`] segments.
+    #[error(
+        "query type {index} has {depth} segments, and {MAX_DEPTH} are the most; end it earlier with *"
+    )]
+    TooDeep {
+        /// Which query type.
+        index: usize,
+        /// Its segments.
+        depth: usize,
+    },
+    /// More than [`MAX_PATTERNS`] different sets of places for `?`.
+    #[error(
+        "the ? stand in {patterns} different sets of places, and {MAX_PATTERNS} are the most; use * instead, or fewer query types"
+    )]
+    TooManyPatterns {
+        /// How many sets of places.
+        patterns: usize,
+    },
+    /// More than [`MAX_SIZE`] bytes of query types, or an intersection that takes too long to find.
+    #[error(
+        "the query types take more than {MAX_SIZE} bytes, or too long to find; subscribe to fewer"
+    )]
+    TooLarge,
+}
+
+impl Subscription {
+    /// The subscription to `query_types`, in any order. Takes `n log n` time.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscriptionError`]. The peers ignore a `*` in a wrong place where an earlier query type covers it; it is an error here.
+    pub fn new<'a>(
+        query_types: impl IntoIterator<Item = &'a EventType>,
+    ) -> Result<Self, SubscriptionError> {
+        let mut sorted = Vec::new();
+        let mut patterns = Vec::new();
+        let mut size = 0;
+        for (index, query_type) in query_types.into_iter().enumerate() {
+            patterns.push(pattern(index, query_type)?);
+            size += crate::sbs::Encode::encoded_len(query_type);
+            if size > MAX_SIZE {
+                return Err(SubscriptionError::TooLarge);
+            }
+            sorted.push(query_type);
+        }
+        patterns.sort_unstable();
+        patterns.dedup();
+        if patterns.len() > MAX_PATTERNS {
+            return Err(SubscriptionError::TooManyPatterns { patterns: patterns.len() });
+        }
+        sorted.sort_unstable();
+        sorted.dedup();
+
+        let trie = Trie::new(&sorted);
+        let all = sorted.len();
+        sorted.retain(|query_type| !trie.covers_besides_itself(query_type));
+        Ok(Self { trie: if sorted.len() == all { trie } else { Trie::new(&sorted) } })
+    }
+
+    /// Whether one of the query types matches `event_type`.
+    ///
+    /// The time depends on the depth of the type and on where the query types have `?` (see [`MAX_PATTERNS`]), hardly on how
+    /// many they are. Nothing is allocated unless more than 16 query types with `?` match the start of the type.
+    #[must_use]
+    pub fn matches(&self, event_type: &EventType) -> bool {
+        self.trie.matches(event_type)
+    }
+
+    /// The query types in reduced form, in order.
+    #[must_use]
+    pub fn query_types(&self) -> Vec<EventType> {
+        let mut query_types = self.trie.query_types();
+        query_types.sort_unstable();
+        query_types
+    }
+
+    /// Whether nothing matches.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.trie.is_empty()
+    }
+
+    /// What matches this subscription or `other`.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscriptionError::TooManyPatterns`] or [`SubscriptionError::TooLarge`]: the result is held to the same limits.
+    pub fn union(&self, other: &Self) -> Result<Self, SubscriptionError> {
+        let mut query_types = self.trie.query_types();
+        query_types.append(&mut other.trie.query_types());
+        Self::new(&query_types)
+    }
+
+    /// What matches both this subscription and `other`.
+    ///
+    /// It can have as many query types as the product of both numbers: `?/x1 ?/x2 …` and `y1/? y2/? …`.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscriptionError::TooManyPatterns`] or [`SubscriptionError::TooLarge`]: the result is held to the same limits, and
+    /// the search to four million steps.
+    pub fn intersection(&self, other: &Self) -> Result<Self, SubscriptionError> {
+        Self::new(&algebra::intersection(&self.trie, &other.trie)?)
+    }
+
+    /// Whether no event type matches both this subscription and `other`.
+    ///
+    /// For usual subscriptions the time is that of walking through the smaller one. Where both have many query types with `?` in
+    /// different places it can grow to the product of their numbers: do not ask it of two that both come from strangers.
+    #[must_use]
+    pub fn is_disjoint(&self, other: &Self) -> bool {
+        algebra::is_disjoint(&self.trie, &other.trie)
+    }
+}
+
+/// Which places of `query_type` are `?`, a bit each.
+fn pattern(index: usize, query_type: &EventType) -> Result<u128, SubscriptionError> {
+    const { assert!(MAX_DEPTH <= u128::BITS as usize) }
+    if query_type.len() > MAX_DEPTH {
+        return Err(SubscriptionError::TooDeep { index, depth: query_type.len() });
+    }
+    let mut pattern = 0;
+    let mut segments = query_type.segment_bytes();
+    while let Some(segment) = segments.next() {
+        match segment {
+            b"*" if segments.left() > 0 => return Err(SubscriptionError::StarNotLast { index }),
+            b"?" => pattern |= 1 << segments.left().abs_diff(query_type.len() - 1),
+            _ => {}
+        }
+    }
+    Ok(pattern)
+}
+
+/// Matches nothing.
+impl Default for Subscription {
+    fn default() -> Self {
+        Self { trie: Trie::new(&[]) }
+    }
+}
+
+/// The query types in reduced form, in order.
+impl IntoIterator for &Subscription {
+    type Item = EventType;
+    type IntoIter = vec::IntoIter<EventType>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.query_types().into_iter()
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.query_types()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! Hashes of segments, and their places in order.
+
+/// Where `hash` stands in ascending `hashes`, or would stand.
+///
+/// Hashes are spread evenly, so among `n` the place is within two `sqrt(n)` of where the hash's size says (four standard
+/// deviations), and few lines of memory are read. Where it is not, by chance or because a peer made up segments to that end, all
+/// of them are searched.
+#[inline]
+pub(super) fn position(hashes: &[u64], hash: u64) -> usize {
+    const FEW: usize = 64;
+    let below = |&other: &u64| other < hash;
+    if hashes.len() <= FEW {
+        return hashes.partition_point(below);
+    }
+    let guess = ((u128::from(hash) * hashes.len() as u128) >> 64) as usize;
+    // at least two roots
+    let reach = 4 << (hashes.len().ilog2() / 2);
+    let low = guess.saturating_sub(reach);
+    let high = hashes.len().min(guess + reach);
+    let here =
+        (low == 0 || below(&hashes[low - 1])) && hashes.get(high).is_none_or(|at| !below(at));
+    let (low, high) = if here { (low, high) } else { (0, hashes.len()) };
+    low + hashes[low..high].partition_point(below)
+}
+
+/// Spreads segments evenly, eight bytes a step. The same everywhere and always.
+#[inline]
+pub(super) fn hash(segment: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let step = |hash: u64, word: u64| {
+        let mixed = (hash ^ word).wrapping_mul(FACTOR);
+        mixed ^ mixed >> 32
+    };
+    let mut hash = segment.len() as u64;
+    let mut rest = segment;
+    while let Some((word, after)) = rest.split_first_chunk() {
+        hash = step(hash, u64::from_le_bytes(*word));
+        rest = after;
+    }
+    // fewer than eight bytes are left; where there are any, words that overlap take them without a loop
+    let last = if let Some(word) = segment.last_chunk().filter(|_| !rest.is_empty()) {
+        u64::from_le_bytes(*word)
+    } else if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk()) {
+        u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+    } else if let ([first, ..], [.., last]) = (rest, rest) {
+        u64::from(*first) << 16 | u64::from(rest[rest.len() / 2]) << 8 | u64::from(*last)
+    } else {
+        0
+    };
+    step(hash, last).wrapping_mul(FACTOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    /// Against a plain binary search, for hashes spread evenly, all in a corner, and equal.
+    #[test]
+    fn positions() {
+        let even: Vec<u64> = (0..1000).map(|index: u64| hash(&index.to_be_bytes())).collect();
+        let corner = (0..1000).collect();
+        let equal = vec![u64::MAX; 1000];
+        for mut hashes in [even, corner, equal] {
+            hashes.sort_unstable();
+            for len in [0, 1, 63, 64, 65, 66, 100, 999, 1000] {
+                let hashes = &hashes[..len];
+                let near =
+                    hashes.iter().flat_map(|&at| [at.wrapping_sub(1), at, at.wrapping_add(1)]);
+                for wanted in near.chain([0, 1 << 63, u64::MAX]) {
+                    let expected = hashes.partition_point(|&other| other < wanted);
+                    assert_eq!(position(hashes, wanted), expected, "{wanted} among {len}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_counts_in_the_hash() {
+        for len in 0..40 {
+            let segment = vec![b'x'; len];
+            for at in 0..len {
+                let mut other = segment.clone();
+                other[at] = b'y';
+                assert_ne!(hash(&segment), hash(&other), "byte {at} of {len}");
+            }
+        }
+    }
+}
