@@ -58,7 +58,7 @@ pub struct Connection {
     keepalive: Keepalive,
     /// The conversation of the ping that waits for its answer.
     ping: Option<Conversation>,
-    /// Where in `tx` each pong that is not written yet ends.
+    /// Where in `tx` each pong or other reply that is not written yet ends.
     unsent_replies: VecDeque<u64>,
     /// Bytes that were in the receive buffer when the last poll ended: more means that something came.
     seen: usize,
@@ -124,10 +124,30 @@ impl Connection {
         Ok(conversation)
     }
 
+    /// Ends a conversation with a message without data that the peer waits for. It is queued over a full queue too, and like a
+    /// pong it counts as an unsent reply: see [`Config::max_unsent_replies`].
+    pub(crate) fn send_reply(
+        &mut self,
+        name: Name<'_>,
+        conversation: Conversation,
+    ) -> Result<(), SendFault> {
+        self.may_send(
+            name,
+            SendOptions { conversation: Some(conversation), ..SendOptions::default() },
+        )?;
+        self.reply(name, conversation);
+        Ok(())
+    }
+
     /// Conversations that are open now, both sides' together.
     #[must_use]
     pub fn open_conversations(&self) -> usize {
         self.conversations.len()
+    }
+
+    /// The application asked for the end, or it has come.
+    pub(crate) fn is_closing(&self) -> bool {
+        !matches!(self.phase, Phase::Open)
     }
 
     /// What this connection was made with.
@@ -224,7 +244,7 @@ impl Connection {
         }
         let name = data.name();
         if name == dialect.ping() {
-            self.answer_ping(conversation);
+            self.reply(dialect.pong(), conversation);
             return Ok(None);
         }
         if name == dialect.pong() {
@@ -262,7 +282,7 @@ impl Connection {
         Ok(())
     }
 
-    // Pings and pongs go out over a full queue too: there is one ping at a time, and unsent pongs have
+    // Pings and replies go out over a full queue too: there is one ping at a time, and unsent replies have
     // a limit of their own.
 
     fn send_ping(&mut self) {
@@ -272,15 +292,15 @@ impl Connection {
         self.ping = Some(Conversation { first_id: id, owner: true });
     }
 
-    fn answer_ping(&mut self, conversation: Conversation) {
+    fn reply(&mut self, name: Name<'_>, conversation: Conversation) {
         let Conversation { first_id: first, owner } = conversation;
         let head = Head { id: self.last_id + 1, first, owner, token: true, last: true };
-        self.push(head, self.config.dialect.pong(), &());
+        self.push(head, name, &());
         self.conversations.end(conversation);
         self.unsent_replies.push_back(self.tx.end());
     }
 
-    /// Whether so many pongs wait to be written that nothing more may be read.
+    /// Whether so many replies wait to be written that nothing more may be read.
     fn held_up(&mut self) -> bool {
         while self.unsent_replies.front().is_some_and(|&end| end <= self.tx.sent()) {
             self.unsent_replies.pop_front();

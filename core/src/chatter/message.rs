@@ -126,6 +126,13 @@ pub(crate) struct Name<'a> {
     pub(crate) r#type: &'a str,
 }
 
+impl<'a> Name<'a> {
+    /// The name of a type in [`Dialect::HatChatter`].
+    pub(crate) fn of(r#type: &'a str) -> Self {
+        Self { module: None, r#type }
+    }
+}
+
 impl Dialect {
     pub(super) fn ping(self) -> Name<'static> {
         match self {

@@ -27,6 +27,7 @@ pub use crate::keepalive::PingRule;
 pub use connection::{Connection, Incoming, SendOptions};
 pub use conversation::Conversation;
 pub use error::{Error, SendError, SendFault, Violation};
+pub(crate) use message::Name;
 pub use message::{Data, Message};
 
 /// Which of the two deployed forms of the protocol a connection speaks.

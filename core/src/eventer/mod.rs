@@ -10,7 +10,7 @@
 //!   │ ─────────────────── StatusNotify, EventsNotify ─── │   EventsAck only where it was asked for
 //! ```
 //!
-//! This module holds what both ends share, and no connection:
+//! The two ends are [`client::Client`] and [`server::Connection`]. This module holds what they share:
 //!
 //! - [`Event`] and its parts: [`EventId`], [`EventType`], [`Timestamp`], [`Payload`];
 //! - [`Subscription`]: which event types somebody wants;
@@ -26,16 +26,23 @@
 //! is handled and dropped. What is kept for longer should be copied out of the frame: see [`Event::detached`],
 //! [`RegisterEvent::detached`], [`EventType::detached`] and [`Payload::detached`]. A [`Subscription`] never keeps a frame.
 
+mod channel;
+pub mod client;
+mod encoded;
+mod error;
 mod event;
 mod event_type;
 pub mod message;
 mod names;
 mod payload;
 mod query;
+pub mod server;
 mod status;
 mod subscription;
 mod timestamp;
 
+pub use encoded::EncodedEvents;
+pub use error::{Error, SendFault};
 pub use event::{Event, EventId, RegisterEvent, sort_natural};
 pub use event_type::{EventType, Segments};
 pub use names::UnknownName;

@@ -1,0 +1,139 @@
+//! What both ends of Eventer have in common: a Chatter connection, an error that is final, and a deadline for the
+//! initialization.
+
+use core::time::Duration;
+
+use super::{Error, SendFault};
+use crate::buffer::{RecvBuf, SendQueue};
+use crate::chatter::{self, Conversation, Incoming, Message, SendOptions};
+use crate::protocol::Protocol;
+use crate::sbs::{Decode, Encode, Reader};
+use crate::time::{Instant, earliest};
+
+#[derive(Debug)]
+pub(super) struct Channel {
+    chatter: chatter::Connection,
+    over: Option<Error>,
+    /// When the other side must have done its part.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Channel {
+    pub(super) fn new(config: chatter::Config, init_timeout: Duration, now: Instant) -> Self {
+        let deadline = Some(now + init_timeout);
+        Self { chatter: chatter::Connection::new(config, now), over: None, deadline }
+    }
+
+    /// The next message of the peer.
+    pub(super) fn next(
+        &mut self,
+        rx: &mut RecvBuf,
+        now: Instant,
+    ) -> Result<Option<Message>, Error> {
+        if let Some(error) = &self.over {
+            rx.want(0);
+            return Err(error.clone());
+        }
+        loop {
+            match self.chatter.poll(rx, now) {
+                Ok(Some(Incoming::Message(message))) => return Ok(Some(message)),
+                // no conversation of this protocol has a timeout
+                Ok(Some(Incoming::Timeout(_))) => {}
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(self.end(error.into())),
+            }
+        }
+    }
+
+    /// Whether the deadline has passed.
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        self.over.is_none() && self.deadline.is_some_and(|at| now >= at)
+    }
+
+    /// The connection is over.
+    pub(super) fn end(&mut self, error: Error) -> Error {
+        self.over.get_or_insert(error).clone()
+    }
+
+    /// The data of `message`. Bytes behind it are let pass as the deployed software does, unless the connection is
+    /// strict.
+    pub(super) fn decode<T: Decode>(&self, message: &Message) -> Result<T, Error> {
+        let mut reader = Reader::new(&message.data.data);
+        let decoded = T::decode(&mut reader).and_then(|value| {
+            if self.chatter.config().strict {
+                reader.finish()?;
+            }
+            Ok(value)
+        });
+        decoded.map_err(|error| Error::Malformed { message: message.data.r#type.clone(), error })
+    }
+
+    fn is_open(&self) -> Result<(), SendFault> {
+        if self.over.is_some() { Err(chatter::SendFault::Closed.into()) } else { Ok(()) }
+    }
+
+    /// Starts a conversation. One that is not `last` gives the other side the right to answer.
+    pub(super) fn start(
+        &mut self,
+        name: &str,
+        data: &impl Encode,
+        last: bool,
+    ) -> Result<Conversation, SendFault> {
+        self.is_open()?;
+        let options = SendOptions { last, ..SendOptions::default() };
+        Ok(self.chatter.send_encoded(chatter::Name::of(name), data, options)?)
+    }
+
+    /// Answers, as the last message of a conversation.
+    pub(super) fn answer(
+        &mut self,
+        conversation: Conversation,
+        name: &str,
+        data: &impl Encode,
+    ) -> Result<(), SendFault> {
+        self.is_open()?;
+        let options = SendOptions { conversation: Some(conversation), ..SendOptions::default() };
+        self.chatter.send_encoded(chatter::Name::of(name), data, options)?;
+        Ok(())
+    }
+
+    /// Answers with a few bytes that the peer is waiting for, even over a full queue: see
+    /// [`max_unsent_replies`](chatter::Config::max_unsent_replies).
+    pub(super) fn confirm(
+        &mut self,
+        conversation: Conversation,
+        name: &str,
+    ) -> Result<(), SendFault> {
+        self.is_open()?;
+        Ok(self.chatter.send_reply(chatter::Name::of(name), conversation)?)
+    }
+
+    pub(super) fn chatter_deadline(&self) -> Option<Instant> {
+        match self.over {
+            Some(_) => None,
+            None => earliest(self.chatter.deadline(), self.deadline),
+        }
+    }
+
+    pub(super) fn tx(&mut self) -> &mut SendQueue {
+        self.chatter.tx()
+    }
+
+    pub(super) fn close(&mut self) {
+        self.chatter.close();
+        self.deadline = None;
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.over.is_some() || self.chatter.is_closing()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.over.is_some() || self.chatter.is_closed()
+    }
+}
+
+/// An error for a message that has no place here.
+pub(super) fn unexpected(message: &Message, place: &'static str) -> Error {
+    Error::Unexpected { message: message.data.r#type.clone(), place }
+}

@@ -1,0 +1,290 @@
+//! The client's end of an Eventer connection.
+//!
+//! ```text
+//! Initializing ──InitRes success──> Ready ──> over
+//!      └──────────InitRes error─────────────> over (Rejected)
+//! ```
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::channel::{Channel, unexpected};
+use super::message::{self, InitReq, InitRes, RegisterRes};
+use super::{Error, Event, QueryParams, QueryResult, RegisterEvent, SendFault, Status};
+use crate::buffer::{RecvBuf, SendQueue};
+use crate::chatter::{self, Conversation, Message};
+use crate::protocol::Protocol;
+use crate::time::Instant;
+
+/// Limits of a client, and of the Chatter connection below it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The Chatter connection. Its dialect must stay [`HatChatter`](chatter::Dialect::HatChatter).
+    pub chatter: chatter::Config,
+    /// How long the server may take to answer the initialization, 30 s: it may ask a slow service about the
+    /// token.
+    pub init_timeout: Duration,
+    /// Requests that may be open at a time, 16 384: some megabytes of bookkeeping and futures.
+    pub max_requests: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            chatter: chatter::Config::default(),
+            init_timeout: Duration::from_secs(30),
+            max_requests: 16_384,
+        }
+    }
+}
+
+/// A request that waits for its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(i64);
+
+/// Events that wait to be acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AckId(Conversation);
+
+/// What [`Client::poll`] gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// The server took the client, and this is its status. Comes once, before anything else.
+    Ready(Status),
+    /// The server's new status.
+    Status(Status),
+    /// Events that the client subscribed to, of one session, in order.
+    Events {
+        /// The events.
+        events: Vec<Event>,
+        /// The server waits for [`Client::ack`]: call it once the events are handled.
+        ack: Option<AckId>,
+        /// Bytes that they took on the wire.
+        size: usize,
+    },
+    /// The answer to [`Client::register_with_response`]: the events in the order of the request; `None` if
+    /// they were not registered.
+    Registered {
+        /// Of which request.
+        request: RequestId,
+        /// The events, with their ids and timestamps.
+        events: Option<Vec<Event>>,
+    },
+    /// The answer to [`Client::query`].
+    Queried {
+        /// Of which request.
+        request: RequestId,
+        /// The result.
+        result: QueryResult,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Register,
+    Query,
+}
+
+/// The client's end of an Eventer connection, from the moment that the byte stream is up.
+///
+/// - **Application**: [`register`](Self::register), [`register_with_response`](Self::register_with_response),
+///   [`query`](Self::query), [`ack`](Self::ack), [`forget`](Self::forget), [`close`](Protocol::close).
+/// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline),
+///   [`is_closed`](Protocol::is_closed).
+#[derive(Debug)]
+pub struct Client {
+    channel: Channel,
+    /// The conversation of the initialization, until it is answered.
+    init: Option<Conversation>,
+    requests: BTreeMap<RequestId, Kind>,
+    max_requests: usize,
+}
+
+impl Client {
+    /// A client whose connection has been up since `now`. Its initialization is queued at once.
+    ///
+    /// # Errors
+    ///
+    /// [`SendFault`], where `init` is larger than a message may be.
+    pub fn new(config: Config, init: &InitReq, now: Instant) -> Result<Self, SendFault> {
+        let mut channel = Channel::new(config.chatter, config.init_timeout, now);
+        let init = Some(channel.start(message::INIT_REQ, init, false)?);
+        let (requests, max_requests) = (BTreeMap::new(), config.max_requests);
+        Ok(Self { channel, init, requests, max_requests })
+    }
+
+    /// Queues events to register, without asking for an answer.
+    ///
+    /// # Errors
+    ///
+    /// [`SendFault`].
+    pub fn register(&mut self, events: &[RegisterEvent]) -> Result<(), SendFault> {
+        self.is_ready()?;
+        self.channel.start(message::REGISTER_REQ, &events, true)?;
+        Ok(())
+    }
+
+    /// Queues events to register; [`Incoming::Registered`] is the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`SendFault`].
+    pub fn register_with_response(
+        &mut self,
+        events: &[RegisterEvent],
+    ) -> Result<RequestId, SendFault> {
+        self.may_ask()?;
+        let conversation = self.channel.start(message::REGISTER_REQ, &events, false)?;
+        Ok(self.asked(conversation, Kind::Register))
+    }
+
+    /// Queues a query; [`Incoming::Queried`] is the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`SendFault`].
+    pub fn query(&mut self, params: &QueryParams) -> Result<RequestId, SendFault> {
+        self.may_ask()?;
+        let conversation = self.channel.start(message::QUERY_REQ, params, false)?;
+        Ok(self.asked(conversation, Kind::Query))
+    }
+
+    /// Tells the server that events were handled.
+    ///
+    /// # Errors
+    ///
+    /// [`SendFault`]; also where these were acknowledged before.
+    pub fn ack(&mut self, ack: AckId) -> Result<(), SendFault> {
+        self.channel.confirm(ack.0, message::EVENTS_ACK)
+    }
+
+    /// Nobody waits for the answer of `request` any more: it is dropped when it comes.
+    pub fn forget(&mut self, request: RequestId) {
+        self.requests.remove(&request);
+    }
+
+    /// Requests that wait for their answer.
+    #[must_use]
+    pub fn open_requests(&self) -> usize {
+        self.requests.len()
+    }
+
+    fn is_ready(&self) -> Result<(), SendFault> {
+        if self.init.is_some() && !self.channel.is_closed() {
+            return Err(SendFault::NotReady);
+        }
+        Ok(())
+    }
+
+    fn may_ask(&self) -> Result<(), SendFault> {
+        self.is_ready()?;
+        if self.requests.len() >= self.max_requests {
+            return Err(SendFault::TooManyRequests { limit: self.max_requests });
+        }
+        Ok(())
+    }
+
+    fn asked(&mut self, conversation: Conversation, kind: Kind) -> RequestId {
+        let request = RequestId(conversation.first_id);
+        self.requests.insert(request, kind);
+        request
+    }
+
+    /// What a message comes to; `None` if nobody waits for it.
+    fn take(&mut self, message: &Message) -> Result<Option<Incoming>, Error> {
+        if let Some(conversation) = self.init {
+            return self.take_init(message, conversation).map(Some);
+        }
+        match &message.data.r#type[..] {
+            message::STATUS_NOTIFY => Ok(Some(Incoming::Status(self.channel.decode(message)?))),
+            message::EVENTS_NOTIFY => Ok(Some(Incoming::Events {
+                events: self.channel.decode(message)?,
+                ack: (!message.last).then_some(AckId(message.conversation)),
+                size: message.data.data.len(),
+            })),
+            message::REGISTER_RES => {
+                let answer = self.channel.decode(message)?;
+                let events = match answer {
+                    RegisterRes::Events(events) => Some(events),
+                    RegisterRes::Failure => None,
+                };
+                let request = self.answered(message, Kind::Register)?;
+                Ok(request.map(|request| Incoming::Registered { request, events }))
+            }
+            message::QUERY_RES => {
+                let result = self.channel.decode(message)?;
+                let request = self.answered(message, Kind::Query)?;
+                Ok(request.map(|request| Incoming::Queried { request, result }))
+            }
+            _ => Err(unexpected(message, "from a server")),
+        }
+    }
+
+    fn take_init(
+        &mut self,
+        message: &Message,
+        conversation: Conversation,
+    ) -> Result<Incoming, Error> {
+        if message.data.r#type != message::INIT_RES || message.conversation != conversation {
+            return Err(unexpected(message, "instead of the answer to the initialization"));
+        }
+        match self.channel.decode(message)? {
+            InitRes::Error(text) => Err(Error::Rejected(text)),
+            InitRes::Success(status) => {
+                self.init = None;
+                self.channel.deadline = None;
+                Ok(Incoming::Ready(status))
+            }
+        }
+    }
+
+    /// The request that `message` answers; `None` if it was forgotten, or never made.
+    fn answered(&mut self, message: &Message, kind: Kind) -> Result<Option<RequestId>, Error> {
+        let request = RequestId(message.conversation.first_id);
+        let asked = self.requests.get(&request).filter(|_| message.conversation.owner);
+        match asked {
+            None => Ok(None),
+            Some(&asked) if asked == kind => {
+                self.requests.remove(&request);
+                Ok(Some(request))
+            }
+            Some(_) => Err(unexpected(message, "as the answer to a request of another kind")),
+        }
+    }
+}
+
+impl Protocol for Client {
+    type Incoming = Incoming;
+    type Error = Error;
+
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+        while let Some(message) = self.channel.next(rx, now)? {
+            match self.take(&message) {
+                Ok(None) => {}
+                Ok(incoming) => return Ok(incoming),
+                Err(error) => return Err(self.channel.end(error)),
+            }
+        }
+        if self.channel.is_late(now) {
+            return Err(self.channel.end(Error::InitTimeout));
+        }
+        Ok(None)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.channel.chatter_deadline()
+    }
+
+    fn tx(&mut self) -> &mut SendQueue {
+        self.channel.tx()
+    }
+
+    fn close(&mut self) {
+        self.channel.close();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.channel.is_closed()
+    }
+}

@@ -1,0 +1,69 @@
+use bytestring::ByteString;
+
+use crate::chatter;
+use crate::sbs::DecodeError;
+
+/// Why an Eventer connection is over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The Chatter connection is over; [`chatter::Error::Closed`] is the orderly end.
+    #[error(transparent)]
+    Chatter(#[from] chatter::Error),
+    /// The server does not take the client: its text, by `HatEventer.MsgInitRes`.
+    #[error("the server refused: {0}")]
+    Rejected(ByteString),
+    /// The other side did not say its part of the initialization in time.
+    #[error("the other side did not initialize the connection in time")]
+    InitTimeout,
+    /// A message that has no place here.
+    #[error("unexpected message `{message}` {place}")]
+    Unexpected {
+        /// Its type, as received.
+        message: ByteString,
+        /// Where in the conversation of the two sides.
+        place: &'static str,
+    },
+    /// A message whose data is no value of its type.
+    #[error("the data of `{message}` does not decode: {error}")]
+    Malformed {
+        /// Its type.
+        message: ByteString,
+        /// What is wrong.
+        error: DecodeError,
+    },
+}
+
+impl Error {
+    /// Whether this is an orderly end: the other side closed, or we did.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Chatter(chatter::Error::Closed))
+    }
+}
+
+/// Why a call was refused. Nothing of it is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendFault {
+    /// Chatter refused it: closed, queue full, too large, no such conversation.
+    #[error(transparent)]
+    Chatter(#[from] chatter::SendFault),
+    /// The initialization is not done.
+    #[error("the connection is not initialized yet")]
+    NotReady,
+    /// As many requests as allowed are open.
+    #[error("{limit} requests are open, which is the limit: wait for an answer first")]
+    TooManyRequests {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl SendFault {
+    /// The queue is full: the call may be tried again once some of it is written.
+    #[must_use]
+    pub fn is_queue_full(&self) -> bool {
+        matches!(self, Self::Chatter(chatter::SendFault::QueueFull { .. }))
+    }
+}
