@@ -1,0 +1,102 @@
+//! Ids of events in the order of time.
+
+use std::collections::BTreeSet;
+
+use hat_core::eventer::{Event, EventId, Order, OrderBy, Timestamp};
+
+/// Where an event stands: by a timestamp, then by id, as the deployed server orders them.
+pub(super) type Key = (Timestamp, EventId);
+
+/// Events by timestamp, and those that have a source timestamp by that.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    by_timestamp: BTreeSet<Key>,
+    by_source: BTreeSet<Key>,
+}
+
+/// Which part of an index to go through, from which end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range {
+    pub(super) by: OrderBy,
+    pub(super) order: Order,
+    /// Inclusive.
+    pub(super) from: Timestamp,
+    /// Inclusive.
+    pub(super) to: Timestamp,
+    /// Only what comes after this one in the order asked for.
+    pub(super) after: Option<Key>,
+}
+
+impl Index {
+    pub(super) fn insert(&mut self, event: &Event) {
+        self.by_timestamp.insert((event.timestamp, event.id));
+        self.by_source.extend(event.source_timestamp.map(|timestamp| (timestamp, event.id)));
+    }
+
+    pub(super) fn remove(&mut self, event: &Event) {
+        self.by_timestamp.remove(&(event.timestamp, event.id));
+        if let Some(timestamp) = event.source_timestamp {
+            self.by_source.remove(&(timestamp, event.id));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_timestamp.is_empty()
+    }
+
+    /// Whether the range would come past `key`, were nothing behind it left out.
+    pub(super) fn holds(&self, key: Key, range: Range) -> bool {
+        (range.from..=range.to).contains(&key.0) && self.of(range.by).contains(&key)
+    }
+
+    /// What is in `range`, in order.
+    pub(super) fn range(&self, range: Range) -> Box<dyn Iterator<Item = Key> + '_> {
+        use std::ops::Bound::{Excluded, Included};
+
+        const FIRST: EventId = EventId::new(i64::MIN, i64::MIN, i64::MIN);
+        const LAST: EventId = EventId::new(i64::MAX, i64::MAX, i64::MAX);
+        let mut start = Included((range.from, FIRST));
+        let mut end = Included((range.to, LAST));
+        match (range.after, range.order) {
+            (None, _) => {}
+            (Some(key), Order::Ascending) => start = Excluded(key),
+            (Some(key), Order::Descending) => end = Excluded(key),
+        }
+        // a set refuses a range that ends before it starts
+        if range.from > range.to {
+            return Box::new(std::iter::empty());
+        }
+        let keys = self.of(range.by).range((start, end)).copied();
+        match range.order {
+            Order::Ascending => Box::new(keys),
+            Order::Descending => Box::new(keys.rev()),
+        }
+    }
+
+    fn of(&self, by: OrderBy) -> &BTreeSet<Key> {
+        match by {
+            OrderBy::Timestamp => &self.by_timestamp,
+            OrderBy::SourceTimestamp => &self.by_source,
+        }
+    }
+}
+
+/// What is in `range` of several indexes, in order. Takes time for what is taken, not for what is there.
+pub(super) fn merged<'a>(
+    indexes: impl IntoIterator<Item = &'a Index>,
+    range: Range,
+) -> impl Iterator<Item = Key> {
+    let mut ranges: Vec<_> = indexes.into_iter().map(|index| index.range(range)).collect();
+    let mut heads: BTreeSet<(Key, usize)> = BTreeSet::new();
+    for (at, range) in ranges.iter_mut().enumerate() {
+        heads.extend(range.next().map(|key| (key, at)));
+    }
+    std::iter::from_fn(move || {
+        let (key, at) = match range.order {
+            Order::Ascending => heads.pop_first(),
+            Order::Descending => heads.pop_last(),
+        }?;
+        heads.extend(ranges[at].next().map(|key| (key, at)));
+        Some(key)
+    })
+}

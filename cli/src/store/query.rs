@@ -1,0 +1,153 @@
+//! The three kinds of queries.
+
+use hat_core::eventer::{
+    Event, EventId, EventType, LatestParams, OrderBy, QueryParams, QueryResult, ServerParams,
+    Subscription, SubscriptionError, TimeseriesParams, Timestamp,
+};
+
+use super::index::{Key, Range, merged};
+use super::{Store, TypeEntry};
+
+/// A query that has no answer. The deployed server ends the connection that asks one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// The event types asked for are no valid query types.
+    #[error("the event types of the query: {0}")]
+    EventTypes(#[from] SubscriptionError),
+    /// A server query that goes on after an event of another server.
+    #[error(
+        "the query asks for server {server_id} after an event of server {last}; ask after one of its own"
+    )]
+    OtherServer {
+        /// The server asked for.
+        server_id: i64,
+        /// The server of `last_event_id`.
+        last: i64,
+    },
+}
+
+impl Store {
+    /// The answer to `params`.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`].
+    pub fn query(&self, params: &QueryParams) -> Result<QueryResult, QueryError> {
+        match params {
+            QueryParams::Latest(params) => self.latest(params),
+            QueryParams::Timeseries(params) => self.timeseries(params),
+            QueryParams::Server(params) => self.server(params),
+        }
+    }
+
+    /// The latest event of every type asked for, in the order of types. However many they are, nothing follows.
+    fn latest(&self, params: &LatestParams) -> Result<QueryResult, QueryError> {
+        let latest = |entry: &TypeEntry| self.events.get(&entry.latest?).cloned();
+        let events = match &params.event_types {
+            None => self.types.values().filter_map(latest).collect(),
+            Some(asked) => self.entries(asked)?.into_iter().filter_map(latest).collect(),
+        };
+        Ok(QueryResult { events, more_follows: false })
+    }
+
+    /// Events in the order of time.
+    ///
+    /// `last_event_id` goes on after that event. As with the deployed server, nothing is found where that event is not itself within
+    /// the limits in time (of the timestamp that orders), or not in the series any more.
+    fn timeseries(&self, params: &TimeseriesParams) -> Result<QueryResult, QueryError> {
+        let (from, to) = match params.order_by {
+            OrderBy::Timestamp => (params.t_from, params.t_to),
+            OrderBy::SourceTimestamp => (params.source_t_from, params.source_t_to),
+        };
+        let mut range = Range {
+            by: params.order_by,
+            order: params.order,
+            from: from.unwrap_or(Timestamp::MIN),
+            to: to.unwrap_or(Timestamp::MAX),
+            after: None,
+        };
+        let entries = params.event_types.as_ref().map(|asked| self.entries(asked)).transpose()?;
+        if let Some(last) = params.last_event_id {
+            range.after =
+                self.key(last, params.order_by).filter(|key| self.index.holds(*key, range));
+            if range.after.is_none() {
+                return Ok(QueryResult::default());
+            }
+        }
+        let event = |(_, id): Key| &self.events[&id];
+        let within = |event: &&Event| within_limits(event, params);
+        let max_results = self.max_results(params.max_results);
+        Ok(match entries {
+            None => cut(self.index.range(range).map(event).filter(within), max_results),
+            Some(entries) => {
+                let indexes = entries.iter().map(|entry| &entry.index);
+                cut(merged(indexes, range).map(event).filter(within), max_results)
+            }
+        })
+    }
+
+    /// What a server registered, by session and instance. All that is kept counts as persisted: there is no disk to wait for.
+    fn server(&self, params: &ServerParams) -> Result<QueryResult, QueryError> {
+        use std::ops::Bound::{Excluded, Included};
+
+        let server_id = params.server_id;
+        let start = match params.last_event_id {
+            None => Included(EventId::new(server_id, i64::MIN, i64::MIN)),
+            Some(last) if last.server == server_id => Excluded(last),
+            Some(last) => return Err(QueryError::OtherServer { server_id, last: last.server }),
+        };
+        let end = EventId::new(server_id, i64::MAX, i64::MAX);
+        let events = self.events.range((start, Included(end))).map(|(_, event)| event);
+        Ok(cut(events, self.max_results(params.max_results)))
+    }
+
+    /// What is known of the types that match one of `asked`. Types that are asked for by name are looked up.
+    fn entries(&self, asked: &[EventType]) -> Result<Vec<&TypeEntry>, SubscriptionError> {
+        let subscription = Subscription::new(asked)?;
+        let query_types = subscription.query_types();
+        let by_name = |query: &EventType| !query.segments().any(|one| one == "?" || one == "*");
+        if query_types.iter().all(by_name) {
+            return Ok(query_types.iter().filter_map(|one| self.types.get(one)).collect());
+        }
+        let matching = self.types.iter().filter(|(event_type, _)| subscription.matches(event_type));
+        Ok(matching.map(|(_, entry)| entry).collect())
+    }
+
+    /// Where the event stands by the timestamp asked for.
+    fn key(&self, id: EventId, by: OrderBy) -> Option<Key> {
+        let event = self.events.get(&id)?;
+        let timestamp = match by {
+            OrderBy::Timestamp => event.timestamp,
+            OrderBy::SourceTimestamp => event.source_timestamp?,
+        };
+        Some((timestamp, id))
+    }
+
+    /// The limit asked for, within that of the store. A negative one is none at all, where the deployed server fails.
+    fn max_results(&self, asked: Option<i64>) -> usize {
+        let most = self.config.max_results;
+        asked.map_or(most, |asked| {
+            usize::try_from(asked.max(0)).map_or(most, |asked| asked.min(most))
+        })
+    }
+}
+
+/// Whether both timestamps are within the limits. An event without a source timestamp is in no limits of those.
+fn within_limits(event: &Event, params: &TimeseriesParams) -> bool {
+    // `None` is before every `Some`
+    let after = |limit: Option<Timestamp>, at: Option<Timestamp>| limit <= at;
+    let before = |limit: Option<Timestamp>, at: Option<Timestamp>| {
+        limit.is_none_or(|limit| at.is_some_and(|at| at <= limit))
+    };
+    after(params.t_from, Some(event.timestamp))
+        && before(params.t_to, Some(event.timestamp))
+        && after(params.source_t_from, event.source_timestamp)
+        && before(params.source_t_to, event.source_timestamp)
+}
+
+/// At most `max_results` events, and whether there are more.
+fn cut<'a>(mut events: impl Iterator<Item = &'a Event>, max_results: usize) -> QueryResult {
+    let taken = events.by_ref().take(max_results).cloned().collect();
+    QueryResult { events: taken, more_follows: events.next().is_some() }
+}
