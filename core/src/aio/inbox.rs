@@ -32,8 +32,15 @@ impl<T> Inbox<T> {
     }
 
     pub(crate) fn has_room(&self) -> bool {
+        self.has_room_times(1)
+    }
+
+    /// Whether there would be room with limits `times` as high.
+    pub(crate) fn has_room_times(&self, times: usize) -> bool {
+        let InboxLimits { messages, bytes } = self.limits;
         self.items.is_empty()
-            || (self.items.len() < self.limits.messages && self.bytes < self.limits.bytes)
+            || (self.items.len() < messages.saturating_mul(times)
+                && self.bytes < bytes.saturating_mul(times))
     }
 
     pub(crate) fn push(&mut self, item: T, weight: usize) {

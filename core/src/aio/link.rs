@@ -53,8 +53,6 @@ pub(crate) enum Wait {
     Incoming,
     /// Room in the send queue, something written, or the end.
     Outgoing,
-    /// The driver is gone.
-    Finished,
 }
 
 /// The shared state of one connection.
@@ -218,7 +216,6 @@ impl<S: Session> Link<S> {
         match on {
             Wait::Incoming => state.incoming.add(cx),
             Wait::Outgoing => state.outgoing.add(cx),
-            Wait::Finished => state.finishing.add(cx),
         }
         Poll::Pending
     }

@@ -21,6 +21,7 @@ pub mod address;
 pub mod chatter;
 mod driver;
 mod error;
+pub mod eventer;
 mod inbox;
 mod link;
 mod net;

@@ -43,5 +43,46 @@ macro_rules! protocols_on {
                 $crate::aio::chatter::listen::<super::$runtime>(address, options, server).await
             }
         }
+
+        /// Eventer: the client and the server of events. See [`hat_core::aio::eventer`] and [`hat_core::eventer`].
+        pub mod eventer {
+            pub use $crate::aio::chatter::InboxLimits;
+            pub use $crate::aio::eventer::{
+                Client, ClientOptions, ConnectError, ConnectionId, ConnectionInfo, Error, Events,
+                Handler, ListenOptions, Notification, NotificationStream, RequestError, Server,
+            };
+            pub use $crate::aio::server::ServerOptions;
+            pub use $crate::eventer::{
+                Event, EventId, EventType, Json, LatestParams, Order, OrderBy, Payload,
+                QueryParams, QueryResult, RegisterEvent, ServerParams, Status, Subscription,
+                TimeseriesParams, Timestamp,
+            };
+
+            /// Connects to the event server at `address` as `name`, and waits until it takes the client.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`].
+            pub async fn connect(
+                address: impl Into<$crate::aio::Address>,
+                name: impl Into<$crate::sbs::ByteString>,
+                options: ClientOptions,
+            ) -> Result<Client, ConnectError> {
+                $crate::aio::eventer::connect::<super::$runtime>(address, name, options).await
+            }
+
+            /// Listens on `address`, on every address of its host; `handler` does what clients ask for.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`]($crate::aio::ConnectError).
+            pub async fn listen(
+                address: impl Into<$crate::aio::Address>,
+                handler: impl Handler,
+                options: ListenOptions,
+            ) -> Result<Server, $crate::aio::ConnectError> {
+                $crate::aio::eventer::listen::<super::$runtime>(address, handler, options).await
+            }
+        }
     };
 }

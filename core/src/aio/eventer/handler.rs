@@ -1,0 +1,86 @@
+use std::fmt;
+use std::future::{Future, ready};
+use std::net::SocketAddr;
+use std::ops::Deref;
+
+use crate::eventer::server::ClientInfo;
+use crate::eventer::{Event, QueryParams, QueryResult, RegisterEvent};
+
+/// The number of a connection: counted from 1, not used again by the same server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub(super) u64);
+
+impl ConnectionId {
+    /// As a number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A connection of a server: which, from where, and what the client said of itself.
+#[derive(Clone, Debug)]
+pub struct ConnectionInfo {
+    /// Its number.
+    pub id: ConnectionId,
+    /// The client's address.
+    pub remote_address: SocketAddr,
+    /// What the client said.
+    pub client: ClientInfo,
+}
+
+impl Deref for ConnectionInfo {
+    type Target = ClientInfo;
+
+    fn deref(&self) -> &ClientInfo {
+        &self.client
+    }
+}
+
+/// What a server does for its clients. Every method has a default.
+///
+/// What one client asks is handled one after the other, in the order that it came, as the deployed server does: a query sees the events
+/// registered before it. Clients do not wait for each other.
+pub trait Handler: Send + Sync + 'static {
+    /// A client says who it is. An error is told to it, and it is not taken. Default: every client is taken.
+    fn connected(&self, info: &ConnectionInfo) -> impl Future<Output = Result<(), String>> + Send {
+        let _ = info;
+        ready(Ok(()))
+    }
+
+    /// A client that was taken is gone.
+    fn disconnected(&self, info: &ConnectionInfo) -> impl Future<Output = ()> + Send {
+        let _ = info;
+        ready(())
+    }
+
+    /// A client registers events, as one session. Gives them as they were registered, in the same order, or `None` if they were not,
+    /// which is the default. The client is told where it asked for that.
+    fn register(
+        &self,
+        info: &ConnectionInfo,
+        events: Vec<RegisterEvent>,
+    ) -> impl Future<Output = Option<Vec<Event>>> + Send {
+        let _ = (info, events);
+        ready(None)
+    }
+
+    /// A client asks for events. Default: there are none.
+    fn query(
+        &self,
+        info: &ConnectionInfo,
+        params: QueryParams,
+    ) -> impl Future<Output = QueryResult> + Send {
+        let _ = (info, params);
+        ready(QueryResult::default())
+    }
+}
+
+/// A server that takes every client, registers nothing and knows no events.
+impl Handler for () {}

@@ -1,0 +1,17 @@
+//! Eventer clients and servers on a runtime.
+
+mod acks;
+mod client;
+mod handler;
+mod registry;
+mod server;
+
+pub use client::{
+    Client, ClientOptions, ConnectError, Events, Notification, NotificationStream, RequestError,
+    connect,
+};
+pub use handler::{ConnectionId, ConnectionInfo, Handler};
+pub use server::{ListenOptions, Server, listen};
+
+/// Why a connection is over.
+pub type Error = super::Error<crate::eventer::Error>;

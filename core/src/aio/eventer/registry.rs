@@ -1,0 +1,144 @@
+//! The clients of a server that were taken, and the status that they are told.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use super::acks::{Acks, Ticket};
+use super::handler::{ConnectionId, ConnectionInfo};
+use crate::aio::inbox::Inbox;
+use crate::aio::link::{Delivered, Link, Session};
+use crate::eventer::server::{Connection as Machine, Incoming, Notified, NotifyId};
+use crate::eventer::{EncodedEvents, Event, RegisterEvent, SendFault, Status};
+use crate::protocol::Protocol;
+
+pub(super) struct ServerSession {
+    pub(super) machine: Machine,
+    pub(super) inbox: Inbox<Incoming>,
+    pub(super) acks: BTreeMap<NotifyId, Ticket>,
+    /// A notification waited for this client to read, in vain. None does again before it has read.
+    pub(super) slow: bool,
+}
+
+impl Session for ServerSession {
+    type Protocol = Machine;
+
+    const NAME: &'static str = "eventer server";
+
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    fn has_room(&self) -> bool {
+        self.inbox.has_room()
+    }
+
+    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+        let weight = match &incoming {
+            Incoming::Acked(id) => {
+                self.acks.remove(id);
+                return Delivered::Nothing;
+            }
+            Incoming::Register { events, size, .. } => {
+                size + events.len() * (size_of::<RegisterEvent>() + size_of::<Event>())
+            }
+            Incoming::Init(_) | Incoming::Query { .. } => size_of::<Incoming>(),
+        };
+        self.inbox.push(incoming, weight);
+        Delivered::Inbox
+    }
+
+    fn ended(&mut self, _wake: &mut Vec<Waker>) {
+        self.acks.clear();
+    }
+}
+
+/// Bytes that wait for a client before a notification waits for it: what a socket takes in a millisecond or so.
+pub(super) const HIGH_WATER: usize = 1024 * 1024;
+
+pub(super) struct Registry(Mutex<Clients>);
+
+struct Clients {
+    status: Status,
+    taken: BTreeMap<ConnectionId, (Arc<ConnectionInfo>, Link<ServerSession>)>,
+}
+
+impl Registry {
+    pub(super) fn new(status: Status) -> Self {
+        Self(Mutex::new(Clients { status, taken: BTreeMap::new() }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Clients> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a client. No status or event comes between its answer and its place among the others.
+    pub(super) fn accept(
+        &self,
+        info: &Arc<ConnectionInfo>,
+        link: &Link<ServerSession>,
+    ) -> Result<(), SendFault> {
+        let mut clients = self.lock();
+        let status = clients.status;
+        link.call(|session| session.machine.accept(status))?;
+        clients.taken.insert(info.id, (info.clone(), link.clone()));
+        Ok(())
+    }
+
+    pub(super) fn remove(&self, id: ConnectionId) {
+        let removed = self.lock().taken.remove(&id);
+        // outside of the lock: dropping a link may close its connection
+        drop(removed);
+    }
+
+    pub(super) fn infos(&self) -> Vec<Arc<ConnectionInfo>> {
+        self.lock().taken.values().map(|(info, _)| info.clone()).collect()
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.lock().status
+    }
+
+    pub(super) fn set_status(&self, status: Status) {
+        let mut clients = self.lock();
+        clients.status = status;
+        for (_, link) in clients.taken.values() {
+            close_if_refused(link, link.call(|session| session.machine.set_status(status)));
+        }
+    }
+
+    /// Queues events to every client that wants them; gives those that have a lot to read.
+    pub(super) fn notify(
+        &self,
+        events: &EncodedEvents,
+        persisted: bool,
+        acks: Option<&Acks>,
+    ) -> Vec<Link<ServerSession>> {
+        let clients = self.lock();
+        let mut behind = Vec::new();
+        for (_, link) in clients.taken.values() {
+            let (notified, waits) = link.call(|session| {
+                let notified = session.machine.notify(events, persisted, acks.is_some());
+                if let (Ok(Notified::AwaitsAck(id)), Some(acks)) = (&notified, acks) {
+                    session.acks.insert(*id, acks.ticket());
+                }
+                let queued = session.machine.tx().len();
+                session.slow &= queued > HIGH_WATER;
+                (notified, queued > HIGH_WATER && !session.slow)
+            });
+            if waits {
+                behind.push(link.clone());
+            }
+            close_if_refused(link, notified);
+        }
+        behind
+    }
+}
+
+/// A client that cannot be told something is closed: it must not go on as if there had been nothing to tell. It
+/// does not read, or the message is over its limit.
+fn close_if_refused<T>(link: &Link<ServerSession>, told: Result<T, SendFault>) {
+    if told.is_err() {
+        link.close();
+    }
+}

@@ -1,0 +1,263 @@
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::acks::Acks;
+use super::handler::{ConnectionId, ConnectionInfo, Handler};
+use super::registry::{HIGH_WATER, Registry, ServerSession};
+use crate::aio::inbox::{Inbox, InboxLimits};
+use crate::aio::link::{Link, Wait};
+use crate::aio::runtime::{Runtime, sleep_until};
+use crate::aio::server::{Core, ServerOptions};
+use crate::aio::{Address, ConnectError, net};
+use crate::eventer::server::{Config, Connection as Machine, Incoming};
+use crate::eventer::{EncodedEvents, Event, SendFault, Status};
+use crate::protocol::Protocol;
+
+/// How long a notification waits, all in all, for clients that have a lot to read.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How a server is made.
+#[derive(Clone, Debug, Default)]
+pub struct ListenOptions {
+    /// The status that clients are told. Default: `standby`.
+    pub status: Status,
+    /// The protocol: pings, limits, close timeout. What may be queued to one client is
+    /// [`chatter.max_queued`](crate::chatter::Config::max_queued): a client that has more to read is closed.
+    pub config: Config,
+    /// What one client may have asked before nothing more is read from it.
+    pub inbox: InboxLimits,
+    /// How connections are taken, and whether they end with the server.
+    pub server: ServerOptions,
+}
+
+/// An event server. Dropping it stops listening, and closes its connections where they are bound to it.
+pub struct Server {
+    core: Arc<Core<()>>,
+    registry: Arc<Registry>,
+    now: fn() -> Instant,
+    sleep: fn(Instant) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// Listens on `address`, on every address of its host; `handler` does what clients ask for.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn listen<R: Runtime>(
+    address: impl Into<Address>,
+    handler: impl Handler,
+    options: ListenOptions,
+) -> Result<Server, ConnectError> {
+    let address = address.into();
+    let listeners = net::bind::<R>(&address).await?;
+    let registry = Arc::new(Registry::new(options.status));
+    let (handler, clients) = (Arc::new(handler), registry.clone());
+    let server = options.server;
+    let take = move |core: &Arc<Core<()>>, id, stream| {
+        let session = |now| ServerSession {
+            machine: Machine::new(options.config.clone(), now),
+            inbox: Inbox::new(options.inbox),
+            acks: BTreeMap::new(),
+            slow: false,
+        };
+        // whatever becomes of the connection, it is counted out in the end
+        let counted = Counted { core: core.clone(), id };
+        if let Ok(link) = Link::start::<R>(stream, session, || ()) {
+            core.register(id, link.shared().clone());
+            let client = Taken { registry: clients.clone(), id: ConnectionId(id), counted };
+            R::spawn(serve(link, handler.clone(), client));
+        }
+    };
+    let core = Core::start::<R>(listeners, server, take)
+        .map_err(|error| ConnectError::Listen { address, error: Arc::new(error) })?;
+    Ok(Server { core, registry, now: R::now, sleep: |at| Box::pin(sleep_until::<R>(at)) })
+}
+
+/// A connection that the server counts.
+struct Counted {
+    core: Arc<Core<()>>,
+    id: u64,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.core.unregister(self.id);
+    }
+}
+
+/// A client among the others, until the task that serves it ends: also by a handler that panics.
+struct Taken {
+    registry: Arc<Registry>,
+    id: ConnectionId,
+    #[expect(dead_code, reason = "held for its drop")]
+    counted: Counted,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.registry.remove(self.id);
+    }
+}
+
+/// The life of one connection.
+async fn serve<H: Handler>(link: Link<ServerSession>, handler: Arc<H>, client: Taken) {
+    let Some(info) = initialize(&link, &*handler, &client).await else {
+        // a client that was told why is given the time to close
+        link.closed().await;
+        return;
+    };
+    // ends with the connection
+    let _ = requests(&link, &*handler, &info).await;
+    client.registry.remove(client.id);
+    handler.disconnected(&info).await;
+    link.close();
+    link.closed().await;
+}
+
+/// Asks the handler about the client that connects; `None` if it is not taken.
+async fn initialize(
+    link: &Link<ServerSession>,
+    handler: &impl Handler,
+    client: &Taken,
+) -> Option<Arc<ConnectionInfo>> {
+    let said = link
+        .wait(Wait::Incoming, |session| match session.inbox.pop()? {
+            Incoming::Init(said) => Some(said),
+            _ => None,
+        })
+        .await
+        .ok()?;
+    let remote_address = link.shared().remote;
+    let info = Arc::new(ConnectionInfo { id: client.id, remote_address, client: said });
+    match handler.connected(&info).await {
+        Ok(()) => client.registry.accept(&info, link).ok().map(|()| info),
+        Err(reason) => {
+            // what cannot be told ends in a close all the same
+            let _ = link.call(|session| session.machine.reject(reason));
+            None
+        }
+    }
+}
+
+/// Does what the client asks for, one after the other, until the connection ends.
+async fn requests(
+    link: &Link<ServerSession>,
+    handler: &impl Handler,
+    info: &ConnectionInfo,
+) -> Result<(), super::Error> {
+    loop {
+        match link.wait(Wait::Incoming, |session| session.inbox.pop()).await? {
+            Incoming::Register { events, request, .. } => {
+                let events = handler.register(info, events).await;
+                if let Some(request) = request {
+                    respond(link, |it| it.register_response(request, events.as_deref())).await?;
+                }
+            }
+            Incoming::Query { params, request } => {
+                let result = handler.query(info, params).await;
+                respond(link, |it| it.query_response(request, &result)).await?;
+            }
+            Incoming::Init(_) | Incoming::Acked(_) => {}
+        }
+    }
+}
+
+/// Answers as soon as the queue has room. An answer that can never be sent, because it is too large say, closes the connection: the
+/// client would wait for ever.
+async fn respond(
+    link: &Link<ServerSession>,
+    mut respond: impl FnMut(&mut Machine) -> Result<(), SendFault>,
+) -> Result<(), super::Error> {
+    let responded = link.wait(Wait::Outgoing, |session| match respond(&mut session.machine) {
+        Err(fault) if fault.is_queue_full() => None,
+        responded => Some(responded),
+    });
+    if responded.await?.is_err() {
+        link.close();
+    }
+    Ok(())
+}
+
+impl Server {
+    /// The clients that are connected now, by number.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Arc<ConnectionInfo>> {
+        self.registry.infos()
+    }
+
+    /// The status that clients are told.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.registry.status()
+    }
+
+    /// Tells a new status to all clients. Setting the same one again tells nothing.
+    pub fn set_status(&self, status: Status) {
+        self.registry.set_status(status);
+    }
+
+    /// Tells events of one session to the clients that want them: those whose `persisted` is the same, by their subscription and
+    /// server id. With `with_ack`, ready when every client that was told has acknowledged or is gone.
+    ///
+    /// Events are encoded once and queued to all clients at once. Then this waits for clients that have more than 1 MiB to read, for a second at the
+    /// most, and once: one that does not read holds nobody up a second time, and is closed when more than
+    /// [`max_queued`](crate::chatter::Config::max_queued) waits for it.
+    ///
+    /// All clients are told when this is polled first; dropped after that, the events are told all the same.
+    pub async fn notify_events(&self, events: &[Event], persisted: bool, with_ack: bool) {
+        let events = EncodedEvents::new(events);
+        let acks = with_ack.then(Acks::default);
+        let behind = self.registry.notify(&events, persisted, acks.as_ref());
+        if !behind.is_empty() {
+            self.wait_for(behind).await;
+        }
+        if let Some(acks) = acks {
+            acks.done().await;
+        }
+    }
+
+    /// Waits until clients have read most of what is queued to them, or patience ends.
+    async fn wait_for(&self, clients: Vec<Link<ServerSession>>) {
+        let mut patience = (self.sleep)((self.now)() + PATIENCE);
+        for link in clients {
+            let read = |session: &mut ServerSession| {
+                (session.machine.tx().len() <= HIGH_WATER).then_some(())
+            };
+            let mut caught_up = pin!(link.wait(Wait::Outgoing, read));
+            let in_time = poll_fn(|cx| match caught_up.as_mut().poll(cx) {
+                Poll::Ready(_) => Poll::Ready(true),
+                Poll::Pending => patience.as_mut().poll(cx).map(|()| false),
+            });
+            if !in_time.await {
+                link.look(|session| session.slow = true);
+                patience = Box::pin(std::future::ready(()));
+            }
+        }
+    }
+
+    /// Every address that the server listens on, with its port.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.core.addresses()
+    }
+
+    /// Stops listening, closes the connections that are bound to the server, and waits until all of that is done: also until the handler
+    /// was told of the last client that is gone.
+    ///
+    /// Cancel safe: the closing goes on when this is dropped.
+    pub async fn close(&self) {
+        self.core.close();
+        self.core.closed().await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.core.close();
+    }
+}

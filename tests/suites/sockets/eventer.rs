@@ -1,0 +1,279 @@
+//! An event client and an event server, on every runtime.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hat_core::aio::eventer::{
+    Client, ClientOptions, ConnectError, ConnectionInfo, Handler, ListenOptions, Notification,
+    RequestError, Server, connect, listen,
+};
+use hat_core::eventer::{
+    Error, Event, EventId, EventType, LatestParams, Payload, QueryParams, QueryResult,
+    RegisterEvent, Status, Timestamp,
+};
+use hat_tests::on_every_runtime;
+use hat_tests::runtimes::{TestRuntime, sleep, within};
+
+use crate::local;
+
+const SOON: Duration = Duration::from_millis(50);
+
+/// Registers what it is given, and remembers it; refuses clients called `nobody`.
+#[derive(Clone, Default)]
+struct Store {
+    events: Arc<Mutex<Vec<Event>>>,
+    gone: Arc<AtomicUsize>,
+}
+
+impl Handler for Store {
+    async fn connected(&self, info: &ConnectionInfo) -> Result<(), String> {
+        if info.client_name == "nobody" { Err("nobody may not".into()) } else { Ok(()) }
+    }
+
+    async fn disconnected(&self, _info: &ConnectionInfo) {
+        self.gone.fetch_add(1, Ordering::SeqCst);
+    }
+
+    async fn register(
+        &self,
+        _info: &ConnectionInfo,
+        events: Vec<RegisterEvent>,
+    ) -> Option<Vec<Event>> {
+        let mut stored = self.events.lock().expect("no panic");
+        if events.iter().any(|it| it.event_type == event_type("refused")) {
+            return None;
+        }
+        let session = stored.len() as i64 + 1;
+        let register = |(instance, event): (i64, RegisterEvent)| Event {
+            id: EventId::new(1, session, instance),
+            event_type: event.event_type,
+            timestamp: Timestamp::from_secs(session),
+            source_timestamp: event.source_timestamp,
+            payload: event.payload,
+        };
+        let events: Vec<_> = (1..).zip(events).map(register).collect();
+        stored.extend(events.clone());
+        Some(events)
+    }
+
+    async fn query(&self, _info: &ConnectionInfo, _params: QueryParams) -> QueryResult {
+        let events = self.events.lock().expect("no panic").clone();
+        QueryResult { events, more_follows: false }
+    }
+}
+
+fn event_type(text: &str) -> EventType {
+    text.parse().expect("an event type")
+}
+
+fn event(name: &str, instance: i64, payload: Option<Payload>) -> Event {
+    Event {
+        id: EventId::new(1, 1, instance),
+        event_type: event_type(name),
+        timestamp: Timestamp::from_secs(instance),
+        source_timestamp: None,
+        payload,
+    }
+}
+
+fn register_event(name: &str) -> RegisterEvent {
+    RegisterEvent::new(event_type(name))
+}
+
+async fn server<R: TestRuntime>(store: &Store) -> Server {
+    let options = ListenOptions { status: Status::Operational, ..ListenOptions::default() };
+    listen::<R>(local(), store.clone(), options).await.expect("listens")
+}
+
+async fn client<R: TestRuntime>(server: &Server, subscriptions: &[&str]) -> Client {
+    let subscriptions = subscriptions.iter().map(|it| event_type(it)).collect();
+    let options = ClientOptions { subscriptions, ..ClientOptions::default() };
+    connect::<R>(server.addresses()[0], "client", options).await.expect("taken")
+}
+
+#[track_caller]
+fn events(notification: Notification) -> Vec<Event> {
+    match notification {
+        Notification::Events(events) => events.into_vec(),
+        Notification::Status(status) => panic!("not events: {status}"),
+    }
+}
+
+on_every_runtime! {
+    async fn register_query_notify<R>() {
+        let store = Store::default();
+        let server = server::<R>(&store).await;
+        let client = client::<R>(&server, &["a/*"]).await;
+        assert_eq!(client.status(), Status::Operational);
+        assert_eq!(server.connections()[0].client_name, "client");
+
+        client.register(&[register_event("a/b")]).await.expect("sent");
+        let two = [register_event("x"), register_event("y")];
+        let registered = client.register_with_response(&two).await.expect("an answer");
+        let registered = registered.expect("registered");
+        assert_eq!(registered[1].event_type, event_type("y"));
+        let refused = client.register_with_response(&[register_event("refused")]).await;
+        assert_eq!(refused.expect("an answer"), None);
+
+        let result = client.query(&LatestParams::default().into()).await.expect("an answer");
+        assert_eq!(result.events.len(), 3, "a query sees what was registered before it");
+
+        let told = [event("a", 1, None), event("b", 2, None), event("a/c", 3, None)];
+        server.notify_events(&told, false, false).await;
+        assert_eq!(events(client.next().await.expect("events")), [told[0].clone(), told[2].clone()]);
+    }
+
+    async fn many_requests_at_once<R>() {
+        let server = server::<R>(&Store::default()).await;
+        let client = client::<R>(&server, &[]).await;
+        let answered = Arc::new(AtomicUsize::new(0));
+        for index in 0..500 {
+            let (client, answered) = (client.clone(), answered.clone());
+            R::spawn(async move {
+                let name = format!("event/{index}");
+                let events = client.register_with_response(&[register_event(&name)]).await;
+                let events = events.expect("an answer").expect("registered");
+                assert_eq!(events[0].event_type, event_type(&name), "the answer to this request");
+                answered.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+        while answered.load(Ordering::SeqCst) < 500 {
+            sleep::<R>(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn a_refused_client_gets_the_text<R>() {
+        let server = server::<R>(&Store::default()).await;
+        let options = ClientOptions::default();
+        let refused = connect::<R>(server.addresses()[0], "nobody", options).await;
+        let error = refused.map(|_| ()).expect_err("refused");
+        assert_eq!(error.to_string(), "the server refused: nobody may not");
+        let ConnectError::Ended(error) = error else { panic!("{error:?}") };
+        assert!(matches!(error.protocol(), Some(Error::Rejected(_))));
+        assert!(server.connections().is_empty());
+    }
+
+    async fn status_changes_reach_every_client_in_order<R>() {
+        let server = server::<R>(&Store::default()).await;
+        let client = client::<R>(&server, &[]).await;
+        for status in [Status::Operational, Status::Starting, Status::Starting, Status::Stopping] {
+            server.set_status(status);
+        }
+        for expected in [Status::Starting, Status::Stopping] {
+            match client.next().await.expect("a status") {
+                Notification::Status(status) => assert_eq!(status, expected),
+                Notification::Events(_) => panic!("not a status"),
+            }
+        }
+        assert_eq!(client.status(), Status::Stopping);
+    }
+
+    async fn an_ack_is_waited_for_until_the_events_are_dropped<R>() {
+        let server = server::<R>(&Store::default()).await;
+        let (one, two) = (client::<R>(&server, &["*"]).await, client::<R>(&server, &["*"]).await);
+        let told = [event("a", 1, None)];
+        let mut notified = std::pin::pin!(server.notify_events(&told, false, true));
+        assert!(within::<R, _>(SOON, notified.as_mut()).await.is_none());
+        let handled = one.next().await.expect("events");
+        let _gone = two.next().await.expect("events");
+        assert!(within::<R, _>(SOON, notified.as_mut()).await.is_none());
+        drop(handled);
+        assert!(within::<R, _>(SOON, notified.as_mut()).await.is_none());
+        two.close().await;
+        notified.await;
+    }
+
+    async fn requests_end_with_the_connection<R>() {
+        /// Never answers.
+        struct Silent;
+        impl Handler for Silent {
+            async fn query(&self, _info: &ConnectionInfo, _params: QueryParams) -> QueryResult {
+                std::future::pending().await
+            }
+        }
+        let server = listen::<R>(local(), Silent, ListenOptions::default()).await.expect("listens");
+        let client = client::<R>(&server, &[]).await;
+        let params = LatestParams::default().into();
+        let mut query = std::pin::pin!(client.query(&params));
+        assert!(within::<R, _>(SOON, query.as_mut()).await.is_none());
+        client.close().await;
+        let error = query.await.expect_err("the connection is over");
+        assert!(matches!(error, RequestError::Ended(_)), "{error:?}");
+        let error = client.query(&params).await.expect_err("closed");
+        assert!(matches!(error, RequestError::Ended(_)), "{error:?}");
+    }
+
+    async fn a_query_is_answered_behind_notifications_that_nobody_takes<R>() {
+        let server = server::<R>(&Store::default()).await;
+        let client = client::<R>(&server, &["*"]).await;
+        // twice what an inbox holds
+        for instance in 1..=2048 {
+            server.notify_events(&[event("a", instance, None)], false, false).await;
+        }
+        client.query(&LatestParams::default().into()).await.expect("an answer");
+        for instance in 1..=2048 {
+            let told = events(client.next().await.expect("events"));
+            assert_eq!(told[0].id.instance, instance);
+        }
+    }
+
+    async fn a_client_that_never_reads_is_closed_and_the_others_do_not_notice<R>() {
+        let server = server::<R>(&Store::default()).await;
+        let reader = client::<R>(&server, &["*"]).await;
+        let sleeper = client::<R>(&server, &["*"]).await;
+        let payload = Payload::binary("", vec![0; 1024 * 1024]);
+        let counted = Arc::new(AtomicUsize::new(0));
+        let counter = counted.clone();
+        R::spawn(async move {
+            while let Ok(Notification::Events(events)) = reader.next().await {
+                counter.fetch_add(events.len(), Ordering::SeqCst);
+            }
+        });
+        for instance in 1..=64 {
+            let told = [event("a", instance, Some(payload.clone()))];
+            server.notify_events(&told, false, false).await;
+        }
+        while counted.load(Ordering::SeqCst) < 64 {
+            sleep::<R>(Duration::from_millis(1)).await;
+        }
+        let mut taken = 0;
+        while sleeper.next().await.is_ok() {
+            taken += 1;
+        }
+        assert!(taken < 64, "it was closed before it could have got all");
+        assert!(server.connections().len() <= 1);
+    }
+
+    async fn closing_a_server_waits_for_its_handler<R>() {
+        let store = Store::default();
+        let server = server::<R>(&store).await;
+        let client = client::<R>(&server, &[]).await;
+        server.close().await;
+        assert_eq!(store.gone.load(Ordering::SeqCst), 1);
+        let error = client.closed().await;
+        assert!(error.protocol().is_some_and(Error::is_closed), "{error:?}");
+    }
+
+    async fn a_handler_that_panics_closes_that_connection_only<R>() {
+        struct Faulty;
+        impl Handler for Faulty {
+            async fn register(
+                &self,
+                _info: &ConnectionInfo,
+                events: Vec<RegisterEvent>,
+            ) -> Option<Vec<Event>> {
+                assert!(events.is_empty(), "a fault, on purpose");
+                Some(Vec::new())
+            }
+        }
+        // smol's executor lets a panic of a task end its thread, which starts again
+        let server = listen::<R>(local(), Faulty, ListenOptions::default()).await.expect("listens");
+        let (one, two) = (client::<R>(&server, &[]).await, client::<R>(&server, &[]).await);
+        let lost = one.register_with_response(&[register_event("a")]).await;
+        assert!(lost.is_err());
+        let kept = two.register_with_response(&[]).await.expect("an answer");
+        assert_eq!(kept, Some(Vec::new()));
+        assert_eq!(server.connections().len(), 1);
+    }
+}
