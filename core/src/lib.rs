@@ -1,4 +1,79 @@
 //! The Hat communication protocols as pure state machines.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`time`], [`buffer`], [`protocol`] | what a machine is, and how it is driven |
+//! | [`tcp`] | plain TCP as a machine: the identity |
+//! | [`sbs`] | simple binary serialization: what all messages are written in |
+//! | [`chatter`] | messages in conversations, both deployed dialects |
+//! | [`eventer`] | event client and event server, over Chatter |
+//! | `aio` (feature `aio`) | the async driver and the handles, generic over a runtime |
+//!
+//! Nothing here has a clock, a socket, a thread, or randomness; `aio` alone asks a runtime for them. Without the feature
+//! `std` the crate needs `alloc` only.
+//!
+//! # The run loop
+//!
+//! Every machine implements [`Protocol`](protocol::Protocol), and every driver of one, in any event loop, does the same. After anything
+//! happens (bytes arrived, the deadline passed, the application called a method of the machine):
+//!
+//! 1. **Poll** until it returns `None`. Each `Some` is something for the application; stop polling if it can take no more. An error is
+//!    final.
+//! 2. **Write** [`tx`](protocol::Protocol::tx) to the socket, as far as that takes it, also after an error. If anything was
+//!    written, poll again: the machine may have waited for it.
+//! 3. **Wait** for whatever comes first: bytes to read if [`RecvBuf::missing`](buffer::RecvBuf::missing) is not zero, room to write if
+//!    `tx` is not empty, the [`deadline`](protocol::Protocol::deadline), a call of the application.
+//!
+//! When the machine [`is_closed`](protocol::Protocol::is_closed), the socket can go.
+//!
+//! Two event machines that talk to each other without any socket:
+//!
+//! ```
+//! use bytes::Buf;
+//! use hat_core::buffer::RecvBuf;
+//! use hat_core::eventer::message::InitReq;
+//! use hat_core::eventer::{Event, EventId, EncodedEvents, Status, Timestamp, client, server};
+//! use hat_core::protocol::Protocol;
+//! use hat_core::time::Instant;
+//!
+//! /// Moves what one machine wrote to the other's receive buffer: here a socket would be.
+//! fn carry(from: &mut impl Protocol, to: &mut RecvBuf) {
+//!     while from.tx().has_remaining() {
+//!         let chunk = from.tx().chunk().len();
+//!         to.feed(&from.tx().copy_to_bytes(chunk));
+//!     }
+//! }
+//!
+//! let now = Instant::ORIGIN; // a clock would move it
+//! let init = InitReq {
+//!     client_name: "screen 1".into(),
+//!     subscriptions: vec!["plant/*".parse()?],
+//!     ..InitReq::default()
+//! };
+//! let mut client = client::Client::new(client::Config::default(), &init, now)?;
+//! let mut server = server::Connection::new(server::Config::default(), now);
+//! let (mut client_rx, mut server_rx) = (RecvBuf::new(), RecvBuf::new());
+//!
+//! carry(&mut client, &mut server_rx);
+//! let Some(server::Incoming::Init(info)) = server.poll(&mut server_rx, now)? else { panic!() };
+//! assert_eq!(info.client_name, "screen 1");
+//! server.accept(Status::Operational)?;
+//!
+//! let event = Event {
+//!     id: EventId::new(1, 1, 1),
+//!     event_type: "plant/boiler/temperature".parse()?,
+//!     timestamp: Timestamp::from_secs(1_700_000_000),
+//!     source_timestamp: None,
+//!     payload: None,
+//! };
+//! server.notify(&EncodedEvents::new(&[event.clone()]), false, false)?;
+//!
+//! carry(&mut server, &mut client_rx);
+//! assert_eq!(client.poll(&mut client_rx, now)?, Some(client::Incoming::Ready(Status::Operational)));
+//! let Some(client::Incoming::Events { events, .. }) = client.poll(&mut client_rx, now)? else { panic!() };
+//! assert_eq!(events, [event]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;

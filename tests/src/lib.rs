@@ -4,3 +4,8 @@ pub mod pair;
 pub mod peers;
 pub mod runtimes;
 pub mod vectors;
+
+/// The README's examples compile.
+#[doc = include_str!("../../README.md")]
+#[cfg(doctest)]
+pub struct Readme;

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! - [`Runtime`] is what a runtime crate supplies: sockets, a timer, a clock, `spawn`.
-//! - One driver ([`driver`]) runs any machine on any runtime.
+//! - One driver, a task a connection, runs any machine on any runtime.
 //! - A handle locks the machine and calls it directly, then wakes the driver. The lock is never held across an await, so
 //!   refusals are the machine's own typed errors, at the place of the call.
 //! - Handles are not generic over the runtime: [`chatter`], [`eventer`].
