@@ -45,6 +45,12 @@ pub trait Protocol {
     /// What is to be written.
     fn tx(&mut self) -> &mut SendQueue;
 
+    /// We will send nothing more, but still read: once `tx` is written, the driver ends our side of the stream. Most protocols end both
+    /// sides at once and never say so.
+    fn sends_no_more(&self) -> bool {
+        false
+    }
+
     /// Starts an orderly end: new sends are refused, what is queued is still written. Done when
     /// [`is_closed`](Self::is_closed).
     fn close(&mut self);

@@ -1,4 +1,9 @@
 //! TCP itself as a protocol: bytes in, bytes out, no messages. The identity machine.
+//!
+//! ```text
+//! Open ──end()──> we send no more ──peer ends──┐
+//!   └──peer ends──> peer sends no more ─end()──┴─> over
+//! ```
 
 use alloc::boxed::Box;
 
@@ -9,16 +14,20 @@ use crate::protocol::Protocol;
 use crate::sbs::Writer;
 use crate::time::Instant;
 
-/// Limits of a [`Raw`] connection.
+/// Limits of a [`Raw`] connection, and what it does when the peer ends its side.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Bytes that may wait to be written, 1 MiB: what a fast local socket takes in a millisecond.
+    /// Bytes that may wait to be written, 1 MiB: what a fast local socket takes in a millisecond. One call on an empty queue is always
+    /// taken.
     pub max_queued: usize,
+    /// Stay open for sending when the peer has ended its side. Default: false, the connection closes then, as that of `hat-drivers`
+    /// does; what is queued is still written.
+    pub allow_half_open: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_queued: 1024 * 1024 }
+        Self { max_queued: 1024 * 1024, allow_half_open: false }
     }
 }
 
@@ -26,7 +35,7 @@ impl Default for Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The peer ended its side, or we ended ours.
+    /// Both sides ended, or we closed.
     #[error("the connection is closed")]
     Closed,
 }
@@ -35,7 +44,7 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The connection is closed or closing.
+    /// The connection is closed or closing, or we ended our side.
     #[error("the connection is closed")]
     Closed(Bytes),
     /// The queue is full: write some of it out first.
@@ -48,12 +57,25 @@ pub enum SendError {
     },
 }
 
-/// A plain TCP connection as a state machine. Whatever arrived is one [`Incoming`](Protocol::Incoming).
+/// What [`Raw::poll`](Protocol::poll) gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// Bytes, as many as have arrived; never none.
+    Data(Bytes),
+    /// The peer ended its side. Comes once.
+    End,
+}
+
+/// A plain TCP connection as a state machine.
 #[derive(Debug, Default)]
 pub struct Raw {
     config: Config,
     tx: SendQueue,
     phase: Phase,
+    /// The peer sends no more.
+    peer_ended: bool,
+    /// We send no more.
+    we_ended: bool,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -75,10 +97,9 @@ impl Raw {
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the data, after a close or when the queue is full. One call on an empty queue is
-    /// always taken.
+    /// [`SendError`], with the data, after an end or when the queue is full.
     pub fn send(&mut self, data: Bytes) -> Result<(), Box<SendError>> {
-        if self.phase != Phase::Open {
+        if self.phase != Phase::Open || self.we_ended {
             return Err(Box::new(SendError::Closed(data)));
         }
         let limit = self.config.max_queued;
@@ -88,21 +109,41 @@ impl Raw {
         self.tx.put_bytes(&data);
         Ok(())
     }
+
+    /// Ends our side: what is queued is still written, and what the peer sends still arrives.
+    pub fn end(&mut self) {
+        self.we_ended = true;
+        self.close_if_both_ended();
+    }
+
+    fn close_if_both_ended(&mut self) {
+        if self.peer_ended && (self.we_ended || !self.config.allow_half_open) {
+            self.close();
+        }
+    }
 }
 
 impl Protocol for Raw {
-    type Incoming = Bytes;
+    type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, _now: Instant) -> Result<Option<Bytes>, Error> {
+    fn poll(&mut self, rx: &mut RecvBuf, _now: Instant) -> Result<Option<Incoming>, Error> {
         rx.want(0);
         match self.phase {
             Phase::Over => Err(Error::Closed),
-            Phase::Closing => Ok(None),
-            Phase::Open if !rx.bytes.is_empty() => Ok(Some(rx.bytes.split().freeze())),
-            Phase::Open if rx.eof => {
+            Phase::Closing if self.tx.is_empty() => {
                 self.phase = Phase::Over;
                 Err(Error::Closed)
+            }
+            Phase::Closing => Ok(None),
+            Phase::Open if !rx.bytes.is_empty() => {
+                Ok(Some(Incoming::Data(rx.bytes.split().freeze())))
+            }
+            Phase::Open if rx.eof && self.peer_ended => Ok(None),
+            Phase::Open if rx.eof => {
+                self.peer_ended = true;
+                self.close_if_both_ended();
+                Ok(Some(Incoming::End))
             }
             Phase::Open => {
                 rx.want(1);
@@ -117,6 +158,10 @@ impl Protocol for Raw {
 
     fn tx(&mut self) -> &mut SendQueue {
         &mut self.tx
+    }
+
+    fn sends_no_more(&self) -> bool {
+        self.we_ended
     }
 
     fn close(&mut self) {
@@ -138,21 +183,54 @@ impl Protocol for Raw {
 mod tests {
     use super::*;
 
+    fn poll(raw: &mut Raw, rx: &mut RecvBuf) -> Result<Option<Incoming>, Error> {
+        raw.poll(rx, Instant::ORIGIN)
+    }
+
     #[test]
     fn bytes_come_out_as_they_came_in() {
         let (mut raw, mut rx) = (Raw::default(), RecvBuf::new());
-        assert_eq!(raw.poll(&mut rx, Instant::ORIGIN), Ok(None));
+        assert_eq!(poll(&mut raw, &mut rx), Ok(None));
         assert_eq!(rx.missing(), 1);
         rx.feed(b"ab");
-        assert_eq!(raw.poll(&mut rx, Instant::ORIGIN), Ok(Some(Bytes::from_static(b"ab"))));
+        let data = Incoming::Data(Bytes::from_static(b"ab"));
+        assert_eq!(poll(&mut raw, &mut rx), Ok(Some(data)));
         rx.eof = true;
-        assert_eq!(raw.poll(&mut rx, Instant::ORIGIN), Err(Error::Closed));
-        assert_eq!(raw.poll(&mut rx, Instant::ORIGIN), Err(Error::Closed));
+        assert_eq!(poll(&mut raw, &mut rx), Ok(Some(Incoming::End)));
+        assert_eq!(poll(&mut raw, &mut rx), Err(Error::Closed));
+        assert_eq!(poll(&mut raw, &mut rx), Err(Error::Closed));
+    }
+
+    #[test]
+    fn half_open() {
+        let config = Config { allow_half_open: true, ..Config::default() };
+        let (mut raw, mut rx) = (Raw::new(config), RecvBuf::new());
+        rx.eof = true;
+        assert_eq!(poll(&mut raw, &mut rx), Ok(Some(Incoming::End)));
+        assert_eq!(poll(&mut raw, &mut rx), Ok(None));
+        raw.send(Bytes::from_static(b"answer")).expect("our side is open");
+        raw.end();
+        assert!(raw.sends_no_more() && !raw.is_closed());
+        bytes::Buf::advance(raw.tx(), 6);
+        assert_eq!(poll(&mut raw, &mut rx), Err(Error::Closed));
+    }
+
+    #[test]
+    fn our_end_first() {
+        let (mut raw, mut rx) = (Raw::default(), RecvBuf::new());
+        raw.end();
+        let data = Bytes::from_static(b"x");
+        assert_eq!(*raw.send(data.clone()).expect_err("ended"), SendError::Closed(data));
+        rx.feed(b"still read");
+        assert!(matches!(poll(&mut raw, &mut rx), Ok(Some(Incoming::Data(_)))));
+        rx.eof = true;
+        assert_eq!(poll(&mut raw, &mut rx), Ok(Some(Incoming::End)));
+        assert_eq!(poll(&mut raw, &mut rx), Err(Error::Closed));
     }
 
     #[test]
     fn a_full_queue_hands_the_data_back() {
-        let mut raw = Raw::new(Config { max_queued: 3 });
+        let mut raw = Raw::new(Config { max_queued: 3, ..Config::default() });
         raw.send(Bytes::from_static(b"abcd")).expect("an empty queue takes one call");
         let data = Bytes::from_static(b"x");
         let refused = raw.send(data.clone()).expect_err("full");

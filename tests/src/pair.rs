@@ -135,6 +135,9 @@ impl<A: Protocol, B: Protocol> Pair<A, B> {
 
 /// Moves at most `grain` bytes, if `to` asks for any and is not over.
 fn carry<A: Protocol, B: Protocol>(from: &mut Side<A>, to: &mut Side<B>, grain: usize) -> usize {
+    if from.machine.sends_no_more() && from.machine.tx().is_empty() {
+        to.rx.eof = true;
+    }
     if to.error.is_some() || to.rx.missing() == 0 {
         return 0;
     }

@@ -1,17 +1,19 @@
 //! Chatter connections and servers on a runtime.
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::handle::{self, Finished, Handle};
 use super::inbox::Inbox;
 pub use super::inbox::InboxLimits;
 use super::link::{Delivered, Link, Session, Wait};
 use super::runtime::Runtime;
-use super::server::{Core, ServerOptions};
-use super::{Address, ConnectError, net, trace};
+use super::server::{Close, ServerOptions};
+use super::{Address, ConnectError, trace};
 use crate::chatter::{
     Config, Connection as Machine, Conversation, Data, Incoming, Message, SendError, SendFault,
     SendOptions as MachineOptions,
@@ -60,11 +62,7 @@ pub async fn connect<R: Runtime>(
     address: impl Into<Address>,
     options: Options,
 ) -> Result<Connection, ConnectError> {
-    let address = address.into();
-    let stream = net::connect::<R>(&address).await?;
-    let connect =
-        |error| ConnectError::Connect { address: address.clone(), error: Arc::new(error) };
-    Connection::start::<R>(stream, &options, || ()).map_err(connect)
+    handle::connect::<R, Connection>(address, &options).await
 }
 
 /// Listens on `address`, on every address of its host.
@@ -77,22 +75,7 @@ pub async fn listen<R: Runtime>(
     options: Options,
     server: ServerOptions,
 ) -> Result<Server, ConnectError> {
-    let address = address.into();
-    let listeners = net::bind::<R>(&address).await?;
-    let take = move |core: &Arc<Core<Connection>>, id, stream| {
-        let gone = core.clone();
-        match Connection::start::<R>(stream, &options, move || gone.unregister(id)) {
-            Ok(connection) => {
-                core.register(id, connection.link.shared().clone());
-                core.offer(connection);
-            }
-            // it was gone before it had an address
-            Err(_) => core.unregister(id),
-        }
-    };
-    let core = Core::start::<R>(listeners, server, take)
-        .map_err(|error| ConnectError::Listen { address, error: Arc::new(error) })?;
-    Ok(Server::new(core))
+    handle::listen::<R, Connection>(address, options, server).await
 }
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
@@ -132,12 +115,14 @@ impl Session for ChatterSession {
     }
 }
 
-impl Connection {
+impl Handle for Connection {
+    type Options = Options;
+
     fn start<R: Runtime>(
         stream: R::Stream,
         options: &Options,
-        finished: impl FnOnce() + Send + 'static,
-    ) -> std::io::Result<Self> {
+        finished: Finished,
+    ) -> io::Result<Self> {
         let session = |now| ChatterSession {
             machine: Machine::new(options.config.clone(), now),
             inbox: Inbox::new(options.inbox),
@@ -145,6 +130,12 @@ impl Connection {
         Ok(Self { link: Link::start::<R>(stream, session, finished)? })
     }
 
+    fn closer(&self) -> Arc<dyn Close> {
+        self.link.shared().clone()
+    }
+}
+
+impl Connection {
     /// Queues a message, waiting while the queue is full, and gives its conversation.
     ///
     /// Cancel safe: dropped before it is ready, nothing of the message is sent.

@@ -20,6 +20,7 @@ use std::time::Duration;
 use bytes::Buf;
 
 use super::Error;
+use super::handle::Finished;
 use super::link::{Delivered, Session, SessionError, Shared, State};
 use super::runtime::{Runtime, Stream, Timer};
 use crate::buffer::{RecvBuf, SendQueue};
@@ -63,6 +64,8 @@ pub(super) struct Driver<R: Runtime, S: Session> {
     reading: bool,
     /// Bytes to ask for in the next read.
     read_size: usize,
+    /// Our side of the stream is ended.
+    shut: bool,
     /// The socket failed: no more reads, or no more writes. Told once the machine has had all that came before.
     failed: Option<Arc<io::Error>>,
     /// Since when there is something to write and the system takes none of it.
@@ -70,7 +73,7 @@ pub(super) struct Driver<R: Runtime, S: Session> {
     timer: Option<(R::Timer, Instant)>,
     /// Tasks to wake once the lock is released. Kept for its memory.
     wake: Vec<Waker>,
-    finished: Option<Box<dyn FnOnce() + Send>>,
+    finished: Option<Finished>,
 }
 
 /// What a round came to.
@@ -84,11 +87,7 @@ enum Round {
 }
 
 impl<R: Runtime, S: Session> Driver<R, S> {
-    pub(super) fn new(
-        stream: R::Stream,
-        shared: Arc<Shared<S>>,
-        finished: impl FnOnce() + Send + 'static,
-    ) -> Self {
+    pub(super) fn new(stream: R::Stream, shared: Arc<Shared<S>>, finished: Finished) -> Self {
         Self {
             stream,
             shared,
@@ -96,11 +95,12 @@ impl<R: Runtime, S: Session> Driver<R, S> {
             phase: Phase::Running,
             reading: false,
             read_size: *READ.start(),
+            shut: false,
             failed: None,
             stuck: None,
             timer: None,
             wake: Vec::new(),
-            finished: Some(Box::new(finished)),
+            finished: Some(finished),
         }
     }
 
@@ -157,6 +157,11 @@ impl<R: Runtime, S: Session> Driver<R, S> {
         let written = self.write(cx, state.session.machine().tx(), now);
         if written > 0 {
             state.outgoing.wake(&mut self.wake);
+        }
+        let machine = state.session.machine();
+        if !self.shut && machine.sends_no_more() && machine.tx().is_empty() {
+            // a socket that cannot be ended has failed, which the next read tells
+            self.shut = self.stream.poll_shutdown(cx).is_ready();
         }
         let readable = state.session.has_room() && self.rx.missing() > 0;
         if end.is_none() && state.closing && self.stuck.is_some_and(|since| now - since >= STALL) {

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::driver::Driver;
+use super::handle::Finished;
 use super::runtime::{Runtime, Stream};
 use super::wakers::WakerSet;
 use super::{Error, trace};
@@ -134,7 +135,7 @@ impl<S: Session> Link<S> {
     pub(crate) fn start<R: Runtime>(
         stream: R::Stream,
         session: impl FnOnce(Instant) -> S,
-        finished: impl FnOnce() + Send + 'static,
+        finished: Finished,
     ) -> std::io::Result<Self> {
         let (local, remote) = (stream.local_addr()?, stream.peer_addr()?);
         let shared = Arc::new(Shared {

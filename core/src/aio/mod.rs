@@ -12,7 +12,7 @@
 //! - One driver, a task a connection, runs any machine on any runtime.
 //! - A handle locks the machine and calls it directly, then wakes the driver. The lock is never held across an await, so
 //!   refusals are the machine's own typed errors, at the place of the call.
-//! - Handles are not generic over the runtime: [`chatter`], [`eventer`].
+//! - Handles are not generic over the runtime: [`chatter`], [`eventer`], [`tcp`].
 //!
 //! A runtime crate re-exports `connect` and `listen` of each protocol for its own runtime: applications
 //! use `hat_tokio` or `hat_smol`, not this module.
@@ -22,12 +22,14 @@ pub mod chatter;
 mod driver;
 mod error;
 pub mod eventer;
+mod handle;
 mod inbox;
 mod link;
 mod net;
 mod protocols;
 pub mod runtime;
 pub mod server;
+pub mod tcp;
 mod trace;
 mod wakers;
 

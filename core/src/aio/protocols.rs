@@ -84,5 +84,37 @@ macro_rules! protocols_on {
                 $crate::aio::eventer::listen::<super::$runtime>(address, handler, options).await
             }
         }
+
+        /// Plain TCP. See [`hat_core::aio::tcp`].
+        pub mod tcp {
+            pub use $crate::aio::server::ServerOptions;
+            pub use $crate::aio::tcp::{Connection, ConnectionInfo, Error, Options, Server};
+            pub use $crate::tcp::Config;
+
+            /// Connects to `address`; every address of its host is tried.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`]($crate::aio::ConnectError).
+            pub async fn connect(
+                address: impl Into<$crate::aio::Address>,
+                options: Options,
+            ) -> Result<Connection, $crate::aio::ConnectError> {
+                $crate::aio::tcp::connect::<super::$runtime>(address, options).await
+            }
+
+            /// Listens on `address`, on every address of its host.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`]($crate::aio::ConnectError).
+            pub async fn listen(
+                address: impl Into<$crate::aio::Address>,
+                options: Options,
+                server: ServerOptions,
+            ) -> Result<Server, $crate::aio::ConnectError> {
+                $crate::aio::tcp::listen::<super::$runtime>(address, options, server).await
+            }
+        }
     };
 }

@@ -268,11 +268,23 @@ async fn unless_closing<C: Send + 'static, T>(
 /// where they are bound to it.
 pub struct Server<C: Send + 'static> {
     core: Arc<Core<C>>,
+    name: Option<String>,
 }
 
 impl<C: Send + 'static> Server<C> {
     pub(crate) fn new(core: Arc<Core<C>>) -> Self {
-        Self { core }
+        Self { core, name: None }
+    }
+
+    pub(crate) fn named(mut self, name: Option<String>) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// The name that it was given, where its protocol has names.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// The next connection; `None` once the server is closed. Cancel safe.

@@ -242,7 +242,9 @@ on_every_runtime! {
             taken += 1;
         }
         assert!(taken < 64, "it was closed before it could have got all");
-        assert!(server.connections().len() <= 1);
+        while server.connections().len() > 1 {
+            sleep::<R>(Duration::from_millis(1)).await;
+        }
     }
 
     async fn closing_a_server_waits_for_its_handler<R>() {

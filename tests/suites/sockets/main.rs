@@ -4,6 +4,7 @@ mod chatter;
 mod eventer;
 mod floods;
 mod servers;
+mod tcp;
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -151,7 +151,7 @@ pub async fn connect<R: Runtime>(
     };
     let session = session(crate::time::Instant::ORIGIN).map_err(ConnectError::Init)?;
     let connect = |error| aio::ConnectError::Connect { address, error: Arc::new(error) };
-    let link = Link::start::<R>(stream, |_| session, || ()).map_err(connect)?;
+    let link = Link::start::<R>(stream, |_| session, Box::new(|| ())).map_err(connect)?;
     link.wait(Wait::Incoming, |session| session.status).await?;
     Ok(Client { link })
 }

@@ -67,7 +67,7 @@ pub async fn listen<R: Runtime>(
         };
         // whatever becomes of the connection, it is counted out in the end
         let counted = Counted { core: core.clone(), id };
-        if let Ok(link) = Link::start::<R>(stream, session, || ()) {
+        if let Ok(link) = Link::start::<R>(stream, session, Box::new(|| ())) {
             core.register(id, link.shared().clone());
             let client = Taken { registry: clients.clone(), id: ConnectionId(id), counted };
             R::spawn(serve(link, handler.clone(), client));

@@ -1,0 +1,59 @@
+//! What handles of one connection have in common: how they come to be, as a client and behind a server.
+
+use std::io;
+use std::sync::Arc;
+
+use super::runtime::Runtime;
+use super::server::{Close, Core, Server, ServerOptions};
+use super::{Address, ConnectError, net};
+
+/// Runs when the driver of a connection is gone.
+pub(crate) type Finished = Box<dyn FnOnce() + Send>;
+
+/// A handle of a connection.
+pub(crate) trait Handle: Sized + Send + 'static {
+    type Options: Clone + Send + 'static;
+
+    /// Starts the driver of `stream`.
+    fn start<R: Runtime>(
+        stream: R::Stream,
+        options: &Self::Options,
+        finished: Finished,
+    ) -> io::Result<Self>;
+
+    /// What closes the connection, without keeping it open.
+    fn closer(&self) -> Arc<dyn Close>;
+}
+
+pub(crate) async fn connect<R: Runtime, H: Handle>(
+    address: impl Into<Address>,
+    options: &H::Options,
+) -> Result<H, ConnectError> {
+    let address = address.into();
+    let stream = net::connect::<R>(&address).await?;
+    H::start::<R>(stream, options, Box::new(|| ()))
+        .map_err(|error| ConnectError::Connect { address, error: Arc::new(error) })
+}
+
+pub(crate) async fn listen<R: Runtime, H: Handle>(
+    address: impl Into<Address>,
+    options: H::Options,
+    server: ServerOptions,
+) -> Result<Server<H>, ConnectError> {
+    let address = address.into();
+    let listeners = net::bind::<R>(&address).await?;
+    let take = move |core: &Arc<Core<H>>, id, stream| {
+        let gone = core.clone();
+        match H::start::<R>(stream, &options, Box::new(move || gone.unregister(id))) {
+            Ok(connection) => {
+                core.register(id, connection.closer());
+                core.offer(connection);
+            }
+            // it was gone before it had an address
+            Err(_) => core.unregister(id),
+        }
+    };
+    let core = Core::start::<R>(listeners, server, take)
+        .map_err(|error| ConnectError::Listen { address, error: Arc::new(error) })?;
+    Ok(Server::new(core))
+}

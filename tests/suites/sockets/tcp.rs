@@ -1,0 +1,132 @@
+//! Plain TCP connections, as `hat.drivers.tcp` users know them.
+
+use std::time::Duration;
+
+use hat_core::aio::server::ServerOptions;
+use hat_core::aio::tcp::{Connection, Error, Options, Server, connect, listen};
+use hat_core::tcp::Config;
+use hat_tests::on_every_runtime;
+use hat_tests::runtimes::{TestRuntime, within};
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::local;
+
+const SOON: Duration = Duration::from_millis(50);
+
+async fn pair<R: TestRuntime>(options: Options) -> (Server, Connection, Connection) {
+    let server = listen::<R>(local(), options.clone(), ServerOptions::default()).await;
+    let server = server.expect("a free port");
+    let client = connect::<R>(server.addresses()[0], options).await.expect("a connection");
+    let accepted = server.accept().await.expect("the other end");
+    (server, client, accepted)
+}
+
+#[track_caller]
+fn closed<T: std::fmt::Debug>(result: Result<T, Error>) {
+    let error = result.expect_err("the end");
+    assert!(error.protocol().is_some(), "{error:?}");
+}
+
+on_every_runtime! {
+    async fn the_example_of_the_documentation<R>() {
+        let (server, one, two) = pair::<R>(Options::default()).await;
+        one.write("123").await.expect("written");
+        assert_eq!(two.read_exact(3).await.expect("read"), "123");
+        two.write("321").await.expect("written");
+        assert_eq!(one.read_exact(3).await.expect("read"), "321");
+        one.close().await;
+        two.closed().await;
+        server.close().await;
+    }
+
+    async fn info<R>() {
+        let options = Options { name: Some("line 1".into()), ..Options::default() };
+        let (server, one, two) = pair::<R>(options).await;
+        assert_eq!(server.name(), Some("line 1"));
+        assert_eq!(one.info().name.as_deref(), Some("line 1"));
+        assert_eq!(one.info().local_address, two.info().remote_address);
+        assert_eq!(one.info().remote_address, server.addresses()[0]);
+    }
+
+    async fn read_gives_what_is_there_and_waits_for_one_byte<R>() {
+        let (_server, one, two) = pair::<R>(Options::default()).await;
+        assert_eq!(one.read(0).await.expect("nothing asked"), "");
+        assert!(within::<R, _>(SOON, one.read(10)).await.is_none());
+        two.write("abcdef").await.expect("written");
+        assert_eq!(one.read_exact(2).await.expect("read"), "ab");
+        assert_eq!(one.read(10).await.expect("read"), "cdef");
+    }
+
+    async fn what_came_before_the_end_is_read_first<R>() {
+        let (_server, one, two) = pair::<R>(Options::default()).await;
+        two.write("abc").await.expect("written");
+        two.close().await;
+        closed(one.read_exact(4).await);
+        assert_eq!(one.read(4).await.expect("what came"), "abc");
+        closed(one.read(1).await);
+        closed(one.write("x").await);
+    }
+
+    async fn a_read_that_is_dropped_reads_nothing<R>() {
+        let (_server, one, two) = pair::<R>(Options::default()).await;
+        two.write("abc").await.expect("written");
+        assert!(within::<R, _>(SOON, one.read_exact(4)).await.is_none());
+        two.write("d").await.expect("written");
+        assert_eq!(one.read_exact(4).await.expect("read"), "abcd");
+    }
+
+    async fn the_input_buffer_stops_the_peer_and_can_be_cleared<R>() {
+        let (_server, one, two) = pair::<R>(Options::default()).await;
+        let block = vec![7; 1024 * 1024];
+        let mut written = 0;
+        while within::<R, _>(SOON, two.write(block.clone())).await.is_some() {
+            written += 1;
+            assert!(written < 100, "nothing stops the writer");
+        }
+        let held = one.clear_input_buffer();
+        assert!((64 * 1024..256 * 1024).contains(&held), "{held} bytes were held");
+        let more = one.read_exact(2 * block.len()).await.expect("more than the limit");
+        assert_eq!(more.len(), 2 * block.len());
+    }
+
+    async fn half_close<R>() {
+        let config = Config { allow_half_open: true, ..Config::default() };
+        let (_server, client, server) = pair::<R>(Options { config, ..Options::default() }).await;
+        client.write("question").await.expect("written");
+        client.end();
+        closed(client.write("more").await);
+        assert_eq!(server.read_exact(8).await.expect("read"), "question");
+        closed(server.read(1).await);
+        server.write("answer").await.expect("our side is open");
+        server.close().await;
+        assert_eq!(client.read_exact(6).await.expect("read"), "answer");
+        closed(client.read(1).await);
+        client.closed().await;
+    }
+
+    async fn as_a_stream_of_the_futures_crates<R>() {
+        let (_server, mut one, mut two) = pair::<R>(Options::default()).await;
+        let sent = vec![5; 300_000];
+        let copy = sent.clone();
+        R::spawn(async move {
+            one.write_all(&copy).await.expect("written");
+            one.close().await;
+        });
+        let mut received = Vec::new();
+        two.read_to_end(&mut received).await.expect("to the end");
+        assert!(received == sent);
+    }
+
+    async fn bound_connections<R>() {
+        for bind_connections in [true, false] {
+            let options = ServerOptions { bind_connections, ..ServerOptions::default() };
+            let server = listen::<R>(local(), Options::default(), options).await.expect("listens");
+            let client = connect::<R>(server.addresses()[0], Options::default()).await;
+            let client = client.expect("connected");
+            let accepted = server.accept().await.expect("the other end");
+            server.close().await;
+            assert_eq!(accepted.write("x").await.is_err(), bind_connections);
+            assert_eq!(client.read(1).await.is_err(), bind_connections);
+        }
+    }
+}
