@@ -88,3 +88,4 @@ pub mod protocol;
 pub mod sbs;
 pub mod tcp;
 pub mod time;
+mod trace;

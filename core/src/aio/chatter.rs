@@ -13,7 +13,7 @@ pub use super::inbox::InboxLimits;
 use super::link::{Delivered, Link, Session, Wait};
 use super::runtime::Runtime;
 use super::server::{Close, ServerOptions};
-use super::{Address, ConnectError, trace};
+use super::{Address, ConnectError};
 use crate::chatter::{
     Config, Connection as Machine, Conversation, Data, Incoming, Message, SendError, SendFault,
     SendOptions as MachineOptions,
@@ -104,10 +104,7 @@ impl Session for ChatterSession {
 
     fn deliver(&mut self, incoming: Incoming) -> Delivered {
         let weight = match &incoming {
-            Incoming::Message(message) => {
-                trace::received(&message.data.r#type, message.data.data.len());
-                message.data.weight()
-            }
+            Incoming::Message(message) => message.data.weight(),
             Incoming::Timeout(_) => 0,
         };
         self.inbox.push(incoming, weight);
@@ -148,7 +145,7 @@ impl Connection {
         let mut waiting = Some(data);
         let sent = self.link.wait(Wait::Outgoing, |session| {
             let data = waiting.take()?;
-            match session.send(data, options) {
+            match session.machine.send(data, options) {
                 Err(SendError { fault: SendFault::QueueFull { .. }, data }) => {
                     waiting = Some(*data);
                     None
@@ -172,7 +169,7 @@ impl Connection {
     /// [`SendError`], with the data; also when the queue is full.
     pub fn try_send(&self, data: Data, options: SendOptions) -> Result<Conversation, SendError> {
         let options = self.machine_options(options);
-        self.link.call(|session| session.send(data, options))
+        self.link.call(|session| session.machine.send(data, options))
     }
 
     fn machine_options(&self, options: SendOptions) -> MachineOptions {
@@ -257,13 +254,6 @@ impl Connection {
     #[must_use]
     pub fn open_conversations(&self) -> usize {
         self.link.look(|session| session.machine.open_conversations())
-    }
-}
-
-impl ChatterSession {
-    fn send(&mut self, data: Data, options: MachineOptions) -> Result<Conversation, SendError> {
-        trace::sent(&data.r#type, data.data.len());
-        self.machine.send(data, options)
     }
 }
 

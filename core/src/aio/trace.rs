@@ -1,4 +1,4 @@
-//! What is told to `tracing`, with its feature; nothing without it.
+//! What the driver and servers tell `tracing`, with its feature; nothing without it.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -25,14 +25,6 @@ mod told {
         pub(crate) fn enter(&self) -> impl Drop + '_ {
             self.0.enter()
         }
-    }
-
-    pub(crate) fn received(r#type: &str, bytes: usize) {
-        tracing::trace!(r#type, bytes, "received");
-    }
-
-    pub(crate) fn sent(r#type: &str, bytes: usize) {
-        tracing::trace!(r#type, bytes, "sent");
     }
 
     pub(crate) fn accept_failed(error: &impl Display) {
@@ -66,11 +58,7 @@ mod told {
         }
     }
 
-    pub(crate) fn received(_type: &str, _bytes: usize) {}
-
-    pub(crate) fn sent(_type: &str, _bytes: usize) {}
-
     pub(crate) fn accept_failed(_error: &impl Display) {}
 }
 
-pub(crate) use told::{Life, accept_failed, received, sent};
+pub(crate) use told::{Life, accept_failed};

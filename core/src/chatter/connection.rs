@@ -12,6 +12,7 @@ use crate::keepalive::{Due, Keepalive};
 use crate::protocol::Protocol;
 use crate::sbs::{Encode, Writer};
 use crate::time::{Instant, earliest};
+use crate::trace;
 
 /// How to send a message. The defaults are those of the deployed peers' `send`: a conversation of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,6 +205,7 @@ impl Connection {
         self.config.dialect.encode(&head, name, data_len, &mut self.tx);
         data.encode(&mut self.tx);
         self.last_id = head.id;
+        trace::sent(name.r#type, data_len);
     }
 
     /// The body of the next block, if it is all here.
@@ -234,6 +236,7 @@ impl Connection {
         let dialect = self.config.dialect;
         let (head, data, left) = dialect.decode(block)?;
         let conversation = head.conversation();
+        trace::received(&data.r#type, data.data.len());
         if left > 0 && self.config.strict {
             let violation = Violation::TrailingBytes { left };
             return Err(Error::Violation { conversation, violation });

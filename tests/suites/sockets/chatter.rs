@@ -100,7 +100,7 @@ on_every_runtime! {
         let (_server, client, accepted) = pair::<R>(Options::default()).await;
         client.drain().await.expect("nothing to wait for");
         client.send(data(vec![0; 8 * 1024 * 1024]), one()).await.expect("sent");
-        assert!(within::<R, _>(SOON, client.drain()).await.is_some_and(|it| it.is_ok()));
+        client.drain().await.expect("the other side reads it");
         accepted.receive().await.expect("all of it");
         // more than the inbox of the other side and the system's buffers hold
         for _ in 0..4 {
