@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::task::{Context, Poll, ready};
@@ -5,6 +6,28 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 use hat_core::aio::runtime::Stream;
 use smol::Async;
+
+/// Bytes that one read takes at the most.
+const SCRATCH: usize = 256 * 1024;
+
+thread_local! {
+    /// Where reads go first: the system wants memory that is initialised, and to clear as much for every read as may come costs more than
+    /// to copy what came.
+    static READ: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+fn read_through_scratch(
+    mut stream: &TcpStream,
+    into: &mut BytesMut,
+    most: usize,
+) -> io::Result<usize> {
+    READ.with_borrow_mut(|scratch| {
+        scratch.resize(SCRATCH, 0);
+        let count = stream.read(&mut scratch[..most.min(SCRATCH)])?;
+        into.extend_from_slice(&scratch[..count]);
+        Ok(count)
+    })
+}
 
 /// A TCP connection on smol's reactor.
 #[derive(Debug)]
@@ -24,25 +47,16 @@ impl Stream for SmolStream {
         into: &mut BytesMut,
         most: usize,
     ) -> Poll<io::Result<usize>> {
-        // the system wants a buffer that is initialised; clearing it costs less than asking twice
-        let len = into.len();
-        into.resize(len + most, 0);
         let read = loop {
-            match self.0.get_ref().read(&mut into[len..]) {
+            match read_through_scratch(self.0.get_ref(), into, most) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    match self.0.poll_readable(cx) {
-                        Poll::Pending => break Poll::Pending,
-                        Poll::Ready(Ok(())) => {}
-                        Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                    }
+                    ready!(self.0.poll_readable(cx))?;
                 }
-                read => break Poll::Ready(read),
+                read => break read,
             }
         };
-        let count = if let Poll::Ready(Ok(count)) = read { count } else { 0 };
-        into.truncate(len + count);
-        read
+        Poll::Ready(read)
     }
 
     fn poll_write(
