@@ -1,1 +1,91 @@
-fn main() {}
+//! The testee against the deployed peers and against itself: the same scenarios with every pair of implementations, on
+//! both runtimes and in both directions.
+#![allow(missing_docs, reason = "tests")]
+
+mod rules;
+mod scenarios;
+mod sides;
+
+use std::process::Command;
+
+use hat_tests::peers::{self, Peer};
+
+use self::scenarios::SCENARIOS;
+use self::sides::Layer;
+
+/// Who stands behind the line protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Implementation {
+    /// The deployed Python software.
+    Deployed,
+    /// This library.
+    Tokio,
+    Smol,
+}
+
+impl Implementation {
+    #[track_caller]
+    fn start(self, layer: Layer) -> Peer {
+        match (self, layer) {
+            (Self::Deployed, Layer::Chatter) => Peer::today(),
+            (Self::Deployed, Layer::Chatter05) => Peer::chatter05(),
+            (Self::Tokio, _) => testee("tokio"),
+            (Self::Smol, _) => testee("smol"),
+        }
+    }
+}
+
+#[track_caller]
+fn testee(runtime: &str) -> Peer {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hat-testee"));
+    command.args(["--runtime", runtime]);
+    Peer::command(command)
+}
+
+/// Every scenario, one after the other, in two processes.
+#[track_caller]
+fn run(name: &str, layer: Layer, client: Implementation, server: Implementation) {
+    if [client, server].contains(&Implementation::Deployed) && peers::skipped(name) {
+        return;
+    }
+    let (client, server) = (client.start(layer), server.start(layer));
+    for (scenario, run) in SCENARIOS {
+        // captured, and shown where the scenario fails
+        println!("{scenario}");
+        run(layer, &client, &server);
+        client.expect("reset", serde_json::json!({}));
+        server.expect("reset", serde_json::json!({}));
+    }
+}
+
+/// A test for every pair, in each layer.
+macro_rules! pairs {
+    ($($name:ident: $client:ident to $server:ident;)+) => {
+        mod chatter {
+            $(#[test]
+            fn $name() {
+                use super::{Implementation, Layer, run};
+                run(stringify!($name), Layer::Chatter, Implementation::$client, Implementation::$server);
+            })+
+        }
+
+        mod chatter05 {
+            $(#[test]
+            fn $name() {
+                use super::{Implementation, Layer, run};
+                run(stringify!($name), Layer::Chatter05, Implementation::$client, Implementation::$server);
+            })+
+        }
+    };
+}
+
+pairs! {
+    deployed_to_tokio: Deployed to Tokio;
+    deployed_to_smol: Deployed to Smol;
+    tokio_to_deployed: Tokio to Deployed;
+    tokio_to_tokio: Tokio to Tokio;
+    tokio_to_smol: Tokio to Smol;
+    smol_to_deployed: Smol to Deployed;
+    smol_to_tokio: Smol to Tokio;
+    smol_to_smol: Smol to Smol;
+}
