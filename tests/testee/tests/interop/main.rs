@@ -2,16 +2,16 @@
 //! both runtimes and in both directions.
 #![allow(missing_docs, reason = "tests")]
 
+mod link;
 mod rules;
 mod scenarios;
-mod sides;
 
 use std::process::Command;
 
+use hat_tests::peers::chatter::Layer;
 use hat_tests::peers::{self, Peer};
 
 use self::scenarios::SCENARIOS;
-use self::sides::Layer;
 
 /// Who stands behind the line protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use hat_tests::peers::chatter::{ASK, How, Layer, ONE};
 use hat_tests::peers::{ErrorKind, Peer};
 use serde_json::{Value, json};
 
-use super::sides::{ASK, How, Layer, Link, ONE};
+use super::link::Link;
 use super::testee;
 
 fn on_both(test: impl Fn(&Peer)) {

@@ -3,10 +3,11 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use hat_tests::peers::chatter::{ASK, How, Layer, ONE};
 use hat_tests::peers::{self, ErrorKind, Peer};
 use serde_json::{Value, json};
 
-use super::sides::{ASK, How, Layer, Link, ONE};
+use super::link::Link;
 
 type Scenario = fn(Layer, &Peer, &Peer);
 
@@ -169,24 +170,19 @@ fn connections_that_are_not_bound_live_on(layer: Layer, client: &Peer, server: &
 /// Often enough that several go either way, and with time enough for a slow machine.
 fn pings_are_answered_both_ways(layer: Layer, client: &Peer, server: &Peer) {
     let (pings, none) = (layer.pings(0.15), layer.pings(0.0));
-    for (connect, listen) in [(&pings, &none), (&none, &pings), (&pings, &pings)] {
-        let link = Link::with(layer, client, connect.clone(), server, listen.clone());
-        sleep(Duration::from_millis(600));
-        for (ours, theirs) in link.both_ways() {
-            assert_eq!(ours.try_event("closing"), None);
-            ours.send(b"still here", ONE);
-            theirs.receive(b"still here");
-        }
-        link.client.close().expect();
+    let links = [(&pings, &none), (&none, &pings), (&pings, &pings)].map(|(connect, listen)| {
+        Link::with(layer, client, connect.clone(), server, listen.clone())
+    });
+    sleep(Duration::from_millis(500));
+    for (ours, theirs) in links.iter().flat_map(Link::both_ways) {
+        assert_eq!(ours.try_event("closing"), None);
+        ours.send(b"still here", ONE);
+        theirs.receive(b"still here");
     }
 }
 
 fn nobody_listens(layer: Layer, client: &Peer, _: &Peer) {
-    let address = peers::unused_addr();
-    let target = match layer {
-        Layer::Chatter => json!({"addr": peers::to_addr(address)}),
-        Layer::Chatter05 => json!({"address": format!("tcp+sbs://{address}")}),
-    };
+    let target = layer.target(peers::unused_addr(), json!({}));
     let refused = client.request(&layer.method("connect"), target);
     assert_eq!(refused.map_err(|error| error.kind), Err(ErrorKind::Connection));
 }
