@@ -16,11 +16,33 @@ pub(crate) const LAYERS: [Layer; 2] = [Layer::Chatter, Layer::Chatter05];
 /// The deployed software with that layer. All tests of a process share it: starting it takes longer than most tests.
 #[track_caller]
 pub(crate) fn deployed(layer: Layer) -> &'static Peer {
-    static TODAY: OnceLock<Peer> = OnceLock::new();
-    static CHATTER05: OnceLock<Peer> = OnceLock::new();
-    match layer {
-        Layer::Chatter => TODAY.get_or_init(Peer::today),
-        Layer::Chatter05 => CHATTER05.get_or_init(Peer::chatter05),
+    static PEERS: Peers = Peers::new();
+    PEERS.of(layer)
+}
+
+/// The same, in processes of their own for tests in which time matters: nothing keeps them busy for long.
+#[track_caller]
+fn punctual(layer: Layer) -> &'static Peer {
+    static PEERS: Peers = Peers::new();
+    PEERS.of(layer)
+}
+
+struct Peers {
+    today: OnceLock<Peer>,
+    chatter05: OnceLock<Peer>,
+}
+
+impl Peers {
+    const fn new() -> Self {
+        Self { today: OnceLock::new(), chatter05: OnceLock::new() }
+    }
+
+    #[track_caller]
+    fn of(&self, layer: Layer) -> &Peer {
+        match layer {
+            Layer::Chatter => self.today.get_or_init(Peer::today),
+            Layer::Chatter05 => self.chatter05.get_or_init(Peer::chatter05),
+        }
     }
 }
 
@@ -38,6 +60,7 @@ pub(crate) struct Link {
 #[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) layer: Layer,
+    pub(crate) peer: &'static Peer,
     /// Whether the peer listens.
     pub(crate) we_connect: bool,
     pub(crate) options: Options,
@@ -49,8 +72,18 @@ pub(crate) struct Setup {
 impl Setup {
     /// Both dialects in both directions, without pings.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        let setup = |layer: Layer, we_connect| Self {
+        Self::with(deployed)
+    }
+
+    /// The same, with peers that answer in time.
+    pub(crate) fn all_punctual() -> impl Iterator<Item = Self> {
+        Self::with(punctual)
+    }
+
+    fn with(peer: fn(Layer) -> &'static Peer) -> impl Iterator<Item = Self> {
+        let setup = move |layer: Layer, we_connect| Self {
             layer,
+            peer: peer(layer),
             we_connect,
             options: Options {
                 config: Config { ping: PingRule::Off, ..Config::new(layer.dialect()) },
@@ -70,13 +103,14 @@ impl Setup {
     }
 
     pub(crate) async fn link<R: TestRuntime>(self) -> Link {
-        let (layer, peer) = (self.layer, deployed(self.layer));
+        let (layer, peer) = (self.layer, self.peer);
         let side = |handle: &Value| Side { peer, object: peers::handle(handle), layer };
         if self.we_connect {
-            let params = self.also(&json!({})).with_binding();
-            let listening = layer.listen(peer, params.params);
+            let binding = json!({"bind_connections": self.bind_connections});
+            let Self { params, options, .. } = self.also(&binding);
+            let listening = layer.listen(peer, params);
             let server = peers::handle(&listening["obj"]);
-            let connected = connect::<R>(layer.address(&listening), params.options).await;
+            let connected = connect::<R>(layer.address(&listening), options).await;
             let ours = connected.expect("the peer listens");
             let theirs = side(&peer.event("accepted", server)["conn"]);
             return Link { ours, theirs, server: None, their_server: Some(server) };
@@ -89,11 +123,6 @@ impl Setup {
         let theirs = side(&peer.expect(&layer.method("connect"), params)["obj"]);
         let ours = server.accept().await.expect("the peer has connected");
         Link { ours, theirs, server: Some(server), their_server: None }
-    }
-
-    fn with_binding(self) -> Self {
-        let binding = json!({"bind_connections": self.bind_connections});
-        self.also(&binding)
     }
 }
 

@@ -11,10 +11,10 @@ use serde_json::json;
 
 use super::link::{Setup, seen};
 
-const SOON: Duration = Duration::from_millis(200);
+const SOON: Duration = Duration::from_millis(500);
 
 fn setups() -> impl Iterator<Item = Setup> {
-    Setup::all().filter(|setup| setup.layer == Layer::Chatter05)
+    Setup::all_punctual().filter(|setup| setup.layer == Layer::Chatter05)
 }
 
 on_every_runtime! {

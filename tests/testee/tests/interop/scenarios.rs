@@ -169,11 +169,11 @@ fn connections_that_are_not_bound_live_on(layer: Layer, client: &Peer, server: &
 
 /// Often enough that several go either way, and with time enough for a slow machine.
 fn pings_are_answered_both_ways(layer: Layer, client: &Peer, server: &Peer) {
-    let (pings, none) = (layer.pings(0.15), layer.pings(0.0));
+    let (pings, none) = (layer.pings(0.3), layer.pings(0.0));
     let links = [(&pings, &none), (&none, &pings), (&pings, &pings)].map(|(connect, listen)| {
         Link::with(layer, client, connect.clone(), server, listen.clone())
     });
-    sleep(Duration::from_millis(500));
+    sleep(Duration::from_millis(1000));
     for (ours, theirs) in links.iter().flat_map(Link::both_ways) {
         assert_eq!(ours.try_event("closing"), None);
         ours.send(b"still here", ONE);
@@ -192,7 +192,7 @@ fn timeouts_of_conversations(layer: Layer, client: &Peer, server: &Peer) {
         return;
     }
     let link = Link::new(layer, client, server);
-    let soon = How { timeout: Some(0.2), ..ASK };
+    let soon = How { timeout: Some(0.4), ..ASK };
     for (ours, theirs) in link.both_ways() {
         // answered in time, gone on with by ourselves, over at once, and neither
         let answered = ours.send(b"1", soon.clone());
@@ -215,7 +215,7 @@ fn timeouts_of_conversations(layer: Layer, client: &Peer, server: &Peer) {
     }
     link.client.send(b"5", soon);
     link.client.close().expect();
-    sleep(Duration::from_millis(300));
+    sleep(Duration::from_millis(500));
     assert_eq!(link.client.try_event("conv_timeout"), None);
 }
 
