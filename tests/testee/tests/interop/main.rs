@@ -7,6 +7,7 @@ mod rules;
 mod scenarios;
 
 use std::process::Command;
+use std::thread;
 
 use hat_tests::peers::chatter::Layer;
 use hat_tests::peers::{self, Peer};
@@ -42,40 +43,39 @@ fn testee(runtime: &str) -> Peer {
     Peer::command(command)
 }
 
-/// Every scenario, one after the other, in two processes.
+/// Every scenario in both layers. The layers go at once, for much of it is waiting.
 #[track_caller]
-fn run(name: &str, layer: Layer, client: Implementation, server: Implementation) {
+fn run(name: &str, client: Implementation, server: Implementation) {
     if [client, server].contains(&Implementation::Deployed) && peers::skipped(name) {
         return;
     }
-    let (client, server) = (client.start(layer), server.start(layer));
+    thread::scope(|scope| {
+        for layer in [Layer::Chatter, Layer::Chatter05] {
+            let layers = thread::Builder::new().name(format!("{name}, {layer:?}"));
+            let run = move || run_layer(layer, &client.start(layer), &server.start(layer));
+            layers.spawn_scoped(scope, run).expect("a thread");
+        }
+    });
+}
+
+/// One after the other, in two processes.
+fn run_layer(layer: Layer, client: &Peer, server: &Peer) {
     for (scenario, run) in SCENARIOS {
         // captured, and shown where the scenario fails
-        println!("{scenario}");
-        run(layer, &client, &server);
+        println!("{layer:?}: {scenario}");
+        run(layer, client, server);
         client.expect("reset", serde_json::json!({}));
         server.expect("reset", serde_json::json!({}));
     }
 }
 
-/// A test for every pair, in each layer.
+/// A test for every pair.
 macro_rules! pairs {
     ($($name:ident: $client:ident to $server:ident;)+) => {
-        mod chatter {
-            $(#[test]
-            fn $name() {
-                use super::{Implementation, Layer, run};
-                run(stringify!($name), Layer::Chatter, Implementation::$client, Implementation::$server);
-            })+
-        }
-
-        mod chatter05 {
-            $(#[test]
-            fn $name() {
-                use super::{Implementation, Layer, run};
-                run(stringify!($name), Layer::Chatter05, Implementation::$client, Implementation::$server);
-            })+
-        }
+        $(#[test]
+        fn $name() {
+            run(stringify!($name), Implementation::$client, Implementation::$server);
+        })+
     };
 }
 
