@@ -1,0 +1,60 @@
+//! What comes of a request: a result and what follows from it, or a failure of one of the protocol's kinds.
+
+use std::fmt::Display;
+
+use serde_json::{Value, json};
+
+/// What a method answers.
+pub(crate) type Outcome = Result<Answer, Failure>;
+
+/// A result. Where it introduces an object, that begins to report only when the response is written.
+pub(crate) struct Answer {
+    pub(crate) ok: Value,
+    pub(crate) then: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Answer {
+    /// A result after whose line `then` runs.
+    pub(crate) fn and_then(ok: Value, then: impl FnOnce() + Send + 'static) -> Self {
+        Self { ok, then: Some(Box::new(then)) }
+    }
+}
+
+impl From<Value> for Answer {
+    fn from(ok: Value) -> Self {
+        Self { ok, then: None }
+    }
+}
+
+/// An `err` answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: &'static str,
+    message: String,
+}
+
+impl Failure {
+    /// Refused, closed, lost, or no such object.
+    pub(crate) fn connection(message: impl Display) -> Self {
+        Self { kind: "connection", message: message.to_string() }
+    }
+
+    /// An invalid argument.
+    pub(crate) fn value(message: impl Display) -> Self {
+        Self { kind: "value", message: message.to_string() }
+    }
+
+    /// What is not there.
+    pub(crate) fn unsupported(what: impl Display) -> Self {
+        Self { kind: "unsupported", message: format!("not supported: {what}") }
+    }
+
+    /// Anything else.
+    pub(crate) fn other(message: impl Display) -> Self {
+        Self { kind: "other", message: message.to_string() }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({"kind": self.kind, "msg": self.message, "data": null})
+    }
+}

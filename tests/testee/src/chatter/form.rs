@@ -1,0 +1,183 @@
+//! How parameters and results are written, in the layers `chatter` (dialect `HatChatter`) and `chatter05` (`Hat`).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hat_core::aio::Address;
+use hat_core::aio::chatter::{self as library, InboxLimits, SendOptions};
+use hat_core::aio::server::ServerOptions;
+use hat_core::chatter::{Config, Conversation, Data, Dialect, Message, PingRule};
+use serde_json::{Value, json};
+
+use crate::answer::Failure;
+use crate::params::{Params, base64};
+
+/// The form of one layer.
+#[derive(Clone, Copy)]
+pub(super) struct Form(pub(super) Dialect);
+
+/// How a connection is made.
+pub(super) struct Options {
+    pub(super) library: library::Options,
+    /// Received messages that may wait here; zero is any number.
+    pub(super) queue: usize,
+}
+
+const TWENTY_SECONDS: Duration = Duration::from_secs(20);
+
+/// What the deployed peers take where nothing is said.
+const QUEUE: usize = 1024;
+
+/// Messages that wait in the library in addition to those that wait here: so many that a fast peer is taken in at one go.
+const INBOX: usize = 64;
+
+/// The API of `hat-chatter` 0.5 sends at once, whatever waits already.
+const AT_ONCE: usize = 1024 * 1024 * 1024;
+
+impl Form {
+    pub(super) fn options(self, params: &Params) -> Result<Options, Failure> {
+        let mut config = Config::new(self.0);
+        let queue = match self.0 {
+            Dialect::HatChatter => {
+                no_tls(params, "tls")?;
+                let delay = params.seconds("ping_delay")?.unwrap_or(TWENTY_SECONDS);
+                let timeout = params.seconds("ping_timeout")?.unwrap_or(TWENTY_SECONDS);
+                config.ping = PingRule::WhenIdle { delay, timeout };
+                if delay.is_zero() {
+                    config.ping = PingRule::Off;
+                }
+                params.size("receive_queue_size")?
+            }
+            Dialect::Hat => {
+                no_tls(params, "pem_file")?;
+                let interval = params.seconds("ping_timeout")?.unwrap_or(TWENTY_SECONDS);
+                config.ping = PingRule::Every { interval };
+                if interval.is_zero() {
+                    config.ping = PingRule::Off;
+                }
+                config.max_queued = AT_ONCE;
+                params.size("queue_maxsize")?
+            }
+        };
+        let queue = queue.unwrap_or(QUEUE);
+        let messages = if queue == 0 { INBOX } else { queue.min(INBOX) };
+        let inbox = InboxLimits { messages, ..InboxLimits::default() };
+        Ok(Options { library: library::Options { config, inbox }, queue })
+    }
+
+    pub(super) fn server_options(self, params: &Params) -> Result<ServerOptions, Failure> {
+        let bind_connections = params.boolean_or("bind_connections", true)?;
+        Ok(ServerOptions { bind_connections, ..ServerOptions::default() })
+    }
+
+    pub(super) fn address(self, params: &Params) -> Result<Address, Failure> {
+        match self.0 {
+            Dialect::HatChatter => {
+                let addr = params.object("addr")?;
+                Ok(Address::new(addr.text("host")?, addr.port()?))
+            }
+            Dialect::Hat => {
+                let text = params.text("address")?;
+                match text.split_once("://") {
+                    Some(("tcp+sbs", _)) => text.parse().map_err(Failure::value),
+                    Some(("ssl+sbs", _)) => Err(Failure::unsupported("TLS")),
+                    _ => Err(Failure::value(format_args!("{text} is no address"))),
+                }
+            }
+        }
+    }
+
+    /// The name of connections and servers, which only goes back to the tester.
+    pub(super) fn name(self, params: &Params) -> Result<Option<&str>, Failure> {
+        params.optional_text("name")
+    }
+
+    /// `INFO` of a connection.
+    pub(super) fn connection(self, connection: &library::Connection, name: Option<&str>) -> Value {
+        let (local, remote) = (connection.local_address(), connection.remote_address());
+        match self.0 {
+            Dialect::HatChatter => {
+                json!({"name": name, "local_addr": addr(local), "remote_addr": addr(remote)})
+            }
+            Dialect::Hat => json!({"local_address": uri(local), "remote_address": uri(remote)}),
+        }
+    }
+
+    /// What `listen` answers, but for the handle.
+    pub(super) fn server(self, server: &library::Server, name: Option<&str>) -> Value {
+        let addresses = server.addresses().iter().copied();
+        match self.0 {
+            Dialect::HatChatter => {
+                json!({"name": name, "addresses": addresses.map(addr).collect::<Vec<_>>()})
+            }
+            Dialect::Hat => json!({"addresses": addresses.map(uri).collect::<Vec<_>>()}),
+        }
+    }
+
+    /// What to send.
+    pub(super) fn data(self, params: &Params) -> Result<Data, Failure> {
+        let data = Data::new(params.text("type")?, params.bytes("data")?);
+        let module = match self.0 {
+            Dialect::HatChatter => None,
+            Dialect::Hat => params.optional_text("module")?.map(Into::into),
+        };
+        Ok(Data { module, ..data })
+    }
+
+    /// How to send it.
+    pub(super) fn send_options(self, params: &Params) -> Result<SendOptions, Failure> {
+        let conversation = match params.any("conv") {
+            None => None,
+            Some(_) => {
+                let conv = params.object("conv")?;
+                let (first_id, owner) = (conv.integer("first_id")?, conv.boolean("owner")?);
+                Some(Conversation { first_id, owner })
+            }
+        };
+        let timeout = match self.0 {
+            Dialect::HatChatter => None,
+            // zero is none at the deployed peer
+            Dialect::Hat => params.seconds("timeout")?.filter(|timeout| !timeout.is_zero()),
+        };
+        let (last, token) = (params.boolean_or("last", true)?, params.boolean_or("token", true)?);
+        Ok(SendOptions { conversation, last, token, timeout })
+    }
+
+    /// What `receive` answers.
+    pub(super) fn message(self, message: &Message) -> Value {
+        let Message { data, conversation: of, first, last, token } = message;
+        let mut json = json!({
+            "type": &*data.r#type,
+            "data": base64(&data.data),
+            "conv": conversation(*of),
+            "first": first,
+            "last": last,
+            "token": token,
+        });
+        if self.0 == Dialect::Hat {
+            json["module"] = data.module.as_deref().into();
+        }
+        json
+    }
+}
+
+/// `CONV`
+pub(super) fn conversation(conversation: Conversation) -> Value {
+    json!({"owner": conversation.owner, "first_id": conversation.first_id})
+}
+
+/// `ADDR`
+fn addr(address: SocketAddr) -> Value {
+    json!({"host": address.ip().to_string(), "port": address.port()})
+}
+
+fn uri(address: SocketAddr) -> Value {
+    format!("tcp+sbs://{address}").into()
+}
+
+fn no_tls(params: &Params, name: &str) -> Result<(), Failure> {
+    match params.any(name) {
+        None => Ok(()),
+        Some(_) => Err(Failure::unsupported(name)),
+    }
+}

@@ -1,0 +1,91 @@
+//! The testee against the deployed peers and against itself: the same scenarios with every pair of implementations, on
+//! both runtimes and in both directions.
+#![allow(missing_docs, reason = "tests")]
+
+mod link;
+mod rules;
+mod scenarios;
+
+use std::process::Command;
+use std::thread;
+
+use hat_tests::peers::chatter::Layer;
+use hat_tests::peers::{self, Peer};
+
+use self::scenarios::SCENARIOS;
+
+/// Who stands behind the line protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Implementation {
+    /// The deployed Python software.
+    Deployed,
+    /// This library.
+    Tokio,
+    Smol,
+}
+
+impl Implementation {
+    #[track_caller]
+    fn start(self, layer: Layer) -> Peer {
+        match (self, layer) {
+            (Self::Deployed, Layer::Chatter) => Peer::today(),
+            (Self::Deployed, Layer::Chatter05) => Peer::chatter05(),
+            (Self::Tokio, _) => testee("tokio"),
+            (Self::Smol, _) => testee("smol"),
+        }
+    }
+}
+
+#[track_caller]
+fn testee(runtime: &str) -> Peer {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hat-testee"));
+    command.args(["--runtime", runtime]);
+    Peer::command(command)
+}
+
+/// Every scenario in both layers. The layers go at once, for much of it is waiting.
+#[track_caller]
+fn run(name: &str, client: Implementation, server: Implementation) {
+    if [client, server].contains(&Implementation::Deployed) && peers::skipped(name) {
+        return;
+    }
+    thread::scope(|scope| {
+        for layer in [Layer::Chatter, Layer::Chatter05] {
+            let layers = thread::Builder::new().name(format!("{name}, {layer:?}"));
+            let run = move || run_layer(layer, &client.start(layer), &server.start(layer));
+            layers.spawn_scoped(scope, run).expect("a thread");
+        }
+    });
+}
+
+/// One after the other, in two processes.
+fn run_layer(layer: Layer, client: &Peer, server: &Peer) {
+    for (scenario, run) in SCENARIOS {
+        // captured, and shown where the scenario fails
+        println!("{layer:?}: {scenario}");
+        run(layer, client, server);
+        client.expect("reset", serde_json::json!({}));
+        server.expect("reset", serde_json::json!({}));
+    }
+}
+
+/// A test for every pair.
+macro_rules! pairs {
+    ($($name:ident: $client:ident to $server:ident;)+) => {
+        $(#[test]
+        fn $name() {
+            run(stringify!($name), Implementation::$client, Implementation::$server);
+        })+
+    };
+}
+
+pairs! {
+    deployed_to_tokio: Deployed to Tokio;
+    deployed_to_smol: Deployed to Smol;
+    tokio_to_deployed: Tokio to Deployed;
+    tokio_to_tokio: Tokio to Tokio;
+    tokio_to_smol: Tokio to Smol;
+    smol_to_deployed: Smol to Deployed;
+    smol_to_tokio: Smol to Tokio;
+    smol_to_smol: Smol to Smol;
+}

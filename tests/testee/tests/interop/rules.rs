@@ -1,0 +1,154 @@
+//! What the testee alone must keep: what is not there, wrong parameters, and the end.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use hat_tests::peers::chatter::{ASK, How, Layer, ONE};
+use hat_tests::peers::{ErrorKind, Peer};
+use serde_json::{Value, json};
+
+use super::link::Link;
+use super::testee;
+
+fn on_both(test: impl Fn(&Peer)) {
+    for runtime in ["tokio", "smol"] {
+        test(&testee(runtime));
+    }
+}
+
+#[track_caller]
+fn refused(peer: &Peer, method: &str, params: Value) -> ErrorKind {
+    let shown = params.to_string();
+    match peer.request(method, params) {
+        Ok(ok) => panic!("{method} {shown}: {ok}"),
+        Err(error) => error.kind,
+    }
+}
+
+#[test]
+fn what_is_not_there_is_unsupported() {
+    on_both(|peer| {
+        assert_eq!(peer.features(), ["chatter", "chatter05"]);
+        let methods = [
+            "nonsense",
+            "chatter.nonsense",
+            "tpkt.connect",
+            "cotp.listen",
+            "juggler.send",
+            "juggler05.send",
+        ];
+        for method in methods {
+            assert_eq!(refused(peer, method, json!({})), ErrorKind::Unsupported, "{method}");
+        }
+        let tls = json!({"cert": null, "verify": false});
+        let addr = json!({"host": "127.0.0.1", "port": 0});
+        let listen = json!({"addr": addr, "tls": tls});
+        assert_eq!(refused(peer, "chatter.listen", listen), ErrorKind::Unsupported);
+        let connect = json!({"address": "ssl+sbs://127.0.0.1:1"});
+        assert_eq!(refused(peer, "chatter05.connect", connect), ErrorKind::Unsupported);
+        let connect = json!({"address": "tcp+sbs://127.0.0.1:1", "pem_file": "x"});
+        assert_eq!(refused(peer, "chatter05.connect", connect), ErrorKind::Unsupported);
+    });
+}
+
+#[test]
+fn wrong_parameters_are_values() {
+    on_both(|peer| {
+        for address in ["tcp://127.0.0.1:80", "tcp+sbs://127.0.0.1", "127.0.0.1:80", "nonsense", ""]
+        {
+            let connect = json!({"address": address});
+            assert_eq!(refused(peer, "chatter05.connect", connect), ErrorKind::Value, "{address}");
+        }
+        let addr = json!({"host": "127.0.0.1", "port": 0});
+        for connect in [
+            json!({}),
+            json!({"addr": "127.0.0.1"}),
+            json!({"addr": {"host": "127.0.0.1", "port": 65_536}}),
+            json!({"addr": addr, "ping_delay": -1}),
+            json!({"addr": addr, "receive_queue_size": "many"}),
+        ] {
+            assert_eq!(refused(peer, "chatter.connect", connect), ErrorKind::Value);
+        }
+        let link = Link::new(Layer::Chatter, peer, peer);
+        let object = link.client.object;
+        for send in [
+            json!({"obj": object, "type": "T", "data": "no base64"}),
+            json!({"obj": object, "data": ""}),
+            json!({"obj": object, "type": "T", "data": "", "conv": {"owner": true}}),
+            json!({"obj": link.server, "type": "T", "data": ""}),
+            json!({"type": "T", "data": ""}),
+        ] {
+            assert_eq!(refused(peer, "chatter.send", send), ErrorKind::Value);
+        }
+    });
+}
+
+/// The deployed peers send whatever they are told to; here the rules of the protocol are kept when sending.
+#[test]
+fn sending_out_of_turn_is_a_value() {
+    on_both(|peer| {
+        let Link { client, accepted, .. } = Link::new(Layer::Chatter, peer, peer);
+        let kind = |how| client.start_send(b"x", how).wait().map_err(|error| error.kind);
+        let conv = client.send(b"x", ASK);
+        assert_eq!(kind(How { conv: conv.clone(), ..ONE }), Err(ErrorKind::Value));
+        let seen = accepted.receive(b"x")["conv"].take();
+        accepted.send(b"y", How { conv: seen, ..ONE });
+        client.receive(b"y");
+        assert_eq!(kind(How { conv, ..ONE }), Err(ErrorKind::Value));
+        assert_eq!(
+            kind(How { conv: json!({"owner": true, "first_id": 77}), ..ONE }),
+            Err(ErrorKind::Value)
+        );
+    });
+}
+
+/// A peer that takes nothing holds up the sends, which are then done in order, and nothing else.
+#[test]
+fn sends_wait_for_room_in_order() {
+    on_both(|peer| {
+        let listen = json!({"receive_queue_size": 1});
+        let Link { client, accepted, .. } =
+            Link::with(Layer::Chatter, peer, json!({}), peer, listen);
+        let data = |index: u8| vec![index; 1 << 20];
+        let sends: Vec<_> = (0..40).map(|index| client.start_send(&data(index), ONE)).collect();
+        let drained = client.start("drain");
+        accepted.send(b"meanwhile", ONE);
+        client.receive(b"meanwhile");
+        assert!(!drained.is_ready() && !sends[39].is_ready());
+        for index in 0..40 {
+            accepted.receive(&data(index));
+        }
+        drained.expect();
+        let ids: Vec<_> =
+            sends.into_iter().map(|sent| sent.expect()["first_id"].as_i64()).collect();
+        assert!(ids.is_sorted(), "{ids:?}");
+    });
+}
+
+/// Everything that was asked for is started before the end, and what is done at once is answered.
+#[test]
+fn the_end_of_the_input_ends_the_process() {
+    for runtime in ["tokio", "smol"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hat-testee"));
+        command.args(["--runtime", runtime]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the testee starts");
+        let mut input = child.stdin.take().expect("a pipe");
+        let lines = [
+            json!({"t": "req", "id": 7, "m": "chatter.listen", "p": {"addr": {"host": "127.0.0.1", "port": 0}}}),
+            json!({"t": "rep", "id": 1, "ok": null}),
+            json!({"t": "req", "id": "x", "m": "hello"}),
+        ];
+        for line in lines {
+            writeln!(input, "{line}").expect("it reads");
+        }
+        write!(input, "no JSON\n\n").expect("it reads");
+        drop(input);
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).expect("text");
+        let lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!((&lines[0]["id"], &lines[1]["id"], lines.len()), (&json!(7), &json!("x"), 2));
+        assert_eq!(lines[1]["ok"]["protocol"], "hat-testee/1");
+    }
+}
