@@ -135,7 +135,8 @@ impl Handle for Connection {
 impl Connection {
     /// Queues a message, waiting while the queue is full, and gives its conversation.
     ///
-    /// Cancel safe: dropped before it is ready, nothing of the message is sent.
+    /// Tasks that wait at the same time are served in no particular order. Cancel safe: dropped before it is ready, nothing of
+    /// the message is sent.
     ///
     /// # Errors
     ///
@@ -225,6 +226,12 @@ impl Connection {
     pub async fn close(&self) -> Error {
         self.link.close();
         self.link.closed().await
+    }
+
+    /// Waits until the connection is over, and says why: what it still has to write, and its socket, may take a little
+    /// longer. Nothing is taken from what arrived. Cancel safe.
+    pub async fn ended(&self) -> Error {
+        self.link.ended().await
     }
 
     /// Waits until the connection is over and its socket closed, and says why. Cancel safe.

@@ -233,6 +233,14 @@ impl<S: Session> Link<S> {
         self.shared.close();
     }
 
+    /// Waits until the connection is over, and says why. Cancel safe.
+    pub(crate) async fn ended(&self) -> SessionError<S> {
+        match self.wait(Wait::Outgoing, |_| None::<std::convert::Infallible>).await {
+            Err(error) => error,
+            Ok(never) => match never {},
+        }
+    }
+
     /// Waits until the socket is closed, and says why. Cancel safe.
     pub(crate) async fn closed(&self) -> SessionError<S> {
         poll_fn(|cx| self.shared.poll_finished(cx)).await

@@ -321,6 +321,11 @@ impl<C: Send + 'static> Server<C> {
     /// Cancel safe: the closing goes on when this is dropped.
     pub async fn close(&self) {
         self.core.close();
+        self.closed().await;
+    }
+
+    /// Waits until the server is closed, and the connections that are bound to it. Cancel safe.
+    pub async fn closed(&self) {
         self.core.closed().await;
     }
 }

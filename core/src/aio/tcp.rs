@@ -253,6 +253,12 @@ impl Connection {
         self.link.closed().await
     }
 
+    /// Waits until the connection is over, and says why: what it still has to write, and its socket, may take a little
+    /// longer. Nothing is taken from what arrived. Cancel safe.
+    pub async fn ended(&self) -> Error {
+        self.link.ended().await
+    }
+
     /// Waits until the connection is over and its socket closed, and says why. Cancel safe.
     pub async fn closed(&self) -> Error {
         self.link.closed().await

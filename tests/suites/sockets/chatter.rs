@@ -58,6 +58,7 @@ on_every_runtime! {
             assert_eq!(message.data.data, index.to_be_bytes()[..]);
         }
         closed(&accepted.receive().await.expect_err("the end"));
+        closed(&accepted.ended().await);
         closed(&accepted.closed().await);
         let refused = accepted.send(data("late"), one()).await.expect_err("closed");
         assert_eq!((refused.fault, *refused.data), (SendFault::Closed, data("late")));
