@@ -1,12 +1,13 @@
 """Peer with today's deployed software.
 
-Layers ``chatter`` (hat-drivers), ``eventer`` (hat-event) and ``sbs``
-(hat-sbs).
+Layers ``chatter``, ``tpkt`` and ``cotp`` (hat-drivers), ``eventer``
+(hat-event) and ``sbs`` (hat-sbs).
 """
 
 import lines
 import today_chatter
 import today_eventer
+import today_iso
 import today_sbs
 
 
@@ -15,7 +16,8 @@ def main():
     lines.run('hat-event 0.9',
               lambda session: {'chatter': today_chatter.Chatter(session),
                                'eventer': today_eventer.Eventer(session),
-                               'sbs': today_sbs.Sbs()})
+                               'sbs': today_sbs.Sbs(),
+                               **today_iso.layers(session)})
 
 
 if __name__ == '__main__':
