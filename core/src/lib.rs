@@ -7,6 +7,7 @@
 //! | [`sbs`] | simple binary serialization: what all messages are written in |
 //! | [`chatter`] | messages in conversations, both deployed dialects |
 //! | [`eventer`] | event client and event server, over Chatter |
+//! | [`tpkt`] | packets over TCP, RFC 1006 |
 //! | `aio` (feature `aio`) | the async driver and the handles, generic over a runtime |
 //!
 //! Nothing here has a clock, a socket, a thread, or randomness; `aio` alone asks a runtime for them. Without the feature
@@ -88,3 +89,4 @@ pub mod protocol;
 pub mod sbs;
 pub mod tcp;
 pub mod time;
+pub mod tpkt;
