@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use bytestring::ByteString;
 
-use super::channel::{Channel, unexpected};
+use super::channel::{Channel, is_question, unexpected};
 use super::message::{self, InitReq, InitRes};
 use super::{
     EncodedEvents, Error, Event, QueryParams, QueryResult, RegisterEvent, SendFault, Status,
@@ -34,8 +34,9 @@ pub struct Config {
     pub init_timeout: Duration,
     /// How long a rejected client has to close, 0.5 s, as in `hat-event`; then we do.
     pub close_timeout: Duration,
-    /// Requests of the client that may wait for our answer, 1024. More are not read until some are
-    /// answered.
+    /// Requests of the client that may wait for our answer, 1024. With so many open nothing is read until one is
+    /// answered: no acks and no pings either. So an answer must not wait for an ack of the same client, nor
+    /// for longer than the client's patience, 40 s by default.
     pub max_requests: usize,
 }
 
@@ -111,6 +112,9 @@ pub enum Notified {
     AwaitsAck(NotifyId),
 }
 
+/// Where a question stands that nobody could answer: not the first of its conversation, or one that keeps the token.
+const UNANSWERABLE: &str = "in a conversation that has no place for an answer";
+
 #[derive(Debug)]
 enum Phase {
     AwaitingInit,
@@ -132,8 +136,6 @@ pub struct Connection {
     channel: Channel,
     phase: Phase,
     close_timeout: Duration,
-    /// When the client was rejected is known at the next poll.
-    rejected: bool,
     requests: BTreeSet<RequestId>,
     max_requests: usize,
     acks: BTreeSet<NotifyId>,
@@ -149,7 +151,6 @@ impl Connection {
             channel: Channel::new(config.chatter, config.init_timeout, now),
             phase: Phase::AwaitingInit,
             close_timeout: config.close_timeout,
-            rejected: false,
             requests: BTreeSet::new(),
             max_requests: config.max_requests,
             acks: BTreeSet::new(),
@@ -181,13 +182,9 @@ impl Connection {
         let Phase::Deciding(_, conversation) = self.phase else {
             return Err(SendFault::NotReady);
         };
-        self.reject_in(conversation, reason.into())
-    }
-
-    fn reject_in(&mut self, conversation: Conversation, text: ByteString) -> Result<(), SendFault> {
-        self.channel.answer(conversation, message::INIT_RES, &InitRes::Error(text))?;
+        let answer = InitRes::Error(reason.into());
+        self.channel.answer(conversation, message::INIT_RES, &answer)?;
         self.phase = Phase::Rejected;
-        self.rejected = true;
         Ok(())
     }
 
@@ -242,7 +239,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendFault`] of Chatter: the request stays open where the queue was full.
+    /// [`SendFault`] of Chatter: the request stays open where the queue was full, or where these events are
+    /// too large; `None` may be said instead.
     pub fn register_response(
         &mut self,
         request: RequestId,
@@ -255,7 +253,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendFault`] of Chatter: the request stays open where the queue was full.
+    /// [`SendFault`] of Chatter: the request stays open where the queue was full, or where this result is
+    /// too large; one of fewer events may be said instead.
     pub fn query_response(
         &mut self,
         request: RequestId,
@@ -271,7 +270,11 @@ impl Connection {
         data: &impl Encode,
     ) -> Result<(), SendFault> {
         let responded = self.channel.answer(request.0, name, data);
-        if !responded.is_err_and(|fault| fault.is_queue_full()) {
+        let refused = responded.is_err_and(|fault| {
+            use chatter::SendFault::{QueueFull, TooLarge};
+            matches!(fault, SendFault::Chatter(QueueFull { .. } | TooLarge { .. }))
+        });
+        if !refused {
             self.requests.remove(&request);
         }
         responded
@@ -292,6 +295,12 @@ impl Connection {
         self.requests.len()
     }
 
+    /// Conversations that are open now, of both sides: requests, and events that wait for their ack.
+    #[must_use]
+    pub fn open_conversations(&self) -> usize {
+        self.channel.open_conversations()
+    }
+
     /// Nothing is read before the application has done something.
     fn is_held_up(&self) -> bool {
         matches!(self.phase, Phase::Deciding(..)) || self.requests.len() >= self.max_requests
@@ -310,13 +319,17 @@ impl Connection {
         if message.data.r#type != message::INIT_REQ {
             return Err(unexpected(message, "instead of the initialization"));
         }
+        if !is_question(message) {
+            return Err(unexpected(message, UNANSWERABLE));
+        }
         let init: InitReq = self.channel.decode(message)?;
         self.channel.deadline = None;
         match Subscription::new(&init.subscriptions) {
             Ok(subscription) => {
                 let info = ClientInfo {
-                    client_name: init.client_name,
-                    client_token: init.client_token,
+                    // without the frame that they came in, however large the client made it
+                    client_name: ByteString::from(&*init.client_name),
+                    client_token: init.client_token.as_deref().map(ByteString::from),
                     subscription,
                     server_id: init.server_id,
                     persisted: init.persisted,
@@ -325,41 +338,75 @@ impl Connection {
                 Ok(Some(Incoming::Init(info)))
             }
             Err(error) => {
-                // an answer that cannot be sent leaves a client that is closed all the same
-                let _ = self.reject_in(message.conversation, error.to_string().into());
+                let answer = InitRes::Error(error.to_string().into());
+                // a client that cannot be told is closed all the same
+                let _ = self.channel.answer(message.conversation, message::INIT_RES, &answer);
                 self.phase = Phase::Rejected;
-                self.rejected = true;
                 Ok(None)
             }
         }
     }
 
     fn take_request(&mut self, message: &Message) -> Result<Option<Incoming>, Error> {
-        let request = RequestId(message.conversation);
         match &message.data.r#type[..] {
             message::REGISTER_REQ => {
                 let events = self.channel.decode(message)?;
-                let request = (!message.last).then_some(request);
-                self.requests.extend(request);
+                let request = self.asked(message)?;
                 let size = message.data.data.len();
                 Ok(Some(Incoming::Register { events, request, size }))
             }
             message::QUERY_REQ => {
                 let params = self.channel.decode(message)?;
-                if message.last {
-                    // a question in a conversation that is over has no answer
-                    return Ok(None);
-                }
-                self.requests.insert(request);
-                Ok(Some(Incoming::Query { params, request }))
+                let request = self.asked(message)?;
+                // a question in a conversation that is over has no answer
+                Ok(request.map(|request| Incoming::Query { params, request }))
             }
             message::EVENTS_ACK => {
+                let () = self.channel.decode(message)?;
                 let id = NotifyId(message.conversation.first_id);
                 let known = message.conversation.owner && self.acks.remove(&id);
                 Ok(known.then_some(Incoming::Acked(id)))
             }
             _ => Err(unexpected(message, "from a client")),
         }
+    }
+
+    /// Notes that `message` waits for an answer; `None` if it does not want any.
+    fn asked(&mut self, message: &Message) -> Result<Option<RequestId>, Error> {
+        if message.last {
+            return Ok(None);
+        }
+        let request = RequestId(message.conversation);
+        // one that is open already would count once and be answered twice
+        if !is_question(message) || !self.requests.insert(request) {
+            return Err(unexpected(message, UNANSWERABLE));
+        }
+        Ok(Some(request))
+    }
+
+    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+        // closing and being over go on however many requests are open
+        while !self.is_held_up() || self.channel.is_closing() {
+            let Some(message) = self.channel.next(rx, now)? else { break };
+            if let Some(incoming) = self.take(&message)? {
+                return Ok(Some(incoming));
+            }
+        }
+        let rejected = matches!(self.phase, Phase::Rejected);
+        if rejected {
+            self.channel.wait_until(now + self.close_timeout);
+        }
+        match self.channel.is_late(now) {
+            false => Ok(None),
+            true if rejected => Err(chatter::Error::Closed.into()),
+            true => Err(Error::InitTimeout),
+        }
+    }
+
+    /// Nobody answers, or is answered, any more.
+    fn clear(&mut self) {
+        self.requests.clear();
+        self.acks.clear();
     }
 }
 
@@ -368,34 +415,16 @@ impl Protocol for Connection {
     type Error = Error;
 
     fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+        // held up: only what `step` finds out otherwise is read
         rx.want(0);
-        if core::mem::take(&mut self.rejected) {
-            self.channel.deadline = Some(now + self.close_timeout);
-        }
-        // closing and being over go on however many requests are open
-        while !self.is_held_up() || self.channel.is_closing() {
-            let Some(message) = self.channel.next(rx, now)? else { break };
-            match self.take(&message) {
-                Ok(None) => {}
-                Ok(incoming) => return Ok(incoming),
-                Err(error) => return Err(self.channel.end(error)),
-            }
-        }
-        if core::mem::take(&mut self.rejected) {
-            self.channel.deadline = Some(now + self.close_timeout);
-        }
-        if self.channel.is_late(now) {
-            let error = match self.phase {
-                Phase::Rejected => chatter::Error::Closed.into(),
-                _ => Error::InitTimeout,
-            };
-            return Err(self.channel.end(error));
-        }
-        Ok(None)
+        self.step(rx, now).map_err(|error| {
+            self.clear();
+            self.channel.end(error, rx)
+        })
     }
 
     fn deadline(&self) -> Option<Instant> {
-        if self.is_held_up() { None } else { self.channel.chatter_deadline() }
+        if self.is_held_up() { None } else { self.channel.deadline() }
     }
 
     fn tx(&mut self) -> &mut SendQueue {
@@ -403,6 +432,7 @@ impl Protocol for Connection {
     }
 
     fn close(&mut self) {
+        self.clear();
         self.channel.close();
     }
 
