@@ -6,6 +6,7 @@ use hat_core::chatter;
 use hat_core::eventer::message::InitReq;
 use hat_core::eventer::{Error, SendFault, Status, client, message, server};
 use hat_core::protocol::Protocol;
+use hat_core::time::Instant;
 use hat_tests::pair::GRAINS;
 
 use super::{
@@ -180,8 +181,8 @@ fn calls_after_the_end_say_that_it_is_closed() {
 #[test]
 fn an_initialization_larger_than_a_message_may_be() {
     let mut config = client_config();
-    config.chatter.max_message = 50;
-    let made = client::Client::new(config, &init(&["*"]), hat_core::time::Instant::ORIGIN);
-    let fault = chatter::SendFault::TooLarge { size: 51, limit: 50 };
+    config.chatter.max_message = 30;
+    let made = client::Client::new(config, &init(&["*"]), Instant::ORIGIN);
+    let fault = chatter::SendFault::TooLarge { size: 42, limit: 30 };
     assert_eq!(made.err(), Some(fault.into()));
 }

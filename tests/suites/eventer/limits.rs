@@ -171,6 +171,7 @@ fn an_answer_that_is_too_large_leaves_room_for_another_one() {
             panic!("not a registration")
         };
         assert!(is_too_large(pair.b.machine.register_response(request, Some(&events))));
+        assert_eq!(pair.b.machine.open_requests(), 1);
         pair.b.machine.register_response(request, None).expect("small enough");
         pair.drive();
         assert!(matches!(pair.a.take(), Incoming::Queried { result: got, .. } if got == result));
