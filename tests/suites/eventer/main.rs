@@ -3,9 +3,13 @@
 mod closing;
 mod init;
 mod limits;
+mod model;
 mod notifications;
+mod properties;
 mod refusals;
 mod requests;
+mod shared;
+mod vectors;
 
 use hat_core::chatter::{self, PingRule};
 use hat_core::eventer::client::{self, Client};
