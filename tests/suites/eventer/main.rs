@@ -119,16 +119,13 @@ fn frame(id: u8, first: u8, owner: bool, last: bool, name: &str, data: &[u8]) ->
     block
 }
 
-/// A length as SBS writes it: seven bits a byte, the lowest last, with one bit kept free for a sign.
+/// A length as SBS writes it: seven bits a byte, the last one marked; in the first the sign takes one of them.
 fn count(len: usize) -> Vec<u8> {
     let mut bytes = vec![0x80 | (len & 0x7f) as u8];
     let mut rest = len >> 7;
     while rest > 0 || bytes[0] & 0x40 != 0 {
         bytes.insert(0, (rest & 0x7f) as u8);
         rest >>= 7;
-        if bytes.len() > 1 && rest == 0 && bytes[0] & 0x40 == 0 {
-            break;
-        }
     }
     bytes
 }

@@ -9,7 +9,7 @@ use hat_core::protocol::Protocol;
 use hat_tests::pair::GRAINS;
 
 use super::{
-    Pair, client_config, encoded, event, init, nothing_is_open, ready, ready_of, server_config,
+    Pair, client_config, encoded, event, frame, init, nothing_is_open, ready, ready_of, server_config,
 };
 
 #[track_caller]
@@ -98,6 +98,17 @@ fn acks_come_in_any_order() {
         assert_eq!(pair.b.take(), server::Incoming::Acked(first));
         nothing_is_open(&pair);
     }
+}
+
+#[test]
+fn an_ack_counts_once() {
+    let mut pair = ready(usize::MAX);
+    let notified = pair.b.machine.notify(&encoded(&[event(1, 1, "a")]), false, true);
+    let ack = frame(2, 2, false, true, "HatEventer.MsgEventsAck", b"");
+    pair.b.feed(&[&ack[..], &ack].concat(), pair.now);
+    let server::Incoming::Acked(id) = pair.b.take() else { panic!("no ack") };
+    assert_eq!(notified, Ok(Notified::AwaitsAck(id)));
+    assert!(pair.b.incoming.is_empty() && pair.b.error.is_none());
 }
 
 #[track_caller]
