@@ -42,6 +42,15 @@ fn the_server_reads_no_more_requests_than_it_may_have_open() {
 }
 
 #[test]
+fn a_server_that_may_have_no_request_open_takes_one_at_a_time() {
+    let config = server::Config { max_requests: 0, ..server_config() };
+    let mut pair = ready_of(client_config(), config, &init(&["*"]), usize::MAX);
+    pair.a.machine.query(&LatestParams::default().into()).expect("ready");
+    pair.drive();
+    assert_eq!(pair.b.machine.open_requests(), 1);
+}
+
+#[test]
 fn a_held_up_server_still_closes() {
     let config = server::Config { max_requests: 1, ..server_config() };
     let mut pair = ready_of(client_config(), config, &init(&["*"]), 3);

@@ -8,6 +8,7 @@ mod notifications;
 mod properties;
 mod refusals;
 mod requests;
+mod session;
 mod shared;
 mod vectors;
 
@@ -71,6 +72,20 @@ fn initialized(pair: &mut Pair) -> ClientInfo {
     match pair.b.take() {
         server::Incoming::Init(info) => info,
         other => panic!("not an initialization: {other:?}"),
+    }
+}
+
+/// Feeds the client in pieces of `grain` bytes.
+fn to_client(pair: &mut Pair, bytes: &[u8], grain: usize) {
+    for chunk in bytes.chunks(grain.min(bytes.len())) {
+        pair.a.feed(chunk, pair.now);
+    }
+}
+
+/// Feeds the server in pieces of `grain` bytes.
+fn to_server(pair: &mut Pair, bytes: &[u8], grain: usize) {
+    for chunk in bytes.chunks(grain.min(bytes.len())) {
+        pair.b.feed(chunk, pair.now);
     }
 }
 

@@ -9,7 +9,8 @@ use hat_core::protocol::Protocol;
 use hat_tests::pair::GRAINS;
 
 use super::{
-    Pair, client_config, encoded, event, frame, init, nothing_is_open, ready, ready_of, server_config,
+    Pair, client_config, encoded, event, frame, init, nothing_is_open, ready, ready_of,
+    server_config,
 };
 
 #[track_caller]

@@ -8,6 +8,7 @@ use hat_tests::pair::GRAINS;
 
 use super::{
     Pair, client_config, frame, init, nothing_is_open, pair, ready, ready_of, server_config,
+    to_client, to_server,
 };
 
 /// What a client makes of `bytes`, at every grain.
@@ -15,9 +16,7 @@ use super::{
 fn client_ends(make: impl Fn(usize) -> Pair, bytes: &[u8]) -> Error {
     let mut errors = GRAINS.map(|grain| {
         let mut pair = make(grain);
-        for chunk in bytes.chunks(grain.min(bytes.len())) {
-            pair.a.feed(chunk, pair.now);
-        }
+        to_client(&mut pair, bytes, grain);
         assert!(pair.a.incoming.is_empty(), "{:?}", pair.a.incoming);
         assert_eq!((pair.a.machine.open_requests(), pair.a.machine.open_conversations()), (0, 0));
         pair.a.error
@@ -31,9 +30,7 @@ fn client_ends(make: impl Fn(usize) -> Pair, bytes: &[u8]) -> Error {
 fn server_ends(make: impl Fn(usize) -> Pair, bytes: &[u8]) -> Error {
     let mut errors = GRAINS.map(|grain| {
         let mut pair = make(grain);
-        for chunk in bytes.chunks(grain.min(bytes.len())) {
-            pair.b.feed(chunk, pair.now);
-        }
+        to_server(&mut pair, bytes, grain);
         assert_eq!((pair.b.machine.open_requests(), pair.b.machine.open_conversations()), (0, 0));
         pair.b.error
     });

@@ -5,115 +5,28 @@
 //!                              └─────reject──> Rejected ──close timeout──> over
 //! ```
 
+mod config;
+mod incoming;
+mod receive;
+
 use alloc::collections::BTreeSet;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::time::Duration;
 
 use bytestring::ByteString;
 
-use super::channel::{Channel, is_question, unexpected};
-use super::message::{self, InitReq, InitRes};
-use super::{
-    EncodedEvents, Error, Event, QueryParams, QueryResult, RegisterEvent, SendFault, Status,
-    Subscription,
-};
+use super::channel::Channel;
+use super::message::{self, InitRes};
+use super::{EncodedEvents, Error, Event, QueryResult, SendFault, Status};
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::chatter::{self, Conversation, Message};
+use crate::chatter::{self, Conversation};
 use crate::protocol::Protocol;
 use crate::sbs::{Encode, Writer};
 use crate::time::Instant;
 
-/// Limits of a server's connection, and of the Chatter connection below it.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The Chatter connection. Its dialect must stay [`HatChatter`](chatter::Dialect::HatChatter).
-    pub chatter: chatter::Config,
-    /// How long a client may take to say who it is, 30 s. One that connects and says nothing is closed then.
-    pub init_timeout: Duration,
-    /// How long a rejected client has to close, 0.5 s, as in `hat-event`; then we do.
-    pub close_timeout: Duration,
-    /// Requests of the client that may wait for our answer, 1024. With so many open nothing is read until one is
-    /// answered: no acks and no pings either. So an answer must not wait for an ack of the same client, nor
-    /// for longer than the client's patience, 40 s by default.
-    pub max_requests: usize,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            chatter: chatter::Config::default(),
-            init_timeout: Duration::from_secs(30),
-            close_timeout: Duration::from_millis(500),
-            max_requests: 1024,
-        }
-    }
-}
-
-/// Who a client is and what it wants to be told.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClientInfo {
-    /// Its name: what it is, not who.
-    pub client_name: ByteString,
-    /// Its secret, if it gave one.
-    pub client_token: Option<ByteString>,
-    /// Which events it wants.
-    pub subscription: Subscription,
-    /// It wants events of this server only.
-    pub server_id: Option<i64>,
-    /// It wants events once they are stored for good, instead of as soon as they are registered.
-    pub persisted: bool,
-}
-
-/// A request of the client that waits for our answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(Conversation);
-
-/// Events that wait for the client's ack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NotifyId(i64);
-
-/// What [`Connection::poll`] gives.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Incoming {
-    /// The client said who it is: [`accept`](Connection::accept) or [`reject`](Connection::reject) it. Nothing
-    /// more is read before that.
-    Init(ClientInfo),
-    /// Events to register. `request` is there if the client wants an answer:
-    /// [`register_response`](Connection::register_response).
-    Register {
-        /// The events, in order, as one session.
-        events: Vec<RegisterEvent>,
-        /// What to answer to.
-        request: Option<RequestId>,
-        /// Bytes that they took on the wire.
-        size: usize,
-    },
-    /// A query: [`query_response`](Connection::query_response) is the answer.
-    Query {
-        /// What is asked for.
-        params: QueryParams,
-        /// What to answer to.
-        request: RequestId,
-    },
-    /// The client handled the events of a [`notify`](Connection::notify).
-    Acked(NotifyId),
-}
-
-/// What [`Connection::notify`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notified {
-    /// No event concerns this client: nothing was sent.
-    Nothing,
-    /// The events are queued.
-    Sent,
-    /// The events are queued, and [`Incoming::Acked`] will tell when they are handled.
-    AwaitsAck(NotifyId),
-}
-
-/// Where a question stands that nobody could answer: not the first of its conversation, or one that keeps the token.
-const UNANSWERABLE: &str = "in a conversation that has no place for an answer";
+pub use config::Config;
+pub use incoming::{ClientInfo, Incoming, Notified, NotifyId, RequestId};
 
 #[derive(Debug)]
 enum Phase {
@@ -152,7 +65,7 @@ impl Connection {
             phase: Phase::AwaitingInit,
             close_timeout: config.close_timeout,
             requests: BTreeSet::new(),
-            max_requests: config.max_requests,
+            max_requests: config.max_requests.max(1),
             acks: BTreeSet::new(),
             runs: Vec::new(),
         }
@@ -306,84 +219,6 @@ impl Connection {
         matches!(self.phase, Phase::Deciding(..)) || self.requests.len() >= self.max_requests
     }
 
-    fn take(&mut self, message: &Message) -> Result<Option<Incoming>, Error> {
-        match self.phase {
-            Phase::AwaitingInit => self.take_init(message),
-            Phase::Ready(..) => self.take_request(message),
-            // what a rejected client still says does not matter
-            Phase::Rejected | Phase::Deciding(..) => Ok(None),
-        }
-    }
-
-    fn take_init(&mut self, message: &Message) -> Result<Option<Incoming>, Error> {
-        if message.data.r#type != message::INIT_REQ {
-            return Err(unexpected(message, "instead of the initialization"));
-        }
-        if !is_question(message) {
-            return Err(unexpected(message, UNANSWERABLE));
-        }
-        let init: InitReq = self.channel.decode(message)?;
-        self.channel.deadline = None;
-        match Subscription::new(&init.subscriptions) {
-            Ok(subscription) => {
-                let info = ClientInfo {
-                    // without the frame that they came in, however large the client made it
-                    client_name: ByteString::from(&*init.client_name),
-                    client_token: init.client_token.as_deref().map(ByteString::from),
-                    subscription,
-                    server_id: init.server_id,
-                    persisted: init.persisted,
-                };
-                self.phase = Phase::Deciding(info.clone(), message.conversation);
-                Ok(Some(Incoming::Init(info)))
-            }
-            Err(error) => {
-                let answer = InitRes::Error(error.to_string().into());
-                // a client that cannot be told is closed all the same
-                let _ = self.channel.answer(message.conversation, message::INIT_RES, &answer);
-                self.phase = Phase::Rejected;
-                Ok(None)
-            }
-        }
-    }
-
-    fn take_request(&mut self, message: &Message) -> Result<Option<Incoming>, Error> {
-        match &message.data.r#type[..] {
-            message::REGISTER_REQ => {
-                let events = self.channel.decode(message)?;
-                let request = self.asked(message)?;
-                let size = message.data.data.len();
-                Ok(Some(Incoming::Register { events, request, size }))
-            }
-            message::QUERY_REQ => {
-                let params = self.channel.decode(message)?;
-                let request = self.asked(message)?;
-                // a question in a conversation that is over has no answer
-                Ok(request.map(|request| Incoming::Query { params, request }))
-            }
-            message::EVENTS_ACK => {
-                let () = self.channel.decode(message)?;
-                let id = NotifyId(message.conversation.first_id);
-                let known = message.conversation.owner && self.acks.remove(&id);
-                Ok(known.then_some(Incoming::Acked(id)))
-            }
-            _ => Err(unexpected(message, "from a client")),
-        }
-    }
-
-    /// Notes that `message` waits for an answer; `None` if it does not want any.
-    fn asked(&mut self, message: &Message) -> Result<Option<RequestId>, Error> {
-        if message.last {
-            return Ok(None);
-        }
-        let request = RequestId(message.conversation);
-        // one that is open already would count once and be answered twice
-        if !is_question(message) || !self.requests.insert(request) {
-            return Err(unexpected(message, UNANSWERABLE));
-        }
-        Ok(Some(request))
-    }
-
     fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
         // closing and being over go on however many requests are open
         while !self.is_held_up() || self.channel.is_closing() {
@@ -415,7 +250,7 @@ impl Protocol for Connection {
     type Error = Error;
 
     fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        // held up: only what `step` finds out otherwise is read
+        // unless `step` finds that we are not held up
         rx.want(0);
         self.step(rx, now).map_err(|error| {
             self.clear();
