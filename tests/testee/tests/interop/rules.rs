@@ -28,10 +28,11 @@ fn refused(peer: &Peer, method: &str, params: Value) -> ErrorKind {
 #[test]
 fn what_is_not_there_is_unsupported() {
     on_both(|peer| {
-        assert_eq!(peer.features(), ["chatter", "chatter05"]);
+        assert_eq!(peer.features(), ["chatter", "chatter05", "eventer"]);
         let methods = [
             "nonsense",
             "chatter.nonsense",
+            "eventer.nonsense",
             "tpkt.connect",
             "cotp.listen",
             "juggler.send",
