@@ -2,7 +2,7 @@
 
 mod clients;
 mod ends;
-mod link;
+pub(crate) mod link;
 mod notifications;
 mod requests;
 
