@@ -130,6 +130,10 @@ impl Report {
         matches!(*self.lock(), Phase::Closed | Phase::Forgotten)
     }
 
+    pub(crate) fn is_forgotten(&self) -> bool {
+        *self.lock() == Phase::Forgotten
+    }
+
     /// The line is written before the lock is released: who finds it reported can rely on that.
     fn start_closing(&self, phase: &mut Phase) {
         if *phase == Phase::Open {
