@@ -133,10 +133,10 @@ pub(super) fn an_ack_is_not_waited_for_when_the_client_goes(client: &Peer, serve
 pub(super) fn large_notifications(client: &Peer, server: &Peer) {
     let connect = json!({"subscriptions": [["*"]]});
     let (side, host) = link(client, connect, server, &json!({}));
-    let payload = json!({"kind": "binary", "type": "", "data": to_base64(vec![7; 1 << 20])});
+    let payload = json!({"kind": "binary", "type": "", "data": to_base64(vec![7; 1 << 19])});
     let large =
         json!([event([1, 1, 1], &["a"], payload.clone()), event([1, 1, 2], &["b"], payload)]);
-    let many: Value = (1..=5000).map(|at| event([1, 2, at], &["m"], Value::Null)).collect();
+    let many: Value = (1..=2000).map(|at| event([1, 2, at], &["m"], Value::Null)).collect();
     let notified = [&large, &many, &large].map(|events| {
         let params = json!({"events": events, "persisted": false, "with_ack": true});
         host.side.start("notify_events", params)
