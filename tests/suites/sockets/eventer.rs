@@ -14,6 +14,7 @@ use hat_core::eventer::{
 };
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, sleep, within};
+use smol::channel::{Receiver, bounded};
 
 use crate::local;
 
@@ -255,6 +256,36 @@ on_every_runtime! {
         assert_eq!(store.gone.load(Ordering::SeqCst), 1);
         let error = client.closed().await;
         assert!(error.protocol().is_some_and(Error::is_closed), "{error:?}");
+    }
+
+    async fn who_was_taken_too_late_is_gone_too<R>() {
+        /// Thinks about every client until it is told to go on.
+        struct Slow(Receiver<()>, Arc<AtomicUsize>);
+        impl Handler for Slow {
+            async fn connected(&self, _info: &ConnectionInfo) -> Result<(), String> {
+                self.1.fetch_add(1, Ordering::SeqCst);
+                self.0.recv().await.map_err(|error| error.to_string())
+            }
+
+            async fn disconnected(&self, _info: &ConnectionInfo) {
+                self.1.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        let (go_on, waits) = bounded(1);
+        let here = Arc::new(AtomicUsize::new(0));
+        let handler = Slow(waits, here.clone());
+        let server = listen::<R>(local(), handler, ListenOptions::default()).await.expect("listens");
+        let address = server.addresses()[0];
+        let mut connecting = std::pin::pin!(connect::<R>(address, "c", ClientOptions::default()));
+        while here.load(Ordering::SeqCst) == 0 {
+            assert!(within::<R, _>(SOON, connecting.as_mut()).await.is_none());
+        }
+        let mut closing = std::pin::pin!(server.close());
+        assert!(within::<R, _>(SOON, closing.as_mut()).await.is_none());
+        go_on.send(()).await.expect("the handler waits");
+        closing.await;
+        assert_eq!(here.load(Ordering::SeqCst), 0);
+        assert!(connecting.await.is_err());
     }
 
     async fn a_handler_that_panics_closes_that_connection_only<R>() {

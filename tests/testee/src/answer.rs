@@ -44,6 +44,11 @@ impl Failure {
         Self { kind: "value", message: message.to_string() }
     }
 
+    /// An Eventer server does not take the client: its text.
+    pub(crate) fn init(text: impl Display) -> Self {
+        Self { kind: "init", message: text.to_string() }
+    }
+
     /// What is not there.
     pub(crate) fn unsupported(what: impl Display) -> Self {
         Self { kind: "unsupported", message: format!("not supported: {what}") }

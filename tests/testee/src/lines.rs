@@ -1,10 +1,11 @@
-//! The lines themselves: requests read, responses and events written, each whole and one after the other.
+//! The lines themselves: requests and replies read, responses, events and calls written, each whole and one after the other.
 
 use std::io::{Write, stdout};
 
 use serde_json::{Value, json};
 
 use crate::answer::{Failure, Outcome};
+use crate::calls::Called;
 use crate::params::Params;
 
 /// Name and version of the line protocol.
@@ -17,16 +18,46 @@ pub(crate) struct Request {
     pub(crate) params: Params,
 }
 
-impl Request {
-    /// Reads a line; `None` if it is no request. Nobody waits for an answer to such a line.
+/// A line that answers a call.
+pub(crate) struct Reply {
+    pub(crate) id: u64,
+    pub(crate) called: Called,
+}
+
+/// A line of the tester.
+pub(crate) enum Line {
+    Request(Request),
+    Reply(Reply),
+}
+
+impl Line {
+    /// Reads a line; `None` if it is neither. Nobody waits for an answer to such a line.
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
-        let mut line: Value = serde_json::from_slice(line).ok()?;
-        if line["t"] != "req" || line.get("id").is_none() {
-            return None;
+        let line: Value = serde_json::from_slice(line).ok()?;
+        match line["t"].as_str()? {
+            "req" => Request::parse(line).map(Self::Request),
+            "rep" => Reply::parse(line).map(Self::Reply),
+            _ => None,
         }
+    }
+}
+
+impl Request {
+    fn parse(mut line: Value) -> Option<Self> {
         let method = line["m"].as_str()?.to_owned();
         let params = Params::new(line.get_mut("p").map(Value::take).unwrap_or_default());
-        Some(Self { id: line["id"].take(), method, params })
+        Some(Self { id: line.get_mut("id")?.take(), method, params })
+    }
+}
+
+impl Reply {
+    fn parse(mut line: Value) -> Option<Self> {
+        let id = line["id"].as_u64()?;
+        let called = match line.get("err").filter(|error| !error.is_null()) {
+            Some(error) => Err(error["msg"].as_str().unwrap_or_default().to_owned()),
+            None => Ok(line["ok"].take()),
+        };
+        Some(Self { id, called })
     }
 }
 
@@ -50,6 +81,11 @@ fn fail(id: &Value, failure: &Failure) {
 /// Writes an event of `object`.
 pub(crate) fn event(object: u64, name: &str, params: &Value) {
     write(&json!({"t": "evt", "m": name, "obj": object, "p": params}));
+}
+
+/// Writes a call of `object`.
+pub(crate) fn call(id: u64, object: u64, name: &str, params: &Value) {
+    write(&json!({"t": "call", "id": id, "m": name, "obj": object, "p": params}));
 }
 
 /// One line at a time, whoever writes it: standard output has a lock of its own.

@@ -5,6 +5,8 @@
 //! stdin ──> read (a thread) ──> Session: requests are started in the order of lines and then run at once
 //!                                  │
 //!                                  ├─ chatter, chatter05      a layer: methods of objects ─> public API of hat-core
+//!                                  ├─ eventer                 the same, with callbacks
+//!                                  ├─ calls                   callbacks that wait for a reply
 //!                                  ├─ objects                 handles, and what was reported of each
 //!                                  └─ lines ──────────> stdout, a line at a time
 //! ```
@@ -12,7 +14,9 @@
 //! The line protocol is `hat-testee/1`; `hat_tests::peers` is a client of it. What is not there answers `unsupported`.
 
 mod answer;
+mod calls;
 mod chatter;
+mod eventer;
 mod lines;
 mod objects;
 mod params;

@@ -93,11 +93,20 @@ enum Phase {
 impl Report {
     /// Reports an event, unless the object was forgotten; says whether it did.
     pub(crate) fn event(&self, name: &str, params: &Value) -> bool {
+        self.write(|| lines::event(self.handle, name, params))
+    }
+
+    /// Calls the tester, unless the object was forgotten; says whether it did.
+    pub(crate) fn call(&self, id: u64, name: &str, params: &Value) -> bool {
+        self.write(|| lines::call(id, self.handle, name, params))
+    }
+
+    fn write(&self, write: impl FnOnce()) -> bool {
         // under the lock: after the return of `forget` nothing is written
         let phase = self.lock();
         let known = *phase != Phase::Forgotten;
         if known {
-            lines::event(self.handle, name, params);
+            write();
         }
         known
     }
@@ -119,6 +128,10 @@ impl Report {
 
     pub(crate) fn is_closed(&self) -> bool {
         matches!(*self.lock(), Phase::Closed | Phase::Forgotten)
+    }
+
+    pub(crate) fn is_forgotten(&self) -> bool {
+        *self.lock() == Phase::Forgotten
     }
 
     /// The line is written before the lock is released: who finds it reported can rely on that.

@@ -1,5 +1,7 @@
 //! Parameters of a request, read with errors that name them. An absent parameter and `null` are the same.
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -49,7 +51,26 @@ impl Params {
     }
 
     pub(crate) fn integer(&self, name: &str) -> Result<i64, Failure> {
-        required(name, self.read(name, "an integer of 64 bits", Value::as_i64)?)
+        required(name, self.optional_integer(name)?)
+    }
+
+    pub(crate) fn optional_integer(&self, name: &str) -> Result<Option<i64>, Failure> {
+        self.read(name, "an integer of 64 bits", Value::as_i64)
+    }
+
+    /// A name that stands for a `T`, if it is there.
+    pub(crate) fn named<T>(&self, name: &str) -> Result<Option<T>, Failure>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let parse = |text: &str| text.parse().map_err(Failure::value);
+        self.optional_text(name)?.map(parse).transpose()
+    }
+
+    /// A list of objects, each as parameters of its own.
+    pub(crate) fn objects(&self, name: &str) -> Result<Vec<Self>, Failure> {
+        let objects = self.read(name, "a list", Value::as_array)?;
+        Ok(required(name, objects)?.iter().cloned().map(Self).collect())
     }
 
     pub(crate) fn port(&self) -> Result<u16, Failure> {
@@ -72,7 +93,8 @@ impl Params {
         decoded.map(Bytes::from).map_err(|error| Failure::value(format_args!("{name}: {error}")))
     }
 
-    fn read<'a, T>(
+    /// What `read` makes of a parameter, if it is there; `what` it should be is told where that is nothing.
+    pub(crate) fn read<'a, T>(
         &'a self,
         name: &str,
         what: &str,
@@ -84,7 +106,7 @@ impl Params {
     }
 }
 
-fn required<T>(name: &str, value: Option<T>) -> Result<T, Failure> {
+pub(crate) fn required<T>(name: &str, value: Option<T>) -> Result<T, Failure> {
     value.ok_or_else(|| Failure::value(format_args!("{name} is missing")))
 }
 

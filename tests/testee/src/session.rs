@@ -10,13 +10,14 @@ use hat_core::chatter::Dialect;
 use serde_json::{Value, json};
 
 use crate::answer::{Failure, Outcome};
-use crate::chatter;
-use crate::lines::{self, PROTOCOL, Request};
+use crate::calls::Calls;
+use crate::lines::{self, Line, PROTOCOL, Request};
 use crate::objects::{Boxed, Objects};
 use crate::params::Params;
+use crate::{chatter, eventer};
 
 /// The layers that are there.
-const LAYERS: [&str; 2] = ["chatter", "chatter05"];
+const LAYERS: [&str; 3] = ["chatter", "chatter05", "eventer"];
 
 /// How long `reset` waits for objects to close: one whose peer never reads must not hold up the next test.
 const RESET_TIME: Duration = Duration::from_secs(2);
@@ -25,21 +26,27 @@ const RESET_TIME: Duration = Duration::from_secs(2);
 pub(crate) struct Session {
     implementation: String,
     pub(crate) objects: Objects,
+    pub(crate) calls: Arc<Calls>,
 }
 
 impl Session {
     pub(crate) fn new(implementation: String) -> Arc<Self> {
-        Arc::new(Self { implementation, objects: Objects::default() })
+        let (objects, calls) = (Objects::default(), Arc::default());
+        Arc::new(Self { implementation, objects, calls })
     }
 
     /// Starts what a line asks for.
     pub(crate) fn process<R: Runtime>(self: &Arc<Self>, line: &[u8]) {
-        let Some(Request { id, method, params }) = Request::parse(line) else {
-            if !line.is_empty() {
-                eprintln!("not a request: {}", String::from_utf8_lossy(line));
-            }
-            return;
-        };
+        match Line::parse(line) {
+            Some(Line::Request(request)) => self.start::<R>(request),
+            Some(Line::Reply(reply)) => self.calls.reply(reply),
+            None if line.is_empty() => {}
+            None => eprintln!("not a line of the protocol: {}", String::from_utf8_lossy(line)),
+        }
+    }
+
+    fn start<R: Runtime>(self: &Arc<Self>, request: Request) {
+        let Request { id, method, params } = request;
         let session = self.clone();
         let mut request: Boxed<'static, ()> = Box::pin(async move {
             let outcome = session.execute::<R>(&method, &params).await;
@@ -61,6 +68,7 @@ impl Session {
                 chatter::call::<R>(self, Dialect::HatChatter, name, params).await
             }
             Some(("chatter05", name)) => chatter::call::<R>(self, Dialect::Hat, name, params).await,
+            Some(("eventer", name)) => eventer::call::<R>(self, name, params).await,
             _ => Err(Failure::unsupported(method)),
         }
     }
@@ -79,6 +87,8 @@ impl Session {
 
     async fn reset<R: Runtime>(&self) -> Outcome {
         let objects = self.objects.forget();
+        // after which no call is written
+        self.calls.drop_all();
         let mut closing: Vec<_> = objects.iter().map(|object| object.close()).collect();
         let mut timer = R::timer(R::now() + RESET_TIME);
         std::future::poll_fn(|cx| {

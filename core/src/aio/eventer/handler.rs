@@ -54,7 +54,8 @@ pub trait Handler: Send + Sync + 'static {
         ready(Ok(()))
     }
 
-    /// A client that was taken is gone.
+    /// A client that [`connected`](Self::connected) took is gone: for each such client once, also where it went before it could
+    /// be told.
     fn disconnected(&self, info: &ConnectionInfo) -> impl Future<Output = ()> + Send {
         let _ = info;
         ready(())

@@ -135,7 +135,13 @@ async fn initialize(
     let remote_address = link.shared().remote;
     let info = Arc::new(ConnectionInfo { id: client.id, remote_address, client: said });
     match handler.connected(&info).await {
-        Ok(()) => client.registry.accept(&info, link).ok().map(|()| info),
+        Ok(()) if client.registry.accept(&info, link).is_ok() => Some(info),
+        Ok(()) => {
+            // gone before it could be told: what the handler began for it must end
+            link.close();
+            handler.disconnected(&info).await;
+            None
+        }
         Err(reason) => {
             // what cannot be told ends in a close all the same
             let _ = link.call(|session| session.machine.reject(reason));

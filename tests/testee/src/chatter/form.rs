@@ -14,11 +14,11 @@ use crate::params::{Params, base64};
 
 /// The form of one layer.
 #[derive(Clone, Copy)]
-pub(super) struct Form(pub(super) Dialect);
+pub(crate) struct Form(pub(crate) Dialect);
 
 /// How a connection is made.
-pub(super) struct Options {
-    pub(super) library: library::Options,
+pub(crate) struct Options {
+    pub(crate) library: library::Options,
     /// Received messages that may wait here; zero is any number.
     pub(super) queue: usize,
 }
@@ -32,10 +32,10 @@ const QUEUE: usize = 1024;
 const INBOX: usize = 64;
 
 /// The API of `hat-chatter` 0.5 sends at once, whatever waits already.
-const AT_ONCE: usize = 1024 * 1024 * 1024;
+pub(crate) const AT_ONCE: usize = 1024 * 1024 * 1024;
 
 impl Form {
-    pub(super) fn options(self, params: &Params) -> Result<Options, Failure> {
+    pub(crate) fn options(self, params: &Params) -> Result<Options, Failure> {
         let mut config = Config::new(self.0);
         let queue = match self.0 {
             Dialect::HatChatter => {
@@ -65,12 +65,12 @@ impl Form {
         Ok(Options { library: library::Options { config, inbox }, queue })
     }
 
-    pub(super) fn server_options(self, params: &Params) -> Result<ServerOptions, Failure> {
+    pub(crate) fn server_options(self, params: &Params) -> Result<ServerOptions, Failure> {
         let bind_connections = params.boolean_or("bind_connections", true)?;
         Ok(ServerOptions { bind_connections, ..ServerOptions::default() })
     }
 
-    pub(super) fn address(self, params: &Params) -> Result<Address, Failure> {
+    pub(crate) fn address(self, params: &Params) -> Result<Address, Failure> {
         match self.0 {
             Dialect::HatChatter => {
                 let addr = params.object("addr")?;

@@ -12,7 +12,7 @@ use hat_core::chatter::{Dialect, SendError, SendFault};
 use serde_json::{Value, json};
 
 use self::connection::Connection;
-use self::form::Form;
+pub(crate) use self::form::{AT_ONCE, Form};
 use self::server::Server;
 use crate::answer::{Answer, Failure, Outcome};
 use crate::params::Params;

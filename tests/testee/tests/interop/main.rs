@@ -2,6 +2,7 @@
 //! both runtimes and in both directions.
 #![allow(missing_docs, reason = "tests")]
 
+mod eventer;
 mod link;
 mod rules;
 mod scenarios;
@@ -43,7 +44,7 @@ fn testee(runtime: &str) -> Peer {
     Peer::command(command)
 }
 
-/// Every scenario in both layers. The layers go at once, for much of it is waiting.
+/// Every scenario in all layers. The layers go at once, for much of it is waiting.
 #[track_caller]
 fn run(name: &str, client: Implementation, server: Implementation) {
     if [client, server].contains(&Implementation::Deployed) && peers::skipped(name) {
@@ -55,6 +56,10 @@ fn run(name: &str, client: Implementation, server: Implementation) {
             let run = move || run_layer(layer, &client.start(layer), &server.start(layer));
             layers.spawn_scoped(scope, run).expect("a thread");
         }
+        let start = |it: Implementation| it.start(Layer::Chatter);
+        let eventer = thread::Builder::new().name(format!("{name}, Eventer"));
+        let run = move || run_eventer(&start(client), &start(server));
+        eventer.spawn_scoped(scope, run).expect("a thread");
     });
 }
 
@@ -64,8 +69,21 @@ fn run_layer(layer: Layer, client: &Peer, server: &Peer) {
         // captured, and shown where the scenario fails
         println!("{layer:?}: {scenario}");
         run(layer, client, server);
-        client.expect("reset", serde_json::json!({}));
-        server.expect("reset", serde_json::json!({}));
+        reset(client, server);
+    }
+}
+
+fn run_eventer(client: &Peer, server: &Peer) {
+    for (scenario, run) in eventer::SCENARIOS {
+        println!("Eventer: {scenario}");
+        run(client, server);
+        reset(client, server);
+    }
+}
+
+fn reset(client: &Peer, server: &Peer) {
+    for peer in [client, server] {
+        peer.expect("reset", serde_json::json!({}));
     }
 }
 

@@ -7,6 +7,7 @@ use hat_tests::peers::chatter::{ASK, How, Layer, ONE};
 use hat_tests::peers::{ErrorKind, Peer};
 use serde_json::{Value, json};
 
+use super::eventer::link::link;
 use super::link::Link;
 use super::testee;
 
@@ -28,10 +29,11 @@ fn refused(peer: &Peer, method: &str, params: Value) -> ErrorKind {
 #[test]
 fn what_is_not_there_is_unsupported() {
     on_both(|peer| {
-        assert_eq!(peer.features(), ["chatter", "chatter05"]);
+        assert_eq!(peer.features(), ["chatter", "chatter05", "eventer"]);
         let methods = [
             "nonsense",
             "chatter.nonsense",
+            "eventer.nonsense",
             "tpkt.connect",
             "cotp.listen",
             "juggler.send",
@@ -43,7 +45,9 @@ fn what_is_not_there_is_unsupported() {
         let tls = json!({"cert": null, "verify": false});
         let addr = json!({"host": "127.0.0.1", "port": 0});
         let listen = json!({"addr": addr, "tls": tls});
-        assert_eq!(refused(peer, "chatter.listen", listen), ErrorKind::Unsupported);
+        for method in ["chatter.listen", "eventer.listen"] {
+            assert_eq!(refused(peer, method, listen.clone()), ErrorKind::Unsupported);
+        }
         let connect = json!({"address": "ssl+sbs://127.0.0.1:1"});
         assert_eq!(refused(peer, "chatter05.connect", connect), ErrorKind::Unsupported);
         let connect = json!({"address": "tcp+sbs://127.0.0.1:1", "pem_file": "x"});
@@ -79,6 +83,66 @@ fn wrong_parameters_are_values() {
             json!({"type": "T", "data": ""}),
         ] {
             assert_eq!(refused(peer, "chatter.send", send), ErrorKind::Value);
+        }
+    });
+}
+
+#[test]
+fn wrong_parameters_of_eventer_are_values() {
+    on_both(|peer| {
+        let addr = json!({"host": "127.0.0.1", "port": 0});
+        for (method, params) in [
+            ("eventer.connect", json!({"addr": addr})),
+            ("eventer.connect", json!({"client_name": "c"})),
+            ("eventer.connect", json!({"addr": addr, "client_name": "c", "subscriptions": "a/b"})),
+            ("eventer.connect", json!({"addr": addr, "client_name": "c", "server_id": 0.5})),
+            ("eventer.listen", json!({"addr": addr, "status": "nonsense"})),
+        ] {
+            assert_eq!(refused(peer, method, params), ErrorKind::Value, "{method}");
+        }
+        let (client, host) = link(peer, json!({}), peer, &json!({}));
+        let wrong_events = [
+            json!(null),
+            json!({}),
+            json!([{}]),
+            json!([{"type": "a/b"}]),
+            json!([{"type": [1]}]),
+            json!([{"type": [], "source_timestamp": [0, 1_000_000]}]),
+            json!([{"type": [], "source_timestamp": [0]}]),
+            json!([{"type": [], "payload": {"kind": "nonsense"}}]),
+            json!([{"type": [], "payload": {"kind": "binary", "type": "", "data": "no base64"}}]),
+        ];
+        for events in wrong_events {
+            let params = json!({"obj": client.object, "events": events});
+            assert_eq!(refused(peer, "eventer.register", params), ErrorKind::Value, "{events}");
+            let params = json!({"obj": host.side.object, "events": events, "persisted": true});
+            assert_eq!(refused(peer, "eventer.notify_events", params), ErrorKind::Value);
+        }
+        for query in [json!({}), json!({"kind": "nonsense"}), json!({"kind": "server"})] {
+            let params = json!({"obj": client.object, "params": query});
+            assert_eq!(refused(peer, "eventer.query", params), ErrorKind::Value, "{query}");
+        }
+        for (method, object) in [("set_status", host.side), ("conn_infos", client)] {
+            let params = json!({"obj": object.object});
+            assert_eq!(refused(peer, &format!("eventer.{method}"), params), ErrorKind::Value);
+        }
+    });
+}
+
+/// A callback of a server that raises, or answers what makes no sense, registers and finds nothing.
+#[test]
+fn callbacks_that_fail_answer_nothing() {
+    on_both(|peer| {
+        let listen = json!({"has_register_cb": true, "has_query_cb": true});
+        let (client, host) = link(peer, json!({}), peer, &listen);
+        let query = json!({"params": {"kind": "latest"}});
+        for reply in [Err("on purpose"), Ok(Value::Null), Ok(json!({"events": "nonsense"}))] {
+            let registered = client.start("register", json!({"events": [], "with_response": true}));
+            host.side.call("register").reply(reply.clone());
+            assert_eq!(registered.expect(), json!({"events": null}));
+            let found = client.start("query", query.clone());
+            host.side.call("query").reply(reply);
+            assert_eq!(found.expect(), json!({"events": [], "more_follows": false}));
         }
     });
 }
