@@ -163,12 +163,13 @@ impl<R: Runtime, S: Session> Driver<R, S> {
             // a socket that cannot be ended has failed, which the next read tells
             self.shut = self.stream.poll_shutdown(cx).is_ready();
         }
-        let readable = state.session.has_room() && self.rx.missing() > 0;
+        let room = state.session.has_room();
+        let readable = room && self.rx.missing() > 0;
         if end.is_none() && state.closing && self.stuck.is_some_and(|since| now - since >= STALL) {
             end = Some(Error::Stalled);
         }
         // what came before the socket failed is still taken, as far as there is room for it
-        if end.is_none() && !readable && !self.rx.eof {
+        if end.is_none() && !readable && (room || !self.rx.eof) {
             end = self.failed.clone().map(Error::Io);
         }
         let round = match end {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -50,10 +51,26 @@ fn cpu_of(pid: &str) -> Option<f64> {
     Some((ticks()? + ticks()?) / 100.0)
 }
 
-/// Runs `command` to its end and gives what it printed, a number a field.
-pub(crate) fn numbers(mut command: Command) -> anyhow::Result<Vec<f64>> {
-    let output = command.stderr(Stdio::inherit()).output()?;
-    anyhow::ensure!(output.status.success(), "{command:?} failed");
-    let text = String::from_utf8(output.stdout)?;
-    text.split_whitespace().map(|field| Ok(field.parse()?)).collect()
+/// A client that takes longer than this is stuck.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs `command` to its end and gives the numbers that it printed; `None` if it fails or does not end.
+pub(crate) fn numbers(mut command: Command) -> anyhow::Result<Option<Vec<f64>>> {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let start = Instant::now();
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if start.elapsed() > PATIENCE => {
+                child.kill()?;
+                break child.wait()?;
+            }
+            None => std::thread::sleep(Duration::from_millis(5)),
+        }
+    };
+    if !status.success() {
+        return Ok(None);
+    }
+    let text = std::io::read_to_string(child.stdout.take().context("standard output is piped")?)?;
+    text.split_whitespace().map(|field| Ok(field.parse()?)).collect::<anyhow::Result<_>>().map(Some)
 }

@@ -150,6 +150,19 @@ on_every_runtime! {
         assert_eq!(answer, b"\x03\x00\x00\x08\x02\xf0\x80!");
     }
 
+    async fn a_peer_that_resets_the_connection<R>() {
+        let server = server::<R>(Config::default()).await;
+        let mut peer = TcpStream::connect(server.addresses()[0]).expect("connected");
+        peer.write_all(b"\x03\x00\x00\x0b\x06\xe0\x00\x00\x00\x07\x00").expect("a CR");
+        let accepted = server.accept().await.expect("a connection");
+        accepted.send("unread").await.expect("sent");
+        accepted.drain().await.expect("written");
+        // a socket that is closed with bytes that were not read says RST
+        drop(peer);
+        let error = accepted.ended().await;
+        assert!(matches!(error, Error::Io(_)), "{error:?}");
+    }
+
     async fn a_peer_that_says_nothing<R>() {
         let silent = TcpListener::bind(local()).expect("a free port");
         let config = Config { handshake_timeout: SOON, ..Config::default() };

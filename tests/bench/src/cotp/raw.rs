@@ -52,7 +52,7 @@ pub(super) async fn drive(drive: &Drive) -> anyhow::Result<Done> {
         let (more, ()) = tokio::try_join!(write, read)?;
         sent += more;
         received += 1;
-        if received == sent {
+        if received == sent && start.elapsed() >= drive.time() {
             return Ok(Done { messages: received, seconds: start.elapsed().as_secs_f64() });
         }
     }
