@@ -18,7 +18,7 @@ const ADDRESS: &str = "127.0.0.1:23012";
 
 /// Event servers and clients of the Hat protocols.
 #[derive(Debug, Parser)]
-#[command(name = "hat", version, after_help = exit::HELP)]
+#[command(name = "hat", version, after_help = exit::HELP, arg_required_else_help = false)]
 pub(crate) struct Args {
     /// The async runtime under the command.
     #[arg(long, global = true, value_enum, default_value_t = RuntimeName::Tokio)]
@@ -55,7 +55,7 @@ pub(crate) enum Command {
     /// left out here. The command ends when the server has answered for every event.
     Register(RegisterArgs),
     /// Print events that were registered.
-    #[command(subcommand)]
+    #[command(subcommand, arg_required_else_help = false)]
     Query(QueryCommand),
     /// Print the server's status.
     Status(StatusArgs),
@@ -286,6 +286,7 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
 
 fn query_type(text: &str) -> Result<EventType, SubscriptionError> {
     let event_type = text.parse().unwrap_or_else(|never| match never {});
+    // alone, so that the error can be about no other
     Subscription::new([&event_type]).map(|_| event_type)
 }
 

@@ -28,7 +28,7 @@ impl Machine {
 
     fn load(&self) -> Option<RegisterEvent> {
         let load = System::load_average().ok()?;
-        let load = json!({"1 min": load.one, "5 min": load.five, "15 min": load.fifteen});
+        let load = json!({"average": [load.one, load.five, load.fifteen]});
         Some(event(["load"], &load))
     }
 
@@ -44,7 +44,7 @@ impl Machine {
         let Some(networks) = &mut self.networks else { return Vec::new() };
         networks.refresh(true);
         let traffic = |data: &NetworkData| data.total_received() + data.total_transmitted();
-        let mut networks: Vec<_> = networks.iter().collect();
+        let mut networks: Vec<_> = networks.iter().filter(|(_, data)| traffic(data) > 0).collect();
         networks.sort_by_key(|(name, data)| (Reverse(traffic(data)), *name));
         let events = networks.into_iter().take(INTERFACES).map(|(name, data)| {
             let counters =

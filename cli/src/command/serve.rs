@@ -67,8 +67,8 @@ impl EventServer {
 /// What all clients share.
 struct Events {
     store: Mutex<Store>,
-    /// Held from a registration to its notification, so that clients are told in the order of sessions. The server waits
-    /// for a slow client at most once, for a second.
+    /// Held from a registration to its notification, so that clients are told in the order of sessions; and before the client
+    /// that registered is answered, as by the deployed server. A slow client is waited for once, for a second.
     order: smol::lock::Mutex<()>,
     token: Option<String>,
 }
