@@ -7,6 +7,8 @@
 //! | [`sbs`] | simple binary serialization: what all messages are written in |
 //! | [`chatter`] | messages in conversations, both deployed dialects |
 //! | [`eventer`] | event client and event server, over Chatter |
+//! | [`tpkt`] | packets over TCP, RFC 1006 |
+//! | [`cotp`] | ISO transport class 0, over TPKT |
 //! | `aio` (feature `aio`) | the async driver and the handles, generic over a runtime |
 //!
 //! Nothing here has a clock, a socket, a thread, or randomness; `aio` alone asks a runtime for them. Without the feature
@@ -82,10 +84,12 @@ extern crate alloc;
 pub mod aio;
 pub mod buffer;
 pub mod chatter;
+pub mod cotp;
 pub mod eventer;
 mod keepalive;
 pub mod protocol;
 pub mod sbs;
 pub mod tcp;
 pub mod time;
+pub mod tpkt;
 mod trace;

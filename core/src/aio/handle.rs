@@ -40,8 +40,6 @@ pub(crate) async fn listen<R: Runtime, H: Handle>(
     options: H::Options,
     server: ServerOptions,
 ) -> Result<Server<H>, ConnectError> {
-    let address = address.into();
-    let listeners = net::bind::<R>(&address).await?;
     let take = move |core: &Arc<Core<H>>, id, stream| {
         let gone = core.clone();
         match H::start::<R>(stream, &options, Box::new(move || gone.unregister(id))) {
@@ -53,6 +51,16 @@ pub(crate) async fn listen<R: Runtime, H: Handle>(
             Err(_) => core.unregister(id),
         }
     };
+    listen_with::<R, H>(address.into(), server, take).await
+}
+
+/// A server that gives what it takes to `take`, with a number that is its own.
+pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
+    address: Address,
+    server: ServerOptions,
+    take: impl FnMut(&Arc<Core<C>>, u64, R::Stream) + Clone + Send + 'static,
+) -> Result<Server<C>, ConnectError> {
+    let listeners = net::bind::<R>(&address).await?;
     let core = Core::start::<R>(listeners, server, take)
         .map_err(|error| ConnectError::Listen { address, error: Arc::new(error) })?;
     Ok(Server::new(core))

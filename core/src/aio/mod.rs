@@ -12,13 +12,14 @@
 //! - One driver, a task a connection, runs any machine on any runtime.
 //! - A handle locks the machine and calls it directly, then wakes the driver. The lock is never held across an await, so
 //!   refusals are the machine's own typed errors, at the place of the call.
-//! - Handles are not generic over the runtime: [`chatter`], [`eventer`], [`tcp`].
+//! - Handles are not generic over the runtime: [`chatter`], [`eventer`], [`tcp`], [`tpkt`], [`cotp`].
 //!
 //! A runtime crate re-exports `connect` and `listen` of each protocol for its own runtime: applications
 //! use `hat_tokio` or `hat_smol`, not this module.
 
 pub mod address;
 pub mod chatter;
+pub mod cotp;
 mod driver;
 mod error;
 pub mod eventer;
@@ -30,6 +31,7 @@ mod protocols;
 pub mod runtime;
 pub mod server;
 pub mod tcp;
+pub mod tpkt;
 mod trace;
 mod wakers;
 

@@ -131,5 +131,77 @@ macro_rules! protocols_on {
                 $crate::aio::tcp::listen::<super::$runtime>(address, options, server).await
             }
         }
+
+        /// TPKT: packets with one TPDU each. See [`hat_core::aio::tpkt`].
+        pub mod tpkt {
+            pub use $crate::aio::chatter::InboxLimits;
+            pub use $crate::aio::server::ServerOptions;
+            pub use $crate::aio::tpkt::{Connection, Error, Options, Server};
+            pub use $crate::tpkt::{Config, SendError, SendFault};
+
+            /// Connects to `address`; every address of its host is tried.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`]($crate::aio::ConnectError).
+            pub async fn connect(
+                address: impl Into<$crate::aio::Address>,
+                options: Options,
+            ) -> Result<Connection, $crate::aio::ConnectError> {
+                $crate::aio::tpkt::connect::<super::$runtime>(address, options).await
+            }
+
+            /// Listens on `address`, on every address of its host.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`]($crate::aio::ConnectError).
+            pub async fn listen(
+                address: impl Into<$crate::aio::Address>,
+                options: Options,
+                server: ServerOptions,
+            ) -> Result<Server, $crate::aio::ConnectError> {
+                $crate::aio::tpkt::listen::<super::$runtime>(address, options, server).await
+            }
+        }
+
+        /// COTP: ISO transport over TCP. See [`hat_core::aio::cotp`].
+        pub mod cotp {
+            pub use $crate::aio::chatter::InboxLimits;
+            pub use $crate::aio::cotp::{
+                Connection, ConnectionInfo, DEFAULT_PORT, Decide, Decision, Error, Options, Part,
+                Server, SetupError,
+            };
+            pub use $crate::aio::server::ServerOptions;
+            pub use $crate::cotp::{
+                Config, Diagnostic, Policy, Reason, Receive, Response, Selector, SendError,
+                SendFault, TpduSize,
+            };
+
+            /// Connects to `address`; every address of its host is tried.
+            ///
+            /// # Errors
+            ///
+            /// [`SetupError`]($crate::aio::cotp::SetupError).
+            pub async fn connect(
+                address: impl Into<$crate::aio::Address>,
+                options: Options,
+            ) -> Result<Connection, $crate::aio::cotp::SetupError> {
+                $crate::aio::cotp::connect::<super::$runtime>(address, options).await
+            }
+
+            /// Listens on `address`, on every address of its host.
+            ///
+            /// # Errors
+            ///
+            /// [`SetupError`]($crate::aio::cotp::SetupError).
+            pub async fn listen(
+                address: impl Into<$crate::aio::Address>,
+                options: Options,
+                server: ServerOptions,
+            ) -> Result<Server, $crate::aio::cotp::SetupError> {
+                $crate::aio::cotp::listen::<super::$runtime>(address, options, server).await
+            }
+        }
     };
 }

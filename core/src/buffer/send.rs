@@ -69,6 +69,20 @@ impl SendQueue {
         self.tail = BytesMut::new();
     }
 
+    /// Whether [`put_bytes`](Writer::put_bytes) queues `len` bytes by reference. Below it a copy costs less.
+    #[must_use]
+    pub fn refers_to(&self, len: usize) -> bool {
+        len >= BY_REFERENCE
+    }
+
+    /// Appends `bytes` by reference, however few they are: for a header that stands in front of many payloads, which no
+    /// copy then has to be allocated for.
+    pub fn put_shared(&mut self, bytes: Bytes) {
+        self.close_tail();
+        self.parts_len += bytes.len();
+        self.parts.push_back(bytes);
+    }
+
     fn close_tail(&mut self) {
         if !self.tail.is_empty() {
             self.parts_len += self.tail.len();
@@ -89,9 +103,7 @@ impl Writer for SendQueue {
         if bytes.len() < BY_REFERENCE {
             self.put_slice(bytes);
         } else {
-            self.close_tail();
-            self.parts_len += bytes.len();
-            self.parts.push_back(bytes.clone());
+            self.put_shared(bytes.clone());
         }
     }
 }

@@ -3,12 +3,17 @@
 
 use core::time::Duration;
 
+use bytestring::ByteString;
+
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Conversation, Incoming, Message, SendOptions};
 use crate::protocol::Protocol;
 use crate::sbs::{Decode, Encode, Reader};
 use crate::time::{Instant, earliest};
+
+/// Bytes of a message's type that an error shows: four times the longest that there is.
+const MAX_NAME: usize = 128;
 
 #[derive(Debug)]
 pub(super) struct Channel {
@@ -24,24 +29,29 @@ impl Channel {
         Self { chatter: chatter::Connection::new(config, now), over: None, deadline }
     }
 
-    /// The next message of the peer.
+    /// The next message of the peer, or the error that the connection ended with.
     pub(super) fn next(
         &mut self,
         rx: &mut RecvBuf,
         now: Instant,
     ) -> Result<Option<Message>, Error> {
         if let Some(error) = &self.over {
-            rx.want(0);
             return Err(error.clone());
         }
         loop {
-            match self.chatter.poll(rx, now) {
-                Ok(Some(Incoming::Message(message))) => return Ok(Some(message)),
+            match self.chatter.poll(rx, now)? {
+                Some(Incoming::Message(message)) => return Ok(Some(message)),
                 // no conversation of this protocol has a timeout
-                Ok(Some(Incoming::Timeout(_))) => {}
-                Ok(None) => return Ok(None),
-                Err(error) => return Err(self.end(error.into())),
+                Some(Incoming::Timeout(_)) => {}
+                None => return Ok(None),
             }
+        }
+    }
+
+    /// Waits until `at`, unless a deadline is running or we are closing.
+    pub(super) fn wait_until(&mut self, at: Instant) {
+        if !self.is_closing() {
+            self.deadline.get_or_insert(at);
         }
     }
 
@@ -50,8 +60,10 @@ impl Channel {
         self.over.is_none() && self.deadline.is_some_and(|at| now >= at)
     }
 
-    /// The connection is over.
-    pub(super) fn end(&mut self, error: Error) -> Error {
+    /// The connection is over: nothing more is read from `rx`, no conversation is open.
+    pub(super) fn end(&mut self, error: Error, rx: &mut RecvBuf) -> Error {
+        rx.want(0);
+        self.close();
         self.over.get_or_insert(error).clone()
     }
 
@@ -65,7 +77,7 @@ impl Channel {
             }
             Ok(value)
         });
-        decoded.map_err(|error| Error::Malformed { message: message.data.r#type.clone(), error })
+        decoded.map_err(|error| Error::Malformed { message: name(message), error })
     }
 
     fn is_open(&self) -> Result<(), SendFault> {
@@ -108,7 +120,11 @@ impl Channel {
         Ok(self.chatter.send_reply(chatter::Name::of(name), conversation)?)
     }
 
-    pub(super) fn chatter_deadline(&self) -> Option<Instant> {
+    pub(super) fn open_conversations(&self) -> usize {
+        self.chatter.open_conversations()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
         match self.over {
             Some(_) => None,
             None => earliest(self.chatter.deadline(), self.deadline),
@@ -135,5 +151,16 @@ impl Channel {
 
 /// An error for a message that has no place here.
 pub(super) fn unexpected(message: &Message, place: &'static str) -> Error {
-    Error::Unexpected { message: message.data.r#type.clone(), place }
+    Error::Unexpected { message: name(message), place }
+}
+
+/// Whether `message` is a question that we can answer, once.
+pub(super) fn is_question(message: &Message) -> bool {
+    message.first && message.token && !message.last
+}
+
+/// The type of `message` for an error, which goes into logs and lives on: short, and without the frame.
+fn name(message: &Message) -> ByteString {
+    let name = &message.data.r#type[..];
+    name[..name.floor_char_boundary(MAX_NAME)].into()
 }

@@ -9,7 +9,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::channel::{Channel, unexpected};
+use super::channel::{Channel, is_question, unexpected};
 use super::message::{self, InitReq, InitRes, RegisterRes};
 use super::{Error, Event, QueryParams, QueryResult, RegisterEvent, SendFault, Status};
 use crate::buffer::{RecvBuf, SendQueue};
@@ -170,8 +170,14 @@ impl Client {
         self.requests.len()
     }
 
+    /// Conversations that are open now, of both sides: requests, and events that wait for their ack.
+    #[must_use]
+    pub fn open_conversations(&self) -> usize {
+        self.channel.open_conversations()
+    }
+
     fn is_ready(&self) -> Result<(), SendFault> {
-        if self.init.is_some() && !self.channel.is_closed() {
+        if self.init.is_some() && !self.channel.is_closing() {
             return Err(SendFault::NotReady);
         }
         Ok(())
@@ -200,22 +206,23 @@ impl Client {
             message::STATUS_NOTIFY => Ok(Some(Incoming::Status(self.channel.decode(message)?))),
             message::EVENTS_NOTIFY => Ok(Some(Incoming::Events {
                 events: self.channel.decode(message)?,
-                ack: (!message.last).then_some(AckId(message.conversation)),
+                // of an ack that we may not send, nobody is told
+                ack: is_question(message).then_some(AckId(message.conversation)),
                 size: message.data.data.len(),
             })),
             message::REGISTER_RES => {
-                let answer = self.channel.decode(message)?;
-                let events = match answer {
+                let Some(request) = self.answered(message, Kind::Register)? else {
+                    return Ok(None);
+                };
+                let events = match self.channel.decode(message)? {
                     RegisterRes::Events(events) => Some(events),
                     RegisterRes::Failure => None,
                 };
-                let request = self.answered(message, Kind::Register)?;
-                Ok(request.map(|request| Incoming::Registered { request, events }))
+                Ok(Some(Incoming::Registered { request, events }))
             }
             message::QUERY_RES => {
-                let result = self.channel.decode(message)?;
-                let request = self.answered(message, Kind::Query)?;
-                Ok(request.map(|request| Incoming::Queried { request, result }))
+                let Some(request) = self.answered(message, Kind::Query)? else { return Ok(None) };
+                Ok(Some(Incoming::Queried { request, result: self.channel.decode(message)? }))
             }
             _ => Err(unexpected(message, "from a server")),
         }
@@ -252,6 +259,15 @@ impl Client {
             Some(_) => Err(unexpected(message, "as the answer to a request of another kind")),
         }
     }
+
+    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+        while let Some(message) = self.channel.next(rx, now)? {
+            if let Some(incoming) = self.take(&message)? {
+                return Ok(Some(incoming));
+            }
+        }
+        if self.channel.is_late(now) { Err(Error::InitTimeout) } else { Ok(None) }
+    }
 }
 
 impl Protocol for Client {
@@ -259,21 +275,14 @@ impl Protocol for Client {
     type Error = Error;
 
     fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        while let Some(message) = self.channel.next(rx, now)? {
-            match self.take(&message) {
-                Ok(None) => {}
-                Ok(incoming) => return Ok(incoming),
-                Err(error) => return Err(self.channel.end(error)),
-            }
-        }
-        if self.channel.is_late(now) {
-            return Err(self.channel.end(Error::InitTimeout));
-        }
-        Ok(None)
+        self.step(rx, now).map_err(|error| {
+            self.requests.clear();
+            self.channel.end(error, rx)
+        })
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.channel.chatter_deadline()
+        self.channel.deadline()
     }
 
     fn tx(&mut self) -> &mut SendQueue {
@@ -281,6 +290,7 @@ impl Protocol for Client {
     }
 
     fn close(&mut self) {
+        self.requests.clear();
         self.channel.close();
     }
 

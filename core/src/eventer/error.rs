@@ -19,7 +19,7 @@ pub enum Error {
     /// A message that has no place here.
     #[error("unexpected message `{message}` {place}")]
     Unexpected {
-        /// Its type, as received.
+        /// Its type, as received; the start of it, if it is longer than any that there is.
         message: ByteString,
         /// Where in the conversation of the two sides.
         place: &'static str,

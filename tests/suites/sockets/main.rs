@@ -1,6 +1,7 @@
 //! Connections over real sockets, on every runtime.
 
 mod chatter;
+mod cotp;
 mod eventer;
 mod floods;
 mod servers;

@@ -1,0 +1,95 @@
+//! What the client says, and what it comes to.
+
+use alloc::string::ToString;
+
+use bytestring::ByteString;
+
+use super::{ClientInfo, Connection, Incoming, NotifyId, Phase, RequestId};
+use crate::chatter::Message;
+use crate::eventer::channel::{is_question, unexpected};
+use crate::eventer::message::{self, InitReq, InitRes};
+use crate::eventer::{Error, Subscription};
+
+/// Where a question stands that nobody could answer: not the first of its conversation, or one that keeps the token.
+const UNANSWERABLE: &str = "in a conversation that has no place for an answer";
+
+impl Connection {
+    /// What a message comes to; `None` if the application need not know.
+    pub(super) fn take(&mut self, message: &Message) -> Result<Option<Incoming>, Error> {
+        match self.phase {
+            Phase::AwaitingInit => self.take_init(message),
+            Phase::Ready(..) => self.take_request(message),
+            // what a rejected client still says does not matter
+            Phase::Rejected | Phase::Deciding(..) => Ok(None),
+        }
+    }
+
+    fn take_init(&mut self, message: &Message) -> Result<Option<Incoming>, Error> {
+        if message.data.r#type != message::INIT_REQ {
+            return Err(unexpected(message, "instead of the initialization"));
+        }
+        if !is_question(message) {
+            return Err(unexpected(message, UNANSWERABLE));
+        }
+        let init: InitReq = self.channel.decode(message)?;
+        self.channel.deadline = None;
+        match Subscription::new(&init.subscriptions) {
+            Ok(subscription) => {
+                let info = ClientInfo {
+                    // without the frame that they came in, however large the client made it
+                    client_name: ByteString::from(&*init.client_name),
+                    client_token: init.client_token.as_deref().map(ByteString::from),
+                    subscription,
+                    server_id: init.server_id,
+                    persisted: init.persisted,
+                };
+                self.phase = Phase::Deciding(info.clone(), message.conversation);
+                Ok(Some(Incoming::Init(info)))
+            }
+            Err(error) => {
+                let answer = InitRes::Error(error.to_string().into());
+                // a client that cannot be told is closed all the same
+                let _ = self.channel.answer(message.conversation, message::INIT_RES, &answer);
+                self.phase = Phase::Rejected;
+                Ok(None)
+            }
+        }
+    }
+
+    fn take_request(&mut self, message: &Message) -> Result<Option<Incoming>, Error> {
+        match &message.data.r#type[..] {
+            message::REGISTER_REQ => {
+                let events = self.channel.decode(message)?;
+                let request = self.asked(message)?;
+                let size = message.data.data.len();
+                Ok(Some(Incoming::Register { events, request, size }))
+            }
+            message::QUERY_REQ => {
+                let params = self.channel.decode(message)?;
+                let request = self.asked(message)?;
+                // a question in a conversation that is over has no answer
+                Ok(request.map(|request| Incoming::Query { params, request }))
+            }
+            message::EVENTS_ACK => {
+                let () = self.channel.decode(message)?;
+                let id = NotifyId(message.conversation.first_id);
+                let known = message.conversation.owner && self.acks.remove(&id);
+                Ok(known.then_some(Incoming::Acked(id)))
+            }
+            _ => Err(unexpected(message, "from a client")),
+        }
+    }
+
+    /// Notes that `message` waits for an answer; `None` if it does not want any.
+    fn asked(&mut self, message: &Message) -> Result<Option<RequestId>, Error> {
+        if message.last {
+            return Ok(None);
+        }
+        let request = RequestId(message.conversation);
+        // one that is open already would count once and be answered twice
+        if !is_question(message) || !self.requests.insert(request) {
+            return Err(unexpected(message, UNANSWERABLE));
+        }
+        Ok(Some(request))
+    }
+}

@@ -1,0 +1,195 @@
+//! COTP and TPKT over sockets: the handshake, messages, refusals, half-close.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hat_core::aio::cotp::{
+    Connection, Decide, Decision, Error, Options, Server, SetupError, connect, listen,
+};
+use hat_core::aio::server::ServerOptions;
+use hat_core::aio::tpkt;
+use hat_core::cotp::{self, Config, Reason, Receive, Response, Selector, TpduSize};
+use hat_tests::on_every_runtime;
+use hat_tests::runtimes::{TestRuntime, sleep, within};
+
+use crate::local;
+
+const SOON: Duration = Duration::from_millis(50);
+
+async fn server<R: TestRuntime>(config: Config) -> Server {
+    let options = Options { config, ..Options::default() };
+    listen::<R>(local(), options, ServerOptions::default()).await.expect("listens")
+}
+
+async fn client<R: TestRuntime>(server: &Server, config: Config) -> Result<Connection, SetupError> {
+    connect::<R>(server.addresses()[0], Options { config, ..Options::default() }).await
+}
+
+async fn pair<R: TestRuntime>(config: Config) -> (Server, Connection, Connection) {
+    let server = server::<R>(config.clone()).await;
+    let client = client::<R>(&server, config).await.expect("confirmed");
+    let accepted = server.accept().await.expect("the other end");
+    (server, client, accepted)
+}
+
+fn to(selector: u16) -> Config {
+    Config { remote_selector: Some(selector.into()), ..Config::default() }
+}
+
+fn size(octets: usize) -> TpduSize {
+    TpduSize::new(octets as u16).expect("a size from 128 to 65531")
+}
+
+#[track_caller]
+fn ended<T: std::fmt::Debug>(result: Result<T, SetupError>) -> cotp::Error {
+    match result.expect_err("refused") {
+        SetupError::Ended(Error::Protocol(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+on_every_runtime! {
+    async fn messages_of_any_size_in_tpdus_of_any_size<R>() {
+        for octets in [128, 2048, 65531] {
+            let config = Config {
+                offered_size: Some(size(octets)),
+                accepted_size: size(octets),
+                ..Config::default()
+            };
+            let (_server, client, accepted) = pair::<R>(config).await;
+            assert_eq!(client.info().tpdu_size.octets(), octets);
+            for len in [0, 1, octets - 3, octets - 2, 100_000, 3_000_000] {
+                let message = Bytes::from(vec![len as u8; len]);
+                client.send(message.clone()).await.expect("sent");
+                assert!(accepted.receive().await.expect("a message") == message, "{len}");
+                accepted.send(message.clone()).await.expect("sent");
+                assert!(client.receive().await.expect("a message") == message, "{len}");
+            }
+            client.close().await;
+            assert!(matches!(accepted.receive().await, Err(Error::Protocol(cotp::Error::Closed))));
+        }
+    }
+
+    async fn selectors_sizes_and_references_are_told<R>() {
+        let config = Config { local_selector: Some(2.into()), ..Config::default() };
+        let server = server::<R>(config).await;
+        let config = Config { local_selector: Some(1.into()), offered_size: Some(size(1024)), ..to(2) };
+        let client = client::<R>(&server, config).await.expect("confirmed");
+        let accepted = server.accept().await.expect("the other end");
+        let (ours, theirs) = (client.info(), accepted.info());
+        assert_eq!(ours.local_selector, Some(Selector::from(1)));
+        assert_eq!(ours.remote_selector, Some(Selector::from(2)));
+        assert_eq!(theirs.local_selector, Some(Selector::from(2)));
+        assert_eq!(theirs.remote_selector, Some(Selector::from(1)));
+        assert_eq!((ours.tpdu_size.octets(), theirs.tpdu_size.octets()), (1024, 1024));
+        assert_eq!(ours.local_reference, theirs.remote_reference);
+        assert_ne!(ours.local_reference, theirs.local_reference, "references of one process differ");
+        assert_eq!(ours.local_address, theirs.remote_address);
+    }
+
+    async fn a_wrong_selector_is_refused_with_its_reason<R>() {
+        let config = Config { local_selector: Some(2.into()), ..Config::default() };
+        let server = server::<R>(config).await;
+        let error = ended(client::<R>(&server, to(3)).await.map(|_| ()));
+        assert!(matches!(error, cotp::Error::Refused { reason: Reason::AddressUnknown, .. }), "{error}");
+    }
+
+    async fn the_application_decides<R>() {
+        let decide = Decide::new(|request| match &request.called {
+            Some(called) if *called == Selector::from(1) => Decision::Confirm(Response::default()),
+            _ => Decision::Refuse(Reason::Congestion, Some("later".into())),
+        });
+        let options = Options { decide: Some(decide), ..Options::default() };
+        let server = listen::<R>(local(), options, ServerOptions::default()).await.expect("listens");
+        let error = ended(client::<R>(&server, Config::default()).await.map(|_| ()));
+        let information = Some("later".into());
+        assert_eq!(error, cotp::Error::Refused { reason: Reason::Congestion, information });
+        client::<R>(&server, to(1)).await.expect("confirmed");
+        server.accept().await.expect("the other end, and not the refused one");
+    }
+
+    async fn a_long_message_in_parts<R>() {
+        let config = Config { receive: Receive::Parts, ..Config::default() };
+        let (_server, client, accepted) = pair::<R>(config).await;
+        client.send(vec![7; 5000]).await.expect("sent");
+        let mut sizes = Vec::new();
+        loop {
+            let part = accepted.receive_part().await.expect("a part");
+            sizes.push(part.data.len());
+            if part.end {
+                break;
+            }
+        }
+        assert_eq!(sizes, [2045, 2045, 910]);
+        client.send_part(vec![8; 3000], false).await.expect("sent");
+        let refused = client.send("between").await.expect_err("a message is on its way");
+        assert_eq!(refused.fault, cotp::SendFault::InMessage);
+        client.send_part(vec![8; 2000], false).await.expect("sent");
+        client.send_part("", true).await.expect("sent");
+        assert_eq!(accepted.receive().await.expect("whole"), vec![8; 5000]);
+    }
+
+    async fn an_answer_after_the_end_of_the_peer<R>() {
+        let server = server::<R>(Config::default()).await;
+        let mut peer = TcpStream::connect(server.addresses()[0]).expect("connected");
+        peer.write_all(b"\x03\x00\x00\x0b\x06\xe0\x00\x00\x00\x07\x00").expect("a CR");
+        let mut cc = [0; 14];
+        peer.read_exact(&mut cc).expect("a CC");
+        assert_eq!(cc[5], 0xd0);
+        peer.write_all(b"\x03\x00\x00\x08\x02\xf0\x80?").expect("a DT");
+        peer.shutdown(std::net::Shutdown::Write).expect("ended");
+        let accepted = server.accept().await.expect("a connection");
+        assert_eq!(accepted.receive().await.expect("a message"), "?");
+        assert!(accepted.receive().await.is_err());
+        accepted.send("!").await.expect("our side is open");
+        let mut answer = Vec::new();
+        accepted.close().await;
+        peer.read_to_end(&mut answer).expect("an answer");
+        assert_eq!(answer, b"\x03\x00\x00\x08\x02\xf0\x80!");
+    }
+
+    async fn a_peer_that_says_nothing<R>() {
+        let silent = TcpListener::bind(local()).expect("a free port");
+        let config = Config { handshake_timeout: SOON, ..Config::default() };
+        let options = Options { config: config.clone(), ..Options::default() };
+        let connected = connect::<R>(silent.local_addr().expect("bound"), options).await;
+        assert_eq!(ended(connected.map(|_| ())), cotp::Error::HandshakeTimeout);
+
+        let server = server::<R>(config).await;
+        let mut peer = TcpStream::connect(server.addresses()[0]).expect("connected");
+        assert_eq!(peer.read(&mut [0; 100]).expect("closed"), 0);
+        assert!(within::<R, _>(SOON, server.accept()).await.is_none());
+        drop(peer);
+        while server.open_connections() > 0 {
+            sleep::<R>(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn a_configuration_that_makes_no_connection<R>() {
+        let config = Config { connect_data: vec![0; 33].into(), ..Config::default() };
+        let options = Options { config, ..Options::default() };
+        let error = listen::<R>(local(), options, ServerOptions::default()).await.map(|_| ());
+        assert!(matches!(error, Err(SetupError::Config(_))), "{error:?}");
+    }
+
+    async fn packets<R>() {
+        let options = tpkt::Options::default();
+        let server = tpkt::listen::<R>(local(), options.clone(), ServerOptions::default()).await;
+        let server = server.expect("listens");
+        let client = tpkt::connect::<R>(server.addresses()[0], options).await.expect("connected");
+        let accepted = server.accept().await.expect("the other end");
+        for len in [3, 4, 1000, 65531] {
+            let packet = Bytes::from(vec![1; len]);
+            client.send(packet.clone()).await.expect("sent");
+            assert!(accepted.receive().await.expect("a packet") == packet);
+        }
+        for len in [2, 65532] {
+            assert!(client.send(vec![1; len]).await.is_err());
+        }
+        client.close().await;
+        let error = accepted.receive().await.expect_err("the end");
+        assert_eq!(error.protocol(), Some(&hat_core::tpkt::Error::Closed));
+    }
+}
