@@ -1,5 +1,7 @@
 //! The connection that most commands start with.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use hat_core::aio::eventer::{Client, ClientOptions, ConnectError, Notification, connect};
 use hat_core::aio::{Address, Runtime};
@@ -9,6 +11,10 @@ use hat_core::eventer::{EventType, QueryParams, QueryResult};
 use crate::args::ConnectArgs;
 use crate::exit::Failure;
 use crate::runtime::within;
+
+/// The library limits how long the server may take to answer, but not how long a connection takes to come. The whole is given so
+/// much more that a peer that takes the connection and says nothing is told from nobody at all, on a busy machine too.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Which events a client is told.
 #[derive(Clone, Debug, Default)]
@@ -35,10 +41,9 @@ impl Connected {
             persisted: wanted.persisted,
             ..ClientOptions::default()
         };
-        // a little earlier than the whole: whoever takes the connection and says nothing is told from nobody at all
-        options.config.init_timeout = args.timeout.mul_f64(0.9);
+        options.config.init_timeout = args.timeout;
         let connecting = connect::<R>(address.clone(), args.name.clone(), options);
-        match within::<R, _>(args.timeout, connecting).await {
+        match within::<R, _>(args.timeout + GRACE, connecting).await {
             None => Err(Failure::TimedOut { address, time: args.timeout }.into()),
             Some(Ok(client)) => Ok(Self { client, address }),
             Some(Err(error)) => Err(refusal(address, error)),
