@@ -1,5 +1,40 @@
-//! x
-#[allow(dead_code, unused_imports, unreachable_pub, reason = "the server command will use it")]
+//! `hat`: event servers and clients of the Hat protocols on the command line.
+//!
+//! ```text
+//! main      arguments ─> runtime ─> command ─> exit code
+//! args      what a person may write           exit     what the codes are, and which error has which
+//! command   one file a command                client   the connection that most commands start with
+//! output    JSON lines or a table             json     events as JSON, both ways
+//! store     the server's events in memory     runtime  Tokio or smol under a command
+//! ```
+
+mod args;
+mod client;
+mod command;
+mod exit;
+mod interrupt;
+mod json;
+mod log;
+mod output;
+mod runtime;
 mod store;
 
-fn main() {}
+use std::process::ExitCode;
+
+use args::{Args, RuntimeName};
+
+fn main() -> ExitCode {
+    let args = match args::parse() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    log::start(args.verbose);
+    exit::code(run(args))
+}
+
+fn run(args: Args) -> anyhow::Result<()> {
+    match args.runtime {
+        RuntimeName::Tokio => command::run::<hat_tokio::Tokio>(args.command),
+        RuntimeName::Smol => command::run::<hat_smol::Smol>(args.command),
+    }
+}

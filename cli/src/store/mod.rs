@@ -18,32 +18,31 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use hat_core::eventer::{Event, EventId, EventType, RegisterEvent, Timestamp};
 
 use index::Index;
-pub use query::QueryError;
 
 /// What a [`Store`] is allowed to take, and whose events it holds.
 #[derive(Clone, Copy, Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// The server that the events are registered by.
-    pub server_id: i64,
+    pub(crate) server_id: i64,
     /// Events in the series. Beyond that the oldest are dropped, but for the latest of each type. 100 000, which is some 90 MB
     /// with both timestamps and payloads of 100 bytes.
-    pub max_events: usize,
+    pub(crate) max_events: usize,
     /// Types whose latest event is kept. Beyond that those are forgotten that were registered last the longest ago. 100 000.
-    pub max_types: usize,
+    pub(crate) max_types: usize,
     /// Events in one answer, also where more are asked for: 4 096, as with the deployed server.
-    pub max_results: usize,
+    pub(crate) max_results: usize,
 }
 
 impl Config {
     /// The defaults, for the events of `server_id`.
-    pub fn new(server_id: i64) -> Self {
+    pub(crate) fn new(server_id: i64) -> Self {
         Self { server_id, max_events: 100_000, max_types: 100_000, max_results: 4_096 }
     }
 }
 
 /// The events of one server.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     config: Config,
     /// The number of the last session; 0 before the first.
     session: i64,
@@ -64,7 +63,7 @@ struct TypeEntry {
 
 impl Store {
     /// Without events; sessions count from 1.
-    pub fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         Self {
             config,
             session: 0,
@@ -79,7 +78,7 @@ impl Store {
     /// Registers `events` as one session at `now`, and returns them in their order, with ids and timestamps.
     ///
     /// Nothing at all is no session. What is kept is copied: no frame is kept alive. Takes `log n` time an event.
-    pub fn register(&mut self, events: Vec<RegisterEvent>, now: Timestamp) -> Vec<Event> {
+    pub(crate) fn register(&mut self, events: Vec<RegisterEvent>, now: Timestamp) -> Vec<Event> {
         if events.is_empty() {
             return Vec::new();
         }
@@ -101,7 +100,7 @@ impl Store {
     }
 
     /// How many events are kept.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.events.len()
     }
 

@@ -11,7 +11,7 @@ use super::{Store, TypeEntry};
 /// A query that has no answer. The deployed server ends the connection that asks one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum QueryError {
+pub(crate) enum QueryError {
     /// The event types asked for are no valid query types.
     #[error("the event types of the query: {0}")]
     EventTypes(#[from] SubscriptionError),
@@ -33,7 +33,7 @@ impl Store {
     /// # Errors
     ///
     /// [`QueryError`].
-    pub fn query(&self, params: &QueryParams) -> Result<QueryResult, QueryError> {
+    pub(crate) fn query(&self, params: &QueryParams) -> Result<QueryResult, QueryError> {
         match params {
             QueryParams::Latest(params) => self.latest(params),
             QueryParams::Timeseries(params) => self.timeseries(params),

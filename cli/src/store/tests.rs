@@ -2,6 +2,7 @@ use hat_core::eventer::{
     LatestParams, Order, OrderBy, Payload, QueryParams, QueryResult, ServerParams, TimeseriesParams,
 };
 
+use super::query::QueryError;
 use super::*;
 
 fn typed(text: &str) -> EventType {

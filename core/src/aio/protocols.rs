@@ -49,7 +49,8 @@ macro_rules! protocols_on {
             pub use $crate::aio::chatter::InboxLimits;
             pub use $crate::aio::eventer::{
                 Client, ClientOptions, ConnectError, ConnectionId, ConnectionInfo, Error, Events,
-                Handler, ListenOptions, Notification, NotificationStream, RequestError, Server,
+                Handler, ListenOptions, Notification, NotificationStream, Notifier, RequestError,
+                Server,
             };
             pub use $crate::aio::server::ServerOptions;
             pub use $crate::eventer::{
@@ -82,6 +83,20 @@ macro_rules! protocols_on {
                 options: ListenOptions,
             ) -> Result<Server, $crate::aio::ConnectError> {
                 $crate::aio::eventer::listen::<super::$runtime>(address, handler, options).await
+            }
+
+            /// As [`listen`], with a handler that itself tells the clients: it is made from what does that.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`]($crate::aio::ConnectError).
+            pub async fn listen_with<H: Handler>(
+                address: impl Into<$crate::aio::Address>,
+                handler: impl FnOnce(Notifier) -> H,
+                options: ListenOptions,
+            ) -> Result<Server, $crate::aio::ConnectError> {
+                $crate::aio::eventer::listen_with::<super::$runtime, H>(address, handler, options)
+                    .await
             }
         }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hat_core::aio::eventer::{
     Client, ClientOptions, ConnectError, ConnectionInfo, Handler, ListenOptions, Notification,
-    RequestError, Server, connect, listen,
+    Notifier, RequestError, Server, connect, listen, listen_with,
 };
 use hat_core::eventer::{
     Error, Event, EventId, EventType, LatestParams, Payload, QueryParams, QueryResult,
@@ -61,6 +61,24 @@ impl Handler for Store {
     async fn query(&self, _info: &ConnectionInfo, _params: QueryParams) -> QueryResult {
         let events = self.events.lock().expect("no panic").clone();
         QueryResult { events, more_follows: false }
+    }
+}
+
+/// Tells what it registers to all clients.
+struct Echo {
+    store: Store,
+    notifier: Notifier,
+}
+
+impl Handler for Echo {
+    async fn register(
+        &self,
+        info: &ConnectionInfo,
+        events: Vec<RegisterEvent>,
+    ) -> Option<Vec<Event>> {
+        let events = self.store.register(info, events).await?;
+        self.notifier.notify_events(&events, false, false).await;
+        Some(events)
     }
 }
 
@@ -123,6 +141,21 @@ on_every_runtime! {
         let told = [event("a", 1, None), event("b", 2, None), event("a/c", 3, None)];
         server.notify_events(&told, false, false).await;
         assert_eq!(events(client.next().await.expect("events")), [told[0].clone(), told[2].clone()]);
+    }
+
+    async fn a_handler_tells_what_it_registers<R>() {
+        let echo = |notifier| Echo { store: Store::default(), notifier };
+        let server = listen_with::<R, _>(local(), echo, ListenOptions::default()).await;
+        let server = server.expect("listens");
+        let client = client::<R>(&server, &["*"]).await;
+        let registered = client.register_with_response(&[register_event("a")]).await;
+        let registered = registered.expect("an answer").expect("registered");
+        assert_eq!(events(client.next().await.expect("events")), registered);
+        let notifier = server.notifier();
+        server.close().await;
+        // nobody is left to tell it to
+        notifier.notify_events(&registered, false, true).await;
+        assert!(notifier.connections().is_empty());
     }
 
     async fn many_requests_at_once<R>() {

@@ -3,6 +3,7 @@
 mod acks;
 mod client;
 mod handler;
+mod notifier;
 mod registry;
 mod server;
 
@@ -11,7 +12,8 @@ pub use client::{
     connect,
 };
 pub use handler::{ConnectionId, ConnectionInfo, Handler};
-pub use server::{ListenOptions, Server, listen};
+pub use notifier::Notifier;
+pub use server::{ListenOptions, Server, listen, listen_with};
 
 /// Why a connection is over.
 pub type Error = super::Error<crate::eventer::Error>;

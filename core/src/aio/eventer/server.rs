@@ -1,25 +1,17 @@
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, Instant};
 
-use super::acks::Acks;
 use super::handler::{ConnectionId, ConnectionInfo, Handler};
-use super::registry::{HIGH_WATER, Registry, ServerSession};
+use super::notifier::Notifier;
+use super::registry::{Registry, ServerSession};
 use crate::aio::inbox::{Inbox, InboxLimits};
 use crate::aio::link::{Link, Wait};
-use crate::aio::runtime::{Runtime, sleep_until};
+use crate::aio::runtime::Runtime;
 use crate::aio::server::{Core, ServerOptions};
 use crate::aio::{Address, ConnectError, net};
 use crate::eventer::server::{Config, Connection as Machine, Incoming};
-use crate::eventer::{EncodedEvents, Event, SendFault, Status};
-use crate::protocol::Protocol;
-
-/// How long a notification waits, all in all, for clients that have a lot to read.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::eventer::{Event, SendFault, Status};
 
 /// How a server is made.
 #[derive(Clone, Debug, Default)]
@@ -38,9 +30,7 @@ pub struct ListenOptions {
 /// An event server. Dropping it stops listening, and closes its connections where they are bound to it.
 pub struct Server {
     core: Arc<Core<()>>,
-    registry: Arc<Registry>,
-    now: fn() -> Instant,
-    sleep: fn(Instant) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+    notifier: Notifier,
 }
 
 /// Listens on `address`, on every address of its host; `handler` does what clients ask for.
@@ -53,10 +43,24 @@ pub async fn listen<R: Runtime>(
     handler: impl Handler,
     options: ListenOptions,
 ) -> Result<Server, ConnectError> {
+    listen_with::<R, _>(address, |_| handler, options).await
+}
+
+/// As [`listen`], with a handler that itself tells the clients: it is made from what does that.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn listen_with<R: Runtime, H: Handler>(
+    address: impl Into<Address>,
+    handler: impl FnOnce(Notifier) -> H,
+    options: ListenOptions,
+) -> Result<Server, ConnectError> {
     let address = address.into();
     let listeners = net::bind::<R>(&address).await?;
     let registry = Arc::new(Registry::new(options.status));
-    let (handler, clients) = (Arc::new(handler), registry.clone());
+    let notifier = Notifier::new::<R>(registry.clone());
+    let (handler, clients) = (Arc::new(handler(notifier.clone())), registry);
     let server = options.server;
     let take = move |core: &Arc<Core<()>>, id, stream| {
         let session = |now| ServerSession {
@@ -75,7 +79,7 @@ pub async fn listen<R: Runtime>(
     };
     let core = Core::start::<R>(listeners, server, take)
         .map_err(|error| ConnectError::Listen { address, error: Arc::new(error) })?;
-    Ok(Server { core, registry, now: R::now, sleep: |at| Box::pin(sleep_until::<R>(at)) })
+    Ok(Server { core, notifier })
 }
 
 /// A connection that the server counts.
@@ -193,57 +197,29 @@ impl Server {
     /// The clients that are connected now, by number.
     #[must_use]
     pub fn connections(&self) -> Vec<Arc<ConnectionInfo>> {
-        self.registry.infos()
+        self.notifier.connections()
     }
 
     /// The status that clients are told.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.registry.status()
+        self.notifier.status()
     }
 
     /// Tells a new status to all clients. Setting the same one again tells nothing.
     pub fn set_status(&self, status: Status) {
-        self.registry.set_status(status);
+        self.notifier.set_status(status);
     }
 
-    /// Tells events of one session to the clients that want them: those whose `persisted` is the same, by their subscription and
-    /// server id. With `with_ack`, ready when every client that was told has acknowledged or is gone.
-    ///
-    /// Events are encoded once and queued to all clients at once. Then this waits for clients that have more than 1 MiB to read, for a second at the
-    /// most, and once: one that does not read holds nobody up a second time, and is closed when more than
-    /// [`max_queued`](crate::chatter::Config::max_queued) waits for it.
-    ///
-    /// All clients are told when this is polled first; dropped after that, the events are told all the same.
+    /// Tells events of one session to the clients that want them: [`Notifier::notify_events`].
     pub async fn notify_events(&self, events: &[Event], persisted: bool, with_ack: bool) {
-        let events = EncodedEvents::new(events);
-        let acks = with_ack.then(Acks::default);
-        let behind = self.registry.notify(&events, persisted, acks.as_ref());
-        if !behind.is_empty() {
-            self.wait_for(behind).await;
-        }
-        if let Some(acks) = acks {
-            acks.done().await;
-        }
+        self.notifier.notify_events(events, persisted, with_ack).await;
     }
 
-    /// Waits until clients have read most of what is queued to them, or patience ends.
-    async fn wait_for(&self, clients: Vec<Link<ServerSession>>) {
-        let mut patience = (self.sleep)((self.now)() + PATIENCE);
-        for link in clients {
-            let read = |session: &mut ServerSession| {
-                (session.machine.tx().len() <= HIGH_WATER).then_some(())
-            };
-            let mut caught_up = pin!(link.wait(Wait::Outgoing, read));
-            let in_time = poll_fn(|cx| match caught_up.as_mut().poll(cx) {
-                Poll::Ready(_) => Poll::Ready(true),
-                Poll::Pending => patience.as_mut().poll(cx).map(|()| false),
-            });
-            if !in_time.await {
-                link.look(|session| session.slow = true);
-                patience = Box::pin(std::future::ready(()));
-            }
-        }
+    /// What tells the clients, for other tasks to hold.
+    #[must_use]
+    pub fn notifier(&self) -> Notifier {
+        self.notifier.clone()
     }
 
     /// Every address that the server listens on, with its port.

@@ -1,0 +1,328 @@
+//! What may be written on the command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use hat_core::aio::Address;
+use hat_core::eventer::{
+    EventId, EventType, Order, OrderBy, Subscription, SubscriptionError, Timestamp,
+};
+
+use crate::{exit, json};
+
+/// Where the deployed event server listens for clients.
+const ADDRESS: &str = "127.0.0.1:23012";
+
+/// Event servers and clients of the Hat protocols.
+#[derive(Debug, Parser)]
+#[command(name = "hat", version, after_help = exit::HELP, arg_required_else_help = false)]
+pub(crate) struct Args {
+    /// The async runtime under the command.
+    #[arg(long, global = true, value_enum, default_value_t = RuntimeName::Tokio)]
+    pub(crate) runtime: RuntimeName,
+    /// Logs on standard error: -v clients, -vv connections, -vvv messages. Otherwise RUST_LOG decides.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RuntimeName {
+    Tokio,
+    Smol,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run an event server that keeps its events in memory.
+    ///
+    /// Prints `listening on HOST:PORT` on standard error. Ctrl-C tells all clients the status `stopping`, sends what
+    /// is left to send, and ends. A client without a token is taken; one with a token only if it is the server's.
+    /// There is no disk: events count as persisted as soon as they are registered, and both kinds of subscribers are
+    /// notified at once.
+    Serve(ServeArgs),
+    /// Print events as they are registered, until Ctrl-C.
+    Subscribe(SubscribeArgs),
+    /// Register one event, or those that come as JSON lines on standard input.
+    ///
+    /// A line is an object with `type` ("a/b" or ["a", "b"]), and optionally `source_timestamp` (RFC 3339, [seconds,
+    /// microseconds] or null) and `payload` ({"kind": "json", "data": ...}, {"kind": "binary", "type": TEXT, "data":
+    /// BASE64} or null). The lines that `subscribe` and `query` print will do: `id` and `timestamp` are the server's, and
+    /// left out here. The command ends when the server has answered for every event.
+    Register(RegisterArgs),
+    /// Print events that were registered.
+    #[command(subcommand, arg_required_else_help = false)]
+    Query(QueryCommand),
+    /// Print the server's status.
+    Status(StatusArgs),
+    /// Run a server, feed it this machine's load, memory and network counters, and follow them.
+    Demo(DemoArgs),
+}
+
+/// Which server, and who asks.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct ConnectArgs {
+    /// The event server: host:port.
+    #[arg(long, value_name = "ADDRESS", default_value = ADDRESS)]
+    pub(crate) connect: Address,
+    /// The secret that the server asks for.
+    #[arg(long, env = "HAT_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// What the server is told that this client is.
+    #[arg(long, default_value = "hat")]
+    pub(crate) name: String,
+    /// How long connecting may take.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// JSON lines.
+    Json,
+    /// For people.
+    Table,
+}
+
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct OutputArgs {
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// Where to listen: host:port. Port 0 is any free one.
+    #[arg(long, value_name = "ADDRESS", default_value = ADDRESS)]
+    pub(crate) listen: Address,
+    /// The server's number, the first part of every event's id.
+    #[arg(long, value_name = "ID", default_value_t = 1)]
+    pub(crate) server_id: i64,
+    /// The secret that a client may not get wrong.
+    #[arg(long, env = "HAT_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Events to keep; beyond that the oldest are forgotten, but for the latest of each type.
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+    pub(crate) max_events: usize,
+    /// Events in one answer, also where more are asked for.
+    #[arg(long, value_name = "COUNT", default_value_t = 4_096, value_parser = at_least_one)]
+    pub(crate) max_results: usize,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SubscribeArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Event types, `a/b/c`: `?` is any one segment, `*` at the end any number of them. Without any: all events.
+    #[arg(value_name = "TYPE", value_parser = query_type)]
+    pub(crate) types: Vec<EventType>,
+    /// Only events of this server.
+    #[arg(long, value_name = "ID")]
+    pub(crate) server_id: Option<i64>,
+    /// Events once they are stored for good, instead of as soon as they are registered.
+    #[arg(long)]
+    pub(crate) persisted: bool,
+    /// End after so many events.
+    #[arg(long)]
+    pub(crate) count: Option<usize>,
+    /// Print the server's status too, first and at every change.
+    #[arg(long)]
+    pub(crate) status: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RegisterArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// The event's type, `a/b/c`. Without it, events are read from standard input.
+    #[arg(value_name = "TYPE", value_parser = json::event_type)]
+    pub(crate) event_type: Option<EventType>,
+    /// The payload, as JSON.
+    #[arg(long, value_name = "TEXT", requires = "event_type", conflicts_with = "binary")]
+    pub(crate) json: Option<String>,
+    /// The payload is binary, and this is what it is called.
+    #[arg(long, value_name = "NAME", requires = "event_type", requires = "file")]
+    pub(crate) binary: Option<String>,
+    /// Where the binary payload is; `-` is standard input.
+    #[arg(long, value_name = "PATH", requires = "binary")]
+    pub(crate) file: Option<PathBuf>,
+    /// When it happened: RFC 3339.
+    #[arg(long, value_name = "TIME", requires = "event_type")]
+    pub(crate) source_timestamp: Option<Timestamp>,
+    /// Print the events as they were registered.
+    #[arg(long)]
+    pub(crate) response: bool,
+    /// Lines of standard input that may become one session. Fewer do where no more are there yet.
+    #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = at_least_one)]
+    pub(crate) batch: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QueryCommand {
+    /// The latest event of every type.
+    Latest(LatestArgs),
+    /// Events in the order of time.
+    Timeseries(Box<TimeseriesArgs>),
+    /// What one server registered, in that order.
+    Server(ServerArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LatestArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Event types, with `?` and `*`. Without any: all.
+    #[arg(value_name = "TYPE", value_parser = query_type)]
+    pub(crate) types: Vec<EventType>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TimeseriesArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+    /// Event types, with `?` and `*`. Without any: all.
+    #[arg(value_name = "TYPE", value_parser = query_type)]
+    pub(crate) types: Vec<EventType>,
+    /// The earliest timestamp, inclusive: RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Timestamp>,
+    /// The latest timestamp, inclusive.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<Timestamp>,
+    /// The earliest source timestamp, inclusive.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) source_from: Option<Timestamp>,
+    /// The latest source timestamp, inclusive.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) source_to: Option<Timestamp>,
+    /// Newest first, or oldest first: descending, ascending.
+    #[arg(long, default_value_t = Order::Descending)]
+    pub(crate) order: Order,
+    /// Which timestamp orders: timestamp, sourceTimestamp. By the latter, events without one are left out.
+    #[arg(long, default_value_t = OrderBy::Timestamp)]
+    pub(crate) order_by: OrderBy,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServerArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+    /// Which server.
+    #[arg(long, value_name = "ID", default_value_t = 1)]
+    pub(crate) server_id: i64,
+    /// Only what is stored for good.
+    #[arg(long)]
+    pub(crate) persisted: bool,
+}
+
+/// How much of an answer.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct PageArgs {
+    /// The most events in an answer. The server has a limit of its own.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i64).range(0..))]
+    pub(crate) max_results: Option<i64>,
+    /// Start after this event: server,session,instance.
+    #[arg(long, value_name = "ID", value_parser = event_id)]
+    pub(crate) last_event_id: Option<EventId>,
+    /// Ask again until nothing follows.
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Print every change too, until Ctrl-C.
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// How long to measure.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) seconds: u32,
+}
+
+/// The arguments of this process. What is wrong with them is told in one line.
+pub(crate) fn parse() -> Result<Args, ExitCode> {
+    Args::try_parse().map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // a closed output is no failure
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        _ => {
+            let text = error.render().to_string();
+            // up to the empty line before tips and usage; lists stand in lines of their own
+            let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+            exit::say(&format!("{} (--help says more)", lines.collect::<Vec<_>>().join(" ")));
+            exit::USAGE.into()
+        }
+    })
+}
+
+fn query_type(text: &str) -> Result<EventType, SubscriptionError> {
+    let event_type = text.parse().unwrap_or_else(|never| match never {});
+    // alone, so that the error can be about no other
+    Subscription::new([&event_type]).map(|_| event_type)
+}
+
+fn event_id(text: &str) -> Result<EventId, String> {
+    let wrong = || "write three numbers: server,session,instance".to_owned();
+    let mut parts = text.split(',').map(|part| part.trim().parse::<i64>().map_err(|_| wrong()));
+    let mut part = || parts.next().unwrap_or_else(|| Err(wrong()));
+    let id = EventId::new(part()?, part()?, part()?);
+    if parts.next().is_some() { Err(wrong()) } else { Ok(id) }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.001..=86_400.0).contains(seconds));
+    let seconds = seconds.ok_or("write a number of seconds, from 0.001 to 86400")?;
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "write a number from 1 on".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_make_sense() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn event_ids() {
+        assert_eq!(event_id("1,2, 3"), Ok(EventId::new(1, 2, 3)));
+        for wrong in ["", "1,2", "1,2,3,4", "a,b,c", "1.2.3"] {
+            assert!(event_id(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The connection that most commands start with.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use hat_core::aio::eventer::{Client, ClientOptions, ConnectError, Notification, connect};
+use hat_core::aio::{Address, Runtime};
+use hat_core::eventer::Error as EventerError;
+use hat_core::eventer::{EventType, QueryParams, QueryResult};
+
+use crate::args::ConnectArgs;
+use crate::exit::Failure;
+use crate::runtime::within;
+
+/// The library limits how long the server may take to answer, but not how long a connection takes to come. The whole is given so
+/// much more that a peer that takes the connection and says nothing is told from nobody at all, on a busy machine too.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Which events a client is told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) types: Vec<EventType>,
+    pub(crate) server_id: Option<i64>,
+    pub(crate) persisted: bool,
+}
+
+/// A client, and where its server is: for what there is to say of a failure.
+pub(crate) struct Connected {
+    pub(crate) client: Client,
+    pub(crate) address: Address,
+}
+
+impl Connected {
+    /// Connects, and waits until the server takes the client.
+    pub(crate) async fn new<R: Runtime>(args: &ConnectArgs, wanted: Wanted) -> Result<Self> {
+        let address = args.connect.clone();
+        let mut options = ClientOptions {
+            token: args.token.clone().map(Into::into),
+            subscriptions: wanted.types,
+            server_id: wanted.server_id,
+            persisted: wanted.persisted,
+            ..ClientOptions::default()
+        };
+        options.config.init_timeout = args.timeout;
+        let connecting = connect::<R>(address.clone(), args.name.clone(), options);
+        match within::<R, _>(args.timeout + GRACE, connecting).await {
+            None => Err(Failure::TimedOut { address, time: args.timeout }.into()),
+            Some(Ok(client)) => Ok(Self { client, address }),
+            Some(Err(error)) => Err(refusal(address, error)),
+        }
+    }
+
+    /// What the server tells next.
+    pub(crate) async fn next(&self) -> Result<Notification> {
+        let next = self.client.next().await;
+        Ok(next.map_err(|error| Failure::Ended { address: self.address.clone(), error })?)
+    }
+
+    /// The server's answer to `params`.
+    pub(crate) async fn query(&self, params: &QueryParams) -> Result<QueryResult> {
+        let result = self.client.query(params).await;
+        result.map_err(|error| Failure::of_request(&self.address, error))
+    }
+}
+
+/// Why there is no client.
+fn refusal(address: Address, error: ConnectError) -> anyhow::Error {
+    match error {
+        ConnectError::Connect(error) => Failure::NoConnection(error).into(),
+        ConnectError::Ended(error) => match error.protocol() {
+            Some(EventerError::Rejected(reason)) => {
+                Failure::Rejected { address, reason: reason.to_string() }.into()
+            }
+            _ => Failure::NotEventer { address, error }.into(),
+        },
+        error => Failure::Input(error.to_string()).into(),
+    }
+}

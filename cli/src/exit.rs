@@ -1,0 +1,133 @@
+//! How a command ends: one line on standard error and a code of its own for every kind of failure.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use hat_core::aio::eventer::{Error, RequestError};
+use hat_core::aio::{Address, ConnectError};
+use hat_core::eventer::Error as EventerError;
+
+/// Anything that has no code of its own.
+const OTHER: u8 = 1;
+/// Arguments, or input, that are not what they should be. The same as clap's own.
+pub(crate) const USAGE: u8 = 2;
+/// Nobody answers at the address, or it cannot be listened on.
+const NO_CONNECTION: u8 = 3;
+/// The server does not take the client: a wrong token, say.
+const REJECTED: u8 = 4;
+/// Who answers speaks something else, or breaks the protocol.
+const PROTOCOL: u8 = 5;
+/// The connection ended before the command did.
+const LOST: u8 = 6;
+/// The server did not register the events.
+const NOT_REGISTERED: u8 = 7;
+
+/// The codes, for `--help`.
+pub(crate) const HELP: &str = "\
+Exit codes:
+  0  done; also after Ctrl-C, and when nobody reads the output any more
+  1  any other failure
+  2  bad arguments or bad input
+  3  no connection: refused, no such host, no answer in time; or cannot listen
+  4  rejected by the server, for example because of the token
+  5  the peer speaks something else, or broke the protocol
+  6  the connection was lost or closed by the server
+  7  the server did not register the events";
+
+/// A failure with a code of its own.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// What a person or a program wrote is wrong.
+    #[error("{0}")]
+    Input(String),
+    /// There is no connection, or no server.
+    #[error(transparent)]
+    NoConnection(#[from] ConnectError),
+    /// The connection did not come in time.
+    #[error("no connection to {address} within {} s", time.as_secs_f64())]
+    TimedOut { address: Address, time: Duration },
+    /// The server says no.
+    #[error("{address} rejected the connection: {reason}")]
+    Rejected { address: Address, reason: String },
+    /// Whoever answers is no event server.
+    #[error("{address} does not answer as an event server does: {error}")]
+    NotEventer { address: Address, error: Error },
+    /// The connection is over.
+    #[error("the connection to {address} is over: {error}")]
+    Ended { address: Address, error: Error },
+    /// The server answered that it did not register the events.
+    #[error("the server did not register the events")]
+    NotRegistered,
+    /// Nobody reads the output any more: no failure at all.
+    #[error("nobody reads the output")]
+    OutputClosed,
+}
+
+impl Failure {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Input(_) => USAGE,
+            Self::NoConnection(_) | Self::TimedOut { .. } => NO_CONNECTION,
+            Self::Rejected { .. } => REJECTED,
+            Self::NotEventer { .. } => PROTOCOL,
+            Self::Ended { error, .. } if broke_protocol(error) => PROTOCOL,
+            Self::Ended { .. } => LOST,
+            Self::NotRegistered => NOT_REGISTERED,
+            Self::OutputClosed => 0,
+        }
+    }
+
+    /// Why a request to `address` has no answer.
+    pub(crate) fn of_request(address: &Address, error: RequestError) -> anyhow::Error {
+        match error {
+            RequestError::Ended(error) => Self::Ended { address: address.clone(), error }.into(),
+            // too large, in practice: the rest is waited out
+            error => Self::Input(error.to_string()).into(),
+        }
+    }
+}
+
+/// Whether the peer said something that it must not; an end in the middle of a message is a lost connection.
+fn broke_protocol(error: &Error) -> bool {
+    use hat_core::chatter::Error as Chatter;
+    match error.protocol() {
+        Some(EventerError::Chatter(error)) => {
+            !matches!(error, Chatter::Closed | Chatter::Truncated { .. } | Chatter::PingTimeout)
+        }
+        Some(_) => true,
+        None => false,
+    }
+}
+
+/// The exit code of `result`, whose error is told in one line.
+pub(crate) fn code(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    let code = error.downcast_ref().map_or(OTHER, Failure::code);
+    if code != 0 {
+        say(&format!("error: {error:#}"));
+    }
+    code.into()
+}
+
+/// One line on standard error. It may hold texts of a peer, so nothing in it controls the terminal.
+pub(crate) fn say(line: &str) {
+    let mut shown = shown(line);
+    shown.push('\n');
+    // nowhere to say that this failed
+    let _ = io::stderr().write_all(shown.as_bytes());
+}
+
+/// `text` with control characters as Rust writes them.
+pub(crate) fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_control() {
+            let _ = write!(shown, "{}", char.escape_default());
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}

@@ -1,0 +1,129 @@
+//! What commands print: JSON lines, or a table.
+
+use std::io::{self, BufWriter, Stdout, Write};
+
+use anyhow::{Context, Result};
+use comfy_table::{ContentArrangement, Table, presets};
+use hat_core::eventer::{Event, Payload, Status, Timestamp};
+
+use crate::args::{Format, OutputArgs};
+use crate::exit::{Failure, shown};
+use crate::json;
+
+const HEADER: [&str; 5] = ["ID", "TIMESTAMP", "SOURCE TIMESTAMP", "TYPE", "PAYLOAD"];
+
+/// The widths of columns whose last rows are not known yet. The last column has none.
+const WIDTHS: [usize; 4] = [10, 27, 27, 30];
+
+/// Standard output.
+pub(crate) struct Output {
+    format: Format,
+    out: BufWriter<Stdout>,
+    header: bool,
+    status: Option<Status>,
+}
+
+impl Output {
+    pub(crate) fn new(args: OutputArgs) -> Self {
+        Self { format: args.format, out: BufWriter::new(io::stdout()), header: true, status: None }
+    }
+
+    /// Events of which more may come.
+    pub(crate) fn events(&mut self, events: &[Event]) -> Result<()> {
+        for event in events {
+            let line = match self.format {
+                Format::Json => json::event(event),
+                Format::Table => {
+                    if std::mem::take(&mut self.header) {
+                        self.line(&aligned(HEADER.map(str::to_owned)))?;
+                    }
+                    aligned(row(event))
+                }
+            };
+            self.line(&line)?;
+        }
+        self.flush()
+    }
+
+    /// All the events there are.
+    pub(crate) fn all_events(&mut self, events: &[Event]) -> Result<()> {
+        match self.format {
+            Format::Json => self.events(events),
+            Format::Table => {
+                let mut table = Table::new();
+                table.load_style(presets::UTF8_FULL_CONDENSED);
+                table.set_content_arrangement(ContentArrangement::Dynamic);
+                table.set_header(HEADER);
+                table.add_rows(events.iter().map(row));
+                self.line(&table.to_string())?;
+                self.flush()
+            }
+        }
+    }
+
+    /// The server's status, unless it is the one printed last: what a client reads first may be told again.
+    pub(crate) fn status(&mut self, status: Status) -> Result<()> {
+        if self.status.replace(status) == Some(status) {
+            return Ok(());
+        }
+        let line = match self.format {
+            Format::Json => json::status(status),
+            Format::Table => format!("{}  status is {status}", Timestamp::now()),
+        };
+        self.line(&line)?;
+        self.flush()
+    }
+
+    /// Any line, as it is.
+    pub(crate) fn line(&mut self, line: &str) -> Result<()> {
+        written(self.out.write_all(line.as_bytes()).and_then(|()| self.out.write_all(b"\n")))
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        written(self.out.flush())
+    }
+}
+
+/// A reader that went, such as `head`, is the quiet end of a command.
+fn written(result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Err(Failure::OutputClosed.into())
+        }
+        result => result.context("cannot write the output"),
+    }
+}
+
+fn row(event: &Event) -> [String; 5] {
+    let id = event.id;
+    [
+        format!("{},{},{}", id.server, id.session, id.instance),
+        event.timestamp.to_string(),
+        event.source_timestamp.map(|timestamp| timestamp.to_string()).unwrap_or_default(),
+        shown(&event.event_type.to_string()),
+        payload(event.payload.as_ref()),
+    ]
+}
+
+/// A payload for people.
+pub(crate) fn payload(payload: Option<&Payload>) -> String {
+    match payload {
+        None => String::new(),
+        Some(Payload::Json(json)) => shown(json.text()),
+        Some(Payload::Binary(binary)) => {
+            format!("{} ({} bytes)", shown(&binary.data_type), binary.data.len())
+        }
+    }
+}
+
+fn aligned(row: [String; 5]) -> String {
+    let mut line = String::new();
+    for (index, cell) in row.iter().enumerate() {
+        match WIDTHS.get(index) {
+            Some(width) => line += &format!("{cell:width$}  "),
+            None => line += cell,
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line
+}

@@ -1,0 +1,51 @@
+//! Ends that are no failures: signals, readers that go.
+
+use serde_json::json;
+
+use crate::on_every_runtime;
+use crate::process::{Hat, Server, hat};
+
+on_every_runtime! {
+    fn a_server_that_is_interrupted_tells_its_clients(runtime) {
+        for signal in ["INT", "TERM"] {
+            let server = Server::start(runtime, "");
+            let connect = format!("--connect {} --runtime {runtime}", server.address);
+            let follower = Hat::start(&format!("subscribe --status {connect}"));
+            let watcher = Hat::start(&format!("status --watch {connect}"));
+            assert_eq!(follower.json(), json!({"status": "operational"}));
+            assert_eq!(watcher.json(), json!({"status": "operational"}));
+            server.hat.signal(signal);
+            let ended = server.hat.end();
+            assert_eq!((ended.code, &ended.stderr[..]), (Some(0), &[][..]));
+            for client in [follower, watcher] {
+                assert_eq!(client.json(), json!({"status": "stopping"}));
+                client.end().failed(6);
+            }
+        }
+    }
+
+    fn followers_end_when_they_are_interrupted(runtime) {
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        for command in ["subscribe --status", "status --watch"] {
+            let follower = Hat::start(&format!("{command} {connect}"));
+            assert_eq!(follower.json(), json!({"status": "operational"}));
+            follower.signal("INT");
+            assert_eq!(follower.end().json(), [""; 0]);
+        }
+    }
+
+    fn a_reader_that_goes_is_no_failure(runtime) {
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let mut follower = Hat::start(&format!("subscribe --status {connect}"));
+        assert_eq!(follower.json(), json!({"status": "operational"}));
+        follower.stop_reading();
+        // the first line finds the reader of the test, which goes then; the second finds nobody
+        while !follower.has_ended() {
+            assert_eq!(hat(&format!("register a {connect}")).json(), [""; 0]);
+        }
+        let ended = follower.end();
+        assert_eq!((ended.code, &ended.stderr[..]), (Some(0), &[][..]));
+    }
+}

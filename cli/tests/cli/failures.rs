@@ -1,0 +1,157 @@
+//! Every failure has its exit code and says one line.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+
+use hat_core::eventer::Status;
+use hat_smol::eventer::{ListenOptions, listen};
+use hat_tests::peers::unused_addr;
+use serde_json::json;
+
+use crate::on_every_runtime;
+use crate::process::{Hat, Server, hat, hat_with};
+
+/// Every command that connects.
+const CLIENTS: [&str; 6] =
+    ["subscribe", "register a", "query latest", "query timeseries", "query server", "status"];
+
+#[test]
+fn arguments_that_are_wrong() {
+    for (args, part) in [
+        ("", "requires a subcommand"),
+        ("query", "requires a subcommand"),
+        ("nonsense", "unrecognized subcommand 'nonsense'"),
+        ("status --nonsense", "unexpected argument '--nonsense'"),
+        ("status --runtime async-std", "[possible values: tokio, smol]"),
+        ("status --format xml", "[possible values: json, table]"),
+        ("status --connect nowhere", "no port in `nowhere`"),
+        ("status --timeout -1", "'-1'"),
+        ("status --timeout 0", "a number of seconds"),
+        ("serve --listen http://localhost:80", "the scheme `http` is not supported"),
+        ("serve --max-results 0", "a number from 1 on"),
+        ("subscribe a/*/b", "a * that is not its last segment"),
+        ("register a/?", "cannot be in a segment"),
+        ("register a --json {", "--json: EOF"),
+        ("register a --binary t", "--file <PATH>"),
+        ("register a --binary t --file /nonexistent", "cannot read /nonexistent"),
+        ("register --json 1", "not provided: <TYPE>"),
+        ("query timeseries --from yesterday", "the time is not RFC 3339"),
+        ("query timeseries --order up", "write one of: descending, ascending"),
+        ("query server --last-event-id 1,2", "three numbers"),
+        ("query server --last-event-id 2,1,1", "an event of server 1"),
+        ("query server --max-results -1", "'-1'"),
+        ("demo --seconds 0", "0 is not in"),
+    ] {
+        let ended = hat(args);
+        let line = ended.failed(2);
+        assert!(line.contains(part), "{args}: {line}");
+    }
+}
+
+on_every_runtime! {
+    fn nobody_listens(runtime) {
+        let address = unused_addr();
+        for client in CLIENTS {
+            let ended = hat(&format!("{client} --connect {address} --runtime {runtime}"));
+            assert!(ended.failed(3).starts_with(&format!("error: cannot connect to {address}: ")));
+        }
+        let ended = hat(&format!("status --connect host.invalid:1 --runtime {runtime}"));
+        assert!(ended.failed(3).starts_with("error: cannot find the address of `host.invalid:1`"));
+    }
+
+    fn the_address_is_taken(runtime) {
+        let server = Server::start(runtime, "");
+        let ended = hat(&format!("serve --listen {} --runtime {runtime}", server.address));
+        assert!(ended.failed(3).starts_with(&format!("error: cannot listen on {}: ", server.address)));
+    }
+
+    fn the_token_is_wrong(runtime) {
+        for (args, token) in [("--token right", "wrong"), ("", "any")] {
+            let server = Server::start(runtime, args);
+            for client in CLIENTS {
+                let connect = format!("--connect {} --runtime {runtime}", server.address);
+                let ended = hat(&format!("{client} --token {token} {connect}"));
+                let expected =
+                    format!("error: {} rejected the connection: invalid client token", server.address);
+                assert_eq!(ended.failed(4), expected);
+                assert_eq!(hat(&format!("status {connect}")).code, Some(0), "no token is no wrong one");
+            }
+        }
+    }
+
+    fn the_peer_speaks_something_else(runtime) {
+        for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"SSH-2.0-OpenSSH_9.2\r\n", b"\x01\x01\x00", b""] {
+            let address = peer_that_answers(answer);
+            for client in ["status", "subscribe"] {
+                let ended = hat(&format!("{client} --connect {address} --runtime {runtime}"));
+                let expected = format!("error: {address} does not answer as an event server does: ");
+                assert!(ended.failed(5).starts_with(&expected), "{ended:?}");
+            }
+        }
+    }
+
+    fn the_peer_says_nothing(runtime) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let ended = hat(&format!("status --timeout 0.2 --connect {address} --runtime {runtime}"));
+        assert!(ended.failed(5).ends_with("did not initialize the connection in time"), "{ended:?}");
+    }
+
+    fn the_server_is_killed(runtime) {
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let followers = ["subscribe --status", "status --watch"]
+            .map(|command| Hat::start(&format!("{command} {connect}")));
+        for follower in &followers {
+            assert_eq!(follower.json(), json!({"status": "operational"}));
+        }
+        server.hat.signal("KILL");
+        for follower in followers {
+            let expected = format!("error: the connection to {} is over: ", server.address);
+            assert!(follower.end().failed(6).starts_with(&expected));
+        }
+    }
+
+    fn a_line_is_wrong(runtime) {
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        for (line, part) in [
+            ("nonsense", "expected ident at column 2"),
+            ("{\"type\": \"*\"}", "cannot be in a segment"),
+        ] {
+            let ended = hat_with(&format!("register {connect}"), &format!("{{\"type\":\"a\"}}\n{line}\n"));
+            let error = ended.failed(2);
+            assert!(error.starts_with("error: line 2 of standard input: ") && error.contains(part), "{error}");
+        }
+        // the line before it was registered, each time
+        assert_eq!(hat(&format!("query timeseries {connect}")).json().len(), 2);
+    }
+
+    fn the_events_are_not_registered(runtime) {
+        let options = ListenOptions { status: Status::Operational, ..ListenOptions::default() };
+        let address: SocketAddr = ([127, 0, 0, 1], 0).into();
+        let server = smol::block_on(listen(address, (), options)).expect("a free port");
+        let connect = format!("--connect {} --runtime {runtime}", server.addresses()[0]);
+        let text = "the server did not register the events";
+        assert_eq!(hat(&format!("register a {connect}")).failed(7), format!("error: {text}"));
+        let ended = hat_with(&format!("register {connect}"), "{\"type\":\"a\"}");
+        assert_eq!(ended.failed(7), format!("error: lines 1 to 1: {text}"));
+    }
+}
+
+/// Takes connections, answers each with the same, and closes it.
+fn peer_that_answers(answer: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut request = [0; 1024];
+            // read first: closing with something unread is a reset
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(answer);
+        }
+    });
+    address
+}

@@ -1,0 +1,31 @@
+//! The program as a person or a script uses it: real processes, their output, their exit codes.
+
+mod demo;
+mod endings;
+mod failures;
+mod peers;
+mod process;
+mod round_trips;
+
+/// Makes a test for each runtime of each body, which gets the runtime's name: `--runtime tokio`, `--runtime smol`.
+macro_rules! on_every_runtime {
+    ($($(#[$meta:meta])* fn $name:ident($runtime:ident) $body:block)+) => {
+        $($(#[$meta])* mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            fn body($runtime: &str) $body
+
+            #[test]
+            fn tokio() {
+                body("tokio");
+            }
+
+            #[test]
+            fn smol() {
+                body("smol");
+            }
+        })+
+    };
+}
+use on_every_runtime;
