@@ -15,7 +15,7 @@ pub(super) const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 /// What is known to install and run: the packages' own limits, as far as they were tried.
 const TODAY_PYTHONS: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 13);
 const CHATTER05_PYTHONS: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 11);
-const SNAP7_PYTHONS: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 13);
+const S7_PYTHONS: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 13);
 
 /// Interpreters to try, in this order: 3.11 runs all of the peers.
 const PYTHONS: [&str; 2] = ["python3.11", "python3"];
@@ -86,8 +86,8 @@ impl Environment {
     }
 
     /// S7 communication: python-snap7.
-    pub fn snap7() -> Result<Self, SetupError> {
-        Recipe { name: "snap7", pythons: SNAP7_PYTHONS }.provide()
+    pub fn s7() -> Result<Self, SetupError> {
+        Recipe { name: "s7", pythons: S7_PYTHONS }.provide()
     }
 
     /// A command that runs the peer.

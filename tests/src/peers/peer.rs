@@ -51,8 +51,8 @@ impl Peer {
 
     /// Starts python-snap7: layer `s7`.
     #[track_caller]
-    pub fn snap7() -> Self {
-        Self::in_environment(Environment::snap7())
+    pub fn s7() -> Self {
+        Self::in_environment(Environment::s7())
     }
 
     #[track_caller]

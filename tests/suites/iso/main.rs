@@ -3,7 +3,10 @@
 #![allow(missing_docs, reason = "tests")]
 
 mod drivers;
+mod mms;
 mod relay;
+mod rusty;
+mod snap7;
 
 use std::net::SocketAddr;
 
