@@ -4,8 +4,8 @@
 * ``mms.connect {addr, local_tsel, remote_tsel}`` -> ``{obj, info}``: a client
   whose association is established
 * ``mms.status {obj}``, ``mms.identify {obj}``, ``mms.get_name_list {obj}``,
-  ``mms.write {obj, data(b64)}``: requests of a client, and the server's answer
-  as JSON
+  ``mms.write {obj, data(b64)}``, ``mms.read {obj}``: requests of a client, and
+  the server's answer as JSON; what is read is what was last written
 """
 
 import asyncio
@@ -21,6 +21,8 @@ import lines
 NAMES: list[str] = [f'item{i:05}' for i in range(2000)]
 """Names of the server: together many times longer than a TPDU"""
 
+_VARIABLE = [mms.NameVariableSpecification(mms.VmdSpecificObjectName('value'))]
+
 
 class Mms:
     """Layer ``mms``"""
@@ -34,7 +36,7 @@ class Mms:
         async def on_connection(conn):
             self._session.accept(await handle, conn, _info_to_json(conn.info))
 
-        server = await mms.listen(on_connection, address(p), _answer)
+        server = await mms.listen(on_connection, address(p), _Answers())
         handle.set_result(self._session.add(server))
 
         return {'obj': handle.result(),
@@ -72,34 +74,48 @@ class Mms:
 
     async def write(self, p):
         data = base64.b64decode(p['data'], validate=True)
-        name = mms.VmdSpecificObjectName(NAMES[0])
         res = await self._request(p, mms.WriteRequest(
-            specification=[mms.NameVariableSpecification(name)],
+            specification=_VARIABLE,
             data=[mms.OctetStringData(data)]))
 
         return {'results': [i and i.name for i in res.results]}
+
+    async def read(self, p):
+        res = await self._request(p, mms.ReadRequest(_VARIABLE))
+        data, = res.results
+
+        return {'data': base64.b64encode(data.value).decode()}
 
     async def _request(self, p, req):
         return await self._session.get(p['obj']).send_confirmed(req)
 
 
-async def _answer(conn, req):
-    if isinstance(req, mms.StatusRequest):
-        return mms.StatusResponse(logical=0, physical=2)
+class _Answers:
+    """Canned answers of a server, and the one variable that it has"""
 
-    if isinstance(req, mms.IdentifyRequest):
-        return mms.IdentifyResponse(vendor='hat', model='canned',
-                                    revision='1', syntaxes=None)
+    def __init__(self):
+        self._value = mms.OctetStringData(b'')
 
-    if isinstance(req, mms.GetNameListRequest):
-        return mms.GetNameListResponse(identifiers=NAMES, more_follows=False)
+    def __call__(self, conn, req):
+        if isinstance(req, mms.StatusRequest):
+            return mms.StatusResponse(logical=0, physical=2)
 
-    if isinstance(req, mms.WriteRequest):
-        return mms.WriteResponse(
-            results=[None if i.data else mms.DataAccessError.OBJECT_UNDEFINED
-                     for i in req.data])
+        if isinstance(req, mms.IdentifyRequest):
+            return mms.IdentifyResponse(vendor='hat', model='canned',
+                                        revision='1', syntaxes=None)
 
-    return mms.ServiceError.OTHER
+        if isinstance(req, mms.GetNameListRequest):
+            return mms.GetNameListResponse(identifiers=NAMES,
+                                           more_follows=False)
+
+        if isinstance(req, mms.WriteRequest):
+            self._value, = req.data
+            return mms.WriteResponse(results=[None])
+
+        if isinstance(req, mms.ReadRequest):
+            return mms.ReadResponse(results=[self._value])
+
+        return mms.ServiceError.OTHER
 
 
 def _info_to_json(info):

@@ -32,6 +32,7 @@
 pub mod chatter;
 mod environment;
 mod inbox;
+pub mod node;
 mod peer;
 
 use std::{

@@ -4,9 +4,11 @@
 
 mod drivers;
 mod mms;
+mod nodes7;
 mod relay;
 mod rusty;
 mod snap7;
+mod tshark;
 
 use std::net::SocketAddr;
 

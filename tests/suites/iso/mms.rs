@@ -79,6 +79,7 @@ on_every_runtime! {
             let data = to_base64(octets(len));
             let params = json!({"obj": association.client, "data": data});
             assert_eq!(today().expect("mms.write", params)["results"], json!([null]), "{len}");
+            assert!(association.request("read")["data"] == data, "{len}");
         }
         today().expect("close", json!({"obj": association.client}));
         both_closed(&association.ended.await.expect("the relay ends"));
