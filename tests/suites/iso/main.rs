@@ -2,6 +2,7 @@
 //! of ours as `tshark` reads them.
 #![allow(missing_docs, reason = "tests")]
 
+mod capture;
 mod drivers;
 mod mms;
 mod nodes7;
