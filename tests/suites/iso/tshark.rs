@@ -9,6 +9,7 @@ use hat_core::cotp::tpdu::{Reject, Tpdu};
 use hat_core::cotp::{Answer, Cause, Config, Connection, Incoming, Reason, Selector, TpduSize};
 use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
+use hat_core::tpkt;
 use hat_tests::peers::skip;
 
 use crate::capture::{Capture, Stream, To};
@@ -154,7 +155,7 @@ fn a_connection() {
     let config = Config { disconnect_on_close: true, ..Config::default() };
     let mut pair = Pair::new(&mut capture, config, Config::default());
     pair.connect();
-    for len in [1, 2045, 2046, 10_000] {
+    for len in [0, 1, 2045, 2046, 10_000] {
         pair.exchange(len);
     }
     pair.client.0.close();
@@ -162,7 +163,7 @@ fn a_connection() {
 
     let Some(told) = told("a_connection", &capture) else { return };
     let mut codes = vec![CR, CC];
-    codes.extend([DT; 18]);
+    codes.extend([DT; 20]);
     codes.push(DR);
     assert_eq!(told.codes, codes);
     assert!(told.complaints.is_empty(), "{:?}", told.complaints);
@@ -252,7 +253,9 @@ fn errors() {
         cause: Cause::ParameterValue,
         rejected: Some(long.slice(11..13)),
     };
-    let short = Tpdu::Error(reject).encode().expect("short enough");
+    let mut packets = tpkt::Connection::new(tpkt::Config::default());
+    packets.send(Tpdu::Error(reject).encode().expect("short enough")).expect("a packet");
+    let short = packets.tx().copy_to_bytes(packets.tx().remaining());
     capture.put(&mut stream, To::Client, &short);
 
     let Some(told) = told("errors", &capture) else { return };
