@@ -230,8 +230,11 @@ impl Connection {
         }
     }
 
-    /// Queues an ER about a TPDU whose octet `at` is wrong.
+    /// Queues an ER about a TPDU whose octet `at` is wrong. A peer without a reference cannot be told.
     fn put_reject(&mut self, destination_reference: u16, cause: Cause, tpdu: &[u8], at: usize) {
+        if destination_reference == 0 {
+            return;
+        }
         let end = (at + 1).min(tpdu.len()).min(Reject::ROOM);
         let rejected = Some(Bytes::copy_from_slice(&tpdu[..end]));
         self.put(&Tpdu::Error(Reject { destination_reference, cause, rejected }));
