@@ -194,11 +194,11 @@ on_every_runtime! {
         server.accept().await.expect("the one with the right selector");
     }
 
-    async fn a_peer_that_answers_no_request<R>() {
-        if skipped("iso::drivers::a_peer_that_answers_no_request") {
+    async fn what_they_refuse<R>() {
+        if skipped("iso::drivers::what_they_refuse") {
             return;
         }
-        // TPKT alone is no COTP: it takes the request for a packet and closes
+        // its COTP confirms whatever is asked for: its TPKT answers here, and then does not
         let (their_server, address) = listening("tpkt");
         let refusal = std::thread::spawn(move || {
             let theirs = Theirs::accepted("tpkt", their_server);

@@ -46,8 +46,7 @@ impl<'a> Pair<'a> {
             To::Server => (&mut self.client.0, &mut self.server),
             To::Client => (&mut self.server.0, &mut self.client),
         };
-        let tx = from.tx();
-        let octets = tx.copy_to_bytes(tx.remaining());
+        let octets = written(from);
         self.capture.put(&mut self.stream, to, &octets);
         rx.feed(&octets);
         let mut incoming = Vec::new();
@@ -73,6 +72,12 @@ impl<'a> Pair<'a> {
         self.server.0.send(message).expect("open");
         self.carry(To::Client);
     }
+}
+
+/// All that a machine has to write.
+fn written(machine: &mut impl Protocol) -> Bytes {
+    let tx = machine.tx();
+    tx.copy_to_bytes(tx.remaining())
 }
 
 fn asking(calling: &[u8], called: &[u8]) -> Config {
@@ -235,8 +240,7 @@ fn answer_to(packet: &[u8]) -> Bytes {
     let mut rx = RecvBuf::new();
     rx.feed(packet);
     server.poll(&mut rx, NOW).expect_err("an invalid request");
-    let tx = server.tx();
-    tx.copy_to_bytes(tx.remaining())
+    written(&mut server)
 }
 
 #[test]
@@ -255,7 +259,7 @@ fn errors() {
     };
     let mut packets = tpkt::Connection::new(tpkt::Config::default());
     packets.send(Tpdu::Error(reject).encode().expect("short enough")).expect("a packet");
-    let short = packets.tx().copy_to_bytes(packets.tx().remaining());
+    let short = written(&mut packets);
     capture.put(&mut stream, To::Client, &short);
 
     let Some(told) = told("errors", &capture) else { return };
