@@ -22,16 +22,16 @@ pub(crate) fn today() -> &'static Peer {
 }
 
 /// A server of the peer's, and where it listens.
-fn listening(layer: &str) -> (Handle, SocketAddr) {
+pub(crate) fn listening(layer: &str) -> (Handle, SocketAddr) {
     let listening = today().expect(&format!("{layer}.listen"), json!({"addr": to_addr(local())}));
     (peers::handle(&listening["obj"]), peers::from_addr(&listening["addresses"][0]))
 }
 
 /// The peer's end of a connection.
-struct Theirs {
+pub(crate) struct Theirs {
     layer: &'static str,
     handle: Handle,
-    info: Value,
+    pub(crate) info: Value,
 }
 
 impl Theirs {
@@ -41,17 +41,17 @@ impl Theirs {
     }
 
     /// What the peer's server has accepted.
-    fn accepted(layer: &'static str, server: Handle) -> Self {
+    pub(crate) fn accepted(layer: &'static str, server: Handle) -> Self {
         let event = today().event("accepted", server);
         Self { layer, handle: peers::handle(&event["conn"]), info: event["info"].clone() }
     }
 
-    fn send(&self, data: &[u8]) {
+    pub(crate) fn send(&self, data: &[u8]) {
         let params = json!({"obj": self.handle, "data": to_base64(data)});
         today().expect(&format!("{}.send", self.layer), params);
     }
 
-    fn receive(&self) -> Result<Vec<u8>, ErrorKind> {
+    pub(crate) fn receive(&self) -> Result<Vec<u8>, ErrorKind> {
         let received =
             today().request(&format!("{}.receive", self.layer), json!({"obj": self.handle}));
         received.map(|message| from_base64(&message["data"])).map_err(|error| error.kind)
@@ -192,6 +192,22 @@ on_every_runtime! {
         let target = json!({"addr": to_addr(server.addresses()[0]), "remote_tsel": 7});
         today().expect("cotp.connect", target);
         server.accept().await.expect("the one with the right selector");
+    }
+
+    async fn both_send_at_once<R>() {
+        if skipped("iso::drivers::both_send_at_once") {
+            return;
+        }
+        let (ours, theirs) = link::<R>(true).await;
+        // more than the buffers of the system hold: each side has to read while it writes
+        for round in 0..20 {
+            ours.send(octets(300_000 + round)).await.expect("sent");
+            theirs.send(&octets(200_000 + round));
+        }
+        for round in 0..20 {
+            assert!(ours.receive().await.expect("a message") == octets(200_000 + round));
+            assert!(theirs.receive() == Ok(octets(300_000 + round)));
+        }
     }
 
     async fn what_they_refuse<R>() {

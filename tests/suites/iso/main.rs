@@ -5,6 +5,7 @@
 mod capture;
 mod drivers;
 mod mms;
+mod negotiation;
 mod nodes7;
 mod relay;
 mod rusty;
