@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use hat_core::aio::cotp::Connection;
-use hat_core::cotp::{self, Config, Diagnostic, Selector};
+use hat_core::aio::cotp::{Connection, SetupError};
+use hat_core::cotp::{self, Config, Diagnostic, Selector, TpduSize};
 use hat_tests::peers;
 use hat_tests::runtimes::TestRuntime;
 use hat_tokio::Tokio;
@@ -70,6 +70,52 @@ fn we_connect() {
         assert_eq!(ours.info().remote_selector, Some(Selector::from(THEIRS)));
         assert_eq!(ours.info().tpdu_size.octets(), 2048);
         talk(ours, theirs).await;
+    });
+}
+
+fn offering(octets: Option<u16>) -> Config {
+    Config { offered_size: octets.and_then(TpduSize::new), ..config() }
+}
+
+#[test]
+fn sizes_that_we_offer() {
+    Tokio::run(async {
+        for (offered, agreed) in [(Some(128), 128), (Some(1024), 1024), (None, 128)] {
+            let address = peers::unused_addr();
+            let server = TcpTpktServer::listen(address).await.expect("listens");
+            let accept = async {
+                let tpkt = server.accept().await.expect("a connection");
+                let parameters = CotpConnectionParameters::default();
+                let (responder, asked) = Responder::new(tpkt, parameters).await.expect("our CR");
+                let accepted = responder.accept(asked.responder()).await;
+                accepted.expect("accepted")
+            };
+            let (ours, theirs) = tokio::join!(client::<Tokio>(address, offering(offered)), accept);
+            let ours = ours.expect("confirmed");
+            assert_eq!(ours.info().tpdu_size.octets(), agreed);
+            talk(ours, theirs).await;
+        }
+    });
+}
+
+/// It closes where it is offered more than the standard has in class 0, instead of confirming less.
+#[test]
+fn sizes_that_it_refuses() {
+    Tokio::run(async {
+        for offered in [4096, 8192, 16_384, 65_531] {
+            let address = peers::unused_addr();
+            let server = TcpTpktServer::listen(address).await.expect("listens");
+            let accept = async {
+                let tpkt = server.accept().await.expect("a connection");
+                Responder::new(tpkt, CotpConnectionParameters::default()).await.map(|_| ())
+            };
+            let (ours, theirs) =
+                tokio::join!(client::<Tokio>(address, offering(Some(offered))), accept);
+            theirs.expect_err("refused");
+            let refused = ours.map(|_| ()).expect_err("closed");
+            let SetupError::Ended(end) = refused else { panic!("{refused:?}") };
+            assert_eq!(end.protocol(), Some(&cotp::Error::ClosedDuringHandshake), "{offered}");
+        }
     });
 }
 
