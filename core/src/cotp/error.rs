@@ -181,6 +181,9 @@ pub enum SendFault {
         /// The limit, octets.
         limit: usize,
     },
+    /// A message is sent in parts and has not ended: see [`send_part`](super::Connection::send_part).
+    #[error("a message is sent in parts: send its last part first")]
+    InMessage,
     /// Expedited data was not negotiated: see [`Config::expedited`](super::Config::expedited).
     #[error("expedited data was not negotiated")]
     NoExpedited,

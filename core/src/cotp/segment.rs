@@ -42,10 +42,11 @@ impl Segmenter {
         len.saturating_add(len.div_ceil(self.payload).max(1).saturating_mul(HEADERS))
     }
 
-    /// Queues a message; large segments by reference. An empty one is one TPDU without data.
-    pub(super) fn put(&self, mut message: Bytes, tx: &mut SendQueue) {
-        while message.len() > self.payload {
-            let segment = message.split_to(self.payload);
+    /// Queues a part of a message, with `end` its last; large segments by reference. An empty one that is the last is a TPDU without
+    /// data, any other is nothing.
+    pub(super) fn put(&self, mut part: Bytes, end: bool, tx: &mut SendQueue) {
+        while part.len() > self.payload {
+            let segment = part.split_to(self.payload);
             if tx.refers_to(segment.len()) {
                 tx.put_shared(self.full.clone());
                 tx.put_shared(segment);
@@ -54,8 +55,10 @@ impl Segmenter {
                 tx.put_slice(&segment);
             }
         }
-        tx.put_slice(&headers(message.len(), true));
-        tx.put_bytes(&message);
+        if end || !part.is_empty() {
+            tx.put_slice(&headers(part.len(), end));
+            tx.put_bytes(&part);
+        }
     }
 }
 
@@ -70,17 +73,28 @@ mod tests {
         let segmenter = Segmenter::new(TpduSize::MIN);
         for (len, tpdus) in [(0, 1), (1, 1), (125, 1), (126, 2), (250, 2), (251, 3)] {
             let mut tx = SendQueue::new();
-            segmenter.put(vec![1; len].into(), &mut tx);
+            segmenter.put(vec![1; len].into(), true, &mut tx);
             assert_eq!(tx.len(), len + 7 * tpdus);
             assert_eq!(segmenter.wire_len(len), tx.len());
         }
     }
 
     #[test]
+    fn parts_end_where_their_last_does() {
+        let segmenter = Segmenter::new(TpduSize::MIN);
+        let mut tx = SendQueue::new();
+        segmenter.put(Bytes::new(), false, &mut tx);
+        assert!(tx.is_empty());
+        segmenter.put(Bytes::from_static(b"a"), false, &mut tx);
+        segmenter.put(Bytes::from_static(b"b"), true, &mut tx);
+        assert_eq!(tx.chunk(), b"\x03\x00\x00\x08\x02\xf0\x00a\x03\x00\x00\x08\x02\xf0\x80b");
+    }
+
+    #[test]
     fn large_segments_are_not_copied() {
         let message = Bytes::from(vec![1; 5000]);
         let mut tx = SendQueue::new();
-        Segmenter::new(TpduSize::CLASS_0).put(message.clone(), &mut tx);
+        Segmenter::new(TpduSize::CLASS_0).put(message.clone(), true, &mut tx);
         assert_eq!(tx.chunk(), [3, 0, 8, 4, 2, 0xf0, 0]);
         tx.advance(7);
         assert_eq!((tx.chunk().as_ptr(), tx.chunk().len()), (message.as_ptr(), 2045));

@@ -123,7 +123,11 @@ on_every_runtime! {
             }
         }
         assert_eq!(sizes, [2045, 2045, 910]);
-        client.send(vec![8; 5000]).await.expect("sent");
+        client.send_part(vec![8; 3000], false).await.expect("sent");
+        let refused = client.send("between").await.expect_err("a message is on its way");
+        assert_eq!(refused.fault, cotp::SendFault::InMessage);
+        client.send_part(vec![8; 2000], false).await.expect("sent");
+        client.send_part("", true).await.expect("sent");
         assert_eq!(accepted.receive().await.expect("whole"), vec![8; 5000]);
     }
 

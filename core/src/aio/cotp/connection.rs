@@ -189,6 +189,16 @@ impl Connection {
         self.send_by(data.into(), Machine::send).await
     }
 
+    /// Queues a part of a message whose length need not be known yet, waiting while the queue is full; `end` says that it is the last
+    /// one. Before that, only parts can be sent. Cancel safe: dropped before it is ready, nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the data, for every reason but a full queue.
+    pub async fn send_part(&self, data: impl Into<Bytes>, end: bool) -> Result<(), SendError> {
+        self.send_by(data.into(), |machine, data| machine.send_part(data, end)).await
+    }
+
     /// Queues expedited data of 1 to 16 octets, where it was agreed on, waiting while the queue is full. Cancel safe.
     ///
     /// # Errors

@@ -70,6 +70,8 @@ pub struct Connection {
     tx: SendQueue,
     info: Option<Box<Info>>,
     segmenter: Segmenter,
+    /// Parts of a message were sent, and not its last.
+    in_message: bool,
     assembly: Assembly,
     /// DTs without data in a row.
     empty: u32,
@@ -131,6 +133,7 @@ impl Connection {
             tx: SendQueue::new(),
             info: None,
             segmenter: Segmenter::new(TpduSize::MIN),
+            in_message: false,
             assembly: Assembly::new(config.receive, config.max_tsdu),
             empty: 0,
             report: Report::new(config.policy),
@@ -183,9 +186,23 @@ impl Connection {
     ///
     /// [`SendError`], with the data: see [`SendFault`] for the reasons. Nothing is queued then.
     pub fn send(&mut self, data: Bytes) -> Result<(), SendError> {
+        if self.in_message {
+            return Err(SendError { fault: SendFault::InMessage, data });
+        }
+        self.send_part(data, true)
+    }
+
+    /// Queues a part of a message whose length need not be known yet; `end` says that it is the last one. The parts may be of any
+    /// size, also empty; before the last one nothing but parts can be sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the data: see [`SendFault`] for the reasons. Nothing is queued then.
+    pub fn send_part(&mut self, data: Bytes, end: bool) -> Result<(), SendError> {
         match self.may_send(self.segmenter.wire_len(data.len())) {
             Ok(()) => {
-                self.segmenter.put(data, &mut self.tx);
+                self.segmenter.put(data, end, &mut self.tx);
+                self.in_message = !end;
                 Ok(())
             }
             Err(fault) => Err(SendError { fault, data }),
@@ -201,6 +218,7 @@ impl Connection {
         let fault = match (self.may_send(HEADERS + data.len()), data.len()) {
             (Err(fault), _) => fault,
             _ if !self.info().is_some_and(|info| info.expedited) => SendFault::NoExpedited,
+            _ if self.in_message => SendFault::InMessage,
             (Ok(()), octets @ (0 | 17..)) => SendFault::ExpeditedLength { octets },
             (Ok(()), 1..=MAX_EXPEDITED) => {
                 self.put(&Tpdu::Expedited(Segment { end: true, number: 0, data }));
