@@ -1,6 +1,6 @@
 """Peer with today's deployed software.
 
-Layers ``chatter``, ``tpkt`` and ``cotp`` (hat-drivers), ``eventer``
+Layers ``chatter``, ``tpkt``, ``cotp`` and ``mms`` (hat-drivers), ``eventer``
 (hat-event) and ``sbs`` (hat-sbs).
 """
 
@@ -8,6 +8,7 @@ import lines
 import today_chatter
 import today_eventer
 import today_iso
+import today_mms
 import today_sbs
 
 
@@ -16,6 +17,7 @@ def main():
     lines.run('hat-event 0.9',
               lambda session: {'chatter': today_chatter.Chatter(session),
                                'eventer': today_eventer.Eventer(session),
+                               'mms': today_mms.Mms(session),
                                'sbs': today_sbs.Sbs(),
                                **today_iso.layers(session)})
 

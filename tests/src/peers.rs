@@ -32,6 +32,7 @@
 pub mod chatter;
 mod environment;
 mod inbox;
+pub mod node;
 mod peer;
 
 use std::{
@@ -62,15 +63,20 @@ static SKIPPED: AtomicUsize = AtomicUsize::new(0);
 pub fn skipped(test_name: &str) -> bool {
     let skips = env::var_os(WITHOUT_PEERS).is_some_and(|value| !value.is_empty() && value != "0");
     if skips {
-        SKIPPED.fetch_add(1, Ordering::Relaxed);
-        // `eprintln!` of a test that passes is captured, and nobody would learn what was left out
-        let line = format!("skipped: {test_name} ({WITHOUT_PEERS} is set)\n");
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        skip(test_name, &format!("{WITHOUT_PEERS} is set"));
     }
     skips
 }
 
-/// How many tests [`skipped`] has left out in this process.
+/// Says in one line that a test is left out, and why: a program that it needs is not installed, say.
+pub fn skip(test_name: &str, reason: &str) {
+    SKIPPED.fetch_add(1, Ordering::Relaxed);
+    // `eprintln!` of a test that passes is captured, and nobody would learn what was left out
+    let line = format!("skipped: {test_name} ({reason})\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// How many tests [`skipped`] and [`skip`] have left out in this process.
 pub fn skipped_count() -> usize {
     SKIPPED.load(Ordering::Relaxed)
 }

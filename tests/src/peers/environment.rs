@@ -10,11 +10,12 @@ use std::{
 };
 
 /// The sources of the peers and their requirements.
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
+pub(super) const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
 /// What is known to install and run: the packages' own limits, as far as they were tried.
 const TODAY_PYTHONS: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 13);
 const CHATTER05_PYTHONS: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 11);
+const S7_PYTHONS: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 13);
 
 /// Interpreters to try, in this order: 3.11 runs all of the peers.
 const PYTHONS: [&str; 2] = ["python3.11", "python3"];
@@ -82,6 +83,11 @@ impl Environment {
     /// The last Chatter of dialect `Hat`: hat-chatter 0.5.
     pub fn chatter05() -> Result<Self, SetupError> {
         Recipe { name: "chatter05", pythons: CHATTER05_PYTHONS }.provide()
+    }
+
+    /// S7 communication: python-snap7.
+    pub fn s7() -> Result<Self, SetupError> {
+        Recipe { name: "s7", pythons: S7_PYTHONS }.provide()
     }
 
     /// A command that runs the peer.
@@ -178,7 +184,7 @@ impl Recipe {
 }
 
 /// Where cargo puts what it builds; a relative path counts from the workspace, where cargo is mostly started.
-fn target_dir() -> PathBuf {
+pub(super) fn target_dir() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("the package is a folder of the workspace");

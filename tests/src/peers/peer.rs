@@ -37,7 +37,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts today's deployed software: layers `chatter`, `eventer` and `sbs`.
+    /// Starts today's deployed software: layers `chatter`, `eventer`, `sbs`, `tpkt`, `cotp` and `mms`.
     #[track_caller]
     pub fn today() -> Self {
         Self::in_environment(Environment::today())
@@ -47,6 +47,12 @@ impl Peer {
     #[track_caller]
     pub fn chatter05() -> Self {
         Self::in_environment(Environment::chatter05())
+    }
+
+    /// Starts python-snap7: layer `s7`.
+    #[track_caller]
+    pub fn s7() -> Self {
+        Self::in_environment(Environment::s7())
     }
 
     #[track_caller]
