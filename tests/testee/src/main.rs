@@ -4,7 +4,7 @@
 //! ```text
 //! stdin ──> read (a thread) ──> Session: requests are started in the order of lines and then run at once
 //!                                  │
-//!                                  ├─ chatter, chatter05      a layer: methods of objects ─> public API of hat-core
+//!                                  ├─ chatter, eventer, …      a layer: methods of objects ─> public API of hat-core
 //!                                  ├─ eventer                 the same, with callbacks
 //!                                  ├─ calls                   callbacks that wait for a reply
 //!                                  ├─ objects                 handles, and what was reported of each
@@ -17,9 +17,11 @@ mod answer;
 mod calls;
 mod chatter;
 mod eventer;
+mod iso;
 mod lines;
 mod objects;
 mod params;
+mod server;
 mod session;
 mod turn;
 

@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 
 use crate::answer::{Failure, Outcome};
 use crate::calls::Calls;
+use crate::iso::Layer;
 use crate::lines::{self, Line, PROTOCOL, Request};
 use crate::objects::{Boxed, Objects};
 use crate::params::Params;
-use crate::{chatter, eventer};
+use crate::{chatter, eventer, iso};
 
 /// The layers that are there.
-const LAYERS: [&str; 3] = ["chatter", "chatter05", "eventer"];
+const LAYERS: [&str; 5] = ["chatter", "chatter05", "eventer", "tpkt", "cotp"];
 
 /// How long `reset` waits for objects to close: one whose peer never reads must not hold up the next test.
 const RESET_TIME: Duration = Duration::from_secs(2);
@@ -68,6 +69,8 @@ impl Session {
                 chatter::call::<R>(self, Dialect::HatChatter, name, params).await
             }
             Some(("chatter05", name)) => chatter::call::<R>(self, Dialect::Hat, name, params).await,
+            Some(("tpkt", name)) => iso::call::<R>(self, Layer::Tpkt, name, params).await,
+            Some(("cotp", name)) => iso::call::<R>(self, Layer::Cotp, name, params).await,
             Some(("eventer", name)) => eventer::call::<R>(self, name, params).await,
             _ => Err(Failure::unsupported(method)),
         }

@@ -11,6 +11,7 @@ use smol::channel::{Receiver, Sender, bounded, unbounded};
 use super::form;
 use crate::answer::Failure;
 use crate::objects::{Boxed, Object, Objects, Report};
+use crate::server;
 use crate::turn::Turns;
 
 pub(super) struct Connection {
@@ -30,20 +31,6 @@ impl Connection {
         let report = objects.new_report();
         let (queue, received) = if queue == 0 { unbounded() } else { bounded(queue) };
         Arc::new(Self { library, report, received, queue, turns: Turns::default() })
-    }
-
-    pub(super) fn handle(&self) -> u64 {
-        self.report.handle
-    }
-
-    /// Begins to report. The handle must have been introduced.
-    pub(super) fn start<R: Runtime>(&self) {
-        R::spawn(read(self.library.clone(), self.report.clone(), self.queue.clone()));
-        let (library, report) = (self.library.clone(), self.report.clone());
-        R::spawn(async move {
-            library.closed().await;
-            report.closed();
-        });
     }
 
     /// Sends, after what was to be sent before, and waits for room.
@@ -80,15 +67,23 @@ impl Connection {
         self.turns.take().wait().await;
         self.library.drain().await.map_err(Failure::connection)
     }
+}
 
-    /// Waits for the end, and reports it if that was not done.
-    pub(super) async fn ended(&self) {
-        self.library.closed().await;
-        self.report.closed();
+impl server::Connection for Connection {
+    fn start<R: Runtime>(&self) {
+        R::spawn(read(self.library.clone(), self.report.clone(), self.queue.clone()));
+        let (library, report) = (self.library.clone(), self.report.clone());
+        R::spawn(async move {
+            library.closed().await;
+            report.closed();
+        });
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.report.is_closed()
+    fn ended(&self) -> Boxed<'_, ()> {
+        Box::pin(async {
+            self.library.closed().await;
+            self.report.closed();
+        })
     }
 }
 

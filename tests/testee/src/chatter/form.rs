@@ -167,7 +167,7 @@ pub(super) fn conversation(conversation: Conversation) -> Value {
 }
 
 /// `ADDR`
-fn addr(address: SocketAddr) -> Value {
+pub(crate) fn addr(address: SocketAddr) -> Value {
     json!({"host": address.ip().to_string(), "port": address.port()})
 }
 
@@ -175,7 +175,8 @@ fn uri(address: SocketAddr) -> Value {
     format!("tcp+sbs://{address}").into()
 }
 
-fn no_tls(params: &Params, name: &str) -> Result<(), Failure> {
+/// That a parameter about TLS, which is not there yet, is not given.
+pub(crate) fn no_tls(params: &Params, name: &str) -> Result<(), Failure> {
     match params.any(name) {
         None => Ok(()),
         Some(_) => Err(Failure::unsupported(name)),

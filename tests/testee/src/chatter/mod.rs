@@ -3,7 +3,6 @@
 
 mod connection;
 mod form;
-mod server;
 
 use std::sync::Arc;
 
@@ -12,10 +11,11 @@ use hat_core::chatter::{Dialect, SendError, SendFault};
 use serde_json::{Value, json};
 
 use self::connection::Connection;
-pub(crate) use self::form::{AT_ONCE, Form};
-use self::server::Server;
+pub(crate) use self::form::{AT_ONCE, Form, addr, no_tls};
 use crate::answer::{Answer, Failure, Outcome};
+use crate::objects::Object;
 use crate::params::Params;
+use crate::server::{Connection as _, Server};
 use crate::session::Session;
 
 /// Does what a request of one of the layers asks for.
@@ -47,7 +47,7 @@ async fn connect<R: Runtime>(session: &Session, form: Form, params: &Params) -> 
     let connection = connected.map_err(refused)?;
     let info = form.connection(&connection, name);
     let connection = Connection::new(&session.objects, connection, options.queue);
-    let ok = json!({"obj": connection.handle(), "info": info});
+    let ok = json!({"obj": connection.report().handle, "info": info});
     session.objects.insert(connection.clone());
     Ok(Answer::and_then(ok, move || connection.start::<R>()))
 }
@@ -61,7 +61,7 @@ async fn listen<R: Runtime>(session: &Arc<Session>, form: Form, params: &Params)
     let server = listening.map_err(refused)?;
     let mut ok = form.server(&server, name.as_deref());
     let (server, accepting) = Server::new(&session.objects, server, server_options);
-    ok["obj"] = server.handle().into();
+    ok["obj"] = server.report().handle.into();
     session.objects.insert(server.clone());
     let session = session.clone();
     Ok(Answer::and_then(ok, move || {

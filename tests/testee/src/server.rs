@@ -1,30 +1,39 @@
-//! A server with a handle.
+//! A server with a handle whose connections the tester is told of: of all layers but Eventer's.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::{Runtime, chatter as library};
+use hat_core::aio::Runtime;
+use hat_core::aio::server as library;
 use serde_json::{Value, json};
 use smol::channel::{Receiver, Sender, bounded};
 
-use super::connection::Connection;
 use crate::objects::{Boxed, Object, Objects, Report};
 
-pub(super) struct Server {
-    library: library::Server,
+/// A connection with a handle.
+pub(crate) trait Connection: Object {
+    /// Begins to report. The handle must have been introduced.
+    fn start<R: Runtime>(&self);
+
+    /// Waits for the end, and reports it if that was not done.
+    fn ended(&self) -> Boxed<'_, ()>;
+}
+
+/// Takes connections of type `L` and tells of them as `C`.
+pub(crate) struct Server<L: Send + 'static, C> {
+    library: library::Server<L>,
     report: Arc<Report>,
     /// Closes when no connection will be introduced any more.
     accepting: Receiver<()>,
     /// Connections that close with the server; `None` where they live on.
-    bound: Option<Mutex<Vec<Arc<Connection>>>>,
+    bound: Option<Mutex<Vec<Arc<C>>>>,
 }
 
-impl Server {
+impl<L: Send + 'static, C: Connection> Server<L, C> {
     /// A server, and what is to be dropped when it accepts nothing more.
-    pub(super) fn new(
+    pub(crate) fn new(
         objects: &Objects,
-        library: library::Server,
-        options: ServerOptions,
+        library: library::Server<L>,
+        options: library::ServerOptions,
     ) -> (Arc<Self>, Sender<()>) {
         let (done, accepting) = bounded(1);
         let bound = options.bind_connections.then(Mutex::default);
@@ -32,22 +41,18 @@ impl Server {
         (Arc::new(Self { library, report, accepting, bound }), done)
     }
 
-    pub(super) fn handle(&self) -> u64 {
-        self.report.handle
-    }
-
-    pub(super) async fn accept(&self) -> Option<library::Connection> {
+    pub(crate) async fn accept(&self) -> Option<L> {
         self.library.accept().await
     }
 
     /// Reports a connection, unless the server was forgotten: then it is dropped, which closes it.
-    pub(super) fn introduce<R: Runtime>(
+    pub(crate) fn introduce<R: Runtime>(
         &self,
         objects: &Objects,
-        connection: Arc<Connection>,
+        connection: Arc<C>,
         info: &Value,
     ) {
-        let handle = connection.handle();
+        let handle = connection.report().handle;
         objects.insert(connection.clone());
         if !self.report.event("accepted", &json!({"conn": handle, "info": info})) {
             objects.remove(handle);
@@ -56,12 +61,12 @@ impl Server {
         connection.start::<R>();
         if let Some(bound) = &self.bound {
             let mut bound = bound.lock().unwrap_or_else(PoisonError::into_inner);
-            bound.retain(|connection| !connection.is_closed());
+            bound.retain(|connection| !connection.report().is_closed());
             bound.push(connection);
         }
     }
 
-    fn take_bound(&self) -> Vec<Arc<Connection>> {
+    fn take_bound(&self) -> Vec<Arc<C>> {
         let take = |bound: &Mutex<Vec<_>>| {
             std::mem::take(&mut *bound.lock().unwrap_or_else(PoisonError::into_inner))
         };
@@ -69,7 +74,7 @@ impl Server {
     }
 }
 
-impl Object for Server {
+impl<L: Send + Sync + 'static, C: Connection> Object for Server<L, C> {
     fn report(&self) -> &Report {
         &self.report
     }
