@@ -1,5 +1,7 @@
 //! What may be written on the command line.
 
+mod cotp;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -59,9 +61,14 @@ pub(crate) enum Command {
     Query(QueryCommand),
     /// Print the server's status.
     Status(StatusArgs),
+    /// Try ISO transport (COTP over TPKT) peers, or be one.
+    #[command(subcommand, arg_required_else_help = false)]
+    Cotp(CotpCommand),
     /// Run a server, feed it this machine's load, memory and network counters, and follow them.
     Demo(DemoArgs),
 }
+
+pub(crate) use cotp::{CotpCommand, EchoArgs, ProbeArgs};
 
 /// Which server, and who asks.
 #[derive(Clone, Debug, ClapArgs)]

@@ -15,7 +15,7 @@ const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// Nobody answers at the address, or it cannot be listened on.
 const NO_CONNECTION: u8 = 3;
-/// The server does not take the client: a wrong token, say.
+/// The server does not take the client: a wrong token, or a wrong transport selector, say.
 const REJECTED: u8 = 4;
 /// Who answers speaks something else, or breaks the protocol.
 const PROTOCOL: u8 = 5;
@@ -31,7 +31,7 @@ Exit codes:
   1  any other failure
   2  bad arguments or bad input
   3  no connection: refused, no such host, no answer in time; or cannot listen
-  4  rejected by the server, for example because of the token
+  4  rejected by the server, for example because of the token, or of the transport selector
   5  the peer speaks something else, or broke the protocol
   6  the connection was lost or closed by the server
   7  the server did not register the events";
@@ -51,6 +51,12 @@ pub(crate) enum Failure {
     /// The server says no.
     #[error("{address} rejected the connection: {reason}")]
     Rejected { address: Address, reason: String },
+    /// The address cannot be listened on.
+    #[error("{0}")]
+    CannotListen(String),
+    /// Whoever answers is no ISO transport peer.
+    #[error("{address} does not answer as an ISO transport peer does: {error}")]
+    NotCotp { address: Address, error: hat_core::aio::cotp::Error },
     /// Whoever answers is no event server.
     #[error("{address} does not answer as an event server does: {error}")]
     NotEventer { address: Address, error: Error },
@@ -69,9 +75,9 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::Input(_) => USAGE,
-            Self::NoConnection(_) | Self::TimedOut { .. } => NO_CONNECTION,
+            Self::NoConnection(_) | Self::TimedOut { .. } | Self::CannotListen(_) => NO_CONNECTION,
             Self::Rejected { .. } => REJECTED,
-            Self::NotEventer { .. } => PROTOCOL,
+            Self::NotEventer { .. } | Self::NotCotp { .. } => PROTOCOL,
             Self::Ended { error, .. } if broke_protocol(error) => PROTOCOL,
             Self::Ended { .. } => LOST,
             Self::NotRegistered => NOT_REGISTERED,

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod cotp;
 mod demo;
 mod input;
 mod machine;
@@ -22,6 +23,7 @@ pub(crate) fn run<R: Run>(command: Command) -> Result<()> {
         Command::Register(args) => R::run(register::register::<R>(args)),
         Command::Query(args) => R::run(query::query::<R>(args)),
         Command::Status(args) => R::run(status::status::<R>(args)),
+        Command::Cotp(command) => R::run(cotp::cotp::<R>(command)),
         Command::Demo(args) => R::run(demo::demo::<R>(args)),
     }
 }

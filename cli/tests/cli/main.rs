@@ -1,5 +1,6 @@
 //! The program as a person or a script uses it: real processes, their output, their exit codes.
 
+mod cotp;
 mod demo;
 mod endings;
 mod failures;

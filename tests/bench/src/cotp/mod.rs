@@ -168,7 +168,8 @@ fn one(mut drive: Drive, python: Option<&Environment>) -> anyhow::Result<Option<
     let command = |arguments: &[&str]| {
         let mut command = match (drive.peer, python) {
             (Peer::Python, Some(python)) => {
-                let mut command = python.command();
+                // the interpreter with its packages, and not the peer of the tests
+                let mut command = Command::new(python.command().get_program());
                 command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/peers/cotp.py"));
                 command
             }

@@ -1,0 +1,105 @@
+//! `hat cotp probe` and `hat cotp echo`: what an ISO transport peer confirms, and a peer to try one with.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use hat_core::aio::Runtime;
+use hat_core::aio::cotp::{Connection, Options, SetupError, connect, listen};
+use hat_core::aio::server::ServerOptions;
+use hat_core::cotp::{Config, Error, Selector};
+
+use crate::args::{CotpCommand, EchoArgs, ProbeArgs};
+use crate::exit::{Failure, say};
+use crate::interrupt::Interrupt;
+use crate::runtime::within;
+
+pub(crate) async fn cotp<R: Runtime>(command: CotpCommand) -> Result<()> {
+    match command {
+        CotpCommand::Probe(args) => probe::<R>(args).await,
+        CotpCommand::Echo(args) => echo::<R>(args).await,
+    }
+}
+
+/// One line on standard output where the peer confirms; a failure with a code of its own where it does not.
+async fn probe<R: Runtime>(args: ProbeArgs) -> Result<()> {
+    let ProbeArgs { address, local_tsel, remote_tsel, timeout } = args;
+    let config = Config {
+        local_selector: local_tsel,
+        remote_selector: remote_tsel,
+        handshake_timeout: timeout,
+        ..Config::default()
+    };
+    let options = Options { config, ..Options::default() };
+    let probed = connect::<R>(address.clone(), options);
+    // the library limits the handshake, not how long a connection takes to come
+    let connection = match within::<R, _>(timeout + Duration::from_secs(1), probed).await {
+        None => return Err(Failure::TimedOut { address, time: timeout }.into()),
+        Some(Err(error)) => return Err(Failure::of_setup(address, error).into()),
+        Some(Ok(connection)) => connection,
+    };
+    let info = connection.info();
+    let selector = |selector: &Option<Selector>| match selector {
+        Some(selector) => selector.to_string(),
+        None => "none".to_owned(),
+    };
+    println!(
+        "{address} confirms: TPDU size {}, local TSEL {}, remote TSEL {}, reference {}",
+        info.tpdu_size.octets(),
+        selector(&info.local_selector),
+        selector(&info.remote_selector),
+        info.remote_reference,
+    );
+    for diagnostic in connection.diagnostics() {
+        say(&format!("note: {diagnostic}"));
+    }
+    connection.close().await;
+    Ok(())
+}
+
+/// Sends every message back, until Ctrl-C.
+async fn echo<R: Runtime>(args: EchoArgs) -> Result<()> {
+    let interrupt = Interrupt::watch()?;
+    let config = Config { local_selector: args.local_tsel, ..Config::default() };
+    let options = Options { config, ..Options::default() };
+    let server = listen::<R>(args.listen.clone(), options, ServerOptions::default()).await;
+    let server = server.map_err(|error| Failure::of_setup(args.listen, error))?;
+    for address in server.addresses() {
+        say(&format!("listening on {address}"));
+    }
+    let serve = async {
+        while let Some(connection) = server.accept().await {
+            R::spawn(send_back(connection));
+        }
+        None::<()>
+    };
+    interrupt.or(serve).await;
+    server.close().await;
+    Ok(())
+}
+
+async fn send_back(connection: Connection) {
+    // either way the connection is over
+    while let Ok(message) = connection.receive().await {
+        if connection.send(message).await.is_err() {
+            return;
+        }
+    }
+    connection.close().await;
+}
+
+impl Failure {
+    /// Why there is no COTP connection, or no server.
+    fn of_setup(address: hat_core::aio::Address, error: SetupError) -> Self {
+        match error {
+            SetupError::Connect(error) => Self::NoConnection(error),
+            SetupError::Config(error) => Self::Input(error.to_string()),
+            SetupError::Ended(error) => match error.protocol() {
+                Some(Error::Refused { .. } | Error::Rejected { .. }) => {
+                    Self::Rejected { address, reason: error.to_string() }
+                }
+                _ => Self::NotCotp { address, error },
+            },
+            error => Self::CannotListen(error.to_string()),
+        }
+    }
+}
