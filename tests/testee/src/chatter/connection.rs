@@ -19,7 +19,7 @@ pub(super) struct Connection {
     report: Arc<Report>,
     /// What came and was not asked for yet; it closes with the connection.
     received: Receiver<Message>,
-    /// For [`start`](Self::start): where what comes is put.
+    /// For `start`: where what comes is put.
     queue: Sender<Message>,
     /// Messages are sent in the order of the requests, also where they wait for room.
     turns: Turns,

@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "tests")]
 
 mod eventer;
+mod iso;
 mod link;
 mod rules;
 mod scenarios;
@@ -60,6 +61,9 @@ fn run(name: &str, client: Implementation, server: Implementation) {
         let eventer = thread::Builder::new().name(format!("{name}, Eventer"));
         let run = move || run_eventer(&start(client), &start(server));
         eventer.spawn_scoped(scope, run).expect("a thread");
+        let iso = thread::Builder::new().name(format!("{name}, TPKT and COTP"));
+        let run = move || iso::scenarios(&start(client), &start(server));
+        iso.spawn_scoped(scope, run).expect("a thread");
     });
 }
 
