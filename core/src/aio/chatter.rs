@@ -1,13 +1,12 @@
 //! Chatter connections and servers on a runtime.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::handle::{self, Finished, Handle};
+use super::handle::{self, Finished, Handle, of_every_connection};
 use super::inbox::Inbox;
 pub use super::inbox::InboxLimits;
 use super::link::{Delivered, Link, Session, Wait};
@@ -210,58 +209,13 @@ impl Connection {
         IncomingStream { link: self.link.clone() }
     }
 
-    /// Waits until all that was sent up to now is with the system. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// Why the connection is over.
-    pub async fn drain(&self) -> Result<(), Error> {
-        self.link.drain().await
-    }
-
-    /// Closes the connection: what was sent is still written. Gives the reason why the connection is over once the socket
-    /// is closed; if it was not over before, that is [`Closed`](crate::chatter::Error::Closed).
-    ///
-    /// Cancel safe: the closing goes on when this is dropped.
-    pub async fn close(&self) -> Error {
-        self.link.close();
-        self.link.closed().await
-    }
-
-    /// Waits until the connection is over, and says why: what it still has to write, and its socket, may take a little
-    /// longer. Nothing is taken from what arrived. Cancel safe.
-    pub async fn ended(&self) -> Error {
-        self.link.ended().await
-    }
-
-    /// Waits until the connection is over and its socket closed, and says why. Cancel safe.
-    pub async fn closed(&self) -> Error {
-        self.link.closed().await
-    }
-
-    /// Why the connection is over, if it is.
-    #[must_use]
-    pub fn end(&self) -> Option<Error> {
-        self.link.end()
-    }
-
-    /// Our address.
-    #[must_use]
-    pub fn local_address(&self) -> SocketAddr {
-        self.link.shared().local
-    }
-
-    /// The peer's address.
-    #[must_use]
-    pub fn remote_address(&self) -> SocketAddr {
-        self.link.shared().remote
-    }
-
     /// Conversations that are open now, both sides' together.
     #[must_use]
     pub fn open_conversations(&self) -> usize {
         self.link.look(|session| session.machine.open_conversations())
     }
+
+    of_every_connection!();
 }
 
 /// What a [`Connection`] receives, as a stream.

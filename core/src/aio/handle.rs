@@ -7,6 +7,60 @@ use super::runtime::Runtime;
 use super::server::{Close, Core, Server, ServerOptions};
 use super::{Address, ConnectError, net};
 
+/// The methods that every handle has for the end of its connection, and for who is connected: for a type with a `link`, where `Error`
+/// is its error.
+macro_rules! of_every_connection {
+    () => {
+        /// Waits until all that was sent up to now is with the system. Cancel safe.
+        ///
+        /// # Errors
+        ///
+        /// Why the connection is over.
+        pub async fn drain(&self) -> Result<(), Error> {
+            self.link.drain().await
+        }
+
+        /// Closes the connection: what was sent is still written. Gives the reason why the connection is over once the socket
+        /// is closed; if it was not over before, that is an orderly close.
+        ///
+        /// Cancel safe: the closing goes on when this is dropped.
+        pub async fn close(&self) -> Error {
+            self.link.close();
+            self.link.closed().await
+        }
+
+        /// Waits until the connection is over, and says why: what it still has to write, and its socket, may take a
+        /// little longer. Nothing is taken from what arrived. Cancel safe.
+        pub async fn ended(&self) -> Error {
+            self.link.ended().await
+        }
+
+        /// Waits until the connection is over and its socket closed, and says why. Cancel safe.
+        pub async fn closed(&self) -> Error {
+            self.link.closed().await
+        }
+
+        /// Why the connection is over, if it is.
+        #[must_use]
+        pub fn end_reason(&self) -> Option<Error> {
+            self.link.end()
+        }
+
+        /// Our address.
+        #[must_use]
+        pub fn local_address(&self) -> std::net::SocketAddr {
+            self.link.shared().local
+        }
+
+        /// The peer's address.
+        #[must_use]
+        pub fn remote_address(&self) -> std::net::SocketAddr {
+            self.link.shared().remote
+        }
+    };
+}
+pub(crate) use of_every_connection;
+
 /// Runs when the driver of a connection is gone.
 pub(crate) type Finished = Box<dyn FnOnce() + Send>;
 

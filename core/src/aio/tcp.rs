@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::handle::{self, Finished, Handle};
+use super::handle::{self, Finished, Handle, of_every_connection};
 use super::link::{Delivered, Link, Session, Wait};
 use super::runtime::Runtime;
 use super::server::{Close, ServerOptions};
@@ -230,39 +230,12 @@ impl Connection {
         self.link.wait(Wait::Outgoing, |session| session.write(&mut waiting)).await?
     }
 
-    /// Waits until all that was written up to now is with the system. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// Why the connection is over.
-    pub async fn drain(&self) -> Result<(), Error> {
-        self.link.drain().await
-    }
-
     /// Ends our side: what is queued is still written, and what the peer sends can still be read.
     pub fn end(&self) {
         self.link.call(|session| session.machine.end());
     }
 
-    /// Closes the connection: what was written still goes out. Gives the reason why the connection is over once the socket is
-    /// closed.
-    ///
-    /// Cancel safe: the closing goes on when this is dropped.
-    pub async fn close(&self) -> Error {
-        self.link.close();
-        self.link.closed().await
-    }
-
-    /// Waits until the connection is over, and says why: what it still has to write, and its socket, may take a little
-    /// longer. Nothing is taken from what arrived. Cancel safe.
-    pub async fn ended(&self) -> Error {
-        self.link.ended().await
-    }
-
-    /// Waits until the connection is over and its socket closed, and says why. Cancel safe.
-    pub async fn closed(&self) -> Error {
-        self.link.closed().await
-    }
+    of_every_connection!();
 }
 
 impl TcpSession {

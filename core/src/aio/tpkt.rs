@@ -2,12 +2,11 @@
 //! [`cotp`](super::cotp).
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::handle::{self, Finished, Handle};
+use super::handle::{self, Finished, Handle, of_every_connection};
 use super::inbox::{Inbox, InboxLimits};
 use super::link::{Delivered, Link, Session, Wait};
 use super::runtime::Runtime;
@@ -140,44 +139,5 @@ impl Connection {
         self.link.wait(Wait::Incoming, |session| session.inbox.pop()).await
     }
 
-    /// Waits until all that was sent up to now is with the system. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// Why the connection is over.
-    pub async fn drain(&self) -> Result<(), Error> {
-        self.link.drain().await
-    }
-
-    /// Closes the connection: what was sent is still written. Gives the reason why the connection is over once the socket is
-    /// closed.
-    ///
-    /// Cancel safe: the closing goes on when this is dropped.
-    pub async fn close(&self) -> Error {
-        self.link.close();
-        self.link.closed().await
-    }
-
-    /// Waits until the connection is over, and says why: what it still has to write, and its socket, may take a little
-    /// longer. Nothing is taken from what arrived. Cancel safe.
-    pub async fn ended(&self) -> Error {
-        self.link.ended().await
-    }
-
-    /// Waits until the connection is over and its socket closed, and says why. Cancel safe.
-    pub async fn closed(&self) -> Error {
-        self.link.closed().await
-    }
-
-    /// Our address.
-    #[must_use]
-    pub fn local_address(&self) -> SocketAddr {
-        self.link.shared().local
-    }
-
-    /// The peer's address.
-    #[must_use]
-    pub fn remote_address(&self) -> SocketAddr {
-        self.link.shared().remote
-    }
+    of_every_connection!();
 }

@@ -65,7 +65,7 @@ on_every_runtime! {
                 let mut link = Setup { bind_connections, ..setup.clone() }.link::<R>().await;
                 link.server.take().expect("ours").close().await;
                 if bind_connections {
-                    closed(&link.ours.end().expect("it was bound"));
+                    closed(&link.ours.end_reason().expect("it was bound"));
                     link.theirs.closes();
                 } else {
                     link.works().await;

@@ -143,7 +143,7 @@ on_every_runtime! {
         options.config.chatter.ping = PingRule::WhenIdle { delay: often, timeout: Duration::from_secs(20) };
         let client = theirs.client::<R>(options).await;
         sleep::<R>(often * 4).await;
-        assert!(client.end().is_none());
+        assert!(client.end_reason().is_none());
         client.query(&number(1)).await.expect("a result");
     }
 
@@ -165,7 +165,7 @@ on_every_runtime! {
         let call = theirs.peer.call_of("query", theirs.object);
         let started = Instant::now();
         sleep::<R>(delay * 4).await;
-        assert!(client.end().is_none() && started.elapsed() >= delay * 4);
+        assert!(client.end_reason().is_none() && started.elapsed() >= delay * 4);
         call.reply(Ok(json!({"events": [], "more_follows": true})));
         let result = answer.recv().await.expect("an answer").expect("a result");
         assert!(result.more_follows);

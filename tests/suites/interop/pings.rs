@@ -46,7 +46,7 @@ on_every_runtime! {
         }
         sleep::<R>(PERIOD * 4).await;
         for link in links {
-            assert!(link.ours.end().is_none() && link.theirs.try_event("closing").is_none());
+            assert!(link.ours.end_reason().is_none() && link.theirs.try_event("closing").is_none());
             link.works().await;
             // ping and pong are no conversations of the application
             assert_eq!(link.ours.open_conversations(), 0);

@@ -132,7 +132,7 @@ on_every_runtime! {
         let config = Config { ping, ..Config::default() };
         let (_server, client, accepted) = pair::<R>(Options { config: config.clone(), ..Options::default() }).await;
         sleep::<R>(Duration::from_millis(200)).await;
-        assert!(client.end().is_none() && accepted.end().is_none());
+        assert!(client.end_reason().is_none() && accepted.end_reason().is_none());
 
         // a socket that takes everything and says nothing
         let silent = std::net::TcpListener::bind(crate::local()).expect("a free port");

@@ -20,7 +20,7 @@ on_every_runtime! {
             let client = connect::<R>(address, Options::default()).await.expect("connected");
             let accepted = server.accept().await.expect("a connection");
             server.close().await;
-            assert_eq!(accepted.end().is_some(), bind_connections);
+            assert_eq!(accepted.end_reason().is_some(), bind_connections);
             assert!(server.accept().await.is_none());
             if !bind_connections {
                 client.send(data("on its own"), one()).await.expect("sent");

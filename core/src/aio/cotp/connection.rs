@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Error;
 use super::setup::{Decide, Decision, Options};
-use crate::aio::handle::Finished;
+use crate::aio::handle::{Finished, of_every_connection};
 use crate::aio::inbox::Inbox;
 use crate::aio::link::{Delivered, Link, Session, Wait};
 use crate::aio::runtime::Runtime;
@@ -289,33 +289,5 @@ impl Connection {
         }
     }
 
-    /// Waits until all that was sent up to now is with the system. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// Why the connection is over.
-    pub async fn drain(&self) -> Result<(), Error> {
-        self.link.drain().await
-    }
-
-    /// Closes the connection: what was sent is still written. Gives the reason why the connection is over once the socket is
-    /// closed.
-    ///
-    /// Cancel safe: the closing goes on when this is dropped.
-    pub async fn close(&self) -> Error {
-        self.link.close();
-        self.link.closed().await
-    }
-
-    /// Waits until the connection is over, and says why: what it still has to write, and its socket, may take a little
-    /// longer. Nothing is taken from what arrived. Cancel safe.
-    pub async fn ended(&self) -> Error {
-        self.link.ended().await
-    }
-
-    /// Waits until the connection is over and its socket closed, and says why. A peer's DR is
-    /// [`Disconnected`](crate::cotp::Error::Disconnected) with its reason. Cancel safe.
-    pub async fn closed(&self) -> Error {
-        self.link.closed().await
-    }
+    of_every_connection!();
 }

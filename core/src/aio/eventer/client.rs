@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytestring::ByteString;
 
 use super::Error;
+use crate::aio::handle::of_every_connection;
 use crate::aio::inbox::{Inbox, InboxLimits};
 use crate::aio::link::{Delivered, Link, Session, Wait};
 use crate::aio::runtime::Runtime;
@@ -357,52 +357,7 @@ impl Client {
         Ok(sent.await??)
     }
 
-    /// Waits until all that was sent up to now is with the system. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// Why the connection is over.
-    pub async fn drain(&self) -> Result<(), Error> {
-        self.link.drain().await
-    }
-
-    /// Closes the connection: what was sent is still written. Gives the reason why the connection is over once the socket
-    /// is closed.
-    ///
-    /// Cancel safe: the closing goes on when this is dropped.
-    pub async fn close(&self) -> Error {
-        self.link.close();
-        self.link.closed().await
-    }
-
-    /// Waits until the connection is over, and says why: what it still has to write, and its socket, may take a little
-    /// longer. Nothing is taken from what arrived. Cancel safe.
-    pub async fn ended(&self) -> Error {
-        self.link.ended().await
-    }
-
-    /// Waits until the connection is over and its socket closed, and says why. Cancel safe.
-    pub async fn closed(&self) -> Error {
-        self.link.closed().await
-    }
-
-    /// Why the connection is over, if it is.
-    #[must_use]
-    pub fn end(&self) -> Option<Error> {
-        self.link.end()
-    }
-
-    /// Our address.
-    #[must_use]
-    pub fn local_address(&self) -> SocketAddr {
-        self.link.shared().local
-    }
-
-    /// The server's address.
-    #[must_use]
-    pub fn remote_address(&self) -> SocketAddr {
-        self.link.shared().remote
-    }
+    of_every_connection!();
 }
 
 /// A request on its way. Dropping it forgets the request.

@@ -55,7 +55,7 @@ impl Connection {
 
     /// The next message; what came before the end is given before the end is told.
     pub(super) async fn receive(&self) -> Result<Message, Failure> {
-        let end = |_| match self.library.end() {
+        let end = |_| match self.library.end_reason() {
             Some(end) => Failure::connection(end),
             None => Failure::connection("the connection is closing"),
         };

@@ -29,13 +29,13 @@ fn refused(peer: &Peer, method: &str, params: Value) -> ErrorKind {
 #[test]
 fn what_is_not_there_is_unsupported() {
     on_both(|peer| {
-        assert_eq!(peer.features(), ["chatter", "chatter05", "eventer"]);
+        assert_eq!(peer.features(), ["chatter", "chatter05", "eventer", "tpkt", "cotp"]);
         let methods = [
             "nonsense",
             "chatter.nonsense",
             "eventer.nonsense",
-            "tpkt.connect",
-            "cotp.listen",
+            "tpkt.nonsense",
+            "cotp.nonsense",
             "juggler.send",
             "juggler05.send",
         ];
@@ -45,7 +45,7 @@ fn what_is_not_there_is_unsupported() {
         let tls = json!({"cert": null, "verify": false});
         let addr = json!({"host": "127.0.0.1", "port": 0});
         let listen = json!({"addr": addr, "tls": tls});
-        for method in ["chatter.listen", "eventer.listen"] {
+        for method in ["chatter.listen", "eventer.listen", "tpkt.listen", "cotp.listen"] {
             assert_eq!(refused(peer, method, listen.clone()), ErrorKind::Unsupported);
         }
         let connect = json!({"address": "ssl+sbs://127.0.0.1:1"});
