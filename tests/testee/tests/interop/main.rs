@@ -88,6 +88,8 @@ fn run_eventer(client: &Peer, server: &Peer) {
 fn reset(client: &Peer, server: &Peer) {
     for peer in [client, server] {
         peer.expect("reset", serde_json::json!({}));
+        // callbacks of objects that are forgotten now
+        while peer.try_call().is_some() {}
     }
 }
 
