@@ -27,6 +27,8 @@ pub type Server = super::server::Server<Connection>;
 /// How connections are made.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// A name for [`Connection::name`]; a server gives it to its connections.
+    pub name: Option<String>,
     /// The protocol: dialect, pings, limits.
     pub config: Config,
     /// What may wait for [`Connection::receive`] before nothing more is read.
@@ -74,13 +76,16 @@ pub async fn listen<R: Runtime>(
     options: Options,
     server: ServerOptions,
 ) -> Result<Server, ConnectError> {
-    handle::listen::<R, Connection>(address, options, server).await
+    let name = options.name.clone();
+    let server = handle::listen::<R, Connection>(address, options, server).await?;
+    Ok(server.named(name))
 }
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
 #[derive(Clone)]
 pub struct Connection {
     link: Link<ChatterSession>,
+    name: Option<Arc<str>>,
 }
 
 struct ChatterSession {
@@ -123,7 +128,8 @@ impl Handle for Connection {
             machine: Machine::new(options.config.clone(), now),
             inbox: Inbox::new(options.inbox),
         };
-        Ok(Self { link: Link::start::<R>(stream, session, finished)? })
+        let link = Link::start::<R>(stream, session, finished)?;
+        Ok(Self { link, name: options.name.as_deref().map(Arc::from) })
     }
 
     fn closer(&self) -> Arc<dyn Close> {
@@ -207,6 +213,12 @@ impl Connection {
     #[must_use]
     pub fn incoming(&self) -> IncomingStream {
         IncomingStream { link: self.link.clone() }
+    }
+
+    /// The name that it was given in [`Options`].
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// Conversations that are open now, both sides' together.

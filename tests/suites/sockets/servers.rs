@@ -54,6 +54,16 @@ on_every_runtime! {
         assert_eq!(server.open_connections(), 0);
     }
 
+    async fn names_go_to_connections<R>() {
+        let options = Options { name: Some("plant".into()), ..Options::default() };
+        let server = crate::server::<R>(options).await;
+        let address = server.addresses()[0];
+        let client = connect::<R>(address, Options::default()).await.expect("connected");
+        let accepted = server.accept().await.expect("a connection");
+        assert_eq!((server.name(), accepted.name()), (Some("plant"), Some("plant")));
+        assert_eq!(client.name(), None);
+    }
+
     async fn a_port_that_is_taken<R>() {
         let server = crate::server::<R>(Options::default()).await;
         let address = server.addresses()[0];

@@ -62,7 +62,8 @@ impl Form {
         let queue = queue.unwrap_or(QUEUE);
         let messages = if queue == 0 { INBOX } else { queue.min(INBOX) };
         let inbox = InboxLimits { messages, ..InboxLimits::default() };
-        Ok(Options { library: library::Options { config, inbox }, queue })
+        let name = self.name(params)?.map(str::to_owned);
+        Ok(Options { library: library::Options { name, config, inbox }, queue })
     }
 
     pub(crate) fn server_options(self, params: &Params) -> Result<ServerOptions, Failure> {
@@ -87,13 +88,14 @@ impl Form {
         }
     }
 
-    /// The name of connections and servers, which only goes back to the tester.
-    pub(super) fn name(self, params: &Params) -> Result<Option<&str>, Failure> {
+    /// The name of connections and servers.
+    fn name(self, params: &Params) -> Result<Option<&str>, Failure> {
         params.optional_text("name")
     }
 
     /// `INFO` of a connection.
-    pub(super) fn connection(self, connection: &library::Connection, name: Option<&str>) -> Value {
+    pub(super) fn connection(self, connection: &library::Connection) -> Value {
+        let name = connection.name();
         let (local, remote) = (connection.local_address(), connection.remote_address());
         match self.0 {
             Dialect::HatChatter => {
@@ -104,7 +106,8 @@ impl Form {
     }
 
     /// What `listen` answers, but for the handle.
-    pub(super) fn server(self, server: &library::Server, name: Option<&str>) -> Value {
+    pub(super) fn server(self, server: &library::Server) -> Value {
+        let name = server.name();
         let addresses = server.addresses().iter().copied();
         match self.0 {
             Dialect::HatChatter => {

@@ -42,10 +42,9 @@ pub(crate) async fn call<R: Runtime>(
 
 async fn connect<R: Runtime>(session: &Session, form: Form, params: &Params) -> Outcome {
     let options = form.options(params)?;
-    let name = form.name(params)?;
     let connected = library::connect::<R>(form.address(params)?, options.library).await;
     let connection = connected.map_err(refused)?;
-    let info = form.connection(&connection, name);
+    let info = form.connection(&connection);
     let connection = Connection::new(&session.objects, connection, options.queue);
     let ok = json!({"obj": connection.report().handle, "info": info});
     session.objects.insert(connection.clone());
@@ -54,12 +53,11 @@ async fn connect<R: Runtime>(session: &Session, form: Form, params: &Params) -> 
 
 async fn listen<R: Runtime>(session: &Arc<Session>, form: Form, params: &Params) -> Outcome {
     let options = form.options(params)?;
-    let name = form.name(params)?.map(str::to_owned);
     let server_options = form.server_options(params)?;
     let listening =
         library::listen::<R>(form.address(params)?, options.library, server_options).await;
     let server = listening.map_err(refused)?;
-    let mut ok = form.server(&server, name.as_deref());
+    let mut ok = form.server(&server);
     let (server, accepting) = Server::new(&session.objects, server, server_options);
     ok["obj"] = server.report().handle.into();
     session.objects.insert(server.clone());
@@ -67,7 +65,7 @@ async fn listen<R: Runtime>(session: &Arc<Session>, form: Form, params: &Params)
     Ok(Answer::and_then(ok, move || {
         R::spawn(async move {
             while let Some(connection) = server.accept().await {
-                let info = form.connection(&connection, name.as_deref());
+                let info = form.connection(&connection);
                 let connection = Connection::new(&session.objects, connection, options.queue);
                 server.introduce::<R>(&session.objects, connection, &info);
             }
