@@ -115,8 +115,10 @@ impl Connection {
             options.conversation.unwrap_or(Conversation { first_id: id, owner: true });
         let Conversation { first_id: first, owner } = conversation;
         let head = Head { id, first, owner, token: options.token, last: options.last };
-        self.fits(head, name, data)?;
-        self.push(head, name, data);
+        // measured once: for events that is a walk over all of them
+        let size = self.size(&head, name, data);
+        self.fits(size)?;
+        self.push(head, name, data, size);
         if !options.last {
             self.conversations.keep(conversation, !options.token, options.timeout);
         } else if options.conversation.is_some() {
@@ -184,9 +186,15 @@ impl Connection {
         }
     }
 
-    /// Whether the message and the queue with it stay within their limits.
-    fn fits(&self, head: Head, name: Name<'_>, data: &impl Encode) -> Result<(), SendFault> {
-        let size = self.config.dialect.message_len(&head, name, data.encoded_len());
+    /// What a message takes in the queue.
+    fn size(&self, head: &Head, name: Name<'_>, data: &impl Encode) -> Size {
+        let data = data.encoded_len();
+        Size { data, message: self.config.dialect.message_len(head, name, data) }
+    }
+
+    /// Whether a message and the queue with it stay within their limits.
+    fn fits(&self, size: Size) -> Result<(), SendFault> {
+        let size = size.message;
         if size > self.config.max_message {
             return Err(SendFault::TooLarge { size, limit: self.config.max_message });
         }
@@ -197,15 +205,19 @@ impl Connection {
     }
 
     /// Writes one block into the queue.
-    fn push(&mut self, head: Head, name: Name<'_>, data: &impl Encode) {
-        let data_len = data.encoded_len();
-        let size = self.config.dialect.message_len(&head, name, data_len);
-        let (front, front_len) = frame::front(size);
+    fn push(&mut self, head: Head, name: Name<'_>, data: &impl Encode, size: Size) {
+        let (front, front_len) = frame::front(size.message);
         self.tx.put_slice(&front[..front_len]);
-        self.config.dialect.encode(&head, name, data_len, &mut self.tx);
+        self.config.dialect.encode(&head, name, size.data, &mut self.tx);
         data.encode(&mut self.tx);
         self.last_id = head.id;
-        trace::sent(name.r#type, data_len);
+        trace::sent(name.r#type, size.data);
+    }
+
+    /// Writes a block without data into the queue, whatever waits there.
+    fn push_empty(&mut self, head: Head, name: Name<'_>) {
+        let size = self.size(&head, name, &());
+        self.push(head, name, &(), size);
     }
 
     /// The body of the next block, if it is all here.
@@ -291,14 +303,14 @@ impl Connection {
     fn send_ping(&mut self) {
         let id = self.last_id + 1;
         let head = Head { id, first: id, owner: true, token: true, last: false };
-        self.push(head, self.config.dialect.ping(), &());
+        self.push_empty(head, self.config.dialect.ping());
         self.ping = Some(Conversation { first_id: id, owner: true });
     }
 
     fn reply(&mut self, name: Name<'_>, conversation: Conversation) {
         let Conversation { first_id: first, owner } = conversation;
         let head = Head { id: self.last_id + 1, first, owner, token: true, last: true };
-        self.push(head, name, &());
+        self.push_empty(head, name);
         self.conversations.end(conversation);
         self.unsent_replies.push_back(self.tx.end());
     }
@@ -379,6 +391,13 @@ impl Protocol for Connection {
             Phase::Over(_) => true,
         }
     }
+}
+
+/// Bytes that a message takes, behind the front of its block, and its data of that.
+#[derive(Clone, Copy)]
+struct Size {
+    message: usize,
+    data: usize,
 }
 
 /// Data that is encoded already.
