@@ -1,11 +1,10 @@
-//! Tokio or smol under a command, and the little time-keeping that commands need.
+//! Tokio or smol under a command.
 
-use std::future::{Future, poll_fn};
-use std::time::Duration;
+use std::future::Future;
 
 use anyhow::Context;
 use hat_core::aio::Runtime;
-use hat_core::aio::runtime::Timer;
+pub(crate) use hat_core::aio::runtime::{sleep, within};
 
 /// A runtime that can run a command.
 pub(crate) trait Run: Runtime {
@@ -35,22 +34,4 @@ impl Run for hat_smol::Smol {
     fn run<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
         smol::block_on(future)
     }
-}
-
-/// Waits until `time` has passed.
-pub(crate) async fn sleep<R: Runtime>(time: Duration) {
-    let mut timer = R::timer(R::now() + time);
-    poll_fn(|cx| timer.poll(cx)).await;
-}
-
-/// What `future` gives, or `None` if it takes longer than `time`.
-pub(crate) async fn within<R: Runtime, T>(
-    time: Duration,
-    future: impl Future<Output = T>,
-) -> Option<T> {
-    let late = async {
-        sleep::<R>(time).await;
-        None
-    };
-    smol::future::or(async { Some(future.await) }, late).await
 }

@@ -1,12 +1,10 @@
 //! Every suite that uses async is one generic body that runs on every runtime.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::future::Future;
 use std::time::Duration;
 
 use hat_core::aio::Runtime;
-use hat_core::aio::runtime::Timer;
+pub use hat_core::aio::runtime::{sleep, within};
 
 /// A test that takes longer hangs: no test needs more than a few seconds.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -37,24 +35,6 @@ impl TestRuntime for hat_smol::Smol {
 
 async fn limited<R: Runtime, T>(test: impl Future<Output = T>) -> T {
     within::<R, T>(TIME_LIMIT, test).await.expect("the test hangs")
-}
-
-/// What `future` gives, or `None` if it takes longer than `time`.
-pub async fn within<R: Runtime, T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    let mut timer = R::timer(R::now() + time);
-    poll_fn(|cx| {
-        if let Poll::Ready(value) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(value));
-        }
-        timer.poll(cx).map(|()| None)
-    })
-    .await
-}
-
-/// Lets `time` pass.
-pub async fn sleep<R: Runtime>(time: Duration) {
-    let _: Option<()> = within::<R, ()>(time, std::future::pending()).await;
 }
 
 /// Makes a test for each runtime of each generic body: `chatter::tokio`, `chatter::smol`.

@@ -1,10 +1,11 @@
 //! What a runtime supplies. Implemented on a unit struct: no `&self`, no `dyn`, no boxed futures.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
@@ -107,5 +108,23 @@ pub trait Timer: Send + Unpin + 'static {
 /// Waits until `at` on the clock of `R`.
 pub(crate) async fn sleep_until<R: Runtime>(at: Instant) {
     let mut timer = R::timer(at);
-    std::future::poll_fn(|cx| timer.poll(cx)).await;
+    poll_fn(|cx| timer.poll(cx)).await;
+}
+
+/// Waits until `time` has passed on the clock of `R`.
+pub async fn sleep<R: Runtime>(time: Duration) {
+    sleep_until::<R>(R::now() + time).await;
+}
+
+/// What `future` gives, or `None` if it takes longer than `time` on the clock of `R`; it is dropped then.
+pub async fn within<R: Runtime, T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut timer = R::timer(R::now() + time);
+    poll_fn(|cx| {
+        if let Poll::Ready(value) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(value));
+        }
+        timer.poll(cx).map(|()| None)
+    })
+    .await
 }
