@@ -56,8 +56,8 @@ enum Phase {
     Lingering { until: Instant },
 }
 
-pub(super) struct Driver<R: Runtime, S: Session> {
-    stream: R::Stream,
+pub(super) struct Driver<R: Runtime, T: Stream, S: Session> {
+    stream: T,
     shared: Arc<Shared<S>>,
     rx: RecvBuf,
     phase: Phase,
@@ -87,8 +87,8 @@ enum Round {
     Done,
 }
 
-impl<R: Runtime, S: Session> Driver<R, S> {
-    pub(super) fn new(stream: R::Stream, shared: Arc<Shared<S>>, finished: Finished) -> Self {
+impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
+    pub(super) fn new(stream: T, shared: Arc<Shared<S>>, finished: Finished) -> Self {
         Self {
             stream,
             shared,
@@ -322,7 +322,7 @@ impl<R: Runtime, S: Session> Driver<R, S> {
     }
 }
 
-impl<R: Runtime, S: Session> Future for Driver<R, S> {
+impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -339,9 +339,9 @@ impl<R: Runtime, S: Session> Future for Driver<R, S> {
 }
 
 // nothing is pinned in place: the timer and the stream are `Unpin`
-impl<R: Runtime, S: Session> Unpin for Driver<R, S> {}
+impl<R: Runtime, T: Stream, S: Session> Unpin for Driver<R, T, S> {}
 
-impl<R: Runtime, S: Session> Drop for Driver<R, S> {
+impl<R: Runtime, T: Stream, S: Session> Drop for Driver<R, T, S> {
     /// Also when the runtime drops its tasks, or the machine panicked: nobody is left waiting.
     fn drop(&mut self) {
         let shared = self.shared.clone();

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::runtime::Runtime;
+use super::runtime::{Runtime, Stream};
 use super::server::{Close, Core, Server, ServerOptions};
 use super::{Address, ConnectError, net};
 
@@ -70,7 +70,7 @@ pub(crate) trait Handle: Sized + Send + 'static {
 
     /// Starts the driver of `stream`.
     fn start<R: Runtime>(
-        stream: R::Stream,
+        stream: impl Stream,
         options: &Self::Options,
         finished: Finished,
     ) -> io::Result<Self>;

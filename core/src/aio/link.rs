@@ -133,7 +133,7 @@ impl<S: Session> Link<S> {
     /// Starts the driver of `stream`, whose session is made by `session` at the connection's origin of time.
     /// `finished` runs when the driver is gone.
     pub(crate) fn start<R: Runtime>(
-        stream: R::Stream,
+        stream: impl Stream,
         session: impl FnOnce(Instant) -> S,
         finished: Finished,
     ) -> std::io::Result<Self> {
@@ -155,7 +155,7 @@ impl<S: Session> Link<S> {
             remote,
             life: trace::Life::opened(S::NAME, local, remote),
         });
-        R::spawn(Driver::<R, S>::new(stream, shared.clone(), finished));
+        R::spawn(Driver::<R, _, S>::new(stream, shared.clone(), finished));
         Ok(Self { _close: Arc::new(CloseOnDrop(shared.clone())), shared })
     }
 

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::handle::{self, Finished, Handle, of_every_connection};
 use super::link::{Delivered, Link, Session, Wait};
-use super::runtime::Runtime;
+use super::runtime::{Runtime, Stream};
 use super::server::{Close, ServerOptions};
 use super::{Address, ConnectError};
 use crate::tcp::{Config, Incoming, Raw, SendError};
@@ -158,7 +158,7 @@ impl Handle for Connection {
     type Options = Options;
 
     fn start<R: Runtime>(
-        stream: R::Stream,
+        stream: impl Stream,
         options: &Options,
         finished: Finished,
     ) -> io::Result<Self> {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::handle::{self, Finished, Handle, of_every_connection};
 use super::inbox::{Inbox, InboxLimits};
 use super::link::{Delivered, Link, Session, Wait};
-use super::runtime::Runtime;
+use super::runtime::{Runtime, Stream};
 use super::server::{Close, ServerOptions};
 use super::{Address, ConnectError};
 use crate::tpkt::{Config, Connection as Machine, SendError, SendFault};
@@ -89,7 +89,7 @@ impl Handle for Connection {
     type Options = Options;
 
     fn start<R: Runtime>(
-        stream: R::Stream,
+        stream: impl Stream,
         options: &Options,
         finished: Finished,
     ) -> io::Result<Self> {

@@ -11,7 +11,7 @@ use super::setup::{Decide, Decision, Options};
 use crate::aio::handle::{Finished, of_every_connection};
 use crate::aio::inbox::Inbox;
 use crate::aio::link::{Delivered, Link, Session, Wait};
-use crate::aio::runtime::Runtime;
+use crate::aio::runtime::{Runtime, Stream};
 use crate::aio::server::Close;
 use crate::cotp::{
     Connection as Machine, Diagnostic, Incoming, Info, Reason, SendError, SendFault,
@@ -151,7 +151,7 @@ impl CotpSession {
 
 impl Connection {
     pub(super) fn start<R: Runtime>(
-        stream: R::Stream,
+        stream: impl Stream,
         machine: Machine,
         options: &Options,
         finished: Finished,
