@@ -1,0 +1,39 @@
+// The order of event types, and which of them a search finds.
+
+const collator = new Intl.Collator('en', { numeric: true });
+
+/** By subtypes: `unit 2` before `unit 10`, and a type before those below it. */
+export function order({ type: left, parts: a }, { type: right, parts: b }) {
+  for (let i = 0; i < a.length && i < b.length; i++) {
+    if (a[i] === b[i]) continue;
+    const found = collator.compare(a[i], b[i]);
+    // what is the same to a reader still needs an order
+    if (found !== 0) return found;
+  }
+  return a.length - b.length || (left < right ? -1 : left > right ? 1 : 0);
+}
+
+/** A test of rows for what somebody typed: words that all occur in the type, in any case; or, where a word has `*` or `?`, a query type as in
+ * `hat subscribe`: `?` for one subtype, a last `*` for all below. */
+export function finder(query) {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean).map(word);
+  return ({ type }) => words.every((matches) => matches(type.toLowerCase()));
+}
+
+function word(text) {
+  if (!/[*?]/.test(text)) return (type) => type.includes(text);
+  const parts = text.split('/');
+  const below = parts.at(-1) === '*';
+  if (below) parts.pop();
+  // within a subtype, the marks stand for any text: nobody who searches wants to be told otherwise
+  const patterns = parts.map((part) => new RegExp(`^${part.split(/[*?]/).map(escape).join('.*')}$`, 's'));
+  return (type) => {
+    const subtypes = type.split('/');
+    return (below ? subtypes.length >= patterns.length : subtypes.length === patterns.length)
+      && patterns.every((pattern, i) => pattern.test(subtypes[i]));
+  };
+}
+
+function escape(text) {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
