@@ -67,7 +67,8 @@ export class Details {
       this.#fill(this.#event());
     }
     const [s, us] = row.event.timestamp;
-    write(this.#part.age, `${age(serverNow - s - us / 1e6)}${serverNow - s >= 1 ? ' ago' : ''}`);
+    const old = age(serverNow - s - us / 1e6);
+    write(this.#part.age, old === 'now' ? old : `${old} ago`);
     this.#pane.dataset.heat = now - row.changedAt < 500 ? 1 : 0;
   }
 

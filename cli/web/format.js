@@ -1,5 +1,7 @@
 // Times, sizes and payloads as text.
 
+import { readable } from './json.js';
+
 const THIN_SPACE = '\u2009';
 
 /** How long ago, in at most eight characters: `now`, `7 s`, `3 m 05 s`, `2 h 08 m`, `5 d 03 h`. */
@@ -58,7 +60,7 @@ export function brief(payload, limit = 400) {
     return `${type || 'binary'} · ${bytes(size)} · ${hex}${size > 24 ? ' …' : ''}`;
   }
   const { text } = payload.json;
-  const line = text.slice(0, limit).replace(/\s+/g, ' ');
+  const line = readable(text.slice(0, limit)).replace(/\s+/g, ' ');
   return text.length > limit || payload.json.truncated ? `${line} …` : line;
 }
 

@@ -10,7 +10,7 @@ const LINE = 72;
 
 /** Tokens laid out, as `[kind, text]`: kind is 'key', 'string', 'number', 'word' or '' (marks and white space). */
 export function layout(text) {
-  const tokens = text.match(TOKEN) ?? [];
+  const tokens = readable(text).match(TOKEN) ?? [];
   const out = [];
   const mark = (text) => out.push(['', text]);
   let indent = '';
@@ -48,6 +48,20 @@ export function layout(text) {
 
 export function pretty(text) {
   return layout(text).map(([, text]) => text).join('');
+}
+
+/** The same JSON with letters for their escapes: many writers escape all that is not ASCII. What cannot be seen, or changes the direction of
+ * what follows, stays escaped. */
+export function readable(text) {
+  return text.replace(/(?:\\u[0-9a-fA-F]{4})+|\\./gs, (escapes) => {
+    if (escapes[1] !== 'u') return escapes;
+    const letters = escapes.replace(/\\u(.{4})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+    return Array.from(letters, (letter) => (letter < '\u00a0' || /[\p{C}\p{Z}]/u.test(letter) ? escaped(letter) : letter)).join('');
+  });
+}
+
+function escaped(letter) {
+  return Array.from({ length: letter.length }, (_, i) => `\\u${letter.charCodeAt(i).toString(16).padStart(4, '0')}`).join('');
 }
 
 /** What is wrong with a text as JSON, or null. */

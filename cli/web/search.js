@@ -13,19 +13,24 @@ export function order({ type: left, parts: a }, { type: right, parts: b }) {
   return a.length - b.length || (left < right ? -1 : left > right ? 1 : 0);
 }
 
-/** A test of rows for what somebody typed: words that all occur in the type, in any case; or, where a word has `*` or `?`, a query type as in
- * `hat subscribe`: `?` for one subtype, a last `*` for all below. */
+/** A test of rows for what somebody typed, in any case: words that all occur in the type; or, with a `*` or `?`, a query type as `hat subscribe` takes it:
+ * `?` for one subtype, a last `*` for all below. */
 export function finder(query) {
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean).map(word);
-  return ({ type }) => words.every((matches) => matches(type.toLowerCase()));
+  const text = query.toLowerCase();
+  const matches = /[*?]/.test(text) ? queryType(text) : words(text);
+  return ({ type }) => matches(type.toLowerCase());
 }
 
-function word(text) {
-  if (!/[*?]/.test(text)) return (type) => type.includes(text);
+function words(text) {
+  const all = text.split(/\s+/);
+  return (type) => all.every((word) => type.includes(word));
+}
+
+function queryType(text) {
   const parts = text.split('/');
   const below = parts.at(-1) === '*';
   if (below) parts.pop();
-  // within a subtype, the marks stand for any text: nobody who searches wants to be told otherwise
+  // a mark within a subtype stands for any text: nobody who searches wants to be told that a subscription has no such thing
   const patterns = parts.map((part) => new RegExp(`^${part.split(/[*?]/).map(escape).join('.*')}$`, 's'));
   return (type) => {
     const subtypes = type.split('/');
@@ -35,5 +40,5 @@ function word(text) {
 }
 
 function escape(text) {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return text.replace(/[.+^${}()|[\]\\]/g, '\\$&');
 }

@@ -107,9 +107,9 @@ export class Table {
       slot.version = -1;
       slot.element.hidden = row === null;
       if (row) {
-        const cut = row.type.lastIndexOf('/') + 1;
+        const cut = Math.max(0, row.type.lastIndexOf('/'));
         slot.path.data = row.type.slice(0, cut);
-        slot.leaf.data = row.type.slice(cut) || (cut ? '' : '(no subtypes)');
+        slot.leaf.data = row.type.slice(cut) || '(no subtypes)';
       }
     }
     if (row === null) return;

@@ -63,7 +63,7 @@ export class View {
       document.documentElement.dataset.stale = state !== 'live' && model.rows.size > 0;
       retry.hidden = state !== 'waiting';
     }
-    const stale = state === 'live' || !Number.isFinite(model.heardAt) ? '' : `Data as of ${age(silent / 1000)}${silent >= 1000 ? ' ago' : ''}`;
+    const stale = state === 'live' || !Number.isFinite(model.heardAt) ? '' : `Data of ${age(silent / 1000)}${silent >= 1000 ? ' ago' : ''}`;
     write(this.#part.stale, stale);
   }
 

@@ -2,8 +2,7 @@
 
     python backend.py PORT [--types 10000] [--rate 1000]
 
-For work on the page, and for its test where there is no `hat serve --web` yet. A line of standard input
-`{"type": "a/b", "payload": {...}}` registers an event. Prints `{"url": ...}` once it listens.
+For work on the page with more going on than in a server at home. Standard input takes events to register, one a line, as `hat register` does. Prints `{"url": ...}` once it listens.
 """
 
 import argparse
@@ -94,7 +93,7 @@ def cut(payload):
 
 
 def text(value):
-    encoded = value if isinstance(value, str) else json.dumps(value)
+    encoded = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return {"json": {"text": encoded, "size": len(encoded.encode())}}
 
 
@@ -165,11 +164,16 @@ async def main():
     print(json.dumps({"url": f"http://127.0.0.1:{args.port}/"}), flush=True)
 
     async def lines():
-        reader = asyncio.StreamReader()
+        reader = asyncio.StreamReader(limit=2**24)
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
             event = json.loads(line)
-            events.register(event["type"], text(event["payload"]["data"]))
+            payload = event.get("payload")
+            if payload and payload["kind"] == "binary":
+                payload = binary(payload["type"], base64.b64decode(payload["data"]))
+            elif payload:
+                payload = text(json.dumps(payload["data"]))
+            events.register("/".join(event["type"]) if isinstance(event["type"], list) else event["type"], payload)
 
     async def change():
         start, done = time.monotonic(), 0
