@@ -53,7 +53,7 @@ const table = new Table({ grid: $('grid'), scroller: $('scroller'), space: $('sp
     const wasOpen = details.open;
     open(row);
     // the first Enter opens the pane beside the table, the next goes into it; a pane that covers the table is gone into at once
-    if (byKey && (wasOpen || getComputedStyle($('details')).position === 'fixed')) details.focus();
+    if ((byKey && wasOpen) || getComputedStyle($('details')).position === 'fixed') details.focus();
   },
 });
 

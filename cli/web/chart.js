@@ -99,8 +99,8 @@ export function ordered(rate) {
 /** The top of the axis: a round number. It grows when it must and shrinks only when half of it is empty, so that it rests. */
 export function scale(most, before) {
   if (most <= before && most > before * 0.4) return before;
-  const power = 10 ** Math.floor(Math.log10(most));
-  return [1, 2, 3, 4, 5, 6, 8, 10, 20].find((factor) => factor * power >= most * 1.05) * power;
+  const power = 10 ** Math.max(1, Math.floor(Math.log10(most)));
+  return [0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15].find((factor) => factor * power >= most * 1.05) * power;
 }
 
 function shape(name, className) {

@@ -63,8 +63,8 @@ export class View {
       document.documentElement.dataset.stale = state !== 'live' && model.rows.size > 0;
       retry.hidden = state !== 'waiting';
     }
-    const stale = state === 'live' || !Number.isFinite(model.heardAt) ? '' : `Data of ${age(silent / 1000)}${silent >= 1000 ? ' ago' : ''}`;
-    write(this.#part.stale, stale);
+    const old = state !== 'live' && silent >= 1000 && silent < Infinity;
+    write(this.#part.stale, old ? `Data ${age(silent / 1000)} old` : '');
   }
 
   #server(server, serverNow) {

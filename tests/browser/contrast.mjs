@@ -23,7 +23,11 @@ export function contrasts() {
     return 0.2126 * R + 0.7152 * G + 0.0722 * B;
   };
   // as marked as a row can be
-  for (const [i, row] of document.querySelectorAll('.row:not([hidden])').entries()) row.dataset.heat = 1 + (i % 3);
+  const rows = Array.from(document.querySelectorAll('.row:not([hidden])'), (row, i) => {
+    const { heat } = row.dataset;
+    row.dataset.heat = 1 + (i % 3);
+    return () => (row.dataset.heat = heat);
+  });
   const found = new Map();
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
@@ -36,5 +40,6 @@ export function contrasts() {
     const key = `${element.tagName} ${element.className} ${ratio}`;
     if (!found.has(key)) found.set(key, { element: `${element.tagName.toLowerCase()}.${element.className}`, text: text.slice(0, 30), ratio });
   }
+  for (const restore of rows) restore();
   return [...found.values()];
 }
