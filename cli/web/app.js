@@ -26,6 +26,7 @@ const draw = () => {
   frame ||= requestAnimationFrame((now) => {
     frame = 0;
     table.draw(now);
+    goToRegistered(now);
     if (details.open && model.rows.get(details.row.type) !== details.row) close();
     details.draw(now, model.now());
     view.draw(model, link, now);
@@ -61,11 +62,22 @@ const details = new Details($('details'), { close, request, said: (text) => view
 
 const form = new Form($('register'), {
   request,
-  registered: (event, text) => {
+  registered: (type, text) => {
     view.say(text);
-    if (table.go(event.type)) table.focus();
+    registered = { type, until: performance.now() + 3000 };
+    draw();
   },
 });
+
+/** What the form registered and the table is to go to. The answer may come before the patch that brings the event. */
+let registered = null;
+
+function goToRegistered(now) {
+  if (!registered) return;
+  const found = table.go(registered.type);
+  if (found) table.focus();
+  if (found || now > registered.until) registered = null;
+}
 
 function open(row) {
   details.show(row);

@@ -26,7 +26,7 @@ export class Details {
     this.#part = Object.fromEntries(Array.from(pane.querySelectorAll('[data-part]'), (element) => [element.dataset.part, element]));
     this.#part.close.addEventListener('click', () => on.close());
     this.#part.copyType.addEventListener('click', () => this.#copy(this.#row.type, 'Type'));
-    this.#part.copyPayload.addEventListener('click', () => this.#copy(copied(this.#event().payload), 'Payload'));
+    this.#part.copyPayload.addEventListener('click', () => this.#copyPayload());
     this.#part.whole.addEventListener('click', () => this.#load());
   }
 
@@ -86,8 +86,7 @@ export class Details {
     const size = (json ?? binary)?.size;
     write(this.#part.kind, size === undefined ? kind : `${kind} · ${bytes(size)}`);
     this.#part.copyPayload.disabled = !payload;
-    const cut = Boolean((json ?? binary)?.truncated);
-    this.#part.cut.hidden = !cut && !this.#problem;
+    this.#part.cut.hidden = !isCut(payload) && !this.#problem;
     write(this.#part.cutText, this.#problem || 'Only the beginning is shown.');
     if (json) this.#json(json.text);
     else write(this.#part.payload, binary ? hexdump(fromBase64(binary.data)) : '');
@@ -103,6 +102,13 @@ export class Details {
       span.textContent = text;
       return span;
     }));
+  }
+
+  /** All of it, also where not all is shown. */
+  async #copyPayload() {
+    const row = this.#row;
+    if (isCut(this.#event().payload)) await this.#load();
+    if (this.#row === row && !isCut(this.#event().payload)) await this.#copy(copied(this.#event().payload), 'Payload');
   }
 
   async #load() {
@@ -137,6 +143,10 @@ export class Details {
       this.#on.said(done ? `${what} copied.` : 'The browser does not let this page copy.');
     }
   }
+}
+
+function isCut(payload) {
+  return Boolean((payload?.json ?? payload?.binary)?.truncated);
 }
 
 function copied({ json, binary }) {

@@ -9,7 +9,7 @@ export class Form {
   #error;
   #on;
 
-  /** `on` has `request(name, data)`; `registered(event)`. */
+  /** `on` has `request(name, data)`; `registered(type, text)`: it is done, say so. */
   constructor(dialog, on) {
     this.#dialog = dialog;
     this.#form = dialog.querySelector('form');
@@ -55,6 +55,7 @@ export class Form {
       elements[name].setAttribute('aria-invalid', 'true');
     };
     const request = { type: elements.type.value.trim(), source_timestamp: null, payload: null };
+    if (!request.type) return wrong('type', 'An event needs a type, as in: plant/boiler/temperature');
     if (/[?*]/.test(request.type)) return wrong('type', '`?` and `*` are for subscriptions: the type of an event has neither.');
     if (elements.now.checked) {
       const now = Date.now();
@@ -74,7 +75,7 @@ export class Form {
     try {
       const event = await this.#on.request('register', request);
       this.#dialog.close();
-      this.#on.registered({ type: request.type, ...event }, `Registered ${request.type || 'the event'} at ${exact(event.timestamp).slice(11, 26)}.`);
+      this.#on.registered(request.type, `Registered ${request.type} at ${exact(event.timestamp).slice(11, 26)}.`);
     } catch (error) {
       this.#say(error.message);
     } finally {

@@ -87,7 +87,8 @@ export class Table {
     const serverNow = this.#model.now();
     const today = new Date();
     let active = null;
-    for (let i = first; i < first + wanted; i++) {
+    // all of them, also those that are left from when the page was higher
+    for (let i = first; i < first + this.#slots.length; i++) {
       const slot = this.#slots[i % this.#slots.length];
       this.#fill(slot, i, this.shown[i] ?? null, now, serverNow, today);
       if (slot.row && slot.row === this.active) active = slot.element.id;

@@ -28,12 +28,15 @@ const send = (events) => backend.stdin.write(events.map((event) => `${JSON.strin
 
 const wants = {
   register: ({ events }) => void send(events),
-  load({ events, rate }) {
+  load({ events, rate, seconds }) {
     let at = 0;
     loading = setInterval(() => {
       send(Array.from({ length: rate / 50 }, () => events[(at += 7919) % events.length]));
     }, 20);
+    setTimeout(() => clearInterval(loading), seconds * 1000);
   },
+  freeze: () => void backend.kill('SIGSTOP'),
+  thaw: () => void backend.kill('SIGCONT'),
   stop,
   start,
 };

@@ -6,6 +6,8 @@
 //
 //     {"want": "register", "events": [...]}   register these, each as a line for `hat register`, then answer
 //     {"want": "load", "events": [...], "rate": 1000, "seconds": 5}   start to register these again and again, answer at once
+//     {"want": "freeze"}                      stop the server's process, as by SIGSTOP, and answer
+//     {"want": "thaw"}                        let it go on, and answer
 //     {"want": "stop"}                        end the server, then answer
 //     {"want": "start"}                       start it again at the same URL, answer when it listens
 //     {"check": "what was checked"}           it is as it should be
@@ -13,7 +15,7 @@
 //     {"failed": "what was checked", "error": "..."}    and exit status 1
 //     {"done": checks}                        and exit status 0
 //
-// and an answer is one line of standard input: `skip` where a `load` is not to be had, anything else where it is done.
+// and an answer is one line of standard input: `skip` where a `load` or a `freeze` is not to be had, anything else where it is done.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -109,6 +111,10 @@ const activeType = () => page.evaluate(() => {
   return id && document.getElementById(id).querySelector('.type').textContent;
 });
 const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.dataset.part || document.activeElement.name || document.activeElement.tagName);
+async function readable() {
+  const low = (await page.evaluate(contrasts)).filter(({ ratio }) => ratio < 4.5);
+  if (low.length) throw new Error(`low contrast: ${JSON.stringify(low)}`);
+}
 const find = (text) => search.fill(text);
 
 let policy;
@@ -150,6 +156,7 @@ await check('the form registers an event, which is seen', async () => {
   await page.keyboard.press('Control+Enter');
   await page.locator('#register').waitFor({ state: 'hidden' });
   await payloadIs('browser/form', '{"big": 12345678901234567890, "exact": 1.50}');
+  await until('the table is at it', async () => (await activeType()) === 'browser/form' && (await focused()) === 'grid');
   equal(await page.locator('.toast.shown').count(), 1, 'said so');
 });
 
@@ -285,9 +292,10 @@ for (const scheme of ['light', 'dark']) {
     }
     await page.setViewportSize({ width: 1280, height: 800 });
     await find('browser/');
+    await until('no row but these', async () => (await page.locator('.row:visible').count()) === Number((await page.locator('#count').textContent()).split(' ')[0]));
     await row('browser/form').click();
-    const low = (await page.evaluate(contrasts)).filter(({ ratio }) => ratio < 4.5);
-    if (low.length) throw new Error(`low contrast: ${JSON.stringify(low)}`);
+    await until('the details', async () => /1\.50/.test(await details.locator('pre').textContent()));
+    await readable();
     await page.screenshot({ path: join(options.screenshots, `${scheme}-details.png`) });
     await page.keyboard.press('Escape');
   });
@@ -303,15 +311,25 @@ await check('it keeps up with changes', async () => {
   say({ figures: { types: TYPES, rows, idle, 'under load': await cost(context, page, 5) } });
 });
 
+await check('a server that says nothing more is told from one that is live', async () => {
+  if ((await want('freeze')) === 'skip') return;
+  await page.locator('.connection[data-state=silent]').waitFor();
+  equal(await page.locator('html[data-stale=true]').count(), 1, 'greyed');
+  await want('thaw');
+  await page.locator('.connection[data-state=live]').waitFor();
+});
+
 await check('the page comes back after a restart of the server', async () => {
   await find('browser/');
   serverIsDown = true;
   await want('stop');
   await page.locator('.connection[data-state=waiting]').waitFor();
   equal(await page.locator('html[data-stale=true]').count(), 1, 'greyed');
-  await page.screenshot({ path: join(options.screenshots, 'reconnecting-light.png') });
-  await page.emulateMedia({ colorScheme: 'dark' });
-  await page.screenshot({ path: join(options.screenshots, 'reconnecting-dark.png') });
+  for (const scheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await readable();
+    await page.screenshot({ path: join(options.screenshots, `reconnecting-${scheme}.png`) });
+  }
   await page.locator('#open-register').click();
   await page.locator('[name=type]').fill('browser/lost');
   await page.locator('[name=kind][value=none]').check();
