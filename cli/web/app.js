@@ -45,7 +45,7 @@ const link = new Link(addressOf(location), {
 
 const request = (name, data) => link.request(name, data);
 
-const table = new Table({ grid: $('grid'), scroller: $('scroller'), space: $('space') }, model, {
+const table = new Table({ grid: $('grid'), head: $('head'), space: $('space') }, model, {
   draw,
   active: (row) => {
     if (row && details.open) open(row);

@@ -61,7 +61,7 @@ export class Details {
   draw(now, serverNow) {
     const row = this.#row;
     if (!row) return;
-    if (this.#version !== row.version) {
+    if (this.#version !== row.version && !this.#isMarked()) {
       this.#version = row.version;
       if (this.#whole && String(this.#whole.id) !== row.key) this.#whole = null;
       this.#fill(this.#event());
@@ -70,6 +70,12 @@ export class Details {
     const old = age(serverNow - s - us / 1e6);
     write(this.#part.age, old === 'now' ? old : `${old} ago`);
     this.#pane.dataset.heat = now - row.changedAt < 500 ? 1 : 0;
+  }
+
+  /** Somebody marks text in the payload: it waits with what is new. */
+  #isMarked() {
+    const selection = getSelection();
+    return !selection.isCollapsed && this.#part.payload.contains(selection.anchorNode);
   }
 
   #event() {

@@ -1,6 +1,6 @@
 // The table of event types: a virtual list.
 //
-// The scroller holds an empty box as high as all rows, and over it only as many rows as can be seen. The row of index i is always drawn
+// The grid scrolls an empty box as high as all rows, and in it only as many rows as can be seen. The row of index i is always drawn
 // by slot i % slots, so that scrolling by one row fills one slot anew and moves no other.
 
 import { age, brief, clock, exact } from './format.js';
@@ -20,7 +20,7 @@ export class Table {
 
   #grid;
   #space;
-  #scroller;
+  #head;
   #on;
   #model;
   #sorted = [];
@@ -33,17 +33,17 @@ export class Table {
   #openType = null;
 
   /** `on` has `draw()`: a frame is wanted; `active(row)`: it is another one; `open(row, byKey)`. */
-  constructor({ grid, scroller, space }, model, on) {
+  constructor({ grid, head, space }, model, on) {
     this.#grid = grid;
-    this.#scroller = scroller;
+    this.#head = head;
     this.#space = space;
     this.#model = model;
     this.#on = on;
-    scroller.addEventListener('scroll', () => {
-      this.#scrollTop = scroller.scrollTop;
+    grid.addEventListener('scroll', () => {
+      this.#scrollTop = grid.scrollTop;
       on.draw();
     }, { passive: true });
-    new ResizeObserver(() => this.#measure()).observe(scroller);
+    new ResizeObserver(() => this.#measure()).observe(grid);
     grid.addEventListener('keydown', (event) => this.#key(event));
     grid.addEventListener('focus', () => {
       if (!this.active && this.shown.length) this.#activate(Math.ceil(this.#scrollTop / this.#rowHeight));
@@ -55,7 +55,7 @@ export class Table {
   search(query) {
     this.#query = query;
     this.#find();
-    this.#scroller.scrollTop = this.#scrollTop = 0;
+    this.#grid.scrollTop = this.#scrollTop = 0;
     if (this.active && !this.shown.includes(this.active)) this.#setActive(null);
     this.#on.draw();
   }
@@ -150,8 +150,8 @@ export class Table {
     this.#find();
     const index = anchor ? this.shown.indexOf(anchor) : -1;
     if (index >= 0 && index !== top) {
-      this.#scroller.scrollTop += (index - top) * this.#rowHeight;
-      this.#scrollTop = this.#scroller.scrollTop;
+      this.#grid.scrollTop += (index - top) * this.#rowHeight;
+      this.#scrollTop = this.#grid.scrollTop;
     }
     if (this.active && this.#model.rows.get(this.active.type) !== this.active) this.#setActive(null);
   }
@@ -163,14 +163,14 @@ export class Table {
   }
 
   #measure() {
-    this.#viewHeight = this.#scroller.clientHeight;
+    this.#viewHeight = this.#grid.clientHeight - this.#head.offsetHeight;
     // the style sheet says how high a row is: it depends on the width of the page
     const height = parseFloat(getComputedStyle(this.#space).lineHeight);
     if (height > 0 && height !== this.#rowHeight) {
       const top = this.#scrollTop / this.#rowHeight;
       this.#rowHeight = height;
       this.#space.style.height = `${this.shown.length * height}px`;
-      this.#scroller.scrollTop = this.#scrollTop = top * height;
+      this.#grid.scrollTop = this.#scrollTop = top * height;
       for (const slot of this.#slots) slot.index = -1;
     }
     this.#on.draw();
@@ -213,9 +213,9 @@ export class Table {
     if (this.shown.length === 0) return;
     index = Math.min(Math.max(index, 0), this.shown.length - 1);
     const [top, bottom] = [index * this.#rowHeight, (index + 1) * this.#rowHeight - this.#viewHeight];
-    if (this.#scroller.scrollTop > top) this.#scroller.scrollTop = top;
-    else if (this.#scroller.scrollTop < bottom) this.#scroller.scrollTop = bottom;
-    this.#scrollTop = this.#scroller.scrollTop;
+    if (this.#grid.scrollTop > top) this.#grid.scrollTop = top;
+    else if (this.#grid.scrollTop < bottom) this.#grid.scrollTop = bottom;
+    this.#scrollTop = this.#grid.scrollTop;
     this.#setActive(this.shown[index]);
   }
 
