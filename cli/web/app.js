@@ -54,7 +54,7 @@ const table = new Table({ grid: $('grid'), head: $('head'), space: $('space') },
     const wasOpen = details.open;
     open(row);
     // the first Enter opens the pane beside the table, the next goes into it; a pane that covers the table is gone into at once
-    if ((byKey && wasOpen) || getComputedStyle($('details')).position === 'fixed') details.focus();
+    if ((byKey && wasOpen) || covers()) details.focus();
   },
 });
 
@@ -83,7 +83,17 @@ function open(row) {
   details.show(row);
   table.setOpen(row.type);
   document.documentElement.dataset.details = 'open';
+  cover();
   draw();
+}
+
+/** On a narrow page the details lie over all the rest. */
+const covers = () => details.open && getComputedStyle($('details')).position === 'fixed';
+
+/** What is covered cannot be reached by the keyboard either. */
+function cover() {
+  const inert = covers();
+  for (const part of document.querySelectorAll('.bar, .overview, .events')) part.inert = inert;
 }
 
 function close() {
@@ -91,6 +101,7 @@ function close() {
   details.hide();
   table.setOpen(null);
   delete document.documentElement.dataset.details;
+  cover();
   if (inside) table.focus();
   draw();
 }
@@ -138,6 +149,7 @@ document.addEventListener('keydown', (event) => {
   event.preventDefault();
 });
 
+addEventListener('resize', cover);
 search.value = new URLSearchParams(location.hash.slice(1)).get('q') ?? '';
 if (search.value) table.search(search.value.trim());
 setInterval(() => document.hidden || draw(), TICK);

@@ -7,10 +7,10 @@ export function order({ type: left, parts: a }, { type: right, parts: b }) {
   for (let i = 0; i < a.length && i < b.length; i++) {
     if (a[i] === b[i]) continue;
     const found = collator.compare(a[i], b[i]);
-    // what is the same to a reader still needs an order
     if (found !== 0) return found;
   }
-  return a.length - b.length || (left < right ? -1 : left > right ? 1 : 0);
+  // one is the beginning of the other, or what is the same to a reader still needs an order
+  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 /** A test of rows for what somebody typed, in any case: words that all occur in the type; or, with a `*` or `?`, a query type as `hat subscribe` takes it:

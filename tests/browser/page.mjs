@@ -277,6 +277,18 @@ await check('binary data are shown in hex with their size', async () => {
   await page.keyboard.press('Escape');
 });
 
+await check('on a narrow page the details cover the rest', async () => {
+  await page.setViewportSize({ width: 420, height: 860 });
+  await row('browser/binary').click();
+  await until('the focus', async () => (await focused()) === 'details-heading');
+  await page.keyboard.press('Shift+Tab');
+  equal(await page.evaluate(() => Boolean(document.activeElement.closest('.bar, .overview, .events'))), false, 'the focus in what is covered');
+  await page.locator('[data-part=close]').click();
+  await details.waitFor({ state: 'hidden' });
+  equal(await focused(), 'grid', 'the focus');
+  await page.setViewportSize({ width: 1280, height: 800 });
+});
+
 for (const scheme of ['light', 'dark']) {
   await check(`${scheme}: readable, and as wide as the page`, async () => {
     await page.emulateMedia({ colorScheme: scheme });
