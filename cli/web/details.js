@@ -6,8 +6,9 @@ import { layout, pretty } from './json.js';
 /** Tokens of JSON that are coloured: each is an element, and they are made anew whenever the event changes. */
 const COLOURED = 3000;
 
-/** Characters of a laid-out payload that are shown; the copy button takes all of it. */
+/** Characters of JSON, and binary bytes, that are shown; the copy button takes all of them. */
 const SHOWN = 256 * 1024;
+const SHOWN_BYTES = 16 * 1024;
 
 export class Details {
   #pane;
@@ -61,7 +62,7 @@ export class Details {
   draw(now, serverNow) {
     const row = this.#row;
     if (!row) return;
-    if (this.#version !== row.version && !this.#isMarked()) {
+    if (this.#version === -1 || (this.#version !== row.version && !this.#isMarked())) {
       this.#version = row.version;
       if (this.#whole && String(this.#whole.id) !== row.key) this.#whole = null;
       this.#fill(this.#event());
@@ -92,10 +93,13 @@ export class Details {
     const size = (json ?? binary)?.size;
     write(this.#part.kind, size === undefined ? kind : `${kind} · ${bytes(size)}`);
     this.#part.copyPayload.disabled = !payload;
-    this.#part.cut.hidden = !isCut(payload) && !this.#problem;
-    write(this.#part.cutText, this.#problem || 'Only the beginning is shown.');
+    const cut = isCut(payload);
+    const isLong = json?.text.length > SHOWN || binary?.size > SHOWN_BYTES;
+    this.#part.cut.hidden = !cut && !isLong && !this.#problem;
+    this.#part.whole.hidden = !cut;
+    write(this.#part.cutText, this.#problem || (cut ? 'Only the beginning is here.' : 'Only the beginning is shown: a copy has all of it.'));
     if (json) this.#json(json.text);
-    else write(this.#part.payload, binary ? hexdump(fromBase64(binary.data)) : '');
+    else write(this.#part.payload, binary ? hexdump(fromBase64(binary.data), SHOWN_BYTES) : '');
   }
 
   #json(text) {

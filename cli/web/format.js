@@ -68,14 +68,13 @@ export function hexOf(data) {
   return Array.from(data, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
 
-/** Sixteen bytes a line: where, what in hex, what in ASCII. */
-export function hexdump(data, limit = 16 * 1024) {
+/** Eight bytes a line, which fits beside the table: where, what in hex, what in ASCII. */
+export function hexdump(data, limit) {
   const lines = [];
-  for (let at = 0; at < Math.min(data.length, limit); at += 16) {
-    const line = data.subarray(at, at + 16);
-    const hex = `${hexOf(line.subarray(0, 8))}  ${hexOf(line.subarray(8))}`.padEnd(48);
+  for (let at = 0; at < Math.min(data.length, limit); at += 8) {
+    const line = data.subarray(at, at + 8);
     const ascii = Array.from(line, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·')).join('');
-    lines.push(`${at.toString(16).padStart(6, '0')}  ${hex}  ${ascii}`);
+    lines.push(`${at.toString(16).padStart(6, '0')}  ${hexOf(line).padEnd(23)}  ${ascii}`);
   }
   return lines.join('\n');
 }

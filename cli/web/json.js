@@ -5,8 +5,8 @@
 
 const TOKEN = /"(?:[^"\\]|\\.)*"?|[{}[\],:]|[^\s{}[\],:"]+/gs;
 
-/** Characters that an array or object without others inside may have to stay on one line. */
-const LINE = 72;
+/** Characters that an array or object without others inside may have to stay on one line: what the details beside the table have room for. */
+const LINE = 40;
 
 /** Tokens laid out, as `[kind, text]`: kind is 'key', 'string', 'number', 'word' or '' (marks and white space). */
 export function layout(text) {

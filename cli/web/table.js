@@ -129,13 +129,14 @@ export class Table {
   }
 
   #provide(wanted) {
+    if (this.#slots.length >= wanted) return;
     while (this.#slots.length < wanted) {
       const slot = makeSlot(this.#slots.length);
       this.#slots.push(slot);
       this.#space.append(slot.element);
-      // which slot draws which row depends on how many there are
-      for (const slot of this.#slots) slot.index = -1;
     }
+    // which slot draws which row depends on how many there are
+    for (const slot of this.#slots) slot.index = -1;
   }
 
   #typesChanged() {

@@ -198,6 +198,14 @@ await check('an event cannot bring markup into the page', async () => {
   await details.waitFor({ state: 'hidden' });
 });
 
+await check('the chart tells the rate of a second', async () => {
+  const { x, y, width, height } = await page.locator('[data-view=chart]').boundingBox();
+  await page.mouse.move(x + width - 1, y + height / 2);
+  await until('the rate', async () => /^[0-9:]{8} .*[0-9] \/s$/.test(await page.locator('[data-view=chartReadout]').textContent()));
+  await page.mouse.move(0, 0);
+  await until('nothing', async () => (await page.locator('[data-view=chartReadout]').textContent()) === '');
+});
+
 await check(`there are ${TYPES} types, and few rows in the document`, async () => {
   const events = Array.from({ length: TYPES }, (_, i) => json(`load/area ${i % 40}/unit ${i}/value`, i));
   await register(...events);

@@ -107,10 +107,11 @@ test('hex', () => {
   assert.deepEqual([...fromHex('')], []);
   assert.equal(fromHex('0'), null);
   assert.equal(fromHex('zz'), null);
-  assert.equal(hexdump(new TextEncoder().encode('0123456789abcdef\n')), [
-    '000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef',
-    '000010  0a                                                ·',
+  assert.equal(hexdump(new TextEncoder().encode('01234567\n9 and more'), 9), [
+    '000000  30 31 32 33 34 35 36 37  01234567',
+    '000008  0a 39 20 61 6e 64 20 6d  ·9 and m',
   ].join('\n'));
+  assert.equal(hexdump(new Uint8Array([255]), 8), '000000  ff                       ·');
 });
 
 test('the ring of seconds, and a scale that rests', () => {
