@@ -55,7 +55,11 @@ const json = (type, data) => ({ type, payload: { kind: 'json', data } });
 const register = (...events) => want('register', { events });
 
 await mkdir(options.screenshots, { recursive: true });
-const browser = await chromium.launch({ executablePath: options.chromium, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+const browser = await chromium.launch({ executablePath: options.chromium, args: ['--no-sandbox', '--disable-dev-shm-usage'] }).catch((error) => {
+  const advice = `cannot start ${options.chromium}: install the package \`chromium\`, or name another with --chromium`;
+  say({ failed: 'Chromium starts', error: `${advice}: ${error.message}` });
+  process.exit(1);
+});
 const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'light' });
 await context.grantPermissions(['clipboard-read', 'clipboard-write']);
 const page = await context.newPage();
