@@ -34,8 +34,12 @@ pub(super) enum Phase {
     Waiting,
     Running,
     /// Over: what the machine left is written until then.
-    Flushing { until: Instant },
-    Gone { since: Instant },
+    Flushing {
+        until: Instant,
+    },
+    Gone {
+        since: Instant,
+    },
 }
 
 #[derive(Debug)]

@@ -238,6 +238,12 @@ impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
         self.is_running(end) && !self.ends[end.0].closing
     }
 
+    /// The application closed it.
+    #[must_use]
+    pub fn is_closing(&self, end: EndId) -> bool {
+        self.ends[end.0].closing
+    }
+
     /// The other end of the connection.
     #[must_use]
     pub fn peer(&self, end: EndId) -> EndId {

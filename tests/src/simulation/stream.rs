@@ -82,7 +82,12 @@ impl Stream {
     }
 
     /// Sends a piece, or the end; gives when it arrives.
-    pub(super) fn send(&mut self, piece: Option<Bytes>, now: Instant, random: &mut Random) -> Instant {
+    pub(super) fn send(
+        &mut self,
+        piece: Option<Bytes>,
+        now: Instant,
+        random: &mut Random,
+    ) -> Instant {
         let earliest = now + self.shape.latency + random.duration(self.shape.jitter);
         let at = self.flying.back().map_or(earliest, |&(last, _)| earliest.max(last));
         self.flying_len += piece.as_ref().map_or(0, Bytes::len);

@@ -3,3 +3,4 @@
 //! Many more seeds, on all cores: `HAT_SIMULATION_SEEDS=100000 cargo test --release -p hat-tests --test simulation -- --nocapture`.
 
 mod chatter;
+mod eventer;

@@ -78,6 +78,9 @@ impl Books {
         let state = self.conversations.get_mut(&conversation).expect("an open conversation");
         let at = state.timeout.take().expect("a timeout that was set, and has not fired");
         assert_eq!(Some(at), earliest, "another timeout is earlier");
-        assert!(now >= at && (now == at || !is_exact), "a timeout at {now:?} that is due at {at:?}");
+        assert!(
+            now >= at && (now == at || !is_exact),
+            "a timeout at {now:?} that is due at {at:?}"
+        );
     }
 }

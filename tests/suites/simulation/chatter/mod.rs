@@ -179,7 +179,8 @@ impl Run {
         if let Some(message) = &sent {
             net.trace.note(net.now(), || format!("{end} says {message:?}"));
         }
-        let pause = random.pick(&[Duration::ZERO, Duration::from_secs(3), Duration::from_secs(300)]);
+        let pause =
+            random.pick(&[Duration::ZERO, Duration::from_secs(3), Duration::from_secs(300)]);
         let pause = random.duration(pause);
         let goes_on = side.said < 40;
         net.random = random;

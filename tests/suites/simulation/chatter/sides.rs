@@ -85,7 +85,8 @@ impl Side {
     ) -> (Option<Message>, &'static str) {
         self.said += 1;
         let most = random.pick(&[20, 20, 300, MAX_MESSAGE + 100]);
-        let mut data = Data::new(format!("T{}", self.said), vec![self.said as u8; random.size(most)]);
+        let mut data =
+            Data::new(format!("T{}", self.said), vec![self.said as u8; random.size(most)]);
         if random.chance(if self.dialect == Dialect::Hat { 50 } else { 2 }) {
             data.module = Some("Module".into());
         }
