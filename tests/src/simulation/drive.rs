@@ -61,15 +61,16 @@ fn exchange<M: Protocol<Incoming: fmt::Debug>, T>(net: &mut Network<M, T>, id: E
         over(net, id, Ending::Stalled);
         return true;
     }
-    let is_readable = !is_held && end.rx.missing() > 0;
-    if end.failed && !is_readable && (!is_held || !end.rx.eof) {
+    if is_held {
+        return false;
+    }
+    end.check_idle(now);
+    // what came before the network failed is still taken
+    if end.failed && !end.is_readable() {
         over(net, id, Ending::Failed);
         return true;
     }
-    if !is_held {
-        end.check_idle(now);
-    }
-    !is_held && end.is_readable()
+    end.is_readable()
 }
 
 fn read<M: Protocol<Incoming: fmt::Debug>, T>(net: &mut Network<M, T>, id: EndId) {
@@ -193,6 +194,21 @@ fn flush<M: Protocol<Incoming: fmt::Debug>, T>(
     if !end.machine().tx().is_empty() && net.now < until {
         return false;
     }
+    leave(net, id);
+    false
+}
+
+/// The process of this end is killed.
+pub(super) fn kill<M: Protocol<Incoming: fmt::Debug>, T>(net: &mut Network<M, T>, id: EndId) {
+    if net.ends[id.0].phase == Phase::Running {
+        over(net, id, Ending::Failed);
+        leave(net, id);
+    }
+}
+
+/// The end of the stream, and of this end.
+fn leave<M: Protocol<Incoming: fmt::Debug>, T>(net: &mut Network<M, T>, id: EndId) {
+    let end = &mut net.ends[id.0];
     if !end.shut && !end.failed {
         shut(net, id);
     }
@@ -202,7 +218,6 @@ fn flush<M: Protocol<Incoming: fmt::Debug>, T>(
     end.inbound.reset(true);
     let peer = net.peer(id);
     net.agenda.plan(net.now, Plan::Wake(peer));
-    false
 }
 
 /// Something arrives. Where nobody is any more it is answered with a reset.

@@ -19,9 +19,9 @@ pub struct EndId(pub(super) usize);
 pub enum Ending<E> {
     /// The machine's error.
     Error(E),
-    /// The machine's error after the network had failed: what it says of the stream is about a stream that was cut.
+    /// The machine's error where the network had failed too: a driver tells the failure.
     Cut(E),
-    /// The network failed, and the machine would have gone on.
+    /// The network failed.
     Failed,
     /// We close, and the peer takes nothing of what is left.
     Stalled,
@@ -116,7 +116,8 @@ impl<M: Protocol> End<M> {
         }
         let bytes = self.inbound.read(missing + self.inbound.shape.read);
         if bytes.is_empty() {
-            self.rx.eof = self.failed || self.inbound.is_ended();
+            // a network that failed is no end of the stream: the machine must not take it for one
+            self.rx.eof = self.inbound.is_ended();
             return self.rx.eof;
         }
         self.rx.bytes.extend_from_slice(&bytes);
@@ -127,7 +128,7 @@ impl<M: Protocol> End<M> {
 
     /// Whether a read would bring anything.
     pub(super) fn is_readable(&self) -> bool {
-        self.rx.missing() > 0 && (self.failed || self.inbound.is_readable())
+        self.rx.missing() > 0 && self.inbound.is_readable()
     }
 
     /// Bytes that stand in the send queue behind its `start`, and how many.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use hat_core::protocol::Protocol;
 
 use super::agenda::Plan;
-use super::end::{EndId, Phase};
+use super::drive;
+use super::end::EndId;
 use super::network::{ClockId, Network};
 
 impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
@@ -41,6 +42,11 @@ impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
         self.agenda.plan(self.now + latency, Plan::Fail(peer));
     }
 
+    /// The process of this end is killed: what the network took still travels, then the stream ends, wherever that is.
+    pub fn kill(&mut self, end: EndId) {
+        drive::kill(self, end);
+    }
+
     /// Ends our side of the stream once what is queued is written. This end still reads; nothing may be sent any more.
     pub fn shut_down(&mut self, end: EndId) {
         self.trace.note(self.now, || format!("{end} ends its side"));
@@ -51,11 +57,5 @@ impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
     /// A clock jumps forward after a time.
     pub fn jump(&mut self, clock: ClockId, after: Duration, by: Duration) {
         self.agenda.plan(self.now + after, Plan::Jump(clock, by));
-    }
-
-    /// The system forgets an end without telling the other: no machine will be started there.
-    pub fn drop_end(&mut self, end: EndId) {
-        assert_eq!(self.ends[end.0].phase, Phase::Waiting);
-        self.ends[end.0].phase = Phase::Gone { since: self.now };
     }
 }

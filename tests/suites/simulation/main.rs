@@ -3,4 +3,5 @@
 //! Many more seeds, on all cores: `HAT_SIMULATION_SEEDS=100000 cargo test --release -p hat-tests --test simulation -- --nocapture`.
 
 mod chatter;
+mod cotp;
 mod eventer;

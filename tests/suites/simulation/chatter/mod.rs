@@ -156,7 +156,8 @@ impl Run {
         self.hand_over(self.net.peer(end));
         let random = &mut self.net.random;
         let (first, close) = (random.duration(Duration::from_secs(5)), Duration::from_secs(20_000));
-        let close = random.duration(random.clone().pick(&[close, close / 100]));
+        let close =
+            random.duration(random.clone().pick(&[close, close / 20, close / 100, close / 100]));
         let faults = if self.is_calm { 0 } else { random.size(4) };
         let faults: Vec<_> = (0..faults).map(|_| random.duration(close)).collect();
         self.net.timer(first, Timer::Say(end));
@@ -225,13 +226,14 @@ impl Run {
         let random = &mut self.net.random;
         let most = random.pick(&[1, 30, 200]);
         let time = random.duration(Duration::from_secs(most));
-        let kind = random.below(5);
+        let kind = random.below(6);
         let clock = self.clocks[random.below(self.clocks.len())];
         match kind {
             0 => self.net.freeze(end, time),
             1 => self.net.hold(end, time),
             2 => self.net.cut_off(end, time),
             3 => self.net.jump(clock, Duration::ZERO, time * 20),
+            4 => self.net.kill(end),
             _ => self.net.reset(end),
         }
         if matches!(kind, 0 | 1 | 3) {

@@ -212,11 +212,12 @@ impl Run {
         let random = &mut self.net.random;
         let most = random.pick(&[1, 10, 100]);
         let time = random.duration(Duration::from_secs(most));
-        match random.below(5) {
+        match random.below(6) {
             0 => self.net.freeze(end, time),
             // a slow reader, or an application that is busy
             1 | 2 => self.net.hold(end, time),
             3 => self.net.cut_off(end, time),
+            4 => self.net.kill(end),
             _ => self.net.reset(end),
         }
     }
