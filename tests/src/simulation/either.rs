@@ -51,8 +51,8 @@ macro_rules! both {
     };
 }
 
-#[derive(Clone, Debug, thiserror::Error)]
 /// Why one of two machines is over.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum EitherError<A, B> {
     /// The connecting side's.
     #[error(transparent)]

@@ -257,14 +257,6 @@ impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
         self.ends.iter().filter(is_over).count()
     }
 
-    /// All buffers and streams of an end are empty: it keeps nothing.
-    #[must_use]
-    pub fn is_empty(&mut self, end: EndId) -> bool {
-        let it = &mut self.ends[end.0];
-        let tx = it.machine.as_mut().is_none_or(|machine| machine.tx().is_empty());
-        tx && it.rx.bytes.is_empty() && it.inbound.is_empty()
-    }
-
     pub(super) fn runs(&mut self, end: EndId) {
         let it = &mut self.ends[end.0];
         if !it.runnable {

@@ -141,9 +141,4 @@ impl Stream {
             self.here.clear();
         }
     }
-
-    /// Nothing travels and nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.flying.is_empty() && self.here.is_empty()
-    }
 }

@@ -155,9 +155,9 @@ impl Run {
         self.sides.insert(end, Side::new(&config, now));
         self.hand_over(self.net.peer(end));
         let random = &mut self.net.random;
-        let (first, close) = (random.duration(Duration::from_secs(5)), Duration::from_secs(20_000));
-        let close =
-            random.duration(random.clone().pick(&[close, close / 20, close / 100, close / 100]));
+        let first = random.duration(Duration::from_secs(5));
+        let life = random.pick(&[20_000, 1_000, 200, 200]);
+        let close = random.duration(Duration::from_secs(life));
         let faults = if self.is_calm { 0 } else { random.size(4) };
         let faults: Vec<_> = (0..faults).map(|_| random.duration(close)).collect();
         self.net.timer(first, Timer::Say(end));

@@ -5,18 +5,16 @@
 //! - A handshake is given up exactly when its time is over.
 //! - After one side has ended its half, what the other says still comes.
 
+mod configs;
 mod sides;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
-use hat_core::cotp::{
-    Answer, Config, Connection, Error, Incoming, Reason, Receive, Response, Selector, TpduSize,
-};
+use hat_core::cotp::{Connection, Error, Incoming, Reason, Response, TpduSize};
 use hat_core::tpkt;
 use hat_tests::simulation::{
-    ClockId, EndId, Ending, Fate, Happened, Limits, Network, Random, Seed, Shape, Tally, simulate,
+    ClockId, EndId, Ending, Fate, Happened, Limits, Network, Seed, Shape, Tally, simulate,
 };
 
 use sides::Side;
@@ -95,7 +93,7 @@ impl Run {
                 Fate::Up { up: random.duration(second), taken: random.duration(second * late) }
             }
         };
-        let configs = configs(random);
+        let configs = configs::any(random);
         let clocks = ahead.map(|ahead| self.net.clock(ahead));
         self.clocks.extend(clocks);
         let ends = self.net.connect(clocks, shapes, fate);
@@ -352,33 +350,4 @@ impl Run {
         };
         self.count(what);
     }
-}
-
-/// What a caller and a called side work with.
-fn configs(random: &mut Random) -> [Config; 2] {
-    let selector = Selector::from(random.within(1..=2) as u16);
-    let called = random.pick(&[None, Some(()), Some(())]).map(|()| selector.clone());
-    let mut config = |source_reference| Config {
-        receive: random.pick(&[Receive::Whole, Receive::Parts]),
-        answer: random.pick(&[Answer::Automatic, Answer::Automatic, Answer::Manual]),
-        offered_size: random
-            .chance(80)
-            .then(|| TpduSize::new(random.within(128..=65531) as u16))
-            .flatten(),
-        accepted_size: TpduSize::new(random.within(128..=65531) as u16).unwrap_or_default(),
-        preferred_size: random.chance(50),
-        expedited: random.chance(50),
-        disconnect_on_close: random.chance(40),
-        half_close: random.chance(70),
-        deliver_empty: random.chance(70),
-        max_tsdu: random.pick(&[5_000, MAX_MESSAGE, MAX_MESSAGE]),
-        max_queued: random.pick(&[300, 5_000, MAX_QUEUED]),
-        handshake_timeout: HANDSHAKE,
-        connect_data: Bytes::new(),
-        source_reference,
-        ..Config::default()
-    };
-    let caller = Config { remote_selector: Some(Selector::from(1)), ..config(7) };
-    let called = Config { local_selector: called, ..config(9) };
-    [caller, called]
 }
