@@ -176,8 +176,10 @@ fn over<M: Protocol<Incoming: fmt::Debug>, T>(
     net.trace.note(net.now, || format!("{id} is over: {ending:?}"));
     let until = net.now + FLUSH;
     let end = &mut net.ends[id.0];
-    // whatever ended it, the machine refuses what is to be sent from here on
-    end.machine().close();
+    // a machine that ended by itself has nothing left already, which the scenario may look at before `flush`
+    if matches!(ending, Ending::Failed | Ending::Stalled) {
+        end.machine().close();
+    }
     end.phase = Phase::Flushing { until };
     net.agenda.plan(until, Plan::Wake(id));
     net.happened.push_back(Happened::Ended(id, ending));
@@ -189,6 +191,8 @@ fn flush<M: Protocol<Incoming: fmt::Debug>, T>(
     id: EndId,
     until: Instant,
 ) -> bool {
+    // whatever ended it, the machine refuses what is to be sent from here on
+    net.ends[id.0].machine().close();
     write(net, id);
     let end = &mut net.ends[id.0];
     if !end.machine().tx().is_empty() && net.now < until {
