@@ -1,4 +1,4 @@
-//! What the tests share: the pair harness, generated values, the vectors, the runtimes, and the real peers.
+//! What the tests share: the pair harness, the simulated network, generated values, the vectors, the runtimes, and the real peers.
 
 pub mod eventer;
 pub mod fuzzing;
@@ -6,6 +6,7 @@ pub mod generated;
 pub mod pair;
 pub mod peers;
 pub mod runtimes;
+pub mod simulation;
 pub mod vectors;
 
 /// The README's examples compile.

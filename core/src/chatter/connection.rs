@@ -198,7 +198,8 @@ impl Connection {
         if size > self.config.max_message {
             return Err(SendFault::TooLarge { size, limit: self.config.max_message });
         }
-        if !self.tx.is_empty() && self.tx.len() + size > self.config.max_queued {
+        let (_, front) = frame::front(size);
+        if !self.tx.is_empty() && self.tx.len() + front + size > self.config.max_queued {
             return Err(SendFault::QueueFull { limit: self.config.max_queued });
         }
         Ok(())
