@@ -9,8 +9,10 @@ use hat_tests::pair::{GRAINS, Pair};
 
 use crate::{CLOSE, FIN, PING, TEXT, closed, connection, frame, pair, read, read_as, text};
 
-/// What the peer sends, what it is answered, and what the application sees.
-const PEER_CLOSES: [(&[u8], &[u8], Option<u16>, &str); 5] = [
+/// The payload of the peer's Close, that of the answer, and what the application sees.
+type PeerCloses = (&'static [u8], &'static [u8], Option<u16>, &'static str);
+
+const PEER_CLOSES: [PeerCloses; 5] = [
     (b"", b"", None, ""),
     (b"\x03\xe8", b"\x03\xe8", Some(1000), ""),
     (b"\x03\xe9bye", b"\x03\xe9", Some(1001), "bye"),

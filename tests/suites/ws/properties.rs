@@ -65,14 +65,12 @@ pub(crate) fn stream(role: Role, messages: &[Cut]) -> Vec<u8> {
         let kind = if matches!(message, Message::Text(_)) { TEXT } else { BINARY };
         let mut start = 0;
         for (index, &end) in ends.iter().enumerate() {
-            match controls.get(index) {
-                Some(Some(Control::Ping(payload))) => {
-                    stream.extend(frame(role, FIN | PING, payload))
-                }
-                Some(Some(Control::Pong(payload))) => {
-                    stream.extend(frame(role, FIN | PONG, payload))
-                }
-                _ => {}
+            if let Some(Some(control)) = controls.get(index) {
+                let (opcode, payload) = match control {
+                    Control::Ping(payload) => (PING, payload),
+                    Control::Pong(payload) => (PONG, payload),
+                };
+                stream.extend(frame(role, FIN | opcode, payload));
             }
             let opcode = if index == 0 { kind } else { CONTINUATION };
             let fin = if index + 1 == ends.len() { FIN } else { 0 };
