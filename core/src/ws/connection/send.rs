@@ -7,6 +7,7 @@ use super::super::frame::{self, MAX_CONTROL, MAX_HEADER, Opcode};
 use super::super::{Role, SendError, code, mask};
 use super::{Connection, Phase};
 use crate::sbs::Writer;
+use crate::trace;
 
 impl Connection {
     /// Queues a text message. A server queues large ones by reference.
@@ -97,6 +98,7 @@ impl Connection {
     {
         let size = parts.clone().into_iter().map(Bytes::len).sum::<usize>();
         self.may_send(size.saturating_add(MAX_HEADER))?;
+        trace::sent(if opcode == Opcode::Text { "text" } else { "binary" }, size);
         match self.role {
             Role::Client => self.put_masked(opcode, size, parts.into_iter().map(|part| &part[..])),
             Role::Server => {
