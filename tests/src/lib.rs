@@ -8,6 +8,7 @@ pub mod peers;
 pub mod runtimes;
 pub mod simulation;
 pub mod vectors;
+pub mod websocket;
 
 /// The README's examples compile.
 #[doc = include_str!("../../README.md")]

@@ -19,6 +19,7 @@ pub mod eventer_model;
 mod feed;
 mod sbs;
 pub mod seeds;
+mod ws;
 
 /// A body and what it is called.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "tpkt_bytes", run: cotp::tpkt_bytes },
     Target { name: "cotp_bytes", run: cotp::bytes },
     Target { name: "cotp_calls", run: cotp::calls },
+    Target { name: "ws_bytes", run: ws::bytes },
+    Target { name: "ws_oracle", run: ws::oracle },
 ];
 
 /// Runs one input of the target `name`.

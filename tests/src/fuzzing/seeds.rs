@@ -4,11 +4,13 @@ use std::io;
 use std::path::Path;
 
 use hat_core::eventer::message;
+use hat_core::ws::Role;
 use serde_json::Value;
 
 use super::feed::HEAD;
 use crate::eventer::frame;
 use crate::vectors::{hex, list, load, text};
+use crate::websocket::{BINARY, CLOSE, CONTINUATION, FIN, PING, TEXT, frame as ws_frame};
 
 /// Writes the seeds of every target to `folder`, into a folder of the target's name, and gives their number.
 ///
@@ -39,6 +41,8 @@ pub fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("eventer_server_bytes", eventer(&FROM_CLIENT)),
         ("tpkt_bytes", tpkt()),
         ("cotp_bytes", cotp()),
+        ("ws_bytes", websocket(|bytes| arrivals(bytes, &[0, 1, 2, 3]))),
+        ("ws_oracle", websocket(|bytes| [0, 1].map(|role| [&[role], bytes].concat()).to_vec())),
     ]
 }
 
@@ -46,6 +50,30 @@ pub fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
 fn arrivals(bytes: &[u8], switches: &[u8]) -> Vec<Vec<u8>> {
     let head = |options| -> [u8; HEAD] { [0, 0, options] };
     switches.iter().map(|&options| [&head(options)[..], bytes].concat()).collect()
+}
+
+/// What either side of a WebSocket sends: handshakes, and frames of each kind.
+fn websocket(input: impl Fn(&[u8]) -> Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut seeds = vec![
+        b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: a\r\n\r\n"
+            .to_vec(),
+        b"HTTP/1.1 302 Found\r\nLocation: /b\r\n\r\n".to_vec(),
+    ];
+    for role in [Role::Client, Role::Server] {
+        let of = |first, payload: &[u8]| ws_frame(role, first, payload);
+        seeds.push(of(FIN | TEXT, "κόσμε".as_bytes()));
+        seeds.push(of(FIN | BINARY, &[7; 300]));
+        let parts = [
+            of(TEXT, b"\xce"),
+            of(FIN | PING, b"?"),
+            of(CONTINUATION, b"\xba"),
+            of(FIN | CONTINUATION, b""),
+        ];
+        seeds.push(parts.concat());
+        seeds.push(of(FIN | CLOSE, b"\x03\xe8bye"));
+    }
+    seeds.iter().flat_map(|bytes| input(bytes)).collect()
 }
 
 /// In the order that the target's first byte counts them.
