@@ -60,6 +60,13 @@ impl Runtime for Smol {
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         smol::spawn(task).detach();
     }
+
+    async fn unblock<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        // a panic goes on in the task that waits
+        Ok(smol::unblock(work).await)
+    }
 }
 
 /// A smol timer.

@@ -34,6 +34,8 @@ pub mod tcp;
 pub mod tpkt;
 mod trace;
 mod wakers;
+#[cfg(feature = "web")]
+pub mod web;
 
 pub use address::Address;
 pub use error::{ConnectError, Error};
