@@ -22,6 +22,8 @@ pub use net::SmolStream;
 pub struct Smol;
 
 hat_core::protocols_on!(Smol);
+#[cfg(feature = "web")]
+hat_core::web_on!(Smol);
 
 impl Runtime for Smol {
     type Stream = SmolStream;

@@ -22,6 +22,8 @@ pub use net::TokioStream;
 pub struct Tokio;
 
 hat_core::protocols_on!(Tokio);
+#[cfg(feature = "web")]
+hat_core::web_on!(Tokio);
 
 impl Runtime for Tokio {
     type Stream = TokioStream;

@@ -73,7 +73,10 @@ mod tests {
         let cases: [(&[_], _); 9] = [
             (&[], None),
             (&[("forwarded", "for=1.2.3.4")], Some("1.2.3.4")),
-            (&[("forwarded", "for=9.9.9.9, For=\"[2001:db8::1]:4711\";proto=https")], Some("[2001:db8::1]:4711")),
+            (
+                &[("forwarded", "for=9.9.9.9, For=\"[2001:db8::1]:4711\";proto=https")],
+                Some("[2001:db8::1]:4711"),
+            ),
             (&[("forwarded", "for=9.9.9.9"), ("forwarded", "by=x;for=1.2.3.4")], Some("1.2.3.4")),
             (&[("forwarded", "for=\"a\\\"b,c;d\"")], Some("a\"b,c;d")),
             (&[("forwarded", "proto=https"), ("x-forwarded-for", "1.2.3.4")], Some("1.2.3.4")),

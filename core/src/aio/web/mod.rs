@@ -20,6 +20,7 @@ mod client;
 mod decide;
 mod files;
 mod io;
+mod names;
 mod options;
 mod path;
 mod serve;

@@ -92,7 +92,9 @@ impl Users {
     pub(super) fn find(&self, user: &[u8]) -> Option<(&Hash, bool)> {
         match self.0.iter().find(|(known, _)| known.as_bytes() == user) {
             Some((_, hash)) => Some((hash, true)),
-            None => Some((self.0.iter().map(|(_, hash)| hash).max_by_key(|hash| hash.cost())?, false)),
+            None => {
+                Some((self.0.iter().map(|(_, hash)| hash).max_by_key(|hash| hash.cost())?, false))
+            }
         }
     }
 }
@@ -130,7 +132,9 @@ impl Hash {
                     Ok(Self::Bcrypt { text: text.into(), cost })
                 }
                 Some(_) => Err(HashError::Wrong("the cost of a bcrypt hash must be 4 to 17")),
-                None => Err(HashError::Wrong("this is no bcrypt hash: it is cut short or too long")),
+                None => {
+                    Err(HashError::Wrong("this is no bcrypt hash: it is cut short or too long"))
+                }
             };
         }
         if let Some(hash) = text.strip_prefix("{SHA}") {
@@ -143,9 +147,7 @@ impl Hash {
     /// Whether this is the hash of `password`, in a time that does not tell how much of it is right. Takes long: that is the point of it.
     pub(super) fn verify(&self, password: &[u8]) -> bool {
         match self {
-            Self::Apr1 { salt, hash } => {
-                apr1::hash(password, salt.as_bytes()).ct_eq(hash).into()
-            }
+            Self::Apr1 { salt, hash } => apr1::hash(password, salt.as_bytes()).ct_eq(hash).into(),
             // compares in constant time by itself; takes the first 72 bytes, as `htpasswd` does
             Self::Bcrypt { text, .. } => bcrypt::verify(password, text).unwrap_or(false),
             Self::Sha1(hash) => Sha1::digest(password).as_slice().ct_eq(hash).into(),
@@ -228,8 +230,14 @@ mod tests {
             ("ana", "users, line 1: there is no `:` after the user"),
             (":{SHA}x", "users, line 1: there is no user before the `:`"),
             ("\n#\nana:{SHA}x", "users, line 3: this is no `{SHA}` hash"),
-            ("ana:$apr1$abc", "users, line 1: this is no `$apr1$` hash: it is cut short or too long"),
-            ("ana:$2y$04$abc", "users, line 1: this is no bcrypt hash: it is cut short or too long"),
+            (
+                "ana:$apr1$abc",
+                "users, line 1: this is no `$apr1$` hash: it is cut short or too long",
+            ),
+            (
+                "ana:$2y$04$abc",
+                "users, line 1: this is no bcrypt hash: it is cut short or too long",
+            ),
             (
                 "ana:$2y$31$SlY8GFd.TaD5rNOAgs.FGO/uEPW0bRh9hQb041V8guKhNFUXRmir6",
                 "users, line 1: the cost of a bcrypt hash must be 4 to 17",

@@ -171,10 +171,8 @@ async fn load<R: Runtime>(path: &Path, known: Option<Stamp>) -> Option<Loaded> {
 
 /// Blocks.
 fn read(path: &Path, known: Option<Stamp>) -> io::Result<Option<(Vec<u8>, Stamp)>> {
-    let stamp = |entry: std::fs::Metadata| Stamp {
-        modified: entry.modified().ok(),
-        size: entry.len(),
-    };
+    let stamp =
+        |entry: std::fs::Metadata| Stamp { modified: entry.modified().ok(), size: entry.len() };
     // before it is read: what changes meanwhile is seen the next time
     let now = stamp(std::fs::metadata(path)?);
     if known == Some(now) {
@@ -191,7 +189,8 @@ fn read(path: &Path, known: Option<Stamp>) -> io::Result<Option<(Vec<u8>, Stamp)
 /// `Authorization: Basic` with the Base64 of `user:password`, once.
 fn credentials(headers: &HeaderMap) -> Option<Credentials> {
     let (scheme, text) = only(headers, header::AUTHORIZATION)?.split_once(' ')?;
-    let decoded = BASE64.decode(text.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let decoded =
+        BASE64.decode(text.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
     let colon = decoded.iter().position(|byte| *byte == b':')?;
     let (user, password) = (decoded[..colon].to_vec(), decoded[colon + 1..].to_vec());
     (password.len() <= MAX_PASSWORD).then_some(Credentials { user, password })
@@ -214,7 +213,8 @@ mod tests {
         assert_eq!(user_and_password("Basic YW5hOnNlY3JldA=="), pair("ana", "secret"));
         assert_eq!(user_and_password("basic  YW5hOmE6Yjpj"), pair("ana", "a:b:c"));
         assert_eq!(user_and_password("Basic OmE="), pair("", "a"));
-        for wrong in ["", "Basic", "Basic ", "Basic YW5h", "Basic !!!!", "Bearer YW5hOnNlY3JldA=="] {
+        for wrong in ["", "Basic", "Basic ", "Basic YW5h", "Basic !!!!", "Bearer YW5hOnNlY3JldA=="]
+        {
             assert_eq!(user_and_password(wrong), None, "{wrong}");
         }
         let long = BASE64.encode(format!("ana:{}", "x".repeat(MAX_PASSWORD + 1)));

@@ -73,7 +73,8 @@ pub(super) fn find(folder: &Path, path: &str, wanted: &Conditions) -> io::Result
 }
 
 fn validators(size: u64, modified: Option<SystemTime>, now: SystemTime) -> Validators {
-    let since = modified.map(|time| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+    let since =
+        modified.map(|time| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
     let tag = format!("\"{:x}-{size:x}\"", since.unwrap_or_default().as_nanos());
     let settled = modified.is_some_and(|time| time + SETTLED <= now);
     Validators { size, tag, weak: !settled, modified }

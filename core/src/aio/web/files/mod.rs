@@ -47,9 +47,8 @@ impl Files {
 
     pub(super) async fn answer<R: Runtime>(&self, path: &FilePath, head: &Parts) -> Response<Body> {
         let conditions = Conditions::new(&head.method, &head.headers);
-        let named = |embedded: &&Embedded| {
-            embedded.file.path.strip_prefix('/') == Some(path.as_str())
-        };
+        let named =
+            |embedded: &&Embedded| embedded.file.path.strip_prefix('/') == Some(path.as_str());
         if let Some(Embedded { file, validators }) = self.embedded.iter().find(named) {
             let selection = conditions.select(validators);
             let body = match selection {
