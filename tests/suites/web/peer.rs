@@ -5,43 +5,43 @@ use std::net::SocketAddr;
 use hat_core::aio::tcp::{Connection, Options, connect};
 use hat_tests::runtimes::TestRuntime;
 
-pub struct Peer {
+pub(crate) struct Peer {
     connection: Connection,
     rx: Vec<u8>,
 }
 
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     /// The value of a header, or nothing.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(key, _)| key == name);
         found.map_or("", |(_, value)| value)
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("text")
     }
 }
 
 impl Peer {
-    pub async fn new<R: TestRuntime>(address: SocketAddr) -> Self {
+    pub(crate) async fn new<R: TestRuntime>(address: SocketAddr) -> Self {
         let connection = connect::<R>(address, Options::default()).await.expect("connected");
         Self { connection, rx: Vec::new() }
     }
 
     /// Writes; that the server is gone already is told by what is read.
-    pub async fn send(&self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&self, bytes: impl AsRef<[u8]>) {
         let _ = self.connection.write(bytes.as_ref().to_vec()).await;
         let _ = self.connection.drain().await;
     }
 
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.connection.end();
     }
 
@@ -57,7 +57,7 @@ impl Peer {
     }
 
     /// The head of the next answer; `None` if the connection ends before one.
-    pub async fn head(&mut self) -> Option<Answer> {
+    pub(crate) async fn head(&mut self) -> Option<Answer> {
         let end = loop {
             if let Some(end) = self.rx.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 break end;
@@ -81,7 +81,7 @@ impl Peer {
     }
 
     /// The next answer; `None` if the connection ends before it is whole.
-    pub async fn answer(&mut self) -> Option<Answer> {
+    pub(crate) async fn answer(&mut self) -> Option<Answer> {
         let mut answer = self.head().await?;
         let length = answer.header("content-length").parse().unwrap_or(0);
         answer.body = self.exactly(length).await?;
@@ -89,7 +89,7 @@ impl Peer {
     }
 
     /// So many bytes; `None` if the connection ends before they are there.
-    pub async fn exactly(&mut self, count: usize) -> Option<Vec<u8>> {
+    pub(crate) async fn exactly(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.rx.len() < count {
             if !self.read().await {
                 return None;
@@ -99,20 +99,20 @@ impl Peer {
     }
 
     /// Everything until the connection ends.
-    pub async fn rest(mut self) -> Vec<u8> {
+    pub(crate) async fn rest(mut self) -> Vec<u8> {
         while self.read().await {}
         self.rx
     }
 
     /// The answer to one request.
-    pub async fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {
+    pub(crate) async fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {
         self.send(request).await;
         self.answer().await.expect("an answer")
     }
 }
 
 /// The answer to one request on a connection of its own. `headers` have their line ends.
-pub async fn get<R: TestRuntime>(address: SocketAddr, path: &str, headers: &str) -> Answer {
+pub(crate) async fn get<R: TestRuntime>(address: SocketAddr, path: &str, headers: &str) -> Answer {
     let mut peer = Peer::new::<R>(address).await;
     peer.ask(format!("GET {path} HTTP/1.1\r\nHost: plant\r\n{headers}\r\n")).await
 }

@@ -8,8 +8,8 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// What the last proxy says, if it says anything: `for` of the last element of `Forwarded` (RFC 7239); or what is last in
 /// `X-Forwarded-For`, where there is one such header.
 pub(super) fn forwarded(headers: &HeaderMap) -> Option<String> {
-    let texts = headers.get_all(FORWARDED).iter().filter_map(|value| value.to_str().ok());
-    if let Some(last) = texts.last().and_then(last_for) {
+    let mut texts = headers.get_all(FORWARDED).iter().filter_map(|value| value.to_str().ok());
+    if let Some(last) = texts.next_back().and_then(last_for) {
         return Some(last);
     }
     let mut texts = headers.get_all(X_FORWARDED_FOR).iter();
