@@ -10,6 +10,7 @@
 //! | [`tpkt`] | packets over TCP, RFC 1006 |
 //! | [`cotp`] | ISO transport class 0, over TPKT |
 //! | `aio` (feature `aio`) | the async driver and the handles, generic over a runtime |
+//! | `aio::web` (feature `web`) | the HTTP front of WebSocket servers |
 //!
 //! Nothing here has a clock, a socket, a thread, or randomness; `aio` alone asks a runtime for them. Without the feature
 //! `std` the crate needs `alloc` only.

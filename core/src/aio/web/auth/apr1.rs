@@ -26,14 +26,14 @@ pub(super) fn hash(password: &[u8], salt: &[u8]) -> [u8; 22] {
     for round in 0..1000 {
         let odd = round % 2 == 1;
         let mut next = Md5::new();
-        next.update::<&[u8]>(if odd { password } else { &last });
+        next.update(if odd { password } else { last.as_slice() });
         if round % 3 != 0 {
             next.update(salt);
         }
         if round % 7 != 0 {
             next.update(password);
         }
-        next.update::<&[u8]>(if odd { &last } else { password });
+        next.update(if odd { last.as_slice() } else { password });
         last = next.finalize();
     }
     let mut text = [0; 22];
