@@ -9,6 +9,7 @@
 //! | [`eventer`] | event client and event server, over Chatter |
 //! | [`tpkt`] | packets over TCP, RFC 1006 |
 //! | [`cotp`] | ISO transport class 0, over TPKT |
+//! | [`ws`] | WebSocket: messages over HTTP's port, RFC 6455 |
 //! | `aio` (feature `aio`) | the async driver and the handles, generic over a runtime |
 //!
 //! Nothing here has a clock, a socket, a thread, or randomness; `aio` alone asks a runtime for them. Without the feature
@@ -93,3 +94,4 @@ pub mod tcp;
 pub mod time;
 pub mod tpkt;
 mod trace;
+pub mod ws;
