@@ -10,7 +10,10 @@ use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::protocol::Protocol;
 use crate::time::Instant;
-use crate::ws;
+use crate::{trace, ws};
+
+/// The largest header of the WebSocket, bytes.
+pub(super) const MAX_HEADER: usize = 14;
 
 #[derive(Debug)]
 pub(super) struct Link {
@@ -71,6 +74,15 @@ impl Link {
         Ok(self.ws.may_send(size)?)
     }
 
+    /// Queues a text message that stands in `parts`, one behind another, without copying it.
+    pub(super) fn send(&mut self, parts: &[ByteString]) -> Result<(), SendFault> {
+        let size: usize = parts.iter().map(|part| part.len()).sum();
+        self.may_send(size.saturating_add(MAX_HEADER))?;
+        self.put(parts);
+        trace::sent("juggler message", size);
+        Ok(())
+    }
+
     /// Queues a text message that [`may_send`](Self::may_send) has let pass, or a part of one.
     pub(super) fn put(&mut self, parts: &[ByteString]) {
         self.ws.put_text(parts);
@@ -99,6 +111,11 @@ impl Link {
             error.tell(&mut self.ws);
         }
         self.over.get_or_insert(error).clone()
+    }
+
+    /// Bytes that wait to be written.
+    pub(super) fn queued(&self) -> usize {
+        self.ws.queued()
     }
 
     pub(super) fn ws(&mut self) -> &mut ws::Connection {

@@ -8,12 +8,12 @@ use super::link::{self, Link};
 use super::segment::{self, Assembly, PING, PONG, Segment};
 use super::{Config, Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::keepalive::{Due, Keepalive, PingRule};
+use crate::keepalive::{Due, Keepalive};
 use crate::time::{Instant, earliest};
 use crate::{trace, ws};
 
-/// What a segment takes beside its part of the message: its first character, and the WebSocket's largest header.
-const SEGMENT_OVERHEAD: usize = 15;
+/// What a segment takes beside its part of the message: its first character, and the WebSocket's header.
+const SEGMENT_OVERHEAD: usize = 1 + link::MAX_HEADER;
 
 #[derive(Debug)]
 pub(super) struct Transport {
@@ -51,15 +51,16 @@ impl Transport {
         rx: &mut RecvBuf,
         now: Instant,
     ) -> Result<Option<Received>, Error> {
-        let something_came = rx.bytes.len() > self.seen;
-        let next = self.read(rx, now);
-        self.seen = rx.bytes.len();
-        if let Some(received) = next? {
-            self.keep_alive(something_came, now)?;
-            return Ok(Some(received));
+        if rx.bytes.len() > self.seen {
+            self.silence_ended(now);
         }
-        self.keep_alive(something_came, now)?;
-        Ok(None)
+        let read = self.read(rx, now);
+        self.seen = rx.bytes.len();
+        let received = read?;
+        if received.is_none() {
+            self.keep_alive(now)?;
+        }
+        Ok(received)
     }
 
     fn read(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Received>, Error> {
@@ -84,40 +85,39 @@ impl Transport {
         Ok(None)
     }
 
-    fn keep_alive(&mut self, something_came: bool, now: Instant) -> Result<(), Error> {
+    /// Something came, or we did not listen for a while and silence says nothing: its time starts anew.
+    pub(super) fn silence_ended(&mut self, now: Instant) {
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.received(now);
+            keepalive.answered();
+        }
+    }
+
+    fn keep_alive(&mut self, now: Instant) -> Result<(), Error> {
         if !self.link.is_open() {
             self.keepalive = None;
             return Ok(());
         }
         let rule = self.config.ping;
-        let keepalive = self.keepalive.get_or_insert_with(|| Keepalive::new(rule, now));
-        if something_came {
-            keepalive.received(now);
-            keepalive.answered();
-        }
-        match keepalive.poll(now) {
-            Due::Nothing => Ok(()),
+        match self.keepalive.get_or_insert_with(|| Keepalive::new(rule, now)).poll(now) {
+            Due::Nothing => {}
             // over a full queue too: there is one ping at a time
-            Due::Ping => {
-                self.link.put(&[PING]);
-                Ok(())
-            }
-            Due::GiveUp => Err(Error::PingTimeout),
+            Due::Ping => self.link.put(&[PING]),
+            Due::GiveUp => return Err(Error::PingTimeout),
         }
+        Ok(())
     }
 
-    /// We did not listen for a while, so silence says nothing: its time starts anew.
-    pub(super) fn listens_again(&mut self, now: Instant) {
-        if let Some(keepalive) = &mut self.keepalive {
-            keepalive.received(now);
-        }
+    /// Whether a message of `size` bytes can be queued, with all that makes it segments.
+    pub(super) fn may_send(&self, size: usize) -> Result<(), SendFault> {
+        let segments = size / self.config.max_segment_size.max(1) + 1;
+        self.link.may_send(size.saturating_add(segments.saturating_mul(SEGMENT_OVERHEAD)))
     }
 
     /// Queues a message that stands in `parts`, one behind another, without copying it.
     pub(super) fn send(&mut self, parts: &[ByteString]) -> Result<(), SendFault> {
         let size: usize = parts.iter().map(|part| part.len()).sum();
-        let segments = size / self.config.max_segment_size.max(1) + 1;
-        self.link.may_send(size.saturating_add(segments.saturating_mul(SEGMENT_OVERHEAD)))?;
+        self.may_send(size)?;
         put(&mut self.link, parts, self.config.max_segment_size);
         trace::sent("juggler message", size);
         Ok(())
