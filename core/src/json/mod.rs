@@ -248,7 +248,8 @@ impl Hash for Value {
             Self::Bool(value) => value.hash(state),
             // -0.0 + 0.0 is 0.0
             Self::Number(number) => {
-                (number.as_f64().unwrap_or_default() + 0.0).to_bits().hash(state)
+                let double = number.as_f64().unwrap_or_default() + 0.0;
+                double.to_bits().hash(state);
             }
             Self::String(text) => text.hash(state),
             Self::Array(array) => {

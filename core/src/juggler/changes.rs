@@ -110,7 +110,7 @@ impl Place {
                     match (from.get(name), to.get(name)) {
                         (Some(from), Some(to)) => place.compare(from, to, path, operations),
                         (Some(_), None) => {
-                            operations.push(Operation::Remove { path: path.clone() })
+                            operations.push(Operation::Remove { path: path.clone() });
                         }
                         (None, Some(to)) => {
                             operations
