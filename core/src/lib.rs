@@ -7,6 +7,8 @@
 //! | [`sbs`] | simple binary serialization: what all messages are written in |
 //! | [`chatter`] | messages in conversations, both deployed dialects |
 //! | [`eventer`] | event client and event server, over Chatter |
+//! | [`json`] | JSON values with shared parts, Pointer, Patch and diff |
+//! | [`juggler`] | a state that others follow by patches |
 //! | [`tpkt`] | packets over TCP, RFC 1006 |
 //! | [`cotp`] | ISO transport class 0, over TPKT |
 //! | [`ws`] | WebSocket: messages over HTTP's port, RFC 6455 |
@@ -87,6 +89,8 @@ pub mod buffer;
 pub mod chatter;
 pub mod cotp;
 pub mod eventer;
+pub mod json;
+pub mod juggler;
 mod keepalive;
 pub mod protocol;
 pub mod sbs;

@@ -76,24 +76,24 @@ impl Reader {
                 },
             };
             let before = frame.done;
-            let have = frame.size.min(rx.bytes.len());
+            let (head, size) = (frame.head, frame.size);
+            let have = size.min(rx.bytes.len());
+            frame.done = have;
             let arrived = &mut rx.bytes[before..have];
-            if let Some(key) = frame.head.mask {
+            if let Some(key) = head.mask {
                 mask::apply(arrived, key, before);
             }
-            frame.done = have;
-            let complete = have == frame.size;
-            let head = frame.head;
-            // the text of a message that is complete is checked when it is given
-            if !head.opcode.is_control()
-                && !(complete && head.fin)
-                && let Some(text) = self.message.as_mut().and_then(|message| message.text.as_mut())
-                && !text.push(arrived)
-            {
+            let complete = have == size;
+            let text = match &mut self.message {
+                Some(message) if !head.opcode.is_control() => message.text.as_mut(),
+                _ => None,
+            };
+            // a message that is complete is checked when it is given
+            let unchecked = text.filter(|_| !(complete && head.fin));
+            if unchecked.is_some_and(|text| !text.push(arrived)) {
                 return Err(Violation::Text.into());
             }
             if !complete {
-                let size = frame.size;
                 return wait(rx, size, false);
             }
             self.frame = None;

@@ -51,6 +51,11 @@ impl Message {
         Self(text_of(format_args!(r#"{{"type":"MESSAGE","payload":{payload}}}"#)))
     }
 
+    /// One whose payload is encoded already.
+    pub(in crate::juggler) fn of(payload: ByteString) -> Self {
+        Self(text_of(format_args!(r#"{{"type":"MESSAGE","payload":{payload}}}"#)))
+    }
+
     /// Its text, as it goes over the wire.
     #[must_use]
     pub fn text(&self) -> &ByteString {

@@ -202,6 +202,17 @@ impl Connection {
         self.link.queued()
     }
 
+    /// Sends of our data what is due.
+    pub(super) fn keep_told(&mut self, now: Instant) {
+        self.local.poll(now, &mut self.link);
+    }
+
+    /// The handshake is done, and neither side has closed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.link.is_open()
+    }
+
     /// The link below, for a layer on top.
     pub(super) fn link(&mut self) -> &mut Link {
         &mut self.link
@@ -258,7 +269,7 @@ impl Protocol for Connection {
     fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
         let polled = self.step(rx, now).map_err(|error| self.link.end(error, rx));
         if polled.is_ok() {
-            self.local.poll(now, &mut self.link);
+            self.keep_told(now);
         }
         polled
     }
