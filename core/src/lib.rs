@@ -8,7 +8,7 @@
 //! | [`chatter`] | messages in conversations, both deployed dialects |
 //! | [`eventer`] | event client and event server, over Chatter |
 //! | [`json`] | JSON values with shared parts, Pointer, Patch and diff |
-//! | [`juggler`] | a state that others follow by patches |
+//! | [`juggler`] | JSON state that others follow by patches, messages, requests; both deployed generations, over WebSocket |
 //! | [`tpkt`] | packets over TCP, RFC 1006 |
 //! | [`cotp`] | ISO transport class 0, over TPKT |
 //! | [`ws`] | WebSocket: messages over HTTP's port, RFC 6455 |

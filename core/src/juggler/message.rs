@@ -12,8 +12,8 @@
 
 use bytestring::ByteString;
 
-use super::fields::{Fields, Id, text_of, truthy};
 use super::Error;
+use super::fields::{Fields, Id, text_of, truthy};
 use crate::json::{Limits, Patch, Value};
 
 /// What a server receives.
@@ -65,9 +65,15 @@ impl Request {
 #[derive(Debug)]
 pub(super) enum ToClient {
     /// The answer to a request that waits for it.
-    Response { id: u64, result: Result<Value, Value> },
+    Response {
+        id: u64,
+        result: Result<Value, Value>,
+    },
     State(Patch),
-    Notify { name: ByteString, data: Value },
+    Notify {
+        name: ByteString,
+        data: Value,
+    },
 }
 
 impl ToClient {

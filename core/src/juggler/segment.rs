@@ -132,11 +132,6 @@ impl Assembly {
         self.push(&last, limit)?;
         Ok(core::mem::take(&mut self.text).into())
     }
-
-    /// The first segments of a message are here, and the last is not.
-    pub(super) fn is_open(&self) -> bool {
-        !self.text.is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -211,9 +206,7 @@ mod tests {
         let mut assembly = Assembly::default();
         assert_eq!(assembly.finish("abc".into(), 3), Ok("abc".into()));
         assembly.push("ab", 3).expect("within");
-        assert!(assembly.is_open());
         assert_eq!(assembly.finish("c".into(), 3), Ok("abc".into()));
-        assert!(!assembly.is_open());
         assembly.push("ab", 3).expect("within");
         let error = Error::MessageTooLarge { limit: 3 };
         assert_eq!(assembly.finish("cd".into(), 3), Err(error.clone()));

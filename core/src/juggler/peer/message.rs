@@ -1,5 +1,7 @@
 //! The messages of 0.5: `{"type": …, "payload": …}`.
 
+use core::fmt;
+
 use bytestring::ByteString;
 
 use crate::json::{Limits, Patch, Value};
@@ -48,11 +50,11 @@ impl Message {
     /// Encodes it.
     #[must_use]
     pub fn new(payload: &Value) -> Self {
-        Self(text_of(format_args!(r#"{{"type":"MESSAGE","payload":{payload}}}"#)))
+        Self::of(format_args!("{payload}"))
     }
 
-    /// One whose payload is encoded already.
-    pub(in crate::juggler) fn of(payload: ByteString) -> Self {
+    /// One whose payload is the JSON that is formatted.
+    pub(in crate::juggler) fn of(payload: fmt::Arguments<'_>) -> Self {
         Self(text_of(format_args!(r#"{{"type":"MESSAGE","payload":{payload}}}"#)))
     }
 

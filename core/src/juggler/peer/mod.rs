@@ -222,9 +222,7 @@ impl Connection {
     fn take(&mut self, text: &ByteString) -> Result<Option<Incoming>, Error> {
         trace::received("juggler message", text.len());
         match Received::parse(text, &self.limits)? {
-            Received::Message(payload) => {
-                Ok(Some(Incoming::Message { payload, size: text.len() }))
-            }
+            Received::Message(payload) => Ok(Some(Incoming::Message { payload, size: text.len() })),
             Received::Data(patch) => {
                 patch.apply(&mut self.remote, &self.limits)?;
                 Ok(Some(Incoming::Data))

@@ -8,7 +8,7 @@
 use bytestring::ByteString;
 
 use crate::json::{Array, Value};
-use crate::juggler::fields::{Fields, Id, text_of};
+use crate::juggler::fields::{Fields, Id};
 use crate::juggler::peer::Message;
 use crate::juggler::{Error, Fault};
 
@@ -39,10 +39,7 @@ pub(super) enum Asked {
 
 impl Payload {
     /// `is_open` tells whether a call waits for its response: what else is in any other does not matter.
-    pub(super) fn parse(
-        payload: &Value,
-        is_open: impl FnOnce(u64) -> bool,
-    ) -> Result<Self, Error> {
+    pub(super) fn parse(payload: &Value, is_open: impl FnOnce(u64) -> bool) -> Result<Self, Error> {
         let Ok(fields) = Fields::of(payload, "rpc message") else { return Ok(Self::Other) };
         if fields.get("type").and_then(Value::as_str) != Some("rpc") {
             return Ok(Self::Other);
@@ -77,9 +74,9 @@ impl Payload {
 pub(super) fn request(id: u64, action: &str, args: &[Value]) -> Message {
     let args = Value::from(args.to_vec());
     let action = Value::from(action);
-    Message::of(text_of(format_args!(
+    Message::of(format_args!(
         r#"{{"type":"rpc","id":{id},"direction":"request","action":{action},"args":{args}}}"#
-    )))
+    ))
 }
 
 pub(super) fn response(id: &Id, result: Result<&Value, &Value>) -> Message {
@@ -87,7 +84,7 @@ pub(super) fn response(id: &Id, result: Result<&Value, &Value>) -> Message {
         Ok(result) => (true, result),
         Err(result) => (false, result),
     };
-    Message::of(text_of(format_args!(
+    Message::of(format_args!(
         r#"{{"type":"rpc","id":{id},"direction":"response","success":{success},"result":{result}}}"#
-    )))
+    ))
 }

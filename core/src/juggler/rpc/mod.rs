@@ -19,7 +19,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use bytestring::ByteString;
 
 use super::fields::Id;
-use super::peer::{self, Message};
+use super::peer;
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::{Array, Value};
