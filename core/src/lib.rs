@@ -7,8 +7,11 @@
 //! | [`sbs`] | simple binary serialization: what all messages are written in |
 //! | [`chatter`] | messages in conversations, both deployed dialects |
 //! | [`eventer`] | event client and event server, over Chatter |
+//! | [`json`] | JSON values with shared parts, Pointer, Patch and diff |
+//! | [`juggler`] | JSON state that others follow by patches, messages, requests; both deployed generations, over WebSocket |
 //! | [`tpkt`] | packets over TCP, RFC 1006 |
 //! | [`cotp`] | ISO transport class 0, over TPKT |
+//! | [`ws`] | WebSocket: messages over HTTP's port, RFC 6455 |
 //! | `aio` (feature `aio`) | the async driver and the handles, generic over a runtime |
 //! | `aio::web` (feature `web`) | the HTTP front of WebSocket servers |
 //!
@@ -87,6 +90,8 @@ pub mod buffer;
 pub mod chatter;
 pub mod cotp;
 pub mod eventer;
+pub mod json;
+pub mod juggler;
 mod keepalive;
 pub mod protocol;
 pub mod sbs;
@@ -94,3 +99,4 @@ pub mod tcp;
 pub mod time;
 pub mod tpkt;
 mod trace;
+pub mod ws;

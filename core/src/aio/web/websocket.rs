@@ -1,17 +1,12 @@
 //! The server's side of the WebSocket handshake (RFC 6455, section 4.2), and whose pages may begin it.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Version};
-use sha1::{Digest, Sha1};
 
 use super::answer::Answer;
 use super::options::Origins;
-
-/// What is appended to the key before it is hashed.
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+use crate::ws;
 
 /// The `Sec-WebSocket-Accept` for a request at the WebSocket's path, or why there is no WebSocket for it.
 pub(super) fn handshake(head: &Parts, origins: &Origins) -> Result<HeaderValue, Answer> {
@@ -35,19 +30,14 @@ pub(super) fn handshake(head: &Parts, origins: &Origins) -> Result<HeaderValue, 
         return Err(upgrade_required("version 13 of WebSocket is spoken here"));
     }
     let key = only(&head.headers, header::SEC_WEBSOCKET_KEY);
-    let Some(key) = key.filter(|key| BASE64.decode(key).is_ok_and(|key| key.len() == 16)) else {
+    let Some(accept) = key.and_then(ws::accept_key) else {
         return Err(Answer::bad_request("`Sec-WebSocket-Key` must be 16 bytes in Base64, once"));
     };
     if !allows(origins, &head.headers) {
         let reason = "pages of this site may not open the WebSocket";
         return Err(Answer::new(StatusCode::FORBIDDEN, reason));
     }
-    Ok(accept(key))
-}
-
-fn accept(key: &str) -> HeaderValue {
-    let hash = Sha1::new().chain_update(key).chain_update(GUID).finalize();
-    HeaderValue::from_str(&BASE64.encode(hash)).expect("Base64 is fit for a header")
+    Ok(HeaderValue::from_str(&accept).expect("Base64 is fit for a header"))
 }
 
 fn upgrade_required(reason: &'static str) -> Answer {
@@ -101,11 +91,6 @@ fn allows(origins: &Origins, headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_key_of_the_standard() {
-        assert_eq!(accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-    }
 
     fn allowed(origins: &Origins, host: &str, origin: &str) -> bool {
         let mut headers = HeaderMap::new();
