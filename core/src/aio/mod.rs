@@ -25,6 +25,8 @@ mod error;
 pub mod eventer;
 mod handle;
 mod inbox;
+#[cfg(feature = "web")]
+pub mod juggler;
 mod link;
 mod net;
 mod protocols;

@@ -2,6 +2,7 @@
 
 mod files;
 mod hostile;
+mod juggler;
 mod passwords;
 mod peer;
 mod servers;

@@ -42,7 +42,7 @@ use super::server::{Core, Server};
 use super::{Address, ConnectError, handle};
 use serve::{Closer, serve};
 use site::Site;
-use upgrade::Counted;
+pub(crate) use upgrade::Counted;
 
 /// A web server. What it gives to the application are its WebSockets.
 pub type WebServer<T> = Server<Upgrade<T>>;

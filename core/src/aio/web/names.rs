@@ -1,4 +1,4 @@
-/// Names `listen` of web servers for one runtime: what a runtime crate with the feature `web` is for its users.
+/// Names `connect` and `listen` of what stands on HTTP for one runtime: what a runtime crate with the feature `web` is for its users.
 #[macro_export]
 macro_rules! web_on {
     ($runtime:ident) => {
@@ -42,6 +42,45 @@ macro_rules! web_on {
             {
                 $crate::aio::web::listen_over::<super::$runtime, T, F>(address, options, secure)
                     .await
+            }
+        }
+
+        /// Juggler 0.7: a JSON state that clients follow, requests and notifications. See [`hat_core::aio::juggler`] and
+        /// [`hat_core::juggler`].
+        pub mod juggler {
+            pub use $crate::aio::chatter::InboxLimits;
+            pub use $crate::aio::juggler::{
+                Client, ClientOptions, ConnectError, Connection, ConnectionId, Error, Handler,
+                ListenOptions, NotificationStream, Notified, RequestError, SendError, Server,
+                SharedState,
+            };
+            pub use $crate::aio::web::{ListenError, WebOptions};
+            pub use $crate::json::Value;
+            pub use $crate::juggler::State;
+
+            /// Connects to the server at `address`, and waits until it takes the WebSocket.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`].
+            pub async fn connect(
+                address: impl Into<$crate::aio::Address>,
+                options: ClientOptions,
+            ) -> Result<Client, ConnectError> {
+                $crate::aio::juggler::connect::<super::$runtime>(address, options).await
+            }
+
+            /// Listens on `address`, on every address of its host; `handler` does what clients ask for.
+            ///
+            /// # Errors
+            ///
+            /// [`ListenError`].
+            pub async fn listen(
+                address: impl Into<$crate::aio::Address>,
+                handler: impl Handler,
+                options: ListenOptions,
+            ) -> Result<Server, ListenError> {
+                $crate::aio::juggler::listen::<super::$runtime>(address, handler, options).await
             }
         }
     };

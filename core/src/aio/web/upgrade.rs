@@ -29,7 +29,7 @@ pub struct Upgraded<T> {
     early: Bytes,
     stream: T,
     // after `stream`: the connection is closed before it is counted out
-    _counted: Counted,
+    counted: Counted,
 }
 
 impl<T> std::fmt::Debug for Upgraded<T> {
@@ -39,7 +39,7 @@ impl<T> std::fmt::Debug for Upgraded<T> {
 }
 
 /// Counts a connection of a server out when it is gone.
-pub(super) struct Counted(Option<Finished>);
+pub(crate) struct Counted(Option<Finished>);
 
 impl Counted {
     pub(super) fn new(gone: Finished) -> Self {
@@ -57,7 +57,12 @@ impl Drop for Counted {
 
 impl<T> Upgraded<T> {
     pub(super) fn new(stream: T, early: Bytes, counted: Counted) -> Self {
-        Self { early, stream, _counted: counted }
+        Self { early, stream, counted }
+    }
+
+    /// What counts the connection out: the server's `close` waits for what holds it, and not for this stream.
+    pub(crate) fn take_counted(&mut self) -> Counted {
+        std::mem::replace(&mut self.counted, Counted(None))
     }
 }
 
