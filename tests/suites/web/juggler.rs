@@ -162,7 +162,7 @@ on_every_runtime! {
             while let Ok(notified) = client.notification().await {
                 names.push(notified.name);
             }
-            assert!(client.ended().await.protocol().is_some_and(|error| error.is_closed()));
+            assert!(client.ended().await.protocol().is_some_and(hat_core::juggler::Error::is_closed));
         }
         assert_eq!(names, ["only you"]);
     }
@@ -226,13 +226,13 @@ on_every_runtime! {
             Err(error) => panic!("{error}"),
             Ok(_) => panic!("taken"),
         };
-        let options = ClientOptions { ws_path: "/live".into(), ..ClientOptions::default() };
+        let mut options = ClientOptions::default();
+        options.ws.ws_path = "/live".into();
         let error = refused(options.clone()).await;
         assert!(error.contains("401"), "{error}");
-        let credentials = Some(("ana".to_owned(), "secret".to_owned()));
-        let options = ClientOptions { credentials, ..options };
+        options.ws.credentials = Some(("ana".to_owned(), "secret".to_owned()));
         let mut evil = options.clone();
-        evil.headers.push(("Origin".into(), "http://elsewhere".into()));
+        evil.ws.headers.push(("Origin".into(), "http://elsewhere".into()));
         let error = refused(evil).await;
         assert!(error.contains("403"), "{error}");
         let client = connect::<R>(address, options).await.expect("connected");

@@ -5,6 +5,7 @@ mod hostile;
 mod juggler;
 mod passwords;
 mod peer;
+mod peers05;
 mod servers;
 mod upgrades;
 

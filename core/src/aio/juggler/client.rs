@@ -1,74 +1,34 @@
-use std::collections::BTreeMap;
-use std::future::Future;
-use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytestring::ByteString;
 
 use super::Error;
+use super::answers::{Answers, Asked, Asks};
+use super::connect::{self, ConnectError, WsOptions};
+use crate::aio::Address;
 use crate::aio::handle::of_every_connection;
 use crate::aio::inbox::{Inbox, InboxLimits};
 use crate::aio::link::{Delivered, Link, Session, Wait};
 use crate::aio::runtime::Runtime;
-use crate::aio::{self, Address, net};
 use crate::json::Value;
 use crate::juggler::SendFault;
 use crate::juggler::client::{Client as Machine, Config, Incoming, RequestId};
-use crate::time::Instant;
-use crate::ws;
 
 /// While requests are open, the inbox may hold this many times its limits: their answers come behind the notifications,
 /// and an application that waits for an answer takes none of those.
 const WAITING: usize = 16;
 
 /// How a client is made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ClientOptions {
-    /// Path of the WebSocket, `/ws`.
-    pub ws_path: ByteString,
-    /// User and password, where the server asks for them. They go over the network as they are: it needs TLS then.
-    pub credentials: Option<(String, String)>,
-    /// More headers of the request: `Cookie`, `Origin`.
-    pub headers: Vec<ws::Field>,
+    /// How it asks for its WebSocket.
+    pub ws: WsOptions,
     /// The protocol: pings, segments, limits.
     pub config: Config,
-    /// Limits of the WebSocket below it. Its `mask_seed` is drawn anew for each connection.
-    pub ws: ws::Config,
     /// What may wait for [`Client::notification`] before nothing more is read.
     pub inbox: InboxLimits,
-}
-
-impl Default for ClientOptions {
-    fn default() -> Self {
-        Self {
-            ws_path: ByteString::from_static("/ws"),
-            credentials: None,
-            headers: Vec::new(),
-            config: Config::default(),
-            ws: ws::Config::default(),
-            inbox: InboxLimits::default(),
-        }
-    }
-}
-
-/// Why there is no client.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// There is no connection.
-    #[error(transparent)]
-    Connect(#[from] aio::ConnectError),
-    /// The request for the WebSocket cannot be written.
-    #[error("the request for the WebSocket cannot be sent: {0}")]
-    Request(#[from] ws::RequestError),
-    /// The connection ended before the server took the client.
-    #[error(transparent)]
-    Ended(#[from] Error),
 }
 
 /// Why a request has no result.
@@ -104,26 +64,14 @@ pub async fn connect<R: Runtime>(
     address: impl Into<Address>,
     options: ClientOptions,
 ) -> Result<Client, ConnectError> {
-    let address = address.into();
-    let mut headers = options.headers;
-    if let Some((user, password)) = options.credentials {
-        let value = format!("Basic {}", BASE64.encode(format!("{user}:{password}")));
-        headers.push(("Authorization".into(), value.into()));
-    }
-    let request = ws::Request { headers, ..ws::Request::new(address.to_string(), options.ws_path) };
-    // keys that nobody knows, from the system's randomness
-    let ws = ws::Config { mask_seed: RandomState::new().hash_one(0), ..options.ws };
-    let ws = ws::Connection::connect(ws, request, Instant::ORIGIN)?;
-    let session = ClientSession {
+    let session = |ws| ClientSession {
         machine: Machine::new(ws, options.config),
         open: false,
         changes: 0,
         inbox: Inbox::new(options.inbox),
-        requests: BTreeMap::new(),
+        answers: Answers::new(),
     };
-    let stream = net::connect::<R>(&address).await?;
-    let connect = |error| aio::ConnectError::Connect { address, error: Arc::new(error) };
-    let link = Link::start::<R>(stream, |_| session, Box::new(|| ())).map_err(connect)?;
+    let link = connect::connect::<R, _>(address.into(), options.ws, session).await?;
     link.wait(Wait::Incoming, |session| session.open.then_some(())).await?;
     Ok(Client { link, seen: AtomicU64::new(0) })
 }
@@ -148,13 +96,7 @@ struct ClientSession {
     /// Changes of the state so far.
     changes: u64,
     inbox: Inbox<Notified>,
-    requests: BTreeMap<RequestId, Request>,
-}
-
-/// A request whose future is alive.
-enum Request {
-    Waiting(Option<Waker>),
-    Answered(Result<Value, Value>),
+    answers: Answers<RequestId>,
 }
 
 impl Session for ClientSession {
@@ -185,22 +127,24 @@ impl Session for ClientSession {
                 self.inbox.push(Notified { name, data }, size);
                 Delivered::Inbox
             }
-            Incoming::Response { request, result, .. } => match self.requests.get_mut(&request) {
-                Some(slot) => match std::mem::replace(slot, Request::Answered(result)) {
-                    Request::Waiting(Some(waker)) => Delivered::To(waker),
-                    _ => Delivered::Nothing,
-                },
-                None => Delivered::Nothing,
-            },
+            Incoming::Response { request, result, .. } => self.answers.answer(request, result),
         }
     }
 
     fn ended(&mut self, wake: &mut Vec<Waker>) {
-        for request in self.requests.values_mut() {
-            if let Request::Waiting(waker) = request {
-                wake.extend(waker.take());
-            }
-        }
+        self.answers.ended(wake);
+    }
+}
+
+impl Asks for ClientSession {
+    type Id = RequestId;
+
+    fn answers(&mut self) -> &mut Answers<RequestId> {
+        &mut self.answers
+    }
+
+    fn forget(&mut self, id: RequestId) {
+        self.machine.forget(id);
     }
 }
 
@@ -241,7 +185,7 @@ impl Client {
         let sent = self.link.wait(Wait::Outgoing, |session| {
             match session.machine.request(name, data) {
                 Ok(request) => {
-                    session.requests.insert(request, Request::Waiting(None));
+                    session.answers.open(request);
                     Some(Ok(request))
                 }
                 Err(fault) if fault.is_queue_full() => None,
@@ -251,7 +195,7 @@ impl Client {
             }
         });
         let request = sent.await??;
-        Asked { client: self, request }.await?.map_err(RequestError::Failed)
+        Asked::new(&self.link, request).await?.map_err(RequestError::Failed)
     }
 
     /// What the server notifies of next. Cancel safe.
@@ -270,45 +214,6 @@ impl Client {
     }
 
     of_every_connection!();
-}
-
-/// A request on its way. Dropping it forgets the request.
-struct Asked<'a> {
-    client: &'a Client,
-    request: RequestId,
-}
-
-impl Future for Asked<'_> {
-    type Output = Result<Result<Value, Value>, Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.client.link.shared().lock();
-        let ended = state.ended.clone();
-        match state.session.requests.get_mut(&self.request) {
-            Some(Request::Waiting(waker)) => match ended {
-                Some(error) => Poll::Ready(Err(error)),
-                None => {
-                    *waker = Some(cx.waker().clone());
-                    Poll::Pending
-                }
-            },
-            Some(Request::Answered(_)) => match state.session.requests.remove(&self.request) {
-                Some(Request::Answered(result)) => Poll::Ready(Ok(result)),
-                _ => Poll::Pending,
-            },
-            // polled again after it was ready
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for Asked<'_> {
-    fn drop(&mut self) {
-        self.client.link.look(|session| {
-            session.requests.remove(&self.request);
-            session.machine.forget(self.request);
-        });
-    }
 }
 
 /// What a [`Client`] is notified of, as a stream.

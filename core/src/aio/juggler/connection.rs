@@ -145,8 +145,10 @@ impl Connection {
     pub async fn flush(&self) -> Result<(), Error> {
         match &self.shared {
             Some(shared) => shared.flush(),
-            // without room in the queue, it is told as soon as there is some
-            None => drop(self.link.call(|session| session.machine.flush())),
+            None => {
+                // without room in the queue, it is told as soon as there is some
+                let _ = self.link.call(|session| session.machine.flush());
+            }
         }
         let told =
             self.link.wait(Wait::Outgoing, |session| (!session.machine.is_behind()).then_some(()));

@@ -1,4 +1,5 @@
-//! Juggler 0.7 on any runtime: the server behind its web server, and the client. See [`crate::juggler`] for the protocol.
+//! Juggler on any runtime: 0.7, the server behind its web server and the client; 0.5, in [`peer`]. See [`crate::juggler`] for
+//! the protocol.
 //!
 //! ```text
 //! SharedState ──change──> flush, after its delay ──> every connection that follows it
@@ -6,15 +7,17 @@
 //!                notify ──────> Connection ──────────> Client ── state, changed, send, notifications
 //! ```
 
+mod answers;
 mod client;
+mod connect;
 mod connection;
 mod handler;
+pub mod peer;
 mod server;
 mod shared;
 
-pub use client::{
-    Client, ClientOptions, ConnectError, NotificationStream, Notified, RequestError, connect,
-};
+pub use client::{Client, ClientOptions, NotificationStream, Notified, RequestError, connect};
+pub use connect::{ConnectError, WsOptions};
 pub use connection::{Connection, ConnectionId, SendError};
 pub use handler::Handler;
 pub use server::{ListenOptions, Server, listen, listen_over};

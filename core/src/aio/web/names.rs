@@ -45,14 +45,14 @@ macro_rules! web_on {
             }
         }
 
-        /// Juggler 0.7: a JSON state that clients follow, requests and notifications. See [`hat_core::aio::juggler`] and
-        /// [`hat_core::juggler`].
+        /// Juggler 0.7: a JSON state that clients follow, requests and notifications; and 0.5 in `peer`. See [`hat_core::aio::juggler`]
+        /// and [`hat_core::juggler`].
         pub mod juggler {
             pub use $crate::aio::chatter::InboxLimits;
             pub use $crate::aio::juggler::{
                 Client, ClientOptions, ConnectError, Connection, ConnectionId, Error, Handler,
                 ListenOptions, NotificationStream, Notified, RequestError, SendError, Server,
-                SharedState,
+                SharedState, WsOptions,
             };
             pub use $crate::aio::web::{ListenError, WebOptions};
             pub use $crate::json::Value;
@@ -81,6 +81,50 @@ macro_rules! web_on {
                 options: ListenOptions,
             ) -> Result<Server, ListenError> {
                 $crate::aio::juggler::listen::<super::$runtime>(address, handler, options).await
+            }
+
+            /// Juggler 0.5: data, messages and calls both ways. See [`hat_core::aio::juggler::peer`].
+            pub mod peer {
+                pub use $crate::aio::juggler::peer::{
+                    Call, CallError, Connection, Options, Received, Server,
+                };
+                pub use $crate::aio::juggler::{ConnectError, Error, WsOptions};
+                pub use $crate::aio::web::{ListenError, WebOptions};
+                pub use $crate::json::Value;
+                pub use $crate::juggler::State;
+
+                /// Connects to the server at `address`, and waits until it takes the WebSocket.
+                ///
+                /// # Errors
+                ///
+                /// [`ConnectError`].
+                pub async fn connect(
+                    address: impl Into<$crate::aio::Address>,
+                    ws: WsOptions,
+                    options: Options,
+                ) -> Result<Connection, ConnectError> {
+                    $crate::aio::juggler::peer::connect::<super::super::$runtime>(
+                        address, ws, options,
+                    )
+                    .await
+                }
+
+                /// Listens on `address`, on every address of its host, with a web server.
+                ///
+                /// # Errors
+                ///
+                /// [`ListenError`].
+                pub async fn listen(
+                    address: impl Into<$crate::aio::Address>,
+                    web: WebOptions,
+                    ws: $crate::ws::Config,
+                    options: Options,
+                ) -> Result<Server, ListenError> {
+                    $crate::aio::juggler::peer::listen::<super::super::$runtime>(
+                        address, web, ws, options,
+                    )
+                    .await
+                }
             }
         }
     };
