@@ -13,7 +13,7 @@
 //! | [`cotp`] | ISO transport class 0, over TPKT |
 //! | [`ws`] | WebSocket: messages over HTTP's port, RFC 6455 |
 //! | `aio` (feature `aio`) | the async driver and the handles, generic over a runtime |
-//! | `aio::web` (feature `web`) | the HTTP front of WebSocket servers |
+//! | `aio::web`, `aio::juggler` (feature `web`) | the HTTP front of WebSocket servers, and Juggler behind it |
 //!
 //! Nothing here has a clock, a socket, a thread, or randomness; `aio` alone asks a runtime for them. Without the feature
 //! `std` the crate needs `alloc` only.
