@@ -10,6 +10,9 @@
 //! request alone; hyper carries it out. Every answer has `X-Content-Type-Options: nosniff` and, unless switched off, `Cache-Control: no-cache`;
 //! but those to requests that are no HTTP (400, 414, 431) are hyper's own and have neither.
 //!
+//! A request with both `Transfer-Encoding` and `Content-Length` is the last on its connection, which hyper sees to: a proxy in front may have
+//! taken the other of the two, so what follows is not trusted.
+//!
 //! Files are answered to `GET` and `HEAD`, with content type, `ETag`, `Last-Modified`, conditions and single ranges; a request for several
 //! ranges gets the whole file. Folders are 404, like everything that is not there: they have no listing and no index.
 

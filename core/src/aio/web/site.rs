@@ -89,9 +89,6 @@ impl Site {
         remote: String,
         slot: UpgradeSlot,
     ) -> Result<Response<Body>, Infallible> {
-        // hyper takes the one and drops the other where a request has both `Transfer-Encoding` and `Content-Length`: a proxy in front may
-        // have taken the other, so what follows on the connection is not trusted
-        let last = request.headers().contains_key(header::TRANSFER_ENCODING);
         let connection = hyper::upgrade::on(&mut request);
         let (head, body) = request.into_parts();
         let access = match &self.auth {
@@ -118,9 +115,6 @@ impl Site {
             .or_insert(HeaderValue::from_static("nosniff"));
         if self.no_cache {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        }
-        if last {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response)
     }
