@@ -7,10 +7,13 @@
 //! | [`sbs`] | simple binary serialization: what all messages are written in |
 //! | [`chatter`] | messages in conversations, both deployed dialects |
 //! | [`eventer`] | event client and event server, over Chatter |
+//! | [`json`] | JSON values with shared parts, Pointer, Patch and diff |
+//! | [`juggler`] | JSON state that others follow by patches, messages, requests; both deployed generations, over WebSocket |
 //! | [`tpkt`] | packets over TCP, RFC 1006 |
 //! | [`cotp`] | ISO transport class 0, over TPKT |
 //! | [`ws`] | WebSocket: messages over HTTP's port, RFC 6455 |
 //! | `aio` (feature `aio`) | the async driver and the handles, generic over a runtime |
+//! | `aio::web`, `aio::juggler` (feature `web`) | the HTTP front of WebSocket servers, and Juggler behind it |
 //!
 //! Nothing here has a clock, a socket, a thread, or randomness; `aio` alone asks a runtime for them. Without the feature
 //! `std` the crate needs `alloc` only.
@@ -91,6 +94,8 @@ pub mod buffer;
 pub mod chatter;
 pub mod cotp;
 pub mod eventer;
+pub mod json;
+pub mod juggler;
 mod keepalive;
 pub mod protocol;
 pub mod sbs;

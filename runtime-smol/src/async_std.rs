@@ -18,6 +18,8 @@ use super::{Smol, SmolStream, SmolTimer};
 pub struct AsyncStd;
 
 hat_core::protocols_on!(AsyncStd);
+#[cfg(feature = "web")]
+hat_core::web_on!(AsyncStd);
 
 impl Runtime for AsyncStd {
     type Stream = SmolStream;
@@ -54,5 +56,11 @@ impl Runtime for AsyncStd {
 
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         ::async_std::task::spawn(task);
+    }
+
+    async fn unblock<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        Smol::unblock(work).await
     }
 }

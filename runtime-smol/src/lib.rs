@@ -26,6 +26,8 @@ pub use net::SmolStream;
 pub struct Smol;
 
 hat_core::protocols_on!(Smol);
+#[cfg(feature = "web")]
+hat_core::web_on!(Smol);
 
 impl Runtime for Smol {
     type Stream = SmolStream;
@@ -63,6 +65,13 @@ impl Runtime for Smol {
 
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         smol::spawn(task).detach();
+    }
+
+    async fn unblock<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        // a panic goes on in the task that waits
+        Ok(smol::unblock(work).await)
     }
 }
 

@@ -22,6 +22,8 @@ pub use net::TokioStream;
 pub struct Tokio;
 
 hat_core::protocols_on!(Tokio);
+#[cfg(feature = "web")]
+hat_core::web_on!(Tokio);
 
 impl Runtime for Tokio {
     type Stream = TokioStream;
@@ -59,6 +61,12 @@ impl Runtime for Tokio {
 
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         tokio::spawn(task);
+    }
+
+    async fn unblock<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        Ok(tokio::task::spawn_blocking(work).await?)
     }
 }
 

@@ -12,7 +12,8 @@
 //! - One driver, a task a connection, runs any machine on any runtime.
 //! - A handle locks the machine and calls it directly, then wakes the driver. The lock is never held across an await, so
 //!   refusals are the machine's own typed errors, at the place of the call.
-//! - Handles are not generic over the runtime: [`chatter`], [`eventer`], [`tcp`], [`tpkt`], [`cotp`].
+//! - Handles are not generic over the runtime: [`chatter`], [`eventer`], [`tcp`], [`tpkt`], [`cotp`]; `juggler`, behind the HTTP of `web`, with
+//!   the feature `web`.
 //!
 //! A runtime crate re-exports `connect` and `listen` of each protocol for its own runtime: applications
 //! use `hat_tokio` or `hat_smol`, not this module.
@@ -25,6 +26,8 @@ mod error;
 pub mod eventer;
 mod handle;
 mod inbox;
+#[cfg(feature = "web")]
+pub mod juggler;
 mod link;
 mod net;
 mod protocols;
@@ -34,6 +37,8 @@ pub mod tcp;
 pub mod tpkt;
 mod trace;
 mod wakers;
+#[cfg(feature = "web")]
+pub mod web;
 
 pub use address::Address;
 pub use error::{ConnectError, Error};

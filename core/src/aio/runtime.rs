@@ -47,6 +47,13 @@ pub trait Runtime: Sized + Send + Sync + 'static {
 
     /// Runs `task` in the background.
     fn spawn(task: impl Future<Output = ()> + Send + 'static);
+
+    /// Runs `work`, which may block, on a thread where that stops no other task. Dropping the future does not stop the work.
+    ///
+    /// An error says that the runtime is shutting down. Where the work panics, that is an error, or the panic goes on in who waits.
+    fn unblock<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = io::Result<T>> + Send;
 }
 
 /// A connected socket.

@@ -250,7 +250,7 @@ impl<C: Send + 'static> Drop for Leaving<C> {
 }
 
 /// What `future` gives, or `None` once the server closes.
-async fn unless_closing<C: Send + 'static, T>(
+pub(crate) async fn unless_closing<C: Send + 'static, T>(
     core: &Core<C>,
     future: impl Future<Output = T>,
 ) -> Option<T> {
@@ -279,6 +279,11 @@ impl<C: Send + 'static> Server<C> {
     pub(crate) fn named(mut self, name: Option<String>) -> Self {
         self.name = name;
         self
+    }
+
+    #[cfg(feature = "web")]
+    pub(crate) fn core(&self) -> &Arc<Core<C>> {
+        &self.core
     }
 
     /// The name that it was given, where its protocol has names.

@@ -30,6 +30,16 @@ mod told {
     pub(crate) fn accept_failed(error: &impl Display) {
         tracing::warn!(%error, "cannot take a connection, trying again");
     }
+
+    #[cfg(feature = "web")]
+    pub(crate) fn htpasswd_failed(error: &impl Display) {
+        tracing::error!(%error, "nobody is let in until the password file is right");
+    }
+
+    #[cfg(feature = "web")]
+    pub(crate) fn file_failed(path: &str, error: &impl Display) {
+        tracing::warn!(path, %error, "cannot read a file");
+    }
 }
 
 #[cfg(not(feature = "tracing"))]
@@ -59,6 +69,14 @@ mod told {
     }
 
     pub(crate) fn accept_failed(_error: &impl Display) {}
+
+    #[cfg(feature = "web")]
+    pub(crate) fn htpasswd_failed(_error: &impl Display) {}
+
+    #[cfg(feature = "web")]
+    pub(crate) fn file_failed(_path: &str, _error: &impl Display) {}
 }
 
 pub(crate) use told::{Life, accept_failed};
+#[cfg(feature = "web")]
+pub(crate) use told::{file_failed, htpasswd_failed};

@@ -73,8 +73,8 @@ impl Connection {
         self.phase = Phase::Closing(Patience::new(&self.tx));
     }
 
-    /// Whether a frame of `bytes` can be queued; one of none always fits.
-    fn may_send(&self, bytes: usize) -> Result<(), SendError> {
+    /// Whether frames of `bytes` in all can be queued; none always fit.
+    pub(crate) fn may_send(&self, bytes: usize) -> Result<(), SendError> {
         let limit = self.config.max_queued;
         match self.phase {
             Phase::AwaitRequest { .. } | Phase::AwaitResponse { .. } | Phase::Deciding(_) => {
@@ -96,6 +96,21 @@ impl Connection {
     {
         let size = parts.clone().into_iter().map(Bytes::len).sum::<usize>();
         self.may_send(size.saturating_add(MAX_HEADER))?;
+        self.put(opcode, size, parts);
+        Ok(())
+    }
+
+    /// Queues a text message over a full queue too: for a layer above whose messages are several of ours, or answers that have a limit
+    /// of their own. It asks [`may_send`](Self::may_send) first; unless
+    /// the connection is open, nothing is queued.
+    pub(crate) fn put_text(&mut self, parts: &[ByteString]) {
+        if let Phase::Open = self.phase {
+            let size = parts.iter().map(|part| part.len()).sum();
+            self.put(Opcode::Text, size, parts.iter().map(ByteString::as_bytes));
+        }
+    }
+
+    fn put<'a>(&mut self, opcode: Opcode, size: usize, parts: impl IntoIterator<Item = &'a Bytes>) {
         trace::sent(if opcode == Opcode::Text { "text" } else { "binary" }, size);
         match self.role {
             Role::Client => self.put_masked(opcode, size, parts.into_iter().map(|part| &part[..])),
@@ -104,7 +119,6 @@ impl Connection {
                 parts.into_iter().for_each(|part| self.tx.put_bytes(part));
             }
         }
-        Ok(())
     }
 
     /// Queues a control frame, whatever waits there.

@@ -1,0 +1,27 @@
+//! Juggler on any runtime: 0.7, the server behind its web server and the client; 0.5, in [`peer`]. See [`crate::juggler`] for
+//! the protocol.
+//!
+//! ```text
+//! SharedState ──change──> flush, after its delay ──> every connection that follows it
+//! Handler     <──request── Connection <── WebSocket <── web server
+//!                notify ──────> Connection ──────────> Client ── state, changed, send, notifications
+//! ```
+
+mod answers;
+mod client;
+mod connect;
+mod connection;
+mod handler;
+pub mod peer;
+mod server;
+mod shared;
+
+pub use client::{Client, ClientOptions, NotificationStream, Notified, RequestError, connect};
+pub use connect::{ConnectError, WsOptions};
+pub use connection::{Connection, ConnectionId, SendError};
+pub use handler::Handler;
+pub use server::{ListenOptions, Server, listen, listen_over};
+pub use shared::SharedState;
+
+/// Why a connection is over.
+pub type Error = super::Error<crate::juggler::Error>;

@@ -1,0 +1,156 @@
+//! Decisions, as a table: the head of a request as it stands on the wire, and what is decided.
+
+use http::{Request, StatusCode};
+
+use super::*;
+
+fn rules() -> Rules {
+    Rules {
+        ws_path: Some("/ws".into()),
+        index_path: Some(HeaderValue::from_static("/index.html")),
+        origins: Origins::Same,
+        routes: false,
+        body_size: 1000,
+    }
+}
+
+/// The head of a request: the first line, then headers, as on the wire. `Host: plant` unless a `Host` is among them.
+fn head(text: &str) -> Parts {
+    let mut lines = text.lines();
+    let mut line = lines.next().expect("a first line").split(' ');
+    let mut request = Request::builder()
+        .method(line.next().expect("a method"))
+        .uri(line.next().expect("a path"))
+        .version(if line.next() == Some("HTTP/1.0") { Version::HTTP_10 } else { Version::HTTP_11 });
+    if !text.contains("Host:") {
+        request = request.header("Host", "plant");
+    }
+    for line in lines {
+        let (name, value) = line.split_once(": ").expect("a header");
+        if name != "Host" || !value.is_empty() {
+            request = request.header(name, value);
+        }
+    }
+    request.body(()).expect("a request").into_parts().0
+}
+
+/// A decision in a few words.
+fn decided(text: &str, rules: &Rules, access: &Access) -> String {
+    let short = |answer: Answer| {
+        let mut text = answer.status.as_u16().to_string();
+        for (name, value) in &answer.headers {
+            text += &format!(" {name}={}", value.to_str().expect("text"));
+        }
+        text
+    };
+    match decide(&head(text), rules, access) {
+        Decision::Answer(answer) => short(answer),
+        Decision::WebSocket(accept) => format!("websocket {}", accept.to_str().expect("text")),
+        Decision::File(path) => format!("file {}", path.as_str()),
+        Decision::Routes(Otherwise::Answer(answer)) => format!("routes, or {}", short(answer)),
+        Decision::Routes(Otherwise::File(path)) => format!("routes, or file {}", path.as_str()),
+    }
+}
+
+const UPGRADE: &str = "GET /ws HTTP/1.1\nUpgrade: websocket\nConnection: keep-alive, Upgrade\n\
+    Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+
+#[test]
+fn paths_and_methods() {
+    for (request, expected) in [
+        ("GET / HTTP/1.1", "302 location=/index.html"),
+        ("HEAD / HTTP/1.1", "302 location=/index.html"),
+        ("POST / HTTP/1.1", "405 allow=GET, HEAD"),
+        ("GET /index.html HTTP/1.1", "file index.html"),
+        ("GET /index.html?x=/../y HTTP/1.1", "file index.html"),
+        ("GET http://plant/index.html HTTP/1.1", "file index.html"),
+        ("HEAD /a/b HTTP/1.1", "file a/b"),
+        ("GET /a/ HTTP/1.1", "404"),
+        ("GET /%2e%2e/x HTTP/1.1", "404"),
+        ("POST /index.html HTTP/1.1", "405 allow=GET, HEAD"),
+        ("PUT /%2e%2e/x HTTP/1.1", "405 allow=GET, HEAD"),
+        ("TRACE /index.html HTTP/1.1", "405 allow=GET, HEAD"),
+        ("OPTIONS * HTTP/1.1", "405 allow=GET, HEAD"),
+        ("CONNECT elsewhere:80 HTTP/1.1", "405 allow=GET, HEAD"),
+        ("get /index.html HTTP/1.1", "405 allow=GET, HEAD"),
+        ("GET /index.html HTTP/1.0\nHost: ", "file index.html"),
+        ("GET /index.html HTTP/1.1\nHost: ", "400 connection=close"),
+        ("GET /index.html HTTP/1.1\nHost: a\nHost: b", "400 connection=close"),
+    ] {
+        assert_eq!(decided(request, &rules(), &Access::Open), expected, "{request}");
+    }
+}
+
+#[test]
+fn without_an_index_the_root_is_a_folder() {
+    let rules = Rules { index_path: None, ..rules() };
+    assert_eq!(decided("GET / HTTP/1.1", &rules, &Access::Open), "404");
+}
+
+#[test]
+fn passwords_come_before_all_else() {
+    let unauthorized = "401 www-authenticate=Basic realm=\"hat\", charset=\"UTF-8\"";
+    for request in ["GET / HTTP/1.1", "GET /none HTTP/1.1", "POST /x HTTP/1.1", UPGRADE] {
+        assert_eq!(decided(request, &rules(), &Access::Denied), unauthorized);
+        assert_eq!(decided(request, &rules(), &Access::Unavailable), "503 retry-after=1");
+    }
+    let user = Access::User("ana".into());
+    assert_eq!(decided("GET /x HTTP/1.1", &rules(), &user), "file x");
+}
+
+#[test]
+fn upgrades() {
+    let accepted = "websocket s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+    let required = "426 upgrade=websocket connection=Upgrade sec-websocket-version=13";
+    for (request, expected) in [
+        (UPGRADE.to_owned(), accepted),
+        (UPGRADE.replace("Upgrade: websocket", "UPGRADE: h2c, WebSocket"), accepted),
+        (UPGRADE.replace("/ws", "/ws?token=1"), accepted),
+        (UPGRADE.replace("/ws", "/other"), "file other"),
+        (UPGRADE.replace("GET", "POST"), "405 allow=GET"),
+        (UPGRADE.replace("HTTP/1.1", "HTTP/1.0"), "400"),
+        ("GET /ws HTTP/1.1".to_owned(), required),
+        (UPGRADE.replace("Upgrade: websocket", "Upgrade: h2c"), required),
+        (UPGRADE.replace("Version: 13", "Version: 8"), required),
+        (UPGRADE.replace("Version: 13", "Version: 13\nSec-WebSocket-Version: 8"), required),
+        (UPGRADE.replace("keep-alive, Upgrade", "keep-alive"), "400"),
+        (UPGRADE.replace("dGhlIHNhbXBsZSBub25jZQ==", "dGhl"), "400"),
+        (UPGRADE.replace("dGhlIHNhbXBsZSBub25jZQ==", "not Base64"), "400"),
+        (UPGRADE.replace("Sec-WebSocket-Key", "X-Key"), "400"),
+        (format!("{UPGRADE}\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), "400"),
+        (format!("{UPGRADE}\nContent-Length: 0"), accepted),
+        (format!("{UPGRADE}\nContent-Length: 5"), "400 connection=close"),
+        (format!("{UPGRADE}\nTransfer-Encoding: chunked"), "400 connection=close"),
+        (format!("{UPGRADE}\nOrigin: http://plant"), accepted),
+        (format!("{UPGRADE}\nOrigin: http://elsewhere"), "403"),
+    ] {
+        assert_eq!(decided(&request, &rules(), &Access::Open), expected, "{request}");
+    }
+    let rules = Rules { ws_path: None, ..rules() };
+    assert_eq!(decided(UPGRADE, &rules, &Access::Open), "file ws");
+}
+
+#[test]
+fn routes_come_before_files() {
+    let rules = Rules { routes: true, ..rules() };
+    for (request, expected) in [
+        ("GET /x HTTP/1.1", "routes, or file x"),
+        ("POST /x HTTP/1.1", "routes, or 405 allow=GET, HEAD"),
+        ("GET /../x HTTP/1.1", "routes, or 404"),
+        ("GET / HTTP/1.1", "302 location=/index.html"),
+        ("GET /ws HTTP/1.1", "426 upgrade=websocket connection=Upgrade sec-websocket-version=13"),
+        ("POST /x HTTP/1.1\nContent-Length: 1000", "routes, or 405 allow=GET, HEAD"),
+        ("POST /x HTTP/1.1\nContent-Length: 1001", "413 connection=close"),
+    ] {
+        assert_eq!(decided(request, &rules, &Access::Open), expected, "{request}");
+    }
+}
+
+#[test]
+fn answers_say_why() {
+    let Decision::Answer(answer) = decide(&head("PUT /x HTTP/1.1"), &rules(), &Access::Open) else {
+        panic!("decided otherwise")
+    };
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(answer.reason, "this method is not for this path");
+}

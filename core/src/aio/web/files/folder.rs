@@ -1,0 +1,132 @@
+//! A file of the folder. All of this blocks: it runs on a thread of its own.
+//!
+//! The path is resolved below the folder by `cap-std` (`openat2` with `RESOLVE_BENEATH` on Linux, part by part elsewhere), so that neither `..` nor a
+//! symbolic link leads out of it, also while someone is changing the folder. What remains to those who may write in it: a named
+//! pipe put in the place of a file in the moment between looking at it and opening it holds a thread until it is written to.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
+use super::select::{Conditions, Selection, Validators};
+
+/// Bytes that are read, and held, of a file at a time.
+const CHUNK: u64 = 64 * 1024;
+
+/// A file whose last change is not as old as this may change again within the precision of its time.
+const SETTLED: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) selection: Selection,
+    pub(super) validators: Validators,
+    /// What of the file is to be sent, if anything is.
+    pub(super) content: Option<Content>,
+}
+
+/// The part of a file that is still to be sent.
+#[derive(Debug)]
+pub(in super::super) struct Content {
+    file: File,
+    /// Bytes after those of `next`.
+    left: u64,
+    next: Bytes,
+}
+
+/// Looks for a file, and reads the beginning of what is wanted of it. `None` for what is no file, or may not be read.
+///
+/// The folder is looked up each time: it may be a link to the release of the day.
+pub(super) fn find(folder: &Path, path: &str, wanted: &Conditions) -> io::Result<Option<Found>> {
+    let folder = Dir::open_ambient_dir(folder, ambient_authority())?;
+    // before it is opened: to open a named pipe would wait for who writes to it
+    if !folder.metadata(path).is_ok_and(|entry| entry.is_file()) {
+        return Ok(None);
+    }
+    let file = match folder.open(path) {
+        Ok(file) => file.into_std(),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => return Ok(None),
+            _ => return Err(error),
+        },
+    };
+    let entry = file.metadata()?;
+    if !entry.is_file() {
+        return Ok(None);
+    }
+    let validators = validators(entry.len(), entry.modified().ok(), SystemTime::now());
+    let selection = wanted.select(&validators);
+    let (first, len) = match selection {
+        Selection::Whole => (0, validators.size),
+        Selection::Part { first, len } => (first, len),
+        _ => (0, 0),
+    };
+    let content = match wanted.head() || len == 0 {
+        true => None,
+        false => Some(Content::new(file, first, len)?),
+    };
+    Ok(Some(Found { selection, validators, content }))
+}
+
+fn validators(size: u64, modified: Option<SystemTime>, now: SystemTime) -> Validators {
+    let since =
+        modified.map(|time| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+    let tag = format!("\"{:x}-{size:x}\"", since.unwrap_or_default().as_nanos());
+    let settled = modified.is_some_and(|time| time + SETTLED <= now);
+    Validators { size, tag, weak: !settled, modified }
+}
+
+impl Content {
+    fn new(mut file: File, first: u64, len: u64) -> io::Result<Self> {
+        if first > 0 {
+            file.seek(SeekFrom::Start(first))?;
+        }
+        Self { file, left: len, next: Bytes::new() }.read()
+    }
+
+    /// Bytes that are still to be sent.
+    pub(in super::super) fn len(&self) -> u64 {
+        self.left + self.next.len() as u64
+    }
+
+    /// What was read and is to be sent next; empty where [`read`](Self::read) must come first.
+    pub(in super::super) fn take(&mut self) -> Bytes {
+        std::mem::take(&mut self.next)
+    }
+
+    /// Reads what comes next. Blocks.
+    ///
+    /// A file that became shorter is an error: the length of the answer is announced already.
+    pub(in super::super) fn read(mut self) -> io::Result<Self> {
+        let len = self.left.min(CHUNK);
+        // at most 64 KiB
+        let mut bytes = Vec::with_capacity(len as usize);
+        (&self.file).take(len).read_to_end(&mut bytes)?;
+        if (bytes.len() as u64) < len {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter"));
+        }
+        self.left -= len;
+        self.next = bytes.into();
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changed_just_now_has_a_weak_tag() {
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(16);
+        let made = |after| validators(255, Some(then), then + after);
+        assert_eq!(made(SETTLED).tag, "\"3b9aca000-ff\"");
+        assert!(!made(SETTLED).weak);
+        assert!(made(Duration::from_millis(999)).weak);
+        assert!(validators(255, Some(then + SETTLED), then).weak, "in the future");
+        assert!(validators(255, None, then).weak);
+    }
+}

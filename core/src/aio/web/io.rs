@@ -1,0 +1,149 @@
+//! Our streams and timers as those of hyper.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use hyper::rt::{self, ReadBufCursor, Sleep};
+
+use super::super::runtime::{Runtime, Stream, Timer};
+
+/// Bytes that one read takes at the most.
+const READ: usize = 16 * 1024;
+
+/// What is still read after our end, and for how long: a socket that is closed before all that came was read may throw away the
+/// answer that it wrote last.
+const LINGER: (usize, Duration) = (1024 * 1024, Duration::from_millis(500));
+
+/// A stream as hyper wants it.
+pub(super) struct HyperStream<R: Runtime, T> {
+    stream: T,
+    rx: BytesMut,
+    /// How long the client may take nothing of what there is to write.
+    stall: Duration,
+    stalled: Option<R::Timer>,
+    lingering: Option<(usize, R::Timer)>,
+}
+
+impl<R: Runtime, T: Stream> HyperStream<R, T> {
+    pub(super) fn new(stream: T, stall: Duration) -> Self {
+        Self { stream, rx: BytesMut::new(), stall, stalled: None, lingering: None }
+    }
+
+    pub(super) fn into_inner(self) -> T {
+        self.stream
+    }
+
+    /// Reads and forgets until the client ends its side too, within limits.
+    fn linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (left, timer) =
+            self.lingering.get_or_insert_with(|| (LINGER.0, R::timer(R::now() + LINGER.1)));
+        loop {
+            if timer.poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            self.rx.clear();
+            match ready!(self.stream.poll_read(cx, &mut self.rx, READ)) {
+                Ok(count) if count > 0 && count < *left => *left -= count,
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+impl<R: Runtime, T: Stream> rt::Read for HyperStream<R, T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut into: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.rx.clear();
+        ready!(this.stream.poll_read(cx, &mut this.rx, into.remaining().min(READ)))?;
+        into.put_slice(&this.rx);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<R: Runtime, T: Stream> rt::Write for HyperStream<R, T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if let Poll::Ready(written) = this.stream.poll_write(cx, parts) {
+            this.stalled = None;
+            return Poll::Ready(written);
+        }
+        let timer = this.stalled.get_or_insert_with(|| R::timer(R::now() + this.stall));
+        timer.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.lingering.is_none() {
+            ready!(self.stream.poll_shutdown(cx))?;
+        }
+        self.linger(cx).map(Ok)
+    }
+}
+
+// nothing is pinned in place: the timers and the stream are `Unpin`
+impl<R: Runtime, T> Unpin for HyperStream<R, T> {}
+
+/// A runtime's timers as hyper wants them.
+pub(super) struct HyperTimer<R>(PhantomData<R>);
+
+impl<R> HyperTimer<R> {
+    pub(super) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// The lock is never contended: it makes `Sync` what hyper wants `Sync`, and polls through `&mut`.
+struct HyperSleep<T>(Mutex<T>);
+
+impl<T: Timer> Future for HyperSleep<T> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner).poll(cx)
+    }
+}
+
+impl<T: Timer> Sleep for HyperSleep<T> {}
+
+impl<R: Runtime> rt::Timer for HyperTimer<R> {
+    fn sleep(&self, time: Duration) -> Pin<Box<dyn Sleep>> {
+        self.sleep_until(R::now() + time)
+    }
+
+    fn sleep_until(&self, at: Instant) -> Pin<Box<dyn Sleep>> {
+        Box::pin(HyperSleep(Mutex::new(R::timer(at))))
+    }
+
+    fn now(&self) -> Instant {
+        R::now()
+    }
+}

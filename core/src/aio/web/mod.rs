@@ -1,0 +1,138 @@
+//! The HTTP front of WebSocket servers: static files, passwords, and the way to the WebSocket.
+//!
+//! ```text
+//!  socket ─(TLS)─> hyper ──head──> decide ──┬── answer ───────────────────> socket
+//!                                    │      ├── file, routes ─────────────> socket
+//!                                 password  └── 101, the stream back ─────> accept()
+//! ```
+//!
+//! HTTP/1.1 and 1.0 by [hyper](https://docs.rs/hyper), on every runtime. What is decided is decided in one place, from the head of the
+//! request alone; hyper carries it out. Every answer has `X-Content-Type-Options: nosniff` and, unless switched off, `Cache-Control: no-cache`;
+//! but those to requests that are no HTTP (400, 414, 431) are hyper's own and have neither.
+//!
+//! A request with both `Transfer-Encoding` and `Content-Length` is the last on its connection, which hyper sees to: a proxy in front may have
+//! taken the other of the two, so what follows is not trusted.
+//!
+//! Files are answered to `GET` and `HEAD`, with content type, `ETag`, `Last-Modified`, conditions and single ranges; a request for several
+//! ranges gets the whole file. Folders are 404, like everything that is not there: they have no listing and no index.
+
+mod answer;
+mod auth;
+mod body;
+mod client;
+mod decide;
+mod files;
+mod io;
+mod names;
+mod options;
+mod path;
+mod serve;
+mod site;
+mod upgrade;
+mod websocket;
+
+use std::future::{Future, ready};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use auth::HtpasswdError;
+pub use http;
+pub use options::{Client, EmbeddedFile, Limits, Origins, Routes, WebOptions};
+pub use upgrade::{Upgrade, Upgraded};
+
+use super::runtime::{Runtime, Stream};
+use super::server::{Core, Server};
+use super::{Address, ConnectError, handle};
+use serve::{Closer, serve};
+use site::Site;
+pub(crate) use upgrade::Counted;
+
+/// A web server. What it gives to the application are its WebSockets.
+pub type WebServer<T> = Server<Upgrade<T>>;
+
+/// Why there is no web server.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// The address cannot be listened on.
+    #[error(transparent)]
+    Address(#[from] ConnectError),
+    /// The password file cannot be used.
+    #[error(transparent)]
+    Htpasswd(#[from] HtpasswdError),
+    /// The folder of files cannot be read.
+    #[error("cannot read the folder of files {}: {error}", path.display())]
+    StaticDir {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        error: Arc<std::io::Error>,
+    },
+    /// A path that is no path of a URL.
+    #[error("`{path}` is no {name}: it must begin with `/`, and have no line ends")]
+    Path {
+        /// Which option it is.
+        name: &'static str,
+        /// What was given.
+        path: String,
+    },
+}
+
+/// Serves HTTP on `address`, on every address of its host. The application takes its WebSockets with `accept`.
+///
+/// # Errors
+///
+/// [`ListenError`].
+pub async fn listen<R: Runtime>(
+    address: impl Into<Address>,
+    options: WebOptions,
+) -> Result<WebServer<R::Stream>, ListenError> {
+    listen_over::<R, R::Stream, _>(address, options, |stream| ready(Ok(stream))).await
+}
+
+/// As [`listen`], over what `secure` makes of each connection: TLS. Its handshake has the time of a request's head.
+///
+/// # Errors
+///
+/// [`ListenError`].
+pub async fn listen_over<R: Runtime, T: Stream, F>(
+    address: impl Into<Address>,
+    options: WebOptions,
+    secure: impl Fn(R::Stream) -> F + Clone + Send + 'static,
+) -> Result<WebServer<T>, ListenError>
+where
+    F: Future<Output = std::io::Result<T>> + Send + 'static,
+{
+    let offer = |core: &Arc<Core<_>>, _, upgrade| core.offer(upgrade);
+    listen_with::<R, T, F, _>(address.into(), options, secure, offer).await
+}
+
+/// A server that gives each WebSocket to `take`, with the number of its connection. The connection is counted out when its stream
+/// is dropped; who can close it sooner registers how.
+pub(crate) async fn listen_with<R: Runtime, T: Stream, F, C: Send + 'static>(
+    address: Address,
+    options: WebOptions,
+    secure: impl Fn(R::Stream) -> F + Clone + Send + 'static,
+    take: impl Fn(&Arc<Core<C>>, u64, Upgrade<T>) + Clone + Send + 'static,
+) -> Result<Server<C>, ListenError>
+where
+    F: Future<Output = std::io::Result<T>> + Send + 'static,
+{
+    let (server, shutdown_timeout) = (options.server, options.shutdown_timeout);
+    let site = Arc::new(Site::new::<R>(options).await?);
+    let serve_each = move |core: &Arc<Core<C>>, id, stream| {
+        let closer = Arc::new(Closer::default());
+        core.register(id, closer.clone());
+        let gone = core.clone();
+        let counted = Counted::new(Box::new(move || gone.unregister(id)));
+        let serving =
+            serve::<R, T>(secure(stream), site.clone(), closer, shutdown_timeout, counted);
+        let (core, take) = (core.clone(), take.clone());
+        R::spawn(async move {
+            if let Some(upgrade) = serving.await {
+                take(&core, id, upgrade);
+            }
+        });
+    };
+    Ok(handle::listen_with::<R, C>(address, server, serve_each).await?)
+}

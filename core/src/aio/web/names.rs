@@ -1,0 +1,131 @@
+/// Names `connect` and `listen` of what stands on HTTP for one runtime: what a runtime crate with the feature `web` is for its users.
+#[macro_export]
+macro_rules! web_on {
+    ($runtime:ident) => {
+        /// The HTTP front of WebSocket servers. See [`hat_core::aio::web`].
+        pub mod web {
+            use std::future::Future;
+
+            pub use $crate::aio::server::ServerOptions;
+            pub use $crate::aio::web::{
+                Client, EmbeddedFile, HtpasswdError, Limits, ListenError, Origins, Routes, Upgrade,
+                Upgraded, WebOptions, WebServer, http,
+            };
+
+            /// A connection of this runtime.
+            pub type Stream = <super::$runtime as $crate::aio::Runtime>::Stream;
+
+            /// Serves HTTP on `address`, on every address of its host. The application takes its WebSockets with `accept`.
+            ///
+            /// # Errors
+            ///
+            /// [`ListenError`].
+            pub async fn listen(
+                address: impl Into<$crate::aio::Address>,
+                options: WebOptions,
+            ) -> Result<WebServer<Stream>, ListenError> {
+                $crate::aio::web::listen::<super::$runtime>(address, options).await
+            }
+
+            /// As [`listen`], over what `secure` makes of each connection: TLS. Its handshake has the time of a request's head.
+            ///
+            /// # Errors
+            ///
+            /// [`ListenError`].
+            pub async fn listen_over<T: $crate::aio::runtime::Stream, F>(
+                address: impl Into<$crate::aio::Address>,
+                options: WebOptions,
+                secure: impl Fn(Stream) -> F + Clone + Send + 'static,
+            ) -> Result<WebServer<T>, ListenError>
+            where
+                F: Future<Output = std::io::Result<T>> + Send + 'static,
+            {
+                $crate::aio::web::listen_over::<super::$runtime, T, F>(address, options, secure)
+                    .await
+            }
+        }
+
+        /// Juggler 0.7: a JSON state that clients follow, requests and notifications; and 0.5 in `peer`. See [`hat_core::aio::juggler`]
+        /// and [`hat_core::juggler`].
+        pub mod juggler {
+            pub use $crate::aio::chatter::InboxLimits;
+            pub use $crate::aio::juggler::{
+                Client, ClientOptions, ConnectError, Connection, ConnectionId, Error, Handler,
+                ListenOptions, NotificationStream, Notified, RequestError, SendError, Server,
+                SharedState, WsOptions,
+            };
+            pub use $crate::aio::web::{ListenError, WebOptions};
+            pub use $crate::json::Value;
+            pub use $crate::juggler::State;
+
+            /// Connects to the server at `address`, and waits until it takes the WebSocket.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`].
+            pub async fn connect(
+                address: impl Into<$crate::aio::Address>,
+                options: ClientOptions,
+            ) -> Result<Client, ConnectError> {
+                $crate::aio::juggler::connect::<super::$runtime>(address, options).await
+            }
+
+            /// Listens on `address`, on every address of its host; `handler` does what clients ask for.
+            ///
+            /// # Errors
+            ///
+            /// [`ListenError`].
+            pub async fn listen(
+                address: impl Into<$crate::aio::Address>,
+                handler: impl Handler,
+                options: ListenOptions,
+            ) -> Result<Server, ListenError> {
+                $crate::aio::juggler::listen::<super::$runtime>(address, handler, options).await
+            }
+
+            /// Juggler 0.5: data, messages and calls both ways. See [`hat_core::aio::juggler::peer`].
+            pub mod peer {
+                pub use $crate::aio::juggler::peer::{
+                    Call, CallError, Connection, Options, Received, Server,
+                };
+                pub use $crate::aio::juggler::{ConnectError, Error, WsOptions};
+                pub use $crate::aio::web::{ListenError, WebOptions};
+                pub use $crate::json::Value;
+                pub use $crate::juggler::State;
+
+                /// Connects to the server at `address`, and waits until it takes the WebSocket.
+                ///
+                /// # Errors
+                ///
+                /// [`ConnectError`].
+                pub async fn connect(
+                    address: impl Into<$crate::aio::Address>,
+                    ws: WsOptions,
+                    options: Options,
+                ) -> Result<Connection, ConnectError> {
+                    $crate::aio::juggler::peer::connect::<super::super::$runtime>(
+                        address, ws, options,
+                    )
+                    .await
+                }
+
+                /// Listens on `address`, on every address of its host, with a web server.
+                ///
+                /// # Errors
+                ///
+                /// [`ListenError`].
+                pub async fn listen(
+                    address: impl Into<$crate::aio::Address>,
+                    web: WebOptions,
+                    ws: $crate::ws::Config,
+                    options: Options,
+                ) -> Result<Server, ListenError> {
+                    $crate::aio::juggler::peer::listen::<super::super::$runtime>(
+                        address, web, ws, options,
+                    )
+                    .await
+                }
+            }
+        }
+    };
+}

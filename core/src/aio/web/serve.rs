@@ -1,0 +1,108 @@
+//! One connection: HTTP until it ends, or until it is upgraded.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+
+use super::super::runtime::{Runtime, Stream, Timer, within};
+use super::super::server::Close;
+use super::io::{HyperStream, HyperTimer};
+use super::site::{Site, UpgradeSlot};
+use super::upgrade::{Counted, Upgrade, Upgraded};
+
+/// The least that hyper takes as limit of its buffer.
+const LEAST_BUFFER: usize = 8 * 1024;
+
+/// Tells the task of a connection to close.
+#[derive(Debug, Default)]
+pub(super) struct Closer(Mutex<(bool, Option<Waker>)>);
+
+impl Close for Closer {
+    fn close(&self) {
+        let waker = {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            state.0 = true;
+            state.1.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Closer {
+    fn poll_closing(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.0 {
+            return Poll::Ready(());
+        }
+        state.1 = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// Serves a connection, and gives what it became, if it was upgraded. `secured` is the stream once TLS has begun, where there is TLS.
+pub(super) async fn serve<R: Runtime, T: Stream>(
+    secured: impl Future<Output = io::Result<T>>,
+    site: Arc<Site>,
+    closer: Arc<Closer>,
+    shutdown_timeout: Duration,
+    counted: Counted,
+) -> Option<Upgrade<T>> {
+    let stream = unless_closing(&closer, within::<R, _>(site.limits.head_timeout, secured)).await;
+    let Some(Some(Ok(stream))) = stream else {
+        return None;
+    };
+    let remote = stream.peer_addr().ok()?.ip().to_string();
+    let slot = UpgradeSlot::default();
+    let service = {
+        let (site, slot) = (site.clone(), slot.clone());
+        service_fn(move |request| site.clone().answer::<R>(request, remote.clone(), slot.clone()))
+    };
+    let limits = &site.limits;
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(HyperTimer::<R>::new())
+            .header_read_timeout(limits.head_timeout)
+            .max_headers(limits.headers)
+            .max_header_size(limits.head_size)
+            .max_buf_size(limits.head_size.max(LEAST_BUFFER))
+            .half_close(true)
+            .serve_connection(HyperStream::<R, T>::new(stream, limits.stall_timeout), service)
+            .with_upgrades()
+    );
+    let mut deadline = None::<R::Timer>;
+    // errors are the client's: what could be told was told to it
+    let done = poll_fn(|cx| {
+        if deadline.is_none() && closer.poll_closing(cx).is_ready() {
+            connection.as_mut().graceful_shutdown();
+            deadline = Some(R::timer(R::now() + shutdown_timeout));
+        }
+        if let Poll::Ready(done) = connection.as_mut().poll(cx) {
+            return Poll::Ready(done.is_ok());
+        }
+        deadline.as_mut().map_or(Poll::Pending, |timer| timer.poll(cx).map(|()| false))
+    });
+    if !done.await {
+        return None;
+    }
+    let upgrading = slot.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    let upgraded = upgrading.connection.await.ok()?;
+    let parts = upgraded.downcast::<HyperStream<R, T>>().ok()?;
+    let stream = Upgraded::new(parts.io.into_inner(), parts.read_buf, counted);
+    Some(Upgrade { stream, client: upgrading.client, head: upgrading.head })
+}
+
+/// What `future` gives, or `None` once the connection is told to close.
+async fn unless_closing<T>(closer: &Closer, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match closer.poll_closing(cx) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => future.as_mut().poll(cx).map(Some),
+    })
+    .await
+}

@@ -1,0 +1,104 @@
+//! Connections that were HTTP and are WebSocket from now on.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::request::Parts;
+
+use super::super::handle::Finished;
+use super::super::runtime::Stream;
+use super::options::Client;
+
+/// A connection that a client asked to be a WebSocket. The answer is sent: what comes next are frames.
+#[derive(Debug)]
+pub struct Upgrade<T> {
+    /// The connection.
+    pub stream: Upgraded<T>,
+    /// Who the client is.
+    pub client: Client,
+    /// The head of the request.
+    pub head: Parts,
+}
+
+/// The stream of a connection that was upgraded. Reading begins with what came together with the request.
+///
+/// The connection counts against its server's limit, and the server's `close` waits for it, until this is dropped.
+pub struct Upgraded<T> {
+    early: Bytes,
+    stream: T,
+    // after `stream`: the connection is closed before it is counted out
+    counted: Counted,
+}
+
+impl<T> std::fmt::Debug for Upgraded<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upgraded").field("early", &self.early.len()).finish_non_exhaustive()
+    }
+}
+
+/// Counts a connection of a server out when it is gone.
+pub(crate) struct Counted(Option<Finished>);
+
+impl Counted {
+    pub(super) fn new(gone: Finished) -> Self {
+        Self(Some(gone))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(gone) = self.0.take() {
+            gone();
+        }
+    }
+}
+
+impl<T> Upgraded<T> {
+    pub(super) fn new(stream: T, early: Bytes, counted: Counted) -> Self {
+        Self { early, stream, counted }
+    }
+
+    /// What counts the connection out: the server's `close` waits for what holds it, and not for this stream.
+    pub(crate) fn take_counted(&mut self) -> Counted {
+        std::mem::replace(&mut self.counted, Counted(None))
+    }
+}
+
+impl<T: Stream> Stream for Upgraded<T> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut BytesMut,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        if self.early.is_empty() {
+            return self.stream.poll_read(cx, into, most);
+        }
+        let count = most.min(self.early.len());
+        into.extend_from_slice(&self.early[..count]);
+        self.early.advance(count);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream.poll_write(cx, parts)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_shutdown(cx)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.local_addr()
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.peer_addr()
+    }
+}

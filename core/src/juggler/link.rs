@@ -1,0 +1,145 @@
+//! What all machines of Juggler have in common: texts over a WebSocket, answers of the machine itself that gate reading, and an error
+//! that is final.
+
+use alloc::boxed::Box;
+
+use bytestring::ByteString;
+
+use super::replies::Replies;
+use super::{Error, SendFault};
+use crate::buffer::{RecvBuf, SendQueue};
+use crate::protocol::Protocol;
+use crate::time::Instant;
+use crate::{trace, ws};
+
+/// The largest header of the WebSocket, bytes.
+pub(super) const MAX_HEADER: usize = 14;
+
+#[derive(Debug)]
+pub(super) struct Link {
+    ws: ws::Connection,
+    over: Option<Error>,
+    replies: Replies,
+    max_unsent_replies: usize,
+}
+
+/// What comes from the WebSocket.
+#[derive(Debug)]
+pub(super) enum Received {
+    /// A handshake that the application decides about.
+    Upgrade(Box<ws::Request>),
+    /// The handshake is done.
+    Open(Box<ws::Response>),
+    Text(ByteString),
+}
+
+impl Link {
+    pub(super) fn new(ws: ws::Connection, max_unsent_replies: usize) -> Self {
+        let max_unsent_replies = max_unsent_replies.max(1);
+        Self { ws, over: None, replies: Replies::default(), max_unsent_replies }
+    }
+
+    /// The next thing that came, or the error that the connection ended with. Nothing is read while too many replies wait.
+    pub(super) fn next(
+        &mut self,
+        rx: &mut RecvBuf,
+        now: Instant,
+    ) -> Result<Option<Received>, Error> {
+        rx.want(0);
+        if let Some(error) = &self.over {
+            return Err(error.clone());
+        }
+        while !self.is_held_up() {
+            let received = match self.ws.poll(rx, now)? {
+                None => return Ok(None),
+                Some(ws::Incoming::Text(text)) => Received::Text(text),
+                Some(ws::Incoming::Request(request)) => Received::Upgrade(request),
+                Some(ws::Incoming::Open(response)) => Received::Open(response),
+                Some(ws::Incoming::Binary(data)) => return Err(Error::Binary { size: data.len() }),
+                // the next poll says that it is over, once our part is written
+                Some(ws::Incoming::Closed { .. }) => continue,
+                // a pong of the WebSocket's own, which nobody asked for
+                Some(_) => continue,
+            };
+            return Ok(Some(received));
+        }
+        Ok(None)
+    }
+
+    /// Whether a message of `size` bytes can be queued.
+    pub(super) fn may_send(&self, size: usize) -> Result<(), SendFault> {
+        if self.over.is_some() {
+            return Err(SendFault::Closed);
+        }
+        Ok(self.ws.may_send(size)?)
+    }
+
+    /// Queues a text message that stands in `parts`, one behind another, without copying it.
+    pub(super) fn send(&mut self, parts: &[ByteString]) -> Result<(), SendFault> {
+        let size: usize = parts.iter().map(|part| part.len()).sum();
+        self.may_send(size.saturating_add(MAX_HEADER))?;
+        self.put(parts);
+        trace::sent("juggler message", size);
+        Ok(())
+    }
+
+    /// Queues a text message that [`may_send`](Self::may_send) has let pass, or a part of one.
+    pub(super) fn put(&mut self, parts: &[ByteString]) {
+        self.ws.put_text(parts);
+    }
+
+    /// Queues an answer of the machine itself, over a full queue too; nothing if the connection is closing.
+    pub(super) fn reply(&mut self, queue: impl FnOnce(&mut Self)) {
+        if self.is_open() {
+            let before = self.ws.tx().end();
+            queue(self);
+            self.replies.queued(before, self.ws.tx());
+        }
+    }
+
+    fn is_held_up(&mut self) -> bool {
+        let bytes = self.ws.config().max_queued;
+        // a connection that is closing is polled to its end
+        self.replies.hold_up(self.ws.tx(), self.max_unsent_replies, bytes) && self.ws.is_open()
+    }
+
+    /// The connection is over: nothing more is read from `rx`.
+    pub(super) fn end(&mut self, error: Error, rx: &mut RecvBuf) -> Error {
+        rx.want(0);
+        self.replies.clear();
+        if self.over.is_none() {
+            error.tell(&mut self.ws);
+        }
+        self.over.get_or_insert(error).clone()
+    }
+
+    /// Bytes that wait to be written.
+    pub(super) fn queued(&self) -> usize {
+        self.ws.queued()
+    }
+
+    pub(super) fn ws(&mut self) -> &mut ws::Connection {
+        &mut self.ws
+    }
+
+    /// The handshake is done, and neither side has closed.
+    pub(super) fn is_open(&self) -> bool {
+        self.over.is_none() && self.ws.is_open()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        if self.over.is_some() { None } else { self.ws.deadline() }
+    }
+
+    pub(super) fn tx(&mut self) -> &mut SendQueue {
+        self.ws.tx()
+    }
+
+    pub(super) fn close(&mut self) {
+        self.ws.close();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.over.is_some() || self.ws.is_closed()
+    }
+}

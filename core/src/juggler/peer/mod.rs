@@ -1,0 +1,291 @@
+//! Juggler 0.5: two peers, each with data that the other follows, and messages.
+//!
+//! ```text
+//!        either side                                              the other
+//! DATA      {"type":"DATA","payload": JSON Patch} ──────────────>   its copy of our data: null in the beginning
+//! MESSAGE   {"type":"MESSAGE","payload": any} ──────────────────>   Incoming::Message
+//! PING      {"type":"PING"} ────────────────────────────────────>
+//!           <──────────────────── {"type":"PONG","payload":{}}      answered at once, and never asked by us
+//! ```
+//!
+//! One WebSocket text message each. Anything else ends the connection. Calls of the other side's actions are a layer on top:
+//! [`rpc`](super::rpc).
+
+mod message;
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use bytestring::ByteString;
+
+use super::link::{self, Link};
+use super::local::Local;
+use super::told::Patches;
+use super::{Autoflush, Error, Flushed, SendFault, State};
+use crate::buffer::{RecvBuf, SendQueue};
+use crate::json::{Limits, SetError, Value};
+use crate::protocol::Protocol;
+use crate::time::{Instant, earliest};
+use crate::{trace, ws};
+
+pub use message::Message;
+use message::{DATA, PONG, Received};
+
+/// When data is sent, and limits. Those of the WebSocket below, among them the size of a message, are in its own
+/// [`Config`](ws::Config).
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How long changes of the local data may wait to be sent together: 0.2 s, as the deployed peers. Zero sends each at once,
+    /// `None` only when [`flush`](Connection::flush) is called.
+    pub autoflush_delay: Option<Duration>,
+    /// The most that a message, and the other side's data, may hold. See [`Limits`] for the defaults.
+    pub limits: Limits,
+    /// Answers of the machine itself that may wait to be written before nothing more is read, 16, or the WebSocket's `max_queued`
+    /// bytes of them: a peer that pings and never reads is stopped by it.
+    pub max_unsent_replies: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            autoflush_delay: Autoflush::DEFAULT_DELAY,
+            limits: Limits::default(),
+            max_unsent_replies: 16,
+        }
+    }
+}
+
+/// What [`Connection::poll`] gives.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Incoming {
+    /// Server: a WebSocket's request, which waits for [`Connection::confirm`] or [`Connection::refuse`].
+    Upgrade(Box<ws::Request>),
+    /// Client: the server took the WebSocket.
+    Open(Box<ws::Response>),
+    /// The other side's data have changed: [`Connection::remote_data`] are the new ones.
+    Data,
+    /// A message.
+    Message {
+        /// What it says.
+        payload: Value,
+        /// Bytes that it took on the wire.
+        size: usize,
+    },
+}
+
+/// One end of a connection. The WebSocket may be open, or on its way: see [`Incoming::Upgrade`] and [`Incoming::Open`]. What is
+/// changed before is sent then.
+///
+/// - **Application**: [`change`](Self::change), [`set_local_data`](Self::set_local_data), [`flush`](Self::flush),
+///   [`follow`](Self::follow), [`send`](Self::send), [`remote_data`](Self::remote_data), [`close`](Protocol::close);
+///   [`confirm`](Self::confirm) and [`refuse`](Self::refuse) in the handshake.
+/// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline), [`is_closed`](Protocol::is_closed).
+///
+/// The protocol has no pings of its own that the deployed peers would answer to: a peer that is gone without a word is
+/// found out by the sockets.
+#[derive(Debug)]
+pub struct Connection {
+    link: Link,
+    limits: Limits,
+    remote: Value,
+    local: Local,
+}
+
+impl Connection {
+    /// A connection over `ws`, either end of one.
+    #[must_use]
+    pub fn new(ws: ws::Connection, config: Config) -> Self {
+        Self {
+            link: Link::new(ws, config.max_unsent_replies),
+            limits: config.limits,
+            remote: Value::Null,
+            local: Local::new(Autoflush::new(config.autoflush_delay)),
+        }
+    }
+
+    /// Server: takes the WebSocket's request that waits.
+    ///
+    /// # Errors
+    ///
+    /// [`ws::AnswerError`].
+    pub fn confirm(&mut self, response: &ws::Response) -> Result<(), ws::AnswerError> {
+        self.link.ws().confirm(response)
+    }
+
+    /// Server: refuses the WebSocket's request that waits, as [`ws::Connection::refuse`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`ws::AnswerError`].
+    pub fn refuse(
+        &mut self,
+        status: u16,
+        headers: &[ws::Field],
+        text: &str,
+    ) -> Result<(), ws::AnswerError> {
+        self.link.ws().refuse(status, headers, text)
+    }
+
+    /// Queues a message. Its text is shared by all connections that it is given to.
+    ///
+    /// # Errors
+    ///
+    /// [`SendFault`]. Nothing is queued then.
+    pub fn send(&mut self, message: &Message) -> Result<(), SendFault> {
+        self.link.send(core::slice::from_ref(message.text()))
+    }
+
+    /// The other side's data, as far as we were told; `null` in the beginning.
+    #[must_use]
+    pub fn remote_data(&self) -> &Value {
+        &self.remote
+    }
+
+    /// Our data.
+    #[must_use]
+    pub fn local_data(&self) -> &Value {
+        self.local.state().value()
+    }
+
+    /// Replaces our data. The other side is told after [`Config::autoflush_delay`], and only what differs.
+    ///
+    /// # Errors
+    ///
+    /// [`SetError`]: the data are beyond the limits of a [`State`]; nothing has changed.
+    pub fn set_local_data(&mut self, data: impl Into<Value>) -> Result<(), SetError> {
+        self.change(|state| state.replace(data))
+    }
+
+    /// Changes our data, as a [`State`] that knows what has changed: that costs less than to replace and compare the whole. The other
+    /// side is told after [`Config::autoflush_delay`].
+    pub fn change<R>(&mut self, change: impl FnOnce(&mut State) -> R) -> R {
+        self.local.change(change, &mut self.link)
+    }
+
+    /// Sends now what has changed in our data. Gives the position in [`tx`](Protocol::tx) behind it: once
+    /// [`sent`](SendQueue::sent) reaches it, all of it is on its way.
+    ///
+    /// # Errors
+    ///
+    /// [`SendFault`]. What the queue had no room for is sent as soon as it has.
+    pub fn flush(&mut self) -> Result<u64, SendFault> {
+        self.link.may_send(0)?;
+        self.local.flush(&mut self.link)?;
+        Ok(self.link.tx().end())
+    }
+
+    /// Shows the other side a state that several connections share instead of data of our own, and what it has flushed: see
+    /// [`server::Connection::follow`](super::server::Connection::follow).
+    ///
+    /// # Errors
+    ///
+    /// [`SendFault::Closed`].
+    pub fn follow(
+        &mut self,
+        state: &mut State,
+        flushed: Option<&Flushed>,
+    ) -> Result<(), SendFault> {
+        let sent = self.local.follow(state, flushed, &mut self.link);
+        sent.or_else(|fault| if fault.is_closed() { Err(fault) } else { Ok(()) })
+    }
+
+    /// The other side lacks something that was flushed: the queue is full.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.local.told().is_behind()
+    }
+
+    /// Bytes that wait to be written.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.link.queued()
+    }
+
+    /// Sends of our data what is due.
+    pub(super) fn keep_told(&mut self, now: Instant) {
+        self.local.poll(now, &mut self.link);
+    }
+
+    /// The handshake is done, and neither side has closed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.link.is_open()
+    }
+
+    /// The link below, for a layer on top.
+    pub(super) fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    /// What a message comes to; `None` if the application need not know.
+    fn take(&mut self, text: &ByteString) -> Result<Option<Incoming>, Error> {
+        trace::received("juggler message", text.len());
+        match Received::parse(text, &self.limits)? {
+            Received::Message(payload) => Ok(Some(Incoming::Message { payload, size: text.len() })),
+            Received::Data(patch) => {
+                patch.apply(&mut self.remote, &self.limits)?;
+                Ok(Some(Incoming::Data))
+            }
+            Received::Ping => {
+                self.link.reply(|link| link.put(&[PONG]));
+                Ok(None)
+            }
+        }
+    }
+
+    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+        while let Some(received) = self.link.next(rx, now)? {
+            let incoming = match received {
+                link::Received::Upgrade(request) => Some(Incoming::Upgrade(request)),
+                link::Received::Open(response) => Some(Incoming::Open(response)),
+                link::Received::Text(text) => self.take(&text)?,
+            };
+            if incoming.is_some() {
+                return Ok(incoming);
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Patches for Link {
+    fn has_room(&self, size: usize) -> bool {
+        self.may_send(size).is_ok()
+    }
+
+    fn send_patch(&mut self, patch: ByteString) -> Result<(), SendFault> {
+        let [front, back] = DATA;
+        self.send(&[front, patch, back])
+    }
+}
+
+impl Protocol for Connection {
+    type Incoming = Incoming;
+    type Error = Error;
+
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+        let polled = self.step(rx, now).map_err(|error| self.link.end(error, rx));
+        if polled.is_ok() {
+            self.keep_told(now);
+        }
+        polled
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let own = self.local.deadline().filter(|_| self.link.is_open());
+        earliest(self.link.deadline(), own)
+    }
+
+    fn tx(&mut self) -> &mut SendQueue {
+        self.link.tx()
+    }
+
+    fn close(&mut self) {
+        self.link.close();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.link.is_closed()
+    }
+}

@@ -1,0 +1,294 @@
+//! Calls of the other side's actions, over the messages of Juggler 0.5.
+//!
+//! ```text
+//! us                                                        the other side
+//! call("add", [1, 2])  ──request 1──────────────────────>   Incoming::Call
+//! Incoming::Returned   <────────────────────response 1──    respond(call, Ok(3))
+//!                                                                         Err("…"): a failure of its own
+//! ```
+//!
+//! Both sides call, each counts its own calls from 1, and any number may be open at a time. Messages that are no calls pass
+//! through.
+
+mod actions;
+mod message;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use bytestring::ByteString;
+
+use super::fields::Id;
+use super::peer;
+use super::{Error, SendFault};
+use crate::buffer::{RecvBuf, SendQueue};
+use crate::json::{Array, Value};
+use crate::protocol::Protocol;
+use crate::time::Instant;
+use crate::ws;
+
+pub use actions::{Actions, Handled};
+use message::{Asked, Payload};
+
+/// What the deployed peer says of an action that it does not know.
+const INVALID_ACTION: &str = "invalid action";
+
+/// Limits of calls, and of the connection below.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Data and messages.
+    pub peer: peer::Config,
+    /// How many calls may be open.
+    pub calls: Limits,
+}
+
+/// How many calls may be open at a time.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Ours, 16 384: some megabytes of bookkeeping and futures.
+    pub ours: usize,
+    /// The other side's, 1024; at least one. With so many nothing is read until one is answered.
+    pub theirs: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { ours: 16_384, theirs: 1024 }
+    }
+}
+
+/// A call of ours that waits for its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(u64);
+
+/// A call of the other side that waits for our answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(u64);
+
+/// What [`Connection::poll`] gives.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Incoming {
+    /// Server: a WebSocket's request, which waits for [`peer::Connection::confirm`] or [`peer::Connection::refuse`].
+    Upgrade(Box<ws::Request>),
+    /// Client: the server took the WebSocket.
+    Open(Box<ws::Response>),
+    /// The other side's data have changed: see [`peer::Connection::remote_data`].
+    Data,
+    /// A message that is no call.
+    Message {
+        /// What it says.
+        payload: Value,
+        /// Bytes that it took on the wire.
+        size: usize,
+    },
+    /// The other side calls: [`Connection::respond`] is the answer.
+    Call {
+        /// What to answer to.
+        request: RequestId,
+        /// What is to be done; see [`Actions`].
+        action: ByteString,
+        /// With what.
+        args: Array,
+        /// Bytes that it took on the wire.
+        size: usize,
+    },
+    /// What became of [`Connection::call`].
+    Returned {
+        /// Of which call.
+        call: CallId,
+        /// Its result; or the failure of the other side, usually a text. A failure of our own is a [`SendFault`] of the call, or the
+        /// [`Error`] that the connection ended with.
+        result: Result<Value, Value>,
+        /// Bytes that it took on the wire.
+        size: usize,
+    },
+}
+
+/// A connection of 0.5 whose messages are also calls. All else is done with the [`peer`](Self::peer) in it.
+///
+/// - **Application**: [`call`](Self::call), [`respond`](Self::respond), [`refuse_action`](Self::refuse_action),
+///   [`forget`](Self::forget), [`peer`](Self::peer), [`close`](Protocol::close).
+/// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline), [`is_closed`](Protocol::is_closed).
+///
+/// Every call that is open when the connection ends has failed: no result comes any more.
+#[derive(Debug)]
+pub struct Connection {
+    peer: peer::Connection,
+    limits: Limits,
+    last_id: u64,
+    calls: BTreeSet<u64>,
+    /// How many calls of the other side there were.
+    given: u64,
+    requests: BTreeMap<RequestId, Id>,
+}
+
+impl Connection {
+    /// A connection over `ws`, either end of one.
+    #[must_use]
+    pub fn new(ws: ws::Connection, config: Config) -> Self {
+        let Limits { ours, theirs } = config.calls;
+        Self {
+            peer: peer::Connection::new(ws, config.peer),
+            limits: Limits { ours, theirs: theirs.max(1) },
+            last_id: 0,
+            calls: BTreeSet::new(),
+            given: 0,
+            requests: BTreeMap::new(),
+        }
+    }
+
+    /// The connection of which the calls are messages: its data, and messages that are no calls.
+    #[must_use]
+    pub fn peer(&self) -> &peer::Connection {
+        &self.peer
+    }
+
+    /// The same, to change it. Poll this connection and not that one.
+    pub fn peer_mut(&mut self) -> &mut peer::Connection {
+        &mut self.peer
+    }
+
+    /// Calls `action` of the other side; [`Incoming::Returned`] is what became of it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendFault`]. Nothing is queued then.
+    pub fn call(&mut self, action: &str, args: &[Value]) -> Result<CallId, SendFault> {
+        // a connection that is over says so first
+        self.peer.link().may_send(0)?;
+        if self.calls.len() >= self.limits.ours {
+            return Err(SendFault::TooManyRequests { limit: self.limits.ours });
+        }
+        let id = self.last_id + 1;
+        self.peer.send(&message::request(id, action, args))?;
+        self.last_id = id;
+        self.calls.insert(id);
+        Ok(CallId(id))
+    }
+
+    /// Nobody waits for the result of `call` any more: it is dropped when it comes.
+    pub fn forget(&mut self, call: CallId) {
+        self.calls.remove(&call.0);
+    }
+
+    /// Answers a call of the other side, once: with its result, or with what became of it instead, usually a text.
+    ///
+    /// # Errors
+    ///
+    /// [`SendFault`]: the call stays open where the queue was full.
+    pub fn respond(
+        &mut self,
+        request: RequestId,
+        result: Result<&Value, &Value>,
+    ) -> Result<(), SendFault> {
+        self.peer.link().may_send(0)?;
+        let id = self.requests.get(&request).ok_or(SendFault::NotAsked)?;
+        self.peer.send(&message::response(id, result))?;
+        self.requests.remove(&request);
+        Ok(())
+    }
+
+    /// Answers a call of an action that there is not, as the deployed peer does.
+    ///
+    /// # Errors
+    ///
+    /// As [`respond`](Self::respond).
+    pub fn refuse_action(&mut self, request: RequestId) -> Result<(), SendFault> {
+        self.respond(request, Err(&INVALID_ACTION.into()))
+    }
+
+    /// Calls of ours that wait for their result.
+    #[must_use]
+    pub fn open_calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Calls of the other side that wait for our answer.
+    #[must_use]
+    pub fn open_requests(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// What a message comes to; `None` if the application need not know.
+    fn take(&mut self, payload: Value, size: usize) -> Result<Option<Incoming>, Error> {
+        match Payload::parse(&payload, |id| self.calls.contains(&id))? {
+            Payload::Other => Ok(Some(Incoming::Message { payload, size })),
+            Payload::Stray => Ok(None),
+            Payload::Response { id, result } => {
+                self.calls.remove(&id);
+                Ok(Some(Incoming::Returned { call: CallId(id), result, size }))
+            }
+            Payload::Request { id, asked: Asked::Action(action, args) } => {
+                self.given += 1;
+                let request = RequestId(self.given);
+                self.requests.insert(request, id);
+                Ok(Some(Incoming::Call { request, action, args, size }))
+            }
+            Payload::Request { id, asked: Asked::Wrong(why) } => {
+                let refusal = message::response(&id, Err(&why.into()));
+                self.peer.link().reply(|link| link.put(&[refusal.text().clone()]));
+                Ok(None)
+            }
+        }
+    }
+
+    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+        while !self.is_held_up() {
+            let Some(incoming) = self.peer.poll(rx, now)? else { break };
+            let incoming = match incoming {
+                peer::Incoming::Upgrade(request) => Some(Incoming::Upgrade(request)),
+                peer::Incoming::Open(response) => Some(Incoming::Open(response)),
+                peer::Incoming::Data => Some(Incoming::Data),
+                peer::Incoming::Message { payload, size } => self.take(payload, size)?,
+            };
+            if incoming.is_some() {
+                return Ok(incoming);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Nothing is read before the application has answered. A connection that is closing goes on.
+    fn is_held_up(&self) -> bool {
+        self.requests.len() >= self.limits.theirs && self.peer.is_open()
+    }
+}
+
+impl Protocol for Connection {
+    type Incoming = Incoming;
+    type Error = Error;
+
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+        // unless `step` finds that we are not held up
+        rx.want(0);
+        let polled = self.step(rx, now).map_err(|error| {
+            self.calls.clear();
+            self.requests.clear();
+            self.peer.link().end(error, rx)
+        });
+        if polled.is_ok() {
+            // what is due does not wait for the other side's calls
+            self.peer.keep_told(now);
+        }
+        polled
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.peer.deadline()
+    }
+
+    fn tx(&mut self) -> &mut SendQueue {
+        self.peer.tx()
+    }
+
+    fn close(&mut self) {
+        self.calls.clear();
+        self.requests.clear();
+        self.peer.close();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.peer.is_closed()
+    }
+}

@@ -1,0 +1,154 @@
+//! The transport of 0.7: messages in segments, and pings between them.
+
+use alloc::boxed::Box;
+
+use bytestring::ByteString;
+
+use super::link::{self, Link};
+use super::segment::{self, Assembly, PING, PONG, Segment};
+use super::{Config, Error, SendFault};
+use crate::buffer::{RecvBuf, SendQueue};
+use crate::keepalive::{Due, Keepalive};
+use crate::time::{Instant, earliest};
+use crate::{trace, ws};
+
+/// What a segment takes beside its part of the message: its first character, and the WebSocket's header.
+const SEGMENT_OVERHEAD: usize = 1 + link::MAX_HEADER;
+
+#[derive(Debug)]
+pub(super) struct Transport {
+    pub(super) link: Link,
+    config: Config,
+    assembly: Assembly,
+    /// From the end of the handshake on.
+    keepalive: Option<Keepalive>,
+    /// Bytes that were in the receive buffer when the last poll ended: more means that something came.
+    seen: usize,
+}
+
+/// What came.
+#[derive(Debug)]
+pub(super) enum Received {
+    Upgrade(Box<ws::Request>),
+    Open(Box<ws::Response>),
+    /// The text of a message.
+    Message(ByteString),
+}
+
+impl Transport {
+    pub(super) fn new(ws: ws::Connection, config: Config) -> Self {
+        let link = Link::new(ws, config.max_unsent_replies);
+        Self { link, config, assembly: Assembly::default(), keepalive: None, seen: 0 }
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The next message of the peer, or the error that the connection ended with.
+    pub(super) fn next(
+        &mut self,
+        rx: &mut RecvBuf,
+        now: Instant,
+    ) -> Result<Option<Received>, Error> {
+        if rx.bytes.len() > self.seen {
+            self.silence_ended(now);
+        }
+        let read = self.read(rx, now);
+        self.seen = rx.bytes.len();
+        let received = read?;
+        if received.is_none() {
+            self.keep_alive(now)?;
+        }
+        Ok(received)
+    }
+
+    fn read(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Received>, Error> {
+        while let Some(received) = self.link.next(rx, now)? {
+            let text = match received {
+                link::Received::Upgrade(request) => return Ok(Some(Received::Upgrade(request))),
+                link::Received::Open(response) => return Ok(Some(Received::Open(response))),
+                link::Received::Text(text) => text,
+            };
+            let limit = self.config.max_message;
+            match Segment::parse(&text)? {
+                Segment::More(part) => self.assembly.push(&part, limit)?,
+                Segment::Last(part) => {
+                    let message = self.assembly.finish(part, limit)?;
+                    trace::received("juggler message", message.len());
+                    return Ok(Some(Received::Message(message)));
+                }
+                Segment::Ping(payload) => self.link.reply(|link| link.put(&[PONG, payload])),
+                Segment::Pong => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Something came, or we did not listen for a while and silence says nothing: its time starts anew.
+    pub(super) fn silence_ended(&mut self, now: Instant) {
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.received(now);
+            keepalive.answered();
+        }
+    }
+
+    fn keep_alive(&mut self, now: Instant) -> Result<(), Error> {
+        if !self.link.is_open() {
+            self.keepalive = None;
+            return Ok(());
+        }
+        let rule = self.config.ping;
+        match self.keepalive.get_or_insert_with(|| Keepalive::new(rule, now)).poll(now) {
+            Due::Nothing => {}
+            // over a full queue too: there is one ping at a time
+            Due::Ping => self.link.put(&[PING]),
+            Due::GiveUp => return Err(Error::PingTimeout),
+        }
+        Ok(())
+    }
+
+    /// Whether a message of `size` bytes can be queued, with all that makes it segments.
+    pub(super) fn may_send(&self, size: usize) -> Result<(), SendFault> {
+        let segments = size / self.config.max_segment_size.max(1) + 1;
+        self.link.may_send(size.saturating_add(segments.saturating_mul(SEGMENT_OVERHEAD)))
+    }
+
+    /// Queues a message that stands in `parts`, one behind another, without copying it.
+    pub(super) fn send(&mut self, parts: &[ByteString]) -> Result<(), SendFault> {
+        let size: usize = parts.iter().map(|part| part.len()).sum();
+        self.may_send(size)?;
+        put(&mut self.link, parts, self.config.max_segment_size);
+        trace::sent("juggler message", size);
+        Ok(())
+    }
+
+    /// Queues an answer of the machine itself, over a full queue too.
+    pub(super) fn reply(&mut self, text: ByteString) {
+        let max_segment_size = self.config.max_segment_size;
+        self.link.reply(|link| put(link, &[text], max_segment_size));
+    }
+
+    pub(super) fn end(&mut self, error: Error, rx: &mut RecvBuf) -> Error {
+        self.assembly = Assembly::default();
+        self.keepalive = None;
+        self.link.end(error, rx)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let pings = self.keepalive.as_ref().filter(|_| self.link.is_open());
+        earliest(self.link.deadline(), pings.and_then(Keepalive::deadline))
+    }
+
+    pub(super) fn tx(&mut self) -> &mut SendQueue {
+        self.link.tx()
+    }
+}
+
+fn put(link: &mut Link, parts: &[ByteString], max_segment_size: usize) {
+    let cut = segment::cut(parts, max_segment_size, |segment| {
+        link.put(segment);
+        Ok::<_, core::convert::Infallible>(())
+    });
+    let Ok(()) = cut;
+}

@@ -1,0 +1,256 @@
+//! Juggler 0.7 over real sockets, our client with our server.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use hat_core::aio::juggler::{
+    Client, ClientOptions, ConnectError, Connection, Handler, ListenOptions, RequestError, Server,
+    SharedState, connect, listen,
+};
+use hat_core::aio::web::{Origins, WebOptions};
+use hat_core::json::{Pointer, Value};
+use hat_core::juggler::State;
+use hat_tests::on_every_runtime;
+use hat_tests::runtimes::{TestRuntime, sleep};
+use serde_json::json;
+
+use super::peer::get;
+use super::{Folder, local, until};
+
+fn value(json: serde_json::Value) -> Value {
+    Value::from(json)
+}
+
+fn path(text: &str) -> Pointer {
+    text.parse().expect("a pointer")
+}
+
+async fn server<R: TestRuntime>(handler: impl Handler, options: ListenOptions) -> Server {
+    listen::<R>(local(), handler, options).await.expect("a free port")
+}
+
+async fn client<R: TestRuntime>(server: &Server) -> Client {
+    connect::<R>(server.addresses()[0], ClientOptions::default()).await.expect("connected")
+}
+
+/// Waits until the client's state is this.
+async fn until_state(client: &Client, expected: serde_json::Value) {
+    let expected = value(expected);
+    while client.state() != expected {
+        client.changed().await.expect("open");
+    }
+}
+
+/// Knows some requests, and writes down who comes and goes.
+struct Office(&'static Mutex<Vec<String>>);
+
+impl Handler for Office {
+    async fn connected(&self, connection: &Connection) {
+        self.0.lock().expect("a list").push(format!("{} came", connection.remote()));
+        connection.change(|state| state.set(&path("/greeting"), "hello")).expect("set");
+    }
+
+    async fn disconnected(&self, connection: &Connection) {
+        self.0.lock().expect("a list").push(format!("{} went", connection.remote()));
+    }
+
+    async fn request(
+        &self,
+        connection: &Connection,
+        name: &str,
+        data: Value,
+    ) -> Result<Value, Value> {
+        match name {
+            "double" => Ok(value(json!([data.as_i64().unwrap_or_default() * 2]))),
+            "set" => {
+                connection.change(|state| state.set(&path("/set"), data)).expect("set");
+                connection.flush().await.expect("open");
+                Ok(Value::Null)
+            }
+            "panic" => panic!("as it should"),
+            _ => Err(format!("`{name}` is unknown").into()),
+        }
+    }
+}
+
+fn list() -> &'static Mutex<Vec<String>> {
+    Box::leak(Box::default())
+}
+
+on_every_runtime! {
+    async fn states_requests_and_who_comes_and_goes<R>() {
+        let told = list();
+        let server = server::<R>(Office(told), ListenOptions::default()).await;
+        let one = client::<R>(&server).await;
+        until_state(&one, json!({"greeting": "hello"})).await;
+        let double = one.send("double", &21.into()).await.expect("a result");
+        assert_eq!(double, value(json!([42])));
+        let error = one.send("fly", &Value::Null).await.expect_err("unknown");
+        assert_eq!(error.to_string(), "the server answers: \"`fly` is unknown\"");
+        let echo = one.send("", &value(json!({"a": [1.5]}))).await.expect("an echo");
+        assert_eq!(echo, value(json!({"a": [1.5]})));
+        // the state is there before the answer
+        one.send("set", &7.into()).await.expect("a result");
+        assert_eq!(one.state(), value(json!({"greeting": "hello", "set": 7})));
+        // each connection has its own
+        let two = client::<R>(&server).await;
+        until_state(&two, json!({"greeting": "hello"})).await;
+        assert_eq!(server.connections().len(), 2);
+        one.close().await;
+        two.close().await;
+        until::<R>(|| told.lock().expect("a list").len() == 4).await;
+        assert_eq!(told.lock().expect("a list").iter().filter(|line| line.ends_with("went")).count(), 2);
+        assert!(server.connections().is_empty());
+    }
+
+    async fn one_state_for_all<R>() {
+        let state = SharedState::new(State::default(), Some(Duration::from_millis(10)));
+        state.change(|state| state.set(&path("/a"), 1)).expect("set");
+        let options = ListenOptions { state: Some(state.clone()), ..ListenOptions::default() };
+        let server = server::<R>((), options).await;
+        let (one, two) = (client::<R>(&server).await, client::<R>(&server).await);
+        for client in [&one, &two] {
+            until_state(client, json!({"a": 1})).await;
+        }
+        for n in 0..100 {
+            state.change(|state| state.set(&path("/b"), n)).expect("set");
+        }
+        for client in [&one, &two] {
+            until_state(client, json!({"a": 1, "b": 99})).await;
+        }
+        let newcomer = client::<R>(&server).await;
+        until_state(&newcomer, json!({"a": 1, "b": 99})).await;
+        state.change(|state| state.remove(&path("/a"))).expect("it was there");
+        for client in [&one, &two, &newcomer] {
+            until_state(client, json!({"b": 99})).await;
+        }
+        assert_eq!(state.followers(), 3);
+        drop(newcomer);
+        until::<R>(|| state.followers() == 2).await;
+    }
+
+    async fn flushes_at_once_and_only_when_asked<R>() {
+        for delay in [Some(Duration::ZERO), None] {
+            let state = SharedState::new(State::default(), delay);
+            let options = ListenOptions { state: Some(state.clone()), ..ListenOptions::default() };
+            let server = server::<R>((), options).await;
+            let client = client::<R>(&server).await;
+            until::<R>(|| state.followers() == 1).await;
+            state.change(|state| state.replace(1)).expect("set");
+            if delay.is_none() {
+                sleep::<R>(Duration::from_millis(20)).await;
+                assert!(client.state().is_null());
+                server.connections()[0].flush().await.expect("flushed");
+            }
+            assert_eq!(client.changed().await.expect("a change"), 1.into());
+        }
+    }
+
+    async fn notifications<R>() {
+        let server = server::<R>((), ListenOptions::default()).await;
+        let (one, two) = (client::<R>(&server).await, client::<R>(&server).await);
+        until::<R>(|| server.connections().len() == 2).await;
+        server.notify_all("alarm", &value(json!({"level": 3})));
+        for client in [&one, &two] {
+            let notified = client.notification().await.expect("a notification");
+            assert_eq!((&*notified.name, notified.data), ("alarm", value(json!({"level": 3}))));
+        }
+        server.connections()[0].notify("only you", &Value::Null).await.expect("sent");
+        server.close().await;
+        let mut names = Vec::new();
+        for client in [&one, &two] {
+            while let Ok(notified) = client.notification().await {
+                names.push(notified.name);
+            }
+            assert!(client.ended().await.protocol().is_some_and(hat_core::juggler::Error::is_closed));
+        }
+        assert_eq!(names, ["only you"]);
+    }
+
+    async fn requests_in_parallel<R>() {
+        struct Slow;
+        impl Handler for Slow {
+            async fn request(&self, _: &Connection, name: &str, _: Value) -> Result<Value, Value> {
+                match name {
+                    "never" => std::future::pending().await,
+                    _ => Ok("done".into()),
+                }
+            }
+        }
+        let mut options = ListenOptions::default();
+        options.config.parallel_requests = true;
+        let server = server::<R>(Slow, options).await;
+        let client = client::<R>(&server).await;
+        let waiting = client.clone();
+        R::spawn(async move { drop(waiting.send("never", &Value::Null).await) });
+        assert_eq!(client.send("now", &Value::Null).await.expect("a result"), "done".into());
+        // an open request fails with its connection
+        let asked = client.clone();
+        R::spawn(async move {
+            asked.send("now", &Value::Null).await.expect("a result");
+            asked.close().await;
+        });
+        let error = client.send("never", &Value::Null).await.expect_err("closed");
+        assert!(matches!(error, RequestError::Ended(_)), "{error}");
+    }
+
+    async fn a_large_state_in_segments<R>() {
+        let text = "ž".repeat(2_000_000);
+        let state = SharedState::default();
+        state.change(|state| state.set(&path("/text"), text.clone())).expect("set");
+        let options = ListenOptions { state: Some(state), ..ListenOptions::default() };
+        let server = server::<R>((), options).await;
+        let client = client::<R>(&server).await;
+        let state = client.changed().await.expect("a state");
+        assert!(state.get(&path("/text")).and_then(Value::as_str) == Some(&*text));
+    }
+
+    async fn the_web_server_is_there_too<R>() {
+        let folder = Folder::new();
+        folder.write("www/index.html", "page");
+        // `htpasswd -nbs ana secret`
+        let users = folder.write("users", "ana:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=");
+        let web = WebOptions {
+            static_dir: Some(folder.path("www")),
+            htpasswd_file: Some(users),
+            ws_path: Some("/live".into()),
+            origins: Origins::Same,
+            ..WebOptions::default()
+        };
+        let server = server::<R>((), ListenOptions { web, ..ListenOptions::default() }).await;
+        let address = server.addresses()[0];
+        let authorization = "Authorization: Basic YW5hOnNlY3JldA==\r\n";
+        assert_eq!(get::<R>(address, "/index.html", authorization).await.text(), "page");
+        let refused = async |options| match connect::<R>(address, options).await {
+            Err(ConnectError::Ended(error)) => error.to_string(),
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("taken"),
+        };
+        let mut options = ClientOptions::default();
+        options.ws.ws_path = "/live".into();
+        let error = refused(options.clone()).await;
+        assert!(error.contains("401"), "{error}");
+        options.ws.credentials = Some(("ana".to_owned(), "secret".to_owned()));
+        let mut evil = options.clone();
+        evil.ws.headers.push(("Origin".into(), "http://elsewhere".into()));
+        let error = refused(evil).await;
+        assert!(error.contains("403"), "{error}");
+        let client = connect::<R>(address, options).await.expect("connected");
+        client.send("", &1.into()).await.expect("an echo");
+        assert_eq!(server.connections()[0].user(), Some("ana"));
+    }
+}
+
+/// A handler that panics fails its request, and the connection, no other.
+#[test]
+fn a_handler_that_panics() {
+    <hat_tokio::Tokio as TestRuntime>::run(async {
+        let mut options = ListenOptions::default();
+        options.config.parallel_requests = true;
+        let server = server::<hat_tokio::Tokio>(Office(list()), options).await;
+        let client = client::<hat_tokio::Tokio>(&server).await;
+        let error = client.send("panic", &Value::Null).await.expect_err("failed");
+        assert_eq!(error.to_string(), "the server answers: \"the request failed\"");
+        client.send("double", &1.into()).await.expect("a result");
+    });
+}

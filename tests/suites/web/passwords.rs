@@ -1,0 +1,155 @@
+//! HTTP Basic authentication with htpasswd files.
+
+use std::fs;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hat_core::aio::web::{ListenError, WebOptions, listen};
+use hat_tests::on_every_runtime;
+use hat_tests::runtimes::{TestRuntime, sleep};
+
+use super::peer::{Answer, Peer, get};
+use super::{Folder, local, server};
+
+/// Lines of `htpasswd -nb`, with `-m`, `-B -C 4` and `-s`: the password is `secret`.
+const USERS: &str = "apr1:$apr1$DM4zBRQb$ZR0gVBEfO.mgpAoC3YNW10\n\
+    bcrypt:$2y$04$SlY8GFd.TaD5rNOAgs.FGO/uEPW0bRh9hQb041V8guKhNFUXRmir6\n\
+    sha:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n";
+
+fn basic(credentials: &str) -> String {
+    format!("Authorization: Basic {}\r\n", BASE64.encode(credentials))
+}
+
+fn options(folder: &Folder) -> WebOptions {
+    folder.write("www/page.html", "page");
+    WebOptions {
+        static_dir: Some(folder.path("www")),
+        htpasswd_file: Some(folder.write("users", USERS)),
+        ..WebOptions::default()
+    }
+}
+
+/// Asks until the answer has this status: a file is looked at once a second.
+async fn until_status<R: TestRuntime>(
+    address: std::net::SocketAddr,
+    credentials: &str,
+    status: u16,
+) -> Answer {
+    loop {
+        let answer = get::<R>(address, "/page.html", &basic(credentials)).await;
+        if answer.status == status {
+            return answer;
+        }
+        sleep::<R>(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+on_every_runtime! {
+    async fn who_may_come_in<R>() {
+        let folder = Folder::new();
+        let server = server::<R>(options(&folder)).await;
+        let mut peer = Peer::new::<R>(server.addresses()[0]).await;
+        let twice = basic("sha:secret").repeat(2);
+        let long = basic(&format!("apr1:{}", "x".repeat(1025)));
+        for (headers, status) in [
+            ("", 401),
+            (&*basic("apr1:secret"), 200),
+            (&*basic("bcrypt:secret"), 200),
+            (&*basic("sha:secret"), 200),
+            (&*basic("sha:secret").replace("Basic", "basic"), 200),
+            (&*basic("bcrypt:secret"), 200),
+            (&*basic("apr1:wrong"), 401),
+            (&*basic("bcrypt:wrong"), 401),
+            (&*basic("sha:wrong"), 401),
+            (&*basic("nobody:secret"), 401),
+            (&*basic(":secret"), 401),
+            (&*basic("apr1"), 401),
+            (&*basic("apr1:"), 401),
+            (&*basic(""), 401),
+            (&*long, 401),
+            (&*twice, 401),
+            ("Authorization: Basic %%%\r\n", 401),
+            ("Authorization: Basic\r\n", 401),
+            ("Authorization: Bearer x\r\n", 401),
+            ("Authorization: \r\n", 401),
+        ] {
+            let request = format!("GET /page.html HTTP/1.1\r\nHost: plant\r\n{headers}\r\n");
+            let answer = peer.ask(request).await;
+            assert_eq!(answer.status, status, "{headers}");
+            if status == 401 {
+                let challenge = answer.header("www-authenticate");
+                assert_eq!(challenge, "Basic realm=\"hat\", charset=\"UTF-8\"");
+                assert!(!answer.text().contains("page"));
+            }
+        }
+    }
+
+    async fn what_is_not_there_is_not_told_without_a_password<R>() {
+        let folder = Folder::new();
+        let server = server::<R>(options(&folder)).await;
+        for path in ["/", "/page.html", "/none", "/ws", "/../users"] {
+            assert_eq!(get::<R>(server.addresses()[0], path, "").await.status, 401, "{path}");
+        }
+    }
+
+    async fn a_changed_file_is_read_again<R>() {
+        let folder = Folder::new();
+        let server = server::<R>(options(&folder)).await;
+        let address = server.addresses()[0];
+        until_status::<R>(address, "apr1:secret", 200).await;
+        // `other`, by `openssl passwd -apr1`
+        fs::write(folder.path("users"), "apr1:$apr1$abcdefgh$Z2c9NiKlv6d.KgXK4n2DD/\n").expect("written");
+        until_status::<R>(address, "apr1:other", 200).await;
+        // also where it was right a moment ago
+        until_status::<R>(address, "apr1:secret", 401).await;
+        until_status::<R>(address, "sha:secret", 401).await;
+    }
+
+    async fn nobody_comes_in_while_the_file_is_wrong<R>() {
+        let folder = Folder::new();
+        let server = server::<R>(options(&folder)).await;
+        let address = server.addresses()[0];
+        fs::write(folder.path("users"), "apr1:secret\n").expect("written");
+        let answer = until_status::<R>(address, "apr1:secret", 503).await;
+        assert_eq!(answer.header("retry-after"), "1");
+        assert_eq!(get::<R>(address, "/page.html", "").await.status, 503);
+        fs::remove_file(folder.path("users")).expect("removed");
+        until_status::<R>(address, "apr1:secret", 503).await;
+        fs::write(folder.path("users"), USERS).expect("written");
+        until_status::<R>(address, "apr1:secret", 200).await;
+    }
+
+    async fn files_that_no_server_starts_with<R>() {
+        let folder = Folder::new();
+        let options = options(&folder);
+        let path = folder.path("users");
+        let fails = async || listen::<R>(local(), options.clone()).await.map(|_| ()).expect_err("wrong");
+        fs::write(&path, format!("{USERS}ana:$6$salt$hash\n")).expect("written");
+        let text = format!(
+            "{}, line 4: hashes of the kind `$6$` are not supported: make the line again with `htpasswd -B`",
+            path.display()
+        );
+        assert_eq!(fails().await.to_string(), text);
+        fs::remove_file(&path).expect("removed");
+        let error = fails().await;
+        assert!(matches!(error, ListenError::Htpasswd(_)), "{error}");
+        assert!(error.to_string().starts_with("cannot read the password file "), "{error}");
+    }
+
+    async fn many_at_once<R>() {
+        let folder = Folder::new();
+        let server = server::<R>(options(&folder)).await;
+        let mut peers = Vec::new();
+        for number in 0..20 {
+            let peer = Peer::new::<R>(server.addresses()[0]).await;
+            let password = if number % 2 == 0 { "secret" } else { "wrong" };
+            let headers = basic(&format!("bcrypt:{password}"));
+            peer.send(format!("GET /page.html HTTP/1.1\r\nHost: plant\r\n{headers}\r\n")).await;
+            peers.push(peer);
+        }
+        for (number, mut peer) in peers.into_iter().enumerate() {
+            let answer = peer.answer().await.expect("an answer");
+            assert_eq!(answer.status, if number % 2 == 0 { 200 } else { 401 });
+        }
+    }
+}
