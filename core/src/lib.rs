@@ -11,6 +11,7 @@
 //! | [`juggler`] | a state that others follow by patches |
 //! | [`tpkt`] | packets over TCP, RFC 1006 |
 //! | [`cotp`] | ISO transport class 0, over TPKT |
+//! | [`ws`] | WebSocket: messages over HTTP's port, RFC 6455 |
 //! | `aio` (feature `aio`) | the async driver and the handles, generic over a runtime |
 //!
 //! Nothing here has a clock, a socket, a thread, or randomness; `aio` alone asks a runtime for them. Without the feature
@@ -27,6 +28,10 @@
 //!    written, poll again: the machine may have waited for it.
 //! 3. **Wait** for whatever comes first: bytes to read if [`RecvBuf::missing`](buffer::RecvBuf::missing) is not zero, room to write if
 //!    `tx` is not empty, the [`deadline`](protocol::Protocol::deadline), a call of the application.
+//!
+//! After a wait, read before the next poll, also where it was the deadline that came: after a process was stopped or a machine slept, the
+//! answer that a deadline waited for may lie in the socket. A socket that fails is no end of the stream: poll for what came before,
+//! without setting [`RecvBuf::eof`](buffer::RecvBuf::eof), and end with the socket's own error.
 //!
 //! When the machine [`is_closed`](protocol::Protocol::is_closed), the socket can go.
 //!
@@ -97,3 +102,4 @@ pub mod tcp;
 pub mod time;
 pub mod tpkt;
 mod trace;
+pub mod ws;

@@ -3,7 +3,11 @@
 //! Tasks run on smol's global executor, whose threads start with the first task; set `SMOL_THREADS` for more than
 //! one. The handles come from [`hat_core::aio`]; this crate supplies sockets, timers and tasks, and names
 //! `connect` and `listen` for each protocol.
+//!
+//! With the feature `async-std`, the module `async_std` names them for that runtime too.
 
+#[cfg(feature = "async-std")]
+pub mod async_std;
 mod net;
 
 use std::future::Future;

@@ -33,11 +33,17 @@ impl TestRuntime for hat_smol::Smol {
     }
 }
 
+impl TestRuntime for hat_smol::async_std::AsyncStd {
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        async_std::task::block_on(limited::<Self, T>(test))
+    }
+}
+
 async fn limited<R: Runtime, T>(test: impl Future<Output = T>) -> T {
     within::<R, T>(TIME_LIMIT, test).await.expect("the test hangs")
 }
 
-/// Makes a test for each runtime of each generic body: `chatter::tokio`, `chatter::smol`.
+/// Makes a test for each runtime of each generic body: `chatter::tokio`, `chatter::smol`, `chatter::async_std`.
 #[macro_export]
 macro_rules! on_every_runtime {
     ($($(#[$meta:meta])* async fn $name:ident<$runtime:ident>() $body:block)+) => {
@@ -55,6 +61,12 @@ macro_rules! on_every_runtime {
             #[test]
             fn smol() {
                 <hat_smol::Smol as $crate::runtimes::TestRuntime>::run(body::<hat_smol::Smol>());
+            }
+
+            #[test]
+            fn async_std() {
+                use hat_smol::async_std::AsyncStd;
+                <AsyncStd as $crate::runtimes::TestRuntime>::run(body::<AsyncStd>());
             }
         })+
     };

@@ -69,6 +69,8 @@ pub(super) struct Driver<R: Runtime, T: Stream, S: Session> {
     shut: bool,
     /// The socket failed: no more reads, or no more writes. Told once the machine has had all that came before.
     failed: Option<Arc<io::Error>>,
+    /// It failed in a read: nothing more comes. That is no end of the stream, and the machine is not told one.
+    cut: bool,
     /// Since when there is something to write and the system takes none of it.
     stuck: Option<Instant>,
     timer: Option<(R::Timer, Instant)>,
@@ -98,6 +100,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             read_size: *READ.start(),
             shut: false,
             failed: None,
+            cut: false,
             stuck: None,
             timer: None,
             wake: Vec::new(),
@@ -141,7 +144,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
                 true
             }
             Poll::Ready(Err(error)) => {
-                self.rx.eof = true;
+                self.cut = true;
                 self.failed.get_or_insert(Arc::new(error));
                 true
             }
@@ -165,12 +168,12 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             self.shut = self.stream.poll_shutdown(cx).is_ready();
         }
         let room = state.session.has_room();
-        let readable = room && self.rx.missing() > 0;
+        let readable = room && !self.cut && self.rx.missing() > 0;
         if end.is_none() && state.closing && self.stuck.is_some_and(|since| now - since >= STALL) {
             end = Some(Error::Stalled);
         }
         // what came before the socket failed is still taken, as far as there is room for it
-        if end.is_none() && !readable && (room || !self.rx.eof) {
+        if end.is_none() && !readable && (room || !(self.cut || self.rx.eof)) {
             end = self.failed.clone().map(Error::Io);
         }
         let round = match end {

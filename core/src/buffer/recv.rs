@@ -10,7 +10,7 @@ use bytes::BytesMut;
 pub struct RecvBuf {
     /// What arrived, oldest first.
     pub bytes: BytesMut,
-    /// The peer will send nothing more. At a message boundary that is a close, inside a message
+    /// The peer ended its stream: it will send nothing more. A socket that failed is no such end. At a message boundary that is a close, inside a message
     /// the message is truncated.
     pub eof: bool,
     wanted: usize,

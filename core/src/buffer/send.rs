@@ -83,6 +83,13 @@ impl SendQueue {
         self.parts.push_back(bytes);
     }
 
+    /// Appends a copy of `bytes` that `change` has been over: for bytes that go out masked.
+    pub fn put_changed(&mut self, bytes: &[u8], change: impl FnOnce(&mut [u8])) {
+        self.put_slice(bytes);
+        let start = self.tail.len() - bytes.len();
+        change(&mut self.tail[start..]);
+    }
+
     fn close_tail(&mut self) {
         if !self.tail.is_empty() {
             self.parts_len += self.tail.len();

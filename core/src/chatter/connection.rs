@@ -198,7 +198,8 @@ impl Connection {
         if size > self.config.max_message {
             return Err(SendFault::TooLarge { size, limit: self.config.max_message });
         }
-        if !self.tx.is_empty() && self.tx.len() + size > self.config.max_queued {
+        let (_, front) = frame::front(size);
+        if !self.tx.is_empty() && self.tx.len() + front + size > self.config.max_queued {
             return Err(SendFault::QueueFull { limit: self.config.max_queued });
         }
         Ok(())
@@ -363,7 +364,11 @@ impl Protocol for Connection {
         }
         let polled = self.step(rx, now);
         self.seen = rx.bytes.len();
-        polled.map_err(|error| self.end(error))
+        polled.map_err(|error| {
+            // the end may come while a block is awaited
+            rx.want(0);
+            self.end(error)
+        })
     }
 
     fn deadline(&self) -> Option<Instant> {

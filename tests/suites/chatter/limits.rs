@@ -48,6 +48,19 @@ fn our_own_limits_hand_the_data_back() {
 }
 
 #[test]
+fn the_queue_is_counted_in_bytes_of_the_wire() {
+    for (max_queued, fits) in [(2 * 91 - 1, false), (2 * 91, true)] {
+        let mut pair = pair_of(&Config { max_queued, ..quiet() }, usize::MAX);
+        let message = Data::new("T", vec![0; 80]);
+        pair.a.machine.send(message.clone(), SendOptions::default()).expect("sent");
+        assert_eq!(pair.a.machine.queued(), 91, "with the front of its block");
+        let sent = pair.a.machine.send(message, SendOptions::default());
+        assert_eq!(sent.is_ok(), fits);
+        assert!(pair.a.machine.queued() <= max_queued);
+    }
+}
+
+#[test]
 fn a_peer_that_opens_conversations_without_end() {
     let ours = Config { max_conversations: 10, ..quiet() };
     let mut pair = pair_of(&ours, usize::MAX);

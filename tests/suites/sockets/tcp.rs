@@ -104,6 +104,27 @@ on_every_runtime! {
         client.closed().await;
     }
 
+    async fn a_reset_is_an_error_and_not_the_end_of_the_stream<R>() {
+        for allow_half_open in [false, true] {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let config = Config { allow_half_open, ..Config::default() };
+            let options = Options { config, ..Options::default() };
+            let address = listener.local_addr().expect("bound");
+            let mut client = connect::<R>(address, options).await.expect("connected");
+            let (mut peer, _) = listener.accept().expect("it waits");
+            std::io::Write::write_all(&mut peer, b"the first ha").expect("written");
+            let mut received = [0; 12];
+            AsyncReadExt::read_exact(&mut client, &mut received).await.expect("read");
+            // a socket that is closed with something unread in it is reset
+            client.write_all(b"never read").await.expect("written");
+            client.flush().await.expect("written");
+            peer.peek(&mut [0]).expect("it came");
+            drop(peer);
+            let rest = client.read_to_end(&mut Vec::new()).await;
+            assert!(rest.is_err(), "the other half is missing, and this said: {rest:?}");
+        }
+    }
+
     async fn as_a_stream_of_the_futures_crates<R>() {
         let (_server, mut one, mut two) = pair::<R>(Options::default()).await;
         let sent = vec![5; 300_000];

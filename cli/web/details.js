@@ -1,0 +1,174 @@
+// The pane with all of one event: it follows the active row of the table and is updated in place.
+
+import { age, bytes, exact, fromBase64, hexdump, hexOf } from './format.js';
+import { layout, pretty } from './json.js';
+
+/** Tokens of JSON that are coloured: each is an element, and they are made anew whenever the event changes. */
+const COLOURED = 3000;
+
+/** Characters of JSON, and binary bytes, that are shown; the copy button takes all of them. */
+const SHOWN = 256 * 1024;
+const SHOWN_BYTES = 16 * 1024;
+
+export class Details {
+  #pane;
+  #part;
+  #on;
+  #row = null;
+  #version = -1;
+  /** The event as answered to `event`, where the state's is cut short. */
+  #whole = null;
+  #problem = '';
+
+  /** `on` has `close()`; `request(name, data)`; `said(text)`: say it to the user. */
+  constructor(pane, on) {
+    this.#pane = pane;
+    this.#on = on;
+    this.#part = Object.fromEntries(Array.from(pane.querySelectorAll('[data-part]'), (element) => [element.dataset.part, element]));
+    this.#part.close.addEventListener('click', () => on.close());
+    this.#part.copyType.addEventListener('click', () => this.#copy(this.#row.type, 'Type'));
+    this.#part.copyPayload.addEventListener('click', () => this.#copyPayload());
+    this.#part.whole.addEventListener('click', () => this.#load());
+  }
+
+  get open() {
+    return this.#row !== null;
+  }
+
+  get row() {
+    return this.#row;
+  }
+
+  show(row) {
+    this.#pane.hidden = false;
+    if (this.#row === row) return;
+    this.#row = row;
+    this.#version = -1;
+    this.#whole = null;
+    this.#problem = '';
+    this.#part.payload.scrollTop = 0;
+    this.#part.type.textContent = row.type || '(no subtypes)';
+  }
+
+  hide() {
+    this.#row = null;
+    this.#pane.hidden = true;
+  }
+
+  focus() {
+    this.#part.heading.focus();
+  }
+
+  draw(now, serverNow) {
+    const row = this.#row;
+    if (!row) return;
+    if (this.#version === -1 || (this.#version !== row.version && !this.#isMarked())) {
+      this.#version = row.version;
+      if (this.#whole && String(this.#whole.id) !== row.key) this.#whole = null;
+      this.#fill(this.#event());
+    }
+    const [s, us] = row.event.timestamp;
+    const old = age(serverNow - s - us / 1e6);
+    write(this.#part.age, old === 'now' ? old : `${old} ago`);
+    this.#pane.dataset.heat = now - row.changedAt < 500 ? 1 : 0;
+  }
+
+  /** Somebody marks text in the payload: it waits with what is new. */
+  #isMarked() {
+    const selection = getSelection();
+    return !selection.isCollapsed && this.#part.payload.contains(selection.anchorNode);
+  }
+
+  #event() {
+    return this.#whole ?? this.#row.event;
+  }
+
+  #fill({ id, timestamp, source_timestamp: source, payload }) {
+    const [server, session, instance] = id;
+    write(this.#part.id, `server ${server} · session ${session} · instance ${instance}`);
+    times(this.#part.timestamp, exact(timestamp));
+    times(this.#part.source, source ? exact(source) : '–');
+    const { json, binary } = payload ?? {};
+    const kind = json ? 'JSON' : binary ? `Binary${binary.type ? ` “${binary.type}”` : ''}` : 'None';
+    const size = (json ?? binary)?.size;
+    write(this.#part.kind, size === undefined ? kind : `${kind} · ${bytes(size)}`);
+    this.#part.copyPayload.disabled = !payload;
+    const cut = isCut(payload);
+    const isLong = json?.text.length > SHOWN || binary?.size > SHOWN_BYTES;
+    this.#part.cut.hidden = !cut && !isLong && !this.#problem;
+    this.#part.whole.hidden = !cut;
+    write(this.#part.cutText, this.#problem || (cut ? 'Only the beginning is here.' : 'Only the beginning is shown: a copy has all of it.'));
+    if (json) this.#json(json.text);
+    else write(this.#part.payload, binary ? hexdump(fromBase64(binary.data), SHOWN_BYTES) : '');
+  }
+
+  #json(text) {
+    const tokens = layout(text.slice(0, SHOWN));
+    if (tokens.length > COLOURED) return write(this.#part.payload, tokens.map(([, text]) => text).join(''));
+    this.#part.payload.replaceChildren(...tokens.map(([kind, text]) => {
+      if (!kind) return text;
+      const span = document.createElement('span');
+      span.className = kind;
+      span.textContent = text;
+      return span;
+    }));
+  }
+
+  /** All of it, also where not all is shown. */
+  async #copyPayload() {
+    const row = this.#row;
+    if (isCut(this.#event().payload)) await this.#load();
+    if (this.#row === row && !isCut(this.#event().payload)) await this.#copy(copied(this.#event().payload), 'Payload');
+  }
+
+  async #load() {
+    const row = this.#row;
+    this.#part.whole.disabled = true;
+    try {
+      const event = await this.#on.request('event', { type: row.type });
+      if (this.#row !== row) return;
+      this.#whole = event;
+      this.#problem = '';
+    } catch (error) {
+      if (this.#row === row) this.#problem = error.message;
+    } finally {
+      this.#part.whole.disabled = false;
+      if (this.#row) this.#fill(this.#event());
+    }
+  }
+
+  async #copy(text, what) {
+    try {
+      await navigator.clipboard.writeText(text);
+      this.#on.said(`${what} copied.`);
+    } catch {
+      // without TLS, and not on this machine, a page has no clipboard
+      const area = document.createElement('textarea');
+      area.value = text;
+      area.className = 'unseen';
+      this.#pane.append(area);
+      area.select();
+      const done = document.execCommand('copy');
+      area.remove();
+      this.#on.said(done ? `${what} copied.` : 'The browser does not let this page copy.');
+    }
+  }
+}
+
+function isCut(payload) {
+  return Boolean((payload?.json ?? payload?.binary)?.truncated);
+}
+
+function copied({ json, binary }) {
+  return json ? pretty(json.text) : hexOf(fromBase64(binary.data));
+}
+
+/** Local time, and in a line of its own the same in UTC. */
+function times(element, text) {
+  write(element, text.replace(' · ', '\n'));
+}
+
+/** The same text is not written again: what somebody has marked in it stays marked. */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

@@ -1,0 +1,105 @@
+// A connection that comes back.
+//
+//     connecting ──open, first state──► live ──┐
+//         ▲  │                                 │ closed
+//         │  └──closed, or not open in time──► waiting until a time ──┐
+//         └────────── the time, `now()`, back online ────────────────┘
+
+import { Connection } from './juggler.js';
+
+/** Milliseconds until the first attempt to come back, what each failure multiplies them by, and their limit: short enough that an
+ * operator sees a restarted server at once, long enough that a hundred open pages do not hold down one that starts. */
+const FIRST_DELAY = 500;
+const GROWTH = 1.8;
+const LAST_DELAY = 15_000;
+
+/** Milliseconds that a connection may take to open: a browser itself waits for minutes for a host that is gone. */
+const OPEN_TIMEOUT = 10_000;
+
+/** Milliseconds to wait before attempt `failures` (from 0), spread so that pages that lost the same server do not return in step. */
+export function retryDelay(failures, random = Math.random()) {
+  return Math.min(LAST_DELAY, FIRST_DELAY * GROWTH ** failures) * (0.75 + 0.5 * random);
+}
+
+/** Where the page's own server listens for Juggler: `/ws` beside the page. */
+export function addressOf(location) {
+  const url = new URL('ws', location.href);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  url.hash = url.search = '';
+  return url.href;
+}
+
+/** Connects to `address`, and again whenever the connection ends. `on` has:
+ *
+ * - `reset()`: a new connection is open, its state starts from null;
+ * - `state(diff)`: as of a `Connection`;
+ * - `phase()`: the field `phase` changed: 'connecting', 'live' or 'waiting', the last until `retryAt` (as of `Date.now()`).
+ */
+export class Link {
+  phase = 'connecting';
+  retryAt = 0;
+  /** Why the last connection ended, where the server broke the protocol. */
+  reason = null;
+
+  #address;
+  #on;
+  #connection = null;
+  #failures = 0;
+  #timer = null;
+
+  constructor(address, on) {
+    this.#address = address;
+    this.#on = on;
+    addEventListener('online', () => this.now());
+    // timers of a hidden page are slow: whoever looks at it again should not wait for them
+    addEventListener('visibilitychange', () => document.hidden || this.now());
+    this.#connect();
+  }
+
+  /** Sends a request; see `Connection`. */
+  request(name, data) {
+    return this.#connection?.request(name, data) ?? Promise.reject(new Error('There is no connection to the server.'));
+  }
+
+  /** Tries now, where it would wait. */
+  now() {
+    if (this.phase !== 'waiting') return;
+    clearTimeout(this.#timer);
+    this.#connect();
+  }
+
+  #connect() {
+    this.#setPhase('connecting');
+    const connection = new Connection(new WebSocket(this.#address), {
+      open: () => {
+        clearTimeout(this.#timer);
+        this.#on.reset();
+      },
+      state: (diff) => {
+        this.#on.state(diff);
+        this.#failures = 0;
+        this.#setPhase('live');
+      },
+      close: (reason) => this.#lost(reason),
+    });
+    this.#connection = connection;
+    this.#timer = setTimeout(() => connection.close(), OPEN_TIMEOUT);
+  }
+
+  #lost(reason) {
+    clearTimeout(this.#timer);
+    if (reason) console.warn('The connection was ended:', reason.message);
+    this.reason = reason;
+    this.#connection = null;
+    const delay = retryDelay(this.#failures++);
+    this.retryAt = Date.now() + delay;
+    this.#timer = setTimeout(() => this.#connect(), delay);
+    this.#setPhase('waiting');
+  }
+
+  #setPhase(phase) {
+    if (this.phase === phase && phase === 'live') return;
+    this.phase = phase;
+    this.#on.phase();
+  }
+}

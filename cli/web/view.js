@@ -1,0 +1,123 @@
+// Everything but the table, the details and the form: the server, its clients, the rate, and the state of the connection.
+
+import { age, count, exact } from './format.js';
+import { Chart } from './chart.js';
+
+/** Milliseconds without a change until the page says that the server is silent: its rate changes each second. */
+const SILENT = 5000;
+
+export class View {
+  #part;
+  #chart;
+  #rateVersion = -1;
+  #clients = new Map();
+  #said;
+
+  constructor(root) {
+    this.#part = Object.fromEntries(Array.from(root.querySelectorAll('[data-view]'), (element) => [element.dataset.view, element]));
+    const { chart, chartTop, chartReadout } = this.#part;
+    this.#chart = new Chart({ svg: chart, top: chartTop, readout: chartReadout });
+  }
+
+  /** Says something for some seconds, also to a screen reader. */
+  say(text) {
+    clearTimeout(this.#said);
+    const { toast } = this.#part;
+    toast.textContent = text;
+    toast.classList.add('shown');
+    this.#said = setTimeout(() => toast.classList.remove('shown'), 4000);
+  }
+
+  draw(model, link, now) {
+    const serverNow = model.now();
+    this.#connection(model, link, now);
+    if (!model.state) return;
+    const { server = {}, rate } = model.state;
+    this.#server(server, serverNow);
+    if (this.#rateVersion !== model.rateVersion) {
+      this.#rateVersion = model.rateVersion;
+      this.#chart.draw(rate);
+      write(this.#part.rate, this.#chart.last === null ? '–' : count(this.#chart.last));
+    }
+    this.#drawClients(model.state.clients ?? {}, serverNow);
+  }
+
+  #connection(model, link, now) {
+    const { connection, connectionText, connectionWait, retry } = this.#part;
+    const silent = now - model.heardAt;
+    let [state, text, wait] = ['connecting', 'Connecting', ''];
+    if (link.phase === 'live' && silent < SILENT) {
+      [state, text] = ['live', 'Live'];
+    } else if (link.phase === 'live') {
+      [state, text, wait] = ['silent', 'Server is silent', `for ${age(silent / 1000)}`];
+    } else if (link.phase === 'waiting') {
+      const left = Math.max(0, Math.ceil((link.retryAt - Date.now()) / 1000));
+      [state, text, wait] = ['waiting', 'Reconnecting', `in ${left} s`];
+    }
+    write(connectionText, text);
+    // not in the live region: it would be read out each second
+    write(connectionWait, wait);
+    if (connection.dataset.state !== state) {
+      connection.dataset.state = state;
+      connection.title = link.reason ? `The last connection was ended: ${link.reason.message}` : '';
+      document.documentElement.dataset.stale = state !== 'live' && model.rows.size > 0;
+      retry.hidden = state !== 'waiting';
+    }
+    const old = state !== 'live' && silent >= 1000 && silent < Infinity;
+    write(this.#part.stale, old ? `Data ${age(silent / 1000)} old` : '');
+  }
+
+  #server(server, serverNow) {
+    const { name, identity, status, statusText, uptime, registered, kept, types } = this.#part;
+    write(name, server.name ?? 'hat');
+    write(identity, [`server ${server.server_id ?? '–'}`, ...(server.addresses ?? [])].join(' · '));
+    if (status.dataset.state !== server.status) status.dataset.state = server.status;
+    write(statusText, server.status ?? 'unknown');
+    write(uptime, server.started === undefined ? '–' : age(serverNow - server.started));
+    write(registered, count(server.registered));
+    write(kept, count(server.events_kept));
+    write(types, count(server.event_types));
+    const title = `${server.status === 'operational' ? '' : '! '}${server.name ?? 'hat'} ${server.server_id ?? ''}`;
+    if (document.title !== title) document.title = title;
+  }
+
+  #drawClients(clients, serverNow) {
+    const ids = Object.keys(clients);
+    write(this.#part.clientCount, count(ids.length));
+    this.#part.noClients.hidden = ids.length > 0;
+    for (const [id, { element }] of this.#clients) {
+      if (Object.hasOwn(clients, id)) continue;
+      element.remove();
+      this.#clients.delete(id);
+    }
+    for (const id of ids) {
+      let item = this.#clients.get(id);
+      if (!item) {
+        item = makeClient();
+        this.#clients.set(id, item);
+        this.#part.clients.append(item.element);
+      }
+      const { name, address, subscriptions, connected, persisted } = clients[id];
+      write(item.name, name);
+      write(item.about, [address, persisted ? 'persisted' : '', subscriptions.join('  ') || 'no subscription'].filter(Boolean).join(' · '));
+      write(item.age, age(serverNow - connected));
+      const title = `${name} at ${address}, since ${exact([Math.floor(connected), 0])}\n${subscriptions.join('\n')}`;
+      if (item.element.title !== title) item.element.title = title;
+    }
+  }
+}
+
+function makeClient() {
+  const element = document.createElement('li');
+  const part = (tag, className) => {
+    const child = document.createElement(tag);
+    child.className = className;
+    element.append(child);
+    return child;
+  };
+  return { element, name: part('span', 'client-name'), about: part('span', 'client-about'), age: part('span', 'client-age') };
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

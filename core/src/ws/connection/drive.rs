@@ -1,0 +1,70 @@
+//! The contract with whoever drives the machine.
+
+use super::super::{Error, code};
+use super::{Connection, Incoming, Patience, Phase};
+use crate::buffer::{RecvBuf, SendQueue};
+use crate::protocol::Protocol;
+use crate::time::Instant;
+
+impl Protocol for Connection {
+    type Incoming = Incoming;
+    type Error = Error;
+
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+        rx.want(0);
+        let over = match &mut self.phase {
+            Phase::Over(error) => Some(error.clone()),
+            Phase::Draining(_) if self.tx.is_empty() => Some(Error::Closed),
+            Phase::Draining(patience) => {
+                let until = patience.until(&self.tx, now, self.config.close_timeout);
+                (now >= until).then_some(Error::CloseTimeout)
+            }
+            _ => None,
+        };
+        if let Some(error) = over {
+            return Err(self.end(error));
+        }
+        self.step(rx, now).map_err(|error| {
+            rx.want(0);
+            self.end(error)
+        })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::AwaitRequest { deadline, .. } | Phase::AwaitResponse { deadline, .. } => {
+                Some(deadline)
+            }
+            Phase::Closing(ref patience) | Phase::Draining(ref patience) => patience.until,
+            Phase::Deciding(_) | Phase::Open | Phase::Over(_) => None,
+        }
+    }
+
+    fn tx(&mut self) -> &mut SendQueue {
+        &mut self.tx
+    }
+
+    /// Sends a Close with code 1000 and waits for the peer's. In the handshake, a request that waits is refused with 503, and
+    /// nothing is waited for.
+    fn close(&mut self) {
+        match self.phase {
+            Phase::Open => self.start_close(code::NORMAL, ""),
+            Phase::Deciding(_) => {
+                self.put_refusal(503, &[], "The server is closing.\n");
+                self.phase = Phase::Draining(Patience::new(&self.tx));
+            }
+            Phase::AwaitRequest { .. } | Phase::AwaitResponse { .. } => {
+                self.phase = Phase::Draining(Patience::new(&self.tx));
+            }
+            Phase::Closing(_) | Phase::Draining(_) | Phase::Over(_) => {}
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        match self.phase {
+            Phase::Draining(_) => self.tx.is_empty(),
+            Phase::Over(_) => true,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What comes in: the handshake, then frames.
+//!
+//! ```text
+//!               Open                       Closing (our Close is sent)
+//! Text, Binary  given                      dropped
+//! Ping          Pong                       Pong
+//! Pong          given                      dropped
+//! Close         Close, given; Draining     given; Draining
+//! wrong         Close with its code; Over  Over
+//! end           Lost, Truncated            Closed
+//! ```
+
+use alloc::boxed::Box;
+
+use bytes::{Buf, Bytes};
+use bytestring::ByteString;
+
+use super::super::frame::Opcode;
+use super::super::handshake::{self, Found, HandshakeFault, RequestFault};
+use super::super::reader::Item;
+use super::super::{Error, Violation, code};
+use super::{Connection, Incoming, Patience, Phase};
+use crate::buffer::RecvBuf;
+use crate::time::Instant;
+use crate::trace;
+
+impl Connection {
+    pub(super) fn step(
+        &mut self,
+        rx: &mut RecvBuf,
+        now: Instant,
+    ) -> Result<Option<Incoming>, Error> {
+        match self.phase {
+            Phase::AwaitRequest { deadline, searched } => {
+                self.await_request(rx, searched, deadline, now)
+            }
+            Phase::AwaitResponse { deadline, .. } => self.await_response(rx, deadline, now),
+            Phase::Open | Phase::Closing(_) => self.frames(rx, now),
+            Phase::Deciding(_) | Phase::Draining(_) | Phase::Over(_) => Ok(None),
+        }
+    }
+
+    fn await_request(
+        &mut self,
+        rx: &mut RecvBuf,
+        from: usize,
+        deadline: Instant,
+        now: Instant,
+    ) -> Result<Option<Incoming>, Error> {
+        let limit = self.config.max_handshake;
+        match handshake::find_end(&rx.bytes, from, limit) {
+            Found::TooLarge => Err(self.refuse_fault(RequestFault::TooLarge { limit })),
+            Found::From(searched) => {
+                wait_for_head(rx)?;
+                if now >= deadline {
+                    self.put_refusal(408, &[], "The request did not come in time.\n");
+                    return Err(Error::HandshakeTimeout);
+                }
+                self.phase = Phase::AwaitRequest { deadline, searched };
+                Ok(None)
+            }
+            Found::End(len) => {
+                let parsed = handshake::parse_request(&rx.bytes[..len], self.config.max_headers);
+                let (request, waiting) = parsed.map_err(|fault| self.refuse_fault(fault))?;
+                rx.bytes.advance(len);
+                self.phase = Phase::Deciding(waiting);
+                Ok(Some(Incoming::Request(Box::new(request))))
+            }
+        }
+    }
+
+    fn await_response(
+        &mut self,
+        rx: &mut RecvBuf,
+        deadline: Instant,
+        now: Instant,
+    ) -> Result<Option<Incoming>, Error> {
+        let Phase::AwaitResponse { searched, expected, .. } = &mut self.phase else {
+            return Ok(None);
+        };
+        let limit = self.config.max_handshake;
+        match handshake::find_end(&rx.bytes, *searched, limit) {
+            Found::TooLarge => Err(Error::Handshake(HandshakeFault::TooLarge { limit })),
+            Found::From(next) => {
+                *searched = next;
+                wait_for_head(rx)?;
+                if now >= deadline { Err(Error::HandshakeTimeout) } else { Ok(None) }
+            }
+            Found::End(len) => {
+                let max_headers = self.config.max_headers;
+                let response = handshake::parse_response(&rx.bytes[..len], max_headers, expected)?;
+                rx.bytes.advance(len);
+                self.phase = Phase::Open;
+                Ok(Some(Incoming::Open(Box::new(response))))
+            }
+        }
+    }
+
+    fn frames(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+        while !self.held_up() {
+            let closing = !self.is_open();
+            let incoming = match self.reader.next(rx) {
+                Ok(None) => break,
+                Ok(Some(Item::Ping(payload))) => {
+                    self.put_control(Opcode::Pong, &[&payload]);
+                    self.unsent_replies.push_back(self.tx.end());
+                    continue;
+                }
+                Ok(Some(Item::Close(payload))) => {
+                    return self.receive_close(&payload).map(Some);
+                }
+                Ok(Some(Item::Text(text))) => {
+                    trace::received("text", text.len());
+                    Incoming::Text(text)
+                }
+                Ok(Some(Item::Binary(data))) => {
+                    trace::received("binary", data.len());
+                    Incoming::Binary(data)
+                }
+                Ok(Some(Item::Pong(payload))) => Incoming::Pong(payload),
+                Err(Error::Lost | Error::Truncated { .. }) if closing => return Err(Error::Closed),
+                Err(Error::Protocol(violation)) => return Err(self.violated(violation)),
+                Err(error) => return Err(error),
+            };
+            if !closing {
+                return Ok(Some(incoming));
+            }
+        }
+        if let Phase::Closing(patience) = &mut self.phase
+            && now >= patience.until(&self.tx, now, self.config.close_timeout)
+        {
+            return Err(Error::CloseTimeout);
+        }
+        Ok(None)
+    }
+
+    /// Takes the peer's Close, and answers it where it is not the answer to ours.
+    fn receive_close(&mut self, payload: &Bytes) -> Result<Incoming, Error> {
+        let (code, reason) = parse_close(payload).map_err(|violation| self.violated(violation))?;
+        if self.is_open() {
+            let echo = code.map(u16::to_be_bytes);
+            self.put_control(Opcode::Close, &[echo.as_ref().map_or(&[], |code| &code[..])]);
+        }
+        self.phase = Phase::Draining(Patience::new(&self.tx));
+        Ok(Incoming::Closed { code, reason })
+    }
+
+    /// Tells the peer what it did wrong, unless our Close is sent.
+    fn violated(&mut self, violation: Violation) -> Error {
+        if self.is_open() {
+            self.put_control(Opcode::Close, &[&violation.code().to_be_bytes()]);
+        }
+        Error::Protocol(violation)
+    }
+
+    /// Whether so many pongs wait to be written that nothing more may be read.
+    fn held_up(&mut self) -> bool {
+        while self.unsent_replies.front().is_some_and(|&end| end <= self.tx.sent()) {
+            self.unsent_replies.pop_front();
+        }
+        self.unsent_replies.len() >= self.config.max_unsent_replies
+    }
+}
+
+/// Asks for one byte more of a head: how long it is nobody knows.
+fn wait_for_head(rx: &mut RecvBuf) -> Result<(), Error> {
+    if rx.eof {
+        return Err(Error::ClosedDuringHandshake);
+    }
+    rx.want(rx.bytes.len() + 1);
+    Ok(())
+}
+
+/// The code and reason of a Close (RFC 6455 section 5.5.1).
+fn parse_close(payload: &Bytes) -> Result<(Option<u16>, ByteString), Violation> {
+    let Some((code, _)) = payload.split_first_chunk() else {
+        let empty = payload.is_empty().then(|| (None, ByteString::new()));
+        return empty.ok_or(Violation::CloseLength);
+    };
+    let code = u16::from_be_bytes(*code);
+    let reason = ByteString::try_from(payload.slice(2..)).map_err(|_| Violation::CloseReason)?;
+    if !code::is_valid(code) {
+        return Err(Violation::CloseCode(code));
+    }
+    Ok((Some(code), reason))
+}

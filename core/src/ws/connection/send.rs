@@ -1,0 +1,145 @@
+//! What is queued: messages and control frames, masked on the way into the queue where we are the client.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::super::frame::{self, MAX_CONTROL, MAX_HEADER, Opcode};
+use super::super::{Role, SendError, code, mask};
+use super::{Connection, Patience, Phase};
+use crate::sbs::Writer;
+use crate::trace;
+
+impl Connection {
+    /// Queues a text message. A server queues large ones by reference.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]. Nothing is queued then.
+    pub fn send_text(&mut self, text: &ByteString) -> Result<(), SendError> {
+        self.send(Opcode::Text, [text.as_bytes()])
+    }
+
+    /// Queues one text message whose text stands in `parts`, one behind another. A server queues large parts by reference: what
+    /// many connections are sent is not copied for each.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]. Nothing is queued then.
+    pub fn send_text_parts(&mut self, parts: &[ByteString]) -> Result<(), SendError> {
+        self.send(Opcode::Text, parts.iter().map(ByteString::as_bytes))
+    }
+
+    /// Queues a binary message. A server queues large ones by reference.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]. Nothing is queued then.
+    pub fn send_binary(&mut self, data: &Bytes) -> Result<(), SendError> {
+        self.send(Opcode::Binary, [data])
+    }
+
+    /// Queues a Ping with `payload`, at most 125 bytes. The peer answers with a Pong that carries the same; of several Pings it may
+    /// answer the last one only.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]. Nothing is queued then.
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        fits_control(payload.len(), MAX_CONTROL)?;
+        self.may_send(MAX_HEADER + payload.len())?;
+        self.put_control(Opcode::Ping, &[payload]);
+        Ok(())
+    }
+
+    /// Starts the end of the connection with `code` and a `reason` for people, at most 123 bytes. Done when
+    /// [`is_closed`](crate::protocol::Protocol::is_closed). It goes out over a full queue too.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]. Nothing is queued then.
+    pub fn close_with(&mut self, code: u16, reason: &str) -> Result<(), SendError> {
+        if !code::is_valid(code) {
+            return Err(SendError::CloseCode(code));
+        }
+        fits_control(reason.len(), MAX_CONTROL - 2)?;
+        self.may_send(0)?;
+        self.start_close(code, reason);
+        Ok(())
+    }
+
+    /// Sends our Close, and waits for the peer's.
+    pub(super) fn start_close(&mut self, code: u16, reason: &str) {
+        self.put_control(Opcode::Close, &[&code.to_be_bytes(), reason.as_bytes()]);
+        self.phase = Phase::Closing(Patience::new(&self.tx));
+    }
+
+    /// Whether a frame of `bytes` can be queued; one of none always fits.
+    fn may_send(&self, bytes: usize) -> Result<(), SendError> {
+        let limit = self.config.max_queued;
+        match self.phase {
+            Phase::AwaitRequest { .. } | Phase::AwaitResponse { .. } | Phase::Deciding(_) => {
+                Err(SendError::NotOpen)
+            }
+            Phase::Closing(_) | Phase::Draining(_) | Phase::Over(_) => Err(SendError::Closed),
+            Phase::Open => {
+                let full =
+                    bytes > 0 && !self.tx.is_empty() && self.tx.len().saturating_add(bytes) > limit;
+                if full { Err(SendError::QueueFull { limit }) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Queues a message of one frame.
+    fn send<'a, P>(&mut self, opcode: Opcode, parts: P) -> Result<(), SendError>
+    where
+        P: IntoIterator<Item = &'a Bytes> + Clone,
+    {
+        let size = parts.clone().into_iter().map(Bytes::len).sum::<usize>();
+        self.may_send(size.saturating_add(MAX_HEADER))?;
+        trace::sent(if opcode == Opcode::Text { "text" } else { "binary" }, size);
+        match self.role {
+            Role::Client => self.put_masked(opcode, size, parts.into_iter().map(|part| &part[..])),
+            Role::Server => {
+                self.put_header(opcode, size, None);
+                parts.into_iter().for_each(|part| self.tx.put_bytes(part));
+            }
+        }
+        Ok(())
+    }
+
+    /// Queues a control frame, whatever waits there.
+    pub(super) fn put_control(&mut self, opcode: Opcode, parts: &[&[u8]]) {
+        let size = parts.iter().map(|part| part.len()).sum();
+        match self.role {
+            Role::Client => self.put_masked(opcode, size, parts.iter().copied()),
+            Role::Server => {
+                self.put_header(opcode, size, None);
+                parts.iter().for_each(|part| self.tx.put_slice(part));
+            }
+        }
+    }
+
+    fn put_header(&mut self, opcode: Opcode, size: usize, mask: Option<mask::Mask>) {
+        let (header, len) = frame::header(opcode, size, mask);
+        self.tx.put_slice(&header[..len]);
+    }
+
+    fn put_masked<'a>(
+        &mut self,
+        opcode: Opcode,
+        size: usize,
+        parts: impl Iterator<Item = &'a [u8]>,
+    ) {
+        let key = self.masks.next();
+        self.put_header(opcode, size, Some(key));
+        let mut offset = 0;
+        for part in parts {
+            self.tx.put_changed(part, |copy| mask::apply(copy, key, offset));
+            offset += part.len();
+        }
+    }
+}
+
+fn fits_control(size: usize, limit: usize) -> Result<(), SendError> {
+    if size > limit { Err(SendError::ControlTooLong { size, limit }) } else { Ok(()) }
+}

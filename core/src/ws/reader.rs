@@ -1,0 +1,183 @@
+//! Frames into messages and control frames.
+//!
+//! A payload is unmasked where it arrived, as it arrives, and text is checked as it arrives, so that a fault ends the connection before
+//! the rest of a large frame is waited for. A message of one frame is a slice of what was read; the frames of a longer one are copied
+//! together once.
+
+use bytes::{Buf, Bytes, BytesMut};
+use bytestring::ByteString;
+
+use super::frame::{self, Front, Head, Opcode};
+use super::utf8::Utf8;
+use super::{Config, Error, Role, Violation, mask};
+use crate::buffer::RecvBuf;
+
+/// What was read.
+#[derive(Debug)]
+pub(super) enum Item {
+    Text(ByteString),
+    Binary(Bytes),
+    Close(Bytes),
+    Ping(Bytes),
+    Pong(Bytes),
+}
+
+#[derive(Debug)]
+pub(super) struct Reader {
+    /// Who sends what is read.
+    from: Role,
+    max_frame: usize,
+    max_message: usize,
+    frame: Option<Frame>,
+    message: Option<Message>,
+}
+
+/// The frame whose payload comes in: its header is taken, its payload is at the front of the buffer.
+#[derive(Debug)]
+struct Frame {
+    head: Head,
+    /// Bytes of the payload.
+    size: usize,
+    /// Of them those that are unmasked already.
+    done: usize,
+}
+
+/// The message that comes in: from its first frame to its last.
+#[derive(Debug)]
+struct Message {
+    /// `None` for binary.
+    text: Option<Utf8>,
+    /// The payloads of its frames before the one that comes in.
+    gathered: BytesMut,
+}
+
+impl Reader {
+    pub(super) fn new(role: Role, config: &Config) -> Self {
+        let from = match role {
+            Role::Client => Role::Server,
+            Role::Server => Role::Client,
+        };
+        let Config { max_frame, max_message, .. } = *config;
+        Self { from, max_frame, max_message, frame: None, message: None }
+    }
+
+    /// Takes frames until there is something to give, or asks for what is missing of the next one.
+    pub(super) fn next(&mut self, rx: &mut RecvBuf) -> Result<Option<Item>, Error> {
+        loop {
+            let frame = match &mut self.frame {
+                Some(frame) => frame,
+                None => match frame::parse(&rx.bytes, self.from)? {
+                    Front::Needs(need) => return wait(rx, need, true),
+                    Front::Known(head, len) => {
+                        let size = self.begin(&head)?;
+                        rx.bytes.advance(len);
+                        self.frame.insert(Frame { head, size, done: 0 })
+                    }
+                },
+            };
+            let before = frame.done;
+            let (head, size) = (frame.head, frame.size);
+            let have = size.min(rx.bytes.len());
+            frame.done = have;
+            let arrived = &mut rx.bytes[before..have];
+            if let Some(key) = head.mask {
+                mask::apply(arrived, key, before);
+            }
+            let complete = have == size;
+            let text = match &mut self.message {
+                Some(message) if !head.opcode.is_control() => message.text.as_mut(),
+                _ => None,
+            };
+            // a message that is complete is checked when it is given
+            let unchecked = text.filter(|_| !(complete && head.fin));
+            if unchecked.is_some_and(|text| !text.push(arrived)) {
+                return Err(Violation::Text.into());
+            }
+            if !complete {
+                return wait(rx, size, false);
+            }
+            self.frame = None;
+            if let Some(item) = self.finish(head, rx.bytes.split_to(have))? {
+                return Ok(Some(item));
+            }
+        }
+    }
+
+    /// Checks a header against what came before it and against the limits, and gives the size of the payload.
+    fn begin(&mut self, head: &Head) -> Result<usize, Violation> {
+        let limit = self.max_frame;
+        let too_large = Violation::FrameTooLarge { size: head.payload, limit };
+        match (head.opcode, &self.message) {
+            (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => {
+                return usize::try_from(head.payload).map_err(|_| too_large);
+            }
+            (Opcode::Continuation, None) => return Err(Violation::NothingToContinue),
+            (Opcode::Continuation, Some(_)) => {}
+            (Opcode::Text | Opcode::Binary, Some(_)) => return Err(Violation::InMessage),
+            (Opcode::Text, None) => self.message = Some(Message::new(Some(Utf8::default()))),
+            (Opcode::Binary, None) => self.message = Some(Message::new(None)),
+        }
+        let size =
+            usize::try_from(head.payload).ok().filter(|&size| size <= limit).ok_or(too_large)?;
+        let gathered = self.message.as_ref().map_or(0, |message| message.gathered.len());
+        if size > self.max_message - gathered {
+            let size = gathered as u64 + head.payload;
+            return Err(Violation::MessageTooLarge { size, limit: self.max_message });
+        }
+        Ok(size)
+    }
+
+    /// Takes the payload of a frame that is complete.
+    fn finish(&mut self, head: Head, payload: BytesMut) -> Result<Option<Item>, Violation> {
+        match head.opcode {
+            Opcode::Close => return Ok(Some(Item::Close(payload.freeze()))),
+            Opcode::Ping => return Ok(Some(Item::Ping(payload.freeze()))),
+            Opcode::Pong => return Ok(Some(Item::Pong(payload.freeze()))),
+            Opcode::Text | Opcode::Binary | Opcode::Continuation => {}
+        }
+        let message = self.message.as_mut().expect("a data frame has begun or continues one");
+        let whole = head.opcode != Opcode::Continuation;
+        if !(whole && head.fin) {
+            message.gather(&payload, self.max_message);
+        }
+        if !head.fin {
+            return Ok(None);
+        }
+        let bytes = if whole { payload } else { core::mem::take(&mut message.gathered) }.freeze();
+        let text = message.text.is_some();
+        self.message = None;
+        Ok(Some(if text {
+            Item::Text(ByteString::try_from(bytes).map_err(|_| Violation::Text)?)
+        } else {
+            Item::Binary(bytes)
+        }))
+    }
+}
+
+impl Message {
+    fn new(text: Option<Utf8>) -> Self {
+        Self { text, gathered: BytesMut::new() }
+    }
+
+    /// Appends `payload`, which fits the limit. The room grows with what is really here, twofold, and never over the limit.
+    fn gather(&mut self, payload: &[u8], limit: usize) {
+        let have = self.gathered.len();
+        if self.gathered.capacity() - have < payload.len() {
+            let room = have.max(payload.len()).min(limit - have);
+            self.gathered.reserve(room);
+        }
+        self.gathered.extend_from_slice(payload);
+    }
+}
+
+/// Asks for `need` bytes in all, or says what their absence means at the end of the stream.
+fn wait(rx: &mut RecvBuf, need: usize, between: bool) -> Result<Option<Item>, Error> {
+    match (rx.eof, rx.bytes.len()) {
+        (true, 0) if between => Err(Error::Lost),
+        (true, have) => Err(Error::Truncated { have, need }),
+        (false, _) => {
+            rx.want(need);
+            Ok(None)
+        }
+    }
+}

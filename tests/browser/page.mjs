@@ -1,0 +1,373 @@
+// The page of `hat serve --web`, in the system's Chromium.
+//
+//     node page.mjs URL [--chromium PATH] [--screenshots FOLDER] [--types 10000]
+//
+// Whoever starts it has the server, and does what this script asks for. A line of standard output is one of
+//
+//     {"want": "register", "events": [...]}   register these, each as a line for `hat register`, then answer
+//     {"want": "load", "events": [...], "rate": 1000, "seconds": 5}   start to register these again and again, answer at once
+//     {"want": "freeze"}                      stop the server's process, as by SIGSTOP, and answer
+//     {"want": "thaw"}                        let it go on, and answer
+//     {"want": "stop"}                        end the server, then answer
+//     {"want": "start"}                       start it again at the same URL, answer when it listens
+//     {"check": "what was checked"}           it is as it should be
+//     {"figures": {...}}                      measured, not judged
+//     {"failed": "what was checked", "error": "..."}    and exit status 1
+//     {"done": checks}                        and exit status 0
+//
+// and an answer is one line of standard input: `skip` where a `load` or a `freeze` is not to be had, anything else where it is done.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { chromium } from 'playwright-core';
+import { contrasts } from './contrast.mjs';
+import { cost } from './cost.mjs';
+
+const { values: options, positionals: [url] } = parseArgs({
+  allowPositionals: true,
+  options: {
+    chromium: { type: 'string', default: '/usr/bin/chromium' },
+    screenshots: { type: 'string', default: 'screenshots' },
+    types: { type: 'string', default: '10000' },
+  },
+});
+const TYPES = Number(options.types);
+
+/** Rows that may be in the document, however many types there are. */
+const MOST_ROWS = 200;
+
+/** Milliseconds until what must come is missing: an end for a test that fails, and no measure. */
+const PATIENCE = 30_000;
+
+const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+
+async function want(what, more = {}) {
+  say({ want: what, ...more });
+  const { value, done } = await answers.next();
+  if (done) throw new Error(`standard input ended where \`${what}\` was to be answered`);
+  return value.trim();
+}
+
+const json = (type, data) => ({ type, payload: { kind: 'json', data } });
+const register = (...events) => want('register', { events });
+
+await mkdir(options.screenshots, { recursive: true });
+const browser = await chromium.launch({ executablePath: options.chromium, args: ['--no-sandbox', '--disable-dev-shm-usage'] }).catch((error) => {
+  const advice = `cannot start ${options.chromium}: install the package \`chromium\`, or name another with --chromium`;
+  say({ failed: 'Chromium starts', error: `${advice}: ${error.message}` });
+  process.exit(1);
+});
+const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'light' });
+await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+const page = await context.newPage();
+page.setDefaultTimeout(PATIENCE);
+
+/** What the browser complained about: also what the Content-Security-Policy stopped. */
+const complaints = [];
+let serverIsDown = false;
+page.on('console', (message) => {
+  const lost = serverIsDown && /WebSocket|ERR_CONNECTION/.test(message.text());
+  if (['error', 'warning'].includes(message.type()) && !lost) complaints.push(message.text());
+});
+page.on('pageerror', (error) => complaints.push(String(error.stack)));
+
+let done = 0;
+async function check(what, body) {
+  try {
+    await body();
+    if (complaints.length) throw new Error(`the browser complained: ${complaints.join('; ')}`);
+  } catch (error) {
+    await page.screenshot({ path: join(options.screenshots, 'failed.png') }).catch(() => {});
+    say({ failed: what, error: String(error?.stack ?? error) });
+    await browser.close();
+    process.exit(1);
+  }
+  done++;
+  say({ check: what });
+}
+
+function equal(actual, expected, what) {
+  if (actual !== expected) throw new Error(`${what}: expected ${JSON.stringify(expected)}, but it is ${JSON.stringify(actual)}`);
+}
+
+/** Asks again and again until it is so. Not by `waitForFunction`: the page's policy allows no `eval`. */
+async function until(what, ask) {
+  const end = Date.now() + PATIENCE;
+  let answer;
+  while (Date.now() < end) {
+    answer = await ask();
+    if (answer) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  throw new Error(`it did not come: ${what}`);
+}
+
+const grid = page.locator('#grid');
+const details = page.locator('#details');
+const search = page.locator('#search');
+const row = (type) => page.locator('.row:visible').filter({ has: page.locator('.type', { hasText: new RegExp(`^${type.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`) }) });
+const payloadIs = (type, text) => until(`${type} = ${text}`, async () => (await row(type).count()) === 1 && (await row(type).locator('.payload').textContent()) === text);
+const activeType = () => page.evaluate(() => {
+  const id = document.querySelector('#grid').getAttribute('aria-activedescendant');
+  return id && document.getElementById(id).querySelector('.type').textContent;
+});
+const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.dataset.part || document.activeElement.name || document.activeElement.tagName);
+async function readable() {
+  const low = (await page.evaluate(contrasts)).filter(({ ratio }) => ratio < 4.5);
+  if (low.length) throw new Error(`low contrast: ${JSON.stringify(low)}`);
+}
+const find = (text) => search.fill(text);
+
+let policy;
+await check('the page opens and is live', async () => {
+  const answer = await page.goto(url);
+  policy = answer.headers()['content-security-policy'] ?? '';
+  await page.locator('.connection[data-state=live]').waitFor();
+  await until('a status', async () => (await page.locator('[data-view=statusText]').textContent()) === 'operational');
+  await until('the name', async () => (await page.locator('h1').textContent()).startsWith('hat'));
+});
+
+await check('the server sends a strict Content-Security-Policy', async () => {
+  const directives = new Set(policy.split(';').map((directive) => directive.trim()));
+  for (const wanted of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"]) {
+    if (!directives.has(wanted)) throw new Error(`no \`${wanted}\` in: ${policy}`);
+  }
+});
+
+await check('an event that another process registers appears', async () => {
+  await find('browser/');
+  await register(json('browser/outside', { x: 1 }));
+  await until('the row', () => row('browser/outside').count());
+});
+
+await check('the next event of the type is seen in the same row', async () => {
+  const element = await row('browser/outside').elementHandle();
+  await register(json('browser/outside', 'second'));
+  await until('the second', async () => (await element.$eval('.payload', (cell) => cell.textContent)) === '"second"');
+});
+
+await check('the form registers an event, which is seen', async () => {
+  await grid.focus();
+  await page.keyboard.press('r');
+  await page.locator('#register[open]').waitFor();
+  equal(await focused(), 'type', 'the focus');
+  await page.keyboard.type('browser/form');
+  await page.locator('[name=json]').fill('{"big": 12345678901234567890, "exact": 1.50}');
+  await page.screenshot({ path: join(options.screenshots, 'form-light.png') });
+  await page.keyboard.press('Control+Enter');
+  await page.locator('#register').waitFor({ state: 'hidden' });
+  await payloadIs('browser/form', '{"big": 12345678901234567890, "exact": 1.50}');
+  await until('the table is at it', async () => (await activeType()) === 'browser/form' && (await focused()) === 'grid');
+  equal(await page.locator('.toast.shown').count(), 1, 'said so');
+});
+
+await check('the form says what is wrong, and registers nothing', async () => {
+  await page.locator('#open-register').click();
+  await page.locator('[name=type]').fill('browser/wrong');
+  await page.locator('[name=json]').fill('{"x": }');
+  await page.locator('[name=submit]').click();
+  await until('the error', async () => /not JSON/.test(await page.locator('#register [role=alert]').textContent()));
+  equal(await focused(), 'json', 'the focus');
+  await page.locator('[name=type]').fill('browser/*');
+  await page.locator('[name=submit]').click();
+  await until('the error', async () => /subscriptions/.test(await page.locator('#register [role=alert]').textContent()));
+  await page.keyboard.press('Escape');
+  await page.locator('#register').waitFor({ state: 'hidden' });
+  equal(await row('browser/wrong').count(), 0, 'rows');
+});
+
+await check('the form registers binary data', async () => {
+  await page.locator('#open-register').click();
+  await page.locator('[name=type]').fill('browser/binary');
+  await page.locator('[name=kind][value=binary]').check();
+  await page.locator('[name=dataType]').fill('Test.Data');
+  await page.locator('[name=hex]').fill('00 ff 41');
+  await page.locator('[name=submit]').click();
+  await payloadIs('browser/binary', 'Test.Data · 3 B · 00 ff 41');
+});
+
+await check('an event cannot bring markup into the page', async () => {
+  const markup = '<img src=x onerror="document.title=1"><script>document.title=1</script>';
+  await register(json(`browser/${markup.replaceAll('/', '|')}`, markup), json('browser/__proto__', 1), json('constructor', 1));
+  await row(`browser/${markup.replaceAll('/', '|')}`).click();
+  await until('the text', async () => (await details.locator('pre').textContent()) === JSON.stringify(markup));
+  equal(await page.locator('.row img, .details img, .row script').count(), 0, 'elements made by an event');
+  await payloadIs('browser/__proto__', '1');
+  await find('constructor');
+  await payloadIs('constructor', '1');
+  await grid.press('Escape');
+  await details.waitFor({ state: 'hidden' });
+});
+
+await check('the chart tells the rate of a second', async () => {
+  const { x, y, width, height } = await page.locator('[data-view=chart]').boundingBox();
+  await page.mouse.move(x + width - 1, y + height / 2);
+  await until('the rate', async () => /^[0-9:]{8} .*[0-9] \/s$/.test(await page.locator('[data-view=chartReadout]').textContent()));
+  await page.mouse.move(0, 0);
+  await until('nothing', async () => (await page.locator('[data-view=chartReadout]').textContent()) === '');
+});
+
+await check(`there are ${TYPES} types, and few rows in the document`, async () => {
+  const events = Array.from({ length: TYPES }, (_, i) => json(`load/area ${i % 40}/unit ${i}/value`, i));
+  await register(...events);
+  await find('load/*');
+  await until('all of them', async () => (await page.locator('#count').textContent()).replace(/\D/g, '').startsWith(`${TYPES}`));
+  const rows = await page.locator('.row').count();
+  if (rows >= MOST_ROWS) throw new Error(`${rows} rows in the document`);
+  await grid.focus();
+  await page.keyboard.press('End');
+  await until('the last', async () => (await activeType()) === `load/area 39/unit ${TYPES - 1}/value`);
+  equal(await page.locator('.row').count(), rows, 'rows after a long way');
+  await page.keyboard.press('Home');
+  await until('the first', async () => (await activeType()) === 'load/area 0/unit 0/value');
+});
+
+await check('search finds by words and by query type', async () => {
+  await page.keyboard.press('/');
+  equal(await focused(), 'search', 'the focus');
+  await page.keyboard.type(`AREA ${TYPES - 1}/ vAlue`);
+  await until('one row', async () => (await page.locator('.row:visible').count()) === 1);
+  await payloadIs(`load/area 39/unit ${TYPES - 1}/value`, `${TYPES - 1}`);
+  await find('load/?/unit 48/*');
+  await payloadIs('load/area 8/unit 48/value', '48');
+  await find('nothing has this name');
+  await page.locator('#empty:visible').waitFor();
+  await search.press('Escape');
+  equal(await search.inputValue(), '', 'the search');
+});
+
+await check('the keyboard walks, opens and closes', async () => {
+  await find('load/*');
+  await search.press('ArrowDown');
+  equal(await focused(), 'grid', 'the focus');
+  await page.keyboard.press('Home');
+  for (const unit of [40, 80, 120]) {
+    await page.keyboard.press('ArrowDown');
+    await until(`unit ${unit}`, async () => (await activeType()) === `load/area 0/unit ${unit}/value`);
+  }
+  await page.keyboard.press('Enter');
+  await until('the details', async () => (await details.locator('[data-part=type]').textContent()) === 'load/area 0/unit 120/value');
+  equal(await focused(), 'grid', 'the focus');
+  await page.keyboard.press('ArrowUp');
+  await until('the details follow', async () => (await details.locator('pre').textContent()) === '80');
+  await page.keyboard.press('Enter');
+  equal(await focused(), 'details-heading', 'the focus');
+  await page.keyboard.press('Tab');
+  equal(await focused(), 'copyType', 'the focus');
+  await page.keyboard.press('Escape');
+  await details.waitFor({ state: 'hidden' });
+  equal(await focused(), 'grid', 'the focus');
+  await page.keyboard.press('Shift+Tab');
+  equal(await focused(), 'open-register', 'the focus');
+  await page.keyboard.press('Shift+Tab');
+  equal(await focused(), 'search', 'the focus');
+});
+
+await check('a long payload is elided in its row, and whole in the details', async () => {
+  const long = { items: Array.from({ length: 2000 }, (_, n) => ({ n, text: 'čć' })), end: 'the end' };
+  await find('browser/long');
+  await register(json('browser/long', long));
+  await row('browser/long').click();
+  const text = await row('browser/long').locator('.payload').textContent();
+  if (text.length > 500 || !text.endsWith('…')) throw new Error(`not elided: ${text.length} characters`);
+  if (await details.locator('[data-part=whole]').isVisible()) await details.locator('[data-part=whole]').click();
+  await until('the end', async () => (await details.locator('pre').textContent()).includes('"the end"'));
+  await details.locator('[data-part=copyPayload]').click();
+  const copied = await until('the clipboard', () => page.evaluate(() => navigator.clipboard.readText()));
+  equal(JSON.stringify(JSON.parse(copied)), JSON.stringify(long), 'what was copied');
+});
+
+await check('binary data are shown in hex with their size', async () => {
+  await find('browser/binary');
+  await register({ type: 'browser/binary', payload: { kind: 'binary', type: 'Bytes', data: Buffer.from('\0\x01Hello', 'latin1').toString('base64') } });
+  await payloadIs('browser/binary', 'Bytes · 7 B · 00 01 48 65 6c 6c 6f');
+  await row('browser/binary').click();
+  await until('the dump', async () => /^000000 {2}00 01 48 65 6c 6c 6f +··Hello$/.test(await details.locator('pre').textContent()));
+  await page.keyboard.press('Escape');
+});
+
+await check('on a narrow page the details cover the rest', async () => {
+  await page.setViewportSize({ width: 420, height: 860 });
+  await row('browser/binary').click();
+  await until('the focus', async () => (await focused()) === 'details-heading');
+  await page.keyboard.press('Shift+Tab');
+  equal(await page.evaluate(() => Boolean(document.activeElement.closest('.bar, .overview, .events'))), false, 'the focus in what is covered');
+  await page.locator('[data-part=close]').click();
+  await details.waitFor({ state: 'hidden' });
+  equal(await focused(), 'grid', 'the focus');
+  await page.setViewportSize({ width: 1280, height: 800 });
+});
+
+for (const scheme of ['light', 'dark']) {
+  await check(`${scheme}: readable, and as wide as the page`, async () => {
+    await page.emulateMedia({ colorScheme: scheme });
+    await find('');
+    for (const [width, height] of [[420, 860], [1280, 800], [2560, 1440], [3840, 2160]]) {
+      await page.setViewportSize({ width, height });
+      await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+      if (wide > width) throw new Error(`${wide} pixels wide at ${width}`);
+      const rows = await page.locator('.row').count();
+      if (rows >= MOST_ROWS) throw new Error(`${rows} rows in the document`);
+      await page.screenshot({ path: join(options.screenshots, `${scheme}-${width}.png`) });
+    }
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await find('browser/');
+    await until('no row but these', async () => (await page.locator('.row:visible').count()) === Number((await page.locator('#count').textContent()).split(' ')[0]));
+    await row('browser/form').click();
+    await until('the details', async () => /1\.50/.test(await details.locator('pre').textContent()));
+    await readable();
+    await page.screenshot({ path: join(options.screenshots, `${scheme}-details.png`) });
+    await page.keyboard.press('Escape');
+  });
+}
+
+await check('it keeps up with changes', async () => {
+  await page.emulateMedia({ colorScheme: 'light' });
+  await find('load/*');
+  const rows = await page.locator('.row').count();
+  const idle = await cost(context, page, 5);
+  const events = Array.from({ length: TYPES }, (_, i) => json(`load/area ${i % 40}/unit ${i}/value`, i + 0.5));
+  if ((await want('load', { events, rate: 1000, seconds: 8 })) === 'skip') return;
+  say({ figures: { types: TYPES, rows, idle, 'under load': await cost(context, page, 5) } });
+});
+
+await check('a server that says nothing more is told from one that is live', async () => {
+  if ((await want('freeze')) === 'skip') return;
+  await page.locator('.connection[data-state=silent]').waitFor();
+  equal(await page.locator('html[data-stale=true]').count(), 1, 'greyed');
+  await want('thaw');
+  await page.locator('.connection[data-state=live]').waitFor();
+});
+
+await check('the page comes back after a restart of the server', async () => {
+  await find('browser/');
+  serverIsDown = true;
+  await want('stop');
+  await page.locator('.connection[data-state=waiting]').waitFor();
+  equal(await page.locator('html[data-stale=true]').count(), 1, 'greyed');
+  for (const scheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await readable();
+    await page.screenshot({ path: join(options.screenshots, `reconnecting-${scheme}.png`) });
+  }
+  await page.locator('#open-register').click();
+  await page.locator('[name=type]').fill('browser/lost');
+  await page.locator('[name=kind][value=none]').check();
+  await page.locator('[name=submit]').click();
+  await until('the error', async () => /connection/.test(await page.locator('#register [role=alert]').textContent()));
+  await page.keyboard.press('Escape');
+  await want('start');
+  await page.locator('.connection[data-state=live]').waitFor();
+  serverIsDown = false;
+  equal(await page.locator('html[data-stale=true]').count(), 0, 'greyed');
+  await register(json('browser/after', 'again'));
+  await payloadIs('browser/after', '"again"');
+});
+
+await browser.close();
+say({ done });
+process.exit(0);

@@ -1,0 +1,90 @@
+//! When a ping is due, and when a peer is to be given up, by the rules alone and what is seen on the wire.
+
+use hat_core::chatter::{Config, Dialect, PingRule};
+use hat_core::time::Instant;
+use hat_tests::simulation::{Outcome, Polled};
+
+use super::wire::{Kind, Seen, messages};
+
+/// The pings of one side.
+#[derive(Debug)]
+pub(super) struct Pings {
+    rule: PingRule,
+    has_modules: bool,
+    /// When a ping goes out, or the peer is given up.
+    pub(super) due: Option<Instant>,
+    /// Our ping that was not answered: the first id of its conversation.
+    waiting: Option<i64>,
+    /// The last poll found the peer silent for too long.
+    pub(super) gave_up: bool,
+    pub(super) pings: u64,
+    pub(super) pongs: u64,
+}
+
+impl Pings {
+    pub(super) fn new(config: &Config, now: Instant) -> Self {
+        let due = match config.ping {
+            PingRule::Off => None,
+            PingRule::WhenIdle { delay, .. } => Some(now + delay),
+            PingRule::Every { interval } => Some(now + interval),
+        };
+        Self {
+            rule: config.ping,
+            has_modules: config.dialect == Dialect::Hat,
+            due,
+            waiting: None,
+            gave_up: false,
+            pings: 0,
+            pongs: 0,
+        }
+    }
+
+    /// A poll of an open connection: what it queued is what is due, no more and no less. With `is_exact`, also at the very
+    /// microsecond: nothing kept the machine from being polled.
+    pub(super) fn polled(&mut self, polled: &Polled, is_exact: bool) {
+        let taken = messages(&polled.consumed, self.has_modules);
+        let mut queued = messages(&polled.queued, self.has_modules);
+        if let PingRule::WhenIdle { delay, .. } = self.rule
+            && polled.arrived
+        {
+            (self.due, self.waiting) = (Some(polled.now + delay), None);
+        }
+        if taken.iter().any(|seen| !seen.owner && Some(seen.first) == self.waiting) {
+            self.waiting = None;
+        }
+        let gives_message = taken.iter().any(|seen| seen.kind == Kind::Other);
+        let is_due = !gives_message && self.due.is_some_and(|due| polled.now >= due);
+        if is_due {
+            let late = self.due.map(|due| polled.now - due);
+            assert!(!is_exact || late.is_some_and(|late| late.is_zero()), "{late:?} late");
+        }
+        self.gave_up = is_due && self.waiting.is_some();
+        if self.gave_up {
+            assert_eq!(polled.outcome, Outcome::Error, "a silent peer is not given up");
+        } else if is_due && polled.outcome != Outcome::Error {
+            self.sent(queued.pop(), polled.now);
+        }
+        // what is left are the answers to the pings that came
+        let answers = queued.into_iter().map(|seen| {
+            assert_eq!((seen.kind, seen.owner), (Kind::Pong, false), "queued without a reason");
+            seen.first
+        });
+        let asked = taken.iter().filter(|seen| seen.kind == Kind::Ping).map(|seen| seen.first);
+        let (answers, asked): (Vec<_>, Vec<_>) = (answers.collect(), asked.collect());
+        assert_eq!(answers, asked, "each ping is answered at once, and once");
+        self.pongs += answers.len() as u64;
+    }
+
+    /// A ping was due, and this was queued.
+    fn sent(&mut self, queued: Option<Seen>, now: Instant) {
+        let ping = queued.expect("a ping is due");
+        assert_eq!((ping.kind, ping.owner), (Kind::Ping, true), "a ping is due");
+        self.pings += 1;
+        self.waiting = Some(ping.first);
+        self.due = match self.rule {
+            PingRule::Off => None,
+            PingRule::WhenIdle { timeout, .. } => Some(now + timeout),
+            PingRule::Every { interval } => Some(now + interval),
+        };
+    }
+}

@@ -1,0 +1,36 @@
+//! What the two sides of a connection are configured with.
+
+use bytes::Bytes;
+use hat_core::cotp::{Answer, Config, Receive, Selector, TpduSize};
+use hat_tests::simulation::Random;
+
+use super::{HANDSHAKE, MAX_MESSAGE, MAX_QUEUED};
+
+/// What a caller and a called side work with.
+pub(super) fn any(random: &mut Random) -> [Config; 2] {
+    let selector = Selector::from(random.within(1..=2) as u16);
+    let called = random.pick(&[None, Some(()), Some(())]).map(|()| selector.clone());
+    let mut config = |source_reference| Config {
+        receive: random.pick(&[Receive::Whole, Receive::Parts]),
+        answer: random.pick(&[Answer::Automatic, Answer::Automatic, Answer::Manual]),
+        offered_size: random
+            .chance(80)
+            .then(|| TpduSize::new(random.within(128..=65531) as u16))
+            .flatten(),
+        accepted_size: TpduSize::new(random.within(128..=65531) as u16).unwrap_or_default(),
+        preferred_size: random.chance(50),
+        expedited: random.chance(50),
+        disconnect_on_close: random.chance(40),
+        half_close: random.chance(70),
+        deliver_empty: random.chance(70),
+        max_tsdu: random.pick(&[5_000, MAX_MESSAGE, MAX_MESSAGE]),
+        max_queued: random.pick(&[300, 5_000, MAX_QUEUED]),
+        handshake_timeout: HANDSHAKE,
+        connect_data: Bytes::new(),
+        source_reference,
+        ..Config::default()
+    };
+    let caller = Config { remote_selector: Some(Selector::from(1)), ..config(7) };
+    let called = Config { local_selector: called, ..config(9) };
+    [caller, called]
+}

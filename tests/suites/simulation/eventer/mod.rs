@@ -1,0 +1,317 @@
+//! Eventer: a server and 50 clients that come and go, subscribe, register, query, read slowly, and break off.
+//!
+//! - A client sees the events of its subscription in order, once, and none is missing while it is connected.
+//! - Every request ends in its answer or with the connection.
+//! - Acks complete exactly when every client that got the events has acknowledged them or is gone.
+//! - When all have gone nothing is left.
+//!
+//! [`line`] knows what must come on each connection, [`server`] is the application over the machines.
+
+mod client_side;
+mod line;
+mod plant;
+mod server;
+mod server_side;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hat_core::chatter;
+use hat_core::eventer::client::{self, AckId, Client};
+use hat_core::eventer::server::{Connection, RequestId};
+use hat_core::eventer::{Error, Event};
+use hat_tests::simulation::{
+    ClockId, Either, EitherError, EndId, Ending, Fate, Happened, Limits, Network, Seed, Shape,
+    Tally, simulate,
+};
+
+use line::Line;
+use server::{Answered, Notification, Server};
+
+/// Clients of one run: now and then as many as the rule says, mostly a few, where a fault weighs more.
+const CLIENTS: usize = 50;
+const FEW: usize = 8;
+
+/// Bytes that may wait for one client, at most.
+const MAX_QUEUED: usize = 100_000;
+
+const MAX_MESSAGE: usize = 50_000;
+
+/// Virtual time in which the clients come, and after which what was said must have come.
+const COMING: Duration = Duration::from_secs(200);
+const SETTLED: Duration = Duration::from_secs(1_500);
+const TOO_LONG: Duration = Duration::from_secs(48 * 3600);
+
+type Net = Network<Either<Client, Connection>, Timer>;
+
+/// What the scenario plans.
+enum Timer {
+    /// A client connects.
+    Come,
+    /// A client does something.
+    Act(EndId),
+    Ack(EndId, AckId),
+    Fault(EndId),
+    Close(EndId),
+    /// The server decides about a client.
+    Decide(EndId),
+    Answer(EndId, RequestId, Answered),
+    /// Events are stored for good.
+    Persist(Vec<Event>),
+    Status,
+    /// All that was said must have come.
+    Settle,
+}
+
+#[test]
+fn eventer() {
+    let expected = [
+        "events",
+        "acks",
+        "complete",
+        "registered",
+        "queried",
+        "statuses",
+        "rejected",
+        "forgotten",
+        "too slow",
+        "refused",
+        "failed",
+        "given up",
+        "init timeouts",
+        "settled",
+        "orderly ends",
+    ];
+    simulate("eventer", &expected, |seed| Run::new(seed).run());
+}
+
+struct Run {
+    net: Net,
+    server: Server,
+    clock: ClockId,
+    /// By the client's end.
+    lines: BTreeMap<EndId, Line>,
+    /// Nothing new is said: what is on its way comes.
+    is_settling: bool,
+    tally: Tally,
+}
+
+impl Run {
+    fn new(seed: Seed) -> Self {
+        let limits = Limits { queued: MAX_QUEUED + MAX_MESSAGE, wanted: MAX_MESSAGE + 4 };
+        let mut net = Net::new(seed, limits);
+        let ahead = net.random.duration(Duration::from_secs(1_000_000));
+        let clock = net.clock(ahead);
+        let clients = if net.random.chance(5) { CLIENTS } else { net.random.within(1..=FEW) };
+        let coming = COMING * clients as u32 / CLIENTS as u32;
+        for _ in 0..clients {
+            let at = net.random.duration(coming);
+            net.timer(at, Timer::Come);
+        }
+        net.timer(coming / 3, Timer::Status);
+        net.timer(coming / 2, Timer::Status);
+        net.timer(SETTLED, Timer::Settle);
+        Self {
+            net,
+            server: Server::default(),
+            clock,
+            lines: BTreeMap::new(),
+            is_settling: false,
+            tally: Tally::new(),
+        }
+    }
+
+    fn run(mut self) -> Tally {
+        while let Some(happened) = self.net.step() {
+            assert!(self.net.now().since_origin() < TOO_LONG, "the run does not end");
+            match happened {
+                Happened::Up(end) if self.lines.contains_key(&end) => self.start_client(end),
+                Happened::Up(end) => self.start_server(end),
+                Happened::Refused(_) => self.count("refused"),
+                Happened::Polled(..) => {}
+                Happened::Incoming(end, Either::Client(incoming)) => self.client_got(end, incoming),
+                Happened::Incoming(end, Either::Server(incoming)) => self.server_got(end, incoming),
+                Happened::Ended(end, ending) => self.ended(end, ending),
+                Happened::Timer(timer) => self.time(timer),
+            }
+        }
+        assert_eq!(self.net.running(), 0, "an end has not come to its end");
+        assert!(self.server.registry.is_empty(), "a client is still in the registry");
+        assert!(self.server.notifications.is_empty(), "acks that did not complete");
+        self.tally
+    }
+
+    fn time(&mut self, timer: Timer) {
+        match timer {
+            Timer::Come => self.come(),
+            Timer::Act(end) => self.act(end),
+            Timer::Ack(end, ack) => self.ack(end, ack),
+            Timer::Fault(end) => self.fault(end),
+            Timer::Close(end) => self.close(end),
+            Timer::Decide(end) => self.decide(end),
+            Timer::Answer(end, request, answered) => self.answer(end, request, answered),
+            Timer::Persist(events) => self.notify(&events, true, None),
+            Timer::Status => self.change_status(),
+            Timer::Settle => self.settle(),
+        }
+    }
+
+    fn count(&mut self, what: &'static str) {
+        *self.tally.entry(what).or_default() += 1;
+    }
+
+    /// The connection that an end belongs to.
+    fn line(&mut self, end: EndId) -> &mut Line {
+        let client = if self.lines.contains_key(&end) { end } else { self.net.peer(end) };
+        self.lines.get_mut(&client).expect("every connection has a line")
+    }
+
+    /// A client connects, over a network of its own kind.
+    fn come(&mut self) {
+        let random = &mut self.net.random;
+        let ahead = random.duration(Duration::from_secs(1_000_000));
+        let mut shapes = [(); 2].map(|()| Shape::any(random));
+        // an event of 3000 bytes must get through in seconds
+        for shape in &mut shapes {
+            shape.window = shape.window.max(1024);
+            shape.piece = shape.piece.max(40);
+        }
+        let second = Duration::from_secs(1);
+        let late = random.pick(&[1, 1, 1, 1, 1, 1, 1, 50]);
+        let fate = match random.chance(4) {
+            true => Fate::Refused(random.duration(second)),
+            false => {
+                Fate::Up { up: random.duration(second), taken: random.duration(second * late) }
+            }
+        };
+        let init = plant::init(random);
+        let clock = self.net.clock(ahead);
+        let [client, _] = self.net.connect([clock, self.clock], shapes, fate);
+        self.lines.insert(client, Line::new(init));
+    }
+
+    fn close(&mut self, end: EndId) {
+        if self.net.is_open(end) {
+            self.net.close(end);
+            self.gone(end);
+        }
+    }
+
+    /// The server closed a connection, or it is over for it: the client is no longer among the others.
+    fn gone(&mut self, end: EndId) {
+        if !self.lines.contains_key(&end) {
+            let complete = self.server.gone(end);
+            self.complete(complete);
+        }
+    }
+
+    fn fault(&mut self, end: EndId) {
+        if !self.net.is_running(end) {
+            return;
+        }
+        let random = &mut self.net.random;
+        let most = random.pick(&[1, 10, 100]);
+        let time = random.duration(Duration::from_secs(most));
+        match random.below(6) {
+            0 => self.net.freeze(end, time),
+            // a slow reader, or an application that is busy
+            1 | 2 => self.net.hold(end, time),
+            3 => self.net.cut_off(end, time),
+            4 => self.net.kill(end),
+            _ => self.net.reset(end),
+        }
+    }
+
+    fn ended(&mut self, end: EndId, ending: Ending<EitherError<Error, Error>>) {
+        let is_client = self.lines.contains_key(&end);
+        let was_open = !self.net.is_closing(end);
+        let line = self.line(end);
+        let is_cut = matches!(ending, Ending::Cut(_));
+        let error = match ending {
+            Ending::Failed => return self.over(end, "failed"),
+            Ending::Stalled => return self.over(end, "stalled"),
+            Ending::Error(EitherError::Client(error) | EitherError::Server(error))
+            | Ending::Cut(EitherError::Client(error) | EitherError::Server(error)) => error,
+        };
+        let what = match error {
+            error if error.is_closed() && !was_open => {
+                *if is_client { &mut line.client_left } else { &mut line.server_left } = true;
+                "closed"
+            }
+            _ if is_cut => "failed",
+            error if error.is_closed() && is_client && line.server_left => {
+                assert!(line.told.is_empty(), "the server closed, and {:?} never came", line.told);
+                "orderly ends"
+            }
+            error if error.is_closed() && line.client_left => {
+                let is_taken = line.standing == line::Standing::Taken;
+                assert!(!is_taken || line.said.is_empty(), "never came: {:?}", line.said);
+                "orderly ends"
+            }
+            error if error.is_closed() => "closed by the peer",
+            Error::Rejected(_) => {
+                assert!(is_client && !plant::is_welcome(&line.init), "rejected without a reason");
+                "rejected"
+            }
+            Error::InitTimeout => "init timeouts",
+            Error::Chatter(chatter::Error::PingTimeout) => "given up",
+            Error::Chatter(chatter::Error::Truncated { .. }) => "truncated",
+            other => panic!("{end} ended with {other:?}"),
+        };
+        self.over(end, what);
+    }
+
+    /// What is over keeps nothing.
+    fn over(&mut self, end: EndId, what: &'static str) {
+        self.count(what);
+        let (requests, conversations) = match self.net.machine(end) {
+            Either::Client(client) => (client.open_requests(), client.open_conversations()),
+            Either::Server(server) => (server.open_requests(), server.open_conversations()),
+        };
+        assert_eq!((requests, conversations), (0, 0), "{end} is over and something is open");
+        self.gone(end);
+    }
+
+    /// Nothing was said for a long time: all of it has come, on every connection that is up. Then everybody leaves.
+    fn settle(&mut self) {
+        self.is_settling = true;
+        let clients: Vec<_> = self.lines.keys().copied().collect();
+        for &client in &clients {
+            let server = self.net.peer(client);
+            if self.net.is_open(client) && self.net.is_open(server) {
+                self.count("settled");
+                self.check_settled(client, server);
+            }
+        }
+        for client in clients {
+            let server = self.net.peer(client);
+            let leaves = if self.net.random.chance(50) { client } else { server };
+            self.close(leaves);
+        }
+    }
+
+    fn check_settled(&mut self, client: EndId, server: EndId) {
+        let line = &self.lines[&client];
+        line.check_settled();
+        // what waits now waits for acks that clients keep to themselves
+        let (requests, acks) = line.waiting_at_server();
+        let then = |it: &&Notification| it.then.as_ref().is_some_and(|(end, ..)| *end == server);
+        assert_eq!(self.server.notifications.iter().filter(then).count(), requests);
+        assert_eq!(self.server.waits_for(server), acks, "acks that are waited for");
+        let (asked, open) = (line.open.len(), line.unacked() + requests);
+        let it = self.net.machine(client).client();
+        assert_eq!((it.open_requests(), it.open_conversations()), (asked, open));
+        let it = self.net.machine(server).server();
+        assert_eq!((it.open_requests(), it.open_conversations()), (requests, open));
+    }
+}
+
+/// The limits of either side's Chatter.
+fn chatter_config(max_queued: usize) -> chatter::Config {
+    chatter::Config { max_queued, max_message: MAX_MESSAGE, strict: true, ..Default::default() }
+}
+
+fn client_config(max_requests: usize) -> client::Config {
+    let chatter = chatter_config(MAX_QUEUED);
+    client::Config { chatter, max_requests, ..client::Config::default() }
+}
