@@ -36,7 +36,8 @@ pub(crate) fn shorten(first: usize, to: &Value, path: &Pointer, operations: &mut
     }
     let mut room = Room(usize::MAX);
     let written = operations[first..].iter().try_for_each(|operation| operation.write(&mut room));
-    let length = usize::MAX - room.0;
+    let commas = operations.len() - first - 1;
+    let length = usize::MAX - room.0 + commas;
     let whole = whole(to, path);
     if written.is_ok() && whole.write(&mut Room(length - 1)).is_ok() {
         operations.truncate(first);
@@ -71,6 +72,9 @@ impl Differ<'_> {
 
     fn object(&mut self, from: &Object, to: &Object) {
         let (from, to) = (&from.members, &to.members);
+        if from.same(to) {
+            return;
+        }
         let (mut from_at, mut to_at) = (0, 0);
         loop {
             let (old, new) = (from.get(from_at), to.get(to_at));
@@ -99,6 +103,9 @@ impl Differ<'_> {
     }
 
     fn list(&mut self, from: &Array, to: &Array) {
+        if from.items.same(&to.items) {
+            return;
+        }
         let head = common_head(from, to);
         let tail = common_tail(from, to, from.len().min(to.len()) - head);
         let (from_end, to_end) = (from.len() - tail, to.len() - tail);
