@@ -39,13 +39,14 @@ pub(super) fn cut<E>(
         while !rest.is_empty() {
             let mut fitting = fit(&rest, room);
             if fitting.bytes == 0 && segment.len() == 1 {
-                // a limit smaller than a character: one a segment, or there would be no end
-                fitting = fit(&rest, 2);
+                // a limit smaller than the character: alone it goes out all the same, or there would be no end
+                fitting.bytes = rest.chars().next().map_or(0, char::len_utf8);
+                fitting.units = room;
             }
             let (now, later) = rest.split_at(fitting.bytes);
             if !now.is_empty() {
                 segment.push(now);
-                room = room.saturating_sub(fitting.units);
+                room -= fitting.units;
             }
             rest = later;
             if !rest.is_empty() {
