@@ -13,6 +13,7 @@ Fails if a case does.
 import argparse
 import collections
 import json
+import os
 import pathlib
 import shutil
 import socket
@@ -31,7 +32,7 @@ SECTIONS = {
 }
 GOOD = ("OK", "NON-STRICT", "INFORMATIONAL")
 LAST_VIRTUALENV = "virtualenv<20.16"  # that makes environments for 2.7
-VERSION = "autobahntestsuite==25.10.1"
+SUITE = "autobahntestsuite==25.10.1"
 
 
 def main():
@@ -67,7 +68,7 @@ def environment(work, interpreter):
         tool = work / "virtualenv"
         run(interpreter, "-m", "pip", "install", "--quiet", "--target", tool, LAST_VIRTUALENV)
         run(interpreter, "-m", "virtualenv", "--quiet", work / "env", env={"PYTHONPATH": str(tool)})
-        run(python, "-m", "pip", "install", "--quiet", "autobahntestsuite")
+        run(python, "-m", "pip", "install", "--quiet", SUITE)
     return python
 
 
@@ -134,7 +135,6 @@ class Process(subprocess.Popen):
 
 
 def run(*command, env=None):
-    import os
     subprocess.run([str(part) for part in command], check=True, env={**os.environ, **(env or {})})
 
 

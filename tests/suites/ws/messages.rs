@@ -8,7 +8,9 @@ use hat_core::time::Instant;
 use hat_core::ws::{Config, Connection, Error, Incoming, Role, SendError};
 use hat_tests::pair::GRAINS;
 
-use crate::{BINARY, CONTINUATION, FIN, PING, PONG, TEXT, binary, connection, frame, pair, read_as, text};
+use crate::{
+    BINARY, CONTINUATION, FIN, PING, PONG, TEXT, binary, connection, frame, pair, read_as, text,
+};
 
 #[test]
 fn both_ways_at_once() {
@@ -23,7 +25,10 @@ fn both_ways_at_once() {
         pair.b.machine.ping(b"there?").expect("room");
         pair.drive();
         let of = |incoming: &mut dyn Iterator<Item = Incoming>| incoming.collect::<Vec<_>>();
-        assert_eq!(of(&mut pair.b.incoming.drain(..)), [text("κόσμε"), binary(&large), text(""), Incoming::Pong("there?".into())]);
+        assert_eq!(
+            of(&mut pair.b.incoming.drain(..)),
+            [text("κόσμε"), binary(&large), text(""), Incoming::Pong("there?".into())]
+        );
         assert_eq!(of(&mut pair.a.incoming.drain(..)), [binary(b""), binary(&large)]);
     }
 }
@@ -47,7 +52,10 @@ fn fragments_with_control_frames_between() {
     .concat();
     for grain in GRAINS {
         let got = read_as(Role::Server, &stream, grain);
-        assert_eq!(got.incoming, [Incoming::Pong("unasked".into()), text("κόσμε"), binary(b"\xff"), text("next")]);
+        assert_eq!(
+            got.incoming,
+            [Incoming::Pong("unasked".into()), text("κόσμε"), binary(b"\xff"), text("next")]
+        );
         assert_eq!(got.written, b"\x8a\x011\x8a\x012");
         assert_eq!(got.error, Error::Lost);
     }
@@ -83,17 +91,19 @@ fn a_message_of_one_frame_is_not_copied() {
 
 #[test]
 fn a_server_queues_large_parts_by_reference() {
-    let parts: [ByteString; 4] = ["[".into(), "1".repeat(5000).into(), ",".repeat(3000).into(), "]".into()];
+    let parts: [ByteString; 4] =
+        ["[".into(), "1".repeat(5000).into(), ",".repeat(3000).into(), "]".into()];
     let mut server = connection(Role::Server, &Config::default());
     server.send_text_parts(&parts).expect("room");
     let mut written = Vec::new();
     let mut chunks = Vec::new();
     while server.tx().has_remaining() {
-        let chunk = server.tx().chunk();
+        let tx = server.tx();
+        let chunk = tx.chunk();
         chunks.push(chunk.as_ptr());
         written.extend_from_slice(chunk);
         let len = chunk.len();
-        server.tx().advance(len);
+        tx.advance(len);
     }
     assert!(chunks.contains(&parts[1].as_ptr()) && chunks.contains(&parts[2].as_ptr()));
     assert_eq!(written, frame(Role::Server, FIN | TEXT, parts.concat().as_bytes()));
@@ -101,7 +111,8 @@ fn a_server_queues_large_parts_by_reference() {
 
 #[test]
 fn parts_are_one_message_from_either_side() {
-    let parts: [ByteString; 5] = ["a".into(), "".into(), "b".repeat(1023).into(), "κ".repeat(70_000).into(), "c".into()];
+    let parts: [ByteString; 5] =
+        ["a".into(), "".into(), "b".repeat(1023).into(), "κ".repeat(70_000).into(), "c".into()];
     for grain in GRAINS {
         let mut pair = pair(grain);
         pair.a.machine.send_text_parts(&parts).expect("room");

@@ -5,7 +5,8 @@ use hat_core::ws::{Config, Error, Role, Violation};
 use hat_tests::pair::GRAINS;
 
 use crate::{
-    BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, Read, TEXT, connection, frame, other, read, read_as, text,
+    BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, Read, TEXT, connection, frame, other, read,
+    read_as, text,
 };
 
 /// A stream of a client, its violation, the code of the Close that answers it, and the bytes by which it is known.
@@ -44,13 +45,29 @@ fn table() -> Vec<(Vec<u8>, Violation, u16, usize)> {
         (of(FIN | TEXT, b"\xf4\x90\x80\x80"), Violation::Text, 1007, header + 2),
         (of(TEXT, b"a\xff"), Violation::Text, 1007, header + 2),
         (
-            [of(TEXT, b"\xce"), of(FIN | PING, b"\xff"), of(CONTINUATION, b"\xbaabc"), of(CONTINUATION, b"\xba")].concat(),
+            [
+                of(TEXT, b"\xce"),
+                of(FIN | PING, b"\xff"),
+                of(CONTINUATION, b"\xbaabc"),
+                of(CONTINUATION, b"\xba"),
+            ]
+            .concat(),
             Violation::Text,
             1007,
             7 + 7 + 10 + 7,
         ),
-        ([of(TEXT, b"\xce"), of(FIN | CONTINUATION, b"")].concat(), Violation::Text, 1007, 7 + header),
-        ([of(TEXT, b"\xf0\x9f"), of(FIN | CONTINUATION, b"abcd")].concat(), Violation::Text, 1007, 7 + header + 1),
+        (
+            [of(TEXT, b"\xce"), of(FIN | CONTINUATION, b"")].concat(),
+            Violation::Text,
+            1007,
+            7 + header,
+        ),
+        (
+            [of(TEXT, b"\xf0\x9f"), of(FIN | CONTINUATION, b"abcd")].concat(),
+            Violation::Text,
+            1007,
+            8 + header + 1,
+        ),
     ]
 }
 
@@ -113,7 +130,8 @@ fn close_codes() {
         let valid = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
         let stream = close(Role::Server, code);
         let got = read_as(Role::Client, &stream, usize::MAX);
-        let expected = if valid { Error::Closed } else { Error::Protocol(Violation::CloseCode(code)) };
+        let expected =
+            if valid { Error::Closed } else { Error::Protocol(Violation::CloseCode(code)) };
         assert_eq!(got.error, expected);
         let sent = connection(Role::Server, &Config::default()).close_with(code, "");
         assert_eq!(sent.is_ok(), valid, "{code}");

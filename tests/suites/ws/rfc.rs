@@ -63,8 +63,13 @@ const FRAMES: [(&[u8], Role); 5] = [
 
 #[test]
 fn hello() {
-    let expected =
-        [Some(text("Hello")), Some(text("Hello")), Some(text("Hello")), None, Some(Incoming::Pong("Hello".into()))];
+    let expected = [
+        Some(text("Hello")),
+        Some(text("Hello")),
+        Some(text("Hello")),
+        None,
+        Some(Incoming::Pong("Hello".into())),
+    ];
     for ((bytes, from), expected) in FRAMES.into_iter().zip(expected) {
         for grain in GRAINS {
             let got = read_as(crate::other(from), bytes, grain);
@@ -103,7 +108,8 @@ fn what_a_server_writes() {
     server.send_binary(&vec![7; 256].into()).expect("room");
     server.ping(b"Hello").expect("room");
     server.close();
-    let expected = [FRAMES[0].0, b"\x82\x7e\x01\x00", &[7; 256], FRAMES[3].0, b"\x88\x02\x03\xe8"].concat();
+    let expected =
+        [FRAMES[0].0, b"\x82\x7e\x01\x00", &[7; 256], FRAMES[3].0, b"\x88\x02\x03\xe8"].concat();
     assert_eq!(read(&mut server, b"", 1).written, expected);
 }
 
@@ -114,7 +120,8 @@ fn what_a_client_asks_for() {
         subprotocols: vec!["chat".into(), "superchat".into()],
         ..hat_core::ws::Request::new("server.example.com", "/chat")
     };
-    let mut client = Connection::connect(Config::default(), request, Instant::ORIGIN).expect("fits");
+    let mut client =
+        Connection::connect(Config::default(), request, Instant::ORIGIN).expect("fits");
     let written = String::from_utf8(client.tx().chunk().to_vec()).expect("ASCII");
     let key = written.split("Key: ").nth(1).expect("a key").split("\r\n").next().expect("a line");
     assert!(hat_core::ws::accept_key(key).is_some(), "{key}");

@@ -171,9 +171,9 @@ fn parse_close(payload: &Bytes) -> Result<(Option<u16>, ByteString), Violation> 
         return empty.ok_or(Violation::CloseLength);
     };
     let code = u16::from_be_bytes(*code);
+    let reason = ByteString::try_from(payload.slice(2..)).map_err(|_| Violation::CloseReason)?;
     if !code::is_valid(code) {
         return Err(Violation::CloseCode(code));
     }
-    let reason = ByteString::try_from(payload.slice(2..)).map_err(|_| Violation::CloseReason)?;
     Ok((Some(code), reason))
 }
