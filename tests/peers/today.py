@@ -1,13 +1,14 @@
 """Peer with today's deployed software.
 
 Layers ``chatter``, ``tpkt``, ``cotp`` and ``mms`` (hat-drivers), ``eventer``
-(hat-event) and ``sbs`` (hat-sbs).
+(hat-event), ``sbs`` (hat-sbs) and ``json`` (hat-json).
 """
 
 import lines
 import today_chatter
 import today_eventer
 import today_iso
+import today_json
 import today_mms
 import today_sbs
 
@@ -17,6 +18,7 @@ def main():
     lines.run('hat-event 0.9',
               lambda session: {'chatter': today_chatter.Chatter(session),
                                'eventer': today_eventer.Eventer(session),
+                               'json': today_json.Json(),
                                'mms': today_mms.Mms(session),
                                'sbs': today_sbs.Sbs(),
                                **today_iso.layers(session)})

@@ -373,3 +373,132 @@ impl Measure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    impl Item for u32 {
+        fn measure(&self) -> Measure {
+            Measure { weight: *self as usize, height: *self as usize % 50 }
+        }
+    }
+
+    /// What must hold of any sequence, beside that it has these items.
+    #[track_caller]
+    fn check(chunks: &Chunks<u32>, items: &[u32]) {
+        assert!(chunks.iter().eq(items));
+        assert!(chunks.iter().rev().eq(items.iter().rev()));
+        assert_eq!(chunks.len(), items.len());
+        assert_eq!(chunks.measure(), Measure::sum(items.iter().map(Item::measure)));
+        assert_eq!(*chunks, Chunks::from(items.to_vec()));
+        match chunks {
+            Chunks::One(chunk) => assert!(chunk.items.len() <= MAX),
+            Chunks::Many(row) => {
+                assert!(row.parts.len() > 1);
+                let mut start = 0;
+                for part in &row.parts {
+                    assert_eq!(part.start, start);
+                    assert!((1..=MAX).contains(&part.chunk.items.len()));
+                    start += part.chunk.items.len();
+                }
+            }
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Modify(Index, u32),
+        Insert(Index, u32),
+        Remove(Index),
+        /// As many as it takes to empty parts.
+        RemoveMany(Index, usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            (any::<Index>(), 0..1_000_u32).prop_map(|(at, item)| Step::Modify(at, item)),
+            (any::<Index>(), 0..1_000_u32).prop_map(|(at, item)| Step::Insert(at, item)),
+            any::<Index>().prop_map(Step::Remove),
+            (any::<Index>(), 0..300_usize).prop_map(|(at, count)| Step::RemoveMany(at, count)),
+        ];
+        vec(step, 0..20)
+    }
+
+    proptest! {
+        #[test]
+        fn as_a_vec(len in 0..900_u32, at in any::<Index>(), more in 0..300_u32, steps in steps()) {
+            let mut items: Vec<u32> = (0..len).collect();
+            let mut chunks = Chunks::from(items.clone());
+            check(&chunks, &items);
+            // many at one place, which cuts chunks
+            let place = at.index(items.len() + 1);
+            for item in 0..more {
+                items.insert(place, item);
+                chunks.insert(place, item);
+            }
+            check(&chunks, &items);
+            for step in steps {
+                let (held, before) = (chunks.clone(), items.clone());
+                match step {
+                    Step::Insert(at, item) => {
+                        let at = at.index(items.len() + 1);
+                        items.insert(at, item);
+                        chunks.insert(at, item);
+                    }
+                    _ if items.is_empty() => {}
+                    Step::Modify(at, item) => {
+                        let at = at.index(items.len());
+                        items[at] = item;
+                        chunks.modify(at, |old| *old = item);
+                    }
+                    Step::Remove(at) => {
+                        let at = at.index(items.len());
+                        prop_assert_eq!(chunks.remove(at), items.remove(at));
+                    }
+                    Step::RemoveMany(at, count) => {
+                        let at = at.index(items.len());
+                        for _ in 0..count.min(items.len() - at) {
+                            prop_assert_eq!(chunks.remove(at), items.remove(at));
+                        }
+                    }
+                }
+                check(&chunks, &items);
+                check(&held, &before);
+            }
+        }
+
+        #[test]
+        fn search_finds_what_is_there(mut items in vec(0..2_000_u32, 0..900), of in 0..2_000_u32) {
+            items.sort_unstable();
+            items.dedup();
+            let chunks = Chunks::from(items.clone());
+            prop_assert_eq!(chunks.search(|item| item.cmp(&of)), items.binary_search(&of));
+        }
+    }
+
+    /// The parts that are not the same memory.
+    fn copied(one: &Chunks<u32>, other: &Chunks<u32>) -> usize {
+        let (Chunks::Many(one), Chunks::Many(other)) = (one, other) else { panic!("short ones") };
+        let parts = one.parts.iter().zip(&other.parts);
+        parts.filter(|(one, other)| !Arc::ptr_eq(&one.chunk, &other.chunk)).count()
+    }
+
+    #[test]
+    fn a_change_copies_one_part() {
+        let before: Chunks<u32> = (0..100_000).collect::<Vec<_>>().into();
+        let mut after = before.clone();
+        after.modify(50_000, |item| *item = 0);
+        after.remove(50_001);
+        assert_eq!(copied(&before, &after), 1);
+        assert_eq!(before.get(50_001), Some(&50_001));
+        // all before it, and from where the parts meet again
+        assert_eq!(after.shared_ahead(0, &before, 0), FILL);
+        assert_eq!(after.shared_ahead(50_001, &before, 50_001), 0);
+        assert_eq!(after.shared_ahead(99_998, &before, 99_999), 1);
+        assert_eq!(after.shared_behind(99_998, &before, 99_999), 100_000 % FILL);
+    }
+}

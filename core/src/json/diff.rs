@@ -36,7 +36,8 @@ pub(crate) fn shorten(first: usize, to: &Value, path: &Pointer, operations: &mut
     }
     let mut room = Room(usize::MAX);
     let written = operations[first..].iter().try_for_each(|operation| operation.write(&mut room));
-    let length = usize::MAX - room.0;
+    let commas = operations.len() - first - 1;
+    let length = usize::MAX - room.0 + commas;
     let whole = whole(to, path);
     if written.is_ok() && whole.write(&mut Room(length - 1)).is_ok() {
         operations.truncate(first);

@@ -155,3 +155,71 @@ impl Search<'_> {
         pairs
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use proptest::collection::vec as vec_of;
+    use proptest::prelude::*;
+
+    fn values(numbers: &[u8]) -> Vec<Value> {
+        numbers.iter().map(|number| u32::from(*number).into()).collect()
+    }
+
+    fn pairs(from: &[u8], to: &[u8]) -> Option<Vec<(usize, usize)>> {
+        common(values(from).iter(), values(to).iter())
+    }
+
+    /// The length of the longest common subsequence, by the table of all prefixes.
+    fn longest(from: &[u8], to: &[u8]) -> usize {
+        let mut row = vec![0; to.len() + 1];
+        for one in from {
+            let above = row.clone();
+            for (at, other) in to.iter().enumerate() {
+                row[at + 1] = if one == other { above[at] + 1 } else { above[at + 1].max(row[at]) };
+            }
+        }
+        row[to.len()]
+    }
+
+    #[test]
+    fn the_picture() {
+        assert_eq!(pairs(b"abcde", b"xabde"), Some(vec![(0, 1), (1, 2), (3, 3), (4, 4)]));
+        assert_eq!(pairs(b"", b""), Some(vec![]));
+        assert_eq!(pairs(b"a", b""), Some(vec![]));
+        assert_eq!(pairs(b"abc", b"xyz"), Some(vec![]));
+    }
+
+    #[test]
+    fn too_different() {
+        let one: Vec<_> = (0..300_u32).map(Value::from).collect();
+        let other: Vec<_> = (300..600_u32).map(Value::from).collect();
+        assert_eq!(common(one.iter(), other.iter()), None);
+        assert_eq!(common(one.iter(), one[250..].iter()).map(|pairs| pairs.len()), Some(50));
+    }
+
+    #[test]
+    fn hashes_that_meet() {
+        let mut classes = Classes::default();
+        let values: Vec<_> = (0..9_u32).map(Value::from).collect();
+        // as if all had the hash of 0
+        let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+        values[0].hash(&mut hasher);
+        let taken = values[1..=MAX_COLLISIONS].iter().zip(100..).collect();
+        classes.known.insert(hasher.finish(), taken);
+        assert_ne!(classes.of(&values[0]), classes.of(&values[0]));
+    }
+
+    proptest! {
+        #[test]
+        fn pairs_are_equal_ascending_and_as_many_as_there_can_be(
+            from in vec_of(0..5_u8, 0..40), to in vec_of(0..5_u8, 0..40),
+        ) {
+            let pairs = pairs(&from, &to).expect("within the limits");
+            prop_assert!(pairs.iter().all(|(old, new)| from[*old] == to[*new]));
+            prop_assert!(pairs.is_sorted_by(|one, next| one.0 < next.0 && one.1 < next.1));
+            prop_assert_eq!(pairs.len(), longest(&from, &to));
+        }
+    }
+}
