@@ -21,7 +21,9 @@ fn the_bytes_of_a_server() {
     server.change(|state| state.replace(5)).expect("small");
     server.flush().expect("room");
     let mut expected = Vec::new();
-    expected.extend_from_slice(b"\x81\x330{\"type\":\"response\",\"id\":1,\"success\":true,\"data\":3}");
+    expected.extend_from_slice(
+        b"\x81\x330{\"type\":\"response\",\"id\":1,\"success\":true,\"data\":3}",
+    );
     expected.extend_from_slice(b"\x81\x260{\"type\":\"notify\",\"name\":\"n\",\"data\":1}");
     expected.extend_from_slice(
         b"\x81\x3f0{\"type\":\"state\",\"diff\":[{\"op\":\"replace\",\"path\":\"\",\"value\":5}]}",

@@ -30,52 +30,76 @@ fn table<P: Protocol>(machine: impl Fn(Role) -> P, role: Role, rows: &[(&str, &s
 
 #[test]
 fn to_a_server() {
-    table(|_| server(server_config()), Role::Server, &[
-        ("", "a text message that starts with None"),
-        ("x", "a text message that starts with Some('x')"),
-        ("4", "a text message that starts with Some('4')"),
-        ("č0", "a text message that starts with Some('č')"),
-        (r#"{"type":"MESSAGE","payload":1}"#, "a text message that starts with Some('{'), but Juggler 0.7 starts with 0, 1, 2 or 3: does the peer speak 0.5?"),
-        ("0", "a message is not JSON"),
-        ("0{", "a message is not JSON"),
-        ("0nul", "a message is not JSON"),
-        ("0{}{}", "a message is not JSON"),
-        (r#"0{"type":"request","id":NaN,"name":"","data":1}"#, "a message is not JSON"),
-        (r#"0{"type":"request","id":1,"name":"\ud800","data":1}"#, "a message is not JSON"),
-        ("0null", "a message with no members"),
-        ("0[]", "a message with no members"),
-        (r#"0"request""#, "a message with no members"),
-        ("0{}", "a message with no `type`"),
-        (r#"0{"type":1}"#, "a message with a `type` that is no string"),
-        (r#"0{"type":""}"#, "a message of the unknown type ``"),
-        (r#"0{"type":"response","id":1,"success":true,"data":1}"#, "a message of the unknown type `response`"),
-        (r#"0{"type":"state","diff":[]}"#, "a message of the unknown type `state`"),
-        (r#"0{"type":"notify","name":"n","data":1}"#, "a message of the unknown type `notify`"),
-        (r#"0{"type":"Request","id":1,"name":"n","data":1}"#, "a message of the unknown type `Request`"),
-        (r#"0{"type":"request","name":"n","data":1}"#, "a request with no `id`"),
-        (r#"0{"type":"request","id":1,"data":1}"#, "a request with no `name`"),
-        (r#"0{"type":"request","id":1,"name":""}"#, "a request with no `data`"),
-        (r#"0{"type":"request","id":1,"name":"n","data":1,"type":"x"}"#, "a message of the unknown type `x`"),
-        (r#"0{"type":"request","id":1,"name":"n"}"#, "-"),
-        (r#"0{"type":"request","id":1,"name":5,"data":1}"#, "-"),
-        (r#"0{"type":"request","id":null,"name":"n","data":1}"#, "-"),
-        (r#" 0{"type":"request","id":1,"name":"n","data":1}"#, "a text message that starts with Some(' ')"),
-        (r#"0 {"type":"request","id":1,"name":"n","data":1} "#, "-"),
-        ("3", "-"),
-        ("3unasked", "-"),
-        ("2", "-"),
-        ("1", "-"),
-    ]);
+    table(
+        |_| server(server_config()),
+        Role::Server,
+        &[
+            ("", "a text message that starts with None"),
+            ("x", "a text message that starts with Some('x')"),
+            ("4", "a text message that starts with Some('4')"),
+            ("č0", "a text message that starts with Some('č')"),
+            (
+                r#"{"type":"MESSAGE","payload":1}"#,
+                "a text message that starts with Some('{'), but Juggler 0.7 starts with 0, 1, 2 or 3: does the peer speak 0.5?",
+            ),
+            ("0", "a message is not JSON"),
+            ("0{", "a message is not JSON"),
+            ("0nul", "a message is not JSON"),
+            ("0{}{}", "a message is not JSON"),
+            (r#"0{"type":"request","id":NaN,"name":"","data":1}"#, "a message is not JSON"),
+            (r#"0{"type":"request","id":1,"name":"\ud800","data":1}"#, "a message is not JSON"),
+            ("0null", "a message with no members"),
+            ("0[]", "a message with no members"),
+            (r#"0"request""#, "a message with no members"),
+            ("0{}", "a message with no `type`"),
+            (r#"0{"type":1}"#, "a message with a `type` that is no string"),
+            (r#"0{"type":""}"#, "a message of the unknown type ``"),
+            (
+                r#"0{"type":"response","id":1,"success":true,"data":1}"#,
+                "a message of the unknown type `response`",
+            ),
+            (r#"0{"type":"state","diff":[]}"#, "a message of the unknown type `state`"),
+            (r#"0{"type":"notify","name":"n","data":1}"#, "a message of the unknown type `notify`"),
+            (
+                r#"0{"type":"Request","id":1,"name":"n","data":1}"#,
+                "a message of the unknown type `Request`",
+            ),
+            (r#"0{"type":"request","name":"n","data":1}"#, "a request with no `id`"),
+            (r#"0{"type":"request","id":1,"data":1}"#, "a request with no `name`"),
+            (r#"0{"type":"request","id":1,"name":""}"#, "a request with no `data`"),
+            (
+                r#"0{"type":"request","id":1,"name":"n","data":1,"type":"x"}"#,
+                "a message of the unknown type `x`",
+            ),
+            (r#"0{"type":"request","id":1,"name":"n"}"#, "-"),
+            (r#"0{"type":"request","id":1,"name":5,"data":1}"#, "-"),
+            (r#"0{"type":"request","id":null,"name":"n","data":1}"#, "-"),
+            (
+                r#" 0{"type":"request","id":1,"name":"n","data":1}"#,
+                "a text message that starts with Some(' ')",
+            ),
+            (r#"0 {"type":"request","id":1,"name":"n","data":1} "#, "-"),
+            ("3", "-"),
+            ("3unasked", "-"),
+            ("2", "-"),
+            ("1", "-"),
+        ],
+    );
 }
 
 /// We repeat ids, so they must not be of any size.
 #[test]
 fn an_id_that_is_too_long() {
-    let request = |len| format!(r#"0{{"type":"request","id":"{}","name":"n","data":1}}"#, "x".repeat(len));
-    table(|_| server(server_config()), Role::Server, &[
-        (&request(254), "-"),
-        (&request(255), "a request with an `id` of 257 bytes (limit: 256)"),
-    ]);
+    let request =
+        |len| format!(r#"0{{"type":"request","id":"{}","name":"n","data":1}}"#, "x".repeat(len));
+    table(
+        |_| server(server_config()),
+        Role::Server,
+        &[
+            (&request(254), "-"),
+            (&request(255), "a request with an `id` of 257 bytes (limit: 256)"),
+        ],
+    );
 }
 
 /// What an error says of the peer's own text is short.
@@ -90,25 +114,44 @@ fn a_type_that_is_too_long() {
 
 #[test]
 fn to_a_client() {
-    table(|_| client(client_config()), Role::Client, &[
-        (r#"0{"type":"request","id":1,"name":"n","data":1}"#, "a message of the unknown type `request`"),
-        (r#"0{"type":"response","success":true,"data":1}"#, "a response with no `id`"),
-        (r#"0{"type":"response","id":1}"#, "-"),
-        (r#"0{"type":"response","id":[],"success":true,"data":1}"#, "-"),
-        (r#"0{"type":"state"}"#, "a state with no `diff`"),
-        (r#"0{"type":"state","diff":{}}"#, "the changes of a state are no JSON Patch"),
-        (r#"0{"type":"state","diff":[1]}"#, "the changes of a state are no JSON Patch"),
-        (r#"0{"type":"state","diff":[{"op":"replace","path":""}]}"#, "the changes of a state are no JSON Patch"),
-        (r#"0{"type":"state","diff":[{"op":"put","path":"","value":1}]}"#, "the changes of a state are no JSON Patch"),
-        (r#"0{"type":"state","diff":[{"op":"remove","path":"/a"}]}"#, "the changes of a state do not fit"),
-        (r#"0{"type":"state","diff":[{"op":"test","path":"","value":1}]}"#, "the changes of a state do not fit"),
-        (r#"0{"type":"state","diff":[{"op":"test","path":"","value":null}]}"#, "-"),
-        (r#"0{"type":"state","diff":[]}"#, "-"),
-        (r#"0{"type":"notify","data":1}"#, "a notify with no `name`"),
-        (r#"0{"type":"notify","name":1,"data":1}"#, "a notify with a `name` that is no string"),
-        (r#"0{"type":"notify","name":"n"}"#, "a notify with no `data`"),
-        (r#"0{"type":"notify","name":"","data":1}"#, "-"),
-    ]);
+    table(
+        |_| client(client_config()),
+        Role::Client,
+        &[
+            (
+                r#"0{"type":"request","id":1,"name":"n","data":1}"#,
+                "a message of the unknown type `request`",
+            ),
+            (r#"0{"type":"response","success":true,"data":1}"#, "a response with no `id`"),
+            (r#"0{"type":"response","id":1}"#, "-"),
+            (r#"0{"type":"response","id":[],"success":true,"data":1}"#, "-"),
+            (r#"0{"type":"state"}"#, "a state with no `diff`"),
+            (r#"0{"type":"state","diff":{}}"#, "the changes of a state are no JSON Patch"),
+            (r#"0{"type":"state","diff":[1]}"#, "the changes of a state are no JSON Patch"),
+            (
+                r#"0{"type":"state","diff":[{"op":"replace","path":""}]}"#,
+                "the changes of a state are no JSON Patch",
+            ),
+            (
+                r#"0{"type":"state","diff":[{"op":"put","path":"","value":1}]}"#,
+                "the changes of a state are no JSON Patch",
+            ),
+            (
+                r#"0{"type":"state","diff":[{"op":"remove","path":"/a"}]}"#,
+                "the changes of a state do not fit",
+            ),
+            (
+                r#"0{"type":"state","diff":[{"op":"test","path":"","value":1}]}"#,
+                "the changes of a state do not fit",
+            ),
+            (r#"0{"type":"state","diff":[{"op":"test","path":"","value":null}]}"#, "-"),
+            (r#"0{"type":"state","diff":[]}"#, "-"),
+            (r#"0{"type":"notify","data":1}"#, "a notify with no `name`"),
+            (r#"0{"type":"notify","name":1,"data":1}"#, "a notify with a `name` that is no string"),
+            (r#"0{"type":"notify","name":"n"}"#, "a notify with no `data`"),
+            (r#"0{"type":"notify","name":"","data":1}"#, "-"),
+        ],
+    );
 }
 
 /// A response is looked at if a request waits for it.
@@ -119,29 +162,40 @@ fn to_a_client_that_waits() {
         client.request("n", &Value::Null).expect("room");
         client
     };
-    table(asking, Role::Client, &[
-        (r#"0{"type":"response","id":1}"#, "a response with no `success`"),
-        (r#"0{"type":"response","id":1,"success":true}"#, "a response with no `data`"),
-        (r#"0{"type":"response","id":1,"success":"yes","data":1}"#, "-"),
-    ]);
+    table(
+        asking,
+        Role::Client,
+        &[
+            (r#"0{"type":"response","id":1}"#, "a response with no `success`"),
+            (r#"0{"type":"response","id":1,"success":true}"#, "a response with no `data`"),
+            (r#"0{"type":"response","id":1,"success":"yes","data":1}"#, "-"),
+        ],
+    );
 }
 
 #[test]
 fn to_a_peer() {
     let peer = |role| peer::Connection::new(websocket(role), peer::Config::default());
     for role in [Role::Client, Role::Server] {
-        table(peer, role, &[
-            ("", "a message is not JSON"),
-            (r#"0{"type":"request","id":1,"name":"n","data":1}"#, "a message is not JSON"),
-            ("1", "a message with no members"),
-            (r#"{"type":"PONG","payload":{}}"#, "a message of the unknown type `PONG`"),
-            (r#"{"type":"MESSAGE"}"#, "a MESSAGE message with no `payload`"),
-            (r#"{"type":"DATA"}"#, "a DATA message with no `payload`"),
-            (r#"{"type":"DATA","payload":1}"#, "the changes of a state are no JSON Patch"),
-            (r#"{"type":"DATA","payload":[{"op":"add","path":"/a/b","value":1}]}"#, "the changes of a state do not fit"),
-            (r#"{"type":"PING"}"#, "-"),
-            (r#"{"type":"PING","payload":[1],"more":2}"#, "-"),
-        ]);
+        table(
+            peer,
+            role,
+            &[
+                ("", "a message is not JSON"),
+                (r#"0{"type":"request","id":1,"name":"n","data":1}"#, "a message is not JSON"),
+                ("1", "a message with no members"),
+                (r#"{"type":"PONG","payload":{}}"#, "a message of the unknown type `PONG`"),
+                (r#"{"type":"MESSAGE"}"#, "a MESSAGE message with no `payload`"),
+                (r#"{"type":"DATA"}"#, "a DATA message with no `payload`"),
+                (r#"{"type":"DATA","payload":1}"#, "the changes of a state are no JSON Patch"),
+                (
+                    r#"{"type":"DATA","payload":[{"op":"add","path":"/a/b","value":1}]}"#,
+                    "the changes of a state do not fit",
+                ),
+                (r#"{"type":"PING"}"#, "-"),
+                (r#"{"type":"PING","payload":[1],"more":2}"#, "-"),
+            ],
+        );
     }
 }
 
@@ -152,11 +206,26 @@ fn to_a_peer_with_calls() {
     let rows = [
         (r#"{"type":"rpc"}"#, "a rpc message with no `direction`"),
         (r#"{"type":"rpc","direction":1}"#, "a rpc message with a `direction` that is no string"),
-        (r#"{"type":"rpc","direction":"both"}"#, "a rpc message with a `direction` that is no `request` or `response`"),
-        (r#"{"type":"rpc","direction":"request","action":"a","args":[]}"#, "a rpc request with no `id`"),
-        (r#"{"type":"rpc","direction":"request","id":1,"args":[]}"#, "a rpc request with no `action`"),
-        (r#"{"type":"rpc","direction":"request","id":1,"action":"a"}"#, "a rpc request with no `args`"),
-        (r#"{"type":"rpc","direction":"response","success":true,"result":1}"#, "a rpc response with no `id`"),
+        (
+            r#"{"type":"rpc","direction":"both"}"#,
+            "a rpc message with a `direction` that is no `request` or `response`",
+        ),
+        (
+            r#"{"type":"rpc","direction":"request","action":"a","args":[]}"#,
+            "a rpc request with no `id`",
+        ),
+        (
+            r#"{"type":"rpc","direction":"request","id":1,"args":[]}"#,
+            "a rpc request with no `action`",
+        ),
+        (
+            r#"{"type":"rpc","direction":"request","id":1,"action":"a"}"#,
+            "a rpc request with no `args`",
+        ),
+        (
+            r#"{"type":"rpc","direction":"response","success":true,"result":1}"#,
+            "a rpc response with no `id`",
+        ),
         (r#"{"type":"rpc","direction":"response","id":1}"#, "-"),
         (r#"{"type":"RPC"}"#, "-"),
     ];

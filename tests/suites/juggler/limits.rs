@@ -35,8 +35,7 @@ fn limited(limits: Limits) -> client::Config {
 
 #[test]
 fn a_message_or_a_state_that_is_too_deep() {
-    let mut limits = Limits::default();
-    limits.depth = 10;
+    let limits = Limits { depth: 10, ..Limits::default() };
     let deep = format!("{}{}", "[".repeat(10), "]".repeat(10));
     let mut pair = to_client(limited(limits), usize::MAX);
     say(&mut pair, &[&format!(r#"0{{"type":"notify","name":"n","data":{deep}}}"#)]);
@@ -56,8 +55,7 @@ fn a_message_or_a_state_that_is_too_deep() {
 /// Each patch doubles the state, and takes some bytes.
 #[test]
 fn a_state_that_copies_itself() {
-    let mut limits = Limits::default();
-    limits.size = 100_000;
+    let limits = Limits { size: 100_000, ..Limits::default() };
     let mut pair = to_client(limited(limits), usize::MAX);
     say(&mut pair, &[r#"0{"type":"state","diff":[{"op":"replace","path":"","value":[[0]]}]}"#]);
     for _ in 0..30 {

@@ -84,7 +84,11 @@ fn to_client(config: client::Config, grain: usize) -> ToClient {
 }
 
 fn to_peer(config: peer::Config, grain: usize) -> ToPeer {
-    Pair::new(websocket(Role::Client), peer::Connection::new(websocket(Role::Server), config), grain)
+    Pair::new(
+        websocket(Role::Client),
+        peer::Connection::new(websocket(Role::Server), config),
+        grain,
+    )
 }
 
 /// Sends texts, one message each.

@@ -35,7 +35,8 @@ fn paths() -> impl Strategy<Value = &'static str> {
 }
 
 fn values() -> impl Strategy<Value = Value> {
-    let texts = ["null", "1", "2.5", r#""čšž🚀""#, "[]", "[1,2,3]", r#"{"b":{"c":1}}"#, r#"{"a":[{}]}"#];
+    let texts =
+        ["null", "1", "2.5", r#""čšž🚀""#, "[]", "[1,2,3]", r#"{"b":{"c":1}}"#, r#"{"a":[{}]}"#];
     select(texts.to_vec()).prop_map(json)
 }
 
@@ -57,7 +58,10 @@ enum Event {
     Flush,
     FlushOwn(Index),
     /// Somebody comes, who follows the shared state or has its own.
-    Join { shares: bool, narrow: bool },
+    Join {
+        shares: bool,
+        narrow: bool,
+    },
     Leave(Index),
     /// A client stops reading, or goes on.
     Stall(Index),
@@ -254,7 +258,13 @@ fn texts() -> impl Strategy<Value = String> {
     let members = vec(
         prop_oneof![
             select(vec![r#""type":"request""#, r#""type":"state""#, r#""type":"notify""#]),
-            select(vec![r#""id":1"#, r#""name":"n""#, r#""name":"""#, r#""data":[1]"#, r#""diff":[]"#]),
+            select(vec![
+                r#""id":1"#,
+                r#""name":"n""#,
+                r#""name":"""#,
+                r#""data":[1]"#,
+                r#""diff":[]"#
+            ]),
         ]
         .prop_map(str::to_owned),
         0..6,

@@ -14,7 +14,8 @@ fn parallel() -> server::Config {
 fn one_after_the_other() {
     for grain in GRAINS {
         let mut pair = both(grain);
-        let ids = ["a", "b", "c"].map(|name| pair.a.machine.request(name, &name.into()).expect("room"));
+        let ids =
+            ["a", "b", "c"].map(|name| pair.a.machine.request(name, &name.into()).expect("room"));
         pair.drive();
         for (id, expected) in ids.into_iter().zip(["a", "b", "c"]) {
             let (request, name, data) = asked(pair.b.take());
@@ -39,7 +40,10 @@ fn in_parallel_and_answered_in_any_order() {
         given.reverse();
         for (request, _, data) in given {
             let failed = data == 2.into();
-            pair.b.machine.respond(request, if failed { Err(&data) } else { Ok(&data) }).expect("open");
+            pair.b
+                .machine
+                .respond(request, if failed { Err(&data) } else { Ok(&data) })
+                .expect("open");
         }
         pair.drive();
         assert_eq!(answered(pair.a.take()), (ids[2], Ok(3.into())));

@@ -1,7 +1,9 @@
 //! Calls over 0.5, in both directions.
 
 use hat_core::json::Array;
-use hat_core::juggler::rpc::{Actions, CallId, Config, Connection, Handled, Incoming, Limits, RequestId};
+use hat_core::juggler::rpc::{
+    Actions, CallId, Config, Connection, Handled, Incoming, Limits, RequestId,
+};
 use hat_core::juggler::{Error, SendFault};
 use hat_tests::pair::GRAINS;
 
@@ -12,9 +14,7 @@ fn rpcs(grain: usize) -> Pair<Connection, Connection> {
 }
 
 fn rpcs_of(theirs: Limits, grain: usize) -> Pair<Connection, Connection> {
-    let of = |role, calls| {
-        Connection::new(websocket(role), Config { calls, ..Config::default() })
-    };
+    let of = |role, calls| Connection::new(websocket(role), Config { calls, ..Config::default() });
     Pair::new(of(Role::Client, Limits::default()), of(Role::Server, theirs), grain)
 }
 

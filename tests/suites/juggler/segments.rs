@@ -10,8 +10,10 @@ const NOTIFY: &str = r#"{"type":"notify","name":"čšž🚀","data":[1,"日本�
 
 /// `text` in segments that end at `cuts`, with a ping behind each that asks for one.
 fn segments(text: &str, cuts: &[(usize, bool)]) -> Vec<String> {
-    let mut cuts: Vec<_> =
-        cuts.iter().map(|&(at, ping)| (text.floor_char_boundary(at % (text.len() + 1)), ping)).collect();
+    let mut cuts: Vec<_> = cuts
+        .iter()
+        .map(|&(at, ping)| (text.floor_char_boundary(at % (text.len() + 1)), ping))
+        .collect();
     cuts.sort_unstable();
     let (mut segments, mut from) = (Vec::new(), 0);
     for (at, ping) in cuts {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::Buf;
+use hat_core::json::Pointer;
 use hat_core::juggler::client::Incoming;
 use hat_core::juggler::{Notification, State};
-use hat_core::json::Pointer;
 use hat_tests::pair::GRAINS;
 
 use super::*;
@@ -23,7 +23,7 @@ fn large(size: usize) -> Value {
 fn in_step(pair: &mut Both, state: &State) {
     pair.drive();
     assert!(pair.a.error.is_none() && pair.b.error.is_none());
-    assert_eq!(pair.b.machine.version(), state.version());
+    assert!(!pair.b.machine.is_behind());
     assert_eq!(pair.a.machine.state(), state.flushed());
 }
 
@@ -109,10 +109,9 @@ fn a_slow_reader_gets_the_newest_and_no_backlog() {
         fast.drive();
     }
     in_step(&mut fast, &state);
-    assert!(slow.b.machine.is_behind() && slow.b.machine.version() < state.version());
+    assert!(slow.b.machine.is_behind());
     slow.a.stalled = false;
     in_step(&mut slow, &state);
-    assert!(!slow.b.machine.is_behind());
     let told = slow.a.incoming.len();
     assert!(told < 200, "{told} patches for 1000 changes");
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hat_core::juggler::rpc::{self, Actions, Handled};
-use hat_tests::vectors::{boolean, list, load, text};
 use hat_tests::pair::{GRAINS, Pair};
+use hat_tests::vectors::{boolean, list, load, text};
 
 use super::*;
 
@@ -24,7 +24,8 @@ fn its_local_data_is_our_remote_data() {
     for grain in GRAINS {
         for case in list(&vector["local_data_cases"]) {
             let mut pair = to_peer(at_once(), grain);
-            for (data, messages) in items(&case["local_data"]).iter().zip(items(&case["messages"])) {
+            for (data, messages) in items(&case["local_data"]).iter().zip(items(&case["messages"]))
+            {
                 for message in items(messages) {
                     say(&mut pair, &[&message.to_string()]);
                     assert_eq!(pair.b.take(), peer::Incoming::Data);
@@ -124,11 +125,15 @@ fn serve(pair: &mut Pair<ws::Connection, rpc::Connection>) -> Vec<Value> {
             rpc::Incoming::Call { request, action, args, .. } => {
                 let machine = &mut pair.b.machine;
                 match actions.find(&action) {
-                    Some(Handled::Named(Action::Act)) => match args.get(0).and_then(Value::as_i64) {
-                        Some(x) => machine.respond(request, Ok(&(x + 1).into())),
-                        None => machine.respond(request, Err(&"an argument is missing".into())),
-                    },
-                    Some(Handled::Named(Action::Fail)) => machine.respond(request, Err(&"abc".into())),
+                    Some(Handled::Named(Action::Act)) => {
+                        match args.get(0).and_then(Value::as_i64) {
+                            Some(x) => machine.respond(request, Ok(&(x + 1).into())),
+                            None => machine.respond(request, Err(&"an argument is missing".into())),
+                        }
+                    }
+                    Some(Handled::Named(Action::Fail)) => {
+                        machine.respond(request, Err(&"abc".into()))
+                    }
                     Some(Handled::Default(_)) => panic!("there is none"),
                     None => machine.refuse_action(request),
                 }

@@ -29,7 +29,10 @@ fn its_messages() {
                     say(&mut pair, &frames(case));
                     if text(&msg["name"]).is_empty() {
                         let echo = &joined(&texts(&mut pair.a))[0];
-                        assert_eq!((&echo["id"], &echo["data"]), (&of(&msg["id"]), &of(&msg["data"])));
+                        assert_eq!(
+                            (&echo["id"], &echo["data"]),
+                            (&of(&msg["id"]), &of(&msg["data"]))
+                        );
                     } else {
                         let (request, name, data) = asked(pair.b.take());
                         assert_eq!((name.as_str(), data), (text(&msg["name"]), of(&msg["data"])));
@@ -132,14 +135,16 @@ fn its_verdicts() {
     for grain in GRAINS {
         for case in list(&vector["decode_cases"]) {
             let note = text(&case["note"]);
-            let mut pair =
-                Pair::new(websocket(Role::Server), client(client_config()), grain);
+            let mut pair = Pair::new(websocket(Role::Server), client(client_config()), grain);
             say(&mut pair, &frames(case));
-            let answers: Vec<_> = case["answers"].as_array().expect("a list").iter().map(text).collect();
+            let answers: Vec<_> =
+                case["answers"].as_array().expect("a list").iter().map(text).collect();
             assert_eq!(texts(&mut pair.a), answers, "{note}");
             match note {
                 // the transport of the peer lets these pass; its client then fails over them
-                "transport delivers any JSON value" | "non ascii text" | "duplicate keys: last wins" => {
+                "transport delivers any JSON value"
+                | "non ascii text"
+                | "duplicate keys: last wins" => {
                     assert!(matches!(pair.b.error, Some(Error::Malformed { .. })), "{note}");
                 }
                 // no JSON: a browser does not take it either
@@ -149,7 +154,8 @@ fn its_verdicts() {
                 _ => {
                     assert_eq!(pair.b.error.is_some(), boolean(&case["closed"]), "{note}");
                     let messages = case["messages"].as_array().expect("a list");
-                    let expected = messages.iter().map(|it| (text(&it["name"]).to_owned(), of(&it["data"])));
+                    let expected =
+                        messages.iter().map(|it| (text(&it["name"]).to_owned(), of(&it["data"])));
                     let got: Vec<_> = pair.b.incoming.drain(..).map(notified).collect();
                     assert_eq!(got, expected.collect::<Vec<_>>(), "{note}");
                 }

@@ -190,7 +190,8 @@ impl Connection {
         sent.or_else(|fault| if fault.is_closed() { Err(fault) } else { Ok(()) })
     }
 
-    /// The other side lacks something that was flushed: the queue is full.
+    /// The other side lacks something that was flushed: the queue is full, or the connection not open yet. It is told as soon as there
+    /// is room; nothing need be done.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.local.told().is_behind()
