@@ -1,10 +1,13 @@
 //! What the tests share: the pair harness, generated values, the vectors, the runtimes, and the real peers.
 
+pub mod eventer;
+pub mod fuzzing;
 pub mod generated;
 pub mod pair;
 pub mod peers;
 pub mod runtimes;
 pub mod vectors;
+pub mod websocket;
 
 /// The README's examples compile.
 #[doc = include_str!("../../README.md")]

@@ -26,7 +26,7 @@ use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::{Limits, SetError, Value};
 use crate::protocol::Protocol;
 use crate::time::{Instant, earliest};
-use crate::{trace, ws};
+use crate::ws;
 
 pub use message::Message;
 use message::{DATA, PONG, Received};
@@ -221,7 +221,6 @@ impl Connection {
 
     /// What a message comes to; `None` if the application need not know.
     fn take(&mut self, text: &ByteString) -> Result<Option<Incoming>, Error> {
-        trace::received("juggler message", text.len());
         match Received::parse(text, &self.limits)? {
             Received::Message(payload) => Ok(Some(Incoming::Message { payload, size: text.len() })),
             Received::Data(patch) => {

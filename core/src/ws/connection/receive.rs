@@ -22,6 +22,7 @@ use super::super::{Error, Violation, code};
 use super::{Connection, Incoming, Phase};
 use crate::buffer::RecvBuf;
 use crate::time::Instant;
+use crate::trace;
 
 impl Connection {
     pub(super) fn step(
@@ -108,8 +109,14 @@ impl Connection {
                 Ok(Some(Item::Close(payload))) => {
                     return self.receive_close(&payload, now).map(Some);
                 }
-                Ok(Some(Item::Text(text))) => Incoming::Text(text),
-                Ok(Some(Item::Binary(data))) => Incoming::Binary(data),
+                Ok(Some(Item::Text(text))) => {
+                    trace::received("text", text.len());
+                    Incoming::Text(text)
+                }
+                Ok(Some(Item::Binary(data))) => {
+                    trace::received("binary", data.len());
+                    Incoming::Binary(data)
+                }
                 Ok(Some(Item::Pong(payload))) => Incoming::Pong(payload),
                 Err(Error::Lost | Error::Truncated { .. }) if closing => return Err(Error::Closed),
                 Err(Error::Protocol(violation)) => return Err(self.violated(violation)),

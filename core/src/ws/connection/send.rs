@@ -7,6 +7,7 @@ use super::super::frame::{self, MAX_CONTROL, MAX_HEADER, Opcode};
 use super::super::{Role, SendError, code, mask};
 use super::{Connection, Phase};
 use crate::sbs::Writer;
+use crate::trace;
 
 impl Connection {
     /// Queues a text message. A server queues large ones by reference.
@@ -102,8 +103,8 @@ impl Connection {
     }
 
     /// Queues a text message over a full queue too: for a layer above whose messages are several of ours, or answers that have a limit
-    /// of their own. It asks [`may_send`](Self::may_send) first; unless
-    /// the connection is open, nothing is queued.
+    /// of their own. It asks
+    /// [`may_send`](Self::may_send) first; unless the connection is open, nothing is queued.
     pub(crate) fn put_text(&mut self, parts: &[ByteString]) {
         if let Phase::Open = self.phase {
             let size = parts.iter().map(|part| part.len()).sum();
@@ -112,6 +113,7 @@ impl Connection {
     }
 
     fn put<'a>(&mut self, opcode: Opcode, size: usize, parts: impl IntoIterator<Item = &'a Bytes>) {
+        trace::sent(if opcode == Opcode::Text { "text" } else { "binary" }, size);
         match self.role {
             Role::Client => self.put_masked(opcode, size, parts.into_iter().map(|part| &part[..])),
             Role::Server => {
