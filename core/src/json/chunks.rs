@@ -85,6 +85,15 @@ impl<T: Item> Chunks<T> {
         }
     }
 
+    /// True if both are one and the same memory; false says nothing.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::One(one), Self::One(other)) => Arc::ptr_eq(one, other),
+            (Self::Many(one), Self::Many(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     pub(super) fn get(&self, at: usize) -> Option<&T> {
         let (chunk, offset) = self.locate(at);
         chunk.items.get(offset)
@@ -188,6 +197,9 @@ impl<T: Item + Eq> Eq for Chunks<T> {}
 /// Stops at parts that are shared.
 impl<T: Item + PartialEq> PartialEq for Chunks<T> {
     fn eq(&self, other: &Self) -> bool {
+        if self.same(other) {
+            return true;
+        }
         if self.len() != other.len() {
             return false;
         }

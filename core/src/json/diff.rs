@@ -72,6 +72,9 @@ impl Differ<'_> {
 
     fn object(&mut self, from: &Object, to: &Object) {
         let (from, to) = (&from.members, &to.members);
+        if from.same(to) {
+            return;
+        }
         let (mut from_at, mut to_at) = (0, 0);
         loop {
             let (old, new) = (from.get(from_at), to.get(to_at));
@@ -100,6 +103,9 @@ impl Differ<'_> {
     }
 
     fn list(&mut self, from: &Array, to: &Array) {
+        if from.items.same(&to.items) {
+            return;
+        }
         let head = common_head(from, to);
         let tail = common_tail(from, to, from.len().min(to.len()) - head);
         let (from_end, to_end) = (from.len() - tail, to.len() - tail);
