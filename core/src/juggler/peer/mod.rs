@@ -10,6 +10,9 @@
 //!
 //! One WebSocket text message each. Anything else ends the connection. Calls of the other side's actions are a layer on top:
 //! [`rpc`](super::rpc).
+//!
+//! The deployed server takes text messages of up to 4 MiB (the default of its HTTP library) and ends the connection over larger ones; its
+//! client takes any.
 
 mod message;
 
@@ -148,7 +151,8 @@ impl Connection {
         self.local.state().value()
     }
 
-    /// Replaces our data. The other side is told after [`Config::autoflush_delay`], and only what differs.
+    /// Replaces our data. The other side is told after [`Config::autoflush_delay`], and only what differs; nobody is once the
+    /// connection is over.
     ///
     /// # Errors
     ///
