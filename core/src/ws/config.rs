@@ -31,7 +31,8 @@ pub struct Config {
     pub max_headers: usize,
     /// How long the handshake may take. Default: 10 s. While the application decides about a request there is no limit.
     pub handshake_timeout: Duration,
-    /// How long the end may take: from our Close to the peer's, and from the peer's until all that is queued is written. Default: 5 s.
+    /// How long the end may take once either side has closed: the peer's Close must come, and what was queued before ours be taken, within this
+    /// time since the peer last took any of it. Default: 5 s.
     pub close_timeout: Duration,
     /// Client: where the masks of frames and the key of the handshake come from. Default: 0, for tests and simulations. A real client
     /// draws it from its system's randomness, anew for each connection: masks must not be foreseeable by who chooses

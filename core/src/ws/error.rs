@@ -10,7 +10,7 @@ pub enum Error {
     /// Both sides sent their Close, or the peer ended the stream after ours.
     #[error("the connection is closed")]
     Closed,
-    /// The peer sent no Close, or did not read what was still to be written, within [`Config::close_timeout`](super::Config::close_timeout).
+    /// The end took longer than [`Config::close_timeout`](super::Config::close_timeout): no Close came, or what was queued was not read.
     #[error("the peer did not end the connection in time")]
     CloseTimeout,
     /// The peer ended the stream between two frames, without a Close: it crashed, or something on the way gave the connection up.

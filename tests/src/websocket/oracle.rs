@@ -47,22 +47,23 @@ fn machine(role: Role) -> Connection {
     Connection::established(role, config, Instant::ORIGIN)
 }
 
-/// What we make of a stream, and after how many of its bytes.
-fn ours(role: Role, stream: &[u8]) -> (Outcome, usize) {
-    let got = read(&mut machine(role), stream, 1);
-    let verdict = match got.error {
+/// What we make of a stream, and why.
+fn ours(role: Role, stream: &[u8]) -> (Outcome, Error) {
+    let got = read(&mut machine(role), stream, usize::MAX);
+    let verdict = match &got.error {
         Error::Closed => Verdict::Closed,
         Error::Lost | Error::Truncated { .. } => Verdict::Ended,
         Error::Protocol(violation) => Verdict::Failed(violation.code()),
         other => panic!("{other}"),
     };
-    (Outcome { incoming: got.incoming, pongs: pongs(role, &got.written), verdict }, got.taken)
+    (Outcome { incoming: got.incoming, pongs: pongs(role, &got.written), verdict }, got.error)
 }
 
 /// What tungstenite makes of it.
 fn theirs(role: Role, stream: &[u8]) -> Outcome {
-    let memory = Memory { input: stream.to_vec().into(), output: Vec::new() };
+    let memory = Memory { input: stream, output: Vec::new() };
     let config = WebSocketConfig::default()
+        .read_buffer_size(4096)
         .max_frame_size(Some(MAX_FRAME))
         .max_message_size(Some(MAX_MESSAGE));
     let as_role = match role {
@@ -144,7 +145,7 @@ fn same(ours: Verdict, theirs: Verdict, error: &Error) -> bool {
 ///
 /// Where they differ.
 pub fn compare(role: Role, bytes: &[u8]) {
-    let (ours, taken) = ours(role, bytes);
+    let (ours, error) = ours(role, bytes);
     let Verdict::Failed(_) = ours.verdict else {
         if let Some(Incoming::Closed { code: Some(1014), .. }) = ours.incoming.last() {
             return assert_eq!(theirs(role, bytes).verdict, Verdict::Failed(1002));
@@ -152,13 +153,13 @@ pub fn compare(role: Role, bytes: &[u8]) {
         assert_eq!(&ours, &theirs(role, bytes));
         return;
     };
+    let taken = read(&mut machine(role), bytes, 1).taken;
     // it finds nothing before we do …
     let before = theirs(role, &bytes[..taken - 1]);
     assert_eq!(before.verdict, Verdict::Ended);
     assert_eq!(&before.incoming, &ours.incoming);
     assert_eq!(&before.pongs, &ours.pongs);
     // … then says the same, or waits for the rest of the frame …
-    let error = read(&mut machine(role), bytes, usize::MAX).error;
     let at = theirs(role, &bytes[..taken]);
     assert!(
         at.verdict == Verdict::Ended || same(ours.verdict, at.verdict, &error),
@@ -174,18 +175,18 @@ pub fn compare(role: Role, bytes: &[u8]) {
 }
 
 /// A socket whose input is here already.
-struct Memory {
-    input: std::collections::VecDeque<u8>,
+struct Memory<'a> {
+    input: &'a [u8],
     output: Vec<u8>,
 }
 
-impl Read for Memory {
+impl Read for Memory<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.input.read(into)
     }
 }
 
-impl Write for Memory {
+impl Write for Memory<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.output.write(bytes)
     }

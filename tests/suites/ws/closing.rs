@@ -119,6 +119,32 @@ fn a_peer_that_goes_on_sending_does_not_hold_the_close_up() {
     assert_eq!(pair.a.incoming, []);
 }
 
+/// A long queue over a slow line: the time runs from the last byte that went out.
+#[test]
+fn a_peer_that_reads_slowly_gets_all_before_the_close() {
+    let mut server = connection(Role::Server, &Config::default());
+    server.send_binary(&vec![7; 1000].into()).expect("room");
+    server.close();
+    let mut pair = Pair::new(server, connection(Role::Client, &Config::default()), usize::MAX);
+    pair.b.stalled = true;
+    let mut written = Vec::new();
+    while pair.a.machine.tx().has_remaining() {
+        pair.wait(Duration::from_secs(4));
+        let count = pair.a.machine.queued().min(100);
+        written.extend_from_slice(&pair.a.machine.tx().copy_to_bytes(count));
+    }
+    assert_eq!(pair.a.error, None);
+    assert_eq!(read_as(Role::Client, &written, 7).incoming.last(), Some(&closed(1000, "")));
+    // from here on the peer owes us its Close; that it pings, and reads the pongs, does not help it
+    for _ in 0..5 {
+        assert_eq!(pair.a.error, None);
+        pair.a.feed(&frame(Role::Client, FIN | PING, b""), pair.now);
+        pair.a.take_tx();
+        pair.wait(Duration::from_secs(1));
+    }
+    assert_eq!(pair.a.error, Some(Error::CloseTimeout));
+}
+
 /// The peer closed, and does not read what we still have for it.
 #[test]
 fn a_peer_that_closes_and_does_not_read() {

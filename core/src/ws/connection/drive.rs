@@ -1,7 +1,7 @@
 //! The contract with whoever drives the machine.
 
 use super::super::{Error, code};
-use super::{Connection, Incoming, Phase};
+use super::{Connection, Incoming, Patience, Phase};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::protocol::Protocol;
 use crate::time::Instant;
@@ -12,18 +12,22 @@ impl Protocol for Connection {
 
     fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
         rx.want(0);
-        if let Phase::Closing { deadline } | Phase::Draining { deadline } = &mut self.phase {
-            deadline.get_or_insert(now + self.config.close_timeout);
-        }
-        match self.phase {
-            Phase::Over(ref error) => return Err(error.clone()),
-            Phase::Draining { .. } if self.tx.is_empty() => return Err(self.end(Error::Closed)),
-            Phase::Draining { deadline: Some(deadline) } if now >= deadline => {
-                return Err(self.end(Error::CloseTimeout));
+        let over = match &mut self.phase {
+            Phase::Over(error) => Some(error.clone()),
+            Phase::Draining(_) if self.tx.is_empty() => Some(Error::Closed),
+            Phase::Draining(patience) => {
+                let until = patience.until(&self.tx, now, self.config.close_timeout);
+                (now >= until).then_some(Error::CloseTimeout)
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some(error) = over {
+            return Err(self.end(error));
         }
-        self.step(rx, now).map_err(|error| self.end(error))
+        self.step(rx, now).map_err(|error| {
+            rx.want(0);
+            self.end(error)
+        })
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -31,7 +35,7 @@ impl Protocol for Connection {
             Phase::AwaitRequest { deadline, .. } | Phase::AwaitResponse { deadline, .. } => {
                 Some(deadline)
             }
-            Phase::Closing { deadline } | Phase::Draining { deadline } => deadline,
+            Phase::Closing(ref patience) | Phase::Draining(ref patience) => patience.until,
             Phase::Deciding(_) | Phase::Open | Phase::Over(_) => None,
         }
     }
@@ -47,18 +51,18 @@ impl Protocol for Connection {
             Phase::Open => self.start_close(code::NORMAL, ""),
             Phase::Deciding(_) => {
                 self.put_refusal(503, &[], "The server is closing.\n");
-                self.phase = Phase::Draining { deadline: None };
+                self.phase = Phase::Draining(Patience::new(&self.tx));
             }
             Phase::AwaitRequest { .. } | Phase::AwaitResponse { .. } => {
-                self.phase = Phase::Draining { deadline: None };
+                self.phase = Phase::Draining(Patience::new(&self.tx));
             }
-            Phase::Closing { .. } | Phase::Draining { .. } | Phase::Over(_) => {}
+            Phase::Closing(_) | Phase::Draining(_) | Phase::Over(_) => {}
         }
     }
 
     fn is_closed(&self) -> bool {
         match self.phase {
-            Phase::Draining { .. } => self.tx.is_empty(),
+            Phase::Draining(_) => self.tx.is_empty(),
             Phase::Over(_) => true,
             _ => false,
         }

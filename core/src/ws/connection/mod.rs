@@ -4,6 +4,7 @@ mod send;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use core::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -87,15 +88,39 @@ enum Phase {
         expected: Waiting,
     },
     Open,
-    /// We sent our Close, and the peer's is not here. The deadline is set by the poll after it.
-    Closing {
-        deadline: Option<Instant>,
-    },
+    /// We sent our Close, and the peer's is not here.
+    Closing(Patience),
     /// What is queued is written, nothing more is read.
-    Draining {
-        deadline: Option<Instant>,
-    },
+    Draining(Patience),
     Over(Error),
+}
+
+/// How long the end may take: counted from the last time that the peer took any of what was queued when it began. Pongs behind that do not
+/// count, or a peer that pings could hold the end up for ever.
+#[derive(Debug)]
+struct Patience {
+    /// Where in `tx` that ends.
+    end: u64,
+    /// How much of it was written.
+    written: u64,
+    /// Set by the poll after the end began.
+    until: Option<Instant>,
+}
+
+impl Patience {
+    fn new(tx: &SendQueue) -> Self {
+        Self { end: tx.end(), written: tx.sent(), until: None }
+    }
+
+    /// Gives until when to wait, as of `now`.
+    fn until(&mut self, tx: &SendQueue, now: Instant, timeout: Duration) -> Instant {
+        let written = tx.sent().min(self.end);
+        if written > self.written {
+            self.written = written;
+            self.until = None;
+        }
+        *self.until.get_or_insert(now + timeout)
+    }
 }
 
 impl Connection {

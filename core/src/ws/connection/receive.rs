@@ -19,7 +19,7 @@ use super::super::frame::Opcode;
 use super::super::handshake::{self, Found, HandshakeFault, RequestFault};
 use super::super::reader::Item;
 use super::super::{Error, Violation, code};
-use super::{Connection, Incoming, Phase};
+use super::{Connection, Incoming, Patience, Phase};
 use crate::buffer::RecvBuf;
 use crate::time::Instant;
 use crate::trace;
@@ -35,8 +35,8 @@ impl Connection {
                 self.await_request(rx, searched, deadline, now)
             }
             Phase::AwaitResponse { deadline, .. } => self.await_response(rx, deadline, now),
-            Phase::Open | Phase::Closing { .. } => self.frames(rx, now),
-            Phase::Deciding(_) | Phase::Draining { .. } | Phase::Over(_) => Ok(None),
+            Phase::Open | Phase::Closing(_) => self.frames(rx, now),
+            Phase::Deciding(_) | Phase::Draining(_) | Phase::Over(_) => Ok(None),
         }
     }
 
@@ -107,7 +107,7 @@ impl Connection {
                     continue;
                 }
                 Ok(Some(Item::Close(payload))) => {
-                    return self.receive_close(&payload, now).map(Some);
+                    return self.receive_close(&payload).map(Some);
                 }
                 Ok(Some(Item::Text(text))) => {
                     trace::received("text", text.len());
@@ -126,22 +126,22 @@ impl Connection {
                 return Ok(Some(incoming));
             }
         }
-        match self.phase {
-            Phase::Closing { deadline: Some(deadline) } if now >= deadline => {
-                Err(Error::CloseTimeout)
-            }
-            _ => Ok(None),
+        if let Phase::Closing(patience) = &mut self.phase
+            && now >= patience.until(&self.tx, now, self.config.close_timeout)
+        {
+            return Err(Error::CloseTimeout);
         }
+        Ok(None)
     }
 
     /// Takes the peer's Close, and answers it where it is not the answer to ours.
-    fn receive_close(&mut self, payload: &Bytes, now: Instant) -> Result<Incoming, Error> {
+    fn receive_close(&mut self, payload: &Bytes) -> Result<Incoming, Error> {
         let (code, reason) = parse_close(payload).map_err(|violation| self.violated(violation))?;
         if self.is_open() {
             let echo = code.map(u16::to_be_bytes);
             self.put_control(Opcode::Close, &[echo.as_ref().map_or(&[], |code| &code[..])]);
         }
-        self.phase = Phase::Draining { deadline: Some(now + self.config.close_timeout) };
+        self.phase = Phase::Draining(Patience::new(&self.tx));
         Ok(Incoming::Closed { code, reason })
     }
 

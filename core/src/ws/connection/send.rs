@@ -5,7 +5,7 @@ use bytestring::ByteString;
 
 use super::super::frame::{self, MAX_CONTROL, MAX_HEADER, Opcode};
 use super::super::{Role, SendError, code, mask};
-use super::{Connection, Phase};
+use super::{Connection, Patience, Phase};
 use crate::sbs::Writer;
 use crate::trace;
 
@@ -70,7 +70,7 @@ impl Connection {
     /// Sends our Close, and waits for the peer's.
     pub(super) fn start_close(&mut self, code: u16, reason: &str) {
         self.put_control(Opcode::Close, &[&code.to_be_bytes(), reason.as_bytes()]);
-        self.phase = Phase::Closing { deadline: None };
+        self.phase = Phase::Closing(Patience::new(&self.tx));
     }
 
     /// Whether frames of `bytes` in all can be queued; none always fit.
@@ -80,9 +80,7 @@ impl Connection {
             Phase::AwaitRequest { .. } | Phase::AwaitResponse { .. } | Phase::Deciding(_) => {
                 Err(SendError::NotOpen)
             }
-            Phase::Closing { .. } | Phase::Draining { .. } | Phase::Over(_) => {
-                Err(SendError::Closed)
-            }
+            Phase::Closing(_) | Phase::Draining(_) | Phase::Over(_) => Err(SendError::Closed),
             Phase::Open => {
                 let full =
                     bytes > 0 && !self.tx.is_empty() && self.tx.len().saturating_add(bytes) > limit;
