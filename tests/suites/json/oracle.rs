@@ -40,7 +40,9 @@ fn takes_out_the_root(patch: &Value) -> bool {
 proptest! {
     #[test]
     fn a_patch_is_applied_alike((document, patch) in patches()) {
-        prop_assume!(!takes_out_the_root(&patch));
+        if takes_out_the_root(&patch) {
+            return Ok(());
+        }
         prop_assert_eq!(ours(&document, &patch), theirs(&document, &patch.to_string()));
     }
 

@@ -63,7 +63,7 @@ proptest! {
     }
 
     #[test]
-    fn size_and_depth_are_kept((_, to) in pairs(), edits in proptest::collection::vec(edits(), 0..20)) {
+    fn size_and_depth_are_kept((_, to) in pairs(), edits in proptest::collection::vec(edits(), 0..8)) {
         let mut to = to;
         for edit in edits {
             edit.make(&mut to);

@@ -240,10 +240,10 @@ fn model(document: &mut serde_json::Value, tokens: &[Token], value: Option<&Valu
         let is_last = rest.is_empty();
         match (document, index) {
             (Json::Array(list), Some(index)) if index < list.len() && is_last => {
-                drop(list.remove(index))
+                drop(list.remove(index));
             }
             (Json::Array(list), Some(index)) if index < list.len() => {
-                model(&mut list[index], rest, None)
+                model(&mut list[index], rest, None);
             }
             (Json::Object(object), _) if is_last => drop(object.remove(&name)),
             (Json::Object(object), _) => {
