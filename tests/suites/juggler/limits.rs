@@ -164,6 +164,12 @@ fn a_client_that_asks_faster_than_we_answer() {
     // one is given, two wait and are 100 bytes and more
     assert_eq!(pair.b.rx.missing(), 0);
     assert!(pair.a.machine.queued() > 6 * REQUEST.len());
+    for _ in 0..10 {
+        let (request, ..) = asked(pair.b.take());
+        pair.b.machine.respond(request, Ok(&Value::Null)).expect("open");
+        pair.drive();
+    }
+    assert_eq!(texts(&mut pair.a).len(), 10);
 }
 
 /// A peer that asks for what the machine itself answers, and never reads, is stopped.
