@@ -10,7 +10,7 @@ use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::protocol::Protocol;
 use crate::time::Instant;
-use crate::{trace, ws};
+use crate::ws;
 
 /// The largest header of the WebSocket, bytes.
 pub(super) const MAX_HEADER: usize = 14;
@@ -79,7 +79,6 @@ impl Link {
         let size: usize = parts.iter().map(|part| part.len()).sum();
         self.may_send(size.saturating_add(MAX_HEADER))?;
         self.put(parts);
-        trace::sent("juggler message", size);
         Ok(())
     }
 

@@ -18,6 +18,53 @@
 //!              └ ws::Connection
 //! ```
 //!
+//! A server and a client of 0.7 without any socket, each with its end of a WebSocket:
+//!
+//! ```
+//! use bytes::Buf;
+//! use hat_core::buffer::RecvBuf;
+//! use hat_core::juggler::{State, client, server};
+//! use hat_core::protocol::Protocol;
+//! use hat_core::time::Instant;
+//! use hat_core::ws::{self, Role};
+//!
+//! /// Moves what one machine wrote to the other's receive buffer: here a socket would be.
+//! fn carry(from: &mut impl Protocol, to: &mut RecvBuf) {
+//!     while from.tx().has_remaining() {
+//!         let chunk = from.tx().chunk().len();
+//!         to.feed(&from.tx().copy_to_bytes(chunk));
+//!     }
+//! }
+//!
+//! let now = Instant::ORIGIN; // a clock would move it
+//! let open = |role| ws::Connection::established(role, ws::Config::default(), now);
+//! let mut client = client::Client::new(open(Role::Client), client::Config::default());
+//! let mut server = server::Connection::new(open(Role::Server), server::Config::default());
+//! let (mut client_rx, mut server_rx) = (RecvBuf::new(), RecvBuf::new());
+//!
+//! let mut plant = State::default(); // several connections may follow it
+//! plant.set(&"/boiler/on".parse()?, false)?;
+//! let flushed = plant.flush();
+//! server.follow(&mut plant, flushed.as_ref())?;
+//! let asked = client.request("switch", &true.into())?;
+//!
+//! carry(&mut client, &mut server_rx);
+//! let Some(server::Incoming::Request { request, name, data, .. }) = server.poll(&mut server_rx, now)? else { panic!() };
+//! assert_eq!(name, "switch");
+//! plant.set(&"/boiler/on".parse()?, data)?;
+//! let flushed = plant.flush();
+//! server.follow(&mut plant, flushed.as_ref())?;
+//! server.respond(request, Ok(&"done".into()))?;
+//!
+//! carry(&mut server, &mut client_rx);
+//! assert_eq!(client.poll(&mut client_rx, now)?, Some(client::Incoming::State));
+//! assert_eq!(client.poll(&mut client_rx, now)?, Some(client::Incoming::State));
+//! assert_eq!(client.state().to_string(), r#"{"boiler":{"on":true}}"#);
+//! let Some(client::Incoming::Response { request, result, .. }) = client.poll(&mut client_rx, now)? else { panic!() };
+//! assert_eq!((request, result), (asked, Ok("done".into())));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! A message that does not decode, is of an unknown type, or lacks a member of its type ends the connection, with a Close that says so;
 //! members that nobody knows are passed over. That is what the deployed peers do. Two things they take and we do not, as they are no JSON:
 //! `NaN` and `Infinity`, and halves of surrogate pairs.

@@ -26,11 +26,7 @@ pub(super) const PONG: ByteString = ByteString::from_static("3");
 
 /// Cuts the text that `parts` make together into segments of at most `max` UTF-16 units, at least one character each, and gives the
 /// parts of each to `send`. Nothing is copied.
-pub(super) fn cut<E>(
-    parts: &[ByteString],
-    max: usize,
-    mut send: impl FnMut(&[ByteString]) -> Result<(), E>,
-) -> Result<(), E> {
+pub(super) fn cut(parts: &[ByteString], max: usize, mut send: impl FnMut(&[ByteString])) {
     let mut segment = Vec::with_capacity(parts.len() + 1);
     segment.push(MORE);
     let mut room = max;
@@ -39,24 +35,25 @@ pub(super) fn cut<E>(
         while !rest.is_empty() {
             let mut fitting = fit(&rest, room);
             if fitting.bytes == 0 && segment.len() == 1 {
-                // a limit smaller than a character: one a segment, or there would be no end
-                fitting = fit(&rest, 2);
+                // a limit smaller than the character: alone it goes out all the same, or there would be no end
+                fitting.bytes = rest.chars().next().map_or(0, char::len_utf8);
+                fitting.units = room;
             }
             let (now, later) = rest.split_at(fitting.bytes);
             if !now.is_empty() {
                 segment.push(now);
-                room = room.saturating_sub(fitting.units);
+                room -= fitting.units;
             }
             rest = later;
             if !rest.is_empty() {
-                send(&segment)?;
+                send(&segment);
                 segment.truncate(1);
                 room = max;
             }
         }
     }
     segment[0] = LAST;
-    send(&segment)
+    send(&segment);
 }
 
 /// As many characters from the front of a text as there is room for.
@@ -138,16 +135,13 @@ impl Assembly {
 mod tests {
     use super::*;
     use alloc::vec;
-    use core::convert::Infallible;
 
     fn segments(parts: &[&'static str], max: usize) -> Vec<String> {
         let parts: Vec<_> = parts.iter().map(|part| ByteString::from_static(part)).collect();
         let mut segments = Vec::new();
-        let cut = cut(&parts, max, |segment| {
+        cut(&parts, max, |segment| {
             segments.push(segment.iter().map(|part| &part[..]).collect());
-            Ok::<_, Infallible>(())
         });
-        let Ok(()) = cut;
         segments
     }
 
@@ -182,10 +176,7 @@ mod tests {
     fn segments_refer_to_the_text() {
         let text = ByteString::from("0123456789");
         let mut at = vec![];
-        let _ = cut(core::slice::from_ref(&text), 4, |segment| {
-            at.push(segment[1].as_ptr());
-            Ok::<_, Infallible>(())
-        });
+        cut(core::slice::from_ref(&text), 4, |segment| at.push(segment[1].as_ptr()));
         assert_eq!(at, [0, 4, 8].map(|offset| text[offset..].as_ptr()));
     }
 

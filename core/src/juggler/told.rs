@@ -41,11 +41,6 @@ struct Next {
 }
 
 impl Told {
-    /// The version that the peer has, once all that is queued is written.
-    pub(super) fn version(&self) -> u64 {
-        self.version
-    }
-
     /// The peer lacks something that was flushed.
     pub(super) fn is_behind(&self) -> bool {
         self.next.is_some()

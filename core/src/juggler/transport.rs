@@ -118,15 +118,15 @@ impl Transport {
     pub(super) fn send(&mut self, parts: &[ByteString]) -> Result<(), SendFault> {
         let size: usize = parts.iter().map(|part| part.len()).sum();
         self.may_send(size)?;
-        put(&mut self.link, parts, self.config.max_segment_size);
+        segment::cut(parts, self.config.max_segment_size, |segment| self.link.put(segment));
         trace::sent("juggler message", size);
         Ok(())
     }
 
     /// Queues an answer of the machine itself, over a full queue too.
     pub(super) fn reply(&mut self, text: ByteString) {
-        let max_segment_size = self.config.max_segment_size;
-        self.link.reply(|link| put(link, &[text], max_segment_size));
+        let max = self.config.max_segment_size;
+        self.link.reply(|link| segment::cut(&[text], max, |segment| link.put(segment)));
     }
 
     pub(super) fn end(&mut self, error: Error, rx: &mut RecvBuf) -> Error {
@@ -143,12 +143,4 @@ impl Transport {
     pub(super) fn tx(&mut self) -> &mut SendQueue {
         self.link.tx()
     }
-}
-
-fn put(link: &mut Link, parts: &[ByteString], max_segment_size: usize) {
-    let cut = segment::cut(parts, max_segment_size, |segment| {
-        link.put(segment);
-        Ok::<_, core::convert::Infallible>(())
-    });
-    let Ok(()) = cut;
 }

@@ -10,6 +10,9 @@
 //!
 //! One WebSocket text message each. Anything else ends the connection. Calls of the other side's actions are a layer on top:
 //! [`rpc`](super::rpc).
+//!
+//! The deployed server takes text messages of up to 4 MiB (the default of its HTTP library) and ends the connection over larger ones; its
+//! client takes any.
 
 mod message;
 
@@ -26,7 +29,7 @@ use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::{Limits, SetError, Value};
 use crate::protocol::Protocol;
 use crate::time::{Instant, earliest};
-use crate::{trace, ws};
+use crate::ws;
 
 pub use message::Message;
 use message::{DATA, PONG, Received};
@@ -148,7 +151,8 @@ impl Connection {
         self.local.state().value()
     }
 
-    /// Replaces our data. The other side is told after [`Config::autoflush_delay`], and only what differs.
+    /// Replaces our data. The other side is told after [`Config::autoflush_delay`], and only what differs; nobody is once the
+    /// connection is over.
     ///
     /// # Errors
     ///
@@ -190,7 +194,8 @@ impl Connection {
         sent.or_else(|fault| if fault.is_closed() { Err(fault) } else { Ok(()) })
     }
 
-    /// The other side lacks something that was flushed: the queue is full.
+    /// The other side lacks something that was flushed: the queue is full, or the connection not open yet. It is told as soon as there
+    /// is room; nothing need be done.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.local.told().is_behind()
@@ -220,7 +225,6 @@ impl Connection {
 
     /// What a message comes to; `None` if the application need not know.
     fn take(&mut self, text: &ByteString) -> Result<Option<Incoming>, Error> {
-        trace::received("juggler message", text.len());
         match Received::parse(text, &self.limits)? {
             Received::Message(payload) => Ok(Some(Incoming::Message { payload, size: text.len() })),
             Received::Data(patch) => {

@@ -60,8 +60,8 @@ pub enum Incoming {
 /// - **Application**: [`respond`](Self::respond), [`notify`](Self::notify), [`change`](Self::change), [`flush`](Self::flush),
 ///   [`follow`](Self::follow), [`close`](Protocol::close); [`confirm`](Self::confirm) and [`refuse`](Self::refuse) in the handshake.
 /// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline), [`is_closed`](Protocol::is_closed).
-/// - **Introspection**: [`state`](Self::state), [`version`](Self::version), [`is_behind`](Self::is_behind),
-///   [`open_requests`](Self::open_requests).
+/// - **Introspection**: [`state`](Self::state), [`is_behind`](Self::is_behind), [`open_requests`](Self::open_requests),
+///   [`queued`](Self::queued).
 #[derive(Debug)]
 pub struct Connection {
     transport: Transport,
@@ -172,13 +172,8 @@ impl Connection {
         Ok(self.transport.tx().end())
     }
 
-    /// The version of the state that the client has, once all that is queued is written.
-    #[must_use]
-    pub fn version(&self) -> u64 {
-        self.local.told().version()
-    }
-
-    /// The client lacks something that was flushed: its queue is full.
+    /// The client lacks something that was flushed: its queue is full, or the connection not open yet. It is told as soon as there is
+    /// room; nothing need be done.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.local.told().is_behind()

@@ -101,8 +101,8 @@ impl Connection {
     }
 
     /// Queues a text message over a full queue too: for a layer above whose messages are several of ours, or answers that have a limit
-    /// of their own. It asks [`may_send`](Self::may_send) first; unless
-    /// the connection is open, nothing is queued.
+    /// of their own. It asks
+    /// [`may_send`](Self::may_send) first; unless the connection is open, nothing is queued.
     pub(crate) fn put_text(&mut self, parts: &[ByteString]) {
         if let Phase::Open = self.phase {
             let size = parts.iter().map(|part| part.len()).sum();

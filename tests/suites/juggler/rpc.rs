@@ -1,0 +1,170 @@
+//! Calls over 0.5, in both directions.
+
+use hat_core::json::Array;
+use hat_core::juggler::rpc::{
+    Actions, CallId, Config, Connection, Handled, Incoming, Limits, RequestId,
+};
+use hat_core::juggler::{Error, SendFault};
+use hat_tests::pair::GRAINS;
+
+use super::*;
+
+fn rpcs(grain: usize) -> Pair<Connection, Connection> {
+    rpcs_of(Limits::default(), grain)
+}
+
+fn rpcs_of(theirs: Limits, grain: usize) -> Pair<Connection, Connection> {
+    let of = |role, calls| Connection::new(websocket(role), Config { calls, ..Config::default() });
+    Pair::new(of(Role::Client, Limits::default()), of(Role::Server, theirs), grain)
+}
+
+#[track_caller]
+fn called(incoming: Incoming) -> (RequestId, String, Array) {
+    match incoming {
+        Incoming::Call { request, action, args, .. } => (request, action.to_string(), args),
+        other => panic!("not a call: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn returned(incoming: Incoming) -> (CallId, Result<Value, Value>) {
+    match incoming {
+        Incoming::Returned { call, result, .. } => (call, result),
+        other => panic!("not a result: {other:?}"),
+    }
+}
+
+#[test]
+fn both_sides_call_at_once_and_answer_in_any_order() {
+    for grain in GRAINS {
+        let mut pair = rpcs(grain);
+        let args = [1.into(), json("[2]")];
+        let first = pair.a.machine.call("first", &args).expect("room");
+        let second = pair.a.machine.call("second", &[]).expect("room");
+        let back = pair.b.machine.call("back", &[Value::Null]).expect("room");
+        pair.drive();
+        let (one, name, got) = called(pair.b.take());
+        assert_eq!((name.as_str(), Value::from(got)), ("first", json("[1,[2]]")));
+        let (two, name, _) = called(pair.b.take());
+        assert_eq!(name, "second");
+        let (three, name, _) = called(pair.a.take());
+        assert_eq!(name, "back");
+        pair.b.machine.respond(two, Ok(&"2".into())).expect("open");
+        pair.b.machine.respond(one, Err(&"failed".into())).expect("open");
+        assert_eq!(pair.b.machine.respond(one, Ok(&Value::Null)), Err(SendFault::NotAsked));
+        pair.a.machine.respond(three, Ok(&Value::Null)).expect("open");
+        pair.drive();
+        assert_eq!(returned(pair.a.take()), (second, Ok("2".into())));
+        assert_eq!(returned(pair.a.take()), (first, Err("failed".into())));
+        assert_eq!(returned(pair.b.take()), (back, Ok(Value::Null)));
+        assert_eq!((pair.a.machine.open_calls(), pair.b.machine.open_requests()), (0, 0));
+    }
+}
+
+#[test]
+fn data_and_messages_pass_through() {
+    let mut pair = rpcs(7);
+    pair.a.machine.peer_mut().set_local_data(1).expect("small");
+    pair.a.machine.peer_mut().flush().expect("open");
+    for text in [r#"{"type":"abc"}"#, r#"["rpc"]"#, r#"{"type":["rpc"]}"#, "null"] {
+        pair.a.machine.peer_mut().send(&peer::Message::new(&json(text))).expect("room");
+        pair.drive();
+        if text == r#"{"type":"abc"}"# {
+            assert_eq!(pair.b.take(), Incoming::Data);
+            assert_eq!(pair.b.machine.peer().remote_data(), &1.into());
+        }
+        let Incoming::Message { payload, .. } = pair.b.take() else { panic!("{text}") };
+        assert_eq!(payload, json(text));
+    }
+}
+
+#[test]
+fn actions_by_name_and_for_all_other_names() {
+    let actions = Actions::new().with("add", 1).with("add", 2).with("", 3);
+    assert_eq!(actions.find("add"), Some(Handled::Named(&2)));
+    assert_eq!(actions.find(""), Some(Handled::Named(&3)));
+    assert_eq!(actions.find("other"), None);
+    let actions = actions.with_default(4);
+    assert_eq!(actions.find("add"), Some(Handled::Named(&2)));
+    assert_eq!(actions.find("other"), Some(Handled::Default(&4)));
+}
+
+/// What nobody can do is refused, by the machine where it is no call that anybody could answer.
+#[test]
+fn refusals() {
+    let mut pair = rpcs(7);
+    let call = pair.a.machine.call("unknown", &[]).expect("room");
+    pair.drive();
+    let (request, ..) = called(pair.b.take());
+    pair.b.machine.refuse_action(request).expect("open");
+    pair.drive();
+    assert_eq!(returned(pair.a.take()), (call, Err("invalid action".into())));
+
+    for payload in [
+        r#"{"type":"rpc","id":"x","direction":"request","action":5,"args":[]}"#,
+        r#"{"type":"rpc","id":"x","direction":"request","action":"a","args":"b"}"#,
+    ] {
+        let mut pair = Pair::new(websocket(Role::Client), rpcs(7).b.machine, 7);
+        say(&mut pair, &[&format!(r#"{{"type":"MESSAGE","payload":{payload}}}"#)]);
+        assert!(pair.b.incoming.is_empty() && pair.b.error.is_none());
+        let answer = json(&texts(&mut pair.a)[0]);
+        assert_eq!(answer["payload"]["id"], "x".into());
+        assert_eq!(answer["payload"]["success"], false.into());
+    }
+}
+
+#[test]
+fn results_that_nobody_waits_for() {
+    let mut pair = Pair::new(websocket(Role::Client), rpcs(7).b.machine, 3);
+    let forgotten = pair.b.machine.call("a", &[]).expect("room");
+    let kept = pair.b.machine.call("b", &[]).expect("room");
+    pair.b.machine.forget(forgotten);
+    for payload in [
+        r#"{"type":"rpc","id":1,"direction":"response","success":true,"result":1}"#,
+        r#"{"type":"rpc","id":2,"direction":"response","success":1,"result":2}"#,
+        r#"{"type":"rpc","id":2,"direction":"response","success":true,"result":3}"#,
+        r#"{"type":"rpc","id":77,"direction":"response"}"#,
+    ] {
+        say(&mut pair, &[&format!(r#"{{"type":"MESSAGE","payload":{payload}}}"#)]);
+    }
+    assert_eq!(returned(pair.b.take()), (kept, Ok(2.into())));
+    assert!(pair.b.incoming.is_empty() && pair.b.error.is_none());
+}
+
+#[test]
+fn limits_of_both_sides() {
+    let mut pair = rpcs_of(Limits { ours: 1, theirs: 2 }, 7);
+    let ids: Vec<_> = (0..4).map(|_| pair.a.machine.call("n", &[]).expect("room")).collect();
+    pair.b.machine.call("n", &[]).expect("room");
+    assert_eq!(pair.b.machine.call("n", &[]), Err(SendFault::TooManyRequests { limit: 1 }));
+    pair.drive();
+    assert_eq!(pair.b.incoming.len(), 2);
+    assert_eq!(pair.b.rx.missing(), 0, "nothing is read while two are open");
+    // our own data are told all the same
+    pair.b.machine.peer_mut().set_local_data(1).expect("small");
+    pair.wait(std::time::Duration::from_millis(200));
+    called(pair.a.take());
+    assert_eq!(pair.a.take(), Incoming::Data);
+    for id in ids {
+        let (request, ..) = called(pair.b.take());
+        pair.b.machine.respond(request, Ok(&Value::Null)).expect("open");
+        pair.drive();
+        assert_eq!(returned(pair.a.take()).0, id);
+    }
+}
+
+/// A failure of our own is the error that the connection ended with, and no result.
+#[test]
+fn the_end_fails_open_calls() {
+    let mut pair = rpcs(7);
+    pair.a.machine.call("n", &[]).expect("room");
+    pair.drive();
+    let (request, ..) = called(pair.b.take());
+    pair.b.machine.close();
+    assert_eq!(pair.b.machine.respond(request, Ok(&Value::Null)), Err(SendFault::Closed));
+    pair.drive();
+    assert!(pair.a.error.as_ref().is_some_and(Error::is_closed));
+    assert!(pair.a.incoming.is_empty());
+    assert_eq!(pair.a.machine.open_calls(), 0);
+    assert_eq!(pair.a.machine.call("n", &[]), Err(SendFault::Closed));
+}
