@@ -4,6 +4,7 @@ mod notification;
 mod options;
 mod session;
 
+use std::io;
 use std::sync::Arc;
 
 use bytestring::ByteString;
@@ -11,13 +12,13 @@ use bytestring::ByteString;
 use super::Error;
 use crate::aio::handle::of_every_connection;
 use crate::aio::link::{Link, Wait};
-use crate::aio::runtime::Runtime;
+use crate::aio::runtime::{Runtime, within};
 use crate::aio::{self, Address, net};
 use crate::eventer::client::{Client as Machine, RequestId};
 use crate::eventer::message::InitReq;
 use crate::eventer::{Event, QueryParams, QueryResult, RegisterEvent, SendFault, Status};
 
-use notification::Ack;
+pub(super) use notification::Ack;
 pub use notification::{Events, Notification, NotificationStream};
 pub use options::{ClientOptions, ConnectError, RequestError};
 use session::{Answer, Asked, ClientSession, Told};
@@ -40,9 +41,15 @@ pub async fn connect<R: Runtime>(
         server_id: options.server_id,
         persisted: options.persisted,
     };
-    let stream = net::connect::<R>(&address).await?;
     let machine = Machine::new(options.config, &init, crate::time::Instant::ORIGIN);
     let session = ClientSession::new(machine.map_err(ConnectError::Init)?, options.inbox);
+    let stream = match within::<R, _>(options.connect_timeout, net::connect::<R>(&address)).await {
+        Some(stream) => stream?,
+        None => {
+            let error = Arc::new(io::ErrorKind::TimedOut.into());
+            return Err(aio::ConnectError::Connect { address, error }.into());
+        }
+    };
     let connect = |error| aio::ConnectError::Connect { address, error: Arc::new(error) };
     let link = Link::start::<R>(stream, |_| session, Box::new(|| ())).map_err(connect)?;
     link.wait(Wait::Incoming, |session| session.status).await?;
@@ -83,7 +90,7 @@ impl Client {
         match told {
             Told::Status(status) => Notification::Status(status),
             Told::Events(events, ack) => {
-                let ack = ack.map(|id| Ack { link: self.link.clone(), id });
+                let ack = ack.map(|id| Ack::new(self.link.clone(), id));
                 Notification::Events(Events { events, ack })
             }
         }

@@ -20,11 +20,11 @@ pub enum Notification {
 }
 
 /// Events of one notification. Where the server waits for an ack, it is sent when this is dropped: drop it once the events are
-/// handled.
+/// handled, also where that failed, or take them with [`into_vec_without_ack`](Self::into_vec_without_ack).
 #[derive(Debug)]
 pub struct Events {
-    pub(super) events: Vec<Event>,
-    pub(super) ack: Option<Ack>,
+    pub(in crate::aio::eventer) events: Vec<Event>,
+    pub(in crate::aio::eventer) ack: Option<Ack>,
 }
 
 impl Events {
@@ -32,6 +32,16 @@ impl Events {
     #[must_use]
     pub fn into_vec(mut self) -> Vec<Event> {
         self.ack = None;
+        std::mem::take(&mut self.events)
+    }
+
+    /// The events, of which no ack is sent: they could not be handled. A server that waits for it does so until the connection ends, so closing
+    /// that is the next thing to do.
+    #[must_use]
+    pub fn into_vec_without_ack(mut self) -> Vec<Event> {
+        if let Some(ack) = &mut self.ack {
+            ack.withheld = true;
+        }
         std::mem::take(&mut self.events)
     }
 }
@@ -44,15 +54,26 @@ impl Deref for Events {
     }
 }
 
-pub(super) struct Ack {
-    pub(super) link: Link<ClientSession>,
-    pub(super) id: AckId,
+/// Sends the ack when it is dropped.
+pub(in crate::aio::eventer) struct Ack {
+    link: Link<ClientSession>,
+    id: AckId,
+    /// The events were not handled: the server waits on.
+    withheld: bool,
+}
+
+impl Ack {
+    pub(super) fn new(link: Link<ClientSession>, id: AckId) -> Self {
+        Self { link, id, withheld: false }
+    }
 }
 
 impl Drop for Ack {
     fn drop(&mut self) {
-        // a connection that is over needs no ack
-        let _ = self.link.call(|session| session.machine.ack(self.id));
+        if !self.withheld {
+            // a connection that is over needs no ack
+            let _ = self.link.call(|session| session.machine.ack(self.id));
+        }
     }
 }
 
