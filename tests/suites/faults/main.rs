@@ -5,6 +5,7 @@
 
 mod closing;
 mod crowds;
+mod deployed;
 mod descriptors;
 mod floods;
 mod killed;
