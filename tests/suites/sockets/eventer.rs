@@ -251,6 +251,20 @@ on_every_runtime! {
         two.query(&LatestParams::default().into()).await.expect("the other one is not concerned");
     }
 
+    async fn a_handler_refuses_a_query_by_closing<R>() {
+        struct Refuses(Notifier);
+        impl Handler for Refuses {
+            async fn query(&self, info: &ConnectionInfo, _params: QueryParams) -> QueryResult {
+                assert!(self.0.disconnect(info.id));
+                QueryResult::default()
+            }
+        }
+        let server = listen_with::<R, _>(local(), Refuses, ListenOptions::default()).await;
+        let client = client::<R>(&server.expect("listens"), &[]).await;
+        let error = client.query(&LatestParams::default().into()).await.expect_err("refused");
+        assert!(matches!(error, RequestError::Ended(_)), "{error:?}");
+    }
+
     async fn connecting_has_a_limit<R>() {
         // the time is up before anything is tried
         let connect_timeout = Duration::ZERO;

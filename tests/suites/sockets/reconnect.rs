@@ -319,12 +319,17 @@ on_every_runtime! {
         let server = serve::<R>(local(), &disk).await;
         let client = client::<R>(server.addresses()[0], |_| ()).await;
         for _ in 0..50 {
-            let connection = client.connected().await.expect("connected");
-            server.connections().iter().for_each(|info| assert!(server.disconnect(info.id)));
-            connection.closed().await;
-            while client.is_connected() {
+            let connection = loop {
+                let connection = client.connected().await.expect("connected");
+                if connection.end_reason().is_none() {
+                    break connection;
+                }
                 sleep::<R>(Duration::from_millis(1)).await;
+            };
+            for info in server.connections() {
+                server.disconnect(info.id);
             }
+            connection.closed().await;
         }
         let mut updates = 0;
         while within::<R, _>(SOON, client.next()).await.is_some() {

@@ -25,9 +25,17 @@ struct State {
     status: Status,
     closing: bool,
     stopped: Option<Stopped>,
-    /// Everyone: the task that waits for room, and who waits for an update or a connection.
-    waiting: WakerSet,
+    /// Who waits for an update, a connection, or the end.
+    handles: WakerSet,
+    /// The task, which waits for room, or to be closed.
+    task: WakerSet,
 }
+
+/// Those who wait for the same.
+type Waiting = fn(&mut State) -> &mut WakerSet;
+
+const HANDLES: Waiting = |state| &mut state.handles;
+const TASK: Waiting = |state| &mut state.task;
 
 impl Shared {
     pub(super) fn new(while_disconnected: WhileDisconnected) -> Self {
@@ -37,7 +45,8 @@ impl Shared {
             status: Status::Standby,
             closing: false,
             stopped: None,
-            waiting: WakerSet::default(),
+            handles: WakerSet::default(),
+            task: WakerSet::default(),
         };
         Self { state: Mutex::new(state), while_disconnected }
     }
@@ -46,26 +55,26 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state, and wakes everyone who waits for a change.
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    /// Changes the state, and wakes those who wait among `waiting`.
+    fn change<T>(&self, waiting: Waiting, change: impl FnOnce(&mut State) -> T) -> T {
         let mut wake = Vec::new();
         let value = {
             let mut state = self.lock();
-            state.waiting.wake(&mut wake);
+            waiting(&mut state).wake(&mut wake);
             change(&mut state)
         };
         wake.into_iter().for_each(Waker::wake);
         value
     }
 
-    /// What `look` finds, as soon as it finds something.
-    async fn until<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
+    /// What `look` finds, as soon as it finds something; until then the caller waits among `waiting`.
+    async fn until<T>(&self, waiting: Waiting, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
         poll_fn(|cx| {
             let mut state = self.lock();
             match look(&mut state) {
                 Some(found) => Poll::Ready(found),
                 None => {
-                    state.waiting.add(cx);
+                    waiting(&mut state).add(cx);
                     Poll::Pending
                 }
             }
@@ -77,13 +86,13 @@ impl Shared {
 /// For the handles.
 impl Shared {
     pub(super) async fn next(&self) -> Result<Update, Stopped> {
-        let next = self.until(|state| match state.queue.pop_front() {
+        let next = self.until(HANDLES, |state| match state.queue.pop_front() {
             Some(update) => Some(Ok((update, state.queue.len() + 1 == QUEUE))),
             None => state.stopped.clone().map(Err),
         });
         let (update, has_room_again) = next.await?;
         if has_room_again {
-            self.change(|_| ());
+            self.change(TASK, |_| ());
         }
         Ok(update)
     }
@@ -101,7 +110,7 @@ impl Shared {
             (_, Some(stopped)) => Some(Err(stopped.clone())),
             (client, None) => client.clone().map(Ok),
         };
-        self.until(client).await
+        self.until(HANDLES, client).await
     }
 
     /// The connection that a request goes to.
@@ -115,22 +124,22 @@ impl Shared {
     }
 
     pub(super) fn close(&self) {
-        self.change(|state| state.closing = true);
+        self.change(TASK, |state| state.closing = true);
     }
 
     pub(super) async fn stopped(&self) -> Stopped {
-        self.until(|state| state.stopped.clone()).await
+        self.until(HANDLES, |state| state.stopped.clone()).await
     }
 }
 
 /// For the task.
 impl Shared {
     pub(super) async fn closing(&self) {
-        self.until(|state| state.closing.then_some(())).await;
+        self.until(TASK, |state| state.closing.then_some(())).await;
     }
 
     pub(super) fn set_client(&self, client: Option<Client>) -> Option<Client> {
-        self.change(|state| std::mem::replace(&mut state.client, client))
+        self.change(HANDLES, |state| std::mem::replace(&mut state.client, client))
     }
 
     pub(super) fn set_status(&self, status: Status) {
@@ -139,13 +148,13 @@ impl Shared {
 
     /// Waits for room.
     pub(super) async fn hand_on(&self, update: Update) {
-        self.until(|state| (state.queue.len() < QUEUE).then_some(())).await;
-        self.change(|state| state.queue.push_back(update));
+        self.until(TASK, |state| (state.queue.len() < QUEUE).then_some(())).await;
+        self.change(HANDLES, |state| state.queue.push_back(update));
     }
 
     /// Nobody waits with changes of the connection: in a full queue they take the place of those that nobody took.
     pub(super) fn tell(&self, update: Update) {
-        self.change(|state| {
+        self.change(HANDLES, |state| {
             if state.queue.len() >= QUEUE {
                 let kept = |it: &Update| matches!(it, Update::Events(_) | Update::CaughtUp { .. });
                 while state.queue.pop_back_if(|it| !kept(it)).is_some() {}
@@ -155,7 +164,7 @@ impl Shared {
     }
 
     pub(super) fn stop(&self, stopped: Stopped) {
-        self.change(|state| {
+        self.change(HANDLES, |state| {
             state.stopped.get_or_insert(stopped);
         });
     }
