@@ -27,7 +27,7 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// The protocol: pings, limits.
     pub config: Config,
-    /// What may wait for [`Client::next`] before nothing more is read.
+    /// What may wait for [`Client::next`](super::Client::next) before nothing more is read.
     pub inbox: InboxLimits,
 }
 
