@@ -40,7 +40,7 @@ const AT_ONCE: Duration = Duration::from_secs(8);
 async fn until<R: TestRuntime>(mut reached: impl FnMut() -> bool) {
     let waiting = async {
         while !reached() {
-            sleep::<R>(Duration::from_millis(10)).await;
+            sleep::<R>(Duration::from_millis(50)).await;
         }
     };
     within::<R, _>(LONG, waiting).await.expect("it comes to that");

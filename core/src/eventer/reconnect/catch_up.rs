@@ -1,6 +1,6 @@
 //! How to miss nothing.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -15,6 +15,9 @@ pub struct CatchUpConfig {
     /// Bytes of events that may wait until the server has answered, 16 MiB: as much as a server of this library queues to one client. With more,
     /// catching up is given up.
     pub max_held: usize,
+    /// Events of answers that are remembered, 262 144: at most six megabytes, until the server has told what came after them. An answer may give what the
+    /// server tells at the same time; beyond this many it would be handed on twice.
+    pub max_given: usize,
     /// Events to ask for at a time. Default: `None`, the server's own limit.
     pub max_results: Option<i64>,
     /// How long the server may take for one answer, 30 s; then catching up is given up.
@@ -26,6 +29,7 @@ impl Default for CatchUpConfig {
         Self {
             max_servers: 256,
             max_held: 16 * 1024 * 1024,
+            max_given: 262_144,
             max_results: None,
             timeout: Duration::from_secs(30),
         }
@@ -42,7 +46,8 @@ impl Default for CatchUpConfig {
 /// ```
 ///
 /// Each server that events came from is asked for what it registered after the last of them, page by page, oldest first. What the server
-/// tells meanwhile is held until then, and handed on without what came in an answer already: by id, which is unique.
+/// tells meanwhile is held until then, and handed on without what came in an answer already: by id, which is unique. That holds for what it tells
+/// later too, since it may answer with an event that it has still to tell.
 ///
 /// `T` goes with the events of one notification: what acknowledges them, say.
 #[derive(Debug)]
@@ -61,9 +66,10 @@ pub struct CatchUp<T> {
     complete: bool,
     held: VecDeque<(Vec<Event>, T)>,
     held_bytes: usize,
-    held_ids: BTreeSet<EventId>,
-    /// Held, and in an answer too.
-    twice: BTreeSet<EventId>,
+    /// In answers, and not yet told: in ascending order, of each server.
+    given: BTreeMap<i64, VecDeque<EventId>>,
+    /// How many of all servers.
+    given_len: usize,
 }
 
 /// Where in the answers of one server we are.
@@ -96,8 +102,8 @@ impl<T> CatchUp<T> {
             complete: true,
             held: VecDeque::new(),
             held_bytes: 0,
-            held_ids: BTreeSet::new(),
-            twice: BTreeSet::new(),
+            given: BTreeMap::new(),
+            given_len: 0,
         };
         seen.into_iter().for_each(|id| catch_up.saw(id));
         catch_up
@@ -109,6 +115,10 @@ impl<T> CatchUp<T> {
         self.asking = self.last.keys().copied().collect();
         self.page = Page::First;
         self.complete = !self.overflowed;
+        if self.held.is_empty() {
+            self.given.clear();
+            self.given_len = 0;
+        }
     }
 
     /// What to ask next; `None` where there is nothing to ask, or no more.
@@ -149,17 +159,21 @@ impl<T> CatchUp<T> {
             }
         }
         let mut events = result.events;
-        let mut newest = seen;
+        let (mut newest, max_given) = (seen, self.config.max_given);
+        let given = self.given.entry(server).or_default();
         events.retain(|event| {
             // a server may give again what we asked to go on after
             let new = event.id.server == server && event.id > newest;
-            if new {
-                newest = event.id;
+            if !new {
+                return false;
             }
-            if new && self.held_ids.contains(&event.id) {
-                self.twice.insert(event.id);
+            newest = event.id;
+            // the first are the least likely to be told again
+            if self.given_len < max_given || given.pop_front().is_some() {
+                given.push_back(newest);
+                self.given_len = max_given.min(self.given_len + 1);
             }
-            new && self.subscription.matches(&event.event_type)
+            self.subscription.matches(&event.event_type)
         });
         // also of events that nobody subscribed to: they need not be asked for again
         self.saw(newest);
@@ -172,14 +186,13 @@ impl<T> CatchUp<T> {
         self.complete = false;
     }
 
-    /// Events that the server told. Gives them back if they are to be handed on now; otherwise they are held.
-    pub fn told(&mut self, events: Vec<Event>, with: T) -> Option<(Vec<Event>, T)> {
+    /// Events that the server told. Gives those back that are to be handed on now, which may be none of them; `None` if they are held.
+    pub fn told(&mut self, mut events: Vec<Event>, with: T) -> Option<(Vec<Event>, T)> {
         if self.asking.is_empty() && self.held.is_empty() {
-            events.iter().for_each(|event| self.saw(event.id));
+            self.keep_new(&mut events);
             return Some((events, with));
         }
         self.held_bytes += events.encoded_len() + events.len() * size_of::<Event>();
-        self.held_ids.extend(events.iter().map(|event| event.id));
         self.held.push_back((events, with));
         if self.held_bytes > self.config.max_held {
             self.give_up();
@@ -195,13 +208,27 @@ impl<T> CatchUp<T> {
         }
         let Some((mut events, with)) = self.held.pop_front() else {
             self.held_bytes = 0;
-            self.held_ids.clear();
-            self.twice.clear();
             return None;
         };
-        events.retain(|event| !self.twice.contains(&event.id));
-        events.iter().for_each(|event| self.saw(event.id));
+        self.keep_new(&mut events);
         Some((events, with))
+    }
+
+    /// Leaves out what an answer gave already. A server tells its events in order: what it gave before one that it tells now will not be
+    /// told any more.
+    fn keep_new(&mut self, events: &mut Vec<Event>) {
+        events.retain(|event| {
+            let mut twice = false;
+            if let Some(given) = self.given.get_mut(&event.id.server) {
+                while let Some(id) = given.pop_front_if(|id| *id <= event.id) {
+                    self.given_len -= 1;
+                    twice |= id == event.id;
+                }
+            }
+            !twice
+        });
+        // what came twice was seen with the answer
+        events.iter().for_each(|event| self.saw(event.id));
     }
 
     /// Whether every server still knew the last event seen, and gave all that it keeps after it. If not, some may be missing: the

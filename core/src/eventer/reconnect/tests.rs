@@ -1,5 +1,6 @@
 //! Catching up, against a model of a server.
 
+use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -85,6 +86,19 @@ fn the_trace_of_the_documentation() {
     assert!(catch_up.told(vec![event(1, 15, "a")], ()).is_some());
     catch_up.connected();
     assert_eq!(asked_after(&catch_up), Some(EventId::new(1, 15, 0)));
+}
+
+#[test]
+fn an_answer_may_overtake_what_was_told() {
+    let mut catch_up = catch_up(CatchUpConfig::default(), &[EventId::new(1, 1, 1)]);
+    catch_up.connected();
+    assert_eq!(sessions(&catch_up.answered(answer(1..=3, false))), [2, 3]);
+    assert_eq!(released(&mut catch_up), NONE);
+    // the server told 3 before it answered, or a moment later
+    let (events, ()) = catch_up.told(vec![event(1, 3, "a")], ()).expect("not held");
+    assert_eq!(sessions(&events), NONE);
+    let (events, ()) = catch_up.told(vec![event(1, 4, "a")], ()).expect("not held");
+    assert_eq!(sessions(&events), [4]);
 }
 
 #[test]
@@ -182,7 +196,9 @@ fn limits() {
 enum Step {
     /// One of two servers registers an event.
     Register(i64),
-    /// The server answers what it was asked.
+    /// The client takes what it was told next.
+    Take,
+    /// The server answers what it was asked, and the client takes that before what it was told.
     Answer,
     Disconnect,
     Connect,
@@ -191,6 +207,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => (1_i64..=2).prop_map(Step::Register),
+        4 => Just(Step::Take),
         3 => Just(Step::Answer),
         1 => Just(Step::Disconnect),
         2 => Just(Step::Connect),
@@ -204,17 +221,21 @@ proptest! {
     fn once_in_order_and_none_missing(steps in steps(), page in 1_usize..4) {
         let mut catch_up = catch_up(CatchUpConfig::default(), &[EventId::new(1, 0, 0), EventId::new(2, 0, 0)]);
         let (mut registered, mut seen) = (Vec::<Event>::new(), Vec::<Event>::new());
-        let mut connected = false;
+        let (mut connected, mut told) = (false, VecDeque::new());
         let end = [Step::Disconnect, Step::Connect].into_iter().chain([Step::Answer; 500]);
+        let end = end.chain([Step::Take; 200]);
         for step in steps.into_iter().chain(end) {
             match step {
                 Step::Register(server) => {
                     let new = event(server, registered.len() as i64 + 1, "a");
                     registered.push(new.clone());
-                    if connected && let Some((events, ())) = catch_up.told(vec![new], ()) {
-                        seen.extend(events);
+                    if connected {
+                        told.push_back(new);
                     }
                 }
+                Step::Take => if let Some(new) = told.pop_front() {
+                    seen.extend(catch_up.told(vec![new], ()).map_or(vec![], |(events, ())| events));
+                },
                 Step::Answer if connected => if let Some(QueryParams::Server(params)) = catch_up.query() {
                     let after = params.last_event_id.expect("always asks after one");
                     let mut events: Vec<_> = registered.iter()
@@ -231,7 +252,8 @@ proptest! {
                     }
                 },
                 Step::Answer => {}
-                Step::Disconnect => connected = false,
+                // what was not taken is asked for again
+                Step::Disconnect => (connected, told) = (false, VecDeque::new()),
                 Step::Connect if connected => {}
                 Step::Connect => {
                     connected = true;
