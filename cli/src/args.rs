@@ -142,6 +142,12 @@ pub(crate) struct SubscribeArgs {
     /// Print the server's status too, first and at every change.
     #[arg(long)]
     pub(crate) status: bool,
+    /// Connect again whenever the connection ends, and print what was missed, as far as the server still has it.
+    ///
+    /// Each try waits longer, from half a second to half a minute, and is told on standard error. Only a server that rejects the client ends
+    /// the command.
+    #[arg(long)]
+    pub(crate) reconnect: bool,
 }
 
 #[derive(Debug, ClapArgs)]

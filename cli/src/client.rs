@@ -12,8 +12,8 @@ use crate::args::ConnectArgs;
 use crate::exit::Failure;
 use crate::runtime::within;
 
-/// The library limits how long the server may take to answer, but not how long a connection takes to come. The whole is given so
-/// much more that a peer that takes the connection and says nothing is told from nobody at all, on a busy machine too.
+/// The library limits how long a connection takes to come, and how long the server takes to answer then. The whole is given so much more than one
+/// of them that a peer that takes the connection and says nothing is told from nobody at all, on a busy machine too.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Which events a client is told.
@@ -34,14 +34,7 @@ impl Connected {
     /// Connects, and waits until the server takes the client.
     pub(crate) async fn new<R: Runtime>(args: &ConnectArgs, wanted: Wanted) -> Result<Self> {
         let address = args.connect.clone();
-        let mut options = ClientOptions {
-            token: args.token.clone().map(Into::into),
-            subscriptions: wanted.types,
-            server_id: wanted.server_id,
-            persisted: wanted.persisted,
-            ..ClientOptions::default()
-        };
-        options.config.init_timeout = args.timeout;
+        let options = client_options(args, wanted);
         let connecting = connect::<R>(address.clone(), args.name.clone(), options);
         match within::<R, _>(args.timeout + GRACE, connecting).await {
             None => Err(Failure::TimedOut { address, time: args.timeout }.into()),
@@ -63,8 +56,23 @@ impl Connected {
     }
 }
 
+/// What the client says of itself, and how long it waits.
+pub(crate) fn client_options(args: &ConnectArgs, wanted: Wanted) -> ClientOptions {
+    let mut options = ClientOptions {
+        token: args.token.clone().map(Into::into),
+        subscriptions: wanted.types,
+        server_id: wanted.server_id,
+        persisted: wanted.persisted,
+        // the whole is limited where it is awaited
+        connect_timeout: args.timeout + GRACE,
+        ..ClientOptions::default()
+    };
+    options.config.init_timeout = args.timeout;
+    options
+}
+
 /// Why there is no client.
-fn refusal(address: Address, error: ConnectError) -> anyhow::Error {
+pub(crate) fn refusal(address: Address, error: ConnectError) -> anyhow::Error {
     match error {
         ConnectError::Connect(error) => Failure::NoConnection(error).into(),
         ConnectError::Ended(error) => match error.protocol() {

@@ -17,9 +17,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use hat_core::aio::runtime::{Runtime, Timer};
+use hat_core::aio::runtime::{BACKLOG, Runtime, Timer};
 pub use hat_core::aio::{Address, ConnectError, Error};
 pub use net::SmolStream;
+use socket2::{Domain, Socket, Type};
 
 /// smol's sockets, timers, clock and tasks.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +40,13 @@ impl Runtime for Smol {
     }
 
     async fn bind(address: SocketAddr) -> io::Result<Self::Listener> {
-        smol::Async::<TcpListener>::bind(address)
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // elsewhere it would let two servers have the same port
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG.into())?;
+        smol::Async::new(socket.into())
     }
 
     async fn accept(listener: &Self::Listener) -> io::Result<(SmolStream, SocketAddr)> {

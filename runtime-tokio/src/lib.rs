@@ -13,9 +13,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use hat_core::aio::runtime::{Runtime, Timer};
+use hat_core::aio::runtime::{BACKLOG, Runtime, Timer};
 pub use hat_core::aio::{Address, ConnectError, Error};
 pub use net::TokioStream;
+use tokio::net::TcpSocket;
 
 /// Tokio's sockets, timers, clock and tasks.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +36,15 @@ impl Runtime for Tokio {
     }
 
     async fn bind(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
-        tokio::net::TcpListener::bind(address).await
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // elsewhere it would let two servers have the same port
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG.into())
     }
 
     async fn accept(listener: &tokio::net::TcpListener) -> io::Result<(TokioStream, SocketAddr)> {

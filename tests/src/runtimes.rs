@@ -11,25 +11,37 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// A runtime that can run a test.
 pub trait TestRuntime: Runtime {
+    /// Its name, for a process that is to run on the same one.
+    const NAME: &'static str;
+
     /// Runs `test` on this thread; the tasks that it starts run on others.
     ///
     /// # Panics
     ///
     /// If the test takes longer than a minute.
-    fn run<T>(test: impl Future<Output = T>) -> T;
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        Self::run_without_limit(limited::<Self, T>(test))
+    }
+
+    /// The same for however long it takes: for processes that somebody else ends.
+    fn run_without_limit<T>(future: impl Future<Output = T>) -> T;
 }
 
 impl TestRuntime for hat_tokio::Tokio {
-    fn run<T>(test: impl Future<Output = T>) -> T {
+    const NAME: &'static str = "tokio";
+
+    fn run_without_limit<T>(future: impl Future<Output = T>) -> T {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.worker_threads(2).enable_all().build().expect("a Tokio runtime");
-        runtime.block_on(limited::<Self, T>(test))
+        runtime.block_on(future)
     }
 }
 
 impl TestRuntime for hat_smol::Smol {
-    fn run<T>(test: impl Future<Output = T>) -> T {
-        smol::block_on(limited::<Self, T>(test))
+    const NAME: &'static str = "smol";
+
+    fn run_without_limit<T>(future: impl Future<Output = T>) -> T {
+        smol::block_on(future)
     }
 }
 

@@ -6,6 +6,7 @@ mod endings;
 mod failures;
 mod peers;
 mod process;
+mod reconnect;
 mod round_trips;
 
 /// Makes a test for each runtime of each body, which gets the runtime's name: `--runtime tokio`, `--runtime smol`.

@@ -49,14 +49,16 @@ macro_rules! protocols_on {
             pub use $crate::aio::chatter::InboxLimits;
             pub use $crate::aio::eventer::{
                 Client, ClientOptions, ConnectError, ConnectionId, ConnectionInfo, Error, Events,
-                Handler, ListenOptions, Notification, NotificationStream, Notifier, RequestError,
-                Server,
+                Handler, ListenOptions, Notification, NotificationStream, Notifier,
+                ReconnectOptions, Reconnecting, RequestError, Server, Stopped, Update,
+                UpdateStream, WhileDisconnected,
             };
             pub use $crate::aio::server::ServerOptions;
+            pub use $crate::eventer::reconnect::{CatchUpConfig, OnRejection, RetryConfig};
             pub use $crate::eventer::{
                 Event, EventId, EventType, Json, LatestParams, Order, OrderBy, Payload,
                 QueryParams, QueryResult, RegisterEvent, ServerParams, Status, Subscription,
-                TimeseriesParams, Timestamp,
+                SubscriptionError, TimeseriesParams, Timestamp,
             };
 
             /// Connects to the event server at `address` as `name`, and waits until it takes the client.
@@ -70,6 +72,20 @@ macro_rules! protocols_on {
                 options: ClientOptions,
             ) -> Result<Client, ConnectError> {
                 $crate::aio::eventer::connect::<super::$runtime>(address, name, options).await
+            }
+
+            /// Keeps a client connected to the event server at `address` as `name`: when a connection ends, another one is made.
+            ///
+            /// # Errors
+            ///
+            /// [`SubscriptionError`], where the subscriptions are none.
+            pub async fn keep_connected(
+                address: impl Into<$crate::aio::Address>,
+                name: impl Into<$crate::sbs::ByteString>,
+                options: ReconnectOptions,
+            ) -> Result<Reconnecting, SubscriptionError> {
+                $crate::aio::eventer::keep_connected::<super::$runtime>(address, name, options)
+                    .await
             }
 
             /// Listens on `address`, on every address of its host; `handler` does what clients ask for.

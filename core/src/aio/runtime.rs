@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
+/// Connections that may wait with the system until they are taken, 4096, or as many as it allows: `net.core.somaxconn` is 4096 on Linux. One more is
+/// not refused but tries again after a second, so thousands of clients that come back together would take minutes with the usual 128.
+pub const BACKLOG: u16 = 4096;
+
 /// An async runtime: its sockets, timers, clock and tasks.
 pub trait Runtime: Sized + Send + Sync + 'static {
     /// A TCP connection.
@@ -21,7 +25,7 @@ pub trait Runtime: Sized + Send + Sync + 'static {
     /// Connects, with `TCP_NODELAY` set: messages are gathered by the driver, not by the system.
     fn connect(address: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
-    /// Listens, with `SO_REUSEADDR` set where that means what it does on Unix.
+    /// Listens, with [`BACKLOG`], and with `SO_REUSEADDR` set where that means what it does on Unix.
     fn bind(address: SocketAddr) -> impl Future<Output = io::Result<Self::Listener>> + Send;
 
     /// Takes the next connection, with `TCP_NODELAY` set. Cancel safe.

@@ -27,7 +27,8 @@ pub struct ServerOptions {
     /// Closing the server closes its connections, and waits for them. Default: true, as `hat-drivers`.
     pub bind_connections: bool,
     /// Connections at a time, 16 384: half of what the usual limit on file descriptors allows with room to spare. At
-    /// the limit, new ones wait in the system's backlog until one ends.
+    /// the limit, new ones wait in the system's [backlog](super::runtime::BACKLOG) until one ends. Where the system has no descriptor left before that, they
+    /// wait there too: the server tries again after 5 ms, then ever later, up to a second.
     pub max_connections: usize,
 }
 

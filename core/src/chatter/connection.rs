@@ -61,6 +61,8 @@ pub struct Connection {
     ping: Option<Conversation>,
     /// Where in `tx` each pong or other reply that is not written yet ends.
     unsent_replies: VecDeque<u64>,
+    /// When the message that has begun must be here.
+    message_due: Option<Instant>,
     /// Bytes that were in the receive buffer when the last poll ended: more means that something came.
     seen: usize,
 }
@@ -85,6 +87,7 @@ impl Connection {
             keepalive: Keepalive::new(config.ping, now),
             ping: None,
             unsent_replies: VecDeque::new(),
+            message_due: None,
             seen: 0,
             config,
         }
@@ -324,6 +327,19 @@ impl Connection {
         self.unsent_replies.len() >= self.config.max_unsent_replies
     }
 
+    /// Limits the time of a message of which only the start is here.
+    fn expect_rest(&mut self, rx: &RecvBuf, now: Instant) -> Result<(), Error> {
+        match self.message_due {
+            _ if rx.bytes.is_empty() => Ok(()),
+            Some(due) if now >= due => Err(Error::MessageTimeout),
+            Some(_) => Ok(()),
+            None => {
+                self.message_due = Some(now + self.config.message_timeout);
+                Ok(())
+            }
+        }
+    }
+
     fn end(&mut self, error: Error) -> Error {
         self.conversations.clear();
         self.unsent_replies = VecDeque::new();
@@ -336,7 +352,11 @@ impl Connection {
             self.keepalive.received(now);
         }
         while !self.held_up() {
-            let Some(block) = self.next_block(rx)? else { break };
+            let Some(block) = self.next_block(rx)? else {
+                self.expect_rest(rx, now)?;
+                break;
+            };
+            self.message_due = None;
             if let Some(message) = self.receive(&block)? {
                 return Ok(Some(Incoming::Message(message)));
             }
@@ -373,7 +393,10 @@ impl Protocol for Connection {
 
     fn deadline(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Open => earliest(self.keepalive.deadline(), self.conversations.deadline()),
+            Phase::Open => {
+                let quiet = earliest(self.keepalive.deadline(), self.conversations.deadline());
+                earliest(quiet, self.message_due)
+            }
             Phase::Closing | Phase::Over(_) => None,
         }
     }

@@ -32,6 +32,9 @@ pub enum Error {
     /// Nothing came in time after a ping.
     #[error("the peer did not answer a ping in time")]
     PingTimeout,
+    /// A message did not arrive in whole within [`Config::message_timeout`](super::Config::message_timeout).
+    #[error("the peer took too long to send one message")]
+    MessageTimeout,
     /// The peer opened more than [`Config::max_conversations`](super::Config::max_conversations).
     #[error("the peer opened more than {limit} conversations")]
     TooManyConversations {

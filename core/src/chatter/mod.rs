@@ -53,6 +53,9 @@ pub struct Config {
     /// the largest query result that an event server is asked for in practice, four times over. A block that claims
     /// more ends the connection before any of it is buffered.
     pub max_message: usize,
+    /// How long a message may take to arrive, from its first byte to its last, 10 minutes: what one of 64 MiB takes on a line of 1 Mbit/s.
+    /// Every byte is a sign of life for [`ping`](Self::ping), so a peer that sends one a second would otherwise stay for years.
+    pub message_timeout: Duration,
     /// Bytes that may wait to be written, 16 MiB. A send over it is refused and hands its data back; one on an empty
     /// queue is always taken.
     pub max_queued: usize,
@@ -81,6 +84,7 @@ impl Config {
                 }
             },
             max_message: 64 * 1024 * 1024,
+            message_timeout: Duration::from_secs(600),
             max_queued: 16 * 1024 * 1024,
             max_conversations: 65_536,
             max_unsent_replies: 16,

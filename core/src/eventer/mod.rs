@@ -10,7 +10,7 @@
 //!   │ ─────────────────── StatusNotify, EventsNotify ─── │   EventsAck only where it was asked for
 //! ```
 //!
-//! The two ends are [`client::Client`] and [`server::Connection`]. This module holds what they share:
+//! The two ends are [`client::Client`] and [`server::Connection`]; [`reconnect`] is what a client decides that comes back. This module holds what they share:
 //!
 //! - [`Event`] and its parts: [`EventId`], [`EventType`], [`Timestamp`], [`Payload`];
 //! - [`Subscription`]: which event types somebody wants;
@@ -36,6 +36,7 @@ pub mod message;
 mod names;
 mod payload;
 mod query;
+pub mod reconnect;
 pub mod server;
 mod status;
 mod subscription;

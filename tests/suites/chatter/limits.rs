@@ -1,5 +1,7 @@
 //! Sizes, queues, ends: what is refused, by whom, and what the connection says then.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hat_core::chatter::{Config, Data, Error, SendFault, SendOptions};
 use hat_core::protocol::Protocol;
@@ -25,6 +27,35 @@ fn a_block_is_asked_for_whole_once_its_length_is_known() {
     assert_eq!(pair.a.rx.missing(), 1);
     pair.a.feed(&[0x00], Instant::ORIGIN);
     assert_eq!(pair.a.rx.missing(), 256);
+}
+
+#[test]
+fn a_message_has_a_limited_time_to_arrive() {
+    let second = Duration::from_secs(1);
+    let config = Config { message_timeout: 10 * second, ..quiet() };
+    let mut pair = pair_of(&config, usize::MAX);
+    pair.b.stalled = true;
+    let message = b"\x01\x08\x81\x81\x01\x01\x01\x81T\x80";
+    let mut now = Instant::ORIGIN;
+    // a byte a second is just in time, again and again
+    for _ in 0..3 {
+        for byte in message {
+            assert_eq!(pair.a.error, None);
+            pair.a.feed(&[*byte], now);
+            now += second;
+        }
+        assert_eq!(pair.a.machine.deadline(), None, "between messages there is no limit");
+        now += 1000 * second;
+    }
+    assert_eq!(pair.a.incoming.len(), 3);
+    // a byte slower is not, and no byte has to come to find it out
+    let due = now + 10 * second;
+    pair.a.feed(&message[..1], now);
+    assert_eq!(pair.a.machine.deadline(), Some(due));
+    pair.a.feed(&message[1..9], now + Duration::from_millis(9999));
+    assert_eq!(pair.a.error, None);
+    pair.a.feed(&[], due);
+    assert_eq!(pair.a.error, Some(Error::MessageTimeout));
 }
 
 #[test]

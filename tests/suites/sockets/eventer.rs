@@ -218,6 +218,63 @@ on_every_runtime! {
         notified.await;
     }
 
+    async fn events_can_be_dropped_without_an_ack<R>() {
+        let server = server::<R>(&Store::default()).await;
+        let client = client::<R>(&server, &["*"]).await;
+        let told = [event("a", 1, None)];
+        let mut notified = std::pin::pin!(server.notify_events(&told, false, true));
+        assert!(within::<R, _>(SOON, notified.as_mut()).await.is_none());
+        match client.next().await.expect("events") {
+            Notification::Events(events) => assert_eq!(events.into_vec_without_ack(), told),
+            Notification::Status(status) => panic!("not events: {status}"),
+        }
+        assert!(within::<R, _>(SOON, notified.as_mut()).await.is_none());
+        client.close().await;
+        notified.await;
+    }
+
+    async fn a_server_closes_one_client<R>() {
+        let store = Store::default();
+        let server = server::<R>(&store).await;
+        let (one, two) = (client::<R>(&server, &["*"]).await, client::<R>(&server, &["*"]).await);
+        let id = server.connections()[0].id;
+        // what was told before is still written
+        server.notify_events(&[event("a", 1, None)], false, false).await;
+        assert!(server.disconnect(id));
+        assert_eq!(events(one.next().await.expect("events")).len(), 1);
+        let error = one.closed().await;
+        assert!(error.protocol().is_some_and(Error::is_closed), "{error:?}");
+        while store.gone.load(Ordering::SeqCst) == 0 {
+            sleep::<R>(Duration::from_millis(1)).await;
+        }
+        assert!(!server.disconnect(id), "it is gone");
+        two.query(&LatestParams::default().into()).await.expect("the other one is not concerned");
+    }
+
+    async fn a_handler_refuses_a_query_by_closing<R>() {
+        struct Refuses(Notifier);
+        impl Handler for Refuses {
+            async fn query(&self, info: &ConnectionInfo, _params: QueryParams) -> QueryResult {
+                assert!(self.0.disconnect(info.id));
+                QueryResult::default()
+            }
+        }
+        let server = listen_with::<R, _>(local(), Refuses, ListenOptions::default()).await;
+        let client = client::<R>(&server.expect("listens"), &[]).await;
+        let error = client.query(&LatestParams::default().into()).await.expect_err("refused");
+        assert!(matches!(error, RequestError::Ended(_)), "{error:?}");
+    }
+
+    async fn connecting_has_a_limit<R>() {
+        // the time is up before anything is tried
+        let connect_timeout = Duration::ZERO;
+        let options = ClientOptions { connect_timeout, ..ClientOptions::default() };
+        // an address of TEST-NET-1, which nobody has
+        let address: std::net::SocketAddr = "192.0.2.1:23012".parse().expect("an address");
+        let error = connect::<R>(address, "client", options).await.map(|_| ()).expect_err("nobody");
+        assert!(matches!(error, ConnectError::Connect(_)), "{error:?}");
+    }
+
     async fn requests_end_with_the_connection<R>() {
         /// Never answers.
         struct Silent;

@@ -4,6 +4,7 @@ mod chatter;
 mod cotp;
 mod eventer;
 mod floods;
+mod reconnect;
 mod servers;
 mod tcp;
 

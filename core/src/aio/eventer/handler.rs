@@ -73,6 +73,9 @@ pub trait Handler: Send + Sync + 'static {
     }
 
     /// A client asks for events. Default: there are none.
+    ///
+    /// The protocol has no answer that refuses a query. The deployed server ends the connection instead:
+    /// [`Notifier::disconnect`](super::Notifier::disconnect), after which what this gives is not sent.
     fn query(
         &self,
         info: &ConnectionInfo,

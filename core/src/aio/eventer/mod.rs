@@ -4,6 +4,7 @@ mod acks;
 mod client;
 mod handler;
 mod notifier;
+mod reconnect;
 mod registry;
 mod server;
 
@@ -13,6 +14,10 @@ pub use client::{
 };
 pub use handler::{ConnectionId, ConnectionInfo, Handler};
 pub use notifier::Notifier;
+pub use reconnect::{
+    ReconnectOptions, Reconnecting, Stopped, Update, UpdateStream, WhileDisconnected,
+    keep_connected,
+};
 pub use server::{ListenOptions, Server, listen, listen_with};
 
 /// Why a connection is over.

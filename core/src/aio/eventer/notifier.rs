@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::acks::Acks;
-use super::handler::ConnectionInfo;
+use super::handler::{ConnectionId, ConnectionInfo};
 use super::registry::{HIGH_WATER, Registry, ServerSession};
 use crate::aio::link::{Link, Wait};
 use crate::aio::runtime::{Runtime, sleep_until};
@@ -37,6 +37,13 @@ impl Notifier {
     #[must_use]
     pub fn connections(&self) -> Vec<Arc<ConnectionInfo>> {
         self.registry.infos()
+    }
+
+    /// Closes the connection of one client: what is queued to it is still written. Gives whether there is such a client.
+    ///
+    /// [`Handler::disconnected`](super::Handler::disconnected) is called as for any client that is gone.
+    pub fn disconnect(&self, id: ConnectionId) -> bool {
+        self.registry.disconnect(id)
     }
 
     /// The status that clients are told.

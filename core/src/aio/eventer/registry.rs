@@ -91,6 +91,12 @@ impl Registry {
         drop(removed);
     }
 
+    /// Closes the connection of a client that was taken; whether there is one of this number.
+    pub(super) fn disconnect(&self, id: ConnectionId) -> bool {
+        let link = self.lock().taken.get(&id).map(|(_, link)| link.clone());
+        link.inspect(Link::close).is_some()
+    }
+
     pub(super) fn infos(&self) -> Vec<Arc<ConnectionInfo>> {
         self.lock().taken.values().map(|(info, _)| info.clone()).collect()
     }

@@ -200,6 +200,13 @@ impl Server {
         self.notifier.connections()
     }
 
+    /// Closes the connection of one client: what is queued to it is still written. Gives whether there is such a client.
+    ///
+    /// [`Handler::disconnected`](super::Handler::disconnected) is called as for any client that is gone.
+    pub fn disconnect(&self, id: ConnectionId) -> bool {
+        self.notifier.disconnect(id)
+    }
+
     /// The status that clients are told.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -75,6 +75,7 @@ async fn connect<R: Runtime>(session: &Session, params: &Params) -> Outcome {
             ..eventer::client::Config::default()
         },
         inbox: chatter.library.inbox,
+        ..ClientOptions::default()
     };
     let (address, name) = (CHATTER.address(params)?, params.text("client_name")?);
     let library = library::connect::<R>(address, name, options).await.map_err(not_taken)?;

@@ -1,0 +1,105 @@
+//! The deployed event server, killed in the middle of its work, and another one in its place.
+
+use hat_core::aio::eventer::{
+    Client, ReconnectOptions, Reconnecting, RequestError, Update, keep_connected,
+};
+use hat_core::eventer::reconnect::{CatchUpConfig, RetryConfig};
+use hat_core::eventer::{EventType, LatestParams};
+use hat_tests::on_every_runtime;
+use hat_tests::peers::{self, Peer, handle, skipped};
+use hat_tests::runtimes::TestRuntime;
+use serde_json::{Value, json};
+use smol::channel::bounded;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::at_once;
+
+/// A server that asks us what to answer.
+fn serve(address: SocketAddr) -> (Peer, peers::Handle) {
+    let peer = Peer::today();
+    let params = json!({"addr": peers::to_addr(address), "has_query_cb": true});
+    let server = handle(&peer.expect("eventer.listen", params)["obj"]);
+    (peer, server)
+}
+
+fn event(session: i64) -> Value {
+    json!({"id": [1, session, 1], "type": ["a"], "timestamp": [session, 0],
+           "source_timestamp": null, "payload": null})
+}
+
+/// The sessions of the events of the next update that has any, or that catching up is done.
+async fn sessions(client: &Reconnecting) -> Result<Vec<i64>, bool> {
+    loop {
+        match client.next().await.expect("it goes on") {
+            Update::Events(events) => {
+                return Ok(events.iter().map(|event| event.id.session).collect());
+            }
+            Update::CaughtUp { complete } => return Err(complete),
+            _ => {}
+        }
+    }
+}
+
+fn ask_a_thousand<R: TestRuntime>(client: &Client) -> smol::channel::Receiver<RequestError> {
+    let (failures, failed) = bounded(1000);
+    for _ in 0..1000 {
+        let (client, failures) = (client.clone(), failures.clone());
+        R::spawn(async move {
+            let error = client.query(&LatestParams::default().into()).await.expect_err("killed");
+            let _ = failures.send(error).await;
+        });
+    }
+    failed
+}
+
+on_every_runtime! {
+    async fn a_deployed_server_is_killed_and_replaced<R>() {
+        if skipped("a_deployed_server_is_killed_and_replaced") {
+            return;
+        }
+        let address = peers::unused_addr();
+        let (peer, server) = serve(address);
+        let mut options = ReconnectOptions {
+            catch_up: Some(CatchUpConfig::default()),
+            retry: RetryConfig { max_delay: Duration::from_millis(500), ..RetryConfig::default() },
+            ..ReconnectOptions::default()
+        };
+        options.client.subscriptions = vec![EventType::from_segments(["*"])];
+        let client = keep_connected::<R>(address, "ours", options).await.expect("subscriptions");
+        let connection = client.connected().await.expect("it goes on");
+        let told = json!({"obj": server, "events": [event(1)], "persisted": false, "with_ack": false});
+        peer.expect("eventer.notify_events", told);
+        assert_eq!(sessions(&client).await, Ok(vec![1]));
+
+        let failed = ask_a_thousand::<R>(&connection);
+        // the first has come to it, and waits for us
+        let call = peer.call_of("query", server);
+        drop(call);
+        drop(peer);
+        let all_fail = async {
+            for _ in 0..1000 {
+                let error = failed.recv().await.expect("one more");
+                assert!(matches!(error, RequestError::Ended(_)), "{error:?}");
+            }
+        };
+        at_once::<R, _>(all_fail).await;
+
+        let (peer, server) = serve(address);
+        let call = peer.call_of("query", server);
+        let asked = &call.params["params"];
+        assert_eq!(asked["server_id"], 1);
+        assert_eq!(asked["last_event_id"], json!([1, 1, 0]));
+        // told before the answer, and in the answer too
+        let told = json!({"obj": server, "events": [event(3)], "persisted": false, "with_ack": false});
+        peer.expect("eventer.notify_events", told);
+        let found = [event(1), event(2), event(3)];
+        call.reply(Ok(json!({"events": found, "more_follows": false})));
+        assert_eq!(sessions(&client).await, Ok(vec![2, 3]));
+        assert_eq!(sessions(&client).await, Err(true));
+        let told = json!({"obj": server, "events": [event(4)], "persisted": false, "with_ack": false});
+        peer.expect("eventer.notify_events", told);
+        assert_eq!(sessions(&client).await, Ok(vec![4]));
+        client.close().await;
+    }
+}

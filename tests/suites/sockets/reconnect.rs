@@ -1,0 +1,346 @@
+//! A client that comes back after every outage, on every runtime.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hat_core::aio::eventer::{
+    ConnectError, ConnectionInfo, Handler, ListenOptions, ReconnectOptions, Reconnecting,
+    RequestError, Server, Stopped, Update, WhileDisconnected, keep_connected, listen,
+};
+use hat_core::eventer::reconnect::{CatchUpConfig, OnRejection, RetryConfig};
+use hat_core::eventer::{
+    Event, EventId, EventType, LatestParams, QueryParams, QueryResult, RegisterEvent, Status,
+    Timestamp,
+};
+use hat_tests::on_every_runtime;
+use hat_tests::runtimes::{TestRuntime, sleep, within};
+
+use crate::local;
+
+const SOON: Duration = Duration::from_millis(50);
+
+/// Events that outlive the servers, as on a disk; gives them in pages of three.
+#[derive(Clone, Default)]
+struct Disk {
+    events: Arc<Mutex<Vec<Event>>>,
+    refuses: Arc<AtomicBool>,
+    gone: Arc<AtomicUsize>,
+}
+
+impl Disk {
+    fn register(&self, name: &str) -> Event {
+        let mut events = self.events.lock().expect("no panic");
+        let session = events.len() as i64 + 1;
+        let event = Event {
+            id: EventId::new(1, session, 1),
+            event_type: event_type(name),
+            timestamp: Timestamp::from_secs(session),
+            source_timestamp: None,
+            payload: None,
+        };
+        events.push(event.clone());
+        event
+    }
+}
+
+impl Handler for Disk {
+    async fn connected(&self, _info: &ConnectionInfo) -> Result<(), String> {
+        if self.refuses.load(Ordering::SeqCst) { Err("not you".into()) } else { Ok(()) }
+    }
+
+    async fn disconnected(&self, _info: &ConnectionInfo) {
+        self.gone.fetch_add(1, Ordering::SeqCst);
+    }
+
+    async fn register(
+        &self,
+        _info: &ConnectionInfo,
+        events: Vec<RegisterEvent>,
+    ) -> Option<Vec<Event>> {
+        Some(events.iter().map(|it| Disk::register(self, &it.event_type.to_string())).collect())
+    }
+
+    async fn query(&self, _info: &ConnectionInfo, params: QueryParams) -> QueryResult {
+        let events = self.events.lock().expect("no panic").clone();
+        let QueryParams::Server(params) = params else {
+            return QueryResult { events, more_follows: false };
+        };
+        let after = params.last_event_id.unwrap_or_default();
+        let mut found: Vec<_> = events.into_iter().filter(|event| event.id > after).collect();
+        let more_follows = found.len() > 3;
+        found.truncate(3);
+        QueryResult { events: found, more_follows }
+    }
+}
+
+fn event_type(name: &str) -> EventType {
+    name.parse().expect("an event type")
+}
+
+async fn serve<R: TestRuntime>(address: SocketAddr, disk: &Disk) -> Server {
+    let options = || ListenOptions { status: Status::Operational, ..ListenOptions::default() };
+    // another test may have been given the port for a moment
+    loop {
+        match listen::<R>(address, disk.clone(), options()).await {
+            Ok(server) => return server,
+            Err(_) => sleep::<R>(Duration::from_millis(5)).await,
+        }
+    }
+}
+
+/// Tries again at once, all but.
+fn quickly() -> RetryConfig {
+    RetryConfig {
+        first_delay: Duration::from_millis(2),
+        max_delay: Duration::from_millis(20),
+        ..RetryConfig::default()
+    }
+}
+
+async fn client<R: TestRuntime>(
+    address: SocketAddr,
+    options: impl FnOnce(&mut ReconnectOptions),
+) -> Reconnecting {
+    let mut all = ReconnectOptions { retry: quickly(), ..ReconnectOptions::default() };
+    all.client.subscriptions = vec![event_type("a/*")];
+    options(&mut all);
+    keep_connected::<R>(address, "client", all).await.expect("a subscription")
+}
+
+/// The next update that is no failed try, with the number of those in front of it.
+async fn next(client: &Reconnecting) -> (Update, usize) {
+    let mut failed = 0;
+    loop {
+        match client.next().await.expect("it goes on") {
+            Update::Disconnected { reason: ConnectError::Connect(_), .. } => failed += 1,
+            update => return (update, failed),
+        }
+    }
+}
+
+async fn events(client: &Reconnecting) -> Vec<Event> {
+    match next(client).await.0 {
+        Update::Events(events) => events.into_vec(),
+        update => panic!("not events: {update:?}"),
+    }
+}
+
+async fn connected(client: &Reconnecting) {
+    match next(client).await.0 {
+        Update::Connected(status) => assert_eq!(status, Status::Operational),
+        update => panic!("not connected: {update:?}"),
+    }
+}
+
+async fn lost(client: &Reconnecting) {
+    match next(client).await.0 {
+        Update::Disconnected { reason: ConnectError::Ended(_), retry_in: Some(_) } => {}
+        update => panic!("not the end of a connection: {update:?}"),
+    }
+}
+
+on_every_runtime! {
+    async fn a_server_that_restarts_is_found_and_subscribed_to_again<R>() {
+        let disk = Disk::default();
+        let mut server = serve::<R>(local(), &disk).await;
+        let address = server.addresses()[0];
+        let client = client::<R>(address, |_| ()).await;
+        for round in 0..3 {
+            connected(&client).await;
+            assert!(client.is_connected());
+            let told = [disk.register("a/b"), disk.register("c")];
+            server.notify_events(&told, false, false).await;
+            assert_eq!(events(&client).await, told[..1], "in round {round}");
+            server.set_status(Status::Stopping);
+            assert!(matches!(next(&client).await.0, Update::Status(Status::Stopping)));
+            server.close().await;
+            lost(&client).await;
+            assert_eq!(client.status(), Status::Stopping, "as last told");
+            server = serve::<R>(address, &disk).await;
+        }
+    }
+
+    async fn requests_fail_or_wait_while_there_is_no_server<R>() {
+        let disk = Disk::default();
+        let server = serve::<R>(local(), &disk).await;
+        let address = server.addresses()[0];
+        let fails = client::<R>(address, |_| ()).await;
+        let wait = |options: &mut ReconnectOptions| {
+            options.while_disconnected = WhileDisconnected::Wait;
+        };
+        let waits = client::<R>(address, wait).await;
+        connected(&fails).await;
+        connected(&waits).await;
+        server.close().await;
+        lost(&fails).await;
+        lost(&waits).await;
+
+        let one = [RegisterEvent::new(event_type("a"))];
+        let error = fails.register(&one).await.expect_err("no connection");
+        assert!(matches!(error, RequestError::NotConnected), "{error:?}");
+        let params = LatestParams::default().into();
+        let mut asked = std::pin::pin!(waits.query(&params));
+        assert!(within::<R, _>(SOON, asked.as_mut()).await.is_none());
+
+        disk.register("a/1");
+        let _server = serve::<R>(address, &disk).await;
+        assert_eq!(asked.await.expect("an answer").events.len(), 1);
+        let (update, failed) = next(&fails).await;
+        assert!(matches!(update, Update::Connected(_)), "{update:?}");
+        assert!(failed > 0, "every try is told");
+        fails.connected().await.expect("connected");
+        let registered = fails.register_with_response(&one).await.expect("an answer");
+        assert_eq!(registered.expect("registered")[0].id.session, 2);
+    }
+
+    async fn a_refused_client_gives_up_or_tries_again<R>() {
+        let disk = Disk::default();
+        disk.refuses.store(true, Ordering::SeqCst);
+        let server = serve::<R>(local(), &disk).await;
+        let stop = |options: &mut ReconnectOptions| {
+            options.retry.on_rejection = OnRejection::Stop;
+        };
+        let stops = client::<R>(server.addresses()[0], stop).await;
+        match stops.next().await.expect("the refusal") {
+            Update::Disconnected { reason, retry_in: None } if reason.is_rejection() => {}
+            update => panic!("{update:?}"),
+        }
+        let stopped = stops.next().await.expect_err("over");
+        assert_eq!(stopped.to_string(), "the server refused: not you; it is not tried again");
+        assert!(matches!(stops.connected().await, Err(Stopped::GaveUp(_))));
+
+        let tries = client::<R>(server.addresses()[0], |_| ()).await;
+        for _ in 0..3 {
+            match tries.next().await.expect("the refusal") {
+                Update::Disconnected { reason, retry_in: Some(_) } if reason.is_rejection() => {}
+                update => panic!("{update:?}"),
+            }
+        }
+        disk.refuses.store(false, Ordering::SeqCst);
+        while !matches!(tries.next().await.expect("it goes on"), Update::Connected(_)) {}
+    }
+
+    async fn missed_events_come_once_and_in_order<R>() {
+        let disk = Disk::default();
+        let mut server = serve::<R>(local(), &disk).await;
+        let address = server.addresses()[0];
+        let seen = EventId::new(1, 0, 0);
+        let catch_up = |options: &mut ReconnectOptions| {
+            options.catch_up = Some(CatchUpConfig::default());
+            options.seen = vec![seen];
+        };
+        for name in ["a/0", "a/1"] {
+            disk.register(name);
+        }
+        let client = client::<R>(address, catch_up).await;
+        let (mut got, mut caught_up) = (Vec::new(), 0);
+        for round in 1..=3 {
+            // from before this run at first, from the outage then
+            while caught_up < round {
+                match client.next().await.expect("it goes on") {
+                    Update::Events(events) => got.extend(events.into_vec()),
+                    Update::CaughtUp { complete } => {
+                        assert!(complete);
+                        caught_up += 1;
+                    }
+                    _ => {}
+                }
+            }
+            for _ in 0..5 {
+                let told = [disk.register("a/live")];
+                server.notify_events(&told, false, false).await;
+            }
+            server.close().await;
+            for _ in 0..8 {
+                disk.register("a/missed");
+                disk.register("b");
+            }
+            server = serve::<R>(address, &disk).await;
+            // told while the client comes back and asks
+            for _ in 0..5 {
+                let told = [disk.register("a/between")];
+                server.notify_events(&told, false, false).await;
+            }
+        }
+        let mut expected = disk.events.lock().expect("no panic").clone();
+        expected.retain(|event| event.event_type != event_type("b"));
+        while got.len() < expected.len() {
+            if let Update::Events(events) = client.next().await.expect("it goes on") {
+                got.extend(events.into_vec());
+            }
+        }
+        assert_eq!(got, expected);
+    }
+
+    async fn a_server_without_a_memory_is_told<R>() {
+        let server = serve::<R>(local(), &Disk::default()).await;
+        let catch_up = |options: &mut ReconnectOptions| {
+            options.catch_up = Some(CatchUpConfig::default());
+            options.seen = vec![EventId::new(1, 500, 1)];
+        };
+        let client = client::<R>(server.addresses()[0], catch_up).await;
+        connected(&client).await;
+        let update = next(&client).await.0;
+        assert!(matches!(update, Update::CaughtUp { complete: false }), "{update:?}");
+    }
+
+    async fn a_clean_close<R>() {
+        let disk = Disk::default();
+        let server = serve::<R>(local(), &disk).await;
+        let address = server.addresses()[0];
+        let closed = client::<R>(address, |_| ()).await;
+        connected(&closed).await;
+        assert!(matches!(closed.close().await, Stopped::Closed));
+        assert!(matches!(closed.next().await, Err(Stopped::Closed)));
+        assert!(!closed.is_connected());
+
+        let dropped = client::<R>(address, |_| ()).await;
+        connected(&dropped).await;
+        drop(dropped);
+        while disk.gone.load(Ordering::SeqCst) < 2 {
+            sleep::<R>(Duration::from_millis(1)).await;
+        }
+        // also while it waits to try again
+        server.close().await;
+        let waits = |options: &mut ReconnectOptions| {
+            options.retry.first_delay = Duration::from_secs(3600);
+            options.retry.max_delay = Duration::from_secs(3600);
+        };
+        let waiting = client::<R>(address, waits).await;
+        let update = waiting.next().await.expect("a failed try");
+        assert!(matches!(update, Update::Disconnected { .. }), "{update:?}");
+        assert!(matches!(waiting.close().await, Stopped::Closed));
+    }
+
+    async fn updates_that_nobody_takes_stop_nothing<R>() {
+        let disk = Disk::default();
+        let server = serve::<R>(local(), &disk).await;
+        let client = client::<R>(server.addresses()[0], |_| ()).await;
+        for _ in 0..50 {
+            let connection = loop {
+                let connection = client.connected().await.expect("connected");
+                if connection.end_reason().is_none() {
+                    break connection;
+                }
+                sleep::<R>(Duration::from_millis(1)).await;
+            };
+            for info in server.connections() {
+                server.disconnect(info.id);
+            }
+            connection.closed().await;
+        }
+        let mut updates = 0;
+        while within::<R, _>(SOON, client.next()).await.is_some() {
+            updates += 1;
+        }
+        assert!(updates <= 18, "{updates} were kept");
+    }
+
+    async fn what_cannot_be_subscribed_to<R>() {
+        let mut options = ReconnectOptions::default();
+        options.client.subscriptions = vec![event_type("*/a")];
+        assert!(keep_connected::<R>(local(), "client", options).await.is_err());
+    }
+}
