@@ -12,6 +12,7 @@
 //! - One driver, a task a connection, runs any machine on any runtime.
 //! - A handle locks the machine and calls it directly, then wakes the driver. The lock is never held across an await, so
 //!   refusals are the machine's own typed errors, at the place of the call.
+//! - [`tls`] (feature `tls`) stands between the driver and the socket, for every protocol alike.
 //! - Handles are not generic over the runtime: [`chatter`], [`eventer`], [`tcp`], [`tpkt`], [`cotp`].
 //!
 //! A runtime crate re-exports `connect` and `listen` of each protocol for its own runtime: applications
@@ -30,7 +31,9 @@ mod net;
 mod protocols;
 pub mod runtime;
 pub mod server;
+mod socket;
 pub mod tcp;
+pub mod tls;
 pub mod tpkt;
 mod trace;
 mod wakers;

@@ -30,6 +30,11 @@ mod told {
     pub(crate) fn accept_failed(error: &impl Display) {
         tracing::warn!(%error, "cannot take a connection, trying again");
     }
+
+    pub(crate) fn handshake_failed(remote: Option<SocketAddr>, error: &impl Display) {
+        let remote = remote.map(tracing::field::display);
+        tracing::debug!(remote, %error, "no TLS with a client");
+    }
 }
 
 #[cfg(not(feature = "tracing"))]
@@ -59,6 +64,8 @@ mod told {
     }
 
     pub(crate) fn accept_failed(_error: &impl Display) {}
+
+    pub(crate) fn handshake_failed(_remote: Option<SocketAddr>, _error: &impl Display) {}
 }
 
-pub(crate) use told::{Life, accept_failed};
+pub(crate) use told::{Life, accept_failed, handshake_failed};

@@ -12,6 +12,7 @@ use crate::aio::handle::of_every_connection;
 use crate::aio::inbox::{Inbox, InboxLimits};
 use crate::aio::link::{Delivered, Link, Session, Wait};
 use crate::aio::runtime::Runtime;
+use crate::aio::tls::Tls;
 use crate::aio::{self, Address, net};
 use crate::eventer::client::{AckId, Client as Machine, Config, Incoming, RequestId};
 use crate::eventer::message::InitReq;
@@ -39,6 +40,8 @@ pub struct ClientOptions {
     pub config: Config,
     /// What may wait for [`Client::next`] before nothing more is read.
     pub inbox: InboxLimits,
+    /// TLS, where the connection is to be one: a connector. See [`tls`](crate::aio::tls).
+    pub tls: Option<Tls>,
 }
 
 /// Why there is no client.
@@ -139,7 +142,7 @@ pub async fn connect<R: Runtime>(
         server_id: options.server_id,
         persisted: options.persisted,
     };
-    let stream = net::connect::<R>(&address).await?;
+    let stream = net::connect::<R>(&address, options.tls.as_ref()).await?;
     let machine = |now| Machine::new(options.config, &init, now);
     let session = |now| -> Result<_, SendFault> {
         Ok(ClientSession {
