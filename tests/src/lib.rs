@@ -1,5 +1,6 @@
 //! What the tests share: the pair harness, generated values, the vectors, the runtimes, and the real peers.
 
+pub mod certificates;
 pub mod generated;
 pub mod pair;
 pub mod peers;
