@@ -39,6 +39,7 @@ impl Connected {
             subscriptions: wanted.types,
             server_id: wanted.server_id,
             persisted: wanted.persisted,
+            tls: args.tls.connector(&address, args.timeout)?,
             ..ClientOptions::default()
         };
         options.config.init_timeout = args.timeout;
@@ -66,11 +67,13 @@ impl Connected {
 /// Why there is no client.
 fn refusal(address: Address, error: ConnectError) -> anyhow::Error {
     match error {
-        ConnectError::Connect(error) => Failure::NoConnection(error).into(),
-        ConnectError::Ended(error) => match error.protocol() {
-            Some(EventerError::Rejected(reason)) => {
+        ConnectError::Connect(error) => Failure::of_connect(error).into(),
+        ConnectError::Ended(error) => match (error.protocol(), error.tls().cloned()) {
+            (Some(EventerError::Rejected(reason)), _) => {
                 Failure::Rejected { address, reason: reason.to_string() }.into()
             }
+            // in TLS 1.3 a server refuses a client's certificate when the client thinks all is done
+            (_, Some(error)) => Failure::Tls { address, error }.into(),
             _ => Failure::NotEventer { address, error }.into(),
         },
         error => Failure::Input(error.to_string()).into(),

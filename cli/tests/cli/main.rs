@@ -7,6 +7,7 @@ mod failures;
 mod peers;
 mod process;
 mod round_trips;
+mod tls;
 
 /// Makes a test for each runtime of each body, which gets the runtime's name: `--runtime tokio`, `--runtime smol`.
 macro_rules! on_every_runtime {
