@@ -1,6 +1,8 @@
 //! What the tests share: the pair harness, generated values, the vectors, the runtimes, and the real peers.
 
 pub mod certificates;
+pub mod eventer;
+pub mod fuzzing;
 pub mod generated;
 pub mod pair;
 pub mod peers;

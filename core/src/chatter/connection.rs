@@ -363,7 +363,11 @@ impl Protocol for Connection {
         }
         let polled = self.step(rx, now);
         self.seen = rx.bytes.len();
-        polled.map_err(|error| self.end(error))
+        polled.map_err(|error| {
+            // the end may come while a block is awaited
+            rx.want(0);
+            self.end(error)
+        })
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -24,7 +24,11 @@ impl Protocol for Connection {
             Phase::Closing => return Ok(None),
             _ => {}
         }
-        let polled = self.step(rx, now).map_err(|error| self.end(error));
+        let polled = self.step(rx, now).map_err(|error| {
+            // the end may come while a packet is awaited
+            rx.want(0);
+            self.end(error)
+        });
         match self.report.next() {
             None => polled,
             Some(first) => {

@@ -1,25 +1,42 @@
-//! Random calls of both sides against a model of what must come of them.
+//! Random calls of both ends of Eventer against a model of what must come of them.
 
 use std::collections::{BTreeSet, VecDeque};
 
+use arbitrary::{Result, Unstructured};
 use hat_core::eventer::client::{AckId, Incoming as ToClient, RequestId as Asked};
 use hat_core::eventer::server::{Incoming as ToServer, Notified, NotifyId, RequestId};
 use hat_core::eventer::{Event, LatestParams, QueryResult, Status};
 use hat_core::protocol::Protocol;
-use proptest::collection::vec;
-use proptest::prelude::*;
-use proptest::sample::{Index, select};
 
-use super::{Pair, client_config, encoded, event, init, ready_of, server_config, to_register};
+use crate::eventer::{
+    Pair, client_config, encoded, event, init, nothing_is_open, ready_of, server_config,
+    to_register,
+};
 
-/// A call of an application, or time for the wire.
+/// Calls of two ends, as a model knows them.
+pub(super) fn calls(input: &[u8]) {
+    // the input ends where it ends
+    let _ = run(&mut Unstructured::new(input));
+}
+
+fn run(input: &mut Unstructured<'_>) -> Result<()> {
+    let mut model = Model::new(input.int_in_range(1..=60)?);
+    while !input.is_empty() && !model.closed {
+        let Ok(step) = Step::of(input) else { break };
+        model.take(step);
+    }
+    model.finish();
+    Ok(())
+}
+
+/// A call of an application, or time for the wire. Numbers say which of what is there.
 #[derive(Clone, Debug)]
 enum Step {
     Register { with_response: bool },
     Query,
-    Forget(Index),
-    Ack(Index),
-    Answer(Index),
+    Forget(usize),
+    Ack(usize),
+    Answer(usize),
     Notify { wanted: Vec<bool>, with_ack: bool },
     SetStatus(Status),
     Drive,
@@ -27,21 +44,26 @@ enum Step {
     CloseServer,
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    let status = [Status::Standby, Status::Starting, Status::Operational, Status::Stopping];
-    prop_oneof![
-        10 => any::<bool>().prop_map(|with_response| Step::Register { with_response }),
-        10 => Just(Step::Query),
-        3 => any::<Index>().prop_map(Step::Forget),
-        10 => any::<Index>().prop_map(Step::Ack),
-        15 => any::<Index>().prop_map(Step::Answer),
-        10 => (vec(any::<bool>(), 0..4), any::<bool>())
-            .prop_map(|(wanted, with_ack)| Step::Notify { wanted, with_ack }),
-        5 => select(status.to_vec()).prop_map(Step::SetStatus),
-        20 => Just(Step::Drive),
-        1 => Just(Step::CloseClient),
-        1 => Just(Step::CloseServer),
-    ]
+impl Step {
+    fn of(input: &mut Unstructured<'_>) -> Result<Self> {
+        let status = [Status::Standby, Status::Starting, Status::Operational, Status::Stopping];
+        Ok(match input.int_in_range(0..=84)? {
+            0..10 => Self::Register { with_response: input.arbitrary()? },
+            10..20 => Self::Query,
+            20..23 => Self::Forget(input.arbitrary::<u8>()?.into()),
+            23..33 => Self::Ack(input.arbitrary::<u8>()?.into()),
+            33..48 => Self::Answer(input.arbitrary::<u8>()?.into()),
+            48..58 => {
+                let wanted: [bool; 3] = input.arbitrary()?;
+                let count = input.int_in_range(0..=3)?;
+                Self::Notify { wanted: wanted[..count].to_vec(), with_ack: input.arbitrary()? }
+            }
+            58..63 => Self::SetStatus(*input.choose(&status)?),
+            63..83 => Self::Drive,
+            83 => Self::CloseClient,
+            _ => Self::CloseServer,
+        })
+    }
 }
 
 /// What the client must still get that comes without its asking, oldest first.
@@ -112,14 +134,14 @@ impl Model {
             Step::Forget(index) => {
                 let open: Vec<Asked> = self.waiting().collect();
                 if !open.is_empty() {
-                    let asked = *index.get(&open);
+                    let asked = open[index % open.len()];
                     self.pair.a.machine.forget(asked);
                     self.forgotten.insert(asked);
                 }
             }
             Step::Ack(index) => {
                 if !self.unacked.is_empty() {
-                    let ack = self.unacked.remove(index.index(self.unacked.len()));
+                    let ack = self.unacked.remove(index % self.unacked.len());
                     self.pair.a.machine.ack(ack).expect("open");
                     let of = self.names.iter().find(|(name, _)| *name == ack);
                     self.acks.push_back(of.expect("every ack has a notification").1);
@@ -156,11 +178,11 @@ impl Model {
         all.filter(|asked| !self.forgotten.contains(asked))
     }
 
-    fn answer(&mut self, index: Index) {
+    fn answer(&mut self, index: usize) {
         if self.at_server.is_empty() {
             return;
         }
-        let at = index.index(self.at_server.len());
+        let at = index % self.at_server.len();
         let (request, is_query, asked) = self.at_server.remove(at);
         self.instance += 1;
         let events = vec![event(1, self.instance, "a")];
@@ -268,20 +290,6 @@ impl Model {
         self.pair.drive();
         assert!(self.pair.a.error.as_ref().is_some_and(hat_core::eventer::Error::is_closed));
         assert!(self.pair.b.error.as_ref().is_some_and(hat_core::eventer::Error::is_closed));
-        super::nothing_is_open(&self.pair);
-    }
-}
-
-proptest! {
-    #[test]
-    fn calls_in_any_order_at_any_grain(steps in vec(step(), 0..80), grain in 1_usize..60) {
-        let mut model = Model::new(grain);
-        for step in steps {
-            model.take(step);
-            if model.closed {
-                break;
-            }
-        }
-        model.finish();
+        nothing_is_open(&self.pair);
     }
 }
