@@ -10,6 +10,8 @@ mod options;
 mod peers;
 mod protocols;
 mod relay;
+mod stream;
+mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;

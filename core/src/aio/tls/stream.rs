@@ -101,21 +101,20 @@ impl<S: Stream> TlsStream<S> {
 
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
-            let flushed = match self.poll_flush(cx) {
-                Poll::Ready(Ok(())) => true,
-                Poll::Pending => false,
-                // why the peer reads no more may stand in what it sent
-                Poll::Ready(Err(error)) if self.failed.is_some() => {
-                    return Poll::Ready(Err(error.into()));
-                }
-                Poll::Ready(Err(_)) => false,
-            };
+            let flushed = self.poll_flush(cx);
             if !self.tls.is_handshaking() {
-                return if flushed { Poll::Ready(Ok(())) } else { Poll::Pending };
+                return match flushed {
+                    // what a server still has to say, session tickets say, waits for no one: the client may wait for us
+                    Poll::Pending if matches!(self.tls, Connection::Server(_)) => {
+                        Poll::Ready(Ok(()))
+                    }
+                    flushed => flushed.map_err(Error::from),
+                };
             }
             if let Some(error) = &self.failed {
                 return Poll::Ready(Err(error.clone()));
             }
+            // also where nothing can be written any more: what the peer sent may say why
             ready!(self.poll_receive(cx, *READ.end()));
         }
     }
@@ -227,12 +226,13 @@ impl<S: Stream> Stream for TlsStream<S> {
             if end || count > 0 && !more {
                 return Poll::Ready(Ok(count));
             }
+            // the end of a handshake, answers to key updates, alerts: a socket that takes none now wakes us; an error is told by the
+            // next write
+            let _ = self.poll_flush(cx);
             if let Some(error) = &self.failed {
                 return Poll::Ready(Err(error.clone().into()));
             }
             ready!(self.poll_receive(cx, most));
-            // answers to key updates, alerts: a socket that takes none now wakes us; an error is told by the next write
-            let _ = self.poll_flush(cx);
         }
         match into.len() - before {
             0 => {
