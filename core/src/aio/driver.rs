@@ -291,11 +291,12 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         self.write(cx, tx, now);
         let done = tx.is_empty();
         drop(state);
-        if done || self.arm(cx, Some(until)).is_ready() {
+        if done {
             self.phase = Phase::ShuttingDown { until: now + FLUSH };
             return Round::Moved;
         }
-        Round::Idle
+        // with something left to write the end is no orderly one, and is not called that
+        if self.arm(cx, Some(until)).is_ready() { Round::Done } else { Round::Idle }
     }
 
     fn shut_down(&mut self, cx: &mut Context<'_>, until: Instant) -> Round {

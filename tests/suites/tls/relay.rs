@@ -39,7 +39,8 @@ impl Relay {
         self.is_cut.store(true, Ordering::SeqCst);
         let (client, server) = self.connected.recv().expect("connected");
         for stream in [client, server] {
-            stream.shutdown(Shutdown::Write).expect("open");
+            // where one end has noticed the other's cut, the thread between them may have been faster
+            let _ = stream.shutdown(Shutdown::Write);
         }
     }
 }

@@ -185,6 +185,19 @@ on_every_runtime! {
         read(&mut other).await.expect_err("changed");
     }
 
+    /// Whoever was cut off does not tell the other end that all is well.
+    async fn after_a_cut_no_end_is_told<R>() {
+        let wires = Wire::pair(usize::MAX, 1 << 20);
+        let mut cutter = wires.0.clone();
+        let (mut one, mut other) = over::<R>(wires).await;
+        poll_fn(|cx| cutter.poll_shutdown(cx)).await.expect("ended");
+        let error = read(&mut other).await.expect_err("cut off");
+        assert!(matches!(Error::of(&error), Some(Error::Truncated)), "{error:?}");
+        poll_fn(|cx| other.poll_shutdown(cx)).await.expect("ended");
+        let error = read(&mut one).await.expect_err("cut off");
+        assert!(matches!(Error::of(&error), Some(Error::Truncated)), "{error:?}");
+    }
+
     async fn application_protocols<R>() {
         let offered = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect();
         let client = ClientOptions { alpn: offered(&["h2", "http/1.1"]), ..client_options() };

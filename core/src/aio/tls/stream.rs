@@ -52,7 +52,7 @@ pub struct TlsStream<S> {
     accepted: usize,
     /// Nothing has been read yet.
     fresh: bool,
-    /// Our `close_notify` is queued.
+    /// Our side is ended.
     ended: bool,
     /// Why nothing more can be read. Told once all that came before is.
     failed: Option<Error>,
@@ -165,6 +165,10 @@ impl<S: Stream> TlsStream<S> {
                 Ok(0) if self.tls.is_handshaking() => self.failed = Some(Error::Closed),
                 Ok(0) => self.failed = Some(Error::Truncated),
                 Ok(_) => {}
+                // who does not like what it reads, and does not speak TLS, mostly resets
+                Err(error) if self.tls.is_handshaking() && is_reset(&error) => {
+                    self.failed = Some(Error::Closed);
+                }
                 Err(error) => self.failed = Some(error.into()),
             }
         }
@@ -208,6 +212,11 @@ impl<S: Stream> TlsStream<S> {
 /// Whether a peer that speaks TLS may begin with this byte: an alert, or a handshake (RFC 8446 section 5.1).
 fn begins_record(first: u8) -> bool {
     matches!(first, 21 | 22)
+}
+
+fn is_reset(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
 }
 
 impl<S: Stream> Stream for TlsStream<S> {
@@ -261,9 +270,9 @@ impl<S: Stream> Stream for TlsStream<S> {
         Poll::Ready(Ok(std::mem::take(&mut self.accepted)))
     }
 
-    /// Sends `close_notify`, and ends our side of the socket behind it.
+    /// Sends `close_notify`, and ends our side of the socket behind it. After a failure that is no orderly end, and not called one.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !std::mem::replace(&mut self.ended, true) {
+        if !std::mem::replace(&mut self.ended, true) && self.failed.is_none() {
             self.tls.send_close_notify();
         }
         ready!(self.poll_flush(cx))?;
