@@ -7,6 +7,7 @@ mod iso;
 mod link;
 mod rules;
 mod scenarios;
+mod tls;
 
 use std::process::Command;
 use std::thread;
@@ -40,9 +41,13 @@ impl Implementation {
 
 #[track_caller]
 fn testee(runtime: &str) -> Peer {
+    Peer::command(command(runtime))
+}
+
+fn command(runtime: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hat-testee"));
     command.args(["--runtime", runtime]);
-    Peer::command(command)
+    command
 }
 
 /// Every scenario in all layers. The layers go at once, for much of it is waiting.
@@ -64,6 +69,9 @@ fn run(name: &str, client: Implementation, server: Implementation) {
         let iso = thread::Builder::new().name(format!("{name}, TPKT and COTP"));
         let run = move || iso::scenarios(&start(client), &start(server));
         iso.spawn_scoped(scope, run).expect("a thread");
+        let tls = thread::Builder::new().name(format!("{name}, TLS"));
+        let run = move || tls::scenarios(|layer| (client.start(layer), server.start(layer)));
+        tls.spawn_scoped(scope, run).expect("a thread");
     });
 }
 
