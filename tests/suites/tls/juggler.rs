@@ -23,7 +23,7 @@ impl Handler for Echo {
 }
 
 const PAGE: &[EmbeddedFile] =
-    &[EmbeddedFile { path: "index.html", content_type: "text/html", bytes: b"<p>page</p>" }];
+    &[EmbeddedFile { path: "/index.html", content_type: "text/html", bytes: b"<p>page</p>" }];
 
 fn web() -> WebOptions {
     WebOptions { tls: acceptor(), embedded: PAGE, ..WebOptions::default() }
