@@ -85,13 +85,13 @@ impl Script {
         Self { name: name.to_owned(), child, answers, lines }
     }
 
-    /// Follows the script to its end; `want` does what it asks for and gives the answer. Returns how many checks there were.
+    /// Follows the script to its end; `want` does what it asks for, which is in the line of JSON, and gives the answer. Returns how many checks there were.
     ///
     /// # Panics
     ///
     /// If a check failed, or the script ended before it was done.
     #[track_caller]
-    pub fn run(mut self, mut want: impl FnMut(&Value) -> &'static str) -> u64 {
+    pub fn run(mut self, mut want: impl FnMut(&str, &str) -> &'static str) -> u64 {
         let mut checks = 0;
         loop {
             let line = self.lines.recv_timeout(TIME_LIMIT);
@@ -104,8 +104,8 @@ impl Script {
                 println!("{}: {check}", self.name);
             } else if let Some(figures) = said.get("figures") {
                 println!("{}: {figures}", self.name);
-            } else if said["want"].is_string() {
-                let answer = want(&said);
+            } else if let Some(asked) = said["want"].as_str() {
+                let answer = want(asked, &line);
                 writeln!(self.answers, "{answer}").expect("the script reads");
             } else if said["done"].is_u64() {
                 assert_eq!(said["done"], checks, "{}: checks", self.name);

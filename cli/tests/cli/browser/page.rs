@@ -1,17 +1,21 @@
 //! `tests/browser/page.mjs`, which asks for what happens to the server.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hat_tests::peers::browser::{Script, skipped};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::process::{Hat, Server, hat_with};
 
 /// Batches of a load, a second.
 const BATCHES: u32 = 50;
+
+/// What the script asks for, as it stands.
+type Fields<'a> = BTreeMap<&'a str, &'a RawValue>;
 
 /// What the script drives.
 struct World {
@@ -35,23 +39,24 @@ impl World {
         self.server.as_ref().expect("the script starts it before it goes on")
     }
 
-    fn does(&mut self, asked: &Value) -> &'static str {
-        match asked["want"].as_str() {
-            Some("register") => {
+    fn does(&mut self, want: &str, line: &str) -> &'static str {
+        let asked: Fields = serde_json::from_str(line).expect("an object");
+        match want {
+            "register" => {
                 let args =
                     format!("register --runtime {} --connect {}", self.runtime, self.address);
-                assert_eq!(hat_with(&args, &lines(&asked["events"])).code, Some(0));
+                assert_eq!(hat_with(&args, &lines(asked["events"])).code, Some(0));
             }
-            Some("load") => self.load(asked),
-            Some("freeze") => self.server().hat.signal("STOP"),
-            Some("thaw") => self.server().hat.signal("CONT"),
-            Some("stop") => {
+            "load" => self.load(&asked),
+            "freeze" => self.server().hat.signal("STOP"),
+            "thaw" => self.server().hat.signal("CONT"),
+            "stop" => {
                 self.end_load();
                 let server = self.server.take().expect("it runs");
                 server.hat.signal("INT");
                 assert_eq!(server.hat.end().code, Some(0));
             }
-            Some("start") => {
+            "start" => {
                 let args = format!(
                     "serve --runtime {} --listen {} --web {}",
                     self.runtime, self.address, self.page
@@ -61,15 +66,15 @@ impl World {
                 assert_eq!(page(&hat), self.page);
                 self.server = Some(Server { hat, address: self.address.clone() });
             }
-            _ => panic!("the script asks for something new: {asked}"),
+            _ => panic!("the script asks for something new: {line}"),
         }
         "done"
     }
 
     /// Another process registers the events again and again, in a mixed order, at the rate asked for.
-    fn load(&mut self, asked: &Value) {
-        let events: Vec<String> = lines(&asked["events"]).lines().map(str::to_owned).collect();
-        let number = |name: &str| asked[name].as_u64().expect("a number") as u32;
+    fn load(&mut self, asked: &Fields) {
+        let events: Vec<String> = lines(asked["events"]).lines().map(str::to_owned).collect();
+        let number = |name: &str| asked[name].get().parse::<u32>().expect("a number");
         let (batch, batches) = ((number("rate") / BATCHES) as usize, number("seconds") * BATCHES);
         let mut command = Command::new(env!("CARGO_BIN_EXE_hat"));
         command.args(["register", "--connect", &self.address]).stdin(Stdio::piped());
@@ -115,9 +120,9 @@ fn page(hat: &Hat) -> String {
     page.unwrap_or_else(|| panic!("{line}")).to_owned()
 }
 
-/// Events, each as a line for `hat register`.
-fn lines(events: &Value) -> String {
-    let events = events.as_array().expect("events");
+/// Events, each as a line for `hat register`, with their members in the order of the script.
+fn lines(events: &RawValue) -> String {
+    let events: Vec<&RawValue> = serde_json::from_str(events.get()).expect("events");
     events.iter().map(|event| format!("{event}\n")).collect()
 }
 
@@ -127,7 +132,7 @@ fn test(runtime: &'static str) {
     }
     let mut world = World::new(runtime);
     let script = Script::start("page.mjs", &format!("http://{}/", world.page));
-    let checks = script.run(|asked| world.does(asked));
+    let checks = script.run(|want, line| world.does(want, line));
     assert!(checks >= 20, "{checks} checks");
 }
 
