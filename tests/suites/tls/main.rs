@@ -6,6 +6,7 @@ mod clients;
 mod ends;
 mod floods;
 mod handshakes;
+mod juggler;
 mod options;
 mod peers;
 mod protocols;

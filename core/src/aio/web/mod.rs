@@ -22,6 +22,8 @@ mod body;
 mod client;
 mod decide;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod io;
 mod names;
 mod options;

@@ -110,6 +110,8 @@ impl Retry {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     const MILLI: Duration = Duration::from_millis(1);
