@@ -53,21 +53,21 @@ pub struct Script {
 }
 
 impl Script {
-    /// Starts `node NAME URL`; its screenshots go to `target/browser/`.
+    /// Starts `node NAME URL`; its screenshots go to `target/browser/FOLDER/`.
     ///
     /// # Panics
     ///
     /// Where there is no Chromium or no Node, with what to do about it.
     #[track_caller]
-    pub fn start(name: &str, url: &str) -> Self {
+    pub fn start(name: &str, url: &str, folder: &str) -> Self {
         let advice = format!(
             "On Debian: apt-get install chromium nodejs npm. {WITHOUT_BROWSER}=1 skips the tests with a browser."
         );
         let node = node::version().unwrap_or_default();
-        assert!(node >= 20, "the tests with a browser need Node 20 or newer, and npm. {advice}");
+        assert!(node >= 18, "the tests with a browser need Node 18 or newer, and npm. {advice}");
         let chromium = chromium()
             .unwrap_or_else(|| panic!("the tests with a browser need Chromium. {advice}"));
-        let screenshots = target_dir().join("browser");
+        let screenshots = target_dir().join("browser").join(folder);
         fs::create_dir_all(&screenshots).expect("the folder of screenshots");
 
         let mut command = Command::new("node");

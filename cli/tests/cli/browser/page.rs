@@ -131,7 +131,7 @@ fn test(runtime: &'static str) {
         return;
     }
     let mut world = World::new(runtime);
-    let script = Script::start("page.mjs", &format!("http://{}/", world.page));
+    let script = Script::start("page.mjs", &format!("http://{}/", world.page), runtime);
     let checks = script.run(|want, line| world.does(want, line));
     assert!(checks >= 20, "{checks} checks");
 }

@@ -59,7 +59,7 @@ fn test<R: TestRuntime>() {
         let server = listen::<R>(address, Requests, options).await.expect("a free port");
         let url = format!("http://{}/published.html", server.addresses()[0]);
         let script = move || {
-            let script = Script::start("published.mjs", &url);
+            let script = Script::start("published.mjs", &url, R::NAME);
             script.run(|_, line| panic!("the script asks for nothing: {line}"))
         };
         assert_eq!(<R as Runtime>::unblock(script).await.expect("a thread"), 8);
