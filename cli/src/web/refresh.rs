@@ -7,16 +7,21 @@ use hat_core::aio::runtime::sleep;
 use hat_core::eventer::{Event, Timestamp};
 use hat_core::json::{Pointer, Value};
 use hat_core::juggler::State;
+use smol::future::yield_now;
 use tracing::warn;
 
 use super::event::{self, Extent};
-use super::events::Events;
+use super::events::{Changes, Events};
 use super::live::Live;
 use super::rate::{self, Rate, Step};
 use crate::server::Desk;
 
 /// Time from one refresh to the next, in which changes of one type become one: faster, nobody reads.
 const WINDOW: Duration = Duration::from_millis(200);
+
+/// What a refresh took, so many times over it rests: of a lot of types that change all the time, the page takes a fifth of a processor and
+/// leaves the rest to clients.
+const REST: u32 = 4;
 
 /// Where the store and the state stand.
 pub(super) struct Refresh {
@@ -38,37 +43,48 @@ impl Refresh {
     /// happens, once a second.
     pub(super) async fn run<R: Runtime>(mut self) {
         loop {
-            self.events();
+            let start = R::now();
+            self.events().await;
             self.second(Timestamp::now());
             self.live.flush();
-            sleep::<R>(WINDOW).await;
+            let took = R::now().saturating_duration_since(start);
+            sleep::<R>(WINDOW.max(took * REST)).await;
             if !self.live.changed::<R>(to_next_second(Timestamp::now())).await {
                 return;
             }
         }
     }
 
-    fn events(&mut self) {
+    async fn events(&mut self) {
+        // each once: what is registered meanwhile is for the next time, or this one might never end
+        let mut left = self.desk.store().types();
         loop {
             let changes = self.events.changes(&self.desk.store());
-            // the JSON is made while nobody waits
-            let value = |(name, event): (_, Event)| (name, event::value(&event, Extent::Cut));
-            let set: Vec<_> = changes.set.into_iter().map(value).collect();
-            let path = |name| Pointer::new(["events".into(), name]);
-            let fits = self.live.state().change(|state| {
-                changes.gone.into_iter().for_each(|name| drop(state.remove(&path(name))));
-                set.into_iter().fold(true, |fits, (name, value)| {
-                    set_or_remove(state, &path(name), value) && fits
-                })
-            });
-            if !fits && !std::mem::replace(&mut self.full, true) {
-                warn!(
-                    "there are too many types for the page, or their names and payloads are too long: it does not show all"
-                );
-            }
-            if !changes.more {
+            left = left.saturating_sub(changes.set.len());
+            let is_last = !changes.more || left == 0;
+            self.show(changes);
+            if is_last {
                 return;
             }
+            // clients are served between two parts
+            yield_now().await;
+        }
+    }
+
+    fn show(&mut self, changes: Changes) {
+        // the JSON is made before the state is held
+        let value = |(name, event): (_, Event)| (name, event::value(&event, Extent::Cut));
+        let set: Vec<_> = changes.set.into_iter().map(value).collect();
+        let path = |name| Pointer::new(["events".into(), name]);
+        let fits = self.live.state().change(|state| {
+            changes.gone.into_iter().for_each(|name| drop(state.remove(&path(name))));
+            set.into_iter()
+                .fold(true, |fits, (name, value)| set_or_remove(state, &path(name), value) && fits)
+        });
+        if !fits && !std::mem::replace(&mut self.full, true) {
+            warn!(
+                "there are too many types for the page, or their names and payloads are too long: it does not show all"
+            );
         }
     }
 
