@@ -4,6 +4,7 @@ mod connect;
 mod cotp;
 mod query;
 mod tls;
+mod web;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -73,6 +74,7 @@ pub(crate) use connect::ConnectArgs;
 pub(crate) use cotp::{CotpCommand, EchoArgs, ProbeArgs};
 pub(crate) use query::{PageArgs, QueryCommand};
 pub(crate) use tls::{ClientTlsArgs, TlsArgs};
+pub(crate) use web::WebArgs;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -108,6 +110,8 @@ pub(crate) struct ServeArgs {
     pub(crate) max_results: usize,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
+    #[command(flatten)]
+    pub(crate) web: WebArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -5,7 +5,8 @@
 //! args      what a person may write           exit     what the codes are, and which error has which
 //! command   one file a command                client   the connection that most commands start with
 //! output    JSON lines or a table             json     events as JSON, both ways
-//! store     the server's events in memory     runtime  Tokio or smol under a command
+//! server    an event server over the store    runtime  Tokio or smol under a command
+//! store     the server's events in memory     web      its page
 //! ```
 
 mod args;
@@ -17,7 +18,9 @@ mod json;
 mod log;
 mod output;
 mod runtime;
+mod server;
 mod store;
+mod web;
 
 use std::process::ExitCode;
 

@@ -29,6 +29,7 @@
 //! The Python packages are installed once, into `target/peers/`; see [`Environment`]. Where that cannot be
 //! done, [`skipped`] lets a test say so instead of failing.
 
+pub mod browser;
 pub mod chatter;
 mod environment;
 mod inbox;

@@ -20,11 +20,11 @@ use hat_tokio::Tokio;
 use smol::channel::{Receiver, Sender, bounded};
 
 use super::machine::Machine;
-use super::serve::EventServer;
 use crate::args::{ClientTlsArgs, ConnectArgs, DemoArgs};
 use crate::client::{Connected, Wanted};
 use crate::output::{Output, payload};
 use crate::runtime::{Run, sleep, within};
+use crate::server::EventServer;
 use crate::store::Config;
 
 const TICK: Duration = Duration::from_secs(1);
@@ -35,8 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) async fn demo<R: Run>(args: DemoArgs) -> Result<()> {
     let mut output = Output::new(crate::args::OutputArgs { format: crate::args::Format::Table });
     let address = Address::new("127.0.0.1", 0);
-    let server = EventServer::start::<R>(address, Config::new(1), None, None).await?;
-    let address = Address::from(server.server.addresses()[0]);
+    let server = EventServer::start::<R>(address, Config::new(1), None, None, None).await?;
+    let address = Address::from(server.addresses()[0]);
     output.line(&format!(
         "server on {address} ({}), {} s of this machine:",
         R::NAME,

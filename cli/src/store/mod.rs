@@ -14,6 +14,7 @@ mod index;
 mod query;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 
 use hat_core::eventer::{Event, EventId, EventType, RegisterEvent, Timestamp};
 
@@ -46,6 +47,8 @@ pub(crate) struct Store {
     config: Config,
     /// The number of the last session; 0 before the first.
     session: i64,
+    /// Events since the start.
+    registered: u64,
     events: BTreeMap<EventId, Event>,
     series: VecDeque<EventId>,
     index: Index,
@@ -67,6 +70,7 @@ impl Store {
         Self {
             config,
             session: 0,
+            registered: 0,
             events: BTreeMap::new(),
             series: VecDeque::new(),
             index: Index::default(),
@@ -92,6 +96,7 @@ impl Store {
             payload: event.payload,
         };
         let registered: Vec<Event> = events.into_iter().zip(1..).map(number).collect();
+        self.registered += registered.len() as u64;
         for event in &registered {
             self.add(event.detached());
         }
@@ -102,6 +107,32 @@ impl Store {
     /// How many events are kept.
     pub(crate) fn len(&self) -> usize {
         self.events.len()
+    }
+
+    /// How many were registered since the start.
+    pub(crate) fn registered(&self) -> u64 {
+        self.registered
+    }
+
+    /// How many types have a latest event.
+    pub(crate) fn types(&self) -> usize {
+        self.latest.len()
+    }
+
+    /// The latest event of a type.
+    pub(crate) fn latest_of(&self, event_type: &EventType) -> Option<&Event> {
+        self.events.get(&self.types.get(event_type)?.latest?)
+    }
+
+    /// The latest events of types that were registered after `id`, oldest first, at most so many.
+    pub(crate) fn latest_after(&self, id: EventId, most: usize) -> Vec<Event> {
+        let after = self.latest.range((Bound::Excluded(id), Bound::Unbounded)).take(most);
+        after.map(|id| self.events[id].clone()).collect()
+    }
+
+    /// The oldest of the events that are the latest of their types. Types that were registered before it are forgotten.
+    pub(crate) fn oldest_latest(&self) -> Option<EventId> {
+        self.latest.first().copied()
     }
 
     fn add(&mut self, event: Event) {

@@ -1,5 +1,6 @@
 //! The program as a person or a script uses it: real processes, their output, their exit codes.
 
+mod browser;
 mod cotp;
 mod demo;
 mod endings;
@@ -9,6 +10,7 @@ mod process;
 mod reconnect;
 mod round_trips;
 mod tls;
+mod web;
 
 /// Makes a test for each runtime of each body, which gets the runtime's name: `--runtime tokio`, `--runtime smol`.
 macro_rules! on_every_runtime {

@@ -1,7 +1,10 @@
 //! `hat` with TLS: files on the command line, and what is said where they do not fit.
 
+use hat_core::aio::Address;
+use hat_core::aio::tls::{self, Roots};
 use hat_tests::certificates::{Authority, PemFile};
 use hat_tests::peers::{self, Peer, unused_addr};
+use hat_tokio::juggler::{ClientOptions, WsOptions, connect};
 use serde_json::json;
 
 use crate::on_every_runtime;
@@ -50,6 +53,30 @@ on_every_runtime! {
         let connect = format!("--runtime {runtime} --connect ssl+sbs://{}", server.address);
         hat(&format!("status {connect} --tls-ca {root} --tls-name plant")).json();
         hat(&format!("status {connect} --dangerous-accept-any-certificate")).json();
+    }
+
+    fn the_page_goes_through_tls_too(runtime) {
+        let files = Files::new();
+        let (cert, key) = (path(&files.server), path(&files.key));
+        let args = format!("--tls-cert {cert} --tls-key {key} --web 127.0.0.1:0");
+        let server = Server::start(runtime, &args);
+        let line = server.hat.error_line();
+        let page = line.strip_prefix("page on https://").and_then(|rest| rest.strip_suffix('/'));
+        let page = page.unwrap_or_else(|| panic!("{line}")).parse::<Address>().expect("an address");
+        let tokio = tokio::runtime::Runtime::new().expect("Tokio");
+        tokio.block_on(async {
+            let roots = Roots::Pem(files.root.path().into());
+            let tls = tls::ClientOptions { roots, ..tls::ClientOptions::default() };
+            let tls = Some(tls.build().expect("a connector").into());
+            let options = |tls| ClientOptions {
+                ws: WsOptions { tls, ..WsOptions::default() },
+                ..ClientOptions::default()
+            };
+            let client = connect(page.clone(), options(tls)).await.expect("a page");
+            let state = client.changed().await.expect("a state");
+            assert!(state.get(&"/server/name".parse().expect("a pointer")).is_some());
+            assert!(connect(page, options(None)).await.is_err(), "without TLS");
+        });
     }
 
     fn clients_must_have_certificates(runtime) {

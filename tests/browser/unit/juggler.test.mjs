@@ -109,7 +109,9 @@ test('a patch that does not apply ends the connection', () => {
   assert.equal(seen[0].message, 'no such key');
 });
 
-test('a silent server is asked, and given up', () => {
+// the mock timers of Node 18 are another, early version
+const skip = process.versions.node.startsWith('18.') && 'needs the mock timers of Node 20';
+test('a silent server is asked, and given up', { skip }, () => {
   mock.timers.enable({ apis: ['setTimeout'] });
   try {
     const { socket, seen } = connected();

@@ -9,9 +9,21 @@ use std::{
 
 use super::environment::{SOURCES, target_dir};
 
+/// The tests of pages, whose scripts run a browser.
+const BROWSER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/browser");
+
 /// Whether Node and npm are on the PATH. Where they are not, tests that need them are to be [skipped](super::skip).
 pub fn installed() -> bool {
     runs(Command::new("node")) && runs(npm())
+}
+
+/// The major version of Node on the PATH, if it is there with npm.
+#[must_use]
+pub fn version() -> Option<u32> {
+    let output = Command::new("node").arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let major = text.trim().strip_prefix('v')?.split('.').next()?.parse().ok()?;
+    runs(npm()).then_some(major)
 }
 
 /// A command that runs `script` of the folder `tests/peers/{package}` with what its `package-lock.json` pins.
@@ -21,23 +33,40 @@ pub fn installed() -> bool {
 /// Where that cannot be installed.
 #[track_caller]
 pub fn command(package: &str, script: &str) -> Command {
-    let folder = provide(package)
-        .unwrap_or_else(|error| panic!("cannot install the npm package {package}: {error}"));
+    let folder = folder(&Path::new(SOURCES).join(package));
     let mut command = Command::new("node");
     command.arg(folder.join(script));
     command
 }
 
-fn provide(package: &str) -> io::Result<PathBuf> {
-    let source = Path::new(SOURCES).join(package);
+/// The files of `tests/browser` with what its `package-lock.json` pins, `node_modules` included: scripts to run, and pages to serve.
+///
+/// # Panics
+///
+/// Where that cannot be installed.
+#[must_use]
+#[track_caller]
+pub fn browser() -> PathBuf {
+    folder(Path::new(BROWSER))
+}
+
+#[track_caller]
+fn folder(source: &Path) -> PathBuf {
+    provide(source).unwrap_or_else(|error| {
+        panic!("cannot install the npm packages of {}: {error}", source.display())
+    })
+}
+
+fn provide(source: &Path) -> io::Result<PathBuf> {
+    let package = source.file_name().unwrap_or_default();
     let peers = target_dir().join("peers");
     let folder = peers.join(package);
     fs::create_dir_all(&folder)?;
     // tests run at once, in threads and in processes
-    let lock = File::create(peers.join(format!("{package}.lock")))?;
+    let lock = File::create(folder.with_extension("lock"))?;
     lock.lock()?;
 
-    for entry in fs::read_dir(&source)? {
+    for entry in fs::read_dir(source)? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
             fs::copy(entry.path(), folder.join(entry.file_name()))?;

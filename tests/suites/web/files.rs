@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use hat_core::aio::web::http::header::{self, HeaderValue};
 use hat_core::aio::web::{EmbeddedFile, WebOptions};
 use hat_tests::on_every_runtime;
 
@@ -188,5 +189,22 @@ on_every_runtime! {
         assert_eq!(get::<R>(address, "/a/b.js", "").await.status, 200);
         assert_eq!(get::<R>(address, "/other.txt", "").await.text(), "other");
         assert_eq!(get::<R>(address, "/a", "").await.status, 404);
+    }
+
+    async fn the_applications_headers_are_in_every_answer_that_has_no_such<R>() {
+        let folder = Folder::new();
+        folder.write("page.html", "page");
+        let headers = [
+            (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'")),
+            (header::CONTENT_TYPE, HeaderValue::from_static("never/used")),
+        ];
+        let options = WebOptions { headers: headers.into_iter().collect(), ..options(&folder) };
+        let server = server::<R>(options).await;
+        for (path, status) in [("/page.html", 200), ("/nothing", 404), ("/", 302)] {
+            let answer = get::<R>(server.addresses()[0], path, "").await;
+            assert_eq!(answer.status, status, "{path}");
+            assert_eq!(answer.header("content-security-policy"), "default-src 'none'", "{path}");
+            assert_ne!(answer.header("content-type"), "never/used", "{path}");
+        }
     }
 }

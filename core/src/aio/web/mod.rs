@@ -7,8 +7,8 @@
 //! ```
 //!
 //! HTTP/1.1 and 1.0 by [hyper](https://docs.rs/hyper), on every runtime. What is decided is decided in one place, from the head of the
-//! request alone; hyper carries it out. Every answer has `X-Content-Type-Options: nosniff` and, unless switched off, `Cache-Control: no-cache`;
-//! but those to requests that are no HTTP (400, 414, 431) are hyper's own and have neither.
+//! request alone; hyper carries it out. Every answer has `X-Content-Type-Options: nosniff`, unless switched off `Cache-Control: no-cache`, and
+//! the [`headers`](WebOptions::headers) of the application's own; but those to requests that are no HTTP (400, 414, 431) are hyper's own and have neither.
 //!
 //! A request with both `Transfer-Encoding` and `Content-Length` is the last on its connection, which hyper sees to: a proxy in front may have
 //! taken the other of the two, so what follows is not trusted.

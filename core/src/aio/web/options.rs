@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 
 use super::super::server::ServerOptions;
 use super::super::tls::Tls;
@@ -35,6 +35,8 @@ pub struct WebOptions {
     pub tls: Option<Tls>,
     /// `Cache-Control: no-cache` on every answer: browsers ask again before they show what they have. Default: true.
     pub no_cache: bool,
+    /// Headers of every answer that has none of that name, one of each: a `Content-Security-Policy`. Default: none.
+    pub headers: HeaderMap,
     /// How long requests in progress may take once the server closes, 100 ms.
     pub shutdown_timeout: Duration,
     /// The client's address is what the last proxy says in `Forwarded` or `X-Forwarded-For`. Only for servers that cannot be reached but
@@ -60,6 +62,7 @@ impl Default for WebOptions {
             htpasswd_file: None,
             tls: None,
             no_cache: true,
+            headers: HeaderMap::new(),
             shutdown_timeout: Duration::from_millis(100),
             trust_proxy: false,
             origins: Origins::Same,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 
@@ -31,6 +31,7 @@ pub(super) struct Site {
     files: Files,
     routes: Option<Routes>,
     no_cache: bool,
+    headers: HeaderMap,
     trust_proxy: bool,
     pub(super) limits: Limits,
 }
@@ -77,6 +78,7 @@ impl Site {
             files: Files::new(options.embedded, options.static_dir),
             routes: options.routes,
             no_cache: options.no_cache,
+            headers: options.headers,
             trust_proxy: options.trust_proxy,
             limits: options.limits,
         })
@@ -110,6 +112,9 @@ impl Site {
             }
         };
         let headers = response.headers_mut();
+        for (name, value) in &self.headers {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
         headers
             .entry(header::X_CONTENT_TYPE_OPTIONS)
             .or_insert(HeaderValue::from_static("nosniff"));

@@ -1,0 +1,144 @@
+//! Events as JSON in the state and in requests, both ways.
+//!
+//! ```text
+//! {"id": [1, 1, 4711], "timestamp": [1795257999, 250000], "source_timestamp": null, "payload": …}
+//!
+//! null
+//! {"json": {"text": "{\"value\": 1.50}", "size": 15}}
+//! {"binary": {"type": "Iec104.Asdu", "data": "AP8=", "size": 2}}
+//! ```
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use hat_core::eventer::{Event, EventId, EventType, Json, Payload, RegisterEvent, Timestamp};
+use hat_core::json::{Object, Value};
+
+use crate::json;
+
+/// Characters of a payload in the state. The rest is for who asks: so the state of 10 000 types stays within a few megabytes.
+const CUT: usize = 4096;
+
+/// The bytes that make so many characters in base64.
+const CUT_BYTES: usize = CUT / 4 * 3;
+
+/// How much of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it.
+    Whole,
+    /// What the state has room for.
+    Cut,
+}
+
+/// `event`, but for its type.
+pub(super) fn value(event: &Event, extent: Extent) -> Value {
+    let EventId { server, session, instance } = event.id;
+    Value::Object(Object::from([
+        ("id", Value::from([server, session, instance])),
+        ("timestamp", timestamp(event.timestamp)),
+        ("source_timestamp", event.source_timestamp.map(timestamp).into()),
+        ("payload", event.payload.as_ref().map(|it| payload(it, extent)).into()),
+    ]))
+}
+
+fn timestamp(timestamp: Timestamp) -> Value {
+    [Value::from(timestamp.s()), timestamp.us().into()].into()
+}
+
+fn payload(payload: &Payload, extent: Extent) -> Value {
+    let (kind, mut fields, truncated) = match payload {
+        Payload::Json(json) => {
+            let text = json.text();
+            let end = text.char_indices().nth(CUT).filter(|_| extent == Extent::Cut);
+            let shown = end.map_or(text, |(end, _)| &text[..end]);
+            let fields: [(_, Value); 2] = [("text", shown.into()), ("size", text.len().into())];
+            ("json", Object::from(fields), end.is_some())
+        }
+        Payload::Binary(binary) => {
+            let data = &binary.data[..];
+            let end = (extent == Extent::Cut && data.len() > CUT_BYTES).then_some(CUT_BYTES);
+            let shown = BASE64_STANDARD.encode(end.map_or(data, |end| &data[..end]));
+            let fields: [(_, Value); 3] = [
+                ("type", (&*binary.data_type).into()),
+                ("data", shown.into()),
+                ("size", data.len().into()),
+            ];
+            ("binary", Object::from(fields), end.is_some())
+        }
+    };
+    if truncated {
+        fields.insert("truncated", true);
+    }
+    Value::Object(Object::from([(kind, fields)]))
+}
+
+/// The event that a page asks to register. An error is for its user.
+pub(super) fn to_register(data: &Value) -> Result<RegisterEvent, String> {
+    let fields = object(data, "the data of `register`", &["type", "source_timestamp", "payload"])?;
+    Ok(RegisterEvent {
+        event_type: event_type(fields)?,
+        source_timestamp: read_timestamp(fields.get("source_timestamp"))?,
+        payload: read_payload(fields.get("payload"))?,
+    })
+}
+
+/// The type that a page asks for.
+pub(super) fn asked(data: &Value) -> Result<EventType, String> {
+    let text =
+        text(object(data, "the data of `event`", &["type"])?, "type", "the data of `event`")?;
+    Ok(text.parse().unwrap_or_else(|never| match never {}))
+}
+
+fn event_type(fields: &Object) -> Result<EventType, String> {
+    let text = text(fields, "type", "an event")?;
+    json::event_type(text).map_err(|error| format!("the type: {error}"))
+}
+
+fn read_timestamp(value: Option<&Value>) -> Result<Option<Timestamp>, String> {
+    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };
+    let wrong = || "the source timestamp: write [seconds, microseconds] or null".to_owned();
+    let parts = value.as_array().filter(|parts| parts.len() == 2).ok_or_else(wrong)?;
+    let s = parts.get(0).and_then(Value::as_i64).ok_or_else(wrong)?;
+    let us = parts.get(1).and_then(Value::as_u64).and_then(|us| us.try_into().ok());
+    let timestamp = Timestamp::new(s, us.ok_or_else(wrong)?);
+    timestamp.map(Some).map_err(|error| format!("the source timestamp: {error}"))
+}
+
+fn read_payload(value: Option<&Value>) -> Result<Option<Payload>, String> {
+    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };
+    let kinds = object(value, "the payload", &["json", "binary"])?;
+    match (kinds.get("json"), kinds.get("binary")) {
+        (Some(json), None) => {
+            let what = "the JSON payload";
+            let text = text(object(json, what, &["text"])?, "text", what)?;
+            let json = Json::from_text(text);
+            Ok(Some(json.map_err(|error| format!("the payload is not JSON: {error}"))?.into()))
+        }
+        (None, Some(binary)) => {
+            let what = "the binary payload";
+            let fields = object(binary, what, &["type", "data"])?;
+            let data = BASE64_STANDARD.decode(text(fields, "data", what)?);
+            let data = data.map_err(|error| format!("the data are no base64: {error}"))?;
+            Ok(Some(Payload::binary(text(fields, "type", what)?, data)))
+        }
+        _ => Err("the payload: write null, {\"json\": …} or {\"binary\": …}".to_owned()),
+    }
+}
+
+/// The members of `value`, which has none but these.
+fn object<'a>(value: &'a Value, what: &str, names: &[&str]) -> Result<&'a Object, String> {
+    let object = value.as_object();
+    let object = object.ok_or_else(|| format!("{what} must be an object, not {}", value.kind()))?;
+    match object.iter().find(|(name, _)| !names.contains(&&***name)) {
+        Some((name, _)) => Err(format!("{what} has no field `{name}`: write {}", names.join(", "))),
+        None => Ok(object),
+    }
+}
+
+fn text<'a>(fields: &'a Object, name: &str, what: &str) -> Result<&'a str, String> {
+    let value = fields.get(name).ok_or_else(|| format!("{what} needs a field `{name}`"))?;
+    value.as_str().ok_or_else(|| format!("`{name}` must be a text, not {}", value.kind()))
+}
+
+#[cfg(test)]
+mod tests;

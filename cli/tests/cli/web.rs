@@ -1,0 +1,306 @@
+//! `hat serve --web` without a browser: files and their headers, the state, requests, passwords, origins.
+
+mod http;
+
+use std::fs;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use hat_core::json::{Limits, Value};
+use hat_tokio::Address;
+use hat_tokio::juggler::{self, Client, ClientOptions, RequestError, WsOptions};
+use serde_json::json;
+
+use crate::on_every_runtime;
+use crate::process::{Hat, Server, hat};
+use http::{get, upgrade};
+
+/// A server with a page, and where that is.
+struct Paged {
+    server: Server,
+    page: SocketAddr,
+}
+
+impl Paged {
+    #[track_caller]
+    fn start(runtime: &str, args: &str) -> Self {
+        let server = Server::start(runtime, &format!("--web 127.0.0.1:0 {args}"));
+        let line = server.hat.error_line();
+        let page = line.strip_prefix("page on http://").and_then(|rest| rest.strip_suffix('/'));
+        let page = page.and_then(|page| page.parse().ok()).unwrap_or_else(|| panic!("{line}"));
+        Self { server, page }
+    }
+
+    fn connect(&self) -> String {
+        format!("--connect {}", self.server.address)
+    }
+
+    async fn client(&self, ws: WsOptions) -> Result<Client, juggler::ConnectError> {
+        let options = ClientOptions { ws, ..ClientOptions::default() };
+        juggler::connect(Address::from(self.page), options).await
+    }
+}
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().expect("Tokio").block_on(test)
+}
+
+/// Waits until the state has something at `path`; the test hangs, and fails by the limit of its processes, if it never has.
+async fn told(client: &Client, path: &str, is: impl Fn(&Value) -> bool) -> Value {
+    let path = path.parse().expect("a pointer");
+    let mut state = client.state();
+    loop {
+        match state.get(&path) {
+            Some(value) if is(value) => return value.clone(),
+            _ => state = client.changed().await.expect("the connection stays"),
+        }
+    }
+}
+
+fn value(json: serde_json::Value) -> Value {
+    json.into()
+}
+
+async fn failed(client: &Client, name: &str, data: serde_json::Value) -> String {
+    match client.send(name, &value(data)).await {
+        Err(RequestError::Failed(Value::String(text))) => text.to_string(),
+        answer => panic!("{name} is not refused with a text: {answer:?}"),
+    }
+}
+
+/// A file of its own for a test, gone after it.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("hat-{}-{name}", std::process::id()));
+        fs::write(&path, text).expect("a temporary file");
+        Self(path)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+on_every_runtime! {
+    fn the_files_of_the_page(runtime) {
+        let served = Paged::start(runtime, "");
+        let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+        for (path, content_type, start) in [
+            ("/index.html", "text/html; charset=utf-8", "<!doctype html>"),
+            ("/style.css", "text/css; charset=utf-8", ""),
+            ("/icon.svg", "image/svg+xml", "<svg"),
+            ("/app.js", "text/javascript; charset=utf-8", "// "),
+        ] {
+            let answer = get(served.page, path, "");
+            assert_eq!((answer.status, answer.header("content-type")), (200, content_type), "{path}");
+            assert!(answer.body.starts_with(start), "{path}: {}", answer.body);
+            assert_eq!(answer.header("content-security-policy"), policy, "{path}");
+            assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+            assert_eq!(answer.header("cache-control"), "no-cache", "{path}");
+        }
+        let answer = get(served.page, "/", "");
+        assert_eq!((answer.status, answer.header("location")), (302, "/index.html"));
+        for path in ["/README.md", "/package.json", "/web/index.html", "/../Cargo.toml"] {
+            assert_ne!(get(served.page, path, "").status, 200, "{path}");
+        }
+    }
+
+    fn a_page_is_told_what_happens(runtime) {
+        let served = Paged::start(runtime, "--server-id 7");
+        let connect = served.connect();
+        run(async {
+            let page = served.client(WsOptions::default()).await.expect("a page");
+            let server = told(&page, "/server", |it| !it.is_null()).await;
+            let of = |path: &str| server.get(&path.parse().expect("a pointer")).cloned();
+            assert_eq!(of("/server_id"), Some(7.into()));
+            assert_eq!(of("/status"), Some("operational".into()));
+            assert_eq!(of("/addresses"), Some(value(json!([served.server.address]))));
+            assert_eq!(of("/name"), Some(concat!("hat ", env!("CARGO_PKG_VERSION")).into()));
+
+            // from another process
+            hat(&format!("register a/b --json 1.50 {connect}")).json();
+            let event = told(&page, "/events/a~1b", |it| !it.is_null()).await;
+            assert_eq!(event.get(&"/id".parse().expect("a pointer")), Some(&value(json!([7, 1, 1]))));
+            let payload = event.get(&"/payload".parse().expect("a pointer"));
+            assert_eq!(payload, Some(&value(json!({"json": {"text": "1.50", "size": 4}}))));
+
+            // a client that comes and goes
+            let follower = Hat::start(&format!("subscribe --name historian x/* {connect} --persisted"));
+            let is_there = |it: &Value| it.as_object().is_some_and(|clients| !clients.is_empty());
+            let clients = told(&page, "/clients", is_there).await;
+            let (_, client) = clients.as_object().expect("clients").iter().next().expect("one");
+            let of = |path: &str| client.get(&path.parse().expect("a pointer")).cloned();
+            assert_eq!(of("/name"), Some("historian".into()));
+            assert_eq!(of("/subscriptions"), Some(value(json!(["x/*"]))));
+            assert_eq!(of("/persisted"), Some(true.into()));
+            drop(follower);
+            told(&page, "/clients", |it| !is_there(it)).await;
+
+            // and the seconds
+            let counted = |it: &Value| {
+                let counts = it.as_array().expect("counts");
+                assert_eq!(counts.len(), 300);
+                counts.iter().filter_map(Value::as_u64).sum::<u64>() == 1
+            };
+            told(&page, "/rate/counts", counted).await;
+            for name in ["registered", "events_kept", "event_types"] {
+                told(&page, &format!("/server/{name}"), |it| it.as_u64() == Some(1)).await;
+            }
+        });
+    }
+
+    fn a_page_registers(runtime) {
+        let served = Paged::start(runtime, "");
+        let connect = format!("{} --runtime {runtime}", served.connect());
+        let follower = Hat::start(&format!("subscribe --status page/* {connect}"));
+        assert_eq!(follower.json(), json!({"status": "operational"}));
+        run(async {
+            let page = served.client(WsOptions::default()).await.expect("a page");
+            let request = json!({"type": "page/x", "source_timestamp": [5, 6], "payload": {"json": {"text": "[1.50]"}}});
+            let answer = page.send("register", &value(request)).await.expect("registered");
+            let of = |path: &str| answer.get(&path.parse().expect("a pointer")).cloned();
+            assert_eq!(of("/id"), Some(value(json!([1, 1, 1]))));
+            assert_eq!(of("/source_timestamp"), Some(value(json!([5, 6]))));
+            assert_eq!(of("/payload"), Some(value(json!({"json": {"text": "[1.50]", "size": 6}}))));
+            assert_eq!(told(&page, "/events/page~1x", |_| true).await, answer);
+
+            let line = follower.json();
+            assert_eq!(line["id"], json!({"server": 1, "session": 1, "instance": 1}));
+            assert_eq!(line["payload"], json!({"kind": "json", "data": [1.5]}));
+            let queried = hat(&format!("query latest {connect}")).json();
+            assert_eq!(queried, [line]);
+
+            let request = json!({"type": "page/y", "payload": {"binary": {"type": "T", "data": "AP8="}}});
+            page.send("register", &value(request)).await.expect("registered");
+            let payload = json!({"kind": "binary", "type": "T", "data": "AP8="});
+            assert_eq!(follower.json()["payload"], payload);
+        });
+    }
+
+    fn long_payloads_are_cut_and_had_whole(runtime) {
+        let served = Paged::start(runtime, "");
+        run(async {
+            let page = served.client(WsOptions::default()).await.expect("a page");
+            let text = format!("\"{}\"", "č".repeat(100_000));
+            let request = json!({"type": "long", "payload": {"json": {"text": text}}});
+            let answer = page.send("register", &value(request)).await.expect("registered");
+            let whole = json!({"json": {"text": text, "size": 200_002}});
+            let payload = "/payload".parse().expect("a pointer");
+            assert_eq!(answer.get(&payload), Some(&value(whole)));
+            let shown = told(&page, "/events/long/payload", |_| true).await;
+            let cut = format!("\"{}", "č".repeat(4095));
+            let cut = json!({"json": {"text": cut, "size": 200_002, "truncated": true}});
+            assert_eq!(shown, value(cut));
+            let asked = page.send("event", &value(json!({"type": "long"}))).await;
+            assert_eq!(asked.expect("an event"), answer);
+        });
+    }
+
+    fn bad_requests_are_told_what_is_wrong(runtime) {
+        let served = Paged::start(runtime, "");
+        run(async {
+            let page = served.client(WsOptions::default()).await.expect("a page");
+            for (name, data, expected) in [
+                ("register", json!({}), "an event needs a field `type`"),
+                ("register", json!({"type": "a/?"}), "the type: `?`, `*` and `/` cannot be in a segment: ?"),
+                ("register", json!({"type": "a", "payload": 5}), "the payload must be an object, not number"),
+                ("event", json!({"type": "nothing"}), "the server has no event of type nothing"),
+                ("event", json!(null), "the data of `event` must be an object, not null"),
+                ("other", json!({}), "there is no such request: ask for `register` or `event`"),
+            ] {
+                assert_eq!(failed(&page, name, data).await, expected, "{name}");
+            }
+            // and nothing was registered, and the page goes on
+            assert_eq!(hat(&format!("query latest {}", served.connect())).json(), [""; 0]);
+            let echo = value(json!([1]));
+            assert_eq!(page.send("", &echo).await.expect("an echo"), echo);
+        });
+    }
+
+    fn passwords(runtime) {
+        // `printf secret | openssl dgst -sha1 -binary | base64`
+        let file = File::new(&format!("{runtime}.htpasswd"), "operator:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
+        let served = Paged::start(runtime, &format!("--web-htpasswd {}", file.0.display()));
+        assert_eq!(get(served.page, "/index.html", "").status, 401);
+        // operator:wrong, operator:secret
+        let authorization = |it: &str| format!("Authorization: Basic {it}\r\n");
+        let wrong = authorization("b3BlcmF0b3I6d3Jvbmc=");
+        assert_eq!(get(served.page, "/index.html", &wrong).status, 401);
+        let right = authorization("b3BlcmF0b3I6c2VjcmV0");
+        assert_eq!(get(served.page, "/index.html", &right).status, 200);
+        run(async {
+            assert!(served.client(WsOptions::default()).await.is_err());
+            let credentials = Some(("operator".to_owned(), "secret".to_owned()));
+            let ws = WsOptions { credentials, ..WsOptions::default() };
+            let page = served.client(ws).await.expect("a page");
+            told(&page, "/server/status", |_| true).await;
+        });
+    }
+
+    fn pages_from_elsewhere(runtime) {
+        let elsewhere = "Origin: https://elsewhere.example\r\n";
+        let served = Paged::start(runtime, "");
+        assert_eq!(upgrade(served.page, elsewhere), 403);
+        assert_eq!(upgrade(served.page, &format!("Origin: http://{}\r\n", served.page)), 101);
+        let served = Paged::start(runtime, "--web-origin https://elsewhere.example");
+        assert_eq!(upgrade(served.page, elsewhere), 101);
+        assert_eq!(upgrade(served.page, "Origin: https://other.example\r\n"), 403);
+        let served = Paged::start(runtime, "--web-origin any");
+        assert_eq!(upgrade(served.page, elsewhere), 101);
+    }
+
+    fn a_server_that_stops_tells_its_pages(runtime) {
+        let served = Paged::start(runtime, "");
+        run(async {
+            let page = served.client(WsOptions::default()).await.expect("a page");
+            told(&page, "/server/status", |it| it.as_str() == Some("operational")).await;
+            served.server.hat.signal("TERM");
+            told(&page, "/server/status", |it| it.as_str() == Some("stopping")).await;
+            while page.changed().await.is_ok() {}
+        });
+        let ended = served.server.hat.end();
+        assert_eq!((ended.code, &ended.stderr[..]), (Some(0), &[][..]));
+    }
+
+    fn what_cannot_be_served(runtime) {
+        let serve = format!("serve --listen 127.0.0.1:0 --runtime {runtime}");
+        let taken = Paged::start(runtime, "");
+        let mut lines = hat(&format!("{serve} --web {}", taken.page));
+        assert!(lines.stderr.remove(0).starts_with("listening on "));
+        assert!(lines.failed(3).contains("cannot listen"), "{lines:?}");
+        let mut lines = hat(&format!("{serve} --web 127.0.0.1:0 --web-htpasswd /nonexistent/file"));
+        assert!(lines.stderr.remove(0).starts_with("listening on "));
+        assert!(lines.failed(2).contains("/nonexistent/file"), "{lines:?}");
+        hat(&format!("{serve} --web-trust-proxy")).failed(2);
+    }
+}
+
+/// What a state may hold, for a client that reads it all.
+#[test]
+fn ten_thousand_types_are_one_state() {
+    let served = Paged::start("tokio", "");
+    let line = |n: usize| {
+        format!("{{\"type\":\"load/{n}\",\"payload\":{{\"kind\":\"json\",\"data\":{n}}}}}\n")
+    };
+    let lines: String = (0..10_000).map(line).collect();
+    run(async {
+        let page = served.client(WsOptions::default()).await.expect("a page");
+        let registering = Hat::start_with(&format!("register {}", served.connect()), &lines);
+        let all = |it: &Value| it.as_object().is_some_and(|events| events.len() == 10_000);
+        let events = told(&page, "/events", all).await;
+        assert_eq!(registering.end().code, Some(0));
+        let text = Value::parse("\"9999\"", &Limits::default()).expect("JSON");
+        let last = "/load~19999/payload/json/text".parse().expect("a pointer");
+        assert_eq!(events.get(&last), Some(&text));
+        // a page that comes late is told the same
+        let late = served.client(WsOptions::default()).await.expect("a page");
+        assert_eq!(told(&late, "/events", |_| true).await, events);
+    });
+}

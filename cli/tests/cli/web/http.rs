@@ -1,0 +1,58 @@
+//! Requests by hand.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    headers: Vec<(String, String)>,
+    pub(super) body: String,
+}
+
+impl Answer {
+    /// A header, by its name in lower case; empty if it is not there.
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(it, _)| it == name).map_or("", |(_, value)| value)
+    }
+}
+
+/// The answer to `GET`; `headers` are lines with their ends.
+pub(super) fn get(address: SocketAddr, path: &str, headers: &str) -> Answer {
+    let mut stream = ask(address, path, &format!("{headers}Connection: close\r\n"));
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer in UTF-8");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let mut lines = head.split("\r\n");
+    let header = |line: &str| {
+        let (name, value) = line.split_once(": ").expect("a header");
+        (name.to_ascii_lowercase(), value.to_owned())
+    };
+    let status = status(lines.next().expect("a line"));
+    Answer { status, headers: lines.map(header).collect(), body: body.to_owned() }
+}
+
+/// The status of the answer to a request for the WebSocket.
+pub(super) fn upgrade(address: SocketAddr, headers: &str) -> u16 {
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let mut stream = ask(address, "/ws", &format!("{upgrade}{headers}"));
+    let mut line = [0; 12];
+    stream.read_exact(&mut line).expect("a line");
+    status(std::str::from_utf8(&line).expect("text"))
+}
+
+fn ask(address: SocketAddr, path: &str, headers: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("a server");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).expect("a server that reads");
+    stream
+}
+
+/// `HTTP/1.1 200`
+fn status(line: &str) -> u16 {
+    line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+}
