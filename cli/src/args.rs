@@ -1,6 +1,9 @@
 //! What may be written on the command line.
 
+mod connect;
 mod cotp;
+mod query;
+mod tls;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,9 +12,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hat_core::aio::Address;
-use hat_core::eventer::{
-    EventId, EventType, Order, OrderBy, Subscription, SubscriptionError, Timestamp,
-};
+use hat_core::eventer::{EventType, Subscription, SubscriptionError, Timestamp};
 
 use crate::{exit, json};
 
@@ -68,24 +69,10 @@ pub(crate) enum Command {
     Demo(DemoArgs),
 }
 
+pub(crate) use connect::ConnectArgs;
 pub(crate) use cotp::{CotpCommand, EchoArgs, ProbeArgs};
-
-/// Which server, and who asks.
-#[derive(Clone, Debug, ClapArgs)]
-pub(crate) struct ConnectArgs {
-    /// The event server: host:port.
-    #[arg(long, value_name = "ADDRESS", default_value = ADDRESS)]
-    pub(crate) connect: Address,
-    /// The secret that the server asks for.
-    #[arg(long, env = "HAT_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
-    /// What the server is told that this client is.
-    #[arg(long, default_value = "hat")]
-    pub(crate) name: String,
-    /// How long connecting may take.
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
-    pub(crate) timeout: Duration,
-}
+pub(crate) use query::{PageArgs, QueryCommand};
+pub(crate) use tls::{ClientTlsArgs, TlsArgs};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -104,7 +91,7 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ServeArgs {
-    /// Where to listen: host:port. Port 0 is any free one.
+    /// Where to listen: host:port. Port 0 is any free one. With --tls-cert connections are those of TLS.
     #[arg(long, value_name = "ADDRESS", default_value = ADDRESS)]
     pub(crate) listen: Address,
     /// The server's number, the first part of every event's id.
@@ -119,6 +106,8 @@ pub(crate) struct ServeArgs {
     /// Events in one answer, also where more are asked for.
     #[arg(long, value_name = "COUNT", default_value_t = 4_096, value_parser = at_least_one)]
     pub(crate) max_results: usize,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -179,88 +168,6 @@ pub(crate) struct RegisterArgs {
     pub(crate) batch: usize,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum QueryCommand {
-    /// The latest event of every type.
-    Latest(LatestArgs),
-    /// Events in the order of time.
-    Timeseries(Box<TimeseriesArgs>),
-    /// What one server registered, in that order.
-    Server(ServerArgs),
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct LatestArgs {
-    #[command(flatten)]
-    pub(crate) connect: ConnectArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    /// Event types, with `?` and `*`. Without any: all.
-    #[arg(value_name = "TYPE", value_parser = query_type)]
-    pub(crate) types: Vec<EventType>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct TimeseriesArgs {
-    #[command(flatten)]
-    pub(crate) connect: ConnectArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    pub(crate) page: PageArgs,
-    /// Event types, with `?` and `*`. Without any: all.
-    #[arg(value_name = "TYPE", value_parser = query_type)]
-    pub(crate) types: Vec<EventType>,
-    /// The earliest timestamp, inclusive: RFC 3339.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<Timestamp>,
-    /// The latest timestamp, inclusive.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<Timestamp>,
-    /// The earliest source timestamp, inclusive.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) source_from: Option<Timestamp>,
-    /// The latest source timestamp, inclusive.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) source_to: Option<Timestamp>,
-    /// Newest first, or oldest first: descending, ascending.
-    #[arg(long, default_value_t = Order::Descending)]
-    pub(crate) order: Order,
-    /// Which timestamp orders: timestamp, sourceTimestamp. By the latter, events without one are left out.
-    #[arg(long, default_value_t = OrderBy::Timestamp)]
-    pub(crate) order_by: OrderBy,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct ServerArgs {
-    #[command(flatten)]
-    pub(crate) connect: ConnectArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    pub(crate) page: PageArgs,
-    /// Which server.
-    #[arg(long, value_name = "ID", default_value_t = 1)]
-    pub(crate) server_id: i64,
-    /// Only what is stored for good.
-    #[arg(long)]
-    pub(crate) persisted: bool,
-}
-
-/// How much of an answer.
-#[derive(Clone, Copy, Debug, ClapArgs)]
-pub(crate) struct PageArgs {
-    /// The most events in an answer. The server has a limit of its own.
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i64).range(0..))]
-    pub(crate) max_results: Option<i64>,
-    /// Start after this event: server,session,instance.
-    #[arg(long, value_name = "ID", value_parser = event_id)]
-    pub(crate) last_event_id: Option<EventId>,
-    /// Ask again until nothing follows.
-    #[arg(long)]
-    pub(crate) all: bool,
-}
-
 #[derive(Debug, ClapArgs)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
@@ -303,14 +210,6 @@ fn query_type(text: &str) -> Result<EventType, SubscriptionError> {
     Subscription::new([&event_type]).map(|_| event_type)
 }
 
-fn event_id(text: &str) -> Result<EventId, String> {
-    let wrong = || "write three numbers: server,session,instance".to_owned();
-    let mut parts = text.split(',').map(|part| part.trim().parse::<i64>().map_err(|_| wrong()));
-    let mut part = || parts.next().unwrap_or_else(|| Err(wrong()));
-    let id = EventId::new(part()?, part()?, part()?);
-    if parts.next().is_some() { Err(wrong()) } else { Ok(id) }
-}
-
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.001..=86_400.0).contains(seconds));
     let seconds = seconds.ok_or("write a number of seconds, from 0.001 to 86400")?;
@@ -329,13 +228,5 @@ mod tests {
     #[test]
     fn the_arguments_make_sense() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn event_ids() {
-        assert_eq!(event_id("1,2, 3"), Ok(EventId::new(1, 2, 3)));
-        for wrong in ["", "1,2", "1,2,3,4", "a,b,c", "1.2.3"] {
-            assert!(event_id(wrong).is_err(), "{wrong}");
-        }
     }
 }

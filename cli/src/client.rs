@@ -34,7 +34,7 @@ impl Connected {
     /// Connects, and waits until the server takes the client.
     pub(crate) async fn new<R: Runtime>(args: &ConnectArgs, wanted: Wanted) -> Result<Self> {
         let address = args.connect.clone();
-        let options = client_options(args, wanted);
+        let options = client_options(args, wanted)?;
         let connecting = connect::<R>(address.clone(), args.name.clone(), options);
         match within::<R, _>(args.timeout + GRACE, connecting).await {
             None => Err(Failure::TimedOut { address, time: args.timeout }.into()),
@@ -57,7 +57,7 @@ impl Connected {
 }
 
 /// What the client says of itself, and how long it waits.
-pub(crate) fn client_options(args: &ConnectArgs, wanted: Wanted) -> ClientOptions {
+pub(crate) fn client_options(args: &ConnectArgs, wanted: Wanted) -> Result<ClientOptions> {
     let mut options = ClientOptions {
         token: args.token.clone().map(Into::into),
         subscriptions: wanted.types,
@@ -65,20 +65,23 @@ pub(crate) fn client_options(args: &ConnectArgs, wanted: Wanted) -> ClientOption
         persisted: wanted.persisted,
         // the whole is limited where it is awaited
         connect_timeout: args.timeout + GRACE,
+        tls: args.tls.connector(&args.connect, args.timeout)?,
         ..ClientOptions::default()
     };
     options.config.init_timeout = args.timeout;
-    options
+    Ok(options)
 }
 
 /// Why there is no client.
 pub(crate) fn refusal(address: Address, error: ConnectError) -> anyhow::Error {
     match error {
-        ConnectError::Connect(error) => Failure::NoConnection(error).into(),
-        ConnectError::Ended(error) => match error.protocol() {
-            Some(EventerError::Rejected(reason)) => {
+        ConnectError::Connect(error) => Failure::of_connect(error).into(),
+        ConnectError::Ended(error) => match (error.protocol(), error.tls().cloned()) {
+            (Some(EventerError::Rejected(reason)), _) => {
                 Failure::Rejected { address, reason: reason.to_string() }.into()
             }
+            // in TLS 1.3 a server refuses a client's certificate when the client thinks all is done
+            (_, Some(error)) => Failure::Tls { address, error }.into(),
             _ => Failure::NotEventer { address, error }.into(),
         },
         error => Failure::Input(error.to_string()).into(),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use hat_core::aio::eventer::{Error, RequestError};
-use hat_core::aio::{Address, ConnectError};
+use hat_core::aio::{Address, ConnectError, tls};
 use hat_core::eventer::Error as EventerError;
 
 /// Anything that has no code of its own.
@@ -24,6 +24,9 @@ const LOST: u8 = 6;
 /// The server did not register the events.
 const NOT_REGISTERED: u8 = 7;
 
+/// No TLS with the peer: its certificate, ours, or none spoken there.
+const TLS: u8 = 8;
+
 /// The codes, for `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
@@ -34,7 +37,8 @@ Exit codes:
   4  rejected by the server, for example because of the token, or of the transport selector
   5  the peer speaks something else, or broke the protocol
   6  the connection was lost or closed by the server
-  7  the server did not register the events";
+  7  the server did not register the events
+  8  no TLS: the peer's certificate does not verify, it refuses ours, or does not speak TLS";
 
 /// A failure with a code of its own.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +49,9 @@ pub(crate) enum Failure {
     /// There is no connection, or no server.
     #[error(transparent)]
     NoConnection(#[from] ConnectError),
+    /// There is a connection, but no TLS over it.
+    #[error("no TLS with {address}: {error}")]
+    Tls { address: Address, error: tls::Error },
     /// The connection did not come in time.
     #[error("no connection to {address} within {} s", time.as_secs_f64())]
     TimedOut { address: Address, time: Duration },
@@ -76,12 +83,21 @@ impl Failure {
         match self {
             Self::Input(_) => USAGE,
             Self::NoConnection(_) | Self::TimedOut { .. } | Self::CannotListen(_) => NO_CONNECTION,
+            Self::Tls { .. } => TLS,
             Self::Rejected { .. } => REJECTED,
             Self::NotEventer { .. } | Self::NotCotp { .. } => PROTOCOL,
             Self::Ended { error, .. } if broke_protocol(error) => PROTOCOL,
             Self::Ended { .. } => LOST,
             Self::NotRegistered => NOT_REGISTERED,
             Self::OutputClosed => 0,
+        }
+    }
+
+    /// Why there is no connection.
+    pub(crate) fn of_connect(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Tls { address, error } => Self::Tls { address, error },
+            error => Self::NoConnection(error),
         }
     }
 

@@ -38,9 +38,6 @@ class Juggler05:
         return {'obj': handle}
 
     async def listen(self, p):
-        if p.get('tls'):
-            raise failure.Failure('unsupported', 'tls')
-
         server = asyncio.get_running_loop().create_future()
 
         async def on_connection(conn):
@@ -54,6 +51,9 @@ class Juggler05:
                    if p.get(name) is not None}
         if p.get('static_dir'):
             options['static_dir'] = pathlib.Path(p['static_dir'])
+
+        if p.get('tls'):
+            options['pem_file'] = pathlib.Path(p['tls']['cert'])
 
         server.set_result(self._session.add(await juggler.listen(
             p['host'], p['port'], on_connection, **options, **_options(p))))

@@ -92,11 +92,15 @@ def _options(p, ssl_protocol):
                             'name', 'input_buffer_limit')
                if p.get(name) is not None}
 
-    tls = p.get('tls')
-    if tls:
-        options['ssl'] = ssl.create_ssl_ctx(
-            ssl_protocol,
-            verify_cert=tls.get('verify', False),
-            cert_path=tls.get('cert'))
+    return {**options, **ssl_options(p, ssl_protocol)}
 
-    return options
+
+def ssl_options(p: lines.Params, ssl_protocol: ssl.SslProtocol) -> dict:
+    """Parameter `tls` as the argument which all drivers over TCP share"""
+    tls = p.get('tls')
+    if not tls:
+        return {}
+
+    return {'ssl': ssl.create_ssl_ctx(ssl_protocol,
+                                      verify_cert=tls.get('verify', False),
+                                      cert_path=tls.get('cert'))}

@@ -5,10 +5,15 @@ import base64
 
 from hat.drivers import cotp
 from hat.drivers import net
+from hat.drivers import ssl
 from hat.drivers import tpkt
 
-from today_chatter import address
+from today_chatter import address, ssl_options
 import lines
+
+
+TLS_CLIENT = ssl.SslProtocol.TLS_CLIENT
+TLS_SERVER = ssl.SslProtocol.TLS_SERVER
 
 
 class Iso:
@@ -24,7 +29,8 @@ class Iso:
                  for name in ('local_tsel', 'remote_tsel')
                  if self._module is cotp and p.get(name) is not None}
         conn = await self._module.connect(address(p), **tsels,
-                                          **self._given(p))
+                                          **self._given(p),
+                                          **ssl_options(p, TLS_CLIENT))
 
         return {'obj': self._session.add(conn),
                 'info': _info_to_json(conn.info)}
@@ -37,7 +43,8 @@ class Iso:
                                  _info_to_json(conn.info))
 
         server = await self._module.listen(on_connection, address(p),
-                                           **self._given(p))
+                                           **self._given(p),
+                                           **ssl_options(p, TLS_SERVER))
         handle.set_result(self._session.add(server))
 
         return {'obj': handle.result(),

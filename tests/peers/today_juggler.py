@@ -7,6 +7,7 @@ import aiohttp
 
 from hat import json
 from hat import juggler
+from hat.drivers import ssl
 
 import failure
 import lines
@@ -32,6 +33,7 @@ class Juggler:
                 p['address'], on_notify,
                 auth=(aiohttp.BasicAuth(auth['login'], auth['password'])
                       if auth else None),
+                **_ssl_ctx(p, ssl.SslProtocol.TLS_CLIENT),
                 **_options(p))
 
         except aiohttp.ClientError as e:
@@ -99,6 +101,7 @@ class Juggler:
             p['host'], p['port'], on_connection,
             on_request if p.get('has_request_cb') else None,
             state=state,
+            **_ssl_ctx(p, ssl.SslProtocol.TLS_SERVER),
             **options,
             **_options(p))
         server.set_result(self._session.add(resource))
@@ -127,10 +130,18 @@ class Juggler:
         return resource.state
 
 
-def _options(p):
-    if p.get('tls'):
-        raise failure.Failure('unsupported', 'tls')
+def _ssl_ctx(p, protocol):
+    tls = p.get('tls')
+    if not tls:
+        return {}
 
+    return {'ssl_ctx': ssl.create_ssl_ctx(
+        protocol,
+        verify_cert=tls.get('verify', False),
+        cert_path=tls.get('cert'))}
+
+
+def _options(p):
     return {name: p[name]
             for name in ('send_queue_size', 'max_segment_size',
                          'ping_delay', 'ping_timeout')

@@ -87,4 +87,10 @@ impl<R: Runtime, Of: 'static> Runtime for Counted<R, Of> {
             task.await;
         });
     }
+
+    fn unblock<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = io::Result<T>> + Send {
+        R::unblock(work)
+    }
 }

@@ -1,5 +1,6 @@
 //! What the tests share: the pair harness, the simulated network, generated values, the vectors, the runtimes, and the real peers.
 
+pub mod certificates;
 pub mod counted;
 pub mod eventer;
 pub mod fuzzing;

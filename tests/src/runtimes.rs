@@ -46,8 +46,10 @@ impl TestRuntime for hat_smol::Smol {
 }
 
 impl TestRuntime for hat_smol::async_std::AsyncStd {
-    fn run<T>(test: impl Future<Output = T>) -> T {
-        async_std::task::block_on(limited::<Self, T>(test))
+    const NAME: &'static str = "async-std";
+
+    fn run_without_limit<T>(future: impl Future<Output = T>) -> T {
+        async_std::task::block_on(future)
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct ProbeArgs {
     /// How long the peer may take to answer.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = super::seconds)]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) tls: super::ClientTlsArgs,
 }
 
 #[derive(Debug, Args)]
@@ -41,6 +43,8 @@ pub(crate) struct EchoArgs {
     /// The selector that peers must call, hexadecimal. Default: any.
     #[arg(long, value_name = "HEX", value_parser = selector)]
     pub(crate) local_tsel: Option<Selector>,
+    #[command(flatten)]
+    pub(crate) tls: super::TlsArgs,
 }
 
 /// A host with a port, or without one for the usual port.

@@ -22,14 +22,15 @@ pub(crate) async fn cotp<R: Runtime>(command: CotpCommand) -> Result<()> {
 
 /// One line on standard output where the peer confirms; a failure with a code of its own where it does not.
 async fn probe<R: Runtime>(args: ProbeArgs) -> Result<()> {
-    let ProbeArgs { address, local_tsel, remote_tsel, timeout } = args;
+    let ProbeArgs { address, local_tsel, remote_tsel, timeout, tls } = args;
+    let tls = tls.connector(&address, timeout)?;
     let config = Config {
         local_selector: local_tsel,
         remote_selector: remote_tsel,
         handshake_timeout: timeout,
         ..Config::default()
     };
-    let options = Options { config, ..Options::default() };
+    let options = Options { config, tls, ..Options::default() };
     let probed = connect::<R>(address.clone(), options);
     // the library limits the handshake, not how long a connection takes to come
     let connection = match within::<R, _>(timeout + Duration::from_secs(1), probed).await {
@@ -59,8 +60,9 @@ async fn probe<R: Runtime>(args: ProbeArgs) -> Result<()> {
 /// Sends every message back, until Ctrl-C.
 async fn echo<R: Runtime>(args: EchoArgs) -> Result<()> {
     let interrupt = Interrupt::watch()?;
+    let tls = args.tls.acceptor(&args.listen)?;
     let config = Config { local_selector: args.local_tsel, ..Config::default() };
-    let options = Options { config, ..Options::default() };
+    let options = Options { config, tls, ..Options::default() };
     let server = listen::<R>(args.listen.clone(), options, ServerOptions::default()).await;
     let server = server.map_err(|error| Failure::of_setup(args.listen, error))?;
     for address in server.addresses() {
@@ -91,7 +93,7 @@ impl Failure {
     /// Why there is no COTP connection, or no server.
     fn of_setup(address: hat_core::aio::Address, error: SetupError) -> Self {
         match error {
-            SetupError::Connect(error) => Self::NoConnection(error),
+            SetupError::Connect(error) => Self::of_connect(error),
             SetupError::Config(error) => Self::Input(error.to_string()),
             SetupError::Ended(error) => match error.protocol() {
                 Some(Error::Refused { .. } | Error::Rejected { .. }) => {

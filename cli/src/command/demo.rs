@@ -21,7 +21,7 @@ use smol::channel::{Receiver, Sender, bounded};
 
 use super::machine::Machine;
 use super::serve::EventServer;
-use crate::args::{ConnectArgs, DemoArgs};
+use crate::args::{ClientTlsArgs, ConnectArgs, DemoArgs};
 use crate::client::{Connected, Wanted};
 use crate::output::{Output, payload};
 use crate::runtime::{Run, sleep, within};
@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) async fn demo<R: Run>(args: DemoArgs) -> Result<()> {
     let mut output = Output::new(crate::args::OutputArgs { format: crate::args::Format::Table });
     let address = Address::new("127.0.0.1", 0);
-    let server = EventServer::start::<R>(address, Config::new(1), None).await?;
+    let server = EventServer::start::<R>(address, Config::new(1), None, None).await?;
     let address = Address::from(server.server.addresses()[0]);
     output.line(&format!(
         "server on {address} ({}), {} s of this machine:",
@@ -75,7 +75,8 @@ async fn finished<T>(thread: &Receiver<Result<T>>) -> Result<T> {
 /// A client that needs no arguments.
 fn connect_args(address: Address, name: &str) -> ConnectArgs {
     let timeout = Duration::from_secs(5);
-    ConnectArgs { connect: address, token: None, name: name.into(), timeout }
+    let tls = ClientTlsArgs::default();
+    ConnectArgs { connect: address, token: None, name: name.into(), timeout, tls }
 }
 
 /// What the follower was told, and when.

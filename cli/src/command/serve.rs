@@ -6,6 +6,7 @@ use anyhow::Result;
 use hat_core::aio::eventer::{
     ConnectionInfo, Handler, ListenOptions, Notifier, Server, listen_with,
 };
+use hat_core::aio::tls::Tls;
 use hat_core::aio::{Address, Runtime};
 use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent, Status, Timestamp};
 use tracing::{info, warn};
@@ -22,7 +23,8 @@ pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
         max_results: args.max_results,
         ..Config::new(args.server_id)
     };
-    let server = EventServer::start::<R>(args.listen, config, args.token).await?;
+    let tls = args.tls.acceptor(&args.listen)?;
+    let server = EventServer::start::<R>(args.listen, config, args.token, tls).await?;
     let addresses = server.server.addresses().iter().map(ToString::to_string);
     say(&format!("listening on {}", addresses.collect::<Vec<_>>().join(", ")));
     interrupt.wait().await;
@@ -41,6 +43,7 @@ impl EventServer {
         address: Address,
         config: Config,
         token: Option<String>,
+        tls: Option<Tls>,
     ) -> Result<Self> {
         let events = Arc::new(Events {
             store: Mutex::new(Store::new(config)),
@@ -48,7 +51,7 @@ impl EventServer {
             token,
         });
         let handler = |notifier| EventHandler { events: events.clone(), notifier };
-        let options = ListenOptions { status: Status::Starting, ..ListenOptions::default() };
+        let options = ListenOptions { status: Status::Starting, tls, ..ListenOptions::default() };
         let server = listen_with::<R, _>(address, handler, options).await;
         let server = server.map_err(Failure::NoConnection)?;
         server.set_status(Status::Operational);

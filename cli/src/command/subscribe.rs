@@ -83,7 +83,7 @@ async fn follow_on<R: Runtime>(
 ) -> Result<()> {
     let (address, name) = (args.connect.connect.clone(), args.connect.name.clone());
     let options = ReconnectOptions {
-        client: client_options(&args.connect, wanted),
+        client: client_options(&args.connect, wanted)?,
         // a person can mend the token
         retry: RetryConfig { on_rejection: OnRejection::Stop, ..RetryConfig::default() },
         catch_up: Some(CatchUpConfig::default()),

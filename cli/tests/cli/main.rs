@@ -8,6 +8,7 @@ mod peers;
 mod process;
 mod reconnect;
 mod round_trips;
+mod tls;
 
 /// Makes a test for each runtime of each body, which gets the runtime's name: `--runtime tokio`, `--runtime smol`.
 macro_rules! on_every_runtime {

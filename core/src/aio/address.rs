@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// A host and a port. Written `host:port`, IPv6 addresses in brackets. The addresses of `hat-chatter` 0.5,
-/// `tcp+sbs://host:port`, are read too.
+/// `tcp+sbs://host:port`, are read too; with `ssl+sbs://` the connection must be one of TLS, see [`tls`](super::tls).
 ///
 /// ```
 /// use hat_core::aio::Address;
@@ -19,6 +19,7 @@ use std::str::FromStr;
 pub struct Address {
     host: String,
     port: u16,
+    tls: bool,
 }
 
 /// Why a text is no [`Address`].
@@ -34,8 +35,10 @@ pub enum AddressError {
     /// Nothing in front of the port.
     #[error("no host in `{0}`: write host:port")]
     NoHost(String),
-    /// A scheme other than `tcp+sbs`.
-    #[error("the scheme `{0}` is not supported: write host:port, or tcp+sbs://host:port")]
+    /// A scheme other than `tcp+sbs` and `ssl+sbs`.
+    #[error(
+        "the scheme `{0}` is not supported: write host:port, tcp+sbs://host:port or ssl+sbs://host:port"
+    )]
     Scheme(String),
 }
 
@@ -43,7 +46,19 @@ impl Address {
     /// An address by parts. `host` is a name, or an IP address without brackets.
     #[must_use]
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port }
+        Self { host: host.into(), port, tls: false }
+    }
+
+    /// The same host and port, for TLS only: written `ssl+sbs://host:port`. What has no TLS in its options refuses it.
+    #[must_use]
+    pub fn with_tls(self) -> Self {
+        Self { tls: true, ..self }
+    }
+
+    /// Whether the address is for TLS only. TLS may be in the options all the same.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls
     }
 
     /// The name or IP address.
@@ -68,10 +83,11 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let rest = match text.split_once("://") {
-            Some(("tcp+sbs", rest)) => rest,
+        let (tls, rest) = match text.split_once("://") {
+            Some(("tcp+sbs", rest)) => (false, rest),
+            Some(("ssl+sbs", rest)) => (true, rest),
             Some((scheme, _)) => return Err(AddressError::Scheme(scheme.into())),
-            None => text,
+            None => (false, text),
         };
         let (host, port) =
             rest.rsplit_once(':').ok_or_else(|| AddressError::NoPort(text.into()))?;
@@ -84,13 +100,16 @@ impl FromStr for Address {
         let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         match inner.unwrap_or(host) {
             "" => Err(AddressError::NoHost(text.into())),
-            host => Ok(Self::new(host, port)),
+            host => Ok(Self { tls, ..Self::new(host, port) }),
         }
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.tls {
+            f.write_str("ssl+sbs://")?;
+        }
         if self.host.parse::<Ipv6Addr>().is_ok() {
             write!(f, "[{}]:{}", self.host, self.port)
         } else {
@@ -123,6 +142,8 @@ mod tests {
             ("[::1]:1", "[::1]:1"),
             ("::1:1", "[::1]:1"),
             ("tcp+sbs://0.0.0.0:23012", "0.0.0.0:23012"),
+            ("ssl+sbs://plant:23012", "ssl+sbs://plant:23012"),
+            ("ssl+sbs://[::1]:1", "ssl+sbs://[::1]:1"),
         ];
         for (text, expected) in cases {
             assert_eq!(text.parse::<Address>().expect(text).to_string(), expected);

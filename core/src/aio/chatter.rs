@@ -12,6 +12,7 @@ pub use super::inbox::InboxLimits;
 use super::link::{Delivered, Link, Session, Wait};
 use super::runtime::{Runtime, Stream};
 use super::server::{Close, ServerOptions};
+use super::tls::Tls;
 use super::{Address, ConnectError};
 use crate::chatter::{
     Config, Connection as Machine, Conversation, Data, Incoming, Message, SendError, SendFault,
@@ -33,6 +34,8 @@ pub struct Options {
     pub config: Config,
     /// What may wait for [`Connection::receive`] before nothing more is read.
     pub inbox: InboxLimits,
+    /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](super::tls).
+    pub tls: Option<Tls>,
 }
 
 /// How to send a message. The defaults are those of the deployed peers' `send`: a conversation of one message.
@@ -118,6 +121,10 @@ impl Session for ChatterSession {
 
 impl Handle for Connection {
     type Options = Options;
+
+    fn tls(options: &Options) -> Option<&Tls> {
+        options.tls.as_ref()
+    }
 
     fn start<R: Runtime>(
         stream: impl Stream,

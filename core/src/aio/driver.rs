@@ -52,7 +52,7 @@ const LINGER: Duration = Duration::from_millis(500);
 enum Phase {
     Running,
     Flushing { until: Instant },
-    ShuttingDown,
+    ShuttingDown { until: Instant },
     Lingering { until: Instant },
 }
 
@@ -120,7 +120,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
                 }
             }
             Phase::Flushing { until } => self.flush(cx, until),
-            Phase::ShuttingDown => self.shut_down(cx),
+            Phase::ShuttingDown { until } => self.shut_down(cx, until),
             Phase::Lingering { until } => self.linger(cx, until),
         }
     }
@@ -294,15 +294,18 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         self.write(cx, tx, now);
         let done = tx.is_empty();
         drop(state);
-        if done || self.arm(cx, Some(until)).is_ready() {
-            self.phase = Phase::ShuttingDown;
+        if done {
+            self.phase = Phase::ShuttingDown { until: now + FLUSH };
             return Round::Moved;
         }
-        Round::Idle
+        // with something left to write the end is no orderly one, and is not called that
+        if self.arm(cx, Some(until)).is_ready() { Round::Done } else { Round::Idle }
     }
 
-    fn shut_down(&mut self, cx: &mut Context<'_>) -> Round {
+    fn shut_down(&mut self, cx: &mut Context<'_>, until: Instant) -> Round {
         match self.stream.poll_shutdown(cx) {
+            // the end of TLS has to be written too, and the peer may not read
+            Poll::Pending if self.arm(cx, Some(until)).is_ready() => Round::Done,
             Poll::Pending => Round::Idle,
             Poll::Ready(Ok(())) if !self.rx.eof => {
                 self.phase = Phase::Lingering { until: self.shared.now() + LINGER };

@@ -1,7 +1,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::Address;
+use super::{Address, tls};
 
 /// Why a connection is over: for a reason of its protocol, or because the system said so.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -10,7 +10,7 @@ pub enum Error<E> {
     /// The protocol ended it: an orderly close, or a rule that the peer broke.
     #[error(transparent)]
     Protocol(E),
-    /// The socket failed.
+    /// The socket failed, or [TLS](Error::tls) over it.
     #[error("the connection is lost: {0}")]
     Io(Arc<io::Error>),
     /// We closed it, and for five seconds the peer took nothing of what was left to write.
@@ -26,6 +26,14 @@ impl<E> Error<E> {
     pub fn protocol(&self) -> Option<&E> {
         match self {
             Error::Protocol(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// What was wrong with TLS, if it was that.
+    pub fn tls(&self) -> Option<&tls::Error> {
+        match self {
+            Error::Io(error) => tls::Error::of(error),
             _ => None,
         }
     }
@@ -65,16 +73,26 @@ pub enum ConnectError {
         /// What the system said.
         error: Arc<io::Error>,
     },
+    /// There is a connection, but no TLS over it; or the options make none.
+    #[error("no TLS with {address}: {error}")]
+    Tls {
+        /// What was asked for.
+        address: Address,
+        /// Which check failed.
+        error: tls::Error,
+    },
 }
 
 impl ConnectError {
-    /// What the system said.
+    /// What the system said, if it was the system.
     #[must_use]
-    pub fn io(&self) -> &io::Error {
+    pub fn io(&self) -> Option<&io::Error> {
         match self {
             Self::Resolve { error, .. }
             | Self::Connect { error, .. }
-            | Self::Listen { error, .. } => error,
+            | Self::Listen { error, .. }
+            | Self::Tls { error: tls::Error::Io(error), .. } => Some(error),
+            Self::Tls { .. } => None,
         }
     }
 }

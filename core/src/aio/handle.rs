@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::runtime::{Runtime, Stream};
 use super::server::{Close, Core, Server, ServerOptions};
+use super::socket::{Security, Socket};
+use super::tls::Tls;
 use super::{Address, ConnectError, net};
 
 /// The methods that every handle has for the end of its connection, and for who is connected: for a type with a `link`, where `Error`
@@ -68,6 +70,9 @@ pub(crate) type Finished = Box<dyn FnOnce() + Send>;
 pub(crate) trait Handle: Sized + Send + 'static {
     type Options: Clone + Send + 'static;
 
+    /// TLS in the options.
+    fn tls(options: &Self::Options) -> Option<&Tls>;
+
     /// Starts the driver of `stream`.
     fn start<R: Runtime>(
         stream: impl Stream,
@@ -84,7 +89,7 @@ pub(crate) async fn connect<R: Runtime, H: Handle>(
     options: &H::Options,
 ) -> Result<H, ConnectError> {
     let address = address.into();
-    let stream = net::connect::<R>(&address).await?;
+    let stream = net::connect::<R>(&address, H::tls(options)).await?;
     H::start::<R>(stream, options, Box::new(|| ()))
         .map_err(|error| ConnectError::Connect { address, error: Arc::new(error) })
 }
@@ -94,6 +99,7 @@ pub(crate) async fn listen<R: Runtime, H: Handle>(
     options: H::Options,
     server: ServerOptions,
 ) -> Result<Server<H>, ConnectError> {
+    let (address, tls) = (address.into(), H::tls(&options).cloned());
     let take = move |core: &Arc<Core<H>>, id, stream| {
         let gone = core.clone();
         match H::start::<R>(stream, &options, Box::new(move || gone.unregister(id))) {
@@ -105,17 +111,29 @@ pub(crate) async fn listen<R: Runtime, H: Handle>(
             Err(_) => core.unregister(id),
         }
     };
-    listen_with::<R, H>(address.into(), server, take).await
+    listen_with::<R, H>(address, server, tls.as_ref(), take).await
 }
 
 /// A server that gives what it takes to `take`, with a number that is its own.
 pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
     address: Address,
     server: ServerOptions,
-    take: impl FnMut(&Arc<Core<C>>, u64, R::Stream) + Clone + Send + 'static,
+    tls: Option<&Tls>,
+    take: impl FnMut(&Arc<Core<C>>, u64, Socket<R::Stream>) + Clone + Send + 'static,
 ) -> Result<Server<C>, ConnectError> {
-    let listeners = net::bind::<R>(&address).await?;
-    let core = Core::start::<R>(listeners, server, take)
-        .map_err(|error| ConnectError::Listen { address, error: Arc::new(error) })?;
+    let core = start::<R, C>(address, server, tls, take).await?;
     Ok(Server::new(core))
+}
+
+/// What [`listen_with`] makes a server of.
+pub(crate) async fn start<R: Runtime, C: Send + 'static>(
+    address: Address,
+    server: ServerOptions,
+    tls: Option<&Tls>,
+    take: impl FnMut(&Arc<Core<C>>, u64, Socket<R::Stream>) + Clone + Send + 'static,
+) -> Result<Arc<Core<C>>, ConnectError> {
+    let security = Security::to_listen(&address, tls)?;
+    let listeners = net::bind::<R>(&address).await?;
+    Core::start::<R>(listeners, server, security, take)
+        .map_err(|error| ConnectError::Listen { address, error: Arc::new(error) })
 }

@@ -12,6 +12,7 @@
 //! - One driver, a task a connection, runs any machine on any runtime.
 //! - A handle locks the machine and calls it directly, then wakes the driver. The lock is never held across an await, so
 //!   refusals are the machine's own typed errors, at the place of the call.
+//! - [`tls`] (feature `tls`) stands between the driver and the socket, for every protocol alike.
 //! - Handles are not generic over the runtime: [`chatter`], [`eventer`], [`tcp`], [`tpkt`], [`cotp`]; `juggler`, behind the HTTP of `web`, with
 //!   the feature `web`.
 //!
@@ -33,7 +34,9 @@ mod net;
 mod protocols;
 pub mod runtime;
 pub mod server;
+pub mod socket;
 pub mod tcp;
+pub mod tls;
 pub mod tpkt;
 mod trace;
 mod wakers;

@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::socket::{Security, Socket};
+use super::tls::Tls;
 use super::{Address, ConnectError, Runtime};
 
 async fn resolve<R: Runtime>(address: &Address) -> Result<Vec<SocketAddr>, ConnectError> {
@@ -18,8 +20,18 @@ async fn resolve<R: Runtime>(address: &Address) -> Result<Vec<SocketAddr>, Conne
     Ok(found)
 }
 
-/// Connects to the first address of the host that takes the connection.
-pub(crate) async fn connect<R: Runtime>(address: &Address) -> Result<R::Stream, ConnectError> {
+/// Connects to the first address of the host that takes the connection, and does the TLS handshake where `tls` is given.
+pub(crate) async fn connect<R: Runtime>(
+    address: &Address,
+    tls: Option<&Tls>,
+) -> Result<Socket<R::Stream>, ConnectError> {
+    let security = Security::to_connect(address, tls)?;
+    let stream = dial::<R>(address).await?;
+    let secured = security.secure::<R>(stream, address.host()).await;
+    secured.map_err(|error| ConnectError::Tls { address: address.clone(), error })
+}
+
+async fn dial<R: Runtime>(address: &Address) -> Result<R::Stream, ConnectError> {
     let mut last = None;
     for target in resolve::<R>(address).await? {
         match R::connect(target).await {

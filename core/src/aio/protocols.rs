@@ -7,6 +7,11 @@
 #[macro_export]
 macro_rules! protocols_on {
     ($runtime:ident) => {
+        /// TLS under every protocol. See [`hat_core::aio::tls`].
+        pub mod tls {
+            pub use $crate::aio::tls::*;
+        }
+
         /// Chatter: messages in conversations. See [`hat_core::aio::chatter`] and [`hat_core::chatter`].
         pub mod chatter {
             pub use $crate::aio::chatter::{

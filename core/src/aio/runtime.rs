@@ -76,6 +76,9 @@ pub trait Stream: Send + Unpin + 'static {
 
     /// Writes from the start of `parts` and gives how many bytes the system took.
     ///
+    /// Where it is pending, the next call brings the same bytes first, and maybe more behind them: a stream may have made something of
+    /// them already, as TLS does.
+    ///
     /// # Errors
     ///
     /// Those of the system.
@@ -85,7 +88,7 @@ pub trait Stream: Send + Unpin + 'static {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>>;
 
-    /// Ends our side; the peer may still send.
+    /// Ends our side; the peer may still send. Called again, it changes nothing more.
     ///
     /// # Errors
     ///

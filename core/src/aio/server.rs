@@ -10,7 +10,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::link::{Session, Shared};
-use super::runtime::{Runtime, sleep_until};
+use super::runtime::{Runtime, Stream, sleep_until};
+use super::socket::{Security, Socket};
 use super::trace;
 use super::wakers::WakerSet;
 
@@ -29,6 +30,7 @@ pub struct ServerOptions {
     /// Connections at a time, 16 384: half of what the usual limit on file descriptors allows with room to spare. At
     /// the limit, new ones wait in the system's [backlog](super::runtime::BACKLOG) until one ends. Where the system has no descriptor left before that, they
     /// wait there too: the server tries again after 5 ms, then ever later, up to a second.
+    /// Those that are still in their TLS handshake count.
     pub max_connections: usize,
 }
 
@@ -73,7 +75,8 @@ impl<C: Send + 'static> Core<C> {
     pub(crate) fn start<R: Runtime>(
         listeners: Vec<R::Listener>,
         options: ServerOptions,
-        take: impl FnMut(&Arc<Core<C>>, u64, R::Stream) + Clone + Send + 'static,
+        security: Security,
+        take: impl FnMut(&Arc<Core<C>>, u64, Socket<R::Stream>) + Clone + Send + 'static,
     ) -> io::Result<Arc<Self>> {
         let addresses = listeners.iter().map(R::local_addr).collect::<io::Result<_>>()?;
         let core = Arc::new(Self {
@@ -89,7 +92,8 @@ impl<C: Send + 'static> Core<C> {
             options,
         });
         for listener in listeners {
-            R::spawn(accept_loop::<R, C>(core.clone(), listener, take.clone()));
+            let (security, take) = (security.clone(), take.clone());
+            R::spawn(accept_loop::<R, C>(core.clone(), listener, security, take));
         }
         Ok(core)
     }
@@ -194,7 +198,8 @@ impl<C: Send + 'static> Core<C> {
 async fn accept_loop<R: Runtime, C: Send + 'static>(
     core: Arc<Core<C>>,
     listener: R::Listener,
-    mut take: impl FnMut(&Arc<Core<C>>, u64, R::Stream) + Send + 'static,
+    security: Security,
+    mut take: impl FnMut(&Arc<Core<C>>, u64, Socket<R::Stream>) + Clone + Send + 'static,
 ) {
     let leaving = Leaving(core);
     let core = &leaving.0;
@@ -220,7 +225,12 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
                     state.connections.insert(id, None);
                     id
                 });
-                take(core, id, stream);
+                if security.takes_time() {
+                    let (core, security, take) = (core.clone(), security.clone(), take.clone());
+                    R::spawn(secure::<R, C>(core, id, stream, security, take));
+                } else {
+                    take(core, id, Socket::plain(stream));
+                }
             }
             // the peer was gone before we took it
             Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -234,6 +244,24 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
             }
         }
     }
+}
+
+/// Makes `stream` secure before it is taken, in a task of its own: a peer that is slow with that holds up no other. The end of the
+/// server ends it.
+async fn secure<R: Runtime, C: Send + 'static>(
+    core: Arc<Core<C>>,
+    id: u64,
+    stream: R::Stream,
+    security: Security,
+    mut take: impl FnMut(&Arc<Core<C>>, u64, Socket<R::Stream>) + Send + 'static,
+) {
+    let remote = stream.peer_addr();
+    match unless_closing(&core, security.secure::<R>(stream, "")).await {
+        Some(Ok(socket)) => return take(&core, id, socket),
+        Some(Err(error)) => trace::handshake_failed(remote.ok(), &error),
+        None => {}
+    }
+    core.unregister(id);
 }
 
 /// Counts an accepting task out, however it ends.

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
 
@@ -13,6 +14,7 @@ use super::handle::{self, Finished, Handle, of_every_connection};
 use super::link::{Delivered, Link, Session, Wait};
 use super::runtime::{Runtime, Stream};
 use super::server::{Close, ServerOptions};
+use super::tls::Tls;
 use super::{Address, ConnectError};
 use crate::tcp::{Config, Incoming, Raw, SendError};
 
@@ -32,11 +34,13 @@ pub struct Options {
     pub input_buffer_limit: usize,
     /// What may be queued, and half-open connections.
     pub config: Config,
+    /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](super::tls).
+    pub tls: Option<Tls>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { name: None, input_buffer_limit: 64 * 1024, config: Config::default() }
+        Self { name: None, input_buffer_limit: 64 * 1024, config: Config::default(), tls: None }
     }
 }
 
@@ -152,10 +156,19 @@ impl Session for TcpSession {
         }
         Delivered::Inbox
     }
+
+    fn ended(&mut self, _wake: &mut Vec<Waker>) {
+        // from here on readers are told why the connection is over: that the peer sends no more may have been a cut
+        self.ended = false;
+    }
 }
 
 impl Handle for Connection {
     type Options = Options;
+
+    fn tls(options: &Options) -> Option<&Tls> {
+        options.tls.as_ref()
+    }
 
     fn start<R: Runtime>(
         stream: impl Stream,

@@ -11,6 +11,7 @@ use super::inbox::{Inbox, InboxLimits};
 use super::link::{Delivered, Link, Session, Wait};
 use super::runtime::{Runtime, Stream};
 use super::server::{Close, ServerOptions};
+use super::tls::Tls;
 use super::{Address, ConnectError};
 use crate::tpkt::{Config, Connection as Machine, SendError, SendFault};
 
@@ -27,6 +28,8 @@ pub struct Options {
     pub config: Config,
     /// What may wait for [`Connection::receive`] before nothing more is read.
     pub inbox: InboxLimits,
+    /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](super::tls).
+    pub tls: Option<Tls>,
 }
 
 /// Connects to `address`; every address of its host is tried.
@@ -87,6 +90,10 @@ impl Session for TpktSession {
 
 impl Handle for Connection {
     type Options = Options;
+
+    fn tls(options: &Options) -> Option<&Tls> {
+        options.tls.as_ref()
+    }
 
     fn start<R: Runtime>(
         stream: impl Stream,

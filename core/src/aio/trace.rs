@@ -40,6 +40,11 @@ mod told {
     pub(crate) fn file_failed(path: &str, error: &impl Display) {
         tracing::warn!(path, %error, "cannot read a file");
     }
+
+    pub(crate) fn handshake_failed(remote: Option<SocketAddr>, error: &impl Display) {
+        let remote = remote.map(tracing::field::display);
+        tracing::debug!(remote, %error, "no TLS with a client");
+    }
 }
 
 #[cfg(not(feature = "tracing"))]
@@ -75,8 +80,10 @@ mod told {
 
     #[cfg(feature = "web")]
     pub(crate) fn file_failed(_path: &str, _error: &impl Display) {}
+
+    pub(crate) fn handshake_failed(_remote: Option<SocketAddr>, _error: &impl Display) {}
 }
 
-pub(crate) use told::{Life, accept_failed};
+pub(crate) use told::{Life, accept_failed, handshake_failed};
 #[cfg(feature = "web")]
 pub(crate) use told::{file_failed, htpasswd_failed};

@@ -23,6 +23,7 @@ use hat_core::eventer::{
 };
 use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
+use hat_smol::async_std::AsyncStd;
 use hat_tests::counted::Counted;
 use hat_tests::runtimes::TestRuntime;
 use smol::channel::{Receiver, bounded};
@@ -34,6 +35,7 @@ fn main() -> Result<()> {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve", "tokio"] => hat_tokio::Tokio::run_without_limit(serve::<hat_tokio::Tokio>()),
         ["serve", "smol"] => hat_smol::Smol::run_without_limit(serve::<hat_smol::Smol>()),
+        ["serve", "async-std"] => AsyncStd::run_without_limit(serve::<AsyncStd>()),
         ["crowd", address, count] => crowd(address, count.parse()?),
         _ => Err("event-server serve RUNTIME | event-server crowd ADDRESS COUNT".into()),
     }

@@ -17,9 +17,13 @@ mod cotp;
 mod eventer;
 pub mod eventer_model;
 mod feed;
+mod json;
+mod juggler;
 mod sbs;
 pub mod seeds;
 mod ws;
+
+use hat_core::aio::web::fuzzing as web;
 
 /// A body and what it is called.
 #[derive(Debug)]
@@ -49,6 +53,14 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cotp_calls", run: cotp::calls },
     Target { name: "ws_bytes", run: ws::bytes },
     Target { name: "ws_oracle", run: ws::oracle },
+    Target { name: "json_text", run: json::text },
+    Target { name: "json_patch", run: json::patch },
+    Target { name: "juggler_client_bytes", run: juggler::client },
+    Target { name: "juggler_server_bytes", run: juggler::server },
+    Target { name: "juggler_peer_bytes", run: juggler::peer },
+    Target { name: "juggler_state", run: json::state },
+    Target { name: "http_request", run: web::request },
+    Target { name: "htpasswd", run: web::htpasswd },
 ];
 
 /// Runs one input of the target `name`.

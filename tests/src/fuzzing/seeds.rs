@@ -42,6 +42,12 @@ pub fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("tpkt_bytes", tpkt()),
         ("cotp_bytes", cotp()),
         ("ws_bytes", websocket(|bytes| arrivals(bytes, &[0, 1, 2, 3]))),
+        ("json_text", json()),
+        ("juggler_client_bytes", juggler("juggler07")),
+        ("juggler_server_bytes", juggler("juggler07")),
+        ("juggler_peer_bytes", juggler("juggler05")),
+        ("http_request", requests()),
+        ("htpasswd", password_files()),
         ("ws_oracle", websocket(|bytes| [0, 1].map(|role| [&[role], bytes].concat()).to_vec())),
     ]
 }
@@ -189,4 +195,67 @@ fn cotp() -> Vec<Vec<u8>> {
         }
     }
     seeds
+}
+
+/// Documents and patches of the public suite of JSON Patch.
+fn json() -> Vec<Vec<u8>> {
+    let suite = load("json-patch-tests/tests");
+    let parts = list(&suite).iter().flat_map(|case| [case.get("doc"), case.get("patch")]);
+    parts.flatten().map(|part| part.to_string().into_bytes()).collect()
+}
+
+/// Every text frame of the vectors, and those of each list of frames behind each other.
+fn juggler(file: &str) -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    collect(&load(file), &mut |texts| {
+        let small = texts.iter().all(|text| text.len() < 400);
+        if small {
+            seeds.extend(arrivals(&texts.join(&b"\xff"[..]), &[0, 1]));
+        }
+    });
+    seeds
+}
+
+/// Gives every list of messages, as texts, wherever it stands.
+fn collect(value: &Value, give: &mut impl FnMut(&[Vec<u8>])) {
+    match value {
+        Value::Object(members) => members.values().for_each(|member| collect(member, give)),
+        Value::Array(items)
+            if items.iter().all(|item| item.is_string() || item.get("type").is_some()) =>
+        {
+            let text = |item: &Value| match item.as_str() {
+                Some(text) => text.as_bytes().to_vec(),
+                None => item.to_string().into_bytes(),
+            };
+            give(&items.iter().map(text).collect::<Vec<_>>());
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, give)),
+        _ => {}
+    }
+}
+
+/// As the target wants them: the method, the path, and headers, a line each.
+fn requests() -> Vec<Vec<u8>> {
+    [
+        "GET\n/\nhost:a",
+        "HEAD\n/css/page.css?x=1\nhost:a\nif-none-match:\"tag\", W/\"b\"",
+        "GET\n/%2e%2e/%2fetc%5cpasswd\nhost:a\nrange:bytes=-5",
+        "GET\n/a\nhost:a\nrange:bytes=1-999\nif-range:Sun, 09 Sep 2001 01:46:40 GMT",
+        "GET\n/ws\nhost:a:1\nupgrade:websocket\nconnection:keep-alive, Upgrade\nsec-websocket-version:13\n\
+         sec-websocket-key:dGhlIHNhbXBsZSBub25jZQ==\norigin:http://a:1",
+        "POST\n/a\nhost:a\ncontent-length:5\nauthorization:Basic dXNlcjpwYXNz",
+        "GET\n/a\nhost:a\nforwarded:for=\"[2001:db8::1]:4711\";proto=http, for=1.2.3.4\nx-forwarded-for:1.2.3.4, ::1",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec()
+}
+
+fn password_files() -> Vec<Vec<u8>> {
+    [
+        "# comment\n\nuser:$apr1$saltsalt$0123456789012345678901\n",
+        "user:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\nother:$2y$05$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyz01234\n",
+        "user:$5$rounds=1000$salt$hash\n",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec()
 }

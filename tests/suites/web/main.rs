@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use hat_core::aio::web::{WebOptions, WebServer, listen};
+use hat_core::aio::web::{Socket, WebOptions, WebServer, listen};
 use hat_tests::runtimes::{TestRuntime, sleep};
 
 /// A free port of this machine.
@@ -23,7 +23,7 @@ fn local() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
-async fn server<R: TestRuntime>(options: WebOptions) -> WebServer<R::Stream> {
+async fn server<R: TestRuntime>(options: WebOptions) -> WebServer<Socket<R::Stream>> {
     listen::<R>(local(), options).await.expect("a free port")
 }
 

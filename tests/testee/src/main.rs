@@ -25,6 +25,7 @@ mod objects;
 mod params;
 mod server;
 mod session;
+mod tls;
 mod turn;
 
 use std::io::BufRead;

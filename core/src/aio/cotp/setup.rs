@@ -12,6 +12,7 @@ use crate::aio::handle;
 use crate::aio::inbox::InboxLimits;
 use crate::aio::runtime::Runtime;
 use crate::aio::server::{Core, ServerOptions};
+use crate::aio::tls::Tls;
 use crate::aio::{Address, ConnectError, net};
 use crate::cotp::{
     Answer, Config, ConfigError, ConnectRequest, Connection as Machine, Reason, Response,
@@ -33,6 +34,8 @@ pub struct Options {
     pub decide: Option<Decide>,
     /// What may wait to be received before nothing more is read.
     pub inbox: InboxLimits,
+    /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](crate::aio::tls).
+    pub tls: Option<Tls>,
 }
 
 /// What is done about a request.
@@ -69,7 +72,7 @@ impl fmt::Debug for Decide {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// There is no TCP connection, or the address cannot be listened on.
+    /// There is no TCP connection, no TLS over it, or the address cannot be listened on.
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The port of ISO transport is for privileged programs on this system.
@@ -127,7 +130,7 @@ pub async fn connect<R: Runtime>(
 ) -> Result<Connection, SetupError> {
     let address = address.into();
     let machine = Machine::connect(options.config(), Instant::ORIGIN)?;
-    let stream = net::connect::<R>(&address).await?;
+    let stream = net::connect::<R>(&address, options.tls.as_ref()).await?;
     let connection = Connection::start::<R>(stream, machine, &options, Box::new(|| ()))
         .map_err(|error| ConnectError::Connect { address, error: Arc::new(error) })?;
     connection.established().await?;
@@ -147,6 +150,7 @@ pub async fn listen<R: Runtime>(
     // the machines of connections are made of the same configuration
     Machine::accept(options.config(), Instant::ORIGIN)?;
     let address = address.into();
+    let tls = options.tls.clone();
     let take = move |core: &Arc<Core<Connection>>, id, stream| {
         let gone = core.clone();
         let finished = Box::new(move || gone.unregister(id));
@@ -168,9 +172,9 @@ pub async fn listen<R: Runtime>(
         }
     };
     let port = address.port();
-    let server = handle::listen_with::<R, _>(address, server, take).await;
-    server.map_err(|error| match error.io().kind() {
-        io::ErrorKind::PermissionDenied => SetupError::PrivilegedPort { port },
+    let server = handle::listen_with::<R, _>(address, server, tls.as_ref(), take).await;
+    server.map_err(|error| match error.io().map(io::Error::kind) {
+        Some(io::ErrorKind::PermissionDenied) => SetupError::PrivilegedPort { port },
         _ => error.into(),
     })
 }

@@ -9,7 +9,8 @@ use crate::aio::inbox::{Inbox, InboxLimits};
 use crate::aio::link::{Link, Wait};
 use crate::aio::runtime::Runtime;
 use crate::aio::server::{Core, ServerOptions};
-use crate::aio::{Address, ConnectError, net};
+use crate::aio::tls::Tls;
+use crate::aio::{Address, ConnectError, handle};
 use crate::eventer::server::{Config, Connection as Machine, Incoming};
 use crate::eventer::{Event, SendFault, Status};
 
@@ -25,6 +26,8 @@ pub struct ListenOptions {
     pub inbox: InboxLimits,
     /// How connections are taken, and whether they end with the server.
     pub server: ServerOptions,
+    /// TLS, where connections are to be that: an acceptor. See [`tls`](crate::aio::tls).
+    pub tls: Option<Tls>,
 }
 
 /// An event server. Dropping it stops listening, and closes its connections where they are bound to it.
@@ -56,12 +59,10 @@ pub async fn listen_with<R: Runtime, H: Handler>(
     handler: impl FnOnce(Notifier) -> H,
     options: ListenOptions,
 ) -> Result<Server, ConnectError> {
-    let address = address.into();
-    let listeners = net::bind::<R>(&address).await?;
     let registry = Arc::new(Registry::new(options.status));
     let notifier = Notifier::new::<R>(registry.clone());
     let (handler, clients) = (Arc::new(handler(notifier.clone())), registry);
-    let server = options.server;
+    let (server, tls) = (options.server, options.tls.clone());
     let take = move |core: &Arc<Core<()>>, id, stream| {
         let session = |now| ServerSession {
             machine: Machine::new(options.config.clone(), now),
@@ -77,8 +78,7 @@ pub async fn listen_with<R: Runtime, H: Handler>(
             R::spawn(serve(link, handler.clone(), client));
         }
     };
-    let core = Core::start::<R>(listeners, server, take)
-        .map_err(|error| ConnectError::Listen { address, error: Arc::new(error) })?;
+    let core = handle::start::<R, ()>(address.into(), server, tls.as_ref(), take).await?;
     Ok(Server { core, notifier })
 }
 

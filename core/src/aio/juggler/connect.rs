@@ -10,6 +10,7 @@ use bytestring::ByteString;
 use super::Error;
 use crate::aio::link::{Link, Session};
 use crate::aio::runtime::Runtime;
+use crate::aio::tls::Tls;
 use crate::aio::{self, Address, net};
 use crate::time::Instant;
 use crate::ws;
@@ -23,6 +24,8 @@ pub struct WsOptions {
     pub credentials: Option<(String, String)>,
     /// More headers of the request: `Cookie`, `Origin`.
     pub headers: Vec<ws::Field>,
+    /// TLS, where the server is `wss`: a connector. See [`tls`](crate::aio::tls). Default: none.
+    pub tls: Option<Tls>,
     /// Limits. Its `mask_seed` is drawn anew for each connection.
     pub config: ws::Config,
 }
@@ -33,6 +36,7 @@ impl Default for WsOptions {
             ws_path: ByteString::from_static("/ws"),
             credentials: None,
             headers: Vec::new(),
+            tls: None,
             config: ws::Config::default(),
         }
     }
@@ -59,7 +63,7 @@ pub(super) async fn connect<R: Runtime, S: Session>(
     options: WsOptions,
     session: impl FnOnce(ws::Connection) -> S,
 ) -> Result<Link<S>, ConnectError> {
-    let WsOptions { ws_path, credentials, mut headers, config } = options;
+    let WsOptions { ws_path, credentials, mut headers, tls, config } = options;
     if let Some((user, password)) = credentials {
         let value = format!("Basic {}", BASE64.encode(format!("{user}:{password}")));
         headers.push(("Authorization".into(), value.into()));
@@ -69,7 +73,7 @@ pub(super) async fn connect<R: Runtime, S: Session>(
     let config = ws::Config { mask_seed: RandomState::new().hash_one(0), ..config };
     // a connection's time begins when it does
     let session = session(ws::Connection::connect(config, request, Instant::ORIGIN)?);
-    let stream = net::connect::<R>(&address).await?;
+    let stream = net::connect::<R>(&address, tls.as_ref()).await?;
     let failed = |error| aio::ConnectError::Connect { address, error: Arc::new(error) };
     Ok(Link::start::<R>(stream, |_| session, Box::new(|| ())).map_err(failed)?)
 }

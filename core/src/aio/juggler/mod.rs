@@ -20,7 +20,7 @@ pub use client::{Client, ClientOptions, NotificationStream, Notified, RequestErr
 pub use connect::{ConnectError, WsOptions};
 pub use connection::{Connection, ConnectionId, SendError};
 pub use handler::Handler;
-pub use server::{ListenOptions, Server, listen, listen_over};
+pub use server::{ListenOptions, Server, listen};
 pub use shared::SharedState;
 
 /// Why a connection is over.

@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::future::{Future, ready};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,9 +8,9 @@ use super::shared::{Follower, SharedState};
 use crate::aio::Address;
 use crate::aio::inbox::{Inbox, InboxLimits};
 use crate::aio::link::{Link, Wait};
-use crate::aio::runtime::{Runtime, Stream};
+use crate::aio::runtime::Runtime;
 use crate::aio::server::{Core, Server as Taking};
-use crate::aio::web::{self, Counted, ListenError, Upgrade, WebOptions};
+use crate::aio::web::{self, Counted, ListenError, Socket, Upgrade, WebOptions};
 use crate::json::Value;
 use crate::juggler::server::{Config, Connection as Machine, RequestId};
 use crate::juggler::{Notification, SendFault};
@@ -50,27 +49,10 @@ pub async fn listen<R: Runtime>(
     handler: impl Handler,
     options: ListenOptions,
 ) -> Result<Server, ListenError> {
-    listen_over::<R, R::Stream, _>(address, handler, options, |stream| ready(Ok(stream))).await
-}
-
-/// As [`listen`], over what `secure` makes of each connection: TLS.
-///
-/// # Errors
-///
-/// [`ListenError`].
-pub async fn listen_over<R: Runtime, T: Stream, F>(
-    address: impl Into<Address>,
-    handler: impl Handler,
-    options: ListenOptions,
-    secure: impl Fn(R::Stream) -> F + Clone + Send + 'static,
-) -> Result<Server, ListenError>
-where
-    F: Future<Output = std::io::Result<T>> + Send + 'static,
-{
     let ListenOptions { web, config, ws, state, inbox } = options;
     let (handler, registry) = (Arc::new(handler), Arc::new(Registry::default()));
     let (clients, shared) = (registry.clone(), state.clone());
-    let take = move |core: &Arc<Core<()>>, id, upgrade: Upgrade<T>| {
+    let take = move |core: &Arc<Core<()>>, id, upgrade: Upgrade<Socket<R::Stream>>| {
         let Upgrade { mut stream, client, .. } = upgrade;
         let counted = stream.take_counted();
         let session = |now| {
@@ -87,7 +69,7 @@ where
             R::spawn(serve::<R, _>(connection, handler.clone(), taken, parallel));
         }
     };
-    let taking = web::listen_with::<R, T, F, ()>(address.into(), web, secure, take).await?;
+    let taking = web::listen_with::<R, ()>(address.into(), web, take).await?;
     if let Some(state) = state.clone() {
         R::spawn(state.flush_loop::<R, _>(taking.core().clone()));
     }

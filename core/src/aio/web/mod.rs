@@ -22,6 +22,8 @@ mod body;
 mod client;
 mod decide;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod io;
 mod names;
 mod options;
@@ -31,7 +33,6 @@ mod site;
 mod upgrade;
 mod websocket;
 
-use std::future::{Future, ready};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -40,8 +41,9 @@ pub use http;
 pub use options::{Client, EmbeddedFile, Limits, Origins, Routes, WebOptions};
 pub use upgrade::{Upgrade, Upgraded};
 
-use super::runtime::{Runtime, Stream};
+use super::runtime::Runtime;
 use super::server::{Core, Server};
+pub use super::socket::Socket;
 use super::{Address, ConnectError, handle};
 use serve::{Closer, serve};
 use site::Site;
@@ -86,47 +88,27 @@ pub enum ListenError {
 pub async fn listen<R: Runtime>(
     address: impl Into<Address>,
     options: WebOptions,
-) -> Result<WebServer<R::Stream>, ListenError> {
-    listen_over::<R, R::Stream, _>(address, options, |stream| ready(Ok(stream))).await
-}
-
-/// As [`listen`], over what `secure` makes of each connection: TLS. Its handshake has the time of a request's head.
-///
-/// # Errors
-///
-/// [`ListenError`].
-pub async fn listen_over<R: Runtime, T: Stream, F>(
-    address: impl Into<Address>,
-    options: WebOptions,
-    secure: impl Fn(R::Stream) -> F + Clone + Send + 'static,
-) -> Result<WebServer<T>, ListenError>
-where
-    F: Future<Output = std::io::Result<T>> + Send + 'static,
-{
+) -> Result<WebServer<Socket<R::Stream>>, ListenError> {
     let offer = |core: &Arc<Core<_>>, _, upgrade| core.offer(upgrade);
-    listen_with::<R, T, F, _>(address.into(), options, secure, offer).await
+    listen_with::<R, _>(address.into(), options, offer).await
 }
 
 /// A server that gives each WebSocket to `take`, with the number of its connection. The connection is counted out when its stream
 /// is dropped; who can close it sooner registers how.
-pub(crate) async fn listen_with<R: Runtime, T: Stream, F, C: Send + 'static>(
+pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
     address: Address,
     options: WebOptions,
-    secure: impl Fn(R::Stream) -> F + Clone + Send + 'static,
-    take: impl Fn(&Arc<Core<C>>, u64, Upgrade<T>) + Clone + Send + 'static,
-) -> Result<Server<C>, ListenError>
-where
-    F: Future<Output = std::io::Result<T>> + Send + 'static,
-{
+    take: impl Fn(&Arc<Core<C>>, u64, Upgrade<Socket<R::Stream>>) + Clone + Send + 'static,
+) -> Result<Server<C>, ListenError> {
     let (server, shutdown_timeout) = (options.server, options.shutdown_timeout);
+    let tls = options.tls.clone();
     let site = Arc::new(Site::new::<R>(options).await?);
     let serve_each = move |core: &Arc<Core<C>>, id, stream| {
         let closer = Arc::new(Closer::default());
         core.register(id, closer.clone());
         let gone = core.clone();
         let counted = Counted::new(Box::new(move || gone.unregister(id)));
-        let serving =
-            serve::<R, T>(secure(stream), site.clone(), closer, shutdown_timeout, counted);
+        let serving = serve::<R, _>(stream, site.clone(), closer, shutdown_timeout, counted);
         let (core, take) = (core.clone(), take.clone());
         R::spawn(async move {
             if let Some(upgrade) = serving.await {
@@ -134,5 +116,5 @@ where
             }
         });
     };
-    Ok(handle::listen_with::<R, C>(address, server, serve_each).await?)
+    Ok(handle::listen_with::<R, C>(address, server, tls.as_ref(), serve_each).await?)
 }

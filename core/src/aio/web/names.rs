@@ -4,16 +4,15 @@ macro_rules! web_on {
     ($runtime:ident) => {
         /// The HTTP front of WebSocket servers. See [`hat_core::aio::web`].
         pub mod web {
-            use std::future::Future;
-
             pub use $crate::aio::server::ServerOptions;
             pub use $crate::aio::web::{
                 Client, EmbeddedFile, HtpasswdError, Limits, ListenError, Origins, Routes, Upgrade,
                 Upgraded, WebOptions, WebServer, http,
             };
 
-            /// A connection of this runtime.
-            pub type Stream = <super::$runtime as $crate::aio::Runtime>::Stream;
+            /// A connection of this runtime, as it is or with TLS over it.
+            pub type Stream =
+                $crate::aio::web::Socket<<super::$runtime as $crate::aio::Runtime>::Stream>;
 
             /// Serves HTTP on `address`, on every address of its host. The application takes its WebSockets with `accept`.
             ///
@@ -25,23 +24,6 @@ macro_rules! web_on {
                 options: WebOptions,
             ) -> Result<WebServer<Stream>, ListenError> {
                 $crate::aio::web::listen::<super::$runtime>(address, options).await
-            }
-
-            /// As [`listen`], over what `secure` makes of each connection: TLS. Its handshake has the time of a request's head.
-            ///
-            /// # Errors
-            ///
-            /// [`ListenError`].
-            pub async fn listen_over<T: $crate::aio::runtime::Stream, F>(
-                address: impl Into<$crate::aio::Address>,
-                options: WebOptions,
-                secure: impl Fn(Stream) -> F + Clone + Send + 'static,
-            ) -> Result<WebServer<T>, ListenError>
-            where
-                F: Future<Output = std::io::Result<T>> + Send + 'static,
-            {
-                $crate::aio::web::listen_over::<super::$runtime, T, F>(address, options, secure)
-                    .await
             }
         }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use super::super::server::ServerOptions;
+use super::super::tls::Tls;
 
 /// How a web server answers. The names are those of `hat-juggler`.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct WebOptions {
     ///
     /// Basic authentication sends the password with each request: over a network it needs TLS.
     pub htpasswd_file: Option<PathBuf>,
+    /// TLS, where the server is to be `https` and `wss`: an acceptor. See [`tls`](crate::aio::tls). Default: none.
+    pub tls: Option<Tls>,
     /// `Cache-Control: no-cache` on every answer: browsers ask again before they show what they have. Default: true.
     pub no_cache: bool,
     /// How long requests in progress may take once the server closes, 100 ms.
@@ -55,6 +58,7 @@ impl Default for WebOptions {
             static_dir: None,
             embedded: &[],
             htpasswd_file: None,
+            tls: None,
             no_cache: true,
             shutdown_timeout: Duration::from_millis(100),
             trust_proxy: false,

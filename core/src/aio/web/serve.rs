@@ -1,7 +1,6 @@
 //! One connection: HTTP until it ends, or until it is upgraded.
 
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -10,7 +9,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
-use super::super::runtime::{Runtime, Stream, Timer, within};
+use super::super::runtime::{Runtime, Stream, Timer};
 use super::super::server::Close;
 use super::io::{HyperStream, HyperTimer};
 use super::site::{Site, UpgradeSlot};
@@ -45,18 +44,14 @@ impl Closer {
     }
 }
 
-/// Serves a connection, and gives what it became, if it was upgraded. `secured` is the stream once TLS has begun, where there is TLS.
+/// Serves a connection, and gives what it became, if it was upgraded.
 pub(super) async fn serve<R: Runtime, T: Stream>(
-    secured: impl Future<Output = io::Result<T>>,
+    stream: T,
     site: Arc<Site>,
     closer: Arc<Closer>,
     shutdown_timeout: Duration,
     counted: Counted,
 ) -> Option<Upgrade<T>> {
-    let stream = unless_closing(&closer, within::<R, _>(site.limits.head_timeout, secured)).await;
-    let Some(Some(Ok(stream))) = stream else {
-        return None;
-    };
     let remote = stream.peer_addr().ok()?.ip().to_string();
     let slot = UpgradeSlot::default();
     let service = {
@@ -95,14 +90,4 @@ pub(super) async fn serve<R: Runtime, T: Stream>(
     let parts = upgraded.downcast::<HyperStream<R, T>>().ok()?;
     let stream = Upgraded::new(parts.io.into_inner(), parts.read_buf, counted);
     Some(Upgrade { stream, client: upgrading.client, head: upgrading.head })
-}
-
-/// What `future` gives, or `None` once the connection is told to close.
-async fn unless_closing<T>(closer: &Closer, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match closer.poll_closing(cx) {
-        Poll::Ready(()) => Poll::Ready(None),
-        Poll::Pending => future.as_mut().poll(cx).map(Some),
-    })
-    .await
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Failure;
 use crate::params::{Params, base64};
+use crate::tls::{self, Side};
 
 /// The form of one layer.
 #[derive(Clone, Copy)]
@@ -35,35 +36,38 @@ const INBOX: usize = 64;
 pub(crate) const AT_ONCE: usize = 1024 * 1024 * 1024;
 
 impl Form {
-    pub(crate) fn options(self, params: &Params) -> Result<Options, Failure> {
+    /// `side` is ours.
+    pub(crate) fn options(self, params: &Params, side: Side) -> Result<Options, Failure> {
         let mut config = Config::new(self.0);
-        let queue = match self.0 {
+        let (queue, tls) = match self.0 {
             Dialect::HatChatter => {
-                no_tls(params, "tls")?;
                 let delay = params.seconds("ping_delay")?.unwrap_or(TWENTY_SECONDS);
                 let timeout = params.seconds("ping_timeout")?.unwrap_or(TWENTY_SECONDS);
                 config.ping = PingRule::WhenIdle { delay, timeout };
                 if delay.is_zero() {
                     config.ping = PingRule::Off;
                 }
-                params.size("receive_queue_size")?
+                (params.size("receive_queue_size")?, tls::read(params, side)?)
             }
             Dialect::Hat => {
-                no_tls(params, "pem_file")?;
                 let interval = params.seconds("ping_timeout")?.unwrap_or(TWENTY_SECONDS);
                 config.ping = PingRule::Every { interval };
                 if interval.is_zero() {
                     config.ping = PingRule::Off;
                 }
                 config.max_queued = AT_ONCE;
-                params.size("queue_maxsize")?
+                let pem_file = params.optional_text("pem_file")?;
+                // of no use to a plain connection, as at the deployed peer
+                let is_tls = self.address(params)?.is_tls();
+                let tls = is_tls.then(|| side.tls(pem_file, false)).transpose()?;
+                (params.size("queue_maxsize")?, tls)
             }
         };
         let queue = queue.unwrap_or(QUEUE);
         let messages = if queue == 0 { INBOX } else { queue.min(INBOX) };
         let inbox = InboxLimits { messages, ..InboxLimits::default() };
         let name = self.name(params)?.map(str::to_owned);
-        Ok(Options { library: library::Options { name, config, inbox }, queue })
+        Ok(Options { library: library::Options { name, config, inbox, tls }, queue })
     }
 
     pub(crate) fn server_options(self, params: &Params) -> Result<ServerOptions, Failure> {
@@ -80,8 +84,7 @@ impl Form {
             Dialect::Hat => {
                 let text = params.text("address")?;
                 match text.split_once("://") {
-                    Some(("tcp+sbs", _)) => text.parse().map_err(Failure::value),
-                    Some(("ssl+sbs", _)) => Err(Failure::unsupported("TLS")),
+                    Some(("tcp+sbs" | "ssl+sbs", _)) => text.parse().map_err(Failure::value),
                     _ => Err(Failure::value(format_args!("{text} is no address"))),
                 }
             }
@@ -94,26 +97,30 @@ impl Form {
     }
 
     /// `INFO` of a connection.
-    pub(super) fn connection(self, connection: &library::Connection) -> Value {
+    pub(super) fn connection(self, connection: &library::Connection, is_tls: bool) -> Value {
         let name = connection.name();
         let (local, remote) = (connection.local_address(), connection.remote_address());
         match self.0 {
             Dialect::HatChatter => {
                 json!({"name": name, "local_addr": addr(local), "remote_addr": addr(remote)})
             }
-            Dialect::Hat => json!({"local_address": uri(local), "remote_address": uri(remote)}),
+            Dialect::Hat => {
+                json!({"local_address": uri(local, is_tls), "remote_address": uri(remote, is_tls)})
+            }
         }
     }
 
     /// What `listen` answers, but for the handle.
-    pub(super) fn server(self, server: &library::Server) -> Value {
+    pub(super) fn server(self, server: &library::Server, is_tls: bool) -> Value {
         let name = server.name();
         let addresses = server.addresses().iter().copied();
         match self.0 {
             Dialect::HatChatter => {
                 json!({"name": name, "addresses": addresses.map(addr).collect::<Vec<_>>()})
             }
-            Dialect::Hat => json!({"addresses": addresses.map(uri).collect::<Vec<_>>()}),
+            Dialect::Hat => {
+                json!({"addresses": addresses.map(|it| uri(it, is_tls)).collect::<Vec<_>>()})
+            }
         }
     }
 
@@ -174,14 +181,7 @@ pub(crate) fn addr(address: SocketAddr) -> Value {
     json!({"host": address.ip().to_string(), "port": address.port()})
 }
 
-fn uri(address: SocketAddr) -> Value {
-    format!("tcp+sbs://{address}").into()
-}
-
-/// That a parameter about TLS, which is not there yet, is not given.
-pub(crate) fn no_tls(params: &Params, name: &str) -> Result<(), Failure> {
-    match params.any(name) {
-        None => Ok(()),
-        Some(_) => Err(Failure::unsupported(name)),
-    }
+fn uri(address: SocketAddr, is_tls: bool) -> Value {
+    let scheme = if is_tls { "ssl+sbs" } else { "tcp+sbs" };
+    format!("{scheme}://{address}").into()
 }

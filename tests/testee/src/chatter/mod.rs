@@ -11,12 +11,13 @@ use hat_core::chatter::{Dialect, SendError, SendFault};
 use serde_json::{Value, json};
 
 use self::connection::Connection;
-pub(crate) use self::form::{AT_ONCE, Form, addr, no_tls};
+pub(crate) use self::form::{AT_ONCE, Form, addr};
 use crate::answer::{Answer, Failure, Outcome};
 use crate::objects::Object;
 use crate::params::Params;
 use crate::server::{Connection as _, Server};
 use crate::session::Session;
+use crate::tls::Side;
 
 /// Does what a request of one of the layers asks for.
 pub(crate) async fn call<R: Runtime>(
@@ -41,10 +42,11 @@ pub(crate) async fn call<R: Runtime>(
 }
 
 async fn connect<R: Runtime>(session: &Session, form: Form, params: &Params) -> Outcome {
-    let options = form.options(params)?;
+    let options = form.options(params, Side::Client)?;
+    let is_tls = options.library.tls.is_some();
     let connected = library::connect::<R>(form.address(params)?, options.library).await;
     let connection = connected.map_err(refused)?;
-    let info = form.connection(&connection);
+    let info = form.connection(&connection, is_tls);
     let connection = Connection::new(&session.objects, connection, options.queue);
     let ok = json!({"obj": connection.report().handle, "info": info});
     session.objects.insert(connection.clone());
@@ -52,12 +54,13 @@ async fn connect<R: Runtime>(session: &Session, form: Form, params: &Params) -> 
 }
 
 async fn listen<R: Runtime>(session: &Arc<Session>, form: Form, params: &Params) -> Outcome {
-    let options = form.options(params)?;
+    let options = form.options(params, Side::Server)?;
+    let is_tls = options.library.tls.is_some();
     let server_options = form.server_options(params)?;
     let listening =
         library::listen::<R>(form.address(params)?, options.library, server_options).await;
     let server = listening.map_err(refused)?;
-    let mut ok = form.server(&server);
+    let mut ok = form.server(&server, is_tls);
     let (server, accepting) = Server::new(&session.objects, server, server_options);
     ok["obj"] = server.report().handle.into();
     session.objects.insert(server.clone());
@@ -65,7 +68,7 @@ async fn listen<R: Runtime>(session: &Arc<Session>, form: Form, params: &Params)
     Ok(Answer::and_then(ok, move || {
         R::spawn(async move {
             while let Some(connection) = server.accept().await {
-                let info = form.connection(&connection);
+                let info = form.connection(&connection, is_tls);
                 let connection = Connection::new(&session.objects, connection, options.queue);
                 server.introduce::<R>(&session.objects, connection, &info);
             }

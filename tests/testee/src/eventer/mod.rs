@@ -22,6 +22,7 @@ use crate::answer::{Answer, Failure, Outcome};
 use crate::chatter::{AT_ONCE, Form};
 use crate::params::Params;
 use crate::session::Session;
+use crate::tls::Side;
 
 /// As Chatter connects.
 const CHATTER: Form = Form(Dialect::HatChatter);
@@ -53,7 +54,7 @@ pub(crate) async fn call<R: Runtime>(
 }
 
 async fn connect<R: Runtime>(session: &Session, params: &Params) -> Outcome {
-    let chatter = CHATTER.options(params)?;
+    let chatter = CHATTER.options(params, Side::Client)?;
     let options = ClientOptions {
         token: params.optional_text("client_token")?.map(Into::into),
         subscriptions: form::read_types(params, "subscriptions")?.unwrap_or_default(),
@@ -65,6 +66,7 @@ async fn connect<R: Runtime>(session: &Session, params: &Params) -> Outcome {
             ..eventer::client::Config::default()
         },
         inbox: chatter.library.inbox,
+        tls: chatter.library.tls,
         ..ClientOptions::default()
     };
     let (address, name) = (CHATTER.address(params)?, params.text("client_name")?);
@@ -95,7 +97,7 @@ async fn query(client: &Client, params: &Params) -> Outcome {
 }
 
 async fn listen<R: Runtime>(session: &Session, params: &Params) -> Outcome {
-    let chatter = CHATTER.options(params)?;
+    let chatter = CHATTER.options(params, Side::Server)?;
     let server_options: ServerOptions = CHATTER.server_options(params)?;
     let mut config =
         eventer::server::Config { chatter: chatter.library.config, ..Default::default() };
@@ -106,6 +108,7 @@ async fn listen<R: Runtime>(session: &Session, params: &Params) -> Outcome {
         status: params.named("status")?.unwrap_or_default(),
         config,
         inbox: chatter.library.inbox,
+        tls: chatter.library.tls,
         server: server_options,
     };
     let has = Has {

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 
 use self::connection::{Connection, Library};
 use crate::answer::{Answer, Failure, Outcome};
-use crate::chatter::{addr, no_tls};
+use crate::chatter::addr;
 use crate::objects::Object;
 use crate::params::Params;
 use crate::server::{Connection as _, Server};
 use crate::session::Session;
+use crate::tls::{self, Side};
 
 /// Which layer.
 #[derive(Clone, Copy)]
@@ -40,13 +41,15 @@ pub(crate) async fn call<R: Runtime>(
         ("connect", _) => connect::<R>(session, layer, params).await,
         ("listen", Layer::Tpkt) => {
             let server = server_options(params)?;
-            let listening = tpkt::listen::<R>(address(params)?, tpkt_options(params)?, server);
+            let listening =
+                tpkt::listen::<R>(address(params)?, tpkt_options(params, Side::Server)?, server);
             let listening = listening.await.map_err(Failure::connection)?;
             Ok(listen::<R, _>(session, params, listening, server)?)
         }
         ("listen", Layer::Cotp) => {
             let server = server_options(params)?;
-            let listening = cotp::listen::<R>(address(params)?, cotp_options(params)?, server);
+            let listening =
+                cotp::listen::<R>(address(params)?, cotp_options(params, Side::Server)?, server);
             let listening = listening.await.map_err(|error| not_made(&error))?;
             Ok(listen::<R, _>(session, params, listening, server)?)
         }
@@ -60,11 +63,11 @@ pub(crate) async fn call<R: Runtime>(
 async fn connect<R: Runtime>(session: &Session, layer: Layer, params: &Params) -> Outcome {
     let address = address(params)?;
     let library: Library = match layer {
-        Layer::Tpkt => tpkt::connect::<R>(address, tpkt_options(params)?)
+        Layer::Tpkt => tpkt::connect::<R>(address, tpkt_options(params, Side::Client)?)
             .await
             .map_err(Failure::connection)?
             .into(),
-        Layer::Cotp => cotp::connect::<R>(address, cotp_options(params)?)
+        Layer::Cotp => cotp::connect::<R>(address, cotp_options(params, Side::Client)?)
             .await
             .map_err(|error| not_made(&error))?
             .into(),
@@ -124,7 +127,6 @@ fn info(library: &Library, name: Option<&str>) -> Value {
 }
 
 fn address(params: &Params) -> Result<Address, Failure> {
-    no_tls(params, "tls")?;
     let addr = params.object("addr")?;
     Ok(Address::new(addr.text("host")?, addr.port()?))
 }
@@ -135,12 +137,13 @@ fn server_options(params: &Params) -> Result<ServerOptions, Failure> {
     Ok(ServerOptions { bind_connections, ..ServerOptions::default() })
 }
 
-fn tpkt_options(params: &Params) -> Result<tpkt::Options, Failure> {
+fn tpkt_options(params: &Params, side: Side) -> Result<tpkt::Options, Failure> {
     let inbox = inbox(params, "tpkt_receive_queue_size")?;
-    Ok(tpkt::Options { inbox, ..tpkt::Options::default() })
+    let tls = tls::read(params, side)?;
+    Ok(tpkt::Options { inbox, tls, ..tpkt::Options::default() })
 }
 
-fn cotp_options(params: &Params) -> Result<cotp::Options, Failure> {
+fn cotp_options(params: &Params, side: Side) -> Result<cotp::Options, Failure> {
     let config = Config {
         local_selector: selector(params, "local_tsel")?,
         remote_selector: selector(params, "remote_tsel")?,
@@ -149,7 +152,8 @@ fn cotp_options(params: &Params) -> Result<cotp::Options, Failure> {
         ..Config::default()
     };
     let inbox = inbox(params, "cotp_receive_queue_size")?;
-    Ok(cotp::Options { config, inbox, ..cotp::Options::default() })
+    let tls = tls::read(params, side)?;
+    Ok(cotp::Options { config, inbox, tls, ..cotp::Options::default() })
 }
 
 fn selector(params: &Params, name: &str) -> Result<Option<Selector>, Failure> {

@@ -11,17 +11,21 @@ use hat_core::juggler::{Autoflush, Config, PingRule, server};
 use hat_core::ws;
 
 use crate::answer::Failure;
-use crate::chatter::{AT_ONCE, no_tls};
+use crate::chatter::AT_ONCE;
 use crate::params::{Params, required};
+use crate::tls::{self, Side};
 
 /// Where a client connects to, and how.
 pub(crate) fn target(params: &Params) -> Result<(Address, WsOptions), Failure> {
-    no_tls(params, "tls")?;
     let text = params.text("address")?;
     let wrong = || Failure::value(format_args!("{text} is no address of a WebSocket"));
-    let rest = match text.split_once("://") {
-        Some(("ws", rest)) => rest,
-        Some(("wss", _)) => return Err(Failure::unsupported("TLS")),
+    let (rest, tls) = match text.split_once("://") {
+        Some(("ws", rest)) => (rest, None),
+        Some(("wss", rest)) => {
+            let tls = tls::read(params, Side::Client)?;
+            // without more, the deployed client takes any certificate
+            (rest, Some(tls.map_or_else(|| Side::Client.tls(None, false), Ok)?))
+        }
         _ => return Err(wrong()),
     };
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -35,12 +39,12 @@ pub(crate) fn target(params: &Params) -> Result<(Address, WsOptions), Failure> {
         }
     };
     let config = ws_config();
-    Ok((address, WsOptions { ws_path: ws_path.into(), credentials, config, ..Default::default() }))
+    let ws_path = ws_path.into();
+    Ok((address, WsOptions { ws_path, credentials, tls, config, ..WsOptions::default() }))
 }
 
 /// Where a server listens.
 pub(crate) fn host(params: &Params) -> Result<Address, Failure> {
-    no_tls(params, "tls")?;
     Ok(Address::new(params.text("host")?, params.port()?))
 }
 
@@ -62,13 +66,15 @@ pub(crate) fn web(params: &Params) -> Result<WebOptions, Failure> {
     }
     web.static_dir = params.optional_text("static_dir")?.map(PathBuf::from);
     web.htpasswd_file = params.optional_text("htpasswd_file")?.map(PathBuf::from);
+    web.tls = tls::read(params, Side::Server)?;
     web.no_cache = params.boolean_or("no_cache", web.no_cache)?;
     Ok(web)
 }
 
 /// Here `null` is not the default: it is none.
 pub(crate) fn autoflush_delay(params: &Params) -> Result<Option<Duration>, Failure> {
-    let default = || if params.is_null("autoflush_delay") { None } else { Autoflush::DEFAULT_DELAY };
+    let default =
+        || if params.is_null("autoflush_delay") { None } else { Autoflush::DEFAULT_DELAY };
     Ok(params.seconds("autoflush_delay")?.or_else(default))
 }
 

@@ -7,7 +7,9 @@ mod server;
 use std::sync::Arc;
 
 use hat_core::aio::Runtime;
-use hat_core::aio::juggler::{self as library, ListenOptions, RequestError, SendError, SharedState};
+use hat_core::aio::juggler::{
+    self as library, ListenOptions, RequestError, SendError, SharedState,
+};
 use hat_core::juggler::State;
 use serde_json::{Value, json};
 

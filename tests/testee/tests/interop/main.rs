@@ -8,6 +8,7 @@ mod juggler;
 mod link;
 mod rules;
 mod scenarios;
+mod tls;
 
 use std::process::Command;
 use std::thread;
@@ -41,9 +42,13 @@ impl Implementation {
 
 #[track_caller]
 fn testee(runtime: &str) -> Peer {
+    Peer::command(command(runtime))
+}
+
+fn command(runtime: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hat-testee"));
     command.args(["--runtime", runtime]);
-    Peer::command(command)
+    command
 }
 
 /// Every scenario in all layers. The layers go at once, for much of it is waiting.
@@ -75,6 +80,9 @@ fn run(name: &str, client: Implementation, server: Implementation) {
         let juggler05 = thread::Builder::new().name(format!("{name}, Juggler 0.5"));
         let run = move || run_juggler(juggler::SCENARIOS05, &start05(client), &start05(server));
         juggler05.spawn_scoped(scope, run).expect("a thread");
+        let tls = thread::Builder::new().name(format!("{name}, TLS"));
+        let run = move || tls::scenarios(|layer| (client.start(layer), server.start(layer)));
+        tls.spawn_scoped(scope, run).expect("a thread");
     });
 }
 

@@ -43,7 +43,12 @@ pub async fn connect<R: Runtime>(
     };
     let machine = Machine::new(options.config, &init, crate::time::Instant::ORIGIN);
     let session = ClientSession::new(machine.map_err(ConnectError::Init)?, options.inbox);
-    let stream = match within::<R, _>(options.connect_timeout, net::connect::<R>(&address)).await {
+    let stream = match within::<R, _>(
+        options.connect_timeout,
+        net::connect::<R>(&address, options.tls.as_ref()),
+    )
+    .await
+    {
         Some(stream) => stream?,
         None => {
             let error = Arc::new(io::ErrorKind::TimedOut.into());

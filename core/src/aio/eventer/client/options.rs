@@ -7,6 +7,7 @@ use bytestring::ByteString;
 use crate::aio;
 use crate::aio::eventer::Error;
 use crate::aio::inbox::InboxLimits;
+use crate::aio::tls::Tls;
 use crate::eventer::client::Config;
 use crate::eventer::{EventType, SendFault};
 
@@ -29,6 +30,8 @@ pub struct ClientOptions {
     pub config: Config,
     /// What may wait for [`Client::next`](super::Client::next) before nothing more is read.
     pub inbox: InboxLimits,
+    /// TLS, where the connection is to be one: a connector. See [`tls`](crate::aio::tls).
+    pub tls: Option<Tls>,
 }
 
 impl Default for ClientOptions {
@@ -41,6 +44,7 @@ impl Default for ClientOptions {
             connect_timeout: Duration::from_secs(30),
             config: Config::default(),
             inbox: InboxLimits::default(),
+            tls: None,
         }
     }
 }

@@ -3,7 +3,6 @@
 
 mod call;
 
-use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -18,7 +17,7 @@ use crate::aio::inbox::{Inbox, InboxLimits};
 use crate::aio::link::{Delivered, Link, Session, Wait};
 use crate::aio::runtime::Runtime;
 use crate::aio::server::Core;
-use crate::aio::web::{self, Client, ListenError, Upgrade, WebOptions};
+use crate::aio::web::{self, Client, ListenError, Socket, Upgrade, WebOptions};
 use crate::json::{Array, SetError, Value};
 use crate::juggler::peer::Message;
 use crate::juggler::rpc::{CallId, Config, Connection as Machine, Incoming, RequestId};
@@ -93,7 +92,7 @@ pub async fn listen<R: Runtime>(
     ws: ws::Config,
     options: Options,
 ) -> Result<Server, ListenError> {
-    let take = move |core: &Arc<Core<Connection>>, id, upgrade: Upgrade<R::Stream>| {
+    let take = move |core: &Arc<Core<Connection>>, id, upgrade: Upgrade<Socket<R::Stream>>| {
         let session = |now| {
             PeerSession::new(
                 ws::Connection::established(ws::Role::Server, ws.clone(), now),
@@ -107,8 +106,7 @@ pub async fn listen<R: Runtime>(
             core.offer(Connection { link, client, seen: AtomicU64::new(0) });
         }
     };
-    web::listen_with::<R, R::Stream, _, _>(address.into(), web, |stream| ready(Ok(stream)), take)
-        .await
+    web::listen_with::<R, _>(address.into(), web, take).await
 }
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.

@@ -57,10 +57,10 @@ pub enum HtpasswdError {
 
 /// The users of a file, in its order.
 #[derive(Debug)]
-pub(super) struct Users(Vec<(String, Hash)>);
+pub(in super::super) struct Users(Vec<(String, Hash)>);
 
 impl Users {
-    pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Self, HtpasswdError> {
+    pub(in super::super) fn parse(path: &Path, text: &[u8]) -> Result<Self, HtpasswdError> {
         let mut users = Vec::<(String, Hash)>::new();
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
             let wrong = |what| HtpasswdError::Line { path: path.into(), line: index + 1, what };
@@ -89,7 +89,7 @@ impl Users {
 
     /// The hash to hold a password of `user` against, and whether the user is one. For an unknown user it is the hash that costs most, so that the
     /// time of a refusal does not tell who is known. `None`: there are no users at all.
-    pub(super) fn find(&self, user: &[u8]) -> Option<(&Hash, bool)> {
+    pub(in super::super) fn find(&self, user: &[u8]) -> Option<(&Hash, bool)> {
         match self.0.iter().find(|(known, _)| known.as_bytes() == user) {
             Some((_, hash)) => Some((hash, true)),
             None => {
@@ -101,7 +101,7 @@ impl Users {
 
 /// What a password is held against.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Hash {
+pub(in super::super) enum Hash {
     Apr1 { salt: String, hash: [u8; 22] },
     Bcrypt { text: String, cost: u32 },
     Sha1([u8; 20]),
@@ -145,7 +145,7 @@ impl Hash {
     }
 
     /// Whether this is the hash of `password`, in a time that does not tell how much of it is right. Takes long: that is the point of it.
-    pub(super) fn verify(&self, password: &[u8]) -> bool {
+    pub(in super::super) fn verify(&self, password: &[u8]) -> bool {
         match self {
             Self::Apr1 { salt, hash } => apr1::hash(password, salt.as_bytes()).ct_eq(hash).into(),
             // compares in constant time by itself; takes the first 72 bytes, as `htpasswd` does

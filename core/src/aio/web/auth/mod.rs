@@ -29,7 +29,7 @@ use super::decide::Access;
 use super::websocket::only;
 use gate::Gate;
 pub use htpasswd::HtpasswdError;
-use htpasswd::Users;
+pub(super) use htpasswd::Users;
 
 /// How often the file is looked at, at the most.
 const CHECK: Duration = Duration::from_secs(1);
@@ -70,7 +70,7 @@ struct Stamp {
 }
 
 /// What a request says about its user.
-struct Credentials {
+pub(super) struct Credentials {
     user: Vec<u8>,
     password: Vec<u8>,
 }
@@ -187,7 +187,7 @@ fn read(path: &Path, known: Option<Stamp>) -> io::Result<Option<(Vec<u8>, Stamp)
 }
 
 /// `Authorization: Basic` with the Base64 of `user:password`, once.
-fn credentials(headers: &HeaderMap) -> Option<Credentials> {
+pub(super) fn credentials(headers: &HeaderMap) -> Option<Credentials> {
     let (scheme, text) = only(headers, header::AUTHORIZATION)?.split_once(' ')?;
     let decoded =
         BASE64.decode(text.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;

@@ -19,7 +19,7 @@ use super::body::Body;
 use super::options::EmbeddedFile;
 use super::path::FilePath;
 pub(super) use folder::Content;
-use select::{Conditions, Selection, Validators};
+pub(super) use select::{Conditions, Selection, Validators};
 
 /// All files of a server.
 #[derive(Debug)]

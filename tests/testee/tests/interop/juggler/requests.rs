@@ -4,7 +4,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
-use hat_tests::peers::{ErrorKind, Peer};
+use hat_tests::peers::{ErrorKind, Peer, Pending};
 use serde_json::{Value, json};
 
 use super::link::{Host, Side};
@@ -14,9 +14,8 @@ fn serving<'a>(server: &'a Peer, more: Value) -> Host<'a> {
     Host::listen("juggler", server, &options)
 }
 
-fn ask(side: Side<'_>, name: &str, data: Value) -> hat_tests::peers::Pending<'_> {
-    // the peer lives longer than its side
-    side.peer.start("juggler.send", json!({"obj": side.object, "name": name, "data": data}))
+fn ask<'a>(side: Side<'a>, name: &str, data: Value) -> Pending<'a> {
+    side.start("send", json!({"name": name, "data": data}))
 }
 
 pub(super) fn requests_and_their_failures(client: &Peer, server: &Peer) {
@@ -40,8 +39,12 @@ pub(super) fn requests_and_their_failures(client: &Peer, server: &Peer) {
     // a server without a callback
     let host = Host::listen("juggler", server, &json!({}));
     let (side, _) = host.connect(client, json!({}));
-    let error = side.start("send", json!({"name": "do", "data": 1})).wait().expect_err("no callback");
-    assert_eq!((error.kind, error.data), (ErrorKind::Juggler, json!("request handler not implemented")));
+    let error =
+        side.start("send", json!({"name": "do", "data": 1})).wait().expect_err("no callback");
+    assert_eq!(
+        (error.kind, error.data),
+        (ErrorKind::Juggler, json!("request handler not implemented"))
+    );
     assert_eq!(side.expect("send", json!({"name": "", "data": 1})), json!({"data": 1}));
 }
 
@@ -60,7 +63,8 @@ pub(super) fn requests_one_after_the_other(client: &Peer, server: &Peer) {
 }
 
 pub(super) fn requests_in_parallel(client: &Peer, server: &Peer) {
-    let (side, conn) = serving(server, json!({"parallel_requests": true})).connect(client, json!({}));
+    let (side, conn) =
+        serving(server, json!({"parallel_requests": true})).connect(client, json!({}));
     let asked: Vec<_> = (0..20).map(|n| ask(side, "n", json!(n))).collect();
     let mut calls: Vec<_> = (0..20).map(|_| conn.call("request")).collect();
     calls.sort_by_key(|call| call.params["data"].as_i64());

@@ -10,7 +10,8 @@ fn set(side: Side<'_>, path: Value, value: Value) {
 }
 
 pub(super) fn a_state_for_each_connection(client: &Peer, server: &Peer) {
-    let host = Host::listen("juggler", server, &json!({"autoflush_delay": 0.05, "state": {"n": 1}}));
+    let host =
+        Host::listen("juggler", server, &json!({"autoflush_delay": 0.05, "state": {"n": 1}}));
     let (one, to_one) = host.connect(client, json!({}));
     let (two, to_two) = host.connect(client, json!({}));
     for side in [one, two] {
@@ -30,7 +31,8 @@ pub(super) fn a_state_for_each_connection(client: &Peer, server: &Peer) {
 }
 
 pub(super) fn a_state_for_all(client: &Peer, server: &Peer) {
-    let options = json!({"shared_state": true, "autoflush_delay": 0.02, "state": {"list": [1, 2, 3]}});
+    let options =
+        json!({"shared_state": true, "autoflush_delay": 0.02, "state": {"list": [1, 2, 3]}});
     let host = Host::listen("juggler", server, &options);
     let (one, _) = host.connect(client, json!({}));
     one.until("state", &json!({"list": [1, 2, 3]}));

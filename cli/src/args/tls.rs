@@ -1,0 +1,101 @@
+//! The arguments about TLS, of servers and of clients.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use hat_core::aio::Address;
+use hat_core::aio::tls::{
+    ClientCertificates, ClientOptions, Identity, Pem, Roots, ServerOptions, Tls,
+};
+
+use crate::exit::Failure;
+
+/// Files of either side.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct TlsArgs {
+    /// Our certificate with those of its issuers, PEM. A server speaks TLS with it; a client shows it to a server that asks.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, PEM, where it is not in the same file.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Who may have issued the peer's certificate, PEM. With it a server takes only clients that have one; a client trusts these
+    /// instead of the system's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_ca: Option<PathBuf>,
+}
+
+/// How a client makes sure of the server. Any of these asks for TLS.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct ClientTlsArgs {
+    /// TLS, with a server whose certificate the system trusts.
+    #[arg(long)]
+    pub(crate) tls: bool,
+    #[command(flatten)]
+    pub(crate) files: TlsArgs,
+    /// The name in the server's certificate, where it is not the host of the address.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tls_name: Option<String>,
+    /// TLS, with whoever answers: nobody else can listen in, but it may be anybody.
+    #[arg(long)]
+    pub(crate) dangerous_accept_any_certificate: bool,
+}
+
+impl TlsArgs {
+    fn identity(&self) -> Option<Identity> {
+        let chain = Pem::File(self.tls_cert.clone()?);
+        Some(Identity { chain, key: self.tls_key.clone().map(Pem::File) })
+    }
+
+    fn roots(&self) -> Option<Roots> {
+        self.tls_ca.clone().map(|path| Roots::Pem(Pem::File(path)))
+    }
+
+    /// TLS of a server at `address`, if it is to speak that.
+    pub(crate) fn acceptor(&self, address: &Address) -> Result<Option<Tls>, Failure> {
+        let Some(identity) = self.identity() else {
+            return match address.is_tls() || self.tls_ca.is_some() {
+                true => Err(Failure::Input("a server of TLS needs --tls-cert".into())),
+                false => Ok(None),
+            };
+        };
+        let mut options = ServerOptions::new(identity);
+        if let Some(roots) = self.roots() {
+            options.client_certificates = ClientCertificates::Required(roots);
+        }
+        built(options.build().map(Tls::from))
+    }
+}
+
+impl ClientTlsArgs {
+    /// TLS of a client, if it is to speak that, whose handshake takes no longer than `time`.
+    pub(crate) fn connector(
+        &self,
+        address: &Address,
+        time: Duration,
+    ) -> Result<Option<Tls>, Failure> {
+        let Self { tls, files, tls_name, dangerous_accept_any_certificate } = self;
+        let asked = *tls || *dangerous_accept_any_certificate || tls_name.is_some();
+        let files_given = files.tls_cert.is_some() || files.tls_ca.is_some();
+        if !(asked || files_given || address.is_tls()) {
+            return Ok(None);
+        }
+        let options = ClientOptions {
+            roots: files.roots().unwrap_or_default(),
+            server_name: tls_name.clone(),
+            certificate: files.identity(),
+            dangerous_accept_any_certificate: *dangerous_accept_any_certificate,
+            handshake_timeout: time,
+            ..ClientOptions::default()
+        };
+        built(options.build().map(Tls::from))
+    }
+}
+
+/// A file that is not what it should be is bad input.
+fn built(built: Result<Tls, hat_core::aio::tls::ConfigError>) -> Result<Option<Tls>, Failure> {
+    built.map(Some).map_err(|error| Failure::Input(error.to_string()))
+}

@@ -1,0 +1,104 @@
+//! Options that make no TLS: files, keys, addresses.
+
+use hat_core::aio::chatter::{connect, listen};
+use hat_core::aio::server::ServerOptions;
+use hat_core::aio::tls::{ClientOptions, ConfigError, Error, Identity, Roots};
+use hat_core::aio::{Address, tls};
+use hat_tests::certificates::PemFile;
+use hat_tests::on_every_runtime;
+
+use super::{
+    AUTHORITY, SERVER, acceptor, client_options, connector, identity, local, refusal,
+    server_options, text, with,
+};
+
+#[track_caller]
+fn wrong(identity: Identity) -> ConfigError {
+    tls::ServerOptions::new(identity).build().expect_err("refused")
+}
+
+#[test]
+fn the_key_is_apart_or_in_the_same_file() {
+    let (both, chain) = (PemFile::new(&SERVER.pem()), PemFile::new(&SERVER.certificate));
+    let key = PemFile::new(&SERVER.key);
+    let apart = Identity::with_key(chain.path(), key.path());
+    for identity in [Identity::new(both.path()), apart, identity(&SERVER)] {
+        tls::ServerOptions::new(identity).build().expect("a certificate and its key");
+    }
+    let error = wrong(Identity::new(chain.path()));
+    assert!(matches!(error, ConfigError::NoKey { .. }), "{error:?}");
+    assert!(error.to_string().starts_with(&chain.path().display().to_string()), "{error}");
+    let error = wrong(Identity::new(key.path()));
+    assert!(matches!(error, ConfigError::NoCertificate { .. }), "{error:?}");
+}
+
+#[test]
+fn what_is_wrong_with_a_pem() {
+    let error = wrong(Identity::new(std::path::Path::new("/no/such/file.pem")));
+    assert!(error.to_string().starts_with("cannot read /no/such/file.pem: "), "{error}");
+
+    let other = AUTHORITY.issue(&["localhost"]);
+    let error = wrong(Identity::with_key(text(&SERVER.certificate), text(&other.key)));
+    assert!(error.to_string().contains("it is not the key of the certificate in "), "{error}");
+
+    let encrypted =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIIB\n\
+               -----END RSA PRIVATE KEY-----\n";
+    for key in [encrypted, old] {
+        let error = wrong(Identity::with_key(text(&SERVER.certificate), text(key)));
+        assert!(matches!(error, ConfigError::EncryptedKey { .. }), "{error:?}");
+        assert!(error.to_string().contains("openssl pkey"), "{error}");
+    }
+
+    let damaged = SERVER.certificate.replace("-----END CERTIFICATE-----", "");
+    let error = wrong(Identity::with_key(text(damaged), text(&SERVER.key)));
+    assert!(matches!(error, ConfigError::Pem { .. }), "{error:?}");
+
+    let roots = Roots::Pem(text(&SERVER.key));
+    let error = ClientOptions { roots, ..ClientOptions::default() }.build().expect_err("no root");
+    assert!(matches!(error, ConfigError::NoCertificate { .. }), "{error:?}");
+    let roots = Roots::Pem(text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
+    let error = ClientOptions { roots, ..ClientOptions::default() }.build().expect_err("no root");
+    assert!(matches!(error, ConfigError::Root { .. }), "{error:?}");
+}
+
+#[test]
+fn debug_shows_no_key() {
+    let server = server_options(&SERVER);
+    let client = ClientOptions { certificate: Some(identity(&SERVER)), ..client_options() };
+    let shown = format!(
+        "{server:?} {client:?} {:?} {:?} {:?}",
+        server.build().expect("a certificate"),
+        client.build().expect("roots"),
+        with(acceptor()),
+    );
+    let secret: Vec<&str> = SERVER.key.lines().filter(|line| !line.starts_with('-')).collect();
+    assert!(!secret.is_empty() && secret.iter().all(|line| !shown.contains(line)), "{shown}");
+    assert!(!shown.contains("PRIVATE KEY"), "{shown}");
+    assert!(shown.contains("the PEM text of "), "{shown}");
+}
+
+on_every_runtime! {
+    async fn an_address_for_tls_needs_options<R>() {
+        let address: Address = "ssl+sbs://127.0.0.1:0".parse().expect("an address");
+        let error = refusal(connect::<R>(address.clone(), with(None)).await);
+        assert!(matches!(error, Error::NoOptions), "{error:?}");
+        let listening = listen::<R>(address.clone(), with(None), ServerOptions::default()).await;
+        let error = listening.map(|_| ()).expect_err("refused");
+        assert!(error.to_string().starts_with("no TLS with ssl+sbs://127.0.0.1:0: the address asks for TLS: "), "{error}");
+        listen::<R>(address, with(acceptor()), ServerOptions::default()).await.expect("listens");
+    }
+
+    async fn each_side_has_its_own<R>() {
+        let error = refusal(connect::<R>(local(), with(acceptor())).await);
+        assert!(matches!(error, Error::NotAConnector), "{error:?}");
+        let error = refusal(listen::<R>(local(), with(connector()), ServerOptions::default()).await);
+        assert!(matches!(error, Error::NotAnAcceptor), "{error:?}");
+    }
+
+    async fn a_host_that_no_certificate_could_name<R>() {
+        let error = refusal(connect::<R>(("no name", 1), with(connector())).await);
+        assert!(matches!(&error, Error::ServerName { name } if name == "no name"), "{error:?}");
+    }
+}
