@@ -23,9 +23,9 @@ if (globalThis.CustomEvent === undefined) {
 if (globalThis.WebSocket === undefined) {
     globalThis.WebSocket = (await import('ws')).WebSocket;
 }
-// its renderer looks for a page when it is loaded
-globalThis.requestAnimationFrame ??= (callback) => setTimeout(callback, 16);
-globalThis.document ??= {documentElement: {}};
+// what it brings along for drawing looks for a page when it is loaded
+globalThis.window ??= {};
+globalThis.document ??= {documentElement: {}, addEventListener: () => {}};
 const {Connection} = await import('@hat-open/juggler');
 
 function say(line) {

@@ -162,8 +162,9 @@ pub(super) fn ends_from_either_side(client: &Peer, server: &Peer) {
     let call = conn.call("request");
     side.close();
     assert_eq!(open.wait().map_err(|error| error.kind), Err(ErrorKind::Connection));
-    conn.closes();
+    // the deployed server reads nothing, the end neither, while it waits for its callback
     call.reply(Ok(json!({"data": null})));
+    conn.closes();
     let late = side.start("send", json!({"name": "", "data": 1})).wait();
     assert_eq!(late.map_err(|error| error.kind), Err(ErrorKind::Connection));
 
