@@ -144,6 +144,10 @@ impl Connection {
     ///
     /// Why the connection is over.
     pub async fn flush(&self) -> Result<(), Error> {
+        if self.link.look(|session| !session.machine.is_open()) {
+            // nothing is sent any more
+            return Err(self.link.ended().await);
+        }
         match &self.shared {
             Some(shared) => shared.flush(),
             None => {

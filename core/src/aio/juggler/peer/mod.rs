@@ -245,6 +245,10 @@ impl Connection {
     ///
     /// Why the connection is over.
     pub async fn flush(&self) -> Result<(), Error> {
+        if self.link.look(|session| !session.machine.peer().is_open()) {
+            // nothing is sent any more
+            return Err(self.link.ended().await);
+        }
         // without room in the queue, it is told as soon as there is some
         let _ = self.link.call(|session| session.machine.peer_mut().flush());
         let told = |session: &mut PeerSession| (!session.machine.peer().is_behind()).then_some(());
