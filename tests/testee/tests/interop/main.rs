@@ -104,7 +104,7 @@ fn run_eventer(client: &Peer, server: &Peer) {
     }
 }
 
-fn run_juggler(scenarios: &[(&str, fn(&Peer, &Peer))], client: &Peer, server: &Peer) {
+fn run_juggler(scenarios: &[(&str, juggler::Scenario)], client: &Peer, server: &Peer) {
     for (scenario, run) in scenarios {
         println!("Juggler: {scenario}");
         run(client, server);

@@ -7,7 +7,7 @@ mod states;
 
 use hat_tests::peers::Peer;
 
-type Scenario = fn(&Peer, &Peer);
+pub(crate) type Scenario = fn(&Peer, &Peer);
 
 macro_rules! scenarios {
     ($list:ident: $($module:ident: $($name:ident)+;)+) => {
