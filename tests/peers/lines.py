@@ -107,11 +107,25 @@ class Lines:
                conn: aio.Resource,
                info: typing.Any):
         """Introduce connection which a server accepted"""
+        self.introduce(server, conn, {'info': info})
+
+    def introduce(self,
+                  server: int,
+                  conn: aio.Resource,
+                  params: Params
+                  ) -> int | None:
+        """Introduce connection with further parameters, return its handle
+
+        Connections of servers which were reset are closed.
+
+        """
         if server not in self._objects:
             conn.close()
             return
 
-        self.event(server, 'accepted', {'conn': self.add(conn), 'info': info})
+        handle = self.add(conn)
+        self.event(server, 'accepted', {'conn': handle, **params})
+        return handle
 
     def get(self,
             handle: int,

@@ -8,6 +8,7 @@ import lines
 import today_chatter
 import today_eventer
 import today_iso
+import today_juggler
 import today_json
 import today_mms
 import today_sbs
@@ -19,6 +20,7 @@ def main():
               lambda session: {'chatter': today_chatter.Chatter(session),
                                'eventer': today_eventer.Eventer(session),
                                'json': today_json.Json(),
+                               'juggler': today_juggler.Juggler(session),
                                'mms': today_mms.Mms(session),
                                'sbs': today_sbs.Sbs(),
                                **today_iso.layers(session)})

@@ -390,7 +390,10 @@ fn unknown_methods_are_unsupported() {
         return;
     }
     let peer = Peer::today();
-    assert_eq!(peer.features(), ["chatter", "eventer", "mms", "sbs", "tpkt", "cotp"]);
+    assert_eq!(
+        peer.features(),
+        ["chatter", "eventer", "json", "juggler", "mms", "sbs", "tpkt", "cotp"]
+    );
     for method in ["chatter.nonsense", "nonsense", "chatter05.connect", "chatter.__init__"] {
         let error = peer.request(method, json!({})).expect_err("there is no such method");
         assert_eq!(error.kind, ErrorKind::Unsupported, "{method}");

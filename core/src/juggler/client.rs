@@ -128,6 +128,12 @@ impl Client {
         self.requests.len()
     }
 
+    /// The handshake is done, and neither side has closed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.transport.link.is_open()
+    }
+
     /// Bytes that wait to be written.
     #[must_use]
     pub fn queued(&self) -> usize {

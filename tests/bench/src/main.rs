@@ -5,10 +5,12 @@
 //!
 //! ```text
 //! cargo run --release -p hat-bench -- cotp
+//! cargo run --release -p hat-bench -- juggler
 //! ```
 
 mod cotp;
 mod figures;
+mod juggler;
 mod process;
 
 use clap::{Parser, Subcommand};
@@ -32,12 +34,27 @@ enum Command {
         #[arg(long, default_value_t = 400)]
         milliseconds: u64,
     },
+    /// Juggler 0.7: a state that changes, requests, large messages; and diff and apply alone.
+    Juggler {
+        /// Rounds: each runs every implementation once.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// How long one run takes, milliseconds; where a server does not keep up, longer.
+        #[arg(long, default_value_t = 1000)]
+        milliseconds: u64,
+    },
     /// One side of a run: an echo server until its standard input ends.
     #[command(hide = true)]
     Serve { peer: cotp::Peer },
     /// One side of a run: a client; prints what it did.
     #[command(hide = true)]
     Drive(cotp::Drive),
+    /// One side of a run of `juggler`: a server.
+    #[command(hide = true)]
+    ServeJuggler(juggler::Serve),
+    /// One side of a run of `juggler`: a client; prints what it did.
+    #[command(hide = true)]
+    DriveJuggler(juggler::Drive),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -45,5 +62,8 @@ fn main() -> anyhow::Result<()> {
         Command::Cotp { rounds, milliseconds } => cotp::run(rounds, milliseconds),
         Command::Serve { peer } => cotp::serve(peer),
         Command::Drive(drive) => cotp::drive(&drive),
+        Command::Juggler { rounds, milliseconds } => juggler::run(rounds, milliseconds),
+        Command::ServeJuggler(serve) => juggler::serve(&serve),
+        Command::DriveJuggler(drive) => juggler::drive(&drive),
     }
 }

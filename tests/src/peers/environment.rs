@@ -15,6 +15,7 @@ pub(super) const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 /// What is known to install and run: the packages' own limits, as far as they were tried.
 const TODAY_PYTHONS: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 13);
 const CHATTER05_PYTHONS: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 11);
+const JUGGLER05_PYTHONS: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 11);
 const S7_PYTHONS: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 13);
 
 /// Interpreters to try, in this order: 3.11 runs all of the peers.
@@ -83,6 +84,11 @@ impl Environment {
     /// The last Chatter of dialect `Hat`: hat-chatter 0.5.
     pub fn chatter05() -> Result<Self, SetupError> {
         Recipe { name: "chatter05", pythons: CHATTER05_PYTHONS }.provide()
+    }
+
+    /// The last symmetric Juggler: hat-juggler 0.5.
+    pub fn juggler05() -> Result<Self, SetupError> {
+        Recipe { name: "juggler05", pythons: JUGGLER05_PYTHONS }.provide()
     }
 
     /// S7 communication: python-snap7.

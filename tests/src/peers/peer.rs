@@ -37,7 +37,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts today's deployed software: layers `chatter`, `eventer`, `sbs`, `tpkt`, `cotp` and `mms`.
+    /// Starts today's deployed software: layers `chatter`, `eventer`, `juggler`, `sbs`, `tpkt`, `cotp` and `mms`.
     #[track_caller]
     pub fn today() -> Self {
         Self::in_environment(Environment::today())
@@ -47,6 +47,12 @@ impl Peer {
     #[track_caller]
     pub fn chatter05() -> Self {
         Self::in_environment(Environment::chatter05())
+    }
+
+    /// Starts hat-juggler 0.5: layer `juggler05`.
+    #[track_caller]
+    pub fn juggler05() -> Self {
+        Self::in_environment(Environment::juggler05())
     }
 
     /// Starts python-snap7: layer `s7`.

@@ -1,6 +1,7 @@
 //! The HTTP front of WebSocket servers: requests written by hand, byte for byte, over real sockets, on every runtime.
 
 mod files;
+mod handles;
 mod hostile;
 mod juggler;
 mod passwords;

@@ -31,35 +31,45 @@ impl From<Value> for Answer {
 pub(crate) struct Failure {
     kind: &'static str,
     message: String,
+    data: Value,
 }
 
 impl Failure {
     /// Refused, closed, lost, or no such object.
     pub(crate) fn connection(message: impl Display) -> Self {
-        Self { kind: "connection", message: message.to_string() }
+        Self::of("connection", message)
     }
 
     /// An invalid argument.
     pub(crate) fn value(message: impl Display) -> Self {
-        Self { kind: "value", message: message.to_string() }
+        Self::of("value", message)
     }
 
     /// An Eventer server does not take the client: its text.
     pub(crate) fn init(text: impl Display) -> Self {
-        Self { kind: "init", message: text.to_string() }
+        Self::of("init", text)
     }
 
     /// What is not there.
     pub(crate) fn unsupported(what: impl Display) -> Self {
-        Self { kind: "unsupported", message: format!("not supported: {what}") }
+        Self::of("unsupported", format_args!("not supported: {what}"))
     }
 
     /// Anything else.
     pub(crate) fn other(message: impl Display) -> Self {
-        Self { kind: "other", message: message.to_string() }
+        Self::of("other", message)
+    }
+
+    /// A Juggler server says that a request failed, with these data.
+    pub(crate) fn juggler(data: Value) -> Self {
+        Self { data, ..Self::of("juggler", "the request failed") }
+    }
+
+    fn of(kind: &'static str, message: impl Display) -> Self {
+        Self { kind, message: message.to_string(), data: Value::Null }
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        json!({"kind": self.kind, "msg": self.message, "data": null})
+        json!({"kind": self.kind, "msg": self.message, "data": self.data})
     }
 }

@@ -5,7 +5,7 @@
 //! stdin ──> read (a thread) ──> Session: requests are started in the order of lines and then run at once
 //!                                  │
 //!                                  ├─ chatter, eventer, …      a layer: methods of objects ─> public API of hat-core
-//!                                  ├─ eventer                 the same, with callbacks
+//!                                  ├─ eventer, juggler        the same, with callbacks
 //!                                  ├─ calls                   callbacks that wait for a reply
 //!                                  ├─ objects                 handles, and what was reported of each
 //!                                  └─ lines ──────────> stdout, a line at a time
@@ -18,6 +18,8 @@ mod calls;
 mod chatter;
 mod eventer;
 mod iso;
+mod juggler;
+mod juggler05;
 mod lines;
 mod objects;
 mod params;

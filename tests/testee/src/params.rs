@@ -23,6 +23,11 @@ impl Params {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
+    /// Whether a parameter is there and `null`, where that is not the same as absent.
+    pub(crate) fn is_null(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(Value::is_null)
+    }
+
     /// An object as parameters of its own.
     pub(crate) fn object(&self, name: &str) -> Result<Self, Failure> {
         let object = self.read(name, "an object", |value| value.as_object().map(|_| value))?;

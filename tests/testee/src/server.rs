@@ -45,7 +45,7 @@ impl<L: Send + 'static, C: Connection> Server<L, C> {
         self.library.accept().await
     }
 
-    /// Reports a connection, unless the server was forgotten: then it is dropped, which closes it.
+    /// Reports a connection, with its `info` where the layer has one, unless the server was forgotten: then it is dropped, which closes it.
     pub(crate) fn introduce<R: Runtime>(
         &self,
         objects: &Objects,
@@ -54,7 +54,11 @@ impl<L: Send + 'static, C: Connection> Server<L, C> {
     ) {
         let handle = connection.report().handle;
         objects.insert(connection.clone());
-        if !self.report.event("accepted", &json!({"conn": handle, "info": info})) {
+        let mut params = json!({"conn": handle});
+        if !info.is_null() {
+            params["info"] = info.clone();
+        }
+        if !self.report.event("accepted", &params) {
             objects.remove(handle);
             return;
         }

@@ -13,12 +13,13 @@ use crate::answer::{Failure, Outcome};
 use crate::calls::Calls;
 use crate::iso::Layer;
 use crate::lines::{self, Line, PROTOCOL, Request};
-use crate::objects::{Boxed, Objects};
+use crate::objects::{Boxed, Object, Objects};
 use crate::params::Params;
-use crate::{chatter, eventer, iso};
+use crate::{chatter, eventer, iso, juggler, juggler05};
 
 /// The layers that are there.
-const LAYERS: [&str; 5] = ["chatter", "chatter05", "eventer", "tpkt", "cotp"];
+const LAYERS: [&str; 7] =
+    ["chatter", "chatter05", "eventer", "tpkt", "cotp", "juggler", "juggler05"];
 
 /// How long `reset` waits for objects to close: one whose peer never reads must not hold up the next test.
 const RESET_TIME: Duration = Duration::from_secs(2);
@@ -72,8 +73,19 @@ impl Session {
             Some(("tpkt", name)) => iso::call::<R>(self, Layer::Tpkt, name, params).await,
             Some(("cotp", name)) => iso::call::<R>(self, Layer::Cotp, name, params).await,
             Some(("eventer", name)) => eventer::call::<R>(self, name, params).await,
+            Some(("juggler", name)) => juggler::call::<R>(self, name, params).await,
+            Some(("juggler05", name)) => juggler05::call::<R>(self, name, params).await,
             _ => Err(Failure::unsupported(method)),
         }
+    }
+
+    /// The object that a request is about, if it is not closed.
+    pub(crate) fn open<T: Object>(&self, params: &Params) -> Result<Arc<T>, Failure> {
+        let object: Arc<T> = self.objects.find(params.handle()?)?;
+        if object.report().is_closed() {
+            return Err(Failure::connection("closed object"));
+        }
+        Ok(object)
     }
 
     fn hello(&self) -> Value {

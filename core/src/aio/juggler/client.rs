@@ -110,7 +110,8 @@ impl Session for ClientSession {
 
     fn has_room(&self) -> bool {
         let times = if self.machine.open_requests() > 0 { WAITING } else { 1 };
-        self.inbox.has_room_times(times)
+        // nothing more is given once either side has closed: the end must not wait for who takes what came before
+        !self.machine.is_open() || self.inbox.has_room_times(times)
     }
 
     fn deliver(&mut self, incoming: Incoming) -> Delivered {

@@ -38,7 +38,8 @@ impl Session for ServerSession {
     }
 
     fn has_room(&self) -> bool {
-        self.inbox.has_room()
+        // nothing more is given once either side has closed: the end must not wait for who takes what came before
+        !self.machine.is_open() || self.inbox.has_room()
     }
 
     fn deliver(&mut self, incoming: Incoming) -> Delivered {
@@ -143,6 +144,10 @@ impl Connection {
     ///
     /// Why the connection is over.
     pub async fn flush(&self) -> Result<(), Error> {
+        if self.link.look(|session| !session.machine.is_open()) {
+            // nothing is sent any more
+            return Err(self.link.ended().await);
+        }
         match &self.shared {
             Some(shared) => shared.flush(),
             None => {

@@ -16,6 +16,9 @@ use crate::juggler::{Autoflush, State};
 /// A state that many connections follow. Each flush is one patch, which is made and written once, whoever many follow. Cheap to clone.
 ///
 /// A server flushes it a while after the first change; without any server, changes only gather.
+///
+/// A client that does not read holds up nobody: what is queued for it stays within [`max_queued`](crate::ws::Config::max_queued), and then it is
+/// told nothing until it reads. What it has missed by then it gets as one patch. Pings end its connection before long.
 #[derive(Clone)]
 pub struct SharedState(Arc<Inner>);
 

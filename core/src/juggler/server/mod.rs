@@ -61,7 +61,7 @@ pub enum Incoming {
 ///   [`follow`](Self::follow), [`close`](Protocol::close); [`confirm`](Self::confirm) and [`refuse`](Self::refuse) in the handshake.
 /// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline), [`is_closed`](Protocol::is_closed).
 /// - **Introspection**: [`state`](Self::state), [`is_behind`](Self::is_behind), [`open_requests`](Self::open_requests),
-///   [`queued`](Self::queued).
+///   [`is_open`](Self::is_open), [`queued`](Self::queued).
 #[derive(Debug)]
 pub struct Connection {
     transport: Transport,
@@ -183,6 +183,12 @@ impl Connection {
     #[must_use]
     pub fn open_requests(&self) -> usize {
         self.requests.open()
+    }
+
+    /// The handshake is done, and neither side has closed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.transport.link.is_open()
     }
 
     /// Bytes that wait to be written.

@@ -20,7 +20,6 @@ use self::client::Client;
 use self::server::{Callbacks, Has, Server};
 use crate::answer::{Answer, Failure, Outcome};
 use crate::chatter::{AT_ONCE, Form};
-use crate::objects::Object;
 use crate::params::Params;
 use crate::session::Session;
 use crate::tls::Side;
@@ -36,31 +35,22 @@ pub(crate) async fn call<R: Runtime>(
 ) -> Outcome {
     match method {
         "connect" => connect::<R>(session, params).await,
-        "register" => register(&*open(session, params)?, params).await,
-        "query" => query(&*open(session, params)?, params).await,
+        "register" => register(&*session.open(params)?, params).await,
+        "query" => query(&*session.open(params)?, params).await,
         "listen" => listen::<R>(session, params).await,
         "conn_infos" => {
-            let connections = open::<Server>(session, params)?.library.connections();
+            let connections = session.open::<Server>(params)?.library.connections();
             let infos: Value = connections.iter().map(|info| form::client_info(info)).collect();
             Ok(infos.into())
         }
         "set_status" => {
-            let server: Arc<Server> = open(session, params)?;
+            let server: Arc<Server> = session.open(params)?;
             server.library.set_status(crate::params::required("status", params.named("status")?)?);
             Ok(Value::Null.into())
         }
-        "notify_events" => notify_events(&*open(session, params)?, params).await,
+        "notify_events" => notify_events(&*session.open(params)?, params).await,
         _ => Err(Failure::unsupported(method)),
     }
-}
-
-/// The object, if it is not closed.
-fn open<T: Object>(session: &Session, params: &Params) -> Result<Arc<T>, Failure> {
-    let object: Arc<T> = session.objects.find(params.handle()?)?;
-    if object.report().is_closed() {
-        return Err(Failure::connection("closed object"));
-    }
-    Ok(object)
 }
 
 async fn connect<R: Runtime>(session: &Session, params: &Params) -> Outcome {

@@ -4,6 +4,7 @@
 
 mod eventer;
 mod iso;
+mod juggler;
 mod link;
 mod rules;
 mod scenarios;
@@ -69,6 +70,16 @@ fn run(name: &str, client: Implementation, server: Implementation) {
         let iso = thread::Builder::new().name(format!("{name}, TPKT and COTP"));
         let run = move || iso::scenarios(&start(client), &start(server));
         iso.spawn_scoped(scope, run).expect("a thread");
+        let juggler = thread::Builder::new().name(format!("{name}, Juggler"));
+        let run = move || run_juggler(juggler::SCENARIOS, &start(client), &start(server));
+        juggler.spawn_scoped(scope, run).expect("a thread");
+        let start05 = |it: Implementation| match it {
+            Implementation::Deployed => Peer::juggler05(),
+            ours => ours.start(Layer::Chatter05),
+        };
+        let juggler05 = thread::Builder::new().name(format!("{name}, Juggler 0.5"));
+        let run = move || run_juggler(juggler::SCENARIOS05, &start05(client), &start05(server));
+        juggler05.spawn_scoped(scope, run).expect("a thread");
         let tls = thread::Builder::new().name(format!("{name}, TLS"));
         let run = move || tls::scenarios(|layer| (client.start(layer), server.start(layer)));
         tls.spawn_scoped(scope, run).expect("a thread");
@@ -88,6 +99,14 @@ fn run_layer(layer: Layer, client: &Peer, server: &Peer) {
 fn run_eventer(client: &Peer, server: &Peer) {
     for (scenario, run) in eventer::SCENARIOS {
         println!("Eventer: {scenario}");
+        run(client, server);
+        reset(client, server);
+    }
+}
+
+fn run_juggler(scenarios: &[(&str, juggler::Scenario)], client: &Peer, server: &Peer) {
+    for (scenario, run) in scenarios {
+        println!("Juggler: {scenario}");
         run(client, server);
         reset(client, server);
     }

@@ -29,7 +29,10 @@ fn refused(peer: &Peer, method: &str, params: Value) -> ErrorKind {
 #[test]
 fn what_is_not_there_is_unsupported() {
     on_both(|peer| {
-        assert_eq!(peer.features(), ["chatter", "chatter05", "eventer", "tpkt", "cotp"]);
+        assert_eq!(
+            peer.features(),
+            ["chatter", "chatter05", "eventer", "tpkt", "cotp", "juggler", "juggler05"]
+        );
         let methods = [
             "nonsense",
             "chatter.nonsense",

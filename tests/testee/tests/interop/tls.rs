@@ -37,6 +37,7 @@ pub(crate) fn scenarios(start: impl Fn(Layer) -> (Peer, Peer)) {
             iso(layer, &client, &server, &files, shown);
         }
         eventer(&client, &server, &files, shown);
+        juggler(&client, &server, &files, shown);
     }
     let (client, server) = start(Layer::Chatter05);
     for shown in [None, Some(&files.client)] {
@@ -74,6 +75,25 @@ fn messages(layer: Layer, client: &Peer, server: &Peer, files: &Files, shown: Op
     one.drain();
     one.close().expect();
     other.closes();
+}
+
+fn juggler(client: &Peer, server: &Peer, files: &Files, shown: Option<&PemFile>) {
+    let addr = peers::unused_addr();
+    let listen =
+        json!({"host": "127.0.0.1", "port": addr.port(), "tls": tls(Some(&files.server), false)});
+    let host = server.open("juggler.listen", listen);
+    let params = json!({"address": format!("wss://{addr}/ws"), "tls": tls(shown, false)});
+    let one = client.open("juggler.connect", params);
+    let accepted = peers::handle(&server.event("accepted", host)["conn"]);
+    let text = "ž".repeat(100_000);
+    let echo = client.expect("juggler.send", json!({"obj": one, "name": "", "data": text}));
+    assert!(echo["data"] == *text);
+    let state = json!({"obj": accepted, "path": ["text"], "value": text});
+    server.expect("juggler.state_set", state);
+    assert!(client.event("state", one)["data"]["text"] == *text);
+    client.expect("close", json!({"obj": one}));
+    server.event("closed", accepted);
+    server.expect("close", json!({"obj": host}));
 }
 
 fn iso(layer: &str, client: &Peer, server: &Peer, files: &Files, shown: Option<&PemFile>) {

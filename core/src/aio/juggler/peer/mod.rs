@@ -1,7 +1,8 @@
 //! Juggler 0.5 on any runtime: two peers with data, messages and calls both ways. See [`crate::juggler::peer`] for the protocol, and
 //! [`crate::juggler::rpc`] for calls.
 
-use std::fmt;
+mod call;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -22,6 +23,7 @@ use crate::juggler::peer::Message;
 use crate::juggler::rpc::{CallId, Config, Connection as Machine, Incoming, RequestId};
 use crate::juggler::{SendFault, State};
 use crate::ws;
+pub use call::Call;
 
 /// A server whose connections the application accepts one by one.
 pub type Server = crate::aio::server::Server<Connection>;
@@ -61,58 +63,6 @@ pub enum Received {
     Message(Value),
     /// It calls an action of ours.
     Call(Call),
-}
-
-/// A call of the other side. Dropped without an answer, it is answered as that of an action that there is not.
-pub struct Call {
-    /// What is to be done; [`Actions`](crate::juggler::rpc::Actions) finds who does it.
-    pub action: ByteString,
-    /// With what.
-    pub args: Array,
-    link: Link<PeerSession>,
-    request: Option<RequestId>,
-}
-
-impl fmt::Debug for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("action", &self.action)
-            .field("args", &self.args)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Call {
-    /// Answers with the result, or with what became of it instead, usually a text; waits while the send queue is full.
-    ///
-    /// Cancel safe: dropped before it is ready, the call is answered as one that was dropped.
-    ///
-    /// # Errors
-    ///
-    /// Why the connection is over, or that the answer can never be sent.
-    pub async fn respond(mut self, result: Result<&Value, &Value>) -> Result<(), CallError> {
-        let Some(request) = self.request else {
-            return Ok(());
-        };
-        let respond = |session: &mut PeerSession| session.machine.respond(request, result);
-        let sent = self.link.wait(Wait::Outgoing, |session| sent(respond(session))).await?;
-        if sent.is_ok() {
-            self.request = None;
-        }
-        Ok(sent?)
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        if let Some(request) = self.request.take() {
-            let refused = self.link.call(|session| session.machine.refuse_action(request));
-            if matches!(refused, Err(SendFault::QueueFull { .. })) {
-                // the other side would wait for ever
-                self.link.close();
-            }
-        }
-    }
 }
 
 /// Connects to the server at `address`, and waits until it takes the WebSocket.
@@ -213,7 +163,8 @@ impl Session for PeerSession {
 
     fn has_room(&self) -> bool {
         let times = if self.machine.open_calls() > 0 { WAITING } else { 1 };
-        self.inbox.has_room_times(times)
+        // nothing more is given once either side has closed: the end must not wait for who takes what came before
+        !self.machine.peer().is_open() || self.inbox.has_room_times(times)
     }
 
     fn deliver(&mut self, incoming: Incoming) -> Delivered {
@@ -294,6 +245,10 @@ impl Connection {
     ///
     /// Why the connection is over.
     pub async fn flush(&self) -> Result<(), Error> {
+        if self.link.look(|session| !session.machine.peer().is_open()) {
+            // nothing is sent any more
+            return Err(self.link.ended().await);
+        }
         // without room in the queue, it is told as soon as there is some
         let _ = self.link.call(|session| session.machine.peer_mut().flush());
         let told = |session: &mut PeerSession| (!session.machine.peer().is_behind()).then_some(());
