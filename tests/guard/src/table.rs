@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::{Context, Result};
 
 /// How far a count may move, either way, in percent. One that fell by more is stored anew, or it could rise again unseen.
-pub const MARGIN: f64 = 5.0;
+pub const MARGIN: u64 = 5;
 
 /// Instructions an operation, by name, in the order that they were counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Table {
         for (name, is) in &now.rows {
             match self.get(name) {
                 None => moved.push(Moved::New(name.clone())),
-                Some(was) if percent(was, *is).abs() > MARGIN => {
+                Some(was) if was.abs_diff(*is) * 100 > was * MARGIN => {
                     moved.push(Moved::Count { name: name.clone(), was, is: *is });
                 }
                 Some(_) => {}

@@ -9,7 +9,7 @@ use super::{COUNT, NOW, Side};
 use crate::meter::{counted, done};
 
 /// What opens a conversation.
-const ASK: SendOptions =
+pub const ASK: SendOptions =
     SendOptions { conversation: None, last: false, token: true, timeout: None };
 
 /// Two connections that keep to the rules of `dialect`.
@@ -24,37 +24,44 @@ pub fn data() -> Data {
     Data::new("HatEventer.MsgEventsNotify", Bytes::from(vec![7; 64]))
 }
 
-fn message(side: &mut Side<Connection>) -> Option<Message> {
+/// The next message that has arrived.
+pub fn message(side: &mut Side<Connection>) -> Option<Message> {
     match side.poll() {
         Some(Incoming::Message(message)) => Some(message),
         _ => None,
     }
 }
 
-/// As many messages that are conversations of their own as [`COUNT`]; written out as one.
-pub fn send(side: &mut Side<Connection>, data: &Data) {
-    for _ in 0..COUNT {
-        side.machine.send(data.clone(), SendOptions::default()).expect("there is room");
+/// [`COUNT`] times `data`, made before anything is counted: what an application does to make its data is its own.
+#[must_use]
+pub fn copies(data: &Data) -> Vec<Data> {
+    vec![data.clone(); COUNT]
+}
+
+/// Sends messages that are conversations of their own.
+pub fn send(side: &mut Side<Connection>, data: &mut Vec<Data>) {
+    for data in data.drain(..) {
+        side.machine.send(data, SendOptions::default()).expect("there is room");
     }
 }
 
-/// Opens [`COUNT`] conversations.
-pub fn ask(side: &mut Side<Connection>, data: &Data) {
-    for _ in 0..COUNT {
-        side.machine.send(data.clone(), ASK).expect("there is room");
+/// Opens conversations.
+pub fn ask(side: &mut Side<Connection>, data: &mut Vec<Data>) {
+    for data in data.drain(..) {
+        side.machine.send(data, ASK).expect("there is room");
     }
+}
+
+/// What ends a conversation.
+#[must_use]
+pub fn answer_to(conversation: Conversation) -> SendOptions {
+    SendOptions { conversation: Some(conversation), ..SendOptions::default() }
 }
 
 /// Ends conversations that the other side has opened.
-pub fn answer(side: &mut Side<Connection>, data: &Data, asked: &[Conversation]) {
-    for &conversation in asked {
-        let options = SendOptions {
-            conversation: Some(conversation),
-            last: true,
-            token: true,
-            timeout: None,
-        };
-        side.machine.send(data.clone(), options).expect("there is room");
+pub fn answer(side: &mut Side<Connection>, data: &mut Vec<Data>, asked: &[Conversation]) {
+    for (data, &conversation) in data.drain(..).zip(asked) {
+        side.machine.send(data, answer_to(conversation)).expect("there is room");
     }
 }
 
@@ -70,34 +77,36 @@ pub fn receive(side: &mut Side<Connection>, conversations: &mut Vec<Conversation
 /// Counts the cases.
 pub fn run() {
     one_way();
-    one_at_a_time();
     conversations();
 }
+
+/// Rounds before anything is counted: ids have three groups after them, as on any connection that has been up for a while.
+const WARM_UP: usize = 10_000 / COUNT;
 
 fn one_way() {
     let ([mut from, mut to], data) = (pair(Dialect::HatChatter), data());
     let mut conversations = Vec::with_capacity(COUNT);
-    send(&mut from, &data);
-    from.carry(&mut to);
-    receive(&mut to, &mut conversations);
+    for _ in 0..WARM_UP {
+        send(&mut from, &mut copies(&data));
+        from.carry(&mut to);
+        receive(&mut to, &mut conversations);
+    }
 
+    let mut messages = copies(&data);
     counted(|| {
-        send(&mut from, &data);
+        send(&mut from, &mut messages);
         from.written();
     });
     done("chatter/one-way/send", COUNT);
 
-    send(&mut from, &data);
+    send(&mut from, &mut copies(&data));
     from.carry(&mut to);
     counted(|| receive(&mut to, &mut conversations));
     done("chatter/one-way/receive", COUNT);
-}
 
-/// Each message arrives alone, so the poll that finds nothing more is there for each.
-fn one_at_a_time() {
-    let ([mut from, mut to], data) = (pair(Dialect::HatChatter), data());
-    for _ in 0..COUNT {
-        from.machine.send(data.clone(), SendOptions::default()).expect("there is room");
+    // each message arrives alone, so the poll that finds nothing more is there for each
+    for data in copies(&data) {
+        from.machine.send(data, SendOptions::default()).expect("there is room");
         from.carry(&mut to);
         counted(|| assert!(message(&mut to).is_some() && message(&mut to).is_none()));
     }
@@ -109,21 +118,21 @@ fn conversations() {
     let ([mut client, mut server], data) = (pair(Dialect::HatChatter), data());
     let mut asked = Vec::with_capacity(COUNT);
     let mut answered = Vec::with_capacity(COUNT);
-    let names = ["question/send", "question/receive", "answer/send", "answer/receive"];
-    for (index, name) in [None].into_iter().chain(names.map(Some)).enumerate() {
-        // the first round warms up, each other one counts one part
-        let part = |at: usize, work: &mut dyn FnMut()| {
-            if at == index { counted(work) } else { work() }
+    let parts = ["question/send", "question/receive", "answer/send", "answer/receive"];
+    for round in ["warm up"; WARM_UP].into_iter().chain(parts) {
+        let part = |part: &str, work: &mut dyn FnMut()| {
+            if part == round { counted(work) } else { work() }
         };
-        part(1, &mut || ask(&mut client, &data));
+        let (mut questions, mut answers) = (copies(&data), copies(&data));
+        part("question/send", &mut || ask(&mut client, &mut questions));
         client.carry(&mut server);
-        part(2, &mut || receive(&mut server, &mut asked));
-        part(3, &mut || answer(&mut server, &data, &asked));
+        part("question/receive", &mut || receive(&mut server, &mut asked));
+        part("answer/send", &mut || answer(&mut server, &mut answers, &asked));
         server.carry(&mut client);
-        part(4, &mut || receive(&mut client, &mut answered));
+        part("answer/receive", &mut || receive(&mut client, &mut answered));
         assert_eq!(client.machine.open_conversations(), 0);
-        if let Some(name) = name {
-            done(&format!("chatter/{name}"), COUNT);
+        if parts.contains(&round) {
+            done(&format!("chatter/{round}"), COUNT);
         }
     }
 }
