@@ -1,6 +1,6 @@
 //! What the counts are to come under. Missing one is said and fails nothing: that no count gets worse is up to the stored ones.
 //!
-//! Chatter does not reach its 250: it takes two to four times as much, see `counts.txt`.
+//! Chatter does not reach its 250: it takes 600 to 1 100, see `counts.txt`.
 
 use crate::table::Table;
 
