@@ -83,6 +83,21 @@ impl SendQueue {
         self.parts.push_back(bytes);
     }
 
+    /// Appends exactly `len` bytes, which `write` writes one after the other: many small pieces for the price of one.
+    ///
+    /// # Panics
+    ///
+    /// If `write` writes more.
+    #[inline]
+    pub(crate) fn put_with(&mut self, len: usize, write: impl FnOnce(Place<'_>)) {
+        if self.tail.len() + len > TAIL {
+            self.close_tail();
+        }
+        let start = self.tail.len();
+        self.tail.resize(start + len, 0);
+        write(Place(&mut self.tail[start..]));
+    }
+
     /// Appends a copy of `bytes` that `change` has been over: for bytes that go out masked.
     pub fn put_changed(&mut self, bytes: &[u8], change: impl FnOnce(&mut [u8])) {
         self.put_slice(bytes);
@@ -98,7 +113,21 @@ impl SendQueue {
     }
 }
 
+/// Bytes of a queue that are being written, from the front on.
+#[derive(Debug)]
+pub(crate) struct Place<'a>(&'a mut [u8]);
+
+impl Writer for Place<'_> {
+    #[inline]
+    fn put_slice(&mut self, bytes: &[u8]) {
+        let (place, rest) = core::mem::take(&mut self.0).split_at_mut(bytes.len());
+        place.copy_from_slice(bytes);
+        self.0 = rest;
+    }
+}
+
 impl Writer for SendQueue {
+    #[inline]
     fn put_slice(&mut self, bytes: &[u8]) {
         if self.tail.len() + bytes.len() > TAIL {
             self.close_tail();
@@ -106,6 +135,7 @@ impl Writer for SendQueue {
         self.tail.extend_from_slice(bytes);
     }
 
+    #[inline]
     fn put_bytes(&mut self, bytes: &Bytes) {
         if bytes.len() < BY_REFERENCE {
             self.put_slice(bytes);

@@ -201,7 +201,7 @@ impl Connection {
         if size > self.config.max_message {
             return Err(SendFault::TooLarge { size, limit: self.config.max_message });
         }
-        let (_, front) = frame::front(size);
+        let front = frame::front_len(size);
         if !self.tx.is_empty() && self.tx.len() + front + size > self.config.max_queued {
             return Err(SendFault::QueueFull { limit: self.config.max_queued });
         }
@@ -210,9 +210,12 @@ impl Connection {
 
     /// Writes one block into the queue.
     fn push(&mut self, head: Head, name: Name<'_>, data: &impl Encode, size: Size) {
-        let (front, front_len) = frame::front(size.message);
-        self.tx.put_slice(&front[..front_len]);
-        self.config.dialect.encode(&head, name, size.data, &mut self.tx);
+        let dialect = self.config.dialect;
+        let in_front = frame::front_len(size.message) + size.message - size.data;
+        self.tx.put_with(in_front, |mut out| {
+            frame::put_front(size.message, &mut out);
+            dialect.encode(&head, name, size.data, &mut out);
+        });
         data.encode(&mut self.tx);
         self.last_id = head.id;
         trace::sent(name.r#type, size.data);
@@ -231,8 +234,9 @@ impl Connection {
                 return Err(Error::TooLarge { size, limit: self.config.max_message });
             }
             Front::Known { head, body } if rx.bytes.len() - head >= body => {
-                rx.bytes.advance(head);
-                return Ok(Some(rx.bytes.split_to(body).freeze()));
+                let mut block = rx.bytes.split_to(head + body).freeze();
+                block.advance(head);
+                return Ok(Some(block));
             }
             Front::Known { head, body } => head + body,
             Front::Needs(need) => need,
@@ -248,7 +252,7 @@ impl Connection {
     }
 
     /// Takes one block in. `None`: it was a ping or a pong.
-    fn receive(&mut self, block: &Bytes) -> Result<Option<Message>, Error> {
+    fn receive(&mut self, block: Bytes) -> Result<Option<Message>, Error> {
         let dialect = self.config.dialect;
         let (head, data, left) = dialect.decode(block)?;
         let conversation = head.conversation();
@@ -357,7 +361,7 @@ impl Connection {
                 break;
             };
             self.message_due = None;
-            if let Some(message) = self.receive(&block)? {
+            if let Some(message) = self.receive(block)? {
                 return Ok(Some(Incoming::Message(message)));
             }
         }

@@ -17,7 +17,8 @@ pub struct Conversation {
 /// conversation, so the table is as large as what is open.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    open: BTreeMap<Conversation, State>,
+    /// Of the peer, and of this side; by the id of the first message, which compares in one step.
+    open: [BTreeMap<i64, State>; 2],
     timeouts: BTreeSet<(Instant, Conversation)>,
 }
 
@@ -30,12 +31,17 @@ struct State {
 
 impl Table {
     pub(super) fn len(&self) -> usize {
-        self.open.len()
+        self.open.iter().map(BTreeMap::len).sum()
+    }
+
+    fn of(&mut self, conversation: Conversation) -> &mut BTreeMap<i64, State> {
+        &mut self.open[usize::from(conversation.owner)]
     }
 
     /// Whether this side has the token; `None` where the conversation is not open.
     pub(super) fn token(&self, conversation: Conversation) -> Option<bool> {
-        self.open.get(&conversation).map(|state| state.ours)
+        let of = &self.open[usize::from(conversation.owner)];
+        of.get(&conversation.first_id).map(|state| state.ours)
     }
 
     /// A message went out or came in: the conversation is open, and `ours` says who has the token now.
@@ -47,7 +53,8 @@ impl Table {
         timeout: Option<Instant>,
     ) {
         let state = State { ours, timeout };
-        let earlier = self.open.insert(conversation, state).and_then(|state| state.timeout);
+        let earlier = self.of(conversation).insert(conversation.first_id, state);
+        let earlier = earlier.and_then(|state| state.timeout);
         if let Some(at) = earlier {
             self.timeouts.remove(&(at, conversation));
         }
@@ -58,7 +65,9 @@ impl Table {
 
     /// The conversation is over.
     pub(super) fn end(&mut self, conversation: Conversation) {
-        if let Some(State { timeout: Some(at), .. }) = self.open.remove(&conversation) {
+        if let Some(State { timeout: Some(at), .. }) =
+            self.of(conversation).remove(&conversation.first_id)
+        {
             self.timeouts.remove(&(at, conversation));
         }
     }
@@ -79,7 +88,7 @@ impl Table {
             return None;
         }
         self.timeouts.pop_first();
-        if let Some(state) = self.open.get_mut(&conversation) {
+        if let Some(state) = self.of(conversation).get_mut(&conversation.first_id) {
             state.timeout = None;
         }
         Some(conversation)

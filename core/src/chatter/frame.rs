@@ -2,6 +2,8 @@
 //!
 //! Writers use the smallest `m` of at least 1; readers take leading zeros.
 
+use crate::sbs::Writer;
+
 /// The front of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Front {
@@ -32,27 +34,50 @@ pub(super) fn parse(bytes: &[u8], limit: usize) -> Front {
     }
 }
 
-/// The front of a block with a body of `body` bytes, as the first bytes of an array, and their count.
-pub(super) fn front(body: usize) -> ([u8; 9], usize) {
+/// Bytes that the front of a block with a body of `body` bytes takes.
+#[inline]
+pub(super) fn front_len(body: usize) -> usize {
+    1 + length_len(body)
+}
+
+#[inline]
+fn length_len(body: usize) -> usize {
+    match body {
+        0..0x100 => 1,
+        0x100..0x1_0000 => 2,
+        _ => 8 - (body as u64).leading_zeros() as usize / 8,
+    }
+}
+
+/// Writes the front of a block with a body of `body` bytes.
+#[inline]
+pub(super) fn put_front(body: usize, out: &mut impl Writer) {
     let length = (body as u64).to_be_bytes();
-    let zeros = ((body as u64).leading_zeros() as usize / 8).min(7);
-    let length_len = 8 - zeros;
-    let mut bytes = [0; 9];
-    bytes[0] = length_len as u8;
-    bytes[1..=length_len].copy_from_slice(&length[zeros..]);
-    (bytes, 1 + length_len)
+    match length {
+        // copies of a length that is known, for nearly all messages
+        [0, 0, 0, 0, 0, 0, 0, low] => out.put_slice(&[1, low]),
+        [0, 0, 0, 0, 0, 0, high, low] => out.put_slice(&[2, high, low]),
+        _ => {
+            let length_len = length_len(body);
+            out.put_slice(&[length_len as u8]);
+            out.put_slice(&length[8 - length_len..]);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use alloc::vec;
+    use alloc::vec::Vec;
 
     #[track_caller]
     fn both_ways(body: usize, bytes: &[u8]) {
-        let (array, len) = front(body);
-        assert_eq!(&array[..len], bytes);
-        assert_eq!(parse(bytes, usize::MAX), Front::Known { head: len, body });
+        let mut front = Vec::new();
+        put_front(body, &mut front);
+        assert_eq!(front, bytes);
+        assert_eq!(front_len(body), bytes.len());
+        assert_eq!(parse(bytes, usize::MAX), Front::Known { head: bytes.len(), body });
     }
 
     #[test]
@@ -60,6 +85,8 @@ mod tests {
         both_ways(0, &[1, 0]);
         both_ways(255, &[1, 255]);
         both_ways(256, &[2, 1, 0]);
+        both_ways(0xffff, &[2, 0xff, 0xff]);
+        both_ways(0x1_0000, &[3, 1, 0, 0]);
         both_ways(0x0123_4567, &[4, 1, 0x23, 0x45, 0x67]);
     }
 

@@ -8,7 +8,7 @@
 
 use core::fmt;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use bytestring::ByteString;
 
 use super::{Conversation, Dialect};
@@ -93,6 +93,7 @@ impl Head {
         self.id.encoded_len() + self.first.encoded_len() + 3
     }
 
+    #[inline]
     fn encode(&self, out: &mut impl Writer) {
         self.id.encode(out);
         self.first.encode(out);
@@ -158,6 +159,7 @@ impl Dialect {
     }
 
     /// Writes a message up to its data: `data_len` bytes of data must follow.
+    #[inline]
     pub(super) fn encode(
         self,
         head: &Head,
@@ -173,17 +175,23 @@ impl Dialect {
         (data_len as i64).encode(out);
     }
 
-    /// Reads a message, and says how many bytes are left over behind it.
-    pub(super) fn decode(self, body: &Bytes) -> Result<(Head, Data, usize), DecodeError> {
-        let mut reader = Reader::new(body);
+    /// Reads a message, and says how many bytes are left over behind it. Its data is what `body` becomes: one reference less to count.
+    #[inline]
+    pub(super) fn decode(self, mut body: Bytes) -> Result<(Head, Data, usize), DecodeError> {
+        let mut reader = Reader::new(&body);
         let head = Head::decode(&mut reader)?;
         let module = match self {
             Dialect::Hat => Decode::decode(&mut reader)?,
             Dialect::HatChatter => None,
         };
         let r#type = Decode::decode(&mut reader)?;
-        let data = Decode::decode(&mut reader)?;
-        Ok((head, Data { module, r#type, data }, reader.remaining()))
+        let len = reader.count(1)?;
+        let start = reader.position();
+        reader.skip(len)?;
+        let left = reader.remaining();
+        body.advance(start);
+        body.truncate(len);
+        Ok((head, Data { module, r#type, data: body }, left))
     }
 }
 
@@ -209,7 +217,7 @@ mod tests {
         out.extend_from_slice(&data.data);
         assert_eq!(out, bytes);
         assert_eq!(dialect.message_len(&head, data.name(), data.data.len()), bytes.len());
-        assert_eq!(dialect.decode(&Bytes::copy_from_slice(bytes)), Ok((head, data, 0)));
+        assert_eq!(dialect.decode(Bytes::copy_from_slice(bytes)), Ok((head, data, 0)));
     }
 
     #[test]
@@ -231,7 +239,7 @@ mod tests {
     #[test]
     fn left_over_bytes_are_counted() {
         let body = Bytes::from_static(b"\x82\x81\x00\x01\x00\x81T\x81axyz");
-        let (_, data, left) = Dialect::HatChatter.decode(&body).expect("a message and more");
+        let (_, data, left) = Dialect::HatChatter.decode(body).expect("a message and more");
         assert_eq!((data, left), (Data::new("T", "a"), 3));
     }
 }

@@ -11,24 +11,41 @@ pub(super) const SIGN: u8 = 0x40;
 const MOST_GROUPS: usize = 19;
 
 macro_rules! fixed_width {
-    ($int:ty, $len:ident, $put:ident, $take:ident) => {
+    ($int:ty, $len:ident, $put:ident, $put_long:ident, $take:ident, $take_rest:ident) => {
         /// Bytes that the encoding of `value` takes.
         #[inline]
         pub(crate) const fn $len(value: $int) -> usize {
-            let magnitude = value ^ (value >> (<$int>::BITS - 1));
-            let bits = <$int>::BITS - magnitude.leading_zeros() + 1;
-            bits.div_ceil(7) as usize
+            match value {
+                -0x40..0x40 => 1,
+                -0x2000..0x2000 => 2,
+                -0x10_0000..0x10_0000 => 3,
+                _ => {
+                    let magnitude = value ^ (value >> (<$int>::BITS - 1));
+                    let bits = <$int>::BITS - magnitude.leading_zeros() + 1;
+                    bits.div_ceil(7) as usize
+                }
+            }
         }
 
         #[inline]
         pub(crate) fn $put(value: $int, out: &mut impl Writer) {
-            if (-64..64).contains(&value) {
-                return out.put_slice(&[value as u8 & GROUP | LAST]);
+            // most are short, and copies of a length that is known take a fraction of the instructions
+            let group = |index: u32| (value >> (7 * index)) as u8 & GROUP;
+            match value {
+                -0x40..0x40 => out.put_slice(&[group(0) | LAST]),
+                -0x2000..0x2000 => out.put_slice(&[group(1), group(0) | LAST]),
+                -0x10_0000..0x10_0000 => out.put_slice(&[group(2), group(1), group(0) | LAST]),
+                _ => $put_long(value, out),
             }
+        }
+
+        fn $put_long(value: $int, out: &mut impl Writer) {
             let groups = $len(value);
             let mut bytes = [0; MOST_GROUPS];
-            for (index, byte) in bytes[..groups].iter_mut().enumerate() {
-                *byte = (value >> (7 * (groups - 1 - index))) as u8 & GROUP;
+            let mut rest = value;
+            for byte in bytes[..groups].iter_mut().rev() {
+                *byte = rest as u8 & GROUP;
+                rest >>= 7;
             }
             bytes[groups - 1] |= LAST;
             out.put_slice(&bytes[..groups]);
@@ -37,19 +54,24 @@ macro_rules! fixed_width {
         /// The integer at the start of `bytes` and the bytes it takes.
         #[inline]
         pub(crate) fn $take(bytes: &[u8]) -> Result<($int, usize), Fault> {
-            let mut value: $int = match bytes.first() {
-                Some(first) if first & SIGN != 0 => -1,
-                Some(_) => 0,
-                None => return Err(Fault::Unfinished),
+            let Some((&first, rest)) = bytes.split_first() else {
+                return Err(Fault::Unfinished);
             };
-            for (index, byte) in bytes.iter().enumerate() {
+            // the sign is the top bit but one: shifted up and down again
+            let value = <$int>::from((first << 1) as i8 >> 1);
+            if first & LAST != 0 { Ok((value, 1)) } else { $take_rest(value, rest) }
+        }
+
+        /// Goes on behind a first byte that was not the last.
+        fn $take_rest(mut value: $int, rest: &[u8]) -> Result<($int, usize), Fault> {
+            for (index, byte) in rest.iter().enumerate() {
                 let shifted = value << 7;
                 if shifted >> 7 != value {
                     return Err(Fault::Overflow);
                 }
                 value = shifted | <$int>::from(byte & GROUP);
                 if byte & LAST != 0 {
-                    return Ok((value, index + 1));
+                    return Ok((value, index + 2));
                 }
             }
             Err(Fault::Unfinished)
@@ -57,8 +79,8 @@ macro_rules! fixed_width {
     };
 }
 
-fixed_width!(i64, encoded_len, put, take);
-fixed_width!(i128, encoded_len_wide, put_wide, take_wide);
+fixed_width!(i64, encoded_len, put, put_long, take, take_rest);
+fixed_width!(i128, encoded_len_wide, put_wide, put_wide_long, take_wide, take_wide_rest);
 
 /// Why no integer could be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +117,15 @@ mod tests {
         both_ways(-1, &[0xff]);
         both_ways(-64, &[0xc0]);
         both_ways(-65, &[0x7f, 0xbf]);
+        // the last of two, three and four bytes
+        both_ways(8191, &[0x3f, 0xff]);
+        both_ways(-8192, &[0x40, 0x80]);
+        both_ways(8192, &[0x00, 0x40, 0x80]);
+        both_ways(-8193, &[0x7f, 0x3f, 0xff]);
+        both_ways(0xf_ffff, &[0x3f, 0x7f, 0xff]);
+        both_ways(-0x10_0000, &[0x40, 0x00, 0x80]);
+        both_ways(0x10_0000, &[0x00, 0x40, 0x00, 0x80]);
+        both_ways(-0x10_0001, &[0x7f, 0x3f, 0x7f, 0xff]);
         both_ways(i64::MAX, &[0x00, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0xff]);
         both_ways(i64::MIN, &[0x7f, 0, 0, 0, 0, 0, 0, 0, 0, 0x80]);
     }
