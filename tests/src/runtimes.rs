@@ -69,18 +69,20 @@ macro_rules! on_every_runtime {
 
             #[test]
             fn tokio() {
-                <hat_tokio::Tokio as $crate::runtimes::TestRuntime>::run(body::<hat_tokio::Tokio>());
+                let body = Box::pin(body::<hat_tokio::Tokio>());
+                <hat_tokio::Tokio as $crate::runtimes::TestRuntime>::run(body);
             }
 
             #[test]
             fn smol() {
-                <hat_smol::Smol as $crate::runtimes::TestRuntime>::run(body::<hat_smol::Smol>());
+                let body = Box::pin(body::<hat_smol::Smol>());
+                <hat_smol::Smol as $crate::runtimes::TestRuntime>::run(body);
             }
 
             #[test]
             fn async_std() {
                 use hat_smol::async_std::AsyncStd;
-                <AsyncStd as $crate::runtimes::TestRuntime>::run(body::<AsyncStd>());
+                <AsyncStd as $crate::runtimes::TestRuntime>::run(Box::pin(body::<AsyncStd>()));
             }
         })+
     };

@@ -103,12 +103,12 @@ on_every_runtime! {
         client.send(data(vec![0; 8 * 1024 * 1024]), one()).await.expect("sent");
         client.drain().await.expect("the other side reads it");
         accepted.receive().await.expect("all of it");
-        // more than the inbox of the other side and the system's buffers hold
-        for _ in 0..4 {
+        // more than the inbox of the other side and the system's buffers hold, which grow to some 10 MiB
+        for _ in 0..6 {
             client.send(data(vec![0; 4 * 1024 * 1024]), one()).await.expect("sent");
         }
         assert!(within::<R, _>(SOON, client.drain()).await.is_none());
-        for _ in 0..4 {
+        for _ in 0..6 {
             accepted.receive().await.expect("all of it");
         }
         client.drain().await.expect("written");

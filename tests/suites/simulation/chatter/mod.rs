@@ -22,6 +22,9 @@ use sides::Side;
 /// A message, at most.
 const MAX_MESSAGE: usize = 10_000;
 
+/// How long a message may take. Pings know sooner of every fault here; that rule has tests of its own.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(1_000_000_000);
+
 /// What a queue holds at most beyond messages: pongs and a ping.
 const REPLIES: usize = 20 * 32;
 
@@ -291,6 +294,7 @@ fn config(dialect: Dialect, random: &mut Random) -> Config {
         max_queued: random.pick(&[100, 2_000, 2 * MAX_MESSAGE]),
         max_unsent_replies: random.within(1..=16),
         strict: random.chance(50),
+        message_timeout: MESSAGE_TIMEOUT,
         ..Config::new(dialect)
     }
 }

@@ -39,8 +39,8 @@ fn what_is_not_there_is_unsupported() {
             "eventer.nonsense",
             "tpkt.nonsense",
             "cotp.nonsense",
-            "juggler.send",
-            "juggler05.send",
+            "juggler.nonsense",
+            "juggler05.nonsense",
         ];
         for method in methods {
             assert_eq!(refused(peer, method, json!({})), ErrorKind::Unsupported, "{method}");
