@@ -5,7 +5,7 @@
 //!   not counted   │    counted    │ not counted │    counted    │ the count so far is written out, and starts over
 //! ```
 //!
-//! Callgrind is told the names of [`counted`] and of [`dump`] here, so this works without calls into it, which need unsafe code.
+//! Callgrind is told the names of [`counted`] and of `dump` here, so this works without calls into it, which need unsafe code.
 
 use std::hint::black_box;
 
