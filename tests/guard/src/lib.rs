@@ -7,7 +7,8 @@
 //!     └─> held against counts.txt, with a margin of 5 %, and against the targets
 //! ```
 //!
-//! `cargo run --profile guard -p hat-guard` checks, with `-- --bless` it stores what it counted. `tests/allocations.rs`
+//! `cargo run --profile guard -p hat-guard` checks, with `-- --bless` it stores what it counted. The counts are those of the processor in
+//! `processor.txt`: on others CI tells what moved and goes on. `tests/allocations.rs`
 //! counts allocations of the same work.
 
 pub mod cases;
