@@ -20,6 +20,7 @@
 //! use `hat_tokio` or `hat_smol`, not this module.
 
 pub mod address;
+mod answers;
 pub mod chatter;
 pub mod cotp;
 mod driver;

@@ -4,10 +4,10 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytestring::ByteString;
 
-use super::Error;
-use super::answers::{Answers, Asked, Asks};
 use super::connect::{self, ConnectError, WsOptions};
+use super::{Answer, Error};
 use crate::aio::Address;
+use crate::aio::answers::{Answers, Asked, Asks, WAITING};
 use crate::aio::handle::of_every_connection;
 use crate::aio::inbox::{Inbox, InboxLimits};
 use crate::aio::link::{Delivered, Link, Session, Wait};
@@ -15,10 +15,6 @@ use crate::aio::runtime::Runtime;
 use crate::json::Value;
 use crate::juggler::SendFault;
 use crate::juggler::client::{Client as Machine, Config, Incoming, RequestId};
-
-/// While requests are open, the inbox may hold this many times its limits: their answers come behind the notifications,
-/// and an application that waits for an answer takes none of those.
-const WAITING: usize = 16;
 
 /// How a client is made.
 #[derive(Clone, Debug, Default)]
@@ -96,7 +92,7 @@ struct ClientSession {
     /// Changes of the state so far.
     changes: u64,
     inbox: Inbox<Notified>,
-    answers: Answers<RequestId>,
+    answers: Answers<RequestId, Answer>,
 }
 
 impl Session for ClientSession {
@@ -139,8 +135,9 @@ impl Session for ClientSession {
 
 impl Asks for ClientSession {
     type Id = RequestId;
+    type Answer = Answer;
 
-    fn answers(&mut self) -> &mut Answers<RequestId> {
+    fn answers(&mut self) -> &mut Answers<RequestId, Answer> {
         &mut self.answers
     }
 

@@ -7,7 +7,6 @@
 //!                notify ──────> Connection ──────────> Client ── state, changed, send, notifications
 //! ```
 
-mod answers;
 mod client;
 mod connect;
 mod connection;
@@ -25,3 +24,6 @@ pub use shared::SharedState;
 
 /// Why a connection is over.
 pub type Error = super::Error<crate::juggler::Error>;
+
+/// What a request or a call came to: its result, or the failure of the other side.
+type Answer = Result<crate::json::Value, crate::json::Value>;

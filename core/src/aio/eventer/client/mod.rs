@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytestring::ByteString;
 
 use super::Error;
+use crate::aio::answers::Asked;
 use crate::aio::handle::of_every_connection;
 use crate::aio::link::{Link, Wait};
 use crate::aio::runtime::{Runtime, within};
@@ -21,7 +22,7 @@ use crate::eventer::{Event, QueryParams, QueryResult, RegisterEvent, SendFault, 
 pub(super) use notification::Ack;
 pub use notification::{Events, Notification, NotificationStream};
 pub use options::{ClientOptions, ConnectError, RequestError};
-use session::{Answer, Asked, ClientSession, Told};
+use session::{Answer, ClientSession, Told};
 
 /// Connects to the event server at `address` as `name`, and waits until it takes the client.
 ///
@@ -150,10 +151,10 @@ impl Client {
     async fn ask(
         &self,
         mut ask: impl FnMut(&mut Machine) -> Result<RequestId, SendFault>,
-    ) -> Result<Asked<'_>, RequestError> {
+    ) -> Result<Asked<'_, ClientSession>, RequestError> {
         let request = self.send_in(|session| {
             let request = ask(&mut session.machine)?;
-            Asked::expect(session, request);
+            session.answers.open(request);
             Ok(request)
         });
         Ok(Asked::new(&self.link, request.await?))

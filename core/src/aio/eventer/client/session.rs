@@ -1,26 +1,19 @@
 //! Where what a client's machine gives is put, and who waits for it.
 
-use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
-use crate::aio::eventer::Error;
+use crate::aio::answers::{Answers, Asks, WAITING};
 use crate::aio::inbox::{Inbox, InboxLimits};
-use crate::aio::link::{Delivered, Link, Session};
+use crate::aio::link::{Delivered, Session};
 use crate::eventer::client::{AckId, Client as Machine, Incoming, RequestId};
 use crate::eventer::{Event, QueryResult, Status};
-
-/// While requests are open, the inbox may hold this many times its limits: their answers come behind the notifications,
-/// and an application that waits for an answer takes none of those.
-const WAITING: usize = 16;
 
 pub(super) struct ClientSession {
     pub(super) machine: Machine,
     /// The server's status, once it took the client.
     pub(super) status: Option<Status>,
     pub(super) inbox: Inbox<Told>,
-    requests: BTreeMap<RequestId, Request>,
+    pub(super) answers: Answers<RequestId, Answer>,
 }
 
 pub(super) enum Told {
@@ -28,12 +21,7 @@ pub(super) enum Told {
     Events(Vec<Event>, Option<AckId>),
 }
 
-/// A request whose future is alive.
-enum Request {
-    Waiting(Option<Waker>),
-    Answered(Answer),
-}
-
+/// What a request comes to.
 pub(super) enum Answer {
     Registered(Option<Vec<Event>>),
     Queried(QueryResult),
@@ -41,17 +29,7 @@ pub(super) enum Answer {
 
 impl ClientSession {
     pub(super) fn new(machine: Machine, inbox: InboxLimits) -> Self {
-        Self { machine, status: None, inbox: Inbox::new(inbox), requests: BTreeMap::new() }
-    }
-
-    fn answer(&mut self, request: RequestId, answer: Answer) -> Delivered {
-        match self.requests.get_mut(&request) {
-            Some(slot) => match std::mem::replace(slot, Request::Answered(answer)) {
-                Request::Waiting(Some(waker)) => Delivered::To(waker),
-                _ => Delivered::Nothing,
-            },
-            None => Delivered::Nothing,
-        }
+        Self { machine, status: None, inbox: Inbox::new(inbox), answers: Answers::new() }
     }
 }
 
@@ -86,68 +64,28 @@ impl Session for ClientSession {
                 Delivered::Inbox
             }
             Incoming::Registered { request, events } => {
-                self.answer(request, Answer::Registered(events))
+                self.answers.answer(request, Answer::Registered(events))
             }
-            Incoming::Queried { request, result } => self.answer(request, Answer::Queried(result)),
+            Incoming::Queried { request, result } => {
+                self.answers.answer(request, Answer::Queried(result))
+            }
         }
     }
 
     fn ended(&mut self, wake: &mut Vec<Waker>) {
-        for request in self.requests.values_mut() {
-            if let Request::Waiting(waker) = request {
-                wake.extend(waker.take());
-            }
-        }
+        self.answers.ended(wake);
     }
 }
 
-/// A request on its way. Dropping it forgets the request.
-pub(super) struct Asked<'a> {
-    link: &'a Link<ClientSession>,
-    request: RequestId,
-}
+impl Asks for ClientSession {
+    type Id = RequestId;
+    type Answer = Answer;
 
-impl<'a> Asked<'a> {
-    /// From now on the answer to `request` is kept for its future.
-    pub(super) fn expect(session: &mut ClientSession, request: RequestId) {
-        session.requests.insert(request, Request::Waiting(None));
+    fn answers(&mut self) -> &mut Answers<RequestId, Answer> {
+        &mut self.answers
     }
 
-    /// The future of a request that is [expected](Self::expect).
-    pub(super) fn new(link: &'a Link<ClientSession>, request: RequestId) -> Self {
-        Self { link, request }
-    }
-}
-
-impl Future for Asked<'_> {
-    type Output = Result<Answer, Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.link.shared().lock();
-        let ended = state.ended.clone();
-        match state.session.requests.get_mut(&self.request) {
-            Some(Request::Waiting(waker)) => match ended {
-                Some(error) => Poll::Ready(Err(error)),
-                None => {
-                    *waker = Some(cx.waker().clone());
-                    Poll::Pending
-                }
-            },
-            Some(Request::Answered(_)) => match state.session.requests.remove(&self.request) {
-                Some(Request::Answered(answer)) => Poll::Ready(Ok(answer)),
-                _ => Poll::Pending,
-            },
-            // polled again after it was ready
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for Asked<'_> {
-    fn drop(&mut self) {
-        self.link.look(|session| {
-            session.requests.remove(&self.request);
-            session.machine.forget(self.request);
-        });
+    fn forget(&mut self, id: RequestId) {
+        self.machine.forget(id);
     }
 }

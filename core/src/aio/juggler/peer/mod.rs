@@ -9,9 +9,9 @@ use std::task::Waker;
 
 use bytestring::ByteString;
 
-use super::answers::{Answers, Asked, Asks};
-use super::{ConnectError, Error, WsOptions, connect as connecting};
+use super::{Answer, ConnectError, Error, WsOptions, connect as connecting};
 use crate::aio::Address;
+use crate::aio::answers::{Answers, Asked, Asks, WAITING};
 use crate::aio::handle::of_every_connection;
 use crate::aio::inbox::{Inbox, InboxLimits};
 use crate::aio::link::{Delivered, Link, Session, Wait};
@@ -27,10 +27,6 @@ pub use call::Call;
 
 /// A server whose connections the application accepts one by one.
 pub type Server = crate::aio::server::Server<Connection>;
-
-/// While calls are open, the inbox may hold this many times its limits: their results come behind the messages,
-/// and an application that waits for a result takes none of those.
-const WAITING: usize = 16;
 
 /// What both ends have.
 #[derive(Clone, Debug, Default)]
@@ -132,7 +128,7 @@ struct PeerSession {
     /// Changes of the other side's data so far.
     changes: u64,
     inbox: Inbox<Got>,
-    answers: Answers<CallId>,
+    answers: Answers<CallId, Answer>,
 }
 
 enum Got {
@@ -189,8 +185,9 @@ impl Session for PeerSession {
 
 impl Asks for PeerSession {
     type Id = CallId;
+    type Answer = Answer;
 
-    fn answers(&mut self) -> &mut Answers<CallId> {
+    fn answers(&mut self) -> &mut Answers<CallId, Answer> {
         &mut self.answers
     }
 

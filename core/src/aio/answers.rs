@@ -5,44 +5,47 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::aio::link::{Delivered, Link, Session, SessionError};
-use crate::json::Value;
+use super::link::{Delivered, Link, Session, SessionError};
 
-/// What a request came to: its result, or the failure of the other side.
-pub(super) type Answer = Result<Value, Value>;
+/// While requests are open, the inbox may hold this many times its limits: their answers come behind what else the other side sends,
+/// and an application that waits for an answer takes none of that.
+pub(crate) const WAITING: usize = 16;
 
-/// The requests whose futures are alive.
+/// The requests whose futures are alive, by what names them.
 #[derive(Debug)]
-pub(super) struct Answers<K>(BTreeMap<K, Slot>);
+pub(crate) struct Answers<K, A>(BTreeMap<K, Slot<A>>);
 
 #[derive(Debug)]
-enum Slot {
+enum Slot<A> {
     Waiting(Option<Waker>),
-    Answered(Answer),
+    Answered(A),
 }
 
 /// A session that asks the other side.
-pub(super) trait Asks: Session {
+pub(crate) trait Asks: Session {
     /// What names a request.
     type Id: Copy + Ord + Send + Unpin;
 
-    fn answers(&mut self) -> &mut Answers<Self::Id>;
+    /// What a request comes to.
+    type Answer;
+
+    fn answers(&mut self) -> &mut Answers<Self::Id, Self::Answer>;
 
     /// Nobody waits for the answer any more.
     fn forget(&mut self, id: Self::Id);
 }
 
-impl<K: Copy + Ord> Answers<K> {
-    pub(super) fn new() -> Self {
+impl<K: Copy + Ord, A> Answers<K, A> {
+    pub(crate) fn new() -> Self {
         Self(BTreeMap::new())
     }
 
     /// An answer is waited for from now on.
-    pub(super) fn open(&mut self, id: K) {
+    pub(crate) fn open(&mut self, id: K) {
         self.0.insert(id, Slot::Waiting(None));
     }
 
-    pub(super) fn answer(&mut self, id: K, answer: Answer) -> Delivered {
+    pub(crate) fn answer(&mut self, id: K, answer: A) -> Delivered {
         match self.0.get_mut(&id) {
             Some(slot) => match std::mem::replace(slot, Slot::Answered(answer)) {
                 Slot::Waiting(Some(waker)) => Delivered::To(waker),
@@ -53,7 +56,7 @@ impl<K: Copy + Ord> Answers<K> {
     }
 
     /// No answer comes any more.
-    pub(super) fn ended(&mut self, wake: &mut Vec<Waker>) {
+    pub(crate) fn ended(&mut self, wake: &mut Vec<Waker>) {
         for slot in self.0.values_mut() {
             if let Slot::Waiting(waker) = slot {
                 wake.extend(waker.take());
@@ -63,19 +66,19 @@ impl<K: Copy + Ord> Answers<K> {
 }
 
 /// A request on its way. Dropping it forgets the request.
-pub(super) struct Asked<'a, S: Asks> {
+pub(crate) struct Asked<'a, S: Asks> {
     link: &'a Link<S>,
     id: S::Id,
 }
 
 impl<'a, S: Asks> Asked<'a, S> {
-    pub(super) fn new(link: &'a Link<S>, id: S::Id) -> Self {
+    pub(crate) fn new(link: &'a Link<S>, id: S::Id) -> Self {
         Self { link, id }
     }
 }
 
 impl<S: Asks> Future for Asked<'_, S> {
-    type Output = Result<Answer, SessionError<S>>;
+    type Output = Result<S::Answer, SessionError<S>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.link.shared().lock();
