@@ -22,6 +22,7 @@
 pub mod address;
 mod answers;
 pub mod chatter;
+mod connection_id;
 pub mod cotp;
 mod driver;
 mod error;
@@ -45,5 +46,6 @@ mod wakers;
 pub mod web;
 
 pub use address::Address;
+pub use connection_id::ConnectionId;
 pub use error::{ConnectError, Error};
 pub use runtime::Runtime;

@@ -1,28 +1,10 @@
-use std::fmt;
 use std::future::{Future, ready};
 use std::net::SocketAddr;
 use std::ops::Deref;
 
+use crate::aio::ConnectionId;
 use crate::eventer::server::ClientInfo;
 use crate::eventer::{Event, QueryParams, QueryResult, RegisterEvent};
-
-/// The number of a connection: counted from 1, not used again by the same server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub(super) u64);
-
-impl ConnectionId {
-    /// As a number.
-    #[must_use]
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// A connection of a server: which, from where, and what the client said of itself.
 #[derive(Clone, Debug)]

@@ -8,11 +8,12 @@ mod reconnect;
 mod registry;
 mod server;
 
+pub use super::ConnectionId;
 pub use client::{
     Client, ClientOptions, ConnectError, Events, Notification, NotificationStream, RequestError,
     connect,
 };
-pub use handler::{ConnectionId, ConnectionInfo, Handler};
+pub use handler::{ConnectionInfo, Handler};
 pub use notifier::Notifier;
 pub use reconnect::{
     ReconnectOptions, Reconnecting, Stopped, Update, UpdateStream, WhileDisconnected,

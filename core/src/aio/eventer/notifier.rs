@@ -7,8 +7,9 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::acks::Acks;
-use super::handler::{ConnectionId, ConnectionInfo};
+use super::handler::ConnectionInfo;
 use super::registry::{HIGH_WATER, Registry, ServerSession};
+use crate::aio::ConnectionId;
 use crate::aio::link::{Link, Wait};
 use crate::aio::runtime::{Runtime, sleep_until};
 use crate::eventer::{EncodedEvents, Event, Status};

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::acks::{Acks, Ticket};
-use super::handler::{ConnectionId, ConnectionInfo};
+use super::handler::ConnectionInfo;
+use crate::aio::ConnectionId;
 use crate::aio::inbox::Inbox;
 use crate::aio::link::{Delivered, Link, Session};
 use crate::eventer::server::{Connection as Machine, Incoming, Notified, NotifyId};

@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::handler::{ConnectionId, ConnectionInfo, Handler};
+use super::handler::{ConnectionInfo, Handler};
 use super::notifier::Notifier;
 use super::registry::{Registry, ServerSession};
+use crate::aio::ConnectionId;
 use crate::aio::inbox::{Inbox, InboxLimits};
 use crate::aio::link::{Link, Wait};
 use crate::aio::runtime::Runtime;

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -6,6 +5,7 @@ use bytestring::ByteString;
 
 use super::Error;
 use super::shared::SharedState;
+use crate::aio::ConnectionId;
 use crate::aio::handle::of_every_connection;
 use crate::aio::inbox::Inbox;
 use crate::aio::link::{Delivered, Link, Session, Wait};
@@ -56,24 +56,6 @@ impl Session for ServerSession {
     fn ended(&mut self, _wake: &mut Vec<Waker>) {
         // nobody can be answered any more
         while self.inbox.pop().is_some() {}
-    }
-}
-
-/// The number of a connection: counted from 1, not used again by the same server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub(super) u64);
-
-impl ConnectionId {
-    /// As a number.
-    #[must_use]
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

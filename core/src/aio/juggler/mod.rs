@@ -15,9 +15,10 @@ pub mod peer;
 mod server;
 mod shared;
 
+pub use super::ConnectionId;
 pub use client::{Client, ClientOptions, NotificationStream, Notified, RequestError, connect};
 pub use connect::{ConnectError, WsOptions};
-pub use connection::{Connection, ConnectionId, SendError};
+pub use connection::{Connection, SendError};
 pub use handler::Handler;
 pub use server::{ListenOptions, Server, listen};
 pub use shared::SharedState;

@@ -2,10 +2,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::connection::{Asked, Connection, ConnectionId, ServerLink, ServerSession};
+use super::connection::{Asked, Connection, ServerLink, ServerSession};
 use super::handler::Handler;
 use super::shared::{Follower, SharedState};
 use crate::aio::Address;
+use crate::aio::ConnectionId;
 use crate::aio::inbox::{Inbox, InboxLimits};
 use crate::aio::link::{Link, Wait};
 use crate::aio::runtime::Runtime;
