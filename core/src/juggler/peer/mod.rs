@@ -254,8 +254,8 @@ impl Connection {
 }
 
 impl Patches for Link {
-    fn has_room(&self, size: usize) -> bool {
-        self.may_send(size).is_ok()
+    fn may_send(&self, size: usize) -> Result<(), SendFault> {
+        Link::may_send(self, size)
     }
 
     fn send_patch(&mut self, patch: ByteString) -> Result<(), SendFault> {
