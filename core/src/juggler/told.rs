@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn who_is_behind_costs_no_patch_at_each_flush() {
-        let (mut state, mut told, mut queue) = (State::default(), Told::default(), Queue::default());
+        let (mut state, mut told, mut queue) =
+            (State::default(), Told::default(), Queue::default());
         for round in 1..=100 {
             state.replace(round).expect("small");
             let flushed = state.flush();
