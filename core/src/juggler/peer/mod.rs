@@ -172,9 +172,11 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendFault`]. What the queue had no room for is sent as soon as it has.
+    /// [`SendFault`]. What the queue had no room for is sent as soon as it has; what was flushed before the handshake was done, once it is.
     pub fn flush(&mut self) -> Result<u64, SendFault> {
-        self.link.may_send(0)?;
+        if let Err(over @ SendFault::Closed) = self.link.may_send(0) {
+            return Err(over);
+        }
         self.local.flush(&mut self.link)?;
         Ok(self.link.tx().end())
     }
