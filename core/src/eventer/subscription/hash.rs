@@ -70,6 +70,7 @@ mod tests {
                 let Some(hashes) = hashes.get(..len) else { continue };
                 let near =
                     hashes.iter().flat_map(|&at| [at.wrapping_sub(1), at, at.wrapping_add(1)]);
+                let near = near.step_by(if cfg!(miri) { 29 } else { 1 });
                 for wanted in near.chain([0, 1 << 63, u64::MAX]) {
                     let expected = hashes.partition_point(|&other| other < wanted);
                     assert_eq!(position(hashes, wanted), expected, "{wanted} among {len}");
@@ -80,7 +81,7 @@ mod tests {
 
     #[test]
     fn every_byte_counts_in_the_hash() {
-        for len in 0..40 {
+        for len in (0..40).step_by(if cfg!(miri) { 9 } else { 1 }) {
             let segment = vec![b'x'; len];
             for at in 0..len {
                 let mut other = segment.clone();

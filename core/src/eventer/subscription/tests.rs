@@ -116,6 +116,7 @@ fn branching(places: u32) -> Vec<EventType> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "slow there")]
 fn branches_at_every_segment_are_refused_or_fast() {
     assert_eq!(
         Subscription::new(&branching(9)),
