@@ -9,6 +9,7 @@ use hat_core::aio::server::ServerOptions;
 use hat_core::cotp::{Config, Receive};
 
 use super::{Done, Drive};
+use crate::side;
 
 fn options() -> Options {
     let config = Config { receive: Receive::Parts, ..Config::default() };
@@ -18,7 +19,7 @@ fn options() -> Options {
 /// Echoes messages part by part, as they come.
 pub(super) async fn serve<R: Runtime>() -> anyhow::Result<()> {
     let server = listen::<R>(("127.0.0.1", 0), options(), ServerOptions::default()).await?;
-    println!("{}", server.addresses()[0].port());
+    side::listening(server.addresses()[0].port());
     if let Some(connection) = server.accept().await {
         while let Ok(part) = connection.receive_part().await {
             connection.send_part(part.data, part.end).await?;
@@ -27,9 +28,10 @@ pub(super) async fn serve<R: Runtime>() -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) async fn drive<R: Runtime>(drive: &Drive) -> anyhow::Result<Done> {
+pub(super) async fn drive<R: Runtime>(drive: Drive) -> anyhow::Result<Done> {
     let connection = connect::<R>(("127.0.0.1", drive.port), options()).await?;
     let message = Bytes::from(vec![1; drive.size]);
+    side::ready();
     let (start, mut sent, mut received) = (Instant::now(), 0, 0);
     loop {
         while sent - received < drive.window && start.elapsed() < drive.time() {

@@ -1,0 +1,37 @@
+//! What a person would pick instead of Hat, in Rust, as sides of the runs of `hat-bench`: it builds and starts this.
+//!
+//! A package of its own, which is not in the workspace: gRPC and NATS are many crates, and only the bench wants them.
+
+#[path = "../../../src/side.rs"]
+mod side;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// A server, until its standard input ends.
+    #[command(subcommand)]
+    Serve(Serve),
+    /// A client; prints what it did.
+    #[command(subcommand)]
+    Drive(Drive),
+}
+
+#[derive(Subcommand)]
+enum Serve {}
+
+#[derive(Subcommand)]
+enum Drive {}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Serve(it) => match it {},
+        Command::Drive(it) => match it {},
+    }
+}

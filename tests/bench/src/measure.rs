@@ -1,0 +1,143 @@
+//! The one loop that measures: contenders in turn within each round, each a server and a client of its own.
+//!
+//! ```text
+//! round 1:  raw TCP   hat on Tokio   tonic   …       noise of the machine hits all alike,
+//! round 2:  raw TCP   hat on Tokio   tonic   …       and ratios are of the same round
+//! ```
+
+use std::collections::HashMap;
+
+use anyhow::Context;
+
+use crate::contenders::{Contender, Sides};
+use crate::figures::Figure;
+use crate::process::{Process, Used};
+use crate::report::{Outcome, Row, Table, Target};
+
+/// What one run of one contender came to.
+pub(crate) struct Run {
+    numbers: HashMap<String, f64>,
+    /// Used by the server while the client measured; its peak is since its start.
+    pub(crate) server: Used,
+    /// The same of the client.
+    pub(crate) client: Used,
+}
+
+impl Run {
+    /// What the client printed under `name`; not a number where it printed no such thing.
+    pub(crate) fn get(&self, name: &str) -> f64 {
+        self.numbers.get(name).copied().unwrap_or(f64::NAN)
+    }
+
+    /// `name` in a second, by the client's clock.
+    pub(crate) fn rate(&self, name: &str) -> f64 {
+        self.get(name) / self.get("seconds")
+    }
+}
+
+/// A figure of a run: a column of a table.
+pub(crate) type Of = fn(&Run) -> f64;
+
+/// One kind of work, measured and compared.
+pub(crate) struct Work<'a> {
+    pub(crate) name: String,
+    pub(crate) contenders: Vec<Contender>,
+    /// As many as the table has columns; the first is what is compared.
+    pub(crate) columns: &'a [Of],
+    /// The first figure is better the lower it is: a time.
+    pub(crate) lower_is_better: bool,
+    pub(crate) goals: Vec<Goal>,
+}
+
+/// What a contender must reach.
+#[derive(Clone, Copy)]
+pub(crate) struct Goal {
+    pub(crate) contender: &'static str,
+    /// So many times as good …
+    pub(crate) factor: f64,
+    /// … as this contender in the same rounds.
+    pub(crate) than: &'static str,
+}
+
+/// Measures a kind of work in `rounds`, and adds a row for each contender.
+pub(crate) fn measure(table: &mut Table, work: &Work, rounds: usize) {
+    let mut all: Vec<Result<Vec<Run>, String>> = work
+        .contenders
+        .iter()
+        .map(|it| it.sides.as_ref().map(|_| Vec::new()).map_err(Clone::clone))
+        .collect();
+    for _ in 0..rounds.max(1) {
+        for (contender, runs) in work.contenders.iter().zip(&mut all) {
+            let (Ok(sides), Ok(so_far)) = (&contender.sides, &mut *runs) else { continue };
+            match run(sides) {
+                Ok(run) => so_far.push(run),
+                Err(error) => *runs = Err(format!("failed: {error:#}")),
+            }
+        }
+    }
+    eprintln!("{}, {}: done", table.title, work.name);
+
+    // by round, and in the order of the contenders
+    let figures = |of: Of| -> Vec<Option<Vec<f64>>> {
+        let of_all = all.iter().map(|runs| Some(runs.as_ref().ok()?.iter().map(of).collect()));
+        of_all.collect()
+    };
+    let firsts = figures(work.columns[0]);
+    let first_of = |name: &str| {
+        let index = work.contenders.iter().position(|it| it.name == name)?;
+        firsts[index].as_deref()
+    };
+    for (index, contender) in work.contenders.iter().enumerate() {
+        let (of_each, own) = match (&all[index], &firsts[index]) {
+            (Ok(runs), Some(own)) => (runs, own),
+            (Err(reason), _) => {
+                table.rows.push(Row::missing(&work.name, contender.name, reason));
+                continue;
+            }
+            (Ok(_), None) => continue,
+        };
+        let columns = work.columns.iter().map(|&of| Figure::of(of_each.iter().map(of).collect()));
+        let mut row = Row::new(&work.name, contender.name, columns.collect());
+        let to = |other: &[f64]| {
+            Figure::of(own.iter().zip(other).map(|(own, other)| own / other).collect())
+        };
+        if let Some(reference) = table.reference.as_deref().and_then(first_of) {
+            row = row.with_ratio(to(reference));
+        }
+        for goal in work.goals.iter().filter(|goal| goal.contender == contender.name) {
+            let ratio = first_of(goal.than).map(|other| to(other).median);
+            let of = format!("× {}", goal.than);
+            row = row.with_target(match work.lower_is_better {
+                true => Target::at_most(1.0 / goal.factor, &of, ratio),
+                false => Target::at_least(goal.factor, &of, ratio),
+            });
+        }
+        debug_assert!(matches!(row.outcome, Outcome::Measured { .. }));
+        table.rows.push(row);
+    }
+}
+
+/// One run: a server, and a client that is told the server's port.
+fn run(sides: &Sides) -> anyhow::Result<Run> {
+    let server = Process::start(&sides.server).context("the server")?;
+    let line = server.line().context("the server")?;
+    let port: u16 = line.trim().parse().with_context(|| format!("the server's port: `{line}`"))?;
+    let mut client = Process::start(&(sides.client)(port)).context("the client")?;
+    let line = client.line().context("the client")?;
+    anyhow::ensure!(line == "ready", "the client says `{line}` instead of `ready`");
+    let before = (server.used(), client.used());
+    client.say("go").context("the client")?;
+    let line = client.line().context("the client")?;
+    let since = |before: Used, after: Used| Used { cpu: after.cpu - before.cpu, peak: after.peak };
+    let (of_server, of_client) = (server.used(), client.used());
+    let number = |field: &str| {
+        let (name, number) = field.split_once('=')?;
+        Some((name.to_owned(), number.parse().ok()?))
+    };
+    let numbers = line.split_whitespace().map(number).collect::<Option<_>>();
+    Ok(Run {
+        numbers: numbers.with_context(|| format!("the client's numbers: `{line}`"))?,
+        server: since(before.0, of_server),
+        client: since(before.1, of_client),
+    })
+}

@@ -1,0 +1,20 @@
+//! The runtimes of a side: one thread does the work.
+
+use std::sync::mpsc;
+
+use anyhow::Context;
+
+/// On this thread.
+pub(crate) fn tokio<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}
+
+/// On the one thread of smol's executor, where what is spawned runs too: a future in `block_on` would be on another one than its connections.
+pub(crate) fn smol<T: Send + 'static>(
+    future: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+) -> anyhow::Result<T> {
+    let (sender, receiver) = mpsc::channel();
+    // the receiver waits for it, so it is there
+    smol::spawn(async move { drop(sender.send(future.await)) }).detach();
+    receiver.recv().context("the task panicked")?
+}
