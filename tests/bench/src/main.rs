@@ -19,6 +19,7 @@ mod process;
 mod report;
 mod runtimes;
 mod side;
+mod wire;
 
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,12 @@ struct Arguments {
 enum Command {
     /// All tables; writes them to tests/bench/RESULTS.md and to bench.json beside the build, unless it is told another place.
     All(Options),
+    /// Chatter, request and response: one and 1024 in flight, 64 B.
+    Chatter(Options),
+    /// Chatter, one way: 16 B to 1 MiB.
+    OneWay(Options),
+    /// Request and response at a fixed rate: percentiles, and whether a slow client slows others.
+    Latency(Options),
     /// COTP echo: one message in flight and pipelined, 64 B to 1 MiB, TPDU size 2048.
     Cotp(Options),
     /// Juggler 0.7: a state that changes, requests, large messages; and diff and apply alone.
@@ -53,12 +60,14 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Serve {
+    Wire(wire::Serve),
     Cotp(cotp::Serve),
     Juggler(juggler::Serve),
 }
 
 #[derive(Subcommand)]
 enum Drive {
+    Wire(wire::Drive),
     Cotp(cotp::Drive),
     Juggler(juggler::Drive),
 }
@@ -94,7 +103,8 @@ struct Bench {
 type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
 
 /// All of them, in the order of the report.
-const TABLES: [Measure; 2] = [cotp::tables, juggler::tables];
+const TABLES: [Measure; 5] =
+    [wire::chatter, wire::one_way, wire::latency, cotp::tables, juggler::tables];
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
@@ -108,8 +118,13 @@ fn main() -> anyhow::Result<()> {
             }
             run(&options, &TABLES)
         }
+        Command::Chatter(options) => run(&options, &[wire::chatter]),
+        Command::OneWay(options) => run(&options, &[wire::one_way]),
+        Command::Latency(options) => run(&options, &[wire::latency]),
         Command::Cotp(options) => run(&options, &[cotp::tables]),
         Command::Juggler(options) => run(&options, &[juggler::tables]),
+        Command::Serve(Serve::Wire(it)) => wire::serve(&it),
+        Command::Drive(Drive::Wire(it)) => wire::drive(&it),
         Command::Serve(Serve::Cotp(it)) => cotp::serve(&it),
         Command::Serve(Serve::Juggler(it)) => juggler::serve(&it),
         Command::Drive(Drive::Cotp(it)) => cotp::drive(&it),
