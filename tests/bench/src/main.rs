@@ -19,6 +19,7 @@ mod process;
 mod report;
 mod runtimes;
 mod side;
+mod websocket;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ enum Command {
     OneWay(Options),
     /// Request and response at a fixed rate: percentiles, and whether a slow client slows others.
     Latency(Options),
+    /// WebSocket echo: 64 B and 64 KiB, one in flight and pipelined.
+    Websocket(Options),
     /// COTP echo: one message in flight and pipelined, 64 B to 1 MiB, TPDU size 2048.
     Cotp(Options),
     /// Juggler 0.7: a state that changes, requests, large messages; and diff and apply alone.
@@ -61,6 +64,7 @@ enum Command {
 #[derive(Subcommand)]
 enum Serve {
     Wire(wire::Serve),
+    Websocket,
     Cotp(cotp::Serve),
     Juggler(juggler::Serve),
 }
@@ -68,6 +72,7 @@ enum Serve {
 #[derive(Subcommand)]
 enum Drive {
     Wire(wire::Drive),
+    Websocket(websocket::Drive),
     Cotp(cotp::Drive),
     Juggler(juggler::Drive),
 }
@@ -103,8 +108,8 @@ struct Bench {
 type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
 
 /// All of them, in the order of the report.
-const TABLES: [Measure; 5] =
-    [wire::chatter, wire::one_way, wire::latency, cotp::tables, juggler::tables];
+const TABLES: [Measure; 6] =
+    [wire::chatter, wire::one_way, wire::latency, websocket::tables, cotp::tables, juggler::tables];
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
@@ -121,10 +126,13 @@ fn main() -> anyhow::Result<()> {
         Command::Chatter(options) => run(&options, &[wire::chatter]),
         Command::OneWay(options) => run(&options, &[wire::one_way]),
         Command::Latency(options) => run(&options, &[wire::latency]),
+        Command::Websocket(options) => run(&options, &[websocket::tables]),
         Command::Cotp(options) => run(&options, &[cotp::tables]),
         Command::Juggler(options) => run(&options, &[juggler::tables]),
         Command::Serve(Serve::Wire(it)) => wire::serve(&it),
         Command::Drive(Drive::Wire(it)) => wire::drive(&it),
+        Command::Serve(Serve::Websocket) => websocket::serve(),
+        Command::Drive(Drive::Websocket(it)) => websocket::drive(&it),
         Command::Serve(Serve::Cotp(it)) => cotp::serve(&it),
         Command::Serve(Serve::Juggler(it)) => juggler::serve(&it),
         Command::Drive(Drive::Cotp(it)) => cotp::drive(&it),

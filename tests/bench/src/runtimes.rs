@@ -1,6 +1,7 @@
-//! The runtimes of a side: one thread does the work.
+//! The runtimes of a side: one thread does the work; and what a server does without work.
 
 use std::sync::mpsc;
+use std::thread;
 
 use anyhow::Context;
 
@@ -17,4 +18,11 @@ pub(crate) fn smol<T: Send + 'static>(
     // the receiver waits for it, so it is there
     smol::spawn(async move { drop(sender.send(future.await)) }).detach();
     receiver.recv().context("the task panicked")?
+}
+
+/// What a server does when it has nothing more to do: it is looked at before it ends.
+pub(crate) fn stay() -> ! {
+    loop {
+        thread::park();
+    }
 }

@@ -2,10 +2,17 @@
 //!
 //! A package of its own, which is not in the workspace: gRPC and NATS are many crates, and only the bench wants them.
 
-#[path = "../../../src/side.rs"]
+mod call;
+mod grpc;
+mod nats;
+mod rpc;
+#[path = "../../../src/side/mod.rs"]
 mod side;
+mod websocket;
 
 use clap::{Parser, Subcommand};
+
+use self::side::load::Load;
 
 #[derive(Parser)]
 struct Arguments {
@@ -24,14 +31,36 @@ enum Command {
 }
 
 #[derive(Subcommand)]
-enum Serve {}
+enum Serve {
+    Tonic,
+    Tarpc,
+    /// `nats-server` must be on the PATH.
+    Nats,
+    Tungstenite,
+}
 
 #[derive(Subcommand)]
-enum Drive {}
+enum Drive {
+    Tonic(Load),
+    Tarpc(Load),
+    Nats(Load),
+    Tungstenite(Load),
+}
 
 fn main() -> anyhow::Result<()> {
+    // one core a side
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run())
+}
+
+async fn run() -> anyhow::Result<()> {
     match Arguments::parse().command {
-        Command::Serve(it) => match it {},
-        Command::Drive(it) => match it {},
+        Command::Serve(Serve::Tonic) => grpc::serve().await,
+        Command::Serve(Serve::Tarpc) => rpc::serve().await,
+        Command::Serve(Serve::Nats) => nats::serve().await,
+        Command::Serve(Serve::Tungstenite) => websocket::serve().await,
+        Command::Drive(Drive::Tonic(load)) => grpc::drive(&load).await,
+        Command::Drive(Drive::Tarpc(load)) => call::run::<rpc::Client>(&load).await,
+        Command::Drive(Drive::Nats(load)) => nats::drive(&load).await,
+        Command::Drive(Drive::Tungstenite(load)) => websocket::drive(&load).await,
     }
 }
