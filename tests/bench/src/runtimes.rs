@@ -5,9 +5,12 @@ use std::thread;
 
 use anyhow::Context;
 
-/// On this thread.
-pub(crate) fn tokio<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+/// On this thread, as a task like those that it spawns: the future in `block_on` itself is woken through the system.
+pub(crate) fn tokio<T: Send + 'static>(
+    future: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { tokio::spawn(future).await? })
 }
 
 /// On the one thread of smol's executor, where what is spawned runs too: a future in `block_on` would be on another one than its connections.

@@ -153,6 +153,9 @@ impl Call for Client {
     }
 }
 
+/// Bytes that wait to be sent, as with Chatter about.
+const WAITING: usize = 8 * 1024 * 1024;
+
 /// A stream of the client, which a task sends.
 struct Stream {
     payloads: Option<mpsc::Sender<Payload>>,
@@ -164,7 +167,7 @@ impl Stream {
     async fn start(load: &Load) -> anyhow::Result<Self> {
         let mut grpc = connect(load).await?;
         grpc.ready().await?;
-        let (payloads, stream) = mpsc::channel(1024);
+        let (payloads, stream) = mpsc::channel((WAITING / load.size).clamp(1, 1024));
         let counted = tokio::spawn(async move {
             let codec = ProstCodec::<Payload, Counted>::default();
             let request = Request::new(ReceiverStream::new(stream));

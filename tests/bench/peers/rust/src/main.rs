@@ -48,8 +48,9 @@ enum Drive {
 }
 
 fn main() -> anyhow::Result<()> {
-    // one core a side
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run())
+    // one core a side; and a task like others: the future in `block_on` itself is woken through the system
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { tokio::spawn(run()).await? })
 }
 
 async fn run() -> anyhow::Result<()> {
