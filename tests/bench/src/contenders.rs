@@ -18,7 +18,8 @@ pub(crate) struct Contender {
 
 /// The two processes of a run; see [`crate::side`] for what they say.
 pub(crate) struct Sides {
-    pub(crate) server: Program,
+    /// None, where a program works alone.
+    pub(crate) server: Option<Program>,
     /// The client of a server at this port.
     pub(crate) client: Box<dyn Fn(u16) -> Program>,
 }
@@ -48,13 +49,27 @@ impl Contender {
         let both = server.and_then(|server| Ok((server, client?)));
         let sides = both.map(|(server, client)| {
             let client = move |port: u16| client.clone().with([port]).with(&work);
-            Sides { server: server.with(serve), client: Box::new(client) }
+            Sides { server: Some(server.with(serve)), client: Box::new(client) }
         });
+        Self { name, sides }
+    }
+
+    /// A program that works alone: it speaks as a client, and is told `work` only.
+    pub(crate) fn alone(
+        name: &'static str,
+        program: Result<Program, String>,
+        work: impl ToString,
+    ) -> Self {
+        let program = program.map(|it| it.with([work]));
+        let sides = program
+            .map(|program| Sides { server: None, client: Box::new(move |_| program.clone()) });
         Self { name, sides }
     }
 }
 
-/// What this library is called in the tables.
+/// What sockets without a protocol are called in the tables.
+pub(crate) const RAW: &str = "raw TCP";
+/// What this library is called.
 pub(crate) const TOKIO: &str = "hat on Tokio";
 /// The same on the other runtime.
 pub(crate) const SMOL: &str = "hat on smol";

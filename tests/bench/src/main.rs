@@ -12,6 +12,9 @@
 mod calls;
 mod contenders;
 mod cotp;
+mod crowd;
+mod encoding;
+mod eventer;
 mod figures;
 mod juggler;
 mod measure;
@@ -43,6 +46,14 @@ enum Command {
     Cotp(Options),
     /// Juggler 0.7: a state that changes, requests, large messages; and diff and apply alone.
     Juggler(Options),
+    /// A notification of 1 000 events to bytes and back: SBS, prost, postcard, bincode, serde_json, hat-sbs.
+    Encoding(Options),
+    /// Eventer: registering, and notifying 1 to 1 000 clients.
+    Eventer(Options),
+    /// Memory of idle connections.
+    Memory(Options),
+    /// Processor time of idle connections.
+    Idle(Options),
     /// One side of a run: a server until its standard input ends.
     #[command(hide = true, subcommand)]
     Serve(Serve),
@@ -54,12 +65,17 @@ enum Command {
 #[derive(Subcommand)]
 enum Serve {
     Cotp(cotp::Serve),
+    Crowd(crowd::Serve),
+    Eventer(eventer::Serve),
     Juggler(juggler::Serve),
 }
 
 #[derive(Subcommand)]
 enum Drive {
     Cotp(cotp::Drive),
+    Crowd(crowd::Drive),
+    Encoding(encoding::Drive),
+    Eventer(eventer::Drive),
     Juggler(juggler::Drive),
 }
 
@@ -94,7 +110,8 @@ struct Bench {
 type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
 
 /// All of them, in the order of the report.
-const TABLES: [Measure; 2] = [cotp::tables, juggler::tables];
+const TABLES: [Measure; 6] =
+    [encoding::tables, eventer::tables, crowd::memory, crowd::idle, cotp::tables, juggler::tables];
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
@@ -109,10 +126,19 @@ fn main() -> anyhow::Result<()> {
             run(&options, &TABLES)
         }
         Command::Cotp(options) => run(&options, &[cotp::tables]),
+        Command::Encoding(options) => run(&options, &[encoding::tables]),
+        Command::Eventer(options) => run(&options, &[eventer::tables]),
+        Command::Memory(options) => run(&options, &[crowd::memory]),
+        Command::Idle(options) => run(&options, &[crowd::idle]),
         Command::Juggler(options) => run(&options, &[juggler::tables]),
         Command::Serve(Serve::Cotp(it)) => cotp::serve(&it),
+        Command::Serve(Serve::Crowd(it)) => crowd::serve(&it),
+        Command::Serve(Serve::Eventer(it)) => eventer::serve(&it),
         Command::Serve(Serve::Juggler(it)) => juggler::serve(&it),
         Command::Drive(Drive::Cotp(it)) => cotp::drive(&it),
+        Command::Drive(Drive::Crowd(it)) => crowd::drive(&it),
+        Command::Drive(Drive::Encoding(it)) => encoding::drive(&it),
+        Command::Drive(Drive::Eventer(it)) => eventer::drive(&it),
         Command::Drive(Drive::Juggler(it)) => juggler::drive(&it),
     }
 }

@@ -5,6 +5,8 @@
 #[path = "../../../src/side.rs"]
 mod side;
 
+mod encoding;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -27,11 +29,13 @@ enum Command {
 enum Serve {}
 
 #[derive(Subcommand)]
-enum Drive {}
+enum Drive {
+    Encoding(encoding::Drive),
+}
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Serve(it) => match it {},
-        Command::Drive(it) => match it {},
+        Command::Drive(Drive::Encoding(it)) => encoding::drive(&it),
     }
 }
