@@ -19,7 +19,7 @@ def event(index):
     json = (f'{{"value": {index:>8}, "quality": "good", "unit": "kW", '
             f'"n": 1}}')
     return {'id': {'server': 1, 'session': 42, 'instance': index + 1},
-            'type': ['gateway', str(index // 100 % 100),
+            'type': ['gateway', str(index // 100),
                      f'device{index % 100}', 'measurement'],
             'timestamp': {'s': 1_700_000_000, 'us': 0},
             'sourceTimestamp': ('value', {'s': 1_699_999_999, 'us': 0}),

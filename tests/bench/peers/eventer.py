@@ -21,7 +21,7 @@ A_ROUND = 4096
 
 
 def event_type(index):
-    return ('gateway', str(index // 100 % 100), f'device{index % 100}',
+    return ('gateway', str(index // 100), f'device{index % 100}',
             'measurement')
 
 

@@ -79,6 +79,7 @@ pub(crate) const SMOL: &str = "hat on smol";
 pub(crate) struct Programs {
     python: OnceLock<Result<Environment, String>>,
     rust: OnceLock<Result<PathBuf, String>>,
+    hat: OnceLock<Result<PathBuf, String>>,
 }
 
 impl Programs {
@@ -102,6 +103,11 @@ impl Programs {
         Ok(Program::new(python.get_program()).with([script]))
     }
 
+    /// The command line, built on first use.
+    pub(crate) fn hat(&self) -> Result<PathBuf, String> {
+        self.hat.get_or_init(build_hat).clone()
+    }
+
     /// The peers in Rust, a package of its own that is built on first use.
     pub(crate) fn rust(&self) -> Result<Program, String> {
         self.rust.get_or_init(build_peers).clone().map(Program::new)
@@ -119,29 +125,37 @@ impl Programs {
     }
 }
 
+/// Where cargo puts what it builds: this program is `target/release/hat-bench`.
+fn target() -> Result<PathBuf, String> {
+    let itself = env::current_exe().map_err(|error| format!("not here: {error}"))?;
+    Ok(itself.ancestors().nth(2).unwrap_or(Path::new("target")).to_owned())
+}
+
 /// `hat-bench-peers`, built into a folder beside this program's own.
 fn build_peers() -> Result<PathBuf, String> {
-    let itself = env::current_exe().map_err(|error| format!("not here: {error}"))?;
-    // target/release/hat-bench
-    let target = itself.ancestors().nth(2).unwrap_or(Path::new("target")).join("bench-peers");
+    let target = target()?.join("bench-peers");
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/rust/Cargo.toml");
-    eprintln!("building the peers in Rust, into {}", target.display());
+    build(&target, &["--locked", "--manifest-path", manifest])?;
+    Ok(target.join("release").join("hat-bench-peers"))
+}
+
+/// The command line, built beside this program.
+fn build_hat() -> Result<PathBuf, String> {
+    let target = target()?;
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
+    build(&target, &["--package", "hat", "--manifest-path", manifest])?;
+    Ok(target.join("release").join("hat"))
+}
+
+/// Builds what `arguments` say, into `target`.
+fn build(target: &Path, arguments: &[&str]) -> Result<(), String> {
+    eprintln!("building {} into {}", arguments.join(" "), target.display());
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--quiet",
-            "--manifest-path",
-            manifest,
-            "--target-dir",
-        ])
-        .arg(&target)
-        .status();
-    match built {
-        Ok(status) if status.success() => Ok(target.join("release").join("hat-bench-peers")),
-        Ok(status) => Err(format!("not here: the peers in Rust could not be built ({status})")),
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--quiet", "--target-dir"]).arg(target).args(arguments);
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("not here: it could not be built ({status})")),
         Err(error) => Err(format!("not here: cargo did not start: {error}")),
     }
 }

@@ -16,6 +16,7 @@ mod crowd;
 mod encoding;
 mod eventer;
 mod figures;
+mod growth;
 mod juggler;
 mod measure;
 mod process;
@@ -50,6 +51,8 @@ enum Command {
     Encoding(Options),
     /// Eventer: registering, and notifying 1 to 1 000 clients.
     Eventer(Options),
+    /// Cost against size: messages, clients, event types, query types.
+    Growth(Options),
     /// Memory of idle connections.
     Memory(Options),
     /// Processor time of idle connections.
@@ -76,6 +79,7 @@ enum Drive {
     Crowd(crowd::Drive),
     Encoding(encoding::Drive),
     Eventer(eventer::Drive),
+    Growth(growth::Drive),
     Juggler(juggler::Drive),
 }
 
@@ -110,8 +114,15 @@ struct Bench {
 type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
 
 /// All of them, in the order of the report.
-const TABLES: [Measure; 6] =
-    [encoding::tables, eventer::tables, crowd::memory, crowd::idle, cotp::tables, juggler::tables];
+const TABLES: [Measure; 7] = [
+    encoding::tables,
+    eventer::tables,
+    crowd::memory,
+    crowd::idle,
+    growth::tables,
+    cotp::tables,
+    juggler::tables,
+];
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
@@ -128,6 +139,7 @@ fn main() -> anyhow::Result<()> {
         Command::Cotp(options) => run(&options, &[cotp::tables]),
         Command::Encoding(options) => run(&options, &[encoding::tables]),
         Command::Eventer(options) => run(&options, &[eventer::tables]),
+        Command::Growth(options) => run(&options, &[growth::tables]),
         Command::Memory(options) => run(&options, &[crowd::memory]),
         Command::Idle(options) => run(&options, &[crowd::idle]),
         Command::Juggler(options) => run(&options, &[juggler::tables]),
@@ -139,6 +151,7 @@ fn main() -> anyhow::Result<()> {
         Command::Drive(Drive::Crowd(it)) => crowd::drive(&it),
         Command::Drive(Drive::Encoding(it)) => encoding::drive(&it),
         Command::Drive(Drive::Eventer(it)) => eventer::drive(&it),
+        Command::Drive(Drive::Growth(it)) => growth::drive(&it),
         Command::Drive(Drive::Juggler(it)) => juggler::drive(&it),
     }
 }

@@ -12,9 +12,9 @@ pub(crate) const TYPES: usize = 10_000;
 /// Events of one notification.
 pub(crate) const PER_NOTIFICATION: usize = 10;
 
-/// `gateway/<0 to 99>/device<0 to 99>/measurement`.
+/// `gateway/<number>/device<0 to 99>/measurement`: one more gateway for each hundred.
 pub(crate) fn event_type(index: usize) -> EventType {
-    let (gateway, device) = (index / 100 % 100, index % 100);
+    let (gateway, device) = (index / 100, index % 100);
     EventType::from_segments([
         "gateway",
         &gateway.to_string(),
@@ -30,13 +30,13 @@ pub(crate) fn payload(index: usize) -> Payload {
 }
 
 /// Events to be registered.
-pub(crate) fn to_register(count: usize) -> Vec<RegisterEvent> {
+pub(crate) fn to_register(indexes: impl IntoIterator<Item = usize>) -> Vec<RegisterEvent> {
     let event = |index| RegisterEvent {
         payload: Some(payload(index)),
         source_timestamp: Some(Timestamp::from_secs(1_700_000_000)),
         ..RegisterEvent::new(event_type(index))
     };
-    (0..count).map(event).collect()
+    indexes.into_iter().map(event).collect()
 }
 
 /// Events as a server has registered them.

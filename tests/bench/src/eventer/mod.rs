@@ -84,6 +84,11 @@ fn ours(bench: &Bench, name: &'static str, peer: &str, task: &Arguments) -> Cont
     Contender::new(name, program, &["serve", "eventer", peer], &drive, &task.1)
 }
 
+/// So many clients on Tokio that want everything, to see what one more of them costs.
+pub(crate) fn told(bench: &Bench, name: &'static str, clients: usize) -> Contender {
+    ours(bench, name, "tokio", &Arguments::notify(bench, "same", clients))
+}
+
 fn python(bench: &Bench, task: &Arguments) -> Contender {
     let program = bench.programs.python("eventer.py");
     Contender::new(PYTHON, program, &["serve"], &["drive", task.0], &task.1)

@@ -24,7 +24,7 @@ pub(crate) struct Drive {
 
 pub(super) async fn drive<R: Runtime>(drive: Drive) -> anyhow::Result<()> {
     let client = connect::<R>(("127.0.0.1", drive.port), "bench", ClientOptions::default()).await?;
-    let events = events::to_register(drive.batch);
+    let events = events::to_register(0..drive.batch);
     side::ready();
     let start = Instant::now();
     let until = start + Duration::from_millis(drive.milliseconds);

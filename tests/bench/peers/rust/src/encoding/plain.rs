@@ -37,7 +37,7 @@ pub(super) fn events(count: usize) -> Vec<Event> {
         id: EventId { server: 1, session: 42, instance: index as i64 + 1 },
         event_type: vec![
             "gateway".to_owned(),
-            (index / 100 % 100).to_string(),
+            (index / 100).to_string(),
             format!("device{}", index % 100),
             "measurement".to_owned(),
         ],
