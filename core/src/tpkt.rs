@@ -17,7 +17,7 @@ use crate::sbs::Writer;
 use crate::time::Instant;
 
 /// The only version there is.
-const VERSION: u8 = 3;
+pub(crate) const VERSION: u8 = 3;
 
 /// Octets in front of a TPDU.
 pub(crate) const HEADER: usize = 4;

@@ -31,12 +31,16 @@ fn read_through_scratch(
 
 /// A TCP connection on smol's reactor.
 #[derive(Debug)]
-pub struct SmolStream(Async<TcpStream>);
+pub struct SmolStream {
+    stream: Async<TcpStream>,
+    /// The last read took less than it asked for: there was no more, and to ask again would be a system call in vain.
+    drained: bool,
+}
 
 impl SmolStream {
     pub(crate) fn new(stream: Async<TcpStream>) -> io::Result<Self> {
         stream.get_ref().set_nodelay(true)?;
-        Ok(Self(stream))
+        Ok(Self { stream, drained: false })
     }
 }
 
@@ -47,16 +51,22 @@ impl Stream for SmolStream {
         into: &mut BytesMut,
         most: usize,
     ) -> Poll<io::Result<usize>> {
-        let read = loop {
-            match read_through_scratch(self.0.get_ref(), into, most) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.0.poll_readable(cx))?;
-                }
-                read => break read,
+        loop {
+            if self.drained {
+                ready!(self.stream.poll_readable(cx))?;
+                self.drained = false;
             }
-        };
-        Poll::Ready(read)
+            match read_through_scratch(self.stream.get_ref(), into, most) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
+                read => {
+                    // not at the end of the stream, which may be asked for again
+                    self.drained = matches!(read, Ok(1..))
+                        && read.as_ref().is_ok_and(|&count| count < most.min(SCRATCH));
+                    return Poll::Ready(read);
+                }
+            }
+        }
     }
 
     fn poll_write(
@@ -65,10 +75,10 @@ impl Stream for SmolStream {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         loop {
-            match self.0.get_ref().write_vectored(parts) {
+            match self.stream.get_ref().write_vectored(parts) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.0.poll_writable(cx))?;
+                    ready!(self.stream.poll_writable(cx))?;
                 }
                 written => return Poll::Ready(written),
             }
@@ -76,14 +86,14 @@ impl Stream for SmolStream {
     }
 
     fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.0.get_ref().shutdown(Shutdown::Write))
+        Poll::Ready(self.stream.get_ref().shutdown(Shutdown::Write))
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get_ref().local_addr()
+        self.stream.get_ref().local_addr()
     }
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get_ref().peer_addr()
+        self.stream.get_ref().peer_addr()
     }
 }

@@ -1,11 +1,12 @@
+use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, BytesMut};
 use hat_core::aio::runtime::Stream;
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// A Tokio TCP connection.
@@ -26,15 +27,12 @@ impl Stream for TokioStream {
         into: &mut BytesMut,
         most: usize,
     ) -> Poll<io::Result<usize>> {
+        // an idle connection holds no memory for what may come
+        ready!(self.0.poll_read_ready(cx))?;
         into.reserve(most);
-        loop {
-            ready!(self.0.poll_read_ready(cx))?;
-            // straight into the spare capacity, which need not be cleared first
-            match self.0.try_read_buf(&mut into.limit(most)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return Poll::Ready(read),
-            }
-        }
+        // straight into the spare capacity, which need not be cleared first. Not `try_read_buf`: unlike that, this one takes a
+        // short read as a sign that there is no more, which spares a system call
+        pin!(self.0.read_buf(&mut into.limit(most))).poll(cx)
     }
 
     fn poll_write(

@@ -17,11 +17,11 @@ pub enum Policy {
 /// In which pieces messages are given to the application.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Receive {
-    /// Whole. A message of one TPDU is a slice of what was read; longer ones are copied together once.
+    /// Whole. A message that was read at once is a slice of that; longer ones are copied together once.
     #[default]
     Whole,
-    /// As the TPDUs come, each a slice of what was read; the last part of a message has its `end` set. There is no limit to a
-    /// message then, because nothing gathers.
+    /// As the TPDUs come: those of a message that are here together are one part, a slice of what was read; the last part of a message
+    /// has its `end` set. There is no limit to a message then, because nothing gathers.
     Parts,
 }
 

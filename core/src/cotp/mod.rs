@@ -51,6 +51,7 @@ mod error;
 mod reason;
 mod report;
 mod request;
+mod run;
 mod segment;
 mod selector;
 mod size;

@@ -13,6 +13,17 @@ use super::{accept, alone, connect, connected, data, feed};
 
 const MAX_TSDU: usize = 500;
 
+/// Parts of a message that come one behind the other are one part: how many there are is a matter of the split.
+fn push(got: &mut Vec<Incoming>, incoming: Incoming) {
+    match (got.last_mut(), incoming) {
+        (Some(Incoming::Data { data, end: open @ false }), Incoming::Data { data: more, end }) => {
+            *data = [&data[..], &more].concat().into();
+            *open = end;
+        }
+        (_, incoming) => got.push(incoming),
+    }
+}
+
 /// What a connection made of bytes: what it gave and sent, and why it ended.
 fn outcome(mut machine: Connection, chunks: &[&[u8]]) -> (Vec<Incoming>, Vec<u8>, Option<String>) {
     let (mut rx, mut got, mut error) = (RecvBuf::new(), Vec::new(), None);
@@ -24,10 +35,7 @@ fn outcome(mut machine: Connection, chunks: &[&[u8]]) -> (Vec<Incoming>, Vec<u8>
                     if let Incoming::Connect(_) = incoming {
                         machine.confirm(&Response::default()).expect("it waits");
                     }
-                    if let Incoming::Data { data, .. } = &incoming {
-                        assert!(data.len() <= 65528);
-                    }
-                    got.push(incoming);
+                    push(&mut got, incoming);
                 }
                 Ok(None) => break,
                 Err(last) => {

@@ -19,6 +19,7 @@ use bytes::Bytes;
 
 use super::super::confirm::{self, Response};
 use super::super::request::{self, Fault, Reply};
+use super::super::run;
 use super::super::tpdu::{Connect, Disconnect, Kind, Reject, Segment, Tpdu};
 use super::super::{
     Answer, Cause, Config, Diagnostic, During, Error, Policy, Reason, Selector, Violation,
@@ -36,6 +37,11 @@ impl Connection {
         rx: &mut RecvBuf,
         now: Instant,
     ) -> Result<Option<Incoming>, Error> {
+        while let Some(run) = self.run(rx) {
+            if let Some(given) = self.segment(run)? {
+                return Ok(Some(given));
+            }
+        }
         while let Some(tpdu) = self.next(rx)? {
             let incoming = match self.phase {
                 Phase::AwaitRequest { .. } => self.awaiting_request(tpdu)?,
@@ -58,6 +64,14 @@ impl Connection {
             }
             _ => Ok(None),
         }
+    }
+
+    /// The DTs that have come, as long as there is nothing about them to be looked at closer.
+    fn run(&mut self, rx: &mut RecvBuf) -> Option<Segment> {
+        let (Phase::Open, None, Some(info)) = (&self.phase, &self.held, &self.info) else {
+            return None;
+        };
+        run::take(&mut rx.bytes, info.tpdu_size.octets())
     }
 
     /// The next TPDU, unless nothing may be read now.
@@ -207,11 +221,16 @@ impl Connection {
                 Ok(None)
             };
         }
-        self.empty = 0;
         let empty_message = size == DT_HEADER && self.assembly.received().is_none();
         if empty_message && !self.config.deliver_empty {
+            self.empty = 0;
             return Ok(None);
         }
+        self.segment(segment)
+    }
+
+    fn segment(&mut self, segment: Segment) -> Result<Option<Incoming>, Error> {
+        self.empty = 0;
         let given = self.assembly.push(segment)?;
         Ok(given.map(|(data, end)| Incoming::Data { data, end }))
     }
