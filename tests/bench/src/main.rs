@@ -23,6 +23,7 @@ mod process;
 mod report;
 mod runtimes;
 mod side;
+mod wire;
 
 use std::path::{Path, PathBuf};
 
@@ -43,6 +44,12 @@ struct Arguments {
 enum Command {
     /// All tables; writes them to tests/bench/RESULTS.md and to bench.json beside the build, unless it is told another place.
     All(Options),
+    /// Chatter, request and response: one and 1024 in flight, 64 B.
+    Chatter(Options),
+    /// Chatter, one way: 16 B to 1 MiB.
+    OneWay(Options),
+    /// Request and response at a fixed rate: percentiles, and whether a slow client slows others.
+    Latency(Options),
     /// COTP echo: one message in flight and pipelined, 64 B to 1 MiB, TPDU size 2048.
     Cotp(Options),
     /// Juggler 0.7: a state that changes, requests, large messages; and diff and apply alone.
@@ -67,6 +74,7 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Serve {
+    Wire(wire::Serve),
     Cotp(cotp::Serve),
     Crowd(crowd::Serve),
     Eventer(eventer::Serve),
@@ -75,6 +83,7 @@ enum Serve {
 
 #[derive(Subcommand)]
 enum Drive {
+    Wire(wire::Drive),
     Cotp(cotp::Drive),
     Crowd(crowd::Drive),
     Encoding(encoding::Drive),
@@ -114,8 +123,11 @@ struct Bench {
 type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
 
 /// All of them, in the order of the report.
-const TABLES: [Measure; 7] = [
+const TABLES: [Measure; 10] = [
     encoding::tables,
+    wire::chatter,
+    wire::one_way,
+    wire::latency,
     eventer::tables,
     crowd::memory,
     crowd::idle,
@@ -136,6 +148,9 @@ fn main() -> anyhow::Result<()> {
             }
             run(&options, &TABLES)
         }
+        Command::Chatter(options) => run(&options, &[wire::chatter]),
+        Command::OneWay(options) => run(&options, &[wire::one_way]),
+        Command::Latency(options) => run(&options, &[wire::latency]),
         Command::Cotp(options) => run(&options, &[cotp::tables]),
         Command::Encoding(options) => run(&options, &[encoding::tables]),
         Command::Eventer(options) => run(&options, &[eventer::tables]),
@@ -143,6 +158,8 @@ fn main() -> anyhow::Result<()> {
         Command::Memory(options) => run(&options, &[crowd::memory]),
         Command::Idle(options) => run(&options, &[crowd::idle]),
         Command::Juggler(options) => run(&options, &[juggler::tables]),
+        Command::Serve(Serve::Wire(it)) => wire::serve(&it),
+        Command::Drive(Drive::Wire(it)) => wire::drive(&it),
         Command::Serve(Serve::Cotp(it)) => cotp::serve(&it),
         Command::Serve(Serve::Crowd(it)) => crowd::serve(&it),
         Command::Serve(Serve::Eventer(it)) => eventer::serve(&it),

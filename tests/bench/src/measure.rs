@@ -35,6 +35,9 @@ impl Run {
     }
 }
 
+/// Bytes.
+pub(crate) const MIB: f64 = 1024.0 * 1024.0;
+
 /// A figure of a run: a column of a table.
 pub(crate) type Of = fn(&Run) -> f64;
 
@@ -53,9 +56,9 @@ pub(crate) struct Work<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Goal {
     pub(crate) contender: &'static str,
-    /// So many times as good …
+    /// Its first figure is to be at least, or where lower is better at most, so many times …
     pub(crate) factor: f64,
-    /// … as this contender in the same rounds.
+    /// … that of this contender in the same rounds.
     pub(crate) than: &'static str,
 }
 
@@ -108,7 +111,7 @@ pub(crate) fn measure(table: &mut Table, work: &Work, rounds: usize) {
             let ratio = first_of(goal.than).map(|other| to(other).median);
             let of = format!("× {}", goal.than);
             row = row.with_target(match work.lower_is_better {
-                true => Target::at_most(1.0 / goal.factor, &of, ratio),
+                true => Target::at_most(goal.factor, &of, ratio),
                 false => Target::at_least(goal.factor, &of, ratio),
             });
         }

@@ -12,7 +12,8 @@ use crate::Bench;
 use crate::contenders::{Contender, RAW, SMOL, TOKIO};
 use crate::measure::{Of, Work, measure};
 use crate::report::Table;
-use crate::{runtimes, side};
+use crate::runtimes;
+use crate::side::stay;
 
 /// Who echoes and who asks: both sides are of the same implementation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,12 +63,6 @@ impl Drive {
     }
 }
 
-/// What a client did: messages there and back, and how long it took.
-struct Done {
-    messages: usize,
-    seconds: f64,
-}
-
 pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
     match serve.peer {
         Peer::Raw => runtimes::tokio(raw::serve()),
@@ -75,7 +70,7 @@ pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
         Peer::Smol => runtimes::smol(ours::serve::<hat_smol::Smol>()),
         Peer::Rusty => runtimes::tokio(rusty::serve()),
     }?;
-    side::stay()
+    stay()
 }
 
 pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {
@@ -86,7 +81,7 @@ pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {
         Peer::Smol => runtimes::smol(ours::drive::<hat_smol::Smol>(it)),
         Peer::Rusty => runtimes::tokio(rusty::drive(it)),
     }?;
-    side::done(&[("messages", done.messages as f64), ("seconds", done.seconds)]);
+    done.tell();
     Ok(())
 }
 

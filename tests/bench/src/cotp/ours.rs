@@ -8,8 +8,9 @@ use hat_core::aio::cotp::{Options, connect, listen};
 use hat_core::aio::server::ServerOptions;
 use hat_core::cotp::{Config, Receive};
 
-use super::{Done, Drive};
+use super::Drive;
 use crate::side;
+use crate::side::load::Done;
 
 fn options() -> Options {
     let config = Config { receive: Receive::Parts, ..Config::default() };
@@ -39,7 +40,8 @@ pub(super) async fn drive<R: Runtime>(drive: Drive) -> anyhow::Result<Done> {
             sent += 1;
         }
         if received == sent {
-            return Ok(Done { messages: received, seconds: start.elapsed().as_secs_f64() });
+            let seconds = start.elapsed().as_secs_f64();
+            return Ok(Done { messages: received, size: drive.size, seconds });
         }
         while !connection.receive_part().await?.end {}
         received += 1;

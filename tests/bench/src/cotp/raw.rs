@@ -5,8 +5,9 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Done, Drive};
+use super::Drive;
 use crate::side;
+use crate::side::load::Done;
 
 pub(super) async fn serve() -> anyhow::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -55,7 +56,8 @@ pub(super) async fn drive(drive: Drive) -> anyhow::Result<Done> {
         sent += more;
         received += 1;
         if received == sent && start.elapsed() >= drive.time() {
-            return Ok(Done { messages: received, seconds: start.elapsed().as_secs_f64() });
+            let seconds = start.elapsed().as_secs_f64();
+            return Ok(Done { messages: received, size: drive.size, seconds });
         }
     }
 }

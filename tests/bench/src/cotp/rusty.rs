@@ -10,8 +10,9 @@ use rusty_cotp::{
 };
 use rusty_tpkt::{TcpTpktConnection, TcpTpktReader, TcpTpktServer, TcpTpktWriter};
 
-use super::{Done, Drive};
+use super::Drive;
 use crate::side;
+use crate::side::load::Done;
 
 type Responder = RustyCotpResponder<TcpTpktReader, TcpTpktWriter>;
 type Connection = RustyCotpConnection<TcpTpktReader, TcpTpktWriter>;
@@ -59,7 +60,8 @@ pub(super) async fn drive(drive: Drive) -> anyhow::Result<Done> {
         sent += more;
         received += 1;
         if received == sent && start.elapsed() >= drive.time() {
-            return Ok(Done { messages: received, seconds: start.elapsed().as_secs_f64() });
+            let seconds = start.elapsed().as_secs_f64();
+            return Ok(Done { messages: received, size: drive.size, seconds });
         }
     }
 }

@@ -83,7 +83,7 @@ pub(crate) fn tables(bench: &Bench) -> anyhow::Result<Vec<Table>> {
         ];
         let goals = vec![
             Goal { contender: SBS, factor: 1.0, than: PROST },
-            Goal { contender: SBS, factor: 50.0, than: PYTHON },
+            Goal { contender: SBS, factor: 1.0 / 50.0, than: PYTHON },
         ];
         let name = way.to_owned();
         let work = Work { name, contenders, columns: &columns, lower_is_better: true, goals };

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::Bench;
 use crate::contenders::{Contender, RAW, SMOL, TOKIO};
-use crate::measure::{Goal, Of, Work, measure};
+use crate::measure::{Goal, MIB, Of, Work, measure};
 use crate::report::Table;
 use crate::{runtimes, side};
 
@@ -145,7 +145,7 @@ fn notifications(bench: &Bench) -> anyhow::Result<Table> {
         |run| run.rate("events"),
         |run| run.client.cpu * 1e6 / run.get("events"),
         |run| run.server.cpu * 1e6 / run.get("events"),
-        |run| run.server.peak / 1_048_576.0,
+        |run| run.server.peak / MIB,
     ];
     let mut table =
         Table::new("Eventer: notify, same subscription", about, &titles).against(PYTHON);
@@ -180,7 +180,7 @@ fn one_more(bench: &Bench) -> anyhow::Result<Table> {
         let contenders = [(RAW, "raw"), (TOKIO, "tokio"), (SMOL, "smol")];
         let contenders = contenders.map(|(name, peer)| ours(bench, name, peer, &arguments)).into();
         let goals =
-            [TOKIO, SMOL].map(|contender| Goal { contender, factor: 1.0 / 1.5, than: RAW }).into();
+            [TOKIO, SMOL].map(|contender| Goal { contender, factor: 1.5, than: RAW }).into();
         let name = format!("{clients} clients");
         let work = Work { name, contenders, columns: &columns, lower_is_better: true, goals };
         measure(&mut table, &work, bench.rounds);
@@ -204,7 +204,7 @@ fn different(bench: &Bench) -> anyhow::Result<Table> {
             ours(bench, name, peer, &Arguments::notify(bench, "different", clients))
         };
         let contenders = clients.map(contender).into();
-        let goals = vec![Goal { contender: MOST, factor: 0.5, than: ONE }];
+        let goals = vec![Goal { contender: MOST, factor: 2.0, than: ONE }];
         let name = name.to_owned();
         let work = Work { name, contenders, columns: &columns, lower_is_better: true, goals };
         measure(&mut table, &work, bench.rounds);

@@ -59,7 +59,7 @@ impl Growth<'_> {
             contenders: sizes.iter().copied().map(contender).collect(),
             columns: self.columns,
             lower_is_better: true,
-            goals: vec![Goal { contender: largest, factor: 1.0 / self.most, than: smallest }],
+            goals: vec![Goal { contender: largest, factor: self.most, than: smallest }],
         };
         measure(&mut table, &work, bench.rounds.min(2));
         table

@@ -11,7 +11,7 @@ mod server;
 use clap::{Args, ValueEnum};
 
 use crate::contenders::{Contender, SMOL, TOKIO};
-use crate::measure::{Of, Work, measure};
+use crate::measure::{MIB, Of, Work, measure};
 use crate::report::Table;
 use crate::{Bench, runtimes, side};
 
@@ -123,8 +123,6 @@ fn requests(bench: &Bench) -> Table {
     }
     table
 }
-
-const MIB: f64 = 1024.0 * 1024.0;
 
 /// Adds the rows of one kind of work: a task, the size of the server's state, and the client's count.
 fn row(

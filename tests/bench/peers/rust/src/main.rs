@@ -2,7 +2,7 @@
 //!
 //! A package of its own, which is not in the workspace: gRPC and NATS are many crates, and only the bench wants them.
 
-#[path = "../../../src/side.rs"]
+#[path = "../../../src/side/mod.rs"]
 mod side;
 
 mod encoding;

@@ -1,4 +1,5 @@
-//! What the two processes of a run say on standard output, and wait for on standard input. Both packages of the bench have this file.
+//! The two processes of a run: what they say on standard output and wait for on standard input, and the loops of clients. Both packages of the
+//! bench have this folder.
 //!
 //! ```text
 //! server   40123 ──>                                              … until its standard input ends
@@ -7,6 +8,10 @@
 //!
 //! The client stays behind its numbers, so that the bench can see the processor time and the memory of both sides from the outside, the same way
 //! for every language; and it waits for `go`, so that what a program takes to start and connect does not count.
+
+pub(crate) mod latencies;
+pub(crate) mod load;
+pub(crate) mod pipe;
 
 use std::io::{self, Read, Write};
 use std::thread;
