@@ -18,7 +18,8 @@ pub(crate) struct Contender {
 
 /// The two processes of a run; see [`crate::side`] for what they say.
 pub(crate) struct Sides {
-    pub(crate) server: Program,
+    /// None, where a program works alone.
+    pub(crate) server: Option<Program>,
     /// The client of a server at this port.
     pub(crate) client: Box<dyn Fn(u16) -> Program>,
 }
@@ -48,13 +49,27 @@ impl Contender {
         let both = server.and_then(|server| Ok((server, client?)));
         let sides = both.map(|(server, client)| {
             let client = move |port: u16| client.clone().with([port]).with(&work);
-            Sides { server: server.with(serve), client: Box::new(client) }
+            Sides { server: Some(server.with(serve)), client: Box::new(client) }
         });
+        Self { name, sides }
+    }
+
+    /// A program that works alone: it speaks as a client, and is told `work` only.
+    pub(crate) fn alone(
+        name: &'static str,
+        program: Result<Program, String>,
+        work: impl ToString,
+    ) -> Self {
+        let program = program.map(|it| it.with([work]));
+        let sides = program
+            .map(|program| Sides { server: None, client: Box::new(move |_| program.clone()) });
         Self { name, sides }
     }
 }
 
-/// What this library is called in the tables.
+/// What sockets without a protocol are called in the tables.
+pub(crate) const RAW: &str = "raw TCP";
+/// What this library is called.
 pub(crate) const TOKIO: &str = "hat on Tokio";
 /// The same on the other runtime.
 pub(crate) const SMOL: &str = "hat on smol";
@@ -64,6 +79,7 @@ pub(crate) const SMOL: &str = "hat on smol";
 pub(crate) struct Programs {
     python: OnceLock<Result<Environment, String>>,
     rust: OnceLock<Result<PathBuf, String>>,
+    hat: OnceLock<Result<PathBuf, String>>,
 }
 
 impl Programs {
@@ -87,6 +103,11 @@ impl Programs {
         Ok(Program::new(python.get_program()).with([script]))
     }
 
+    /// The command line, built on first use.
+    pub(crate) fn hat(&self) -> Result<PathBuf, String> {
+        self.hat.get_or_init(build_hat).clone()
+    }
+
     /// The peers in Rust, a package of its own that is built on first use.
     pub(crate) fn rust(&self) -> Result<Program, String> {
         self.rust.get_or_init(build_peers).clone().map(Program::new)
@@ -104,29 +125,37 @@ impl Programs {
     }
 }
 
+/// Where cargo puts what it builds: this program is `target/release/hat-bench`.
+fn target() -> Result<PathBuf, String> {
+    let itself = env::current_exe().map_err(|error| format!("not here: {error}"))?;
+    Ok(itself.ancestors().nth(2).unwrap_or(Path::new("target")).to_owned())
+}
+
 /// `hat-bench-peers`, built into a folder beside this program's own.
 fn build_peers() -> Result<PathBuf, String> {
-    let itself = env::current_exe().map_err(|error| format!("not here: {error}"))?;
-    // target/release/hat-bench
-    let target = itself.ancestors().nth(2).unwrap_or(Path::new("target")).join("bench-peers");
+    let target = target()?.join("bench-peers");
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/rust/Cargo.toml");
-    eprintln!("building the peers in Rust, into {}", target.display());
+    build(&target, &["--locked", "--manifest-path", manifest])?;
+    Ok(target.join("release").join("hat-bench-peers"))
+}
+
+/// The command line, built beside this program.
+fn build_hat() -> Result<PathBuf, String> {
+    let target = target()?;
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
+    build(&target, &["--package", "hat", "--manifest-path", manifest])?;
+    Ok(target.join("release").join("hat"))
+}
+
+/// Builds what `arguments` say, into `target`.
+fn build(target: &Path, arguments: &[&str]) -> Result<(), String> {
+    eprintln!("building {} into {}", arguments.join(" "), target.display());
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--quiet",
-            "--manifest-path",
-            manifest,
-            "--target-dir",
-        ])
-        .arg(&target)
-        .status();
-    match built {
-        Ok(status) if status.success() => Ok(target.join("release").join("hat-bench-peers")),
-        Ok(status) => Err(format!("not here: the peers in Rust could not be built ({status})")),
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--quiet", "--target-dir"]).arg(target).args(arguments);
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("not here: it could not be built ({status})")),
         Err(error) => Err(format!("not here: cargo did not start: {error}")),
     }
 }

@@ -12,7 +12,11 @@
 mod calls;
 mod contenders;
 mod cotp;
+mod crowd;
+mod encoding;
+mod eventer;
 mod figures;
+mod growth;
 mod juggler;
 mod measure;
 mod process;
@@ -53,6 +57,16 @@ enum Command {
     Cotp(Options),
     /// Juggler 0.7: a state that changes, requests, large messages; and diff and apply alone.
     Juggler(Options),
+    /// A notification of 1 000 events to bytes and back: SBS, prost, postcard, bincode, serde_json, hat-sbs.
+    Encoding(Options),
+    /// Eventer: registering, and notifying 1 to 1 000 clients.
+    Eventer(Options),
+    /// Cost against size: messages, clients, event types, query types.
+    Growth(Options),
+    /// Memory of idle connections.
+    Memory(Options),
+    /// Processor time of idle connections.
+    Idle(Options),
     /// One side of a run: a server until its standard input ends.
     #[command(hide = true, subcommand)]
     Serve(Serve),
@@ -66,6 +80,8 @@ enum Serve {
     Wire(wire::Serve),
     Websocket,
     Cotp(cotp::Serve),
+    Crowd(crowd::Serve),
+    Eventer(eventer::Serve),
     Juggler(juggler::Serve),
 }
 
@@ -74,6 +90,10 @@ enum Drive {
     Wire(wire::Drive),
     Websocket(websocket::Drive),
     Cotp(cotp::Drive),
+    Crowd(crowd::Drive),
+    Encoding(encoding::Drive),
+    Eventer(eventer::Drive),
+    Growth(growth::Drive),
     Juggler(juggler::Drive),
 }
 
@@ -108,8 +128,19 @@ struct Bench {
 type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
 
 /// All of them, in the order of the report.
-const TABLES: [Measure; 6] =
-    [wire::chatter, wire::one_way, wire::latency, websocket::tables, cotp::tables, juggler::tables];
+const TABLES: [Measure; 11] = [
+    encoding::tables,
+    wire::chatter,
+    wire::one_way,
+    wire::latency,
+    websocket::tables,
+    eventer::tables,
+    crowd::memory,
+    crowd::idle,
+    growth::tables,
+    cotp::tables,
+    juggler::tables,
+];
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
@@ -128,14 +159,25 @@ fn main() -> anyhow::Result<()> {
         Command::Latency(options) => run(&options, &[wire::latency]),
         Command::Websocket(options) => run(&options, &[websocket::tables]),
         Command::Cotp(options) => run(&options, &[cotp::tables]),
+        Command::Encoding(options) => run(&options, &[encoding::tables]),
+        Command::Eventer(options) => run(&options, &[eventer::tables]),
+        Command::Growth(options) => run(&options, &[growth::tables]),
+        Command::Memory(options) => run(&options, &[crowd::memory]),
+        Command::Idle(options) => run(&options, &[crowd::idle]),
         Command::Juggler(options) => run(&options, &[juggler::tables]),
         Command::Serve(Serve::Wire(it)) => wire::serve(&it),
         Command::Drive(Drive::Wire(it)) => wire::drive(&it),
         Command::Serve(Serve::Websocket) => websocket::serve(),
         Command::Drive(Drive::Websocket(it)) => websocket::drive(&it),
         Command::Serve(Serve::Cotp(it)) => cotp::serve(&it),
+        Command::Serve(Serve::Crowd(it)) => crowd::serve(&it),
+        Command::Serve(Serve::Eventer(it)) => eventer::serve(&it),
         Command::Serve(Serve::Juggler(it)) => juggler::serve(&it),
         Command::Drive(Drive::Cotp(it)) => cotp::drive(&it),
+        Command::Drive(Drive::Crowd(it)) => crowd::drive(&it),
+        Command::Drive(Drive::Encoding(it)) => encoding::drive(&it),
+        Command::Drive(Drive::Eventer(it)) => eventer::drive(&it),
+        Command::Drive(Drive::Growth(it)) => growth::drive(&it),
         Command::Drive(Drive::Juggler(it)) => juggler::drive(&it),
     }
 }

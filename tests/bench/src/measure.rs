@@ -17,7 +17,7 @@ use crate::report::{Outcome, Row, Table, Target};
 /// What one run of one contender came to.
 pub(crate) struct Run {
     numbers: HashMap<String, f64>,
-    /// Used by the server while the client measured; its peak is since its start.
+    /// Used by the server while the client measured, and the memory that it grew by; its peak is since its start. Nothing, where there is none.
     pub(crate) server: Used,
     /// The same of the client.
     pub(crate) client: Used,
@@ -120,19 +120,25 @@ pub(crate) fn measure(table: &mut Table, work: &Work, rounds: usize) {
     }
 }
 
-/// One run: a server, and a client that is told the server's port.
+/// One run: a server, where there is one, and a client that is told the server's port.
 fn run(sides: &Sides) -> anyhow::Result<Run> {
-    let server = Process::start(&sides.server).context("the server")?;
-    let line = server.line().context("the server")?;
+    let server = sides.server.as_ref().map(Process::start).transpose().context("the server")?;
+    let line = server.as_ref().map(Process::line).transpose().context("the server")?;
+    let line = line.unwrap_or_else(|| "0".to_owned());
     let port: u16 = line.trim().parse().with_context(|| format!("the server's port: `{line}`"))?;
+    let used = || server.as_ref().map(Process::used).unwrap_or_default();
     let mut client = Process::start(&(sides.client)(port)).context("the client")?;
     let line = client.line().context("the client")?;
     anyhow::ensure!(line == "ready", "the client says `{line}` instead of `ready`");
-    let before = (server.used(), client.used());
+    let before = (used(), client.used());
     client.say("go").context("the client")?;
     let line = client.line().context("the client")?;
-    let since = |before: Used, after: Used| Used { cpu: after.cpu - before.cpu, peak: after.peak };
-    let (of_server, of_client) = (server.used(), client.used());
+    let since = |before: Used, after: Used| Used {
+        cpu: after.cpu - before.cpu,
+        peak: after.peak,
+        resident: after.resident - before.resident,
+    };
+    let (of_server, of_client) = (used(), client.used());
     let number = |field: &str| {
         let (name, number) = field.split_once('=')?;
         Some((name.to_owned(), number.parse().ok()?))

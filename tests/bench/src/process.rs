@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 /// A process that says nothing for this long is stuck.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a process may take to end by itself once its standard input has.
 const GRACE: Duration = Duration::from_secs(1);
@@ -89,13 +89,17 @@ impl Process {
 
     /// What it has used until now, with the processes that it started.
     pub(crate) fn used(&self) -> Used {
-        let nothing = Used { cpu: f64::NAN, peak: f64::NAN };
+        let nothing = Used { cpu: f64::NAN, peak: f64::NAN, resident: f64::NAN };
         let mut used = Used::of(self.child.id()).unwrap_or(nothing);
         let mut pids = children(self.child.id());
         while let Some(pid) = pids.pop() {
             // one that has just ended no longer counts
-            let Used { cpu, peak } = Used::of(pid).unwrap_or_default();
-            used = Used { cpu: used.cpu + cpu, peak: used.peak + peak };
+            let Used { cpu, peak, resident } = Used::of(pid).unwrap_or_default();
+            used = Used {
+                cpu: used.cpu + cpu,
+                peak: used.peak + peak,
+                resident: used.resident + resident,
+            };
             pids.extend(children(pid));
         }
         used
@@ -125,6 +129,8 @@ pub(crate) struct Used {
     pub(crate) cpu: f64,
     /// The most memory that it had at a time (`VmHWM`), bytes.
     pub(crate) peak: f64,
+    /// The memory that it has (`VmRSS`), bytes.
+    pub(crate) resident: f64,
 }
 
 impl Used {
@@ -135,9 +141,12 @@ impl Used {
         let mut ticks = || fields.next()?.parse::<f64>().ok();
         let cpu = (ticks()? + ticks()?) / 100.0;
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kilobytes: f64 = peak.trim().strip_suffix(" kB")?.parse().ok()?;
-        Some(Self { cpu, peak: kilobytes * 1024.0 })
+        let bytes = |name| {
+            let text = status.lines().find_map(|line| line.strip_prefix(name))?;
+            let kilobytes: f64 = text.trim().strip_suffix(" kB")?.parse().ok()?;
+            Some(kilobytes * 1024.0)
+        };
+        Some(Self { cpu, peak: bytes("VmHWM:")?, resident: bytes("VmRSS:")? })
     }
 }
 

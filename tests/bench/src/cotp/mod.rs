@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::Bench;
-use crate::contenders::{Contender, SMOL, TOKIO};
+use crate::contenders::{Contender, RAW, SMOL, TOKIO};
 use crate::measure::{Of, Work, measure};
 use crate::report::Table;
 use crate::runtimes;
@@ -83,8 +83,6 @@ pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {
     done.tell();
     Ok(())
 }
-
-const RAW: &str = "raw TCP";
 
 pub(crate) fn tables(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     let about = "Messages echoed over one connection, TPDU size 2048. Raw TCP has the same bytes.";

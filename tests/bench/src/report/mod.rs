@@ -49,6 +49,17 @@ impl Table {
         self.reference = Some(contender.to_owned());
         self
     }
+
+    /// A target for a figure by itself: that of the column of this number may be `most` in all rows of `contender` whose work starts with `work`.
+    pub(crate) fn limit(&mut self, work: &str, contender: &str, column: usize, most: f64) {
+        let title = &self.columns[column];
+        let of_work = |row: &&mut Row| row.contender == contender && row.work.starts_with(work);
+        for row in self.rows.iter_mut().filter(of_work) {
+            if let Outcome::Measured { figures, targets, .. } = &mut row.outcome {
+                targets.push(Target::at_most(most, title, Some(figures[column].median)));
+            }
+        }
+    }
 }
 
 /// What one contender reached in one kind of work.
@@ -114,14 +125,19 @@ impl Target {
     /// `reached` must be at least `least`.
     pub(crate) fn at_least(least: f64, of: &str, reached: Option<f64>) -> Self {
         let met = reached.is_some_and(|it| it >= least);
-        Self { text: format!("≥ {least} {of}"), reached, met }
+        Self { text: format!("≥ {} {of}", rounded(least)), reached, met }
     }
 
     /// `reached` must be at most `most`.
     pub(crate) fn at_most(most: f64, of: &str, reached: Option<f64>) -> Self {
         let met = reached.is_some_and(|it| it <= most);
-        Self { text: format!("≤ {most} {of}"), reached, met }
+        Self { text: format!("≤ {} {of}", rounded(most)), reached, met }
     }
+}
+
+/// Without the digits that a division leaves behind.
+fn rounded(factor: f64) -> f64 {
+    (factor * 1000.0).round() / 1000.0
 }
 
 impl Report {

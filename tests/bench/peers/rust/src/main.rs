@@ -3,6 +3,7 @@
 //! A package of its own, which is not in the workspace: gRPC and NATS are many crates, and only the bench wants them.
 
 mod call;
+mod encoding;
 mod grpc;
 mod nats;
 mod rpc;
@@ -45,6 +46,7 @@ enum Drive {
     Tarpc(Load),
     Nats(Load),
     Tungstenite(Load),
+    Encoding(encoding::Drive),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -63,5 +65,6 @@ async fn run() -> anyhow::Result<()> {
         Command::Drive(Drive::Tarpc(load)) => call::run::<rpc::Client>(&load).await,
         Command::Drive(Drive::Nats(load)) => nats::drive(&load).await,
         Command::Drive(Drive::Tungstenite(load)) => websocket::drive(&load).await,
+        Command::Drive(Drive::Encoding(it)) => encoding::drive(&it),
     }
 }
