@@ -13,7 +13,7 @@ use crate::Bench;
 use crate::contenders::{Contender, RAW, SMOL, TOKIO};
 use crate::measure::{Of, Work, measure};
 use crate::report::Table;
-use crate::{runtimes, side};
+use crate::runtimes;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Peer {

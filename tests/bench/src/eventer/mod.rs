@@ -12,7 +12,7 @@ use crate::Bench;
 use crate::contenders::{Contender, RAW, SMOL, TOKIO};
 use crate::measure::{Goal, MIB, Of, Work, measure};
 use crate::report::Table;
-use crate::{runtimes, side};
+use crate::runtimes;
 
 /// Who serves, or who the clients are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

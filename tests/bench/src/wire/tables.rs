@@ -2,12 +2,11 @@
 
 use super::Task;
 use crate::Bench;
-use crate::contenders::{Contender, SMOL, TOKIO};
+use crate::contenders::{Contender, RAW, SMOL, TOKIO};
 use crate::measure::{Goal, MIB, Of, Work, measure};
 use crate::report::Table;
 use clap::ValueEnum;
 
-const RAW: &str = "raw TCP";
 const TONIC: &str = "tonic";
 const TARPC: &str = "tarpc";
 const NATS: &str = "async-nats";
@@ -126,6 +125,7 @@ pub(crate) fn one_way(bench: &Bench) -> anyhow::Result<Vec<Table>> {
         };
         measure(&mut table, &work, bench.rounds);
     }
+    table.floor("16 B", TOKIO, 0, 2e6);
     Ok(vec![table])
 }
 
