@@ -150,14 +150,9 @@ impl Target {
     }
 }
 
-/// Without the digits that a division leaves behind.
-fn rounded(factor: f64) -> f64 {
-    (factor * 1000.0).round() / 1000.0
-}
-
-/// As it was chosen, or short where it is large: `0.9`, `2.00 M`.
-fn written(value: f64) -> String {
-    if value < 1e4 { value.to_string() } else { short(value) }
+/// Without the digits that a division leaves behind, and short where it is large: `0.9`, `2.00 M`.
+fn rounded(value: f64) -> String {
+    if value < 1e4 { ((value * 1000.0).round() / 1000.0).to_string() } else { short(value) }
 }
 
 impl Report {
