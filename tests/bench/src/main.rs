@@ -198,5 +198,8 @@ fn run(options: &Options, tables: &[Measure]) -> anyhow::Result<()> {
     if let Some(file) = &options.json {
         report.write_json(file)?;
     }
+    // a long run has its figures, a quick one is there for this
+    let failures = report.failures();
+    anyhow::ensure!(!quick || failures.is_empty(), "{}", failures.join("\n"));
     Ok(())
 }

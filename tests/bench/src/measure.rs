@@ -12,7 +12,7 @@ use anyhow::Context;
 use crate::contenders::{Contender, Sides};
 use crate::figures::Figure;
 use crate::process::{Process, Used};
-use crate::report::{Row, Table, Target};
+use crate::report::{FAILED, Row, Table, Target};
 
 /// What one run of one contender came to.
 pub(crate) struct Run {
@@ -95,7 +95,7 @@ fn run_all(work: &Work, rounds: usize) -> Vec<Runs> {
             let (Ok(sides), Ok(so_far)) = (&contender.sides, &mut *runs) else { continue };
             match run(sides) {
                 Ok(run) => so_far.push(run),
-                Err(error) => *runs = Err(format!("failed: {error:#}")),
+                Err(error) => *runs = Err(format!("{FAILED}{error:#}")),
             }
         }
     }

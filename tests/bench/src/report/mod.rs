@@ -84,6 +84,9 @@ pub(crate) struct Row {
     pub(crate) outcome: Outcome,
 }
 
+/// How the reason of a row begins whose contender is here.
+pub(crate) const FAILED: &str = "failed: ";
+
 /// Figures, or why there are none.
 pub(crate) enum Outcome {
     Measured {
@@ -159,6 +162,19 @@ impl Report {
     /// An empty one, of this machine and now.
     pub(crate) fn new(how: String) -> Self {
         Self { machine: Machine::this(), how, tables: Vec::new() }
+    }
+
+    /// What did not run to its end, though it is here.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let rows =
+            self.tables.iter().flat_map(|table| table.rows.iter().map(move |row| (table, row)));
+        let failure = |(table, row): (&Table, &Row)| match &row.outcome {
+            Outcome::Missing(reason) if reason.starts_with(FAILED) => {
+                Some(format!("{}, {}, {}: {reason}", table.title, row.work, row.contender))
+            }
+            _ => None,
+        };
+        rows.filter_map(failure).collect()
     }
 
     /// For a terminal.
