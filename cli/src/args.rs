@@ -105,6 +105,9 @@ pub(crate) struct ServeArgs {
     /// Events to keep; beyond that the oldest are forgotten, but for the latest of each type.
     #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
     pub(crate) max_events: usize,
+    /// Types whose latest event is kept; beyond that those are forgotten that were registered last the longest ago.
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+    pub(crate) max_types: usize,
     /// Events in one answer, also where more are asked for.
     #[arg(long, value_name = "COUNT", default_value_t = 4_096, value_parser = at_least_one)]
     pub(crate) max_results: usize,

@@ -16,6 +16,7 @@ pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
     let interrupt = Interrupt::watch()?;
     let config = Config {
         max_events: args.max_events,
+        max_types: args.max_types,
         max_results: args.max_results,
         ..Config::new(args.server_id)
     };

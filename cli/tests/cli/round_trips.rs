@@ -128,3 +128,14 @@ fn the_oldest_events_go_first() {
     assert_eq!(hat_with(&format!("register {connect}"), &lines).json(), [""; 0]);
     assert_eq!(hat(&format!("query timeseries {connect}")).json().len(), 2);
 }
+
+#[test]
+fn types_that_are_too_many_are_forgotten() {
+    let server = Server::start("tokio", "--max-events 1 --max-types 2");
+    let connect = format!("--connect {}", server.address);
+    let lines = ["a", "b", "c"].map(|name| format!("{{\"type\":\"{name}\"}}\n")).concat();
+    assert_eq!(hat_with(&format!("register {connect}"), &lines).json(), [""; 0]);
+    let latest = hat(&format!("query latest {connect}")).json();
+    let types: Vec<_> = latest.iter().map(|event| event["type"].clone()).collect();
+    assert_eq!(types, [json!(["b"]), json!(["c"])]);
+}

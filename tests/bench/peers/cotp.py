@@ -1,4 +1,4 @@
-"""COTP echo by hat-drivers: `serve PEER`, or `drive PEER PORT SIZE WINDOW MS`"""
+"""COTP echo by hat-drivers: `serve`, or `drive PORT SIZE WINDOW MS`"""
 
 import asyncio
 import sys
@@ -6,6 +6,8 @@ import time
 
 from hat.drivers import cotp
 from hat.drivers import net
+
+import side
 
 
 async def serve():
@@ -17,13 +19,14 @@ async def serve():
             pass
 
     server = await cotp.listen(on_connection, net.TcpAddress('127.0.0.1', 0))
-    print(server.info.addresses[0].port, flush=True)
+    side.listening(server.info.addresses[0].port)
     await server.wait_closed()
 
 
 async def drive(port, size, window, milliseconds):
     conn = await cotp.connect(net.TcpAddress('127.0.0.1', port))
     message = bytes(size)
+    side.ready()
     start = time.monotonic()
     sent = received = 0
 
@@ -39,11 +42,11 @@ async def drive(port, size, window, milliseconds):
         await conn.receive()
         received += 1
 
-    print(received, time.monotonic() - start, time.process_time())
+    side.done(messages=received, seconds=time.monotonic() - start)
     await conn.async_close()
 
 
 if sys.argv[1] == 'serve':
     asyncio.run(serve())
 else:
-    asyncio.run(drive(*(int(i) for i in sys.argv[3:])))
+    asyncio.run(drive(*(int(i) for i in sys.argv[2:])))

@@ -1,4 +1,4 @@
-"""Server of hat-juggler: `serve-juggler python SIZE`; and seconds that hat-json
+"""Server of hat-juggler: `serve SIZE`; and seconds that hat-json
 takes for a diff or a patch: `micro WHAT SIZE`"""
 
 import asyncio
@@ -10,6 +10,8 @@ import time
 
 from hat import json
 from hat import juggler
+
+import side
 
 
 leaf = ['g0', 'p7', 'value']
@@ -43,7 +45,7 @@ async def serve(size):
     await juggler.listen('127.0.0.1', port, conns.append, on_request,
                          state=state, autoflush_delay=0,
                          parallel_requests=True)
-    print(port, flush=True)
+    side.listening(port)
 
     while True:
         milliseconds = await runs.get()
@@ -80,4 +82,4 @@ def micro(what, size):
 if sys.argv[1] == 'micro':
     micro(sys.argv[2], int(sys.argv[3]))
 else:
-    asyncio.run(serve(int(sys.argv[3])))
+    asyncio.run(serve(int(sys.argv[2])))

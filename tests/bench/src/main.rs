@@ -1,19 +1,37 @@
 //! The Hat protocols against other implementations and against the socket.
 //!
-//! Every figure is of two processes over loopback, an echo server and a client, and every implementation runs in turn within each
-//! round: these machines are noisy, so what is printed is the ratio to raw TCP of the same round, its median and its spread.
+//! Every figure is of two processes over loopback, a server and a client, and every implementation runs in turn within each round: machines are
+//! noisy, so what counts is the ratio to another implementation in the same round, its median and its spread.
 //!
 //! ```text
-//! cargo run --release -p hat-bench -- cotp
-//! cargo run --release -p hat-bench -- juggler
+//! cargo run --release -p hat-bench -- all            everything; writes tests/bench/RESULTS.md and target/bench.json
+//! cargo run --release -p hat-bench -- all --quick    whether it works
+//! cargo run --release -p hat-bench -- cotp           one table
 //! ```
 
+mod calls;
+mod contenders;
 mod cotp;
+mod crowd;
+mod encoding;
+mod eventer;
 mod figures;
+mod growth;
 mod juggler;
+mod measure;
 mod process;
+mod report;
+mod runtimes;
+mod side;
+mod websocket;
+mod wire;
 
-use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use self::contenders::Programs;
+use self::report::{Report, Table};
 
 /// Measures implementations side by side.
 #[derive(Parser)]
@@ -25,45 +43,163 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// All tables; writes them to tests/bench/RESULTS.md and to bench.json beside the build, unless it is told another place.
+    All(Options),
+    /// Chatter, request and response: one and 1024 in flight, 64 B.
+    Chatter(Options),
+    /// Chatter, one way: 16 B to 1 MiB.
+    OneWay(Options),
+    /// Request and response at a fixed rate: percentiles, and whether a slow client slows others.
+    Latency(Options),
+    /// WebSocket echo: 64 B and 64 KiB, one in flight and pipelined.
+    Websocket(Options),
     /// COTP echo: one message in flight and pipelined, 64 B to 1 MiB, TPDU size 2048.
-    Cotp {
-        /// Rounds: each runs every implementation once.
-        #[arg(long, default_value_t = 5)]
-        rounds: usize,
-        /// How long one run takes, milliseconds.
-        #[arg(long, default_value_t = 400)]
-        milliseconds: u64,
-    },
+    Cotp(Options),
     /// Juggler 0.7: a state that changes, requests, large messages; and diff and apply alone.
-    Juggler {
-        /// Rounds: each runs every implementation once.
-        #[arg(long, default_value_t = 3)]
-        rounds: usize,
-        /// How long one run takes, milliseconds; where a server does not keep up, longer.
-        #[arg(long, default_value_t = 1000)]
-        milliseconds: u64,
-    },
-    /// One side of a run: an echo server until its standard input ends.
-    #[command(hide = true)]
-    Serve { peer: cotp::Peer },
+    Juggler(Options),
+    /// A notification of 1 000 events to bytes and back: SBS, prost, postcard, bincode, serde_json, hat-sbs.
+    Encoding(Options),
+    /// Eventer: registering, and notifying 1 to 1 000 clients.
+    Eventer(Options),
+    /// Cost against size: messages, clients, event types, query types.
+    Growth(Options),
+    /// Memory of idle connections.
+    Memory(Options),
+    /// Processor time of idle connections.
+    Idle(Options),
+    /// One side of a run: a server until its standard input ends.
+    #[command(hide = true, subcommand)]
+    Serve(Serve),
     /// One side of a run: a client; prints what it did.
-    #[command(hide = true)]
-    Drive(cotp::Drive),
-    /// One side of a run of `juggler`: a server.
-    #[command(hide = true)]
-    ServeJuggler(juggler::Serve),
-    /// One side of a run of `juggler`: a client; prints what it did.
-    #[command(hide = true)]
-    DriveJuggler(juggler::Drive),
+    #[command(hide = true, subcommand)]
+    Drive(Drive),
 }
+
+#[derive(Subcommand)]
+enum Serve {
+    Wire(wire::Serve),
+    Websocket,
+    Cotp(cotp::Serve),
+    Crowd(crowd::Serve),
+    Eventer(eventer::Serve),
+    Juggler(juggler::Serve),
+}
+
+#[derive(Subcommand)]
+enum Drive {
+    Wire(wire::Drive),
+    Websocket(websocket::Drive),
+    Cotp(cotp::Drive),
+    Crowd(crowd::Drive),
+    Encoding(encoding::Drive),
+    Eventer(eventer::Drive),
+    Growth(growth::Drive),
+    Juggler(juggler::Drive),
+}
+
+#[derive(Args, Clone, Debug)]
+struct Options {
+    /// Rounds: each runs every contender once.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// How long one run takes, milliseconds; where a server does not keep up, longer.
+    #[arg(long, default_value_t = 400)]
+    milliseconds: u64,
+    /// One very short round, whose figures say nothing: only whether everything works.
+    #[arg(long)]
+    quick: bool,
+    /// Write the tables as Markdown.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Write the tables as JSON, with all spreads.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// What every table needs to be measured.
+struct Bench {
+    programs: Programs,
+    rounds: usize,
+    milliseconds: u64,
+    quick: bool,
+}
+
+/// Measures one or more tables.
+type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
+
+/// All of them, in the order of the report.
+const TABLES: [Measure; 11] = [
+    encoding::tables,
+    wire::chatter,
+    wire::one_way,
+    wire::latency,
+    websocket::tables,
+    eventer::tables,
+    crowd::memory,
+    crowd::idle,
+    growth::tables,
+    cotp::tables,
+    juggler::tables,
+];
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
-        Command::Cotp { rounds, milliseconds } => cotp::run(rounds, milliseconds),
-        Command::Serve { peer } => cotp::serve(peer),
-        Command::Drive(drive) => cotp::drive(&drive),
-        Command::Juggler { rounds, milliseconds } => juggler::run(rounds, milliseconds),
-        Command::ServeJuggler(serve) => juggler::serve(&serve),
-        Command::DriveJuggler(drive) => juggler::drive(&drive),
+        Command::All(mut options) => {
+            if !options.quick {
+                let markdown = || concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md").into();
+                options.markdown.get_or_insert_with(markdown);
+                let folder = std::env::current_exe()?;
+                let folder = folder.ancestors().nth(2).unwrap_or(Path::new("target"));
+                options.json.get_or_insert_with(|| folder.join("bench.json"));
+            }
+            run(&options, &TABLES)
+        }
+        Command::Chatter(options) => run(&options, &[wire::chatter]),
+        Command::OneWay(options) => run(&options, &[wire::one_way]),
+        Command::Latency(options) => run(&options, &[wire::latency]),
+        Command::Websocket(options) => run(&options, &[websocket::tables]),
+        Command::Cotp(options) => run(&options, &[cotp::tables]),
+        Command::Encoding(options) => run(&options, &[encoding::tables]),
+        Command::Eventer(options) => run(&options, &[eventer::tables]),
+        Command::Growth(options) => run(&options, &[growth::tables]),
+        Command::Memory(options) => run(&options, &[crowd::memory]),
+        Command::Idle(options) => run(&options, &[crowd::idle]),
+        Command::Juggler(options) => run(&options, &[juggler::tables]),
+        Command::Serve(Serve::Wire(it)) => wire::serve(&it),
+        Command::Drive(Drive::Wire(it)) => wire::drive(&it),
+        Command::Serve(Serve::Websocket) => websocket::serve(),
+        Command::Drive(Drive::Websocket(it)) => websocket::drive(&it),
+        Command::Serve(Serve::Cotp(it)) => cotp::serve(&it),
+        Command::Serve(Serve::Crowd(it)) => crowd::serve(&it),
+        Command::Serve(Serve::Eventer(it)) => eventer::serve(&it),
+        Command::Serve(Serve::Juggler(it)) => juggler::serve(&it),
+        Command::Drive(Drive::Cotp(it)) => cotp::drive(&it),
+        Command::Drive(Drive::Crowd(it)) => crowd::drive(&it),
+        Command::Drive(Drive::Encoding(it)) => encoding::drive(&it),
+        Command::Drive(Drive::Eventer(it)) => eventer::drive(&it),
+        Command::Drive(Drive::Growth(it)) => growth::drive(&it),
+        Command::Drive(Drive::Juggler(it)) => juggler::drive(&it),
     }
+}
+
+fn run(options: &Options, tables: &[Measure]) -> anyhow::Result<()> {
+    let &Options { rounds, milliseconds, quick, .. } = options;
+    let (rounds, milliseconds) = if quick { (1, 30) } else { (rounds, milliseconds) };
+    let bench = Bench { programs: Programs::default(), rounds, milliseconds, quick };
+    let warning = if quick { " Too short to say anything." } else { "" };
+    let mut report = Report::new(format!("{rounds} rounds of {milliseconds} ms a row.{warning}"));
+    for table in tables {
+        report.tables.extend(table(&bench)?);
+    }
+    report.print();
+    if let Some(file) = &options.markdown {
+        report.write_markdown(file)?;
+    }
+    if let Some(file) = &options.json {
+        report.write_json(file)?;
+    }
+    // a long run has its figures, a quick one is there for this
+    let failures = report.failures();
+    anyhow::ensure!(!quick || failures.is_empty(), "{}", failures.join("\n"));
+    Ok(())
 }

@@ -1,76 +1,159 @@
-//! The two processes of a run: started, watched for the time that they keep a processor, and ended.
+//! The processes of a run: started, spoken with, watched for their processor time and memory, and ended.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
-/// A server in a process of its own. It ends with its standard input, or when it is dropped.
-pub(crate) struct Server {
+/// A process that says nothing for this long is stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a process may take to end by itself once its standard input has.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What is started, as often as there are rounds.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    path: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Program {
+    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), arguments: Vec::new() }
+    }
+
+    /// This program itself, as one of the sides.
+    pub(crate) fn itself() -> anyhow::Result<Self> {
+        Ok(Self::new(std::env::current_exe()?))
+    }
+
+    /// With further arguments.
+    pub(crate) fn with<A: ToString>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.to_string()));
+        self
+    }
+
+    /// Runs it to its end, and gives what it said.
+    pub(crate) fn output(&self) -> anyhow::Result<String> {
+        let output = Command::new(&self.path).args(&self.arguments).output()?;
+        anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    }
+}
+
+/// A program at work. It ends with its standard input, which is when this is dropped.
+pub(crate) struct Process {
     child: Child,
-    pub(crate) port: u16,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
 }
 
-impl Server {
-    /// Starts `command`, whose first line is the port that it listens on.
-    pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let mut line = String::new();
+impl Process {
+    pub(crate) fn start(program: &Program) -> anyhow::Result<Self> {
+        let mut child = Command::new(&program.path)
+            .args(&program.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.path.display()))?;
         let stdout = child.stdout.take().context("standard output is piped")?;
-        BufReader::new(stdout).read_line(&mut line)?;
-        let port = line.trim().parse().with_context(|| format!("no port: `{line}`"))?;
-        Ok(Self { child, port })
+        let stdin = child.stdin.take();
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            // ends with the process, or when nobody reads any more
+            BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|it| sender.send(it))
+        });
+        Ok(Self { child, stdin, lines })
     }
 
-    /// Processor seconds that it has used.
-    pub(crate) fn cpu(&self) -> f64 {
-        cpu_of(&self.child.id().to_string()).unwrap_or(f64::NAN)
+    /// The next line that it says.
+    pub(crate) fn line(&self) -> anyhow::Result<String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => Ok(line),
+            Err(RecvTimeoutError::Timeout) => bail!("it says nothing for {PATIENCE:?}"),
+            Err(RecvTimeoutError::Disconnected) => bail!("it ended too early"),
+        }
+    }
+
+    /// Says a line to it.
+    pub(crate) fn say(&mut self, line: &str) -> anyhow::Result<()> {
+        let stdin = self.stdin.as_mut().context("standard input is piped")?;
+        Ok(writeln!(stdin, "{line}")?)
+    }
+
+    /// What it has used until now, with the processes that it started.
+    pub(crate) fn used(&self) -> Used {
+        let nothing = Used { cpu: f64::NAN, peak: f64::NAN, resident: f64::NAN };
+        let mut used = Used::of(self.child.id()).unwrap_or(nothing);
+        let mut pids = children(self.child.id());
+        while let Some(pid) = pids.pop() {
+            // one that has just ended no longer counts
+            let Used { cpu, peak, resident } = Used::of(pid).unwrap_or_default();
+            used = Used {
+                cpu: used.cpu + cpu,
+                peak: used.peak + peak,
+                resident: used.resident + resident,
+            };
+            pids.extend(children(pid));
+        }
+        used
     }
 }
 
-impl Drop for Server {
+impl Drop for Process {
     fn drop(&mut self) {
-        // it may have ended by itself
+        drop(self.stdin.take());
+        let start = Instant::now();
+        while start.elapsed() < GRACE {
+            if let Ok(Some(_)) = self.child.try_wait() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        // it may have ended by itself by now
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Processor seconds that this process has used.
-pub(crate) fn own_cpu() -> f64 {
-    cpu_of("self").unwrap_or(f64::NAN)
+/// What a process has used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Used {
+    /// Processor time, user and system, seconds; the system counts it in steps of 10 ms.
+    pub(crate) cpu: f64,
+    /// The most memory that it had at a time (`VmHWM`), bytes.
+    pub(crate) peak: f64,
+    /// The memory that it has (`VmRSS`), bytes.
+    pub(crate) resident: f64,
 }
 
-/// User and system time of a process, from `/proc`: in ticks of 10 ms.
-fn cpu_of(pid: &str) -> Option<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // behind the name, which may hold anything, the 12th and 13th field
-    let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
-    let mut ticks = || fields.next()?.parse::<f64>().ok();
-    Some((ticks()? + ticks()?) / 100.0)
-}
-
-/// A client that takes longer than this is stuck.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Runs `command` to its end and gives the numbers that it printed; `None` if it fails or does not end.
-pub(crate) fn numbers(mut command: Command) -> anyhow::Result<Option<Vec<f64>>> {
-    let mut child = command.stdout(Stdio::piped()).spawn()?;
-    let start = Instant::now();
-    let status = loop {
-        match child.try_wait()? {
-            Some(status) => break status,
-            None if start.elapsed() > PATIENCE => {
-                child.kill()?;
-                break child.wait()?;
-            }
-            None => std::thread::sleep(Duration::from_millis(5)),
-        }
-    };
-    if !status.success() {
-        return Ok(None);
+impl Used {
+    fn of(pid: u32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // behind the name, which may hold anything, the 12th and 13th field
+        let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
+        let mut ticks = || fields.next()?.parse::<f64>().ok();
+        let cpu = (ticks()? + ticks()?) / 100.0;
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let bytes = |name| {
+            let text = status.lines().find_map(|line| line.strip_prefix(name))?;
+            let kilobytes: f64 = text.trim().strip_suffix(" kB")?.parse().ok()?;
+            Some(kilobytes * 1024.0)
+        };
+        Some(Self { cpu, peak: bytes("VmHWM:")?, resident: bytes("VmRSS:")? })
     }
-    let text = std::io::read_to_string(child.stdout.take().context("standard output is piped")?)?;
-    text.split_whitespace().map(|field| Ok(field.parse()?)).collect::<anyhow::Result<_>>().map(Some)
+}
+
+/// Processes that a process has started and that are still there.
+fn children(pid: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    let lists = tasks.into_iter().flatten().flatten().map(|task| task.path().join("children"));
+    let texts = lists.filter_map(|list| fs::read_to_string(list).ok());
+    texts.flat_map(|it| it.split_whitespace().flat_map(str::parse).collect::<Vec<_>>()).collect()
 }

@@ -8,7 +8,9 @@ use hat_core::aio::cotp::{Options, connect, listen};
 use hat_core::aio::server::ServerOptions;
 use hat_core::cotp::{Config, Receive};
 
-use super::{Done, Drive};
+use super::Drive;
+use crate::side;
+use crate::side::load::Done;
 
 fn options() -> Options {
     let config = Config { receive: Receive::Parts, ..Config::default() };
@@ -18,7 +20,7 @@ fn options() -> Options {
 /// Echoes messages part by part, as they come.
 pub(super) async fn serve<R: Runtime>() -> anyhow::Result<()> {
     let server = listen::<R>(("127.0.0.1", 0), options(), ServerOptions::default()).await?;
-    println!("{}", server.addresses()[0].port());
+    side::listening(server.addresses()[0].port());
     if let Some(connection) = server.accept().await {
         while let Ok(part) = connection.receive_part().await {
             connection.send_part(part.data, part.end).await?;
@@ -27,9 +29,10 @@ pub(super) async fn serve<R: Runtime>() -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) async fn drive<R: Runtime>(drive: &Drive) -> anyhow::Result<Done> {
+pub(super) async fn drive<R: Runtime>(drive: Drive) -> anyhow::Result<Done> {
     let connection = connect::<R>(("127.0.0.1", drive.port), options()).await?;
     let message = Bytes::from(vec![1; drive.size]);
+    side::ready();
     let (start, mut sent, mut received) = (Instant::now(), 0, 0);
     loop {
         while sent - received < drive.window && start.elapsed() < drive.time() {
@@ -37,7 +40,8 @@ pub(super) async fn drive<R: Runtime>(drive: &Drive) -> anyhow::Result<Done> {
             sent += 1;
         }
         if received == sent {
-            return Ok(Done { messages: received, seconds: start.elapsed().as_secs_f64() });
+            let seconds = start.elapsed().as_secs_f64();
+            return Ok(Done { messages: received, size: drive.size, seconds });
         }
         while !connection.receive_part().await?.end {}
         received += 1;

@@ -5,11 +5,13 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Done, Drive};
+use super::Drive;
+use crate::side;
+use crate::side::load::Done;
 
 pub(super) async fn serve() -> anyhow::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    println!("{}", listener.local_addr()?.port());
+    side::listening(listener.local_addr()?.port());
     let (mut stream, _) = listener.accept().await?;
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; 64 * 1024];
@@ -21,12 +23,13 @@ pub(super) async fn serve() -> anyhow::Result<()> {
     }
 }
 
-pub(super) async fn drive(drive: &Drive) -> anyhow::Result<Done> {
+pub(super) async fn drive(drive: Drive) -> anyhow::Result<Done> {
     let stream = TcpStream::connect(("127.0.0.1", drive.port)).await?;
     stream.set_nodelay(true)?;
     let (mut reader, mut writer) = stream.into_split();
     let message = vec![1; drive.wire_len()];
     let mut buffer = vec![0; 64 * 1024];
+    side::ready();
     let (start, mut sent, mut received) = (Instant::now(), 0, 0);
     loop {
         // both at once: a message may be larger than what the system holds
@@ -53,7 +56,8 @@ pub(super) async fn drive(drive: &Drive) -> anyhow::Result<Done> {
         sent += more;
         received += 1;
         if received == sent && start.elapsed() >= drive.time() {
-            return Ok(Done { messages: received, seconds: start.elapsed().as_secs_f64() });
+            let seconds = start.elapsed().as_secs_f64();
+            return Ok(Done { messages: received, size: drive.size, seconds });
         }
     }
 }

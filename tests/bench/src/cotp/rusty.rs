@@ -10,7 +10,9 @@ use rusty_cotp::{
 };
 use rusty_tpkt::{TcpTpktConnection, TcpTpktReader, TcpTpktServer, TcpTpktWriter};
 
-use super::{Done, Drive};
+use super::Drive;
+use crate::side;
+use crate::side::load::Done;
 
 type Responder = RustyCotpResponder<TcpTpktReader, TcpTpktWriter>;
 type Connection = RustyCotpConnection<TcpTpktReader, TcpTpktWriter>;
@@ -23,7 +25,7 @@ pub(super) async fn serve() -> anyhow::Result<()> {
     // its server does not tell its port
     let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
     let server = TcpTpktServer::listen(([127, 0, 0, 1], port).into()).await?;
-    println!("{port}");
+    side::listening(port);
     let (responder, information) = Responder::new(server.accept().await?, parameters()).await?;
     let connection = responder.accept(information.responder()).await?;
     let (mut reader, mut writer) = connection.split().await?;
@@ -33,11 +35,12 @@ pub(super) async fn serve() -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) async fn drive(drive: &Drive) -> anyhow::Result<Done> {
+pub(super) async fn drive(drive: Drive) -> anyhow::Result<Done> {
     let tpkt = TcpTpktConnection::connect(([127, 0, 0, 1], drive.port).into()).await?;
     let initiator = CotpProtocolInformation::initiator(None, None);
     let connection = Connection::initiate(tpkt, initiator, parameters()).await?;
     let (mut reader, mut writer) = connection.split().await?;
+    side::ready();
     let (start, mut sent, mut received) = (Instant::now(), 0, 0);
     loop {
         // both at once: messages in flight may be more than what the system holds
@@ -57,7 +60,8 @@ pub(super) async fn drive(drive: &Drive) -> anyhow::Result<Done> {
         sent += more;
         received += 1;
         if received == sent && start.elapsed() >= drive.time() {
-            return Ok(Done { messages: received, seconds: start.elapsed().as_secs_f64() });
+            let seconds = start.elapsed().as_secs_f64();
+            return Ok(Done { messages: received, size: drive.size, seconds });
         }
     }
 }

@@ -10,6 +10,7 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Message, WebSocket};
 
 use super::Drive;
+use crate::side;
 
 /// What a client did.
 pub(super) struct Done {
@@ -88,13 +89,18 @@ enum Kind {
 
 /// Follows the state until the server says that it is done: every client in a thread of its own.
 pub(super) fn state(drive: &Drive) -> anyhow::Result<Done> {
-    let ready = Arc::new(Barrier::new(drive.count));
+    // and this thread, which waits for the word to begin
+    let connected = Arc::new(Barrier::new(drive.count + 1));
+    let begin = Arc::new(Barrier::new(drive.count + 1));
     let clients: Vec<_> = (0..drive.count)
         .map(|number| {
-            let (drive, ready) = (drive.clone(), ready.clone());
-            thread::spawn(move || follow(&drive, number == 0, &ready))
+            let (drive, barriers) = (drive.clone(), [connected.clone(), begin.clone()]);
+            thread::spawn(move || follow(&drive, number == 0, &barriers))
         })
         .collect();
+    connected.wait();
+    side::ready();
+    begin.wait();
     let mut all = Done { messages: 0, seconds: 0.0, bytes: 0 };
     for client in clients {
         let done = client.join().map_err(|_| anyhow::anyhow!("a client panicked"))??;
@@ -105,11 +111,13 @@ pub(super) fn state(drive: &Drive) -> anyhow::Result<Done> {
     Ok(all)
 }
 
-fn follow(drive: &Drive, starts: bool, ready: &Barrier) -> anyhow::Result<Done> {
+fn follow(drive: &Drive, starts: bool, barriers: &[Arc<Barrier>]) -> anyhow::Result<Done> {
     let mut client = Client::connect(drive.port)?;
     // the whole state
     while client.next()?.0 != Kind::State {}
-    ready.wait();
+    for barrier in barriers {
+        barrier.wait();
+    }
     let start = Instant::now();
     if starts {
         client.ask(1, "run", &drive.milliseconds.to_string())?;
@@ -138,6 +146,7 @@ pub(super) fn large(drive: &Drive) -> anyhow::Result<Done> {
 
 fn echoes(client: &mut Client, drive: &Drive, window: usize, data: &str) -> anyhow::Result<Done> {
     let time = Duration::from_millis(drive.milliseconds);
+    side::ready();
     let (start, mut sent, mut received, mut bytes) = (Instant::now(), 0, 0, 0);
     loop {
         while sent - received < window && (sent == 0 || start.elapsed() < time) {

@@ -1,22 +1,28 @@
 //! Diff and apply in one process: this library, `json-patch`, and `hat-json` in Python.
 
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
-use comfy_table::Table;
 use hat_core::json::{Limits, Patch, Pointer, Value, diff};
 use hat_core::juggler::State;
-use hat_tests::peers::Environment;
 
 use super::{LEAF, SIZES, state};
+use crate::Bench;
+use crate::calls::seconds;
 use crate::figures::Figure;
+use crate::report::{Row, Table};
 
 /// How long each figure is measured, several times.
 const TIME: Duration = Duration::from_millis(100);
 
-pub(super) fn run(python: Option<&Environment>) -> anyhow::Result<Table> {
-    let mut table = super::new_table(&["one leaf changed", "state", "µs"]);
+const SHARED: &str = "diff of values that share what did not change";
+const APPLY: &str = "apply";
+const UNSHARED: &str = "diff of values that share nothing";
+
+pub(super) fn table(bench: &Bench) -> anyhow::Result<Table> {
+    let about = "One leaf changed, in one process: the time of one call.";
+    let mut table = Table::new("Juggler: diff and apply", about, &["µs"]);
+    let time = if bench.quick { TIME / 50 } else { TIME };
     for (name, size) in SIZES {
         let before = state(size);
         let mut after = before.clone();
@@ -24,66 +30,43 @@ pub(super) fn run(python: Option<&Environment>) -> anyhow::Result<Table> {
         let (old, new) = (Value::from(before.clone()), Value::from(after.clone()));
         let limits = Limits::default();
         let leaf = Pointer::new(LEAF);
-        let mut row = |what: &str, figure: f64| {
-            table.add_row([what, name, &format!("{:.1}", figure * 1e6)]);
+        let mut row = |what: &str, who: &str, figure: Figure| {
+            table.rows.push(Row::new(&format!("{name}: {what}"), who, vec![figure.times(1e6)]));
         };
 
         let mut owned = State::default();
         owned.replace(old.clone())?;
         owned.flush();
         let mut n = 0_u64;
-        row(
-            "ours: set and flush, with the patch's text",
-            of(|| {
-                n += 1;
-                owned.set(&leaf, n).map(|()| owned.flush())
-            }),
-        );
-        row("ours: diff of values that share what did not change", {
-            let mut shared = old.clone();
-            shared.set(&leaf, 1.5, &limits)?;
-            of(|| diff(&old, &shared))
+        let set = seconds(time, || {
+            n += 1;
+            owned.set(&leaf, n).map(|()| owned.flush())
         });
-        row("ours: diff of values that share nothing", of(|| diff(&old, &new)));
-        row("json-patch: diff", of(|| json_patch::diff(&before, &after)));
-        if let Some(figure) = in_python(python, "diff", size)? {
-            row("hat-json: diff of values that share what did not change", figure);
-        }
-        if let Some(figure) = in_python(python, "diff-unshared", size)? {
-            row("hat-json: diff of values that share nothing", figure);
-        }
+        row("set and flush, with the patch's text", "hat", set);
+        let mut shared = old.clone();
+        shared.set(&leaf, 1.5, &limits)?;
+        row(SHARED, "hat", seconds(time, || diff(&old, &shared)));
+        row(UNSHARED, "hat", seconds(time, || diff(&old, &new)));
+        row(UNSHARED, "json-patch", seconds(time, || json_patch::diff(&before, &after)));
 
         let patch: Patch = diff(&old, &new);
         let mut value = old.clone();
-        row("ours: apply", of(|| patch.apply(&mut value, &limits)));
+        row(APPLY, "hat", seconds(time, || patch.apply(&mut value, &limits)));
         let theirs = json_patch::diff(&before, &after);
         let mut value = before.clone();
-        row("json-patch: apply", of(|| json_patch::patch(&mut value, &theirs)));
-        if let Some(figure) = in_python(python, "patch", size)? {
-            row("hat-json: apply", figure);
+        row(APPLY, "json-patch", seconds(time, || json_patch::patch(&mut value, &theirs)));
+
+        for (what, task) in [(SHARED, "diff"), (UNSHARED, "diff-unshared"), (APPLY, "patch")] {
+            let work = format!("{name}: {what}");
+            table.rows.push(match bench.programs.python("juggler.py") {
+                Ok(python) => {
+                    let text = python.with(["micro", task, &size.to_string()]).output()?;
+                    let figure = Figure::single(text.trim().parse()?);
+                    Row::new(&work, "hat-json", vec![figure.times(1e6)])
+                }
+                Err(reason) => Row::missing(&work, "hat-json", &reason),
+            });
         }
     }
     Ok(table)
-}
-
-/// Seconds that one call takes: the median of five.
-fn of<T>(mut call: impl FnMut() -> T) -> f64 {
-    let mut once = || {
-        let (start, mut calls) = (Instant::now(), 0_u32);
-        while start.elapsed() < TIME {
-            black_box(call());
-            calls += 1;
-        }
-        start.elapsed().as_secs_f64() / f64::from(calls)
-    };
-    Figure::of((0..5).map(|_| once()).collect()).median
-}
-
-fn in_python(python: Option<&Environment>, what: &str, size: usize) -> anyhow::Result<Option<f64>> {
-    let Some(python) = python else { return Ok(None) };
-    let mut script = super::script(python);
-    script.args(["micro", what, &size.to_string()]);
-    let output = script.output()?;
-    anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(Some(String::from_utf8(output.stdout)?.trim().parse()?))
 }

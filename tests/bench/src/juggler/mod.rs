@@ -8,14 +8,12 @@ mod client;
 mod micro;
 mod server;
 
-use std::process::Command;
-
 use clap::{Args, ValueEnum};
-use comfy_table::Table;
-use hat_tests::peers::Environment;
 
-use crate::figures::Figure;
-use crate::process::{self, Server};
+use crate::contenders::{Contender, SMOL, TOKIO};
+use crate::measure::{MIB, Of, Work, measure};
+use crate::report::Table;
+use crate::{Bench, runtimes, side};
 
 /// Who serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,13 +22,9 @@ pub(crate) enum Peer {
     Tokio,
     /// This library on smol.
     Smol,
-    /// `hat-juggler`, in Python.
-    Python,
 }
 
-const PEERS: [Peer; 3] = [Peer::Tokio, Peer::Smol, Peer::Python];
-
-/// A server until it is killed.
+/// A server until its standard input ends.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Serve {
     peer: Peer,
@@ -62,13 +56,10 @@ const SIZES: [(&str, usize); 2] = [("1 KiB", 1024), ("1 MB", 1_000_000)];
 
 pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
     match serve.peer {
-        Peer::Tokio => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(server::serve::<hat_tokio::Tokio>(serve.state)),
-        Peer::Smol => smol::block_on(server::serve::<hat_smol::Smol>(serve.state)),
-        Peer::Python => anyhow::bail!("it is a script of its own"),
-    }
+        Peer::Tokio => runtimes::tokio(server::serve::<hat_tokio::Tokio>(serve.state)),
+        Peer::Smol => runtimes::smol(server::serve::<hat_smol::Smol>(serve.state)),
+    }?;
+    runtimes::stay()
 }
 
 pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {
@@ -77,151 +68,86 @@ pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {
         Task::Request => client::request(drive)?,
         Task::Large => client::large(drive)?,
     };
-    println!("{} {} {}", done.messages, done.seconds, done.bytes);
+    let client::Done { messages, seconds, bytes } = done;
+    side::done(&[
+        ("messages", messages as f64),
+        ("seconds", seconds),
+        ("bytes", bytes as f64),
+        ("clients", drive.count as f64),
+    ]);
     Ok(())
 }
 
-pub(crate) fn run(rounds: usize, milliseconds: u64) -> anyhow::Result<()> {
-    let bench = Bench { python: Environment::today(), rounds, milliseconds };
-    if let Err(error) = &bench.python {
-        eprintln!("without hat-juggler: {error}");
-    }
-    let mut table = new_table(&[
-        "state",
-        "clients",
-        "server",
-        "patches a client sees in a second",
-        "server's CPU ms a second",
-        "bytes a patch",
-    ]);
+const PYTHON: &str = "hat-juggler";
+
+pub(crate) fn tables(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    Ok(vec![states(bench), requests(bench), micro::table(bench)?])
+}
+
+fn states(bench: &Bench) -> Table {
+    let about = "A leaf of the server's state is set 1000 times a second, and each change is flushed at once. A client that is behind gets \
+                 what it lacks as one patch.";
+    let titles = ["patches a client sees/s", "server CPU ms/s", "bytes a patch", "server peak MiB"];
+    let columns: [Of; 4] = [
+        |run| run.rate("messages") / run.get("clients"),
+        |run| run.server.cpu * 1000.0 / run.get("seconds"),
+        |run| run.get("bytes") / run.get("messages"),
+        |run| run.server.peak / MIB,
+    ];
+    let mut table = Table::new("Juggler: a state that changes", about, &titles).against(PYTHON);
     for (name, size) in SIZES {
         for clients in [1, 10, 100] {
-            bench.rows(Task::State, size, clients, |peer, runs| {
-                let each = |run: &Run| run.messages / clients as f64 / run.seconds;
-                table.add_row([
-                    name.to_owned(),
-                    clients.to_string(),
-                    peer,
-                    spread(runs, each),
-                    spread(runs, |run| run.cpu * 1000.0 / run.seconds),
-                    format!("{:.0}", median(runs, |run| run.bytes / run.messages)),
-                ]);
-            })?;
+            let name = format!("{name}, clients: {clients}");
+            row(bench, &mut table, name, &columns, (Task::State, size, clients));
         }
     }
-    println!("{table}\n");
+    table
+}
 
-    let mut table =
-        new_table(&["request", "server", "there and back in a second", "server's CPU µs each"]);
+fn requests(bench: &Bench) -> Table {
+    let about = "Requests that the server answers with what it got, on one connection.";
+    let titles = ["round trips/s", "server CPU µs", "server peak MiB"];
+    let columns: [Of; 3] = [
+        |run| run.rate("messages"),
+        |run| run.server.cpu * 1e6 / run.get("messages"),
+        |run| run.server.peak / MIB,
+    ];
+    let mut table = Table::new("Juggler: requests", about, &titles).against(PYTHON);
     let tasks = [
         ("one in flight", Task::Request, 1),
         ("100 in flight", Task::Request, 100),
         ("10 MB, one in flight", Task::Large, 10_000_000),
     ];
     for (name, task, count) in tasks {
-        bench.rows(task, 1024, count, |peer, runs| {
-            let rate = spread(runs, |run| run.messages / run.seconds);
-            let cpu = format!("{:.0}", median(runs, |run| run.cpu * 1e6 / run.messages));
-            table.add_row([name.to_owned(), peer, rate, cpu]);
-        })?;
+        row(bench, &mut table, name.to_owned(), &columns, (task, 1024, count));
     }
-    println!("{table}\n");
-    println!("{}", micro::run(bench.python.as_ref().ok())?);
-    Ok(())
-}
-
-fn new_table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::ASCII_MARKDOWN);
-    table.set_header(header);
     table
 }
 
-/// What one run came to.
-struct Run {
-    messages: f64,
-    seconds: f64,
-    bytes: f64,
-    /// Seconds of the server.
-    cpu: f64,
-}
-
-fn median(runs: &[Run], of: impl Fn(&Run) -> f64) -> f64 {
-    Figure::of(runs.iter().map(of).collect()).median
-}
-
-fn spread(runs: &[Run], of: impl Fn(&Run) -> f64) -> String {
-    let figure = Figure::of(runs.iter().map(of).collect());
-    format!("{:.0} ({:.0}–{:.0})", figure.median, figure.least, figure.most)
-}
-
-struct Bench {
-    python: Result<Environment, hat_tests::peers::SetupError>,
-    rounds: usize,
-    milliseconds: u64,
-}
-
-impl Bench {
-    /// Runs every implementation in turn within each round, and gives all runs of each.
-    fn rows(
-        &self,
-        task: Task,
-        state: usize,
-        count: usize,
-        mut row: impl FnMut(String, &[Run]),
-    ) -> anyhow::Result<()> {
-        let mut all: Vec<Vec<Run>> = PEERS.iter().map(|_| Vec::new()).collect();
-        for _ in 0..self.rounds {
-            for (peer, runs) in PEERS.iter().zip(&mut all) {
-                runs.extend(self.one(*peer, task, state, count)?);
-            }
-        }
-        for (peer, runs) in PEERS.iter().zip(&all) {
-            if !runs.is_empty() {
-                row(format!("{peer:?}"), runs);
-            }
-        }
-        eprintln!("{task:?}, state {state}, {count}: done");
-        Ok(())
-    }
-
-    fn one(
-        &self,
-        peer: Peer,
-        task: Task,
-        state: usize,
-        count: usize,
-    ) -> anyhow::Result<Option<Run>> {
-        let itself = std::env::current_exe()?;
-        let mut serve = match (peer, &self.python) {
-            (Peer::Python, Ok(python)) => script(python),
-            (Peer::Python, Err(_)) => return Ok(None),
-            _ => Command::new(&itself),
-        };
-        let name = format!("{peer:?}").to_lowercase();
-        serve.args(["serve-juggler", &name, &state.to_string()]);
-        let server = Server::start(serve)?;
-        let mut drive = Command::new(itself);
-        let task_name = format!("{task:?}").to_lowercase();
-        drive.args(["drive-juggler", &task_name]);
-        let numbers = [usize::from(server.port), count, usize::try_from(self.milliseconds)?];
-        drive.args(numbers.map(|number| number.to_string()));
-        let before = server.cpu();
-        let done = process::numbers(drive)?.and_then(|it| <[f64; 3]>::try_from(it).ok());
-        let cpu = server.cpu() - before;
-        let Some([messages, seconds, bytes]) = done else {
-            eprintln!("{peer:?} did not get through {task:?} with {count}");
-            return Ok(None);
-        };
-        Ok(Some(Run { messages, seconds, bytes, cpu }))
-    }
-}
-
-/// The interpreter with its packages, and not the peer of the tests.
-fn script(python: &Environment) -> Command {
-    let mut command = Command::new(python.command().get_program());
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/peers/juggler.py"));
-    command
+/// Adds the rows of one kind of work: a task, the size of the server's state, and the client's count.
+fn row(
+    bench: &Bench,
+    table: &mut Table,
+    name: String,
+    columns: &[Of],
+    (task, state, count): (Task, usize, usize),
+) {
+    let task = format!("{task:?}").to_lowercase();
+    let (state, count) = (state.to_string(), count.to_string());
+    let milliseconds = bench.milliseconds.to_string();
+    // the client is the same for all of them, and is told the rest behind its port
+    let contender = |name, program, serve: &[&str]| {
+        let client = bench.programs.itself();
+        let client = client.map(|it| it.with(["drive", "juggler", task.as_str()]));
+        Contender::apart(name, program, serve, client, &[&count, &milliseconds])
+    };
+    let contenders = vec![
+        contender(TOKIO, bench.programs.itself(), &["serve", "juggler", "tokio", &state]),
+        contender(SMOL, bench.programs.itself(), &["serve", "juggler", "smol", &state]),
+        contender(PYTHON, bench.programs.python("juggler.py"), &["serve", &state]),
+    ];
+    let work = Work { name, contenders, columns, lower_is_better: false, goals: Vec::new() };
+    measure(table, &work, bench.rounds);
 }
 
 /// A state of about `size` characters: groups of a hundred points.

@@ -10,6 +10,7 @@ use hat_core::juggler::State;
 use smol::channel::{Sender, unbounded};
 
 use super::LEAF;
+use crate::side;
 
 /// Answers with what it got; `run` asks for changes of the leaf for so many milliseconds.
 struct Echo(Sender<u64>);
@@ -31,7 +32,7 @@ pub(super) async fn serve<R: Runtime>(size: usize) -> anyhow::Result<()> {
     let mut options = ListenOptions { state: Some(state.clone()), ..ListenOptions::default() };
     options.config.parallel_requests = true;
     let server = listen::<R>(("127.0.0.1", 0), Echo(sender), options).await?;
-    println!("{}", server.addresses()[0].port());
+    side::listening(server.addresses()[0].port());
     let leaf = Pointer::new(LEAF);
     while let Ok(milliseconds) = runs.recv().await {
         let start = Instant::now();

@@ -1,0 +1,155 @@
+//! Ten thousand connections that say nothing: the memory of each, on both sides, and what their pings cost.
+//!
+//! Memory is the growth of what is resident (`VmRSS`) while the connections come: user space only, the system's socket buffers are not in it, but what the
+//! allocator keeps is. A few hundred connections are there before, so that what a process needs once is not counted.
+
+mod clients;
+mod servers;
+
+use clap::{Args, ValueEnum};
+
+use self::clients::{Chatter, Eventer, Raw, drive as drive_as};
+use crate::Bench;
+use crate::contenders::{Contender, RAW, SMOL, TOKIO};
+use crate::measure::{Of, Work, measure};
+use crate::report::Table;
+use crate::runtimes;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Peer {
+    /// Tokio's TCP: a socket and a task.
+    Raw,
+    /// Chatter on Tokio.
+    ChatterTokio,
+    /// Chatter on smol.
+    ChatterSmol,
+    /// Eventer clients on Tokio; the server is that of [`crate::eventer`].
+    EventerTokio,
+    /// The same on smol.
+    EventerSmol,
+}
+
+/// A server that echoes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Serve {
+    peer: Peer,
+}
+
+/// What the clients do.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Drive {
+    peer: Peer,
+    port: u16,
+    /// Connections that are made before anything is measured.
+    before: usize,
+    /// Connections that are made then.
+    more: usize,
+    /// Bytes that each of them sends and gets back, one connection after the other; 0: none.
+    burst: usize,
+    /// How long they are idle at the end.
+    milliseconds: u64,
+}
+
+pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
+    match serve.peer {
+        Peer::Raw => runtimes::tokio(servers::raw()),
+        Peer::ChatterTokio => runtimes::tokio(servers::chatter::<hat_tokio::Tokio>()),
+        Peer::ChatterSmol => runtimes::smol(servers::chatter::<hat_smol::Smol>()),
+        Peer::EventerTokio | Peer::EventerSmol => anyhow::bail!("see `serve eventer`"),
+    }?;
+    runtimes::stay()
+}
+
+pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {
+    use hat_smol::Smol;
+    use hat_tokio::Tokio;
+
+    let it = *drive;
+    match it.peer {
+        Peer::Raw => runtimes::tokio(drive_as::<Tokio, Raw>(it)),
+        Peer::ChatterTokio => runtimes::tokio(drive_as::<Tokio, Chatter<Tokio>>(it)),
+        Peer::ChatterSmol => runtimes::smol(drive_as::<Smol, Chatter<Smol>>(it)),
+        Peer::EventerTokio => runtimes::tokio(drive_as::<Tokio, Eventer<Tokio>>(it)),
+        Peer::EventerSmol => runtimes::smol(drive_as::<Smol, Eventer<Smol>>(it)),
+    }
+}
+
+/// Bytes that a connection of Chatter may take on a side, and that an Eventer client may.
+const MOST: [f64; 2] = [6.0 * 1024.0, 10.0 * 1024.0];
+
+/// Who has the connections, for one protocol.
+fn contenders(bench: &Bench, protocol: &str, work: &[usize]) -> Vec<Contender> {
+    let ours = |name, runtime: &str| {
+        let peer = format!("{protocol}-{runtime}");
+        let serve = if protocol == "eventer" {
+            ["serve", "eventer", runtime]
+        } else {
+            ["serve", "crowd", &peer]
+        };
+        Contender::new(name, bench.programs.itself(), &serve, &["drive", "crowd", &peer], work)
+    };
+    vec![ours(TOKIO, "tokio"), ours(SMOL, "smol")]
+}
+
+fn raw(bench: &Bench, work: &[usize]) -> Contender {
+    let program = bench.programs.itself();
+    Contender::new(RAW, program, &["serve", "crowd", "raw"], &["drive", "crowd", "raw"], work)
+}
+
+/// Connections, and a few of them that come first.
+fn sizes(bench: &Bench) -> (usize, usize) {
+    if bench.quick { (100, 20) } else { (10_000, 500) }
+}
+
+pub(crate) fn memory(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    let (connections, before) = sizes(bench);
+    let about = "Growth of the resident memory with 10 000 connections, each side by itself: sockets and their tasks, user space only. The server of Chatter has a task for each that \
+                 waits for messages. After a burst: each connection has sent 64 KiB and got them back, one after the other.";
+    let titles = ["server, bytes a connection", "client, bytes a connection"];
+    let columns: [Of; 2] = [
+        |run| run.server.resident / run.get("connections"),
+        |run| run.client.resident / run.get("connections"),
+    ];
+    let mut table = Table::new("Memory", about, &titles);
+    for (protocol, most) in ["chatter", "eventer"].into_iter().zip(MOST) {
+        for (name, burst) in [("idle", 0), ("after a burst", 64 * 1024)] {
+            let arguments = [before, connections, burst, 300];
+            let mut contenders = contenders(bench, protocol, &arguments);
+            if protocol == "chatter" {
+                contenders.insert(0, raw(bench, &arguments));
+            }
+            let (name, goals) = (format!("{protocol}, {name}"), Vec::new());
+            let work = Work { name, contenders, columns: &columns, lower_is_better: true, goals };
+            // memory is the same each time
+            measure(&mut table, &work, 1);
+        }
+        for contender in [TOKIO, SMOL] {
+            table.limit(protocol, contender, 0, most);
+            table.limit(protocol, contender, 1, most);
+        }
+    }
+    Ok(vec![table])
+}
+
+pub(crate) fn idle(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    let (connections, _) = sizes(bench);
+    let about = "Processor time of 10 000 connections that are idle but for their pings, with the default of one after 20 s of silence, for as long: each has one ping and its answer.";
+    let titles = ["server, % of a core", "client, % of a core"];
+    let columns: [Of; 2] = [
+        |run| 100.0 * run.server.cpu / run.get("seconds"),
+        |run| 100.0 * run.client.cpu / run.get("seconds"),
+    ];
+    let mut table = Table::new("Idle", about, &titles);
+    let milliseconds = if bench.quick { 100 } else { 20_000 };
+    for protocol in ["chatter", "eventer"] {
+        let contenders = contenders(bench, protocol, &[connections, 0, 0, milliseconds]);
+        let (name, goals) = (protocol.to_owned(), Vec::new());
+        let work = Work { name, contenders, columns: &columns, lower_is_better: true, goals };
+        measure(&mut table, &work, 1);
+        for contender in [TOKIO, SMOL] {
+            table.limit(protocol, contender, 0, 2.0);
+            table.limit(protocol, contender, 1, 2.0);
+        }
+    }
+    Ok(vec![table])
+}

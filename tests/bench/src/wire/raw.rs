@@ -1,0 +1,141 @@
+//! Tokio's TCP with as many bytes as Chatter's messages have, and nothing that looks at them: the limit.
+//!
+//! ```text
+//! client ── 'e' ──> bytes ──> server: the same bytes back
+//! client ── 'c' ──> bytes, end ──> server: their count, 8 bytes
+//! ```
+
+use hat_core::chatter::{Config, Connection, Data, SendOptions};
+use hat_core::protocol::Protocol;
+use hat_core::time::Instant;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::ours;
+use crate::side;
+use crate::side::load::Load;
+use crate::side::pipe::{Answers, Asks, Flow};
+
+/// Bytes of a write and of a read.
+const CHUNK: usize = 64 * 1024;
+
+pub(super) async fn serve() -> anyhow::Result<()> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    side::listening(listener.local_addr()?.port());
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(answer(stream));
+    }
+}
+
+async fn answer(mut stream: TcpStream) -> anyhow::Result<()> {
+    stream.set_nodelay(true)?;
+    let echoes = stream.read_u8().await? == b'e';
+    let (mut buffer, mut counted) = (vec![0; CHUNK], 0);
+    loop {
+        match stream.read(&mut buffer).await? {
+            0 => break,
+            count if echoes => stream.write_all(&buffer[..count]).await?,
+            count => counted += count as u64,
+        }
+    }
+    Ok(stream.write_u64(counted).await?)
+}
+
+/// Bytes that Chatter takes for a message.
+fn wire_len(r#type: &'static str, size: usize, last: bool) -> anyhow::Result<usize> {
+    let mut machine = Connection::new(Config::default(), Instant::ORIGIN);
+    let options = SendOptions { conversation: None, last, token: true, timeout: None };
+    machine.send(Data::new(r#type, vec![1; size]), options)?;
+    Ok(bytes::Buf::remaining(machine.tx()))
+}
+
+async fn connect(load: &Load, mode: u8) -> anyhow::Result<(OwnedReadHalf, OwnedWriteHalf)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", load.port)).await?;
+    stream.set_nodelay(true)?;
+    stream.write_u8(mode).await?;
+    Ok(stream.into_split())
+}
+
+/// The halves of a connection that is echoed.
+pub(super) async fn echo(load: &Load) -> anyhow::Result<(Writer, Reader)> {
+    let (reader, writer) = connect(load, b'e').await?;
+    let len = wire_len(ours::ECHO, load.size, false)?;
+    let writer = Writer { writer, len, bytes: Vec::new() };
+    Ok((writer, Reader { reader, len, buffer: vec![0; CHUNK], rest: 0 }))
+}
+
+pub(super) struct Writer {
+    writer: OwnedWriteHalf,
+    len: usize,
+    /// As many as were written at once so far.
+    bytes: Vec<u8>,
+}
+
+impl Asks for Writer {
+    async fn ask(&mut self, count: usize) -> anyhow::Result<()> {
+        let len = count * self.len;
+        if self.bytes.len() < len {
+            self.bytes.resize(len, 1);
+        }
+        Ok(self.writer.write_all(&self.bytes[..len]).await?)
+    }
+}
+
+pub(super) struct Reader {
+    reader: OwnedReadHalf,
+    len: usize,
+    buffer: Vec<u8>,
+    /// Bytes of a message that is not all here.
+    rest: usize,
+}
+
+impl Answers for Reader {
+    async fn answers(&mut self) -> anyhow::Result<usize> {
+        while self.rest < self.len {
+            match self.reader.read(&mut self.buffer).await? {
+                0 => anyhow::bail!("the server ended"),
+                count => self.rest += count,
+            }
+        }
+        let count = self.rest / self.len;
+        self.rest %= self.len;
+        Ok(count)
+    }
+}
+
+/// A connection whose bytes are counted.
+pub(super) struct Counted {
+    reader: OwnedReadHalf,
+    writer: OwnedWriteHalf,
+    len: usize,
+    chunk: Vec<u8>,
+    /// Bytes of messages that do not fill a write.
+    waiting: usize,
+}
+
+impl Counted {
+    pub(super) async fn new(load: &Load) -> anyhow::Result<Self> {
+        let (reader, writer) = connect(load, b'c').await?;
+        let len = wire_len(ours::COUNT, load.size, true)?;
+        Ok(Self { reader, writer, len, chunk: vec![1; CHUNK], waiting: 0 })
+    }
+}
+
+impl Flow for Counted {
+    async fn send(&mut self, count: usize) -> anyhow::Result<()> {
+        self.waiting += count * self.len;
+        while self.waiting >= CHUNK {
+            self.writer.write_all(&self.chunk).await?;
+            self.waiting -= CHUNK;
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> anyhow::Result<u64> {
+        self.writer.write_all(&self.chunk[..self.waiting]).await?;
+        self.writer.shutdown().await?;
+        Ok(self.reader.read_u64().await? / self.len as u64)
+    }
+}

@@ -1,0 +1,189 @@
+//! What is measured of Chatter and its peers, and what must be reached.
+
+use super::Task;
+use crate::Bench;
+use crate::contenders::{Contender, RAW, SMOL, TOKIO};
+use crate::measure::{Goal, MIB, Of, Work, measure};
+use crate::report::Table;
+use clap::ValueEnum;
+
+const TONIC: &str = "tonic";
+const TARPC: &str = "tarpc";
+const NATS: &str = "async-nats";
+const PYTHON: &str = "hat-drivers";
+
+/// smol against Tokio: within 1.3 times.
+const SMOL_GOAL: Goal = Goal { contender: SMOL, factor: 0.77, than: TOKIO };
+
+const fn goal(factor: f64, than: &'static str) -> Goal {
+    Goal { contender: TOKIO, factor, than }
+}
+
+/// A load: what a client is told behind its port.
+#[derive(Clone, Copy)]
+struct Asked {
+    task: Task,
+    size: usize,
+    count: usize,
+    rate: u32,
+}
+
+/// Makes the contenders of that name.
+fn contenders(bench: &Bench, names: &[&'static str], asked: Asked) -> Vec<Contender> {
+    let Asked { task, size, count, rate } = asked;
+    let task = task.to_possible_value().map_or_else(String::new, |it| it.get_name().to_owned());
+    // the slowest of a thousand answers is to be one of many
+    let milliseconds = bench.milliseconds * if rate > 1 { 5 } else { 1 };
+    let numbers = [size as u64, count as u64, milliseconds, rate.into()];
+    let mut load = vec![task];
+    load.extend(numbers.map(|number| number.to_string()));
+    let programs = &bench.programs;
+    let make = |&name: &&'static str| {
+        let ours =
+            |peer| (programs.itself(), vec!["serve", "wire", peer], vec!["drive", "wire", peer]);
+        let (program, serve, drive) = match name {
+            RAW => ours("raw"),
+            TOKIO => ours("tokio"),
+            SMOL => ours("smol"),
+            PYTHON => (programs.python("chatter.py"), vec!["serve"], vec!["drive"]),
+            NATS => {
+                let program = programs.rust_with("nats-server", "nats-server");
+                (program, vec!["serve", "nats"], vec!["drive", "nats"])
+            }
+            peer => (programs.rust(), vec!["serve", peer], vec!["drive", peer]),
+        };
+        Contender::new(name, program, &serve, &drive, &load)
+    };
+    names.iter().map(make).collect()
+}
+
+/// Request and response.
+pub(crate) fn chatter(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    let about = "Requests of 64 B that are answered with the same, on one connection; one thread a side. Raw TCP has the same bytes and as many \
+                 round trips; NATS has its server between the two, whose time and memory count as the server's.";
+    let titles =
+        ["round trips/s", "client CPU µs", "server CPU µs", "client peak MiB", "server peak MiB"];
+    let columns: [Of; 5] = [
+        |run| run.rate("messages"),
+        |run| run.client.cpu * 1e6 / run.get("messages"),
+        |run| run.server.cpu * 1e6 / run.get("messages"),
+        |run| run.client.peak / MIB,
+        |run| run.server.peak / MIB,
+    ];
+    let mut table = Table::new("Chatter: request and response", about, &titles).against(RAW);
+    let works = [
+        (1, vec![goal(0.9, RAW), SMOL_GOAL]),
+        (1024, vec![goal(5.0, TONIC), goal(2.0, NATS), goal(50.0, PYTHON), SMOL_GOAL]),
+    ];
+    for (count, goals) in works {
+        let asked = Asked { task: Task::Echo, size: 64, count, rate: 1 };
+        let names = [RAW, TOKIO, SMOL, TONIC, TARPC, NATS, PYTHON];
+        let work = Work {
+            name: format!("{count} in flight"),
+            contenders: contenders(bench, &names, asked),
+            columns: &columns,
+            lower_is_better: false,
+            goals,
+        };
+        measure(&mut table, &work, bench.rounds);
+    }
+    Ok(vec![table])
+}
+
+/// Messages that are not answered.
+pub(crate) fn one_way(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    let about = "Messages from the client to the server, which counts them; one thread a side. The time is until the server has said that it has \
+                 everything. Raw TCP has the same bytes in writes of 64 KiB; tonic streams; NATS publishes to a subscriber, and the publisher \
+                 waits for it every few MB, or messages would be lost.";
+    let titles = [
+        "messages/s",
+        "MB/s",
+        "client CPU µs",
+        "server CPU µs",
+        "client peak MiB",
+        "server peak MiB",
+    ];
+    let columns: [Of; 6] = [
+        |run| run.rate("messages"),
+        |run| run.rate("messages") * run.get("size") / 1e6,
+        |run| run.client.cpu * 1e6 / run.get("messages"),
+        |run| run.server.cpu * 1e6 / run.get("messages"),
+        |run| run.client.peak / MIB,
+        |run| run.server.peak / MIB,
+    ];
+    let mut table = Table::new("Chatter: one way", about, &titles).against(RAW);
+    for (name, size) in [("16 B", 16), ("256 B", 256), ("4 KiB", 4 << 10), ("1 MiB", 1 << 20)] {
+        let mut goals = vec![SMOL_GOAL];
+        goals.extend((size >= 4 << 10).then(|| goal(0.9, RAW)));
+        let asked = Asked { task: Task::OneWay, size, count: 1, rate: 1 };
+        let work = Work {
+            name: name.to_owned(),
+            contenders: contenders(bench, &[RAW, TOKIO, SMOL, TONIC, NATS, PYTHON], asked),
+            columns: &columns,
+            lower_is_better: false,
+            goals,
+        };
+        measure(&mut table, &work, bench.rounds);
+    }
+    table.floor("16 B", TOKIO, 0, 2e6);
+    Ok(vec![table])
+}
+
+/// Requests at a fixed rate, and a client that is slow.
+pub(crate) fn latency(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    Ok(vec![fixed_rate(bench), slow_client(bench)])
+}
+
+const PERCENTILES: [&str; 4] = ["p99 µs", "p50 µs", "p99.9 µs", "answers/s"];
+const PERCENTILES_OF: [Of; 4] =
+    [|run| run.get("p99"), |run| run.get("p50"), |run| run.get("p999"), |run| run.rate("messages")];
+
+/// Requests a second of all clients together, and what Python can do.
+const RATE: u32 = 10_000;
+const PYTHON_RATE: u32 = 1_000;
+
+fn fixed_rate(bench: &Bench) -> Table {
+    let about = "Requests of 64 B at 10 000 a second, of all clients together; hat-drivers at 1 000. Each is sent when it is due and \
+                 its time counts from then, also where it had to wait to be sent. The client spins, so that it is never late by itself.";
+    let mut table = Table::new("Latency", about, &PERCENTILES).against(RAW);
+    for count in [1, 100] {
+        let asked = Asked { task: Task::Latency, size: 64, count, rate: RATE };
+        let mut all = contenders(bench, &[RAW, TOKIO, SMOL, TONIC, NATS], asked);
+        all.extend(contenders(bench, &[PYTHON], Asked { rate: PYTHON_RATE, ..asked }));
+        let work = Work {
+            name: format!("clients: {count}"),
+            contenders: all,
+            columns: &PERCENTILES_OF,
+            lower_is_better: true,
+            goals: vec![Goal { contender: SMOL, factor: 1.3, than: TOKIO }],
+        };
+        measure(&mut table, &work, bench.rounds);
+    }
+    table
+}
+
+const TOKIO_SLOW: &str = "hat on Tokio, one more is slow";
+const SMOL_SLOW: &str = "hat on smol, one more is slow";
+
+fn slow_client(bench: &Bench) -> Table {
+    let about = "The same with 10 clients; and again while one more has asked for messages of 64 KiB without end, receives nothing for half of \
+                 the time, and then ten a second.";
+    let mut table = Table::new("Latency beside a slow client", about, &PERCENTILES);
+    let asked = Asked { task: Task::Latency, size: 64, count: 10, rate: RATE };
+    let mut all = contenders(bench, &[TOKIO, SMOL], asked);
+    let slow = contenders(bench, &[TOKIO, SMOL], Asked { task: Task::LatencySlow, ..asked });
+    let names = [TOKIO_SLOW, SMOL_SLOW];
+    all.extend(names.into_iter().zip(slow).map(|(name, it)| Contender { name, ..it }));
+    let work = Work {
+        name: "clients: 10".to_owned(),
+        contenders: all,
+        columns: &PERCENTILES_OF,
+        lower_is_better: true,
+        goals: vec![
+            Goal { contender: TOKIO_SLOW, factor: 2.0, than: TOKIO },
+            Goal { contender: SMOL_SLOW, factor: 2.0, than: SMOL },
+        ],
+    };
+    measure(&mut table, &work, bench.rounds);
+    table
+}
