@@ -12,4 +12,5 @@ mod recv;
 mod send;
 
 pub use recv::RecvBuf;
+pub(crate) use send::Place;
 pub use send::SendQueue;

@@ -87,15 +87,16 @@ impl SendQueue {
     ///
     /// # Panics
     ///
-    /// If `write` writes more.
+    /// If `write` writes more than a little over that.
     #[inline]
-    pub(crate) fn put_with(&mut self, len: usize, write: impl FnOnce(Place<'_>)) {
+    pub(crate) fn put_with(&mut self, len: usize, write: impl FnOnce(&mut Place<'_>)) {
         if self.tail.len() + len > TAIL {
             self.close_tail();
         }
         let start = self.tail.len();
-        self.tail.resize(start + len, 0);
-        write(Place(&mut self.tail[start..]));
+        self.tail.resize(start + len + PADDING, 0);
+        write(&mut Place(&mut self.tail[start..]));
+        self.tail.truncate(start + len);
     }
 
     /// Appends a copy of `bytes` that `change` has been over: for bytes that go out masked.
@@ -113,9 +114,24 @@ impl SendQueue {
     }
 }
 
+/// What [`Place::put_padded`] may write over behind its bytes.
+const PADDING: usize = 16;
+
 /// Bytes of a queue that are being written, from the front on.
 #[derive(Debug)]
 pub(crate) struct Place<'a>(&'a mut [u8]);
+
+impl Place<'_> {
+    /// Writes the first `len` of `bytes`, at most 16. A copy of a length that is known takes a fraction of the instructions, so all are
+    /// copied; what comes next is written over the rest.
+    #[inline]
+    pub(crate) fn put_padded<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        const { assert!(N <= PADDING) }
+        let place = core::mem::take(&mut self.0);
+        place[..N].copy_from_slice(bytes);
+        self.0 = &mut place[len..];
+    }
+}
 
 impl Writer for Place<'_> {
     #[inline]

@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes};
 
 use super::conversation::Table;
 use super::frame::{self, Front};
-use super::message::{Head, Name};
+use super::message::{Head, Name, Opening};
 use super::{Config, Conversation, Data, Error, Message, SendError, SendFault, Violation};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::keepalive::{Due, Keepalive};
@@ -119,9 +119,13 @@ impl Connection {
         let Conversation { first_id: first, owner } = conversation;
         let head = Head { id, first, owner, token: options.token, last: options.last };
         // measured once: for events that is a walk over all of them
-        let size = self.size(&head, name, data);
-        self.fits(size)?;
-        self.push(head, name, data, size);
+        let data_len = data.encoded_len();
+        let opening = self.config.dialect.opening(head, name, data_len);
+        self.fits(opening.len() + data_len)?;
+        self.push(&opening, data_len);
+        data.encode(&mut self.tx);
+        self.last_id = id;
+        trace::sent(name.r#type, data_len);
         if !options.last {
             self.conversations.keep(conversation, !options.token, options.timeout);
         } else if options.conversation.is_some() {
@@ -189,15 +193,8 @@ impl Connection {
         }
     }
 
-    /// What a message takes in the queue.
-    fn size(&self, head: &Head, name: Name<'_>, data: &impl Encode) -> Size {
-        let data = data.encoded_len();
-        Size { data, message: self.config.dialect.message_len(head, name, data) }
-    }
-
     /// Whether a message and the queue with it stay within their limits.
-    fn fits(&self, size: Size) -> Result<(), SendFault> {
-        let size = size.message;
+    fn fits(&self, size: usize) -> Result<(), SendFault> {
         if size > self.config.max_message {
             return Err(SendFault::TooLarge { size, limit: self.config.max_message });
         }
@@ -208,23 +205,22 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes one block into the queue.
-    fn push(&mut self, head: Head, name: Name<'_>, data: &impl Encode, size: Size) {
-        let dialect = self.config.dialect;
-        let in_front = frame::front_len(size.message) + size.message - size.data;
-        self.tx.put_with(in_front, |mut out| {
-            frame::put_front(size.message, &mut out);
-            dialect.encode(&head, name, size.data, &mut out);
+    /// Writes a block up to its data into the queue.
+    #[inline]
+    fn push(&mut self, opening: &Opening<'_>, data_len: usize) {
+        let size = opening.len() + data_len;
+        self.tx.put_with(frame::front_len(size) + opening.len(), |place| {
+            frame::put_front(size, place);
+            opening.put(place);
         });
-        data.encode(&mut self.tx);
-        self.last_id = head.id;
-        trace::sent(name.r#type, size.data);
     }
 
     /// Writes a block without data into the queue, whatever waits there.
     fn push_empty(&mut self, head: Head, name: Name<'_>) {
-        let size = self.size(&head, name, &());
-        self.push(head, name, &(), size);
+        let opening = self.config.dialect.opening(head, name, 0);
+        self.push(&opening, 0);
+        self.last_id = head.id;
+        trace::sent(name.r#type, 0);
     }
 
     /// The body of the next block, if it is all here.
@@ -234,9 +230,8 @@ impl Connection {
                 return Err(Error::TooLarge { size, limit: self.config.max_message });
             }
             Front::Known { head, body } if rx.bytes.len() - head >= body => {
-                let mut block = rx.bytes.split_to(head + body).freeze();
-                block.advance(head);
-                return Ok(Some(block));
+                rx.bytes.advance(head);
+                return Ok(Some(rx.bytes.split_to(body).freeze()));
             }
             Front::Known { head, body } => head + body,
             Front::Needs(need) => need,
@@ -423,13 +418,6 @@ impl Protocol for Connection {
             Phase::Over(_) => true,
         }
     }
-}
-
-/// Bytes that a message takes, behind the front of its block, and its data of that.
-#[derive(Clone, Copy)]
-struct Size {
-    message: usize,
-    data: usize,
 }
 
 /// Data that is encoded already.

@@ -1,7 +1,8 @@
 //! Which conversations are open, who may send in them, and until when they wait.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 
+use super::ascending::Ascending;
 use crate::time::Instant;
 
 /// The name of a conversation, as this side sees it.
@@ -17,8 +18,8 @@ pub struct Conversation {
 /// conversation, so the table is as large as what is open.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    /// Of the peer, and of this side; by the id of the first message, which compares in one step.
-    open: [BTreeMap<i64, State>; 2],
+    /// Of the peer, and of this side; by the id of the first message.
+    open: [Ascending<State>; 2],
     timeouts: BTreeSet<(Instant, Conversation)>,
 }
 
@@ -31,17 +32,17 @@ struct State {
 
 impl Table {
     pub(super) fn len(&self) -> usize {
-        self.open.iter().map(BTreeMap::len).sum()
+        self.open.iter().map(Ascending::len).sum()
     }
 
-    fn of(&mut self, conversation: Conversation) -> &mut BTreeMap<i64, State> {
+    fn of(&mut self, conversation: Conversation) -> &mut Ascending<State> {
         &mut self.open[usize::from(conversation.owner)]
     }
 
     /// Whether this side has the token; `None` where the conversation is not open.
     pub(super) fn token(&self, conversation: Conversation) -> Option<bool> {
         let of = &self.open[usize::from(conversation.owner)];
-        of.get(&conversation.first_id).map(|state| state.ours)
+        of.get(conversation.first_id).map(|state| state.ours)
     }
 
     /// A message went out or came in: the conversation is open, and `ours` says who has the token now.
@@ -66,7 +67,7 @@ impl Table {
     /// The conversation is over.
     pub(super) fn end(&mut self, conversation: Conversation) {
         if let Some(State { timeout: Some(at), .. }) =
-            self.of(conversation).remove(&conversation.first_id)
+            self.of(conversation).remove(conversation.first_id)
         {
             self.timeouts.remove(&(at, conversation));
         }
@@ -88,7 +89,7 @@ impl Table {
             return None;
         }
         self.timeouts.pop_first();
-        if let Some(state) = self.of(conversation).get_mut(&conversation.first_id) {
+        if let Some(state) = self.of(conversation).get_mut(conversation.first_id) {
             state.timeout = None;
         }
         Some(conversation)

@@ -2,6 +2,7 @@
 //!
 //! Writers use the smallest `m` of at least 1; readers take leading zeros.
 
+use crate::buffer::Place;
 use crate::sbs::Writer;
 
 /// The front of a block.
@@ -16,7 +17,16 @@ pub(super) enum Front {
 }
 
 /// Reads the front of a block whose body may take `limit` bytes.
+#[inline]
 pub(super) fn parse(bytes: &[u8], limit: usize) -> Front {
+    match *bytes {
+        [1, low, ..] => known(2, low.into(), limit),
+        [2, high, low, ..] => known(3, u16::from_be_bytes([high, low]).into(), limit),
+        _ => parse_any(bytes, limit),
+    }
+}
+
+fn parse_any(bytes: &[u8], limit: usize) -> Front {
     let Some((&length_len, rest)) = bytes.split_first() else {
         return Front::Needs(1);
     };
@@ -27,9 +37,13 @@ pub(super) fn parse(bytes: &[u8], limit: usize) -> Front {
     let fold = |body: u64, &byte: &u8| {
         if body >> 56 == 0 { body << 8 | u64::from(byte) } else { u64::MAX }
     };
-    let body = length.iter().fold(0, fold);
+    known(1 + length_len, length.iter().fold(0, fold), limit)
+}
+
+#[inline]
+fn known(head: usize, body: u64, limit: usize) -> Front {
     match usize::try_from(body) {
-        Ok(body) if body <= limit => Front::Known { head: 1 + length_len, body },
+        Ok(body) if body <= limit => Front::Known { head, body },
         _ => Front::TooLarge(body),
     }
 }
@@ -51,16 +65,14 @@ fn length_len(body: usize) -> usize {
 
 /// Writes the front of a block with a body of `body` bytes.
 #[inline]
-pub(super) fn put_front(body: usize, out: &mut impl Writer) {
-    let length = (body as u64).to_be_bytes();
-    match length {
-        // copies of a length that is known, for nearly all messages
-        [0, 0, 0, 0, 0, 0, 0, low] => out.put_slice(&[1, low]),
-        [0, 0, 0, 0, 0, 0, high, low] => out.put_slice(&[2, high, low]),
-        _ => {
-            let length_len = length_len(body);
-            out.put_slice(&[length_len as u8]);
-            out.put_slice(&length[8 - length_len..]);
+pub(super) fn put_front(body: usize, place: &mut Place<'_>) {
+    let [.., high, low] = body.to_be_bytes();
+    match length_len(body) {
+        1 => place.put_slice(&[1, low]),
+        2 => place.put_slice(&[2, high, low]),
+        length_len => {
+            place.put_slice(&[length_len as u8]);
+            place.put_slice(&(body as u64).to_be_bytes()[8 - length_len..]);
         }
     }
 }
@@ -68,14 +80,15 @@ pub(super) fn put_front(body: usize, out: &mut impl Writer) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::buffer::SendQueue;
     use alloc::vec;
-    use alloc::vec::Vec;
+    use bytes::Buf;
 
     #[track_caller]
     fn both_ways(body: usize, bytes: &[u8]) {
-        let mut front = Vec::new();
-        put_front(body, &mut front);
-        assert_eq!(front, bytes);
+        let mut queue = SendQueue::new();
+        queue.put_with(bytes.len(), |place| put_front(body, place));
+        assert_eq!(queue.chunk(), bytes);
         assert_eq!(front_len(body), bytes.len());
         assert_eq!(parse(bytes, usize::MAX), Front::Known { head: bytes.len(), body });
     }

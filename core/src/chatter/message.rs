@@ -12,7 +12,8 @@ use bytes::{Buf, Bytes};
 use bytestring::ByteString;
 
 use super::{Conversation, Dialect};
-use crate::sbs::{Decode, DecodeError, Encode, Reader, Writer};
+use crate::buffer::Place;
+use crate::sbs::{Decode, DecodeError, EncodedInteger as Integer, Reader, Writer};
 
 /// What a message carries: a type and its encoding. Chatter does not look into it.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -89,17 +90,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    fn encoded_len(&self) -> usize {
-        self.id.encoded_len() + self.first.encoded_len() + 3
-    }
-
     #[inline]
-    fn encode(&self, out: &mut impl Writer) {
-        self.id.encode(out);
-        self.first.encode(out);
-        out.put_slice(&[self.owner.into(), self.token.into(), self.last.into()]);
-    }
-
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             id: Decode::decode(reader)?,
@@ -149,30 +140,19 @@ impl Dialect {
         }
     }
 
-    /// Bytes that a message takes, behind the front of its block.
-    pub(super) fn message_len(self, head: &Head, name: Name<'_>, data_len: usize) -> usize {
-        let module = match self {
-            Dialect::Hat => 1 + name.module.map_or(0, str::encoded_len),
-            Dialect::HatChatter => 0,
-        };
-        head.encoded_len() + module + name.r#type.encoded_len() + bytes_len(data_len)
-    }
-
-    /// Writes a message up to its data: `data_len` bytes of data must follow.
+    /// A message up to its data, of which `data_len` bytes must follow.
     #[inline]
-    pub(super) fn encode(
-        self,
-        head: &Head,
-        name: Name<'_>,
-        data_len: usize,
-        out: &mut impl Writer,
-    ) {
-        head.encode(out);
-        if self == Dialect::Hat {
-            name.module.encode(out);
+    pub(super) fn opening(self, head: Head, name: Name<'_>, data_len: usize) -> Opening<'_> {
+        let id = Integer::of(head.id);
+        Opening {
+            id,
+            // most messages start a conversation
+            first: if head.first == head.id { id } else { Integer::of(head.first) },
+            flags: [head.owner.into(), head.token.into(), head.last.into()],
+            module: (self == Dialect::Hat).then(|| name.module.map(Text::of)),
+            r#type: Text::of(name.r#type),
+            data_len: Integer::of(data_len as i64),
         }
-        name.r#type.encode(out);
-        (data_len as i64).encode(out);
     }
 
     /// Reads a message, and says how many bytes are left over behind it. Its data is what `body` becomes: one reference less to count.
@@ -195,8 +175,65 @@ impl Dialect {
     }
 }
 
-fn bytes_len(len: usize) -> usize {
-    (len as i64).encoded_len() + len
+/// A message up to its data. Its integers are encoded: its length stands in front of it, and is asked for first.
+pub(super) struct Opening<'a> {
+    id: Integer,
+    first: Integer,
+    flags: [u8; 3],
+    /// Only in [`Dialect::Hat`].
+    module: Option<Option<Text<'a>>>,
+    r#type: Text<'a>,
+    data_len: Integer,
+}
+
+impl Opening<'_> {
+    /// Bytes that it takes.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        let module =
+            self.module.as_ref().map_or(0, |module| 1 + module.as_ref().map_or(0, Text::len));
+        let flags = self.flags.len();
+        self.id.len() + self.first.len() + flags + module + self.r#type.len() + self.data_len.len()
+    }
+
+    #[inline]
+    pub(super) fn put(&self, place: &mut Place<'_>) {
+        put(&self.id, place);
+        put(&self.first, place);
+        place.put_slice(&self.flags);
+        if let Some(module) = &self.module {
+            put(&Integer::of(module.is_some().into()), place);
+            module.iter().for_each(|module| module.put(place));
+        }
+        self.r#type.put(place);
+        put(&self.data_len, place);
+    }
+}
+
+/// A String with its length encoded.
+struct Text<'a>(Integer, &'a str);
+
+impl<'a> Text<'a> {
+    #[inline]
+    fn of(text: &'a str) -> Self {
+        Self(Integer::of(text.len() as i64), text)
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.0.len() + self.1.len()
+    }
+
+    #[inline]
+    fn put(&self, place: &mut Place<'_>) {
+        put(&self.0, place);
+        place.put_slice(self.1.as_bytes());
+    }
+}
+
+#[inline]
+fn put(integer: &Integer, place: &mut Place<'_>) {
+    place.put_padded(integer.padded(), integer.len());
 }
 
 impl Data {
@@ -208,15 +245,16 @@ impl Data {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
+    use crate::buffer::SendQueue;
 
     #[track_caller]
     fn both_ways(dialect: Dialect, head: Head, data: Data, bytes: &[u8]) {
-        let mut out = Vec::new();
-        dialect.encode(&head, data.name(), data.data.len(), &mut out);
-        out.extend_from_slice(&data.data);
-        assert_eq!(out, bytes);
-        assert_eq!(dialect.message_len(&head, data.name(), data.data.len()), bytes.len());
+        let opening = dialect.opening(head, data.name(), data.data.len());
+        assert_eq!(opening.len() + data.data.len(), bytes.len());
+        let mut queue = SendQueue::new();
+        queue.put_with(opening.len(), |place| opening.put(place));
+        queue.put_slice(&data.data);
+        assert_eq!(queue.chunk(), bytes);
         assert_eq!(dialect.decode(Bytes::copy_from_slice(bytes)), Ok((head, data, 0)));
     }
 

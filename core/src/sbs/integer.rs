@@ -79,6 +79,63 @@ macro_rules! fixed_width {
     };
 }
 
+/// An integer that is encoded already, for where its length is asked for before it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Encoded {
+    /// Zeros behind what counts.
+    bytes: [u8; Self::MOST],
+    len: usize,
+}
+
+impl Encoded {
+    /// The longest encoding of an `i64`, in bytes.
+    pub(crate) const MOST: usize = 10;
+
+    #[inline]
+    pub(crate) fn of(value: i64) -> Self {
+        let mut bytes = [0; Self::MOST];
+        let group = |index: u32| (value >> (7 * index)) as u8 & GROUP;
+        let len = match value {
+            -0x40..0x40 => {
+                bytes[0] = group(0) | LAST;
+                1
+            }
+            -0x2000..0x2000 => {
+                [bytes[0], bytes[1]] = [group(1), group(0) | LAST];
+                2
+            }
+            -0x10_0000..0x10_0000 => {
+                [bytes[0], bytes[1], bytes[2]] = [group(2), group(1), group(0) | LAST];
+                3
+            }
+            _ => return Self::of_many(value),
+        };
+        Self { bytes, len }
+    }
+
+    #[cold]
+    fn of_many(value: i64) -> Self {
+        let (mut bytes, len) = ([0; Self::MOST], encoded_len(value));
+        for (index, byte) in bytes[..len].iter_mut().rev().enumerate() {
+            *byte = (value >> (7 * index)) as u8 & GROUP;
+        }
+        bytes[len - 1] |= LAST;
+        Self { bytes, len }
+    }
+
+    /// Bytes that it takes.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Its bytes, and zeros behind them.
+    #[inline]
+    pub(crate) fn padded(&self) -> &[u8; Self::MOST] {
+        &self.bytes
+    }
+}
+
 fixed_width!(i64, encoded_len, put, put_long, take, take_rest);
 fixed_width!(i128, encoded_len_wide, put_wide, put_wide_long, take_wide, take_wide_rest);
 
@@ -103,6 +160,8 @@ mod tests {
         assert_eq!(out, bytes, "{value}");
         assert_eq!(encoded_len(value), bytes.len(), "{value}");
         assert_eq!(take(bytes), Ok((value, bytes.len())), "{value}");
+        let encoded = Encoded::of(value);
+        assert_eq!(&encoded.padded()[..encoded.len()], bytes, "{value}");
         out.clear();
         put_wide(value.into(), &mut out);
         assert_eq!(out, bytes, "{value}");

@@ -34,7 +34,7 @@ pub use big::{Integer, MAX_INTEGER_LEN};
 pub use decode::{Decode, Reader, decode};
 pub use encode::{Encode, Writer, encode};
 pub use error::DecodeError;
-pub(crate) use integer::encoded_len as integer_len;
+pub(crate) use integer::{Encoded as EncodedInteger, encoded_len as integer_len};
 #[cfg(feature = "std")]
 pub use repository::LoadError;
 pub use repository::{PreparedType, Repository, TypeError};

@@ -36,7 +36,10 @@ async def serve():
 
 
 async def drive(port, task, size, count, milliseconds, rate):
-    conns = [await chatter.connect(net.TcpAddress('127.0.0.1', port))
+    # messages that wait to be sent: its default is 1024, whatever their size
+    queue = min(1024, max(1, 8 * 1024 * 1024 // size))
+    conns = [await chatter.connect(net.TcpAddress('127.0.0.1', port),
+                                   send_queue_size=queue)
              for _ in range(count if task == 'latency' else 1)]
     seconds = milliseconds / 1000
     if task == 'echo':

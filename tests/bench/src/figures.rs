@@ -50,7 +50,7 @@ impl fmt::Display for Figure {
 }
 
 /// Three digits, and thousands by their letters: `0.25`, `3.14`, `159`, `26.5 k`, `3.59 M`.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let (value, letter) = match value.abs() {
         it if it >= 999.5e6 => (value / 1e9, " G"),
         it if it >= 999.5e3 => (value / 1e6, " M"),

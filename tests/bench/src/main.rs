@@ -23,6 +23,7 @@ mod process;
 mod report;
 mod runtimes;
 mod side;
+mod websocket;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -50,6 +51,8 @@ enum Command {
     OneWay(Options),
     /// Request and response at a fixed rate: percentiles, and whether a slow client slows others.
     Latency(Options),
+    /// WebSocket echo: 64 B and 64 KiB, one in flight and pipelined.
+    Websocket(Options),
     /// COTP echo: one message in flight and pipelined, 64 B to 1 MiB, TPDU size 2048.
     Cotp(Options),
     /// Juggler 0.7: a state that changes, requests, large messages; and diff and apply alone.
@@ -75,6 +78,7 @@ enum Command {
 #[derive(Subcommand)]
 enum Serve {
     Wire(wire::Serve),
+    Websocket,
     Cotp(cotp::Serve),
     Crowd(crowd::Serve),
     Eventer(eventer::Serve),
@@ -84,6 +88,7 @@ enum Serve {
 #[derive(Subcommand)]
 enum Drive {
     Wire(wire::Drive),
+    Websocket(websocket::Drive),
     Cotp(cotp::Drive),
     Crowd(crowd::Drive),
     Encoding(encoding::Drive),
@@ -123,11 +128,12 @@ struct Bench {
 type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
 
 /// All of them, in the order of the report.
-const TABLES: [Measure; 10] = [
+const TABLES: [Measure; 11] = [
     encoding::tables,
     wire::chatter,
     wire::one_way,
     wire::latency,
+    websocket::tables,
     eventer::tables,
     crowd::memory,
     crowd::idle,
@@ -151,6 +157,7 @@ fn main() -> anyhow::Result<()> {
         Command::Chatter(options) => run(&options, &[wire::chatter]),
         Command::OneWay(options) => run(&options, &[wire::one_way]),
         Command::Latency(options) => run(&options, &[wire::latency]),
+        Command::Websocket(options) => run(&options, &[websocket::tables]),
         Command::Cotp(options) => run(&options, &[cotp::tables]),
         Command::Encoding(options) => run(&options, &[encoding::tables]),
         Command::Eventer(options) => run(&options, &[eventer::tables]),
@@ -160,6 +167,8 @@ fn main() -> anyhow::Result<()> {
         Command::Juggler(options) => run(&options, &[juggler::tables]),
         Command::Serve(Serve::Wire(it)) => wire::serve(&it),
         Command::Drive(Drive::Wire(it)) => wire::drive(&it),
+        Command::Serve(Serve::Websocket) => websocket::serve(),
+        Command::Drive(Drive::Websocket(it)) => websocket::drive(&it),
         Command::Serve(Serve::Cotp(it)) => cotp::serve(&it),
         Command::Serve(Serve::Crowd(it)) => crowd::serve(&it),
         Command::Serve(Serve::Eventer(it)) => eventer::serve(&it),
@@ -189,5 +198,8 @@ fn run(options: &Options, tables: &[Measure]) -> anyhow::Result<()> {
     if let Some(file) = &options.json {
         report.write_json(file)?;
     }
+    // a long run has its figures, a quick one is there for this
+    let failures = report.failures();
+    anyhow::ensure!(!quick || failures.is_empty(), "{}", failures.join("\n"));
     Ok(())
 }

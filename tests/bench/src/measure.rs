@@ -12,7 +12,7 @@ use anyhow::Context;
 use crate::contenders::{Contender, Sides};
 use crate::figures::Figure;
 use crate::process::{Process, Used};
-use crate::report::{Outcome, Row, Table, Target};
+use crate::report::{FAILED, Row, Table, Target};
 
 /// What one run of one contender came to.
 pub(crate) struct Run {
@@ -62,62 +62,72 @@ pub(crate) struct Goal {
     pub(crate) than: &'static str,
 }
 
+/// The runs of one contender, one a round; or why there are none.
+type Runs = Result<Vec<Run>, String>;
+
 /// Measures a kind of work in `rounds`, and adds a row for each contender.
 pub(crate) fn measure(table: &mut Table, work: &Work, rounds: usize) {
-    let mut all: Vec<Result<Vec<Run>, String>> = work
-        .contenders
-        .iter()
-        .map(|it| it.sides.as_ref().map(|_| Vec::new()).map_err(Clone::clone))
-        .collect();
+    let all = run_all(work, rounds);
+    eprintln!("{}, {}: done", table.title, work.name);
+    // what is compared, by round
+    let first = |runs: &Runs| Some(runs.as_ref().ok()?.iter().map(work.columns[0]).collect());
+    let names = work.contenders.iter().map(|contender| contender.name);
+    let firsts: HashMap<&str, Vec<f64>> =
+        names.zip(&all).filter_map(|(name, runs)| Some((name, first(runs)?))).collect();
+    for (contender, runs) in work.contenders.iter().zip(&all) {
+        let row = match runs {
+            Ok(runs) => row(contender.name, runs, work, table.reference.as_deref(), &firsts),
+            Err(reason) => Row::missing(&work.name, contender.name, reason),
+        };
+        table.rows.push(row);
+    }
+}
+
+/// Every contender in turn within each round; one that has failed is left out from then on.
+fn run_all(work: &Work, rounds: usize) -> Vec<Runs> {
+    let start = |contender: &Contender| match &contender.sides {
+        Ok(_) => Ok(Vec::new()),
+        Err(reason) => Err(reason.clone()),
+    };
+    let mut all: Vec<Runs> = work.contenders.iter().map(start).collect();
     for _ in 0..rounds.max(1) {
         for (contender, runs) in work.contenders.iter().zip(&mut all) {
             let (Ok(sides), Ok(so_far)) = (&contender.sides, &mut *runs) else { continue };
             match run(sides) {
                 Ok(run) => so_far.push(run),
-                Err(error) => *runs = Err(format!("failed: {error:#}")),
+                Err(error) => *runs = Err(format!("{FAILED}{error:#}")),
             }
         }
     }
-    eprintln!("{}, {}: done", table.title, work.name);
+    all
+}
 
-    // by round, and in the order of the contenders
-    let figures = |of: Of| -> Vec<Option<Vec<f64>>> {
-        let of_all = all.iter().map(|runs| Some(runs.as_ref().ok()?.iter().map(of).collect()));
-        of_all.collect()
+/// The row of a contender that was measured; `firsts` is what is compared, of all that were.
+fn row(
+    name: &str,
+    runs: &[Run],
+    work: &Work,
+    reference: Option<&str>,
+    firsts: &HashMap<&str, Vec<f64>>,
+) -> Row {
+    let columns = work.columns.iter().map(|&of| Figure::of(runs.iter().map(of).collect()));
+    let mut row = Row::new(&work.name, name, columns.collect());
+    let ratio_to = |other: &str| {
+        let rounds = firsts.get(name)?.iter().zip(firsts.get(other)?);
+        Some(Figure::of(rounds.map(|(own, other)| own / other).collect()))
     };
-    let firsts = figures(work.columns[0]);
-    let first_of = |name: &str| {
-        let index = work.contenders.iter().position(|it| it.name == name)?;
-        firsts[index].as_deref()
-    };
-    for (index, contender) in work.contenders.iter().enumerate() {
-        let (of_each, own) = match (&all[index], &firsts[index]) {
-            (Ok(runs), Some(own)) => (runs, own),
-            (Err(reason), _) => {
-                table.rows.push(Row::missing(&work.name, contender.name, reason));
-                continue;
-            }
-            (Ok(_), None) => continue,
-        };
-        let columns = work.columns.iter().map(|&of| Figure::of(of_each.iter().map(of).collect()));
-        let mut row = Row::new(&work.name, contender.name, columns.collect());
-        let to = |other: &[f64]| {
-            Figure::of(own.iter().zip(other).map(|(own, other)| own / other).collect())
-        };
-        if let Some(reference) = table.reference.as_deref().and_then(first_of) {
-            row = row.with_ratio(to(reference));
-        }
-        for goal in work.goals.iter().filter(|goal| goal.contender == contender.name) {
-            let ratio = first_of(goal.than).map(|other| to(other).median);
-            let of = format!("× {}", goal.than);
-            row = row.with_target(match work.lower_is_better {
-                true => Target::at_most(goal.factor, &of, ratio),
-                false => Target::at_least(goal.factor, &of, ratio),
-            });
-        }
-        debug_assert!(matches!(row.outcome, Outcome::Measured { .. }));
-        table.rows.push(row);
+    if let Some(ratio) = reference.and_then(ratio_to) {
+        row = row.with_ratio(ratio);
     }
+    for goal in work.goals.iter().filter(|goal| goal.contender == name) {
+        let ratio = ratio_to(goal.than).map(|ratio| ratio.median);
+        let of = format!("× {}", goal.than);
+        row = row.with_target(match work.lower_is_better {
+            true => Target::at_most(goal.factor, &of, ratio),
+            false => Target::at_least(goal.factor, &of, ratio),
+        });
+    }
+    row
 }
 
 /// One run: a server, where there is one, and a client that is told the server's port.

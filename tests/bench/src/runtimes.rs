@@ -1,12 +1,16 @@
-//! The runtimes of a side: one thread does the work.
+//! The runtimes of a side: one thread does the work; and what a server does without work.
 
 use std::sync::mpsc;
+use std::thread;
 
 use anyhow::Context;
 
-/// On this thread.
-pub(crate) fn tokio<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+/// On this thread, as a task like those that it spawns: the future in `block_on` itself is woken through the system.
+pub(crate) fn tokio<T: Send + 'static>(
+    future: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { tokio::spawn(future).await? })
 }
 
 /// On the one thread of smol's executor, where what is spawned runs too: a future in `block_on` would be on another one than its connections.
@@ -17,4 +21,11 @@ pub(crate) fn smol<T: Send + 'static>(
     // the receiver waits for it, so it is there
     smol::spawn(async move { drop(sender.send(future.await)) }).detach();
     receiver.recv().context("the task panicked")?
+}
+
+/// What a server does when it has nothing more to do: it is looked at before it ends.
+pub(crate) fn stay() -> ! {
+    loop {
+        thread::park();
+    }
 }

@@ -65,7 +65,7 @@ fn chatter_one_question_at_a_time() {
     assert_eq!(steady(round), 0);
 }
 
-/// With many questions in flight, the table of conversations takes nodes and gives them back: one in four messages at most, and none else.
+/// With many questions in flight: the table of conversations is a ring that has its size.
 #[test]
 fn chatter_questions_in_flight() {
     let ([mut client, mut server], data) = (chatter::pair(Dialect::HatChatter), chatter::data());
@@ -80,9 +80,7 @@ fn chatter_questions_in_flight() {
         server.carry(&mut client);
         chatter::receive(&mut client, &mut conversations);
     };
-    let counted = steady(round);
-    let messages = 2 * COUNT as u64 * ROUNDS;
-    assert!(counted <= messages / 4, "{counted} for {messages} messages");
+    assert_eq!(steady(round), 0);
 }
 
 /// A message that the application keeps holds its buffer, so a read takes a new one: two allocations a read, the buffer and the count of

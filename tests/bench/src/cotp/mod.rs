@@ -13,7 +13,6 @@ use crate::contenders::{Contender, RAW, SMOL, TOKIO};
 use crate::measure::{Of, Work, measure};
 use crate::report::Table;
 use crate::runtimes;
-use crate::side::stay;
 
 /// Who echoes and who asks: both sides are of the same implementation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -70,7 +69,7 @@ pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
         Peer::Smol => runtimes::smol(ours::serve::<hat_smol::Smol>()),
         Peer::Rusty => runtimes::tokio(rusty::serve()),
     }?;
-    stay()
+    runtimes::stay()
 }
 
 pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {

@@ -13,7 +13,7 @@ use crate::Bench;
 use crate::contenders::{Contender, RAW, SMOL, TOKIO};
 use crate::measure::{Of, Work, measure};
 use crate::report::Table;
-use crate::{runtimes, side};
+use crate::runtimes;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Peer {
@@ -57,7 +57,7 @@ pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
         Peer::ChatterSmol => runtimes::smol(servers::chatter::<hat_smol::Smol>()),
         Peer::EventerTokio | Peer::EventerSmol => anyhow::bail!("see `serve eventer`"),
     }?;
-    side::stay()
+    runtimes::stay()
 }
 
 pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use crate::Bench;
 use crate::contenders::{Contender, RAW, SMOL, TOKIO};
 use crate::measure::{Goal, MIB, Of, Work, measure};
 use crate::report::Table;
-use crate::{runtimes, side};
+use crate::runtimes;
 
 /// Who serves, or who the clients are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -51,7 +51,7 @@ pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
         Peer::Tokio => runtimes::tokio(server::serve::<hat_tokio::Tokio>()),
         Peer::Smol => runtimes::smol(server::serve::<hat_smol::Smol>()),
     }?;
-    side::stay()
+    runtimes::stay()
 }
 
 pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {

@@ -59,7 +59,7 @@ pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
         Peer::Tokio => runtimes::tokio(server::serve::<hat_tokio::Tokio>(serve.state)),
         Peer::Smol => runtimes::smol(server::serve::<hat_smol::Smol>(serve.state)),
     }?;
-    side::stay()
+    runtimes::stay()
 }
 
 pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {

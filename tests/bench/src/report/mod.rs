@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::Context;
 
 pub(crate) use self::machine::Machine;
-use crate::figures::Figure;
+use crate::figures::{Figure, short};
 
 /// All tables of one run of the bench.
 pub(crate) struct Report {
@@ -52,11 +52,26 @@ impl Table {
 
     /// A target for a figure by itself: that of the column of this number may be `most` in all rows of `contender` whose work starts with `work`.
     pub(crate) fn limit(&mut self, work: &str, contender: &str, column: usize, most: f64) {
+        self.aim(work, contender, column, |title, it| Target::at_most(most, title, Some(it)));
+    }
+
+    /// The other way: it must be `least`.
+    pub(crate) fn floor(&mut self, work: &str, contender: &str, column: usize, least: f64) {
+        self.aim(work, contender, column, |title, it| Target::at_least(least, title, Some(it)));
+    }
+
+    fn aim(
+        &mut self,
+        work: &str,
+        contender: &str,
+        column: usize,
+        target: impl Fn(&str, f64) -> Target,
+    ) {
         let title = &self.columns[column];
         let of_work = |row: &&mut Row| row.contender == contender && row.work.starts_with(work);
         for row in self.rows.iter_mut().filter(of_work) {
             if let Outcome::Measured { figures, targets, .. } = &mut row.outcome {
-                targets.push(Target::at_most(most, title, Some(figures[column].median)));
+                targets.push(target(title, figures[column].median));
             }
         }
     }
@@ -68,6 +83,9 @@ pub(crate) struct Row {
     pub(crate) contender: String,
     pub(crate) outcome: Outcome,
 }
+
+/// How the reason of a row begins whose contender is here.
+pub(crate) const FAILED: &str = "failed: ";
 
 /// Figures, or why there are none.
 pub(crate) enum Outcome {
@@ -135,15 +153,28 @@ impl Target {
     }
 }
 
-/// Without the digits that a division leaves behind.
-fn rounded(factor: f64) -> f64 {
-    (factor * 1000.0).round() / 1000.0
+/// Without the digits that a division leaves behind, and short where it is large: `0.9`, `2.00 M`.
+fn rounded(value: f64) -> String {
+    if value < 1e4 { ((value * 1000.0).round() / 1000.0).to_string() } else { short(value) }
 }
 
 impl Report {
     /// An empty one, of this machine and now.
     pub(crate) fn new(how: String) -> Self {
         Self { machine: Machine::this(), how, tables: Vec::new() }
+    }
+
+    /// What did not run to its end, though it is here.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let rows =
+            self.tables.iter().flat_map(|table| table.rows.iter().map(move |row| (table, row)));
+        let failure = |(table, row): (&Table, &Row)| match &row.outcome {
+            Outcome::Missing(reason) if reason.starts_with(FAILED) => {
+                Some(format!("{}, {}, {}: {reason}", table.title, row.work, row.contender))
+            }
+            _ => None,
+        };
+        rows.filter_map(failure).collect()
     }
 
     /// For a terminal.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Outcome, Report, Row, Table, Target};
+use crate::figures::short;
 
 pub(super) fn terminal(report: &Report) -> String {
     let mut text = format!("{}\n{}\n", report.machine.text(), report.how);
@@ -69,6 +70,6 @@ fn target(target: &Target) -> String {
     let Target { text, reached, met } = target;
     match reached {
         None => format!("{text}: not measured"),
-        Some(it) => format!("{text}: {it:.2}, {}", if *met { "met" } else { "MISSED" }),
+        Some(it) => format!("{text}: {}, {}", short(*it), if *met { "met" } else { "MISSED" }),
     }
 }

@@ -3,25 +3,15 @@
 //! A request that could not be sent in time has waited all the same: counted from when it was sent, a server that stops for a second would
 //! cost one slow answer, and not the ten thousand that were due (coordinated omission).
 
-use std::time::Instant;
+use std::time::Duration;
 
 #[derive(Debug, Default)]
 pub(crate) struct Latencies(Vec<u64>);
 
 impl Latencies {
-    /// An answer is there now.
-    pub(crate) fn answered(&mut self, due: Instant) {
-        let nanoseconds = due.elapsed().as_nanos();
-        self.0.push(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Together with those of another client.
-    pub(crate) fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+    /// An answer came so long after its request was due.
+    pub(crate) fn push(&mut self, latency: Duration) {
+        self.0.push(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// Tells percentiles in µs, and how many answers there were in `seconds`.

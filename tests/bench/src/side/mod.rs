@@ -18,18 +18,17 @@ use std::thread;
 
 /// Tells the port of a server. The process ends with its standard input: nothing is left behind where the bench is interrupted.
 pub(crate) fn listening(port: u16) {
+    listening_until(port, || ());
+}
+
+/// The same, and does `last` before the process ends.
+pub(crate) fn listening_until(port: u16, last: impl FnOnce() + Send + 'static) {
     say(&port.to_string());
     thread::spawn(|| {
         wait_for_the_end();
+        last();
         std::process::exit(0);
     });
-}
-
-/// What a server does when it has nothing more to do: it is looked at before it ends.
-pub(crate) fn stay() -> ! {
-    loop {
-        thread::park();
-    }
 }
 
 /// Tells that a client is connected, and waits until it shall begin. It blocks: nothing else is to be done by then.

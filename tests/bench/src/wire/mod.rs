@@ -15,7 +15,6 @@ pub(crate) use self::tables::{chatter, latency, one_way};
 use crate::runtimes;
 use crate::side::load::{Load, Task};
 use crate::side::pipe;
-use crate::side::stay;
 
 /// The contenders of this program; others are of programs of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -48,7 +47,7 @@ pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
         Peer::Tokio => runtimes::tokio(ours::serve::<hat_tokio::Tokio>()),
         Peer::Smol => runtimes::smol(ours::serve::<hat_smol::Smol>()),
     }?;
-    stay()
+    runtimes::stay()
 }
 
 pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {

@@ -4,10 +4,11 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use hat_core::aio::Runtime;
-use smol::channel::unbounded;
+use smol::channel::{Sender, unbounded};
 use smol::future::yield_now;
 
 use crate::side;
@@ -27,19 +28,14 @@ where
     A: Asks + Send + 'static,
     B: Answers + Send + 'static,
 {
-    let (results, of_each) = unbounded();
+    let (results, latencies) = unbounded();
     let mut asking = Vec::new();
-    let clients_count = u32::try_from(clients.len())?;
-    for (index, (asks, answers)) in (0..).zip(clients) {
+    for (asks, answers) in clients {
         let due = Due::default();
-        // each client has the requests whose numbers leave its index as the remainder
-        let mine = (load.requests() + clients_count - 1 - index) / clients_count;
         let (of_client, results) = (due.clone(), results.clone());
         R::spawn(async move {
-            // one that fails is seen by the channel's end
-            if let Ok(latencies) = receive(answers, mine as usize, &of_client).await {
-                let _ = results.send(latencies).await;
-            }
+            // what is missing then is noticed below
+            let _ = receive(answers, &of_client, &results).await;
         });
         asking.push((asks, due));
     }
@@ -51,32 +47,29 @@ where
         while Instant::now() < at {
             yield_now().await;
         }
-        let (asks, due) = &mut asking[number as usize % clients_count as usize];
+        let (asks, due) = &mut asking[number as usize % load.count];
         due.lock().unwrap_or_else(PoisonError::into_inner).push_back(at);
         asks.ask(1).await?;
     }
     let mut all = Latencies::default();
-    while let Ok(latencies) = of_each.recv().await {
-        all.extend(latencies);
+    for _ in 0..load.requests() {
+        // an error: a client has failed
+        all.push(latencies.recv().await?);
     }
-    anyhow::ensure!(all.len() == load.requests() as usize, "only {} answers", all.len());
     all.tell(start.elapsed().as_secs_f64());
     Ok(())
 }
 
+/// Ends with the connection.
 async fn receive(
     mut answers: impl Answers,
-    requests: usize,
     due: &Due,
-) -> anyhow::Result<Latencies> {
-    let mut latencies = Latencies::default();
-    while latencies.len() < requests {
+    latencies: &Sender<Duration>,
+) -> anyhow::Result<()> {
+    loop {
         for _ in 0..answers.answers().await? {
             let at = due.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            if let Some(at) = at {
-                latencies.answered(at);
-            }
+            latencies.send(at.context("an answer without a request")?.elapsed()).await?;
         }
     }
-    Ok(latencies)
 }
