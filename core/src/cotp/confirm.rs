@@ -37,7 +37,7 @@ pub struct Info {
 /// How to confirm a request. The defaults are those of the automatic answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
-    /// The largest TPDU size to confirm, if it is to be smaller than [`Config::accepted_size`].
+    /// The largest TPDU size to confirm, if it is to be smaller than [`Config::accepted_size`]. In raw mode none is confirmed.
     pub max_size: Option<TpduSize>,
     /// User data of the CC, at most 32 octets. Default: none; several deployed peers stop at any.
     pub connect_data: Bytes,
@@ -95,10 +95,11 @@ pub(super) fn write(
 
 /// The size to confirm, and whether as the preferred maximum size.
 fn agree(request: &ConnectRequest, config: &Config, response: &Response) -> (TpduSize, bool) {
-    let most = response.max_size.unwrap_or(TpduSize::MAX).min(config.accepted_size);
     if config.raw_variable_part.is_some() {
-        return (most, false);
+        // nothing is confirmed, so the peer knows of no limit either
+        return (TpduSize::MAX, false);
     }
+    let most = response.max_size.unwrap_or(TpduSize::MAX).min(config.accepted_size);
     match request.preferred_size.filter(|_| config.preferred_size) {
         Some(preferred) => (preferred.min(most).rounded_to_units(), true),
         // without an offer the standards differ, 128 or 65531 octets: what all have is a middle

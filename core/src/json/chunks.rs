@@ -399,6 +399,11 @@ mod tests {
         }
     }
 
+    /// How long the sequences are: several parts, and under Miri, which is slow, two or three.
+    const LONG: u32 = if cfg!(miri) { MAX as u32 + 50 } else { 900 };
+    const MORE: u32 = if cfg!(miri) { 20 } else { 300 };
+    const STEPS: usize = if cfg!(miri) { 3 } else { 20 };
+
     /// What must hold of any sequence, beside that it has these items.
     #[track_caller]
     fn check(chunks: &Chunks<u32>, items: &[u32]) {
@@ -435,14 +440,14 @@ mod tests {
             (any::<Index>(), 0..1_000_u32).prop_map(|(at, item)| Step::Modify(at, item)),
             (any::<Index>(), 0..1_000_u32).prop_map(|(at, item)| Step::Insert(at, item)),
             any::<Index>().prop_map(Step::Remove),
-            (any::<Index>(), 0..300_usize).prop_map(|(at, count)| Step::RemoveMany(at, count)),
+            (any::<Index>(), 0..MORE as usize).prop_map(|(at, count)| Step::RemoveMany(at, count)),
         ];
-        vec(step, 0..20)
+        vec(step, 0..STEPS)
     }
 
     proptest! {
         #[test]
-        fn as_a_vec(len in 0..900_u32, at in any::<Index>(), more in 0..300_u32, steps in steps()) {
+        fn as_a_vec(len in 0..LONG, at in any::<Index>(), more in 0..MORE, steps in steps()) {
             let mut items: Vec<u32> = (0..len).collect();
             let mut chunks = Chunks::from(items.clone());
             check(&chunks, &items);
@@ -484,7 +489,7 @@ mod tests {
         }
 
         #[test]
-        fn search_finds_what_is_there(mut items in vec(0..2_000_u32, 0..900), of in 0..2_000_u32) {
+        fn search_finds_what_is_there(mut items in vec(0..2_000_u32, 0..LONG as usize), of in 0..2_000_u32) {
             items.sort_unstable();
             items.dedup();
             let chunks = Chunks::from(items.clone());
@@ -501,16 +506,19 @@ mod tests {
 
     #[test]
     fn a_change_copies_one_part() {
-        let before: Chunks<u32> = (0..100_000).collect::<Vec<_>>().into();
+        // Miri is slow
+        let len: usize = if cfg!(miri) { 1_000 } else { 100_000 };
+        let middle = len / 2;
+        let before: Chunks<u32> = (0..len as u32).collect::<Vec<_>>().into();
         let mut after = before.clone();
-        after.modify(50_000, |item| *item = 0);
-        after.remove(50_001);
+        after.modify(middle, |item| *item = 0);
+        after.remove(middle + 1);
         assert_eq!(copied(&before, &after), 1);
-        assert_eq!(before.get(50_001), Some(&50_001));
+        assert_eq!(before.get(middle + 1), Some(&(middle as u32 + 1)));
         // all before it, and from where the parts meet again
         assert_eq!(after.shared_ahead(0, &before, 0), FILL);
-        assert_eq!(after.shared_ahead(50_001, &before, 50_001), 0);
-        assert_eq!(after.shared_ahead(99_998, &before, 99_999), 1);
-        assert_eq!(after.shared_behind(99_998, &before, 99_999), 100_000 % FILL);
+        assert_eq!(after.shared_ahead(middle + 1, &before, middle + 1), 0);
+        assert_eq!(after.shared_ahead(len - 2, &before, len - 1), 1);
+        assert_eq!(after.shared_behind(len - 2, &before, len - 1), len % FILL);
     }
 }

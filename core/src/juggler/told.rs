@@ -15,8 +15,8 @@ use crate::json::{Value, diff};
 
 /// Where patches go.
 pub(super) trait Patches {
-    /// Whether the queue has room for a patch of `size` bytes.
-    fn has_room(&self, size: usize) -> bool;
+    /// Whether a patch of `size` bytes could be queued now.
+    fn may_send(&self, size: usize) -> Result<(), SendFault>;
 
     /// Queues a message with the text of a patch.
     fn send_patch(&mut self, patch: ByteString) -> Result<(), SendFault>;
@@ -66,6 +66,13 @@ impl Told {
         if self.version == version {
             return Ok(());
         }
+        // nothing is encoded in vain at each flush, as long as there is no room for what was missing before
+        if let Some(next) = &mut self.next
+            && let Err(fault) = to.may_send(next.size)
+        {
+            (next.version, next.value) = (version, state.flushed().clone());
+            return Err(fault);
+        }
         let patch = match flushed {
             Some(flushed) if (flushed.from, flushed.to) == (self.version, version) => {
                 flushed.patch.clone()
@@ -79,7 +86,7 @@ impl Told {
 
     /// Tells what was held back, if there is room now.
     pub(super) fn catch_up(&mut self, to: &mut impl Patches) {
-        let Some(next) = self.next.take_if(|next| to.has_room(next.size)) else { return };
+        let Some(next) = self.next.take_if(|next| to.may_send(next.size).is_ok()) else { return };
         let patch = self.diff(&next.value);
         let next = Next { size: patch.len(), ..next };
         // refused again: there will be room another time, or never more
@@ -106,5 +113,72 @@ impl Told {
             Err(_) => self.next = Some(next),
         }
         sent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A queue of patches, and how many it refused.
+    #[derive(Default)]
+    struct Queue {
+        room: usize,
+        sent: alloc::vec::Vec<ByteString>,
+        refused: usize,
+    }
+
+    impl Patches for Queue {
+        fn may_send(&self, size: usize) -> Result<(), SendFault> {
+            let limit = self.room;
+            if size > limit { Err(SendFault::QueueFull { limit }) } else { Ok(()) }
+        }
+
+        fn send_patch(&mut self, patch: ByteString) -> Result<(), SendFault> {
+            let may = self.may_send(patch.len());
+            match may {
+                Ok(()) => self.sent.push(patch),
+                Err(_) => self.refused += 1,
+            }
+            may
+        }
+    }
+
+    #[test]
+    fn who_is_behind_costs_no_patch_at_each_flush() {
+        let (mut state, mut told, mut queue) =
+            (State::default(), Told::default(), Queue::default());
+        for round in 1..=100 {
+            state.replace(round).expect("small");
+            let flushed = state.flush();
+            let followed = told.follow(&mut state, flushed.as_ref(), &mut queue);
+            assert!(followed.expect_err("no room").is_queue_full());
+            told.catch_up(&mut queue);
+            assert!(told.is_behind());
+        }
+        assert_eq!(queue.refused, 1, "one, which said how much room is missing");
+        queue.room = 1000;
+        told.catch_up(&mut queue);
+        assert!(!told.is_behind());
+        assert_eq!(queue.sent, [r#"[{"op":"replace","path":"","value":100}]"#]);
+    }
+
+    #[test]
+    fn what_is_missing_may_have_grown() {
+        let (mut state, mut told) = (State::default(), Told::default());
+        let mut queue = Queue { room: 40, ..Queue::default() };
+        for value in ["a".repeat(41), "b".repeat(1000)] {
+            state.replace(value).expect("small");
+            let flushed = state.flush();
+            told.follow(&mut state, flushed.as_ref(), &mut queue).expect_err("no room");
+        }
+        // room for what was missing first: the next try says how much it is now
+        queue.room = 100;
+        told.catch_up(&mut queue);
+        told.catch_up(&mut queue);
+        assert_eq!((queue.refused, told.is_behind()), (2, true));
+        queue.room = 2000;
+        told.catch_up(&mut queue);
+        assert_eq!((queue.sent.len(), told.is_behind()), (1, false));
     }
 }

@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use super::Handle;
 
-/// How long a peer may take for anything: far more than it needs, and not for ever.
-pub const TIME_LIMIT: Duration = Duration::from_secs(20);
+/// How long a peer may take for anything: far more than it needs, and not for ever. To start takes a Python process a second of a processor,
+/// and on a machine that has ten times as much to do as it can, more than 20 s.
+pub const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Enough for a Python traceback or two.
 const STDERR_LINES: usize = 60;

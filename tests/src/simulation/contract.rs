@@ -12,6 +12,9 @@ pub struct Limits {
     pub queued: usize,
     /// Bytes that a machine asks for.
     pub wanted: usize,
+    /// A machine that closes waits for its peer to do the same, for a bounded time, as WebSocket does. Otherwise it is closed once all is
+    /// written.
+    pub is_close_answered: bool,
 }
 
 /// Polls between two reads: each takes a message of at least one byte, so no machine comes near it.
@@ -29,7 +32,7 @@ impl<M: Protocol> End<M> {
     }
 
     /// After a poll that gave nothing, with all written that the network takes.
-    pub(super) fn check_idle(&mut self, now: Instant) {
+    pub(super) fn check_idle(&mut self, limits: Limits, now: Instant) {
         let deadline = self.machine().deadline();
         assert!(
             deadline.is_none_or(|at| at > now),
@@ -40,7 +43,10 @@ impl<M: Protocol> End<M> {
             wanted == 0 || self.rx.eof || have < wanted,
             "the machine waits for {wanted} bytes and has {have}"
         );
-        if self.closing {
+        if self.closing && limits.is_close_answered {
+            let is_bounded = deadline.is_some() || self.machine().is_closed();
+            assert!(is_bounded, "a machine that closes would wait for ever");
+        } else if self.closing {
             let machine = self.machine();
             assert!(deadline.is_none(), "a machine that closes waits for {deadline:?}");
             assert_eq!(machine.tx().is_empty(), machine.is_closed(), "closed is: all is written");

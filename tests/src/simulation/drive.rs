@@ -64,7 +64,7 @@ fn exchange<M: Protocol<Incoming: fmt::Debug>, T>(net: &mut Network<M, T>, id: E
     if is_held {
         return false;
     }
-    end.check_idle(now);
+    end.check_idle(net.limits, now);
     // what came before the network failed is still taken
     if end.failed && !end.is_readable() {
         over(net, id, Ending::Failed);

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Seeds that a scenario runs unless told otherwise: less than 20 s of processor time for the three of them, unoptimized.
+/// Seeds that a scenario runs unless told otherwise: less than 30 s of processor time for the four of them, unoptimized.
 const SEEDS: u64 = 500;
 
 /// How often a long run says where it is.

@@ -138,6 +138,8 @@ impl Stream {
         self.flying.clear();
         self.flying_len = 0;
         if all {
+            // behind something lost there is no end of the stream: who reads is told of the reset
+            self.ended &= self.here.is_empty();
             self.here.clear();
         }
     }

@@ -212,6 +212,21 @@ fn a_raw_variable_part_as_of_rdp() {
     }
 }
 
+/// No size is confirmed in raw mode, so a called side cannot hold its peer to one.
+#[test]
+fn no_size_is_agreed_on_in_raw_mode() {
+    let raw = |config| Config { raw_variable_part: Some("Cookie: x".into()), ..config };
+    let called = raw(Config { accepted_size: size(128), ..strict() });
+    let mut pair = pair_of(raw(Config::default()), called, 1000);
+    pair.drive();
+    for side in [&mut pair.a, &mut pair.b] {
+        assert_eq!(info(side.take()).tpdu_size, TpduSize::MAX);
+    }
+    pair.a.machine.send(vec![7; 60_000].into()).expect("room");
+    pair.drive();
+    assert_eq!(crate::data(pair.b.take()).len(), 60_000);
+}
+
 #[test]
 fn the_handshake_has_a_deadline() {
     let ten = Duration::from_secs(10);

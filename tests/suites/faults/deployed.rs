@@ -16,11 +16,9 @@ use std::time::Duration;
 use crate::at_once;
 
 /// A server that asks us what to answer.
-fn serve(address: SocketAddr) -> (Peer, peers::Handle) {
-    let peer = Peer::today();
+fn serve(peer: &Peer, address: SocketAddr) -> peers::Handle {
     let params = json!({"addr": peers::to_addr(address), "has_query_cb": true});
-    let server = handle(&peer.expect("eventer.listen", params)["obj"]);
-    (peer, server)
+    handle(&peer.expect("eventer.listen", params)["obj"])
 }
 
 fn event(session: i64) -> Value {
@@ -59,7 +57,9 @@ on_every_runtime! {
             return;
         }
         let address = peers::unused_addr();
-        let (peer, server) = serve(address);
+        // both are there before it begins: to start takes them seconds, in which others could take the port
+        let (peer, next) = (Peer::today(), Peer::today());
+        let server = serve(&peer, address);
         let mut options = ReconnectOptions {
             catch_up: Some(CatchUpConfig::default()),
             retry: RetryConfig { max_delay: Duration::from_millis(500), ..RetryConfig::default() },
@@ -85,7 +85,7 @@ on_every_runtime! {
         };
         at_once::<R, _>(all_fail).await;
 
-        let (peer, server) = serve(address);
+        let (peer, server) = (&next, serve(&next, address));
         let call = peer.call_of("query", server);
         let asked = &call.params["params"];
         assert_eq!(asked["server_id"], 1);

@@ -132,11 +132,12 @@ fn behind_and_nothing_to_tell() {
     state.replace(json(r#"{"leaf":1}"#)).expect("small");
     state.flush();
     pair.b.machine.follow(&mut state, None).expect("open");
-    for (leaf, is_behind) in [(2, true), (1, false)] {
+    for leaf in [2, 1] {
         state.set(&path("/leaf"), leaf).expect("small");
         let flushed = state.flush();
         pair.b.machine.follow(&mut state, flushed.as_ref()).expect("open");
-        assert_eq!(pair.b.machine.is_behind(), is_behind);
+        // what it lacks is looked at once there is room
+        assert!(pair.b.machine.is_behind());
     }
     in_step(&mut pair, &state);
     assert_eq!(pair.a.incoming.len(), 1);

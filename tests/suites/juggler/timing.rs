@@ -187,6 +187,36 @@ fn a_window_before_the_handshake() {
     assert!(!pair.b.machine.is_behind());
 }
 
+/// Nobody flushes a second time what is flushed by hand.
+#[test]
+fn a_flush_before_the_handshake() {
+    let accept = || ws::Connection::accept(ws::Config::default(), Instant::ORIGIN);
+    let connect = || {
+        let request = ws::Request::new("h", "/ws");
+        ws::Connection::connect(ws::Config::default(), request, Instant::ORIGIN).expect("it fits")
+    };
+    let config = server::Config { autoflush_delay: None, ..server_config() };
+    let mut pair = Pair::new(connect(), server::Connection::new(accept(), config), usize::MAX);
+    pair.b.machine.change(|state| state.replace(1)).expect("small");
+    assert_eq!(pair.b.machine.flush(), Err(SendFault::NotOpen));
+    assert!(pair.b.machine.is_behind());
+    pair.drive();
+    pair.b.machine.confirm(&ws::Response::default()).expect("it waits");
+    pair.drive();
+    assert!(matches!(pair.a.take(), ws::Incoming::Open(_)));
+    assert_eq!(values(&mut pair), [1.into()]);
+
+    let config = peer::Config { autoflush_delay: None, ..peer::Config::default() };
+    let mut pair = Pair::new(connect(), peer::Connection::new(accept(), config), usize::MAX);
+    pair.b.machine.set_local_data(1).expect("small");
+    assert_eq!(pair.b.machine.flush(), Err(SendFault::NotOpen));
+    pair.drive();
+    pair.b.machine.confirm(&ws::Response::default()).expect("it waits");
+    pair.drive();
+    assert!(matches!(pair.a.take(), ws::Incoming::Open(_)));
+    assert_eq!(texts(&mut pair.a).len(), 1);
+}
+
 #[test]
 fn peers_of_0_5_flush_by_the_same_rules_and_never_ping() {
     let mut pair = to_peer(peer::Config::default(), 3);

@@ -5,3 +5,4 @@
 mod chatter;
 mod cotp;
 mod eventer;
+mod juggler;

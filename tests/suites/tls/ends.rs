@@ -1,8 +1,10 @@
 //! How a connection ends: each direction for itself, orderly or cut off.
 
+use bytes::Bytes;
 use hat_core::aio::chatter::SendOptions;
 use hat_core::aio::server::ServerOptions;
 use hat_core::aio::tcp::{self, Connection, Options, Server};
+use hat_core::aio::tls::Tls;
 use hat_core::aio::{cotp, tls};
 use hat_core::tcp::Config;
 use hat_tests::on_every_runtime;
@@ -20,6 +22,44 @@ async fn pair<R: TestRuntime>(allow_half_open: bool) -> (Server, Connection, Con
     let client = tcp::connect::<R>(at(relay.address), options(connector())).await;
     let accepted = server.accept().await.expect("the other end");
     (server, client.expect("connected"), accepted, relay)
+}
+
+fn half_open(tls: Option<Tls>) -> Options {
+    let config = Config { allow_half_open: true, ..Config::default() };
+    Options { config, tls, ..Options::default() }
+}
+
+/// The TPDU of the next packet (RFC 1006).
+async fn tpdu(peer: &Connection) -> Bytes {
+    let front = peer.read_exact(4).await.expect("a packet");
+    let len = usize::from(u16::from_be_bytes([front[2], front[3]]));
+    peer.read_exact(len - 4).await.expect("all of it")
+}
+
+/// The message that comes in DTs, and the end of the stream behind it.
+async fn last_message(peer: &Connection) -> Vec<u8> {
+    let mut message = Vec::new();
+    loop {
+        let dt = tpdu(peer).await;
+        assert_eq!(dt[..2], [2, 0xf0]);
+        message.extend_from_slice(&dt[3..]);
+        if dt[2] == 0x80 {
+            break;
+        }
+    }
+    let end = peer.read(1).await.expect_err("the end");
+    assert!(end.protocol().is_some(), "{end:?}");
+    message
+}
+
+/// The peer has said all; we still have something to say.
+async fn is_half_closed(ours: &cotp::Connection) {
+    assert_eq!(ours.receive().await.expect("received"), "question");
+    let end = ours.receive().await.expect_err("the end");
+    assert!(end.protocol().is_some(), "{end:?}");
+    assert!(ours.end_reason().is_none(), "our half is open");
+    ours.send(vec![7; 1_000_000]).await.expect("our half is open");
+    ours.close().await;
 }
 
 #[track_caller]
@@ -72,7 +112,7 @@ on_every_runtime! {
         assert!(refused.is_err());
     }
 
-    async fn a_cotp_peer_that_ends_its_side_still_hears<R>() {
+    async fn the_last_words_of_a_cotp_peer_arrive<R>() {
         let options = |tls| cotp::Options { tls, ..cotp::Options::default() };
         let server = cotp::listen::<R>(local(), options(acceptor()), ServerOptions::default());
         let server = server.await.expect("listens");
@@ -84,6 +124,41 @@ on_every_runtime! {
         assert_eq!(accepted.receive().await.expect("received"), "last words");
         let end = accepted.receive().await.expect_err("the end");
         assert!(end.protocol().is_some(), "{end:?}");
+    }
+
+    /// The peer is written by hand: a CR and a message in octets, then the end of its half.
+    async fn half_closed_cotp_on_the_called_side<R>() {
+        let options = cotp::Options { tls: acceptor(), ..cotp::Options::default() };
+        let server = cotp::listen::<R>(local(), options, ServerOptions::default()).await;
+        let server = server.expect("listens");
+        let peer = tcp::connect::<R>(at(server.addresses()[0]), half_open(connector())).await;
+        let peer = peer.expect("connected");
+        peer.write(b"\x03\0\0\x0b\x06\xe0\0\0\0\x01\0".to_vec()).await.expect("written");
+        let accepted = server.accept().await.expect("the other end");
+        assert_eq!(tpdu(&peer).await[1], 0xd0, "a CC");
+        peer.write(b"\x03\0\0\x0f\x02\xf0\x80question".to_vec()).await.expect("written");
+        peer.end();
+        R::spawn(async move { is_half_closed(&accepted).await });
+        assert!(last_message(&peer).await == vec![7; 1_000_000]);
+        server.close().await;
+    }
+
+    async fn half_closed_cotp_on_the_calling_side<R>() {
+        let server = tcp::listen::<R>(local(), half_open(acceptor()), ServerOptions::default()).await;
+        let server = server.expect("listens");
+        let address = server.addresses()[0];
+        R::spawn(async move {
+            let options = cotp::Options { tls: connector(), ..cotp::Options::default() };
+            let client = cotp::connect::<R>(at(address), options).await.expect("confirmed");
+            is_half_closed(&client).await;
+        });
+        let peer = server.accept().await.expect("the other end");
+        assert_eq!(tpdu(&peer).await[1], 0xe0, "a CR");
+        peer.write(b"\x03\0\0\x0b\x06\xd0\0\x01\0\x02\0".to_vec()).await.expect("written");
+        peer.write(b"\x03\0\0\x0f\x02\xf0\x80question".to_vec()).await.expect("written");
+        peer.end();
+        assert!(last_message(&peer).await == vec![7; 1_000_000]);
+        server.close().await;
     }
 
     async fn dropping_the_last_clone_ends_in_order<R>() {

@@ -17,7 +17,7 @@ use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, sleep, within};
 use serde_json::json;
 
-use super::peer::Peer;
+use super::peer::upgraded;
 use super::{local, until};
 
 const ONE: InboxLimits = InboxLimits { messages: 1, bytes: 1 };
@@ -53,18 +53,6 @@ impl Random {
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
-}
-
-/// A client that follows whatever its server tells, written by hand so that it can also stop to read.
-async fn upgraded<R: TestRuntime>(server: &Server) -> Peer {
-    let mut peer = Peer::new::<R>(server.addresses()[0]).await;
-    peer.send(
-        "GET /ws HTTP/1.1\r\nHost: plant\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    )
-    .await;
-    assert_eq!(peer.head().await.expect("an answer").status, 101);
-    peer
 }
 
 /// A handler that never answers.
@@ -164,7 +152,7 @@ on_every_runtime! {
             ..ListenOptions::default()
         };
         let server = listen::<R>(local(), (), options).await.expect("a free port");
-        let stuck = upgraded::<R>(&server).await;
+        let stuck = upgraded::<R>(server.addresses()[0]).await;
         let reading = client::<R>(&server, ClientOptions::default()).await;
         until::<R>(|| state.followers() == 2).await;
         // 20 MB in all, more than any system's buffers hold

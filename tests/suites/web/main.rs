@@ -1,5 +1,6 @@
 //! The HTTP front of WebSocket servers: requests written by hand, byte for byte, over real sockets, on every runtime.
 
+mod endings;
 mod files;
 mod handles;
 mod hostile;

@@ -116,3 +116,15 @@ pub(crate) async fn get<R: TestRuntime>(address: SocketAddr, path: &str, headers
     let mut peer = Peer::new::<R>(address).await;
     peer.ask(format!("GET {path} HTTP/1.1\r\nHost: plant\r\n{headers}\r\n")).await
 }
+
+/// A client whose WebSocket is open, written by hand so that it can also stop to read, and answer nothing.
+pub(crate) async fn upgraded<R: TestRuntime>(address: SocketAddr) -> Peer {
+    let mut peer = Peer::new::<R>(address).await;
+    peer.send(
+        "GET /ws HTTP/1.1\r\nHost: plant\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    )
+    .await;
+    assert_eq!(peer.head().await.expect("an answer").status, 101);
+    peer
+}

@@ -53,8 +53,9 @@ pub async fn listen<R: Runtime>(
     let ListenOptions { web, config, ws, state, inbox } = options;
     let (handler, registry) = (Arc::new(handler), Arc::new(Registry::default()));
     let (clients, shared) = (registry.clone(), state.clone());
-    let take = move |core: &Arc<Core<()>>, id, upgrade: Upgrade<Socket<R::Stream>>| {
+    let take = move |_: &Arc<Core<()>>, id, upgrade: Upgrade<Socket<R::Stream>>| {
         let Upgrade { mut stream, client, .. } = upgrade;
+        let closer = stream.closer();
         let counted = stream.take_counted();
         let session = |now| {
             let ws = ws::Connection::established(ws::Role::Server, ws.clone(), now);
@@ -62,7 +63,7 @@ pub async fn listen<R: Runtime>(
         };
         // whatever becomes of the connection, it is counted out in the end
         if let Ok(link) = Link::start::<R>(stream, session, Box::new(|| ())) {
-            core.register(id, link.shared().clone());
+            closer.close_too(link.shared().clone());
             let (id, client) = (ConnectionId(id), Arc::new(client));
             let connection = Connection { link, id, client, shared: shared.clone() };
             let taken = Taken::new(clients.clone(), &connection, counted);

@@ -94,7 +94,7 @@ pub async fn listen<R: Runtime>(
 }
 
 /// A server that gives each WebSocket to `take`, with the number of its connection. The connection is counted out when its stream
-/// is dropped; who can close it sooner registers how.
+/// is dropped; what can be closed sooner is given to its [`closer`](Upgraded::closer).
 pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
     address: Address,
     options: WebOptions,

@@ -37,7 +37,8 @@ pub struct WebOptions {
     pub no_cache: bool,
     /// Headers of every answer that has none of that name, one of each: a `Content-Security-Policy`. Default: none.
     pub headers: HeaderMap,
-    /// How long requests in progress may take once the server closes, 100 ms.
+    /// How long requests in progress may take once the server closes, and WebSockets to close, 100 ms. After it their connections are dropped: a
+    /// client that is gone or does not answer holds up nobody's end for longer.
     pub shutdown_timeout: Duration,
     /// The client's address is what the last proxy says in `Forwarded` or `X-Forwarded-For`. Only for servers that cannot be reached but
     /// through that proxy: anyone else could write there what they like. Default: false.

@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -18,28 +18,53 @@ use super::upgrade::{Counted, Upgrade, Upgraded};
 /// The least that hyper takes as limit of its buffer.
 const LEAST_BUFFER: usize = 8 * 1024;
 
-/// Tells the task of a connection to close.
-#[derive(Debug, Default)]
-pub(super) struct Closer(Mutex<(bool, Option<Waker>)>);
+/// Tells a connection that its server closes: the task that serves HTTP, or what the connection became.
+#[derive(Default)]
+pub(crate) struct Closer(Mutex<Closing>);
+
+#[derive(Default)]
+struct Closing {
+    closing: bool,
+    task: Option<Waker>,
+    upgraded: Option<Arc<dyn Close>>,
+}
 
 impl Close for Closer {
     fn close(&self) {
-        let waker = {
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            state.0 = true;
-            state.1.take()
+        let (task, upgraded) = {
+            let mut state = self.lock();
+            state.closing = true;
+            (state.task.take(), state.upgraded.take())
         };
-        waker.into_iter().for_each(Waker::wake);
+        task.into_iter().for_each(Waker::wake);
+        upgraded.into_iter().for_each(|connection| connection.close());
     }
 }
 
 impl Closer {
-    fn poll_closing(&self, cx: &Context<'_>) -> Poll<()> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.0 {
+    fn lock(&self) -> MutexGuard<'_, Closing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection became `upgraded`, which closes with the server.
+    pub(crate) fn close_too(&self, upgraded: Arc<dyn Close>) {
+        let mut state = self.lock();
+        if state.closing {
+            drop(state);
+            upgraded.close();
+        } else {
+            state.upgraded = Some(upgraded);
+        }
+    }
+
+    pub(super) fn poll_closing(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.closing {
             return Poll::Ready(());
         }
-        state.1 = Some(cx.waker().clone());
+        if state.task.as_ref().is_none_or(|task| !task.will_wake(cx.waker())) {
+            state.task = Some(cx.waker().clone());
+        }
         Poll::Pending
     }
 }
@@ -88,6 +113,7 @@ pub(super) async fn serve<R: Runtime, T: Stream>(
     let upgrading = slot.lock().unwrap_or_else(PoisonError::into_inner).take()?;
     let upgraded = upgrading.connection.await.ok()?;
     let parts = upgraded.downcast::<HyperStream<R, T>>().ok()?;
-    let stream = Upgraded::new(parts.io.into_inner(), parts.read_buf, counted);
+    let stream = parts.io.into_inner();
+    let stream = Upgraded::new::<R>(stream, parts.read_buf, closer, shutdown_timeout, counted);
     Some(Upgrade { stream, client: upgrading.client, head: upgrading.head })
 }

@@ -1,15 +1,20 @@
 //! Connections that were HTTP and are WebSocket from now on.
 
+use std::future::{Future, poll_fn, ready};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::request::Parts;
 
 use super::super::handle::Finished;
-use super::super::runtime::Stream;
+use super::super::runtime::{Runtime, Stream, sleep};
 use super::options::Client;
+use super::serve::Closer;
 
 /// A connection that a client asked to be a WebSocket. The answer is sent: what comes next are frames.
 #[derive(Debug)]
@@ -24,10 +29,14 @@ pub struct Upgrade<T> {
 
 /// The stream of a connection that was upgraded. Reading begins with what came together with the request.
 ///
-/// The connection counts against its server's limit, and the server's `close` waits for it, until this is dropped.
+/// The connection counts against its server's limit, and the server's `close` waits for it, until this is dropped. So that it is, reading,
+/// writing and ending fail once [`shutdown_timeout`](super::WebOptions::shutdown_timeout) has passed after the server began to close.
 pub struct Upgraded<T> {
     early: Bytes,
     stream: T,
+    closer: Arc<Closer>,
+    /// Ready when the server has been closing for too long.
+    late: Pin<Box<dyn Future<Output = ()> + Send>>,
     // after `stream`: the connection is closed before it is counted out
     counted: Counted,
 }
@@ -56,8 +65,36 @@ impl Drop for Counted {
 }
 
 impl<T> Upgraded<T> {
-    pub(super) fn new(stream: T, early: Bytes, counted: Counted) -> Self {
-        Self { early, stream, counted }
+    pub(super) fn new<R: Runtime>(
+        stream: T,
+        early: Bytes,
+        closer: Arc<Closer>,
+        shutdown_timeout: Duration,
+        counted: Counted,
+    ) -> Self {
+        let closing = closer.clone();
+        let late = Box::pin(async move {
+            poll_fn(|cx| closing.poll_closing(cx)).await;
+            sleep::<R>(shutdown_timeout).await;
+        });
+        Self { early, stream, closer, late, counted }
+    }
+
+    /// What tells the connection that its server closes.
+    pub(crate) fn closer(&self) -> Arc<Closer> {
+        self.closer.clone()
+    }
+
+    /// Fails once the server has been closing for too long.
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self.late.as_mut().poll(cx) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(()) => {
+                self.late = Box::pin(ready(()));
+                let text = "the server closed, and the client did not in time";
+                Err(io::Error::new(io::ErrorKind::TimedOut, text))
+            }
+        }
     }
 
     /// What counts the connection out: the server's `close` waits for what holds it, and not for this stream.
@@ -73,6 +110,7 @@ impl<T: Stream> Stream for Upgraded<T> {
         into: &mut BytesMut,
         most: usize,
     ) -> Poll<io::Result<usize>> {
+        self.check(cx)?;
         if self.early.is_empty() {
             return self.stream.poll_read(cx, into, most);
         }
@@ -87,10 +125,12 @@ impl<T: Stream> Stream for Upgraded<T> {
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.check(cx)?;
         self.stream.poll_write(cx, parts)
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(cx)?;
         self.stream.poll_shutdown(cx)
     }
 

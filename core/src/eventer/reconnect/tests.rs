@@ -218,6 +218,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     /// Whatever happens when: each server's events come once, in order, and none is missing in the end.
     #[test]
+    #[cfg_attr(miri, ignore = "slow there")]
     fn once_in_order_and_none_missing(steps in steps(), page in 1_usize..4) {
         let mut catch_up = catch_up(CatchUpConfig::default(), &[EventId::new(1, 0, 0), EventId::new(2, 0, 0)]);
         let (mut registered, mut seen) = (Vec::<Event>::new(), Vec::<Event>::new());

@@ -128,6 +128,7 @@ fn branches_at_every_segment_are_refused_or_fast() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "slow there")]
 fn a_long_chain_of_any_takes_no_stack_and_little_time() {
     let chains: Vec<_> =
         (1..=MAX_DEPTH).map(|depth| EventType::from_segments(vec!["?"; depth])).collect();
@@ -137,6 +138,7 @@ fn a_long_chain_of_any_takes_no_stack_and_little_time() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "slow there")]
 fn an_intersection_that_explodes_is_refused() {
     let many = |before: &str, after: &str| -> Vec<EventType> {
         (0..3000).map(|index| parse(&format!("{before}{index}{after}"))).collect()

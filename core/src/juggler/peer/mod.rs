@@ -172,9 +172,11 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendFault`]. What the queue had no room for is sent as soon as it has.
+    /// [`SendFault`]. What the queue had no room for is sent as soon as it has; what was flushed before the handshake was done, once it is.
     pub fn flush(&mut self) -> Result<u64, SendFault> {
-        self.link.may_send(0)?;
+        if let Err(over @ SendFault::Closed) = self.link.may_send(0) {
+            return Err(over);
+        }
         self.local.flush(&mut self.link)?;
         Ok(self.link.tx().end())
     }
@@ -254,8 +256,8 @@ impl Connection {
 }
 
 impl Patches for Link {
-    fn has_room(&self, size: usize) -> bool {
-        self.may_send(size).is_ok()
+    fn may_send(&self, size: usize) -> Result<(), SendFault> {
+        Link::may_send(self, size)
     }
 
     fn send_patch(&mut self, patch: ByteString) -> Result<(), SendFault> {

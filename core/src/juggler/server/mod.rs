@@ -165,9 +165,11 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendFault`]. What the queue had no room for is told as soon as it has.
+    /// [`SendFault`]. What the queue had no room for is told as soon as it has; what was flushed before the handshake was done, once it is.
     pub fn flush(&mut self) -> Result<u64, SendFault> {
-        self.transport.link.may_send(0)?;
+        if let Err(over @ SendFault::Closed) = self.transport.link.may_send(0) {
+            return Err(over);
+        }
         self.local.flush(&mut self.transport)?;
         Ok(self.transport.tx().end())
     }
@@ -246,8 +248,8 @@ impl Connection {
 }
 
 impl Patches for Transport {
-    fn has_room(&self, size: usize) -> bool {
-        self.may_send(size).is_ok()
+    fn may_send(&self, size: usize) -> Result<(), SendFault> {
+        Transport::may_send(self, size)
     }
 
     fn send_patch(&mut self, patch: ByteString) -> Result<(), SendFault> {

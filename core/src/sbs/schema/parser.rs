@@ -242,6 +242,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "slow there")]
     fn a_hostile_text_stops_at_the_limits() {
         let deep = |levels: usize| {
             format!("module M T = {}None{}", "Array(".repeat(levels), ")".repeat(levels))

@@ -74,7 +74,7 @@ struct Run {
 impl Run {
     fn new(seed: Seed) -> Self {
         let queued = 2 * MAX_MESSAGE + REPLIES;
-        let limits = Limits { queued, wanted: MAX_MESSAGE + 3 };
+        let limits = Limits { queued, wanted: MAX_MESSAGE + 3, is_close_answered: false };
         let mut net = Net::new(seed, limits).watched();
         let is_calm = net.random.chance(25);
         let mut run = Self {

@@ -6,15 +6,15 @@
 //! - After one side has ended its half, what the other says still comes.
 
 mod configs;
+mod ends;
 mod sides;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hat_core::cotp::{Connection, Error, Incoming, Reason, Response, TpduSize};
-use hat_core::tpkt;
+use hat_core::cotp::{Connection, Incoming, Reason, Response, TpduSize};
 use hat_tests::simulation::{
-    ClockId, EndId, Ending, Fate, Happened, Limits, Network, Seed, Shape, Tally, simulate,
+    ClockId, EndId, Fate, Happened, Limits, Network, Seed, Shape, Tally, simulate,
 };
 
 use sides::Side;
@@ -43,6 +43,7 @@ enum Timer {
 fn cotp() {
     let expected = [
         "connected",
+        "raw",
         "messages",
         "expedited",
         "half closed",
@@ -70,7 +71,7 @@ struct Run {
 
 impl Run {
     fn new(seed: Seed) -> Self {
-        let limits = Limits { queued: 2 * MAX_QUEUED, wanted: 65535 };
+        let limits = Limits { queued: 2 * MAX_QUEUED, wanted: 65535, is_close_answered: false };
         let net = Net::new(seed, limits);
         let mut run = Self { net, sides: BTreeMap::new(), clocks: Vec::new(), tally: Tally::new() };
         for _ in 0..run.net.random.within(1..=3) {
@@ -170,6 +171,11 @@ impl Run {
                     assert_eq!(info.tpdu_size, theirs.tpdu_size);
                     assert_eq!(info.expedited, theirs.expedited);
                     assert_eq!(info.local_reference, theirs.remote_reference);
+                }
+                let peer = &self.side(peer).config;
+                if let Some(raw) = &peer.raw_variable_part {
+                    assert_eq!(info.variable, raw);
+                    self.count("raw");
                 }
                 self.net.timer(soon / 10, Timer::Say(end));
             }
@@ -282,72 +288,5 @@ impl Run {
         if matches!(kind, 0 | 1 | 3) {
             self.sides.values_mut().for_each(|side| side.is_exact = false);
         }
-    }
-
-    fn ended(&mut self, end: EndId, ending: Ending<Error>) {
-        let is_closing = self.net.is_closing(end);
-        let now = self.net.time_of(end);
-        let peer = &self.sides[&self.net.peer(end)];
-        let (peer_left, peer_refused) = (peer.has_left, peer.refused);
-        let peer_disconnects = peer.was_established && peer.config.disconnect_on_close;
-        let (peer_in_message, is_known) = (peer.is_in_message(), peer.is_known);
-        let side = self.side(end);
-        let error = match ending {
-            Ending::Failed | Ending::Cut(_) => return self.count("failed"),
-            Ending::Stalled => return self.count("stalled"),
-            Ending::Error(error) => error,
-        };
-        let what = match error {
-            Error::Closed if is_closing => {
-                side.has_left = true;
-                "closed"
-            }
-            Error::Closed if peer_left => {
-                side.check_all_came();
-                "orderly ends"
-            }
-            Error::Closed => "closed by the peer",
-            Error::Disconnected { reason, .. } => {
-                assert_eq!(reason, Reason::NotSpecified);
-                assert!(peer_disconnects || peer_refused.is_some(), "disconnected by nobody");
-                side.check_all_came();
-                "disconnected"
-            }
-            Error::Refused { reason: Reason::AddressUnknown, .. } => {
-                assert!(!is_known, "refused for a right address");
-                "refused for its address"
-            }
-            Error::Refused { reason, .. } => {
-                let closed = Reason::NotSpecified;
-                assert_eq!(peer_refused.unwrap_or(closed), reason);
-                "refused by the application"
-            }
-            Error::RequestRefused { reason } => {
-                assert!(side.refused == Some(reason) || !side.is_known);
-                side.refused = Some(reason);
-                "refused"
-            }
-            Error::HandshakeTimeout => {
-                let late = now - side.started;
-                assert!(late >= HANDSHAKE, "given up after {late:?}");
-                assert!(!side.is_exact || late == HANDSHAKE, "given up after {late:?}");
-                "handshake timeouts"
-            }
-            Error::TsduTooLarge { limit } => {
-                assert!(side.next_len().is_none_or(|len| len > limit), "a message within limits");
-                "too large"
-            }
-            Error::Incomplete { .. } => {
-                assert!(!peer_left || peer_in_message, "a message that its sender had ended");
-                "incomplete"
-            }
-            Error::ClosedDuringHandshake => "closed in the handshake",
-            Error::Tpkt(tpkt::Error::Truncated { .. }) => {
-                assert!(!peer_left, "a packet that its sender had written");
-                "truncated"
-            }
-            other => panic!("{end} ended with {other:?}"),
-        };
-        self.count(what);
     }
 }

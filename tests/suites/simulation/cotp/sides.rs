@@ -55,7 +55,9 @@ impl Side {
         let one = Selector::from(1);
         Self {
             is_caller: config.remote_selector.is_some(),
-            is_known: config.local_selector.as_ref().is_none_or(|selector| *selector == one),
+            // nobody looks at selectors in raw mode
+            is_known: config.raw_variable_part.is_some()
+                || config.local_selector.as_ref().is_none_or(|selector| *selector == one),
             config,
             started: Instant::ORIGIN,
             expected: VecDeque::new(),

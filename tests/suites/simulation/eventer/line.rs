@@ -40,6 +40,8 @@ pub(super) enum Standing {
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) init: InitReq,
+    /// Requests of the client that the server takes before it has answered one.
+    pub(super) max_requests: usize,
     pub(super) standing: Standing,
     pub(super) told: VecDeque<Told>,
     pub(super) said: VecDeque<Said>,
@@ -60,9 +62,10 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(init: InitReq) -> Self {
+    pub(super) fn new(init: InitReq, max_requests: usize) -> Self {
         Self {
             init,
+            max_requests,
             standing: Standing::New,
             told: VecDeque::new(),
             said: VecDeque::new(),

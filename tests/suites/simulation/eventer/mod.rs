@@ -8,6 +8,7 @@
 //! [`line`] knows what must come on each connection, [`server`] is the application over the machines.
 
 mod client_side;
+mod ends;
 mod line;
 mod plant;
 mod server;
@@ -17,16 +18,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hat_core::chatter;
+use hat_core::eventer::Event;
 use hat_core::eventer::client::{self, AckId, Client};
 use hat_core::eventer::server::{Connection, RequestId};
-use hat_core::eventer::{Error, Event};
 use hat_tests::simulation::{
-    ClockId, Either, EitherError, EndId, Ending, Fate, Happened, Limits, Network, Seed, Shape,
-    Tally, simulate,
+    ClockId, Either, EndId, Fate, Happened, Limits, Network, Seed, Shape, Tally, simulate,
 };
 
 use line::Line;
-use server::{Answered, Notification, Server};
+use server::{Answered, Server};
 
 /// Clients of one run: now and then as many as the rule says, mostly a few, where a fault weighs more.
 const CLIENTS: usize = 50;
@@ -36,6 +36,9 @@ const FEW: usize = 8;
 const MAX_QUEUED: usize = 100_000;
 
 const MAX_MESSAGE: usize = 50_000;
+
+/// More requests than any client of a run has open.
+const MANY_REQUESTS: usize = 1024;
 
 /// Virtual time in which the clients come, and after which what was said must have come.
 const COMING: Duration = Duration::from_secs(200);
@@ -79,6 +82,8 @@ fn eventer() {
         "failed",
         "given up",
         "init timeouts",
+        "as many requests as allowed",
+        "clock jumps",
         "settled",
         "orderly ends",
     ];
@@ -89,6 +94,7 @@ struct Run {
     net: Net,
     server: Server,
     clock: ClockId,
+    clocks: Vec<ClockId>,
     /// By the client's end.
     lines: BTreeMap<EndId, Line>,
     /// Nothing new is said: what is on its way comes.
@@ -98,7 +104,11 @@ struct Run {
 
 impl Run {
     fn new(seed: Seed) -> Self {
-        let limits = Limits { queued: MAX_QUEUED + MAX_MESSAGE, wanted: MAX_MESSAGE + 4 };
+        let limits = Limits {
+            queued: MAX_QUEUED + MAX_MESSAGE,
+            wanted: MAX_MESSAGE + 4,
+            is_close_answered: false,
+        };
         let mut net = Net::new(seed, limits);
         let ahead = net.random.duration(Duration::from_secs(1_000_000));
         let clock = net.clock(ahead);
@@ -115,6 +125,7 @@ impl Run {
             net,
             server: Server::default(),
             clock,
+            clocks: vec![clock],
             lines: BTreeMap::new(),
             is_settling: false,
             tally: Tally::new(),
@@ -184,10 +195,11 @@ impl Run {
                 Fate::Up { up: random.duration(second), taken: random.duration(second * late) }
             }
         };
-        let init = plant::init(random);
+        let (init, max_requests) = (plant::init(random), random.pick(&[1, 3, MANY_REQUESTS]));
         let clock = self.net.clock(ahead);
+        self.clocks.push(clock);
         let [client, _] = self.net.connect([clock, self.clock], shapes, fate);
-        self.lines.insert(client, Line::new(init));
+        self.lines.insert(client, Line::new(init, max_requests));
     }
 
     fn close(&mut self, end: EndId) {
@@ -212,97 +224,19 @@ impl Run {
         let random = &mut self.net.random;
         let most = random.pick(&[1, 10, 100]);
         let time = random.duration(Duration::from_secs(most));
-        match random.below(6) {
+        let clock = self.clocks[random.below(self.clocks.len())];
+        match random.below(7) {
             0 => self.net.freeze(end, time),
             // a slow reader, or an application that is busy
             1 | 2 => self.net.hold(end, time),
             3 => self.net.cut_off(end, time),
             4 => self.net.kill(end),
+            5 => {
+                self.count("clock jumps");
+                self.net.jump(clock, Duration::ZERO, time);
+            }
             _ => self.net.reset(end),
         }
-    }
-
-    fn ended(&mut self, end: EndId, ending: Ending<EitherError<Error, Error>>) {
-        let is_client = self.lines.contains_key(&end);
-        let was_open = !self.net.is_closing(end);
-        let line = self.line(end);
-        let is_cut = matches!(ending, Ending::Cut(_));
-        let error = match ending {
-            Ending::Failed => return self.over(end, "failed"),
-            Ending::Stalled => return self.over(end, "stalled"),
-            Ending::Error(EitherError::Client(error) | EitherError::Server(error))
-            | Ending::Cut(EitherError::Client(error) | EitherError::Server(error)) => error,
-        };
-        let what = match error {
-            error if error.is_closed() && !was_open => {
-                *if is_client { &mut line.client_left } else { &mut line.server_left } = true;
-                "closed"
-            }
-            _ if is_cut => "failed",
-            error if error.is_closed() && is_client && line.server_left => {
-                assert!(line.told.is_empty(), "the server closed, and {:?} never came", line.told);
-                "orderly ends"
-            }
-            error if error.is_closed() && line.client_left => {
-                let is_taken = line.standing == line::Standing::Taken;
-                assert!(!is_taken || line.said.is_empty(), "never came: {:?}", line.said);
-                "orderly ends"
-            }
-            error if error.is_closed() => "closed by the peer",
-            Error::Rejected(_) => {
-                assert!(is_client && !plant::is_welcome(&line.init), "rejected without a reason");
-                "rejected"
-            }
-            Error::InitTimeout => "init timeouts",
-            Error::Chatter(chatter::Error::PingTimeout) => "given up",
-            Error::Chatter(chatter::Error::Truncated { .. }) => "truncated",
-            other => panic!("{end} ended with {other:?}"),
-        };
-        self.over(end, what);
-    }
-
-    /// What is over keeps nothing.
-    fn over(&mut self, end: EndId, what: &'static str) {
-        self.count(what);
-        let (requests, conversations) = match self.net.machine(end) {
-            Either::Client(client) => (client.open_requests(), client.open_conversations()),
-            Either::Server(server) => (server.open_requests(), server.open_conversations()),
-        };
-        assert_eq!((requests, conversations), (0, 0), "{end} is over and something is open");
-        self.gone(end);
-    }
-
-    /// Nothing was said for a long time: all of it has come, on every connection that is up. Then everybody leaves.
-    fn settle(&mut self) {
-        self.is_settling = true;
-        let clients: Vec<_> = self.lines.keys().copied().collect();
-        for &client in &clients {
-            let server = self.net.peer(client);
-            if self.net.is_open(client) && self.net.is_open(server) {
-                self.count("settled");
-                self.check_settled(client, server);
-            }
-        }
-        for client in clients {
-            let server = self.net.peer(client);
-            let leaves = if self.net.random.chance(50) { client } else { server };
-            self.close(leaves);
-        }
-    }
-
-    fn check_settled(&mut self, client: EndId, server: EndId) {
-        let line = &self.lines[&client];
-        line.check_settled();
-        // what waits now waits for acks that clients keep to themselves
-        let (requests, acks) = line.waiting_at_server();
-        let then = |it: &&Notification| it.then.as_ref().is_some_and(|(end, ..)| *end == server);
-        assert_eq!(self.server.notifications.iter().filter(then).count(), requests);
-        assert_eq!(self.server.waits_for(server), acks, "acks that are waited for");
-        let (asked, open) = (line.open.len(), line.unacked() + requests);
-        let it = self.net.machine(client).client();
-        assert_eq!((it.open_requests(), it.open_conversations()), (asked, open));
-        let it = self.net.machine(server).server();
-        assert_eq!((it.open_requests(), it.open_conversations()), (requests, open));
     }
 }
 

@@ -8,16 +8,16 @@ use hat_tests::simulation::{Either, EndId};
 
 use super::line::{Answer, Standing, Told};
 use super::server::{Answered, Notification};
-use super::{MAX_QUEUED, Run, Timer, chatter_config, plant};
+use super::{MANY_REQUESTS, MAX_QUEUED, Run, Timer, chatter_config, plant};
 
 impl Run {
     pub(super) fn start_server(&mut self, end: EndId) {
         let now = self.net.time_of(end);
+        let max_requests = self.line(end).max_requests;
         let random = &mut self.net.random;
         let config = Config {
             chatter: chatter_config(random.pick(&[500, 4_000, MAX_QUEUED])),
-            // an answer may wait for an ack of the same client, which is not read with as many requests open
-            max_requests: 1024,
+            max_requests,
             ..Config::default()
         };
         self.net.start(end, Either::Server(Connection::new(config, now)));
@@ -42,10 +42,12 @@ impl Run {
             }
             Incoming::Register { events, request, .. } => {
                 self.line(end).server_got_events(&events, request);
+                self.check_open(end);
                 self.register(end, events, request);
             }
             Incoming::Query { params, request } => {
                 self.line(end).server_got_query(&params, request);
+                self.check_open(end);
                 self.answer_later(end, request, Answered::Query(params));
             }
             Incoming::Acked(id) => {
@@ -58,6 +60,16 @@ impl Run {
                     assert_eq!(self.server.waits_for(end), acks, "acks that are waited for");
                 }
             }
+        }
+    }
+
+    /// No more requests wait for the server than it takes.
+    fn check_open(&mut self, end: EndId) {
+        let (open, limit) =
+            (self.net.machine(end).server().open_requests(), self.line(end).max_requests);
+        assert!(open <= limit, "{open} requests of {limit}");
+        if open == limit {
+            self.count("as many requests as allowed");
         }
     }
 
@@ -90,7 +102,12 @@ impl Run {
             (false, Some(request)) => self.answer_later(end, request, answer),
             (_, None) if !with_ack => {}
             (_, request) => {
-                let then = request.map(|request| (end, request, answer));
+                // a client with as many requests open as it may have is not read, its acks neither: so no answer to it waits for any
+                let waits = self.line(end).max_requests == MANY_REQUESTS;
+                if let Some(request) = request.filter(|_| !waits) {
+                    self.answer_later(end, request, answer.clone());
+                }
+                let then = request.filter(|_| waits).map(|request| (end, request, answer));
                 return self.notify(
                     &registered,
                     false,

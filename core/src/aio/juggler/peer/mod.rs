@@ -88,7 +88,7 @@ pub async fn listen<R: Runtime>(
     ws: ws::Config,
     options: Options,
 ) -> Result<Server, ListenError> {
-    let take = move |core: &Arc<Core<Connection>>, id, upgrade: Upgrade<Socket<R::Stream>>| {
+    let take = move |core: &Arc<Core<Connection>>, _, upgrade: Upgrade<Socket<R::Stream>>| {
         let session = |now| {
             PeerSession::new(
                 ws::Connection::established(ws::Role::Server, ws.clone(), now),
@@ -96,8 +96,9 @@ pub async fn listen<R: Runtime>(
             )
         };
         // what was gone before it had an address is counted out with its stream
+        let closer = upgrade.stream.closer();
         if let Ok(link) = Link::start::<R>(upgrade.stream, session, Box::new(|| ())) {
-            core.register(id, link.shared().clone());
+            closer.close_too(link.shared().clone());
             let client = Some(Arc::new(upgrade.client));
             core.offer(Connection { link, client, seen: AtomicU64::new(0) });
         }

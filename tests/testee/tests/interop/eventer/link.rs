@@ -1,6 +1,8 @@
 //! A server in one process and its clients in another.
 
 use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use hat_tests::peers::{self, Call, ErrorKind, Handle, Peer, PeerError, Pending};
 use serde_json::{Value, json};
@@ -87,6 +89,16 @@ impl<'a> Host<'a> {
     #[track_caller]
     pub(crate) fn infos(&self) -> Value {
         self.side.expect("conn_infos", json!({}))
+    }
+
+    /// The server forgets its clients, or will soon: it learns of their end by itself, whatever else has told of it.
+    #[track_caller]
+    pub(crate) fn forgets_all(&self) {
+        let start = Instant::now();
+        while self.infos() != json!([]) {
+            assert!(start.elapsed() < peers::TIME_LIMIT, "still there: {}", self.infos());
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
