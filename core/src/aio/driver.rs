@@ -63,6 +63,8 @@ pub(super) struct Driver<R: Runtime, T: Stream, S: Session> {
     phase: Phase,
     /// The machine wants bytes and there is room for what they become.
     reading: bool,
+    /// Nothing was read since the driver was woken.
+    quiet: bool,
     /// Bytes to ask for in the next read.
     read_size: usize,
     /// Our side of the stream is ended.
@@ -97,6 +99,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             rx: RecvBuf::new(),
             phase: Phase::Running,
             reading: false,
+            quiet: true,
             read_size: *READ.start(),
             shut: false,
             failed: None,
@@ -131,8 +134,15 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         self.rx.bytes.reserve(self.rx.missing());
         let most = self.read_size.max(self.rx.missing().min(LARGE_READ));
         match self.stream.poll_read(cx, &mut self.rx.bytes, most) {
-            Poll::Pending => false,
+            Poll::Pending => {
+                // woken for something else, so nothing comes in at a rate that would miss the memory
+                if self.quiet {
+                    self.rx.release();
+                }
+                false
+            }
             Poll::Ready(Ok(count)) => {
+                self.quiet = false;
                 self.rx.eof = count == 0;
                 self.read_size = match count {
                     all if all >= self.read_size => (self.read_size * 2).min(*READ.end()),
@@ -332,6 +342,7 @@ impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.quiet = true;
         for _ in 0..BUDGET {
             match self.round(cx) {
                 Round::Moved => {}

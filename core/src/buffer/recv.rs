@@ -41,8 +41,40 @@ impl RecvBuf {
         if self.eof { 0 } else { self.wanted.saturating_sub(self.bytes.len()) }
     }
 
+    /// For drivers of connections that have gone quiet: gives the memory back, if nothing is in it. What was handed out of it, if only a byte, keeps all of it
+    /// alive, and so does an empty rest of it.
+    pub fn release(&mut self) {
+        if self.bytes.is_empty() {
+            self.bytes = BytesMut::new();
+        }
+    }
+
     /// For drivers that have the bytes in a slice: append a copy of them.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_released_holds_nothing() {
+        let mut rx = RecvBuf::new();
+        rx.feed(&[7; 64 * 1024]);
+        let (message, memory) = (rx.bytes.split().freeze(), rx.bytes.capacity());
+        // the rest of the same memory: with it, the message is not the only owner
+        assert_eq!((memory, message.is_unique()), (0, false));
+        rx.release();
+        assert!(message.is_unique());
+    }
+
+    #[test]
+    fn what_has_arrived_stays() {
+        let mut rx = RecvBuf::new();
+        rx.feed(b"some");
+        rx.release();
+        assert_eq!(rx.bytes, "some");
     }
 }

@@ -50,6 +50,34 @@ impl EncodedEvents {
         self.events.is_empty()
     }
 
+    /// Their types, in their order.
+    pub fn event_types(&self) -> impl Iterator<Item = &EventType> {
+        self.events.iter().map(|event| &event.event_type)
+    }
+
+    /// Those at `indices`, which ascend, as runs of bytes in `runs`, whose memory is used again; and their count.
+    pub(super) fn pick<'a>(
+        &'a self,
+        indices: impl Iterator<Item = usize>,
+        server: Option<i64>,
+        runs: &'a mut Vec<Range<usize>>,
+    ) -> Selection<'a> {
+        runs.clear();
+        let mut count = 0;
+        for index in indices {
+            let event = &self.events[index];
+            if server.is_none_or(|server| server == event.server) {
+                count += 1;
+                let start = index.checked_sub(1).map_or(0, |before| self.events[before].end);
+                match runs.last_mut() {
+                    Some(run) if run.end == start => run.end = event.end,
+                    _ => runs.push(start..event.end),
+                }
+            }
+        }
+        Selection { bytes: &self.bytes, runs, count }
+    }
+
     /// Those that match, as runs of bytes in `runs`, whose memory is used again; and their count.
     pub(super) fn select<'a>(
         &'a self,
@@ -57,20 +85,9 @@ impl EncodedEvents {
         server: Option<i64>,
         runs: &'a mut Vec<Range<usize>>,
     ) -> Selection<'a> {
-        runs.clear();
-        let (mut count, mut start) = (0, 0);
-        for event in &self.events {
-            let wanted = server.is_none_or(|server| server == event.server);
-            if wanted && subscription.matches(&event.event_type) {
-                count += 1;
-                match runs.last_mut() {
-                    Some(run) if run.end == start => run.end = event.end,
-                    _ => runs.push(start..event.end),
-                }
-            }
-            start = event.end;
-        }
-        Selection { bytes: &self.bytes, runs, count }
+        let types = self.event_types().enumerate();
+        let wanted = types.filter(|(_, event_type)| subscription.matches(event_type));
+        self.pick(wanted.map(|(index, _)| index), server, runs)
     }
 }
 

@@ -13,7 +13,7 @@
 //! The two ends are [`client::Client`] and [`server::Connection`]; [`reconnect`] is what a client decides that comes back. This module holds what they share:
 //!
 //! - [`Event`] and its parts: [`EventId`], [`EventType`], [`Timestamp`], [`Payload`];
-//! - [`Subscription`]: which event types somebody wants;
+//! - [`Subscription`]: which event types somebody wants; [`Routes`]: who of many wants an event;
 //! - [`QueryParams`] and [`QueryResult`];
 //! - [`message`]: the messages, under the names that they travel under.
 //!
@@ -37,6 +37,7 @@ mod names;
 mod payload;
 mod query;
 pub mod reconnect;
+mod routes;
 pub mod server;
 mod status;
 mod subscription;
@@ -51,6 +52,7 @@ pub use payload::{Binary, Json, Payload};
 pub use query::{
     LatestParams, Order, OrderBy, QueryParams, QueryResult, ServerParams, TimeseriesParams,
 };
+pub use routes::{MAX_ROUTED, Routes};
 pub use status::Status;
 pub use subscription::{MAX_DEPTH, MAX_PATTERNS, MAX_SIZE, Subscription, SubscriptionError};
 pub use timestamp::{Timestamp, TimestampError};

@@ -133,6 +133,11 @@ impl Subscription {
         self.trie.matches(event_type)
     }
 
+    /// How many segments its query types have, those they start with in common counted once.
+    pub(super) fn nodes(&self) -> usize {
+        self.trie.edges()
+    }
+
     /// The query types in reduced form, in order.
     #[must_use]
     pub fn query_types(&self) -> Vec<EventType> {

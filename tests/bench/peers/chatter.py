@@ -36,9 +36,11 @@ async def serve():
 
 
 async def drive(port, task, size, count, milliseconds, rate):
-    # messages that wait to be sent: its default is 1024, whatever their size
+    # messages that wait to be sent: its default is 1024, whatever their size.
+    # Version 0.10 takes the limit of those received for both.
     queue = min(1024, max(1, 8 * 1024 * 1024 // size))
     conns = [await chatter.connect(net.TcpAddress('127.0.0.1', port),
+                                   receive_queue_size=queue,
                                    send_queue_size=queue)
              for _ in range(count if task == 'latency' else 1)]
     seconds = milliseconds / 1000

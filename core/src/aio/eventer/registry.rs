@@ -10,7 +10,7 @@ use crate::aio::ConnectionId;
 use crate::aio::inbox::Inbox;
 use crate::aio::link::{Delivered, Link, Session};
 use crate::eventer::server::{Connection as Machine, Incoming, Notified, NotifyId};
-use crate::eventer::{EncodedEvents, Event, RegisterEvent, SendFault, Status};
+use crate::eventer::{EncodedEvents, Event, RegisterEvent, Routes, SendFault, Status};
 use crate::protocol::Protocol;
 
 pub(super) struct ServerSession {
@@ -61,12 +61,28 @@ pub(super) struct Registry(Mutex<Clients>);
 
 struct Clients {
     status: Status,
-    taken: BTreeMap<ConnectionId, (Arc<ConnectionInfo>, Link<ServerSession>)>,
+    taken: BTreeMap<ConnectionId, Client>,
+    /// Who wants which events, of those that are `routed`.
+    routes: Routes<ConnectionId>,
+    /// Memory for who wants which event of a notification, used again.
+    wanted: Vec<(ConnectionId, usize)>,
+}
+
+struct Client {
+    info: Arc<ConnectionInfo>,
+    link: Link<ServerSession>,
+    /// Its subscription is among the routes, for it is not too large.
+    routed: bool,
 }
 
 impl Registry {
     pub(super) fn new(status: Status) -> Self {
-        Self(Mutex::new(Clients { status, taken: BTreeMap::new() }))
+        Self(Mutex::new(Clients {
+            status,
+            taken: BTreeMap::new(),
+            routes: Routes::default(),
+            wanted: Vec::new(),
+        }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Clients> {
@@ -82,24 +98,30 @@ impl Registry {
         let mut clients = self.lock();
         let status = clients.status;
         link.call(|session| session.machine.accept(status))?;
-        clients.taken.insert(info.id, (info.clone(), link.clone()));
+        let routed = clients.routes.insert(info.id, &info.subscription);
+        clients.taken.insert(info.id, Client { info: info.clone(), link: link.clone(), routed });
         Ok(())
     }
 
     pub(super) fn remove(&self, id: ConnectionId) {
-        let removed = self.lock().taken.remove(&id);
+        let mut clients = self.lock();
+        let removed = clients.taken.remove(&id);
+        if let Some(client) = &removed {
+            clients.routes.remove(id, &client.info.subscription);
+        }
+        drop(clients);
         // outside of the lock: dropping a link may close its connection
         drop(removed);
     }
 
     /// Closes the connection of a client that was taken; whether there is one of this number.
     pub(super) fn disconnect(&self, id: ConnectionId) -> bool {
-        let link = self.lock().taken.get(&id).map(|(_, link)| link.clone());
+        let link = self.lock().taken.get(&id).map(|client| client.link.clone());
         link.inspect(Link::close).is_some()
     }
 
     pub(super) fn infos(&self) -> Vec<Arc<ConnectionInfo>> {
-        self.lock().taken.values().map(|(info, _)| info.clone()).collect()
+        self.lock().taken.values().map(|client| client.info.clone()).collect()
     }
 
     pub(super) fn status(&self) -> Status {
@@ -109,7 +131,7 @@ impl Registry {
     pub(super) fn set_status(&self, status: Status) {
         let mut clients = self.lock();
         clients.status = status;
-        for (_, link) in clients.taken.values() {
+        for Client { link, .. } in clients.taken.values() {
             close_if_refused(link, link.call(|session| session.machine.set_status(status)));
         }
     }
@@ -121,11 +143,25 @@ impl Registry {
         persisted: bool,
         acks: Option<&Acks>,
     ) -> Vec<Link<ServerSession>> {
-        let clients = self.lock();
+        let mut clients = self.lock();
+        let Clients { taken, routes, wanted, .. } = &mut *clients;
+        find(routes, events, wanted);
+        let mut wanted = wanted.chunk_by(|(one, _), (other, _)| one == other).peekable();
         let mut behind = Vec::new();
-        for (_, link) in clients.taken.values() {
+        for (id, Client { link, routed, .. }) in taken {
+            let matching = wanted.next_if(|matching| matching[0].0 == *id);
+            if *routed && matching.is_none() {
+                continue;
+            }
             let (notified, waits) = link.call(|session| {
-                let notified = session.machine.notify(events, persisted, acks.is_some());
+                let machine = &mut session.machine;
+                let notified = match matching {
+                    Some(matching) => {
+                        let matching = matching.iter().map(|&(_, index)| index);
+                        machine.notify_matching(events, matching, persisted, acks.is_some())
+                    }
+                    None => machine.notify(events, persisted, acks.is_some()),
+                };
                 if let (Ok(Notified::AwaitsAck(id)), Some(acks)) = (&notified, acks) {
                     session.acks.insert(*id, acks.ticket());
                 }
@@ -140,6 +176,23 @@ impl Registry {
         }
         behind
     }
+}
+
+/// Who wants which of the events, by client.
+fn find(
+    routes: &Routes<ConnectionId>,
+    events: &EncodedEvents,
+    wanted: &mut Vec<(ConnectionId, usize)>,
+) {
+    wanted.clear();
+    let mut clients = Vec::new();
+    for (index, event_type) in events.event_types().enumerate() {
+        clients.clear();
+        routes.find(event_type, &mut clients);
+        wanted.extend(clients.iter().map(|&client| (client, index)));
+    }
+    // it is made of runs in order, one for each event, which a stable sort only merges
+    wanted.sort();
 }
 
 /// A client that cannot be told something is closed: it must not go on as if there had been nothing to tell. It

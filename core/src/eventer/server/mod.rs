@@ -17,6 +17,7 @@ use core::time::Duration;
 use bytestring::ByteString;
 
 use super::channel::Channel;
+use super::encoded::Selection;
 use super::message::{self, InitRes};
 use super::{EncodedEvents, Error, Event, QueryResult, SendFault, Status};
 use crate::buffer::{RecvBuf, SendQueue};
@@ -136,15 +137,51 @@ impl Connection {
             return Ok(Notified::Nothing);
         }
         let selection = events.select(&info.subscription, info.server_id, &mut self.runs);
+        Self::tell(&mut self.channel, &mut self.acks, &selection, with_ack)
+    }
+
+    /// As [`notify`](Self::notify), where it is known already which of `events` match the client's subscription: those at `matching`, which
+    /// ascend. [`Routes`](super::Routes) find them for many clients at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`notify`](Self::notify).
+    ///
+    /// # Panics
+    ///
+    /// Where there are fewer events than `matching` says.
+    pub fn notify_matching(
+        &mut self,
+        events: &EncodedEvents,
+        matching: impl IntoIterator<Item = usize>,
+        persisted: bool,
+        with_ack: bool,
+    ) -> Result<Notified, SendFault> {
+        let Phase::Ready(info, _) = &self.phase else {
+            return Err(SendFault::NotReady);
+        };
+        if info.persisted != persisted {
+            return Ok(Notified::Nothing);
+        }
+        let selection = events.pick(matching.into_iter(), info.server_id, &mut self.runs);
+        Self::tell(&mut self.channel, &mut self.acks, &selection, with_ack)
+    }
+
+    fn tell(
+        channel: &mut Channel,
+        acks: &mut BTreeSet<NotifyId>,
+        selection: &Selection<'_>,
+        with_ack: bool,
+    ) -> Result<Notified, SendFault> {
         if selection.is_empty() {
             return Ok(Notified::Nothing);
         }
-        let conversation = self.channel.start(message::EVENTS_NOTIFY, &selection, !with_ack)?;
+        let conversation = channel.start(message::EVENTS_NOTIFY, selection, !with_ack)?;
         if !with_ack {
             return Ok(Notified::Sent);
         }
         let id = NotifyId(conversation.first_id);
-        self.acks.insert(id);
+        acks.insert(id);
         Ok(Notified::AwaitsAck(id))
     }
 

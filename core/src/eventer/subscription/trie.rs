@@ -126,6 +126,11 @@ impl Trie {
         !root.ends && !root.rest && !root.any && root.first == root.end
     }
 
+    /// How many nodes there are besides the root.
+    pub(super) fn edges(&self) -> usize {
+        self.hashes.len()
+    }
+
     pub(super) fn matches(&self, event_type: &EventType) -> bool {
         let mut segments = event_type.segment_bytes();
         let mut node = &self.nodes[ROOT as usize];
