@@ -12,6 +12,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -19,10 +20,10 @@ use std::time::Duration;
 
 use bytes::Buf;
 
-use super::Error;
 use super::handle::Finished;
 use super::link::{Delivered, Session, SessionError, Shared, State};
 use super::runtime::{Runtime, Stream, Timer};
+use super::{Error, blocks};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::protocol::Protocol;
 use crate::time::{Instant, earliest};
@@ -67,6 +68,8 @@ pub(super) struct Driver<R: Runtime, T: Stream, S: Session> {
     quiet: bool,
     /// Bytes to ask for in the next read.
     read_size: usize,
+    /// What is read goes to a block that is used again.
+    block: bool,
     /// Our side of the stream is ended.
     shut: bool,
     /// The socket failed: no more reads, or no more writes. Told once the machine has had all that came before.
@@ -101,6 +104,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             reading: false,
             quiet: true,
             read_size: *READ.start(),
+            block: false,
             shut: false,
             failed: None,
             cut: false,
@@ -130,13 +134,14 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
 
     /// Reads once; whether anything came, the end included.
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
-        // a large message is reserved once; its length was held against the limit
-        self.rx.bytes.reserve(self.rx.missing());
-        let most = self.read_size.max(self.rx.missing().min(LARGE_READ));
+        let most = self.make_room();
         match self.stream.poll_read(cx, &mut self.rx.bytes, most) {
             Poll::Pending => {
                 // woken for something else, so nothing comes in at a rate that would miss the memory
-                if self.quiet {
+                if self.block && self.rx.bytes.is_empty() {
+                    self.block = false;
+                    blocks::give(mem::take(&mut self.rx.bytes));
+                } else if self.quiet {
                     self.rx.release();
                 }
                 false
@@ -159,6 +164,27 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
                 true
             }
         }
+    }
+
+    /// Makes room for the next read and gives how many bytes it may take.
+    fn make_room(&mut self) -> usize {
+        let (missing, bytes) = (self.rx.missing(), &mut self.rx.bytes);
+        let here = bytes.len();
+        if self.read_size < blocks::SIZE || here.max(missing) > blocks::SIZE / 2 {
+            self.block &= bytes.capacity() - here >= self.read_size.max(missing);
+            // a large message is reserved once; its length was held against the limit
+            bytes.reserve(missing);
+            return self.read_size.max(missing.min(LARGE_READ));
+        }
+        if bytes.capacity() - here < blocks::SIZE / 2 && !bytes.try_reclaim(blocks::SIZE - here) {
+            let mut block = blocks::take();
+            block.extend_from_slice(bytes);
+            let spent = mem::replace(bytes, block);
+            if mem::replace(&mut self.block, true) {
+                blocks::give(spent);
+            }
+        }
+        self.read_size.min(bytes.capacity() - here)
     }
 
     /// Polls the machine and writes what it queued, under the lock; nothing here waits.

@@ -21,6 +21,7 @@
 
 pub mod address;
 mod answers;
+mod blocks;
 pub mod chatter;
 mod connection_id;
 pub mod cotp;
