@@ -11,6 +11,7 @@ use hat_core::time::Instant;
 use hat_core::tpkt;
 
 use super::feed::{Arrival, any_bytes};
+use super::gathering::Gathering;
 use crate::pair::Pair;
 
 /// Small, so that inputs reach it.
@@ -45,17 +46,22 @@ pub(super) fn bytes(input: &[u8]) {
     };
     let make = || {
         let make = if on(0) { Connection::connect } else { Connection::accept };
-        make(config.clone(), Instant::ORIGIN).expect("a configuration that fits")
+        Gathering::new(make(config.clone(), Instant::ORIGIN).expect("a configuration that fits"))
     };
-    any_bytes(arrival, bytes, MOST, make, |machine, incoming| match incoming {
+    any_bytes(arrival, bytes, MOST, make, |gathering, incoming| match incoming {
         Incoming::Connect(_) => {
-            machine.confirm(&Response::default()).expect("it waits");
+            gathering.machine.confirm(&Response::default()).expect("it waits");
         }
-        Incoming::Data { data, end } => {
+        Incoming::Data { data, .. } => {
             assert!(data.len() <= MAX_TSDU || config.receive == Receive::Parts);
-            machine.send_part(data.clone(), *end).expect("open, with room");
+            let mut rest = data.clone();
+            let part = rest.split_to(data.len() / 2);
+            gathering.machine.send_part(part, false).expect("open, with room");
+            gathering.machine.send_part(rest, true).expect("open, with room");
         }
-        Incoming::Expedited(data) => machine.send_expedited(data.clone()).expect("negotiated"),
+        Incoming::Expedited(data) => {
+            gathering.machine.send_expedited(data.clone()).expect("negotiated");
+        }
         _ => {}
     });
 }

@@ -17,6 +17,7 @@ mod cotp;
 mod eventer;
 pub mod eventer_model;
 mod feed;
+mod gathering;
 mod json;
 mod juggler;
 mod sbs;

@@ -1,0 +1,56 @@
+//! COTP connections whose parts are put together.
+
+use bytes::BytesMut;
+use hat_core::buffer::{RecvBuf, SendQueue};
+use hat_core::cotp::{Connection, Error, Incoming};
+use hat_core::protocol::Protocol;
+use hat_core::time::Instant;
+
+/// A connection whose messages are put together here. In how many parts it gives them is a matter of how their bytes arrive, and nothing else
+/// about them may be.
+pub(super) struct Gathering {
+    pub(super) machine: Connection,
+    coming: BytesMut,
+}
+
+impl Gathering {
+    pub(super) fn new(machine: Connection) -> Self {
+        Self { machine, coming: BytesMut::new() }
+    }
+}
+
+impl Protocol for Gathering {
+    type Incoming = Incoming;
+    type Error = Error;
+
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+        loop {
+            match self.machine.poll(rx, now)? {
+                Some(Incoming::Data { data, end }) => {
+                    self.coming.extend_from_slice(&data);
+                    if end {
+                        let data = self.coming.split().freeze();
+                        return Ok(Some(Incoming::Data { data, end }));
+                    }
+                }
+                other => return Ok(other),
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.machine.deadline()
+    }
+
+    fn tx(&mut self) -> &mut SendQueue {
+        self.machine.tx()
+    }
+
+    fn close(&mut self) {
+        self.machine.close();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.machine.is_closed()
+    }
+}
