@@ -209,6 +209,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "slow there")]
     fn a_large_subscription_is_not_taken() {
         let types = |count: usize| -> Vec<_> {
             (0..count).map(|index| EventType::from_segments([alloc::format!("{index}")])).collect()
