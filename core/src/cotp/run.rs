@@ -20,8 +20,13 @@ use crate::tpkt;
 pub(super) fn take(bytes: &mut BytesMut, most: usize) -> Option<Segment> {
     let (mut from, mut to, mut end) = (0, HEADERS, false);
     while !end && let Some((packet, last)) = plain(&bytes[from..], most) {
-        bytes.copy_within(from + HEADERS..from + packet, to);
-        to += packet - HEADERS;
+        let data = from + HEADERS..from + packet;
+        let octets = data.len();
+        // the first stays where it is
+        if data.start != to {
+            bytes.copy_within(data, to);
+        }
+        to += octets;
         from += packet;
         end = last;
     }
