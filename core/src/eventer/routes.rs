@@ -16,12 +16,14 @@ use alloc::vec::Vec;
 use super::event_type::SegmentBytes;
 use super::{EventType, Subscription};
 
-/// The largest subscription that [`Routes`] takes, in segments of its query types, those they start with in common counted once.
+/// The largest subscription that [`Routes`] takes, in segments of its query types, those they start with in common counted once, 4096: it adds
+/// 1.5 MB at the most. Those in use have some dozens.
 pub const MAX_ROUTED: usize = 4096;
 
 /// The subscriptions of many receivers, looked up as one. Receivers are told apart by keys.
 ///
-/// A node takes some 150 bytes, and as many again for each receiver that shares none of it; a [`Subscription`] takes a fifth of that.
+/// A segment takes 160 to 360 bytes, as wide or long as the subscription is, and what receivers have in common is there once; a [`Subscription`] takes
+/// an eighth to a third of that.
 ///
 /// ```
 /// use hat_core::eventer::{EventType, Routes, Subscription};
@@ -42,7 +44,8 @@ pub struct Routes<K> {
 
 #[derive(Debug)]
 struct Node<K> {
-    children: BTreeMap<Box<[u8]>, Node<K>>,
+    /// Each in a box: a map has room for eleven at once.
+    children: BTreeMap<Box<[u8]>, Box<Node<K>>>,
     /// Where `?` leads.
     any: Option<Box<Node<K>>>,
     /// In order: those with a query type that ends here, and those with one that ends here with `*`.
@@ -95,21 +98,14 @@ impl<K: Copy + Ord> Routes<K> {
         self.root.is_empty()
     }
 
-    /// Appends those who want events of this type to `found`, in order, each once.
+    /// Those who want events of this type, in order, each once. They take the place of what was in `found`, whose memory is used again.
     pub fn find(&self, event_type: &EventType, found: &mut Vec<K>) {
-        let start = found.len();
+        found.clear();
         let places = self.root.collect(event_type.segment_bytes(), found);
         // what one place gave is in order
         if places > 1 {
-            found[start..].sort_unstable();
-            let mut kept = start;
-            for at in start..found.len() {
-                if at == start || found[at] != found[kept - 1] {
-                    found[kept] = found[at];
-                    kept += 1;
-                }
-            }
-            found.truncate(kept);
+            found.sort_unstable();
+            found.dedup();
         }
     }
 

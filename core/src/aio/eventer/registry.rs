@@ -187,7 +187,6 @@ fn find(
     wanted.clear();
     let mut clients = Vec::new();
     for (index, event_type) in events.event_types().enumerate() {
-        clients.clear();
         routes.find(event_type, &mut clients);
         wanted.extend(clients.iter().map(|&client| (client, index)));
     }

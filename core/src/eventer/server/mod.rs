@@ -17,7 +17,6 @@ use core::time::Duration;
 use bytestring::ByteString;
 
 use super::channel::Channel;
-use super::encoded::Selection;
 use super::message::{self, InitRes};
 use super::{EncodedEvents, Error, Event, QueryResult, SendFault, Status};
 use crate::buffer::{RecvBuf, SendQueue};
@@ -130,14 +129,7 @@ impl Connection {
         persisted: bool,
         with_ack: bool,
     ) -> Result<Notified, SendFault> {
-        let Phase::Ready(info, _) = &self.phase else {
-            return Err(SendFault::NotReady);
-        };
-        if info.persisted != persisted {
-            return Ok(Notified::Nothing);
-        }
-        let selection = events.select(&info.subscription, info.server_id, &mut self.runs);
-        Self::tell(&mut self.channel, &mut self.acks, &selection, with_ack)
+        self.tell(events, None::<core::iter::Empty<usize>>, persisted, with_ack)
     }
 
     /// As [`notify`](Self::notify), where it is known already which of `events` match the client's subscription: those at `matching`, which
@@ -157,31 +149,36 @@ impl Connection {
         persisted: bool,
         with_ack: bool,
     ) -> Result<Notified, SendFault> {
+        self.tell(events, Some(matching.into_iter()), persisted, with_ack)
+    }
+
+    /// Tells those at `matching`, or those that match where that is not known yet.
+    fn tell(
+        &mut self,
+        events: &EncodedEvents,
+        matching: Option<impl Iterator<Item = usize>>,
+        persisted: bool,
+        with_ack: bool,
+    ) -> Result<Notified, SendFault> {
         let Phase::Ready(info, _) = &self.phase else {
             return Err(SendFault::NotReady);
         };
         if info.persisted != persisted {
             return Ok(Notified::Nothing);
         }
-        let selection = events.pick(matching.into_iter(), info.server_id, &mut self.runs);
-        Self::tell(&mut self.channel, &mut self.acks, &selection, with_ack)
-    }
-
-    fn tell(
-        channel: &mut Channel,
-        acks: &mut BTreeSet<NotifyId>,
-        selection: &Selection<'_>,
-        with_ack: bool,
-    ) -> Result<Notified, SendFault> {
+        let selection = match matching {
+            Some(matching) => events.pick(matching, info.server_id, &mut self.runs),
+            None => events.select(&info.subscription, info.server_id, &mut self.runs),
+        };
         if selection.is_empty() {
             return Ok(Notified::Nothing);
         }
-        let conversation = channel.start(message::EVENTS_NOTIFY, selection, !with_ack)?;
+        let conversation = self.channel.start(message::EVENTS_NOTIFY, &selection, !with_ack)?;
         if !with_ack {
             return Ok(Notified::Sent);
         }
         let id = NotifyId(conversation.first_id);
-        acks.insert(id);
+        self.acks.insert(id);
         Ok(Notified::AwaitsAck(id))
     }
 
