@@ -61,8 +61,8 @@ impl Stream for SmolStream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
                 read => {
                     // not at the end of the stream, which may be asked for again
-                    self.drained = matches!(read, Ok(1..))
-                        && read.as_ref().is_ok_and(|&count| count < most.min(SCRATCH));
+                    self.drained =
+                        matches!(read, Ok(count) if (1..most.min(SCRATCH)).contains(&count));
                     return Poll::Ready(read);
                 }
             }

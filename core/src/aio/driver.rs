@@ -137,11 +137,11 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         let most = self.make_room();
         match self.stream.poll_read(cx, &mut self.rx.bytes, most) {
             Poll::Pending => {
-                // woken for something else, so nothing comes in at a rate that would miss the memory
                 if self.block && self.rx.bytes.is_empty() {
                     self.block = false;
                     blocks::give(mem::take(&mut self.rx.bytes));
                 } else if self.quiet {
+                    // woken for something else, so nothing comes in at a rate that would miss the memory
                     self.rx.release();
                 }
                 false

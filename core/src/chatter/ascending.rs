@@ -5,13 +5,16 @@
 //! rest    keys that came late: 8, 11          what a peer that does not count upwards gets
 //! ```
 //!
-//! The ring allocates nothing once it has its size. Whatever the order, each operation takes logarithmic time, and there are never more than twice
+//! The ring allocates nothing once it has its size, and gives it back when a burst is over. Whatever the order, each operation takes logarithmic time, and there are never more than twice
 //! as many places as there are values, or a few.
 
 use alloc::collections::{BTreeMap, VecDeque};
 
 /// So many places without a value are never worth to be cleared away.
 const FEW: usize = 32;
+
+/// Places whose memory an empty ring keeps: more is that of a burst.
+const KEPT: usize = 1024;
 
 /// A map by `i64`.
 #[derive(Debug)]
@@ -73,6 +76,9 @@ impl<V> Ascending<V> {
         }
         if self.ring.len() > 2 * self.filled + FEW {
             self.ring.retain(|(_, value)| value.is_some());
+        }
+        if self.ring.is_empty() && self.ring.capacity() > KEPT {
+            self.ring = VecDeque::new();
         }
         Some(value)
     }
@@ -141,6 +147,15 @@ mod tests {
         (1000..1100).rev().for_each(|key| assert!(map.remove(key).is_some()));
         assert_eq!(map.insert(15, "second"), Some("first"));
         assert_eq!((map.remove(15), map.remove(15)), (Some("second"), None));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "slow there")]
+    fn a_burst_leaves_no_memory_behind() {
+        let mut map = Ascending::default();
+        (0..10 * KEPT as i64).for_each(|key| assert_eq!(map.insert(key, key), None));
+        (0..10 * KEPT as i64).for_each(|key| assert_eq!(map.remove(key), Some(key)));
+        assert!(map.ring.capacity() <= KEPT, "{} places", map.ring.capacity());
     }
 
     #[test]

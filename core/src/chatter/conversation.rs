@@ -15,7 +15,7 @@ pub struct Conversation {
 }
 
 /// The open conversations of one connection. An entry goes with the last message of its
-/// conversation, so the table is as large as what is open.
+/// conversation, so the table goes with what is open.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     /// Of the peer, and of this side; by the id of the first message.
