@@ -4,6 +4,18 @@ use std::sync::mpsc;
 use std::thread;
 
 use anyhow::Context;
+use clap::ValueEnum;
+
+/// Who a side is of, where that is nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Peer {
+    /// Tokio's TCP with the same bytes, and no protocol.
+    Raw,
+    /// This library on Tokio.
+    Tokio,
+    /// This library on smol.
+    Smol,
+}
 
 /// On this thread, as a task like those that it spawns: the future in `block_on` itself is woken through the system.
 pub(crate) fn tokio<T: Send + 'static>(

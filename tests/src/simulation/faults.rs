@@ -11,6 +11,28 @@ use super::end::EndId;
 use super::network::{ClockId, Network};
 
 impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
+    /// Anything of the below at an end that still runs, for a second, ten, or a hundred at the most; where it is a jump, of one of `clocks`. Gives
+    /// whether that was it.
+    pub fn any_fault(&mut self, end: EndId, clocks: &[ClockId]) -> bool {
+        if !self.is_running(end) {
+            return false;
+        }
+        let most = self.random.pick(&[1, 10, 100]);
+        let time = self.random.duration(Duration::from_secs(most));
+        let clock = self.random.pick(clocks);
+        let kind = self.random.below(7);
+        match kind {
+            0 => self.freeze(end, time),
+            // a slow reader, or an application that is busy
+            1 | 2 => self.hold(end, time),
+            3 => self.cut_off(end, time),
+            4 => self.kill(end),
+            5 => self.jump(clock, Duration::ZERO, time),
+            _ => self.reset(end),
+        }
+        kind == 5
+    }
+
     /// Nothing of this end runs for a time: its process is stopped, or its machine sleeps. Time goes on.
     pub fn freeze(&mut self, end: EndId, time: Duration) {
         let until = self.now + time;

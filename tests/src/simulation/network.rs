@@ -39,6 +39,17 @@ pub enum Fate {
     },
 }
 
+impl Fate {
+    /// Refused in so many of a hundred cases. It takes up to a second to be up or refused, and up to `late` to be taken.
+    pub fn any(random: &mut Random, refused: usize, late: Duration) -> Self {
+        let second = Duration::from_secs(1);
+        match random.chance(refused) {
+            true => Self::Refused(random.duration(second)),
+            false => Self::Up { up: random.duration(second), taken: random.duration(late) },
+        }
+    }
+}
+
 /// What a scenario is told: it decides what comes of it.
 pub enum Happened<M: Protocol, T> {
     /// The connection is up: [`start`](Network::start) a machine.

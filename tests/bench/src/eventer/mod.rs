@@ -6,24 +6,13 @@ mod raw;
 mod register;
 mod server;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 use crate::Bench;
 use crate::contenders::{Contender, RAW, SMOL, TOKIO};
 use crate::measure::{Goal, MIB, Of, Work, measure};
 use crate::report::Table;
-use crate::runtimes;
-
-/// Who serves, or who the clients are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Peer {
-    /// Tokio's TCP with the bytes of the notifications, and no protocol.
-    Raw,
-    /// This library on Tokio.
-    Tokio,
-    /// This library on smol.
-    Smol,
-}
+use crate::runtimes::{self, Peer};
 
 /// An event server that registers and notifies.
 #[derive(Args, Clone, Debug)]

@@ -7,25 +7,14 @@ mod tables;
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use hat_core::aio::Runtime;
 use hat_core::aio::runtime::sleep;
 
 pub(crate) use self::tables::{chatter, latency, one_way};
-use crate::runtimes;
+use crate::runtimes::{self, Peer};
 use crate::side::load::{Load, Task};
 use crate::side::pipe;
-
-/// The contenders of this program; others are of programs of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Peer {
-    /// Tokio's TCP with the same bytes.
-    Raw,
-    /// This library on Tokio.
-    Tokio,
-    /// This library on smol.
-    Smol,
-}
 
 /// A server that answers, counts or floods, as a client asks for.
 #[derive(Args, Clone, Debug)]

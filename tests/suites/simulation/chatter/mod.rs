@@ -99,11 +99,7 @@ impl Run {
         if self.is_calm {
             shapes.iter_mut().for_each(|shape| shape.window = 1 << 20);
         }
-        let second = Duration::from_secs(1);
-        let fate = match random.chance(5) {
-            true => Fate::Refused(random.duration(second)),
-            false => Fate::Up { up: random.duration(second), taken: random.duration(second) },
-        };
+        let fate = Fate::any(random, 5, Duration::from_secs(1));
         let dialect = random.pick(&[Dialect::Hat, Dialect::HatChatter]);
         let configs = [(); 2].map(|()| config(dialect, random));
         let clocks = ahead.map(|ahead| self.net.clock(ahead));

@@ -86,14 +86,8 @@ impl Run {
         let mut shapes = [(); 2].map(|()| Shape::any(random));
         // messages of 20 000 octets get through in minutes
         shapes.iter_mut().for_each(|shape| shape.window = shape.window.max(256));
-        let second = Duration::from_secs(1);
         let late = random.pick(&[1, 1, 1, 15]);
-        let fate = match random.chance(5) {
-            true => Fate::Refused(random.duration(second)),
-            false => {
-                Fate::Up { up: random.duration(second), taken: random.duration(second * late) }
-            }
-        };
+        let fate = Fate::any(random, 5, Duration::from_secs(late));
         let configs = configs::any(random);
         let clocks = ahead.map(|ahead| self.net.clock(ahead));
         self.clocks.extend(clocks);

@@ -187,14 +187,8 @@ impl Run {
             shape.window = shape.window.max(1024);
             shape.piece = shape.piece.max(40);
         }
-        let second = Duration::from_secs(1);
         let late = random.pick(&[1, 1, 1, 1, 1, 1, 1, 50]);
-        let fate = match random.chance(4) {
-            true => Fate::Refused(random.duration(second)),
-            false => {
-                Fate::Up { up: random.duration(second), taken: random.duration(second * late) }
-            }
-        };
+        let fate = Fate::any(random, 4, Duration::from_secs(late));
         let (init, max_requests) = (plant::init(random), random.pick(&[1, 3, MANY_REQUESTS]));
         let clock = self.net.clock(ahead);
         self.clocks.push(clock);
@@ -218,24 +212,8 @@ impl Run {
     }
 
     fn fault(&mut self, end: EndId) {
-        if !self.net.is_running(end) {
-            return;
-        }
-        let random = &mut self.net.random;
-        let most = random.pick(&[1, 10, 100]);
-        let time = random.duration(Duration::from_secs(most));
-        let clock = self.clocks[random.below(self.clocks.len())];
-        match random.below(7) {
-            0 => self.net.freeze(end, time),
-            // a slow reader, or an application that is busy
-            1 | 2 => self.net.hold(end, time),
-            3 => self.net.cut_off(end, time),
-            4 => self.net.kill(end),
-            5 => {
-                self.count("clock jumps");
-                self.net.jump(clock, Duration::ZERO, time);
-            }
-            _ => self.net.reset(end),
+        if self.net.any_fault(end, &self.clocks) {
+            self.count("clock jumps");
         }
     }
 }
