@@ -137,7 +137,8 @@ impl Live {
 
     /// Tells the pages what has changed. Where there are none, it is kept for the first.
     pub(super) fn flush(&self) {
-        if self.is_watched() {
+        // a page follows before it is counted as a viewer
+        if self.0.state.followers() > 0 {
             self.0.state.flush();
         }
     }
@@ -161,5 +162,52 @@ fn short(text: &str) -> Value {
     match text.char_indices().nth(MAX_TEXT) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
         None => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hat_core::aio::Address;
+    use hat_core::aio::juggler::{
+        ClientOptions, Connection, Handler, ListenOptions, connect, listen,
+    };
+    use hat_tokio::Tokio;
+
+    use super::*;
+    use crate::runtime::Run;
+
+    /// Counts no page as a viewer, as long as it lasts.
+    struct Slow;
+
+    impl Handler for Slow {
+        async fn connected(&self, _: &Connection) {
+            smol::future::pending::<()>().await;
+        }
+
+        async fn request(&self, _: &Connection, _: &str, data: Value) -> Result<Value, Value> {
+            Ok(data)
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_not_counted_yet_is_told_the_last_status() {
+        let body = async {
+            let live = Live::new(&Config::new(1));
+            let state = Some(live.state().clone());
+            let options = ListenOptions { state, ..ListenOptions::default() };
+            let server = listen::<Tokio>(("127.0.0.1", 0), Slow, options).await?;
+            let address = Address::from(server.addresses()[0]);
+            let page = connect::<Tokio>(address, ClientOptions::default()).await?;
+            let status = "/server/status".parse::<Pointer>()?;
+            let mut told = page.changed().await?;
+            assert_eq!(told.get(&status), Some(&"starting".into()));
+            live.set_status(Status::Stopping);
+            drop(server);
+            while told.get(&status) != Some(&"stopping".into()) {
+                told = page.changed().await?;
+            }
+            anyhow::Ok(())
+        };
+        Tokio::run(body).expect("told");
     }
 }
