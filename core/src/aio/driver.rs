@@ -12,7 +12,6 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -20,11 +19,12 @@ use std::time::Duration;
 
 use bytes::Buf;
 
+use super::Error;
 use super::handle::Finished;
+use super::intake::Intake;
 use super::link::{Delivered, Session, SessionError, Shared, State};
 use super::runtime::{Runtime, Stream, Timer};
-use super::{Error, blocks};
-use crate::buffer::{RecvBuf, SendQueue};
+use crate::buffer::SendQueue;
 use crate::protocol::Protocol;
 use crate::time::{Instant, earliest};
 
@@ -34,12 +34,6 @@ const BUDGET: usize = 16;
 /// Parts of a send queue that one system call takes: 64 KiB in COTP segments of 2 KiB are 66, and one call instead of two is worth a
 /// quarter of the time.
 const PARTS: usize = 128;
-
-/// Bytes that one read asks for: the least, so that an idle connection holds little, and the most.
-const READ: std::ops::RangeInclusive<usize> = 2 * 1024..=64 * 1024;
-
-/// Bytes that one read takes of a message that is known to be large.
-const LARGE_READ: usize = 256 * 1024;
 
 /// After an error, what the machine left for the peer is written for this long.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -60,16 +54,10 @@ enum Phase {
 pub(super) struct Driver<R: Runtime, T: Stream, S: Session> {
     stream: T,
     shared: Arc<Shared<S>>,
-    rx: RecvBuf,
+    intake: Intake,
     phase: Phase,
     /// The machine wants bytes and there is room for what they become.
     reading: bool,
-    /// Nothing was read since the driver was woken.
-    quiet: bool,
-    /// Bytes to ask for in the next read.
-    read_size: usize,
-    /// What is read goes to a block that is used again.
-    block: bool,
     /// Our side of the stream is ended.
     shut: bool,
     /// The socket failed: no more reads, or no more writes. Told once the machine has had all that came before.
@@ -99,12 +87,9 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         Self {
             stream,
             shared,
-            rx: RecvBuf::new(),
+            intake: Intake::new(),
             phase: Phase::Running,
             reading: false,
-            quiet: true,
-            read_size: *READ.start(),
-            block: false,
             shut: false,
             failed: None,
             cut: false,
@@ -134,57 +119,15 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
 
     /// Reads once; whether anything came, the end included.
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
-        let most = self.make_room();
-        match self.stream.poll_read(cx, &mut self.rx.bytes, most) {
-            Poll::Pending => {
-                if self.block && self.rx.bytes.is_empty() {
-                    self.block = false;
-                    blocks::give(mem::take(&mut self.rx.bytes));
-                } else if self.quiet {
-                    // woken for something else, so nothing comes in at a rate that would miss the memory
-                    self.rx.release();
-                }
-                false
-            }
-            Poll::Ready(Ok(count)) => {
-                self.quiet = false;
-                self.rx.eof = count == 0;
-                self.read_size = match count {
-                    all if all >= self.read_size => (self.read_size * 2).min(*READ.end()),
-                    little if little < self.read_size / 4 => {
-                        (self.read_size / 2).max(*READ.start())
-                    }
-                    _ => self.read_size,
-                };
-                true
-            }
+        match self.intake.poll_read(&mut self.stream, cx) {
+            Poll::Pending => false,
+            Poll::Ready(Ok(())) => true,
             Poll::Ready(Err(error)) => {
                 self.cut = true;
                 self.failed.get_or_insert(Arc::new(error));
                 true
             }
         }
-    }
-
-    /// Makes room for the next read and gives how many bytes it may take.
-    fn make_room(&mut self) -> usize {
-        let (missing, bytes) = (self.rx.missing(), &mut self.rx.bytes);
-        let here = bytes.len();
-        if self.read_size < blocks::SIZE || here.max(missing) > blocks::SIZE / 2 {
-            self.block &= bytes.capacity() - here >= self.read_size.max(missing);
-            // a large message is reserved once; its length was held against the limit
-            bytes.reserve(missing);
-            return self.read_size.max(missing.min(LARGE_READ));
-        }
-        if bytes.capacity() - here < blocks::SIZE / 2 && !bytes.try_reclaim(blocks::SIZE - here) {
-            let mut block = blocks::take();
-            block.extend_from_slice(bytes);
-            let spent = mem::replace(bytes, block);
-            if mem::replace(&mut self.block, true) {
-                blocks::give(spent);
-            }
-        }
-        self.read_size.min(bytes.capacity() - here)
     }
 
     /// Polls the machine and writes what it queued, under the lock; nothing here waits.
@@ -204,12 +147,12 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             self.shut = self.stream.poll_shutdown(cx).is_ready();
         }
         let room = state.session.has_room();
-        let readable = room && !self.cut && self.rx.missing() > 0;
+        let readable = room && !self.cut && self.intake.rx.missing() > 0;
         if end.is_none() && state.closing && self.stuck.is_some_and(|since| now - since >= STALL) {
             end = Some(Error::Stalled);
         }
         // what came before the socket failed is still taken, as far as there is room for it
-        if end.is_none() && !readable && (room || !(self.cut || self.rx.eof)) {
+        if end.is_none() && !readable && (room || !(self.cut || self.intake.rx.eof)) {
             end = self.failed.clone().map(Error::Io);
         }
         let round = match end {
@@ -239,7 +182,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             if !state.session.has_room() && !state.session.machine().is_closed() {
                 return None;
             }
-            match state.session.machine().poll(&mut self.rx, now) {
+            match state.session.machine().poll(&mut self.intake.rx, now) {
                 Ok(None) => return None,
                 Ok(Some(incoming)) => match state.session.deliver(incoming) {
                     Delivered::Nothing => {}
@@ -343,7 +286,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             // the end of TLS has to be written too, and the peer may not read
             Poll::Pending if self.arm(cx, Some(until)).is_ready() => Round::Done,
             Poll::Pending => Round::Idle,
-            Poll::Ready(Ok(())) if !self.rx.eof => {
+            Poll::Ready(Ok(())) if !self.intake.rx.eof => {
                 self.phase = Phase::Lingering { until: self.shared.now() + LINGER };
                 Round::Moved
             }
@@ -355,8 +298,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         if self.arm(cx, Some(until)).is_ready() {
             return Round::Done;
         }
-        self.rx.bytes.clear();
-        match self.stream.poll_read(cx, &mut self.rx.bytes, *READ.start()) {
+        match self.intake.poll_discard(&mut self.stream, cx) {
             Poll::Pending => Round::Idle,
             Poll::Ready(Ok(count)) if count > 0 => Round::Moved,
             Poll::Ready(_) => Round::Done,
@@ -368,7 +310,7 @@ impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.quiet = true;
+        self.intake.woken();
         for _ in 0..BUDGET {
             match self.round(cx) {
                 Round::Moved => {}

@@ -30,6 +30,7 @@ mod error;
 pub mod eventer;
 mod handle;
 mod inbox;
+mod intake;
 #[cfg(feature = "web")]
 pub mod juggler;
 mod link;
