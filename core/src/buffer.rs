@@ -8,6 +8,7 @@
 //! [`RecvBuf`] belongs to whoever drives the machine, [`SendQueue`] to the machine, so both can be
 //! borrowed at once.
 
+mod cut;
 mod recv;
 mod send;
 

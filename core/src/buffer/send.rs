@@ -2,6 +2,7 @@ use alloc::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::cut::{Cut, Header};
 use crate::sbs::Writer;
 
 /// Payloads from this size on (bytes) are queued by reference. Below it a copy into the gathered
@@ -21,13 +22,43 @@ const TAIL: usize = 64 * 1024;
 #[derive(Debug, Default)]
 pub struct SendQueue {
     /// Closed parts, written first.
-    parts: VecDeque<Bytes>,
+    parts: VecDeque<Part>,
     /// Where small messages gather; written after `parts`.
     tail: BytesMut,
     /// Bytes in `parts`.
     parts_len: usize,
     /// Bytes ever taken by the socket.
     sent: u64,
+}
+
+#[derive(Debug)]
+enum Part {
+    Whole(Bytes),
+    Cut(Cut),
+}
+
+impl Part {
+    fn len(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Cut(cut) => cut.len(),
+        }
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let (whole, cut) = match self {
+            Self::Whole(bytes) => (Some(&bytes[..]), None),
+            Self::Cut(cut) => (None, Some(cut)),
+        };
+        whole.into_iter().chain(cut.into_iter().flat_map(Cut::chunks))
+    }
+
+    fn advance(&mut self, count: usize) {
+        match self {
+            Self::Whole(bytes) => bytes.advance(count),
+            Self::Cut(cut) => cut.advance(count),
+        }
+    }
 }
 
 impl SendQueue {
@@ -75,12 +106,10 @@ impl SendQueue {
         len >= BY_REFERENCE
     }
 
-    /// Appends `bytes` by reference, however few they are: for a header that stands in front of many payloads, which no
-    /// copy then has to be allocated for.
-    pub fn put_shared(&mut self, bytes: Bytes) {
+    /// Appends `data` by reference, with `header` in front of every `each` bytes of it: a whole number of times, and not zero.
+    pub(crate) fn put_cut(&mut self, header: Header, data: Bytes, each: usize) {
         self.close_tail();
-        self.parts_len += bytes.len();
-        self.parts.push_back(bytes);
+        self.put_part(Part::Cut(Cut::new(header, data, each)));
     }
 
     /// Appends exactly `len` bytes, which `write` writes one after the other: many small pieces for the price of one.
@@ -108,9 +137,14 @@ impl SendQueue {
 
     fn close_tail(&mut self) {
         if !self.tail.is_empty() {
-            self.parts_len += self.tail.len();
-            self.parts.push_back(self.tail.split().freeze());
+            let tail = self.tail.split().freeze();
+            self.put_part(Part::Whole(tail));
         }
+    }
+
+    fn put_part(&mut self, part: Part) {
+        self.parts_len += part.len();
+        self.parts.push_back(part);
     }
 }
 
@@ -156,7 +190,8 @@ impl Writer for SendQueue {
         if bytes.len() < BY_REFERENCE {
             self.put_slice(bytes);
         } else {
-            self.put_shared(bytes.clone());
+            self.close_tail();
+            self.put_part(Part::Whole(bytes.clone()));
         }
     }
 }
@@ -167,13 +202,13 @@ impl Buf for SendQueue {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.parts.front().map_or(&self.tail[..], |part| &part[..])
+        self.parts.front().and_then(|part| part.chunks().next()).unwrap_or(&self.tail)
     }
 
     #[cfg(feature = "std")]
     fn chunks_vectored<'a>(&'a self, into: &mut [std::io::IoSlice<'a>]) -> usize {
         let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
-        let chunks = self.parts.iter().map(|part| &part[..]).chain(tail);
+        let chunks = self.parts.iter().flat_map(Part::chunks).chain(tail);
         let mut filled = 0;
         for (slot, chunk) in into.iter_mut().zip(chunks) {
             *slot = std::io::IoSlice::new(chunk);
@@ -189,13 +224,14 @@ impl Buf for SendQueue {
         assert!(count <= self.len(), "advanced by {count} of {} queued bytes", self.len());
         self.sent += count as u64;
         while let Some(part) = self.parts.front_mut() {
-            if count < part.len() {
+            let len = part.len();
+            if count < len {
                 part.advance(count);
                 self.parts_len -= count;
                 return;
             }
-            count -= part.len();
-            self.parts_len -= part.len();
+            count -= len;
+            self.parts_len -= len;
             self.parts.pop_front();
         }
         self.tail.advance(count);

@@ -27,14 +27,14 @@ fn headers(payload: usize, end: bool) -> [u8; HEADERS] {
 pub(super) struct Segmenter {
     /// Octets of a message that a TPDU carries: at least 125.
     payload: usize,
-    /// The headers of a full segment that is not the last: the same each time, so one allocation serves all.
-    full: Bytes,
+    /// The headers of a full segment that is not the last: the same each time.
+    full: [u8; HEADERS],
 }
 
 impl Segmenter {
     pub(super) fn new(size: TpduSize) -> Self {
         let payload = size.payload();
-        Self { payload, full: Bytes::copy_from_slice(&headers(payload, false)) }
+        Self { payload, full: headers(payload, false) }
     }
 
     /// Octets that a message of `len` takes in the queue.
@@ -45,14 +45,16 @@ impl Segmenter {
     /// Queues a part of a message, with `end` its last; large segments by reference. An empty one that is the last is a TPDU without
     /// data, any other is nothing.
     pub(super) fn put(&self, mut part: Bytes, end: bool, tx: &mut SendQueue) {
-        while part.len() > self.payload {
-            let segment = part.split_to(self.payload);
-            if tx.refers_to(segment.len()) {
-                tx.put_shared(self.full.clone());
-                tx.put_shared(segment);
+        let full = part.len().saturating_sub(1) / self.payload * self.payload;
+        if full > 0 {
+            let segments = part.split_to(full);
+            if tx.refers_to(self.payload) {
+                tx.put_cut(self.full, segments, self.payload);
             } else {
-                tx.put_slice(&self.full);
-                tx.put_slice(&segment);
+                for segment in segments.chunks(self.payload) {
+                    tx.put_slice(&self.full);
+                    tx.put_slice(segment);
+                }
             }
         }
         if end || !part.is_empty() {

@@ -1,0 +1,89 @@
+use bytes::{Buf, Bytes};
+
+/// Bytes of a header that stands in front of every segment: those of COTP over TPKT.
+pub(crate) type Header = [u8; 7];
+
+/// A payload that goes out in segments, all of one size and with one header. The segments are made as they are written: one reference for all of
+/// them.
+///
+/// ```text
+/// h |<-- each -->| h |<-- each -->| h |<-- each -->|
+///      ^ written up to here: 0 bytes of the header left, some of the first segment
+/// ```
+#[derive(Debug)]
+pub(super) struct Cut {
+    header: Header,
+    data: Bytes,
+    each: usize,
+    /// Bytes of the first segment's header that are not written.
+    header_left: usize,
+    /// Bytes of the first segment that are not written; all others are whole.
+    first: usize,
+}
+
+impl Cut {
+    /// # Panics
+    ///
+    /// If `data` is empty, or not in whole segments.
+    pub(super) fn new(header: Header, data: Bytes, each: usize) -> Self {
+        assert!(!data.is_empty() && data.len().is_multiple_of(each), "whole segments");
+        Self { header, data, each, header_left: header.len(), first: each }
+    }
+
+    /// Bytes that are left, the headers included. Zero only where all is written.
+    pub(super) fn len(&self) -> usize {
+        let others = (self.data.len() - self.first) / self.each;
+        self.header_left + self.first + others * (self.header.len() + self.each)
+    }
+
+    /// What is left, slice by slice.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let (first, others) = self.data.split_at(self.first);
+        let header = &self.header[self.header.len() - self.header_left..];
+        let others = others.chunks(self.each).flat_map(|segment| [&self.header[..], segment]);
+        [header, first].into_iter().chain(others).filter(|chunk| !chunk.is_empty())
+    }
+
+    /// `count` more bytes are written, at most [`len`](Self::len).
+    pub(super) fn advance(&mut self, count: usize) {
+        let of_first = self.header_left + self.first;
+        if count < of_first {
+            return self.advance_first(count);
+        }
+        let one = self.header.len() + self.each;
+        let (whole, count) = ((count - of_first) / one, (count - of_first) % one);
+        self.data.advance(self.first + whole * self.each);
+        // none is left where the last was written
+        self.first = self.each.min(self.data.len());
+        self.header_left = if self.first == 0 { 0 } else { self.header.len() };
+        self.advance_first(count);
+    }
+
+    fn advance_first(&mut self, count: usize) {
+        let of_header = count.min(self.header_left);
+        self.header_left -= of_header;
+        self.data.advance(count - of_header);
+        self.first -= count - of_header;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn however_much_is_written_at_a_time_the_bytes_are_the_same() {
+        let data = Bytes::from_static(b"abcdefghijkl");
+        let all = b"<hhhhh>abcd<hhhhh>efgh<hhhhh>ijkl";
+        for step in 1..=all.len() {
+            let mut cut = Cut::new(*b"<hhhhh>", data.clone(), 4);
+            for at in (0..all.len()).step_by(step) {
+                assert_eq!(cut.len(), all.len() - at);
+                assert_eq!(cut.chunks().collect::<Vec<_>>().concat(), all[at..]);
+                cut.advance(step.min(cut.len()));
+            }
+            assert_eq!((cut.len(), cut.chunks().count()), (0, 0));
+        }
+    }
+}
