@@ -101,7 +101,10 @@ struct Model {
 impl Model {
     fn new(grain: usize) -> Self {
         let server = server::Config { max_requests: MAX_REQUESTS, ..server_config() };
-        let pair = ready_of(client_config(), server, &init(&["wanted"]), grain);
+        let mut client = client_config();
+        // acks that a server does not read would stop the client, too
+        client.chatter.max_unsent_replies = usize::MAX;
+        let pair = ready_of(client, server, &init(&["wanted"]), grain);
         Self {
             pair,
             status: Status::Operational,
