@@ -145,7 +145,7 @@ impl Handle for Connection {
 }
 
 impl Connection {
-    /// Queues a message, waiting while the queue is full, and gives its conversation.
+    /// Queues a message, waiting while 256 KiB are queued, and gives its conversation.
     ///
     /// Tasks that wait at the same time are served in no particular order. Cancel safe: dropped before it is ready, nothing of
     /// the message is sent.
@@ -156,7 +156,7 @@ impl Connection {
     pub async fn send(&self, data: Data, options: SendOptions) -> Result<Conversation, SendError> {
         let options = self.machine_options(options);
         let mut waiting = Some(data);
-        let sent = self.link.wait(Wait::Outgoing, |session| {
+        let sent = self.link.wait(Wait::Room, |session| {
             let data = waiting.take()?;
             match session.machine.send(data, options) {
                 Err(SendError { fault: SendFault::QueueFull { .. }, data }) => {

@@ -28,7 +28,7 @@ use crate::buffer::SendQueue;
 use crate::protocol::Protocol;
 use crate::time::{Instant, earliest};
 
-/// Rounds of reading and writing before other tasks have their turn.
+/// Rounds of reading and writing before other tasks have their turn, which they may have earlier: see [`Intake::is_enough`].
 const BUDGET: usize = 16;
 
 /// Parts of a send queue that one system call takes: 64 KiB in COTP segments of 2 KiB are 66, and one call instead of two is worth a
@@ -313,6 +313,7 @@ impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
         self.intake.woken();
         for _ in 0..BUDGET {
             match self.round(cx) {
+                Round::Moved if self.intake.is_enough() => break,
                 Round::Moved => {}
                 Round::Idle => return Poll::Pending,
                 Round::Done => return Poll::Ready(()),

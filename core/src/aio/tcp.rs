@@ -233,14 +233,14 @@ impl Connection {
         self.link.call(|session| std::mem::take(&mut session.input).len)
     }
 
-    /// Queues `data`, waiting while the queue is full. Cancel safe: dropped before it is ready, nothing is written.
+    /// Queues `data`, waiting while 256 KiB are queued. Cancel safe: dropped before it is ready, nothing is written.
     ///
     /// # Errors
     ///
     /// Why the connection is over; [`Closed`](crate::tcp::Error::Closed) also after [`end`](Self::end).
     pub async fn write(&self, data: impl Into<Bytes>) -> Result<(), Error> {
         let mut waiting = data.into();
-        self.link.wait(Wait::Outgoing, |session| session.write(&mut waiting)).await?
+        self.link.wait(Wait::Room, |session| session.write(&mut waiting)).await?
     }
 
     /// Ends our side: what is queued is still written, and what the peer sends can still be read.

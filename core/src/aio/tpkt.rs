@@ -113,7 +113,7 @@ impl Handle for Connection {
 }
 
 impl Connection {
-    /// Queues one packet with `tpdu`, 3 to 65531 octets, waiting while the queue is full.
+    /// Queues one packet with `tpdu`, 3 to 65531 octets, waiting while 256 KiB are queued.
     ///
     /// Cancel safe: dropped before it is ready, nothing is sent.
     ///
@@ -122,7 +122,7 @@ impl Connection {
     /// [`SendError`], with the data, for every reason but a full queue.
     pub async fn send(&self, tpdu: impl Into<Bytes>) -> Result<(), SendError> {
         let mut waiting = tpdu.into();
-        let sent = self.link.wait(Wait::Outgoing, |session| {
+        let sent = self.link.wait(Wait::Room, |session| {
             match session.machine.send(std::mem::take(&mut waiting)) {
                 Err(SendError { fault: SendFault::QueueFull { .. }, data }) => {
                     waiting = data;

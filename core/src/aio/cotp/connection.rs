@@ -178,7 +178,7 @@ impl Connection {
         self.link.wait(Wait::Incoming, |session| session.established.then_some(())).await
     }
 
-    /// Queues a message of any length, waiting while the queue is full. It is cut into TPDUs without a copy.
+    /// Queues a message of any length, waiting while 256 KiB are queued. It is cut into TPDUs without a copy.
     ///
     /// Cancel safe: dropped before it is ready, nothing is sent.
     ///
@@ -189,7 +189,7 @@ impl Connection {
         self.send_by(data.into(), Machine::send).await
     }
 
-    /// Queues a part of a message whose length need not be known yet, waiting while the queue is full; `end` says that it is the last
+    /// Queues a part of a message whose length need not be known yet, waiting while 256 KiB are queued; `end` says that it is the last
     /// one. Before that, only parts can be sent. Cancel safe: dropped before it is ready, nothing is sent.
     ///
     /// # Errors
@@ -199,7 +199,7 @@ impl Connection {
         self.send_by(data.into(), |machine, data| machine.send_part(data, end)).await
     }
 
-    /// Queues expedited data of 1 to 16 octets, where it was agreed on, waiting while the queue is full. Cancel safe.
+    /// Queues expedited data of 1 to 16 octets, where it was agreed on, waiting while 256 KiB are queued. Cancel safe.
     ///
     /// # Errors
     ///
@@ -213,7 +213,7 @@ impl Connection {
         mut waiting: Bytes,
         send: impl Fn(&mut Machine, Bytes) -> Result<(), SendError>,
     ) -> Result<(), SendError> {
-        let sent = self.link.wait(Wait::Outgoing, |session| {
+        let sent = self.link.wait(Wait::Room, |session| {
             match send(&mut session.machine, std::mem::take(&mut waiting)) {
                 Err(SendError { fault: SendFault::QueueFull { .. }, data }) => {
                     waiting = data;

@@ -184,7 +184,7 @@ async fn respond(
     link: &Link<ServerSession>,
     mut respond: impl FnMut(&mut Machine) -> Result<(), SendFault>,
 ) -> Result<(), super::Error> {
-    let responded = link.wait(Wait::Outgoing, |session| match respond(&mut session.machine) {
+    let responded = link.wait(Wait::Room, |session| match respond(&mut session.machine) {
         Err(fault) if fault.is_queue_full() => None,
         responded => Some(responded),
     });

@@ -171,7 +171,7 @@ impl Client {
         Ok(state)
     }
 
-    /// Asks the server for `name` with `data`, and gives its result; waits while the send queue is full. A request with an empty name is answered
+    /// Asks the server for `name` with `data`, and gives its result; waits while 256 KiB are queued. A request with an empty name is answered
     /// with its own data, by any server.
     ///
     /// Dropped before it is ready, the answer is dropped when it comes; what was asked may be done all the same.
@@ -180,7 +180,7 @@ impl Client {
     ///
     /// [`RequestError`].
     pub async fn send(&self, name: &str, data: &Value) -> Result<Value, RequestError> {
-        let sent = self.link.wait(Wait::Outgoing, |session| {
+        let sent = self.link.wait(Wait::Room, |session| {
             match session.machine.request(name, data) {
                 Ok(request) => {
                     session.answers.open(request);

@@ -143,7 +143,7 @@ impl Connection {
         self.link.drain().await
     }
 
-    /// Notifies the client; waits while the send queue is full.
+    /// Notifies the client; waits while 256 KiB are queued.
     ///
     /// Cancel safe: dropped before it is ready, nothing is sent.
     ///
@@ -152,7 +152,7 @@ impl Connection {
     /// [`SendError`].
     pub async fn notify(&self, name: &str, data: &Value) -> Result<(), SendError> {
         let notification = Notification::new(name, data);
-        let sent = self.link.wait(Wait::Outgoing, |session| {
+        let sent = self.link.wait(Wait::Room, |session| {
             match session.machine.notify(&notification) {
                 Err(fault) if fault.is_queue_full() => None,
                 // the reason of the end says more than that there is one

@@ -159,12 +159,11 @@ impl Open<'_> {
         let Some(request) = self.request.take() else {
             return;
         };
-        let responded = self.link.wait(Wait::Outgoing, |session| {
-            match session.machine.respond(request, result) {
+        let responded =
+            self.link.wait(Wait::Room, |session| match session.machine.respond(request, result) {
                 Err(fault) if fault.is_queue_full() => None,
                 responded => Some(responded),
-            }
-        });
+            });
         if let Ok(Err(_)) = responded.await {
             self.link.close();
         }

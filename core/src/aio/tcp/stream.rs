@@ -50,7 +50,7 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut data = Bytes::copy_from_slice(bytes);
-        let written = self.link.poll_wait(cx, Wait::Outgoing, |session| session.write(&mut data));
+        let written = self.link.poll_wait(cx, Wait::Room, |session| session.write(&mut data));
         ready!(written).and_then(|written| written).map_err(io_error)?;
         Poll::Ready(Ok(bytes.len()))
     }

@@ -102,7 +102,7 @@ impl Client {
         }
     }
 
-    /// Registers events as one session, without asking what becomes of them; waits while the send queue is full.
+    /// Registers events as one session, without asking what becomes of them; waits while 256 KiB are queued.
     ///
     /// Cancel safe: dropped before it is ready, nothing is sent.
     ///
@@ -172,7 +172,7 @@ impl Client {
         &self,
         mut send: impl FnMut(&mut ClientSession) -> Result<T, SendFault>,
     ) -> Result<T, RequestError> {
-        let sent = self.link.wait(Wait::Outgoing, |session| match send(session) {
+        let sent = self.link.wait(Wait::Room, |session| match send(session) {
             Err(fault) if fault.is_queue_full() => None,
             // the reason of the end says more than that there is one
             Err(fault) if fault.is_closed() => None,

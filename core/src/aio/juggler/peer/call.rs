@@ -29,7 +29,7 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
-    /// Answers with the result, or with what became of it instead, usually a text; waits while the send queue is full.
+    /// Answers with the result, or with what became of it instead, usually a text; waits while 256 KiB are queued.
     ///
     /// Cancel safe: dropped before it is ready, the call is answered as one that was dropped.
     ///
@@ -41,7 +41,7 @@ impl Call {
             return Ok(());
         };
         let respond = |session: &mut PeerSession| session.machine.respond(request, result);
-        let sent = self.link.wait(Wait::Outgoing, |session| sent(respond(session))).await?;
+        let sent = self.link.wait(Wait::Room, |session| sent(respond(session))).await?;
         if sent.is_ok() {
             self.request = None;
         }

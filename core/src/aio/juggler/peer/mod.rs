@@ -277,7 +277,7 @@ impl Connection {
         Ok(data)
     }
 
-    /// Sends a message; waits while the send queue is full.
+    /// Sends a message; waits while 256 KiB are queued.
     ///
     /// Cancel safe: dropped before it is ready, nothing is sent.
     ///
@@ -287,7 +287,7 @@ impl Connection {
     pub async fn send(&self, message: &Value) -> Result<(), CallError> {
         let message = Message::new(message);
         let send = |session: &mut PeerSession| sent(session.machine.peer_mut().send(&message));
-        Ok(self.link.wait(Wait::Outgoing, send).await??)
+        Ok(self.link.wait(Wait::Room, send).await??)
     }
 
     /// What the other side sends next: a message, or a call of an action of ours. Cancel safe.
@@ -305,7 +305,7 @@ impl Connection {
         })
     }
 
-    /// Calls `action` of the other side, and gives its result; waits while the send queue is full.
+    /// Calls `action` of the other side, and gives its result; waits while 256 KiB are queued.
     ///
     /// Dropped before it is ready, the result is dropped when it comes; what was asked may be done all the same.
     ///
@@ -320,7 +320,7 @@ impl Connection {
             }
             sent(called)
         };
-        let id = self.link.wait(Wait::Outgoing, call).await??;
+        let id = self.link.wait(Wait::Room, call).await??;
         Asked::new(&self.link, id).await?.map_err(CallError::Failed)
     }
 
