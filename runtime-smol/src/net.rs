@@ -75,7 +75,12 @@ impl Stream for SmolStream {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         loop {
-            match self.stream.get_ref().write_vectored(parts) {
+            let mut stream = self.stream.get_ref();
+            let written = match parts {
+                [part] => stream.write(part),
+                parts => stream.write_vectored(parts),
+            };
+            match written {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.stream.poll_writable(cx))?;

@@ -205,9 +205,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
                 tx.clear();
                 break;
             }
-            let mut parts = [IoSlice::new(&[]); PARTS];
-            let count = tx.chunks_vectored(&mut parts);
-            match self.stream.poll_write(cx, &parts[..count]) {
+            match poll_write(&mut self.stream, cx, tx) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(0)) => self.failed = Some(Arc::new(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => {
@@ -304,6 +302,20 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             Poll::Ready(_) => Round::Done,
         }
     }
+}
+
+fn poll_write(
+    stream: &mut impl Stream,
+    cx: &mut Context<'_>,
+    tx: &SendQueue,
+) -> Poll<io::Result<usize>> {
+    if tx.chunk().len() == tx.remaining() {
+        // small messages: no list of parts to be filled, and a plain write for the system
+        return stream.poll_write(cx, &[IoSlice::new(tx.chunk())]);
+    }
+    let mut parts = [IoSlice::new(&[]); PARTS];
+    let count = tx.chunks_vectored(&mut parts);
+    stream.poll_write(cx, &parts[..count])
 }
 
 impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {

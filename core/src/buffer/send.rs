@@ -6,8 +6,11 @@ use super::cut::{Cut, Header};
 use crate::sbs::Writer;
 
 /// Payloads from this size on (bytes) are queued by reference. Below it a copy into the gathered
-/// tail costs less than one more slice in the vectored write.
-const BY_REFERENCE: usize = 1024;
+/// tail costs less than a part of its own, with two small allocations, and one more slice in the vectored write.
+const BY_REFERENCE: usize = 4096;
+
+/// Segments from this size on (bytes) are cut by reference: all of a payload are one part.
+const CUT: usize = 1024;
 
 /// The gathered tail is closed at this size (bytes), so that a queue that grows never copies what it
 /// holds, and is not kept when it drained and was larger.
@@ -100,14 +103,14 @@ impl SendQueue {
         self.tail = BytesMut::new();
     }
 
-    /// Whether [`put_bytes`](Writer::put_bytes) queues `len` bytes by reference. Below it a copy costs less.
-    #[must_use]
-    pub fn refers_to(&self, len: usize) -> bool {
-        len >= BY_REFERENCE
-    }
-
-    /// Appends `data` by reference, with `header` in front of every `each` bytes of it: a whole number of times, and not zero.
+    /// Appends `data` with `header` in front of every `each` bytes of it: a whole number of times, and not zero. Large segments go by reference.
     pub(crate) fn put_cut(&mut self, header: Header, data: Bytes, each: usize) {
+        if each < CUT {
+            return data.chunks(each).for_each(|segment| {
+                self.put_slice(&header);
+                self.put_slice(segment);
+            });
+        }
         self.close_tail();
         self.put_part(Part::Cut(Cut::new(header, data, each)));
     }
@@ -251,7 +254,7 @@ mod tests {
     fn order_is_kept_between_gathered_and_referenced() {
         let mut queue = SendQueue::new();
         let mut expected = Vec::new();
-        for (index, size) in [3, 2000, 1, 1, 1024, 70_000, 1023, 5].into_iter().enumerate() {
+        for (index, size) in [3, 5000, 1, 1, 4096, 70_000, 4095, 5].into_iter().enumerate() {
             let part = Bytes::from(vec![index as u8; size]);
             queue.put_bytes(&part);
             expected.extend_from_slice(&part);
@@ -283,7 +286,7 @@ mod tests {
     fn vectored_chunks_hold_everything() {
         let mut queue = SendQueue::new();
         queue.put_slice(b"head");
-        queue.put_bytes(&Bytes::from(vec![0; 2048]));
+        queue.put_bytes(&Bytes::from(vec![0; 4096]));
         queue.put_slice(b"tail");
         let mut slices = [std::io::IoSlice::new(&[]); 8];
         assert_eq!(queue.chunks_vectored(&mut slices), 3);

@@ -42,20 +42,12 @@ impl Segmenter {
         len.saturating_add(len.div_ceil(self.payload).max(1).saturating_mul(HEADERS))
     }
 
-    /// Queues a part of a message, with `end` its last; large segments by reference. An empty one that is the last is a TPDU without
+    /// Queues a part of a message, with `end` its last; large segments but the last by reference. An empty one that is the last is a TPDU without
     /// data, any other is nothing.
     pub(super) fn put(&self, mut part: Bytes, end: bool, tx: &mut SendQueue) {
         let full = part.len().saturating_sub(1) / self.payload * self.payload;
         if full > 0 {
-            let segments = part.split_to(full);
-            if tx.refers_to(self.payload) {
-                tx.put_cut(self.full, segments, self.payload);
-            } else {
-                for segment in segments.chunks(self.payload) {
-                    tx.put_slice(&self.full);
-                    tx.put_slice(segment);
-                }
-            }
+            tx.put_cut(self.full, part.split_to(full), self.payload);
         }
         if end || !part.is_empty() {
             tx.put_slice(&headers(part.len(), end));

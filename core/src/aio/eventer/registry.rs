@@ -185,13 +185,24 @@ fn find(
     wanted: &mut Vec<(ConnectionId, usize)>,
 ) {
     wanted.clear();
-    let mut clients = Vec::new();
+    let (mut first, mut clients, mut same) = (Vec::new(), Vec::new(), true);
     for (index, event_type) in events.event_types().enumerate() {
         routes.find(event_type, &mut clients);
+        if index == 0 {
+            first.clone_from(&clients);
+        }
+        same = same && clients == first;
         wanted.extend(clients.iter().map(|&client| (client, index)));
     }
-    // it is made of runs in order, one for each event, which a stable sort only merges
-    wanted.sort();
+    if same {
+        // events of one session are of a kind: who wants one mostly wants all
+        let count = events.event_types().count();
+        wanted.clear();
+        wanted.extend(first.into_iter().flat_map(|id| (0..count).map(move |index| (id, index))));
+    } else {
+        // it is made of runs in order, one for each event, which a stable sort only merges
+        wanted.sort();
+    }
 }
 
 /// A client that cannot be told something is closed: it must not go on as if there had been nothing to tell. It
