@@ -136,11 +136,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         let _entered = shared.life.enter();
         let now = shared.now();
         let mut state = shared.lock();
-        let mut end = self.poll_machine(&mut state, now);
-        let written = self.write(cx, state.session.machine().tx(), now);
-        if written > 0 {
-            state.outgoing.wake(&mut self.wake);
-        }
+        let mut end = self.work(cx, &mut state, now);
         let machine = state.session.machine();
         if !self.shut && machine.sends_no_more() && machine.tx().is_empty() {
             // a socket that cannot be ended has failed, which the next read tells
@@ -168,12 +164,28 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
                     state.driver = Some(cx.waker().clone());
                 }
                 let due = self.arm(cx, deadline).is_ready();
-                if written > 0 || due { Round::Moved } else { Round::Idle }
+                if due { Round::Moved } else { Round::Idle }
             }
         };
         drop(state);
         self.wake.drain(..).for_each(Waker::wake);
         round
+    }
+
+    /// Polls the machine and writes what it queued, until nothing moves: what was written may have held the machine up.
+    fn work(
+        &mut self,
+        cx: &mut Context<'_>,
+        state: &mut State<S>,
+        now: Instant,
+    ) -> Option<SessionError<S>> {
+        loop {
+            let end = self.poll_machine(state, now);
+            if self.write(cx, state.session.machine().tx(), now) == 0 || end.is_some() {
+                return end;
+            }
+            state.outgoing.wake(&mut self.wake);
+        }
     }
 
     /// Takes from the machine what it has, as long as there is room for it.

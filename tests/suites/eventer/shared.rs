@@ -12,22 +12,22 @@ use hat_tests::pair::GRAINS;
 
 use super::{Pair, client_config, event, init, ready, ready_of, server_config};
 
-/// Events of types `even` and `odd` in turns, 2 KiB each.
+/// Events of types `even` and `odd` in turns, 5 KiB each.
 fn many() -> Vec<Event> {
     let large = |at: i64| Event {
-        payload: Some(Payload::binary("t", vec![at as u8; 2048])),
+        payload: Some(Payload::binary("t", vec![at as u8; 5 * 1024])),
         ..event(1, at, if at % 2 == 0 { "even" } else { "odd" })
     };
     (0..64).map(large).collect()
 }
 
-/// Where the queued chunks of 1 KiB and more lie in memory.
+/// Where the queued chunks of 4 KiB and more lie in memory.
 fn large_chunks(pair: &mut Pair) -> Vec<Range<*const u8>> {
     let mut slices = [std::io::IoSlice::new(&[]); 1024];
     let tx: &SendQueue = pair.b.machine.tx();
     let count = tx.chunks_vectored(&mut slices);
     assert!(count < slices.len());
-    let large = slices[..count].iter().filter(|slice| slice.len() >= 1024);
+    let large = slices[..count].iter().filter(|slice| slice.len() >= 4096);
     large.map(|slice| slice.as_ptr_range()).collect()
 }
 
@@ -46,7 +46,7 @@ fn connections_that_get_all_share_one_buffer() {
         queued.push(large_chunks(pair));
     }
     assert_eq!(queued[0].len(), 1, "one run");
-    assert!(len(&queued[0]) > 64 * 2048);
+    assert!(len(&queued[0]) > 64 * 5 * 1024);
     assert!(queued.iter().all(|chunks| *chunks == queued[0]), "the same memory");
     // the queues keep it for as long as they need it
     drop(encoded);

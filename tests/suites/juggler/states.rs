@@ -60,7 +60,7 @@ fn one_text_for_all() {
         let mut parts = Vec::new();
         while tx.has_remaining() {
             let len = tx.chunk().len();
-            if len > 1000 {
+            if len >= 4096 {
                 parts.push(tx.chunk().as_ptr());
             }
             tx.advance(len);
