@@ -36,6 +36,14 @@ impl Cut {
         self.header_left + self.first + others * (self.header.len() + self.each)
     }
 
+    /// The first slice of what is left.
+    pub(super) fn chunk(&self) -> &[u8] {
+        match self.header_left {
+            0 => &self.data[..self.first],
+            left => &self.header[self.header.len() - left..],
+        }
+    }
+
     /// What is left, slice by slice.
     pub(super) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let (first, others) = self.data.split_at(self.first);
@@ -81,6 +89,7 @@ mod tests {
             for at in (0..all.len()).step_by(step) {
                 assert_eq!(cut.len(), all.len() - at);
                 assert_eq!(cut.chunks().collect::<Vec<_>>().concat(), all[at..]);
+                assert_eq!(Some(cut.chunk()), cut.chunks().next());
                 cut.advance(step.min(cut.len()));
             }
             assert_eq!((cut.len(), cut.chunks().count()), (0, 0));

@@ -205,7 +205,11 @@ impl Buf for SendQueue {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.parts.front().and_then(|part| part.chunks().next()).unwrap_or(&self.tail)
+        match self.parts.front() {
+            None => &self.tail,
+            Some(Part::Whole(bytes)) => bytes,
+            Some(Part::Cut(cut)) => cut.chunk(),
+        }
     }
 
     #[cfg(feature = "std")]

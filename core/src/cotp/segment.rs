@@ -45,8 +45,8 @@ impl Segmenter {
     /// Queues a part of a message, with `end` its last; large segments but the last by reference. An empty one that is the last is a TPDU without
     /// data, any other is nothing.
     pub(super) fn put(&self, mut part: Bytes, end: bool, tx: &mut SendQueue) {
-        let full = part.len().saturating_sub(1) / self.payload * self.payload;
-        if full > 0 {
+        if part.len() > self.payload {
+            let full = (part.len() - 1) / self.payload * self.payload;
             tx.put_cut(self.full, part.split_to(full), self.payload);
         }
         if end || !part.is_empty() {
