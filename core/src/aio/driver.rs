@@ -243,6 +243,8 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     /// deadlines move on before they come, and setting a timer costs more than a wake-up in vain.
     fn arm(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
         let Some(deadline) = deadline else {
+            // a runtime without any timer waits for its sockets alone, which is cheaper
+            self.timer = None;
             return Poll::Pending;
         };
         let (timer, armed) =
