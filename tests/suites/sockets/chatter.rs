@@ -97,6 +97,23 @@ on_every_runtime! {
         assert_eq!(received, sent, "every send that was ready, and no other");
     }
 
+    async fn a_send_waits_however_much_may_be_queued<R>() {
+        let config = Config { max_queued: usize::MAX, ..Config::default() };
+        let options = Options { config, ..Options::default() };
+        let (_server, client, accepted) = pair::<R>(options).await;
+        let block = Bytes::from(vec![1; 512 * 1024]);
+        let mut sent = 0;
+        while within::<R, _>(SOON, client.send(data(block.clone()), one())).await.is_some() {
+            sent += 1;
+            assert!(sent < 100, "nothing stops the sender");
+        }
+        client.try_send(data("at once"), one()).expect("room");
+        for _ in 0..sent {
+            assert_eq!(accepted.receive().await.expect("open").data, data(block.clone()));
+        }
+        assert_eq!(accepted.receive().await.expect("open").data, data("at once"));
+    }
+
     async fn drain_waits_until_all_is_with_the_system<R>() {
         let config = Config { max_queued: 64 * 1024 * 1024, ..Config::default() };
         let options = Options { config, ..Options::default() };
