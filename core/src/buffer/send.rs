@@ -48,6 +48,7 @@ impl Part {
         }
     }
 
+    #[cfg(feature = "std")]
     fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let (whole, cut) = match self {
             Self::Whole(bytes) => (Some(&bytes[..]), None),
