@@ -143,6 +143,7 @@ impl Live {
         }
     }
 
+    /// Without the lock of the state: who registers must not wait for a refresh.
     fn is_watched(&self) -> bool {
         self.0.viewers.load(Ordering::Relaxed) > 0
     }

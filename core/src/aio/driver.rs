@@ -318,6 +318,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     }
 }
 
+/// Writes as much of `tx` as one system call takes.
 fn poll_write(
     stream: &mut impl Stream,
     cx: &mut Context<'_>,

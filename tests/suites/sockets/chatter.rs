@@ -7,7 +7,7 @@ use hat_core::aio::ConnectError;
 use hat_core::aio::chatter::{Connection, Options, SendOptions, connect};
 use hat_core::chatter::{Config, Dialect, Error, Incoming, SendFault};
 use hat_tests::on_every_runtime;
-use hat_tests::runtimes::{sleep, within};
+use hat_tests::runtimes::{TestRuntime, sleep, within};
 
 use super::{data, one, pair};
 
@@ -25,6 +25,20 @@ async fn echo(connection: Connection) {
         let options = SendOptions { conversation: Some(message.conversation), ..one() };
         connection.send(message.data, options).await.expect("the token came with the message");
     }
+}
+
+fn block() -> Bytes {
+    vec![1; 512 * 1024].into()
+}
+
+/// Sends blocks until a send waits; how many were sent.
+async fn send_until_it_waits<R: TestRuntime>(client: &Connection) -> usize {
+    let mut sent = 0;
+    while within::<R, _>(SOON, client.send(data(block()), one())).await.is_some() {
+        sent += 1;
+        assert!(sent < 100, "nothing stops the sender");
+    }
+    sent
 }
 
 on_every_runtime! {
@@ -78,12 +92,7 @@ on_every_runtime! {
         let config = Config { max_queued: 1024 * 1024, ..Config::default() };
         let options = Options { config, ..Options::default() };
         let (_server, client, accepted) = pair::<R>(options).await;
-        let block = Bytes::from(vec![1; 512 * 1024]);
-        let mut sent = 0;
-        while within::<R, _>(SOON, client.send(data(block.clone()), one())).await.is_some() {
-            sent += 1;
-            assert!(sent < 100, "nothing stops the sender");
-        }
+        let mut sent = send_until_it_waits::<R>(&client).await;
         let refused = client.try_send(data("x"), one()).map(|_| ());
         let refused = refused.map_err(|error| error.fault);
         let full = Err(SendFault::QueueFull { limit: 1024 * 1024 });
@@ -101,15 +110,10 @@ on_every_runtime! {
         let config = Config { max_queued: usize::MAX, ..Config::default() };
         let options = Options { config, ..Options::default() };
         let (_server, client, accepted) = pair::<R>(options).await;
-        let block = Bytes::from(vec![1; 512 * 1024]);
-        let mut sent = 0;
-        while within::<R, _>(SOON, client.send(data(block.clone()), one())).await.is_some() {
-            sent += 1;
-            assert!(sent < 100, "nothing stops the sender");
-        }
+        let sent = send_until_it_waits::<R>(&client).await;
         client.try_send(data("at once"), one()).expect("room");
         for _ in 0..sent {
-            assert_eq!(accepted.receive().await.expect("open").data, data(block.clone()));
+            assert_eq!(accepted.receive().await.expect("open").data, data(block()));
         }
         assert_eq!(accepted.receive().await.expect("open").data, data("at once"));
     }

@@ -196,7 +196,7 @@ fn find(
     }
     if same {
         // events of one session are of a kind: who wants one mostly wants all
-        let count = events.event_types().count();
+        let count = events.len();
         wanted.clear();
         wanted.extend(first.into_iter().flat_map(|id| (0..count).map(move |index| (id, index))));
     } else {
