@@ -12,10 +12,12 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use hat_core::aio::Address;
+use hat_aio::Address;
 use hat_core::eventer::{EventType, Subscription, SubscriptionError, Timestamp};
 
-use crate::{exit, json};
+use hat_server::json;
+
+use crate::exit;
 
 /// Where the deployed event server listens for clients.
 const ADDRESS: &str = "127.0.0.1:23012";

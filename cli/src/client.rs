@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use hat_core::aio::eventer::{Client, ClientOptions, ConnectError, Notification, connect};
-use hat_core::aio::{Address, Runtime};
+use hat_aio::eventer::{Client, ClientOptions, ConnectError, Notification, connect};
+use hat_aio::{Address, Runtime};
 use hat_core::eventer::Error as EventerError;
 use hat_core::eventer::{EventType, QueryParams, QueryResult};
 

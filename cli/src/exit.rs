@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hat_core::aio::eventer::{Error, RequestError};
-use hat_core::aio::{Address, ConnectError, tls};
+use hat_aio::eventer::{Error, RequestError};
+use hat_aio::{Address, ConnectError, tls};
 use hat_core::eventer::Error as EventerError;
 
 /// Anything that has no code of its own.
@@ -63,7 +63,7 @@ pub(crate) enum Failure {
     CannotListen(String),
     /// Whoever answers is no ISO transport peer.
     #[error("{address} does not answer as an ISO transport peer does: {error}")]
-    NotCotp { address: Address, error: hat_core::aio::cotp::Error },
+    NotCotp { address: Address, error: hat_aio::cotp::Error },
     /// Whoever answers is no event server.
     #[error("{address} does not answer as an event server does: {error}")]
     NotEventer { address: Address, error: Error },

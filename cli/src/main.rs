@@ -4,9 +4,7 @@
 //! main      arguments ─> runtime ─> command ─> exit code
 //! args      what a person may write           exit     what the codes are, and which error has which
 //! command   one file a command                client   the connection that most commands start with
-//! output    JSON lines or a table             json     events as JSON, both ways
-//! server    an event server over the store    runtime  Tokio or smol under a command
-//! store     the server's events in memory     web      its page
+//! output    JSON lines or a table             runtime  Tokio or smol under a command
 //! ```
 
 mod args;
@@ -14,13 +12,9 @@ mod client;
 mod command;
 mod exit;
 mod interrupt;
-mod json;
 mod log;
 mod output;
 mod runtime;
-mod server;
-mod store;
-mod web;
 
 use std::process::ExitCode;
 

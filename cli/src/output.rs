@@ -8,7 +8,7 @@ use hat_core::eventer::{Event, Payload, Status, Timestamp};
 
 use crate::args::{Format, OutputArgs};
 use crate::exit::{Failure, shown};
-use crate::json;
+use hat_server::json;
 
 const HEADER: [&str; 5] = ["ID", "TIMESTAMP", "SOURCE TIMESTAMP", "TYPE", "PAYLOAD"];
 

@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use anyhow::Context;
-use hat_core::aio::Runtime;
-pub(crate) use hat_core::aio::runtime::{sleep, within};
+use hat_aio::Runtime;
+pub(crate) use hat_aio::runtime::{sleep, within};
 
 /// A runtime that can run a command.
 pub(crate) trait Run: Runtime {

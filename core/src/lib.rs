@@ -12,8 +12,6 @@
 //! | [`tpkt`] | packets over TCP, RFC 1006 |
 //! | [`cotp`] | ISO transport class 0, over TPKT |
 //! | [`ws`] | WebSocket: messages over HTTP's port, RFC 6455 |
-//! | `aio` (feature `aio`) | the async driver and the handles, generic over a runtime |
-//! | `aio::web`, `aio::juggler` (feature `web`) | the HTTP front of WebSocket servers, and Juggler behind it |
 //!
 //! Nothing here has a clock, a socket, a thread, or randomness; `aio` alone asks a runtime for them. Without the feature
 //! `std` the crate needs `alloc` only.
@@ -88,8 +86,6 @@
 
 extern crate alloc;
 
-#[cfg(feature = "aio")]
-pub mod aio;
 pub mod buffer;
 pub mod chatter;
 pub mod cotp;

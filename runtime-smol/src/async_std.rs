@@ -9,7 +9,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Instant;
 
-use hat_core::aio::runtime::Runtime;
+use hat_aio::runtime::Runtime;
 
 use super::{Smol, SmolStream, SmolTimer};
 
@@ -17,9 +17,9 @@ use super::{Smol, SmolStream, SmolTimer};
 #[derive(Clone, Copy, Debug)]
 pub struct AsyncStd;
 
-hat_core::protocols_on!(AsyncStd);
+hat_aio::protocols_on!(AsyncStd);
 #[cfg(feature = "web")]
-hat_core::web_on!(AsyncStd);
+hat_aio::web_on!(AsyncStd);
 
 impl Runtime for AsyncStd {
     type Stream = SmolStream;

@@ -1,7 +1,7 @@
 //! The Hat communication protocols on [smol](https://docs.rs/smol).
 //!
 //! Tasks run on smol's global executor, whose threads start with the first task; set `SMOL_THREADS` for more than
-//! one. The handles come from [`hat_core::aio`]; this crate supplies sockets, timers and tasks, and names
+//! one. The handles come from [`hat_aio`]; this crate supplies sockets, timers and tasks, and names
 //! `connect` and `listen` for each protocol.
 //!
 //! With the feature `async-std`, the module `async_std` names them for that runtime too.
@@ -17,8 +17,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use hat_core::aio::runtime::{BACKLOG, Runtime, Timer};
-pub use hat_core::aio::{Address, ConnectError, Error};
+use hat_aio::runtime::{BACKLOG, Runtime, Timer};
+pub use hat_aio::{Address, ConnectError, Error};
 pub use net::SmolStream;
 use socket2::{Domain, Socket, Type};
 
@@ -26,9 +26,9 @@ use socket2::{Domain, Socket, Type};
 #[derive(Clone, Copy, Debug)]
 pub struct Smol;
 
-hat_core::protocols_on!(Smol);
+hat_aio::protocols_on!(Smol);
 #[cfg(feature = "web")]
-hat_core::web_on!(Smol);
+hat_aio::web_on!(Smol);
 
 impl Runtime for Smol {
     type Stream = SmolStream;

@@ -4,7 +4,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
-use hat_core::aio::runtime::Stream;
+use hat_aio::runtime::Stream;
 use smol::Async;
 
 /// Bytes that one read takes at the most.

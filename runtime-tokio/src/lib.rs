@@ -1,7 +1,7 @@
 //! The Hat communication protocols on [Tokio](https://tokio.rs).
 //!
 //! Everything here must be called within a Tokio runtime that has its I/O and time drivers enabled, as
-//! `#[tokio::main]` makes it. The handles come from [`hat_core::aio`]; this crate supplies sockets, timers and
+//! `#[tokio::main]` makes it. The handles come from [`hat_aio`]; this crate supplies sockets, timers and
 //! tasks, and names `connect` and `listen` for each protocol.
 
 mod net;
@@ -13,8 +13,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use hat_core::aio::runtime::{BACKLOG, Runtime, Timer};
-pub use hat_core::aio::{Address, ConnectError, Error};
+use hat_aio::runtime::{BACKLOG, Runtime, Timer};
+pub use hat_aio::{Address, ConnectError, Error};
 pub use net::TokioStream;
 use tokio::net::TcpSocket;
 
@@ -22,9 +22,9 @@ use tokio::net::TcpSocket;
 #[derive(Clone, Copy, Debug)]
 pub struct Tokio;
 
-hat_core::protocols_on!(Tokio);
+hat_aio::protocols_on!(Tokio);
 #[cfg(feature = "web")]
-hat_core::web_on!(Tokio);
+hat_aio::web_on!(Tokio);
 
 impl Runtime for Tokio {
     type Stream = TokioStream;

@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use hat_core::aio::Runtime;
-pub use hat_core::aio::runtime::{sleep, within};
+use hat_aio::Runtime;
+pub use hat_aio::runtime::{sleep, within};
 
 /// A test that takes longer hangs. Most need less than a second; but the first that needs a deployed peer may have to install it, which takes
 /// 40 s, and on a busy machine several times that.

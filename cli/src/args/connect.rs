@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use hat_core::aio::Address;
+use hat_aio::Address;
 
 use super::{ADDRESS, ClientTlsArgs, seconds};
 

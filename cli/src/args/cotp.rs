@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use hat_core::aio::Address;
-use hat_core::aio::cotp::DEFAULT_PORT;
+use hat_aio::Address;
+use hat_aio::cotp::DEFAULT_PORT;
 use hat_core::cotp::Selector;
 
 #[derive(Debug, Subcommand)]
@@ -50,7 +50,7 @@ pub(crate) struct EchoArgs {
 /// A host with a port, or without one for the usual port.
 fn address(text: &str) -> Result<Address, String> {
     match text.parse() {
-        Err(hat_core::aio::address::AddressError::NoPort(_)) if !text.is_empty() => {
+        Err(hat_aio::address::AddressError::NoPort(_)) if !text.is_empty() => {
             let host = text.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
             Ok(Address::new(host.unwrap_or(text), DEFAULT_PORT))
         }

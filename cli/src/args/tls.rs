@@ -4,10 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use hat_core::aio::Address;
-use hat_core::aio::tls::{
-    ClientCertificates, ClientOptions, Identity, Pem, Roots, ServerOptions, Tls,
-};
+use hat_aio::Address;
+use hat_aio::tls::{ClientCertificates, ClientOptions, Identity, Pem, Roots, ServerOptions, Tls};
 
 use crate::exit::Failure;
 
@@ -96,6 +94,6 @@ impl ClientTlsArgs {
 }
 
 /// A file that is not what it should be is bad input.
-fn built(built: Result<Tls, hat_core::aio::tls::ConfigError>) -> Result<Option<Tls>, Failure> {
+fn built(built: Result<Tls, hat_aio::tls::ConfigError>) -> Result<Option<Tls>, Failure> {
     built.map(Some).map_err(|error| Failure::Input(error.to_string()))
 }

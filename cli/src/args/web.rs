@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use hat_core::aio::Address;
+use hat_aio::Address;
 
 /// The page of a server, and who may see it.
 #[derive(Clone, Debug, ClapArgs)]

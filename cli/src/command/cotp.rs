@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use hat_core::aio::Runtime;
-use hat_core::aio::cotp::{Connection, Options, SetupError, connect, listen};
-use hat_core::aio::server::ServerOptions;
+use hat_aio::Runtime;
+use hat_aio::cotp::{Connection, Options, SetupError, connect, listen};
+use hat_aio::server::ServerOptions;
 use hat_core::cotp::{Config, Error, Selector};
 
 use crate::args::{CotpCommand, EchoArgs, ProbeArgs};
@@ -91,7 +91,7 @@ async fn send_back(connection: Connection) {
 
 impl Failure {
     /// Why there is no COTP connection, or no server.
-    fn of_setup(address: hat_core::aio::Address, error: SetupError) -> Self {
+    fn of_setup(address: hat_aio::Address, error: SetupError) -> Self {
         match error {
             SetupError::Connect(error) => Self::of_connect(error),
             SetupError::Config(error) => Self::Input(error.to_string()),

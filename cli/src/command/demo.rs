@@ -12,8 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use hat_core::aio::Address;
-use hat_core::aio::eventer::Notification;
+use hat_aio::Address;
+use hat_aio::eventer::Notification;
 use hat_core::eventer::{Event, EventId, EventType, Order, Payload, TimeseriesParams};
 use hat_smol::Smol;
 use hat_tokio::Tokio;
@@ -24,8 +24,8 @@ use crate::args::{ClientTlsArgs, ConnectArgs, DemoArgs};
 use crate::client::{Connected, Wanted};
 use crate::output::{Output, payload};
 use crate::runtime::{Run, sleep, within};
-use crate::server::EventServer;
-use crate::store::Config;
+use hat_server::server::EventServer;
+use hat_server::store::memory::Config;
 
 const TICK: Duration = Duration::from_secs(1);
 

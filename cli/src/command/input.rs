@@ -9,7 +9,7 @@ use hat_core::eventer::RegisterEvent;
 use smol::channel::{Receiver, Sender, bounded};
 
 use crate::exit::Failure;
-use crate::json;
+use hat_server::json;
 
 /// The longest line: what a message may hold. More is no line that anyone wrote.
 const MAX_LINE: u64 = 64 * 1024 * 1024;

@@ -1,7 +1,7 @@
 //! `hat query`.
 
 use anyhow::Result;
-use hat_core::aio::Runtime;
+use hat_aio::Runtime;
 use hat_core::eventer::{
     Event, EventId, EventType, LatestParams, QueryParams, ServerParams, Subscription,
     TimeseriesParams,

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::pin::Pin;
 
 use anyhow::{Context, Result};
-use hat_core::aio::Runtime;
-use hat_core::aio::eventer::RequestError;
+use hat_aio::Runtime;
+use hat_aio::eventer::RequestError;
 use hat_core::eventer::{Event, EventType, Json, Payload, RegisterEvent};
 use indicatif::{ProgressBar, ProgressStyle};
 

@@ -3,14 +3,15 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use hat_core::aio::Runtime;
+use hat_aio::Runtime;
+use hat_aio::web::ListenError;
 
 use crate::args::ServeArgs;
-use crate::exit::say;
+use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
-use crate::server::EventServer;
-use crate::store::Config;
-use crate::web::{Live, Page};
+use hat_server::page::{Live, Page, PageOptions};
+use hat_server::server::EventServer;
+use hat_server::store::memory::Config;
 
 pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
     let interrupt = Interrupt::watch()?;
@@ -23,12 +24,19 @@ pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
     let tls = args.tls.acceptor(&args.listen)?;
     let live = args.web.address.is_some().then(|| Live::new(&config));
     let (listen, token) = (args.listen, args.token);
-    let server = EventServer::start::<R>(listen, config, token, tls.clone(), live.clone()).await?;
+    let server = EventServer::start::<R>(listen, config, token, tls.clone(), live.clone()).await;
+    let server = server.map_err(Failure::NoConnection)?;
     say(&format!("listening on {}", list("", server.addresses(), "")));
     let page = match (args.web.address.clone(), live) {
         (Some(address), Some(live)) => {
             let scheme = if tls.is_some() { "https://" } else { "http://" };
-            let page = Page::open::<R>(address, args.web, tls, server.desk(), live).await?;
+            let options = PageOptions {
+                htpasswd: args.web.htpasswd,
+                origins: args.web.origins,
+                trust_proxy: args.web.trust_proxy,
+            };
+            let page = Page::open::<R>(address, options, tls, server.desk(), live);
+            let page = page.await.map_err(failure)?;
             say(&format!("page on {}", list(scheme, page.addresses(), "/")));
             Some(page)
         }
@@ -45,4 +53,12 @@ pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
 fn list(before: &str, addresses: &[SocketAddr], after: &str) -> String {
     let shown = addresses.iter().map(|address| format!("{before}{address}{after}"));
     shown.collect::<Vec<_>>().join(", ")
+}
+
+fn failure(error: ListenError) -> Failure {
+    match error {
+        ListenError::Address(error) => error.into(),
+        // a password file, in practice
+        error => Failure::Input(error.to_string()),
+    }
 }

@@ -1,8 +1,8 @@
 //! `hat status`.
 
 use anyhow::Result;
-use hat_core::aio::Runtime;
-use hat_core::aio::eventer::Notification;
+use hat_aio::Runtime;
+use hat_aio::eventer::Notification;
 
 use crate::args::StatusArgs;
 use crate::client::{Connected, Wanted};

@@ -1,8 +1,8 @@
 //! `hat subscribe`.
 
 use anyhow::Result;
-use hat_core::aio::Runtime;
-use hat_core::aio::eventer::{Notification, ReconnectOptions, Stopped, Update, keep_connected};
+use hat_aio::Runtime;
+use hat_aio::eventer::{Notification, ReconnectOptions, Stopped, Update, keep_connected};
 use hat_core::eventer::reconnect::{CatchUpConfig, OnRejection, RetryConfig};
 use hat_core::eventer::{Event, EventType, Status, Subscription};
 

@@ -1,7 +1,7 @@
 //! `hat` with TLS: files on the command line, and what is said where they do not fit.
 
-use hat_core::aio::Address;
-use hat_core::aio::tls::{self, Roots};
+use hat_aio::Address;
+use hat_aio::tls::{self, Roots};
 use hat_tests::certificates::{Authority, PemFile};
 use hat_tests::peers::{self, Peer, unused_addr};
 use hat_tokio::juggler::{ClientOptions, WsOptions, connect};

@@ -39,7 +39,6 @@ pub struct RequestId(u64);
 
 /// What [`Client::poll`] gives.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Incoming {
     /// The server took the WebSocket: requests can be sent. Does not come where the handshake was done before.
     Open(Box<ws::Response>),

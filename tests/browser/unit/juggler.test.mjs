@@ -1,10 +1,10 @@
-// `cli/web/juggler.js` frame by frame, on a socket that is only a list.
+// `server/web/juggler.js` frame by frame, on a socket that is only a list.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { mock, test } from 'node:test';
-import { Connection, PING_DELAY, PING_TIMEOUT, segments } from '../../../cli/web/juggler.js';
-import { retryDelay } from '../../../cli/web/link.js';
+import { Connection, PING_DELAY, PING_TIMEOUT, segments } from '../../../server/web/juggler.js';
+import { retryDelay } from '../../../server/web/link.js';
 
 const { cases, decode_cases } = JSON.parse(readFileSync(new URL('../../vectors/juggler07.json', import.meta.url)));
 

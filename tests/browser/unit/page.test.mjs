@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ordered, scale } from '../../../cli/web/chart.js';
-import { age, brief, bytes, clock, count, exact, fromHex, hexdump } from '../../../cli/web/format.js';
-import { pretty, readable } from '../../../cli/web/json.js';
-import { Model } from '../../../cli/web/model.js';
-import { finder, order } from '../../../cli/web/search.js';
+import { ordered, scale } from '../../../server/web/chart.js';
+import { age, brief, bytes, clock, count, exact, fromHex, hexdump } from '../../../server/web/format.js';
+import { pretty, readable } from '../../../server/web/json.js';
+import { Model } from '../../../server/web/model.js';
+import { finder, order } from '../../../server/web/search.js';
 
 // before the first time is asked for: an offset that is negative and not of whole hours
 process.env.TZ = 'America/St_Johns';

@@ -1,9 +1,9 @@
-// `cli/web/patch.js` against what the deployed peer sends and accepts. Node alone: `node --test tests/browser/unit/`.
+// `server/web/patch.js` against what the deployed peer sends and accepts. Node alone: `node --test tests/browser/unit/`.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { keysOf, patch, PatchError } from '../../../cli/web/patch.js';
+import { keysOf, patch, PatchError } from '../../../server/web/patch.js';
 
 const vectors = (name) => JSON.parse(readFileSync(new URL(`../../vectors/${name}.json`, import.meta.url)));
 

@@ -15,7 +15,7 @@ use std::net::TcpStream;
 use std::thread;
 
 use bytes::Buf;
-use hat_core::aio::eventer::{ConnectionInfo, Handler, ListenOptions, Server, listen};
+use hat_aio::eventer::{ConnectionInfo, Handler, ListenOptions, Server, listen};
 use hat_core::eventer::client::{Client, Config};
 use hat_core::eventer::message::InitReq;
 use hat_core::eventer::{

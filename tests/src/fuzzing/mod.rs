@@ -24,7 +24,7 @@ mod sbs;
 pub mod seeds;
 mod ws;
 
-use hat_core::aio::web::fuzzing as web;
+use hat_aio::web::fuzzing as web;
 
 /// A body and what it is called.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hat_core::aio::eventer::{
+use hat_aio::eventer::{
     ConnectionInfo, Handler, ListenOptions, Notifier, RequestError, listen_with,
 };
 use hat_core::eventer::{Event, EventId, EventType, Payload, RegisterEvent, Timestamp};

@@ -1,6 +1,6 @@
 //! The deployed event server, killed in the middle of its work, and another one in its place.
 
-use hat_core::aio::eventer::{
+use hat_aio::eventer::{
     Client, ReconnectOptions, Reconnecting, RequestError, Update, keep_connected,
 };
 use hat_core::eventer::reconnect::{CatchUpConfig, RetryConfig};

@@ -14,10 +14,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use hat_core::aio::chatter;
-use hat_core::aio::chatter::Options;
-use hat_core::aio::eventer::Notification;
-use hat_core::aio::server::ServerOptions;
+use hat_aio::chatter;
+use hat_aio::chatter::Options;
+use hat_aio::eventer::Notification;
+use hat_aio::server::ServerOptions;
 use hat_core::buffer::RecvBuf;
 use hat_core::chatter::{Config, Connection, Data, Error, SendOptions};
 use hat_core::eventer::{LatestParams, Status};

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use hat_core::aio::eventer::{ClientOptions, RequestError, connect};
+use hat_aio::eventer::{ClientOptions, RequestError, connect};
 use hat_core::eventer::LatestParams;
 use hat_tests::counted::Counted;
 use hat_tests::on_every_runtime;

@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Buf;
-use hat_core::aio::eventer::{Client, ClientOptions, connect};
+use hat_aio::eventer::{Client, ClientOptions, connect};
 use hat_core::eventer::EventType;
 use hat_core::eventer::client::{Client as Machine, Config};
 use hat_core::eventer::message::InitReq;

@@ -12,9 +12,9 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use hat_core::aio::eventer::{ClientOptions, ConnectError, ListenOptions, Server, connect, listen};
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::{Error, chatter};
+use hat_aio::eventer::{ClientOptions, ConnectError, ListenOptions, Server, connect, listen};
+use hat_aio::server::ServerOptions;
+use hat_aio::{Error, chatter};
 use hat_core::chatter::PingRule;
 use hat_core::eventer;
 use hat_tests::counted::Counted;

@@ -1,7 +1,7 @@
 //! Conversations with the deployed peers, flag by flag, and messages of every size.
 
 use bytes::Bytes;
-use hat_core::aio::chatter::SendOptions;
+use hat_aio::chatter::SendOptions;
 use hat_core::chatter::Message;
 use hat_tests::on_every_runtime;
 use hat_tests::peers::chatter::{ASK, How, ONE};

@@ -1,7 +1,7 @@
 //! How connections and servers end, seen from the other side.
 
-use hat_core::aio::ConnectError;
-use hat_core::aio::chatter::{Error, Options, SendOptions, connect};
+use hat_aio::ConnectError;
+use hat_aio::chatter::{Error, Options, SendOptions, connect};
 use hat_core::chatter::Error as Reason;
 use hat_tests::on_every_runtime;
 use hat_tests::peers::chatter::ONE;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use hat_core::aio::eventer::{Client, ClientOptions, Notification, connect};
+use hat_aio::eventer::{Client, ClientOptions, Notification, connect};
 use hat_core::chatter::PingRule;
 use hat_core::eventer::{EventType, QueryParams, RegisterEvent, ServerParams};
 use hat_tests::on_every_runtime;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hat_core::aio::eventer::{ConnectionInfo, Handler, ListenOptions, Server, listen};
+use hat_aio::eventer::{ConnectionInfo, Handler, ListenOptions, Server, listen};
 use hat_core::chatter::PingRule;
 use hat_core::eventer::{
     Event, EventId, EventType, Payload, QueryParams, QueryResult, RegisterEvent, Status, Timestamp,

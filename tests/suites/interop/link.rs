@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use hat_core::aio::chatter::{Connection, Options, SendOptions, Server, connect, listen};
-use hat_core::aio::server::ServerOptions;
+use hat_aio::chatter::{Connection, Options, SendOptions, Server, connect, listen};
+use hat_aio::server::ServerOptions;
 use hat_core::chatter::{Config, Conversation, Data, Message, PingRule};
 use hat_tests::peers::chatter::{Layer, Side};
 use hat_tests::peers::{self, Handle, Peer};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hat_core::aio::chatter::{InboxLimits, SendOptions};
+use hat_aio::chatter::{InboxLimits, SendOptions};
 use hat_core::chatter::{Error, PingRule};
 use hat_tests::on_every_runtime;
 use hat_tests::peers::chatter::{Layer, ONE};

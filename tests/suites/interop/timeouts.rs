@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hat_core::aio::chatter::SendOptions;
+use hat_aio::chatter::SendOptions;
 use hat_core::chatter::Incoming;
 use hat_tests::on_every_runtime;
 use hat_tests::peers::chatter::{ASK, How, Layer, ONE};

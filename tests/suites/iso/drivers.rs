@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 
-use hat_core::aio::cotp::{Connection, Error, SetupError};
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::tpkt;
+use hat_aio::cotp::{Connection, Error, SetupError};
+use hat_aio::server::ServerOptions;
+use hat_aio::tpkt;
 use hat_core::cotp::{self, Config, Reason};
 use hat_tests::on_every_runtime;
 use hat_tests::peers::{self, ErrorKind, Handle, Peer, from_base64, skipped, to_addr, to_base64};

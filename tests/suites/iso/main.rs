@@ -14,8 +14,8 @@ mod tshark;
 
 use std::net::SocketAddr;
 
-use hat_core::aio::cotp::{Connection, Options, Server, SetupError, connect, listen};
-use hat_core::aio::server::ServerOptions;
+use hat_aio::cotp::{Connection, Options, Server, SetupError, connect, listen};
+use hat_aio::server::ServerOptions;
 use hat_core::cotp::Config;
 use hat_tests::runtimes::TestRuntime;
 

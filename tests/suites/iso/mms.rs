@@ -1,6 +1,6 @@
 //! MMS of `hat-drivers` through our relay: session, presentation and ACSE ride on our COTP in both directions.
 
-use hat_core::aio::Error;
+use hat_aio::Error;
 use hat_core::cotp;
 use hat_tests::on_every_runtime;
 use hat_tests::peers::{self, ErrorKind, Handle, from_addr, skipped, to_addr, to_base64};

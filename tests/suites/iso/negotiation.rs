@@ -1,6 +1,6 @@
 //! What `hat-drivers` makes of sizes and selectors that it would not offer itself.
 
-use hat_core::aio::cotp::SetupError;
+use hat_aio::cotp::SetupError;
 use hat_core::cotp::{Config, Diagnostic, Policy, Selector, TpduSize};
 use hat_tests::on_every_runtime;
 use hat_tests::peers::{ErrorKind, skipped};

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use hat_core::aio::cotp::{Connection, Error, Server};
+use hat_aio::cotp::{Connection, Error, Server};
 use hat_core::cotp::Config;
 use hat_tests::runtimes::{TestRuntime, within};
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use hat_core::aio::cotp::{Connection, SetupError};
+use hat_aio::cotp::{Connection, SetupError};
 use hat_core::cotp::{self, Config, Diagnostic, Selector, TpduSize};
 use hat_tests::peers;
 use hat_tests::runtimes::TestRuntime;

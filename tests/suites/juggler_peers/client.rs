@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hat_core::aio::juggler::{Client, ClientOptions, RequestError, connect};
+use hat_aio::juggler::{Client, ClientOptions, RequestError, connect};
 use hat_core::json::Value;
 use hat_core::juggler::{Error, PingRule};
 use hat_tests::on_every_runtime;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
 
-use hat_core::aio::juggler::{Connection, Handler, ListenOptions, SharedState, listen};
+use hat_aio::juggler::{Connection, Handler, ListenOptions, SharedState, listen};
 use hat_core::json::Value;
 use hat_core::juggler::State;
 use hat_tests::on_every_runtime;

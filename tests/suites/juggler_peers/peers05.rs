@@ -1,8 +1,8 @@
 //! Our peer of 0.5, and that of `hat-juggler` 0.5.
 
-use hat_core::aio::juggler::WsOptions;
-use hat_core::aio::juggler::peer::{self, CallError, Connection, Options, Received};
-use hat_core::aio::web::WebOptions;
+use hat_aio::juggler::WsOptions;
+use hat_aio::juggler::peer::{self, CallError, Connection, Options, Received};
+use hat_aio::web::WebOptions;
 use hat_core::json::Value;
 use hat_core::ws;
 use hat_tests::on_every_runtime;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hat_core::aio::juggler::{Connection, Handler, ListenOptions, Server, SharedState, listen};
+use hat_aio::juggler::{Connection, Handler, ListenOptions, Server, SharedState, listen};
 use hat_core::json::Value;
 use hat_core::juggler::State;
 use hat_tests::on_every_runtime;

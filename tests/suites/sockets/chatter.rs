@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hat_core::aio::ConnectError;
-use hat_core::aio::chatter::{Connection, Options, SendOptions, connect};
+use hat_aio::ConnectError;
+use hat_aio::chatter::{Connection, Options, SendOptions, connect};
 use hat_core::chatter::{Config, Dialect, Error, Incoming, SendFault};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, sleep, within};
@@ -15,7 +15,7 @@ use super::{data, one, pair};
 const SOON: Duration = Duration::from_millis(50);
 
 #[track_caller]
-fn closed(error: &hat_core::aio::chatter::Error) {
+fn closed(error: &hat_aio::chatter::Error) {
     assert!(matches!(error.protocol(), Some(Error::Closed)), "{error:?}");
 }
 
@@ -191,7 +191,7 @@ on_every_runtime! {
         };
         assert!(matches!(refused, ConnectError::Connect { .. }), "{refused:?}");
         assert!(refused.to_string().starts_with(&format!("cannot connect to {address}: ")));
-        let unknown = hat_core::aio::Address::new("no-such-host.invalid", 1);
+        let unknown = hat_aio::Address::new("no-such-host.invalid", 1);
         let error = connect::<R>(unknown, Options::default()).await.map(|_| ());
         assert!(matches!(error, Err(ConnectError::Resolve { .. })), "{error:?}");
     }

@@ -5,11 +5,11 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hat_core::aio::cotp::{
+use hat_aio::cotp::{
     Connection, Decide, Decision, Error, Options, Server, SetupError, connect, listen,
 };
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::tpkt;
+use hat_aio::server::ServerOptions;
+use hat_aio::tpkt;
 use hat_core::cotp::{self, Config, Reason, Receive, Response, Selector, TpduSize};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, sleep, within};

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hat_core::aio::eventer::{
+use hat_aio::eventer::{
     Client, ClientOptions, ConnectError, ConnectionInfo, Handler, ListenOptions, Notification,
     Notifier, RequestError, Server, connect, listen, listen_with,
 };

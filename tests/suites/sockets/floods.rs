@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use hat_core::aio::chatter::Options;
+use hat_aio::chatter::Options;
 use hat_core::chatter::{Config, PingRule};
 use hat_tests::on_every_runtime;
 

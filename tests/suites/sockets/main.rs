@@ -10,8 +10,8 @@ mod tcp;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use hat_core::aio::chatter::{Connection, Options, SendOptions, Server, connect, listen};
-use hat_core::aio::server::ServerOptions;
+use hat_aio::chatter::{Connection, Options, SendOptions, Server, connect, listen};
+use hat_aio::server::ServerOptions;
 use hat_core::chatter::Data;
 use hat_tests::runtimes::TestRuntime;
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hat_core::aio::eventer::{
+use hat_aio::eventer::{
     ConnectError, ConnectionInfo, Handler, ListenOptions, ReconnectOptions, Reconnecting,
     RequestError, Server, Stopped, Update, WhileDisconnected, keep_connected, listen,
 };

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hat_core::aio::chatter::{Options, connect, listen};
-use hat_core::aio::server::ServerOptions;
+use hat_aio::chatter::{Options, connect, listen};
+use hat_aio::server::ServerOptions;
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::within;
 

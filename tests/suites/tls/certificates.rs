@@ -1,6 +1,6 @@
 //! What a client makes of a server's certificate: which check failed is told, with what to do about it.
 
-use hat_core::aio::tls::{ClientOptions, Error};
+use hat_aio::tls::{ClientOptions, Error};
 use hat_tests::certificates::{Authority, ExtendedKeyUsagePurpose, Issued, date_time_ymd};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::TestRuntime;
@@ -60,10 +60,10 @@ on_every_runtime! {
     async fn by_address<R>() {
         let server = server::<R>(accepting(&server_options(&SERVER))).await;
         let options = crate::with(crate::connector());
-        hat_core::aio::chatter::connect::<R>(server.addresses()[0], options).await.expect("127.0.0.1 is in it");
+        hat_aio::chatter::connect::<R>(server.addresses()[0], options).await.expect("127.0.0.1 is in it");
         let only_named = crate::server::<R>(accepting(&server_options(&AUTHORITY.issue(&["localhost"])))).await;
         let options = crate::with(crate::connector());
-        let error = refusal(hat_core::aio::chatter::connect::<R>(only_named.addresses()[0], options).await);
+        let error = refusal(hat_aio::chatter::connect::<R>(only_named.addresses()[0], options).await);
         let text = "the peer's certificate is not for `127.0.0.1`, but for localhost: ";
         assert!(error.to_string().starts_with(text), "{error}");
     }

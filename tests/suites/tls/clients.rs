@@ -1,8 +1,8 @@
 //! Certificates of clients: not asked for, taken where there are any, required.
 
-use hat_core::aio::chatter::Connection;
-use hat_core::aio::tls::{self, ClientCertificates, ClientOptions, Error, ServerOptions};
-use hat_core::aio::{ConnectError, chatter};
+use hat_aio::chatter::Connection;
+use hat_aio::tls::{self, ClientCertificates, ClientOptions, Error, ServerOptions};
+use hat_aio::{ConnectError, chatter};
 use hat_tests::certificates::{Authority, Issued, date_time_ymd};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, within};
@@ -89,7 +89,7 @@ on_every_runtime! {
             // kept until the other end is done
             let mut bytes = bytes::BytesMut::new();
             let read = |cx: &mut std::task::Context<'_>| {
-                hat_core::aio::runtime::Stream::poll_read(&mut stream, cx, &mut bytes, 1)
+                hat_aio::runtime::Stream::poll_read(&mut stream, cx, &mut bytes, 1)
             };
             let _ = std::future::poll_fn(read).await;
         });

@@ -1,11 +1,11 @@
 //! How a connection ends: each direction for itself, orderly or cut off.
 
 use bytes::Bytes;
-use hat_core::aio::chatter::SendOptions;
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::tcp::{self, Connection, Options, Server};
-use hat_core::aio::tls::Tls;
-use hat_core::aio::{cotp, tls};
+use hat_aio::chatter::SendOptions;
+use hat_aio::server::ServerOptions;
+use hat_aio::tcp::{self, Connection, Options, Server};
+use hat_aio::tls::Tls;
+use hat_aio::{cotp, tls};
 use hat_core::tcp::Config;
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::TestRuntime;
@@ -63,7 +63,7 @@ async fn is_half_closed(ours: &cotp::Connection) {
 }
 
 #[track_caller]
-fn cut<E: std::fmt::Debug, T: std::fmt::Debug>(result: Result<T, hat_core::aio::Error<E>>) {
+fn cut<E: std::fmt::Debug, T: std::fmt::Debug>(result: Result<T, hat_aio::Error<E>>) {
     let error = result.expect_err("cut off");
     assert!(matches!(error.tls(), Some(tls::Error::Truncated)), "{error:?}");
 }
@@ -101,7 +101,7 @@ on_every_runtime! {
     async fn a_cut_between_messages_is_no_end_either<R>() {
         let server = crate::server::<R>(acceptor()).await;
         let relay = Relay::to(server.addresses()[0]);
-        let client = hat_core::aio::chatter::connect::<R>(at(relay.address), crate::with(connector()));
+        let client = hat_aio::chatter::connect::<R>(at(relay.address), crate::with(connector()));
         let client = client.await.expect("connected");
         let accepted = server.accept().await.expect("the other end");
         crate::works(&client, &accepted).await;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use hat_core::aio::chatter::{Options, SendOptions, connect, listen};
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::tcp;
+use hat_aio::chatter::{Options, SendOptions, connect, listen};
+use hat_aio::server::ServerOptions;
+use hat_aio::tcp;
 use hat_core::chatter::{Config, PingRule};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::within;

@@ -5,9 +5,9 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use hat_core::aio::chatter::{connect, listen};
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::tls::{self, ClientOptions, Error};
+use hat_aio::chatter::{connect, listen};
+use hat_aio::server::ServerOptions;
+use hat_aio::tls::{self, ClientOptions, Error};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{sleep, within};
 
@@ -96,9 +96,9 @@ on_every_runtime! {
 
     async fn a_plain_client_at_a_tls_server<R>() {
         let server = server::<R>(acceptor()).await;
-        let options = hat_core::aio::chatter::Options::default();
+        let options = hat_aio::chatter::Options::default();
         let plain = connect::<R>(server.addresses()[0], options).await.expect("a socket");
-        plain.send(crate::data("hello"), hat_core::aio::chatter::SendOptions::default()).await.expect("queued");
+        plain.send(crate::data("hello"), hat_aio::chatter::SendOptions::default()).await.expect("queued");
         plain.receive().await.expect_err("the server does not talk to it");
         let one = client::<R>(&server, connector()).await.expect("connected");
         works(&one, &server.accept().await.expect("the other end, and not the plain one")).await;

@@ -1,8 +1,8 @@
 //! Juggler over `wss`, and the pages of its web server over `https`.
 
-use hat_core::aio::juggler::{self, Connection, Handler, ListenOptions, WsOptions, peer};
-use hat_core::aio::web::{EmbeddedFile, WebOptions};
-use hat_core::aio::{Address, ConnectError, tcp};
+use hat_aio::juggler::{self, Connection, Handler, ListenOptions, WsOptions, peer};
+use hat_aio::web::{EmbeddedFile, WebOptions};
+use hat_aio::{Address, ConnectError, tcp};
 use hat_core::json::Value;
 use hat_core::ws;
 use hat_tests::on_every_runtime;

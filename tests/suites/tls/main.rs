@@ -18,10 +18,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use hat_core::aio::chatter::{Connection, Options, SendOptions, Server, connect, listen};
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::tls::{self, Identity, Pem, Roots, Tls};
-use hat_core::aio::{Address, ConnectError};
+use hat_aio::chatter::{Connection, Options, SendOptions, Server, connect, listen};
+use hat_aio::server::ServerOptions;
+use hat_aio::tls::{self, Identity, Pem, Roots, Tls};
+use hat_aio::{Address, ConnectError};
 use hat_core::chatter::Data;
 use hat_tests::certificates::{Authority, Issued};
 use hat_tests::runtimes::TestRuntime;

@@ -1,9 +1,9 @@
 //! Options that make no TLS: files, keys, addresses.
 
-use hat_core::aio::chatter::{connect, listen};
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::tls::{ClientOptions, ConfigError, Error, Identity, Roots};
-use hat_core::aio::{Address, tls};
+use hat_aio::chatter::{connect, listen};
+use hat_aio::server::ServerOptions;
+use hat_aio::tls::{ClientOptions, ConfigError, Error, Identity, Roots};
+use hat_aio::{Address, tls};
 use hat_tests::certificates::PemFile;
 use hat_tests::on_every_runtime;
 

@@ -2,11 +2,11 @@
 
 use std::sync::{LazyLock, OnceLock};
 
-use hat_core::aio::chatter::{Connection, Options, SendOptions, connect, listen};
-use hat_core::aio::eventer::{ClientOptions, ConnectionInfo, Handler, ListenOptions, Notification};
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::tls::{self, ClientCertificates, Identity};
-use hat_core::aio::{cotp, eventer, tpkt};
+use hat_aio::chatter::{Connection, Options, SendOptions, connect, listen};
+use hat_aio::eventer::{ClientOptions, ConnectionInfo, Handler, ListenOptions, Notification};
+use hat_aio::server::ServerOptions;
+use hat_aio::tls::{self, ClientCertificates, Identity};
+use hat_aio::{cotp, eventer, tpkt};
 use hat_core::chatter::{Config, Data};
 use hat_core::eventer::{EventType, Status};
 use hat_tests::certificates::PemFile;
@@ -70,7 +70,7 @@ async fn talk(ours: Connection, theirs: Side<'_>) {
     }
 }
 
-fn connect_to_theirs(layer: Layer, file: &PemFile) -> (hat_core::aio::Address, peers::Handle) {
+fn connect_to_theirs(layer: Layer, file: &PemFile) -> (hat_aio::Address, peers::Handle) {
     let listening =
         deployed(layer).expect(&layer.method("listen"), target(layer, local(), Some(file)));
     let address = match layer {

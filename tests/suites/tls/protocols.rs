@@ -1,10 +1,10 @@
 //! Every protocol goes through TLS as it goes without.
 
 use bytes::Bytes;
-use hat_core::aio::chatter::{Options, SendOptions};
-use hat_core::aio::eventer::{ClientOptions, ConnectionInfo, Handler, ListenOptions, Notification};
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::{Address, chatter, cotp, eventer, tcp, tpkt};
+use hat_aio::chatter::{Options, SendOptions};
+use hat_aio::eventer::{ClientOptions, ConnectionInfo, Handler, ListenOptions, Notification};
+use hat_aio::server::ServerOptions;
+use hat_aio::{Address, chatter, cotp, eventer, tcp, tpkt};
 use hat_core::chatter::{Config, Dialect};
 use hat_core::eventer::{
     Event, EventId, EventType, Payload, QueryParams, QueryResult, RegisterEvent, ServerParams,

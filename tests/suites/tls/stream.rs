@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::BytesMut;
-use hat_core::aio::runtime::Stream;
-use hat_core::aio::tls::{ClientOptions, Error, ServerOptions, TlsStream};
+use hat_aio::runtime::Stream;
+use hat_aio::tls::{ClientOptions, Error, ServerOptions, TlsStream};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::TestRuntime;
 use smol::future::zip;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
-use hat_core::aio::runtime::Stream;
+use hat_aio::runtime::Stream;
 
 /// One direction.
 #[derive(Default)]

@@ -5,10 +5,10 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use hat_core::aio::juggler::{ListenOptions, listen, peer};
-use hat_core::aio::runtime::Stream;
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::web::{Upgraded, WebOptions};
+use hat_aio::juggler::{ListenOptions, listen, peer};
+use hat_aio::runtime::Stream;
+use hat_aio::server::ServerOptions;
+use hat_aio::web::{Upgraded, WebOptions};
 use hat_core::ws;
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, within};

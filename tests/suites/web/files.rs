@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use hat_core::aio::web::http::header::{self, HeaderValue};
-use hat_core::aio::web::{EmbeddedFile, WebOptions};
+use hat_aio::web::http::header::{self, HeaderValue};
+use hat_aio::web::{EmbeddedFile, WebOptions};
 use hat_tests::on_every_runtime;
 
 use super::peer::{Peer, get};

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hat_core::aio::chatter::InboxLimits;
-use hat_core::aio::juggler::peer::{self, Received};
-use hat_core::aio::juggler::{
+use hat_aio::chatter::InboxLimits;
+use hat_aio::juggler::peer::{self, Received};
+use hat_aio::juggler::{
     Client, ClientOptions, Connection, Handler, ListenOptions, Server, SharedState, WsOptions,
     connect, listen,
 };
-use hat_core::aio::web::WebOptions;
+use hat_aio::web::WebOptions;
 use hat_core::json::{Pointer, Value};
 use hat_core::juggler::State;
 use hat_core::ws;

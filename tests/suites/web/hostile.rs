@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hat_core::aio::web::http::{Request, Response};
-use hat_core::aio::web::{Limits, Routes, WebOptions};
+use hat_aio::web::http::{Request, Response};
+use hat_aio::web::{Limits, Routes, WebOptions};
 use hat_tests::on_every_runtime;
 
 use super::peer::Peer;

@@ -3,11 +3,11 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use hat_core::aio::juggler::{
+use hat_aio::juggler::{
     Client, ClientOptions, ConnectError, Connection, Handler, ListenOptions, RequestError, Server,
     SharedState, connect, listen,
 };
-use hat_core::aio::web::{Origins, WebOptions};
+use hat_aio::web::{Origins, WebOptions};
 use hat_core::json::{Pointer, Value};
 use hat_core::juggler::State;
 use hat_tests::on_every_runtime;

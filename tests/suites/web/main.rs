@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use hat_core::aio::web::{Socket, WebOptions, WebServer, listen};
+use hat_aio::web::{Socket, WebOptions, WebServer, listen};
 use hat_tests::runtimes::{TestRuntime, sleep};
 
 /// A free port of this machine.

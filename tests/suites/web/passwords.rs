@@ -4,7 +4,7 @@ use std::fs;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use hat_core::aio::web::{ListenError, WebOptions, listen};
+use hat_aio::web::{ListenError, WebOptions, listen};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, sleep};
 

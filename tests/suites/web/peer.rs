@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use hat_core::aio::tcp::{Connection, Options, connect};
+use hat_aio::tcp::{Connection, Options, connect};
 use hat_tests::runtimes::TestRuntime;
 
 pub(crate) struct Peer {

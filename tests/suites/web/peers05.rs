@@ -1,10 +1,8 @@
 //! Juggler 0.5 over real sockets, both ends ours.
 
-use hat_core::aio::juggler::WsOptions;
-use hat_core::aio::juggler::peer::{
-    CallError, Connection, Options, Received, Server, connect, listen,
-};
-use hat_core::aio::web::WebOptions;
+use hat_aio::juggler::WsOptions;
+use hat_aio::juggler::peer::{CallError, Connection, Options, Received, Server, connect, listen};
+use hat_aio::web::WebOptions;
 use hat_core::json::{Pointer, Value};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::TestRuntime;

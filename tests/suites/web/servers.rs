@@ -4,8 +4,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hat_core::aio::web::http::{Method, Request, Response};
-use hat_core::aio::web::{Client, ListenError, Routes, WebOptions, listen};
+use hat_aio::web::http::{Method, Request, Response};
+use hat_aio::web::{Client, ListenError, Routes, WebOptions, listen};
 use hat_tests::on_every_runtime;
 
 use super::peer::{Peer, get};

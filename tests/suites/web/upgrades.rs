@@ -4,9 +4,9 @@ use std::future::poll_fn;
 use std::io::IoSlice;
 
 use bytes::{Buf, BytesMut};
-use hat_core::aio::runtime::Stream;
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::web::{Origins, Upgraded, WebOptions};
+use hat_aio::runtime::Stream;
+use hat_aio::server::ServerOptions;
+use hat_aio::web::{Origins, Upgraded, WebOptions};
 use hat_tests::on_every_runtime;
 
 use super::peer::Peer;

@@ -32,7 +32,7 @@ use std::io::BufRead;
 use std::thread;
 
 use clap::{Parser, ValueEnum};
-use hat_core::aio::Runtime;
+use hat_aio::Runtime;
 use hat_smol::Smol;
 use hat_tokio::Tokio;
 use smol::channel::{Receiver, unbounded};

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hat_core::aio::Runtime;
-use hat_core::aio::server as library;
+use hat_aio::Runtime;
+use hat_aio::server as library;
 use serde_json::{Value, json};
 use smol::channel::{Receiver, Sender, bounded};
 

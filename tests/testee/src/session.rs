@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use hat_core::aio::Runtime;
-use hat_core::aio::runtime::Timer;
+use hat_aio::Runtime;
+use hat_aio::runtime::Timer;
 use hat_core::chatter::Dialect;
 use serde_json::{Value, json};
 

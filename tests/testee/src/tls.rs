@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hat_core::aio::tls::{
+use hat_aio::tls::{
     ClientCertificates, ClientOptions, ConfigError, Identity, Roots, ServerOptions, Tls,
 };
 

@@ -2,9 +2,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use hat_core::aio::Runtime;
-use hat_core::aio::juggler::{Connection, Handler, ListenOptions, SharedState, listen};
-use hat_core::aio::web::WebOptions;
+use hat_aio::Runtime;
+use hat_aio::juggler::{Connection, Handler, ListenOptions, SharedState, listen};
+use hat_aio::web::WebOptions;
 use hat_core::json::{Object, Value};
 use hat_tests::peers::browser::{Script, skipped};
 use hat_tests::peers::node;

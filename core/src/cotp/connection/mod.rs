@@ -24,7 +24,6 @@ const MAX_EXPEDITED: usize = 16;
 
 /// What [`Connection::poll`](crate::protocol::Protocol::poll) gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Incoming {
     /// Accepting, with [`Answer::Manual`](super::Answer::Manual): a request that waits for [`Connection::confirm`] or
     /// [`Connection::refuse`].

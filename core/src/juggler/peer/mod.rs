@@ -60,7 +60,6 @@ impl Default for Config {
 
 /// What [`Connection::poll`] gives.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Incoming {
     /// Server: a WebSocket's request, which waits for [`Connection::confirm`] or [`Connection::refuse`].
     Upgrade(Box<ws::Request>),

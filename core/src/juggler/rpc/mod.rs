@@ -67,7 +67,6 @@ pub struct RequestId(u64);
 
 /// What [`Connection::poll`] gives.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Incoming {
     /// Server: a WebSocket's request, which waits for [`peer::Connection::confirm`] or [`peer::Connection::refuse`].
     Upgrade(Box<ws::Request>),

@@ -34,7 +34,6 @@ pub struct RequestId(u64);
 
 /// What [`Connection::poll`] gives.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Incoming {
     /// A WebSocket's request, which waits for [`Connection::confirm`] or [`Connection::refuse`]. Does not come where the handshake was
     /// done before.

@@ -19,7 +19,6 @@ use crate::time::Instant;
 
 /// What [`Connection::poll`](crate::protocol::Protocol::poll) gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Incoming {
     /// Server: a request that waits for [`Connection::confirm`] or [`Connection::refuse`]. Nothing is read until then.
     Request(Box<Request>),

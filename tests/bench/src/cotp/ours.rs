@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use hat_core::aio::Runtime;
-use hat_core::aio::cotp::{Options, connect, listen};
-use hat_core::aio::server::ServerOptions;
+use hat_aio::Runtime;
+use hat_aio::cotp::{Options, connect, listen};
+use hat_aio::server::ServerOptions;
 use hat_core::cotp::{Config, Receive};
 
 use super::Drive;

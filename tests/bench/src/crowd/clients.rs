@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bytes::Bytes;
-use hat_core::aio::runtime::sleep;
-use hat_core::aio::{Runtime, chatter, eventer};
+use hat_aio::runtime::sleep;
+use hat_aio::{Runtime, chatter, eventer};
 use hat_core::chatter::Data;
 use hat_core::eventer::{EventType, Payload, RegisterEvent};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,8 +1,8 @@
 //! Servers that echo, a task a connection.
 
-use hat_core::aio::Runtime;
-use hat_core::aio::chatter::{Connection, Options, SendOptions, listen};
-use hat_core::aio::server::ServerOptions;
+use hat_aio::Runtime;
+use hat_aio::chatter::{Connection, Options, SendOptions, listen};
+use hat_aio::server::ServerOptions;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use hat_core::aio::Runtime;
-use hat_core::aio::eventer::{Client, ClientOptions, Notification, connect};
+use hat_aio::Runtime;
+use hat_aio::eventer::{Client, ClientOptions, Notification, connect};
 use hat_core::eventer::{EventType, Payload, RegisterEvent};
 use smol::channel::{Receiver, Sender, bounded};
 

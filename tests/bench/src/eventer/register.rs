@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use hat_core::aio::Runtime;
-use hat_core::aio::eventer::{Client, ClientOptions, connect};
+use hat_aio::Runtime;
+use hat_aio::eventer::{Client, ClientOptions, connect};
 use hat_core::eventer::RegisterEvent;
 use smol::channel::unbounded;
 

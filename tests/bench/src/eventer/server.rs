@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::Poll;
 
-use hat_core::aio::Runtime;
-use hat_core::aio::eventer::{ConnectionInfo, Handler, ListenOptions, Notifier, listen_with};
+use hat_aio::Runtime;
+use hat_aio::eventer::{ConnectionInfo, Handler, ListenOptions, Notifier, listen_with};
 use hat_core::eventer::{Event, EventId, Payload, RegisterEvent, Status, Timestamp};
 
 use super::events;

@@ -1,7 +1,7 @@
 //! Many messages over one connection.
 
 use clap::Args;
-use hat_core::aio::chatter::{Options, SendOptions, connect};
+use hat_aio::chatter::{Options, SendOptions, connect};
 use hat_core::chatter::Data;
 use hat_tokio::Tokio;
 

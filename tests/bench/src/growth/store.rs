@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use hat_core::aio::eventer::{Client, ClientOptions, connect};
+use hat_aio::eventer::{Client, ClientOptions, connect};
 use hat_core::eventer::LatestParams;
 use hat_tokio::Tokio;
 

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use hat_core::aio::Runtime;
-use hat_core::aio::juggler::{Connection, Handler, ListenOptions, SharedState, listen};
-use hat_core::aio::runtime::sleep;
+use hat_aio::Runtime;
+use hat_aio::juggler::{Connection, Handler, ListenOptions, SharedState, listen};
+use hat_aio::runtime::sleep;
 use hat_core::json::{Pointer, Value};
 use hat_core::juggler::State;
 use smol::channel::{Sender, unbounded};

@@ -8,8 +8,8 @@ mod tables;
 use std::time::Duration;
 
 use clap::Args;
-use hat_core::aio::Runtime;
-use hat_core::aio::runtime::sleep;
+use hat_aio::Runtime;
+use hat_aio::runtime::sleep;
 
 pub(crate) use self::tables::{chatter, latency, one_way};
 use crate::runtimes::{self, Peer};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use hat_core::aio::Runtime;
+use hat_aio::Runtime;
 use smol::channel::{Sender, unbounded};
 use smol::future::yield_now;
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 use bytes::Bytes;
-use hat_core::aio::Runtime;
-use hat_core::aio::chatter::{Connection, Options, SendOptions, connect, listen};
-use hat_core::aio::server::ServerOptions;
+use hat_aio::Runtime;
+use hat_aio::chatter::{Connection, Options, SendOptions, connect, listen};
+use hat_aio::server::ServerOptions;
 use hat_core::chatter::Data;
 
 use crate::side;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hat_core::aio::{Runtime, chatter as library};
+use hat_aio::{Runtime, chatter as library};
 use hat_core::chatter::{Conversation, Data, Incoming, Message, SendError};
 use serde_json::json;
 use smol::channel::{Receiver, Sender, bounded, unbounded};

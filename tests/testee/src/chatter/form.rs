@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hat_core::aio::Address;
-use hat_core::aio::chatter::{self as library, InboxLimits, SendOptions};
-use hat_core::aio::server::ServerOptions;
+use hat_aio::Address;
+use hat_aio::chatter::{self as library, InboxLimits, SendOptions};
+use hat_aio::server::ServerOptions;
 use hat_core::chatter::{Config, Conversation, Data, Dialect, Message, PingRule};
 use serde_json::{Value, json};
 

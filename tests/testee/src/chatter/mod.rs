@@ -6,7 +6,7 @@ mod form;
 
 use std::sync::Arc;
 
-use hat_core::aio::{ConnectError, Runtime, chatter as library};
+use hat_aio::{ConnectError, Runtime, chatter as library};
 use hat_core::chatter::{Dialect, SendError, SendFault};
 use serde_json::{Value, json};
 

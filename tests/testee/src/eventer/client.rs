@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use hat_core::aio::Runtime;
-use hat_core::aio::eventer::{self as library, Notification};
+use hat_aio::Runtime;
+use hat_aio::eventer::{self as library, Notification};
 use serde_json::json;
 
 use super::form;

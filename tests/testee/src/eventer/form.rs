@@ -1,6 +1,6 @@
 //! How values are written: those of the line protocol, and of this library, each as the other.
 
-use hat_core::aio::eventer::ConnectionInfo;
+use hat_aio::eventer::ConnectionInfo;
 use hat_core::eventer::{
     Event, EventId, EventType, Json, LatestParams, Payload, QueryParams, QueryResult,
     RegisterEvent, ServerParams, TimeseriesParams, Timestamp,

@@ -6,11 +6,9 @@ mod server;
 
 use std::sync::Arc;
 
-use hat_core::aio::Runtime;
-use hat_core::aio::eventer::{
-    self as library, ClientOptions, ConnectError, ListenOptions, RequestError,
-};
-use hat_core::aio::server::ServerOptions;
+use hat_aio::Runtime;
+use hat_aio::eventer::{self as library, ClientOptions, ConnectError, ListenOptions, RequestError};
+use hat_aio::server::ServerOptions;
 use hat_core::chatter::Dialect;
 use hat_core::eventer::{Error, SendFault};
 use hat_core::{chatter, eventer};

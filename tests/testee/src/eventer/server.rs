@@ -5,7 +5,7 @@ use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 
-use hat_core::aio::eventer::{self as library, ConnectionInfo, Handler};
+use hat_aio::eventer::{self as library, ConnectionInfo, Handler};
 use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent};
 use serde_json::{Value, json};
 use smol::channel::{Receiver, Sender, bounded};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hat_core::aio::{Runtime, cotp, tpkt};
+use hat_aio::{Runtime, cotp, tpkt};
 use hat_core::{cotp as cotp_core, tpkt as tpkt_core};
 use serde_json::Value;
 

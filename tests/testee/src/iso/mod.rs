@@ -4,9 +4,9 @@ mod connection;
 
 use std::sync::Arc;
 
-use hat_core::aio::chatter::InboxLimits;
-use hat_core::aio::server::ServerOptions;
-use hat_core::aio::{Address, Runtime, cotp, tpkt};
+use hat_aio::chatter::InboxLimits;
+use hat_aio::server::ServerOptions;
+use hat_aio::{Address, Runtime, cotp, tpkt};
 use hat_core::cotp::{Config, Selector};
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ async fn connect<R: Runtime>(session: &Session, layer: Layer, params: &Params) -
 fn listen<R: Runtime, L: Into<Library> + Send + Sync + 'static>(
     session: &Arc<Session>,
     params: &Params,
-    library: hat_core::aio::server::Server<L>,
+    library: hat_aio::server::Server<L>,
     options: ServerOptions,
 ) -> Result<Answer, Failure> {
     let name = params.optional_text("name")?.map(str::to_owned);

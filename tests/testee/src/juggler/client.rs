@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use hat_core::aio::juggler as library;
+use hat_aio::juggler as library;
 use serde_json::{Value, json};
 use smol::future::{or, poll_once};
 use smol::lock::Mutex;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hat_core::aio::Address;
-use hat_core::aio::juggler::{ClientOptions, WsOptions};
-use hat_core::aio::web::WebOptions;
+use hat_aio::Address;
+use hat_aio::juggler::{ClientOptions, WsOptions};
+use hat_aio::web::WebOptions;
 use hat_core::json::{Pointer, Token, Value};
 use hat_core::juggler::{Autoflush, Config, PingRule, server};
 use hat_core::ws;

@@ -6,10 +6,8 @@ mod server;
 
 use std::sync::Arc;
 
-use hat_core::aio::Runtime;
-use hat_core::aio::juggler::{
-    self as library, ListenOptions, RequestError, SendError, SharedState,
-};
+use hat_aio::Runtime;
+use hat_aio::juggler::{self as library, ListenOptions, RequestError, SendError, SharedState};
 use hat_core::juggler::State;
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hat_core::aio::juggler::{self as library, ConnectionId, Handler};
+use hat_aio::juggler::{self as library, ConnectionId, Handler};
 use hat_core::json::Value;
 use serde_json::json;
 use smol::channel::{Receiver, Sender, bounded};

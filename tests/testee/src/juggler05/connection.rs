@@ -4,8 +4,8 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
 
-use hat_core::aio::Runtime;
-use hat_core::aio::juggler::peer::{self as library, Call, Received};
+use hat_aio::Runtime;
+use hat_aio::juggler::peer::{self as library, Call, Received};
 use hat_core::json::Value;
 use hat_core::juggler::rpc::Actions;
 use serde_json::json;

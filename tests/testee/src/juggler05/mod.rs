@@ -4,8 +4,8 @@ mod connection;
 
 use std::sync::Arc;
 
-use hat_core::aio::Runtime;
-use hat_core::aio::juggler::peer::{self as library, CallError, Options};
+use hat_aio::Runtime;
+use hat_aio::juggler::peer::{self as library, CallError, Options};
 use hat_core::juggler::rpc::Actions;
 use serde_json::{Value, json};
 

@@ -1,0 +1,164 @@
+//! Where to connect to or listen: a host, by name or IP address, and a port.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+/// A host and a port. Written `host:port`, IPv6 addresses in brackets. The addresses of `hat-chatter` 0.5,
+/// `tcp+sbs://host:port`, are read too; with `ssl+sbs://` the connection must be one of TLS, see [`tls`](crate::tls).
+///
+/// ```
+/// use hat_aio::Address;
+///
+/// let address: Address = "tcp+sbs://[::1]:23012".parse()?;
+/// assert_eq!((address.host(), address.port()), ("::1", 23012));
+/// assert_eq!(address.to_string(), "[::1]:23012");
+/// # Ok::<(), hat_aio::address::AddressError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+    host: String,
+    port: u16,
+    tls: bool,
+}
+
+/// Why a text is no [`Address`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// No `:port` at the end.
+    #[error("no port in `{0}`: write host:port")]
+    NoPort(String),
+    /// A port that is no number from 0 to 65535.
+    #[error("`{0}` is no port: write a number from 0 to 65535")]
+    Port(String),
+    /// Nothing in front of the port.
+    #[error("no host in `{0}`: write host:port")]
+    NoHost(String),
+    /// A scheme other than `tcp+sbs` and `ssl+sbs`.
+    #[error(
+        "the scheme `{0}` is not supported: write host:port, tcp+sbs://host:port or ssl+sbs://host:port"
+    )]
+    Scheme(String),
+}
+
+impl Address {
+    /// An address by parts. `host` is a name, or an IP address without brackets.
+    #[must_use]
+    pub fn new(host: impl Into<String>, port: u16) -> Self {
+        Self { host: host.into(), port, tls: false }
+    }
+
+    /// The same host and port, for TLS only: written `ssl+sbs://host:port`. What has no TLS in its options refuses it.
+    #[must_use]
+    pub fn with_tls(self) -> Self {
+        Self { tls: true, ..self }
+    }
+
+    /// Whether the address is for TLS only. TLS may be in the options all the same.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// The name or IP address.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The socket address, where the host is an IP address.
+    pub(crate) fn literal(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::new(self.host.parse::<IpAddr>().ok()?, self.port))
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let (tls, rest) = match text.split_once("://") {
+            Some(("tcp+sbs", rest)) => (false, rest),
+            Some(("ssl+sbs", rest)) => (true, rest),
+            Some((scheme, _)) => return Err(AddressError::Scheme(scheme.into())),
+            None => (false, text),
+        };
+        let (host, port) =
+            rest.rsplit_once(':').ok_or_else(|| AddressError::NoPort(text.into()))?;
+        if port.contains(']') {
+            return Err(AddressError::NoPort(text.into()));
+        }
+        let number = port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = port.parse().ok().filter(|_| number);
+        let port = port.ok_or_else(|| AddressError::Port(rest[host.len() + 1..].into()))?;
+        let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        match inner.unwrap_or(host) {
+            "" => Err(AddressError::NoHost(text.into())),
+            host => Ok(Self { tls, ..Self::new(host, port) }),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.tls {
+            f.write_str("ssl+sbs://")?;
+        }
+        if self.host.parse::<Ipv6Addr>().is_ok() {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self::new(address.ip().to_string(), address.port())
+    }
+}
+
+impl From<(&str, u16)> for Address {
+    fn from((host, port): (&str, u16)) -> Self {
+        Self::new(host, port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts() {
+        let cases = [
+            ("localhost:80", "localhost:80"),
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("[::1]:1", "[::1]:1"),
+            ("::1:1", "[::1]:1"),
+            ("tcp+sbs://0.0.0.0:23012", "0.0.0.0:23012"),
+            ("ssl+sbs://plant:23012", "ssl+sbs://plant:23012"),
+            ("ssl+sbs://[::1]:1", "ssl+sbs://[::1]:1"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(text.parse::<Address>().expect(text).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn refusals() {
+        let error = |text: &str| text.parse::<Address>().expect_err(text);
+        assert_eq!(error("host"), AddressError::NoPort("host".into()));
+        assert_eq!(error("[::1]"), AddressError::NoPort("[::1]".into()));
+        assert_eq!(error("host:"), AddressError::Port(String::new()));
+        assert_eq!(error("host:+1"), AddressError::Port("+1".into()));
+        assert_eq!(error("host:65536"), AddressError::Port("65536".into()));
+        assert_eq!(error(":1"), AddressError::NoHost(":1".into()));
+        assert_eq!(error("http://host:1"), AddressError::Scheme("http".into()));
+    }
+}

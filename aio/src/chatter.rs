@@ -1,0 +1,252 @@
+//! Chatter connections and servers on a runtime.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use crate::handle::{self, Finished, Handle, of_every_connection};
+use crate::inbox::Inbox;
+pub use crate::inbox::InboxLimits;
+use crate::link::{Delivered, Link, Session, Wait};
+use crate::runtime::{Runtime, Stream};
+use crate::server::{Close, ServerOptions};
+use crate::tls::Tls;
+use crate::{Address, ConnectError};
+use hat_core::chatter::{
+    Config, Connection as Machine, Conversation, Data, Incoming, Message, SendError, SendFault,
+    SendOptions as MachineOptions,
+};
+
+/// Why a connection is over.
+pub type Error = crate::Error<hat_core::chatter::Error>;
+
+/// A server whose connections the application accepts one by one.
+pub type Server = crate::server::Server<Connection>;
+
+/// How connections are made.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// A name for [`Connection::name`]; a server gives it to its connections.
+    pub name: Option<String>,
+    /// The protocol: dialect, pings, limits.
+    pub config: Config,
+    /// What may wait for [`Connection::receive`] before nothing more is read.
+    pub inbox: InboxLimits,
+    /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](crate::tls).
+    pub tls: Option<Tls>,
+}
+
+/// How to send a message. The defaults are those of the deployed peers' `send`: a conversation of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendOptions {
+    /// The conversation to go on with; `None` starts a new one.
+    pub conversation: Option<Conversation>,
+    /// This message ends the conversation. Default: true.
+    pub last: bool,
+    /// The other side may send next. Default: true.
+    pub token: bool,
+    /// Report [`Incoming::Timeout`] after this time unless the conversation goes on before, in either direction.
+    pub timeout: Option<Duration>,
+}
+
+impl Default for SendOptions {
+    fn default() -> Self {
+        Self { conversation: None, last: true, token: true, timeout: None }
+    }
+}
+
+/// Connects to `address`; every address of its host is tried.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn connect<R: Runtime>(
+    address: impl Into<Address>,
+    options: Options,
+) -> Result<Connection, ConnectError> {
+    handle::connect::<R, Connection>(address, &options).await
+}
+
+/// Listens on `address`, on every address of its host.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn listen<R: Runtime>(
+    address: impl Into<Address>,
+    options: Options,
+    server: ServerOptions,
+) -> Result<Server, ConnectError> {
+    let name = options.name.clone();
+    let server = handle::listen::<R, Connection>(address, options, server).await?;
+    Ok(server.named(name))
+}
+
+/// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
+#[derive(Clone)]
+pub struct Connection {
+    link: Link<ChatterSession>,
+    name: Option<Arc<str>>,
+}
+
+struct ChatterSession {
+    machine: Machine,
+    inbox: Inbox<Incoming>,
+}
+
+impl Session for ChatterSession {
+    type Protocol = Machine;
+
+    const NAME: &'static str = "chatter";
+
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    fn has_room(&self) -> bool {
+        self.inbox.has_room()
+    }
+
+    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+        let weight = match &incoming {
+            Incoming::Message(message) => message.data.weight(),
+            Incoming::Timeout(_) => 0,
+        };
+        self.inbox.push(incoming, weight);
+        Delivered::Inbox
+    }
+}
+
+impl Handle for Connection {
+    type Options = Options;
+
+    fn tls(options: &Options) -> Option<&Tls> {
+        options.tls.as_ref()
+    }
+
+    fn start<R: Runtime>(
+        stream: impl Stream,
+        options: &Options,
+        finished: Finished,
+    ) -> io::Result<Self> {
+        let session = |now| ChatterSession {
+            machine: Machine::new(options.config.clone(), now),
+            inbox: Inbox::new(options.inbox),
+        };
+        let link = Link::start::<R>(stream, session, finished)?;
+        Ok(Self { link, name: options.name.as_deref().map(Arc::from) })
+    }
+
+    fn closer(&self) -> Arc<dyn Close> {
+        self.link.shared().clone()
+    }
+}
+
+impl Connection {
+    /// Queues a message, waiting while 256 KiB are queued, and gives its conversation.
+    ///
+    /// Tasks that wait at the same time are served in no particular order. Cancel safe: dropped before it is ready, nothing of
+    /// the message is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the data, for every reason but a full queue.
+    pub async fn send(&self, data: Data, options: SendOptions) -> Result<Conversation, SendError> {
+        let options = self.machine_options(options);
+        let mut waiting = Some(data);
+        let sent = self.link.wait(Wait::Room, |session| {
+            let data = waiting.take()?;
+            match session.machine.send(data, options) {
+                Err(SendError { fault: SendFault::QueueFull { .. }, data }) => {
+                    waiting = Some(*data);
+                    None
+                }
+                sent => Some(sent),
+            }
+        });
+        match sent.await {
+            Ok(sent) => sent,
+            Err(_) => {
+                let data = Box::new(waiting.unwrap_or_default());
+                Err(SendError { fault: SendFault::Closed, data })
+            }
+        }
+    }
+
+    /// Queues a message without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the data; also when the queue is full.
+    pub fn try_send(&self, data: Data, options: SendOptions) -> Result<Conversation, SendError> {
+        let options = self.machine_options(options);
+        self.link.call(|session| session.machine.send(data, options))
+    }
+
+    fn machine_options(&self, options: SendOptions) -> MachineOptions {
+        let SendOptions { conversation, last, token, timeout } = options;
+        let timeout = timeout.map(|timeout| self.link.shared().now() + timeout);
+        MachineOptions { conversation, last, token, timeout }
+    }
+
+    /// The next message. Timeouts of conversations are passed over: an application that sets any uses
+    /// [`next`](Self::next).
+    ///
+    /// What arrived before the connection ended is given first. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over.
+    pub async fn receive(&self) -> Result<Message, Error> {
+        loop {
+            if let Incoming::Message(message) = self.next().await? {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// The next message, or conversation that timed out. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over.
+    pub async fn next(&self) -> Result<Incoming, Error> {
+        self.link.wait(Wait::Incoming, |session| session.inbox.pop()).await
+    }
+
+    /// All that [`next`](Self::next) gives, as a stream. It ends when the connection does.
+    #[must_use]
+    pub fn incoming(&self) -> IncomingStream {
+        IncomingStream { link: self.link.clone() }
+    }
+
+    /// The name that it was given in [`Options`].
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Conversations that are open now, both sides' together.
+    #[must_use]
+    pub fn open_conversations(&self) -> usize {
+        self.link.look(|session| session.machine.open_conversations())
+    }
+
+    of_every_connection!();
+}
+
+/// What a [`Connection`] receives, as a stream.
+pub struct IncomingStream {
+    link: Link<ChatterSession>,
+}
+
+impl futures_core::Stream for IncomingStream {
+    type Item = Incoming;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        let next = self.link.poll_wait(cx, Wait::Incoming, |session| session.inbox.pop());
+        Poll::Ready(ready!(next).ok())
+    }
+}

@@ -1,0 +1,293 @@
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use super::Error;
+use super::setup::{Decide, Decision, Options};
+use crate::handle::{Finished, of_every_connection};
+use crate::inbox::Inbox;
+use crate::link::{Delivered, Link, Session, Wait};
+use crate::runtime::{Runtime, Stream};
+use crate::server::Close;
+use hat_core::cotp::{
+    Connection as Machine, Diagnostic, Incoming, Info, Reason, SendError, SendFault,
+};
+
+/// Diagnostics that are kept until somebody asks: a peer departs from the standard in a few ways, over and over.
+const DIAGNOSTICS: usize = 64;
+
+/// Expedited data that is kept until somebody asks, each of at most 16 octets; more of it is dropped.
+const EXPEDITED: usize = 1024;
+
+/// Who is connected with whom, and what was agreed: see [`Info`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    /// Our address.
+    pub local_address: SocketAddr,
+    /// The peer's address.
+    pub remote_address: SocketAddr,
+    /// Selectors, TPDU size, references.
+    pub agreed: Info,
+}
+
+impl Deref for ConnectionInfo {
+    type Target = Info;
+
+    fn deref(&self) -> &Info {
+        &self.agreed
+    }
+}
+
+/// A message, or with [`Receive::Parts`](hat_core::cotp::Receive::Parts) a part of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The octets.
+    pub data: Bytes,
+    /// The message ends with them.
+    pub end: bool,
+}
+
+/// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
+#[derive(Clone)]
+pub struct Connection {
+    link: Link<CotpSession>,
+}
+
+struct CotpSession {
+    machine: Machine,
+    decide: Option<Decide>,
+    inbox: Inbox<Part>,
+    /// Parts of a message that is wanted whole.
+    gathered: BytesMut,
+    expedited: VecDeque<Bytes>,
+    diagnostics: VecDeque<Diagnostic>,
+    established: bool,
+    /// The peer sends no more.
+    ended: bool,
+}
+
+impl Session for CotpSession {
+    type Protocol = Machine;
+
+    const NAME: &'static str = "cotp";
+
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    fn has_room(&self) -> bool {
+        self.inbox.has_room()
+    }
+
+    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+        match incoming {
+            Incoming::Connect(request) => {
+                self.answer(&request);
+                return Delivered::Inbox;
+            }
+            Incoming::Connected(_) => self.established = true,
+            Incoming::Data { data, end } => {
+                let weight = data.len();
+                self.inbox.push(Part { data, end }, weight);
+            }
+            Incoming::Expedited(data) if self.expedited.len() < EXPEDITED => {
+                self.expedited.push_back(data);
+            }
+            Incoming::Diagnostic(diagnostic) if self.diagnostics.len() < DIAGNOSTICS => {
+                self.diagnostics.push_back(diagnostic);
+                return Delivered::Nothing;
+            }
+            Incoming::HalfClosed => self.ended = true,
+            Incoming::Expedited(_) | Incoming::Diagnostic(_) => return Delivered::Nothing,
+        }
+        Delivered::Inbox
+    }
+}
+
+impl CotpSession {
+    fn answer(&mut self, request: &hat_core::cotp::ConnectRequest) {
+        let decision = self.decide.as_ref().map(|decide| decide.about(request));
+        let answered = match decision {
+            Some(Decision::Refuse(reason, information)) => self.machine.refuse(reason, information),
+            Some(Decision::Confirm(response)) => {
+                self.machine.confirm(&response).map(|_| self.established = true)
+            }
+            None => self.machine.confirm(&Default::default()).map(|_| self.established = true),
+        };
+        if answered.is_err() {
+            // an answer that does not fit its TPDU; the request cannot be left without one
+            let _ = self.machine.refuse(Reason::NotSpecified, None);
+        }
+    }
+
+    /// The next message, gathered of its parts.
+    fn message(&mut self) -> Option<Bytes> {
+        while let Some(Part { data, end }) = self.inbox.pop() {
+            match (end, self.gathered.is_empty()) {
+                (true, true) => return Some(data),
+                (true, false) => {
+                    self.gathered.extend_from_slice(&data);
+                    return Some(self.gathered.split().freeze());
+                }
+                (false, _) => self.gathered.extend_from_slice(&data),
+            }
+        }
+        None
+    }
+
+    /// What is there; the end, where nothing more will come.
+    fn or_end<T>(&self, there: Option<T>) -> Option<Result<T, Error>> {
+        match there {
+            Some(there) => Some(Ok(there)),
+            None if self.ended => Some(Err(hat_core::cotp::Error::Closed.into())),
+            None => None,
+        }
+    }
+}
+
+impl Connection {
+    pub(super) fn start<R: Runtime>(
+        stream: impl Stream,
+        machine: Machine,
+        options: &Options,
+        finished: Finished,
+    ) -> io::Result<Self> {
+        let session = |_| CotpSession {
+            machine,
+            decide: options.decide.clone(),
+            inbox: Inbox::new(options.inbox),
+            gathered: BytesMut::new(),
+            expedited: VecDeque::new(),
+            diagnostics: VecDeque::new(),
+            established: false,
+            ended: false,
+        };
+        Ok(Self { link: Link::start::<R>(stream, session, finished)? })
+    }
+
+    pub(super) fn closer(&self) -> Arc<dyn Close> {
+        self.link.shared().clone()
+    }
+
+    /// Waits until the handshake is done.
+    pub(super) async fn established(&self) -> Result<(), Error> {
+        self.link.wait(Wait::Incoming, |session| session.established.then_some(())).await
+    }
+
+    /// Queues a message of any length, waiting while 256 KiB are queued. It is cut into TPDUs without a copy.
+    ///
+    /// Cancel safe: dropped before it is ready, nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the data, for every reason but a full queue.
+    pub async fn send(&self, data: impl Into<Bytes>) -> Result<(), SendError> {
+        self.send_by(data.into(), Machine::send).await
+    }
+
+    /// Queues a part of a message whose length need not be known yet, waiting while 256 KiB are queued; `end` says that it is the last
+    /// one. Before that, only parts can be sent. Cancel safe: dropped before it is ready, nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the data, for every reason but a full queue.
+    pub async fn send_part(&self, data: impl Into<Bytes>, end: bool) -> Result<(), SendError> {
+        self.send_by(data.into(), |machine, data| machine.send_part(data, end)).await
+    }
+
+    /// Queues expedited data of 1 to 16 octets, where it was agreed on, waiting while 256 KiB are queued. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the data, for every reason but a full queue.
+    pub async fn send_expedited(&self, data: impl Into<Bytes>) -> Result<(), SendError> {
+        self.send_by(data.into(), Machine::send_expedited).await
+    }
+
+    async fn send_by(
+        &self,
+        mut waiting: Bytes,
+        send: impl Fn(&mut Machine, Bytes) -> Result<(), SendError>,
+    ) -> Result<(), SendError> {
+        let sent = self.link.wait(Wait::Room, |session| {
+            match send(&mut session.machine, std::mem::take(&mut waiting)) {
+                Err(SendError { fault: SendFault::QueueFull { .. }, data }) => {
+                    waiting = data;
+                    None
+                }
+                sent => Some(sent),
+            }
+        });
+        match sent.await {
+            Ok(sent) => sent,
+            Err(_) => Err(SendError { fault: SendFault::Closed, data: waiting }),
+        }
+    }
+
+    /// The next message. With [`Receive::Parts`](hat_core::cotp::Receive::Parts) it is gathered here, without a limit: use
+    /// [`receive_part`](Self::receive_part).
+    ///
+    /// What arrived before the connection ended is given first. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over; [`Closed`](hat_core::cotp::Error::Closed) also where only the peer has ended its side.
+    pub async fn receive(&self) -> Result<Bytes, Error> {
+        let take = |session: &mut CotpSession| {
+            let message = session.message();
+            session.or_end(message)
+        };
+        self.link.wait(Wait::Incoming, take).await?
+    }
+
+    /// The next part of a message, as it came; with [`Receive::Whole`](hat_core::cotp::Receive::Whole) the next message. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`receive`](Self::receive).
+    pub async fn receive_part(&self) -> Result<Part, Error> {
+        let take = |session: &mut CotpSession| {
+            let part = session.inbox.pop();
+            session.or_end(part)
+        };
+        self.link.wait(Wait::Incoming, take).await?
+    }
+
+    /// The next expedited data. At most 1024 of them are kept. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`receive`](Self::receive).
+    pub async fn receive_expedited(&self) -> Result<Bytes, Error> {
+        let take = |session: &mut CotpSession| {
+            let data = session.expedited.pop_front();
+            session.or_end(data)
+        };
+        self.link.wait(Wait::Incoming, take).await?
+    }
+
+    /// In which ways the peer departed from the standard since this was asked last; at most 64 are kept.
+    #[must_use]
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        self.link.look(|session| session.diagnostics.drain(..).collect())
+    }
+
+    /// Who is connected with whom, and what was agreed.
+    #[must_use]
+    pub fn info(&self) -> ConnectionInfo {
+        let shared = self.link.shared();
+        let agreed = self.link.look(|session| session.machine.info().cloned());
+        ConnectionInfo {
+            local_address: shared.local,
+            remote_address: shared.remote,
+            // connections are handed out once they are established
+            agreed: agreed.unwrap_or_default(),
+        }
+    }
+
+    of_every_connection!();
+}

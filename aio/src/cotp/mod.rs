@@ -1,0 +1,15 @@
+//! COTP connections and servers on a runtime: messages over ISO transport, class 0.
+//!
+//! `connect` and `accept` give connections whose handshake is done.
+
+mod connection;
+mod setup;
+
+pub use connection::{Connection, ConnectionInfo, Part};
+pub use setup::{DEFAULT_PORT, Decide, Decision, Options, SetupError, connect, listen};
+
+/// Why a connection is over.
+pub type Error = super::Error<hat_core::cotp::Error>;
+
+/// A server whose connections the application accepts one by one, each with its handshake done.
+pub type Server = super::server::Server<Connection>;

@@ -1,0 +1,180 @@
+//! Making connections and servers: the handshake, references, and the port.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use bytes::Bytes;
+
+use super::{Connection, Error, Server};
+use crate::handle;
+use crate::inbox::InboxLimits;
+use crate::runtime::Runtime;
+use crate::server::{Core, ServerOptions};
+use crate::tls::Tls;
+use crate::{Address, ConnectError, net};
+use hat_core::cotp::{
+    Answer, Config, ConfigError, ConnectRequest, Connection as Machine, Reason, Response,
+};
+use hat_core::time::Instant;
+
+/// The port of ISO transport over TCP (RFC 1006 clause 4). Most systems let only privileged programs listen on it.
+pub const DEFAULT_PORT: u16 = 102;
+
+/// How connections are made.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The protocol: selectors, sizes, policy, limits. Its `source_reference` is a number that counts up in this process, unless
+    /// [`reference`](Self::reference) is given; its `answer` is overruled by [`decide`](Self::decide).
+    pub config: Config,
+    /// Our reference (SRC-REF).
+    pub reference: Option<u16>,
+    /// Accepting: who decides about requests that fit the configuration. Default: they are confirmed.
+    pub decide: Option<Decide>,
+    /// What may wait to be received before nothing more is read.
+    pub inbox: InboxLimits,
+    /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](crate::tls).
+    pub tls: Option<Tls>,
+}
+
+/// What is done about a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is confirmed.
+    Confirm(Response),
+    /// It is refused with a DR: the peer's caller sees the reason, and the additional information of at most 246 octets.
+    Refuse(Reason, Option<Bytes>),
+}
+
+/// Decides about requests. It is called by the driver and must not wait.
+#[derive(Clone)]
+pub struct Decide(Arc<dyn Fn(&ConnectRequest) -> Decision + Send + Sync>);
+
+impl Decide {
+    /// Decides by `decide`.
+    pub fn new(decide: impl Fn(&ConnectRequest) -> Decision + Send + Sync + 'static) -> Self {
+        Self(Arc::new(decide))
+    }
+
+    pub(super) fn about(&self, request: &ConnectRequest) -> Decision {
+        (self.0)(request)
+    }
+}
+
+impl fmt::Debug for Decide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Decide")
+    }
+}
+
+/// Why there is no connection, or no server.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// There is no TCP connection, no TLS over it, or the address cannot be listened on.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The port of ISO transport is for privileged programs on this system.
+    #[error(
+        "the system refuses port {port} to this program: choose another, or give it the right to bind ports \
+         below 1024 (on Linux CAP_NET_BIND_SERVICE)"
+    )]
+    PrivilegedPort {
+        /// The port.
+        port: u16,
+    },
+    /// The configuration makes no connection.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The connection ended before it was established. [`Refused`](hat_core::cotp::Error::Refused) holds the reason of the peer.
+    #[error(transparent)]
+    Ended(#[from] Error),
+}
+
+/// References of this process, counted from 1; 0 is not used.
+fn next_reference() -> u16 {
+    static LAST: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let reference = LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        if reference != 0 {
+            return reference;
+        }
+    }
+}
+
+impl Options {
+    /// The configuration of one connection.
+    fn config(&self) -> Config {
+        let mut config = self.config.clone();
+        if let Some(reference) = self.reference {
+            config.source_reference = reference;
+        } else if config.raw_variable_part.is_none() {
+            config.source_reference = next_reference();
+        }
+        if self.decide.is_some() {
+            config.answer = Answer::Manual;
+        }
+        config
+    }
+}
+
+/// Connects to `address`, and waits until the peer has confirmed; every address of its host is tried.
+///
+/// # Errors
+///
+/// [`SetupError`].
+pub async fn connect<R: Runtime>(
+    address: impl Into<Address>,
+    options: Options,
+) -> Result<Connection, SetupError> {
+    let address = address.into();
+    let machine = Machine::connect(options.config(), Instant::ORIGIN)?;
+    let stream = net::connect::<R>(&address, options.tls.as_ref()).await?;
+    let connection = Connection::start::<R>(stream, machine, &options, Box::new(|| ()))
+        .map_err(|error| ConnectError::Connect { address, error: Arc::new(error) })?;
+    connection.established().await?;
+    Ok(connection)
+}
+
+/// Listens on `address`, on every address of its host; the usual port is [`DEFAULT_PORT`].
+///
+/// # Errors
+///
+/// [`SetupError`].
+pub async fn listen<R: Runtime>(
+    address: impl Into<Address>,
+    options: Options,
+    server: ServerOptions,
+) -> Result<Server, SetupError> {
+    // the machines of connections are made of the same configuration
+    Machine::accept(options.config(), Instant::ORIGIN)?;
+    let address = address.into();
+    let tls = options.tls.clone();
+    let take = move |core: &Arc<Core<Connection>>, id, stream| {
+        let gone = core.clone();
+        let finished = Box::new(move || gone.unregister(id));
+        let Ok(machine) = Machine::accept(options.config(), Instant::ORIGIN) else {
+            return core.unregister(id);
+        };
+        match Connection::start::<R>(stream, machine, &options, finished) {
+            Ok(connection) => {
+                core.register(id, connection.closer());
+                let core = core.clone();
+                R::spawn(async move {
+                    if connection.established().await.is_ok() {
+                        core.offer(connection);
+                    }
+                });
+            }
+            // it was gone before it had an address
+            Err(_) => core.unregister(id),
+        }
+    };
+    let port = address.port();
+    let server = handle::listen_with::<R, _>(address, server, tls.as_ref(), take).await;
+    server.map_err(|error| match error.io().map(io::Error::kind) {
+        Some(io::ErrorKind::PermissionDenied) => SetupError::PrivilegedPort { port },
+        _ => error.into(),
+    })
+}

@@ -1,0 +1,372 @@
+//! The one driver: a task a connection that moves bytes between a socket and a machine.
+//!
+//! ```text
+//! Running ──────────────> Flushing ─────────> ShuttingDown ──> Lingering ──> gone
+//!   read, poll, write       what the machine    end of our       until the
+//!   until the machine       left in tx, for     side             peer ends its
+//!   is over                 a bounded time                       side too
+//! ```
+//!
+//! Reading and writing go on at once: two peers that both send first must not stop each other. What a driver does in
+//! one go is bounded, so that other tasks of its thread have their turn.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Buf;
+
+use crate::Error;
+use crate::handle::Finished;
+use crate::intake::Intake;
+use crate::link::{Delivered, Session, SessionError, Shared, State};
+use crate::runtime::{Runtime, Stream, Timer};
+use hat_core::buffer::SendQueue;
+use hat_core::protocol::Protocol;
+use hat_core::time::{Instant, earliest};
+
+/// Rounds of reading and writing before other tasks have their turn, which they may have earlier: see [`Intake::is_enough`].
+const BUDGET: usize = 16;
+
+/// Parts of a send queue that one system call takes: 64 KiB in COTP segments of 2 KiB are 66, and one call instead of two is worth a
+/// quarter of the time.
+const PARTS: usize = 128;
+
+/// After an error, what the machine left for the peer is written for this long.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// After a close, the peer may take nothing of what is left for this long.
+const STALL: Duration = Duration::from_secs(5);
+
+/// After our end the peer has this long to end its side. A socket closed before that may throw away what it wrote last.
+const LINGER: Duration = Duration::from_millis(500);
+
+enum Phase {
+    Running,
+    Flushing { until: Instant },
+    ShuttingDown { until: Instant },
+    Lingering { until: Instant },
+}
+
+pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
+    stream: T,
+    shared: Arc<Shared<S>>,
+    intake: Intake,
+    phase: Phase,
+    /// The machine wants bytes and there is room for what they become.
+    reading: bool,
+    /// Our side of the stream is ended.
+    shut: bool,
+    /// The socket failed: no more reads, or no more writes. Told once the machine has had all that came before.
+    failed: Option<Arc<io::Error>>,
+    /// It failed in a read: nothing more comes. That is no end of the stream, and the machine is not told one.
+    cut: bool,
+    /// Since when there is something to write and the system takes none of it.
+    stuck: Option<Instant>,
+    timer: Option<(R::Timer, Instant)>,
+    /// Tasks to wake once the lock is released. Kept for its memory.
+    wake: Vec<Waker>,
+    finished: Option<Finished>,
+}
+
+/// What a round came to.
+enum Round {
+    /// Bytes moved, or the phase changed: another round.
+    Moved,
+    /// Nothing to do before a wake-up.
+    Idle,
+    /// The driver is done.
+    Done,
+}
+
+impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
+    pub(crate) fn new(stream: T, shared: Arc<Shared<S>>, finished: Finished) -> Self {
+        Self {
+            stream,
+            shared,
+            intake: Intake::new(),
+            phase: Phase::Running,
+            reading: false,
+            shut: false,
+            failed: None,
+            cut: false,
+            stuck: None,
+            timer: None,
+            wake: Vec::new(),
+            finished: Some(finished),
+        }
+    }
+
+    fn round(&mut self, cx: &mut Context<'_>) -> Round {
+        match self.phase {
+            Phase::Running => {
+                let asked = self.reading;
+                let read = asked && self.read(cx);
+                match self.exchange(cx) {
+                    // a socket that was not asked will not wake us
+                    Round::Idle if read || (self.reading && !asked) => Round::Moved,
+                    round => round,
+                }
+            }
+            Phase::Flushing { until } => self.flush(cx, until),
+            Phase::ShuttingDown { until } => self.shut_down(cx, until),
+            Phase::Lingering { until } => self.linger(cx, until),
+        }
+    }
+
+    /// Reads once; whether anything came, the end included.
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        match self.intake.poll_read(&mut self.stream, cx) {
+            Poll::Pending => false,
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(error)) => {
+                self.cut = true;
+                self.failed.get_or_insert(Arc::new(error));
+                true
+            }
+        }
+    }
+
+    /// Polls the machine and writes what it queued, under the lock; nothing here waits.
+    fn exchange(&mut self, cx: &mut Context<'_>) -> Round {
+        let shared = self.shared.clone();
+        let _entered = shared.life.enter();
+        let now = shared.now();
+        let mut state = shared.lock();
+        let mut end = self.work(cx, &mut state, now);
+        let machine = state.session.machine();
+        if !self.shut && machine.sends_no_more() && machine.tx().is_empty() {
+            // a socket that cannot be ended has failed, which the next read tells
+            self.shut = self.stream.poll_shutdown(cx).is_ready();
+        }
+        let room = state.session.has_room();
+        let readable = room && !self.cut && self.intake.rx.missing() > 0;
+        if end.is_none() && state.closing && self.stuck.is_some_and(|since| now - since >= STALL) {
+            end = Some(Error::Stalled);
+        }
+        // what came before the socket failed is still taken, as far as there is room for it
+        if end.is_none() && !readable && (room || !(self.cut || self.intake.rx.eof)) {
+            end = self.failed.clone().map(Error::Io);
+        }
+        let round = match end {
+            Some(error) => {
+                self.end(&mut state, error);
+                self.phase = Phase::Flushing { until: now + FLUSH };
+                Round::Moved
+            }
+            None => {
+                self.reading = readable;
+                let deadline = self.deadline(&mut state);
+                if state.driver.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+                    state.driver = Some(cx.waker().clone());
+                }
+                let due = self.arm(cx, deadline).is_ready();
+                if due { Round::Moved } else { Round::Idle }
+            }
+        };
+        drop(state);
+        self.wake.drain(..).for_each(Waker::wake);
+        round
+    }
+
+    /// Polls the machine and writes what it queued, until nothing moves: what was written may have held the machine up.
+    fn work(
+        &mut self,
+        cx: &mut Context<'_>,
+        state: &mut State<S>,
+        now: Instant,
+    ) -> Option<SessionError<S>> {
+        loop {
+            let end = self.poll_machine(state, now);
+            if self.write(cx, state.session.machine().tx(), now) == 0 || end.is_some() {
+                return end;
+            }
+            state.outgoing.wake(&mut self.wake);
+        }
+    }
+
+    /// Takes from the machine what it has, as long as there is room for it.
+    fn poll_machine(&mut self, state: &mut State<S>, now: Instant) -> Option<SessionError<S>> {
+        loop {
+            if !state.session.has_room() && !state.session.machine().is_closed() {
+                return None;
+            }
+            match state.session.machine().poll(&mut self.intake.rx, now) {
+                Ok(None) => return None,
+                Ok(Some(incoming)) => match state.session.deliver(incoming) {
+                    Delivered::Nothing => {}
+                    Delivered::Inbox => state.incoming.wake(&mut self.wake),
+                    Delivered::To(waker) => self.wake.push(waker),
+                },
+                Err(error) => {
+                    let failed = self.failed.clone().map(Error::Io);
+                    return Some(failed.unwrap_or(Error::Protocol(error)));
+                }
+            }
+        }
+    }
+
+    /// Writes until the system takes no more, and gives how many bytes it took.
+    fn write(&mut self, cx: &mut Context<'_>, tx: &mut SendQueue, now: Instant) -> usize {
+        let mut written = 0;
+        while tx.has_remaining() {
+            if self.failed.is_some() {
+                tx.clear();
+                break;
+            }
+            match poll_write(&mut self.stream, cx, tx) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => self.failed = Some(Arc::new(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => {
+                    tx.advance(count);
+                    written += count;
+                }
+                Poll::Ready(Err(error)) => self.failed = Some(Arc::new(error)),
+            }
+        }
+        self.stuck = if written > 0 || tx.is_empty() { None } else { self.stuck.or(Some(now)) };
+        written
+    }
+
+    /// When the driver must run even if nothing happens.
+    fn deadline(&self, state: &mut State<S>) -> Option<Instant> {
+        let room = state.session.has_room();
+        let stalled = self.stuck.filter(|_| state.closing).map(|since| since + STALL);
+        // a machine that is not polled has no deadline to keep
+        earliest(state.session.machine().deadline().filter(|_| room), stalled)
+    }
+
+    /// Sets the timer, and is ready where the time has come. A timer that would fire too early is left alone: most
+    /// deadlines move on before they come, and setting a timer costs more than a wake-up in vain.
+    fn arm(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
+        let Some(deadline) = deadline else {
+            // a runtime without any timer waits for its sockets alone, which is cheaper
+            self.timer = None;
+            return Poll::Pending;
+        };
+        let (timer, armed) =
+            self.timer.get_or_insert_with(|| (R::timer(self.shared.real(deadline)), deadline));
+        if deadline < *armed {
+            timer.reset(self.shared.real(deadline));
+            *armed = deadline;
+        }
+        while timer.poll(cx).is_ready() {
+            if deadline <= *armed {
+                self.timer = None;
+                return Poll::Ready(());
+            }
+            timer.reset(self.shared.real(deadline));
+            *armed = deadline;
+        }
+        Poll::Pending
+    }
+
+    /// The connection is over: tells everyone who waits.
+    fn end(&mut self, state: &mut State<S>, error: SessionError<S>) {
+        if state.ended.is_none() {
+            self.shared.life.closed(&error);
+            state.ended = Some(error);
+            // from here on the machine refuses what is to be sent, also where it was the socket that ended
+            state.session.machine().close();
+            state.session.ended(&mut self.wake);
+            state.incoming.wake(&mut self.wake);
+            state.outgoing.wake(&mut self.wake);
+        }
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>, until: Instant) -> Round {
+        let shared = self.shared.clone();
+        let now = shared.now();
+        let mut state = shared.lock();
+        let tx = state.session.machine().tx();
+        self.write(cx, tx, now);
+        let done = tx.is_empty();
+        drop(state);
+        if done {
+            self.phase = Phase::ShuttingDown { until: now + FLUSH };
+            return Round::Moved;
+        }
+        // with something left to write the end is no orderly one, and is not called that
+        if self.arm(cx, Some(until)).is_ready() { Round::Done } else { Round::Idle }
+    }
+
+    fn shut_down(&mut self, cx: &mut Context<'_>, until: Instant) -> Round {
+        match self.stream.poll_shutdown(cx) {
+            // the end of TLS has to be written too, and the peer may not read
+            Poll::Pending if self.arm(cx, Some(until)).is_ready() => Round::Done,
+            Poll::Pending => Round::Idle,
+            Poll::Ready(Ok(())) if !self.intake.rx.eof => {
+                self.phase = Phase::Lingering { until: self.shared.now() + LINGER };
+                Round::Moved
+            }
+            Poll::Ready(_) => Round::Done,
+        }
+    }
+
+    fn linger(&mut self, cx: &mut Context<'_>, until: Instant) -> Round {
+        if self.arm(cx, Some(until)).is_ready() {
+            return Round::Done;
+        }
+        match self.intake.poll_discard(&mut self.stream, cx) {
+            Poll::Pending => Round::Idle,
+            Poll::Ready(Ok(count)) if count > 0 => Round::Moved,
+            Poll::Ready(_) => Round::Done,
+        }
+    }
+}
+
+/// Writes as much of `tx` as one system call takes.
+fn poll_write(
+    stream: &mut impl Stream,
+    cx: &mut Context<'_>,
+    tx: &SendQueue,
+) -> Poll<io::Result<usize>> {
+    if tx.chunk().len() == tx.remaining() {
+        // small messages: no list of parts to be filled, and a plain write for the system
+        return stream.poll_write(cx, &[IoSlice::new(tx.chunk())]);
+    }
+    let mut parts = [IoSlice::new(&[]); PARTS];
+    let count = tx.chunks_vectored(&mut parts);
+    stream.poll_write(cx, &parts[..count])
+}
+
+impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.intake.woken();
+        for _ in 0..BUDGET {
+            match self.round(cx) {
+                Round::Moved if self.intake.is_enough() => break,
+                Round::Moved => {}
+                Round::Idle => return Poll::Pending,
+                Round::Done => return Poll::Ready(()),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+// nothing is pinned in place: the timer and the stream are `Unpin`
+impl<R: Runtime, T: Stream, S: Session> Unpin for Driver<R, T, S> {}
+
+impl<R: Runtime, T: Stream, S: Session> Drop for Driver<R, T, S> {
+    /// Also when the runtime drops its tasks, or the machine panicked: nobody is left waiting.
+    fn drop(&mut self) {
+        let shared = self.shared.clone();
+        let mut state = shared.lock();
+        self.end(&mut state, Error::Runtime);
+        state.finished = true;
+        state.driver = None;
+        state.finishing.wake(&mut self.wake);
+        drop(state);
+        if let Some(finished) = self.finished.take() {
+            finished();
+        }
+        self.wake.drain(..).for_each(Waker::wake);
+    }
+}

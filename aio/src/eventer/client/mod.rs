@@ -1,0 +1,185 @@
+//! The client of an event server.
+
+mod notification;
+mod options;
+mod session;
+
+use std::io;
+use std::sync::Arc;
+
+use bytestring::ByteString;
+
+use super::Error;
+use crate::answers::Asked;
+use crate::handle::of_every_connection;
+use crate::link::{Link, Wait};
+use crate::runtime::{Runtime, within};
+use crate::{Address, net};
+use hat_core::eventer::client::{Client as Machine, RequestId};
+use hat_core::eventer::message::InitReq;
+use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent, SendFault, Status};
+
+pub(super) use notification::Ack;
+pub use notification::{Events, Notification, NotificationStream};
+pub use options::{ClientOptions, ConnectError, RequestError};
+use session::{Answer, ClientSession, Told};
+
+/// Connects to the event server at `address` as `name`, and waits until it takes the client.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn connect<R: Runtime>(
+    address: impl Into<Address>,
+    name: impl Into<ByteString>,
+    options: ClientOptions,
+) -> Result<Client, ConnectError> {
+    let address = address.into();
+    let init = InitReq {
+        client_name: name.into(),
+        client_token: options.token,
+        subscriptions: options.subscriptions,
+        server_id: options.server_id,
+        persisted: options.persisted,
+    };
+    let machine = Machine::new(options.config, &init, hat_core::time::Instant::ORIGIN);
+    let session = ClientSession::new(machine.map_err(ConnectError::Init)?, options.inbox);
+    let stream = match within::<R, _>(
+        options.connect_timeout,
+        net::connect::<R>(&address, options.tls.as_ref()),
+    )
+    .await
+    {
+        Some(stream) => stream?,
+        None => {
+            let error = Arc::new(io::ErrorKind::TimedOut.into());
+            return Err(crate::ConnectError::Connect { address, error }.into());
+        }
+    };
+    let connect = |error| crate::ConnectError::Connect { address, error: Arc::new(error) };
+    let link = Link::start::<R>(stream, |_| session, Box::new(|| ())).map_err(connect)?;
+    link.wait(Wait::Incoming, |session| session.status).await?;
+    Ok(Client { link })
+}
+
+/// A client of an event server. Cheap to clone; when the last clone is dropped, the connection closes.
+#[derive(Clone)]
+pub struct Client {
+    link: Link<ClientSession>,
+}
+
+impl Client {
+    /// The server's status, as last told.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        // a client that was handed out was taken by the server, which told its status
+        self.link.look(|session| session.status).unwrap_or(Status::Standby)
+    }
+
+    /// What the server tells next: a status or events. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over, once all that came before is taken.
+    pub async fn next(&self) -> Result<Notification, Error> {
+        let told = self.link.wait(Wait::Incoming, |session| session.inbox.pop()).await?;
+        Ok(self.notification(told))
+    }
+
+    /// All that [`next`](Self::next) gives, as a stream. It ends when the connection does.
+    #[must_use]
+    pub fn notifications(&self) -> NotificationStream {
+        NotificationStream { client: self.clone() }
+    }
+
+    fn notification(&self, told: Told) -> Notification {
+        match told {
+            Told::Status(status) => Notification::Status(status),
+            Told::Events(events, ack) => {
+                let ack = ack.map(|id| Ack::new(self.link.clone(), id));
+                Notification::Events(Events { events, ack })
+            }
+        }
+    }
+
+    /// Registers events as one session, without asking what becomes of them; waits while 256 KiB are queued.
+    ///
+    /// Cancel safe: dropped before it is ready, nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub async fn register(&self, events: &[RegisterEvent]) -> Result<(), RequestError> {
+        self.send(|machine| machine.register(events)).await
+    }
+
+    /// Registers events as one session and gives them as they were registered, in the same order; `None` if the server did
+    /// not register them.
+    ///
+    /// Dropped before it is ready, the answer is dropped when it comes; the events may be registered all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub async fn register_with_response(
+        &self,
+        events: &[RegisterEvent],
+    ) -> Result<Option<Vec<Event>>, RequestError> {
+        let asked = self.ask(|machine| machine.register_with_response(events)).await?;
+        match asked.await? {
+            Answer::Registered(events) => Ok(events),
+            Answer::Queried(_) => Ok(None), // not reached: the machine holds answers against their requests
+        }
+    }
+
+    /// Asks for events.
+    ///
+    /// Dropped before it is ready, the answer is dropped when it comes.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub async fn query(&self, params: &QueryParams) -> Result<QueryResult, RequestError> {
+        let asked = self.ask(|machine| machine.query(params)).await?;
+        match asked.await? {
+            Answer::Queried(result) => Ok(result),
+            Answer::Registered(_) => Ok(QueryResult::default()), // not reached, as above
+        }
+    }
+
+    /// Makes a request whose answer the future waits for.
+    async fn ask(
+        &self,
+        mut ask: impl FnMut(&mut Machine) -> Result<RequestId, SendFault>,
+    ) -> Result<Asked<'_, ClientSession>, RequestError> {
+        let request = self.send_in(|session| {
+            let request = ask(&mut session.machine)?;
+            session.answers.open(request);
+            Ok(request)
+        });
+        Ok(Asked::new(&self.link, request.await?))
+    }
+
+    async fn send<T>(
+        &self,
+        mut send: impl FnMut(&mut Machine) -> Result<T, SendFault>,
+    ) -> Result<T, RequestError> {
+        self.send_in(|session| send(&mut session.machine)).await
+    }
+
+    /// Calls until the queue is not full.
+    async fn send_in<T>(
+        &self,
+        mut send: impl FnMut(&mut ClientSession) -> Result<T, SendFault>,
+    ) -> Result<T, RequestError> {
+        let sent = self.link.wait(Wait::Room, |session| match send(session) {
+            Err(fault) if fault.is_queue_full() => None,
+            // the reason of the end says more than that there is one
+            Err(fault) if fault.is_closed() => None,
+            sent => Some(sent),
+        });
+        Ok(sent.await??)
+    }
+
+    of_every_connection!();
+}

@@ -1,0 +1,25 @@
+//! Eventer clients and servers on a runtime.
+
+mod acks;
+mod client;
+mod handler;
+mod notifier;
+mod reconnect;
+mod registry;
+mod server;
+
+pub use super::ConnectionId;
+pub use client::{
+    Client, ClientOptions, ConnectError, Events, Notification, NotificationStream, RequestError,
+    connect,
+};
+pub use handler::{ConnectionInfo, Handler};
+pub use notifier::Notifier;
+pub use reconnect::{
+    ReconnectOptions, Reconnecting, Stopped, Update, UpdateStream, WhileDisconnected,
+    keep_connected,
+};
+pub use server::{ListenOptions, Server, listen, listen_with};
+
+/// Why a connection is over.
+pub type Error = super::Error<hat_core::eventer::Error>;

@@ -1,0 +1,74 @@
+//! How a client comes back, what it tells of that, and why it stops.
+
+use std::time::Duration;
+
+use crate::eventer::{ClientOptions, ConnectError, Events};
+use hat_core::eventer::reconnect::{CatchUpConfig, RetryConfig};
+use hat_core::eventer::{EventId, Status};
+
+/// What a client says of itself, and how it comes back.
+#[derive(Clone, Debug, Default)]
+pub struct ReconnectOptions {
+    /// Each connection. The subscriptions are made again every time.
+    pub client: ClientOptions,
+    /// When to try again, and when to give up.
+    pub retry: RetryConfig,
+    /// Asks for the events that were missed. Default: `None`, as `hat.event.component`; what happens during an outage is not told.
+    pub catch_up: Option<CatchUpConfig>,
+    /// With [`catch_up`](Self::catch_up): the last events that are known from an earlier run, one a server. What came after them is asked
+    /// for at the first connection already.
+    pub seen: Vec<EventId>,
+    /// What requests do while there is no connection.
+    pub while_disconnected: WhileDisconnected,
+}
+
+/// What a request does while there is no connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhileDisconnected {
+    /// It fails at once, with [`NotConnected`](super::super::RequestError::NotConnected).
+    #[default]
+    Fail,
+    /// It waits until there is one. A request that was on its way when a connection ended fails all the same: nobody knows whether the server did
+    /// it.
+    Wait,
+}
+
+/// What a [`Reconnecting`](super::Reconnecting) client is told.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Update {
+    /// There is a connection, and this is the server's status.
+    Connected(Status),
+    /// The server's new status.
+    Status(Status),
+    /// Events that the client subscribed to: told by the server, or asked for because they were missed.
+    Events(Events),
+    /// What was missed has been handed on, all of it where `complete` is true. Otherwise some may be missing: the server keeps less or started
+    /// over, did not answer in time, or too much came meanwhile. Comes once for every connection that had something to ask.
+    CaughtUp {
+        /// Every server still knew the last event seen, and gave all that it keeps after it.
+        complete: bool,
+    },
+    /// There is no connection: it ended, or could not be made.
+    Disconnected {
+        /// Why.
+        reason: ConnectError,
+        /// When the next try is made; `None` if there will be none.
+        retry_in: Option<Duration>,
+    },
+}
+
+/// Why a [`Reconnecting`](super::Reconnecting) client is over.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Stopped {
+    /// We closed it.
+    #[error("the client is closed")]
+    Closed,
+    /// No other try is made, by [`RetryConfig`]. This was the last failure.
+    #[error("{0}; it is not tried again")]
+    GaveUp(ConnectError),
+    /// The runtime ended before the client did.
+    #[error("the runtime was shut down")]
+    Runtime,
+}

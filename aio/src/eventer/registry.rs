@@ -1,0 +1,214 @@
+//! The clients of a server that were taken, and the status that they are told.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use super::acks::{Acks, Ticket};
+use super::handler::ConnectionInfo;
+use crate::ConnectionId;
+use crate::inbox::Inbox;
+use crate::link::{Delivered, Link, Session};
+use hat_core::eventer::server::{Connection as Machine, Incoming, Notified, NotifyId};
+use hat_core::eventer::{EncodedEvents, Event, RegisterEvent, Routes, SendFault, Status};
+use hat_core::protocol::Protocol;
+
+pub(super) struct ServerSession {
+    pub(super) machine: Machine,
+    pub(super) inbox: Inbox<Incoming>,
+    pub(super) acks: BTreeMap<NotifyId, Ticket>,
+    /// A notification waited for this client to read, in vain. None does again before it has read.
+    pub(super) slow: bool,
+}
+
+impl Session for ServerSession {
+    type Protocol = Machine;
+
+    const NAME: &'static str = "eventer server";
+
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    fn has_room(&self) -> bool {
+        self.inbox.has_room()
+    }
+
+    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+        let weight = match &incoming {
+            Incoming::Acked(id) => {
+                self.acks.remove(id);
+                return Delivered::Nothing;
+            }
+            Incoming::Register { events, size, .. } => {
+                size + events.len() * (size_of::<RegisterEvent>() + size_of::<Event>())
+            }
+            Incoming::Init(_) | Incoming::Query { .. } => size_of::<Incoming>(),
+        };
+        self.inbox.push(incoming, weight);
+        Delivered::Inbox
+    }
+
+    fn ended(&mut self, _wake: &mut Vec<Waker>) {
+        self.acks.clear();
+    }
+}
+
+/// Bytes that wait for a client before a notification waits for it: what a socket takes in a millisecond or so.
+pub(super) const HIGH_WATER: usize = 1024 * 1024;
+
+pub(super) struct Registry(Mutex<Clients>);
+
+struct Clients {
+    status: Status,
+    taken: BTreeMap<ConnectionId, Client>,
+    /// Who wants which events, of those that are `routed`.
+    routes: Routes<ConnectionId>,
+    /// Memory for who wants which event of a notification, used again.
+    wanted: Vec<(ConnectionId, usize)>,
+}
+
+struct Client {
+    info: Arc<ConnectionInfo>,
+    link: Link<ServerSession>,
+    /// Its subscription is among the routes, for it is not too large.
+    routed: bool,
+}
+
+impl Registry {
+    pub(super) fn new(status: Status) -> Self {
+        Self(Mutex::new(Clients {
+            status,
+            taken: BTreeMap::new(),
+            routes: Routes::default(),
+            wanted: Vec::new(),
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Clients> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a client. No status or event comes between its answer and its place among the others.
+    pub(super) fn accept(
+        &self,
+        info: &Arc<ConnectionInfo>,
+        link: &Link<ServerSession>,
+    ) -> Result<(), SendFault> {
+        let mut clients = self.lock();
+        let status = clients.status;
+        link.call(|session| session.machine.accept(status))?;
+        let routed = clients.routes.insert(info.id, &info.subscription);
+        clients.taken.insert(info.id, Client { info: info.clone(), link: link.clone(), routed });
+        Ok(())
+    }
+
+    pub(super) fn remove(&self, id: ConnectionId) {
+        let mut clients = self.lock();
+        let removed = clients.taken.remove(&id);
+        if let Some(client) = &removed {
+            clients.routes.remove(id, &client.info.subscription);
+        }
+        drop(clients);
+        // outside of the lock: dropping a link may close its connection
+        drop(removed);
+    }
+
+    /// Closes the connection of a client that was taken; whether there is one of this number.
+    pub(super) fn disconnect(&self, id: ConnectionId) -> bool {
+        let link = self.lock().taken.get(&id).map(|client| client.link.clone());
+        link.inspect(Link::close).is_some()
+    }
+
+    pub(super) fn infos(&self) -> Vec<Arc<ConnectionInfo>> {
+        self.lock().taken.values().map(|client| client.info.clone()).collect()
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.lock().status
+    }
+
+    pub(super) fn set_status(&self, status: Status) {
+        let mut clients = self.lock();
+        clients.status = status;
+        for Client { link, .. } in clients.taken.values() {
+            close_if_refused(link, link.call(|session| session.machine.set_status(status)));
+        }
+    }
+
+    /// Queues events to every client that wants them; gives those that have a lot to read.
+    pub(super) fn notify(
+        &self,
+        events: &EncodedEvents,
+        persisted: bool,
+        acks: Option<&Acks>,
+    ) -> Vec<Link<ServerSession>> {
+        let mut clients = self.lock();
+        let Clients { taken, routes, wanted, .. } = &mut *clients;
+        find(routes, events, wanted);
+        let mut wanted = wanted.chunk_by(|(one, _), (other, _)| one == other).peekable();
+        let mut behind = Vec::new();
+        for (id, Client { link, routed, .. }) in taken {
+            let matching = wanted.next_if(|matching| matching[0].0 == *id);
+            if *routed && matching.is_none() {
+                continue;
+            }
+            let (notified, waits) = link.call(|session| {
+                let machine = &mut session.machine;
+                let notified = match matching {
+                    Some(matching) => {
+                        let matching = matching.iter().map(|&(_, index)| index);
+                        machine.notify_matching(events, matching, persisted, acks.is_some())
+                    }
+                    None => machine.notify(events, persisted, acks.is_some()),
+                };
+                if let (Ok(Notified::AwaitsAck(id)), Some(acks)) = (&notified, acks) {
+                    session.acks.insert(*id, acks.ticket());
+                }
+                let queued = session.machine.tx().len();
+                session.slow &= queued > HIGH_WATER;
+                (notified, queued > HIGH_WATER && !session.slow)
+            });
+            if waits {
+                behind.push(link.clone());
+            }
+            close_if_refused(link, notified);
+        }
+        behind
+    }
+}
+
+/// Who wants which of the events, by client.
+fn find(
+    routes: &Routes<ConnectionId>,
+    events: &EncodedEvents,
+    wanted: &mut Vec<(ConnectionId, usize)>,
+) {
+    wanted.clear();
+    let (mut first, mut clients, mut same) = (Vec::new(), Vec::new(), true);
+    for (index, event_type) in events.event_types().enumerate() {
+        routes.find(event_type, &mut clients);
+        if index == 0 {
+            first.clone_from(&clients);
+        }
+        same = same && clients == first;
+        wanted.extend(clients.iter().map(|&client| (client, index)));
+    }
+    if same {
+        // events of one session are of a kind: who wants one mostly wants all
+        let count = events.len();
+        wanted.clear();
+        wanted.extend(first.into_iter().flat_map(|id| (0..count).map(move |index| (id, index))));
+    } else {
+        // it is made of runs in order, one for each event, which a stable sort only merges
+        wanted.sort();
+    }
+}
+
+/// A client that cannot be told something is closed: it must not go on as if there had been nothing to tell. It
+/// does not read, or the message is over its limit.
+fn close_if_refused<T>(link: &Link<ServerSession>, told: Result<T, SendFault>) {
+    if told.is_err() {
+        link.close();
+    }
+}

@@ -1,0 +1,253 @@
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::handler::{ConnectionInfo, Handler};
+use super::notifier::Notifier;
+use super::registry::{Registry, ServerSession};
+use crate::ConnectionId;
+use crate::inbox::{Inbox, InboxLimits};
+use crate::link::{Link, Wait};
+use crate::runtime::Runtime;
+use crate::server::{Core, ServerOptions};
+use crate::tls::Tls;
+use crate::{Address, ConnectError, handle};
+use hat_core::eventer::server::{Config, Connection as Machine, Incoming};
+use hat_core::eventer::{Event, SendFault, Status};
+
+/// How a server is made.
+#[derive(Clone, Debug, Default)]
+pub struct ListenOptions {
+    /// The status that clients are told. Default: `standby`.
+    pub status: Status,
+    /// The protocol: pings, limits, close timeout. What may be queued to one client is
+    /// [`chatter.max_queued`](hat_core::chatter::Config::max_queued): a client that has more to read is closed.
+    pub config: Config,
+    /// What one client may have asked before nothing more is read from it.
+    pub inbox: InboxLimits,
+    /// How connections are taken, and whether they end with the server.
+    pub server: ServerOptions,
+    /// TLS, where connections are to be that: an acceptor. See [`tls`](crate::tls).
+    pub tls: Option<Tls>,
+}
+
+/// An event server. Dropping it stops listening, and closes its connections where they are bound to it.
+pub struct Server {
+    core: Arc<Core<()>>,
+    notifier: Notifier,
+}
+
+/// Listens on `address`, on every address of its host; `handler` does what clients ask for.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn listen<R: Runtime>(
+    address: impl Into<Address>,
+    handler: impl Handler,
+    options: ListenOptions,
+) -> Result<Server, ConnectError> {
+    listen_with::<R, _>(address, |_| handler, options).await
+}
+
+/// As [`listen`], with a handler that itself tells the clients: it is made from what does that.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn listen_with<R: Runtime, H: Handler>(
+    address: impl Into<Address>,
+    handler: impl FnOnce(Notifier) -> H,
+    options: ListenOptions,
+) -> Result<Server, ConnectError> {
+    let registry = Arc::new(Registry::new(options.status));
+    let notifier = Notifier::new::<R>(registry.clone());
+    let (handler, clients) = (Arc::new(handler(notifier.clone())), registry);
+    let (server, tls) = (options.server, options.tls.clone());
+    let take = move |core: &Arc<Core<()>>, id, stream| {
+        let session = |now| ServerSession {
+            machine: Machine::new(options.config.clone(), now),
+            inbox: Inbox::new(options.inbox),
+            acks: BTreeMap::new(),
+            slow: false,
+        };
+        // whatever becomes of the connection, it is counted out in the end
+        let counted = Counted { core: core.clone(), id };
+        if let Ok(link) = Link::start::<R>(stream, session, Box::new(|| ())) {
+            core.register(id, link.shared().clone());
+            let client = Taken { registry: clients.clone(), id: ConnectionId(id), counted };
+            R::spawn(serve(link, handler.clone(), client));
+        }
+    };
+    let core = handle::start::<R, ()>(address.into(), server, tls.as_ref(), take).await?;
+    Ok(Server { core, notifier })
+}
+
+/// A connection that the server counts.
+struct Counted {
+    core: Arc<Core<()>>,
+    id: u64,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.core.unregister(self.id);
+    }
+}
+
+/// A client among the others, until the task that serves it ends: also by a handler that panics.
+struct Taken {
+    registry: Arc<Registry>,
+    id: ConnectionId,
+    #[expect(dead_code, reason = "held for its drop")]
+    counted: Counted,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.registry.remove(self.id);
+    }
+}
+
+/// The life of one connection.
+async fn serve<H: Handler>(link: Link<ServerSession>, handler: Arc<H>, client: Taken) {
+    let Some(info) = initialize(&link, &*handler, &client).await else {
+        // a client that was told why is given the time to close
+        link.closed().await;
+        return;
+    };
+    // ends with the connection
+    let _ = requests(&link, &*handler, &info).await;
+    client.registry.remove(client.id);
+    handler.disconnected(&info).await;
+    link.close();
+    link.closed().await;
+}
+
+/// Asks the handler about the client that connects; `None` if it is not taken.
+async fn initialize(
+    link: &Link<ServerSession>,
+    handler: &impl Handler,
+    client: &Taken,
+) -> Option<Arc<ConnectionInfo>> {
+    let said = link
+        .wait(Wait::Incoming, |session| match session.inbox.pop()? {
+            Incoming::Init(said) => Some(said),
+            _ => None,
+        })
+        .await
+        .ok()?;
+    let remote_address = link.shared().remote;
+    let info = Arc::new(ConnectionInfo { id: client.id, remote_address, client: said });
+    match handler.connected(&info).await {
+        Ok(()) if client.registry.accept(&info, link).is_ok() => Some(info),
+        Ok(()) => {
+            // gone before it could be told: what the handler began for it must end
+            link.close();
+            handler.disconnected(&info).await;
+            None
+        }
+        Err(reason) => {
+            // what cannot be told ends in a close all the same
+            let _ = link.call(|session| session.machine.reject(reason));
+            None
+        }
+    }
+}
+
+/// Does what the client asks for, one after the other, until the connection ends.
+async fn requests(
+    link: &Link<ServerSession>,
+    handler: &impl Handler,
+    info: &ConnectionInfo,
+) -> Result<(), super::Error> {
+    loop {
+        match link.wait(Wait::Incoming, |session| session.inbox.pop()).await? {
+            Incoming::Register { events, request, .. } => {
+                let events = handler.register(info, events).await;
+                if let Some(request) = request {
+                    respond(link, |it| it.register_response(request, events.as_deref())).await?;
+                }
+            }
+            Incoming::Query { params, request } => {
+                let result = handler.query(info, params).await;
+                respond(link, |it| it.query_response(request, &result)).await?;
+            }
+            Incoming::Init(_) | Incoming::Acked(_) => {}
+        }
+    }
+}
+
+/// Answers as soon as the queue has room. An answer that can never be sent, because it is too large say, closes the connection: the
+/// client would wait for ever.
+async fn respond(
+    link: &Link<ServerSession>,
+    mut respond: impl FnMut(&mut Machine) -> Result<(), SendFault>,
+) -> Result<(), super::Error> {
+    let responded = link.wait(Wait::Room, |session| match respond(&mut session.machine) {
+        Err(fault) if fault.is_queue_full() => None,
+        responded => Some(responded),
+    });
+    if responded.await?.is_err() {
+        link.close();
+    }
+    Ok(())
+}
+
+impl Server {
+    /// The clients that are connected now, by number.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Arc<ConnectionInfo>> {
+        self.notifier.connections()
+    }
+
+    /// Closes the connection of one client: what is queued to it is still written. Gives whether there is such a client.
+    ///
+    /// [`Handler::disconnected`](super::Handler::disconnected) is called as for any client that is gone.
+    pub fn disconnect(&self, id: ConnectionId) -> bool {
+        self.notifier.disconnect(id)
+    }
+
+    /// The status that clients are told.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.notifier.status()
+    }
+
+    /// Tells a new status to all clients. Setting the same one again tells nothing.
+    pub fn set_status(&self, status: Status) {
+        self.notifier.set_status(status);
+    }
+
+    /// Tells events of one session to the clients that want them: [`Notifier::notify_events`].
+    pub async fn notify_events(&self, events: &[Event], persisted: bool, with_ack: bool) {
+        self.notifier.notify_events(events, persisted, with_ack).await;
+    }
+
+    /// What tells the clients, for other tasks to hold.
+    #[must_use]
+    pub fn notifier(&self) -> Notifier {
+        self.notifier.clone()
+    }
+
+    /// Every address that the server listens on, with its port.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.core.addresses()
+    }
+
+    /// Stops listening, closes the connections that are bound to the server, and waits until all of that is done: also until the handler
+    /// was told of the last client that is gone.
+    ///
+    /// Cancel safe: the closing goes on when this is dropped.
+    pub async fn close(&self) {
+        self.core.close();
+        self.core.closed().await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.core.close();
+    }
+}

@@ -1,0 +1,230 @@
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytestring::ByteString;
+
+use super::connect::{self, ConnectError, WsOptions};
+use super::{Answer, Error};
+use crate::Address;
+use crate::answers::{Answers, Asked, Asks, WAITING};
+use crate::handle::of_every_connection;
+use crate::inbox::{Inbox, InboxLimits};
+use crate::link::{Delivered, Link, Session, Wait};
+use crate::runtime::Runtime;
+use hat_core::json::Value;
+use hat_core::juggler::SendFault;
+use hat_core::juggler::client::{Client as Machine, Config, Incoming, RequestId};
+
+/// How a client is made.
+#[derive(Clone, Debug, Default)]
+pub struct ClientOptions {
+    /// How it asks for its WebSocket.
+    pub ws: WsOptions,
+    /// The protocol: pings, segments, limits.
+    pub config: Config,
+    /// What may wait for [`Client::notification`] before nothing more is read.
+    pub inbox: InboxLimits,
+}
+
+/// Why a request has no result.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// It was not sent.
+    #[error(transparent)]
+    Refused(#[from] SendFault),
+    /// The server says that it failed, and why.
+    #[error("the server answers: {0}")]
+    Failed(Value),
+    /// The connection ended before the answer came.
+    #[error(transparent)]
+    Ended(#[from] Error),
+}
+
+/// What the server notifies of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notified {
+    /// Of what.
+    pub name: ByteString,
+    /// More of it.
+    pub data: Value,
+}
+
+/// Connects to the server at `address`, and waits until it takes the WebSocket.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn connect<R: Runtime>(
+    address: impl Into<Address>,
+    options: ClientOptions,
+) -> Result<Client, ConnectError> {
+    let session = |ws| ClientSession {
+        machine: Machine::new(ws, options.config),
+        open: false,
+        changes: 0,
+        inbox: Inbox::new(options.inbox),
+        answers: Answers::new(),
+    };
+    let link = connect::connect::<R, _>(address.into(), options.ws, session).await?;
+    link.wait(Wait::Incoming, |session| session.open.then_some(())).await?;
+    Ok(Client { link, seen: AtomicU64::new(0) })
+}
+
+/// A client of a Juggler server. Cheap to clone; when the last clone is dropped, the connection closes.
+pub struct Client {
+    link: Link<ClientSession>,
+    /// Changes of the state that this handle has seen.
+    seen: AtomicU64,
+}
+
+impl Clone for Client {
+    fn clone(&self) -> Self {
+        Self { link: self.link.clone(), seen: self.seen.load(Ordering::Relaxed).into() }
+    }
+}
+
+struct ClientSession {
+    machine: Machine,
+    /// The server took the WebSocket.
+    open: bool,
+    /// Changes of the state so far.
+    changes: u64,
+    inbox: Inbox<Notified>,
+    answers: Answers<RequestId, Answer>,
+}
+
+impl Session for ClientSession {
+    type Protocol = Machine;
+
+    const NAME: &'static str = "juggler client";
+
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    fn has_room(&self) -> bool {
+        let times = if self.machine.open_requests() > 0 { WAITING } else { 1 };
+        // nothing more is given once either side has closed: the end must not wait for who takes what came before
+        !self.machine.is_open() || self.inbox.has_room_times(times)
+    }
+
+    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+        match incoming {
+            Incoming::Open(_) => {
+                self.open = true;
+                Delivered::Inbox
+            }
+            Incoming::State => {
+                self.changes += 1;
+                Delivered::Inbox
+            }
+            Incoming::Notify { name, data, size } => {
+                self.inbox.push(Notified { name, data }, size);
+                Delivered::Inbox
+            }
+            Incoming::Response { request, result, .. } => self.answers.answer(request, result),
+        }
+    }
+
+    fn ended(&mut self, wake: &mut Vec<Waker>) {
+        self.answers.ended(wake);
+    }
+}
+
+impl Asks for ClientSession {
+    type Id = RequestId;
+    type Answer = Answer;
+
+    fn answers(&mut self) -> &mut Answers<RequestId, Answer> {
+        &mut self.answers
+    }
+
+    fn forget(&mut self, id: RequestId) {
+        self.machine.forget(id);
+    }
+}
+
+impl Client {
+    /// The server's state, as far as we were told; `null` in the beginning. It costs nothing: the value is shared.
+    #[must_use]
+    pub fn state(&self) -> Value {
+        self.link.look(|session| session.machine.state().clone())
+    }
+
+    /// Waits for a change of the server's state that this handle has not seen yet, and gives the newest state: who is slow misses what
+    /// was between. A clone sees what its original has not.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over.
+    pub async fn changed(&self) -> Result<Value, Error> {
+        let seen = self.seen.load(Ordering::Relaxed);
+        let newest = |session: &mut ClientSession| {
+            (session.changes > seen).then(|| (session.changes, session.machine.state().clone()))
+        };
+        let (changes, state) = self.link.wait(Wait::Incoming, newest).await?;
+        self.seen.store(changes, Ordering::Relaxed);
+        Ok(state)
+    }
+
+    /// Asks the server for `name` with `data`, and gives its result; waits while 256 KiB are queued. A request with an empty name is answered
+    /// with its own data, by any server.
+    ///
+    /// Dropped before it is ready, the answer is dropped when it comes; what was asked may be done all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub async fn send(&self, name: &str, data: &Value) -> Result<Value, RequestError> {
+        let sent = self.link.wait(Wait::Room, |session| {
+            match session.machine.request(name, data) {
+                Ok(request) => {
+                    session.answers.open(request);
+                    Some(Ok(request))
+                }
+                Err(fault) if fault.is_queue_full() => None,
+                // the reason of the end says more than that there is one
+                Err(fault) if fault.is_closed() => None,
+                Err(fault) => Some(Err(fault)),
+            }
+        });
+        let request = sent.await??;
+        Asked::new(&self.link, request).await?.map_err(RequestError::Failed)
+    }
+
+    /// What the server notifies of next. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over, once all that came before is taken.
+    pub async fn notification(&self) -> Result<Notified, Error> {
+        self.link.wait(Wait::Incoming, |session| session.inbox.pop()).await
+    }
+
+    /// All that [`notification`](Self::notification) gives, as a stream. It ends when the connection does.
+    #[must_use]
+    pub fn notifications(&self) -> NotificationStream {
+        NotificationStream { client: self.clone() }
+    }
+
+    of_every_connection!();
+}
+
+/// What a [`Client`] is notified of, as a stream.
+pub struct NotificationStream {
+    client: Client,
+}
+
+impl futures_core::Stream for NotificationStream {
+    type Item = Notified;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Notified>> {
+        let link = &self.client.link;
+        let told = ready!(link.poll_wait(cx, Wait::Incoming, |session| session.inbox.pop()));
+        Poll::Ready(told.ok())
+    }
+}

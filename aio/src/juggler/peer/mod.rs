@@ -1,0 +1,328 @@
+//! Juggler 0.5 on any runtime: two peers with data, messages and calls both ways. See [`hat_core::juggler::peer`] for the protocol, and
+//! [`hat_core::juggler::rpc`] for calls.
+
+mod call;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
+
+use bytestring::ByteString;
+
+use super::{Answer, ConnectError, Error, WsOptions, connect as connecting};
+use crate::Address;
+use crate::answers::{Answers, Asked, Asks, WAITING};
+use crate::handle::of_every_connection;
+use crate::inbox::{Inbox, InboxLimits};
+use crate::link::{Delivered, Link, Session, Wait};
+use crate::runtime::Runtime;
+use crate::server::Core;
+use crate::web::{self, Client, ListenError, Socket, Upgrade, WebOptions};
+pub use call::Call;
+use hat_core::json::{Array, SetError, Value};
+use hat_core::juggler::peer::Message;
+use hat_core::juggler::rpc::{CallId, Config, Connection as Machine, Incoming, RequestId};
+use hat_core::juggler::{SendFault, State};
+use hat_core::ws;
+
+/// A server whose connections the application accepts one by one.
+pub type Server = crate::server::Server<Connection>;
+
+/// What both ends have.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The protocol: the delay of data, limits.
+    pub config: Config,
+    /// What may wait for [`Connection::receive`] before nothing more is read.
+    pub inbox: InboxLimits,
+}
+
+/// Why a call has no result.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// It was not sent: a failure of our own.
+    #[error(transparent)]
+    Refused(#[from] SendFault),
+    /// The other side says that it failed, and why.
+    #[error("the other side answers: {0}")]
+    Failed(Value),
+    /// The connection ended before the result came.
+    #[error(transparent)]
+    Ended(#[from] Error),
+}
+
+/// What the other side sent.
+#[derive(Debug)]
+pub enum Received {
+    /// A message that is no call.
+    Message(Value),
+    /// It calls an action of ours.
+    Call(Call),
+}
+
+/// Connects to the server at `address`, and waits until it takes the WebSocket.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn connect<R: Runtime>(
+    address: impl Into<Address>,
+    ws: WsOptions,
+    options: Options,
+) -> Result<Connection, ConnectError> {
+    let session = |ws| PeerSession::new(ws, &options);
+    let link = connecting::connect::<R, _>(address.into(), ws, session).await?;
+    link.wait(Wait::Incoming, |session| session.open.then_some(())).await?;
+    Ok(Connection { link, client: None, seen: AtomicU64::new(0) })
+}
+
+/// Listens on `address`, on every address of its host, with a web server.
+///
+/// # Errors
+///
+/// [`ListenError`].
+pub async fn listen<R: Runtime>(
+    address: impl Into<Address>,
+    web: WebOptions,
+    ws: ws::Config,
+    options: Options,
+) -> Result<Server, ListenError> {
+    let take = move |core: &Arc<Core<Connection>>, _, upgrade: Upgrade<Socket<R::Stream>>| {
+        let session = |now| {
+            PeerSession::new(
+                ws::Connection::established(ws::Role::Server, ws.clone(), now),
+                &options,
+            )
+        };
+        // what was gone before it had an address is counted out with its stream
+        let closer = upgrade.stream.closer();
+        if let Ok(link) = Link::start::<R>(upgrade.stream, session, Box::new(|| ())) {
+            closer.close_too(link.shared().clone());
+            let client = Some(Arc::new(upgrade.client));
+            core.offer(Connection { link, client, seen: AtomicU64::new(0) });
+        }
+    };
+    web::listen_with::<R, _>(address.into(), web, take).await
+}
+
+/// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
+pub struct Connection {
+    link: Link<PeerSession>,
+    /// On a server's side.
+    client: Option<Arc<Client>>,
+    /// Changes of the other side's data that this handle has seen.
+    seen: AtomicU64,
+}
+
+impl Clone for Connection {
+    fn clone(&self) -> Self {
+        let seen = self.seen.load(Ordering::Relaxed).into();
+        Self { link: self.link.clone(), client: self.client.clone(), seen }
+    }
+}
+
+struct PeerSession {
+    machine: Machine,
+    /// The WebSocket is there.
+    open: bool,
+    /// Changes of the other side's data so far.
+    changes: u64,
+    inbox: Inbox<Got>,
+    answers: Answers<CallId, Answer>,
+}
+
+enum Got {
+    Message(Value),
+    Call(RequestId, ByteString, Array),
+}
+
+impl PeerSession {
+    fn new(ws: ws::Connection, options: &Options) -> Self {
+        Self {
+            machine: Machine::new(ws, options.config.clone()),
+            open: false,
+            changes: 0,
+            inbox: Inbox::new(options.inbox),
+            answers: Answers::new(),
+        }
+    }
+}
+
+impl Session for PeerSession {
+    type Protocol = Machine;
+
+    const NAME: &'static str = "juggler peer";
+
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    fn has_room(&self) -> bool {
+        let times = if self.machine.open_calls() > 0 { WAITING } else { 1 };
+        // nothing more is given once either side has closed: the end must not wait for who takes what came before
+        !self.machine.peer().is_open() || self.inbox.has_room_times(times)
+    }
+
+    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+        match incoming {
+            Incoming::Open(_) => self.open = true,
+            // the web server did the handshake
+            Incoming::Upgrade(_) => return Delivered::Nothing,
+            Incoming::Data => self.changes += 1,
+            Incoming::Message { payload, size } => self.inbox.push(Got::Message(payload), size),
+            Incoming::Call { request, action, args, size } => {
+                self.inbox.push(Got::Call(request, action, args), size);
+            }
+            Incoming::Returned { call, result, .. } => return self.answers.answer(call, result),
+        }
+        Delivered::Inbox
+    }
+
+    fn ended(&mut self, wake: &mut Vec<Waker>) {
+        self.answers.ended(wake);
+    }
+}
+
+impl Asks for PeerSession {
+    type Id = CallId;
+    type Answer = Answer;
+
+    fn answers(&mut self) -> &mut Answers<CallId, Answer> {
+        &mut self.answers
+    }
+
+    fn forget(&mut self, id: CallId) {
+        self.machine.forget(id);
+    }
+}
+
+/// What a call of the machine came to; `None` where it is to be tried again.
+fn sent<T>(result: Result<T, SendFault>) -> Option<Result<T, SendFault>> {
+    match result {
+        Err(fault) if fault.is_queue_full() => None,
+        // the reason of the end says more than that there is one
+        Err(fault) if fault.is_closed() => None,
+        sent => Some(sent),
+    }
+}
+
+impl Connection {
+    /// Who the client is, on a server's side.
+    #[must_use]
+    pub fn client(&self) -> Option<&Client> {
+        self.client.as_deref()
+    }
+
+    /// Our data, changes that were not sent included.
+    #[must_use]
+    pub fn local_data(&self) -> Value {
+        self.link.look(|session| session.machine.peer().local_data().clone())
+    }
+
+    /// Replaces our data. The other side is told after the delay, and only what differs.
+    ///
+    /// # Errors
+    ///
+    /// [`SetError`]: the data are beyond the limits of a [`State`]; nothing has changed.
+    pub fn set_local_data(&self, data: impl Into<Value>) -> Result<(), SetError> {
+        self.change(|state| state.replace(data))
+    }
+
+    /// Changes our data, which costs less than to replace them. Nothing else can be done with the connection meanwhile: `change` must
+    /// not come back to it.
+    pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        self.link.call(|session| session.machine.peer_mut().change(change))
+    }
+
+    /// Sends what has changed in our data, and waits until it is on its way.
+    ///
+    /// Cancel safe: what is queued is sent all the same.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over.
+    pub async fn flush(&self) -> Result<(), Error> {
+        if self.link.look(|session| !session.machine.peer().is_open()) {
+            // nothing is sent any more
+            return Err(self.link.ended().await);
+        }
+        // without room in the queue, it is told as soon as there is some
+        let _ = self.link.call(|session| session.machine.peer_mut().flush());
+        let told = |session: &mut PeerSession| (!session.machine.peer().is_behind()).then_some(());
+        self.link.wait(Wait::Outgoing, told).await?;
+        self.link.drain().await
+    }
+
+    /// The other side's data, as far as we were told; `null` in the beginning. It costs nothing: the value is shared.
+    #[must_use]
+    pub fn remote_data(&self) -> Value {
+        self.link.look(|session| session.machine.peer().remote_data().clone())
+    }
+
+    /// Waits for a change of the other side's data that this handle has not seen yet, and gives the newest: who is slow misses what was
+    /// between. A clone sees what its original has not. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over.
+    pub async fn changed(&self) -> Result<Value, Error> {
+        let seen = self.seen.load(Ordering::Relaxed);
+        let newest = |session: &mut PeerSession| {
+            let data = || session.machine.peer().remote_data().clone();
+            (session.changes > seen).then(|| (session.changes, data()))
+        };
+        let (changes, data) = self.link.wait(Wait::Incoming, newest).await?;
+        self.seen.store(changes, Ordering::Relaxed);
+        Ok(data)
+    }
+
+    /// Sends a message; waits while 256 KiB are queued.
+    ///
+    /// Cancel safe: dropped before it is ready, nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub async fn send(&self, message: &Value) -> Result<(), CallError> {
+        let message = Message::new(message);
+        let send = |session: &mut PeerSession| sent(session.machine.peer_mut().send(&message));
+        Ok(self.link.wait(Wait::Room, send).await??)
+    }
+
+    /// What the other side sends next: a message, or a call of an action of ours. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over, once all that came before is taken.
+    pub async fn receive(&self) -> Result<Received, Error> {
+        Ok(match self.link.wait(Wait::Incoming, |session| session.inbox.pop()).await? {
+            Got::Message(message) => Received::Message(message),
+            Got::Call(request, action, args) => {
+                let link = self.link.clone();
+                Received::Call(Call { action, args, link, request: Some(request) })
+            }
+        })
+    }
+
+    /// Calls `action` of the other side, and gives its result; waits while 256 KiB are queued.
+    ///
+    /// Dropped before it is ready, the result is dropped when it comes; what was asked may be done all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub async fn call(&self, action: &str, args: &[Value]) -> Result<Value, CallError> {
+        let call = |session: &mut PeerSession| {
+            let called = session.machine.call(action, args);
+            if let Ok(id) = called {
+                session.answers.open(id);
+            }
+            sent(called)
+        };
+        let id = self.link.wait(Wait::Room, call).await??;
+        Asked::new(&self.link, id).await?.map_err(CallError::Failed)
+    }
+
+    of_every_connection!();
+}

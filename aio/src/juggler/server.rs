@@ -1,0 +1,224 @@
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::connection::{Asked, Connection, ServerLink, ServerSession};
+use super::handler::Handler;
+use super::shared::{Follower, SharedState};
+use crate::Address;
+use crate::ConnectionId;
+use crate::inbox::{Inbox, InboxLimits};
+use crate::link::{Link, Wait};
+use crate::runtime::Runtime;
+use crate::server::{Core, Server as Taking};
+use crate::web::{self, Counted, ListenError, Socket, Upgrade, WebOptions};
+use hat_core::json::Value;
+use hat_core::juggler::server::{Config, Connection as Machine, RequestId};
+use hat_core::juggler::{Notification, SendFault};
+use hat_core::ws;
+
+/// How a server is made.
+#[derive(Clone, Default)]
+pub struct ListenOptions {
+    /// The web server: paths, files, passwords.
+    pub web: WebOptions,
+    /// The protocol: the delay of a connection's own state, pings, segments, limits.
+    pub config: Config,
+    /// Limits of the WebSocket below it.
+    pub ws: ws::Config,
+    /// The state that all connections follow. `None`: each has its own.
+    pub state: Option<SharedState>,
+    /// What one client may have asked before nothing more is read from it.
+    pub inbox: InboxLimits,
+}
+
+/// A Juggler server, with its web server. Dropping it stops listening, and closes its connections where they are bound to it.
+pub struct Server {
+    // its connections are offered to nobody: each has its task
+    taking: Taking<()>,
+    registry: Arc<Registry>,
+    state: Option<SharedState>,
+}
+
+/// Listens on `address`, on every address of its host; `handler` does what clients ask for.
+///
+/// # Errors
+///
+/// [`ListenError`].
+pub async fn listen<R: Runtime>(
+    address: impl Into<Address>,
+    handler: impl Handler,
+    options: ListenOptions,
+) -> Result<Server, ListenError> {
+    let ListenOptions { web, config, ws, state, inbox } = options;
+    let (handler, registry) = (Arc::new(handler), Arc::new(Registry::default()));
+    let (clients, shared) = (registry.clone(), state.clone());
+    let take = move |_: &Arc<Core<()>>, id, upgrade: Upgrade<Socket<R::Stream>>| {
+        let Upgrade { mut stream, client, .. } = upgrade;
+        let closer = stream.closer();
+        let counted = stream.take_counted();
+        let session = |now| {
+            let ws = ws::Connection::established(ws::Role::Server, ws.clone(), now);
+            ServerSession { machine: Machine::new(ws, config.clone()), inbox: Inbox::new(inbox) }
+        };
+        // whatever becomes of the connection, it is counted out in the end
+        if let Ok(link) = Link::start::<R>(stream, session, Box::new(|| ())) {
+            closer.close_too(link.shared().clone());
+            let (id, client) = (ConnectionId(id), Arc::new(client));
+            let connection = Connection { link, id, client, shared: shared.clone() };
+            let taken = Taken::new(clients.clone(), &connection, counted);
+            let parallel = config.parallel_requests;
+            R::spawn(serve::<R, _>(connection, handler.clone(), taken, parallel));
+        }
+    };
+    let taking = web::listen_with::<R, ()>(address.into(), web, take).await?;
+    if let Some(state) = state.clone() {
+        R::spawn(state.flush_loop::<R, _>(taking.core().clone()));
+    }
+    Ok(Server { taking, registry, state })
+}
+
+/// The connections that are open.
+#[derive(Default)]
+struct Registry(Mutex<BTreeMap<ConnectionId, Connection>>);
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Connection>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection among the others, until the task that serves it ends: also by a handler that panics.
+struct Taken {
+    registry: Arc<Registry>,
+    id: ConnectionId,
+    #[expect(dead_code, reason = "held for its drop")]
+    follower: Option<Follower>,
+    // last: the server is closed when this is gone
+    #[expect(dead_code, reason = "held for its drop")]
+    counted: Counted,
+}
+
+impl Taken {
+    fn new(registry: Arc<Registry>, connection: &Connection, counted: Counted) -> Self {
+        let id = connection.id;
+        registry.lock().insert(id, connection.clone());
+        let follower = connection.shared.as_ref().map(|shared| shared.follow(&connection.link));
+        Self { registry, id, follower, counted }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let connection = self.registry.lock().remove(&self.id);
+        // outside of the lock: dropping the last handle closes the connection
+        drop(connection);
+    }
+}
+
+/// The life of one connection.
+async fn serve<R: Runtime, H: Handler>(
+    connection: Connection,
+    handler: Arc<H>,
+    taken: Taken,
+    parallel: bool,
+) {
+    handler.connected(&connection).await;
+    let link = &connection.link;
+    // ends with the connection
+    while let Ok(asked) = link.wait(Wait::Incoming, |session| session.inbox.pop()).await {
+        let answering = answer(connection.clone(), handler.clone(), asked);
+        if parallel {
+            R::spawn(answering);
+        } else {
+            answering.await;
+        }
+    }
+    taken.registry.lock().remove(&taken.id);
+    handler.disconnected(&connection).await;
+    link.close();
+    link.closed().await;
+}
+
+async fn answer<H: Handler>(connection: Connection, handler: Arc<H>, asked: Asked) {
+    let Asked { request, name, data } = asked;
+    let open = Open { link: &connection.link, request: Some(request) };
+    let result = handler.request(&connection, &name, data).await;
+    open.answer(result.as_ref()).await;
+}
+
+/// A request that has no answer yet. Dropped so, because the handler panicked, it is answered as failed: the client would wait for ever.
+struct Open<'a> {
+    link: &'a ServerLink,
+    request: Option<RequestId>,
+}
+
+impl Open<'_> {
+    /// Answers as soon as the queue has room. An answer that can never be sent closes the connection.
+    async fn answer(mut self, result: Result<&Value, &Value>) {
+        let Some(request) = self.request.take() else {
+            return;
+        };
+        let responded =
+            self.link.wait(Wait::Room, |session| match session.machine.respond(request, result) {
+                Err(fault) if fault.is_queue_full() => None,
+                responded => Some(responded),
+            });
+        if let Ok(Err(_)) = responded.await {
+            self.link.close();
+        }
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if let Some(request) = self.request.take() {
+            let failed = Value::from("the request failed");
+            let responded =
+                |session: &mut ServerSession| session.machine.respond(request, Err(&failed));
+            if self.link.call(responded).is_err() {
+                self.link.close();
+            }
+        }
+    }
+}
+
+impl Server {
+    /// The connections that are open now, by number.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Connection> {
+        self.registry.lock().values().cloned().collect()
+    }
+
+    /// The state that all connections follow, where there is one.
+    #[must_use]
+    pub fn state(&self) -> Option<&SharedState> {
+        self.state.as_ref()
+    }
+
+    /// Notifies all clients; the notification is encoded once. A client whose send queue is full, because it does not read, is closed:
+    /// it must not go on as if there had been nothing to tell.
+    pub fn notify_all(&self, name: &str, data: &Value) {
+        let notification = Notification::new(name, data);
+        for connection in self.connections() {
+            let told = connection.link.call(|session| session.machine.notify(&notification));
+            if matches!(told, Err(SendFault::QueueFull { .. })) {
+                connection.link.close();
+            }
+        }
+    }
+
+    /// Every address that the server listens on, with its port.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.taking.addresses()
+    }
+
+    /// Stops listening, closes the connections that are bound to the server, and waits until all of that is done: also until the handler
+    /// was told of the last client that is gone.
+    ///
+    /// Cancel safe: the closing goes on when this is dropped.
+    pub async fn close(&self) {
+        self.taking.close().await;
+    }
+}

@@ -1,0 +1,58 @@
+//! The async layer, once for every runtime.
+//!
+//! ```text
+//!   application task            driver task (one a connection)               socket
+//!   ────────────────            ──────────────────────────────               ──────
+//!   handle.send() ──lock──> machine.tx ────────────write────────────────────────>
+//!                           machine.poll <──────── rx <────read──────────────────
+//!   handle.receive() <──lock── inbox <──┘            timer <── machine.deadline
+//! ```
+//!
+//! - [`Runtime`] is what a runtime crate supplies: sockets, a timer, a clock, `spawn`.
+//! - One driver, a task a connection, runs any machine on any runtime.
+//! - A handle locks the machine and calls it directly, then wakes the driver. The lock is never held across an await, so
+//!   refusals are the machine's own typed errors, at the place of the call.
+//! - A task that sends waits while 256 KiB are queued, and a driver that read 64 KiB lets those who take it have their turn: what was written or read is
+//!   still in the processor's cache then.
+//! - [`tls`] (feature `tls`) stands between the driver and the socket, for every protocol alike.
+//! - Handles are not generic over the runtime: [`chatter`], [`eventer`], [`tcp`], [`tpkt`], [`cotp`]; `juggler`, behind the HTTP of `web`, with
+//!   the feature `web`.
+//!
+//! A runtime crate re-exports `connect` and `listen` of each protocol for its own runtime: applications
+//! use `hat_tokio` or `hat_smol`, not this module.
+
+pub mod address;
+mod answers;
+mod blocks;
+pub mod chatter;
+mod connection_id;
+pub mod cotp;
+mod driver;
+mod error;
+pub mod eventer;
+mod handle;
+mod inbox;
+mod intake;
+#[cfg(feature = "web")]
+pub mod juggler;
+mod link;
+mod net;
+mod protocols;
+pub mod runtime;
+pub mod server;
+pub mod socket;
+pub mod tcp;
+pub mod tls;
+pub mod tpkt;
+mod trace;
+mod wakers;
+#[cfg(feature = "web")]
+pub mod web;
+
+#[doc(hidden)]
+pub use hat_core; // for `protocols_on!` and `web_on!`
+
+pub use address::Address;
+pub use connection_id::ConnectionId;
+pub use error::{ConnectError, Error};
+pub use runtime::Runtime;

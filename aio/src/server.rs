@@ -1,0 +1,379 @@
+//! What servers of all protocols share: taking connections, and ending with them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::link::{Session, Shared};
+use crate::runtime::{Runtime, Stream, sleep_until};
+use crate::socket::{Security, Socket};
+use crate::trace;
+use crate::wakers::WakerSet;
+
+/// Connections that were taken but not yet accepted by the application. More wait in the system's backlog.
+const ACCEPT_QUEUE: usize = 128;
+
+/// How long to wait after the system refused to hand out a connection (no file descriptors left, say): the first
+/// time, and at most, doubling in between.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// How a server treats its connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerOptions {
+    /// Closing the server closes its connections, and waits for them. Default: true, as `hat-drivers`.
+    pub bind_connections: bool,
+    /// Connections at a time, 16 384: half of what the usual limit on file descriptors allows with room to spare. At
+    /// the limit, new ones wait in the system's [backlog](crate::runtime::BACKLOG) until one ends. Where the system has no descriptor left before that, they
+    /// wait there too: the server tries again after 5 ms, then ever later, up to a second.
+    /// Those that are still in their TLS handshake count.
+    pub max_connections: usize,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self { bind_connections: true, max_connections: 16_384 }
+    }
+}
+
+/// A connection that can be told to close.
+pub(crate) trait Close: Send + Sync {
+    fn close(&self);
+}
+
+impl<S: Session> Close for Shared<S> {
+    fn close(&self) {
+        Shared::close(self);
+    }
+}
+
+/// The state of a server whose application accepts connections of type `C`.
+pub(crate) struct Core<C> {
+    state: Mutex<State<C>>,
+    addresses: Vec<SocketAddr>,
+    options: ServerOptions,
+}
+
+struct State<C> {
+    closing: bool,
+    /// Tasks that take connections.
+    tasks: usize,
+    next_id: u64,
+    /// Connections whose drivers run. Its closer comes a moment after a connection is counted.
+    connections: BTreeMap<u64, Option<Arc<dyn Close>>>,
+    queue: VecDeque<C>,
+    /// Everyone: servers change rarely, and every change may matter to every waiter.
+    waiting: WakerSet,
+}
+
+impl<C: Send + 'static> Core<C> {
+    /// Takes connections on `listeners` and gives each to `take`, with a number that is its own.
+    pub(crate) fn start<R: Runtime>(
+        listeners: Vec<R::Listener>,
+        options: ServerOptions,
+        security: Security,
+        take: impl FnMut(&Arc<Core<C>>, u64, Socket<R::Stream>) + Clone + Send + 'static,
+    ) -> io::Result<Arc<Self>> {
+        let addresses = listeners.iter().map(R::local_addr).collect::<io::Result<_>>()?;
+        let core = Arc::new(Self {
+            state: Mutex::new(State {
+                closing: false,
+                tasks: listeners.len(),
+                next_id: 1,
+                connections: BTreeMap::new(),
+                queue: VecDeque::new(),
+                waiting: WakerSet::default(),
+            }),
+            addresses,
+            options,
+        });
+        for listener in listeners {
+            let (security, take) = (security.clone(), take.clone());
+            R::spawn(accept_loop::<R, C>(core.clone(), listener, security, take));
+        }
+        Ok(core)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<C>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state, and wakes everyone who waits for a change.
+    fn change<T>(&self, change: impl FnOnce(&mut State<C>) -> T) -> T {
+        let mut wake = Vec::new();
+        let value = {
+            let mut state = self.lock();
+            state.waiting.wake(&mut wake);
+            change(&mut state)
+        };
+        wake.into_iter().for_each(Waker::wake);
+        value
+    }
+
+    fn poll_until<T>(
+        &self,
+        cx: &Context<'_>,
+        mut look: impl FnMut(&mut State<C>) -> Option<T>,
+    ) -> Poll<T> {
+        let mut state = self.lock();
+        match look(&mut state) {
+            Some(value) => Poll::Ready(value),
+            None => {
+                state.waiting.add(cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    async fn until<T>(&self, mut look: impl FnMut(&mut State<C>) -> Option<T>) -> T {
+        poll_fn(|cx| self.poll_until(cx, &mut look)).await
+    }
+
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Says how to close connection `id`, which was counted when it was taken. One that ended already is left alone.
+    pub(crate) fn register(&self, id: u64, connection: Arc<dyn Close>) {
+        let closing = {
+            let mut state = self.lock();
+            if let Some(closer) = state.connections.get_mut(&id) {
+                *closer = Some(connection.clone());
+            }
+            state.closing && self.options.bind_connections
+        };
+        if closing {
+            connection.close();
+        }
+    }
+
+    /// Connection `id` is gone.
+    pub(crate) fn unregister(&self, id: u64) {
+        self.change(|state| state.connections.remove(&id));
+    }
+
+    /// Offers a connection to the application.
+    pub(crate) fn offer(&self, connection: C) {
+        let refused = self.change(|state| {
+            if state.closing {
+                return Some(connection);
+            }
+            state.queue.push_back(connection);
+            None
+        });
+        // outside of the lock: dropping a connection closes it
+        drop(refused);
+    }
+
+    /// Starts the end: no connection is taken any more, and those that are bound to the server are closed.
+    pub(crate) fn close(&self) {
+        let (queued, connections) = self.change(|state| {
+            state.closing = true;
+            let connections = state.connections.values().flatten().cloned().collect::<Vec<_>>();
+            (std::mem::take(&mut state.queue), connections)
+        });
+        drop(queued);
+        if self.options.bind_connections {
+            for connection in connections {
+                connection.close();
+            }
+        }
+    }
+
+    /// Waits until nothing is left of the server: its tasks, and the connections that are bound to it.
+    pub(crate) async fn closed(&self) {
+        let bound = self.options.bind_connections;
+        let gone = |state: &mut State<C>| {
+            let free = !bound || state.connections.is_empty();
+            (state.closing && state.tasks == 0 && free).then_some(())
+        };
+        self.until(gone).await;
+    }
+}
+
+async fn accept_loop<R: Runtime, C: Send + 'static>(
+    core: Arc<Core<C>>,
+    listener: R::Listener,
+    security: Security,
+    mut take: impl FnMut(&Arc<Core<C>>, u64, Socket<R::Stream>) + Clone + Send + 'static,
+) {
+    let leaving = Leaving(core);
+    let core = &leaving.0;
+    let mut backoff = BACKOFF.0;
+    loop {
+        let max = core.options.max_connections;
+        let room = core.until(|state| match state.closing {
+            true => Some(false),
+            false => {
+                (state.connections.len() < max && state.queue.len() < ACCEPT_QUEUE).then_some(true)
+            }
+        });
+        if !room.await {
+            return;
+        }
+        match unless_closing(core, R::accept(&listener)).await {
+            None => return,
+            Some(Ok((stream, _))) => {
+                backoff = BACKOFF.0;
+                let id = core.change(|state| {
+                    let id = state.next_id;
+                    state.next_id += 1;
+                    state.connections.insert(id, None);
+                    id
+                });
+                if security.takes_time() {
+                    let (core, security, take) = (core.clone(), security.clone(), take.clone());
+                    R::spawn(secure::<R, C>(core, id, stream, security, take));
+                } else {
+                    take(core, id, Socket::plain(stream));
+                }
+            }
+            // the peer was gone before we took it
+            Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Some(Err(error)) => {
+                trace::accept_failed(&error);
+                let later = sleep_until::<R>(R::now() + backoff);
+                if unless_closing(core, later).await.is_none() {
+                    return;
+                }
+                backoff = (backoff * 2).min(BACKOFF.1);
+            }
+        }
+    }
+}
+
+/// Makes `stream` secure before it is taken, in a task of its own: a peer that is slow with that holds up no other. The end of the
+/// server ends it.
+async fn secure<R: Runtime, C: Send + 'static>(
+    core: Arc<Core<C>>,
+    id: u64,
+    stream: R::Stream,
+    security: Security,
+    mut take: impl FnMut(&Arc<Core<C>>, u64, Socket<R::Stream>) + Send + 'static,
+) {
+    let remote = stream.peer_addr();
+    match unless_closing(&core, security.secure::<R>(stream, "")).await {
+        Some(Ok(socket)) => return take(&core, id, socket),
+        Some(Err(error)) => trace::handshake_failed(remote.ok(), &error),
+        None => {}
+    }
+    core.unregister(id);
+}
+
+/// Counts an accepting task out, however it ends.
+struct Leaving<C: Send + 'static>(Arc<Core<C>>);
+
+impl<C: Send + 'static> Drop for Leaving<C> {
+    fn drop(&mut self) {
+        self.0.change(|state| {
+            state.tasks -= 1;
+            if state.tasks == 0 {
+                state.closing = true;
+            }
+        });
+    }
+}
+
+/// What `future` gives, or `None` once the server closes.
+pub(crate) async fn unless_closing<C: Send + 'static, T>(
+    core: &Core<C>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        if core.poll_until(cx, |state| state.closing.then_some(())).is_ready() {
+            return Poll::Ready(None);
+        }
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+/// A server whose connections the application accepts one by one. Dropping it stops listening, and closes its connections
+/// where they are bound to it.
+pub struct Server<C: Send + 'static> {
+    core: Arc<Core<C>>,
+    name: Option<String>,
+}
+
+impl<C: Send + 'static> Server<C> {
+    pub(crate) fn new(core: Arc<Core<C>>) -> Self {
+        Self { core, name: None }
+    }
+
+    pub(crate) fn named(mut self, name: Option<String>) -> Self {
+        self.name = name;
+        self
+    }
+
+    #[cfg(feature = "web")]
+    pub(crate) fn core(&self) -> &Arc<Core<C>> {
+        &self.core
+    }
+
+    /// The name that it was given, where its protocol has names.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The next connection; `None` once the server is closed. Cancel safe.
+    pub async fn accept(&self) -> Option<C> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    fn poll_accept(&self, cx: &Context<'_>) -> Poll<Option<C>> {
+        let next = self.core.poll_until(cx, |state| match state.queue.pop_front() {
+            None if state.closing => Some(None),
+            None => None,
+            next => Some(next),
+        });
+        if let Poll::Ready(Some(_)) = next {
+            self.core.change(|_| ()); // there is room for one more
+        }
+        next
+    }
+
+    /// Every address that the server listens on, with its port.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.core.addresses()
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.core.lock().connections.len()
+    }
+
+    /// Stops listening, closes the connections that are bound to the server, and waits until all of that is done.
+    ///
+    /// Cancel safe: the closing goes on when this is dropped.
+    pub async fn close(&self) {
+        self.core.close();
+        self.closed().await;
+    }
+
+    /// Waits until the server is closed, and the connections that are bound to it. Cancel safe.
+    pub async fn closed(&self) {
+        self.core.closed().await;
+    }
+}
+
+impl<C: Send + 'static> futures_core::Stream for Server<C> {
+    type Item = C;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<C>> {
+        self.poll_accept(cx)
+    }
+}
+
+impl<C: Send + 'static> Drop for Server<C> {
+    fn drop(&mut self) {
+        self.core.close();
+    }
+}

@@ -1,0 +1,154 @@
+//! What a driver reads and writes: the socket of the runtime, or TLS over it. Decided here once, so that no protocol has to.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+
+use crate::runtime::{Runtime, Stream};
+use crate::tls::{self, Tls};
+use crate::{Address, ConnectError};
+
+/// A connection of a runtime, as it is or with TLS over it.
+pub struct Socket<S>(Kind<S>);
+
+enum Kind<S> {
+    Plain(S),
+    #[cfg(feature = "tls")]
+    Tls(Box<tls::TlsStream<S>>),
+}
+
+/// How the sockets of one client, or one server, are made.
+#[derive(Clone, Debug)]
+pub(crate) enum Security {
+    Plain,
+    #[cfg(feature = "tls")]
+    Connect(tls::Connector),
+    #[cfg(feature = "tls")]
+    Accept(tls::Acceptor),
+}
+
+impl Security {
+    /// For connections to `address`. What cannot be is refused before there is a socket.
+    pub(crate) fn to_connect(address: &Address, tls: Option<&Tls>) -> Result<Self, ConnectError> {
+        let security = match tls {
+            None => Self::none(address),
+            #[cfg(feature = "tls")]
+            Some(Tls::Connector(connector)) => {
+                connector.server_name(address.host()).map(|_| Self::Connect(connector.clone()))
+            }
+            #[cfg(feature = "tls")]
+            Some(Tls::Acceptor(_)) => Err(tls::Error::NotAConnector),
+            #[cfg(not(feature = "tls"))]
+            Some(none) => match *none {},
+        };
+        security.map_err(|error| ConnectError::Tls { address: address.clone(), error })
+    }
+
+    /// For connections that are taken at `address`.
+    pub(crate) fn to_listen(address: &Address, tls: Option<&Tls>) -> Result<Self, ConnectError> {
+        let security = match tls {
+            None => Self::none(address),
+            #[cfg(feature = "tls")]
+            Some(Tls::Acceptor(acceptor)) => Ok(Self::Accept(acceptor.clone())),
+            #[cfg(feature = "tls")]
+            Some(Tls::Connector(_)) => Err(tls::Error::NotAnAcceptor),
+            #[cfg(not(feature = "tls"))]
+            Some(none) => match *none {},
+        };
+        security.map_err(|error| ConnectError::Tls { address: address.clone(), error })
+    }
+
+    fn none(address: &Address) -> Result<Self, tls::Error> {
+        match address.is_tls() {
+            false => Ok(Self::Plain),
+            true if cfg!(feature = "tls") => Err(tls::Error::NoOptions),
+            true => Err(tls::Error::NotBuilt),
+        }
+    }
+
+    /// Whether there is anything to be done before a stream can be used.
+    pub(crate) fn takes_time(&self) -> bool {
+        !matches!(self, Self::Plain)
+    }
+
+    /// Does what is to be done over a fresh `stream` with the peer at `host`.
+    pub(crate) async fn secure<R: Runtime>(
+        &self,
+        stream: R::Stream,
+        host: &str,
+    ) -> Result<Socket<R::Stream>, tls::Error> {
+        #[cfg(not(feature = "tls"))]
+        let _ = host;
+        match self {
+            Self::Plain => Ok(Socket::plain(stream)),
+            #[cfg(feature = "tls")]
+            Self::Connect(connector) => {
+                let stream = connector.connect::<R, _>(stream, host).await?;
+                Ok(Socket(Kind::Tls(Box::new(stream))))
+            }
+            #[cfg(feature = "tls")]
+            Self::Accept(acceptor) => {
+                let stream = acceptor.accept::<R, _>(stream).await?;
+                Ok(Socket(Kind::Tls(Box::new(stream))))
+            }
+        }
+    }
+}
+
+impl<S> Socket<S> {
+    /// Without TLS.
+    pub(crate) fn plain(stream: S) -> Self {
+        Self(Kind::Plain(stream))
+    }
+}
+
+/// The same method of whichever stream it is.
+macro_rules! either {
+    (mut $socket:ident, $stream:ident => $call:expr) => {
+        match &mut $socket.0 {
+            Kind::Plain($stream) => $call,
+            #[cfg(feature = "tls")]
+            Kind::Tls($stream) => $call,
+        }
+    };
+    ($socket:ident, $stream:ident => $call:expr) => {
+        match &$socket.0 {
+            Kind::Plain($stream) => $call,
+            #[cfg(feature = "tls")]
+            Kind::Tls($stream) => $call,
+        }
+    };
+}
+
+impl<S: Stream> Stream for Socket<S> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut BytesMut,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        either!(mut self, stream => stream.poll_read(cx, into, most))
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(mut self, stream => stream.poll_write(cx, parts))
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(mut self, stream => stream.poll_shutdown(cx))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        either!(self, stream => stream.local_addr())
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        either!(self, stream => stream.peer_addr())
+    }
+}

@@ -1,0 +1,294 @@
+//! Plain TCP connections and servers on a runtime.
+
+mod stream;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::handle::{self, Finished, Handle, of_every_connection};
+use crate::link::{Delivered, Link, Session, Wait};
+use crate::runtime::{Runtime, Stream};
+use crate::server::{Close, ServerOptions};
+use crate::tls::Tls;
+use crate::{Address, ConnectError};
+use hat_core::tcp::{Config, Incoming, Raw, SendError};
+
+/// Why a connection is over.
+pub type Error = crate::Error<hat_core::tcp::Error>;
+
+/// A server whose connections the application accepts one by one.
+pub type Server = crate::server::Server<Connection>;
+
+/// How connections are made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// A name for [`ConnectionInfo`]; a server gives it to its connections.
+    pub name: Option<String>,
+    /// Bytes that may wait to be read before the socket is not read any more, 64 KiB, as in `hat-drivers`. A
+    /// [`read_exact`](Connection::read_exact) of more raises it while it waits.
+    pub input_buffer_limit: usize,
+    /// What may be queued, and half-open connections.
+    pub config: Config,
+    /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](crate::tls).
+    pub tls: Option<Tls>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { name: None, input_buffer_limit: 64 * 1024, config: Config::default(), tls: None }
+    }
+}
+
+/// Who is connected with whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    /// The name given in [`Options`].
+    pub name: Option<String>,
+    /// Our address.
+    pub local_address: SocketAddr,
+    /// The peer's address.
+    pub remote_address: SocketAddr,
+}
+
+/// Connects to `address`; every address of its host is tried.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn connect<R: Runtime>(
+    address: impl Into<Address>,
+    options: Options,
+) -> Result<Connection, ConnectError> {
+    handle::connect::<R, Connection>(address, &options).await
+}
+
+/// Listens on `address`, on every address of its host.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn listen<R: Runtime>(
+    address: impl Into<Address>,
+    options: Options,
+    server: ServerOptions,
+) -> Result<Server, ConnectError> {
+    let name = options.name.clone();
+    let server = handle::listen::<R, Connection>(address, options, server).await?;
+    Ok(server.named(name))
+}
+
+/// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
+///
+/// It is also `futures_io::AsyncRead` and `AsyncWrite`, for libraries that ride on a stream of bytes.
+#[derive(Clone)]
+pub struct Connection {
+    link: Link<TcpSession>,
+    name: Option<Arc<str>>,
+}
+
+struct TcpSession {
+    machine: Raw,
+    input: Input,
+    /// The peer sends no more.
+    ended: bool,
+    limit: usize,
+    /// Bytes that a reader waits for.
+    needed: usize,
+}
+
+/// What arrived and was not read yet.
+#[derive(Default)]
+struct Input {
+    chunks: VecDeque<Bytes>,
+    len: usize,
+}
+
+impl Input {
+    /// Up to `most` bytes, without a copy; `None` if there are none.
+    fn take(&mut self, most: usize) -> Option<Bytes> {
+        let first = self.chunks.front_mut()?;
+        let taken =
+            if first.len() > most { first.split_to(most) } else { self.chunks.pop_front()? };
+        self.len -= taken.len();
+        Some(taken)
+    }
+
+    /// Exactly `count` bytes, which are here: without a copy where they came together.
+    fn take_exact(&mut self, count: usize) -> Bytes {
+        let mut first = self.take(count).unwrap_or_default();
+        if first.len() < count {
+            let mut all = BytesMut::with_capacity(count);
+            all.extend_from_slice(&first);
+            while let Some(next) = self.take(count - all.len()).filter(|next| !next.is_empty()) {
+                all.extend_from_slice(&next);
+            }
+            first = all.freeze();
+        }
+        first
+    }
+}
+
+impl Session for TcpSession {
+    type Protocol = Raw;
+
+    const NAME: &'static str = "tcp";
+
+    fn machine(&mut self) -> &mut Raw {
+        &mut self.machine
+    }
+
+    fn has_room(&self) -> bool {
+        self.input.len < self.limit.max(self.needed)
+    }
+
+    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+        match incoming {
+            Incoming::Data(data) => {
+                self.input.len += data.len();
+                self.input.chunks.push_back(data);
+            }
+            Incoming::End => self.ended = true,
+        }
+        Delivered::Inbox
+    }
+
+    fn ended(&mut self, _wake: &mut Vec<Waker>) {
+        // from here on readers are told why the connection is over: that the peer sends no more may have been a cut
+        self.ended = false;
+    }
+}
+
+impl Handle for Connection {
+    type Options = Options;
+
+    fn tls(options: &Options) -> Option<&Tls> {
+        options.tls.as_ref()
+    }
+
+    fn start<R: Runtime>(
+        stream: impl Stream,
+        options: &Options,
+        finished: Finished,
+    ) -> io::Result<Self> {
+        let session = |_| TcpSession {
+            machine: Raw::new(options.config.clone()),
+            input: Input::default(),
+            ended: false,
+            limit: options.input_buffer_limit.max(1),
+            needed: 0,
+        };
+        let link = Link::start::<R>(stream, session, finished)?;
+        Ok(Self { link, name: options.name.as_deref().map(Arc::from) })
+    }
+
+    fn closer(&self) -> Arc<dyn Close> {
+        self.link.shared().clone()
+    }
+}
+
+impl Connection {
+    /// Who is connected with whom.
+    #[must_use]
+    pub fn info(&self) -> ConnectionInfo {
+        let shared = self.link.shared();
+        ConnectionInfo {
+            name: self.name.as_deref().map(str::to_owned),
+            local_address: shared.local,
+            remote_address: shared.remote,
+        }
+    }
+
+    /// Reads up to `most` bytes, waiting for at least one. None are given only where `most` is 0. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over; [`Closed`](hat_core::tcp::Error::Closed) also where only the peer has ended its side.
+    pub async fn read(&self, most: usize) -> Result<Bytes, Error> {
+        if most == 0 {
+            return Ok(Bytes::new());
+        }
+        self.link.wait(Wait::Incoming, |session| session.take(|input| input.take(most))).await?
+    }
+
+    /// Reads exactly `count` bytes.
+    ///
+    /// Cancel safe: dropped before it is ready, it has read nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over, where that was before so many bytes came: these can still be [`read`](Self::read).
+    pub async fn read_exact(&self, count: usize) -> Result<Bytes, Error> {
+        let _needed = Needed::new(self, count);
+        let take = |input: &mut Input| (input.len >= count).then(|| input.take_exact(count));
+        self.link.wait(Wait::Incoming, |session| session.take(take)).await?
+    }
+
+    /// Throws away what arrived and was not read, and gives its size in bytes.
+    pub fn clear_input_buffer(&self) -> usize {
+        self.link.call(|session| std::mem::take(&mut session.input).len)
+    }
+
+    /// Queues `data`, waiting while 256 KiB are queued. Cancel safe: dropped before it is ready, nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over; [`Closed`](hat_core::tcp::Error::Closed) also after [`end`](Self::end).
+    pub async fn write(&self, data: impl Into<Bytes>) -> Result<(), Error> {
+        let mut waiting = data.into();
+        self.link.wait(Wait::Room, |session| session.write(&mut waiting)).await?
+    }
+
+    /// Ends our side: what is queued is still written, and what the peer sends can still be read.
+    pub fn end(&self) {
+        self.link.call(|session| session.machine.end());
+    }
+
+    of_every_connection!();
+}
+
+impl TcpSession {
+    /// What `take` gives; the end, where nothing more will come; `None`, where it may.
+    fn take(
+        &mut self,
+        take: impl FnOnce(&mut Input) -> Option<Bytes>,
+    ) -> Option<Result<Bytes, Error>> {
+        match take(&mut self.input) {
+            Some(bytes) => Some(Ok(bytes)),
+            None if self.ended => Some(Err(hat_core::tcp::Error::Closed.into())),
+            None => None,
+        }
+    }
+
+    /// Queues what is in `data`, and takes it out; `None` while there is no room.
+    fn write(&mut self, data: &mut Bytes) -> Option<Result<(), Error>> {
+        match self.machine.send(std::mem::take(data)).map_err(|error| *error) {
+            Ok(()) => Some(Ok(())),
+            Err(SendError::Full { data: back, .. }) => {
+                *data = back;
+                None
+            }
+            Err(_) => Some(Err(hat_core::tcp::Error::Closed.into())),
+        }
+    }
+}
+
+/// A reader that waits for more than the input buffer may hold.
+struct Needed<'a>(&'a Connection);
+
+impl<'a> Needed<'a> {
+    fn new(connection: &'a Connection, count: usize) -> Self {
+        connection.link.call(|session| session.needed = count);
+        Self(connection)
+    }
+}
+
+impl Drop for Needed<'_> {
+    fn drop(&mut self) {
+        self.0.link.look(|session| session.needed = 0);
+    }
+}

@@ -1,0 +1,74 @@
+//! A connection as the `AsyncRead` and `AsyncWrite` of `futures-io`.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::super::link::Wait;
+use super::{Connection, Error};
+use hat_core::protocol::Protocol;
+
+fn io_error(error: Error) -> io::Error {
+    match error {
+        Error::Io(error) => io::Error::new(error.kind(), error),
+        error => io::Error::new(io::ErrorKind::NotConnected, error),
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if into.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let most = into.len();
+        let read = self
+            .link
+            .poll_wait(cx, Wait::Incoming, |session| session.take(|input| input.take(most)));
+        match ready!(read).and_then(|read| read) {
+            Ok(bytes) => {
+                into[..bytes.len()].copy_from_slice(&bytes);
+                Poll::Ready(Ok(bytes.len()))
+            }
+            // an orderly end is the end of the stream
+            Err(Error::Protocol(_)) => Poll::Ready(Ok(0)),
+            Err(error) => Poll::Ready(Err(io_error(error))),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut data = Bytes::copy_from_slice(bytes);
+        let written = self.link.poll_wait(cx, Wait::Room, |session| session.write(&mut data));
+        ready!(written).and_then(|written| written).map_err(io_error)?;
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self
+            .link
+            .poll_wait(cx, Wait::Outgoing, |session| session.machine.tx().is_empty().then_some(()));
+        flushed.map_err(io_error)
+    }
+
+    /// Ends our side; what the peer sends can still be read.
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end();
+        match ready!(self.poll_flush(cx)) {
+            // both sides have ended, which is as closed as can be
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            flushed => Poll::Ready(flushed),
+        }
+    }
+}

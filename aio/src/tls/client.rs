@@ -1,0 +1,121 @@
+//! The side that begins.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{ClientConfig, ClientConnection};
+use rustls_pki_types::ServerName;
+
+use super::pem::{Identity, Roots};
+use super::stream::{TlsStream, provider};
+use super::verify::AcceptAny;
+use super::{ConfigError, Error, HANDSHAKE_TIMEOUT};
+use crate::runtime::{Runtime, Stream};
+
+/// How a client makes sure of the server, and who it is itself.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// Who may have issued the server's certificate. Default: the system's roots.
+    pub roots: Roots,
+    /// The name, or IP address, that the server's certificate must have. Default: the host of the address.
+    pub server_name: Option<String>,
+    /// Our certificate, where the server asks for one. Default: none.
+    pub certificate: Option<Identity>,
+    /// Takes any certificate of any server, whatever its name: what is sent is encrypted, and may be read by whoever answers. The
+    /// deployed Hat peers verify nothing. Default: false.
+    pub dangerous_accept_any_certificate: bool,
+    /// Application protocols to offer (ALPN), the best first: `h2`, `http/1.1`. Default: none, which is right for Hat's protocols.
+    pub alpn: Vec<Vec<u8>>,
+    /// How long the handshake may take. Default: 10 s.
+    pub handshake_timeout: Duration,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            roots: Roots::System,
+            server_name: None,
+            certificate: None,
+            dangerous_accept_any_certificate: false,
+            alpn: Vec::new(),
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+        }
+    }
+}
+
+impl ClientOptions {
+    /// Reads the files, and checks what is in them. Blocks for as long as that takes: do it once.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`].
+    pub fn build(&self) -> Result<Connector, ConfigError> {
+        let provider = provider();
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .expect("ring has cipher suites of both versions");
+        let builder = if self.dangerous_accept_any_certificate {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
+        } else {
+            builder.with_root_certificates(self.roots.load()?)
+        };
+        let mut config = match &self.certificate {
+            Some(identity) => {
+                identity.give(|chain, key| builder.with_client_auth_cert(chain, key))?
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols.clone_from(&self.alpn);
+        Ok(Connector {
+            config: Arc::new(config),
+            server_name: self.server_name.clone(),
+            timeout: self.handshake_timeout,
+        })
+    }
+}
+
+/// Makes TLS connections. Cheap to clone; clones share the sessions that can be resumed.
+#[derive(Clone)]
+pub struct Connector {
+    config: Arc<ClientConfig>,
+    server_name: Option<String>,
+    timeout: Duration,
+}
+
+impl Connector {
+    /// Does the handshake over `stream`, with the server at `host` unless the options name another.
+    ///
+    /// Cancel safe in that nothing goes on when it is dropped; the stream is gone then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn connect<R: Runtime, S: Stream>(
+        &self,
+        stream: S,
+        host: &str,
+    ) -> Result<TlsStream<S>, Error> {
+        let name = self.server_name(host)?;
+        let tls = ClientConnection::new(self.config.clone(), name)?;
+        TlsStream::handshake::<R>(stream, tls.into(), self.timeout).await
+    }
+
+    /// The name to verify, for a server at `host`.
+    pub(crate) fn server_name(&self, host: &str) -> Result<ServerName<'static>, Error> {
+        let name = self.server_name.as_deref().unwrap_or(host);
+        ServerName::try_from(name.to_owned())
+            .map_err(|_| Error::ServerName { name: name.to_owned() })
+    }
+}
+
+impl fmt::Debug for Connector {
+    /// Without the configuration, which holds the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { config: _, server_name, timeout } = self;
+        f.debug_struct("Connector")
+            .field("server_name", server_name)
+            .field("handshake_timeout", timeout)
+            .finish_non_exhaustive()
+    }
+}

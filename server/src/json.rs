@@ -1,0 +1,219 @@
+//! Events as JSON, one line each, both ways.
+//!
+//! ```text
+//! {"id":{"server":1,"session":2,"instance":3},"type":["a","b"],"timestamp":"2023-11-14T22:13:20.000005Z",
+//!  "source_timestamp":null,"payload":{"kind":"json","data":{"x":1.5}}}
+//! ```
+//!
+//! A JSON payload goes through as the text it is: no digit of a number changes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use hat_core::eventer::{
+    Event, EventId, EventType, Json, Payload, RegisterEvent, Status, Timestamp,
+};
+use serde_json::value::RawValue;
+
+/// The fields of an object, as they stand.
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+/// One line, without its end.
+pub fn event(event: &Event) -> String {
+    let EventId { server, session, instance } = event.id;
+    let segments: Vec<_> = event.event_type.segments().map(text).collect();
+    let mut line = format!(
+        r#"{{"id":{{"server":{server},"session":{session},"instance":{instance}}},"type":[{}],"timestamp":"{}""#,
+        segments.join(","),
+        event.timestamp
+    );
+    // writing to a text does not fail
+    let _ = match event.source_timestamp {
+        Some(timestamp) => write!(line, r#","source_timestamp":"{timestamp}""#),
+        None => write!(line, r#","source_timestamp":null"#),
+    };
+    let _ = write!(line, r#","payload":{}}}"#, payload(event.payload.as_ref()));
+    line
+}
+
+/// One line, without its end.
+pub fn status(status: Status) -> String {
+    format!(r#"{{"status":"{status}"}}"#)
+}
+
+fn payload(payload: Option<&Payload>) -> String {
+    match payload {
+        None => "null".into(),
+        Some(Payload::Binary(binary)) => format!(
+            r#"{{"kind":"binary","type":{},"data":"{}"}}"#,
+            text(&binary.data_type),
+            BASE64_STANDARD.encode(&binary.data)
+        ),
+        Some(Payload::Json(json)) => match serde_json::from_str::<&RawValue>(json.text()) {
+            // in JSON, the ends of lines are white space: within a text they are escaped
+            Ok(value) => {
+                let value = value.get().replace(['\n', '\r'], " ");
+                format!(r#"{{"kind":"json","data":{value}}}"#)
+            }
+            // peers write `NaN`, for one
+            Err(_) => format!(r#"{{"kind":"invalid","text":{}}}"#, text(json.text())),
+        },
+    }
+}
+
+/// A JSON text.
+fn text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// The event that a line asks to register. An error says what is wrong, but not in which line.
+pub fn register_event(line: &str) -> Result<RegisterEvent, String> {
+    let mut event = None;
+    let (mut source_timestamp, mut payload) = (None, None);
+    for (name, value) in fields(line)? {
+        let of = |error| format!("`{name}`: {error}");
+        match name.as_str() {
+            "type" => event = Some(read_type(value).map_err(of)?),
+            "source_timestamp" => source_timestamp = read_timestamp(value).map_err(of)?,
+            "payload" => payload = read_payload(value).map_err(of)?,
+            // the server's own, where the line is one that was printed
+            "id" | "timestamp" => {}
+            _ => return Err(format!("there is no field `{name}` in an event")),
+        }
+    }
+    let event_type = event.ok_or("an event needs a field `type`")?;
+    Ok(RegisterEvent { event_type, source_timestamp, payload })
+}
+
+/// The type written as `a/b/c`, of an event and not of a query.
+pub fn event_type(text: &str) -> Result<EventType, String> {
+    sound(text.parse().unwrap_or_else(|never| match never {}))
+}
+
+fn read_type(value: &RawValue) -> Result<EventType, String> {
+    if value.get().starts_with('"') {
+        return event_type(&read_text(value)?);
+    }
+    let segments: Vec<String> =
+        serde_json::from_str(value.get()).map_err(|_| r#"write "a/b" or ["a", "b"]"#.to_owned())?;
+    sound(EventType::from_segments(segments))
+}
+
+/// A type that can be asked for, and written as text.
+fn sound(event_type: EventType) -> Result<EventType, String> {
+    let unsound = |segment: &str| segment.contains(['?', '*', '/']);
+    match event_type.segments().find(|segment| unsound(segment)) {
+        Some(segment) => Err(format!("`?`, `*` and `/` cannot be in a segment: {segment}")),
+        None => Ok(event_type),
+    }
+}
+
+fn read_timestamp(value: &RawValue) -> Result<Option<Timestamp>, String> {
+    match value.get() {
+        "null" => Ok(None),
+        text if text.starts_with('"') => {
+            let timestamp = read_text(value)?.parse::<Timestamp>();
+            timestamp.map(Some).map_err(|error| error.to_string())
+        }
+        _ => {
+            let (s, us) = serde_json::from_str::<(i64, u32)>(value.get())
+                .map_err(|_| "write RFC 3339, [seconds, microseconds] or null".to_owned())?;
+            Timestamp::new(s, us).map(Some).map_err(|error| error.to_string())
+        }
+    }
+}
+
+fn read_payload(value: &RawValue) -> Result<Option<Payload>, String> {
+    if value.get() == "null" {
+        return Ok(None);
+    }
+    let mut fields = fields(value.get())?;
+    let mut field =
+        |name: &str| fields.remove(name).ok_or_else(|| format!("needs a field `{name}`"));
+    let payload = match read_text(field("kind")?)?.as_str() {
+        "json" => {
+            let data = Json::from_text(field("data")?.get());
+            data.map_err(|error| without_line(&error))?.into()
+        }
+        "binary" => {
+            let data = BASE64_STANDARD.decode(read_text(field("data")?)?);
+            let data = data.map_err(|error| format!("`data` is no base64: {error}"))?;
+            Payload::binary(read_text(field("type")?)?, data)
+        }
+        kind => return Err(format!("there is no kind `{kind}`: write json or binary")),
+    };
+    match fields.keys().next() {
+        Some(name) => Err(format!("there is no field `{name}` in it")),
+        None => Ok(Some(payload)),
+    }
+}
+
+fn fields(text: &str) -> Result<Fields<'_>, String> {
+    serde_json::from_str(text).map_err(|error| without_line(&error))
+}
+
+fn read_text(value: &RawValue) -> Result<String, String> {
+    serde_json::from_str(value.get()).map_err(|error| without_line(&error))
+}
+
+/// There is one line only, and whoever reads it counts lines by itself.
+fn without_line(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column", " at column")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(line: &str) -> String {
+        let RegisterEvent { event_type, source_timestamp, payload } =
+            register_event(line).expect("a valid line");
+        let id = EventId::new(1, 2, 3);
+        event(&Event { id, event_type, timestamp: Timestamp::default(), source_timestamp, payload })
+    }
+
+    #[test]
+    fn what_is_printed_can_be_registered() {
+        let line = r#"{"type":"a/b","source_timestamp":[1,5],"payload":{"kind":"json","data":{ "x": 1.50, "big": 123456789012345678901234567890 }}}"#;
+        let expected = r#"{"id":{"server":1,"session":2,"instance":3},"type":["a","b"],"timestamp":"1970-01-01T00:00:00.000000Z","source_timestamp":"1970-01-01T00:00:01.000005Z","payload":{"kind":"json","data":{ "x": 1.50, "big": 123456789012345678901234567890 }}}"#;
+        assert_eq!(printed(line), expected);
+        assert_eq!(printed(expected), expected);
+        let binary = r#"{"type":[],"payload":{"kind":"binary","type":"\u001b","data":"AP8="}}"#;
+        let line = printed(binary);
+        assert!(line.ends_with(r#""payload":{"kind":"binary","type":"\u001b","data":"AP8="}}"#));
+        assert_eq!(printed(&line), line);
+    }
+
+    #[test]
+    fn a_payload_of_a_peer_stays_on_its_line() {
+        let shown = |text: &str| payload(Some(&Json::from_text(text).expect("JSON").into()));
+        assert_eq!(shown("[1,\r\n 2]"), r#"{"kind":"json","data":[1,   2]}"#);
+    }
+
+    #[track_caller]
+    fn refused(line: &str, expected: &str) {
+        assert_eq!(register_event(line).expect_err(line), expected);
+    }
+
+    #[test]
+    fn refusals() {
+        refused("", "EOF while parsing a value at column 0");
+        refused("{}", "an event needs a field `type`");
+        refused("[1]", "invalid type: sequence, expected a map at column 0");
+        refused(r#"{"type":1}"#, r#"`type`: write "a/b" or ["a", "b"]"#);
+        refused(r#"{"type":"a/*"}"#, "`type`: `?`, `*` and `/` cannot be in a segment: *");
+        refused(r#"{"type":["a/b"]}"#, "`type`: `?`, `*` and `/` cannot be in a segment: a/b");
+        refused(r#"{"type":"a","paylod":null}"#, "there is no field `paylod` in an event");
+        refused(
+            r#"{"type":"a","source_timestamp":5}"#,
+            "`source_timestamp`: write RFC 3339, [seconds, microseconds] or null",
+        );
+        refused(
+            r#"{"type":"a","payload":{"kind":"x"}}"#,
+            "`payload`: there is no kind `x`: write json or binary",
+        );
+        refused(r#"{"type":"a","payload":{"kind":"json"}}"#, "`payload`: needs a field `data`");
+    }
+}

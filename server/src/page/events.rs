@@ -1,0 +1,134 @@
+//! The latest event of each type, in step with the store.
+//!
+//! ```text
+//! store   … 4 a   5 b   7 a   8 c        the latest of types, by id
+//!              shown ┘     └───────┴──── registered after what was shown: to be set
+//! ```
+//!
+//! Ids only grow, so one id says what pages have been told. The store forgets the oldest first, so one id says what it has forgotten.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use hat_core::eventer::{Event, EventId};
+
+use crate::store::memory::Store;
+
+/// Types that are taken from the store at once: clients wait meanwhile, some 0.1 ms.
+const BATCH: usize = 1_000;
+
+/// What pages have been told.
+#[derive(Debug)]
+pub(super) struct Events {
+    last: EventId,
+    by_name: HashMap<Arc<str>, EventId>,
+    by_id: BTreeMap<EventId, Arc<str>>,
+}
+
+/// What is new. Types are named as in the state.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) set: Vec<(Arc<str>, Event)>,
+    pub(super) gone: Vec<Arc<str>>,
+    /// There is more to take.
+    pub(super) more: bool,
+}
+
+impl Events {
+    /// Nothing yet.
+    pub(super) fn new() -> Self {
+        let last = EventId::new(i64::MIN, i64::MIN, i64::MIN);
+        Self { last, by_name: HashMap::new(), by_id: BTreeMap::new() }
+    }
+
+    /// What has changed in `store` since the last time, or the first part of it. From then on it counts as told.
+    pub(super) fn changes(&mut self, store: &Store) -> Changes {
+        let events = store.latest_after(self.last, BATCH);
+        let more = events.len() == BATCH;
+        let set = events.into_iter().map(|event| (self.told(&event), event)).collect();
+        // only with the last part: until then, older ids stand for types that are still to come
+        let gone = if more { Vec::new() } else { self.forget_before(store.oldest_latest()) };
+        Changes { set, gone, more }
+    }
+
+    /// Types that differ only in how their segments hold `/` have one name. They share its place.
+    fn told(&mut self, event: &Event) -> Arc<str> {
+        self.last = event.id;
+        let name: Arc<str> = event.event_type.to_string().into();
+        if let Some(previous) = self.by_name.insert(name.clone(), event.id) {
+            self.by_id.remove(&previous);
+        }
+        self.by_id.insert(event.id, name.clone());
+        name
+    }
+
+    fn forget_before(&mut self, oldest: Option<EventId>) -> Vec<Arc<str>> {
+        let mut gone = Vec::new();
+        while let Some(first) = self.by_id.first_entry()
+            && oldest.is_none_or(|oldest| *first.key() < oldest)
+        {
+            let name = first.remove();
+            self.by_name.remove(&name);
+            gone.push(name);
+        }
+        gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::Config;
+    use hat_core::eventer::{EventType, RegisterEvent, Timestamp};
+
+    fn register(store: &mut Store, types: &str) {
+        let event = |text: &str| RegisterEvent::new(EventType::from_segments(text.split('/')));
+        let events = types.split_whitespace().map(event).collect();
+        store.register(events, Timestamp::from_secs(1));
+    }
+
+    /// As `name=session.instance`, and `-name`.
+    fn changes(events: &mut Events, store: &Store) -> String {
+        let Changes { set, gone, more } = events.changes(store);
+        assert!(!more);
+        let set = set
+            .iter()
+            .map(|(name, event)| format!("{name}={}.{}", event.id.session, event.id.instance));
+        let gone = gone.iter().map(|name| format!("-{name}"));
+        set.chain(gone).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn each_type_that_changed_comes_once() {
+        let (mut store, mut events) = (Store::new(Config::new(1)), Events::new());
+        assert_eq!(changes(&mut events, &store), "");
+        register(&mut store, "a b a");
+        assert_eq!(changes(&mut events, &store), "b=1.2 a=1.3");
+        assert_eq!(changes(&mut events, &store), "");
+        register(&mut store, "a");
+        register(&mut store, "c/d a");
+        assert_eq!(changes(&mut events, &store), "c/d=3.1 a=3.2");
+    }
+
+    #[test]
+    fn what_the_store_forgets_goes() {
+        let config = Config { max_types: 2, ..Config::new(1) };
+        let (mut store, mut events) = (Store::new(config), Events::new());
+        register(&mut store, "a b");
+        assert_eq!(changes(&mut events, &store), "a=1.1 b=1.2");
+        register(&mut store, "a c");
+        assert_eq!(changes(&mut events, &store), "a=2.1 c=2.2 -b");
+        register(&mut store, "d e f");
+        assert_eq!(changes(&mut events, &store), "e=3.2 f=3.3 -a -c");
+    }
+
+    #[test]
+    fn many_come_in_parts() {
+        let (mut store, mut events) = (Store::new(Config::new(1)), Events::new());
+        let types: Vec<_> = (0..BATCH + 1).map(|n| n.to_string()).collect();
+        register(&mut store, &types.join(" "));
+        let first = events.changes(&store);
+        assert_eq!((first.set.len(), first.more), (BATCH, true));
+        assert_eq!(changes(&mut events, &store), "1000=1.1001");
+    }
+}

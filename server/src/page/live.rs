@@ -1,0 +1,214 @@
+//! The state that all pages follow, and what changes it at once: clients, status, addresses.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hat_aio::Runtime;
+use hat_aio::eventer::ConnectionInfo;
+use hat_aio::juggler::SharedState;
+use hat_aio::runtime::sleep;
+use hat_core::eventer::{Status, Timestamp};
+use hat_core::json::{Array, Limits, Object, Pointer, Value};
+use hat_core::juggler::State;
+use smol::channel::{Receiver, Sender, bounded};
+use tracing::warn;
+
+use super::rate;
+use crate::store::memory::Config;
+
+/// Characters of what a client says of itself. It may say megabytes, and every page would be told.
+const MAX_TEXT: usize = 256;
+
+/// Subscriptions of a client that are shown.
+const MAX_SUBSCRIPTIONS: usize = 64;
+
+/// What pages show of a server. Cheap to clone.
+#[derive(Clone)]
+pub struct Live(Arc<Inner>);
+
+struct Inner {
+    state: SharedState,
+    /// Pages that are open.
+    viewers: AtomicUsize,
+    changed: (Sender<()>, Receiver<()>),
+}
+
+impl Live {
+    /// Of a server that starts now.
+    pub fn new(config: &Config) -> Self {
+        let now = Timestamp::now();
+        let empty = || Value::Object(Object::default());
+        let server = Object::from([
+            ("name", Value::from(concat!("hat ", env!("CARGO_PKG_VERSION")))),
+            ("server_id", config.server_id.into()),
+            ("status", Status::Starting.to_string().into()),
+            ("started", now.as_secs_f64().into()),
+            ("addresses", Value::Array(Array::default())),
+            ("registered", 0.into()),
+            ("events_kept", 0.into()),
+            ("event_types", 0.into()),
+        ]);
+        let whole = Object::from([
+            ("server", Value::Object(server)),
+            ("clients", empty()),
+            ("rate", rate::before(now.s())),
+            ("events", empty()),
+        ]);
+        let mut state = State::new(Limits::default());
+        let set = state.replace(whole);
+        set.expect("the state of a server without clients and events is small");
+        // flushed by hand: the first change at once, the next after a while
+        let state = SharedState::new(state, None);
+        Self(Arc::new(Inner { state, viewers: AtomicUsize::new(0), changed: bounded(1) }))
+    }
+
+    /// The state itself.
+    pub(super) fn state(&self) -> &SharedState {
+        &self.0.state
+    }
+
+    /// Shows the status of the server, at once.
+    pub fn set_status(&self, status: Status) {
+        self.set(&Pointer::new(["server", "status"]), status.to_string().into());
+        // not later: after the last status nothing follows
+        self.flush();
+    }
+
+    /// Shows where the server listens.
+    pub fn set_addresses(&self, addresses: &[SocketAddr]) {
+        let addresses = addresses.iter().map(ToString::to_string);
+        self.set(&Pointer::new(["server", "addresses"]), addresses.collect());
+    }
+
+    /// A client of the event server is there.
+    pub fn client_came(&self, info: &ConnectionInfo) {
+        let query_types = info.subscription.query_types();
+        let shown = query_types.iter().take(MAX_SUBSCRIPTIONS);
+        let mut subscriptions: Vec<_> = shown.map(|it| short(&it.to_string())).collect();
+        subscriptions.extend((query_types.len() > MAX_SUBSCRIPTIONS).then(|| "…".into()));
+        let client = Object::from([
+            ("name", short(&info.client_name)),
+            ("address", info.remote_address.to_string().into()),
+            ("subscriptions", subscriptions.into()),
+            ("connected", Timestamp::now().as_secs_f64().into()),
+            ("persisted", info.persisted.into()),
+        ]);
+        self.set(&client_path(info), client.into());
+        self.wake();
+    }
+
+    /// A client of the event server is gone.
+    pub fn client_went(&self, info: &ConnectionInfo) {
+        self.0.state.change(|state| state.remove(&client_path(info)));
+        self.wake();
+    }
+
+    /// Something has changed in the store. Costs next to nothing while nobody looks.
+    pub fn wake(&self) {
+        if self.is_watched() {
+            // full if it is awake already, closed if there is no page any more
+            let _ = self.0.changed.0.try_send(());
+        }
+    }
+
+    /// Waits until something has changed, or the time is over. False once there is no page any more.
+    pub(super) async fn changed<R: Runtime>(&self, at_most: Duration) -> bool {
+        let woken = async { self.0.changed.1.recv().await.is_ok() };
+        let over = async {
+            sleep::<R>(at_most).await;
+            true
+        };
+        smol::future::or(woken, over).await
+    }
+
+    /// There is no page any more.
+    pub(super) fn close(&self) {
+        self.0.changed.1.close();
+    }
+
+    pub(super) fn viewer_came(&self) {
+        self.0.viewers.fetch_add(1, Ordering::Relaxed);
+        self.wake();
+    }
+
+    pub(super) fn viewer_went(&self) {
+        self.0.viewers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Tells the pages what has changed. Where there are none, it is kept for the first.
+    pub(super) fn flush(&self) {
+        // a page follows before it is counted as a viewer
+        if self.0.state.followers() > 0 {
+            self.0.state.flush();
+        }
+    }
+
+    /// Without the lock of the state: who registers must not wait for a refresh.
+    fn is_watched(&self) -> bool {
+        self.0.viewers.load(Ordering::Relaxed) > 0
+    }
+
+    fn set(&self, path: &Pointer, value: Value) {
+        if let Err(error) = self.0.state.change(|state| state.set(path, value)) {
+            warn!(%error, "the pages cannot show it");
+        }
+    }
+}
+
+fn client_path(info: &ConnectionInfo) -> Pointer {
+    Pointer::new(["clients".to_owned(), info.id.to_string()])
+}
+
+fn short(text: &str) -> Value {
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hat_aio::Address;
+    use hat_aio::juggler::{ClientOptions, Connection, Handler, ListenOptions, connect, listen};
+    use hat_tokio::Tokio;
+
+    use super::*;
+
+    /// Counts no page as a viewer, as long as it lasts.
+    struct Slow;
+
+    impl Handler for Slow {
+        async fn connected(&self, _: &Connection) {
+            smol::future::pending::<()>().await;
+        }
+
+        async fn request(&self, _: &Connection, _: &str, data: Value) -> Result<Value, Value> {
+            Ok(data)
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_not_counted_yet_is_told_the_last_status() {
+        let body = async {
+            let live = Live::new(&Config::new(1));
+            let state = Some(live.state().clone());
+            let options = ListenOptions { state, ..ListenOptions::default() };
+            let server = listen::<Tokio>(("127.0.0.1", 0), Slow, options).await?;
+            let address = Address::from(server.addresses()[0]);
+            let page = connect::<Tokio>(address, ClientOptions::default()).await?;
+            let status = "/server/status".parse::<Pointer>()?;
+            let mut told = page.changed().await?;
+            assert_eq!(told.get(&status), Some(&"starting".into()));
+            live.set_status(Status::Stopping);
+            drop(server);
+            while told.get(&status) != Some(&"stopping".into()) {
+                told = page.changed().await?;
+            }
+            anyhow::Ok(())
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        runtime.expect("Tokio").block_on(body).expect("told");
+    }
+}

@@ -1,0 +1,28 @@
+//! The page of `hat serve --web`: what is shown of a server, and who shows it.
+//!
+//! ```text
+//! clients ──> Desk ──> Store             files     server/web/, compiled in, under its Content-Security-Policy
+//!              │         │               live      the state that all pages follow, and what changes it at once
+//!              │ wake    │ what changed  refresh   the task that brings in the rest: five times a second at the most
+//!              ▼         ▼               rate      events a second, in a ring
+//!             Live <── refresh           events    the latest of each type, in step with the store
+//!              │                         event     an event as JSON, both ways
+//!              ▼                         requests  what pages ask for
+//!         Juggler 0.7 ──> pages
+//! ```
+//!
+//! `server/web/README.md` says what is in the state. A registration costs an atomic load more than without a page, and while somebody
+//! looks a wake-up: the refresh reads from the store what has changed since its last time, so that its cost depends on how many types
+//! changed and not on how many events there were.
+
+mod event;
+mod events;
+mod files;
+mod live;
+mod rate;
+mod refresh;
+mod requests;
+mod serve;
+
+pub use live::Live;
+pub use serve::{Page, PageOptions};

@@ -1,0 +1,142 @@
+//! The task that brings what has changed in the store into the state.
+
+use std::time::Duration;
+
+use hat_aio::Runtime;
+use hat_aio::runtime::sleep;
+use hat_core::eventer::{Event, Timestamp};
+use hat_core::json::{Pointer, Value};
+use hat_core::juggler::State;
+use smol::future::yield_now;
+use tracing::warn;
+
+use super::event::{self, Extent};
+use super::events::{Changes, Events};
+use super::live::Live;
+use super::rate::{self, Rate, Step};
+use crate::server::Desk;
+
+/// Time from one refresh to the next, in which changes of one type become one: faster, nobody reads.
+const WINDOW: Duration = Duration::from_millis(200);
+
+/// What a refresh took, so many times over it rests: of a lot of types that change all the time, the page takes a fifth of a processor and
+/// leaves the rest to clients.
+const REST: u32 = 4;
+
+/// Where the store and the state stand.
+pub(super) struct Refresh {
+    desk: Desk,
+    live: Live,
+    events: Events,
+    rate: Rate,
+    /// It was said that the state is full.
+    full: bool,
+}
+
+impl Refresh {
+    pub(super) fn new(desk: Desk, live: Live) -> Self {
+        let rate = Rate::new(Timestamp::now().s());
+        Self { desk, live, events: Events::new(), rate, full: false }
+    }
+
+    /// Runs until the page is closed: at once when something happens after a quiet time, then once a window. Where nobody looks or nothing
+    /// happens, once a second.
+    pub(super) async fn run<R: Runtime>(mut self) {
+        loop {
+            let start = R::now();
+            self.events().await;
+            self.second(Timestamp::now());
+            self.live.flush();
+            let took = R::now().saturating_duration_since(start);
+            sleep::<R>(WINDOW.max(took * REST)).await;
+            if !self.live.changed::<R>(to_next_second(Timestamp::now())).await {
+                return;
+            }
+        }
+    }
+
+    async fn events(&mut self) {
+        // each once: what is registered meanwhile is for the next time, or this one might never end
+        let mut left = self.desk.store().types();
+        loop {
+            let changes = self.events.changes(&self.desk.store());
+            left = left.saturating_sub(changes.set.len());
+            let is_last = !changes.more || left == 0;
+            self.show(changes);
+            if is_last {
+                return;
+            }
+            // clients are served between two parts
+            yield_now().await;
+        }
+    }
+
+    fn show(&mut self, changes: Changes) {
+        // the JSON is made before the state is held
+        let value = |(name, event): (_, Event)| (name, event::value(&event, Extent::Cut));
+        let set: Vec<_> = changes.set.into_iter().map(value).collect();
+        let path = |name| Pointer::new(["events".into(), name]);
+        let fits = self.live.state().change(|state| {
+            changes.gone.into_iter().for_each(|name| drop(state.remove(&path(name))));
+            set.into_iter()
+                .fold(true, |fits, (name, value)| set_or_remove(state, &path(name), value) && fits)
+        });
+        if !fits && !std::mem::replace(&mut self.full, true) {
+            warn!(
+                "there are too many types for the page, or their names and payloads are too long: it does not show all"
+            );
+        }
+    }
+
+    fn second(&mut self, now: Timestamp) {
+        let (registered, kept, types) = {
+            let store = self.desk.store();
+            (store.registered(), store.kept(), store.types())
+        };
+        let step = self.rate.step(now.s(), registered);
+        if step == Step::None {
+            return;
+        }
+        self.live.state().change(|state| {
+            match step {
+                Step::None => {}
+                Step::Back => set(state, Pointer::new(["rate"]), rate::before(now.s())),
+                Step::Over { at, elements } => {
+                    for (element, count) in elements {
+                        let path = Pointer::new(["rate", "counts"]).child(element);
+                        set(state, path, count.into());
+                    }
+                    set(state, Pointer::new(["rate", "at"]), at.into());
+                }
+            }
+            for (name, value) in [
+                ("registered", registered.into()),
+                ("events_kept", kept.into()),
+                ("event_types", types.into()),
+            ] {
+                set(state, Pointer::new(["server", name]), value);
+            }
+        });
+    }
+}
+
+/// A type that the state has no room for is not in it: an old event would look like the latest.
+fn set_or_remove(state: &mut State, path: &Pointer, value: Value) -> bool {
+    let fits = state.set(path, value).is_ok();
+    if !fits {
+        state.remove(path);
+    }
+    fits
+}
+
+/// Numbers in the place of numbers need no room to speak of.
+fn set(state: &mut State, path: Pointer, value: Value) {
+    if let Err(error) = state.set(&path, value) {
+        warn!(%error, "the pages cannot show it");
+    }
+}
+
+/// A little more, so that it has begun.
+fn to_next_second(now: Timestamp) -> Duration {
+    Duration::from_micros(1_001_000 - u64::from(now.us()))
+}

@@ -1,0 +1,80 @@
+//! The web server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use hat_aio::juggler::{ListenOptions, Server, listen};
+use hat_aio::tls::Tls;
+use hat_aio::web::{ListenError, Origins, WebOptions};
+use hat_aio::{Address, Runtime};
+
+use super::files;
+use super::live::Live;
+use super::refresh::Refresh;
+use super::requests::Requests;
+use crate::server::Desk;
+
+/// Who may see a page.
+#[derive(Clone, Debug, Default)]
+pub struct PageOptions {
+    /// Asks for a user and a password of this file, which is read again when it changes.
+    pub htpasswd: Option<PathBuf>,
+    /// Sites whose pages may connect, or `any`. None: this page's own only.
+    pub origins: Vec<String>,
+    /// The server can only be reached through a proxy, whose `Forwarded` header names the clients.
+    pub trust_proxy: bool,
+}
+
+/// A page that is served.
+pub struct Page {
+    server: Server,
+    live: Live,
+}
+
+impl Page {
+    /// Serves the page of `desk`, whose clients are in `live`, on `address`, over the TLS of the event server if that has it.
+    pub async fn open<R: Runtime>(
+        address: Address,
+        options: PageOptions,
+        tls: Option<Tls>,
+        desk: Desk,
+        live: Live,
+    ) -> Result<Self, ListenError> {
+        let web = WebOptions {
+            embedded: files::FILES,
+            headers: files::headers(),
+            tls,
+            htpasswd_file: options.htpasswd,
+            trust_proxy: options.trust_proxy,
+            origins: origins(options.origins),
+            ..WebOptions::default()
+        };
+        let state = Some(live.state().clone());
+        let options = ListenOptions { web, state, ..ListenOptions::default() };
+        let handler = Requests { desk: desk.clone(), live: live.clone() };
+        let server = listen::<R>(address, handler, options).await?;
+        R::spawn(Refresh::new(desk, live.clone()).run::<R>());
+        Ok(Self { server, live })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.server.addresses()
+    }
+
+    /// Closes the connections to pages, which come back when there is a server again.
+    pub async fn close(&self) {
+        self.live.close();
+        self.server.close().await;
+    }
+}
+
+fn origins(origins: Vec<String>) -> Origins {
+    if origins.is_empty() {
+        Origins::Same
+    } else if origins.iter().any(|origin| origin == "any") {
+        Origins::Any
+    } else {
+        Origins::List(origins)
+    }
+}

@@ -1,0 +1,3 @@
+//! Where events are kept.
+
+pub mod memory;
