@@ -6,18 +6,23 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crate::handle::{self, Finished, Handle, of_every_connection};
+use crate::establish::{self, FromStream};
+use crate::handle::Handle;
+use crate::handle::of_every_connection;
 use crate::inbox::Inbox;
 pub use crate::inbox::InboxLimits;
-use crate::link::{Delivered, Link, Session, Wait};
 use crate::runtime::{Runtime, Stream};
-use crate::server::{Close, ServerOptions};
+use crate::server::ServerOptions;
+use crate::shared::Close;
+use crate::shared::Counted;
+use crate::shared::{Delivered, Session, Wait};
 use crate::tls::Tls;
 use crate::{Address, ConnectError};
 use hat_core::chatter::{
-    Config, Connection as Machine, Conversation, Data, Incoming, Message, SendError, SendFault,
+    Config, Connection as Machine, Conversation, Data, Incoming, Message, SendError,
     SendOptions as MachineOptions,
 };
+use hat_core::send;
 
 /// Why a connection is over.
 pub type Error = crate::Error<hat_core::chatter::Error>;
@@ -66,7 +71,7 @@ pub async fn connect<R: Runtime>(
     address: impl Into<Address>,
     options: Options,
 ) -> Result<Connection, ConnectError> {
-    handle::connect::<R, Connection>(address, &options).await
+    establish::connect::<R, Connection>(address, &options).await
 }
 
 /// Listens on `address`, on every address of its host.
@@ -80,14 +85,14 @@ pub async fn listen<R: Runtime>(
     server: ServerOptions,
 ) -> Result<Server, ConnectError> {
     let name = options.name.clone();
-    let server = handle::listen::<R, Connection>(address, options, server).await?;
+    let server = establish::listen::<R, Connection>(address, options, server).await?;
     Ok(server.named(name))
 }
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
 #[derive(Clone)]
 pub struct Connection {
-    link: Link<ChatterSession>,
+    handle: Handle<ChatterSession>,
     name: Option<Arc<str>>,
 }
 
@@ -119,7 +124,7 @@ impl Session for ChatterSession {
     }
 }
 
-impl Handle for Connection {
+impl FromStream for Connection {
     type Options = Options;
 
     fn tls(options: &Options) -> Option<&Tls> {
@@ -129,18 +134,18 @@ impl Handle for Connection {
     fn start<R: Runtime>(
         stream: impl Stream,
         options: &Options,
-        finished: Finished,
+        counted: Counted,
     ) -> io::Result<Self> {
         let session = |now| ChatterSession {
             machine: Machine::new(options.config.clone(), now),
             inbox: Inbox::new(options.inbox),
         };
-        let link = Link::start::<R>(stream, session, finished)?;
-        Ok(Self { link, name: options.name.as_deref().map(Arc::from) })
+        let handle = Handle::start::<R>(stream, session, counted)?;
+        Ok(Self { handle, name: options.name.as_deref().map(Arc::from) })
     }
 
     fn closer(&self) -> Arc<dyn Close> {
-        self.link.shared().clone()
+        self.handle.shared().clone()
     }
 }
 
@@ -155,24 +160,11 @@ impl Connection {
     /// [`SendError`], with the data, for every reason but a full queue.
     pub async fn send(&self, data: Data, options: SendOptions) -> Result<Conversation, SendError> {
         let options = self.machine_options(options);
-        let mut waiting = Some(data);
-        let sent = self.link.wait(Wait::Room, |session| {
-            let data = waiting.take()?;
-            match session.machine.send(data, options) {
-                Err(SendError { fault: SendFault::QueueFull { .. }, data }) => {
-                    waiting = Some(*data);
-                    None
-                }
-                sent => Some(sent),
-            }
+        let sent = self.handle.send_data(data, |session, data| {
+            let unboxed = |SendError { fault, data }| send::SendError { fault, data: *data };
+            session.machine.send(data, options).map_err(unboxed)
         });
-        match sent.await {
-            Ok(sent) => sent,
-            Err(_) => {
-                let data = Box::new(waiting.unwrap_or_default());
-                Err(SendError { fault: SendFault::Closed, data })
-            }
-        }
+        sent.await.map_err(|refused| SendError { fault: refused.fault, data: refused.data.into() })
     }
 
     /// Queues a message without waiting.
@@ -182,12 +174,12 @@ impl Connection {
     /// [`SendError`], with the data; also when the queue is full.
     pub fn try_send(&self, data: Data, options: SendOptions) -> Result<Conversation, SendError> {
         let options = self.machine_options(options);
-        self.link.call(|session| session.machine.send(data, options))
+        self.handle.call(|session| session.machine.send(data, options))
     }
 
     fn machine_options(&self, options: SendOptions) -> MachineOptions {
         let SendOptions { conversation, last, token, timeout } = options;
-        let timeout = timeout.map(|timeout| self.link.shared().now() + timeout);
+        let timeout = timeout.map(|timeout| self.handle.shared().now() + timeout);
         MachineOptions { conversation, last, token, timeout }
     }
 
@@ -213,13 +205,13 @@ impl Connection {
     ///
     /// Why the connection is over.
     pub async fn next(&self) -> Result<Incoming, Error> {
-        self.link.wait(Wait::Incoming, |session| session.inbox.pop()).await
+        self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await
     }
 
     /// All that [`next`](Self::next) gives, as a stream. It ends when the connection does.
     #[must_use]
     pub fn incoming(&self) -> IncomingStream {
-        IncomingStream { link: self.link.clone() }
+        IncomingStream { handle: self.handle.clone() }
     }
 
     /// The name that it was given in [`Options`].
@@ -231,7 +223,7 @@ impl Connection {
     /// Conversations that are open now, both sides' together.
     #[must_use]
     pub fn open_conversations(&self) -> usize {
-        self.link.look(|session| session.machine.open_conversations())
+        self.handle.look(|session| session.machine.open_conversations())
     }
 
     of_every_connection!();
@@ -239,14 +231,14 @@ impl Connection {
 
 /// What a [`Connection`] receives, as a stream.
 pub struct IncomingStream {
-    link: Link<ChatterSession>,
+    handle: Handle<ChatterSession>,
 }
 
 impl futures_core::Stream for IncomingStream {
     type Item = Incoming;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
-        let next = self.link.poll_wait(cx, Wait::Incoming, |session| session.inbox.pop());
+        let next = self.handle.poll_wait(cx, Wait::Incoming, |session| session.inbox.pop());
         Poll::Ready(ready!(next).ok())
     }
 }

@@ -20,15 +20,15 @@ use std::time::Duration;
 use bytes::Buf;
 
 use crate::Error;
-use crate::handle::Finished;
-use crate::intake::Intake;
-use crate::link::{Delivered, Session, SessionError, Shared, State};
+use crate::linger::Linger;
+use crate::read_buffer::ReadBuffer;
 use crate::runtime::{Runtime, Stream, Timer};
+use crate::shared::{Counted, Delivered, Session, SessionError, Shared, State};
 use hat_core::buffer::SendQueue;
 use hat_core::protocol::Protocol;
 use hat_core::time::{Instant, earliest};
 
-/// Rounds of reading and writing before other tasks have their turn, which they may have earlier: see [`Intake::is_enough`].
+/// Rounds of reading and writing before other tasks have their turn, which they may have earlier: see [`ReadBuffer::is_enough`].
 const BUDGET: usize = 16;
 
 /// Parts of a send queue that one system call takes: 64 KiB in COTP segments of 2 KiB are 66, and one call instead of two is worth a
@@ -41,21 +41,18 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// After a close, the peer may take nothing of what is left for this long.
 const STALL: Duration = Duration::from_secs(5);
 
-/// After our end the peer has this long to end its side. A socket closed before that may throw away what it wrote last.
-const LINGER: Duration = Duration::from_millis(500);
-
-enum Phase {
+enum Phase<R: Runtime> {
     Running,
     Flushing { until: Instant },
     ShuttingDown { until: Instant },
-    Lingering { until: Instant },
+    Lingering(Linger<R>),
 }
 
 pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     stream: T,
     shared: Arc<Shared<S>>,
-    intake: Intake,
-    phase: Phase,
+    input: ReadBuffer,
+    phase: Phase<R>,
     /// The machine wants bytes and there is room for what they become.
     reading: bool,
     /// Our side of the stream is ended.
@@ -69,7 +66,7 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     timer: Option<(R::Timer, Instant)>,
     /// Tasks to wake once the lock is released. Kept for its memory.
     wake: Vec<Waker>,
-    finished: Option<Finished>,
+    counted: Counted,
 }
 
 /// What a round came to.
@@ -83,11 +80,11 @@ enum Round {
 }
 
 impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
-    pub(crate) fn new(stream: T, shared: Arc<Shared<S>>, finished: Finished) -> Self {
+    pub(crate) fn new(stream: T, shared: Arc<Shared<S>>, counted: Counted) -> Self {
         Self {
             stream,
             shared,
-            intake: Intake::new(),
+            input: ReadBuffer::new(),
             phase: Phase::Running,
             reading: false,
             shut: false,
@@ -96,12 +93,12 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             stuck: None,
             timer: None,
             wake: Vec::new(),
-            finished: Some(finished),
+            counted,
         }
     }
 
     fn round(&mut self, cx: &mut Context<'_>) -> Round {
-        match self.phase {
+        match &mut self.phase {
             Phase::Running => {
                 let asked = self.reading;
                 let read = asked && self.read(cx);
@@ -111,15 +108,24 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
                     round => round,
                 }
             }
-            Phase::Flushing { until } => self.flush(cx, until),
-            Phase::ShuttingDown { until } => self.shut_down(cx, until),
-            Phase::Lingering { until } => self.linger(cx, until),
+            Phase::Flushing { until } => {
+                let until = *until;
+                self.flush(cx, until)
+            }
+            Phase::ShuttingDown { until } => {
+                let until = *until;
+                self.shut_down(cx, until)
+            }
+            Phase::Lingering(linger) => match linger.poll(cx, &mut self.stream) {
+                Poll::Pending => Round::Idle,
+                Poll::Ready(()) => Round::Done,
+            },
         }
     }
 
     /// Reads once; whether anything came, the end included.
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
-        match self.intake.poll_read(&mut self.stream, cx) {
+        match self.input.poll_read(&mut self.stream, cx) {
             Poll::Pending => false,
             Poll::Ready(Ok(())) => true,
             Poll::Ready(Err(error)) => {
@@ -143,12 +149,12 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             self.shut = self.stream.poll_shutdown(cx).is_ready();
         }
         let room = state.session.has_room();
-        let readable = room && !self.cut && self.intake.rx.missing() > 0;
+        let readable = room && !self.cut && self.input.rx.missing() > 0;
         if end.is_none() && state.closing && self.stuck.is_some_and(|since| now - since >= STALL) {
             end = Some(Error::Stalled);
         }
         // what came before the socket failed is still taken, as far as there is room for it
-        if end.is_none() && !readable && (room || !(self.cut || self.intake.rx.eof)) {
+        if end.is_none() && !readable && (room || !(self.cut || self.input.rx.eof)) {
             end = self.failed.clone().map(Error::Io);
         }
         let round = match end {
@@ -194,7 +200,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             if !state.session.has_room() && !state.session.machine().is_closed() {
                 return None;
             }
-            match state.session.machine().poll(&mut self.intake.rx, now) {
+            match state.session.machine().poll(&mut self.input.rx, now) {
                 Ok(None) => return None,
                 Ok(Some(incoming)) => match state.session.deliver(incoming) {
                     Delivered::Nothing => {}
@@ -298,21 +304,10 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             // the end of TLS has to be written too, and the peer may not read
             Poll::Pending if self.arm(cx, Some(until)).is_ready() => Round::Done,
             Poll::Pending => Round::Idle,
-            Poll::Ready(Ok(())) if !self.intake.rx.eof => {
-                self.phase = Phase::Lingering { until: self.shared.now() + LINGER };
+            Poll::Ready(Ok(())) if !self.input.rx.eof => {
+                self.phase = Phase::Lingering(Linger::new());
                 Round::Moved
             }
-            Poll::Ready(_) => Round::Done,
-        }
-    }
-
-    fn linger(&mut self, cx: &mut Context<'_>, until: Instant) -> Round {
-        if self.arm(cx, Some(until)).is_ready() {
-            return Round::Done;
-        }
-        match self.intake.poll_discard(&mut self.stream, cx) {
-            Poll::Pending => Round::Idle,
-            Poll::Ready(Ok(count)) if count > 0 => Round::Moved,
             Poll::Ready(_) => Round::Done,
         }
     }
@@ -337,10 +332,10 @@ impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.intake.woken();
+        self.input.woken();
         for _ in 0..BUDGET {
             match self.round(cx) {
-                Round::Moved if self.intake.is_enough() => break,
+                Round::Moved if self.input.is_enough() => break,
                 Round::Moved => {}
                 Round::Idle => return Poll::Pending,
                 Round::Done => return Poll::Ready(()),
@@ -364,9 +359,7 @@ impl<R: Runtime, T: Stream, S: Session> Drop for Driver<R, T, S> {
         state.driver = None;
         state.finishing.wake(&mut self.wake);
         drop(state);
-        if let Some(finished) = self.finished.take() {
-            finished();
-        }
+        self.counted = Counted::nowhere();
         self.wake.drain(..).for_each(Waker::wake);
     }
 }

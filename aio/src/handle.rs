@@ -1,15 +1,18 @@
-//! What handles of one connection have in common: how they come to be, as a client and behind a server.
+//! What an application holds of one connection, whatever its protocol.
 
-use std::io;
+use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
+use crate::driver::Driver;
 use crate::runtime::{Runtime, Stream};
-use crate::server::{Close, Core, Server, ServerOptions};
-use crate::socket::{Security, Socket};
-use crate::tls::Tls;
-use crate::{Address, ConnectError, net};
+use crate::shared::{Counted, ENOUGH_QUEUED, Session, SessionError, Shared, Wait};
+use hat_core::protocol::Protocol;
+use hat_core::send::{Fault, SendError};
+use hat_core::time::Instant;
 
-/// The methods that every handle has for the end of its connection, and for who is connected: for a type with a `link`, where `Error`
+/// The methods that every handle has for the end of its connection, and for who is connected: for a type with a `handle`, where `Error`
 /// is its error.
 macro_rules! of_every_connection {
     () => {
@@ -19,7 +22,7 @@ macro_rules! of_every_connection {
         ///
         /// Why the connection is over.
         pub async fn drain(&self) -> Result<(), Error> {
-            self.link.drain().await
+            self.handle.drain().await
         }
 
         /// Closes the connection: what was sent is still written. Gives the reason why the connection is over once the socket
@@ -27,113 +30,211 @@ macro_rules! of_every_connection {
         ///
         /// Cancel safe: the closing goes on when this is dropped.
         pub async fn close(&self) -> Error {
-            self.link.close();
-            self.link.closed().await
+            self.handle.close();
+            self.handle.closed().await
         }
 
         /// Waits until the connection is over, and says why: what it still has to write, and its socket, may take a
         /// little longer. Nothing is taken from what arrived. Cancel safe.
         pub async fn ended(&self) -> Error {
-            self.link.ended().await
+            self.handle.ended().await
         }
 
         /// Waits until the connection is over and its socket closed, and says why. Cancel safe.
         pub async fn closed(&self) -> Error {
-            self.link.closed().await
+            self.handle.closed().await
         }
 
         /// Why the connection is over, if it is.
         #[must_use]
         pub fn end_reason(&self) -> Option<Error> {
-            self.link.end()
+            self.handle.end()
         }
 
         /// Our address.
         #[must_use]
         pub fn local_address(&self) -> std::net::SocketAddr {
-            self.link.shared().local
+            self.handle.shared().local
         }
 
         /// The peer's address.
         #[must_use]
         pub fn remote_address(&self) -> std::net::SocketAddr {
-            self.link.shared().remote
+            self.handle.shared().remote
         }
     };
 }
 pub(crate) use of_every_connection;
 
-/// Runs when the driver of a connection is gone.
-pub(crate) type Finished = Box<dyn FnOnce() + Send>;
+/// The handles' end of a connection. When the last clone is dropped, the connection closes.
+pub(crate) struct Handle<S: Session> {
+    shared: Arc<Shared<S>>,
+    _close: Arc<CloseOnDrop<S>>,
+}
 
-/// A handle of a connection.
-pub(crate) trait Handle: Sized + Send + 'static {
-    type Options: Clone + Send + 'static;
+struct CloseOnDrop<S: Session>(Arc<Shared<S>>);
 
-    /// TLS in the options.
-    fn tls(options: &Self::Options) -> Option<&Tls>;
+impl<S: Session> Drop for CloseOnDrop<S> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
 
-    /// Starts the driver of `stream`.
-    fn start<R: Runtime>(
+impl<S: Session> Clone for Handle<S> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone(), _close: self._close.clone() }
+    }
+}
+
+impl<S: Session> Handle<S> {
+    /// Starts the driver of `stream`, whose session is made by `session` at the connection's origin of time.
+    /// It is `counted` until the driver is gone.
+    pub(crate) fn start<R: Runtime>(
         stream: impl Stream,
-        options: &Self::Options,
-        finished: Finished,
-    ) -> io::Result<Self>;
+        session: impl FnOnce(Instant) -> S,
+        counted: Counted,
+    ) -> std::io::Result<Self> {
+        let shared = Shared::new::<R>(stream.local_addr()?, stream.peer_addr()?, session);
+        R::spawn(Driver::<R, _, S>::new(stream, shared.clone(), counted));
+        Ok(Self { _close: Arc::new(CloseOnDrop(shared.clone())), shared })
+    }
 
-    /// What closes the connection, without keeping it open.
-    fn closer(&self) -> Arc<dyn Close>;
-}
+    pub(crate) fn shared(&self) -> &Arc<Shared<S>> {
+        &self.shared
+    }
 
-pub(crate) async fn connect<R: Runtime, H: Handle>(
-    address: impl Into<Address>,
-    options: &H::Options,
-) -> Result<H, ConnectError> {
-    let address = address.into();
-    let stream = net::connect::<R>(&address, H::tls(options)).await?;
-    H::start::<R>(stream, options, Box::new(|| ()))
-        .map_err(|error| ConnectError::Connect { address, error: Arc::new(error) })
-}
+    /// Calls the machine, and wakes the driver for what the call queued.
+    pub(crate) fn call<T>(&self, call: impl FnOnce(&mut S) -> T) -> T {
+        let (value, driver) = {
+            let mut state = self.shared.lock();
+            let value = call(&mut state.session);
+            (value, state.driver.take())
+        };
+        driver.into_iter().for_each(Waker::wake);
+        value
+    }
 
-pub(crate) async fn listen<R: Runtime, H: Handle>(
-    address: impl Into<Address>,
-    options: H::Options,
-    server: ServerOptions,
-) -> Result<Server<H>, ConnectError> {
-    let (address, tls) = (address.into(), H::tls(&options).cloned());
-    let take = move |core: &Arc<Core<H>>, id, stream| {
-        let gone = core.clone();
-        match H::start::<R>(stream, &options, Box::new(move || gone.unregister(id))) {
-            Ok(connection) => {
-                core.register(id, connection.closer());
-                core.offer(connection);
-            }
-            // it was gone before it had an address
-            Err(_) => core.unregister(id),
+    /// Looks at the session without waking anyone.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&mut S) -> T) -> T {
+        look(&mut self.shared.lock().session)
+    }
+
+    /// Why the connection is over, if it is.
+    pub(crate) fn end(&self) -> Option<SessionError<S>> {
+        self.shared.lock().ended.clone()
+    }
+
+    /// Takes with `take` as soon as that gives something. What is there is taken before the end is told.
+    ///
+    /// Cancel safe: dropped before it is ready, it has taken nothing.
+    pub(crate) async fn wait<T>(
+        &self,
+        on: Wait,
+        mut take: impl FnMut(&mut S) -> Option<T>,
+    ) -> Result<T, SessionError<S>> {
+        poll_fn(|cx| self.poll_wait(cx, on, &mut take)).await
+    }
+
+    pub(crate) fn poll_wait<T>(
+        &self,
+        cx: &mut Context<'_>,
+        on: Wait,
+        mut take: impl FnMut(&mut S) -> Option<T>,
+    ) -> Poll<Result<T, SessionError<S>>> {
+        let mut state = self.shared.lock();
+        let had_room = state.session.has_room();
+        let may = match on {
+            Wait::Room => state.session.machine().tx().len() < ENOUGH_QUEUED,
+            Wait::Incoming | Wait::Outgoing => true,
+        };
+        if may && let Some(value) = take(&mut state.session) {
+            // the driver is stopped by an inbox without room, or waits for what was just queued
+            let wake = !had_room || !matches!(on, Wait::Incoming);
+            let driver = if wake { state.driver.take() } else { None };
+            drop(state);
+            driver.into_iter().for_each(Waker::wake);
+            return Poll::Ready(Ok(value));
         }
-    };
-    listen_with::<R, H>(address, server, tls.as_ref(), take).await
+        if let Some(error) = &state.ended {
+            return Poll::Ready(Err(error.clone()));
+        }
+        match on {
+            Wait::Incoming => state.incoming.add(cx),
+            Wait::Outgoing | Wait::Room => state.outgoing.add(cx),
+        }
+        Poll::Pending
+    }
+
+    /// Calls `send` as soon as the queue has room, and again while it refuses for a full one. Cancel safe: dropped before it is ready,
+    /// nothing is sent.
+    ///
+    /// Where the machine says that it is closed, the reason of the end is given, which says more.
+    pub(crate) async fn send<T, F: Fault>(
+        &self,
+        mut send: impl FnMut(&mut S) -> Result<T, F>,
+    ) -> Result<Result<T, F>, SessionError<S>> {
+        let send = |session: &mut S| match send(session) {
+            Err(fault) if fault.is_queue_full() || fault.is_closed() => None,
+            sent => Some(sent),
+        };
+        self.wait(Wait::Room, send).await
+    }
+
+    /// The same with data that the machine takes, which comes back where it is not sent.
+    pub(crate) async fn send_data<D, T, F: Fault>(
+        &self,
+        data: D,
+        mut send: impl FnMut(&mut S, D) -> Result<T, SendError<F, D>>,
+    ) -> Result<T, SendError<F, D>> {
+        let mut waiting = Some(data);
+        let sent = self.wait(Wait::Room, |session| match send(session, waiting.take()?) {
+            Err(SendError { fault, data }) if fault.is_queue_full() => {
+                waiting = Some(data);
+                None
+            }
+            sent => Some(sent),
+        });
+        match (sent.await, waiting) {
+            (Ok(sent), _) => sent,
+            (Err(_), Some(data)) => Err(SendError { fault: F::CLOSED, data }),
+            (Err(_), None) => unreachable!("data that is not sent waits"),
+        }
+    }
+
+    /// Waits until all that is queued now is with the system. Cancel safe.
+    pub(crate) async fn drain(&self) -> Result<(), SessionError<S>> {
+        let end = self.look(|session| session.machine().tx().end());
+        let written = |session: &mut S| (session.machine().tx().sent() >= end).then_some(());
+        self.wait(Wait::Outgoing, written).await
+    }
+
+    /// Starts the end: what is queued is still written.
+    pub(crate) fn close(&self) {
+        self.shared.close();
+    }
+
+    /// Waits until the connection is over, and says why. Cancel safe.
+    pub(crate) async fn ended(&self) -> SessionError<S> {
+        match self.wait(Wait::Outgoing, |_| None::<std::convert::Infallible>).await {
+            Err(error) => error,
+            Ok(never) => match never {},
+        }
+    }
+
+    /// Waits until the socket is closed, and says why. Cancel safe.
+    pub(crate) async fn closed(&self) -> SessionError<S> {
+        poll_fn(|cx| self.shared.poll_finished(cx)).await
+    }
 }
 
-/// A server that gives what it takes to `take`, with a number that is its own.
-pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
-    address: Address,
-    server: ServerOptions,
-    tls: Option<&Tls>,
-    take: impl FnMut(&Arc<Core<C>>, u64, Socket<R::Stream>) + Clone + Send + 'static,
-) -> Result<Server<C>, ConnectError> {
-    let core = start::<R, C>(address, server, tls, take).await?;
-    Ok(Server::new(core))
-}
-
-/// What [`listen_with`] makes a server of.
-pub(crate) async fn start<R: Runtime, C: Send + 'static>(
-    address: Address,
-    server: ServerOptions,
-    tls: Option<&Tls>,
-    take: impl FnMut(&Arc<Core<C>>, u64, Socket<R::Stream>) + Clone + Send + 'static,
-) -> Result<Arc<Core<C>>, ConnectError> {
-    let security = Security::to_listen(&address, tls)?;
-    let listeners = net::bind::<R>(&address).await?;
-    Core::start::<R>(listeners, server, security, take)
-        .map_err(|error| ConnectError::Listen { address, error: Arc::new(error) })
+impl<S: Session> fmt::Debug for Handle<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shared { local, remote, .. } = &*self.shared;
+        f.debug_struct("Handle")
+            .field("protocol", &S::NAME)
+            .field("local", local)
+            .field("remote", remote)
+            .field("ended", &self.end())
+            .finish()
+    }
 }

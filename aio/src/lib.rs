@@ -22,24 +22,26 @@
 //! use `hat_tokio` or `hat_smol`, not this module.
 
 pub mod address;
-mod answers;
-mod blocks;
+mod buffer_pool;
 pub mod chatter;
 mod connection_id;
 pub mod cotp;
 mod driver;
 mod error;
+mod establish;
 pub mod eventer;
 mod handle;
 mod inbox;
-mod intake;
 #[cfg(feature = "web")]
 pub mod juggler;
-mod link;
+mod linger;
 mod net;
-mod protocols;
+mod pending;
+mod read_buffer;
 pub mod runtime;
+mod runtime_macros;
 pub mod server;
+mod shared;
 pub mod socket;
 pub mod tcp;
 pub mod tls;

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::link::{Session, Shared};
 use crate::runtime::{Runtime, Stream, sleep_until};
+use crate::shared::{Close, Counted};
 use crate::socket::{Security, Socket};
 use crate::trace;
 use crate::wakers::WakerSet;
@@ -40,15 +40,13 @@ impl Default for ServerOptions {
     }
 }
 
-/// A connection that can be told to close.
-pub(crate) trait Close: Send + Sync {
-    fn close(&self);
-}
-
-impl<S: Session> Close for Shared<S> {
-    fn close(&self) {
-        Shared::close(self);
-    }
+/// A connection that was accepted.
+#[derive(Debug)]
+pub(crate) struct Accepted<T> {
+    /// A number of its own.
+    pub(crate) id: u64,
+    pub(crate) stream: T,
+    pub(crate) counted: Counted,
 }
 
 /// The state of a server whose application accepts connections of type `C`.
@@ -71,12 +69,12 @@ struct State<C> {
 }
 
 impl<C: Send + 'static> Core<C> {
-    /// Takes connections on `listeners` and gives each to `take`, with a number that is its own.
+    /// Takes connections on `listeners` and gives each to `take`.
     pub(crate) fn start<R: Runtime>(
         listeners: Vec<R::Listener>,
         options: ServerOptions,
         security: Security,
-        take: impl FnMut(&Arc<Core<C>>, u64, Socket<R::Stream>) + Clone + Send + 'static,
+        take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Clone + Send + 'static,
     ) -> io::Result<Arc<Self>> {
         let addresses = listeners.iter().map(R::local_addr).collect::<io::Result<_>>()?;
         let core = Arc::new(Self {
@@ -151,9 +149,19 @@ impl<C: Send + 'static> Core<C> {
         }
     }
 
-    /// Connection `id` is gone.
-    pub(crate) fn unregister(&self, id: u64) {
-        self.change(|state| state.connections.remove(&id));
+    /// Counts a connection, until what it is counted by is dropped.
+    fn count<T>(self: &Arc<Self>, stream: T) -> Accepted<T> {
+        let id = self.change(|state| {
+            let id = state.next_id;
+            state.next_id += 1;
+            state.connections.insert(id, None);
+            id
+        });
+        let core = self.clone();
+        let gone = move || {
+            core.change(|state| state.connections.remove(&id));
+        };
+        Accepted { id, stream, counted: Counted::new(gone) }
     }
 
     /// Offers a connection to the application.
@@ -199,7 +207,7 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
     core: Arc<Core<C>>,
     listener: R::Listener,
     security: Security,
-    mut take: impl FnMut(&Arc<Core<C>>, u64, Socket<R::Stream>) + Clone + Send + 'static,
+    mut take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Clone + Send + 'static,
 ) {
     let leaving = Leaving(core);
     let core = &leaving.0;
@@ -219,17 +227,13 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
             None => return,
             Some(Ok((stream, _))) => {
                 backoff = BACKOFF.0;
-                let id = core.change(|state| {
-                    let id = state.next_id;
-                    state.next_id += 1;
-                    state.connections.insert(id, None);
-                    id
-                });
+                let accepted = core.count(stream);
                 if security.takes_time() {
                     let (core, security, take) = (core.clone(), security.clone(), take.clone());
-                    R::spawn(secure::<R, C>(core, id, stream, security, take));
+                    R::spawn(secure::<R, C>(core, accepted, security, take));
                 } else {
-                    take(core, id, Socket::plain(stream));
+                    let Accepted { id, stream, counted } = accepted;
+                    take(core, Accepted { id, stream: Socket::plain(stream), counted });
                 }
             }
             // the peer was gone before we took it
@@ -250,18 +254,17 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
 /// server ends it.
 async fn secure<R: Runtime, C: Send + 'static>(
     core: Arc<Core<C>>,
-    id: u64,
-    stream: R::Stream,
+    accepted: Accepted<R::Stream>,
     security: Security,
-    mut take: impl FnMut(&Arc<Core<C>>, u64, Socket<R::Stream>) + Send + 'static,
+    mut take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Send + 'static,
 ) {
+    let Accepted { id, stream, counted } = accepted;
     let remote = stream.peer_addr();
     match unless_closing(&core, security.secure::<R>(stream, "")).await {
-        Some(Ok(socket)) => return take(&core, id, socket),
+        Some(Ok(stream)) => take(&core, Accepted { id, stream, counted }),
         Some(Err(error)) => trace::handshake_failed(remote.ok(), &error),
         None => {}
     }
-    core.unregister(id);
 }
 
 /// Counts an accepting task out, however it ends.

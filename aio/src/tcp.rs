@@ -10,10 +10,14 @@ use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::handle::{self, Finished, Handle, of_every_connection};
-use crate::link::{Delivered, Link, Session, Wait};
+use crate::establish::{self, FromStream};
+use crate::handle::Handle;
+use crate::handle::of_every_connection;
 use crate::runtime::{Runtime, Stream};
-use crate::server::{Close, ServerOptions};
+use crate::server::ServerOptions;
+use crate::shared::Close;
+use crate::shared::Counted;
+use crate::shared::{Delivered, Session, Wait};
 use crate::tls::Tls;
 use crate::{Address, ConnectError};
 use hat_core::tcp::{Config, Incoming, Raw, SendError};
@@ -64,7 +68,7 @@ pub async fn connect<R: Runtime>(
     address: impl Into<Address>,
     options: Options,
 ) -> Result<Connection, ConnectError> {
-    handle::connect::<R, Connection>(address, &options).await
+    establish::connect::<R, Connection>(address, &options).await
 }
 
 /// Listens on `address`, on every address of its host.
@@ -78,7 +82,7 @@ pub async fn listen<R: Runtime>(
     server: ServerOptions,
 ) -> Result<Server, ConnectError> {
     let name = options.name.clone();
-    let server = handle::listen::<R, Connection>(address, options, server).await?;
+    let server = establish::listen::<R, Connection>(address, options, server).await?;
     Ok(server.named(name))
 }
 
@@ -87,7 +91,7 @@ pub async fn listen<R: Runtime>(
 /// It is also `futures_io::AsyncRead` and `AsyncWrite`, for libraries that ride on a stream of bytes.
 #[derive(Clone)]
 pub struct Connection {
-    link: Link<TcpSession>,
+    handle: Handle<TcpSession>,
     name: Option<Arc<str>>,
 }
 
@@ -163,7 +167,7 @@ impl Session for TcpSession {
     }
 }
 
-impl Handle for Connection {
+impl FromStream for Connection {
     type Options = Options;
 
     fn tls(options: &Options) -> Option<&Tls> {
@@ -173,7 +177,7 @@ impl Handle for Connection {
     fn start<R: Runtime>(
         stream: impl Stream,
         options: &Options,
-        finished: Finished,
+        counted: Counted,
     ) -> io::Result<Self> {
         let session = |_| TcpSession {
             machine: Raw::new(options.config.clone()),
@@ -182,12 +186,12 @@ impl Handle for Connection {
             limit: options.input_buffer_limit.max(1),
             needed: 0,
         };
-        let link = Link::start::<R>(stream, session, finished)?;
-        Ok(Self { link, name: options.name.as_deref().map(Arc::from) })
+        let handle = Handle::start::<R>(stream, session, counted)?;
+        Ok(Self { handle, name: options.name.as_deref().map(Arc::from) })
     }
 
     fn closer(&self) -> Arc<dyn Close> {
-        self.link.shared().clone()
+        self.handle.shared().clone()
     }
 }
 
@@ -195,7 +199,7 @@ impl Connection {
     /// Who is connected with whom.
     #[must_use]
     pub fn info(&self) -> ConnectionInfo {
-        let shared = self.link.shared();
+        let shared = self.handle.shared();
         ConnectionInfo {
             name: self.name.as_deref().map(str::to_owned),
             local_address: shared.local,
@@ -212,7 +216,7 @@ impl Connection {
         if most == 0 {
             return Ok(Bytes::new());
         }
-        self.link.wait(Wait::Incoming, |session| session.take(|input| input.take(most))).await?
+        self.handle.wait(Wait::Incoming, |session| session.take(|input| input.take(most))).await?
     }
 
     /// Reads exactly `count` bytes.
@@ -225,27 +229,26 @@ impl Connection {
     pub async fn read_exact(&self, count: usize) -> Result<Bytes, Error> {
         let _needed = Needed::new(self, count);
         let take = |input: &mut Input| (input.len >= count).then(|| input.take_exact(count));
-        self.link.wait(Wait::Incoming, |session| session.take(take)).await?
+        self.handle.wait(Wait::Incoming, |session| session.take(take)).await?
     }
 
     /// Throws away what arrived and was not read, and gives its size in bytes.
     pub fn clear_input_buffer(&self) -> usize {
-        self.link.call(|session| std::mem::take(&mut session.input).len)
+        self.handle.call(|session| std::mem::take(&mut session.input).len)
     }
 
     /// Queues `data`, waiting while 256 KiB are queued. Cancel safe: dropped before it is ready, nothing is written.
     ///
     /// # Errors
     ///
-    /// Why the connection is over; [`Closed`](hat_core::tcp::Error::Closed) also after [`end`](Self::end).
-    pub async fn write(&self, data: impl Into<Bytes>) -> Result<(), Error> {
-        let mut waiting = data.into();
-        self.link.wait(Wait::Room, |session| session.write(&mut waiting)).await?
+    /// [`SendError`], with the data, where the connection is over, or after [`end`](Self::end).
+    pub async fn write(&self, data: impl Into<Bytes>) -> Result<(), SendError> {
+        self.handle.send_data(data.into(), |session, data| session.machine.send(data)).await
     }
 
     /// Ends our side: what is queued is still written, and what the peer sends can still be read.
     pub fn end(&self) {
-        self.link.call(|session| session.machine.end());
+        self.handle.call(|session| session.machine.end());
     }
 
     of_every_connection!();
@@ -263,18 +266,6 @@ impl TcpSession {
             None => None,
         }
     }
-
-    /// Queues what is in `data`, and takes it out; `None` while there is no room.
-    fn write(&mut self, data: &mut Bytes) -> Option<Result<(), Error>> {
-        match self.machine.send(std::mem::take(data)).map_err(|error| *error) {
-            Ok(()) => Some(Ok(())),
-            Err(SendError::Full { data: back, .. }) => {
-                *data = back;
-                None
-            }
-            Err(_) => Some(Err(hat_core::tcp::Error::Closed.into())),
-        }
-    }
 }
 
 /// A reader that waits for more than the input buffer may hold.
@@ -282,13 +273,13 @@ struct Needed<'a>(&'a Connection);
 
 impl<'a> Needed<'a> {
     fn new(connection: &'a Connection, count: usize) -> Self {
-        connection.link.call(|session| session.needed = count);
+        connection.handle.call(|session| session.needed = count);
         Self(connection)
     }
 }
 
 impl Drop for Needed<'_> {
     fn drop(&mut self) {
-        self.0.link.look(|session| session.needed = 0);
+        self.0.handle.look(|session| session.needed = 0);
     }
 }

@@ -6,14 +6,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::handle::{self, Finished, Handle, of_every_connection};
+use crate::establish::{self, FromStream};
+use crate::handle::Handle;
+use crate::handle::of_every_connection;
 use crate::inbox::{Inbox, InboxLimits};
-use crate::link::{Delivered, Link, Session, Wait};
 use crate::runtime::{Runtime, Stream};
-use crate::server::{Close, ServerOptions};
+use crate::server::ServerOptions;
+use crate::shared::Close;
+use crate::shared::Counted;
+use crate::shared::{Delivered, Session, Wait};
 use crate::tls::Tls;
 use crate::{Address, ConnectError};
-use hat_core::tpkt::{Config, Connection as Machine, SendError, SendFault};
+use hat_core::tpkt::{Config, Connection as Machine, SendError};
 
 /// Why a connection is over.
 pub type Error = crate::Error<hat_core::tpkt::Error>;
@@ -41,7 +45,7 @@ pub async fn connect<R: Runtime>(
     address: impl Into<Address>,
     options: Options,
 ) -> Result<Connection, ConnectError> {
-    handle::connect::<R, Connection>(address, &options).await
+    establish::connect::<R, Connection>(address, &options).await
 }
 
 /// Listens on `address`, on every address of its host.
@@ -54,13 +58,13 @@ pub async fn listen<R: Runtime>(
     options: Options,
     server: ServerOptions,
 ) -> Result<Server, ConnectError> {
-    handle::listen::<R, Connection>(address, options, server).await
+    establish::listen::<R, Connection>(address, options, server).await
 }
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
 #[derive(Clone)]
 pub struct Connection {
-    link: Link<TpktSession>,
+    handle: Handle<TpktSession>,
 }
 
 struct TpktSession {
@@ -88,7 +92,7 @@ impl Session for TpktSession {
     }
 }
 
-impl Handle for Connection {
+impl FromStream for Connection {
     type Options = Options;
 
     fn tls(options: &Options) -> Option<&Tls> {
@@ -98,17 +102,17 @@ impl Handle for Connection {
     fn start<R: Runtime>(
         stream: impl Stream,
         options: &Options,
-        finished: Finished,
+        counted: Counted,
     ) -> io::Result<Self> {
         let session = |_| TpktSession {
             machine: Machine::new(options.config.clone()),
             inbox: Inbox::new(options.inbox),
         };
-        Ok(Self { link: Link::start::<R>(stream, session, finished)? })
+        Ok(Self { handle: Handle::start::<R>(stream, session, counted)? })
     }
 
     fn closer(&self) -> Arc<dyn Close> {
-        self.link.shared().clone()
+        self.handle.shared().clone()
     }
 }
 
@@ -121,20 +125,7 @@ impl Connection {
     ///
     /// [`SendError`], with the data, for every reason but a full queue.
     pub async fn send(&self, tpdu: impl Into<Bytes>) -> Result<(), SendError> {
-        let mut waiting = tpdu.into();
-        let sent = self.link.wait(Wait::Room, |session| {
-            match session.machine.send(std::mem::take(&mut waiting)) {
-                Err(SendError { fault: SendFault::QueueFull { .. }, data }) => {
-                    waiting = data;
-                    None
-                }
-                sent => Some(sent),
-            }
-        });
-        match sent.await {
-            Ok(sent) => sent,
-            Err(_) => Err(SendError { fault: SendFault::Closed, data: waiting }),
-        }
+        self.handle.send_data(tpdu.into(), |session, tpdu| session.machine.send(tpdu)).await
     }
 
     /// The TPDU of the next packet. What arrived before the connection ended is given first. Cancel safe.
@@ -143,7 +134,7 @@ impl Connection {
     ///
     /// Why the connection is over.
     pub async fn receive(&self) -> Result<Bytes, Error> {
-        self.link.wait(Wait::Incoming, |session| session.inbox.pop()).await
+        self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await
     }
 
     of_every_connection!();

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 
 #[cfg(feature = "tracing")]
-mod told {
+mod events {
     use super::*;
 
     /// The life of one connection, as a span.
@@ -48,7 +48,7 @@ mod told {
 }
 
 #[cfg(not(feature = "tracing"))]
-mod told {
+mod events {
     use super::*;
 
     #[derive(Debug)]
@@ -84,6 +84,6 @@ mod told {
     pub(crate) fn handshake_failed(_remote: Option<SocketAddr>, _error: &impl Display) {}
 }
 
-pub(crate) use told::{Life, accept_failed, handshake_failed};
+pub(crate) use events::{Life, accept_failed, handshake_failed};
 #[cfg(feature = "web")]
-pub(crate) use told::{file_failed, htpasswd_failed};
+pub(crate) use events::{file_failed, htpasswd_failed};

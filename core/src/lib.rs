@@ -95,6 +95,7 @@ pub mod juggler;
 mod keepalive;
 pub mod protocol;
 pub mod sbs;
+pub mod send;
 pub mod tcp;
 pub mod time;
 pub mod tpkt;

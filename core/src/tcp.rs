@@ -5,8 +5,6 @@
 //!   └──peer ends──> peer sends no more ─end()──┴─> over
 //! ```
 
-use alloc::boxed::Box;
-
 use bytes::Bytes;
 
 use crate::buffer::{RecvBuf, SendQueue};
@@ -40,22 +38,30 @@ pub enum Error {
     Closed,
 }
 
-/// Why [`Raw::send`] refused. The data comes back.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// A refused [`Raw::send`], with its data.
+pub type SendError = crate::send::SendError<SendFault, Bytes>;
+
+/// Why a send was refused. Nothing of it is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SendError {
+pub enum SendFault {
     /// The connection is closed or closing, or we ended our side.
     #[error("the connection is closed")]
-    Closed(Bytes),
-    /// The queue is full: write some of it out first.
+    Closed,
+    /// [`Config::max_queued`]: write some of the queue out first.
     #[error("the send queue is full (limit: {limit} bytes)")]
-    Full {
-        /// What was to be sent.
-        data: Bytes,
-        /// [`Config::max_queued`].
+    QueueFull {
+        /// The limit, bytes.
         limit: usize,
     },
 }
+
+crate::send::fault!(
+    SendFault,
+    closed: Self::Closed,
+    Self::Closed,
+    queue_full: Self::QueueFull { .. }
+);
 
 /// What [`Raw::poll`](Protocol::poll) gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,13 +104,13 @@ impl Raw {
     /// # Errors
     ///
     /// [`SendError`], with the data, after an end or when the queue is full.
-    pub fn send(&mut self, data: Bytes) -> Result<(), Box<SendError>> {
+    pub fn send(&mut self, data: Bytes) -> Result<(), SendError> {
         if self.phase != Phase::Open || self.we_ended {
-            return Err(Box::new(SendError::Closed(data)));
+            return Err(SendError { fault: SendFault::Closed, data });
         }
         let limit = self.config.max_queued;
         if !self.tx.is_empty() && self.tx.len() + data.len() > limit {
-            return Err(Box::new(SendError::Full { data, limit }));
+            return Err(SendError { fault: SendFault::QueueFull { limit }, data });
         }
         self.tx.put_bytes(&data);
         Ok(())
@@ -220,7 +226,8 @@ mod tests {
         let (mut raw, mut rx) = (Raw::default(), RecvBuf::new());
         raw.end();
         let data = Bytes::from_static(b"x");
-        assert_eq!(*raw.send(data.clone()).expect_err("ended"), SendError::Closed(data));
+        let refused = raw.send(data.clone()).expect_err("ended");
+        assert_eq!(refused, SendError { fault: SendFault::Closed, data });
         rx.feed(b"still read");
         assert!(matches!(poll(&mut raw, &mut rx), Ok(Some(Incoming::Data(_)))));
         rx.eof = true;
@@ -234,6 +241,6 @@ mod tests {
         raw.send(Bytes::from_static(b"abcd")).expect("an empty queue takes one call");
         let data = Bytes::from_static(b"x");
         let refused = raw.send(data.clone()).expect_err("full");
-        assert_eq!(*refused, SendError::Full { data, limit: 3 });
+        assert_eq!(refused, SendError { fault: SendFault::QueueFull { limit: 3 }, data });
     }
 }

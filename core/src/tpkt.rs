@@ -70,15 +70,7 @@ pub enum Error {
 }
 
 /// A refused [`Connection::send`], with its data.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{fault}")]
-pub struct SendError {
-    /// Why.
-    #[source]
-    pub fault: SendFault,
-    /// What was to be sent.
-    pub data: Bytes,
-}
+pub type SendError = crate::send::SendError<SendFault, Bytes>;
 
 /// Why a send was refused. Nothing of it is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,6 +92,13 @@ pub enum SendFault {
         size: usize,
     },
 }
+
+crate::send::fault!(
+    SendFault,
+    closed: Self::Closed,
+    Self::Closed,
+    queue_full: Self::QueueFull { .. }
+);
 
 /// One end of a stream of packets. What [`poll`](Protocol::poll) gives is the TPDU of one packet, a slice of what was read.
 #[derive(Debug)]

@@ -8,14 +8,14 @@ use bytes::{Bytes, BytesMut};
 
 use super::Error;
 use super::setup::{Decide, Decision, Options};
-use crate::handle::{Finished, of_every_connection};
+use crate::handle::Handle;
+use crate::handle::of_every_connection;
 use crate::inbox::Inbox;
-use crate::link::{Delivered, Link, Session, Wait};
 use crate::runtime::{Runtime, Stream};
-use crate::server::Close;
-use hat_core::cotp::{
-    Connection as Machine, Diagnostic, Incoming, Info, Reason, SendError, SendFault,
-};
+use crate::shared::Close;
+use crate::shared::Counted;
+use crate::shared::{Delivered, Session, Wait};
+use hat_core::cotp::{Connection as Machine, Diagnostic, Incoming, Info, Reason, SendError};
 
 /// Diagnostics that are kept until somebody asks: a peer departs from the standard in a few ways, over and over.
 const DIAGNOSTICS: usize = 64;
@@ -54,7 +54,7 @@ pub struct Part {
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
 #[derive(Clone)]
 pub struct Connection {
-    link: Link<CotpSession>,
+    handle: Handle<CotpSession>,
 }
 
 struct CotpSession {
@@ -154,7 +154,7 @@ impl Connection {
         stream: impl Stream,
         machine: Machine,
         options: &Options,
-        finished: Finished,
+        counted: Counted,
     ) -> io::Result<Self> {
         let session = |_| CotpSession {
             machine,
@@ -166,16 +166,16 @@ impl Connection {
             established: false,
             ended: false,
         };
-        Ok(Self { link: Link::start::<R>(stream, session, finished)? })
+        Ok(Self { handle: Handle::start::<R>(stream, session, counted)? })
     }
 
     pub(super) fn closer(&self) -> Arc<dyn Close> {
-        self.link.shared().clone()
+        self.handle.shared().clone()
     }
 
     /// Waits until the handshake is done.
     pub(super) async fn established(&self) -> Result<(), Error> {
-        self.link.wait(Wait::Incoming, |session| session.established.then_some(())).await
+        self.handle.wait(Wait::Incoming, |session| session.established.then_some(())).await
     }
 
     /// Queues a message of any length, waiting while 256 KiB are queued. It is cut into TPDUs without a copy.
@@ -210,22 +210,10 @@ impl Connection {
 
     async fn send_by(
         &self,
-        mut waiting: Bytes,
+        data: Bytes,
         send: impl Fn(&mut Machine, Bytes) -> Result<(), SendError>,
     ) -> Result<(), SendError> {
-        let sent = self.link.wait(Wait::Room, |session| {
-            match send(&mut session.machine, std::mem::take(&mut waiting)) {
-                Err(SendError { fault: SendFault::QueueFull { .. }, data }) => {
-                    waiting = data;
-                    None
-                }
-                sent => Some(sent),
-            }
-        });
-        match sent.await {
-            Ok(sent) => sent,
-            Err(_) => Err(SendError { fault: SendFault::Closed, data: waiting }),
-        }
+        self.handle.send_data(data, |session, data| send(&mut session.machine, data)).await
     }
 
     /// The next message. With [`Receive::Parts`](hat_core::cotp::Receive::Parts) it is gathered here, without a limit: use
@@ -241,7 +229,7 @@ impl Connection {
             let message = session.message();
             session.or_end(message)
         };
-        self.link.wait(Wait::Incoming, take).await?
+        self.handle.wait(Wait::Incoming, take).await?
     }
 
     /// The next part of a message, as it came; with [`Receive::Whole`](hat_core::cotp::Receive::Whole) the next message. Cancel safe.
@@ -254,7 +242,7 @@ impl Connection {
             let part = session.inbox.pop();
             session.or_end(part)
         };
-        self.link.wait(Wait::Incoming, take).await?
+        self.handle.wait(Wait::Incoming, take).await?
     }
 
     /// The next expedited data. At most 1024 of them are kept. Cancel safe.
@@ -267,20 +255,20 @@ impl Connection {
             let data = session.expedited.pop_front();
             session.or_end(data)
         };
-        self.link.wait(Wait::Incoming, take).await?
+        self.handle.wait(Wait::Incoming, take).await?
     }
 
     /// In which ways the peer departed from the standard since this was asked last; at most 64 are kept.
     #[must_use]
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
-        self.link.look(|session| session.diagnostics.drain(..).collect())
+        self.handle.look(|session| session.diagnostics.drain(..).collect())
     }
 
     /// Who is connected with whom, and what was agreed.
     #[must_use]
     pub fn info(&self) -> ConnectionInfo {
-        let shared = self.link.shared();
-        let agreed = self.link.look(|session| session.machine.info().cloned());
+        let shared = self.handle.shared();
+        let agreed = self.handle.look(|session| session.machine.info().cloned());
         ConnectionInfo {
             local_address: shared.local,
             remote_address: shared.remote,

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use bytes::Bytes;
 
 use super::{Connection, Error, Server};
-use crate::handle;
+use crate::establish;
 use crate::inbox::InboxLimits;
 use crate::runtime::Runtime;
-use crate::server::{Core, ServerOptions};
+use crate::server::{Accepted, Core, ServerOptions};
+use crate::shared::Counted;
 use crate::tls::Tls;
 use crate::{Address, ConnectError, net};
 use hat_core::cotp::{
@@ -131,7 +132,7 @@ pub async fn connect<R: Runtime>(
     let address = address.into();
     let machine = Machine::connect(options.config(), Instant::ORIGIN)?;
     let stream = net::connect::<R>(&address, options.tls.as_ref()).await?;
-    let connection = Connection::start::<R>(stream, machine, &options, Box::new(|| ()))
+    let connection = Connection::start::<R>(stream, machine, &options, Counted::nowhere())
         .map_err(|error| ConnectError::Connect { address, error: Arc::new(error) })?;
     connection.established().await?;
     Ok(connection)
@@ -151,28 +152,24 @@ pub async fn listen<R: Runtime>(
     Machine::accept(options.config(), Instant::ORIGIN)?;
     let address = address.into();
     let tls = options.tls.clone();
-    let take = move |core: &Arc<Core<Connection>>, id, stream| {
-        let gone = core.clone();
-        let finished = Box::new(move || gone.unregister(id));
+    let take = move |core: &Arc<Core<Connection>>, accepted: Accepted<_>| {
+        let Accepted { id, stream, counted } = accepted;
         let Ok(machine) = Machine::accept(options.config(), Instant::ORIGIN) else {
-            return core.unregister(id);
+            return;
         };
-        match Connection::start::<R>(stream, machine, &options, finished) {
-            Ok(connection) => {
-                core.register(id, connection.closer());
-                let core = core.clone();
-                R::spawn(async move {
-                    if connection.established().await.is_ok() {
-                        core.offer(connection);
-                    }
-                });
-            }
-            // it was gone before it had an address
-            Err(_) => core.unregister(id),
+        // one that was gone before it had an address is counted out
+        if let Ok(connection) = Connection::start::<R>(stream, machine, &options, counted) {
+            core.register(id, connection.closer());
+            let core = core.clone();
+            R::spawn(async move {
+                if connection.established().await.is_ok() {
+                    core.offer(connection);
+                }
+            });
         }
     };
     let port = address.port();
-    let server = handle::listen_with::<R, _>(address, server, tls.as_ref(), take).await;
+    let server = establish::listen_with::<R, _>(address, server, tls.as_ref(), take).await;
     server.map_err(|error| match error.io().map(io::Error::kind) {
         Some(io::ErrorKind::PermissionDenied) => SetupError::PrivilegedPort { port },
         _ => error.into(),

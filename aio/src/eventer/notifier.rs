@@ -10,8 +10,9 @@ use super::acks::Acks;
 use super::handler::ConnectionInfo;
 use super::registry::{HIGH_WATER, Registry, ServerSession};
 use crate::ConnectionId;
-use crate::link::{Link, Wait};
+use crate::handle::Handle;
 use crate::runtime::{Runtime, sleep_until};
+use crate::shared::Wait;
 use hat_core::eventer::{EncodedEvents, Event, Status};
 use hat_core::protocol::Protocol;
 
@@ -79,19 +80,19 @@ impl Notifier {
     }
 
     /// Waits until clients have read most of what is queued to them, or patience ends.
-    async fn wait_for(&self, clients: Vec<Link<ServerSession>>) {
+    async fn wait_for(&self, clients: Vec<Handle<ServerSession>>) {
         let mut patience = (self.sleep)((self.now)() + PATIENCE);
-        for link in clients {
+        for handle in clients {
             let read = |session: &mut ServerSession| {
                 (session.machine.tx().len() <= HIGH_WATER).then_some(())
             };
-            let mut caught_up = pin!(link.wait(Wait::Outgoing, read));
+            let mut caught_up = pin!(handle.wait(Wait::Outgoing, read));
             let in_time = poll_fn(|cx| match caught_up.as_mut().poll(cx) {
                 Poll::Ready(_) => Poll::Ready(true),
                 Poll::Pending => patience.as_mut().poll(cx).map(|()| false),
             });
             if !in_time.await {
-                link.look(|session| session.slow = true);
+                handle.look(|session| session.slow = true);
                 patience = Box::pin(std::future::ready(()));
             }
         }

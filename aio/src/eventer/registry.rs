@@ -7,8 +7,9 @@ use std::task::Waker;
 use super::acks::{Acks, Ticket};
 use super::handler::ConnectionInfo;
 use crate::ConnectionId;
+use crate::handle::Handle;
 use crate::inbox::Inbox;
-use crate::link::{Delivered, Link, Session};
+use crate::shared::{Delivered, Session};
 use hat_core::eventer::server::{Connection as Machine, Incoming, Notified, NotifyId};
 use hat_core::eventer::{EncodedEvents, Event, RegisterEvent, Routes, SendFault, Status};
 use hat_core::protocol::Protocol;
@@ -70,7 +71,7 @@ struct Clients {
 
 struct Client {
     info: Arc<ConnectionInfo>,
-    link: Link<ServerSession>,
+    handle: Handle<ServerSession>,
     /// Its subscription is among the routes, for it is not too large.
     routed: bool,
 }
@@ -93,13 +94,15 @@ impl Registry {
     pub(super) fn accept(
         &self,
         info: &Arc<ConnectionInfo>,
-        link: &Link<ServerSession>,
+        handle: &Handle<ServerSession>,
     ) -> Result<(), SendFault> {
         let mut clients = self.lock();
         let status = clients.status;
-        link.call(|session| session.machine.accept(status))?;
+        handle.call(|session| session.machine.accept(status))?;
         let routed = clients.routes.insert(info.id, &info.subscription);
-        clients.taken.insert(info.id, Client { info: info.clone(), link: link.clone(), routed });
+        clients
+            .taken
+            .insert(info.id, Client { info: info.clone(), handle: handle.clone(), routed });
         Ok(())
     }
 
@@ -110,14 +113,14 @@ impl Registry {
             clients.routes.remove(id, &client.info.subscription);
         }
         drop(clients);
-        // outside of the lock: dropping a link may close its connection
+        // outside of the lock: dropping a handle may close its connection
         drop(removed);
     }
 
     /// Closes the connection of a client that was taken; whether there is one of this number.
     pub(super) fn disconnect(&self, id: ConnectionId) -> bool {
-        let link = self.lock().taken.get(&id).map(|client| client.link.clone());
-        link.inspect(Link::close).is_some()
+        let handle = self.lock().taken.get(&id).map(|client| client.handle.clone());
+        handle.inspect(Handle::close).is_some()
     }
 
     pub(super) fn infos(&self) -> Vec<Arc<ConnectionInfo>> {
@@ -131,8 +134,8 @@ impl Registry {
     pub(super) fn set_status(&self, status: Status) {
         let mut clients = self.lock();
         clients.status = status;
-        for Client { link, .. } in clients.taken.values() {
-            close_if_refused(link, link.call(|session| session.machine.set_status(status)));
+        for Client { handle, .. } in clients.taken.values() {
+            close_if_refused(handle, handle.call(|session| session.machine.set_status(status)));
         }
     }
 
@@ -142,18 +145,18 @@ impl Registry {
         events: &EncodedEvents,
         persisted: bool,
         acks: Option<&Acks>,
-    ) -> Vec<Link<ServerSession>> {
+    ) -> Vec<Handle<ServerSession>> {
         let mut clients = self.lock();
         let Clients { taken, routes, wanted, .. } = &mut *clients;
         find(routes, events, wanted);
         let mut wanted = wanted.chunk_by(|(one, _), (other, _)| one == other).peekable();
         let mut behind = Vec::new();
-        for (id, Client { link, routed, .. }) in taken {
+        for (id, Client { handle, routed, .. }) in taken {
             let matching = wanted.next_if(|matching| matching[0].0 == *id);
             if *routed && matching.is_none() {
                 continue;
             }
-            let (notified, waits) = link.call(|session| {
+            let (notified, waits) = handle.call(|session| {
                 let machine = &mut session.machine;
                 let notified = match matching {
                     Some(matching) => {
@@ -170,9 +173,9 @@ impl Registry {
                 (notified, queued > HIGH_WATER && !session.slow)
             });
             if waits {
-                behind.push(link.clone());
+                behind.push(handle.clone());
             }
-            close_if_refused(link, notified);
+            close_if_refused(handle, notified);
         }
         behind
     }
@@ -207,8 +210,8 @@ fn find(
 
 /// A client that cannot be told something is closed: it must not go on as if there had been nothing to tell. It
 /// does not read, or the message is over its limit.
-fn close_if_refused<T>(link: &Link<ServerSession>, told: Result<T, SendFault>) {
+fn close_if_refused<T>(handle: &Handle<ServerSession>, told: Result<T, SendFault>) {
     if told.is_err() {
-        link.close();
+        handle.close();
     }
 }

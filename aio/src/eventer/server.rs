@@ -6,12 +6,13 @@ use super::handler::{ConnectionInfo, Handler};
 use super::notifier::Notifier;
 use super::registry::{Registry, ServerSession};
 use crate::ConnectionId;
+use crate::handle::Handle;
 use crate::inbox::{Inbox, InboxLimits};
-use crate::link::{Link, Wait};
 use crate::runtime::Runtime;
-use crate::server::{Core, ServerOptions};
+use crate::server::{Accepted, Core, ServerOptions};
+use crate::shared::{Counted, Wait};
 use crate::tls::Tls;
-use crate::{Address, ConnectError, handle};
+use crate::{Address, ConnectError, establish};
 use hat_core::eventer::server::{Config, Connection as Machine, Incoming};
 use hat_core::eventer::{Event, SendFault, Status};
 
@@ -64,35 +65,23 @@ pub async fn listen_with<R: Runtime, H: Handler>(
     let notifier = Notifier::new::<R>(registry.clone());
     let (handler, clients) = (Arc::new(handler(notifier.clone())), registry);
     let (server, tls) = (options.server, options.tls.clone());
-    let take = move |core: &Arc<Core<()>>, id, stream| {
+    let take = move |core: &Arc<Core<()>>, accepted: Accepted<_>| {
+        let Accepted { id, stream, counted } = accepted;
         let session = |now| ServerSession {
             machine: Machine::new(options.config.clone(), now),
             inbox: Inbox::new(options.inbox),
             acks: BTreeMap::new(),
             slow: false,
         };
-        // whatever becomes of the connection, it is counted out in the end
-        let counted = Counted { core: core.clone(), id };
-        if let Ok(link) = Link::start::<R>(stream, session, Box::new(|| ())) {
-            core.register(id, link.shared().clone());
+        // the task counts the connection out, and not its driver
+        if let Ok(handle) = Handle::start::<R>(stream, session, Counted::nowhere()) {
+            core.register(id, handle.shared().clone());
             let client = Taken { registry: clients.clone(), id: ConnectionId(id), counted };
-            R::spawn(serve(link, handler.clone(), client));
+            R::spawn(serve(handle, handler.clone(), client));
         }
     };
-    let core = handle::start::<R, ()>(address.into(), server, tls.as_ref(), take).await?;
+    let core = establish::start::<R, ()>(address.into(), server, tls.as_ref(), take).await?;
     Ok(Server { core, notifier })
-}
-
-/// A connection that the server counts.
-struct Counted {
-    core: Arc<Core<()>>,
-    id: u64,
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.core.unregister(self.id);
-    }
 }
 
 /// A client among the others, until the task that serves it ends: also by a handler that panics.
@@ -110,46 +99,46 @@ impl Drop for Taken {
 }
 
 /// The life of one connection.
-async fn serve<H: Handler>(link: Link<ServerSession>, handler: Arc<H>, client: Taken) {
-    let Some(info) = initialize(&link, &*handler, &client).await else {
+async fn serve<H: Handler>(handle: Handle<ServerSession>, handler: Arc<H>, client: Taken) {
+    let Some(info) = initialize(&handle, &*handler, &client).await else {
         // a client that was told why is given the time to close
-        link.closed().await;
+        handle.closed().await;
         return;
     };
     // ends with the connection
-    let _ = requests(&link, &*handler, &info).await;
+    let _ = requests(&handle, &*handler, &info).await;
     client.registry.remove(client.id);
     handler.disconnected(&info).await;
-    link.close();
-    link.closed().await;
+    handle.close();
+    handle.closed().await;
 }
 
-/// Asks the handler about the client that connects; `None` if it is not taken.
+/// Requests the handler about the client that connects; `None` if it is not taken.
 async fn initialize(
-    link: &Link<ServerSession>,
+    handle: &Handle<ServerSession>,
     handler: &impl Handler,
     client: &Taken,
 ) -> Option<Arc<ConnectionInfo>> {
-    let said = link
+    let said = handle
         .wait(Wait::Incoming, |session| match session.inbox.pop()? {
             Incoming::Init(said) => Some(said),
             _ => None,
         })
         .await
         .ok()?;
-    let remote_address = link.shared().remote;
+    let remote_address = handle.shared().remote;
     let info = Arc::new(ConnectionInfo { id: client.id, remote_address, client: said });
     match handler.connected(&info).await {
-        Ok(()) if client.registry.accept(&info, link).is_ok() => Some(info),
+        Ok(()) if client.registry.accept(&info, handle).is_ok() => Some(info),
         Ok(()) => {
             // gone before it could be told: what the handler began for it must end
-            link.close();
+            handle.close();
             handler.disconnected(&info).await;
             None
         }
         Err(reason) => {
             // what cannot be told ends in a close all the same
-            let _ = link.call(|session| session.machine.reject(reason));
+            let _ = handle.call(|session| session.machine.reject(reason));
             None
         }
     }
@@ -157,39 +146,36 @@ async fn initialize(
 
 /// Does what the client asks for, one after the other, until the connection ends.
 async fn requests(
-    link: &Link<ServerSession>,
+    handle: &Handle<ServerSession>,
     handler: &impl Handler,
     info: &ConnectionInfo,
 ) -> Result<(), super::Error> {
     loop {
-        match link.wait(Wait::Incoming, |session| session.inbox.pop()).await? {
+        match handle.wait(Wait::Incoming, |session| session.inbox.pop()).await? {
             Incoming::Register { events, request, .. } => {
                 let events = handler.register(info, events).await;
                 if let Some(request) = request {
-                    respond(link, |it| it.register_response(request, events.as_deref())).await?;
+                    respond(handle, |it| it.register_response(request, events.as_deref())).await?;
                 }
             }
             Incoming::Query { params, request } => {
                 let result = handler.query(info, params).await;
-                respond(link, |it| it.query_response(request, &result)).await?;
+                respond(handle, |it| it.query_response(request, &result)).await?;
             }
             Incoming::Init(_) | Incoming::Acked(_) => {}
         }
     }
 }
 
-/// Answers as soon as the queue has room. An answer that can never be sent, because it is too large say, closes the connection: the
+/// PendingRequests as soon as the queue has room. An answer that can never be sent, because it is too large say, closes the connection: the
 /// client would wait for ever.
 async fn respond(
-    link: &Link<ServerSession>,
+    handle: &Handle<ServerSession>,
     mut respond: impl FnMut(&mut Machine) -> Result<(), SendFault>,
 ) -> Result<(), super::Error> {
-    let responded = link.wait(Wait::Room, |session| match respond(&mut session.machine) {
-        Err(fault) if fault.is_queue_full() => None,
-        responded => Some(responded),
-    });
+    let responded = handle.send(|session| respond(&mut session.machine));
     if responded.await?.is_err() {
-        link.close();
+        handle.close();
     }
     Ok(())
 }

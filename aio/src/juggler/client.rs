@@ -7,11 +7,12 @@ use bytestring::ByteString;
 use super::connect::{self, ConnectError, WsOptions};
 use super::{Answer, Error};
 use crate::Address;
-use crate::answers::{Answers, Asked, Asks, WAITING};
+use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::{Inbox, InboxLimits};
-use crate::link::{Delivered, Link, Session, Wait};
+use crate::pending::{PendingRequests, PendingResponse, Requests, WAITING};
 use crate::runtime::Runtime;
+use crate::shared::{Delivered, Session, Wait};
 use hat_core::json::Value;
 use hat_core::juggler::SendFault;
 use hat_core::juggler::client::{Client as Machine, Config, Incoming, RequestId};
@@ -65,23 +66,23 @@ pub async fn connect<R: Runtime>(
         open: false,
         changes: 0,
         inbox: Inbox::new(options.inbox),
-        answers: Answers::new(),
+        answers: PendingRequests::new(),
     };
-    let link = connect::connect::<R, _>(address.into(), options.ws, session).await?;
-    link.wait(Wait::Incoming, |session| session.open.then_some(())).await?;
-    Ok(Client { link, seen: AtomicU64::new(0) })
+    let handle = connect::connect::<R, _>(address.into(), options.ws, session).await?;
+    handle.wait(Wait::Incoming, |session| session.open.then_some(())).await?;
+    Ok(Client { handle, seen: AtomicU64::new(0) })
 }
 
 /// A client of a Juggler server. Cheap to clone; when the last clone is dropped, the connection closes.
 pub struct Client {
-    link: Link<ClientSession>,
+    handle: Handle<ClientSession>,
     /// Changes of the state that this handle has seen.
     seen: AtomicU64,
 }
 
 impl Clone for Client {
     fn clone(&self) -> Self {
-        Self { link: self.link.clone(), seen: self.seen.load(Ordering::Relaxed).into() }
+        Self { handle: self.handle.clone(), seen: self.seen.load(Ordering::Relaxed).into() }
     }
 }
 
@@ -92,7 +93,7 @@ struct ClientSession {
     /// Changes of the state so far.
     changes: u64,
     inbox: Inbox<Notified>,
-    answers: Answers<RequestId, Answer>,
+    answers: PendingRequests<RequestId, Answer>,
 }
 
 impl Session for ClientSession {
@@ -133,11 +134,11 @@ impl Session for ClientSession {
     }
 }
 
-impl Asks for ClientSession {
+impl Requests for ClientSession {
     type Id = RequestId;
     type Answer = Answer;
 
-    fn answers(&mut self) -> &mut Answers<RequestId, Answer> {
+    fn answers(&mut self) -> &mut PendingRequests<RequestId, Answer> {
         &mut self.answers
     }
 
@@ -150,7 +151,7 @@ impl Client {
     /// The server's state, as far as we were told; `null` in the beginning. It costs nothing: the value is shared.
     #[must_use]
     pub fn state(&self) -> Value {
-        self.link.look(|session| session.machine.state().clone())
+        self.handle.look(|session| session.machine.state().clone())
     }
 
     /// Waits for a change of the server's state that this handle has not seen yet, and gives the newest state: who is slow misses what
@@ -166,12 +167,12 @@ impl Client {
         let newest = |session: &mut ClientSession| {
             (session.changes > seen).then(|| (session.changes, session.machine.state().clone()))
         };
-        let (changes, state) = self.link.wait(Wait::Incoming, newest).await?;
+        let (changes, state) = self.handle.wait(Wait::Incoming, newest).await?;
         self.seen.store(changes, Ordering::Relaxed);
         Ok(state)
     }
 
-    /// Asks the server for `name` with `data`, and gives its result; waits while 256 KiB are queued. A request with an empty name is answered
+    /// Requests the server for `name` with `data`, and gives its result; waits while 256 KiB are queued. A request with an empty name is answered
     /// with its own data, by any server.
     ///
     /// Dropped before it is ready, the answer is dropped when it comes; what was asked may be done all the same.
@@ -180,20 +181,13 @@ impl Client {
     ///
     /// [`RequestError`].
     pub async fn send(&self, name: &str, data: &Value) -> Result<Value, RequestError> {
-        let sent = self.link.wait(Wait::Room, |session| {
-            match session.machine.request(name, data) {
-                Ok(request) => {
-                    session.answers.open(request);
-                    Some(Ok(request))
-                }
-                Err(fault) if fault.is_queue_full() => None,
-                // the reason of the end says more than that there is one
-                Err(fault) if fault.is_closed() => None,
-                Err(fault) => Some(Err(fault)),
-            }
+        let sent = self.handle.send(|session| {
+            let request = session.machine.request(name, data)?;
+            session.answers.open(request);
+            Ok::<_, SendFault>(request)
         });
         let request = sent.await??;
-        Asked::new(&self.link, request).await?.map_err(RequestError::Failed)
+        PendingResponse::new(&self.handle, request).await?.map_err(RequestError::Failed)
     }
 
     /// What the server notifies of next. Cancel safe.
@@ -202,7 +196,7 @@ impl Client {
     ///
     /// Why the connection is over, once all that came before is taken.
     pub async fn notification(&self) -> Result<Notified, Error> {
-        self.link.wait(Wait::Incoming, |session| session.inbox.pop()).await
+        self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await
     }
 
     /// All that [`notification`](Self::notification) gives, as a stream. It ends when the connection does.
@@ -223,8 +217,8 @@ impl futures_core::Stream for NotificationStream {
     type Item = Notified;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Notified>> {
-        let link = &self.client.link;
-        let told = ready!(link.poll_wait(cx, Wait::Incoming, |session| session.inbox.pop()));
+        let handle = &self.client.handle;
+        let told = ready!(handle.poll_wait(cx, Wait::Incoming, |session| session.inbox.pop()));
         Poll::Ready(told.ok())
     }
 }

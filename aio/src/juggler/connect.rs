@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytestring::ByteString;
 
 use super::Error;
-use crate::link::{Link, Session};
+use crate::handle::Handle;
 use crate::runtime::Runtime;
+use crate::shared::{Counted, Session};
 use crate::tls::Tls;
 use crate::{Address, net};
 use hat_core::time::Instant;
@@ -62,7 +63,7 @@ pub(super) async fn connect<R: Runtime, S: Session>(
     address: Address,
     options: WsOptions,
     session: impl FnOnce(ws::Connection) -> S,
-) -> Result<Link<S>, ConnectError> {
+) -> Result<Handle<S>, ConnectError> {
     let WsOptions { ws_path, credentials, mut headers, tls, config } = options;
     if let Some((user, password)) = credentials {
         let value = format!("Basic {}", BASE64.encode(format!("{user}:{password}")));
@@ -75,5 +76,5 @@ pub(super) async fn connect<R: Runtime, S: Session>(
     let session = session(ws::Connection::connect(config, request, Instant::ORIGIN)?);
     let stream = net::connect::<R>(&address, tls.as_ref()).await?;
     let failed = |error| crate::ConnectError::Connect { address, error: Arc::new(error) };
-    Ok(Link::start::<R>(stream, |_| session, Box::new(|| ())).map_err(failed)?)
+    Ok(Handle::start::<R>(stream, |_| session, Counted::nowhere()).map_err(failed)?)
 }

@@ -6,15 +6,16 @@ use bytestring::ByteString;
 use super::Error;
 use super::shared::SharedState;
 use crate::ConnectionId;
+use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::Inbox;
-use crate::link::{Delivered, Link, Session, Wait};
+use crate::shared::{Delivered, Session, Wait};
 use crate::web;
 use hat_core::json::Value;
 use hat_core::juggler::server::{Connection as Machine, Incoming, RequestId};
 use hat_core::juggler::{Notification, SendFault, State};
 
-pub(super) type ServerLink = Link<ServerSession>;
+pub(super) type ServerHandle = Handle<ServerSession>;
 
 pub(super) struct ServerSession {
     pub(super) machine: Machine,
@@ -75,7 +76,7 @@ pub enum SendError {
 /// [`close`](Self::close) does.
 #[derive(Clone)]
 pub struct Connection {
-    pub(super) link: ServerLink,
+    pub(super) handle: ServerHandle,
     pub(super) id: ConnectionId,
     pub(super) client: Arc<web::Client>,
     pub(super) shared: Option<SharedState>,
@@ -105,7 +106,7 @@ impl Connection {
     pub fn state(&self) -> Value {
         match &self.shared {
             Some(shared) => shared.value(),
-            None => self.link.look(|session| session.machine.state().value().clone()),
+            None => self.handle.look(|session| session.machine.state().value().clone()),
         }
     }
 
@@ -114,7 +115,7 @@ impl Connection {
     pub fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         match &self.shared {
             Some(shared) => shared.change(change),
-            None => self.link.call(|session| session.machine.change(change)),
+            None => self.handle.call(|session| session.machine.change(change)),
         }
     }
 
@@ -126,21 +127,22 @@ impl Connection {
     ///
     /// Why the connection is over.
     pub async fn flush(&self) -> Result<(), Error> {
-        if self.link.look(|session| !session.machine.is_open()) {
+        if self.handle.look(|session| !session.machine.is_open()) {
             // nothing is sent any more
-            return Err(self.link.ended().await);
+            return Err(self.handle.ended().await);
         }
         match &self.shared {
             Some(shared) => shared.flush(),
             None => {
                 // without room in the queue, it is told as soon as there is some
-                let _ = self.link.call(|session| session.machine.flush());
+                let _ = self.handle.call(|session| session.machine.flush());
             }
         }
-        let told =
-            self.link.wait(Wait::Outgoing, |session| (!session.machine.is_behind()).then_some(()));
+        let told = self
+            .handle
+            .wait(Wait::Outgoing, |session| (!session.machine.is_behind()).then_some(()));
         told.await?;
-        self.link.drain().await
+        self.handle.drain().await
     }
 
     /// Notifies the client; waits while 256 KiB are queued.
@@ -152,15 +154,7 @@ impl Connection {
     /// [`SendError`].
     pub async fn notify(&self, name: &str, data: &Value) -> Result<(), SendError> {
         let notification = Notification::new(name, data);
-        let sent = self.link.wait(Wait::Room, |session| {
-            match session.machine.notify(&notification) {
-                Err(fault) if fault.is_queue_full() => None,
-                // the reason of the end says more than that there is one
-                Err(fault) if fault.is_closed() => None,
-                sent => Some(sent),
-            }
-        });
-        Ok(sent.await??)
+        Ok(self.handle.send(|session| session.machine.notify(&notification)).await??)
     }
 
     of_every_connection!();

@@ -2,16 +2,17 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::connection::{Asked, Connection, ServerLink, ServerSession};
+use super::connection::{Asked, Connection, ServerHandle, ServerSession};
 use super::handler::Handler;
 use super::shared::{Follower, SharedState};
 use crate::Address;
 use crate::ConnectionId;
+use crate::handle::Handle;
 use crate::inbox::{Inbox, InboxLimits};
-use crate::link::{Link, Wait};
 use crate::runtime::Runtime;
 use crate::server::{Core, Server as Taking};
-use crate::web::{self, Counted, ListenError, Socket, Upgrade, WebOptions};
+use crate::shared::{Counted, Wait};
+use crate::web::{self, ListenError, Socket, Upgrade, WebOptions};
 use hat_core::json::Value;
 use hat_core::juggler::server::{Config, Connection as Machine, RequestId};
 use hat_core::juggler::{Notification, SendFault};
@@ -62,10 +63,10 @@ pub async fn listen<R: Runtime>(
             ServerSession { machine: Machine::new(ws, config.clone()), inbox: Inbox::new(inbox) }
         };
         // whatever becomes of the connection, it is counted out in the end
-        if let Ok(link) = Link::start::<R>(stream, session, Box::new(|| ())) {
-            closer.close_too(link.shared().clone());
+        if let Ok(handle) = Handle::start::<R>(stream, session, Counted::nowhere()) {
+            closer.close_too(handle.shared().clone());
             let (id, client) = (ConnectionId(id), Arc::new(client));
-            let connection = Connection { link, id, client, shared: shared.clone() };
+            let connection = Connection { handle, id, client, shared: shared.clone() };
             let taken = Taken::new(clients.clone(), &connection, counted);
             let parallel = config.parallel_requests;
             R::spawn(serve::<R, _>(connection, handler.clone(), taken, parallel));
@@ -103,7 +104,7 @@ impl Taken {
     fn new(registry: Arc<Registry>, connection: &Connection, counted: Counted) -> Self {
         let id = connection.id;
         registry.lock().insert(id, connection.clone());
-        let follower = connection.shared.as_ref().map(|shared| shared.follow(&connection.link));
+        let follower = connection.shared.as_ref().map(|shared| shared.follow(&connection.handle));
         Self { registry, id, follower, counted }
     }
 }
@@ -124,9 +125,9 @@ async fn serve<R: Runtime, H: Handler>(
     parallel: bool,
 ) {
     handler.connected(&connection).await;
-    let link = &connection.link;
+    let handle = &connection.handle;
     // ends with the connection
-    while let Ok(asked) = link.wait(Wait::Incoming, |session| session.inbox.pop()).await {
+    while let Ok(asked) = handle.wait(Wait::Incoming, |session| session.inbox.pop()).await {
         let answering = answer(connection.clone(), handler.clone(), asked);
         if parallel {
             R::spawn(answering);
@@ -136,36 +137,32 @@ async fn serve<R: Runtime, H: Handler>(
     }
     taken.registry.lock().remove(&taken.id);
     handler.disconnected(&connection).await;
-    link.close();
-    link.closed().await;
+    handle.close();
+    handle.closed().await;
 }
 
 async fn answer<H: Handler>(connection: Connection, handler: Arc<H>, asked: Asked) {
     let Asked { request, name, data } = asked;
-    let open = Open { link: &connection.link, request: Some(request) };
+    let open = Open { handle: &connection.handle, request: Some(request) };
     let result = handler.request(&connection, &name, data).await;
     open.answer(result.as_ref()).await;
 }
 
 /// A request that has no answer yet. Dropped so, because the handler panicked, it is answered as failed: the client would wait for ever.
 struct Open<'a> {
-    link: &'a ServerLink,
+    handle: &'a ServerHandle,
     request: Option<RequestId>,
 }
 
 impl Open<'_> {
-    /// Answers as soon as the queue has room. An answer that can never be sent closes the connection.
+    /// PendingRequests as soon as the queue has room. An answer that can never be sent closes the connection.
     async fn answer(mut self, result: Result<&Value, &Value>) {
         let Some(request) = self.request.take() else {
             return;
         };
-        let responded =
-            self.link.wait(Wait::Room, |session| match session.machine.respond(request, result) {
-                Err(fault) if fault.is_queue_full() => None,
-                responded => Some(responded),
-            });
+        let responded = self.handle.send(|session| session.machine.respond(request, result));
         if let Ok(Err(_)) = responded.await {
-            self.link.close();
+            self.handle.close();
         }
     }
 }
@@ -176,8 +173,8 @@ impl Drop for Open<'_> {
             let failed = Value::from("the request failed");
             let responded =
                 |session: &mut ServerSession| session.machine.respond(request, Err(&failed));
-            if self.link.call(responded).is_err() {
-                self.link.close();
+            if self.handle.call(responded).is_err() {
+                self.handle.close();
             }
         }
     }
@@ -201,9 +198,9 @@ impl Server {
     pub fn notify_all(&self, name: &str, data: &Value) {
         let notification = Notification::new(name, data);
         for connection in self.connections() {
-            let told = connection.link.call(|session| session.machine.notify(&notification));
+            let told = connection.handle.call(|session| session.machine.notify(&notification));
             if matches!(told, Err(SendFault::QueueFull { .. })) {
-                connection.link.close();
+                connection.handle.close();
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use super::connection::ServerLink;
+use super::connection::ServerHandle;
 use crate::runtime::{Runtime, sleep};
 use crate::server::{Core, unless_closing};
 use crate::wakers::WakerSet;
@@ -29,7 +29,7 @@ struct Inner {
 
 struct Following {
     state: State,
-    followers: BTreeMap<u64, ServerLink>,
+    followers: BTreeMap<u64, ServerHandle>,
     next_follower: u64,
     /// The tasks that flush, while there is nothing to flush.
     waiting: WakerSet,
@@ -43,9 +43,9 @@ pub(super) struct Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        let link = self.state.lock().followers.remove(&self.number);
-        // outside of the lock: dropping a link may close its connection
-        drop(link);
+        let handle = self.state.lock().followers.remove(&self.number);
+        // outside of the lock: dropping a handle may close its connection
+        drop(handle);
     }
 }
 
@@ -103,16 +103,16 @@ impl SharedState {
         self.0.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `link` follows from now on, and is told what there is.
-    pub(super) fn follow(&self, link: &ServerLink) -> Follower {
+    /// `handle` follows from now on, and is told what there is.
+    pub(super) fn follow(&self, handle: &ServerHandle) -> Follower {
         let mut core = self.lock();
         core.flush();
         let number = core.next_follower;
         core.next_follower += 1;
-        core.followers.insert(number, link.clone());
+        core.followers.insert(number, handle.clone());
         let state = &mut core.state;
         // one that is over is told nothing
-        let _ = link.call(|session| session.machine.follow(state, None));
+        let _ = handle.call(|session| session.machine.follow(state, None));
         Follower { state: self.clone(), number }
     }
 
@@ -144,10 +144,10 @@ impl Following {
         let Some(flushed) = self.state.flush() else {
             return;
         };
-        for link in self.followers.values() {
+        for handle in self.followers.values() {
             let state = &mut self.state;
             // one that is over is told nothing; one that reads slowly is told once it has room
-            let _ = link.call(|session| session.machine.follow(state, Some(&flushed)));
+            let _ = handle.call(|session| session.machine.follow(state, Some(&flushed)));
         }
     }
 }

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::super::link::Wait;
 use super::{Connection, Error};
+use crate::shared::Wait;
 use hat_core::protocol::Protocol;
 
 fn io_error(error: Error) -> io::Error {
@@ -29,7 +29,7 @@ impl AsyncRead for Connection {
         }
         let most = into.len();
         let read = self
-            .link
+            .handle
             .poll_wait(cx, Wait::Incoming, |session| session.take(|input| input.take(most)));
         match ready!(read).and_then(|read| read) {
             Ok(bytes) => {
@@ -49,15 +49,20 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut data = Bytes::copy_from_slice(bytes);
-        let written = self.link.poll_wait(cx, Wait::Room, |session| session.write(&mut data));
-        ready!(written).and_then(|written| written).map_err(io_error)?;
+        let written = self.handle.poll_wait(cx, Wait::Room, |session| {
+            match session.machine.send(Bytes::copy_from_slice(bytes)) {
+                Err(refused) if refused.fault.is_queue_full() => None,
+                sent => Some(sent),
+            }
+        });
+        let closed = |_| hat_core::tcp::Error::Closed.into();
+        ready!(written).and_then(|written| written.map_err(closed)).map_err(io_error)?;
         Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = self
-            .link
+            .handle
             .poll_wait(cx, Wait::Outgoing, |session| session.machine.tx().is_empty().then_some(()));
         flushed.map_err(io_error)
     }

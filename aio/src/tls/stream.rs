@@ -21,6 +21,7 @@ use rustls::Connection;
 use rustls::crypto::CryptoProvider;
 
 use super::Error;
+use crate::linger::Linger;
 use crate::runtime::{Runtime, Stream, within};
 
 /// Plain bytes that are encrypted in one go: four full records, one system call.
@@ -32,10 +33,6 @@ const READ: std::ops::RangeInclusive<usize> = 2 * 1024..=64 * 1024;
 /// Reads of the socket that may come to nothing for the application before other tasks have their turn: a peer can send empty
 /// records as fast as it likes.
 const BUDGET: usize = 32;
-
-/// After a handshake that failed, the peer has this long to take the alert that says why. A socket closed before that, with something
-/// unread, throws it away.
-const LINGER: Duration = Duration::from_millis(500);
 
 /// The one provider of cryptography.
 pub(super) fn provider() -> Arc<CryptoProvider> {
@@ -82,7 +79,8 @@ impl<S: Stream> TlsStream<S> {
             Err(error @ (Error::TimedOut { .. } | Error::Closed | Error::Io(_))) => Err(error),
             Err(error) => {
                 // whether the peer learns the reason or not, ours is the one to tell
-                within::<R, _>(LINGER, poll_fn(|cx| this.poll_leave(cx))).await;
+                let mut linger = Linger::<R>::new();
+                poll_fn(|cx| this.poll_leave(cx, &mut linger)).await;
                 Err(error)
             }
         }
@@ -120,24 +118,13 @@ impl<S: Stream> TlsStream<S> {
     }
 
     /// Writes the alert, ends our side, and waits for the peer to end its own.
-    fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_leave<R: Runtime>(&mut self, cx: &mut Context<'_>, linger: &mut Linger<R>) -> Poll<()> {
         let gone = match self.poll_flush(cx) {
             Poll::Ready(Ok(())) => ready!(self.stream.poll_shutdown(cx)).is_err(),
             Poll::Ready(Err(_)) => true,
             Poll::Pending => false,
         };
-        if gone {
-            return Poll::Ready(());
-        }
-        for _ in 0..BUDGET {
-            self.incoming.clear();
-            match ready!(self.stream.poll_read(cx, &mut self.incoming, *READ.end())) {
-                Ok(1..) => {}
-                Ok(0) | Err(_) => return Poll::Ready(()),
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        if gone { Poll::Ready(()) } else { linger.poll(cx, &mut self.stream) }
     }
 
     /// Writes records until none are left.

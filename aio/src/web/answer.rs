@@ -1,4 +1,4 @@
-//! Answers without a file: a status, what it needs in headers, and a line that says why.
+//! PendingRequests without a file: a status, what it needs in headers, and a line that says why.
 
 use std::fmt::Write;
 

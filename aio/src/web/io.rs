@@ -11,14 +11,11 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use hyper::rt::{self, ReadBufCursor, Sleep};
 
-use super::super::runtime::{Runtime, Stream, Timer};
+use crate::linger::Linger;
+use crate::runtime::{Runtime, Stream, Timer};
 
 /// Bytes that one read takes at the most.
 const READ: usize = 16 * 1024;
-
-/// What is still read after our end, and for how long: a socket that is closed before all that came was read may throw away the
-/// answer that it wrote last.
-const LINGER: (usize, Duration) = (1024 * 1024, Duration::from_millis(500));
 
 /// A stream as hyper wants it.
 pub(super) struct HyperStream<R: Runtime, T> {
@@ -27,7 +24,7 @@ pub(super) struct HyperStream<R: Runtime, T> {
     /// How long the client may take nothing of what there is to write.
     stall: Duration,
     stalled: Option<R::Timer>,
-    lingering: Option<(usize, R::Timer)>,
+    lingering: Option<Linger<R>>,
 }
 
 impl<R: Runtime, T: Stream> HyperStream<R, T> {
@@ -37,22 +34,6 @@ impl<R: Runtime, T: Stream> HyperStream<R, T> {
 
     pub(super) fn into_inner(self) -> T {
         self.stream
-    }
-
-    /// Reads and forgets until the client ends its side too, within limits.
-    fn linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let (left, timer) =
-            self.lingering.get_or_insert_with(|| (LINGER.0, R::timer(R::now() + LINGER.1)));
-        loop {
-            if timer.poll(cx).is_ready() {
-                return Poll::Ready(());
-            }
-            self.rx.clear();
-            match ready!(self.stream.poll_read(cx, &mut self.rx, READ)) {
-                Ok(count) if count > 0 && count < *left => *left -= count,
-                _ => return Poll::Ready(()),
-            }
-        }
     }
 }
 
@@ -105,7 +86,8 @@ impl<R: Runtime, T: Stream> rt::Write for HyperStream<R, T> {
         if self.lingering.is_none() {
             ready!(self.stream.poll_shutdown(cx))?;
         }
-        self.linger(cx).map(Ok)
+        let this = &mut *self;
+        this.lingering.get_or_insert_with(Linger::new).poll(cx, &mut this.stream).map(Ok)
     }
 }
 

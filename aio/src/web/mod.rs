@@ -25,7 +25,6 @@ mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod io;
-mod names;
 mod options;
 mod path;
 mod serve;
@@ -42,12 +41,11 @@ pub use options::{Client, EmbeddedFile, Limits, Origins, Routes, WebOptions};
 pub use upgrade::{Upgrade, Upgraded};
 
 use super::runtime::Runtime;
-use super::server::{Core, Server};
+use super::server::{Accepted, Core, Server};
 pub use super::socket::Socket;
-use super::{Address, ConnectError, handle};
+use super::{Address, ConnectError, establish};
 use serve::{Closer, serve};
 use site::Site;
-pub(crate) use upgrade::Counted;
 
 /// A web server. What it gives to the application are its WebSockets.
 pub type WebServer<T> = Server<Upgrade<T>>;
@@ -103,11 +101,10 @@ pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
     let (server, shutdown_timeout) = (options.server, options.shutdown_timeout);
     let tls = options.tls.clone();
     let site = Arc::new(Site::new::<R>(options).await?);
-    let serve_each = move |core: &Arc<Core<C>>, id, stream| {
+    let serve_each = move |core: &Arc<Core<C>>, accepted: Accepted<_>| {
+        let Accepted { id, stream, counted } = accepted;
         let closer = Arc::new(Closer::default());
         core.register(id, closer.clone());
-        let gone = core.clone();
-        let counted = Counted::new(Box::new(move || gone.unregister(id)));
         let serving = serve::<R, _>(stream, site.clone(), closer, shutdown_timeout, counted);
         let (core, take) = (core.clone(), take.clone());
         R::spawn(async move {
@@ -116,5 +113,5 @@ pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
             }
         });
     };
-    Ok(handle::listen_with::<R, C>(address, server, tls.as_ref(), serve_each).await?)
+    Ok(establish::listen_with::<R, C>(address, server, tls.as_ref(), serve_each).await?)
 }

@@ -10,10 +10,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
 use super::super::runtime::{Runtime, Stream, Timer};
-use super::super::server::Close;
 use super::io::{HyperStream, HyperTimer};
 use super::site::{Site, UpgradeSlot};
-use super::upgrade::{Counted, Upgrade, Upgraded};
+use super::upgrade::{Upgrade, Upgraded};
+use crate::shared::{Close, Counted};
 
 /// The least that hyper takes as limit of its buffer.
 const LEAST_BUFFER: usize = 8 * 1024;

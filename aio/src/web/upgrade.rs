@@ -11,10 +11,10 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use http::request::Parts;
 
-use super::super::handle::Finished;
 use super::super::runtime::{Runtime, Stream, sleep};
 use super::options::Client;
 use super::serve::Closer;
+use crate::shared::Counted;
 
 /// A connection that a client asked to be a WebSocket. The answer is sent: what comes next are frames.
 #[derive(Debug)]
@@ -44,23 +44,6 @@ pub struct Upgraded<T> {
 impl<T> std::fmt::Debug for Upgraded<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Upgraded").field("early", &self.early.len()).finish_non_exhaustive()
-    }
-}
-
-/// Counts a connection of a server out when it is gone.
-pub(crate) struct Counted(Option<Finished>);
-
-impl Counted {
-    pub(super) fn new(gone: Finished) -> Self {
-        Self(Some(gone))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        if let Some(gone) = self.0.take() {
-            gone();
-        }
     }
 }
 
@@ -99,7 +82,7 @@ impl<T> Upgraded<T> {
 
     /// What counts the connection out: the server's `close` waits for what holds it, and not for this stream.
     pub(crate) fn take_counted(&mut self) -> Counted {
-        std::mem::replace(&mut self.counted, Counted(None))
+        std::mem::take(&mut self.counted)
     }
 }
 

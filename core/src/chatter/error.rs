@@ -71,15 +71,7 @@ pub enum Violation {
 }
 
 /// A refused [`send`](super::Connection::send), with its data.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{fault}")]
-pub struct SendError {
-    /// Why.
-    #[source]
-    pub fault: SendFault,
-    /// What was to be sent.
-    pub data: Box<Data>,
-}
+pub type SendError = crate::send::SendError<SendFault, Box<Data>>;
 
 /// Why a send was refused. Nothing of it is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,3 +110,10 @@ pub enum SendFault {
     #[error("this dialect has no module names: write the type as Module.Type")]
     ModuleNotSupported,
 }
+
+crate::send::fault!(
+    SendFault,
+    closed: Self::Closed,
+    Self::Closed,
+    queue_full: Self::QueueFull { .. }
+);

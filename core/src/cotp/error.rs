@@ -155,15 +155,7 @@ pub enum During {
 }
 
 /// A refused [`send`](super::Connection::send), with its data.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{fault}")]
-pub struct SendError {
-    /// Why.
-    #[source]
-    pub fault: SendFault,
-    /// What was to be sent.
-    pub data: Bytes,
-}
+pub type SendError = crate::send::SendError<SendFault, Bytes>;
 
 /// Why a send was refused. Nothing of it is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -194,6 +186,13 @@ pub enum SendFault {
         octets: usize,
     },
 }
+
+crate::send::fault!(
+    SendFault,
+    closed: Self::Closed,
+    Self::Closed,
+    queue_full: Self::QueueFull { .. }
+);
 
 /// Why a connection cannot be made of a [`Config`](super::Config), or an answer not of its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

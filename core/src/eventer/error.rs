@@ -60,16 +60,9 @@ pub enum SendFault {
     },
 }
 
-impl SendFault {
-    /// The connection is closed or closing.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Chatter(chatter::SendFault::Closed))
-    }
-
-    /// The queue is full: the call may be tried again once some of it is written.
-    #[must_use]
-    pub fn is_queue_full(&self) -> bool {
-        matches!(self, Self::Chatter(chatter::SendFault::QueueFull { .. }))
-    }
-}
+crate::send::fault!(
+    SendFault,
+    closed: Self::Chatter(chatter::SendFault::Closed),
+    Self::Chatter(chatter::SendFault::Closed),
+    queue_full: Self::Chatter(chatter::SendFault::QueueFull { .. })
+);

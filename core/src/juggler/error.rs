@@ -155,19 +155,12 @@ pub enum SendFault {
     NotAsked,
 }
 
-impl SendFault {
-    /// The connection is closed or closing.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Closed)
-    }
-
-    /// The queue is full: the call may be tried again once some of it is written.
-    #[must_use]
-    pub fn is_queue_full(&self) -> bool {
-        matches!(self, Self::QueueFull { .. })
-    }
-}
+crate::send::fault!(
+    SendFault,
+    closed: Self::Closed,
+    Self::Closed,
+    queue_full: Self::QueueFull { .. }
+);
 
 impl From<ws::SendError> for SendFault {
     fn from(error: ws::SendError) -> Self {

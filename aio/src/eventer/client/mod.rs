@@ -10,10 +10,11 @@ use std::sync::Arc;
 use bytestring::ByteString;
 
 use super::Error;
-use crate::answers::Asked;
+use crate::handle::Handle;
 use crate::handle::of_every_connection;
-use crate::link::{Link, Wait};
+use crate::pending::PendingResponse;
 use crate::runtime::{Runtime, within};
+use crate::shared::{Counted, Wait};
 use crate::{Address, net};
 use hat_core::eventer::client::{Client as Machine, RequestId};
 use hat_core::eventer::message::InitReq;
@@ -22,7 +23,7 @@ use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent, SendFaul
 pub(super) use notification::Ack;
 pub use notification::{Events, Notification, NotificationStream};
 pub use options::{ClientOptions, ConnectError, RequestError};
-use session::{Answer, ClientSession, Told};
+use session::{Answer, ClientSession, Notice};
 
 /// Connects to the event server at `address` as `name`, and waits until it takes the client.
 ///
@@ -57,15 +58,15 @@ pub async fn connect<R: Runtime>(
         }
     };
     let connect = |error| crate::ConnectError::Connect { address, error: Arc::new(error) };
-    let link = Link::start::<R>(stream, |_| session, Box::new(|| ())).map_err(connect)?;
-    link.wait(Wait::Incoming, |session| session.status).await?;
-    Ok(Client { link })
+    let handle = Handle::start::<R>(stream, |_| session, Counted::nowhere()).map_err(connect)?;
+    handle.wait(Wait::Incoming, |session| session.status).await?;
+    Ok(Client { handle })
 }
 
 /// A client of an event server. Cheap to clone; when the last clone is dropped, the connection closes.
 #[derive(Clone)]
 pub struct Client {
-    link: Link<ClientSession>,
+    handle: Handle<ClientSession>,
 }
 
 impl Client {
@@ -73,7 +74,7 @@ impl Client {
     #[must_use]
     pub fn status(&self) -> Status {
         // a client that was handed out was taken by the server, which told its status
-        self.link.look(|session| session.status).unwrap_or(Status::Standby)
+        self.handle.look(|session| session.status).unwrap_or(Status::Standby)
     }
 
     /// What the server tells next: a status or events. Cancel safe.
@@ -82,7 +83,7 @@ impl Client {
     ///
     /// Why the connection is over, once all that came before is taken.
     pub async fn next(&self) -> Result<Notification, Error> {
-        let told = self.link.wait(Wait::Incoming, |session| session.inbox.pop()).await?;
+        let told = self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await?;
         Ok(self.notification(told))
     }
 
@@ -92,11 +93,11 @@ impl Client {
         NotificationStream { client: self.clone() }
     }
 
-    fn notification(&self, told: Told) -> Notification {
+    fn notification(&self, told: Notice) -> Notification {
         match told {
-            Told::Status(status) => Notification::Status(status),
-            Told::Events(events, ack) => {
-                let ack = ack.map(|id| Ack::new(self.link.clone(), id));
+            Notice::Status(status) => Notification::Status(status),
+            Notice::Events(events, ack) => {
+                let ack = ack.map(|id| Ack::new(self.handle.clone(), id));
                 Notification::Events(Events { events, ack })
             }
         }
@@ -110,7 +111,7 @@ impl Client {
     ///
     /// [`RequestError`].
     pub async fn register(&self, events: &[RegisterEvent]) -> Result<(), RequestError> {
-        self.send(|machine| machine.register(events)).await
+        Ok(self.handle.send(|session| session.machine.register(events)).await??)
     }
 
     /// Registers events as one session and gives them as they were registered, in the same order; `None` if the server did
@@ -132,7 +133,7 @@ impl Client {
         }
     }
 
-    /// Asks for events.
+    /// Requests for events.
     ///
     /// Dropped before it is ready, the answer is dropped when it comes.
     ///
@@ -151,34 +152,13 @@ impl Client {
     async fn ask(
         &self,
         mut ask: impl FnMut(&mut Machine) -> Result<RequestId, SendFault>,
-    ) -> Result<Asked<'_, ClientSession>, RequestError> {
-        let request = self.send_in(|session| {
+    ) -> Result<PendingResponse<'_, ClientSession>, RequestError> {
+        let request = self.handle.send(|session| {
             let request = ask(&mut session.machine)?;
             session.answers.open(request);
-            Ok(request)
+            Ok::<_, SendFault>(request)
         });
-        Ok(Asked::new(&self.link, request.await?))
-    }
-
-    async fn send<T>(
-        &self,
-        mut send: impl FnMut(&mut Machine) -> Result<T, SendFault>,
-    ) -> Result<T, RequestError> {
-        self.send_in(|session| send(&mut session.machine)).await
-    }
-
-    /// Calls until the queue is not full.
-    async fn send_in<T>(
-        &self,
-        mut send: impl FnMut(&mut ClientSession) -> Result<T, SendFault>,
-    ) -> Result<T, RequestError> {
-        let sent = self.link.wait(Wait::Room, |session| match send(session) {
-            Err(fault) if fault.is_queue_full() => None,
-            // the reason of the end says more than that there is one
-            Err(fault) if fault.is_closed() => None,
-            sent => Some(sent),
-        });
-        Ok(sent.await??)
+        Ok(PendingResponse::new(&self.handle, request.await??))
     }
 
     of_every_connection!();

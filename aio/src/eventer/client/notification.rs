@@ -6,7 +6,8 @@ use std::task::{Context, Poll, ready};
 
 use super::Client;
 use super::session::ClientSession;
-use crate::link::{Link, Wait};
+use crate::handle::Handle;
+use crate::shared::Wait;
 use hat_core::eventer::client::AckId;
 use hat_core::eventer::{Event, Status};
 
@@ -56,15 +57,15 @@ impl Deref for Events {
 
 /// Sends the ack when it is dropped.
 pub(in crate::eventer) struct Ack {
-    link: Link<ClientSession>,
+    handle: Handle<ClientSession>,
     id: AckId,
     /// The events were not handled: the server waits on.
     withheld: bool,
 }
 
 impl Ack {
-    pub(super) fn new(link: Link<ClientSession>, id: AckId) -> Self {
-        Self { link, id, withheld: false }
+    pub(super) fn new(handle: Handle<ClientSession>, id: AckId) -> Self {
+        Self { handle, id, withheld: false }
     }
 }
 
@@ -72,7 +73,7 @@ impl Drop for Ack {
     fn drop(&mut self) {
         if !self.withheld {
             // a connection that is over needs no ack
-            let _ = self.link.call(|session| session.machine.ack(self.id));
+            let _ = self.handle.call(|session| session.machine.ack(self.id));
         }
     }
 }
@@ -92,8 +93,8 @@ impl futures_core::Stream for NotificationStream {
     type Item = Notification;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Notification>> {
-        let link = &self.client.link;
-        let told = ready!(link.poll_wait(cx, Wait::Incoming, |session| session.inbox.pop()));
+        let handle = &self.client.handle;
+        let told = ready!(handle.poll_wait(cx, Wait::Incoming, |session| session.inbox.pop()));
         Poll::Ready(told.ok().map(|told| self.client.notification(told)))
     }
 }

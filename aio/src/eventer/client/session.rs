@@ -2,9 +2,9 @@
 
 use std::task::Waker;
 
-use crate::answers::{Answers, Asks, WAITING};
 use crate::inbox::{Inbox, InboxLimits};
-use crate::link::{Delivered, Session};
+use crate::pending::{PendingRequests, Requests, WAITING};
+use crate::shared::{Delivered, Session};
 use hat_core::eventer::client::{AckId, Client as Machine, Incoming, RequestId};
 use hat_core::eventer::{Event, QueryResult, Status};
 
@@ -12,11 +12,11 @@ pub(super) struct ClientSession {
     pub(super) machine: Machine,
     /// The server's status, once it took the client.
     pub(super) status: Option<Status>,
-    pub(super) inbox: Inbox<Told>,
-    pub(super) answers: Answers<RequestId, Answer>,
+    pub(super) inbox: Inbox<Notice>,
+    pub(super) answers: PendingRequests<RequestId, Answer>,
 }
 
-pub(super) enum Told {
+pub(super) enum Notice {
     Status(Status),
     Events(Vec<Event>, Option<AckId>),
 }
@@ -29,7 +29,7 @@ pub(super) enum Answer {
 
 impl ClientSession {
     pub(super) fn new(machine: Machine, inbox: InboxLimits) -> Self {
-        Self { machine, status: None, inbox: Inbox::new(inbox), answers: Answers::new() }
+        Self { machine, status: None, inbox: Inbox::new(inbox), answers: PendingRequests::new() }
     }
 }
 
@@ -55,12 +55,12 @@ impl Session for ClientSession {
             }
             Incoming::Status(status) => {
                 self.status = Some(status);
-                self.inbox.push(Told::Status(status), size_of::<Told>());
+                self.inbox.push(Notice::Status(status), size_of::<Notice>());
                 Delivered::Inbox
             }
             Incoming::Events { events, ack, size } => {
                 let weight = size + events.len() * size_of::<Event>();
-                self.inbox.push(Told::Events(events, ack), weight);
+                self.inbox.push(Notice::Events(events, ack), weight);
                 Delivered::Inbox
             }
             Incoming::Registered { request, events } => {
@@ -77,11 +77,11 @@ impl Session for ClientSession {
     }
 }
 
-impl Asks for ClientSession {
+impl Requests for ClientSession {
     type Id = RequestId;
     type Answer = Answer;
 
-    fn answers(&mut self) -> &mut Answers<RequestId, Answer> {
+    fn answers(&mut self) -> &mut PendingRequests<RequestId, Answer> {
         &mut self.answers
     }
 

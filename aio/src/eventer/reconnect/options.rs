@@ -13,7 +13,7 @@ pub struct ReconnectOptions {
     pub client: ClientOptions,
     /// When to try again, and when to give up.
     pub retry: RetryConfig,
-    /// Asks for the events that were missed. Default: `None`, as `hat.event.component`; what happens during an outage is not told.
+    /// Requests for the events that were missed. Default: `None`, as `hat.event.component`; what happens during an outage is not told.
     pub catch_up: Option<CatchUpConfig>,
     /// With [`catch_up`](Self::catch_up): the last events that are known from an earlier run, one a server. What came after them is asked
     /// for at the first connection already.

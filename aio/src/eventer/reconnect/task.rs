@@ -136,7 +136,7 @@ impl Task {
 }
 
 impl Missed {
-    /// Asks until there is nothing left to ask, and hands on the answers.
+    /// Requests until there is nothing left to ask, and hands on the answers.
     async fn ask_for_all<R: Runtime>(
         &mut self,
         client: &Client,

@@ -2,8 +2,8 @@ use std::fmt;
 
 use bytestring::ByteString;
 
-use super::{CallError, PeerSession, sent};
-use crate::link::{Link, Wait};
+use super::{CallError, PeerSession};
+use crate::handle::Handle;
 use hat_core::json::{Array, Value};
 use hat_core::juggler::SendFault;
 use hat_core::juggler::rpc::RequestId;
@@ -14,7 +14,7 @@ pub struct Call {
     pub action: ByteString,
     /// With what.
     pub args: Array,
-    pub(super) link: Link<PeerSession>,
+    pub(super) handle: Handle<PeerSession>,
     /// Until it is answered.
     pub(super) request: Option<RequestId>,
 }
@@ -29,7 +29,7 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
-    /// Answers with the result, or with what became of it instead, usually a text; waits while 256 KiB are queued.
+    /// PendingRequests with the result, or with what became of it instead, usually a text; waits while 256 KiB are queued.
     ///
     /// Cancel safe: dropped before it is ready, the call is answered as one that was dropped.
     ///
@@ -40,8 +40,7 @@ impl Call {
         let Some(request) = self.request else {
             return Ok(());
         };
-        let respond = |session: &mut PeerSession| session.machine.respond(request, result);
-        let sent = self.link.wait(Wait::Room, |session| sent(respond(session))).await?;
+        let sent = self.handle.send(|session| session.machine.respond(request, result)).await?;
         if sent.is_ok() {
             self.request = None;
         }
@@ -52,10 +51,10 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         if let Some(request) = self.request.take() {
-            let refused = self.link.call(|session| session.machine.refuse_action(request));
+            let refused = self.handle.call(|session| session.machine.refuse_action(request));
             if matches!(refused, Err(SendFault::QueueFull { .. })) {
                 // the other side would wait for ever
-                self.link.close();
+                self.handle.close();
             }
         }
     }

@@ -11,12 +11,13 @@ use bytestring::ByteString;
 
 use super::{Answer, ConnectError, Error, WsOptions, connect as connecting};
 use crate::Address;
-use crate::answers::{Answers, Asked, Asks, WAITING};
+use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::{Inbox, InboxLimits};
-use crate::link::{Delivered, Link, Session, Wait};
+use crate::pending::{PendingRequests, PendingResponse, Requests, WAITING};
 use crate::runtime::Runtime;
 use crate::server::Core;
+use crate::shared::{Counted, Delivered, Session, Wait};
 use crate::web::{self, Client, ListenError, Socket, Upgrade, WebOptions};
 pub use call::Call;
 use hat_core::json::{Array, SetError, Value};
@@ -72,9 +73,9 @@ pub async fn connect<R: Runtime>(
     options: Options,
 ) -> Result<Connection, ConnectError> {
     let session = |ws| PeerSession::new(ws, &options);
-    let link = connecting::connect::<R, _>(address.into(), ws, session).await?;
-    link.wait(Wait::Incoming, |session| session.open.then_some(())).await?;
-    Ok(Connection { link, client: None, seen: AtomicU64::new(0) })
+    let handle = connecting::connect::<R, _>(address.into(), ws, session).await?;
+    handle.wait(Wait::Incoming, |session| session.open.then_some(())).await?;
+    Ok(Connection { handle, client: None, seen: AtomicU64::new(0) })
 }
 
 /// Listens on `address`, on every address of its host, with a web server.
@@ -97,10 +98,10 @@ pub async fn listen<R: Runtime>(
         };
         // what was gone before it had an address is counted out with its stream
         let closer = upgrade.stream.closer();
-        if let Ok(link) = Link::start::<R>(upgrade.stream, session, Box::new(|| ())) {
-            closer.close_too(link.shared().clone());
+        if let Ok(handle) = Handle::start::<R>(upgrade.stream, session, Counted::nowhere()) {
+            closer.close_too(handle.shared().clone());
             let client = Some(Arc::new(upgrade.client));
-            core.offer(Connection { link, client, seen: AtomicU64::new(0) });
+            core.offer(Connection { handle, client, seen: AtomicU64::new(0) });
         }
     };
     web::listen_with::<R, _>(address.into(), web, take).await
@@ -108,7 +109,7 @@ pub async fn listen<R: Runtime>(
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
 pub struct Connection {
-    link: Link<PeerSession>,
+    handle: Handle<PeerSession>,
     /// On a server's side.
     client: Option<Arc<Client>>,
     /// Changes of the other side's data that this handle has seen.
@@ -118,7 +119,7 @@ pub struct Connection {
 impl Clone for Connection {
     fn clone(&self) -> Self {
         let seen = self.seen.load(Ordering::Relaxed).into();
-        Self { link: self.link.clone(), client: self.client.clone(), seen }
+        Self { handle: self.handle.clone(), client: self.client.clone(), seen }
     }
 }
 
@@ -129,7 +130,7 @@ struct PeerSession {
     /// Changes of the other side's data so far.
     changes: u64,
     inbox: Inbox<Got>,
-    answers: Answers<CallId, Answer>,
+    answers: PendingRequests<CallId, Answer>,
 }
 
 enum Got {
@@ -144,7 +145,7 @@ impl PeerSession {
             open: false,
             changes: 0,
             inbox: Inbox::new(options.inbox),
-            answers: Answers::new(),
+            answers: PendingRequests::new(),
         }
     }
 }
@@ -184,26 +185,16 @@ impl Session for PeerSession {
     }
 }
 
-impl Asks for PeerSession {
+impl Requests for PeerSession {
     type Id = CallId;
     type Answer = Answer;
 
-    fn answers(&mut self) -> &mut Answers<CallId, Answer> {
+    fn answers(&mut self) -> &mut PendingRequests<CallId, Answer> {
         &mut self.answers
     }
 
     fn forget(&mut self, id: CallId) {
         self.machine.forget(id);
-    }
-}
-
-/// What a call of the machine came to; `None` where it is to be tried again.
-fn sent<T>(result: Result<T, SendFault>) -> Option<Result<T, SendFault>> {
-    match result {
-        Err(fault) if fault.is_queue_full() => None,
-        // the reason of the end says more than that there is one
-        Err(fault) if fault.is_closed() => None,
-        sent => Some(sent),
     }
 }
 
@@ -217,7 +208,7 @@ impl Connection {
     /// Our data, changes that were not sent included.
     #[must_use]
     pub fn local_data(&self) -> Value {
-        self.link.look(|session| session.machine.peer().local_data().clone())
+        self.handle.look(|session| session.machine.peer().local_data().clone())
     }
 
     /// Replaces our data. The other side is told after the delay, and only what differs.
@@ -232,7 +223,7 @@ impl Connection {
     /// Changes our data, which costs less than to replace them. Nothing else can be done with the connection meanwhile: `change` must
     /// not come back to it.
     pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        self.link.call(|session| session.machine.peer_mut().change(change))
+        self.handle.call(|session| session.machine.peer_mut().change(change))
     }
 
     /// Sends what has changed in our data, and waits until it is on its way.
@@ -243,21 +234,21 @@ impl Connection {
     ///
     /// Why the connection is over.
     pub async fn flush(&self) -> Result<(), Error> {
-        if self.link.look(|session| !session.machine.peer().is_open()) {
+        if self.handle.look(|session| !session.machine.peer().is_open()) {
             // nothing is sent any more
-            return Err(self.link.ended().await);
+            return Err(self.handle.ended().await);
         }
         // without room in the queue, it is told as soon as there is some
-        let _ = self.link.call(|session| session.machine.peer_mut().flush());
+        let _ = self.handle.call(|session| session.machine.peer_mut().flush());
         let told = |session: &mut PeerSession| (!session.machine.peer().is_behind()).then_some(());
-        self.link.wait(Wait::Outgoing, told).await?;
-        self.link.drain().await
+        self.handle.wait(Wait::Outgoing, told).await?;
+        self.handle.drain().await
     }
 
     /// The other side's data, as far as we were told; `null` in the beginning. It costs nothing: the value is shared.
     #[must_use]
     pub fn remote_data(&self) -> Value {
-        self.link.look(|session| session.machine.peer().remote_data().clone())
+        self.handle.look(|session| session.machine.peer().remote_data().clone())
     }
 
     /// Waits for a change of the other side's data that this handle has not seen yet, and gives the newest: who is slow misses what was
@@ -272,7 +263,7 @@ impl Connection {
             let data = || session.machine.peer().remote_data().clone();
             (session.changes > seen).then(|| (session.changes, data()))
         };
-        let (changes, data) = self.link.wait(Wait::Incoming, newest).await?;
+        let (changes, data) = self.handle.wait(Wait::Incoming, newest).await?;
         self.seen.store(changes, Ordering::Relaxed);
         Ok(data)
     }
@@ -286,8 +277,7 @@ impl Connection {
     /// [`CallError`].
     pub async fn send(&self, message: &Value) -> Result<(), CallError> {
         let message = Message::new(message);
-        let send = |session: &mut PeerSession| sent(session.machine.peer_mut().send(&message));
-        Ok(self.link.wait(Wait::Room, send).await??)
+        Ok(self.handle.send(|session| session.machine.peer_mut().send(&message)).await??)
     }
 
     /// What the other side sends next: a message, or a call of an action of ours. Cancel safe.
@@ -296,11 +286,11 @@ impl Connection {
     ///
     /// Why the connection is over, once all that came before is taken.
     pub async fn receive(&self) -> Result<Received, Error> {
-        Ok(match self.link.wait(Wait::Incoming, |session| session.inbox.pop()).await? {
+        Ok(match self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await? {
             Got::Message(message) => Received::Message(message),
             Got::Call(request, action, args) => {
-                let link = self.link.clone();
-                Received::Call(Call { action, args, link, request: Some(request) })
+                let handle = self.handle.clone();
+                Received::Call(Call { action, args, handle, request: Some(request) })
             }
         })
     }
@@ -314,14 +304,12 @@ impl Connection {
     /// [`CallError`].
     pub async fn call(&self, action: &str, args: &[Value]) -> Result<Value, CallError> {
         let call = |session: &mut PeerSession| {
-            let called = session.machine.call(action, args);
-            if let Ok(id) = called {
-                session.answers.open(id);
-            }
-            sent(called)
+            let id = session.machine.call(action, args)?;
+            session.answers.open(id);
+            Ok::<_, SendFault>(id)
         };
-        let id = self.link.wait(Wait::Room, call).await??;
-        Asked::new(&self.link, id).await?.map_err(CallError::Failed)
+        let id = self.handle.send(call).await??;
+        PendingResponse::new(&self.handle, id).await?.map_err(CallError::Failed)
     }
 
     of_every_connection!();

@@ -1,7 +1,7 @@
 //! A file of the folder. All of this blocks: it runs on a thread of its own.
 //!
 //! The path is resolved below the folder by `cap-std` (`openat2` with `RESOLVE_BENEATH` on Linux, part by part elsewhere), so that neither `..` nor a
-//! symbolic link leads out of it, also while someone is changing the folder. What remains to those who may write in it: a named
+//! symbolic handle leads out of it, also while someone is changing the folder. What remains to those who may write in it: a named
 //! pipe put in the place of a file in the moment between looking at it and opening it holds a thread until it is written to.
 
 use std::fs::File;
@@ -40,7 +40,7 @@ pub(in super::super) struct Content {
 
 /// Looks for a file, and reads the beginning of what is wanted of it. `None` for what is no file, or may not be read.
 ///
-/// The folder is looked up each time: it may be a link to the release of the day.
+/// The folder is looked up each time: it may be a handle to the release of the day.
 pub(super) fn find(folder: &Path, path: &str, wanted: &Conditions) -> io::Result<Option<Found>> {
     let folder = Dir::open_ambient_dir(folder, ambient_authority())?;
     // before it is opened: to open a named pipe would wait for who writes to it

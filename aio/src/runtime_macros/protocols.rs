@@ -123,7 +123,7 @@ macro_rules! protocols_on {
 
         /// Plain TCP. See [`hat_aio::tcp`].
         pub mod tcp {
-            pub use $crate::hat_core::tcp::Config;
+            pub use $crate::hat_core::tcp::{Config, SendError, SendFault};
             pub use $crate::server::ServerOptions;
             pub use $crate::tcp::{Connection, ConnectionInfo, Error, Options, Server};
 

@@ -10,18 +10,18 @@ use std::io;
 use std::mem;
 use std::task::{Context, Poll};
 
-use crate::blocks;
+use crate::buffer_pool;
 use crate::runtime::Stream;
 use hat_core::buffer::RecvBuf;
 
 /// Bytes that one read asks for: the least, so that an idle connection holds little, and the most.
-const READ: std::ops::RangeInclusive<usize> = 2 * 1024..=blocks::SIZE;
+const READ: std::ops::RangeInclusive<usize> = 2 * 1024..=buffer_pool::SIZE;
 
 /// Bytes that one read takes of a message that is known to be large.
 const LARGE_READ: usize = 256 * 1024;
 
 /// What was read and not taken yet, and what the next read will be.
-pub(crate) struct Intake {
+pub(crate) struct ReadBuffer {
     pub(crate) rx: RecvBuf,
     size: Size,
     /// What is read goes to a block that is used again.
@@ -30,7 +30,7 @@ pub(crate) struct Intake {
     taken: usize,
 }
 
-impl Intake {
+impl ReadBuffer {
     pub(crate) fn new() -> Self {
         Self { rx: RecvBuf::new(), size: Size::default(), block: false, taken: 0 }
     }
@@ -43,7 +43,7 @@ impl Intake {
     /// So much was read since the driver was woken that those who take it should have their turn, while it is in the processor's cache. That is worth a
     /// seventh of the time at 1 MiB a message, and who answers part by part begins earlier.
     pub(crate) fn is_enough(&self) -> bool {
-        self.taken >= blocks::SIZE
+        self.taken >= buffer_pool::SIZE
     }
 
     /// Reads once; what came, the end included, is in `rx`.
@@ -64,32 +64,24 @@ impl Intake {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads once, and throws away what comes; how much that is.
-    pub(crate) fn poll_discard(
-        &mut self,
-        stream: &mut impl Stream,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        self.rx.bytes.clear();
-        stream.poll_read(cx, &mut self.rx.bytes, *READ.start())
-    }
-
     /// Makes room for the next read and gives how many bytes it may take.
     fn make_room(&mut self) -> usize {
         let (missing, bytes) = (self.rx.missing(), &mut self.rx.bytes);
         let (here, size) = (bytes.len(), self.size.bytes);
-        if size < blocks::SIZE || here.max(missing) > blocks::SIZE / 2 {
+        if size < buffer_pool::SIZE || here.max(missing) > buffer_pool::SIZE / 2 {
             self.block &= bytes.capacity() - here >= size.max(missing);
             // a large message is reserved once; its length was held against the limit
             bytes.reserve(missing);
             return size.max(missing.min(LARGE_READ));
         }
-        if bytes.capacity() - here < blocks::SIZE / 2 && !bytes.try_reclaim(blocks::SIZE - here) {
-            let mut block = blocks::take();
+        if bytes.capacity() - here < buffer_pool::SIZE / 2
+            && !bytes.try_reclaim(buffer_pool::SIZE - here)
+        {
+            let mut block = buffer_pool::take();
             block.extend_from_slice(bytes);
             let spent = mem::replace(bytes, block);
             if mem::replace(&mut self.block, true) {
-                blocks::give(spent);
+                buffer_pool::give(spent);
             }
         }
         size.min(bytes.capacity() - here)
@@ -99,7 +91,7 @@ impl Intake {
     fn give_back(&mut self) {
         if self.block && self.rx.bytes.is_empty() {
             self.block = false;
-            blocks::give(mem::take(&mut self.rx.bytes));
+            buffer_pool::give(mem::take(&mut self.rx.bytes));
         } else if self.taken == 0 {
             // woken for something else, so nothing comes in at a rate that would miss the memory
             self.rx.release();

@@ -5,7 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::link::{Delivered, Link, Session, SessionError};
+use crate::handle::Handle;
+use crate::shared::{Delivered, Session, SessionError};
 
 /// While requests are open, the inbox may hold this many times its limits: their answers come behind what else the other side sends,
 /// and an application that waits for an answer takes none of that.
@@ -13,7 +14,7 @@ pub(crate) const WAITING: usize = 16;
 
 /// The requests whose futures are alive, by what names them.
 #[derive(Debug)]
-pub(crate) struct Answers<K, A>(BTreeMap<K, Slot<A>>);
+pub(crate) struct PendingRequests<K, A>(BTreeMap<K, Slot<A>>);
 
 #[derive(Debug)]
 enum Slot<A> {
@@ -22,20 +23,20 @@ enum Slot<A> {
 }
 
 /// A session that asks the other side.
-pub(crate) trait Asks: Session {
+pub(crate) trait Requests: Session {
     /// What names a request.
     type Id: Copy + Ord + Send + Unpin;
 
     /// What a request comes to.
     type Answer;
 
-    fn answers(&mut self) -> &mut Answers<Self::Id, Self::Answer>;
+    fn answers(&mut self) -> &mut PendingRequests<Self::Id, Self::Answer>;
 
     /// Nobody waits for the answer any more.
     fn forget(&mut self, id: Self::Id);
 }
 
-impl<K: Copy + Ord, A> Answers<K, A> {
+impl<K: Copy + Ord, A> PendingRequests<K, A> {
     pub(crate) fn new() -> Self {
         Self(BTreeMap::new())
     }
@@ -66,22 +67,22 @@ impl<K: Copy + Ord, A> Answers<K, A> {
 }
 
 /// A request on its way. Dropping it forgets the request.
-pub(crate) struct Asked<'a, S: Asks> {
-    link: &'a Link<S>,
+pub(crate) struct PendingResponse<'a, S: Requests> {
+    handle: &'a Handle<S>,
     id: S::Id,
 }
 
-impl<'a, S: Asks> Asked<'a, S> {
-    pub(crate) fn new(link: &'a Link<S>, id: S::Id) -> Self {
-        Self { link, id }
+impl<'a, S: Requests> PendingResponse<'a, S> {
+    pub(crate) fn new(handle: &'a Handle<S>, id: S::Id) -> Self {
+        Self { handle, id }
     }
 }
 
-impl<S: Asks> Future for Asked<'_, S> {
+impl<S: Requests> Future for PendingResponse<'_, S> {
     type Output = Result<S::Answer, SessionError<S>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.link.shared().lock();
+        let mut state = self.handle.shared().lock();
         let ended = state.ended.clone();
         let slots = &mut state.session.answers().0;
         match slots.get_mut(&self.id) {
@@ -102,9 +103,9 @@ impl<S: Asks> Future for Asked<'_, S> {
     }
 }
 
-impl<S: Asks> Drop for Asked<'_, S> {
+impl<S: Requests> Drop for PendingResponse<'_, S> {
     fn drop(&mut self) {
-        self.link.look(|session| {
+        self.handle.look(|session| {
             session.answers().0.remove(&self.id);
             session.forget(self.id);
         });
