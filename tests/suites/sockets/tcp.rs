@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hat_aio::server::ServerOptions;
 use hat_aio::tcp::{Connection, Error, Options, Server, connect, listen};
-use hat_core::tcp::Config;
+use hat_core::tcp::{Config, SendFault};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, within};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
@@ -64,7 +64,8 @@ on_every_runtime! {
         closed(one.read_exact(4).await);
         assert_eq!(one.read(4).await.expect("what came"), "abc");
         closed(one.read(1).await);
-        closed(one.write("x").await);
+        let refused = one.write("x").await.expect_err("it is over");
+        assert_eq!((refused.fault, &refused.data[..]), (SendFault::Closed, &b"x"[..]));
     }
 
     async fn a_read_that_is_dropped_reads_nothing<R>() {
@@ -94,7 +95,8 @@ on_every_runtime! {
         let (_server, client, server) = pair::<R>(Options { config, ..Options::default() }).await;
         client.write("question").await.expect("written");
         client.end();
-        closed(client.write("more").await);
+        let refused = client.write("more").await.expect_err("our side has ended");
+        assert_eq!((refused.fault, &refused.data[..]), (SendFault::Closed, &b"more"[..]));
         assert_eq!(server.read_exact(8).await.expect("read"), "question");
         closed(server.read(1).await);
         server.write("answer").await.expect("our side is open");
