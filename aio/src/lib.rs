@@ -15,7 +15,7 @@
 //! - A task that sends waits while 256 KiB are queued, and a driver that read 64 KiB lets those who take it have their turn: what was written or read is
 //!   still in the processor's cache then.
 //! - [`tls`] (feature `tls`) stands between the driver and the socket, for every protocol alike.
-//! - Handles are not generic over the runtime: [`chatter`], [`eventer`], [`tcp`], [`tpkt`], [`cotp`]; `juggler`, behind the HTTP of `web`, with
+//! - Handles are not generic over the runtime: [`chatter`], [`eventer`], [`observer`], [`tcp`], [`tpkt`], [`cotp`]; `juggler`, behind the HTTP of `web`, with
 //!   the feature `web`.
 //!
 //! A runtime crate re-exports `connect` and `listen` of each protocol for its own runtime: applications
@@ -36,6 +36,7 @@ mod inbox;
 pub mod juggler;
 mod linger;
 mod net;
+pub mod observer;
 mod pending;
 mod read_buffer;
 pub mod runtime;

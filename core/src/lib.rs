@@ -7,6 +7,7 @@
 //! | [`sbs`] | simple binary serialization: what all messages are written in |
 //! | [`chatter`] | messages in conversations, both deployed dialects |
 //! | [`eventer`] | event client and event server, over Chatter |
+//! | [`observer`] | a component of a redundant plant and its monitor, over Chatter |
 //! | [`json`] | JSON values with shared parts, Pointer, Patch and diff |
 //! | [`juggler`] | JSON state that others follow by patches, messages, requests; both deployed generations, over WebSocket |
 //! | [`tpkt`] | packets over TCP, RFC 1006 |
@@ -93,6 +94,7 @@ pub mod eventer;
 pub mod json;
 pub mod juggler;
 mod keepalive;
+pub mod observer;
 pub mod protocol;
 pub mod sbs;
 pub mod send;

@@ -121,6 +121,30 @@ macro_rules! protocols_on {
             }
         }
 
+        /// Observer: a component of a redundant plant and its monitor. See [`hat_aio::observer`] and [`hat_core::observer`].
+        pub mod observer {
+            pub use $crate::chatter::InboxLimits;
+            pub use $crate::hat_core::observer::{
+                BlessingRequest, BlessingResponse, ComponentInfo, Config, Incoming, SendFault,
+                State,
+            };
+            pub use $crate::observer::{Component, ConnectError, Error, Options};
+
+            /// Connects to the monitor at `address` as component `name` of `group`.
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`].
+            pub async fn connect(
+                address: impl Into<$crate::Address>,
+                name: impl Into<$crate::hat_core::sbs::ByteString>,
+                group: impl Into<$crate::hat_core::sbs::ByteString>,
+                options: Options,
+            ) -> Result<Component, ConnectError> {
+                $crate::observer::connect::<super::$runtime>(address, name, group, options).await
+            }
+        }
+
         /// Plain TCP. See [`hat_aio::tcp`].
         pub mod tcp {
             pub use $crate::hat_core::tcp::{Config, SendError, SendFault};

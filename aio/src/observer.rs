@@ -1,0 +1,163 @@
+//! A component of a redundant plant, and its monitor, on a runtime.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytestring::ByteString;
+
+use crate::handle::{Handle, of_every_connection};
+use crate::inbox::{Inbox, InboxLimits};
+use crate::runtime::{Runtime, within};
+use crate::shared::{Counted, Delivered, Session, Wait};
+use crate::tls::Tls;
+use crate::{Address, net};
+use hat_core::observer::{Component as Machine, ComponentInfo, Config, Incoming, SendFault, State};
+
+/// Why a connection is over.
+pub type Error = crate::Error<hat_core::observer::Error>;
+
+/// What a component says of itself, and its limits.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What other components should know, as JSON. Default: `null`.
+    pub data: ByteString,
+    /// How long it may take until there is a connection, 30 s: a host that is switched off says nothing, and systems wait for minutes.
+    pub connect_timeout: Duration,
+    /// The protocol: pings, limits.
+    pub config: Config,
+    /// What may wait for [`Component::next`] before nothing more is read.
+    pub inbox: InboxLimits,
+    /// TLS, where the connection is to be one: a connector. See [`tls`](crate::tls).
+    pub tls: Option<Tls>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            data: ByteString::from_static("null"),
+            connect_timeout: Duration::from_secs(30),
+            config: Config::default(),
+            inbox: InboxLimits::default(),
+            tls: None,
+        }
+    }
+}
+
+/// Why there is no component.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// There is no connection.
+    #[error(transparent)]
+    Connect(#[from] crate::ConnectError),
+    /// What the component says of itself is larger than a message may be.
+    #[error("the component cannot say who it is: {0}")]
+    Hello(SendFault),
+}
+
+/// Connects to the monitor at `address` as component `name` of `group`. It is not ready: see [`Component::set_ready`].
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn connect<R: Runtime>(
+    address: impl Into<Address>,
+    name: impl Into<ByteString>,
+    group: impl Into<ByteString>,
+    options: Options,
+) -> Result<Component, ConnectError> {
+    let address = address.into();
+    let origin = hat_core::time::Instant::ORIGIN;
+    let machine = Machine::new(options.config, name, group, options.data, origin);
+    let machine = machine.map_err(ConnectError::Hello)?;
+    let session = ComponentSession { machine, inbox: Inbox::new(options.inbox) };
+    let connecting = net::connect::<R>(&address, options.tls.as_ref());
+    let failed =
+        |error| crate::ConnectError::Connect { address: address.clone(), error: Arc::new(error) };
+    let stream = within::<R, _>(options.connect_timeout, connecting).await;
+    let stream = stream.unwrap_or_else(|| Err(failed(io::ErrorKind::TimedOut.into())))?;
+    let handle = Handle::start::<R>(stream, |_| session, Counted::nowhere()).map_err(failed)?;
+    Ok(Component { handle })
+}
+
+struct ComponentSession {
+    machine: Machine,
+    inbox: Inbox<Incoming>,
+}
+
+impl Session for ComponentSession {
+    type Protocol = Machine;
+
+    const NAME: &'static str = "observer component";
+
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    fn has_room(&self) -> bool {
+        self.inbox.has_room()
+    }
+
+    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+        let weight = match &incoming {
+            Incoming::State(state) => {
+                let data = |info: &ComponentInfo| size_of::<ComponentInfo>() + info.data.len();
+                state.components.iter().map(data).sum()
+            }
+            _ => 0,
+        };
+        self.inbox.push(incoming, weight);
+        Delivered::Inbox
+    }
+}
+
+/// A component at a monitor. Cheap to clone; when the last clone is dropped, the connection closes.
+#[derive(Clone)]
+pub struct Component {
+    handle: Handle<ComponentSession>,
+}
+
+impl Component {
+    /// What the monitor tells next: the plant, that the work begins, that it ends, that the component should close. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over, once all that came before is taken.
+    pub async fn next(&self) -> Result<Incoming, Error> {
+        self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await
+    }
+
+    /// Says whether the component would take a blessing. An active one that is no longer ready is told to end its work.
+    pub fn set_ready(&self, ready: bool) {
+        self.handle.call(|session| session.machine.set_ready(ready));
+    }
+
+    /// Says what other components should know, as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`SendFault`], where it is larger than a message may be; the monitor keeps what it has then.
+    pub fn set_data(&self, data: impl Into<ByteString>) -> Result<(), SendFault> {
+        self.handle.call(|session| session.machine.set_data(data))
+    }
+
+    /// The work that [`Incoming::Deactivate`] ends has ended: from now on the monitor may bless another.
+    pub fn deactivated(&self) {
+        self.handle.call(|session| session.machine.deactivated());
+    }
+
+    /// The plant as the monitor last showed it.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.handle.look(|session| session.machine.state().clone())
+    }
+
+    /// Whether the component is blessed, and was not told otherwise.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.handle.look(|session| session.machine.is_active())
+    }
+
+    of_every_connection!();
+}
