@@ -20,6 +20,7 @@
 //!
 //! A runtime crate re-exports `connect` and `listen` of each protocol for its own runtime: applications
 //! use `hat_tokio` or `hat_smol`, not this module.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod address;
 mod buffer_pool;

@@ -5,6 +5,7 @@
 //! `connect` and `listen` for each protocol.
 //!
 //! With the feature `async-std`, the module `async_std` names them for that runtime too.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "async-std")]
 pub mod async_std;

@@ -6,6 +6,7 @@
 //! | [`server`] | the event server over a store, on any runtime |
 //! | [`page`] | its page, for browsers |
 //! | [`json`] | events as JSON, one line each, both ways |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod json;
 pub mod page;

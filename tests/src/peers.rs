@@ -58,23 +58,38 @@ pub type Handle = u64;
 /// The variable that skips every test which needs deployed software, unless it is empty or `0`.
 pub const WITHOUT_PEERS: &str = "HAT_TESTS_WITHOUT_PEERS";
 
+/// The variable that makes each skip a failure, unless it is empty or `0`: CI sets it, so that no
+/// test is left out there because something was not installed.
+pub const REQUIRE_ALL: &str = "HAT_TESTS_REQUIRE_ALL";
+
 static SKIPPED: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether a test has to be left out because [`WITHOUT_PEERS`] is set; says so in one line.
 pub fn skipped(test_name: &str) -> bool {
-    let skips = env::var_os(WITHOUT_PEERS).is_some_and(|value| !value.is_empty() && value != "0");
+    let skips = is_set(WITHOUT_PEERS);
     if skips {
         skip(test_name, &format!("{WITHOUT_PEERS} is set"));
     }
     skips
 }
 
-/// Says in one line that a test is left out, and why: a program that it needs is not installed, say.
+/// Says in one line that a test is left out, and why: what is not installed, and how to install it.
+///
+/// # Panics
+///
+/// Where [`REQUIRE_ALL`] is set.
+#[track_caller]
 pub fn skip(test_name: &str, reason: &str) {
+    assert!(!is_set(REQUIRE_ALL), "{test_name} is left out, and {REQUIRE_ALL} is set: {reason}");
     SKIPPED.fetch_add(1, Ordering::Relaxed);
     // `eprintln!` of a test that passes is captured, and nobody would learn what was left out
     let line = format!("skipped: {test_name} ({reason})\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Whether a variable of the environment is set, to something other than nothing or `0`.
+pub(crate) fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// How many tests [`skipped`] and [`skip`] have left out in this process.

@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::environment::target_dir;
-use super::{node, skip};
+use super::{is_set, node, skip};
 
 /// The variable that skips every test which needs a browser, unless it is empty or `0`.
 pub const WITHOUT_BROWSER: &str = "HAT_TESTS_WITHOUT_BROWSER";
@@ -35,13 +35,23 @@ const CHROMIUM: [&str; 5] = [
 /// Time between two lines of a script: it gives up by itself after half a minute without what must come.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
-/// Whether a test has to be left out because [`WITHOUT_BROWSER`] is set; says so in one line.
+/// How to install what these tests need.
+const ADVICE: &str = "on Debian: apt-get install chromium nodejs npm";
+
+/// Whether a test has to be left out, because [`WITHOUT_BROWSER`] is set, or because there is no
+/// Chromium or no Node from 18 on; says so in one line.
 pub fn skipped(test_name: &str) -> bool {
-    let skips = env::var_os(WITHOUT_BROWSER).is_some_and(|value| !value.is_empty() && value != "0");
-    if skips {
-        skip(test_name, &format!("{WITHOUT_BROWSER} is set"));
-    }
-    skips
+    let reason = if is_set(WITHOUT_BROWSER) {
+        format!("{WITHOUT_BROWSER} is set")
+    } else if chromium().is_none() {
+        format!("Chromium is not installed; {ADVICE}")
+    } else if node::version().is_none_or(|version| version < 18) {
+        format!("Node 18 or newer with npm is not installed; {ADVICE}")
+    } else {
+        return false;
+    };
+    skip(test_name, &reason);
+    true
 }
 
 /// A script at work, killed on drop.
@@ -57,16 +67,10 @@ impl Script {
     ///
     /// # Panics
     ///
-    /// Where there is no Chromium or no Node, with what to do about it.
+    /// Where there is no Chromium or no Node: ask [`skipped`] first.
     #[track_caller]
     pub fn start(name: &str, url: &str, folder: &str) -> Self {
-        let advice = format!(
-            "On Debian: apt-get install chromium nodejs npm. {WITHOUT_BROWSER}=1 skips the tests with a browser."
-        );
-        let node = node::version().unwrap_or_default();
-        assert!(node >= 18, "the tests with a browser need Node 18 or newer, and npm. {advice}");
-        let chromium = chromium()
-            .unwrap_or_else(|| panic!("the tests with a browser need Chromium. {advice}"));
+        let chromium = chromium().unwrap_or_else(|| panic!("no Chromium: {ADVICE}"));
         let screenshots = target_dir().join("browser").join(folder);
         fs::create_dir_all(&screenshots).expect("the folder of screenshots");
 

@@ -119,7 +119,10 @@ const WARNING: u32 = 0x0060_0000;
 /// Runs tshark on the capture. `None` where it is not installed; says so.
 fn told(test: &str, capture: &Capture) -> Option<Told> {
     if Command::new("tshark").arg("--version").output().is_err() {
-        skip(&format!("iso::tshark::{test}"), "tshark is not installed");
+        skip(
+            &format!("iso::tshark::{test}"),
+            "tshark is not installed; on Debian: apt-get install tshark",
+        );
         return None;
     }
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.pcap"));

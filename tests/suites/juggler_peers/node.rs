@@ -70,7 +70,7 @@ fn left_out(test: &str) -> bool {
     }
     let missing = !node::installed();
     if missing {
-        skip(test, "node or npm is not installed");
+        skip(test, "Node or npm is not installed; on Debian: apt-get install nodejs npm");
     }
     missing
 }
