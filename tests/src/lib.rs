@@ -5,6 +5,8 @@ pub mod counted;
 pub mod eventer;
 pub mod fuzzing;
 pub mod generated;
+#[cfg(doctest)]
+pub mod guide;
 pub mod pair;
 pub mod peers;
 pub mod runtimes;
