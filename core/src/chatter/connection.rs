@@ -126,7 +126,9 @@ impl Connection {
         data.encode(&mut self.tx);
         self.last_id = id;
         trace::sent(name.r#type, data_len);
-        if !options.last {
+        if self.config.out_of_turn {
+            self.note_timeout(conversation, options);
+        } else if !options.last {
             self.conversations.keep(conversation, !options.token, options.timeout);
         } else if options.conversation.is_some() {
             self.conversations.end(conversation);
@@ -178,6 +180,9 @@ impl Connection {
         }
         if name.module.is_some() && self.config.dialect == super::Dialect::HatChatter {
             return Err(SendFault::ModuleNotSupported);
+        }
+        if self.config.out_of_turn {
+            return Ok(());
         }
         match options.conversation.map(|conversation| self.conversations.token(conversation)) {
             Some(None) => Err(SendFault::NotOpen),
@@ -273,8 +278,20 @@ impl Connection {
         Ok(Some(Message { data, conversation, first: head.is_first(), last, token }))
     }
 
+    /// Where nobody's turn matters, a conversation is kept for its timeout only.
+    fn note_timeout(&mut self, conversation: Conversation, options: SendOptions) {
+        match options.timeout.filter(|_| !options.last) {
+            Some(timeout) => self.conversations.keep(conversation, true, Some(timeout)),
+            None => self.conversations.end(conversation),
+        }
+    }
+
     /// Keeps the books of a conversation that the peer sent a message of.
     fn note(&mut self, head: Head, conversation: Conversation) -> Result<(), Error> {
+        if self.config.out_of_turn && !self.config.strict {
+            self.conversations.end(conversation);
+            return Ok(());
+        }
         let token = self.conversations.token(conversation);
         let broken = match token {
             _ if head.is_first() => None,

@@ -69,6 +69,10 @@ pub struct Config {
     /// End the connection where the peer breaks a rule that the deployed software does not police: see
     /// [`Violation`]. Default: off.
     pub strict: bool,
+    /// Let the application send without the token, and in conversations that are not open, as the deployed libraries do; no books are
+    /// kept then but of timeouts, and [`max_conversations`](Self::max_conversations) has no meaning. For who puts this under programs
+    /// that were written for those libraries. Default: off.
+    pub out_of_turn: bool,
 }
 
 impl Config {
@@ -90,6 +94,7 @@ impl Config {
             max_conversations: 65_536,
             max_unsent_replies: 16,
             strict: false,
+            out_of_turn: false,
         }
     }
 }

@@ -87,6 +87,12 @@ impl Json {
         Ok(json)
     }
 
+    /// `text` as it stands, for text that is known to be JSON, or that is to leave as it came.
+    #[must_use]
+    pub fn from_text_as_is(text: impl Into<ByteString>) -> Self {
+        Self { text: text.into() }
+    }
+
     /// The text.
     #[must_use]
     pub fn text(&self) -> &str {

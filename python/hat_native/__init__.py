@@ -1,0 +1,19 @@
+"""The Hat communication protocols on Rust state machines, under the names of the deployed modules.
+
+::
+
+    import hat_native
+    hat_native.install()
+
+    from hat.event import eventer  # ours
+
+Without `install`, the same modules are `hat_native.sbs`, `hat_native.drivers`, `hat_native.event`, `hat_native.juggler`,
+`hat_native.juggler05` and `hat_native.chatter05`.
+
+"""
+
+from hat_native._install import install, report
+from hat_native._native import __version__
+
+
+__all__ = ['__version__', 'install', 'report']

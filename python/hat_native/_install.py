@@ -1,0 +1,141 @@
+"""Puts our modules in the place of the deployed ones: a finder in front of Python's own.
+
+A name of the table leads to our module. What lies under it and is not in the table (`hat.drivers.net.stream`, with the classes of the
+values) is still the deployed module's, found in the deployed package's folder.
+
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+import importlib
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+import sys
+from types import ModuleType
+
+
+TABLE: dict[str, str] = {
+    'hat.sbs': 'hat_native.sbs',
+    'hat.drivers.net': 'hat_native.drivers.net',
+    'hat.drivers.tcp': 'hat_native.drivers.tcp',
+    'hat.drivers.tpkt': 'hat_native.drivers.tpkt',
+    'hat.drivers.cotp': 'hat_native.drivers.cotp',
+    'hat.drivers.chatter': 'hat_native.drivers.chatter',
+    'hat.event.common.subscription': 'hat_native.event.common.subscription',
+    'hat.event.eventer': 'hat_native.event.eventer',
+    'hat.juggler': 'hat_native.juggler',
+    'hat.chatter': 'hat_native.chatter05',
+}
+"""Deployed modules, and ours for them"""
+
+OLD_JUGGLER = 'hat_native.juggler05'
+"""For `hat.juggler` where the deployed one is of the generation 0.5, whose peers are symmetric"""
+
+
+def install(only: Iterable[str] | None = None) -> None:
+    """Put our modules in the place of the deployed ones, for imports from now on
+
+    `only` names some of the deployed modules, such as ``'hat.event.eventer'``. Call it before they are imported: one that a program
+    already has stays what it is, and raises `ImportError` here.
+
+    """
+    wanted = set(TABLE if only is None else only)
+    unknown = wanted - set(TABLE)
+    if unknown:
+        raise ValueError(f"no module of ours for {', '.join(sorted(unknown))}; there are {', '.join(TABLE)}")
+
+    late = [name for name in sorted(wanted) if name in sys.modules and not _is_ours(sys.modules[name])]
+    if late:
+        raise ImportError(f"{', '.join(late)} imported before hat_native.install(): call it first")
+
+    if _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)
+    _finder.names |= wanted
+
+
+def report() -> dict[str, str]:
+    """Which module runs what
+
+    The deployed modules of the table that this process has imported, or would import, each with the name of the module that it gets and
+    the file of it: ours, or the deployed one's.
+
+    """
+    result = {}
+    for name in TABLE:
+        module = sys.modules.get(name)
+        if module is not None:
+            result[name] = f'{module.__name__} ({getattr(module, "__file__", None)})'
+        elif name in _finder.names and _finder in sys.meta_path:
+            result[name] = f'{_target(name)}, once imported'
+        else:
+            result[name] = 'deployed, once imported'
+    return result
+
+
+class _Finder(MetaPathFinder):
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def find_spec(self,
+                  fullname: str,
+                  path: Sequence[str] | None,
+                  target: ModuleType | None = None) -> ModuleSpec | None:
+        if fullname in self.names:
+            return ModuleSpec(fullname, _Alias(_target(fullname)), is_package=True)
+        parent, _, _ = fullname.rpartition('.')
+        while parent and parent not in self.names:
+            parent, _, _ = parent.rpartition('.')
+        if not parent:
+            return None
+        return _find_deployed(fullname)
+
+
+class _Alias(Loader):
+    """Gives our module for a deployed name."""
+
+    def __init__(self, target: str):
+        self._target = target
+        self._spec: ModuleSpec | None = None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = importlib.import_module(self._target)
+        self._spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        # the import system has put the deployed name's spec in its place
+        module.__spec__ = self._spec
+
+
+_finder = _Finder()
+
+
+def _is_ours(module: ModuleType) -> bool:
+    return module.__name__.partition('.')[0] == 'hat_native'
+
+
+def _target(name: str) -> str:
+    if name != 'hat.juggler':
+        return TABLE[name]
+    # the newer generation has a transport of its own
+    spec = _find_deployed(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        if PathFinder.find_spec('hat.juggler.client', list(spec.submodule_search_locations)) is not None:
+            return TABLE[name]
+        return OLD_JUGGLER
+    return OLD_JUGGLER if spec is not None else TABLE[name]
+
+
+def _find_deployed(fullname: str) -> ModuleSpec | None:
+    """The deployed module of this name, whatever is in its packages' places."""
+    path: list[str] | None = None
+    spec: ModuleSpec | None = None
+    parts = fullname.split('.')
+    for index in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec('.'.join(parts[:index]), path)
+        if spec is None:
+            return None
+        path = None if spec.submodule_search_locations is None else list(spec.submodule_search_locations)
+    return spec

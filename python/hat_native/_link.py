@@ -1,0 +1,330 @@
+"""What moves bytes between an asyncio transport and a machine.
+
+::
+
+    transport ── data_received ──> machine.feed ──> a list of what came in ──> the handle
+              <── write ── once a turn of the loop ── machine.take <── the handle's send
+    loop.call_at ──> machine.poll
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+from collections.abc import Callable
+from typing import Any
+import logging
+
+from hat import aio
+
+
+WRITE = 1
+"""State of a machine: something waits to be written."""
+OVER = 2
+"""State of a machine: the connection is over."""
+ARM = 4
+"""State of a machine: the timer must be set anew."""
+
+FLUSH_TIMEOUT = 10.0
+"""Seconds that a connection which closes has for what waits to be written. The deployed modules wait for ever."""
+
+MAX_UNWRITTEN = 16 * 1024 * 1024
+"""Bytes that may wait in a machine while the peer takes nothing, beside the limit on messages."""
+
+MAX_TURN = 1024 * 1024
+"""Bytes that are gathered until the loop's next turn; with more they are written at once."""
+
+
+class ClosedError(ConnectionError, aio.QueueClosedError):
+    """The connection closed while a call waited for room.
+
+    It is a `ConnectionError`, as everything is that a closed connection raises, and also a `QueueClosedError`, which the deployed
+    modules raise here.
+
+    """
+
+
+class Link(asyncio.Protocol):
+    """One connection: its transport, its machine, its timer and its group.
+
+    `info` is called with the transport; what it returns is the attribute of this name. `on_made` is called once the transport is
+    there, `on_incoming` with what a read brought, and `on_over` once, when the connection is over, with the reason: empty after an
+    orderly end.
+
+    """
+
+    def __init__(self,
+                 machine: Any,
+                 *,
+                 info: Callable[[asyncio.BaseTransport], Any],
+                 send_queue_size: int,
+                 on_made: Callable[[Link], None] | None = None):
+        self.loop = asyncio.get_running_loop()
+        self.machine = machine
+        self.info: Any = None
+        self.ssl_object: Any = None
+        self.group: aio.Group = aio.Group()
+        self.on_incoming: Callable[[list[Any]], None] = self._hold
+        self.on_over: Callable[[str], None] = lambda reason: None
+        self.transport: asyncio.Transport | None = None
+        self.write_paused = False
+        self.read_paused = False
+        self._get_info = info
+        self._on_made = on_made
+        self._send_queue_size = send_queue_size
+        self._held: list[Any] = []
+        self._unsent = 0
+        self._room: collections.deque[asyncio.Future[None]] = collections.deque()
+        self._drains: list[asyncio.Future[None]] = []
+        self._flushing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._lost: asyncio.Future[None] | None = None
+        self._is_lost = False
+        self._is_over = False
+        self.reason: str | None = None
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport) or transport
+        self.transport = transport  # type: ignore[assignment]
+        try:
+            self.info = self._get_info(transport)
+            self.ssl_object = transport.get_extra_info('ssl_object')
+            self.group.spawn(aio.call_on_cancel, self._shut_down)
+            if self._on_made is not None:
+                self._on_made(self)
+        except Exception:
+            self.transport.abort()  # type: ignore[union-attr]
+            return
+        self._apply([], self.machine.poll(self.loop.time())[1])
+
+    def data_received(self, data: bytes) -> None:
+        incoming, state = self.machine.feed(data, self.loop.time())
+        if incoming or state:
+            self._apply(incoming, state)
+
+    def eof_received(self) -> bool | None:
+        self._apply(*self.machine.eof(self.loop.time()))
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_lost = True
+        self.write_paused = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._is_over:
+            self._apply(*self.machine.eof(self.loop.time()))
+        self._end('')
+        if self._lost is not None and not self._lost.done():
+            self._lost.set_result(None)
+        self.transport = None
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        self.flush()
+        if self.write_paused:
+            return
+        drains, self._drains = self._drains, []
+        for future in drains:
+            if not future.done():
+                future.set_result(None)
+
+    # the handle
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a message must wait for the peer to take what was sent before."""
+        return self.write_paused and (
+            0 < self._send_queue_size <= self._unsent or self.machine.queued >= MAX_UNWRITTEN)
+
+    async def wait_room(self) -> None:
+        """Wait until a message may be queued. Senders go in the order in which they came."""
+        while self.is_full:
+            if self.group.is_closing:
+                raise ClosedError()
+            future = self.loop.create_future()
+            self._room.append(future)
+            try:
+                await future
+            except BaseException:
+                if future.done() and not future.cancelled():
+                    self._next_room()
+                raise
+        if self.group.is_closing:
+            raise ClosedError()
+
+    async def wait_writable(self) -> None:
+        """Wait until the peer takes something."""
+        while self.write_paused and not self.group.is_closing:
+            future = self.loop.create_future()
+            self._drains.append(future)
+            await future
+        if self.group.is_closing:
+            raise ConnectionError()
+
+    def wrote(self) -> None:
+        """A message was queued: it is written at the loop's next turn, with others."""
+        self._unsent += 1
+        if not self._flushing:
+            self._flushing = True
+            self.loop.call_soon(self._flush_turn)
+        elif self._unsent >= 1024 and not self.write_paused:
+            self.flush()
+        if self._room and not self.is_full:
+            self._next_room()
+
+    def flush(self) -> None:
+        """Write what waits, unless the peer takes nothing."""
+        while not self.write_paused and self.transport is not None:
+            data = self.machine.take()
+            if data is None:
+                break
+            self._unsent = 0
+            self.transport.write(data)
+        if not self.write_paused and self.machine.backlog and not self._is_over:
+            # what was written may have held up what is here
+            incoming, state = self.machine.poll(self.loop.time())
+            if incoming or state:
+                self._apply(incoming, state)
+        if self._room and not self.is_full:
+            self._next_room()
+
+    async def drain(self) -> None:
+        """Wait until the transport has taken everything, as far as its limit of 64 KiB."""
+        if self.group.is_closing:
+            raise ConnectionError()
+        self.flush()
+        if not self.write_paused:
+            await asyncio.sleep(0)
+        else:
+            future = self.loop.create_future()
+            self._drains.append(future)
+            await future
+        if self._is_over:
+            raise ConnectionError()
+
+    def pause(self) -> None:
+        """Take nothing more from the peer."""
+        if not self.read_paused and self.transport is not None and not self.transport.is_closing():
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        if self.read_paused:
+            self.read_paused = False
+            if self.transport is not None and not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    def arm(self) -> None:
+        """Set the timer to the machine's deadline."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        at = self.machine.arm()
+        if at is not None and not self._is_over and at < self.loop.time() + 10 ** 8:
+            self._timer = self.loop.call_at(at, self._on_timer)
+
+    def attach(self,
+               on_incoming: Callable[[list[Any]], None],
+               on_over: Callable[[str], None]) -> None:
+        """Set who gets what comes in. What came before is given at once."""
+        self.on_incoming = on_incoming
+        self.on_over = on_over
+        held, self._held = self._held, []
+        if held:
+            on_incoming(held)
+        if self._is_over:
+            on_over(self.reason or '')
+
+    def apply(self, result: tuple[list[Any], int]) -> None:
+        """Do what a machine's method asks for."""
+        self._apply(*result)
+
+    # inside
+
+    def _hold(self, incoming: list[Any]) -> None:
+        self._held.extend(incoming)
+
+    def _apply(self, incoming: list[Any], state: int) -> None:
+        if incoming:
+            self.on_incoming(incoming)
+        if state & ARM:
+            self.arm()
+        if state & WRITE and not self._flushing:
+            self._flushing = True
+            self.loop.call_soon(self._flush_turn)
+        if state & OVER:
+            self._end(self.machine.over or '')
+
+    def _flush_turn(self) -> None:
+        self._flushing = False
+        self.flush()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        incoming, state = self.machine.poll(self.loop.time())
+        if incoming or state & ~ARM:
+            self._apply(incoming, state & ~ARM)
+        if not self._is_over:
+            self.arm()
+
+    def _next_room(self) -> None:
+        while self._room:
+            future = self._room.popleft()
+            if not future.done():
+                future.set_result(None)
+                break
+
+    def _end(self, reason: str) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        self.reason = reason
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.on_over(reason)
+        self.group.close()
+        for future in (*self._room, *self._drains):
+            if not future.done():
+                future.set_result(None)
+        self._room.clear()
+        self._drains.clear()
+
+    async def _shut_down(self) -> None:
+        """The group closes: write what waits, for a bounded time, and let the transport go."""
+        by_peer = self._is_over
+        self._end('')
+        if self._is_lost or self.transport is None:
+            return
+        self._lost = self.loop.create_future()
+        transport = self.transport
+        self.write_paused = False
+        data = self.machine.take()
+        if data is not None and not transport.is_closing():
+            transport.write(data)
+        self.machine.close()
+        if by_peer and self.reason:
+            # a peer that broke the protocol or went silent is owed nothing more than what the transport can take now
+            self.loop.call_later(0, self._abort_if_stuck)
+        transport.close()
+        abort = self.loop.call_later(FLUSH_TIMEOUT, transport.abort)
+        try:
+            await aio.uncancellable(self._lost, raise_cancel=False)
+        finally:
+            abort.cancel()
+
+    def _abort_if_stuck(self) -> None:
+        if self.transport is not None and self.transport.get_write_buffer_size():
+            self.transport.abort()
+
+
+def adapter(log: logging.Logger, kind: str, info: dict[str, Any]) -> logging.LoggerAdapter[logging.Logger]:
+    """A logger that says with every record which connection or server it is about, as the deployed modules'."""
+    return logging.LoggerAdapter(log, {'meta': {'type': kind, **info}})

@@ -1,0 +1,1 @@
+"""Drivers: `net`, `tcp`, `tpkt`, `cotp` and `chatter`, as in `hat.drivers`."""

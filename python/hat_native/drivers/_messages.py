@@ -1,0 +1,95 @@
+"""A connection of whole messages: the queue of those that came, and the rules of receiving and sending."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+from typing import Any
+
+from hat import aio
+
+from hat_native._link import Link
+
+
+class MessageConnection(aio.Resource):
+    """What the connections of all message protocols have in common.
+
+    Messages that came before the connection closed can still be received; then `receive` raises `ConnectionError`.
+
+    """
+
+    def __init__(self, link: Link, receive_queue_size: int, log: Any):
+        self._link = link
+        self._machine: Any = link.machine
+        self._queue: collections.deque[Any] = collections.deque()
+        self._queue_size = receive_queue_size
+        self._waiters: collections.deque[asyncio.Future[None]] = collections.deque()
+        self._over = False
+        self._log = log
+        link.attach(self._on_incoming, self._on_over)
+
+    @property
+    def async_group(self) -> aio.Group:
+        """Async group"""
+        return self._link.group
+
+    @property
+    def info(self) -> Any:
+        """Connection info"""
+        return self._link.info
+
+    async def receive(self) -> Any:
+        """Receive the next message
+
+        Raises `ConnectionError` once the connection is closed and all that came before was received. Cancelling loses nothing.
+
+        """
+        while not self._queue:
+            if self._over:
+                self._wake()
+                raise ConnectionError()
+            waiter = self._link.loop.create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            except BaseException:
+                with contextlib.suppress(ValueError):
+                    self._waiters.remove(waiter)
+                if waiter.done() and not waiter.cancelled():
+                    self._wake()
+                raise
+        message = self._queue.popleft()
+        if self._link.read_paused and len(self._queue) < self._queue_size:
+            self._link.resume()
+        return message
+
+    async def drain(self) -> None:
+        """Drain output buffer
+
+        Raises `ConnectionError` where the connection is closing, or closes meanwhile.
+
+        """
+        await self._link.drain()
+
+    def _on_incoming(self, incoming: list[Any]) -> None:
+        queue = self._queue
+        queue.extend(incoming)
+        for _ in range(min(len(incoming), len(self._waiters))):
+            self._wake()
+        if 0 < self._queue_size <= len(queue):
+            self._link.pause()
+
+    def _on_over(self, reason: str) -> None:
+        self._over = True
+        if reason:
+            self._log.warning('connection closed: %s', reason)
+        while self._waiters:
+            self._wake()
+
+    def _wake(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                break

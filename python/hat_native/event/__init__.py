@@ -1,0 +1,1 @@
+"""Events: `common` and `eventer`, as in `hat.event`."""

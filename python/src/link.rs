@@ -1,0 +1,213 @@
+//! What every machine has in common here: its receive buffer, how it ended, and the four numbers that a handle asks for.
+
+use std::time::Duration;
+
+use bytes::Buf;
+use hat_core::buffer::RecvBuf;
+use hat_core::protocol::Protocol;
+use hat_core::time::Instant;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+/// Something waits to be written.
+const WRITE: u8 = 1;
+/// The connection is over.
+const OVER: u8 = 2;
+/// The deadline is earlier than the one that the handle has a timer for.
+const ARM: u8 = 4;
+
+/// A machine with what a driver keeps beside it.
+pub(crate) struct Link<P: Protocol> {
+    pub(crate) machine: P,
+    rx: RecvBuf,
+    /// Why it is over; empty where the peer ended it between two messages, or we did.
+    over: Option<String>,
+    /// The machine's own word for it.
+    pub(crate) error: Option<P::Error>,
+    /// When the handle's timer fires.
+    armed: Instant,
+    is_quiet: fn(&str) -> bool,
+}
+
+impl<P: Protocol> Link<P> {
+    pub(crate) fn new(machine: P) -> Self {
+        let is_quiet = |text: &str| text == "the connection is closed";
+        Self { machine, rx: RecvBuf::new(), over: None, error: None, armed: never(), is_quiet }
+    }
+
+    pub(crate) fn feed(&mut self, data: &[u8]) {
+        if self.over.is_none() {
+            self.rx.feed(data);
+        }
+    }
+
+    pub(crate) fn end_of_stream(&mut self) {
+        self.rx.eof = true;
+    }
+
+    /// The next thing that came in; `None` when there is nothing more, or when it is over.
+    pub(crate) fn next(&mut self, now: Instant) -> Option<P::Incoming> {
+        if self.over.is_some() {
+            return None;
+        }
+        match self.machine.poll(&mut self.rx, now) {
+            Ok(incoming) => incoming,
+            Err(error) => {
+                let text = error.to_string();
+                self.error = Some(error);
+                self.over = Some(if (self.is_quiet)(&text) { String::new() } else { text });
+                None
+            }
+        }
+    }
+
+    /// Ends it from here, with the reason that an error of the application's values gave.
+    pub(crate) fn fail(&mut self, reason: String) {
+        self.machine.close();
+        self.over.get_or_insert(reason);
+    }
+
+    pub(crate) fn state(&mut self) -> u8 {
+        let write = if self.machine.tx().has_remaining() { WRITE } else { 0 };
+        let over = if self.over.is_some() { OVER } else { 0 };
+        let arm = match self.machine.deadline() {
+            Some(at) if at < self.armed && self.over.is_none() => ARM,
+            _ => 0,
+        };
+        write | over | arm
+    }
+
+    /// All that waits to be written, as one bytes object.
+    pub(crate) fn take<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let tx = self.machine.tx();
+        let len = tx.remaining();
+        if len == 0 {
+            return Ok(None);
+        }
+        PyBytes::new_with(py, len, |place| {
+            tx.copy_to_slice(place);
+            Ok(())
+        })
+        .map(Some)
+    }
+
+    /// When the handle must poll, in seconds of its loop's clock, and notes that it has a timer for it.
+    pub(crate) fn arm(&mut self) -> Option<f64> {
+        let deadline = if self.over.is_some() { None } else { self.machine.deadline() };
+        self.armed = deadline.unwrap_or_else(never);
+        deadline.map(|at| at.since_origin().as_secs_f64())
+    }
+
+    pub(crate) fn over(&self) -> Option<&str> {
+        self.over.as_deref()
+    }
+
+    pub(crate) fn queued(&mut self) -> usize {
+        self.machine.tx().remaining()
+    }
+
+    /// Bytes that have arrived and that the machine has not taken: it waits for the rest of a message, or for us.
+    pub(crate) fn backlog(&self) -> usize {
+        if self.over.is_some() { 0 } else { self.rx.bytes.len() }
+    }
+}
+
+fn never() -> Instant {
+    Instant::from_origin(Duration::MAX)
+}
+
+/// A time of the event loop's clock.
+pub(crate) fn instant(seconds: f64) -> Instant {
+    Instant::from_origin(duration(seconds))
+}
+
+/// Seconds as a Python program gives them; less than none is none.
+pub(crate) fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
+}
+
+/// The methods that every machine's class has; PyO3 wants them in one block with those of its own.
+macro_rules! machine {
+    ($class:ident { $($own:item)* }) => {
+        #[pyo3::pymethods]
+        impl $class {
+            $($own)*
+
+            /// Takes what the transport received. Returns what came of it, and the state.
+            fn feed<'py>(
+                &mut self,
+                py: pyo3::Python<'py>,
+                data: &[u8],
+                now: f64,
+            ) -> pyo3::PyResult<(pyo3::Bound<'py, pyo3::types::PyList>, u8)> {
+                self.link.feed(data);
+                self.poll(py, now)
+            }
+
+            /// The stream has ended. Returns as `feed`.
+            fn eof<'py>(
+                &mut self,
+                py: pyo3::Python<'py>,
+                now: f64,
+            ) -> pyo3::PyResult<(pyo3::Bound<'py, pyo3::types::PyList>, u8)> {
+                self.link.end_of_stream();
+                self.poll(py, now)
+            }
+
+            /// Does what is due. Returns as `feed`.
+            fn poll<'py>(
+                &mut self,
+                py: pyo3::Python<'py>,
+                now: f64,
+            ) -> pyo3::PyResult<(pyo3::Bound<'py, pyo3::types::PyList>, u8)> {
+                let list = pyo3::types::PyList::empty(py);
+                let now = crate::link::instant(now);
+                while let Some(incoming) = self.link.next(now) {
+                    match self.value(py, incoming) {
+                        Ok(value) => pyo3::types::PyListMethods::append(&list, value)?,
+                        Err(error) => self.link.fail(error.to_string()),
+                    }
+                }
+                let state = self.link.state();
+                Ok((list, state))
+            }
+
+            /// What waits to be written, or None.
+            fn take<'py>(
+                &mut self,
+                py: pyo3::Python<'py>,
+            ) -> pyo3::PyResult<Option<pyo3::Bound<'py, pyo3::types::PyBytes>>> {
+                self.link.take(py)
+            }
+
+            /// When poll must be called, in seconds of the clock of `now`, or None.
+            fn arm(&mut self) -> Option<f64> {
+                self.link.arm()
+            }
+
+            /// Refuses new messages; what is queued can still be taken.
+            fn close(&mut self) {
+                hat_core::protocol::Protocol::close(&mut self.link.machine);
+            }
+
+            /// Why it is over: empty after an orderly end, None before any.
+            #[getter]
+            fn over(&self) -> Option<&str> {
+                self.link.over()
+            }
+
+            /// Bytes that wait to be written.
+            #[getter]
+            fn queued(&mut self) -> usize {
+                self.link.queued()
+            }
+
+            /// Bytes that have arrived and wait for the rest of a message, or for `take`.
+            #[getter]
+            fn backlog(&self) -> usize {
+                self.link.backlog()
+            }
+        }
+    };
+}
+pub(crate) use machine;
