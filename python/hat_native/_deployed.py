@@ -11,3 +11,12 @@ def find(module: str, *names: str) -> tuple[Any, ...] | None:
         return tuple(getattr(found, name) for name in names)
     except (ImportError, AttributeError):
         return None
+
+
+def adopt(module: str, *classes: Any) -> None:
+    """Our classes stand under the name of the deployed `module` where that is replaced by ours: so they are pickled by names that every
+    installation knows."""
+    from hat_native._install import is_installed
+    if is_installed(module):
+        for one in classes:
+            one.__module__ = module

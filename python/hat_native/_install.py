@@ -8,6 +8,7 @@ values) is still the deployed module's, found in the deployed package's folder.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+import functools
 import importlib
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -24,6 +25,8 @@ TABLE: dict[str, str] = {
     'hat.drivers.chatter': 'hat_native.drivers.chatter',
     'hat.event.common.subscription': 'hat_native.event.common.subscription',
     'hat.event.eventer': 'hat_native.event.eventer',
+    'hat.event.eventer.client': 'hat_native.event.eventer.client',
+    'hat.event.eventer.server': 'hat_native.event.eventer.server',
     'hat.juggler': 'hat_native.juggler',
     'hat.chatter': 'hat_native.chatter05',
 }
@@ -51,7 +54,12 @@ def install(only: Iterable[str] | None = None) -> None:
 
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
-    _finder.names |= wanted
+    _finder.names |= {name for name in TABLE if any(name == i or name.startswith(i + '.') for i in wanted)}
+
+
+def is_installed(name: str) -> bool:
+    """Whether the deployed module `name` is replaced by ours."""
+    return name in _finder.names
 
 
 def report() -> dict[str, str]:
@@ -83,7 +91,7 @@ class _Finder(MetaPathFinder):
                   path: Sequence[str] | None,
                   target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname in self.names:
-            return ModuleSpec(fullname, _Alias(_target(fullname)), is_package=True)
+            return ModuleSpec(fullname, _Alias(fullname), is_package=True)
         parent, _, _ = fullname.rpartition('.')
         while parent and parent not in self.names:
             parent, _, _ = parent.rpartition('.')
@@ -95,18 +103,27 @@ class _Finder(MetaPathFinder):
 class _Alias(Loader):
     """Gives our module for a deployed name."""
 
-    def __init__(self, target: str):
-        self._target = target
+    def __init__(self, name: str):
+        self._name = name
         self._spec: ModuleSpec | None = None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        module = importlib.import_module(self._target)
+        module = importlib.import_module(_target(self._name))
         self._spec = module.__spec__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
         # the import system has put the deployed name's spec in its place
         module.__spec__ = self._spec
+        module.__dict__.setdefault('__getattr__', functools.partial(_get_submodule, self._name))
+
+
+def _get_submodule(package: str, name: str) -> ModuleType:
+    """What a program imports from a deployed package and ours does not have: a module of the deployed one."""
+    fullname = f'{package}.{name}'
+    if name.startswith('__') or _find_deployed(fullname) is None:
+        raise AttributeError(f"module '{package}' has no attribute '{name}'")
+    return importlib.import_module(fullname)
 
 
 _finder = _Finder()

@@ -43,6 +43,8 @@ if typing.TYPE_CHECKING or _values is None:
         last: bool
         token: bool
 
+    _deployed.adopt('hat.drivers.chatter', Data, Conversation, Msg)
+
 else:
     Data, Conversation, Msg = _values
 

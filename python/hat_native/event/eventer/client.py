@@ -38,6 +38,8 @@ if typing.TYPE_CHECKING or _found is None:
     class EventerInitError(Exception):
         """Eventer initialization error"""
 
+    _deployed.adopt('hat.event.eventer.client', EventerInitError)
+
 else:
     EventerInitError, = _found
 

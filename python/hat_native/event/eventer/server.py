@@ -40,6 +40,8 @@ if typing.TYPE_CHECKING or _found is None:
         server_id: int | None
         persisted: bool
 
+    _deployed.adopt('hat.event.eventer.server', ConnectionInfo)
+
 else:
     ConnectionInfo, = _found
 
