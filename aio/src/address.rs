@@ -27,7 +27,7 @@ pub struct Address {
 #[non_exhaustive]
 pub enum AddressError {
     /// No `:port` at the end.
-    #[error("no port in `{0}`: write host:port")]
+    #[error("no port in `{0}`: write host:port, or [address]:port for IPv6")]
     NoPort(String),
     /// A port that is no number from 0 to 65535.
     #[error("`{0}` is no port: write a number from 0 to 65535")]
@@ -98,6 +98,10 @@ impl FromStr for Address {
         let port = port.parse().ok().filter(|_| number);
         let port = port.ok_or_else(|| AddressError::Port(rest[host.len() + 1..].into()))?;
         let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        if inner.is_none() && host.contains(':') {
+            // an IPv6 address without brackets, whose last group is no port
+            return Err(AddressError::NoPort(text.into()));
+        }
         match inner.unwrap_or(host) {
             "" => Err(AddressError::NoHost(text.into())),
             host => Ok(Self { tls, ..Self::new(host, port) }),

@@ -55,6 +55,15 @@ pub(crate) enum Failure {
     /// The connection did not come in time.
     #[error("no connection to {address} within {} s", time.as_secs_f64())]
     TimedOut { address: Address, time: Duration },
+    /// The peer of a probe does not answer.
+    #[error("{address} does not answer within {} s", time.as_secs_f64())]
+    Silent { address: Address, time: Duration },
+    /// The peer of a probe closes when it has read the connection request.
+    #[error(
+        "{address} closed the connection without an answer to the connection request: some devices, S7 \
+         among them, do so for a transport selector that they do not know (--remote-tsel)"
+    )]
+    CutAtRequest { address: Address },
     /// The server says no.
     #[error("{address} rejected the connection: {reason}")]
     Rejected { address: Address, reason: String },
@@ -82,12 +91,13 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::Input(_) => USAGE,
-            Self::NoConnection(_) | Self::TimedOut { .. } | Self::CannotListen(_) => NO_CONNECTION,
+            Self::NoConnection(_) | Self::CannotListen(_) => NO_CONNECTION,
+            Self::TimedOut { .. } | Self::Silent { .. } => NO_CONNECTION,
             Self::Tls { .. } => TLS,
             Self::Rejected { .. } => REJECTED,
             Self::NotEventer { .. } | Self::NotCotp { .. } => PROTOCOL,
             Self::Ended { error, .. } if broke_protocol(error) => PROTOCOL,
-            Self::Ended { .. } => LOST,
+            Self::Ended { .. } | Self::CutAtRequest { .. } => LOST,
             Self::NotRegistered => NOT_REGISTERED,
             Self::OutputClosed => 0,
         }

@@ -84,6 +84,13 @@ impl Output {
     }
 }
 
+/// One line on standard output, for commands that print nothing else.
+pub(crate) fn print(line: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    written(out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n")))?;
+    written(out.flush())
+}
+
 /// A reader that went, such as `head`, is the quiet end of a command.
 fn written(result: io::Result<()>) -> Result<()> {
     match result {

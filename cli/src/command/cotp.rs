@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use hat_aio::Runtime;
 use hat_aio::cotp::{Connection, Options, SetupError, connect, listen};
 use hat_aio::server::ServerOptions;
+use hat_aio::{Address, Runtime};
 use hat_core::cotp::{Config, Error, Selector};
 
 use crate::args::{CotpCommand, EchoArgs, ProbeArgs};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
+use crate::output;
 use crate::runtime::within;
 
 pub(crate) async fn cotp<R: Runtime>(command: CotpCommand) -> Result<()> {
@@ -32,10 +33,9 @@ async fn probe<R: Runtime>(args: ProbeArgs) -> Result<()> {
     };
     let options = Options { config, tls, ..Options::default() };
     let probed = connect::<R>(address.clone(), options);
-    // the library limits the handshake, not how long a connection takes to come
-    let connection = match within::<R, _>(timeout + Duration::from_secs(1), probed).await {
-        None => return Err(Failure::TimedOut { address, time: timeout }.into()),
-        Some(Err(error)) => return Err(Failure::of_setup(address, error).into()),
+    let connection = match within::<R, _>(timeout, probed).await {
+        None => return Err(Failure::Silent { address, time: timeout }.into()),
+        Some(Err(error)) => return Err(Failure::of_probe(address, error, timeout).into()),
         Some(Ok(connection)) => connection,
     };
     let info = connection.info();
@@ -43,13 +43,13 @@ async fn probe<R: Runtime>(args: ProbeArgs) -> Result<()> {
         Some(selector) => selector.to_string(),
         None => "none".to_owned(),
     };
-    println!(
+    output::print(&format!(
         "{address} confirms: TPDU size {}, local TSEL {}, remote TSEL {}, reference {}",
         info.tpdu_size.octets(),
         selector(&info.local_selector),
         selector(&info.remote_selector),
         info.remote_reference,
-    );
+    ))?;
     for diagnostic in connection.diagnostics() {
         say(&format!("note: {diagnostic}"));
     }
@@ -90,8 +90,22 @@ async fn send_back(connection: Connection) {
 }
 
 impl Failure {
+    /// Why a probe came to nothing.
+    fn of_probe(address: Address, error: SetupError, time: Duration) -> Self {
+        if let SetupError::Ended(error) = &error {
+            match error.protocol() {
+                Some(Error::HandshakeTimeout) => return Self::Silent { address, time },
+                Some(Error::ClosedDuringHandshake) => return Self::CutAtRequest { address },
+                // a reset
+                None => return Self::CutAtRequest { address },
+                _ => {}
+            }
+        }
+        Self::of_setup(address, error)
+    }
+
     /// Why there is no COTP connection, or no server.
-    fn of_setup(address: hat_aio::Address, error: SetupError) -> Self {
+    fn of_setup(address: Address, error: SetupError) -> Self {
         match error {
             SetupError::Connect(error) => Self::of_connect(error),
             SetupError::Config(error) => Self::Input(error.to_string()),

@@ -19,6 +19,14 @@ pub enum Diagnostic {
         /// What is right.
         expected: u16,
     },
+    /// A SRC-REF in a DR that is not the peer's.
+    #[error("source reference {got} in a DR instead of {expected}")]
+    SourceReference {
+        /// What came.
+        got: u16,
+        /// What is right.
+        expected: u16,
+    },
     /// A SRC-REF of zero in a CR or CC (RFC 905 clause 6.5.4 a). RDP always sends it.
     #[error("source reference 0 in a CR or CC")]
     ZeroReference,
@@ -86,9 +94,17 @@ pub enum Diagnostic {
         /// Its code.
         code: u8,
     },
-    /// A TPDU number in a DT, which is 0 in class 0 (RFC 2126 clause 6.5). Old PLC4X counts it up.
-    #[error("TPDU number {0} in a DT, which is 0 in class 0")]
+    /// A TPDU number in a DT or ED, which is 0 in class 0 (RFC 2126 clause 6.5) and ignored on
+    /// input (RFC 1006 clause 6). Old PLC4X counts it up.
+    #[error("TPDU number {0} in a DT or ED, which is 0 in class 0")]
     TpduNumber(u8),
+    /// Four bits beside the code of a DT or ED, which are 0 and ignored on input (RFC 1006 clause 6).
+    #[error("a credit of {0} in a DT or ED, which has none")]
+    DataCredit(u8),
+    /// An ED that does not say that it ends, which is ignored (RFC 2126 clause 6.5 has it always
+    /// end).
+    #[error("an ED without an end of message")]
+    ExpeditedEnd,
     /// A DT without data that does not end a message (RFC 905 clause 6.3.3): the "fast ACK" of some S7.
     #[error("a DT without data that does not end a message")]
     EmptyData,
@@ -118,6 +134,8 @@ impl Diagnostic {
             Self::TpduNumber(_) => Some(1),
             Self::EmptyData => Some(2),
             Self::TpduTooLarge { .. } => Some(4),
+            Self::DataCredit(_) => Some(8),
+            Self::ExpeditedEnd => Some(16),
             _ => None,
         }
     }

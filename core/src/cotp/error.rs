@@ -1,3 +1,5 @@
+use core::fmt;
+
 use bytes::Bytes;
 
 use super::tpdu::{Kind, TooLong};
@@ -18,7 +20,7 @@ pub enum Error {
     #[error("the handshake was not done in time")]
     HandshakeTimeout,
     /// The peer refused our request with a DR.
-    #[error("the peer refused the connection: {reason}")]
+    #[error("the peer refused the connection: {reason}{}", Said(information))]
     Refused {
         /// Its reason.
         reason: Reason,
@@ -32,7 +34,7 @@ pub enum Error {
         reason: Reason,
     },
     /// The peer ended an established connection with a DR, or withdrew a request that the application had not answered yet.
-    #[error("the peer disconnected: {reason}")]
+    #[error("the peer disconnected: {reason}{}", Said(information))]
     Disconnected {
         /// Its reason.
         reason: Reason,
@@ -40,7 +42,7 @@ pub enum Error {
         information: Option<Bytes>,
     },
     /// The peer rejected a TPDU of ours with an ER.
-    #[error("the peer rejected a TPDU: {cause}")]
+    #[error("the peer rejected a TPDU: {cause}{}", Octets(rejected))]
     Rejected {
         /// Its cause.
         cause: Cause,
@@ -71,6 +73,42 @@ pub enum Error {
     /// The peer broke the protocol.
     #[error("protocol error: {0}")]
     Protocol(#[from] Violation),
+}
+
+/// The additional information of a DR, for a person: text where it is text, octets where not.
+struct Said<'a>(&'a Option<Bytes>);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(said) = self.0.as_ref().filter(|said| !said.is_empty()) else { return Ok(()) };
+        match core::str::from_utf8(said) {
+            // quoted and escaped: a peer's text must not control a terminal
+            Ok(text) if !text.chars().any(|char| char.is_control() && char != '\n') => {
+                write!(f, ", and says {text:?}")
+            }
+            _ => {
+                f.write_str(", and says the octets ")?;
+                hexadecimal(said, f)
+            }
+        }
+    }
+}
+
+/// The rejected octets of an ER.
+struct Octets<'a>(&'a Option<Bytes>);
+
+impl fmt::Display for Octets<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(octets) = self.0.as_ref().filter(|octets| !octets.is_empty()) else {
+            return Ok(());
+        };
+        f.write_str(", up to the octet that was wrong: ")?;
+        hexadecimal(octets, f)
+    }
+}
+
+fn hexadecimal(octets: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    octets.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
 }
 
 /// How the peer broke the protocol. Offsets are counted in the TPDU, from its LI.
@@ -207,6 +245,15 @@ pub enum ConfigError {
         /// How many.
         octets: usize,
     },
+    /// A CR of more than 128 octets (RFC 905 clause 13.3), under
+    /// [`Policy::Strict`](super::Policy::Strict).
+    #[error(
+        "a CR of {octets} octets, but 128 is the most: shorten the selectors or the connect data"
+    )]
+    LongRequest {
+        /// Its length.
+        octets: usize,
+    },
     /// A source reference of 0 outside raw mode.
     #[error("the source reference must not be 0 (except with a raw variable part)")]
     ZeroReference,
@@ -223,7 +270,7 @@ pub enum AnswerError {
     /// A part of the answer is too long.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A reason that class 0 does not have, under [`Policy::Strict`](super::Policy::Strict).
+    /// A reason that class 0 does not have.
     #[error("{0} is not a reason of class 0")]
     Reason(Reason),
 }

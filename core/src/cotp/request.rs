@@ -8,7 +8,7 @@ use super::tpdu::{Connect, Parameter, code, put_parameter};
 use super::{Cause, Config, Diagnostic, Reason, Selector, TpduSize, Violation, class};
 
 /// The most octets of a CR (RFC 905 clause 13.3).
-const MAX_REQUEST: usize = 128;
+pub(super) const MAX_REQUEST: usize = 128;
 
 /// Octets of a CR in front of its variable part, LI included.
 const FIXED: usize = 7;

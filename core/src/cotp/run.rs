@@ -36,7 +36,7 @@ pub(super) fn take(bytes: &mut BytesMut, most: usize) -> Option<Segment> {
     let mut data = bytes.split_to(from);
     data.truncate(to);
     data.advance(HEADERS);
-    Some(Segment { end, number: 0, data: data.freeze() })
+    Some(Segment { end, number: 0, credit: 0, data: data.freeze() })
 }
 
 /// The octets of the packet at the front, and whether a message ends with it.

@@ -131,3 +131,46 @@ fn selectors_that_must_match() {
     let error = pair.a.error.expect("refused").to_string();
     assert_eq!(error, "protocol error: the peer confirmed selector 0002 instead of 0001");
 }
+
+/// Expedited data that departs from RFC 2126 clause 6.5, where it was agreed on.
+#[test]
+fn expedited_data_that_departs_from_the_standard() {
+    let cases = [
+        ("0300000802118078", "(a credit of 1 in a DT or ED, which has none)"),
+        ("0300000802108578", "(TPDU number 5 in a DT or ED, which is 0 in class 0)"),
+        ("0300000802100078", "(an ED without an end of message)"),
+    ];
+    for (packet, diagnostic) in cases {
+        for policy in [Policy::Interop, Policy::Strict] {
+            let config = Config { policy, expedited: true, ..Config::default() };
+            let mut pair = alone(accept(config));
+            feed(&mut pair.a, &octets("0300 0011 0c e0 0000 0001 00 c0010b c60101"), usize::MAX);
+            pair.a.incoming.clear();
+            feed(&mut pair.a, &octets(packet), usize::MAX);
+            let steps: Vec<_> = pair.a.incoming.drain(..).map(shown).collect();
+            if policy == Policy::Interop {
+                assert_eq!(steps, [diagnostic, "Expedited(b\"x\")"], "{packet}");
+            } else {
+                assert_eq!(steps, [""; 0], "{packet}");
+                let error = pair.a.error.expect("refused").to_string();
+                let why = diagnostic.trim_matches(['(', ')']);
+                assert_eq!(error, format!("protocol error: {why}"), "{packet}");
+            }
+        }
+    }
+}
+
+/// What we ask for ourselves keeps to the standard under the strict policy (RFC 905 clause 13.3).
+#[test]
+fn our_own_request_within_128_octets() {
+    let long = |policy| {
+        let called = Some(Selector::new(vec![7; 120]));
+        let config = Config { policy, remote_selector: called, ..Config::default() };
+        Connection::connect(config, hat_core::time::Instant::ORIGIN).map(drop)
+    };
+    assert_eq!(long(Policy::Interop), Ok(()));
+    let error = long(Policy::Strict).expect_err("too long").to_string();
+    let expected =
+        "a CR of 132 octets, but 128 is the most: shorten the selectors or the connect data";
+    assert_eq!(error, expected);
+}

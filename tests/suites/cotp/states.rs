@@ -154,7 +154,7 @@ fn disconnect_request() {
             "! DR instead of a CR",
             "the peer refused the connection: address unknown (3)",
             "the peer disconnected: address unknown (3)",
-            "the peer disconnected: address unknown (3)",
+            "(source reference 0 in a DR instead of 7) | the peer disconnected: address unknown (3)",
             "-",
         ],
     );

@@ -18,6 +18,7 @@ use super::{
 use crate::buffer::SendQueue;
 use crate::sbs::Writer;
 use crate::time::Instant;
+use crate::tpkt;
 
 /// The most octets of expedited data (RFC 905 clause 13.8.4).
 const MAX_EXPEDITED: usize = 16;
@@ -108,6 +109,10 @@ impl Connection {
     pub fn connect(config: Config, now: Instant) -> Result<Self, ConfigError> {
         config.check()?;
         let packet = Tpdu::ConnectRequest(request::write(&config)).packet()?;
+        let octets = packet.len() - tpkt::HEADER;
+        if config.policy == Policy::Strict && octets > request::MAX_REQUEST {
+            return Err(ConfigError::LongRequest { octets });
+        }
         let deadline = now + config.handshake_timeout;
         let mut connection = Self::new(config, Phase::AwaitConfirm { deadline });
         connection.tx.put_slice(&packet);
@@ -154,8 +159,9 @@ impl Connection {
         Ok(self.establish(&cc, info))
     }
 
-    /// Refuses the request that waits, with a DR: the peer's caller sees `reason` and `information`, at most 246 octets. Class 0
-    /// has the first four reasons only; others are sent under [`Policy::Interop`].
+    /// Refuses the request that waits, with a DR: the peer's caller sees `reason` and `information`, at
+    /// most 246 octets. Class 0 has the first four reasons (RFC 905 clause 13.5.3), and
+    /// `NegotiationFailed` for a request that prefers class 2, 3 or 4.
     ///
     /// # Errors
     ///
@@ -167,7 +173,7 @@ impl Connection {
     ) -> Result<(), AnswerError> {
         let Phase::Deciding(request) = &self.phase else { return Err(AnswerError::NotWaiting) };
         let negotiation = reason == Reason::NegotiationFailed && request.class > 1;
-        if self.config.policy == Policy::Strict && !reason.is_of_class_0() && !negotiation {
+        if !reason.is_of_class_0() && !negotiation {
             return Err(AnswerError::Reason(reason));
         }
         let destination_reference = request.reference;
@@ -220,7 +226,7 @@ impl Connection {
             _ if self.in_message => SendFault::InMessage,
             (Ok(()), octets @ (0 | 17..)) => SendFault::ExpeditedLength { octets },
             (Ok(()), 1..=MAX_EXPEDITED) => {
-                self.put(&Tpdu::Expedited(Segment { end: true, number: 0, data }));
+                self.put(&Tpdu::Expedited(Segment { end: true, number: 0, credit: 0, data }));
                 return Ok(());
             }
         };

@@ -107,9 +107,24 @@ impl Connection {
     }
 
     fn awaiting_request(&mut self, tpdu: Bytes) -> Result<Option<Incoming>, Error> {
-        match Tpdu::parse(tpdu.clone())? {
-            Tpdu::ConnectRequest(cr) => self.request(&cr, &tpdu),
-            other => Err(unexpected(&other, During::AwaitingRequest)),
+        match Tpdu::parse(tpdu.clone()) {
+            Ok(Tpdu::ConnectRequest(cr)) => self.request(&cr, &tpdu),
+            Ok(other) => Err(unexpected(&other, During::AwaitingRequest)),
+            Err(violation) => {
+                self.reject_unreadable(&tpdu);
+                Err(violation.into())
+            }
+        }
+    }
+
+    /// Under the strict policy a CR that cannot be read is answered too (RFC 905 clause 6.6.3), if it
+    /// has the reference that the answer goes to.
+    fn reject_unreadable(&mut self, tpdu: &Bytes) {
+        if let [_, code, _, _, high, low, ..] = tpdu[..]
+            && self.config.policy == Policy::Strict
+            && Kind::of(code) == Kind::Cr
+        {
+            self.put_reject(u16::from_be_bytes([high, low]), Cause::NotSpecified, tpdu, 0);
         }
     }
 
@@ -182,6 +197,10 @@ impl Connection {
         match Tpdu::parse(tpdu)? {
             Tpdu::Data(segment) => self.data(segment, size),
             Tpdu::Expedited(segment) if self.info().is_some_and(|info| info.expedited) => {
+                self.header(&segment)?;
+                if !segment.end {
+                    self.report.tolerate(Diagnostic::ExpeditedEnd)?;
+                }
                 match segment.data.len() {
                     1..=MAX_EXPEDITED => Ok(Some(Incoming::Expedited(segment.data))),
                     octets => Err(Violation::ExpeditedLength { octets }.into()),
@@ -204,9 +223,7 @@ impl Connection {
     }
 
     fn data(&mut self, segment: Segment, size: usize) -> Result<Option<Incoming>, Error> {
-        if segment.number != 0 {
-            self.report.tolerate(Diagnostic::TpduNumber(segment.number))?;
-        }
+        self.header(&segment)?;
         let negotiated = self.info().map(|info| info.tpdu_size).unwrap_or_default();
         if size > negotiated.octets() {
             self.report.tolerate(Diagnostic::TpduTooLarge { octets: size, negotiated })?;
@@ -229,6 +246,17 @@ impl Connection {
         self.segment(segment)
     }
 
+    /// What the header of a DT or ED has zeros for.
+    fn header(&mut self, segment: &Segment) -> Result<(), Violation> {
+        if segment.credit != 0 {
+            self.report.tolerate(Diagnostic::DataCredit(segment.credit))?;
+        }
+        if segment.number != 0 {
+            self.report.tolerate(Diagnostic::TpduNumber(segment.number))?;
+        }
+        Ok(())
+    }
+
     fn segment(&mut self, segment: Segment) -> Result<Option<Incoming>, Error> {
         self.empty = 0;
         let given = self.assembly.push(segment)?;
@@ -238,6 +266,17 @@ impl Connection {
     /// The peer leaves.
     fn disconnected(&mut self, dr: Disconnect) -> Result<Error, Violation> {
         self.disconnect_data(&dr)?;
+        if let Some(info) = self.info() {
+            let (ours, theirs) = (info.local_reference, info.remote_reference);
+            let (got, expected) = (dr.destination_reference, ours);
+            if got != expected {
+                self.report.note(Diagnostic::DestinationReference { got, expected });
+            }
+            let (got, expected) = (dr.source_reference, theirs);
+            if got != expected {
+                self.report.note(Diagnostic::SourceReference { got, expected });
+            }
+        }
         let Disconnect { reason, information, .. } = dr;
         Ok(Error::Disconnected { reason, information })
     }

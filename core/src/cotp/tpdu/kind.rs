@@ -29,17 +29,19 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What the second octet of a TPDU says. The low four bits are a credit in CR, CC, AK and RJ, and zero in all others.
+    /// What the second octet of a TPDU says. The low four bits are a credit in CR, CC, AK and RJ.
+    /// In DT and ED they are zero, and to be ignored all the same (RFC 1006 clause 6); in all
+    /// others they are part of the code.
     #[must_use]
     pub fn of(code: u8) -> Self {
         match code {
-            0xf0 => Self::Dt,
+            0xf0..=0xff => Self::Dt,
             0xe0..=0xef => Self::Cr,
             0xd0..=0xdf => Self::Cc,
             0x80 => Self::Dr,
             0xc0 => Self::Dc,
             0x70 => Self::Er,
-            0x10 => Self::Ed,
+            0x10..=0x1f => Self::Ed,
             0x60..=0x6f => Self::Ak,
             0x20 => Self::Ea,
             0x50..=0x5f => Self::Rj,

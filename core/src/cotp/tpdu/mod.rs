@@ -67,6 +67,8 @@ pub struct Segment {
     pub end: bool,
     /// TPDU-NR, 0 to 127: zero in class 0.
     pub number: u8,
+    /// The four bits beside the code, where other TPDUs have their credit: zero.
+    pub credit: u8,
     /// User data.
     pub data: Bytes,
 }
@@ -89,7 +91,7 @@ impl Tpdu {
         // nearly all that ever come
         if let [2, 0xf0, number, ..] = tpdu[..] {
             tpdu.advance(super::size::DT_HEADER);
-            return Ok(Self::Data(Segment::of(number, tpdu)));
+            return Ok(Self::Data(Segment::of(0, number, tpdu)));
         }
         let (header, data) = split(&tpdu)?;
         let kind = Kind::of(header[1]);
@@ -98,7 +100,7 @@ impl Tpdu {
                 let &[_, _, number] = &header[..] else {
                     return Err(Violation::HeaderLength { kind, li: header[0] });
                 };
-                let segment = Segment::of(number, data);
+                let segment = Segment::of(header[1] & 0x0f, number, data);
                 match kind {
                     Kind::Dt => Self::Data(segment),
                     _ => Self::Expedited(segment),
@@ -164,12 +166,13 @@ impl Tpdu {
 }
 
 impl Segment {
-    fn of(number: u8, data: Bytes) -> Self {
-        Self { end: number & 0x80 != 0, number: number & 0x7f, data }
+    fn of(credit: u8, number: u8, data: Bytes) -> Self {
+        Self { end: number & 0x80 != 0, number: number & 0x7f, credit, data }
     }
 
     fn packet(&self, kind: Kind) -> Result<BytesMut, TooLong> {
-        packet(kind.code(), &[u8::from(self.end) << 7 | self.number & 0x7f], &[], &self.data)
+        let number = u8::from(self.end) << 7 | self.number & 0x7f;
+        packet(kind.code() | self.credit & 0x0f, &[number], &[], &self.data)
     }
 }
 
