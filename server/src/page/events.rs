@@ -1,16 +1,17 @@
 //! The latest event of each type, in step with the store.
 //!
 //! ```text
-//! store   … 4 a   5 b   7 a   8 c        the latest of types, by id
+//! store   … 4 a   5 b   7 a   8 c        the latest of types, by the number of their change
 //!              shown ┘     └───────┴──── registered after what was shown: to be set
 //! ```
 //!
-//! Ids only grow, so one id says what pages have been told. The store forgets the oldest first, so one id says what it has forgotten.
+//! Changes are counted, so one number says what pages have been told. The store forgets the oldest first, so one number says what it has
+//! forgotten.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use hat_core::eventer::{Event, EventId};
+use hat_core::eventer::Event;
 
 use crate::store::memory::Store;
 
@@ -20,9 +21,9 @@ const BATCH: usize = 1_000;
 /// What pages have been told.
 #[derive(Debug)]
 pub(super) struct Events {
-    last: EventId,
-    by_name: HashMap<Arc<str>, EventId>,
-    by_id: BTreeMap<EventId, Arc<str>>,
+    last: u64,
+    by_name: HashMap<Arc<str>, u64>,
+    by_change: BTreeMap<u64, Arc<str>>,
 }
 
 /// What is new. Types are named as in the state.
@@ -37,34 +38,34 @@ pub(super) struct Changes {
 impl Events {
     /// Nothing yet.
     pub(super) fn new() -> Self {
-        let last = EventId::new(i64::MIN, i64::MIN, i64::MIN);
-        Self { last, by_name: HashMap::new(), by_id: BTreeMap::new() }
+        Self { last: 0, by_name: HashMap::new(), by_change: BTreeMap::new() }
     }
 
     /// What has changed in `store` since the last time, or the first part of it. From then on it counts as told.
     pub(super) fn changes(&mut self, store: &Store) -> Changes {
         let events = store.latest_after(self.last, BATCH);
         let more = events.len() == BATCH;
-        let set = events.into_iter().map(|event| (self.told(&event), event)).collect();
-        // only with the last part: until then, older ids stand for types that are still to come
+        let set =
+            events.into_iter().map(|(change, event)| (self.told(change, &event), event)).collect();
+        // only with the last part: until then, older changes stand for types that are still to come
         let gone = if more { Vec::new() } else { self.forget_before(store.oldest_latest()) };
         Changes { set, gone, more }
     }
 
     /// Types that differ only in how their segments hold `/` have one name. They share its place.
-    fn told(&mut self, event: &Event) -> Arc<str> {
-        self.last = event.id;
+    fn told(&mut self, change: u64, event: &Event) -> Arc<str> {
+        self.last = change;
         let name: Arc<str> = event.event_type.to_string().into();
-        if let Some(previous) = self.by_name.insert(name.clone(), event.id) {
-            self.by_id.remove(&previous);
+        if let Some(previous) = self.by_name.insert(name.clone(), change) {
+            self.by_change.remove(&previous);
         }
-        self.by_id.insert(event.id, name.clone());
+        self.by_change.insert(change, name.clone());
         name
     }
 
-    fn forget_before(&mut self, oldest: Option<EventId>) -> Vec<Arc<str>> {
+    fn forget_before(&mut self, oldest: Option<u64>) -> Vec<Arc<str>> {
         let mut gone = Vec::new();
-        while let Some(first) = self.by_id.first_entry()
+        while let Some(first) = self.by_change.first_entry()
             && oldest.is_none_or(|oldest| *first.key() < oldest)
         {
             let name = first.remove();

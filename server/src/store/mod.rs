@@ -1,3 +1,145 @@
 //! Where events are kept.
+//!
+//! ```text
+//! register ─> Log: orders sessions, makes them durable ─> answers, and a feed in the order of sessions
+//!              │
+//!              └─ apply ─> Store: applies sessions in order, answers queries
+//! ```
+//!
+//! | part | what |
+//! |---|---|
+//! | [`Session`] | the events of one registration, with their ids and their one timestamp |
+//! | [`Log`] | who orders sessions and makes them durable: [`LocalLog`] here, on a thread of its own |
+//! | [`Store`] | who applies sessions and answers queries: [`MemoryStore`] |
+//!
+//! Whoever registers talks to the log alone, and whoever asks to the store alone. So another log, a replicated one say, changes neither the
+//! store nor who uses them.
 
+mod answer;
+mod error;
+mod local;
+mod log;
 pub mod memory;
+mod pending;
+mod session;
+mod shared_memory;
+
+use std::sync::Arc;
+
+use hat_core::eventer::{EventId, QueryParams, Timestamp};
+
+pub use answer::Answer;
+pub use error::{AppendError, QueryError, StoreError};
+pub use local::{Durability, LocalLog, LogOptions, Numbering};
+pub use log::{Append, Complete, Feed, Health, Log, Told};
+pub use pending::Pending;
+pub use session::{Session, SessionError};
+pub use shared_memory::MemoryStore;
+
+/// When what is applied has to be durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// Before it can be found and before [`Store::apply`] returns: what anybody was shown cannot vanish.
+    Now,
+    /// At the next [`Store::sync`], or the next [`Sync::Now`]. It can be found at once.
+    Later,
+}
+
+/// The last that a store knows of one server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Last {
+    /// The id of its last event. Session 0 where there is none.
+    pub id: EventId,
+    /// The timestamp of that event; [`Timestamp::MIN`] where there is none.
+    pub timestamp: Option<Timestamp>,
+    /// No session up to this number may be given to other events: it may have been told to somebody, also where no event of it is kept.
+    pub reserved: i64,
+}
+
+/// What there is in a store, for people and metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Events that are kept.
+    pub events: u64,
+    /// Types that have a latest event.
+    pub types: u64,
+    /// Bytes that the store takes on the disk; 0 in memory.
+    pub disk_bytes: u64,
+    /// Events that are not in the indexes on the disk yet, but in memory.
+    pub tail_events: u64,
+}
+
+/// Applies sessions in order, and answers queries over what it was given.
+///
+/// All methods may block: they read and write a disk. On a runtime, call them by [`Runtime::unblock`](hat_aio::Runtime::unblock), or
+/// directly where [`is_in_memory`](Self::is_in_memory). Queries run beside each other and beside `apply`; they never wait for a sync.
+pub trait Store: Send + std::marker::Sync + 'static {
+    /// Applies `sessions` in their order.
+    ///
+    /// Idempotent: an event whose id is not above the last one of its server is passed over, so whoever does not know whether a session was
+    /// applied applies it again. Sessions of different servers may alternate as they like.
+    ///
+    /// `reserve` says up to which session numbers of [`Last::reserved`] are to be taken for given, by server; they become durable with the
+    /// sessions. A lower number than what is reserved changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]. With [`Sync::Now`] nothing of `sessions` can be found then. Whether they are on the disk is uncertain after
+    /// [`StoreError::Failed`], and certainly not after [`StoreError::Full`].
+    fn apply(
+        &self,
+        sessions: &[Arc<Session>],
+        reserve: &[(i64, i64)],
+        sync: Sync,
+    ) -> Result<(), StoreError>;
+
+    /// Returns once everything that was applied is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]. What was applied with [`Sync::Later`] stays in memory, can be found, and is part of the next `sync`.
+    fn sync(&self) -> Result<(), StoreError>;
+
+    /// Makes ready for use again after [`StoreError::Failed`], if the disk allows it; else does nothing.
+    ///
+    /// A sync that failed may not simply be tried again: the system may have dropped what it could not write, and would report
+    /// success. So this opens the store anew from what is on the disk, and writes and syncs once before it counts on it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]: it is as it was.
+    fn recover(&self) -> Result<(), StoreError>;
+
+    /// Answers a query. By the semantics of the deployed server, where it is not said otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`].
+    fn query(&self, params: &QueryParams) -> Result<Answer, QueryError>;
+
+    /// The last that is known of a server.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    fn last(&self, server_id: i64) -> Result<Last, StoreError>;
+
+    /// What there is.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    fn stats(&self) -> Result<Stats, StoreError>;
+
+    /// A step of what the store does beside the work: retention, say. Returns whether there is more to do at once.
+    ///
+    /// Whoever applies calls it, when nothing waits to be applied and at least once a second.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    fn tidy(&self, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// No call waits for a disk.
+    fn is_in_memory(&self) -> bool;
+}

@@ -40,6 +40,10 @@ impl Index {
         }
     }
 
+    pub(super) fn has(&self, event: &Event) -> bool {
+        self.by_timestamp.contains(&(event.timestamp, event.id))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.by_timestamp.is_empty()
     }

@@ -7,17 +7,22 @@
 //! types    type ─> index, latest id    the same for one type
 //! ```
 //!
+//! Events of several servers may be in it: a standby applies what it mirrors.
+//!
 //! The semantics are those of the deployed server: `hat.event.server.engine` for sessions, and `hat.event.backends.lmdb` (`latestdb`,
 //! `timeseriesdb` and `refdb`) for queries. What they do by accident, and this does not, is said where it is.
 
 mod index;
 mod query;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
+
+use std::cmp::Ordering;
 
 use hat_core::eventer::{Event, EventId, EventType, RegisterEvent, Timestamp};
 
+use super::{Last, Session};
 use index::Index;
 
 /// What a [`Store`] is allowed to take, and whose events it holds.
@@ -41,27 +46,30 @@ impl Config {
     }
 }
 
-/// The events of one server.
+/// The events.
 #[derive(Debug)]
 pub struct Store {
     config: Config,
-    /// The number of the last session; 0 before the first.
-    session: i64,
+    /// The last of each server.
+    last: BTreeMap<i64, Last>,
     /// Events since the start.
     registered: u64,
     events: BTreeMap<EventId, Event>,
     series: VecDeque<EventId>,
     index: Index,
     types: BTreeMap<EventType, TypeEntry>,
-    /// The latest event of every type, by age.
-    latest: BTreeSet<EventId>,
+    /// The latest event of every type, by age: the number of its change.
+    latest: BTreeMap<u64, EventId>,
+    /// How often the latest event of a type has changed.
+    changes: u64,
 }
 
 /// What is known of one type.
 #[derive(Debug, Default)]
 struct TypeEntry {
     index: Index,
-    latest: Option<EventId>,
+    /// The latest event, and the number of the change that made it that.
+    latest: Option<(EventId, u64)>,
 }
 
 impl Store {
@@ -69,13 +77,14 @@ impl Store {
     pub fn new(config: Config) -> Self {
         Self {
             config,
-            session: 0,
+            last: BTreeMap::new(),
             registered: 0,
             events: BTreeMap::new(),
             series: VecDeque::new(),
             index: Index::default(),
             types: BTreeMap::new(),
-            latest: BTreeSet::new(),
+            latest: BTreeMap::new(),
+            changes: 0,
         }
     }
 
@@ -86,8 +95,8 @@ impl Store {
         if events.is_empty() {
             return Vec::new();
         }
-        self.session += 1;
-        let session = EventId::new(self.config.server_id, self.session, 0);
+        let number = self.last(self.config.server_id).reserved + 1;
+        let session = EventId::new(self.config.server_id, number, 0);
         let number = |(event, instance): (RegisterEvent, i64)| Event {
             id: EventId { instance, ..session },
             event_type: event.event_type,
@@ -96,12 +105,41 @@ impl Store {
             payload: event.payload,
         };
         let registered: Vec<Event> = events.into_iter().zip(1..).map(number).collect();
-        self.registered += registered.len() as u64;
-        for event in &registered {
+        self.add_all(&registered);
+        registered
+    }
+
+    /// Takes a session as it is. Events that are not above the last one of their server are passed over.
+    pub fn apply(&mut self, session: &Session) {
+        let last = self.last(session.server_id()).id;
+        let events = session.events();
+        let known = events.partition_point(|event| event.id <= last);
+        self.add_all(&events[known..]);
+    }
+
+    /// Counts sessions of a server up to `session` as given.
+    pub fn reserve(&mut self, server_id: i64, session: i64) {
+        let last = self.last.entry(server_id).or_default();
+        last.reserved = last.reserved.max(session);
+    }
+
+    /// The last that is known of a server.
+    pub fn last(&self, server_id: i64) -> Last {
+        let none = || Last { id: EventId::new(server_id, 0, 0), ..Last::default() };
+        self.last.get(&server_id).copied().unwrap_or_else(none)
+    }
+
+    fn add_all(&mut self, events: &[Event]) {
+        let Some(event) = events.last() else { return };
+        let last = self.last.entry(event.id.server).or_default();
+        last.id = event.id;
+        last.timestamp = last.timestamp.max(Some(event.timestamp));
+        last.reserved = last.reserved.max(event.id.session);
+        self.registered += events.len() as u64;
+        for event in events {
             self.add(event.detached());
         }
         self.shrink();
-        registered
     }
 
     /// How many events are kept.
@@ -121,18 +159,20 @@ impl Store {
 
     /// The latest event of a type.
     pub fn latest_of(&self, event_type: &EventType) -> Option<&Event> {
-        self.events.get(&self.types.get(event_type)?.latest?)
+        self.events.get(&self.types.get(event_type)?.latest?.0)
     }
 
-    /// The latest events of types that were registered after `id`, oldest first, at most so many.
-    pub fn latest_after(&self, id: EventId, most: usize) -> Vec<Event> {
-        let after = self.latest.range((Bound::Excluded(id), Bound::Unbounded)).take(most);
-        after.map(|id| self.events[id].clone()).collect()
+    /// The latest events of types that changed after the change `after`, oldest first, at most so many, each with the number of its
+    /// change. Changes count from 1.
+    pub fn latest_after(&self, after: u64, most: usize) -> Vec<(u64, Event)> {
+        let changed = self.latest.range((Bound::Excluded(after), Bound::Unbounded)).take(most);
+        changed.map(|(change, id)| (*change, self.events[id].clone())).collect()
     }
 
-    /// The oldest of the events that are the latest of their types. Types that were registered before it are forgotten.
-    pub fn oldest_latest(&self) -> Option<EventId> {
-        self.latest.first().copied()
+    /// The oldest change that made an event the latest of its type, of those that still are. Types that changed before it last are
+    /// forgotten.
+    pub fn oldest_latest(&self) -> Option<u64> {
+        self.latest.first_key_value().map(|(change, _)| *change)
     }
 
     fn add(&mut self, event: Event) {
@@ -140,12 +180,21 @@ impl Store {
         self.index.insert(&event);
         let entry = self.types.entry(event.event_type.clone()).or_default();
         entry.index.insert(&event);
-        let previous = entry.latest.replace(id);
         self.series.push_back(id);
-        self.latest.insert(id);
+        let previous = entry.latest;
+        // another server's may be older than what is there
+        let is_latest = previous.is_none_or(|(previous, _)| {
+            self.events[&previous].natural_cmp(&event) != Ordering::Greater
+        });
         self.events.insert(id, event);
-        if let Some(previous) = previous {
-            self.latest.remove(&previous);
+        if !is_latest {
+            return;
+        }
+        self.changes += 1;
+        entry.latest = Some((id, self.changes));
+        self.latest.insert(self.changes, id);
+        if let Some((previous, change)) = previous {
+            self.latest.remove(&change);
             self.forget_unless_kept(previous);
         }
     }
@@ -163,7 +212,7 @@ impl Store {
             self.forget_unless_kept(id);
         }
         while self.latest.len() > self.config.max_types
-            && let Some(id) = self.latest.pop_first()
+            && let Some((_, id)) = self.latest.pop_first()
         {
             if let Some(entry) = self.types.get_mut(&self.events[&id].event_type) {
                 entry.latest = None;
@@ -174,9 +223,9 @@ impl Store {
 
     /// Lets an event go that neither the series nor the latest of a type holds any more, and its type with the last of it.
     fn forget_unless_kept(&mut self, id: EventId) {
-        // ids only grow, so the series is all from its front on
-        let in_series = self.series.front().is_some_and(|front| *front <= id);
-        if in_series || self.latest.contains(&id) {
+        let Some(event) = self.events.get(&id) else { return };
+        let latest = self.types.get(&event.event_type).and_then(|entry| entry.latest);
+        if self.index.has(event) || latest.is_some_and(|(latest, _)| latest == id) {
             return;
         }
         let Some(event) = self.events.remove(&id) else { return };

@@ -7,25 +7,7 @@ use hat_core::eventer::{
 
 use super::index::{Key, Range, merged};
 use super::{Store, TypeEntry};
-
-/// A query that has no answer. The deployed server ends the connection that asks one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub(crate) enum QueryError {
-    /// The event types asked for are no valid query types.
-    #[error("the event types of the query: {0}")]
-    EventTypes(#[from] SubscriptionError),
-    /// A server query that goes on after an event of another server.
-    #[error(
-        "the query asks for server {server_id} after an event of server {last}; ask after one of its own"
-    )]
-    OtherServer {
-        /// The server asked for.
-        server_id: i64,
-        /// The server of `last_event_id`.
-        last: i64,
-    },
-}
+use crate::store::QueryError;
 
 impl Store {
     /// The answer to `params`.
@@ -33,7 +15,7 @@ impl Store {
     /// # Errors
     ///
     /// [`QueryError`].
-    pub(crate) fn query(&self, params: &QueryParams) -> Result<QueryResult, QueryError> {
+    pub fn query(&self, params: &QueryParams) -> Result<QueryResult, QueryError> {
         match params {
             QueryParams::Latest(params) => self.latest(params),
             QueryParams::Timeseries(params) => self.timeseries(params),
@@ -43,7 +25,7 @@ impl Store {
 
     /// The latest event of every type asked for, in the order of types. However many they are, nothing follows.
     fn latest(&self, params: &LatestParams) -> Result<QueryResult, QueryError> {
-        let latest = |entry: &TypeEntry| self.events.get(&entry.latest?).cloned();
+        let latest = |entry: &TypeEntry| self.events.get(&entry.latest?.0).cloned();
         let events = match &params.event_types {
             None => self.types.values().filter_map(latest).collect(),
             Some(asked) => self.entries(asked)?.into_iter().filter_map(latest).collect(),

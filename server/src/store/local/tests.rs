@@ -1,0 +1,246 @@
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use hat_core::eventer::{Event, EventId, EventType, QueryParams, RegisterEvent, ServerParams};
+
+use super::*;
+use crate::store::memory::Config;
+use crate::store::{Answer, Last, MemoryStore, QueryError, Stats, Sync, Told};
+
+fn events(types: &str) -> Vec<RegisterEvent> {
+    types.split_whitespace().map(|text| RegisterEvent::new(typed(text))).collect()
+}
+
+fn typed(text: &str) -> EventType {
+    text.parse().unwrap_or_else(|never| match never {})
+}
+
+fn options() -> LogOptions {
+    LogOptions { numbering: Numbering::Stored, ..LogOptions::new(7) }
+}
+
+fn memory() -> Arc<MemoryStore> {
+    Arc::new(MemoryStore::new(Config::new(7)))
+}
+
+fn registered(log: &LocalLog, types: &str) -> Vec<Event> {
+    let session = log.append(events(types).into()).wait().expect("registered");
+    session.expect("a session").events().to_vec()
+}
+
+fn all(store: &dyn Store) -> Vec<EventId> {
+    let params = ServerParams { server_id: 7, ..ServerParams::default() };
+    let answer = store.query(&QueryParams::Server(params)).expect("an answer");
+    answer.into_result().events.iter().map(|event| event.id).collect()
+}
+
+/// A disk that can be told to fail.
+struct Fragile {
+    inner: MemoryStore,
+    fault: Mutex<Option<StoreError>>,
+    recovered: AtomicUsize,
+}
+
+impl Fragile {
+    fn new() -> Arc<Self> {
+        let inner = MemoryStore::new(Config::new(7));
+        Arc::new(Self { inner, fault: Mutex::default(), recovered: AtomicUsize::new(0) })
+    }
+
+    fn fail(&self, fault: Option<StoreError>) {
+        *self.fault.lock().expect("no panic") = fault;
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        self.fault.lock().expect("no panic").clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Store for Fragile {
+    fn apply(
+        &self,
+        sessions: &[Arc<Session>],
+        reserve: &[(i64, i64)],
+        sync: Sync,
+    ) -> Result<(), StoreError> {
+        self.check()?;
+        self.inner.apply(sessions, reserve, sync)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.check()
+    }
+
+    fn recover(&self) -> Result<(), StoreError> {
+        self.check()?;
+        self.recovered.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn query(&self, params: &QueryParams) -> Result<Answer, QueryError> {
+        self.inner.query(params)
+    }
+
+    fn last(&self, server_id: i64) -> Result<Last, StoreError> {
+        self.inner.last(server_id)
+    }
+
+    fn stats(&self) -> Result<Stats, StoreError> {
+        self.inner.stats()
+    }
+
+    fn tidy(&self, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner.tidy(now)
+    }
+
+    fn is_in_memory(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn sessions_are_told_in_order_first_ordered_then_durable() {
+    let (log, feed) = LocalLog::start(memory(), options()).expect("a log");
+    let first = registered(&log, "a b");
+    let second = registered(&log, "c");
+    assert_eq!(first[1].id, EventId::new(7, 1, 2));
+    assert_eq!(second[0].id, EventId::new(7, 2, 1));
+    log.close().wait().expect("closed");
+    let mut told = Vec::new();
+    while let Ok(one) = feed.recv_blocking() {
+        told.push(match one {
+            Told::Ordered(session) => format!("ordered {}", session.number()),
+            Told::Durable(session) => format!("durable {}", session.number()),
+        });
+    }
+    assert_eq!(told, ["ordered 1", "durable 1", "ordered 2", "durable 2"]);
+}
+
+#[test]
+fn nothing_is_no_session_and_after_the_end_nothing_is_taken() {
+    let (log, _) = LocalLog::start(memory(), options()).expect("a log");
+    assert!(log.append(Vec::new().into()).wait().expect("nothing").is_none());
+    assert_eq!(registered(&log, "a")[0].id.session, 1);
+    log.close().wait().expect("closed");
+    let refused = log.append(events("a").into()).wait();
+    assert!(matches!(refused, Err(AppendError::Closed)));
+    assert!(matches!(log.health(), Health::Closed));
+}
+
+#[test]
+fn what_follows_from_events_is_of_their_session() {
+    let store = memory();
+    let (log, _) = LocalLog::start(store.clone(), options()).expect("a log");
+    let mut rounds = 0;
+    let complete = move |so_far: &[Event]| {
+        rounds += 1;
+        assert_eq!(so_far.len(), rounds);
+        if rounds < 3 { events("further") } else { Vec::new() }
+    };
+    let append = Append { events: events("a"), complete: Some(Box::new(complete)) };
+    let session = log.append(append).wait().expect("registered").expect("a session");
+    assert_eq!(session.events().len(), 3);
+    assert_eq!(all(&*store).len(), 3);
+}
+
+#[test]
+fn mirrored_sessions_keep_their_ids_and_are_taken_once() {
+    let store = memory();
+    let (log, _) = LocalLog::start(store.clone(), options()).expect("a log");
+    let event = |session, instance| Event {
+        id: EventId::new(9, session, instance),
+        event_type: typed("a"),
+        timestamp: Timestamp::from_secs(5),
+        source_timestamp: None,
+        payload: None,
+    };
+    let session = |events| Session::new(events).expect("a session");
+    let pieces = || {
+        vec![
+            session(vec![event(3, 1), event(3, 2)]),
+            session(vec![event(3, 2), event(3, 3)]),
+            session(vec![event(2, 1)]),
+        ]
+    };
+    assert!(log.mirror(pieces()).wait().expect("mirrored").is_none());
+    assert!(log.mirror(pieces()).wait().expect("mirrored").is_none());
+    let last = store.last(9).expect("a store");
+    assert_eq!((last.id, last.reserved), (EventId::new(9, 3, 3), 3));
+    assert_eq!(store.stats().expect("a store").events, 3);
+}
+
+static CLOCK: AtomicI64 = AtomicI64::new(0);
+
+#[test]
+fn neither_time_nor_ids_go_back() {
+    let clock = || Timestamp::from_secs(CLOCK.load(Ordering::SeqCst));
+    let store = memory();
+    let options = LogOptions { numbering: Numbering::Clock, clock, ..options() };
+    CLOCK.store(100, Ordering::SeqCst);
+    let (log, _) = LocalLog::start(store.clone(), options.clone()).expect("a log");
+    let first = registered(&log, "a").remove(0);
+    assert_eq!((first.id.session, first.timestamp.s()), (100_000_001, 100));
+    CLOCK.store(50, Ordering::SeqCst);
+    let second = registered(&log, "a").remove(0);
+    assert_eq!((second.id.session, second.timestamp.s()), (100_000_002, 100));
+    log.close().wait().expect("closed");
+
+    // numbers that were reserved may have been told
+    let (log, _) = LocalLog::start(store, options.clone()).expect("a log");
+    let third = registered(&log, "a").remove(0);
+    assert_eq!(third.id.session, 100_000_001 + options.lease + 1);
+    assert_eq!(third.timestamp.s(), 100);
+
+    // a disk that is lost, and a clock that went on
+    CLOCK.store(200, Ordering::SeqCst);
+    let (log, _) = LocalLog::start(memory(), options).expect("a log");
+    assert_eq!(registered(&log, "a")[0].id.session, 200_000_001);
+}
+
+#[test]
+fn a_full_disk_refuses_and_takes_again_when_there_is_room() {
+    let store = Fragile::new();
+    let (log, feed) = LocalLog::start(store.clone(), options()).expect("a log");
+    let full = || StoreError::Full(Arc::new(std::io::ErrorKind::StorageFull.into()));
+    store.fail(Some(full()));
+    let refused = log.append(events("a").into()).wait();
+    assert!(matches!(refused, Err(AppendError::Store(StoreError::Full(_)))), "{refused:?}");
+    assert!(matches!(log.health(), Health::Failing(StoreError::Full(_))));
+    store.fail(None);
+    // the number of what was refused is not given again
+    assert_eq!(registered(&log, "b")[0].id.session, 2);
+    assert!(matches!(log.health(), Health::Good));
+    assert_eq!(all(&*store), [EventId::new(7, 2, 1)]);
+    assert_eq!(store.recovered.load(Ordering::SeqCst), 0);
+    log.close().wait().expect("closed");
+    let durable = std::iter::from_fn(|| feed.recv_blocking().ok());
+    let durable = durable.filter(|told| matches!(told, Told::Durable(_)));
+    assert_eq!(durable.count(), 1);
+}
+
+#[test]
+fn a_sync_that_failed_is_not_tried_again_before_the_store_was_opened_anew() {
+    let store = Fragile::new();
+    let (log, _) = LocalLog::start(store.clone(), options()).expect("a log");
+    store.fail(Some(StoreError::Failed(Arc::new(std::io::Error::other("EIO")))));
+    assert!(log.append(events("a").into()).wait().is_err());
+    assert!(log.append(events("a").into()).wait().is_err());
+    assert_eq!(store.recovered.load(Ordering::SeqCst), 0);
+    store.fail(None);
+    registered(&log, "b");
+    assert_eq!(store.recovered.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn answered_before_the_disk_has_it_and_told_as_durable_after() {
+    let store = Fragile::new();
+    let durability = Durability::Flush(Duration::from_secs(3600));
+    let options = LogOptions { durability, ..options() };
+    let (log, feed) = LocalLog::start(store.clone(), options).expect("a log");
+    assert_eq!(registered(&log, "a")[0].id.session, 1);
+    assert_eq!(all(&*store).len(), 1, "found at once");
+    assert!(matches!(feed.recv_blocking(), Ok(Told::Ordered(_))));
+    assert!(feed.try_recv().is_err());
+    log.close().wait().expect("closed");
+    assert!(matches!(feed.recv_blocking(), Ok(Told::Durable(_))));
+}

@@ -1,0 +1,393 @@
+//! The thread.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use hat_core::eventer::{Event, EventId, RegisterEvent, Timestamp};
+use smol::channel::Sender;
+use tracing::{error, info, warn};
+
+use super::{Durability, LogOptions, Numbering, Request, Shared};
+use crate::store::pending::Promise;
+use crate::store::{Append, AppendError, Health, Session, Store, StoreError, Sync, Told};
+
+/// Time between two steps of what the store does beside the work, while nothing happens.
+const TIDY: Duration = Duration::from_secs(1);
+/// Time between two attempts to use a disk again that failed.
+const RECOVER: Duration = Duration::from_secs(1);
+
+pub(super) struct Work {
+    store: Arc<dyn Store>,
+    options: LogOptions,
+    shared: Arc<Shared>,
+    tell: Sender<Told>,
+    /// The number of the last session.
+    session: i64,
+    /// Numbers up to this one are reserved on the disk.
+    reserved: i64,
+    /// The timestamp of the last session.
+    timestamp: Timestamp,
+    clock_is_behind: bool,
+    /// What is answered and not synced: since when, how many events, and what is told then.
+    unsynced: Vec<Arc<Session>>,
+    unsynced_events: usize,
+    flush_at: Option<Instant>,
+    tidy_at: Instant,
+    recover_at: Option<Instant>,
+}
+
+/// What is done at once.
+#[derive(Default)]
+struct Batch {
+    sessions: Vec<Arc<Session>>,
+    events: usize,
+    appended: Vec<(Promise, Arc<Session>)>,
+    mirrored: Vec<Promise>,
+}
+
+impl Work {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        options: LogOptions,
+        shared: Arc<Shared>,
+        tell: Sender<Told>,
+    ) -> Result<Self, StoreError> {
+        let last = store.last(options.server_id)?;
+        let known = last.id.session.max(last.reserved).max(0);
+        let now = (options.clock)();
+        let session = match options.numbering {
+            Numbering::Stored => known,
+            Numbering::Clock => known.max(micros(now)),
+        };
+        Ok(Self {
+            store,
+            shared,
+            tell,
+            session,
+            reserved: known,
+            timestamp: last.timestamp.unwrap_or(Timestamp::MIN),
+            clock_is_behind: false,
+            unsynced: Vec::new(),
+            unsynced_events: 0,
+            flush_at: None,
+            tidy_at: Instant::now() + TIDY,
+            recover_at: None,
+            options,
+        })
+    }
+
+    pub(super) fn run(mut self) {
+        while let Some(requests) = self.wait() {
+            self.take(requests);
+            if self.flush_at.is_some_and(|at| at <= Instant::now()) {
+                self.flush();
+            }
+            if self.recover_at.is_some_and(|at| at <= Instant::now()) {
+                self.recover();
+            }
+            if self.tidy_at <= Instant::now() {
+                self.tidy();
+            }
+        }
+        self.flush();
+        let mut queue = self.shared.lock();
+        queue.closed = true;
+        queue.health = Health::Closed;
+        let closers = std::mem::take(&mut queue.closers);
+        drop(queue);
+        for promise in closers {
+            promise.settle(Ok(None));
+        }
+    }
+
+    /// What has arrived, as many as share a sync; empty where something else is due; `None` where nothing comes any more.
+    fn wait(&self) -> Option<Vec<Request>> {
+        let due = [Some(self.tidy_at), self.flush_at, self.recover_at].into_iter().flatten().min();
+        let mut queue = self.shared.lock();
+        loop {
+            if !queue.waiting.is_empty() {
+                let mut requests = Vec::new();
+                let mut events = 0;
+                while events < self.options.max_batch
+                    && let Some(request) = queue.waiting.pop_front()
+                {
+                    events += request.events();
+                    requests.push(request);
+                }
+                return Some(requests);
+            }
+            if queue.closing {
+                return None;
+            }
+            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            queue = match left {
+                Some(Duration::ZERO) => return Some(Vec::new()),
+                Some(left) => {
+                    let waited = self.shared.arrived.wait_timeout(queue, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.shared.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    fn take(&mut self, requests: Vec<Request>) {
+        if requests.is_empty() {
+            return;
+        }
+        if self.recover_at.is_some() {
+            // what the disk did is uncertain: nothing more is given to it before it was opened anew
+            self.recover();
+        }
+        let mut batch = Batch::default();
+        for request in requests {
+            self.order(request, &mut batch);
+        }
+        if let Health::Failing(error @ StoreError::Failed(_)) = self.health()
+            && self.recover_at.is_some()
+        {
+            return batch.fail(&error);
+        }
+        let reserve = self.reserve();
+        for session in &batch.sessions {
+            self.tell(Told::Ordered(session.clone()));
+        }
+        match self.options.durability {
+            Durability::Commit => self.commit(batch, &reserve),
+            Durability::Flush(time) => self.answer_first(batch, &reserve, time),
+        }
+    }
+
+    /// Durable first, then answered and told.
+    fn commit(&mut self, batch: Batch, reserve: &[(i64, i64)]) {
+        match self.store.apply(&batch.sessions, reserve, Sync::Now) {
+            Ok(()) => {
+                self.well(reserve);
+                let sessions = batch.succeed();
+                for session in sessions {
+                    self.tell(Told::Durable(session));
+                }
+            }
+            Err(error) => {
+                self.ill(&error);
+                batch.fail(&error);
+            }
+        }
+    }
+
+    /// Answered first. A disk that fails has nobody to tell: so nothing is answered while it does.
+    fn answer_first(&mut self, batch: Batch, reserve: &[(i64, i64)], time: Duration) {
+        if let Health::Failing(_) = self.health() {
+            self.flush();
+        }
+        if let Health::Failing(error) = self.health() {
+            return batch.fail(&error);
+        }
+        let applied = if reserve.is_empty() {
+            self.store.apply(&batch.sessions, reserve, Sync::Later)
+        } else {
+            // numbers must not be told before they are reserved
+            let reserved = self.store.apply(&[], reserve, Sync::Now);
+            reserved.and_then(|()| self.store.apply(&batch.sessions, &[], Sync::Later))
+        };
+        match applied {
+            Ok(()) => {
+                self.well(reserve);
+                self.unsynced_events += batch.events;
+                self.unsynced.extend(batch.succeed());
+                self.flush_at.get_or_insert_with(|| Instant::now() + time);
+                if self.unsynced_events > self.options.max_unsynced {
+                    self.flush();
+                }
+            }
+            Err(error) => {
+                self.ill(&error);
+                batch.fail(&error);
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        self.flush_at = None;
+        if self.unsynced.is_empty() {
+            return;
+        }
+        match self.store.sync() {
+            Ok(()) => {
+                self.well(&[]);
+                self.unsynced_events = 0;
+                for session in std::mem::take(&mut self.unsynced) {
+                    self.tell(Told::Durable(session));
+                }
+            }
+            Err(error) => {
+                self.ill(&error);
+                // what was answered is still in memory
+                self.flush_at = Some(Instant::now() + RECOVER);
+            }
+        }
+    }
+
+    fn recover(&mut self) {
+        match self.store.recover() {
+            Ok(()) => {
+                self.recover_at = None;
+                self.well(&[]);
+                self.flush();
+            }
+            Err(error) => {
+                self.ill(&error);
+                self.recover_at = Some(Instant::now() + RECOVER);
+            }
+        }
+    }
+
+    fn tidy(&mut self) {
+        let now = (self.options.clock)().max(self.timestamp);
+        let more = if self.recover_at.is_some() { Ok(false) } else { self.store.tidy(now) };
+        let more = more.unwrap_or_else(|error| {
+            self.ill(&error);
+            false
+        });
+        // what is appended meanwhile comes between two steps
+        self.tidy_at = Instant::now() + if more { Duration::ZERO } else { TIDY };
+    }
+
+    fn order(&mut self, request: Request, batch: &mut Batch) {
+        match request {
+            Request::Append(append, promise) => {
+                let session = Arc::new(self.number(append));
+                batch.events += session.events().len();
+                batch.sessions.push(session.clone());
+                batch.appended.push((promise, session));
+            }
+            Request::Mirror(sessions, promise) => {
+                batch.events +=
+                    sessions.iter().map(|session| session.events().len()).sum::<usize>();
+                batch.sessions.extend(sessions.into_iter().map(Arc::new));
+                batch.mirrored.push(promise);
+            }
+        }
+    }
+
+    /// Gives ids, and the timestamp: never an earlier one than before.
+    fn number(&mut self, append: Append) -> Session {
+        let Append { events, complete } = append;
+        self.session += 1;
+        let now = (self.options.clock)();
+        self.timestamp = self.timestamp.max(now);
+        self.watch_clock(now);
+        let mut numbered = Vec::with_capacity(events.len());
+        self.add(events, &mut numbered);
+        if let Some(mut complete) = complete {
+            loop {
+                let further = complete(&numbered);
+                if further.is_empty() {
+                    break;
+                }
+                self.add(further, &mut numbered);
+            }
+        }
+        Session::new(numbered).expect("numbered here")
+    }
+
+    fn add(&self, events: Vec<RegisterEvent>, numbered: &mut Vec<Event>) {
+        for event in events {
+            let instance = numbered.len() as i64 + 1;
+            numbered.push(Event {
+                id: EventId::new(self.options.server_id, self.session, instance),
+                event_type: event.event_type,
+                timestamp: self.timestamp,
+                source_timestamp: event.source_timestamp,
+                payload: event.payload,
+            });
+        }
+    }
+
+    fn watch_clock(&mut self, now: Timestamp) {
+        let behind = now < self.timestamp;
+        if behind && !self.clock_is_behind {
+            warn!(
+                clock = %now, last = %self.timestamp,
+                "the clock is behind the last event: events get the timestamp of that one until it has caught up"
+            );
+        } else if !behind && self.clock_is_behind {
+            info!(clock = %now, "the clock has caught up with the last event");
+        }
+        self.clock_is_behind = behind;
+    }
+
+    /// Numbers to reserve, where those that are do not suffice.
+    fn reserve(&self) -> Vec<(i64, i64)> {
+        if self.session <= self.reserved {
+            return Vec::new();
+        }
+        vec![(self.options.server_id, self.session.saturating_add(self.options.lease))]
+    }
+
+    fn tell(&self, told: Told) {
+        // nobody listens any more where it fails
+        let _ = self.tell.send_blocking(told);
+    }
+
+    fn health(&self) -> Health {
+        self.shared.lock().health.clone()
+    }
+
+    fn well(&mut self, reserve: &[(i64, i64)]) {
+        if let Some((_, session)) = reserve.first() {
+            self.reserved = *session;
+        }
+        let before = std::mem::replace(&mut self.shared.lock().health, Health::Good);
+        if let Health::Failing(_) = before {
+            info!("the store works again");
+        }
+    }
+
+    fn ill(&mut self, reason: &StoreError) {
+        if let StoreError::Failed(_) = reason {
+            self.recover_at.get_or_insert_with(|| Instant::now() + RECOVER);
+        }
+        let failing = Health::Failing(reason.clone());
+        let before = std::mem::replace(&mut self.shared.lock().health, failing);
+        if !matches!(before, Health::Failing(_)) {
+            error!(error = %reason, "the store fails: nothing is registered until it works again");
+        }
+    }
+}
+
+impl Batch {
+    /// Tells who waits, and returns the sessions.
+    fn succeed(self) -> Vec<Arc<Session>> {
+        for (promise, session) in self.appended {
+            promise.settle(Ok(Some(session)));
+        }
+        for promise in self.mirrored {
+            promise.settle(Ok(None));
+        }
+        self.sessions
+    }
+
+    fn fail(self, error: &StoreError) {
+        let promises = self.appended.into_iter().map(|(promise, _)| promise).chain(self.mirrored);
+        for promise in promises {
+            promise.settle(Err(AppendError::Store(error.clone())));
+        }
+    }
+}
+
+impl Request {
+    fn events(&self) -> usize {
+        match self {
+            Self::Append(append, _) => append.events.len(),
+            Self::Mirror(sessions, _) => {
+                sessions.iter().map(|session| session.events().len()).sum()
+            }
+        }
+    }
+}
+
+/// Microseconds since 1970, as a session number.
+fn micros(at: Timestamp) -> i64 {
+    at.s().saturating_mul(1_000_000).saturating_add(i64::from(at.us())).max(0)
+}

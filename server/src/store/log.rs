@@ -1,0 +1,85 @@
+//! Who orders sessions and makes them durable.
+
+use std::sync::Arc;
+
+use hat_core::eventer::{Event, RegisterEvent};
+use smol::channel::Receiver;
+
+use super::{Pending, Session, StoreError};
+
+/// Orders sessions, makes them durable, and applies them to a store.
+///
+/// Nothing here blocks: it may be called by any task of any runtime. What is appended is ordered in the order of the calls, unless the
+/// log is many machines'.
+pub trait Log: Send + Sync + 'static {
+    /// Registers events as one session: gives them ids and a timestamp, and makes them durable. [`Pending`] is settled once they are, or,
+    /// where the log promises less, once they are ordered; then they can be found.
+    ///
+    /// Without events there is no session, and the answer is `None`.
+    fn append(&self, append: Append) -> Pending;
+
+    /// Takes sessions of other servers as they are, with their ids and timestamps. Events that are not above the last one of their server
+    /// are passed over.
+    ///
+    /// [`Pending`] is settled, with `None`, once all are durable.
+    fn mirror(&self, sessions: Vec<Session>) -> Pending;
+
+    /// Whether the last attempt to write went well. What fails is tried again by itself.
+    fn health(&self) -> Health;
+
+    /// Makes durable what is not yet, settles everything that waits, and ends. What is appended after that is refused. Settled, with
+    /// `None`, when it is done; called again, it is the same.
+    fn close(&self) -> Pending;
+}
+
+/// Events to register.
+pub struct Append {
+    /// The events, in their order.
+    pub events: Vec<RegisterEvent>,
+    /// What else belongs to the session: see [`Complete`].
+    pub complete: Option<Complete>,
+}
+
+/// Adds to a session what follows from its events, once they have their ids and timestamp and before they are durable: what modules of
+/// an event server answer. Gets the events so far, and returns further ones for the same session, until there are none.
+///
+/// It runs on the log's thread, and everybody waits for it: it must not block.
+pub type Complete = Box<dyn FnMut(&[Event]) -> Vec<RegisterEvent> + Send>;
+
+impl From<Vec<RegisterEvent>> for Append {
+    fn from(events: Vec<RegisterEvent>) -> Self {
+        Self { events, complete: None }
+    }
+}
+
+impl std::fmt::Debug for Append {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let complete = self.complete.is_some();
+        f.debug_struct("Append").field("events", &self.events).field("complete", &complete).finish()
+    }
+}
+
+/// What becomes of sessions, each told once, in the order of sessions of each server.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// Its place is fixed: ids and timestamp are given. It is not certain yet that it stays.
+    Ordered(Arc<Session>),
+    /// It is durable. Comes after `Ordered` of the same session; a session that failed is never told.
+    Durable(Arc<Session>),
+}
+
+/// What is told to whoever notifies clients. The log waits for who takes from it, so that what is not told yet stays bounded: take without
+/// waiting for clients, or drop it.
+pub type Feed = Receiver<Told>;
+
+/// How a log fares.
+#[derive(Clone, Debug, Default)]
+pub enum Health {
+    /// What is appended becomes durable.
+    #[default]
+    Good,
+    /// Appends fail for this reason, until an attempt goes well again.
+    Failing(StoreError),
+    /// It was closed.
+    Closed,
+}
