@@ -1,5 +1,6 @@
 //! Eventer, a client's machine against a server's, and each against bytes.
 
+mod catching_up;
 mod closing;
 mod init;
 mod limits;

@@ -18,5 +18,5 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
-pub use catch_up::{CatchUp, CatchUpConfig};
+pub use catch_up::{CatchUp, CatchUpConfig, Gap, Position, Wanted};
 pub use retry::{Failure, OnRejection, Retry, RetryConfig};

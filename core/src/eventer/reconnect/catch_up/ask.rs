@@ -1,0 +1,95 @@
+//! What is asked, one after the other.
+
+use super::{Position, Trail};
+use crate::eventer::{EventId, Timestamp};
+
+/// A question, of one or more pages.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ask {
+    /// For a position: the newest event that there is.
+    Newest,
+    /// The same of a server without series: the latest events of what is subscribed to.
+    Latest,
+    /// What one server registered.
+    Server(Walk),
+    /// What was registered since, by whom it may be: are there servers that are not known?
+    Since(Since),
+    /// The oldest event of the series: is everything kept that came since?
+    Oldest,
+}
+
+/// Questions as far as it matters which of them have no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Newest,
+    Latest,
+    Server(i64),
+    Since,
+    Oldest,
+}
+
+impl Ask {
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Newest => Kind::Newest,
+            Self::Latest => Kind::Latest,
+            Self::Server(walk) => Kind::Server(walk.server),
+            Self::Since(_) => Kind::Since,
+            Self::Oldest => Kind::Oldest,
+        }
+    }
+}
+
+/// Through the events of one server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walk {
+    pub(super) server: i64,
+    pub(super) at: At,
+    /// What was the position, and whether that event was still owed.
+    pub(super) known: (Position, bool),
+    /// The position was found again: everything behind it is new.
+    pub(super) exact: bool,
+}
+
+/// Where in the events of one server we are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum At {
+    /// The position so many steps back is to be found.
+    Step(usize),
+    /// None was found: from the first event on.
+    Start,
+    /// What follows this event.
+    After(EventId),
+}
+
+impl Walk {
+    pub(super) fn from(server: i64, trail: &Trail) -> Self {
+        Self { server, at: At::Step(0), known: (trail.newest(), trail.owed), exact: false }
+    }
+
+    /// The event to ask after.
+    pub(super) fn after(&self, trail: &Trail) -> Option<EventId> {
+        match self.at {
+            At::Step(back) => trail.step(back).map(|position| position.before()),
+            At::Start => None,
+            At::After(id) => Some(id),
+        }
+    }
+
+    /// Whether an event with this position was not handed on before.
+    pub(super) fn is_new(&self, event: Position) -> bool {
+        let (known, owed) = self.known;
+        if owed && event == known {
+            return true;
+        }
+        // where the server started over, ids say nothing: it goes by the time, too
+        event.id > known.id || !self.exact && event.timestamp > known.timestamp
+    }
+}
+
+/// Through the events of all servers, in the order of time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Since {
+    pub(super) from: Option<Timestamp>,
+    pub(super) after: Option<EventId>,
+}

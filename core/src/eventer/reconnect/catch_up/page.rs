@@ -1,0 +1,73 @@
+//! How many events to ask for at a time.
+
+/// What servers give at the most where they are not told: `hat-event`, and this library's.
+const USUAL: u64 = 4_096;
+
+/// The size of pages: less where an answer was too large or ended the connection, and more again where it was taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page {
+    /// What was configured. `None` is the server's own limit.
+    most: Option<i64>,
+    /// `None` as configured.
+    now: Option<u64>,
+}
+
+impl Page {
+    pub(super) fn new(most: Option<i64>) -> Self {
+        Self { most, now: None }
+    }
+
+    pub(super) fn size(&self) -> Option<i64> {
+        self.now.map_or(self.most, |now| i64::try_from(now).ok())
+    }
+
+    fn usual(&self) -> u64 {
+        self.most.map_or(USUAL, |most| most.clamp(1, 1 << 32) as u64)
+    }
+
+    /// A page ended the connection: by `size` where `limit` is the most, if that is known. `false`: it was of one event, and cannot be smaller.
+    pub(super) fn shrink(&mut self, too_large: Option<(usize, usize)>) -> bool {
+        let size = self.now.unwrap_or(self.usual());
+        // a connection that ended costs more than an answer that could have been larger
+        let smaller = match too_large {
+            Some((bytes, limit)) if bytes > limit => {
+                let fits = u128::from(size) * limit as u128 / bytes as u128;
+                (fits as u64 / 2).min(size / 2)
+            }
+            _ => size / 8,
+        };
+        self.now = Some(smaller.max(1));
+        size > 1
+    }
+
+    /// A page was taken.
+    pub(super) fn grow(&mut self) {
+        self.now = self.now.map(|now| now * 2).filter(|&now| now < self.usual());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halved_by_what_is_known() {
+        let mut page = Page::new(None);
+        assert_eq!(page.size(), None);
+        // 4 096 events of 20 KB
+        assert!(page.shrink(Some((82_000_000, 64 * 1024 * 1024))));
+        assert_eq!(page.size(), Some(1676));
+        page.grow();
+        assert_eq!(page.size(), Some(3352));
+        page.grow();
+        assert_eq!(page.size(), None);
+    }
+
+    #[test]
+    fn unknown_reasons_come_to_one_and_an_end() {
+        let mut page = Page::new(Some(1000));
+        let sizes: alloc::vec::Vec<_> =
+            core::iter::from_fn(|| page.shrink(None).then(|| page.size())).collect();
+        assert_eq!(sizes, [Some(125), Some(15), Some(1)]);
+    }
+}
