@@ -59,7 +59,7 @@ macro_rules! protocols_on {
                 UpdateStream, WhileDisconnected,
             };
             pub use $crate::hat_core::eventer::reconnect::{
-                CatchUpConfig, OnRejection, RetryConfig,
+                CatchUpConfig, Gap, OnRejection, Position, RetryConfig,
             };
             pub use $crate::hat_core::eventer::{
                 Event, EventId, EventType, Json, LatestParams, Order, OrderBy, Payload,

@@ -110,8 +110,8 @@ fn print(update: Update, args: &SubscribeArgs, printer: &mut Printer) -> Result<
     match update {
         Update::Connected(status) | Update::Status(status) => printer.status(status),
         Update::Events(events) => printer.events(&events),
-        Update::CaughtUp { complete: false } => {
-            say("events of the outage may be missing: the server does not have them all");
+        Update::CaughtUp { gap: Some(gap), .. } => {
+            say(&format!("events of the outage may be missing: {gap}"));
             Ok(())
         }
         Update::Disconnected { reason, retry_in: Some(time) } => {

@@ -9,10 +9,10 @@ use hat_aio::eventer::{
     ConnectError, ConnectionInfo, Handler, ListenOptions, ReconnectOptions, Reconnecting,
     RequestError, Server, Stopped, Update, WhileDisconnected, keep_connected, listen,
 };
-use hat_core::eventer::reconnect::{CatchUpConfig, OnRejection, RetryConfig};
+use hat_core::eventer::reconnect::{CatchUpConfig, Gap, OnRejection, Position, RetryConfig};
 use hat_core::eventer::{
-    Event, EventId, EventType, LatestParams, QueryParams, QueryResult, RegisterEvent, Status,
-    Timestamp,
+    Event, EventId, EventType, LatestParams, Order, QueryParams, QueryResult, RegisterEvent,
+    Status, TimeseriesParams, Timestamp,
 };
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, sleep, within};
@@ -64,8 +64,10 @@ impl Handler for Disk {
 
     async fn query(&self, _info: &ConnectionInfo, params: QueryParams) -> QueryResult {
         let events = self.events.lock().expect("no panic").clone();
-        let QueryParams::Server(params) = params else {
-            return QueryResult { events, more_follows: false };
+        let params = match params {
+            QueryParams::Latest(_) => return QueryResult { events, more_follows: false },
+            QueryParams::Timeseries(params) => return series(events, &params),
+            QueryParams::Server(params) => params,
         };
         let after = params.last_event_id.unwrap_or_default();
         let mut found: Vec<_> = events.into_iter().filter(|event| event.id > after).collect();
@@ -73,6 +75,20 @@ impl Handler for Disk {
         found.truncate(3);
         QueryResult { events: found, more_follows }
     }
+}
+
+/// A page of three, of events whose sessions are their times.
+fn series(mut events: Vec<Event>, params: &TimeseriesParams) -> QueryResult {
+    let after = params.last_event_id.unwrap_or_default();
+    let most = params.max_results.map_or(3, |most| most.min(3) as usize);
+    events.retain(|event| params.t_from.is_none_or(|from| from <= event.timestamp));
+    match params.order {
+        Order::Ascending => events.retain(|event| event.id > after),
+        Order::Descending => events.reverse(),
+    }
+    let more_follows = events.len() > most;
+    events.truncate(most);
+    QueryResult { events, more_follows }
 }
 
 fn event_type(name: &str) -> EventType {
@@ -235,7 +251,7 @@ on_every_runtime! {
         let disk = Disk::default();
         let mut server = serve::<R>(local(), &disk).await;
         let address = server.addresses()[0];
-        let seen = EventId::new(1, 0, 0);
+        let seen = Position::start(1);
         let catch_up = |options: &mut ReconnectOptions| {
             options.catch_up = Some(CatchUpConfig::default());
             options.seen = vec![seen];
@@ -250,8 +266,8 @@ on_every_runtime! {
             while caught_up < round {
                 match client.next().await.expect("it goes on") {
                     Update::Events(events) => got.extend(events.into_vec()),
-                    Update::CaughtUp { complete } => {
-                        assert!(complete);
+                    Update::CaughtUp { complete, gap } => {
+                        assert!(complete, "{gap:?}");
                         caught_up += 1;
                     }
                     _ => {}
@@ -287,12 +303,14 @@ on_every_runtime! {
         let server = serve::<R>(local(), &Disk::default()).await;
         let catch_up = |options: &mut ReconnectOptions| {
             options.catch_up = Some(CatchUpConfig::default());
-            options.seen = vec![EventId::new(1, 500, 1)];
+            let (id, timestamp) = (EventId::new(1, 500, 1), Timestamp::from_secs(500));
+            options.seen = vec![Position { id, timestamp }];
         };
         let client = client::<R>(server.addresses()[0], catch_up).await;
         connected(&client).await;
         let update = next(&client).await.0;
-        assert!(matches!(update, Update::CaughtUp { complete: false }), "{update:?}");
+        let lost = matches!(update, Update::CaughtUp { complete: false, gap: Some(Gap::Lost { .. }) });
+        assert!(lost, "{update:?}");
     }
 
     async fn a_clean_close<R>() {

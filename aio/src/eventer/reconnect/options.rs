@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::eventer::{ClientOptions, ConnectError, Events};
-use hat_core::eventer::reconnect::{CatchUpConfig, RetryConfig};
-use hat_core::eventer::{EventId, Status};
+use hat_core::eventer::reconnect::{CatchUpConfig, Gap, Position, RetryConfig};
+use hat_core::eventer::Status;
 
 /// What a client says of itself, and how it comes back.
 #[derive(Clone, Debug, Default)]
@@ -14,10 +14,13 @@ pub struct ReconnectOptions {
     /// When to try again, and when to give up.
     pub retry: RetryConfig,
     /// Requests for the events that were missed. Default: `None`, as `hat.event.component`; what happens during an outage is not told.
+    ///
+    /// What was missed is what came after the position. Where none is known, a short connection that subscribes to nothing asks for it before the
+    /// first one that does.
     pub catch_up: Option<CatchUpConfig>,
     /// With [`catch_up`](Self::catch_up): the last events that are known from an earlier run, one a server. What came after them is asked
     /// for at the first connection already.
-    pub seen: Vec<EventId>,
+    pub seen: Vec<Position>,
     /// What requests do while there is no connection.
     pub while_disconnected: WhileDisconnected,
 }
@@ -43,11 +46,14 @@ pub enum Update {
     Status(Status),
     /// Events that the client subscribed to: told by the server, or asked for because they were missed.
     Events(Events),
-    /// What was missed has been handed on, all of it where `complete` is true. Otherwise some may be missing: the server keeps less or started
-    /// over, did not answer in time, or too much came meanwhile. Comes once for every connection that had something to ask.
+    /// What was missed has been handed on: all of it, for certain, where `complete` is true. Otherwise some may be missing, and `gap` says why. Comes
+    /// once for every connection on which the server was asked to the end, where [`catch_up`](ReconnectOptions::catch_up) is set: see
+    /// [`CatchUp`](hat_core::eventer::reconnect::CatchUp) for what is promised.
     CaughtUp {
-        /// Every server still knew the last event seen, and gave all that it keeps after it.
+        /// There is no gap.
         complete: bool,
+        /// Why events may be missing.
+        gap: Option<Gap>,
     },
     /// There is no connection: it ended, or could not be made.
     Disconnected {

@@ -1,6 +1,7 @@
 //! The task that connects, hands on what is told, and connects again.
 
 use std::collections::hash_map::RandomState;
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::hash::BuildHasher;
 use std::pin::pin;
@@ -18,7 +19,8 @@ use crate::eventer::{
 };
 use crate::runtime::{Runtime, sleep, within};
 use hat_core::eventer::Subscription;
-use hat_core::eventer::reconnect::{CatchUp, CatchUpConfig, Failure, Retry};
+use hat_core::chatter;
+use hat_core::eventer::reconnect::{CatchUp, CatchUpConfig, Failure, Retry, Wanted};
 
 pub(super) struct Task {
     shared: Arc<Shared>,
@@ -27,6 +29,8 @@ pub(super) struct Task {
     options: ClientOptions,
     retry: Retry,
     missed: Option<Missed>,
+    /// The server took the client of now.
+    taken: bool,
 }
 
 /// Events that were missed are asked for.
@@ -46,14 +50,12 @@ impl Task {
         let ReconnectOptions { client, retry, catch_up, seen, .. } = options;
         // any two clients differ by it, and nothing else depends on it
         let seed = RandomState::new().hash_one(address.port());
-        let server_id = client.server_id;
-        let ours = move |server| server_id.is_none_or(|wanted| wanted == server);
-        let seen = seen.into_iter().filter(|id| ours(id.server));
-        let missed = catch_up.map(|config| Missed {
-            catch_up: CatchUp::new(config.clone(), subscription, client.persisted, seen),
-            config,
-        });
-        Self { shared, address, name, options: client, retry: Retry::new(retry, seed), missed }
+        let (server_id, persisted) = (client.server_id, client.persisted);
+        let wanted = Wanted { subscription, server_id, persisted };
+        let missed = catch_up
+            .map(|config| Missed { catch_up: CatchUp::new(config.clone(), wanted, seen), config });
+        let retry = Retry::new(retry, seed);
+        Self { shared, address, name, options: client, retry, missed, taken: false }
     }
 
     /// Until the client is closed or gives up.
@@ -73,12 +75,9 @@ impl Task {
     /// One connection after the other; ends with the last failure where no other try is to be made.
     async fn work<R: Runtime>(&mut self) -> ConnectError {
         loop {
-            let (address, name) = (self.address.clone(), self.name.clone());
-            let connected = connect::<R>(address, name, self.options.clone()).await;
-            let (failure, reason) = match connected {
-                Ok(client) => {
-                    let start = R::now();
-                    let error = self.serve::<R>(&client).await;
+            let start = R::now();
+            let (failure, reason) = match self.one_connection::<R>().await {
+                Err(ConnectError::Ended(error)) if self.taken => {
                     (Failure::Lost { up: R::now() - start }, ConnectError::Ended(error))
                 }
                 Err(error) if error.is_rejection() => (Failure::Rejected, error),
@@ -96,6 +95,32 @@ impl Task {
         }
     }
 
+    /// Connects, and hands on what is told until the connection is over.
+    async fn one_connection<R: Runtime>(&mut self) -> Result<Infallible, ConnectError> {
+        self.taken = false;
+        if self.missed.as_ref().is_some_and(|missed| missed.catch_up.needs_position()) {
+            self.find_position::<R>().await?;
+        }
+        let (address, name) = (self.address.clone(), self.name.clone());
+        let client = connect::<R>(address, name, self.options.clone()).await?;
+        self.taken = true;
+        Err(self.serve::<R>(&client).await.into())
+    }
+
+    /// Asks the server up to where it has registered events, on a connection that subscribes to none: what is told to nobody cannot be lost with
+    /// the connection.
+    async fn find_position<R: Runtime>(&mut self) -> Result<(), ConnectError> {
+        let Some(missed) = &mut self.missed else { return Ok(()) };
+        let mut options = self.options.clone();
+        options.subscriptions = Vec::new();
+        let client = connect::<R>(self.address.clone(), self.name.clone(), options).await?;
+        self.taken = true;
+        missed.catch_up.position();
+        missed.ask_for_all::<R>(&client, None).await?;
+        client.close().await;
+        Ok(())
+    }
+
     /// Hands on what one connection tells, until it is over.
     async fn serve<R: Runtime>(&mut self, client: &Client) -> Error {
         let status = client.status();
@@ -109,14 +134,12 @@ impl Task {
     async fn serve_to_the_end<R: Runtime>(
         &mut self,
         client: &Client,
-    ) -> Result<std::convert::Infallible, Error> {
+    ) -> Result<Infallible, Error> {
         if let Some(missed) = &mut self.missed {
             missed.catch_up.connected();
-            if missed.catch_up.query().is_some() {
-                missed.ask_for_all::<R>(client, &self.shared).await?;
-                let complete = missed.catch_up.is_complete();
-                self.shared.hand_on(Update::CaughtUp { complete }).await;
-            }
+            missed.ask_for_all::<R>(client, Some(&self.shared)).await?;
+            let gap = missed.catch_up.finish();
+            self.shared.hand_on(Update::CaughtUp { complete: gap.is_none(), gap }).await;
             while let Some((events, ack)) = missed.catch_up.release() {
                 hand_on(&self.shared, Events { events, ack }).await;
             }
@@ -136,11 +159,24 @@ impl Task {
 }
 
 impl Missed {
-    /// Requests until there is nothing left to ask, and hands on the answers.
+    /// Requests until there is nothing left to ask, and hands on the answers: but not on a connection that only finds the position.
     async fn ask_for_all<R: Runtime>(
         &mut self,
         client: &Client,
-        shared: &Shared,
+        shared: Option<&Shared>,
+    ) -> Result<(), Error> {
+        let asked = self.ask::<R>(client, shared).await;
+        if let Err(error) = &asked {
+            // a smaller answer next time
+            self.catch_up.failed(too_large(error));
+        }
+        asked
+    }
+
+    async fn ask<R: Runtime>(
+        &mut self,
+        client: &Client,
+        shared: Option<&Shared>,
     ) -> Result<(), Error> {
         while let Some(params) = self.catch_up.query() {
             let mut query = pin!(within::<R, _>(self.config.timeout, client.query(&params)));
@@ -148,7 +184,9 @@ impl Missed {
                 match first(query.as_mut(), client.next()).await {
                     Either::One(answer) => break answer,
                     Either::Other(told) => match told? {
-                        Notification::Status(status) => tell_status(shared, status),
+                        Notification::Status(status) => {
+                            shared.into_iter().for_each(|shared| tell_status(shared, status));
+                        }
                         Notification::Events(Events { events, ack }) => {
                             // the servers were not all asked: it is held
                             let _held = self.catch_up.told(events, ack);
@@ -162,7 +200,9 @@ impl Missed {
             match answer {
                 Some(Ok(result)) => {
                     let events = self.catch_up.answered(result);
-                    hand_on(shared, Events { events, ack: None }).await;
+                    if let Some(shared) = shared {
+                        hand_on(shared, Events { events, ack: None }).await;
+                    }
                 }
                 Some(Err(RequestError::Ended(error))) => return Err(error),
                 // refused, or too late
@@ -179,6 +219,16 @@ impl Missed {
         if let Some((events, _)) = self.catch_up.told(events, None) {
             told.events = events;
         }
+    }
+}
+
+/// The size and the limit of a message that was too large for us.
+fn too_large(error: &Error) -> Option<(u64, usize)> {
+    match error.protocol()? {
+        hat_core::eventer::Error::Chatter(chatter::Error::TooLarge { size, limit }) => {
+            Some((*size, *limit))
+        }
+        _ => None,
     }
 }
 

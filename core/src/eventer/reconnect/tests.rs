@@ -1,13 +1,10 @@
-//! Catching up, against a model of a server.
+//! Catching up, message by message. The contract as a whole is held against simulated servers in `tests/suites/eventer/catching_up`.
 
-use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use proptest::prelude::*;
-
-use super::{CatchUp, CatchUpConfig};
-use crate::eventer::{Event, EventId, QueryParams, QueryResult, Subscription, Timestamp};
+use super::{CatchUp, CatchUpConfig, Gap, Position, Wanted};
+use crate::eventer::{Event, EventId, Order, QueryParams, QueryResult, Subscription, Timestamp};
 
 const NONE: [i64; 0] = [];
 
@@ -21,12 +18,20 @@ fn event(server: i64, session: i64, name: &str) -> Event {
     }
 }
 
-fn all_of(name: &str) -> Subscription {
-    Subscription::new([&name.parse().expect("any text is a type")]).expect("a query type")
+fn at(session: i64) -> Position {
+    Position::from(&event(1, session, "a"))
 }
 
-fn catch_up(config: CatchUpConfig, seen: &[EventId]) -> CatchUp<()> {
-    CatchUp::new(config, all_of("*"), false, seen.iter().copied())
+/// For events of server 1, of these types.
+fn catch_up_with(config: CatchUpConfig, types: &str, seen: &[Position]) -> CatchUp<()> {
+    let types = types.parse().expect("any text is a type");
+    let subscription = Subscription::new([&types]).expect("a query type");
+    let wanted = Wanted { subscription, server_id: Some(1), persisted: false };
+    CatchUp::new(config, wanted, seen.iter().copied())
+}
+
+fn catch_up(seen: &[Position]) -> CatchUp<()> {
+    catch_up_with(CatchUpConfig::default(), "*", seen)
 }
 
 fn asked_after(catch_up: &CatchUp<()>) -> Option<EventId> {
@@ -34,6 +39,19 @@ fn asked_after(catch_up: &CatchUp<()>) -> Option<EventId> {
         QueryParams::Server(params) => params.last_event_id,
         other => panic!("{other:?}"),
     }
+}
+
+/// The server keeps everything from `session` on.
+#[track_caller]
+fn keeps_since(catch_up: &mut CatchUp<()>, session: i64) {
+    match catch_up.query() {
+        Some(QueryParams::Timeseries(params)) => {
+            assert_eq!((params.order, params.max_results), (Order::Ascending, Some(1)));
+        }
+        other => panic!("not asked what is kept: {other:?}"),
+    }
+    assert_eq!(sessions(&catch_up.answered(answer([session], true))), NONE);
+    assert_eq!(catch_up.query(), None);
 }
 
 fn answer(sessions: impl IntoIterator<Item = i64>, more_follows: bool) -> QueryResult {
@@ -54,18 +72,63 @@ fn released(catch_up: &mut CatchUp<()>) -> Vec<i64> {
 }
 
 #[test]
-fn at_first_there_is_nothing_to_ask() {
-    let mut catch_up = catch_up(CatchUpConfig::default(), &[]);
+fn at_first_the_position_is_asked_for() {
+    let mut catch_up = catch_up(&[]);
+    assert!(catch_up.needs_position());
+    catch_up.position();
+    match catch_up.query() {
+        Some(QueryParams::Timeseries(params)) => {
+            assert_eq!((params.order, params.max_results), (Order::Descending, Some(1)));
+        }
+        other => panic!("not for the newest event: {other:?}"),
+    }
+    assert_eq!(sessions(&catch_up.answered(answer([7], true))), NONE);
+    assert_eq!(catch_up.query(), None);
+    assert!(!catch_up.needs_position());
+    catch_up.connected();
+    assert_eq!(asked_after(&catch_up), Some(EventId::new(1, 7, 0)));
+    assert_eq!(sessions(&catch_up.answered(answer([7], false))), NONE);
+    assert_eq!((catch_up.query(), catch_up.finish()), (None, None));
+}
+
+#[test]
+fn without_series_the_latest_events_are_the_position_and_without_those_nothing_is() {
+    for (latest, needs) in
+        [(answer([3, 5, 4], false), Some(EventId::new(1, 5, 0))), (answer([], false), None)]
+    {
+        let mut catch_up = catch_up(&[]);
+        catch_up.position();
+        catch_up.answered(answer([], false));
+        assert!(matches!(catch_up.query(), Some(QueryParams::Latest(_))));
+        catch_up.answered(latest);
+        assert!(!catch_up.needs_position());
+        catch_up.connected();
+        assert_eq!(asked_after(&catch_up), needs);
+    }
+}
+
+#[test]
+fn a_position_that_nobody_gives_is_a_gap_at_once() {
+    let mut catch_up = catch_up(&[]);
+    for _ in 0..4 {
+        catch_up.position();
+        assert!(catch_up.query().is_some());
+        catch_up.failed(None);
+    }
+    catch_up.position();
+    assert_eq!(catch_up.query(), None, "what ends every connection is not asked again");
     catch_up.connected();
     assert_eq!(catch_up.query(), None);
-    let told = vec![event(1, 7, "a")];
-    assert_eq!(catch_up.told(told.clone(), ()), Some((told, ())));
+    assert!(catch_up.finish().is_some());
+    assert!(catch_up.needs_position(), "the next time it is asked again");
 }
 
 #[test]
 fn the_trace_of_the_documentation() {
-    let mut catch_up = catch_up(CatchUpConfig::default(), &[]);
+    let mut catch_up = catch_up(&[at(6)]);
     catch_up.connected();
+    catch_up.answered(answer([6], false));
+    assert_eq!(catch_up.finish(), None);
     for session in [7, 8, 9] {
         assert!(catch_up.told(vec![event(1, session, "a")], ()).is_some());
     }
@@ -79,20 +142,22 @@ fn the_trace_of_the_documentation() {
     assert_eq!(sessions(&catch_up.answered(answer(9..=11, true))), [10, 11]);
     assert_eq!(asked_after(&catch_up), Some(EventId::new(1, 11, 1)));
     assert_eq!(sessions(&catch_up.answered(answer(12..=13, false))), [12, 13]);
-    assert_eq!(catch_up.query(), None);
-    assert!(catch_up.is_complete());
+    keeps_since(&mut catch_up, 2);
+    assert_eq!(catch_up.finish(), None);
     assert_eq!(released(&mut catch_up), [14]);
     // from here on as before
     assert!(catch_up.told(vec![event(1, 15, "a")], ()).is_some());
+    assert_eq!(catch_up.positions().collect::<Vec<_>>(), [at(15)]);
     catch_up.connected();
     assert_eq!(asked_after(&catch_up), Some(EventId::new(1, 15, 0)));
 }
 
 #[test]
 fn an_answer_may_overtake_what_was_told() {
-    let mut catch_up = catch_up(CatchUpConfig::default(), &[EventId::new(1, 1, 1)]);
+    let mut catch_up = catch_up(&[at(1)]);
     catch_up.connected();
     assert_eq!(sessions(&catch_up.answered(answer(1..=3, false))), [2, 3]);
+    keeps_since(&mut catch_up, 1);
     assert_eq!(released(&mut catch_up), NONE);
     // the server told 3 before it answered, or a moment later
     let (events, ()) = catch_up.told(vec![event(1, 3, "a")], ()).expect("not held");
@@ -103,74 +168,134 @@ fn an_answer_may_overtake_what_was_told() {
 
 #[test]
 fn what_nobody_subscribed_to_is_left_out_and_not_asked_for_again() {
-    let mut catch_up =
-        CatchUp::new(CatchUpConfig::default(), all_of("a"), false, [EventId::new(1, 1, 1)]);
+    let mut catch_up = catch_up_with(CatchUpConfig::default(), "a", &[at(1)]);
     catch_up.connected();
     let events = vec![event(1, 1, "a"), event(1, 2, "a"), event(1, 3, "b")];
     let new = catch_up.answered(QueryResult { events, more_follows: false });
     assert_eq!(sessions(&new), [2]);
+    keeps_since(&mut catch_up, 1);
     assert!(catch_up.told(vec![], ()).is_some());
     catch_up.connected();
     assert_eq!(asked_after(&catch_up), Some(EventId::new(1, 3, 0)));
 }
 
 #[test]
-fn a_server_that_forgot_or_started_over_is_told() {
-    let seen = [EventId::new(1, 500, 1)];
-    // it keeps less
-    let mut forgot = catch_up(CatchUpConfig::default(), &seen);
+fn another_event_under_the_same_id_is_a_gap_and_given() {
+    let mut catch_up = catch_up(&[at(5)]);
+    catch_up.connected();
+    // registered later, after the server had lost its own
+    let again = |session, second| Event {
+        timestamp: Timestamp::from_secs(second),
+        ..event(1, session, "a")
+    };
+    let has = || QueryResult {
+        events: vec![event(1, 3, "a"), again(4, 100), again(5, 101), again(6, 102)],
+        more_follows: false,
+    };
+    let mut from_five = has();
+    from_five.events.drain(..2);
+    assert_eq!(sessions(&catch_up.answered(from_five)), NONE);
+    assert_eq!(asked_after(&catch_up), None, "from the beginning");
+    assert_eq!(sessions(&catch_up.answered(has())), [4, 5, 6], "3 is known");
+    assert_eq!(catch_up.query(), None);
+    assert_eq!(catch_up.finish(), Some(Gap::Lost { last: at(5) }));
+}
+
+#[test]
+fn a_server_that_forgot_is_told() {
+    let mut forgot = catch_up(&[at(500)]);
     forgot.connected();
+    assert_eq!(sessions(&forgot.answered(answer(700..=701, false))), NONE);
     assert_eq!(sessions(&forgot.answered(answer(700..=701, false))), [700, 701]);
-    assert!(!forgot.is_complete());
-    // it counts from 1 again
-    let mut anew = catch_up(CatchUpConfig::default(), &seen);
-    anew.connected();
-    assert_eq!(sessions(&anew.answered(answer([], false))), NONE);
-    assert!(!anew.is_complete());
-    assert!(anew.told(vec![event(1, 2, "a")], ()).is_some());
-    anew.connected();
-    assert_eq!(asked_after(&anew), Some(EventId::new(1, 2, 0)), "the last, not the greatest");
-    assert_eq!(sessions(&anew.answered(answer(2..=3, false))), [3]);
-    assert!(anew.is_complete());
+    assert_eq!(forgot.finish(), Some(Gap::Lost { last: at(500) }));
+    // it keeps the position, as the latest of its type, but not what came after it
+    let mut keeps = catch_up(&[at(500)]);
+    keeps.connected();
+    assert_eq!(sessions(&keeps.answered(answer([500, 700], false))), [700]);
+    keeps_since(&mut keeps, 600);
+    assert_eq!(keeps.finish(), Some(Gap::Trimmed));
 }
 
 #[test]
 fn from_before_the_first_event_there_is_none_to_find_again() {
-    let mut catch_up = catch_up(CatchUpConfig::default(), &[EventId::new(1, 0, 0)]);
-    catch_up.connected();
-    assert_eq!(asked_after(&catch_up), Some(EventId::new(1, 0, 0)));
-    assert_eq!(sessions(&catch_up.answered(answer(1..=2, false))), [1, 2]);
-    assert!(catch_up.is_complete());
+    for (first, gap) in [(1, None), (2, Some(Gap::Trimmed))] {
+        let mut catch_up = catch_up(&[Position::start(1)]);
+        catch_up.connected();
+        assert_eq!(asked_after(&catch_up), Some(EventId::new(1, 0, 0)));
+        let all = first..=3;
+        assert_eq!(
+            sessions(&catch_up.answered(answer(all.clone(), false))),
+            all.collect::<Vec<_>>()
+        );
+        if gap.is_none() {
+            keeps_since(&mut catch_up, first);
+        }
+        assert_eq!(catch_up.finish(), gap, "what was before the first that there is?");
+    }
 }
 
 #[test]
 fn answers_that_do_not_go_on_end() {
     // as the deployed memory backend, which gives the last event again and again
-    let mut catch_up = catch_up(CatchUpConfig::default(), &[EventId::new(1, 5, 1)]);
+    let mut catch_up = catch_up(&[at(5)]);
     catch_up.connected();
     assert_eq!(sessions(&catch_up.answered(answer([5], true))), NONE);
     assert_eq!(sessions(&catch_up.answered(answer([5], true))), NONE);
     assert_eq!(catch_up.query(), None);
-    assert!(!catch_up.is_complete());
+    assert_eq!(catch_up.finish(), Some(Gap::Unanswered));
 }
 
 #[test]
 fn an_outage_while_catching_up_loses_nothing() {
-    let mut catch_up = catch_up(CatchUpConfig::default(), &[EventId::new(1, 1, 1)]);
+    let mut catch_up = catch_up(&[at(1)]);
     catch_up.connected();
     assert_eq!(catch_up.told(vec![event(1, 4, "a")], ()), None);
     assert_eq!(sessions(&catch_up.answered(answer(1..=2, true))), [2]);
     catch_up.connected();
     assert_eq!(asked_after(&catch_up), Some(EventId::new(1, 2, 0)));
     assert_eq!(sessions(&catch_up.answered(answer(2..=5, false))), [3, 4, 5]);
+    keeps_since(&mut catch_up, 1);
     assert_eq!(released(&mut catch_up), NONE);
+}
+
+#[test]
+fn a_gap_is_told_once_also_where_the_connection_ended_before() {
+    let mut catch_up = catch_up(&[at(5)]);
+    catch_up.connected();
+    catch_up.answered(answer([], false));
+    catch_up.connected();
+    // the server has it again: who knows what was before
+    catch_up.answered(answer([5], false));
+    assert_eq!(catch_up.finish(), Some(Gap::Lost { last: at(5) }));
+    catch_up.connected();
+    catch_up.answered(answer([5], false));
+    assert_eq!(catch_up.finish(), None);
+}
+
+#[test]
+fn an_answer_that_is_too_large_is_asked_for_in_smaller_pages() {
+    let mut catch_up = catch_up(&[at(1)]);
+    let size = |catch_up: &CatchUp<()>| match catch_up.query() {
+        Some(QueryParams::Server(params)) => params.max_results,
+        other => panic!("{other:?}"),
+    };
+    catch_up.connected();
+    assert_eq!(size(&catch_up), None);
+    catch_up.failed(Some((80 << 20, 64 << 20)));
+    catch_up.connected();
+    assert_eq!(size(&catch_up), Some(1638));
+    catch_up.failed(None);
+    catch_up.connected();
+    assert_eq!(size(&catch_up), Some(204));
+    catch_up.answered(answer(1..=204, true));
+    assert_eq!(size(&catch_up), Some(408), "more again where it fits");
 }
 
 #[test]
 fn limits() {
     // held events
     let config = CatchUpConfig { max_held: 1000, ..CatchUpConfig::default() };
-    let mut full = catch_up(config, &[EventId::new(1, 1, 1)]);
+    let mut full = catch_up_with(config, "*", &[at(1)]);
     full.connected();
     let mut held = 0;
     while full.query().is_some() {
@@ -178,15 +303,15 @@ fn limits() {
         assert_eq!(full.told(vec![event(1, 1 + held, "a")], ()), None);
         assert!(held < 100, "held without end");
     }
-    assert!(!full.is_complete());
+    assert_eq!(full.finish(), Some(Gap::TooMuchHeld { limit: 1000 }));
     assert_eq!(released(&mut full).len() as i64, held, "what was told is not lost");
     // servers
     let config = CatchUpConfig { max_servers: 1, ..CatchUpConfig::default() };
-    let mut many = catch_up(config, &[]);
-    many.told(vec![event(1, 1, "a"), event(2, 1, "a")], ());
+    let mut many = catch_up_with(config, "*", &[at(1)]);
+    many.told(vec![event(1, 2, "a"), event(2, 1, "a")], ());
     many.connected();
-    assert_eq!(asked_after(&many), Some(EventId::new(1, 1, 0)));
-    many.answered(answer([1], false));
+    assert_eq!(asked_after(&many), Some(EventId::new(1, 2, 0)));
+    many.answered(answer([2], false));
     assert_eq!(many.query(), None);
-    assert!(!many.is_complete(), "the second server is not asked");
+    assert_eq!(many.finish(), Some(Gap::TooManyServers { limit: 1 }), "the second is not asked");
 }

@@ -66,6 +66,11 @@ impl Site {
             self.log[at].lost = true;
         }
         self.sessions.clear();
+        // nobody can know of what a server had that has nothing left
+        let left: BTreeSet<_> = self.held.iter().map(|&at| self.log[at].event.id.server).collect();
+        for registered in &mut self.log {
+            registered.lost |= !left.contains(&registered.event.id.server);
+        }
         for at in &self.held {
             let id = self.log[*at].event.id;
             let session = self.sessions.entry(id.server).or_default();
@@ -75,7 +80,8 @@ impl Site {
 
     /// The disk is lost: sessions count from 1 again.
     pub(super) fn wipe(&mut self) {
-        self.unstored = std::mem::take(&mut self.held);
+        self.held.clear();
+        self.unstored = (0..self.log.len()).collect();
         self.trimmed.clear();
         self.crash();
     }
@@ -89,7 +95,6 @@ impl Site {
             let latest = types.insert(self.log[at].event.event_type.clone());
             if self.trimmed.contains(&at) && !latest {
                 self.held.remove(&at);
-                self.unstored.remove(&at);
             }
         }
     }

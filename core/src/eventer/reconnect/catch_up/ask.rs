@@ -45,9 +45,9 @@ impl Ask {
 pub(super) struct Walk {
     pub(super) server: i64,
     pub(super) at: At,
-    /// What was the position, and whether that event was still owed.
+    /// What was the position, and whether that event is still owed.
     pub(super) known: (Position, bool),
-    /// The position was found again: everything behind it is new.
+    /// The server still has it: everything behind it is new.
     pub(super) exact: bool,
 }
 
@@ -64,7 +64,8 @@ pub(super) enum At {
 
 impl Walk {
     pub(super) fn from(server: i64, trail: &Trail) -> Self {
-        Self { server, at: At::Step(0), known: (trail.newest(), trail.owed), exact: false }
+        let (known, owed, exact) = trail.known();
+        Self { server, at: At::Step(0), known: (known, owed), exact }
     }
 
     /// The event to ask after.
@@ -76,13 +77,22 @@ impl Walk {
         }
     }
 
+    /// The server has lost events: what is not later than the latest that was known is known too.
+    pub(super) fn goes_by_time(&mut self, trail: &Trail) {
+        let (latest, owed, _) = trail.known();
+        if !self.known.1 {
+            self.known = (latest, owed);
+        }
+        self.exact = false;
+    }
+
     /// Whether an event with this position was not handed on before.
     pub(super) fn is_new(&self, event: Position) -> bool {
         let (known, owed) = self.known;
         if owed && event == known {
             return true;
         }
-        // where the server started over, ids say nothing: it goes by the time, too
+        // where the server started over, ids say less: it goes by the time, too
         event.id > known.id || !self.exact && event.timestamp > known.timestamp
     }
 }

@@ -83,7 +83,8 @@ pub struct Wanted {
 ///   its beginning: then what is later than the position, by id or by time, is new.
 /// - What the server tells meanwhile is held until then, and handed on without what came in an answer already. That holds for what it tells
 ///   later too, since it may answer with an event that it has still to tell.
-/// - Servers that are not known yet are looked for among the events since the position, in the order of time, where events of any server are wanted.
+/// - Before that, servers that are not known yet are looked for among the events since the position, in the order of time, where events of any
+///   server are wanted.
 /// - At the end the oldest event of the series is asked for: it must not be after the position, or events may have been forgotten in between, which
 ///   an answer does not show (a server keeps the latest event of each type for longer than others).
 ///
@@ -102,6 +103,8 @@ pub struct CatchUp<T> {
     trails: BTreeMap<i64, Trail>,
     /// There was no event at all when the position was taken: all that comes is new.
     from_nothing: bool,
+    /// Up to when all servers that registered events are known.
+    servers_until: Option<Timestamp>,
     /// A server could not be remembered.
     overflowed: bool,
     /// What is to be asked, what is being asked first.
@@ -109,10 +112,13 @@ pub struct CatchUp<T> {
     page: Page,
     /// Questions that ended the connection: how often, since one was answered.
     failures: BTreeMap<Kind, u32>,
-    /// Questions that are left out at the next connection.
+    /// Questions that are left out until the rest has been asked.
     unanswerable: BTreeSet<Kind>,
     /// Positions after which events came: the server must keep everything since.
     since: Vec<Position>,
+    /// From when on servers that are not known were looked for: it must keep everything since then, too. `None` within is from the first event on.
+    looked_from: Option<Option<Timestamp>>,
+    /// Not told yet.
     gap: Option<Gap>,
     held: VecDeque<Held<T>>,
     held_bytes: usize,
@@ -145,11 +151,13 @@ impl<T> CatchUp<T> {
             wanted,
             trails: BTreeMap::new(),
             from_nothing: false,
+            servers_until: None,
             overflowed: false,
             asks: VecDeque::new(),
             failures: BTreeMap::new(),
             unanswerable: BTreeSet::new(),
             since: Vec::new(),
+            looked_from: None,
             gap: None,
             held: VecDeque::new(),
             held_bytes: 0,
@@ -159,6 +167,7 @@ impl<T> CatchUp<T> {
         for position in seen {
             let server = position.id.server;
             if catch_up.wants(server) {
+                catch_up.servers_known(position.timestamp);
                 catch_up.start_from(server, Trail::at(position));
             }
         }
@@ -196,6 +205,7 @@ impl<T> CatchUp<T> {
         }
         for event in &result.events {
             let (server, position) = (event.id.server, Position::from(event));
+            self.servers_known(position.timestamp);
             let newer = |trail: &Trail| trail.newest().id < position.id;
             if self.wants(server) && self.trails.get(&server).is_none_or(newer) {
                 self.start_from(server, Trail::at(position));
@@ -209,8 +219,6 @@ impl<T> CatchUp<T> {
     /// its answers came is held on, behind what is still missing.
     pub fn connected(&mut self) {
         self.connection += 1;
-        self.gap = None;
-        self.since.clear();
         if self.held.is_empty() {
             self.given.clear();
         }
@@ -220,18 +228,20 @@ impl<T> CatchUp<T> {
         if self.needs_position() && self.held.is_empty() {
             self.note(Gap::NoPosition);
         }
-        self.note_held_servers();
-        self.asks =
-            self.trails.iter().map(|(&id, trail)| Ask::Server(Walk::from(id, trail))).collect();
-        if self.wanted.server_id.is_none() && !self.needs_position() {
-            let newest = self.trails.values().map(|trail| trail.newest().timestamp).max();
-            let from = newest.filter(|&newest| newest > Timestamp::MIN);
-            self.asks.push_back(Ask::Since(Since { from, after: None }));
+        let looks = self.wanted.server_id.is_none() && !self.needs_position();
+        let since = Ask::Since(Since { from: self.servers_until, after: None });
+        if looks {
+            self.looked_from.get_or_insert(self.servers_until);
         }
+        let known = self.trails.iter().map(|(&id, trail)| Ask::Server(Walk::from(id, trail)));
+        self.asks = looks.then_some(since).into_iter().chain(known).collect();
         self.leave_out_unanswerable();
+        if !matches!(self.asks.front(), Some(Ask::Since(_))) {
+            self.note_held_servers();
+        }
     }
 
-    /// Servers whose first events are held are to be asked too.
+    /// Servers whose first events are held, and that are not known otherwise, are to be asked too.
     fn note_held_servers(&mut self) {
         let mut first = BTreeMap::new();
         for event in self.held.iter().flat_map(|held| &held.events) {
@@ -250,12 +260,13 @@ impl<T> CatchUp<T> {
             self.note(Gap::NewServer { server });
             self.start_from(server, Trail::owing(first));
         }
+        let trail = self.trails.get(&server);
+        self.asks.extend(trail.map(|trail| Ask::Server(Walk::from(server, trail))));
     }
 
     fn leave_out_unanswerable(&mut self) {
-        let left_out = core::mem::take(&mut self.unanswerable);
         let all = self.asks.len();
-        self.asks.retain(|ask| !left_out.contains(&ask.kind()));
+        self.asks.retain(|ask| !self.unanswerable.contains(&ask.kind()));
         if self.asks.len() < all {
             self.note(Gap::TooLarge);
         }
@@ -338,19 +349,25 @@ impl<T> CatchUp<T> {
                     // what came is asked for again, from where it is certain
                     let older = trail.step(back + 1).is_some();
                     walk.at = if older { At::Step(back + 1) } else { At::Start };
-                    let (last, _) = walk.known;
+                    walk.exact = false;
+                    let last = trail.newest();
                     self.note(Gap::Lost { last });
                     self.asks[0] = Ask::Server(walk);
                     return Vec::new();
                 }
-                walk.exact = back == 0;
-                trail.step_back(back);
+                if back > 0 {
+                    trail.step_back(Some(back));
+                    walk.goes_by_time(trail);
+                }
             }
-            At::Start => *trail = Trail::at(Position::start(walk.server)),
+            At::Start => {
+                trail.step_back(None);
+                walk.goes_by_time(trail);
+            }
             At::After(_) => {}
         }
         let mut newest = asked_after;
-        let (mut came, mut stray) = (false, false);
+        let (mut came, mut stray) = (None, false);
         let mut events = result.events;
         events.retain(|event| {
             // each goes further, so they end
@@ -365,14 +382,22 @@ impl<T> CatchUp<T> {
                 trail.push(position);
             }
             let new = walk.is_new(position);
-            came |= new;
             if new {
+                came.get_or_insert(position);
                 self.given.insert(event, self.config.max_given);
             }
             new && self.wanted.subscription.matches(&event.event_type)
         });
-        if came && !self.since.contains(&walk.known.0) {
-            self.since.push(walk.known.0);
+        let (mut since, _) = walk.known;
+        if let Some(first) = came.filter(|_| since.is_start() && matches!(walk.at, At::Step(_))) {
+            // is it the first that there ever was?
+            since = first;
+            if (first.id.session, first.id.instance) != (1, 1) {
+                self.note(Gap::Trimmed);
+            }
+        }
+        if came.is_some() && !since.is_start() && !self.since.contains(&since) {
+            self.since.push(since);
         }
         match newest {
             Some(last) if result.more_follows && newest > asked_after => {
@@ -396,9 +421,10 @@ impl<T> CatchUp<T> {
             let server = event.id.server;
             if !self.trails.contains_key(&server) {
                 self.meet(server, event.into());
-                let trail = self.trails.get(&server);
-                self.asks.extend(trail.map(|trail| Ask::Server(Walk::from(server, trail))));
             }
+        }
+        if let Some(last) = result.events.last() {
+            self.servers_known(last.timestamp);
         }
         let goes_on = |event: &&Event| {
             since.after != Some(event.id) && since.from.is_none_or(|from| from <= event.timestamp)
@@ -413,11 +439,15 @@ impl<T> CatchUp<T> {
             None if since.after.is_some() => self.note(Gap::Trimmed),
             _ => {}
         }
+        if !matches!(self.asks.front(), Some(Ask::Since(_))) {
+            self.note_held_servers();
+        }
     }
 
     /// Once all was asked: did the server keep everything from the positions on?
     fn check_at_the_end(&mut self) {
-        if self.asks.is_empty() && !self.since.is_empty() && self.gap.is_none() {
+        let checks = !self.since.is_empty() || self.looked_from.is_some();
+        if checks && self.asks.is_empty() && self.gap.is_none() {
             self.asks.push_back(Ask::Oldest);
             self.leave_out_unanswerable();
         }
@@ -426,14 +456,15 @@ impl<T> CatchUp<T> {
     fn check(&mut self, oldest: Option<&Event>) {
         let oldest = oldest.map(Position::from);
         let keeps = |since: &Position| {
-            oldest.is_some_and(|oldest| {
-                if since.is_start() {
-                    return (oldest.id.session, oldest.id.instance) == (1, 1);
-                }
-                (oldest.timestamp, oldest.id) <= (since.timestamp, since.id)
-            })
+            oldest.is_some_and(|at| (at.timestamp, at.id) <= (since.timestamp, since.id))
         };
-        if !self.since.iter().all(keeps) {
+        let kept = core::mem::take(&mut self.since).iter().all(keeps);
+        let looked = self.looked_from.take().is_none_or(|from| match from {
+            Some(from) => oldest.is_some_and(|at| at.timestamp <= from),
+            None if self.trails.is_empty() => oldest.is_none(),
+            None => oldest.is_some_and(|at| (at.id.session, at.id.instance) == (1, 1)),
+        });
+        if !(kept && looked) {
             self.note(Gap::Trimmed);
         }
     }
@@ -447,7 +478,7 @@ impl<T> CatchUp<T> {
     /// The connection ended while [`query`](Self::query) waited for its answer: because the message was too large, of so many bytes where so many
     /// are the limit, or for a reason that is not known. Fewer events are asked for next time; where it is one already, that question is left
     /// out at the next connection, which is a gap.
-    pub fn failed(&mut self, too_large: Option<(usize, usize)>) {
+    pub fn failed(&mut self, too_large: Option<(u64, usize)>) {
         let Some(kind) = self.asks.front().map(Ask::kind) else { return };
         let failures = self.failures.entry(kind).or_default();
         *failures += 1;
@@ -492,13 +523,14 @@ impl<T> CatchUp<T> {
         self.given.leave_out(events, connection == self.connection);
         for event in events {
             let (server, position) = (event.id.server, Position::from(&*event));
+            self.servers_known(position.timestamp);
             match self.trails.get_mut(&server) {
                 Some(trail) => {
                     let newest = trail.newest();
-                    // ids go back where a server started over, but not together with the time
-                    let later = position.id > newest.id || position.timestamp > newest.timestamp;
-                    let later_id = position.id > newest.id && connection < self.connection;
-                    if later_id || later && connection == self.connection {
+                    let later_id = position.id > newest.id;
+                    let later = position.timestamp > newest.timestamp;
+                    // ids go back where a server starts over, but not together with the time; what an earlier connection told may be lost since
+                    if later_id && later || connection == self.connection && (later_id || later) {
                         trail.push(position);
                     }
                 }
@@ -507,17 +539,22 @@ impl<T> CatchUp<T> {
         }
     }
 
-    /// Why it is not certain that nothing is missing; `None` where it is: every server still has the last event that was known, and gave all that came
+    /// To be called once [`query`](Self::query) gives nothing more on a connection that subscribes: why it is not certain that nothing is missing, to be
+    /// told to who must know. `None` where it is certain: every server still has the last event that was known, gave all that came
     /// after it, and keeps it all.
-    #[must_use]
-    pub fn gap(&self) -> Option<Gap> {
-        self.gap
+    pub fn finish(&mut self) -> Option<Gap> {
+        self.since.clear();
+        self.looked_from = None;
+        // with the next outage there are other answers
+        self.unanswerable.clear();
+        // it is told once; one of a connection that ended before is told now
+        self.gap.take()
     }
 
-    /// Whether nothing is missing, for certain: there is no [`gap`](Self::gap).
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.gap.is_none()
+    fn servers_known(&mut self, until: Timestamp) {
+        if until > Timestamp::MIN {
+            self.servers_until = self.servers_until.max(Some(until));
+        }
     }
 
     fn note(&mut self, gap: Gap) {

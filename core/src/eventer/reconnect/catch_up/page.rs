@@ -26,12 +26,12 @@ impl Page {
     }
 
     /// A page ended the connection: by `size` where `limit` is the most, if that is known. `false`: it was of one event, and cannot be smaller.
-    pub(super) fn shrink(&mut self, too_large: Option<(usize, usize)>) -> bool {
+    pub(super) fn shrink(&mut self, too_large: Option<(u64, usize)>) -> bool {
         let size = self.now.unwrap_or(self.usual());
         // a connection that ended costs more than an answer that could have been larger
         let smaller = match too_large {
-            Some((bytes, limit)) if bytes > limit => {
-                let fits = u128::from(size) * limit as u128 / bytes as u128;
+            Some((bytes, limit)) if bytes > limit as u64 => {
+                let fits = u128::from(size) * limit as u128 / u128::from(bytes);
                 (fits as u64 / 2).min(size / 2)
             }
             _ => size / 8,

@@ -50,6 +50,8 @@ pub(super) struct Trail {
     newest: Position,
     /// The newest is still to be handed on: only what is before it is known.
     pub(super) owed: bool,
+    /// The latest that was known of events that the server has lost since: what it has that is not later is known too.
+    lost: Option<Position>,
     /// Events that led here.
     count: u64,
     older: [Option<(u64, Position)>; OLDER],
@@ -57,7 +59,7 @@ pub(super) struct Trail {
 
 impl Trail {
     pub(super) fn at(newest: Position) -> Self {
-        Self { newest, owed: false, count: 0, older: [None; OLDER] }
+        Self { newest, owed: false, lost: None, count: 0, older: [None; OLDER] }
     }
 
     /// Everything before `newest` is known, but not that.
@@ -70,8 +72,10 @@ impl Trail {
     }
 
     pub(super) fn push(&mut self, position: Position) {
+        self.lost =
+            self.lost.filter(|lost| (position.timestamp, position.id) < (lost.timestamp, lost.id));
         if self.owed {
-            *self = Self::at(position);
+            (self.newest, self.owed) = (position, false);
             return;
         }
         // the first slot takes three in four of them, the second three in four of the rest
@@ -85,19 +89,33 @@ impl Trail {
     pub(super) fn step(&self, back: usize) -> Option<Position> {
         let Some(older) = back.checked_sub(1) else { return Some(self.newest) };
         let mut places: [_; OLDER] = self.older;
-        places.sort_unstable_by_key(|place| core::cmp::Reverse(place.map_or(0, |(count, _)| count)));
+        places
+            .sort_unstable_by_key(|place| core::cmp::Reverse(place.map_or(0, |(count, _)| count)));
         places[..].iter().flatten().nth(older).map(|&(_, position)| position)
     }
 
-    /// The server has lost what is behind the position `back` steps behind the newest: that is the newest now.
-    pub(super) fn step_back(&mut self, back: usize) {
-        let Some(position) = self.step(back) else { return };
-        if back > 0 {
-            let found = self.older.iter().flatten().find(|(_, older)| *older == position);
-            let count = found.map_or(0, |(count, _)| *count);
-            self.older.iter_mut().for_each(|place| *place = place.filter(|(at, _)| *at < count));
-            (self.newest, self.owed) = (position, false);
+    /// The latest position that there was, and whether it is still to be handed on; and whether the server has all of it, so that what is behind it is new.
+    pub(super) fn known(&self) -> (Position, bool, bool) {
+        match self.lost {
+            Some(lost) => (lost, false, false),
+            None => (self.newest, self.owed, true),
         }
+    }
+
+    /// The server has lost what is behind the position `back` steps behind the newest, or all: that is the newest now.
+    pub(super) fn step_back(&mut self, back: Option<usize>) {
+        let newest = match back.map(|back| self.step(back)) {
+            Some(Some(position)) => position,
+            _ => Position::start(self.newest.id.server),
+        };
+        let found = self.older.iter().flatten().find(|(_, older)| *older == newest);
+        let count = found.map_or(0, |(count, _)| *count);
+        self.older.iter_mut().for_each(|place| *place = place.filter(|(at, _)| *at < count));
+        if !self.owed {
+            let lost = [self.lost, Some(self.newest)].into_iter().flatten();
+            self.lost = lost.max_by_key(|lost| (lost.timestamp, lost.id));
+        }
+        (self.newest, self.owed) = (newest, false);
     }
 }
 
@@ -128,7 +146,7 @@ mod tests {
         let mut trail = Trail::at(at(0));
         (1..=100).for_each(|session| trail.push(at(session)));
         let steps = sessions(&trail);
-        trail.step_back(2);
+        trail.step_back(Some(2));
         assert_eq!(sessions(&trail), steps[2..]);
         trail.push(at(500));
         assert_eq!(sessions(&trail)[..2], [500, steps[2]]);
