@@ -33,7 +33,7 @@ async fn sessions(client: &Reconnecting) -> Result<Vec<i64>, bool> {
             Update::Events(events) => {
                 return Ok(events.iter().map(|event| event.id.session).collect());
             }
-            Update::CaughtUp { complete } => return Err(complete),
+            Update::CaughtUp { complete, .. } => return Err(complete),
             _ => {}
         }
     }
@@ -67,7 +67,13 @@ on_every_runtime! {
         };
         options.client.subscriptions = vec![EventType::from_segments(["*"])];
         let client = keep_connected::<R>(address, "ours", options).await.expect("subscriptions");
+        // there is nothing yet: neither on the connection that finds the position nor on the one that subscribes
+        let nothing = || Ok(json!({"events": [], "more_follows": false}));
+        for _ in 0..4 {
+            peer.call_of("query", server).reply(nothing());
+        }
         let connection = client.connected().await.expect("it goes on");
+        assert_eq!(sessions(&client).await, Err(true));
         let told = json!({"obj": server, "events": [event(1)], "persisted": false, "with_ack": false});
         peer.expect("eventer.notify_events", told);
         assert_eq!(sessions(&client).await, Ok(vec![1]));
@@ -86,6 +92,10 @@ on_every_runtime! {
         at_once::<R, _>(all_fail).await;
 
         let (peer, server) = (&next, serve(&next, address));
+        // who else registered since?
+        let call = peer.call_of("query", server);
+        assert_eq!(call.params["params"]["t_from"], json!([1, 0]));
+        call.reply(Ok(json!({"events": [event(1), event(2)], "more_follows": false})));
         let call = peer.call_of("query", server);
         let asked = &call.params["params"];
         assert_eq!(asked["server_id"], 1);
@@ -96,6 +106,10 @@ on_every_runtime! {
         let found = [event(1), event(2), event(3)];
         call.reply(Ok(json!({"events": found, "more_follows": false})));
         assert_eq!(sessions(&client).await, Ok(vec![2, 3]));
+        // is everything kept since the last that was seen?
+        let call = peer.call_of("query", server);
+        assert_eq!(call.params["params"]["max_results"], 1);
+        call.reply(Ok(json!({"events": [event(1)], "more_follows": true})));
         assert_eq!(sessions(&client).await, Err(true));
         let told = json!({"obj": server, "events": [event(4)], "persisted": false, "with_ack": false});
         peer.expect("eventer.notify_events", told);
