@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::eventer::{ClientOptions, ConnectError, Events};
-use hat_core::eventer::reconnect::{CatchUpConfig, Gap, Position, RetryConfig};
 use hat_core::eventer::Status;
+use hat_core::eventer::reconnect::{CatchUpConfig, Gap, Position, RetryConfig};
 
 /// What a client says of itself, and how it comes back.
 #[derive(Clone, Debug, Default)]

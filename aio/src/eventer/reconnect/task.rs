@@ -18,8 +18,8 @@ use crate::eventer::{
     Client, ClientOptions, ConnectError, Error, Events, Notification, RequestError, connect,
 };
 use crate::runtime::{Runtime, sleep, within};
-use hat_core::eventer::Subscription;
 use hat_core::chatter;
+use hat_core::eventer::Subscription;
 use hat_core::eventer::reconnect::{CatchUp, CatchUpConfig, Failure, Retry, Wanted};
 
 pub(super) struct Task {
@@ -131,10 +131,7 @@ impl Task {
         error
     }
 
-    async fn serve_to_the_end<R: Runtime>(
-        &mut self,
-        client: &Client,
-    ) -> Result<Infallible, Error> {
+    async fn serve_to_the_end<R: Runtime>(&mut self, client: &Client) -> Result<Infallible, Error> {
         if let Some(missed) = &mut self.missed {
             missed.catch_up.connected();
             missed.ask_for_all::<R>(client, Some(&self.shared)).await?;
