@@ -158,10 +158,14 @@ impl<S: Session> Handle<S> {
         if let Some(error) = &state.ended {
             return Poll::Ready(Err(error.clone()));
         }
+        // something was taken that is not a whole yet
+        let driver = (!had_room && state.session.has_room()).then(|| state.driver.take()).flatten();
         match on {
             Wait::Incoming => state.incoming.add(cx),
             Wait::Outgoing | Wait::Room => state.outgoing.add(cx),
         }
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
         Poll::Pending
     }
 

@@ -31,6 +31,7 @@ mod driver;
 mod error;
 mod establish;
 pub mod eventer;
+mod failures;
 mod handle;
 mod inbox;
 #[cfg(feature = "web")]
@@ -59,4 +60,5 @@ pub use hat_core; // for `protocols_on!` and `web_on!`
 pub use address::Address;
 pub use connection_id::ConnectionId;
 pub use error::{ConnectError, Error};
+pub use failures::HandshakeFailure;
 pub use runtime::Runtime;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::failures::{Failures, HandshakeFailure};
 use crate::runtime::{Runtime, Stream, sleep_until};
 use crate::shared::{Close, Counted};
 use crate::socket::{Security, Socket};
@@ -64,6 +65,7 @@ struct State<C> {
     /// Connections whose drivers run. Its closer comes a moment after a connection is counted.
     connections: BTreeMap<u64, Option<Arc<dyn Close>>>,
     queue: VecDeque<C>,
+    failures: Failures,
     /// Everyone: servers change rarely, and every change may matter to every waiter.
     waiting: WakerSet,
 }
@@ -84,6 +86,7 @@ impl<C: Send + 'static> Core<C> {
                 next_id: 1,
                 connections: BTreeMap::new(),
                 queue: VecDeque::new(),
+                failures: Failures::default(),
                 waiting: WakerSet::default(),
             }),
             addresses,
@@ -177,6 +180,26 @@ impl<C: Send + 'static> Core<C> {
         drop(refused);
     }
 
+    /// Tells the application of a connection whose handshake failed.
+    pub(crate) fn failed(
+        &self,
+        remote: Option<SocketAddr>,
+        cause: impl std::error::Error + Send + Sync + 'static,
+    ) {
+        trace::handshake_failed(remote, &cause);
+        self.change(|state| state.failures.push(remote, Arc::new(cause)));
+    }
+
+    /// The next connection whose handshake failed; `None` once the server is closed.
+    pub(crate) async fn handshake_failure(&self) -> Option<HandshakeFailure> {
+        let next = |state: &mut State<C>| match state.failures.pop() {
+            None if state.closing => Some(None),
+            None => None,
+            next => Some(next),
+        };
+        self.until(next).await
+    }
+
     /// Starts the end: no connection is taken any more, and those that are bound to the server are closed.
     pub(crate) fn close(&self) {
         let (queued, connections) = self.change(|state| {
@@ -262,7 +285,7 @@ async fn secure<R: Runtime, C: Send + 'static>(
     let remote = stream.peer_addr();
     match unless_closing(&core, security.secure::<R>(stream, "")).await {
         Some(Ok(stream)) => take(&core, Accepted { id, stream, counted }),
-        Some(Err(error)) => trace::handshake_failed(remote.ok(), &error),
+        Some(Err(error)) => core.failed(remote.ok(), error),
         None => {}
     }
 }
@@ -345,6 +368,12 @@ impl<C: Send + 'static> Server<C> {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         self.core.addresses()
+    }
+
+    /// The next connection whose handshake failed, with the address of its peer and the cause; `None`
+    /// once the server is closed. At most 64 are kept for who does not ask. Cancel safe.
+    pub async fn handshake_failure(&self) -> Option<HandshakeFailure> {
+        self.core.handshake_failure().await
     }
 
     /// Connections that are open.

@@ -43,7 +43,7 @@ mod events {
 
     pub(crate) fn handshake_failed(remote: Option<SocketAddr>, error: &impl Display) {
         let remote = remote.map(tracing::field::display);
-        tracing::debug!(remote, %error, "no TLS with a client");
+        tracing::info!(remote, %error, "the handshake of a connection failed");
     }
 }
 

@@ -15,12 +15,16 @@ use crate::runtime::{Runtime, Stream};
 use crate::shared::Close;
 use crate::shared::Counted;
 use crate::shared::{Delivered, Session, Wait};
-use hat_core::cotp::{Connection as Machine, Diagnostic, Incoming, Info, Reason, SendError};
+use hat_core::cotp::{
+    AnswerError, Connection as Machine, Diagnostic, Error as MachineError, Incoming, Info, Reason,
+    SendError,
+};
 
 /// Diagnostics that are kept until somebody asks: a peer departs from the standard in a few ways, over and over.
 const DIAGNOSTICS: usize = 64;
 
-/// Expedited data that is kept until somebody asks, each of at most 16 octets; more of it is dropped.
+/// Expedited data that is kept until somebody asks, each of at most 16 octets; with more of it the
+/// connection ends.
 const EXPEDITED: usize = 1024;
 
 /// Who is connected with whom, and what was agreed: see [`Info`].
@@ -66,6 +70,8 @@ struct CotpSession {
     expedited: VecDeque<Bytes>,
     diagnostics: VecDeque<Diagnostic>,
     established: bool,
+    /// What was wrong with the application's answer to the request.
+    wrong_answer: Option<AnswerError>,
     /// The peer sends no more.
     ended: bool,
 }
@@ -97,12 +103,17 @@ impl Session for CotpSession {
             Incoming::Expedited(data) if self.expedited.len() < EXPEDITED => {
                 self.expedited.push_back(data);
             }
+            Incoming::Expedited(_) => {
+                // whoever agrees on expedited data must take it: dropping it would be silent
+                self.machine.fail(MachineError::ExpeditedOverflow { limit: EXPEDITED });
+                return Delivered::Nothing;
+            }
             Incoming::Diagnostic(diagnostic) if self.diagnostics.len() < DIAGNOSTICS => {
                 self.diagnostics.push_back(diagnostic);
                 return Delivered::Nothing;
             }
             Incoming::HalfClosed => self.ended = true,
-            Incoming::Expedited(_) | Incoming::Diagnostic(_) => return Delivered::Nothing,
+            Incoming::Diagnostic(_) => return Delivered::Nothing,
         }
         Delivered::Inbox
     }
@@ -118,20 +129,29 @@ impl CotpSession {
             }
             None => self.machine.confirm(&Default::default()).map(|_| self.established = true),
         };
-        if answered.is_err() {
-            // an answer that does not fit its TPDU; the request cannot be left without one
+        if let Err(error) = answered {
+            // the request cannot be left without an answer
             let _ = self.machine.refuse(Reason::NotSpecified, None);
+            self.wrong_answer = Some(error);
         }
     }
 
     /// The next message, gathered of its parts.
-    fn message(&mut self) -> Option<Bytes> {
+    fn message(&mut self) -> Option<Result<Bytes, Error>> {
         while let Some(Part { data, end }) = self.inbox.pop() {
+            let limit = self.machine.config().max_tsdu;
+            if data.len() > limit - self.gathered.len() {
+                self.gathered = BytesMut::new();
+                while self.inbox.pop().is_some() {}
+                let error = MachineError::TsduTooLarge { limit };
+                self.machine.fail(error.clone());
+                return Some(Err(error.into()));
+            }
             match (end, self.gathered.is_empty()) {
-                (true, true) => return Some(data),
+                (true, true) => return Some(Ok(data)),
                 (true, false) => {
                     self.gathered.extend_from_slice(&data);
-                    return Some(self.gathered.split().freeze());
+                    return Some(Ok(self.gathered.split().freeze()));
                 }
                 (false, _) => self.gathered.extend_from_slice(&data),
             }
@@ -164,6 +184,7 @@ impl Connection {
             expedited: VecDeque::new(),
             diagnostics: VecDeque::new(),
             established: false,
+            wrong_answer: None,
             ended: false,
         };
         Ok(Self { handle: Handle::start::<R>(stream, session, counted)? })
@@ -171,6 +192,11 @@ impl Connection {
 
     pub(super) fn closer(&self) -> Arc<dyn Close> {
         self.handle.shared().clone()
+    }
+
+    /// What was wrong with the application's answer to the request, if it was refused for that.
+    pub(super) fn wrong_answer(&self) -> Option<AnswerError> {
+        self.handle.look(|session| session.wrong_answer)
     }
 
     /// Waits until the handshake is done.
@@ -216,8 +242,9 @@ impl Connection {
         self.handle.send_data(data, |session, data| send(&mut session.machine, data)).await
     }
 
-    /// The next message. With [`Receive::Parts`](hat_core::cotp::Receive::Parts) it is gathered here, without a limit: use
-    /// [`receive_part`](Self::receive_part).
+    /// The next message. With [`Receive::Parts`](hat_core::cotp::Receive::Parts) it is gathered here, and one
+    /// of more than [`max_tsdu`](hat_core::cotp::Config::max_tsdu) octets ends the connection:
+    /// [`receive_part`](Self::receive_part) has no such limit.
     ///
     /// What arrived before the connection ended is given first. Cancel safe.
     ///
@@ -226,10 +253,15 @@ impl Connection {
     /// Why the connection is over; [`Closed`](hat_core::cotp::Error::Closed) also where only the peer has ended its side.
     pub async fn receive(&self) -> Result<Bytes, Error> {
         let take = |session: &mut CotpSession| {
-            let message = session.message();
-            session.or_end(message)
+            let message = session.message().transpose();
+            message.map_or_else(|error| Some(Err(error)), |message| session.or_end(message))
         };
-        self.handle.wait(Wait::Incoming, take).await?
+        let message = self.handle.wait(Wait::Incoming, take).await?;
+        if message.is_err() {
+            // the driver learns of the end from the machine
+            self.handle.call(|_| ());
+        }
+        message
     }
 
     /// The next part of a message, as it came; with [`Receive::Whole`](hat_core::cotp::Receive::Whole) the next message. Cancel safe.
@@ -245,7 +277,8 @@ impl Connection {
         self.handle.wait(Wait::Incoming, take).await?
     }
 
-    /// The next expedited data. At most 1024 of them are kept. Cancel safe.
+    /// The next expedited data. At most 1024 of them are kept: one more that nobody took ends the
+    /// connection. Cancel safe.
     ///
     /// # Errors
     ///

@@ -44,7 +44,9 @@ pub struct Options {
 pub enum Decision {
     /// It is confirmed.
     Confirm(Response),
-    /// It is refused with a DR: the peer's caller sees the reason, and the additional information of at most 246 octets.
+    /// It is refused with a DR: the peer's caller sees the reason, and the additional information of at
+    /// most 246 octets. A reason that class 0 does not have is told to this side's application, as the
+    /// cause of a [failed handshake](crate::HandshakeFailure), and the peer is refused without one.
     Refuse(Reason, Option<Bytes>),
 }
 
@@ -162,8 +164,15 @@ pub async fn listen<R: Runtime>(
             core.register(id, connection.closer());
             let core = core.clone();
             R::spawn(async move {
-                if connection.established().await.is_ok() {
-                    core.offer(connection);
+                match connection.established().await {
+                    Ok(()) => core.offer(connection),
+                    Err(error) => {
+                        let remote = Some(connection.remote_address());
+                        match connection.wrong_answer() {
+                            Some(wrong) => core.failed(remote, wrong),
+                            None => core.failed(remote, error),
+                        }
+                    }
                 }
             });
         }

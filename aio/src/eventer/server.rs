@@ -12,7 +12,7 @@ use crate::runtime::Runtime;
 use crate::server::{Accepted, Core, ServerOptions};
 use crate::shared::{Counted, Wait};
 use crate::tls::Tls;
-use crate::{Address, ConnectError, establish};
+use crate::{Address, ConnectError, HandshakeFailure, establish};
 use hat_core::eventer::server::{Config, Connection as Machine, Incoming};
 use hat_core::eventer::{Event, SendFault, Status};
 
@@ -77,7 +77,7 @@ pub async fn listen_with<R: Runtime, H: Handler>(
         if let Ok(handle) = Handle::start::<R>(stream, session, Counted::nowhere()) {
             core.register(id, handle.shared().clone());
             let client = Taken { registry: clients.clone(), id: ConnectionId(id), counted };
-            R::spawn(serve(handle, handler.clone(), client));
+            R::spawn(serve(core.clone(), handle, handler.clone(), client));
         }
     };
     let core = establish::start::<R, ()>(address.into(), server, tls.as_ref(), take).await?;
@@ -99,11 +99,24 @@ impl Drop for Taken {
 }
 
 /// The life of one connection.
-async fn serve<H: Handler>(handle: Handle<ServerSession>, handler: Arc<H>, client: Taken) {
-    let Some(info) = initialize(&handle, &*handler, &client).await else {
-        // a client that was told why is given the time to close
-        handle.closed().await;
-        return;
+async fn serve<H: Handler>(
+    core: Arc<Core<()>>,
+    handle: Handle<ServerSession>,
+    handler: Arc<H>,
+    client: Taken,
+) {
+    let info = match initialize(&handle, &*handler, &client).await {
+        Ok(info) => info,
+        Err(failed) => {
+            // a client that was told why is given the time to close
+            let end = handle.closed().await;
+            let remote = handle.shared().remote;
+            match failed {
+                Failed::Rejected(reason) => core.failed(Some(remote), Rejection(reason)),
+                Failed::Ended => core.failed(Some(remote), end),
+            }
+            return;
+        }
     };
     // ends with the connection
     let _ = requests(&handle, &*handler, &info).await;
@@ -113,33 +126,46 @@ async fn serve<H: Handler>(handle: Handle<ServerSession>, handler: Arc<H>, clien
     handle.closed().await;
 }
 
-/// Requests the handler about the client that connects; `None` if it is not taken.
+/// Why a client was not taken.
+enum Failed {
+    /// The handler rejected it, for this reason.
+    Rejected(String),
+    /// The connection ended before the client was taken.
+    Ended,
+}
+
+/// What the server's application is told of a client that its handler rejected.
+#[derive(Debug, thiserror::Error)]
+#[error("the client was rejected: {0}")]
+struct Rejection(String);
+
+/// Asks the handler about the client that connects.
 async fn initialize(
     handle: &Handle<ServerSession>,
     handler: &impl Handler,
     client: &Taken,
-) -> Option<Arc<ConnectionInfo>> {
+) -> Result<Arc<ConnectionInfo>, Failed> {
     let said = handle
         .wait(Wait::Incoming, |session| match session.inbox.pop()? {
             Incoming::Init(said) => Some(said),
             _ => None,
         })
         .await
-        .ok()?;
+        .map_err(|_| Failed::Ended)?;
     let remote_address = handle.shared().remote;
     let info = Arc::new(ConnectionInfo { id: client.id, remote_address, client: said });
     match handler.connected(&info).await {
-        Ok(()) if client.registry.accept(&info, handle).is_ok() => Some(info),
+        Ok(()) if client.registry.accept(&info, handle).is_ok() => Ok(info),
         Ok(()) => {
             // gone before it could be told: what the handler began for it must end
             handle.close();
             handler.disconnected(&info).await;
-            None
+            Err(Failed::Ended)
         }
         Err(reason) => {
             // what cannot be told ends in a close all the same
-            let _ = handle.call(|session| session.machine.reject(reason));
-            None
+            let _ = handle.call(|session| session.machine.reject(reason.clone()));
+            Err(Failed::Rejected(reason))
         }
     }
 }
@@ -167,7 +193,7 @@ async fn requests(
     }
 }
 
-/// PendingRequests as soon as the queue has room. An answer that can never be sent, because it is too large say, closes the connection: the
+/// Answers as soon as the queue has room. An answer that can never be sent, because it is too large say, closes the connection: the
 /// client would wait for ever.
 async fn respond(
     handle: &Handle<ServerSession>,
@@ -220,6 +246,13 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         self.core.addresses()
+    }
+
+    /// The next client that was not taken, with its address and the cause: it broke the protocol before
+    /// it said who it is, was silent, or the handler rejected it. `None` once the server is closed. At
+    /// most 64 are kept for who does not ask. Cancel safe.
+    pub async fn handshake_failure(&self) -> Option<HandshakeFailure> {
+        self.core.handshake_failure().await
     }
 
     /// Stops listening, closes the connections that are bound to the server, and waits until all of that is done: also until the handler

@@ -155,7 +155,7 @@ struct Open<'a> {
 }
 
 impl Open<'_> {
-    /// PendingRequests as soon as the queue has room. An answer that can never be sent closes the connection.
+    /// Answers as soon as the queue has room. An answer that can never be sent closes the connection.
     async fn answer(mut self, result: Result<&Value, &Value>) {
         let Some(request) = self.request.take() else {
             return;
@@ -203,6 +203,13 @@ impl Server {
                 connection.handle.close();
             }
         }
+    }
+
+    /// The next connection whose handshake of TLS failed, with its address and the cause; `None` once
+    /// the server is closed. What fails in HTTP is answered to who asked, and not told here. At most 64
+    /// are kept for who does not ask. Cancel safe.
+    pub async fn handshake_failure(&self) -> Option<crate::HandshakeFailure> {
+        self.taking.handshake_failure().await
     }
 
     /// Every address that the server listens on, with its port.

@@ -45,7 +45,7 @@ pub struct WebOptions {
     pub trust_proxy: bool,
     /// Pages of which sites may open the WebSocket. Default: those of this server.
     pub origins: Origins,
-    /// PendingRequests of the application's own. Asked before files. Default: none.
+    /// Answers of the application's own. Asked before files. Default: none.
     pub routes: Option<Routes>,
     /// What a client may ask of the server.
     pub limits: Limits,

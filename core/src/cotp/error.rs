@@ -64,6 +64,12 @@ pub enum Error {
         /// The limit, octets.
         limit: usize,
     },
+    /// The application took no expedited data, and more came than is kept for it.
+    #[error("the peer sent more than {limit} pieces of expedited data that nobody took")]
+    ExpeditedOverflow {
+        /// How many are kept.
+        limit: usize,
+    },
     /// More DTs without data in a row than [`Config::max_empty`](super::Config::max_empty).
     #[error("the peer sent more than {limit} DTs without data in a row")]
     EmptyDataFlood {

@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hat_aio::chatter::InboxLimits;
 use hat_aio::cotp::{
     Connection, Decide, Decision, Error, Options, Server, SetupError, connect, listen,
 };
@@ -108,6 +109,75 @@ on_every_runtime! {
         assert_eq!(error, cotp::Error::Refused { reason: Reason::Congestion, information });
         client::<R>(&server, to(1)).await.expect("confirmed");
         server.accept().await.expect("the other end, and not the refused one");
+    }
+
+    /// Who serves is told of those who did not become a connection, with their address and the cause.
+    async fn failed_handshakes_are_told_to_the_server<R>() {
+        let config = Config { local_selector: Some(2.into()), ..Config::default() };
+        let server = server::<R>(config).await;
+        ended(client::<R>(&server, to(3)).await.map(|_| ()));
+        let refused = server.handshake_failure().await.expect("a failure");
+        assert_eq!(refused.cause.to_string(), "the peer's request was refused: address unknown (3)");
+
+        let mut stream = TcpStream::connect(server.addresses()[0]).expect("connected");
+        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("written");
+        let failure = server.handshake_failure().await.expect("a failure");
+        assert_eq!(failure.remote, Some(stream.local_addr().expect("bound")));
+        assert!(failure.to_string().contains("TPKT"), "{failure}");
+        server.close().await;
+        assert!(server.handshake_failure().await.is_none(), "the server is closed");
+    }
+
+    /// A reason that class 0 does not have: the mistake is told to who made it.
+    async fn a_decision_that_cannot_be_sent<R>() {
+        let decide = Decide::new(|_| Decision::Refuse(Reason::ProtocolError, None));
+        let options = Options { decide: Some(decide), ..Options::default() };
+        let server = listen::<R>(local(), options, ServerOptions::default()).await.expect("listens");
+        let error = ended(client::<R>(&server, Config::default()).await.map(|_| ()));
+        let reason = Reason::NotSpecified;
+        assert_eq!(error, cotp::Error::Refused { reason, information: None });
+        let failure = server.handshake_failure().await.expect("a failure");
+        assert_eq!(failure.cause.to_string(), "protocol error (133) is not a reason of class 0");
+    }
+
+    /// Expedited data that nobody takes ends the connection; it is not dropped.
+    async fn expedited_data_that_nobody_takes<R>() {
+        let config = Config { expedited: true, ..Config::default() };
+        let (_server, client, accepted) = pair::<R>(config).await;
+        for number in 0..1025_u16 {
+            client.send_expedited(number.to_be_bytes().to_vec()).await.expect("sent");
+        }
+        let expected = cotp::Error::ExpeditedOverflow { limit: 1024 };
+        let Error::Protocol(error) = accepted.ended().await else { panic!("another end") };
+        assert_eq!(error, expected);
+        for number in 0..1024_u16 {
+            let data = accepted.receive_expedited().await.expect("what was kept");
+            assert_eq!(*data, number.to_be_bytes());
+        }
+        assert!(accepted.receive_expedited().await.is_err());
+    }
+
+    /// A message that is gathered has the limit of one that is given whole.
+    async fn parts_that_are_gathered_have_a_limit<R>() {
+        let config = Config { receive: Receive::Parts, max_tsdu: 10_000, ..Config::default() };
+        let (_server, client, accepted) = pair::<R>(config).await;
+        client.send(vec![1; 10_000]).await.expect("sent");
+        assert_eq!(accepted.receive().await.expect("a message").len(), 10_000);
+        client.send(vec![2; 10_001]).await.expect("sent");
+        let Err(Error::Protocol(error)) = accepted.receive().await else { panic!("no error") };
+        assert_eq!(error, cotp::Error::TsduTooLarge { limit: 10_000 });
+    }
+
+    /// A message that is larger than the inbox is gathered all the same.
+    async fn parts_over_the_inbox_are_gathered<R>() {
+        let config = Config { receive: Receive::Parts, ..Config::default() };
+        let inbox = InboxLimits { bytes: 10_000, ..InboxLimits::default() };
+        let options = Options { config, inbox, ..Options::default() };
+        let server = listen::<R>(local(), options, ServerOptions::default()).await.expect("listens");
+        let client = client::<R>(&server, Config::default()).await.expect("confirmed");
+        let accepted = server.accept().await.expect("the other end");
+        client.send(vec![3; 1_000_000]).await.expect("sent");
+        assert!(accepted.receive().await.expect("a message") == vec![3; 1_000_000]);
     }
 
     async fn a_long_message_in_parts<R>() {

@@ -55,6 +55,12 @@ on_every_runtime! {
             let _ = stream.read_to_end(&mut bytes);
             assert_eq!(bytes, b"");
         }
+        // and the server's application is told why there is no connection
+        for _ in 0..3 {
+            let failure = server.handshake_failure().await.expect("a failure");
+            assert!(failure.remote.is_some_and(|remote| remote.ip().is_loopback()));
+            assert!(failure.cause.to_string().contains("did not finish the TLS handshake"));
+        }
         while server.open_connections() > 1 {
             sleep::<R>(Duration::from_millis(1)).await;
         }

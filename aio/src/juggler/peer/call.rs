@@ -29,7 +29,7 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
-    /// PendingRequests with the result, or with what became of it instead, usually a text; waits while 256 KiB are queued.
+    /// Answers with the result, or with what became of it instead, usually a text; waits while 256 KiB are queued.
     ///
     /// Cancel safe: dropped before it is ready, the call is answered as one that was dropped.
     ///

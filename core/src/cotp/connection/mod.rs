@@ -59,7 +59,7 @@ pub enum Incoming {
 ///
 /// - **Making**: [`connect`](Self::connect), [`accept`](Self::accept).
 /// - **Application**: [`confirm`](Self::confirm), [`refuse`](Self::refuse), [`send`](Self::send),
-///   [`send_expedited`](Self::send_expedited), [`close`](crate::protocol::Protocol::close).
+///   [`send_expedited`](Self::send_expedited), [`fail`](Self::fail), [`close`](crate::protocol::Protocol::close).
 /// - **Driver**: [`poll`](crate::protocol::Protocol::poll), [`tx`](crate::protocol::Protocol::tx), [`deadline`](crate::protocol::Protocol::deadline),
 ///   [`is_closed`](crate::protocol::Protocol::is_closed).
 /// - **Introspection**: [`info`](Self::info), [`config`](Self::config), [`queued`](Self::queued).
@@ -231,6 +231,15 @@ impl Connection {
             }
         };
         Err(SendError { fault, data })
+    }
+
+    /// Ends the connection for a limit that the application keeps by itself: nothing more is read, what
+    /// is queued is still written, and every later poll returns `error`. One that is over stays as it
+    /// is.
+    pub fn fail(&mut self, error: Error) {
+        if !matches!(self.phase, Phase::Over(_)) {
+            self.end(error);
+        }
     }
 
     /// What was agreed; `None` before the connection is established. Stays after its end.
