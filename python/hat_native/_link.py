@@ -58,12 +58,14 @@ class Link(asyncio.Protocol):
                  *,
                  info: Callable[[asyncio.BaseTransport], Any],
                  send_queue_size: int,
-                 on_made: Callable[[Link], None] | None = None):
+                 on_made: Callable[[Link], None] | None = None,
+                 group: aio.Group | None = None,
+                 linger: float = 0):
         self.loop = asyncio.get_running_loop()
         self.machine = machine
         self.info: Any = None
         self.ssl_object: Any = None
-        self.group: aio.Group = aio.Group()
+        self.group: aio.Group = group or aio.Group()
         self.on_incoming: Callable[[list[Any]], None] = self._hold
         self.on_over: Callable[[str], None] = lambda reason: None
         self.transport: asyncio.Transport | None = None
@@ -78,7 +80,9 @@ class Link(asyncio.Protocol):
         self._drains: list[asyncio.Future[None]] = []
         self._flushing = False
         self._timer: asyncio.TimerHandle | None = None
-        self._lost: asyncio.Future[None] | None = None
+        self._linger = linger
+        self._lost: asyncio.Future[None] = self.loop.create_future()
+        self._machine_over: asyncio.Future[None] | None = None
         self._is_lost = False
         self._is_over = False
         self.reason: str | None = None
@@ -117,8 +121,10 @@ class Link(asyncio.Protocol):
         if not self._is_over:
             self._apply(*self.machine.eof(self.loop.time()))
         self._end('')
-        if self._lost is not None and not self._lost.done():
+        if not self._lost.done():
             self._lost.set_result(None)
+        if self._machine_over is not None and not self._machine_over.done():
+            self._machine_over.set_result(None)
         self.transport = None
 
     def pause_writing(self) -> None:
@@ -194,6 +200,11 @@ class Link(asyncio.Protocol):
         if self._room and not self.is_full:
             self._next_room()
 
+    async def wait_lost(self) -> None:
+        """Wait until the transport is gone."""
+        if self.transport is not None or not self._is_lost:
+            await asyncio.shield(self._lost)
+
     async def drain(self) -> None:
         """Wait until the transport has taken everything, as far as its limit of 64 KiB."""
         if self.group.is_closing:
@@ -252,7 +263,7 @@ class Link(asyncio.Protocol):
         self._held.extend(incoming)
 
     def _apply(self, incoming: list[Any], state: int) -> None:
-        if incoming:
+        if incoming and not self._is_over:
             self.on_incoming(incoming)
         if state & ARM:
             self.arm()
@@ -260,6 +271,8 @@ class Link(asyncio.Protocol):
             self._flushing = True
             self.loop.call_soon(self._flush_turn)
         if state & OVER:
+            if self._machine_over is not None and not self._machine_over.done():
+                self._machine_over.set_result(None)
             self._end(self.machine.over or '')
 
     def _flush_turn(self) -> None:
@@ -299,26 +312,45 @@ class Link(asyncio.Protocol):
 
     async def _shut_down(self) -> None:
         """The group closes: write what waits, for a bounded time, and let the transport go."""
-        by_peer = self._is_over
+        is_failed = self._is_over and bool(self.reason)
         self._end('')
-        if self._is_lost or self.transport is None:
-            return
-        self._lost = self.loop.create_future()
         transport = self.transport
-        self.write_paused = False
-        data = self.machine.take()
-        if data is not None and not transport.is_closing():
-            transport.write(data)
-        self.machine.close()
-        if by_peer and self.reason:
-            # a peer that broke the protocol or went silent is owed nothing more than what the transport can take now
-            self.loop.call_later(0, self._abort_if_stuck)
-        transport.close()
+        if self._is_lost or transport is None:
+            return
         abort = self.loop.call_later(FLUSH_TIMEOUT, transport.abort)
         try:
-            await aio.uncancellable(self._lost, raise_cancel=False)
+            self.write_paused = False
+            self.machine.close()
+            data = self.machine.take()
+            if data is not None and not transport.is_closing():
+                transport.write(data)
+            if self._linger and self.machine.over is None and not transport.is_closing():
+                await aio.uncancellable(self._wait_machine(), raise_cancel=False)
+            if is_failed:
+                # a peer that broke the protocol or went silent is owed no more than what its system takes now
+                self.loop.call_soon(self._abort_if_stuck)
+            if self.transport is not None:
+                self.transport.close()
+            await aio.uncancellable(self._wait_lost(), raise_cancel=False)
         finally:
             abort.cancel()
+
+    async def _wait_lost(self) -> None:
+        await self._lost
+
+    async def _wait_machine(self) -> None:
+        """The peer may say that it closes too."""
+        self._machine_over = self.loop.create_future()
+        self.resume()
+        handle = self.loop.call_later(self._linger, self._linger_ended)
+        try:
+            await self._machine_over
+        finally:
+            handle.cancel()
+
+    def _linger_ended(self) -> None:
+        if self._machine_over is not None and not self._machine_over.done():
+            self._machine_over.set_result(None)
 
     def _abort_if_stuck(self) -> None:
         if self.transport is not None and self.transport.get_write_buffer_size():

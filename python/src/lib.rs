@@ -13,6 +13,7 @@ mod eventer;
 mod events;
 mod iso;
 mod json;
+mod juggler;
 mod link;
 mod sbs;
 mod subscription;
@@ -30,9 +31,12 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<eventer::server::Notification>()?;
     module.add_class::<iso::Tpkt>()?;
     module.add_class::<iso::Cotp>()?;
+    module.add_class::<juggler::JugglerTexts>()?;
+    module.add_class::<juggler::PeerTexts>()?;
     module.add_class::<sbs::Plan>()?;
     module.add_class::<subscription::Subscription>()?;
     module.add_function(wrap_pyfunction!(sbs::parse_schema, module)?)?;
+    module.add_function(wrap_pyfunction!(juggler::json_diff, module)?)?;
     module.add_function(wrap_pyfunction!(json::json_encode, module)?)?;
     module.add_function(wrap_pyfunction!(json::json_decode, module)?)
 }

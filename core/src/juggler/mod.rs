@@ -84,6 +84,7 @@ pub mod rpc;
 mod segment;
 pub mod server;
 mod state;
+pub mod texts;
 mod told;
 mod transport;
 

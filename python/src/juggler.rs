@@ -1,0 +1,275 @@
+//! Juggler's transports: JSON values over WebSocket, in the segments of 0.7 or as the plain messages of 0.5; and patches between values.
+//!
+//! The states themselves are Python's objects, which programs hold and change: a machine's copy of them would have to be made anew with
+//! every change. So the machine is the transport, and patches are found between Python's objects.
+
+use bytestring::ByteString;
+use hat_core::json::{self, Limits, Value};
+use hat_core::juggler::{self, texts};
+use hat_core::ws::{self, Role};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString};
+
+use crate::chatter::{MAX_MESSAGE, when_idle};
+use crate::error;
+use crate::json::{read, write};
+use crate::link::{Link, instant, machine};
+
+/// Levels of values that are compared one by one; what is deeper is compared as a whole.
+const MAX_DEPTH: u32 = 64;
+
+fn web_socket(client: bool, seed: u64, now: f64) -> ws::Connection {
+    let config = ws::Config {
+        max_frame: MAX_MESSAGE,
+        max_message: MAX_MESSAGE,
+        max_queued: usize::MAX / 2,
+        mask_seed: seed,
+        ..ws::Config::default()
+    };
+    let role = if client { Role::Client } else { Role::Server };
+    ws::Connection::established(role, config, instant(now))
+}
+
+/// JSON by Python, for what has something rare in it.
+struct Json {
+    encode: Py<PyAny>,
+    decode: Py<PyAny>,
+}
+
+impl Json {
+    fn text(&self, value: &Bound<'_, PyAny>) -> PyResult<ByteString> {
+        let mut text = String::new();
+        if write(value, &mut text, MAX_DEPTH)? {
+            return Ok(text.into());
+        }
+        let text = self.encode.bind(value.py()).call1((value,))?;
+        Ok(text.cast::<PyString>()?.to_cow()?.as_ref().into())
+    }
+
+    fn value<'py>(&self, py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+        match read(py, text)? {
+            Some(value) => Ok(value),
+            None => self.decode.bind(py).call1((text,)),
+        }
+    }
+}
+
+/// The machine of one end of 0.7, from the end of the handshake on. What comes in are messages, as `json.loads` gives them.
+#[pyclass(module = "hat_native._native")]
+pub(crate) struct JugglerTexts {
+    link: Link<texts::Connection>,
+    json: Json,
+}
+
+machine!(JugglerTexts {
+    #[new]
+    #[pyo3(signature = (json, now, client, seed, max_segment_size, delay, timeout))]
+    fn new(
+        json: (Bound<'_, PyAny>, Bound<'_, PyAny>),
+        now: f64,
+        client: bool,
+        seed: u64,
+        max_segment_size: usize,
+        delay: Option<f64>,
+        timeout: Option<f64>,
+    ) -> Self {
+        let config = juggler::Config {
+            ping: when_idle(delay, timeout),
+            max_segment_size,
+            max_message: MAX_MESSAGE,
+            ..juggler::Config::default()
+        };
+        Self {
+            link: Link::new(texts::Connection::new(web_socket(client, seed, now), config)),
+            json: Json { encode: json.0.unbind(), decode: json.1.unbind() },
+        }
+    }
+
+    /// Queues a message.
+    fn send(&mut self, message: &Bound<'_, PyAny>) -> PyResult<()> {
+        let text = self.json.text(message)?;
+        self.link.machine.send(text).map_err(error::connection)
+    }
+});
+
+impl JugglerTexts {
+    fn value<'py>(
+        &mut self,
+        py: Python<'py>,
+        incoming: texts::Incoming,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match incoming {
+            texts::Incoming::Message(text) => self.json.value(py, &text),
+            // the handshake was done before
+            _ => Ok(py.None().into_bound(py)),
+        }
+    }
+}
+
+/// The machine of one end of 0.5, as [`JugglerTexts`]. None also comes in, and means nothing.
+#[pyclass(module = "hat_native._native")]
+pub(crate) struct PeerTexts {
+    link: Link<ws::Connection>,
+    json: Json,
+}
+
+machine!(PeerTexts {
+    #[new]
+    fn new(
+        json: (Bound<'_, PyAny>, Bound<'_, PyAny>),
+        now: f64,
+        client: bool,
+        seed: u64,
+    ) -> Self {
+        Self {
+            link: Link::new(web_socket(client, seed, now)),
+            json: Json { encode: json.0.unbind(), decode: json.1.unbind() },
+        }
+    }
+
+    /// Queues a message.
+    fn send(&mut self, message: &Bound<'_, PyAny>) -> PyResult<()> {
+        let text = self.json.text(message)?;
+        self.link.machine.send_text(&text).map_err(error::connection)
+    }
+});
+
+impl PeerTexts {
+    fn value<'py>(
+        &mut self,
+        py: Python<'py>,
+        incoming: ws::Incoming,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match incoming {
+            ws::Incoming::Text(text) => self.json.value(py, &text),
+            ws::Incoming::Binary(_) => Err(PyValueError::new_err("unsupported message type")),
+            _ => Ok(py.None().into_bound(py)),
+        }
+    }
+}
+
+/// The operations of a JSON Patch that makes `to` of `from`. What both share is not looked at: a value whose parts are shared with what
+/// it was before, as `hat.json.set_` makes it, costs what was changed.
+#[pyfunction]
+pub(crate) fn json_diff<'py>(
+    from: &Bound<'py, PyAny>,
+    to: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyList>> {
+    let operations = PyList::empty(from.py());
+    diff(from, to, "", &operations, MAX_DEPTH)?;
+    Ok(operations)
+}
+
+fn diff(
+    from: &Bound<'_, PyAny>,
+    to: &Bound<'_, PyAny>,
+    path: &str,
+    operations: &Bound<'_, PyList>,
+    depth: u32,
+) -> PyResult<()> {
+    if from.is(to) {
+        return Ok(());
+    }
+    if depth > 0 {
+        if let (Ok(from), Ok(to)) = (from.cast::<PyDict>(), to.cast::<PyDict>()) {
+            return diff_dicts(from, to, path, operations, depth);
+        }
+        if let (Ok(from), Ok(to)) = (from.cast::<PyList>(), to.cast::<PyList>()) {
+            if let Some(done) = diff_lists(from, to, path, operations, depth)? {
+                return Ok(done);
+            }
+        }
+    }
+    let same = from.get_type().is(to.get_type()) && from.eq(to)? && depth > 0;
+    if same { Ok(()) } else { operation(operations, "replace", path, Some(to)) }
+}
+
+fn diff_dicts(
+    from: &Bound<'_, PyDict>,
+    to: &Bound<'_, PyDict>,
+    path: &str,
+    operations: &Bound<'_, PyList>,
+    depth: u32,
+) -> PyResult<()> {
+    for key in from.keys() {
+        if !to.contains(&key)? {
+            operation(operations, "remove", &below(path, &key)?, None)?;
+        }
+    }
+    for (key, value) in to.iter() {
+        match from.get_item(&key)? {
+            Some(old) if old.is(&value) => {}
+            Some(old) => diff(&old, &value, &below(path, &key)?, operations, depth - 1)?,
+            None => operation(operations, "add", &below(path, &key)?, Some(&value))?,
+        }
+    }
+    Ok(())
+}
+
+/// None where one has something in it that only Python can compare.
+fn diff_lists(
+    from: &Bound<'_, PyList>,
+    to: &Bound<'_, PyList>,
+    path: &str,
+    operations: &Bound<'_, PyList>,
+    depth: u32,
+) -> PyResult<Option<()>> {
+    let changed = |count: usize| count * 2 <= to.len();
+    if from.len() == to.len()
+        && changed(from.iter().zip(to.iter()).filter(|(a, b)| !a.is(b)).count())
+    {
+        for (index, (old, value)) in from.iter().zip(to.iter()).enumerate() {
+            if !old.is(&value) {
+                diff(&old, &value, &format!("{path}/{index}"), operations, depth - 1)?;
+            }
+        }
+        return Ok(Some(()));
+    }
+    let (Some(old), Some(new)) = (core_value(from)?, core_value(to)?) else { return Ok(None) };
+    let found = json::diff(&old, &new);
+    if found.is_empty() {
+        return Ok(Some(()));
+    }
+    let Some(found) = read(from.py(), &found.to_string())? else { return Ok(None) };
+    for one in found.try_iter()? {
+        let one = one?;
+        let at = one.get_item("path")?;
+        one.set_item("path", format!("{path}{}", at.cast::<PyString>()?.to_cow()?))?;
+        operations.append(one)?;
+    }
+    Ok(Some(()))
+}
+
+fn core_value(list: &Bound<'_, PyList>) -> PyResult<Option<Value>> {
+    let mut text = String::new();
+    if !write(list.as_any(), &mut text, MAX_DEPTH)? {
+        return Ok(None);
+    }
+    Ok(Value::parse(&text, &Limits::default()).ok())
+}
+
+fn operation(
+    operations: &Bound<'_, PyList>,
+    name: &str,
+    path: &str,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let py = operations.py();
+    let of = PyDict::new(py);
+    of.set_item(pyo3::intern!(py, "op"), name)?;
+    of.set_item(pyo3::intern!(py, "path"), path)?;
+    if let Some(value) = value {
+        of.set_item(pyo3::intern!(py, "value"), value)?;
+    }
+    operations.append(of)
+}
+
+fn below(path: &str, key: &Bound<'_, PyAny>) -> PyResult<String> {
+    let key = key.str()?;
+    let key = key.to_cow()?;
+    if key.contains(['~', '/']) {
+        return Ok(format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")));
+    }
+    Ok(format!("{path}/{key}"))
+}
