@@ -12,8 +12,8 @@ Without `install`, the same modules are `hat_native.sbs`, `hat_native.drivers`, 
 
 """
 
-from hat_native._install import install, report
+from hat_native._install import install, install_from_environment, report
 from hat_native._native import __version__
 
 
-__all__ = ['__version__', 'install', 'report']
+__all__ = ['__version__', 'install', 'install_from_environment', 'report']

@@ -12,6 +12,7 @@ import functools
 import importlib
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+import os
 import sys
 from types import ModuleType
 
@@ -55,6 +56,13 @@ def install(only: Iterable[str] | None = None) -> None:
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
     _finder.names |= {name for name in TABLE if any(name == i or name.startswith(i + '.') for i in wanted)}
+
+
+def install_from_environment() -> None:
+    """`install`, as the variable `HAT_NATIVE` says: ``1`` for all modules, or the names of some with commas between them."""
+    value = os.environ.get('HAT_NATIVE', '')
+    if value not in ('', '0'):
+        install(None if value == '1' else [name.strip() for name in value.split(',')])
 
 
 def is_installed(name: str) -> bool:

@@ -31,8 +31,14 @@ FLUSH_TIMEOUT = 10.0
 MAX_UNWRITTEN = 16 * 1024 * 1024
 """Bytes that may wait in a machine while the peer takes nothing, beside the limit on messages."""
 
+LARGE = 64 * 1024
+"""Bytes of a message that is written at once."""
+
 MAX_TURN = 1024 * 1024
 """Bytes that are gathered until the loop's next turn; with more they are written at once."""
+
+MAX_TURN_MESSAGES = 1024
+"""Messages that are gathered."""
 
 
 class ClosedError(ConnectionError, aio.QueueClosedError):
@@ -173,14 +179,14 @@ class Link(asyncio.Protocol):
         if self.group.is_closing:
             raise ConnectionError()
 
-    def wrote(self) -> None:
-        """A message was queued: it is written at the loop's next turn, with others."""
+    def wrote(self, size: int = 0) -> None:
+        """A message was queued: it is written at the loop's next turn, with others, or at once where it or what waits is large."""
         self._unsent += 1
+        if size >= LARGE or not self._unsent & 15:
+            self._flush_much(size)
         if not self._flushing:
             self._flushing = True
             self.loop.call_soon(self._flush_turn)
-        elif self._unsent >= 1024 and not self.write_paused:
-            self.flush()
         if self._room and not self.is_full:
             self._next_room()
 
@@ -274,6 +280,11 @@ class Link(asyncio.Protocol):
             if self._machine_over is not None and not self._machine_over.done():
                 self._machine_over.set_result(None)
             self._end(self.machine.over or '')
+
+    def _flush_much(self, size: int) -> None:
+        if not self.write_paused and (size >= LARGE or self._unsent >= MAX_TURN_MESSAGES
+                                      or self.machine.queued >= MAX_TURN):
+            self.flush()
 
     def _flush_turn(self) -> None:
         self._flushing = False

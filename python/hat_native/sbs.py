@@ -153,27 +153,37 @@ class Repository:
         * path to directory recursively searched for .sbs files
         * other repository
 
+    `encode` and `decode` also take what they took before `hat-sbs` 0.7: the names of the module and of the type, and then the value or
+    the data.
+
     """
 
-    def __init__(self, *args: Repository | pathlib.PurePath | str):
+    def __init__(self,
+                 *args: Repository | pathlib.PurePath | str,
+                 serializer: type[Serializer] | None = None):
+        self._serializer: type[Serializer] = serializer or DefaultSerializer
         self._modules = [module for arg in args for module in _modules_of(arg)]
         self._refs = _evaluate(self._modules)
 
     def encode(self,
-               name: str | Ref,
-               value: Data, *,
-               serializer: type[Serializer] = DefaultSerializer
+               name: str | Ref | None,
+               value: Data,
+               *old: Data,
+               serializer: type[Serializer] | None = None
                ) -> Bytes:
         """Encode value."""
-        return serializer.encode(self._refs, _parse_name(name), value)
+        ref, value = _arguments(name, value, old)
+        return (serializer or self._serializer).encode(self._refs, ref, value)
 
     def decode(self,
-               name: str | Ref,
-               data: Bytes, *,
-               serializer: type[Serializer] = DefaultSerializer
+               name: str | Ref | None,
+               data: Bytes | str,
+               *old: Bytes,
+               serializer: type[Serializer] | None = None
                ) -> Data:
         """Decode data."""
-        return serializer.decode(self._refs, _parse_name(name), data)
+        ref, data = _arguments(name, data, old)
+        return (serializer or self._serializer).decode(self._refs, ref, data)
 
     def to_json(self) -> typing.Any:
         """Export repository content as json serializable data.
@@ -184,11 +194,14 @@ class Repository:
         return json.loads(json.dumps(self._modules))
 
     @staticmethod
-    def from_json(data: pathlib.PurePath | typing.Any) -> Repository:
+    def from_json(data: pathlib.PurePath | typing.Any,
+                  *,
+                  serializer: type[Serializer] | None = None
+                  ) -> Repository:
         """Create new repository from what `Repository.to_json` exported, or from a file with it."""
         if isinstance(data, pathlib.PurePath):
             data = json.loads(pathlib.Path(data).read_text('utf-8'))
-        repo = Repository()
+        repo = Repository(serializer=serializer)
         repo._modules = list(data)
         repo._refs = _evaluate(repo._modules)
         return repo
@@ -241,6 +254,13 @@ def _modules_of(arg: typing.Any) -> Iterator[typing.Any]:
         yield from json.loads(_native.parse_schema(arg))
     else:
         raise ValueError('unsupported arg')
+
+
+def _arguments(name: str | Ref | None, value: Data, old: tuple[Data, ...]) -> tuple[Ref, Data]:
+    if old:
+        data, = old
+        return Ref(name, value), data  # type: ignore[arg-type]
+    return _parse_name(name), value  # type: ignore[arg-type]
 
 
 def _parse_name(name: str | Ref) -> Ref:

@@ -146,7 +146,7 @@ class Connection(MessageConnection):
         if link.write_paused and link.is_full:
             await link.wait_room()
         conv = self._machine.send(data.type, data.data, conv or None, last, token)
-        link.wrote()
+        link.wrote(len(data.data))
         return conv  # type: ignore[return-value]
 
 

@@ -193,7 +193,7 @@ class Connection(MessageConnection):
             await link.wait_room()
         if len(data):
             self._machine.send(data)
-            link.wrote()
+            link.wrote(len(data))
 
     def _on_incoming(self, incoming: list[typing.Any]) -> None:
         super()._on_incoming([i for i in incoming if isinstance(i, bytes)])

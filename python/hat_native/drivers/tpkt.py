@@ -109,4 +109,4 @@ class Connection(MessageConnection):
         if link.write_paused:
             await link.wait_writable()
         self._machine.send(data)
-        link.wrote()
+        link.wrote(len(data))
