@@ -17,7 +17,7 @@ use crate::shared::Close;
 use crate::shared::Counted;
 use crate::shared::{Delivered, Session, Wait};
 use crate::tls::Tls;
-use crate::{Address, ConnectError};
+use crate::{Address, ConnectError, SocketOptions};
 use hat_core::chatter::{
     Config, Connection as Machine, Conversation, Data, Incoming, Message, SendError,
     SendOptions as MachineOptions,
@@ -41,6 +41,9 @@ pub struct Options {
     pub inbox: InboxLimits,
     /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](crate::tls).
     pub tls: Option<Tls>,
+    /// To connect: the time limit, and the socket. A server has those of its connections in its
+    /// [`ServerOptions`].
+    pub socket: SocketOptions,
 }
 
 /// How to send a message. The defaults are those of the deployed peers' `send`: a conversation of one message.
@@ -129,6 +132,10 @@ impl FromStream for Connection {
 
     fn tls(options: &Options) -> Option<&Tls> {
         options.tls.as_ref()
+    }
+
+    fn socket(options: &Options) -> &SocketOptions {
+        &options.socket
     }
 
     fn start<R: Runtime>(

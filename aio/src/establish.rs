@@ -8,7 +8,7 @@ use crate::server::{Accepted, Core, Server, ServerOptions};
 use crate::shared::{Close, Counted};
 use crate::socket::{Security, Socket};
 use crate::tls::Tls;
-use crate::{Address, ConnectError, net};
+use crate::{Address, ConnectError, SocketOptions, net};
 
 /// A handle that there is as soon as there is a stream.
 pub(crate) trait FromStream: Sized + Send + 'static {
@@ -16,6 +16,9 @@ pub(crate) trait FromStream: Sized + Send + 'static {
 
     /// TLS in the options.
     fn tls(options: &Self::Options) -> Option<&Tls>;
+
+    /// What the options say of the socket of a client.
+    fn socket(options: &Self::Options) -> &SocketOptions;
 
     /// Starts the driver of `stream`.
     fn start<R: Runtime>(
@@ -33,7 +36,7 @@ pub(crate) async fn connect<R: Runtime, H: FromStream>(
     options: &H::Options,
 ) -> Result<H, ConnectError> {
     let address = address.into();
-    let stream = net::connect::<R>(&address, H::tls(options)).await?;
+    let stream = net::connect::<R>(&address, H::tls(options), H::socket(options)).await?;
     H::start::<R>(stream, options, Counted::nowhere())
         .map_err(|error| ConnectError::Connect { address, error: Arc::new(error) })
 }

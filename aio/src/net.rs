@@ -1,12 +1,22 @@
-//! From an [`Address`] to sockets: every resolved address is tried.
+//! From an [`Address`] to sockets: every resolved address is tried, the next before the one before it
+//! has run out of time.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
+use crate::runtime::{Timer, after, within};
 use crate::socket::{Security, Socket};
 use crate::tls::Tls;
-use crate::{Address, ConnectError, Runtime};
+use crate::{Address, ConnectError, Runtime, SocketOptions};
+
+/// From one attempt to the next while none has come to anything: the Connection Attempt Delay of
+/// RFC 8305 section 8.
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 async fn resolve<R: Runtime>(address: &Address) -> Result<Vec<SocketAddr>, ConnectError> {
     if let Some(literal) = address.literal() {
@@ -20,28 +30,106 @@ async fn resolve<R: Runtime>(address: &Address) -> Result<Vec<SocketAddr>, Conne
     Ok(found)
 }
 
-/// Connects to the first address of the host that takes the connection, and does the TLS handshake where `tls` is given.
+/// Connects to the first address of the host that takes the connection, and does the TLS handshake
+/// where `tls` is given.
 pub(crate) async fn connect<R: Runtime>(
     address: &Address,
     tls: Option<&Tls>,
+    options: &SocketOptions,
 ) -> Result<Socket<R::Stream>, ConnectError> {
     let security = Security::to_connect(address, tls)?;
-    let stream = dial::<R>(address).await?;
+    let time = options.connect_timeout;
+    let stream = match within::<R, _>(time, dial::<R>(address, options)).await {
+        Some(stream) => stream?,
+        None => {
+            let text = format!("no answer within {time:?}");
+            let error = Arc::new(io::Error::new(io::ErrorKind::TimedOut, text));
+            return Err(ConnectError::Connect { address: address.clone(), error });
+        }
+    };
     let secured = security.secure::<R>(stream, address.host()).await;
     secured.map_err(|error| ConnectError::Tls { address: address.clone(), error })
 }
 
-async fn dial<R: Runtime>(address: &Address) -> Result<R::Stream, ConnectError> {
-    let mut last = None;
-    for target in resolve::<R>(address).await? {
-        match R::connect(target).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Some(error),
+async fn dial<R: Runtime>(
+    address: &Address,
+    options: &SocketOptions,
+) -> Result<R::Stream, ConnectError> {
+    let mut targets = resolve::<R>(address).await?;
+    let failed = |error| ConnectError::Connect { address: address.clone(), error: Arc::new(error) };
+    if let Some(local) = options.local_address {
+        targets.retain(|target| target.is_ipv4() == local.is_ipv4());
+        if targets.is_empty() {
+            let text = format!("it has no address of the family of our address {local}");
+            return Err(failed(io::Error::new(io::ErrorKind::AddrNotAvailable, text)));
         }
     }
-    let error = Arc::new(last.unwrap_or_else(|| io::ErrorKind::NotFound.into()));
-    Err(ConnectError::Connect { address: address.clone(), error })
+    race::<R>(&interleaved(targets), options).await.map_err(failed)
 }
+
+/// The addresses with their families taking turns, beginning with that of the first (RFC 8305 section
+/// 4): a family that does not work costs one attempt, not one for each of its addresses.
+fn interleaved(targets: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v4 = targets.first().is_some_and(SocketAddr::is_ipv4);
+    let (first, other): (Vec<_>, Vec<_>) =
+        targets.into_iter().partition(|target| target.is_ipv4() == first_is_v4);
+    let (mut first, mut other) = (first.into_iter(), other.into_iter());
+    let mut all = Vec::with_capacity(first.len() + other.len());
+    while first.len() + other.len() > 0 {
+        all.extend(first.next());
+        all.extend(other.next());
+    }
+    all
+}
+
+/// Tries one target after the other, each [`ATTEMPT_DELAY`] after the one before or as soon as that
+/// has failed (RFC 8305 section 5). The first connection is given, and the other attempts end; where
+/// there is none, the error of the last one that failed.
+async fn race<R: Runtime>(
+    targets: &[SocketAddr],
+    options: &SocketOptions,
+) -> io::Result<R::Stream> {
+    let mut targets = targets.iter();
+    let mut attempts = Vec::new();
+    let mut next = R::timer(R::now());
+    let mut failure = io::Error::from(io::ErrorKind::NotFound);
+    poll_fn(|cx| {
+        loop {
+            let before = attempts.len();
+            let mut connected = None;
+            attempts.retain_mut(|attempt: &mut Attempt<'_, R>| match attempt.as_mut().poll(cx) {
+                Poll::Pending => true,
+                Poll::Ready(Ok(stream)) => {
+                    connected.get_or_insert(stream);
+                    false
+                }
+                Poll::Ready(Err(error)) => {
+                    failure = error;
+                    false
+                }
+            });
+            if let Some(stream) = connected {
+                return Poll::Ready(Ok(stream));
+            }
+            // one that failed makes place for the next at once
+            if attempts.len() == before && next.poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            match targets.next() {
+                Some(&target) => attempts.push(Box::pin(R::connect(target, options))),
+                None if attempts.is_empty() => {
+                    let none = io::ErrorKind::NotFound.into();
+                    return Poll::Ready(Err(std::mem::replace(&mut failure, none)));
+                }
+                None => return Poll::Pending,
+            }
+            next.reset(after(R::now(), ATTEMPT_DELAY));
+        }
+    })
+    .await
+}
+
+type Attempt<'a, R> = Pin<Box<dyn Future<Output = io::Result<<R as Runtime>::Stream>> + Send + 'a>>;
 
 /// Listens on every address of the host.
 pub(crate) async fn bind<R: Runtime>(address: &Address) -> Result<Vec<R::Listener>, ConnectError> {
@@ -54,4 +142,22 @@ pub(crate) async fn bind<R: Runtime>(address: &Address) -> Result<Vec<R::Listene
         listeners.push(listener);
     }
     Ok(listeners)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns_and_keep_their_order() {
+        let all = |texts: &[&str]| -> Vec<SocketAddr> {
+            texts.iter().map(|text| text.parse().expect("an address")).collect()
+        };
+        assert_eq!(
+            interleaved(all(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1"])),
+            all(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1"])
+        );
+        assert_eq!(interleaved(all(&["1.1.1.1:1", "[::1]:1"])), all(&["1.1.1.1:1", "[::1]:1"]));
+        assert_eq!(interleaved(Vec::new()), []);
+    }
 }

@@ -1,17 +1,15 @@
 //! A component of a redundant plant, and its monitor, on a runtime.
 
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytestring::ByteString;
 
 use crate::handle::{Handle, of_every_connection};
 use crate::inbox::{Inbox, InboxLimits};
-use crate::runtime::{Runtime, within};
+use crate::runtime::Runtime;
 use crate::shared::{Counted, Delivered, Session, Wait};
 use crate::tls::Tls;
-use crate::{Address, net};
+use crate::{Address, SocketOptions, net};
 use hat_core::observer::{Component as Machine, ComponentInfo, Config, Incoming, SendFault, State};
 
 /// Why a connection is over.
@@ -22,24 +20,24 @@ pub type Error = crate::Error<hat_core::observer::Error>;
 pub struct Options {
     /// What other components should know, as JSON. Default: `null`.
     pub data: ByteString,
-    /// How long it may take until there is a connection, 30 s: a host that is switched off says nothing, and systems wait for minutes.
-    pub connect_timeout: Duration,
     /// The protocol: pings, limits.
     pub config: Config,
     /// What may wait for [`Component::next`] before nothing more is read.
     pub inbox: InboxLimits,
     /// TLS, where the connection is to be one: a connector. See [`tls`](crate::tls).
     pub tls: Option<Tls>,
+    /// The time limit of connecting, and the socket.
+    pub socket: SocketOptions,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             data: ByteString::from_static("null"),
-            connect_timeout: Duration::from_secs(30),
             config: Config::default(),
             inbox: InboxLimits::default(),
             tls: None,
+            socket: SocketOptions::default(),
         }
     }
 }
@@ -72,11 +70,8 @@ pub async fn connect<R: Runtime>(
     let machine = Machine::new(options.config, name, group, options.data, origin);
     let machine = machine.map_err(ConnectError::Hello)?;
     let session = ComponentSession { machine, inbox: Inbox::new(options.inbox) };
-    let connecting = net::connect::<R>(&address, options.tls.as_ref());
-    let failed =
-        |error| crate::ConnectError::Connect { address: address.clone(), error: Arc::new(error) };
-    let stream = within::<R, _>(options.connect_timeout, connecting).await;
-    let stream = stream.unwrap_or_else(|| Err(failed(io::ErrorKind::TimedOut.into())))?;
+    let stream = net::connect::<R>(&address, options.tls.as_ref(), &options.socket).await?;
+    let failed = |error| crate::ConnectError::Connect { address, error: Arc::new(error) };
     let handle = Handle::start::<R>(stream, |_| session, Counted::nowhere()).map_err(failed)?;
     Ok(Component { handle })
 }

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
+use crate::SocketOptions;
+
 /// Connections that may wait with the system until they are taken, 4096, or as many as it allows: `net.core.somaxconn` is 4096 on Linux. One more is
 /// not refused but tries again after a second, so thousands of clients that come back together would take minutes with the usual 128.
 pub const BACKLOG: u16 = 4096;
@@ -22,15 +24,20 @@ pub trait Runtime: Sized + Send + Sync + 'static {
     /// A timer.
     type Timer: Timer;
 
-    /// Connects, with `TCP_NODELAY` set: messages are gathered by the driver, not by the system.
-    fn connect(address: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// Connects, from [`local_address`](SocketOptions::local_address) where there is one, and sets what
+    /// [`SocketOptions::apply`] sets. Dropping the future gives the attempt up.
+    fn connect(
+        address: SocketAddr,
+        options: &SocketOptions,
+    ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
     /// Listens, with [`BACKLOG`], and with `SO_REUSEADDR` set where that means what it does on Unix.
     fn bind(address: SocketAddr) -> impl Future<Output = io::Result<Self::Listener>> + Send;
 
-    /// Takes the next connection, with `TCP_NODELAY` set. Cancel safe.
+    /// Takes the next connection, and sets what [`SocketOptions::apply`] sets. Cancel safe.
     fn accept(
         listener: &Self::Listener,
+        options: &SocketOptions,
     ) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
 
     /// The address that `listener` is bound to, with its port.
@@ -125,15 +132,25 @@ pub(crate) async fn sleep_until<R: Runtime>(at: Instant) {
     poll_fn(|cx| timer.poll(cx)).await;
 }
 
+/// A time so far away that nothing waits for it, 30 years: clocks and timers of systems cannot name
+/// every [`Duration`].
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+/// The time that is `time` after `at`, or 30 years after it where that is further away: every
+/// duration can be asked for, [`Duration::MAX`] too.
+pub(crate) fn after(at: Instant, time: Duration) -> Instant {
+    at + time.min(FAR)
+}
+
 /// Waits until `time` has passed on the clock of `R`.
 pub async fn sleep<R: Runtime>(time: Duration) {
-    sleep_until::<R>(R::now() + time).await;
+    sleep_until::<R>(after(R::now(), time)).await;
 }
 
 /// What `future` gives, or `None` if it takes longer than `time` on the clock of `R`; it is dropped then.
 pub async fn within<R: Runtime, T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
-    let mut timer = R::timer(R::now() + time);
+    let mut timer = R::timer(after(R::now(), time));
     poll_fn(|cx| {
         if let Poll::Ready(value) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(value));

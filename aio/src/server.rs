@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::SocketOptions;
 use crate::failures::{Failures, HandshakeFailure};
-use crate::runtime::{Runtime, Stream, sleep_until};
+use crate::runtime::{Runtime, Stream, sleep};
 use crate::shared::{Close, Counted};
 use crate::socket::{Security, Socket};
 use crate::trace;
@@ -33,11 +34,13 @@ pub struct ServerOptions {
     /// wait there too: the server tries again after 5 ms, then ever later, up to a second.
     /// Those that are still in their TLS handshake count.
     pub max_connections: usize,
+    /// Their sockets: keepalive, user timeout, idle timeout.
+    pub socket: SocketOptions,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { bind_connections: true, max_connections: 16_384 }
+        Self { bind_connections: true, max_connections: 16_384, socket: SocketOptions::default() }
     }
 }
 
@@ -246,7 +249,7 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
         if !room.await {
             return;
         }
-        match unless_closing(core, R::accept(&listener)).await {
+        match unless_closing(core, R::accept(&listener, &core.options.socket)).await {
             None => return,
             Some(Ok((stream, _))) => {
                 backoff = BACKOFF.0;
@@ -263,7 +266,7 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
             Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Some(Err(error)) => {
                 trace::accept_failed(&error);
-                let later = sleep_until::<R>(R::now() + backoff);
+                let later = sleep::<R>(backoff);
                 if unless_closing(core, later).await.is_none() {
                     return;
                 }

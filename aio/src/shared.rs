@@ -10,9 +10,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, after};
 use crate::wakers::WakerSet;
 use crate::{Error, trace};
 use hat_core::protocol::Protocol;
@@ -129,9 +128,7 @@ impl<S: Session> Shared<S> {
 
     /// The time of the runtime's clock that `at` stands for.
     pub(crate) fn real(&self, at: Instant) -> std::time::Instant {
-        // a deadline that the clock cannot name is as good as one in a year
-        let year = Duration::from_secs(365 * 24 * 3600);
-        self.origin.checked_add(at.since_origin()).unwrap_or_else(|| self.origin + year)
+        after(self.origin, at.since_origin())
     }
 
     pub(crate) fn close(&self) {

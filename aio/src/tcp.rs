@@ -19,7 +19,7 @@ use crate::shared::Close;
 use crate::shared::Counted;
 use crate::shared::{Delivered, Session, Wait};
 use crate::tls::Tls;
-use crate::{Address, ConnectError};
+use crate::{Address, ConnectError, SocketOptions};
 use hat_core::tcp::{Config, Incoming, Raw, SendError};
 
 /// Why a connection is over.
@@ -40,11 +40,20 @@ pub struct Options {
     pub config: Config,
     /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](crate::tls).
     pub tls: Option<Tls>,
+    /// To connect: the time limit, and the socket. A server has those of its connections in its
+    /// [`ServerOptions`].
+    pub socket: SocketOptions,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { name: None, input_buffer_limit: 64 * 1024, config: Config::default(), tls: None }
+        Self {
+            name: None,
+            input_buffer_limit: 64 * 1024,
+            config: Config::default(),
+            tls: None,
+            socket: SocketOptions::default(),
+        }
     }
 }
 
@@ -172,6 +181,10 @@ impl FromStream for Connection {
 
     fn tls(options: &Options) -> Option<&Tls> {
         options.tls.as_ref()
+    }
+
+    fn socket(options: &Options) -> &SocketOptions {
+        &options.socket
     }
 
     fn start<R: Runtime>(

@@ -16,7 +16,7 @@ use crate::shared::Close;
 use crate::shared::Counted;
 use crate::shared::{Delivered, Session, Wait};
 use crate::tls::Tls;
-use crate::{Address, ConnectError};
+use crate::{Address, ConnectError, SocketOptions};
 use hat_core::tpkt::{Config, Connection as Machine, SendError};
 
 /// Why a connection is over.
@@ -34,6 +34,9 @@ pub struct Options {
     pub inbox: InboxLimits,
     /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](crate::tls).
     pub tls: Option<Tls>,
+    /// To connect: the time limit, and the socket. A server has those of its connections in its
+    /// [`ServerOptions`].
+    pub socket: SocketOptions,
 }
 
 /// Connects to `address`; every address of its host is tried.
@@ -97,6 +100,10 @@ impl FromStream for Connection {
 
     fn tls(options: &Options) -> Option<&Tls> {
         options.tls.as_ref()
+    }
+
+    fn socket(options: &Options) -> &SocketOptions {
+        &options.socket
     }
 
     fn start<R: Runtime>(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use hat_aio::eventer::{Client, ClientOptions, ConnectError, Notification, connect};
-use hat_aio::{Address, Runtime};
+use hat_aio::{Address, Runtime, SocketOptions};
 use hat_core::eventer::Error as EventerError;
 use hat_core::eventer::{EventType, QueryParams, QueryResult};
 
@@ -36,7 +36,7 @@ impl Connected {
         let address = args.connect.clone();
         let options = client_options(args, wanted)?;
         let connecting = connect::<R>(address.clone(), args.name.clone(), options);
-        match within::<R, _>(args.timeout + GRACE, connecting).await {
+        match within::<R, _>(limit(args), connecting).await {
             None => Err(Failure::TimedOut { address, time: args.timeout }.into()),
             Some(Ok(client)) => Ok(Self { client, address }),
             Some(Err(error)) => Err(refusal(address, error)),
@@ -56,6 +56,11 @@ impl Connected {
     }
 }
 
+/// How long it may take until there is a client.
+fn limit(args: &ConnectArgs) -> Duration {
+    args.timeout.saturating_add(GRACE)
+}
+
 /// What the client says of itself, and how long it waits.
 pub(crate) fn client_options(args: &ConnectArgs, wanted: Wanted) -> Result<ClientOptions> {
     let mut options = ClientOptions {
@@ -64,7 +69,7 @@ pub(crate) fn client_options(args: &ConnectArgs, wanted: Wanted) -> Result<Clien
         server_id: wanted.server_id,
         persisted: wanted.persisted,
         // the whole is limited where it is awaited
-        connect_timeout: args.timeout + GRACE,
+        socket: SocketOptions { connect_timeout: limit(args), ..SocketOptions::default() },
         tls: args.tls.connector(&args.connect, args.timeout)?,
         ..ClientOptions::default()
     };

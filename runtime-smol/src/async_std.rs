@@ -9,6 +9,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Instant;
 
+use hat_aio::SocketOptions;
 use hat_aio::runtime::Runtime;
 
 use super::{Smol, SmolStream, SmolTimer};
@@ -26,16 +27,19 @@ impl Runtime for AsyncStd {
     type Listener = smol::Async<TcpListener>;
     type Timer = SmolTimer;
 
-    async fn connect(address: SocketAddr) -> io::Result<SmolStream> {
-        Smol::connect(address).await
+    async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<SmolStream> {
+        Smol::connect(address, options).await
     }
 
     async fn bind(address: SocketAddr) -> io::Result<Self::Listener> {
         Smol::bind(address).await
     }
 
-    async fn accept(listener: &Self::Listener) -> io::Result<(SmolStream, SocketAddr)> {
-        Smol::accept(listener).await
+    async fn accept(
+        listener: &Self::Listener,
+        options: &SocketOptions,
+    ) -> io::Result<(SmolStream, SocketAddr)> {
+        Smol::accept(listener, options).await
     }
 
     fn local_addr(listener: &Self::Listener) -> io::Result<SocketAddr> {

@@ -13,13 +13,13 @@ mod net;
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use hat_aio::runtime::{BACKLOG, Runtime, Timer};
-pub use hat_aio::{Address, ConnectError, Error};
+pub use hat_aio::{Address, ConnectError, Error, Keepalive, SocketOptions};
 pub use net::SmolStream;
 use socket2::{Domain, Socket, Type};
 
@@ -36,8 +36,8 @@ impl Runtime for Smol {
     type Listener = smol::Async<TcpListener>;
     type Timer = SmolTimer;
 
-    async fn connect(address: SocketAddr) -> io::Result<SmolStream> {
-        SmolStream::new(smol::Async::<TcpStream>::connect(address).await?)
+    async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<SmolStream> {
+        SmolStream::connect(address, options).await
     }
 
     async fn bind(address: SocketAddr) -> io::Result<Self::Listener> {
@@ -50,9 +50,12 @@ impl Runtime for Smol {
         smol::Async::new(socket.into())
     }
 
-    async fn accept(listener: &Self::Listener) -> io::Result<(SmolStream, SocketAddr)> {
+    async fn accept(
+        listener: &Self::Listener,
+        options: &SocketOptions,
+    ) -> io::Result<(SmolStream, SocketAddr)> {
         let (stream, address) = listener.accept().await?;
-        Ok((SmolStream::new(stream)?, address))
+        Ok((SmolStream::new(stream, options)?, address))
     }
 
     fn local_addr(listener: &Self::Listener) -> io::Result<SocketAddr> {

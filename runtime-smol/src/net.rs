@@ -4,8 +4,10 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
+use hat_aio::SocketOptions;
 use hat_aio::runtime::Stream;
 use smol::Async;
+use socket2::{Domain, Socket, Type};
 
 /// Bytes that one read takes at the most.
 const SCRATCH: usize = 256 * 1024;
@@ -38,8 +40,27 @@ pub struct SmolStream {
 }
 
 impl SmolStream {
-    pub(crate) fn new(stream: Async<TcpStream>) -> io::Result<Self> {
-        stream.get_ref().set_nodelay(true)?;
+    pub(crate) async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        if let Some(local) = options.local_address {
+            socket.bind(&local.into())?;
+        }
+        socket.set_nonblocking(true)?;
+        let begun = socket.connect(&address.into());
+        let stream = Async::new_nonblocking(TcpStream::from(socket))?;
+        if let Err(error) = begun {
+            // "in progress", for which std has no stable name, or a reason why there is no connection
+            stream.writable().await?;
+            if let Some(error) = stream.get_ref().take_error()? {
+                return Err(error);
+            }
+            stream.get_ref().peer_addr().map_err(|_| error)?;
+        }
+        Self::new(stream, options)
+    }
+
+    pub(crate) fn new(stream: Async<TcpStream>, options: &SocketOptions) -> io::Result<Self> {
+        options.apply(stream.get_ref())?;
         Ok(Self { stream, drained: false })
     }
 }

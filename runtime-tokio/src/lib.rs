@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use hat_aio::runtime::{BACKLOG, Runtime, Timer};
-pub use hat_aio::{Address, ConnectError, Error};
+pub use hat_aio::{Address, ConnectError, Error, Keepalive, SocketOptions};
 pub use net::TokioStream;
 use tokio::net::TcpSocket;
 
@@ -32,15 +32,16 @@ impl Runtime for Tokio {
     type Listener = tokio::net::TcpListener;
     type Timer = TokioTimer;
 
-    async fn connect(address: SocketAddr) -> io::Result<TokioStream> {
-        TokioStream::new(tokio::net::TcpStream::connect(address).await?)
+    async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<TokioStream> {
+        let socket = socket(address)?;
+        if let Some(local) = options.local_address {
+            socket.bind(local)?;
+        }
+        TokioStream::new(socket.connect(address).await?, options)
     }
 
     async fn bind(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
+        let socket = socket(address)?;
         // elsewhere it would let two servers have the same port
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
@@ -48,9 +49,12 @@ impl Runtime for Tokio {
         socket.listen(BACKLOG.into())
     }
 
-    async fn accept(listener: &tokio::net::TcpListener) -> io::Result<(TokioStream, SocketAddr)> {
+    async fn accept(
+        listener: &tokio::net::TcpListener,
+        options: &SocketOptions,
+    ) -> io::Result<(TokioStream, SocketAddr)> {
         let (stream, address) = listener.accept().await?;
-        Ok((TokioStream::new(stream)?, address))
+        Ok((TokioStream::new(stream, options)?, address))
     }
 
     fn local_addr(listener: &tokio::net::TcpListener) -> io::Result<SocketAddr> {
@@ -77,6 +81,14 @@ impl Runtime for Tokio {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<T> {
         Ok(tokio::task::spawn_blocking(work).await?)
+    }
+}
+
+/// A socket of the family of `address`.
+fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
+    match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, BytesMut};
+use hat_aio::SocketOptions;
 use hat_aio::runtime::Stream;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
@@ -14,8 +15,8 @@ use tokio::net::TcpStream;
 pub struct TokioStream(TcpStream);
 
 impl TokioStream {
-    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
+    pub(crate) fn new(stream: TcpStream, options: &SocketOptions) -> io::Result<Self> {
+        options.apply(&stream)?;
         Ok(Self(stream))
     }
 }

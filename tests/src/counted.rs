@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use hat_aio::Runtime;
+use hat_aio::{Runtime, SocketOptions};
 
 static RUNNING: Mutex<BTreeMap<TypeId, usize>> = Mutex::new(BTreeMap::new());
 
@@ -49,8 +49,11 @@ impl<R: Runtime, Of: 'static> Runtime for Counted<R, Of> {
     type Listener = R::Listener;
     type Timer = R::Timer;
 
-    fn connect(address: SocketAddr) -> impl Future<Output = io::Result<R::Stream>> + Send {
-        R::connect(address)
+    fn connect(
+        address: SocketAddr,
+        options: &SocketOptions,
+    ) -> impl Future<Output = io::Result<R::Stream>> + Send {
+        R::connect(address, options)
     }
 
     fn bind(address: SocketAddr) -> impl Future<Output = io::Result<R::Listener>> + Send {
@@ -59,8 +62,9 @@ impl<R: Runtime, Of: 'static> Runtime for Counted<R, Of> {
 
     fn accept(
         listener: &R::Listener,
+        options: &SocketOptions,
     ) -> impl Future<Output = io::Result<(R::Stream, SocketAddr)>> + Send {
-        R::accept(listener)
+        R::accept(listener, options)
     }
 
     fn local_addr(listener: &R::Listener) -> io::Result<SocketAddr> {

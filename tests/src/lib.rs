@@ -7,9 +7,12 @@ pub mod fuzzing;
 pub mod generated;
 #[cfg(doctest)]
 pub mod guide;
+pub mod namespaces;
 pub mod pair;
 pub mod peers;
+pub mod resolving;
 pub mod runtimes;
+pub mod silent;
 pub mod simulation;
 pub mod vectors;
 pub mod websocket;

@@ -14,7 +14,7 @@ use crate::runtime::Runtime;
 use crate::server::{Accepted, Core, ServerOptions};
 use crate::shared::Counted;
 use crate::tls::Tls;
-use crate::{Address, ConnectError, net};
+use crate::{Address, ConnectError, SocketOptions, net};
 use hat_core::cotp::{
     Answer, Config, ConfigError, ConnectRequest, Connection as Machine, Reason, Response,
 };
@@ -37,6 +37,9 @@ pub struct Options {
     pub inbox: InboxLimits,
     /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](crate::tls).
     pub tls: Option<Tls>,
+    /// To connect: the time limit, and the socket. A server has those of its connections in its
+    /// [`ServerOptions`].
+    pub socket: SocketOptions,
 }
 
 /// What is done about a request.
@@ -133,7 +136,7 @@ pub async fn connect<R: Runtime>(
 ) -> Result<Connection, SetupError> {
     let address = address.into();
     let machine = Machine::connect(options.config(), Instant::ORIGIN)?;
-    let stream = net::connect::<R>(&address, options.tls.as_ref()).await?;
+    let stream = net::connect::<R>(&address, options.tls.as_ref(), &options.socket).await?;
     let connection = Connection::start::<R>(stream, machine, &options, Counted::nowhere())
         .map_err(|error| ConnectError::Connect { address, error: Arc::new(error) })?;
     connection.established().await?;

@@ -12,7 +12,7 @@ use crate::handle::Handle;
 use crate::runtime::Runtime;
 use crate::shared::{Counted, Session};
 use crate::tls::Tls;
-use crate::{Address, net};
+use crate::{Address, SocketOptions, net};
 use hat_core::time::Instant;
 use hat_core::ws;
 
@@ -27,6 +27,8 @@ pub struct WsOptions {
     pub headers: Vec<ws::Field>,
     /// TLS, where the server is `wss`: a connector. See [`tls`](crate::tls). Default: none.
     pub tls: Option<Tls>,
+    /// The time limit of connecting, and the socket.
+    pub socket: SocketOptions,
     /// Limits. Its `mask_seed` is drawn anew for each connection.
     pub config: ws::Config,
 }
@@ -38,6 +40,7 @@ impl Default for WsOptions {
             credentials: None,
             headers: Vec::new(),
             tls: None,
+            socket: SocketOptions::default(),
             config: ws::Config::default(),
         }
     }
@@ -64,7 +67,7 @@ pub(super) async fn connect<R: Runtime, S: Session>(
     options: WsOptions,
     session: impl FnOnce(ws::Connection) -> S,
 ) -> Result<Handle<S>, ConnectError> {
-    let WsOptions { ws_path, credentials, mut headers, tls, config } = options;
+    let WsOptions { ws_path, credentials, mut headers, tls, socket, config } = options;
     if let Some((user, password)) = credentials {
         let value = format!("Basic {}", BASE64.encode(format!("{user}:{password}")));
         headers.push(("Authorization".into(), value.into()));
@@ -74,7 +77,7 @@ pub(super) async fn connect<R: Runtime, S: Session>(
     let config = ws::Config { mask_seed: RandomState::new().hash_one(0), ..config };
     // a connection's time begins when it does
     let session = session(ws::Connection::connect(config, request, Instant::ORIGIN)?);
-    let stream = net::connect::<R>(&address, tls.as_ref()).await?;
+    let stream = net::connect::<R>(&address, tls.as_ref(), &socket).await?;
     let failed = |error| crate::ConnectError::Connect { address, error: Arc::new(error) };
     Ok(Handle::start::<R>(stream, |_| session, Counted::nowhere()).map_err(failed)?)
 }

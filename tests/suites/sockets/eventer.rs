@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hat_aio::SocketOptions;
 use hat_aio::eventer::{
     Client, ClientOptions, ConnectError, ConnectionInfo, Handler, ListenOptions, Notification,
     Notifier, RequestError, Server, connect, listen, listen_with,
@@ -268,7 +269,8 @@ on_every_runtime! {
     async fn connecting_has_a_limit<R>() {
         // the time is up before anything is tried
         let connect_timeout = Duration::ZERO;
-        let options = ClientOptions { connect_timeout, ..ClientOptions::default() };
+        let socket = SocketOptions { connect_timeout, ..SocketOptions::default() };
+        let options = ClientOptions { socket, ..ClientOptions::default() };
         // an address of TEST-NET-1, which nobody has
         let address: std::net::SocketAddr = "192.0.2.1:23012".parse().expect("an address");
         let error = connect::<R>(address, "client", options).await.map(|_| ()).expect_err("nobody");

@@ -1,6 +1,7 @@
 //! Connections over real sockets, on every runtime.
 
 mod chatter;
+mod connecting;
 mod cotp;
 mod eventer;
 mod floods;

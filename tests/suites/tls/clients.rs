@@ -2,7 +2,7 @@
 
 use hat_aio::chatter::Connection;
 use hat_aio::tls::{self, ClientCertificates, ClientOptions, Error, ServerOptions};
-use hat_aio::{ConnectError, chatter};
+use hat_aio::{ConnectError, SocketOptions, chatter};
 use hat_tests::certificates::{Authority, Issued, date_time_ymd};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, within};
@@ -82,7 +82,7 @@ on_every_runtime! {
         let listener = R::bind(crate::local()).await.expect("a free port");
         let address = R::local_addr(&listener).expect("bound");
         R::spawn(async move {
-            let (stream, _) = R::accept(&listener).await.expect("a client");
+            let (stream, _) = R::accept(&listener, &SocketOptions::default()).await.expect("a client");
             let mut stream = acceptor.accept::<R, _>(stream).await.expect("a client of TLS");
             let shown = stream.peer_certificates().count();
             assert_eq!(shown, 0);
@@ -94,7 +94,7 @@ on_every_runtime! {
             let _ = std::future::poll_fn(read).await;
         });
         let connector: tls::Connector = client_options().build().expect("roots");
-        let stream = R::connect(address).await.expect("connected");
+        let stream = R::connect(address, &SocketOptions::default()).await.expect("connected");
         let stream = connector.connect::<R, _>(stream, "localhost").await.expect("trusted");
         let shown: Vec<&[u8]> = stream.peer_certificates().collect();
         assert!(shown.len() == 1 && shown[0].starts_with(b"\x30\x82"), "DER of a certificate");

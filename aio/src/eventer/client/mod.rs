@@ -4,7 +4,6 @@ mod notification;
 mod options;
 mod session;
 
-use std::io;
 use std::sync::Arc;
 
 use bytestring::ByteString;
@@ -13,7 +12,7 @@ use super::Error;
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::pending::PendingResponse;
-use crate::runtime::{Runtime, within};
+use crate::runtime::Runtime;
 use crate::shared::{Counted, Wait};
 use crate::{Address, net};
 use hat_core::eventer::client::{Client as Machine, RequestId};
@@ -45,18 +44,7 @@ pub async fn connect<R: Runtime>(
     };
     let machine = Machine::new(options.config, &init, hat_core::time::Instant::ORIGIN);
     let session = ClientSession::new(machine.map_err(ConnectError::Init)?, options.inbox);
-    let stream = match within::<R, _>(
-        options.connect_timeout,
-        net::connect::<R>(&address, options.tls.as_ref()),
-    )
-    .await
-    {
-        Some(stream) => stream?,
-        None => {
-            let error = Arc::new(io::ErrorKind::TimedOut.into());
-            return Err(crate::ConnectError::Connect { address, error }.into());
-        }
-    };
+    let stream = net::connect::<R>(&address, options.tls.as_ref(), &options.socket).await?;
     let connect = |error| crate::ConnectError::Connect { address, error: Arc::new(error) };
     let handle = Handle::start::<R>(stream, |_| session, Counted::nowhere()).map_err(connect)?;
     handle.wait(Wait::Incoming, |session| session.status).await?;

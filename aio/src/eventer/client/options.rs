@@ -1,9 +1,8 @@
 //! What a client is made with, and what may go wrong with it.
 
-use std::time::Duration;
-
 use bytestring::ByteString;
 
+use crate::SocketOptions;
 use crate::eventer::Error;
 use crate::inbox::InboxLimits;
 use crate::tls::Tls;
@@ -22,15 +21,15 @@ pub struct ClientOptions {
     pub server_id: Option<i64>,
     /// Events once they are stored for good, instead of as soon as they are registered.
     pub persisted: bool,
-    /// How long it may take until there is a connection, resolving the name and trying every address included, 30 s: as long as the server may take
-    /// to answer then, [`init_timeout`](Config::init_timeout). A host that is switched off says nothing, and systems wait for minutes.
-    pub connect_timeout: Duration,
     /// The protocol: pings, limits.
     pub config: Config,
     /// What may wait for [`Client::next`](super::Client::next) before nothing more is read.
     pub inbox: InboxLimits,
     /// TLS, where the connection is to be one: a connector. See [`tls`](crate::tls).
     pub tls: Option<Tls>,
+    /// The time limit of connecting, and the socket. Once there is a connection, the server may take
+    /// [`init_timeout`](Config::init_timeout) to answer.
+    pub socket: SocketOptions,
 }
 
 impl Default for ClientOptions {
@@ -40,10 +39,10 @@ impl Default for ClientOptions {
             subscriptions: Vec::new(),
             server_id: None,
             persisted: false,
-            connect_timeout: Duration::from_secs(30),
             config: Config::default(),
             inbox: InboxLimits::default(),
             tls: None,
+            socket: SocketOptions::default(),
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hat_aio::Address;
 use hat_aio::chatter::{self as library, InboxLimits, SendOptions};
 use hat_aio::server::ServerOptions;
+use hat_aio::{Address, SocketOptions};
 use hat_core::chatter::{Config, Conversation, Data, Dialect, Message, PingRule};
 use serde_json::{Value, json};
 
@@ -67,7 +67,16 @@ impl Form {
         let messages = if queue == 0 { INBOX } else { queue.min(INBOX) };
         let inbox = InboxLimits { messages, ..InboxLimits::default() };
         let name = self.name(params)?.map(str::to_owned);
-        Ok(Options { library: library::Options { name, config, inbox, tls }, queue })
+        Ok(Options {
+            library: library::Options {
+                name,
+                config,
+                inbox,
+                tls,
+                socket: SocketOptions::default(),
+            },
+            queue,
+        })
     }
 
     pub(crate) fn server_options(self, params: &Params) -> Result<ServerOptions, Failure> {
