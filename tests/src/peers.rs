@@ -47,7 +47,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 pub use self::{
-    environment::{Environment, SetupError},
+    environment::{Environment, SetupError, python_with, target_dir},
     inbox::{ErrorKind, PeerError, TIME_LIMIT},
     peer::{Call, Peer, Pending},
 };

@@ -78,22 +78,22 @@ pub enum SetupError {
 impl Environment {
     /// Today's deployed software: hat-event, hat-drivers and hat-sbs.
     pub fn today() -> Result<Self, SetupError> {
-        Recipe { name: "today", pythons: TODAY_PYTHONS }.provide()
+        Recipe::of_peer("today", TODAY_PYTHONS).provide()
     }
 
     /// The last Chatter of dialect `Hat`: hat-chatter 0.5.
     pub fn chatter05() -> Result<Self, SetupError> {
-        Recipe { name: "chatter05", pythons: CHATTER05_PYTHONS }.provide()
+        Recipe::of_peer("chatter05", CHATTER05_PYTHONS).provide()
     }
 
     /// The last symmetric Juggler: hat-juggler 0.5.
     pub fn juggler05() -> Result<Self, SetupError> {
-        Recipe { name: "juggler05", pythons: JUGGLER05_PYTHONS }.provide()
+        Recipe::of_peer("juggler05", JUGGLER05_PYTHONS).provide()
     }
 
     /// S7 communication: python-snap7.
     pub fn s7() -> Result<Self, SetupError> {
-        Recipe { name: "s7", pythons: S7_PYTHONS }.provide()
+        Recipe::of_peer("s7", S7_PYTHONS).provide()
     }
 
     /// A command that runs the peer.
@@ -104,20 +104,33 @@ impl Environment {
     }
 }
 
+/// The interpreter of an environment with what `requirements` asks for, a file of the repository by its path from the workspace. It is
+/// made under `target/peers/NAME`.
+pub fn python_with(name: &'static str, requirements: &str) -> Result<PathBuf, SetupError> {
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(requirements);
+    let recipe = Recipe { name, pythons: CHATTER05_PYTHONS, requirements };
+    recipe.provide_in(&target_dir().join("peers"))
+}
+
 struct Recipe {
     name: &'static str,
     pythons: RangeInclusive<(u32, u32)>,
+    requirements: PathBuf,
 }
 
 impl Recipe {
+    fn of_peer(name: &'static str, pythons: RangeInclusive<(u32, u32)>) -> Self {
+        let requirements = Path::new(SOURCES).join(format!("requirements-{name}.txt"));
+        Self { name, pythons, requirements }
+    }
+
     fn provide(&self) -> Result<Environment, SetupError> {
-        let folder = target_dir().join("peers");
-        let python = self.provide_in(&folder)?;
+        let python = self.provide_in(&target_dir().join("peers"))?;
         Ok(Environment { python, script: Path::new(SOURCES).join(format!("{}.py", self.name)) })
     }
 
     fn provide_in(&self, folder: &Path) -> Result<PathBuf, SetupError> {
-        let requirements = Path::new(SOURCES).join(format!("requirements-{}.txt", self.name));
+        let requirements = &self.requirements;
         let files = |error| SetupError::Files { folder: folder.to_owned(), error };
 
         fs::create_dir_all(folder).map_err(files)?;
@@ -129,7 +142,7 @@ impl Recipe {
         let venv = folder.join(self.name);
         let python = python_of(&venv);
         let stamp = venv.join("requirements.stamp");
-        let wanted = fs::read_to_string(&requirements).map_err(files)?;
+        let wanted = fs::read_to_string(requirements).map_err(files)?;
         // the interpreter is a link, and the one it points to may have been removed since
         if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) && python.exists() {
             return Ok(python);
@@ -146,7 +159,7 @@ impl Recipe {
             "--no-input",
             "--disable-pip-version-check",
         ]);
-        self.run("pip install", install.arg("-r").arg(&requirements))?;
+        self.run("pip install", install.arg("-r").arg(requirements))?;
         // last, so that what was interrupted is made again
         fs::write(&stamp, wanted).map_err(files)?;
         Ok(python)
@@ -190,7 +203,7 @@ impl Recipe {
 }
 
 /// Where cargo puts what it builds; a relative path counts from the workspace, where cargo is mostly started.
-pub(super) fn target_dir() -> PathBuf {
+pub fn target_dir() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("the package is a folder of the workspace");
