@@ -65,9 +65,14 @@ class _Patcher:
             raise Exception(f'invalid JSON Patch operation {op!r}')
 
     def _get(self, tokens: list[str]) -> Data:
-        data = self.data
+        data: typing.Any = self.data
         for token in tokens:
-            data = data[_index(data, token) if isinstance(data, list) else token]
+            if isinstance(data, list):
+                data = data[_index(data, token)]
+            elif isinstance(data, dict):
+                data = data[token]
+            else:
+                raise KeyError(token)
         return data
 
     def _copied(self, data: Data) -> Data:
@@ -194,14 +199,16 @@ if typing.TYPE_CHECKING or _storage is None:
 
         def get(self, path: Path, default: Data = None) -> Data:
             """Get data"""
-            data = self._data
+            data: typing.Any = self._data
             for key in _flatten(path):
                 if isinstance(key, str):
                     if not isinstance(data, dict) or key not in data:
                         return default
-                elif not isinstance(data, list) or not -len(data) <= key < len(data):
-                    return default
-                data = data[key]
+                    data = data[key]
+                else:
+                    if not isinstance(data, list) or not -len(data) <= key < len(data):
+                        return default
+                    data = data[key]
             return data
 
         def set(self, path: Path, value: Data) -> None:
@@ -249,18 +256,18 @@ def _remove(data: Data, path: list[str | int]) -> Data:
     if not path:
         return None
     key, rest = path[0], path[1:]
-    if isinstance(key, str):
-        if not isinstance(data, dict) or key not in data:
-            return data
-    elif not isinstance(data, list) or not -len(data) <= key < len(data):
+    parent: typing.Any
+    if isinstance(key, str) and isinstance(data, dict) and key in data:
+        parent = dict(data)
+    elif isinstance(key, int) and isinstance(data, list) and -len(data) <= key < len(data):
+        parent = list(data)
+    else:
         return data
     if not rest:
-        parent = dict(data) if isinstance(data, dict) else list(data)
         del parent[key]
         return parent
-    child = _remove(data[key], rest)
-    if child is data[key]:
+    child = _remove(parent[key], rest)
+    if child is parent[key]:
         return data
-    parent = dict(data) if isinstance(data, dict) else list(data)
     parent[key] = child
     return parent

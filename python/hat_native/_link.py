@@ -71,7 +71,7 @@ class Link(asyncio.Protocol):
         self.machine = machine
         self.info: Any = None
         self.ssl_object: Any = None
-        self.group: aio.Group = group or aio.Group()
+        self.group: Any = group or aio.Group()
         self.on_incoming: Callable[[list[Any]], None] = self._hold
         self.on_over: Callable[[str], None] = lambda reason: None
         self.transport: asyncio.Transport | None = None

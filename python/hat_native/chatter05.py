@@ -15,6 +15,7 @@ from hat_native import _deployed
 from hat_native import _native
 from hat_native import sbs
 from hat_native._link import Link
+from hat_native._resource import Resource
 from hat_native.drivers._messages import MessageConnection
 
 
@@ -119,8 +120,9 @@ async def connect(sbs_repo: typing.Any,
         raise ValueError("Undefined port")
     ssl_ctx = _ssl_context(url.scheme, pem_file, ssl.PROTOCOL_TLS_CLIENT)
 
+    host: typing.Any = url.hostname
     _, link = await asyncio.get_running_loop().create_connection(
-        lambda: Link(_machine(ping_timeout), info=_addresses, send_queue_size=0), url.hostname, url.port, ssl=ssl_ctx)
+        lambda: Link(_machine(ping_timeout), info=_addresses, send_queue_size=0), host, url.port, ssl=ssl_ctx)
     return Connection(link, sbs_repo, queue_maxsize)
 
 
@@ -166,7 +168,7 @@ async def listen(sbs_repo: typing.Any,
     return server
 
 
-class Server(aio.Resource):
+class Server(Resource):
     """Server
 
     For creating new server see `listen` function.
@@ -211,12 +213,14 @@ class Connection(MessageConnection):
     @property
     def local_address(self) -> str:
         """Local address"""
-        return self._link.info[0]
+        address: str = self._link.info[0]
+        return address
 
     @property
     def remote_address(self) -> str:
         """Remote address"""
-        return self._link.info[1]
+        address: str = self._link.info[1]
+        return address
 
     async def receive(self) -> Msg:
         """Receive incoming message
@@ -225,7 +229,8 @@ class Connection(MessageConnection):
             ConnectionError
 
         """
-        return await super().receive()
+        msg: Msg = await super().receive()
+        return msg
 
     def send(self,
              msg_data: Data,

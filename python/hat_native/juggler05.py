@@ -22,6 +22,7 @@ from hat import aio
 from hat_native import _json
 from hat_native import _native
 from hat_native import _websocket
+from hat_native._resource import Resource
 from hat_native.drivers._messages import MessageConnection
 from hat_native.juggler import server as _http
 from hat_native.juggler._sync import Sync
@@ -104,7 +105,7 @@ async def listen(host: str,
     return server
 
 
-class Server(aio.Resource):
+class Server(Resource):
     """Server
 
     For creating new server see `listen` coroutine.
@@ -268,7 +269,7 @@ class Connection(MessageConnection):
         super()._on_over(reason)
 
 
-class RpcConnection(aio.Resource):
+class RpcConnection(Resource):
     """Remote procedure call juggler connection wrapper
 
     Actions are functions/coroutines identified by action name and called with arguments received as part of `rpc` message. Those of
@@ -412,6 +413,7 @@ class RpcConnection(aio.Resource):
         if not action and self._default_action:
             action = functools.partial(self._default_action, msg['action'])
 
+        result: typing.Any
         try:
             if not action:
                 raise Exception('invalid action')

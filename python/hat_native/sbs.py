@@ -182,8 +182,8 @@ class Repository:
                serializer: type[Serializer] | None = None
                ) -> Data:
         """Decode data."""
-        ref, data = _arguments(name, data, old)
-        return (serializer or self._serializer).decode(self._refs, ref, data)
+        ref, value = _arguments(name, data, old)
+        return (serializer or self._serializer).decode(self._refs, ref, value)
 
     def to_json(self) -> typing.Any:
         """Export repository content as json serializable data.
@@ -194,7 +194,7 @@ class Repository:
         return json.loads(json.dumps(self._modules))
 
     @staticmethod
-    def from_json(data: pathlib.PurePath | typing.Any,
+    def from_json(data: typing.Any,
                   *,
                   serializer: type[Serializer] | None = None
                   ) -> Repository:
@@ -331,7 +331,7 @@ def _resolve(by_name: dict[str, typing.Any],
         if name == 'Choice':
             return ChoiceType(entries)
 
-    of = t['module'] or module
+    of: typing.Any = t['module'] or module
     if not args:
         return Ref(of, name)
     return _define(by_name, of, by_name[of][name], args)

@@ -333,7 +333,8 @@ fn put_integer(value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
         // groups of 7 bits out of Python's own two's complement
         Err(_) => {
             let is_negative = value.lt(0)?;
-            let magnitude = if is_negative { value.call_method0("__invert__")? } else { value.clone() };
+            let magnitude =
+                if is_negative { value.call_method0("__invert__")? } else { value.clone() };
             let bits: usize = magnitude.call_method0("bit_length")?.extract()?;
             let groups = bits / 7 + 1;
             let args = ((groups * 7).div_ceil(8), "big", true);

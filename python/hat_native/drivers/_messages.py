@@ -10,9 +10,10 @@ from typing import Any
 from hat import aio
 
 from hat_native._link import Link
+from hat_native._resource import Resource
 
 
-class MessageConnection(aio.Resource):
+class MessageConnection(Resource):
     """What the connections of all message protocols have in common.
 
     Messages that came before the connection closed can still be received; then `receive` raises `ConnectionError`.
@@ -32,7 +33,8 @@ class MessageConnection(aio.Resource):
     @property
     def async_group(self) -> aio.Group:
         """Async group"""
-        return self._link.group
+        group: aio.Group = self._link.group
+        return group
 
     @property
     def info(self) -> Any:

@@ -115,7 +115,8 @@ class Connection(MessageConnection):
     @property
     def info(self) -> net.ConnectionInfo:
         """Connection info"""
-        return self._link.info
+        info: net.ConnectionInfo = self._link.info
+        return info
 
     async def receive(self) -> Msg:
         """Receive message
@@ -123,7 +124,8 @@ class Connection(MessageConnection):
         Raises `ConnectionError` once the connection is closed and all that came before was received. Cancelling loses nothing.
 
         """
-        return await super().receive()
+        msg: Msg = await super().receive()
+        return msg
 
     async def send(self,
                    data: Data,
@@ -145,9 +147,9 @@ class Connection(MessageConnection):
             raise ConnectionError()
         if link.write_paused and link.is_full:
             await link.wait_room()
-        conv = self._machine.send(data.type, data.data, conv or None, last, token)
+        sent: Conversation = self._machine.send(data.type, data.data, conv or None, last, token)
         link.wrote(len(data.data))
-        return conv  # type: ignore[return-value]
+        return sent
 
 
 def create_machine(ping_delay: float | None, ping_timeout: float | None) -> _native.Chatter:
@@ -159,7 +161,8 @@ def create_machine(ping_delay: float | None, ping_timeout: float | None) -> _nat
 def pop_name(kwargs: dict[str, typing.Any]) -> str | None:
     """Take those arguments that are of `net`, and not of asyncio."""
     kwargs.pop('input_buffer_limit', None)  # a message is taken off as soon as it is here
-    return kwargs.pop('name', None)
+    name: str | None = kwargs.pop('name', None)
+    return name
 
 
 async def _connect(addr: net.StreamAddress,
@@ -174,7 +177,8 @@ async def _connect(addr: net.StreamAddress,
         machine = create_machine(ping_delay, ping_timeout)
         return Link(machine, info=net.info_of(addr, name), send_queue_size=send_queue_size)
 
-    return await net.create_connection(create_protocol, addr, kwargs)
+    link: Link = await net.create_connection(create_protocol, addr, kwargs)
+    return link
 
 
 def _log(info: typing.Any) -> typing.Any:

@@ -12,6 +12,7 @@ from hat import aio
 from hat_native import _deployed
 from hat_native import _native
 from hat_native._link import Link, adapter
+from hat_native._resource import Resource
 from hat_native.drivers import net
 from hat_native.drivers._messages import MessageConnection
 from hat_native.drivers.chatter import pop_name
@@ -131,7 +132,7 @@ class Server(net.Server):
             await aio.uncancellable(link.group.async_close())
 
 
-class _Waiting(aio.Resource):
+class _Waiting(Resource):
     """A connection before the request"""
 
     def __init__(self, link: Link):
@@ -139,7 +140,8 @@ class _Waiting(aio.Resource):
 
     @property
     def async_group(self) -> aio.Group:
-        return self.link.group
+        group: aio.Group = self.link.group
+        return group
 
 
 class Connection(MessageConnection):
@@ -177,7 +179,8 @@ class Connection(MessageConnection):
         Raises `ConnectionError` once the connection is closed and all that came before was received.
 
         """
-        return await super().receive()
+        data: bytes = await super().receive()
+        return data
 
     async def send(self, data: net.Bytes) -> None:
         """Send data, of any length

@@ -20,6 +20,7 @@ from hat import aio
 
 from hat_native import _deployed
 from hat_native._link import FLUSH_TIMEOUT, adapter
+from hat_native._resource import Resource
 
 
 mlog: logging.Logger = logging.getLogger('hat.drivers.net.stream')
@@ -123,7 +124,7 @@ async def connect(addr: StreamAddress,
     `asyncio.loop.create_unix_connection`.
 
     """
-    protocol = await create_connection(
+    protocol: _Protocol = await create_connection(
         lambda: _Protocol(stream_type(addr), name, input_buffer_limit, None), addr, kwargs)
     return protocol.connection
 
@@ -158,7 +159,7 @@ async def listen(connection_cb: ConnectionCb,
     return server
 
 
-class Server(aio.Resource):
+class Server(Resource):
     """TCP or Unix Domain Socket listening server
 
     For creation of new instance see `listen` coroutine.
@@ -188,16 +189,18 @@ class Server(aio.Resource):
     @property
     def info(self) -> ServerInfo:
         """Server info"""
-        return self._info
+        info: ServerInfo = self._info
+        return info
 
     @property
     def addresses(self) -> list[typing.Any]:
         """Addresses that the server listens on, as in ``info.addresses``."""
-        return self._info.addresses
+        addresses: list[typing.Any] = self._info.addresses
+        return addresses
 
     async def start(self,
                     create_protocol: Callable[[], asyncio.Protocol],
-                    addr: StreamAddress,
+                    addr: typing.Any,
                     name: str | None,
                     kwargs: dict[str, typing.Any]) -> None:
         """Listen. For the drivers of this package."""
@@ -243,7 +246,7 @@ class Server(aio.Resource):
                 await aio.uncancellable(conn.async_close())
 
 
-class Connection(aio.Resource):
+class Connection(Resource):
     """TCP or Unix Domain Socket connection"""
 
     def __init__(self, protocol: _Protocol):
@@ -259,12 +262,14 @@ class Connection(aio.Resource):
     @property
     def info(self) -> ConnectionInfo:
         """Connection info"""
-        return self._protocol.info
+        info: ConnectionInfo = self._protocol.info
+        return info
 
     @property
     def ssl_object(self) -> ssl.SSLObject | ssl.SSLSocket | None:
         """SSL Object"""
-        return self._protocol.ssl_object
+        ssl_object: ssl.SSLObject | ssl.SSLSocket | None = self._protocol.ssl_object
+        return ssl_object
 
     async def write(self, data: Bytes) -> None:
         """Write data
@@ -570,4 +575,4 @@ _found = _deployed.find('hat.drivers.net.datagram', *(i for i in _datagram if i 
 if _found is not None:
     globals().update(zip((i for i in _datagram if i != 'DatagramAddress'), _found))
     DatagramAddress = _deployed.find('hat.drivers.net.datagram', 'DatagramAddress')[0]  # type: ignore[index]
-    __all__ += _datagram
+    __all__ += list(_datagram)

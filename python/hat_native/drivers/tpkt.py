@@ -81,7 +81,8 @@ class Connection(MessageConnection):
     @property
     def info(self) -> net.ConnectionInfo:
         """Connection info"""
-        return self._link.info
+        info: net.ConnectionInfo = self._link.info
+        return info
 
     async def receive(self) -> net.Bytes:
         """Receive data
@@ -89,7 +90,8 @@ class Connection(MessageConnection):
         Raises `ConnectionError` once the connection is closed and all that came before was received.
 
         """
-        return await super().receive()
+        data: bytes = await super().receive()
+        return data
 
     async def send(self, data: net.Bytes) -> None:
         """Send data, 3 to 65531 bytes

@@ -17,6 +17,7 @@ from hat_native import _deployed
 from hat_native import _json
 from hat_native import _native
 from hat_native import _websocket
+from hat_native._resource import Resource
 
 
 mlog: logging.Logger = logging.getLogger('hat.juggler.client')
@@ -85,7 +86,7 @@ async def connect(address: str,
     return Client(session, upgraded, machine, notify_cb, send_queue_size)
 
 
-class Client(aio.Resource):
+class Client(Resource):
     """Client
 
     For creating new client see `connect` coroutine.

@@ -20,6 +20,7 @@ from hat import aio
 from hat_native import _json
 from hat_native import _native
 from hat_native import _websocket
+from hat_native._resource import Resource
 from hat_native.juggler._auth import BasicAuth
 from hat_native.juggler._sync import Sync
 
@@ -102,7 +103,7 @@ async def listen(host: str,
     return server
 
 
-async def start(group: aio.Group,
+async def start(group: typing.Any,
                 app: aiohttp.web.Application,
                 host: str,
                 port: int,
@@ -111,12 +112,13 @@ async def start(group: aio.Group,
     """Serve `app` as long as `group` is open."""
     # aiohttp has moved this argument from the site to the runner
     runner_has_timeout = 'shutdown_timeout' in inspect.signature(aiohttp.web.BaseRunner.__init__).parameters
-    runner = aiohttp.web.AppRunner(app, **({'shutdown_timeout': shutdown_timeout} if runner_has_timeout else {}))
+    timeout: dict[str, typing.Any] = {'shutdown_timeout': shutdown_timeout}
+    runner = aiohttp.web.AppRunner(app, **(timeout if runner_has_timeout else {}))
     await runner.setup()
     group.spawn(aio.call_on_cancel, runner.cleanup)
     try:
         site = aiohttp.web.TCPSite(runner=runner, host=host, port=port, ssl_context=ssl_ctx, reuse_address=True,
-                                   **({} if runner_has_timeout else {'shutdown_timeout': shutdown_timeout}))
+                                   **({} if runner_has_timeout else timeout))
         await site.start()
 
     except BaseException:
@@ -124,7 +126,7 @@ async def start(group: aio.Group,
         raise
 
 
-class Server(aio.Resource):
+class Server(Resource):
     """Server
 
     For creating new server see `listen` coroutine.
@@ -188,7 +190,7 @@ class Server(aio.Resource):
         return conn.ws
 
 
-class Connection(aio.Resource):
+class Connection(Resource):
     """Connection
 
     For creating new connection see `listen` coroutine.
@@ -225,7 +227,8 @@ class Connection(aio.Resource):
     @property
     def async_group(self) -> aio.Group:
         """Async group"""
-        return self._link.group
+        group: aio.Group = self._link.group
+        return group
 
     @property
     def remote(self) -> str:
@@ -245,7 +248,8 @@ class Connection(aio.Resource):
     @property
     def ws(self) -> aiohttp.web.WebSocketResponse:
         """Associated WebSocket, whose handshake was aiohttp's; its messages are this connection's"""
-        return self._ws
+        ws: aiohttp.web.WebSocketResponse = self._ws
+        return ws
 
     async def flush(self) -> None:
         """Force synchronization of state data

@@ -24,12 +24,22 @@ fn today() {
 
 #[test]
 fn chatter05() {
-    run("chatter05", "package-chatter05", "python/tests05/requirements-chatter.txt", "tests05/chatter");
+    run(
+        "chatter05",
+        "package-chatter05",
+        "python/tests05/requirements-chatter.txt",
+        "tests05/chatter",
+    );
 }
 
 #[test]
 fn juggler05() {
-    run("juggler05", "package-juggler05", "python/tests05/requirements-juggler.txt", "tests05/juggler");
+    run(
+        "juggler05",
+        "package-juggler05",
+        "python/tests05/requirements-juggler.txt",
+        "tests05/juggler",
+    );
 }
 
 /// A class of PyO3's writes what is unsafe; nobody here does.

@@ -13,6 +13,7 @@ from hat import aio
 from hat_native import _deployed
 from hat_native import _native
 from hat_native._link import Link
+from hat_native._resource import Resource
 from hat_native.drivers import chatter
 from hat_native.drivers import net
 from hat_native.event import common
@@ -103,7 +104,7 @@ async def connect(addr: net.StreamAddress,
     return client
 
 
-class Client(aio.Resource):
+class Client(Resource):
     """Eventer client
 
     For creating new client see `connect` coroutine.
@@ -132,12 +133,14 @@ class Client(aio.Resource):
     @property
     def async_group(self) -> aio.Group:
         """Async group"""
-        return self._link.group
+        group: aio.Group = self._link.group
+        return group
 
     @property
     def info(self) -> net.ConnectionInfo:
         """Connection info"""
-        return self._link.info
+        info: net.ConnectionInfo = self._link.info
+        return info
 
     @property
     def status(self) -> common.Status:
@@ -161,7 +164,8 @@ class Client(aio.Resource):
         self._link.wrote()
 
         if with_response:
-            return await self._response(request)
+            result: Collection[common.Event] | None = await self._response(request)
+            return result
         return None
 
     async def query(self,
@@ -176,7 +180,8 @@ class Client(aio.Resource):
         request = self._machine.query(params)
         self._link.wrote()
 
-        return await self._response(request)
+        result: common.QueryResult = await self._response(request)
+        return result
 
     async def _room(self) -> None:
         link = self._link

@@ -15,6 +15,7 @@ from hat import aio
 from hat_native import _deployed
 from hat_native import _native
 from hat_native._link import Link
+from hat_native._resource import Resource
 from hat_native.drivers import chatter
 from hat_native.drivers import net
 from hat_native.event import common
@@ -89,7 +90,7 @@ async def listen(addr: net.StreamAddress,
     return server
 
 
-class Server(aio.Resource):
+class Server(Resource):
     """Eventer server
 
     For creating new server see `listen` coroutine.
@@ -156,7 +157,7 @@ class Server(aio.Resource):
             return
 
         notification = _native.Notification(encoder, events)
-        acks = []
+        acks: list[asyncio.Future[None]] = []
         for conn in conns:
             if conn.link.write_paused and conn.link.is_full:
                 acks.append(self.async_group.spawn(conn.notify_later, notification, persisted, with_ack))
@@ -202,10 +203,13 @@ class Server(aio.Resource):
             while True:
                 kind, value, request = await conn.receive()
                 if kind == REGISTER:
-                    events = await aio.call(self._register_cb, info, value) if self._register_cb else None
+                    events: typing.Any = None
+                    if self._register_cb:
+                        events = await aio.call(self._register_cb, info, value)
                     if request is not None:
                         await conn.send('register_response', request, events)
                 else:
+                    result: common.QueryResult
                     if self._query_cb:
                         result = await aio.call(self._query_cb, info, value)
                     else:
@@ -255,7 +259,7 @@ class Server(aio.Resource):
         return info
 
 
-class _Connection(aio.Resource):
+class _Connection(Resource):
     """One client"""
 
     def __init__(self, link: Link, receive_queue_size: int):
@@ -270,7 +274,8 @@ class _Connection(aio.Resource):
 
     @property
     def async_group(self) -> aio.Group:
-        return self.link.group
+        group: aio.Group = self.link.group
+        return group
 
     async def receive(self) -> typing.Any:
         """The next thing that a callback must be called for."""
