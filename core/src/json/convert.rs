@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use bytestring::ByteString;
 
+use super::surrogate::{self, lossy_text};
 use super::{Array, Number, Object, Value};
 
 macro_rules! from {
@@ -72,30 +73,68 @@ impl<V: Into<Value>> FromIterator<V> for Value {
     }
 }
 
+/// A number that no double can hold, which there are with `serde_json`'s feature `arbitrary_precision`, becomes `null`.
 impl From<serde_json::Value> for Value {
     fn from(value: serde_json::Value) -> Self {
         match value {
             serde_json::Value::Null => Self::Null,
             serde_json::Value::Bool(value) => Self::Bool(value),
-            serde_json::Value::Number(value) => Self::Number(value),
-            serde_json::Value::String(value) => value.into(),
+            serde_json::Value::Number(value) => number(&value).map_or(Self::Null, Self::Number),
+            serde_json::Value::String(value) => text(value).into(),
             serde_json::Value::Array(values) => values.into_iter().collect(),
-            serde_json::Value::Object(members) => Self::Object(members.into_iter().collect()),
+            serde_json::Value::Object(members) => {
+                Self::Object(members.into_iter().map(|(name, value)| (text(name), value)).collect())
+            }
         }
     }
 }
 
+/// Halves of surrogate pairs that stand alone become U+FFFD: `serde_json`'s strings cannot hold them.
 impl From<&Value> for serde_json::Value {
     fn from(value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(*value),
-            Value::Number(value) => Self::Number(value.clone()),
-            Value::String(value) => Self::String((&**value).into()),
+            Value::Number(value) => Self::Number(to_serde(*value)),
+            Value::String(value) => Self::String(lossy_text(value).into_owned()),
             Value::Array(array) => Self::Array(array.iter().map(Into::into).collect()),
             Value::Object(object) => Self::Object(
-                object.iter().map(|(name, value)| ((&**name).into(), value.into())).collect(),
+                object
+                    .iter()
+                    .map(|(name, value)| (lossy_text(name).into_owned(), value.into()))
+                    .collect(),
             ),
         }
+    }
+}
+
+/// As a text that was read.
+fn text(value: String) -> String {
+    if !value.contains(surrogate::MARK) {
+        return value;
+    }
+    let mut text = String::with_capacity(2 * value.len());
+    surrogate::push_text(&value, &mut text);
+    text
+}
+
+/// By its value: what form it has inside depends on the features of `serde_json`.
+fn number(value: &serde_json::Number) -> Option<Number> {
+    if let Some(natural) = value.as_u64() {
+        return Some(natural.into());
+    }
+    match value.as_i64() {
+        Some(integer) => Some(integer.into()),
+        None => value.as_f64().and_then(Number::from_f64),
+    }
+}
+
+fn to_serde(number: Number) -> serde_json::Number {
+    if let Some(natural) = number.as_u64() {
+        return natural.into();
+    }
+    match number.as_i64() {
+        Some(integer) => integer.into(),
+        None => serde_json::Number::from_f64(number.as_f64()).expect("a number is finite"),
     }
 }

@@ -35,11 +35,14 @@ mod convert;
 mod diff;
 mod edit;
 mod limits;
+mod number;
 mod object;
 mod parse;
 mod patch;
 mod pointer;
+mod scan;
 mod subsequence;
+mod surrogate;
 mod write;
 
 use alloc::sync::Arc;
@@ -52,11 +55,12 @@ pub use diff::diff;
 pub(crate) use diff::{diff_into, shorten};
 pub use edit::{MAX_PADDING, SetError};
 pub use limits::Limits;
+pub use number::Number;
 pub use object::Object;
-pub use parse::ParseError;
+pub use parse::{ParseError, check};
 pub use patch::{MalformedPatch, Operation, Patch};
 pub use pointer::{Pointer, PointerError, Token};
-pub use serde_json::Number;
+pub use surrogate::lossy_text;
 
 /// What a value takes wherever it stands.
 const VALUE_WEIGHT: usize = 24;
@@ -81,7 +85,9 @@ pub enum Value {
     Bool(bool),
     /// A number; it is finite.
     Number(Number),
-    /// A text.
+    /// A text. JSON allows halves of surrogate pairs that stand alone, `"\ud83d"`, and no Rust string can hold them: here U+10FFFF
+    /// and a character behind it stand for each, and are written as what was read. So such a text is passed on, compared and
+    /// used as a name like any other; [`lossy_text`] makes of it what people can see.
     String(Arc<str>),
     /// Values in order.
     Array(Array),
@@ -146,7 +152,7 @@ impl Value {
     /// The number, if it is one; integers beyond 2⁵³ as the nearest double.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
-        self.as_number().and_then(Number::as_f64)
+        self.as_number().map(Number::as_f64)
     }
 
     /// The number, if it is one.
@@ -230,7 +236,7 @@ impl PartialEq for Value {
         match (self, other) {
             (Self::Null, Self::Null) => true,
             (Self::Bool(one), Self::Bool(other)) => one == other,
-            (Self::Number(one), Self::Number(other)) => same_number(one, other),
+            (Self::Number(one), Self::Number(other)) => one == other,
             (Self::String(one), Self::String(other)) => one == other,
             (Self::Array(one), Self::Array(other)) => one == other,
             (Self::Object(one), Self::Object(other)) => one == other,
@@ -239,18 +245,14 @@ impl PartialEq for Value {
     }
 }
 
-/// Equal values have equal hashes: a number goes in as the double nearest to it.
+/// Equal values have equal hashes.
 impl Hash for Value {
     fn hash<H: Hasher>(&self, state: &mut H) {
         core::mem::discriminant(self).hash(state);
         match self {
             Self::Null => {}
             Self::Bool(value) => value.hash(state),
-            // -0.0 + 0.0 is 0.0
-            Self::Number(number) => {
-                let double = number.as_f64().unwrap_or_default() + 0.0;
-                double.to_bits().hash(state);
-            }
+            Self::Number(number) => number.hash(state),
             Self::String(text) => text.hash(state),
             Self::Array(array) => {
                 array.len().hash(state);
@@ -262,28 +264,6 @@ impl Hash for Value {
             }
         }
     }
-}
-
-/// The same number, in whatever form.
-fn same_number(one: &Number, other: &Number) -> bool {
-    one == other
-        || match (integer(one), integer(other)) {
-            (Some(one), Some(other)) => one == other,
-            // 0.0 and -0.0 too
-            (None, None) => one.as_f64() == other.as_f64(),
-            _ => false,
-        }
-}
-
-/// The number as an integer, if it is one. Doubles beyond 128 bits are none here: nothing else that a number can be equals them.
-fn integer(number: &Number) -> Option<i128> {
-    if let Some(integer) = number.as_i128() {
-        return Some(integer);
-    }
-    let double = number.as_f64()?;
-    // `as` cuts what is too large or has a fraction, so the way back tells
-    let integer = double as i128;
-    (integer as f64 == double && integer != i128::MAX).then_some(integer)
 }
 
 /// The element at that index, or `null`.

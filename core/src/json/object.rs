@@ -74,6 +74,22 @@ impl Object {
         Some(self.members.modify(at, |member| change(&mut member.value)))
     }
 
+    /// Of two members with one name the later one stays.
+    pub(super) fn of(mut members: Vec<Member>) -> Self {
+        let ascending = |pair: &[Member]| pair[0].name < pair[1].name;
+        if !members.windows(2).all(ascending) {
+            members.sort_by(|one, other| one.name.cmp(&other.name));
+            members.dedup_by(|later, kept| {
+                let same = later.name == kept.name;
+                if same {
+                    core::mem::swap(later, kept);
+                }
+                same
+            });
+        }
+        Self { members: members.into() }
+    }
+
     fn search(&self, name: &str) -> Result<usize, usize> {
         self.members.search(|member| (*member.name).cmp(name))
     }
@@ -90,16 +106,7 @@ impl Item for Member {
 impl<N: Into<Arc<str>>, V: Into<Value>> FromIterator<(N, V)> for Object {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(members: I) -> Self {
         let member = |(name, value): (N, V)| Member { name: name.into(), value: value.into() };
-        let mut members: Vec<_> = members.into_iter().map(member).collect();
-        members.sort_by(|one, other| one.name.cmp(&other.name));
-        members.dedup_by(|later, kept| {
-            let same = later.name == kept.name;
-            if same {
-                core::mem::swap(later, kept);
-            }
-            same
-        });
-        Self { members: members.into() }
+        Self::of(members.into_iter().map(member).collect())
     }
 }
 

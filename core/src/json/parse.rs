@@ -1,25 +1,27 @@
-//! Reading text. `serde_json` scans it, with its exact doubles; what is made of it, and how much, is decided here.
+//! Reading text, by RFC 8259.
+//!
+//! ```text
+//! text ──Scanner──> white space, words, numbers, strings ──Reader──> a value, within the limits
+//!                                                        └─Checker─> nothing: only whether it is one
+//! ```
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cell::Cell;
-use core::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-
-use super::object::MEMBER_WEIGHT;
-use super::{Array, CONTAINER_WEIGHT, Limits, Number, Object, STRING_WEIGHT, VALUE_WEIGHT, Value};
+use super::object::{MEMBER_WEIGHT, Member};
+use super::scan::{Scanner, Stop};
+use super::{Array, CONTAINER_WEIGHT, Limits, Object, STRING_WEIGHT, VALUE_WEIGHT, Value};
 
 /// Why a text is no value. Lines and columns count from 1, columns in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
-    /// It is not JSON. Python's encoder writes `NaN`, `Infinity` and lone surrogates, which are none.
-    #[error("not JSON: {reason}")]
+    /// It is not JSON. Python's encoder writes `NaN` and `Infinity`, which are none.
+    #[error("not JSON, at line {line} column {column}: {reason}")]
     Syntax {
-        /// What is wrong, and at which line and column.
-        reason: String,
+        /// What is wrong.
+        reason: &'static str,
         /// Where.
         line: usize,
         /// Where in the line.
@@ -48,161 +50,166 @@ pub enum ParseError {
 }
 
 impl Value {
-    /// The value that `text` is, white space around it allowed. Of members with one name the last counts.
+    /// The value that `text` is, white space around it allowed. Of members with one name the last counts. Strings may hold halves of
+    /// surrogate pairs that stand alone: see [`Value::String`].
     ///
     /// # Errors
     ///
     /// [`ParseError`]: what is wrong and where, or which limit it is beyond. No more memory is taken than the limit says, give or take
     /// the room that growing lists keep in advance.
     pub fn parse(text: &str, limits: &Limits) -> Result<Self, ParseError> {
-        let left =
-            Left { depth: limits.depth, size: Cell::new(limits.size), over: Cell::default() };
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        // the limit is ours
-        deserializer.disable_recursion_limit();
-        let read = Reader { left: &left, depth: 0 }.deserialize(&mut deserializer);
-        read.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            match left.over.get() {
-                Some(Over::Depth) => ParseError::TooDeep { line, column, limit: limits.depth },
-                Some(Over::Size) => ParseError::TooLarge { line, column, limit: limits.size },
-                None => ParseError::Syntax { reason: error.to_string(), line, column },
-            }
-        })
+        let mut reader = Reader { scanner: Scanner::new(text), left: limits.size, limits };
+        let read = reader.value(0).and_then(|value| reader.scanner.end().map(|()| value));
+        read.map_err(|stop| error(&reader.scanner, stop, limits))
     }
 }
 
-/// What the limits leave.
-struct Left {
-    depth: usize,
-    size: Cell<usize>,
-    /// Which of them was passed.
-    over: Cell<Option<Over>>,
+/// Whether `text` is JSON nested no deeper than `depth` levels, without making anything of it: for texts that are passed on as
+/// they are.
+///
+/// # Errors
+///
+/// [`ParseError`]: what is wrong and where.
+pub fn check(text: &str, depth: usize) -> Result<(), ParseError> {
+    let limits = Limits { depth, ..Limits::default() };
+    let mut scanner = Scanner::new(text);
+    let checked = check_value(&mut scanner, depth).and_then(|()| scanner.end());
+    checked.map_err(|stop| error(&scanner, stop, &limits))
 }
 
-#[derive(Clone, Copy)]
-enum Over {
-    Depth,
-    Size,
+fn error(scanner: &Scanner<'_>, stop: Stop, limits: &Limits) -> ParseError {
+    let (line, column) = scanner.position();
+    match stop {
+        Stop::Syntax(reason) => ParseError::Syntax { reason, line, column },
+        Stop::Depth => ParseError::TooDeep { line, column, limit: limits.depth },
+        Stop::Size => ParseError::TooLarge { line, column, limit: limits.size },
+    }
 }
 
-#[derive(Clone, Copy)]
 struct Reader<'a> {
-    left: &'a Left,
-    depth: usize,
+    scanner: Scanner<'a>,
+    /// What the limit of the size leaves.
+    left: usize,
+    limits: &'a Limits,
 }
 
 impl Reader<'_> {
-    fn take<E: serde::de::Error>(self, size: usize) -> Result<(), E> {
-        match self.left.size.get().checked_sub(size) {
-            Some(left) => {
-                self.left.size.set(left);
-                Ok(())
+    /// A value at `depth` levels of lists and objects.
+    fn value(&mut self, depth: usize) -> Result<Value, Stop> {
+        Ok(match self.scanner.first()? {
+            b'{' => return self.object(depth),
+            b'[' => return self.array(depth),
+            b'"' => return self.string(),
+            b'n' => self.plain("null", Value::Null)?,
+            b't' => self.plain("true", Value::Bool(true))?,
+            b'f' => self.plain("false", Value::Bool(false))?,
+            _ => {
+                self.take(VALUE_WEIGHT)?;
+                Value::Number(self.scanner.number()?)
             }
-            None => Err(self.over(Over::Size)),
-        }
+        })
     }
 
-    fn enter<E: serde::de::Error>(self) -> Result<Self, E> {
-        if self.depth == self.left.depth {
-            return Err(self.over(Over::Depth));
-        }
-        self.take(VALUE_WEIGHT + CONTAINER_WEIGHT)?;
-        Ok(Self { depth: self.depth + 1, ..self })
-    }
-
-    #[cold]
-    fn over<E: serde::de::Error>(self, over: Over) -> E {
-        self.left.over.set(Some(over));
-        E::custom("over the limit")
-    }
-
-    fn plain<E: serde::de::Error>(self, value: Value) -> Result<Value, E> {
+    fn plain(&mut self, word: &'static str, value: Value) -> Result<Value, Stop> {
         self.take(VALUE_WEIGHT)?;
+        self.scanner.word(word)?;
         Ok(value)
     }
-}
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Reader<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+    fn string(&mut self) -> Result<Value, Stop> {
+        self.text(VALUE_WEIGHT + STRING_WEIGHT).map(Value::String)
     }
 
-    fn visit_unit<E: serde::de::Error>(self) -> Result<Value, E> {
-        self.plain(Value::Null)
-    }
-
-    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Value, E> {
-        self.plain(Value::Bool(value))
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Value, E> {
-        self.plain(value.into())
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value, E> {
-        self.plain(value.into())
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        let number = Number::from_f64(value).ok_or_else(|| E::custom("number out of range"))?;
-        self.plain(Value::Number(number))
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
-        self.take(VALUE_WEIGHT + STRING_WEIGHT + text.len())?;
-        Ok(Value::String(text.into()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let inner = self.enter()?;
+    fn array(&mut self, depth: usize) -> Result<Value, Stop> {
+        self.enter(depth)?;
         let mut values = Vec::new();
-        while let Some(value) = seq.next_element_seed(inner)? {
-            values.push(value);
+        if !self.scanner.opened(b']')? {
+            loop {
+                values.push(self.value(depth + 1)?);
+                if !self.scanner.goes_on(b']')? {
+                    break;
+                }
+            }
         }
         Ok(Value::Array(Array::from(values)))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let inner = self.enter()?;
+    fn object(&mut self, depth: usize) -> Result<Value, Stop> {
+        self.enter(depth)?;
         let mut members = Vec::new();
-        while let Some(name) = map.next_key_seed(Name(inner))? {
-            members.push((name, map.next_value_seed(inner)?));
+        if !self.scanner.opened(b'}')? {
+            loop {
+                self.scanner.name()?;
+                let name = self.text(MEMBER_WEIGHT)?;
+                self.scanner.colon()?;
+                members.push(Member { name, value: self.value(depth + 1)? });
+                if !self.scanner.goes_on(b'}')? {
+                    break;
+                }
+            }
         }
-        Ok(Value::Object(Object::from_iter(members)))
+        Ok(Value::Object(Object::of(members)))
+    }
+
+    fn text(&mut self, weight: usize) -> Result<Arc<str>, Stop> {
+        // what has escapes is put together here: at most so long as it is written, or a third longer
+        let mut together = String::new();
+        let text = self.scanner.string(&mut together)?;
+        match self.left.checked_sub(weight + text.len()) {
+            Some(left) => {
+                self.left = left;
+                Ok(text.into())
+            }
+            None => Err(Stop::Size),
+        }
+    }
+
+    fn enter(&mut self, depth: usize) -> Result<(), Stop> {
+        if depth == self.limits.depth {
+            return Err(Stop::Depth);
+        }
+        self.take(VALUE_WEIGHT + CONTAINER_WEIGHT)
+    }
+
+    fn take(&mut self, weight: usize) -> Result<(), Stop> {
+        self.left = self.left.checked_sub(weight).ok_or(Stop::Size)?;
+        Ok(())
     }
 }
 
-/// Reads the name of a member.
-struct Name<'a>(Reader<'a>);
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = Arc<str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Arc<str>, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = Arc<str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a member")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Arc<str>, E> {
-        self.0.take(MEMBER_WEIGHT + name.len())?;
-        Ok(name.into())
+fn check_value(scanner: &mut Scanner<'_>, left: usize) -> Result<(), Stop> {
+    match scanner.first()? {
+        b'{' => {
+            let left = left.checked_sub(1).ok_or(Stop::Depth)?;
+            if scanner.opened(b'}')? {
+                return Ok(());
+            }
+            loop {
+                scanner.name()?;
+                scanner.skip_string()?;
+                scanner.colon()?;
+                check_value(scanner, left)?;
+                if !scanner.goes_on(b'}')? {
+                    return Ok(());
+                }
+            }
+        }
+        b'[' => {
+            let left = left.checked_sub(1).ok_or(Stop::Depth)?;
+            if scanner.opened(b']')? {
+                return Ok(());
+            }
+            loop {
+                check_value(scanner, left)?;
+                if !scanner.goes_on(b']')? {
+                    return Ok(());
+                }
+            }
+        }
+        b'"' => scanner.skip_string(),
+        b'n' => scanner.word("null"),
+        b't' => scanner.word("true"),
+        b'f' => scanner.word("false"),
+        _ => scanner.number().map(drop),
     }
 }

@@ -1,8 +1,9 @@
-//! Writing text, without white space. What is not ASCII stands as it is.
+//! Writing text, without white space. What is not ASCII stands as it is, but for halves of surrogate pairs.
 
 use core::fmt::{self, Write};
 
 use super::Value;
+use super::surrogate::{self, Marked, marked};
 
 impl Value {
     /// Appends the value's text to `out`.
@@ -64,7 +65,23 @@ impl<W: Write> Write for Escaped<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut plain = 0;
         for (at, byte) in text.bytes().enumerate() {
-            if byte >= b' ' && byte != b'"' && byte != b'\\' {
+            if byte >= b' ' && byte != b'"' && byte != b'\\' && byte != surrogate::FIRST_BYTE {
+                continue;
+            }
+            if at < plain {
+                // the second of two marks
+                continue;
+            }
+            if byte == surrogate::FIRST_BYTE {
+                let Some(behind) = text[at..].strip_prefix(surrogate::MARK) else { continue };
+                let next = behind.chars().next();
+                let Some(marked) = marked(next) else { continue };
+                self.0.write_str(&text[plain..at])?;
+                plain = text.len() - behind.len() + next.map_or(0, char::len_utf8);
+                match marked {
+                    Marked::Half(half) => write!(self.0, "\\u{half:04x}")?,
+                    Marked::Mark => self.0.write_char(surrogate::MARK)?,
+                }
                 continue;
             }
             self.0.write_str(&text[plain..at])?;

@@ -63,7 +63,7 @@ pub(super) fn truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(value) => *value,
-        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::Number(number) => number.as_f64() != 0.0,
         Value::String(text) => !text.is_empty(),
         Value::Array(array) => !array.is_empty(),
         Value::Object(object) => !object.is_empty(),

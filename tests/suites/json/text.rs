@@ -1,6 +1,9 @@
 //! Reading and writing: literal texts first.
 
-use hat_core::json::{Array, Limits, Object, ParseError, Pointer, PointerError, Token, Value};
+use hat_core::json::{
+    Array, Limits, Object, ParseError, Patch, Pointer, PointerError, Token, Value, check, diff,
+    lossy_text,
+};
 
 use super::{path, value};
 
@@ -83,7 +86,21 @@ fn what_is_no_json() {
         "{\"a\":1,}",
         "\"\n\"",
         "\"\\x\"",
-        "\"\\ud800\"",
+        "\"\\ud80\"",
+        "\"\\ud800\\u12g4\"",
+        "\"\\",
+        "\"\\ud83d\\",
+        "\"\u{1f}\"",
+        "1e",
+        "1e+",
+        "-01",
+        "--1",
+        "truex",
+        "[1",
+        "{\"a\":",
+        "{\"a\" 1}",
+        "{,}",
+        "1\u{a0}",
         "nul",
         "1 2",
         "[",
@@ -102,12 +119,87 @@ fn what_is_no_json() {
 fn errors_say_where() {
     let error = Value::parse("{\n  \"a\": tru }", &Limits::default()).expect_err("not JSON");
     assert!(matches!(error, ParseError::Syntax { line: 2, column: 11, .. }), "{error:?}");
-    assert_eq!(error.to_string(), "not JSON: expected ident at line 2 column 11");
+    assert_eq!(
+        error.to_string(),
+        "not JSON, at line 2 column 11: this is no value: it might be null, true or false"
+    );
 
     let limits = Limits { depth: 2, ..Limits::default() };
     let error = Value::parse("[\n[[1]]]", &limits).expect_err("too deep");
     assert_eq!(error, ParseError::TooDeep { line: 2, column: 2, limit: 2 });
     assert!(Value::parse("[[1],{\"a\":2},[]]", &limits).is_ok());
+}
+
+/// RFC 8259 section 8.2: they fit the grammar, and Python's `json.dumps("\ud83d")` and browsers write them.
+#[test]
+fn halves_of_surrogate_pairs_stay_what_they_are() {
+    for text in [
+        r#""\ud83d""#,
+        r#""\ude00""#,
+        r#""a\ud800b\udfffc""#,
+        // two halves in the wrong order, and two of the same
+        r#""\ude00\ud83d""#,
+        r#""\ud83d\ud83d""#,
+        r#"{"\ud83d":["\udbff",{"\udc00":1}]}"#,
+        "\"\\ud83d\u{10ffff}\u{10f03d}\"",
+        "\"\u{10ffff}\"",
+        "\"\u{10ffff}\u{10ffff}\u{10f000}\"",
+    ] {
+        let read = value(text);
+        assert_eq!(read.to_string(), text);
+        assert_eq!(value(&read.to_string()), read);
+        assert_eq!(check(text, 128), Ok(()));
+    }
+    assert_eq!(value(r#""\uD83D\uDE00\ud83d\n""#).to_string(), r#""😀\ud83d\n""#);
+    // the mark written as an escape is the mark
+    assert_eq!(value(r#""\udbff\udfff""#), value("\"\u{10ffff}\""));
+    let different = [
+        r#""\ud83d""#,
+        r#""\ud83e""#,
+        "\"\u{fffd}\"",
+        "\"\u{10f03d}\"",
+        "\"\u{10ffff}\u{10f03d}\"",
+    ];
+    for (at, one) in different.iter().enumerate() {
+        for other in &different[at + 1..] {
+            assert_ne!(value(one), value(other));
+        }
+    }
+    assert_eq!(
+        lossy_text(value(r#""a\ud83d\ude00\ude00b""#).as_str().expect("text")),
+        "a😀\u{fffd}b"
+    );
+    assert_eq!(lossy_text("\u{10ffff}\u{10ffff}x\u{10ffff}"), "\u{10ffff}x\u{10ffff}");
+    assert_eq!(
+        serde_json::Value::from(&value(r#"{"\ud83d":"\ude00"}"#)),
+        serde_json::json!({"\u{fffd}": "\u{fffd}"})
+    );
+}
+
+#[test]
+fn halves_of_surrogate_pairs_are_patched_as_any_text() {
+    let mut state = value(r#"{"\ud83d":"a","b":"\ud83d"}"#);
+    let patch = r#"[{"op":"replace","path":"/\ud83d","value":"\ude00"},{"op":"test","path":"/b","value":"\ud83d"}]"#;
+    let patch: Patch = patch.parse().expect("a patch");
+    patch.apply(&mut state, &Limits::default()).expect("it fits");
+    assert_eq!(state.to_string(), r#"{"b":"\ud83d","\ud83d":"\ude00"}"#);
+    let back = diff(&state, &value(r#"{"b":"\ud83d"}"#));
+    assert_eq!(back.to_string(), r#"[{"op":"remove","path":"/\ud83d"}]"#);
+    assert_eq!(back.to_string().parse(), Ok(back));
+}
+
+#[test]
+fn checked_without_being_read() {
+    assert_eq!(check(r#" {"a": [1, -2.5e-3, "x\n", true, null, {}, []]} "#, 3), Ok(()));
+    let error = check("[[[]]]", 2).expect_err("too deep");
+    assert_eq!(error, ParseError::TooDeep { line: 1, column: 3, limit: 2 });
+    let error = check("[1,", 128).expect_err("not JSON");
+    assert_eq!(error.to_string(), "not JSON, at line 1 column 4: the text ends too early");
+    let error = check("[1E400]", 128).expect_err("no double");
+    assert_eq!(
+        error.to_string(),
+        "not JSON, at line 1 column 2: the number is larger than any double"
+    );
 }
 
 #[test]
