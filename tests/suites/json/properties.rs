@@ -47,7 +47,7 @@ proptest! {
     fn text_goes_there_and_back(document in documents()) {
         let text = document.to_string();
         prop_assert_eq!(&value(&text), &document);
-        prop_assert_eq!(value(&text).to_string(), text);
+        prop_assert_eq!(&value(&text).to_string(), &text);
         // serde_json reads the same
         let other: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         prop_assert_eq!(&Value::from(other.clone()), &document);
