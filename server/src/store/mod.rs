@@ -10,13 +10,15 @@
 //! |---|---|
 //! | [`Session`] | the events of one registration, with their ids and their one timestamp |
 //! | [`Log`] | who orders sessions and makes them durable: [`LocalLog`] here, on a thread of its own |
-//! | [`Store`] | who applies sessions and answers queries: [`MemoryStore`] |
+//! | [`Store`] | who applies sessions and answers queries: [`DiskStore`], and [`MemoryStore`] for tests and demonstrations |
 //!
 //! Whoever registers talks to the log alone, and whoever asks to the store alone. So another log, a replicated one say, changes neither the
 //! store nor who uses them.
 
 mod answer;
+pub mod disk;
 mod error;
+mod index;
 mod local;
 mod log;
 pub mod memory;
@@ -26,9 +28,10 @@ mod shared_memory;
 
 use std::sync::Arc;
 
-use hat_core::eventer::{EventId, QueryParams, Timestamp};
+use hat_core::eventer::{Event, EventId, QueryParams, Timestamp};
 
 pub use answer::Answer;
+pub use disk::{DiskOptions, DiskStore};
 pub use error::{AppendError, QueryError, StoreError};
 pub use local::{Durability, LocalLog, LogOptions, Numbering};
 pub use log::{Append, Complete, Feed, Health, Log, Told};
@@ -140,6 +143,20 @@ pub trait Store: Send + std::marker::Sync + 'static {
     /// [`StoreError`].
     fn tidy(&self, now: Timestamp) -> Result<bool, StoreError>;
 
+    /// Whether [`tidy`](Self::tidy) is to be called now, though others wait: what it does beside the work would grow without bound.
+    fn is_due(&self) -> bool {
+        false
+    }
+
     /// No call waits for a disk.
     fn is_in_memory(&self) -> bool;
+}
+
+/// Whether `event` takes the place of `latest` as the latest event of their type: by id within a server, by timestamp between servers, as
+/// with the deployed server. It leaves equal timestamps to the order of arrival, which a start changes; here the id decides.
+fn is_later(latest: &Event, event: &Event) -> bool {
+    match latest.id.server == event.id.server {
+        true => latest.id <= event.id,
+        false => (latest.timestamp, latest.id) <= (event.timestamp, event.id),
+    }
 }

@@ -85,7 +85,8 @@ impl Work {
             if self.recover_at.is_some_and(|at| at <= Instant::now()) {
                 self.recover();
             }
-            if self.tidy_at <= Instant::now() {
+            // after the answers: only who comes next waits for it
+            if self.tidy_at <= Instant::now() || self.store.is_due() {
                 self.tidy();
             }
         }

@@ -12,18 +12,15 @@
 //! The semantics are those of the deployed server: `hat.event.server.engine` for sessions, and `hat.event.backends.lmdb` (`latestdb`,
 //! `timeseriesdb` and `refdb`) for queries. What they do by accident, and this does not, is said where it is.
 
-mod index;
-mod query;
+pub(super) mod query;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
-use std::cmp::Ordering;
-
 use hat_core::eventer::{Event, EventId, EventType, RegisterEvent, Timestamp};
 
-use super::{Last, Session};
-use index::Index;
+use super::index::Index;
+use super::{Last, Session, is_later};
 
 /// What a [`Store`] is allowed to take, and whose events it holds.
 #[derive(Clone, Copy, Debug)]
@@ -183,9 +180,8 @@ impl Store {
         self.series.push_back(id);
         let previous = entry.latest;
         // another server's may be older than what is there
-        let is_latest = previous.is_none_or(|(previous, _)| {
-            self.events[&previous].natural_cmp(&event) != Ordering::Greater
-        });
+        let is_latest =
+            previous.is_none_or(|(previous, _)| is_later(&self.events[&previous], &event));
         self.events.insert(id, event);
         if !is_latest {
             return;

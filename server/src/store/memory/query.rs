@@ -5,9 +5,9 @@ use hat_core::eventer::{
     Subscription, SubscriptionError, TimeseriesParams, Timestamp,
 };
 
-use super::index::{Key, Range, merged};
 use super::{Store, TypeEntry};
 use crate::store::QueryError;
+use crate::store::index::{Key, Range, merged};
 
 impl Store {
     /// The answer to `params`.
@@ -116,7 +116,7 @@ impl Store {
 }
 
 /// Whether both timestamps are within the limits. An event without a source timestamp is in no limits of those.
-fn within_limits(event: &Event, params: &TimeseriesParams) -> bool {
+pub(in crate::store) fn within_limits(event: &Event, params: &TimeseriesParams) -> bool {
     // `None` is before every `Some`
     let after = |limit: Option<Timestamp>, at: Option<Timestamp>| limit <= at;
     let before = |limit: Option<Timestamp>, at: Option<Timestamp>| {

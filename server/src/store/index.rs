@@ -44,6 +44,11 @@ impl Index {
         self.by_timestamp.contains(&(event.timestamp, event.id))
     }
 
+    /// How many events there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_timestamp.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.by_timestamp.is_empty()
     }

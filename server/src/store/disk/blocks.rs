@@ -1,0 +1,386 @@
+//! Indexes on the disk: keys in order, some hundred to a record.
+//!
+//! ```text
+//! key of the record    prefix u64 │ first key: time 12, server 8, session 8, instance 8     bytes sort as values do
+//! record               crc32c u32 │ the keys after the first, each as what it differs in from the one before
+//! ```
+//!
+//! An event takes 4 to 8 bytes so, where a key of its own would take 60.
+
+use hat_core::eventer::{EventId, Order, Timestamp};
+use redb::{AccessGuard, ReadOnlyTable, ReadableTable, StorageError, Table, TableDefinition};
+
+use crate::store::index::{Key, Range};
+
+/// Keys of a record at most. One is read and written as a whole.
+const MOST: usize = 256;
+/// Keys of a record that was split, so that it takes some more before the next split.
+const SPLIT: usize = 192;
+
+pub(super) type Raw = [u8; 44];
+pub(super) const TABLE: TableDefinition<'static, Raw, &[u8]> = TableDefinition::new("indexes");
+
+const FIRST: Key = (Timestamp::MIN, EventId::new(i64::MIN, i64::MIN, i64::MIN));
+const LAST: Key = (Timestamp::MAX, EventId::new(i64::MAX, i64::MAX, i64::MAX));
+
+/// A record that is not what was written.
+#[derive(Debug)]
+pub(super) struct Damaged;
+
+pub(super) fn raw(prefix: u64, (timestamp, id): Key) -> Raw {
+    let mut raw = [0; 44];
+    raw[..8].copy_from_slice(&prefix.to_be_bytes());
+    raw[8..20].copy_from_slice(&timestamp.to_bytes());
+    for (at, part) in [(20, id.server), (28, id.session), (36, id.instance)] {
+        raw[at..at + 8].copy_from_slice(&((part as u64) ^ (1 << 63)).to_be_bytes());
+    }
+    raw
+}
+
+pub(super) fn key(raw: &Raw) -> Result<(u64, Key), Damaged> {
+    let number = |at: usize| {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&raw[at..at + 8]);
+        u64::from_be_bytes(bytes)
+    };
+    let mut timestamp = [0; 12];
+    timestamp.copy_from_slice(&raw[8..20]);
+    let timestamp = Timestamp::from_bytes(timestamp).map_err(|_| Damaged)?;
+    let part = |at| (number(at) ^ (1 << 63)) as i64;
+    Ok((number(0), (timestamp, EventId::new(part(20), part(28), part(36)))))
+}
+
+/// The keys after the first.
+fn encode(prefix: u64, keys: &[Key]) -> Vec<u8> {
+    let mut out = vec![0; 4];
+    for pair in keys.windows(2) {
+        let ((before, from), (at, id)) = (pair[0], pair[1]);
+        let elapsed = (micros(at) - micros(before)) as u128;
+        let same_server = from.server == id.server;
+        put(&mut out, elapsed << 1 | u128::from(!same_server));
+        if !same_server {
+            put(&mut out, zigzag(i128::from(id.server)));
+        }
+        put(&mut out, zigzag(i128::from(id.session) - i128::from(from.session)));
+        let base = if from.session == id.session { from.instance } else { 0 };
+        put(&mut out, zigzag(i128::from(id.instance) - i128::from(base)));
+    }
+    let crc = checksum(&raw(prefix, keys[0]), &out[4..]);
+    out[..4].copy_from_slice(&crc.to_le_bytes());
+    out
+}
+
+/// The prefix and all the keys of a record.
+pub(super) fn decode(first: &Raw, record: &[u8]) -> Result<(u64, Vec<Key>), Damaged> {
+    let (crc, mut rest) = record.split_at_checked(4).ok_or(Damaged)?;
+    if crc != checksum(first, rest).to_le_bytes() {
+        return Err(Damaged);
+    }
+    let (prefix, mut last) = key(first)?;
+    let mut keys = vec![last];
+    while !rest.is_empty() {
+        let elapsed = take(&mut rest)?;
+        let (at, mut id) = last;
+        if elapsed & 1 == 1 {
+            id.server = integer(unzigzag(take(&mut rest)?))?;
+        }
+        let session = i128::from(id.session) + unzigzag(take(&mut rest)?);
+        let base = if session == i128::from(id.session) { id.instance } else { 0 };
+        id.session = integer(session)?;
+        id.instance = integer(i128::from(base) + unzigzag(take(&mut rest)?))?;
+        last = (later(at, elapsed >> 1)?, id);
+        keys.push(last);
+    }
+    Ok((prefix, keys))
+}
+
+fn checksum(first: &Raw, rest: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(first), rest)
+}
+
+fn micros(at: Timestamp) -> i128 {
+    i128::from(at.s()) * 1_000_000 + i128::from(at.us())
+}
+
+fn later(at: Timestamp, elapsed: u128) -> Result<Timestamp, Damaged> {
+    let micros = micros(at) + i128::try_from(elapsed).map_err(|_| Damaged)?;
+    let s = integer(micros.div_euclid(1_000_000))?;
+    Timestamp::new(s, micros.rem_euclid(1_000_000) as u32).map_err(|_| Damaged)
+}
+
+fn integer(value: i128) -> Result<i64, Damaged> {
+    i64::try_from(value).map_err(|_| Damaged)
+}
+
+fn zigzag(value: i128) -> u128 {
+    ((value << 1) ^ (value >> 127)) as u128
+}
+
+fn unzigzag(value: u128) -> i128 {
+    (value >> 1) as i128 ^ -((value & 1) as i128)
+}
+
+/// Seven bits a byte, the lowest first.
+pub(super) fn put(out: &mut Vec<u8>, mut value: u128) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+pub(super) fn take(bytes: &mut &[u8]) -> Result<u128, Damaged> {
+    let mut value = 0_u128;
+    for shift in (0..126).step_by(7) {
+        let (first, rest) = bytes.split_first().ok_or(Damaged)?;
+        *bytes = rest;
+        value |= u128::from(first & 0x7f) << shift;
+        if first & 0x80 == 0 {
+            return Ok(value);
+        }
+    }
+    Err(Damaged)
+}
+
+/// What a change of an index can come to.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Storage(StorageError),
+    Damaged,
+}
+
+impl From<StorageError> for Fault {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<Damaged> for Fault {
+    fn from(_: Damaged) -> Self {
+        Self::Damaged
+    }
+}
+
+type Entry<'a> = (AccessGuard<'a, Raw>, AccessGuard<'a, &'static [u8]>);
+
+/// Adds keys, which ascend, to the index of `prefix`. Those that are there already stay once.
+pub(super) fn insert(
+    table: &mut Table<'_, Raw, &'static [u8]>,
+    prefix: u64,
+    keys: &[Key],
+) -> Result<(), Fault> {
+    let mut left = keys;
+    while let Some(first) = left.first() {
+        let (old, next) = around(table, prefix, *first)?;
+        let count = next.map_or(left.len(), |next| left.partition_point(|key| *key < next));
+        let (new, rest) = left.split_at(count);
+        left = rest;
+        write(table, prefix, &old, merge(&old, new))?;
+    }
+    Ok(())
+}
+
+/// Removes keys, which ascend, from the index of `prefix`. Those that are not there are passed over.
+pub(super) fn remove(
+    table: &mut Table<'_, Raw, &'static [u8]>,
+    prefix: u64,
+    keys: &[Key],
+) -> Result<(), Fault> {
+    let mut left = keys;
+    while let Some(first) = left.first() {
+        let (old, next) = around(table, prefix, *first)?;
+        let count = next.map_or(left.len(), |next| left.partition_point(|key| *key < next));
+        let (gone, rest) = left.split_at(count);
+        left = rest;
+        let kept = old.iter().filter(|key| gone.binary_search(key).is_err()).copied().collect();
+        write(table, prefix, &old, kept)?;
+    }
+    Ok(())
+}
+
+/// The keys of the record where `at` belongs, and the first key of the record after it.
+fn around(
+    table: &Table<'_, Raw, &'static [u8]>,
+    prefix: u64,
+    at: Key,
+) -> Result<(Vec<Key>, Option<Key>), Fault> {
+    let keys =
+        |(first, record): Entry<'_>| Ok::<_, Damaged>(decode(&first.value(), record.value())?.1);
+    let start = raw(prefix, FIRST);
+    let before = table.range(start..=raw(prefix, at))?.next_back().transpose()?;
+    let old = match before {
+        Some(entry) => keys(entry)?,
+        None => {
+            let first = table.range(start..=raw(prefix, LAST))?.next().transpose()?;
+            first.map(keys).transpose()?.unwrap_or_default()
+        }
+    };
+    let from = old.first().copied().unwrap_or(LAST);
+    let bounds = (
+        std::ops::Bound::Excluded(raw(prefix, from)),
+        std::ops::Bound::Included(raw(prefix, LAST)),
+    );
+    let next = match old.is_empty() {
+        true => None,
+        false => table.range::<Raw>(bounds)?.next().transpose()?,
+    };
+    let next = next.map(|(first, _)| key(&first.value())).transpose()?.map(|(_, key)| key);
+    Ok((old, next))
+}
+
+fn merge(old: &[Key], new: &[Key]) -> Vec<Key> {
+    let mut keys = Vec::with_capacity(old.len() + new.len());
+    keys.extend_from_slice(old);
+    keys.extend_from_slice(new);
+    if old.last().is_some_and(|last| new.first().is_some_and(|first| first <= last)) {
+        keys.sort_unstable();
+        keys.dedup();
+    }
+    keys
+}
+
+/// `keys` in the place of the record of `old`.
+fn write(
+    table: &mut Table<'_, Raw, &'static [u8]>,
+    prefix: u64,
+    old: &[Key],
+    keys: Vec<Key>,
+) -> Result<(), Fault> {
+    if keys == old {
+        return Ok(());
+    }
+    if let Some(first) = old.first()
+        && keys.first() != Some(first)
+    {
+        table.remove(raw(prefix, *first))?;
+    }
+    // what grows at its end is left full behind it; what grows inside is left room
+    let at_end = old.iter().eq(keys.iter().take(old.len()));
+    let size = match keys.len() {
+        0..=MOST => MOST,
+        _ if at_end => MOST,
+        len => len.div_ceil(len.div_ceil(SPLIT)),
+    };
+    for piece in keys.chunks(size) {
+        table.insert(raw(prefix, piece[0]), &encode(prefix, piece)[..])?;
+    }
+    Ok(())
+}
+
+/// What is in `range` of the index of `prefix`, in order. A record is read when its first key is asked for.
+pub(super) struct Keys {
+    records: redb::Range<'static, Raw, &'static [u8]>,
+    range: Range,
+    /// Those of the record at hand, the next one last.
+    keys: Vec<Key>,
+}
+
+impl Keys {
+    pub(super) fn new(
+        table: &ReadOnlyTable<Raw, &'static [u8]>,
+        prefix: u64,
+        range: Range,
+    ) -> Result<Self, StorageError> {
+        let (mut from, mut to) = ((range.from, FIRST.1), (range.to, LAST.1));
+        match (range.after, range.order) {
+            (None, _) => {}
+            (Some(key), Order::Ascending) => from = from.max(key),
+            (Some(key), Order::Descending) => to = to.min(key),
+        }
+        let (min, mut start, end) = (raw(prefix, FIRST), raw(prefix, from), raw(prefix, to));
+        if from > to {
+            // a table refuses a range that ends before it starts
+            let records = table.range(min..min)?;
+            return Ok(Self { records, range, keys: Vec::new() });
+        }
+        if range.order == Order::Ascending
+            && let Some((first, _)) = table.range(min..=start)?.next_back().transpose()?
+        {
+            start = first.value();
+        }
+        let records = match range.order {
+            Order::Ascending => table.range(start..=end)?,
+            Order::Descending => table.range(min..=end)?,
+        };
+        Ok(Self { records, range, keys: Vec::new() })
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<Key>, Fault> {
+        loop {
+            while let Some(key) = self.keys.pop() {
+                if self.is_within(key) {
+                    return Ok(Some(key));
+                }
+                if self.is_past(key) {
+                    self.keys.clear();
+                    return Ok(None);
+                }
+            }
+            let record = match self.range.order {
+                Order::Ascending => self.records.next(),
+                Order::Descending => self.records.next_back(),
+            };
+            let Some((first, record)) = record.transpose()? else { return Ok(None) };
+            self.keys = decode(&first.value(), record.value())?.1;
+            if self.range.order == Order::Ascending {
+                self.keys.reverse();
+            }
+        }
+    }
+
+    fn is_within(&self, key: Key) -> bool {
+        let after = self.range.after.is_none_or(|after| match self.range.order {
+            Order::Ascending => key > after,
+            Order::Descending => key < after,
+        });
+        after && (self.range.from..=self.range.to).contains(&key.0)
+    }
+
+    /// Nothing within the range comes after this one.
+    fn is_past(&self, key: Key) -> bool {
+        match self.range.order {
+            Order::Ascending => key.0 > self.range.to,
+            Order::Descending => key.0 < self.range.from,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_any_kind_come_back() {
+        let key = |s, us, server, session, instance| {
+            let timestamp = Timestamp::new(s, us).expect("a timestamp");
+            (timestamp, EventId::new(server, session, instance))
+        };
+        let mut keys = vec![
+            FIRST,
+            LAST,
+            key(-1, 999_999, -5, 1, 1),
+            key(0, 0, 1, 1, 1),
+            key(0, 0, 1, 1, 2),
+            key(0, 0, 1, 2, 1),
+            key(0, 0, 2, i64::MAX, 1),
+            key(5, 7, i64::MIN, 3, i64::MAX),
+        ];
+        keys.sort_unstable();
+        let record = encode(9, &keys);
+        let first = raw(9, keys[0]);
+        let (prefix, decoded) = decode(&first, &record).expect("sound");
+        assert_eq!((prefix, decoded), (9, keys));
+    }
+
+    #[test]
+    fn a_flipped_bit_is_seen() {
+        let keys: Vec<_> =
+            (0..9).map(|n| (Timestamp::from_secs(n), EventId::new(1, n, 1))).collect();
+        let (first, record) = (raw(0, keys[0]), encode(0, &keys));
+        for bit in 0..record.len() * 8 {
+            let mut flipped = record.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(&first, &flipped).is_err(), "bit {bit}");
+        }
+    }
+}

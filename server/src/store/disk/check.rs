@@ -1,0 +1,257 @@
+//! Every table against every other.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bytes::Bytes;
+use hat_core::eventer::{Event, EventId, EventType, OrderBy};
+use hat_core::sbs;
+use redb::{ReadableDatabase, ReadableTable};
+
+use super::blocks;
+use super::file::Fault;
+use super::tables::{self, PARTS, SERVERS, STORE, Server, TYPES, Type};
+use super::write::Wrong;
+use super::{DiskStore, guarded, part, wrong};
+use crate::store::StoreError;
+
+/// What a check has found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Events that were read.
+    pub events: u64,
+    /// Types that were read.
+    pub types: u64,
+    /// Servers whose events there are.
+    pub servers: u64,
+    /// What is wrong, at most a hundred of it. Without any, every table agrees with every other.
+    pub findings: Vec<Finding>,
+}
+
+/// Something that is wrong, for a person to read.
+pub type Finding = String;
+
+/// An order of events does not change it, and one that is missing, doubled or changed does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sum {
+    count: u64,
+    hash: u64,
+}
+
+impl Sum {
+    fn add(&mut self, prefix: u64, key: crate::store::index::Key) {
+        let raw = blocks::raw(prefix, key);
+        let low = u64::from(crc32c::crc32c(&raw));
+        let high = u64::from(crc32c::crc32c_append(0x5bd1_e995, &raw[8..]));
+        self.count += 1;
+        self.hash = self.hash.wrapping_add((high << 32 | low).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    }
+}
+
+impl DiskStore {
+    /// Reads everything, and holds every table against every other. Takes some microseconds an event, and memory for each type.
+    /// `progress` is told how many events were read, now and then.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] where it cannot be read at all. What is wrong in it is in the [`Report`].
+    pub fn check(&self, mut progress: impl FnMut(u64)) -> Result<Report, StoreError> {
+        let database = self.read().database.clone()?;
+        let mut report = Report::default();
+        let checked = guarded(|| {
+            let mut check = Check { report: &mut report, progress: &mut progress };
+            check.run(&database).map_err(|error| match error {
+                Wrong::Redb(error) => wrong(&Fault::default(), &error),
+                Wrong::Damaged => blocks::Damaged.into(),
+            })
+        });
+        match checked {
+            Err(StoreError::Damaged(what)) => report.findings.push(what.to_string()),
+            other => other?,
+        }
+        Ok(report)
+    }
+}
+
+struct Check<'a> {
+    report: &'a mut Report,
+    progress: &'a mut dyn FnMut(u64),
+}
+
+/// What is known of a type, and the latest event of it that was seen.
+struct Seen {
+    known: Type,
+    latest: Option<Event>,
+    found_latest: bool,
+    events: u64,
+    bytes: u64,
+}
+
+impl Check<'_> {
+    fn finding(&mut self, finding: String) {
+        if self.report.findings.len() < 100 {
+            self.report.findings.push(finding);
+        }
+    }
+
+    fn run(&mut self, database: &redb::Database) -> Result<(), Wrong> {
+        let transaction = database.begin_read()?;
+        let mut servers: BTreeMap<i64, Server> = BTreeMap::new();
+        for entry in transaction.open_table(SERVERS)?.iter()? {
+            let (server_id, record) = entry?;
+            servers
+                .insert(server_id.value(), Server::from_bytes(server_id.value(), record.value())?);
+        }
+        let mut types: HashMap<EventType, Seen> = HashMap::new();
+        let mut outside: BTreeSet<EventId> = BTreeSet::new();
+        let mut numbers: HashMap<u64, EventType> = HashMap::new();
+        for entry in transaction.open_table(TYPES)?.iter()? {
+            let (key, record) = entry?;
+            let known = Type::from_bytes(key.value(), record.value())?;
+            let event_type = tables::type_of(key.value())?;
+            let latest: Option<Event> = match &known.latest {
+                Some(stored) => Some(sbs::decode(stored).map_err(|_| Wrong::Damaged)?),
+                None => None,
+            };
+            if let Some(latest) = &latest {
+                if latest.event_type != event_type {
+                    self.finding(format!("the latest event of {event_type} is of another type"));
+                }
+                if !known.in_series {
+                    outside.insert(latest.id);
+                }
+            }
+            if let Some(other) = numbers.insert(known.number, event_type.clone()) {
+                self.finding(format!("{event_type} and {other} have the same number"));
+            }
+            let seen = Seen { known, latest, found_latest: false, events: 0, bytes: 0 };
+            types.insert(event_type, seen);
+        }
+        let expected = self.events(&transaction, &servers, &mut types, &outside)?;
+        self.indexes(&transaction, &numbers, expected)?;
+        for (event_type, seen) in &types {
+            if seen.known.latest.is_some() && !seen.found_latest {
+                self.finding(format!("the latest event of {event_type} is nowhere else"));
+            }
+            if (seen.events, seen.bytes) != (seen.known.events, seen.known.bytes) {
+                self.finding(format!("the events of {event_type} are counted wrong"));
+            }
+        }
+        let store = transaction.open_table(STORE)?;
+        let counted = store.get(tables::EVENTS_NAME)?.map_or(0, |count| count.value());
+        let series: u64 = types.values().map(|seen| seen.events).sum();
+        if counted != series {
+            self.finding(format!("{counted} events are counted, and {series} are there"));
+        }
+        self.report.types = types.len() as u64;
+        self.report.servers = servers.len() as u64;
+        Ok(())
+    }
+
+    /// The events themselves; what the four indexes must have.
+    fn events(
+        &mut self,
+        transaction: &redb::ReadTransaction,
+        servers: &BTreeMap<i64, Server>,
+        types: &mut HashMap<EventType, Seen>,
+        outside: &BTreeSet<EventId>,
+    ) -> Result<[Sum; 4], Wrong> {
+        let mut sums = [Sum::default(); 4];
+        let mut before: Option<EventId> = None;
+        for entry in transaction.open_table(PARTS)?.iter()? {
+            let (key, record) = entry?;
+            let key = key.value();
+            let Ok(events) = part::decode(key, &Bytes::copy_from_slice(record.value())) else {
+                self.finding(format!("the record of events {key:?} is not what was written"));
+                continue;
+            };
+            let Some(server) = servers.get(&key.0) else {
+                self.finding(format!("there are events of server {}, which is not known", key.0));
+                continue;
+            };
+            for (id, stored) in events {
+                self.report.events += 1;
+                if self.report.events.is_multiple_of(10_000) {
+                    (self.progress)(self.report.events);
+                }
+                if before.is_some_and(|before| before >= id) || id > server.last {
+                    self.finding(format!("event {id:?} is out of its place"));
+                }
+                before = Some(id);
+                let Ok(event) = sbs::decode::<Event>(&stored) else {
+                    self.finding(format!("event {id:?} cannot be read"));
+                    continue;
+                };
+                // what came after is in no index yet
+                if id > server.indexed {
+                    continue;
+                }
+                let Some(seen) = types.get_mut(&event.event_type) else {
+                    self.finding(format!("the type of event {id:?} is not known"));
+                    continue;
+                };
+                if let Some(latest) = &seen.latest {
+                    seen.found_latest |=
+                        latest.id == id && seen.known.latest.as_ref() == Some(&stored);
+                    if latest.id != id && latest.id.server == id.server && latest.id < id {
+                        let finding = format!("event {id:?} is later than the latest of its type");
+                        self.finding(finding);
+                        continue;
+                    }
+                }
+                if outside.contains(&id) {
+                    continue;
+                }
+                seen.events += 1;
+                seen.bytes += stored.len() as u64;
+                let keys = [Some(event.timestamp), event.source_timestamp];
+                for (at, timestamp) in keys.into_iter().enumerate() {
+                    let by = [OrderBy::Timestamp, OrderBy::SourceTimestamp][at];
+                    if let Some(timestamp) = timestamp {
+                        sums[at].add(tables::prefix(0, by), (timestamp, id));
+                        sums[2 + at].add(tables::prefix(seen.known.number, by), (timestamp, id));
+                    }
+                }
+            }
+        }
+        Ok(sums)
+    }
+
+    fn indexes(
+        &mut self,
+        transaction: &redb::ReadTransaction,
+        numbers: &HashMap<u64, EventType>,
+        expected: [Sum; 4],
+    ) -> Result<(), Wrong> {
+        let mut sums = [Sum::default(); 4];
+        let mut before = None;
+        for entry in transaction.open_table(blocks::TABLE)?.iter()? {
+            let (first, record) = entry?;
+            let Ok((prefix, keys)) = blocks::decode(&first.value(), record.value()) else {
+                self.finding("a record of an index is not what was written".into());
+                continue;
+            };
+            let (number, by) = (prefix >> 1, (prefix & 1) as usize);
+            if number != 0 && !numbers.contains_key(&number) {
+                self.finding(format!("an index is of type number {number}, which is not known"));
+            }
+            for key in keys {
+                if before.is_some_and(|before| before >= (prefix, key)) {
+                    self.finding(format!("an index is not in order at event {:?}", key.1));
+                }
+                before = Some((prefix, key));
+                sums[if number == 0 { by } else { 2 + by }].add(prefix, key);
+            }
+        }
+        let names =
+            ["timestamp", "source timestamp", "type and timestamp", "type and source timestamp"];
+        for ((name, sum), expected) in names.into_iter().zip(sums).zip(expected) {
+            if sum != expected {
+                self.finding(format!(
+                    "the index by {name} has {} events, and should have {} or others",
+                    sum.count, expected.count
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! Where the bytes are: a file, or what a test has in its place.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redb::{BackendError, StorageBackend};
+
+use crate::store::StoreError;
+
+/// Opens the bytes of a store, also again after a fault.
+pub trait Medium: Send + Sync + std::fmt::Debug + 'static {
+    /// The bytes, from the first on.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn open(&self) -> io::Result<Box<dyn StorageBackend>>;
+}
+
+/// The name of the store's file in its folder.
+pub(super) const FILE: &str = "events.redb";
+/// The name of the file whose lock says that a process uses the folder.
+const LOCK: &str = "lock";
+
+/// A folder on a disk.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    #[expect(dead_code, reason = "locked for as long as it is open")]
+    lock: File,
+}
+
+impl Folder {
+    /// Makes the folder where there is none, and locks it.
+    pub(super) fn lock(path: &Path) -> Result<Self, StoreError> {
+        let of = |error| StoreError::Path(path.into(), Arc::new(error));
+        std::fs::create_dir_all(path).map_err(of)?;
+        let mut options = OpenOptions::new();
+        let lock = options.create(true).truncate(false).write(true).open(path.join(LOCK));
+        let lock = lock.map_err(of)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.into(), lock }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked(path.into())),
+            Err(TryLockError::Error(error)) => Err(of(error)),
+        }
+    }
+}
+
+impl Medium for Folder {
+    fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
+        let path = self.path.join(FILE);
+        let is_new = !path.exists();
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(&path)?;
+        if is_new {
+            // the name of the file must be as durable as what is in it
+            #[cfg(unix)]
+            File::open(&self.path)?.sync_all()?;
+        }
+        let backend = redb::backends::FileBackend::new(file);
+        Ok(Box::new(backend.map_err(io::Error::other)?))
+    }
+}
+
+/// What failed first since the bytes were opened. redb tells that something did, and not what.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fault(Arc<Mutex<Option<(Operation, Arc<io::Error>)>>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Read,
+    Write,
+    Sync,
+}
+
+impl Fault {
+    /// As an error of the store, where there was one.
+    pub(super) fn error(&self) -> Option<StoreError> {
+        let fault = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (operation, error) = fault?;
+        let is_full = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        );
+        // a sync that has no room is as uncertain as any other that fails
+        Some(match operation {
+            Operation::Write if is_full => StoreError::Full(error),
+            _ => StoreError::Failed(error),
+        })
+    }
+
+    fn note<T>(&self, operation: Operation, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| {
+            let error = Arc::new(error);
+            let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| (operation, error.clone()));
+            io::Error::new(error.kind(), error)
+        })
+    }
+}
+
+/// Bytes whose faults are noted. They are locked by other means, if at all: the folder's lock outlives a store that is opened anew.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) inner: Box<dyn StorageBackend>,
+    pub(super) fault: Fault,
+}
+
+impl StorageBackend for Watched {
+    fn len(&self) -> io::Result<u64> {
+        self.fault.note(Operation::Read, self.inner.len())
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.fault.note(Operation::Read, self.inner.read(offset, out))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.fault.note(Operation::Write, self.inner.set_len(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.fault.note(Operation::Sync, self.inner.sync_data())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.fault.note(Operation::Write, self.inner.write(offset, data))
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.inner.close()
+    }
+
+    fn try_lock_range(
+        &self,
+        _start: std::ops::Bound<u64>,
+        _end: std::ops::Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        Err(BackendError::Unsupported)
+    }
+}

@@ -1,0 +1,134 @@
+//! Records of events: a session, or a part of a large one, as its events travel.
+//!
+//! ```text
+//! key      server, session, instance of the first event
+//! record   crc32c u32 │ length, event │ length, event │ …        an event is `HatEventer.Event` in SBS
+//! ```
+
+use bytes::{BufMut, Bytes, BytesMut};
+use hat_core::eventer::{Event, EventId};
+use hat_core::sbs::{Decode, Encode, Reader};
+
+use super::blocks::Damaged;
+
+/// Bytes of a record, unless it holds a single event that is larger. What is looked for alone is read with its neighbours, so they are few;
+/// and a page of the file, 4 KiB, holds it.
+const SIZE: usize = 3_900;
+
+/// The key of a record.
+pub(super) type PartKey = (i64, i64, i64);
+
+/// The records of events of one session, by instance; and each event as it is stored.
+pub(super) fn encode(events: &[Event]) -> (Vec<(PartKey, Bytes)>, Vec<Bytes>) {
+    let (mut parts, mut stored) = (Vec::new(), Vec::with_capacity(events.len()));
+    let mut left = events;
+    while let Some(first) = left.first() {
+        let mut size = 4;
+        let count = left.iter().take_while(|event| {
+            size += event.encoded_len() + 5;
+            size <= SIZE
+        });
+        let (these, rest) = left.split_at(count.count().max(1));
+        left = rest;
+        let mut out = BytesMut::with_capacity(SIZE);
+        out.put_u32_le(0);
+        let mut ends = Vec::with_capacity(these.len());
+        for event in these {
+            put_len(&mut out, event.encoded_len());
+            let start = out.len();
+            event.encode(&mut out);
+            ends.push((start, out.len()));
+        }
+        let key = (first.id.server, first.id.session, first.id.instance);
+        let part = seal(key, out);
+        stored.extend(ends.into_iter().map(|(start, end)| part.slice(start..end)));
+        parts.push((key, part));
+    }
+    (parts, stored)
+}
+
+/// A record of events as they are stored; `None` without any.
+pub(super) fn from_stored(key: PartKey, events: &[Bytes]) -> Bytes {
+    let mut out = BytesMut::new();
+    out.put_u32_le(0);
+    for event in events {
+        put_len(&mut out, event.len());
+        out.extend_from_slice(event);
+    }
+    seal(key, out)
+}
+
+fn seal(key: PartKey, mut out: BytesMut) -> Bytes {
+    let crc = checksum(key, &out[4..]);
+    out[..4].copy_from_slice(&crc.to_le_bytes());
+    out.freeze()
+}
+
+fn checksum((server, session, instance): PartKey, rest: &[u8]) -> u32 {
+    let mut key = [0; 24];
+    key[..8].copy_from_slice(&server.to_le_bytes());
+    key[8..16].copy_from_slice(&session.to_le_bytes());
+    key[16..].copy_from_slice(&instance.to_le_bytes());
+    crc32c::crc32c_append(crc32c::crc32c(&key), rest)
+}
+
+fn put_len(out: &mut BytesMut, mut len: usize) {
+    while len >= 0x80 {
+        out.put_u8(len as u8 | 0x80);
+        len >>= 7;
+    }
+    out.put_u8(len as u8);
+}
+
+/// The events of a record, each as it is stored, with its id.
+pub(super) fn decode(key: PartKey, record: &Bytes) -> Result<Vec<(EventId, Bytes)>, Damaged> {
+    let (crc, _) = record.split_at_checked(4).ok_or(Damaged)?;
+    if crc != checksum(key, &record[4..]).to_le_bytes() {
+        return Err(Damaged);
+    }
+    let mut events = Vec::new();
+    let mut at = 4;
+    while at < record.len() {
+        let mut rest = &record[at..];
+        let len = usize::try_from(super::blocks::take(&mut rest)?).map_err(|_| Damaged)?;
+        let start = record.len() - rest.len();
+        let end = start.checked_add(len).filter(|end| *end <= record.len()).ok_or(Damaged)?;
+        let event = record.slice(start..end);
+        let id = EventId::decode(&mut Reader::new(&event)).map_err(|_| Damaged)?;
+        events.push((id, event));
+        at = end;
+    }
+    Ok(events)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hat_core::eventer::{EventType, Payload, Timestamp};
+    use hat_core::sbs;
+
+    #[test]
+    fn a_session_comes_back_in_parts_of_a_page() {
+        let event = |instance: i64| Event {
+            id: EventId::new(-3, 9, instance),
+            event_type: EventType::from_segments(["a", "b"]),
+            timestamp: Timestamp::from_secs(5),
+            source_timestamp: None,
+            payload: Some(Payload::binary("", vec![7; if instance == 50 { 9_000 } else { 90 }])),
+        };
+        let events: Vec<_> = (1..=100).map(event).collect();
+        let (parts, stored) = encode(&events);
+        assert_eq!(parts.len(), 5, "two before the large one, itself, and two after it");
+        let mut back = Vec::new();
+        for (key, record) in &parts {
+            assert!(record.len() <= SIZE || key.2 == 50);
+            back.extend(decode(*key, record).expect("sound").into_iter().map(|(_, event)| event));
+        }
+        assert_eq!(back, stored);
+        let decoded: Vec<Event> =
+            back.iter().map(|event| sbs::decode(event).expect("sound")).collect();
+        assert_eq!(decoded, events);
+        let other = (-3, 9, 2);
+        assert!(decode(other, &parts[0].1).is_err(), "a record in the place of another");
+    }
+}

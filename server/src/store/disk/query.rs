@@ -1,0 +1,496 @@
+//! Queries: what the indexes on the disk and those of the tail say, merged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hat_core::eventer::{
+    Event, EventId, EventType, LatestParams, Order, OrderBy, QueryParams, ServerParams,
+    Subscription, TimeseriesParams, Timestamp,
+};
+use hat_core::sbs;
+use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase};
+
+use super::blocks::{self, Damaged, Keys};
+use super::file::Fault;
+use super::tables::{self, PARTS, TYPES, Type};
+use super::tail::Tail;
+use super::write::Wrong;
+use super::{DiskStore, part, wrong};
+use crate::store::answer::Stored;
+use crate::store::index::{Key, Range, merged};
+use crate::store::memory::query::within_limits;
+use crate::store::{Answer, QueryError, StoreError, is_later};
+
+/// Types whose indexes are merged. Where a query matches more, all events are gone through and those of other types left out: so many
+/// indexes would take more memory and time than that.
+const MERGED: usize = 4_096;
+
+impl DiskStore {
+    pub(super) fn answer(&self, params: &QueryParams) -> Result<Answer, QueryError> {
+        let answer = match params {
+            QueryParams::Latest(params) => self.latest(params),
+            QueryParams::Timeseries(params) => self.timeseries(params),
+            QueryParams::Server(params) => self.server(params),
+        };
+        answer.map_err(|refused| match refused {
+            Refused::Query(error) => error,
+            // a transaction that only reads has written nothing that is uncertain
+            Refused::Wrong(Wrong::Redb(error)) => wrong(&Fault::default(), &error).into(),
+            Refused::Wrong(Wrong::Damaged) => StoreError::from(Damaged).into(),
+        })
+    }
+
+    /// The latest event of every type asked for, in the order of types. However many they are, nothing follows.
+    fn latest(&self, params: &LatestParams) -> Result<Answer, Refused> {
+        let asked = Asked::new(params.event_types.as_deref())?;
+        let (disk, tail) = self.view(|tail| {
+            let types = asked.in_tail(tail);
+            let latest = types.into_iter().filter_map(|event_type| tail.latest(event_type));
+            latest.cloned().collect::<Vec<_>>()
+        })?;
+        let mut latest: BTreeMap<EventType, Bytes> = BTreeMap::new();
+        for (event_type, known) in asked.on_disk(&disk)? {
+            if let Some(stored) = known.latest {
+                latest.insert(event_type, stored);
+            }
+        }
+        for (event, stored) in tail {
+            let is_latest = match latest.get(&event.event_type) {
+                None => true,
+                Some(before) => is_later(&decoded(before)?, &event),
+            };
+            if is_latest {
+                latest.insert(event.event_type, stored);
+            }
+        }
+        Ok(Answer::new(latest.into_values().map(Stored::Bytes).collect(), false))
+    }
+
+    /// Events in the order of time.
+    fn timeseries(&self, params: &TimeseriesParams) -> Result<Answer, Refused> {
+        let by = params.order_by;
+        let (from, to) = match by {
+            OrderBy::Timestamp => (params.t_from, params.t_to),
+            OrderBy::SourceTimestamp => (params.source_t_from, params.source_t_to),
+        };
+        let mut range = Range {
+            by,
+            order: params.order,
+            from: from.unwrap_or(Timestamp::MIN),
+            to: to.unwrap_or(Timestamp::MAX),
+            after: None,
+        };
+        let asked = Asked::new(params.event_types.as_deref())?;
+        let mut cut = self.cut(params.max_results);
+        if let Some(last) = params.last_event_id {
+            // as with the deployed server, nothing is found after an event that is not itself in the range
+            let key = self.key_of(last, by)?;
+            match key.filter(|key| (range.from..=range.to).contains(&key.0)) {
+                Some(key) => range.after = Some(key),
+                None => return Ok(Answer::default()),
+            }
+        }
+        let most = cut.most.saturating_add(1);
+        let (mut disk, tail) = self.view(|tail| {
+            let found = |key: Key| {
+                let (event, stored) = &tail.events[&key.1];
+                within_limits(event, params).then(|| (key, stored.clone()))
+            };
+            match &asked {
+                Asked::All => tail.index.range(range).filter_map(found).take(most).collect(),
+                _ => {
+                    let types = asked.in_tail(tail);
+                    let indexes = types.into_iter().map(|one| &tail.types[one].index);
+                    merged(indexes, range).filter_map(found).take(most).collect::<Vec<_>>()
+                }
+            }
+        })?;
+        let types = match &asked {
+            Asked::All => None,
+            asked => Some(asked.on_disk(&disk)?),
+        };
+        let (prefixes, filter) = match &types {
+            None => (vec![tables::prefix(0, by)], None),
+            Some(types) if types.len() <= MERGED => {
+                (types.values().map(|known| tables::prefix(known.number, by)).collect(), None)
+            }
+            Some(_) => (vec![tables::prefix(0, by)], Some(&asked)),
+        };
+        let mut merged = Merged::new(&disk, &prefixes, range, tail)?;
+        let is_limited = match by {
+            OrderBy::Timestamp => params.source_t_from.is_some() || params.source_t_to.is_some(),
+            OrderBy::SourceTimestamp => params.t_from.is_some() || params.t_to.is_some(),
+        };
+        while let Some((key, stored)) = merged.next()? {
+            let stored = match stored {
+                Some(stored) => stored,
+                None => {
+                    let stored = disk.event(key.1)?.ok_or(Damaged)?;
+                    if is_limited || filter.is_some() {
+                        let event = decoded(&stored)?;
+                        if !within_limits(&event, params)
+                            || filter.is_some_and(|asked| !asked.matches(&event.event_type))
+                        {
+                            continue;
+                        }
+                    }
+                    stored
+                }
+            };
+            if !cut.take(stored) {
+                break;
+            }
+        }
+        Ok(cut.answer())
+    }
+
+    /// What a server registered, by session and instance.
+    fn server(&self, params: &ServerParams) -> Result<Answer, Refused> {
+        let server_id = params.server_id;
+        let after = match params.last_event_id {
+            None => EventId::new(server_id, i64::MIN, i64::MIN),
+            Some(last) if last.server == server_id => last,
+            Some(last) => {
+                return Err(QueryError::OtherServer { server_id, last: last.server }.into());
+            }
+        };
+        let mut cut = self.cut(params.max_results);
+        let most = cut.most.saturating_add(1);
+        let durable = self.read().durable.get(&server_id).copied();
+        let durable = durable.unwrap_or(EventId::new(server_id, i64::MIN, i64::MIN));
+        let (disk, tail) = self.view(|tail| {
+            use std::ops::Bound::{Excluded, Included};
+            if params.persisted {
+                return Vec::new();
+            }
+            let range = (Excluded(after.max(durable)), Included(end_of(server_id)));
+            // a range of a map may not end before it starts
+            let events = (after.max(durable) < end_of(server_id)).then(|| tail.events.range(range));
+            let events = events.into_iter().flatten().take(most);
+            events.map(|(id, (_, stored))| (*id, stored.clone())).collect::<Vec<_>>()
+        })?;
+        let start = disk.part_of(after)?.unwrap_or((after.server, after.session, after.instance));
+        let mut last = after;
+        for entry in disk.parts.range(start..=(server_id, i64::MAX, i64::MAX))? {
+            let (key, record) = entry?;
+            let record = Bytes::copy_from_slice(record.value());
+            for (id, stored) in part::decode(key.value(), &record)? {
+                if id > after {
+                    last = id;
+                    if !cut.take(stored) {
+                        return Ok(cut.answer());
+                    }
+                }
+            }
+        }
+        for (id, stored) in tail {
+            if id > last && !cut.take(stored) {
+                break;
+            }
+        }
+        Ok(cut.answer())
+    }
+
+    /// Where an event of the series stands by a timestamp.
+    fn key_of(&self, id: EventId, by: OrderBy) -> Result<Option<Key>, Refused> {
+        let (mut disk, tail) =
+            self.view(|tail| tail.events.get(&id).map(|(event, _)| event.clone()))?;
+        let in_tail = tail.is_some();
+        let event = match tail {
+            Some(event) => Some(event),
+            None => disk.event(id)?.as_ref().map(decoded).transpose()?,
+        };
+        let Some(event) = event else { return Ok(None) };
+        let timestamp = match by {
+            OrderBy::Timestamp => Some(event.timestamp),
+            OrderBy::SourceTimestamp => event.source_timestamp,
+        };
+        let Some(timestamp) = timestamp else { return Ok(None) };
+        let key = (timestamp, id);
+        let range =
+            Range { by, order: Order::Descending, from: timestamp, to: timestamp, after: None };
+        if in_tail || contains(&disk, tables::prefix(0, by), range, key)? {
+            return Ok(Some(key));
+        }
+        Ok(None)
+    }
+
+    /// What is on the disk, and what `take` takes of the tail: together they are all there is, and what both have is the same.
+    fn view<T>(&self, take: impl FnOnce(&Tail) -> T) -> Result<(Disk, T), Refused> {
+        let state = self.read();
+        let database = state.database.clone().map_err(QueryError::from)?;
+        // the tail is emptied after the disk has it, so a disk that is looked at under the same lock has what it has not
+        let transaction = database.begin_read()?;
+        let taken = take(&state.tail);
+        drop(state);
+        Ok((Disk::new(transaction, database)?, taken))
+    }
+
+    /// The limits asked for, within those of the store. A negative one is none at all, where the deployed server fails.
+    fn cut(&self, asked: Option<i64>) -> Cut {
+        let most = self.options.max_results;
+        let most = asked.map_or(most, |asked| {
+            usize::try_from(asked.max(0)).map_or(most, |asked| asked.min(most))
+        });
+        Cut { most, bytes_left: self.options.max_answer, events: Vec::new(), more: false }
+    }
+}
+
+fn end_of(server_id: i64) -> EventId {
+    EventId::new(server_id, i64::MAX, i64::MAX)
+}
+
+fn contains(disk: &Disk, prefix: u64, range: Range, key: Key) -> Result<bool, Refused> {
+    let mut keys = Keys::new(&disk.indexes, prefix, range)?;
+    while let Some(found) = keys.next()? {
+        if found <= key {
+            return Ok(found == key);
+        }
+    }
+    Ok(false)
+}
+
+fn decoded(stored: &Bytes) -> Result<Event, Damaged> {
+    sbs::decode(stored).map_err(|_| Damaged)
+}
+
+/// Why there is no answer.
+enum Refused {
+    Query(QueryError),
+    Wrong(Wrong),
+}
+
+impl<E: Into<Wrong>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Wrong(error.into())
+    }
+}
+
+impl From<QueryError> for Refused {
+    fn from(error: QueryError) -> Self {
+        Self::Query(error)
+    }
+}
+
+/// An answer that grows to its limits.
+struct Cut {
+    most: usize,
+    bytes_left: usize,
+    events: Vec<Stored>,
+    more: bool,
+}
+
+impl Cut {
+    /// False once there is no room for it: then more follows.
+    fn take(&mut self, stored: Bytes) -> bool {
+        let fits = self.events.is_empty() || stored.len() <= self.bytes_left;
+        if self.events.len() >= self.most || !fits {
+            self.more = true;
+            return false;
+        }
+        self.bytes_left = self.bytes_left.saturating_sub(stored.len());
+        self.events.push(Stored::Bytes(stored));
+        true
+    }
+
+    fn answer(self) -> Answer {
+        Answer::new(self.events, self.more)
+    }
+}
+
+/// Which types a query asks for.
+enum Asked {
+    All,
+    /// By name, each once.
+    Named(BTreeSet<EventType>),
+    Matching(Subscription, Vec<EventType>),
+}
+
+impl Asked {
+    fn new(asked: Option<&[EventType]>) -> Result<Self, QueryError> {
+        let Some(asked) = asked else { return Ok(Self::All) };
+        let subscription = Subscription::new(asked)?;
+        let query_types = subscription.query_types();
+        let by_name = |query: &EventType| !query.segments().any(|one| one == "?" || one == "*");
+        if query_types.iter().all(by_name) {
+            return Ok(Self::Named(query_types.into_iter().collect()));
+        }
+        if query_types.iter().any(|query| query.segments().eq(["*"])) {
+            return Ok(Self::All);
+        }
+        Ok(Self::Matching(subscription, query_types))
+    }
+
+    fn matches(&self, event_type: &EventType) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(types) => types.contains(event_type),
+            Self::Matching(subscription, _) => subscription.matches(event_type),
+        }
+    }
+
+    /// The types of the tail that match.
+    fn in_tail<'a>(&self, tail: &'a Tail) -> Vec<&'a EventType> {
+        match self {
+            Self::Named(types) => {
+                let known = types.iter().filter_map(|one| tail.types.get_key_value(one));
+                known.map(|(event_type, _)| event_type).collect()
+            }
+            _ => tail.types.keys().filter(|event_type| self.matches(event_type)).collect(),
+        }
+    }
+
+    /// The types on the disk that match: looked up, or gone through where they start as a query type does.
+    fn on_disk(&self, disk: &Disk) -> Result<BTreeMap<EventType, Type>, Refused> {
+        let mut types = BTreeMap::new();
+        match self {
+            Self::Named(named) => {
+                for event_type in named {
+                    let key = tables::type_key(event_type);
+                    if let Some(record) = disk.types.get(&key[..])? {
+                        let known = Type::from_bytes(&key, record.value())?;
+                        types.insert(event_type.clone(), known);
+                    }
+                }
+            }
+            Self::All => disk.types_from(&[], |_| true, &mut types)?,
+            Self::Matching(subscription, query_types) => {
+                for query in query_types {
+                    let prefix = tables::query_prefix(query);
+                    disk.types_from(&prefix, |one| subscription.matches(one), &mut types)?;
+                }
+            }
+        }
+        Ok(types)
+    }
+}
+
+/// The file at one moment.
+struct Disk {
+    parts: ReadOnlyTable<(i64, i64, i64), &'static [u8]>,
+    types: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    indexes: ReadOnlyTable<blocks::Raw, &'static [u8]>,
+    /// The events of the record that was read last: what is asked for next is often beside it.
+    read: Vec<(EventId, Bytes)>,
+    #[expect(dead_code, reason = "the file stays open for as long as it is read")]
+    database: Arc<Database>,
+}
+
+impl Disk {
+    fn new(transaction: ReadTransaction, database: Arc<Database>) -> Result<Self, Refused> {
+        Ok(Self {
+            parts: transaction.open_table(PARTS)?,
+            types: transaction.open_table(TYPES)?,
+            indexes: transaction.open_table(blocks::TABLE)?,
+            read: Vec::new(),
+            database,
+        })
+    }
+
+    /// The record that an event would be in.
+    fn part_of(&self, id: EventId) -> Result<Option<(i64, i64, i64)>, Refused> {
+        let from = (id.server, id.session, i64::MIN);
+        let to = (id.server, id.session, id.instance);
+        let found = self.parts.range(from..=to)?.next_back().transpose()?;
+        Ok(found.map(|(key, _)| key.value()))
+    }
+
+    fn event(&mut self, id: EventId) -> Result<Option<Bytes>, Refused> {
+        let find = |read: &[(EventId, Bytes)]| {
+            let at = read.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+            Some(read[at].1.clone())
+        };
+        if let Some(stored) = find(&self.read) {
+            return Ok(Some(stored));
+        }
+        let from = (id.server, id.session, i64::MIN);
+        let to = (id.server, id.session, id.instance);
+        let Some((key, record)) = self.parts.range(from..=to)?.next_back().transpose()? else {
+            return Ok(None);
+        };
+        let record = Bytes::copy_from_slice(record.value());
+        self.read = part::decode(key.value(), &record)?;
+        Ok(find(&self.read))
+    }
+
+    fn types_from(
+        &self,
+        prefix: &[u8],
+        matches: impl Fn(&EventType) -> bool,
+        types: &mut BTreeMap<EventType, Type>,
+    ) -> Result<(), Refused> {
+        for entry in self.types.range(prefix..)? {
+            let (key, record) = entry?;
+            let key = key.value();
+            if !key.starts_with(prefix) {
+                break;
+            }
+            let event_type = tables::type_of(key)?;
+            if matches(&event_type) {
+                types.insert(event_type, Type::from_bytes(key, record.value())?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keys of several indexes and of the tail, in one order, each once.
+struct Merged {
+    order: Order,
+    sources: Vec<Keys>,
+    heads: BTreeSet<(Key, usize)>,
+    tail: std::iter::Peekable<std::vec::IntoIter<(Key, Bytes)>>,
+}
+
+impl Merged {
+    fn new(
+        disk: &Disk,
+        prefixes: &[u64],
+        range: Range,
+        tail: Vec<(Key, Bytes)>,
+    ) -> Result<Self, Refused> {
+        let (mut sources, mut heads) = (Vec::new(), BTreeSet::new());
+        for (at, prefix) in prefixes.iter().enumerate() {
+            let mut keys = Keys::new(&disk.indexes, *prefix, range)?;
+            heads.extend(keys.next()?.map(|key| (key, at)));
+            sources.push(keys);
+        }
+        Ok(Self { order: range.order, sources, heads, tail: tail.into_iter().peekable() })
+    }
+
+    /// The next key, with the event where it is from the tail.
+    fn next(&mut self) -> Result<Option<(Key, Option<Bytes>)>, Refused> {
+        let head = match self.order {
+            Order::Ascending => self.heads.first(),
+            Order::Descending => self.heads.last(),
+        };
+        let head = head.copied();
+        let is_tail = match (head, self.tail.peek()) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some((key, _)), Some((in_tail, _))) => match self.order {
+                Order::Ascending => *in_tail <= key,
+                Order::Descending => *in_tail >= key,
+            },
+        };
+        if is_tail && let Some((key, stored)) = self.tail.next() {
+            if let Some((same, at)) = head
+                && same == key
+            {
+                self.advance((same, at))?;
+            }
+            return Ok(Some((key, Some(stored))));
+        }
+        let Some(head) = head else { return Ok(None) };
+        self.advance(head)?;
+        Ok(Some((head.0, None)))
+    }
+
+    fn advance(&mut self, head: (Key, usize)) -> Result<(), Refused> {
+        self.heads.remove(&head);
+        let (_, at) = head;
+        self.heads.extend(self.sources[at].next()?.map(|key| (key, at)));
+        Ok(())
+    }
+}

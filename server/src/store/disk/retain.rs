@@ -1,0 +1,462 @@
+//! What is stored, and what is kept for how long.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hat_core::eventer::{Event, EventId, EventType, OrderBy, Payload, Subscription, Timestamp};
+use hat_core::sbs;
+use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
+use serde_json::Value;
+
+use super::blocks::{self, Damaged, Keys};
+use super::file::Fault;
+use super::tables::{self, PARTS, STORE, TYPES, Type};
+use super::write::{Wrong, remove_events};
+use super::{DiskOptions, DiskStore, guarded, part, wrong};
+use crate::store::StoreError;
+use crate::store::index::{Key, Range};
+
+/// Events that one step removes at most, as in the deployed server: what is registered comes between two steps.
+const STEP: usize = 1_024;
+/// Events that one step looks at.
+const LOOK: usize = 16_384;
+
+/// How long events of some types are kept. Without a limit they are kept for ever.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The types that it is for.
+    pub types: Subscription,
+    /// Events that are kept at most: the oldest go first.
+    pub max_entries: Option<u64>,
+    /// Events that are kept at least, whatever else is said here.
+    pub min_entries: u64,
+    /// How old they get.
+    pub max_age: Option<Duration>,
+    /// Bytes of events that are kept at most, as they are stored, without indexes.
+    pub max_bytes: Option<u64>,
+    /// The latest event of a type stays also where it would have to go: latest queries, and those of a server, find it.
+    pub keep_latest: bool,
+}
+
+/// Events of these types are stored only where the test holds. They are answered and told all the same.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// The types that it is for.
+    pub types: Subscription,
+    /// What must hold.
+    pub test: Test,
+}
+
+/// What is asked of a payload, as in the deployed server's `conditions`.
+#[derive(Clone, Debug)]
+pub enum Test {
+    /// Each of them holds.
+    All(Vec<Test>),
+    /// One of them holds.
+    Any(Vec<Test>),
+    /// The payload is JSON, and what is at `path` in it, null where there is nothing, is of the type and has the value.
+    Json {
+        /// Where to look.
+        path: Vec<Step>,
+        /// The type, where it matters.
+        data_type: Option<JsonType>,
+        /// The value, where it matters. Numbers are equal where their values are.
+        value: Option<Value>,
+    },
+}
+
+/// One step into a JSON document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Into an object.
+    Key(String),
+    /// Into an array; negative ones count from its end.
+    Index(i64),
+    /// Some more.
+    Path(Vec<Step>),
+}
+
+/// A type of JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum JsonType {
+    Null,
+    Boolean,
+    String,
+    Number,
+    Array,
+    Object,
+}
+
+/// Whether every condition that is for this event's type holds.
+pub(super) fn all_hold(conditions: &[Condition], event: &Event) -> bool {
+    let concerned = |condition: &&Condition| condition.types.matches(&event.event_type);
+    let mut concerned = conditions.iter().filter(concerned).peekable();
+    if concerned.peek().is_none() {
+        return true;
+    }
+    let value = match &event.payload {
+        Some(Payload::Json(json)) => json.parse().ok(),
+        _ => None,
+    };
+    concerned.all(|condition| condition.test.holds(value.as_ref()))
+}
+
+impl Test {
+    fn holds(&self, payload: Option<&Value>) -> bool {
+        match self {
+            Self::All(tests) => tests.iter().all(|test| test.holds(payload)),
+            Self::Any(tests) => tests.iter().any(|test| test.holds(payload)),
+            Self::Json { path, data_type, value } => {
+                let Some(payload) = payload else { return false };
+                let found = walk(payload, path).unwrap_or(&Value::Null);
+                data_type.is_none_or(|data_type| data_type == type_of(found))
+                    && value.as_ref().is_none_or(|value| equal(value, found))
+            }
+        }
+    }
+}
+
+fn walk<'a>(mut value: &'a Value, path: &[Step]) -> Option<&'a Value> {
+    for step in path {
+        value = match step {
+            Step::Key(key) => value.as_object()?.get(key)?,
+            Step::Index(index) => {
+                let array = value.as_array()?;
+                let from_end = usize::try_from(index.unsigned_abs()).ok()?;
+                match *index < 0 {
+                    true => array.get(array.len().checked_sub(from_end)?)?,
+                    false => array.get(from_end)?,
+                }
+            }
+            Step::Path(path) => walk(value, path)?,
+        };
+    }
+    Some(value)
+}
+
+fn type_of(value: &Value) -> JsonType {
+    match value {
+        Value::Null => JsonType::Null,
+        Value::Bool(_) => JsonType::Boolean,
+        Value::String(_) => JsonType::String,
+        Value::Number(_) => JsonType::Number,
+        Value::Array(_) => JsonType::Array,
+        Value::Object(_) => JsonType::Object,
+    }
+}
+
+fn equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(one), Value::Number(other)) => {
+            one == other || (one.as_f64() == other.as_f64() && (one.is_f64() || other.is_f64()))
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| equal(a, b))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(key, a)| other.get(key).is_some_and(|b| equal(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+/// The rules, to be looked up.
+#[derive(Clone, Debug)]
+pub(super) struct Rules(std::sync::Arc<Vec<Rule>>);
+
+impl Rules {
+    /// The rule that holds for a type.
+    pub(super) fn of(&self, event_type: &EventType) -> Option<usize> {
+        self.0.iter().position(|rule| rule.types.matches(event_type))
+    }
+}
+
+/// Where retention stands.
+#[derive(Debug)]
+pub(super) struct Retention {
+    rules: Rules,
+    /// Events and bytes that each rule holds for; nothing before they were counted.
+    counted: Option<Vec<(i64, i64)>>,
+    /// For each rule, where it has looked: what is before that is another's, or kept as a latest event.
+    looked: Vec<Option<Key>>,
+}
+
+impl Retention {
+    pub(super) fn new(options: &DiskOptions) -> Self {
+        let rules = Rules(std::sync::Arc::new(options.rules.clone()));
+        Self { counted: None, looked: vec![None; options.rules.len()], rules }
+    }
+
+    pub(super) fn rules(&self) -> Rules {
+        self.rules.clone()
+    }
+
+    /// Events and bytes that came into the indexes, by rule. Older ones may be among them than where a rule has looked.
+    pub(super) fn count(&mut self, added: &[(Option<usize>, i64, i64)]) {
+        self.looked.fill(None);
+        let Some(counted) = &mut self.counted else { return };
+        for (rule, events, bytes) in added {
+            if let Some(rule) = rule {
+                counted[*rule].0 += events;
+                counted[*rule].1 += bytes;
+            }
+        }
+    }
+}
+
+/// What a step of one rule removes.
+#[derive(Default)]
+struct Removal {
+    keys: Vec<(Event, usize)>,
+    looked: Option<Key>,
+    more: bool,
+}
+
+impl DiskStore {
+    /// A step of cleaning. Whether there is more to do at once.
+    pub(super) fn tidy_step(&self, now: Timestamp) -> Result<bool, StoreError> {
+        use crate::store::Store as _;
+        if self.is_due() {
+            self.drain()?;
+            return Ok(true);
+        }
+        let rules = self.options.rules.len();
+        if rules == 0 {
+            return Ok(false);
+        }
+        let mut more = false;
+        for rule in 0..rules {
+            more |= self.clean(rule, now)?;
+        }
+        Ok(more)
+    }
+
+    fn clean(&self, rule: usize, now: Timestamp) -> Result<bool, StoreError> {
+        let mut writer = self.writer();
+        if writer.retention.counted.is_none() {
+            let counted = self.guarded_read(|database| count(database, &writer.retention.rules))?;
+            writer.retention.counted = Some(counted);
+        }
+        let counted = writer.retention.counted.as_ref().expect("counted before")[rule];
+        let (limits, looked) = (&self.options.rules[rule], writer.retention.looked[rule]);
+        let due = Due::new(limits, counted, now);
+        if !due.is_anything() {
+            return Ok(false);
+        }
+        let rules = writer.retention.rules();
+        let removal = self.guarded_read(|database| look(database, &rules, rule, looked, due))?;
+        if !removal.keys.is_empty() {
+            let mut removed = (0, 0);
+            self.change_file(&mut writer, |transaction| {
+                removed = remove(transaction, &removal.keys, limits.keep_latest)?;
+                Ok(())
+            })?;
+            if let Some(counted) = &mut writer.retention.counted {
+                counted[rule].0 -= removed.0;
+                counted[rule].1 -= removed.1;
+            }
+        }
+        writer.retention.looked[rule] = removal.looked;
+        Ok(removal.more)
+    }
+
+    fn guarded_read<T>(
+        &self,
+        read: impl FnOnce(&redb::Database) -> Result<T, Wrong>,
+    ) -> Result<T, StoreError> {
+        let database = self.read().database.clone()?;
+        guarded(|| {
+            read(&database).map_err(|error| match error {
+                Wrong::Redb(error) => wrong(&Fault::default(), &error),
+                Wrong::Damaged => Damaged.into(),
+            })
+        })
+    }
+}
+
+/// What has to go.
+#[derive(Clone, Copy)]
+struct Due {
+    /// Events that are too many, and that may go at most.
+    too_many: i64,
+    at_most: i64,
+    bytes: i64,
+    before: Option<Timestamp>,
+}
+
+impl Due {
+    fn new(rule: &Rule, (events, bytes): (i64, i64), now: Timestamp) -> Self {
+        let limit = |limit: u64| i64::try_from(limit).unwrap_or(i64::MAX);
+        let before = rule.max_age.and_then(|age| {
+            let age = i128::try_from(age.as_micros()).ok()?;
+            let at = i128::from(now.s()) * 1_000_000 + i128::from(now.us()) - age;
+            let s = i64::try_from(at.div_euclid(1_000_000)).ok()?;
+            Timestamp::new(s, at.rem_euclid(1_000_000) as u32).ok()
+        });
+        Self {
+            too_many: rule.max_entries.map_or(0, |most| events.saturating_sub(limit(most))),
+            at_most: events.saturating_sub(limit(rule.min_entries)),
+            bytes: rule.max_bytes.map_or(0, |most| bytes.saturating_sub(limit(most))),
+            before,
+        }
+    }
+
+    fn is_anything(&self) -> bool {
+        self.at_most > 0 && (self.too_many > 0 || self.bytes > 0 || self.before.is_some())
+    }
+
+    /// Whether this event goes; counts it where it does.
+    fn takes(&mut self, at: Timestamp, size: usize) -> bool {
+        let is_old = self.before.is_some_and(|before| at < before);
+        let goes = self.at_most > 0 && (self.too_many > 0 || self.bytes > 0 || is_old);
+        if goes {
+            self.at_most -= 1;
+            self.too_many -= 1;
+            self.bytes -= size as i64;
+        }
+        goes
+    }
+}
+
+/// Events and bytes of each rule, by what is known of types.
+fn count(database: &redb::Database, rules: &Rules) -> Result<Vec<(i64, i64)>, Wrong> {
+    let mut counted = vec![(0, 0); rules.0.len()];
+    let transaction = database.begin_read()?;
+    for entry in transaction.open_table(TYPES)?.range::<&[u8]>(..)? {
+        let (key, record) = entry?;
+        let known = Type::from_bytes(key.value(), record.value())?;
+        if let Some(rule) = rules.of(&tables::type_of(key.value())?) {
+            counted[rule].0 += known.events as i64;
+            counted[rule].1 += known.bytes as i64;
+        }
+    }
+    Ok(counted)
+}
+
+/// The oldest events that a rule holds for, on from where it has looked.
+fn look(
+    database: &redb::Database,
+    rules: &Rules,
+    rule: usize,
+    looked: Option<Key>,
+    mut due: Due,
+) -> Result<Removal, Wrong> {
+    let range = Range {
+        by: OrderBy::Timestamp,
+        order: hat_core::eventer::Order::Ascending,
+        from: Timestamp::MIN,
+        to: Timestamp::MAX,
+        after: looked,
+    };
+    let transaction = database.begin_read()?;
+    let indexes = transaction.open_table(blocks::TABLE)?;
+    let parts = transaction.open_table(PARTS)?;
+    let mut keys = Keys::new(&indexes, tables::prefix(0, OrderBy::Timestamp), range)?;
+    let mut removal = Removal { looked, ..Removal::default() };
+    let mut read: Vec<(EventId, Bytes)> = Vec::new();
+    for _ in 0..LOOK {
+        let Some(key) = keys.next()? else { return Ok(removal) };
+        let id = key.1;
+        let find = |read: &[(EventId, Bytes)]| {
+            let at = read.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+            Some(read[at].1.clone())
+        };
+        let stored = match find(&read) {
+            Some(stored) => stored,
+            None => {
+                let from = (id.server, id.session, i64::MIN);
+                let found = parts.range(from..=(id.server, id.session, id.instance))?;
+                let (part_key, record) =
+                    { found }.next_back().transpose()?.ok_or(Wrong::Damaged)?;
+                let record = Bytes::copy_from_slice(record.value());
+                read = part::decode(part_key.value(), &record)?;
+                find(&read).ok_or(Wrong::Damaged)?
+            }
+        };
+        let event: Event = sbs::decode(&stored).map_err(|_| Damaged)?;
+        if rules.of(&event.event_type) == Some(rule) {
+            if !due.takes(key.0, stored.len()) {
+                return Ok(removal);
+            }
+            removal.keys.push((event, stored.len()));
+        }
+        removal.looked = Some(key);
+        if removal.keys.len() >= STEP {
+            break;
+        }
+    }
+    removal.more = true;
+    Ok(removal)
+}
+
+/// Removes events from the indexes, and from their parts unless they are kept as the latest. Returns how many and their bytes.
+fn remove(
+    transaction: &WriteTransaction,
+    events: &[(Event, usize)],
+    keep_latest: bool,
+) -> Result<(i64, i64), Wrong> {
+    let mut removed = (0, 0);
+    let mut gone = Vec::new();
+    let mut by_type: BTreeMap<&EventType, Vec<&(Event, usize)>> = BTreeMap::new();
+    for event in events {
+        by_type.entry(&event.0.event_type).or_default().push(event);
+    }
+    let mut indexes = transaction.open_table(blocks::TABLE)?;
+    let mut types = transaction.open_table(TYPES)?;
+    for (event_type, events) in by_type {
+        let key = tables::type_key(event_type);
+        let record = types.get(&key[..])?.map(|record| Type::from_bytes(&key, record.value()));
+        let mut record = record.ok_or(Wrong::Damaged)??;
+        let latest: Option<Event> = match &record.latest {
+            Some(bytes) => Some(sbs::decode(bytes).map_err(|_| Damaged)?),
+            None => None,
+        };
+        for (event, size) in &events {
+            record.events = record.events.saturating_sub(1);
+            record.bytes = record.bytes.saturating_sub(*size as u64);
+            removed.0 += 1;
+            removed.1 += *size as i64;
+            let is_latest = latest.as_ref().is_some_and(|latest| latest.id == event.id);
+            match (is_latest, keep_latest) {
+                (true, true) => record.in_series = false,
+                (true, false) => {
+                    record.latest = None;
+                    gone.push(event.id);
+                }
+                (false, _) => gone.push(event.id),
+            }
+        }
+        let events = || events.iter().map(|(event, _)| event);
+        take_out(&mut indexes, record.number, events())?;
+        match record.events == 0 && record.latest.is_none() {
+            true => drop(types.remove(&key[..])?),
+            false => drop(types.insert(&key[..], &record.to_bytes(&key)[..])?),
+        }
+    }
+    take_out(&mut indexes, 0, events.iter().map(|(event, _)| event))?;
+    let mut store = transaction.open_table(STORE)?;
+    let count = store.get(tables::EVENTS_NAME)?.map_or(0, |count| count.value());
+    store.insert(tables::EVENTS_NAME, count.saturating_sub(events.len() as u64))?;
+    drop((indexes, types, store));
+    remove_events(transaction, &gone)?;
+    Ok(removed)
+}
+
+fn take_out<'a>(
+    indexes: &mut redb::Table<'_, blocks::Raw, &'static [u8]>,
+    type_number: u64,
+    events: impl Iterator<Item = &'a Event> + Clone,
+) -> Result<(), Wrong> {
+    let mut by_timestamp: Vec<Key> =
+        events.clone().map(|event| (event.timestamp, event.id)).collect();
+    let mut by_source: Vec<Key> =
+        events.filter_map(|event| Some((event.source_timestamp?, event.id))).collect();
+    by_timestamp.sort_unstable();
+    by_source.sort_unstable();
+    blocks::remove(indexes, tables::prefix(type_number, OrderBy::Timestamp), &by_timestamp)?;
+    blocks::remove(indexes, tables::prefix(type_number, OrderBy::SourceTimestamp), &by_source)?;
+    Ok(())
+}

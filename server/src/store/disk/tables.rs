@@ -1,0 +1,238 @@
+//! The tables, and what is in them.
+//!
+//! ```text
+//! store     name                               what says of which version the file is, and counts
+//! servers   server                             the last of it, what is reserved, up to where it is indexed
+//! parts     server, session, first instance    events: the truth; all else can be made from it
+//! indexes   order and type, time, id           see `blocks`
+//! types     segments, in an order              the number of the type, and its latest event
+//! ```
+
+use bytes::Bytes;
+use hat_core::eventer::{EventId, EventType, OrderBy, Timestamp};
+use redb::TableDefinition;
+
+use super::blocks::Damaged;
+
+pub(super) const STORE: TableDefinition<'static, &str, u64> = TableDefinition::new("store");
+pub(super) const SERVERS: TableDefinition<'static, i64, &[u8]> = TableDefinition::new("servers");
+pub(super) const PARTS: TableDefinition<'static, (i64, i64, i64), &[u8]> =
+    TableDefinition::new("parts");
+pub(super) const TYPES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("types");
+
+/// The version of what is described here.
+pub(super) const VERSION: u64 = 1;
+/// Names in [`STORE`].
+pub(super) const VERSION_NAME: &str = "version";
+pub(super) const TYPES_NAME: &str = "types";
+pub(super) const EVENTS_NAME: &str = "events";
+
+/// The index of all events, or of those of one type, by one of the timestamps. Types are numbered from 1.
+pub(super) fn prefix(type_number: u64, by: OrderBy) -> u64 {
+    type_number << 1 | u64::from(by == OrderBy::SourceTimestamp)
+}
+
+/// What is known of a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Server {
+    pub(super) last: EventId,
+    pub(super) timestamp: Option<Timestamp>,
+    pub(super) reserved: i64,
+    /// Up to this event all are in the indexes on the disk.
+    pub(super) indexed: EventId,
+}
+
+impl Server {
+    pub(super) fn new(server_id: i64) -> Self {
+        let none = EventId::new(server_id, 0, 0);
+        Self { last: none, indexed: none, ..Self::default() }
+    }
+
+    pub(super) fn to_bytes(self) -> Vec<u8> {
+        let mut out = vec![0; 4];
+        for number in [
+            self.last.session,
+            self.last.instance,
+            self.reserved,
+            self.indexed.session,
+            self.indexed.instance,
+        ] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        out.extend(self.timestamp.map(Timestamp::to_bytes).into_iter().flatten());
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&self.last.server.to_le_bytes()), &out[4..]);
+        out[..4].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    pub(super) fn from_bytes(server_id: i64, bytes: &[u8]) -> Result<Self, Damaged> {
+        let (crc, rest) = bytes.split_at_checked(4).ok_or(Damaged)?;
+        let computed = crc32c::crc32c_append(crc32c::crc32c(&server_id.to_le_bytes()), rest);
+        if crc != computed.to_le_bytes() {
+            return Err(Damaged);
+        }
+        let (numbers, timestamp) = rest.split_at_checked(40).ok_or(Damaged)?;
+        let number = |at: usize| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&numbers[at * 8..at * 8 + 8]);
+            i64::from_le_bytes(bytes)
+        };
+        let timestamp = match timestamp.len() {
+            0 => None,
+            _ => {
+                let bytes = timestamp.try_into().map_err(|_| Damaged)?;
+                Some(Timestamp::from_bytes(bytes).map_err(|_| Damaged)?)
+            }
+        };
+        Ok(Self {
+            last: EventId::new(server_id, number(0), number(1)),
+            reserved: number(2),
+            indexed: EventId::new(server_id, number(3), number(4)),
+            timestamp,
+        })
+    }
+}
+
+/// What is known of a type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Type {
+    /// Its number in the indexes.
+    pub(super) number: u64,
+    /// Its events that are in the indexes, and their bytes.
+    pub(super) events: u64,
+    pub(super) bytes: u64,
+    /// Whether the latest event is in the indexes, too, or kept only because it is the latest.
+    pub(super) in_series: bool,
+    /// The latest event as it is stored, or nothing where none is kept.
+    pub(super) latest: Option<Bytes>,
+}
+
+impl Type {
+    pub(super) fn to_bytes(&self, key: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; 4];
+        for number in [self.number, self.events, self.bytes] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        out.push(u8::from(self.in_series) | u8::from(self.latest.is_some()) << 1);
+        out.extend_from_slice(self.latest.as_deref().unwrap_or_default());
+        let crc = crc32c::crc32c_append(crc32c::crc32c(key), &out[4..]);
+        out[..4].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    pub(super) fn from_bytes(key: &[u8], bytes: &[u8]) -> Result<Self, Damaged> {
+        let (crc, rest) = bytes.split_at_checked(4).ok_or(Damaged)?;
+        if crc != crc32c::crc32c_append(crc32c::crc32c(key), rest).to_le_bytes() || rest.len() < 25
+        {
+            return Err(Damaged);
+        }
+        let number = |at: usize| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&rest[at * 8..at * 8 + 8]);
+            u64::from_le_bytes(bytes)
+        };
+        Ok(Self {
+            number: number(0),
+            events: number(1),
+            bytes: number(2),
+            in_series: rest[24] & 1 == 1,
+            latest: (rest[24] & 2 == 2).then(|| Bytes::copy_from_slice(&rest[25..])),
+        })
+    }
+}
+
+/// The segments so that types are in the order of their segments, and those that start alike are side by side: each ends with `00 01`, and
+/// `00` in one is `00 ff`.
+pub(super) fn type_key(event_type: &EventType) -> Vec<u8> {
+    let mut key = Vec::new();
+    event_type.segments().for_each(|segment| push_segment(&mut key, segment));
+    key
+}
+
+/// The start that the keys of all types have in common that `query` can match, and the end of it where it matches no other.
+pub(super) fn query_prefix(query: &EventType) -> Vec<u8> {
+    let mut key = Vec::new();
+    let fixed = query.segments().take_while(|segment| !matches!(*segment, "?" | "*"));
+    fixed.for_each(|segment| push_segment(&mut key, segment));
+    key
+}
+
+fn push_segment(key: &mut Vec<u8>, segment: &str) {
+    for byte in segment.bytes() {
+        key.push(byte);
+        if byte == 0 {
+            key.push(0xff);
+        }
+    }
+    key.extend_from_slice(&[0, 1]);
+}
+
+/// The type of a key.
+pub(super) fn type_of(key: &[u8]) -> Result<EventType, Damaged> {
+    let mut segments: Vec<String> = Vec::new();
+    let mut segment = Vec::new();
+    let mut bytes = key.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            0 => match bytes.next() {
+                Some(0xff) => segment.push(0),
+                Some(1) => {
+                    let text = String::from_utf8(std::mem::take(&mut segment));
+                    segments.push(text.map_err(|_| Damaged)?);
+                }
+                _ => return Err(Damaged),
+            },
+            byte => segment.push(*byte),
+        }
+    }
+    if segment.is_empty() { Ok(EventType::from_segments(segments)) } else { Err(Damaged) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_types_sort_as_types_do_and_come_back() {
+        let segments: [&[&str]; 9] = [
+            &[],
+            &[""],
+            &["", ""],
+            &["\0"],
+            &["\0", "a"],
+            &["\u{1}"],
+            &["a"],
+            &["a", "b"],
+            &["ab"],
+        ];
+        let types: Vec<_> = segments.iter().map(|one| EventType::from_segments(*one)).collect();
+        let keys: Vec<_> = types.iter().map(type_key).collect();
+        assert!(keys.is_sorted() && types.is_sorted());
+        for (event_type, key) in types.iter().zip(&keys) {
+            assert_eq!(&type_of(key).expect("a key"), event_type);
+        }
+    }
+
+    #[test]
+    fn records_come_back_whole_or_not_at_all() {
+        let server = Server {
+            last: EventId::new(-1, 5, 6),
+            timestamp: Some(Timestamp::from_secs(-9)),
+            reserved: 77,
+            indexed: EventId::new(-1, 4, 1),
+        };
+        let bytes = server.to_bytes();
+        assert_eq!(Server::from_bytes(-1, &bytes).expect("sound"), server);
+        assert!(Server::from_bytes(1, &bytes).is_err());
+        let known = Type {
+            number: 9,
+            events: 1,
+            bytes: 2,
+            in_series: true,
+            latest: Some(Bytes::from_static(b"x")),
+        };
+        let bytes = known.to_bytes(b"key");
+        assert_eq!(Type::from_bytes(b"key", &bytes).expect("sound"), known);
+        assert!(Type::from_bytes(b"kex", &bytes).is_err());
+    }
+}

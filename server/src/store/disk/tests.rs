@@ -1,0 +1,371 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hat_core::eventer::{
+    Event, EventId, EventType, LatestParams, Order, OrderBy, Payload, QueryParams, ServerParams,
+    Subscription, TimeseriesParams, Timestamp,
+};
+
+use super::*;
+use crate::store::MemoryStore;
+use crate::store::memory::Config;
+
+/// A folder that goes with the test.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("hat-store-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        Self(folder)
+    }
+
+    fn open(&self, options: DiskOptions) -> DiskStore {
+        DiskStore::open(&self.0, options).expect("a store")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % most
+    }
+
+    fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len() as u64) as usize]
+    }
+}
+
+fn typed(text: &str) -> EventType {
+    text.parse().unwrap_or_else(|never| match never {})
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_secs(second)
+}
+
+const TYPES: [&str; 8] = ["a", "a/b", "a/c", "a/b/d", "b", "b/c", "", "c/\0/d"];
+
+fn random_session(dice: &mut Dice, server: i64, number: i64, timestamp: Timestamp) -> Session {
+    let count = if dice.below(9) == 0 { 60 } else { 1 + dice.below(5) };
+    let event = |instance| Event {
+        id: EventId::new(server, number, instance as i64),
+        event_type: typed(dice.one_of(&TYPES)),
+        timestamp,
+        source_timestamp: (dice.below(3) > 0).then(|| at(dice.below(40) as i64 - 5)),
+        payload: (dice.below(2) == 0)
+            .then(|| Payload::binary("x", vec![7; dice.below(200) as usize])),
+    };
+    Session::new((1..=count).map(event).collect()).expect("a session")
+}
+
+fn random_query(dice: &mut Dice) -> QueryParams {
+    let types = |dice: &mut Dice| {
+        let asked = ["a", "a/*", "?/c", "b/?", "*", "?", "a/b/?", "nothing", ""];
+        let count = dice.below(3);
+        (dice.below(3) > 0).then(|| (0..count).map(|_| typed(dice.one_of(&asked))).collect())
+    };
+    let some_time = |dice: &mut Dice| (dice.below(3) == 0).then(|| at(dice.below(40) as i64 - 5));
+    let last = |dice: &mut Dice, server| {
+        let id = EventId::new(server, dice.below(50) as i64, 1 + dice.below(3) as i64);
+        (dice.below(3) == 0).then_some(id)
+    };
+    let max_results = dice.one_of(&[None, None, Some(0), Some(1), Some(7), Some(-1)]);
+    match dice.below(5) {
+        0 => QueryParams::Latest(LatestParams { event_types: types(dice) }),
+        1 => {
+            let server_id = 1 + dice.below(2) as i64;
+            QueryParams::Server(ServerParams {
+                server_id,
+                persisted: dice.below(2) == 0,
+                max_results,
+                last_event_id: last(dice, server_id),
+            })
+        }
+        _ => {
+            let server = 1 + dice.below(2) as i64;
+            QueryParams::Timeseries(TimeseriesParams {
+                event_types: types(dice),
+                t_from: some_time(dice),
+                t_to: some_time(dice),
+                source_t_from: some_time(dice),
+                source_t_to: some_time(dice),
+                order: dice.one_of(&[Order::Ascending, Order::Descending]),
+                order_by: dice.one_of(&[OrderBy::Timestamp, OrderBy::SourceTimestamp]),
+                max_results,
+                last_event_id: last(dice, server),
+            })
+        }
+    }
+}
+
+#[track_caller]
+fn same(dice: &mut Dice, memory: &MemoryStore, disk: &DiskStore, queries: usize) {
+    for _ in 0..queries {
+        let params = random_query(dice);
+        let expected = memory.query(&params).expect("an answer").into_result();
+        let answer = disk.query(&params).expect("an answer").into_result();
+        assert_eq!(answer, expected, "{params:?}");
+    }
+}
+
+#[test]
+fn any_query_is_answered_as_by_the_store_in_memory() {
+    for seed in 1..=6_u64 {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let scratch = Scratch::new(&format!("random-{seed}"));
+        let limit = |dice: &mut Dice| DiskOptions {
+            tail_events: dice.one_of(&[1, 20, 100, 100_000]),
+            ..DiskOptions::default()
+        };
+        let mut disk = scratch.open(limit(&mut dice));
+        let memory = MemoryStore::new(Config::new(1));
+        let mut now = 0;
+        let mut numbers = [0, 0];
+        // of two servers whose clocks go back, three events can each be before the next: then of one
+        let servers = 1 + seed % 2;
+        for _ in 0..60 {
+            let server = dice.below(servers) as usize;
+            numbers[server] += 1 + dice.below(2) as i64;
+            now += dice.below(3) as i64 - i64::from(servers == 1 && dice.below(10) == 0);
+            let session =
+                Arc::new(random_session(&mut dice, server as i64 + 1, numbers[server], at(now)));
+            let sync = dice.one_of(&[Sync::Now, Sync::Now, Sync::Later]);
+            memory.apply(std::slice::from_ref(&session), &[], sync).expect("memory");
+            disk.apply(std::slice::from_ref(&session), &[], sync).expect("the disk");
+            // once more changes nothing
+            disk.apply(std::slice::from_ref(&session), &[], Sync::Now).expect("the disk");
+            while disk.is_due() {
+                disk.tidy(at(now)).expect("the disk");
+            }
+            if dice.below(15) == 0 {
+                drop(disk);
+                disk = scratch.open(limit(&mut dice));
+            }
+            same(&mut dice, &memory, &disk, 6);
+        }
+        same(&mut dice, &memory, &disk, 400);
+        let report = disk.check(|_| {}).expect("readable");
+        assert!(report.findings.is_empty(), "{:?}", report.findings);
+        disk.drain().expect("the disk");
+        same(&mut dice, &memory, &disk, 400);
+        let report = disk.check(|_| {}).expect("readable");
+        assert!(report.findings.is_empty(), "{:?}", report.findings);
+        let kept = memory.stats().expect("memory").events;
+        assert_eq!(disk.stats().expect("the disk").events, kept);
+        assert_eq!(report.events, kept);
+    }
+}
+
+fn session_of(number: i64, second: i64, types: &str) -> Arc<Session> {
+    let event = |(text, instance): (&str, i64)| Event {
+        id: EventId::new(1, number, instance),
+        event_type: typed(text),
+        timestamp: at(second),
+        source_timestamp: None,
+        payload: None,
+    };
+    let events = types.split_whitespace().zip(1..).map(event).collect();
+    Arc::new(Session::new(events).expect("a session"))
+}
+
+fn ids(store: &DiskStore, params: impl Into<QueryParams>) -> String {
+    let result = store.query(&params.into()).expect("an answer").into_result();
+    let ids =
+        result.events.iter().map(|event| format!("{}.{}", event.id.session, event.id.instance));
+    let mut ids: Vec<_> = ids.collect();
+    ids.extend(result.more_follows.then(|| "…".to_owned()));
+    ids.join(" ")
+}
+
+fn ascending() -> TimeseriesParams {
+    TimeseriesParams { order: Order::Ascending, ..TimeseriesParams::default() }
+}
+
+fn server() -> ServerParams {
+    ServerParams { server_id: 1, ..ServerParams::default() }
+}
+
+fn only(types: &str) -> Subscription {
+    Subscription::new(&types.split_whitespace().map(typed).collect::<Vec<_>>()).expect("types")
+}
+
+fn keep(types: &str) -> Rule {
+    Rule {
+        types: only(types),
+        max_entries: None,
+        min_entries: 0,
+        max_age: None,
+        max_bytes: None,
+        keep_latest: true,
+    }
+}
+
+fn cleaned(store: &DiskStore, second: i64) {
+    store.drain().expect("the disk");
+    while store.tidy(at(second)).expect("the disk") {}
+    let report = store.check(|_| {}).expect("readable");
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
+#[test]
+fn what_a_rule_says_goes_and_the_latest_stays() {
+    let scratch = Scratch::new("rules");
+    let rules = vec![
+        Rule { max_entries: Some(2), ..keep("a") },
+        Rule { max_age: Some(Duration::from_secs(10)), min_entries: 1, ..keep("b/*") },
+        Rule { max_entries: Some(0), keep_latest: false, ..keep("c") },
+    ];
+    let store = scratch.open(DiskOptions { rules, ..DiskOptions::default() });
+    let sessions = [
+        session_of(1, 10, "a a a b/1 c other"),
+        session_of(2, 11, "b/1 b/2 c"),
+        session_of(3, 30, "b/1"),
+    ];
+    store.apply(&sessions, &[], Sync::Now).expect("the disk");
+    cleaned(&store, 25);
+    assert_eq!(ids(&store, ascending()), "1.2 1.3 1.6 3.1");
+    assert_eq!(ids(&store, LatestParams::default()), "1.3 3.1 2.2 1.6", "b/2 is only the latest");
+    assert_eq!(ids(&store, server()), "1.2 1.3 1.6 2.2 3.1");
+    let newer = session_of(4, 31, "b/2");
+    store.apply(&[newer], &[], Sync::Now).expect("the disk");
+    cleaned(&store, 32);
+    assert_eq!(ids(&store, server()), "1.2 1.3 1.6 3.1 4.1");
+    // of the last of all, min_entries keeps one
+    cleaned(&store, 1_000);
+    assert_eq!(ids(&store, ascending()), "1.2 1.3 1.6 4.1");
+}
+
+#[test]
+fn many_steps_clean_up_to_the_bytes_that_a_rule_says() {
+    let scratch = Scratch::new("bytes");
+    let rules = vec![Rule { max_bytes: Some(10_000), ..keep("*") }];
+    let store = scratch.open(DiskOptions { rules, ..DiskOptions::default() });
+    let types = "a b c d e f g h i j ".repeat(30);
+    for number in 1..=20 {
+        store.apply(&[session_of(number, number, &types)], &[], Sync::Now).expect("the disk");
+    }
+    cleaned(&store, 100);
+    let kept = store.stats().expect("the disk").events;
+    assert!((500..1_000).contains(&kept), "{kept} of 6 000");
+}
+
+#[test]
+fn conditions_say_what_is_stored() {
+    let scratch = Scratch::new("conditions");
+    let test = Test::Json {
+        path: vec![Step::Key("a".into()), Step::Index(-1)],
+        data_type: Some(JsonType::Number),
+        value: Some(serde_json::json!(1)),
+    };
+    let conditions = vec![Condition { types: only("a"), test }];
+    let store = scratch.open(DiskOptions { conditions, ..DiskOptions::default() });
+    let mut events = Vec::new();
+    for (text, instance) in
+        [(r#"{"a": [0, 1.0]}"#, 1), (r#"{"a": [1, 0]}"#, 2), ("null", 3), (r#"{"a":[true]}"#, 4)]
+    {
+        let json = hat_core::eventer::Json::from_text(text).expect("JSON");
+        events.push(Event {
+            id: EventId::new(1, 1, instance),
+            event_type: typed("a"),
+            timestamp: at(1),
+            source_timestamp: None,
+            payload: Some(json.into()),
+        });
+    }
+    let session = Arc::new(Session::new(events).expect("a session"));
+    store.apply(&[session], &[], Sync::Now).expect("the disk");
+    assert_eq!(ids(&store, ascending()), "1.1");
+    assert_eq!(
+        store.last(1).expect("the disk").id,
+        EventId::new(1, 1, 4),
+        "ids are not given twice"
+    );
+}
+
+#[test]
+fn an_answer_is_cut_by_bytes() {
+    let scratch = Scratch::new("answer");
+    let store = scratch.open(DiskOptions { max_answer: 25, ..DiskOptions::default() });
+    store.apply(&[session_of(1, 10, "a a a a")], &[], Sync::Now).expect("the disk");
+    assert_eq!(ids(&store, ascending()), "1.1 1.2 …");
+    store.drain().expect("the disk");
+    assert_eq!(ids(&store, server()), "1.1 1.2 …");
+}
+
+#[test]
+fn a_second_process_is_refused() {
+    let scratch = Scratch::new("lock");
+    let first = scratch.open(DiskOptions::default());
+    let second = DiskStore::open(&scratch.0, DiskOptions::default());
+    assert!(matches!(second, Err(StoreError::Locked(_))), "{second:?}");
+    drop(first);
+    scratch.open(DiskOptions::default());
+}
+
+#[test]
+fn what_was_reserved_is_remembered() {
+    let scratch = Scratch::new("reserved");
+    let store = scratch.open(DiskOptions::default());
+    store.apply(&[], &[(5, 1_000)], Sync::Now).expect("the disk");
+    drop(store);
+    let last = scratch.open(DiskOptions::default()).last(5).expect("the disk");
+    assert_eq!((last.id, last.reserved), (EventId::new(5, 0, 0), 1_000));
+}
+
+/// Every byte where the environment has `HAT_STORE_EVERY_BYTE`, which takes an hour; else a sample.
+#[test]
+fn a_flipped_byte_is_refused_or_changes_nothing() {
+    let scratch = Scratch::new("flipped");
+    let store = scratch.open(DiskOptions::default());
+    for number in 1..=5 {
+        store.apply(&[session_of(number, number, "a b a/c a")], &[], Sync::Now).expect("the disk");
+    }
+    store.drain().expect("the disk");
+    store.apply(&[session_of(6, 6, "a")], &[], Sync::Now).expect("the disk");
+    let queries: [QueryParams; 4] = [
+        ascending().into(),
+        server().into(),
+        LatestParams::default().into(),
+        TimeseriesParams { event_types: Some(vec![typed("a/*")]), ..ascending() }.into(),
+    ];
+    let expected: Vec<_> = queries.iter().map(|query| ids(&store, query.clone())).collect();
+    drop(store);
+    let sound = std::fs::read(scratch.0.join(file::FILE)).expect("the file");
+    // what is not zero is in use; of the rest, a sample
+    let used = (0..sound.len()).filter(|at| sound[*at] != 0 || at % 4_099 == 0);
+    let step = if std::env::var_os("HAT_STORE_EVERY_BYTE").is_some() { 1 } else { 331 };
+    let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
+    for at in used.step_by(step) {
+        let mut flipped = sound.clone();
+        flipped[at] ^= 0x10;
+        std::fs::write(scratch.0.join(file::FILE), &flipped).expect("the file");
+        let outcome = match DiskStore::open(&scratch.0, DiskOptions::default()) {
+            Err(_) => "refused",
+            Ok(store) => {
+                let mut outcome = "nothing changed";
+                for (query, expected) in queries.iter().zip(&expected) {
+                    match store.query(query) {
+                        Err(_) => outcome = "refused at a query",
+                        Ok(_) => assert_eq!(&ids(&store, query.clone()), expected, "byte {at}"),
+                    }
+                }
+                outcome
+            }
+        };
+        *outcomes.entry(outcome).or_default() += 1;
+    }
+    assert!(outcomes.get("refused").is_some_and(|count| *count > 2), "{outcomes:?}");
+}
