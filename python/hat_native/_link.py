@@ -34,6 +34,9 @@ MAX_UNWRITTEN = 16 * 1024 * 1024
 LARGE = 64 * 1024
 """Bytes of a message that is written at once."""
 
+CHUNK = 256 * 1024
+"""Bytes that are given to the transport at once: what the system does not take of them, asyncio moves about."""
+
 MAX_TURN = 1024 * 1024
 """Bytes that are gathered until the loop's next turn; with more they are written at once."""
 
@@ -193,7 +196,7 @@ class Link(asyncio.Protocol):
     def flush(self) -> None:
         """Write what waits, unless the peer takes nothing."""
         while not self.write_paused and self.transport is not None:
-            data = self.machine.take()
+            data = self.machine.take(CHUNK)
             if data is None:
                 break
             self._unsent = 0

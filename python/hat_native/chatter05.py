@@ -198,7 +198,7 @@ class Server(Resource):
         self._addresses = [_address(socket.getsockname(), scheme) for socket in srv.sockets]
 
 
-class Connection(MessageConnection):
+class Connection(MessageConnection[Msg]):
     """Single connection
 
     For creating new connection see `connect` function.
@@ -221,16 +221,6 @@ class Connection(MessageConnection):
         """Remote address"""
         address: str = self._link.info[1]
         return address
-
-    async def receive(self) -> Msg:
-        """Receive incoming message
-
-        Raises:
-            ConnectionError
-
-        """
-        msg: Msg = await super().receive()
-        return msg
 
     def send(self,
              msg_data: Data,

@@ -146,7 +146,7 @@ def _create_connection(group: aio.Group,
     return conn
 
 
-class Connection(MessageConnection):
+class Connection(MessageConnection[typing.Any]):
     """Connection
 
     For creating new connection see `connect` coroutine.
@@ -222,15 +222,6 @@ class Connection(MessageConnection):
         link.wrote()
         if link.write_paused:
             await link.wait_writable()
-
-    async def receive(self) -> typing.Any:
-        """Receive message
-
-        Raises:
-            ConnectionError
-
-        """
-        return await super().receive()
 
     async def _on_close(self) -> None:
         await self._link.wait_lost()

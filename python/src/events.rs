@@ -46,6 +46,8 @@ pub(crate) struct Events {
     orders: Vec<(Order, Py<PyAny>)>,
     orders_by: Vec<(OrderBy, Py<PyAny>)>,
     types: Mutex<HashMap<EventType, Py<PyTuple>>>,
+    /// The last timestamp: events of one session share theirs.
+    last: Mutex<Option<(Timestamp, Py<PyAny>)>>,
 }
 
 /// `common` is a module with the names of `hat.event.common`.
@@ -89,6 +91,7 @@ impl Events {
                 (OrderBy::SourceTimestamp, member("OrderBy", "SOURCE_TIMESTAMP")?),
             ],
             types: Mutex::new(HashMap::new()),
+            last: Mutex::new(None),
         })
     }
 
@@ -154,7 +157,7 @@ impl Events {
             [
                 self.event_id(py, event.id)?,
                 self.event_type(py, &event.event_type)?,
-                self.timestamp(py, event.timestamp)?,
+                self.shared_timestamp(py, event.timestamp)?,
                 self.optional_timestamp(py, event.source_timestamp)?,
                 self.payload(py, event.payload.as_ref())?,
             ],
@@ -203,6 +206,20 @@ impl Events {
             types.insert(of.detached(), tuple.clone().unbind());
         }
         Ok(tuple.into_any())
+    }
+
+    /// As [`timestamp`](Self::timestamp), the same object for many events.
+    fn shared_timestamp<'py>(&self, py: Python<'py>, of: Timestamp) -> PyResult<Bound<'py, PyAny>> {
+        let mut last =
+            self.last.lock_py_attached(py).unwrap_or_else(std::sync::PoisonError::into_inner);
+        match &*last {
+            Some((known, timestamp)) if *known == of => Ok(timestamp.bind(py).clone()),
+            _ => {
+                let timestamp = self.timestamp(py, of)?;
+                *last = Some((of, timestamp.clone().unbind()));
+                Ok(timestamp)
+            }
+        }
     }
 
     fn timestamp<'py>(&self, py: Python<'py>, of: Timestamp) -> PyResult<Bound<'py, PyAny>> {

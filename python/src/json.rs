@@ -1,6 +1,8 @@
 //! JSON payloads: the text that Python's `json` writes and the objects that it reads, for what most events carry, without a call of it.
 //! `None` means that the value has something rare in it, and that Python must be asked.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use pyo3::prelude::*;
@@ -8,6 +10,14 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 
 /// Levels that are handled here.
 const MAX_DEPTH: u32 = 32;
+/// Names of members that are kept as Python strings, by thread.
+const MAX_KEYS: usize = 1024;
+/// The longest of them, in bytes.
+const MAX_KEY: usize = 64;
+
+thread_local! {
+    static KEYS: RefCell<HashMap<Box<str>, Py<PyString>>> = RefCell::new(HashMap::new());
+}
 
 /// The text of `value` as `json.dumps(value, allow_nan=False)` writes it; None where that must be asked.
 #[pyfunction]
@@ -145,6 +155,28 @@ impl<'py> Reader<'py, '_> {
         Ok(Some(PyString::new(self.py, &self.source[start..start + len])))
     }
 
+    /// The name of a member: the same object, whose hash is known, for most of one name.
+    fn key(&mut self) -> PyResult<Option<Bound<'py, PyString>>> {
+        let start = self.at + 1;
+        let end = self.text[start..].iter().take(MAX_KEY).position(|&byte| byte == b'"');
+        let Some(len) = end else { return self.string() };
+        let name = &self.source[start..start + len];
+        KEYS.with_borrow_mut(|keys| {
+            if let Some(known) = keys.get(name) {
+                self.at = start + len + 1;
+                return Ok(Some(known.bind(self.py).clone()));
+            }
+            let key = self.string()?;
+            if let Some(key) = key.as_ref().filter(|_| self.at == start + len + 1) {
+                if keys.len() >= MAX_KEYS {
+                    keys.clear();
+                }
+                keys.insert(name.into(), key.clone().unbind());
+            }
+            Ok(key)
+        })
+    }
+
     fn number(&mut self) -> PyResult<Option<Bound<'py, PyAny>>> {
         let start = self.at;
         self.takes(b"-");
@@ -219,7 +251,7 @@ impl<'py> Reader<'py, '_> {
             if self.text.get(self.at) != Some(&b'"') {
                 return Ok(None);
             }
-            let Some(key) = self.string()? else { return Ok(None) };
+            let Some(key) = self.key()? else { return Ok(None) };
             self.space();
             if !self.takes(b":") {
                 return Ok(None);

@@ -37,6 +37,10 @@ impl<P: Protocol> Link<P> {
 
     pub(crate) fn feed(&mut self, data: &[u8]) {
         if self.over.is_none() {
+            // a large message grows in few steps, each at most as large as what is here
+            let have = self.rx.bytes.len() + data.len();
+            let ahead = self.rx.missing().saturating_sub(data.len()).min(have);
+            self.rx.bytes.reserve(data.len() + ahead);
             self.rx.feed(data);
         }
     }
@@ -77,10 +81,14 @@ impl<P: Protocol> Link<P> {
         write | over | arm
     }
 
-    /// All that waits to be written, as one bytes object.
-    pub(crate) fn take<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    /// What waits to be written, as one bytes object of at most `most`.
+    pub(crate) fn take<'py>(
+        &mut self,
+        py: Python<'py>,
+        most: usize,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let tx = self.machine.tx();
-        let len = tx.remaining();
+        let len = tx.remaining().min(most);
         if len == 0 {
             return Ok(None);
         }
@@ -172,12 +180,14 @@ macro_rules! machine {
                 Ok((list, state))
             }
 
-            /// What waits to be written, or None.
+            /// What waits to be written, `most` bytes of it if that is given, or None.
+            #[pyo3(signature = (most=None))]
             fn take<'py>(
                 &mut self,
                 py: pyo3::Python<'py>,
+                most: Option<usize>,
             ) -> pyo3::PyResult<Option<pyo3::Bound<'py, pyo3::types::PyBytes>>> {
-                self.link.take(py)
+                self.link.take(py, most.unwrap_or(usize::MAX))
             }
 
             /// When poll must be called, in seconds of the clock of `now`, or None.

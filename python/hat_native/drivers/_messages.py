@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import typing
 from typing import Any
 
 from hat import aio
@@ -13,7 +14,10 @@ from hat_native._link import Link
 from hat_native._resource import Resource
 
 
-class MessageConnection(Resource):
+T = typing.TypeVar('T')
+
+
+class MessageConnection(Resource, typing.Generic[T]):
     """What the connections of all message protocols have in common.
 
     Messages that came before the connection closed can still be received; then `receive` raises `ConnectionError`.
@@ -41,7 +45,7 @@ class MessageConnection(Resource):
         """Connection info"""
         return self._link.info
 
-    async def receive(self) -> Any:
+    async def receive(self) -> T:
         """Receive the next message
 
         Raises `ConnectionError` once the connection is closed and all that came before was received. Cancelling loses nothing.
@@ -61,7 +65,7 @@ class MessageConnection(Resource):
                 if waiter.done() and not waiter.cancelled():
                     self._wake()
                 raise
-        message = self._queue.popleft()
+        message: T = self._queue.popleft()
         if self._link.read_paused and len(self._queue) < self._queue_size:
             self._link.resume()
         return message

@@ -102,7 +102,7 @@ async def listen(connection_cb: ConnectionCb,
     return server
 
 
-class Connection(MessageConnection):
+class Connection(MessageConnection[Msg]):
     """Single connection
 
     For creating new connection see `connect` coroutine.
@@ -117,15 +117,6 @@ class Connection(MessageConnection):
         """Connection info"""
         info: net.ConnectionInfo = self._link.info
         return info
-
-    async def receive(self) -> Msg:
-        """Receive message
-
-        Raises `ConnectionError` once the connection is closed and all that came before was received. Cancelling loses nothing.
-
-        """
-        msg: Msg = await super().receive()
-        return msg
 
     async def send(self,
                    data: Data,

@@ -144,7 +144,7 @@ class _Waiting(Resource):
         return group
 
 
-class Connection(MessageConnection):
+class Connection(MessageConnection[bytes]):
     """COTP connection
 
     For creation of new instance see `connect` or `listen`.
@@ -172,15 +172,6 @@ class Connection(MessageConnection):
     def info(self) -> ConnectionInfo:
         """Connection info"""
         return self._info
-
-    async def receive(self) -> net.Bytes:
-        """Receive data
-
-        Raises `ConnectionError` once the connection is closed and all that came before was received.
-
-        """
-        data: bytes = await super().receive()
-        return data
 
     async def send(self, data: net.Bytes) -> None:
         """Send data, of any length

@@ -71,7 +71,7 @@ class Server(net.Server):
     """
 
 
-class Connection(MessageConnection):
+class Connection(MessageConnection[bytes]):
     """TPKT connection"""
 
     def __init__(self, link: Link, receive_queue_size: int):
@@ -83,15 +83,6 @@ class Connection(MessageConnection):
         """Connection info"""
         info: net.ConnectionInfo = self._link.info
         return info
-
-    async def receive(self) -> net.Bytes:
-        """Receive data
-
-        Raises `ConnectionError` once the connection is closed and all that came before was received.
-
-        """
-        data: bytes = await super().receive()
-        return data
 
     async def send(self, data: net.Bytes) -> None:
         """Send data, 3 to 65531 bytes

@@ -1,0 +1,267 @@
+"""Theirs against ours, by the same calls of the same API in the same arrangement: both ends in one process and one loop.
+
+    python bench/bench.py [--quick] [--loop asyncio|uvloop] [NAME ...]
+
+Each figure is the best of three runs, theirs and ours in turns, as a rate and as the ratio to theirs.
+"""
+
+import argparse
+import asyncio
+import importlib
+import sys
+import time
+
+from hat import aio
+from hat import json
+from hat import util
+from hat.drivers import net
+from hat.event import common
+
+
+def event(i, payload=True):
+    return common.Event(common.EventId(1, 1, i), ('plant', 'line', str(i % 50), 'value'), common.Timestamp(1700000001, 5),
+                        common.Timestamp(1700000000, i), common.EventPayloadJson({'value': i * 0.5, 'quality': 'GOOD'})
+                        if payload else None)
+
+
+def register_event(i):
+    return common.RegisterEvent(('plant', 'line', str(i % 50), 'value'), None, common.EventPayloadJson({'value': i}))
+
+
+def address():
+    return net.TcpAddress('127.0.0.1', util.get_unused_tcp_port())
+
+
+async def chatter_pair(module):
+    conns = aio.Queue()
+    srv = await module.listen(conns.put_nowait, addr := address())
+    a = await module.connect(addr)
+    return srv, a, await conns.get()
+
+
+async def close(*resources):
+    for resource in resources:
+        await resource.async_close()
+
+
+async def chatter_echo(module, count, in_flight):
+    srv, a, b = await chatter_pair(module)
+
+    async def echo():
+        while True:
+            msg = await b.receive()
+            await b.send(msg.data, conv=msg.conv)
+
+    task = asyncio.create_task(echo())
+    from hat.drivers.chatter import Data
+    data = Data('Module.Type', bytes(16))
+    start = time.perf_counter()
+    for _ in range(in_flight):
+        await a.send(data, last=False)
+    for i in range(count):
+        await a.receive()
+        if i < count - in_flight:
+            await a.send(data, last=False)
+    rate = count / (time.perf_counter() - start)
+    task.cancel()
+    await close(a, b, srv)
+    return rate
+
+
+async def chatter_one_way(module, count, size):
+    srv, a, b = await chatter_pair(module)
+    from hat.drivers.chatter import Data
+    data = Data('Module.Type', bytes(size))
+
+    async def send():
+        for _ in range(count):
+            await a.send(data)
+
+    start = time.perf_counter()
+    task = asyncio.create_task(send())
+    for _ in range(count):
+        await b.receive()
+    rate = count / (time.perf_counter() - start)
+    await task
+    await close(a, b, srv)
+    return rate
+
+
+async def cotp_echo(module, count, size):
+    conns = aio.Queue()
+    srv = await module.listen(conns.put_nowait, addr := address())
+    a = await module.connect(addr)
+    b = await conns.get()
+
+    async def echo():
+        while True:
+            await b.send(await b.receive())
+
+    task = asyncio.create_task(echo())
+    data = bytes(size)
+    start = time.perf_counter()
+    for _ in range(count):
+        await a.send(data)
+        await a.receive()
+    rate = count / (time.perf_counter() - start)
+    task.cancel()
+    await close(a, b, srv)
+    return rate
+
+
+async def eventer_register(module, count, batch, open_requests):
+    def register_cb(info, events):
+        return [common.Event(common.EventId(1, 1, i), e.type, common.Timestamp(1, 1), None, e.payload)
+                for i, e in enumerate(events)]
+
+    srv = await module.listen(addr := address(), register_cb=register_cb)
+    client = await module.connect(addr, 'bench')
+    events = [register_event(i) for i in range(batch)]
+
+    async def run():
+        for _ in range(count // open_requests):
+            await client.register(events, True)
+
+    start = time.perf_counter()
+    await asyncio.gather(*(run() for _ in range(open_requests)))
+    rate = count // open_requests * open_requests * batch / (time.perf_counter() - start)
+    await close(client, srv)
+    return rate
+
+
+async def eventer_notify(module, count, clients):
+    srv = await module.listen(addr := address())
+    left = asyncio.Semaphore(0)
+    received = 0
+    done = asyncio.Event()
+
+    def events_cb(client, events):
+        nonlocal received
+        received += len(events)
+        if received == clients * count:
+            done.set()
+
+    connected = [await module.connect(addr, 'bench', subscriptions=[('*',)], events_cb=events_cb) for _ in range(clients)]
+    events = [event(i) for i in range(10)]
+    start = time.perf_counter()
+    for _ in range(count // 10):
+        await srv.notify_events(events, False)
+    await done.wait()
+    rate = clients * count / (time.perf_counter() - start)
+    await close(*connected, srv)
+    return rate
+
+
+async def juggler_requests(module, count, in_flight):
+    port = util.get_unused_tcp_port()
+    srv = await module.listen('127.0.0.1', port, request_cb=lambda conn, name, data: data)
+    client = await module.connect(f'ws://127.0.0.1:{port}/ws')
+
+    async def run():
+        for _ in range(count // in_flight):
+            await client.send('name', {'a': 1})
+
+    start = time.perf_counter()
+    await asyncio.gather(*(run() for _ in range(in_flight)))
+    rate = count // in_flight * in_flight / (time.perf_counter() - start)
+    await close(client, srv)
+    return rate
+
+
+async def juggler_leaf(module, count):
+    port = util.get_unused_tcp_port()
+    conns = aio.Queue()
+    state = json.Storage({str(i): {str(j): {'value': j, 'text': 'x' * 50} for j in range(100)} for i in range(120)})
+    srv = await module.listen('127.0.0.1', port, conns.put_nowait, state=state, autoflush_delay=0)
+    client = await module.connect(f'ws://127.0.0.1:{port}/ws')
+    conn = await conns.get()
+    changes = aio.Queue()
+    client.state.register_change_cb(changes.put_nowait)
+    await conn.flush()
+    await changes.get()
+    start = time.perf_counter()
+    for i in range(count):
+        state.set(['50', '50', 'value'], -1 - i)
+        await changes.get()
+    rate = count / (time.perf_counter() - start)
+    await close(client, srv)
+    return rate
+
+
+def sbs_encode(is_ours, count):
+    events = [event(i) for i in range(1000)]
+    if is_ours:
+        from hat_native.event.common._encoder import encoder
+        encode = lambda: encoder.encode_events(events)
+    else:
+        encode = lambda: common.sbs_repo.encode('HatEventer.MsgEventsNotify', [common.event_to_sbs(i) for i in events])
+    start = time.perf_counter()
+    for _ in range(count):
+        encode()
+    return count * 1000 / (time.perf_counter() - start)
+
+
+def sbs_decode(is_ours, count):
+    data = common.sbs_repo.encode('HatEventer.MsgEventsNotify', [common.event_to_sbs(event(i)) for i in range(1000)])
+    if is_ours:
+        from hat_native.event.common._encoder import encoder
+        decode = lambda: encoder.decode_events(data)
+    else:
+        decode = lambda: [common.event_from_sbs(i) for i in common.sbs_repo.decode('HatEventer.MsgEventsNotify', data)]
+    start = time.perf_counter()
+    for _ in range(count):
+        decode()
+    return count * 1000 / (time.perf_counter() - start)
+
+
+# name: what, unit, target, module, function, work of theirs, work of ours, further arguments
+TABLE = {
+    'sbs-encode': ('SBS notification of 1 000 events, encode', 'events/s', 8, None, sbs_encode, 20, 100),
+    'sbs-decode': ('SBS notification of 1 000 events, decode', 'events/s', 8, None, sbs_decode, 20, 100),
+    'chatter-256': ('Chatter echo, 256 in flight', 'round trips/s', 12, 'drivers.chatter', chatter_echo, 10000, 100000, 256),
+    'chatter-1': ('Chatter echo, one in flight', 'round trips/s', 4, 'drivers.chatter', chatter_echo, 3000, 15000, 1),
+    'chatter-16': ('Chatter one way, 16 B', 'messages/s', 15, 'drivers.chatter', chatter_one_way, 20000, 300000, 16),
+    'chatter-1M': ('Chatter one way, 1 MiB', 'messages/s', 20, 'drivers.chatter', chatter_one_way, 20, 400, 1 << 20),
+    'cotp-64': ('COTP echo, 64 B', 'round trips/s', 4, 'drivers.cotp', cotp_echo, 2000, 10000, 64),
+    'cotp-64K': ('COTP echo, 64 KiB', 'round trips/s', 40, 'drivers.cotp', cotp_echo, 60, 3000, 1 << 16),
+    'cotp-1M': ('COTP echo, 1 MiB', 'round trips/s', 60, 'drivers.cotp', cotp_echo, 5, 300, 1 << 20),
+    'eventer-1': ('Eventer register with response, batch 1, 64 open', 'events/s', 6, 'event.eventer', eventer_register, 3000,
+                  30000, 1, 64),
+    'eventer-1000': ('Eventer register with response, batch 1 000', 'events/s', 6, 'event.eventer', eventer_register, 10, 100,
+                     1000, 1),
+    'eventer-notify': ('Eventer notify 100 clients', 'events/s', 15, 'event.eventer', eventer_notify, 100, 2000, 100),
+    'juggler-64': ('Juggler requests, 64 in flight', 'requests/s', 5, 'juggler', juggler_requests, 3000, 30000, 64),
+    'juggler-leaf': ('Juggler, a leaf of a 1 MB state', 'changes/s', 5, 'juggler', juggler_leaf, 100, 2000)}
+
+
+def measure(name, is_ours, quick, loop):
+    _, _, _, module, function, theirs, ours, *more = TABLE[name]
+    work = (ours if is_ours else theirs)
+    work = max(work // 5, *(i for i in more[-1:] if i < 1000), 5) if quick else work
+    if module is None:
+        return function(is_ours, work)
+    imported = importlib.import_module(f'hat_native.{module}' if is_ours else f'hat.{module}')
+    if loop == 'uvloop':
+        import uvloop
+        return uvloop.run(function(imported, work, *more))
+    return asyncio.run(function(imported, work, *more))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--quick', action='store_true', help='a fifth of the work, once: whether it works')
+    parser.add_argument('--loop', choices=['asyncio', 'uvloop'], default='asyncio')
+    parser.add_argument('names', nargs='*', metavar='NAME', choices=[*TABLE, []])
+    args = parser.parse_args()
+    print(f'{"work":50} {"theirs":>12} {"ours":>12} {"ratio":>7} {"target":>7}')
+    for name in args.names or TABLE:
+        what, unit, target, *_ = TABLE[name]
+        theirs = ours = 0
+        for _ in range(1 if args.quick else 3):
+            theirs = max(theirs, measure(name, False, args.quick, args.loop))
+            ours = max(ours, measure(name, True, args.quick, args.loop))
+        print(f'{what:50} {theirs:12,.0f} {ours:12,.0f} {ours / theirs:7.1f} {"≥ " + str(target):>7}  {unit}', flush=True)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
