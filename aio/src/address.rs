@@ -1,11 +1,13 @@
 //! Where to connect to or listen: a host, by name or IP address, and a port.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// A host and a port. Written `host:port`, IPv6 addresses in brackets. The addresses of `hat-chatter` 0.5,
-/// `tcp+sbs://host:port`, are read too; with `ssl+sbs://` the connection must be one of TLS, see [`tls`](crate::tls).
+/// `tcp+sbs://host:port`, are read too, and for Juggler `ws://host` and `http://host`, whose port is 80 where it is not given; with `ssl+sbs://`,
+/// `wss://` and `https://` (port 443) the connection must be one of TLS, see [`tls`](crate::tls).
 ///
 /// ```
 /// use hat_aio::Address;
@@ -35,11 +37,50 @@ pub enum AddressError {
     /// Nothing in front of the port.
     #[error("no host in `{0}`: write host:port")]
     NoHost(String),
-    /// A scheme other than `tcp+sbs` and `ssl+sbs`.
+    /// A scheme other than those of [`Address`].
     #[error(
-        "the scheme `{0}` is not supported: write host:port, tcp+sbs://host:port or ssl+sbs://host:port"
+        "the scheme `{0}` is not supported: write host:port, or one of tcp+sbs, ssl+sbs, ws, wss, http and https in front"
     )]
     Scheme(String),
+    /// A URL with more than a host and a port.
+    #[error("`{0}` is a part of the address that stands in the options, where it has a place")]
+    Path(String),
+}
+
+impl From<Infallible> for AddressError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// What can be an [`Address`]: a text, a host and a port, a socket's address, an [`Address`]. It stands for every type whose
+/// `TryInto<Address>` fails with an [`AddressError`], or cannot fail.
+///
+/// ```
+/// use hat_aio::address::{Address, IntoAddress};
+///
+/// let addresses = [
+///     "localhost:23012".into_address()?,
+///     "ssl+sbs://plant:23012".into_address()?,
+///     ("localhost", 23012).into_address()?,
+///     std::net::SocketAddr::from(([127, 0, 0, 1], 23012)).into_address()?,
+/// ];
+/// assert_eq!(addresses[0], addresses[2]);
+/// # Ok::<(), hat_aio::address::AddressError>(())
+/// ```
+pub trait IntoAddress {
+    /// The address.
+    ///
+    /// # Errors
+    ///
+    /// [`AddressError`].
+    fn into_address(self) -> Result<Address, AddressError>;
+}
+
+impl<T: TryInto<Address, Error: Into<AddressError>>> IntoAddress for T {
+    fn into_address(self) -> Result<Address, AddressError> {
+        self.try_into().map_err(Into::into)
+    }
 }
 
 impl Address {
@@ -83,20 +124,28 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let (tls, rest) = match text.split_once("://") {
-            Some(("tcp+sbs", rest)) => (false, rest),
-            Some(("ssl+sbs", rest)) => (true, rest),
+        let (tls, usual, rest) = match text.split_once("://") {
+            Some(("tcp+sbs", rest)) => (false, None, rest),
+            Some(("ssl+sbs", rest)) => (true, None, rest),
+            Some(("ws" | "http", rest)) => (false, Some("80"), rest),
+            Some(("wss" | "https", rest)) => (true, Some("443"), rest),
             Some((scheme, _)) => return Err(AddressError::Scheme(scheme.into())),
-            None => (false, text),
+            None => (false, None, text),
         };
-        let (host, port) =
-            rest.rsplit_once(':').ok_or_else(|| AddressError::NoPort(text.into()))?;
-        if port.contains(']') {
-            return Err(AddressError::NoPort(text.into()));
+        let (rest, path) = match rest.find(['/', '?', '#']) {
+            Some(at) if usual.is_some() => rest.split_at(at),
+            _ => (rest, ""),
+        };
+        if !matches!(path, "" | "/") {
+            return Err(AddressError::Path(path.into()));
         }
+        let (host, port) = match rest.rsplit_once(':').filter(|(_, port)| !port.contains(']')) {
+            Some(parts) => parts,
+            None => (rest, usual.ok_or_else(|| AddressError::NoPort(text.into()))?),
+        };
         let number = port.bytes().all(|byte| byte.is_ascii_digit());
-        let port = port.parse().ok().filter(|_| number);
-        let port = port.ok_or_else(|| AddressError::Port(rest[host.len() + 1..].into()))?;
+        let parsed = port.parse().ok().filter(|_| number);
+        let port = parsed.ok_or_else(|| AddressError::Port(port.into()))?;
         let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         if inner.is_none() && host.contains(':') {
             // an IPv6 address without brackets, whose last group is no port
@@ -128,9 +177,57 @@ impl From<SocketAddr> for Address {
     }
 }
 
+impl From<&SocketAddr> for Address {
+    fn from(address: &SocketAddr) -> Self {
+        Self::from(*address)
+    }
+}
+
+impl From<&Address> for Address {
+    fn from(address: &Address) -> Self {
+        address.clone()
+    }
+}
+
 impl From<(&str, u16)> for Address {
     fn from((host, port): (&str, u16)) -> Self {
         Self::new(host, port)
+    }
+}
+
+impl From<(String, u16)> for Address {
+    fn from((host, port): (String, u16)) -> Self {
+        Self::new(host, port)
+    }
+}
+
+impl From<(IpAddr, u16)> for Address {
+    fn from(address: (IpAddr, u16)) -> Self {
+        SocketAddr::from(address).into()
+    }
+}
+
+impl TryFrom<&str> for Address {
+    type Error = AddressError;
+
+    fn try_from(text: &str) -> Result<Self, AddressError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for Address {
+    type Error = AddressError;
+
+    fn try_from(text: &String) -> Result<Self, AddressError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = AddressError;
+
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        text.parse()
     }
 }
 
@@ -148,6 +245,9 @@ mod tests {
             ("tcp+sbs://0.0.0.0:23012", "0.0.0.0:23012"),
             ("ssl+sbs://plant:23012", "ssl+sbs://plant:23012"),
             ("ssl+sbs://[::1]:1", "ssl+sbs://[::1]:1"),
+            ("ws://plant", "plant:80"),
+            ("http://[::1]:8080/", "[::1]:8080"),
+            ("wss://plant/", "ssl+sbs://plant:443"),
         ];
         for (text, expected) in cases {
             assert_eq!(text.parse::<Address>().expect(text).to_string(), expected);
@@ -163,6 +263,8 @@ mod tests {
         assert_eq!(error("host:+1"), AddressError::Port("+1".into()));
         assert_eq!(error("host:65536"), AddressError::Port("65536".into()));
         assert_eq!(error(":1"), AddressError::NoHost(":1".into()));
-        assert_eq!(error("http://host:1"), AddressError::Scheme("http".into()));
+        assert_eq!(error("ftp://host:1"), AddressError::Scheme("ftp".into()));
+        assert_eq!(error("ws://host:1/ws"), AddressError::Path("/ws".into()));
+        assert_eq!(error("tcp+sbs://host:1/"), AddressError::Port("1/".into()));
     }
 }

@@ -12,16 +12,16 @@ use crate::handle::of_every_connection;
 use crate::inbox::Inbox;
 pub use crate::inbox::InboxLimits;
 use crate::runtime::{Runtime, Stream};
-use crate::server::ServerOptions;
+use crate::server::AcceptOptions;
 use crate::shared::Close;
 use crate::shared::Counted;
 use crate::shared::{Delivered, Session, Wait};
-use crate::tls::Tls;
-use crate::{Address, ConnectError, SocketOptions};
+use crate::{ConnectError, IntoAddress, ListenError, SocketOptions, tls};
 use hat_core::chatter::{
     Config, Connection as Machine, Conversation, Data, Incoming, Message, SendError,
     SendOptions as MachineOptions,
 };
+use hat_core::options::More;
 use hat_core::send;
 
 /// Why a connection is over.
@@ -30,20 +30,46 @@ pub type Error = crate::Error<hat_core::chatter::Error>;
 /// A server whose connections the application accepts one by one.
 pub type Server = crate::server::Server<Connection>;
 
-/// How connections are made.
+/// How a connection is made.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct ConnectOptions {
     /// A name for [`Connection::name`]; a server gives it to its connections.
     pub name: Option<String>,
     /// The protocol: dialect, pings, limits.
     pub config: Config,
     /// What may wait for [`Connection::receive`] before nothing more is read.
     pub inbox: InboxLimits,
-    /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](crate::tls).
-    pub tls: Option<Tls>,
-    /// To connect: the time limit, and the socket. A server has those of its connections in its
-    /// [`ServerOptions`].
+    /// Our side of TLS, where the connection is to be one. See [`tls`](crate::tls).
+    pub tls: Option<tls::Connector>,
+    /// The time limit of connecting, and the socket.
     pub socket: SocketOptions,
+    #[doc(hidden)]
+    pub more: More,
+}
+
+/// How a server is made, and its connections.
+#[derive(Clone, Debug, Default)]
+pub struct ListenOptions {
+    /// A name for [`Connection::name`]; a server gives it to its connections.
+    pub name: Option<String>,
+    /// The protocol: dialect, pings, limits.
+    pub config: Config,
+    /// What may wait for [`Connection::receive`] before nothing more is read.
+    pub inbox: InboxLimits,
+    /// How connections are accepted, and whether they end with the server.
+    pub accept: AcceptOptions,
+    /// Our side of TLS, where connections are to be that. See [`tls`](crate::tls).
+    pub tls: Option<tls::Acceptor>,
+    #[doc(hidden)]
+    pub more: More,
+}
+
+impl From<ConnectOptions> for ListenOptions {
+    /// A server whose connections are made as those of a client, without TLS.
+    fn from(options: ConnectOptions) -> Self {
+        let ConnectOptions { name, config, inbox, tls: _, socket: _, more } = options;
+        Self { name, config, inbox, accept: AcceptOptions::default(), tls: None, more }
+    }
 }
 
 /// How to send a message. The defaults are those of the deployed peers' `send`: a conversation of one message.
@@ -71,29 +97,32 @@ impl Default for SendOptions {
 ///
 /// [`ConnectError`].
 pub async fn connect<R: Runtime>(
-    address: impl Into<Address>,
-    options: Options,
+    address: impl IntoAddress,
+    options: ConnectOptions,
 ) -> Result<Connection, ConnectError> {
-    establish::connect::<R, Connection>(address, &options).await
+    establish::connect::<R, Connection>(address, options.tls.as_ref(), &options.socket, &options)
+        .await
 }
 
 /// Listens on `address`, on every address of its host.
 ///
 /// # Errors
 ///
-/// [`ConnectError`].
+/// [`ListenError`].
 pub async fn listen<R: Runtime>(
-    address: impl Into<Address>,
-    options: Options,
-    server: ServerOptions,
-) -> Result<Server, ConnectError> {
-    let name = options.name.clone();
-    let server = establish::listen::<R, Connection>(address, options, server).await?;
-    Ok(server.named(name))
+    address: impl IntoAddress,
+    options: ListenOptions,
+) -> Result<Server, ListenError> {
+    let ListenOptions { name, config, inbox, accept, tls, more } = options;
+    let settings = ConnectOptions { name, config, inbox, more, ..ConnectOptions::default() };
+    let server_name = settings.name.clone();
+    let server =
+        establish::listen::<R, Connection>(address, tls.as_ref(), settings, accept).await?;
+    Ok(server.named(server_name))
 }
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Connection {
     handle: Handle<ChatterSession>,
     name: Option<Arc<str>>,
@@ -128,27 +157,19 @@ impl Session for ChatterSession {
 }
 
 impl FromStream for Connection {
-    type Options = Options;
-
-    fn tls(options: &Options) -> Option<&Tls> {
-        options.tls.as_ref()
-    }
-
-    fn socket(options: &Options) -> &SocketOptions {
-        &options.socket
-    }
+    type Settings = ConnectOptions;
 
     fn start<R: Runtime>(
         stream: impl Stream,
-        options: &Options,
+        settings: &ConnectOptions,
         counted: Counted,
     ) -> io::Result<Self> {
         let session = |now| ChatterSession {
-            machine: Machine::new(options.config.clone(), now),
-            inbox: Inbox::new(options.inbox),
+            machine: Machine::new(settings.config.clone(), now),
+            inbox: Inbox::new(settings.inbox),
         };
         let handle = Handle::start::<R>(stream, session, counted)?;
-        Ok(Self { handle, name: options.name.as_deref().map(Arc::from) })
+        Ok(Self { handle, name: settings.name.as_deref().map(Arc::from) })
     }
 
     fn closer(&self) -> Arc<dyn Close> {
@@ -221,7 +242,7 @@ impl Connection {
         IncomingStream { handle: self.handle.clone() }
     }
 
-    /// The name that it was given in [`Options`].
+    /// The name that it was given in [`ConnectOptions`].
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -237,6 +258,7 @@ impl Connection {
 }
 
 /// What a [`Connection`] receives, as a stream.
+#[derive(Debug)]
 pub struct IncomingStream {
     handle: Handle<ChatterSession>,
 }

@@ -1,6 +1,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::address::AddressError;
 use crate::{Address, tls};
 
 /// Why a connection is over: for a reason of its protocol, or because the system said so.
@@ -45,10 +46,13 @@ impl<E> From<E> for Error<E> {
     }
 }
 
-/// Why there is no connection, or no server.
+/// Why there is no connection.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
+    /// What was given is no address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// The host name stands for no address.
     #[error("cannot find the address of `{address}`: {error}")]
     Resolve {
@@ -65,6 +69,31 @@ pub enum ConnectError {
         /// What the system said.
         error: Arc<io::Error>,
     },
+    /// There is a connection, but no TLS over it; or the options make none.
+    #[error("no TLS with {address}: {error}")]
+    Tls {
+        /// What was asked for.
+        address: Address,
+        /// Which check failed.
+        error: tls::Error,
+    },
+}
+
+/// Why there is no server.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// What was given is no address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The host name stands for no address.
+    #[error("cannot find the address of `{address}`: {error}")]
+    Resolve {
+        /// What was asked for.
+        address: Address,
+        /// What the system said.
+        error: Arc<io::Error>,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -73,12 +102,12 @@ pub enum ConnectError {
         /// What the system said.
         error: Arc<io::Error>,
     },
-    /// There is a connection, but no TLS over it; or the options make none.
-    #[error("no TLS with {address}: {error}")]
+    /// The address asks for TLS, and the options have none.
+    #[error("no TLS at {address}: {error}")]
     Tls {
         /// What was asked for.
         address: Address,
-        /// Which check failed.
+        /// What is missing.
         error: tls::Error,
     },
 }
@@ -90,9 +119,19 @@ impl ConnectError {
         match self {
             Self::Resolve { error, .. }
             | Self::Connect { error, .. }
-            | Self::Listen { error, .. }
             | Self::Tls { error: tls::Error::Io(error), .. } => Some(error),
-            Self::Tls { .. } => None,
+            Self::Address(_) | Self::Tls { .. } => None,
+        }
+    }
+}
+
+impl ListenError {
+    /// What the system said, if it was the system.
+    #[must_use]
+    pub fn io(&self) -> Option<&io::Error> {
+        match self {
+            Self::Resolve { error, .. } | Self::Listen { error, .. } => Some(error),
+            Self::Address(_) | Self::Tls { .. } => None,
         }
     }
 }

@@ -3,27 +3,22 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::address::IntoAddress;
 use crate::runtime::{Runtime, Stream};
-use crate::server::{Accepted, Core, Server, ServerOptions};
+use crate::server::{AcceptOptions, Accepted, Core, Server};
 use crate::shared::{Close, Counted};
 use crate::socket::{Security, Socket};
-use crate::tls::Tls;
-use crate::{Address, ConnectError, SocketOptions, net};
+use crate::{ConnectError, ListenError, SocketOptions, net, tls};
 
 /// A handle that there is as soon as there is a stream.
 pub(crate) trait FromStream: Sized + Send + 'static {
-    type Options: Clone + Send + 'static;
-
-    /// TLS in the options.
-    fn tls(options: &Self::Options) -> Option<&Tls>;
-
-    /// What the options say of the socket of a client.
-    fn socket(options: &Self::Options) -> &SocketOptions;
+    /// What connections of both ends are made with.
+    type Settings: Clone + Send + 'static;
 
     /// Starts the driver of `stream`.
     fn start<R: Runtime>(
         stream: impl Stream,
-        options: &Self::Options,
+        settings: &Self::Settings,
         counted: Counted,
     ) -> io::Result<Self>;
 
@@ -32,52 +27,55 @@ pub(crate) trait FromStream: Sized + Send + 'static {
 }
 
 pub(crate) async fn connect<R: Runtime, H: FromStream>(
-    address: impl Into<Address>,
-    options: &H::Options,
+    address: impl IntoAddress,
+    tls: Option<&tls::Connector>,
+    socket: &SocketOptions,
+    settings: &H::Settings,
 ) -> Result<H, ConnectError> {
-    let address = address.into();
-    let stream = net::connect::<R>(&address, H::tls(options), H::socket(options)).await?;
-    H::start::<R>(stream, options, Counted::nowhere())
+    let address = address.into_address()?;
+    let stream = net::connect::<R>(&address, tls, socket).await?;
+    H::start::<R>(stream, settings, Counted::nowhere())
         .map_err(|error| ConnectError::Connect { address, error: Arc::new(error) })
 }
 
 pub(crate) async fn listen<R: Runtime, H: FromStream>(
-    address: impl Into<Address>,
-    options: H::Options,
-    server: ServerOptions,
-) -> Result<Server<H>, ConnectError> {
-    let (address, tls) = (address.into(), H::tls(&options).cloned());
+    address: impl IntoAddress,
+    tls: Option<&tls::Acceptor>,
+    settings: H::Settings,
+    options: AcceptOptions,
+) -> Result<Server<H>, ListenError> {
     let take = move |core: &Arc<Core<H>>, accepted: Accepted<_>| {
         let Accepted { id, stream, counted } = accepted;
         // one that was gone before it had an address is counted out
-        if let Ok(connection) = H::start::<R>(stream, &options, counted) {
+        if let Ok(connection) = H::start::<R>(stream, &settings, counted) {
             core.register(id, connection.closer());
             core.offer(connection);
         }
     };
-    listen_with::<R, H>(address, server, tls.as_ref(), take).await
+    listen_with::<R, H>(address, options, tls, take).await
 }
 
 /// A server that gives what it accepts to `take`.
 pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
-    address: Address,
-    server: ServerOptions,
-    tls: Option<&Tls>,
+    address: impl IntoAddress,
+    options: AcceptOptions,
+    tls: Option<&tls::Acceptor>,
     take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Clone + Send + 'static,
-) -> Result<Server<C>, ConnectError> {
-    let core = start::<R, C>(address, server, tls, take).await?;
+) -> Result<Server<C>, ListenError> {
+    let core = start::<R, C>(address, options, tls, take).await?;
     Ok(Server::new(core))
 }
 
 /// What [`listen_with`] makes a server of.
 pub(crate) async fn start<R: Runtime, C: Send + 'static>(
-    address: Address,
-    server: ServerOptions,
-    tls: Option<&Tls>,
+    address: impl IntoAddress,
+    options: AcceptOptions,
+    tls: Option<&tls::Acceptor>,
     take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Clone + Send + 'static,
-) -> Result<Arc<Core<C>>, ConnectError> {
+) -> Result<Arc<Core<C>>, ListenError> {
+    let address = address.into_address()?;
     let security = Security::to_listen(&address, tls)?;
     let listeners = net::bind::<R>(&address).await?;
-    Core::start::<R>(listeners, server, security, take)
-        .map_err(|error| ConnectError::Listen { address, error: Arc::new(error) })
+    Core::start::<R>(listeners, options, security, take)
+        .map_err(|error| ListenError::Listen { address, error: Arc::new(error) })
 }

@@ -34,7 +34,7 @@ pub mod eventer;
 mod failures;
 mod handle;
 mod inbox;
-#[cfg(feature = "web")]
+#[cfg(feature = "juggler")]
 pub mod juggler;
 mod linger;
 mod net;
@@ -58,9 +58,9 @@ pub mod web;
 #[doc(hidden)]
 pub use hat_core; // for `protocols_on!` and `web_on!`
 
-pub use address::Address;
+pub use address::{Address, IntoAddress};
 pub use connection_id::ConnectionId;
-pub use error::{ConnectError, Error};
+pub use error::{ConnectError, Error, ListenError};
 pub use failures::HandshakeFailure;
 pub use runtime::Runtime;
 pub use socket_options::{Keepalive, SocketOptions};

@@ -11,21 +11,20 @@ use std::time::Duration;
 
 use crate::runtime::{Timer, after, within};
 use crate::socket::{Security, Socket};
-use crate::tls::Tls;
-use crate::{Address, ConnectError, Runtime, SocketOptions};
+use crate::tls;
+use crate::{Address, ConnectError, ListenError, Runtime, SocketOptions};
 
 /// From one attempt to the next while none has come to anything: the Connection Attempt Delay of
 /// RFC 8305 section 8.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-async fn resolve<R: Runtime>(address: &Address) -> Result<Vec<SocketAddr>, ConnectError> {
+async fn resolve<R: Runtime>(address: &Address) -> Result<Vec<SocketAddr>, Arc<io::Error>> {
     if let Some(literal) = address.literal() {
         return Ok(vec![literal]);
     }
-    let failed = |error| ConnectError::Resolve { address: address.clone(), error: Arc::new(error) };
-    let found = R::resolve(address.host(), address.port()).await.map_err(failed)?;
+    let found = R::resolve(address.host(), address.port()).await?;
     if found.is_empty() {
-        return Err(failed(io::Error::new(io::ErrorKind::NotFound, "the name has no address")));
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
     }
     Ok(found)
 }
@@ -34,7 +33,7 @@ async fn resolve<R: Runtime>(address: &Address) -> Result<Vec<SocketAddr>, Conne
 /// where `tls` is given.
 pub(crate) async fn connect<R: Runtime>(
     address: &Address,
-    tls: Option<&Tls>,
+    tls: Option<&tls::Connector>,
     options: &SocketOptions,
 ) -> Result<Socket<R::Stream>, ConnectError> {
     let security = Security::to_connect(address, tls)?;
@@ -55,7 +54,8 @@ async fn dial<R: Runtime>(
     address: &Address,
     options: &SocketOptions,
 ) -> Result<R::Stream, ConnectError> {
-    let mut targets = resolve::<R>(address).await?;
+    let unknown = |error| ConnectError::Resolve { address: address.clone(), error };
+    let mut targets = resolve::<R>(address).await.map_err(unknown)?;
     let failed = |error| ConnectError::Connect { address: address.clone(), error: Arc::new(error) };
     if let Some(local) = options.local_address {
         targets.retain(|target| target.is_ipv4() == local.is_ipv4());
@@ -132,10 +132,11 @@ async fn race<R: Runtime>(
 type Attempt<'a, R> = Pin<Box<dyn Future<Output = io::Result<<R as Runtime>::Stream>> + Send + 'a>>;
 
 /// Listens on every address of the host.
-pub(crate) async fn bind<R: Runtime>(address: &Address) -> Result<Vec<R::Listener>, ConnectError> {
+pub(crate) async fn bind<R: Runtime>(address: &Address) -> Result<Vec<R::Listener>, ListenError> {
     let mut listeners = Vec::new();
-    for target in resolve::<R>(address).await? {
-        let listener = R::bind(target).await.map_err(|error| ConnectError::Listen {
+    let unknown = |error| ListenError::Resolve { address: address.clone(), error };
+    for target in resolve::<R>(address).await.map_err(unknown)? {
+        let listener = R::bind(target).await.map_err(|error| ListenError::Listen {
             address: address.clone(),
             error: Arc::new(error),
         })?;

@@ -8,29 +8,31 @@ use crate::handle::{Handle, of_every_connection};
 use crate::inbox::{Inbox, InboxLimits};
 use crate::runtime::Runtime;
 use crate::shared::{Counted, Delivered, Session, Wait};
-use crate::tls::Tls;
-use crate::{Address, SocketOptions, net};
+use crate::{IntoAddress, SocketOptions, net, tls};
 use hat_core::observer::{Component as Machine, ComponentInfo, Config, Incoming, SendFault, State};
+use hat_core::options::More;
 
 /// Why a connection is over.
 pub type Error = crate::Error<hat_core::observer::Error>;
 
 /// What a component says of itself, and its limits.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ConnectOptions {
     /// What other components should know, as JSON. Default: `null`.
     pub data: ByteString,
     /// The protocol: pings, limits.
     pub config: Config,
     /// What may wait for [`Component::next`] before nothing more is read.
     pub inbox: InboxLimits,
-    /// TLS, where the connection is to be one: a connector. See [`tls`](crate::tls).
-    pub tls: Option<Tls>,
+    /// Our side of TLS, where the connection is to be one. See [`tls`](crate::tls).
+    pub tls: Option<tls::Connector>,
     /// The time limit of connecting, and the socket.
     pub socket: SocketOptions,
+    #[doc(hidden)]
+    pub more: More,
 }
 
-impl Default for Options {
+impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
             data: ByteString::from_static("null"),
@@ -38,6 +40,7 @@ impl Default for Options {
             inbox: InboxLimits::default(),
             tls: None,
             socket: SocketOptions::default(),
+            more: More::default(),
         }
     }
 }
@@ -60,12 +63,12 @@ pub enum ConnectError {
 ///
 /// [`ConnectError`].
 pub async fn connect<R: Runtime>(
-    address: impl Into<Address>,
+    address: impl IntoAddress,
     name: impl Into<ByteString>,
     group: impl Into<ByteString>,
-    options: Options,
+    options: ConnectOptions,
 ) -> Result<Component, ConnectError> {
-    let address = address.into();
+    let address = address.into_address().map_err(crate::ConnectError::from)?;
     let origin = hat_core::time::Instant::ORIGIN;
     let machine = Machine::new(options.config, name, group, options.data, origin);
     let machine = machine.map_err(ConnectError::Hello)?;
@@ -108,7 +111,7 @@ impl Session for ComponentSession {
 }
 
 /// A component at a monitor. Cheap to clone; when the last clone is dropped, the connection closes.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Component {
     handle: Handle<ComponentSession>,
 }

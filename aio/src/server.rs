@@ -16,6 +16,7 @@ use crate::shared::{Close, Counted};
 use crate::socket::{Security, Socket};
 use crate::trace;
 use crate::wakers::WakerSet;
+use hat_core::options::More;
 
 /// Connections that were taken but not yet accepted by the application. More wait in the system's backlog.
 const ACCEPT_QUEUE: usize = 128;
@@ -25,8 +26,8 @@ const ACCEPT_QUEUE: usize = 128;
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
 /// How a server treats its connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ServerOptions {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptOptions {
     /// Closing the server closes its connections, and waits for them. Default: true, as `hat-drivers`.
     pub bind_connections: bool,
     /// Connections at a time, 16 384: half of what the usual limit on file descriptors allows with room to spare. At
@@ -36,11 +37,18 @@ pub struct ServerOptions {
     pub max_connections: usize,
     /// Their sockets: keepalive, user timeout, idle timeout.
     pub socket: SocketOptions,
+    #[doc(hidden)]
+    pub more: More,
 }
 
-impl Default for ServerOptions {
+impl Default for AcceptOptions {
     fn default() -> Self {
-        Self { bind_connections: true, max_connections: 16_384, socket: SocketOptions::default() }
+        Self {
+            bind_connections: true,
+            max_connections: 16_384,
+            socket: SocketOptions::default(),
+            more: More::default(),
+        }
     }
 }
 
@@ -57,7 +65,7 @@ pub(crate) struct Accepted<T> {
 pub(crate) struct Core<C> {
     state: Mutex<State<C>>,
     addresses: Vec<SocketAddr>,
-    options: ServerOptions,
+    options: AcceptOptions,
 }
 
 struct State<C> {
@@ -77,7 +85,7 @@ impl<C: Send + 'static> Core<C> {
     /// Takes connections on `listeners` and gives each to `take`.
     pub(crate) fn start<R: Runtime>(
         listeners: Vec<R::Listener>,
-        options: ServerOptions,
+        options: AcceptOptions,
         security: Security,
         take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Clone + Send + 'static,
     ) -> io::Result<Arc<Self>> {

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use bytes::BytesMut;
 
 use crate::runtime::{Runtime, Stream};
-use crate::tls::{self, Tls};
-use crate::{Address, ConnectError};
+use crate::tls;
+use crate::{Address, ConnectError, ListenError};
 
 /// A connection of a runtime, as it is or with TLS over it.
 pub struct Socket<S>(Kind<S>);
@@ -31,15 +31,16 @@ pub(crate) enum Security {
 
 impl Security {
     /// For connections to `address`. What cannot be is refused before there is a socket.
-    pub(crate) fn to_connect(address: &Address, tls: Option<&Tls>) -> Result<Self, ConnectError> {
+    pub(crate) fn to_connect(
+        address: &Address,
+        tls: Option<&tls::Connector>,
+    ) -> Result<Self, ConnectError> {
         let security = match tls {
             None => Self::none(address),
             #[cfg(feature = "tls")]
-            Some(Tls::Connector(connector)) => {
+            Some(connector) => {
                 connector.server_name(address.host()).map(|_| Self::Connect(connector.clone()))
             }
-            #[cfg(feature = "tls")]
-            Some(Tls::Acceptor(_)) => Err(tls::Error::NotAConnector),
             #[cfg(not(feature = "tls"))]
             Some(none) => match *none {},
         };
@@ -47,17 +48,18 @@ impl Security {
     }
 
     /// For connections that are taken at `address`.
-    pub(crate) fn to_listen(address: &Address, tls: Option<&Tls>) -> Result<Self, ConnectError> {
+    pub(crate) fn to_listen(
+        address: &Address,
+        tls: Option<&tls::Acceptor>,
+    ) -> Result<Self, ListenError> {
         let security = match tls {
             None => Self::none(address),
             #[cfg(feature = "tls")]
-            Some(Tls::Acceptor(acceptor)) => Ok(Self::Accept(acceptor.clone())),
-            #[cfg(feature = "tls")]
-            Some(Tls::Connector(_)) => Err(tls::Error::NotAnAcceptor),
+            Some(acceptor) => Ok(Self::Accept(acceptor.clone())),
             #[cfg(not(feature = "tls"))]
             Some(none) => match *none {},
         };
-        security.map_err(|error| ConnectError::Tls { address: address.clone(), error })
+        security.map_err(|error| ListenError::Tls { address: address.clone(), error })
     }
 
     fn none(address: &Address) -> Result<Self, tls::Error> {

@@ -14,12 +14,12 @@ use crate::establish::{self, FromStream};
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::runtime::{Runtime, Stream};
-use crate::server::ServerOptions;
+use crate::server::AcceptOptions;
 use crate::shared::Close;
 use crate::shared::Counted;
 use crate::shared::{Delivered, Session, Wait};
-use crate::tls::Tls;
-use crate::{Address, ConnectError, SocketOptions};
+use crate::{ConnectError, IntoAddress, ListenError, SocketOptions, tls};
+use hat_core::options::More;
 use hat_core::tcp::{Config, Incoming, Raw, SendError};
 
 /// Why a connection is over.
@@ -28,9 +28,9 @@ pub type Error = crate::Error<hat_core::tcp::Error>;
 /// A server whose connections the application accepts one by one.
 pub type Server = crate::server::Server<Connection>;
 
-/// How connections are made.
+/// How a connection is made.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ConnectOptions {
     /// A name for [`ConnectionInfo`]; a server gives it to its connections.
     pub name: Option<String>,
     /// Bytes that may wait to be read before the socket is not read any more, 64 KiB, as in `hat-drivers`. A
@@ -38,14 +38,33 @@ pub struct Options {
     pub input_buffer_limit: usize,
     /// What may be queued, and half-open connections.
     pub config: Config,
-    /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](crate::tls).
-    pub tls: Option<Tls>,
-    /// To connect: the time limit, and the socket. A server has those of its connections in its
-    /// [`ServerOptions`].
+    /// Our side of TLS, where the connection is to be one. See [`tls`](crate::tls).
+    pub tls: Option<tls::Connector>,
+    /// The time limit of connecting, and the socket.
     pub socket: SocketOptions,
+    #[doc(hidden)]
+    pub more: More,
 }
 
-impl Default for Options {
+/// How a server is made, and its connections.
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    /// A name for [`ConnectionInfo`]; a server gives it to its connections.
+    pub name: Option<String>,
+    /// Bytes that may wait to be read before the socket is not read any more, 64 KiB, as in `hat-drivers`. A
+    /// [`read_exact`](Connection::read_exact) of more raises it while it waits.
+    pub input_buffer_limit: usize,
+    /// What may be queued, and half-open connections.
+    pub config: Config,
+    /// How connections are accepted, and whether they end with the server.
+    pub accept: AcceptOptions,
+    /// Our side of TLS, where connections are to be that. See [`tls`](crate::tls).
+    pub tls: Option<tls::Acceptor>,
+    #[doc(hidden)]
+    pub more: More,
+}
+
+impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
             name: None,
@@ -53,14 +72,29 @@ impl Default for Options {
             config: Config::default(),
             tls: None,
             socket: SocketOptions::default(),
+            more: More::default(),
         }
+    }
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        ConnectOptions::default().into()
+    }
+}
+
+impl From<ConnectOptions> for ListenOptions {
+    /// A server whose connections are made as those of a client, without TLS.
+    fn from(options: ConnectOptions) -> Self {
+        let ConnectOptions { name, input_buffer_limit, config, tls: _, socket: _, more } = options;
+        Self { name, input_buffer_limit, config, accept: AcceptOptions::default(), tls: None, more }
     }
 }
 
 /// Who is connected with whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionInfo {
-    /// The name given in [`Options`].
+    /// The name given in [`ConnectOptions`].
     pub name: Option<String>,
     /// Our address.
     pub local_address: SocketAddr,
@@ -74,31 +108,35 @@ pub struct ConnectionInfo {
 ///
 /// [`ConnectError`].
 pub async fn connect<R: Runtime>(
-    address: impl Into<Address>,
-    options: Options,
+    address: impl IntoAddress,
+    options: ConnectOptions,
 ) -> Result<Connection, ConnectError> {
-    establish::connect::<R, Connection>(address, &options).await
+    establish::connect::<R, Connection>(address, options.tls.as_ref(), &options.socket, &options)
+        .await
 }
 
 /// Listens on `address`, on every address of its host.
 ///
 /// # Errors
 ///
-/// [`ConnectError`].
+/// [`ListenError`].
 pub async fn listen<R: Runtime>(
-    address: impl Into<Address>,
-    options: Options,
-    server: ServerOptions,
-) -> Result<Server, ConnectError> {
-    let name = options.name.clone();
-    let server = establish::listen::<R, Connection>(address, options, server).await?;
-    Ok(server.named(name))
+    address: impl IntoAddress,
+    options: ListenOptions,
+) -> Result<Server, ListenError> {
+    let ListenOptions { name, input_buffer_limit, config, accept, tls, more } = options;
+    let settings =
+        ConnectOptions { name, input_buffer_limit, config, more, ..ConnectOptions::default() };
+    let server_name = settings.name.clone();
+    let server =
+        establish::listen::<R, Connection>(address, tls.as_ref(), settings, accept).await?;
+    Ok(server.named(server_name))
 }
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
 ///
 /// It is also `futures_io::AsyncRead` and `AsyncWrite`, for libraries that ride on a stream of bytes.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Connection {
     handle: Handle<TcpSession>,
     name: Option<Arc<str>>,
@@ -177,30 +215,22 @@ impl Session for TcpSession {
 }
 
 impl FromStream for Connection {
-    type Options = Options;
-
-    fn tls(options: &Options) -> Option<&Tls> {
-        options.tls.as_ref()
-    }
-
-    fn socket(options: &Options) -> &SocketOptions {
-        &options.socket
-    }
+    type Settings = ConnectOptions;
 
     fn start<R: Runtime>(
         stream: impl Stream,
-        options: &Options,
+        settings: &ConnectOptions,
         counted: Counted,
     ) -> io::Result<Self> {
         let session = |_| TcpSession {
-            machine: Raw::new(options.config.clone()),
+            machine: Raw::new(settings.config.clone()),
             input: Input::default(),
             ended: false,
-            limit: options.input_buffer_limit.max(1),
+            limit: settings.input_buffer_limit.max(1),
             needed: 0,
         };
         let handle = Handle::start::<R>(stream, session, counted)?;
-        Ok(Self { handle, name: options.name.as_deref().map(Arc::from) })
+        Ok(Self { handle, name: settings.name.as_deref().map(Arc::from) })
     }
 
     fn closer(&self) -> Arc<dyn Close> {

@@ -11,12 +11,12 @@ use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::{Inbox, InboxLimits};
 use crate::runtime::{Runtime, Stream};
-use crate::server::ServerOptions;
+use crate::server::AcceptOptions;
 use crate::shared::Close;
 use crate::shared::Counted;
 use crate::shared::{Delivered, Session, Wait};
-use crate::tls::Tls;
-use crate::{Address, ConnectError, SocketOptions};
+use crate::{ConnectError, IntoAddress, ListenError, SocketOptions, tls};
+use hat_core::options::More;
 use hat_core::tpkt::{Config, Connection as Machine, SendError};
 
 /// Why a connection is over.
@@ -25,18 +25,42 @@ pub type Error = crate::Error<hat_core::tpkt::Error>;
 /// A server whose connections the application accepts one by one.
 pub type Server = crate::server::Server<Connection>;
 
-/// How connections are made.
+/// How a connection is made.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct ConnectOptions {
     /// Limits of the protocol.
     pub config: Config,
     /// What may wait for [`Connection::receive`] before nothing more is read.
     pub inbox: InboxLimits,
-    /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](crate::tls).
-    pub tls: Option<Tls>,
-    /// To connect: the time limit, and the socket. A server has those of its connections in its
-    /// [`ServerOptions`].
+    /// Our side of TLS, where the connection is to be one. See [`tls`](crate::tls).
+    pub tls: Option<tls::Connector>,
+    /// The time limit of connecting, and the socket.
     pub socket: SocketOptions,
+    #[doc(hidden)]
+    pub more: More,
+}
+
+/// How a server is made, and its connections.
+#[derive(Clone, Debug, Default)]
+pub struct ListenOptions {
+    /// Limits of the protocol.
+    pub config: Config,
+    /// What may wait for [`Connection::receive`] before nothing more is read.
+    pub inbox: InboxLimits,
+    /// How connections are accepted, and whether they end with the server.
+    pub accept: AcceptOptions,
+    /// Our side of TLS, where connections are to be that. See [`tls`](crate::tls).
+    pub tls: Option<tls::Acceptor>,
+    #[doc(hidden)]
+    pub more: More,
+}
+
+impl From<ConnectOptions> for ListenOptions {
+    /// A server whose connections are made as those of a client, without TLS.
+    fn from(options: ConnectOptions) -> Self {
+        let ConnectOptions { config, inbox, tls: _, socket: _, more } = options;
+        Self { config, inbox, accept: AcceptOptions::default(), tls: None, more }
+    }
 }
 
 /// Connects to `address`; every address of its host is tried.
@@ -45,27 +69,29 @@ pub struct Options {
 ///
 /// [`ConnectError`].
 pub async fn connect<R: Runtime>(
-    address: impl Into<Address>,
-    options: Options,
+    address: impl IntoAddress,
+    options: ConnectOptions,
 ) -> Result<Connection, ConnectError> {
-    establish::connect::<R, Connection>(address, &options).await
+    establish::connect::<R, Connection>(address, options.tls.as_ref(), &options.socket, &options)
+        .await
 }
 
 /// Listens on `address`, on every address of its host.
 ///
 /// # Errors
 ///
-/// [`ConnectError`].
+/// [`ListenError`].
 pub async fn listen<R: Runtime>(
-    address: impl Into<Address>,
-    options: Options,
-    server: ServerOptions,
-) -> Result<Server, ConnectError> {
-    establish::listen::<R, Connection>(address, options, server).await
+    address: impl IntoAddress,
+    options: ListenOptions,
+) -> Result<Server, ListenError> {
+    let ListenOptions { config, inbox, accept, tls, more } = options;
+    let settings = ConnectOptions { config, inbox, more, ..ConnectOptions::default() };
+    establish::listen::<R, Connection>(address, tls.as_ref(), settings, accept).await
 }
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Connection {
     handle: Handle<TpktSession>,
 }
@@ -96,24 +122,16 @@ impl Session for TpktSession {
 }
 
 impl FromStream for Connection {
-    type Options = Options;
-
-    fn tls(options: &Options) -> Option<&Tls> {
-        options.tls.as_ref()
-    }
-
-    fn socket(options: &Options) -> &SocketOptions {
-        &options.socket
-    }
+    type Settings = ConnectOptions;
 
     fn start<R: Runtime>(
         stream: impl Stream,
-        options: &Options,
+        settings: &ConnectOptions,
         counted: Counted,
     ) -> io::Result<Self> {
         let session = |_| TpktSession {
-            machine: Machine::new(options.config.clone()),
-            inbox: Inbox::new(options.inbox),
+            machine: Machine::new(settings.config.clone()),
+            inbox: Inbox::new(settings.inbox),
         };
         Ok(Self { handle: Handle::start::<R>(stream, session, counted)? })
     }

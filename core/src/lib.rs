@@ -96,6 +96,7 @@ pub mod json;
 pub mod juggler;
 mod keepalive;
 pub mod observer;
+pub mod options;
 pub mod protocol;
 pub mod sbs;
 pub mod send;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::Error;
-use super::setup::{Decide, Decision, Options};
+use super::setup::{Decide, Decision};
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, InboxLimits};
 use crate::runtime::{Runtime, Stream};
 use crate::shared::Close;
 use crate::shared::Counted;
@@ -56,7 +56,7 @@ pub struct Part {
 }
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Connection {
     handle: Handle<CotpSession>,
 }
@@ -173,13 +173,14 @@ impl Connection {
     pub(super) fn start<R: Runtime>(
         stream: impl Stream,
         machine: Machine,
-        options: &Options,
+        decide: Option<Decide>,
+        inbox: InboxLimits,
         counted: Counted,
     ) -> io::Result<Self> {
         let session = |_| CotpSession {
             machine,
-            decide: options.decide.clone(),
-            inbox: Inbox::new(options.inbox),
+            decide,
+            inbox: Inbox::new(inbox),
             gathered: BytesMut::new(),
             expedited: VecDeque::new(),
             diagnostics: VecDeque::new(),

@@ -6,7 +6,10 @@ mod connection;
 mod setup;
 
 pub use connection::{Connection, ConnectionInfo, Part};
-pub use setup::{DEFAULT_PORT, Decide, Decision, Options, SetupError, connect, listen};
+pub use setup::{
+    ConnectError, ConnectOptions, DEFAULT_PORT, Decide, Decision, ListenError, ListenOptions,
+    connect, listen,
+};
 
 /// Why a connection is over.
 pub type Error = super::Error<hat_core::cotp::Error>;

@@ -11,35 +11,63 @@ use super::{Connection, Error, Server};
 use crate::establish;
 use crate::inbox::InboxLimits;
 use crate::runtime::Runtime;
-use crate::server::{Accepted, Core, ServerOptions};
+use crate::server::{AcceptOptions, Accepted, Core};
 use crate::shared::Counted;
-use crate::tls::Tls;
-use crate::{Address, ConnectError, SocketOptions, net};
+use crate::{IntoAddress, SocketOptions, net, tls};
 use hat_core::cotp::{
     Answer, Config, ConfigError, ConnectRequest, Connection as Machine, Reason, Response,
 };
+use hat_core::options::More;
 use hat_core::time::Instant;
 
 /// The port of ISO transport over TCP (RFC 1006 clause 4). Most systems let only privileged programs listen on it.
 pub const DEFAULT_PORT: u16 = 102;
 
-/// How connections are made.
+/// How a connection is made.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct ConnectOptions {
     /// The protocol: selectors, sizes, policy, limits. Its `source_reference` is a number that counts up in this process, unless
-    /// [`reference`](Self::reference) is given; its `answer` is overruled by [`decide`](Self::decide).
+    /// [`reference`](Self::reference) is given.
     pub config: Config,
     /// Our reference (SRC-REF).
     pub reference: Option<u16>,
-    /// Accepting: who decides about requests that fit the configuration. Default: they are confirmed.
+    /// What may wait to be received before nothing more is read.
+    pub inbox: InboxLimits,
+    /// Our side of TLS, where the connection is to be one. See [`tls`](crate::tls).
+    pub tls: Option<tls::Connector>,
+    /// The time limit of connecting, and the socket.
+    pub socket: SocketOptions,
+    #[doc(hidden)]
+    pub more: More,
+}
+
+/// How a server is made, and its connections.
+#[derive(Clone, Debug, Default)]
+pub struct ListenOptions {
+    /// The protocol: selectors, sizes, policy, limits. Its `source_reference` is a number that counts up in this process, unless
+    /// [`reference`](Self::reference) is given; its `answer` is overruled by
+    /// [`decide`](Self::decide).
+    pub config: Config,
+    /// Our reference (SRC-REF).
+    pub reference: Option<u16>,
+    /// Who decides about requests that fit the configuration. Default: they are confirmed.
     pub decide: Option<Decide>,
     /// What may wait to be received before nothing more is read.
     pub inbox: InboxLimits,
-    /// TLS, where the connection is to be one: a connector to connect, an acceptor to listen. See [`tls`](crate::tls).
-    pub tls: Option<Tls>,
-    /// To connect: the time limit, and the socket. A server has those of its connections in its
-    /// [`ServerOptions`].
-    pub socket: SocketOptions,
+    /// How connections are accepted, and whether they end with the server.
+    pub accept: AcceptOptions,
+    /// Our side of TLS, where connections are to be that. See [`tls`](crate::tls).
+    pub tls: Option<tls::Acceptor>,
+    #[doc(hidden)]
+    pub more: More,
+}
+
+impl From<ConnectOptions> for ListenOptions {
+    /// A server whose connections are made as those of a client, without TLS.
+    fn from(options: ConnectOptions) -> Self {
+        let ConnectOptions { config, reference, inbox, .. } = options;
+        Self { config, reference, inbox, ..Self::default() }
+    }
 }
 
 /// What is done about a request.
@@ -74,13 +102,28 @@ impl fmt::Debug for Decide {
     }
 }
 
-/// Why there is no connection, or no server.
+/// Why there is no connection.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SetupError {
-    /// There is no TCP connection, no TLS over it, or the address cannot be listened on.
+pub enum ConnectError {
+    /// There is no TCP connection, or no TLS over it.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(#[from] crate::ConnectError),
+    /// The configuration makes no connection.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The connection ended before it was established. [`Refused`](hat_core::cotp::Error::Refused) holds the reason of the peer.
+    #[error(transparent)]
+    Ended(#[from] Error),
+}
+
+/// Why there is no server.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// The address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] crate::ListenError),
     /// The port of ISO transport is for privileged programs on this system.
     #[error(
         "the system refuses port {port} to this program: choose another, or give it the right to bind ports \
@@ -93,9 +136,6 @@ pub enum SetupError {
     /// The configuration makes no connection.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The connection ended before it was established. [`Refused`](hat_core::cotp::Error::Refused) holds the reason of the peer.
-    #[error(transparent)]
-    Ended(#[from] Error),
 }
 
 /// References of this process, counted from 1; 0 is not used.
@@ -109,15 +149,21 @@ fn next_reference() -> u16 {
     }
 }
 
-impl Options {
+/// The configuration of one connection.
+fn numbered(config: &Config, reference: Option<u16>) -> Config {
+    let mut config = config.clone();
+    if let Some(reference) = reference {
+        config.source_reference = reference;
+    } else if config.raw_variable_part.is_none() {
+        config.source_reference = next_reference();
+    }
+    config
+}
+
+impl ListenOptions {
     /// The configuration of one connection.
     fn config(&self) -> Config {
-        let mut config = self.config.clone();
-        if let Some(reference) = self.reference {
-            config.source_reference = reference;
-        } else if config.raw_variable_part.is_none() {
-            config.source_reference = next_reference();
-        }
+        let mut config = numbered(&self.config, self.reference);
         if self.decide.is_some() {
             config.answer = Answer::Manual;
         }
@@ -129,16 +175,18 @@ impl Options {
 ///
 /// # Errors
 ///
-/// [`SetupError`].
+/// [`ConnectError`].
 pub async fn connect<R: Runtime>(
-    address: impl Into<Address>,
-    options: Options,
-) -> Result<Connection, SetupError> {
-    let address = address.into();
-    let machine = Machine::connect(options.config(), Instant::ORIGIN)?;
+    address: impl IntoAddress,
+    options: ConnectOptions,
+) -> Result<Connection, ConnectError> {
+    let address = address.into_address().map_err(crate::ConnectError::from)?;
+    let config = numbered(&options.config, options.reference);
+    let machine = Machine::connect(config, Instant::ORIGIN)?;
     let stream = net::connect::<R>(&address, options.tls.as_ref(), &options.socket).await?;
-    let connection = Connection::start::<R>(stream, machine, &options, Counted::nowhere())
-        .map_err(|error| ConnectError::Connect { address, error: Arc::new(error) })?;
+    let connection =
+        Connection::start::<R>(stream, machine, None, options.inbox, Counted::nowhere())
+            .map_err(|error| crate::ConnectError::Connect { address, error: Arc::new(error) })?;
     connection.established().await?;
     Ok(connection)
 }
@@ -147,23 +195,23 @@ pub async fn connect<R: Runtime>(
 ///
 /// # Errors
 ///
-/// [`SetupError`].
+/// [`ListenError`].
 pub async fn listen<R: Runtime>(
-    address: impl Into<Address>,
-    options: Options,
-    server: ServerOptions,
-) -> Result<Server, SetupError> {
+    address: impl IntoAddress,
+    options: ListenOptions,
+) -> Result<Server, ListenError> {
     // the machines of connections are made of the same configuration
     Machine::accept(options.config(), Instant::ORIGIN)?;
-    let address = address.into();
-    let tls = options.tls.clone();
+    let address = address.into_address().map_err(crate::ListenError::from)?;
+    let (accept, tls) = (options.accept.clone(), options.tls.clone());
     let take = move |core: &Arc<Core<Connection>>, accepted: Accepted<_>| {
         let Accepted { id, stream, counted } = accepted;
         let Ok(machine) = Machine::accept(options.config(), Instant::ORIGIN) else {
             return;
         };
+        let (decide, inbox) = (options.decide.clone(), options.inbox);
         // one that was gone before it had an address is counted out
-        if let Ok(connection) = Connection::start::<R>(stream, machine, &options, counted) {
+        if let Ok(connection) = Connection::start::<R>(stream, machine, decide, inbox, counted) {
             core.register(id, connection.closer());
             let core = core.clone();
             R::spawn(async move {
@@ -181,9 +229,9 @@ pub async fn listen<R: Runtime>(
         }
     };
     let port = address.port();
-    let server = establish::listen_with::<R, _>(address, server, tls.as_ref(), take).await;
+    let server = establish::listen_with::<R, _>(address, accept, tls.as_ref(), take).await;
     server.map_err(|error| match error.io().map(io::Error::kind) {
-        Some(io::ErrorKind::PermissionDenied) => SetupError::PrivilegedPort { port },
+        Some(io::ErrorKind::PermissionDenied) => ListenError::PrivilegedPort { port },
         _ => error.into(),
     })
 }

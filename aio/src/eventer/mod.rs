@@ -10,13 +10,13 @@ mod server;
 
 pub use super::ConnectionId;
 pub use client::{
-    Client, ClientOptions, ConnectError, Events, Notification, NotificationStream, RequestError,
+    Client, ConnectError, ConnectOptions, Events, Notification, NotificationStream, RequestError,
     connect,
 };
 pub use handler::{ConnectionInfo, Handler};
 pub use notifier::Notifier;
 pub use reconnect::{
-    ReconnectOptions, Reconnecting, Stopped, Update, UpdateStream, WhileDisconnected,
+    ReconnectOptions, Reconnecting, StartError, Stopped, Update, UpdateStream, WhileDisconnected,
     keep_connected,
 };
 pub use server::{ListenOptions, Server, listen, listen_with};

@@ -9,12 +9,12 @@ use crate::ConnectionId;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, InboxLimits};
 use crate::runtime::Runtime;
-use crate::server::{Accepted, Core, ServerOptions};
+use crate::server::{AcceptOptions, Accepted, Core};
 use crate::shared::{Counted, Wait};
-use crate::tls::Tls;
-use crate::{Address, ConnectError, HandshakeFailure, establish};
+use crate::{HandshakeFailure, IntoAddress, ListenError, establish, tls};
 use hat_core::eventer::server::{Config, Connection as Machine, Incoming};
 use hat_core::eventer::{Event, SendFault, Status};
+use hat_core::options::More;
 
 /// How a server is made.
 #[derive(Clone, Debug, Default)]
@@ -27,9 +27,11 @@ pub struct ListenOptions {
     /// What one client may have asked before nothing more is read from it.
     pub inbox: InboxLimits,
     /// How connections are taken, and whether they end with the server.
-    pub server: ServerOptions,
-    /// TLS, where connections are to be that: an acceptor. See [`tls`](crate::tls).
-    pub tls: Option<Tls>,
+    pub accept: AcceptOptions,
+    /// Our side of TLS, where connections are to be that. See [`tls`](crate::tls).
+    pub tls: Option<tls::Acceptor>,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 /// An event server. Dropping it stops listening, and closes its connections where they are bound to it.
@@ -42,12 +44,12 @@ pub struct Server {
 ///
 /// # Errors
 ///
-/// [`ConnectError`].
+/// [`ListenError`].
 pub async fn listen<R: Runtime>(
-    address: impl Into<Address>,
+    address: impl IntoAddress,
     handler: impl Handler,
     options: ListenOptions,
-) -> Result<Server, ConnectError> {
+) -> Result<Server, ListenError> {
     listen_with::<R, _>(address, |_| handler, options).await
 }
 
@@ -55,16 +57,16 @@ pub async fn listen<R: Runtime>(
 ///
 /// # Errors
 ///
-/// [`ConnectError`].
+/// [`ListenError`].
 pub async fn listen_with<R: Runtime, H: Handler>(
-    address: impl Into<Address>,
+    address: impl IntoAddress,
     handler: impl FnOnce(Notifier) -> H,
     options: ListenOptions,
-) -> Result<Server, ConnectError> {
+) -> Result<Server, ListenError> {
     let registry = Arc::new(Registry::new(options.status));
     let notifier = Notifier::new::<R>(registry.clone());
     let (handler, clients) = (Arc::new(handler(notifier.clone())), registry);
-    let (server, tls) = (options.server, options.tls.clone());
+    let (accept, tls) = (options.accept.clone(), options.tls.clone());
     let take = move |core: &Arc<Core<()>>, accepted: Accepted<_>| {
         let Accepted { id, stream, counted } = accepted;
         let session = |now| ServerSession {
@@ -80,7 +82,7 @@ pub async fn listen_with<R: Runtime, H: Handler>(
             R::spawn(serve(core.clone(), handle, handler.clone(), client));
         }
     };
-    let core = establish::start::<R, ()>(address.into(), server, tls.as_ref(), take).await?;
+    let core = establish::start::<R, ()>(address, accept, tls.as_ref(), take).await?;
     Ok(Server { core, notifier })
 }
 

@@ -6,7 +6,7 @@ use bytestring::ByteString;
 
 use super::connect::{self, ConnectError, WsOptions};
 use super::{Answer, Error};
-use crate::Address;
+use crate::IntoAddress;
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::{Inbox, InboxLimits};
@@ -16,16 +16,19 @@ use crate::shared::{Delivered, Session, Wait};
 use hat_core::json::Value;
 use hat_core::juggler::SendFault;
 use hat_core::juggler::client::{Client as Machine, Config, Incoming, RequestId};
+use hat_core::options::More;
 
 /// How a client is made.
 #[derive(Clone, Debug, Default)]
-pub struct ClientOptions {
+pub struct ConnectOptions {
     /// How it asks for its WebSocket.
     pub ws: WsOptions,
     /// The protocol: pings, segments, limits.
     pub config: Config,
     /// What may wait for [`Client::notification`] before nothing more is read.
     pub inbox: InboxLimits,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 /// Why a request has no result.
@@ -58,8 +61,8 @@ pub struct Notified {
 ///
 /// [`ConnectError`].
 pub async fn connect<R: Runtime>(
-    address: impl Into<Address>,
-    options: ClientOptions,
+    address: impl IntoAddress,
+    options: ConnectOptions,
 ) -> Result<Client, ConnectError> {
     let session = |ws| ClientSession {
         machine: Machine::new(ws, options.config),
@@ -68,12 +71,13 @@ pub async fn connect<R: Runtime>(
         inbox: Inbox::new(options.inbox),
         answers: PendingRequests::new(),
     };
-    let handle = connect::connect::<R, _>(address.into(), options.ws, session).await?;
+    let handle = connect::connect::<R, _>(address, options.ws, session).await?;
     handle.wait(Wait::Incoming, |session| session.open.then_some(())).await?;
     Ok(Client { handle, seen: AtomicU64::new(0) })
 }
 
 /// A client of a Juggler server. Cheap to clone; when the last clone is dropped, the connection closes.
+#[derive(Debug)]
 pub struct Client {
     handle: Handle<ClientSession>,
     /// Changes of the state that this handle has seen.
@@ -209,6 +213,7 @@ impl Client {
 }
 
 /// What a [`Client`] is notified of, as a stream.
+#[derive(Debug)]
 pub struct NotificationStream {
     client: Client,
 }

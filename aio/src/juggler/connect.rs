@@ -11,8 +11,8 @@ use super::Error;
 use crate::handle::Handle;
 use crate::runtime::Runtime;
 use crate::shared::{Counted, Session};
-use crate::tls::Tls;
-use crate::{Address, SocketOptions, net};
+use crate::{IntoAddress, SocketOptions, net, tls};
+use hat_core::options::More;
 use hat_core::time::Instant;
 use hat_core::ws;
 
@@ -25,12 +25,14 @@ pub struct WsOptions {
     pub credentials: Option<(String, String)>,
     /// More headers of the request: `Cookie`, `Origin`.
     pub headers: Vec<ws::Field>,
-    /// TLS, where the server is `wss`: a connector. See [`tls`](crate::tls). Default: none.
-    pub tls: Option<Tls>,
+    /// Our side of TLS, where the server is `wss`. See [`tls`](crate::tls). Default: none.
+    pub tls: Option<tls::Connector>,
     /// The time limit of connecting, and the socket.
     pub socket: SocketOptions,
     /// Limits. Its `mask_seed` is drawn anew for each connection.
     pub config: ws::Config,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for WsOptions {
@@ -42,6 +44,7 @@ impl Default for WsOptions {
             tls: None,
             socket: SocketOptions::default(),
             config: ws::Config::default(),
+            more: More::default(),
         }
     }
 }
@@ -63,11 +66,12 @@ pub enum ConnectError {
 
 /// Connects, and starts the driver of what `session` makes of the WebSocket.
 pub(super) async fn connect<R: Runtime, S: Session>(
-    address: Address,
+    address: impl IntoAddress,
     options: WsOptions,
     session: impl FnOnce(ws::Connection) -> S,
 ) -> Result<Handle<S>, ConnectError> {
-    let WsOptions { ws_path, credentials, mut headers, tls, socket, config } = options;
+    let WsOptions { ws_path, credentials, mut headers, tls, socket, config, more: _ } = options;
+    let address = address.into_address().map_err(crate::ConnectError::from)?;
     if let Some((user, password)) = credentials {
         let value = format!("Basic {}", BASE64.encode(format!("{user}:{password}")));
         headers.push(("Authorization".into(), value.into()));

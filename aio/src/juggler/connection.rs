@@ -74,7 +74,7 @@ pub enum SendError {
 
 /// A server's end of a connection. Cheap to clone; it stays open until the client or the server closes it, or
 /// [`close`](Self::close) does.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Connection {
     pub(super) handle: ServerHandle,
     pub(super) id: ConnectionId,

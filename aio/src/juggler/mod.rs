@@ -9,18 +9,27 @@
 
 mod client;
 mod connect;
+#[cfg(feature = "web")]
 mod connection;
+#[cfg(feature = "web")]
 mod handler;
 pub mod peer;
+#[cfg(feature = "web")]
 mod server;
+#[cfg(feature = "web")]
 mod shared;
 
+#[cfg(feature = "web")]
 pub use super::ConnectionId;
-pub use client::{Client, ClientOptions, NotificationStream, Notified, RequestError, connect};
+pub use client::{Client, ConnectOptions, NotificationStream, Notified, RequestError, connect};
 pub use connect::{ConnectError, WsOptions};
+#[cfg(feature = "web")]
 pub use connection::{Connection, SendError};
+#[cfg(feature = "web")]
 pub use handler::Handler;
+#[cfg(feature = "web")]
 pub use server::{ListenOptions, Server, listen};
+#[cfg(feature = "web")]
 pub use shared::SharedState;
 
 /// Why a connection is over.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::connection::{Asked, Connection, ServerHandle, ServerSession};
 use super::handler::Handler;
 use super::shared::{Follower, SharedState};
-use crate::Address;
 use crate::ConnectionId;
+use crate::IntoAddress;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, InboxLimits};
 use crate::runtime::Runtime;
@@ -16,10 +16,11 @@ use crate::web::{self, ListenError, Socket, Upgrade, WebOptions};
 use hat_core::json::Value;
 use hat_core::juggler::server::{Config, Connection as Machine, RequestId};
 use hat_core::juggler::{Notification, SendFault};
+use hat_core::options::More;
 use hat_core::ws;
 
 /// How a server is made.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ListenOptions {
     /// The web server: paths, files, passwords.
     pub web: WebOptions,
@@ -31,6 +32,8 @@ pub struct ListenOptions {
     pub state: Option<SharedState>,
     /// What one client may have asked before nothing more is read from it.
     pub inbox: InboxLimits,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 /// A Juggler server, with its web server. Dropping it stops listening, and closes its connections where they are bound to it.
@@ -47,11 +50,11 @@ pub struct Server {
 ///
 /// [`ListenError`].
 pub async fn listen<R: Runtime>(
-    address: impl Into<Address>,
+    address: impl IntoAddress,
     handler: impl Handler,
     options: ListenOptions,
 ) -> Result<Server, ListenError> {
-    let ListenOptions { web, config, ws, state, inbox } = options;
+    let ListenOptions { web, config, ws, state, inbox, more: _ } = options;
     let (handler, registry) = (Arc::new(handler), Arc::new(Registry::default()));
     let (clients, shared) = (registry.clone(), state.clone());
     let take = move |_: &Arc<Core<()>>, id, upgrade: Upgrade<Socket<R::Stream>>| {
@@ -72,7 +75,7 @@ pub async fn listen<R: Runtime>(
             R::spawn(serve::<R, _>(connection, handler.clone(), taken, parallel));
         }
     };
-    let taking = web::listen_with::<R, ()>(address.into(), web, take).await?;
+    let taking = web::listen_with::<R, ()>(address, web, take).await?;
     if let Some(state) = state.clone() {
         R::spawn(state.flush_loop::<R, _>(taking.core().clone()));
     }

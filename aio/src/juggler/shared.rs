@@ -1,6 +1,7 @@
 //! A state that all connections of a server follow.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -46,6 +47,12 @@ impl Drop for Follower {
         let handle = self.state.lock().followers.remove(&self.number);
         // outside of the lock: dropping a handle may close its connection
         drop(handle);
+    }
+}
+
+impl fmt::Debug for SharedState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedState").field("followers", &self.followers()).finish_non_exhaustive()
     }
 }
 

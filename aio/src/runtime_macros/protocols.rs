@@ -2,7 +2,7 @@
 ///
 /// ```ignore
 /// hat_aio::protocols_on!(MyRuntime);
-/// let connection = chatter::connect("localhost:23012".parse::<Address>()?, Options::default()).await?;
+/// let connection = chatter::connect("localhost:23012", ConnectOptions::default()).await?;
 /// ```
 #[macro_export]
 macro_rules! protocols_on {
@@ -15,23 +15,25 @@ macro_rules! protocols_on {
         /// Chatter: messages in conversations. See [`hat_aio::chatter`] and [`hat_core::chatter`].
         pub mod chatter {
             pub use $crate::chatter::{
-                Connection, Error, InboxLimits, IncomingStream, Options, SendOptions, Server,
+                ConnectOptions, Connection, Error, InboxLimits, IncomingStream, ListenOptions,
+                SendOptions, Server,
             };
             pub use $crate::hat_core::chatter::{
                 Config, Conversation, Data, Dialect, Incoming, Message, PingRule, SendError,
                 SendFault,
             };
-            pub use $crate::server::ServerOptions;
+            pub use $crate::server::AcceptOptions;
+            pub use $crate::{ConnectError, ListenError};
 
             /// Connects to `address`; every address of its host is tried.
             ///
             /// # Errors
             ///
-            /// [`ConnectError`]($crate::ConnectError).
+            /// What [`ConnectError`] or [`ListenError`] says.
             pub async fn connect(
-                address: impl Into<$crate::Address>,
-                options: Options,
-            ) -> Result<Connection, $crate::ConnectError> {
+                address: impl $crate::IntoAddress,
+                options: ConnectOptions,
+            ) -> Result<Connection, ConnectError> {
                 $crate::chatter::connect::<super::$runtime>(address, options).await
             }
 
@@ -39,23 +41,23 @@ macro_rules! protocols_on {
             ///
             /// # Errors
             ///
-            /// [`ConnectError`]($crate::ConnectError).
+            /// What [`ConnectError`] or [`ListenError`] says.
             pub async fn listen(
-                address: impl Into<$crate::Address>,
-                options: Options,
-                server: ServerOptions,
-            ) -> Result<Server, $crate::ConnectError> {
-                $crate::chatter::listen::<super::$runtime>(address, options, server).await
+                address: impl $crate::IntoAddress,
+                options: ListenOptions,
+            ) -> Result<Server, ListenError> {
+                $crate::chatter::listen::<super::$runtime>(address, options).await
             }
         }
 
         /// Eventer: the client and the server of events. See [`hat_aio::eventer`] and [`hat_core::eventer`].
         pub mod eventer {
+            pub use $crate::ListenError;
             pub use $crate::chatter::InboxLimits;
             pub use $crate::eventer::{
-                Client, ClientOptions, ConnectError, ConnectionId, ConnectionInfo, Error, Events,
+                Client, ConnectError, ConnectOptions, ConnectionId, ConnectionInfo, Error, Events,
                 Handler, ListenOptions, Notification, NotificationStream, Notifier,
-                ReconnectOptions, Reconnecting, RequestError, Server, Stopped, Update,
+                ReconnectOptions, Reconnecting, RequestError, Server, StartError, Stopped, Update,
                 UpdateStream, WhileDisconnected,
             };
             pub use $crate::hat_core::eventer::reconnect::{
@@ -66,7 +68,7 @@ macro_rules! protocols_on {
                 QueryParams, QueryResult, RegisterEvent, ServerParams, Status, Subscription,
                 SubscriptionError, TimeseriesParams, Timestamp,
             };
-            pub use $crate::server::ServerOptions;
+            pub use $crate::server::AcceptOptions;
 
             /// Connects to the event server at `address` as `name`, and waits until it takes the client.
             ///
@@ -74,9 +76,9 @@ macro_rules! protocols_on {
             ///
             /// [`ConnectError`].
             pub async fn connect(
-                address: impl Into<$crate::Address>,
+                address: impl $crate::IntoAddress,
                 name: impl Into<$crate::hat_core::sbs::ByteString>,
-                options: ClientOptions,
+                options: ConnectOptions,
             ) -> Result<Client, ConnectError> {
                 $crate::eventer::connect::<super::$runtime>(address, name, options).await
             }
@@ -85,12 +87,12 @@ macro_rules! protocols_on {
             ///
             /// # Errors
             ///
-            /// [`SubscriptionError`], where the subscriptions are none.
+            /// [`StartError`], where no try would ever succeed.
             pub async fn keep_connected(
-                address: impl Into<$crate::Address>,
+                address: impl $crate::IntoAddress,
                 name: impl Into<$crate::hat_core::sbs::ByteString>,
                 options: ReconnectOptions,
-            ) -> Result<Reconnecting, SubscriptionError> {
+            ) -> Result<Reconnecting, StartError> {
                 $crate::eventer::keep_connected::<super::$runtime>(address, name, options).await
             }
 
@@ -98,12 +100,12 @@ macro_rules! protocols_on {
             ///
             /// # Errors
             ///
-            /// [`ConnectError`]($crate::ConnectError).
+            /// What [`ConnectError`] or [`ListenError`] says.
             pub async fn listen(
-                address: impl Into<$crate::Address>,
+                address: impl $crate::IntoAddress,
                 handler: impl Handler,
                 options: ListenOptions,
-            ) -> Result<Server, $crate::ConnectError> {
+            ) -> Result<Server, ListenError> {
                 $crate::eventer::listen::<super::$runtime>(address, handler, options).await
             }
 
@@ -111,12 +113,12 @@ macro_rules! protocols_on {
             ///
             /// # Errors
             ///
-            /// [`ConnectError`]($crate::ConnectError).
+            /// What [`ConnectError`] or [`ListenError`] says.
             pub async fn listen_with<H: Handler>(
-                address: impl Into<$crate::Address>,
+                address: impl $crate::IntoAddress,
                 handler: impl FnOnce(Notifier) -> H,
                 options: ListenOptions,
-            ) -> Result<Server, $crate::ConnectError> {
+            ) -> Result<Server, ListenError> {
                 $crate::eventer::listen_with::<super::$runtime, H>(address, handler, options).await
             }
         }
@@ -128,7 +130,7 @@ macro_rules! protocols_on {
                 BlessingRequest, BlessingResponse, ComponentInfo, Config, Incoming, SendFault,
                 State,
             };
-            pub use $crate::observer::{Component, ConnectError, Error, Options};
+            pub use $crate::observer::{Component, ConnectError, ConnectOptions, Error};
 
             /// Connects to the monitor at `address` as component `name` of `group`.
             ///
@@ -136,10 +138,10 @@ macro_rules! protocols_on {
             ///
             /// [`ConnectError`].
             pub async fn connect(
-                address: impl Into<$crate::Address>,
+                address: impl $crate::IntoAddress,
                 name: impl Into<$crate::hat_core::sbs::ByteString>,
                 group: impl Into<$crate::hat_core::sbs::ByteString>,
-                options: Options,
+                options: ConnectOptions,
             ) -> Result<Component, ConnectError> {
                 $crate::observer::connect::<super::$runtime>(address, name, group, options).await
             }
@@ -148,18 +150,21 @@ macro_rules! protocols_on {
         /// Plain TCP. See [`hat_aio::tcp`].
         pub mod tcp {
             pub use $crate::hat_core::tcp::{Config, SendError, SendFault};
-            pub use $crate::server::ServerOptions;
-            pub use $crate::tcp::{Connection, ConnectionInfo, Error, Options, Server};
+            pub use $crate::server::AcceptOptions;
+            pub use $crate::tcp::{
+                ConnectOptions, Connection, ConnectionInfo, Error, ListenOptions, Server,
+            };
+            pub use $crate::{ConnectError, ListenError};
 
             /// Connects to `address`; every address of its host is tried.
             ///
             /// # Errors
             ///
-            /// [`ConnectError`]($crate::ConnectError).
+            /// What [`ConnectError`] or [`ListenError`] says.
             pub async fn connect(
-                address: impl Into<$crate::Address>,
-                options: Options,
-            ) -> Result<Connection, $crate::ConnectError> {
+                address: impl $crate::IntoAddress,
+                options: ConnectOptions,
+            ) -> Result<Connection, ConnectError> {
                 $crate::tcp::connect::<super::$runtime>(address, options).await
             }
 
@@ -167,13 +172,12 @@ macro_rules! protocols_on {
             ///
             /// # Errors
             ///
-            /// [`ConnectError`]($crate::ConnectError).
+            /// What [`ConnectError`] or [`ListenError`] says.
             pub async fn listen(
-                address: impl Into<$crate::Address>,
-                options: Options,
-                server: ServerOptions,
-            ) -> Result<Server, $crate::ConnectError> {
-                $crate::tcp::listen::<super::$runtime>(address, options, server).await
+                address: impl $crate::IntoAddress,
+                options: ListenOptions,
+            ) -> Result<Server, ListenError> {
+                $crate::tcp::listen::<super::$runtime>(address, options).await
             }
         }
 
@@ -181,18 +185,19 @@ macro_rules! protocols_on {
         pub mod tpkt {
             pub use $crate::chatter::InboxLimits;
             pub use $crate::hat_core::tpkt::{Config, SendError, SendFault};
-            pub use $crate::server::ServerOptions;
-            pub use $crate::tpkt::{Connection, Error, Options, Server};
+            pub use $crate::server::AcceptOptions;
+            pub use $crate::tpkt::{ConnectOptions, Connection, Error, ListenOptions, Server};
+            pub use $crate::{ConnectError, ListenError};
 
             /// Connects to `address`; every address of its host is tried.
             ///
             /// # Errors
             ///
-            /// [`ConnectError`]($crate::ConnectError).
+            /// What [`ConnectError`] or [`ListenError`] says.
             pub async fn connect(
-                address: impl Into<$crate::Address>,
-                options: Options,
-            ) -> Result<Connection, $crate::ConnectError> {
+                address: impl $crate::IntoAddress,
+                options: ConnectOptions,
+            ) -> Result<Connection, ConnectError> {
                 $crate::tpkt::connect::<super::$runtime>(address, options).await
             }
 
@@ -200,13 +205,12 @@ macro_rules! protocols_on {
             ///
             /// # Errors
             ///
-            /// [`ConnectError`]($crate::ConnectError).
+            /// What [`ConnectError`] or [`ListenError`] says.
             pub async fn listen(
-                address: impl Into<$crate::Address>,
-                options: Options,
-                server: ServerOptions,
-            ) -> Result<Server, $crate::ConnectError> {
-                $crate::tpkt::listen::<super::$runtime>(address, options, server).await
+                address: impl $crate::IntoAddress,
+                options: ListenOptions,
+            ) -> Result<Server, ListenError> {
+                $crate::tpkt::listen::<super::$runtime>(address, options).await
             }
         }
 
@@ -214,24 +218,24 @@ macro_rules! protocols_on {
         pub mod cotp {
             pub use $crate::chatter::InboxLimits;
             pub use $crate::cotp::{
-                Connection, ConnectionInfo, DEFAULT_PORT, Decide, Decision, Error, Options, Part,
-                Server, SetupError,
+                ConnectError, ConnectOptions, Connection, ConnectionInfo, DEFAULT_PORT, Decide,
+                Decision, Error, ListenError, ListenOptions, Part, Server,
             };
             pub use $crate::hat_core::cotp::{
                 Config, Diagnostic, Policy, Reason, Receive, Response, Selector, SendError,
                 SendFault, TpduSize,
             };
-            pub use $crate::server::ServerOptions;
+            pub use $crate::server::AcceptOptions;
 
             /// Connects to `address`; every address of its host is tried.
             ///
             /// # Errors
             ///
-            /// [`SetupError`]($crate::cotp::SetupError).
+            /// [`ConnectError`], [`ListenError`].
             pub async fn connect(
-                address: impl Into<$crate::Address>,
-                options: Options,
-            ) -> Result<Connection, $crate::cotp::SetupError> {
+                address: impl $crate::IntoAddress,
+                options: ConnectOptions,
+            ) -> Result<Connection, ConnectError> {
                 $crate::cotp::connect::<super::$runtime>(address, options).await
             }
 
@@ -239,13 +243,12 @@ macro_rules! protocols_on {
             ///
             /// # Errors
             ///
-            /// [`SetupError`]($crate::cotp::SetupError).
+            /// [`ConnectError`], [`ListenError`].
             pub async fn listen(
-                address: impl Into<$crate::Address>,
-                options: Options,
-                server: ServerOptions,
-            ) -> Result<Server, $crate::cotp::SetupError> {
-                $crate::cotp::listen::<super::$runtime>(address, options, server).await
+                address: impl $crate::IntoAddress,
+                options: ListenOptions,
+            ) -> Result<Server, ListenError> {
+                $crate::cotp::listen::<super::$runtime>(address, options).await
             }
         }
     };

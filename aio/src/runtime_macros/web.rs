@@ -4,7 +4,7 @@ macro_rules! web_on {
     ($runtime:ident) => {
         /// The HTTP front of WebSocket servers. See [`hat_aio::web`].
         pub mod web {
-            pub use $crate::server::ServerOptions;
+            pub use $crate::server::AcceptOptions;
             pub use $crate::web::{
                 Client, EmbeddedFile, HtpasswdError, Limits, ListenError, Origins, Routes, Upgrade,
                 Upgraded, WebOptions, WebServer, http,
@@ -19,7 +19,7 @@ macro_rules! web_on {
             ///
             /// [`ListenError`].
             pub async fn listen(
-                address: impl Into<$crate::Address>,
+                address: impl $crate::IntoAddress,
                 options: WebOptions,
             ) -> Result<WebServer<Stream>, ListenError> {
                 $crate::web::listen::<super::$runtime>(address, options).await
@@ -33,7 +33,7 @@ macro_rules! web_on {
             pub use $crate::hat_core::json::Value;
             pub use $crate::hat_core::juggler::State;
             pub use $crate::juggler::{
-                Client, ClientOptions, ConnectError, Connection, ConnectionId, Error, Handler,
+                Client, ConnectError, ConnectOptions, Connection, ConnectionId, Error, Handler,
                 ListenOptions, NotificationStream, Notified, RequestError, SendError, Server,
                 SharedState, WsOptions,
             };
@@ -45,8 +45,8 @@ macro_rules! web_on {
             ///
             /// [`ConnectError`].
             pub async fn connect(
-                address: impl Into<$crate::Address>,
-                options: ClientOptions,
+                address: impl $crate::IntoAddress,
+                options: ConnectOptions,
             ) -> Result<Client, ConnectError> {
                 $crate::juggler::connect::<super::$runtime>(address, options).await
             }
@@ -57,7 +57,7 @@ macro_rules! web_on {
             ///
             /// [`ListenError`].
             pub async fn listen(
-                address: impl Into<$crate::Address>,
+                address: impl $crate::IntoAddress,
                 handler: impl Handler,
                 options: ListenOptions,
             ) -> Result<Server, ListenError> {
@@ -69,7 +69,7 @@ macro_rules! web_on {
                 pub use $crate::hat_core::json::Value;
                 pub use $crate::hat_core::juggler::State;
                 pub use $crate::juggler::peer::{
-                    Call, CallError, Connection, Options, Received, Server,
+                    Call, CallError, ConnectOptions, Connection, ListenOptions, Received, Server,
                 };
                 pub use $crate::juggler::{ConnectError, Error, WsOptions};
                 pub use $crate::web::{ListenError, WebOptions};
@@ -80,12 +80,10 @@ macro_rules! web_on {
                 ///
                 /// [`ConnectError`].
                 pub async fn connect(
-                    address: impl Into<$crate::Address>,
-                    ws: WsOptions,
-                    options: Options,
+                    address: impl $crate::IntoAddress,
+                    options: ConnectOptions,
                 ) -> Result<Connection, ConnectError> {
-                    $crate::juggler::peer::connect::<super::super::$runtime>(address, ws, options)
-                        .await
+                    $crate::juggler::peer::connect::<super::super::$runtime>(address, options).await
                 }
 
                 /// Listens on `address`, on every address of its host, with a web server.
@@ -94,15 +92,10 @@ macro_rules! web_on {
                 ///
                 /// [`ListenError`].
                 pub async fn listen(
-                    address: impl Into<$crate::Address>,
-                    web: WebOptions,
-                    ws: $crate::hat_core::ws::Config,
-                    options: Options,
+                    address: impl $crate::IntoAddress,
+                    options: ListenOptions,
                 ) -> Result<Server, ListenError> {
-                    $crate::juggler::peer::listen::<super::super::$runtime>(
-                        address, web, ws, options,
-                    )
-                    .await
+                    $crate::juggler::peer::listen::<super::super::$runtime>(address, options).await
                 }
             }
         }

@@ -15,7 +15,7 @@ use crate::runtime::{Runtime, Stream};
 
 /// How a client makes sure of the server, and who it is itself.
 #[derive(Clone, Debug)]
-pub struct ClientOptions {
+pub struct ConnectorOptions {
     /// Who may have issued the server's certificate. Default: the system's roots.
     pub roots: Roots,
     /// The name, or IP address, that the server's certificate must have. Default: the host of the address.
@@ -31,7 +31,7 @@ pub struct ClientOptions {
     pub handshake_timeout: Duration,
 }
 
-impl Default for ClientOptions {
+impl Default for ConnectorOptions {
     fn default() -> Self {
         Self {
             roots: Roots::System,
@@ -44,7 +44,7 @@ impl Default for ClientOptions {
     }
 }
 
-impl ClientOptions {
+impl ConnectorOptions {
     /// Reads the files, and checks what is in them. Blocks for as long as that takes: do it once.
     ///
     /// # Errors

@@ -20,12 +20,6 @@ pub enum Error {
         "the address asks for TLS: set `tls` in the options, or write tcp+sbs:// for a plain connection"
     )]
     NoOptions,
-    /// A connector was given to listen.
-    #[error("a server needs an acceptor in `tls`: make it of tls::ServerOptions")]
-    NotAnAcceptor,
-    /// An acceptor was given to connect.
-    #[error("a client needs a connector in `tls`: make it of tls::ClientOptions")]
-    NotAConnector,
     /// The host, or the `server_name` of the options, cannot stand in a certificate.
     #[error(
         "`{name}` is no name that a certificate could have: set `server_name` in the TLS options"

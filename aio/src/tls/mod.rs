@@ -12,8 +12,8 @@
 //! # #[cfg(feature = "tls")] {
 //! use hat_aio::{chatter, tls};
 //!
-//! let connector = tls::ClientOptions::default().build()?; // the system's roots, the name of the address
-//! let options = chatter::Options { tls: Some(connector.into()), ..chatter::Options::default() };
+//! let connector = tls::ConnectorOptions::default().build()?; // the system's roots, the name of the address
+//! let options = chatter::ConnectOptions { tls: Some(connector), ..Default::default() };
 //! # }
 //! # Ok::<(), hat_aio::tls::ConfigError>(())
 //! ```
@@ -21,14 +21,14 @@
 //! What holds for all of it:
 //!
 //! - TLS 1.2 and 1.3. Certificates are verified, and the server's name with them, unless the option that says `dangerous` is set.
-//! - A handshake has a deadline of its own, [`handshake_timeout`](ClientOptions::handshake_timeout). On a server each has a task
+//! - A handshake has a deadline of its own, [`handshake_timeout`](ConnectorOptions::handshake_timeout). On a server each has a task
 //!   of its own and counts as a connection: one slow peer holds up nobody. Closing the server ends them.
 //! - An orderly end is told by `close_notify`. A stream that ends without it was cut off, by a peer that crashed or by somebody in
 //!   between: that is an error, [`Error::Truncated`], for every protocol, also where the last message was whole.
 //! - `close_notify` ends one direction, as the end of a TCP stream does: half-open connections work. Peers in Python end both.
 //! - A client learns only from its first read that the server did not like its certificate: in TLS 1.3 it is done before the server is.
 //!
-//! Without the feature `tls` there is no way to make a [`Tls`], and addresses that ask for it are refused.
+//! Without the feature `tls` there is no way to make a [`Connector`] or an [`Acceptor`], and addresses that ask for it are refused.
 
 #[cfg(feature = "tls")]
 mod cause;
@@ -45,45 +45,26 @@ mod stream;
 mod verify;
 
 #[cfg(feature = "tls")]
-pub use client::{ClientOptions, Connector};
+pub use client::{Connector, ConnectorOptions};
 #[cfg(feature = "tls")]
 pub use error::ConfigError;
 pub use error::Error;
 #[cfg(feature = "tls")]
 pub use pem::{Identity, Pem, Roots};
 #[cfg(feature = "tls")]
-pub use server::{Acceptor, ClientCertificates, ServerOptions};
+pub use server::{Acceptor, AcceptorOptions, ClientCertificates};
 #[cfg(feature = "tls")]
 pub use stream::TlsStream;
 
-/// TLS in the options of a protocol: a [`Connector`] to connect, an [`Acceptor`] to listen.
-#[cfg(feature = "tls")]
-#[derive(Clone, Debug)]
-pub enum Tls {
-    /// Our side begins.
-    Connector(Connector),
-    /// The peer begins.
-    Acceptor(Acceptor),
-}
-
-/// TLS in the options of a protocol. This build has none: the feature `tls` is off.
+/// Makes TLS connections. This build has none: the feature `tls` is off.
 #[cfg(not(feature = "tls"))]
 #[derive(Clone, Debug)]
-pub enum Tls {}
+pub enum Connector {}
 
-#[cfg(feature = "tls")]
-impl From<Connector> for Tls {
-    fn from(connector: Connector) -> Self {
-        Self::Connector(connector)
-    }
-}
-
-#[cfg(feature = "tls")]
-impl From<Acceptor> for Tls {
-    fn from(acceptor: Acceptor) -> Self {
-        Self::Acceptor(acceptor)
-    }
-}
+/// Takes TLS connections. This build has none: the feature `tls` is off.
+#[cfg(not(feature = "tls"))]
+#[derive(Clone, Debug)]
+pub enum Acceptor {}
 
 /// How long a handshake may take, 10 s: a few round trips and signatures, also over a slow line with a small controller at its end.
 #[cfg(feature = "tls")]

@@ -14,7 +14,7 @@ use crate::runtime::{Runtime, Stream};
 
 /// Who a server is, and whether clients must say who they are.
 #[derive(Clone, Debug)]
-pub struct ServerOptions {
+pub struct AcceptorOptions {
     /// The server's certificate and its key.
     pub certificate: Identity,
     /// Certificates of clients. Default: none are asked for.
@@ -37,7 +37,7 @@ pub enum ClientCertificates {
     Required(Roots),
 }
 
-impl ServerOptions {
+impl AcceptorOptions {
     /// A server with this certificate that asks clients for none.
     #[must_use]
     pub fn new(certificate: Identity) -> Self {

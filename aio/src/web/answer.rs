@@ -1,4 +1,4 @@
-//! PendingRequests without a file: a status, what it needs in headers, and a line that says why.
+//! Answers without a file: a status, what it needs in headers, and a line that says why.
 
 use std::fmt::Write;
 

@@ -43,7 +43,7 @@ pub use upgrade::{Upgrade, Upgraded};
 use super::runtime::Runtime;
 use super::server::{Accepted, Core, Server};
 pub use super::socket::Socket;
-use super::{Address, ConnectError, establish};
+use crate::{IntoAddress, establish};
 use serve::{Closer, serve};
 use site::Site;
 
@@ -56,7 +56,7 @@ pub type WebServer<T> = Server<Upgrade<T>>;
 pub enum ListenError {
     /// The address cannot be listened on.
     #[error(transparent)]
-    Address(#[from] ConnectError),
+    Listen(#[from] crate::ListenError),
     /// The password file cannot be used.
     #[error(transparent)]
     Htpasswd(#[from] HtpasswdError),
@@ -84,21 +84,21 @@ pub enum ListenError {
 ///
 /// [`ListenError`].
 pub async fn listen<R: Runtime>(
-    address: impl Into<Address>,
+    address: impl IntoAddress,
     options: WebOptions,
 ) -> Result<WebServer<Socket<R::Stream>>, ListenError> {
     let offer = |core: &Arc<Core<_>>, _, upgrade| core.offer(upgrade);
-    listen_with::<R, _>(address.into(), options, offer).await
+    listen_with::<R, _>(address, options, offer).await
 }
 
 /// A server that gives each WebSocket to `take`, with the number of its connection. The connection is counted out when its stream
 /// is dropped; what can be closed sooner is given to its [`closer`](Upgraded::closer).
 pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
-    address: Address,
+    address: impl IntoAddress,
     options: WebOptions,
     take: impl Fn(&Arc<Core<C>>, u64, Upgrade<Socket<R::Stream>>) + Clone + Send + 'static,
 ) -> Result<Server<C>, ListenError> {
-    let (server, shutdown_timeout) = (options.server, options.shutdown_timeout);
+    let (accept, shutdown_timeout) = (options.accept.clone(), options.shutdown_timeout);
     let tls = options.tls.clone();
     let site = Arc::new(Site::new::<R>(options).await?);
     let serve_each = move |core: &Arc<Core<C>>, accepted: Accepted<_>| {
@@ -113,5 +113,5 @@ pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
             }
         });
     };
-    Ok(establish::listen_with::<R, C>(address, server, tls.as_ref(), serve_each).await?)
+    Ok(establish::listen_with::<R, C>(address, accept, tls.as_ref(), serve_each).await?)
 }

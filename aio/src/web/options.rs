@@ -10,8 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
-use super::super::server::ServerOptions;
-use super::super::tls::Tls;
+use crate::server::AcceptOptions;
+use crate::tls;
+use hat_core::options::More;
 
 /// How a web server answers. The names are those of `hat-juggler`.
 #[derive(Clone, Debug)]
@@ -31,8 +32,8 @@ pub struct WebOptions {
     ///
     /// Basic authentication sends the password with each request: over a network it needs TLS.
     pub htpasswd_file: Option<PathBuf>,
-    /// TLS, where the server is to be `https` and `wss`: an acceptor. See [`tls`](crate::tls). Default: none.
-    pub tls: Option<Tls>,
+    /// Our side of TLS, where the server is to be `https` and `wss`. See [`tls`](crate::tls). Default: none.
+    pub tls: Option<tls::Acceptor>,
     /// `Cache-Control: no-cache` on every answer: browsers ask again before they show what they have. Default: true.
     pub no_cache: bool,
     /// Headers of every answer that has none of that name, one of each: a `Content-Security-Policy`. Default: none.
@@ -50,7 +51,9 @@ pub struct WebOptions {
     /// What a client may ask of the server.
     pub limits: Limits,
     /// How connections are treated.
-    pub server: ServerOptions,
+    pub accept: AcceptOptions,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for WebOptions {
@@ -69,7 +72,8 @@ impl Default for WebOptions {
             origins: Origins::Same,
             routes: None,
             limits: Limits::default(),
-            server: ServerOptions::default(),
+            accept: AcceptOptions::default(),
+            more: More::default(),
         }
     }
 }
@@ -89,7 +93,6 @@ pub enum Origins {
 
 /// What a client may ask of the server. What is over a limit is refused, and where it must be, the connection closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Limits {
     /// Bytes of a request's first line and headers, 16 KiB: browsers stay below 8 KiB, cookies included. At least 8 KiB. Over it: 431.
     pub head_size: usize,
@@ -104,6 +107,8 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// A connection whose client takes nothing of an answer for so long is closed, 30 s.
     pub stall_timeout: Duration,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for Limits {
@@ -115,6 +120,7 @@ impl Default for Limits {
             body_size: 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(30),
+            more: More::default(),
         }
     }
 }

@@ -14,14 +14,14 @@ use crate::handle::of_every_connection;
 use crate::pending::PendingResponse;
 use crate::runtime::Runtime;
 use crate::shared::{Counted, Wait};
-use crate::{Address, net};
+use crate::{IntoAddress, net};
 use hat_core::eventer::client::{Client as Machine, RequestId};
 use hat_core::eventer::message::InitReq;
 use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent, SendFault, Status};
 
 pub(super) use notification::Ack;
 pub use notification::{Events, Notification, NotificationStream};
-pub use options::{ClientOptions, ConnectError, RequestError};
+pub use options::{ConnectError, ConnectOptions, RequestError};
 use session::{Answer, ClientSession, Notice};
 
 /// Connects to the event server at `address` as `name`, and waits until it takes the client.
@@ -30,11 +30,11 @@ use session::{Answer, ClientSession, Notice};
 ///
 /// [`ConnectError`].
 pub async fn connect<R: Runtime>(
-    address: impl Into<Address>,
+    address: impl IntoAddress,
     name: impl Into<ByteString>,
-    options: ClientOptions,
+    options: ConnectOptions,
 ) -> Result<Client, ConnectError> {
-    let address = address.into();
+    let address = address.into_address().map_err(crate::ConnectError::from)?;
     let init = InitReq {
         client_name: name.into(),
         client_token: options.token,
@@ -52,7 +52,7 @@ pub async fn connect<R: Runtime>(
 }
 
 /// A client of an event server. Cheap to clone; when the last clone is dropped, the connection closes.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Client {
     handle: Handle<ClientSession>,
 }

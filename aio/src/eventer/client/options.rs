@@ -5,13 +5,14 @@ use bytestring::ByteString;
 use crate::SocketOptions;
 use crate::eventer::Error;
 use crate::inbox::InboxLimits;
-use crate::tls::Tls;
+use crate::tls;
 use hat_core::eventer::client::Config;
 use hat_core::eventer::{EventType, SendFault};
+use hat_core::options::More;
 
 /// What a client says of itself, and its limits.
 #[derive(Clone, Debug)]
-pub struct ClientOptions {
+pub struct ConnectOptions {
     /// A secret that the server may ask for.
     pub token: Option<ByteString>,
     /// Query types of the events to be told: `?` is any one subtype, `*` in last place any number of them. Without any, no event
@@ -25,14 +26,15 @@ pub struct ClientOptions {
     pub config: Config,
     /// What may wait for [`Client::next`](super::Client::next) before nothing more is read.
     pub inbox: InboxLimits,
-    /// TLS, where the connection is to be one: a connector. See [`tls`](crate::tls).
-    pub tls: Option<Tls>,
-    /// The time limit of connecting, and the socket. Once there is a connection, the server may take
-    /// [`init_timeout`](Config::init_timeout) to answer.
+    /// Our side of TLS, where the connection is to be one. See [`tls`](crate::tls).
+    pub tls: Option<tls::Connector>,
+    /// The time limit of connecting, and the socket.
     pub socket: SocketOptions,
+    #[doc(hidden)]
+    pub more: More,
 }
 
-impl Default for ClientOptions {
+impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
             token: None,
@@ -43,6 +45,7 @@ impl Default for ClientOptions {
             inbox: InboxLimits::default(),
             tls: None,
             socket: SocketOptions::default(),
+            more: More::default(),
         }
     }
 }

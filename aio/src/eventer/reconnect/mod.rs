@@ -17,12 +17,10 @@ use std::task::{Context, Poll};
 use bytestring::ByteString;
 
 use super::{Client, RequestError};
-use crate::Address;
+use crate::IntoAddress;
 use crate::runtime::Runtime;
-use hat_core::eventer::{
-    Event, QueryParams, QueryResult, RegisterEvent, Status, Subscription, SubscriptionError,
-};
-pub use options::{ReconnectOptions, Stopped, Update, WhileDisconnected};
+use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent, Status, Subscription};
+pub use options::{ReconnectOptions, StartError, Stopped, Update, WhileDisconnected};
 use shared::Shared;
 use task::Task;
 
@@ -31,15 +29,16 @@ use task::Task;
 ///
 /// # Errors
 ///
-/// [`SubscriptionError`], where the subscriptions are none: no server would take them.
+/// [`StartError`]: no try would ever succeed.
 pub async fn keep_connected<R: Runtime>(
-    address: impl Into<Address>,
+    address: impl IntoAddress,
     name: impl Into<ByteString>,
     options: ReconnectOptions,
-) -> Result<Reconnecting, SubscriptionError> {
+) -> Result<Reconnecting, StartError> {
     let subscription = Subscription::new(&options.client.subscriptions)?;
     let shared = Arc::new(Shared::new(options.while_disconnected));
-    let task = Task::new(shared.clone(), address.into(), name.into(), subscription, options);
+    let task =
+        Task::new(shared.clone(), address.into_address()?, name.into(), subscription, options);
     R::spawn(task.run::<R>());
     Ok(Reconnecting { _close: Arc::new(CloseOnDrop(shared.clone())), shared })
 }

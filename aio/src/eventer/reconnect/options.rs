@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use crate::eventer::{ClientOptions, ConnectError, Events};
-use hat_core::eventer::Status;
+use crate::address::AddressError;
+use crate::eventer::{ConnectError, ConnectOptions, Events};
 use hat_core::eventer::reconnect::{CatchUpConfig, Gap, Position, RetryConfig};
+use hat_core::eventer::{Status, SubscriptionError};
+use hat_core::options::More;
 
 /// What a client says of itself, and how it comes back.
 #[derive(Clone, Debug, Default)]
 pub struct ReconnectOptions {
     /// Each connection. The subscriptions are made again every time.
-    pub client: ClientOptions,
+    pub client: ConnectOptions,
     /// When to try again, and when to give up.
     pub retry: RetryConfig,
     /// Requests for the events that were missed. Default: `None`, as `hat.event.component`; what happens during an outage is not told.
@@ -23,6 +25,8 @@ pub struct ReconnectOptions {
     pub seen: Vec<Position>,
     /// What requests do while there is no connection.
     pub while_disconnected: WhileDisconnected,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 /// What a request does while there is no connection.
@@ -62,6 +66,18 @@ pub enum Update {
         /// When the next try is made; `None` if there will be none.
         retry_in: Option<Duration>,
     },
+}
+
+/// Why a [`Reconnecting`](super::Reconnecting) client cannot even begin.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// What was given is no address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The subscriptions are none: no server would take them.
+    #[error(transparent)]
+    Subscription(#[from] SubscriptionError),
 }
 
 /// Why a [`Reconnecting`](super::Reconnecting) client is over.

@@ -15,7 +15,7 @@ use super::shared::Shared;
 use crate::Address;
 use crate::eventer::client::Ack;
 use crate::eventer::{
-    Client, ClientOptions, ConnectError, Error, Events, Notification, RequestError, connect,
+    Client, ConnectError, ConnectOptions, Error, Events, Notification, RequestError, connect,
 };
 use crate::runtime::{Runtime, sleep, within};
 use hat_core::chatter;
@@ -26,7 +26,7 @@ pub(super) struct Task {
     shared: Arc<Shared>,
     address: Address,
     name: ByteString,
-    options: ClientOptions,
+    options: ConnectOptions,
     retry: Retry,
     missed: Option<Missed>,
     /// The server took the client of now.

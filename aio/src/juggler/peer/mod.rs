@@ -2,7 +2,10 @@
 //! [`hat_core::juggler::rpc`] for calls.
 
 mod call;
+#[cfg(feature = "web")]
+mod server;
 
+#[cfg(feature = "web")]
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -10,32 +13,36 @@ use std::task::Waker;
 use bytestring::ByteString;
 
 use super::{Answer, ConnectError, Error, WsOptions, connect as connecting};
-use crate::Address;
+use crate::IntoAddress;
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::{Inbox, InboxLimits};
 use crate::pending::{PendingRequests, PendingResponse, Requests, WAITING};
 use crate::runtime::Runtime;
-use crate::server::Core;
-use crate::shared::{Counted, Delivered, Session, Wait};
-use crate::web::{self, Client, ListenError, Socket, Upgrade, WebOptions};
+use crate::shared::{Delivered, Session, Wait};
+#[cfg(feature = "web")]
+use crate::web::Client;
 pub use call::Call;
 use hat_core::json::{Array, SetError, Value};
 use hat_core::juggler::peer::Message;
 use hat_core::juggler::rpc::{CallId, Config, Connection as Machine, Incoming, RequestId};
 use hat_core::juggler::{SendFault, State};
+use hat_core::options::More;
 use hat_core::ws;
+#[cfg(feature = "web")]
+pub use server::{ListenOptions, Server, listen};
 
-/// A server whose connections the application accepts one by one.
-pub type Server = crate::server::Server<Connection>;
-
-/// What both ends have.
+/// How a connection is made.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct ConnectOptions {
+    /// How it asks for its WebSocket.
+    pub ws: WsOptions,
     /// The protocol: the delay of data, limits.
     pub config: Config,
     /// What may wait for [`Connection::receive`] before nothing more is read.
     pub inbox: InboxLimits,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 /// Why a call has no result.
@@ -68,49 +75,22 @@ pub enum Received {
 ///
 /// [`ConnectError`].
 pub async fn connect<R: Runtime>(
-    address: impl Into<Address>,
-    ws: WsOptions,
-    options: Options,
+    address: impl IntoAddress,
+    options: ConnectOptions,
 ) -> Result<Connection, ConnectError> {
-    let session = |ws| PeerSession::new(ws, &options);
-    let handle = connecting::connect::<R, _>(address.into(), ws, session).await?;
+    let ConnectOptions { ws, config, inbox, more: _ } = options;
+    let session = |ws| PeerSession::new(ws, config, inbox);
+    let handle = connecting::connect::<R, _>(address, ws, session).await?;
     handle.wait(Wait::Incoming, |session| session.open.then_some(())).await?;
-    Ok(Connection { handle, client: None, seen: AtomicU64::new(0) })
-}
-
-/// Listens on `address`, on every address of its host, with a web server.
-///
-/// # Errors
-///
-/// [`ListenError`].
-pub async fn listen<R: Runtime>(
-    address: impl Into<Address>,
-    web: WebOptions,
-    ws: ws::Config,
-    options: Options,
-) -> Result<Server, ListenError> {
-    let take = move |core: &Arc<Core<Connection>>, _, upgrade: Upgrade<Socket<R::Stream>>| {
-        let session = |now| {
-            PeerSession::new(
-                ws::Connection::established(ws::Role::Server, ws.clone(), now),
-                &options,
-            )
-        };
-        // what was gone before it had an address is counted out with its stream
-        let closer = upgrade.stream.closer();
-        if let Ok(handle) = Handle::start::<R>(upgrade.stream, session, Counted::nowhere()) {
-            closer.close_too(handle.shared().clone());
-            let client = Some(Arc::new(upgrade.client));
-            core.offer(Connection { handle, client, seen: AtomicU64::new(0) });
-        }
-    };
-    web::listen_with::<R, _>(address.into(), web, take).await
+    Ok(Connection::new(handle))
 }
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
+#[derive(Debug)]
 pub struct Connection {
     handle: Handle<PeerSession>,
     /// On a server's side.
+    #[cfg(feature = "web")]
     client: Option<Arc<Client>>,
     /// Changes of the other side's data that this handle has seen.
     seen: AtomicU64,
@@ -118,8 +98,12 @@ pub struct Connection {
 
 impl Clone for Connection {
     fn clone(&self) -> Self {
-        let seen = self.seen.load(Ordering::Relaxed).into();
-        Self { handle: self.handle.clone(), client: self.client.clone(), seen }
+        Self {
+            handle: self.handle.clone(),
+            #[cfg(feature = "web")]
+            client: self.client.clone(),
+            seen: self.seen.load(Ordering::Relaxed).into(),
+        }
     }
 }
 
@@ -139,12 +123,12 @@ enum Got {
 }
 
 impl PeerSession {
-    fn new(ws: ws::Connection, options: &Options) -> Self {
+    fn new(ws: ws::Connection, config: Config, inbox: InboxLimits) -> Self {
         Self {
-            machine: Machine::new(ws, options.config.clone()),
+            machine: Machine::new(ws, config),
             open: false,
             changes: 0,
-            inbox: Inbox::new(options.inbox),
+            inbox: Inbox::new(inbox),
             answers: PendingRequests::new(),
         }
     }
@@ -199,7 +183,17 @@ impl Requests for PeerSession {
 }
 
 impl Connection {
+    fn new(handle: Handle<PeerSession>) -> Self {
+        Self {
+            handle,
+            #[cfg(feature = "web")]
+            client: None,
+            seen: AtomicU64::new(0),
+        }
+    }
+
     /// Who the client is, on a server's side.
+    #[cfg(feature = "web")]
     #[must_use]
     pub fn client(&self) -> Option<&Client> {
         self.client.as_deref()

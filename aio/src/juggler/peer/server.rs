@@ -1,0 +1,59 @@
+//! The side that waits for the other, behind a web server.
+
+use std::sync::Arc;
+
+use super::{Connection, PeerSession};
+use crate::IntoAddress;
+use crate::handle::Handle;
+use crate::inbox::InboxLimits;
+use crate::runtime::Runtime;
+use crate::server::Core;
+use crate::shared::Counted;
+use crate::web::{self, ListenError, Socket, Upgrade, WebOptions};
+use hat_core::juggler::rpc::Config;
+use hat_core::options::More;
+use hat_core::ws;
+
+/// A server whose connections the application accepts one by one.
+pub type Server = crate::server::Server<Connection>;
+
+/// How a server is made, and its connections.
+#[derive(Clone, Debug, Default)]
+pub struct ListenOptions {
+    /// The web server: paths, files, passwords.
+    pub web: WebOptions,
+    /// The protocol: the delay of data, limits.
+    pub config: Config,
+    /// Limits of the WebSocket below it.
+    pub ws: ws::Config,
+    /// What may wait for [`Connection::receive`] before nothing more is read.
+    pub inbox: InboxLimits,
+    #[doc(hidden)]
+    pub more: More,
+}
+
+/// Listens on `address`, on every address of its host, with a web server.
+///
+/// # Errors
+///
+/// [`ListenError`].
+pub async fn listen<R: Runtime>(
+    address: impl IntoAddress,
+    options: ListenOptions,
+) -> Result<Server, ListenError> {
+    let ListenOptions { web, config, ws, inbox, more: _ } = options;
+    let take = move |core: &Arc<Core<Connection>>, _, upgrade: Upgrade<Socket<R::Stream>>| {
+        let session = |now| {
+            let ws = ws::Connection::established(ws::Role::Server, ws.clone(), now);
+            PeerSession::new(ws, config.clone(), inbox)
+        };
+        // what was gone before it had an address is counted out with its stream
+        let closer = upgrade.stream.closer();
+        if let Ok(handle) = Handle::start::<R>(upgrade.stream, session, Counted::nowhere()) {
+            closer.close_too(handle.shared().clone());
+            let client = Some(Arc::new(upgrade.client));
+            core.offer(Connection { client, ..Connection::new(handle) });
+        }
+    };
+    web::listen_with::<R, _>(address, web, take).await
+}
