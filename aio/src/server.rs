@@ -26,7 +26,7 @@ const ACCEPT_QUEUE: usize = 128;
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
 /// How a server treats its connections.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptOptions {
     /// Closing the server closes its connections, and waits for them. Default: true, as `hat-drivers`.
     pub bind_connections: bool,

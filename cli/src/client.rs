@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use hat_aio::eventer::{Client, ClientOptions, ConnectError, Notification, connect};
+use hat_aio::eventer::{Client, ConnectError, ConnectOptions, Notification, connect};
 use hat_aio::{Address, Runtime, SocketOptions};
 use hat_core::eventer::Error as EventerError;
 use hat_core::eventer::{EventType, QueryParams, QueryResult};
@@ -62,8 +62,8 @@ fn limit(args: &ConnectArgs) -> Duration {
 }
 
 /// What the client says of itself, and how long it waits.
-pub(crate) fn client_options(args: &ConnectArgs, wanted: Wanted) -> Result<ClientOptions> {
-    let mut options = ClientOptions {
+pub(crate) fn client_options(args: &ConnectArgs, wanted: Wanted) -> Result<ConnectOptions> {
+    let mut options = ConnectOptions {
         token: args.token.clone().map(Into::into),
         subscriptions: wanted.types,
         server_id: wanted.server_id,
@@ -71,7 +71,7 @@ pub(crate) fn client_options(args: &ConnectArgs, wanted: Wanted) -> Result<Clien
         // the whole is limited where it is awaited
         socket: SocketOptions { connect_timeout: limit(args), ..SocketOptions::default() },
         tls: args.tls.connector(&args.connect, args.timeout)?,
-        ..ClientOptions::default()
+        ..ConnectOptions::default()
     };
     options.config.init_timeout = args.timeout;
     Ok(options)

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hat_aio::eventer::{ConnectionInfo, Handler, ListenOptions, Notifier, Server, listen_with};
-use hat_aio::tls::Tls;
-use hat_aio::{Address, ConnectError, Runtime};
+use hat_aio::tls::Acceptor;
+use hat_aio::{Address, ListenError, Runtime};
 use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent, Status, Timestamp};
 use tracing::{info, warn};
 
@@ -24,9 +24,9 @@ impl EventServer {
         address: Address,
         config: Config,
         token: Option<String>,
-        tls: Option<Tls>,
+        tls: Option<Acceptor>,
         live: Option<Live>,
-    ) -> Result<Self, ConnectError> {
+    ) -> Result<Self, ListenError> {
         let store = Mutex::new(Store::new(config));
         let events = Events { store, order: smol::lock::Mutex::new(()), token, live };
         let mut desk = None;

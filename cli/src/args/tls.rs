@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use clap::Args;
 use hat_aio::Address;
-use hat_aio::tls::{ClientCertificates, ClientOptions, Identity, Pem, Roots, ServerOptions, Tls};
+use hat_aio::tls::{
+    Acceptor, AcceptorOptions, ClientCertificates, Connector, ConnectorOptions, Identity, Pem,
+    Roots,
+};
 
 use crate::exit::Failure;
 
@@ -53,18 +56,18 @@ impl TlsArgs {
     }
 
     /// TLS of a server at `address`, if it is to speak that.
-    pub(crate) fn acceptor(&self, address: &Address) -> Result<Option<Tls>, Failure> {
+    pub(crate) fn acceptor(&self, address: &Address) -> Result<Option<Acceptor>, Failure> {
         let Some(identity) = self.identity() else {
             return match address.is_tls() || self.tls_ca.is_some() {
                 true => Err(Failure::Input("a server of TLS needs --tls-cert".into())),
                 false => Ok(None),
             };
         };
-        let mut options = ServerOptions::new(identity);
+        let mut options = AcceptorOptions::new(identity);
         if let Some(roots) = self.roots() {
             options.client_certificates = ClientCertificates::Required(roots);
         }
-        built(options.build().map(Tls::from))
+        built(options.build())
     }
 }
 
@@ -74,26 +77,26 @@ impl ClientTlsArgs {
         &self,
         address: &Address,
         time: Duration,
-    ) -> Result<Option<Tls>, Failure> {
+    ) -> Result<Option<Connector>, Failure> {
         let Self { tls, files, tls_name, dangerous_accept_any_certificate } = self;
         let asked = *tls || *dangerous_accept_any_certificate || tls_name.is_some();
         let files_given = files.tls_cert.is_some() || files.tls_ca.is_some();
         if !(asked || files_given || address.is_tls()) {
             return Ok(None);
         }
-        let options = ClientOptions {
+        let options = ConnectorOptions {
             roots: files.roots().unwrap_or_default(),
             server_name: tls_name.clone(),
             certificate: files.identity(),
             dangerous_accept_any_certificate: *dangerous_accept_any_certificate,
             handshake_timeout: time,
-            ..ClientOptions::default()
+            ..ConnectorOptions::default()
         };
-        built(options.build().map(Tls::from))
+        built(options.build())
     }
 }
 
 /// A file that is not what it should be is bad input.
-fn built(built: Result<Tls, hat_aio::tls::ConfigError>) -> Result<Option<Tls>, Failure> {
+fn built<T>(built: Result<T, hat_aio::tls::ConfigError>) -> Result<Option<T>, Failure> {
     built.map(Some).map_err(|error| Failure::Input(error.to_string()))
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use hat_aio::cotp::{Connection, Options, SetupError, connect, listen};
-use hat_aio::server::ServerOptions;
+use hat_aio::cotp::{
+    ConnectError, ConnectOptions, Connection, ListenError, ListenOptions, connect, listen,
+};
 use hat_aio::{Address, Runtime};
 use hat_core::cotp::{Config, Error, Selector};
 
@@ -31,7 +32,7 @@ async fn probe<R: Runtime>(args: ProbeArgs) -> Result<()> {
         handshake_timeout: timeout,
         ..Config::default()
     };
-    let options = Options { config, tls, ..Options::default() };
+    let options = ConnectOptions { config, tls, ..ConnectOptions::default() };
     let probed = connect::<R>(address.clone(), options);
     let connection = match within::<R, _>(timeout, probed).await {
         None => return Err(Failure::Silent { address, time: timeout }.into()),
@@ -62,9 +63,12 @@ async fn echo<R: Runtime>(args: EchoArgs) -> Result<()> {
     let interrupt = Interrupt::watch()?;
     let tls = args.tls.acceptor(&args.listen)?;
     let config = Config { local_selector: args.local_tsel, ..Config::default() };
-    let options = Options { config, tls, ..Options::default() };
-    let server = listen::<R>(args.listen.clone(), options, ServerOptions::default()).await;
-    let server = server.map_err(|error| Failure::of_setup(args.listen, error))?;
+    let options = ListenOptions { config, tls, ..ListenOptions::default() };
+    let server = listen::<R>(args.listen, options).await;
+    let server = server.map_err(|error| match error {
+        ListenError::Config(error) => Failure::Input(error.to_string()),
+        error => Failure::CannotListen(error.to_string()),
+    })?;
     for address in server.addresses() {
         say(&format!("listening on {address}"));
     }
@@ -91,8 +95,8 @@ async fn send_back(connection: Connection) {
 
 impl Failure {
     /// Why a probe came to nothing.
-    fn of_probe(address: Address, error: SetupError, time: Duration) -> Self {
-        if let SetupError::Ended(error) = &error {
+    fn of_probe(address: Address, error: ConnectError, time: Duration) -> Self {
+        if let ConnectError::Ended(error) = &error {
             match error.protocol() {
                 Some(Error::HandshakeTimeout) => return Self::Silent { address, time },
                 Some(Error::ClosedDuringHandshake) => return Self::CutAtRequest { address },
@@ -104,18 +108,18 @@ impl Failure {
         Self::of_setup(address, error)
     }
 
-    /// Why there is no COTP connection, or no server.
-    fn of_setup(address: Address, error: SetupError) -> Self {
+    /// Why there is no COTP connection.
+    fn of_setup(address: Address, error: ConnectError) -> Self {
         match error {
-            SetupError::Connect(error) => Self::of_connect(error),
-            SetupError::Config(error) => Self::Input(error.to_string()),
-            SetupError::Ended(error) => match error.protocol() {
+            ConnectError::Connect(error) => Self::of_connect(error),
+            ConnectError::Config(error) => Self::Input(error.to_string()),
+            ConnectError::Ended(error) => match error.protocol() {
                 Some(Error::Refused { .. } | Error::Rejected { .. }) => {
                     Self::Rejected { address, reason: error.to_string() }
                 }
                 _ => Self::NotCotp { address, error },
             },
-            error => Self::CannotListen(error.to_string()),
+            error => Self::Input(error.to_string()),
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
     let live = args.web.address.is_some().then(|| Live::new(&config));
     let (listen, token) = (args.listen, args.token);
     let server = EventServer::start::<R>(listen, config, token, tls.clone(), live.clone()).await;
-    let server = server.map_err(Failure::NoConnection)?;
+    let server = server.map_err(|error| Failure::CannotListen(error.to_string()))?;
     say(&format!("listening on {}", list("", server.addresses(), "")));
     let page = match (args.web.address.clone(), live) {
         (Some(address), Some(live)) => {
@@ -57,7 +57,7 @@ fn list(before: &str, addresses: &[SocketAddr], after: &str) -> String {
 
 fn failure(error: ListenError) -> Failure {
     match error {
-        ListenError::Address(error) => error.into(),
+        ListenError::Listen(error) => Failure::CannotListen(error.to_string()),
         // a password file, in practice
         error => Failure::Input(error.to_string()),
     }

@@ -4,7 +4,7 @@ use hat_aio::Address;
 use hat_aio::tls::{self, Roots};
 use hat_tests::certificates::{Authority, PemFile};
 use hat_tests::peers::{self, Peer, unused_addr};
-use hat_tokio::juggler::{ClientOptions, WsOptions, connect};
+use hat_tokio::juggler::{ConnectOptions, WsOptions, connect};
 use serde_json::json;
 
 use crate::on_every_runtime;
@@ -66,11 +66,11 @@ on_every_runtime! {
         let tokio = tokio::runtime::Runtime::new().expect("Tokio");
         tokio.block_on(async {
             let roots = Roots::Pem(files.root.path().into());
-            let tls = tls::ClientOptions { roots, ..tls::ClientOptions::default() };
+            let tls = tls::ConnectorOptions { roots, ..tls::ConnectorOptions::default() };
             let tls = Some(tls.build().expect("a connector").into());
-            let options = |tls| ClientOptions {
+            let options = |tls| ConnectOptions {
                 ws: WsOptions { tls, ..WsOptions::default() },
-                ..ClientOptions::default()
+                ..ConnectOptions::default()
             };
             let client = connect(page.clone(), options(tls)).await.expect("a page");
             let state = client.changed().await.expect("a state");

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use hat_core::json::{Limits, Value};
 use hat_tokio::Address;
-use hat_tokio::juggler::{self, Client, ClientOptions, RequestError, WsOptions};
+use hat_tokio::juggler::{self, Client, ConnectOptions, RequestError, WsOptions};
 use serde_json::json;
 
 use crate::on_every_runtime;
@@ -37,7 +37,7 @@ impl Paged {
     }
 
     async fn client(&self, ws: WsOptions) -> Result<Client, juggler::ConnectError> {
-        let options = ClientOptions { ws, ..ClientOptions::default() };
+        let options = ConnectOptions { ws, ..ConnectOptions::default() };
         juggler::connect(Address::from(self.page), options).await
     }
 }

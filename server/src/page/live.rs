@@ -171,7 +171,7 @@ fn short(text: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use hat_aio::Address;
-    use hat_aio::juggler::{ClientOptions, Connection, Handler, ListenOptions, connect, listen};
+    use hat_aio::juggler::{ConnectOptions, Connection, Handler, ListenOptions, connect, listen};
     use hat_tokio::Tokio;
 
     use super::*;
@@ -197,7 +197,7 @@ mod tests {
             let options = ListenOptions { state, ..ListenOptions::default() };
             let server = listen::<Tokio>(("127.0.0.1", 0), Slow, options).await?;
             let address = Address::from(server.addresses()[0]);
-            let page = connect::<Tokio>(address, ClientOptions::default()).await?;
+            let page = connect::<Tokio>(address, ConnectOptions::default()).await?;
             let status = "/server/status".parse::<Pointer>()?;
             let mut told = page.changed().await?;
             assert_eq!(told.get(&status), Some(&"starting".into()));

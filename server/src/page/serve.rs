@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hat_aio::juggler::{ListenOptions, Server, listen};
-use hat_aio::tls::Tls;
+use hat_aio::tls::Acceptor;
 use hat_aio::web::{ListenError, Origins, WebOptions};
 use hat_aio::{Address, Runtime};
 
@@ -36,7 +36,7 @@ impl Page {
     pub async fn open<R: Runtime>(
         address: Address,
         options: PageOptions,
-        tls: Option<Tls>,
+        tls: Option<Acceptor>,
         desk: Desk,
         live: Live,
     ) -> Result<Self, ListenError> {

@@ -1,4 +1,4 @@
-//! Thousands of connections at once, then gone: `ServerOptions::max_connections` allows them, and nothing is left of them.
+//! Thousands of connections at once, then gone: `AcceptOptions::max_connections` allows them, and nothing is left of them.
 
 use hat_tests::on_every_runtime;
 use hat_tests::peers;

@@ -15,9 +15,8 @@ use std::thread;
 use std::time::Duration;
 
 use hat_aio::chatter;
-use hat_aio::chatter::Options;
+use hat_aio::chatter::ConnectOptions;
 use hat_aio::eventer::Notification;
-use hat_aio::server::ServerOptions;
 use hat_core::buffer::RecvBuf;
 use hat_core::chatter::{Config, Connection, Data, Error, SendOptions};
 use hat_core::eventer::{LatestParams, Status};
@@ -36,7 +35,7 @@ const MIB: usize = 1024 * 1024;
 const ALLOWED: usize = 40 * MIB;
 
 async fn chatter_server<R: TestRuntime>() -> chatter::Server {
-    let listening = chatter::listen::<R>(local(), Options::default(), ServerOptions::default());
+    let listening = chatter::listen::<R>(local(), ConnectOptions::default().into());
     listening.await.expect("listens")
 }
 

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use hat_aio::eventer::{ClientOptions, RequestError, connect};
+use hat_aio::eventer::{ConnectOptions, RequestError, connect};
 use hat_core::eventer::LatestParams;
 use hat_tests::counted::Counted;
 use hat_tests::on_every_runtime;
@@ -17,7 +17,7 @@ on_every_runtime! {
     async fn a_killed_server_fails_all_open_requests<R>() {
         struct Here;
         let mut server = Server::start::<R>();
-        let options = ClientOptions::default();
+        let options = ConnectOptions::default();
         let client = connect::<Counted<R, Here>>(server.address, "unanswered", options).await;
         let client = client.expect("taken");
         let params = LatestParams::default().into();

@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Buf;
-use hat_aio::eventer::{Client, ClientOptions, connect};
+use hat_aio::eventer::{Client, ConnectOptions, connect};
 use hat_core::eventer::EventType;
 use hat_core::eventer::client::{Client as Machine, Config};
 use hat_core::eventer::message::InitReq;
@@ -54,7 +54,7 @@ async fn at_once<R: TestRuntime, T>(future: impl Future<Output = T>) -> T {
 /// A client of that name, which subscribes to everything.
 async fn client<R: TestRuntime>(address: SocketAddr, name: &'static str) -> Client {
     let subscriptions = vec![EventType::from_segments(["*"])];
-    let options = ClientOptions { subscriptions, ..ClientOptions::default() };
+    let options = ConnectOptions { subscriptions, ..ConnectOptions::default() };
     connect::<R>(address, name, options).await.expect("taken")
 }
 

@@ -12,8 +12,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use hat_aio::eventer::{ClientOptions, ConnectError, ListenOptions, Server, connect, listen};
-use hat_aio::server::ServerOptions;
+use hat_aio::eventer::{ConnectError, ConnectOptions, ListenOptions, Server, connect, listen};
 use hat_aio::{Error, chatter};
 use hat_core::chatter::PingRule;
 use hat_core::eventer;
@@ -85,7 +84,7 @@ on_every_runtime! {
                     drip(stream, &answer);
                 }
             });
-            let mut options = ClientOptions::default();
+            let mut options = ConnectOptions::default();
             options.config.init_timeout = SHORT;
             let connecting = connect::<Counted<R, Here>>(address, "client", options);
             let error = at_once::<R, _>(connecting).await.map(|_| ()).expect_err("no answer");
@@ -97,9 +96,9 @@ on_every_runtime! {
     }
 
     async fn a_peer_that_falls_silent<R>() {
-        let mut options = chatter::Options::default();
+        let mut options = chatter::ConnectOptions::default();
         options.config.ping = PingRule::WhenIdle { delay: SHORT, timeout: SHORT };
-        let server = chatter::listen::<R>(local(), options, ServerOptions::default()).await;
+        let server = chatter::listen::<R>(local(), options.into()).await;
         let server = server.expect("listens");
         let _silent = TcpStream::connect(server.addresses()[0]).expect("connected");
         let accepted = server.accept().await.expect("a connection");
@@ -108,11 +107,11 @@ on_every_runtime! {
     }
 
     async fn a_message_that_comes_a_byte_at_a_time<R>() {
-        let mut options = chatter::Options::default();
+        let mut options = chatter::ConnectOptions::default();
         // every byte is a sign of life
         options.config.ping = PingRule::WhenIdle { delay: SHORT, timeout: SHORT };
         options.config.message_timeout = 5 * SHORT;
-        let server = chatter::listen::<R>(local(), options, ServerOptions::default()).await;
+        let server = chatter::listen::<R>(local(), options.into()).await;
         let server = server.expect("listens");
         let stream = TcpStream::connect(server.addresses()[0]).expect("connected");
         let accepted = server.accept().await.expect("a connection");

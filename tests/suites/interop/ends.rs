@@ -1,7 +1,7 @@
 //! How connections and servers end, seen from the other side.
 
 use hat_aio::ConnectError;
-use hat_aio::chatter::{Error, Options, SendOptions, connect};
+use hat_aio::chatter::{ConnectOptions, Error, SendOptions, connect};
 use hat_core::chatter::Error as Reason;
 use hat_tests::on_every_runtime;
 use hat_tests::peers::chatter::ONE;
@@ -95,7 +95,7 @@ on_every_runtime! {
         if skipped("nobody_listens") {
             return;
         }
-        let refused = connect::<R>(unused_addr(), Options::default()).await.map(|_| ());
+        let refused = connect::<R>(unused_addr(), ConnectOptions::default()).await.map(|_| ());
         assert!(matches!(refused, Err(ConnectError::Connect { .. })), "{refused:?}");
         for layer in LAYERS {
             let target = layer.target(unused_addr(), json!({}));

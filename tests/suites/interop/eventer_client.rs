@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use hat_aio::eventer::{Client, ClientOptions, Notification, connect};
+use hat_aio::eventer::{Client, ConnectOptions, Notification, connect};
 use hat_core::chatter::PingRule;
 use hat_core::eventer::{EventType, QueryParams, RegisterEvent, ServerParams};
 use hat_tests::on_every_runtime;
@@ -31,7 +31,7 @@ impl Theirs {
         Self { peer, object: peer.open("eventer.listen", params), addr }
     }
 
-    async fn client<R: TestRuntime>(&self, mut options: ClientOptions) -> Client {
+    async fn client<R: TestRuntime>(&self, mut options: ConnectOptions) -> Client {
         options.subscriptions = vec![EventType::from_segments(["*"])];
         connect::<R>(self.addr, "ours", options).await.expect("it takes every client")
     }
@@ -52,7 +52,7 @@ on_every_runtime! {
             return;
         }
         let theirs = Theirs::listen(&json!({"has_query_cb": true}));
-        let client = theirs.client::<R>(ClientOptions::default()).await;
+        let client = theirs.client::<R>(ConnectOptions::default()).await;
         let (answers, answer) = unbounded();
         let asking = client.clone();
         R::spawn(async move {
@@ -72,7 +72,7 @@ on_every_runtime! {
             return;
         }
         let theirs = Theirs::listen(&json!({"has_query_cb": true}));
-        let client = theirs.client::<R>(ClientOptions::default()).await;
+        let client = theirs.client::<R>(ConnectOptions::default()).await;
         let (answers, answer) = unbounded();
         for asked in 0..1000 {
             let (client, answers) = (client.clone(), answers.clone());
@@ -102,7 +102,7 @@ on_every_runtime! {
             return;
         }
         let theirs = Theirs::listen(&json!({}));
-        let mut options = ClientOptions::default();
+        let mut options = ConnectOptions::default();
         options.config.chatter.max_queued = 100_000;
         let client = theirs.client::<R>(options).await;
         let payload = hat_core::eventer::Payload::binary("", vec![1; 1000]);
@@ -121,7 +121,7 @@ on_every_runtime! {
             return;
         }
         let theirs = Theirs::listen(&json!({}));
-        let client = theirs.client::<R>(ClientOptions::default()).await;
+        let client = theirs.client::<R>(ConnectOptions::default()).await;
         let events: Vec<Value> = (1..=10_000).map(event).collect();
         let params = json!({"obj": theirs.object, "events": events, "persisted": false, "with_ack": true});
         let notified = theirs.peer.start("eventer.notify_events", params);
@@ -139,7 +139,7 @@ on_every_runtime! {
         }
         let often = Duration::from_millis(300);
         let theirs = Theirs::listen(&json!({"ping_delay": 0.3, "ping_timeout": 20, "status": "starting"}));
-        let mut options = ClientOptions::default();
+        let mut options = ConnectOptions::default();
         options.config.chatter.ping = PingRule::WhenIdle { delay: often, timeout: Duration::from_secs(20) };
         let client = theirs.client::<R>(options).await;
         sleep::<R>(often * 4).await;
@@ -153,7 +153,7 @@ on_every_runtime! {
             return;
         }
         let theirs = Theirs::listen(&json!({"has_query_cb": true}));
-        let mut options = ClientOptions::default();
+        let mut options = ConnectOptions::default();
         let delay = Duration::from_millis(200);
         options.config.chatter.ping = PingRule::WhenIdle { delay, timeout: Duration::from_secs(20) };
         let client = theirs.client::<R>(options).await;

@@ -3,8 +3,10 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use hat_aio::chatter::{Connection, Options, SendOptions, Server, connect, listen};
-use hat_aio::server::ServerOptions;
+use hat_aio::chatter::{
+    ConnectOptions, Connection, ListenOptions, SendOptions, Server, connect, listen,
+};
+use hat_aio::server::AcceptOptions;
 use hat_core::chatter::{Config, Conversation, Data, Message, PingRule};
 use hat_tests::peers::chatter::{Layer, Side};
 use hat_tests::peers::{self, Handle, Peer};
@@ -63,7 +65,7 @@ pub(crate) struct Setup {
     pub(crate) peer: &'static Peer,
     /// Whether the peer listens.
     pub(crate) we_connect: bool,
-    pub(crate) options: Options,
+    pub(crate) options: ConnectOptions,
     /// More parameters for the peer's side.
     pub(crate) params: Value,
     pub(crate) bind_connections: bool,
@@ -85,9 +87,9 @@ impl Setup {
             layer,
             peer: peer(layer),
             we_connect,
-            options: Options {
+            options: ConnectOptions {
                 config: Config { ping: PingRule::Off, ..Config::new(layer.dialect()) },
-                ..Options::default()
+                ..ConnectOptions::default()
             },
             params: layer.pings(0.0),
             bind_connections: true,
@@ -115,10 +117,11 @@ impl Setup {
             let theirs = side(&peer.event("accepted", server)["conn"]);
             return Link { ours, theirs, server: None, their_server: Some(server) };
         }
-        let options =
-            ServerOptions { bind_connections: self.bind_connections, ..ServerOptions::default() };
+        let accept =
+            AcceptOptions { bind_connections: self.bind_connections, ..AcceptOptions::default() };
+        let options = ListenOptions { accept, ..self.options.into() };
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = listen::<R>(address, self.options, options).await.expect("a free port");
+        let server = listen::<R>(address, options).await.expect("a free port");
         let params = layer.target(server.addresses()[0], self.params);
         let theirs = side(&peer.expect(&layer.method("connect"), params)["obj"]);
         let ours = server.accept().await.expect("the peer has connected");

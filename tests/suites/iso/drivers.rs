@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 
-use hat_aio::cotp::{Connection, Error, SetupError};
-use hat_aio::server::ServerOptions;
+use hat_aio::cotp::{ConnectError, Connection, Error};
+use hat_aio::server::AcceptOptions;
 use hat_aio::tpkt;
 use hat_core::cotp::{self, Config, Reason};
 use hat_tests::on_every_runtime;
@@ -224,14 +224,14 @@ on_every_runtime! {
         });
         let refused = client::<R>(address, Config::default()).await.map(|_| ()).expect_err("refused");
         refusal.join().expect("the peer's side");
-        let SetupError::Ended(Error::Protocol(error)) = refused else { panic!("{refused:?}") };
+        let ConnectError::Ended(Error::Protocol(error)) = refused else { panic!("{refused:?}") };
         assert_eq!(error, cotp::Error::Refused { reason: Reason::Congestion, information: None });
 
         let (their_server, address) = listening("tpkt");
         let closing = std::thread::spawn(move || Theirs::accepted("tpkt", their_server).close());
         let refused = client::<R>(address, Config::default()).await.map(|_| ()).expect_err("closed");
         closing.join().expect("the peer's side");
-        assert!(matches!(refused, SetupError::Ended(_)), "{refused:?}");
+        assert!(matches!(refused, ConnectError::Ended(_)), "{refused:?}");
     }
 
     async fn packets<R>() {
@@ -239,14 +239,15 @@ on_every_runtime! {
             return;
         }
         for we_connect in [true, false] {
-            let options = tpkt::Options::default();
+            let options = tpkt::ConnectOptions::default();
             let (ours, theirs) = if we_connect {
                 let (their_server, address) = listening("tpkt");
                 let ours = tpkt::connect::<R>(address, options).await.expect("connected");
                 (ours, Theirs::accepted("tpkt", their_server))
             } else {
-                let unbound = ServerOptions { bind_connections: false, ..ServerOptions::default() };
-                let server = tpkt::listen::<R>(local(), options, unbound).await.expect("listens");
+                let unbound = AcceptOptions { bind_connections: false, ..AcceptOptions::default() };
+                let options = tpkt::ListenOptions { accept: unbound, ..options.into() };
+                let server = tpkt::listen::<R>(local(), options).await.expect("listens");
                 let target = json!({"addr": to_addr(server.addresses()[0])});
                 let theirs = Theirs::connected("tpkt", &today().expect("tpkt.connect", target));
                 (server.accept().await.expect("the peer connects"), theirs)

@@ -14,8 +14,10 @@ mod tshark;
 
 use std::net::SocketAddr;
 
-use hat_aio::cotp::{Connection, Options, Server, SetupError, connect, listen};
-use hat_aio::server::ServerOptions;
+use hat_aio::cotp::{
+    ConnectError, ConnectOptions, Connection, ListenOptions, Server, connect, listen,
+};
+use hat_aio::server::AcceptOptions;
 use hat_core::cotp::Config;
 use hat_tests::runtimes::TestRuntime;
 
@@ -26,17 +28,17 @@ fn local() -> SocketAddr {
 
 /// Our server. Its connections outlive it.
 async fn server<R: TestRuntime>(config: Config) -> Server {
-    let options = Options { config, ..Options::default() };
-    let unbound = ServerOptions { bind_connections: false, ..ServerOptions::default() };
-    listen::<R>(local(), options, unbound).await.expect("a free port")
+    let accept = AcceptOptions { bind_connections: false, ..AcceptOptions::default() };
+    let options = ListenOptions { config, accept, ..ListenOptions::default() };
+    listen::<R>(local(), options).await.expect("a free port")
 }
 
 /// Our client.
 async fn client<R: TestRuntime>(
     address: SocketAddr,
     config: Config,
-) -> Result<Connection, SetupError> {
-    connect::<R>(address, Options { config, ..Options::default() }).await
+) -> Result<Connection, ConnectError> {
+    connect::<R>(address, ConnectOptions { config, ..ConnectOptions::default() }).await
 }
 
 /// Octets in which a part that is lost, doubled or moved is seen.

@@ -1,6 +1,6 @@
 //! What `hat-drivers` makes of sizes and selectors that it would not offer itself.
 
-use hat_aio::cotp::SetupError;
+use hat_aio::cotp::ConnectError;
 use hat_core::cotp::{Config, Diagnostic, Policy, Selector, TpduSize};
 use hat_tests::on_every_runtime;
 use hat_tests::peers::{ErrorKind, skipped};
@@ -90,7 +90,7 @@ on_every_runtime! {
         }
         for selector in [&b"SIMATIC-ROOT-HMI"[..], &[1, 0, 0]] {
             let refused = client::<R>(address, config(selector)).await.map(|_| ());
-            assert!(matches!(refused, Err(SetupError::Ended(_))), "{refused:?}");
+            assert!(matches!(refused, Err(ConnectError::Ended(_))), "{refused:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use hat_aio::cotp::{Connection, SetupError};
+use hat_aio::cotp::{ConnectError, Connection};
 use hat_core::cotp::{self, Config, Diagnostic, Selector, TpduSize};
 use hat_tests::peers;
 use hat_tests::runtimes::TestRuntime;
@@ -113,7 +113,7 @@ fn sizes_that_it_refuses() {
                 tokio::join!(client::<Tokio>(address, offering(Some(offered))), accept);
             theirs.expect_err("refused");
             let refused = ours.map(|_| ()).expect_err("closed");
-            let SetupError::Ended(end) = refused else { panic!("{refused:?}") };
+            let ConnectError::Ended(end) = refused else { panic!("{refused:?}") };
             assert_eq!(end.protocol(), Some(&cotp::Error::ClosedDuringHandshake), "{offered}");
         }
     });

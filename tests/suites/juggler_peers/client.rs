@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hat_aio::juggler::{Client, ClientOptions, RequestError, connect};
+use hat_aio::juggler::{Client, ConnectOptions, RequestError, connect};
 use hat_core::json::Value;
 use hat_core::juggler::{Error, PingRule};
 use hat_tests::on_every_runtime;
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{listen, path, ten_megabytes, value};
 
-async fn client<R: TestRuntime>(address: SocketAddr, options: ClientOptions) -> Client {
+async fn client<R: TestRuntime>(address: SocketAddr, options: ConnectOptions) -> Client {
     connect::<R>(address, options).await.expect("the peer listens")
 }
 
@@ -27,7 +27,7 @@ on_every_runtime! {
         let state = json!({"text": text, "n": 0});
         let options = json!({"shared_state": true, "autoflush_delay": 0, "state": state});
         let (server, address) = listen("juggler", &peer, options);
-        let client = client::<R>(address, ClientOptions::default()).await;
+        let client = client::<R>(address, ConnectOptions::default()).await;
         let state = client.changed().await.expect("a state");
         assert!(state.get(&path("/text")).and_then(Value::as_str) == Some(&*text));
         for n in 1..=20 {
@@ -48,7 +48,7 @@ on_every_runtime! {
         let (_, address) = listen("juggler", &peer, json!({}));
         let data = value(json!({"text": ten_megabytes()}));
         for max_segment_size in [65_536, 1_000] {
-            let mut options = ClientOptions::default();
+            let mut options = ConnectOptions::default();
             options.config.transport.max_segment_size = max_segment_size;
             let client = client::<R>(address, options).await;
             assert!(client.send("", &data).await.expect("an echo") == data);
@@ -61,7 +61,7 @@ on_every_runtime! {
         }
         let peer = Peer::today();
         let (_, address) = listen("juggler", &peer, json!({"ping_delay": 0.1, "ping_timeout": 2}));
-        let mut options = ClientOptions::default();
+        let mut options = ConnectOptions::default();
         options.config.transport.ping = PingRule::WhenIdle {
             delay: Duration::from_millis(100),
             timeout: Duration::from_secs(2),
@@ -77,7 +77,7 @@ on_every_runtime! {
         }
         let peer = Peer::today();
         let (server, address) = listen("juggler", &peer, json!({"has_request_cb": true}));
-        let client = client::<R>(address, ClientOptions::default()).await;
+        let client = client::<R>(address, ConnectOptions::default()).await;
         peers::handle(&peer.event("accepted", server)["conn"]);
         let asking = client.clone();
         let (asked, answer) = smol::channel::bounded(1);

@@ -1,10 +1,7 @@
 //! Our peer of 0.5, and that of `hat-juggler` 0.5.
 
-use hat_aio::juggler::WsOptions;
-use hat_aio::juggler::peer::{self, CallError, Connection, Options, Received};
-use hat_aio::web::WebOptions;
+use hat_aio::juggler::peer::{self, CallError, ConnectOptions, Connection, Received};
 use hat_core::json::Value;
-use hat_core::ws;
 use hat_tests::on_every_runtime;
 use hat_tests::peers::{self, Handle, Peer, skipped};
 use hat_tests::runtimes::TestRuntime;
@@ -22,14 +19,12 @@ struct Link {
 async fn link<R: TestRuntime>(deployed: &Peer, we_connect: bool) -> Link {
     if we_connect {
         let (server, address) = listen("juggler05", deployed, json!({}));
-        let connected = peer::connect::<R>(address, WsOptions::default(), Options::default()).await;
+        let connected = peer::connect::<R>(address, ConnectOptions::default()).await;
         let ours = connected.expect("the peer listens");
         let theirs = peers::handle(&deployed.event("accepted", server)["conn"]);
         return Link { ours, theirs, _server: None };
     }
-    let web = WebOptions::default();
-    let options = Options::default();
-    let server = peer::listen::<R>(local(), web, ws::Config::default(), options).await;
+    let server = peer::listen::<R>(local(), peer::ListenOptions::default()).await;
     let server = server.expect("a free port");
     let theirs = connect("juggler05", deployed, server.addresses()[0]);
     let ours = server.accept().await.expect("the peer has connected");

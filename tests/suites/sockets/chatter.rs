@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hat_aio::ConnectError;
-use hat_aio::chatter::{Connection, Options, SendOptions, connect};
+use hat_aio::chatter::{ConnectOptions, Connection, SendOptions, connect};
 use hat_core::chatter::{Config, Dialect, Error, Incoming, SendFault};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, sleep, within};
@@ -44,7 +44,7 @@ async fn send_until_it_waits<R: TestRuntime>(client: &Connection) -> usize {
 on_every_runtime! {
     async fn request_and_response_in_both_dialects<R>() {
         for dialect in [Dialect::Hat, Dialect::HatChatter] {
-            let options = Options { config: Config::new(dialect), ..Options::default() };
+            let options = ConnectOptions { config: Config::new(dialect), ..ConnectOptions::default() };
             let (_server, client, accepted) = pair::<R>(options).await;
             R::spawn(echo(accepted.clone()));
             for size in [0, 1, 1000, 1024, 100_000, 16 * 1024 * 1024] {
@@ -62,7 +62,7 @@ on_every_runtime! {
     }
 
     async fn what_was_sent_before_close_arrives<R>() {
-        let (_server, client, accepted) = pair::<R>(Options::default()).await;
+        let (_server, client, accepted) = pair::<R>(ConnectOptions::default()).await;
         for index in 0..1000_u16 {
             client.send(data(index.to_be_bytes().to_vec()), one()).await.expect("sent");
         }
@@ -79,7 +79,7 @@ on_every_runtime! {
     }
 
     async fn dropping_the_last_clone_closes<R>() {
-        let (_server, client, accepted) = pair::<R>(Options::default()).await;
+        let (_server, client, accepted) = pair::<R>(ConnectOptions::default()).await;
         let clone = client.clone();
         drop(client);
         clone.send(data("still here"), one()).await.expect("sent");
@@ -90,7 +90,7 @@ on_every_runtime! {
 
     async fn a_full_queue_waits_and_a_send_that_is_dropped_sends_nothing<R>() {
         let config = Config { max_queued: 1024 * 1024, ..Config::default() };
-        let options = Options { config, ..Options::default() };
+        let options = ConnectOptions { config, ..ConnectOptions::default() };
         let (_server, client, accepted) = pair::<R>(options).await;
         let mut sent = send_until_it_waits::<R>(&client).await;
         let refused = client.try_send(data("x"), one()).map(|_| ());
@@ -108,7 +108,7 @@ on_every_runtime! {
 
     async fn a_send_waits_however_much_may_be_queued<R>() {
         let config = Config { max_queued: usize::MAX, ..Config::default() };
-        let options = Options { config, ..Options::default() };
+        let options = ConnectOptions { config, ..ConnectOptions::default() };
         let (_server, client, accepted) = pair::<R>(options).await;
         let sent = send_until_it_waits::<R>(&client).await;
         client.try_send(data("at once"), one()).expect("room");
@@ -120,7 +120,7 @@ on_every_runtime! {
 
     async fn drain_waits_until_all_is_with_the_system<R>() {
         let config = Config { max_queued: 64 * 1024 * 1024, ..Config::default() };
-        let options = Options { config, ..Options::default() };
+        let options = ConnectOptions { config, ..ConnectOptions::default() };
         let (_server, client, accepted) = pair::<R>(options).await;
         client.drain().await.expect("nothing to wait for");
         client.send(data(vec![0; 8 * 1024 * 1024]), one()).await.expect("sent");
@@ -138,7 +138,7 @@ on_every_runtime! {
     }
 
     async fn a_conversation_that_does_not_go_on_times_out<R>() {
-        let (_server, client, accepted) = pair::<R>(Options::default()).await;
+        let (_server, client, accepted) = pair::<R>(ConnectOptions::default()).await;
         let timeout = Some(Duration::from_millis(20));
         let ask = SendOptions { last: false, timeout, ..one() };
         let asked = client.send(data("?"), ask).await.expect("sent");
@@ -153,7 +153,7 @@ on_every_runtime! {
             timeout: Duration::from_millis(2_000),
         };
         let config = Config { ping, ..Config::default() };
-        let (_server, client, accepted) = pair::<R>(Options { config: config.clone(), ..Options::default() }).await;
+        let (_server, client, accepted) = pair::<R>(ConnectOptions { config: config.clone(), ..ConnectOptions::default() }).await;
         sleep::<R>(Duration::from_millis(200)).await;
         assert!(client.end_reason().is_none() && accepted.end_reason().is_none());
 
@@ -163,7 +163,7 @@ on_every_runtime! {
             delay: Duration::from_millis(20),
             timeout: Duration::from_millis(20),
         };
-        let options = Options { config: Config { ping, ..config }, ..Options::default() };
+        let options = ConnectOptions { config: Config { ping, ..config }, ..ConnectOptions::default() };
         let address = silent.local_addr().expect("bound");
         let client = connect::<R>(address, options).await.expect("the system takes it");
         let error = client.receive().await.expect_err("the end");
@@ -171,7 +171,7 @@ on_every_runtime! {
     }
 
     async fn a_peer_that_speaks_something_else<R>() {
-        let (server, client, accepted) = pair::<R>(Options::default()).await;
+        let (server, client, accepted) = pair::<R>(ConnectOptions::default()).await;
         drop((client, accepted));
         let mut stranger = std::net::TcpStream::connect(server.addresses()[0]).expect("connected");
         std::io::Write::write_all(&mut stranger, &b"GET / HTTP/1.1\r\n".repeat(9)).expect("written");
@@ -181,10 +181,10 @@ on_every_runtime! {
     }
 
     async fn errors_of_connecting_name_what_was_asked_for<R>() {
-        let address = crate::server::<R>(Options::default()).await.addresses()[0];
+        let address = crate::server::<R>(ConnectOptions::default()).await.addresses()[0];
         let refused = loop {
             // until the server, which is dropped, is really gone
-            match connect::<R>(address, Options::default()).await {
+            match connect::<R>(address, ConnectOptions::default()).await {
                 Err(error) => break error,
                 Ok(_) => sleep::<R>(SOON).await,
             }
@@ -192,14 +192,14 @@ on_every_runtime! {
         assert!(matches!(refused, ConnectError::Connect { .. }), "{refused:?}");
         assert!(refused.to_string().starts_with(&format!("cannot connect to {address}: ")));
         let unknown = hat_aio::Address::new("no-such-host.invalid", 1);
-        let error = connect::<R>(unknown, Options::default()).await.map(|_| ());
+        let error = connect::<R>(unknown, ConnectOptions::default()).await.map(|_| ());
         assert!(matches!(error, Err(ConnectError::Resolve { .. })), "{error:?}");
     }
 
     async fn a_host_name_is_tried_at_every_address<R>() {
         // `localhost` is often ::1 first, where nobody listens
-        let server = crate::server::<R>(Options::default()).await;
+        let server = crate::server::<R>(ConnectOptions::default()).await;
         let address = ("localhost", server.addresses()[0].port());
-        connect::<R>(address, Options::default()).await.expect("the second address");
+        connect::<R>(address, ConnectOptions::default()).await.expect("the second address");
     }
 }

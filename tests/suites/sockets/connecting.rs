@@ -6,7 +6,6 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-use hat_aio::server::ServerOptions;
 use hat_aio::{Address, ConnectError, SocketOptions, chatter, cotp, eventer, juggler, tcp, tpkt};
 use hat_tests::on_every_runtime;
 use hat_tests::resolving::{Resolving, name};
@@ -48,31 +47,31 @@ on_every_runtime! {
         let to = silent.address();
         let socket = limit(Duration::from_millis(300));
 
-        let options = chatter::Options { socket, ..Default::default() };
+        let options = chatter::ConnectOptions { socket, ..Default::default() };
         timed_out(chatter::connect::<R>(to, options).await);
-        let options = tcp::Options { socket, ..Default::default() };
+        let options = tcp::ConnectOptions { socket, ..Default::default() };
         timed_out(tcp::connect::<R>(to, options).await);
-        let options = tpkt::Options { socket, ..Default::default() };
+        let options = tpkt::ConnectOptions { socket, ..Default::default() };
         timed_out(tpkt::connect::<R>(to, options).await);
 
-        let options = cotp::Options { socket, ..Default::default() };
+        let options = cotp::ConnectOptions { socket, ..Default::default() };
         timed_out(cotp::connect::<R>(to, options).await.map_err(|error| match error {
-            cotp::SetupError::Connect(error) => error,
+            cotp::ConnectError::Connect(error) => error,
             other => panic!("{other:?}"),
         }));
-        let options = eventer::ClientOptions { socket, ..Default::default() };
+        let options = eventer::ConnectOptions { socket, ..Default::default() };
         timed_out(eventer::connect::<R>(to, "name", options).await.map_err(|error| match error {
             eventer::ConnectError::Connect(error) => error,
             other => panic!("{other:?}"),
         }));
         let ws = juggler::WsOptions { socket, ..Default::default() };
-        let options = juggler::ClientOptions { ws: ws.clone(), ..Default::default() };
+        let options = juggler::ConnectOptions { ws: ws.clone(), ..Default::default() };
         let juggler_error = |error| match error {
             juggler::ConnectError::Connect(error) => error,
             other => panic!("{other:?}"),
         };
         timed_out(juggler::connect::<R>(to, options).await.map_err(juggler_error));
-        let connecting = juggler::peer::connect::<R>(to, ws, Default::default());
+        let connecting = juggler::peer::connect::<R>(to, juggler::peer::ConnectOptions { ws, ..Default::default() });
         timed_out(connecting.await.map_err(juggler_error));
     }
 
@@ -84,21 +83,19 @@ on_every_runtime! {
             name(&host, [silent.address(), to]);
             address(&host)
         };
-        let server = ServerOptions::default;
-
-        let there = chatter::listen::<R>(local(), Default::default(), server()).await.expect("listens");
+        let there = chatter::listen::<R>(local(), Default::default()).await.expect("listens");
         let to = names("chatter", there.addresses()[0]);
         soon::<R, _, _>(chatter::connect::<Resolving<R>>(to, Default::default())).await;
 
-        let there = tcp::listen::<R>(local(), Default::default(), server()).await.expect("listens");
+        let there = tcp::listen::<R>(local(), Default::default()).await.expect("listens");
         let to = names("tcp", there.addresses()[0]);
         soon::<R, _, _>(tcp::connect::<Resolving<R>>(to, Default::default())).await;
 
-        let there = tpkt::listen::<R>(local(), Default::default(), server()).await.expect("listens");
+        let there = tpkt::listen::<R>(local(), Default::default()).await.expect("listens");
         let to = names("tpkt", there.addresses()[0]);
         soon::<R, _, _>(tpkt::connect::<Resolving<R>>(to, Default::default())).await;
 
-        let there = cotp::listen::<R>(local(), Default::default(), server()).await.expect("listens");
+        let there = cotp::listen::<R>(local(), Default::default()).await.expect("listens");
         let to = names("cotp", there.addresses()[0]);
         soon::<R, _, _>(cotp::connect::<Resolving<R>>(to, Default::default())).await;
 
@@ -106,16 +103,11 @@ on_every_runtime! {
         let to = names("eventer", there.addresses()[0]);
         soon::<R, _, _>(eventer::connect::<Resolving<R>>(to, "name", Default::default())).await;
 
-        let there = juggler::peer::listen::<R>(
-            local(),
-            Default::default(),
-            Default::default(),
-            Default::default(),
-        );
+        let there = juggler::peer::listen::<R>(local(), Default::default());
         let there = there.await.expect("listens");
         let to = names("juggler", there.addresses()[0]);
         let connecting =
-            juggler::peer::connect::<Resolving<R>>(to, Default::default(), Default::default());
+            juggler::peer::connect::<Resolving<R>>(to, Default::default());
         soon::<R, _, _>(connecting).await;
     }
 
@@ -142,7 +134,7 @@ on_every_runtime! {
         let from = |host: &str| {
             let local_address = Some(SocketAddr::new(host.parse().expect("an address"), 0));
             let socket = SocketOptions { local_address, ..SocketOptions::default() };
-            tcp::Options { socket, ..Default::default() }
+            tcp::ConnectOptions { socket, ..Default::default() }
         };
         let connection = tcp::connect::<R>(to, from("127.0.0.9")).await.expect("connected");
         assert_eq!(connection.local_address().ip(), Ipv4Addr::new(127, 0, 0, 9));

@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use hat_aio::chatter::InboxLimits;
 use hat_aio::cotp::{
-    Connection, Decide, Decision, Error, Options, Server, SetupError, connect, listen,
+    ConnectError, ConnectOptions, Connection, Decide, Decision, Error, ListenError, ListenOptions,
+    Server, connect, listen,
 };
-use hat_aio::server::ServerOptions;
 use hat_aio::tpkt;
 use hat_core::cotp::{self, Config, Reason, Receive, Response, Selector, TpduSize};
 use hat_tests::on_every_runtime;
@@ -20,12 +20,16 @@ use crate::local;
 const SOON: Duration = Duration::from_millis(50);
 
 async fn server<R: TestRuntime>(config: Config) -> Server {
-    let options = Options { config, ..Options::default() };
-    listen::<R>(local(), options, ServerOptions::default()).await.expect("listens")
+    let options = ConnectOptions { config, ..ConnectOptions::default() };
+    listen::<R>(local(), options.into()).await.expect("listens")
 }
 
-async fn client<R: TestRuntime>(server: &Server, config: Config) -> Result<Connection, SetupError> {
-    connect::<R>(server.addresses()[0], Options { config, ..Options::default() }).await
+async fn client<R: TestRuntime>(
+    server: &Server,
+    config: Config,
+) -> Result<Connection, ConnectError> {
+    connect::<R>(server.addresses()[0], ConnectOptions { config, ..ConnectOptions::default() })
+        .await
 }
 
 async fn pair<R: TestRuntime>(config: Config) -> (Server, Connection, Connection) {
@@ -44,9 +48,9 @@ fn size(octets: usize) -> TpduSize {
 }
 
 #[track_caller]
-fn ended<T: std::fmt::Debug>(result: Result<T, SetupError>) -> cotp::Error {
+fn ended<T: std::fmt::Debug>(result: Result<T, ConnectError>) -> cotp::Error {
     match result.expect_err("refused") {
-        SetupError::Ended(Error::Protocol(error)) => error,
+        ConnectError::Ended(Error::Protocol(error)) => error,
         other => panic!("{other:?}"),
     }
 }
@@ -102,8 +106,8 @@ on_every_runtime! {
             Some(called) if *called == Selector::from(1) => Decision::Confirm(Response::default()),
             _ => Decision::Refuse(Reason::Congestion, Some("later".into())),
         });
-        let options = Options { decide: Some(decide), ..Options::default() };
-        let server = listen::<R>(local(), options, ServerOptions::default()).await.expect("listens");
+        let options = ListenOptions { decide: Some(decide), ..ListenOptions::default() };
+        let server = listen::<R>(local(), options).await.expect("listens");
         let error = ended(client::<R>(&server, Config::default()).await.map(|_| ()));
         let information = Some("later".into());
         assert_eq!(error, cotp::Error::Refused { reason: Reason::Congestion, information });
@@ -131,8 +135,8 @@ on_every_runtime! {
     /// A reason that class 0 does not have: the mistake is told to who made it.
     async fn a_decision_that_cannot_be_sent<R>() {
         let decide = Decide::new(|_| Decision::Refuse(Reason::ProtocolError, None));
-        let options = Options { decide: Some(decide), ..Options::default() };
-        let server = listen::<R>(local(), options, ServerOptions::default()).await.expect("listens");
+        let options = ListenOptions { decide: Some(decide), ..ListenOptions::default() };
+        let server = listen::<R>(local(), options).await.expect("listens");
         let error = ended(client::<R>(&server, Config::default()).await.map(|_| ()));
         let reason = Reason::NotSpecified;
         assert_eq!(error, cotp::Error::Refused { reason, information: None });
@@ -172,8 +176,8 @@ on_every_runtime! {
     async fn parts_over_the_inbox_are_gathered<R>() {
         let config = Config { receive: Receive::Parts, ..Config::default() };
         let inbox = InboxLimits { bytes: 10_000, ..InboxLimits::default() };
-        let options = Options { config, inbox, ..Options::default() };
-        let server = listen::<R>(local(), options, ServerOptions::default()).await.expect("listens");
+        let options = ConnectOptions { config, inbox, ..ConnectOptions::default() };
+        let server = listen::<R>(local(), options.into()).await.expect("listens");
         let client = client::<R>(&server, Config::default()).await.expect("confirmed");
         let accepted = server.accept().await.expect("the other end");
         client.send(vec![3; 1_000_000]).await.expect("sent");
@@ -236,7 +240,7 @@ on_every_runtime! {
     async fn a_peer_that_says_nothing<R>() {
         let silent = TcpListener::bind(local()).expect("a free port");
         let config = Config { handshake_timeout: SOON, ..Config::default() };
-        let options = Options { config: config.clone(), ..Options::default() };
+        let options = ConnectOptions { config: config.clone(), ..ConnectOptions::default() };
         let connected = connect::<R>(silent.local_addr().expect("bound"), options).await;
         assert_eq!(ended(connected.map(|_| ())), cotp::Error::HandshakeTimeout);
 
@@ -252,14 +256,14 @@ on_every_runtime! {
 
     async fn a_configuration_that_makes_no_connection<R>() {
         let config = Config { connect_data: vec![0; 33].into(), ..Config::default() };
-        let options = Options { config, ..Options::default() };
-        let error = listen::<R>(local(), options, ServerOptions::default()).await.map(|_| ());
-        assert!(matches!(error, Err(SetupError::Config(_))), "{error:?}");
+        let options = ListenOptions { config, ..ListenOptions::default() };
+        let error = listen::<R>(local(), options).await.map(|_| ());
+        assert!(matches!(error, Err(ListenError::Config(_))), "{error:?}");
     }
 
     async fn packets<R>() {
-        let options = tpkt::Options::default();
-        let server = tpkt::listen::<R>(local(), options.clone(), ServerOptions::default()).await;
+        let options = tpkt::ConnectOptions::default();
+        let server = tpkt::listen::<R>(local(), options.clone().into()).await;
         let server = server.expect("listens");
         let client = tpkt::connect::<R>(server.addresses()[0], options).await.expect("connected");
         let accepted = server.accept().await.expect("the other end");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hat_aio::SocketOptions;
 use hat_aio::eventer::{
-    Client, ClientOptions, ConnectError, ConnectionInfo, Handler, ListenOptions, Notification,
+    Client, ConnectError, ConnectOptions, ConnectionInfo, Handler, ListenOptions, Notification,
     Notifier, RequestError, Server, connect, listen, listen_with,
 };
 use hat_core::eventer::{
@@ -108,7 +108,7 @@ async fn server<R: TestRuntime>(store: &Store) -> Server {
 
 async fn client<R: TestRuntime>(server: &Server, subscriptions: &[&str]) -> Client {
     let subscriptions = subscriptions.iter().map(|it| event_type(it)).collect();
-    let options = ClientOptions { subscriptions, ..ClientOptions::default() };
+    let options = ConnectOptions { subscriptions, ..ConnectOptions::default() };
     connect::<R>(server.addresses()[0], "client", options).await.expect("taken")
 }
 
@@ -180,7 +180,7 @@ on_every_runtime! {
 
     async fn a_refused_client_gets_the_text<R>() {
         let server = server::<R>(&Store::default()).await;
-        let options = ClientOptions::default();
+        let options = ConnectOptions::default();
         let refused = connect::<R>(server.addresses()[0], "nobody", options).await;
         let error = refused.map(|_| ()).expect_err("refused");
         assert_eq!(error.to_string(), "the server refused: nobody may not");
@@ -270,7 +270,7 @@ on_every_runtime! {
         // the time is up before anything is tried
         let connect_timeout = Duration::ZERO;
         let socket = SocketOptions { connect_timeout, ..SocketOptions::default() };
-        let options = ClientOptions { socket, ..ClientOptions::default() };
+        let options = ConnectOptions { socket, ..ConnectOptions::default() };
         // an address of TEST-NET-1, which nobody has
         let address: std::net::SocketAddr = "192.0.2.1:23012".parse().expect("an address");
         let error = connect::<R>(address, "client", options).await.map(|_| ()).expect_err("nobody");
@@ -368,7 +368,7 @@ on_every_runtime! {
         let handler = Slow(waits, here.clone());
         let server = listen::<R>(local(), handler, ListenOptions::default()).await.expect("listens");
         let address = server.addresses()[0];
-        let mut connecting = std::pin::pin!(connect::<R>(address, "c", ClientOptions::default()));
+        let mut connecting = std::pin::pin!(connect::<R>(address, "c", ConnectOptions::default()));
         while here.load(Ordering::SeqCst) == 0 {
             assert!(within::<R, _>(SOON, connecting.as_mut()).await.is_none());
         }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use hat_aio::chatter::Options;
+use hat_aio::chatter::ConnectOptions;
 use hat_core::chatter::{Config, PingRule};
 use hat_tests::on_every_runtime;
 
@@ -18,7 +18,7 @@ on_every_runtime! {
     async fn both_sides_send_64_mib_before_they_read<R>() {
         for size in [1000, 1024 * 1024] {
             let config = Config { max_queued: 2 * FLOOD, ..Config::default() };
-            let (_server, a, b) = pair::<R>(Options { config, ..Options::default() }).await;
+            let (_server, a, b) = pair::<R>(ConnectOptions { config, ..ConnectOptions::default() }).await;
             for side in [&a, &b] {
                 for _ in 0..FLOOD / size {
                     side.try_send(data(vec![1; size]), one()).expect("within the limit");
@@ -34,7 +34,7 @@ on_every_runtime! {
 
     async fn a_peer_that_pings_and_never_reads_is_stopped<R>() {
         let config = Config { ping: PingRule::Off, ..Config::default() };
-        let server = server::<R>(Options { config, ..Options::default() }).await;
+        let server = server::<R>(ConnectOptions { config, ..ConnectOptions::default() }).await;
         let mut flooder = TcpStream::connect(server.addresses()[0]).expect("connected");
         let accepted = server.accept().await.expect("a connection");
         flooder.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout");

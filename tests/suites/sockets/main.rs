@@ -11,8 +11,7 @@ mod tcp;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use hat_aio::chatter::{Connection, Options, SendOptions, Server, connect, listen};
-use hat_aio::server::ServerOptions;
+use hat_aio::chatter::{ConnectOptions, Connection, SendOptions, Server, connect, listen};
 use hat_core::chatter::Data;
 use hat_tests::runtimes::TestRuntime;
 
@@ -21,12 +20,12 @@ fn local() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
-async fn server<R: TestRuntime>(options: Options) -> Server {
-    listen::<R>(local(), options, ServerOptions::default()).await.expect("a free port")
+async fn server<R: TestRuntime>(options: ConnectOptions) -> Server {
+    listen::<R>(local(), options.into()).await.expect("a free port")
 }
 
 /// A client, and the server's end of its connection. The server must be kept.
-async fn pair<R: TestRuntime>(options: Options) -> (Server, Connection, Connection) {
+async fn pair<R: TestRuntime>(options: ConnectOptions) -> (Server, Connection, Connection) {
     let server = server::<R>(options.clone()).await;
     let client = connect::<R>(server.addresses()[0], options).await.expect("a connection");
     let accepted = server.accept().await.expect("the other end");

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hat_aio::chatter::{Options, connect, listen};
-use hat_aio::server::ServerOptions;
+use hat_aio::chatter::{ConnectOptions, ListenOptions, connect, listen};
+use hat_aio::server::AcceptOptions;
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::within;
 
@@ -14,10 +14,10 @@ const SOON: Duration = Duration::from_millis(50);
 on_every_runtime! {
     async fn closing_a_server_closes_the_connections_that_are_bound_to_it<R>() {
         for bind_connections in [true, false] {
-            let options = ServerOptions { bind_connections, ..ServerOptions::default() };
-            let server = listen::<R>(local(), Options::default(), options).await.expect("listens");
+            let accept = AcceptOptions { bind_connections, ..AcceptOptions::default() };
+            let server = listen::<R>(local(), ListenOptions { accept, ..ListenOptions::default() }).await.expect("listens");
             let address = server.addresses()[0];
-            let client = connect::<R>(address, Options::default()).await.expect("connected");
+            let client = connect::<R>(address, ConnectOptions::default()).await.expect("connected");
             let accepted = server.accept().await.expect("a connection");
             server.close().await;
             assert_eq!(accepted.end_reason().is_some(), bind_connections);
@@ -30,12 +30,12 @@ on_every_runtime! {
     }
 
     async fn no_more_connections_than_the_limit<R>() {
-        let options = ServerOptions { max_connections: 2, ..ServerOptions::default() };
-        let server = listen::<R>(local(), Options::default(), options).await.expect("listens");
+        let accept = AcceptOptions { max_connections: 2, ..AcceptOptions::default() };
+        let server = listen::<R>(local(), ListenOptions { accept, ..ListenOptions::default() }).await.expect("listens");
         let mut clients = Vec::new();
         for _ in 0..3 {
             let address = server.addresses()[0];
-            clients.push(connect::<R>(address, Options::default()).await.expect("connected"));
+            clients.push(connect::<R>(address, ConnectOptions::default()).await.expect("connected"));
         }
         let first = server.accept().await.expect("a connection");
         let _second = server.accept().await.expect("a connection");
@@ -46,28 +46,28 @@ on_every_runtime! {
     }
 
     async fn connections_that_nobody_accepts_end_with_the_server<R>() {
-        let server = crate::server::<R>(Options::default()).await;
+        let server = crate::server::<R>(ConnectOptions::default()).await;
         let address = server.addresses()[0];
-        let client = connect::<R>(address, Options::default()).await.expect("connected");
+        let client = connect::<R>(address, ConnectOptions::default()).await.expect("connected");
         server.close().await;
         client.closed().await;
         assert_eq!(server.open_connections(), 0);
     }
 
     async fn names_go_to_connections<R>() {
-        let options = Options { name: Some("plant".into()), ..Options::default() };
+        let options = ConnectOptions { name: Some("plant".into()), ..ConnectOptions::default() };
         let server = crate::server::<R>(options).await;
         let address = server.addresses()[0];
-        let client = connect::<R>(address, Options::default()).await.expect("connected");
+        let client = connect::<R>(address, ConnectOptions::default()).await.expect("connected");
         let accepted = server.accept().await.expect("a connection");
         assert_eq!((server.name(), accepted.name()), (Some("plant"), Some("plant")));
         assert_eq!(client.name(), None);
     }
 
     async fn a_port_that_is_taken<R>() {
-        let server = crate::server::<R>(Options::default()).await;
+        let server = crate::server::<R>(ConnectOptions::default()).await;
         let address = server.addresses()[0];
-        let again = listen::<R>(address, Options::default(), ServerOptions::default()).await;
+        let again = listen::<R>(address, ConnectOptions::default().into()).await;
         let error = again.map(|_| ()).expect_err("taken");
         assert!(error.to_string().starts_with(&format!("cannot listen on {address}: ")));
     }

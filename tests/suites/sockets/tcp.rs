@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hat_aio::server::ServerOptions;
-use hat_aio::tcp::{Connection, Error, Options, Server, connect, listen};
+use hat_aio::server::AcceptOptions;
+use hat_aio::tcp::{ConnectOptions, Connection, Error, ListenOptions, Server, connect, listen};
 use hat_core::tcp::{Config, SendFault};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, within};
@@ -13,8 +13,8 @@ use crate::local;
 
 const SOON: Duration = Duration::from_millis(50);
 
-async fn pair<R: TestRuntime>(options: Options) -> (Server, Connection, Connection) {
-    let server = listen::<R>(local(), options.clone(), ServerOptions::default()).await;
+async fn pair<R: TestRuntime>(options: ConnectOptions) -> (Server, Connection, Connection) {
+    let server = listen::<R>(local(), options.clone().into()).await;
     let server = server.expect("a free port");
     let client = connect::<R>(server.addresses()[0], options).await.expect("a connection");
     let accepted = server.accept().await.expect("the other end");
@@ -29,7 +29,7 @@ fn closed<T: std::fmt::Debug>(result: Result<T, Error>) {
 
 on_every_runtime! {
     async fn the_example_of_the_documentation<R>() {
-        let (server, one, two) = pair::<R>(Options::default()).await;
+        let (server, one, two) = pair::<R>(ConnectOptions::default()).await;
         one.write("123").await.expect("written");
         assert_eq!(two.read_exact(3).await.expect("read"), "123");
         two.write("321").await.expect("written");
@@ -40,7 +40,7 @@ on_every_runtime! {
     }
 
     async fn info<R>() {
-        let options = Options { name: Some("line 1".into()), ..Options::default() };
+        let options = ConnectOptions { name: Some("line 1".into()), ..ConnectOptions::default() };
         let (server, one, two) = pair::<R>(options).await;
         assert_eq!(server.name(), Some("line 1"));
         assert_eq!(one.info().name.as_deref(), Some("line 1"));
@@ -49,7 +49,7 @@ on_every_runtime! {
     }
 
     async fn read_gives_what_is_there_and_waits_for_one_byte<R>() {
-        let (_server, one, two) = pair::<R>(Options::default()).await;
+        let (_server, one, two) = pair::<R>(ConnectOptions::default()).await;
         assert_eq!(one.read(0).await.expect("nothing asked"), "");
         assert!(within::<R, _>(SOON, one.read(10)).await.is_none());
         two.write("abcdef").await.expect("written");
@@ -58,7 +58,7 @@ on_every_runtime! {
     }
 
     async fn what_came_before_the_end_is_read_first<R>() {
-        let (_server, one, two) = pair::<R>(Options::default()).await;
+        let (_server, one, two) = pair::<R>(ConnectOptions::default()).await;
         two.write("abc").await.expect("written");
         two.close().await;
         closed(one.read_exact(4).await);
@@ -69,7 +69,7 @@ on_every_runtime! {
     }
 
     async fn a_read_that_is_dropped_reads_nothing<R>() {
-        let (_server, one, two) = pair::<R>(Options::default()).await;
+        let (_server, one, two) = pair::<R>(ConnectOptions::default()).await;
         two.write("abc").await.expect("written");
         assert!(within::<R, _>(SOON, one.read_exact(4)).await.is_none());
         two.write("d").await.expect("written");
@@ -77,7 +77,7 @@ on_every_runtime! {
     }
 
     async fn the_input_buffer_stops_the_peer_and_can_be_cleared<R>() {
-        let (_server, one, two) = pair::<R>(Options::default()).await;
+        let (_server, one, two) = pair::<R>(ConnectOptions::default()).await;
         let block = vec![7; 1024 * 1024];
         let mut written = 0;
         while within::<R, _>(SOON, two.write(block.clone())).await.is_some() {
@@ -92,7 +92,7 @@ on_every_runtime! {
 
     async fn half_close<R>() {
         let config = Config { allow_half_open: true, ..Config::default() };
-        let (_server, client, server) = pair::<R>(Options { config, ..Options::default() }).await;
+        let (_server, client, server) = pair::<R>(ConnectOptions { config, ..ConnectOptions::default() }).await;
         client.write("question").await.expect("written");
         client.end();
         let refused = client.write("more").await.expect_err("our side has ended");
@@ -110,7 +110,7 @@ on_every_runtime! {
         for allow_half_open in [false, true] {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
             let config = Config { allow_half_open, ..Config::default() };
-            let options = Options { config, ..Options::default() };
+            let options = ConnectOptions { config, ..ConnectOptions::default() };
             let address = listener.local_addr().expect("bound");
             let mut client = connect::<R>(address, options).await.expect("connected");
             let (mut peer, _) = listener.accept().expect("it waits");
@@ -128,7 +128,7 @@ on_every_runtime! {
     }
 
     async fn as_a_stream_of_the_futures_crates<R>() {
-        let (_server, mut one, mut two) = pair::<R>(Options::default()).await;
+        let (_server, mut one, mut two) = pair::<R>(ConnectOptions::default()).await;
         let sent = vec![5; 300_000];
         let copy = sent.clone();
         R::spawn(async move {
@@ -142,9 +142,9 @@ on_every_runtime! {
 
     async fn bound_connections<R>() {
         for bind_connections in [true, false] {
-            let options = ServerOptions { bind_connections, ..ServerOptions::default() };
-            let server = listen::<R>(local(), Options::default(), options).await.expect("listens");
-            let client = connect::<R>(server.addresses()[0], Options::default()).await;
+            let accept = AcceptOptions { bind_connections, ..AcceptOptions::default() };
+            let server = listen::<R>(local(), ListenOptions { accept, ..ListenOptions::default() }).await.expect("listens");
+            let client = connect::<R>(server.addresses()[0], ConnectOptions::default()).await;
             let client = client.expect("connected");
             let accepted = server.accept().await.expect("the other end");
             server.close().await;

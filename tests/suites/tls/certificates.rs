@@ -1,6 +1,6 @@
 //! What a client makes of a server's certificate: which check failed is told, with what to do about it.
 
-use hat_aio::tls::{ClientOptions, Error};
+use hat_aio::tls::{ConnectorOptions, Error};
 use hat_tests::certificates::{Authority, ExtendedKeyUsagePurpose, Issued, date_time_ymd};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::TestRuntime;
@@ -13,11 +13,11 @@ use super::{
 const HERE: [&str; 2] = ["localhost", "127.0.0.1"];
 
 /// Why `options` refuse a server with that certificate. Any certificate is taken where that is asked for.
-async fn refused<R: TestRuntime>(issued: &Issued, options: ClientOptions) -> Error {
+async fn refused<R: TestRuntime>(issued: &Issued, options: ConnectorOptions) -> Error {
     let server = server::<R>(accepting(&server_options(issued))).await;
     let error = refusal(client::<R>(&server, connecting(&options)).await);
 
-    let dangerous = ClientOptions { dangerous_accept_any_certificate: true, ..options };
+    let dangerous = ConnectorOptions { dangerous_accept_any_certificate: true, ..options };
     let client = client::<R>(&server, connecting(&dangerous)).await.expect("whatever it shows");
     // the first connection never came to be
     let accepted = server.accept().await.expect("the second");
@@ -51,7 +51,7 @@ on_every_runtime! {
         let server = server::<R>(accepting(&server_options(&issued))).await;
         for (name, taken) in [("b.plant", true), ("10.0.0.1", true), ("c.plant", false)] {
             let server_name = Some(name.to_owned());
-            let options = ClientOptions { server_name, ..client_options() };
+            let options = ConnectorOptions { server_name, ..client_options() };
             let client = client::<R>(&server, connecting(&options)).await;
             assert_eq!(client.is_ok(), taken, "{name}");
         }
@@ -81,7 +81,7 @@ on_every_runtime! {
 
         // given as root, it is trusted
         let roots = text(&issued.certificate).into();
-        let trusting = ClientOptions { roots, ..ClientOptions::default() };
+        let trusting = ConnectorOptions { roots, ..ConnectorOptions::default() };
         let server = server::<R>(accepting(&server_options(&issued))).await;
         client::<R>(&server, connecting(&trusting)).await.expect("its own root");
     }
@@ -90,7 +90,7 @@ on_every_runtime! {
     async fn of_an_authority_as_its_own<R>() {
         let issued = Issued::by_itself(&HERE, true);
         let roots = text(&issued.certificate).into();
-        let error = refused::<R>(&issued, ClientOptions { roots, ..ClientOptions::default() }).await;
+        let error = refused::<R>(&issued, ConnectorOptions { roots, ..ConnectorOptions::default() }).await;
         assert!(matches!(error, Error::CaAsPeer), "{error:?}");
         assert!(error.to_string().contains("CA:FALSE"), "{error}");
     }

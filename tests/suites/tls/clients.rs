@@ -1,7 +1,7 @@
 //! Certificates of clients: not asked for, taken where there are any, required.
 
 use hat_aio::chatter::Connection;
-use hat_aio::tls::{self, ClientCertificates, ClientOptions, Error, ServerOptions};
+use hat_aio::tls::{self, AcceptorOptions, ClientCertificates, ConnectorOptions, Error};
 use hat_aio::{ConnectError, SocketOptions, chatter};
 use hat_tests::certificates::{Authority, Issued, date_time_ymd};
 use hat_tests::on_every_runtime;
@@ -13,12 +13,12 @@ use super::{
     server_options, works,
 };
 
-fn asking(client_certificates: ClientCertificates) -> ServerOptions {
-    ServerOptions { client_certificates, ..server_options(&SERVER) }
+fn asking(client_certificates: ClientCertificates) -> AcceptorOptions {
+    AcceptorOptions { client_certificates, ..server_options(&SERVER) }
 }
 
-fn showing(issued: Option<&Issued>) -> ClientOptions {
-    ClientOptions { certificate: issued.map(identity), ..client_options() }
+fn showing(issued: Option<&Issued>) -> ConnectorOptions {
+    ConnectorOptions { certificate: issued.map(identity), ..client_options() }
 }
 
 /// Why the server did not take `client`: it learns that in the handshake, or in TLS 1.3 with its first read.
@@ -33,7 +33,7 @@ async fn refused(client: Result<Connection, ConnectError>) -> Error {
     }
 }
 
-async fn taken<R: TestRuntime>(options: &ServerOptions, client_options: &ClientOptions) {
+async fn taken<R: TestRuntime>(options: &AcceptorOptions, client_options: &ConnectorOptions) {
     let server = server::<R>(accepting(options)).await;
     let client = client::<R>(&server, connecting(client_options)).await.expect("connected");
     works(&client, &server.accept().await.expect("the other end")).await;

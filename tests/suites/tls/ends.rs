@@ -2,9 +2,8 @@
 
 use bytes::Bytes;
 use hat_aio::chatter::SendOptions;
-use hat_aio::server::ServerOptions;
-use hat_aio::tcp::{self, Connection, Options, Server};
-use hat_aio::tls::Tls;
+use hat_aio::tcp::{self, ConnectOptions, Connection, Server};
+use hat_aio::tls::Connector;
 use hat_aio::{cotp, tls};
 use hat_core::tcp::Config;
 use hat_tests::on_every_runtime;
@@ -15,8 +14,10 @@ use super::{acceptor, at, connector, data, local};
 
 async fn pair<R: TestRuntime>(allow_half_open: bool) -> (Server, Connection, Connection, Relay) {
     let config = Config { allow_half_open, ..Config::default() };
-    let options = |tls| Options { config: config.clone(), tls, ..Options::default() };
-    let server = tcp::listen::<R>(local(), options(acceptor()), ServerOptions::default()).await;
+    let options = |tls| ConnectOptions { config: config.clone(), tls, ..ConnectOptions::default() };
+    let server =
+        tcp::listen::<R>(local(), tcp::ListenOptions { tls: acceptor(), ..options(None).into() })
+            .await;
     let server = server.expect("listens");
     let relay = Relay::to(server.addresses()[0]);
     let client = tcp::connect::<R>(at(relay.address), options(connector())).await;
@@ -24,9 +25,9 @@ async fn pair<R: TestRuntime>(allow_half_open: bool) -> (Server, Connection, Con
     (server, client.expect("connected"), accepted, relay)
 }
 
-fn half_open(tls: Option<Tls>) -> Options {
+fn half_open(tls: Option<Connector>) -> ConnectOptions {
     let config = Config { allow_half_open: true, ..Config::default() };
-    Options { config, tls, ..Options::default() }
+    ConnectOptions { config, tls, ..ConnectOptions::default() }
 }
 
 /// The TPDU of the next packet (RFC 1006).
@@ -113,8 +114,8 @@ on_every_runtime! {
     }
 
     async fn the_last_words_of_a_cotp_peer_arrive<R>() {
-        let options = |tls| cotp::Options { tls, ..cotp::Options::default() };
-        let server = cotp::listen::<R>(local(), options(acceptor()), ServerOptions::default());
+        let options = |tls| cotp::ConnectOptions { tls, ..cotp::ConnectOptions::default() };
+        let server = cotp::listen::<R>(local(), cotp::ListenOptions { tls: acceptor(), ..options(None).into() });
         let server = server.await.expect("listens");
         let client = cotp::connect::<R>(at(server.addresses()[0]), options(connector())).await;
         let client = client.expect("confirmed");
@@ -128,8 +129,8 @@ on_every_runtime! {
 
     /// The peer is written by hand: a CR and a message in octets, then the end of its half.
     async fn half_closed_cotp_on_the_called_side<R>() {
-        let options = cotp::Options { tls: acceptor(), ..cotp::Options::default() };
-        let server = cotp::listen::<R>(local(), options, ServerOptions::default()).await;
+        let options = cotp::ListenOptions { tls: acceptor(), ..cotp::ListenOptions::default() };
+        let server = cotp::listen::<R>(local(), options).await;
         let server = server.expect("listens");
         let peer = tcp::connect::<R>(at(server.addresses()[0]), half_open(connector())).await;
         let peer = peer.expect("connected");
@@ -144,11 +145,11 @@ on_every_runtime! {
     }
 
     async fn half_closed_cotp_on_the_calling_side<R>() {
-        let server = tcp::listen::<R>(local(), half_open(acceptor()), ServerOptions::default()).await;
+        let server = tcp::listen::<R>(local(), tcp::ListenOptions { tls: acceptor(), ..half_open(None).into() }).await;
         let server = server.expect("listens");
         let address = server.addresses()[0];
         R::spawn(async move {
-            let options = cotp::Options { tls: connector(), ..cotp::Options::default() };
+            let options = cotp::ConnectOptions { tls: connector(), ..cotp::ConnectOptions::default() };
             let client = cotp::connect::<R>(at(address), options).await.expect("confirmed");
             is_half_closed(&client).await;
         });

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use hat_aio::chatter::{Options, SendOptions, connect, listen};
-use hat_aio::server::ServerOptions;
+use hat_aio::chatter::{ConnectOptions, ListenOptions, SendOptions, connect, listen};
 use hat_aio::tcp;
 use hat_core::chatter::{Config, PingRule};
 use hat_tests::on_every_runtime;
@@ -18,8 +17,8 @@ on_every_runtime! {
     async fn both_sides_send_64_mib_before_they_read<R>() {
         for size in [1000, 1024 * 1024] {
             let config = Config { max_queued: 2 * FLOOD, ..Config::default() };
-            let options = |tls| Options { config: config.clone(), tls, ..Options::default() };
-            let server = listen::<R>(local(), options(acceptor()), ServerOptions::default()).await;
+            let options = |tls| ConnectOptions { config: config.clone(), tls, ..ConnectOptions::default() };
+            let server = listen::<R>(local(), ListenOptions { tls: acceptor(), ..options(None).into() }).await;
             let server = server.expect("listens");
             let a = connect::<R>(at(server.addresses()[0]), options(connector())).await;
             let a = a.expect("connected");
@@ -39,10 +38,10 @@ on_every_runtime! {
 
     async fn a_peer_that_pings_and_never_reads_is_stopped<R>() {
         let config = Config { ping: PingRule::Off, ..Config::default() };
-        let options = Options { config, tls: acceptor(), ..Options::default() };
-        let server = listen::<R>(local(), options, ServerOptions::default()).await.expect("listens");
+        let options = ListenOptions { config, tls: acceptor(), ..ListenOptions::default() };
+        let server = listen::<R>(local(), options).await.expect("listens");
         // a connection of bytes, which reads no more than its buffer holds
-        let options = tcp::Options { tls: connector(), ..tcp::Options::default() };
+        let options = tcp::ConnectOptions { tls: connector(), ..tcp::ConnectOptions::default() };
         let flooder = tcp::connect::<R>(at(server.addresses()[0]), options).await.expect("connected");
         let accepted = server.accept().await.expect("a connection");
         let pings = b"\x01\x16\x81\x81\x01\x01\x00\x8fHatChatter.Ping\x80".repeat(10_000);

@@ -5,25 +5,25 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use hat_aio::chatter::{connect, listen};
-use hat_aio::server::ServerOptions;
-use hat_aio::tls::{self, ClientOptions, Error};
+use hat_aio::chatter::{ListenOptions, connect, listen};
+use hat_aio::server::AcceptOptions;
+use hat_aio::tls::{self, ConnectorOptions, Error};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{sleep, within};
 
 use super::{
-    SERVER, accepting, acceptor, at, client, client_options, connecting, connector, local, refusal,
-    server, server_options, with, works,
+    SERVER, accepting, acceptor, at, client, client_options, connecting, connector, listening,
+    local, refusal, server, server_options, with, works,
 };
 
 const SHORT: Duration = Duration::from_millis(100);
 
-fn impatient_server() -> Option<tls::Tls> {
-    accepting(&tls::ServerOptions { handshake_timeout: SHORT, ..server_options(&SERVER) })
+fn impatient_server() -> Option<tls::Acceptor> {
+    accepting(&tls::AcceptorOptions { handshake_timeout: SHORT, ..server_options(&SERVER) })
 }
 
-fn impatient_client() -> Option<tls::Tls> {
-    connecting(&ClientOptions { handshake_timeout: SHORT, ..client_options() })
+fn impatient_client() -> Option<tls::Connector> {
+    connecting(&ConnectorOptions { handshake_timeout: SHORT, ..client_options() })
 }
 
 /// The first bytes of a ClientHello in a record of 512 bytes: whoever gets them waits for more.
@@ -68,8 +68,8 @@ on_every_runtime! {
 
     async fn closing_a_server_ends_handshakes<R>() {
         for bind_connections in [true, false] {
-            let options = ServerOptions { bind_connections, ..ServerOptions::default() };
-            let server = listen::<R>(local(), with(acceptor()), options).await.expect("listens");
+            let accept = AcceptOptions { bind_connections, ..AcceptOptions::default() };
+            let server = listen::<R>(local(), ListenOptions { accept, ..listening(acceptor()) }).await.expect("listens");
             let mut stopped = TcpStream::connect(server.addresses()[0]).expect("connected");
             stopped.write_all(&BEGINNING).expect("written");
             while server.open_connections() == 0 {
@@ -88,8 +88,8 @@ on_every_runtime! {
     }
 
     async fn handshakes_count_as_connections<R>() {
-        let options = ServerOptions { max_connections: 1, ..ServerOptions::default() };
-        let server = listen::<R>(local(), with(acceptor()), options).await.expect("listens");
+        let accept = AcceptOptions { max_connections: 1, ..AcceptOptions::default() };
+        let server = listen::<R>(local(), ListenOptions { accept, ..listening(acceptor()) }).await.expect("listens");
         let stopped = TcpStream::connect(server.addresses()[0]).expect("connected");
         while server.open_connections() == 0 {
             sleep::<R>(Duration::from_millis(1)).await;
@@ -102,7 +102,7 @@ on_every_runtime! {
 
     async fn a_plain_client_at_a_tls_server<R>() {
         let server = server::<R>(acceptor()).await;
-        let options = hat_aio::chatter::Options::default();
+        let options = hat_aio::chatter::ConnectOptions::default();
         let plain = connect::<R>(server.addresses()[0], options).await.expect("a socket");
         plain.send(crate::data("hello"), hat_aio::chatter::SendOptions::default()).await.expect("queued");
         plain.receive().await.expect_err("the server does not talk to it");

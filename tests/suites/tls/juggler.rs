@@ -2,9 +2,8 @@
 
 use hat_aio::juggler::{self, Connection, Handler, ListenOptions, WsOptions, peer};
 use hat_aio::web::{EmbeddedFile, WebOptions};
-use hat_aio::{Address, ConnectError, tcp};
+use hat_aio::{Address, tcp};
 use hat_core::json::Value;
-use hat_core::ws;
 use hat_tests::on_every_runtime;
 
 use super::{acceptor, at, connector, local};
@@ -37,7 +36,7 @@ on_every_runtime! {
     async fn client_and_server<R>() {
         let options = ListenOptions { web: web(), ..ListenOptions::default() };
         let server = juggler::listen::<R>(local(), Echo, options).await.expect("listens");
-        let options = juggler::ClientOptions { ws: ws(), ..juggler::ClientOptions::default() };
+        let options = juggler::ConnectOptions { ws: ws(), ..juggler::ConnectOptions::default() };
         let target = at(server.addresses()[0]);
         let client = juggler::connect::<R>(target.clone(), options).await.expect("connected");
         assert_eq!(client.changed().await.expect("open"), Value::from("for you"));
@@ -46,7 +45,7 @@ on_every_runtime! {
         assert_eq!(client.send("echo", &data).await.expect("answered"), data);
 
         // who does not speak TLS gets nothing
-        let plain = juggler::connect::<R>(target, juggler::ClientOptions::default()).await;
+        let plain = juggler::connect::<R>(target, juggler::ConnectOptions::default()).await;
         assert!(matches!(plain, Err(juggler::ConnectError::Ended(_))));
         server.close().await;
         let end = client.ended().await;
@@ -54,10 +53,11 @@ on_every_runtime! {
     }
 
     async fn peers<R>() {
-        let options = peer::Options::default;
-        let server = peer::listen::<R>(local(), web(), ws::Config::default(), options()).await;
+        let options = peer::ListenOptions { web: web(), ..Default::default() };
+        let server = peer::listen::<R>(local(), options).await;
         let server = server.expect("listens");
-        let client = peer::connect::<R>(at(server.addresses()[0]), ws(), options()).await;
+        let options = peer::ConnectOptions { ws: ws(), ..Default::default() };
+        let client = peer::connect::<R>(at(server.addresses()[0]), options).await;
         let client = client.expect("connected");
         let accepted = server.accept().await.expect("the other end");
         for (from, to) in [(&client, &accepted), (&accepted, &client)] {
@@ -71,7 +71,7 @@ on_every_runtime! {
         let options = ListenOptions { web: web(), ..ListenOptions::default() };
         let server = juggler::listen::<R>(local(), (), options).await.expect("listens");
         let target: Address = at(server.addresses()[0]);
-        let options = tcp::Options { tls: connector(), ..tcp::Options::default() };
+        let options = tcp::ConnectOptions { tls: connector(), ..tcp::ConnectOptions::default() };
         let browser = tcp::connect::<R>(target, options).await.expect("connected");
         let request = "GET /index.html HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         browser.write(request).await.expect("written");
@@ -82,18 +82,5 @@ on_every_runtime! {
         let answer = String::from_utf8(answer).expect("text");
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.ends_with("\r\n\r\n<p>page</p>"), "{answer}");
-    }
-
-    async fn an_acceptor_is_no_connector<R>() {
-        let tls = acceptor();
-        let options = juggler::ClientOptions {
-            ws: WsOptions { tls, ..WsOptions::default() },
-            ..juggler::ClientOptions::default()
-        };
-        let error = juggler::connect::<R>(at(([127, 0, 0, 1], 9).into()), options).await.err();
-        assert!(matches!(
-            error,
-            Some(juggler::ConnectError::Connect(ConnectError::Tls { .. }))
-        ));
     }
 }

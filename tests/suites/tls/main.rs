@@ -18,9 +18,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use hat_aio::chatter::{Connection, Options, SendOptions, Server, connect, listen};
-use hat_aio::server::ServerOptions;
-use hat_aio::tls::{self, Identity, Pem, Roots, Tls};
+use hat_aio::chatter::{
+    ConnectOptions, Connection, ListenOptions, SendOptions, Server, connect, listen,
+};
+use hat_aio::tls::{self, Acceptor, Connector, Identity, Pem, Roots};
 use hat_aio::{Address, ConnectError};
 use hat_core::chatter::Data;
 use hat_tests::certificates::{Authority, Issued};
@@ -50,43 +51,47 @@ fn roots() -> Roots {
 }
 
 /// A server with that certificate.
-fn server_options(issued: &Issued) -> tls::ServerOptions {
-    tls::ServerOptions::new(identity(issued))
+fn server_options(issued: &Issued) -> tls::AcceptorOptions {
+    tls::AcceptorOptions::new(identity(issued))
 }
 
 /// A client that trusts the authority.
-fn client_options() -> tls::ClientOptions {
-    tls::ClientOptions { roots: roots(), ..tls::ClientOptions::default() }
+fn client_options() -> tls::ConnectorOptions {
+    tls::ConnectorOptions { roots: roots(), ..tls::ConnectorOptions::default() }
 }
 
-fn acceptor() -> Option<Tls> {
+fn acceptor() -> Option<Acceptor> {
     accepting(&server_options(&SERVER))
 }
 
-fn accepting(options: &tls::ServerOptions) -> Option<Tls> {
-    Some(options.build().expect("a certificate with its key").into())
+fn accepting(options: &tls::AcceptorOptions) -> Option<Acceptor> {
+    Some(options.build().expect("a certificate with its key"))
 }
 
-fn connector() -> Option<Tls> {
+fn connector() -> Option<Connector> {
     connecting(&client_options())
 }
 
-fn connecting(options: &tls::ClientOptions) -> Option<Tls> {
-    Some(options.build().expect("roots").into())
+fn connecting(options: &tls::ConnectorOptions) -> Option<Connector> {
+    Some(options.build().expect("roots"))
 }
 
-fn with(tls: Option<Tls>) -> Options {
-    Options { tls, ..Options::default() }
+fn with(tls: Option<Connector>) -> ConnectOptions {
+    ConnectOptions { tls, ..ConnectOptions::default() }
 }
 
-async fn server<R: TestRuntime>(tls: Option<Tls>) -> Server {
-    listen::<R>(local(), with(tls), ServerOptions::default()).await.expect("a free port")
+fn listening(tls: Option<Acceptor>) -> ListenOptions {
+    ListenOptions { tls, ..ListenOptions::default() }
+}
+
+async fn server<R: TestRuntime>(tls: Option<Acceptor>) -> Server {
+    listen::<R>(local(), listening(tls)).await.expect("a free port")
 }
 
 /// A client of `server`, which is at `localhost`.
 async fn client<R: TestRuntime>(
     server: &Server,
-    tls: Option<Tls>,
+    tls: Option<Connector>,
 ) -> Result<Connection, ConnectError> {
     connect::<R>(at(server.addresses()[0]), with(tls)).await
 }

@@ -1,20 +1,19 @@
 //! Options that make no TLS: files, keys, addresses.
 
 use hat_aio::chatter::{connect, listen};
-use hat_aio::server::ServerOptions;
-use hat_aio::tls::{ClientOptions, ConfigError, Error, Identity, Roots};
+use hat_aio::tls::{ConfigError, ConnectorOptions, Error, Identity, Roots};
 use hat_aio::{Address, tls};
 use hat_tests::certificates::PemFile;
 use hat_tests::on_every_runtime;
 
 use super::{
-    AUTHORITY, SERVER, acceptor, client_options, connector, identity, local, refusal,
+    AUTHORITY, SERVER, acceptor, client_options, connector, identity, listening, refusal,
     server_options, text, with,
 };
 
 #[track_caller]
 fn wrong(identity: Identity) -> ConfigError {
-    tls::ServerOptions::new(identity).build().expect_err("refused")
+    tls::AcceptorOptions::new(identity).build().expect_err("refused")
 }
 
 #[test]
@@ -23,7 +22,7 @@ fn the_key_is_apart_or_in_the_same_file() {
     let key = PemFile::new(&SERVER.key);
     let apart = Identity::with_key(chain.path(), key.path());
     for identity in [Identity::new(both.path()), apart, identity(&SERVER)] {
-        tls::ServerOptions::new(identity).build().expect("a certificate and its key");
+        tls::AcceptorOptions::new(identity).build().expect("a certificate and its key");
     }
     let error = wrong(Identity::new(chain.path()));
     assert!(matches!(error, ConfigError::NoKey { .. }), "{error:?}");
@@ -56,22 +55,24 @@ fn what_is_wrong_with_a_pem() {
     assert!(matches!(error, ConfigError::Pem { .. }), "{error:?}");
 
     let roots = Roots::Pem(text(&SERVER.key));
-    let error = ClientOptions { roots, ..ClientOptions::default() }.build().expect_err("no root");
+    let error =
+        ConnectorOptions { roots, ..ConnectorOptions::default() }.build().expect_err("no root");
     assert!(matches!(error, ConfigError::NoCertificate { .. }), "{error:?}");
     let roots = Roots::Pem(text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
-    let error = ClientOptions { roots, ..ClientOptions::default() }.build().expect_err("no root");
+    let error =
+        ConnectorOptions { roots, ..ConnectorOptions::default() }.build().expect_err("no root");
     assert!(matches!(error, ConfigError::Root { .. }), "{error:?}");
 }
 
 #[test]
 fn debug_shows_no_key() {
     let server = server_options(&SERVER);
-    let client = ClientOptions { certificate: Some(identity(&SERVER)), ..client_options() };
+    let client = ConnectorOptions { certificate: Some(identity(&SERVER)), ..client_options() };
     let shown = format!(
         "{server:?} {client:?} {:?} {:?} {:?}",
         server.build().expect("a certificate"),
         client.build().expect("roots"),
-        with(acceptor()),
+        listening(acceptor()),
     );
     let secret: Vec<&str> = SERVER.key.lines().filter(|line| !line.starts_with('-')).collect();
     assert!(!secret.is_empty() && secret.iter().all(|line| !shown.contains(line)), "{shown}");
@@ -84,17 +85,10 @@ on_every_runtime! {
         let address: Address = "ssl+sbs://127.0.0.1:0".parse().expect("an address");
         let error = refusal(connect::<R>(address.clone(), with(None)).await);
         assert!(matches!(error, Error::NoOptions), "{error:?}");
-        let listening = listen::<R>(address.clone(), with(None), ServerOptions::default()).await;
-        let error = listening.map(|_| ()).expect_err("refused");
-        assert!(error.to_string().starts_with("no TLS with ssl+sbs://127.0.0.1:0: the address asks for TLS: "), "{error}");
-        listen::<R>(address, with(acceptor()), ServerOptions::default()).await.expect("listens");
-    }
-
-    async fn each_side_has_its_own<R>() {
-        let error = refusal(connect::<R>(local(), with(acceptor())).await);
-        assert!(matches!(error, Error::NotAConnector), "{error:?}");
-        let error = refusal(listen::<R>(local(), with(connector()), ServerOptions::default()).await);
-        assert!(matches!(error, Error::NotAnAcceptor), "{error:?}");
+        let listens = listen::<R>(address.clone(), listening(None)).await;
+        let error = listens.map(|_| ()).expect_err("refused");
+        assert!(error.to_string().starts_with("no TLS at ssl+sbs://127.0.0.1:0: the address asks for TLS: "), "{error}");
+        listen::<R>(address, listening(acceptor())).await.expect("listens");
     }
 
     async fn a_host_that_no_certificate_could_name<R>() {

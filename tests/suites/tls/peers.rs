@@ -2,11 +2,10 @@
 
 use std::sync::{LazyLock, OnceLock};
 
-use hat_aio::chatter::{Connection, Options, SendOptions, connect, listen};
-use hat_aio::eventer::{ClientOptions, ConnectionInfo, Handler, ListenOptions, Notification};
-use hat_aio::server::ServerOptions;
+use hat_aio::chatter::{ConnectOptions, Connection, SendOptions, connect, listen};
+use hat_aio::eventer::{ConnectionInfo, Handler, ListenOptions, Notification};
 use hat_aio::tls::{self, ClientCertificates, Identity};
-use hat_aio::{cotp, eventer, tpkt};
+use hat_aio::{chatter, cotp, eventer, tpkt};
 use hat_core::chatter::{Config, Data};
 use hat_core::eventer::{EventType, Status};
 use hat_tests::certificates::PemFile;
@@ -53,8 +52,8 @@ fn target(layer: Layer, address: std::net::SocketAddr, file: Option<&PemFile>) -
     params
 }
 
-fn options(layer: Layer, tls: Option<tls::Tls>) -> Options {
-    Options { config: Config::new(layer.dialect()), tls, ..Options::default() }
+fn options(layer: Layer, tls: Option<tls::Connector>) -> ConnectOptions {
+    ConnectOptions { config: Config::new(layer.dialect()), tls, ..ConnectOptions::default() }
 }
 
 /// Messages go both ways, small ones and some of many records; then our side closes.
@@ -103,7 +102,7 @@ on_every_runtime! {
             let peer = deployed(layer);
             let (address, server) = connect_to_theirs(layer, &SERVER_FILE);
             // verified by its name; and by nothing at all
-            let any = tls::ClientOptions { dangerous_accept_any_certificate: true, ..tls::ClientOptions::default() };
+            let any = tls::ConnectorOptions { dangerous_accept_any_certificate: true, ..tls::ConnectorOptions::default() };
             for tls in [connector(), connecting(&any)] {
                 let ours = connect::<R>(address.clone(), options(layer, tls)).await.expect("connected");
                 let object = peers::handle(&peer.event("accepted", server)["conn"]);
@@ -125,14 +124,15 @@ on_every_runtime! {
         if skipped("deployed_chatter_clients") {
             return;
         }
-        let required = tls::ServerOptions {
+        let required = tls::AcceptorOptions {
             client_certificates: ClientCertificates::Required(roots()),
             ..server_options(&SERVER)
         };
         for layer in [Layer::Chatter, Layer::Chatter05] {
             // the `pem_file` of a deployed client is its certificate
             for (tls, file) in [(acceptor(), None), (acceptor(), Some(&*CLIENT_FILE)), (accepting(&required), Some(&*CLIENT_FILE))] {
-                let server = listen::<R>(local(), options(layer, tls), ServerOptions::default()).await;
+                let options = chatter::ListenOptions { tls, ..options(layer, None).into() };
+                let server = listen::<R>(local(), options).await;
                 let server = server.expect("listens");
                 let peer = deployed(layer);
                 let params = target(layer, server.addresses()[0], file);
@@ -153,7 +153,7 @@ on_every_runtime! {
             return;
         }
         let certificate = Some(Identity::new(CLIENT_FILE.path()));
-        let tls = connecting(&tls::ClientOptions { certificate, ..client_options() });
+        let tls = connecting(&tls::ConnectorOptions { certificate, ..client_options() });
         let (address, server) = connect_to_theirs(Layer::Chatter, &SERVER_FILE);
         let ours = connect::<R>(address, options(Layer::Chatter, tls)).await.expect("connected");
         let peer = deployed(Layer::Chatter);
@@ -170,10 +170,10 @@ on_every_runtime! {
         params["addr"] = peers::to_addr(address);
         params["status"] = "operational".into();
         let server = peer.open("eventer.listen", params);
-        let options = ClientOptions {
+        let options = eventer::ConnectOptions {
             subscriptions: vec![EventType::from_segments(["*"])],
             tls: connector(),
-            ..ClientOptions::default()
+            ..eventer::ConnectOptions::default()
         };
         let client = eventer::connect::<R>(at(address), "ours", options).await.expect("taken");
         assert_eq!(client.status(), Status::Operational);
@@ -218,7 +218,7 @@ on_every_runtime! {
             params
         };
         let listening = peer.expect("tpkt.listen", with_tls(peers::to_addr(local()), Some(&SERVER_FILE)));
-        let options = tpkt::Options { tls: connector(), ..tpkt::Options::default() };
+        let options = tpkt::ConnectOptions { tls: connector(), ..tpkt::ConnectOptions::default() };
         let target = at(peers::from_addr(&listening["addresses"][0]));
         let ours = tpkt::connect::<R>(target, options).await.expect("connected");
         let theirs = peer.event("accepted", peers::handle(&listening["obj"]))["conn"].clone();
@@ -226,8 +226,8 @@ on_every_runtime! {
         let received = peer.expect("tpkt.receive", json!({"obj": theirs}));
         assert_eq!(peers::from_base64(&received["data"]), vec![1; 30_000]);
 
-        let options = cotp::Options { tls: acceptor(), ..cotp::Options::default() };
-        let server = cotp::listen::<R>(local(), options, ServerOptions::default()).await.expect("listens");
+        let options = cotp::ListenOptions { tls: acceptor(), ..cotp::ListenOptions::default() };
+        let server = cotp::listen::<R>(local(), options).await.expect("listens");
         let theirs = peer.open("cotp.connect", with_tls(peers::to_addr(server.addresses()[0]), None));
         let ours = server.accept().await.expect("the other end");
         let message = peers::to_base64(vec![2; 100_000]);

@@ -1,9 +1,8 @@
 //! Every protocol goes through TLS as it goes without.
 
 use bytes::Bytes;
-use hat_aio::chatter::{Options, SendOptions};
-use hat_aio::eventer::{ClientOptions, ConnectionInfo, Handler, ListenOptions, Notification};
-use hat_aio::server::ServerOptions;
+use hat_aio::chatter::{ConnectOptions, SendOptions};
+use hat_aio::eventer::{ConnectionInfo, Handler, ListenOptions, Notification};
 use hat_aio::{Address, chatter, cotp, eventer, tcp, tpkt};
 use hat_core::chatter::{Config, Dialect};
 use hat_core::eventer::{
@@ -40,8 +39,8 @@ impl Handler for Echo {
 on_every_runtime! {
     async fn chatter_in_both_dialects<R>() {
         for dialect in [Dialect::Hat, Dialect::HatChatter] {
-            let options = |tls| Options { config: Config::new(dialect), tls, ..Options::default() };
-            let server = chatter::listen::<R>(local(), options(acceptor()), ServerOptions::default());
+            let options = |tls| ConnectOptions { config: Config::new(dialect), tls, ..ConnectOptions::default() };
+            let server = chatter::listen::<R>(local(), chatter::ListenOptions { tls: acceptor(), ..options(None).into() });
             let server = server.await.expect("listens");
             let target: Address = at(server.addresses()[0]).with_tls();
             let client = chatter::connect::<R>(target, options(connector())).await.expect("connected");
@@ -63,8 +62,8 @@ on_every_runtime! {
     }
 
     async fn tcp_in_pieces_of_any_size<R>() {
-        let options = |tls| tcp::Options { tls, ..tcp::Options::default() };
-        let server = tcp::listen::<R>(local(), options(acceptor()), ServerOptions::default());
+        let options = |tls| tcp::ConnectOptions { tls, ..tcp::ConnectOptions::default() };
+        let server = tcp::listen::<R>(local(), tcp::ListenOptions { tls: acceptor(), ..options(None).into() });
         let server = server.await.expect("listens");
         let client = tcp::connect::<R>(at(server.addresses()[0]), options(connector())).await;
         let client = client.expect("connected");
@@ -87,8 +86,8 @@ on_every_runtime! {
     }
 
     async fn tpkt_and_cotp<R>() {
-        let options = |tls| tpkt::Options { tls, ..tpkt::Options::default() };
-        let server = tpkt::listen::<R>(local(), options(acceptor()), ServerOptions::default());
+        let options = |tls| tpkt::ConnectOptions { tls, ..tpkt::ConnectOptions::default() };
+        let server = tpkt::listen::<R>(local(), tpkt::ListenOptions { tls: acceptor(), ..options(None).into() });
         let server = server.await.expect("listens");
         let client = tpkt::connect::<R>(at(server.addresses()[0]), options(connector())).await;
         let client = client.expect("connected");
@@ -98,8 +97,8 @@ on_every_runtime! {
             assert_eq!(accepted.receive().await.expect("received").len(), size);
         }
 
-        let options = |tls| cotp::Options { tls, ..cotp::Options::default() };
-        let server = cotp::listen::<R>(local(), options(acceptor()), ServerOptions::default());
+        let options = |tls| cotp::ConnectOptions { tls, ..cotp::ConnectOptions::default() };
+        let server = cotp::listen::<R>(local(), cotp::ListenOptions { tls: acceptor(), ..options(None).into() });
         let server = server.await.expect("listens");
         let client = cotp::connect::<R>(at(server.addresses()[0]), options(connector())).await;
         let client = client.expect("confirmed");
@@ -114,10 +113,10 @@ on_every_runtime! {
     async fn eventer_both_ways<R>() {
         let options = ListenOptions { tls: acceptor(), ..ListenOptions::default() };
         let server = eventer::listen::<R>(local(), Echo, options).await.expect("listens");
-        let options = ClientOptions {
+        let options = eventer::ConnectOptions {
             subscriptions: vec![EventType::from_segments(["*"])],
             tls: connector(),
-            ..ClientOptions::default()
+            ..eventer::ConnectOptions::default()
         };
         let client = eventer::connect::<R>(at(server.addresses()[0]), "client", options).await;
         let client = client.expect("taken");

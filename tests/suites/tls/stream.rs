@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::BytesMut;
 use hat_aio::runtime::Stream;
-use hat_aio::tls::{ClientOptions, Error, ServerOptions, TlsStream};
+use hat_aio::tls::{AcceptorOptions, ConnectorOptions, Error, TlsStream};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::TestRuntime;
 use smol::future::zip;
@@ -24,8 +24,8 @@ async fn over<R: TestRuntime>(wires: (Wire, Wire)) -> (Tls, Tls) {
 
 async fn with<R: TestRuntime>(
     wires: (Wire, Wire),
-    client: &ClientOptions,
-    server: &ServerOptions,
+    client: &ConnectorOptions,
+    server: &AcceptorOptions,
 ) -> (Tls, Tls) {
     let connector = client.build().expect("roots");
     let acceptor = server.build().expect("a certificate");
@@ -200,8 +200,8 @@ on_every_runtime! {
 
     async fn application_protocols<R>() {
         let offered = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let client = ClientOptions { alpn: offered(&["h2", "http/1.1"]), ..client_options() };
-        let server = ServerOptions { alpn: offered(&["http/1.1"]), ..server_options(&SERVER) };
+        let client = ConnectorOptions { alpn: offered(&["h2", "http/1.1"]), ..client_options() };
+        let server = AcceptorOptions { alpn: offered(&["http/1.1"]), ..server_options(&SERVER) };
         let (one, other) = with::<R>(Wire::pair(usize::MAX, 1 << 20), &client, &server).await;
         assert_eq!((one.alpn(), other.alpn()), (Some(&b"http/1.1"[..]), Some(&b"http/1.1"[..])));
     }

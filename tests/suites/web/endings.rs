@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use hat_aio::juggler::{ListenOptions, listen, peer};
 use hat_aio::runtime::Stream;
-use hat_aio::server::ServerOptions;
+use hat_aio::server::AcceptOptions;
 use hat_aio::web::{Upgraded, WebOptions};
 use hat_core::ws;
 use hat_tests::on_every_runtime;
@@ -53,7 +53,7 @@ on_every_runtime! {
     }
 
     async fn a_juggler_05_client_that_never_answers_the_close<R>() {
-        let server = peer::listen::<R>(local(), impatient(), patient(), peer::Options::default());
+        let server = peer::listen::<R>(local(), peer::ListenOptions { web: impatient(), ws: patient(), ..Default::default() });
         let server = server.await.expect("a free port");
         let silent = upgraded::<R>(server.addresses()[0]).await;
         let accepted = server.accept().await.expect("a connection");
@@ -79,8 +79,8 @@ on_every_runtime! {
     }
 
     async fn connections_that_are_not_bound_live_on<R>() {
-        let unbound = ServerOptions { bind_connections: false, ..ServerOptions::default() };
-        let server = server::<R>(WebOptions { server: unbound, ..impatient() }).await;
+        let unbound = AcceptOptions { bind_connections: false, ..AcceptOptions::default() };
+        let server = server::<R>(WebOptions { accept: unbound, ..impatient() }).await;
         let silent = upgraded::<R>(server.addresses()[0]).await;
         let mut stream = server.accept().await.expect("a WebSocket").stream;
         at_once::<R>(server.close()).await;

@@ -6,10 +6,9 @@ use std::time::Duration;
 use hat_aio::chatter::InboxLimits;
 use hat_aio::juggler::peer::{self, Received};
 use hat_aio::juggler::{
-    Client, ClientOptions, Connection, Handler, ListenOptions, Server, SharedState, WsOptions,
-    connect, listen,
+    Client, ConnectOptions, Connection, Handler, ListenOptions, Server, SharedState, connect,
+    listen,
 };
-use hat_aio::web::WebOptions;
 use hat_core::json::{Pointer, Value};
 use hat_core::juggler::State;
 use hat_core::ws;
@@ -35,7 +34,7 @@ async fn server<R: TestRuntime>(state: &SharedState) -> Server {
     listen::<R>(local(), (), options).await.expect("a free port")
 }
 
-async fn client<R: TestRuntime>(server: &Server, options: ClientOptions) -> Client {
+async fn client<R: TestRuntime>(server: &Server, options: ConnectOptions) -> Client {
     connect::<R>(server.addresses()[0], options).await.expect("connected")
 }
 
@@ -64,11 +63,17 @@ impl Handler for Never {
     }
 }
 
+/// A server of 0.5 with the same configuration and inbox.
+fn listening_as(options: &peer::ConnectOptions) -> peer::ListenOptions {
+    let (config, inbox) = (options.config.clone(), options.inbox);
+    peer::ListenOptions { config, inbox, ..Default::default() }
+}
+
 on_every_runtime! {
     async fn a_slow_reader_sees_the_newest_state<R>() {
         let state = at_once();
         let server = server::<R>(&state).await;
-        let client = client::<R>(&server, ClientOptions::default()).await;
+        let client = client::<R>(&server, ConnectOptions::default()).await;
         until::<R>(|| state.followers() == 1).await;
         for n in 1..=1000 {
             state.change(|state| state.replace(n)).expect("set");
@@ -114,7 +119,7 @@ on_every_runtime! {
                         assert_eq!(removed, modelled.map(Value::from), "seed {seed}, step {step}");
                     }
                     5 if clients.len() < 5 => {
-                        clients.insert(step, client::<R>(&server, ClientOptions::default()).await);
+                        clients.insert(step, client::<R>(&server, ConnectOptions::default()).await);
                     }
                     6 => {
                         // closed orderly, or dropped
@@ -153,7 +158,7 @@ on_every_runtime! {
         };
         let server = listen::<R>(local(), (), options).await.expect("a free port");
         let stuck = upgraded::<R>(server.addresses()[0]).await;
-        let reading = client::<R>(&server, ClientOptions::default()).await;
+        let reading = client::<R>(&server, ConnectOptions::default()).await;
         until::<R>(|| state.followers() == 2).await;
         // 20 MB in all, more than any system's buffers hold
         for n in 0..200 {
@@ -171,7 +176,7 @@ on_every_runtime! {
 
     async fn a_client_with_a_full_inbox_can_close<R>() {
         let server = server::<R>(&at_once()).await;
-        let options = ClientOptions { inbox: ONE, ..ClientOptions::default() };
+        let options = ConnectOptions { inbox: ONE, ..ConnectOptions::default() };
         let client = client::<R>(&server, options).await;
         until::<R>(|| server.connections().len() == 1).await;
         for n in 0..10 {
@@ -190,7 +195,7 @@ on_every_runtime! {
         // more than the handler holds stands in the inbox
         options.config.parallel_requests = true;
         let server = listen::<R>(local(), Never, options).await.expect("a free port");
-        let client = client::<R>(&server, ClientOptions::default()).await;
+        let client = client::<R>(&server, ConnectOptions::default()).await;
         for n in 0..10 {
             let asking = client.clone();
             R::spawn(async move { drop(asking.send("never", &n.into()).await) });
@@ -202,11 +207,10 @@ on_every_runtime! {
     }
 
     async fn a_peer_with_a_full_inbox_can_close<R>() {
-        let options = peer::Options { inbox: ONE, ..peer::Options::default() };
-        let web = WebOptions::default();
-        let listening = peer::listen::<R>(local(), web, ws::Config::default(), options.clone());
+        let options = peer::ConnectOptions { inbox: ONE, ..peer::ConnectOptions::default() };
+        let listening = peer::listen::<R>(local(), listening_as(&options));
         let server = listening.await.expect("a free port");
-        let connecting = peer::connect::<R>(server.addresses()[0], WsOptions::default(), options);
+        let connecting = peer::connect::<R>(server.addresses()[0], options);
         let one = connecting.await.expect("connected");
         let other = server.accept().await.expect("the other end");
         for n in 0..10 {
@@ -223,12 +227,11 @@ on_every_runtime! {
     }
 
     async fn a_flush_of_a_peer_waits_until_it_is_written<R>() {
-        let mut options = peer::Options::default();
+        let mut options = peer::ConnectOptions::default();
         options.config.peer.autoflush_delay = None;
-        let web = WebOptions::default();
-        let listening = peer::listen::<R>(local(), web, ws::Config::default(), options.clone());
+        let listening = peer::listen::<R>(local(), listening_as(&options));
         let server = listening.await.expect("a free port");
-        let connecting = peer::connect::<R>(server.addresses()[0], WsOptions::default(), options);
+        let connecting = peer::connect::<R>(server.addresses()[0], options);
         let one = connecting.await.expect("connected");
         let other = server.accept().await.expect("the other end");
         one.set_local_data(1).expect("set");

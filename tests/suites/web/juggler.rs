@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use hat_aio::juggler::{
-    Client, ClientOptions, ConnectError, Connection, Handler, ListenOptions, RequestError, Server,
+    Client, ConnectError, ConnectOptions, Connection, Handler, ListenOptions, RequestError, Server,
     SharedState, connect, listen,
 };
 use hat_aio::web::{Origins, WebOptions};
@@ -30,7 +30,7 @@ async fn server<R: TestRuntime>(handler: impl Handler, options: ListenOptions) -
 }
 
 async fn client<R: TestRuntime>(server: &Server) -> Client {
-    connect::<R>(server.addresses()[0], ClientOptions::default()).await.expect("connected")
+    connect::<R>(server.addresses()[0], ConnectOptions::default()).await.expect("connected")
 }
 
 /// Waits until the client's state is this.
@@ -226,7 +226,7 @@ on_every_runtime! {
             Err(error) => panic!("{error}"),
             Ok(_) => panic!("taken"),
         };
-        let mut options = ClientOptions::default();
+        let mut options = ConnectOptions::default();
         options.ws.ws_path = "/live".into();
         let error = refused(options.clone()).await;
         assert!(error.contains("401"), "{error}");

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use hat_aio::tcp::{Connection, Options, connect};
+use hat_aio::tcp::{ConnectOptions, Connection, connect};
 use hat_tests::runtimes::TestRuntime;
 
 pub(crate) struct Peer {
@@ -31,7 +31,7 @@ impl Answer {
 
 impl Peer {
     pub(crate) async fn new<R: TestRuntime>(address: SocketAddr) -> Self {
-        let connection = connect::<R>(address, Options::default()).await.expect("connected");
+        let connection = connect::<R>(address, ConnectOptions::default()).await.expect("connected");
         Self { connection, rx: Vec::new() }
     }
 

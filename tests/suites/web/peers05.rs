@@ -1,8 +1,8 @@
 //! Juggler 0.5 over real sockets, both ends ours.
 
-use hat_aio::juggler::WsOptions;
-use hat_aio::juggler::peer::{CallError, Connection, Options, Received, Server, connect, listen};
-use hat_aio::web::WebOptions;
+use hat_aio::juggler::peer::{
+    CallError, ConnectOptions, Connection, ListenOptions, Received, Server, connect, listen,
+};
 use hat_core::json::{Pointer, Value};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::TestRuntime;
@@ -15,11 +15,11 @@ fn value(json: serde_json::Value) -> Value {
 }
 
 /// A client and the server's end of its connection. The server must be kept.
-async fn pair<R: TestRuntime>(options: Options) -> (Server, Connection, Connection) {
-    let ws = hat_core::ws::Config::default();
-    let server = listen::<R>(local(), WebOptions::default(), ws, options.clone());
+async fn pair<R: TestRuntime>(options: ConnectOptions) -> (Server, Connection, Connection) {
+    let (config, inbox) = (options.config.clone(), options.inbox);
+    let server = listen::<R>(local(), ListenOptions { config, inbox, ..Default::default() });
     let server = server.await.expect("a free port");
-    let client = connect::<R>(server.addresses()[0], WsOptions::default(), options);
+    let client = connect::<R>(server.addresses()[0], options);
     let client = client.await.expect("connected");
     let accepted = server.accept().await.expect("the other end");
     (server, client, accepted)
@@ -34,7 +34,7 @@ async fn until_data(connection: &Connection, expected: serde_json::Value) {
 
 on_every_runtime! {
     async fn data_and_messages_both_ways<R>() {
-        let (_server, client, accepted) = pair::<R>(Options::default()).await;
+        let (_server, client, accepted) = pair::<R>(ConnectOptions::default()).await;
         assert_eq!(accepted.client().expect("a client").address, "127.0.0.1");
         for (one, other) in [(&client, &accepted), (&accepted, &client)] {
             one.set_local_data(value(json!({"a": [1, 2]}))).expect("set");
@@ -53,7 +53,7 @@ on_every_runtime! {
     }
 
     async fn calls_both_ways<R>() {
-        let (_server, client, accepted) = pair::<R>(Options::default()).await;
+        let (_server, client, accepted) = pair::<R>(ConnectOptions::default()).await;
         for (one, other) in [(&client, &accepted), (&accepted, &client)] {
             let serving = other.clone();
             R::spawn(async move {
@@ -80,7 +80,7 @@ on_every_runtime! {
     }
 
     async fn an_open_call_fails_with_its_connection<R>() {
-        let (server, client, accepted) = pair::<R>(Options::default()).await;
+        let (server, client, accepted) = pair::<R>(ConnectOptions::default()).await;
         R::spawn(async move {
             let call = accepted.receive().await.expect("a call");
             accepted.close().await;

@@ -5,7 +5,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, BytesMut};
 use hat_aio::runtime::Stream;
-use hat_aio::server::ServerOptions;
+use hat_aio::server::AcceptOptions;
 use hat_aio::web::{Origins, Upgraded, WebOptions};
 use hat_tests::on_every_runtime;
 
@@ -131,7 +131,7 @@ on_every_runtime! {
 
     async fn websockets_count_until_they_are_dropped<R>() {
         let options = WebOptions {
-            server: ServerOptions { max_connections: 1, ..ServerOptions::default() },
+            accept: AcceptOptions { max_connections: 1, ..AcceptOptions::default() },
             ..WebOptions::default()
         };
         let server = server::<R>(options).await;

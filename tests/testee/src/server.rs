@@ -33,7 +33,7 @@ impl<L: Send + 'static, C: Connection> Server<L, C> {
     pub(crate) fn new(
         objects: &Objects,
         library: library::Server<L>,
-        options: library::ServerOptions,
+        options: library::AcceptOptions,
     ) -> (Arc<Self>, Sender<()>) {
         let (done, accepting) = bounded(1);
         let bound = options.bind_connections.then(Mutex::default);

@@ -4,22 +4,21 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use hat_aio::Runtime;
-use hat_aio::cotp::{Options, connect, listen};
-use hat_aio::server::ServerOptions;
+use hat_aio::cotp::{ConnectOptions, connect, listen};
 use hat_core::cotp::{Config, Receive};
 
 use super::Drive;
 use crate::side;
 use crate::side::load::Done;
 
-fn options() -> Options {
+fn options() -> ConnectOptions {
     let config = Config { receive: Receive::Parts, ..Config::default() };
-    Options { config, ..Options::default() }
+    ConnectOptions { config, ..ConnectOptions::default() }
 }
 
 /// Echoes messages part by part, as they come.
 pub(super) async fn serve<R: Runtime>() -> anyhow::Result<()> {
-    let server = listen::<R>(("127.0.0.1", 0), options(), ServerOptions::default()).await?;
+    let server = listen::<R>(("127.0.0.1", 0), options().into()).await?;
     side::listening(server.addresses()[0].port());
     if let Some(connection) = server.accept().await {
         while let Ok(part) = connection.receive_part().await {

@@ -63,7 +63,7 @@ pub(super) struct Chatter<R>(chatter::Connection, PhantomData<R>);
 
 impl<R: Runtime> Client for Chatter<R> {
     async fn connect(port: u16) -> anyhow::Result<Self> {
-        let options = chatter::Options::default();
+        let options = chatter::ConnectOptions::default();
         let connection = chatter::connect::<R>(("127.0.0.1", port), options).await?;
         Ok(Self(connection, PhantomData))
     }
@@ -80,7 +80,8 @@ pub(super) struct Eventer<R>(eventer::Client, PhantomData<R>);
 impl<R: Runtime> Client for Eventer<R> {
     async fn connect(port: u16) -> anyhow::Result<Self> {
         let subscriptions = vec!["gateway/7/*".parse::<EventType>()?];
-        let options = eventer::ClientOptions { subscriptions, ..eventer::ClientOptions::default() };
+        let options =
+            eventer::ConnectOptions { subscriptions, ..eventer::ConnectOptions::default() };
         let client = eventer::connect::<R>(("127.0.0.1", port), "crowd", options).await?;
         Ok(Self(client, PhantomData))
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use hat_aio::Runtime;
-use hat_aio::eventer::{Client, ClientOptions, Notification, connect};
+use hat_aio::eventer::{Client, ConnectOptions, Notification, connect};
 use hat_core::eventer::{EventType, Payload, RegisterEvent};
 use smol::channel::{Receiver, Sender, bounded};
 
@@ -71,11 +71,11 @@ pub(super) async fn drive<R: Runtime>(drive: Drive) -> anyhow::Result<()> {
     let told = Told::new(drive.told());
     for client in 0..drive.clients {
         let subscriptions = drive.subscriptions(client);
-        let options = ClientOptions { subscriptions, ..ClientOptions::default() };
+        let options = ConnectOptions { subscriptions, ..ConnectOptions::default() };
         let client = connect::<R>(("127.0.0.1", drive.port), "told", options).await?;
         R::spawn(told.counter.clone().follow(client));
     }
-    let asks = connect::<R>(("127.0.0.1", drive.port), "asks", ClientOptions::default()).await?;
+    let asks = connect::<R>(("127.0.0.1", drive.port), "asks", ConnectOptions::default()).await?;
     let payload = Some(Payload::json(&drive.round().into()));
     let event = RegisterEvent::new(EventType::from_segments([NOTIFY]));
     rounds(&drive, &told, (asks, RegisterEvent { payload, ..event })).await

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use hat_aio::Runtime;
-use hat_aio::eventer::{Client, ClientOptions, connect};
+use hat_aio::eventer::{Client, ConnectOptions, connect};
 use hat_core::eventer::RegisterEvent;
 use smol::channel::unbounded;
 
@@ -23,7 +23,8 @@ pub(crate) struct Drive {
 }
 
 pub(super) async fn drive<R: Runtime>(drive: Drive) -> anyhow::Result<()> {
-    let client = connect::<R>(("127.0.0.1", drive.port), "bench", ClientOptions::default()).await?;
+    let client =
+        connect::<R>(("127.0.0.1", drive.port), "bench", ConnectOptions::default()).await?;
     let events = events::to_register(0..drive.batch);
     side::ready();
     let start = Instant::now();

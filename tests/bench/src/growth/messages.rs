@@ -1,7 +1,7 @@
 //! Many messages over one connection.
 
 use clap::Args;
-use hat_aio::chatter::{Options, SendOptions, connect};
+use hat_aio::chatter::{ConnectOptions, SendOptions, connect};
 use hat_core::chatter::Data;
 use hat_tokio::Tokio;
 
@@ -17,7 +17,7 @@ pub(crate) struct Drive {
 const WINDOW: usize = 256;
 
 pub(super) async fn drive(drive: Drive) -> anyhow::Result<()> {
-    let connection = connect::<Tokio>(("127.0.0.1", drive.port), Options::default()).await?;
+    let connection = connect::<Tokio>(("127.0.0.1", drive.port), ConnectOptions::default()).await?;
     let data = Data::new("Bench.Echo", vec![7; 64]);
     side::ready();
     let mut sent = 0;

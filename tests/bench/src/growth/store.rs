@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use hat_aio::eventer::{Client, ClientOptions, connect};
+use hat_aio::eventer::{Client, ConnectOptions, connect};
 use hat_core::eventer::LatestParams;
 use hat_tokio::Tokio;
 
@@ -69,7 +69,7 @@ async fn register(client: &Client, types: usize) -> anyhow::Result<()> {
 async fn connected(port: u16) -> anyhow::Result<Client> {
     let start = Instant::now();
     loop {
-        match connect::<Tokio>(("127.0.0.1", port), "bench", ClientOptions::default()).await {
+        match connect::<Tokio>(("127.0.0.1", port), "bench", ConnectOptions::default()).await {
             Ok(client) => return Ok(client),
             Err(error) if start.elapsed() > PATIENCE => return Err(error.into()),
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use anyhow::ensure;
 use bytes::Bytes;
 use hat_aio::Runtime;
-use hat_aio::chatter::{Connection, Options, SendOptions, connect, listen};
-use hat_aio::server::ServerOptions;
+use hat_aio::chatter::{ConnectOptions, Connection, ListenOptions, SendOptions, connect, listen};
 use hat_core::chatter::Data;
 
 use crate::side;
@@ -27,8 +26,7 @@ const REQUEST: SendOptions =
     SendOptions { conversation: None, last: false, token: true, timeout: None };
 
 pub(super) async fn serve<R: Runtime>() -> anyhow::Result<()> {
-    let options = ServerOptions::default();
-    let server = listen::<R>(("127.0.0.1", 0), Options::default(), options).await?;
+    let server = listen::<R>(("127.0.0.1", 0), ListenOptions::default()).await?;
     side::listening(server.addresses()[0].port());
     while let Some(connection) = server.accept().await {
         R::spawn(async move {
@@ -73,7 +71,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) async fn new<R: Runtime>(load: &Load) -> anyhow::Result<Self> {
-        let connection = connect::<R>(("127.0.0.1", load.port), Options::default()).await?;
+        let connection = connect::<R>(("127.0.0.1", load.port), ConnectOptions::default()).await?;
         let payload = Bytes::from(vec![1; load.size]);
         Ok(Self { connection: Arc::new(connection), payload, last: 0 })
     }

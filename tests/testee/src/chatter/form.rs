@@ -3,15 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hat_aio::Address;
 use hat_aio::chatter::{self as library, InboxLimits, SendOptions};
-use hat_aio::server::ServerOptions;
-use hat_aio::{Address, SocketOptions};
+use hat_aio::server::AcceptOptions;
 use hat_core::chatter::{Config, Conversation, Data, Dialect, Message, PingRule};
 use serde_json::{Value, json};
 
 use crate::answer::Failure;
 use crate::params::{Params, base64};
-use crate::tls::{self, Side};
 
 /// The form of one layer.
 #[derive(Clone, Copy)]
@@ -19,7 +18,7 @@ pub(crate) struct Form(pub(crate) Dialect);
 
 /// How a connection is made.
 pub(crate) struct Options {
-    pub(crate) library: library::Options,
+    pub(crate) library: library::ConnectOptions,
     /// Received messages that may wait here; zero is any number.
     pub(super) queue: usize,
 }
@@ -36,10 +35,10 @@ const INBOX: usize = 64;
 pub(crate) const AT_ONCE: usize = 1024 * 1024 * 1024;
 
 impl Form {
-    /// `side` is ours.
-    pub(crate) fn options(self, params: &Params, side: Side) -> Result<Options, Failure> {
+    /// All but TLS.
+    pub(crate) fn options(self, params: &Params) -> Result<Options, Failure> {
         let mut config = Config::new(self.0);
-        let (queue, tls) = match self.0 {
+        let queue = match self.0 {
             Dialect::HatChatter => {
                 let delay = params.seconds("ping_delay")?.unwrap_or(TWENTY_SECONDS);
                 let timeout = params.seconds("ping_timeout")?.unwrap_or(TWENTY_SECONDS);
@@ -47,7 +46,7 @@ impl Form {
                 if delay.is_zero() {
                     config.ping = PingRule::Off;
                 }
-                (params.size("receive_queue_size")?, tls::read(params, side)?)
+                params.size("receive_queue_size")?
             }
             Dialect::Hat => {
                 let interval = params.seconds("ping_timeout")?.unwrap_or(TWENTY_SECONDS);
@@ -56,11 +55,7 @@ impl Form {
                     config.ping = PingRule::Off;
                 }
                 config.max_queued = AT_ONCE;
-                let pem_file = params.optional_text("pem_file")?;
-                // of no use to a plain connection, as at the deployed peer
-                let is_tls = self.address(params)?.is_tls();
-                let tls = is_tls.then(|| side.tls(pem_file, false)).transpose()?;
-                (params.size("queue_maxsize")?, tls)
+                params.size("queue_maxsize")?
             }
         };
         let queue = queue.unwrap_or(QUEUE);
@@ -68,20 +63,32 @@ impl Form {
         let inbox = InboxLimits { messages, ..InboxLimits::default() };
         let name = self.name(params)?.map(str::to_owned);
         Ok(Options {
-            library: library::Options {
-                name,
-                config,
-                inbox,
-                tls,
-                socket: SocketOptions::default(),
-            },
+            library: library::ConnectOptions { name, config, inbox, ..Default::default() },
             queue,
         })
     }
 
-    pub(crate) fn server_options(self, params: &Params) -> Result<ServerOptions, Failure> {
+    /// TLS of our side, which `side` makes of a `pem_file`, and `read` of the parameter `tls`.
+    pub(crate) fn tls<T>(
+        self,
+        params: &Params,
+        read: impl Fn(&Params) -> Result<Option<T>, Failure>,
+        side: impl Fn(Option<&str>, bool) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        match self.0 {
+            Dialect::HatChatter => read(params),
+            Dialect::Hat => {
+                let pem_file = params.optional_text("pem_file")?;
+                // of no use to a plain connection, as at the deployed peer
+                let is_tls = self.address(params)?.is_tls();
+                is_tls.then(|| side(pem_file, false)).transpose()
+            }
+        }
+    }
+
+    pub(crate) fn server_options(self, params: &Params) -> Result<AcceptOptions, Failure> {
         let bind_connections = params.boolean_or("bind_connections", true)?;
-        Ok(ServerOptions { bind_connections, ..ServerOptions::default() })
+        Ok(AcceptOptions { bind_connections, ..AcceptOptions::default() })
     }
 
     pub(crate) fn address(self, params: &Params) -> Result<Address, Failure> {

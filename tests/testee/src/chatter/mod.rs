@@ -17,7 +17,7 @@ use crate::objects::Object;
 use crate::params::Params;
 use crate::server::{Connection as _, Server};
 use crate::session::Session;
-use crate::tls::Side;
+use crate::tls;
 
 /// Does what a request of one of the layers asks for.
 pub(crate) async fn call<R: Runtime>(
@@ -42,7 +42,8 @@ pub(crate) async fn call<R: Runtime>(
 }
 
 async fn connect<R: Runtime>(session: &Session, form: Form, params: &Params) -> Outcome {
-    let options = form.options(params, Side::Client)?;
+    let mut options = form.options(params)?;
+    options.library.tls = form.tls(params, tls::read_connector, tls::connector)?;
     let is_tls = options.library.tls.is_some();
     let connected = library::connect::<R>(form.address(params)?, options.library).await;
     let connection = connected.map_err(refused)?;
@@ -54,12 +55,13 @@ async fn connect<R: Runtime>(session: &Session, form: Form, params: &Params) -> 
 }
 
 async fn listen<R: Runtime>(session: &Arc<Session>, form: Form, params: &Params) -> Outcome {
-    let options = form.options(params, Side::Server)?;
-    let is_tls = options.library.tls.is_some();
+    let options = form.options(params)?;
+    let tls = form.tls(params, tls::read_acceptor, tls::acceptor)?;
+    let is_tls = tls.is_some();
     let server_options = form.server_options(params)?;
-    let listening =
-        library::listen::<R>(form.address(params)?, options.library, server_options).await;
-    let server = listening.map_err(refused)?;
+    let library = library::ListenOptions { accept: server_options, tls, ..options.library.into() };
+    let listening = library::listen::<R>(form.address(params)?, library).await;
+    let server = listening.map_err(Failure::connection)?;
     let mut ok = form.server(&server, is_tls);
     let (server, accepting) = Server::new(&session.objects, server, server_options);
     ok["obj"] = server.report().handle.into();

@@ -7,8 +7,10 @@ mod server;
 use std::sync::Arc;
 
 use hat_aio::Runtime;
-use hat_aio::eventer::{self as library, ClientOptions, ConnectError, ListenOptions, RequestError};
-use hat_aio::server::ServerOptions;
+use hat_aio::eventer::{
+    self as library, ConnectError, ConnectOptions, ListenOptions, RequestError,
+};
+use hat_aio::server::AcceptOptions;
 use hat_core::chatter::Dialect;
 use hat_core::eventer::{Error, SendFault};
 use hat_core::{chatter, eventer};
@@ -20,7 +22,7 @@ use crate::answer::{Answer, Failure, Outcome};
 use crate::chatter::{AT_ONCE, Form};
 use crate::params::Params;
 use crate::session::Session;
-use crate::tls::Side;
+use crate::tls;
 
 /// As Chatter connects.
 const CHATTER: Form = Form(Dialect::HatChatter);
@@ -52,8 +54,8 @@ pub(crate) async fn call<R: Runtime>(
 }
 
 async fn connect<R: Runtime>(session: &Session, params: &Params) -> Outcome {
-    let chatter = CHATTER.options(params, Side::Client)?;
-    let options = ClientOptions {
+    let chatter = CHATTER.options(params)?;
+    let options = ConnectOptions {
         token: params.optional_text("client_token")?.map(Into::into),
         subscriptions: form::read_types(params, "subscriptions")?.unwrap_or_default(),
         server_id: params.optional_integer("server_id")?,
@@ -64,8 +66,8 @@ async fn connect<R: Runtime>(session: &Session, params: &Params) -> Outcome {
             ..eventer::client::Config::default()
         },
         inbox: chatter.library.inbox,
-        tls: chatter.library.tls,
-        ..ClientOptions::default()
+        tls: tls::read_connector(params)?,
+        ..ConnectOptions::default()
     };
     let (address, name) = (CHATTER.address(params)?, params.text("client_name")?);
     let library = library::connect::<R>(address, name, options).await.map_err(not_taken)?;
@@ -95,8 +97,8 @@ async fn query(client: &Client, params: &Params) -> Outcome {
 }
 
 async fn listen<R: Runtime>(session: &Session, params: &Params) -> Outcome {
-    let chatter = CHATTER.options(params, Side::Server)?;
-    let server_options: ServerOptions = CHATTER.server_options(params)?;
+    let chatter = CHATTER.options(params)?;
+    let server_options: AcceptOptions = CHATTER.server_options(params)?;
     let mut config =
         eventer::server::Config { chatter: chatter.library.config, ..Default::default() };
     if let Some(timeout) = params.seconds("close_timeout")? {
@@ -106,8 +108,9 @@ async fn listen<R: Runtime>(session: &Session, params: &Params) -> Outcome {
         status: params.named("status")?.unwrap_or_default(),
         config,
         inbox: chatter.library.inbox,
-        tls: chatter.library.tls,
-        server: server_options,
+        tls: tls::read_acceptor(params)?,
+        accept: server_options,
+        ..ListenOptions::default()
     };
     let has = Has {
         connected: params.boolean_or("has_connected_cb", false)?,

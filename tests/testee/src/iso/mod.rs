@@ -5,7 +5,7 @@ mod connection;
 use std::sync::Arc;
 
 use hat_aio::chatter::InboxLimits;
-use hat_aio::server::ServerOptions;
+use hat_aio::server::AcceptOptions;
 use hat_aio::{Address, Runtime, cotp, tpkt};
 use hat_core::cotp::{Config, Selector};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use crate::objects::Object;
 use crate::params::Params;
 use crate::server::{Connection as _, Server};
 use crate::session::Session;
-use crate::tls::{self, Side};
+use crate::tls;
 
 /// Which layer.
 #[derive(Clone, Copy)]
@@ -41,16 +41,31 @@ pub(crate) async fn call<R: Runtime>(
         ("connect", _) => connect::<R>(session, layer, params).await,
         ("listen", Layer::Tpkt) => {
             let server = server_options(params)?;
-            let listening =
-                tpkt::listen::<R>(address(params)?, tpkt_options(params, Side::Server)?, server);
+            let listening = tpkt::listen::<R>(
+                address(params)?,
+                tpkt::ListenOptions {
+                    accept: server,
+                    tls: tls::read_acceptor(params)?,
+                    ..tpkt_options(params)?.into()
+                },
+            );
             let listening = listening.await.map_err(Failure::connection)?;
             Ok(listen::<R, _>(session, params, listening, server)?)
         }
         ("listen", Layer::Cotp) => {
             let server = server_options(params)?;
-            let listening =
-                cotp::listen::<R>(address(params)?, cotp_options(params, Side::Server)?, server);
-            let listening = listening.await.map_err(|error| not_made(&error))?;
+            let listening = cotp::listen::<R>(
+                address(params)?,
+                cotp::ListenOptions {
+                    accept: server,
+                    tls: tls::read_acceptor(params)?,
+                    ..cotp_options(params)?.into()
+                },
+            );
+            let listening = listening.await.map_err(|error| match error {
+                cotp::ListenError::Config(_) => Failure::value(error),
+                _ => Failure::connection(error),
+            })?;
             Ok(listen::<R, _>(session, params, listening, server)?)
         }
         ("send", _) => find()?.send(params.bytes("data")?).await.map(|()| Value::Null.into()),
@@ -63,14 +78,20 @@ pub(crate) async fn call<R: Runtime>(
 async fn connect<R: Runtime>(session: &Session, layer: Layer, params: &Params) -> Outcome {
     let address = address(params)?;
     let library: Library = match layer {
-        Layer::Tpkt => tpkt::connect::<R>(address, tpkt_options(params, Side::Client)?)
-            .await
-            .map_err(Failure::connection)?
-            .into(),
-        Layer::Cotp => cotp::connect::<R>(address, cotp_options(params, Side::Client)?)
-            .await
-            .map_err(|error| not_made(&error))?
-            .into(),
+        Layer::Tpkt => tpkt::connect::<R>(
+            address,
+            tpkt::ConnectOptions { tls: tls::read_connector(params)?, ..tpkt_options(params)? },
+        )
+        .await
+        .map_err(Failure::connection)?
+        .into(),
+        Layer::Cotp => cotp::connect::<R>(
+            address,
+            cotp::ConnectOptions { tls: tls::read_connector(params)?, ..cotp_options(params)? },
+        )
+        .await
+        .map_err(|error| not_made(&error))?
+        .into(),
     };
     let info = info(&library, params.optional_text("name")?);
     let connection = Connection::new(&session.objects, library);
@@ -83,7 +104,7 @@ fn listen<R: Runtime, L: Into<Library> + Send + Sync + 'static>(
     session: &Arc<Session>,
     params: &Params,
     library: hat_aio::server::Server<L>,
-    options: ServerOptions,
+    options: AcceptOptions,
 ) -> Result<Answer, Failure> {
     let name = params.optional_text("name")?.map(str::to_owned);
     let addresses: Vec<_> = library.addresses().iter().copied().map(addr).collect();
@@ -131,19 +152,18 @@ fn address(params: &Params) -> Result<Address, Failure> {
     Ok(Address::new(addr.text("host")?, addr.port()?))
 }
 
-fn server_options(params: &Params) -> Result<ServerOptions, Failure> {
+fn server_options(params: &Params) -> Result<AcceptOptions, Failure> {
     // the deployed servers of these layers leave their connections alone
     let bind_connections = params.boolean_or("bind_connections", false)?;
-    Ok(ServerOptions { bind_connections, ..ServerOptions::default() })
+    Ok(AcceptOptions { bind_connections, ..AcceptOptions::default() })
 }
 
-fn tpkt_options(params: &Params, side: Side) -> Result<tpkt::Options, Failure> {
+fn tpkt_options(params: &Params) -> Result<tpkt::ConnectOptions, Failure> {
     let inbox = inbox(params, "tpkt_receive_queue_size")?;
-    let tls = tls::read(params, side)?;
-    Ok(tpkt::Options { inbox, tls, ..tpkt::Options::default() })
+    Ok(tpkt::ConnectOptions { inbox, ..tpkt::ConnectOptions::default() })
 }
 
-fn cotp_options(params: &Params, side: Side) -> Result<cotp::Options, Failure> {
+fn cotp_options(params: &Params) -> Result<cotp::ConnectOptions, Failure> {
     let config = Config {
         local_selector: selector(params, "local_tsel")?,
         remote_selector: selector(params, "remote_tsel")?,
@@ -152,8 +172,7 @@ fn cotp_options(params: &Params, side: Side) -> Result<cotp::Options, Failure> {
         ..Config::default()
     };
     let inbox = inbox(params, "cotp_receive_queue_size")?;
-    let tls = tls::read(params, side)?;
-    Ok(cotp::Options { config, inbox, tls, ..cotp::Options::default() })
+    Ok(cotp::ConnectOptions { config, inbox, ..cotp::ConnectOptions::default() })
 }
 
 fn selector(params: &Params, name: &str) -> Result<Option<Selector>, Failure> {
@@ -168,9 +187,9 @@ fn inbox(params: &Params, name: &str) -> Result<InboxLimits, Failure> {
     Ok(InboxLimits { messages: messages.unwrap_or(default.messages), ..default })
 }
 
-fn not_made(error: &cotp::SetupError) -> Failure {
+fn not_made(error: &cotp::ConnectError) -> Failure {
     match error {
-        cotp::SetupError::Config(_) => Failure::value(error),
+        cotp::ConnectError::Config(_) => Failure::value(error),
         _ => Failure::connection(error),
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hat_aio::Address;
-use hat_aio::juggler::{ClientOptions, WsOptions};
+use hat_aio::juggler::{ConnectOptions, WsOptions};
 use hat_aio::web::WebOptions;
 use hat_core::json::{Pointer, Token, Value};
 use hat_core::juggler::{Autoflush, Config, PingRule, server};
@@ -13,7 +13,7 @@ use hat_core::ws;
 use crate::answer::Failure;
 use crate::chatter::AT_ONCE;
 use crate::params::{Params, required};
-use crate::tls::{self, Side};
+use crate::tls;
 
 /// Where a client connects to, and how.
 pub(crate) fn target(params: &Params) -> Result<(Address, WsOptions), Failure> {
@@ -22,9 +22,9 @@ pub(crate) fn target(params: &Params) -> Result<(Address, WsOptions), Failure> {
     let (rest, tls) = match text.split_once("://") {
         Some(("ws", rest)) => (rest, None),
         Some(("wss", rest)) => {
-            let tls = tls::read(params, Side::Client)?;
+            let tls = tls::read_connector(params)?;
             // without more, the deployed client takes any certificate
-            (rest, Some(tls.map_or_else(|| Side::Client.tls(None, false), Ok)?))
+            (rest, Some(tls.map_or_else(|| tls::connector(None, false), Ok)?))
         }
         _ => return Err(wrong()),
     };
@@ -66,7 +66,7 @@ pub(crate) fn web(params: &Params) -> Result<WebOptions, Failure> {
     }
     web.static_dir = params.optional_text("static_dir")?.map(PathBuf::from);
     web.htpasswd_file = params.optional_text("htpasswd_file")?.map(PathBuf::from);
-    web.tls = tls::read(params, Side::Server)?;
+    web.tls = tls::read_acceptor(params)?;
     web.no_cache = params.boolean_or("no_cache", web.no_cache)?;
     Ok(web)
 }
@@ -78,8 +78,8 @@ pub(crate) fn autoflush_delay(params: &Params) -> Result<Option<Duration>, Failu
     Ok(params.seconds("autoflush_delay")?.or_else(default))
 }
 
-pub(super) fn client(params: &Params, ws: WsOptions) -> Result<ClientOptions, Failure> {
-    let mut options = ClientOptions { ws, ..ClientOptions::default() };
+pub(super) fn client(params: &Params, ws: WsOptions) -> Result<ConnectOptions, Failure> {
+    let mut options = ConnectOptions { ws, ..ConnectOptions::default() };
     options.config.transport = transport(params)?;
     Ok(options)
 }

@@ -5,7 +5,7 @@ mod connection;
 use std::sync::Arc;
 
 use hat_aio::Runtime;
-use hat_aio::juggler::peer::{self as library, CallError, Options};
+use hat_aio::juggler::peer::{self as library, CallError, ConnectOptions};
 use hat_core::juggler::rpc::Actions;
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ pub(crate) async fn call<R: Runtime>(
 
 async fn connect<R: Runtime>(session: &Session, params: &Params) -> Outcome {
     let (address, ws) = form::target(params)?;
-    let connected = library::connect::<R>(address, ws, options(params)?).await;
+    let connected = library::connect::<R>(address, ConnectOptions { ws, ..options(params)? }).await;
     let connected = connected.map_err(Failure::connection)?;
     let connection = Connection::new(session, connected);
     session.objects.insert(connection.clone());
@@ -67,9 +67,15 @@ async fn connect<R: Runtime>(session: &Session, params: &Params) -> Outcome {
 
 async fn listen<R: Runtime>(session: &Arc<Session>, params: &Params) -> Outcome {
     let (web, options) = (form::web(params)?, options(params)?);
-    let server = web.server;
-    let listening =
-        library::listen::<R>(form::host(params)?, web, form::ws_config(), options).await;
+    let server = web.accept;
+    let options = library::ListenOptions {
+        web,
+        ws: form::ws_config(),
+        config: options.config,
+        inbox: options.inbox,
+        ..Default::default()
+    };
+    let listening = library::listen::<R>(form::host(params)?, options).await;
     let library = listening.map_err(Failure::connection)?;
     let (server, accepting) = Server::new(&session.objects, library, server);
     let ok = json!({"obj": server.report().handle});
@@ -86,8 +92,8 @@ async fn listen<R: Runtime>(session: &Arc<Session>, params: &Params) -> Outcome 
     }))
 }
 
-fn options(params: &Params) -> Result<Options, Failure> {
-    let mut options = Options::default();
+fn options(params: &Params) -> Result<ConnectOptions, Failure> {
+    let mut options = ConnectOptions::default();
     options.config.peer.autoflush_delay = form::autoflush_delay(params)?;
     Ok(options)
 }
