@@ -31,6 +31,16 @@ mod events {
         tracing::warn!(%error, "cannot take a connection, trying again");
     }
 
+    /// What a client was to be told, or told us, and is not: it is closed, or its answer cut.
+    pub(crate) fn refused(
+        client: &crate::eventer::ConnectionInfo,
+        what: &str,
+        reason: &impl Display,
+    ) {
+        let (id, remote, name) = (client.id, client.remote_address, &*client.client_name);
+        tracing::error!(%id, %remote, name, %reason, "{what}");
+    }
+
     #[cfg(feature = "web")]
     pub(crate) fn htpasswd_failed(error: &impl Display) {
         tracing::error!(%error, "nobody is let in until the password file is right");
@@ -75,6 +85,13 @@ mod events {
 
     pub(crate) fn accept_failed(_error: &impl Display) {}
 
+    pub(crate) fn refused(
+        _client: &crate::eventer::ConnectionInfo,
+        _what: &str,
+        _reason: &impl Display,
+    ) {
+    }
+
     #[cfg(feature = "web")]
     pub(crate) fn htpasswd_failed(_error: &impl Display) {}
 
@@ -84,6 +101,6 @@ mod events {
     pub(crate) fn handshake_failed(_remote: Option<SocketAddr>, _error: &impl Display) {}
 }
 
-pub(crate) use events::{Life, accept_failed, handshake_failed};
+pub(crate) use events::{Life, accept_failed, handshake_failed, refused};
 #[cfg(feature = "web")]
 pub(crate) use events::{file_failed, htpasswd_failed};

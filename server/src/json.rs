@@ -96,16 +96,19 @@ fn read_type(value: &RawValue) -> Result<EventType, String> {
     if value.get().starts_with('"') {
         return event_type(&read_text(value)?);
     }
+    // as it is printed: any segment can be written so, and peers register any
     let segments: Vec<String> =
         serde_json::from_str(value.get()).map_err(|_| r#"write "a/b" or ["a", "b"]"#.to_owned())?;
-    sound(EventType::from_segments(segments))
+    Ok(EventType::from_segments(segments))
 }
 
 /// A type that can be asked for, and written as text.
 fn sound(event_type: EventType) -> Result<EventType, String> {
     let unsound = |segment: &str| segment.contains(['?', '*', '/']);
     match event_type.segments().find(|segment| unsound(segment)) {
-        Some(segment) => Err(format!("`?`, `*` and `/` cannot be in a segment: {segment}")),
+        Some(segment) => Err(format!(
+            "`?`, `*` and `/` cannot be in a segment: {segment}; write [\"a\", \"b\"] where it is meant"
+        )),
         None => Ok(event_type),
     }
 }
@@ -136,6 +139,10 @@ fn read_payload(value: &RawValue) -> Result<Option<Payload>, String> {
         "json" => {
             let data = Json::from_text(field("data")?.get());
             data.map_err(|error| without_line(&error))?.into()
+        }
+        // what is printed of a payload that is no JSON: others could not take it
+        "invalid" => {
+            return Err("the payload was no JSON when it was registered, and cannot be registered again".into());
         }
         "binary" => {
             let data = BASE64_STANDARD.decode(read_text(field("data")?)?);
@@ -187,6 +194,19 @@ mod tests {
     }
 
     #[test]
+    fn whatever_was_registered_can_be_registered_again() {
+        for segments in [&["a/b", "?", "*"][..], &["", ""], &[], &["č\u{202e}\n"]] {
+            let line = format!(r#"{{"type":{}}}"#, serde_json::json!(segments));
+            let again = printed(&line);
+            assert_eq!(register_event(&again).expect(&again).event_type, EventType::from_segments(segments));
+        }
+        for data in [r#""\ud83d""#, r#"{"\udc00": ["\ud83d\ud83d"]}"#, "1e300", "-0", "18446744073709551616"] {
+            let line = format!(r#"{{"type":["a"],"payload":{{"kind":"json","data":{data}}}}}"#);
+            assert!(printed(&line).ends_with(&format!(r#""data":{data}}}}}"#)), "{data}");
+        }
+    }
+
+    #[test]
     fn a_payload_of_a_peer_stays_on_its_line() {
         let shown = |text: &str| payload(Some(&Json::from_text(text).expect("JSON").into()));
         assert_eq!(shown("[1,\r\n 2]"), r#"{"kind":"json","data":[1,   2]}"#);
@@ -203,8 +223,10 @@ mod tests {
         refused("{}", "an event needs a field `type`");
         refused("[1]", "invalid type: sequence, expected a map at column 0");
         refused(r#"{"type":1}"#, r#"`type`: write "a/b" or ["a", "b"]"#);
-        refused(r#"{"type":"a/*"}"#, "`type`: `?`, `*` and `/` cannot be in a segment: *");
-        refused(r#"{"type":["a/b"]}"#, "`type`: `?`, `*` and `/` cannot be in a segment: a/b");
+        refused(
+            r#"{"type":"a/*"}"#,
+            "`type`: `?`, `*` and `/` cannot be in a segment: *; write [\"a\", \"b\"] where it is meant",
+        );
         refused(r#"{"type":"a","paylod":null}"#, "there is no field `paylod` in an event");
         refused(
             r#"{"type":"a","source_timestamp":5}"#,

@@ -11,9 +11,11 @@ use crate::inbox::{Inbox, InboxLimits};
 use crate::runtime::Runtime;
 use crate::server::{AcceptOptions, Accepted, Core};
 use crate::shared::{Counted, Wait};
+use crate::trace;
 use crate::{HandshakeFailure, IntoAddress, ListenError, establish, tls};
-use hat_core::eventer::server::{Config, Connection as Machine, Incoming};
-use hat_core::eventer::{Event, SendFault, Status};
+use hat_core::chatter;
+use hat_core::eventer::server::{Config, Connection as Machine, Incoming, RequestId};
+use hat_core::eventer::{Event, QueryResult, SendFault, Status};
 use hat_core::options::More;
 
 /// How a server is made.
@@ -120,8 +122,11 @@ async fn serve<H: Handler>(
             return;
         }
     };
-    // ends with the connection
-    let _ = requests(&handle, &*handler, &info).await;
+    if let Err(error) = requests(&handle, &*handler, &info).await
+        && error.protocol().is_some_and(|error| error.too_large().is_some())
+    {
+        trace::refused(&info, "a message is larger than is taken: the client is closed", &error);
+    }
     client.registry.remove(client.id);
     handler.disconnected(&info).await;
     handle.close();
@@ -183,29 +188,59 @@ async fn requests(
             Incoming::Register { events, request, .. } => {
                 let events = handler.register(info, events).await;
                 if let Some(request) = request {
-                    respond(handle, |it| it.register_response(request, events.as_deref())).await?;
+                    let respond = |it: &mut Machine| {
+                        it.register_response(request, events.as_deref())
+                    };
+                    if let Err(fault) = send(handle, respond).await? {
+                        close_unanswered(handle, info, fault);
+                    }
                 }
             }
             Incoming::Query { params, request } => {
                 let result = handler.query(info, params).await;
-                respond(handle, |it| it.query_response(request, &result)).await?;
+                answer(handle, info, request, result).await?;
             }
             Incoming::Init(_) | Incoming::Acked(_) => {}
         }
     }
 }
 
-/// Answers as soon as the queue has room. An answer that can never be sent, because it is too large say, closes the connection: the
-/// client would wait for ever.
-async fn respond(
+/// Answers a query: with as many events as a message may hold, where they are more. Then more follows.
+async fn answer(
     handle: &Handle<ServerSession>,
-    mut respond: impl FnMut(&mut Machine) -> Result<(), SendFault>,
+    info: &ConnectionInfo,
+    request: RequestId,
+    mut result: QueryResult,
 ) -> Result<(), super::Error> {
-    let responded = handle.send(|session| respond(&mut session.machine));
-    if responded.await?.is_err() {
-        handle.close();
+    let mut sent = send(handle, |it| it.query_response(request, &result)).await?;
+    if let Err(SendFault::Chatter(chatter::SendFault::TooLarge { limit, .. })) = sent {
+        // what stands in front of the data takes less
+        let cut = result.cut(limit.saturating_sub(FRONT));
+        if cut && !result.events.is_empty() {
+            sent = send(handle, |it| it.query_response(request, &result)).await?;
+        }
+    }
+    if let Err(fault) = sent {
+        close_unanswered(handle, info, fault);
     }
     Ok(())
+}
+
+/// Bytes of a message in front of its data, at the most: four numbers of ten bytes, two flags and the name of an answer.
+const FRONT: usize = 128;
+
+/// Sends as soon as the queue has room.
+async fn send(
+    handle: &Handle<ServerSession>,
+    mut respond: impl FnMut(&mut Machine) -> Result<(), SendFault>,
+) -> Result<Result<(), SendFault>, super::Error> {
+    handle.send(|session| respond(&mut session.machine)).await
+}
+
+/// An answer that can never be sent, because it is too large say, closes the connection: the client would wait for ever.
+fn close_unanswered(handle: &Handle<ServerSession>, info: &ConnectionInfo, fault: SendFault) {
+    trace::refused(info, "an answer cannot be sent: the client is closed", &fault);
+    handle.close();
 }
 
 impl Server {

@@ -2,10 +2,12 @@
 
 use anyhow::Result;
 use hat_aio::Runtime;
+use hat_aio::eventer::RequestError;
 use hat_core::eventer::{
-    Event, EventId, EventType, LatestParams, QueryParams, ServerParams, Subscription,
+    EventId, EventType, LatestParams, Pages, QueryParams, ServerParams, Subscription,
     TimeseriesParams,
 };
+use tracing::info;
 
 use crate::args::{ConnectArgs, OutputArgs, PageArgs, QueryCommand};
 use crate::client::{Connected, Wanted};
@@ -52,40 +54,55 @@ fn types(types: Vec<EventType>) -> Result<Option<Vec<EventType>>> {
     Ok((!types.is_empty()).then_some(types))
 }
 
-/// Asks, once or until nothing follows, and prints the answer.
+/// Asks, once or until nothing follows, and prints the answer: as it comes where there may be many pages.
+///
+/// A server that cannot send so many events at once, or sends more than we take, ends the connection; fewer are asked for then, on another one.
 async fn ask<R: Runtime>(
     connect: &ConnectArgs,
     output: OutputArgs,
     all: bool,
-    mut params: QueryParams,
+    params: QueryParams,
 ) -> Result<()> {
-    let server = Connected::new::<R>(connect, Wanted::default()).await?;
-    let mut events: Vec<Event> = Vec::new();
+    let mut output = Output::new(output);
+    let mut server = Connected::new::<R>(connect, Wanted::default()).await?;
+    let mut pages = Pages::new(params);
+    let mut last = None;
     let more = loop {
-        let result = server.query(&params).await?;
-        let last = result.events.last().map(|event| event.id);
-        events.extend(result.events);
-        match last {
-            Some(last) if all && result.more_follows => go_on_after(&mut params, last),
-            _ => break result.more_follows,
+        let Some(params) = pages.query() else { break false };
+        let result = match server.client.query(&params).await {
+            Ok(result) => result,
+            Err(RequestError::Ended(error))
+                if pages.failed(error.protocol().and_then(|error| error.too_large())) =>
+            {
+                info!(%error, "the answer ended the connection: fewer events are asked for");
+                server = Connected::new::<R>(connect, Wanted::default()).await?;
+                continue;
+            }
+            Err(error) => return Err(Failure::of_request(&server.address, error)),
+        };
+        let more_follows = result.more_follows;
+        let events = pages.answered(result);
+        last = events.last().map(|event| event.id).or(last);
+        if !all {
+            output.all_events(&events)?;
+            break more_follows;
+        }
+        output.events(&events)?;
+        if more_follows && pages.query().is_none() {
+            break true;
         }
     };
-    Output::new(output).all_events(&events)?;
+    if pages.place_lost() {
+        say(
+            "note: the server forgot events while it was asked: what was between the last that it gave and the next is missing",
+        );
+    }
     if more {
-        let after =
-            events.last().map(|event| event.id).map(|EventId { server, session, instance }| {
-                format!(", for example with --last-event-id {server},{session},{instance} or --all")
-            });
+        let after = last.filter(|_| !all).map(|EventId { server, session, instance }| {
+            format!(", for example with --last-event-id {server},{session},{instance} or --all")
+        });
         say(&format!("note: more follows; ask for it{}", after.unwrap_or_default()));
     }
     server.client.close().await;
     Ok(())
-}
-
-fn go_on_after(params: &mut QueryParams, last: EventId) {
-    match params {
-        QueryParams::Latest(_) => {}
-        QueryParams::Timeseries(params) => params.last_event_id = Some(last),
-        QueryParams::Server(params) => params.last_event_id = Some(last),
-    }
 }

@@ -20,7 +20,9 @@ use crate::time::Instant;
 /// Limits of a client, and of the Chatter connection below it.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The Chatter connection. Its dialect must stay [`HatChatter`](chatter::Dialect::HatChatter).
+    /// The Chatter connection. Its dialect must stay [`HatChatter`](chatter::Dialect::HatChatter). Here its
+    /// [`max_message`](chatter::Config::max_message) is 256 MiB: `hat-event` cuts answers by count only, and the latest events of 100 000 types, or
+    /// 4 096 events of 20 KB, are more than 64 MiB. It grows as it arrives. Our servers cut theirs at 64 MiB.
     pub chatter: chatter::Config,
     /// How long the server may take to answer the initialization, 30 s: it may ask a slow service about the
     /// token.
@@ -32,7 +34,10 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            chatter: chatter::Config::default(),
+            chatter: chatter::Config {
+                max_message: 256 * 1024 * 1024,
+                ..chatter::Config::default()
+            },
             init_timeout: Duration::from_secs(30),
             max_requests: 16_384,
         }

@@ -40,6 +40,16 @@ impl Error {
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Chatter(chatter::Error::Closed))
     }
+
+    /// The size and the limit, in bytes, of a message that was larger than we take: what a query asks for fewer events by, see
+    /// [`Pages::failed`](super::Pages::failed).
+    #[must_use]
+    pub fn too_large(&self) -> Option<(u64, usize)> {
+        match self {
+            Self::Chatter(chatter::Error::TooLarge { size, limit }) => Some((*size, *limit)),
+            _ => None,
+        }
+    }
 }
 
 /// Why a call was refused. Nothing of it is on its way.

@@ -34,6 +34,8 @@ mod event;
 mod event_type;
 pub mod message;
 mod names;
+mod page;
+mod pages;
 mod payload;
 mod query;
 pub mod reconnect;
@@ -48,6 +50,7 @@ pub use error::{Error, SendFault};
 pub use event::{Event, EventId, RegisterEvent, sort_natural};
 pub use event_type::{EventType, Segments};
 pub use names::UnknownName;
+pub use pages::Pages;
 pub use payload::{Binary, Json, Payload};
 pub use query::{
     LatestParams, Order, OrderBy, QueryParams, QueryResult, ServerParams, TimeseriesParams,

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::names::named;
 use super::{Event, EventId, EventType, Timestamp};
-use crate::sbs;
+use crate::sbs::{self, Encode};
 
 sbs::choice! {
     /// A query, by `HatEventer.QueryParams`.
@@ -75,8 +75,28 @@ sbs::record! {
     pub struct QueryResult {
         /// The events, in the order asked for.
         pub events: Vec<Event>,
-        /// Whether a limit on results cut the answer short. Ask again with the last event's id as `last_event_id`.
+        /// Whether a limit on results, or on bytes, cut the answer short. Ask again with the last event's id as `last_event_id`: see
+        /// [`Pages`](super::Pages).
         pub more_follows: bool,
+    }
+}
+
+impl QueryResult {
+    /// Leaves out the last events where they are more than `max_bytes` encoded, and says that more follows: the whole is no longer than that then.
+    /// Returns whether any were left out. None may be left.
+    pub fn cut(&mut self, max_bytes: usize) -> bool {
+        // the count in front, and what follows
+        let mut left = max_bytes.saturating_sub(10);
+        let fit = self.events.iter().take_while(|event| {
+            let rest = left.checked_sub(event.encoded_len());
+            left = rest.unwrap_or(0);
+            rest.is_some()
+        });
+        let fit = fit.count();
+        let cut = fit < self.events.len();
+        self.events.truncate(fit);
+        self.more_follows |= cut;
+        cut
     }
 }
 
@@ -147,6 +167,26 @@ mod tests {
     #[test]
     fn any_type_and_no_type_are_different_questions() {
         both_ways(LatestParams { event_types: Some(Vec::new()) }, b"\x80\x81\x80");
+    }
+
+    #[test]
+    fn an_answer_is_cut_by_bytes() {
+        let event = |session| super::Event {
+            id: EventId::new(1, session, 1),
+            event_type: EventType::from_segments(["a"]),
+            timestamp: Timestamp::from_secs(0),
+            source_timestamp: None,
+            payload: None,
+        };
+        let whole = QueryResult { events: (0..100).map(event).collect(), more_follows: false };
+        for max_bytes in [0, 9, 10, 30, 500, whole.encoded_len() + 9] {
+            let mut result = whole.clone();
+            let cut = result.cut(max_bytes);
+            assert_eq!(result.more_follows, cut);
+            assert_eq!(result.events[..], whole.events[..result.events.len()]);
+            assert_eq!(cut, max_bytes <= 500);
+            assert!(result.encoded_len() <= max_bytes.max(2), "{max_bytes}");
+        }
     }
 
     #[test]

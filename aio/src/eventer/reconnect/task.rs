@@ -18,7 +18,6 @@ use crate::eventer::{
     Client, ConnectError, ConnectOptions, Error, Events, Notification, RequestError, connect,
 };
 use crate::runtime::{Runtime, sleep, within};
-use hat_core::chatter;
 use hat_core::eventer::Subscription;
 use hat_core::eventer::reconnect::{CatchUp, CatchUpConfig, Failure, Retry, Wanted};
 
@@ -165,7 +164,7 @@ impl Missed {
         let asked = self.ask::<R>(client, shared).await;
         if let Err(error) = &asked {
             // a smaller answer next time
-            self.catch_up.failed(too_large(error));
+            self.catch_up.failed(error.protocol().and_then(|error| error.too_large()));
         }
         asked
     }
@@ -216,16 +215,6 @@ impl Missed {
         if let Some((events, _)) = self.catch_up.told(events, None) {
             told.events = events;
         }
-    }
-}
-
-/// The size and the limit of a message that was too large for us.
-fn too_large(error: &Error) -> Option<(u64, usize)> {
-    match error.protocol()? {
-        hat_core::eventer::Error::Chatter(chatter::Error::TooLarge { size, limit }) => {
-            Some((*size, *limit))
-        }
-        _ => None,
     }
 }
 

@@ -3,13 +3,13 @@
 mod ask;
 mod gap;
 mod given;
-mod page;
 mod position;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::eventer::page::Page;
 use crate::eventer::{
     Event, LatestParams, Order, QueryParams, QueryResult, ServerParams, Subscription,
     TimeseriesParams, Timestamp,
@@ -18,7 +18,6 @@ use crate::sbs::Encode;
 use ask::{Ask, At, Kind, Since, Walk};
 pub use gap::Gap;
 use given::Given;
-use page::Page;
 pub use position::Position;
 use position::Trail;
 
@@ -255,7 +254,7 @@ impl<T> CatchUp<T> {
     /// A server that was not known, of which this event is the first that is known of.
     fn meet(&mut self, server: i64, first: Position) {
         if self.from_nothing {
-            self.start_from(server, Trail::at(Position::start(server)));
+            self.start_from(server, Trail::owing(Position::start(server)));
         } else {
             self.note(Gap::NewServer { server });
             self.start_from(server, Trail::owing(first));
@@ -315,6 +314,12 @@ impl<T> CatchUp<T> {
         self.page.grow();
         match self.asks.front().copied() {
             None => Vec::new(),
+            Some(Ask::Latest) if self.from_nothing => {
+                self.asks.pop_front();
+                self.meet_all(&result);
+                self.check_at_the_end();
+                Vec::new()
+            }
             Some(Ask::Newest | Ask::Latest) => {
                 self.take_position(&result);
                 Vec::new()
@@ -354,6 +359,10 @@ impl<T> CatchUp<T> {
                     self.note(Gap::Lost { last });
                     self.asks[0] = Ask::Server(walk);
                     return Vec::new();
+                }
+                if place.is_start() && trail.owed && result.events.is_empty() {
+                    // it had one
+                    self.gap.get_or_insert(Gap::Trimmed);
                 }
                 if back > 0 {
                     trail.step_back(Some(back));
@@ -417,12 +426,7 @@ impl<T> CatchUp<T> {
     /// One page of the events of all servers: those that are not known are to be asked too.
     fn look_for_servers(&mut self, since: Since, result: &QueryResult) {
         self.asks.pop_front();
-        for event in &result.events {
-            let server = event.id.server;
-            if !self.trails.contains_key(&server) {
-                self.meet(server, event.into());
-            }
-        }
+        self.meet_all(result);
         if let Some(last) = result.events.last() {
             self.servers_known(last.timestamp);
         }
@@ -441,6 +445,19 @@ impl<T> CatchUp<T> {
         }
         if !matches!(self.asks.front(), Some(Ask::Since(_))) {
             self.note_held_servers();
+            if self.trails.is_empty() {
+                // what has left the series may be there as the latest of its type
+                self.asks.push_back(Ask::Latest);
+                self.leave_out_unanswerable();
+            }
+        }
+    }
+
+    fn meet_all(&mut self, result: &QueryResult) {
+        for event in &result.events {
+            if !self.trails.contains_key(&event.id.server) {
+                self.meet(event.id.server, event.into());
+            }
         }
     }
 

@@ -5,7 +5,7 @@ const USUAL: u64 = 4_096;
 
 /// The size of pages: less where an answer was too large or ended the connection, and more again where it was taken.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Page {
+pub(in crate::eventer) struct Page {
     /// What was configured. `None` is the server's own limit.
     most: Option<i64>,
     /// `None` as configured.
@@ -13,11 +13,11 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn new(most: Option<i64>) -> Self {
+    pub(in crate::eventer) fn new(most: Option<i64>) -> Self {
         Self { most, now: None }
     }
 
-    pub(super) fn size(&self) -> Option<i64> {
+    pub(in crate::eventer) fn size(&self) -> Option<i64> {
         self.now.map_or(self.most, |now| i64::try_from(now).ok())
     }
 
@@ -26,7 +26,7 @@ impl Page {
     }
 
     /// A page ended the connection: by `size` where `limit` is the most, if that is known. `false`: it was of one event, and cannot be smaller.
-    pub(super) fn shrink(&mut self, too_large: Option<(u64, usize)>) -> bool {
+    pub(in crate::eventer) fn shrink(&mut self, too_large: Option<(u64, usize)>) -> bool {
         let size = self.now.unwrap_or(self.usual());
         // a connection that ended costs more than an answer that could have been larger
         let smaller = match too_large {
@@ -41,7 +41,7 @@ impl Page {
     }
 
     /// A page was taken.
-    pub(super) fn grow(&mut self) {
+    pub(in crate::eventer) fn grow(&mut self) {
         self.now = self.now.map(|now| now * 2).filter(|&now| now < self.usual());
     }
 }
