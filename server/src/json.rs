@@ -138,11 +138,15 @@ fn read_payload(value: &RawValue) -> Result<Option<Payload>, String> {
     let payload = match read_text(field("kind")?)?.as_str() {
         "json" => {
             let data = Json::from_text(field("data")?.get());
-            data.map_err(|error| without_line(&error))?.into()
+            data.map_err(|error| error.to_string().replace(" at line 1 column", " at column"))?
+                .into()
         }
         // what is printed of a payload that is no JSON: others could not take it
         "invalid" => {
-            return Err("the payload was no JSON when it was registered, and cannot be registered again".into());
+            return Err(
+                "the payload was no JSON when it was registered, and cannot be registered again"
+                    .into(),
+            );
         }
         "binary" => {
             let data = BASE64_STANDARD.decode(read_text(field("data")?)?);
@@ -198,9 +202,18 @@ mod tests {
         for segments in [&["a/b", "?", "*"][..], &["", ""], &[], &["č\u{202e}\n"]] {
             let line = format!(r#"{{"type":{}}}"#, serde_json::json!(segments));
             let again = printed(&line);
-            assert_eq!(register_event(&again).expect(&again).event_type, EventType::from_segments(segments));
+            assert_eq!(
+                register_event(&again).expect(&again).event_type,
+                EventType::from_segments(segments)
+            );
         }
-        for data in [r#""\ud83d""#, r#"{"\udc00": ["\ud83d\ud83d"]}"#, "1e300", "-0", "18446744073709551616"] {
+        for data in [
+            r#""\ud83d""#,
+            r#"{"\udc00": ["\ud83d\ud83d"]}"#,
+            "1e300",
+            "-0",
+            "18446744073709551616",
+        ] {
             let line = format!(r#"{{"type":["a"],"payload":{{"kind":"json","data":{data}}}}}"#);
             assert!(printed(&line).ends_with(&format!(r#""data":{data}}}}}"#)), "{data}");
         }

@@ -27,7 +27,10 @@ impl EventServer {
         tls: Option<Acceptor>,
         live: Option<Live>,
     ) -> Result<Self, ListenError> {
-        let store = Mutex::new(Store::new(config));
+        let mut store = Store::new(config);
+        // above all that a server before this one can have given: ids are never given twice, though nothing is on a disk
+        store.reserve(config.server_id, micros(Timestamp::now()));
+        let store = Mutex::new(store);
         let events = Events { store, order: smol::lock::Mutex::new(()), token, live };
         let mut desk = None;
         let handler = |notifier| desk.insert(Desk { events: Arc::new(events), notifier }).clone();
@@ -66,6 +69,11 @@ impl EventServer {
             live.set_status(status);
         }
     }
+}
+
+/// Microseconds since 1970, as far as 64 bits go.
+fn micros(at: Timestamp) -> i64 {
+    at.s().saturating_mul(1_000_000).saturating_add(at.us().into())
 }
 
 /// What all clients share.

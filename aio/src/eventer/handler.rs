@@ -45,6 +45,9 @@ pub trait Handler: Send + Sync + 'static {
 
     /// A client registers events, as one session. Gives them as they were registered, in the same order, or `None` if they were not,
     /// which is the default. The client is told where it asked for that.
+    ///
+    /// Events with a JSON payload that is no JSON do not come here: they are refused, which is logged, since the clients that they would be told to
+    /// could not take them. See [`RegisterEvent::check`].
     fn register(
         &self,
         info: &ConnectionInfo,

@@ -15,7 +15,7 @@ use crate::trace;
 use crate::{HandshakeFailure, IntoAddress, ListenError, establish, tls};
 use hat_core::chatter;
 use hat_core::eventer::server::{Config, Connection as Machine, Incoming, RequestId};
-use hat_core::eventer::{Event, QueryResult, SendFault, Status};
+use hat_core::eventer::{Event, JsonError, QueryResult, RegisterEvent, SendFault, Status};
 use hat_core::options::More;
 
 /// How a server is made.
@@ -186,11 +186,16 @@ async fn requests(
     loop {
         match handle.wait(Wait::Incoming, |session| session.inbox.pop()).await? {
             Incoming::Register { events, request, .. } => {
-                let events = handler.register(info, events).await;
+                let events = match unsound(&events) {
+                    None => handler.register(info, events).await,
+                    Some(error) => {
+                        trace::refused(info, "events are not registered", &error);
+                        None
+                    }
+                };
                 if let Some(request) = request {
-                    let respond = |it: &mut Machine| {
-                        it.register_response(request, events.as_deref())
-                    };
+                    let respond =
+                        |it: &mut Machine| it.register_response(request, events.as_deref());
                     if let Err(fault) = send(handle, respond).await? {
                         close_unanswered(handle, info, fault);
                     }
@@ -203,6 +208,11 @@ async fn requests(
             Incoming::Init(_) | Incoming::Acked(_) => {}
         }
     }
+}
+
+/// Why others could not take one of the events. Whoever is told a payload that it cannot parse ends its connection, so who sends it is refused.
+fn unsound(events: &[RegisterEvent]) -> Option<JsonError> {
+    events.iter().find_map(|event| event.check().err())
 }
 
 /// Answers a query: with as many events as a message may hold, where they are more. Then more follows.

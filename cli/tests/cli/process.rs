@@ -124,6 +124,13 @@ impl Ended {
         self.stdout.iter().map(parse).collect()
     }
 
+    /// A success without a word on standard error; the lines.
+    #[track_caller]
+    pub(crate) fn json_lines(self) -> Vec<String> {
+        assert_eq!((self.code, &self.stderr[..]), (Some(0), &[][..]), "{:?}", self.stdout);
+        self.stdout
+    }
+
     /// A failure with this code, which says exactly one line and prints nothing.
     #[track_caller]
     pub(crate) fn failed(&self, code: i32) -> &str {

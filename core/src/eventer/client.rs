@@ -126,6 +126,7 @@ impl Client {
     /// [`SendFault`].
     pub fn register(&mut self, events: &[RegisterEvent]) -> Result<(), SendFault> {
         self.is_ready()?;
+        check(events)?;
         self.channel.start(message::REGISTER_REQ, &events, true)?;
         Ok(())
     }
@@ -140,6 +141,7 @@ impl Client {
         events: &[RegisterEvent],
     ) -> Result<RequestId, SendFault> {
         self.may_ask()?;
+        check(events)?;
         let conversation = self.channel.start(message::REGISTER_REQ, &events, false)?;
         Ok(self.asked(conversation, Kind::Register))
     }
@@ -273,6 +275,12 @@ impl Client {
         }
         if self.channel.is_late(now) { Err(Error::InitTimeout) } else { Ok(None) }
     }
+}
+
+/// What was received may hold JSON that is none, and must not be sent on: who cannot parse it ends its connection.
+fn check(events: &[RegisterEvent]) -> Result<(), SendFault> {
+    let unsound = events.iter().position(|event| event.check().is_err());
+    unsound.map_or(Ok(()), |index| Err(SendFault::NotJson { index }))
 }
 
 impl Protocol for Client {

@@ -59,6 +59,14 @@ pub enum SendFault {
     /// Chatter refused it: closed, queue full, too large, no such conversation.
     #[error(transparent)]
     Chatter(#[from] chatter::SendFault),
+    /// An event that others could not take: the text of its JSON payload is no JSON.
+    #[error(
+        "the payload of event {index} is no JSON that every peer can take: register it as binary, or mend it"
+    )]
+    NotJson {
+        /// Which of the events, from 0 on.
+        index: usize,
+    },
     /// The initialization is not done.
     #[error("the connection is not initialized yet")]
     NotReady,

@@ -90,6 +90,18 @@ impl Event {
 }
 
 impl RegisterEvent {
+    /// Whether every peer can take the event: a JSON payload must be JSON. See [`Json::check`](super::Json::check).
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError`](super::JsonError).
+    pub fn check(&self) -> Result<(), super::JsonError> {
+        match &self.payload {
+            Some(Payload::Json(json)) => json.check(),
+            Some(Payload::Binary(_)) | None => Ok(()),
+        }
+    }
+
     /// An event with neither a source timestamp nor a payload.
     #[must_use]
     pub fn new(event_type: EventType) -> Self {

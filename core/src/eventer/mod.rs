@@ -51,7 +51,7 @@ pub use event::{Event, EventId, RegisterEvent, sort_natural};
 pub use event_type::{EventType, Segments};
 pub use names::UnknownName;
 pub use pages::Pages;
-pub use payload::{Binary, Json, Payload};
+pub use payload::{Binary, Json, JsonError, Payload};
 pub use query::{
     LatestParams, Order, OrderBy, QueryParams, QueryResult, ServerParams, TimeseriesParams,
 };

@@ -102,7 +102,9 @@ impl Pages {
         let mut events = result.events;
         if self.by_time {
             let after = |event: &Event| {
-                known.is_none_or(|known| if ascending { key(event) > known } else { key(event) < known })
+                known.is_none_or(
+                    |known| if ascending { key(event) > known } else { key(event) < known },
+                )
             };
             events.retain(after);
         }
@@ -165,7 +167,10 @@ mod tests {
         assert_eq!(asked(&pages).t_from, Some(Timestamp::from_secs(1)));
         assert_eq!(sessions(&pages.answered(answer([], false))), [0; 0]);
         assert!(pages.place_lost());
-        assert_eq!((asked(&pages).last_event_id, asked(&pages).t_from), (None, Some(Timestamp::from_secs(1))));
+        assert_eq!(
+            (asked(&pages).last_event_id, asked(&pages).t_from),
+            (None, Some(Timestamp::from_secs(1)))
+        );
         assert_eq!(sessions(&pages.answered(answer(2..=5, true))), [4, 5], "2 and 3 were given");
         assert_eq!(asked(&pages).last_event_id, Some(EventId::new(1, 5, 1)));
         assert_eq!(sessions(&pages.answered(answer([6], false))), [6]);

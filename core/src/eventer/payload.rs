@@ -7,6 +7,10 @@ use bytestring::ByteString;
 
 use crate::sbs;
 
+mod check;
+
+pub use check::JsonError;
+
 sbs::choice! {
     /// The data of an event, by `HatEventer.EventPayload`. Decoded data is a slice of its frame; see [`Payload::detached`].
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -76,15 +80,27 @@ impl Json {
         Self { text: value.to_string().into() }
     }
 
-    /// `text` as it stands, once it was found to be JSON.
+    /// `text` as it stands, once it was found to be JSON that every peer can take.
     ///
     /// # Errors
     ///
-    /// What is wrong with it and where, as [`parse`](Self::parse) would say.
-    pub fn from_text(text: impl Into<ByteString>) -> serde_json::Result<Self> {
+    /// [`check`](Self::check) says what is wrong.
+    pub fn from_text(text: impl Into<ByteString>) -> Result<Self, JsonError> {
         let json = Self { text: text.into() };
-        json.parse()?;
+        json.check()?;
         Ok(json)
+    }
+
+    /// Whether the text is JSON that every peer can take. Takes one pass, and no memory of note.
+    ///
+    /// A peer that cannot parse a payload ends its connection: so whoever sends such a text on disconnects everybody that it is told to.
+    /// A lone surrogate (`"\ud83d"`) is legal (RFC 8259 section 8.2), and Python takes it.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError`]: the text is no JSON (`NaN` and `Infinity` are none), a number is infinite as a double, or it is nested too deeply.
+    pub fn check(&self) -> Result<(), JsonError> {
+        check::check(&self.text)
     }
 
     /// `text` as it stands, for text that is known to be JSON, or that is to leave as it came.
@@ -103,7 +119,7 @@ impl Json {
     ///
     /// # Errors
     ///
-    /// What is wrong with the text and where: it is not JSON, or nested deeper than 128 levels.
+    /// What is wrong with the text and where: it is not JSON, nested deeper than 128 levels, or a text in it holds half a surrogate pair.
     pub fn parse(&self) -> serde_json::Result<serde_json::Value> {
         serde_json::from_str(&self.text)
     }
