@@ -41,6 +41,12 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// After a close, the peer may take nothing of what is left for this long.
 const STALL: Duration = Duration::from_secs(5);
 
+/// The same for a peer that has ended its side of a connection that stays open for sending: it may be slow, and it may be gone.
+const HALF_OPEN_STALL: Duration = Duration::from_secs(60);
+
+/// Bytes that a system may keep for a reader, as far as known: 6 MiB with Linux's defaults.
+const KEPT_BY_SYSTEM: usize = 8 * 1024 * 1024;
+
 enum Phase<R: Runtime> {
     Running,
     Flushing { until: Instant },
@@ -63,10 +69,23 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     cut: bool,
     /// Since when there is something to write and the system takes none of it.
     stuck: Option<Instant>,
+    /// Since when nothing was received, of the time in which the socket was read.
+    quiet_since: Instant,
+    /// The application held the reading up at that time: see [`HeldUp`].
+    held_up: Option<HeldUp>,
     timer: Option<(R::Timer, Instant)>,
     /// Tasks to wake once the lock is released. Kept for its memory.
     wake: Vec<Waker>,
     counted: Counted,
+}
+
+/// An inbox was full, so that nothing was read for a while. What the peer sent in that time, answers to pings say, may still be
+/// with the system: the machine's time stands still until that is read, or it would take the peer for silent.
+#[derive(Clone, Copy)]
+struct HeldUp {
+    since: Instant,
+    /// Bytes that were read since. With more than the system keeps, what came in that time is here.
+    read: usize,
 }
 
 /// What a round came to.
@@ -91,6 +110,8 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             failed: None,
             cut: false,
             stuck: None,
+            quiet_since: Instant::ORIGIN,
+            held_up: None,
             timer: None,
             wake: Vec::new(),
             counted,
@@ -102,7 +123,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             Phase::Running => {
                 let asked = self.reading;
                 let read = asked && self.read(cx);
-                match self.exchange(cx) {
+                match self.exchange(cx, read) {
                     // a socket that was not asked will not wake us
                     Round::Idle if read || (self.reading && !asked) => Round::Moved,
                     round => round,
@@ -126,9 +147,17 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     /// Reads once; whether anything came, the end included.
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
         match self.input.poll_read(&mut self.stream, cx) {
-            Poll::Pending => false,
-            Poll::Ready(Ok(())) => true,
+            Poll::Pending => {
+                self.held_up = None;
+                false
+            }
+            Poll::Ready(Ok(())) => {
+                let count = self.input.last_read();
+                self.held_up = self.held_up.and_then(|held| held.read_more(count));
+                true
+            }
             Poll::Ready(Err(error)) => {
+                self.held_up = None;
                 self.cut = true;
                 self.failed.get_or_insert(Arc::new(error));
                 true
@@ -137,12 +166,13 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     }
 
     /// Polls the machine and writes what it queued, under the lock; nothing here waits.
-    fn exchange(&mut self, cx: &mut Context<'_>) -> Round {
+    fn exchange(&mut self, cx: &mut Context<'_>, received: bool) -> Round {
         let shared = self.shared.clone();
         let _entered = shared.life.enter();
         let now = shared.now();
         let mut state = shared.lock();
-        let mut end = self.work(cx, &mut state, now);
+        let machine_now = self.held_up.map_or(now, |held| held.since);
+        let mut end = self.work(cx, &mut state, machine_now, now);
         let machine = state.session.machine();
         if !self.shut && machine.sends_no_more() && machine.tx().is_empty() {
             // a socket that cannot be ended has failed, which the next read tells
@@ -150,8 +180,23 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         }
         let room = state.session.has_room();
         let readable = room && !self.cut && self.input.rx.missing() > 0;
-        if end.is_none() && state.closing && self.stuck.is_some_and(|since| now - since >= STALL) {
+        if !room {
+            self.held_up.get_or_insert(HeldUp { since: now, read: 0 });
+        } else if !readable {
+            self.held_up = None;
+        }
+        if received || !readable {
+            self.quiet_since = now;
+        }
+        if end.is_none() && self.stalls_at(&mut state).is_some_and(|at| now >= at) {
             end = Some(Error::Stalled);
+        }
+        if let Some(time) = self.stream.idle_timeout()
+            && end.is_none()
+            && readable
+            && now - self.quiet_since >= time
+        {
+            end = Some(Error::Idle { time });
         }
         // what came before the socket failed is still taken, as far as there is room for it
         if end.is_none() && !readable && (room || !(self.cut || self.input.rx.eof)) {
@@ -165,7 +210,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             }
             None => {
                 self.reading = readable;
-                let deadline = self.deadline(&mut state);
+                let deadline = self.deadline(&mut state, readable);
                 if state.driver.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
                     state.driver = Some(cx.waker().clone());
                 }
@@ -183,10 +228,11 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         &mut self,
         cx: &mut Context<'_>,
         state: &mut State<S>,
+        machine_now: Instant,
         now: Instant,
     ) -> Option<SessionError<S>> {
         loop {
-            let end = self.poll_machine(state, now);
+            let end = self.poll_machine(state, machine_now);
             if self.write(cx, state.session.machine().tx(), now) == 0 || end.is_some() {
                 return end;
             }
@@ -238,11 +284,22 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     }
 
     /// When the driver must run even if nothing happens.
-    fn deadline(&self, state: &mut State<S>) -> Option<Instant> {
+    fn deadline(&self, state: &mut State<S>, readable: bool) -> Option<Instant> {
         let room = state.session.has_room();
-        let stalled = self.stuck.filter(|_| state.closing).map(|since| since + STALL);
+        let idle = self.stream.idle_timeout().filter(|_| readable);
+        let idle = idle.map(|time| self.quiet_since + time);
         // a machine that is not polled has no deadline to keep
-        earliest(state.session.machine().deadline().filter(|_| room), stalled)
+        let machine = state.session.machine().deadline().filter(|_| room);
+        earliest(earliest(machine, self.stalls_at(state)), idle)
+    }
+
+    /// When a peer is given up that takes nothing of what is left to write.
+    fn stalls_at(&self, state: &mut State<S>) -> Option<Instant> {
+        let since = self.stuck?;
+        if state.closing || state.session.machine().is_closing() {
+            return Some(since + STALL);
+        }
+        self.input.rx.eof.then(|| since + HALF_OPEN_STALL)
     }
 
     /// Sets the timer, and is ready where the time has come. A timer that would fire too early is left alone: most
@@ -310,6 +367,14 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             }
             Poll::Ready(_) => Round::Done,
         }
+    }
+}
+
+impl HeldUp {
+    /// The same after one more read; `None` once all that can have come in that time is read.
+    fn read_more(self, count: usize) -> Option<Self> {
+        let read = self.read.saturating_add(count);
+        (read < KEPT_BY_SYSTEM).then_some(Self { read, ..self })
     }
 }
 

@@ -1,5 +1,6 @@
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::address::AddressError;
 use crate::{Address, tls};
@@ -14,9 +15,16 @@ pub enum Error<E> {
     /// The socket failed, or [TLS](Error::tls) over it.
     #[error("the connection is lost: {0}")]
     Io(Arc<io::Error>),
-    /// We closed it, and for five seconds the peer took nothing of what was left to write.
+    /// It was closed, by us or by the peer's end, and for five seconds the peer took nothing of what was left to write. Where a
+    /// connection stays open for sending after the peer's end, because that is asked for, it may take nothing for a minute.
     #[error("the connection was closed with data that the peer did not read")]
     Stalled,
+    /// Nothing was received for as long as [`SocketOptions::idle_timeout`](crate::SocketOptions::idle_timeout) allows.
+    #[error("nothing was received from the peer for {time:?}")]
+    Idle {
+        /// The limit.
+        time: Duration,
+    },
     /// The runtime ended before the connection did.
     #[error("the runtime was shut down")]
     Runtime,

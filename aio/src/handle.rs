@@ -1,13 +1,13 @@
 //! What an application holds of one connection, whatever its protocol.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::driver::Driver;
 use crate::runtime::{Runtime, Stream};
 use crate::shared::{Counted, ENOUGH_QUEUED, Session, SessionError, Shared, Wait};
+use crate::wakers::{Place, wait_in};
 use hat_core::protocol::Protocol;
 use hat_core::send::{Fault, SendError};
 use hat_core::time::Instant;
@@ -132,13 +132,28 @@ impl<S: Session> Handle<S> {
         on: Wait,
         mut take: impl FnMut(&mut S) -> Option<T>,
     ) -> Result<T, SessionError<S>> {
-        poll_fn(|cx| self.poll_wait(cx, on, &mut take)).await
+        wait_in(
+            |cx, place| self.poll_wait_at(cx, on, Some(place), &mut take),
+            |place| self.shared.lock().waiting(on).leave(place),
+        )
+        .await
     }
 
+    /// The same for what is polled and has no future.
     pub(crate) fn poll_wait<T>(
         &self,
         cx: &mut Context<'_>,
         on: Wait,
+        take: impl FnMut(&mut S) -> Option<T>,
+    ) -> Poll<Result<T, SessionError<S>>> {
+        self.poll_wait_at(cx, on, None, take)
+    }
+
+    fn poll_wait_at<T>(
+        &self,
+        cx: &mut Context<'_>,
+        on: Wait,
+        mut place: Option<&mut Place>,
         mut take: impl FnMut(&mut S) -> Option<T>,
     ) -> Poll<Result<T, SessionError<S>>> {
         let mut state = self.shared.lock();
@@ -151,6 +166,9 @@ impl<S: Session> Handle<S> {
             // the driver is stopped by an inbox without room, or waits for what was just queued
             let wake = !had_room || !matches!(on, Wait::Incoming);
             let driver = if wake { state.driver.take() } else { None };
+            if let Some(place) = &mut place {
+                state.waiting(on).leave(place);
+            }
             drop(state);
             driver.into_iter().for_each(Waker::wake);
             return Poll::Ready(Ok(value));
@@ -160,9 +178,9 @@ impl<S: Session> Handle<S> {
         }
         // something was taken that is not a whole yet
         let driver = (!had_room && state.session.has_room()).then(|| state.driver.take()).flatten();
-        match on {
-            Wait::Incoming => state.incoming.add(cx),
-            Wait::Outgoing | Wait::Room => state.outgoing.add(cx),
+        match place {
+            Some(place) => state.waiting(on).add(cx, place),
+            None => state.waiting(on).add_task(cx),
         }
         drop(state);
         driver.into_iter().for_each(Waker::wake);
@@ -227,7 +245,11 @@ impl<S: Session> Handle<S> {
 
     /// Waits until the socket is closed, and says why. Cancel safe.
     pub(crate) async fn closed(&self) -> SessionError<S> {
-        poll_fn(|cx| self.shared.poll_finished(cx)).await
+        wait_in(
+            |cx, place| self.shared.poll_finished(cx, place),
+            |place| self.shared.lock().finishing.leave(place),
+        )
+        .await
     }
 }
 

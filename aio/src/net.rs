@@ -47,6 +47,7 @@ pub(crate) async fn connect<R: Runtime>(
         }
     };
     let secured = security.secure::<R>(stream, address.host()).await;
+    let secured = secured.map(|socket| socket.with(options));
     secured.map_err(|error| ConnectError::Tls { address: address.clone(), error })
 }
 

@@ -28,11 +28,13 @@ pub(crate) struct ReadBuffer {
     block: bool,
     /// Bytes that were read since the driver was woken.
     taken: usize,
+    /// Bytes that the last read took.
+    last: usize,
 }
 
 impl ReadBuffer {
     pub(crate) fn new() -> Self {
-        Self { rx: RecvBuf::new(), size: Size::default(), block: false, taken: 0 }
+        Self { rx: RecvBuf::new(), size: Size::default(), block: false, taken: 0, last: 0 }
     }
 
     /// The driver was woken.
@@ -44,6 +46,11 @@ impl ReadBuffer {
     /// seventh of the time at 1 MiB a message, and who answers part by part begins earlier.
     pub(crate) fn is_enough(&self) -> bool {
         self.taken >= buffer_pool::SIZE
+    }
+
+    /// Bytes that the last read took.
+    pub(crate) fn last_read(&self) -> usize {
+        self.last
     }
 
     /// Reads once; what came, the end included, is in `rx`.
@@ -59,6 +66,7 @@ impl ReadBuffer {
         };
         let count = read?;
         self.taken += count;
+        self.last = count;
         self.rx.eof = count == 0;
         self.size.took(count);
         Poll::Ready(Ok(()))
@@ -70,9 +78,10 @@ impl ReadBuffer {
         let (here, size) = (bytes.len(), self.size.bytes);
         if size < buffer_pool::SIZE || here.max(missing) > buffer_pool::SIZE / 2 {
             self.block &= bytes.capacity() - here >= size.max(missing);
-            // a large message is reserved once; its length was held against the limit
-            bytes.reserve(missing);
-            return size.max(missing.min(LARGE_READ));
+            // what is only announced takes no memory: with what arrives, at most double of it
+            let room = size.max(missing.min(here));
+            bytes.reserve(room);
+            return size.max(room.min(LARGE_READ));
         }
         if bytes.capacity() - here < buffer_pool::SIZE / 2
             && !bytes.try_reclaim(buffer_pool::SIZE - here)

@@ -102,6 +102,12 @@ pub trait Stream: Send + Unpin + 'static {
     /// Those of the system.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// For how long nothing may be received before the connection is given up. Default: for ever. What connects and listens here sets
+    /// [`SocketOptions::idle_timeout`]; the streams of runtimes need not.
+    fn idle_timeout(&self) -> Option<Duration> {
+        None
+    }
+
     /// Our address.
     ///
     /// # Errors

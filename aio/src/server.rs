@@ -15,7 +15,7 @@ use crate::runtime::{Runtime, Stream, sleep};
 use crate::shared::{Close, Counted};
 use crate::socket::{Security, Socket};
 use crate::trace;
-use crate::wakers::WakerSet;
+use crate::wakers::{Place, WakerSet, wait_in};
 use hat_core::options::More;
 
 /// Connections that were taken but not yet accepted by the application. More wait in the system's backlog.
@@ -77,8 +77,11 @@ struct State<C> {
     connections: BTreeMap<u64, Option<Arc<dyn Close>>>,
     queue: VecDeque<C>,
     failures: Failures,
-    /// Everyone: servers change rarely, and every change may matter to every waiter.
+    /// Who waits for a change: few, and every change may matter to each.
     waiting: WakerSet,
+    /// Who waits for the end only: what is done for each connection, TLS handshakes say. There may be thousands, to
+    /// whom nothing else matters.
+    ending: WakerSet,
 }
 
 impl<C: Send + 'static> Core<C> {
@@ -99,6 +102,7 @@ impl<C: Send + 'static> Core<C> {
                 queue: VecDeque::new(),
                 failures: Failures::default(),
                 waiting: WakerSet::default(),
+                ending: WakerSet::default(),
             }),
             addresses,
             options,
@@ -120,7 +124,11 @@ impl<C: Send + 'static> Core<C> {
         let value = {
             let mut state = self.lock();
             state.waiting.wake(&mut wake);
-            change(&mut state)
+            let value = change(&mut state);
+            if state.closing {
+                state.ending.wake(&mut wake);
+            }
+            value
         };
         wake.into_iter().for_each(Waker::wake);
         value
@@ -135,14 +143,27 @@ impl<C: Send + 'static> Core<C> {
         match look(&mut state) {
             Some(value) => Poll::Ready(value),
             None => {
-                state.waiting.add(cx);
+                state.waiting.add_task(cx);
                 Poll::Pending
             }
         }
     }
 
     async fn until<T>(&self, mut look: impl FnMut(&mut State<C>) -> Option<T>) -> T {
-        poll_fn(|cx| self.poll_until(cx, &mut look)).await
+        let poll = |cx: &mut Context<'_>, place: &mut Place| {
+            let mut state = self.lock();
+            match look(&mut state) {
+                Some(value) => {
+                    state.waiting.leave(place);
+                    Poll::Ready(value)
+                }
+                None => {
+                    state.waiting.add(cx, place);
+                    Poll::Pending
+                }
+            }
+        };
+        wait_in(poll, |place| self.lock().waiting.leave(place)).await
     }
 
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
@@ -267,7 +288,14 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
                     R::spawn(secure::<R, C>(core, accepted, security, take));
                 } else {
                     let Accepted { id, stream, counted } = accepted;
-                    take(core, Accepted { id, stream: Socket::plain(stream), counted });
+                    take(
+                        core,
+                        Accepted {
+                            id,
+                            stream: Socket::plain(stream).with(&core.options.socket),
+                            counted,
+                        },
+                    );
                 }
             }
             // the peer was gone before we took it
@@ -295,7 +323,10 @@ async fn secure<R: Runtime, C: Send + 'static>(
     let Accepted { id, stream, counted } = accepted;
     let remote = stream.peer_addr();
     match unless_closing(&core, security.secure::<R>(stream, "")).await {
-        Some(Ok(stream)) => take(&core, Accepted { id, stream, counted }),
+        Some(Ok(stream)) => {
+            let stream = stream.with(&core.options.socket);
+            take(&core, Accepted { id, stream, counted });
+        }
         Some(Err(error)) => core.failed(remote.ok(), error),
         None => {}
     }
@@ -321,13 +352,17 @@ pub(crate) async fn unless_closing<C: Send + 'static, T>(
     future: impl Future<Output = T>,
 ) -> Option<T> {
     let mut future = pin!(future);
-    poll_fn(|cx| {
-        if core.poll_until(cx, |state| state.closing.then_some(())).is_ready() {
-            return Poll::Ready(None);
+    let poll = |cx: &mut Context<'_>, place: &mut Place| {
+        {
+            let mut state = core.lock();
+            if state.closing {
+                return Poll::Ready(None);
+            }
+            state.ending.add(cx, place);
         }
         future.as_mut().poll(cx).map(Some)
-    })
-    .await
+    };
+    wait_in(poll, |place| core.lock().ending.leave(place)).await
 }
 
 /// A server whose connections the application accepts one by one. Dropping it stops listening, and closes its connections

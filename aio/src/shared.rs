@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::runtime::{Runtime, after};
-use crate::wakers::WakerSet;
+use crate::wakers::{Place, WakerSet};
 use crate::{Error, trace};
 use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
@@ -81,6 +81,16 @@ pub(crate) struct State<S: Session> {
     pub(crate) finishing: WakerSet,
 }
 
+impl<S: Session> State<S> {
+    /// The tasks that wait on the same.
+    pub(crate) fn waiting(&mut self, on: Wait) -> &mut WakerSet {
+        match on {
+            Wait::Incoming => &mut self.incoming,
+            Wait::Outgoing | Wait::Room => &mut self.outgoing,
+        }
+    }
+}
+
 /// What a handle and its driver share.
 pub(crate) struct Shared<S: Session> {
     state: Mutex<State<S>>,
@@ -141,12 +151,16 @@ impl<S: Session> Shared<S> {
         driver.into_iter().for_each(Waker::wake);
     }
 
-    pub(crate) fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<SessionError<S>> {
+    pub(crate) fn poll_finished(
+        &self,
+        cx: &Context<'_>,
+        place: &mut Place,
+    ) -> Poll<SessionError<S>> {
         let mut state = self.lock();
         match &state.ended {
             Some(error) if state.finished => Poll::Ready(error.clone()),
             _ => {
-                state.finishing.add(cx);
+                state.finishing.add(cx, place);
                 Poll::Pending
             }
         }

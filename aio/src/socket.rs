@@ -3,15 +3,19 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
 
 use crate::runtime::{Runtime, Stream};
 use crate::tls;
-use crate::{Address, ConnectError, ListenError};
+use crate::{Address, ConnectError, ListenError, SocketOptions};
 
 /// A connection of a runtime, as it is or with TLS over it.
-pub struct Socket<S>(Kind<S>);
+pub struct Socket<S> {
+    kind: Kind<S>,
+    idle_timeout: Option<Duration>,
+}
 
 enum Kind<S> {
     Plain(S),
@@ -88,12 +92,12 @@ impl Security {
             #[cfg(feature = "tls")]
             Self::Connect(connector) => {
                 let stream = connector.connect::<R, _>(stream, host).await?;
-                Ok(Socket(Kind::Tls(Box::new(stream))))
+                Ok(Socket::of(Kind::Tls(Box::new(stream))))
             }
             #[cfg(feature = "tls")]
             Self::Accept(acceptor) => {
                 let stream = acceptor.accept::<R, _>(stream).await?;
-                Ok(Socket(Kind::Tls(Box::new(stream))))
+                Ok(Socket::of(Kind::Tls(Box::new(stream))))
             }
         }
     }
@@ -102,21 +106,30 @@ impl Security {
 impl<S> Socket<S> {
     /// Without TLS.
     pub(crate) fn plain(stream: S) -> Self {
-        Self(Kind::Plain(stream))
+        Self::of(Kind::Plain(stream))
+    }
+
+    fn of(kind: Kind<S>) -> Self {
+        Self { kind, idle_timeout: None }
+    }
+
+    /// The same, with what its driver has to know of `options`.
+    pub(crate) fn with(self, options: &SocketOptions) -> Self {
+        Self { idle_timeout: options.idle_timeout, ..self }
     }
 }
 
 /// The same method of whichever stream it is.
 macro_rules! either {
     (mut $socket:ident, $stream:ident => $call:expr) => {
-        match &mut $socket.0 {
+        match &mut $socket.kind {
             Kind::Plain($stream) => $call,
             #[cfg(feature = "tls")]
             Kind::Tls($stream) => $call,
         }
     };
     ($socket:ident, $stream:ident => $call:expr) => {
-        match &$socket.0 {
+        match &$socket.kind {
             Kind::Plain($stream) => $call,
             #[cfg(feature = "tls")]
             Kind::Tls($stream) => $call,
@@ -144,6 +157,10 @@ impl<S: Stream> Stream for Socket<S> {
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(mut self, stream => stream.poll_shutdown(cx))
+    }
+
+    fn idle_timeout(&self) -> Option<Duration> {
+        self.idle_timeout
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -176,6 +176,10 @@ impl Protocol for Raw {
         }
     }
 
+    fn is_closing(&self) -> bool {
+        self.phase != Phase::Open
+    }
+
     fn is_closed(&self) -> bool {
         match self.phase {
             Phase::Open => false,

@@ -9,18 +9,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::peers::skip;
 
 /// What a peer does there, in Python: connects (or listens and takes one connection), writes the bytes
-/// of its arguments, says so, and reads for ever.
+/// of its arguments, and reads for ever. It says one line: that it is connected, or its port.
 const PEER: &str = "
 import socket, sys
 role, host, port, first = sys.argv[1:]
 if role == 'connect':
     peer = socket.create_connection((host, int(port)))
+    print('ready', flush=True)
 else:
     listener = socket.create_server((host, int(port)))
     print(listener.getsockname()[1], flush=True)
     peer, _ = listener.accept()
 peer.sendall(bytes.fromhex(first))
-print('ready', flush=True)
 while peer.recv(65536):
     pass
 ";

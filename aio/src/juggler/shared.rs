@@ -134,7 +134,7 @@ impl SharedState {
                 if core.state.is_changed() {
                     return Poll::Ready(());
                 }
-                core.waiting.add(cx);
+                core.waiting.add_task(cx);
                 Poll::Pending
             })
             .await;

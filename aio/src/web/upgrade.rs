@@ -117,6 +117,10 @@ impl<T: Stream> Stream for Upgraded<T> {
         self.stream.poll_shutdown(cx)
     }
 
+    fn idle_timeout(&self) -> Option<Duration> {
+        self.stream.idle_timeout()
+    }
+
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.stream.local_addr()
     }

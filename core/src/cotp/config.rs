@@ -83,8 +83,8 @@ pub struct Config {
 
     /// Send a DR before the connection is closed. Default: off: class 0 has none (RFC 905 clause 6.7.4), though S7 peers do it.
     pub disconnect_on_close: bool,
-    /// After the peer's end of stream the application may still send, until it closes. Default: on. Off, the connection is over
-    /// with [`Error::Closed`](super::Error::Closed); what is queued is still written.
+    /// After the peer's end of stream the application may still send, until it closes. Default: off: the connection is over then
+    /// with [`Error::Closed`](super::Error::Closed), so a side that only publishes learns of it; what is queued is still written.
     pub half_close: bool,
     /// Give messages of no octets to the application. Default: on. Off, they are dropped: some S7 keep connections alive with them.
     pub deliver_empty: bool,
@@ -139,7 +139,7 @@ impl Default for Config {
             source_reference: 1,
             s7_routing: false,
             disconnect_on_close: false,
-            half_close: true,
+            half_close: false,
             deliver_empty: true,
             max_tsdu: 64 * 1024 * 1024,
             max_queued: 16 * 1024 * 1024,

@@ -67,7 +67,13 @@ fn trace(id: &str, phase: &str, bytes: &[u8], policy: Policy, grain: usize) -> S
 }
 
 fn machine(id: &str, phase: &str, policy: Policy) -> Pair<Connection, Connection> {
-    let config = Config { policy, source_reference: 0x4431, max_tsdu: 1000, ..Config::default() };
+    let config = Config {
+        policy,
+        source_reference: 0x4431,
+        max_tsdu: 1000,
+        half_close: true,
+        ..Config::default()
+    };
     if phase == "client awaiting CC" {
         let (calling, called) = match id {
             "cc-tsel-16" => (Selector::from(0x0600), Selector::from("SIMATIC-ROOT-HMI")),

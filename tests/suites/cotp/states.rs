@@ -225,9 +225,9 @@ fn tpdus_that_class_0_does_not_have() {
 #[test]
 fn end_of_the_stream() {
     let during = "the peer closed the connection during the handshake";
-    row("", [during, during, during, "HalfClosed", "-"]);
-    let at_once = Config { half_close: false, ..Config::default() };
-    assert_eq!(outcome(Open, &at_once, "", 1), "the connection is closed");
+    row("", [during, during, during, "the connection is closed", "-"]);
+    let half_open = Config { half_close: true, ..Config::default() };
+    assert_eq!(outcome(Open, &half_open, "", 1), "HalfClosed");
 }
 
 #[test]

@@ -145,7 +145,8 @@ fn fast_acknowledgements_are_counted_in_a_row() {
 #[test]
 fn half_closed() {
     for grain in GRAINS {
-        let mut pair = connected(Config::default(), Config::default(), grain);
+        let half_open = Config { half_close: true, ..Config::default() };
+        let mut pair = connected(Config::default(), half_open, grain);
         pair.a.machine.send("request".into()).expect("sent");
         pair.end_a();
         assert_eq!(data(pair.b.take()), "request");

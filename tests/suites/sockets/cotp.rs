@@ -206,7 +206,7 @@ on_every_runtime! {
     }
 
     async fn an_answer_after_the_end_of_the_peer<R>() {
-        let server = server::<R>(Config::default()).await;
+        let server = server::<R>(Config { half_close: true, ..Config::default() }).await;
         let mut peer = TcpStream::connect(server.addresses()[0]).expect("connected");
         peer.write_all(b"\x03\x00\x00\x0b\x06\xe0\x00\x00\x00\x07\x00").expect("a CR");
         let mut cc = [0; 14];

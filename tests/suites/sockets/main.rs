@@ -8,6 +8,7 @@ mod floods;
 mod reconnect;
 mod servers;
 mod tcp;
+mod vanished;
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -53,6 +53,11 @@ async fn last_message(peer: &Connection) -> Vec<u8> {
     message
 }
 
+fn half_open_cotp() -> cotp::ConnectOptions {
+    let config = hat_core::cotp::Config { half_close: true, ..Default::default() };
+    cotp::ConnectOptions { config, ..Default::default() }
+}
+
 /// The peer has said all; we still have something to say.
 async fn is_half_closed(ours: &cotp::Connection) {
     assert_eq!(ours.receive().await.expect("received"), "question");
@@ -129,7 +134,7 @@ on_every_runtime! {
 
     /// The peer is written by hand: a CR and a message in octets, then the end of its half.
     async fn half_closed_cotp_on_the_called_side<R>() {
-        let options = cotp::ListenOptions { tls: acceptor(), ..cotp::ListenOptions::default() };
+        let options = cotp::ListenOptions { tls: acceptor(), ..half_open_cotp().into() };
         let server = cotp::listen::<R>(local(), options).await;
         let server = server.expect("listens");
         let peer = tcp::connect::<R>(at(server.addresses()[0]), half_open(connector())).await;
@@ -149,7 +154,7 @@ on_every_runtime! {
         let server = server.expect("listens");
         let address = server.addresses()[0];
         R::spawn(async move {
-            let options = cotp::ConnectOptions { tls: connector(), ..cotp::ConnectOptions::default() };
+            let options = cotp::ConnectOptions { tls: connector(), ..half_open_cotp() };
             let client = cotp::connect::<R>(at(address), options).await.expect("confirmed");
             is_half_closed(&client).await;
         });

@@ -1,13 +1,12 @@
 //! What the handles of a reconnecting client and its task share.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use super::options::{Stopped, Update, WhileDisconnected};
 use crate::eventer::{Client, RequestError};
-use crate::wakers::WakerSet;
+use crate::wakers::{Place, WakerSet, wait_in};
 use hat_core::eventer::Status;
 
 /// Updates that may wait to be taken. More events wait in the inbox of the connection, which has limits of its own.
@@ -69,17 +68,17 @@ impl Shared {
 
     /// What `look` finds, as soon as it finds something; until then the caller waits among `waiting`.
     async fn until<T>(&self, waiting: Waiting, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
-        poll_fn(|cx| {
+        let poll = |cx: &mut Context<'_>, place: &mut Place| {
             let mut state = self.lock();
             match look(&mut state) {
                 Some(found) => Poll::Ready(found),
                 None => {
-                    waiting(&mut state).add(cx);
+                    waiting(&mut state).add(cx, place);
                     Poll::Pending
                 }
             }
-        })
-        .await
+        };
+        wait_in(poll, |place| waiting(&mut self.lock()).leave(place)).await
     }
 }
 

@@ -1,10 +1,9 @@
 //! So many at a time, and no more.
 
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
-use super::super::super::wakers::WakerSet;
+use super::super::super::wakers::{Place, WakerSet, wait_in};
 
 /// Lets tasks through as long as not too many are inside.
 #[derive(Debug)]
@@ -27,16 +26,16 @@ impl Gate {
 
     /// Waits until there is room. Cancel safe.
     pub(super) async fn enter(self: &Arc<Self>) -> Permit {
-        poll_fn(|cx| {
+        let poll = |cx: &mut Context<'_>, place: &mut Place| {
             let mut state = self.lock();
             if state.free == 0 {
-                state.waiting.add(cx);
+                state.waiting.add(cx, place);
                 return Poll::Pending;
             }
             state.free -= 1;
             Poll::Ready(Permit(self.clone()))
-        })
-        .await
+        };
+        wait_in(poll, |place| self.lock().waiting.leave(place)).await
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

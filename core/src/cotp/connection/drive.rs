@@ -72,6 +72,10 @@ impl Protocol for Connection {
         self.pending = None;
     }
 
+    fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing | Phase::Over(_))
+    }
+
     fn is_closed(&self) -> bool {
         match self.phase {
             Phase::Closing => self.tx.is_empty(),
