@@ -30,6 +30,8 @@ const draw = () => {
     if (details.open && model.rows.get(details.row.type) !== details.row) close();
     details.draw(now, model.now());
     view.draw(model, link, now);
+    form.draw();
+    $('open-register').hidden = Boolean(model.state?.server?.read_only);
     drawCount();
   });
 };
@@ -62,6 +64,10 @@ const details = new Details($('details'), { close, request, said: (text) => view
 
 const form = new Form($('register'), {
   request,
+  row: (type) => model.rows.get(type),
+  ready: () => view.hindrance(model, link),
+  now: () => model.now(),
+  said: (text) => view.say(text),
   registered: (type, text) => {
     view.say(text);
     registered = { type, until: performance.now() + 3000 };
@@ -144,7 +150,7 @@ document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && details.open) close();
   else if (event.target.matches('input, textarea, select')) return;
   else if (event.key === '/') search.select();
-  else if (event.key === 'r') form.open(table.active);
+  else if (event.key === 'r' && !$('open-register').hidden) form.open(table.active);
   else return;
   event.preventDefault();
 });

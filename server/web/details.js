@@ -1,6 +1,6 @@
 // The pane with all of one event: it follows the active row of the table and is updated in place.
 
-import { age, bytes, exact, fromBase64, hexdump, hexOf } from './format.js';
+import { age, bytes, exact, fromBase64, hexdump, hexOf, visible } from './format.js';
 import { layout, pretty } from './json.js';
 
 /** Tokens of JSON that are coloured: each is an element, and they are made anew whenever the event changes. */
@@ -47,7 +47,7 @@ export class Details {
     this.#whole = null;
     this.#problem = '';
     this.#part.payload.scrollTop = 0;
-    this.#part.type.textContent = row.type || '(no subtypes)';
+    this.#part.type.textContent = visible(row.type) || '(no subtypes)';
   }
 
   hide() {

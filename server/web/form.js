@@ -1,29 +1,55 @@
-// The form that registers an event.
+// The form that registers an event, in two steps: it is written, then looked at beside what is there now, and only then sent.
+//
+//     edit ──Enter, Review──► confirm ──Register, Ctrl+Enter──► sent ──answer──► done
+//      ▲                        │                                │
+//      └────Back, or the type has another event by now───────────┴──no answer in time: not confirmed
+//
+// Plain Enter never sends. A request carries the time until which it may be carried out, by the server's clock: the server drops it
+// after that, so that what was given up here is not done minutes later.
 
-import { exact, fromHex, toBase64 } from './format.js';
-import { problem } from './json.js';
+import { brief, exact, fromBase64, fromHex, hexOf, toBase64, visible } from './format.js';
+import { pretty, problem } from './json.js';
+
+/** Seconds in which a request must be carried out. */
+const DEADLINE = 5;
+
+/** Seconds more to wait for the answer: it may be under way. */
+const GRACE = 2;
 
 export class Form {
   #dialog;
   #form;
   #error;
+  #part;
   #on;
+  /** What is to be confirmed: `{request, key}`, where `key` is the event that was there when it was looked at. */
+  #review = null;
+  /** How often the form was opened: an answer is for the form that it was asked by. */
+  #opened = 0;
 
-  /** `on` has `request(name, data)`; `registered(type, text)`: it is done, say so. */
+  /** `on` has:
+   *
+   * - `request(name, data)`;
+   * - `row(type)`: the row of a type, if there is one;
+   * - `ready()`: null, or why nothing can be sent now;
+   * - `now()`: seconds since 1970 by the server's clock;
+   * - `registered(type, text)`: it is done, say so; `said(text)`: say it.
+   */
   constructor(dialog, on) {
     this.#dialog = dialog;
     this.#form = dialog.querySelector('form');
     this.#error = dialog.querySelector('[role=alert]');
+    this.#part = Object.fromEntries(Array.from(dialog.querySelectorAll('[data-part]'), (element) => [element.dataset.part, element]));
     this.#on = on;
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#submit();
+      if (!this.#review) this.#toConfirm();
     });
     this.#form.addEventListener('input', () => this.#changed());
-    this.#form.addEventListener('keydown', (event) => {
-      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.#form.requestSubmit();
-    });
-    dialog.querySelector('[data-part=cancel]').addEventListener('click', () => dialog.close());
+    this.#form.addEventListener('keydown', (event) => this.#key(event));
+    this.#part.cancel.addEventListener('click', () => dialog.close());
+    this.#part.back.addEventListener('click', () => this.#toEdit());
+    this.#part.confirm.addEventListener('click', () => this.#send());
     this.#changed();
   }
 
@@ -31,14 +57,58 @@ export class Form {
     return this.#dialog.open;
   }
 
-  /** Opens the form, for the type of `row` if there is one. */
-  open(row) {
+  /** Opens the form: empty, or with the type and the payload of `row`. */
+  async open(row) {
+    const opened = ++this.#opened;
+    this.#form.reset();
+    this.#changed();
     const { type } = this.#form.elements;
-    if (row) type.value = row.type;
-    this.#say('');
+    type.value = row?.type ?? '';
+    this.#toEdit();
     this.#dialog.showModal();
     type.focus();
     type.select();
+    if (!row) return;
+    let { payload } = row.event;
+    if ((payload?.json ?? payload?.binary)?.truncated) {
+      const event = await this.#on.request('event', { type: row.type }).catch(() => null);
+      // the beginning of a payload is none: whoever wants it must write it
+      payload = event?.payload;
+    }
+    if (this.#opened === opened && this.isOpen && type.value === row.type) this.#fill(payload);
+  }
+
+  /** Says again whether something can be sent now. Called whenever the page is drawn. */
+  draw() {
+    if (!this.isOpen) return;
+    const hindrance = this.#on.ready();
+    this.#part.confirm.disabled = Boolean(hindrance) || this.#review?.sent === true;
+    if (this.#part.hindrance.textContent !== (hindrance ?? '')) this.#part.hindrance.textContent = hindrance ?? '';
+  }
+
+  #fill(payload) {
+    const { elements } = this.#form;
+    if (payload?.json) {
+      elements.kind.value = 'json';
+      elements.json.value = pretty(payload.json.text);
+    } else if (payload?.binary) {
+      elements.kind.value = 'binary';
+      elements.dataType.value = payload.binary.type;
+      elements.hex.value = hexOf(fromBase64(payload.binary.data));
+    }
+    this.#changed();
+  }
+
+  #key(event) {
+    if (event.key !== 'Enter') return;
+    if (event.ctrlKey || event.metaKey) {
+      event.preventDefault();
+      if (this.#review) this.#send();
+      else this.#toConfirm();
+    } else if (event.target === this.#part.confirm) {
+      // somebody who presses Enter again and again must not send by it
+      event.preventDefault();
+    }
   }
 
   #changed() {
@@ -47,12 +117,38 @@ export class Form {
     this.#say('');
   }
 
-  async #submit() {
+  #step(step) {
+    for (const part of this.#form.querySelectorAll('[data-step]')) part.hidden = part.dataset.step !== step;
+  }
+
+  #toEdit() {
+    this.#review = null;
+    this.#say('');
+    this.#step('edit');
+  }
+
+  #toConfirm() {
+    const request = this.#read();
+    if (!request) return;
+    const row = this.#on.row(request.type);
+    this.#review = { request, key: row?.key };
+    this.#part.confirmType.textContent = visible(request.type);
+    this.#part.confirmOld.textContent = row ? brief(row.event.payload) : 'There is no event of this type yet.';
+    this.#part.confirmNew.textContent = shown(request.payload);
+    this.#say('');
+    this.#step('confirm');
+    this.#part.confirmHeading.focus();
+    this.draw();
+  }
+
+  /** What is written, or nothing where something is wrong with it: then it is said. */
+  #read() {
     const { elements } = this.#form;
     const wrong = (name, text) => {
       this.#say(text);
       elements[name].focus();
       elements[name].setAttribute('aria-invalid', 'true');
+      return null;
     };
     const request = { type: elements.type.value.trim(), source_timestamp: null, payload: null };
     if (!request.type) return wrong('type', 'An event needs a type, as in: plant/boiler/temperature');
@@ -63,6 +159,7 @@ export class Form {
     }
     if (elements.kind.value === 'json') {
       const text = elements.json.value.trim();
+      if (!text) return wrong('json', 'Write the payload as JSON, or choose None.');
       const error = problem(text);
       if (error) return wrong('json', `The payload is not JSON: ${error}`);
       request.payload = { json: { text } };
@@ -71,15 +168,38 @@ export class Form {
       if (!data) return wrong('hex', 'The data are not whole bytes in hex, as in: 0a ff 31');
       request.payload = { binary: { type: elements.dataType.value, data: toBase64(data) } };
     }
-    elements.submit.disabled = true;
+    return request;
+  }
+
+  async #send() {
+    const review = this.#review;
+    if (!review || review.sent) return;
+    const hindrance = this.#on.ready();
+    if (hindrance) return this.#say(hindrance);
+    const { request, key } = review;
+    if (this.#on.row(request.type)?.key !== key) {
+      this.#toConfirm();
+      return this.#say('There is another event of this type by now: look at it again.');
+    }
+    review.sent = true;
+    this.#part.confirm.disabled = true;
+    const opened = this.#opened;
+    const deadline = this.#on.now() + DEADLINE;
+    const failed = (text) => {
+      // whoever has closed the form is told too
+      if (this.#opened === opened && this.isOpen && this.#review === review) this.#say(text);
+      else this.#on.said(text);
+    };
     try {
-      const event = await this.#on.request('register', request);
-      this.#dialog.close();
-      this.#on.registered(request.type, `Registered ${request.type} at ${exact(event.timestamp).slice(11, 26)}.`);
+      const answer = this.#on.request('register', { ...request, deadline });
+      const event = await within(answer, (DEADLINE + GRACE) * 1000);
+      if (this.#opened === opened) this.#dialog.close();
+      this.#on.registered(request.type, `Registered ${visible(request.type)} at ${exact(event.timestamp).slice(11, 26)}.`);
     } catch (error) {
-      this.#say(error.message);
+      failed(error instanceof TimeOver ? `Not confirmed: the server did not answer within ${DEADLINE + GRACE} s. It does not carry it out any more; look at the latest event of ${visible(request.type)}.` : error.message);
     } finally {
-      elements.submit.disabled = false;
+      review.sent = false;
+      this.draw();
     }
   }
 
@@ -87,4 +207,22 @@ export class Form {
     this.#error.textContent = text;
     for (const field of this.#form.querySelectorAll('[aria-invalid]')) field.removeAttribute('aria-invalid');
   }
+}
+
+class TimeOver extends Error {}
+
+/** What `promise` gives, if it does so in this many milliseconds. */
+function within(promise, milliseconds) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new TimeOver()), milliseconds);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** A payload that is to be registered, as somebody who confirms it reads it. */
+function shown(payload) {
+  if (!payload) return 'No payload.';
+  if (payload.json) return payload.json.text;
+  const { type, data } = payload.binary;
+  return `${type || 'binary'}: ${hexOf(fromBase64(data)) || 'no bytes'}`;
 }

@@ -4,6 +4,15 @@ import { readable } from './json.js';
 
 const THIN_SPACE = '\u2009';
 
+/** Characters that nobody sees, or that turn the text around them: controls, direction marks, zero-width signs, line ends, lone halves
+ * of surrogate pairs. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u115f\u1160\u3164\uffa0]/gu;
+
+/** `text` with what cannot be seen written out, as `‹U+202E›`: types that differ look different. */
+export function visible(text) {
+  return text.replace(UNSEEN, (char) => `‹U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}›`);
+}
+
 /** How long ago, in at most eight characters: `now`, `7 s`, `3 m 05 s`, `2 h 08 m`, `5 d 03 h`. */
 export function age(seconds) {
   if (!(seconds >= 1)) return 'now';

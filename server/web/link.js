@@ -16,6 +16,9 @@ const LAST_DELAY = 15_000;
 /** Milliseconds that a connection may take to open: a browser itself waits for minutes for a host that is gone. */
 const OPEN_TIMEOUT = 10_000;
 
+/** Milliseconds from one question for the lag to the next. */
+const LAG_INTERVAL = 2000;
+
 /** Milliseconds to wait before attempt `failures` (from 0), spread so that pages that lost the same server do not return in step. */
 export function retryDelay(failures, random = Math.random()) {
   return Math.min(LAST_DELAY, FIRST_DELAY * GROWTH ** failures) * (0.75 + 0.5 * random);
@@ -46,19 +49,45 @@ export class Link {
   #connection = null;
   #failures = 0;
   #timer = null;
+  /** The question for the lag that is under way, as of `performance.now()`, and what the last one took. */
+  #askedAt = null;
+  #lag = 0;
 
   constructor(address, on) {
     this.#address = address;
     this.#on = on;
     addEventListener('online', () => this.now());
     // timers of a hidden page are slow: whoever looks at it again should not wait for them
-    addEventListener('visibilitychange', () => document.hidden || this.now());
+    addEventListener('visibilitychange', () => {
+      if (document.hidden) return;
+      this.now();
+      this.#ask();
+    });
+    setInterval(() => document.hidden || this.#ask(), LAG_INTERVAL);
     this.#connect();
   }
 
   /** Sends a request; see `Connection`. */
   request(name, data) {
     return this.#connection?.request(name, data) ?? Promise.reject(new Error('There is no connection to the server.'));
+  }
+
+  /** Milliseconds that what is shown is behind at most: what a question took there and back, behind all that the server had queued. */
+  lag(now = performance.now()) {
+    return Math.max(this.#lag, this.#askedAt === null ? 0 : now - this.#askedAt);
+  }
+
+  /** Asks the server to echo, where no question is under way. A refusal is an answer as well. */
+  #ask() {
+    const connection = this.#connection;
+    if (this.phase !== 'live' || this.#askedAt !== null) return;
+    const asked = (this.#askedAt = performance.now());
+    const answered = () => {
+      if (this.#connection !== connection) return;
+      this.#lag = performance.now() - asked;
+      this.#askedAt = null;
+    };
+    connection.request('echo', asked).then(answered, answered);
   }
 
   /** Tries now, where it would wait. */
@@ -83,6 +112,7 @@ export class Link {
       close: (reason) => this.#lost(reason),
     });
     this.#connection = connection;
+    [this.#askedAt, this.#lag] = [null, 0];
     this.#timer = setTimeout(() => connection.close(), OPEN_TIMEOUT);
   }
 

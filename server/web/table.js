@@ -3,7 +3,7 @@
 // The grid scrolls an empty box as high as all rows, and in it only as many rows as can be seen. The row of index i is always drawn
 // by slot i % slots, so that scrolling by one row fills one slot anew and moves no other.
 
-import { age, brief, clock, exact } from './format.js';
+import { age, brief, clock, exact, visible } from './format.js';
 import { finder, order } from './search.js';
 
 /** Rows that are drawn above and below what is visible, so that the next frame of a scroll finds them there. */
@@ -109,8 +109,8 @@ export class Table {
       slot.element.hidden = row === null;
       if (row) {
         const cut = Math.max(0, row.type.lastIndexOf('/'));
-        slot.path.data = row.type.slice(0, cut);
-        slot.leaf.data = row.type.slice(cut) || '(no subtypes)';
+        slot.path.data = visible(row.type.slice(0, cut));
+        slot.leaf.data = visible(row.type.slice(cut)) || '(no subtypes)';
       }
     }
     if (row === null) return;
@@ -199,7 +199,7 @@ export class Table {
     const cell = event.target.closest('.cell');
     if (!row || !cell) return;
     if (cell.matches('.time, .age')) cell.title = exact(row.event.timestamp);
-    else if (cell.matches('.type')) cell.title = row.type;
+    else if (cell.matches('.type')) cell.title = visible(row.type);
   }
 
   #click(event) {

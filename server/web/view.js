@@ -3,6 +3,9 @@
 import { age, count, exact } from './format.js';
 import { Chart } from './chart.js';
 
+/** Milliseconds behind from which on the page says so. */
+const BEHIND = 2000;
+
 /** Milliseconds without a change until the page says that the server is silent: its rate changes each second. */
 const SILENT = 5000;
 
@@ -45,9 +48,12 @@ export class View {
   #connection(model, link, now) {
     const { connection, connectionText, connectionWait, retry } = this.#part;
     const silent = now - model.heardAt;
+    const lag = link.lag(now);
     let [state, text, wait] = ['connecting', 'Connecting', ''];
-    if (link.phase === 'live' && silent < SILENT) {
+    if (link.phase === 'live' && silent < SILENT && lag < BEHIND) {
       [state, text] = ['live', 'Live'];
+    } else if (link.phase === 'live' && silent < SILENT) {
+      [state, text, wait] = ['behind', 'Behind', `by ${age(lag / 1000)}`];
     } else if (link.phase === 'live') {
       [state, text, wait] = ['silent', 'Server is silent', `for ${age(silent / 1000)}`];
     } else if (link.phase === 'waiting') {
@@ -65,6 +71,14 @@ export class View {
     }
     const old = state !== 'live' && silent >= 1000 && silent < Infinity;
     write(this.#part.stale, old ? `Data ${age(silent / 1000)} old` : '');
+  }
+
+  /** Why nothing can be sent to the server now, or null. */
+  hindrance(model, link, now = performance.now()) {
+    if (model.state?.server?.read_only) return 'This page is for looking only: the server registers nothing for it.';
+    if (link.phase !== 'live') return 'There is no connection to the server: nothing can be sent.';
+    if (now - model.heardAt >= SILENT) return 'The server is silent: nothing can be sent.';
+    return null;
   }
 
   #server(server, serverNow) {

@@ -1,4 +1,4 @@
-"""A server of the page without hat: what `cli/web/README.md` describes, by hat-juggler 0.7.6.
+"""A server of the page without hat: what `server/web/README.md` describes, by hat-juggler 0.7.6.
 
     python backend.py PORT [--types 10000] [--rate 1000]
 
@@ -20,7 +20,7 @@ import aiohttp.web
 import hat.json
 import hat.juggler
 
-WEB = pathlib.Path(os.environ.get("HAT_WEB", pathlib.Path(__file__).parents[2] / "cli/web"))
+WEB = pathlib.Path(os.environ.get("HAT_WEB", pathlib.Path(__file__).parents[2] / "server/web"))
 SLOTS = 300
 CUT = 4096
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "

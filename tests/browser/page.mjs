@@ -120,6 +120,13 @@ async function readable() {
   if (low.length) throw new Error(`low contrast: ${JSON.stringify(low)}`);
 }
 const find = (text) => search.fill(text);
+const confirm = page.locator('[data-part=confirm]');
+const alert = page.locator('#register [role=alert]');
+/** From the written form to what is asked before it is sent. */
+async function review() {
+  await page.locator('[name=submit]').click();
+  await confirm.waitFor();
+}
 
 let policy;
 await check('the page opens and is live', async () => {
@@ -158,6 +165,13 @@ await check('the form registers an event, which is seen', async () => {
   await page.locator('[name=json]').fill('{"big": 12345678901234567890, "exact": 1.50}');
   await page.screenshot({ path: join(options.screenshots, 'form-light.png') });
   await page.keyboard.press('Control+Enter');
+  equal(await focused(), 'confirmHeading', 'the focus');
+  equal(await page.locator('[data-part=confirmType]').textContent(), 'browser/form', 'the type to confirm');
+  equal(await page.locator('[data-part=confirmOld]').textContent(), 'There is no event of this type yet.', 'what is there');
+  equal(await page.locator('[data-part=confirmNew]').textContent(), '{"big": 12345678901234567890, "exact": 1.50}', 'what is sent');
+  await page.screenshot({ path: join(options.screenshots, 'confirm-light.png') });
+  await readable();
+  await page.keyboard.press('Control+Enter');
   await page.locator('#register').waitFor({ state: 'hidden' });
   await payloadIs('browser/form', '{"big": 12345678901234567890, "exact": 1.50}');
   await until('the table is at it', async () => (await activeType()) === 'browser/form' && (await focused()) === 'grid');
@@ -185,8 +199,59 @@ await check('the form registers binary data', async () => {
   await page.locator('[name=kind][value=binary]').check();
   await page.locator('[name=dataType]').fill('Test.Data');
   await page.locator('[name=hex]').fill('00 ff 41');
-  await page.locator('[name=submit]').click();
+  await review();
+  await confirm.click();
   await payloadIs('browser/binary', 'Test.Data · 3 B · 00 ff 41');
+});
+
+await check('the form starts with the chosen row, and plain Enter never sends', async () => {
+  await find('browser/form');
+  await row('browser/form').click();
+  await grid.focus();
+  await page.keyboard.press('r');
+  await page.locator('#register[open]').waitFor();
+  equal(await page.locator('[name=type]').inputValue(), 'browser/form', 'the type');
+  equal(JSON.stringify((await page.locator('[name=json]').inputValue()).replace(/\s/g, '')), JSON.stringify('{"big":12345678901234567890,"exact":1.50}'), 'the payload');
+  for (let i = 0; i < 4; i++) await page.keyboard.press('Enter');
+  equal(await confirm.isVisible(), true, 'it asks');
+  await confirm.focus();
+  await page.keyboard.press('Enter');
+  equal(await page.locator('#register[open]').count(), 1, 'still open');
+  await page.keyboard.press('Escape');
+  // what was written for one type is not there for another, nor without one
+  await find('browser/outside');
+  await row('browser/outside').click();
+  await grid.focus();
+  await page.keyboard.press('r');
+  await until('its own payload', async () => (await page.locator('[name=json]').inputValue()) === '"second"');
+  await page.keyboard.press('Escape');
+  await find('browser/');
+});
+
+await check('what has changed meanwhile is to be looked at again', async () => {
+  await register(json('browser/breaker', 'closed'));
+  await find('browser/breaker');
+  await row('browser/breaker').click();
+  await page.locator('#open-register').click();
+  await page.locator('[name=json]').fill('"open"');
+  await review();
+  await register(json('browser/breaker', 'locked'));
+  await payloadIs('browser/breaker', '"locked"');
+  await confirm.click();
+  await until('it says so', async () => /another event of this type/.test(await alert.textContent()));
+  equal(await page.locator('[data-part=confirmOld]').textContent(), '"locked"', 'what is there');
+  await confirm.click();
+  await payloadIs('browser/breaker', '"open"');
+  await until('who did it', async () => (await find('page/anonymous'), (await page.locator('.row:visible').count()) === 1));
+  await find('browser/');
+});
+
+await check('types that differ look different', async () => {
+  const hidden = ['browser/a\u202eb', 'browser/a\u200bb', 'browser/a\nb'];
+  await register(...hidden.map((type) => json(type, 1)));
+  for (const shown of ['browser/a‹U+202E›b', 'browser/a‹U+200B›b', 'browser/a‹U+000A›b']) {
+    await until(shown, () => row(shown).count());
+  }
 });
 
 await check('an event cannot bring markup into the page', async () => {
@@ -337,10 +402,26 @@ await check('it keeps up with changes', async () => {
 
 await check('a server that says nothing more is told from one that is live', async () => {
   if ((await want('freeze')) === 'skip') return;
+  await find('browser/');
+  await page.locator('#open-register').click();
+  await page.locator('[name=type]').fill('browser/frozen');
+  await page.locator('[name=kind][value=none]').check();
+  await review();
+  // sent before anybody knows that the server is silent, and given up
+  if (await confirm.isEnabled()) {
+    await confirm.click();
+    await until('it is not confirmed', async () => /Not confirmed/.test((await alert.textContent()) + (await page.locator('.toast').textContent())));
+  }
   await page.locator('.connection[data-state=silent]').waitFor();
   equal(await page.locator('html[data-stale=true]').count(), 1, 'greyed');
+  await until('nothing can be sent', () => confirm.isDisabled());
+  equal(await page.locator('[data-part=hindrance]').textContent(), 'The server is silent: nothing can be sent.', 'why');
+  await page.keyboard.press('Escape');
   await want('thaw');
   await page.locator('.connection[data-state=live]').waitFor();
+  await register(json('browser/thawed', 1));
+  await payloadIs('browser/thawed', '1');
+  equal(await row('browser/frozen').count(), 0, 'rows of what was given up');
 });
 
 await check('the page comes back after a restart of the server', async () => {
@@ -357,8 +438,9 @@ await check('the page comes back after a restart of the server', async () => {
   await page.locator('#open-register').click();
   await page.locator('[name=type]').fill('browser/lost');
   await page.locator('[name=kind][value=none]').check();
-  await page.locator('[name=submit]').click();
-  await until('the error', async () => /connection/.test(await page.locator('#register [role=alert]').textContent()));
+  await review();
+  await until('nothing can be sent', () => confirm.isDisabled());
+  equal(await page.locator('[data-part=hindrance]').textContent(), 'There is no connection to the server: nothing can be sent.', 'why');
   await page.keyboard.press('Escape');
   await want('start');
   await page.locator('.connection[data-state=live]').waitFor();

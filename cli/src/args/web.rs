@@ -21,6 +21,13 @@ pub(crate) struct WebArgs {
     /// proxy, name the one that this page is seen at, too.
     #[arg(long = "web-origin", value_name = "ORIGIN", requires = "address")]
     pub(crate) origins: Vec<String>,
+    /// The page is for looking only: it registers nothing, for anybody.
+    #[arg(long = "web-read-only", requires = "address")]
+    pub(crate) read_only: bool,
+    /// Who may register: a file with a line `user: operator` or `user: viewer` for each user of the
+    /// htpasswd file. Whoever it does not name may only look. It is read once, at the start.
+    #[arg(long = "web-roles", value_name = "FILE", requires = "htpasswd")]
+    pub(crate) roles: Option<PathBuf>,
     /// The server can only be reached through a proxy: clients' addresses in logs are those of its `Forwarded` header.
     #[arg(long = "web-trust-proxy", requires = "address")]
     pub(crate) trust_proxy: bool,

@@ -9,7 +9,7 @@ use hat_aio::web::ListenError;
 use crate::args::ServeArgs;
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
-use hat_server::page::{Live, Page, PageOptions};
+use hat_server::page::{Live, Page, PageOptions, Roles};
 use hat_server::server::EventServer;
 use hat_server::store::memory::Config;
 
@@ -34,6 +34,14 @@ pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
                 htpasswd: args.web.htpasswd,
                 origins: args.web.origins,
                 trust_proxy: args.web.trust_proxy,
+                read_only: args.web.read_only,
+                roles: match &args.web.roles {
+                    Some(path) => {
+                        let roles = Roles::read(path);
+                        roles.map_err(|error| Failure::Input(error.to_string()))?
+                    }
+                    None => Roles::default(),
+                },
             };
             let page = Page::open::<R>(address, options, tls, server.desk(), live);
             let page = page.await.map_err(failure)?;

@@ -174,13 +174,45 @@ on_every_runtime! {
             let line = follower.json();
             assert_eq!((&line["id"]["server"], &line["id"]["instance"]), (&json!(1), &json!(1)));
             assert_eq!(line["payload"], json!({"kind": "json", "data": [1.5]}));
-            let queried = hat(&format!("query latest {connect}")).json();
+            let queried = hat(&format!("query latest page/* {connect}")).json();
             assert_eq!(queried, [line]);
+            // who did it is an event of the same session
+            let record = hat(&format!("query latest hat/* {connect}")).json().remove(0);
+            assert_eq!(record["type"], json!(["hat", "1", "page", "anonymous"]));
+            assert_eq!(record["id"], json!({"server": 1, "session": 1, "instance": 2}));
+            assert_eq!(record["payload"]["data"]["registered"], json!(["page", "x"]));
 
             let request = json!({"type": "page/y", "payload": {"binary": {"type": "T", "data": "AP8="}}});
             page.send("register", &value(request)).await.expect("registered");
             let payload = json!({"kind": "binary", "type": "T", "data": "AP8="});
             assert_eq!(follower.json()["payload"], payload);
+        });
+    }
+
+    fn a_page_for_looking_only(runtime) {
+        let served = Paged::start(runtime, "--web-read-only");
+        run(async {
+            let page = served.client(WsOptions::default()).await.expect("a page");
+            assert_eq!(told(&page, "/server/read_only", |_| true).await, true.into());
+            let expected = "this page is for looking only: it registers nothing";
+            assert_eq!(failed(&page, "register", json!({"type": "a"})).await, expected);
+            assert_eq!(page.send("echo", &value(json!(5))).await.expect("an echo"), value(json!(5)));
+        });
+    }
+
+    /// A slash within a segment, and one between two.
+    fn types_that_print_alike_are_two(runtime) {
+        let served = Paged::start(runtime, "");
+        run(async {
+            let page = served.client(WsOptions::default()).await.expect("a page");
+            for (name, payload) in [("a/b/c", "1"), ("a%2Fb/c", "2")] {
+                let request = json!({"type": name, "payload": {"json": {"text": payload}}});
+                page.send("register", &value(request)).await.expect("registered");
+            }
+            for (path, payload) in [("/events/a~1b~1c", "1"), ("/events/a%2Fb~1c", "2")] {
+                let path = format!("{path}/payload/json/text");
+                told(&page, &path, |it| it.as_str() == Some(payload)).await;
+            }
         });
     }
 
@@ -209,11 +241,14 @@ on_every_runtime! {
             let page = served.client(WsOptions::default()).await.expect("a page");
             for (name, data, expected) in [
                 ("register", json!({}), "an event needs a field `type`"),
-                ("register", json!({"type": "a/?"}), "the type: `?`, `*` and `/` cannot be in a segment: ?"),
+                ("register", json!({"type": "a/?"}), "the type: `?` and `*` cannot be in a segment: ?"),
                 ("register", json!({"type": "a", "payload": 5}), "the payload must be an object, not number"),
+                ("register", json!({"type": "a", "deadline": 1}), "the request came too late, and nothing was registered: the server, or the way to it, was held up"),
+                ("register", json!({"type": "a", "deadline": "soon"}), "the deadline: write seconds since 1970"),
+                ("echo", json!("x"), "`echo` takes a number"),
                 ("event", json!({"type": "nothing"}), "the server has no event of type nothing"),
                 ("event", json!(null), "the data of `event` must be an object, not null"),
-                ("other", json!({}), "there is no such request: ask for `register` or `event`"),
+                ("other", json!({}), "there is no such request: ask for `register`, `event` or `echo`"),
             ] {
                 assert_eq!(failed(&page, name, data).await, expected, "{name}");
             }

@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use hat_core::eventer::{Event, EventId, EventType, Json, Payload, RegisterEvent, Timestamp};
 use hat_core::json::{Object, Value};
 
-use crate::json;
+use super::name;
 
 /// Characters of a payload in the state. The rest is for who asks: so the state of 10 000 types stays within a few megabytes.
 const CUT: usize = 4096;
@@ -72,26 +72,44 @@ fn payload(payload: &Payload, extent: Extent) -> Value {
     Value::Object(Object::from([(kind, fields)]))
 }
 
+/// What a page asks to register.
+#[derive(Debug, PartialEq)]
+pub(super) struct Asked {
+    pub(super) event: RegisterEvent,
+    /// Until when, in seconds since 1970 by our clock; nothing is registered after it.
+    pub(super) deadline: Option<f64>,
+}
+
 /// The event that a page asks to register. An error is for its user.
-pub(super) fn to_register(data: &Value) -> Result<RegisterEvent, String> {
-    let fields = object(data, "the data of `register`", &["type", "source_timestamp", "payload"])?;
-    Ok(RegisterEvent {
+pub(super) fn to_register(data: &Value) -> Result<Asked, String> {
+    let names = ["type", "source_timestamp", "payload", "deadline"];
+    let fields = object(data, "the data of `register`", &names)?;
+    let event = RegisterEvent {
         event_type: event_type(fields)?,
         source_timestamp: read_timestamp(fields.get("source_timestamp"))?,
         payload: read_payload(fields.get("payload"))?,
-    })
+    };
+    let deadline = match fields.get("deadline").filter(|value| !value.is_null()) {
+        Some(value) => Some(value.as_f64().ok_or("the deadline: write seconds since 1970")?),
+        None => None,
+    };
+    Ok(Asked { event, deadline })
 }
 
 /// The type that a page asks for.
 pub(super) fn asked(data: &Value) -> Result<EventType, String> {
     let text =
         text(object(data, "the data of `event`", &["type"])?, "type", "the data of `event`")?;
-    Ok(text.parse().unwrap_or_else(|never| match never {}))
+    Ok(name::event_type(text))
 }
 
 fn event_type(fields: &Object) -> Result<EventType, String> {
     let text = text(fields, "type", "an event")?;
-    json::event_type(text).map_err(|error| format!("the type: {error}"))
+    let event_type = name::event_type(text);
+    match event_type.segments().find(|segment| segment.contains(['?', '*'])) {
+        Some(segment) => Err(format!("the type: `?` and `*` cannot be in a segment: {segment}")),
+        None => Ok(event_type),
+    }
 }
 
 fn read_timestamp(value: Option<&Value>) -> Result<Option<Timestamp>, String> {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use hat_core::eventer::Event;
 
+use super::name;
 use crate::store::memory::Store;
 
 /// Types that are taken from the store at once: clients wait meanwhile, some 0.1 ms.
@@ -52,10 +53,9 @@ impl Events {
         Changes { set, gone, more }
     }
 
-    /// Types that differ only in how their segments hold `/` have one name. They share its place.
     fn told(&mut self, change: u64, event: &Event) -> Arc<str> {
         self.last = change;
-        let name: Arc<str> = event.event_type.to_string().into();
+        let name: Arc<str> = name::name(&event.event_type).into();
         if let Some(previous) = self.by_name.insert(name.clone(), change) {
             self.by_change.remove(&previous);
         }

@@ -29,6 +29,7 @@ const MAX_SUBSCRIPTIONS: usize = 64;
 pub struct Live(Arc<Inner>);
 
 struct Inner {
+    server_id: i64,
     state: SharedState,
     /// Pages that are open.
     viewers: AtomicUsize,
@@ -43,6 +44,7 @@ impl Live {
         let server = Object::from([
             ("name", Value::from(concat!("hat ", env!("CARGO_PKG_VERSION")))),
             ("server_id", config.server_id.into()),
+            ("read_only", false.into()),
             ("status", Status::Starting.to_string().into()),
             ("started", now.as_secs_f64().into()),
             ("addresses", Value::Array(Array::default())),
@@ -61,7 +63,12 @@ impl Live {
         set.expect("the state of a server without clients and events is small");
         // flushed by hand: the first change at once, the next after a while
         let state = SharedState::new(state, None);
-        Self(Arc::new(Inner { state, viewers: AtomicUsize::new(0), changed: bounded(1) }))
+        Self(Arc::new(Inner {
+            server_id: config.server_id,
+            state,
+            viewers: AtomicUsize::new(0),
+            changed: bounded(1),
+        }))
     }
 
     /// The state itself.
@@ -74,6 +81,16 @@ impl Live {
         self.set(&Pointer::new(["server", "status"]), status.to_string().into());
         // not later: after the last status nothing follows
         self.flush();
+    }
+
+    /// Whose events are shown.
+    pub(super) fn server_id(&self) -> i64 {
+        self.0.server_id
+    }
+
+    /// Shows that the page registers nothing.
+    pub(super) fn set_read_only(&self, read_only: bool) {
+        self.set(&Pointer::new(["server", "read_only"]), read_only.into());
     }
 
     /// Shows where the server listens.

@@ -19,10 +19,13 @@ mod event;
 mod events;
 mod files;
 mod live;
+mod name;
 mod rate;
 mod refresh;
 mod requests;
+mod roles;
 mod serve;
 
 pub use live::Live;
+pub use roles::{Role, Roles, RolesError};
 pub use serve::{Page, PageOptions};

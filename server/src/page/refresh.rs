@@ -23,6 +23,10 @@ const WINDOW: Duration = Duration::from_millis(200);
 /// leaves the rest to clients.
 const REST: u32 = 4;
 
+/// The longest rest: a process that was stopped for a while in the middle of a refresh did not work
+/// all that time, and pages wait.
+const LONGEST_REST: Duration = Duration::from_secs(2);
+
 /// Where the store and the state stand.
 pub(super) struct Refresh {
     desk: Desk,
@@ -48,7 +52,7 @@ impl Refresh {
             self.second(Timestamp::now());
             self.live.flush();
             let took = R::now().saturating_duration_since(start);
-            sleep::<R>(WINDOW.max(took * REST)).await;
+            sleep::<R>((took * REST).clamp(WINDOW, LONGEST_REST)).await;
             if !self.live.changed::<R>(to_next_second(Timestamp::now())).await {
                 return;
             }

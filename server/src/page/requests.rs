@@ -1,17 +1,25 @@
 //! What pages ask for.
 
 use hat_aio::juggler::{Connection, Handler};
+use hat_core::eventer::{EventType, Payload, RegisterEvent, Timestamp};
 use hat_core::json::Value;
 use tracing::info;
 
-use super::event::{self, Extent};
+use super::event::{self, Asked, Extent};
 use super::live::Live;
+use super::roles::{Role, Roles};
 use crate::server::Desk;
+
+/// Who registers where there are no passwords.
+const ANONYMOUS: &str = "anonymous";
 
 /// Answers to pages. What fails is told in a text for their users.
 pub(super) struct Requests {
     pub(super) desk: Desk,
     pub(super) live: Live,
+    pub(super) server_id: i64,
+    pub(super) read_only: bool,
+    pub(super) roles: Roles,
 }
 
 impl Handler for Requests {
@@ -26,24 +34,66 @@ impl Handler for Requests {
         self.live.viewer_went();
     }
 
-    async fn request(&self, _: &Connection, name: &str, data: Value) -> Result<Value, Value> {
+    async fn request(
+        &self,
+        connection: &Connection,
+        name: &str,
+        data: Value,
+    ) -> Result<Value, Value> {
         let answer = match name {
-            "register" => self.register(&data).await,
+            "register" => self.register(connection, &data).await,
             "event" => self.event(&data),
-            _ => Err("there is no such request: ask for `register` or `event`".to_owned()),
+            // how long a page's question takes, behind all that is queued to it
+            "echo" if data.as_f64().is_some() => Ok(data),
+            "echo" => Err("`echo` takes a number".to_owned()),
+            _ => Err("there is no such request: ask for `register`, `event` or `echo`".to_owned()),
         };
         answer.map_err(Value::from)
     }
 }
 
 impl Requests {
-    /// As a client that registers one event.
-    async fn register(&self, data: &Value) -> Result<Value, String> {
-        let event = event::to_register(data)?;
-        let registered = self.desk.register(vec![event]).await;
-        let registered = registered.and_then(|mut events| events.pop());
+    /// As a client that registers one event. Who did it is an event of the same session.
+    async fn register(&self, connection: &Connection, data: &Value) -> Result<Value, String> {
+        let user = connection.user();
+        if self.read_only {
+            return Err("this page is for looking only: it registers nothing".to_owned());
+        }
+        if self.roles.of(user) != Role::Operator {
+            let user = user.unwrap_or(ANONYMOUS);
+            return Err(format!("{user} may only look: registering takes the role `operator`"));
+        }
+        let Asked { event, deadline } = event::to_register(data)?;
+        let late = deadline.is_some_and(|deadline| Timestamp::now().as_secs_f64() > deadline);
+        if late {
+            return Err(
+                "the request came too late, and nothing was registered: the server, or the \
+                        way to it, was held up"
+                    .to_owned(),
+            );
+        }
+        let event_type = event.event_type.to_string();
+        let record = self.record(connection, &event);
+        let registered = self.desk.register(vec![event, record]).await;
+        let registered = registered.and_then(|events| events.into_iter().next());
         let registered = registered.ok_or("the server is stopping: nothing is registered now")?;
+        let address = connection.remote();
+        info!(user, address, event_type, id = ?registered.id, "registered from the page");
         Ok(event::value(&registered, Extent::Whole))
+    }
+
+    /// Who registers what, as `hat/<server>/page/<user>`.
+    fn record(&self, connection: &Connection, event: &RegisterEvent) -> RegisterEvent {
+        let server = self.server_id.to_string();
+        let user = connection.user().unwrap_or(ANONYMOUS);
+        let record = serde_json::json!({
+            "address": connection.remote(),
+            "registered": event.event_type.segments().collect::<Vec<_>>(),
+        });
+        RegisterEvent {
+            payload: Some(Payload::json(&record)),
+            ..RegisterEvent::new(EventType::from_segments(["hat", &server, "page", user]))
+        }
     }
 
     fn event(&self, data: &Value) -> Result<Value, String> {

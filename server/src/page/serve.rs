@@ -12,6 +12,7 @@ use super::files;
 use super::live::Live;
 use super::refresh::Refresh;
 use super::requests::Requests;
+use super::roles::Roles;
 use crate::server::Desk;
 
 /// Who may see a page.
@@ -21,6 +22,10 @@ pub struct PageOptions {
     pub htpasswd: Option<PathBuf>,
     /// Sites whose pages may connect, or `any`. None: this page's own only.
     pub origins: Vec<String>,
+    /// The page registers nothing, for anybody.
+    pub read_only: bool,
+    /// Who may register, where the page asks for passwords. Default: everybody.
+    pub roles: Roles,
     /// The server can only be reached through a proxy, whose `Forwarded` header names the clients.
     pub trust_proxy: bool,
 }
@@ -40,6 +45,9 @@ impl Page {
         desk: Desk,
         live: Live,
     ) -> Result<Self, ListenError> {
+        let (read_only, roles) = (options.read_only, options.roles);
+        let server_id = live.server_id();
+        live.set_read_only(read_only);
         let web = WebOptions {
             embedded: files::FILES,
             headers: files::headers(),
@@ -51,7 +59,8 @@ impl Page {
         };
         let state = Some(live.state().clone());
         let options = ListenOptions { web, state, ..ListenOptions::default() };
-        let handler = Requests { desk: desk.clone(), live: live.clone() };
+        let handler =
+            Requests { desk: desk.clone(), live: live.clone(), server_id, read_only, roles };
         let server = listen::<R>(address, handler, options).await?;
         R::spawn(Refresh::new(desk, live.clone()).run::<R>());
         Ok(Self { server, live })
