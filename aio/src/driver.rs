@@ -25,7 +25,7 @@ use crate::read_buffer::ReadBuffer;
 use crate::runtime::{Runtime, Stream, Timer};
 use crate::shared::{Counted, Delivered, Session, SessionError, Shared, State};
 use hat_core::buffer::SendQueue;
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::{Instant, earliest};
 
 /// Rounds of reading and writing before other tasks have their turn, which they may have earlier: see [`ReadBuffer::is_enough`].
@@ -179,7 +179,8 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             self.shut = self.stream.poll_shutdown(cx).is_ready();
         }
         let room = state.session.has_room();
-        let readable = room && !self.cut && self.input.rx.missing() > 0;
+        let ended = self.cut || self.input.rx.eof;
+        let readable = room && !ended && self.input.missing > 0;
         if !room {
             self.held_up.get_or_insert(HeldUp { since: now, read: 0 });
         } else if !readable {
@@ -199,7 +200,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             end = Some(Error::Idle { time });
         }
         // what came before the socket failed is still taken, as far as there is room for it
-        if end.is_none() && !readable && (room || !(self.cut || self.input.rx.eof)) {
+        if end.is_none() && !readable && (room || !ended) {
             end = self.failed.clone().map(Error::Io);
         }
         let round = match end {
@@ -242,13 +243,18 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
 
     /// Takes from the machine what it has, as long as there is room for it.
     fn poll_machine(&mut self, state: &mut State<S>, now: Instant) -> Option<SessionError<S>> {
+        self.input.missing = 0;
         loop {
             if !state.session.has_room() && !state.session.machine().is_closed() {
                 return None;
             }
             match state.session.machine().poll(&mut self.input.rx, now) {
-                Ok(None) => return None,
-                Ok(Some(incoming)) => match state.session.deliver(incoming) {
+                Ok(Polled::HeldUp) => return None,
+                Ok(Polled::Needs(bytes)) => {
+                    self.input.missing = bytes;
+                    return None;
+                }
+                Ok(Polled::Incoming(incoming)) => match state.session.deliver(incoming) {
                     Delivered::Nothing => {}
                     Delivered::Inbox => state.incoming.wake(&mut self.wake),
                     Delivered::To(waker) => self.wake.push(waker),

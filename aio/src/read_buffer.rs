@@ -23,6 +23,8 @@ const LARGE_READ: usize = 256 * 1024;
 /// What was read and not taken yet, and what the next read will be.
 pub(crate) struct ReadBuffer {
     pub(crate) rx: RecvBuf,
+    /// Bytes that the machine needs before it can go on; zero: nothing is read.
+    pub(crate) missing: usize,
     size: Size,
     /// What is read goes to a block that is used again.
     block: bool,
@@ -34,7 +36,14 @@ pub(crate) struct ReadBuffer {
 
 impl ReadBuffer {
     pub(crate) fn new() -> Self {
-        Self { rx: RecvBuf::new(), size: Size::default(), block: false, taken: 0, last: 0 }
+        Self {
+            rx: RecvBuf::new(),
+            missing: 0,
+            size: Size::default(),
+            block: false,
+            taken: 0,
+            last: 0,
+        }
     }
 
     /// The driver was woken.
@@ -74,7 +83,7 @@ impl ReadBuffer {
 
     /// Makes room for the next read and gives how many bytes it may take.
     fn make_room(&mut self) -> usize {
-        let (missing, bytes) = (self.rx.missing(), &mut self.rx.bytes);
+        let (missing, bytes) = (self.missing, &mut self.rx.bytes);
         let (here, size) = (bytes.len(), self.size.bytes);
         if size < buffer_pool::SIZE || here.max(missing) > buffer_pool::SIZE / 2 {
             self.block &= bytes.capacity() - here >= size.max(missing);

@@ -11,7 +11,7 @@ use hat_core::buffer::RecvBuf;
 use hat_core::chatter::{
     Config, Connection, Conversation, Data, Dialect, Incoming, Message, SendOptions,
 };
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 
 #[global_allocator]
@@ -44,7 +44,7 @@ impl Side {
 
     fn receive(&mut self) -> Option<Message> {
         match self.machine.poll(&mut self.rx, Instant::ORIGIN).expect("open") {
-            Some(Incoming::Message(message)) => Some(message),
+            Polled::Incoming(Incoming::Message(message)) => Some(message),
             _ => None,
         }
     }

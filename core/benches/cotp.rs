@@ -8,7 +8,7 @@ use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher};
 use hat_core::buffer::RecvBuf;
 use hat_core::cotp::{Config, Connection, Incoming, Receive, TpduSize};
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 
 #[global_allocator]
@@ -38,7 +38,7 @@ fn connected(size: u16, receive: Receive) -> (Connection, Connection) {
 fn carry(from: &mut Connection, to: &mut Connection) {
     let mut rx = RecvBuf::new();
     rx.feed(&written(from));
-    while let Ok(Some(_)) = to.poll(&mut rx, Instant::ORIGIN) {}
+    while let Ok(Polled::Incoming(_)) = to.poll(&mut rx, Instant::ORIGIN) {}
 }
 
 fn written(from: &mut Connection) -> Bytes {
@@ -70,7 +70,9 @@ fn receive(bencher: Bencher, (len, size): (usize, u16), receive: Receive) {
         rx
     };
     bencher.counter(BytesCount::new(len)).with_inputs(read).bench_local_values(|mut rx| {
-        while let Ok(Some(Incoming::Data { end, .. })) = called.poll(&mut rx, Instant::ORIGIN) {
+        while let Ok(Polled::Incoming(Incoming::Data { end, .. })) =
+            called.poll(&mut rx, Instant::ORIGIN)
+        {
             if end {
                 return;
             }

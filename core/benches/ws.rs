@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes};
 use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher};
 use hat_core::buffer::RecvBuf;
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use hat_core::ws::{Config, Connection, Incoming, Role};
 
@@ -55,7 +55,7 @@ fn receive(bencher: Bencher, role: Role, size: usize, text: bool) {
     };
     bencher.counter(BytesCount::new(size)).with_inputs(read).bench_local_refs(
         |rx| match connection.poll(rx, Instant::ORIGIN) {
-            Ok(Some(message @ (Incoming::Text(_) | Incoming::Binary(_)))) => message,
+            Ok(Polled::Incoming(message @ (Incoming::Text(_) | Incoming::Binary(_)))) => message,
             other => panic!("{other:?}"),
         },
     );

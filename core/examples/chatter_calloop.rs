@@ -13,7 +13,7 @@ use calloop::generic::Generic;
 use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction, RegistrationToken};
 use hat_core::buffer::RecvBuf;
 use hat_core::chatter::{Config, Connection, Incoming, SendOptions};
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 
 type Peers = BTreeMap<u64, Peer>;
@@ -86,13 +86,17 @@ impl Peer {
     /// Sends every message back, until nothing moves.
     fn turn(&mut self, now: Instant) -> Result<(), Box<dyn std::error::Error>> {
         loop {
-            while let Some(incoming) = self.machine.poll(&mut self.rx, now)? {
-                if let Incoming::Message(message) = incoming {
-                    self.machine.send(message.data, SendOptions::default())?;
+            let missing = loop {
+                match self.machine.poll(&mut self.rx, now)? {
+                    Polled::Incoming(Incoming::Message(message)) => {
+                        self.machine.send(message.data, SendOptions::default())?;
+                    }
+                    Polled::Incoming(Incoming::Timeout(_)) => {}
+                    wait => break wait.missing(),
                 }
-            }
+            };
             let wrote = self.write()?;
-            let read = self.readable && self.rx.missing() > 0;
+            let read = self.readable && missing > 0;
             if read {
                 self.read()?;
             }

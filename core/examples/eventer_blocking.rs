@@ -11,7 +11,7 @@ use hat_core::buffer::RecvBuf;
 use hat_core::eventer::client::{Client, Config, Incoming};
 use hat_core::eventer::message::InitReq;
 use hat_core::eventer::{EventType, Payload, RegisterEvent};
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -69,7 +69,7 @@ impl Line {
             let now = Instant::from_origin(self.origin.elapsed());
             let polled = self.client.poll(&mut self.rx, now)?;
             self.flush()?;
-            if let Some(incoming) = polled {
+            if let Polled::Incoming(incoming) = polled {
                 return Ok(incoming);
             }
             let wait = self

@@ -14,7 +14,7 @@ use hat_core::eventer::{
     EncodedEvents, Event, EventId, EventType, QueryParams, QueryResult, RegisterEvent, Status,
     Timestamp,
 };
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -155,11 +155,14 @@ impl Client {
     /// Reads, polls and writes until nothing moves. An error is the end of the client.
     fn turn(&mut self, now: Instant, mut give: impl FnMut(Incoming)) -> Result<(), ()> {
         loop {
-            while let Some(incoming) = self.machine.poll(&mut self.rx, now).map_err(|_| ())? {
-                give(incoming);
-            }
+            let missing = loop {
+                match self.machine.poll(&mut self.rx, now).map_err(|_| ())? {
+                    Polled::Incoming(incoming) => give(incoming),
+                    wait => break wait.missing(),
+                }
+            };
             let wrote = self.write().map_err(|_| ())?;
-            let read = self.readable && self.rx.missing() > 0;
+            let read = self.readable && missing > 0;
             if read {
                 self.read().map_err(|_| ())?;
             }

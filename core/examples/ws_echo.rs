@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Buf;
 use hat_core::buffer::RecvBuf;
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use hat_core::ws::{self, Config, Connection, Incoming, Request, Response, SendError};
 
@@ -97,8 +97,8 @@ fn run(
         let mut end = None;
         while end.is_none() && connection.queued() < connection.config().max_queued / 2 {
             match connection.poll(&mut rx, now()) {
-                Ok(Some(incoming)) => on(&mut connection, incoming)?,
-                Ok(None) => break,
+                Ok(Polled::Incoming(incoming)) => on(&mut connection, incoming)?,
+                Ok(_) => break,
                 Err(error) => end = Some(error),
             }
         }

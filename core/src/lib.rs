@@ -14,24 +14,33 @@
 //! | [`cotp`] | ISO transport class 0, over TPKT |
 //! | [`ws`] | WebSocket: messages over HTTP's port, RFC 6455 |
 //!
-//! Nothing here has a clock, a socket, a thread, or randomness; `aio` alone asks a runtime for them. Without the feature
-//! `std` the crate needs `alloc` only.
+//! Nothing here has a clock, a socket, a thread, or randomness: whoever drives the machines has
+//! them. Without the feature `std` the crate needs `alloc` only.
 //!
 //! # The run loop
 //!
-//! Every machine implements [`Protocol`](protocol::Protocol), and every driver of one, in any event loop, does the same. After anything
-//! happens (bytes arrived, the deadline passed, the application called a method of the machine):
+//! Every machine implements [`Protocol`](protocol::Protocol), and every driver of one, in any event
+//! loop, does the same. After anything happens (bytes arrived, the deadline passed, the application
+//! called a method of the machine):
 //!
-//! 1. **Poll** until it returns `None`. Each `Some` is something for the application; stop polling if it can take no more. An error is
-//!    final.
-//! 2. **Write** [`tx`](protocol::Protocol::tx) to the socket, as far as that takes it, also after an error. If anything was
-//!    written, poll again: the machine may have waited for it.
-//! 3. **Wait** for whatever comes first: bytes to read if [`RecvBuf::missing`](buffer::RecvBuf::missing) is not zero, room to write if
-//!    `tx` is not empty, the [`deadline`](protocol::Protocol::deadline), a call of the application.
+//! 1. **Poll**, and do what the [answer](protocol::Polled) says:
 //!
-//! After a wait, read before the next poll, also where it was the deadline that came: after a process was stopped or a machine slept, the
-//! answer that a deadline waited for may lie in the socket. A socket that fails is no end of the stream: poll for what came before,
-//! without setting [`RecvBuf::eof`](buffer::RecvBuf::eof), and end with the socket's own error.
+//!    | answer | means | next |
+//!    |---|---|---|
+//!    | `Incoming(i)` | this is for the application | poll again; stop if the application can take no more |
+//!    | `Needs(n)` | `n` more bytes must come | read from the socket in step 3 |
+//!    | `HeldUp` | something else than bytes must come first | do not read |
+//!    | an error | the connection is over, for good | write what is left in step 2, for a bounded time, and close the socket |
+//!
+//! 2. **Write** [`tx`](protocol::Protocol::tx) to the socket, as far as that takes it, also after
+//!    an error. If anything was written, poll again: the machine may have waited for it.
+//! 3. **Wait** for whatever comes first: bytes, if the machine needs any; room to write, if `tx` is
+//!    not empty; the [`deadline`](protocol::Protocol::deadline); a call of the application.
+//!
+//! After a wait, read before the next poll, also where it was the deadline that came: after a process
+//! was stopped or a machine slept, the answer that a deadline waited for may lie in the socket. A
+//! socket that fails is no end of the stream: poll for what came before, without setting
+//! [`RecvBuf::eof`](buffer::RecvBuf::eof), and end with the socket's own error.
 //!
 //! When the machine [`is_closed`](protocol::Protocol::is_closed), the socket can go.
 //!
@@ -42,7 +51,7 @@
 //! use hat_core::buffer::RecvBuf;
 //! use hat_core::eventer::message::InitReq;
 //! use hat_core::eventer::{Event, EventId, EncodedEvents, Status, Timestamp, client, server};
-//! use hat_core::protocol::Protocol;
+//! use hat_core::protocol::{Polled, Protocol};
 //! use hat_core::time::Instant;
 //!
 //! /// Moves what one machine wrote to the other's receive buffer: here a socket would be.
@@ -64,7 +73,7 @@
 //! let (mut client_rx, mut server_rx) = (RecvBuf::new(), RecvBuf::new());
 //!
 //! carry(&mut client, &mut server_rx);
-//! let Some(server::Incoming::Init(info)) = server.poll(&mut server_rx, now)? else { panic!() };
+//! let Polled::Incoming(server::Incoming::Init(info)) = server.poll(&mut server_rx, now)? else { panic!() };
 //! assert_eq!(info.client_name, "screen 1");
 //! server.accept(Status::Operational)?;
 //!
@@ -78,8 +87,8 @@
 //! server.notify(&EncodedEvents::new(&[event.clone()]), false, false)?;
 //!
 //! carry(&mut server, &mut client_rx);
-//! assert_eq!(client.poll(&mut client_rx, now)?, Some(client::Incoming::Ready(Status::Operational)));
-//! let Some(client::Incoming::Events { events, .. }) = client.poll(&mut client_rx, now)? else { panic!() };
+//! assert_eq!(client.poll(&mut client_rx, now)?, Polled::Incoming(client::Incoming::Ready(Status::Operational)));
+//! let Polled::Incoming(client::Incoming::Events { events, .. }) = client.poll(&mut client_rx, now)? else { panic!() };
 //! assert_eq!(events, [event]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -1,11 +1,14 @@
 //! The contract between a state machine and whoever drives it.
 //!
 //! ```text
-//!              ┌────────────────────── after anything happened ─────────────────────┐
-//!              v                                                                    │
-//!   poll until it returns None ──> write tx out ──> wait for: bytes (if rx.missing() > 0),
-//!                                                   room to write (if tx is not empty),
-//!                                                   deadline(), a call of the application
+//!          ┌───────────────────── after anything happened ─────────────────────┐
+//!          v                                                                   │
+//!   poll ──┬─> Incoming: the application's. Poll again                         │
+//!          ├─> Needs(n) ──┐                                                    │
+//!          ├─> HeldUp ────┴─> write tx out ──> wait for: bytes (after Needs),  │
+//!          │                                   room to write (if tx has any),  │
+//!          │                                   deadline(), a call ─────────────┘
+//!          └─> an error: write tx out for a bounded time, and close the socket
 //! ```
 
 use core::error::Error;
@@ -15,8 +18,8 @@ use crate::time::Instant;
 
 /// One end of a connection as a pure state machine.
 ///
-/// Application calls (`send`, `query`, `notify` …) are methods of each machine. They take no time and
-/// touch no socket: they queue bytes in [`tx`](Self::tx), or refuse with a typed error that
+/// Application calls (`send`, `query`, `notify` …) are methods of each machine. They take no time
+/// and touch no socket: they queue bytes in [`tx`](Self::tx), or refuse with a typed error that
 /// hands the data back.
 pub trait Protocol {
     /// What the peer sent, or what became of something that the application started.
@@ -24,20 +27,18 @@ pub trait Protocol {
     /// Why the connection is over. Final: every later poll returns it again.
     type Error: Error + Clone;
 
-    /// Takes at most one message from `rx`, and does what is due at `now`.
-    ///
-    /// `None` means that nothing more can be had from what is here: [`RecvBuf::missing`] then tells
-    /// how many bytes the machine waits for.
+    /// Takes at most one message from `rx`, does what is due at `now`, and says what must happen
+    /// before the next poll can come to anything.
     ///
     /// # Errors
     ///
-    /// When the connection is over. What the machine still has in `tx` should be written, for a bounded
-    /// time, and the socket closed.
+    /// When the connection is over. What the machine still has in `tx` should be written, for a
+    /// bounded time, and the socket closed. Nothing should be read any more.
     fn poll(
         &mut self,
         rx: &mut RecvBuf,
         now: Instant,
-    ) -> Result<Option<Self::Incoming>, Self::Error>;
+    ) -> Result<Polled<Self::Incoming>, Self::Error>;
 
     /// When [`poll`](Self::poll) must be called even if nothing arrives. `None` means never.
     fn deadline(&self) -> Option<Instant>;
@@ -45,8 +46,8 @@ pub trait Protocol {
     /// What is to be written.
     fn tx(&mut self) -> &mut SendQueue;
 
-    /// We will send nothing more, but still read: once `tx` is written, the driver ends our side of the stream. Most protocols end both
-    /// sides at once and never say so.
+    /// We will send nothing more, but still read: once `tx` is written, the driver ends our side of
+    /// the stream. Most protocols end both sides at once and never say so.
     fn sends_no_more(&self) -> bool {
         false
     }
@@ -61,6 +62,73 @@ pub trait Protocol {
         self.is_closed()
     }
 
-    /// The connection is over, or closed by us and all that was queued is written: the socket can go.
+    /// The connection is over, or closed by us and all that was queued is written: the socket can
+    /// go.
     fn is_closed(&self) -> bool;
+}
+
+/// What a [poll](Protocol::poll) of a connection that is not over came to.
+///
+/// Only the first answer hands something out. The other two are the backpressure: whoever reads
+/// from the socket after [`Needs`](Self::Needs) only, and no more than fits, never holds bytes that
+/// nobody can use.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Polled<I> {
+    /// This is for the application, and there may be more: poll again, or leave it until the
+    /// application can take more. Nothing need be read before that.
+    Incoming(I),
+    /// Nothing more can be had from what is here. At least so many further bytes, never zero, must
+    /// arrive before the next poll can come to anything but what is due by the time.
+    ///
+    /// The bytes were held against the machine's limits. A machine asks for the rest of a message
+    /// at once; one that is only announced, by a peer that may never send it, need not be given
+    /// the memory before it comes. After [`RecvBuf::eof`] no machine answers this.
+    Needs(usize),
+    /// Nothing more can be had before something else happens than that bytes arrive: replies wait
+    /// to be written, the application has to answer a request, or the connection is closing. Do
+    /// not read.
+    HeldUp,
+}
+
+impl<I> Polled<I> {
+    /// What came, for those who look at the rest of the answer another time or not at all.
+    #[must_use]
+    pub fn incoming(self) -> Option<I> {
+        match self {
+            Self::Incoming(incoming) => Some(incoming),
+            Self::Needs(_) | Self::HeldUp => None,
+        }
+    }
+
+    /// How many bytes must be read before the next poll; zero after the other two answers.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        match self {
+            Self::Needs(bytes) => *bytes,
+            Self::Incoming(_) | Self::HeldUp => 0,
+        }
+    }
+
+    /// The same answer about what `into` makes of what came.
+    pub fn map<J>(self, into: impl FnOnce(I) -> J) -> Polled<J> {
+        match self {
+            Self::Incoming(incoming) => Polled::Incoming(into(incoming)),
+            Self::Needs(bytes) => Polled::Needs(bytes),
+            Self::HeldUp => Polled::HeldUp,
+        }
+    }
+
+    /// For layers: what came, or as an error the answer that the layer above passes on.
+    ///
+    /// # Errors
+    ///
+    /// [`Needs`](Self::Needs) and [`HeldUp`](Self::HeldUp), as they are.
+    pub fn or_wait<J>(self) -> Result<I, Polled<J>> {
+        match self {
+            Self::Incoming(incoming) => Ok(incoming),
+            Self::Needs(bytes) => Err(Polled::Needs(bytes)),
+            Self::HeldUp => Err(Polled::HeldUp),
+        }
+    }
 }

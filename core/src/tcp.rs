@@ -8,7 +8,7 @@
 use bytes::Bytes;
 
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::sbs::Writer;
 use crate::time::Instant;
 
@@ -133,28 +133,24 @@ impl Protocol for Raw {
     type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, _now: Instant) -> Result<Option<Incoming>, Error> {
-        rx.want(0);
+    fn poll(&mut self, rx: &mut RecvBuf, _now: Instant) -> Result<Polled<Incoming>, Error> {
         match self.phase {
             Phase::Over => Err(Error::Closed),
             Phase::Closing if self.tx.is_empty() => {
                 self.phase = Phase::Over;
                 Err(Error::Closed)
             }
-            Phase::Closing => Ok(None),
+            Phase::Closing => Ok(Polled::HeldUp),
             Phase::Open if !rx.bytes.is_empty() => {
-                Ok(Some(Incoming::Data(rx.bytes.split().freeze())))
+                Ok(Polled::Incoming(Incoming::Data(rx.bytes.split().freeze())))
             }
-            Phase::Open if rx.eof && self.peer_ended => Ok(None),
+            Phase::Open if rx.eof && self.peer_ended => Ok(Polled::HeldUp),
             Phase::Open if rx.eof => {
                 self.peer_ended = true;
                 self.close_if_both_ended();
-                Ok(Some(Incoming::End))
+                Ok(Polled::Incoming(Incoming::End))
             }
-            Phase::Open => {
-                rx.want(1);
-                Ok(None)
-            }
+            Phase::Open => Ok(Polled::Needs(1)),
         }
     }
 
@@ -193,20 +189,19 @@ impl Protocol for Raw {
 mod tests {
     use super::*;
 
-    fn poll(raw: &mut Raw, rx: &mut RecvBuf) -> Result<Option<Incoming>, Error> {
+    fn poll(raw: &mut Raw, rx: &mut RecvBuf) -> Result<Polled<Incoming>, Error> {
         raw.poll(rx, Instant::ORIGIN)
     }
 
     #[test]
     fn bytes_come_out_as_they_came_in() {
         let (mut raw, mut rx) = (Raw::default(), RecvBuf::new());
-        assert_eq!(poll(&mut raw, &mut rx), Ok(None));
-        assert_eq!(rx.missing(), 1);
+        assert_eq!(poll(&mut raw, &mut rx), Ok(Polled::Needs(1)));
         rx.feed(b"ab");
         let data = Incoming::Data(Bytes::from_static(b"ab"));
-        assert_eq!(poll(&mut raw, &mut rx), Ok(Some(data)));
+        assert_eq!(poll(&mut raw, &mut rx), Ok(Polled::Incoming(data)));
         rx.eof = true;
-        assert_eq!(poll(&mut raw, &mut rx), Ok(Some(Incoming::End)));
+        assert_eq!(poll(&mut raw, &mut rx), Ok(Polled::Incoming(Incoming::End)));
         assert_eq!(poll(&mut raw, &mut rx), Err(Error::Closed));
         assert_eq!(poll(&mut raw, &mut rx), Err(Error::Closed));
     }
@@ -216,8 +211,8 @@ mod tests {
         let config = Config { allow_half_open: true, ..Config::default() };
         let (mut raw, mut rx) = (Raw::new(config), RecvBuf::new());
         rx.eof = true;
-        assert_eq!(poll(&mut raw, &mut rx), Ok(Some(Incoming::End)));
-        assert_eq!(poll(&mut raw, &mut rx), Ok(None));
+        assert_eq!(poll(&mut raw, &mut rx), Ok(Polled::Incoming(Incoming::End)));
+        assert_eq!(poll(&mut raw, &mut rx), Ok(Polled::HeldUp));
         raw.send(Bytes::from_static(b"answer")).expect("our side is open");
         raw.end();
         assert!(raw.sends_no_more() && !raw.is_closed());
@@ -233,9 +228,9 @@ mod tests {
         let refused = raw.send(data.clone()).expect_err("ended");
         assert_eq!(refused, SendError { fault: SendFault::Closed, data });
         rx.feed(b"still read");
-        assert!(matches!(poll(&mut raw, &mut rx), Ok(Some(Incoming::Data(_)))));
+        assert!(matches!(poll(&mut raw, &mut rx), Ok(Polled::Incoming(Incoming::Data(_)))));
         rx.eof = true;
-        assert_eq!(poll(&mut raw, &mut rx), Ok(Some(Incoming::End)));
+        assert_eq!(poll(&mut raw, &mut rx), Ok(Polled::Incoming(Incoming::End)));
         assert_eq!(poll(&mut raw, &mut rx), Err(Error::Closed));
     }
 

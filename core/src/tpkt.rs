@@ -12,7 +12,7 @@
 use bytes::{Buf, Bytes};
 
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::sbs::Writer;
 use crate::time::Instant;
 
@@ -151,12 +151,11 @@ impl Protocol for Connection {
     type Incoming = Bytes;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, _now: Instant) -> Result<Option<Bytes>, Error> {
-        rx.want(0);
+    fn poll(&mut self, rx: &mut RecvBuf, _now: Instant) -> Result<Polled<Bytes>, Error> {
         let polled = match &self.phase {
             Phase::Over(error) => return Err(*error),
             Phase::Closing if self.tx.is_empty() => Err(Error::Closed),
-            Phase::Closing => Ok(None),
+            Phase::Closing => Ok(Polled::HeldUp),
             Phase::Open => take(rx),
         };
         polled.inspect_err(|&error| self.phase = Phase::Over(error))
@@ -193,21 +192,18 @@ pub(crate) fn header(tpdu: usize) -> [u8; HEADER] {
 }
 
 /// Takes the TPDU of the next packet, without a copy, or asks for what is missing of it.
-pub(crate) fn take(rx: &mut RecvBuf) -> Result<Option<Bytes>, Error> {
+pub(crate) fn take(rx: &mut RecvBuf) -> Result<Polled<Bytes>, Error> {
     let have = rx.bytes.len();
     let need = packet_len(&rx.bytes)?;
     if have >= need {
         let mut packet = rx.bytes.split_to(need).freeze();
         packet.advance(HEADER);
-        return Ok(Some(packet));
+        return Ok(Polled::Incoming(packet));
     }
     match (rx.eof, have) {
         (true, 0) => Err(Error::Closed),
         (true, _) => Err(Error::Truncated { have, need }),
-        (false, _) => {
-            rx.want(need.min(have + have.max(AHEAD)));
-            Ok(None)
-        }
+        (false, _) => Ok(Polled::Needs((need - have).min(have.max(AHEAD)))),
     }
 }
 
@@ -237,13 +233,10 @@ mod tests {
     fn a_packet_that_is_only_announced_is_asked_for_in_steps() {
         let mut rx = RecvBuf::new();
         rx.feed(&[3, 0, 0xff, 0xff]);
-        assert_eq!(take(&mut rx), Ok(None));
-        assert_eq!(rx.missing(), AHEAD);
+        assert_eq!(take(&mut rx), Ok(Polled::Needs(AHEAD)));
         rx.feed(&[0; 9996]);
-        assert_eq!(take(&mut rx), Ok(None));
-        assert_eq!(rx.missing(), 10_000);
+        assert_eq!(take(&mut rx), Ok(Polled::Needs(10_000)));
         rx.feed(&[0; 50_000]);
-        assert_eq!(take(&mut rx), Ok(None));
-        assert_eq!(rx.missing(), 5535);
+        assert_eq!(take(&mut rx), Ok(Polled::Needs(5535)));
     }
 }

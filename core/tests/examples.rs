@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use hat_core::buffer::RecvBuf;
 use hat_core::chatter::{Config, Connection, Data, Incoming, SendOptions};
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 
 /// `cargo test` builds the examples, and puts them beside its own folder.
@@ -76,9 +76,9 @@ fn a_chatter_server_on_calloop() {
             scope.spawn(|| std::io::Write::write_all(&mut &socket, &bytes).expect("it reads"));
             let came = loop {
                 match machine.poll(&mut rx, Instant::ORIGIN).expect("open") {
-                    Some(Incoming::Message(message)) => break message.data,
-                    Some(other) => panic!("{other:?}"),
-                    None => {
+                    Polled::Incoming(Incoming::Message(message)) => break message.data,
+                    Polled::Incoming(other) => panic!("{other:?}"),
+                    Polled::Needs(_) | Polled::HeldUp => {
                         let mut bytes = [0; 4096];
                         let count = (&socket).read(&mut bytes).expect("it sends");
                         assert!(count > 0, "it closed");

@@ -55,7 +55,7 @@ impl<P: Protocol> Link<P> {
             return None;
         }
         match self.machine.poll(&mut self.rx, now) {
-            Ok(incoming) => incoming,
+            Ok(polled) => polled.incoming(),
             Err(error) => {
                 let text = error.to_string();
                 self.error = Some(error);

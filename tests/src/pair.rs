@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Buf;
 use hat_core::buffer::RecvBuf;
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::{Instant, earliest};
 
 /// Bytes a step at which every conversation test runs: awkward ones, and whole.
@@ -30,6 +30,8 @@ pub struct Side<P: Protocol> {
     pub incoming: VecDeque<P::Incoming>,
     /// Why it is over.
     pub error: Option<P::Error>,
+    /// Bytes that it asks for; zero: nothing may be read.
+    pub missing: usize,
     /// It takes nothing in: an application that does not ask.
     pub stalled: bool,
 }
@@ -37,15 +39,22 @@ pub struct Side<P: Protocol> {
 impl<P: Protocol> Side<P> {
     fn new(machine: P) -> Self {
         let (rx, incoming) = (RecvBuf::new(), VecDeque::new());
-        Self { machine, rx, incoming, error: None, stalled: false }
+        Self { machine, rx, incoming, error: None, missing: 0, stalled: false }
     }
 
     /// Polls until there is nothing more.
     fn poll(&mut self, now: Instant) {
-        while !self.stalled && self.error.is_none() {
+        if self.stalled {
+            return;
+        }
+        self.missing = 0;
+        while self.error.is_none() {
             match self.machine.poll(&mut self.rx, now) {
-                Ok(Some(incoming)) => self.incoming.push_back(incoming),
-                Ok(None) => return,
+                Ok(Polled::Incoming(incoming)) => self.incoming.push_back(incoming),
+                Ok(wait) => {
+                    self.missing = wait.missing();
+                    return;
+                }
                 Err(error) => self.error = Some(error),
             }
         }
@@ -138,12 +147,13 @@ fn carry<A: Protocol, B: Protocol>(from: &mut Side<A>, to: &mut Side<B>, grain: 
     if from.machine.sends_no_more() && from.machine.tx().is_empty() {
         to.rx.eof = true;
     }
-    if to.error.is_some() || to.rx.missing() == 0 {
+    if to.missing == 0 {
         return 0;
     }
     let tx = from.machine.tx();
     let count = tx.chunk().len().min(grain);
     to.rx.feed(&tx.chunk()[..count]);
+    to.missing = to.missing.saturating_sub(count);
     tx.advance(count);
     count
 }

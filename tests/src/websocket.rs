@@ -4,7 +4,7 @@ pub mod oracle;
 
 use bytes::Buf;
 use hat_core::buffer::RecvBuf;
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use hat_core::ws::{Connection, Error, Incoming, Role};
 
@@ -89,19 +89,19 @@ pub fn read(connection: &mut Connection, stream: &[u8], grain: usize) -> Read {
         let queued = tx.remaining();
         written.extend_from_slice(&tx.copy_to_bytes(queued));
         match polled {
-            Ok(Some(message)) => incoming.push(message),
+            Ok(Polled::Incoming(message)) => incoming.push(message),
             Err(error) => {
                 assert_eq!(connection.poll(&mut rx, Instant::ORIGIN), Err(error.clone()));
                 return Read { incoming, error, written, taken: stream.len() - left.len() };
             }
-            Ok(None) if rx.missing() > 0 && left.is_empty() => rx.eof = true,
-            Ok(None) if rx.missing() > 0 => {
+            Ok(Polled::Needs(_)) if left.is_empty() => rx.eof = true,
+            Ok(Polled::Needs(_)) => {
                 let (next, rest) = left.split_at(grain.min(left.len()));
                 rx.feed(next);
                 left = rest;
             }
             // it waited for its own bytes to be written
-            Ok(None) => assert!(queued > 0, "it waits for nothing"),
+            Ok(Polled::HeldUp) => assert!(queued > 0, "it waits for nothing"),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::message::{Head, Name, Opening};
 use super::{Config, Conversation, Data, Error, Message, SendError, SendFault, Violation};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::keepalive::{Due, Keepalive};
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::sbs::{Encode, Writer};
 use crate::time::{Instant, earliest};
 use crate::trace;
@@ -229,14 +229,14 @@ impl Connection {
     }
 
     /// The body of the next block, if it is all here.
-    fn next_block(&mut self, rx: &mut RecvBuf) -> Result<Option<Bytes>, Error> {
+    fn next_block(&mut self, rx: &mut RecvBuf) -> Result<Polled<Bytes>, Error> {
         let need = match frame::parse(&rx.bytes, self.config.max_message) {
             Front::TooLarge(size) => {
                 return Err(Error::TooLarge { size, limit: self.config.max_message });
             }
             Front::Known { head, body } if rx.bytes.len() - head >= body => {
                 rx.bytes.advance(head);
-                return Ok(Some(rx.bytes.split_to(body).freeze()));
+                return Ok(Polled::Incoming(rx.bytes.split_to(body).freeze()));
             }
             Front::Known { head, body } => head + body,
             Front::Needs(need) => need,
@@ -244,10 +244,7 @@ impl Connection {
         match (rx.eof, rx.bytes.len()) {
             (true, 0) => Err(Error::Closed),
             (true, have) => Err(Error::Truncated { have, need }),
-            (false, _) => {
-                rx.want(need);
-                Ok(None)
-            }
+            (false, have) => Ok(Polled::Needs(need - have)),
         }
     }
 
@@ -363,26 +360,33 @@ impl Connection {
         error
     }
 
-    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         if rx.bytes.len() > self.seen {
             self.keepalive.received(now);
         }
-        while !self.held_up() {
-            let Some(block) = self.next_block(rx)? else {
-                self.expect_rest(rx, now)?;
-                break;
+        let wait = loop {
+            if self.held_up() {
+                break Polled::HeldUp;
+            }
+            let block = match self.next_block(rx)?.or_wait() {
+                Ok(block) => block,
+                Err(wait) => {
+                    self.expect_rest(rx, now)?;
+                    break wait;
+                }
             };
             self.message_due = None;
             if let Some(message) = self.receive(block)? {
-                return Ok(Some(Incoming::Message(message)));
+                return Ok(Polled::Incoming(Incoming::Message(message)));
             }
-        }
+        };
         match self.keepalive.poll(now) {
             Due::Nothing => {}
             Due::Ping => self.send_ping(),
             Due::GiveUp => return Err(Error::PingTimeout),
         }
-        Ok(self.conversations.timed_out(now).map(Incoming::Timeout))
+        let timeout = self.conversations.timed_out(now);
+        Ok(timeout.map_or(wait, |conversation| Polled::Incoming(Incoming::Timeout(conversation))))
     }
 }
 
@@ -390,21 +394,16 @@ impl Protocol for Connection {
     type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        rx.want(0);
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         match &self.phase {
             Phase::Over(error) => return Err(error.clone()),
             Phase::Closing if self.tx.is_empty() => return Err(self.end(Error::Closed)),
-            Phase::Closing => return Ok(None),
+            Phase::Closing => return Ok(Polled::HeldUp),
             Phase::Open => {}
         }
         let polled = self.step(rx, now);
         self.seen = rx.bytes.len();
-        polled.map_err(|error| {
-            // the end may come while a block is awaited
-            rx.want(0);
-            self.end(error)
-        })
+        polled.map_err(|error| self.end(error))
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -22,7 +22,7 @@
 //! use bytes::{Buf, Bytes};
 //! use hat_core::buffer::RecvBuf;
 //! use hat_core::cotp::{Config, Connection, Incoming, Selector};
-//! use hat_core::protocol::Protocol;
+//! use hat_core::protocol::{Polled, Protocol};
 //! use hat_core::time::Instant;
 //!
 //! let now = Instant::ORIGIN;
@@ -33,9 +33,9 @@
 //! let (mut caller_rx, mut called_rx) = (RecvBuf::new(), RecvBuf::new());
 //!
 //! called_rx.feed(caller.tx().chunk());
-//! let Some(Incoming::Connected(_)) = called.poll(&mut called_rx, now)? else { panic!() };
+//! let Polled::Incoming(Incoming::Connected(_)) = called.poll(&mut called_rx, now)? else { panic!() };
 //! caller_rx.feed(called.tx().chunk());
-//! let Some(Incoming::Connected(info)) = caller.poll(&mut caller_rx, now)? else { panic!() };
+//! let Polled::Incoming(Incoming::Connected(info)) = caller.poll(&mut caller_rx, now)? else { panic!() };
 //! assert_eq!(info.tpdu_size.octets(), 2048);
 //! caller.send(Bytes::from_static(b"hello"))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Conversation, Incoming, Message, SendOptions};
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::sbs::{Decode, Encode, Reader};
 use crate::time::{Instant, earliest};
 
@@ -34,16 +34,16 @@ impl Channel {
         &mut self,
         rx: &mut RecvBuf,
         now: Instant,
-    ) -> Result<Option<Message>, Error> {
+    ) -> Result<Polled<Message>, Error> {
         if let Some(error) = &self.over {
             return Err(error.clone());
         }
         loop {
-            match self.chatter.poll(rx, now)? {
-                Some(Incoming::Message(message)) => return Ok(Some(message)),
+            match self.chatter.poll(rx, now)?.or_wait() {
+                Ok(Incoming::Message(message)) => return Ok(Polled::Incoming(message)),
                 // no conversation of this protocol has a timeout
-                Some(Incoming::Timeout(_)) => {}
-                None => return Ok(None),
+                Ok(Incoming::Timeout(_)) => {}
+                Err(wait) => return Ok(wait),
             }
         }
     }
@@ -60,9 +60,8 @@ impl Channel {
         self.over.is_none() && self.deadline.is_some_and(|at| now >= at)
     }
 
-    /// The connection is over: nothing more is read from `rx`, no conversation is open.
-    pub(super) fn end(&mut self, error: Error, rx: &mut RecvBuf) -> Error {
-        rx.want(0);
+    /// The connection is over: no conversation is open.
+    pub(super) fn end(&mut self, error: Error) -> Error {
         self.close();
         self.over.get_or_insert(error).clone()
     }

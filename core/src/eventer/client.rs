@@ -14,7 +14,7 @@ use super::message::{self, InitReq, InitRes, RegisterRes};
 use super::{Error, Event, QueryParams, QueryResult, RegisterEvent, SendFault, Status};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Conversation, Message};
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
 
 /// Limits of a client, and of the Chatter connection below it.
@@ -267,13 +267,18 @@ impl Client {
         }
     }
 
-    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        while let Some(message) = self.channel.next(rx, now)? {
-            if let Some(incoming) = self.take(&message)? {
-                return Ok(Some(incoming));
+    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
+        let wait = loop {
+            match self.channel.next(rx, now)?.or_wait() {
+                Err(wait) => break wait,
+                Ok(message) => {
+                    if let Some(incoming) = self.take(&message)? {
+                        return Ok(Polled::Incoming(incoming));
+                    }
+                }
             }
-        }
-        if self.channel.is_late(now) { Err(Error::InitTimeout) } else { Ok(None) }
+        };
+        if self.channel.is_late(now) { Err(Error::InitTimeout) } else { Ok(wait) }
     }
 }
 
@@ -287,10 +292,10 @@ impl Protocol for Client {
     type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         self.step(rx, now).map_err(|error| {
             self.requests.clear();
-            self.channel.end(error, rx)
+            self.channel.end(error)
         })
     }
 

@@ -14,7 +14,7 @@ use super::transport::{Received, Transport};
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::Value;
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
 use crate::ws;
 
@@ -158,19 +158,19 @@ impl Client {
         }))
     }
 
-    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        while let Some(received) = self.transport.next(rx, now)? {
-            let incoming = match received {
-                Received::Open(response) => Some(Incoming::Open(response)),
-                Received::Message(text) => self.take(&text)?,
+    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
+        loop {
+            let incoming = match self.transport.next(rx, now)?.or_wait() {
+                Err(wait) => return Ok(wait),
+                Ok(Received::Open(response)) => Some(Incoming::Open(response)),
+                Ok(Received::Message(text)) => self.take(&text)?,
                 // only servers are asked
-                Received::Upgrade(_) => None,
+                Ok(Received::Upgrade(_)) => None,
             };
-            if incoming.is_some() {
-                return Ok(incoming);
+            if let Some(incoming) = incoming {
+                return Ok(Polled::Incoming(incoming));
             }
         }
-        Ok(None)
     }
 }
 
@@ -178,10 +178,10 @@ impl Protocol for Client {
     type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         self.step(rx, now).map_err(|error| {
             self.requests.clear();
-            self.transport.end(error, rx)
+            self.transport.end(error)
         })
     }
 

@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use super::replies::Replies;
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
 use crate::ws;
 
@@ -44,26 +44,25 @@ impl Link {
         &mut self,
         rx: &mut RecvBuf,
         now: Instant,
-    ) -> Result<Option<Received>, Error> {
-        rx.want(0);
+    ) -> Result<Polled<Received>, Error> {
         if let Some(error) = &self.over {
             return Err(error.clone());
         }
         while !self.is_held_up() {
-            let received = match self.ws.poll(rx, now)? {
-                None => return Ok(None),
-                Some(ws::Incoming::Text(text)) => Received::Text(text),
-                Some(ws::Incoming::Request(request)) => Received::Upgrade(request),
-                Some(ws::Incoming::Open(response)) => Received::Open(response),
-                Some(ws::Incoming::Binary(data)) => return Err(Error::Binary { size: data.len() }),
+            let received = match self.ws.poll(rx, now)?.or_wait() {
+                Err(wait) => return Ok(wait),
+                Ok(ws::Incoming::Text(text)) => Received::Text(text),
+                Ok(ws::Incoming::Request(request)) => Received::Upgrade(request),
+                Ok(ws::Incoming::Open(response)) => Received::Open(response),
+                Ok(ws::Incoming::Binary(data)) => return Err(Error::Binary { size: data.len() }),
                 // the next poll says that it is over, once our part is written
-                Some(ws::Incoming::Closed { .. }) => continue,
+                Ok(ws::Incoming::Closed { .. }) => continue,
                 // a pong of the WebSocket's own, which nobody asked for
-                Some(_) => continue,
+                Ok(_) => continue,
             };
-            return Ok(Some(received));
+            return Ok(Polled::Incoming(received));
         }
-        Ok(None)
+        Ok(Polled::HeldUp)
     }
 
     /// Whether a message of `size` bytes can be queued.
@@ -102,9 +101,8 @@ impl Link {
         self.replies.hold_up(self.ws.tx(), self.max_unsent_replies, bytes) && self.ws.is_open()
     }
 
-    /// The connection is over: nothing more is read from `rx`.
-    pub(super) fn end(&mut self, error: Error, rx: &mut RecvBuf) -> Error {
-        rx.want(0);
+    /// The connection is over.
+    pub(super) fn end(&mut self, error: Error) -> Error {
         self.replies.clear();
         if self.over.is_none() {
             error.tell(&mut self.ws);

@@ -24,7 +24,7 @@
 //! use bytes::Buf;
 //! use hat_core::buffer::RecvBuf;
 //! use hat_core::juggler::{State, client, server};
-//! use hat_core::protocol::Protocol;
+//! use hat_core::protocol::{Polled, Protocol};
 //! use hat_core::time::Instant;
 //! use hat_core::ws::{self, Role};
 //!
@@ -49,7 +49,7 @@
 //! let asked = client.request("switch", &true.into())?;
 //!
 //! carry(&mut client, &mut server_rx);
-//! let Some(server::Incoming::Request { request, name, data, .. }) = server.poll(&mut server_rx, now)? else { panic!() };
+//! let Polled::Incoming(server::Incoming::Request { request, name, data, .. }) = server.poll(&mut server_rx, now)? else { panic!() };
 //! assert_eq!(name, "switch");
 //! plant.set(&"/boiler/on".parse()?, data)?;
 //! let flushed = plant.flush();
@@ -57,10 +57,10 @@
 //! server.respond(request, Ok(&"done".into()))?;
 //!
 //! carry(&mut server, &mut client_rx);
-//! assert_eq!(client.poll(&mut client_rx, now)?, Some(client::Incoming::State));
-//! assert_eq!(client.poll(&mut client_rx, now)?, Some(client::Incoming::State));
+//! assert_eq!(client.poll(&mut client_rx, now)?, Polled::Incoming(client::Incoming::State));
+//! assert_eq!(client.poll(&mut client_rx, now)?, Polled::Incoming(client::Incoming::State));
 //! assert_eq!(client.state().to_string(), r#"{"boiler":{"on":true}}"#);
-//! let Some(client::Incoming::Response { request, result, .. }) = client.poll(&mut client_rx, now)? else { panic!() };
+//! let Polled::Incoming(client::Incoming::Response { request, result, .. }) = client.poll(&mut client_rx, now)? else { panic!() };
 //! assert_eq!((request, result), (asked, Ok("done".into())));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

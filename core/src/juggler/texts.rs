@@ -11,7 +11,7 @@ use bytestring::ByteString;
 use super::transport::{Received, Transport};
 use super::{Config, Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
 use crate::ws;
 
@@ -65,14 +65,14 @@ impl Protocol for Connection {
     type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         match self.transport.next(rx, now) {
             Ok(received) => Ok(received.map(|received| match received {
                 Received::Upgrade(request) => Incoming::Upgrade(request),
                 Received::Open(response) => Incoming::Open(response),
                 Received::Message(text) => Incoming::Message(text),
             })),
-            Err(error) => Err(self.transport.end(error, rx)),
+            Err(error) => Err(self.transport.end(error)),
         }
     }
 

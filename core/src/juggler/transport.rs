@@ -9,6 +9,7 @@ use super::segment::{self, Assembly, PING, PONG, Segment};
 use super::{Config, Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::keepalive::{Due, Keepalive};
+use crate::protocol::Polled;
 use crate::time::{Instant, earliest};
 use crate::{trace, ws};
 
@@ -50,25 +51,30 @@ impl Transport {
         &mut self,
         rx: &mut RecvBuf,
         now: Instant,
-    ) -> Result<Option<Received>, Error> {
+    ) -> Result<Polled<Received>, Error> {
         if rx.bytes.len() > self.seen {
             self.silence_ended(now);
         }
         let read = self.read(rx, now);
         self.seen = rx.bytes.len();
         let received = read?;
-        if received.is_none() {
+        if !matches!(received, Polled::Incoming(_)) {
             self.keep_alive(now)?;
         }
         Ok(received)
     }
 
-    fn read(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Received>, Error> {
-        while let Some(received) = self.link.next(rx, now)? {
-            let text = match received {
-                link::Received::Upgrade(request) => return Ok(Some(Received::Upgrade(request))),
-                link::Received::Open(response) => return Ok(Some(Received::Open(response))),
-                link::Received::Text(text) => text,
+    fn read(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Received>, Error> {
+        loop {
+            let text = match self.link.next(rx, now)?.or_wait() {
+                Err(wait) => return Ok(wait),
+                Ok(link::Received::Upgrade(request)) => {
+                    return Ok(Polled::Incoming(Received::Upgrade(request)));
+                }
+                Ok(link::Received::Open(response)) => {
+                    return Ok(Polled::Incoming(Received::Open(response)));
+                }
+                Ok(link::Received::Text(text)) => text,
             };
             let limit = self.config.max_message;
             match Segment::parse(&text)? {
@@ -76,13 +82,12 @@ impl Transport {
                 Segment::Last(part) => {
                     let message = self.assembly.finish(part, limit)?;
                     trace::received("juggler message", message.len());
-                    return Ok(Some(Received::Message(message)));
+                    return Ok(Polled::Incoming(Received::Message(message)));
                 }
                 Segment::Ping(payload) => self.link.reply(|link| link.put(&[PONG, payload])),
                 Segment::Pong => {}
             }
         }
-        Ok(None)
     }
 
     /// Something came, or we did not listen for a while and silence says nothing: its time starts anew.
@@ -129,10 +134,10 @@ impl Transport {
         self.link.reply(|link| segment::cut(&[text], max, |segment| link.put(segment)));
     }
 
-    pub(super) fn end(&mut self, error: Error, rx: &mut RecvBuf) -> Error {
+    pub(super) fn end(&mut self, error: Error) -> Error {
         self.assembly = Assembly::default();
         self.keepalive = None;
-        self.link.end(error, rx)
+        self.link.end(error)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {

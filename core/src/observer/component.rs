@@ -19,7 +19,7 @@ use super::message::{
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Message, SendOptions};
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::sbs::{Decode, Reader};
 use crate::time::Instant;
 
@@ -282,22 +282,22 @@ impl Component {
         decoded.map_err(|error| Error::Malformed { message: name, error })
     }
 
-    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        loop {
+    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
+        let wait = loop {
             if let Some(told) = self.told.pop_front() {
-                return Ok(Some(told));
+                return Ok(Polled::Incoming(told));
             }
-            match self.chatter.poll(rx, now)? {
-                Some(chatter::Incoming::Message(message)) => self.take(&message)?,
+            match self.chatter.poll(rx, now)?.or_wait() {
+                Ok(chatter::Incoming::Message(message)) => self.take(&message)?,
                 // no conversation of this protocol has a timeout
-                Some(chatter::Incoming::Timeout(_)) => {}
-                None => break,
+                Ok(chatter::Incoming::Timeout(_)) => {}
+                Err(wait) => break wait,
             }
-        }
+        };
         if self.unsent {
             self.say();
         }
-        Ok(None)
+        Ok(wait)
     }
 }
 
@@ -305,12 +305,11 @@ impl Protocol for Component {
     type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         if let Some(error) = &self.over {
             return Err(error.clone());
         }
         self.step(rx, now).map_err(|error| {
-            rx.want(0);
             self.chatter.close();
             self.over.insert(error).clone()
         })

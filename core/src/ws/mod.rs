@@ -24,7 +24,7 @@
 //! ```
 //! use bytes::Buf;
 //! use hat_core::buffer::RecvBuf;
-//! use hat_core::protocol::Protocol;
+//! use hat_core::protocol::{Polled, Protocol};
 //! use hat_core::time::Instant;
 //! use hat_core::ws::{Config, Connection, Incoming, Request, Response};
 //!
@@ -35,14 +35,14 @@
 //! let (mut client_rx, mut server_rx) = (RecvBuf::new(), RecvBuf::new());
 //!
 //! server_rx.feed(client.tx().chunk());
-//! let Some(Incoming::Request(request)) = server.poll(&mut server_rx, now)? else { panic!() };
+//! let Polled::Incoming(Incoming::Request(request)) = server.poll(&mut server_rx, now)? else { panic!() };
 //! assert_eq!(request.path, "/ws");
 //! server.confirm(&Response::default())?;
 //! server.send_text(&"hello".into())?;
 //!
 //! client_rx.feed(server.tx().chunk());
-//! let Some(Incoming::Open(_)) = client.poll(&mut client_rx, now)? else { panic!() };
-//! assert_eq!(client.poll(&mut client_rx, now)?, Some(Incoming::Text("hello".into())));
+//! let Polled::Incoming(Incoming::Open(_)) = client.poll(&mut client_rx, now)? else { panic!() };
+//! assert_eq!(client.poll(&mut client_rx, now)?, Polled::Incoming(Incoming::Text("hello".into())));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

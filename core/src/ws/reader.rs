@@ -11,6 +11,7 @@ use super::frame::{self, Front, Head, Opcode};
 use super::utf8::Utf8;
 use super::{Config, Error, Role, Violation, mask};
 use crate::buffer::RecvBuf;
+use crate::protocol::Polled;
 
 /// What was read.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ impl Reader {
     }
 
     /// Takes frames until there is something to give, or asks for what is missing of the next one.
-    pub(super) fn next(&mut self, rx: &mut RecvBuf) -> Result<Option<Item>, Error> {
+    pub(super) fn next(&mut self, rx: &mut RecvBuf) -> Result<Polled<Item>, Error> {
         loop {
             let frame = match &mut self.frame {
                 Some(frame) => frame,
@@ -98,7 +99,7 @@ impl Reader {
             }
             self.frame = None;
             if let Some(item) = self.finish(head, rx.bytes.split_to(have))? {
-                return Ok(Some(item));
+                return Ok(Polled::Incoming(item));
             }
         }
     }
@@ -170,14 +171,12 @@ impl Message {
     }
 }
 
-/// Asks for `need` bytes in all, or says what their absence means at the end of the stream.
-fn wait(rx: &mut RecvBuf, need: usize, between: bool) -> Result<Option<Item>, Error> {
+/// Asks for what is missing of `need` bytes, or says what their absence means at the end of the
+/// stream.
+fn wait(rx: &RecvBuf, need: usize, between: bool) -> Result<Polled<Item>, Error> {
     match (rx.eof, rx.bytes.len()) {
         (true, 0) if between => Err(Error::Lost),
         (true, have) => Err(Error::Truncated { have, need }),
-        (false, _) => {
-            rx.want(need);
-            Ok(None)
-        }
+        (false, have) => Ok(Polled::Needs(need - have)),
     }
 }

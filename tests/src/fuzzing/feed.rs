@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Buf;
 use hat_core::buffer::RecvBuf;
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 
 /// How bytes arrive.
@@ -127,16 +127,21 @@ impl<'a, P: Protocol<Incoming: Debug, Error: PartialEq>> Feed<'a, P> {
         for _ in 0..most {
             let polled = self.machine.poll(&mut self.rx, self.now);
             let wrote = self.write();
-            assert!(self.rx.wanted() <= self.limit, "asks for {} bytes", self.rx.wanted());
-            match polled? {
-                Some(incoming) => {
+            let polled = polled?;
+            let wanted = self.rx.bytes.len() + polled.missing();
+            assert!(polled.missing() == 0 || wanted <= self.limit, "asks for {wanted} bytes");
+            match polled {
+                Polled::Incoming(incoming) => {
                     self.given.push(format!("{incoming:?}"));
                     (self.handle)(&mut self.machine, &incoming);
                 }
                 // what was written may have held it up
-                None if wrote => {}
-                None => {
-                    let asks = self.rx.missing() > 0 || self.rx.eof;
+                Polled::HeldUp if wrote => {}
+                wait => {
+                    if let Polled::Needs(bytes) = wait {
+                        assert!(bytes > 0 && !self.rx.eof, "needs {bytes} bytes that cannot come");
+                    }
+                    let asks = wait.missing() > 0 || self.rx.eof;
                     assert!(asks || self.machine.is_closed(), "held up by nothing");
                     let due = self.machine.deadline().is_some_and(|at| at <= self.now);
                     assert!(!due, "what is due was not done");
@@ -158,7 +163,6 @@ impl<'a, P: Protocol<Incoming: Debug, Error: PartialEq>> Feed<'a, P> {
     fn over(&mut self, end: &P::Error) {
         assert!(self.machine.is_closed());
         assert_eq!(self.machine.deadline(), None);
-        assert_eq!(self.rx.missing(), 0);
         assert!(self.machine.poll(&mut self.rx, self.now).is_err_and(|again| again == *end));
         self.machine.close();
         assert!(self.machine.poll(&mut self.rx, self.now).is_err_and(|again| again == *end));

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use hat_core::buffer::{RecvBuf, SendQueue};
 use hat_core::cotp::{Connection, Error, Incoming};
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 
 /// A connection whose messages are put together here. In how many parts it gives them is a matter of how their bytes arrive, and nothing else
@@ -23,14 +23,14 @@ impl Protocol for Gathering {
     type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         loop {
             match self.machine.poll(rx, now)? {
-                Some(Incoming::Data { data, end }) => {
+                Polled::Incoming(Incoming::Data { data, end }) => {
                     self.coming.extend_from_slice(&data);
                     if end {
                         let data = self.coming.split().freeze();
-                        return Ok(Some(Incoming::Data { data, end }));
+                        return Ok(Polled::Incoming(Incoming::Data { data, end }));
                     }
                 }
                 other => return Ok(other),

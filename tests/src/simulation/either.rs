@@ -1,7 +1,7 @@
 //! Machines of two types in one network.
 
 use hat_core::buffer::{RecvBuf, SendQueue};
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 
 /// One of two: of machines, of what they give, of how they end.
@@ -74,7 +74,7 @@ where
         &mut self,
         rx: &mut RecvBuf,
         now: Instant,
-    ) -> Result<Option<Self::Incoming>, Self::Error> {
+    ) -> Result<Polled<Self::Incoming>, Self::Error> {
         match self {
             Self::Client(it) => match it.poll(rx, now) {
                 Ok(incoming) => Ok(incoming.map(Either::Client)),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Buf;
 use hat_core::buffer::RecvBuf;
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 
 use super::network::ClockId;
@@ -46,6 +46,8 @@ pub(super) enum Phase {
 pub(super) struct End<M> {
     pub(super) machine: Option<M>,
     pub(super) rx: RecvBuf,
+    /// Bytes that the machine asks for, by its last answer.
+    pub(super) missing: usize,
     pub(super) clock: ClockId,
     pub(super) phase: Phase,
     /// What travels towards this end.
@@ -80,6 +82,7 @@ impl<M: Protocol> End<M> {
         Self {
             machine: None,
             rx: RecvBuf::new(),
+            missing: 0,
             clock,
             phase: Phase::Waiting,
             inbound,
@@ -105,13 +108,15 @@ impl<M: Protocol> End<M> {
     /// Polls the machine once.
     pub(super) fn poll(&mut self, now: Instant) -> Result<Option<M::Incoming>, M::Error> {
         let machine = self.machine.as_mut().expect("a machine was started here");
-        machine.poll(&mut self.rx, now)
+        let polled = machine.poll(&mut self.rx, now);
+        self.missing = polled.as_ref().map_or(0, Polled::missing);
+        polled.map(Polled::incoming)
     }
 
     /// Reads once, if the machine asks for bytes: whether anything came, the end included.
     pub(super) fn read(&mut self) -> bool {
-        let missing = self.rx.missing();
-        if missing == 0 {
+        let missing = self.missing;
+        if missing == 0 || self.rx.eof {
             return false;
         }
         let bytes = self.inbound.read(missing + self.inbound.shape.read);
@@ -128,7 +133,7 @@ impl<M: Protocol> End<M> {
 
     /// Whether a read would bring anything.
     pub(super) fn is_readable(&self) -> bool {
-        self.rx.missing() > 0 && self.inbound.is_readable()
+        self.missing > 0 && !self.rx.eof && self.inbound.is_readable()
     }
 
     /// Bytes that stand in the send queue behind its `start`, and how many.

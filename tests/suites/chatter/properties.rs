@@ -6,7 +6,7 @@ use hat_core::buffer::RecvBuf;
 use hat_core::chatter::{
     Config, Connection, Conversation, Data, Dialect, Incoming, PingRule, SendFault, SendOptions,
 };
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -24,13 +24,15 @@ fn outcome(config: &Config, chunks: &[&[u8]]) -> (Vec<Incoming>, Option<String>,
             let queued = machine.tx().len();
             bytes::Buf::advance(machine.tx(), queued);
             match machine.poll(&mut rx, Instant::ORIGIN) {
-                Ok(Some(incoming)) => got.push(incoming),
-                Ok(None) if machine.tx().is_empty() => break,
-                Ok(None) => {}
+                Ok(Polled::Incoming(incoming)) => got.push(incoming),
+                Ok(wait) if machine.tx().is_empty() => {
+                    most = most.max(rx.bytes.len() + wait.missing());
+                    break;
+                }
+                Ok(_) => {}
                 Err(error) => return (got, Some(error.to_string()), most),
             }
         }
-        most = most.max(rx.wanted());
     }
     (got, None, most)
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hat_core::buffer::RecvBuf;
 use hat_core::cotp::tpdu::{Connect, Tpdu, put_parameter};
 use hat_core::cotp::{Answer, Config, Connection, Incoming, Policy, Receive, Response, TpduSize};
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -31,21 +31,23 @@ fn outcome(mut machine: Connection, chunks: &[&[u8]]) -> (Vec<Incoming>, Vec<u8>
         rx.feed(chunk);
         loop {
             match machine.poll(&mut rx, Instant::ORIGIN) {
-                Ok(Some(incoming)) => {
+                Ok(Polled::Incoming(incoming)) => {
                     if let Incoming::Connect(_) = incoming {
                         machine.confirm(&Response::default()).expect("it waits");
                     }
                     push(&mut got, incoming);
                 }
-                Ok(None) => break,
+                Ok(wait) => {
+                    let have = rx.bytes.len();
+                    assert!(wait.missing() <= have.max(2048) && have + wait.missing() <= 65535);
+                    break;
+                }
                 Err(last) => {
                     error = Some(last.to_string());
                     break 'chunks;
                 }
             }
         }
-        let have = rx.bytes.len();
-        assert!(rx.wanted() <= have + have.max(2048) && rx.wanted() <= 65535);
     }
     let queued = machine.tx().len();
     assert!(queued <= 4 + 255 + 16, "one answer at most: {queued}");

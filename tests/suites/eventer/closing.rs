@@ -117,14 +117,14 @@ fn errors_are_final() {
             pair.a.feed(&[unknown, status].concat(), now);
             let error = pair.a.error.clone().expect("unexpected");
             assert_eq!(pair.a.machine.poll(&mut pair.a.rx, Instant::ORIGIN), Err(error));
-            assert_eq!((pair.a.rx.missing(), pair.a.machine.deadline()), (0, None));
+            assert_eq!((pair.a.missing, pair.a.machine.deadline()), (0, None));
             assert!(pair.a.machine.is_closed());
             assert_eq!(pair.a.machine.register(&[]), Err(CLOSED));
         } else {
             pair.b.feed(&[unknown, status].concat(), now);
             let error = pair.b.error.clone().expect("unexpected");
             assert_eq!(pair.b.machine.poll(&mut pair.b.rx, Instant::ORIGIN), Err(error));
-            assert_eq!((pair.b.rx.missing(), pair.b.machine.deadline()), (0, None));
+            assert_eq!((pair.b.missing, pair.b.machine.deadline()), (0, None));
             assert!(pair.b.machine.is_closed());
             assert_eq!(pair.b.machine.set_status(Status::Standby), Err(CLOSED));
         }

@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 use hat_core::buffer::RecvBuf;
 use hat_core::cotp::tpdu::{Reject, Tpdu};
 use hat_core::cotp::{Answer, Cause, Config, Connection, Incoming, Reason, Selector, TpduSize};
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use hat_core::tpkt;
 use hat_tests::peers::skip;
@@ -51,7 +51,7 @@ impl<'a> Pair<'a> {
         rx.feed(&octets);
         let mut incoming = Vec::new();
         // an error is the end that was written, such as a refusal
-        while let Ok(Some(one)) = machine.poll(rx, NOW) {
+        while let Ok(Polled::Incoming(one)) = machine.poll(rx, NOW) {
             incoming.push(one);
         }
         incoming

@@ -17,7 +17,7 @@ mod vectors07;
 use hat_core::json::{Limits, Value};
 use hat_core::juggler::client::{self, Client};
 use hat_core::juggler::{self, PingRule, peer, server};
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use hat_core::ws::{self, Role};
 use hat_tests::pair::{Pair, Side};

@@ -6,7 +6,7 @@ use hat_core::observer::{
     BlessingRequest, BlessingResponse, CLIENT, CLOSE, ClientMessage, Component, ComponentInfo,
     Config, Error, Incoming, SERVER, ServerMessage,
 };
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::sbs;
 use hat_core::time::Instant;
 use hat_tests::pair::Pair;
@@ -17,7 +17,7 @@ pub(crate) fn next(
     rx: &mut RecvBuf,
     now: Instant,
 ) -> Option<Result<Incoming, Error>> {
-    component.poll(rx, now).transpose()
+    component.poll(rx, now).map(Polled::incoming).transpose()
 }
 
 /// A component and its monitor.

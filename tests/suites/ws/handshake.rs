@@ -2,7 +2,7 @@
 
 use bytes::Buf;
 use hat_core::buffer::RecvBuf;
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use hat_core::ws::{
     AnswerError, Config, Connection, Error, HandshakeFault, Incoming, Request, RequestError,
@@ -85,7 +85,8 @@ fn decide(server: &mut Connection, stream: &[u8], grain: usize) -> Request {
     let mut rx = RecvBuf::new();
     for piece in stream.chunks(grain.min(stream.len())) {
         rx.feed(piece);
-        if let Ok(Some(Incoming::Request(request))) = server.poll(&mut rx, Instant::ORIGIN) {
+        let polled = server.poll(&mut rx, Instant::ORIGIN);
+        if let Ok(Polled::Incoming(Incoming::Request(request))) = polled {
             return *request;
         }
     }

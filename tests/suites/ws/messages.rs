@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 use bytestring::ByteString;
 use hat_core::buffer::RecvBuf;
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use hat_core::ws::{Config, Connection, Error, Incoming, Role, SendError};
 use hat_tests::pair::GRAINS;
@@ -84,7 +84,8 @@ fn a_message_of_one_frame_is_not_copied() {
     let mut rx = RecvBuf::new();
     rx.feed(&frame(Role::Client, FIN | BINARY, &[7; 5000]));
     let payload_at = rx.bytes[8..].as_ptr();
-    let Ok(Some(Incoming::Binary(data))) = server.poll(&mut rx, Instant::ORIGIN) else { panic!() };
+    let polled = server.poll(&mut rx, Instant::ORIGIN);
+    let Ok(Polled::Incoming(Incoming::Binary(data))) = polled else { panic!() };
     assert_eq!(data, vec![7; 5000]);
     assert_eq!(data.as_ptr(), payload_at);
 }

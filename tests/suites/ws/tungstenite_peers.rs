@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use bytes::Buf;
 use hat_core::buffer::RecvBuf;
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use hat_core::ws::{Config, Connection, Error, Incoming, Request, Response};
 use tungstenite::client::IntoClientRequest;
@@ -74,7 +74,7 @@ impl Ours {
         self.rx.feed(&std::mem::take(&mut self.wire.0.borrow_mut().from));
         let polled = self.machine.poll(&mut self.rx, Instant::ORIGIN);
         self.write();
-        polled
+        polled.map(Polled::incoming)
     }
 }
 

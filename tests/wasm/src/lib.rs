@@ -92,7 +92,8 @@ impl Page {
 
     fn receive(&mut self) -> Option<()> {
         self.rx.feed(&std::mem::take(&mut self.input));
-        let incoming = self.client.as_mut()?.poll(&mut self.rx, Instant::ORIGIN).ok()??;
+        let incoming =
+            self.client.as_mut()?.poll(&mut self.rx, Instant::ORIGIN).ok()?.incoming()?;
         self.output.extend(format!("{incoming:?}").bytes());
         Some(())
     }

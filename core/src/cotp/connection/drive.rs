@@ -3,38 +3,33 @@
 use super::super::{Error, Reason};
 use super::{Connection, Incoming, Phase};
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
 
 impl Protocol for Connection {
     type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        rx.want(0);
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         if let Some(diagnostic) = self.report.next() {
-            return Ok(Some(Incoming::Diagnostic(diagnostic)));
+            return Ok(Polled::Incoming(Incoming::Diagnostic(diagnostic)));
         }
         if let Some(incoming) = self.pending.take() {
-            return Ok(Some(incoming));
+            return Ok(Polled::Incoming(incoming));
         }
         match &self.phase {
             Phase::Over(error) => return Err(error.clone()),
             Phase::Closing if self.tx.is_empty() => return Err(self.end(Error::Closed)),
-            Phase::Closing => return Ok(None),
+            Phase::Closing => return Ok(Polled::HeldUp),
             _ => {}
         }
-        let polled = self.step(rx, now).map_err(|error| {
-            // the end may come while a packet is awaited
-            rx.want(0);
-            self.end(error)
-        });
+        let polled = self.step(rx, now).map_err(|error| self.end(error));
         match self.report.next() {
             None => polled,
             Some(first) => {
                 // an error is in the phase
-                self.pending = polled.ok().flatten();
-                Ok(Some(Incoming::Diagnostic(first)))
+                self.pending = polled.ok().and_then(Polled::incoming);
+                Ok(Polled::Incoming(Incoming::Diagnostic(first)))
             }
         }
     }

@@ -27,6 +27,7 @@ use super::super::{
 use super::{Connection, Incoming, MAX_EXPEDITED, Phase};
 use crate::buffer::RecvBuf;
 use crate::cotp::size::DT_HEADER;
+use crate::protocol::Polled;
 use crate::time::Instant;
 use crate::tpkt;
 
@@ -36,23 +37,30 @@ impl Connection {
         &mut self,
         rx: &mut RecvBuf,
         now: Instant,
-    ) -> Result<Option<Incoming>, Error> {
+    ) -> Result<Polled<Incoming>, Error> {
         while let Some(run) = self.run(rx) {
             if let Some(given) = self.segment(run)? {
-                return Ok(Some(given));
+                return Ok(Polled::Incoming(given));
             }
         }
-        while let Some(tpdu) = self.next(rx)? {
+        let wait = loop {
+            let tpdu = match self.next(rx)?.or_wait() {
+                Ok(tpdu) => tpdu,
+                Err(wait) => break wait,
+            };
             let incoming = match self.phase {
                 Phase::AwaitRequest { .. } => self.awaiting_request(tpdu)?,
                 Phase::AwaitConfirm { .. } => Some(self.awaiting_confirm(tpdu)?),
                 Phase::Deciding(_) => self.deciding(tpdu)?,
                 _ => self.open_for(tpdu)?,
             };
-            if incoming.is_some() || !self.report.is_empty() {
-                return Ok(incoming);
+            match incoming {
+                Some(incoming) => return Ok(Polled::Incoming(incoming)),
+                // the diagnostics are given first
+                None if !self.report.is_empty() => return Ok(Polled::HeldUp),
+                None => {}
             }
-        }
+        };
         if rx.eof && rx.bytes.is_empty() && self.held.is_none() {
             return self.ended();
         }
@@ -62,7 +70,7 @@ impl Connection {
             {
                 Err(Error::HandshakeTimeout)
             }
-            _ => Ok(None),
+            _ => Ok(wait),
         }
     }
 
@@ -75,30 +83,30 @@ impl Connection {
     }
 
     /// The next TPDU, unless nothing may be read now.
-    fn next(&mut self, rx: &mut RecvBuf) -> Result<Option<Bytes>, Error> {
+    fn next(&mut self, rx: &mut RecvBuf) -> Result<Polled<Bytes>, Error> {
         match self.phase {
-            Phase::HalfClosed => return Ok(None),
-            Phase::Deciding(_) if self.held.is_some() => return Ok(None),
+            Phase::HalfClosed => return Ok(Polled::HeldUp),
+            Phase::Deciding(_) if self.held.is_some() => return Ok(Polled::HeldUp),
             _ => {}
         }
         if let Some(held) = self.held.take() {
-            return Ok(Some(held));
+            return Ok(Polled::Incoming(held));
         }
         match tpkt::take(rx) {
-            Err(tpkt::Error::Closed) => Ok(None),
+            Err(tpkt::Error::Closed) => Ok(Polled::HeldUp),
             taken => taken.map_err(Error::Tpkt),
         }
     }
 
     /// The peer sends nothing more, and all that came is taken.
-    fn ended(&mut self) -> Result<Option<Incoming>, Error> {
+    fn ended(&mut self) -> Result<Polled<Incoming>, Error> {
         match self.phase {
-            Phase::HalfClosed => Ok(None),
+            Phase::HalfClosed => Ok(Polled::HeldUp),
             Phase::Open => match self.assembly.received() {
                 Some(received) => Err(Error::Incomplete { received }),
                 None if self.config.half_close => {
                     self.phase = Phase::HalfClosed;
-                    Ok(Some(Incoming::HalfClosed))
+                    Ok(Polled::Incoming(Incoming::HalfClosed))
                 }
                 None => Err(Error::Closed),
             },

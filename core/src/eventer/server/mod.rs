@@ -21,7 +21,7 @@ use super::message::{self, InitRes};
 use super::{EncodedEvents, Error, Event, QueryResult, SendFault, Status};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Conversation};
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::sbs::{Encode, Writer};
 use crate::time::Instant;
 
@@ -253,20 +253,27 @@ impl Connection {
         matches!(self.phase, Phase::Deciding(..)) || self.requests.len() >= self.max_requests
     }
 
-    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         // closing and being over go on however many requests are open
-        while !self.is_held_up() || self.channel.is_closing() {
-            let Some(message) = self.channel.next(rx, now)? else { break };
-            if let Some(incoming) = self.take(&message)? {
-                return Ok(Some(incoming));
+        let wait = loop {
+            if self.is_held_up() && !self.channel.is_closing() {
+                break Polled::HeldUp;
             }
-        }
+            match self.channel.next(rx, now)?.or_wait() {
+                Err(wait) => break wait,
+                Ok(message) => {
+                    if let Some(incoming) = self.take(&message)? {
+                        return Ok(Polled::Incoming(incoming));
+                    }
+                }
+            }
+        };
         let rejected = matches!(self.phase, Phase::Rejected);
         if rejected {
             self.channel.wait_until(now + self.close_timeout);
         }
         match self.channel.is_late(now) {
-            false => Ok(None),
+            false => Ok(wait),
             true if rejected => Err(chatter::Error::Closed.into()),
             true => Err(Error::InitTimeout),
         }
@@ -283,12 +290,10 @@ impl Protocol for Connection {
     type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        // unless `step` finds that we are not held up
-        rx.want(0);
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         self.step(rx, now).map_err(|error| {
             self.clear();
-            self.channel.end(error, rx)
+            self.channel.end(error)
         })
     }
 

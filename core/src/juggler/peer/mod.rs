@@ -27,7 +27,7 @@ use super::told::Patches;
 use super::{Autoflush, Error, Flushed, SendFault, State};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::{Limits, SetError, Value};
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::time::{Instant, earliest};
 use crate::ws;
 
@@ -239,18 +239,18 @@ impl Connection {
         }
     }
 
-    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        while let Some(received) = self.link.next(rx, now)? {
-            let incoming = match received {
-                link::Received::Upgrade(request) => Some(Incoming::Upgrade(request)),
-                link::Received::Open(response) => Some(Incoming::Open(response)),
-                link::Received::Text(text) => self.take(&text)?,
+    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
+        loop {
+            let incoming = match self.link.next(rx, now)?.or_wait() {
+                Err(wait) => return Ok(wait),
+                Ok(link::Received::Upgrade(request)) => Some(Incoming::Upgrade(request)),
+                Ok(link::Received::Open(response)) => Some(Incoming::Open(response)),
+                Ok(link::Received::Text(text)) => self.take(&text)?,
             };
-            if incoming.is_some() {
-                return Ok(incoming);
+            if let Some(incoming) = incoming {
+                return Ok(Polled::Incoming(incoming));
             }
         }
-        Ok(None)
     }
 }
 
@@ -269,8 +269,8 @@ impl Protocol for Connection {
     type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        let polled = self.step(rx, now).map_err(|error| self.link.end(error, rx));
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
+        let polled = self.step(rx, now).map_err(|error| self.link.end(error));
         if polled.is_ok() {
             self.keep_told(now);
         }

@@ -23,7 +23,7 @@ use super::peer;
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::{Array, Value};
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
 use crate::ws;
 
@@ -232,20 +232,20 @@ impl Connection {
         }
     }
 
-    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         while !self.is_held_up() {
-            let Some(incoming) = self.peer.poll(rx, now)? else { break };
-            let incoming = match incoming {
-                peer::Incoming::Upgrade(request) => Some(Incoming::Upgrade(request)),
-                peer::Incoming::Open(response) => Some(Incoming::Open(response)),
-                peer::Incoming::Data => Some(Incoming::Data),
-                peer::Incoming::Message { payload, size } => self.take(payload, size)?,
+            let incoming = match self.peer.poll(rx, now)?.or_wait() {
+                Err(wait) => return Ok(wait),
+                Ok(peer::Incoming::Upgrade(request)) => Some(Incoming::Upgrade(request)),
+                Ok(peer::Incoming::Open(response)) => Some(Incoming::Open(response)),
+                Ok(peer::Incoming::Data) => Some(Incoming::Data),
+                Ok(peer::Incoming::Message { payload, size }) => self.take(payload, size)?,
             };
-            if incoming.is_some() {
-                return Ok(incoming);
+            if let Some(incoming) = incoming {
+                return Ok(Polled::Incoming(incoming));
             }
         }
-        Ok(None)
+        Ok(Polled::HeldUp)
     }
 
     /// Nothing is read before the application has answered. A connection that is closing goes on.
@@ -258,13 +258,11 @@ impl Protocol for Connection {
     type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        // unless `step` finds that we are not held up
-        rx.want(0);
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         let polled = self.step(rx, now).map_err(|error| {
             self.calls.clear();
             self.requests.clear();
-            self.peer.link().end(error, rx)
+            self.peer.link().end(error)
         });
         if polled.is_ok() {
             // what is due does not wait for the other side's calls

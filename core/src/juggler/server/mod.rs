@@ -21,7 +21,7 @@ use super::transport::{Received, Transport};
 use super::{Autoflush, Error, Flushed, SendFault, State};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::Value;
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::time::{Instant, earliest};
 use crate::ws;
 
@@ -215,27 +215,29 @@ impl Connection {
         None
     }
 
-    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
+    fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         loop {
             if let Some(incoming) = self.next_request() {
-                return Ok(Some(incoming));
+                return Ok(Polled::Incoming(incoming));
             }
             if self.is_held_up() {
                 self.was_held_up = true;
-                return Ok(None);
+                return Ok(Polled::HeldUp);
             }
             if core::mem::take(&mut self.was_held_up) {
                 self.transport.silence_ended(now);
             }
-            match self.transport.next(rx, now)? {
-                None => return Ok(None),
-                Some(Received::Message(text)) => {
+            match self.transport.next(rx, now)?.or_wait() {
+                Err(wait) => return Ok(wait),
+                Ok(Received::Message(text)) => {
                     let limits = self.transport.config().limits;
                     self.requests.push(Request::parse(&text, &limits)?, text.len());
                 }
-                Some(Received::Upgrade(request)) => return Ok(Some(Incoming::Upgrade(request))),
+                Ok(Received::Upgrade(request)) => {
+                    return Ok(Polled::Incoming(Incoming::Upgrade(request)));
+                }
                 // only clients are told so
-                Some(Received::Open(_)) => {}
+                Ok(Received::Open(_)) => {}
             }
         }
     }
@@ -261,12 +263,10 @@ impl Protocol for Connection {
     type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        // unless `step` finds that we are not held up
-        rx.want(0);
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         let polled = self.step(rx, now).map_err(|error| {
             self.requests.clear();
-            self.transport.end(error, rx)
+            self.transport.end(error)
         });
         if polled.is_ok() {
             self.local.poll(now, &mut self.transport);

@@ -3,15 +3,14 @@
 use super::super::{Error, code};
 use super::{Connection, Incoming, Patience, Phase};
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::protocol::Protocol;
+use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
 
 impl Protocol for Connection {
     type Incoming = Incoming;
     type Error = Error;
 
-    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        rx.want(0);
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         let over = match &mut self.phase {
             Phase::Over(error) => Some(error.clone()),
             Phase::Draining(_) if self.tx.is_empty() => Some(Error::Closed),
@@ -24,10 +23,7 @@ impl Protocol for Connection {
         if let Some(error) = over {
             return Err(self.end(error));
         }
-        self.step(rx, now).map_err(|error| {
-            rx.want(0);
-            self.end(error)
-        })
+        self.step(rx, now).map_err(|error| self.end(error))
     }
 
     fn deadline(&self) -> Option<Instant> {

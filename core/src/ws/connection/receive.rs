@@ -21,6 +21,7 @@ use super::super::reader::Item;
 use super::super::{Error, Violation, code};
 use super::{Connection, Incoming, Patience, Phase};
 use crate::buffer::RecvBuf;
+use crate::protocol::Polled;
 use crate::time::Instant;
 use crate::trace;
 
@@ -29,14 +30,14 @@ impl Connection {
         &mut self,
         rx: &mut RecvBuf,
         now: Instant,
-    ) -> Result<Option<Incoming>, Error> {
+    ) -> Result<Polled<Incoming>, Error> {
         match self.phase {
             Phase::AwaitRequest { deadline, searched } => {
                 self.await_request(rx, searched, deadline, now)
             }
             Phase::AwaitResponse { deadline, .. } => self.await_response(rx, deadline, now),
             Phase::Open | Phase::Closing(_) => self.frames(rx, now),
-            Phase::Deciding(_) | Phase::Draining(_) | Phase::Over(_) => Ok(None),
+            Phase::Deciding(_) | Phase::Draining(_) | Phase::Over(_) => Ok(Polled::HeldUp),
         }
     }
 
@@ -46,25 +47,25 @@ impl Connection {
         from: usize,
         deadline: Instant,
         now: Instant,
-    ) -> Result<Option<Incoming>, Error> {
+    ) -> Result<Polled<Incoming>, Error> {
         let limit = self.config.max_handshake;
         match handshake::find_end(&rx.bytes, from, limit) {
             Found::TooLarge => Err(self.refuse_fault(RequestFault::TooLarge { limit })),
             Found::From(searched) => {
-                wait_for_head(rx)?;
+                let wait = wait_for_head(rx)?;
                 if now >= deadline {
                     self.put_refusal(408, &[], "The request did not come in time.\n");
                     return Err(Error::HandshakeTimeout);
                 }
                 self.phase = Phase::AwaitRequest { deadline, searched };
-                Ok(None)
+                Ok(wait)
             }
             Found::End(len) => {
                 let parsed = handshake::parse_request(&rx.bytes[..len], self.config.max_headers);
                 let (request, waiting) = parsed.map_err(|fault| self.refuse_fault(fault))?;
                 rx.bytes.advance(len);
                 self.phase = Phase::Deciding(waiting);
-                Ok(Some(Incoming::Request(Box::new(request))))
+                Ok(Polled::Incoming(Incoming::Request(Box::new(request))))
             }
         }
     }
@@ -74,64 +75,67 @@ impl Connection {
         rx: &mut RecvBuf,
         deadline: Instant,
         now: Instant,
-    ) -> Result<Option<Incoming>, Error> {
+    ) -> Result<Polled<Incoming>, Error> {
         let Phase::AwaitResponse { searched, expected, .. } = &mut self.phase else {
-            return Ok(None);
+            return Ok(Polled::HeldUp);
         };
         let limit = self.config.max_handshake;
         match handshake::find_end(&rx.bytes, *searched, limit) {
             Found::TooLarge => Err(Error::Handshake(HandshakeFault::TooLarge { limit })),
             Found::From(next) => {
                 *searched = next;
-                wait_for_head(rx)?;
-                if now >= deadline { Err(Error::HandshakeTimeout) } else { Ok(None) }
+                let wait = wait_for_head(rx)?;
+                if now >= deadline { Err(Error::HandshakeTimeout) } else { Ok(wait) }
             }
             Found::End(len) => {
                 let max_headers = self.config.max_headers;
                 let response = handshake::parse_response(&rx.bytes[..len], max_headers, expected)?;
                 rx.bytes.advance(len);
                 self.phase = Phase::Open;
-                Ok(Some(Incoming::Open(Box::new(response))))
+                Ok(Polled::Incoming(Incoming::Open(Box::new(response))))
             }
         }
     }
 
-    fn frames(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Option<Incoming>, Error> {
-        while !self.held_up() {
+    fn frames(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
+        let wait = loop {
+            if self.held_up() {
+                break Polled::HeldUp;
+            }
             let closing = !self.is_open();
-            let incoming = match self.reader.next(rx) {
-                Ok(None) => break,
-                Ok(Some(Item::Ping(payload))) => {
+            let incoming = match self.reader.next(rx).map(Polled::or_wait) {
+                Ok(Err(wait)) => break wait,
+                Ok(Ok(Item::Ping(payload))) => {
                     self.put_control(Opcode::Pong, &[&payload]);
                     self.unsent_replies.push_back(self.tx.end());
                     continue;
                 }
-                Ok(Some(Item::Close(payload))) => {
-                    return self.receive_close(&payload).map(Some);
+                Ok(Ok(Item::Close(payload))) => {
+                    return self.receive_close(&payload).map(Polled::Incoming);
                 }
-                Ok(Some(Item::Text(text))) => {
+                Ok(Ok(Item::Text(text))) => {
                     trace::received("text", text.len());
                     Incoming::Text(text)
                 }
-                Ok(Some(Item::Binary(data))) => {
+                Ok(Ok(Item::Binary(data))) => {
                     trace::received("binary", data.len());
                     Incoming::Binary(data)
                 }
-                Ok(Some(Item::Pong(payload))) => Incoming::Pong(payload),
+                Ok(Ok(Item::Pong(payload))) => Incoming::Pong(payload),
                 Err(Error::Lost | Error::Truncated { .. }) if closing => return Err(Error::Closed),
                 Err(Error::Protocol(violation)) => return Err(self.violated(violation)),
                 Err(error) => return Err(error),
             };
             if !closing {
-                return Ok(Some(incoming));
+                return Ok(Polled::Incoming(incoming));
             }
-        }
+        };
         if let Phase::Closing(patience) = &mut self.phase
             && now >= patience.until(&self.tx, now, self.config.close_timeout)
         {
             return Err(Error::CloseTimeout);
         }
-        Ok(None)
+        Ok(wait)
     }
 
     /// Takes the peer's Close, and answers it where it is not the answer to ours.
@@ -163,12 +167,8 @@ impl Connection {
 }
 
 /// Asks for one byte more of a head: how long it is nobody knows.
-fn wait_for_head(rx: &mut RecvBuf) -> Result<(), Error> {
-    if rx.eof {
-        return Err(Error::ClosedDuringHandshake);
-    }
-    rx.want(rx.bytes.len() + 1);
-    Ok(())
+fn wait_for_head(rx: &RecvBuf) -> Result<Polled<Incoming>, Error> {
+    if rx.eof { Err(Error::ClosedDuringHandshake) } else { Ok(Polled::Needs(1)) }
 }
 
 /// The code and reason of a Close (RFC 6455 section 5.5.1).

@@ -21,17 +21,21 @@ struct Socket {
     stream: TcpStream,
     machine: Connection,
     rx: RecvBuf,
+    /// Bytes that the machine needs before it can go on.
+    missing: usize,
 }
 
 impl Socket {
     fn new(stream: TcpStream, machine: Connection) -> std::io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { stream, machine, rx: RecvBuf::new() })
+        Ok(Self { stream, machine, rx: RecvBuf::new(), missing: 0 })
     }
 
     /// What has arrived and was not taken yet.
     fn poll(&mut self) -> anyhow::Result<Option<Incoming>> {
-        Ok(self.machine.poll(&mut self.rx, Instant::ORIGIN)?)
+        let polled = self.machine.poll(&mut self.rx, Instant::ORIGIN)?;
+        self.missing = polled.missing();
+        Ok(polled.incoming())
     }
 
     /// Writes what is queued.
@@ -45,7 +49,7 @@ impl Socket {
     /// Waits for bytes.
     async fn read(&mut self) -> anyhow::Result<()> {
         // a large message is reserved once
-        self.rx.bytes.reserve(self.rx.missing().max(CHUNK));
+        self.rx.bytes.reserve(self.missing.max(CHUNK));
         ensure!(self.stream.read_buf(&mut self.rx.bytes).await? > 0, "the other side ended");
         Ok(())
     }

@@ -36,7 +36,7 @@ impl<P: Protocol> Side<P> {
 
     /// What the machine makes of what arrived.
     pub fn poll(&mut self) -> Option<P::Incoming> {
-        self.machine.poll(&mut self.rx, NOW).expect("the connection is open")
+        self.machine.poll(&mut self.rx, NOW).expect("the connection is open").incoming()
     }
 
     /// Moves what is to be written to the other side, as a socket would: with one copy.
