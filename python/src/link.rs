@@ -20,6 +20,8 @@ const ARM: u8 = 4;
 pub(crate) struct Link<P: Protocol> {
     pub(crate) machine: P,
     rx: RecvBuf,
+    /// Bytes that the machine needs before it can go on.
+    missing: usize,
     /// Why it is over; empty where the peer ended it between two messages, or we did.
     over: Option<String>,
     /// The machine's own word for it.
@@ -32,16 +34,25 @@ pub(crate) struct Link<P: Protocol> {
 impl<P: Protocol> Link<P> {
     pub(crate) fn new(machine: P) -> Self {
         let is_quiet = |text: &str| text.ends_with("the connection is closed");
-        Self { machine, rx: RecvBuf::new(), over: None, error: None, armed: never(), is_quiet }
+        Self {
+            machine,
+            rx: RecvBuf::new(),
+            missing: 0,
+            over: None,
+            error: None,
+            armed: never(),
+            is_quiet,
+        }
     }
 
     pub(crate) fn feed(&mut self, data: &[u8]) {
         if self.over.is_none() {
             // a large message grows in few steps, each at most as large as what is here
             let have = self.rx.bytes.len() + data.len();
-            let ahead = self.rx.missing().saturating_sub(data.len()).min(have);
+            let ahead = self.missing.saturating_sub(data.len()).min(have);
             self.rx.bytes.reserve(data.len() + ahead);
             self.rx.feed(data);
+            self.missing = self.missing.saturating_sub(data.len());
         }
     }
 
@@ -55,7 +66,10 @@ impl<P: Protocol> Link<P> {
             return None;
         }
         match self.machine.poll(&mut self.rx, now) {
-            Ok(polled) => polled.incoming(),
+            Ok(polled) => {
+                self.missing = polled.missing();
+                polled.incoming()
+            }
             Err(error) => {
                 let text = error.to_string();
                 self.error = Some(error);
