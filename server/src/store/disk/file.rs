@@ -41,27 +41,47 @@ impl Folder {
         let lock = options.create(true).truncate(false).write(true).open(path.join(LOCK));
         let lock = lock.map_err(of)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.into(), lock }),
+            Ok(()) => {
+                let folder = Self { path: path.into(), lock };
+                folder.make()?;
+                Ok(folder)
+            }
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked(path.into())),
             Err(TryLockError::Error(error)) => Err(of(error)),
         }
     }
 }
 
+impl Folder {
+    /// Makes the file where there is none: under another name first, for half a new file is none that could be opened.
+    fn make(&self) -> Result<(), StoreError> {
+        let path = self.path.join(FILE);
+        if path.exists() {
+            return Ok(());
+        }
+        let of = |error| StoreError::Path(path.clone(), Arc::new(error));
+        let new = self.path.join("events.new");
+        let _ = std::fs::remove_file(&new);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&new);
+        super::make_on(Box::new(backend(file.map_err(of)?).map_err(of)?))?;
+        File::open(&new).and_then(|file| file.sync_all()).map_err(of)?;
+        std::fs::rename(&new, &path).map_err(of)?;
+        // the name of the file must be as durable as what is in it
+        #[cfg(unix)]
+        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(of)?;
+        Ok(())
+    }
+}
+
 impl Medium for Folder {
     fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
-        let path = self.path.join(FILE);
-        let is_new = !path.exists();
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(&path)?;
-        if is_new {
-            // the name of the file must be as durable as what is in it
-            #[cfg(unix)]
-            File::open(&self.path)?.sync_all()?;
-        }
-        let backend = redb::backends::FileBackend::new(file);
-        Ok(Box::new(backend.map_err(io::Error::other)?))
+        let file = OpenOptions::new().read(true).write(true).open(self.path.join(FILE))?;
+        Ok(Box::new(backend(file)?))
     }
+}
+
+fn backend(file: File) -> io::Result<redb::backends::FileBackend> {
+    redb::backends::FileBackend::new(file).map_err(io::Error::other)
 }
 
 /// What failed first since the bytes were opened. redb tells that something did, and not what.

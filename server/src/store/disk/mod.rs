@@ -15,6 +15,8 @@
 
 mod blocks;
 mod check;
+#[cfg(test)]
+mod faults;
 mod file;
 mod part;
 mod query;
@@ -206,6 +208,15 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// A new store on bytes that are empty.
+fn make_on(inner: Box<dyn redb::StorageBackend>) -> Result<(), StoreError> {
+    let fault = Fault::default();
+    let of = |error: redb::Error| wrong(&fault, &error);
+    let watched = Watched { inner, fault: fault.clone() };
+    let database = Database::builder().create_with_backend(watched);
+    create(&database.map_err(|error| of(error.into()))?).map_err(of)
 }
 
 fn version(database: &Database) -> Result<Option<u64>, redb::Error> {

@@ -1,0 +1,326 @@
+//! A disk that fails as disks do, and a store that must not care.
+//!
+//! ```text
+//! write ─> cache ─ sync ─> durable        power lost: of what was not synced each sector is there or not, in any order
+//! ```
+//!
+//! A seed says what happens. `HAT_STORE_SEEDS` says how many are tried, and `HAT_STORE_SEED` which one alone.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hat_core::eventer::{Event, EventId, EventType, QueryParams, ServerParams, Timestamp};
+use redb::StorageBackend;
+
+use super::{DiskOptions, DiskStore, Medium};
+use crate::store::{Session, Store, StoreError, Sync};
+
+const SECTOR: usize = 512;
+
+#[derive(Clone, Debug)]
+struct Disk(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    dice: u64,
+    durable: Vec<u8>,
+    cache: Vec<u8>,
+    /// What was written since the last sync, by sector.
+    unsynced: Vec<(usize, Vec<u8>)>,
+    /// Operations until the power is lost, or nothing more fails.
+    power: Option<u64>,
+    is_off: bool,
+    /// Operations until a write or a sync fails, and how.
+    fault: Option<(u64, Fault)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// Until there is room again.
+    Full,
+    Write,
+    Sync,
+}
+
+impl Disk {
+    fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            dice: seed,
+            durable: Vec::new(),
+            cache: Vec::new(),
+            unsynced: Vec::new(),
+            power: None,
+            is_off: false,
+            fault: None,
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn below(&self, most: u64) -> u64 {
+        self.lock().below(most)
+    }
+
+    /// The power is lost and comes back.
+    fn crash(&self) {
+        let mut state = self.lock();
+        let mut unsynced = std::mem::take(&mut state.unsynced);
+        while !unsynced.is_empty() {
+            let at = state.below(unsynced.len() as u64) as usize;
+            let (offset, data) = unsynced.swap_remove(at);
+            match state.below(4) {
+                0 | 1 => state.persist(offset, &data),
+                2 => {}
+                // torn within a sector, as few disks do
+                _ => {
+                    let part = state.below(data.len() as u64 + 1) as usize;
+                    state.persist(offset, &data[..part]);
+                }
+            }
+        }
+        state.cache = state.durable.clone();
+        state.is_off = false;
+        state.power = None;
+        state.fault = None;
+    }
+}
+
+impl State {
+    fn below(&mut self, most: u64) -> u64 {
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 7;
+        self.dice ^= self.dice << 17;
+        self.dice % most
+    }
+
+    fn persist(&mut self, offset: usize, data: &[u8]) {
+        if self.durable.len() < offset + data.len() {
+            self.durable.resize(offset + data.len(), 0);
+        }
+        self.durable[offset..offset + data.len()].copy_from_slice(data);
+    }
+
+    fn operation(&mut self, kind: Fault) -> io::Result<()> {
+        let off = || io::Error::other("the power is off");
+        if self.is_off {
+            return Err(off());
+        }
+        if let Some(left) = &mut self.power {
+            if *left == 0 {
+                self.is_off = true;
+                return Err(off());
+            }
+            *left -= 1;
+        }
+        let Some((left, fault)) = &mut self.fault else { return Ok(()) };
+        if *left > 0 {
+            *left -= 1;
+            return Ok(());
+        }
+        match (*fault, kind) {
+            (Fault::Full, Fault::Write) => Err(io::ErrorKind::StorageFull.into()),
+            (Fault::Write, Fault::Write) => {
+                self.fault = None;
+                Err(io::Error::other("EIO on write"))
+            }
+            (Fault::Sync, Fault::Sync) => {
+                self.fault = None;
+                // what could not be written is clean from now on, and in the cache: nobody will write it
+                let lost = std::mem::take(&mut self.unsynced);
+                for (offset, data) in lost {
+                    if self.below(2) == 0 {
+                        self.persist(offset, &data);
+                    }
+                }
+                Err(io::Error::other("EIO on sync"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Medium for Disk {
+    fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.lock().cache.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let state = self.lock();
+        if state.is_off {
+            return Err(io::Error::other("the power is off"));
+        }
+        let start = offset as usize;
+        let data = state.cache.get(start..start + out.len());
+        out.copy_from_slice(data.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut state = self.lock();
+        state.operation(Fault::Write)?;
+        // the length is the file system's: its journal keeps it
+        state.cache.resize(len as usize, 0);
+        state.durable.resize(len as usize, 0);
+        state.unsynced.retain(|(offset, data)| offset + data.len() <= len as usize);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        state.operation(Fault::Sync)?;
+        for (offset, data) in std::mem::take(&mut state.unsynced) {
+            state.persist(offset, &data);
+        }
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut state = self.lock();
+        state.operation(Fault::Write)?;
+        let mut at = offset as usize;
+        if state.cache.len() < at + data.len() {
+            state.cache.resize(at + data.len(), 0);
+        }
+        state.cache[at..at + data.len()].copy_from_slice(data);
+        let mut left = data;
+        while !left.is_empty() {
+            let size = (SECTOR - at % SECTOR).min(left.len());
+            let (sector, rest) = left.split_at(size);
+            state.unsynced.push((at, sector.to_vec()));
+            at += size;
+            left = rest;
+        }
+        Ok(())
+    }
+}
+
+fn session(number: i64, count: i64) -> Arc<Session> {
+    let event = |instance| Event {
+        id: EventId::new(1, number, instance),
+        event_type: EventType::from_segments([(instance % 7).to_string()]),
+        timestamp: Timestamp::from_secs(number),
+        source_timestamp: (instance % 2 == 0).then(|| Timestamp::from_secs(instance)),
+        payload: None,
+    };
+    Arc::new(Session::new((1..=count).map(event).collect()).expect("a session"))
+}
+
+/// What the store has, session by session.
+fn sessions(store: &DiskStore) -> Vec<Event> {
+    let mut events: Vec<Event> = Vec::new();
+    loop {
+        let last_event_id = events.last().map(|event| event.id);
+        let params = ServerParams { server_id: 1, last_event_id, ..ServerParams::default() };
+        let answer = store.query(&QueryParams::Server(params)).expect("an answer").into_result();
+        events.extend(answer.events);
+        if !answer.more_follows {
+            return events;
+        }
+    }
+}
+
+/// Some lives of a store on one disk.
+fn lives(seed: u64) {
+    let disk = Disk::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    for _ in 0..10 {
+        disk.below(2);
+    }
+    // a folder gets its file by a new name, when it is whole
+    super::make_on(Box::new(disk.clone())).expect("a new store");
+    let options = DiskOptions {
+        tail_events: 40,
+        cache: 1 << 20,
+        // checked by redb in its own way, and by us below
+        check_below: if seed.is_multiple_of(2) { 0 } else { u64::MAX },
+        ..DiskOptions::default()
+    };
+    let mut answered: Vec<Arc<Session>> = Vec::new();
+    let mut next = 1;
+    for _life in 0..3 + disk.below(3) {
+        // also while it opens
+        if disk.below(2) == 0 {
+            disk.lock().power = Some(disk.below(60));
+        }
+        let store = match DiskStore::open_on(Box::new(disk.clone()), options.clone()) {
+            Ok(store) => store,
+            Err(error) => {
+                assert!(disk.lock().is_off, "seed {seed}: {error}");
+                disk.crash();
+                continue;
+            }
+        };
+        let power = disk.below(300);
+        disk.lock().power = Some(power);
+        if disk.below(2) == 0 {
+            let fault = [Fault::Full, Fault::Write, Fault::Sync][disk.below(3) as usize];
+            let after = disk.below(100);
+            disk.lock().fault = Some((after, fault));
+        }
+        for _ in 0..60 {
+            let session = session(next, 1 + disk.below(12) as i64);
+            next += 1;
+            match store.apply(std::slice::from_ref(&session), &[], Sync::Now) {
+                Ok(()) => answered.push(session),
+                Err(StoreError::Full(_)) => {
+                    if disk.below(3) == 0 {
+                        disk.lock().fault = None;
+                    }
+                }
+                Err(_) => drop(store.recover()),
+            }
+            if store.is_due() {
+                let _ = store.tidy(Timestamp::from_secs(next));
+            }
+            if disk.lock().is_off {
+                break;
+            }
+        }
+        // the end of the process, with or without the power
+        let is_clean = !disk.lock().is_off && disk.below(2) == 0;
+        if is_clean {
+            disk.lock().power = None;
+            disk.lock().fault = None;
+        } else {
+            disk.lock().is_off = true;
+        }
+        drop(store);
+        if !is_clean {
+            disk.crash();
+        }
+    }
+    disk.crash();
+    let store = DiskStore::open_on(Box::new(disk.clone()), options).unwrap_or_else(|error| {
+        panic!("seed {seed}: {error}");
+    });
+    let report = store.check(|_| {}).expect("readable");
+    assert!(report.findings.is_empty(), "seed {seed}: {:?}", report.findings);
+    let found = sessions(&store);
+    assert!(found.is_sorted_by_key(|event| event.id), "seed {seed}");
+    let mut found = found.iter().peekable();
+    for session in &answered {
+        for event in session.events() {
+            // what was refused may be there, too, if the disk was what failed
+            while found.next_if(|other| other.id < event.id).is_some() {}
+            assert_eq!(found.next(), Some(event), "seed {seed}: an answered event is lost");
+        }
+    }
+}
+
+#[test]
+fn no_answered_event_is_lost_whatever_the_disk_does() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    if let Some(seed) = number("HAT_STORE_SEED") {
+        return lives(seed);
+    }
+    for seed in 1..=number("HAT_STORE_SEEDS").unwrap_or(400) {
+        lives(seed);
+    }
+}
