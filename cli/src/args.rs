@@ -3,6 +3,7 @@
 mod connect;
 mod cotp;
 mod query;
+mod store;
 mod tls;
 mod web;
 
@@ -68,6 +69,9 @@ pub(crate) enum Command {
     /// Try ISO transport (COTP over TPKT) peers, or be one.
     #[command(subcommand, arg_required_else_help = false)]
     Cotp(CotpCommand),
+    /// Look after the store of `hat serve --store DIR`, while no server uses it.
+    #[command(subcommand, arg_required_else_help = false)]
+    Store(StoreCommand),
     /// Run a server, feed it this machine's load, memory and network counters, and follow them.
     Demo(DemoArgs),
 }
@@ -75,6 +79,7 @@ pub(crate) enum Command {
 pub(crate) use connect::ConnectArgs;
 pub(crate) use cotp::{CotpCommand, EchoArgs, ProbeArgs};
 pub(crate) use query::{PageArgs, QueryCommand};
+pub(crate) use store::StoreCommand;
 pub(crate) use tls::{ClientTlsArgs, TlsArgs};
 pub(crate) use web::WebArgs;
 

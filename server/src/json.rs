@@ -15,6 +15,7 @@ use base64::prelude::BASE64_STANDARD;
 use hat_core::eventer::{
     Event, EventId, EventType, Json, Payload, RegisterEvent, Status, Timestamp,
 };
+use hat_core::sbs::ByteString;
 use serde_json::value::RawValue;
 
 /// The fields of an object, as they stand.
@@ -85,6 +86,57 @@ pub fn register_event(line: &str) -> Result<RegisterEvent, String> {
     }
     let event_type = event.ok_or("an event needs a field `type`")?;
     Ok(RegisterEvent { event_type, source_timestamp, payload })
+}
+
+/// The event of a line that was printed, with its id and timestamp, whatever it holds. An error says what is wrong, but not in which line.
+pub fn stored_event(line: &str) -> Result<Event, String> {
+    let (mut id, mut event_type, mut timestamp) = (None, None, None);
+    let (mut source_timestamp, mut payload) = (None, None);
+    for (name, value) in fields(line)? {
+        let of = |error| format!("`{name}`: {error}");
+        match name.as_str() {
+            "id" => id = Some(read_id(value).map_err(of)?),
+            "type" => {
+                let segments = serde_json::from_str::<Vec<String>>(value.get());
+                let segments = segments.map_err(|_| of(r#"write ["a", "b"]"#.to_owned()))?;
+                event_type = Some(EventType::from_segments(segments));
+            }
+            "timestamp" => timestamp = read_timestamp(value).map_err(of)?,
+            "source_timestamp" => source_timestamp = read_timestamp(value).map_err(of)?,
+            "payload" => payload = read_any_payload(value).map_err(of)?,
+            _ => return Err(format!("there is no field `{name}` in an event")),
+        }
+    }
+    Ok(Event {
+        id: id.ok_or("a stored event needs a field `id`")?,
+        event_type: event_type.ok_or("an event needs a field `type`")?,
+        timestamp: timestamp.ok_or("a stored event needs a field `timestamp`")?,
+        source_timestamp,
+        payload,
+    })
+}
+
+fn read_id(value: &RawValue) -> Result<EventId, String> {
+    let fields: BTreeMap<String, i64> =
+        serde_json::from_str(value.get()).map_err(|error| without_line(&error))?;
+    let field =
+        |name: &str| fields.get(name).copied().ok_or_else(|| format!("needs a field `{name}`"));
+    Ok(EventId::new(field("server")?, field("session")?, field("instance")?))
+}
+
+/// Also the text that is no JSON, which peers have written.
+fn read_any_payload(value: &RawValue) -> Result<Option<Payload>, String> {
+    let invalid = (value.get() != "null").then(|| fields(value.get())).transpose()?;
+    let is_invalid = invalid.as_ref().and_then(|fields| fields.get("kind"));
+    if is_invalid.is_none_or(|kind| kind.get() != r#""invalid""#) {
+        return read_payload(value);
+    }
+    let text =
+        invalid.and_then(|mut fields| fields.remove("text")).ok_or("needs a field `text`")?;
+    // nothing but its bytes makes such a payload
+    let bytes = [&[0x81][..], &hat_core::sbs::encode(&ByteString::from(read_text(text)?))].concat();
+    let payload = hat_core::sbs::decode(&bytes.into());
+    payload.map(Some).map_err(|error| error.to_string())
 }
 
 /// The type written as `a/b/c`, of an event and not of a query.
@@ -223,6 +275,17 @@ mod tests {
     fn a_payload_of_a_peer_stays_on_its_line() {
         let shown = |text: &str| payload(Some(&Json::from_text(text).expect("JSON").into()));
         assert_eq!(shown("[1,\r\n 2]"), r#"{"kind":"json","data":[1,   2]}"#);
+    }
+
+    #[test]
+    fn what_is_printed_can_be_stored_again() {
+        for line in [
+            r#"{"id":{"server":1,"session":2,"instance":3},"type":["?","a/b",""],"timestamp":"1970-01-01T00:00:00.000000Z","source_timestamp":"1970-01-01T00:00:01.000005Z","payload":{"kind":"invalid","text":"NaN"}}"#,
+            r#"{"id":{"server":-1,"session":9007199254740993,"instance":3},"type":[],"timestamp":"1970-01-01T00:00:00.000000Z","source_timestamp":null,"payload":{"kind":"json","data":{ "x": 1.50 }}}"#,
+            r#"{"id":{"server":1,"session":2,"instance":3},"type":["a"],"timestamp":"1970-01-01T00:00:00.000000Z","source_timestamp":null,"payload":null}"#,
+        ] {
+            assert_eq!(event(&stored_event(line).expect("a stored event")), line);
+        }
     }
 
     #[track_caller]

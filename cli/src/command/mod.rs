@@ -8,6 +8,7 @@ mod query;
 mod register;
 mod serve;
 mod status;
+mod store;
 mod subscribe;
 
 use anyhow::Result;
@@ -24,6 +25,7 @@ pub(crate) fn run<R: Run>(command: Command) -> Result<()> {
         Command::Query(args) => R::run(query::query::<R>(args)),
         Command::Status(args) => R::run(status::status::<R>(args)),
         Command::Cotp(command) => R::run(cotp::cotp::<R>(command)),
+        Command::Store(command) => store::store(command),
         Command::Demo(args) => R::run(demo::demo::<R>(args)),
     }
 }

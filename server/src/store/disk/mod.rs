@@ -15,6 +15,7 @@
 
 mod blocks;
 mod check;
+mod copy;
 #[cfg(test)]
 mod faults;
 mod file;
@@ -40,6 +41,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use super::{Answer, Last, QueryError, Session, Stats, Store, StoreError, Sync};
 use blocks::Damaged;
 pub use check::{Finding, Report};
+pub use copy::Import;
 pub use file::Medium;
 use file::{Fault, Folder, Watched};
 pub use retain::{Condition, JsonType, Rule, Step, Test};

@@ -369,3 +369,39 @@ fn a_flipped_byte_is_refused_or_changes_nothing() {
     }
     assert!(outcomes.get("refused").is_some_and(|count| *count > 2), "{outcomes:?}");
 }
+
+#[test]
+fn a_copy_has_everything_and_a_compact_store_too() {
+    let (from, to) = (Scratch::new("copy-from"), Scratch::new("copy-to"));
+    let mut dice = Dice(99);
+    let mut store = from.open(DiskOptions { tail_events: 50, ..DiskOptions::default() });
+    for number in 1..=40 {
+        for server in 1..=2 {
+            let session = Arc::new(random_session(&mut dice, server, number, at(number)));
+            store.apply(&[session], &[(server, 1_000)], Sync::Now).expect("the disk");
+        }
+        while store.is_due() {
+            store.tidy(at(number)).expect("the disk");
+        }
+    }
+    let copied = store.copy_to(&to.0, |_| {}).expect("a copy");
+    assert_eq!(copied, store.stats().expect("the disk").events);
+    let copy = to.open(DiskOptions::default());
+    let every = |store: &DiskStore| {
+        let mut lines = Vec::new();
+        let each = |event: Event| {
+            lines.push(crate::json::event(&event));
+            Ok::<_, StoreError>(())
+        };
+        store.for_each(each).expect("the disk");
+        lines
+    };
+    let expected = every(&store);
+    assert_eq!(every(&copy), expected);
+    assert_eq!(copy.last(2).expect("the disk"), store.last(2).expect("the disk"));
+    assert!(matches!(store.copy_to(&to.0, |_| {}), Err(StoreError::Path(..))), "a store is there");
+    store.compact().expect("compact");
+    assert_eq!(every(&store), expected);
+    let report = store.check(|_| {}).expect("readable");
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+}

@@ -1,0 +1,153 @@
+//! `hat store`: what an operator does with a store while no server uses it.
+
+use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use hat_server::json;
+use hat_server::store::disk::Import;
+use hat_server::store::{DiskOptions, DiskStore, Store, StoreError};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::args::StoreCommand;
+use crate::exit::{Failure, say};
+
+pub(crate) fn store(command: StoreCommand) -> Result<()> {
+    match command {
+        StoreCommand::Check(store) => check(&store.dir),
+        StoreCommand::Stats(store) => stats(&store.dir),
+        StoreCommand::Backup { store, to } => copy(&store.dir, &to),
+        StoreCommand::Restore { store, from } => copy(&from, &store.dir),
+        StoreCommand::Compact(store) => compact(&store.dir),
+        StoreCommand::Export(store) => export(&store.dir),
+        StoreCommand::Import(store) => import(&store.dir),
+    }
+}
+
+/// A store that is there. None is made: a folder that was mistyped would look like an empty store.
+fn open(dir: &Path) -> Result<DiskStore> {
+    if !dir.join("events.redb").exists() {
+        let text = format!("there is no store in {}", dir.display());
+        return Err(Failure::Input(text).into());
+    }
+    Ok(DiskStore::open(dir, DiskOptions::default())?)
+}
+
+fn check(dir: &Path) -> Result<()> {
+    let bar = counter("checked");
+    let report = open(dir)?.check(|events| bar.set_position(events))?;
+    bar.finish_and_clear();
+    for finding in &report.findings {
+        say(finding);
+    }
+    if !report.findings.is_empty() {
+        bail!("the store in {} is damaged", dir.display());
+    }
+    say(&format!(
+        "{} events of {} types and {} servers: every table agrees with every other",
+        report.events, report.types, report.servers
+    ));
+    Ok(())
+}
+
+fn stats(dir: &Path) -> Result<()> {
+    let store = open(dir)?;
+    let stats = store.stats()?;
+    let servers = store.servers().into_iter().map(|last| {
+        format!(
+            r#"{{"server":{},"session":{},"instance":{},"timestamp":{},"reserved":{}}}"#,
+            last.id.server,
+            last.id.session,
+            last.id.instance,
+            last.timestamp.map_or("null".into(), |timestamp| format!(r#""{timestamp}""#)),
+            last.reserved
+        )
+    });
+    let servers: Vec<_> = servers.collect();
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        r#"{{"events":{},"types":{},"bytes":{},"servers":[{}]}}"#,
+        stats.events,
+        stats.types,
+        stats.disk_bytes,
+        servers.join(",")
+    )?;
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let bar = counter("copied");
+    let copied = open(from)?.copy_to(to, |events| bar.set_position(events))?;
+    bar.finish_and_clear();
+    say(&format!("{copied} events copied to {}", to.display()));
+    Ok(())
+}
+
+fn compact(dir: &Path) -> Result<()> {
+    let mut store = open(dir)?;
+    let before = store.stats()?.disk_bytes;
+    store.compact()?;
+    drop(store);
+    let after = open(dir)?.stats()?.disk_bytes;
+    say(&format!("{before} bytes before, {after} after"));
+    Ok(())
+}
+
+fn export(dir: &Path) -> Result<()> {
+    let store = open(dir)?;
+    let bar = counter("exported");
+    let mut out = BufWriter::new(io::stdout().lock());
+    store.for_each(|event| {
+        bar.inc(1);
+        writeln!(out, "{}", json::event(&event)).map_err(Stopped::Output)
+    })?;
+    out.flush()?;
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Why an export ends early.
+#[derive(Debug, thiserror::Error)]
+enum Stopped {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Output(io::Error),
+}
+
+fn import(dir: &Path) -> Result<()> {
+    let store = DiskStore::open(dir, DiskOptions::default())?;
+    let bar = counter("imported");
+    let mut into = Import::new(&store);
+    for (line, number) in io::stdin().lock().lines().zip(1..) {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let event = json::stored_event(&line)
+            .map_err(|error| Failure::Input(format!("line {number}: {error}")))?;
+        into.add(event).with_context(|| format!("line {number}"))?;
+        bar.inc(1);
+    }
+    let (given, taken) = into.finish()?;
+    bar.finish_and_clear();
+    let passed = given - taken.min(given);
+    say(&format!(
+        "{taken} events imported, {passed} passed over: not above the last one of their server"
+    ));
+    Ok(())
+}
+
+/// Counts on the terminal, where standard error is one.
+fn counter(what: &'static str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style =
+        ProgressStyle::with_template("{spinner} {pos} events {msg} in {elapsed}, {per_sec}");
+    let bar = ProgressBar::new_spinner().with_message(what);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    style.map_or(bar.clone(), |style| bar.with_style(style))
+}

@@ -1,0 +1,179 @@
+//! The whole of a store, event by event, and into another.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use hat_core::eventer::{Event, QueryParams, ServerParams};
+
+use super::{DiskOptions, DiskStore, StoreError};
+use crate::store::{Last, QueryError, Session, Store, Sync};
+
+/// Events that share a sync when they are copied.
+const BATCH: usize = 32_768;
+
+impl DiskStore {
+    /// The servers whose events there are, and the last of each.
+    #[must_use]
+    pub fn servers(&self) -> Vec<Last> {
+        let state = self.read();
+        let last = |server: &super::tables::Server| Last {
+            id: server.last,
+            timestamp: server.timestamp,
+            reserved: server.reserved,
+        };
+        state.servers.values().map(last).collect()
+    }
+
+    /// Every event that is kept, by server, session and instance; what is registered meanwhile may come, too. Registrations and queries go
+    /// on beside it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store, and those of `each`.
+    pub fn for_each<E: From<StoreError>>(
+        &self,
+        mut each: impl FnMut(Event) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for server in self.servers() {
+            let mut params =
+                ServerParams { server_id: server.id.server, ..ServerParams::default() };
+            loop {
+                let answer = self.query(&QueryParams::Server(params.clone()));
+                let answer = answer.map_err(|error| match error {
+                    QueryError::Store(error) => error,
+                    other => StoreError::Damaged(other.to_string().into()),
+                })?;
+                let result = answer.into_result();
+                let Some(last) = result.events.last().map(|event| event.id) else { break };
+                params.last_event_id = Some(last);
+                result.events.into_iter().try_for_each(&mut each)?;
+                if !result.more_follows {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies everything into a new store in `folder`, beside the work, with the numbers that are reserved. The copy is as small as a store
+    /// can be. Events that are kept only as the latest of their type are in its series, until its rules say otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; one where the folder has a store already.
+    pub fn copy_to(&self, folder: &Path, mut progress: impl FnMut(u64)) -> Result<u64, StoreError> {
+        if folder.join(super::file::FILE).exists() {
+            let error = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+            return Err(StoreError::Path(folder.into(), Arc::new(error)));
+        }
+        let copy = Self::open(folder, DiskOptions::default())?;
+        let mut into = Import::new(&copy);
+        self.for_each(|event| {
+            into.add(event)?;
+            if into.taken.is_multiple_of(4_096) {
+                progress(into.taken);
+            }
+            Ok::<_, StoreError>(())
+        })?;
+        let (taken, _) = into.finish()?;
+        let reserved: Vec<_> =
+            self.servers().iter().map(|last| (last.id.server, last.reserved)).collect();
+        copy.apply(&[], &reserved, Sync::Now)?;
+        copy.drain()?;
+        Ok(taken)
+    }
+
+    /// Gives unused space back to the disk. Nobody else uses the store meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn compact(&mut self) -> Result<(), StoreError> {
+        self.drain()?;
+        let fault = self.writer().fault.clone();
+        let mut state = self.change();
+        let database = std::mem::replace(&mut state.database, Err(StoreError::Closed))?;
+        // nobody reads: `self` is borrowed by nobody else
+        let mut database = Arc::into_inner(database).ok_or(StoreError::Closed)?;
+        let compacted = super::guarded(|| {
+            while database.compact().map_err(|error| super::wrong(&fault, &error.into()))? {}
+            Ok(())
+        });
+        state.database = Ok(Arc::new(database));
+        compacted
+    }
+}
+
+/// Events that go into a store with their ids and timestamps, session by session.
+pub struct Import<'a> {
+    store: &'a DiskStore,
+    events: Vec<Event>,
+    sessions: Vec<Arc<Session>>,
+    waiting: usize,
+    /// Events that were given.
+    pub taken: u64,
+    before: u64,
+}
+
+impl<'a> Import<'a> {
+    /// Into `store`.
+    #[must_use]
+    pub fn new(store: &'a DiskStore) -> Self {
+        let before = store.stats().map_or(0, |stats| stats.events);
+        Self { store, events: Vec::new(), sessions: Vec::new(), waiting: 0, taken: 0, before }
+    }
+
+    /// Adds the next event. Those of a server come by session and instance; what is not above the last one of its server is passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn add(&mut self, event: Event) -> Result<(), StoreError> {
+        let is_same = self.events.last().is_some_and(|last| {
+            (last.id.server, last.id.session, last.timestamp)
+                == (event.id.server, event.id.session, event.timestamp)
+        });
+        if !is_same {
+            self.end_session()?;
+        }
+        self.events.push(event);
+        self.taken += 1;
+        self.waiting += 1;
+        Ok(())
+    }
+
+    fn end_session(&mut self) -> Result<(), StoreError> {
+        if !self.events.is_empty() {
+            let session = Session::new(std::mem::take(&mut self.events));
+            let session = session.map_err(|error| StoreError::Unknown(error.to_string().into()))?;
+            self.sessions.push(Arc::new(session));
+        }
+        if self.waiting >= BATCH {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.store.apply(&self.sessions, &[], Sync::Now)?;
+        self.sessions.clear();
+        self.waiting = 0;
+        if self.store.is_due() {
+            self.store.drain()?;
+        }
+        Ok(())
+    }
+
+    /// The end: all is durable. Returns how many events were given, and how many of them the store has taken.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn finish(mut self) -> Result<(u64, u64), StoreError> {
+        self.end_session()?;
+        self.flush()?;
+        self.store.drain()?;
+        let after = self.store.stats()?.events;
+        Ok((self.taken, after.saturating_sub(self.before)))
+    }
+}
