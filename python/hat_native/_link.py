@@ -94,13 +94,25 @@ class Link(asyncio.Protocol):
         self._machine_over: asyncio.Future[None] | None = None
         self._is_lost = False
         self._is_over = False
+        self._abandoned = False
         self.reason: str | None = None
+
+    def abandon(self) -> None:
+        """Nobody will use it: its transport goes, at the latest when it comes."""
+        self._abandoned = True
+        if self.transport is not None:
+            self.transport.abort()
+            # uvloop does not say that it has closed what it forgot, and holds it
+            self.transport.set_protocol(asyncio.Protocol())
+            self.loop.call_soon(self.connection_lost, None)
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or transport
         self.transport = transport  # type: ignore[assignment]
+        if self._abandoned:
+            self.transport.abort()  # type: ignore[union-attr]
+            return
         try:
             self.info = self._get_info(transport)
             self.ssl_object = transport.get_extra_info('ssl_object')
@@ -122,6 +134,8 @@ class Link(asyncio.Protocol):
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._is_lost:
+            return
         self._is_lost = True
         self.write_paused = False
         if self._timer is not None:

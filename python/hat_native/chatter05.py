@@ -16,6 +16,7 @@ from hat_native import _native
 from hat_native import sbs
 from hat_native._link import Link
 from hat_native._resource import Resource
+from hat_native.drivers import net
 from hat_native.drivers._messages import MessageConnection
 
 
@@ -120,9 +121,10 @@ async def connect(sbs_repo: typing.Any,
         raise ValueError("Undefined port")
     ssl_ctx = _ssl_context(url.scheme, pem_file, ssl.PROTOCOL_TLS_CLIENT)
 
-    host: typing.Any = url.hostname
-    _, link = await asyncio.get_running_loop().create_connection(
-        lambda: Link(_machine(ping_timeout), info=_addresses, send_queue_size=0), host, url.port, ssl=ssl_ctx)
+    def create_protocol() -> Link:
+        return Link(_machine(ping_timeout), info=_addresses, send_queue_size=0)
+
+    link = await net.create_connection(create_protocol, net.TcpAddress(url.hostname or '', url.port), {'ssl': ssl_ctx})
     return Connection(link, sbs_repo, queue_maxsize)
 
 

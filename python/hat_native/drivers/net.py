@@ -339,14 +339,27 @@ class _Protocol(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._lost: asyncio.Future[None] = self._loop.create_future()
         self._ended = False
+        self._abandoned = False
         self._write_paused = False
         self._log: typing.Any = mlog
         self.info: typing.Any = None
         self.ssl_object: typing.Any = None
         self.connection: Connection = None  # type: ignore[assignment]
 
+    def abandon(self) -> None:
+        """Nobody will use it: its transport goes, at the latest when it comes."""
+        self._abandoned = True
+        if self._transport is not None:
+            self._transport.abort()
+            # uvloop does not say that it has closed what it forgot, and holds it
+            self._transport.set_protocol(asyncio.Protocol())
+            self._loop.call_soon(self.connection_lost, None)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
+        if self._abandoned:
+            self._transport.abort()  # type: ignore[union-attr]
+            return
         try:
             self.info = connection_info(self._kind, self._name, transport)
             self.ssl_object = transport.get_extra_info('ssl_object')
@@ -360,6 +373,8 @@ class _Protocol(asyncio.Protocol):
             transport.abort()  # type: ignore[attr-defined]
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._lost.done():
+            return
         self._transport = None
         self._write_paused = False
         self.eof_received()
@@ -513,12 +528,23 @@ async def create_connection(create_protocol: Callable[[], typing.Any],
                             kwargs: dict[str, typing.Any]) -> typing.Any:
     """Connect to `addr`. For the drivers of this package."""
     loop = asyncio.get_running_loop()
-    if stream_type(addr) is StreamType.TCP:
-        _, protocol = await loop.create_connection(
-            create_protocol, addr.host, addr.port, **kwargs)  # type: ignore[union-attr]
-    else:
-        _, protocol = await loop.create_unix_connection(create_protocol, addr, **kwargs)  # type: ignore[arg-type]
-    return protocol
+    made: list[typing.Any] = []
+
+    def create() -> typing.Any:
+        made.append(create_protocol())
+        return made[-1]
+
+    try:
+        if stream_type(addr) is StreamType.TCP:
+            await loop.create_connection(create, addr.host, addr.port, **kwargs)  # type: ignore[union-attr]
+        else:
+            await loop.create_unix_connection(create, addr, **kwargs)  # type: ignore[arg-type]
+    except BaseException:
+        # cancelled at the wrong moment, a loop may have made a connection that it forgets
+        while made:
+            made.pop().abandon()
+        raise
+    return made.pop()
 
 
 def stream_type(addr: StreamAddress) -> StreamType:
