@@ -44,7 +44,8 @@ impl Session for ServerSession {
             Incoming::Register { events, size, .. } => {
                 size + events.len() * (size_of::<RegisterEvent>() + size_of::<Event>())
             }
-            Incoming::Init(_) | Incoming::Query { .. } => size_of::<Incoming>(),
+            Incoming::Query { params, .. } => size_of::<Incoming>() + params.weight(),
+            Incoming::Init(_) => size_of::<Incoming>(),
         };
         self.inbox.push(incoming, weight);
         Delivered::Inbox

@@ -18,15 +18,23 @@ const MAX_NAME: usize = 128;
 #[derive(Debug)]
 pub(super) struct Channel {
     chatter: chatter::Connection,
+    /// Bytes that the elements of one message may take once they are decoded.
+    max_decoded: usize,
     over: Option<Error>,
     /// When the other side must have done its part.
     pub(super) deadline: Option<Instant>,
 }
 
 impl Channel {
-    pub(super) fn new(config: chatter::Config, init_timeout: Duration, now: Instant) -> Self {
+    pub(super) fn new(
+        config: chatter::Config,
+        max_decoded: usize,
+        init_timeout: Duration,
+        now: Instant,
+    ) -> Self {
         let deadline = Some(now + init_timeout);
-        Self { chatter: chatter::Connection::new(config, now), over: None, deadline }
+        let chatter = chatter::Connection::new(config, now);
+        Self { chatter, max_decoded, over: None, deadline }
     }
 
     /// The next message of the peer, or the error that the connection ended with.
@@ -69,7 +77,7 @@ impl Channel {
     /// The data of `message`. Bytes behind it are let pass as the deployed software does, unless the connection is
     /// strict.
     pub(super) fn decode<T: Decode>(&self, message: &Message) -> Result<T, Error> {
-        let mut reader = Reader::new(&message.data.data);
+        let mut reader = Reader::new(&message.data.data).with_max_memory(self.max_decoded);
         let decoded = T::decode(&mut reader).and_then(|value| {
             if self.chatter.config().strict {
                 reader.finish()?;

@@ -29,6 +29,9 @@ pub struct Config {
     pub init_timeout: Duration,
     /// Requests that may be open at a time, 16 384: some megabytes of bookkeeping and futures.
     pub max_requests: usize,
+    /// Bytes that the events of one message may take in memory once they are decoded, payloads not counted, 512 MiB: some two million events. A server is
+    /// trusted with more than a client.
+    pub max_decoded: usize,
 }
 
 impl Default for Config {
@@ -40,9 +43,14 @@ impl Default for Config {
             },
             init_timeout: Duration::from_secs(30),
             max_requests: 16_384,
+            max_decoded: 512 * 1024 * 1024,
         }
     }
 }
+
+/// Events that a client registers as one session at the most: as many as a server takes by default, see
+/// [`max_decoded`](super::server::Config::max_decoded).
+pub const MAX_REGISTERED: usize = 200_000;
 
 /// A request that waits for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,7 +121,8 @@ impl Client {
     ///
     /// [`SendFault`], where `init` is larger than a message may be.
     pub fn new(config: Config, init: &InitReq, now: Instant) -> Result<Self, SendFault> {
-        let mut channel = Channel::new(config.chatter, config.init_timeout, now);
+        let mut channel =
+            Channel::new(config.chatter, config.max_decoded, config.init_timeout, now);
         let init = Some(channel.start(message::INIT_REQ, init, false)?);
         let (requests, max_requests) = (BTreeMap::new(), config.max_requests);
         Ok(Self { channel, init, requests, max_requests })
@@ -284,6 +293,9 @@ impl Client {
 
 /// What was received may hold JSON that is none, and must not be sent on: who cannot parse it ends its connection.
 fn check(events: &[RegisterEvent]) -> Result<(), SendFault> {
+    if events.len() > MAX_REGISTERED {
+        return Err(SendFault::TooManyEvents { limit: MAX_REGISTERED });
+    }
     let unsound = events.iter().position(|event| event.check().is_err());
     unsound.map_or(Ok(()), |index| Err(SendFault::NotJson { index }))
 }

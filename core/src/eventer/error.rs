@@ -67,6 +67,12 @@ pub enum SendFault {
         /// Which of the events, from 0 on.
         index: usize,
     },
+    /// More events for one session than servers take.
+    #[error("more than {limit} events are too many for one session: register them in several")]
+    TooManyEvents {
+        /// [`MAX_REGISTERED`](super::client::MAX_REGISTERED).
+        limit: usize,
+    },
     /// The initialization is not done.
     #[error("the connection is not initialized yet")]
     NotReady,

@@ -57,5 +57,7 @@ pub use query::{
 };
 pub use routes::{MAX_ROUTED, Routes};
 pub use status::Status;
-pub use subscription::{MAX_DEPTH, MAX_PATTERNS, MAX_SIZE, Subscription, SubscriptionError};
+pub use subscription::{
+    MAX_DEPTH, MAX_PATTERNS, MAX_SIZE, MAX_STEPS, Subscription, SubscriptionError,
+};
 pub use timestamp::{Timestamp, TimestampError};

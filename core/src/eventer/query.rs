@@ -81,6 +81,19 @@ sbs::record! {
     }
 }
 
+impl QueryParams {
+    /// Bytes that the query takes in memory: its event types, and what they share of the frame that it came in.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let types = match self {
+            Self::Latest(params) => params.event_types.as_ref(),
+            Self::Timeseries(params) => params.event_types.as_ref(),
+            Self::Server(_) => None,
+        };
+        types.map_or(0, |types| types.encoded_len() + types.len() * size_of::<EventType>())
+    }
+}
+
 impl QueryResult {
     /// Leaves out the last events where they are more than `max_bytes` encoded, and says that more follows: the whole is no longer than that then.
     /// Returns whether any were left out. None may be left.

@@ -98,7 +98,8 @@ impl<K: Copy + Ord> Routes<K> {
         self.root.is_empty()
     }
 
-    /// Those who want events of this type, in order, each once. They take the place of what was in `found`, whose memory is used again.
+    /// Those who want events of this type, in order, each once. Goes through [`MAX_STEPS`](super::MAX_STEPS) places at the most for each receiver, and once
+    /// through those that receivers have in common. They take the place of what was in `found`, whose memory is used again.
     pub fn find(&self, event_type: &EventType, found: &mut Vec<K>) {
         found.clear();
         let places = self.root.collect(event_type.segment_bytes(), found);

@@ -18,6 +18,15 @@ pub const MAX_DEPTH: usize = 128;
 /// `?/b` another. A look-up follows at most one path for each, so this bounds its time, whatever a peer subscribes to.
 pub const MAX_PATTERNS: usize = 256;
 
+/// Places that a look-up in a [`Subscription`] goes through at the most, one for each way that its `?` lead through the segments of a type: `?/?/a` and
+/// `b/c/a` have one each at the start, then two, two and two. Those in use have some dozens. It bounds the time of
+/// [`matches`](Subscription::matches) for one event, whatever a peer subscribes to and whatever a peer registers.
+pub const MAX_STEPS: usize = 1024;
+
+/// Steps besides the straight way of each query type that finding out which query types cover others may take, 1 048 576: a few hundredths of
+/// a second.
+const MAX_BRANCHES: usize = 1 << 20;
+
 /// Bytes that the query types of a [`Subscription`] may take in all, encoded: more than a million usual ones.
 pub const MAX_SIZE: usize = 64 * 1024 * 1024;
 
@@ -83,6 +92,14 @@ pub enum SubscriptionError {
         /// How many sets of places.
         patterns: usize,
     },
+    /// More than [`MAX_STEPS`] places for a look-up to go through.
+    #[error(
+        "a look-up would go through {steps} places, and {MAX_STEPS} are the most: the ? stand in too many different places of types that are too deep; use * instead"
+    )]
+    TooManySteps {
+        /// How many, at least.
+        steps: usize,
+    },
     /// More than [`MAX_SIZE`] bytes of query types, or an intersection that takes too long to find.
     #[error(
         "the query types take more than {MAX_SIZE} bytes, or too long to find; subscribe to fewer"
@@ -91,7 +108,8 @@ pub enum SubscriptionError {
 }
 
 impl Subscription {
-    /// The subscription to `query_types`, in any order. Takes `n log n` time.
+    /// The subscription to `query_types`, in any order. Takes `n log n` time, and no more than some hundredths of a second beyond that for query types with
+    /// `?` that cover each other.
     ///
     /// # Errors
     ///
@@ -103,7 +121,7 @@ impl Subscription {
         let mut patterns = Vec::new();
         let mut size = 0;
         for (index, query_type) in query_types.into_iter().enumerate() {
-            patterns.push(pattern(index, query_type)?);
+            patterns.push((pattern(index, query_type)?, query_type.len()));
             size += crate::sbs::Encode::encoded_len(query_type);
             if size > MAX_SIZE {
                 return Err(SubscriptionError::TooLarge);
@@ -112,15 +130,29 @@ impl Subscription {
         }
         patterns.sort_unstable();
         patterns.dedup();
+        // of each set of places, the longest
+        patterns.dedup_by(|next, one| {
+            let same = next.0 == one.0;
+            one.1 = if same { one.1.max(next.1) } else { one.1 };
+            same
+        });
         if patterns.len() > MAX_PATTERNS {
             return Err(SubscriptionError::TooManyPatterns { patterns: patterns.len() });
+        }
+        let steps = steps(&patterns);
+        if steps > MAX_STEPS {
+            return Err(SubscriptionError::TooManySteps { steps });
         }
         sorted.sort_unstable();
         sorted.dedup();
 
         let trie = Trie::new(&sorted);
         let all = sorted.len();
-        sorted.retain(|query_type| !trie.covers_besides_itself(query_type));
+        let mut left = MAX_BRANCHES;
+        sorted.retain(|query_type| !trie.covers_besides_itself(query_type, &mut left));
+        if left == 0 {
+            return Err(SubscriptionError::TooLarge);
+        }
         Ok(Self { trie: if sorted.len() == all { trie } else { Trie::new(&sorted) } })
     }
 
@@ -183,6 +215,23 @@ impl Subscription {
     pub fn is_disjoint(&self, other: &Self) -> bool {
         algebra::is_disjoint(&self.trie, &other.trie)
     }
+}
+
+/// Places that a look-up goes through with query types of these patterns and lengths at the most: on each level as many as there are different starts.
+fn steps(patterns: &[(u128, usize)]) -> usize {
+    let deepest = patterns.iter().map(|&(_, len)| len).max().unwrap_or(0);
+    let mut steps = 0;
+    let mut starts = Vec::new();
+    for level in 1..=deepest {
+        let here = u128::MAX >> (u128::BITS as usize - level);
+        starts.clear();
+        let long = patterns.iter().filter(|&&(_, len)| len >= level);
+        starts.extend(long.map(|&(pattern, _)| pattern & here));
+        starts.sort_unstable();
+        starts.dedup();
+        steps += starts.len();
+    }
+    steps
 }
 
 /// Which places of `query_type` are `?`, a bit each.

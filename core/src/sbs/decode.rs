@@ -57,6 +57,9 @@ pub struct Reader<'a> {
     at: usize,
     depth: u32,
     max_depth: u32,
+    /// Bytes that elements of arrays may still take in memory, and how many those were.
+    memory: usize,
+    max_memory: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -69,7 +72,14 @@ impl<'a> Reader<'a> {
     /// At the start of `source`, following at most `max_depth` levels of nesting.
     #[must_use]
     pub fn with_max_depth(source: &'a Bytes, max_depth: u32) -> Self {
-        Self { source, at: 0, depth: 0, max_depth }
+        Self { source, at: 0, depth: 0, max_depth, memory: usize::MAX, max_memory: usize::MAX }
+    }
+
+    /// The same, where the elements of all arrays together may take `max_memory` bytes once they are decoded: a message of three-byte elements may
+    /// weigh fifty times what it took on the wire. It is held against the count in front of each array, before anything is made.
+    #[must_use]
+    pub fn with_max_memory(self, max_memory: usize) -> Self {
+        Self { memory: max_memory, max_memory, ..self }
     }
 
     /// The offset of the next byte.
@@ -208,6 +218,10 @@ impl<'a> Reader<'a> {
         mut element: impl FnMut(&mut Self) -> Result<T, DecodeError>,
     ) -> Result<Vec<T>, DecodeError> {
         let count = self.count(min_len)?;
+        self.memory = self
+            .memory
+            .checked_sub(count.saturating_mul(size_of::<T>()))
+            .ok_or(DecodeError::TooHeavy { at: self.at, limit: self.max_memory })?;
         let reserved = count.min(MAX_RESERVED / size_of::<T>().max(1));
         self.nested(|reader| {
             let mut elements = Vec::with_capacity(reserved);

@@ -80,6 +80,16 @@ pub enum DecodeError {
         /// The limit.
         limit: u32,
     },
+    /// Arrays whose elements would take more memory, decoded, than is allowed for the whole.
+    #[error(
+        "the array at byte {at} would take more memory than is left of {limit} bytes for the whole message"
+    )]
+    TooHeavy {
+        /// Where the elements start.
+        at: usize,
+        /// The limit for all arrays together.
+        limit: usize,
+    },
     /// Bytes left over after the value.
     #[error("{left} bytes are left over after the value, which ends at byte {at}")]
     TrailingBytes {

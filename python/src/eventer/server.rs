@@ -62,6 +62,7 @@ machine!(EventerServer {
             init_timeout: NEVER,
             close_timeout: duration(close_timeout),
             max_requests: if max_requests == 0 { usize::MAX } else { max_requests },
+            ..Config::default()
         };
         Self {
             link: Link::new(Connection::new(config, instant(now))),

@@ -1,11 +1,12 @@
 //! What is held up, refused, or dropped so that neither side grows.
 
 use hat_core::chatter;
-use hat_core::eventer::client::Incoming;
-use hat_core::eventer::message::InitReq;
+use hat_core::eventer::client::{Client, Incoming};
+use hat_core::eventer::message::{self, InitReq};
 use hat_core::eventer::server::{self, Notified};
-use hat_core::eventer::{LatestParams, QueryResult, SendFault, Status};
+use hat_core::eventer::{Error, LatestParams, QueryResult, SendFault, Status};
 use hat_core::protocol::Protocol;
+use hat_core::sbs::{self, DecodeError};
 use hat_core::time::Instant;
 use hat_tests::pair::{GRAINS, Pair};
 
@@ -239,4 +240,58 @@ fn pings_are_never_visible() {
     assert_eq!(pong, frame(2, 5, false, true, "HatChatter.Pong", b""));
     pair.a.feed(&pong, pair.now);
     assert!(pair.a.incoming.is_empty() && pair.a.error.is_none());
+}
+
+/// A message of the client, of `count` elements that are `element` each.
+fn many(name: &str, front: &[u8], count: usize, element: &[u8], end: &[u8]) -> Vec<u8> {
+    let mut data = front.to_vec();
+    data.extend(sbs::encode(&(count as i64)));
+    (0..count).for_each(|_| data.extend_from_slice(element));
+    data.extend_from_slice(end);
+    frame(2, 2, true, false, name, &data)
+}
+
+#[test]
+fn what_a_message_weighs_decoded_is_limited_before_it_is_made() {
+    // events of no type, source timestamp and payload: three bytes each
+    for (count, taken) in [(200_000, true), (500_000, false)] {
+        let mut pair = ready(usize::MAX);
+        let now = pair.now;
+        pair.b.feed(&many(message::REGISTER_REQ, b"", count, b"\x80\x80\x80", b""), now);
+        if taken {
+            assert!(
+                matches!(pair.b.take(), server::Incoming::Register { events, .. } if events.len() == count)
+            );
+        } else {
+            let error = pair.b.error.clone().expect("refused");
+            let heavy = matches!(error, Error::Malformed { error: DecodeError::TooHeavy { limit, .. }, .. } if limit == 32 << 20);
+            assert!(heavy, "{error}");
+        }
+    }
+    // our client does not send what our server does not take
+    let mut pair = ready(usize::MAX);
+    let fault = pair.a.machine.register(&vec![to_register("a"); 200_001]).expect_err("too many");
+    assert_eq!(fault, SendFault::TooManyEvents { limit: 200_000 });
+}
+
+#[test]
+fn an_initialization_is_limited_before_anybody_knows_whose_it_is() {
+    let large = vec![b'x'; 40];
+    let one: Vec<_> = [&[0x81][..], &[0x80 | 40], &large].concat();
+    // by bytes, and by segments that take one each
+    let empty = [&[0x80 | 60][..], &[0x80; 60]].concat();
+    for (count, element, reason) in [(30_000, &one[..], "takes"), (3_000, &empty, "segments")] {
+        let config = server_config();
+        let mut pair = Pair::new(
+            Client::new(client_config(), &InitReq::default(), Instant::ORIGIN).expect("small"),
+            server::Connection::new(config, Instant::ORIGIN),
+            usize::MAX,
+        );
+        let now = pair.now;
+        // name "n", no token, the types, any server, not persisted
+        pair.b.feed(&many(message::INIT_REQ, b"\x81n\x80", count, element, b"\x80\x00"), now);
+        assert!(pair.b.incoming.is_empty());
+        let answer = String::from_utf8_lossy(&pair.b.take_tx()).into_owned();
+        assert!(answer.contains(reason) && answer.contains("are the most"), "{answer}");
+    }
 }

@@ -51,6 +51,8 @@ pub struct Connection {
     close_timeout: Duration,
     requests: BTreeSet<RequestId>,
     max_requests: usize,
+    max_init: usize,
+    max_segments: usize,
     acks: BTreeSet<NotifyId>,
     /// Memory for the selection of events, used again.
     runs: Vec<Range<usize>>,
@@ -61,11 +63,13 @@ impl Connection {
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
         Self {
-            channel: Channel::new(config.chatter, config.init_timeout, now),
+            channel: Channel::new(config.chatter, config.max_decoded, config.init_timeout, now),
             phase: Phase::AwaitingInit,
             close_timeout: config.close_timeout,
             requests: BTreeSet::new(),
             max_requests: config.max_requests.max(1),
+            max_init: config.max_init,
+            max_segments: config.max_segments,
             acks: BTreeSet::new(),
             runs: Vec::new(),
         }

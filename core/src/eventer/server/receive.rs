@@ -1,6 +1,7 @@
 //! What the client says, and what it comes to.
 
-use alloc::string::ToString;
+use alloc::format;
+use alloc::string::{String, ToString};
 
 use bytestring::ByteString;
 
@@ -8,7 +9,7 @@ use super::{ClientInfo, Connection, Incoming, NotifyId, Phase, RequestId};
 use crate::chatter::Message;
 use crate::eventer::channel::{is_question, unexpected};
 use crate::eventer::message::{self, InitReq, InitRes};
-use crate::eventer::{Error, Subscription};
+use crate::eventer::{Error, EventType, Subscription};
 
 /// Where a question stands that nobody could answer: not the first of its conversation, or one that keeps the token.
 const UNANSWERABLE: &str = "in a conversation that has no place for an answer";
@@ -31,8 +32,20 @@ impl Connection {
         if !is_question(message) {
             return Err(unexpected(message, UNANSWERABLE));
         }
+        let size = message.data.data.len();
+        if size > self.max_init {
+            let limit = self.max_init;
+            self.refuse_init(message, format!("the initialization takes {size} bytes, and {limit} are the most: subscribe to fewer types, or to * at the end of them"));
+            return Ok(None);
+        }
         let init: InitReq = self.channel.decode(message)?;
         self.channel.deadline = None;
+        let segments: usize = init.subscriptions.iter().map(EventType::len).sum();
+        if segments > self.max_segments {
+            let limit = self.max_segments;
+            self.refuse_init(message, format!("the query types have {segments} segments, and {limit} are the most: subscribe to fewer types"));
+            return Ok(None);
+        }
         match Subscription::new(&init.subscriptions) {
             Ok(subscription) => {
                 let info = ClientInfo {
@@ -47,13 +60,18 @@ impl Connection {
                 Ok(Some(Incoming::Init(info)))
             }
             Err(error) => {
-                let answer = InitRes::Error(error.to_string().into());
-                // a client that cannot be told is closed all the same
-                let _ = self.channel.answer(message.conversation, message::INIT_RES, &answer);
-                self.phase = Phase::Rejected;
+                self.refuse_init(message, error.to_string());
                 Ok(None)
             }
         }
+    }
+
+    fn refuse_init(&mut self, message: &Message, reason: String) {
+        self.channel.deadline = None;
+        let answer = InitRes::Error(reason.into());
+        // a client that cannot be told is closed all the same
+        let _ = self.channel.answer(message.conversation, message::INIT_RES, &answer);
+        self.phase = Phase::Rejected;
     }
 
     fn take_request(&mut self, message: &Message) -> Result<Option<Incoming>, Error> {

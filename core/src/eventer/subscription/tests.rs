@@ -149,3 +149,56 @@ fn an_intersection_that_explodes_is_refused() {
     assert_eq!(first.intersection(&second), Err(SubscriptionError::TooLarge));
     assert!(!first.is_disjoint(&second));
 }
+
+/// Types of up to `depth` segments that are `?` or a letter each, which cover each other in many ways.
+fn covering(types: usize, depth: usize, patterns: usize) -> Vec<EventType> {
+    (0..types)
+        .map(|index| {
+            let ways = index % patterns;
+            let segment =
+                |place: usize| if place < 7 && ways >> place & 1 == 1 { "?" } else { "a" };
+            let own = format!("{}", index / patterns);
+            EventType::from_segments((0..depth - 1).map(segment).chain([&own[..]]))
+        })
+        .collect()
+}
+
+/// Steps besides the way of each type itself.
+fn branches(types: &[EventType]) -> usize {
+    let mut sorted: Vec<_> = types.iter().collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let trie = Trie::new(&sorted);
+    let mut left = usize::MAX;
+    for query_type in &sorted {
+        trie.covers_besides_itself(query_type, &mut left);
+    }
+    usize::MAX - left
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "slow there")]
+fn work_to_find_what_covers_what_has_a_budget() {
+    // half a megabyte that would take two million steps
+    let hostile = covering(20_000, 14, 64);
+    assert!(branches(&hostile) > MAX_BRANCHES, "{}", branches(&hostile));
+    assert_eq!(Subscription::new(&hostile), Err(SubscriptionError::TooLarge));
+    // as large, and as they are in use
+    let usual: Vec<_> = (0..20_000)
+        .map(|index| parse(&format!("gateway/{}/device/{index}/?/value", index % 100)))
+        .collect();
+    assert_eq!(branches(&usual), 0);
+    assert!(Subscription::new(&usual).is_ok());
+}
+
+#[test]
+fn a_look_up_has_a_budget_of_steps() {
+    // eight different starts below the seventh segment, to the end
+    let long = |depth| covering(128, depth, 128);
+    assert!(Subscription::new(&long(8)).is_ok());
+    let steps = match Subscription::new(&long(100)) {
+        Err(SubscriptionError::TooManySteps { steps }) => steps,
+        other => panic!("{other:?}"),
+    };
+    assert!(steps > MAX_STEPS && steps <= 128 * 100, "{steps}");
+}

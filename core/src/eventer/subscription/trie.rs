@@ -179,8 +179,9 @@ impl Trie {
         active.nodes().any(|node| self.ends(node) || self.rest(node))
     }
 
-    /// Whether a query type of the tree other than `query`, which is one of them, matches all that `query` matches.
-    pub(super) fn covers_besides_itself(&self, query: &EventType) -> bool {
+    /// Whether a query type of the tree other than `query`, which is one of them, matches all that `query` matches. Takes the steps besides its own
+    /// way from `left`; with none left the answer means nothing.
+    pub(super) fn covers_besides_itself(&self, query: &EventType, left: &mut usize) -> bool {
         let mut active = Active::new();
         let mut next = Active::new();
         let mut own = ROOT;
@@ -191,6 +192,10 @@ impl Trie {
             }
             if active.nodes().any(|node| self.rest(node)) {
                 return true;
+            }
+            *left = left.saturating_sub(active.count().saturating_sub(1));
+            if *left == 0 {
+                return false;
             }
             for node in active.nodes() {
                 let exact = self.child(node, segment);
@@ -333,6 +338,11 @@ impl Active {
     #[inline]
     fn nodes(&self) -> impl Iterator<Item = u32> {
         self.few[..self.len].iter().chain(&self.many).copied()
+    }
+
+    #[inline]
+    fn count(&self) -> usize {
+        self.len + self.many.len()
     }
 
     #[inline]
