@@ -1,8 +1,11 @@
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 
@@ -16,8 +19,8 @@ use crate::shared::Close;
 use crate::shared::Counted;
 use crate::shared::{Delivered, Session, Wait};
 use hat_core::cotp::{
-    AnswerError, Connection as Machine, Diagnostic, Error as MachineError, Incoming, Info, Reason,
-    SendError,
+    AnswerError, ConnectRequest, Connection as Machine, Diagnostic, Error as MachineError,
+    Incoming, Info, Reason, SendError,
 };
 
 /// Diagnostics that are kept until somebody asks: a peer departs from the standard in a few ways, over and over.
@@ -63,7 +66,10 @@ pub struct Connection {
 
 struct CotpSession {
     machine: Machine,
-    decide: Option<Decide>,
+    /// The application decides about requests.
+    asks: bool,
+    /// A request that waits for the decision.
+    asked: Option<Box<ConnectRequest>>,
     inbox: Inbox<Part>,
     /// Parts of a message that is wanted whole.
     gathered: BytesMut,
@@ -91,8 +97,9 @@ impl Session for CotpSession {
 
     fn deliver(&mut self, incoming: Incoming) -> Delivered {
         match incoming {
-            Incoming::Connect(request) => {
-                self.answer(&request);
+            Incoming::Connect(request) if self.asks => self.asked = Some(request),
+            Incoming::Connect(_) => {
+                self.answer(Decision::Confirm(Default::default()));
                 return Delivered::Inbox;
             }
             Incoming::Connected(_) => self.established = true,
@@ -120,14 +127,12 @@ impl Session for CotpSession {
 }
 
 impl CotpSession {
-    fn answer(&mut self, request: &hat_core::cotp::ConnectRequest) {
-        let decision = self.decide.as_ref().map(|decide| decide.about(request));
+    fn answer(&mut self, decision: Decision) {
         let answered = match decision {
-            Some(Decision::Refuse(reason, information)) => self.machine.refuse(reason, information),
-            Some(Decision::Confirm(response)) => {
+            Decision::Refuse(reason, information) => self.machine.refuse(reason, information),
+            Decision::Confirm(response) => {
                 self.machine.confirm(&response).map(|_| self.established = true)
             }
-            None => self.machine.confirm(&Default::default()).map(|_| self.established = true),
         };
         if let Err(error) = answered {
             // the request cannot be left without an answer
@@ -173,13 +178,14 @@ impl Connection {
     pub(super) fn start<R: Runtime>(
         stream: impl Stream,
         machine: Machine,
-        decide: Option<Decide>,
+        asks: bool,
         inbox: InboxLimits,
         counted: Counted,
     ) -> io::Result<Self> {
         let session = |_| CotpSession {
             machine,
-            decide,
+            asks,
+            asked: None,
             inbox: Inbox::new(inbox),
             gathered: BytesMut::new(),
             expedited: VecDeque::new(),
@@ -193,6 +199,21 @@ impl Connection {
 
     pub(super) fn closer(&self) -> Arc<dyn Close> {
         self.handle.shared().clone()
+    }
+
+    /// Answers the request as `decide` says. Nothing is answered where the peer leaves before.
+    pub(super) async fn decide(&self, decide: &Decide) {
+        let asked = self.handle.wait(Wait::Incoming, |session| session.asked.take()).await;
+        let Ok(request) = asked else { return };
+        let mut deciding = decide.about(*request);
+        let mut ended = pin!(self.handle.ended());
+        let decision = poll_fn(|cx| match ended.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(None),
+            Poll::Pending => deciding.as_mut().poll(cx).map(Some),
+        });
+        if let Some(decision) = decision.await {
+            self.handle.call(|session| session.answer(decision));
+        }
     }
 
     /// What was wrong with the application's answer to the request, if it was refused for that.

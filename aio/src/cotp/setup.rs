@@ -1,7 +1,9 @@
 //! Making connections and servers: the handshake, references, and the port.
 
 use std::fmt;
+use std::future::{Future, ready};
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -81,17 +83,29 @@ pub enum Decision {
     Refuse(Reason, Option<Bytes>),
 }
 
-/// Decides about requests. It is called by the driver and must not wait.
+/// What a decision is waited for with.
+type Deciding = Pin<Box<dyn Future<Output = Decision> + Send>>;
+
+/// Decides about requests.
 #[derive(Clone)]
-pub struct Decide(Arc<dyn Fn(&ConnectRequest) -> Decision + Send + Sync>);
+pub struct Decide(Arc<dyn Fn(ConnectRequest) -> Deciding + Send + Sync>);
 
 impl Decide {
-    /// Decides by `decide`.
+    /// Decides by `decide`, at once.
     pub fn new(decide: impl Fn(&ConnectRequest) -> Decision + Send + Sync + 'static) -> Self {
-        Self(Arc::new(decide))
+        Self(Arc::new(move |request| Box::pin(ready(decide(&request)))))
     }
 
-    pub(super) fn about(&self, request: &ConnectRequest) -> Decision {
+    /// Decides by `decide`, which may wait: a gateway asks its far side before it confirms. Nothing more
+    /// is read from the peer meanwhile than one DT, and there is no time limit but the peer's own. The
+    /// future is dropped where the peer withdraws its request or leaves.
+    pub fn later<F: Future<Output = Decision> + Send + 'static>(
+        decide: impl Fn(ConnectRequest) -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move |request| Box::pin(decide(request))))
+    }
+
+    pub(super) fn about(&self, request: ConnectRequest) -> Deciding {
         (self.0)(request)
     }
 }
@@ -185,7 +199,7 @@ pub async fn connect<R: Runtime>(
     let machine = Machine::connect(config, Instant::ORIGIN)?;
     let stream = net::connect::<R>(&address, options.tls.as_ref(), &options.socket).await?;
     let connection =
-        Connection::start::<R>(stream, machine, None, options.inbox, Counted::nowhere())
+        Connection::start::<R>(stream, machine, false, options.inbox, Counted::nowhere())
             .map_err(|error| crate::ConnectError::Connect { address, error: Arc::new(error) })?;
     connection.established().await?;
     Ok(connection)
@@ -211,10 +225,14 @@ pub async fn listen<R: Runtime>(
         };
         let (decide, inbox) = (options.decide.clone(), options.inbox);
         // one that was gone before it had an address is counted out
-        if let Ok(connection) = Connection::start::<R>(stream, machine, decide, inbox, counted) {
+        let asks = decide.is_some();
+        if let Ok(connection) = Connection::start::<R>(stream, machine, asks, inbox, counted) {
             core.register(id, connection.closer());
             let core = core.clone();
             R::spawn(async move {
+                if let Some(decide) = decide {
+                    connection.decide(&decide).await;
+                }
                 match connection.established().await {
                     Ok(()) => core.offer(connection),
                     Err(error) => {

@@ -115,6 +115,38 @@ on_every_runtime! {
         server.accept().await.expect("the other end, and not the refused one");
     }
 
+    /// A gateway asks its far side before it confirms; a caller that leaves meanwhile ends the asking.
+    async fn a_decision_that_waits<R>() {
+        let far = server::<R>(Config::default()).await;
+        let address = far.addresses()[0];
+        let decide = Decide::later(move |request: cotp::ConnectRequest| async move {
+            let config = Config { remote_selector: request.called, ..Config::default() };
+            let options = ConnectOptions { config, ..ConnectOptions::default() };
+            match connect::<R>(address, options).await {
+                Ok(_) => Decision::Confirm(Response::default()),
+                Err(_) => Decision::Refuse(Reason::Congestion, None),
+            }
+        });
+        let options = ListenOptions { decide: Some(decide), ..ListenOptions::default() };
+        let gateway = listen::<R>(local(), options).await.expect("listens");
+        client::<R>(&gateway, to(7)).await.expect("confirmed");
+        let called = far.accept().await.expect("the far side was asked").info().local_selector.clone();
+        assert_eq!(called, Some(Selector::from(7)));
+        far.close().await;
+        let error = ended(client::<R>(&gateway, to(8)).await.map(|_| ()));
+        assert!(matches!(error, cotp::Error::Refused { reason: Reason::Congestion, .. }), "{error}");
+
+        let decide = Decide::later(|_| std::future::pending());
+        let options = ListenOptions { decide: Some(decide), ..ListenOptions::default() };
+        let server = listen::<R>(local(), options).await.expect("listens");
+        let mut caller = TcpStream::connect(server.addresses()[0]).expect("connected");
+        caller.write_all(&[3, 0, 0, 14, 9, 0xe0, 0, 0, 0, 1, 0, 0xc0, 1, 0x0b]).expect("written");
+        drop(caller);
+        let failure = server.handshake_failure().await.expect("told of who left");
+        assert!(failure.remote.is_some());
+        server.close().await;
+    }
+
     /// Who serves is told of those who did not become a connection, with their address and the cause.
     async fn failed_handshakes_are_told_to_the_server<R>() {
         let config = Config { local_selector: Some(2.into()), ..Config::default() };
