@@ -11,7 +11,9 @@
 mod cut;
 mod recv;
 mod send;
+mod writer;
 
 pub use recv::RecvBuf;
 pub(crate) use send::Place;
 pub use send::SendQueue;
+pub use writer::Writer;

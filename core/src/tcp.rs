@@ -7,9 +7,8 @@
 
 use bytes::Bytes;
 
-use crate::buffer::{RecvBuf, SendQueue};
+use crate::buffer::{RecvBuf, SendQueue, Writer};
 use crate::protocol::{Polled, Protocol};
-use crate::sbs::Writer;
 use crate::time::Instant;
 
 /// Limits of a [`Raw`] connection, and what it does when the peer ends its side.

@@ -11,9 +11,8 @@
 
 use bytes::{Buf, Bytes};
 
-use crate::buffer::{RecvBuf, SendQueue};
+use crate::buffer::{RecvBuf, SendQueue, Writer};
 use crate::protocol::{Polled, Protocol};
-use crate::sbs::Writer;
 use crate::time::Instant;
 
 /// The only version there is.

@@ -1,7 +1,30 @@
 use bytes::{Buf, Bytes};
 
-/// Bytes of a header that stands in front of every segment: those of COTP over TPKT.
-pub(crate) type Header = [u8; 7];
+/// The most bytes of a header that stands in front of every segment.
+pub(super) const MAX_HEADER: usize = 15;
+
+/// A header of any length up to [`MAX_HEADER`], without memory of its own.
+#[derive(Debug)]
+struct Header {
+    bytes: [u8; MAX_HEADER],
+    len: u8,
+}
+
+impl Header {
+    fn new(header: &[u8]) -> Self {
+        let mut bytes = [0; MAX_HEADER];
+        bytes[..header.len()].copy_from_slice(header);
+        Self { bytes, len: header.len() as u8 }
+    }
+
+    fn len(&self) -> usize {
+        self.len.into()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len()]
+    }
+}
 
 /// A payload that goes out in segments, all of one size and with one header. The segments are made as they are written: one reference for all of
 /// them.
@@ -24,10 +47,10 @@ pub(super) struct Cut {
 impl Cut {
     /// # Panics
     ///
-    /// If `data` is empty, or not in whole segments.
-    pub(super) fn new(header: Header, data: Bytes, each: usize) -> Self {
+    /// If `data` is empty, or not in whole segments, or the header is too long.
+    pub(super) fn new(header: &[u8], data: Bytes, each: usize) -> Self {
         assert!(!data.is_empty() && data.len().is_multiple_of(each), "whole segments");
-        Self { header, data, each, header_left: header.len(), first: each }
+        Self { header: Header::new(header), data, each, header_left: header.len(), first: each }
     }
 
     /// Bytes that are left, the headers included. Zero only where all is written.
@@ -44,8 +67,9 @@ impl Cut {
     /// What is left, slice by slice.
     pub(super) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let (first, others) = self.data.split_at(self.first);
-        let header = &self.header[self.header.len() - self.header_left..];
-        let others = others.chunks(self.each).flat_map(|segment| [&self.header[..], segment]);
+        let whole = self.header.bytes();
+        let header = &whole[whole.len() - self.header_left..];
+        let others = others.chunks(self.each).flat_map(move |segment| [whole, segment]);
         [header, first].into_iter().chain(others).filter(|chunk| !chunk.is_empty())
     }
 
@@ -82,7 +106,7 @@ mod tests {
         let data = Bytes::from_static(b"abcdefghijkl");
         let all = b"<hhhhh>abcd<hhhhh>efgh<hhhhh>ijkl";
         for step in 1..=all.len() {
-            let mut cut = Cut::new(*b"<hhhhh>", data.clone(), 4);
+            let mut cut = Cut::new(b"<hhhhh>", data.clone(), 4);
             for at in (0..all.len()).step_by(step) {
                 assert_eq!(cut.len(), all.len() - at);
                 assert_eq!(cut.chunks().collect::<Vec<_>>().concat(), all[at..]);

@@ -2,8 +2,8 @@ use alloc::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::cut::{Cut, Header};
-use crate::sbs::Writer;
+use super::Writer;
+use super::cut::Cut;
 
 /// Payloads from this size on (bytes) are queued by reference. Below it a copy into the gathered
 /// tail costs less than a part of its own, with two small allocations, and one more slice in the vectored write.
@@ -15,6 +15,10 @@ const CUT: usize = 1024;
 /// The gathered tail is closed at this size (bytes), so that a queue that grows never copies what it
 /// holds, and is not kept when it drained and was larger.
 const TAIL: usize = 64 * 1024;
+
+/// Parts that one system call takes: 64 KiB in COTP segments of 2 KiB are 66.
+#[cfg(feature = "std")]
+const WRITE_PARTS: usize = 128;
 
 /// What a machine wants written, in order: small messages gathered into one run of bytes, large
 /// payloads by reference.
@@ -104,11 +108,13 @@ impl SendQueue {
         self.tail = BytesMut::new();
     }
 
-    /// Appends `data` with `header` in front of every `each` bytes of it: a whole number of times, and not zero. Large segments go by reference.
-    pub(crate) fn put_cut(&mut self, header: Header, data: Bytes, each: usize) {
+    /// Appends `data` with `header`, at most [`MAX_HEADER`](super::cut::MAX_HEADER) bytes, in front of
+    /// every `each` bytes of it: a whole number of times, and not zero. Large segments go by
+    /// reference.
+    pub(crate) fn put_cut(&mut self, header: &[u8], data: Bytes, each: usize) {
         if each < CUT {
             return data.chunks(each).for_each(|segment| {
-                self.put_slice(&header);
+                self.put_slice(header);
                 self.put_slice(segment);
             });
         }
@@ -137,6 +143,32 @@ impl SendQueue {
         self.put_slice(bytes);
         let start = self.tail.len() - bytes.len();
         change(&mut self.tail[start..]);
+    }
+
+    /// Writes to `socket`, blocking or not, until it takes no more or all is written, in as few
+    /// calls as there are parts for. Gives how many bytes it took; a socket that would block is no
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket, and [`WriteZero`](std::io::ErrorKind::WriteZero) where it takes
+    /// nothing. [`sent`](Self::sent) counts what was written before.
+    #[cfg(feature = "std")]
+    pub fn write_to(&mut self, socket: &mut impl std::io::Write) -> std::io::Result<usize> {
+        use std::io::{ErrorKind, IoSlice};
+        let start = self.sent;
+        while self.has_remaining() {
+            let mut parts = [IoSlice::new(&[]); WRITE_PARTS];
+            let count = self.chunks_vectored(&mut parts);
+            match socket.write_vectored(&parts[..count]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => self.advance(count),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((self.sent - start) as usize)
     }
 
     fn close_tail(&mut self) {
@@ -296,6 +328,50 @@ mod tests {
         let mut slices = [std::io::IoSlice::new(&[]); 8];
         assert_eq!(queue.chunks_vectored(&mut slices), 3);
         assert_eq!(slices.iter().map(|slice| slice.len()).sum::<usize>(), queue.len());
+    }
+
+    /// Takes `step` bytes a call and is full at `limit`.
+    #[cfg(feature = "std")]
+    struct Socket {
+        taken: Vec<u8>,
+        step: usize,
+        limit: usize,
+    }
+
+    #[cfg(feature = "std")]
+    impl std::io::Write for Socket {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let count = bytes.len().min(self.step).min(self.limit - self.taken.len());
+            if count == 0 && self.step > 0 {
+                return Err(std::io::ErrorKind::WouldBlock.into());
+            }
+            self.taken.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn a_socket_takes_what_it_can() {
+        let mut queue = SendQueue::new();
+        queue.put_slice(b"head");
+        queue.put_bytes(&Bytes::from(vec![7; 5000]));
+        queue.put_slice(b"tail");
+        let mut socket = Socket { taken: Vec::new(), step: 1000, limit: 3000 };
+        assert_eq!(queue.write_to(&mut socket).expect("full is no error"), 3000);
+        assert_eq!(queue.write_to(&mut socket).expect("full is no error"), 0);
+        (socket.step, socket.limit) = (usize::MAX, usize::MAX);
+        assert_eq!(queue.write_to(&mut socket).expect("room"), 2008);
+        assert!(queue.is_empty());
+        assert_eq!(socket.taken, [&b"head"[..], &[7; 5000], b"tail"].concat());
+        queue.put_slice(b"x");
+        socket.step = 0;
+        let error = queue.write_to(&mut socket).expect_err("it takes nothing");
+        assert_eq!(error.kind(), std::io::ErrorKind::WriteZero);
     }
 
     #[test]

@@ -2,8 +2,7 @@
 //!
 //! Writers use the smallest `m` of at least 1; readers take leading zeros.
 
-use crate::buffer::Place;
-use crate::sbs::Writer;
+use crate::buffer::{Place, Writer};
 
 /// The front of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

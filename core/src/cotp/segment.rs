@@ -9,8 +9,7 @@ use bytes::Bytes;
 
 use super::TpduSize;
 use super::size::DT_HEADER;
-use crate::buffer::SendQueue;
-use crate::sbs::Writer;
+use crate::buffer::{SendQueue, Writer};
 use crate::tpkt;
 
 /// Octets in front of each segment.
@@ -47,7 +46,7 @@ impl Segmenter {
     pub(super) fn put(&self, mut part: Bytes, end: bool, tx: &mut SendQueue) {
         if part.len() > self.payload {
             let full = (part.len() - 1) / self.payload * self.payload;
-            tx.put_cut(self.full, part.split_to(full), self.payload);
+            tx.put_cut(&self.full, part.split_to(full), self.payload);
         }
         if end || !part.is_empty() {
             tx.put_slice(&headers(part.len(), end));

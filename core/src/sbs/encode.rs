@@ -5,29 +5,7 @@ use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 
 use super::integer;
-
-/// Where encoded bytes go.
-pub trait Writer {
-    /// Appends a copy of `bytes`.
-    fn put_slice(&mut self, bytes: &[u8]);
-
-    /// Appends `bytes`, by reference where the writer can and where that is worth it.
-    fn put_bytes(&mut self, bytes: &Bytes) {
-        self.put_slice(bytes);
-    }
-}
-
-impl Writer for Vec<u8> {
-    fn put_slice(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
-    }
-}
-
-impl Writer for BytesMut {
-    fn put_slice(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
-    }
-}
+use crate::buffer::Writer;
 
 /// A value that can be written as SBS.
 pub trait Encode {

@@ -28,11 +28,12 @@ mod value;
 
 pub use bytestring::ByteString;
 
+pub use crate::buffer::Writer;
 pub use crate::sbs_choice as choice;
 pub use crate::sbs_record as record;
 pub use big::{Integer, MAX_INTEGER_LEN};
 pub use decode::{Decode, Reader, decode};
-pub use encode::{Encode, Writer, encode};
+pub use encode::{Encode, encode};
 pub use error::DecodeError;
 pub(crate) use integer::{Encoded as EncodedInteger, encoded_len as integer_len};
 #[cfg(feature = "std")]

@@ -15,8 +15,7 @@ use super::{
     AnswerError, Config, ConfigError, Diagnostic, Error, Policy, Reason, SendError, SendFault,
     TpduSize,
 };
-use crate::buffer::SendQueue;
-use crate::sbs::Writer;
+use crate::buffer::{SendQueue, Writer};
 use crate::time::Instant;
 use crate::tpkt;
 

@@ -13,8 +13,7 @@ use super::handshake::{self, Field, Request, RequestFault, Response, Waiting};
 use super::mask::Masks;
 use super::reader::Reader;
 use super::{AnswerError, Config, Error, RequestError, Role};
-use crate::buffer::SendQueue;
-use crate::sbs::Writer;
+use crate::buffer::{SendQueue, Writer};
 use crate::time::Instant;
 
 /// What [`Connection::poll`](crate::protocol::Protocol::poll) gives.

@@ -1,12 +1,12 @@
 //! What is queued: messages and control frames, masked on the way into the queue where we are the client.
 
+use crate::buffer::Writer;
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::super::frame::{self, MAX_CONTROL, MAX_HEADER, Opcode};
 use super::super::{Role, SendError, code, mask};
 use super::{Connection, Patience, Phase};
-use crate::sbs::Writer;
 use crate::trace;
 
 impl Connection {
