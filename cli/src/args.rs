@@ -4,6 +4,7 @@ mod connect;
 mod cotp;
 mod query;
 mod store;
+mod redundancy;
 mod tls;
 mod web;
 
@@ -49,8 +50,8 @@ pub(crate) enum Command {
     ///
     /// Prints `listening on HOST:PORT` on standard error. Ctrl-C tells all clients the status `stopping`, sends what
     /// is left to send, and ends. A client without a token is taken; one with a token only if it is the server's.
-    /// There is no disk: events count as persisted as soon as they are registered, and both kinds of subscribers are
-    /// notified at once.
+    /// There is no disk: events count as persisted as soon as they are registered, and are gone when the server ends.
+    /// With --monitor the server is one of a group, of which one is active.
     Serve(ServeArgs),
     /// Print events as they are registered, until Ctrl-C.
     Subscribe(SubscribeArgs),
@@ -80,6 +81,7 @@ pub(crate) use connect::ConnectArgs;
 pub(crate) use cotp::{CotpCommand, EchoArgs, ProbeArgs};
 pub(crate) use query::{PageArgs, QueryCommand};
 pub(crate) use store::StoreCommand;
+pub(crate) use redundancy::RedundancyArgs;
 pub(crate) use tls::{ClientTlsArgs, TlsArgs};
 pub(crate) use web::WebArgs;
 
@@ -118,10 +120,28 @@ pub(crate) struct ServeArgs {
     /// Events in one answer, also where more are asked for.
     #[arg(long, value_name = "COUNT", default_value_t = 4_096, value_parser = at_least_one)]
     pub(crate) max_results: usize,
+    /// Register no events of the server itself: that its engine has started, that a client has come or is gone.
+    #[arg(long)]
+    pub(crate) no_own_events: bool,
+    /// Where the numbers of sessions go on: above the clock in microseconds, so that none is given twice whatever becomes of the store, or
+    /// after what is stored.
+    #[arg(long, value_enum, default_value_t = Numbering::Clock)]
+    pub(crate) numbering: Numbering,
+    #[command(flatten)]
+    pub(crate) redundancy: RedundancyArgs,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
     #[command(flatten)]
     pub(crate) web: WebArgs,
+}
+
+/// Where session numbers go on.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Numbering {
+    /// Above what is stored, and above the clock.
+    Clock,
+    /// After what is stored.
+    Stored,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -5,10 +5,26 @@
 //! | [`store`] | where events are kept, and how queries are answered |
 //! | [`server`] | the event server over a store, on any runtime |
 //! | [`page`] | its page, for browsers |
+//! | [`module`] | parts of one's own within it |
+//! | [`redundancy`] | several servers, of which one is active |
+//! | [`builtin`] | the events that a server registers of itself |
+//! | [`check`] | what is refused at the sender |
 //! | [`json`] | events as JSON, one line each, both ways |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod builtin;
+pub mod check;
+mod desk;
+mod engine;
 pub mod json;
+pub mod module;
 pub mod page;
+pub mod redundancy;
 pub mod server;
 pub mod store;
+mod teller;
+
+pub use desk::{Desk, Report};
+pub use engine::RegisterError;
+pub use server::{Ended, EventServer, Options, StartError};
+pub use teller::Notify;

@@ -1,48 +1,181 @@
-//! An event server over the store in memory.
+//! An event server over a store.
+//!
+//! ```text
+//! client ─> Desk ─ register ─> Engine ─> Log ──> Store <── query ─ Desk <─ client
+//!                                         │ feed                  mirrors ─> Log::mirror
+//!                                         v
+//!                                       Teller ─> clients, pages
+//! ```
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
-use hat_aio::eventer::{ConnectionInfo, Handler, ListenOptions, Notifier, Server, listen_with};
+use hat_aio::eventer::{ListenOptions, Server, listen_with};
 use hat_aio::tls::Acceptor;
 use hat_aio::{Address, ListenError, Runtime};
-use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent, Status, Timestamp};
+use hat_core::eventer::Status;
+use smol::channel::{Receiver, bounded};
 use tracing::{info, warn};
 
+use crate::check::Limits;
+use crate::desk::Desk;
+use crate::engine::Engine;
+use crate::module::{Module, Modules};
 use crate::page::Live;
-use crate::store::memory::{Config, Store};
+use crate::redundancy::{MonitorOptions, Redundancy};
+use crate::store::{Health, LocalLog, Log, LogOptions, Store, StoreError};
+use crate::teller::{Notify, Teller, Told};
+
+/// The longest that the end waits for a disk, 30 s: after that, what is not on it is given up, and said.
+const LAST_SYNC: Duration = Duration::from_secs(30);
+
+/// How a server works.
+pub struct Options {
+    /// Where it listens. Where it is redundant, others must be able to connect to this.
+    pub listen: Address,
+    /// What it is called at a monitor; towards other event servers it is the client `event/<name>`.
+    pub name: String,
+    /// The secret that a client may not get wrong. A client without one is taken in any case, as by the deployed server.
+    pub token: Option<String>,
+    /// TLS, where connections are to be that: an acceptor.
+    pub tls: Option<Acceptor>,
+    /// Ids, timestamps, and what an answer promises. Its `server_id` is the server's.
+    pub log: LogOptions,
+    /// When ordinary subscribers are told.
+    pub notify: Notify,
+    /// What one registration may hold.
+    pub limits: Limits,
+    /// Parts of one's own that see events while they are registered.
+    pub modules: Vec<Box<dyn Module>>,
+    /// Whether the server registers events of itself: see [`builtin`](crate::builtin). Default: it does, as the deployed one.
+    pub own_events: bool,
+    /// The monitor that says whether this server of a group is the active one. Without: it always is.
+    pub monitor: Option<MonitorOptions>,
+    /// What a page shows of the server; `None` where there is none.
+    pub live: Option<Live>,
+}
+
+impl Options {
+    /// The defaults, for the server `server_id` on `listen`.
+    #[must_use]
+    pub fn new(listen: impl Into<Address>, server_id: i64) -> Self {
+        Self {
+            listen: listen.into(),
+            name: "hat".into(),
+            token: None,
+            tls: None,
+            log: LogOptions::new(server_id),
+            notify: Notify::default(),
+            limits: Limits::default(),
+            modules: Vec::new(),
+            own_events: true,
+            monitor: None,
+            live: None,
+        }
+    }
+}
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It cannot listen.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// A server at work.
 pub struct EventServer {
     server: Server,
     desk: Desk,
+    engine: Arc<Engine>,
+    log: Arc<dyn Log>,
+    redundancy: Option<Redundancy>,
+    told_all: Receiver<()>,
+    sleep: fn(Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl EventServer {
-    /// Listens on `address`. What `live` shows is kept as it is.
+    /// Starts a server over `store`: it listens at once, in standby, and is operational when this returns, unless a monitor decides that.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`].
     pub async fn start<R: Runtime>(
-        address: Address,
-        config: Config,
-        token: Option<String>,
-        tls: Option<Acceptor>,
-        live: Option<Live>,
-    ) -> Result<Self, ListenError> {
-        let mut store = Store::new(config);
-        // above all that a server before this one can have given: ids are never given twice, though nothing is on a disk
-        store.reserve(config.server_id, micros(Timestamp::now()));
-        let store = Mutex::new(store);
-        let events = Events { store, order: smol::lock::Mutex::new(()), token, live };
-        let mut desk = None;
-        let handler = |notifier| desk.insert(Desk { events: Arc::new(events), notifier }).clone();
-        let options = ListenOptions { status: Status::Starting, tls, ..ListenOptions::default() };
-        let server = listen_with::<R, _>(address, handler, options).await?;
-        let desk = desk.expect("a server that listens has its handler");
-        if let Some(live) = desk.live() {
+        options: Options,
+        store: Arc<dyn Store>,
+    ) -> Result<Self, StartError> {
+        let server_id = options.log.server_id;
+        let (log, feed) = LocalLog::start(store.clone(), options.log)?;
+        let log: Arc<dyn Log> = Arc::new(log);
+        let told = Arc::new(Told::new::<R>());
+        let (live, token, modules) = (options.live, options.token, Modules::new(options.modules));
+
+        let mut made = None;
+        let listen = options.listen.clone();
+        let handler = |notifier: hat_aio::eventer::Notifier| {
+            let engine = Engine::new(
+                server_id,
+                log.clone(),
+                modules,
+                options.limits,
+                options.own_events,
+                notifier.clone(),
+                live.clone(),
+                told.clone(),
+            );
+            let engine = Arc::new(engine);
+            let health = log.clone();
+            let desk = Desk::new::<R>(
+                engine.clone(),
+                store,
+                notifier.clone(),
+                token.clone(),
+                health,
+                live.clone(),
+            );
+            made = Some((engine, notifier, desk.clone()));
+            desk
+        };
+        let eventer =
+            ListenOptions { status: Status::Standby, tls: options.tls, ..ListenOptions::default() };
+        let server = listen_with::<R, _>(listen.clone(), handler, eventer).await?;
+        let (engine, notifier, desk) = made.expect("a server that listens has its handler");
+        if let Some(live) = &live {
             live.set_addresses(server.addresses());
+            live.load(&desk).await;
         }
-        let this = Self { server, desk };
-        this.set_status(Status::Operational);
-        Ok(this)
+
+        let teller = Teller { feed, notifier, notify: options.notify, live, server_id, told };
+        let (ended, told_all) = bounded(1);
+        R::spawn(async move {
+            teller.run().await;
+            drop(ended);
+        });
+        let redundancy = match options.monitor {
+            None => {
+                engine.start().await;
+                None
+            }
+            Some(monitor) => {
+                let addresses = server.addresses();
+                let who = crate::redundancy::Who {
+                    name: options.name,
+                    server_id,
+                    token,
+                    address: announced(&listen, addresses),
+                };
+                Some(Redundancy::start::<R>(monitor, who, engine.clone(), desk.clone()))
+            }
+        };
+        let sleep = |time| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(hat_aio::runtime::sleep::<R>(time))
+        };
+        Ok(Self { server, desk, engine, log, redundancy, told_all, sleep })
     }
 
     /// Where it listens.
@@ -50,114 +183,79 @@ impl EventServer {
         self.server.addresses()
     }
 
-    /// Where others than clients register, too.
+    /// Where others than clients register and ask, too.
     pub fn desk(&self) -> Desk {
         self.desk.clone()
     }
 
-    /// Tells the clients, lets the registration in hand end, and closes: what is queued to clients is still written.
-    pub async fn stop(&self) {
-        info!(events = self.desk.store().kept(), "stopping");
-        self.set_status(Status::Stopping);
-        drop(self.desk.events.order.lock().await);
+    /// The status that clients are told.
+    pub fn status(&self) -> Status {
+        self.engine.status()
+    }
+
+    /// Whether what is registered becomes durable.
+    pub fn health(&self) -> Health {
+        self.log.health()
+    }
+
+    /// Waits until the server must end although nobody stopped it, and says why: its monitor wants it, or is lost and that is to be the end.
+    /// A server without a monitor never does. Cancel safe.
+    pub async fn ended(&self) -> Ended {
+        match &self.redundancy {
+            Some(redundancy) => redundancy.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends the server: registrations in hand are still done, `STOPPED` is registered, everything is made durable, clients are told, and
+    /// connections close once what is queued to them is written.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where what was answered may not be durable.
+    pub async fn stop(&self) -> Result<(), StoreError> {
+        info!("stopping");
+        if let Some(redundancy) = &self.redundancy {
+            redundancy.stop().await;
+        }
+        self.engine.stop().await;
+        let failing = match self.log.health() {
+            Health::Failing(error) => Some(error),
+            _ => None,
+        };
+        let last_sync = async {
+            // settled without a word
+            let _ = self.log.close().await;
+            // what the log told last is with the clients' connections
+            let _ = self.told_all.recv().await;
+            true
+        };
+        let patience = async {
+            (self.sleep)(LAST_SYNC).await;
+            false
+        };
+        if !smol::future::or(last_sync, patience).await {
+            warn!("the disk does not take what is left within {} s", LAST_SYNC.as_secs());
+        }
         self.server.close().await;
-    }
-
-    fn set_status(&self, status: Status) {
-        self.server.set_status(status);
-        if let Some(live) = self.desk.live() {
-            live.set_status(status);
-        }
+        failing.map_or(Ok(()), Err)
     }
 }
 
-/// Microseconds since 1970, as far as 64 bits go.
-fn micros(at: Timestamp) -> i64 {
-    at.s().saturating_mul(1_000_000).saturating_add(at.us().into())
+/// Why a server ends that nobody stopped.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Ended {
+    /// The monitor wants it.
+    #[error("the monitor asks the server to end")]
+    CloseRequest,
+    /// There is no monitor any more, and the server was to end then.
+    #[error("the monitor is lost: {0}")]
+    MonitorLost(String),
 }
 
-/// What all clients share.
-struct Events {
-    store: Mutex<Store>,
-    /// Held from a registration to its notification, so that clients are told in the order of sessions; and before the client
-    /// that registered is answered, as by the deployed server. A slow client is waited for once, for a second.
-    order: smol::lock::Mutex<()>,
-    token: Option<String>,
-    live: Option<Live>,
-}
-
-/// Where events are registered and asked for, by clients and by the page. Cheap to clone.
-#[derive(Clone)]
-pub struct Desk {
-    events: Arc<Events>,
-    notifier: Notifier,
-}
-
-impl Desk {
-    /// Registers `events` as one session and tells the clients; `None` where the server is not operational.
-    pub async fn register(&self, events: Vec<RegisterEvent>) -> Option<Vec<Event>> {
-        let _order = self.events.order.lock().await;
-        if self.notifier.status() != Status::Operational {
-            return None;
-        }
-        let registered = self.store().register(events, Timestamp::now());
-        if let Some(live) = self.live() {
-            live.wake();
-        }
-        self.notifier.notify_events(&registered, false, false).await;
-        self.notifier.notify_events(&registered, true, false).await;
-        Some(registered)
-    }
-
-    /// The events. Everybody waits for who holds it, so not for long.
-    pub fn store(&self) -> MutexGuard<'_, Store> {
-        self.events.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What pages show of the server, where there are any.
-    pub fn live(&self) -> Option<&Live> {
-        self.events.live.as_ref()
-    }
-}
-
-impl Handler for Desk {
-    /// As the deployed server does: who has no token is taken.
-    async fn connected(&self, info: &ConnectionInfo) -> Result<(), String> {
-        let name = &*info.client_name;
-        match &info.client_token {
-            Some(token) if self.events.token.as_deref() != Some(&**token) => {
-                warn!(id = %info.id, address = %info.remote_address, name, "wrong token");
-                Err("invalid client token".into())
-            }
-            _ => {
-                info!(id = %info.id, address = %info.remote_address, name, "client connected");
-                if let Some(live) = self.live() {
-                    live.client_came(info);
-                }
-                Ok(())
-            }
-        }
-    }
-
-    async fn disconnected(&self, info: &ConnectionInfo) {
-        info!(id = %info.id, name = &*info.client_name, "client gone");
-        if let Some(live) = self.live() {
-            live.client_went(info);
-        }
-    }
-
-    async fn register(
-        &self,
-        _info: &ConnectionInfo,
-        events: Vec<RegisterEvent>,
-    ) -> Option<Vec<Event>> {
-        Desk::register(self, events).await
-    }
-
-    async fn query(&self, info: &ConnectionInfo, params: QueryParams) -> QueryResult {
-        self.store().query(&params).unwrap_or_else(|error| {
-            warn!(id = %info.id, %error, "a query that has no answer");
-            QueryResult::default()
-        })
-    }
+/// The address that others connect to: as it was written, with the port that it became.
+fn announced(listen: &Address, addresses: &[SocketAddr]) -> (String, u16) {
+    let port = addresses.first().map_or(listen.port(), SocketAddr::port);
+    (listen.host().to_owned(), port)
 }

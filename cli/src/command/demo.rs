@@ -24,8 +24,9 @@ use crate::args::{ClientTlsArgs, ConnectArgs, DemoArgs};
 use crate::client::{Connected, Wanted};
 use crate::output::{Output, payload};
 use crate::runtime::{Run, sleep, within};
-use hat_server::server::EventServer;
+use hat_server::store::MemoryStore;
 use hat_server::store::memory::Config;
+use hat_server::{EventServer, Options};
 
 const TICK: Duration = Duration::from_secs(1);
 
@@ -35,7 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) async fn demo<R: Run>(args: DemoArgs) -> Result<()> {
     let mut output = Output::new(crate::args::OutputArgs { format: crate::args::Format::Table });
     let address = Address::new("127.0.0.1", 0);
-    let server = EventServer::start::<R>(address, Config::new(1), None, None, None).await?;
+    let store = Arc::new(MemoryStore::new(Config::new(1)));
+    let server = EventServer::start::<R>(Options::new(address, 1), store).await?;
     let address = Address::from(server.addresses()[0]);
     output.line(&format!(
         "server on {address} ({}), {} s of this machine:",
@@ -49,7 +51,7 @@ pub(crate) async fn demo<R: Run>(args: DemoArgs) -> Result<()> {
     let following = on_thread::<Smol, _>(follow(address.clone(), followed.clone(), ready));
     let feeding = on_thread::<Tokio, _>(feed(address, args.seconds, followed.clone(), is_ready));
     let fed = finished(&feeding).await;
-    server.stop().await;
+    server.stop().await?;
     // the follower first: without it there is nothing to feed
     finished(&following).await?;
     let fed = fed?;

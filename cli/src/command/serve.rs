@@ -1,17 +1,19 @@
 //! `hat serve`: an event server over the store in memory, and its page.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Result;
 use hat_aio::Runtime;
 use hat_aio::web::ListenError;
 
-use crate::args::ServeArgs;
+use crate::args::{self, ServeArgs};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use hat_server::page::{Live, Page, PageOptions, Roles};
-use hat_server::server::EventServer;
 use hat_server::store::memory::Config;
+use hat_server::store::{LogOptions, MemoryStore, Numbering};
+use hat_server::{EventServer, Options, StartError};
 
 pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
     let interrupt = Interrupt::watch()?;
@@ -22,10 +24,23 @@ pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
         ..Config::new(args.server_id)
     };
     let tls = args.tls.acceptor(&args.listen)?;
-    let live = args.web.address.is_some().then(|| Live::new(&config));
-    let (listen, token) = (args.listen, args.token);
-    let server = EventServer::start::<R>(listen, config, token, tls.clone(), live.clone()).await;
-    let server = server.map_err(|error| Failure::CannotListen(error.to_string()))?;
+    let live = args.web.address.is_some().then(|| Live::new(args.server_id, args.max_types));
+    let numbering = match args.numbering {
+        args::Numbering::Clock => Numbering::Clock,
+        args::Numbering::Stored => Numbering::Stored,
+    };
+    let options = Options {
+        token: args.token,
+        tls: tls.clone(),
+        live: live.clone(),
+        name: args.redundancy.name.clone(),
+        monitor: args.redundancy.options(),
+        own_events: !args.no_own_events,
+        log: LogOptions { numbering, ..LogOptions::new(args.server_id) },
+        ..Options::new(args.listen, args.server_id)
+    };
+    let store = Arc::new(MemoryStore::new(config));
+    let server = EventServer::start::<R>(options, store).await.map_err(start_failure)?;
     say(&format!("listening on {}", list("", server.addresses(), "")));
     let page = match (args.web.address.clone(), live) {
         (Some(address), Some(live)) => {
@@ -50,12 +65,13 @@ pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
         }
         _ => None,
     };
-    interrupt.wait().await;
-    server.stop().await;
+    let ended = interrupt.or(server.ended()).await;
+    let stopped = server.stop().await;
     if let Some(page) = page {
         page.close().await;
     }
-    Ok(())
+    stopped?;
+    ended.map_or(Ok(()), |why| Err(why.into()))
 }
 
 fn list(before: &str, addresses: &[SocketAddr], after: &str) -> String {
@@ -68,5 +84,12 @@ fn failure(error: ListenError) -> Failure {
         ListenError::Listen(error) => Failure::CannotListen(error.to_string()),
         // a password file, in practice
         error => Failure::Input(error.to_string()),
+    }
+}
+
+fn start_failure(error: StartError) -> anyhow::Error {
+    match error {
+        StartError::Listen(error) => Failure::CannotListen(error.to_string()).into(),
+        error => error.into(),
     }
 }

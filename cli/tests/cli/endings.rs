@@ -19,9 +19,34 @@ on_every_runtime! {
             assert_eq!((ended.code, &ended.stderr[..]), (Some(0), &[][..]));
             for client in [follower, watcher] {
                 assert_eq!(client.json(), json!({"status": "stopping"}));
+                assert_eq!(client.json(), json!({"status": "standby"}));
                 client.end().failed(6);
             }
         }
+    }
+
+    fn a_server_registers_events_of_itself(runtime) {
+        let server = Server::start_whole(runtime, "--server-id 7");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let follower = Hat::start(&format!("subscribe event/* --status {connect}"));
+        assert_eq!(follower.json(), json!({"status": "operational"}));
+        let started = hat(&format!("query latest event/7/engine {connect}")).json().remove(0);
+        assert_eq!(started["payload"], json!({"kind": "json", "data": "STARTED"}));
+        // the follower does not see its own, but those of the two commands that came after it
+        let of_client = |state: &str| {
+            let event = follower.json();
+            assert_eq!(event["type"], json!(["event", "7", "eventer", "hat"]), "{event}");
+            assert_eq!(event["payload"]["data"], state, "{event}");
+            assert_eq!(event["source_timestamp"], json!(null));
+            event["id"]["session"].as_i64().expect("a number")
+        };
+        let sessions = [of_client("CONNECTED"), of_client("DISCONNECTED")];
+        assert!(sessions.is_sorted());
+        assert!(sessions[0] > 1_700_000_000_000_000, "above the clock in microseconds");
+        server.hat.signal("TERM");
+        assert_eq!(follower.json(), json!({"status": "stopping"}));
+        assert_eq!(follower.json()["payload"]["data"], "STOPPED");
+        assert_eq!(follower.json(), json!({"status": "standby"}));
     }
 
     fn followers_end_when_they_are_interrupted(runtime) {

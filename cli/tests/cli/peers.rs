@@ -123,6 +123,9 @@ on_every_runtime! {
             let call = peer.call_of("status", client);
             assert_eq!(call.params, json!({"status": "stopping"}));
             call.reply(Ok(Value::Null));
+            let call = peer.call_of("status", client);
+            assert_eq!(call.params, json!({"status": "standby"}));
+            call.reply(Ok(Value::Null));
             peer.event("closed", client);
         }
         assert!(peer.try_call().is_none());

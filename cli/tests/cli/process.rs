@@ -161,8 +161,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// One that registers nothing of itself, and counts sessions from 1: tests can count along.
     #[track_caller]
     pub(crate) fn start(runtime: &str, args: &str) -> Self {
+        Self::start_whole(runtime, &format!("--no-own-events --numbering stored {args}"))
+    }
+
+    /// One as it is.
+    #[track_caller]
+    pub(crate) fn start_whole(runtime: &str, args: &str) -> Self {
         let hat = Hat::start(&format!("serve --listen 127.0.0.1:0 --runtime {runtime} {args}"));
         let line = hat.error_line();
         let address = line.strip_prefix("listening on ").expect("the address").to_owned();

@@ -297,7 +297,9 @@ on_every_runtime! {
             let page = served.client(WsOptions::default()).await.expect("a page");
             told(&page, "/server/status", |it| it.as_str() == Some("operational")).await;
             served.server.hat.signal("TERM");
-            told(&page, "/server/status", |it| it.as_str() == Some("stopping")).await;
+            // one follows the other at once
+            let ends = |it: &Value| matches!(it.as_str(), Some("stopping" | "standby"));
+            told(&page, "/server/status", ends).await;
             while page.changed().await.is_ok() {}
         });
         let ended = served.server.hat.end();

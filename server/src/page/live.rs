@@ -1,22 +1,24 @@
 //! The state that all pages follow, and what changes it at once: clients, status, addresses.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hat_aio::Runtime;
 use hat_aio::eventer::ConnectionInfo;
 use hat_aio::juggler::SharedState;
 use hat_aio::runtime::sleep;
-use hat_core::eventer::{Status, Timestamp};
+use hat_core::eventer::{Event, LatestParams, QueryParams, Status, Timestamp};
 use hat_core::json::{Array, Limits, Object, Pointer, Value};
 use hat_core::juggler::State;
 use smol::channel::{Receiver, Sender, bounded};
 use tracing::warn;
 
 use super::rate;
-use crate::store::memory::Config;
+use crate::desk::Desk;
+use crate::store::Session;
+use crate::store::memory::{self, Config};
 
 /// Characters of what a client says of itself. It may say megabytes, and every page would be told.
 const MAX_TEXT: usize = 256;
@@ -31,6 +33,8 @@ pub struct Live(Arc<Inner>);
 struct Inner {
     server_id: i64,
     state: SharedState,
+    /// The latest event of each type, and no series: what pages show, whatever the store is.
+    latest: Mutex<memory::Store>,
     /// Pages that are open.
     viewers: AtomicUsize,
     changed: (Sender<()>, Receiver<()>),
@@ -38,12 +42,14 @@ struct Inner {
 
 impl Live {
     /// Of a server that starts now.
-    pub fn new(config: &Config) -> Self {
+    ///
+    /// Pages show the types that changed last, at most `max_types`.
+    pub fn new(server_id: i64, max_types: usize) -> Self {
         let now = Timestamp::now();
         let empty = || Value::Object(Object::default());
         let server = Object::from([
             ("name", Value::from(concat!("hat ", env!("CARGO_PKG_VERSION")))),
-            ("server_id", config.server_id.into()),
+            ("server_id", server_id.into()),
             ("read_only", false.into()),
             ("status", Status::Starting.to_string().into()),
             ("started", now.as_secs_f64().into()),
@@ -63,12 +69,36 @@ impl Live {
         set.expect("the state of a server without clients and events is small");
         // flushed by hand: the first change at once, the next after a while
         let state = SharedState::new(state, None);
-        Self(Arc::new(Inner {
-            server_id: config.server_id,
-            state,
-            viewers: AtomicUsize::new(0),
-            changed: bounded(1),
-        }))
+        let config = Config { max_events: 0, max_types, ..Config::new(server_id) };
+        let latest = Mutex::new(memory::Store::new(config));
+        let (viewers, changed) = (AtomicUsize::new(0), bounded(1));
+        Self(Arc::new(Inner { server_id, state, latest, viewers, changed }))
+    }
+
+    /// Takes what is in the store when the server starts. Where that cannot be read, pages begin with nothing.
+    pub(crate) async fn load(&self, desk: &Desk) {
+        let everything = QueryParams::Latest(LatestParams::default());
+        match desk.query(everything).await {
+            Ok(found) => {
+                let mut latest = self.latest();
+                let mut events = found.events;
+                events.sort_by(Event::natural_cmp);
+                let sessions = events.into_iter().map(|event| Session::new(vec![event]));
+                sessions.flatten().for_each(|session| latest.apply(&session));
+            }
+            Err(error) => warn!(%error, "the pages cannot show what was registered before"),
+        }
+    }
+
+    /// Takes what was registered.
+    pub(crate) fn applied(&self, session: &Session) {
+        self.latest().apply(session);
+        self.wake();
+    }
+
+    /// The latest event of each type. Whoever registers waits for who holds it, so not for long.
+    pub(super) fn latest(&self) -> MutexGuard<'_, memory::Store> {
+        self.0.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state itself.
@@ -209,7 +239,7 @@ mod tests {
     #[test]
     fn a_page_that_is_not_counted_yet_is_told_the_last_status() {
         let body = async {
-            let live = Live::new(&Config::new(1));
+            let live = Live::new(1, 100);
             let state = Some(live.state().clone());
             let options = ListenOptions { state, ..ListenOptions::default() };
             let server = listen::<Tokio>(("127.0.0.1", 0), Slow, options).await?;

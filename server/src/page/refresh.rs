@@ -14,7 +14,7 @@ use super::event::{self, Extent};
 use super::events::{Changes, Events};
 use super::live::Live;
 use super::rate::{self, Rate, Step};
-use crate::server::Desk;
+use crate::desk::Desk;
 
 /// Time from one refresh to the next, in which changes of one type become one: faster, nobody reads.
 const WINDOW: Duration = Duration::from_millis(200);
@@ -49,7 +49,7 @@ impl Refresh {
         loop {
             let start = R::now();
             self.events().await;
-            self.second(Timestamp::now());
+            self.second(Timestamp::now()).await;
             self.live.flush();
             let took = R::now().saturating_duration_since(start);
             sleep::<R>((took * REST).clamp(WINDOW, LONGEST_REST)).await;
@@ -61,9 +61,9 @@ impl Refresh {
 
     async fn events(&mut self) {
         // each once: what is registered meanwhile is for the next time, or this one might never end
-        let mut left = self.desk.store().types();
+        let mut left = self.live.latest().types();
         loop {
-            let changes = self.events.changes(&self.desk.store());
+            let changes = self.events.changes(&self.live.latest());
             left = left.saturating_sub(changes.set.len());
             let is_last = !changes.more || left == 0;
             self.show(changes);
@@ -92,11 +92,10 @@ impl Refresh {
         }
     }
 
-    fn second(&mut self, now: Timestamp) {
-        let (registered, kept, types) = {
-            let store = self.desk.store();
-            (store.registered(), store.kept(), store.types())
-        };
+    async fn second(&mut self, now: Timestamp) {
+        let report = self.desk.report().await;
+        let (registered, stats) = (report.events, report.stats.unwrap_or_default());
+        let (kept, types) = (stats.events, stats.types);
         let step = self.rate.step(now.s(), registered);
         if step == Step::None {
             return;

@@ -8,7 +8,7 @@ use tracing::info;
 use super::event::{self, Asked, Extent};
 use super::live::Live;
 use super::roles::{Role, Roles};
-use crate::server::Desk;
+use crate::desk::Desk;
 
 /// Who registers where there are no passwords.
 const ANONYMOUS: &str = "anonymous";
@@ -75,8 +75,8 @@ impl Requests {
         let event_type = event.event_type.to_string();
         let record = self.record(connection, &event);
         let registered = self.desk.register(vec![event, record]).await;
-        let registered = registered.and_then(|events| events.into_iter().next());
-        let registered = registered.ok_or("the server is stopping: nothing is registered now")?;
+        let registered = registered.map_err(|error| error.to_string())?.into_iter().next();
+        let registered = registered.ok_or("nothing was registered")?;
         let address = connection.remote();
         info!(user, address, event_type, id = ?registered.id, "registered from the page");
         Ok(event::value(&registered, Extent::Whole))
@@ -98,7 +98,7 @@ impl Requests {
 
     fn event(&self, data: &Value) -> Result<Value, String> {
         let event_type = event::asked(data)?;
-        let latest = self.desk.store().latest_of(&event_type).cloned();
+        let latest = self.live.latest().latest_of(&event_type).cloned();
         let latest =
             latest.ok_or_else(|| format!("the server has no event of type {event_type}"))?;
         Ok(event::value(&latest, Extent::Whole))

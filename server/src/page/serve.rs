@@ -13,7 +13,7 @@ use super::live::Live;
 use super::refresh::Refresh;
 use super::requests::Requests;
 use super::roles::Roles;
-use crate::server::Desk;
+use crate::desk::Desk;
 
 /// Who may see a page.
 #[derive(Clone, Debug, Default)]

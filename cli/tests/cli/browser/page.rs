@@ -58,7 +58,7 @@ impl World {
             }
             "start" => {
                 let args = format!(
-                    "serve --runtime {} --listen {} --web {}",
+                    "serve --no-own-events --runtime {} --listen {} --web {}",
                     self.runtime, self.address, self.page
                 );
                 let hat = Hat::start(&args);

@@ -1,0 +1,84 @@
+//! The events that a server registers of itself, as the deployed one does: without source timestamp, payloads in JSON.
+//!
+//! | type | payload |
+//! |---|---|
+//! | `event/<server id>/engine` | `"STARTED"`, `"STOPPED"` |
+//! | `event/<server id>/eventer/<client name>` | `"CONNECTED"`, `"DISCONNECTED"` |
+//! | `event/<server id>/synced/<remote server id>` | `{"state": "CONNECTED"}`, `{"state": "SYNCING"}`, `{"state": "SYNCED", "count": 5}` |
+//!
+//! Ids are decimal. The name of a client is one segment, with all its slashes. Source: `hat-event://events.yaml`.
+
+use hat_core::eventer::{EventType, Json, Payload, RegisterEvent};
+
+/// How far a copy of another server's events is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Synced {
+    /// There is a connection to it.
+    Connected,
+    /// It has events that are missing here.
+    Syncing,
+    /// All its events are here: so many came since the connection began; `None` where that was told before.
+    Synced(Option<u64>),
+}
+
+/// The engine of `server_id` has started, or is about to stop.
+#[must_use]
+pub fn engine(server_id: i64, running: bool) -> RegisterEvent {
+    let state = if running { r#""STARTED""# } else { r#""STOPPED""# };
+    event(["event", &server_id.to_string(), "engine"], state.into())
+}
+
+/// A client of `server_id` has come, or is gone.
+#[must_use]
+pub fn client(server_id: i64, name: &str, connected: bool) -> RegisterEvent {
+    let state = if connected { r#""CONNECTED""# } else { r#""DISCONNECTED""# };
+    event(["event", &server_id.to_string(), "eventer", name], state.into())
+}
+
+/// How far the copy is that `server_id` makes of the events of `remote_id`.
+#[must_use]
+pub fn synced(server_id: i64, remote_id: i64, synced: Synced) -> RegisterEvent {
+    let state = match synced {
+        Synced::Connected => r#"{"state": "CONNECTED"}"#.into(),
+        Synced::Syncing => r#"{"state": "SYNCING"}"#.into(),
+        Synced::Synced(None) => r#"{"state": "SYNCED", "count": null}"#.into(),
+        Synced::Synced(Some(count)) => format!(r#"{{"state": "SYNCED", "count": {count}}}"#),
+    };
+    event(["event", &server_id.to_string(), "synced", &remote_id.to_string()], state)
+}
+
+fn event<const N: usize>(segments: [&str; N], json: String) -> RegisterEvent {
+    let json = Json::from_text(json).expect("JSON written here");
+    RegisterEvent {
+        payload: Some(Payload::Json(json)),
+        ..RegisterEvent::new(EventType::from_segments(segments))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(event: &RegisterEvent) -> (Vec<String>, String) {
+        let Some(Payload::Json(json)) = &event.payload else { panic!("no JSON") };
+        assert_eq!(event.source_timestamp, None);
+        (event.event_type.segments().map(ToString::to_string).collect(), json.text().to_owned())
+    }
+
+    #[test]
+    fn they_are_those_of_the_deployed_server() {
+        let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let (segments, payload) = shown(&client(1, "gateway/gw1", true));
+        assert_eq!(segments, texts(&["event", "1", "eventer", "gateway/gw1"]));
+        assert_eq!(payload, r#""CONNECTED""#);
+        let (segments, payload) = shown(&engine(-1, false));
+        assert_eq!((segments, &payload[..]), (texts(&["event", "-1", "engine"]), r#""STOPPED""#));
+        let (segments, payload) = shown(&synced(1, 2, Synced::Synced(Some(5))));
+        assert_eq!(segments, texts(&["event", "1", "synced", "2"]));
+        assert_eq!(payload, r#"{"state": "SYNCED", "count": 5}"#);
+        assert_eq!(
+            shown(&synced(1, 2, Synced::Synced(None))).1,
+            r#"{"state": "SYNCED", "count": null}"#
+        );
+    }
+}

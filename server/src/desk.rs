@@ -1,0 +1,190 @@
+//! Where events are registered and asked for: by clients, by the page, and by the program that embeds the server.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hat_aio::Runtime;
+use hat_aio::eventer::{ConnectionInfo, Handler, Notifier};
+use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent, Status};
+use tracing::{info, warn};
+
+use crate::builtin;
+use crate::engine::{Engine, RegisterError};
+use crate::module::Source;
+use crate::page::Live;
+use crate::store::{Answer, Health, Log, QueryError, Stats, Store, StoreError};
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Asked = io::Result<Result<Answer, QueryError>>;
+
+/// Where events are registered and asked for. Cheap to clone; it may outlive the server, and then registers nothing.
+#[derive(Clone)]
+pub struct Desk(Arc<Inner>);
+
+struct Inner {
+    engine: Arc<Engine>,
+    store: Arc<dyn Store>,
+    notifier: Notifier,
+    token: Option<String>,
+    log: Arc<dyn Log>,
+    live: Option<Live>,
+    /// Asks the store, on a thread where that may block, where it does.
+    ask: fn(Arc<dyn Store>, QueryParams) -> Boxed<Asked>,
+    count: fn(Arc<dyn Store>) -> Boxed<io::Result<Result<Stats, StoreError>>>,
+}
+
+/// What a server has done and how it fares, for people and metrics.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// Its id.
+    pub server_id: i64,
+    /// The status that clients are told.
+    pub status: Status,
+    /// Whether what is registered becomes durable.
+    pub health: Health,
+    /// What there is in the store; `None` where it cannot be read.
+    pub stats: Option<Stats>,
+    /// Clients that are connected.
+    pub clients: usize,
+    /// Events registered since the start.
+    pub events: u64,
+    /// Sessions registered since the start.
+    pub sessions: u64,
+    /// Registrations that failed since the start, because of the status or the store.
+    pub failed: u64,
+    /// Registrations that were refused since the start, because no deployed peer could take them.
+    pub refused: u64,
+}
+
+impl Desk {
+    pub(crate) fn new<R: Runtime>(
+        engine: Arc<Engine>,
+        store: Arc<dyn Store>,
+        notifier: Notifier,
+        token: Option<String>,
+        log: Arc<dyn Log>,
+        live: Option<Live>,
+    ) -> Self {
+        let ask = |store: Arc<dyn Store>, params: QueryParams| -> Boxed<Asked> {
+            if store.is_in_memory() {
+                return Box::pin(std::future::ready(Ok(store.query(&params))));
+            }
+            Box::pin(R::unblock(move || store.query(&params)))
+        };
+        let count = |store: Arc<dyn Store>| -> Boxed<io::Result<Result<Stats, StoreError>>> {
+            if store.is_in_memory() {
+                return Box::pin(std::future::ready(Ok(store.stats())));
+            }
+            Box::pin(R::unblock(move || store.stats()))
+        };
+        Self(Arc::new(Inner { engine, store, notifier, token, log, live, ask, count }))
+    }
+
+    /// Registers `events` as one session, and returns them with their ids and timestamps once they are as durable as the server promises.
+    /// Without events there is no session.
+    ///
+    /// Dropped before it is ready, the events may be registered all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError`].
+    pub async fn register(&self, events: Vec<RegisterEvent>) -> Result<Vec<Event>, RegisterError> {
+        self.0.engine.register(Source::Other, events).await
+    }
+
+    /// Answers a query, in every status.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`].
+    pub async fn query(&self, params: QueryParams) -> Result<QueryResult, QueryError> {
+        let asked = (self.0.ask)(self.0.store.clone(), params).await;
+        // only at the end of the runtime
+        let answer = asked.map_err(|_| QueryError::Store(StoreError::Closed))??;
+        Ok(answer.into_result())
+    }
+
+    /// What the server has done and how it fares.
+    pub async fn report(&self) -> Report {
+        let stats = (self.0.count)(self.0.store.clone()).await;
+        let counts = &self.0.engine.counts;
+        Report {
+            server_id: self.0.engine.server_id(),
+            status: self.0.engine.status(),
+            health: self.0.log.health(),
+            stats: stats.ok().and_then(Result::ok),
+            clients: self.0.notifier.connections().len(),
+            events: counts.events.load(Ordering::Relaxed),
+            sessions: counts.sessions.load(Ordering::Relaxed),
+            failed: counts.failed.load(Ordering::Relaxed),
+            refused: counts.refused.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// Who orders sessions.
+    pub(crate) fn log(&self) -> &Arc<dyn Log> {
+        &self.0.log
+    }
+}
+
+impl Handler for Desk {
+    /// As the deployed server does: who has no token is taken.
+    async fn connected(&self, info: &ConnectionInfo) -> Result<(), String> {
+        let name = &*info.client_name;
+        match &info.client_token {
+            Some(token) if self.0.token.as_deref() != Some(&**token) => {
+                warn!(id = %info.id, address = %info.remote_address, name, "wrong token");
+                return Err("invalid client token".into());
+            }
+            _ => info!(id = %info.id, address = %info.remote_address, name, "client connected"),
+        }
+        if let Some(live) = &self.0.live {
+            live.client_came(info);
+        }
+        // told before the client is among those who are told: it does not see its own
+        let event = builtin::client(self.0.engine.server_id(), name, true);
+        self.0.engine.register_own(Source::Client(info.id.get()), event).await;
+        Ok(())
+    }
+
+    async fn disconnected(&self, info: &ConnectionInfo) {
+        info!(id = %info.id, name = &*info.client_name, "client gone");
+        if let Some(live) = &self.0.live {
+            live.client_went(info);
+        }
+        let event = builtin::client(self.0.engine.server_id(), &info.client_name, false);
+        self.0.engine.register_own(Source::Client(info.id.get()), event).await;
+    }
+
+    async fn register(
+        &self,
+        info: &ConnectionInfo,
+        events: Vec<RegisterEvent>,
+    ) -> Option<Vec<Event>> {
+        let registered = self.0.engine.register(Source::Client(info.id.get()), events).await;
+        registered
+            .inspect_err(|error| {
+                let (id, name) = (info.id, &*info.client_name);
+                warn!(%id, address = %info.remote_address, name, %error, "not registered");
+            })
+            .ok()
+    }
+
+    /// A query without an answer ends the connection, as with the deployed server: an empty answer would be taken for the truth.
+    async fn query(&self, info: &ConnectionInfo, params: QueryParams) -> QueryResult {
+        Desk::query(self, params).await.unwrap_or_else(|error| {
+            let (id, name) = (info.id, &*info.client_name);
+            warn!(%id, address = %info.remote_address, name, %error, "a query that has no answer: the client is disconnected");
+            self.0.notifier.disconnect(info.id);
+            QueryResult::default()
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! The engine: whether events can be registered, and how they are.
+//!
+//! ```text
+//!            start             STARTED is registered        stop
+//! standby ──────────> starting ─────────────> operational ──────────> stopping ──────> standby
+//!    ^ registrations fail in all of them but one                       STOPPED is registered
+//! ```
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hat_aio::eventer::Notifier;
+use hat_core::eventer::{Event, RegisterEvent, Status};
+use tracing::{info, warn};
+
+use crate::builtin;
+use crate::check::{self, Limits, Refusal};
+use crate::module::{Modules, Source};
+use crate::page::Live;
+use crate::store::{Append, AppendError, Log, Pending, Session};
+use crate::teller::Told;
+
+/// Why events are not registered.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// The server registers nothing in this status.
+    #[error("the server is not operational: its status is {0}")]
+    NotOperational(Status),
+    /// A deployed peer could not take them.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// They could not be made durable.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+/// What was registered, by counts since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) events: AtomicU64,
+    pub(crate) sessions: AtomicU64,
+    /// Registrations that failed for a reason of the server.
+    pub(crate) failed: AtomicU64,
+    /// Registrations that were refused for a reason of theirs.
+    pub(crate) refused: AtomicU64,
+}
+
+/// Registers events, while it runs.
+pub(crate) struct Engine {
+    server_id: i64,
+    log: Arc<dyn Log>,
+    modules: Modules,
+    limits: Limits,
+    own_events: bool,
+    notifier: Notifier,
+    live: Option<Live>,
+    told: Arc<Told>,
+    /// Held while the status changes, and while something is appended: nothing gets behind `STOPPED`.
+    gate: Mutex<()>,
+    pub(crate) counts: Counts,
+}
+
+impl Engine {
+    pub(crate) fn new(
+        server_id: i64,
+        log: Arc<dyn Log>,
+        modules: Modules,
+        limits: Limits,
+        own_events: bool,
+        notifier: Notifier,
+        live: Option<Live>,
+        told: Arc<Told>,
+    ) -> Self {
+        let (gate, counts) = (Mutex::new(()), Counts::default());
+        Self { server_id, log, modules, limits, own_events, notifier, live, told, gate, counts }
+    }
+
+    pub(crate) fn server_id(&self) -> i64 {
+        self.server_id
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.notifier.status()
+    }
+
+    /// Registers `events` as one session, and returns them. Ready once they are as durable as the log promises.
+    pub(crate) async fn register(
+        &self,
+        source: Source,
+        events: Vec<RegisterEvent>,
+    ) -> Result<Vec<Event>, RegisterError> {
+        let count = events.len();
+        let registered = self.try_register(source, events).await;
+        match &registered {
+            Ok(Some(session)) => {
+                self.counts.sessions.fetch_add(1, Ordering::Relaxed);
+                let events = session.events().len() as u64;
+                self.counts.events.fetch_add(events, Ordering::Relaxed);
+            }
+            Ok(None) => {}
+            Err(RegisterError::Refused(_)) => {
+                self.counts.refused.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(_) => {
+                self.counts.failed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        // what modules added is told to subscribers, and no part of the answer
+        let own = |session: Arc<Session>| session.events()[..count].to_vec();
+        Ok(registered?.map(own).unwrap_or_default())
+    }
+
+    async fn try_register(
+        &self,
+        source: Source,
+        events: Vec<RegisterEvent>,
+    ) -> Result<Option<Arc<Session>>, RegisterError> {
+        check::check(&events, &self.limits)?;
+        let pending = {
+            let _gate = self.lock();
+            match self.status() {
+                Status::Operational => self.append(source, events),
+                status => return Err(RegisterError::NotOperational(status)),
+            }
+        };
+        Ok(pending.await?)
+    }
+
+    /// Registers an event of the server itself, if the engine runs, and waits until clients were told. What fails is told in the log.
+    pub(crate) async fn register_own(&self, source: Source, event: RegisterEvent) {
+        if !self.own_events || self.status() != Status::Operational {
+            return;
+        }
+        match self.try_register(source, vec![event]).await {
+            Ok(Some(session)) => self.told.wait(session.number()).await,
+            Ok(None) | Err(RegisterError::NotOperational(_)) => {}
+            Err(error) => warn!(%error, "an event of the server itself is not registered"),
+        }
+    }
+
+    /// From standby to operational.
+    pub(crate) async fn start(&self) {
+        self.set_status(Status::Starting);
+        let started = {
+            let _gate = self.lock();
+            self.append_own(true)
+        };
+        if let Err(error) = started.await {
+            // it may get better, and then registrations work: until then each fails
+            warn!(%error, "the start of the engine is not registered");
+        }
+        self.set_status(Status::Operational);
+    }
+
+    /// To standby, from whatever status. What was appended before is still registered; what comes from now on fails.
+    pub(crate) async fn stop(&self) {
+        let stopped = {
+            let _gate = self.lock();
+            match self.status() {
+                Status::Standby => return,
+                Status::Operational | Status::Starting | Status::Stopping => {
+                    self.show(Status::Stopping);
+                    self.append_own(false)
+                }
+            }
+        };
+        match stopped.await {
+            Ok(Some(session)) => self.told.wait(session.number()).await,
+            Ok(None) => {}
+            Err(error) => warn!(%error, "the end of the engine is not registered"),
+        }
+        self.set_status(Status::Standby);
+    }
+
+    fn append_own(&self, running: bool) -> Pending {
+        // without events it is settled at once
+        let event = self.own_events.then(|| builtin::engine(self.server_id, running));
+        self.append(Source::Engine, event.into_iter().collect())
+    }
+
+    fn append(&self, source: Source, events: Vec<RegisterEvent>) -> Pending {
+        self.log.append(Append { events, complete: self.modules.complete(source) })
+    }
+
+    fn set_status(&self, status: Status) {
+        let _gate = self.lock();
+        self.show(status);
+    }
+
+    fn show(&self, status: Status) {
+        info!(%status, "status");
+        self.notifier.set_status(status);
+        if let Some(live) = &self.live {
+            live.set_status(status);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

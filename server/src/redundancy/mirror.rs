@@ -1,0 +1,398 @@
+//! A copy of another server's events: first what is missing here, then what it tells.
+//!
+//! ```text
+//! connect, with a subscription to all that is persisted
+//!   ├─ CONNECTED   ask for the events after our last one, page by page; what is told meanwhile waits
+//!   ├─ SYNCING     … where there are any
+//!   └─ SYNCED      what waited, then what is told
+//! ```
+//!
+//! One write to the store is under way at a time, and what comes meanwhile is in the next: a session that could not be written is followed by
+//! none, or the copy would have a hole that nobody ever fills. It is asked for again on the next connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hat_aio::eventer::{Client, ConnectError, ConnectOptions, Notification, RequestError, connect};
+use hat_aio::runtime::sleep;
+use hat_aio::tls::Connector;
+use hat_aio::{Address, Runtime, SocketOptions};
+use hat_core::eventer::{Event, EventId, QueryParams, ServerParams, Status};
+use smol::channel::Receiver;
+use smol::future::or;
+use tracing::{debug, info, warn};
+
+use super::Who;
+use super::mirrors::Shared;
+use super::others::Other;
+use crate::builtin::{self, Synced};
+use crate::desk::Desk;
+use crate::engine::Engine;
+use crate::module::Source;
+use crate::store::{AppendError, Pending, Session, StoreError};
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Events that may wait to be written, in memory: more are not read from the connection.
+const MAX_WAITING: usize = 65_536;
+
+/// What every mirror needs.
+#[derive(Clone)]
+pub(crate) struct Mirror {
+    pub(crate) who: Arc<Who>,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) desk: Desk,
+    pub(crate) tls: Option<Connector>,
+    pub(crate) retry: Duration,
+}
+
+/// Why a connection to another server is over.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error(transparent)]
+    Ended(#[from] hat_aio::eventer::Error),
+    #[error("the copy cannot be written: {0}")]
+    Write(#[from] AppendError),
+    #[error("the copy cannot be read: {0}")]
+    Read(#[from] StoreError),
+    #[error("it says that more events follow, and gives none")]
+    NoProgress,
+}
+
+/// What there is to do next while the copy is up to date.
+enum Next {
+    Told(Result<Notification, hat_aio::eventer::Error>),
+    Written(Result<(), AppendError>),
+}
+
+impl Mirror {
+    /// Mirrors `other` for as long as it is wanted.
+    pub(super) async fn run<R: Runtime>(
+        self,
+        other: Other,
+        shared: &Shared,
+        stopping: Receiver<()>,
+    ) {
+        let mut failed = String::new();
+        loop {
+            let connection = async {
+                let ended = self.connection::<R>(&other, shared).await;
+                shared.set_status(&other, None);
+                // the same reason again and again is told once
+                let reason = ended.to_string();
+                if failed != reason {
+                    warn!(
+                        server_id = other.server_id,
+                        host = other.host,
+                        port = other.port,
+                        reason,
+                        "another server is not mirrored"
+                    );
+                    failed = reason;
+                }
+                sleep::<R>(self.retry).await;
+                false
+            };
+            let stopped = async {
+                // closed, never sent to
+                let _ = stopping.recv().await;
+                true
+            };
+            if or(stopped, connection).await || shared.leave(&other) {
+                shared.set_status(&other, None);
+                return;
+            }
+        }
+    }
+
+    /// A connection to `other`, from its beginning to its end.
+    async fn connection<R: Runtime>(&self, other: &Other, shared: &Shared) -> Error {
+        let mut copy = match self.connect::<R>(other, shared).await {
+            Ok(copy) => copy,
+            Err(error) => return error,
+        };
+        let Err(error) = copy.run::<R>().await;
+        error
+    }
+
+    async fn connect<'a, R: Runtime>(
+        &'a self,
+        other: &'a Other,
+        shared: &'a Shared,
+    ) -> Result<Copy<'a>, Error> {
+        let options = ConnectOptions {
+            token: self.who.token.clone().map(Into::into),
+            subscriptions: vec!["*".parse().unwrap_or_else(|never| match never {})],
+            server_id: Some(other.server_id),
+            persisted: true,
+            socket: SocketOptions { connect_timeout: CONNECT, ..SocketOptions::default() },
+            tls: self.tls.clone(),
+            ..ConnectOptions::default()
+        };
+        let address = Address::new(other.host.clone(), other.port);
+        let address = if self.tls.is_some() { address.with_tls() } else { address };
+        let client = connect::<R>(address, format!("event/{}", self.who.name), options).await?;
+        shared.set_status(other, Some(client.status()));
+        info!(
+            server_id = other.server_id,
+            host = other.host,
+            port = other.port,
+            "mirroring another server"
+        );
+        let (waiting, last) = (Vec::new(), EventId::default());
+        Ok(Copy { mirror: self, other, shared, client, waiting, lost: false, last, synced: None })
+    }
+}
+
+/// A connection to another server.
+struct Copy<'a> {
+    mirror: &'a Mirror,
+    other: &'a Other,
+    shared: &'a Shared,
+    client: Client,
+    /// Events that were told and are not being written yet, in order.
+    waiting: Vec<Event>,
+    /// Events that were told while it was asked for others were too many, and were dropped: it must be asked for them.
+    lost: bool,
+    /// The last event that is written, or being written.
+    last: EventId,
+    /// What was told of the state last.
+    synced: Option<Synced>,
+}
+
+impl Copy<'_> {
+    /// Runs until the connection ends, or the copy cannot be written.
+    async fn run<R: Runtime>(&mut self) -> Result<std::convert::Infallible, Error> {
+        self.catch_up::<R>().await?;
+        self.follow().await
+    }
+
+    /// Asks for what is missing, until nothing is.
+    async fn catch_up<R: Runtime>(&mut self) -> Result<(), Error> {
+        let (store, server_id) = (self.mirror.desk.store().clone(), self.other.server_id);
+        let last = R::unblock(move || store.last(server_id)).await;
+        self.last = last.map_err(|_| StoreError::Closed)??.id;
+        self.tell(Synced::Connected).await?;
+        let (mut held, mut count) = (Vec::new(), 0_u64);
+        let mut writing: Option<Pending> = None;
+        let mut asked_after = self.last;
+        loop {
+            self.lost = false;
+            let params = ServerParams {
+                server_id,
+                persisted: true,
+                last_event_id: (asked_after.session > 0).then_some(asked_after),
+                ..ServerParams::default()
+            };
+            let (page, more) = self.ask(QueryParams::Server(params)).await?;
+            if page.is_empty() && more {
+                return Err(Error::NoProgress);
+            }
+            if !page.is_empty() && count == 0 {
+                self.tell(Synced::Syncing).await?;
+            }
+            count += page.len() as u64;
+            asked_after = page.last().map_or(asked_after, |event| event.id);
+            held.extend(page);
+            // the last session may go on in the next page
+            let whole = if more { whole_sessions(&held) } else { held.len() };
+            let rest = held.split_off(whole);
+            if let Some(writing) = writing.take() {
+                writing.await?;
+            }
+            writing = self.write(std::mem::replace(&mut held, rest));
+            if !more && !self.lost {
+                break;
+            }
+        }
+        if let Some(writing) = writing.take() {
+            writing.await?;
+        }
+        info!(server_id, events = count, "all events of another server are here");
+        self.tell(Synced::Synced(Some(count))).await
+    }
+
+    /// Writes what is told. Only the end of the connection, or of the disk, ends it.
+    async fn follow(&mut self) -> Result<std::convert::Infallible, Error> {
+        let mut writing: Option<Pending> = None;
+        loop {
+            if writing.is_none() {
+                let events = std::mem::take(&mut self.waiting);
+                writing = self.write(events);
+            }
+            let written = async {
+                match &mut writing {
+                    Some(pending) => Next::Written(pending.await.map(drop)),
+                    None => std::future::pending().await,
+                }
+            };
+            let told = async {
+                if self.waiting.len() >= MAX_WAITING {
+                    std::future::pending::<()>().await;
+                }
+                Next::Told(self.client.next().await)
+            };
+            match or(written, told).await {
+                Next::Written(written) => {
+                    writing = None;
+                    written?;
+                }
+                Next::Told(Ok(Notification::Events(events))) => {
+                    self.waiting.extend(events.into_vec())
+                }
+                Next::Told(Ok(Notification::Status(status))) => {
+                    // the status counts once what was told before it is here
+                    self.write_all(writing.take()).await?;
+                    self.status(status).await?;
+                }
+                Next::Told(Err(error)) => {
+                    self.write_all(writing.take()).await?;
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    async fn write_all(&mut self, writing: Option<Pending>) -> Result<(), Error> {
+        if let Some(writing) = writing {
+            writing.await?;
+        }
+        let events = std::mem::take(&mut self.waiting);
+        if let Some(writing) = self.write(events) {
+            writing.await?;
+        }
+        Ok(())
+    }
+
+    /// Begins to write what of `events` is new.
+    fn write(&mut self, events: Vec<Event>) -> Option<Pending> {
+        let mut last = self.last;
+        let fresh = |event: &Event| {
+            let fresh = event.id.server == self.other.server_id && event.id > last;
+            if fresh {
+                last = event.id;
+            }
+            fresh
+        };
+        let events: Vec<Event> = events.into_iter().filter(fresh).collect();
+        self.last = last;
+        let sessions = sessions(events);
+        (!sessions.is_empty()).then(|| self.mirror.desk.log().mirror(sessions))
+    }
+
+    /// Asks for events, and takes what is told meanwhile: the connection would be held up.
+    async fn ask(&mut self, params: QueryParams) -> Result<(Vec<Event>, bool), Error> {
+        let client = self.client.clone();
+        let mut query = std::pin::pin!(client.query(&params));
+        loop {
+            let answer = async { Err((&mut query).await) };
+            let told = async { Ok(client.next().await) };
+            match or(answer, told).await {
+                Err(answer) => {
+                    let answer = answer?;
+                    return Ok((answer.events, answer.more_follows));
+                }
+                Ok(Ok(Notification::Events(events))) => {
+                    self.waiting.extend(events.into_vec());
+                    if self.waiting.len() > MAX_WAITING {
+                        // they are stored there, or they were not told: they can be asked for
+                        self.waiting = Vec::new();
+                        self.lost = true;
+                    }
+                }
+                Ok(Ok(Notification::Status(status))) => self.status(status).await?,
+                Ok(Err(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn status(&mut self, status: Status) -> Result<(), Error> {
+        debug!(server_id = self.other.server_id, %status, "another server's status");
+        if status == Status::Operational
+            && let Some(synced) = self.synced
+        {
+            let again = match synced {
+                Synced::Synced(_) => Synced::Synced(None),
+                synced => synced,
+            };
+            self.tell_there(again).await?;
+        }
+        self.shared.set_status(self.other, Some(status));
+        Ok(())
+    }
+
+    /// Tells how far the copy is: there and here.
+    async fn tell(&mut self, synced: Synced) -> Result<(), Error> {
+        self.synced = Some(synced);
+        self.tell_there(synced).await?;
+        let event = self.event(synced);
+        self.mirror.engine.register_own(Source::Server, event).await;
+        Ok(())
+    }
+
+    async fn tell_there(&self, synced: Synced) -> Result<(), Error> {
+        Ok(self.client.register(&[self.event(synced)]).await?)
+    }
+
+    fn event(&self, synced: Synced) -> hat_core::eventer::RegisterEvent {
+        builtin::synced(self.mirror.who.server_id, self.other.server_id, synced)
+    }
+}
+
+/// How many of `events` belong to sessions that do not reach to their end.
+fn whole_sessions(events: &[Event]) -> usize {
+    let Some(last) = events.last() else { return 0 };
+    let of_last = events.iter().rev().take_while(|event| event.id.session == last.id.session);
+    let whole = events.len() - of_last.count();
+    // one session without an end must not fill the memory
+    if whole == 0 && events.len() > MAX_WAITING { events.len() } else { whole }
+}
+
+/// `events` as sessions. What no server of this kind registers is left out, and told in the log.
+fn sessions(events: Vec<Event>) -> Vec<Session> {
+    let same = |one: &Event, other: &Event| {
+        one.id.session == other.id.session && one.timestamp == other.timestamp
+    };
+    let of_sessions = events.chunk_by(same).map(|events| Session::new(events.to_vec()));
+    let taken = of_sessions.filter_map(|session| {
+        session
+            .inspect_err(|error| warn!(%error, "another server has events that cannot be taken"))
+            .ok()
+    });
+    taken.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hat_core::eventer::{EventType, Timestamp};
+
+    fn event(session: i64, instance: i64) -> Event {
+        Event {
+            id: EventId::new(2, session, instance),
+            event_type: EventType::from_segments(["a"]),
+            timestamp: Timestamp::from_secs(session),
+            source_timestamp: None,
+            payload: None,
+        }
+    }
+
+    #[test]
+    fn the_last_session_of_a_page_is_held_back() {
+        assert_eq!(whole_sessions(&[]), 0);
+        assert_eq!(whole_sessions(&[event(1, 1), event(1, 2)]), 0);
+        assert_eq!(whole_sessions(&[event(1, 1), event(1, 2), event(2, 1)]), 2);
+    }
+
+    #[test]
+    fn events_become_their_sessions() {
+        let sessions = sessions(vec![event(1, 1), event(1, 2), event(3, 1), event(0, 1)]);
+        let shown: Vec<_> = sessions.iter().map(|it| (it.number(), it.events().len())).collect();
+        assert_eq!(shown, [(1, 2), (3, 1)], "session 0 is none");
+    }
+}

@@ -1,0 +1,137 @@
+//! A server in a redundant installation: one of a group is active, the others stand by with copies of its events.
+//!
+//! ```text
+//! hat-monitor <── component ── Redundancy ──> who is there ──> a Mirror for each other server ──> Log::mirror
+//!                                  │ blessed, and no other server is active
+//!                                  └──> Engine::start, Engine::stop
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `task` | the monitor, the blessing, and what follows from it |
+//! | `others` | which other servers there are, by what the monitor shows |
+//! | `mirrors` | a task for each of them, and whether one of them is active |
+//! | `mirror` | one connection to another server: first what is missing, then what is told |
+//!
+//! The rules are those of `hat-event-server` 0.9, so that both kinds of servers make a pair: a server that is blessed waits until no other server
+//! that it sees is starting, operational or stopping; what is mirrored is what the other has stored.
+
+mod mirror;
+mod mirrors;
+mod others;
+mod task;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hat_aio::tls::Connector;
+use hat_aio::{Address, Runtime};
+use smol::channel::{Receiver, Sender, bounded};
+
+use crate::desk::Desk;
+use crate::engine::Engine;
+use crate::server::Ended;
+
+/// What a server does when its monitor is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MonitorLost {
+    /// It stays and connects again. An active server goes on only where the monitor last showed no other server of its group; else it
+    /// stands by: the other may be blessed by a monitor that still sees it.
+    #[default]
+    Stay,
+    /// It ends, as the deployed server does, and leaves the rest to who started it.
+    Exit,
+}
+
+/// The monitor of a server, and its place among others.
+#[derive(Clone, Debug)]
+pub struct MonitorOptions {
+    /// Where the monitor listens.
+    pub address: Address,
+    /// The group of servers of which one is active.
+    pub group: String,
+    /// What happens when the monitor is gone.
+    pub lost: MonitorLost,
+    /// TLS towards other servers, where they are to be asked over that: a connector. The monitor itself has none.
+    pub tls: Option<Connector>,
+    /// Time between two attempts to connect to another server, 1 s. The deployed server waits 5 s.
+    pub retry: Duration,
+}
+
+impl MonitorOptions {
+    /// The defaults.
+    #[must_use]
+    pub fn new(address: impl Into<Address>, group: impl Into<String>) -> Self {
+        Self {
+            address: address.into(),
+            group: group.into(),
+            lost: MonitorLost::default(),
+            tls: None,
+            retry: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What others know of this server.
+#[derive(Clone, Debug)]
+pub(crate) struct Who {
+    pub(crate) name: String,
+    pub(crate) server_id: i64,
+    pub(crate) token: Option<String>,
+    pub(crate) address: (String, u16),
+}
+
+/// The part of a server that makes it redundant.
+pub(crate) struct Redundancy {
+    stop: Sender<()>,
+    stopped: Receiver<()>,
+    ended: Receiver<Ended>,
+    why: Arc<Mutex<Option<Ended>>>,
+}
+
+impl Redundancy {
+    pub(crate) fn start<R: Runtime>(
+        options: MonitorOptions,
+        who: Who,
+        engine: Arc<Engine>,
+        desk: Desk,
+    ) -> Self {
+        let (stop, stopping) = bounded(1);
+        let (done, stopped) = bounded(1);
+        let (end, ended) = bounded(1);
+        R::spawn(async move {
+            if let Some(why) = task::run::<R>(options, who, engine, desk, stopping).await {
+                // there is room for one
+                let _ = end.try_send(why);
+            }
+            drop(done);
+        });
+        Self { stop, stopped, ended, why: Arc::default() }
+    }
+
+    /// Gives the blessing back, and ends copies.
+    pub(crate) async fn stop(&self) {
+        self.stop.close();
+        // ends when the task does
+        let _ = self.stopped.recv().await;
+    }
+
+    /// Waits until the server must end, and says why.
+    pub(crate) async fn ended(&self) -> Ended {
+        let known = || self.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(why) = known() {
+            return why;
+        }
+        match self.ended.recv().await {
+            Ok(why) => {
+                *self.why.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
+                why
+            }
+            // stopped, and nobody waits any more
+            Err(_) => match known() {
+                Some(why) => why,
+                None => std::future::pending().await,
+            },
+        }
+    }
+}
