@@ -5,6 +5,7 @@ mod cotp;
 mod query;
 mod store;
 mod redundancy;
+mod store;
 mod tls;
 mod web;
 
@@ -82,6 +83,7 @@ pub(crate) use cotp::{CotpCommand, EchoArgs, ProbeArgs};
 pub(crate) use query::{PageArgs, QueryCommand};
 pub(crate) use store::StoreCommand;
 pub(crate) use redundancy::RedundancyArgs;
+pub(crate) use store::StoreCommand;
 pub(crate) use tls::{ClientTlsArgs, TlsArgs};
 pub(crate) use web::WebArgs;
 
