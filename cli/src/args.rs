@@ -47,7 +47,7 @@ pub(crate) enum RuntimeName {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run an event server that keeps its events in memory.
+    /// Run an event server that keeps its events on a disk with --store, else in memory only.
     ///
     /// Prints `listening on HOST:PORT` on standard error. Ctrl-C tells all clients the status `stopping`, sends what
     /// is left to send, and ends. A client without a token is taken; one with a token only if it is the server's.
@@ -83,7 +83,7 @@ pub(crate) use cotp::{CotpCommand, EchoArgs, ProbeArgs};
 pub(crate) use query::{PageArgs, QueryCommand};
 pub(crate) use store::StoreCommand;
 pub(crate) use redundancy::RedundancyArgs;
-pub(crate) use store::StoreCommand;
+pub(crate) use store::{KeepArgs, StoreCommand};
 pub(crate) use tls::{ClientTlsArgs, TlsArgs};
 pub(crate) use web::WebArgs;
 
@@ -129,6 +129,8 @@ pub(crate) struct ServeArgs {
     /// after what is stored.
     #[arg(long, value_enum, default_value_t = Numbering::Clock)]
     pub(crate) numbering: Numbering,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
     #[command(flatten)]
     pub(crate) redundancy: RedundancyArgs,
     #[command(flatten)]

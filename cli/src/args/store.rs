@@ -1,6 +1,8 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use hat_server::store::Durability;
 
 /// What can be done with a store.
 #[derive(Debug, Subcommand)]
@@ -40,4 +42,32 @@ pub(crate) enum StoreCommand {
 pub(crate) struct StoreArgs {
     /// The folder of the store.
     pub(crate) dir: PathBuf,
+}
+
+/// Where a server keeps its events.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KeepArgs {
+    /// The folder to keep events in; made where there is none. Without it they are in memory only, and gone when the server ends.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// What an answer to a registration promises: `commit`, that the events are on the disk; `flush:100ms`, that they will be so long
+    /// after it, so that a crash loses what was answered since.
+    #[arg(long, value_name = "WHEN", default_value = "commit", value_parser = durability, requires = "store")]
+    pub(crate) durability: Durability,
+}
+
+fn durability(text: &str) -> Result<Durability, String> {
+    let wrong = || "write commit, or flush: and a time, as flush:100ms or flush:2s".to_owned();
+    if text == "commit" {
+        return Ok(Durability::Commit);
+    }
+    let time = text.strip_prefix("flush:").ok_or_else(wrong)?;
+    let (number, unit) = match (time.strip_suffix("ms"), time.strip_suffix('s')) {
+        (Some(number), _) => (number, 1),
+        (None, Some(number)) => (number, 1_000),
+        (None, None) => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let millis = number.checked_mul(unit).filter(|millis| *millis <= 3_600_000);
+    millis.map(|millis| Durability::Flush(Duration::from_millis(millis))).ok_or_else(wrong)
 }

@@ -1,4 +1,4 @@
-//! `hat serve`: an event server over the store in memory, and its page.
+//! `hat serve`: an event server over a store on a disk or in memory, and its page.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use hat_server::page::{Live, Page, PageOptions, Roles};
 use hat_server::store::memory::Config;
-use hat_server::store::{LogOptions, MemoryStore, Numbering};
+use hat_server::store::{DiskOptions, DiskStore, LogOptions, MemoryStore, Numbering, Store};
 use hat_server::{EventServer, Options, StartError};
 
 pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
@@ -36,12 +36,24 @@ pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
         name: args.redundancy.name.clone(),
         monitor: args.redundancy.options(),
         own_events: !args.no_own_events,
-        log: LogOptions { numbering, ..LogOptions::new(args.server_id) },
+        log: LogOptions {
+            numbering,
+            durability: args.keep.durability,
+            ..LogOptions::new(args.server_id)
+        },
         ..Options::new(args.listen, args.server_id)
     };
-    let store = Arc::new(MemoryStore::new(config));
+    let store: Arc<dyn Store> = match &args.keep.store {
+        Some(folder) => {
+            let options = DiskOptions { max_results: args.max_results, ..DiskOptions::default() };
+            Arc::new(DiskStore::open(folder, options)?)
+        }
+        None => Arc::new(MemoryStore::new(config)),
+    };
+    let in_memory = store.is_in_memory();
     let server = EventServer::start::<R>(options, store).await.map_err(start_failure)?;
-    say(&format!("listening on {}", list("", server.addresses(), "")));
+    let kept = if in_memory { " (events are in memory only)" } else { "" };
+    say(&format!("listening on {}{kept}", list("", server.addresses(), "")));
     let page = match (args.web.address.clone(), live) {
         (Some(address), Some(live)) => {
             let scheme = if tls.is_some() { "https://" } else { "http://" };

@@ -172,7 +172,9 @@ impl Server {
     pub(crate) fn start_whole(runtime: &str, args: &str) -> Self {
         let hat = Hat::start(&format!("serve --listen 127.0.0.1:0 --runtime {runtime} {args}"));
         let line = hat.error_line();
-        let address = line.strip_prefix("listening on ").expect("the address").to_owned();
+        let address = line.strip_prefix("listening on ").expect("the address");
+        // what follows says where events are kept
+        let address = address.split_whitespace().next().expect("the address").to_owned();
         Self { hat, address }
     }
 }
