@@ -3,7 +3,6 @@
 mod connect;
 mod cotp;
 mod query;
-mod store;
 mod redundancy;
 mod store;
 mod tls;
@@ -81,7 +80,6 @@ pub(crate) enum Command {
 pub(crate) use connect::ConnectArgs;
 pub(crate) use cotp::{CotpCommand, EchoArgs, ProbeArgs};
 pub(crate) use query::{PageArgs, QueryCommand};
-pub(crate) use store::StoreCommand;
 pub(crate) use redundancy::RedundancyArgs;
 pub(crate) use store::{KeepArgs, StoreCommand};
 pub(crate) use tls::{ClientTlsArgs, TlsArgs};
