@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use crate::establish::{self, FromStream};
@@ -11,6 +11,7 @@ use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::Inbox;
 pub use crate::inbox::InboxLimits;
+use crate::pending::{PendingRequests, PendingResponse, Requests, WAITING};
 use crate::runtime::{Runtime, Stream};
 use crate::server::AcceptOptions;
 use crate::shared::Close;
@@ -18,7 +19,7 @@ use crate::shared::Counted;
 use crate::shared::{Delivered, Session, Wait};
 use crate::{ConnectError, IntoAddress, ListenError, SocketOptions, tls};
 use hat_core::chatter::{
-    Config, Connection as Machine, Conversation, Data, Incoming, Message, SendError,
+    Config, Connection as Machine, Conversation, Data, Incoming, Message, SendError, SendFault,
     SendOptions as MachineOptions,
 };
 use hat_core::options::More;
@@ -104,6 +105,19 @@ pub async fn connect<R: Runtime>(
         .await
 }
 
+/// A connection over a stream that there is already: one of another kind, or what something else was upgraded to. Either side may be the one that
+/// began. Where the stream is to be TLS, it is that already; of `options`, `tls` and `socket` are not used.
+///
+/// # Errors
+///
+/// That of the stream, where it does not know its addresses.
+pub fn connect_on<R: Runtime>(
+    stream: impl Stream,
+    options: &ConnectOptions,
+) -> io::Result<Connection> {
+    Connection::start::<R>(stream, options, Counted::nowhere())
+}
+
 /// Listens on `address`, on every address of its host.
 ///
 /// # Errors
@@ -121,6 +135,18 @@ pub async fn listen<R: Runtime>(
     Ok(server.named(server_name))
 }
 
+/// Why a request has no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// It was not sent.
+    #[error(transparent)]
+    Refused(SendFault),
+    /// The connection ended before the answer came.
+    #[error(transparent)]
+    Ended(#[from] Error),
+}
+
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -131,6 +157,7 @@ pub struct Connection {
 struct ChatterSession {
     machine: Machine,
     inbox: Inbox<Incoming>,
+    answers: PendingRequests<Conversation, Message>,
 }
 
 impl Session for ChatterSession {
@@ -143,16 +170,40 @@ impl Session for ChatterSession {
     }
 
     fn has_room(&self) -> bool {
-        self.inbox.has_room()
+        let times = if self.answers.is_empty() { 1 } else { WAITING };
+        self.inbox.has_room_times(times)
     }
 
     fn deliver(&mut self, incoming: Incoming) -> Delivered {
+        let incoming = match incoming {
+            Incoming::Message(message) if self.answers.contains(message.conversation) => {
+                return self.answers.answer(message.conversation, message);
+            }
+            incoming => incoming,
+        };
         let weight = match &incoming {
             Incoming::Message(message) => message.data.weight(),
             Incoming::Timeout(_) => 0,
         };
         self.inbox.push(incoming, weight);
         Delivered::Inbox
+    }
+
+    fn ended(&mut self, wake: &mut Vec<Waker>) {
+        self.answers.ended(wake);
+    }
+}
+
+impl Requests for ChatterSession {
+    type Id = Conversation;
+    type Answer = Message;
+
+    fn answers(&mut self) -> &mut PendingRequests<Conversation, Message> {
+        &mut self.answers
+    }
+
+    fn forget(&mut self, conversation: Conversation) {
+        self.machine.forget(conversation);
     }
 }
 
@@ -167,6 +218,7 @@ impl FromStream for Connection {
         let session = |now| ChatterSession {
             machine: Machine::new(settings.config.clone(), now),
             inbox: Inbox::new(settings.inbox),
+            answers: PendingRequests::new(),
         };
         let handle = Handle::start::<R>(stream, session, counted)?;
         Ok(Self { handle, name: settings.name.as_deref().map(Arc::from) })
@@ -193,6 +245,36 @@ impl Connection {
             session.machine.send(data, options).map_err(unboxed)
         });
         sent.await.map_err(|refused| SendError { fault: refused.fault, data: refused.data.into() })
+    }
+
+    /// Starts a conversation with `data`, and gives the peer's next message in it. Waits while 256 KiB are queued.
+    ///
+    /// The answer comes to this call alone, and not to [`receive`](Self::receive). An answer that is not the last of its conversation can be
+    /// gone on from, with [`send`](Self::send). There is no time limit: dropped before it is ready, the conversation is given up as by
+    /// [`forget`](Self::forget); what was asked may be done all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub async fn request(&self, data: Data) -> Result<Message, RequestError> {
+        let options = MachineOptions { last: false, ..MachineOptions::default() };
+        let sent = self.handle.send_data(data, |session, data| {
+            let unboxed = |SendError { fault, data }| send::SendError { fault, data: *data };
+            let conversation = session.machine.send(data, options).map_err(unboxed)?;
+            session.answers.open(conversation);
+            Ok(conversation)
+        });
+        match sent.await {
+            Ok(conversation) => Ok(PendingResponse::new(&self.handle, conversation).await?),
+            Err(refused) if refused.fault.is_closed() => Err(self.ended().await.into()),
+            Err(refused) => Err(RequestError::Refused(refused.fault)),
+        }
+    }
+
+    /// Gives a conversation up, one whose time is over say: it counts no longer as open, and what the peer still sends in it is passed
+    /// over. The peer is not told.
+    pub fn forget(&self, conversation: Conversation) {
+        self.handle.call(|session| session.machine.forget(conversation));
     }
 
     /// Queues a message without waiting.

@@ -34,6 +34,7 @@ pub mod eventer;
 mod failures;
 mod handle;
 mod inbox;
+mod io_stream;
 #[cfg(feature = "juggler")]
 pub mod juggler;
 mod linger;
@@ -56,11 +57,14 @@ mod wakers;
 pub mod web;
 
 #[doc(hidden)]
+pub use bytes; // for `protocols_on!`
+#[doc(hidden)]
 pub use hat_core; // for `protocols_on!` and `web_on!`
 
 pub use address::{Address, IntoAddress};
 pub use connection_id::ConnectionId;
 pub use error::{ConnectError, Error, ListenError};
 pub use failures::HandshakeFailure;
+pub use io_stream::IoStream;
 pub use runtime::Runtime;
 pub use socket_options::{Keepalive, SocketOptions};

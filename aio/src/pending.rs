@@ -41,6 +41,16 @@ impl<K: Copy + Ord, A> PendingRequests<K, A> {
         Self(BTreeMap::new())
     }
 
+    /// Whether anybody waits for an answer.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether somebody waits for the answer to `id`.
+    pub(crate) fn contains(&self, id: K) -> bool {
+        matches!(self.0.get(&id), Some(Slot::Waiting(_)))
+    }
+
     /// An answer is waited for from now on.
     pub(crate) fn open(&mut self, id: K) {
         self.0.insert(id, Slot::Waiting(None));
@@ -106,8 +116,10 @@ impl<S: Requests> Future for PendingResponse<'_, S> {
 impl<S: Requests> Drop for PendingResponse<'_, S> {
     fn drop(&mut self) {
         self.handle.look(|session| {
-            session.answers().0.remove(&self.id);
-            session.forget(self.id);
+            // one that was answered is over, or goes on by itself
+            if session.answers().0.remove(&self.id).is_some() {
+                session.forget(self.id);
+            }
         });
     }
 }

@@ -71,6 +71,9 @@ pub trait Runtime: Sized + Send + Sync + 'static {
 pub trait Stream: Send + Unpin + 'static {
     /// Appends what has arrived to `into`, at most `most` bytes, and gives their count: 0 is the end of the stream.
     ///
+    /// Where it is pending, `into` is as it was, and another buffer may come with the next call: what is read meanwhile, by a system that
+    /// completes reads, is kept by the stream.
+    ///
     /// # Errors
     ///
     /// Those of the system.
@@ -81,7 +84,8 @@ pub trait Stream: Send + Unpin + 'static {
         most: usize,
     ) -> Poll<io::Result<usize>>;
 
-    /// Writes from the start of `parts` and gives how many bytes the system took.
+    /// Writes from the start of `parts` and gives how many bytes the system took. Bytes that are given are on their way without another call:
+    /// a stream that buffers, or whose writes complete later, is ready once they are done.
     ///
     /// Where it is pending, the next call brings the same bytes first, and maybe more behind them: a stream may have made something of
     /// them already, as TLS does.
@@ -121,6 +125,37 @@ pub trait Stream: Send + Unpin + 'static {
     ///
     /// Those of the system.
     fn peer_addr(&self) -> io::Result<SocketAddr>;
+}
+
+impl Stream for Box<dyn Stream> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut BytesMut,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        (**self).poll_read(cx, into, most)
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        (**self).poll_write(cx, parts)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        (**self).poll_shutdown(cx)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        (**self).local_addr()
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        (**self).peer_addr()
+    }
 }
 
 /// A timer that can be set again.

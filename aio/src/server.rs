@@ -1,6 +1,7 @@
 //! What servers of all protocols share: taking connections, and ending with them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -185,7 +186,7 @@ impl<C: Send + 'static> Core<C> {
     }
 
     /// Counts a connection, until what it is counted by is dropped.
-    fn count<T>(self: &Arc<Self>, stream: T) -> Accepted<T> {
+    pub(crate) fn count<T>(self: &Arc<Self>, stream: T) -> Accepted<T> {
         let id = self.change(|state| {
             let id = state.next_id;
             state.next_id += 1;
@@ -439,6 +440,15 @@ impl<C: Send + 'static> Server<C> {
     /// Waits until the server is closed, and the connections that are bound to it. Cancel safe.
     pub async fn closed(&self) {
         self.core.closed().await;
+    }
+}
+
+impl<C: Send + 'static> fmt::Debug for Server<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("addresses", &self.addresses())
+            .field("open_connections", &self.open_connections())
+            .finish_non_exhaustive()
     }
 }
 

@@ -76,6 +76,19 @@ pub async fn connect<R: Runtime>(
         .await
 }
 
+/// A connection over a stream that there is already: one of another kind, or what something else was upgraded to. Either side may be the one that
+/// began. Where the stream is to be TLS, it is that already; of `options`, `tls` and `socket` are not used.
+///
+/// # Errors
+///
+/// That of the stream, where it does not know its addresses.
+pub fn connect_on<R: Runtime>(
+    stream: impl Stream,
+    options: &ConnectOptions,
+) -> io::Result<Connection> {
+    Connection::start::<R>(stream, options, Counted::nowhere())
+}
+
 /// Listens on `address`, on every address of its host.
 ///
 /// # Errors

@@ -9,9 +9,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Instant;
 
-use hat_aio::SocketOptions;
-use hat_aio::runtime::Runtime;
-
 use super::{Smol, SmolStream, SmolTimer};
 
 /// smol's sockets, timers and clock, with tasks on async-std's executor.
@@ -19,6 +16,8 @@ use super::{Smol, SmolStream, SmolTimer};
 pub struct AsyncStd;
 
 hat_aio::protocols_on!(AsyncStd);
+#[cfg(feature = "juggler")]
+hat_aio::juggler_on!(AsyncStd);
 #[cfg(feature = "web")]
 hat_aio::web_on!(AsyncStd);
 

@@ -18,8 +18,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use hat_aio::runtime::{BACKLOG, Runtime, Timer};
-pub use hat_aio::{Address, ConnectError, Error, Keepalive, SocketOptions};
+use hat_aio::runtime::{BACKLOG, Timer};
 pub use net::SmolStream;
 use socket2::{Domain, Socket, Type};
 
@@ -28,6 +27,8 @@ use socket2::{Domain, Socket, Type};
 pub struct Smol;
 
 hat_aio::protocols_on!(Smol);
+#[cfg(feature = "juggler")]
+hat_aio::juggler_on!(Smol);
 #[cfg(feature = "web")]
 hat_aio::web_on!(Smol);
 

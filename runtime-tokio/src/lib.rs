@@ -14,8 +14,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use hat_aio::runtime::{BACKLOG, Runtime, Timer};
-pub use hat_aio::{Address, ConnectError, Error, Keepalive, SocketOptions};
+use hat_aio::runtime::{BACKLOG, Timer};
 pub use net::TokioStream;
 use tokio::net::TcpSocket;
 
@@ -24,6 +23,8 @@ use tokio::net::TcpSocket;
 pub struct Tokio;
 
 hat_aio::protocols_on!(Tokio);
+#[cfg(feature = "juggler")]
+hat_aio::juggler_on!(Tokio);
 #[cfg(feature = "web")]
 hat_aio::web_on!(Tokio);
 

@@ -8,7 +8,7 @@ mod setup;
 pub use connection::{Connection, ConnectionInfo, Part};
 pub use setup::{
     ConnectError, ConnectOptions, DEFAULT_PORT, Decide, Decision, ListenError, ListenOptions,
-    connect, listen,
+    OnError, connect, connect_on, listen, serve_on,
 };
 
 /// Why a connection is over.

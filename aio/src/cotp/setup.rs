@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::{Connection, Error, Server};
 use crate::establish;
 use crate::inbox::InboxLimits;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Stream};
 use crate::server::{AcceptOptions, Accepted, Core};
 use crate::shared::Counted;
 use crate::{IntoAddress, SocketOptions, net, tls};
@@ -203,6 +203,60 @@ pub async fn connect<R: Runtime>(
             .map_err(|error| crate::ConnectError::Connect { address, error: Arc::new(error) })?;
     connection.established().await?;
     Ok(connection)
+}
+
+/// Asks for a connection over a stream that there is already, and waits until the peer has confirmed. Of `options`, `tls` and `socket` are not
+/// used.
+///
+/// # Errors
+///
+/// [`OnError`].
+pub async fn connect_on<R: Runtime>(
+    stream: impl Stream,
+    options: &ConnectOptions,
+) -> Result<Connection, OnError> {
+    let machine = Machine::connect(numbered(&options.config, options.reference), Instant::ORIGIN)?;
+    on::<R>(stream, machine, None, options.inbox).await
+}
+
+/// Waits for the request of the peer over a stream that there is already, and confirms it. Of `options`, `tls` and `accept` are not used.
+///
+/// # Errors
+///
+/// [`OnError`].
+pub async fn serve_on<R: Runtime>(
+    stream: impl Stream,
+    options: &ListenOptions,
+) -> Result<Connection, OnError> {
+    let machine = Machine::accept(options.config(), Instant::ORIGIN)?;
+    on::<R>(stream, machine, options.decide.clone(), options.inbox).await
+}
+
+async fn on<R: Runtime>(
+    stream: impl Stream,
+    machine: Machine,
+    decide: Option<Decide>,
+    inbox: InboxLimits,
+) -> Result<Connection, OnError> {
+    let connection = Connection::start::<R>(stream, machine, decide, inbox, Counted::nowhere());
+    let connection = connection.map_err(|error| OnError::Stream(Arc::new(error)))?;
+    connection.established().await?;
+    Ok(connection)
+}
+
+/// Why there is no connection over a stream that was there.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OnError {
+    /// The stream does not know its addresses.
+    #[error("the stream cannot be used: {0}")]
+    Stream(Arc<io::Error>),
+    /// The configuration makes no connection.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The connection ended before it was established.
+    #[error(transparent)]
+    Ended(#[from] Error),
 }
 
 /// Listens on `address`, on every address of its host; the usual port is [`DEFAULT_PORT`].

@@ -11,7 +11,7 @@ mod server;
 pub use super::ConnectionId;
 pub use client::{
     Client, ConnectError, ConnectOptions, Events, Notification, NotificationStream, RequestError,
-    connect,
+    connect, connect_on,
 };
 pub use handler::{ConnectionInfo, Handler};
 pub use notifier::Notifier;

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use super::registry::{Registry, ServerSession};
 use crate::ConnectionId;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, InboxLimits};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Stream};
 use crate::server::{AcceptOptions, Accepted, Core};
 use crate::shared::{Counted, Wait};
 use crate::trace;
@@ -40,7 +41,11 @@ pub struct ListenOptions {
 pub struct Server {
     core: Arc<Core<()>>,
     notifier: Notifier,
+    serve_on: ServeOn,
 }
+
+/// Serves a stream of any kind.
+type ServeOn = Arc<dyn Fn(&Arc<Core<()>>, Accepted<Box<dyn Stream>>) + Send + Sync>;
 
 /// Listens on `address`, on every address of its host; `handler` does what clients ask for.
 ///
@@ -65,27 +70,53 @@ pub async fn listen_with<R: Runtime, H: Handler>(
     handler: impl FnOnce(Notifier) -> H,
     options: ListenOptions,
 ) -> Result<Server, ListenError> {
-    let registry = Arc::new(Registry::new(options.status));
-    let notifier = Notifier::new::<R>(registry.clone());
-    let (handler, clients) = (Arc::new(handler(notifier.clone())), registry);
-    let (accept, tls) = (options.accept.clone(), options.tls.clone());
+    let (accept, tls) = (options.accept, options.tls.clone());
+    let (serving, notifier) = Serving::new::<R>(handler, options);
+    let sockets = Arc::new(serving);
+    let streams = sockets.clone();
     let take = move |core: &Arc<Core<()>>, accepted: Accepted<_>| {
+        sockets.start::<R>(core, accepted);
+    };
+    let core = establish::start::<R, ()>(address, accept, tls.as_ref(), take).await?;
+    let serve_on: ServeOn = Arc::new(move |core, accepted| streams.start::<R>(core, accepted));
+    Ok(Server { core, notifier, serve_on })
+}
+
+/// What every connection of a server is served by.
+struct Serving<H> {
+    config: Config,
+    inbox: InboxLimits,
+    handler: Arc<H>,
+    clients: Arc<Registry>,
+}
+
+impl<H: Handler> Serving<H> {
+    fn new<R: Runtime>(
+        handler: impl FnOnce(Notifier) -> H,
+        options: ListenOptions,
+    ) -> (Self, Notifier) {
+        let clients = Arc::new(Registry::new(options.status));
+        let notifier = Notifier::new::<R>(clients.clone());
+        let handler = Arc::new(handler(notifier.clone()));
+        let ListenOptions { config, inbox, .. } = options;
+        (Self { config, inbox, handler, clients }, notifier)
+    }
+
+    fn start<R: Runtime>(&self, core: &Arc<Core<()>>, accepted: Accepted<impl Stream>) {
         let Accepted { id, stream, counted } = accepted;
         let session = |now| ServerSession {
-            machine: Machine::new(options.config.clone(), now),
-            inbox: Inbox::new(options.inbox),
+            machine: Machine::new(self.config.clone(), now),
+            inbox: Inbox::new(self.inbox),
             acks: BTreeMap::new(),
             slow: false,
         };
         // the task counts the connection out, and not its driver
         if let Ok(handle) = Handle::start::<R>(stream, session, Counted::nowhere()) {
             core.register(id, handle.shared().clone());
-            let client = Taken { registry: clients.clone(), id: ConnectionId(id), counted };
-            R::spawn(serve(core.clone(), handle, handler.clone(), client));
+            let client = Taken { registry: self.clients.clone(), id: ConnectionId(id), counted };
+            R::spawn(serve(core.clone(), handle, self.handler.clone(), client));
         }
-    };
-    let core = establish::start::<R, ()>(address, accept, tls.as_ref(), take).await?;
-    Ok(Server { core, notifier })
+    }
 }
 
 /// A client among the others, until the task that serves it ends: also by a handler that panics.
@@ -253,7 +284,20 @@ fn close_unanswered(handle: &Handle<ServerSession>, info: &ConnectionInfo, fault
     handle.close();
 }
 
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("addresses", &self.addresses()).finish_non_exhaustive()
+    }
+}
+
 impl Server {
+    /// Serves a client over a stream that there is already: of another kind than the server listens for, or what something else was
+    /// upgraded to. It counts as a connection of the server; [`max_connections`](AcceptOptions::max_connections) does not hold it up.
+    pub fn serve_on(&self, stream: impl Stream) {
+        let stream: Box<dyn Stream> = Box::new(stream);
+        (self.serve_on)(&self.core, self.core.count(stream));
+    }
+
     /// The clients that are connected now, by number.
     #[must_use]
     pub fn connections(&self) -> Vec<Arc<ConnectionInfo>> {

@@ -1,5 +1,7 @@
 //! What a runtime crate writes to name `connect` and `listen` of every protocol for its runtime.
 
+#[cfg(feature = "juggler")]
+mod juggler;
 mod protocols;
 #[cfg(feature = "web")]
 mod web;

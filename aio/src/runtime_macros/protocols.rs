@@ -7,6 +7,13 @@
 #[macro_export]
 macro_rules! protocols_on {
     ($runtime:ident) => {
+        pub use sbs::ByteString;
+        pub use $crate::hat_core::{json, sbs, ws};
+        pub use $crate::{
+            Address, ConnectError, ConnectionId, Error, HandshakeFailure, IntoAddress, IoStream,
+            Keepalive, ListenError, Runtime, SocketOptions, address, bytes, runtime, server,
+        };
+
         /// TLS under every protocol. See [`hat_aio::tls`].
         pub mod tls {
             pub use $crate::tls::*;
@@ -16,7 +23,7 @@ macro_rules! protocols_on {
         pub mod chatter {
             pub use $crate::chatter::{
                 ConnectOptions, Connection, Error, InboxLimits, IncomingStream, ListenOptions,
-                SendOptions, Server,
+                RequestError, SendOptions, Server,
             };
             pub use $crate::hat_core::chatter::{
                 Config, Conversation, Data, Dialect, Incoming, Message, PingRule, SendError,
@@ -35,6 +42,18 @@ macro_rules! protocols_on {
                 options: ConnectOptions,
             ) -> Result<Connection, ConnectError> {
                 $crate::chatter::connect::<super::$runtime>(address, options).await
+            }
+
+            /// A connection over a stream that there is already: see [`IoStream`]($crate::IoStream).
+            ///
+            /// # Errors
+            ///
+            /// That of the stream, where it does not know its addresses.
+            pub fn connect_on(
+                stream: impl $crate::runtime::Stream,
+                options: &ConnectOptions,
+            ) -> std::io::Result<Connection> {
+                $crate::chatter::connect_on::<super::$runtime>(stream, options)
             }
 
             /// Listens on `address`, on every address of its host.
@@ -81,6 +100,19 @@ macro_rules! protocols_on {
                 options: ConnectOptions,
             ) -> Result<Client, ConnectError> {
                 $crate::eventer::connect::<super::$runtime>(address, name, options).await
+            }
+
+            /// As [`connect`], over a stream that there is already: see [`IoStream`]($crate::IoStream).
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`].
+            pub async fn connect_on(
+                stream: impl $crate::runtime::Stream,
+                name: impl Into<$crate::hat_core::sbs::ByteString>,
+                options: ConnectOptions,
+            ) -> Result<Client, ConnectError> {
+                $crate::eventer::connect_on::<super::$runtime>(stream, name, options).await
             }
 
             /// Keeps a client connected to the event server at `address` as `name`: when a connection ends, another one is made.
@@ -168,6 +200,18 @@ macro_rules! protocols_on {
                 $crate::tcp::connect::<super::$runtime>(address, options).await
             }
 
+            /// A connection over a stream that there is already: see [`IoStream`]($crate::IoStream).
+            ///
+            /// # Errors
+            ///
+            /// That of the stream, where it does not know its addresses.
+            pub fn connect_on(
+                stream: impl $crate::runtime::Stream,
+                options: &ConnectOptions,
+            ) -> std::io::Result<Connection> {
+                $crate::tcp::connect_on::<super::$runtime>(stream, options)
+            }
+
             /// Listens on `address`, on every address of its host.
             ///
             /// # Errors
@@ -201,6 +245,18 @@ macro_rules! protocols_on {
                 $crate::tpkt::connect::<super::$runtime>(address, options).await
             }
 
+            /// A connection over a stream that there is already: see [`IoStream`]($crate::IoStream).
+            ///
+            /// # Errors
+            ///
+            /// That of the stream, where it does not know its addresses.
+            pub fn connect_on(
+                stream: impl $crate::runtime::Stream,
+                options: &ConnectOptions,
+            ) -> std::io::Result<Connection> {
+                $crate::tpkt::connect_on::<super::$runtime>(stream, options)
+            }
+
             /// Listens on `address`, on every address of its host.
             ///
             /// # Errors
@@ -219,7 +275,7 @@ macro_rules! protocols_on {
             pub use $crate::chatter::InboxLimits;
             pub use $crate::cotp::{
                 ConnectError, ConnectOptions, Connection, ConnectionInfo, DEFAULT_PORT, Decide,
-                Decision, Error, ListenError, ListenOptions, Part, Server,
+                Decision, Error, ListenError, ListenOptions, OnError, Part, Server,
             };
             pub use $crate::hat_core::cotp::{
                 Config, Diagnostic, Policy, Reason, Receive, Response, Selector, SendError,
@@ -237,6 +293,30 @@ macro_rules! protocols_on {
                 options: ConnectOptions,
             ) -> Result<Connection, ConnectError> {
                 $crate::cotp::connect::<super::$runtime>(address, options).await
+            }
+
+            /// Asks for a connection over a stream that there is already: see [`IoStream`]($crate::IoStream).
+            ///
+            /// # Errors
+            ///
+            /// [`OnError`].
+            pub async fn connect_on(
+                stream: impl $crate::runtime::Stream,
+                options: &ConnectOptions,
+            ) -> Result<Connection, OnError> {
+                $crate::cotp::connect_on::<super::$runtime>(stream, options).await
+            }
+
+            /// Waits for the request of the peer over a stream that there is already, and confirms it.
+            ///
+            /// # Errors
+            ///
+            /// [`OnError`].
+            pub async fn serve_on(
+                stream: impl $crate::runtime::Stream,
+                options: &ListenOptions,
+            ) -> Result<Connection, OnError> {
+                $crate::cotp::serve_on::<super::$runtime>(stream, options).await
             }
 
             /// Listens on `address`, on every address of its host.

@@ -1,5 +1,5 @@
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 
 use bytes::{Buf, Bytes};
 
@@ -59,6 +59,8 @@ pub struct Connection {
     keepalive: Keepalive,
     /// The conversation of the ping that waits for its answer.
     ping: Option<Conversation>,
+    /// Conversations that were given up and whose peer may still send.
+    forgotten: BTreeSet<Conversation>,
     /// Where in `tx` each pong or other reply that is not written yet ends.
     unsent_replies: VecDeque<u64>,
     /// When the message that has begun must be here.
@@ -86,6 +88,7 @@ impl Connection {
             conversations: Table::default(),
             keepalive: Keepalive::new(config.ping, now),
             ping: None,
+            forgotten: BTreeSet::new(),
             unsent_replies: VecDeque::new(),
             message_due: None,
             seen: 0,
@@ -149,6 +152,21 @@ impl Connection {
         )?;
         self.reply(name, conversation);
         Ok(())
+    }
+
+    /// Gives a conversation up: it counts no longer as open, no timeout of it is reported, and what the peer still sends in it is passed
+    /// over. Nothing is sent. The peer is not told, and keeps the conversation open on its side until it answers.
+    ///
+    /// Of conversations given up, the last [`max_conversations`](Config::max_conversations) are remembered.
+    pub fn forget(&mut self, conversation: Conversation) {
+        if self.conversations.token(conversation).is_none() {
+            return;
+        }
+        self.conversations.end(conversation);
+        if self.forgotten.len() >= self.config.max_conversations {
+            self.forgotten.pop_first();
+        }
+        self.forgotten.insert(conversation);
     }
 
     /// Conversations that are open now, both sides' together.
@@ -248,7 +266,7 @@ impl Connection {
         }
     }
 
-    /// Takes one block in. `None`: it was a ping or a pong.
+    /// Takes one block in. `None`: it was a ping or a pong, or of a conversation that was given up.
     fn receive(&mut self, block: Bytes) -> Result<Option<Message>, Error> {
         let dialect = self.config.dialect;
         let (head, data, left) = dialect.decode(block)?;
@@ -268,6 +286,12 @@ impl Connection {
             return Ok(None);
         }
         if name == dialect.pong() {
+            return Ok(None);
+        }
+        if self.forgotten.contains(&conversation) {
+            if head.last {
+                self.forgotten.remove(&conversation);
+            }
             return Ok(None);
         }
         self.note(head, conversation)?;
@@ -355,6 +379,7 @@ impl Connection {
 
     fn end(&mut self, error: Error) -> Error {
         self.conversations.clear();
+        self.forgotten.clear();
         self.unsent_replies = VecDeque::new();
         self.phase = Phase::Over(error.clone());
         error

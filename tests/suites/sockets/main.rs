@@ -7,6 +7,8 @@ mod eventer;
 mod floods;
 mod reconnect;
 mod servers;
+#[cfg(unix)]
+mod streams;
 mod tcp;
 mod vanished;
 

@@ -12,7 +12,7 @@ use super::Error;
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::pending::PendingResponse;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Stream};
 use crate::shared::{Counted, Wait};
 use crate::{IntoAddress, net};
 use hat_core::eventer::client::{Client as Machine, RequestId};
@@ -35,20 +35,42 @@ pub async fn connect<R: Runtime>(
     options: ConnectOptions,
 ) -> Result<Client, ConnectError> {
     let address = address.into_address().map_err(crate::ConnectError::from)?;
+    let (tls, socket) = (options.tls.clone(), options.socket);
+    let session = session(name.into(), options)?;
+    let stream = net::connect::<R>(&address, tls.as_ref(), &socket).await?;
+    let connect = |error| crate::ConnectError::Connect { address, error: Arc::new(error) };
+    let handle = Handle::start::<R>(stream, |_| session, Counted::nowhere()).map_err(connect)?;
+    handle.wait(Wait::Incoming, |session| session.status).await?;
+    Ok(Client { handle })
+}
+
+/// As [`connect`], over a stream that there is already. Of `options`, `tls` and `socket` are not used.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn connect_on<R: Runtime>(
+    stream: impl Stream,
+    name: impl Into<ByteString>,
+    options: ConnectOptions,
+) -> Result<Client, ConnectError> {
+    let session = session(name.into(), options)?;
+    let handle = Handle::start::<R>(stream, |_| session, Counted::nowhere())
+        .map_err(|error| crate::Error::Io(Arc::new(error)))?;
+    handle.wait(Wait::Incoming, |session| session.status).await?;
+    Ok(Client { handle })
+}
+
+fn session(name: ByteString, options: ConnectOptions) -> Result<ClientSession, ConnectError> {
     let init = InitReq {
-        client_name: name.into(),
+        client_name: name,
         client_token: options.token,
         subscriptions: options.subscriptions,
         server_id: options.server_id,
         persisted: options.persisted,
     };
     let machine = Machine::new(options.config, &init, hat_core::time::Instant::ORIGIN);
-    let session = ClientSession::new(machine.map_err(ConnectError::Init)?, options.inbox);
-    let stream = net::connect::<R>(&address, options.tls.as_ref(), &options.socket).await?;
-    let connect = |error| crate::ConnectError::Connect { address, error: Arc::new(error) };
-    let handle = Handle::start::<R>(stream, |_| session, Counted::nowhere()).map_err(connect)?;
-    handle.wait(Wait::Incoming, |session| session.status).await?;
-    Ok(Client { handle })
+    Ok(ClientSession::new(machine.map_err(ConnectError::Init)?, options.inbox))
 }
 
 /// A client of an event server. Cheap to clone; when the last clone is dropped, the connection closes.

@@ -1,0 +1,85 @@
+//! Streams of other libraries.
+
+use std::io::{self, IoSlice};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use futures_io::{AsyncRead, AsyncWrite};
+
+use crate::runtime::Stream;
+
+/// Bytes that one read takes at the most.
+const READ: usize = 64 * 1024;
+
+/// Any `AsyncRead` and `AsyncWrite` of `futures-io` as a [`Stream`]: a Unix socket, one end of a pair in memory, a stream of QUIC, what an HTTP
+/// server has upgraded. It goes where a protocol has `connect_on` or `serve_on`.
+///
+/// What has no IP addresses shows `0.0.0.0:0` as both, unless others are given.
+#[derive(Debug)]
+pub struct IoStream<T> {
+    stream: T,
+    local: SocketAddr,
+    remote: SocketAddr,
+    /// Bytes that were taken and are not flushed.
+    accepted: usize,
+}
+
+impl<T> IoStream<T> {
+    /// `stream`, without addresses.
+    pub fn new(stream: T) -> Self {
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        Self { stream, local: nowhere, remote: nowhere, accepted: 0 }
+    }
+
+    /// The same with addresses to be shown.
+    #[must_use]
+    pub fn with_addresses(self, local: SocketAddr, remote: SocketAddr) -> Self {
+        Self { local, remote, ..self }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for IoStream<T> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut BytesMut,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let before = into.len();
+        into.resize(before + most.min(READ), 0);
+        let read = Pin::new(&mut self.stream).poll_read(cx, &mut into[before..]);
+        let count = match &read {
+            Poll::Ready(Ok(count)) => *count,
+            _ => 0,
+        };
+        into.truncate(before + count);
+        read
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut stream = Pin::new(&mut self.stream);
+        if self.accepted == 0 {
+            self.accepted = ready!(stream.as_mut().poll_write_vectored(cx, parts))?;
+        }
+        ready!(stream.poll_flush(cx))?;
+        Poll::Ready(Ok(std::mem::take(&mut self.accepted)))
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.remote)
+    }
+}

@@ -1,0 +1,148 @@
+//! Every protocol over streams that are no TCP sockets of the runtime: here the two ends of a Unix socket.
+
+use std::os::unix::net::UnixStream;
+
+use hat_aio::chatter::{self, RequestError, SendOptions};
+use hat_aio::eventer::{self, ConnectionInfo, Handler, Notification};
+use hat_aio::{IoStream, cotp, tcp, tpkt};
+use hat_core::chatter::Config;
+use hat_core::eventer::{Event, EventId, EventType, RegisterEvent, Timestamp};
+use hat_tests::on_every_runtime;
+use smol::Async;
+
+use crate::{data, local, pair};
+
+type Stream = IoStream<Async<UnixStream>>;
+
+fn ends() -> (Stream, Stream) {
+    let (one, other) = Async::<UnixStream>::pair().expect("a pair");
+    (IoStream::new(one), IoStream::new(other))
+}
+
+struct Echo;
+
+impl Handler for Echo {
+    async fn register(&self, _: &ConnectionInfo, events: Vec<RegisterEvent>) -> Option<Vec<Event>> {
+        let register = |(instance, it): (i64, RegisterEvent)| Event {
+            id: EventId::new(1, 1, instance),
+            event_type: it.event_type,
+            timestamp: Timestamp::from_secs(1),
+            source_timestamp: None,
+            payload: it.payload,
+        };
+        Some((1..).zip(events).map(register).collect())
+    }
+}
+
+on_every_runtime! {
+    async fn chatter_over_a_unix_socket<R>() {
+        let (one, other) = ends();
+        let one = chatter::connect_on::<R>(one, &Default::default()).expect("a connection");
+        let other = chatter::connect_on::<R>(other, &Default::default()).expect("a connection");
+        for size in [1, 100_000, 3_000_000] {
+            let payload = vec![7; size];
+            one.send(data(payload.clone()), SendOptions::default()).await.expect("sent");
+            assert!(other.receive().await.expect("received").data.data == payload);
+        }
+        one.close().await;
+        assert!(other.receive().await.expect_err("the end").protocol().is_some());
+    }
+
+    async fn tcp_and_tpkt_over_a_unix_socket<R>() {
+        let (one, other) = ends();
+        let one = tcp::connect_on::<R>(one, &Default::default()).expect("a connection");
+        let other = tcp::connect_on::<R>(other, &Default::default()).expect("a connection");
+        one.write("hello").await.expect("written");
+        assert_eq!(other.read_exact(5).await.expect("read"), "hello");
+
+        let (one, other) = ends();
+        let one = tpkt::connect_on::<R>(one, &Default::default()).expect("a connection");
+        let other = tpkt::connect_on::<R>(other, &Default::default()).expect("a connection");
+        one.send("hello").await.expect("sent");
+        assert_eq!(other.receive().await.expect("received"), "hello");
+    }
+
+    async fn cotp_over_a_unix_socket<R>() {
+        let (one, other) = ends();
+        R::spawn(async move {
+            let other = cotp::serve_on::<R>(other, &Default::default()).await.expect("confirmed");
+            let message = other.receive().await.expect("received");
+            other.send(message).await.expect("sent");
+            other.closed().await;
+        });
+        let one = cotp::connect_on::<R>(one, &Default::default()).await.expect("confirmed");
+        one.send("hello").await.expect("sent");
+        assert_eq!(one.receive().await.expect("received"), "hello");
+    }
+
+    /// A server that listens on TCP serves streams of other kinds too.
+    async fn eventer_over_a_unix_socket<R>() {
+        let server = eventer::listen::<R>(local(), Echo, Default::default()).await.expect("listens");
+        let (one, other) = ends();
+        server.serve_on(other);
+        let options = eventer::ConnectOptions {
+            subscriptions: vec![EventType::from_segments(["*"])],
+            ..Default::default()
+        };
+        let client = eventer::connect_on::<R>(one, "client", options).await.expect("taken");
+        assert_eq!(server.connections().len(), 1);
+        let event = RegisterEvent::new("a/b".parse().expect("a type"));
+        let registered = client.register_with_response(&[event]).await.expect("answered");
+        let registered = registered.expect("registered");
+        server.notify_events(&registered, false, false).await;
+        let told = client.next().await.expect("told");
+        assert!(matches!(&told, Notification::Events(events) if events[..] == registered[..]));
+        drop(told);
+        server.close().await;
+        client.closed().await;
+    }
+
+    async fn a_request_gets_its_own_answer<R>() {
+        let (_server, one, other) = pair::<R>(Default::default()).await;
+        R::spawn({
+            let other = other.clone();
+            async move {
+                // the second question is answered first, with something else in between
+                let first = other.receive().await.expect("a question");
+                let second = other.receive().await.expect("a question");
+                other.send(data("news"), SendOptions::default()).await.expect("sent");
+                for question in [second, first] {
+                    let conversation = Some(question.conversation);
+                    let options = SendOptions { conversation, ..SendOptions::default() };
+                    other.send(question.data, options).await.expect("answered");
+                }
+            }
+        });
+        let (first, second) = smol::future::zip(one.request(data("1")), one.request(data("2"))).await;
+        assert_eq!(first.expect("answered").data.data, "1");
+        assert_eq!(second.expect("answered").data.data, "2");
+        assert_eq!(one.receive().await.expect("received").data.data, "news");
+        assert_eq!(one.open_conversations(), 0);
+    }
+
+    /// More questions that nobody answers than conversations may be open, one after the other: each is given up.
+    async fn requests_that_are_given_up_leave_nothing<R>() {
+        let (one, other) = ends();
+        let config = Config { max_conversations: 4, ..Config::default() };
+        let options = chatter::ConnectOptions { config, ..Default::default() };
+        let one = chatter::connect_on::<R>(one, &options).expect("a connection");
+        let other = chatter::connect_on::<R>(other, &Default::default()).expect("a connection");
+        let mut late = Vec::new();
+        for _ in 0..20 {
+            let question = smol::future::or(async { Some(one.request(data("?")).await) }, async {
+                late.push(other.receive().await.expect("a question"));
+                None
+            });
+            assert!(question.await.is_none());
+            assert_eq!(one.open_conversations(), 0);
+        }
+        // an answer that comes after all is nobody's
+        let conversation = Some(late.pop().expect("the last").conversation);
+        let options = SendOptions { conversation, ..SendOptions::default() };
+        other.send(data("late"), options).await.expect("sent");
+        other.send(data("news"), SendOptions::default()).await.expect("sent");
+        assert_eq!(one.receive().await.expect("received").data.data, "news");
+        other.close().await;
+        assert!(matches!(one.request(data("?")).await, Err(RequestError::Ended(_))));
+    }
+}
