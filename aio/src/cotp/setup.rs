@@ -238,8 +238,12 @@ async fn on<R: Runtime>(
     decide: Option<Decide>,
     inbox: InboxLimits,
 ) -> Result<Connection, OnError> {
-    let connection = Connection::start::<R>(stream, machine, decide, inbox, Counted::nowhere());
+    let asks = decide.is_some();
+    let connection = Connection::start::<R>(stream, machine, asks, inbox, Counted::nowhere());
     let connection = connection.map_err(|error| OnError::Stream(Arc::new(error)))?;
+    if let Some(decide) = decide {
+        connection.decide(&decide).await;
+    }
     connection.established().await?;
     Ok(connection)
 }
