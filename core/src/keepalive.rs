@@ -75,6 +75,15 @@ impl Keepalive {
         self.waiting = false;
     }
 
+    /// The ping has left: until now it waited behind what else is sent, and its time begins.
+    pub(crate) fn left(&mut self, now: Instant) {
+        if let PingRule::WhenIdle { timeout, .. } = self.rule
+            && self.waiting
+        {
+            self.at = Some(now + timeout);
+        }
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.at
     }

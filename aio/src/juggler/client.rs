@@ -4,6 +4,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytestring::ByteString;
 
+use super::changes::Changes;
 use super::connect::{self, ConnectError, WsOptions};
 use super::{Answer, Error};
 use crate::IntoAddress;
@@ -27,6 +28,9 @@ pub struct ConnectOptions {
     pub config: Config,
     /// What may wait for [`Client::notification`] before nothing more is read.
     pub inbox: InboxLimits,
+    /// Every change of the server's state is kept for [`Client::next_change`] from the beginning, and nothing more is read while as many wait as `inbox`
+    /// allows. Default: off; they are kept from the first call of it on.
+    pub every_change: bool,
     #[doc(hidden)]
     pub more: More,
 }
@@ -67,7 +71,7 @@ pub async fn connect<R: Runtime>(
     let session = |ws| ClientSession {
         machine: Machine::new(ws, options.config),
         open: false,
-        changes: 0,
+        changes: Changes::new(options.every_change, options.inbox),
         inbox: Inbox::new(options.inbox),
         answers: PendingRequests::new(),
     };
@@ -95,7 +99,7 @@ struct ClientSession {
     /// The server took the WebSocket.
     open: bool,
     /// Changes of the state so far.
-    changes: u64,
+    changes: Changes,
     inbox: Inbox<Notified>,
     answers: PendingRequests<RequestId, Answer>,
 }
@@ -112,7 +116,7 @@ impl Session for ClientSession {
     fn has_room(&self) -> bool {
         let times = if self.machine.open_requests() > 0 { WAITING } else { 1 };
         // nothing more is given once either side has closed: the end must not wait for who takes what came before
-        !self.machine.is_open() || self.inbox.has_room_times(times)
+        !self.machine.is_open() || (self.inbox.has_room_times(times) && self.changes.has_room())
     }
 
     fn deliver(&mut self, incoming: Incoming) -> Delivered {
@@ -122,7 +126,7 @@ impl Session for ClientSession {
                 Delivered::Inbox
             }
             Incoming::State => {
-                self.changes += 1;
+                self.changes.push(self.machine.state(), self.machine.state_change_size());
                 Delivered::Inbox
             }
             Incoming::Notify { name, data, size } => {
@@ -169,11 +173,23 @@ impl Client {
     pub async fn changed(&self) -> Result<Value, Error> {
         let seen = self.seen.load(Ordering::Relaxed);
         let newest = |session: &mut ClientSession| {
-            (session.changes > seen).then(|| (session.changes, session.machine.state().clone()))
+            (session.changes.count() > seen)
+                .then(|| (session.changes.count(), session.machine.state().clone()))
         };
         let (changes, state) = self.handle.wait(Wait::Incoming, newest).await?;
         self.seen.store(changes, Ordering::Relaxed);
         Ok(state)
+    }
+
+    /// The server's state after its next change: each change once, in order. Who is slow holds up what is read. Several callers
+    /// share the changes. With [`every_change`](ConnectOptions::every_change), from the beginning of the connection on; else
+    /// from the first call on. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over, once all that came before is taken.
+    pub async fn next_change(&self) -> Result<Value, Error> {
+        self.handle.wait(Wait::Incoming, |session| session.changes.pop()).await
     }
 
     /// Requests the server for `name` with `data`, and gives its result; waits while 256 KiB are queued. A request with an empty name is answered

@@ -7,6 +7,7 @@
 //!                notify ──────> Connection ──────────> Client ── state, changed, send, notifications
 //! ```
 
+mod changes;
 mod client;
 mod connect;
 #[cfg(feature = "web")]

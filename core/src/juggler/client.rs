@@ -74,6 +74,8 @@ pub enum Incoming {
 pub struct Client {
     transport: Transport,
     state: Value,
+    /// Bytes of the message that changed it last.
+    state_size: usize,
     last_id: u64,
     requests: BTreeSet<u64>,
     max_requests: usize,
@@ -86,6 +88,7 @@ impl Client {
         Self {
             transport: Transport::new(ws, config.transport),
             state: Value::Null,
+            state_size: 0,
             last_id: 0,
             requests: BTreeSet::new(),
             max_requests: config.max_requests,
@@ -121,6 +124,12 @@ impl Client {
         &self.state
     }
 
+    /// Bytes that the last change of the state took on the wire.
+    #[must_use]
+    pub fn state_change_size(&self) -> usize {
+        self.state_size
+    }
+
     /// Requests that wait for their answer.
     #[must_use]
     pub fn open_requests(&self) -> usize {
@@ -152,6 +161,7 @@ impl Client {
             }
             ToClient::State(patch) => {
                 patch.apply(&mut self.state, &limits)?;
+                self.state_size = size;
                 Incoming::State
             }
             ToClient::Notify { name, data } => Incoming::Notify { name, data, size },

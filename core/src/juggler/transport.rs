@@ -25,6 +25,10 @@ pub(super) struct Transport {
     keepalive: Option<Keepalive>,
     /// Bytes that were in the receive buffer when the last poll ended: more means that something came.
     seen: usize,
+    /// Where the queue was written up to when the last poll ended.
+    sent: u64,
+    /// Where the ping ends that has not left yet.
+    ping_end: Option<u64>,
 }
 
 /// What came.
@@ -39,7 +43,15 @@ pub(super) enum Received {
 impl Transport {
     pub(super) fn new(ws: ws::Connection, config: Config) -> Self {
         let link = Link::new(ws, config.max_unsent_replies);
-        Self { link, config, assembly: Assembly::default(), keepalive: None, seen: 0 }
+        Self {
+            link,
+            config,
+            assembly: Assembly::default(),
+            keepalive: None,
+            seen: 0,
+            sent: 0,
+            ping_end: None,
+        }
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -55,6 +67,7 @@ impl Transport {
         if rx.bytes.len() > self.seen {
             self.silence_ended(now);
         }
+        self.wrote(now);
         let read = self.read(rx, now);
         self.seen = rx.bytes.len();
         let received = read?;
@@ -62,6 +75,22 @@ impl Transport {
             self.keep_alive(now)?;
         }
         Ok(received)
+    }
+
+    /// Takes note of what was written. As long as more waits behind it, the system's buffers are full, and room in them is made by a peer
+    /// that reads: slowly, but it lives. A ping's time counts from when it left: before, no peer can answer it.
+    fn wrote(&mut self, now: Instant) {
+        let (sent, end) = (self.link.tx().sent(), self.link.tx().end());
+        if sent == self.sent {
+            return;
+        }
+        self.sent = sent;
+        let left = self.ping_end.take_if(|end| sent >= *end).is_some();
+        if sent < end {
+            self.silence_ended(now);
+        } else if left && let Some(keepalive) = &mut self.keepalive {
+            keepalive.left(now);
+        }
     }
 
     fn read(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Received>, Error> {
@@ -107,7 +136,10 @@ impl Transport {
         match self.keepalive.get_or_insert_with(|| Keepalive::new(rule, now)).poll(now) {
             Due::Nothing => {}
             // over a full queue too: there is one ping at a time
-            Due::Ping => self.link.put(&[PING]),
+            Due::Ping => {
+                self.link.put(&[PING]);
+                self.ping_end = Some(self.link.tx().end());
+            }
             Due::GiveUp => return Err(Error::PingTimeout),
         }
         Ok(())

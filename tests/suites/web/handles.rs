@@ -70,6 +70,61 @@ fn listening_as(options: &peer::ConnectOptions) -> peer::ListenOptions {
 }
 
 on_every_runtime! {
+    async fn every_change_is_given_once_and_in_order<R>() {
+        let state = at_once();
+        let server = server::<R>(&state).await;
+        let options = ConnectOptions { every_change: true, inbox: ONE, ..ConnectOptions::default() };
+        let client = client::<R>(&server, options).await;
+        until::<R>(|| state.followers() == 1).await;
+        for number in 0..100 {
+            state.change(|state| state.replace(number)).expect("small");
+        }
+        for number in 0..100 {
+            assert_eq!(client.next_change().await.expect("open"), number.into());
+        }
+        server.close().await;
+        client.next_change().await.expect_err("closed");
+    }
+
+    async fn every_change_of_a_peer_is_given_once_and_in_order<R>() {
+        let mut options = peer::ConnectOptions { every_change: true, ..Default::default() };
+        options.config.peer.autoflush_delay = Some(Duration::ZERO);
+        let listening = peer::ListenOptions { every_change: true, ..listening_as(&options) };
+        let server = peer::listen::<R>(local(), listening).await.expect("a free port");
+        let one = peer::connect::<R>(server.addresses()[0], options).await.expect("connected");
+        let other = server.accept().await.expect("a connection");
+        let texts = ["abc", "xyz"].map(Value::from);
+        for (from, to) in [(&one, &other), (&other, &one)] {
+            for number in 0..100 {
+                from.set_local_data(number).expect("small");
+            }
+            from.set_local_data(123).expect("small");
+            for text in &texts {
+                from.set_local_data(text.clone()).expect("small");
+            }
+            let expected = (0..100).chain([123]).map(Value::from).chain(texts.clone());
+            for value in expected {
+                assert_eq!(to.next_change().await.expect("open"), value);
+            }
+            assert_eq!(to.changed().await.expect("open"), texts[1]);
+        }
+        server.close().await;
+    }
+
+    async fn a_message_that_is_like_a_call_is_a_message<R>() {
+        let options = peer::ConnectOptions::default();
+        let server = peer::listen::<R>(local(), listening_as(&options)).await.expect("a free port");
+        let one = peer::connect::<R>(server.addresses()[0], options).await.expect("connected");
+        let other = server.accept().await.expect("a connection");
+        let message = value(json!({"type": "rpc"}));
+        one.send(&message).await.expect("sent");
+        match other.receive().await.expect("open") {
+            Received::Message(received) => assert_eq!(received, message),
+            Received::Call(call) => panic!("{call:?}"),
+        }
+        server.close().await;
+    }
+
     async fn a_slow_reader_sees_the_newest_state<R>() {
         let state = at_once();
         let server = server::<R>(&state).await;

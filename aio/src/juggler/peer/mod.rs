@@ -12,6 +12,7 @@ use std::task::Waker;
 
 use bytestring::ByteString;
 
+use super::changes::Changes;
 use super::{Answer, ConnectError, Error, WsOptions, connect as connecting};
 use crate::IntoAddress;
 use crate::handle::Handle;
@@ -41,6 +42,9 @@ pub struct ConnectOptions {
     pub config: Config,
     /// What may wait for [`Connection::receive`] before nothing more is read.
     pub inbox: InboxLimits,
+    /// Every change of the other side's data is kept for [`Connection::next_change`] from the beginning, and nothing more is read while as many wait as `inbox`
+    /// allows. Default: off; they are kept from the first call of it on.
+    pub every_change: bool,
     #[doc(hidden)]
     pub more: More,
 }
@@ -78,8 +82,8 @@ pub async fn connect<R: Runtime>(
     address: impl IntoAddress,
     options: ConnectOptions,
 ) -> Result<Connection, ConnectError> {
-    let ConnectOptions { ws, config, inbox, more: _ } = options;
-    let session = |ws| PeerSession::new(ws, config, inbox);
+    let ConnectOptions { ws, config, inbox, every_change, more: _ } = options;
+    let session = |ws| PeerSession::new(ws, config, inbox, every_change);
     let handle = connecting::connect::<R, _>(address, ws, session).await?;
     handle.wait(Wait::Incoming, |session| session.open.then_some(())).await?;
     Ok(Connection::new(handle))
@@ -112,7 +116,7 @@ struct PeerSession {
     /// The WebSocket is there.
     open: bool,
     /// Changes of the other side's data so far.
-    changes: u64,
+    changes: Changes,
     inbox: Inbox<Got>,
     answers: PendingRequests<CallId, Answer>,
 }
@@ -123,11 +127,11 @@ enum Got {
 }
 
 impl PeerSession {
-    fn new(ws: ws::Connection, config: Config, inbox: InboxLimits) -> Self {
+    fn new(ws: ws::Connection, config: Config, inbox: InboxLimits, every_change: bool) -> Self {
         Self {
             machine: Machine::new(ws, config),
             open: false,
-            changes: 0,
+            changes: Changes::new(every_change, inbox),
             inbox: Inbox::new(inbox),
             answers: PendingRequests::new(),
         }
@@ -146,7 +150,8 @@ impl Session for PeerSession {
     fn has_room(&self) -> bool {
         let times = if self.machine.open_calls() > 0 { WAITING } else { 1 };
         // nothing more is given once either side has closed: the end must not wait for who takes what came before
-        !self.machine.peer().is_open() || self.inbox.has_room_times(times)
+        !self.machine.peer().is_open()
+            || (self.inbox.has_room_times(times) && self.changes.has_room())
     }
 
     fn deliver(&mut self, incoming: Incoming) -> Delivered {
@@ -154,7 +159,10 @@ impl Session for PeerSession {
             Incoming::Open(_) => self.open = true,
             // the web server did the handshake
             Incoming::Upgrade(_) => return Delivered::Nothing,
-            Incoming::Data => self.changes += 1,
+            Incoming::Data => {
+                let peer = self.machine.peer();
+                self.changes.push(peer.remote_data(), peer.remote_change_size());
+            }
             Incoming::Message { payload, size } => self.inbox.push(Got::Message(payload), size),
             Incoming::Call { request, action, args, size } => {
                 self.inbox.push(Got::Call(request, action, args), size);
@@ -255,11 +263,22 @@ impl Connection {
         let seen = self.seen.load(Ordering::Relaxed);
         let newest = |session: &mut PeerSession| {
             let data = || session.machine.peer().remote_data().clone();
-            (session.changes > seen).then(|| (session.changes, data()))
+            (session.changes.count() > seen).then(|| (session.changes.count(), data()))
         };
         let (changes, data) = self.handle.wait(Wait::Incoming, newest).await?;
         self.seen.store(changes, Ordering::Relaxed);
         Ok(data)
+    }
+
+    /// The other side's data after its next change: each change once, in order. Who is slow holds up what is read. Several callers
+    /// share the changes. With [`every_change`](ConnectOptions::every_change), from the beginning of the connection on; else
+    /// from the first call on. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is over, once all that came before is taken.
+    pub async fn next_change(&self) -> Result<Value, Error> {
+        self.handle.wait(Wait::Incoming, |session| session.changes.pop()).await
     }
 
     /// Sends a message; waits while 256 KiB are queued.

@@ -28,6 +28,9 @@ pub struct ListenOptions {
     pub ws: ws::Config,
     /// What may wait for [`Connection::receive`] before nothing more is read.
     pub inbox: InboxLimits,
+    /// Every change of the other side's data is kept for [`Connection::next_change`] from the beginning, and nothing more is read
+    /// while as many wait as `inbox` allows. Default: off; they are kept from the first call of it on.
+    pub every_change: bool,
     #[doc(hidden)]
     pub more: More,
 }
@@ -41,11 +44,11 @@ pub async fn listen<R: Runtime>(
     address: impl IntoAddress,
     options: ListenOptions,
 ) -> Result<Server, ListenError> {
-    let ListenOptions { web, config, ws, inbox, more: _ } = options;
+    let ListenOptions { web, config, ws, inbox, every_change, more: _ } = options;
     let take = move |core: &Arc<Core<Connection>>, _, upgrade: Upgrade<Socket<R::Stream>>| {
         let session = |now| {
             let ws = ws::Connection::established(ws::Role::Server, ws.clone(), now);
-            PeerSession::new(ws, config.clone(), inbox)
+            PeerSession::new(ws, config.clone(), inbox, every_change)
         };
         // what was gone before it had an address is counted out with its stream
         let closer = upgrade.stream.closer();

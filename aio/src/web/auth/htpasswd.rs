@@ -1,5 +1,6 @@
 //! What is in an htpasswd file.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,6 +63,10 @@ pub(in super::super) struct Users(Vec<(String, Hash)>);
 impl Users {
     pub(in super::super) fn parse(path: &Path, text: &[u8]) -> Result<Self, HtpasswdError> {
         let mut users = Vec::<(String, Hash)>::new();
+        // in no order, and only asked
+        let mut known = HashSet::new();
+        // an editor of Windows may have put it before the first line
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
             let wrong = |what| HtpasswdError::Line { path: path.into(), line: index + 1, what };
             let line = std::str::from_utf8(line).map_err(|_| wrong("this is not UTF-8"))?.trim();
@@ -73,7 +78,7 @@ impl Users {
             if user.is_empty() {
                 return Err(wrong("there is no user before the `:`"));
             }
-            if users.iter().any(|(known, _)| known == user) {
+            if !known.insert(user) {
                 return Err(wrong("this user is in a line above too"));
             }
             let hash = Hash::parse(hash).map_err(|error| match error {
@@ -221,6 +226,12 @@ mod tests {
         let (hash, known) = users.find(b"nobody").expect("a hash");
         assert!(matches!(hash, Hash::Bcrypt { cost: 4, .. }) && !known);
         assert!(parse("").expect("a file").find(b"nobody").is_none());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_name() {
+        let users = parse("\u{feff}sha:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=").expect("a file");
+        assert!(has(&users, "sha", "secret"));
     }
 
     #[test]

@@ -91,6 +91,8 @@ pub struct Connection {
     link: Link,
     limits: Limits,
     remote: Value,
+    /// Bytes of the message that changed it last.
+    remote_size: usize,
     local: Local,
 }
 
@@ -102,6 +104,7 @@ impl Connection {
             link: Link::new(ws, config.max_unsent_replies),
             limits: config.limits,
             remote: Value::Null,
+            remote_size: 0,
             local: Local::new(Autoflush::new(config.autoflush_delay)),
         }
     }
@@ -142,6 +145,12 @@ impl Connection {
     #[must_use]
     pub fn remote_data(&self) -> &Value {
         &self.remote
+    }
+
+    /// Bytes that the last change of the other side's data took on the wire.
+    #[must_use]
+    pub fn remote_change_size(&self) -> usize {
+        self.remote_size
     }
 
     /// Our data.
@@ -230,6 +239,7 @@ impl Connection {
             Received::Message(payload) => Ok(Some(Incoming::Message { payload, size: text.len() })),
             Received::Data(patch) => {
                 patch.apply(&mut self.remote, &self.limits)?;
+                self.remote_size = text.len();
                 Ok(Some(Incoming::Data))
             }
             Received::Ping => {

@@ -211,7 +211,7 @@ impl Connection {
 
     /// What a message comes to; `None` if the application need not know.
     fn take(&mut self, payload: Value, size: usize) -> Result<Option<Incoming>, Error> {
-        match Payload::parse(&payload, |id| self.calls.contains(&id))? {
+        match Payload::parse(&payload, |id| self.calls.contains(&id)) {
             Payload::Other => Ok(Some(Incoming::Message { payload, size })),
             Payload::Stray => Ok(None),
             Payload::Response { id, result } => {

@@ -14,7 +14,7 @@ use crate::objects::{Boxed, Object, Objects, Report};
 pub(super) struct Client {
     pub(super) library: library::Client,
     report: Arc<Report>,
-    /// Has seen the states that were reported.
+    /// Takes the states that are reported, one at a time.
     reported: Mutex<library::Client>,
 }
 
@@ -24,10 +24,10 @@ impl Client {
         Arc::new(Self { library, report: objects.new_report(), reported })
     }
 
-    /// Reports the newest state, unless that was done.
+    /// Reports every state that was not reported.
     pub(super) async fn report_state(&self) {
         let reported = self.reported.lock().await;
-        if let Some(Ok(state)) = poll_once(reported.changed()).await {
+        while let Some(Ok(state)) = poll_once(reported.next_change()).await {
             self.report.event("state", &json!({"data": Value::from(&state)}));
         }
     }

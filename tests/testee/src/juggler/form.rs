@@ -79,7 +79,7 @@ pub(crate) fn autoflush_delay(params: &Params) -> Result<Option<Duration>, Failu
 }
 
 pub(super) fn client(params: &Params, ws: WsOptions) -> Result<ConnectOptions, Failure> {
-    let mut options = ConnectOptions { ws, ..ConnectOptions::default() };
+    let mut options = ConnectOptions { ws, every_change: true, ..ConnectOptions::default() };
     options.config.transport = transport(params)?;
     Ok(options)
 }

@@ -35,7 +35,7 @@ struct Reader {
     queue: Sender<Value>,
     rpc: Arc<Rpc>,
     calls: Arc<Calls>,
-    /// Has seen the data that were reported.
+    /// Takes the changes that are reported, one at a time.
     reported: Arc<AsyncMutex<library::Connection>>,
 }
 
@@ -88,7 +88,7 @@ impl Connection {
         self.rpc.wrapped.0.is_closed()
     }
 
-    /// Reports the newest data, unless that was done.
+    /// Reports every change of the data that was not reported.
     pub(super) async fn report_data(&self) {
         self.reader.report_data().await;
     }
@@ -97,7 +97,7 @@ impl Connection {
 impl Reader {
     async fn report_data(&self) {
         let reported = self.reported.lock().await;
-        if let Some(Ok(data)) = poll_once(reported.changed()).await {
+        while let Some(Ok(data)) = poll_once(reported.next_change()).await {
             let data = serde_json::Value::from(&data);
             self.report.event("remote_data", &json!({"data": data}));
         }

@@ -73,6 +73,7 @@ async fn listen<R: Runtime>(session: &Arc<Session>, params: &Params) -> Outcome 
         ws: form::ws_config(),
         config: options.config,
         inbox: options.inbox,
+        every_change: options.every_change,
         ..Default::default()
     };
     let listening = library::listen::<R>(form::host(params)?, options).await;
@@ -93,7 +94,7 @@ async fn listen<R: Runtime>(session: &Arc<Session>, params: &Params) -> Outcome 
 }
 
 fn options(params: &Params) -> Result<ConnectOptions, Failure> {
-    let mut options = ConnectOptions::default();
+    let mut options = ConnectOptions { every_change: true, ..ConnectOptions::default() };
     options.config.peer.autoflush_delay = form::autoflush_delay(params)?;
     Ok(options)
 }
