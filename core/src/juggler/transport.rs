@@ -137,8 +137,10 @@ impl Transport {
             Due::Nothing => {}
             // over a full queue too: there is one ping at a time
             Due::Ping => {
+                // one with nothing before it leaves at once
+                let waits = self.link.queued() > 0;
                 self.link.put(&[PING]);
-                self.ping_end = Some(self.link.tx().end());
+                self.ping_end = waits.then(|| self.link.tx().end());
             }
             Due::GiveUp => return Err(Error::PingTimeout),
         }
@@ -179,5 +181,49 @@ impl Transport {
 
     pub(super) fn tx(&mut self) -> &mut SendQueue {
         self.link.tx()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use bytes::Buf;
+    use core::time::Duration;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_origin(Duration::from_secs(seconds))
+    }
+
+    fn connected() -> Transport {
+        let ws = ws::Connection::established(ws::Role::Server, ws::Config::default(), at(0));
+        Transport::new(ws, Config::default())
+    }
+
+    #[test]
+    fn a_peer_that_reads_slowly_lives_and_one_that_stops_is_given_up() {
+        let (mut transport, mut rx) = (connected(), RecvBuf::new());
+        transport.send(&[String::from("x").repeat(1 << 20).into()]).expect("room");
+        assert!(transport.next(&mut rx, at(0)).expect("open").is_none());
+        for second in 1..250 {
+            transport.tx().advance(4_000);
+            assert!(transport.next(&mut rx, at(second)).expect("it reads").is_none(), "{second}");
+        }
+        // nothing more is read: a ping is due, which cannot leave, and then the end
+        assert!(transport.next(&mut rx, at(279)).expect("30 s").is_none());
+        assert!(transport.next(&mut rx, at(308)).expect("59 s").is_none());
+        assert_eq!(transport.next(&mut rx, at(310)).expect_err("60 s"), Error::PingTimeout);
+    }
+
+    #[test]
+    fn a_peer_that_is_silent_and_owed_nothing_is_given_up() {
+        let (mut transport, mut rx) = (connected(), RecvBuf::new());
+        for second in 0..60 {
+            assert!(transport.next(&mut rx, at(second)).expect("in time").is_none(), "{second}");
+            // the system takes the ping at once, which says nothing of the peer
+            let all = transport.tx().remaining();
+            transport.tx().advance(all);
+        }
+        assert_eq!(transport.next(&mut rx, at(62)).expect_err("silent"), Error::PingTimeout);
     }
 }

@@ -203,13 +203,28 @@ fn to_a_peer_with_calls() {
     let rpc = |role| rpc::Connection::new(websocket(role), rpc::Config::default());
     let message = |payload: &str| format!(r#"{{"type":"MESSAGE","payload":{payload}}}"#);
     let rows = [
-        (r#"{"type":"rpc"}"#, "-"),
-        (r#"{"type":"rpc","direction":1}"#, "-"),
-        (r#"{"type":"rpc","direction":"both"}"#, "-"),
-        (r#"{"type":"rpc","direction":"request","action":"a","args":[]}"#, "-"),
-        (r#"{"type":"rpc","direction":"request","id":1,"args":[]}"#, "-"),
-        (r#"{"type":"rpc","direction":"request","id":1,"action":"a"}"#, "-"),
-        (r#"{"type":"rpc","direction":"response","success":true,"result":1}"#, "-"),
+        (r#"{"type":"rpc"}"#, "a rpc message with no `direction`"),
+        (r#"{"type":"rpc","direction":1}"#, "a rpc message with a `direction` that is no string"),
+        (
+            r#"{"type":"rpc","direction":"both"}"#,
+            "a rpc message with a `direction` that is no `request` or `response`",
+        ),
+        (
+            r#"{"type":"rpc","direction":"request","action":"a","args":[]}"#,
+            "a rpc request with no `id`",
+        ),
+        (
+            r#"{"type":"rpc","direction":"request","id":1,"args":[]}"#,
+            "a rpc request with no `action`",
+        ),
+        (
+            r#"{"type":"rpc","direction":"request","id":1,"action":"a"}"#,
+            "a rpc request with no `args`",
+        ),
+        (
+            r#"{"type":"rpc","direction":"response","success":true,"result":1}"#,
+            "a rpc response with no `id`",
+        ),
         (r#"{"type":"rpc","direction":"response","id":1}"#, "-"),
         (r#"{"type":"RPC"}"#, "-"),
     ];

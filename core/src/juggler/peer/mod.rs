@@ -23,7 +23,7 @@ use bytestring::ByteString;
 
 use super::link::{self, Link};
 use super::local::Local;
-use super::told::Patches;
+use super::told::{Patches, may_queue_patch};
 use super::{Autoflush, Error, Flushed, SendFault, State};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::{Limits, SetError, Value};
@@ -266,10 +266,12 @@ impl Connection {
 
 impl Patches for Link {
     fn may_send(&self, size: usize) -> Result<(), SendFault> {
+        may_queue_patch(self.queued())?;
         Link::may_send(self, size)
     }
 
     fn send_patch(&mut self, patch: ByteString) -> Result<(), SendFault> {
+        may_queue_patch(self.queued())?;
         let [front, back] = DATA;
         self.send(&[front, patch, back])
     }

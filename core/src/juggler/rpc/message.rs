@@ -39,12 +39,7 @@ pub(super) enum Asked {
 
 impl Payload {
     /// `is_open` tells whether a call waits for its response: what else is in any other does not matter.
-    /// What is like a call and lacks something of one is a message like any other: the deployed peer's plain connection takes it.
-    pub(super) fn parse(payload: &Value, is_open: impl FnOnce(u64) -> bool) -> Self {
-        Self::call(payload, is_open).unwrap_or(Self::Other)
-    }
-
-    fn call(payload: &Value, is_open: impl FnOnce(u64) -> bool) -> Result<Self, Error> {
+    pub(super) fn parse(payload: &Value, is_open: impl FnOnce(u64) -> bool) -> Result<Self, Error> {
         let Ok(fields) = Fields::of(payload, "rpc message") else { return Ok(Self::Other) };
         if fields.get("type").and_then(Value::as_str) != Some("rpc") {
             return Ok(Self::Other);

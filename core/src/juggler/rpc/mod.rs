@@ -40,6 +40,9 @@ pub struct Config {
     pub peer: peer::Config,
     /// How many calls may be open.
     pub calls: Limits,
+    /// A message that is like a call and lacks something of one is a message like any other, as at the deployed peer's plain
+    /// connection. Default: off; it ends the connection, as at the deployed peer's connection for calls.
+    pub pass_malformed: bool,
 }
 
 /// How many calls may be open at a time.
@@ -115,6 +118,7 @@ pub enum Incoming {
 pub struct Connection {
     peer: peer::Connection,
     limits: Limits,
+    pass_malformed: bool,
     last_id: u64,
     calls: BTreeSet<u64>,
     /// How many calls of the other side there were.
@@ -127,9 +131,11 @@ impl Connection {
     #[must_use]
     pub fn new(ws: ws::Connection, config: Config) -> Self {
         let Limits { ours, theirs } = config.calls;
+        let pass_malformed = config.pass_malformed;
         Self {
             peer: peer::Connection::new(ws, config.peer),
             limits: Limits { ours, theirs: theirs.max(1) },
+            pass_malformed,
             last_id: 0,
             calls: BTreeSet::new(),
             given: 0,
@@ -211,7 +217,11 @@ impl Connection {
 
     /// What a message comes to; `None` if the application need not know.
     fn take(&mut self, payload: Value, size: usize) -> Result<Option<Incoming>, Error> {
-        match Payload::parse(&payload, |id| self.calls.contains(&id)) {
+        let parsed = match Payload::parse(&payload, |id| self.calls.contains(&id)) {
+            Err(_) if self.pass_malformed => Payload::Other,
+            parsed => parsed?,
+        };
+        match parsed {
             Payload::Other => Ok(Some(Incoming::Message { payload, size })),
             Payload::Stray => Ok(None),
             Payload::Response { id, result } => {

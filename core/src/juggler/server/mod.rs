@@ -16,7 +16,7 @@ use bytestring::ByteString;
 
 use super::local::Local;
 use super::message::{self, Asked, Notification, Request};
-use super::told::Patches;
+use super::told::{Patches, may_queue_patch};
 use super::transport::{Received, Transport};
 use super::{Autoflush, Error, Flushed, SendFault, State};
 use crate::buffer::{RecvBuf, SendQueue};
@@ -250,10 +250,12 @@ impl Connection {
 
 impl Patches for Transport {
     fn may_send(&self, size: usize) -> Result<(), SendFault> {
+        may_queue_patch(self.link.queued())?;
         Transport::may_send(self, size)
     }
 
     fn send_patch(&mut self, patch: ByteString) -> Result<(), SendFault> {
+        may_queue_patch(self.link.queued())?;
         let [front, back] = message::STATE;
         self.send(&[front, patch, back])
     }
