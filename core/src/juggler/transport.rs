@@ -204,14 +204,17 @@ mod tests {
     fn a_peer_that_reads_slowly_lives_and_one_that_stops_is_given_up() {
         let (mut transport, mut rx) = (connected(), RecvBuf::new());
         transport.send(&[String::from("x").repeat(1 << 20).into()]).expect("room");
-        assert!(transport.next(&mut rx, at(0)).expect("open").is_none());
+        assert!(transport.next(&mut rx, at(0)).expect("open").incoming().is_none());
         for second in 1..250 {
             transport.tx().advance(4_000);
-            assert!(transport.next(&mut rx, at(second)).expect("it reads").is_none(), "{second}");
+            assert!(
+                transport.next(&mut rx, at(second)).expect("it reads").incoming().is_none(),
+                "{second}"
+            );
         }
         // nothing more is read: a ping is due, which cannot leave, and then the end
-        assert!(transport.next(&mut rx, at(279)).expect("30 s").is_none());
-        assert!(transport.next(&mut rx, at(308)).expect("59 s").is_none());
+        assert!(transport.next(&mut rx, at(279)).expect("30 s").incoming().is_none());
+        assert!(transport.next(&mut rx, at(308)).expect("59 s").incoming().is_none());
         assert_eq!(transport.next(&mut rx, at(310)).expect_err("60 s"), Error::PingTimeout);
     }
 
@@ -219,7 +222,10 @@ mod tests {
     fn a_peer_that_is_silent_and_owed_nothing_is_given_up() {
         let (mut transport, mut rx) = (connected(), RecvBuf::new());
         for second in 0..60 {
-            assert!(transport.next(&mut rx, at(second)).expect("in time").is_none(), "{second}");
+            assert!(
+                transport.next(&mut rx, at(second)).expect("in time").incoming().is_none(),
+                "{second}"
+            );
             // the system takes the ping at once, which says nothing of the peer
             let all = transport.tx().remaining();
             transport.tx().advance(all);
