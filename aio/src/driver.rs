@@ -337,6 +337,9 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     fn end(&mut self, state: &mut State<S>, error: SessionError<S>) {
         if state.ended.is_none() {
             self.shared.life.closed(&error);
+            if self.held_up.is_some() && !state.closing {
+                self.shared.life.ended_unread();
+            }
             state.ended = Some(error);
             // from here on the machine refuses what is to be sent, also where it was the socket that ended
             state.session.machine().close();

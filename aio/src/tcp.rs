@@ -161,8 +161,8 @@ struct TcpSession {
     /// The peer sends no more.
     ended: bool,
     limit: usize,
-    /// Bytes that a reader waits for.
-    needed: usize,
+    /// Bytes that readers wait for, each its own.
+    needed: Vec<usize>,
 }
 
 /// What arrived and was not read yet.
@@ -207,7 +207,7 @@ impl Session for TcpSession {
     }
 
     fn has_room(&self) -> bool {
-        self.input.len < self.limit.max(self.needed)
+        self.needed.iter().fold(self.limit, |most, &needed| most.max(needed)) > self.input.len
     }
 
     fn deliver(&mut self, incoming: Incoming) -> Delivered {
@@ -240,7 +240,7 @@ impl FromStream for Connection {
             input: Input::default(),
             ended: false,
             limit: settings.input_buffer_limit.max(1),
-            needed: 0,
+            needed: Vec::new(),
         };
         let handle = Handle::start::<R>(stream, session, counted)?;
         Ok(Self { handle, name: settings.name.as_deref().map(Arc::from) })
@@ -325,17 +325,23 @@ impl TcpSession {
 }
 
 /// A reader that waits for more than the input buffer may hold.
-struct Needed<'a>(&'a Connection);
+struct Needed<'a> {
+    connection: &'a Connection,
+    count: usize,
+}
 
 impl<'a> Needed<'a> {
     fn new(connection: &'a Connection, count: usize) -> Self {
-        connection.handle.call(|session| session.needed = count);
-        Self(connection)
+        connection.handle.call(|session| session.needed.push(count));
+        Self { connection, count }
     }
 }
 
 impl Drop for Needed<'_> {
     fn drop(&mut self) {
-        self.0.handle.look(|session| session.needed = 0);
+        self.connection.handle.look(|session| {
+            let mine = session.needed.iter().position(|&count| count == self.count);
+            mine.map(|index| session.needed.swap_remove(index))
+        });
     }
 }

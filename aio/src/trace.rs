@@ -22,6 +22,13 @@ mod events {
             self.0.in_scope(|| tracing::debug!(%reason, "closed"));
         }
 
+        /// The other side ended the connection while ours did not read.
+        pub(crate) fn ended_unread(&self) {
+            let text = "the connection ended while the application took too little of what arrived for \
+                        the socket to be read: the peer may have closed it for that";
+            self.0.in_scope(|| tracing::warn!("{text}"));
+        }
+
         pub(crate) fn enter(&self) -> impl Drop + '_ {
             self.0.enter()
         }
@@ -77,6 +84,8 @@ mod events {
         }
 
         pub(crate) fn closed(&self, _reason: &impl Display) {}
+
+        pub(crate) fn ended_unread(&self) {}
 
         pub(crate) fn enter(&self) -> Entered {
             Entered

@@ -27,6 +27,9 @@ use crate::redundancy::{MonitorOptions, Redundancy};
 use crate::store::{Health, LocalLog, Log, LogOptions, Store, StoreError};
 use crate::teller::{Notify, Teller, Told};
 
+/// How long requests in hand may take once the server stops: clients ask on and on.
+const ANSWERING: Duration = Duration::from_secs(1);
+
 /// The longest that the end waits for a disk, 30 s: after that, what is not on it is given up, and said.
 const LAST_SYNC: Duration = Duration::from_secs(30);
 
@@ -237,6 +240,8 @@ impl EventServer {
         if !smol::future::or(last_sync, patience).await {
             warn!("the disk does not take what is left within {} s", LAST_SYNC.as_secs());
         }
+        // who was registered last is answered before its connection is closed
+        self.server.answered(ANSWERING).await;
         self.server.close().await;
         failing.map_or(Ok(()), Err)
     }

@@ -11,7 +11,7 @@ pub(super) struct Acks(Arc<Mutex<Open>>);
 #[derive(Debug, Default)]
 struct Open {
     tickets: usize,
-    waiting: Option<Waker>,
+    waiting: Vec<Waker>,
 }
 
 /// A client that has not acknowledged yet. It goes when the client did, or when its connection ends.
@@ -34,7 +34,9 @@ impl Acks {
             if open.tickets == 0 {
                 return Poll::Ready(());
             }
-            open.waiting = Some(cx.waker().clone());
+            if !open.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                open.waiting.push(cx.waker().clone());
+            }
             Poll::Pending
         })
         .await;
@@ -46,7 +48,7 @@ impl Drop for Ticket {
         let waiting = {
             let mut open = self.0.lock();
             open.tickets -= 1;
-            if open.tickets == 0 { open.waiting.take() } else { None }
+            if open.tickets == 0 { std::mem::take(&mut open.waiting) } else { Vec::new() }
         };
         waiting.into_iter().for_each(Waker::wake);
     }

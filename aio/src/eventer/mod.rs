@@ -4,6 +4,7 @@ mod acks;
 mod client;
 mod handler;
 mod notifier;
+mod patience;
 mod reconnect;
 mod registry;
 mod server;

@@ -2,22 +2,20 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::acks::Acks;
 use super::handler::ConnectionInfo;
+use super::patience::Patience;
 use super::registry::{HIGH_WATER, Registry, ServerSession};
 use crate::ConnectionId;
 use crate::handle::Handle;
-use crate::runtime::{Runtime, sleep_until};
+use crate::runtime::{Runtime, after, sleep_until};
 use crate::shared::Wait;
 use hat_core::eventer::{EncodedEvents, Event, Status};
 use hat_core::protocol::Protocol;
-
-/// How long a notification waits, all in all, for clients that have a lot to read.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Tells the clients of a server its status and events. Cheap to clone, and it may outlive the server: then nobody is told.
 ///
@@ -26,13 +24,16 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Notifier {
     registry: Arc<Registry>,
+    /// How long notifications may still wait for clients, all together.
+    patience: Arc<Mutex<Patience>>,
     now: fn() -> Instant,
     sleep: fn(Instant) -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Notifier {
     pub(super) fn new<R: Runtime>(registry: Arc<Registry>) -> Self {
-        Self { registry, now: R::now, sleep: |at| Box::pin(sleep_until::<R>(at)) }
+        let patience = Arc::new(Mutex::new(Patience::with_all()));
+        Self { registry, patience, now: R::now, sleep: |at| Box::pin(sleep_until::<R>(at)) }
     }
 
     /// The clients that are connected now, by number.
@@ -62,9 +63,11 @@ impl Notifier {
     /// Tells events of one session to the clients that want them: those whose `persisted` is the same, by their subscription and
     /// server id. With `with_ack`, ready when every client that was told has acknowledged or is gone.
     ///
-    /// Events are encoded once and queued to all clients at once. Then this waits for clients that have more than 1 MiB to read, for a second at the
-    /// most, and once: one that does not read holds nobody up a second time, and is closed when more than
-    /// [`max_queued`](hat_core::chatter::Config::max_queued) waits for it.
+    /// Events are encoded once and queued to all clients at once. Then this waits a little for clients that have more than 1 MiB to read, so that
+    /// one that reads again after a moment loses nothing: 100 ms at the most; a fiftieth of the time for one client, and a twentieth for all
+    /// together, once the first second of each is spent. A client that is slow for longer slows nobody down: it is closed when more than
+    /// [`max_queued`](hat_core::chatter::Config::max_queued) waits for it, and the server's log says why. A
+    /// [`Reconnecting`](super::Reconnecting) client comes back and asks for what it missed.
     ///
     /// All clients are told when this is polled first; dropped after that, the events are told all the same.
     pub async fn notify_events(&self, events: &[Event], persisted: bool, with_ack: bool) {
@@ -79,22 +82,43 @@ impl Notifier {
         }
     }
 
-    /// Waits until clients have read most of what is queued to them, or patience ends.
+    /// Waits until clients have read most of what is queued to them, as long as patience with them allows.
     async fn wait_for(&self, clients: Vec<Handle<ServerSession>>) {
-        let mut patience = (self.sleep)((self.now)() + PATIENCE);
+        let start = (self.now)();
+        let Some(most) = self.patience().at(start) else { return };
+        let end = start + most;
         for handle in clients {
+            let before = (self.now)();
+            let left = end.saturating_duration_since(before);
+            let Some(time) = handle.look(|session| session.patience.at(before)) else { continue };
+            let mut timer = (self.sleep)(before + time.min(left));
             let read = |session: &mut ServerSession| {
                 (session.machine.tx().len() <= HIGH_WATER).then_some(())
             };
             let mut caught_up = pin!(handle.wait(Wait::Outgoing, read));
-            let in_time = poll_fn(|cx| match caught_up.as_mut().poll(cx) {
-                Poll::Ready(_) => Poll::Ready(true),
-                Poll::Pending => patience.as_mut().poll(cx).map(|()| false),
-            });
-            if !in_time.await {
-                handle.look(|session| session.slow = true);
-                patience = Box::pin(std::future::ready(()));
-            }
+            poll_fn(|cx| match caught_up.as_mut().poll(cx) {
+                Poll::Ready(_) => Poll::Ready(()),
+                Poll::Pending => timer.as_mut().poll(cx),
+            })
+            .await;
+            let waited = (self.now)().saturating_duration_since(before);
+            handle.look(|session| session.patience.spend(waited));
         }
+        self.patience().spend((self.now)().saturating_duration_since(start));
+    }
+
+    /// Waits until every request in hand is answered, for `time` at the most.
+    pub(super) async fn answered(&self, time: Duration) {
+        let mut timer = (self.sleep)(after((self.now)(), time));
+        let mut done = pin!(self.registry.in_hand().clone().done());
+        poll_fn(|cx| match done.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => timer.as_mut().poll(cx),
+        })
+        .await;
+    }
+
+    fn patience(&self) -> MutexGuard<'_, Patience> {
+        self.patience.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,10 +6,12 @@ use std::task::Waker;
 
 use super::acks::{Acks, Ticket};
 use super::handler::ConnectionInfo;
+use super::patience::Patience;
 use crate::ConnectionId;
 use crate::handle::Handle;
 use crate::inbox::Inbox;
 use crate::shared::{Delivered, Session};
+use crate::trace;
 use hat_core::eventer::server::{Connection as Machine, Incoming, Notified, NotifyId};
 use hat_core::eventer::{EncodedEvents, Event, RegisterEvent, Routes, SendFault, Status};
 use hat_core::protocol::Protocol;
@@ -18,8 +20,8 @@ pub(super) struct ServerSession {
     pub(super) machine: Machine,
     pub(super) inbox: Inbox<Incoming>,
     pub(super) acks: BTreeMap<NotifyId, Ticket>,
-    /// A notification waited for this client to read, in vain. None does again before it has read.
-    pub(super) slow: bool,
+    /// How long notifications may still wait for this client to read.
+    pub(super) patience: Patience,
 }
 
 impl Session for ServerSession {
@@ -59,7 +61,11 @@ impl Session for ServerSession {
 /// Bytes that wait for a client before a notification waits for it: what a socket takes in a millisecond or so.
 pub(super) const HIGH_WATER: usize = 1024 * 1024;
 
-pub(super) struct Registry(Mutex<Clients>);
+pub(super) struct Registry {
+    clients: Mutex<Clients>,
+    /// Requests that the handler has in hand, or whose answers are not queued yet.
+    in_hand: Acks,
+}
 
 struct Clients {
     status: Status,
@@ -79,16 +85,21 @@ struct Client {
 
 impl Registry {
     pub(super) fn new(status: Status) -> Self {
-        Self(Mutex::new(Clients {
+        let clients = Mutex::new(Clients {
             status,
             taken: BTreeMap::new(),
             routes: Routes::default(),
             wanted: Vec::new(),
-        }))
+        });
+        Self { clients, in_hand: Acks::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Clients> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn in_hand(&self) -> &Acks {
+        &self.in_hand
     }
 
     /// Takes a client. No status or event comes between its answer and its place among the others.
@@ -135,8 +146,12 @@ impl Registry {
     pub(super) fn set_status(&self, status: Status) {
         let mut clients = self.lock();
         clients.status = status;
-        for Client { handle, .. } in clients.taken.values() {
-            close_if_refused(handle, handle.call(|session| session.machine.set_status(status)));
+        for Client { info, handle, .. } in clients.taken.values() {
+            close_if_refused(
+                info,
+                handle,
+                handle.call(|session| session.machine.set_status(status)),
+            );
         }
     }
 
@@ -152,7 +167,7 @@ impl Registry {
         find(routes, events, wanted);
         let mut wanted = wanted.chunk_by(|(one, _), (other, _)| one == other).peekable();
         let mut behind = Vec::new();
-        for (id, Client { handle, routed, .. }) in taken {
+        for (id, Client { info, handle, routed }) in taken {
             let matching = wanted.next_if(|matching| matching[0].0 == *id);
             if *routed && matching.is_none() {
                 continue;
@@ -170,13 +185,12 @@ impl Registry {
                     session.acks.insert(*id, acks.ticket());
                 }
                 let queued = session.machine.tx().len();
-                session.slow &= queued > HIGH_WATER;
-                (notified, queued > HIGH_WATER && !session.slow)
+                (notified, queued > HIGH_WATER)
             });
             if waits {
                 behind.push(handle.clone());
             }
-            close_if_refused(handle, notified);
+            close_if_refused(info, handle, notified);
         }
         behind
     }
@@ -211,8 +225,20 @@ fn find(
 
 /// A client that cannot be told something is closed: it must not go on as if there had been nothing to tell. It
 /// does not read, or the message is over its limit.
-fn close_if_refused<T>(handle: &Handle<ServerSession>, told: Result<T, SendFault>) {
-    if told.is_err() {
+fn close_if_refused<T>(
+    info: &ConnectionInfo,
+    handle: &Handle<ServerSession>,
+    told: Result<T, SendFault>,
+) {
+    // one that is closing or over has been told of
+    if let Err(fault) = told
+        && !fault.is_closed()
+    {
+        let what = match fault.is_queue_full() {
+            true => "a client reads more slowly than it is notified: it is closed",
+            false => "a client cannot be notified: it is closed",
+        };
+        trace::refused(info, what, &fault);
         handle.close();
     }
 }

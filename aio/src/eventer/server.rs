@@ -1,10 +1,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use super::handler::{ConnectionInfo, Handler};
 use super::notifier::Notifier;
+use super::patience::Patience;
 use super::registry::{Registry, ServerSession};
 use crate::ConnectionId;
 use crate::handle::Handle;
@@ -108,7 +114,7 @@ impl<H: Handler> Serving<H> {
             machine: Machine::new(self.config.clone(), now),
             inbox: Inbox::new(self.inbox),
             acks: BTreeMap::new(),
-            slow: false,
+            patience: Patience::with_client(),
         };
         // the task counts the connection out, and not its driver
         if let Ok(handle) = Handle::start::<R>(stream, session, Counted::nowhere()) {
@@ -153,15 +159,34 @@ async fn serve<H: Handler>(
             return;
         }
     };
-    if let Err(error) = requests(&handle, &*handler, &info).await
+    // ends with the connection, or with a handler that panics: what it began for the client must end then too
+    let ended = catching(requests(&handle, &*handler, &info, &client.registry)).await;
+    if let Ok(Err(error)) = &ended
         && error.protocol().is_some_and(|error| error.too_large().is_some())
     {
-        trace::refused(&info, "a message is larger than is taken: the client is closed", &error);
+        trace::refused(&info, "a message is larger than is taken: the client is closed", error);
     }
     client.registry.remove(client.id);
     handler.disconnected(&info).await;
     handle.close();
     handle.closed().await;
+    if let Err(panic) = ended {
+        resume_unwind(panic);
+    }
+}
+
+/// What `future` gives, or what it panicked with.
+async fn catching<T>(future: impl Future<Output = T>) -> std::thread::Result<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        // it is not polled again, and what it shares is behind locks
+        let poll = AssertUnwindSafe(|| future.as_mut().poll(cx));
+        match catch_unwind(poll) {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
 }
 
 /// Why a client was not taken.
@@ -213,9 +238,13 @@ async fn requests(
     handle: &Handle<ServerSession>,
     handler: &impl Handler,
     info: &ConnectionInfo,
+    registry: &Registry,
 ) -> Result<(), super::Error> {
     loop {
-        match handle.wait(Wait::Incoming, |session| session.inbox.pop()).await? {
+        let incoming = handle.wait(Wait::Incoming, |session| session.inbox.pop()).await?;
+        // until its answer is queued
+        let _in_hand = registry.in_hand().ticket();
+        match incoming {
             Incoming::Register { events, request, .. } => {
                 let events = match unsound(&events) {
                     None => handler.register(info, events).await,
@@ -344,6 +373,12 @@ impl Server {
     /// most 64 are kept for who does not ask. Cancel safe.
     pub async fn handshake_failure(&self) -> Option<HandshakeFailure> {
         self.core.handshake_failure().await
+    }
+
+    /// Waits until every request that the handler has in hand is answered, for `time` at the most: before [`close`](Self::close), so that
+    /// who was registered is told. Requests that come meanwhile are handled as ever. Cancel safe.
+    pub async fn answered(&self, time: Duration) {
+        self.notifier.answered(time).await;
     }
 
     /// Stops listening, closes the connections that are bound to the server, and waits until all of that is done: also until the handler

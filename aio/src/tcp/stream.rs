@@ -14,6 +14,11 @@ use hat_core::protocol::Protocol;
 fn io_error(error: Error) -> io::Error {
     match error {
         Error::Io(error) => io::Error::new(error.kind(), error),
+        error @ (Error::Stalled | Error::Idle { .. }) => {
+            io::Error::new(io::ErrorKind::TimedOut, error)
+        }
+        error @ Error::Runtime => io::Error::other(error),
+        // an end that is in order
         error => io::Error::new(io::ErrorKind::NotConnected, error),
     }
 }

@@ -381,8 +381,12 @@ on_every_runtime! {
     }
 
     async fn a_handler_that_panics_closes_that_connection_only<R>() {
-        struct Faulty;
+        struct Faulty(Arc<AtomicUsize>);
         impl Handler for Faulty {
+            async fn disconnected(&self, _info: &ConnectionInfo) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+
             async fn register(
                 &self,
                 _info: &ConnectionInfo,
@@ -393,12 +397,15 @@ on_every_runtime! {
             }
         }
         // smol's executor lets a panic of a task end its thread, which starts again
-        let server = listen::<R>(local(), Faulty, ListenOptions::default()).await.expect("listens");
+        let gone = Arc::new(AtomicUsize::new(0));
+        let faulty = Faulty(gone.clone());
+        let server = listen::<R>(local(), faulty, ListenOptions::default()).await.expect("listens");
         let (one, two) = (client::<R>(&server, &[]).await, client::<R>(&server, &[]).await);
         let lost = one.register_with_response(&[register_event("a")]).await;
         assert!(lost.is_err());
         let kept = two.register_with_response(&[]).await.expect("an answer");
         assert_eq!(kept, Some(Vec::new()));
         assert_eq!(server.connections().len(), 1);
+        assert_eq!(gone.load(Ordering::SeqCst), 1, "the handler is told of the client all the same");
     }
 }

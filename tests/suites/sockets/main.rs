@@ -9,6 +9,7 @@ mod reconnect;
 mod servers;
 #[cfg(unix)]
 mod streams;
+mod slow;
 mod tcp;
 mod vanished;
 

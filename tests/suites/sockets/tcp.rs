@@ -28,6 +28,35 @@ fn closed<T: std::fmt::Debug>(result: Result<T, Error>) {
 }
 
 on_every_runtime! {
+    async fn two_that_wait_for_more_than_the_buffer_holds<R>() {
+        let options = ConnectOptions { input_buffer_limit: 10, ..ConnectOptions::default() };
+        let (_server, one, two) = pair::<R>(options).await;
+        let other = two.clone();
+        let (done, both) = smol::channel::bounded(2);
+        for (reader, count) in [(two, 200_000), (other, 100_000)] {
+            let done = done.clone();
+            R::spawn(async move {
+                let read = reader.read_exact(count).await.expect("read");
+                done.send(read.len()).await.expect("waited for");
+            });
+        }
+        one.write(vec![7; 300_000]).await.expect("written");
+        let read = both.recv().await.expect("one") + both.recv().await.expect("the other");
+        assert_eq!(read, 300_000);
+    }
+
+    async fn the_end_of_a_stream_that_nobody_read_is_an_error<R>() {
+        let (_server, one, two) = pair::<R>(ConnectOptions::default()).await;
+        one.write(vec![7; 64 * 1024 * 1024]).await.expect("an empty queue takes it");
+        let mut stream = one.clone();
+        R::spawn(async move {
+            one.close().await;
+        });
+        let error = AsyncWriteExt::close(&mut stream).await.expect_err("given up");
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut, "{error:?}");
+        drop(two);
+    }
+
     async fn the_example_of_the_documentation<R>() {
         let (server, one, two) = pair::<R>(ConnectOptions::default()).await;
         one.write("123").await.expect("written");

@@ -1,0 +1,84 @@
+//! How long others wait for who reads slowly: a budget over time.
+
+use std::time::{Duration, Instant};
+
+/// The most that one notification waits in all.
+pub(super) const AT_ONCE: Duration = Duration::from_millis(100);
+
+/// Less than this is not worth a timer.
+const LEAST: Duration = Duration::from_millis(10);
+
+/// What a budget holds at the most, and at first: a client that reads again after a moment finds all there.
+const FULL: Duration = Duration::from_secs(1);
+
+/// Time that others may still wait.
+#[derive(Debug)]
+pub(super) struct Patience {
+    left: Duration,
+    /// The time of the clock up to which it is filled.
+    filled: Option<Instant>,
+    /// It fills by one part in so many of the time that passes.
+    parts: u32,
+}
+
+impl Patience {
+    /// With one client: a fiftieth of the time, after the first second.
+    pub(super) fn with_client() -> Self {
+        Self { left: FULL, filled: None, parts: 50 }
+    }
+
+    /// With all clients together: a twentieth of the time, after the first second.
+    pub(super) fn with_all() -> Self {
+        Self { left: FULL, filled: None, parts: 20 }
+    }
+
+    /// How long may be waited at `now`; `None` where that is not worth it.
+    pub(super) fn at(&mut self, now: Instant) -> Option<Duration> {
+        let passed = self.filled.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        self.filled = Some(now);
+        self.left = self.left.saturating_add(passed / self.parts).min(FULL);
+        (self.left >= LEAST).then(|| self.left.min(AT_ONCE))
+    }
+
+    /// So long was waited.
+    pub(super) fn spend(&mut self, time: Duration) {
+        self.left = self.left.saturating_sub(time);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How long is waited of a minute in which there is always something to wait for.
+    fn waited(mut patience: Patience) -> Duration {
+        let start = Instant::now();
+        let (mut now, mut waited) = (start, Duration::ZERO);
+        while now - start < Duration::from_secs(60) {
+            if let Some(time) = patience.at(now) {
+                assert!(time <= AT_ONCE);
+                patience.spend(time);
+                waited += time;
+                now += time;
+            }
+            now += Duration::from_millis(1);
+        }
+        waited
+    }
+
+    #[test]
+    fn of_a_minute_two_seconds_for_one_client_and_four_for_all() {
+        assert_eq!(waited(Patience::with_client()).as_millis() / 100, 21);
+        assert_eq!(waited(Patience::with_all()).as_millis() / 100, 39);
+    }
+
+    #[test]
+    fn a_client_that_was_waited_for_is_waited_for_again_later() {
+        let (mut patience, now) = (Patience::with_client(), Instant::now());
+        patience.spend(FULL);
+        assert_eq!(patience.at(now), None);
+        assert_eq!(patience.at(now + Duration::from_millis(499)), None);
+        assert_eq!(patience.at(now + Duration::from_millis(500)), Some(LEAST));
+        assert_eq!(patience.at(now + Duration::from_secs(1000)), Some(AT_ONCE));
+    }
+}
