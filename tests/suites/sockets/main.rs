@@ -7,9 +7,9 @@ mod eventer;
 mod floods;
 mod reconnect;
 mod servers;
+mod slow;
 #[cfg(unix)]
 mod streams;
-mod slow;
 mod tcp;
 mod vanished;
 
