@@ -1,7 +1,7 @@
 //! An event client that subscribes, registers one event, and prints what it is told.
 //!
 //! ```sh
-//! cargo run --example event_client -- localhost:23012
+//! cargo run -p hat-tokio --example event_client -- localhost:23012
 //! ```
 
 use hat_tokio::eventer::{ConnectOptions, Json, Notification, RegisterEvent, connect};

@@ -1,7 +1,7 @@
 //! An event server that keeps nothing: it numbers what clients register, and tells it to those that want it.
 //!
 //! ```sh
-//! cargo run --example event_server -- localhost:23012
+//! cargo run -p hat-tokio --example event_server -- localhost:23012
 //! ```
 
 use hat_tokio::eventer::{
