@@ -50,7 +50,7 @@ pub(crate) enum Command {
     ///
     /// Prints `listening on HOST:PORT` on standard error. Ctrl-C tells all clients the status `stopping`, sends what
     /// is left to send, and ends. A client without a token is taken; one with a token only if it is the server's.
-    /// There is no disk: events count as persisted as soon as they are registered, and are gone when the server ends.
+    /// Without --store events count as persisted as soon as they are registered, and are gone when the server ends.
     /// With --monitor the server is one of a group, of which one is active.
     Serve(ServeArgs),
     /// Print events as they are registered, until Ctrl-C.
