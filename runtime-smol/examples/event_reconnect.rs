@@ -9,8 +9,8 @@ use hat_smol::eventer::{CatchUpConfig, ReconnectOptions, Update, keep_connected}
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     smol::block_on(async {
         let address = std::env::args().nth(1).unwrap_or("localhost:23012".into());
-        let mut options = ReconnectOptions::default();
-        options.catch_up = Some(CatchUpConfig::default());
+        let catch_up = Some(CatchUpConfig::default());
+        let mut options = ReconnectOptions { catch_up, ..ReconnectOptions::default() };
         options.client.subscriptions = vec!["plant/boiler/*".parse()?];
         let client = keep_connected(address, "example", options).await?;
         loop {
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
                 Update::CaughtUp { gap: None, .. } => println!("nothing was missed"),
                 Update::CaughtUp { gap: Some(gap), .. } => {
-                    println!("events may be missing: {gap:?}")
+                    println!("events may be missing: {gap:?}");
                 }
                 Update::Disconnected { reason, retry_in } => {
                     println!("disconnected: {reason}; the next try is in {retry_in:?}");

@@ -9,8 +9,8 @@ use hat_tokio::eventer::{CatchUpConfig, ReconnectOptions, Update, keep_connected
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or("localhost:23012".into());
-    let mut options = ReconnectOptions::default();
-    options.catch_up = Some(CatchUpConfig::default());
+    let catch_up = Some(CatchUpConfig::default());
+    let mut options = ReconnectOptions { catch_up, ..ReconnectOptions::default() };
     options.client.subscriptions = vec!["plant/boiler/*".parse()?];
     let client = keep_connected(address, "example", options).await?;
     loop {
