@@ -8,7 +8,9 @@ mod failures;
 mod peers;
 mod process;
 mod reconnect;
+mod redundancy;
 mod round_trips;
+mod store;
 mod tls;
 mod web;
 

@@ -164,17 +164,29 @@ impl Server {
     /// One that registers nothing of itself, and counts sessions from 1: tests can count along.
     #[track_caller]
     pub(crate) fn start(runtime: &str, args: &str) -> Self {
-        Self::start_whole(runtime, &format!("--no-own-events --numbering stored {args}"))
+        Self::start_of(runtime, &format!("--numbering stored {args}"))
     }
 
-    /// One as it is.
+    /// One that registers nothing of itself.
+    #[track_caller]
+    pub(crate) fn start_of(runtime: &str, args: &str) -> Self {
+        Self::start_whole(runtime, &format!("--no-own-events {args}"))
+    }
+
+    /// One as it is. Without `--listen` it is on a free port.
     #[track_caller]
     pub(crate) fn start_whole(runtime: &str, args: &str) -> Self {
-        let hat = Hat::start(&format!("serve --listen 127.0.0.1:0 --runtime {runtime} {args}"));
+        let listen = if args.contains("--listen ") { "" } else { "--listen 127.0.0.1:0" };
+        let hat = Hat::start(&format!("serve {listen} --runtime {runtime} {args}"));
         let line = hat.error_line();
-        let address = line.strip_prefix("listening on ").expect("the address");
-        // what follows says where events are kept
-        let address = address.split_whitespace().next().expect("the address").to_owned();
+        let rest = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}"));
+        // whoever has no disk says so
+        let in_memory = " (events are in memory only)";
+        let address = match args.contains("--store ") {
+            true => rest,
+            false => rest.strip_suffix(in_memory).unwrap_or_else(|| panic!("{line}")),
+        };
+        let address = address.to_owned();
         Self { hat, address }
     }
 }

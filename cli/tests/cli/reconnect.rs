@@ -26,8 +26,7 @@ on_every_runtime! {
         assert!(line.starts_with(&format!("no connection to {address}: ")), "{line}");
         assert!(line.contains("; trying again in 0."), "{line}");
 
-        let again = Hat::start(&format!("serve --no-own-events --listen {address} --runtime {runtime}"));
-        assert_eq!(again.error_line(), format!("listening on {address}"));
+        let _again = Server::start_of(runtime, &format!("--listen {address}"));
         // this server has nothing on a disk, and says so by what it answers
         let missing = "events of the outage may be missing: server 1 does not have its event 1,";
         while !follower.error_line().starts_with(missing) {}
@@ -51,8 +50,7 @@ on_every_runtime! {
         server.hat.signal("KILL");
         drop(server);
         while !follower.error_line().contains("; trying again in") {}
-        let again = Hat::start(&format!("serve --no-own-events --listen {address} --runtime {runtime}"));
-        assert_eq!(again.error_line(), format!("listening on {address}"));
+        let _again = Server::start_of(runtime, &format!("--listen {address}"));
         let names: Vec<_> = (1..=8).map(|index| format!("run2/e{index}")).collect();
         let lines: String = names.iter().map(|name| format!("{{\"type\":\"{name}\"}}\n")).collect();
         hat_with(&format!("register --batch 1 {connect}"), &lines).json();

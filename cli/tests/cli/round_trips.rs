@@ -13,7 +13,7 @@ fn number(event: &Value) -> (i64, i64) {
 
 on_every_runtime! {
     fn what_is_registered_is_told_and_found(runtime) {
-        let server = Server::start(runtime, "--server-id 7");
+        let server = Server::start_of(runtime, "--server-id 7");
         let connect = format!("--connect {} --runtime {runtime}", server.address);
         let told = Hat::start(&format!("subscribe a/? --status {connect}"));
         let stored = Hat::start(&format!("subscribe --persisted --server-id 7 --status {connect}"));

@@ -13,7 +13,8 @@ use hat_tokio::juggler::{self, Client, ConnectOptions, RequestError, WsOptions};
 use serde_json::json;
 
 use crate::on_every_runtime;
-use crate::process::{Hat, Server, hat};
+use crate::process::{Hat, Server, hat, hat_with};
+use crate::store::Folder;
 use http::{get, upgrade};
 
 /// A server with a page, and where that is.
@@ -197,6 +198,35 @@ on_every_runtime! {
             let expected = "this page is for looking only: it registers nothing";
             assert_eq!(failed(&page, "register", json!({"type": "a"})).await, expected);
             assert_eq!(page.send("echo", &value(json!(5))).await.expect("an echo"), value(json!(5)));
+        });
+    }
+
+    /// Types, payloads, counts: all of it from the disk.
+    fn a_page_shows_what_a_store_holds(runtime) {
+        let folder = Folder::new();
+        let args = format!("--server-id 7 --store {}", folder.of("store"));
+        let server = Server::start(runtime, &args);
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let lines = "{\"type\":\"a/b\",\"payload\":{\"kind\":\"json\",\"data\":1}}\n\
+                     {\"type\":[\"a/b\",\"c\"]}\n\
+                     {\"type\":\"a/b\",\"payload\":{\"kind\":\"json\",\"data\":2}}\n";
+        hat_with(&format!("register {connect}"), lines).json();
+        server.hat.signal("KILL");
+        drop(server);
+        let served = Paged::start(runtime, &args);
+        run(async {
+            let page = served.client(WsOptions::default()).await.expect("a page");
+            let payload = told(&page, "/events/a~1b/payload/json/text", |_| true).await;
+            assert_eq!(payload, value(json!("2")));
+            told(&page, "/events/a%2Fb~1c", |it| !it.is_null()).await;
+            for (name, count) in [("registered", 0), ("events_kept", 3), ("event_types", 2)] {
+                told(&page, &format!("/server/{name}"), |it| it.as_u64() == Some(count)).await;
+            }
+            let asked = page.send("event", &value(json!({"type": "a/b"}))).await.expect("an event");
+            assert_eq!(told(&page, "/events/a~1b", |_| true).await, asked);
+            // and what is new besides
+            hat(&format!("register a/b --json 3 {}", served.connect())).json();
+            told(&page, "/events/a~1b/payload/json/text", |it| it.as_str() == Some("3")).await;
         });
     }
 

@@ -9,7 +9,7 @@ use hat_aio::Runtime;
 use hat_aio::eventer::ConnectionInfo;
 use hat_aio::juggler::SharedState;
 use hat_aio::runtime::sleep;
-use hat_core::eventer::{Event, LatestParams, QueryParams, Status, Timestamp};
+use hat_core::eventer::{LatestParams, QueryParams, Status, Timestamp};
 use hat_core::json::{Array, Limits, Object, Pointer, Value};
 use hat_core::juggler::State;
 use smol::channel::{Receiver, Sender, bounded};
@@ -79,13 +79,7 @@ impl Live {
     pub(crate) async fn load(&self, desk: &Desk) {
         let everything = QueryParams::Latest(LatestParams::default());
         match desk.query(everything).await {
-            Ok(found) => {
-                let mut latest = self.latest();
-                let mut events = found.events;
-                events.sort_by(Event::natural_cmp);
-                let sessions = events.into_iter().map(|event| Session::new(vec![event]));
-                sessions.flatten().for_each(|session| latest.apply(&session));
-            }
+            Ok(found) => self.latest().load(found.events),
             Err(error) => warn!(%error, "the pages cannot show what was registered before"),
         }
     }

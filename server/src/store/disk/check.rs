@@ -1,6 +1,6 @@
 //! Every table against every other.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use bytes::Bytes;
 use hat_core::eventer::{Event, EventId, EventType, OrderBy};
@@ -58,7 +58,8 @@ impl DiskStore {
         let database = self.read().database.clone()?;
         let mut report = Report::default();
         let checked = guarded(|| {
-            let mut check = Check { report: &mut report, progress: &mut progress };
+            let not_indexed = HashSet::new();
+            let mut check = Check { report: &mut report, progress: &mut progress, not_indexed };
             check.run(&database).map_err(|error| match error {
                 Wrong::Redb(error) => wrong(&Fault::default(), &error),
                 Wrong::Damaged => blocks::Damaged.into(),
@@ -75,6 +76,8 @@ impl DiskStore {
 struct Check<'a> {
     report: &'a mut Report,
     progress: &'a mut dyn FnMut(u64),
+    /// Types of events that are in no index yet, as far as no other event has them.
+    not_indexed: HashSet<EventType>,
 }
 
 /// What is known of a type, and the latest event of it that was seen.
@@ -142,7 +145,7 @@ impl Check<'_> {
         if counted != series {
             self.finding(format!("{counted} events are counted, and {series} are there"));
         }
-        self.report.types = types.len() as u64;
+        self.report.types = (types.len() + self.not_indexed.len()) as u64;
         self.report.servers = servers.len() as u64;
         Ok(())
     }
@@ -183,6 +186,9 @@ impl Check<'_> {
                 };
                 // what came after is in no index yet
                 if id > server.indexed {
+                    if !types.contains_key(&event.event_type) {
+                        self.not_indexed.insert(event.event_type.detached());
+                    }
                     continue;
                 }
                 let Some(seen) = types.get_mut(&event.event_type) else {

@@ -309,17 +309,24 @@ impl Store for DiskStore {
     }
 
     fn stats(&self) -> Result<Stats, StoreError> {
-        let (transaction, tail) = {
+        let (transaction, tail, in_tail) = {
             let state = self.read();
             let transaction = state.database.clone()?.begin_read();
-            (transaction, state.tail.len() as u64)
+            let types: Vec<_> = state.tail.types.keys().map(tables::type_key).collect();
+            (transaction, state.tail.len() as u64, types)
         };
         let of = |error: redb::Error| wrong(&Fault::default(), &error);
         let counts = || -> Result<(u64, u64), redb::Error> {
             let transaction = transaction?;
             let counts = transaction.open_table(STORE)?;
             let events = counts.get(tables::EVENTS_NAME)?.map_or(0, |count| count.value());
-            Ok((events, transaction.open_table(TYPES)?.len()?))
+            let types = transaction.open_table(TYPES)?;
+            let mut count = types.len()?;
+            for key in in_tail {
+                // a type that is in both is one
+                count += u64::from(types.get(&key[..])?.is_none());
+            }
+            Ok((events, count))
         };
         let (events, types) = counts().map_err(of)?;
         let disk_bytes = self.medium.open().and_then(|bytes| bytes.len()).unwrap_or_default();

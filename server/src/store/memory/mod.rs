@@ -114,6 +114,22 @@ impl Store {
         self.add_all(&events[known..]);
     }
 
+    /// Takes the latest event of each type, as another store has them: of many servers, in any order. They do not count as registered
+    /// since the start.
+    pub fn load(&mut self, mut latest: Vec<Event>) {
+        // the oldest is forgotten first. By time, and not as events of one server follow each other: that is no order among many servers
+        latest.sort_by_key(|event| (event.timestamp, event.id));
+        for event in latest {
+            let mut last = self.last(event.id.server);
+            last.id = last.id.max(event.id);
+            last.timestamp = last.timestamp.max(Some(event.timestamp));
+            last.reserved = last.reserved.max(event.id.session);
+            self.last.insert(event.id.server, last);
+            self.add(event.detached());
+        }
+        self.shrink();
+    }
+
     /// Counts sessions of a server up to `session` as given.
     pub fn reserve(&mut self, server_id: i64, session: i64) {
         let last = self.last.entry(server_id).or_default();

@@ -248,3 +248,31 @@ fn a_clock_that_is_set_back() {
     assert_eq!(answer(&store, LatestParams::default()), "2.1", "by session, as on any server");
     assert_eq!(answer(&store, server()), "1.1 2.1");
 }
+
+/// Of servers whose clocks do not agree: which of two events follows the other is no order then.
+#[test]
+fn latest_events_of_many_servers_are_loaded() {
+    let numbered = |n: i64| {
+        let (server, session) = (1 + n % 3, 1 + n / 3);
+        let timestamp = at(if server == 2 { 1_000 - n } else { n % 7 });
+        let event_type = typed(&format!("t/{n}"));
+        let id = EventId::new(server, session, 1);
+        Event { id, event_type, timestamp, source_timestamp: None, payload: None }
+    };
+    let events: Vec<_> = (0..300).map(numbered).collect();
+    let mut store = Store::new(Config { max_events: 0, max_types: 200, ..Config::new(1) });
+    store.load(events.clone());
+    assert_eq!((store.kept(), store.types(), store.registered()), (200, 200, 0));
+    // those that are the youngest by their timestamps
+    let kept = |event: &&Event| store.latest_of(&event.event_type).is_some();
+    let oldest_kept = events.iter().filter(kept).map(|event| event.timestamp).min();
+    let youngest_gone = events.iter().filter(|event| !kept(event)).map(|it| it.timestamp).max();
+    assert!(youngest_gone <= oldest_kept);
+    assert_eq!(store.last(1).id, EventId::new(1, 100, 1));
+    assert_eq!(store.last(2).id, EventId::new(2, 100, 1));
+
+    // what is registered then takes the place of what was loaded
+    let next = Event { id: EventId::new(2, 101, 1), timestamp: at(0), ..numbered(298) };
+    store.apply(&Session::new(vec![next.clone()]).expect("a session"));
+    assert_eq!(store.latest_of(&next.event_type), Some(&next));
+}
