@@ -37,7 +37,9 @@ pub(crate) async fn demo<R: Run>(args: DemoArgs) -> Result<()> {
     let mut output = Output::new(crate::args::OutputArgs { format: crate::args::Format::Table });
     let address = Address::new("127.0.0.1", 0);
     let store = Arc::new(MemoryStore::new(Config::new(1)));
-    let server = EventServer::start::<R>(Options::new(address, 1), store).await?;
+    // what is followed is what was measured, and nothing else
+    let options = Options { own_events: false, ..Options::new(address, 1) };
+    let server = EventServer::start::<R>(options, store).await?;
     let address = Address::from(server.addresses()[0]);
     output.line(&format!(
         "server on {address} ({}), {} s of this machine:",

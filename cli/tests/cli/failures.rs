@@ -28,7 +28,7 @@ fn arguments_that_are_wrong() {
         ("status --connect nowhere", "no port in `nowhere`"),
         ("status --timeout -1", "'-1'"),
         ("status --timeout 0", "a number of seconds"),
-        ("serve --listen http://localhost:80", "the scheme `http` is not supported"),
+        ("serve --listen ftp://localhost:80", "the scheme `ftp` is not supported"),
         ("serve --max-results 0", "a number from 1 on"),
         ("subscribe a/*/b", "a * that is not its last segment"),
         ("register a/?", "cannot be in a segment"),

@@ -123,12 +123,13 @@ on_every_runtime! {
             let call = peer.call_of("status", client);
             assert_eq!(call.params, json!({"status": "stopping"}));
             call.reply(Ok(Value::Null));
-            let call = peer.call_of("status", client);
-            assert_eq!(call.params, json!({"status": "standby"}));
-            call.reply(Ok(Value::Null));
             peer.event("closed", client);
         }
-        assert!(peer.try_call().is_none());
+        // and standby, which a deployed client passes over whose connection closes before it was told the status before
+        while let Some(call) = peer.try_call() {
+            assert_eq!((&*call.method, call.params.clone()), ("status", json!({"status": "standby"})));
+            call.reply(Ok(Value::Null));
+        }
         assert_eq!(server.hat.end().code, Some(0));
     }
 

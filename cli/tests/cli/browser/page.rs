@@ -62,7 +62,8 @@ impl World {
                     self.runtime, self.address, self.page
                 );
                 let hat = Hat::start(&args);
-                assert_eq!(hat.error_line(), format!("listening on {}", self.address));
+                let expected = format!("listening on {} (events are in memory only)", self.address);
+                assert_eq!(hat.error_line(), expected);
                 assert_eq!(page(&hat), self.page);
                 self.server = Some(Server { hat, address: self.address.clone() });
             }
