@@ -152,3 +152,24 @@ fn a_connection_that_lives_long_does_not_grow() {
     }
     assert_eq!(pair.a.machine.open_conversations() + pair.b.machine.open_conversations(), 0);
 }
+
+#[test]
+fn out_of_turn_anybody_may_send_in_any_conversation_and_no_books_are_kept() {
+    let config = Config { out_of_turn: true, max_conversations: 1, ..quiet() };
+    let mut pair = super::pair_of(&config, usize::MAX);
+    let given_away = pair.a.machine.send(data("A", b""), OPEN).expect("sent");
+    let never = Conversation { first_id: 77, owner: false };
+    for conversation in [given_away, given_away, never] {
+        pair.a.machine.send(data("X", b"x"), within(conversation)).expect("sent");
+    }
+    pair.a.machine.send(data("B", b""), OPEN).expect("more than one conversation");
+    pair.drive();
+    for _ in 0..5 {
+        message(pair.b.take());
+    }
+    assert_eq!(pair.a.machine.open_conversations(), 0);
+    assert_eq!(pair.b.machine.open_conversations(), 0);
+    let timed = SendOptions { timeout: Some(Instant::ORIGIN), ..OPEN };
+    pair.a.machine.send(data("T", b""), timed).expect("sent");
+    assert_eq!(pair.a.machine.open_conversations(), 1, "kept for its timeout");
+}
