@@ -175,10 +175,10 @@ fn diff(
         if let (Ok(from), Ok(to)) = (from.cast::<PyDict>(), to.cast::<PyDict>()) {
             return diff_dicts(from, to, path, operations, depth);
         }
-        if let (Ok(from), Ok(to)) = (from.cast::<PyList>(), to.cast::<PyList>()) {
-            if let Some(done) = diff_lists(from, to, path, operations, depth)? {
-                return Ok(done);
-            }
+        if let (Ok(from), Ok(to)) = (from.cast::<PyList>(), to.cast::<PyList>())
+            && let Some(done) = diff_lists(from, to, path, operations, depth)?
+        {
+            return Ok(done);
         }
     }
     let same = from.get_type().is(to.get_type()) && from.eq(to)? && depth > 0;

@@ -18,6 +18,8 @@ use crate::store::{Answer, Health, Log, QueryError, Stats, Store, StoreError};
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Asked = io::Result<Result<Answer, QueryError>>;
+/// What a count of the store gives.
+type Counted = io::Result<Result<Stats, StoreError>>;
 
 /// Where events are registered and asked for. Cheap to clone; it may outlive the server, and then registers nothing.
 #[derive(Clone)]
@@ -32,7 +34,7 @@ struct Inner {
     live: Option<Live>,
     /// Asks the store, on a thread where that may block, where it does.
     ask: fn(Arc<dyn Store>, QueryParams) -> Boxed<Asked>,
-    count: fn(Arc<dyn Store>) -> Boxed<io::Result<Result<Stats, StoreError>>>,
+    count: fn(Arc<dyn Store>) -> Boxed<Counted>,
 }
 
 /// What a server has done and how it fares, for people and metrics.

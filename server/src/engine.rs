@@ -62,6 +62,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
+    #[expect(clippy::too_many_arguments, reason = "its parts, each made by who starts the server")]
     pub(crate) fn new(
         server_id: i64,
         log: Arc<dyn Log>,

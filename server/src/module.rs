@@ -49,9 +49,12 @@ pub trait Module: Send + 'static {
 /// Events of one session that modules may make, one million: modules that answer each other go round for ever.
 const MAX_EVENTS: usize = 1 << 20;
 
+/// A module, and the events that it is asked about.
+type Subscribed = (Subscription, Box<dyn Module>);
+
 /// The modules of a server.
 #[derive(Clone, Default)]
-pub(crate) struct Modules(Option<Arc<Mutex<Vec<(Subscription, Box<dyn Module>)>>>>);
+pub(crate) struct Modules(Option<Arc<Mutex<Vec<Subscribed>>>>);
 
 impl Modules {
     pub(crate) fn new(modules: Vec<Box<dyn Module>>) -> Self {

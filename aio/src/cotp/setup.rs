@@ -275,7 +275,7 @@ pub async fn listen<R: Runtime>(
     // the machines of connections are made of the same configuration
     Machine::accept(options.config(), Instant::ORIGIN)?;
     let address = address.into_address().map_err(crate::ListenError::from)?;
-    let (accept, tls) = (options.accept.clone(), options.tls.clone());
+    let (accept, tls) = (options.accept, options.tls.clone());
     let take = move |core: &Arc<Core<Connection>>, accepted: Accepted<_>| {
         let Accepted { id, stream, counted } = accepted;
         let Ok(machine) = Machine::accept(options.config(), Instant::ORIGIN) else {

@@ -98,7 +98,7 @@ pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
     options: WebOptions,
     take: impl Fn(&Arc<Core<C>>, u64, Upgrade<Socket<R::Stream>>) + Clone + Send + 'static,
 ) -> Result<Server<C>, ListenError> {
-    let (accept, shutdown_timeout) = (options.accept.clone(), options.shutdown_timeout);
+    let (accept, shutdown_timeout) = (options.accept, options.shutdown_timeout);
     let tls = options.tls.clone();
     let site = Arc::new(Site::new::<R>(options).await?);
     let serve_each = move |core: &Arc<Core<C>>, accepted: Accepted<_>| {

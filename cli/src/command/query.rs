@@ -72,7 +72,7 @@ async fn ask<R: Runtime>(
         let result = match server.client.query(&params).await {
             Ok(result) => result,
             Err(RequestError::Ended(error))
-                if pages.failed(error.protocol().and_then(|error| error.too_large())) =>
+                if pages.failed(error.protocol().and_then(hat_core::eventer::Error::too_large)) =>
             {
                 info!(%error, "the answer ended the connection: fewer events are asked for");
                 server = Connected::new::<R>(connect, Wanted::default()).await?;

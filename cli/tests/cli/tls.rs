@@ -67,7 +67,7 @@ on_every_runtime! {
         tokio.block_on(async {
             let roots = Roots::Pem(files.root.path().into());
             let tls = tls::ConnectorOptions { roots, ..tls::ConnectorOptions::default() };
-            let tls = Some(tls.build().expect("a connector").into());
+            let tls = Some(tls.build().expect("a connector"));
             let options = |tls| ConnectOptions {
                 ws: WsOptions { tls, ..WsOptions::default() },
                 ..ConnectOptions::default()

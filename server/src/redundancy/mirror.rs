@@ -243,7 +243,7 @@ impl Copy<'_> {
                     written?;
                 }
                 Next::Told(Ok(Notification::Events(events))) => {
-                    self.waiting.extend(events.into_vec())
+                    self.waiting.extend(events.into_vec());
                 }
                 Next::Told(Ok(Notification::Status(status))) => {
                     // the status counts once what was told before it is here

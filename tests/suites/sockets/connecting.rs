@@ -124,7 +124,7 @@ on_every_runtime! {
 
         name(&host, [free(), free()]);
         let refused = tcp::connect::<Resolving<R>>(address(&host), Default::default()).await;
-        let error = refused.err().expect("refused");
+        let error = refused.expect_err("refused");
         assert_eq!(error.io().expect("the system's").kind(), ErrorKind::ConnectionRefused);
     }
 
@@ -141,7 +141,7 @@ on_every_runtime! {
         let (_, seen) = listener.accept().expect("a client");
         assert_eq!(seen, connection.local_address());
 
-        let error = tcp::connect::<R>(to, from("::1")).await.err().expect("the other family");
+        let error = tcp::connect::<R>(to, from("::1")).await.expect_err("the other family");
         assert!(error.to_string().contains("no address of the family of our address [::1]:0"));
     }
 }

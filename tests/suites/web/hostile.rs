@@ -39,10 +39,7 @@ fn site() -> (Folder, WebOptions) {
     let echo = |request: Request<Bytes>| async move {
         (request.uri().path() == "/echo").then(|| Response::new(request.into_body()))
     };
-    let mut limits = Limits::default();
-    limits.head_size = 8 * 1024;
-    limits.headers = 20;
-    limits.body_size = 100;
+    let limits = Limits { head_size: 8 * 1024, headers: 20, body_size: 100, ..Limits::default() };
     let options = WebOptions {
         static_dir: Some(folder.path("www")),
         routes: Some(Routes::new(echo)),

@@ -11,7 +11,7 @@ use hat_core::eventer::{EventType, SendFault};
 use hat_core::options::More;
 
 /// What a client says of itself, and its limits.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
     /// A secret that the server may ask for.
     pub token: Option<ByteString>,
@@ -32,22 +32,6 @@ pub struct ConnectOptions {
     pub socket: SocketOptions,
     #[doc(hidden)]
     pub more: More,
-}
-
-impl Default for ConnectOptions {
-    fn default() -> Self {
-        Self {
-            token: None,
-            subscriptions: Vec::new(),
-            server_id: None,
-            persisted: false,
-            config: Config::default(),
-            inbox: InboxLimits::default(),
-            tls: None,
-            socket: SocketOptions::default(),
-            more: More::default(),
-        }
-    }
 }
 
 /// Why there is no client.

@@ -164,7 +164,7 @@ impl Missed {
         let asked = self.ask::<R>(client, shared).await;
         if let Err(error) = &asked {
             // a smaller answer next time
-            self.catch_up.failed(error.protocol().and_then(|error| error.too_large()));
+            self.catch_up.failed(error.protocol().and_then(hat_core::eventer::Error::too_large));
         }
         asked
     }

@@ -86,7 +86,10 @@ fn backend(file: File) -> io::Result<redb::backends::FileBackend> {
 
 /// What failed first since the bytes were opened. redb tells that something did, and not what.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fault(Arc<Mutex<Option<(Operation, Arc<io::Error>)>>>);
+pub(super) struct Fault(Arc<Mutex<Option<Failed>>>);
+
+/// What was done, and what the system said.
+type Failed = (Operation, Arc<io::Error>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
