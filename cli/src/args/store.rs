@@ -34,7 +34,16 @@ pub(crate) enum StoreCommand {
     ///
     /// Those of a server come by session and instance. Events that are not above the last one of their server are passed over, and
     /// counted.
-    Import(StoreArgs),
+    ///
+    /// With `--from-lmdb` they come from the file of a hat-event-server instead (hat-event 0.9 with its LMDB backend, version 0.9 of the
+    /// file). Sessions and times go on above those of the file. Stop that server first: what it has not flushed is not in its file.
+    Import {
+        #[command(flatten)]
+        store: StoreArgs,
+        /// The file that `db_path` of the server's configuration names. It is only read.
+        #[arg(long, value_name = "FILE")]
+        from_lmdb: Option<PathBuf>,
+    },
 }
 
 /// Which store.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use hat_server::json;
 use hat_server::store::disk::Import;
+use hat_server::store::lmdb::{self, ImportError, LmdbFile};
 use hat_server::store::{DiskOptions, DiskStore, Store, StoreError};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -21,7 +22,8 @@ pub(crate) fn store(command: StoreCommand) -> Result<()> {
         StoreCommand::Restore { store, from } => copy(&from, &store.dir),
         StoreCommand::Compact(store) => compact(&store.dir),
         StoreCommand::Export(store) => export(&store.dir),
-        StoreCommand::Import(store) => import(&store.dir),
+        StoreCommand::Import { store, from_lmdb: None } => import(&store.dir),
+        StoreCommand::Import { store, from_lmdb: Some(file) } => import_lmdb(&store.dir, &file),
     }
 }
 
@@ -138,6 +140,47 @@ fn import(dir: &Path) -> Result<()> {
         "{taken} events imported, {passed} passed over: not above the last one of their server"
     ));
     Ok(())
+}
+
+fn import_lmdb(dir: &Path, path: &Path) -> Result<()> {
+    let of = |error| Failure::Input(format!("{}: {error}", path.display()));
+    // before a store is made
+    let mut file = LmdbFile::open(path).map_err(of)?;
+    let store = DiskStore::open(dir, DiskOptions::default())?;
+    let bar = bar(file.len(), "imported");
+    let imported =
+        lmdb::import(&mut file, &store, |events| bar.set_position(events)).map_err(|error| {
+            match error {
+                ImportError::File(error) => anyhow::Error::from(of(error)),
+                other => other.into(),
+            }
+        })?;
+    bar.finish_and_clear();
+    let passed = imported.given - imported.taken.min(imported.given);
+    say(&format!(
+        "{} events of {} servers imported, {passed} passed over: not above the last one of their server",
+        imported.taken, imported.servers
+    ));
+    say("what the server had not flushed when it last ran (flush_period) is not in its file");
+    match imported.unreferenced {
+        0 => Ok(()),
+        entries => bail!(
+            "{entries} entries of {} do not fit its references; the deployed server finds them by no id, and they were not imported",
+            path.display()
+        ),
+    }
+}
+
+/// Counts up to `total` on the terminal, where standard error is one.
+fn bar(total: u64, what: &'static str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(
+        "{wide_bar} {pos} of {len} events {msg} in {elapsed}, {eta} left",
+    );
+    let bar = ProgressBar::new(total).with_message(what);
+    style.map_or(bar.clone(), |style| bar.with_style(style))
 }
 
 /// Counts on the terminal, where standard error is one.

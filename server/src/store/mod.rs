@@ -11,6 +11,7 @@
 //! | [`Session`] | the events of one registration, with their ids and their one timestamp |
 //! | [`Log`] | who orders sessions and makes them durable: [`LocalLog`] here, on a thread of its own |
 //! | [`Store`] | who applies sessions and answers queries: [`DiskStore`], and [`MemoryStore`] for tests and demonstrations |
+//! | [`lmdb`] | the file of the deployed event server, to be taken over |
 //!
 //! Whoever registers talks to the log alone, and whoever asks to the store alone. So another log, a replicated one say, changes neither the
 //! store nor who uses them.
@@ -19,6 +20,7 @@ mod answer;
 pub mod disk;
 mod error;
 mod index;
+pub mod lmdb;
 mod local;
 mod log;
 pub mod memory;
@@ -53,7 +55,7 @@ pub enum Sync {
 pub struct Last {
     /// The id of its last event. Session 0 where there is none.
     pub id: EventId,
-    /// The timestamp of that event; [`Timestamp::MIN`] where there is none.
+    /// That of the last event, or a later one that new events may not be below. `None` where nothing is known.
     pub timestamp: Option<Timestamp>,
     /// No session up to this number may be given to other events: it may have been told to somebody, also where no event of it is kept.
     pub reserved: i64,

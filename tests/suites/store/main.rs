@@ -1,5 +1,7 @@
 //! The store of the event server, in processes that are killed.
 
+mod lmdb;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;

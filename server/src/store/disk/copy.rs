@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use hat_core::eventer::{Event, QueryParams, ServerParams};
+use hat_core::eventer::{Event, QueryParams, ServerParams, Timestamp};
 
 use super::{DiskOptions, DiskStore, StoreError};
 use crate::store::{Last, QueryError, Session, Store, Sync};
@@ -76,11 +76,24 @@ impl DiskStore {
             Ok::<_, StoreError>(())
         })?;
         let (taken, _) = into.finish()?;
-        let reserved: Vec<_> =
-            self.servers().iter().map(|last| (last.id.server, last.reserved)).collect();
-        copy.apply(&[], &reserved, Sync::Now)?;
+        let last: Vec<_> = self
+            .servers()
+            .iter()
+            .map(|last| (last.id.server, last.reserved, last.timestamp))
+            .collect();
+        copy.go_on_above(&last)?;
         copy.drain()?;
         Ok(taken)
+    }
+
+    /// Keeps for servers, by their ids, a session and a timestamp that what they register from now on has to be above, or not below. Lower
+    /// ones than what is kept change nothing. It is durable then.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn go_on_above(&self, servers: &[(i64, i64, Option<Timestamp>)]) -> Result<(), StoreError> {
+        self.write(&[], servers, Sync::Now)
     }
 
     /// Gives unused space back to the disk. Nobody else uses the store meanwhile.

@@ -278,7 +278,9 @@ impl Store for DiskStore {
         reserve: &[(i64, i64)],
         sync: Sync,
     ) -> Result<(), StoreError> {
-        self.write(sessions, reserve, sync)
+        let floors: Vec<_> =
+            reserve.iter().map(|(server_id, session)| (*server_id, *session, None)).collect();
+        self.write(sessions, &floors, sync)
     }
 
     fn sync(&self) -> Result<(), StoreError> {

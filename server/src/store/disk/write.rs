@@ -88,11 +88,14 @@ struct Prepared {
     servers: BTreeMap<i64, Server>,
 }
 
+/// What a server's next sessions and timestamps may not be below: its id, the session, the timestamp.
+pub(super) type Floor = (i64, i64, Option<Timestamp>);
+
 impl DiskStore {
     pub(super) fn write(
         &self,
         sessions: &[Arc<Session>],
-        reserve: &[(i64, i64)],
+        floors: &[Floor],
         sync: Sync,
     ) -> Result<(), StoreError> {
         let mut writer = self.writer();
@@ -100,9 +103,10 @@ impl DiskStore {
             return Err(error.clone());
         }
         let mut prepared = self.prepare(sessions);
-        for (server_id, session) in reserve {
+        for (server_id, session, timestamp) in floors {
             let server = self.known(&mut prepared.servers, *server_id);
             server.reserved = server.reserved.max(*session);
+            server.timestamp = server.timestamp.max(*timestamp);
         }
         if sync == Sync::Later {
             writer.unsynced.append(&mut prepared.parts);
