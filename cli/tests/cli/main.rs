@@ -11,6 +11,7 @@ mod reconnect;
 mod redundancy;
 mod round_trips;
 mod store;
+mod store_import;
 mod tls;
 mod web;
 
