@@ -163,10 +163,17 @@ impl fmt::Display for Address {
         if self.tls {
             f.write_str("ssl+sbs://")?;
         }
+        f.write_str(&self.authority())
+    }
+}
+
+impl Address {
+    /// `host:port` without a scheme, as in a request's `Host`.
+    pub(crate) fn authority(&self) -> String {
         if self.host.parse::<Ipv6Addr>().is_ok() {
-            write!(f, "[{}]:{}", self.host, self.port)
+            format!("[{}]:{}", self.host, self.port)
         } else {
-            write!(f, "{}:{}", self.host, self.port)
+            format!("{}:{}", self.host, self.port)
         }
     }
 }
@@ -234,6 +241,18 @@ impl TryFrom<String> for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn authorities_have_no_scheme() {
+        for (text, expected) in [
+            ("plant:80", "plant:80"),
+            ("ssl+sbs://plant:23012", "plant:23012"),
+            ("wss://plant", "plant:443"),
+            ("ssl+sbs://[::1]:1", "[::1]:1"),
+        ] {
+            assert_eq!(text.parse::<Address>().expect(text).authority(), expected);
+        }
+    }
 
     #[test]
     fn texts() {

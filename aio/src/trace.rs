@@ -54,6 +54,24 @@ mod events {
     }
 
     #[cfg(feature = "web")]
+    pub(crate) fn host_refused(remote: &str, host: &str) {
+        let hint = "if it is this server, allow the name: WebOptions::hosts, or --web-origin with the site of the page";
+        tracing::warn!(remote, ?host, hint, "refused a request for another host");
+    }
+
+    #[cfg(feature = "web")]
+    pub(crate) fn origin_refused(remote: &str, origin: &str) {
+        let hint = "if it may, name it: WebOptions::origins, or --web-origin";
+        tracing::warn!(remote, ?origin, hint, "refused the WebSocket to a page of another site");
+    }
+
+    #[cfg(feature = "web")]
+    pub(crate) fn password_refused(remote: &str, user: Option<&str>) {
+        let hint = "if it is a user of yours, set the password in the htpasswd file";
+        tracing::warn!(remote, ?user, hint, "refused a wrong user or password");
+    }
+
+    #[cfg(feature = "web")]
     pub(crate) fn file_failed(path: &str, error: &impl Display) {
         tracing::warn!(path, %error, "cannot read a file");
     }
@@ -105,6 +123,15 @@ mod events {
     pub(crate) fn htpasswd_failed(_error: &impl Display) {}
 
     #[cfg(feature = "web")]
+    pub(crate) fn host_refused(_remote: &str, _host: &str) {}
+
+    #[cfg(feature = "web")]
+    pub(crate) fn origin_refused(_remote: &str, _origin: &str) {}
+
+    #[cfg(feature = "web")]
+    pub(crate) fn password_refused(_remote: &str, _user: Option<&str>) {}
+
+    #[cfg(feature = "web")]
     pub(crate) fn file_failed(_path: &str, _error: &impl Display) {}
 
     pub(crate) fn handshake_failed(_remote: Option<SocketAddr>, _error: &impl Display) {}
@@ -112,4 +139,6 @@ mod events {
 
 pub(crate) use events::{Life, accept_failed, handshake_failed, refused};
 #[cfg(feature = "web")]
-pub(crate) use events::{file_failed, htpasswd_failed};
+pub(crate) use events::{
+    file_failed, host_refused, htpasswd_failed, origin_refused, password_refused,
+};

@@ -15,6 +15,7 @@ use crate::engine::{Engine, RegisterError};
 use crate::module::Source;
 use crate::page::Live;
 use crate::store::{Answer, Health, Log, QueryError, Stats, Store, StoreError};
+use crate::token;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Asked = io::Result<Result<Answer, QueryError>>;
@@ -142,7 +143,7 @@ impl Handler for Desk {
     async fn connected(&self, info: &ConnectionInfo) -> Result<(), String> {
         let name = &*info.client_name;
         match &info.client_token {
-            Some(token) if self.0.token.as_deref() != Some(&**token) => {
+            Some(token) if !token::is(self.0.token.as_deref(), token) => {
                 warn!(id = %info.id, address = %info.remote_address, name, "wrong token");
                 return Err("invalid client token".into());
             }

@@ -23,6 +23,7 @@ pub mod redundancy;
 pub mod server;
 pub mod store;
 mod teller;
+mod token;
 
 pub use desk::{Desk, Report};
 pub use engine::RegisterError;

@@ -76,7 +76,7 @@ pub(super) async fn connect<R: Runtime, S: Session>(
         let value = format!("Basic {}", BASE64.encode(format!("{user}:{password}")));
         headers.push(("Authorization".into(), value.into()));
     }
-    let request = ws::Request { headers, ..ws::Request::new(address.to_string(), ws_path) };
+    let request = ws::Request { headers, ..ws::Request::new(address.authority(), ws_path) };
     // keys that nobody knows, from the system's randomness
     let config = ws::Config { mask_seed: RandomState::new().hash_one(0), ..config };
     // a connection's time begins when it does

@@ -2,14 +2,15 @@
 //!
 //! ```text
 //! Host ──> password ──> ws_path ──> / ──> routes ──> files
-//!  400      401, 503     101, 4xx   302     413      404, 405
+//!  400, 421 401, 503     101, 4xx   302     413      404, 405
 //! ```
 
 use http::header;
 use http::request::Parts;
-use http::{HeaderValue, Method, Version};
+use http::{HeaderValue, Method};
 
 use super::answer::Answer;
+use super::host;
 use super::options::Origins;
 use super::path::FilePath;
 use super::websocket;
@@ -18,7 +19,10 @@ use super::websocket;
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
     pub(super) ws_path: Option<String>,
+    /// Seen from `/`: relative, so that it is right behind a proxy that gives the server a folder.
     pub(super) index_path: Option<HeaderValue>,
+    /// Names of this server, if not any.
+    pub(super) hosts: Option<Vec<String>>,
     pub(super) origins: Origins,
     /// There are routes to ask.
     pub(super) routes: bool,
@@ -61,7 +65,7 @@ pub(super) enum Otherwise {
 
 pub(super) fn decide(head: &Parts, rules: &Rules, access: &Access) -> Decision {
     let path = head.uri.path();
-    if let Some(refusal) = check_host(head) {
+    if let Some(refusal) = host::check(head, rules.hosts.as_deref()) {
         return Decision::Answer(refusal);
     }
     match access {
@@ -97,18 +101,6 @@ pub(super) fn decide(head: &Parts, rules: &Rules, access: &Access) -> Decision {
     match file {
         Otherwise::Answer(answer) => Decision::Answer(answer),
         Otherwise::File(path) => Decision::File(path),
-    }
-}
-
-/// HTTP/1.1 wants one `Host`, exactly (RFC 9112, section 3.2): with none or two, a proxy and we may not mean the same site.
-fn check_host(head: &Parts) -> Option<Answer> {
-    let count = head.headers.get_all(header::HOST).iter().count();
-    match head.version {
-        _ if count > 1 => Some(Answer::bad_request("there are several `Host` headers").closing()),
-        Version::HTTP_11 if count == 0 => {
-            Some(Answer::bad_request("the `Host` header is missing").closing())
-        }
-        _ => None,
     }
 }
 

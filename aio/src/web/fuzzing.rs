@@ -40,7 +40,8 @@ pub fn request(lines: &[u8]) {
     let Some(head) = head(lines) else { return };
     let rules = Rules {
         ws_path: Some("/ws".into()),
-        index_path: Some(HeaderValue::from_static("/index.html")),
+        index_path: Some(HeaderValue::from_static("./index.html")),
+        hosts: Some(Vec::new()),
         origins: Origins::Same,
         routes: false,
         body_size: 1000,

@@ -24,6 +24,7 @@ mod decide;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;
+mod host;
 mod io;
 mod options;
 mod path;

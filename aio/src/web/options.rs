@@ -19,7 +19,7 @@ use hat_core::options::More;
 pub struct WebOptions {
     /// Path of the WebSocket, `/ws`. `None`: there is none.
     pub ws_path: Option<String>,
-    /// Where `/` is redirected to, `/index.html`. `None`: `/` is a path like any other.
+    /// Where `/` is redirected to, `/index.html`; told relative to `/`, for a proxy that gives the server a folder. `None`: `/` is a path like any other.
     pub index_path: Option<String>,
     /// Folder of the files that are served. Its subfolders are served too; names that begin with a dot are not, except `.well-known`. Symbolic
     /// links are followed inside of the folder, and never out of it. Default: none.
@@ -44,6 +44,10 @@ pub struct WebOptions {
     /// The client's address is what the last proxy says in `Forwarded` or `X-Forwarded-For`. Only for servers that cannot be reached but
     /// through that proxy: anyone else could write there what they like. Default: false.
     pub trust_proxy: bool,
+    /// Names of this server, without ports. A request whose `Host` is none of them, no IP address and not `localhost` gets 421: else a name
+    /// server can give its own name for this server's address, and a page of that name is one of the same site (DNS rebinding).
+    /// Default: `None`, any name.
+    pub hosts: Option<Vec<String>>,
     /// Pages of which sites may open the WebSocket. Default: those of this server.
     pub origins: Origins,
     /// Answers of the application's own. Asked before files. Default: none.
@@ -69,6 +73,7 @@ impl Default for WebOptions {
             headers: HeaderMap::new(),
             shutdown_timeout: Duration::from_millis(100),
             trust_proxy: false,
+            hosts: None,
             origins: Origins::Same,
             routes: None,
             limits: Limits::default(),

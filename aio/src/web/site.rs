@@ -12,16 +12,18 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 
-use super::super::Runtime;
 use super::super::runtime::within;
+use super::super::{Runtime, trace};
 use super::ListenError;
 use super::answer::Answer;
-use super::auth::Auth;
+use super::auth::{self, Auth};
 use super::body::Body;
 use super::client;
 use super::decide::{Access, Decision, Otherwise, Rules, decide};
 use super::files::Files;
+use super::host;
 use super::options::{Client, Limits, Routes, WebOptions};
+use super::websocket;
 
 /// All that requests are answered from.
 #[derive(Debug)]
@@ -53,7 +55,8 @@ impl Site {
             path => Ok(path),
         };
         let index_path = path(options.index_path, "index_path")?.map(|path| {
-            HeaderValue::try_from(&path).map_err(|_| ListenError::Path { name: "index_path", path })
+            HeaderValue::try_from(format!(".{path}"))
+                .map_err(|_| ListenError::Path { name: "index_path", path })
         });
         if let Some(folder) = options.static_dir.clone() {
             let entry = R::unblock(move || std::fs::read_dir(folder).map(|_| ()));
@@ -70,6 +73,7 @@ impl Site {
             rules: Rules {
                 ws_path: path(options.ws_path, "ws_path")?,
                 index_path: index_path.transpose()?,
+                hosts: options.hosts,
                 origins: options.origins,
                 routes: options.routes.is_some(),
                 body_size: options.limits.body_size,
@@ -98,7 +102,10 @@ impl Site {
             None => Access::Open,
         };
         let mut response = match decide(&head, &self.rules, &access) {
-            Decision::Answer(answer) => answer.into(),
+            Decision::Answer(answer) => {
+                self.tell(&head, remote, &answer);
+                answer.into()
+            }
             Decision::File(path) => self.files.answer::<R>(&path, &head).await,
             Decision::WebSocket(accept) => {
                 let client = self.client(&head, remote, access);
@@ -122,6 +129,25 @@ impl Site {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
         Ok(response)
+    }
+
+    /// Tells the server's log who was refused for what can be changed there.
+    fn tell(&self, head: &Parts, remote: String, answer: &Answer) {
+        let address = || self.client(head, remote, Access::Denied).address;
+        match answer.status {
+            StatusCode::MISDIRECTED_REQUEST => {
+                trace::host_refused(&address(), host::site(head).unwrap_or_default());
+            }
+            StatusCode::FORBIDDEN => {
+                let origin = websocket::only(&head.headers, header::ORIGIN);
+                trace::origin_refused(&address(), origin.unwrap_or_default());
+            }
+            // a browser first asks without
+            StatusCode::UNAUTHORIZED if head.headers.contains_key(header::AUTHORIZATION) => {
+                trace::password_refused(&address(), auth::user(&head.headers).as_deref());
+            }
+            _ => {}
+        }
     }
 
     fn client(&self, head: &Parts, remote: String, access: Access) -> Client {

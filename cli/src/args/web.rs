@@ -17,8 +17,9 @@ pub(crate) struct WebArgs {
     /// Ask for a user and password of this htpasswd file ($apr1$, bcrypt, {SHA}). It is read again when it changes.
     #[arg(long = "web-htpasswd", value_name = "FILE", requires = "address")]
     pub(crate) htpasswd: Option<PathBuf>,
-    /// Pages of this site may connect: `https://plant.example`, or `any`. Default: this page only; with other sites, or behind a
-    /// proxy, name the one that this page is seen at, too.
+    /// Pages of this site may connect: `https://plant.example`, or `any`. Default: this page only, and that
+    /// only at IP addresses, localhost and the host of --web (other names get 421); with other sites, by another name or behind
+    /// a proxy, name the one that this page is seen at, too.
     #[arg(long = "web-origin", value_name = "ORIGIN", requires = "address")]
     pub(crate) origins: Vec<String>,
     /// The page is for looking only: it registers nothing, for anybody.

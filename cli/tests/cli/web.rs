@@ -107,7 +107,7 @@ on_every_runtime! {
             assert_eq!(answer.header("cache-control"), "no-cache", "{path}");
         }
         let answer = get(served.page, "/", "");
-        assert_eq!((answer.status, answer.header("location")), (302, "/index.html"));
+        assert_eq!((answer.status, answer.header("location")), (302, "./index.html"));
         for path in ["/README.md", "/package.json", "/web/index.html", "/../Cargo.toml"] {
             assert_ne!(get(served.page, path, "").status, 200, "{path}");
         }

@@ -20,7 +20,8 @@ use crate::desk::Desk;
 pub struct PageOptions {
     /// Asks for a user and a password of this file, which is read again when it changes.
     pub htpasswd: Option<PathBuf>,
-    /// Sites whose pages may connect, or `any`. None: this page's own only.
+    /// Sites whose pages may connect, or `any`. None: this page's own only, and that only at IP addresses, `localhost` and the host that it
+    /// listens on: another name may be one that somebody else gave to our address.
     pub origins: Vec<String>,
     /// The page registers nothing, for anybody.
     pub read_only: bool,
@@ -48,12 +49,15 @@ impl Page {
         let (read_only, roles) = (options.read_only, options.roles);
         let server_id = live.server_id();
         live.set_read_only(read_only);
+        // a list of sites says which pages may connect, by whatever name the proxy in front calls us
+        let hosts = options.origins.is_empty().then(|| vec![address.host().to_owned()]);
         let web = WebOptions {
             embedded: files::FILES,
             headers: files::headers(),
             tls,
             htpasswd_file: options.htpasswd,
             trust_proxy: options.trust_proxy,
+            hosts,
             origins: origins(options.origins),
             ..WebOptions::default()
         };

@@ -6,6 +6,7 @@ use hat_core::observer::{ComponentInfo, State};
 use serde_json::{Value, json};
 
 use super::Who;
+use crate::token;
 
 /// Another server of the group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +59,7 @@ fn parse(who: &Who, info: &ComponentInfo) -> Option<Other> {
         Value::String(token) => Some(token),
         _ => return None,
     };
-    if who.token.is_some() && who.token.as_ref() != token {
+    if who.token.is_some() && !token.is_some_and(|token| token::is(who.token.as_deref(), token)) {
         return None;
     }
     if other.server_id == who.server_id {

@@ -60,13 +60,13 @@ on_every_runtime! {
     async fn the_root_and_headers_that_are_switched_off<R>() {
         let server = server::<R>(WebOptions::default()).await;
         let answer = get::<R>(server.addresses()[0], "/", "").await;
-        assert_eq!((answer.status, answer.header("location")), (302, "/index.html"));
+        assert_eq!((answer.status, answer.header("location")), (302, "./index.html"));
         assert_eq!(answer.header("cache-control"), "no-cache");
         let options =
             WebOptions { no_cache: false, index_path: Some("/app/".into()), ..WebOptions::default() };
         let server = crate::server::<R>(options).await;
         let answer = get::<R>(server.addresses()[0], "/", "").await;
-        assert_eq!((answer.status, answer.header("location")), (302, "/app/"));
+        assert_eq!((answer.status, answer.header("location")), (302, "./app/"));
         assert_eq!(answer.header("cache-control"), "");
     }
 

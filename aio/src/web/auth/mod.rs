@@ -186,6 +186,11 @@ fn read(path: &Path, known: Option<Stamp>) -> io::Result<Option<(Vec<u8>, Stamp)
     Ok(Some((text, now)))
 }
 
+/// Whom a request says that it is from, for the log.
+pub(super) fn user(headers: &HeaderMap) -> Option<String> {
+    credentials(headers).map(|it| String::from_utf8_lossy(&it.user).into_owned())
+}
+
 /// `Authorization: Basic` with the Base64 of `user:password`, once.
 pub(super) fn credentials(headers: &HeaderMap) -> Option<Credentials> {
     let (scheme, text) = only(headers, header::AUTHORIZATION)?.split_once(' ')?;

@@ -1,13 +1,14 @@
 //! Decisions, as a table: the head of a request as it stands on the wire, and what is decided.
 
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, Version};
 
 use super::*;
 
 fn rules() -> Rules {
     Rules {
         ws_path: Some("/ws".into()),
-        index_path: Some(HeaderValue::from_static("/index.html")),
+        index_path: Some(HeaderValue::from_static("./index.html")),
+        hosts: None,
         origins: Origins::Same,
         routes: false,
         body_size: 1000,
@@ -58,8 +59,8 @@ const UPGRADE: &str = "GET /ws HTTP/1.1\nUpgrade: websocket\nConnection: keep-al
 #[test]
 fn paths_and_methods() {
     for (request, expected) in [
-        ("GET / HTTP/1.1", "302 location=/index.html"),
-        ("HEAD / HTTP/1.1", "302 location=/index.html"),
+        ("GET / HTTP/1.1", "302 location=./index.html"),
+        ("HEAD / HTTP/1.1", "302 location=./index.html"),
         ("POST / HTTP/1.1", "405 allow=GET, HEAD"),
         ("GET /index.html HTTP/1.1", "file index.html"),
         ("GET /index.html?x=/../y HTTP/1.1", "file index.html"),
@@ -76,6 +77,9 @@ fn paths_and_methods() {
         ("GET /index.html HTTP/1.0\nHost: ", "file index.html"),
         ("GET /index.html HTTP/1.1\nHost: ", "400 connection=close"),
         ("GET /index.html HTTP/1.1\nHost: a\nHost: b", "400 connection=close"),
+        ("GET /index.html HTTP/1.1\nHost: a b", "400 connection=close"),
+        ("GET /index.html HTTP/1.1\nHost: ssl+sbs://plant:80", "400 connection=close"),
+        ("GET http://user@plant/index.html HTTP/1.1", "400 connection=close"),
     ] {
         assert_eq!(decided(request, &rules(), &Access::Open), expected, "{request}");
     }
@@ -123,6 +127,9 @@ fn upgrades() {
         (format!("{UPGRADE}\nTransfer-Encoding: chunked"), "400 connection=close"),
         (format!("{UPGRADE}\nOrigin: http://plant"), accepted),
         (format!("{UPGRADE}\nOrigin: http://elsewhere"), "403"),
+        // an absolute target is what counts, and not `Host`
+        (format!("{UPGRADE}\nOrigin: http://other").replace("/ws", "http://other/ws"), accepted),
+        (format!("{UPGRADE}\nOrigin: http://plant").replace("/ws", "http://other/ws"), "403"),
     ] {
         assert_eq!(decided(&request, &rules(), &Access::Open), expected, "{request}");
     }
@@ -137,13 +144,33 @@ fn routes_come_before_files() {
         ("GET /x HTTP/1.1", "routes, or file x"),
         ("POST /x HTTP/1.1", "routes, or 405 allow=GET, HEAD"),
         ("GET /../x HTTP/1.1", "routes, or 404"),
-        ("GET / HTTP/1.1", "302 location=/index.html"),
+        ("GET / HTTP/1.1", "302 location=./index.html"),
         ("GET /ws HTTP/1.1", "426 upgrade=websocket connection=Upgrade sec-websocket-version=13"),
         ("POST /x HTTP/1.1\nContent-Length: 1000", "routes, or 405 allow=GET, HEAD"),
         ("POST /x HTTP/1.1\nContent-Length: 1001", "413 connection=close"),
     ] {
         assert_eq!(decided(request, &rules, &Access::Open), expected, "{request}");
     }
+}
+
+/// A name server can give any name for this server's address: a page of that name would be one of the same site.
+#[test]
+fn names_that_are_not_this_server_s() {
+    let rules = Rules { hosts: Some(vec!["plant".into()]), ..rules() };
+    for (request, expected) in [
+        ("GET /x HTTP/1.1", "file x"),
+        ("GET /x HTTP/1.1\nHost: PLANT:8080", "file x"),
+        ("GET /x HTTP/1.1\nHost: localhost:8080", "file x"),
+        ("GET /x HTTP/1.1\nHost: [::1]:8080", "file x"),
+        ("GET /x HTTP/1.1\nHost: evil.example:8080", "421"),
+        ("GET http://evil.example/x HTTP/1.1", "421"),
+        ("GET http://plant/x HTTP/1.1\nHost: evil.example", "file x"),
+        ("GET /x HTTP/1.0\nHost: ", "421"),
+    ] {
+        assert_eq!(decided(request, &rules, &Access::Open), expected, "{request}");
+    }
+    let rebound = UPGRADE.to_owned() + "\nHost: evil.example\nOrigin: http://evil.example";
+    assert_eq!(decided(&rebound, &rules, &Access::Open), "421");
 }
 
 #[test]
