@@ -260,7 +260,6 @@ mod tests {
             ("localhost:80", "localhost:80"),
             ("127.0.0.1:0", "127.0.0.1:0"),
             ("[::1]:1", "[::1]:1"),
-            ("::1:1", "[::1]:1"),
             ("tcp+sbs://0.0.0.0:23012", "0.0.0.0:23012"),
             ("ssl+sbs://plant:23012", "ssl+sbs://plant:23012"),
             ("ssl+sbs://[::1]:1", "ssl+sbs://[::1]:1"),
@@ -278,6 +277,8 @@ mod tests {
         let error = |text: &str| text.parse::<Address>().expect_err(text);
         assert_eq!(error("host"), AddressError::NoPort("host".into()));
         assert_eq!(error("[::1]"), AddressError::NoPort("[::1]".into()));
+        // its last group is no port
+        assert_eq!(error("::1:1"), AddressError::NoPort("::1:1".into()));
         assert_eq!(error("host:"), AddressError::Port(String::new()));
         assert_eq!(error("host:+1"), AddressError::Port("+1".into()));
         assert_eq!(error("host:65536"), AddressError::Port("65536".into()));
