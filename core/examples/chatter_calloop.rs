@@ -4,16 +4,14 @@
 //! The loop tells which socket can be read; what to do then, and when to wake up, the machines say.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant as Clock};
 
-use bytes::Buf;
 use calloop::generic::Generic;
 use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction, RegistrationToken};
-use hat_core::buffer::RecvBuf;
 use hat_core::chatter::{Config, Connection, Incoming, SendOptions};
-use hat_core::protocol::{Polled, Protocol};
+use hat_core::driver::Driver;
 use hat_core::time::Instant;
 
 type Peers = BTreeMap<u64, Peer>;
@@ -38,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut peers = Peers::new();
     loop {
-        let deadline = peers.values().filter_map(|peer| peer.machine.deadline()).min();
+        let deadline = peers.values().filter_map(|peer| peer.driver.deadline()).min();
         let wait = deadline.map(|at| at.since_origin().saturating_sub(origin.elapsed()));
         // a deadline is kept to the millisecond above
         event_loop.dispatch(wait.map(|wait| wait + Duration::from_millis(1)), &mut peers)?;
@@ -55,12 +53,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 struct Peer {
-    socket: TcpStream,
     source: RegistrationToken,
-    machine: Connection,
-    rx: RecvBuf,
-    /// The loop tells once: it stays so until a read finds nothing.
-    readable: bool,
+    driver: Driver<Connection, TcpStream>,
 }
 
 impl Peer {
@@ -73,61 +67,26 @@ impl Peer {
         socket.set_nonblocking(true)?;
         let source = Generic::new(socket.try_clone()?, Interest::BOTH, Mode::Edge);
         let source = handle.insert_source(source, move |ready, _, peers: &mut Peers| {
-            if let Some(peer) = peers.get_mut(&key) {
-                peer.readable |= ready.readable;
+            // the loop tells once
+            if let Some(peer) = peers.get_mut(&key)
+                && ready.readable
+            {
+                peer.driver.ready();
             }
             Ok(PostAction::Continue)
         });
         let source = source.map_err(io::Error::other)?;
         let machine = Connection::new(Config::default(), now);
-        Ok(Self { socket, source, machine, rx: RecvBuf::new(), readable: true })
+        Ok(Self { source, driver: Driver::new(machine, socket) })
     }
 
     /// Sends every message back, until nothing moves.
     fn turn(&mut self, now: Instant) -> Result<(), Box<dyn std::error::Error>> {
-        loop {
-            let missing = loop {
-                match self.machine.poll(&mut self.rx, now)? {
-                    Polled::Incoming(Incoming::Message(message)) => {
-                        self.machine.send(message.data, SendOptions::default())?;
-                    }
-                    Polled::Incoming(Incoming::Timeout(_)) => {}
-                    wait => break wait.missing(),
-                }
-            };
-            let wrote = self.write()?;
-            let read = self.readable && missing > 0;
-            if read {
-                self.read()?;
+        while let Some(incoming) = self.driver.next(now)? {
+            if let Incoming::Message(message) = incoming {
+                self.driver.machine().send(message.data, SendOptions::default())?;
             }
-            if !wrote && !read {
-                return Ok(());
-            }
-        }
-    }
-
-    fn read(&mut self) -> io::Result<()> {
-        let mut bytes = [0; 16 * 1024];
-        match self.socket.read(&mut bytes) {
-            Ok(0) => self.rx.eof = true,
-            Ok(count) => self.rx.feed(&bytes[..count]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
-            Err(error) => return Err(error),
         }
         Ok(())
-    }
-
-    /// Whether anything was written: the machine may have waited for it.
-    fn write(&mut self) -> io::Result<bool> {
-        let (tx, mut wrote) = (self.machine.tx(), false);
-        while tx.has_remaining() {
-            match self.socket.write(tx.chunk()) {
-                Ok(count) => tx.advance(count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
-            wrote = true;
-        }
-        Ok(wrote)
     }
 }

@@ -4,17 +4,15 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io;
 use std::time::{Duration, Instant as Clock};
 
-use bytes::Buf;
-use hat_core::buffer::RecvBuf;
+use hat_core::driver::Driver;
 use hat_core::eventer::server::{Config, Connection, Incoming};
 use hat_core::eventer::{
     EncodedEvents, Event, EventId, EventType, QueryParams, QueryResult, RegisterEvent, Status,
     Timestamp,
 };
-use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -32,15 +30,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         (Server::default(), Events::with_capacity(256), Clock::now());
     loop {
         let now = Instant::from_origin(origin.elapsed());
-        let deadline = server.clients.values().filter_map(|client| client.machine.deadline()).min();
+        let deadline = server.clients.values().filter_map(Client::deadline).min();
         let wait = deadline.map(|at| at.since_origin().saturating_sub(now.since_origin()));
         // a deadline is kept to the millisecond above
         poll.poll(&mut events, wait.map(|wait| wait + Duration::from_millis(1)))?;
         for event in &events {
             if event.token() == LISTENER {
                 server.accept(&listener, &poll, Instant::from_origin(origin.elapsed()))?;
-            } else if let Some(client) = server.clients.get_mut(&event.token()) {
-                client.readable |= event.is_readable();
+            } else if let Some(client) = server.clients.get_mut(&event.token())
+                && event.is_readable()
+            {
+                client.ready();
             }
         }
         server.turn(Instant::from_origin(origin.elapsed()));
@@ -55,13 +55,7 @@ struct Server {
     latest: BTreeMap<EventType, Event>,
 }
 
-struct Client {
-    socket: TcpStream,
-    machine: Connection,
-    rx: RecvBuf,
-    /// mio tells once: it stays so until a read finds nothing.
-    readable: bool,
-}
+type Client = Driver<Connection, TcpStream>;
 
 impl Server {
     fn accept(&mut self, listener: &TcpListener, poll: &Poll, now: Instant) -> io::Result<()> {
@@ -71,8 +65,7 @@ impl Server {
             let interest = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(&mut socket, token, interest)?;
             let machine = Connection::new(Config::default(), now);
-            let client = Client { socket, machine, rx: RecvBuf::new(), readable: true };
-            self.clients.insert(token, client);
+            self.clients.insert(token, Driver::new(machine, socket));
         }
         Ok(())
     }
@@ -81,8 +74,16 @@ impl Server {
     fn turn(&mut self, now: Instant) {
         loop {
             let mut came = Vec::new();
-            self.clients
-                .retain(|&token, client| client.turn(now, |it| came.push((token, it))).is_ok());
+            self.clients.retain(|&token, client| {
+                loop {
+                    match client.next(now) {
+                        Ok(Some(incoming)) => came.push((token, incoming)),
+                        Ok(None) => return true,
+                        // the end of the client
+                        Err(_) => return false,
+                    }
+                }
+            });
             if came.is_empty() {
                 return;
             }
@@ -113,7 +114,7 @@ impl Server {
 
     fn machine(&mut self, token: Token) -> Result<&mut Connection, &'static str> {
         let client = self.clients.get_mut(&token).ok_or("the client is gone")?;
-        Ok(&mut client.machine)
+        Ok(client.machine())
     }
 
     fn register(&mut self, events: Vec<RegisterEvent>) -> Vec<Event> {
@@ -132,7 +133,7 @@ impl Server {
         for client in self.clients.values_mut() {
             for persisted in [false, true] {
                 // only to those who subscribed; one that is too slow for it misses them
-                let _ = client.machine.notify(&encoded, persisted, false);
+                let _ = client.machine().notify(&encoded, persisted, false);
             }
         }
         self.latest.extend(events.iter().map(|event| (event.event_type.clone(), event.clone())));
@@ -148,55 +149,5 @@ impl Server {
         let events =
             self.latest.iter().filter(|(it, _)| wanted(it)).map(|(_, event)| event.clone());
         QueryResult { events: events.collect(), more_follows: false }
-    }
-}
-
-impl Client {
-    /// Reads, polls and writes until nothing moves. An error is the end of the client.
-    fn turn(&mut self, now: Instant, mut give: impl FnMut(Incoming)) -> Result<(), ()> {
-        loop {
-            let missing = loop {
-                match self.machine.poll(&mut self.rx, now).map_err(|_| ())? {
-                    Polled::Incoming(incoming) => give(incoming),
-                    wait => break wait.missing(),
-                }
-            };
-            let wrote = self.write().map_err(|_| ())?;
-            let read = self.readable && missing > 0;
-            if read {
-                self.read().map_err(|_| ())?;
-            }
-            if !wrote && !read {
-                return Ok(());
-            }
-        }
-    }
-
-    fn read(&mut self) -> io::Result<()> {
-        let mut bytes = [0; 16 * 1024];
-        match self.socket.read(&mut bytes) {
-            Ok(0) => self.rx.eof = true,
-            Ok(count) => self.rx.feed(&bytes[..count]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    fn write(&mut self) -> io::Result<bool> {
-        let (tx, mut wrote) = (self.machine.tx(), false);
-        while tx.has_remaining() {
-            let mut parts = [IoSlice::new(&[]); 16];
-            let count = tx.chunks_vectored(&mut parts);
-            match self.socket.write_vectored(&parts[..count]) {
-                Ok(count) => tx.advance(count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-            wrote = true;
-        }
-        Ok(wrote)
     }
 }

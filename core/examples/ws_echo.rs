@@ -6,18 +6,16 @@
 //! cargo run --example ws_echo -- autobahn 127.0.0.1:9001 NAME     is tested by Autobahn's fuzzing server, all its cases
 //! ```
 //!
-//! The loop is the one of the crate's documentation: poll, write, wait. A blocking one has a limit: while it writes it does not
+//! The loop is that of `hat_core::driver`: poll, write, wait. A blocking one has a limit: while it writes it does not
 //! read, so two of them that both send more than the system buffers stop each other. `aio` does both at once.
 
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{ErrorKind, Read, Write};
+use std::io::Read;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
-use bytes::Buf;
-use hat_core::buffer::RecvBuf;
-use hat_core::protocol::{Polled, Protocol};
+use hat_core::driver::{self, Driver};
 use hat_core::time::Instant;
 use hat_core::ws::{self, Config, Connection, Incoming, Request, Response, SendError};
 
@@ -83,55 +81,34 @@ fn echo(connection: &mut Connection, incoming: Incoming) -> std::result::Result<
 
 /// Drives a connection until it is over, and says why.
 fn run(
-    mut stream: TcpStream,
-    mut connection: Connection,
+    stream: TcpStream,
+    connection: Connection,
     mut on: impl FnMut(&mut Connection, Incoming) -> std::result::Result<(), SendError>,
 ) -> Result<ws::Error> {
     stream.set_nodelay(true)?;
     let start = std::time::Instant::now();
     let now = || Instant::from_origin(start.elapsed());
-    let mut rx = RecvBuf::new();
-    let mut chunk = vec![0; 64 * 1024];
+    let mut driver = Driver::new(connection, stream);
     loop {
-        // 1. poll; what cannot be queued now is not polled for
-        let mut end = None;
-        while end.is_none() && connection.queued() < connection.config().max_queued / 2 {
-            match connection.poll(&mut rx, now()) {
-                Ok(Polled::Incoming(incoming)) => on(&mut connection, incoming)?,
-                Ok(_) => break,
-                Err(error) => end = Some(error),
+        match driver.wait(now) {
+            Ok(Some(incoming)) => on(driver.machine(), incoming)?,
+            Ok(None) => return Err("nothing can come any more".into()),
+            Err(driver::Error::Protocol(end)) => {
+                driver.flush()?;
+                linger(driver.socket());
+                return Ok(end);
             }
-        }
-        // 2. write, also after an error
-        let wrote = connection.tx().has_remaining();
-        while connection.tx().has_remaining() {
-            let count = stream.write(connection.tx().chunk())?;
-            connection.tx().advance(count);
-        }
-        if let Some(error) = end {
-            linger(&mut stream, &mut chunk);
-            return Ok(error);
-        }
-        if wrote {
-            continue;
-        }
-        // 3. wait for bytes or for the deadline
-        let left = connection.deadline().map(|at| (at - now()).max(Duration::from_millis(1)));
-        stream.set_read_timeout(left)?;
-        match stream.read(&mut chunk) {
-            Ok(0) => rx.eof = true,
-            Ok(count) => rx.feed(&chunk[..count]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-            Err(error) => return Err(error.into()),
+            Err(driver::Error::Io(error)) => return Err(error.into()),
         }
     }
 }
 
 /// Ends our side, and waits until the peer has ended its own: a socket closed before may throw away what was written last.
-fn linger(stream: &mut TcpStream, chunk: &mut [u8]) {
+fn linger(stream: &mut TcpStream) {
+    let mut chunk = [0; 16 * 1024];
     let ended =
         stream.shutdown(Shutdown::Write).and_then(|()| stream.set_read_timeout(Some(LINGER)));
-    while ended.is_ok() && stream.read(chunk).is_ok_and(|count| count > 0) {}
+    while ended.is_ok() && stream.read(&mut chunk).is_ok_and(|count| count > 0) {}
 }
 
 /// One connection asks how many cases there are, one each runs them, the last one has the report written.

@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`time`], [`buffer`], [`protocol`] | what a machine is, and how it is driven |
+//! | `driver` | a machine on a socket of the system: that loop, for blocking and for readiness loops; feature `std` |
 //! | [`tcp`] | plain TCP as a machine: the identity |
 //! | [`sbs`] | simple binary serialization: what all messages are written in |
 //! | [`chatter`] | messages in conversations, both deployed dialects |
@@ -44,23 +45,16 @@
 //!
 //! When the machine [`is_closed`](protocol::Protocol::is_closed), the socket can go.
 //!
+//! With the feature `std` the module `driver` is this loop over a socket of the system, blocking or not.
+//!
 //! Two event machines that talk to each other without any socket:
 //!
 //! ```
-//! use bytes::Buf;
 //! use hat_core::buffer::RecvBuf;
 //! use hat_core::eventer::message::InitReq;
 //! use hat_core::eventer::{Event, EventId, EncodedEvents, Status, Timestamp, client, server};
 //! use hat_core::protocol::{Polled, Protocol};
 //! use hat_core::time::Instant;
-//!
-//! /// Moves what one machine wrote to the other's receive buffer: here a socket would be.
-//! fn carry(from: &mut impl Protocol, to: &mut RecvBuf) {
-//!     while from.tx().has_remaining() {
-//!         let chunk = from.tx().chunk().len();
-//!         to.feed(&from.tx().copy_to_bytes(chunk));
-//!     }
-//! }
 //!
 //! let now = Instant::ORIGIN; // a clock would move it
 //! let init = InitReq {
@@ -72,7 +66,8 @@
 //! let mut server = server::Connection::new(server::Config::default(), now);
 //! let (mut client_rx, mut server_rx) = (RecvBuf::new(), RecvBuf::new());
 //!
-//! carry(&mut client, &mut server_rx);
+//! // what one machine writes is what the other reads: here a socket would be
+//! client.tx().write_to(&mut server_rx)?;
 //! let Polled::Incoming(server::Incoming::Init(info)) = server.poll(&mut server_rx, now)? else { panic!() };
 //! assert_eq!(info.client_name, "screen 1");
 //! server.accept(Status::Operational)?;
@@ -86,7 +81,7 @@
 //! };
 //! server.notify(&EncodedEvents::new(&[event.clone()]), false, false)?;
 //!
-//! carry(&mut server, &mut client_rx);
+//! server.tx().write_to(&mut client_rx)?;
 //! assert_eq!(client.poll(&mut client_rx, now)?, Polled::Incoming(client::Incoming::Ready(Status::Operational)));
 //! let Polled::Incoming(client::Incoming::Events { events, .. }) = client.poll(&mut client_rx, now)? else { panic!() };
 //! assert_eq!(events, [event]);
@@ -100,6 +95,8 @@ extern crate alloc;
 pub mod buffer;
 pub mod chatter;
 pub mod cotp;
+#[cfg(feature = "std")]
+pub mod driver;
 pub mod eventer;
 pub mod json;
 pub mod juggler;

@@ -14,6 +14,7 @@ use bytes::{Buf, Bytes};
 use crate::buffer::{RecvBuf, SendQueue, Writer};
 use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
+use crate::trace;
 
 /// The only version there is.
 pub(crate) const VERSION: u8 = 3;
@@ -139,6 +140,7 @@ impl Connection {
             Phase::Open => {
                 self.tx.put_slice(&header(size));
                 self.tx.put_bytes(&tpdu);
+                trace::sent("TPKT packet", size);
                 return Ok(());
             }
         };
@@ -155,7 +157,11 @@ impl Protocol for Connection {
             Phase::Over(error) => return Err(*error),
             Phase::Closing if self.tx.is_empty() => Err(Error::Closed),
             Phase::Closing => Ok(Polled::HeldUp),
-            Phase::Open => take(rx),
+            Phase::Open => take(rx).inspect(|polled| {
+                if let Polled::Incoming(tpdu) = polled {
+                    trace::received("TPKT packet", tpdu.len());
+                }
+            }),
         };
         polled.inspect_err(|&error| self.phase = Phase::Over(error))
     }

@@ -1,12 +1,11 @@
 //! The examples on event loops of their own are run, as a reader would.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use hat_core::buffer::RecvBuf;
 use hat_core::chatter::{Config, Connection, Data, Incoming, SendOptions};
-use hat_core::protocol::{Polled, Protocol};
+use hat_core::driver::Driver;
 use hat_core::time::Instant;
 
 /// `cargo test` builds the examples, and puts them beside its own folder.
@@ -28,8 +27,16 @@ struct Server {
 
 impl Server {
     fn start(name: &str) -> Self {
-        let mut process =
-            example(name).arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().expect("it runs");
+        Self::start_with(name, &[])
+    }
+
+    fn start_with(name: &str, arguments: &[&str]) -> Self {
+        let mut process = example(name)
+            .args(arguments)
+            .arg("127.0.0.1:0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it runs");
         let mut output = BufReader::new(process.stdout.take().expect("a pipe"));
         let mut line = String::new();
         output.read_line(&mut line).expect("a line");
@@ -61,35 +68,38 @@ fn an_event_server_on_mio_and_a_client_on_a_blocking_socket() {
 }
 
 #[test]
+fn cotp_on_blocking_sockets() {
+    let server = Server::start_with("cotp_blocking", &["server"]);
+    for text in ["hello", "", &"long ".repeat(10_000)] {
+        let client = example("cotp_blocking").args(["client", &server.address, text]).output();
+        let output = client.expect("it runs");
+        let came = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(came.strip_suffix('\n') == Some(text), "{} octets came", came.len());
+    }
+}
+
+#[test]
 fn a_chatter_server_on_calloop() {
     let mut server = Server::start("chatter_calloop");
     let socket = std::net::TcpStream::connect(&server.address).expect("it listens");
-    let (mut machine, mut rx) =
-        (Connection::new(Config::default(), Instant::ORIGIN), RecvBuf::new());
+    socket.set_nonblocking(true).expect("a socket");
+    let mut driver = Driver::new(Connection::new(Config::default(), Instant::ORIGIN), socket);
     for size in [0, 1, 5000, 1_000_000] {
         let sent = Data::new("T", vec![7; size]);
-        machine.send(sent.clone(), SendOptions::default()).expect("open");
-        let tx = machine.tx();
-        let bytes = bytes::Buf::copy_to_bytes(tx, tx.len());
-        std::thread::scope(|scope| {
-            // both at once: it may send before it has read all
-            scope.spawn(|| std::io::Write::write_all(&mut &socket, &bytes).expect("it reads"));
-            let came = loop {
-                match machine.poll(&mut rx, Instant::ORIGIN).expect("open") {
-                    Polled::Incoming(Incoming::Message(message)) => break message.data,
-                    Polled::Incoming(other) => panic!("{other:?}"),
-                    Polled::Needs(_) | Polled::HeldUp => {
-                        let mut bytes = [0; 4096];
-                        let count = (&socket).read(&mut bytes).expect("it sends");
-                        assert!(count > 0, "it closed");
-                        rx.feed(&bytes[..count]);
-                    }
-                }
-            };
-            assert!(came == sent);
-        });
+        driver.machine().send(sent.clone(), SendOptions::default()).expect("open");
+        // it sends before it has read all: reading and writing go on at once
+        let came = loop {
+            driver.ready();
+            match driver.next(Instant::ORIGIN).expect("open") {
+                Some(Incoming::Message(message)) => break message.data,
+                Some(other) => panic!("{other:?}"),
+                None => std::thread::yield_now(),
+            }
+        };
+        assert!(came == sent);
     }
-    drop(socket);
+    drop(driver);
     let mut line = String::new();
     server.output.read_line(&mut line).expect("a line");
     assert_eq!(line.trim(), "the connection is closed");

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// A module, and all that it may use beside the standard library and other crates.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("time", &[]),
     ("trace", &[]),
     ("options", &[]),
@@ -14,10 +14,11 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("send", &["buffer"]),
     ("keepalive", &["time"]),
     ("protocol", &["buffer", "time"]),
+    ("driver", &["buffer", "protocol", "time"]),
     ("sbs", &["buffer"]),
     ("tcp", &["buffer", "protocol", "send", "time"]),
-    ("tpkt", &["buffer", "protocol", "send", "time"]),
-    ("cotp", &["buffer", "protocol", "send", "time", "tpkt"]),
+    ("tpkt", &["buffer", "protocol", "send", "time", "trace"]),
+    ("cotp", &["buffer", "protocol", "send", "time", "tpkt", "trace"]),
     ("ws", &["buffer", "protocol", "send", "time", "trace"]),
     ("chatter", &["buffer", "keepalive", "protocol", "sbs", "send", "time", "trace"]),
     ("juggler", &["buffer", "json", "keepalive", "protocol", "send", "time", "trace", "ws"]),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hat_core::eventer::Timestamp;
+use hat_core::time::Utc;
 
 /// Why there is no TLS connection, or why one is over.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -226,8 +226,8 @@ pub enum ConfigError {
 }
 
 /// Seconds since 1970 for people.
-fn utc(seconds: u64) -> Timestamp {
-    Timestamp::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
+fn utc(seconds: u64) -> Utc {
+    Utc(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
 fn names(presented: &[String]) -> String {

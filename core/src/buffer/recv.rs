@@ -36,6 +36,19 @@ impl RecvBuf {
     }
 }
 
+/// What is written has arrived: a machine's [`SendQueue::write_to`](super::SendQueue::write_to) feeds another machine without any socket.
+#[cfg(feature = "std")]
+impl std::io::Write for RecvBuf {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.feed(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

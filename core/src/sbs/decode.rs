@@ -8,7 +8,7 @@ use super::{DecodeError, integer};
 
 /// Levels of nesting, in arrays and boxes, that a [`Reader`] follows unless told otherwise. The deepest Hat message has
 /// four; a level costs some hundred bytes of stack.
-const MAX_DEPTH: u32 = 64;
+pub(super) const MAX_DEPTH: u32 = 64;
 
 /// Elements that an array may have when they take no bytes (`Array(None)`): nothing else bounds
 /// them. Peers write a handful.

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 
-use super::integer;
+use super::{MAX_DEPTH, integer};
 use crate::buffer::Writer;
 
 /// A value that can be written as SBS.
@@ -15,17 +15,55 @@ pub trait Encode {
 
     /// Writes the value.
     fn encode(&self, out: &mut impl Writer);
+
+    /// Whether the arrays and boxes in the value nest no deeper than `levels`, which is how a [`Reader`](super::Reader) counts. It follows
+    /// no more levels than that. The default is for types that hold neither.
+    fn fits_depth(&self, levels: u32) -> bool {
+        let _ = levels;
+        true
+    }
 }
 
 /// The encoding of `value` as bytes of its own.
 ///
+/// # Panics
+///
+/// If it nests deeper than 64 levels of arrays and boxes, which a type that contains itself can, and which no [`decode`](super::decode) takes:
+/// [`try_encode`] refuses it.
+///
 /// ```
 /// assert_eq!(hat_core::sbs::encode(&64_i64)[..], [0x00, 0xc0]);
 /// ```
+#[track_caller]
 pub fn encode(value: &impl Encode) -> Bytes {
+    match try_encode(value) {
+        Ok(bytes) => bytes,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The encoding of `value` as bytes of its own, for types that contain themselves.
+///
+/// # Errors
+///
+/// [`TooDeep`]: nothing was encoded.
+pub fn try_encode(value: &impl Encode) -> Result<Bytes, TooDeep> {
+    if !value.fits_depth(MAX_DEPTH) {
+        return Err(TooDeep { limit: MAX_DEPTH });
+    }
     let mut out = BytesMut::with_capacity(value.encoded_len());
     value.encode(&mut out);
-    out.freeze()
+    Ok(out.freeze())
+}
+
+/// A value that nests deeper than it may be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the value is nested deeper than {limit} levels of arrays and boxes, and nobody could decode it"
+)]
+pub struct TooDeep {
+    /// The limit.
+    pub limit: u32,
 }
 
 impl Encode for () {
@@ -134,6 +172,11 @@ impl<T: Encode> Encode for [T] {
             element.encode(out);
         }
     }
+
+    #[inline]
+    fn fits_depth(&self, levels: u32) -> bool {
+        levels > 0 && self.iter().all(|element| element.fits_depth(levels - 1))
+    }
 }
 
 impl<T: Encode> Encode for Vec<T> {
@@ -143,6 +186,11 @@ impl<T: Encode> Encode for Vec<T> {
 
     fn encode(&self, out: &mut impl Writer) {
         self[..].encode(out);
+    }
+
+    #[inline]
+    fn fits_depth(&self, levels: u32) -> bool {
+        self[..].fits_depth(levels)
     }
 }
 
@@ -160,6 +208,11 @@ impl<T: Encode> Encode for Option<T> {
             value.encode(out);
         }
     }
+
+    #[inline]
+    fn fits_depth(&self, levels: u32) -> bool {
+        self.as_ref().is_none_or(|value| value.fits_depth(levels))
+    }
 }
 
 /// For recursive types.
@@ -171,6 +224,10 @@ impl<T: Encode> Encode for Box<T> {
     fn encode(&self, out: &mut impl Writer) {
         (**self).encode(out);
     }
+
+    fn fits_depth(&self, levels: u32) -> bool {
+        levels > 0 && (**self).fits_depth(levels - 1)
+    }
 }
 
 impl<T: Encode + ?Sized> Encode for &T {
@@ -180,5 +237,9 @@ impl<T: Encode + ?Sized> Encode for &T {
 
     fn encode(&self, out: &mut impl Writer) {
         (**self).encode(out);
+    }
+
+    fn fits_depth(&self, levels: u32) -> bool {
+        (**self).fits_depth(levels)
     }
 }

@@ -34,6 +34,11 @@ macro_rules! sbs_record {
             fn encode(&self, out: &mut impl $crate::sbs::Writer) {
                 $($crate::sbs::Encode::encode(&self.$field, out);)+
             }
+
+            #[inline]
+            fn fits_depth(&self, levels: u32) -> bool {
+                true $(&& $crate::sbs::Encode::fits_depth(&self.$field, levels))+
+            }
         }
 
         impl $crate::sbs::Decode for $name {
@@ -98,6 +103,17 @@ macro_rules! sbs_choice {
                         $(Self::$entry $(($crate::sbs_choice!(@name value $type)))? => {
                             $crate::sbs::Encode::encode(&(Index::$entry as i64), out);
                             $(<$type as $crate::sbs::Encode>::encode(value, out);)?
+                        })+
+                    }
+                }
+
+                #[inline]
+                fn fits_depth(&self, levels: u32) -> bool {
+                    // not every entry has data, nor every type arrays
+                    let _ = levels;
+                    match self {
+                        $(Self::$entry $(($crate::sbs_choice!(@name value $type)))? => {
+                            true $(&& <$type as $crate::sbs::Encode>::fits_depth(value, levels))?
                         })+
                     }
                 }

@@ -32,8 +32,9 @@ pub use crate::buffer::Writer;
 pub use crate::sbs_choice as choice;
 pub use crate::sbs_record as record;
 pub use big::{Integer, MAX_INTEGER_LEN};
+use decode::MAX_DEPTH;
 pub use decode::{Decode, Reader, decode};
-pub use encode::{Encode, encode};
+pub use encode::{Encode, TooDeep, encode, try_encode};
 pub use error::DecodeError;
 pub(crate) use integer::{Encoded as EncodedInteger, encoded_len as integer_len};
 #[cfg(feature = "std")]

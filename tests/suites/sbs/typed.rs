@@ -157,3 +157,63 @@ fn decoding_copies_no_text() {
     };
     assert!(std::ptr::eq(text.as_bytes().as_ptr(), &raw const bytes[1]));
 }
+
+sbs::record! {
+    #[derive(Debug, PartialEq)]
+    struct List { value: i64, next: Option<Box<List>> }
+}
+
+sbs::record! {
+    #[derive(Debug, PartialEq)]
+    struct Tree { branches: Vec<Fork> }
+}
+
+sbs::choice! {
+    #[derive(Debug, PartialEq)]
+    enum Fork { Leaf, Tree(Tree) }
+}
+
+fn list(boxes: usize) -> List {
+    let end = List { value: 0, next: None };
+    (0..boxes).fold(end, |next, at| List { value: at as i64, next: Some(Box::new(next)) })
+}
+
+#[test]
+fn what_nests_too_deep_to_be_decoded_is_not_encoded() {
+    // 64 levels go, on both sides
+    let bytes = sbs::try_encode(&list(64)).expect("not too deep");
+    assert_eq!(sbs::decode(&bytes), Ok(list(64)));
+    assert_eq!(sbs::encode(&list(64)), bytes);
+    assert_eq!(sbs::try_encode(&list(65)), Err(sbs::TooDeep { limit: 64 }));
+    // so the limit of the two is one
+    let (mut deeper, one) = (Vec::new(), list(65));
+    sbs::Encode::encode(&one, &mut deeper);
+    let refused = sbs::decode::<List>(&deeper.into());
+    assert!(matches!(refused, Err(sbs::DecodeError::TooDeep { limit: 64, .. })), "{refused:?}");
+
+    // one that would take the stack
+    let mut long = list(1_000_000);
+    assert!(sbs::try_encode(&long).is_err());
+    // and so would its drop, level by level
+    while let Some(next) = long.next.take() {
+        long = *next;
+    }
+}
+
+#[test]
+fn arrays_nest_as_boxes_do() {
+    let tree = |levels| {
+        let top = Tree { branches: Vec::new() };
+        // the array of the innermost is a level too
+        (1..levels).fold(top, |tree, _| Tree { branches: vec![Fork::Leaf, Fork::Tree(tree)] })
+    };
+    let bytes = sbs::try_encode(&tree(64)).expect("not too deep");
+    assert_eq!(sbs::decode(&bytes), Ok(tree(64)));
+    assert_eq!(sbs::try_encode(&tree(65)), Err(sbs::TooDeep { limit: 64 }));
+}
+
+#[test]
+#[should_panic(expected = "nested deeper than 64 levels")]
+fn encode_says_so() {
+    sbs::encode(&list(65));
+}

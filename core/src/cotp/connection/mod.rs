@@ -10,7 +10,7 @@ use super::confirm::{self, Info, Response};
 use super::report::Report;
 use super::request::{self, ConnectRequest};
 use super::segment::{HEADERS, Segmenter};
-use super::tpdu::{Disconnect, Segment, Tpdu};
+use super::tpdu::{Disconnect, Kind, Segment, Tpdu};
 use super::{
     AnswerError, Config, ConfigError, Diagnostic, Error, Policy, Reason, SendError, SendFault,
     TpduSize,
@@ -18,6 +18,7 @@ use super::{
 use crate::buffer::{SendQueue, Writer};
 use crate::time::Instant;
 use crate::tpkt;
+use crate::trace;
 
 /// The most octets of expedited data (RFC 905 clause 13.8.4).
 const MAX_EXPEDITED: usize = 16;
@@ -114,7 +115,7 @@ impl Connection {
         }
         let deadline = now + config.handshake_timeout;
         let mut connection = Self::new(config, Phase::AwaitConfirm { deadline });
-        connection.tx.put_slice(&packet);
+        connection.put_packet(&packet);
         Ok(connection)
     }
 
@@ -178,7 +179,7 @@ impl Connection {
         let destination_reference = request.reference;
         let dr = Disconnect { destination_reference, reason, information, ..Default::default() };
         let packet = Tpdu::DisconnectRequest(dr).packet().map_err(ConfigError::from)?;
-        self.tx.put_slice(&packet);
+        self.put_packet(&packet);
         self.end(Error::RequestRefused { reason });
         Ok(())
     }
@@ -205,6 +206,7 @@ impl Connection {
     pub fn send_part(&mut self, data: Bytes, end: bool) -> Result<(), SendError> {
         match self.may_send(self.segmenter.wire_len(data.len())) {
             Ok(()) => {
+                trace::sent(Kind::Dt.name(), data.len());
                 self.segmenter.put(data, end, &mut self.tx);
                 self.in_message = !end;
                 Ok(())
@@ -275,7 +277,13 @@ impl Connection {
 
     /// Queues a TPDU that is known to fit its header.
     fn put(&mut self, tpdu: &Tpdu) {
-        self.tx.put_slice(&tpdu.packet().expect("the lengths of its parts were checked"));
+        self.put_packet(&tpdu.packet().expect("the lengths of its parts were checked"));
+    }
+
+    /// Queues a TPDU behind the header of its packet.
+    fn put_packet(&mut self, packet: &[u8]) {
+        trace::sent(Kind::of(packet[tpkt::HEADER + 1]).name(), packet.len() - tpkt::HEADER);
+        self.tx.put_slice(packet);
     }
 
     /// Queues a DR without parameters.

@@ -30,6 +30,7 @@ use crate::cotp::size::DT_HEADER;
 use crate::protocol::Polled;
 use crate::time::Instant;
 use crate::tpkt;
+use crate::trace;
 
 impl Connection {
     /// Takes TPDUs until there is something to give.
@@ -79,7 +80,9 @@ impl Connection {
         let (Phase::Open, None, Some(info)) = (&self.phase, &self.held, &self.info) else {
             return None;
         };
-        run::take(&mut rx.bytes, info.tpdu_size.octets())
+        let run = run::take(&mut rx.bytes, info.tpdu_size.octets())?;
+        trace::received(Kind::Dt.name(), run.data.len());
+        Some(run)
     }
 
     /// The next TPDU, unless nothing may be read now.
@@ -94,7 +97,13 @@ impl Connection {
         }
         match tpkt::take(rx) {
             Err(tpkt::Error::Closed) => Ok(Polled::HeldUp),
-            taken => taken.map_err(Error::Tpkt),
+            taken => {
+                if let Ok(Polled::Incoming(tpdu)) = &taken {
+                    // a packet has at least 3 octets of it
+                    trace::received(Kind::of(tpdu[1]).name(), tpdu.len());
+                }
+                taken.map_err(Error::Tpkt)
+            }
         }
     }
 

@@ -49,6 +49,23 @@ impl Kind {
         }
     }
 
+    /// The standard's two letters; "TPDU" where it has none.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Cr => "CR",
+            Self::Cc => "CC",
+            Self::Dr => "DR",
+            Self::Dc => "DC",
+            Self::Dt => "DT",
+            Self::Ed => "ED",
+            Self::Ak => "AK",
+            Self::Ea => "EA",
+            Self::Rj => "RJ",
+            Self::Er => "ER",
+            Self::Unknown(_) => "TPDU",
+        }
+    }
+
     /// The code, with a credit of zero.
     #[must_use]
     pub fn code(self) -> u8 {
@@ -70,18 +87,9 @@ impl Kind {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cr => "CR",
-            Self::Cc => "CC",
-            Self::Dr => "DR",
-            Self::Dc => "DC",
-            Self::Dt => "DT",
-            Self::Ed => "ED",
-            Self::Ak => "AK",
-            Self::Ea => "EA",
-            Self::Rj => "RJ",
-            Self::Er => "ER",
-            Self::Unknown(code) => return write!(f, "TPDU with code {code:#04x}"),
-        })
+        match self {
+            Self::Unknown(code) => write!(f, "TPDU with code {code:#04x}"),
+            known => f.write_str(known.name()),
+        }
     }
 }

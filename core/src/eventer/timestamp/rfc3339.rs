@@ -9,11 +9,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use super::{MICROS, Timestamp, TimestampError};
-
-const DAY: i64 = 86_400;
-
-/// Days in 400 years, after which the calendar repeats.
-const ERA: i64 = 146_097;
+use crate::time::{DAY, ERA, Utc};
 
 /// Digits of a year that are read: more are out of range in any case, and would overflow.
 const MAX_YEAR_DIGITS: usize = 12;
@@ -21,14 +17,8 @@ const MAX_YEAR_DIGITS: usize = 12;
 /// RFC 3339 in UTC with six digits of fraction. Years outside of 0 to 9999 have a sign.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = date(self.s.div_euclid(DAY));
-        match year {
-            0..=9999 => write!(f, "{year:04}")?,
-            _ => write!(f, "{year:+05}")?,
-        }
-        let second = self.s.rem_euclid(DAY);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        write!(f, "-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:06}Z", self.us)
+        Utc(self.s).put(f)?;
+        write!(f, ".{:06}Z", self.us)
     }
 }
 
@@ -61,21 +51,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// The date `days` after 1970-01-01, by the Gregorian calendar extended both ways: year, month, day.
-fn date(days: i64) -> (i64, i64, i64) {
-    // years that start on 1 March: the leap day is the last one
-    let days = days + 719_468;
-    let era = days.div_euclid(ERA);
-    let of_era = days.rem_euclid(ERA);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
-}
-
-/// The inverse of [`date`].
+/// The days from 1970-01-01 to a date.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = year - i64::from(month <= 2);
     let march_month = (month + 9) % 12;
