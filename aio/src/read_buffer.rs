@@ -147,7 +147,96 @@ impl Size {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+    use std::io::IoSlice;
+    use std::net::SocketAddr;
+    use std::task::Waker;
+
+    use bytes::{Buf, BytesMut};
+    use hat_core::chatter::{Config, Connection};
+    use hat_core::protocol::Protocol;
+    use hat_core::time::Instant;
+
     use super::*;
+
+    /// What a peer sent, read by read.
+    struct Sent(VecDeque<Vec<u8>>);
+
+    impl Stream for Sent {
+        fn poll_read(
+            &mut self,
+            _cx: &mut Context<'_>,
+            into: &mut BytesMut,
+            most: usize,
+        ) -> Poll<io::Result<usize>> {
+            let Some(next) = self.0.front_mut() else { return Poll::Pending };
+            let count = next.len().min(most);
+            into.extend_from_slice(&next[..count]);
+            next.drain(..count);
+            if next.is_empty() {
+                self.0.pop_front();
+            }
+            Poll::Ready(Ok(count))
+        }
+
+        fn poll_write(
+            &mut self,
+            _cx: &mut Context<'_>,
+            _parts: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn local_addr(&self) -> io::Result<SocketAddr> {
+            Err(io::ErrorKind::NotConnected.into())
+        }
+
+        fn peer_addr(&self) -> io::Result<SocketAddr> {
+            Err(io::ErrorKind::NotConnected.into())
+        }
+    }
+
+    /// Feeds a Chatter machine with what is sent, as the driver does, until there is no more.
+    fn feed(sent: &[u8], grain: usize) -> ReadBuffer {
+        let mut stream = Sent(sent.chunks(grain).map(<[u8]>::to_vec).collect());
+        let mut machine = Connection::new(Config::default(), Instant::ORIGIN);
+        let mut input = ReadBuffer::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        loop {
+            input.woken();
+            let polled = machine.poll(&mut input.rx, Instant::ORIGIN).expect("within the limits");
+            input.missing = polled.missing();
+            assert!(input.missing > 0, "{} bytes are here", input.rx.bytes.remaining());
+            if input.poll_read(&mut stream, &mut cx).is_pending() {
+                return input;
+            }
+        }
+    }
+
+    /// A hundred connections that announce 64 MiB each and send no more than that: all of them hold less than one of
+    /// these messages would take.
+    #[test]
+    fn what_is_announced_takes_no_memory() {
+        let announced = b"\x04\x03\xff\xff\xff";
+        let held = (0..100).map(|_| feed(announced, 5).rx.bytes.capacity()).sum::<usize>();
+        assert!(held <= 100 * 4 * 1024, "{held} bytes for 100 connections");
+    }
+
+    /// What arrives takes its room, and at most as much again.
+    #[test]
+    fn memory_grows_with_what_arrives() {
+        for len in [100, 10_000, 1_000_000, 10_000_000] {
+            let sent = [&b"\x04\x03\xff\xff\xff"[..], &vec![0; len]].concat();
+            for grain in [1400, 64 * 1024] {
+                let held = feed(&sent, grain).rx.bytes.capacity();
+                assert!(held <= 2 * sent.len() + 2 * LARGE_READ, "{held} bytes for {len}");
+            }
+        }
+    }
 
     /// The sizes after reads of these counts.
     fn after(counts: impl IntoIterator<Item = usize>) -> Vec<usize> {

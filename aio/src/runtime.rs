@@ -180,7 +180,12 @@ const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 /// The time that is `time` after `at`, or 30 years after it where that is further away: every
 /// duration can be asked for, [`Duration::MAX`] too.
 pub(crate) fn after(at: Instant, time: Duration) -> Instant {
-    at + time.min(FAR)
+    at + nameable(time)
+}
+
+/// `time`, or 30 years where it is longer: for libraries that add it to a time of a clock.
+pub(crate) fn nameable(time: Duration) -> Duration {
+    time.min(FAR)
 }
 
 /// Waits until `time` has passed on the clock of `R`.

@@ -12,7 +12,7 @@ use bytes::BytesMut;
 use hyper::rt::{self, ReadBufCursor, Sleep};
 
 use crate::linger::Linger;
-use crate::runtime::{Runtime, Stream, Timer};
+use crate::runtime::{Runtime, Stream, Timer, after};
 
 /// Bytes that one read takes at the most.
 const READ: usize = 16 * 1024;
@@ -70,7 +70,7 @@ impl<R: Runtime, T: Stream> rt::Write for HyperStream<R, T> {
             this.stalled = None;
             return Poll::Ready(written);
         }
-        let timer = this.stalled.get_or_insert_with(|| R::timer(R::now() + this.stall));
+        let timer = this.stalled.get_or_insert_with(|| R::timer(after(R::now(), this.stall)));
         timer.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
@@ -118,7 +118,7 @@ impl<T: Timer> Sleep for HyperSleep<T> {}
 
 impl<R: Runtime> rt::Timer for HyperTimer<R> {
     fn sleep(&self, time: Duration) -> Pin<Box<dyn Sleep>> {
-        self.sleep_until(R::now() + time)
+        self.sleep_until(after(R::now(), time))
     }
 
     fn sleep_until(&self, at: Instant) -> Pin<Box<dyn Sleep>> {

@@ -101,7 +101,7 @@ pub enum Origins {
 pub struct Limits {
     /// Bytes of a request's first line and headers, 16 KiB: browsers stay below 8 KiB, cookies included. At least 8 KiB. Over it: 431.
     pub head_size: usize,
-    /// Headers of a request, 100: several times what browsers send. Over it: 431.
+    /// Headers of a request, 100: several times what browsers send; at most 16 384. Over it: 431.
     pub headers: usize,
     /// Time for a whole head, and with it for how long a connection may be idle between two requests: counted from when the connection
     /// is open or the last answer written, 30 s. After it the connection is closed.

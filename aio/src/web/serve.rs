@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
-use super::super::runtime::{Runtime, Stream, Timer};
+use super::super::runtime::{Runtime, Stream, Timer, after, nameable};
 use super::io::{HyperStream, HyperTimer};
 use super::site::{Site, UpgradeSlot};
 use super::upgrade::{Upgrade, Upgraded};
@@ -69,6 +69,10 @@ impl Closer {
     }
 }
 
+/// Headers that a request may have whatever is allowed: room for all of them is made for each request, and `http` has none for
+/// 32 768.
+const MOST_HEADERS: usize = 16_384;
+
 /// Serves a connection, and gives what it became, if it was upgraded.
 pub(super) async fn serve<R: Runtime, T: Stream>(
     stream: T,
@@ -87,8 +91,8 @@ pub(super) async fn serve<R: Runtime, T: Stream>(
     let mut connection = pin!(
         http1::Builder::new()
             .timer(HyperTimer::<R>::new())
-            .header_read_timeout(limits.head_timeout)
-            .max_headers(limits.headers)
+            .header_read_timeout(nameable(limits.head_timeout))
+            .max_headers(limits.headers.min(MOST_HEADERS))
             .max_header_size(limits.head_size)
             .max_buf_size(limits.head_size.max(LEAST_BUFFER))
             .half_close(true)
@@ -100,7 +104,7 @@ pub(super) async fn serve<R: Runtime, T: Stream>(
     let done = poll_fn(|cx| {
         if deadline.is_none() && closer.poll_closing(cx).is_ready() {
             connection.as_mut().graceful_shutdown();
-            deadline = Some(R::timer(R::now() + shutdown_timeout));
+            deadline = Some(R::timer(after(R::now(), shutdown_timeout)));
         }
         if let Poll::Ready(done) = connection.as_mut().poll(cx) {
             return Poll::Ready(done.is_ok());

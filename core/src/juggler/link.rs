@@ -125,7 +125,10 @@ impl Link {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        if self.over.is_some() { None } else { self.ws.deadline() }
+        // while it holds up, the WebSocket is not polled, and has no deadline to keep
+        let bytes = self.ws.config().max_queued;
+        let held_up = self.replies.held_up(self.max_unsent_replies, bytes) && self.ws.is_open();
+        if self.over.is_some() || held_up { None } else { self.ws.deadline() }
     }
 
     pub(super) fn tx(&mut self) -> &mut SendQueue {

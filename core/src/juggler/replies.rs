@@ -29,6 +29,11 @@ impl Replies {
             self.bytes -= size;
             self.waiting.pop_front();
         }
+        self.held_up(count, bytes)
+    }
+
+    /// The same, as of the last time that it was asked.
+    pub(super) fn held_up(&self, count: usize, bytes: usize) -> bool {
         self.waiting.len() >= count || (self.bytes > 0 && self.bytes >= bytes)
     }
 

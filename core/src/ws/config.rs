@@ -18,6 +18,10 @@ pub struct Config {
     /// The largest message accepted, in bytes, 64 MiB: what [`chatter`](crate::chatter) accepts. It is held against the length that each
     /// frame claims, before its payload is buffered; more ends the connection with 1009.
     pub max_message: usize,
+    /// How long a message may take to arrive, from the first byte of its first frame to its last, 10 minutes as in
+    /// [`chatter`](crate::chatter): what one of 64 MiB takes on a line of 1 Mbit/s. Every byte is a sign of life, so a peer that
+    /// sends one a second would otherwise keep what it has sent in memory for years. Over it the connection ends with 1008.
+    pub message_timeout: Duration,
     /// Bytes that may wait to be written, headers included, 16 MiB. A send over it is refused; one on an empty
     /// queue is always taken. Pongs and the Close go out over it.
     pub max_queued: usize,
@@ -45,6 +49,7 @@ impl Default for Config {
         Self {
             max_frame: 64 * 1024 * 1024,
             max_message: 64 * 1024 * 1024,
+            message_timeout: Duration::from_secs(600),
             max_queued: 16 * 1024 * 1024,
             max_unsent_replies: 16,
             max_handshake: 16 * 1024,

@@ -31,6 +31,9 @@ pub enum Error {
     /// The handshake took longer than [`Config::handshake_timeout`](super::Config::handshake_timeout).
     #[error("the handshake was not done in time")]
     HandshakeTimeout,
+    /// A message took longer than [`Config::message_timeout`](super::Config::message_timeout). The peer was told 1008.
+    #[error("the peer began a message and did not finish it in time")]
+    MessageTimeout,
     /// Client: the server answered with another status than 101. With 401 it wants an `Authorization` header, with 403 it does not take
     /// this user or `Origin`, with 404 the path is another one, with 3xx it is at `location`.
     #[error("the server refused the WebSocket: {status}{}{reason}{}", separator(reason, " "), at(location.as_ref()))]

@@ -104,6 +104,11 @@ impl Reader {
         }
     }
 
+    /// Whether a message has begun and is not complete, as far as frames were taken from the buffer.
+    pub(super) fn is_inside(&self) -> bool {
+        self.message.is_some() || self.frame.is_some()
+    }
+
     /// Checks a header against what came before it and against the limits, and gives the size of the payload.
     fn begin(&mut self, head: &Head) -> Result<usize, Violation> {
         let limit = self.max_frame;

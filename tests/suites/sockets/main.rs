@@ -5,6 +5,7 @@ mod connecting;
 mod cotp;
 mod eventer;
 mod floods;
+mod longest;
 mod reconnect;
 mod servers;
 mod slow;

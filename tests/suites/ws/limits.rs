@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use hat_core::buffer::RecvBuf;
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use hat_core::ws::{Config, Connection, Error, Role, SendError, Violation};
 use hat_tests::pair::{GRAINS, Pair};
@@ -72,6 +72,53 @@ fn what_is_asked_for_is_the_frame_and_no_more() {
     assert_eq!(asked(b"\x10\x00"), 4);
     assert_eq!(asked(b"\0\0\0\0"), 4096);
     assert_eq!(asked(&[7; 4095]), 1);
+}
+
+/// A frame, a message of several frames with a ping between them, a control frame: all have to be complete in time.
+#[test]
+fn a_message_has_to_be_complete_in_time() {
+    let second = Duration::from_secs(1);
+    let config = Config { message_timeout: 20 * second, ..Config::default() };
+    let whole = frame(Role::Client, FIN | BINARY, b"hello");
+    let parts = [
+        frame(Role::Client, BINARY, b"h"),
+        frame(Role::Client, FIN | PING, b""),
+        frame(Role::Client, FIN | CONTINUATION, b""),
+    ];
+    let ping = frame(Role::Client, FIN | PING, b"12345");
+    let mut now = Instant::ORIGIN;
+    let mut server = connection(Role::Server, &config);
+    for stream in [&whole, &parts.concat(), &ping] {
+        // a byte a second is just in time, again and again
+        let mut rx = RecvBuf::new();
+        for _ in 0..3 {
+            for byte in stream {
+                rx.feed(&[*byte]);
+                while let Polled::Incoming(_) = server.poll(&mut rx, now).expect("in time") {}
+                let count = server.tx().remaining();
+                server.tx().advance(count);
+                now += second;
+            }
+            assert_eq!(server.deadline(), None, "between messages there is no limit");
+            now += 1000 * second;
+        }
+        // slower is not, and no byte has to come to find it out
+        let mut slow = connection(Role::Server, &config);
+        let mut rx = RecvBuf::new();
+        let due = now + 20 * second;
+        rx.feed(&stream[..1]);
+        slow.poll(&mut rx, now).expect("in time");
+        assert_eq!(slow.deadline(), Some(due));
+        rx.feed(&stream[1..stream.len() - 1]);
+        slow.poll(&mut rx, due - Duration::from_nanos(1)).expect("in time");
+        assert_eq!(slow.deadline(), Some(due));
+        let count = slow.tx().remaining();
+        slow.tx().advance(count);
+        assert_eq!(slow.poll(&mut rx, due), Err(Error::MessageTimeout));
+        let told = slow.tx().copy_to_bytes(slow.tx().remaining());
+        assert_eq!(told, frame(Role::Server, FIN | CLOSE, &1008_u16.to_be_bytes()));
+        assert_eq!(slow.deadline(), None);
+    }
 }
 
 #[test]

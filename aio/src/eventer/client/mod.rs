@@ -115,6 +115,12 @@ impl Client {
 
     /// Registers events as one session, without asking what becomes of them; waits while 256 KiB are queued.
     ///
+    /// `Ok` means that the events are queued here: not that they are written, that the server has them, or that it took them. On a
+    /// connection that is frozen it stays `Ok` until 256 KiB wait, and what waits is lost if the connection ends then. A runtime that
+    /// stops takes what is queued with it: before `main` returns, wait for [`close`](Self::close), which writes it, or for
+    /// [`drain`](Self::drain). Who must know that an event is registered uses
+    /// [`register_with_response`](Self::register_with_response).
+    ///
     /// Cancel safe: dropped before it is ready, nothing is sent.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 
 use bytestring::ByteString;
 
-use super::{Client, RequestError};
+use super::{Client, Error, RequestError};
 use crate::IntoAddress;
 use crate::runtime::Runtime;
 use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent, Status, Subscription};
@@ -99,7 +99,8 @@ impl Reconnecting {
         self.shared.connected().await
     }
 
-    /// As [`Client::register`], on the connection of now: see [`WhileDisconnected`].
+    /// As [`Client::register`], on the connection of now: see [`WhileDisconnected`]. `Ok` means that the events are queued on that
+    /// connection, and no more: if it ends before they are written, they are lost, and [`Update`] tells only of the end.
     ///
     /// Cancel safe: dropped before it is ready, nothing is sent.
     ///
@@ -129,6 +130,21 @@ impl Reconnecting {
     /// [`RequestError`].
     pub async fn query(&self, params: &QueryParams) -> Result<QueryResult, RequestError> {
         self.shared.to_ask().await?.query(params).await
+    }
+
+    /// Waits until all that was sent up to now on the connection of now is with the system; ready at once where there is none, for
+    /// nothing is kept for a later one. A program that registers and ends calls it, or [`close`](Self::close), before it does.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why that connection is over: what was sent on it may not have arrived.
+    pub async fn drain(&self) -> Result<(), Error> {
+        match self.shared.client() {
+            Some(client) => client.drain().await,
+            None => Ok(()),
+        }
     }
 
     /// Closes the connection, if there is one, and makes no other. Gives the reason why the client is over once all of it is gone.

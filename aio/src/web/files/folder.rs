@@ -73,11 +73,16 @@ pub(super) fn find(folder: &Path, path: &str, wanted: &Conditions) -> io::Result
 }
 
 fn validators(size: u64, modified: Option<SystemTime>, now: SystemTime) -> Validators {
-    let since =
-        modified.map(|time| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
-    let tag = format!("\"{:x}-{size:x}\"", since.unwrap_or_default().as_nanos());
-    let settled = modified.is_some_and(|time| time + SETTLED <= now);
-    Validators { size, tag, weak: !settled, modified }
+    let time = modified.unwrap_or(SystemTime::UNIX_EPOCH);
+    let tag = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => format!("\"{:x}-{size:x}\"", since.as_nanos()),
+        Err(before) => format!("\"-{:x}-{size:x}\"", before.duration().as_nanos()),
+    };
+    let age = modified.and_then(|time| now.duration_since(time).ok());
+    let weak = age.is_none_or(|age| age < SETTLED);
+    // HTTP names no year before 1970, none after 9999, and no time in the future: RFC 9110 section 8.8.2.1
+    let modified = modified.map(|time| time.min(now).max(SystemTime::UNIX_EPOCH));
+    Validators { size, tag, weak, modified }
 }
 
 impl Content {
@@ -128,5 +133,26 @@ mod tests {
         assert!(made(Duration::from_millis(999)).weak);
         assert!(validators(255, Some(then + SETTLED), then).weak, "in the future");
         assert!(validators(255, None, then).weak);
+    }
+
+    /// What file systems can name, and HTTP cannot.
+    #[test]
+    fn any_date_of_a_file_has_one_of_http() {
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(16);
+        let made = |modified| validators(255, Some(modified), then);
+        let text = |file: &Validators| file.modified.map(httpdate::fmt_http_date);
+        for (days, wanted) in [
+            (1, "Thu, 01 Jan 1970 00:00:16 GMT"),
+            (3_000_000, "Thu, 01 Jan 1970 00:00:16 GMT"),
+            (100_000_000_000_000, "Thu, 01 Jan 1970 00:00:16 GMT"),
+        ] {
+            let far = Duration::from_secs(days * 86_400);
+            let file = made(then + far);
+            assert_eq!(text(&file).as_deref(), Some(wanted), "in {days} days");
+            assert!(file.weak);
+            let file = made(then - far);
+            assert_eq!(text(&file).as_deref(), Some("Thu, 01 Jan 1970 00:00:00 GMT"));
+            assert!(!file.weak && file.tag != made(then - far * 2 / 3).tag, "{}", file.tag);
+        }
     }
 }

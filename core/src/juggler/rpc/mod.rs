@@ -255,6 +255,7 @@ impl Connection {
                 return Ok(Polled::Incoming(incoming));
             }
         }
+        self.peer.link().ws().not_reading();
         Ok(Polled::HeldUp)
     }
 

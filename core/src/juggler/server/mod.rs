@@ -222,6 +222,7 @@ impl Connection {
             }
             if self.is_held_up() {
                 self.was_held_up = true;
+                self.transport.link.ws().not_reading();
                 return Ok(Polled::HeldUp);
             }
             if core::mem::take(&mut self.was_held_up) {

@@ -4,7 +4,7 @@ use super::super::{Error, code};
 use super::{Connection, Incoming, Patience, Phase};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::protocol::{Polled, Protocol};
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 
 impl Protocol for Connection {
     type Incoming = Incoming;
@@ -31,8 +31,10 @@ impl Protocol for Connection {
             Phase::AwaitRequest { deadline, .. } | Phase::AwaitResponse { deadline, .. } => {
                 Some(deadline)
             }
-            Phase::Closing(ref patience) | Phase::Draining(ref patience) => patience.until,
-            Phase::Deciding(_) | Phase::Open | Phase::Over(_) => None,
+            Phase::Closing(ref patience) => earliest(patience.until, self.message_deadline()),
+            Phase::Draining(ref patience) => patience.until,
+            Phase::Open => self.message_deadline(),
+            Phase::Deciding(_) | Phase::Over(_) => None,
         }
     }
 
@@ -62,5 +64,11 @@ impl Protocol for Connection {
             Phase::Over(_) => true,
             _ => false,
         }
+    }
+}
+
+impl Connection {
+    fn message_deadline(&self) -> Option<Instant> {
+        self.message_due.filter(|_| !self.is_held_up())
     }
 }

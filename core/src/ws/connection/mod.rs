@@ -67,6 +67,8 @@ pub struct Connection {
     tx: SendQueue,
     masks: Masks,
     reader: Reader,
+    /// Until when the message of which only the start is here has to be complete.
+    message_due: Option<Instant>,
     /// Where in `tx` each pong that is not written yet ends.
     unsent_replies: VecDeque<u64>,
 }
@@ -164,6 +166,7 @@ impl Connection {
             tx: SendQueue::new(),
             masks: Masks::new(config.mask_seed),
             reader: Reader::new(role, &config),
+            message_due: None,
             unsent_replies: VecDeque::new(),
             config,
         }
@@ -243,6 +246,7 @@ impl Connection {
 
     fn end(&mut self, error: Error) -> Error {
         self.reader = Reader::new(self.role, &self.config);
+        self.message_due = None;
         self.unsent_replies = VecDeque::new();
         self.phase = Phase::Over(error.clone());
         error

@@ -103,8 +103,15 @@ impl Connection {
                 break Polled::HeldUp;
             }
             let closing = !self.is_open();
-            let incoming = match self.reader.next(rx).map(Polled::or_wait) {
-                Ok(Err(wait)) => break wait,
+            let next = self.reader.next(rx).map(Polled::or_wait);
+            if matches!(next, Ok(Ok(_))) && !self.reader.is_inside() {
+                self.message_due = None;
+            }
+            let incoming = match next {
+                Ok(Err(wait)) => {
+                    self.expect_rest(rx, now)?;
+                    break wait;
+                }
                 Ok(Ok(Item::Ping(payload))) => {
                     self.put_control(Opcode::Pong, &[&payload]);
                     self.unsent_replies.push_back(self.tx.end());
@@ -138,6 +145,26 @@ impl Connection {
         Ok(wait)
     }
 
+    /// Limits the time of a message, or a control frame, of which only the start is here.
+    fn expect_rest(&mut self, rx: &RecvBuf, now: Instant) -> Result<(), Error> {
+        if rx.bytes.is_empty() && !self.reader.is_inside() {
+            return Ok(());
+        }
+        let due = *self.message_due.get_or_insert(now + self.config.message_timeout);
+        if now < due {
+            return Ok(());
+        }
+        if self.is_open() {
+            self.put_control(Opcode::Close, &[&code::POLICY.to_be_bytes()]);
+        }
+        Err(Error::MessageTimeout)
+    }
+
+    /// The protocol above does not read for now: the time of a message that has begun is counted anew when it does.
+    pub(crate) fn not_reading(&mut self) {
+        self.message_due = None;
+    }
+
     /// Takes the peer's Close, and answers it where it is not the answer to ours.
     fn receive_close(&mut self, payload: &Bytes) -> Result<Incoming, Error> {
         let (code, reason) = parse_close(payload).map_err(|violation| self.violated(violation))?;
@@ -162,6 +189,11 @@ impl Connection {
         while self.unsent_replies.front().is_some_and(|&end| end <= self.tx.sent()) {
             self.unsent_replies.pop_front();
         }
+        self.is_held_up()
+    }
+
+    /// The same, as of the last poll: a machine that does not read has no deadline for what it would read.
+    pub(super) fn is_held_up(&self) -> bool {
         self.unsent_replies.len() >= self.config.max_unsent_replies
     }
 }

@@ -153,7 +153,8 @@ pub(in crate::ws) fn parse(
     bytes: &[u8],
     max_headers: usize,
 ) -> Result<(Request, Waiting), RequestFault> {
-    let mut fields = vec![httparse::EMPTY_HEADER; max_headers];
+    // a field takes two bytes at least, so that no limit is too large to make room for
+    let mut fields = vec![httparse::EMPTY_HEADER; max_headers.min(bytes.len() / 2)];
     let mut parsed = httparse::Request::new(&mut fields);
     match parsed.parse(bytes) {
         Ok(httparse::Status::Complete(len)) if len == bytes.len() => {}

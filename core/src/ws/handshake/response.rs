@@ -66,7 +66,8 @@ pub(in crate::ws) fn parse(
     max_headers: usize,
     expected: &Waiting,
 ) -> Result<Response, Error> {
-    let mut fields = vec![httparse::EMPTY_HEADER; max_headers];
+    // a field takes two bytes at least, so that no limit is too large to make room for
+    let mut fields = vec![httparse::EMPTY_HEADER; max_headers.min(bytes.len() / 2)];
     let mut parsed = httparse::Response::new(&mut fields);
     let complete = match parsed.parse(bytes) {
         Err(httparse::Error::TooManyHeaders) => {

@@ -15,6 +15,8 @@ use crate::store::{Append, AppendError, Health, Session, Store, StoreError, Sync
 const TIDY: Duration = Duration::from_secs(1);
 /// Time between two attempts to use a disk again that failed.
 const RECOVER: Duration = Duration::from_secs(1);
+/// No clock can name the end of every [`Duration`]; a sync that is due in a year is none that anybody counts on.
+const LONGEST_FLUSH: Duration = Duration::from_secs(365 * 24 * 3600);
 
 pub(super) struct Work {
     store: Arc<dyn Store>,
@@ -196,6 +198,7 @@ impl Work {
                 self.well(reserve);
                 self.unsynced_events += batch.events;
                 self.unsynced.extend(batch.succeed());
+                let time = time.min(LONGEST_FLUSH);
                 self.flush_at.get_or_insert_with(|| Instant::now() + time);
                 if self.unsynced_events > self.options.max_unsynced {
                     self.flush();
