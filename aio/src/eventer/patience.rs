@@ -11,6 +11,10 @@ const LEAST: Duration = Duration::from_millis(10);
 /// What a budget holds at the most, and at first: a client that reads again after a moment finds all there.
 const FULL: Duration = Duration::from_secs(1);
 
+/// Time that a byte takes on a line of 100 Mbit/s, with room for what goes around it: who takes what it is told at this rate is
+/// not slow, and is waited for without end.
+const BYTE: Duration = Duration::from_nanos(100);
+
 /// Time that others may still wait.
 #[derive(Debug)]
 pub(super) struct Patience {
@@ -40,6 +44,12 @@ impl Patience {
         (self.left >= LEAST).then(|| self.left.min(AT_ONCE))
     }
 
+    /// What a wait of `time` costs in which a client took `bytes`.
+    pub(super) fn cost(time: Duration, bytes: u64) -> Duration {
+        let fair = BYTE.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX));
+        time.saturating_sub(fair)
+    }
+
     /// So long was waited.
     pub(super) fn spend(&mut self, time: Duration) {
         self.left = self.left.saturating_sub(time);
@@ -64,6 +74,15 @@ mod tests {
             now += Duration::from_millis(1);
         }
         waited
+    }
+
+    #[test]
+    fn a_wait_costs_what_it_takes_longer_than_a_fast_line() {
+        let second = Duration::from_secs(1);
+        assert_eq!(Patience::cost(second, 0), second);
+        assert_eq!(Patience::cost(second, 2_000_000), second * 4 / 5);
+        assert_eq!(Patience::cost(second, 10_000_000), Duration::ZERO);
+        assert_eq!(Patience::cost(second, u64::MAX), Duration::ZERO);
     }
 
     #[test]

@@ -33,7 +33,10 @@ async fn sessions(client: &Reconnecting) -> Result<Vec<i64>, bool> {
             Update::Events(events) => {
                 return Ok(events.iter().map(|event| event.id.session).collect());
             }
-            Update::CaughtUp { complete, .. } => return Err(complete),
+            Update::CaughtUp { complete, gap } => {
+                println!("caught up, gap: {gap:?}");
+                return Err(complete);
+            }
             _ => {}
         }
     }
@@ -67,9 +70,10 @@ on_every_runtime! {
         };
         options.client.subscriptions = vec![EventType::from_segments(["*"])];
         let client = keep_connected::<R>(address, "ours", options).await.expect("subscriptions");
-        // there is nothing yet: neither on the connection that finds the position nor on the one that subscribes
+        // there is nothing yet: neither on the connection that finds the position, which asks for the newest and for the
+        // latest, nor on the one that subscribes, which also asks what the oldest is
         let nothing = || Ok(json!({"events": [], "more_follows": false}));
-        for _ in 0..4 {
+        for _ in 0..5 {
             peer.call_of("query", server).reply(nothing());
         }
         let connection = client.connected().await.expect("it goes on");

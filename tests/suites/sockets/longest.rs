@@ -90,7 +90,7 @@ on_every_runtime! {
         assert!(within::<R, _>(LONGEST, sleep::<R>(short)).await.is_some());
     }
 
-    async fn chatter<R>() {
+    async fn in_chatter<R>() {
         for ping in [PINGS, PingRule::Every { interval: LONGEST }] {
             let config = chatter_config(ping);
             let options = chatter::ConnectOptions {
@@ -111,7 +111,7 @@ on_every_runtime! {
         }
     }
 
-    async fn tcp_tpkt_and_cotp<R>() {
+    async fn in_tcp_tpkt_and_cotp<R>() {
         let config = hat_core::tcp::Config { max_queued: MOST, ..Default::default() };
         let options = tcp::ConnectOptions {
             config, input_buffer_limit: MOST, socket: socket(), ..Default::default()
@@ -147,7 +147,7 @@ on_every_runtime! {
         client.close().await;
     }
 
-    async fn eventer<R>() {
+    async fn in_eventer<R>() {
         let config = hat_core::eventer::server::Config {
             chatter: chatter_config(PINGS),
             init_timeout: LONGEST,
@@ -183,7 +183,7 @@ on_every_runtime! {
         client.close().await;
     }
 
-    async fn juggler<R>() {
+    async fn in_juggler<R>() {
         let transport = machines::Config {
             ping: PINGS,
             max_segment_size: MOST,
