@@ -116,7 +116,8 @@ fn a_message_has_to_be_complete_in_time() {
         let count = slow.tx().remaining();
         slow.tx().advance(count);
         assert_eq!(slow.poll(&mut rx, due), Err(Error::MessageTimeout));
-        let told = slow.tx().copy_to_bytes(slow.tx().remaining());
+        let left = slow.tx().remaining();
+        let told = slow.tx().copy_to_bytes(left);
         assert_eq!(told, frame(Role::Server, FIN | CLOSE, &1008_u16.to_be_bytes()));
         assert_eq!(slow.deadline(), None);
     }
