@@ -121,7 +121,7 @@ on_every_runtime! {
         assert_eq!(there.read_exact(5).await.expect("read"), "bytes");
         client.close().await;
 
-        let config = hat_core::tpkt::Config { max_queued: MOST, ..Default::default() };
+        let config = hat_core::tpkt::Config { max_queued: MOST };
         let options = tpkt::ConnectOptions { config, inbox: INBOX, socket: socket(), ..Default::default() };
         let accepting = tpkt::ListenOptions { accept: accept(), ..options.clone().into() };
         let server = tpkt::listen::<R>(local(), accepting).await.expect("listens");
@@ -153,7 +153,6 @@ on_every_runtime! {
             max_decoded: MOST,
             max_init: MOST,
             max_segments: MOST,
-            ..Default::default()
         };
         let options = eventer::ListenOptions { config, accept: accept(), ..Default::default() };
         let server = eventer::listen::<R>(local(), (), options).await.expect("listens");
@@ -162,7 +161,6 @@ on_every_runtime! {
             init_timeout: LONGEST,
             max_requests: MOST,
             max_decoded: MOST,
-            ..Default::default()
         };
         let client = eventer::ConnectOptions { config, inbox: INBOX, socket: socket(), ..Default::default() };
         let retry = RetryConfig { first_delay: LONGEST, max_delay: LONGEST, ..RetryConfig::default() };
@@ -200,7 +198,7 @@ on_every_runtime! {
             web: web(), config, ws: ws_config(), state: Some(state.clone()), inbox: INBOX, ..Default::default()
         };
         let server = juggler::listen::<R>(local(), (), options).await.expect("listens");
-        let config = machines::client::Config { transport, max_requests: MOST, ..Default::default() };
+        let config = machines::client::Config { transport, max_requests: MOST };
         let options = juggler::ConnectOptions {
             ws: ws_options(), config, inbox: INBOX, ..Default::default()
         };
