@@ -192,6 +192,7 @@ fn work_to_find_what_covers_what_has_a_budget() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "slow there")]
 fn a_look_up_has_a_budget_of_steps() {
     // eight different starts below the seventh segment, to the end
     let long = |depth| covering(128, depth, 128);
