@@ -32,8 +32,13 @@ impl Deployed {
             (folder.of(&format!("{program}.json")), folder.of(&format!("{program}.log")));
         fs::write(&path, conf.to_string()).expect("a configuration");
         let output = fs::File::options().append(true).create(true).open(&log).expect("a log");
-        let mut command = Command::new(python.with_file_name(program));
-        command.args(["--conf", &path]).env_remove("PYTHONPATH").env_remove("PYTHONHOME");
+        // not by its own first line, which names where the environment was made
+        let mut command = Command::new(&python);
+        command
+            .arg(python.with_file_name(program))
+            .args(["--conf", &path])
+            .env_remove("PYTHONPATH")
+            .env_remove("PYTHONHOME");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
         let child = command.spawn().expect("the program starts");
         let this = Self { child, log: Path::new(&log).to_owned() };
