@@ -114,7 +114,7 @@ impl Calls {
             pair.b.incoming.retain(|incoming| !matches!(incoming, Incoming::Diagnostic(_)));
             assert!(matches!(pair.b.take(), Incoming::Connect(_)));
             if refuses {
-                pair.b.machine.refuse(Reason::Normal, None).expect("it waits");
+                pair.b.machine.refuse(Reason::Congestion, None).expect("it waits");
                 pair.drive();
                 assert!(matches!(pair.a.error, Some(Error::Refused { .. })));
                 return Ok(());
