@@ -110,8 +110,14 @@ on_every_runtime! {
         let end = ours.receive().await.expect_err("the end");
         let Some(cotp::Error::Disconnected { reason, .. }) = end.protocol() else { panic!("{end:?}") };
         assert_eq!(*reason, Reason::NotSpecified);
-        // its DR has an octet behind the header: it counts one too few
-        assert_eq!(ours.diagnostics(), [Diagnostic::DisconnectData { octets: 1 }]);
+        // its DR has an octet behind the header: it counts one too few; and it names reference 1,
+        // whichever we gave it
+        let mut expected = vec![Diagnostic::DisconnectData { octets: 1 }];
+        let given = ours.info().local_reference;
+        if given != 1 {
+            expected.push(Diagnostic::DestinationReference { got: 1, expected: given });
+        }
+        assert_eq!(ours.diagnostics(), expected);
     }
 
     async fn our_client_to_its_server<R>() {
