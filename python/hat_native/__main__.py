@@ -47,7 +47,7 @@ def main() -> None:
             print(USAGE, end='', file=sys.stderr)
             sys.exit(2)
         sys.argv = arguments[1:]
-        sys.path[0] = os.getcwd()
+        _first_on_path(os.getcwd())
         runpy.run_module(arguments[1], run_name='__main__', alter_sys=True)
         return
 
@@ -56,8 +56,14 @@ def main() -> None:
         print(f'hat_native: no script or command {arguments[0]}', file=sys.stderr)
         sys.exit(127)
     sys.argv = [program, *arguments[1:]]
-    sys.path[0] = os.path.dirname(os.path.abspath(program))
+    _first_on_path(os.path.dirname(os.path.abspath(program)))
     runpy.run_path(program, run_name='__main__')
+
+
+def _first_on_path(folder: str) -> None:
+    """As the interpreter does for what it starts itself, which is not at all in its safe mode."""
+    if not sys.flags.safe_path:
+        sys.path[0] = folder
 
 
 def _find(program: str) -> str | None:

@@ -209,7 +209,8 @@ class Link(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what waits, unless the peer takes nothing."""
-        while not self.write_paused and self.transport is not None:
+        # a transport that closes takes nothing more; uvloop's says so by an exception
+        while not self.write_paused and self.transport is not None and not self.transport.is_closing():
             data = self.machine.take(CHUNK)
             if data is None:
                 break
