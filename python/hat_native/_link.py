@@ -215,7 +215,11 @@ class Link(asyncio.Protocol):
             if data is None:
                 break
             self._unsent = 0
-            self.transport.write(data)
+            try:
+                self.transport.write(data)
+            except RuntimeError:
+                # uvloop's, between the end of a connection and `connection_lost`; asyncio's drops it
+                break
         if not self.write_paused and self.machine.backlog and not self._is_over:
             # what was written may have held up what is here
             incoming, state = self.machine.poll(self.loop.time())
