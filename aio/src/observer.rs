@@ -24,7 +24,7 @@ pub struct ConnectOptions {
     pub config: Config,
     /// What may wait for [`Component::next`] before nothing more is read.
     pub inbox: InboxLimits,
-    /// Our side of TLS, where the connection is to be one. See [`tls`](crate::tls).
+    /// Our side of TLS, where the connection is to be one. See [`tls`].
     pub tls: Option<tls::Connector>,
     /// The time limit of connecting, and the socket.
     pub socket: SocketOptions,

@@ -38,7 +38,7 @@ pub struct ConnectOptions {
     pub input_buffer_limit: usize,
     /// What may be queued, and half-open connections.
     pub config: Config,
-    /// Our side of TLS, where the connection is to be one. See [`tls`](crate::tls).
+    /// Our side of TLS, where the connection is to be one. See [`tls`].
     pub tls: Option<tls::Connector>,
     /// The time limit of connecting, and the socket.
     pub socket: SocketOptions,
@@ -58,7 +58,7 @@ pub struct ListenOptions {
     pub config: Config,
     /// How connections are accepted, and whether they end with the server.
     pub accept: AcceptOptions,
-    /// Our side of TLS, where connections are to be that. See [`tls`](crate::tls).
+    /// Our side of TLS, where connections are to be that. See [`tls`].
     pub tls: Option<tls::Acceptor>,
     #[doc(hidden)]
     pub more: More,

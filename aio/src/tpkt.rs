@@ -32,7 +32,7 @@ pub struct ConnectOptions {
     pub config: Config,
     /// What may wait for [`Connection::receive`] before nothing more is read.
     pub inbox: InboxLimits,
-    /// Our side of TLS, where the connection is to be one. See [`tls`](crate::tls).
+    /// Our side of TLS, where the connection is to be one. See [`tls`].
     pub tls: Option<tls::Connector>,
     /// The time limit of connecting, and the socket.
     pub socket: SocketOptions,
@@ -49,7 +49,7 @@ pub struct ListenOptions {
     pub inbox: InboxLimits,
     /// How connections are accepted, and whether they end with the server.
     pub accept: AcceptOptions,
-    /// Our side of TLS, where connections are to be that. See [`tls`](crate::tls).
+    /// Our side of TLS, where connections are to be that. See [`tls`].
     pub tls: Option<tls::Acceptor>,
     #[doc(hidden)]
     pub more: More,

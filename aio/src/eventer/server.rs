@@ -37,7 +37,7 @@ pub struct ListenOptions {
     pub inbox: InboxLimits,
     /// How connections are taken, and whether they end with the server.
     pub accept: AcceptOptions,
-    /// Our side of TLS, where connections are to be that. See [`tls`](crate::tls).
+    /// Our side of TLS, where connections are to be that. See [`tls`].
     pub tls: Option<tls::Acceptor>,
     #[doc(hidden)]
     pub more: More,

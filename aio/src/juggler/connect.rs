@@ -25,7 +25,7 @@ pub struct WsOptions {
     pub credentials: Option<(String, String)>,
     /// More headers of the request: `Cookie`, `Origin`.
     pub headers: Vec<ws::Field>,
-    /// Our side of TLS, where the server is `wss`. See [`tls`](crate::tls). Default: none.
+    /// Our side of TLS, where the server is `wss`. See [`tls`]. Default: none.
     pub tls: Option<tls::Connector>,
     /// The time limit of connecting, and the socket.
     pub socket: SocketOptions,

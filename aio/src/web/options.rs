@@ -32,7 +32,7 @@ pub struct WebOptions {
     ///
     /// Basic authentication sends the password with each request: over a network it needs TLS.
     pub htpasswd_file: Option<PathBuf>,
-    /// Our side of TLS, where the server is to be `https` and `wss`. See [`tls`](crate::tls). Default: none.
+    /// Our side of TLS, where the server is to be `https` and `wss`. See [`tls`]. Default: none.
     pub tls: Option<tls::Acceptor>,
     /// `Cache-Control: no-cache` on every answer: browsers ask again before they show what they have. Default: true.
     pub no_cache: bool,

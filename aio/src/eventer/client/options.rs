@@ -26,7 +26,7 @@ pub struct ConnectOptions {
     pub config: Config,
     /// What may wait for [`Client::next`](super::Client::next) before nothing more is read.
     pub inbox: InboxLimits,
-    /// Our side of TLS, where the connection is to be one. See [`tls`](crate::tls).
+    /// Our side of TLS, where the connection is to be one. See [`tls`].
     pub tls: Option<tls::Connector>,
     /// The time limit of connecting, and the socket.
     pub socket: SocketOptions,
