@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(check("-1e309"), Err(JsonError::Infinite { at: 0 }));
         assert_eq!(check(&"9".repeat(400)), Err(JsonError::Infinite { at: 0 }));
         assert_eq!(check(&("[".repeat(129) + &"]".repeat(129))), Err(JsonError::TooDeep));
-        let unfinished = "[".repeat(100_000);
+        let unfinished = "[".repeat(if cfg!(miri) { 1_000 } else { 100_000 });
         assert!(matches!(check(&unfinished), Err(JsonError::Syntax(_))));
     }
 }
