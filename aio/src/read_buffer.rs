@@ -87,7 +87,8 @@ impl ReadBuffer {
         let (here, size) = (bytes.len(), self.size.bytes);
         if size < buffer_pool::SIZE || here.max(missing) > buffer_pool::SIZE / 2 {
             self.block &= bytes.capacity() - here >= size.max(missing);
-            // what is only announced takes no memory: with what arrives, at most double of it
+            // what is only announced takes no memory: room for as much again as is here. The buffer
+            // doubles on its own besides, so it is up to four times of that (33.5 MB with 10 MB here)
             let room = size.max(missing.min(here));
             bytes.reserve(room);
             return size.max(room.min(LARGE_READ));
