@@ -76,6 +76,14 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     timer: Option<(R::Timer, Instant)>,
     /// Tasks to wake once the lock is released. Kept for its memory.
     wake: Vec<Waker>,
+    /// The last field: it is dropped after the stream, with which the socket is closed.
+    _farewell: Farewell<S>,
+}
+
+/// Says that a connection is over and its socket closed, when it is dropped. Counts it out of its server first, for who is
+/// told looks there.
+struct Farewell<S: Session> {
+    shared: Arc<Shared<S>>,
     counted: Counted,
 }
 
@@ -100,6 +108,7 @@ enum Round {
 
 impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     pub(crate) fn new(stream: T, shared: Arc<Shared<S>>, counted: Counted) -> Self {
+        let farewell = Farewell { shared: shared.clone(), counted };
         Self {
             stream,
             shared,
@@ -114,7 +123,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             held_up: None,
             timer: None,
             wake: Vec::new(),
-            counted,
+            _farewell: farewell,
         }
     }
 
@@ -429,11 +438,20 @@ impl<R: Runtime, T: Stream, S: Session> Drop for Driver<R, T, S> {
         let shared = self.shared.clone();
         let mut state = shared.lock();
         self.end(&mut state, Error::Runtime);
-        state.finished = true;
         state.driver = None;
-        state.finishing.wake(&mut self.wake);
         drop(state);
-        self.counted = Counted::nowhere();
         self.wake.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl<S: Session> Drop for Farewell<S> {
+    fn drop(&mut self) {
+        self.counted = Counted::nowhere();
+        let mut waiting = Vec::new();
+        let mut state = self.shared.lock();
+        state.finished = true;
+        state.finishing.wake(&mut waiting);
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
     }
 }
