@@ -5,9 +5,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-/// A host and a port. Written `host:port`, IPv6 addresses in brackets. The addresses of `hat-chatter` 0.5,
-/// `tcp+sbs://host:port`, are read too, and for Juggler `ws://host` and `http://host`, whose port is 80 where it is not given; with `ssl+sbs://`,
-/// `wss://` and `https://` (port 443) the connection must be one of TLS, see [`tls`](crate::tls).
+/// A host and a port. Written `host:port`, IPv6 addresses in brackets. The addresses of
+/// `hat-chatter` 0.5, `tcp+sbs://host:port`, are read too, and for Juggler `ws://host` and
+/// `http://host`, whose port is 80 where it is not given; with `ssl+sbs://`, `wss://` and
+/// `https://` (port 443) the connection must be one of TLS, see [`tls`](crate::tls).
 ///
 /// ```
 /// use hat_aio::Address;
@@ -53,8 +54,8 @@ impl From<Infallible> for AddressError {
     }
 }
 
-/// What can be an [`Address`]: a text, a host and a port, a socket's address, an [`Address`]. It stands for every type whose
-/// `TryInto<Address>` fails with an [`AddressError`], or cannot fail.
+/// What can be an [`Address`]: a text, a host and a port, a socket's address, an [`Address`]. It
+/// stands for every type whose `TryInto<Address>` fails with an [`AddressError`], or cannot fail.
 ///
 /// ```
 /// use hat_aio::address::{Address, IntoAddress};
@@ -90,7 +91,8 @@ impl Address {
         Self { host: host.into(), port, tls: false }
     }
 
-    /// The same host and port, for TLS only: written `ssl+sbs://host:port`. What has no TLS in its options refuses it.
+    /// The same host and port, for TLS only: written `ssl+sbs://host:port`. What has no TLS in its
+    /// options refuses it.
     #[must_use]
     pub fn with_tls(self) -> Self {
         Self { tls: true, ..self }

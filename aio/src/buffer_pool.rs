@@ -1,8 +1,10 @@
 //! Memory for large reads, used again.
 //!
-//! Messages are slices of the block that they were read into, so a connection whose messages still wait needs another block for the next
-//! read. Blocks that were given back and freed each time would go to the system and come again, page by page: at 1 MiB a message that cost half of
-//! the speed. So what was read full is kept here, and is free again when the last message of it is dropped.
+//! Messages are slices of the block that they were read into, so a connection whose messages still
+//! wait needs another block for the next read. Blocks that were given back and freed each time
+//! would go to the system and come again, page by page: at 1 MiB a message that cost half of the
+//! speed. So what was read full is kept here, and is free again when the last message of it is
+//! dropped.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -12,7 +14,8 @@ use bytes::BytesMut;
 /// Bytes of a block: what one read takes.
 pub(crate) const SIZE: usize = 64 * 1024;
 
-/// Blocks that a thread keeps, 2 MiB: what is in flight between a few busy connections and their applications.
+/// Blocks that a thread keeps, 2 MiB: what is in flight between a few busy connections and their
+/// applications.
 const MOST: usize = 32;
 
 /// Blocks that are looked at for one that is free. The oldest are the likeliest.

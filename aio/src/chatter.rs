@@ -73,7 +73,8 @@ impl From<ConnectOptions> for ListenOptions {
     }
 }
 
-/// How to send a message. The defaults are those of the deployed peers' `send`: a conversation of one message.
+/// How to send a message. The defaults are those of the deployed peers' `send`: a conversation of
+/// one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendOptions {
     /// The conversation to go on with; `None` starts a new one.
@@ -82,7 +83,8 @@ pub struct SendOptions {
     pub last: bool,
     /// The other side may send next. Default: true.
     pub token: bool,
-    /// Report [`Incoming::Timeout`] after this time unless the conversation goes on before, in either direction.
+    /// Report [`Incoming::Timeout`] after this time unless the conversation goes on before, in
+    /// either direction.
     pub timeout: Option<Duration>,
 }
 
@@ -105,8 +107,9 @@ pub async fn connect<R: Runtime>(
         .await
 }
 
-/// A connection over a stream that there is already: one of another kind, or what something else was upgraded to. Either side may be the one that
-/// began. Where the stream is to be TLS, it is that already; of `options`, `tls` and `socket` are not used.
+/// A connection over a stream that there is already: one of another kind, or what something else
+/// was upgraded to. Either side may be the one that began. Where the stream is to be TLS, it is
+/// that already; of `options`, `tls` and `socket` are not used.
 ///
 /// # Errors
 ///
@@ -232,8 +235,8 @@ impl FromStream for Connection {
 impl Connection {
     /// Queues a message, waiting while 256 KiB are queued, and gives its conversation.
     ///
-    /// Tasks that wait at the same time are served in no particular order. Cancel safe: dropped before it is ready, nothing of
-    /// the message is sent.
+    /// Tasks that wait at the same time are served in no particular order. Cancel safe: dropped
+    /// before it is ready, nothing of the message is sent.
     ///
     /// # Errors
     ///
@@ -247,10 +250,12 @@ impl Connection {
         sent.await.map_err(|refused| SendError { fault: refused.fault, data: refused.data.into() })
     }
 
-    /// Starts a conversation with `data`, and gives the peer's next message in it. Waits while 256 KiB are queued.
+    /// Starts a conversation with `data`, and gives the peer's next message in it. Waits while 256
+    /// KiB are queued.
     ///
-    /// The answer comes to this call alone, and not to [`receive`](Self::receive). An answer that is not the last of its conversation can be
-    /// gone on from, with [`send`](Self::send). There is no time limit: dropped before it is ready, the conversation is given up as by
+    /// The answer comes to this call alone, and not to [`receive`](Self::receive). An answer that
+    /// is not the last of its conversation can be gone on from, with [`send`](Self::send). There is
+    /// no time limit: dropped before it is ready, the conversation is given up as by
     /// [`forget`](Self::forget); what was asked may be done all the same.
     ///
     /// # Errors
@@ -271,8 +276,8 @@ impl Connection {
         }
     }
 
-    /// Gives a conversation up, one whose time is over say: it counts no longer as open, and what the peer still sends in it is passed
-    /// over. The peer is not told.
+    /// Gives a conversation up, one whose time is over say: it counts no longer as open, and what
+    /// the peer still sends in it is passed over. The peer is not told.
     pub fn forget(&self, conversation: Conversation) {
         self.handle.call(|session| session.machine.forget(conversation));
     }
@@ -293,8 +298,8 @@ impl Connection {
         MachineOptions { conversation, last, token, timeout }
     }
 
-    /// The next message. Timeouts of conversations are passed over: an application that sets any uses
-    /// [`next`](Self::next).
+    /// The next message. Timeouts of conversations are passed over: an application that sets any
+    /// uses [`next`](Self::next).
     ///
     /// What arrived before the connection ended is given first. Cancel safe.
     ///

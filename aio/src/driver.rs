@@ -7,8 +7,8 @@
 //!   is over                 a bounded time                       side too
 //! ```
 //!
-//! Reading and writing go on at once: two peers that both send first must not stop each other. What a driver does in
-//! one go is bounded, so that other tasks of its thread have their turn.
+//! Reading and writing go on at once: two peers that both send first must not stop each other. What
+//! a driver does in one go is bounded, so that other tasks of its thread have their turn.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -28,11 +28,12 @@ use hat_core::buffer::SendQueue;
 use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::{Instant, earliest};
 
-/// Rounds of reading and writing before other tasks have their turn, which they may have earlier: see [`ReadBuffer::is_enough`].
+/// Rounds of reading and writing before other tasks have their turn, which they may have earlier:
+/// see [`ReadBuffer::is_enough`].
 const BUDGET: usize = 16;
 
-/// Parts of a send queue that one system call takes: 64 KiB in COTP segments of 2 KiB are 66, and one call instead of two is worth a
-/// quarter of the time.
+/// Parts of a send queue that one system call takes: 64 KiB in COTP segments of 2 KiB are 66, and
+/// one call instead of two is worth a quarter of the time.
 const PARTS: usize = 128;
 
 /// After an error, what the machine left for the peer is written for this long.
@@ -41,7 +42,8 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// After a close, the peer may take nothing of what is left for this long.
 const STALL: Duration = Duration::from_secs(5);
 
-/// The same for a peer that has ended its side of a connection that stays open for sending: it may be slow, and it may be gone.
+/// The same for a peer that has ended its side of a connection that stays open for sending: it may
+/// be slow, and it may be gone.
 const HALF_OPEN_STALL: Duration = Duration::from_secs(60);
 
 /// Bytes that a system may keep for a reader, as far as known: 6 MiB with Linux's defaults.
@@ -63,9 +65,11 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     reading: bool,
     /// Our side of the stream is ended.
     shut: bool,
-    /// The socket failed: no more reads, or no more writes. Told once the machine has had all that came before.
+    /// The socket failed: no more reads, or no more writes. Told once the machine has had all that
+    /// came before.
     failed: Option<Arc<io::Error>>,
-    /// It failed in a read: nothing more comes. That is no end of the stream, and the machine is not told one.
+    /// It failed in a read: nothing more comes. That is no end of the stream, and the machine is
+    /// not told one.
     cut: bool,
     /// Since when there is something to write and the system takes none of it.
     stuck: Option<Instant>,
@@ -80,15 +84,16 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     _farewell: Farewell<S>,
 }
 
-/// Says that a connection is over and its socket closed, when it is dropped. Counts it out of its server first, for who is
-/// told looks there.
+/// Says that a connection is over and its socket closed, when it is dropped. Counts it out of its
+/// server first, for who is told looks there.
 struct Farewell<S: Session> {
     shared: Arc<Shared<S>>,
     counted: Counted,
 }
 
-/// An inbox was full, so that nothing was read for a while. What the peer sent in that time, answers to pings say, may still be
-/// with the system: the machine's time stands still until that is read, or it would take the peer for silent.
+/// An inbox was full, so that nothing was read for a while. What the peer sent in that time,
+/// answers to pings say, may still be with the system: the machine's time stands still until that
+/// is read, or it would take the peer for silent.
 #[derive(Clone, Copy)]
 struct HeldUp {
     since: Instant,
@@ -233,7 +238,8 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         round
     }
 
-    /// Polls the machine and writes what it queued, until nothing moves: what was written may have held the machine up.
+    /// Polls the machine and writes what it queued, until nothing moves: what was written may have
+    /// held the machine up.
     fn work(
         &mut self,
         cx: &mut Context<'_>,
@@ -317,8 +323,9 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         self.input.rx.eof.then(|| since + HALF_OPEN_STALL)
     }
 
-    /// Sets the timer, and is ready where the time has come. A timer that would fire too early is left alone: most
-    /// deadlines move on before they come, and setting a timer costs more than a wake-up in vain.
+    /// Sets the timer, and is ready where the time has come. A timer that would fire too early is
+    /// left alone: most deadlines move on before they come, and setting a timer costs more than a
+    /// wake-up in vain.
     fn arm(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
         let Some(deadline) = deadline else {
             // a runtime without any timer waits for its sockets alone, which is cheaper
@@ -350,7 +357,8 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
                 self.shared.life.ended_unread();
             }
             state.ended = Some(error);
-            // from here on the machine refuses what is to be sent, also where it was the socket that ended
+            // from here on the machine refuses what is to be sent, also where it was the socket
+            // that ended
             state.session.machine().close();
             state.session.ended(&mut self.wake);
             state.incoming.wake(&mut self.wake);

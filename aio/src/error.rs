@@ -15,11 +15,13 @@ pub enum Error<E> {
     /// The socket failed, or [TLS](Error::tls) over it.
     #[error("the connection is lost: {0}")]
     Io(Arc<io::Error>),
-    /// It was closed, by us or by the peer's end, and for five seconds the peer took nothing of what was left to write. Where a
-    /// connection stays open for sending after the peer's end, because that is asked for, it may take nothing for a minute.
+    /// It was closed, by us or by the peer's end, and for five seconds the peer took nothing of
+    /// what was left to write. Where a connection stays open for sending after the peer's end,
+    /// because that is asked for, it may take nothing for a minute.
     #[error("the connection was closed with data that the peer did not read")]
     Stalled,
-    /// Nothing was received for as long as [`SocketOptions::idle_timeout`](crate::SocketOptions::idle_timeout) allows.
+    /// Nothing was received for as long as
+    /// [`SocketOptions::idle_timeout`](crate::SocketOptions::idle_timeout) allows.
     #[error("nothing was received from the peer for {time:?}")]
     Idle {
         /// The limit.

@@ -12,8 +12,8 @@ use hat_core::protocol::Protocol;
 use hat_core::send::{Fault, SendError};
 use hat_core::time::Instant;
 
-/// The methods that every handle has for the end of its connection, and for who is connected: for a type with a `handle`, where `Error`
-/// is its error.
+/// The methods that every handle has for the end of its connection, and for who is connected: for a
+/// type with a `handle`, where `Error` is its error.
 macro_rules! of_every_connection {
     () => {
         /// Waits until all that was sent up to now is with the system. Cancel safe.
@@ -25,8 +25,9 @@ macro_rules! of_every_connection {
             self.handle.drain().await
         }
 
-        /// Closes the connection: what was sent is still written. Gives the reason why the connection is over once the socket
-        /// is closed; if it was not over before, that is an orderly close.
+        /// Closes the connection: what was sent is still written. Gives the reason why the
+        /// connection is over once the socket is closed; if it was not over before, that is an
+        /// orderly close.
         ///
         /// Cancel safe: the closing goes on when this is dropped.
         pub async fn close(&self) -> Error {
@@ -34,8 +35,8 @@ macro_rules! of_every_connection {
             self.handle.closed().await
         }
 
-        /// Waits until the connection is over, and says why: what it still has to write, and its socket, may take a
-        /// little longer. Nothing is taken from what arrived. Cancel safe.
+        /// Waits until the connection is over, and says why: what it still has to write, and its
+        /// socket, may take a little longer. Nothing is taken from what arrived. Cancel safe.
         pub async fn ended(&self) -> Error {
             self.handle.ended().await
         }
@@ -87,8 +88,8 @@ impl<S: Session> Clone for Handle<S> {
 }
 
 impl<S: Session> Handle<S> {
-    /// Starts the driver of `stream`, whose session is made by `session` at the connection's origin of time.
-    /// It is `counted` until the driver is gone.
+    /// Starts the driver of `stream`, whose session is made by `session` at the connection's origin
+    /// of time. It is `counted` until the driver is gone.
     pub(crate) fn start<R: Runtime>(
         stream: impl Stream,
         session: impl FnOnce(Instant) -> S,
@@ -124,7 +125,8 @@ impl<S: Session> Handle<S> {
         self.shared.lock().ended.clone()
     }
 
-    /// Takes with `take` as soon as that gives something. What is there is taken before the end is told.
+    /// Takes with `take` as soon as that gives something. What is there is taken before the end is
+    /// told.
     ///
     /// Cancel safe: dropped before it is ready, it has taken nothing.
     pub(crate) async fn wait<T>(
@@ -187,8 +189,8 @@ impl<S: Session> Handle<S> {
         Poll::Pending
     }
 
-    /// Calls `send` as soon as the queue has room, and again while it refuses for a full one. Cancel safe: dropped before it is ready,
-    /// nothing is sent.
+    /// Calls `send` as soon as the queue has room, and again while it refuses for a full one.
+    /// Cancel safe: dropped before it is ready, nothing is sent.
     ///
     /// Where the machine says that it is closed, the reason of the end is given, which says more.
     pub(crate) async fn send<T, F: Fault>(

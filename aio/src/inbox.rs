@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
-/// What arrived and was not taken yet, bounded in number and in bytes. When it is full the driver stops, and with it
-/// the peer.
+/// What arrived and was not taken yet, bounded in number and in bytes. When it is full the driver
+/// stops, and with it the peer.
 #[derive(Debug)]
 pub(crate) struct Inbox<T> {
     /// With the weight of each, bytes.
@@ -15,8 +15,8 @@ pub(crate) struct Inbox<T> {
 pub struct InboxLimits {
     /// Messages, 1024: as the deployed peers' `receive_queue_size`.
     pub messages: usize,
-    /// Bytes, 4 MiB: what a fast peer sends while a slow application wakes up. One message is always taken, however
-    /// large.
+    /// Bytes, 4 MiB: what a fast peer sends while a slow application wakes up. One message is
+    /// always taken, however large.
     pub bytes: usize,
 }
 

@@ -13,8 +13,9 @@ use crate::runtime::Stream;
 /// Bytes that one read takes at the most.
 const READ: usize = 64 * 1024;
 
-/// Any `AsyncRead` and `AsyncWrite` of `futures-io` as a [`Stream`]: a Unix socket, one end of a pair in memory, a stream of QUIC, what an HTTP
-/// server has upgraded. It goes where a protocol has `connect_on` or `serve_on`.
+/// Any `AsyncRead` and `AsyncWrite` of `futures-io` as a [`Stream`]: a Unix socket, one end of a
+/// pair in memory, a stream of QUIC, what an HTTP server has upgraded. It goes where a protocol has
+/// `connect_on` or `serve_on`.
 ///
 /// What has no IP addresses shows `0.0.0.0:0` as both, unless others are given.
 #[derive(Debug)]

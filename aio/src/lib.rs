@@ -10,16 +10,17 @@
 //!
 //! - [`Runtime`] is what a runtime crate supplies: sockets, a timer, a clock, `spawn`.
 //! - One driver, a task a connection, runs any machine on any runtime.
-//! - A handle locks the machine and calls it directly, then wakes the driver. The lock is never held across an await, so
-//!   refusals are the machine's own typed errors, at the place of the call.
-//! - A task that sends waits while 256 KiB are queued, and a driver that read 64 KiB lets those who take it have their turn: what was written or read is
-//!   still in the processor's cache then.
+//! - A handle locks the machine and calls it directly, then wakes the driver. The lock is never
+//!   held across an await, so refusals are the machine's own typed errors, at the place of the
+//!   call.
+//! - A task that sends waits while 256 KiB are queued, and a driver that read 64 KiB lets those who
+//!   take it have their turn: what was written or read is still in the processor's cache then.
 //! - [`tls`] (feature `tls`) stands between the driver and the socket, for every protocol alike.
-//! - Handles are not generic over the runtime: [`chatter`], [`eventer`], [`observer`], [`tcp`], [`tpkt`], [`cotp`]; `juggler`, behind the HTTP of `web`, with
-//!   the feature `web`.
+//! - Handles are not generic over the runtime: [`chatter`], [`eventer`], [`observer`], [`tcp`],
+//!   [`tpkt`], [`cotp`]; `juggler`, behind the HTTP of `web`, with the feature `web`.
 //!
-//! A runtime crate re-exports `connect` and `listen` of each protocol for its own runtime: applications
-//! use `hat_tokio` or `hat_smol`, not this module.
+//! A runtime crate re-exports `connect` and `listen` of each protocol for its own runtime:
+//! applications use `hat_tokio` or `hat_smol`, not this module.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod address;

@@ -1,7 +1,8 @@
-//! The end of a connection that may have written something last: waiting until the peer ends its side too.
+//! The end of a connection that may have written something last: waiting until the peer ends its
+//! side too.
 //!
-//! A socket that is closed while something unread is in it may throw away what it wrote last. So what still comes is read and
-//! forgotten, for a while.
+//! A socket that is closed while something unread is in it may throw away what it wrote last. So
+//! what still comes is read and forgotten, for a while.
 
 use std::task::{Context, Poll, ready};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! From an [`Address`] to sockets: every resolved address is tried, the next before the one before it
-//! has run out of time.
+//! From an [`Address`] to sockets: every resolved address is tried, the next before the one before
+//! it has run out of time.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -68,8 +68,8 @@ async fn dial<R: Runtime>(
     race::<R>(&interleaved(targets), options).await.map_err(failed)
 }
 
-/// The addresses with their families taking turns, beginning with that of the first (RFC 8305 section
-/// 4): a family that does not work costs one attempt, not one for each of its addresses.
+/// The addresses with their families taking turns, beginning with that of the first (RFC 8305
+/// section 4): a family that does not work costs one attempt, not one for each of its addresses.
 fn interleaved(targets: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v4 = targets.first().is_some_and(SocketAddr::is_ipv4);
     let (first, other): (Vec<_>, Vec<_>) =
@@ -84,8 +84,8 @@ fn interleaved(targets: Vec<SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// Tries one target after the other, each [`ATTEMPT_DELAY`] after the one before or as soon as that
-/// has failed (RFC 8305 section 5). The first connection is given, and the other attempts end; where
-/// there is none, the error of the last one that failed.
+/// has failed (RFC 8305 section 5). The first connection is given, and the other attempts end;
+/// where there is none, the error of the last one that failed.
 async fn race<R: Runtime>(
     targets: &[SocketAddr],
     options: &SocketOptions,

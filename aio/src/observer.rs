@@ -57,7 +57,8 @@ pub enum ConnectError {
     Hello(SendFault),
 }
 
-/// Connects to the monitor at `address` as component `name` of `group`. It is not ready: see [`Component::set_ready`].
+/// Connects to the monitor at `address` as component `name` of `group`. It is not ready: see
+/// [`Component::set_ready`].
 ///
 /// # Errors
 ///
@@ -117,7 +118,8 @@ pub struct Component {
 }
 
 impl Component {
-    /// What the monitor tells next: the plant, that the work begins, that it ends, that the component should close. Cancel safe.
+    /// What the monitor tells next: the plant, that the work begins, that it ends, that the
+    /// component should close. Cancel safe.
     ///
     /// # Errors
     ///
@@ -126,7 +128,8 @@ impl Component {
         self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await
     }
 
-    /// Says whether the component would take a blessing. An active one that is no longer ready is told to end its work.
+    /// Says whether the component would take a blessing. An active one that is no longer ready is
+    /// told to end its work.
     pub fn set_ready(&self, ready: bool) {
         self.handle.call(|session| session.machine.set_ready(ready));
     }
@@ -140,7 +143,8 @@ impl Component {
         self.handle.call(|session| session.machine.set_data(data))
     }
 
-    /// The work that [`Incoming::Deactivate`] ends has ended: from now on the monitor may bless another.
+    /// The work that [`Incoming::Deactivate`] ends has ended: from now on the monitor may bless
+    /// another.
     pub fn deactivated(&self) {
         self.handle.call(|session| session.machine.deactivated());
     }

@@ -8,8 +8,9 @@ use std::task::{Context, Poll, Waker};
 use crate::handle::Handle;
 use crate::shared::{Delivered, Session, SessionError};
 
-/// While requests are open, the inbox may hold this many times its limits: their answers come behind what else the other side sends,
-/// and an application that waits for an answer takes none of that.
+/// While requests are open, the inbox may hold this many times its limits: their answers come
+/// behind what else the other side sends, and an application that waits for an answer takes none of
+/// that.
 pub(crate) const WAITING: usize = 16;
 
 /// The requests whose futures are alive, by what names them.

@@ -51,8 +51,9 @@ impl ReadBuffer {
         self.taken = 0;
     }
 
-    /// So much was read since the driver was woken that those who take it should have their turn, while it is in the processor's cache. That is worth a
-    /// seventh of the time at 1 MiB a message, and who answers part by part begins earlier.
+    /// So much was read since the driver was woken that those who take it should have their turn,
+    /// while it is in the processor's cache. That is worth a seventh of the time at 1 MiB a
+    /// message, and who answers part by part begins earlier.
     pub(crate) fn is_enough(&self) -> bool {
         self.taken >= buffer_pool::SIZE
     }
@@ -88,7 +89,8 @@ impl ReadBuffer {
         if size < buffer_pool::SIZE || here.max(missing) > buffer_pool::SIZE / 2 {
             self.block &= bytes.capacity() - here >= size.max(missing);
             // what is only announced takes no memory: room for as much again as is here. The buffer
-            // doubles on its own besides, so it is up to four times of that (33.5 MB with 10 MB here)
+            // doubles on its own besides, so it is up to four times of that (33.5 MB with 10 MB
+            // here)
             let room = size.max(missing.min(here));
             bytes.reserve(room);
             return size.max(room.min(LARGE_READ));
@@ -136,7 +138,8 @@ impl Size {
     /// A read took `count` bytes.
     fn took(&mut self, count: usize) {
         let short = count < self.bytes / 4;
-        // the rest of a message that was a little too large for the read before is no sign of smaller ones
+        // the rest of a message that was a little too large for the read before is no sign of
+        // smaller ones
         if count >= self.bytes {
             self.bytes = (self.bytes * 2).min(*READ.end());
         } else if short && self.short {
@@ -218,8 +221,8 @@ mod tests {
         }
     }
 
-    /// A hundred connections that announce 64 MiB each and send no more than that: all of them hold less than one of
-    /// these messages would take.
+    /// A hundred connections that announce 64 MiB each and send no more than that: all of them hold
+    /// less than one of these messages would take.
     #[test]
     fn what_is_announced_takes_no_memory() {
         let announced = b"\x04\x03\xff\xff\xff";

@@ -11,8 +11,9 @@ use bytes::BytesMut;
 
 use crate::SocketOptions;
 
-/// Connections that may wait with the system until they are taken, 4096, or as many as it allows: `net.core.somaxconn` is 4096 on Linux. One more is
-/// not refused but tries again after a second, so thousands of clients that come back together would take minutes with the usual 128.
+/// Connections that may wait with the system until they are taken, 4096, or as many as it allows:
+/// `net.core.somaxconn` is 4096 on Linux. One more is not refused but tries again after a second,
+/// so thousands of clients that come back together would take minutes with the usual 128.
 pub const BACKLOG: u16 = 4096;
 
 /// An async runtime: its sockets, timers, clock and tasks.
@@ -24,14 +25,15 @@ pub trait Runtime: Sized + Send + Sync + 'static {
     /// A timer.
     type Timer: Timer;
 
-    /// Connects, from [`local_address`](SocketOptions::local_address) where there is one, and sets what
-    /// [`SocketOptions::apply`] sets. Dropping the future gives the attempt up.
+    /// Connects, from [`local_address`](SocketOptions::local_address) where there is one, and sets
+    /// what [`SocketOptions::apply`] sets. Dropping the future gives the attempt up.
     fn connect(
         address: SocketAddr,
         options: &SocketOptions,
     ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
-    /// Listens, with [`BACKLOG`], and with `SO_REUSEADDR` set where that means what it does on Unix.
+    /// Listens, with [`BACKLOG`], and with `SO_REUSEADDR` set where that means what it does on
+    /// Unix.
     fn bind(address: SocketAddr) -> impl Future<Output = io::Result<Self::Listener>> + Send;
 
     /// Takes the next connection, and sets what [`SocketOptions::apply`] sets. Cancel safe.
@@ -59,9 +61,11 @@ pub trait Runtime: Sized + Send + Sync + 'static {
     /// Runs `task` in the background.
     fn spawn(task: impl Future<Output = ()> + Send + 'static);
 
-    /// Runs `work`, which may block, on a thread where that stops no other task. Dropping the future does not stop the work.
+    /// Runs `work`, which may block, on a thread where that stops no other task. Dropping the
+    /// future does not stop the work.
     ///
-    /// An error says that the runtime is shutting down. Where the work panics, that is an error, or the panic goes on in who waits.
+    /// An error says that the runtime is shutting down. Where the work panics, that is an error, or
+    /// the panic goes on in who waits.
     fn unblock<T: Send + 'static>(
         work: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = io::Result<T>> + Send;
@@ -69,10 +73,11 @@ pub trait Runtime: Sized + Send + Sync + 'static {
 
 /// A connected socket.
 pub trait Stream: Send + Unpin + 'static {
-    /// Appends what has arrived to `into`, at most `most` bytes, and gives their count: 0 is the end of the stream.
+    /// Appends what has arrived to `into`, at most `most` bytes, and gives their count: 0 is the
+    /// end of the stream.
     ///
-    /// Where it is pending, `into` is as it was, and another buffer may come with the next call: what is read meanwhile, by a system that
-    /// completes reads, is kept by the stream.
+    /// Where it is pending, `into` is as it was, and another buffer may come with the next call:
+    /// what is read meanwhile, by a system that completes reads, is kept by the stream.
     ///
     /// # Errors
     ///
@@ -84,11 +89,12 @@ pub trait Stream: Send + Unpin + 'static {
         most: usize,
     ) -> Poll<io::Result<usize>>;
 
-    /// Writes from the start of `parts` and gives how many bytes the system took. Bytes that are given are on their way without another call:
-    /// a stream that buffers, or whose writes complete later, is ready once they are done.
+    /// Writes from the start of `parts` and gives how many bytes the system took. Bytes that are
+    /// given are on their way without another call: a stream that buffers, or whose writes complete
+    /// later, is ready once they are done.
     ///
-    /// Where it is pending, the next call brings the same bytes first, and maybe more behind them: a stream may have made something of
-    /// them already, as TLS does.
+    /// Where it is pending, the next call brings the same bytes first, and maybe more behind them:
+    /// a stream may have made something of them already, as TLS does.
     ///
     /// # Errors
     ///
@@ -106,8 +112,9 @@ pub trait Stream: Send + Unpin + 'static {
     /// Those of the system.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// For how long nothing may be received before the connection is given up. Default: for ever. What connects and listens here sets
-    /// [`SocketOptions::idle_timeout`]; the streams of runtimes need not.
+    /// For how long nothing may be received before the connection is given up. Default: for ever.
+    /// What connects and listens here sets [`SocketOptions::idle_timeout`]; the streams of runtimes
+    /// need not.
     fn idle_timeout(&self) -> Option<Duration> {
         None
     }
@@ -193,7 +200,8 @@ pub async fn sleep<R: Runtime>(time: Duration) {
     sleep_until::<R>(after(R::now(), time)).await;
 }
 
-/// What `future` gives, or `None` if it takes longer than `time` on the clock of `R`; it is dropped then.
+/// What `future` gives, or `None` if it takes longer than `time` on the clock of `R`; it is dropped
+/// then.
 pub async fn within<R: Runtime, T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut timer = R::timer(after(R::now(), time));

@@ -19,22 +19,25 @@ use crate::trace;
 use crate::wakers::{Place, WakerSet, wait_in};
 use hat_core::options::More;
 
-/// Connections that were taken but not yet accepted by the application. More wait in the system's backlog.
+/// Connections that were taken but not yet accepted by the application. More wait in the system's
+/// backlog.
 const ACCEPT_QUEUE: usize = 128;
 
-/// How long to wait after the system refused to hand out a connection (no file descriptors left, say): the first
-/// time, and at most, doubling in between.
+/// How long to wait after the system refused to hand out a connection (no file descriptors left,
+/// say): the first time, and at most, doubling in between.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
 /// How a server treats its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptOptions {
-    /// Closing the server closes its connections, and waits for them. Default: true, as `hat-drivers`.
+    /// Closing the server closes its connections, and waits for them. Default: true, as
+    /// `hat-drivers`.
     pub bind_connections: bool,
-    /// Connections at a time, 16 384: half of what the usual limit on file descriptors allows with room to spare. At
-    /// the limit, new ones wait in the system's [backlog](crate::runtime::BACKLOG) until one ends. Where the system has no descriptor left before that, they
-    /// wait there too: the server tries again after 5 ms, then ever later, up to a second.
-    /// Those that are still in their TLS handshake count.
+    /// Connections at a time, 16 384: half of what the usual limit on file descriptors allows with
+    /// room to spare. At the limit, new ones wait in the system's
+    /// [backlog](crate::runtime::BACKLOG) until one ends. Where the system has no descriptor left
+    /// before that, they wait there too: the server tries again after 5 ms, then ever later, up to
+    /// a second. Those that are still in their TLS handshake count.
     pub max_connections: usize,
     /// Their sockets: keepalive, user timeout, idle timeout.
     pub socket: SocketOptions,
@@ -80,8 +83,8 @@ struct State<C> {
     failures: Failures,
     /// Who waits for a change: few, and every change may matter to each.
     waiting: WakerSet,
-    /// Who waits for the end only: what is done for each connection, TLS handshakes say. There may be thousands, to
-    /// whom nothing else matters.
+    /// Who waits for the end only: what is done for each connection, TLS handshakes say. There may
+    /// be thousands, to whom nothing else matters.
     ending: WakerSet,
 }
 
@@ -171,7 +174,8 @@ impl<C: Send + 'static> Core<C> {
         &self.addresses
     }
 
-    /// Says how to close connection `id`, which was counted when it was taken. One that ended already is left alone.
+    /// Says how to close connection `id`, which was counted when it was taken. One that ended
+    /// already is left alone.
     pub(crate) fn register(&self, id: u64, connection: Arc<dyn Close>) {
         let closing = {
             let mut state = self.lock();
@@ -233,7 +237,8 @@ impl<C: Send + 'static> Core<C> {
         self.until(next).await
     }
 
-    /// Starts the end: no connection is taken any more, and those that are bound to the server are closed.
+    /// Starts the end: no connection is taken any more, and those that are bound to the server are
+    /// closed.
     pub(crate) fn close(&self) {
         let (queued, connections) = self.change(|state| {
             state.closing = true;
@@ -248,7 +253,8 @@ impl<C: Send + 'static> Core<C> {
         }
     }
 
-    /// Waits until nothing is left of the server: its tasks, and the connections that are bound to it.
+    /// Waits until nothing is left of the server: its tasks, and the connections that are bound to
+    /// it.
     pub(crate) async fn closed(&self) {
         let bound = self.options.bind_connections;
         let gone = |state: &mut State<C>| {
@@ -313,8 +319,8 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
     }
 }
 
-/// Makes `stream` secure before it is taken, in a task of its own: a peer that is slow with that holds up no other. The end of the
-/// server ends it.
+/// Makes `stream` secure before it is taken, in a task of its own: a peer that is slow with that
+/// holds up no other. The end of the server ends it.
 async fn secure<R: Runtime, C: Send + 'static>(
     core: Arc<Core<C>>,
     accepted: Accepted<R::Stream>,
@@ -366,8 +372,8 @@ pub(crate) async fn unless_closing<C: Send + 'static, T>(
     wait_in(poll, |place| core.lock().ending.leave(place)).await
 }
 
-/// A server whose connections the application accepts one by one. Dropping it stops listening, and closes its connections
-/// where they are bound to it.
+/// A server whose connections the application accepts one by one. Dropping it stops listening, and
+/// closes its connections where they are bound to it.
 pub struct Server<C: Send + 'static> {
     core: Arc<Core<C>>,
     name: Option<String>,
@@ -417,8 +423,8 @@ impl<C: Send + 'static> Server<C> {
         self.core.addresses()
     }
 
-    /// The next connection whose handshake failed, with the address of its peer and the cause; `None`
-    /// once the server is closed. At most 64 are kept for who does not ask. Cancel safe.
+    /// The next connection whose handshake failed, with the address of its peer and the cause;
+    /// `None` once the server is closed. At most 64 are kept for who does not ask. Cancel safe.
     pub async fn handshake_failure(&self) -> Option<HandshakeFailure> {
         self.core.handshake_failure().await
     }
@@ -429,7 +435,8 @@ impl<C: Send + 'static> Server<C> {
         self.core.lock().connections.len()
     }
 
-    /// Stops listening, closes the connections that are bound to the server, and waits until all of that is done.
+    /// Stops listening, closes the connections that are bound to the server, and waits until all of
+    /// that is done.
     ///
     /// Cancel safe: the closing goes on when this is dropped.
     pub async fn close(&self) {

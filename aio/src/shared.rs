@@ -1,4 +1,5 @@
-//! What a handle, its driver and its server share: the machine under a lock, who waits for what, and the clock.
+//! What a handle, its driver and its server share: the machine under a lock, who waits for what,
+//! and the clock.
 //!
 //! ```text
 //! handle ──call, wait──> Shared <──poll, write── driver
@@ -26,7 +27,8 @@ pub(crate) trait Session: Send + 'static {
 
     fn machine(&mut self) -> &mut Self::Protocol;
 
-    /// Whether one more thing can be taken; if not, the machine is not polled and the socket not read.
+    /// Whether one more thing can be taken; if not, the machine is not polled and the socket not
+    /// read.
     fn has_room(&self) -> bool;
 
     fn deliver(&mut self, incoming: <Self::Protocol as Protocol>::Incoming) -> Delivered;
@@ -61,9 +63,10 @@ pub(crate) enum Wait {
     Room,
 }
 
-/// Bytes that wait to be written before a task that sends waits too, 256 KiB: several system calls' worth, and few enough to be in the processor's cache when
-/// they are written. With all that a machine takes, 16 MiB, 16-byte messages went at 0.8 of the speed. A machine's own limit is for what nobody can wait for,
-/// as notifications to a client that does not read.
+/// Bytes that wait to be written before a task that sends waits too, 256 KiB: several system calls'
+/// worth, and few enough to be in the processor's cache when they are written. With all that a
+/// machine takes, 16 MiB, 16-byte messages went at 0.8 of the speed. A machine's own limit is for
+/// what nobody can wait for, as notifications to a client that does not read.
 pub(crate) const ENOUGH_QUEUED: usize = 256 * 1024;
 
 /// The shared state of one connection.
@@ -102,7 +105,8 @@ pub(crate) struct Shared<S: Session> {
 }
 
 impl<S: Session> Shared<S> {
-    /// The state of a connection over a stream between these addresses, whose session is made by `session` at its origin of time.
+    /// The state of a connection over a stream between these addresses, whose session is made by
+    /// `session` at its origin of time.
     pub(crate) fn new<R: Runtime>(
         local: SocketAddr,
         remote: SocketAddr,
@@ -178,7 +182,8 @@ impl<S: Session> Close for Shared<S> {
     }
 }
 
-/// A place among the connections of a server. Dropped, it is counted out: by the driver, or by whatever else ends last.
+/// A place among the connections of a server. Dropped, it is counted out: by the driver, or by
+/// whatever else ends last.
 #[derive(Default)]
 pub(crate) struct Counted(Option<Box<dyn FnOnce() + Send + Sync>>);
 

@@ -1,4 +1,5 @@
-//! What a driver reads and writes: the socket of the runtime, or TLS over it. Decided here once, so that no protocol has to.
+//! What a driver reads and writes: the socket of the runtime, or TLS over it. Decided here once, so
+//! that no protocol has to.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;

@@ -30,9 +30,9 @@ pub struct SocketOptions {
     /// the times of [`Keepalive`]. `None` switches it off; such a peer is then never noticed by a
     /// side that only receives.
     pub keepalive: Option<Keepalive>,
-    /// How long data that was sent may stay unacknowledged before the system gives up the connection
-    /// (`TCP_USER_TIMEOUT`, RFC 5482), on Linux, Android and Fuchsia; elsewhere it is not used.
-    /// Default: the system's limit, some 15 minutes on Linux.
+    /// How long data that was sent may stay unacknowledged before the system gives up the
+    /// connection (`TCP_USER_TIMEOUT`, RFC 5482), on Linux, Android and Fuchsia; elsewhere it is
+    /// not used. Default: the system's limit, some 15 minutes on Linux.
     ///
     /// There is no other default because Linux counts a peer that is alive but does not read, so
     /// that its window is closed, like one that vanished: with this set, backpressure must not last
@@ -41,9 +41,9 @@ pub struct SocketOptions {
     /// mostly send, set it to as long as a peer may be busy.
     pub user_timeout: Option<Duration>,
     /// A connection on which nothing is received for this long is over, with
-    /// [`Error::Idle`](crate::Error::Idle), whatever the peer's system answers: for peers that should
-    /// send something regularly. Bytes that wait because the application does not take them count as
-    /// received. Default: none.
+    /// [`Error::Idle`](crate::Error::Idle), whatever the peer's system answers: for peers that
+    /// should send something regularly. Bytes that wait because the application does not take them
+    /// count as received. Default: none.
     pub idle_timeout: Option<Duration>,
 }
 

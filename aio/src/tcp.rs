@@ -33,8 +33,8 @@ pub type Server = crate::server::Server<Connection>;
 pub struct ConnectOptions {
     /// A name for [`ConnectionInfo`]; a server gives it to its connections.
     pub name: Option<String>,
-    /// Bytes that may wait to be read before the socket is not read any more, 64 KiB, as in `hat-drivers`. A
-    /// [`read_exact`](Connection::read_exact) of more raises it while it waits.
+    /// Bytes that may wait to be read before the socket is not read any more, 64 KiB, as in
+    /// `hat-drivers`. A [`read_exact`](Connection::read_exact) of more raises it while it waits.
     pub input_buffer_limit: usize,
     /// What may be queued, and half-open connections.
     pub config: Config,
@@ -51,8 +51,8 @@ pub struct ConnectOptions {
 pub struct ListenOptions {
     /// A name for [`ConnectionInfo`]; a server gives it to its connections.
     pub name: Option<String>,
-    /// Bytes that may wait to be read before the socket is not read any more, 64 KiB, as in `hat-drivers`. A
-    /// [`read_exact`](Connection::read_exact) of more raises it while it waits.
+    /// Bytes that may wait to be read before the socket is not read any more, 64 KiB, as in
+    /// `hat-drivers`. A [`read_exact`](Connection::read_exact) of more raises it while it waits.
     pub input_buffer_limit: usize,
     /// What may be queued, and half-open connections.
     pub config: Config,
@@ -115,8 +115,9 @@ pub async fn connect<R: Runtime>(
         .await
 }
 
-/// A connection over a stream that there is already: one of another kind, or what something else was upgraded to. Either side may be the one that
-/// began. Where the stream is to be TLS, it is that already; of `options`, `tls` and `socket` are not used.
+/// A connection over a stream that there is already: one of another kind, or what something else
+/// was upgraded to. Either side may be the one that began. Where the stream is to be TLS, it is
+/// that already; of `options`, `tls` and `socket` are not used.
 ///
 /// # Errors
 ///
@@ -148,7 +149,8 @@ pub async fn listen<R: Runtime>(
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
 ///
-/// It is also `futures_io::AsyncRead` and `AsyncWrite`, for libraries that ride on a stream of bytes.
+/// It is also `futures_io::AsyncRead` and `AsyncWrite`, for libraries that ride on a stream of
+/// bytes.
 #[derive(Clone, Debug)]
 pub struct Connection {
     handle: Handle<TcpSession>,
@@ -222,7 +224,8 @@ impl Session for TcpSession {
     }
 
     fn ended(&mut self, _wake: &mut Vec<Waker>) {
-        // from here on readers are told why the connection is over: that the peer sends no more may have been a cut
+        // from here on readers are told why the connection is over: that the peer sends no more may
+        // have been a cut
         self.ended = false;
     }
 }
@@ -263,11 +266,13 @@ impl Connection {
         }
     }
 
-    /// Reads up to `most` bytes, waiting for at least one. None are given only where `most` is 0. Cancel safe.
+    /// Reads up to `most` bytes, waiting for at least one. None are given only where `most` is 0.
+    /// Cancel safe.
     ///
     /// # Errors
     ///
-    /// Why the connection is over; [`Closed`](hat_core::tcp::Error::Closed) also where only the peer has ended its side.
+    /// Why the connection is over; [`Closed`](hat_core::tcp::Error::Closed) also where only the
+    /// peer has ended its side.
     pub async fn read(&self, most: usize) -> Result<Bytes, Error> {
         if most == 0 {
             return Ok(Bytes::new());
@@ -281,7 +286,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Why the connection is over, where that was before so many bytes came: these can still be [`read`](Self::read).
+    /// Why the connection is over, where that was before so many bytes came: these can still be
+    /// [`read`](Self::read).
     pub async fn read_exact(&self, count: usize) -> Result<Bytes, Error> {
         let _needed = Needed::new(self, count);
         let take = |input: &mut Input| (input.len >= count).then(|| input.take_exact(count));
@@ -293,7 +299,8 @@ impl Connection {
         self.handle.call(|session| std::mem::take(&mut session.input).len)
     }
 
-    /// Queues `data`, waiting while 256 KiB are queued. Cancel safe: dropped before it is ready, nothing is written.
+    /// Queues `data`, waiting while 256 KiB are queued. Cancel safe: dropped before it is ready,
+    /// nothing is written.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! TPKT connections and servers on a runtime: packets with one TPDU each. COTP stands on the same framing, see
-//! [`cotp`](crate::cotp).
+//! TPKT connections and servers on a runtime: packets with one TPDU each. COTP stands on the same
+//! framing, see [`cotp`](crate::cotp).
 
 use std::io;
 use std::sync::Arc;
@@ -76,8 +76,9 @@ pub async fn connect<R: Runtime>(
         .await
 }
 
-/// A connection over a stream that there is already: one of another kind, or what something else was upgraded to. Either side may be the one that
-/// began. Where the stream is to be TLS, it is that already; of `options`, `tls` and `socket` are not used.
+/// A connection over a stream that there is already: one of another kind, or what something else
+/// was upgraded to. Either side may be the one that began. Where the stream is to be TLS, it is
+/// that already; of `options`, `tls` and `socket` are not used.
 ///
 /// # Errors
 ///
@@ -166,7 +167,8 @@ impl Connection {
         self.handle.send_data(tpdu.into(), |session, tpdu| session.machine.send(tpdu)).await
     }
 
-    /// The TPDU of the next packet. What arrived before the connection ended is given first. Cancel safe.
+    /// The TPDU of the next packet. What arrived before the connection ended is given first. Cancel
+    /// safe.
     ///
     /// # Errors
     ///

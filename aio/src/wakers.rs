@@ -1,8 +1,8 @@
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 
-/// Tasks that wait for the same thing, by place, oldest first. A future that is dropped leaves its place:
-/// the set is never larger than the number of futures that wait.
+/// Tasks that wait for the same thing, by place, oldest first. A future that is dropped leaves its
+/// place: the set is never larger than the number of futures that wait.
 #[derive(Debug, Default)]
 pub(crate) struct WakerSet {
     waiting: Vec<(u64, Waker)>,
@@ -26,8 +26,8 @@ impl WakerSet {
         }
     }
 
-    /// The same without a place, for what has no future to be dropped. A task that waits already is not added
-    /// again.
+    /// The same without a place, for what has no future to be dropped. A task that waits already is
+    /// not added again.
     pub(crate) fn add_task(&mut self, cx: &Context<'_>) {
         if !self.waiting.iter().any(|(_, waker)| waker.will_wake(cx.waker())) {
             self.add(cx, &mut Place::default());
@@ -51,8 +51,8 @@ impl WakerSet {
     }
 }
 
-/// Polls `poll` until it is ready; where it is not, it [adds](WakerSet::add) the place that it is given to a
-/// set. `leave` [leaves](WakerSet::leave) that set when the future is dropped before.
+/// Polls `poll` until it is ready; where it is not, it [adds](WakerSet::add) the place that it is
+/// given to a set. `leave` [leaves](WakerSet::leave) that set when the future is dropped before.
 pub(crate) async fn wait_in<T>(
     mut poll: impl FnMut(&mut Context<'_>, &mut Place) -> Poll<T>,
     leave: impl FnMut(&mut Place),

@@ -31,7 +31,8 @@ pub(crate) struct Args {
     /// The async runtime under the command.
     #[arg(long, global = true, value_enum, default_value_t = RuntimeName::Tokio)]
     pub(crate) runtime: RuntimeName,
-    /// Logs on standard error: -v clients, -vv connections, -vvv messages. Otherwise RUST_LOG decides.
+    /// Logs on standard error: -v clients, -vv connections, -vvv messages. Otherwise RUST_LOG
+    /// decides.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     #[command(subcommand)]
@@ -48,19 +49,21 @@ pub(crate) enum RuntimeName {
 pub(crate) enum Command {
     /// Run an event server that keeps its events on a disk with --store, else in memory only.
     ///
-    /// Prints `listening on HOST:PORT` on standard error. Ctrl-C tells all clients the status `stopping`, sends what
-    /// is left to send, and ends. A client without a token is taken; one with a token only if it is the server's.
-    /// Without --store events count as persisted as soon as they are registered, and are gone when the server ends.
-    /// With --monitor the server is one of a group, of which one is active.
+    /// Prints `listening on HOST:PORT` on standard error. Ctrl-C tells all clients the status
+    /// `stopping`, sends what is left to send, and ends. A client without a token is taken; one
+    /// with a token only if it is the server's. Without --store events count as persisted as soon
+    /// as they are registered, and are gone when the server ends. With --monitor the server is one
+    /// of a group, of which one is active.
     Serve(ServeArgs),
     /// Print events as they are registered, until Ctrl-C.
     Subscribe(SubscribeArgs),
     /// Register one event, or those that come as JSON lines on standard input.
     ///
-    /// A line is an object with `type` ("a/b" or ["a", "b"]), and optionally `source_timestamp` (RFC 3339, [seconds,
-    /// microseconds] or null) and `payload` ({"kind": "json", "data": ...}, {"kind": "binary", "type": TEXT, "data":
-    /// BASE64} or null). The lines that `subscribe` and `query` print will do: `id` and `timestamp` are the server's, and
-    /// left out here. The command ends when the server has answered for every event.
+    /// A line is an object with `type` ("a/b" or ["a", "b"]), and optionally `source_timestamp`
+    /// (RFC 3339, [seconds, microseconds] or null) and `payload` ({"kind": "json", "data": ...},
+    /// {"kind": "binary", "type": TEXT, "data": BASE64} or null). The lines that `subscribe` and
+    /// `query` print will do: `id` and `timestamp` are the server's, and left out here. The command
+    /// ends when the server has answered for every event.
     Register(RegisterArgs),
     /// Print events that were registered.
     #[command(subcommand, arg_required_else_help = false)]
@@ -102,7 +105,8 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ServeArgs {
-    /// Where to listen: host:port. Port 0 is any free one. With --tls-cert connections are those of TLS.
+    /// Where to listen: host:port. Port 0 is any free one. With --tls-cert connections are those of
+    /// TLS.
     #[arg(long, value_name = "ADDRESS", default_value = ADDRESS)]
     pub(crate) listen: Address,
     /// The server's number, the first part of every event's id.
@@ -114,17 +118,19 @@ pub(crate) struct ServeArgs {
     /// Events to keep; beyond that the oldest are forgotten, but for the latest of each type.
     #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
     pub(crate) max_events: usize,
-    /// Types whose latest event is kept; beyond that those are forgotten that were registered last the longest ago.
+    /// Types whose latest event is kept; beyond that those are forgotten that were registered last
+    /// the longest ago.
     #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
     pub(crate) max_types: usize,
     /// Events in one answer, also where more are asked for.
     #[arg(long, value_name = "COUNT", default_value_t = 4_096, value_parser = at_least_one)]
     pub(crate) max_results: usize,
-    /// Register no events of the server itself: that its engine has started, that a client has come or is gone.
+    /// Register no events of the server itself: that its engine has started, that a client has come
+    /// or is gone.
     #[arg(long)]
     pub(crate) no_own_events: bool,
-    /// Where the numbers of sessions go on: above the clock in microseconds, so that none is given twice whatever becomes of the store, or
-    /// after what is stored.
+    /// Where the numbers of sessions go on: above the clock in microseconds, so that none is given
+    /// twice whatever becomes of the store, or after what is stored.
     #[arg(long, value_enum, default_value_t = Numbering::Clock)]
     pub(crate) numbering: Numbering,
     #[command(flatten)]
@@ -152,7 +158,8 @@ pub(crate) struct SubscribeArgs {
     pub(crate) connect: ConnectArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// Event types, `a/b/c`: `?` is any one segment, `*` at the end any number of them. Without any: all events.
+    /// Event types, `a/b/c`: `?` is any one segment, `*` at the end any number of them. Without
+    /// any: all events.
     #[arg(value_name = "TYPE", value_parser = query_type)]
     pub(crate) types: Vec<EventType>,
     /// Only events of this server.
@@ -167,10 +174,11 @@ pub(crate) struct SubscribeArgs {
     /// Print the server's status too, first and at every change.
     #[arg(long)]
     pub(crate) status: bool,
-    /// Connect again whenever the connection ends, and print what was missed, as far as the server still has it.
+    /// Connect again whenever the connection ends, and print what was missed, as far as the server
+    /// still has it.
     ///
-    /// Each try waits longer, from half a second to half a minute, and is told on standard error. Only a server that rejects the client ends
-    /// the command.
+    /// Each try waits longer, from half a second to half a minute, and is told on standard error.
+    /// Only a server that rejects the client ends the command.
     #[arg(long)]
     pub(crate) reconnect: bool,
 }

@@ -121,7 +121,8 @@ impl Failure {
     }
 }
 
-/// Whether the peer said something that it must not; an end in the middle of a message is a lost connection.
+/// Whether the peer said something that it must not; an end in the middle of a message is a lost
+/// connection.
 fn broke_protocol(error: &Error) -> bool {
     use hat_core::chatter::Error as Chatter;
     match error.protocol() {

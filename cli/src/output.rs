@@ -61,7 +61,8 @@ impl Output {
         }
     }
 
-    /// The server's status, unless it is the one printed last: what a client reads first may be told again.
+    /// The server's status, unless it is the one printed last: what a client reads first may be
+    /// told again.
     pub(crate) fn status(&mut self, status: Status) -> Result<()> {
         if self.status.replace(status) == Some(status) {
             return Ok(());

@@ -1,7 +1,8 @@
-//! Chatter without sockets: what a message costs in framing, in decoding, and in a conversation of two.
+//! Chatter without sockets: what a message costs in framing, in decoding, and in a conversation of
+//! two.
 //!
-//! The profiler counts allocations: a message that is gathered in the queue takes none, one that is queued by reference
-//! takes some for what stands around it.
+//! The profiler counts allocations: a message that is gathered in the queue takes none, one that is
+//! queued by reference takes some for what stands around it.
 #![allow(missing_docs, reason = "a bench")]
 
 use bytes::{Buf, Bytes};
@@ -102,7 +103,8 @@ fn decode(bencher: Bencher<'_, '_>, size: usize) {
         });
 }
 
-/// A question and its answer, each encoded, copied once as a socket would, and decoded. An item is one message.
+/// A question and its answer, each encoded, copied once as a socket would, and decoded. An item is
+/// one message.
 fn conversation(bencher: Bencher<'_, '_>, dialect: Dialect, size: usize) {
     let ([mut client, mut server], data) = ([(); 2].map(|()| Side::new(dialect)), data(size));
     let ask = SendOptions { last: false, ..SendOptions::default() };

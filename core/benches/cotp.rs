@@ -1,7 +1,7 @@
 //! A message through COTP, from `send` to what is written and from what was read to the message.
 //!
-//! The profiler counts allocations: sending takes a fixed number of them for a message of any number of TPDUs of 1 KiB and
-//! more, receiving one of a single TPDU none of its own.
+//! The profiler counts allocations: sending takes a fixed number of them for a message of any
+//! number of TPDUs of 1 KiB and more, receiving one of a single TPDU none of its own.
 
 use bytes::{Buf, Bytes};
 use divan::counter::BytesCount;

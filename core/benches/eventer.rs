@@ -1,6 +1,7 @@
 //! A notification of 1 000 events: types of 4 segments, JSON payloads of 60 bytes.
 //!
-//! The profiler counts allocations: decoding takes a fixed number of them for the message, none for a string.
+//! The profiler counts allocations: decoding takes a fixed number of them for the message, none for
+//! a string.
 
 use bytes::Bytes;
 use divan::counter::{BytesCount, ItemsCount};

@@ -1,6 +1,8 @@
-//! One leaf of a document of about 750 KB that changes, and what is around it: reading, writing, comparing.
+//! One leaf of a document of about 750 KB that changes, and what is around it: reading, writing,
+//! comparing.
 //!
-//! `json-patch` compares the whole, as the deployed peers do. The profiler counts allocations: what a change copies is in them.
+//! `json-patch` compares the whole, as the deployed peers do. The profiler counts allocations: what
+//! a change copies is in them.
 
 use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher, black_box};

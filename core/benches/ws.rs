@@ -1,5 +1,5 @@
-//! WebSocket messages, from `send` to what is written and from what was read to the message, as a client and as a server: the frames
-//! of a client are masked.
+//! WebSocket messages, from `send` to what is written and from what was read to the message, as a
+//! client and as a server: the frames of a client are masked.
 
 use bytes::{Buf, Bytes};
 use divan::counter::BytesCount;

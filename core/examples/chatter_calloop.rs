@@ -1,5 +1,5 @@
-//! A Chatter echo server on `calloop`, the event loop of Wayland compositors: `cargo run -p hat-core --example chatter_calloop --
-//! 127.0.0.1:23013`.
+//! A Chatter echo server on `calloop`, the event loop of Wayland compositors: `cargo run -p
+//! hat-core --example chatter_calloop -- 127.0.0.1:23013`.
 //!
 //! The loop tells which socket can be read; what to do then, and when to wake up, the machines say.
 

@@ -1,4 +1,5 @@
-//! COTP on a plain blocking socket: what an event loop of one's own does with ISO transport class 0.
+//! COTP on a plain blocking socket: what an event loop of one's own does with ISO transport class
+//! 0.
 //!
 //! ```text
 //! cargo run -p hat-core --example cotp_blocking -- server 127.0.0.1:10102          sends every message back, a thread a connection

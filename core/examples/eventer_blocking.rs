@@ -1,6 +1,6 @@
-//! An event client on a plain blocking socket: `cargo run -p hat-core --example eventer_blocking -- 127.0.0.1:23012 plant/boiler`.
-//!
-//! It subscribes to a type, registers an event of it, and prints what the server tells.
+//! An event client on a plain blocking socket: it subscribes to a type, registers an event of it, and
+//! prints what the server tells.
+//! `cargo run -p hat-core --example eventer_blocking -- 127.0.0.1:23012 plant/boiler`
 
 use std::net::TcpStream;
 use std::time::Instant as Clock;

@@ -1,6 +1,8 @@
-//! An event server in one thread on mio, without any async runtime: `cargo run -p hat-core --example eventer_mio -- 127.0.0.1:23012`.
+//! An event server in one thread on mio, without any async runtime: `cargo run -p hat-core
+//! --example eventer_mio -- 127.0.0.1:23012`.
 //!
-//! It registers events, tells everyone who subscribed, and answers queries for the latest event of each type.
+//! It registers events, tells everyone who subscribed, and answers queries for the latest event of
+//! each type.
 
 use std::collections::BTreeMap;
 use std::error::Error;

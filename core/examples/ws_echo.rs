@@ -1,4 +1,5 @@
-//! WebSocket on a plain blocking socket: what an event loop of one's own does with a machine of this crate.
+//! WebSocket on a plain blocking socket: what an event loop of one's own does with a machine of
+//! this crate.
 //!
 //! ```text
 //! cargo run --example ws_echo -- server 127.0.0.1:9001            echoes every message, a thread a connection
@@ -6,8 +7,9 @@
 //! cargo run --example ws_echo -- autobahn 127.0.0.1:9001 NAME     is tested by Autobahn's fuzzing server, all its cases
 //! ```
 //!
-//! The loop is that of `hat_core::driver`: poll, write, wait. A blocking one has a limit: while it writes it does not
-//! read, so two of them that both send more than the system buffers stop each other. `aio` does both at once.
+//! The loop is that of `hat_core::driver`: poll, write, wait. A blocking one has a limit: while it
+//! writes it does not read, so two of them that both send more than the system buffers stop each
+//! other. `aio` does both at once.
 
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
@@ -103,7 +105,8 @@ fn run(
     }
 }
 
-/// Ends our side, and waits until the peer has ended its own: a socket closed before may throw away what was written last.
+/// Ends our side, and waits until the peer has ended its own: a socket closed before may throw away
+/// what was written last.
 fn linger(stream: &mut TcpStream) {
     let mut chunk = [0; 16 * 1024];
     let ended =
@@ -111,7 +114,8 @@ fn linger(stream: &mut TcpStream) {
     while ended.is_ok() && stream.read(&mut chunk).is_ok_and(|count| count > 0) {}
 }
 
-/// One connection asks how many cases there are, one each runs them, the last one has the report written.
+/// One connection asks how many cases there are, one each runs them, the last one has the report
+/// written.
 fn autobahn(address: &str, name: &str) -> Result {
     let mut count = String::new();
     client(address, "/getCaseCount".into(), |_, incoming| {

@@ -1,4 +1,5 @@
-//! A machine on a socket, for loops of one's own: blocking ones, and those that are told when a socket is ready.
+//! A machine on a socket, for loops of one's own: blocking ones, and those that are told when a
+//! socket is ready.
 //!
 //! ```text
 //!            readiness                               blocking
@@ -7,8 +8,9 @@
 //!   `next(now)` until it gives `None`     }
 //! ```
 //!
-//! It is the run loop of [the crate's front page](crate), with the system's sockets and without a clock: the caller says what time it is.
-//! It reads only what the machine needs, and writes as far as the socket takes it. What runs on an async runtime is in `hat-aio`.
+//! It is the run loop of [the crate's front page](crate), with the system's sockets and without a
+//! clock: the caller says what time it is. It reads only what the machine needs, and writes as far
+//! as the socket takes it. What runs on an async runtime is in `hat-aio`.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -23,14 +25,15 @@ use crate::time::Instant;
 /// What one read takes, in bytes.
 const READ: usize = 16 * 1024;
 
-/// The shortest wait for bytes. None at all would mean no limit to the system, and shorter ones are busy loops.
+/// The shortest wait for bytes. None at all would mean no limit to the system, and shorter ones are
+/// busy loops.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Why a connection is over.
 #[derive(Debug, thiserror::Error)]
 pub enum Error<E: core::error::Error> {
-    /// The machine says so. What it had left to say was written as far as the socket took it at once; the rest is in
-    /// [`tx`](Protocol::tx): [`Driver::flush`] writes it.
+    /// The machine says so. What it had left to say was written as far as the socket took it at
+    /// once; the rest is in [`tx`](Protocol::tx): [`Driver::flush`] writes it.
     #[error(transparent)]
     Protocol(E),
     /// The socket failed. What had come before was given.
@@ -81,13 +84,15 @@ pub struct Driver<M, S> {
 }
 
 impl<M: Protocol, S: Read + Write> Driver<M, S> {
-    /// For a socket that is connected. It may be blocking or not; see [`next`](Self::next) and [`wait`](Self::wait).
+    /// For a socket that is connected. It may be blocking or not; see [`next`](Self::next) and
+    /// [`wait`](Self::wait).
     pub fn new(machine: M, socket: S) -> Self {
         let rx = RecvBuf::new();
         Self { machine, socket, rx, readable: true, missing: 0, failed: None }
     }
 
-    /// The machine: its methods are what an application does. What they queue is written by the next call here.
+    /// The machine: its methods are what an application does. What they queue is written by the
+    /// next call here.
     pub fn machine(&mut self) -> &mut M {
         &mut self.machine
     }
@@ -97,12 +102,14 @@ impl<M: Protocol, S: Read + Write> Driver<M, S> {
         &mut self.socket
     }
 
-    /// The machine and its socket, and what was read and not taken: for who goes on without a driver.
+    /// The machine and its socket, and what was read and not taken: for who goes on without a
+    /// driver.
     pub fn into_parts(self) -> (M, S, RecvBuf) {
         (self.machine, self.socket, self.rx)
     }
 
-    /// When [`next`](Self::next) must be called even if the socket is not ready. `None` means never.
+    /// When [`next`](Self::next) must be called even if the socket is not ready. `None` means
+    /// never.
     pub fn deadline(&self) -> Option<Instant> {
         self.machine.deadline()
     }
@@ -112,16 +119,18 @@ impl<M: Protocol, S: Read + Write> Driver<M, S> {
         self.readable = true;
     }
 
-    /// For sockets that do not block: reads, polls and writes until something came for the application; `None` once nothing moves before
-    /// the socket is [`ready`](Self::ready) or can be written, the [`deadline`](Self::deadline) passes, or the application calls the machine.
-    /// Call it until then.
+    /// For sockets that do not block: reads, polls and writes until something came for the
+    /// application; `None` once nothing moves before the socket is [`ready`](Self::ready) or can be
+    /// written, the [`deadline`](Self::deadline) passes, or the application calls the machine. Call
+    /// it until then.
     ///
     /// # Errors
     ///
     /// [`Error`]: the connection is over, and the socket can go.
     pub fn next(&mut self, now: Instant) -> Result<Option<M::Incoming>, Error<M::Error>> {
         loop {
-            // before the machine is asked: an answer that a deadline waits for may lie in the socket
+            // before the machine is asked: an answer that a deadline waits for may lie in the
+            // socket
             let read = self.readable && self.missing > 0 && self.read()?;
             if let Some(incoming) = self.poll(now)? {
                 return Ok(Some(incoming));
@@ -134,7 +143,8 @@ impl<M: Protocol, S: Read + Write> Driver<M, S> {
         }
     }
 
-    /// Writes what is queued: all of it where the socket blocks, what it takes at once where it does not.
+    /// Writes what is queued: all of it where the socket blocks, what it takes at once where it
+    /// does not.
     ///
     /// # Errors
     ///
@@ -217,10 +227,12 @@ impl Blocking for UnixStream {
 }
 
 impl<M: Protocol, S: Blocking> Driver<M, S> {
-    /// For sockets that block: writes what is queued, and waits for what comes next for the application. `None` where it would wait for
-    /// nothing that can come: the application has to call the machine first, or the [`deadline`](Self::deadline) has to pass.
+    /// For sockets that block: writes what is queued, and waits for what comes next for the
+    /// application. `None` where it would wait for nothing that can come: the application has to
+    /// call the machine first, or the [`deadline`](Self::deadline) has to pass.
     ///
-    /// While it writes it does not read: two such ends that both send more than the system buffers stop each other.
+    /// While it writes it does not read: two such ends that both send more than the system buffers
+    /// stop each other.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! Ping and pong, timed: when to send a ping, and when to give a silent peer up. Two rules are in use.
+//! Ping and pong, timed: when to send a ping, and when to give a silent peer up. Two rules are in
+//! use.
 //!
 //! ```text
 //! WhenIdle   received ──delay──> ping ──timeout──> given up        anything received starts over
@@ -6,8 +7,8 @@
 //!                                                                  the next is due: given up
 //! ```
 //!
-//! The machine says what happened ([`Keepalive::received`], [`Keepalive::answered`]) and asks what is due
-//! ([`Keepalive::poll`]).
+//! The machine says what happened ([`Keepalive::received`], [`Keepalive::answered`]) and asks what
+//! is due ([`Keepalive::poll`]).
 
 use core::time::Duration;
 
@@ -16,7 +17,8 @@ use crate::time::Instant;
 /// How a connection finds out that its peer is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PingRule {
-    /// No pings are sent, and a silent peer is never given up. Pings of the peer are answered all the same.
+    /// No pings are sent, and a silent peer is never given up. Pings of the peer are answered all
+    /// the same.
     Off,
     /// A ping when nothing was received for `delay`; the peer is given up when then nothing at all
     /// arrives within `timeout`. The rule of `hat-drivers` and of Juggler 0.7.
@@ -26,8 +28,8 @@ pub enum PingRule {
         /// Silence after it.
         timeout: Duration,
     },
-    /// A ping every `interval`; the peer is given up when one of them is not answered within the same
-    /// time. The rule of `hat-chatter` 0.5.
+    /// A ping every `interval`; the peer is given up when one of them is not answered within the
+    /// same time. The rule of `hat-chatter` 0.5.
     Every {
         /// From one ping to the next, and from a ping to its answer at the latest.
         interval: Duration,

@@ -38,14 +38,15 @@
 //! 3. **Wait** for whatever comes first: bytes, if the machine needs any; room to write, if `tx` is
 //!    not empty; the [`deadline`](protocol::Protocol::deadline); a call of the application.
 //!
-//! After a wait, read before the next poll, also where it was the deadline that came: after a process
-//! was stopped or a machine slept, the answer that a deadline waited for may lie in the socket. A
-//! socket that fails is no end of the stream: poll for what came before, without setting
+//! After a wait, read before the next poll, also where it was the deadline that came: after a
+//! process was stopped or a machine slept, the answer that a deadline waited for may lie in the
+//! socket. A socket that fails is no end of the stream: poll for what came before, without setting
 //! [`RecvBuf::eof`](buffer::RecvBuf::eof), and end with the socket's own error.
 //!
 //! When the machine [`is_closed`](protocol::Protocol::is_closed), the socket can go.
 //!
-//! With the feature `std` the module `driver` is this loop over a socket of the system, blocking or not.
+//! With the feature `std` the module `driver` is this loop over a socket of the system, blocking or
+//! not.
 //!
 //! Two event machines that talk to each other without any socket:
 //!

@@ -1,7 +1,8 @@
 //! How options and configurations are written, once for all of them.
 //!
-//! They are structs with public fields, a default for each, and one more field that is hidden: so a literal of one
-//! ends with `..Default::default()`, and a release that adds a field breaks no program.
+//! They are structs with public fields, a default for each, and one more field that is hidden: so a
+//! literal of one ends with `..Default::default()`, and a release that adds a field breaks no
+//! program.
 //!
 //! ```
 //! use hat_core::tpkt::Config;

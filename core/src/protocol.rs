@@ -56,8 +56,9 @@ pub trait Protocol {
     /// [`is_closed`](Self::is_closed).
     fn close(&mut self);
 
-    /// Nothing more can be sent, and what is queued is only still written: [`close`](Self::close) was called, or the peer's end closed
-    /// it. A peer that then takes nothing is given up by the driver. Protocols that wait for no queue at the peer's end need not say so.
+    /// Nothing more can be sent, and what is queued is only still written: [`close`](Self::close)
+    /// was called, or the peer's end closed it. A peer that then takes nothing is given up by the
+    /// driver. Protocols that wait for no queue at the peer's end need not say so.
     fn is_closing(&self) -> bool {
         self.is_closed()
     }

@@ -14,11 +14,11 @@ use crate::time::Instant;
 /// Limits of a [`Raw`] connection, and what it does when the peer ends its side.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Bytes that may wait to be written, 1 MiB: what a fast local socket takes in a millisecond. One call on an empty queue is always
-    /// taken.
+    /// Bytes that may wait to be written, 1 MiB: what a fast local socket takes in a millisecond.
+    /// One call on an empty queue is always taken.
     pub max_queued: usize,
-    /// Stay open for sending when the peer has ended its side. Default: false, the connection closes then, as that of `hat-drivers`
-    /// does; what is queued is still written.
+    /// Stay open for sending when the peer has ended its side. Default: false, the connection
+    /// closes then, as that of `hat-drivers` does; what is queued is still written.
     pub allow_half_open: bool,
 }
 

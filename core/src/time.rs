@@ -1,7 +1,7 @@
 //! Time without a clock: a state machine never asks what time it is, it is told.
 //!
-//! An [`Instant`] is a duration since an origin that the caller chose: the start of the program, of a
-//! simulation, of a test. Only differences and order matter, so every machine that is driven
+//! An [`Instant`] is a duration since an origin that the caller chose: the start of the program, of
+//! a simulation, of a test. Only differences and order matter, so every machine that is driven
 //! together must be given instants of one origin.
 
 use core::fmt;
@@ -99,7 +99,8 @@ impl fmt::Display for Utc {
     }
 }
 
-/// The date `days` after 1970-01-01, by the Gregorian calendar extended both ways: year, month, day.
+/// The date `days` after 1970-01-01, by the Gregorian calendar extended both ways: year, month,
+/// day.
 fn date(days: i64) -> (i64, i64, i64) {
     // years that start on 1 March: the leap day is the last one
     let days = days + 719_468;

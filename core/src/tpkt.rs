@@ -6,7 +6,8 @@
 //!         = 3       send 0     big-endian: 7..65535    length - 4 octets
 //! ```
 //!
-//! The reserved octet is ignored on receipt (RFC 2126 clause 6.10). The smallest TPDU has 3 octets, hence the smallest packet
+//! The reserved octet is ignored on receipt (RFC 2126 clause 6.10). The smallest TPDU has 3 octets,
+//! hence the smallest packet
 //! 7. COTP stands on this framing, see [`cotp`](crate::cotp); [`Connection`] is the framing alone.
 
 use bytes::{Buf, Bytes};
@@ -28,15 +29,15 @@ pub const MIN_TPDU: usize = 3;
 /// The largest TPDU, in octets: what a length of 16 bits leaves behind the header.
 pub const MAX_TPDU: usize = u16::MAX as usize - HEADER;
 
-/// Octets that are asked for before they came, at most, unless as many are here already. A packet that is only announced takes no
-/// 64 KiB.
+/// Octets that are asked for before they came, at most, unless as many are here already. A packet
+/// that is only announced takes no 64 KiB.
 const AHEAD: usize = 2048;
 
 /// Limits of a [`Connection`]. A packet is never larger than 65535 octets.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Octets that may wait to be written, 16 MiB. A send over it is refused and hands its data back; one on an empty queue
-    /// is always taken.
+    /// Octets that may wait to be written, 16 MiB. A send over it is refused and hands its data
+    /// back; one on an empty queue is always taken.
     pub max_queued: usize,
 }
 
@@ -100,7 +101,8 @@ crate::send::fault!(
     queue_full: Self::QueueFull { .. }
 );
 
-/// One end of a stream of packets. What [`poll`](Protocol::poll) gives is the TPDU of one packet, a slice of what was read.
+/// One end of a stream of packets. What [`poll`](Protocol::poll) gives is the TPDU of one packet, a
+/// slice of what was read.
 #[derive(Debug)]
 pub struct Connection {
     config: Config,

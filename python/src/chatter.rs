@@ -14,7 +14,8 @@ use crate::error;
 use crate::link::{Link, duration, instant, machine};
 use crate::values::NamedTuple;
 
-/// The largest message, either way. The deployed modules have no limit, and send query results of 100 MB and more.
+/// The largest message, either way. The deployed modules have no limit, and send query results of
+/// 100 MB and more.
 pub(crate) const MAX_MESSAGE: usize = 1 << 30;
 /// Names of types that are kept as Python strings: there are few, and they come with every message.
 const MAX_NAMES: usize = 256;
@@ -24,7 +25,8 @@ pub(crate) fn config(dialect: Dialect, ping: PingRule) -> Config {
     Config {
         ping,
         max_message: MAX_MESSAGE,
-        // the handle waits where more than its queue size waits: a refusal would be one that the deployed modules do not know
+        // the handle waits where more than its queue size waits: a refusal would be one that the
+        // deployed modules do not know
         max_queued: usize::MAX / 2,
         out_of_turn: true,
         ..Config::new(dialect)
@@ -41,8 +43,9 @@ pub(crate) fn when_idle(delay: Option<f64>, timeout: Option<f64>) -> PingRule {
     }
 }
 
-/// The machine of a Chatter connection, dialect `HatChatter` or `Hat`. What comes in are messages, as instances of the classes that it
-/// was given; in dialect `Hat` also a bare conversation, whose timeout has passed.
+/// The machine of a Chatter connection, dialect `HatChatter` or `Hat`. What comes in are messages,
+/// as instances of the classes that it was given; in dialect `Hat` also a bare conversation, whose
+/// timeout has passed.
 #[pyclass(module = "hat_native._native")]
 pub(crate) struct Chatter {
     link: Link<Connection>,
@@ -54,7 +57,8 @@ pub(crate) struct Chatter {
 }
 
 machine!(Chatter {
-    /// `classes` are Msg, Data and Conversation; `interval` is that of dialect `Hat`, None for the other.
+    /// `classes` are Msg, Data and Conversation; `interval` is that of dialect `Hat`, None for the
+    /// other.
     #[new]
     #[pyo3(signature = (classes, now, *, delay=None, timeout=None, hat=false))]
     fn new(

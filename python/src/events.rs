@@ -18,7 +18,8 @@ use crate::chatter::bytes;
 use crate::json;
 use crate::values::NamedTuple;
 
-/// Event types that are kept as Python tuples: an installation has some thousand, and each event has one.
+/// Event types that are kept as Python tuples: an installation has some thousand, and each event
+/// has one.
 const MAX_TYPES: usize = 16_384;
 /// The longest of them, in bytes.
 const MAX_TYPE_LEN: usize = 1024;

@@ -11,7 +11,8 @@ use crate::chatter::bytes;
 use crate::error;
 use crate::link::{Link, instant, machine};
 
-/// How long a handshake may take. The deployed module waits for ever, for a peer that may have gone without a word.
+/// How long a handshake may take. The deployed module waits for ever, for a peer that may have gone
+/// without a word.
 const HANDSHAKE: Duration = Duration::from_secs(60);
 /// The largest message. The deployed module has no limit.
 const MAX_TSDU: usize = 1 << 30;
@@ -46,8 +47,8 @@ impl Tpkt {
     }
 }
 
-/// The machine of a COTP connection. What comes in are messages as bytes, and once before them the selectors that were agreed on, as
-/// a pair.
+/// The machine of a COTP connection. What comes in are messages as bytes, and once before them the
+/// selectors that were agreed on, as a pair.
 #[pyclass(module = "hat_native._native")]
 pub(crate) struct Cotp {
     link: Link<cotp::Connection>,

@@ -1,5 +1,6 @@
-//! JSON payloads: the text that Python's `json` writes and the objects that it reads, for what most events carry, without a call of it.
-//! `None` means that the value has something rare in it, and that Python must be asked.
+//! JSON payloads: the text that Python's `json` writes and the objects that it reads, for what most
+//! events carry, without a call of it. `None` means that the value has something rare in it, and
+//! that Python must be asked.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -19,14 +20,16 @@ thread_local! {
     static KEYS: RefCell<HashMap<Box<str>, Py<PyString>>> = RefCell::new(HashMap::new());
 }
 
-/// The text of `value` as `json.dumps(value, allow_nan=False)` writes it; None where that must be asked.
+/// The text of `value` as `json.dumps(value, allow_nan=False)` writes it; None where that must be
+/// asked.
 #[pyfunction]
 pub(crate) fn json_encode(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     let mut out = String::new();
     Ok(write(value, &mut out, MAX_DEPTH)?.then_some(out))
 }
 
-/// The value of `text` as `json.loads(text)` reads it; None, also the value None, where that must be asked.
+/// The value of `text` as `json.loads(text)` reads it; None, also the value None, where that must
+/// be asked.
 #[pyfunction]
 pub(crate) fn json_decode<'py>(py: Python<'py>, text: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
     read(py, text)

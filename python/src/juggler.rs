@@ -1,7 +1,9 @@
-//! Juggler's transports: JSON values over WebSocket, in the segments of 0.7 or as the plain messages of 0.5; and patches between values.
+//! Juggler's transports: JSON values over WebSocket, in the segments of 0.7 or as the plain
+//! messages of 0.5; and patches between values.
 //!
-//! The states themselves are Python's objects, which programs hold and change: a machine's copy of them would have to be made anew with
-//! every change. So the machine is the transport, and patches are found between Python's objects.
+//! The states themselves are Python's objects, which programs hold and change: a machine's copy of
+//! them would have to be made anew with every change. So the machine is the transport, and patches
+//! are found between Python's objects.
 
 use bytestring::ByteString;
 use hat_core::json::{self, Limits, Value};
@@ -55,7 +57,8 @@ impl Json {
     }
 }
 
-/// The machine of one end of 0.7, from the end of the handshake on. What comes in are messages, as `json.loads` gives them.
+/// The machine of one end of 0.7, from the end of the handshake on. What comes in are messages, as
+/// `json.loads` gives them.
 #[pyclass(module = "hat_native._native")]
 pub(crate) struct JugglerTexts {
     link: Link<texts::Connection>,
@@ -149,8 +152,9 @@ impl PeerTexts {
     }
 }
 
-/// The operations of a JSON Patch that makes `to` of `from`. What both share is not looked at: a value whose parts are shared with what
-/// it was before, as `hat.json.set_` makes it, costs what was changed.
+/// The operations of a JSON Patch that makes `to` of `from`. What both share is not looked at: a
+/// value whose parts are shared with what it was before, as `hat.json.set_` makes it, costs what
+/// was changed.
 #[pyfunction]
 pub(crate) fn json_diff<'py>(
     from: &Bound<'py, PyAny>,

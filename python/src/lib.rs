@@ -1,4 +1,5 @@
-//! The machines of `hat-core` as Python classes, for `hat_native`, whose handles drive them from asyncio.
+//! The machines of `hat-core` as Python classes, for `hat_native`, whose handles drive them from
+//! asyncio.
 //!
 //! ```text
 //! asyncio transport ── data_received ──> feed(bytes, now) ──> what came in, as a list of the deployed named tuples
@@ -6,7 +7,8 @@
 //! loop.call_at      ── poll(now) ──────> the same list
 //! ```
 //!
-//! One crossing from Python a read, not a message. There is no thread, no task and no clock here: the event loop says what time it is.
+//! One crossing from Python a read, not a message. There is no thread, no task and no clock here:
+//! the event loop says what time it is.
 mod chatter;
 mod error;
 mod eventer;

@@ -1,4 +1,5 @@
-//! What every machine has in common here: its receive buffer, how it ended, and the four numbers that a handle asks for.
+//! What every machine has in common here: its receive buffer, how it ended, and the four numbers
+//! that a handle asks for.
 
 use std::time::Duration;
 
@@ -113,7 +114,8 @@ impl<P: Protocol> Link<P> {
         .map(Some)
     }
 
-    /// When the handle must poll, in seconds of its loop's clock, and notes that it has a timer for it.
+    /// When the handle must poll, in seconds of its loop's clock, and notes that it has a timer for
+    /// it.
     pub(crate) fn arm(&mut self) -> Option<f64> {
         let deadline = if self.over.is_some() { None } else { self.machine.deadline() };
         self.armed = deadline.unwrap_or_else(never);
@@ -128,7 +130,8 @@ impl<P: Protocol> Link<P> {
         self.machine.tx().remaining()
     }
 
-    /// Bytes that have arrived and that the machine has not taken: it waits for the rest of a message, or for us.
+    /// Bytes that have arrived and that the machine has not taken: it waits for the rest of a
+    /// message, or for us.
     pub(crate) fn backlog(&self) -> usize {
         if self.over.is_some() { 0 } else { self.rx.bytes.len() }
     }

@@ -52,7 +52,8 @@ pub(crate) struct Plan {
 
 #[pymethods]
 impl Plan {
-    /// The type `of`, as the classes of `hat.sbs.common` describe it, with `refs` for its references.
+    /// The type `of`, as the classes of `hat.sbs.common` describe it, with `refs` for its
+    /// references.
     #[new]
     fn new(refs: &Bound<'_, PyAny>, of: &Bound<'_, PyAny>) -> PyResult<Self> {
         let mut builder = Builder { refs, nodes: Vec::new(), known: HashMap::new() };
@@ -262,7 +263,8 @@ impl Builder<'_, '_> {
             if let Some(id) = self.known.get(&key) {
                 return Ok(*id);
             }
-            // a reference to a reference has the node of what it leads to, unless it leads to itself
+            // a reference to a reference has the node of what it leads to, unless it leads to
+            // itself
             let id = Id(self.nodes.len());
             self.known.insert(key.clone(), id);
             self.nodes.push(None);

@@ -1,4 +1,4 @@
-//! An event server that keeps nothing: it numbers what clients register, and tells it to those that want it.
+//! An event server that keeps nothing: it numbers events and tells them to those that want them.
 //!
 //! ```sh
 //! cargo run -p hat-smol --example smol_event_server -- localhost:23012

@@ -1,8 +1,9 @@
 //! The same on [async-std](https://docs.rs/async-std), behind the feature `async-std`.
 //!
-//! **async-std is no longer developed** (RUSTSEC-2025-0052), and its authors name smol as its successor: this is for programs that
-//! still run on it. New ones use the crate's root. Both stand on the same sockets and timers (`async-io`), so those are taken from
-//! smol; what differs is who runs the tasks.
+//! **async-std is no longer developed** (RUSTSEC-2025-0052), and its authors name smol as its
+//! successor: this is for programs that still run on it. New ones use the crate's root. Both stand
+//! on the same sockets and timers (`async-io`), so those are taken from smol; what differs is who
+//! runs the tasks.
 
 use std::future::Future;
 use std::io;

@@ -1,8 +1,8 @@
 //! The Hat communication protocols on [smol](https://docs.rs/smol).
 //!
-//! Tasks run on smol's global executor, whose threads start with the first task; set `SMOL_THREADS` for more than
-//! one. The handles come from [`hat_aio`]; this crate supplies sockets, timers and tasks, and names
-//! `connect` and `listen` for each protocol.
+//! Tasks run on smol's global executor, whose threads start with the first task; set `SMOL_THREADS`
+//! for more than one. The handles come from [`hat_aio`]; this crate supplies sockets, timers and
+//! tasks, and names `connect` and `listen` for each protocol.
 //!
 //! With the feature `async-std`, the module `async_std` names them for that runtime too.
 #![cfg_attr(docsrs, feature(doc_cfg))]

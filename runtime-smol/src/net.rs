@@ -13,8 +13,8 @@ use socket2::{Domain, Socket, Type};
 const SCRATCH: usize = 256 * 1024;
 
 thread_local! {
-    /// Where reads go first: the system wants memory that is initialised, and to clear as much for every read as may come costs more than
-    /// to copy what came.
+    /// Where reads go first: the system wants memory that is initialised, and to clear as much for
+    /// every read as may come costs more than to copy what came.
     static READ: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -35,7 +35,8 @@ fn read_through_scratch(
 #[derive(Debug)]
 pub struct SmolStream {
     stream: Async<TcpStream>,
-    /// The last read took less than it asked for: there was no more, and to ask again would be a system call in vain.
+    /// The last read took less than it asked for: there was no more, and to ask again would be a
+    /// system call in vain.
     drained: bool,
 }
 
@@ -49,7 +50,8 @@ impl SmolStream {
         let begun = socket.connect(&address.into());
         let stream = Async::new_nonblocking(TcpStream::from(socket))?;
         if let Err(error) = begun {
-            // "in progress", for which std has no stable name, or a reason why there is no connection
+            // "in progress", for which std has no stable name, or a reason why there is no
+            // connection
             stream.writable().await?;
             if let Some(error) = stream.get_ref().take_error()? {
                 return Err(error);

@@ -1,8 +1,8 @@
 //! The Hat communication protocols on [Tokio](https://tokio.rs).
 //!
-//! Everything here must be called within a Tokio runtime that has its I/O and time drivers enabled, as
-//! `#[tokio::main]` makes it. The handles come from [`hat_aio`]; this crate supplies sockets, timers and
-//! tasks, and names `connect` and `listen` for each protocol.
+//! Everything here must be called within a Tokio runtime that has its I/O and time drivers enabled,
+//! as `#[tokio::main]` makes it. The handles come from [`hat_aio`]; this crate supplies sockets,
+//! timers and tasks, and names `connect` and `listen` for each protocol.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod net;

@@ -31,8 +31,9 @@ impl Stream for TokioStream {
         // an idle connection holds no memory for what may come
         ready!(self.0.poll_read_ready(cx))?;
         into.reserve(most);
-        // straight into the spare capacity, which need not be cleared first. Not `try_read_buf`: unlike that, this one takes a
-        // short read as a sign that there is no more, which spares a system call
+        // straight into the spare capacity, which need not be cleared first. Not `try_read_buf`:
+        // unlike that, this one takes a short read as a sign that there is no more, which spares a
+        // system call
         pin!(self.0.read_buf(&mut into.limit(most))).poll(cx)
     }
 

@@ -1,4 +1,5 @@
-//! The events that a server registers of itself, as the deployed one does: without source timestamp, payloads in JSON.
+//! The events that a server registers of itself, as the deployed one does: without source
+//! timestamp, payloads in JSON.
 //!
 //! | type | payload |
 //! |---|---|
@@ -6,7 +7,8 @@
 //! | `event/<server id>/eventer/<client name>` | `"CONNECTED"`, `"DISCONNECTED"` |
 //! | `event/<server id>/synced/<remote server id>` | `{"state": "CONNECTED"}`, `{"state": "SYNCING"}`, `{"state": "SYNCED", "count": 5}` |
 //!
-//! Ids are decimal. The name of a client is one segment, with all its slashes. Source: `hat-event://events.yaml`.
+//! Ids are decimal. The name of a client is one segment, with all its slashes. Source:
+//! `hat-event://events.yaml`.
 
 use hat_core::eventer::{EventType, Json, Payload, RegisterEvent};
 
@@ -17,7 +19,8 @@ pub enum Synced {
     Connected,
     /// It has events that are missing here.
     Syncing,
-    /// All its events are here: so many came since the connection began; `None` where that was told before.
+    /// All its events are here: so many came since the connection began; `None` where that was told
+    /// before.
     Synced(Option<u64>),
 }
 

@@ -7,7 +7,8 @@
 //! | lists and objects nested deeper than [`Limits::max_depth`] | Python's parser gives up at some 990 |
 //! | events and registrations over their size | no answer or notification has room for them |
 //!
-//! Microseconds outside of 0 to 999 999 never get here: [`Timestamp`](hat_core::eventer::Timestamp) carries them into the seconds when it is decoded.
+//! Microseconds outside of 0 to 999 999 never get here: [`Timestamp`](hat_core::eventer::Timestamp)
+//! carries them into the seconds when it is decoded.
 
 use hat_core::eventer::{Payload, RegisterEvent};
 use serde::de::IgnoredAny;
@@ -17,7 +18,8 @@ use serde::de::IgnoredAny;
 pub struct Limits {
     /// Bytes of one event, its type and payload: 16 MiB.
     pub max_event: usize,
-    /// Bytes of all events of one registration: 32 MiB, half of what a message may have, so that what is told of it fits into one.
+    /// Bytes of all events of one registration: 32 MiB, half of what a message may have, so that
+    /// what is told of it fits into one.
     pub max_registration: usize,
     /// Events of one registration: 262 144.
     pub max_events: usize,
@@ -155,7 +157,8 @@ fn check_json(index: usize, text: &str, max_depth: usize) -> Result<(), Refusal>
     Ok(())
 }
 
-/// Behind the quotation mark that ends the string which begins at `at`. The text is JSON, so there is one.
+/// Behind the quotation mark that ends the string which begins at `at`. The text is JSON, so there
+/// is one.
 fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     loop {
         at += 1;

@@ -1,4 +1,5 @@
-//! Where events are registered and asked for: by clients, by the page, and by the program that embeds the server.
+//! Where events are registered and asked for: by clients, by the page, and by the program that
+//! embeds the server.
 
 use std::io;
 use std::pin::Pin;
@@ -22,7 +23,8 @@ type Asked = io::Result<Result<Answer, QueryError>>;
 /// What a count of the store gives.
 type Counted = io::Result<Result<Stats, StoreError>>;
 
-/// Where events are registered and asked for. Cheap to clone; it may outlive the server, and then registers nothing.
+/// Where events are registered and asked for. Cheap to clone; it may outlive the server, and then
+/// registers nothing.
 #[derive(Clone)]
 pub struct Desk(Arc<Inner>);
 
@@ -86,8 +88,8 @@ impl Desk {
         Self(Arc::new(Inner { engine, store, notifier, token, log, live, ask, count }))
     }
 
-    /// Registers `events` as one session, and returns them with their ids and timestamps once they are as durable as the server promises.
-    /// Without events there is no session.
+    /// Registers `events` as one session, and returns them with their ids and timestamps once they
+    /// are as durable as the server promises. Without events there is no session.
     ///
     /// Dropped before it is ready, the events may be registered all the same.
     ///
@@ -181,7 +183,8 @@ impl Handler for Desk {
             .ok()
     }
 
-    /// A query without an answer ends the connection, as with the deployed server: an empty answer would be taken for the truth.
+    /// A query without an answer ends the connection, as with the deployed server: an empty answer
+    /// would be taken for the truth.
     async fn query(&self, info: &ConnectionInfo, params: QueryParams) -> QueryResult {
         Desk::query(self, params).await.unwrap_or_else(|error| {
             let (id, name) = (info.id, &*info.client_name);

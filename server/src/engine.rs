@@ -56,7 +56,8 @@ pub(crate) struct Engine {
     notifier: Notifier,
     live: Option<Live>,
     told: Arc<Told>,
-    /// Held while the status changes, and while something is appended: nothing gets behind `STOPPED`.
+    /// Held while the status changes, and while something is appended: nothing gets behind
+    /// `STOPPED`.
     gate: Mutex<()>,
     pub(crate) counts: Counts,
 }
@@ -85,7 +86,8 @@ impl Engine {
         self.notifier.status()
     }
 
-    /// Registers `events` as one session, and returns them. Ready once they are as durable as the log promises.
+    /// Registers `events` as one session, and returns them. Ready once they are as durable as the
+    /// log promises.
     pub(crate) async fn register(
         &self,
         source: Source,
@@ -128,7 +130,8 @@ impl Engine {
         Ok(pending.await?)
     }
 
-    /// Registers an event of the server itself, if the engine runs, and waits until clients were told. What fails is told in the log.
+    /// Registers an event of the server itself, if the engine runs, and waits until clients were
+    /// told. What fails is told in the log.
     pub(crate) async fn register_own(&self, source: Source, event: RegisterEvent) {
         if !self.own_events || self.status() != Status::Operational {
             return;
@@ -154,7 +157,8 @@ impl Engine {
         self.set_status(Status::Operational);
     }
 
-    /// To standby, from whatever status. What was appended before is still registered; what comes from now on fails.
+    /// To standby, from whatever status. What was appended before is still registered; what comes
+    /// from now on fails.
     pub(crate) async fn stop(&self) {
         let stopped = {
             let _gate = self.lock();

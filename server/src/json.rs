@@ -88,7 +88,8 @@ pub fn register_event(line: &str) -> Result<RegisterEvent, String> {
     Ok(RegisterEvent { event_type, source_timestamp, payload })
 }
 
-/// The event of a line that was printed, with its id and timestamp, whatever it holds. An error says what is wrong, but not in which line.
+/// The event of a line that was printed, with its id and timestamp, whatever it holds. An error
+/// says what is wrong, but not in which line.
 pub fn stored_event(line: &str) -> Result<Event, String> {
     let (mut id, mut event_type, mut timestamp) = (None, None, None);
     let (mut source_timestamp, mut payload) = (None, None);

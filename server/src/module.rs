@@ -25,9 +25,11 @@ pub enum Source {
 
 /// A part of the server that sees events while they are registered and answers with further ones.
 ///
-/// Events of a session go to every module whose subscription matches, in the order of modules; what they return becomes events of the same
-/// session, and goes round in turn until nothing comes. All of it is on the thread that orders sessions: **nobody else's events are
-/// registered meanwhile**, so a module computes and does not wait. Events that are mirrored from other servers go to no module.
+/// Events of a session go to every module whose subscription matches, in the order of modules; what
+/// they return becomes events of the same session, and goes round in turn until nothing comes. All
+/// of it is on the thread that orders sessions: **nobody else's events are registered meanwhile**,
+/// so a module computes and does not wait. Events that are mirrored from other servers go to no
+/// module.
 pub trait Module: Send + 'static {
     /// Which events it sees.
     fn subscription(&self) -> Subscription;
@@ -46,7 +48,8 @@ pub trait Module: Send + 'static {
     }
 }
 
-/// Events of one session that modules may make, one million: modules that answer each other go round for ever.
+/// Events of one session that modules may make, one million: modules that answer each other go
+/// round for ever.
 const MAX_EVENTS: usize = 1 << 20;
 
 /// A module, and the events that it is asked about.

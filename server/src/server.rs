@@ -30,7 +30,8 @@ use crate::teller::{Notify, Teller, Told};
 /// How long requests in hand may take once the server stops: clients ask on and on.
 const ANSWERING: Duration = Duration::from_secs(1);
 
-/// The longest that the end waits for a disk, 30 s: after that, what is not on it is given up, and said.
+/// The longest that the end waits for a disk, 30 s: after that, what is not on it is given up, and
+/// said.
 const LAST_SYNC: Duration = Duration::from_secs(30);
 
 /// How a server works.
@@ -39,7 +40,8 @@ pub struct Options {
     pub listen: Address,
     /// What it is called at a monitor; towards other event servers it is the client `event/<name>`.
     pub name: String,
-    /// The secret that a client may not get wrong. A client without one is taken in any case, as by the deployed server.
+    /// The secret that a client may not get wrong. A client without one is taken in any case, as by
+    /// the deployed server.
     pub token: Option<String>,
     /// TLS, where connections are to be that: an acceptor.
     pub tls: Option<Acceptor>,
@@ -51,9 +53,11 @@ pub struct Options {
     pub limits: Limits,
     /// Parts of one's own that see events while they are registered.
     pub modules: Vec<Box<dyn Module>>,
-    /// Whether the server registers events of itself: see [`builtin`](crate::builtin). Default: it does, as the deployed one.
+    /// Whether the server registers events of itself: see [`builtin`](crate::builtin). Default: it
+    /// does, as the deployed one.
     pub own_events: bool,
-    /// The monitor that says whether this server of a group is the active one. Without: it always is.
+    /// The monitor that says whether this server of a group is the active one. Without: it always
+    /// is.
     pub monitor: Option<MonitorOptions>,
     /// What a page shows of the server; `None` where there is none.
     pub live: Option<Live>,
@@ -103,7 +107,8 @@ pub struct EventServer {
 }
 
 impl EventServer {
-    /// Starts a server over `store`: it listens at once, in standby, and is operational when this returns, unless a monitor decides that.
+    /// Starts a server over `store`: it listens at once, in standby, and is operational when this
+    /// returns, unless a monitor decides that.
     ///
     /// # Errors
     ///
@@ -201,8 +206,9 @@ impl EventServer {
         self.log.health()
     }
 
-    /// Waits until the server must end although nobody stopped it, and says why: its monitor wants it, or is lost and that is to be the end.
-    /// A server without a monitor never does. Cancel safe.
+    /// Waits until the server must end although nobody stopped it, and says why: its monitor wants
+    /// it, or is lost and that is to be the end. A server without a monitor never does. Cancel
+    /// safe.
     pub async fn ended(&self) -> Ended {
         match &self.redundancy {
             Some(redundancy) => redundancy.ended().await,
@@ -210,8 +216,9 @@ impl EventServer {
         }
     }
 
-    /// Ends the server: registrations in hand are still done, `STOPPED` is registered, everything is made durable, clients are told, and
-    /// connections close once what is queued to them is written.
+    /// Ends the server: registrations in hand are still done, `STOPPED` is registered, everything
+    /// is made durable, clients are told, and connections close once what is queued to them is
+    /// written.
     ///
     /// # Errors
     ///

@@ -12,17 +12,19 @@ use smol::channel::{Sender, bounded};
 use crate::page::Live;
 use crate::store::{Feed, Session, Told as Became};
 
-/// The longest that anybody waits for others to be told: clients that do not read would stop everybody else.
+/// The longest that anybody waits for others to be told: clients that do not read would stop
+/// everybody else.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// When ordinary subscribers are told. Those that asked for `persisted` events are told when these are durable, in any case.
+/// When ordinary subscribers are told. Those that asked for `persisted` events are told when these
+/// are durable, in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Notify {
     /// When events are durable: nothing is told that can vanish.
     #[default]
     Durable,
-    /// As soon as the order of sessions is fixed, before they are on the disk. A crash then, or a disk that fails, makes events vanish that
-    /// were told.
+    /// As soon as the order of sessions is fixed, before they are on the disk. A crash then, or a
+    /// disk that fails, makes events vanish that were told.
     Early,
 }
 

@@ -2,7 +2,8 @@
 
 use subtle::ConstantTimeEq;
 
-/// Whether `given` is the token, in a time that does not tell how much of it is right. Without a token none is.
+/// Whether `given` is the token, in a time that does not tell how much of it is right. Without a
+/// token none is.
 pub(crate) fn is(token: Option<&str>, given: &str) -> bool {
     token.is_some_and(|token| token.as_bytes().ct_eq(given.as_bytes()).into())
 }

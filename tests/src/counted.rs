@@ -13,7 +13,8 @@ use hat_aio::{Runtime, SocketOptions};
 
 static RUNNING: Mutex<BTreeMap<TypeId, usize>> = Mutex::new(BTreeMap::new());
 
-/// The runtime `R`, with the tasks of `Of` counted: any type that a test declares for itself, since tests run at once.
+/// The runtime `R`, with the tasks of `Of` counted: any type that a test declares for itself, since
+/// tests run at once.
 pub struct Counted<R, Of>(PhantomData<fn() -> (R, Of)>);
 
 impl<R: Runtime, Of: 'static> Counted<R, Of> {

@@ -118,7 +118,8 @@ pub fn frame(id: u8, first: u8, owner: bool, last: bool, name: &str, data: &[u8]
     block
 }
 
-/// A length as SBS writes it: seven bits a byte, the last one marked; in the first the sign takes one of them.
+/// A length as SBS writes it: seven bits a byte, the last one marked; in the first the sign takes
+/// one of them.
 fn count(len: usize) -> Vec<u8> {
     let mut bytes = vec![0x80 | (len & 0x7f) as u8];
     let mut rest = len >> 7;

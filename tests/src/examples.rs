@@ -1,6 +1,6 @@
-//! The examples of a runtime crate, run against each other: a module of that crate's own test, which says
-//! by `PREFIX` what their names begin with. `cargo test` builds the examples, but not where it is told
-//! which test to run: `cargo build --examples` comes first then.
+//! The examples of a runtime crate, run against each other: a module of that crate's own test,
+//! which says by `PREFIX` what their names begin with. `cargo test` builds the examples, but not
+//! where it is told which test to run: `cargo build --examples` comes first then.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::path::PathBuf;

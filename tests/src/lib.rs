@@ -1,4 +1,5 @@
-//! What the tests share: the pair harness, the simulated network, generated values, the vectors, the runtimes, and the real peers.
+//! What the tests share: the pair harness, the simulated network, generated values, the vectors,
+//! the runtimes, and the real peers.
 
 pub mod certificates;
 pub mod counted;

@@ -1,5 +1,5 @@
-//! A second host on this machine: a network namespace of Linux, with a cable to it that can be cut. Where
-//! none can be made, [`Host::new`] says so in one line.
+//! A second host on this machine: a network namespace of Linux, with a cable to it that can be cut.
+//! Where none can be made, [`Host::new`] says so in one line.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::peers::skip;
 
-/// What a peer does there, in Python: connects (or listens and takes one connection), writes the bytes
-/// of its arguments, and reads for ever. It says one line: that it is connected, or its port.
+/// What a peer does there, in Python: connects (or listens and takes one connection), writes the
+/// bytes of its arguments, and reads for ever. It says one line: that it is connected, or its port.
 const PEER: &str = "
 import socket, sys
 role, host, port, first = sys.argv[1:]

@@ -1,13 +1,13 @@
 //! Two machines that talk to each other without a socket, under a virtual clock.
 //!
 //! ```text
-//!   a.machine ──tx──> at most `grain` bytes a step ──rx──> b.machine      now: moves only in `wait`
+//!   a.machine ──tx──> at most `grain` bytes a step ──rx──> b.machine     now: moves only in `wait`
 //!   a.machine <──rx── at most `grain` bytes a step <──tx── b.machine
 //! ```
 //!
-//! Bytes are moved only to a side that asks for them, as a real driver does, so a test that runs at every grain in
-//! [`GRAINS`] shows that a machine asks for the right number of bytes and keeps no state that depends on where
-//! the stream was cut.
+//! Bytes are moved only to a side that asks for them, as a real driver does, so a test that runs at
+//! every grain in [`GRAINS`] shows that a machine asks for the right number of bytes and keeps no
+//! state that depends on where the stream was cut.
 
 use std::collections::VecDeque;
 use std::time::Duration;

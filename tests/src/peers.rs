@@ -1,8 +1,8 @@
 //! The other side of a test: deployed software, driven through the line protocol `hat-testee/1`.
 //!
 //! A [`Peer`] is a process that takes requests as JSON lines and answers with responses, events and
-//! callbacks. The real Python packages are put behind that protocol by the scripts in `tests/peers/`, so a
-//! test drives them and this library's own testee with the same client:
+//! callbacks. The real Python packages are put behind that protocol by the scripts in
+//! `tests/peers/`, so a test drives them and this library's own testee with the same client:
 //!
 //! ```no_run
 //! use hat_tests::peers::{self, Peer};
@@ -23,11 +23,12 @@
 //! }
 //! ```
 //!
-//! Everything here blocks and uses threads of its own, so it serves tests of any async runtime; an async test
-//! calls it from a thread where blocking is allowed. Nothing waits longer than [`TIME_LIMIT`].
+//! Everything here blocks and uses threads of its own, so it serves tests of any async runtime; an
+//! async test calls it from a thread where blocking is allowed. Nothing waits longer than
+//! [`TIME_LIMIT`].
 //!
-//! The Python packages are installed once, into `target/peers/`; see [`Environment`]. Where that cannot be
-//! done, [`skipped`] lets a test say so instead of failing.
+//! The Python packages are installed once, into `target/peers/`; see [`Environment`]. Where that
+//! cannot be done, [`skipped`] lets a test say so instead of failing.
 
 pub mod browser;
 pub mod chatter;
@@ -145,7 +146,8 @@ pub fn from_addr(value: &Value) -> SocketAddr {
     addr().unwrap_or_else(|| panic!("{value} is not an address"))
 }
 
-/// A loopback address that nobody listens on, for servers that do not tell which port they got (`eventer`).
+/// A loopback address that nobody listens on, for servers that do not tell which port they got
+/// (`eventer`).
 ///
 /// # Panics
 ///

@@ -1,4 +1,5 @@
-//! A runtime with names of its own: what a test needs that connects to a name with several addresses.
+//! A runtime with names of its own: what a test needs that connects to a name with several
+//! addresses.
 
 use std::collections::BTreeMap;
 use std::future::Future;

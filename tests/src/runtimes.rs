@@ -6,8 +6,9 @@ use std::time::Duration;
 use hat_aio::Runtime;
 pub use hat_aio::runtime::{sleep, within};
 
-/// A test that takes longer hangs. Most need less than a second; but the first that needs a deployed peer may have to install it, which takes
-/// 40 s, and on a busy machine several times that.
+/// A test that takes longer hangs. Most need less than a second; but the first that needs a
+/// deployed peer may have to install it, which takes 40 s, and on a busy machine several times
+/// that.
 const TIME_LIMIT: Duration = Duration::from_secs(240);
 
 /// A runtime that can run a test.
@@ -58,7 +59,8 @@ async fn limited<R: Runtime, T>(test: impl Future<Output = T>) -> T {
     within::<R, T>(TIME_LIMIT, test).await.expect("the test hangs")
 }
 
-/// Makes a test for each runtime of each generic body: `chatter::tokio`, `chatter::smol`, `chatter::async_std`.
+/// Makes a test for each runtime of each generic body: `chatter::tokio`, `chatter::smol`,
+/// `chatter::async_std`.
 #[macro_export]
 macro_rules! on_every_runtime {
     ($($(#[$meta:meta])* async fn $name:ident<$runtime:ident>() $body:block)+) => {

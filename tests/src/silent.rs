@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-/// A listening socket that has no room for one more connection: the system drops what asks for one. On
-/// Linux; other systems refuse instead.
+/// A listening socket that has no room for one more connection: the system drops what asks for one.
+/// On Linux; other systems refuse instead.
 #[derive(Debug)]
 pub struct Silent {
     listener: Socket,

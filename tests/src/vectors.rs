@@ -1,4 +1,5 @@
-//! The vectors of the deployed peers, in `tests/vectors/`: what each file holds is said in its `doc`.
+//! The vectors of the deployed peers, in `tests/vectors/`: what each file holds is said in its
+//! `doc`.
 
 use bytes::Bytes;
 use serde_json::Value;

@@ -73,7 +73,8 @@ pub struct Read {
     pub taken: usize,
 }
 
-/// Gives `connection` a stream in pieces of `grain` bytes, when it asks for them, and then the end. What it writes goes out at once.
+/// Gives `connection` a stream in pieces of `grain` bytes, when it asks for them, and then the end.
+/// What it writes goes out at once.
 ///
 /// # Panics
 ///

@@ -1,5 +1,5 @@
-//! The bodies of the fuzz targets, over what once made one fail, over the seeds, and over random bytes. The fuzzers themselves
-//! are in `fuzz/`.
+//! The bodies of the fuzz targets, over what once made one fail, over the seeds, and over random
+//! bytes. The fuzzers themselves are in `fuzz/`.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The deployed peers against each other, through the line protocol: it proves the tools before they judge this
-//! library.
+//! The deployed peers against each other, through the line protocol: it proves the tools before
+//! they judge this library.
 
 use std::{env, process::Command};
 

@@ -23,7 +23,8 @@ use hat_core::cotp::{
     Incoming, Info, Reason, SendError,
 };
 
-/// Diagnostics that are kept until somebody asks: a peer departs from the standard in a few ways, over and over.
+/// Diagnostics that are kept until somebody asks: a peer departs from the standard in a few ways,
+/// over and over.
 const DIAGNOSTICS: usize = 64;
 
 /// Expedited data that is kept until somebody asks, each of at most 16 octets; with more of it the
@@ -226,7 +227,8 @@ impl Connection {
         self.handle.wait(Wait::Incoming, |session| session.established.then_some(())).await
     }
 
-    /// Queues a message of any length, waiting while 256 KiB are queued. It is cut into TPDUs without a copy.
+    /// Queues a message of any length, waiting while 256 KiB are queued. It is cut into TPDUs
+    /// without a copy.
     ///
     /// Cancel safe: dropped before it is ready, nothing is sent.
     ///
@@ -237,8 +239,9 @@ impl Connection {
         self.send_by(data.into(), Machine::send).await
     }
 
-    /// Queues a part of a message whose length need not be known yet, waiting while 256 KiB are queued; `end` says that it is the last
-    /// one. Before that, only parts can be sent. Cancel safe: dropped before it is ready, nothing is sent.
+    /// Queues a part of a message whose length need not be known yet, waiting while 256 KiB are
+    /// queued; `end` says that it is the last one. Before that, only parts can be sent. Cancel
+    /// safe: dropped before it is ready, nothing is sent.
     ///
     /// # Errors
     ///
@@ -247,7 +250,8 @@ impl Connection {
         self.send_by(data.into(), |machine, data| machine.send_part(data, end)).await
     }
 
-    /// Queues expedited data of 1 to 16 octets, where it was agreed on, waiting while 256 KiB are queued. Cancel safe.
+    /// Queues expedited data of 1 to 16 octets, where it was agreed on, waiting while 256 KiB are
+    /// queued. Cancel safe.
     ///
     /// # Errors
     ///
@@ -264,15 +268,16 @@ impl Connection {
         self.handle.send_data(data, |session, data| send(&mut session.machine, data)).await
     }
 
-    /// The next message. With [`Receive::Parts`](hat_core::cotp::Receive::Parts) it is gathered here, and one
-    /// of more than [`max_tsdu`](hat_core::cotp::Config::max_tsdu) octets ends the connection:
-    /// [`receive_part`](Self::receive_part) has no such limit.
+    /// The next message. With [`Receive::Parts`](hat_core::cotp::Receive::Parts) it is gathered
+    /// here, and one of more than [`max_tsdu`](hat_core::cotp::Config::max_tsdu) octets ends the
+    /// connection: [`receive_part`](Self::receive_part) has no such limit.
     ///
     /// What arrived before the connection ended is given first. Cancel safe.
     ///
     /// # Errors
     ///
-    /// Why the connection is over; [`Closed`](hat_core::cotp::Error::Closed) also where only the peer has ended its side.
+    /// Why the connection is over; [`Closed`](hat_core::cotp::Error::Closed) also where only the
+    /// peer has ended its side.
     pub async fn receive(&self) -> Result<Bytes, Error> {
         let take = |session: &mut CotpSession| {
             let message = session.message().transpose();
@@ -286,7 +291,8 @@ impl Connection {
         message
     }
 
-    /// The next part of a message, as it came; with [`Receive::Whole`](hat_core::cotp::Receive::Whole) the next message. Cancel safe.
+    /// The next part of a message, as it came; with
+    /// [`Receive::Whole`](hat_core::cotp::Receive::Whole) the next message. Cancel safe.
     ///
     /// # Errors
     ///
@@ -313,7 +319,8 @@ impl Connection {
         self.handle.wait(Wait::Incoming, take).await?
     }
 
-    /// In which ways the peer departed from the standard since this was asked last; at most 64 are kept.
+    /// In which ways the peer departed from the standard since this was asked last; at most 64 are
+    /// kept.
     #[must_use]
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         self.handle.look(|session| session.diagnostics.drain(..).collect())

@@ -22,14 +22,15 @@ use hat_core::cotp::{
 use hat_core::options::More;
 use hat_core::time::Instant;
 
-/// The port of ISO transport over TCP (RFC 1006 clause 4). Most systems let only privileged programs listen on it.
+/// The port of ISO transport over TCP (RFC 1006 clause 4). Most systems let only privileged
+/// programs listen on it.
 pub const DEFAULT_PORT: u16 = 102;
 
 /// How a connection is made.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
-    /// The protocol: selectors, sizes, policy, limits. Its `source_reference` is a number that counts up in this process, unless
-    /// [`reference`](Self::reference) is given.
+    /// The protocol: selectors, sizes, policy, limits. Its `source_reference` is a number that
+    /// counts up in this process, unless [`reference`](Self::reference) is given.
     pub config: Config,
     /// Our reference (SRC-REF).
     pub reference: Option<u16>,
@@ -46,9 +47,9 @@ pub struct ConnectOptions {
 /// How a server is made, and its connections.
 #[derive(Clone, Debug, Default)]
 pub struct ListenOptions {
-    /// The protocol: selectors, sizes, policy, limits. Its `source_reference` is a number that counts up in this process, unless
-    /// [`reference`](Self::reference) is given; its `answer` is overruled by
-    /// [`decide`](Self::decide).
+    /// The protocol: selectors, sizes, policy, limits. Its `source_reference` is a number that
+    /// counts up in this process, unless [`reference`](Self::reference) is given; its `answer` is
+    /// overruled by [`decide`](Self::decide).
     pub config: Config,
     /// Our reference (SRC-REF).
     pub reference: Option<u16>,
@@ -77,9 +78,10 @@ impl From<ConnectOptions> for ListenOptions {
 pub enum Decision {
     /// It is confirmed.
     Confirm(Response),
-    /// It is refused with a DR: the peer's caller sees the reason, and the additional information of at
-    /// most 246 octets. A reason that class 0 does not have is told to this side's application, as the
-    /// cause of a [failed handshake](crate::HandshakeFailure), and the peer is refused without one.
+    /// It is refused with a DR: the peer's caller sees the reason, and the additional information
+    /// of at most 246 octets. A reason that class 0 does not have is told to this side's
+    /// application, as the cause of a [failed handshake](crate::HandshakeFailure), and the peer is
+    /// refused without one.
     Refuse(Reason, Option<Bytes>),
 }
 
@@ -96,9 +98,9 @@ impl Decide {
         Self(Arc::new(move |request| Box::pin(ready(decide(&request)))))
     }
 
-    /// Decides by `decide`, which may wait: a gateway asks its far side before it confirms. Nothing more
-    /// is read from the peer meanwhile than one DT, and there is no time limit but the peer's own. The
-    /// future is dropped where the peer withdraws its request or leaves.
+    /// Decides by `decide`, which may wait: a gateway asks its far side before it confirms. Nothing
+    /// more is read from the peer meanwhile than one DT, and there is no time limit but the peer's
+    /// own. The future is dropped where the peer withdraws its request or leaves.
     pub fn later<F: Future<Output = Decision> + Send + 'static>(
         decide: impl Fn(ConnectRequest) -> F + Send + Sync + 'static,
     ) -> Self {
@@ -126,7 +128,8 @@ pub enum ConnectError {
     /// The configuration makes no connection.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The connection ended before it was established. [`Refused`](hat_core::cotp::Error::Refused) holds the reason of the peer.
+    /// The connection ended before it was established. [`Refused`](hat_core::cotp::Error::Refused)
+    /// holds the reason of the peer.
     #[error(transparent)]
     Ended(#[from] Error),
 }
@@ -185,7 +188,8 @@ impl ListenOptions {
     }
 }
 
-/// Connects to `address`, and waits until the peer has confirmed; every address of its host is tried.
+/// Connects to `address`, and waits until the peer has confirmed; every address of its host is
+/// tried.
 ///
 /// # Errors
 ///
@@ -205,8 +209,8 @@ pub async fn connect<R: Runtime>(
     Ok(connection)
 }
 
-/// Asks for a connection over a stream that there is already, and waits until the peer has confirmed. Of `options`, `tls` and `socket` are not
-/// used.
+/// Asks for a connection over a stream that there is already, and waits until the peer has
+/// confirmed. Of `options`, `tls` and `socket` are not used.
 ///
 /// # Errors
 ///
@@ -219,7 +223,8 @@ pub async fn connect_on<R: Runtime>(
     on::<R>(stream, machine, None, options.inbox).await
 }
 
-/// Waits for the request of the peer over a stream that there is already, and confirms it. Of `options`, `tls` and `accept` are not used.
+/// Waits for the request of the peer over a stream that there is already, and confirms it. Of
+/// `options`, `tls` and `accept` are not used.
 ///
 /// # Errors
 ///

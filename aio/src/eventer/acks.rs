@@ -14,7 +14,8 @@ struct Open {
     waiting: Vec<Waker>,
 }
 
-/// A client that has not acknowledged yet. It goes when the client did, or when its connection ends.
+/// A client that has not acknowledged yet. It goes when the client did, or when its connection
+/// ends.
 #[derive(Debug)]
 pub(super) struct Ticket(Acks);
 

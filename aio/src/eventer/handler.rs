@@ -27,27 +27,30 @@ impl Deref for ConnectionInfo {
 
 /// What a server does for its clients. Every method has a default.
 ///
-/// What one client asks is handled one after the other, in the order that it came, as the deployed server does: a query sees the events
-/// registered before it. Clients do not wait for each other.
+/// What one client asks is handled one after the other, in the order that it came, as the deployed
+/// server does: a query sees the events registered before it. Clients do not wait for each other.
 pub trait Handler: Send + Sync + 'static {
-    /// A client says who it is. An error is told to it, and it is not taken. Default: every client is taken.
+    /// A client says who it is. An error is told to it, and it is not taken. Default: every client
+    /// is taken.
     fn connected(&self, info: &ConnectionInfo) -> impl Future<Output = Result<(), String>> + Send {
         let _ = info;
         ready(Ok(()))
     }
 
-    /// A client that [`connected`](Self::connected) took is gone: for each such client once, also where it went before it could
-    /// be told.
+    /// A client that [`connected`](Self::connected) took is gone: for each such client once, also
+    /// where it went before it could be told.
     fn disconnected(&self, info: &ConnectionInfo) -> impl Future<Output = ()> + Send {
         let _ = info;
         ready(())
     }
 
-    /// A client registers events, as one session. Gives them as they were registered, in the same order, or `None` if they were not,
-    /// which is the default. The client is told where it asked for that.
+    /// A client registers events, as one session. Gives them as they were registered, in the same
+    /// order, or `None` if they were not, which is the default. The client is told where it asked
+    /// for that.
     ///
-    /// Events with a JSON payload that is no JSON do not come here: they are refused, which is logged, since the clients that they would be told to
-    /// could not take them. See [`RegisterEvent::check`].
+    /// Events with a JSON payload that is no JSON do not come here: they are refused, which is
+    /// logged, since the clients that they would be told to could not take them. See
+    /// [`RegisterEvent::check`].
     fn register(
         &self,
         info: &ConnectionInfo,
@@ -59,8 +62,9 @@ pub trait Handler: Send + Sync + 'static {
 
     /// A client asks for events. Default: there are none.
     ///
-    /// The protocol has no answer that refuses a query. The deployed server ends the connection instead:
-    /// [`Notifier::disconnect`](super::Notifier::disconnect), after which what this gives is not sent.
+    /// The protocol has no answer that refuses a query. The deployed server ends the connection
+    /// instead: [`Notifier::disconnect`](super::Notifier::disconnect), after which what this gives
+    /// is not sent.
     fn query(
         &self,
         info: &ConnectionInfo,

@@ -17,10 +17,12 @@ use crate::shared::Wait;
 use hat_core::eventer::{EncodedEvents, Event, Status};
 use hat_core::protocol::Protocol;
 
-/// Tells the clients of a server its status and events. Cheap to clone, and it may outlive the server: then nobody is told.
+/// Tells the clients of a server its status and events. Cheap to clone, and it may outlive the
+/// server: then nobody is told.
 ///
-/// A [`Handler`](super::Handler) that notifies what it registers is made from one, by [`listen_with`](super::listen_with). It does not
-/// keep the server alive, so a handler may hold it.
+/// A [`Handler`](super::Handler) that notifies what it registers is made from one, by
+/// [`listen_with`](super::listen_with). It does not keep the server alive, so a handler may hold
+/// it.
 #[derive(Clone)]
 pub struct Notifier {
     registry: Arc<Registry>,
@@ -42,9 +44,11 @@ impl Notifier {
         self.registry.infos()
     }
 
-    /// Closes the connection of one client: what is queued to it is still written. Gives whether there is such a client.
+    /// Closes the connection of one client: what is queued to it is still written. Gives whether
+    /// there is such a client.
     ///
-    /// [`Handler::disconnected`](super::Handler::disconnected) is called as for any client that is gone.
+    /// [`Handler::disconnected`](super::Handler::disconnected) is called as for any client that is
+    /// gone.
     pub fn disconnect(&self, id: ConnectionId) -> bool {
         self.registry.disconnect(id)
     }
@@ -60,17 +64,21 @@ impl Notifier {
         self.registry.set_status(status);
     }
 
-    /// Tells events of one session to the clients that want them: those whose `persisted` is the same, by their subscription and
-    /// server id. With `with_ack`, ready when every client that was told has acknowledged or is gone.
+    /// Tells events of one session to the clients that want them: those whose `persisted` is the
+    /// same, by their subscription and server id. With `with_ack`, ready when every client that was
+    /// told has acknowledged or is gone.
     ///
-    /// Events are encoded once and queued to all clients at once. Then this waits a little for clients that have more than 1 MiB to read, so that
-    /// one that reads again after a moment loses nothing: 100 ms at the most; a fiftieth of the time for one client, and a twentieth for all
-    /// together, once the first second of each is spent. Time in which a client takes 10 MB/s, as on a line of 100 Mbit/s, does not count. A
-    /// client that is slow for longer slows nobody down: it is closed when more than
-    /// [`max_queued`](hat_core::chatter::Config::max_queued) waits for it, and the server's log says why. A
-    /// [`Reconnecting`](super::Reconnecting) client comes back and asks for what it missed.
+    /// Events are encoded once and queued to all clients at once. Then this waits a little for
+    /// clients that have more than 1 MiB to read, so that one that reads again after a moment loses
+    /// nothing: 100 ms at the most; a fiftieth of the time for one client, and a twentieth for all
+    /// together, once the first second of each is spent. Time in which a client takes 10 MB/s, as
+    /// on a line of 100 Mbit/s, does not count. A client that is slow for longer slows nobody down:
+    /// it is closed when more than [`max_queued`](hat_core::chatter::Config::max_queued) waits for
+    /// it, and the server's log says why. A [`Reconnecting`](super::Reconnecting) client comes back
+    /// and asks for what it missed.
     ///
-    /// All clients are told when this is polled first; dropped after that, the events are told all the same.
+    /// All clients are told when this is polled first; dropped after that, the events are told all
+    /// the same.
     pub async fn notify_events(&self, events: &[Event], persisted: bool, with_ack: bool) {
         let events = EncodedEvents::new(events);
         let acks = with_ack.then(Acks::default);
@@ -83,7 +91,8 @@ impl Notifier {
         }
     }
 
-    /// Waits until clients have read most of what is queued to them, as long as patience with them allows.
+    /// Waits until clients have read most of what is queued to them, as long as patience with them
+    /// allows.
     async fn wait_for(&self, clients: Vec<Handle<ServerSession>>) {
         let start = (self.now)();
         let Some(most) = self.patience().at(start) else { return };

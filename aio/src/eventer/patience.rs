@@ -8,11 +8,12 @@ pub(super) const AT_ONCE: Duration = Duration::from_millis(100);
 /// Less than this is not worth a timer.
 const LEAST: Duration = Duration::from_millis(10);
 
-/// What a budget holds at the most, and at first: a client that reads again after a moment finds all there.
+/// What a budget holds at the most, and at first: a client that reads again after a moment finds
+/// all there.
 const FULL: Duration = Duration::from_secs(1);
 
-/// Time that a byte takes on a line of 100 Mbit/s, with room for what goes around it: who takes what it is told at this rate is
-/// not slow, and is waited for without end.
+/// Time that a byte takes on a line of 100 Mbit/s, with room for what goes around it: who takes
+/// what it is told at this rate is not slow, and is waited for without end.
 const BYTE: Duration = Duration::from_nanos(100);
 
 /// Time that others may still wait.

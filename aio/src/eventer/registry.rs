@@ -58,7 +58,8 @@ impl Session for ServerSession {
     }
 }
 
-/// Bytes that wait for a client before a notification waits for it: what a socket takes in a millisecond or so.
+/// Bytes that wait for a client before a notification waits for it: what a socket takes in a
+/// millisecond or so.
 pub(super) const HIGH_WATER: usize = 1024 * 1024;
 
 pub(super) struct Registry {
@@ -223,8 +224,8 @@ fn find(
     }
 }
 
-/// A client that cannot be told something is closed: it must not go on as if there had been nothing to tell. It
-/// does not read, or the message is over its limit.
+/// A client that cannot be told something is closed: it must not go on as if there had been nothing
+/// to tell. It does not read, or the message is over its limit.
 fn close_if_refused<T>(
     info: &ConnectionInfo,
     handle: &Handle<ServerSession>,

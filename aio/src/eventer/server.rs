@@ -31,7 +31,8 @@ pub struct ListenOptions {
     /// The status that clients are told. Default: `standby`.
     pub status: Status,
     /// The protocol: pings, limits, close timeout. What may be queued to one client is
-    /// [`chatter.max_queued`](hat_core::chatter::Config::max_queued): a client that has more to read is closed.
+    /// [`chatter.max_queued`](hat_core::chatter::Config::max_queued): a client that has more to
+    /// read is closed.
     pub config: Config,
     /// What one client may have asked before nothing more is read from it.
     pub inbox: InboxLimits,
@@ -43,7 +44,8 @@ pub struct ListenOptions {
     pub more: More,
 }
 
-/// An event server. Dropping it stops listening, and closes its connections where they are bound to it.
+/// An event server. Dropping it stops listening, and closes its connections where they are bound to
+/// it.
 pub struct Server {
     core: Arc<Core<()>>,
     notifier: Notifier,
@@ -159,7 +161,8 @@ async fn serve<H: Handler>(
             return;
         }
     };
-    // ends with the connection, or with a handler that panics: what it began for the client must end then too
+    // ends with the connection, or with a handler that panics: what it began for the client must
+    // end then too
     let ended = catching(requests(&handle, &*handler, &info, &client.registry)).await;
     if let Ok(Err(error)) = &ended
         && error.protocol().is_some_and(|error| error.too_large().is_some())
@@ -270,12 +273,14 @@ async fn requests(
     }
 }
 
-/// Why others could not take one of the events. Whoever is told a payload that it cannot parse ends its connection, so who sends it is refused.
+/// Why others could not take one of the events. Whoever is told a payload that it cannot parse ends
+/// its connection, so who sends it is refused.
 fn unsound(events: &[RegisterEvent]) -> Option<JsonError> {
     events.iter().find_map(|event| event.check().err())
 }
 
-/// Answers a query: with as many events as a message may hold, where they are more. Then more follows.
+/// Answers a query: with as many events as a message may hold, where they are more. Then more
+/// follows.
 async fn answer(
     handle: &Handle<ServerSession>,
     info: &ConnectionInfo,
@@ -296,7 +301,8 @@ async fn answer(
     Ok(())
 }
 
-/// Bytes of a message in front of its data, at the most: four numbers of ten bytes, two flags and the name of an answer.
+/// Bytes of a message in front of its data, at the most: four numbers of ten bytes, two flags and
+/// the name of an answer.
 const FRONT: usize = 128;
 
 /// Sends as soon as the queue has room.
@@ -307,7 +313,8 @@ async fn send(
     handle.send(|session| respond(&mut session.machine)).await
 }
 
-/// An answer that can never be sent, because it is too large say, closes the connection: the client would wait for ever.
+/// An answer that can never be sent, because it is too large say, closes the connection: the client
+/// would wait for ever.
 fn close_unanswered(handle: &Handle<ServerSession>, info: &ConnectionInfo, fault: SendFault) {
     trace::refused(info, "an answer cannot be sent: the client is closed", &fault);
     handle.close();
@@ -320,8 +327,9 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// Serves a client over a stream that there is already: of another kind than the server listens for, or what something else was
-    /// upgraded to. It counts as a connection of the server; [`max_connections`](AcceptOptions::max_connections) does not hold it up.
+    /// Serves a client over a stream that there is already: of another kind than the server listens
+    /// for, or what something else was upgraded to. It counts as a connection of the server;
+    /// [`max_connections`](AcceptOptions::max_connections) does not hold it up.
     pub fn serve_on(&self, stream: impl Stream) {
         let stream: Box<dyn Stream> = Box::new(stream);
         (self.serve_on)(&self.core, self.core.count(stream));
@@ -333,9 +341,11 @@ impl Server {
         self.notifier.connections()
     }
 
-    /// Closes the connection of one client: what is queued to it is still written. Gives whether there is such a client.
+    /// Closes the connection of one client: what is queued to it is still written. Gives whether
+    /// there is such a client.
     ///
-    /// [`Handler::disconnected`](super::Handler::disconnected) is called as for any client that is gone.
+    /// [`Handler::disconnected`](super::Handler::disconnected) is called as for any client that is
+    /// gone.
     pub fn disconnect(&self, id: ConnectionId) -> bool {
         self.notifier.disconnect(id)
     }
@@ -368,21 +378,22 @@ impl Server {
         self.core.addresses()
     }
 
-    /// The next client that was not taken, with its address and the cause: it broke the protocol before
-    /// it said who it is, was silent, or the handler rejected it. `None` once the server is closed. At
-    /// most 64 are kept for who does not ask. Cancel safe.
+    /// The next client that was not taken, with its address and the cause: it broke the protocol
+    /// before it said who it is, was silent, or the handler rejected it. `None` once the server is
+    /// closed. At most 64 are kept for who does not ask. Cancel safe.
     pub async fn handshake_failure(&self) -> Option<HandshakeFailure> {
         self.core.handshake_failure().await
     }
 
-    /// Waits until every request that the handler has in hand is answered, for `time` at the most: before [`close`](Self::close), so that
-    /// who was registered is told. Requests that come meanwhile are handled as ever. Cancel safe.
+    /// Waits until every request that the handler has in hand is answered, for `time` at the most:
+    /// before [`close`](Self::close), so that who was registered is told. Requests that come
+    /// meanwhile are handled as ever. Cancel safe.
     pub async fn answered(&self, time: Duration) {
         self.notifier.answered(time).await;
     }
 
-    /// Stops listening, closes the connections that are bound to the server, and waits until all of that is done: also until the handler
-    /// was told of the last client that is gone.
+    /// Stops listening, closes the connections that are bound to the server, and waits until all of
+    /// that is done: also until the handler was told of the last client that is gone.
     ///
     /// Cancel safe: the closing goes on when this is dropped.
     pub async fn close(&self) {

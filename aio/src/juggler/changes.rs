@@ -3,7 +3,8 @@
 use crate::inbox::{Inbox, InboxLimits};
 use hat_core::json::Value;
 
-/// What a change that waits weighs beside its bytes on the wire: the parts of the value that are its own.
+/// What a change that waits weighs beside its bytes on the wire: the parts of the value that are
+/// its own.
 const CHANGE_WEIGHT: usize = 4 * 1024;
 
 pub(super) struct Changes {

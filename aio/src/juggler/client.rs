@@ -28,8 +28,9 @@ pub struct ConnectOptions {
     pub config: Config,
     /// What may wait for [`Client::notification`] before nothing more is read.
     pub inbox: InboxLimits,
-    /// Every change of the server's state is kept for [`Client::next_change`] from the beginning, and nothing more is read while as many wait as `inbox`
-    /// allows. Default: off; they are kept from the first call of it on.
+    /// Every change of the server's state is kept for [`Client::next_change`] from the beginning,
+    /// and nothing more is read while as many wait as `inbox` allows. Default: off; they are kept
+    /// from the first call of it on.
     pub every_change: bool,
     #[doc(hidden)]
     pub more: More,
@@ -80,7 +81,8 @@ pub async fn connect<R: Runtime>(
     Ok(Client { handle, seen: AtomicU64::new(0) })
 }
 
-/// A client of a Juggler server. Cheap to clone; when the last clone is dropped, the connection closes.
+/// A client of a Juggler server. Cheap to clone; when the last clone is dropped, the connection
+/// closes.
 #[derive(Debug)]
 pub struct Client {
     handle: Handle<ClientSession>,
@@ -115,7 +117,8 @@ impl Session for ClientSession {
 
     fn has_room(&self) -> bool {
         let times = if self.machine.open_requests() > 0 { WAITING } else { 1 };
-        // nothing more is given once either side has closed: the end must not wait for who takes what came before
+        // nothing more is given once either side has closed: the end must not wait for who takes
+        // what came before
         !self.machine.is_open() || (self.inbox.has_room_times(times) && self.changes.has_room())
     }
 
@@ -156,14 +159,15 @@ impl Requests for ClientSession {
 }
 
 impl Client {
-    /// The server's state, as far as we were told; `null` in the beginning. It costs nothing: the value is shared.
+    /// The server's state, as far as we were told; `null` in the beginning. It costs nothing: the
+    /// value is shared.
     #[must_use]
     pub fn state(&self) -> Value {
         self.handle.look(|session| session.machine.state().clone())
     }
 
-    /// Waits for a change of the server's state that this handle has not seen yet, and gives the newest state: who is slow misses what
-    /// was between. A clone sees what its original has not.
+    /// Waits for a change of the server's state that this handle has not seen yet, and gives the
+    /// newest state: who is slow misses what was between. A clone sees what its original has not.
     ///
     /// Cancel safe.
     ///
@@ -181,9 +185,10 @@ impl Client {
         Ok(state)
     }
 
-    /// The server's state after its next change: each change once, in order. Who is slow holds up what is read. Several callers
-    /// share the changes. With [`every_change`](ConnectOptions::every_change), from the beginning of the connection on; else
-    /// from the first call on. Cancel safe.
+    /// The server's state after its next change: each change once, in order. Who is slow holds up
+    /// what is read. Several callers share the changes. With
+    /// [`every_change`](ConnectOptions::every_change), from the beginning of the connection on;
+    /// else from the first call on. Cancel safe.
     ///
     /// # Errors
     ///
@@ -192,10 +197,11 @@ impl Client {
         self.handle.wait(Wait::Incoming, |session| session.changes.pop()).await
     }
 
-    /// Requests the server for `name` with `data`, and gives its result; waits while 256 KiB are queued. A request with an empty name is answered
-    /// with its own data, by any server.
+    /// Requests the server for `name` with `data`, and gives its result; waits while 256 KiB are
+    /// queued. A request with an empty name is answered with its own data, by any server.
     ///
-    /// Dropped before it is ready, the answer is dropped when it comes; what was asked may be done all the same.
+    /// Dropped before it is ready, the answer is dropped when it comes; what was asked may be done
+    /// all the same.
     ///
     /// # Errors
     ///
@@ -219,7 +225,8 @@ impl Client {
         self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await
     }
 
-    /// All that [`notification`](Self::notification) gives, as a stream. It ends when the connection does.
+    /// All that [`notification`](Self::notification) gives, as a stream. It ends when the
+    /// connection does.
     #[must_use]
     pub fn notifications(&self) -> NotificationStream {
         NotificationStream { client: self.clone() }

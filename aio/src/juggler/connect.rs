@@ -21,7 +21,8 @@ use hat_core::ws;
 pub struct WsOptions {
     /// Path of the WebSocket, `/ws`.
     pub ws_path: ByteString,
-    /// User and password, where the server asks for them. They go over the network as they are: it needs TLS then.
+    /// User and password, where the server asks for them. They go over the network as they are: it
+    /// needs TLS then.
     pub credentials: Option<(String, String)>,
     /// More headers of the request: `Cookie`, `Origin`.
     pub headers: Vec<ws::Field>,

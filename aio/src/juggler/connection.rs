@@ -39,7 +39,8 @@ impl Session for ServerSession {
     }
 
     fn has_room(&self) -> bool {
-        // nothing more is given once either side has closed: the end must not wait for who takes what came before
+        // nothing more is given once either side has closed: the end must not wait for who takes
+        // what came before
         !self.machine.is_open() || self.inbox.has_room()
     }
 
@@ -72,8 +73,8 @@ pub enum SendError {
     Ended(#[from] Error),
 }
 
-/// A server's end of a connection. Cheap to clone; it stays open until the client or the server closes it, or
-/// [`close`](Self::close) does.
+/// A server's end of a connection. Cheap to clone; it stays open until the client or the server
+/// closes it, or [`close`](Self::close) does.
 #[derive(Clone, Debug)]
 pub struct Connection {
     pub(super) handle: ServerHandle,
@@ -101,7 +102,8 @@ impl Connection {
         self.client.user.as_deref()
     }
 
-    /// The state that the client follows: the connection's own, or the shared one. Changes that were not flushed are in it.
+    /// The state that the client follows: the connection's own, or the shared one. Changes that
+    /// were not flushed are in it.
     #[must_use]
     pub fn state(&self) -> Value {
         match &self.shared {
@@ -110,8 +112,8 @@ impl Connection {
         }
     }
 
-    /// Changes the state that the client follows; a shared one changes for all. Nothing else can be done with the connection
-    /// meanwhile: `change` must not come back to it.
+    /// Changes the state that the client follows; a shared one changes for all. Nothing else can be
+    /// done with the connection meanwhile: `change` must not come back to it.
     pub fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         match &self.shared {
             Some(shared) => shared.change(change),

@@ -5,7 +5,8 @@ use hat_core::json::Value;
 
 /// What a server does for its clients. Every method has a default.
 pub trait Handler: Send + Sync + 'static {
-    /// A client has connected. Its requests wait until this is done, so what it changes in the connection's own state is there first.
+    /// A client has connected. Its requests wait until this is done, so what it changes in the
+    /// connection's own state is there first.
     fn connected(&self, connection: &Connection) -> impl Future<Output = ()> + Send {
         let _ = connection;
         ready(())
@@ -17,7 +18,8 @@ pub trait Handler: Send + Sync + 'static {
         ready(())
     }
 
-    /// A client asks for something. The answer is a result, or what became of it instead, usually a text. Default: no request is known.
+    /// A client asks for something. The answer is a result, or what became of it instead, usually a
+    /// text. Default: no request is known.
     ///
     /// The requests of one client come one after the other, or all at once with
     /// [`parallel_requests`](hat_core::juggler::server::Config::parallel_requests).

@@ -1,5 +1,5 @@
-//! Juggler on any runtime: 0.7, the server behind its web server and the client; 0.5, in [`peer`]. See [`hat_core::juggler`] for
-//! the protocol.
+//! Juggler on any runtime: 0.7, the server behind its web server and the client; 0.5, in [`peer`].
+//! See [`hat_core::juggler`] for the protocol.
 //!
 //! ```text
 //! SharedState ──change──> flush, after its delay ──> every connection that follows it

@@ -36,7 +36,8 @@ pub struct ListenOptions {
     pub more: More,
 }
 
-/// A Juggler server, with its web server. Dropping it stops listening, and closes its connections where they are bound to it.
+/// A Juggler server, with its web server. Dropping it stops listening, and closes its connections
+/// where they are bound to it.
 pub struct Server {
     // its connections are offered to nobody: each has its task
     taking: Taking<()>,
@@ -92,7 +93,8 @@ impl Registry {
     }
 }
 
-/// A connection among the others, until the task that serves it ends: also by a handler that panics.
+/// A connection among the others, until the task that serves it ends: also by a handler that
+/// panics.
 struct Taken {
     registry: Arc<Registry>,
     id: ConnectionId,
@@ -151,14 +153,16 @@ async fn answer<H: Handler>(connection: Connection, handler: Arc<H>, asked: Aske
     open.answer(result.as_ref()).await;
 }
 
-/// A request that has no answer yet. Dropped so, because the handler panicked, it is answered as failed: the client would wait for ever.
+/// A request that has no answer yet. Dropped so, because the handler panicked, it is answered as
+/// failed: the client would wait for ever.
 struct Open<'a> {
     handle: &'a ServerHandle,
     request: Option<RequestId>,
 }
 
 impl Open<'_> {
-    /// Answers as soon as the queue has room. An answer that can never be sent closes the connection.
+    /// Answers as soon as the queue has room. An answer that can never be sent closes the
+    /// connection.
     async fn answer(mut self, result: Result<&Value, &Value>) {
         let Some(request) = self.request.take() else {
             return;
@@ -196,8 +200,8 @@ impl Server {
         self.state.as_ref()
     }
 
-    /// Notifies all clients; the notification is encoded once. A client whose send queue is full, because it does not read, is closed:
-    /// it must not go on as if there had been nothing to tell.
+    /// Notifies all clients; the notification is encoded once. A client whose send queue is full,
+    /// because it does not read, is closed: it must not go on as if there had been nothing to tell.
     pub fn notify_all(&self, name: &str, data: &Value) {
         let notification = Notification::new(name, data);
         for connection in self.connections() {
@@ -208,9 +212,9 @@ impl Server {
         }
     }
 
-    /// The next connection whose handshake of TLS failed, with its address and the cause; `None` once
-    /// the server is closed. What fails in HTTP is answered to who asked, and not told here. At most 64
-    /// are kept for who does not ask. Cancel safe.
+    /// The next connection whose handshake of TLS failed, with its address and the cause; `None`
+    /// once the server is closed. What fails in HTTP is answered to who asked, and not told here.
+    /// At most 64 are kept for who does not ask. Cancel safe.
     pub async fn handshake_failure(&self) -> Option<crate::HandshakeFailure> {
         self.taking.handshake_failure().await
     }
@@ -221,8 +225,8 @@ impl Server {
         self.taking.addresses()
     }
 
-    /// Stops listening, closes the connections that are bound to the server, and waits until all of that is done: also until the handler
-    /// was told of the last client that is gone.
+    /// Stops listening, closes the connections that are bound to the server, and waits until all of
+    /// that is done: also until the handler was told of the last client that is gone.
     ///
     /// Cancel safe: the closing goes on when this is dropped.
     pub async fn close(&self) {

@@ -14,12 +14,14 @@ use crate::wakers::WakerSet;
 use hat_core::json::Value;
 use hat_core::juggler::{Autoflush, State};
 
-/// A state that many connections follow. Each flush is one patch, which is made and written once, whoever many follow. Cheap to clone.
+/// A state that many connections follow. Each flush is one patch, which is made and written once,
+/// whoever many follow. Cheap to clone.
 ///
 /// A server flushes it a while after the first change; without any server, changes only gather.
 ///
-/// A client that does not read holds up nobody: what is queued for it stays within [`max_queued`](hat_core::ws::Config::max_queued), and then it is
-/// told nothing until it reads. What it has missed by then it gets as one patch. Pings end its connection before long.
+/// A client that does not read holds up nobody: what is queued for it stays within
+/// [`max_queued`](hat_core::ws::Config::max_queued), and then it is told nothing until it reads.
+/// What it has missed by then it gets as one patch. Pings end its connection before long.
 #[derive(Clone)]
 pub struct SharedState(Arc<Inner>);
 
@@ -63,8 +65,8 @@ impl Default for SharedState {
 }
 
 impl SharedState {
-    /// `state`, whose changes are sent `autoflush_delay` after the first of them: 0.2 s by default, zero at once, and `None` only
-    /// when [`flush`](Self::flush) is called.
+    /// `state`, whose changes are sent `autoflush_delay` after the first of them: 0.2 s by default,
+    /// zero at once, and `None` only when [`flush`](Self::flush) is called.
     #[must_use]
     pub fn new(state: State, autoflush_delay: Option<Duration>) -> Self {
         let (followers, waiting) = (BTreeMap::new(), WakerSet::default());
@@ -78,7 +80,8 @@ impl SharedState {
         self.lock().state.value().clone()
     }
 
-    /// Changes it. Nothing else can be done with the state meanwhile: `change` must not come back to it.
+    /// Changes it. Nothing else can be done with the state meanwhile: `change` must not come back
+    /// to it.
     pub fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let (mut wake, delay) = (Vec::new(), self.0.delay);
         let mut core = self.lock();

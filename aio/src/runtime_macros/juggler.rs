@@ -1,9 +1,10 @@
-/// Names `connect`, and with the feature `web` `listen`, of Juggler for one runtime: what a runtime crate with the feature `juggler` is for its users.
+/// Names `connect`, and with the feature `web` `listen`, of Juggler for one runtime: what a runtime
+/// crate with the feature `juggler` is for its users.
 #[macro_export]
 macro_rules! juggler_on {
     ($runtime:ident) => {
-        /// Juggler 0.7: a JSON state that clients follow, requests and notifications; and 0.5 in `peer`. See [`hat_aio::juggler`]
-        /// and [`hat_core::juggler`].
+        /// Juggler 0.7: a JSON state that clients follow, requests and notifications; and 0.5 in
+        /// `peer`. See [`hat_aio::juggler`] and [`hat_core::juggler`].
         pub mod juggler {
             pub use $crate::chatter::InboxLimits;
             pub use $crate::hat_core::json::Value;
@@ -31,7 +32,8 @@ macro_rules! juggler_on {
                 $crate::juggler::connect::<super::$runtime>(address, options).await
             }
 
-            /// Listens on `address`, on every address of its host; `handler` does what clients ask for.
+            /// Listens on `address`, on every address of its host; `handler` does what clients ask
+            /// for.
             ///
             /// # Errors
             ///

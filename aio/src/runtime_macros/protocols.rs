@@ -1,4 +1,5 @@
-/// Names `connect` and `listen` of every protocol for one runtime: what a runtime crate is for its users.
+/// Names `connect` and `listen` of every protocol for one runtime: what a runtime crate is for its
+/// users.
 ///
 /// ```ignore
 /// hat_aio::protocols_on!(MyRuntime);
@@ -44,7 +45,8 @@ macro_rules! protocols_on {
                 $crate::chatter::connect::<super::$runtime>(address, options).await
             }
 
-            /// A connection over a stream that there is already: see [`IoStream`]($crate::IoStream).
+            /// A connection over a stream that there is already: see
+            /// [`IoStream`]($crate::IoStream).
             ///
             /// # Errors
             ///
@@ -69,7 +71,8 @@ macro_rules! protocols_on {
             }
         }
 
-        /// Eventer: the client and the server of events. See [`hat_aio::eventer`] and [`hat_core::eventer`].
+        /// Eventer: the client and the server of events. See [`hat_aio::eventer`] and
+        /// [`hat_core::eventer`].
         pub mod eventer {
             pub use $crate::ListenError;
             pub use $crate::chatter::InboxLimits;
@@ -89,7 +92,8 @@ macro_rules! protocols_on {
             };
             pub use $crate::server::AcceptOptions;
 
-            /// Connects to the event server at `address` as `name`, and waits until it takes the client.
+            /// Connects to the event server at `address` as `name`, and waits until it takes the
+            /// client.
             ///
             /// # Errors
             ///
@@ -102,7 +106,8 @@ macro_rules! protocols_on {
                 $crate::eventer::connect::<super::$runtime>(address, name, options).await
             }
 
-            /// As [`connect`], over a stream that there is already: see [`IoStream`]($crate::IoStream).
+            /// As [`connect`], over a stream that there is already: see
+            /// [`IoStream`]($crate::IoStream).
             ///
             /// # Errors
             ///
@@ -115,7 +120,8 @@ macro_rules! protocols_on {
                 $crate::eventer::connect_on::<super::$runtime>(stream, name, options).await
             }
 
-            /// Keeps a client connected to the event server at `address` as `name`: when a connection ends, another one is made.
+            /// Keeps a client connected to the event server at `address` as `name`: when a
+            /// connection ends, another one is made.
             ///
             /// # Errors
             ///
@@ -128,7 +134,8 @@ macro_rules! protocols_on {
                 $crate::eventer::keep_connected::<super::$runtime>(address, name, options).await
             }
 
-            /// Listens on `address`, on every address of its host; `handler` does what clients ask for.
+            /// Listens on `address`, on every address of its host; `handler` does what clients ask
+            /// for.
             ///
             /// # Errors
             ///
@@ -141,7 +148,8 @@ macro_rules! protocols_on {
                 $crate::eventer::listen::<super::$runtime>(address, handler, options).await
             }
 
-            /// As [`listen`], with a handler that itself tells the clients: it is made from what does that.
+            /// As [`listen`], with a handler that itself tells the clients: it is made from what
+            /// does that.
             ///
             /// # Errors
             ///
@@ -155,7 +163,8 @@ macro_rules! protocols_on {
             }
         }
 
-        /// Observer: a component of a redundant plant and its monitor. See [`hat_aio::observer`] and [`hat_core::observer`].
+        /// Observer: a component of a redundant plant and its monitor. See [`hat_aio::observer`]
+        /// and [`hat_core::observer`].
         pub mod observer {
             pub use $crate::chatter::InboxLimits;
             pub use $crate::hat_core::observer::{
@@ -200,7 +209,8 @@ macro_rules! protocols_on {
                 $crate::tcp::connect::<super::$runtime>(address, options).await
             }
 
-            /// A connection over a stream that there is already: see [`IoStream`]($crate::IoStream).
+            /// A connection over a stream that there is already: see
+            /// [`IoStream`]($crate::IoStream).
             ///
             /// # Errors
             ///
@@ -245,7 +255,8 @@ macro_rules! protocols_on {
                 $crate::tpkt::connect::<super::$runtime>(address, options).await
             }
 
-            /// A connection over a stream that there is already: see [`IoStream`]($crate::IoStream).
+            /// A connection over a stream that there is already: see
+            /// [`IoStream`]($crate::IoStream).
             ///
             /// # Errors
             ///
@@ -295,7 +306,8 @@ macro_rules! protocols_on {
                 $crate::cotp::connect::<super::$runtime>(address, options).await
             }
 
-            /// Asks for a connection over a stream that there is already: see [`IoStream`]($crate::IoStream).
+            /// Asks for a connection over a stream that there is already: see
+            /// [`IoStream`]($crate::IoStream).
             ///
             /// # Errors
             ///
@@ -307,7 +319,8 @@ macro_rules! protocols_on {
                 $crate::cotp::connect_on::<super::$runtime>(stream, options).await
             }
 
-            /// Waits for the request of the peer over a stream that there is already, and confirms it.
+            /// Waits for the request of the peer over a stream that there is already, and confirms
+            /// it.
             ///
             /// # Errors
             ///

@@ -1,4 +1,5 @@
-/// Names `connect` and `listen` of what stands on HTTP for one runtime: what a runtime crate with the feature `web` is for its users.
+/// Names `connect` and `listen` of what stands on HTTP for one runtime: what a runtime crate with
+/// the feature `web` is for its users.
 #[macro_export]
 macro_rules! web_on {
     ($runtime:ident) => {
@@ -13,7 +14,8 @@ macro_rules! web_on {
             /// A connection of this runtime, as it is or with TLS over it.
             pub type Stream = $crate::web::Socket<<super::$runtime as $crate::Runtime>::Stream>;
 
-            /// Serves HTTP on `address`, on every address of its host. The application takes its WebSockets with `accept`.
+            /// Serves HTTP on `address`, on every address of its host. The application takes its
+            /// WebSockets with `accept`.
             ///
             /// # Errors
             ///

@@ -18,14 +18,16 @@ use crate::runtime::{Runtime, Stream};
 pub struct ConnectorOptions {
     /// Who may have issued the server's certificate. Default: the system's roots.
     pub roots: Roots,
-    /// The name, or IP address, that the server's certificate must have. Default: the host of the address.
+    /// The name, or IP address, that the server's certificate must have. Default: the host of the
+    /// address.
     pub server_name: Option<String>,
     /// Our certificate, where the server asks for one. Default: none.
     pub certificate: Option<Identity>,
-    /// Takes any certificate of any server, whatever its name: what is sent is encrypted, and may be read by whoever answers. The
-    /// deployed Hat peers verify nothing. Default: false.
+    /// Takes any certificate of any server, whatever its name: what is sent is encrypted, and may
+    /// be read by whoever answers. The deployed Hat peers verify nothing. Default: false.
     pub dangerous_accept_any_certificate: bool,
-    /// Application protocols to offer (ALPN), the best first: `h2`, `http/1.1`. Default: none, which is right for Hat's protocols.
+    /// Application protocols to offer (ALPN), the best first: `h2`, `http/1.1`. Default: none,
+    /// which is right for Hat's protocols.
     pub alpn: Vec<Vec<u8>>,
     /// How long the handshake may take. Default: 10 s.
     pub handshake_timeout: Duration,

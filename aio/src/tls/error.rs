@@ -156,7 +156,8 @@ impl From<Error> for io::Error {
     }
 }
 
-/// Why options make no [`Connector`](super::Connector) or [`Acceptor`](super::Acceptor). `pem` is a file, or says how many bytes were given.
+/// Why options make no [`Connector`](super::Connector) or [`Acceptor`](super::Acceptor). `pem` is a
+/// file, or says how many bytes were given.
 #[cfg(feature = "tls")]
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -25,7 +25,8 @@ pub enum Pem {
 pub struct Identity {
     /// Our certificate, then those of its issuers, without the root.
     pub chain: Pem,
-    /// The private key (PKCS #8, PKCS #1 or SEC1, not encrypted). `None`: it is in the same PEM as the chain.
+    /// The private key (PKCS #8, PKCS #1 or SEC1, not encrypted). `None`: it is in the same PEM as
+    /// the chain.
     pub key: Option<Pem>,
 }
 

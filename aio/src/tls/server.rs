@@ -19,7 +19,8 @@ pub struct AcceptorOptions {
     pub certificate: Identity,
     /// Certificates of clients. Default: none are asked for.
     pub client_certificates: ClientCertificates,
-    /// Application protocols to agree to (ALPN), the best first. Default: none, which is right for Hat's protocols.
+    /// Application protocols to agree to (ALPN), the best first. Default: none, which is right for
+    /// Hat's protocols.
     pub alpn: Vec<Vec<u8>>,
     /// How long the handshake may take. Default: 10 s.
     pub handshake_timeout: Duration,
@@ -87,7 +88,8 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Does the handshake over `stream`, within the time of the options. Servers give each its own task.
+    /// Does the handshake over `stream`, within the time of the options. Servers give each its own
+    /// task.
     ///
     /// Cancel safe in that nothing goes on when it is dropped; the stream is gone then.
     ///

@@ -5,9 +5,9 @@
 //! poll_read:   socket ──> incoming ──decrypt, at most a record──> plain bytes ──> into
 //! ```
 //!
-//! A write is ready only when the system has taken every record of it, so 'written' means the same as without TLS, and no more than
-//! one write waits encrypted. Reading never waits for writing: what TLS itself has to say (answers to key updates, alerts) goes out as
-//! the socket takes it.
+//! A write is ready only when the system has taken every record of it, so 'written' means the same
+//! as without TLS, and no more than one write waits encrypted. Reading never waits for writing:
+//! what TLS itself has to say (answers to key updates, alerts) goes out as the socket takes it.
 
 use std::future::poll_fn;
 use std::io::{self, BufRead, IoSlice, Write};
@@ -27,11 +27,12 @@ use crate::runtime::{Runtime, Stream, within};
 /// Plain bytes that are encrypted in one go: four full records, one system call.
 const BATCH: usize = 64 * 1024;
 
-/// Bytes that are asked of the socket in one read, at least and at most: a small record; some large ones.
+/// Bytes that are asked of the socket in one read, at least and at most: a small record; some large
+/// ones.
 const READ: std::ops::RangeInclusive<usize> = 2 * 1024..=64 * 1024;
 
-/// Reads of the socket that may come to nothing for the application before other tasks have their turn: a peer can send empty
-/// records as fast as it likes.
+/// Reads of the socket that may come to nothing for the application before other tasks have their
+/// turn: a peer can send empty records as fast as it likes.
 const BUDGET: usize = 32;
 
 /// The one provider of cryptography.
@@ -92,7 +93,8 @@ impl<S: Stream> TlsStream<S> {
         self.tls.alpn_protocol()
     }
 
-    /// The peer's certificate in DER and those of its issuers, as it sent them; empty for a client that showed none.
+    /// The peer's certificate in DER and those of its issuers, as it sent them; empty for a client
+    /// that showed none.
     pub fn peer_certificates(&self) -> impl Iterator<Item = &[u8]> {
         self.tls.peer_certificates().into_iter().flatten().map(AsRef::as_ref)
     }
@@ -102,7 +104,8 @@ impl<S: Stream> TlsStream<S> {
             let flushed = self.poll_flush(cx);
             if !self.tls.is_handshaking() {
                 return match flushed {
-                    // what a server still has to say, session tickets say, waits for no one: the client may wait for us
+                    // what a server still has to say, session tickets say, waits for no one: the
+                    // client may wait for us
                     Poll::Pending if matches!(self.tls, Connection::Server(_)) => {
                         Poll::Ready(Ok(()))
                     }
@@ -140,7 +143,8 @@ impl<S: Stream> TlsStream<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads from the socket if there is nothing left to decrypt, and decrypts some of it. What is wrong is in `failed` then.
+    /// Reads from the socket if there is nothing left to decrypt, and decrypts some of it. What is
+    /// wrong is in `failed` then.
     fn poll_receive(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<()> {
         if self.incoming.is_empty() {
             let most = most.clamp(*READ.start(), *READ.end());
@@ -196,7 +200,8 @@ impl<S: Stream> TlsStream<S> {
     }
 }
 
-/// Whether a peer that speaks TLS may begin with this byte: an alert, or a handshake (RFC 8446 section 5.1).
+/// Whether a peer that speaks TLS may begin with this byte: an alert, or a handshake (RFC 8446
+/// section 5.1).
 fn begins_record(first: u8) -> bool {
     matches!(first, 21 | 22)
 }
@@ -207,7 +212,8 @@ fn is_reset(error: &io::Error) -> bool {
 }
 
 impl<S: Stream> Stream for TlsStream<S> {
-    /// 0 is the peer's `close_notify`; the end of the socket without it is an error, [`Error::Truncated`].
+    /// 0 is the peer's `close_notify`; the end of the socket without it is an error,
+    /// [`Error::Truncated`].
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -222,8 +228,8 @@ impl<S: Stream> Stream for TlsStream<S> {
             if end || count > 0 && !more {
                 return Poll::Ready(Ok(count));
             }
-            // the end of a handshake, answers to key updates, alerts: a socket that takes none now wakes us; an error is told by the
-            // next write
+            // the end of a handshake, answers to key updates, alerts: a socket that takes none now
+            // wakes us; an error is told by the next write
             let _ = self.poll_flush(cx);
             if let Some(error) = &self.failed {
                 return Poll::Ready(Err(error.clone().into()));
@@ -239,7 +245,8 @@ impl<S: Stream> Stream for TlsStream<S> {
         }
     }
 
-    /// Where it was pending, the next call must bring the same bytes first: they are encrypted already.
+    /// Where it was pending, the next call must bring the same bytes first: they are encrypted
+    /// already.
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -257,7 +264,8 @@ impl<S: Stream> Stream for TlsStream<S> {
         Poll::Ready(Ok(std::mem::take(&mut self.accepted)))
     }
 
-    /// Sends `close_notify`, and ends our side of the socket behind it. After a failure that is no orderly end, and not called one.
+    /// Sends `close_notify`, and ends our side of the socket behind it. After a failure that is no
+    /// orderly end, and not called one.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !std::mem::replace(&mut self.ended, true) && self.failed.is_none() {
             self.tls.send_close_notify();

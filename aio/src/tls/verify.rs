@@ -1,4 +1,5 @@
-//! No verification of who the peer is, for networks whose servers have certificates that nobody can verify.
+//! No verification of who the peer is, for networks whose servers have certificates that nobody can
+//! verify.
 
 use std::sync::Arc;
 
@@ -7,7 +8,8 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-/// Takes any certificate. The handshake's signatures are still verified: the peer has the key of the certificate that it shows.
+/// Takes any certificate. The handshake's signatures are still verified: the peer has the key of
+/// the certificate that it shows.
 #[derive(Debug)]
 pub(super) struct AcceptAny(pub(super) Arc<CryptoProvider>);
 

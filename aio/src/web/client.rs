@@ -5,8 +5,8 @@ use http::header::{FORWARDED, HeaderName};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// What the last proxy says, if it says anything: `for` of the last element of `Forwarded` (RFC 7239); or what is last in
-/// `X-Forwarded-For`, where there is one such header.
+/// What the last proxy says, if it says anything: `for` of the last element of `Forwarded` (RFC
+/// 7239); or what is last in `X-Forwarded-For`, where there is one such header.
 pub(super) fn forwarded(headers: &HeaderMap) -> Option<String> {
     let mut texts = headers.get_all(FORWARDED).iter().filter_map(|value| value.to_str().ok());
     if let Some(last) = texts.next_back().and_then(last_for) {

@@ -1,4 +1,5 @@
-//! What the fuzzers run of this folder: everything that reads bytes of a client, or a file that people write. No part of the API.
+//! What the fuzzers run of this folder: everything that reads bytes of a client, or a file that
+//! people write. No part of the API.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};

@@ -8,7 +8,8 @@ use http::{StatusCode, Version, header};
 use super::answer::Answer;
 use super::websocket::only;
 
-/// The site that a request is for, `host:port`. An absolute target says it in place of `Host` (RFC 9112, section 3.2.2).
+/// The site that a request is for, `host:port`. An absolute target says it in place of `Host` (RFC
+/// 9112, section 3.2.2).
 pub(super) fn site(head: &Parts) -> Option<&str> {
     match head.uri.authority() {
         Some(authority) => Some(authority.as_str()),
@@ -18,8 +19,8 @@ pub(super) fn site(head: &Parts) -> Option<&str> {
 
 /// Why a request is not answered, if its host is none, or none of `hosts`.
 ///
-/// HTTP/1.1 wants one `Host`, exactly (RFC 9112, section 3.2): with none or two, a proxy and we may not mean the same site. One that is no
-/// host is refused for the same reason.
+/// HTTP/1.1 wants one `Host`, exactly (RFC 9112, section 3.2): with none or two, a proxy and we may
+/// not mean the same site. One that is no host is refused for the same reason.
 pub(super) fn check(head: &Parts, hosts: Option<&[String]>) -> Option<Answer> {
     let mut values = head.headers.get_all(header::HOST).iter();
     let (value, more) = (values.next(), values.next().is_some());

@@ -6,15 +6,19 @@
 //!                                 password  └── 101, the stream back ─────> accept()
 //! ```
 //!
-//! HTTP/1.1 and 1.0 by [hyper](https://docs.rs/hyper), on every runtime. What is decided is decided in one place, from the head of the
-//! request alone; hyper carries it out. Every answer has `X-Content-Type-Options: nosniff`, unless switched off `Cache-Control: no-cache`, and
-//! the [`headers`](WebOptions::headers) of the application's own; but those to requests that are no HTTP (400, 414, 431) are hyper's own and have neither.
+//! HTTP/1.1 and 1.0 by [hyper](https://docs.rs/hyper), on every runtime. What is decided is decided
+//! in one place, from the head of the request alone; hyper carries it out. Every answer has
+//! `X-Content-Type-Options: nosniff`, unless switched off `Cache-Control: no-cache`, and the
+//! [`headers`](WebOptions::headers) of the application's own; but those to requests that are no
+//! HTTP (400, 414, 431) are hyper's own and have neither.
 //!
-//! A request with both `Transfer-Encoding` and `Content-Length` is the last on its connection, which hyper sees to: a proxy in front may have
-//! taken the other of the two, so what follows is not trusted.
+//! A request with both `Transfer-Encoding` and `Content-Length` is the last on its connection,
+//! which hyper sees to: a proxy in front may have taken the other of the two, so what follows is
+//! not trusted.
 //!
-//! Files are answered to `GET` and `HEAD`, with content type, `ETag`, `Last-Modified`, conditions and single ranges; a request for several
-//! ranges gets the whole file. Folders are 404, like everything that is not there: they have no listing and no index.
+//! Files are answered to `GET` and `HEAD`, with content type, `ETag`, `Last-Modified`, conditions
+//! and single ranges; a request for several ranges gets the whole file. Folders are 404, like
+//! everything that is not there: they have no listing and no index.
 
 mod answer;
 mod auth;
@@ -79,7 +83,8 @@ pub enum ListenError {
     },
 }
 
-/// Serves HTTP on `address`, on every address of its host. The application takes its WebSockets with `accept`.
+/// Serves HTTP on `address`, on every address of its host. The application takes its WebSockets
+/// with `accept`.
 ///
 /// # Errors
 ///
@@ -92,8 +97,9 @@ pub async fn listen<R: Runtime>(
     listen_with::<R, _>(address, options, offer).await
 }
 
-/// A server that gives each WebSocket to `take`, with the number of its connection. The connection is counted out when its stream
-/// is dropped; what can be closed sooner is given to its [`closer`](Upgraded::closer).
+/// A server that gives each WebSocket to `take`, with the number of its connection. The connection
+/// is counted out when its stream is dropped; what can be closed sooner is given to its
+/// [`closer`](Upgraded::closer).
 pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
     address: impl IntoAddress,
     options: WebOptions,

@@ -19,34 +19,44 @@ use hat_core::options::More;
 pub struct WebOptions {
     /// Path of the WebSocket, `/ws`. `None`: there is none.
     pub ws_path: Option<String>,
-    /// Where `/` is redirected to, `/index.html`; told relative to `/`, for a proxy that gives the server a folder. `None`: `/` is a path like any other.
+    /// Where `/` is redirected to, `/index.html`; told relative to `/`, for a proxy that gives the
+    /// server a folder. `None`: `/` is a path like any other.
     pub index_path: Option<String>,
-    /// Folder of the files that are served. Its subfolders are served too; names that begin with a dot are not, except `.well-known`. Symbolic
-    /// links are followed inside of the folder, and never out of it. Default: none.
+    /// Folder of the files that are served. Its subfolders are served too; names that begin with a
+    /// dot are not, except `.well-known`. Symbolic links are followed inside of the folder, and
+    /// never out of it. Default: none.
     pub static_dir: Option<PathBuf>,
-    /// Files that are compiled into the program. They come before those of `static_dir`. Default: none.
+    /// Files that are compiled into the program. They come before those of `static_dir`. Default:
+    /// none.
     pub embedded: &'static [EmbeddedFile],
-    /// An htpasswd file: every request needs one of its users and the password (HTTP Basic authentication). Hashes may be `$apr1$`, bcrypt
-    /// (`$2y$`, `$2b$`, `$2a$`) and `{SHA}`; lines that are empty or begin with `#` are skipped. The file is read again when it changes, which
-    /// is looked at once a second at most; while it cannot be read or is wrong, every request gets 503. Default: none.
+    /// An htpasswd file: every request needs one of its users and the password (HTTP Basic
+    /// authentication). Hashes may be `$apr1$`, bcrypt (`$2y$`, `$2b$`, `$2a$`) and `{SHA}`; lines
+    /// that are empty or begin with `#` are skipped. The file is read again when it changes, which
+    /// is looked at once a second at most; while it cannot be read or is wrong, every request gets
+    /// 503. Default: none.
     ///
     /// Basic authentication sends the password with each request: over a network it needs TLS.
     pub htpasswd_file: Option<PathBuf>,
     /// Our side of TLS, where the server is to be `https` and `wss`. See [`tls`]. Default: none.
     pub tls: Option<tls::Acceptor>,
-    /// `Cache-Control: no-cache` on every answer: browsers ask again before they show what they have. Default: true.
+    /// `Cache-Control: no-cache` on every answer: browsers ask again before they show what they
+    /// have. Default: true.
     pub no_cache: bool,
-    /// Headers of every answer that has none of that name, one of each: a `Content-Security-Policy`. Default: none.
+    /// Headers of every answer that has none of that name, one of each: a
+    /// `Content-Security-Policy`. Default: none.
     pub headers: HeaderMap,
-    /// How long requests in progress may take once the server closes, and WebSockets to close, 100 ms. After it their connections are dropped: a
-    /// client that is gone or does not answer holds up nobody's end for longer.
+    /// How long requests in progress may take once the server closes, and WebSockets to close, 100
+    /// ms. After it their connections are dropped: a client that is gone or does not answer holds
+    /// up nobody's end for longer.
     pub shutdown_timeout: Duration,
-    /// The client's address is what the last proxy says in `Forwarded` or `X-Forwarded-For`. Only for servers that cannot be reached but
-    /// through that proxy: anyone else could write there what they like. Default: false.
+    /// The client's address is what the last proxy says in `Forwarded` or `X-Forwarded-For`. Only
+    /// for servers that cannot be reached but through that proxy: anyone else could write there
+    /// what they like. Default: false.
     pub trust_proxy: bool,
-    /// Names of this server, without ports. A request whose `Host` is none of them, no IP address and not `localhost` gets 421: else a name
-    /// server can give its own name for this server's address, and a page of that name is one of the same site (DNS rebinding).
-    /// Default: `None`, any name.
+    /// Names of this server, without ports. A request whose `Host` is none of them, no IP address
+    /// and not `localhost` gets 421: else a name server can give its own name for this server's
+    /// address, and a page of that name is one of the same site (DNS rebinding). Default: `None`,
+    /// any name.
     pub hosts: Option<Vec<String>>,
     /// Pages of which sites may open the WebSocket. Default: those of this server.
     pub origins: Origins,
@@ -83,12 +93,14 @@ impl Default for WebOptions {
     }
 }
 
-/// Pages of which sites may open the WebSocket. A browser sends the user's password and cookies whatever page opens it, so a page
-/// from elsewhere could read what the user can. Programs that are no browsers send no `Origin` and are not held to this.
+/// Pages of which sites may open the WebSocket. A browser sends the user's password and cookies
+/// whatever page opens it, so a page from elsewhere could read what the user can. Programs that are
+/// no browsers send no `Origin` and are not held to this.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origins {
-    /// Those of this server: host and port of `Origin` are those of `Host`. Behind a proxy that changes `Host`, use a list.
+    /// Those of this server: host and port of `Origin` are those of `Host`. Behind a proxy that
+    /// changes `Host`, use a list.
     Same,
     /// Those of these sites, each as browsers write it: `https://plant.example:8443`.
     List(Vec<String>),
@@ -96,15 +108,18 @@ pub enum Origins {
     Any,
 }
 
-/// What a client may ask of the server. What is over a limit is refused, and where it must be, the connection closed.
+/// What a client may ask of the server. What is over a limit is refused, and where it must be, the
+/// connection closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a request's first line and headers, 16 KiB: browsers stay below 8 KiB, cookies included. At least 8 KiB. Over it: 431.
+    /// Bytes of a request's first line and headers, 16 KiB: browsers stay below 8 KiB, cookies
+    /// included. At least 8 KiB. Over it: 431.
     pub head_size: usize,
     /// Headers of a request, 100: several times what browsers send; at most 16 384. Over it: 431.
     pub headers: usize,
-    /// Time for a whole head, and with it for how long a connection may be idle between two requests: counted from when the connection
-    /// is open or the last answer written, 30 s. After it the connection is closed.
+    /// Time for a whole head, and with it for how long a connection may be idle between two
+    /// requests: counted from when the connection is open or the last answer written, 30 s. After
+    /// it the connection is closed.
     pub head_timeout: Duration,
     /// Bytes of a request's body, 1 MiB. Only [`Routes`] get bodies. Over it: 413.
     pub body_size: usize,
@@ -154,8 +169,8 @@ type Answering = Pin<Box<dyn Future<Output = Option<Response<Bytes>>> + Send>>;
 
 /// An application's own answers, also to other methods than `GET`.
 ///
-/// Asked with each request but those for the WebSocket and, where that is redirected, for `/`; the body is complete and within its limit.
-/// Where there is no answer, files are looked for.
+/// Asked with each request but those for the WebSocket and, where that is redirected, for `/`; the
+/// body is complete and within its limit. Where there is no answer, files are looked for.
 ///
 /// ```
 /// use bytes::Bytes;

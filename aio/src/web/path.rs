@@ -9,8 +9,8 @@ use percent_encoding::percent_decode_str;
 pub(super) struct FilePath(String);
 
 impl FilePath {
-    /// `raw` as it stands in the request, `/css/page.css`: percent signs are decoded once. `None` for what can be no file, a folder's `/` at the
-    /// end included.
+    /// `raw` as it stands in the request, `/css/page.css`: percent signs are decoded once. `None`
+    /// for what can be no file, a folder's `/` at the end included.
     pub(super) fn new(raw: &str) -> Option<Self> {
         let mut path = String::new();
         for part in raw.strip_prefix('/')?.split('/') {

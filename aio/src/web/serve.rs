@@ -18,7 +18,8 @@ use crate::shared::{Close, Counted};
 /// The least that hyper takes as limit of its buffer.
 const LEAST_BUFFER: usize = 8 * 1024;
 
-/// Tells a connection that its server closes: the task that serves HTTP, or what the connection became.
+/// Tells a connection that its server closes: the task that serves HTTP, or what the connection
+/// became.
 #[derive(Default)]
 pub(crate) struct Closer(Mutex<Closing>);
 
@@ -69,8 +70,8 @@ impl Closer {
     }
 }
 
-/// Headers that a request may have whatever is allowed: room for all of them is made for each request, and `http` has none for
-/// 32 768.
+/// Headers that a request may have whatever is allowed: room for all of them is made for each
+/// request, and `http` has none for 32 768.
 const MOST_HEADERS: usize = 16_384;
 
 /// Serves a connection, and gives what it became, if it was upgraded.

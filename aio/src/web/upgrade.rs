@@ -16,7 +16,8 @@ use super::options::Client;
 use super::serve::Closer;
 use crate::shared::Counted;
 
-/// A connection that a client asked to be a WebSocket. The answer is sent: what comes next are frames.
+/// A connection that a client asked to be a WebSocket. The answer is sent: what comes next are
+/// frames.
 #[derive(Debug)]
 pub struct Upgrade<T> {
     /// The connection.
@@ -27,10 +28,13 @@ pub struct Upgrade<T> {
     pub head: Parts,
 }
 
-/// The stream of a connection that was upgraded. Reading begins with what came together with the request.
+/// The stream of a connection that was upgraded. Reading begins with what came together with the
+/// request.
 ///
-/// The connection counts against its server's limit, and the server's `close` waits for it, until this is dropped. So that it is, reading,
-/// writing and ending fail once [`shutdown_timeout`](super::WebOptions::shutdown_timeout) has passed after the server began to close.
+/// The connection counts against its server's limit, and the server's `close` waits for it, until
+/// this is dropped. So that it is, reading, writing and ending fail once
+/// [`shutdown_timeout`](super::WebOptions::shutdown_timeout) has passed after the server began to
+/// close.
 pub struct Upgraded<T> {
     early: Bytes,
     stream: T,
@@ -80,7 +84,8 @@ impl<T> Upgraded<T> {
         }
     }
 
-    /// What counts the connection out: the server's `close` waits for what holds it, and not for this stream.
+    /// What counts the connection out: the server's `close` waits for what holds it, and not for
+    /// this stream.
     pub(crate) fn take_counted(&mut self) -> Counted {
         std::mem::take(&mut self.counted)
     }

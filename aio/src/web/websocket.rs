@@ -1,4 +1,5 @@
-//! The server's side of the WebSocket handshake (RFC 6455, section 4.2), and whose pages may begin it.
+//! The server's side of the WebSocket handshake (RFC 6455, section 4.2), and whose pages may begin
+//! it.
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -9,7 +10,8 @@ use super::host;
 use super::options::Origins;
 use hat_core::ws;
 
-/// The `Sec-WebSocket-Accept` for a request at the WebSocket's path, or why there is no WebSocket for it.
+/// The `Sec-WebSocket-Accept` for a request at the WebSocket's path, or why there is no WebSocket
+/// for it.
 pub(super) fn handshake(head: &Parts, origins: &Origins) -> Result<HeaderValue, Answer> {
     if head.method != Method::GET {
         return Err(Answer::method_not_allowed("GET"));

@@ -12,9 +12,9 @@ use hat_core::cotp::Selector;
 pub(crate) enum CotpCommand {
     /// Connect, print in one line what the peer confirms, and close.
     ///
-    /// Where the peer refuses, its reason is told and the exit code is 4; where it is silent, 3; where
-    /// it answers as no ISO transport peer does, 5; where it closes without an answer, 6: some devices
-    /// do so for a selector that they do not know, S7 among them.
+    /// Where the peer refuses, its reason is told and the exit code is 4; where it is silent, 3;
+    /// where it answers as no ISO transport peer does, 5; where it closes without an answer, 6:
+    /// some devices do so for a selector that they do not know, S7 among them.
     Probe(ProbeArgs),
     /// Send every message back, until Ctrl-C. Prints `listening on HOST:PORT` on standard error.
     Echo(EchoArgs),
@@ -40,7 +40,8 @@ pub(crate) struct ProbeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EchoArgs {
-    /// Where to listen: host or host:port. The usual port, 102, is for privileged programs on most systems.
+    /// Where to listen: host or host:port. The usual port, 102, is for privileged programs on most
+    /// systems.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:102", value_parser = address)]
     pub(crate) listen: Address,
     /// The selector that peers must call, hexadecimal. Default: any.

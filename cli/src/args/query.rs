@@ -52,7 +52,8 @@ pub(crate) struct TimeseriesArgs {
     /// Newest first, or oldest first: descending, ascending.
     #[arg(long, default_value_t = Order::Descending)]
     pub(crate) order: Order,
-    /// Which timestamp orders: timestamp, sourceTimestamp. By the latter, events without one are left out.
+    /// Which timestamp orders: timestamp, sourceTimestamp. By the latter, events without one are
+    /// left out.
     #[arg(long, default_value_t = OrderBy::Timestamp)]
     pub(crate) order_by: OrderBy,
 }

@@ -6,7 +6,8 @@ use hat_server::redundancy::{MonitorLost, MonitorOptions};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RedundancyArgs {
-    /// Be one of a group of servers: register events only while the monitor (hat-monitor) at this address says so, and copy those of the others.
+    /// Be one of a group of servers: register events only while the monitor (hat-monitor) at this
+    /// address says so, and copy those of the others.
     ///
     /// The address of --listen is what others are told: it must be one that they can connect to.
     #[arg(long, value_name = "HOST:PORT")]
@@ -17,8 +18,8 @@ pub(crate) struct RedundancyArgs {
     /// The group of servers of which one is active.
     #[arg(long, value_name = "GROUP", default_value = "event", requires = "monitor")]
     pub(crate) group: String,
-    /// What to do when the monitor is gone: stay (stand by, unless there is no other server in the group) and connect again, or exit, as the
-    /// deployed server does.
+    /// What to do when the monitor is gone: stay (stand by, unless there is no other server in the
+    /// group) and connect again, or exit, as the deployed server does.
     #[arg(long, value_enum, default_value_t = Lost::Stay, requires = "monitor")]
     pub(crate) monitor_lost: Lost,
 }

@@ -16,14 +16,15 @@ use crate::exit::Failure;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct TlsArgs {
-    /// Our certificate with those of its issuers, PEM. A server speaks TLS with it; a client shows it to a server that asks.
+    /// Our certificate with those of its issuers, PEM. A server speaks TLS with it; a client shows
+    /// it to a server that asks.
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// The private key of the certificate, PEM, where it is not in the same file.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// Who may have issued the peer's certificate, PEM. With it a server takes only clients that have one; a client trusts these
-    /// instead of the system's.
+    /// Who may have issued the peer's certificate, PEM. With it a server takes only clients that
+    /// have one; a client trusts these instead of the system's.
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_ca: Option<PathBuf>,
 }

@@ -9,17 +9,19 @@ use hat_aio::Address;
 pub(crate) struct WebArgs {
     /// Show the server live on a page: host:port, as in 127.0.0.1:8080. Port 0 is any free one.
     ///
-    /// Prints `page on http://HOST:PORT/` on standard error. The page shows status, clients, rate and the latest event of each
-    /// type, and it registers events. It does not ask for the token: whoever reaches the address may do all of that, unless
-    /// there is --web-htpasswd. With --tls-cert it is an https page; without, passwords can be read on the network.
+    /// Prints `page on http://HOST:PORT/` on standard error. The page shows status, clients, rate
+    /// and the latest event of each type, and it registers events. It does not ask for the token:
+    /// whoever reaches the address may do all of that, unless there is --web-htpasswd. With
+    /// --tls-cert it is an https page; without, passwords can be read on the network.
     #[arg(long = "web", value_name = "ADDRESS")]
     pub(crate) address: Option<Address>,
-    /// Ask for a user and password of this htpasswd file ($apr1$, bcrypt, {SHA}). It is read again when it changes.
+    /// Ask for a user and password of this htpasswd file ($apr1$, bcrypt, {SHA}). It is read again
+    /// when it changes.
     #[arg(long = "web-htpasswd", value_name = "FILE", requires = "address")]
     pub(crate) htpasswd: Option<PathBuf>,
-    /// Pages of this site may connect: `https://plant.example`, or `any`. Default: this page only, and that
-    /// only at IP addresses, localhost and the host of --web (other names get 421); with other sites, by another name or behind
-    /// a proxy, name the one that this page is seen at, too.
+    /// Pages of this site may connect: `https://plant.example`, or `any`. Default: this page only,
+    /// and that only at IP addresses, localhost and the host of --web (other names get 421); with
+    /// other sites, by another name or behind a proxy, name the one that this page is seen at, too.
     #[arg(long = "web-origin", value_name = "ORIGIN", requires = "address")]
     pub(crate) origins: Vec<String>,
     /// The page is for looking only: it registers nothing, for anybody.
@@ -29,7 +31,8 @@ pub(crate) struct WebArgs {
     /// htpasswd file. Whoever it does not name may only look. It is read once, at the start.
     #[arg(long = "web-roles", value_name = "FILE", requires = "htpasswd")]
     pub(crate) roles: Option<PathBuf>,
-    /// The server can only be reached through a proxy: clients' addresses in logs are those of its `Forwarded` header.
+    /// The server can only be reached through a proxy: clients' addresses in logs are those of its
+    /// `Forwarded` header.
     #[arg(long = "web-trust-proxy", requires = "address")]
     pub(crate) trust_proxy: bool,
 }

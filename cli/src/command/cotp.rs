@@ -1,4 +1,5 @@
-//! `hat cotp probe` and `hat cotp echo`: what an ISO transport peer confirms, and a peer to try one with.
+//! `hat cotp probe` and `hat cotp echo`: what an ISO transport peer confirms, and a peer to try one
+//! with.
 
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ pub(crate) async fn cotp<R: Runtime>(command: CotpCommand) -> Result<()> {
     }
 }
 
-/// One line on standard output where the peer confirms; a failure with a code of its own where it does not.
+/// One line on standard output where the peer confirms; a failure with a code of its own where it
+/// does not.
 async fn probe<R: Runtime>(args: ProbeArgs) -> Result<()> {
     let ProbeArgs { address, local_tsel, remote_tsel, timeout, tls } = args;
     let tls = tls.connector(&address, timeout)?;

@@ -28,8 +28,9 @@ pub(super) struct Batch {
     pub(super) bytes: usize,
 }
 
-/// Reads standard input in a thread of its own: it blocks. A batch ends at `most` events, or where no more are there yet,
-/// so that a line is not kept waiting for the next one. The last item may be an error.
+/// Reads standard input in a thread of its own: it blocks. A batch ends at `most` events, or where
+/// no more are there yet, so that a line is not kept waiting for the next one. The last item may be
+/// an error.
 pub(super) fn batches(most: usize) -> Receiver<Result<Batch>> {
     let (sender, receiver) = bounded(AHEAD);
     // not joined: it may wait for input when the command ends

@@ -54,9 +54,11 @@ fn types(types: Vec<EventType>) -> Result<Option<Vec<EventType>>> {
     Ok((!types.is_empty()).then_some(types))
 }
 
-/// Asks, once or until nothing follows, and prints the answer: as it comes where there may be many pages.
+/// Asks, once or until nothing follows, and prints the answer: as it comes where there may be many
+/// pages.
 ///
-/// A server that cannot send so many events at once, or sends more than we take, ends the connection; fewer are asked for then, on another one.
+/// A server that cannot send so many events at once, or sends more than we take, ends the
+/// connection; fewer are asked for then, on another one.
 async fn ask<R: Runtime>(
     connect: &ConnectArgs,
     output: OutputArgs,

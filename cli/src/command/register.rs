@@ -22,8 +22,8 @@ use crate::output::Output;
 /// Requests that may be open: enough to keep a server busy that is far away.
 const MAX_OPEN: usize = 64;
 
-/// Bytes that open requests may have: less than what the client's send queue takes, so that each is sent when it is made, and
-/// none overtakes another.
+/// Bytes that open requests may have: less than what the client's send queue takes, so that each is
+/// sent when it is made, and none overtakes another.
 const MAX_OPEN_BYTES: usize = 4 * 1024 * 1024;
 
 pub(crate) async fn register<R: Runtime>(mut args: RegisterArgs) -> Result<()> {

@@ -15,7 +15,8 @@ mod store_import;
 mod tls;
 mod web;
 
-/// Makes a test for each runtime of each body, which gets the runtime's name: `--runtime tokio`, `--runtime smol`.
+/// Makes a test for each runtime of each body, which gets the runtime's name: `--runtime tokio`,
+/// `--runtime smol`.
 macro_rules! on_every_runtime {
     ($($(#[$meta:meta])* fn $name:ident($runtime:ident) $body:block)+) => {
         $($(#[$meta])* mod $name {

@@ -109,7 +109,8 @@ on_every_runtime! {
         let events = types.map(|it| json!({"type": it, "source_timestamp": null, "payload": null}));
         let params = json!({"obj": one, "events": events, "with_response": true});
         let response = peer.start("eventer.register", params);
-        // a client is told before it is answered, and the deployed one reads no answer while it is being told
+        // a client is told before it is answered, and the deployed one reads no answer while it is
+        // being told
         let told_one = told(&peer, one);
         let registered = response.expect()["events"].clone();
         assert_eq!(told_one, json!([registered[1]]));
@@ -125,7 +126,8 @@ on_every_runtime! {
             call.reply(Ok(Value::Null));
             peer.event("closed", client);
         }
-        // and standby, which a deployed client passes over whose connection closes before it was told the status before
+        // and standby, which a deployed client passes over whose connection closes before it was
+        // told the status before
         while let Some(call) = peer.try_call() {
             assert_eq!((&*call.method, call.params.clone()), ("status", json!({"status": "standby"})));
             call.reply(Ok(Value::Null));

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Whatever takes longer hangs: nothing here needs more than a second or two, on a busy machine some more.
+/// Whatever takes longer hangs: nothing here needs more than a second or two, on a busy machine
+/// some more.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// A process, killed on drop.

@@ -36,7 +36,8 @@ on_every_runtime! {
         assert_eq!(follower.end().code, Some(0));
     }
 
-    /// What is registered as soon as a server is back that lost everything comes, and the gap is told.
+    /// What is registered as soon as a server is back that lost everything comes, and the gap is
+    /// told.
     fn a_server_that_lost_everything_and_registers_at_once(runtime) {
         let server = Server::start(runtime, "");
         let address = server.address.clone();

@@ -14,7 +14,8 @@ use crate::on_every_runtime;
 use crate::process::{Hat, Server, hat};
 use crate::store::Folder;
 
-/// The deployed server tries a lost peer again after 5 s, and imports half of Python when it starts.
+/// The deployed server tries a lost peer again after 5 s, and imports half of Python when it
+/// starts.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// A deployed program, killed on drop. What it says is in a file, and shown if the test fails.
@@ -100,7 +101,8 @@ fn wait_for_status(connect: &str, status: &str) {
     });
 }
 
-/// Registers events one by one until `stop` has ended the server in the middle of it, and gives those that were answered for.
+/// Registers events one by one until `stop` has ended the server in the middle of it, and gives
+/// those that were answered for.
 fn register_until_it_ends(connect: &str, round: &str, stop: impl FnOnce()) -> Vec<Value> {
     let lines: String = (0..20_000).map(|n| format!("{{\"type\":\"x/{round}/{n}\"}}\n")).collect();
     let writer = Hat::start_with(&format!("register --batch 1 --response {connect}"), &lines);
@@ -113,8 +115,9 @@ fn register_until_it_ends(connect: &str, round: &str, stop: impl FnOnce()) -> Ve
 }
 
 on_every_runtime! {
-    /// The active one is killed, the other takes over, is stopped, and the first takes over again: under load each time. In the end both
-    /// hold the same: all that was answered, each event once, with its id and time.
+    /// The active one is killed, the other takes over, is stopped, and the first takes over again:
+    /// under load each time. In the end both hold the same: all that was answered, each event once,
+    /// with its id and time.
     fn a_pair_with_the_deployed_server(runtime) {
         if peers::skipped("a_pair_with_the_deployed_server") {
             return;

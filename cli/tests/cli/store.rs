@@ -1,4 +1,5 @@
-//! `hat serve --store`, and `hat store`: what is on the disk after a server has ended, in whatever way.
+//! `hat serve --store`, and `hat store`: what is on the disk after a server has ended, in whatever
+//! way.
 
 use std::fs;
 use std::path::PathBuf;
@@ -106,7 +107,8 @@ on_every_runtime! {
         assert_eq!(hat(&format!("query latest {connect}")).json().len(), 1);
     }
 
-    /// A follower gets each event that was answered for, once and in order, whatever the server was doing when it was killed.
+    /// A follower gets each event that was answered for, once and in order, whatever the server was
+    /// doing when it was killed.
     fn a_follower_misses_nothing_when_the_server_is_killed(runtime) {
         let folder = Folder::new();
         let args = format!("--store {}", folder.of("store"));

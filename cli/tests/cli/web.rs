@@ -1,4 +1,5 @@
-//! `hat serve --web` without a browser: files and their headers, the state, requests, passwords, origins.
+//! `hat serve --web` without a browser: files and their headers, the state, requests, passwords,
+//! origins.
 
 mod http;
 
@@ -48,7 +49,8 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     builder.worker_threads(1).enable_all().build().expect("Tokio").block_on(test)
 }
 
-/// Waits until the state has something at `path`; the test hangs, and fails by the limit of its processes, if it never has.
+/// Waits until the state has something at `path`; the test hangs, and fails by the limit of its
+/// processes, if it never has.
 async fn told(client: &Client, path: &str, is: impl Fn(&Value) -> bool) -> Value {
     let path = path.parse().expect("a pointer");
     let mut state = client.state();

@@ -26,8 +26,8 @@ impl Header {
     }
 }
 
-/// A payload that goes out in segments, all of one size and with one header. The segments are made as they are written: one reference for all of
-/// them.
+/// A payload that goes out in segments, all of one size and with one header. The segments are made
+/// as they are written: one reference for all of them.
 ///
 /// ```text
 /// h |<-- each -->| h |<-- each -->| h |<-- each -->|

@@ -2,8 +2,8 @@ use bytes::BytesMut;
 
 /// Bytes that arrived and that the machine has not taken yet.
 ///
-/// The driver appends to [`bytes`](Self::bytes) and sets [`eof`](Self::eof); the machine takes whole
-/// messages from the front, without copying them, and says by its answer to a
+/// The driver appends to [`bytes`](Self::bytes) and sets [`eof`](Self::eof); the machine takes
+/// whole messages from the front, without copying them, and says by its answer to a
 /// [poll](crate::protocol::Protocol::poll) how many bytes more it needs.
 #[derive(Debug, Default)]
 pub struct RecvBuf {
@@ -22,8 +22,8 @@ impl RecvBuf {
     }
 
     /// For drivers of connections that have gone quiet: gives the memory back, if nothing is in it.
-    /// What was handed out of it, if only a byte, keeps all of it alive, and so does an empty rest of
-    /// it.
+    /// What was handed out of it, if only a byte, keeps all of it alive, and so does an empty rest
+    /// of it.
     pub fn release(&mut self) {
         if self.bytes.is_empty() {
             self.bytes = BytesMut::new();
@@ -36,7 +36,8 @@ impl RecvBuf {
     }
 }
 
-/// What is written has arrived: a machine's [`SendQueue::write_to`](super::SendQueue::write_to) feeds another machine without any socket.
+/// What is written has arrived: a machine's [`SendQueue::write_to`](super::SendQueue::write_to)
+/// feeds another machine without any socket.
 #[cfg(feature = "std")]
 impl std::io::Write for RecvBuf {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

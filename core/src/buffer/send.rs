@@ -6,14 +6,15 @@ use super::Writer;
 use super::cut::Cut;
 
 /// Payloads from this size on (bytes) are queued by reference. Below it a copy into the gathered
-/// tail costs less than a part of its own, with two small allocations, and one more slice in the vectored write.
+/// tail costs less than a part of its own, with two small allocations, and one more slice in the
+/// vectored write.
 const BY_REFERENCE: usize = 4096;
 
 /// Segments from this size on (bytes) are cut by reference: all of a payload are one part.
 const CUT: usize = 1024;
 
-/// The gathered tail is closed at this size (bytes), so that a queue that grows never copies what it
-/// holds, and is not kept when it drained and was larger.
+/// The gathered tail is closed at this size (bytes), so that a queue that grows never copies what
+/// it holds, and is not kept when it drained and was larger.
 const TAIL: usize = 64 * 1024;
 
 /// Parts that one system call takes: 64 KiB in COTP segments of 2 KiB are 66.
@@ -108,8 +109,8 @@ impl SendQueue {
         self.tail = BytesMut::new();
     }
 
-    /// Appends `data` with `header`, at most [`MAX_HEADER`](super::cut::MAX_HEADER) bytes, in front of
-    /// every `each` bytes of it: a whole number of times, and not zero. Large segments go by
+    /// Appends `data` with `header`, at most [`MAX_HEADER`](super::cut::MAX_HEADER) bytes, in front
+    /// of every `each` bytes of it: a whole number of times, and not zero. Large segments go by
     /// reference.
     pub(crate) fn put_cut(&mut self, header: &[u8], data: Bytes, each: usize) {
         if each < CUT {
@@ -122,7 +123,8 @@ impl SendQueue {
         self.put_part(Part::Cut(Cut::new(header, data, each)));
     }
 
-    /// Appends exactly `len` bytes, which `write` writes one after the other: many small pieces for the price of one.
+    /// Appends exactly `len` bytes, which `write` writes one after the other: many small pieces for
+    /// the price of one.
     ///
     /// # Panics
     ///
@@ -192,8 +194,8 @@ const PADDING: usize = 16;
 pub(crate) struct Place<'a>(&'a mut [u8]);
 
 impl Place<'_> {
-    /// Writes the first `len` of `bytes`, at most 16. A copy of a length that is known takes a fraction of the instructions, so all are
-    /// copied; what comes next is written over the rest.
+    /// Writes the first `len` of `bytes`, at most 16. A copy of a length that is known takes a
+    /// fraction of the instructions, so all are copied; what comes next is written over the rest.
     #[inline]
     pub(crate) fn put_padded<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
         const { assert!(N <= PADDING) }

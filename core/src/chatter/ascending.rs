@@ -5,7 +5,8 @@
 //! rest    keys that came late: 8, 11          what a peer that does not count upwards gets
 //! ```
 //!
-//! The ring allocates nothing once it has its size, and gives it back when a burst is over. Whatever the order, each operation takes logarithmic time, and there are never more than twice
+//! The ring allocates nothing once it has its size, and gives it back when a burst is over.
+//! Whatever the order, each operation takes logarithmic time, and there are never more than twice
 //! as many places as there are values, or a few.
 
 use alloc::collections::{BTreeMap, VecDeque};

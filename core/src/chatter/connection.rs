@@ -14,7 +14,8 @@ use crate::sbs::{Encode, Writer};
 use crate::time::{Instant, earliest};
 use crate::trace;
 
-/// How to send a message. The defaults are those of the deployed peers' `send`: a conversation of one message.
+/// How to send a message. The defaults are those of the deployed peers' `send`: a conversation of
+/// one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendOptions {
     /// The conversation to go on with; `None` starts a new one.
@@ -23,8 +24,8 @@ pub struct SendOptions {
     pub last: bool,
     /// The other side may send next. Default: true.
     pub token: bool,
-    /// Report [`Incoming::Timeout`] at this time unless the conversation goes on before, in either direction. Without
-    /// meaning where `last` is set.
+    /// Report [`Incoming::Timeout`] at this time unless the conversation goes on before, in either
+    /// direction. Without meaning where `last` is set.
     pub timeout: Option<Instant>,
 }
 
@@ -65,7 +66,8 @@ pub struct Connection {
     unsent_replies: VecDeque<u64>,
     /// When the message that has begun must be here.
     message_due: Option<Instant>,
-    /// Bytes that were in the receive buffer when the last poll ended: more means that something came.
+    /// Bytes that were in the receive buffer when the last poll ended: more means that something
+    /// came.
     seen: usize,
 }
 
@@ -139,8 +141,9 @@ impl Connection {
         Ok(conversation)
     }
 
-    /// Ends a conversation with a message without data that the peer waits for. It is queued over a full queue too, and like a
-    /// pong it counts as an unsent reply: see [`Config::max_unsent_replies`].
+    /// Ends a conversation with a message without data that the peer waits for. It is queued over a
+    /// full queue too, and like a pong it counts as an unsent reply: see
+    /// [`Config::max_unsent_replies`].
     pub(crate) fn send_reply(
         &mut self,
         name: Name<'_>,
@@ -154,10 +157,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Gives a conversation up: it counts no longer as open, no timeout of it is reported, and what the peer still sends in it is passed
-    /// over. Nothing is sent. The peer is not told, and keeps the conversation open on its side until it answers.
+    /// Gives a conversation up: it counts no longer as open, no timeout of it is reported, and what
+    /// the peer still sends in it is passed over. Nothing is sent. The peer is not told, and keeps
+    /// the conversation open on its side until it answers.
     ///
-    /// Of conversations given up, the last [`max_conversations`](Config::max_conversations) are remembered.
+    /// Of conversations given up, the last [`max_conversations`](Config::max_conversations) are
+    /// remembered.
     pub fn forget(&mut self, conversation: Conversation) {
         if self.conversations.token(conversation).is_none() {
             return;
@@ -338,8 +343,8 @@ impl Connection {
         Ok(())
     }
 
-    // Pings and replies go out over a full queue too: there is one ping at a time, and unsent replies have
-    // a limit of their own.
+    // Pings and replies go out over a full queue too: there is one ping at a time, and unsent
+    // replies have a limit of their own.
 
     fn send_ping(&mut self) {
         let id = self.last_id + 1;

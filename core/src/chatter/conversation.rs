@@ -45,8 +45,8 @@ impl Table {
         of.get(conversation.first_id).map(|state| state.ours)
     }
 
-    /// A message went out or came in: the conversation is open, and `ours` says who has the token now.
-    /// A timeout that was set is cancelled, `timeout` is set instead.
+    /// A message went out or came in: the conversation is open, and `ours` says who has the token
+    /// now. A timeout that was set is cancelled, `timeout` is set instead.
     pub(super) fn keep(
         &mut self,
         conversation: Conversation,

@@ -32,7 +32,8 @@ pub enum Error {
     /// Nothing came in time after a ping.
     #[error("the peer did not answer a ping in time")]
     PingTimeout,
-    /// A message did not arrive in whole within [`Config::message_timeout`](super::Config::message_timeout).
+    /// A message did not arrive in whole within
+    /// [`Config::message_timeout`](super::Config::message_timeout).
     #[error("the peer took too long to send one message")]
     MessageTimeout,
     /// The peer opened more than [`Config::max_conversations`](super::Config::max_conversations).

@@ -22,11 +22,13 @@ pub struct Data {
     pub module: Option<ByteString>,
     /// SBS type name. In [`Dialect::HatChatter`] usually `Module.Type`.
     pub r#type: ByteString,
-    /// The encoded value. When received, a slice of the block that it came in: it keeps the whole block in memory.
+    /// The encoded value. When received, a slice of the block that it came in: it keeps the whole
+    /// block in memory.
     pub data: Bytes,
 }
 
-/// The data is shown by its length and its start: a refused message of megabytes must not fill a log.
+/// The data is shown by its length and its start: a refused message of megabytes must not fill a
+/// log.
 impl fmt::Debug for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { module, r#type, data } = self;
@@ -155,7 +157,8 @@ impl Dialect {
         }
     }
 
-    /// Reads a message, and says how many bytes are left over behind it. Its data is what `body` becomes: one reference less to count.
+    /// Reads a message, and says how many bytes are left over behind it. Its data is what `body`
+    /// becomes: one reference less to count.
     #[inline]
     pub(super) fn decode(self, mut body: Bytes) -> Result<(Head, Data, usize), DecodeError> {
         let mut reader = Reader::new(&body);
@@ -175,7 +178,8 @@ impl Dialect {
     }
 }
 
-/// A message up to its data. Its integers are encoded: its length stands in front of it, and is asked for first.
+/// A message up to its data. Its integers are encoded: its length stands in front of it, and is
+/// asked for first.
 pub(super) struct Opening<'a> {
     id: Integer,
     first: Integer,

@@ -26,7 +26,8 @@ impl Assembly {
         self.received
     }
 
-    /// Takes a segment, which is empty only at the end of a message. `None`: there is nothing to give yet.
+    /// Takes a segment, which is empty only at the end of a message. `None`: there is nothing to
+    /// give yet.
     pub(super) fn push(&mut self, segment: Segment) -> Result<Option<(Bytes, bool)>, Error> {
         let Segment { data, end, .. } = segment;
         let earlier = self.received.unwrap_or(0);
@@ -42,7 +43,8 @@ impl Assembly {
         Ok(end.then(|| (core::mem::take(&mut self.gathered).freeze(), true)))
     }
 
-    /// Appends `data`, which fits the limit. The room grows with what is really here, twofold, and never over the limit.
+    /// Appends `data`, which fits the limit. The room grows with what is really here, twofold, and
+    /// never over the limit.
     fn gather(&mut self, data: &[u8]) {
         let have = self.gathered.len();
         if self.gathered.capacity() - have < data.len() {

@@ -15,8 +15,8 @@ pub(super) fn exists(class: u8) -> bool {
     class <= 4
 }
 
-/// The classes that octets of C7 name, as a set of bits; the octet that is none, counted from the first, otherwise. Each has the
-/// class in bits 8 to 5 and zero in bits 4 to 1.
+/// The classes that octets of C7 name, as a set of bits; the octet that is none, counted from the
+/// first, otherwise. Each has the class in bits 8 to 5 and zero in bits 4 to 1.
 pub(super) fn alternatives(octets: &[u8]) -> Result<u8, usize> {
     if octets.is_empty() {
         return Err(0);

@@ -16,7 +16,8 @@ pub struct Info {
     pub local_selector: Option<Selector>,
     /// The peer's selector. Connecting, it is the one that we asked for, if we asked for one.
     pub remote_selector: Option<Selector>,
-    /// The largest TPDU that we send. Peers may send larger ones under [`Policy::Interop`](super::Policy::Interop).
+    /// The largest TPDU that we send. Peers may send larger ones under
+    /// [`Policy::Interop`](super::Policy::Interop).
     pub tpdu_size: TpduSize,
     /// Our reference.
     pub local_reference: u16,
@@ -24,7 +25,8 @@ pub struct Info {
     pub remote_reference: u16,
     /// Expedited data may be sent, and may come.
     pub expedited: bool,
-    /// The class that the peer's CR preferred or its CC selected: the connection is of class 0 in any case.
+    /// The class that the peer's CR preferred or its CC selected: the connection is of class 0 in
+    /// any case.
     pub class: u8,
     /// The option bits beside it.
     pub class_options: u8,
@@ -37,7 +39,8 @@ pub struct Info {
 /// How to confirm a request. The defaults are those of the automatic answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
-    /// The largest TPDU size to confirm, if it is to be smaller than [`Config::accepted_size`]. In raw mode none is confirmed.
+    /// The largest TPDU size to confirm, if it is to be smaller than [`Config::accepted_size`]. In
+    /// raw mode none is confirmed.
     pub max_size: Option<TpduSize>,
     /// User data of the CC, at most 32 octets. Default: none; several deployed peers stop at any.
     pub connect_data: Bytes,
@@ -107,7 +110,8 @@ fn agree(request: &ConnectRequest, config: &Config, response: &Response) -> (Tpd
     }
 }
 
-/// The parameters of a CC, in the order in which the request has them: deployed peers compare octets.
+/// The parameters of a CC, in the order in which the request has them: deployed peers compare
+/// octets.
 fn variable(
     request: &ConnectRequest,
     size: TpduSize,

@@ -1,17 +1,20 @@
 use super::{Selector, TpduSize};
 
-/// Something that a peer did and that the standard does not have, or something worth knowing about a peer.
+/// Something that a peer did and that the standard does not have, or something worth knowing about
+/// a peer.
 ///
-/// Under [`Policy::Interop`](super::Policy::Interop) it is let pass and reported; under [`Policy::Strict`](super::Policy::Strict)
-/// most of them are errors, see [`Violation::Strict`](super::Violation::Strict). What can happen at every TPDU of a connection is
-/// reported the first time only.
+/// Under [`Policy::Interop`](super::Policy::Interop) it is let pass and reported; under
+/// [`Policy::Strict`](super::Policy::Strict) most of them are errors, see
+/// [`Violation::Strict`](super::Violation::Strict). What can happen at every TPDU of a connection
+/// is reported the first time only.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Diagnostic {
     /// A credit in a CR or CC of class 0 (RFC 905 clause 13.3.3 a).
     #[error("a credit of {0} in a CR or CC, which is 0 in class 0")]
     Credit(u8),
-    /// A DST-REF that is not what it must be: zero in a CR, ours in a CC or DR. Servers of RDP answer 0.
+    /// A DST-REF that is not what it must be: zero in a CR, ours in a CC or DR. Servers of RDP
+    /// answer 0.
     #[error("destination reference {got} instead of {expected}")]
     DestinationReference {
         /// What came.
@@ -39,10 +42,12 @@ pub enum Diagnostic {
         /// Its length.
         octets: usize,
     },
-    /// A TPDU size in a CR that RFC 905 does not have in class 0, 4096 octets and more. Common over TCP.
+    /// A TPDU size in a CR that RFC 905 does not have in class 0, 4096 octets and more. Common over
+    /// TCP.
     #[error("a TPDU size of {0} octets, which RFC 905 does not have in class 0")]
     NonStandardSize(TpduSize),
-    /// A parameter that is unknown, or not of class 0: ignored. In a CR that is the rule under both policies.
+    /// A parameter that is unknown, or not of class 0: ignored. In a CR that is the rule under both
+    /// policies.
     #[error("parameter {code:#04x} is not of class 0 and was ignored")]
     ParameterIgnored {
         /// Its code.
@@ -54,16 +59,19 @@ pub enum Diagnostic {
         /// Its code.
         code: u8,
     },
-    /// A parameter stood in a TPDU twice; the later one counts, which is the rule under both policies.
+    /// A parameter stood in a TPDU twice; the later one counts, which is the rule under both
+    /// policies.
     #[error("parameter {code:#04x} stands there twice: the later one counts")]
     ParameterRepeated {
         /// Its code.
         code: u8,
     },
-    /// A CC with a larger TPDU size than was offered, or an undefined one: the offer counts (RFC 905 clause 6.5.4 j).
+    /// A CC with a larger TPDU size than was offered, or an undefined one: the offer counts (RFC
+    /// 905 clause 6.5.4 j).
     #[error("the peer confirmed TPDU size code {code:#04x}, but {offered} octets were offered")]
     SizeNotOffered {
-        /// What it said, as the value of C0; the preferred maximum size has none of its own and shows as `0xf0`.
+        /// What it said, as the value of C0; the preferred maximum size has none of its own and
+        /// shows as `0xf0`.
         code: u8,
         /// What counts.
         offered: TpduSize,
@@ -88,7 +96,8 @@ pub enum Diagnostic {
         /// How many.
         octets: usize,
     },
-    /// Parameters C6 and C7 as Siemens uses them for routing: see [`Config::s7_routing`](super::Config::s7_routing).
+    /// Parameters C6 and C7 as Siemens uses them for routing: see
+    /// [`Config::s7_routing`](super::Config::s7_routing).
     #[error("parameter {code:#04x} holds S7 routing")]
     S7Routing {
         /// Its code.
@@ -98,14 +107,16 @@ pub enum Diagnostic {
     /// input (RFC 1006 clause 6). Old PLC4X counts it up.
     #[error("TPDU number {0} in a DT or ED, which is 0 in class 0")]
     TpduNumber(u8),
-    /// Four bits beside the code of a DT or ED, which are 0 and ignored on input (RFC 1006 clause 6).
+    /// Four bits beside the code of a DT or ED, which are 0 and ignored on input (RFC 1006 clause
+    /// 6).
     #[error("a credit of {0} in a DT or ED, which has none")]
     DataCredit(u8),
     /// An ED that does not say that it ends, which is ignored (RFC 2126 clause 6.5 has it always
     /// end).
     #[error("an ED without an end of message")]
     ExpeditedEnd,
-    /// A DT without data that does not end a message (RFC 905 clause 6.3.3): the "fast ACK" of some S7.
+    /// A DT without data that does not end a message (RFC 905 clause 6.3.3): the "fast ACK" of some
+    /// S7.
     #[error("a DT without data that does not end a message")]
     EmptyData,
     /// A DT larger than was negotiated.

@@ -16,7 +16,8 @@ pub enum Error {
     /// The peer ended the connection before it was established.
     #[error("the peer closed the connection during the handshake")]
     ClosedDuringHandshake,
-    /// The handshake took longer than [`Config::handshake_timeout`](super::Config::handshake_timeout).
+    /// The handshake took longer than
+    /// [`Config::handshake_timeout`](super::Config::handshake_timeout).
     #[error("the handshake was not done in time")]
     HandshakeTimeout,
     /// The peer refused our request with a DR.
@@ -27,13 +28,15 @@ pub enum Error {
         /// What it added.
         information: Option<Bytes>,
     },
-    /// We refused the peer's request with a DR: the application did, or nothing fitted the configuration.
+    /// We refused the peer's request with a DR: the application did, or nothing fitted the
+    /// configuration.
     #[error("the peer's request was refused: {reason}")]
     RequestRefused {
         /// What the peer was told.
         reason: Reason,
     },
-    /// The peer ended an established connection with a DR, or withdrew a request that the application had not answered yet.
+    /// The peer ended an established connection with a DR, or withdrew a request that the
+    /// application had not answered yet.
     #[error("the peer disconnected: {reason}{}", Said(information))]
     Disconnected {
         /// Its reason.
@@ -129,7 +132,8 @@ pub enum Violation {
         /// Octets behind it.
         have: usize,
     },
-    /// A header too short for its fixed part, or of a DT or ED not of 2 octets (RFC 905 clause 13.2.2.1).
+    /// A header too short for its fixed part, or of a DT or ED not of 2 octets (RFC 905 clause
+    /// 13.2.2.1).
     #[error("{kind} with a header of {li} octets")]
     HeaderLength {
         /// Which TPDU.
@@ -175,7 +179,8 @@ pub enum Violation {
     },
     /// A confirmed selector that differs under
     /// [`Config::selectors_must_match`](super::Config::selectors_must_match), or, under
-    /// [`Policy::Strict`](super::Policy::Strict), something that [`Policy::Interop`](super::Policy::Interop) lets pass.
+    /// [`Policy::Strict`](super::Policy::Strict), something that
+    /// [`Policy::Interop`](super::Policy::Interop) lets pass.
     #[error("{0}")]
     Strict(Diagnostic),
 }
@@ -217,7 +222,8 @@ pub enum SendFault {
         /// The limit, octets.
         limit: usize,
     },
-    /// A message is sent in parts and has not ended: see [`send_part`](super::Connection::send_part).
+    /// A message is sent in parts and has not ended: see
+    /// [`send_part`](super::Connection::send_part).
     #[error("a message is sent in parts: send its last part first")]
     InMessage,
     /// Expedited data was not negotiated: see [`Config::expedited`](super::Config::expedited).
@@ -265,8 +271,8 @@ pub enum ConfigError {
     ZeroReference,
 }
 
-/// Why [`confirm`](super::Connection::confirm) or [`refuse`](super::Connection::refuse) was not possible. Nothing was sent, and the
-/// request still waits unless it is gone.
+/// Why [`confirm`](super::Connection::confirm) or [`refuse`](super::Connection::refuse) was not
+/// possible. Nothing was sent, and the request still waits unless it is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnswerError {

@@ -12,11 +12,13 @@
 //!   on the wire   03 00 length │ LI code … header │ user data        each TPDU in a TPKT packet
 //! ```
 //!
-//! MMS (IEC 61850), S7 and others run on it. A message (TSDU) has any length and is cut into TPDUs (DT) of the agreed size. There are
-//! no acknowledgements and no timers once the connection is established; TCP has them.
+//! MMS (IEC 61850), S7 and others run on it. A message (TSDU) has any length and is cut into TPDUs
+//! (DT) of the agreed size. There are no acknowledgements and no timers once the connection is
+//! established; TCP has them.
 //!
-//! [`Connection`] is either end as a machine. What peers do against the standards and what harms nobody is let pass and reported as
-//! a [`Diagnostic`], or refused under [`Policy::Strict`]. [`tpdu`] reads and writes single TPDUs.
+//! [`Connection`] is either end as a machine. What peers do against the standards and what harms
+//! nobody is let pass and reported as a [`Diagnostic`], or refused under [`Policy::Strict`].
+//! [`tpdu`] reads and writes single TPDUs.
 //!
 //! ```
 //! use bytes::{Buf, Bytes};

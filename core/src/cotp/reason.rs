@@ -1,6 +1,7 @@
 use core::fmt;
 
-/// Why a DR ended or refused a connection (RFC 905 clause 13.5.3). In class 0 only the first four are defined, but peers send any.
+/// Why a DR ended or refused a connection (RFC 905 clause 13.5.3). In class 0 only the first four
+/// are defined, but peers send any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {

@@ -1,4 +1,5 @@
-//! Where tolerances are judged: under one policy they are reported, under the other they are errors.
+//! Where tolerances are judged: under one policy they are reported, under the other they are
+//! errors.
 
 use alloc::collections::VecDeque;
 

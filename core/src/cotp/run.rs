@@ -5,8 +5,8 @@
 //! before      |<-- 2045 -->|<-- 2045 -->|<- 910 ->|               moved together in place: one slice, no other memory
 //! ```
 //!
-//! Moving 2 KiB over a header of 7 octets costs less than to hand the slice through an inbox of its own, and what is to be
-//! given whole is in one piece then.
+//! Moving 2 KiB over a header of 7 octets costs less than to hand the slice through an inbox of its
+//! own, and what is to be given whole is in one piece then.
 
 use bytes::{Buf, BytesMut};
 
@@ -15,8 +15,9 @@ use super::size::DT_HEADER;
 use super::tpdu::Segment;
 use crate::tpkt;
 
-/// Takes the DTs at the front of `bytes` up to the end of a message, as far as they are whole, carry data, and have nothing that must be looked at
-/// closer: of at most `most` octets each, number 0, no octet more in the header. `None` where there is not one of them.
+/// Takes the DTs at the front of `bytes` up to the end of a message, as far as they are whole,
+/// carry data, and have nothing that must be looked at closer: of at most `most` octets each,
+/// number 0, no octet more in the header. `None` where there is not one of them.
 pub(super) fn take(bytes: &mut BytesMut, most: usize) -> Option<Segment> {
     let (mut from, mut to, mut end) = (0, HEADERS, false);
     while !end && let Some((packet, last)) = plain(&bytes[from..], most) {

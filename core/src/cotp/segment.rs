@@ -41,8 +41,8 @@ impl Segmenter {
         len.saturating_add(len.div_ceil(self.payload).max(1).saturating_mul(HEADERS))
     }
 
-    /// Queues a part of a message, with `end` its last; large segments but the last by reference. An empty one that is the last is a TPDU without
-    /// data, any other is nothing.
+    /// Queues a part of a message, with `end` its last; large segments but the last by reference.
+    /// An empty one that is the last is a TPDU without data, any other is nothing.
     pub(super) fn put(&self, mut part: Bytes, end: bool, tx: &mut SendQueue) {
         if part.len() > self.payload {
             let full = (part.len() - 1) / self.payload * self.payload;

@@ -2,10 +2,12 @@ use core::fmt;
 
 use bytes::Bytes;
 
-/// A transport selector (TSEL, TSAP-ID): which user of the transport service at an address is meant.
+/// A transport selector (TSEL, TSAP-ID): which user of the transport service at an address is
+/// meant.
 ///
-/// Arbitrary octets (RFC 905 clause 13.3.4); the standard gives no length, the header has room for 246. `None` where one may be
-/// given is an absent parameter, which is not the same as an empty selector.
+/// Arbitrary octets (RFC 905 clause 13.3.4); the standard gives no length, the header has room for
+/// 246. `None` where one may be given is an absent parameter, which is not the same as an empty
+/// selector.
 ///
 /// ```
 /// use hat_core::cotp::Selector;
@@ -30,8 +32,8 @@ impl Selector {
         &self.0
     }
 
-    /// The octets as one big-endian number, as many peers show selectors; an empty one is 0. `None` where it does not fit 64
-    /// bits.
+    /// The octets as one big-endian number, as many peers show selectors; an empty one is 0. `None`
+    /// where it does not fit 64 bits.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
         let zeros = self.0.iter().take_while(|&&octet| octet == 0).count();

@@ -1,4 +1,5 @@
-//! The size of TPDUs: what it can be, and how two ends agree on one (RFC 905 clause 6.5.4 j, RFC 1006 clause 5).
+//! The size of TPDUs: what it can be, and how two ends agree on one (RFC 905 clause 6.5.4 j, RFC
+//! 1006 clause 5).
 //!
 //! ```text
 //! C0, TPDU size                     07   08   09   0A    0B    0C    0D    0E     0F     10
@@ -15,7 +16,8 @@ use crate::tpkt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TpduSize(u16);
 
-/// Octets of the header of a DT: a TPDU of `n` octets carries `n - 3` of a message (RFC 905 clause 13.7.5).
+/// Octets of the header of a DT: a TPDU of `n` octets carries `n - 3` of a message (RFC 905 clause
+/// 13.7.5).
 pub(super) const DT_HEADER: usize = 3;
 
 /// What one unit of the preferred maximum size stands for, in octets.
@@ -45,7 +47,8 @@ impl TpduSize {
         }
     }
 
-    /// What `units` of parameter F0 stand for, the largest multiple that fits where they are too many; `None` for zero.
+    /// What `units` of parameter F0 stand for, the largest multiple that fits where they are too
+    /// many; `None` for zero.
     #[must_use]
     pub fn from_units(units: u32) -> Option<Self> {
         let most = Self::MAX.units();

@@ -1,5 +1,5 @@
-//! What both ends of Eventer have in common: a Chatter connection, an error that is final, and a deadline for the
-//! initialization.
+//! What both ends of Eventer have in common: a Chatter connection, an error that is final, and a
+//! deadline for the initialization.
 
 use core::time::Duration;
 
@@ -74,8 +74,8 @@ impl Channel {
         self.over.get_or_insert(error).clone()
     }
 
-    /// The data of `message`. Bytes behind it are let pass as the deployed software does, unless the connection is
-    /// strict.
+    /// The data of `message`. Bytes behind it are let pass as the deployed software does, unless
+    /// the connection is strict.
     pub(super) fn decode<T: Decode>(&self, message: &Message) -> Result<T, Error> {
         let mut reader = Reader::new(&message.data.data).with_max_memory(self.max_decoded);
         let decoded = T::decode(&mut reader).and_then(|value| {
@@ -166,7 +166,8 @@ pub(super) fn is_question(message: &Message) -> bool {
     message.first && message.token && !message.last
 }
 
-/// The type of `message` for an error, which goes into logs and lives on: short, and without the frame.
+/// The type of `message` for an error, which goes into logs and lives on: short, and without the
+/// frame.
 fn name(message: &Message) -> ByteString {
     let name = &message.data.r#type[..];
     name[..name.floor_char_boundary(MAX_NAME)].into()

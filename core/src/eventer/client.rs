@@ -20,17 +20,18 @@ use crate::time::Instant;
 /// Limits of a client, and of the Chatter connection below it.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The Chatter connection. Its dialect must stay [`HatChatter`](chatter::Dialect::HatChatter). Here its
-    /// [`max_message`](chatter::Config::max_message) is 256 MiB: `hat-event` cuts answers by count only, and the latest events of 100 000 types, or
-    /// 4 096 events of 20 KB, are more than 64 MiB. It grows as it arrives. Our servers cut theirs at 64 MiB.
+    /// The Chatter connection. Its dialect must stay [`HatChatter`](chatter::Dialect::HatChatter).
+    /// Here its [`max_message`](chatter::Config::max_message) is 256 MiB: `hat-event` cuts answers
+    /// by count only, and the latest events of 100 000 types, or 4 096 events of 20 KB, are more
+    /// than 64 MiB. It grows as it arrives. Our servers cut theirs at 64 MiB.
     pub chatter: chatter::Config,
-    /// How long the server may take to answer the initialization, 30 s: it may ask a slow service about the
-    /// token.
+    /// How long the server may take to answer the initialization, 30 s: it may ask a slow service
+    /// about the token.
     pub init_timeout: Duration,
     /// Requests that may be open at a time, 16 384: some megabytes of bookkeeping and futures.
     pub max_requests: usize,
-    /// Bytes that the events of one message may take in memory once they are decoded, payloads not counted, 512 MiB: some two million events. A server is
-    /// trusted with more than a client.
+    /// Bytes that the events of one message may take in memory once they are decoded, payloads not
+    /// counted, 512 MiB: some two million events. A server is trusted with more than a client.
     pub max_decoded: usize,
 }
 
@@ -48,8 +49,8 @@ impl Default for Config {
     }
 }
 
-/// Events that a client registers as one session at the most: as many as a server takes by default, see
-/// [`max_decoded`](super::server::Config::max_decoded).
+/// Events that a client registers as one session at the most: as many as a server takes by default,
+/// see [`max_decoded`](super::server::Config::max_decoded).
 pub const MAX_REGISTERED: usize = 200_000;
 
 /// A request that waits for its answer.
@@ -76,8 +77,8 @@ pub enum Incoming {
         /// Bytes that they took on the wire.
         size: usize,
     },
-    /// The answer to [`Client::register_with_response`]: the events in the order of the request; `None` if
-    /// they were not registered.
+    /// The answer to [`Client::register_with_response`]: the events in the order of the request;
+    /// `None` if they were not registered.
     Registered {
         /// Of which request.
         request: RequestId,
@@ -101,8 +102,9 @@ enum Kind {
 
 /// The client's end of an Eventer connection, from the moment that the byte stream is up.
 ///
-/// - **Application**: [`register`](Self::register), [`register_with_response`](Self::register_with_response),
-///   [`query`](Self::query), [`ack`](Self::ack), [`forget`](Self::forget), [`close`](Protocol::close).
+/// - **Application**: [`register`](Self::register),
+///   [`register_with_response`](Self::register_with_response), [`query`](Self::query),
+///   [`ack`](Self::ack), [`forget`](Self::forget), [`close`](Protocol::close).
 /// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline),
 ///   [`is_closed`](Protocol::is_closed).
 #[derive(Debug)]
@@ -186,7 +188,8 @@ impl Client {
         self.requests.len()
     }
 
-    /// Conversations that are open now, of both sides: requests, and events that wait for their ack.
+    /// Conversations that are open now, of both sides: requests, and events that wait for their
+    /// ack.
     #[must_use]
     pub fn open_conversations(&self) -> usize {
         self.channel.open_conversations()
@@ -291,7 +294,8 @@ impl Client {
     }
 }
 
-/// What was received may hold JSON that is none, and must not be sent on: who cannot parse it ends its connection.
+/// What was received may hold JSON that is none, and must not be sent on: who cannot parse it ends
+/// its connection.
 fn check(events: &[RegisterEvent]) -> Result<(), SendFault> {
     if events.len() > MAX_REGISTERED {
         return Err(SendFault::TooManyEvents { limit: MAX_REGISTERED });

@@ -8,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 use super::{Event, EventType, Subscription};
 use crate::sbs::{Encode, Writer};
 
-/// Events of one session, encoded. However many connections they are notified to, their bytes exist once: connections that
-/// get all of them, or long runs of them, queue a reference.
+/// Events of one session, encoded. However many connections they are notified to, their bytes exist
+/// once: connections that get all of them, or long runs of them, queue a reference.
 #[derive(Clone, Debug)]
 pub struct EncodedEvents {
     bytes: Bytes,
@@ -55,7 +55,8 @@ impl EncodedEvents {
         self.events.iter().map(|event| &event.event_type)
     }
 
-    /// Those at `indices`, which ascend, as runs of bytes in `runs`, whose memory is used again; and their count.
+    /// Those at `indices`, which ascend, as runs of bytes in `runs`, whose memory is used again;
+    /// and their count.
     pub(super) fn pick<'a>(
         &'a self,
         indices: impl Iterator<Item = usize>,

@@ -41,8 +41,8 @@ impl Error {
         matches!(self, Self::Chatter(chatter::Error::Closed))
     }
 
-    /// The size and the limit, in bytes, of a message that was larger than we take: what a query asks for fewer events by, see
-    /// [`Pages::failed`](super::Pages::failed).
+    /// The size and the limit, in bytes, of a message that was larger than we take: what a query
+    /// asks for fewer events by, see [`Pages::failed`](super::Pages::failed).
     #[must_use]
     pub fn too_large(&self) -> Option<(u64, usize)> {
         match self {

@@ -7,12 +7,14 @@ use super::{EventType, Payload, Timestamp};
 use crate::sbs;
 
 sbs::record! {
-    /// Which event it is, by `HatEventer.EventId`: unique among all servers. The order is that of server, session, instance.
+    /// Which event it is, by `HatEventer.EventId`: unique among all servers. The order is that of
+    /// server, session, instance.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct EventId {
         /// The server that registered the event.
         pub server: i64,
-        /// The registration it was part of, counted from 1 on each server. 0 stands for 'before the first'.
+        /// The registration it was part of, counted from 1 on each server. 0 stands for 'before the
+        /// first'.
         pub session: i64,
         /// Its number in the session, counted from 1. 0 stands for 'before the first'.
         pub instance: i64,
@@ -22,8 +24,8 @@ sbs::record! {
 sbs::record! {
     /// An event that a server registered, by `HatEventer.Event`.
     ///
-    /// A clone is cheap, and what was decoded shares the memory of its frame; see [`detached`](Self::detached) before keeping
-    /// one.
+    /// A clone is cheap, and what was decoded shares the memory of its frame; see
+    /// [`detached`](Self::detached) before keeping one.
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub struct Event {
         /// Which event it is.
@@ -40,7 +42,8 @@ sbs::record! {
 }
 
 sbs::record! {
-    /// An event for a server to register, by `HatEventer.RegisterEvent`. The server adds an id and its timestamp.
+    /// An event for a server to register, by `HatEventer.RegisterEvent`. The server adds an id and
+    /// its timestamp.
     ///
     /// Decoded ones share the memory of their frame; see [`detached`](Self::detached).
     #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -63,12 +66,13 @@ impl EventId {
 }
 
 impl Event {
-    /// The natural order, where `self` arrived first: events of one server by session and instance, others by timestamp.
-    /// `Equal` leaves them in their order of arrival, or is the same event.
+    /// The natural order, where `self` arrived first: events of one server by session and instance,
+    /// others by timestamp. `Equal` leaves them in their order of arrival, or is the same event.
     ///
-    /// It orders two events, and a sequence where every server's clock only goes forward. It is no total order: with a clock that
-    /// was set back, three events can each be before the next. So do not give it to a sort, which may panic then; use
-    /// [`sort_natural`]. The source is the comparison of `Event` in `hat-event`, which says 'less' for `Equal` here.
+    /// It orders two events, and a sequence where every server's clock only goes forward. It is no
+    /// total order: with a clock that was set back, three events can each be before the next. So do
+    /// not give it to a sort, which may panic then; use [`sort_natural`]. The source is the
+    /// comparison of `Event` in `hat-event`, which says 'less' for `Equal` here.
     #[must_use]
     pub fn natural_cmp(&self, other: &Self) -> Ordering {
         if self.id.server == other.id.server {
@@ -90,7 +94,8 @@ impl Event {
 }
 
 impl RegisterEvent {
-    /// Whether every peer can take the event: a JSON payload must be JSON. See [`Json::check`](super::Json::check).
+    /// Whether every peer can take the event: a JSON payload must be JSON. See
+    /// [`Json::check`](super::Json::check).
     ///
     /// # Errors
     ///
@@ -121,8 +126,9 @@ impl RegisterEvent {
 
 /// Sorts events that stand in their order of arrival by [`Event::natural_cmp`].
 ///
-/// Events of one server always end up by session and instance. Events of different servers go by timestamp, then by arrival;
-/// where a server's clock was set back, an event counts as not older than those that the server registered before it.
+/// Events of one server always end up by session and instance. Events of different servers go by
+/// timestamp, then by arrival; where a server's clock was set back, an event counts as not older
+/// than those that the server registered before it.
 pub fn sort_natural(events: &mut Vec<Event>) {
     let mut by_server: Vec<usize> = (0..events.len()).collect();
     by_server.sort_by_key(|&arrival| (events[arrival].id, arrival));

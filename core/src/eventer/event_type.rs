@@ -10,18 +10,20 @@ use bytes::Bytes;
 
 use crate::sbs::{Decode, DecodeError, Encode, Reader, Writer, integer_len};
 
-/// What an event is about: a path of segments, which `HatEventer.EventType` calls subtypes. With `?` and `*` as segments it
-/// is a query type, which [`Subscription`](super::Subscription) takes.
+/// What an event is about: a path of segments, which `HatEventer.EventType` calls subtypes. With
+/// `?` and `*` as segments it is a query type, which [`Subscription`](super::Subscription) takes.
 ///
 /// ```text
 /// a/b/c  is  83 81 'a' 81 'b' 81 'c'      one slice of the frame, with its count: canonical SBS
 /// ```
 ///
-/// A clone is a reference, and so is what was decoded; see [`detached`](Self::detached) before keeping one. Equality and hash
-/// are those of the bytes, the order is that of the segments, compared as texts from the first on.
+/// A clone is a reference, and so is what was decoded; see [`detached`](Self::detached) before
+/// keeping one. Equality and hash are those of the bytes, the order is that of the segments,
+/// compared as texts from the first on.
 ///
-/// As text, segments are separated by `/`, and the type without segments is the empty text. A segment of a sound type has no `/`, no
-/// `?` and no `*` in it; nothing refuses them, because the peers do not.
+/// As text, segments are separated by `/`, and the type without segments is the empty text. A
+/// segment of a sound type has no `/`, no `?` and no `*` in it; nothing refuses them, because the
+/// peers do not.
 ///
 /// ```
 /// use hat_core::eventer::EventType;
@@ -33,7 +35,8 @@ use crate::sbs::{Decode, DecodeError, Encode, Reader, Writer, integer_len};
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EventType {
-    /// The count and the segments. The shortest encoding of every length, and UTF-8: equal types have equal bytes.
+    /// The count and the segments. The shortest encoding of every length, and UTF-8: equal types
+    /// have equal bytes.
     encoded: Bytes,
     /// The count once more, for `len` in no time.
     len: usize,
@@ -103,8 +106,9 @@ impl EventType {
         Self { encoded: Bytes::copy_from_slice(&self.encoded), len: self.len }
     }
 
-    /// Whether this type is one of those that `query` stands for: in a query type `?` is any one segment, and `*`, in the last
-    /// place, any number of them, also none. A `*` in another place stands for itself.
+    /// Whether this type is one of those that `query` stands for: in a query type `?` is any one
+    /// segment, and `*`, in the last place, any number of them, also none. A `*` in another place
+    /// stands for itself.
     ///
     /// The source is `matches_query_type` of `hat-event`. For many query types at once there is
     /// [`Subscription`](super::Subscription), which refuses a `*` that is not in the last place.
@@ -199,8 +203,9 @@ impl Encode for EventType {
     }
 }
 
-/// Checks every segment and takes them all as one slice. Lengths with groups that say nothing (`00 81` for `81`), which readers
-/// accept, are written anew, so that equal types have equal bytes.
+/// Checks every segment and takes them all as one slice. Lengths with groups that say nothing
+/// (`00 81` for `81`), which readers accept, are written anew, so that equal types have equal
+/// bytes.
 impl Decode for EventType {
     const MIN_LEN: usize = 1;
 
@@ -275,7 +280,8 @@ impl<'a> IntoIterator for &'a EventType {
     }
 }
 
-/// `a/b/c`. A type of one empty segment has the text of the type without segments; [`Debug`](fmt::Debug) tells them apart.
+/// `a/b/c`. A type of one empty segment has the text of the type without segments;
+/// [`Debug`](fmt::Debug) tells them apart.
 impl fmt::Display for EventType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, segment) in self.segments().enumerate() {

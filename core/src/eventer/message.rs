@@ -12,7 +12,8 @@
 //! | [`QUERY_REQ`] | [`QueryReq`] | first, not last | client |
 //! | [`QUERY_RES`] | [`QueryRes`] | last | server |
 //!
-//! The data is SBS by the schema `HatEventer`: [`sbs::encode`] and [`sbs::decode`] of the type in the table.
+//! The data is SBS by the schema `HatEventer`: [`sbs::encode`] and [`sbs::decode`] of the type in
+//! the table.
 
 use alloc::vec::Vec;
 
@@ -49,8 +50,8 @@ sbs::record! {
         /// A secret that the server may ask for. A server usually accepts a client without one.
         pub client_token: Option<ByteString>,
         /// The query types of the events to notify, as sent: they may not make a
-        /// [`Subscription`](super::Subscription), which the server then answers with [`InitRes::Error`]. Without any, no
-        /// event is notified.
+        /// [`Subscription`](super::Subscription), which the server then answers with
+        /// [`InitRes::Error`]. Without any, no event is notified.
         pub subscriptions: Vec<EventType>,
         /// Notify only events of this server. `None` is any server.
         pub server_id: Option<i64>,
@@ -65,7 +66,8 @@ sbs::choice! {
     pub enum InitRes {
         /// It does, and this is its status.
         Success(Status),
-        /// It does not, and this is why, for a person to read. It then waits for the client to close.
+        /// It does not, and this is why, for a person to read. It then waits for the client to
+        /// close.
         Error(ByteString),
     }
 }

@@ -10,7 +10,8 @@
 //!   │ ─────────────────── StatusNotify, EventsNotify ─── │   EventsAck only where it was asked for
 //! ```
 //!
-//! The two ends are [`client::Client`] and [`server::Connection`]; [`reconnect`] is what a client decides that comes back. This module holds what they share:
+//! The two ends are [`client::Client`] and [`server::Connection`]; [`reconnect`] is what a client
+//! decides that comes back. This module holds what they share:
 //!
 //! - [`Event`] and its parts: [`EventId`], [`EventType`], [`Timestamp`], [`Payload`];
 //! - [`Subscription`]: which event types somebody wants; [`Routes`]: who of many wants an event;
@@ -21,10 +22,11 @@
 //!
 //! # Memory
 //!
-//! What was decoded shares the memory of the frame that it came in: an [`Event`] of 100 bytes out of a frame of
-//! 1 MiB keeps the whole mebibyte alive for as long as the event, or a clone of its type, lives. That is right for what
-//! is handled and dropped. What is kept for longer should be copied out of the frame: see [`Event::detached`],
-//! [`RegisterEvent::detached`], [`EventType::detached`] and [`Payload::detached`]. A [`Subscription`] never keeps a frame.
+//! What was decoded shares the memory of the frame that it came in: an [`Event`] of 100 bytes out
+//! of a frame of 1 MiB keeps the whole mebibyte alive for as long as the event, or a clone of its
+//! type, lives. That is right for what is handled and dropped. What is kept for longer should be
+//! copied out of the frame: see [`Event::detached`], [`RegisterEvent::detached`],
+//! [`EventType::detached`] and [`Payload::detached`]. A [`Subscription`] never keeps a frame.
 
 mod channel;
 pub mod client;

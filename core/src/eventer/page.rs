@@ -3,7 +3,8 @@
 /// What servers give at the most where they are not told: `hat-event`, and this library's.
 const USUAL: u64 = 4_096;
 
-/// The size of pages: less where an answer was too large or ended the connection, and more again where it was taken.
+/// The size of pages: less where an answer was too large or ended the connection, and more again
+/// where it was taken.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::eventer) struct Page {
     /// What was configured. `None` is the server's own limit.
@@ -25,7 +26,8 @@ impl Page {
         self.most.map_or(USUAL, |most| most.clamp(1, 1 << 32) as u64)
     }
 
-    /// A page ended the connection: by `size` where `limit` is the most, if that is known. `false`: it was of one event, and cannot be smaller.
+    /// A page ended the connection: by `size` where `limit` is the most, if that is known. `false`:
+    /// it was of one event, and cannot be smaller.
     pub(in crate::eventer) fn shrink(&mut self, too_large: Option<(u64, usize)>) -> bool {
         let size = self.now.unwrap_or(self.usual());
         // a connection that ended costs more than an answer that could have been larger

@@ -14,7 +14,8 @@ use super::{Event, EventId, Order, OrderBy, QueryParams, QueryResult, Timestamp}
 ///                                 8 9 │              and that the place was lost is told
 /// ```
 ///
-/// A page that is too large, or ends the connection, is asked for again in smaller ones: see [`failed`](Self::failed).
+/// A page that is too large, or ends the connection, is asked for again in smaller ones: see
+/// [`failed`](Self::failed).
 #[derive(Clone, Debug)]
 pub struct Pages {
     params: QueryParams,
@@ -114,14 +115,16 @@ impl Pages {
         events
     }
 
-    /// The connection ended instead of an answer: because the message was too large, of so many bytes where so many are the limit, or for a reason
-    /// that is not known. Returns whether to connect and ask again, with a smaller page.
+    /// The connection ended instead of an answer: because the message was too large, of so many
+    /// bytes where so many are the limit, or for a reason that is not known. Returns whether to
+    /// connect and ask again, with a smaller page.
     pub fn failed(&mut self, too_large: Option<(u64, usize)>) -> bool {
         let latest = matches!(self.params, QueryParams::Latest(_));
         !latest && self.page.shrink(too_large)
     }
 
-    /// The server forgot the last event of a page before it was asked for the next: there may have been others behind it that were not given.
+    /// The server forgot the last event of a page before it was asked for the next: there may have
+    /// been others behind it that were not given.
     #[must_use]
     pub fn place_lost(&self) -> bool {
         self.place_lost

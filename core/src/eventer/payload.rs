@@ -12,7 +12,8 @@ mod check;
 pub use check::JsonError;
 
 sbs::choice! {
-    /// The data of an event, by `HatEventer.EventPayload`. Decoded data is a slice of its frame; see [`Payload::detached`].
+    /// The data of an event, by `HatEventer.EventPayload`. Decoded data is a slice of its frame;
+    /// see [`Payload::detached`].
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub enum Payload {
         /// Bytes, and a name for what is in them.
@@ -36,11 +37,13 @@ sbs::record! {
 sbs::record! {
     /// A JSON value as its text, by `HatEventer.EventPayloadJson`.
     ///
-    /// The text is kept as it was received and parsed on demand: most events are stored or passed on, and a text that another
-    /// program wrote should leave as it came. So a `Json` that was received can hold what is not JSON: [`parse`](Self::parse)
-    /// says so. Python's encoder, for one, writes `NaN` and lone surrogates.
+    /// The text is kept as it was received and parsed on demand: most events are stored or passed
+    /// on, and a text that another program wrote should leave as it came. So a `Json` that was
+    /// received can hold what is not JSON: [`parse`](Self::parse) says so. Python's encoder, for
+    /// one, writes `NaN` and lone surrogates.
     ///
-    /// Two of them are equal when their texts are. To compare meanings, compare what [`parse`](Self::parse) returns.
+    /// Two of them are equal when their texts are. To compare meanings, compare what
+    /// [`parse`](Self::parse) returns.
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub struct Json {
         text: ByteString,
@@ -93,12 +96,14 @@ impl Json {
 
     /// Whether the text is JSON that every peer can take. Takes one pass, and no memory of note.
     ///
-    /// A peer that cannot parse a payload ends its connection: so whoever sends such a text on disconnects everybody that it is told to.
-    /// A lone surrogate (`"\ud83d"`) is legal (RFC 8259 section 8.2), and Python takes it.
+    /// A peer that cannot parse a payload ends its connection: so whoever sends such a text on
+    /// disconnects everybody that it is told to. A lone surrogate (`"\ud83d"`) is legal (RFC 8259
+    /// section 8.2), and Python takes it.
     ///
     /// # Errors
     ///
-    /// [`JsonError`]: the text is no JSON (`NaN` and `Infinity` are none), a number is infinite as a double, or it is nested too deeply.
+    /// [`JsonError`]: the text is no JSON (`NaN` and `Infinity` are none), a number is infinite as
+    /// a double, or it is nested too deeply.
     pub fn check(&self) -> Result<(), JsonError> {
         check::check(&self.text)
     }
@@ -119,7 +124,8 @@ impl Json {
     ///
     /// # Errors
     ///
-    /// What is wrong with the text and where: it is not JSON, nested deeper than 128 levels, or a text in it holds half a surrogate pair.
+    /// What is wrong with the text and where: it is not JSON, nested deeper than 128 levels, or a
+    /// text in it holds half a surrogate pair.
     pub fn parse(&self) -> serde_json::Result<serde_json::Value> {
         serde_json::from_str(&self.text)
     }

@@ -20,20 +20,23 @@ sbs::choice! {
 }
 
 sbs::record! {
-    /// Asks for the newest event of every type, by `HatEventer.QueryLatestParams`. The order of the answer is not defined, and
-    /// nothing follows.
+    /// Asks for the newest event of every type, by `HatEventer.QueryLatestParams`. The order of the
+    /// answer is not defined, and nothing follows.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct LatestParams {
-        /// Query types, of which the event's type must match one. `None` is any type, an empty list is none.
+        /// Query types, of which the event's type must match one. `None` is any type, an empty list
+        /// is none.
         pub event_types: Option<Vec<EventType>>,
     }
 }
 
 sbs::record! {
-    /// Asks for events in the order of time, by `HatEventer.QueryTimeseriesParams`. The default asks for all, newest first.
+    /// Asks for events in the order of time, by `HatEventer.QueryTimeseriesParams`. The default
+    /// asks for all, newest first.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct TimeseriesParams {
-        /// Query types, of which the event's type must match one. `None` is any type, an empty list is none.
+        /// Query types, of which the event's type must match one. `None` is any type, an empty list
+        /// is none.
         pub event_types: Option<Vec<EventType>>,
         /// The earliest timestamp, inclusive.
         pub t_from: Option<Timestamp>,
@@ -45,9 +48,11 @@ sbs::record! {
         pub source_t_to: Option<Timestamp>,
         /// Newest or oldest first.
         pub order: Order,
-        /// Which of the two timestamps orders. By source timestamp, events without one are left out.
+        /// Which of the two timestamps orders. By source timestamp, events without one are left
+        /// out.
         pub order_by: OrderBy,
-        /// The most events in the answer. `None` is the server's own limit, which also holds where more is asked for.
+        /// The most events in the answer. `None` is the server's own limit, which also holds where
+        /// more is asked for.
         pub max_results: Option<i64>,
         /// The last event of the answer before: this one starts after it.
         pub last_event_id: Option<EventId>,
@@ -55,14 +60,16 @@ sbs::record! {
 }
 
 sbs::record! {
-    /// Asks for what one server registered, by session and instance, oldest first, by `HatEventer.QueryServerParams`.
+    /// Asks for what one server registered, by session and instance, oldest first, by
+    /// `HatEventer.QueryServerParams`.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct ServerParams {
         /// The server whose events are asked for.
         pub server_id: i64,
         /// Only what is stored for good.
         pub persisted: bool,
-        /// The most events in the answer. `None` is the server's own limit, which also holds where more is asked for.
+        /// The most events in the answer. `None` is the server's own limit, which also holds where
+        /// more is asked for.
         pub max_results: Option<i64>,
         /// The last event of the answer before: this one starts after it.
         pub last_event_id: Option<EventId>,
@@ -75,14 +82,15 @@ sbs::record! {
     pub struct QueryResult {
         /// The events, in the order asked for.
         pub events: Vec<Event>,
-        /// Whether a limit on results, or on bytes, cut the answer short. Ask again with the last event's id as `last_event_id`: see
-        /// [`Pages`](super::Pages).
+        /// Whether a limit on results, or on bytes, cut the answer short. Ask again with the last
+        /// event's id as `last_event_id`: see [`Pages`](super::Pages).
         pub more_follows: bool,
     }
 }
 
 impl QueryParams {
-    /// Bytes that the query takes in memory: its event types, and what they share of the frame that it came in.
+    /// Bytes that the query takes in memory: its event types, and what they share of the frame that
+    /// it came in.
     #[must_use]
     pub fn weight(&self) -> usize {
         let types = match self {
@@ -95,8 +103,9 @@ impl QueryParams {
 }
 
 impl QueryResult {
-    /// Leaves out the last events where they are more than `max_bytes` encoded, and says that more follows: the whole is no longer than that then.
-    /// Returns whether any were left out. None may be left.
+    /// Leaves out the last events where they are more than `max_bytes` encoded, and says that more
+    /// follows: the whole is no longer than that then. Returns whether any were left out. None may
+    /// be left.
     pub fn cut(&mut self, max_bytes: usize) -> bool {
         // the count in front, and what follows
         let mut left = max_bytes.saturating_sub(10);

@@ -6,8 +6,8 @@
 //! an event of type a/b goes to 1, 2 and 3                      └─?─> ● 1
 //! ```
 //!
-//! To ask each [`Subscription`] in turn costs as much for those who do not want an event as for those who do. Here one look-up finds who
-//! does, and costs what it finds.
+//! To ask each [`Subscription`] in turn costs as much for those who do not want an event as for
+//! those who do. Here one look-up finds who does, and costs what it finds.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -16,14 +16,14 @@ use alloc::vec::Vec;
 use super::event_type::SegmentBytes;
 use super::{EventType, Subscription};
 
-/// The largest subscription that [`Routes`] takes, in segments of its query types, those they start with in common counted once, 4096: it adds
-/// 1.5 MB at the most. Those in use have some dozens.
+/// The largest subscription that [`Routes`] takes, in segments of its query types, those they start
+/// with in common counted once, 4096: it adds 1.5 MB at the most. Those in use have some dozens.
 pub const MAX_ROUTED: usize = 4096;
 
 /// The subscriptions of many receivers, looked up as one. Receivers are told apart by keys.
 ///
-/// A segment takes 160 to 360 bytes, as wide or long as the subscription is, and what receivers have in common is there once; a [`Subscription`] takes
-/// an eighth to a third of that.
+/// A segment takes 160 to 360 bytes, as wide or long as the subscription is, and what receivers
+/// have in common is there once; a [`Subscription`] takes an eighth to a third of that.
 ///
 /// ```
 /// use hat_core::eventer::{EventType, Routes, Subscription};
@@ -48,7 +48,8 @@ struct Node<K> {
     children: BTreeMap<Box<[u8]>, Box<Node<K>>>,
     /// Where `?` leads.
     any: Option<Box<Node<K>>>,
-    /// In order: those with a query type that ends here, and those with one that ends here with `*`.
+    /// In order: those with a query type that ends here, and those with one that ends here with
+    /// `*`.
     ends: Vec<K>,
     rest: Vec<K>,
 }
@@ -66,8 +67,8 @@ impl<K> Default for Node<K> {
 }
 
 impl<K: Copy + Ord> Routes<K> {
-    /// Events that match `subscription` go to `key` too, which must be new. `false`: it is larger than [`MAX_ROUTED`] and not taken; it has to be
-    /// asked by itself.
+    /// Events that match `subscription` go to `key` too, which must be new. `false`: it is larger
+    /// than [`MAX_ROUTED`] and not taken; it has to be asked by itself.
     #[must_use]
     pub fn insert(&mut self, key: K, subscription: &Subscription) -> bool {
         let fits = subscription.nodes() <= MAX_ROUTED;
@@ -98,8 +99,10 @@ impl<K: Copy + Ord> Routes<K> {
         self.root.is_empty()
     }
 
-    /// Those who want events of this type, in order, each once. Goes through [`MAX_STEPS`](super::MAX_STEPS) places at the most for each receiver, and once
-    /// through those that receivers have in common. They take the place of what was in `found`, whose memory is used again.
+    /// Those who want events of this type, in order, each once. Goes through
+    /// [`MAX_STEPS`](super::MAX_STEPS) places at the most for each receiver, and once through those
+    /// that receivers have in common. They take the place of what was in `found`, whose memory is
+    /// used again.
     pub fn find(&self, event_type: &EventType, found: &mut Vec<K>) {
         found.clear();
         let places = self.root.collect(event_type.segment_bytes(), found);
@@ -118,7 +121,8 @@ impl<K: Copy + Ord> Routes<K> {
 }
 
 impl<K: Copy> Node<K> {
-    /// Changes the keys where `query_type` ends. Goes as deep as a query type has segments, at most [`MAX_DEPTH`](super::MAX_DEPTH).
+    /// Changes the keys where `query_type` ends. Goes as deep as a query type has segments, at most
+    /// [`MAX_DEPTH`](super::MAX_DEPTH).
     fn change(&mut self, mut query_type: SegmentBytes<'_>, change: &impl Fn(&mut Vec<K>)) {
         match query_type.next() {
             None => change(&mut self.ends),
@@ -148,8 +152,9 @@ impl<K: Copy> Node<K> {
             && self.rest.is_empty()
     }
 
-    /// Appends the keys of all places that the segments lead to, and gives how many places had some. A segment may lead to two nodes, so this bounds
-    /// no time by itself; it takes no longer than to ask each subscription.
+    /// Appends the keys of all places that the segments lead to, and gives how many places had
+    /// some. A segment may lead to two nodes, so this bounds no time by itself; it takes no longer
+    /// than to ask each subscription.
     fn collect(&self, mut segments: SegmentBytes<'_>, found: &mut Vec<K>) -> usize {
         found.extend_from_slice(&self.rest);
         let here = usize::from(!self.rest.is_empty());

@@ -2,7 +2,8 @@ use super::names::named;
 use crate::sbs;
 
 sbs::choice! {
-    /// What a server is doing, by `HatEventer.Status`. It tells its clients at the start and at every change.
+    /// What a server is doing, by `HatEventer.Status`. It tells its clients at the start and at
+    /// every change.
     ///
     /// ```text
     /// Standby ──> Starting ──> Operational ──> Stopping ──> Standby …

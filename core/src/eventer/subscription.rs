@@ -14,20 +14,24 @@ use trie::Trie;
 /// Segments that a query type of a [`Subscription`] may have. Types in use have fewer than twenty.
 pub const MAX_DEPTH: usize = 128;
 
-/// How many different sets of places the `?` of a [`Subscription`]'s query types may stand in: `a/?`, `b/?` and `c/?/*` have one,
-/// `?/b` another. A look-up follows at most one path for each, so this bounds its time, whatever a peer subscribes to.
+/// How many different sets of places the `?` of a [`Subscription`]'s query types may stand in:
+/// `a/?`, `b/?` and `c/?/*` have one, `?/b` another. A look-up follows at most one path for each,
+/// so this bounds its time, whatever a peer subscribes to.
 pub const MAX_PATTERNS: usize = 256;
 
-/// Places that a look-up in a [`Subscription`] goes through at the most, one for each way that its `?` lead through the segments of a type: `?/?/a` and
-/// `b/c/a` have one each at the start, then two, two and two. Those in use have some dozens. It bounds the time of
-/// [`matches`](Subscription::matches) for one event, whatever a peer subscribes to and whatever a peer registers.
+/// Places that a look-up in a [`Subscription`] goes through at the most, one for each way that its
+/// `?` lead through the segments of a type: `?/?/a` and `b/c/a` have one each at the start, then
+/// two, two and two. Those in use have some dozens. It bounds the time of
+/// [`matches`](Subscription::matches) for one event, whatever a peer subscribes to and whatever a
+/// peer registers.
 pub const MAX_STEPS: usize = 1024;
 
-/// Steps besides the straight way of each query type that finding out which query types cover others may take, 1 048 576: a few hundredths of
-/// a second.
+/// Steps besides the straight way of each query type that finding out which query types cover
+/// others may take, 1 048 576: a few hundredths of a second.
 const MAX_BRANCHES: usize = 1 << 20;
 
-/// Bytes that the query types of a [`Subscription`] may take in all, encoded: more than a million usual ones.
+/// Bytes that the query types of a [`Subscription`] may take in all, encoded: more than a million
+/// usual ones.
 pub const MAX_SIZE: usize = 64 * 1024 * 1024;
 
 /// Which event types somebody wants: a set of query types, looked up as one.
@@ -38,12 +42,14 @@ pub const MAX_SIZE: usize = 64 * 1024 * 1024;
 ///                            └─d─> ✱
 /// ```
 ///
-/// In a query type `?` stands for exactly one segment of any value, and `*`, in the last place only, for zero or more. A query
-/// type without segments matches only the type without segments. A subscription without query types matches nothing.
-/// The rules are those of `Subscription` in `hat-event`.
+/// In a query type `?` stands for exactly one segment of any value, and `*`, in the last place
+/// only, for zero or more. A query type without segments matches only the type without segments. A
+/// subscription without query types matches nothing. The rules are those of `Subscription` in
+/// `hat-event`.
 ///
-/// It holds its query types in reduced form: what another one covers is dropped, as `a/?` covers `a/b`, and `a/*` covers `a`. So two
-/// subscriptions of the same reduced query types are equal, in whatever form they were given.
+/// It holds its query types in reduced form: what another one covers is dropped, as `a/?` covers
+/// `a/b`, and `a/*` covers `a`. So two subscriptions of the same reduced query types are equal, in
+/// whatever form they were given.
 ///
 /// Its memory is its own: it keeps no frame alive that query types were decoded from.
 ///
@@ -108,12 +114,13 @@ pub enum SubscriptionError {
 }
 
 impl Subscription {
-    /// The subscription to `query_types`, in any order. Takes `n log n` time, and no more than some hundredths of a second beyond that for query types with
-    /// `?` that cover each other.
+    /// The subscription to `query_types`, in any order. Takes `n log n` time, and no more than some
+    /// hundredths of a second beyond that for query types with `?` that cover each other.
     ///
     /// # Errors
     ///
-    /// [`SubscriptionError`]. The peers ignore a `*` in a wrong place where an earlier query type covers it; it is an error here.
+    /// [`SubscriptionError`]. The peers ignore a `*` in a wrong place where an earlier query type
+    /// covers it; it is an error here.
     pub fn new<'a>(
         query_types: impl IntoIterator<Item = &'a EventType>,
     ) -> Result<Self, SubscriptionError> {
@@ -158,8 +165,9 @@ impl Subscription {
 
     /// Whether one of the query types matches `event_type`.
     ///
-    /// The time depends on the depth of the type and on where the query types have `?` (see [`MAX_PATTERNS`]), hardly on how
-    /// many they are. Nothing is allocated unless more than 16 query types with `?` match the start of the type.
+    /// The time depends on the depth of the type and on where the query types have `?` (see
+    /// [`MAX_PATTERNS`]), hardly on how many they are. Nothing is allocated unless more than 16
+    /// query types with `?` match the start of the type.
     #[must_use]
     pub fn matches(&self, event_type: &EventType) -> bool {
         self.trie.matches(event_type)
@@ -188,7 +196,8 @@ impl Subscription {
     ///
     /// # Errors
     ///
-    /// [`SubscriptionError::TooManyPatterns`] or [`SubscriptionError::TooLarge`]: the result is held to the same limits.
+    /// [`SubscriptionError::TooManyPatterns`] or [`SubscriptionError::TooLarge`]: the result is
+    /// held to the same limits.
     pub fn union(&self, other: &Self) -> Result<Self, SubscriptionError> {
         let mut query_types = self.trie.query_types();
         query_types.append(&mut other.trie.query_types());
@@ -197,27 +206,30 @@ impl Subscription {
 
     /// What matches both this subscription and `other`.
     ///
-    /// It can have as many query types as the product of both numbers: `?/x1 ?/x2 …` and `y1/? y2/? …`.
+    /// It can have as many query types as the product of both numbers: `?/x1 ?/x2 …` and
+    /// `y1/? y2/? …`.
     ///
     /// # Errors
     ///
-    /// [`SubscriptionError::TooManyPatterns`] or [`SubscriptionError::TooLarge`]: the result is held to the same limits, and
-    /// the search to four million steps.
+    /// [`SubscriptionError::TooManyPatterns`] or [`SubscriptionError::TooLarge`]: the result is
+    /// held to the same limits, and the search to four million steps.
     pub fn intersection(&self, other: &Self) -> Result<Self, SubscriptionError> {
         Self::new(&algebra::intersection(&self.trie, &other.trie)?)
     }
 
     /// Whether no event type matches both this subscription and `other`.
     ///
-    /// For usual subscriptions the time is that of walking through the smaller one. Where both have many query types with `?` in
-    /// different places it can grow to the product of their numbers: do not ask it of two that both come from strangers.
+    /// For usual subscriptions the time is that of walking through the smaller one. Where both have
+    /// many query types with `?` in different places it can grow to the product of their numbers:
+    /// do not ask it of two that both come from strangers.
     #[must_use]
     pub fn is_disjoint(&self, other: &Self) -> bool {
         algebra::is_disjoint(&self.trie, &other.trie)
     }
 }
 
-/// Places that a look-up goes through with query types of these patterns and lengths at the most: on each level as many as there are different starts.
+/// Places that a look-up goes through with query types of these patterns and lengths at the most:
+/// on each level as many as there are different starts.
 fn steps(patterns: &[(u128, usize)]) -> usize {
     let deepest = patterns.iter().map(|&(_, len)| len).max().unwrap_or(0);
     let mut steps = 0;

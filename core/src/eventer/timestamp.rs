@@ -10,17 +10,20 @@ const MICROS: i64 = 1_000_000;
 /// From here on (2^53) a double has no fraction, and below it every whole number is exact.
 const EXACT_F64: f64 = 9_007_199_254_740_992.0;
 
-/// A moment: seconds since 1970-01-01 00:00 UTC, leap seconds not counted, and the microseconds added to them.
+/// A moment: seconds since 1970-01-01 00:00 UTC, leap seconds not counted, and the microseconds
+/// added to them.
 ///
 /// ```text
-/// -0.25 s is  s = -1, us = 750_000        as 12 bytes   u64 of s + 2^63 │ u32 of us       (big-endian)
+/// -0.25 s is  s = -1, us = 750_000     as 12 bytes   u64 of s + 2^63 │ u32 of us      (big-endian)
 /// ```
 ///
-/// The range, [`MIN`](Self::MIN) to [`MAX`](Self::MAX), is that of the peers' storage: some 292 thousand million years to either
-/// side. As text it is RFC 3339 ([`Display`](core::fmt::Display), [`FromStr`](core::str::FromStr)).
+/// The range, [`MIN`](Self::MIN) to [`MAX`](Self::MAX), is that of the peers' storage: some 292
+/// thousand million years to either side. As text it is RFC 3339 ([`Display`](core::fmt::Display),
+/// [`FromStr`](core::str::FromStr)).
 ///
-/// On the wire (`HatEventer.Timestamp`) both parts are integers of any size. Microseconds outside of 0 to 999 999, which peers do
-/// not refuse, are carried into the seconds; what is out of range after that is [`DecodeError::NotAllowed`].
+/// On the wire (`HatEventer.Timestamp`) both parts are integers of any size. Microseconds outside
+/// of 0 to 999 999, which peers do not refuse, are carried into the seconds; what is out of range
+/// after that is [`DecodeError::NotAllowed`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     // the order of the fields is the order of time
@@ -61,7 +64,8 @@ impl Timestamp {
     /// The last moment.
     pub const MAX: Self = Self { s: i64::MAX, us: 999_999 };
 
-    /// `s` seconds since 1970-01-01 UTC, negative before, and `us` microseconds, 0 to 999 999, after that.
+    /// `s` seconds since 1970-01-01 UTC, negative before, and `us` microseconds, 0 to 999 999,
+    /// after that.
     ///
     /// # Errors
     ///
@@ -112,7 +116,8 @@ impl Timestamp {
         [a, b, c, d, e, f, g, h, i, j, k, l]
     }
 
-    /// The moment in the 12 bytes that peers store. Microseconds over 999 999 are carried into the seconds.
+    /// The moment in the 12 bytes that peers store. Microseconds over 999 999 are carried into the
+    /// seconds.
     ///
     /// # Errors
     ///
@@ -126,13 +131,15 @@ impl Timestamp {
         }
     }
 
-    /// Seconds since 1970-01-01 UTC. A double has 53 bits: today it is exact to a microsecond, in the year 4000 to 16.
+    /// Seconds since 1970-01-01 UTC. A double has 53 bits: today it is exact to a microsecond, in
+    /// the year 4000 to 16.
     #[must_use]
     pub fn as_secs_f64(self) -> f64 {
         self.s as f64 + f64::from(self.us) * 1e-6
     }
 
-    /// The moment `seconds` after 1970-01-01 UTC, rounded to the nearest microsecond, halves to the even one.
+    /// The moment `seconds` after 1970-01-01 UTC, rounded to the nearest microsecond, halves to the
+    /// even one.
     ///
     /// # Errors
     ///
@@ -175,7 +182,8 @@ fn whole_seconds(seconds: f64) -> Result<i64, TimestampError> {
     Ok(seconds as i64)
 }
 
-/// The nearest whole number to `value`, which is within ±1 000 000; the even one of two. (`core` has no rounding of floats.)
+/// The nearest whole number to `value`, which is within ±1 000 000; the even one of two. (`core`
+/// has no rounding of floats.)
 fn round_half_even(value: f64) -> i64 {
     let below = value as i64 - i64::from(value < 0.0);
     let rest = value - below as f64;

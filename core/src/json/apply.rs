@@ -16,7 +16,8 @@ pub enum PatchError {
         /// The path.
         path: String,
     },
-    /// Something was to be added to a list at no index of it and not at its end: past the end, negative, with leading zeros, or a name.
+    /// Something was to be added to a list at no index of it and not at its end: past the end,
+    /// negative, with leading zeros, or a name.
     #[error("operation {operation}: `{path}` ends in no index of that list of {len} elements")]
     Index {
         /// Which operation.
@@ -62,7 +63,8 @@ pub enum PatchError {
         /// The limit.
         limit: usize,
     },
-    /// More than [`Limits::size`], parts that are shared counted as often as they occur: who copies the whole into itself gets here soon.
+    /// More than [`Limits::size`], parts that are shared counted as often as they occur: who copies
+    /// the whole into itself gets here soon.
     #[error("after operation {operation}, the value takes more than {limit} bytes of memory")]
     TooLarge {
         /// Which operation.

@@ -4,7 +4,8 @@ use core::fmt;
 use super::Value;
 use super::chunks::{Chunks, Item, Measure};
 
-/// A list of values. A clone shares the memory; a change copies the part that it is in, unless nobody else holds it.
+/// A list of values. A clone shares the memory; a change copies the part that it is in, unless
+/// nobody else holds it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Array {
     pub(super) items: Chunks<Value>,
@@ -48,7 +49,8 @@ impl Array {
         fits
     }
 
-    /// Puts another value at `index` and returns the one that was there; nothing is done if there was none.
+    /// Puts another value at `index` and returns the one that was there; nothing is done if there
+    /// was none.
     pub fn replace(&mut self, index: usize, value: impl Into<Value>) -> Option<Value> {
         self.modify(index, |old| core::mem::replace(old, value.into()))
     }

@@ -1,4 +1,5 @@
-//! The sequence under lists and objects: shared in parts, so that a change copies a part and not the whole.
+//! The sequence under lists and objects: shared in parts, so that a change copies a part and not
+//! the whole.
 //!
 //! ```text
 //! up to 256 items    One ──> [ item item … ]
@@ -9,11 +10,13 @@
 //!                               └─> [ item item … ]
 //! ```
 //!
-//! Every arrow is an `Arc`. Who changes an item while others hold the sequence copies the row of chunks and one chunk: about
-//! `n / 128 + 256` pointers of a sequence of `n`. Who holds it alone changes it in place. Two levels are not a tree that grows
-//! with the logarithm, but at 100 000 items the two rows weigh the same, and nothing needs to be balanced.
+//! Every arrow is an `Arc`. Who changes an item while others hold the sequence copies the row of
+//! chunks and one chunk: about `n / 128 + 256` pointers of a sequence of `n`. Who holds it alone
+//! changes it in place. Two levels are not a tree that grows with the logarithm, but at 100 000
+//! items the two rows weigh the same, and nothing needs to be balanced.
 //!
-//! Each level also keeps what is under it in sum, so that limits can be held against a value without walking it.
+//! Each level also keeps what is under it in sum, so that limits can be held against a value
+//! without walking it.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -23,7 +26,8 @@ use core::iter;
 /// Items of a chunk at most. A larger one makes copies dearer, a smaller one the row of chunks.
 const MAX: usize = 256;
 
-/// Items of a chunk when a long sequence is made at once: room for some to be inserted before the chunk is cut.
+/// Items of a chunk when a long sequence is made at once: room for some to be inserted before the
+/// chunk is cut.
 const FILL: usize = MAX / 2;
 
 /// What a value is in sum.
@@ -107,7 +111,8 @@ impl<T: Item> Chunks<T> {
         one.iter().chain(parts.iter().flat_map(|part| part.chunk.items.iter()))
     }
 
-    /// Where the item is that `order` calls equal, or where it would be, in a sequence of ascending order.
+    /// Where the item is that `order` calls equal, or where it would be, in a sequence of ascending
+    /// order.
     pub(super) fn search(&self, order: impl Fn(&T) -> Ordering) -> Result<usize, usize> {
         let (start, chunk) = match self {
             Self::One(chunk) => (0, chunk),
@@ -164,7 +169,8 @@ impl<T: Item> Chunks<T> {
         }
     }
 
-    /// How many items from `at` on are one and the same memory as those of `other` from `other_at` on, as far as that shows at once.
+    /// How many items from `at` on are one and the same memory as those of `other` from `other_at`
+    /// on, as far as that shows at once.
     pub(super) fn shared_ahead(&self, at: usize, other: &Self, other_at: usize) -> usize {
         let (chunk, offset) = self.locate(at);
         let (other_chunk, other_offset) = other.locate(other_at);

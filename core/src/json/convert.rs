@@ -73,7 +73,8 @@ impl<V: Into<Value>> FromIterator<V> for Value {
     }
 }
 
-/// A number that no double can hold, which there are with `serde_json`'s feature `arbitrary_precision`, becomes `null`.
+/// A number that no double can hold, which there are with `serde_json`'s feature
+/// `arbitrary_precision`, becomes `null`.
 impl From<serde_json::Value> for Value {
     fn from(value: serde_json::Value) -> Self {
         match value {
@@ -89,7 +90,8 @@ impl From<serde_json::Value> for Value {
     }
 }
 
-/// Halves of surrogate pairs that stand alone become U+FFFD: `serde_json`'s strings cannot hold them.
+/// Halves of surrogate pairs that stand alone become U+FFFD: `serde_json`'s strings cannot hold
+/// them.
 impl From<&Value> for serde_json::Value {
     fn from(value: &Value) -> Self {
         match value {

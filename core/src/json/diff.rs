@@ -8,10 +8,11 @@ use super::{Array, Object, Operation, Patch, Pointer, Token, Value, subsequence}
 
 /// A patch that makes `to` of `from`.
 ///
-/// Parts that both share are not looked at. In lists, what is equal at the head and at the tail stays, and between them the longest common
-/// subsequence, if it can be found at bounded cost; elements that stand in between are matched by their place. Where several operations would be
-/// longer than the new part as a whole, that is sent. There is never a `test`, a `move` or a `copy`: what is removed in one place and is new in
-/// another is sent again.
+/// Parts that both share are not looked at. In lists, what is equal at the head and at the tail
+/// stays, and between them the longest common subsequence, if it can be found at bounded cost;
+/// elements that stand in between are matched by their place. Where several operations would be
+/// longer than the new part as a whole, that is sent. There is never a `test`, a `move` or a
+/// `copy`: what is removed in one place and is new in another is sent again.
 #[must_use]
 pub fn diff(from: &Value, to: &Value) -> Patch {
     let mut operations = Vec::new();
@@ -29,7 +30,8 @@ pub(crate) fn diff_into(
     Differ { path, operations }.value(from, to);
 }
 
-/// Replaces the operations from `first` on, all of them at or inside `path`, by one that sets it to `to`, if that is shorter.
+/// Replaces the operations from `first` on, all of them at or inside `path`, by one that sets it to
+/// `to`, if that is shorter.
 pub(crate) fn shorten(first: usize, to: &Value, path: &Pointer, operations: &mut Vec<Operation>) {
     if operations.len() - first < 2 {
         return;
@@ -142,12 +144,14 @@ struct Gaps<'a, 'b> {
     to: &'a Array,
     /// The next element of `from`.
     old: usize,
-    /// The next element of `to`; the list is patched up to there, so it is also the index of element `old` in it.
+    /// The next element of `to`; the list is patched up to there, so it is also the index of
+    /// element `old` in it.
     new: usize,
 }
 
 impl Gaps<'_, '_> {
-    /// Patches up to these elements, which stay: by place as long as there are two, and then what is over.
+    /// Patches up to these elements, which stay: by place as long as there are two, and then what
+    /// is over.
     fn up_to(&mut self, old_end: usize, new_end: usize) {
         while self.old < old_end && self.new < new_end {
             if let (Some(old), Some(new)) = (self.from.get(self.old), self.to.get(self.new)) {

@@ -6,8 +6,8 @@ use core::mem;
 use super::object::MEMBER_WEIGHT;
 use super::{Array, CONTAINER_WEIGHT, Limits, Object, Pointer, Token, VALUE_WEIGHT, Value};
 
-/// Elements `null` that one [`Value::set`] past the end of a list may add before its own. A wrong index should be an error and not a
-/// gigabyte of `null`; more can be set at the list itself.
+/// Elements `null` that one [`Value::set`] past the end of a list may add before its own. A wrong
+/// index should be an error and not a gigabyte of `null`; more can be set at the list itself.
 pub const MAX_PADDING: usize = 65_536;
 
 /// Why a part was not set. Nothing has changed then.
@@ -41,20 +41,22 @@ pub enum SetError {
 }
 
 impl Value {
-    /// Sets the part at `path`, as `set_` of hat-json does: what is missing on the way there is made, and what is in the way gives way.
+    /// Sets the part at `path`, as `set_` of hat-json does: what is missing on the way there is
+    /// made, and what is in the way gives way.
     ///
     /// ```text
-    /// on the way is     Token::Name("b")                          Token::Index(2)
-    /// an object         the member `b`, new if it is missing      the member `2`
-    /// a list            an object in its place, with `b`;         the element 2; up to it, the list
-    ///                   but `2` is the element 2, and             is filled with `null`
+    /// on the way is     Token::Name("b")                         Token::Index(2)
+    /// an object         the member `b`, new if it is missing     the member `2`
+    /// a list            an object in its place, with `b`;        the element 2; up to it, the list
+    ///                   but `2` is the element 2, and            is filled with `null`
     ///                   `-` a new one at the end
-    /// nothing, or a     a new object with `b`                     a new list [null, null, …]
+    /// nothing, or a     a new object with `b`                    a new list [null, null, …]
     /// plain value
     /// ```
     ///
-    /// hat-json tells names and indexes apart by their type alone: there, `2` puts a list in the place of an object and `"2"` an object in
-    /// the place of a list. Negative indexes, which count from the end there, are not taken.
+    /// hat-json tells names and indexes apart by their type alone: there, `2` puts a list in the
+    /// place of an object and `"2"` an object in the place of a list. Negative indexes, which count
+    /// from the end there, are not taken.
     ///
     /// # Errors
     ///
@@ -81,7 +83,8 @@ impl Value {
         Ok(())
     }
 
-    /// Takes the part at `path` out and returns it; nothing is done if it is not there. The whole, at the root, leaves `null`.
+    /// Takes the part at `path` out and returns it; nothing is done if it is not there. The whole,
+    /// at the root, leaves `null`.
     pub fn remove(&mut self, path: &Pointer) -> Option<Self> {
         // a change copies the path, so not in vain
         self.get(path)?;

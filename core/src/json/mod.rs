@@ -1,4 +1,5 @@
-//! JSON values with shared parts, and what keeps copies of them in step: JSON Pointer (RFC 6901) and JSON Patch (RFC 6902).
+//! JSON values with shared parts, and what keeps copies of them in step: JSON Pointer (RFC 6901)
+//! and JSON Patch (RFC 6902).
 //!
 //! ```text
 //! value ──> { "a": ─> …,  "b": ─> { "c": 1, "d": ─> … } }
@@ -7,8 +8,9 @@
 //! diff(value, after)  [{"op":"replace","path":"/b/c","value":2}]
 //! ```
 //!
-//! A clone of a [`Value`] is a reference. A change copies the lists and objects on the path to it, and of wide ones only the part
-//! concerned, so that whoever holds a clone keeps what it had. What both still have in common is the same memory: [`diff`] and `==` stop there.
+//! A clone of a [`Value`] is a reference. A change copies the lists and objects on the path to it,
+//! and of wide ones only the part concerned, so that whoever holds a clone keeps what it had. What
+//! both still have in common is the same memory: [`diff`] and `==` stop there.
 //!
 //! ```
 //! use hat_core::json::{Limits, Patch, Pointer, Value, diff};
@@ -73,9 +75,10 @@ const CONTAINER_WEIGHT: usize = 64;
 
 /// A JSON value. A clone costs a reference, whatever it holds.
 ///
-/// Numbers are `i64`, `u64` or `f64`. Whole numbers that fit in neither integer become doubles, as they do in JavaScript; Python peers can send
-/// and keep any size. Two numbers are equal if they are the same number, `1` and `1.0` too: RFC 6902 and the deployed peers say so.
-/// `true` is no number. Objects are equal in any order of members.
+/// Numbers are `i64`, `u64` or `f64`. Whole numbers that fit in neither integer become doubles, as
+/// they do in JavaScript; Python peers can send and keep any size. Two numbers are equal if they
+/// are the same number, `1` and `1.0` too: RFC 6902 and the deployed peers say so. `true` is no
+/// number. Objects are equal in any order of members.
 #[derive(Clone, Debug, Default, Eq)]
 pub enum Value {
     /// `null`, also what stands for a state before anything was said of it.
@@ -85,9 +88,10 @@ pub enum Value {
     Bool(bool),
     /// A number; it is finite.
     Number(Number),
-    /// A text. JSON allows halves of surrogate pairs that stand alone, `"\ud83d"`, and no Rust string can hold them: here U+10FFFF
-    /// and a character behind it stand for each, and are written as what was read. So such a text is passed on, compared and
-    /// used as a name like any other; [`lossy_text`] makes of it what people can see.
+    /// A text. JSON allows halves of surrogate pairs that stand alone, `"\ud83d"`, and no Rust
+    /// string can hold them: here U+10FFFF and a character behind it stand for each, and are
+    /// written as what was read. So such a text is passed on, compared and used as a name like any
+    /// other; [`lossy_text`] makes of it what people can see.
     String(Arc<str>),
     /// Values in order.
     Array(Array),
@@ -112,7 +116,8 @@ impl Value {
         }
     }
 
-    /// The part that `path` leads to, if there is one. `-`, the place after the last element, never is.
+    /// The part that `path` leads to, if there is one. `-`, the place after the last element, never
+    /// is.
     #[must_use]
     pub fn get(&self, path: &Pointer) -> Option<&Self> {
         self.at(path.tokens())
@@ -191,14 +196,16 @@ impl Value {
         }
     }
 
-    /// Levels of lists and objects: none for a plain value, one for `[]` and `[1]`. Kept with the value, not counted.
+    /// Levels of lists and objects: none for a plain value, one for `[]` and `[1]`. Kept with the
+    /// value, not counted.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.measure().height
     }
 
-    /// About how many bytes of memory it takes on a 64-bit machine, parts that are shared counted as often as they occur. It is what
-    /// [`Limits::size`] limits; kept with the value, not counted.
+    /// About how many bytes of memory it takes on a 64-bit machine, parts that are shared counted
+    /// as often as they occur. It is what [`Limits::size`] limits; kept with the value, not
+    /// counted.
     #[must_use]
     pub fn size(&self) -> usize {
         self.measure().weight

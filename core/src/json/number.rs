@@ -1,11 +1,13 @@
 //! Numbers: integers of 64 bits, or doubles.
 //!
-//! They are our own and not `serde_json`'s, whose form depends on a feature that any crate of a program can switch on.
+//! They are our own and not `serde_json`'s, whose form depends on a feature that any crate of a
+//! program can switch on.
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
-/// A number of JSON: an `i64`, a `u64`, or a finite `f64`. Two are equal if they are the same number, `1` and `1.0` too.
+/// A number of JSON: an `i64`, a `u64`, or a finite `f64`. Two are equal if they are the same
+/// number, `1` and `1.0` too.
 #[derive(Clone, Copy)]
 pub struct Number(Form);
 
@@ -55,8 +57,8 @@ impl Number {
         }
     }
 
-    /// The number as an integer, if it is one. Doubles beyond 128 bits are none here: nothing else that a number can be equals
-    /// them.
+    /// The number as an integer, if it is one. Doubles beyond 128 bits are none here: nothing else
+    /// that a number can be equals them.
     fn integer(self) -> Option<i128> {
         match self.0 {
             Form::Natural(value) => Some(value.into()),

@@ -5,10 +5,12 @@ use core::fmt;
 use super::Value;
 use super::chunks::{Chunks, Item, Measure};
 
-/// Memory of a member beside its value and the bytes of its name: the reference, and the counts before the name.
+/// Memory of a member beside its value and the bytes of its name: the reference, and the counts
+/// before the name.
 pub(super) const MEMBER_WEIGHT: usize = 32;
 
-/// Values by name, in the order of the names' bytes: the same object is written as the same text on every machine.
+/// Values by name, in the order of the names' bytes: the same object is written as the same text on
+/// every machine.
 ///
 /// A clone shares the memory; a change copies the part that it is in, unless nobody else holds it.
 #[derive(Clone, Default, PartialEq, Eq)]

@@ -50,13 +50,13 @@ pub enum ParseError {
 }
 
 impl Value {
-    /// The value that `text` is, white space around it allowed. Of members with one name the last counts. Strings may hold halves of
-    /// surrogate pairs that stand alone: see [`Value::String`].
+    /// The value that `text` is, white space around it allowed. Of members with one name the last
+    /// counts. Strings may hold halves of surrogate pairs that stand alone: see [`Value::String`].
     ///
     /// # Errors
     ///
-    /// [`ParseError`]: what is wrong and where, or which limit it is beyond. No more memory is taken than the limit says, give or take
-    /// the room that growing lists keep in advance.
+    /// [`ParseError`]: what is wrong and where, or which limit it is beyond. No more memory is
+    /// taken than the limit says, give or take the room that growing lists keep in advance.
     pub fn parse(text: &str, limits: &Limits) -> Result<Self, ParseError> {
         let mut reader = Reader { scanner: Scanner::new(text), left: limits.size, limits };
         let read = reader.value(0).and_then(|value| reader.scanner.end().map(|()| value));
@@ -64,8 +64,8 @@ impl Value {
     }
 }
 
-/// Whether `text` is JSON nested no deeper than `depth` levels, without making anything of it: for texts that are passed on as
-/// they are.
+/// Whether `text` is JSON nested no deeper than `depth` levels, without making anything of it: for
+/// texts that are passed on as they are.
 ///
 /// # Errors
 ///
@@ -152,7 +152,8 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, weight: usize) -> Result<Arc<str>, Stop> {
-        // what has escapes is put together here: at most so long as it is written, or a third longer
+        // what has escapes is put together here: at most so long as it is written, or a third
+        // longer
         let mut together = String::new();
         let text = self.scanner.string(&mut together)?;
         match self.left.checked_sub(weight + text.len()) {

@@ -14,7 +14,8 @@ const TOKEN_WEIGHT: usize = 48;
 
 /// How one value becomes another, by RFC 6902: operations, one after the other.
 ///
-/// Its text is `[{"op":"replace","path":"/a","value":1}, …]`. Values in it are shared with the one that it was made of.
+/// Its text is `[{"op":"replace","path":"/a","value":1}, …]`. Values in it are shared with the one
+/// that it was made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Patch(pub Vec<Operation>);
 
@@ -22,7 +23,8 @@ pub struct Patch(pub Vec<Operation>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Operation {
-    /// Inserts before an element, appends at `-`, or sets a member, there or not. At the root, the new whole.
+    /// Inserts before an element, appends at `-`, or sets a member, there or not. At the root, the
+    /// new whole.
     Add {
         /// Where the value is afterwards.
         path: Pointer,
@@ -55,7 +57,8 @@ pub enum Operation {
         /// Where it is afterwards too.
         path: Pointer,
     },
-    /// Fails unless this is there. The deployed Juggler 0.7 peer in Python loses its data over one, so none is ever sent.
+    /// Fails unless this is there. The deployed Juggler 0.7 peer in Python loses its data over one,
+    /// so none is ever sent.
     Test {
         /// Where.
         path: Pointer,
@@ -128,7 +131,8 @@ impl Patch {
     ///
     /// # Errors
     ///
-    /// [`MalformedPatch`]: it is none, or takes more memory than the limit. Whether it can be applied shows when it is.
+    /// [`MalformedPatch`]: it is none, or takes more memory than the limit. Whether it can be
+    /// applied shows when it is.
     pub fn from_value(value: &Value, limits: &Limits) -> Result<Self, MalformedPatch> {
         let list = value.as_array().ok_or(MalformedPatch::NotList { kind: value.kind() })?;
         let mut left = limits.size;

@@ -14,8 +14,9 @@ use core::str::FromStr;
 
 /// A path into a value, by RFC 6901.
 ///
-/// In its text, indexes and names look alike; it depends on the value what a number means. [`Value::set`](super::Value::set) needs to know where nothing is
-/// yet: there a token that was made of a number stands for an index, and one that was made of a text, or parsed, for a name.
+/// In its text, indexes and names look alike; it depends on the value what a number means.
+/// [`Value::set`](super::Value::set) needs to know where nothing is yet: there a token that was
+/// made of a number stands for an index, and one that was made of a text, or parsed, for a name.
 ///
 /// ```
 /// use hat_core::json::Pointer;

@@ -192,7 +192,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads an escape, from its backslash on, and gives the character, or half of one, that it stands for.
+    /// Reads an escape, from its backslash on, and gives the character, or half of one, that it
+    /// stands for.
     fn escape(&mut self, give: impl FnOnce(Result<char, u16>)) -> Result<(), Stop> {
         self.at += 1;
         let character = match self.peek().ok_or(ENDS)? {
@@ -280,8 +281,9 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Whether none of eight bytes is a quote, a backslash or a control character. (Bit 7 of each byte is set by the subtraction where
-/// the byte was smaller; what is borrowed from the next only makes a plain one look special, after one that is.)
+/// Whether none of eight bytes is a quote, a backslash or a control character. (Bit 7 of each byte
+/// is set by the subtraction where the byte was smaller; what is borrowed from the next only makes
+/// a plain one look special, after one that is.)
 fn is_plain(bytes: u64) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = ONES * 0x80;

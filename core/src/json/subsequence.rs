@@ -1,8 +1,9 @@
-//! What two lists have in common, in order: the longest common subsequence by Myers' algorithm, as long as they differ in little.
+//! What two lists have in common, in order: the longest common subsequence by Myers' algorithm, as
+//! long as they differ in little.
 //!
 //! ```text
-//! from   a b c d e          each step of the search allows one more edit; on each diagonal it follows
-//! to     x a b d e          what is equal as far as it goes. Pairs: (0,1) (1,2) (3,3) (4,4)
+//! from   a b c d e       each step of the search allows one more edit; on each diagonal it follows
+//! to     x a b d e       what is equal as far as it goes. Pairs: (0,1) (1,2) (3,3) (4,4)
 //! ```
 
 use alloc::collections::BTreeMap;
@@ -11,19 +12,22 @@ use core::hash::{Hash, Hasher};
 
 use super::Value;
 
-/// Elements to insert and to remove at the most, before it is given up: the search keeps half of its square in memory, 0.5 MiB.
+/// Elements to insert and to remove at the most, before it is given up: the search keeps half of
+/// its square in memory, 0.5 MiB.
 const MAX_EDITS: usize = 512;
 
 /// Comparisons of two numbers at the most, some 20 ms.
 const MAX_STEPS: usize = 16 << 20;
 
-/// Different values of one hash that are told apart. More are an accident that never happens, or an attack; they count as equal to nothing.
+/// Different values of one hash that are told apart. More are an accident that never happens, or an
+/// attack; they count as equal to nothing.
 const MAX_COLLISIONS: usize = 4;
 
 /// A diagonal that no path has reached.
 const NONE: i32 = -1;
 
-/// Pairs of indexes of equal elements, both ascending, as many as there can be; nothing if the lists differ in too much to find out.
+/// Pairs of indexes of equal elements, both ascending, as many as there can be; nothing if the
+/// lists differ in too much to find out.
 pub(super) fn common<'a>(
     from: impl Iterator<Item = &'a Value>,
     to: impl Iterator<Item = &'a Value>,
@@ -77,7 +81,8 @@ impl Hasher for Fnv {
 struct Search<'a> {
     from: &'a [usize],
     to: &'a [usize],
-    /// For each number of edits `d`, how far in `from` the best path comes on the diagonals `-d, -d + 2 … d`: one row after the other.
+    /// For each number of edits `d`, how far in `from` the best path comes on the diagonals
+    /// `-d, -d + 2 … d`: one row after the other.
     reached: Vec<i32>,
 }
 

@@ -1,12 +1,13 @@
 //! Halves of surrogate pairs that stand alone.
 //!
-//! RFC 8259 allows `"\ud83d"` in a text (section 8.2), and Python and browsers write it where a program cut a string in the middle
-//! of a character. No Rust string can hold it as it is, so two characters stand for it, and what is written is what was read:
+//! RFC 8259 allows `"\ud83d"` in a text (section 8.2), and Python and browsers write it where a
+//! program cut a string in the middle of a character. No Rust string can hold it as it is, so two
+//! characters stand for it, and what is written is what was read:
 //!
 //! ```text
-//! in JSON        in a Rust string
-//! \ud83d         U+10FFFF U+10F03D       the mark, and U+10F000 more than how far it is behind U+D800
-//! U+10FFFF       U+10FFFF U+10FFFF       the mark itself, which Unicode keeps for such uses
+//! in JSON      in a Rust string
+//! \ud83d       U+10FFFF U+10F03D      the mark, and U+10F000 more than how far it is behind U+D800
+//! U+10FFFF     U+10FFFF U+10FFFF      the mark itself, which Unicode keeps for such uses
 //! ```
 
 use alloc::borrow::Cow;

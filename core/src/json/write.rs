@@ -1,4 +1,5 @@
-//! Writing text, without white space. What is not ASCII stands as it is, but for halves of surrogate pairs.
+//! Writing text, without white space. What is not ASCII stands as it is, but for halves of
+//! surrogate pairs.
 
 use core::fmt::{self, Write};
 

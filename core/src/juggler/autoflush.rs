@@ -10,8 +10,9 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
-/// The timer of one state. It knows nothing of the state itself: say [`changed`](Self::changed) after each change, flush when it
-/// says so or when [`poll`](Self::poll) does, and say [`flushed`](Self::flushed) then.
+/// The timer of one state. It knows nothing of the state itself: say [`changed`](Self::changed)
+/// after each change, flush when it says so or when [`poll`](Self::poll) does, and say
+/// [`flushed`](Self::flushed) then.
 #[derive(Clone, Debug)]
 pub struct Autoflush {
     delay: Option<Duration>,
@@ -32,13 +33,15 @@ impl Autoflush {
     /// What the deployed peers wait by default: 0.2 s.
     pub const DEFAULT_DELAY: Option<Duration> = Some(Duration::from_millis(200));
 
-    /// A timer that flushes `delay` after the first change: zero means at every change, `None` never.
+    /// A timer that flushes `delay` after the first change: zero means at every change, `None`
+    /// never.
     #[must_use]
     pub fn new(delay: Option<Duration>) -> Self {
         Self { delay, window: Window::Closed }
     }
 
-    /// The state has changed. True: flush now, as the delay is zero. Otherwise [`poll`](Self::poll) as after any call.
+    /// The state has changed. True: flush now, as the delay is zero. Otherwise [`poll`](Self::poll)
+    /// as after any call.
     #[must_use]
     pub fn changed(&mut self) -> bool {
         match self.delay {

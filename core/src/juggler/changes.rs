@@ -1,9 +1,9 @@
 //! Where a state was changed since the last flush.
 //!
 //! ```text
-//! set /a/b, set /a/c/2, remove /d/0          root ─ a ─ b *
-//!                                               │   └─ c ─ 2 *         * compared as a whole
-//!                                               └─ d *                 an element that goes moves those behind it
+//! set /a/b, set /a/c/2, remove /d/0  root ─ a ─ b *
+//!                                       │   └─ c ─ 2 *  * compared as a whole
+//!                                       └─ d *          an element that goes moves those behind it
 //! ```
 
 use alloc::collections::BTreeMap;
@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 
 use crate::json::{Operation, Pointer, Token, Value, diff_into, shorten};
 
-/// Places that are remembered one by one; with more, the whole is compared, which stops at parts that have not changed. Each takes some
-/// hundred bytes.
+/// Places that are remembered one by one; with more, the whole is compared, which stops at parts
+/// that have not changed. Each takes some hundred bytes.
 const MAX_PLACES: usize = 4_096;
 
 #[derive(Debug, Default)]
@@ -46,7 +46,8 @@ impl Changes {
         *self = Self::default();
     }
 
-    /// Remembers that the part at `tokens` was set, or taken out of an object; `value` is the whole, after that.
+    /// Remembers that the part at `tokens` was set, or taken out of an object; `value` is the
+    /// whole, after that.
     pub(super) fn mark(&mut self, value: &Value, tokens: &[Token]) {
         let mut place = &mut self.root;
         let mut here = Some(value);

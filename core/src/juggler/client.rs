@@ -40,7 +40,8 @@ pub struct RequestId(u64);
 /// What [`Client::poll`] gives.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Incoming {
-    /// The server took the WebSocket: requests can be sent. Does not come where the handshake was done before.
+    /// The server took the WebSocket: requests can be sent. Does not come where the handshake was
+    /// done before.
     Open(Box<ws::Response>),
     /// The server's state has changed: [`Client::state`] is the new one.
     State,
@@ -64,10 +65,13 @@ pub enum Incoming {
     },
 }
 
-/// The client's end of a connection. The WebSocket may be open, or on its way: see [`Incoming::Open`].
+/// The client's end of a connection. The WebSocket may be open, or on its way: see
+/// [`Incoming::Open`].
 ///
-/// - **Application**: [`request`](Self::request), [`forget`](Self::forget), [`state`](Self::state), [`close`](Protocol::close).
-/// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline), [`is_closed`](Protocol::is_closed).
+/// - **Application**: [`request`](Self::request), [`forget`](Self::forget), [`state`](Self::state),
+///   [`close`](Protocol::close).
+/// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline),
+///   [`is_closed`](Protocol::is_closed).
 ///
 /// Every request that is open when the connection ends has failed: no answer comes any more.
 #[derive(Debug)]
@@ -82,7 +86,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client over `ws`, which was made by [`ws::Connection::connect`], or established by something else.
+    /// A client over `ws`, which was made by [`ws::Connection::connect`], or established by
+    /// something else.
     #[must_use]
     pub fn new(ws: ws::Connection, config: Config) -> Self {
         Self {
@@ -95,7 +100,8 @@ impl Client {
         }
     }
 
-    /// Queues a request; [`Incoming::Response`] is the answer. One with an empty name is answered with its own data, by any server.
+    /// Queues a request; [`Incoming::Response`] is the answer. One with an empty name is answered
+    /// with its own data, by any server.
     ///
     /// # Errors
     ///

@@ -3,22 +3,27 @@ use core::time::Duration;
 use crate::json::Limits;
 use crate::keepalive::PingRule;
 
-/// What both ends of 0.7 have: sizes, pings, limits. Those of the WebSocket below are in its own [`Config`](crate::ws::Config); among
-/// them `max_queued`, which here is held against whole messages: one on an empty queue is always taken.
+/// What both ends of 0.7 have: sizes, pings, limits. Those of the WebSocket below are in its own
+/// [`Config`](crate::ws::Config); among them `max_queued`, which here is held against whole
+/// messages: one on an empty queue is always taken.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// When to ping and when to give up. Default: after 30 s of silence each, as the deployed peers.
+    /// When to ping and when to give up. Default: after 30 s of silence each, as the deployed
+    /// peers.
     pub ping: PingRule,
-    /// The most characters of a segment that we send, in UTF-16 units, 65 536 as the deployed peers; zero counts as one. Segments of
-    /// any size are accepted, up to the WebSocket's `max_message`.
+    /// The most characters of a segment that we send, in UTF-16 units, 65 536 as the deployed
+    /// peers; zero counts as one. Segments of any size are accepted, up to the WebSocket's
+    /// `max_message`.
     pub max_segment_size: usize,
-    /// The largest message accepted, all its segments together, in bytes of UTF-8, 64 MiB: what the WebSocket accepts as one. The
-    /// deployed peers have no limit.
+    /// The largest message accepted, all its segments together, in bytes of UTF-8, 64 MiB: what the
+    /// WebSocket accepts as one. The deployed peers have no limit.
     pub max_message: usize,
-    /// The most that a message, and at a client the server's state, may hold. See [`Limits`] for the defaults.
+    /// The most that a message, and at a client the server's state, may hold. See [`Limits`] for
+    /// the defaults.
     pub limits: Limits,
-    /// Pongs and other answers of the machine itself that may wait to be written before nothing more is read, 16, or the WebSocket's
-    /// `max_queued` bytes of them: a peer that asks and never reads is stopped by it.
+    /// Pongs and other answers of the machine itself that may wait to be written before nothing
+    /// more is read, 16, or the WebSocket's `max_queued` bytes of them: a peer that asks and never
+    /// reads is stopped by it.
     pub max_unsent_replies: usize,
 }
 

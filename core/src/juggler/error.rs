@@ -30,7 +30,8 @@ pub enum Error {
         /// Its first character; `None` if it is empty.
         found: Option<char>,
     },
-    /// 0.7: a message whose segments are more than [`Config::max_message`](super::Config::max_message) together.
+    /// 0.7: a message whose segments are more than
+    /// [`Config::max_message`](super::Config::max_message) together.
     #[error("a message of more than {limit} bytes, which is the limit")]
     MessageTooLarge {
         /// The limit, bytes.
@@ -53,7 +54,8 @@ pub enum Error {
     /// The peer's changes of its state are no JSON Patch.
     #[error("the changes of a state are no JSON Patch: {0}")]
     MalformedPatch(#[from] MalformedPatch),
-    /// The peer's changes of its state do not fit what we have of it, or go over [`Limits`](crate::json::Limits).
+    /// The peer's changes of its state do not fit what we have of it, or go over
+    /// [`Limits`](crate::json::Limits).
     #[error("the changes of a state do not fit: {0}")]
     Patch(#[from] PatchError),
     /// 0.7: nothing came in time after a ping.

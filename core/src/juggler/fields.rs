@@ -70,7 +70,8 @@ pub(super) fn truthy(value: &Value) -> bool {
     }
 }
 
-/// The id of a peer's request, as JSON: the deployed peers count, but repeat anything, and so do we.
+/// The id of a peer's request, as JSON: the deployed peers count, but repeat anything, and so do
+/// we.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Id(ByteString);
 

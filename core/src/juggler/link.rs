@@ -1,5 +1,5 @@
-//! What all machines of Juggler have in common: texts over a WebSocket, answers of the machine itself that gate reading, and an error
-//! that is final.
+//! What all machines of Juggler have in common: texts over a WebSocket, answers of the machine
+//! itself that gate reading, and an error that is final.
 
 use alloc::boxed::Box;
 
@@ -39,7 +39,8 @@ impl Link {
         Self { ws, over: None, replies: Replies::default(), max_unsent_replies }
     }
 
-    /// The next thing that came, or the error that the connection ended with. Nothing is read while too many replies wait.
+    /// The next thing that came, or the error that the connection ended with. Nothing is read while
+    /// too many replies wait.
     pub(super) fn next(
         &mut self,
         rx: &mut RecvBuf,
@@ -86,7 +87,8 @@ impl Link {
         self.ws.put_text(parts);
     }
 
-    /// Queues an answer of the machine itself, over a full queue too; nothing if the connection is closing.
+    /// Queues an answer of the machine itself, over a full queue too; nothing if the connection is
+    /// closing.
     pub(super) fn reply(&mut self, queue: impl FnOnce(&mut Self)) {
         if self.is_open() {
             let before = self.ws.tx().end();

@@ -7,8 +7,9 @@
 //!                     {"type": "notify", "name": "…", "data": …}
 //! ```
 //!
-//! Members that we do not know are passed over. What lacks a member of its type ends the connection, as it does at the deployed peers;
-//! where Python asks whether something is true, so do we.
+//! Members that we do not know are passed over. What lacks a member of its type ends the
+//! connection, as it does at the deployed peers; where Python asks whether something is true, so do
+//! we.
 
 use bytestring::ByteString;
 
@@ -77,7 +78,8 @@ pub(super) enum ToClient {
 }
 
 impl ToClient {
-    /// `is_open` tells whether a request waits for an answer. `None`: the response to one that does not, whatever else is in it.
+    /// `is_open` tells whether a request waits for an answer. `None`: the response to one that does
+    /// not, whatever else is in it.
     pub(super) fn parse(
         text: &str,
         limits: &Limits,

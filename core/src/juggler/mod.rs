@@ -1,4 +1,5 @@
-//! Juggler: JSON state that follows its owner's changes by patches, with messages and requests beside it, over WebSocket.
+//! Juggler: JSON state that follows its owner's changes by patches, with messages and requests
+//! beside it, over WebSocket.
 //!
 //! Two generations are deployed. They have the state in common, and nothing else on the wire:
 //!
@@ -65,9 +66,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A message that does not decode, is of an unknown type, or lacks a member of its type ends the connection, with a Close that says so;
-//! members that nobody knows are passed over. That is what the deployed peers do. Two things they take and we do not, as they are no JSON:
-//! `NaN` and `Infinity`, and halves of surrogate pairs.
+//! A message that does not decode, is of an unknown type, or lacks a member of its type ends the
+//! connection, with a Close that says so; members that nobody knows are passed over. That is what
+//! the deployed peers do. Two things they take and we do not, as they are no JSON: `NaN` and
+//! `Infinity`, and halves of surrogate pairs.
 
 mod autoflush;
 mod changes;

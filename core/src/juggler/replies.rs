@@ -1,11 +1,12 @@
-//! What the machine itself answers, until it is written: a peer that asks and never reads must be stopped.
+//! What the machine itself answers, until it is written: a peer that asks and never reads must be
+//! stopped.
 
 use alloc::collections::VecDeque;
 
 use crate::buffer::SendQueue;
 
-/// Pongs, echoes and refusals that wait to be written. They are queued over a full queue too, and while there are too many, or too
-/// large ones, nothing more is read.
+/// Pongs, echoes and refusals that wait to be written. They are queued over a full queue too, and
+/// while there are too many, or too large ones, nothing more is read.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
     /// Where each of them ends in the send queue, and how many bytes it takes.

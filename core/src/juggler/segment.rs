@@ -1,4 +1,5 @@
-//! Segments of Juggler 0.7: a message as WebSocket text messages of limited size, with pings between them.
+//! Segments of Juggler 0.7: a message as WebSocket text messages of limited size, with pings
+//! between them.
 //!
 //! ```text
 //! text message   1 │ a part of a message, and more of it comes
@@ -7,10 +8,10 @@
 //!                3 │ payload of a pong: that of the ping
 //! ```
 //!
-//! The deployed peers count a segment in characters, and not the same: Python in code points, JavaScript in UTF-16 units.
-//! Neither looks at the size of what it receives. We cut so that both counts stay within the limit: by UTF-16 units, and never inside
-//! of a character. (A browser does cut inside of one: its WebSocket turns each half into U+FFFD, and no receiver can
-//! tell.)
+//! The deployed peers count a segment in characters, and not the same: Python in code points,
+//! JavaScript in UTF-16 units. Neither looks at the size of what it receives. We cut so that both
+//! counts stay within the limit: by UTF-16 units, and never inside of a character. (A browser does
+//! cut inside of one: its WebSocket turns each half into U+FFFD, and no receiver can tell.)
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -24,8 +25,8 @@ const MORE: ByteString = ByteString::from_static("1");
 pub(super) const PING: ByteString = ByteString::from_static("2");
 pub(super) const PONG: ByteString = ByteString::from_static("3");
 
-/// Cuts the text that `parts` make together into segments of at most `max` UTF-16 units, at least one character each, and gives the
-/// parts of each to `send`. Nothing is copied.
+/// Cuts the text that `parts` make together into segments of at most `max` UTF-16 units, at least
+/// one character each, and gives the parts of each to `send`. Nothing is copied.
 pub(super) fn cut(parts: &[ByteString], max: usize, mut send: impl FnMut(&[ByteString])) {
     let mut segment = Vec::with_capacity(parts.len() + 1);
     segment.push(MORE);
@@ -35,7 +36,8 @@ pub(super) fn cut(parts: &[ByteString], max: usize, mut send: impl FnMut(&[ByteS
         while !rest.is_empty() {
             let mut fitting = fit(&rest, room);
             if fitting.bytes == 0 && segment.len() == 1 {
-                // a limit smaller than the character: alone it goes out all the same, or there would be no end
+                // a limit smaller than the character: alone it goes out all the same, or there
+                // would be no end
                 fitting.bytes = rest.chars().next().map_or(0, char::len_utf8);
                 fitting.units = room;
             }
@@ -102,8 +104,9 @@ impl Segment {
     }
 }
 
-/// The segments of one message, as they come. They are copied together: a reference to each would keep alive whatever it was
-/// read with, and a peer that sends a character a segment would take far more memory than the limit says.
+/// The segments of one message, as they come. They are copied together: a reference to each would
+/// keep alive whatever it was read with, and a peer that sends a character a segment would take far
+/// more memory than the limit says.
 #[derive(Debug, Default)]
 pub(super) struct Assembly {
     text: String,

@@ -10,8 +10,9 @@
 //! newcomer                          whole ──> at v1 ──────────> at v2
 //! ```
 //!
-//! The state remembers where it was changed, not how. At a flush, it compares each such place in what was flushed before and in what is
-//! there now: so changes of the same place are merged, one that was undone is none, and the patch is made and written once for everybody.
+//! The state remembers where it was changed, not how. At a flush, it compares each such place in
+//! what was flushed before and in what is there now: so changes of the same place are merged, one
+//! that was undone is none, and the patch is made and written once for everybody.
 
 use alloc::string::ToString;
 
@@ -22,9 +23,10 @@ use crate::json::{Limits, Patch, Pointer, SetError, Value};
 
 /// A JSON value whose changes are sent as patches.
 ///
-/// Versions count the flushes that changed something: 0 is `null`, with which every peer starts. A connection remembers the version that
-/// its peer has. Whoever is at [`Flushed::from`] takes [`Flushed::patch`] to be at [`Flushed::to`]; whoever is at
-/// another version than [`version`](Self::version) takes [`whole`](Self::whole).
+/// Versions count the flushes that changed something: 0 is `null`, with which every peer starts. A
+/// connection remembers the version that its peer has. Whoever is at [`Flushed::from`] takes
+/// [`Flushed::patch`] to be at [`Flushed::to`]; whoever is at another version than
+/// [`version`](Self::version) takes [`whole`](Self::whole).
 ///
 /// ```
 /// use hat_core::juggler::State;
@@ -75,7 +77,8 @@ impl State {
         Self { limits, ..Self::default() }
     }
 
-    /// What it is now, changes that were not flushed included. A clone is a reference and stays what it is.
+    /// What it is now, changes that were not flushed included. A clone is a reference and stays
+    /// what it is.
     #[must_use]
     pub fn value(&self) -> &Value {
         &self.value
@@ -101,8 +104,9 @@ impl State {
 
     /// Sets the part at `path`, as [`Value::set`] does.
     ///
-    /// It costs what the path costs. The lists and objects on it are copied when they are set for the first time after a flush, or after
-    /// somebody cloned [`value`](Self::value), but of wide ones, with more than 256 entries, a part only: of 100 000 entries about 1 000.
+    /// It costs what the path costs. The lists and objects on it are copied when they are set for
+    /// the first time after a flush, or after somebody cloned [`value`](Self::value), but of wide
+    /// ones, with more than 256 entries, a part only: of 100 000 entries about 1 000.
     ///
     /// # Errors
     ///
@@ -113,7 +117,8 @@ impl State {
         Ok(())
     }
 
-    /// Takes the part at `path` out and returns it; nothing is done if it is not there. The whole, at the root, leaves `null`.
+    /// Takes the part at `path` out and returns it; nothing is done if it is not there. The whole,
+    /// at the root, leaves `null`.
     pub fn remove(&mut self, path: &Pointer) -> Option<Value> {
         let removed = self.value.remove(path)?;
         let tokens = path.tokens();
@@ -128,8 +133,9 @@ impl State {
         Some(removed)
     }
 
-    /// Lets `change` make what it likes of the part at `path`, `null` if it is not there, and sets it. A flush compares the part
-    /// with what it was, which costs little where it was changed in place, as [`Array`](crate::json::Array) and [`Object`](crate::json::Object) do.
+    /// Lets `change` make what it likes of the part at `path`, `null` if it is not there, and sets
+    /// it. A flush compares the part with what it was, which costs little where it was changed in
+    /// place, as [`Array`](crate::json::Array) and [`Object`](crate::json::Object) do.
     ///
     /// # Errors
     ///
@@ -172,8 +178,8 @@ impl State {
         Some(Flushed { from: self.version - 1, to: self.version, patch })
     }
 
-    /// The version of the last flush, and the text of a patch that leads to it from any other: for a newcomer, or one who has missed
-    /// a flush. It is written once, as long as the version stays.
+    /// The version of the last flush, and the text of a patch that leads to it from any other: for
+    /// a newcomer, or one who has missed a flush. It is written once, as long as the version stays.
     pub fn whole(&mut self) -> (u64, ByteString) {
         let flushed = &self.flushed;
         let whole = || Patch::whole(flushed.clone()).to_string().into();

@@ -1,4 +1,5 @@
-//! The transport of 0.7 alone: messages as texts in segments, with pings between them, for who makes sense of the texts elsewhere.
+//! The transport of 0.7 alone: messages as texts in segments, with pings between them, for who
+//! makes sense of the texts elsewhere.
 //!
 //! ```text
 //! WebSocket's handshake ──Open, or Upgrade──> open: texts, both ways ──> over

@@ -13,8 +13,9 @@ use bytestring::ByteString;
 use super::{Flushed, SendFault, State};
 use crate::json::{Value, diff};
 
-/// With so many bytes that wait to be written, 256 KiB, no more patches are queued: what changes meanwhile is merged into one. Behind a
-/// link of 1 Mbit/s that is two seconds, where a full queue of 16 MiB would be two minutes old.
+/// With so many bytes that wait to be written, 256 KiB, no more patches are queued: what changes
+/// meanwhile is merged into one. Behind a link of 1 Mbit/s that is two seconds, where a full queue
+/// of 16 MiB would be two minutes old.
 const ENOUGH_QUEUED: usize = 256 * 1024;
 
 /// Whether so much is queued that a patch is better made later.
@@ -37,7 +38,8 @@ pub(super) struct Told {
     version: u64,
     /// The value of `version`. It shares its memory with the state.
     value: Value,
-    /// Where the peer should be, and is not because the queue is full, or the connection not open yet.
+    /// Where the peer should be, and is not because the queue is full, or the connection not open
+    /// yet.
     next: Option<Next>,
 }
 
@@ -63,8 +65,8 @@ impl Told {
         self.next = None;
     }
 
-    /// Brings the peer to what `state` has flushed; `flushed` is its last flush, where that is at hand. What the queue has no room for
-    /// is left to [`catch_up`](Self::catch_up).
+    /// Brings the peer to what `state` has flushed; `flushed` is its last flush, where that is at
+    /// hand. What the queue has no room for is left to [`catch_up`](Self::catch_up).
     pub(super) fn follow(
         &mut self,
         state: &mut State,
@@ -75,7 +77,8 @@ impl Told {
         if self.version == version {
             return Ok(());
         }
-        // nothing is encoded in vain at each flush, as long as there is no room for what was missing before
+        // nothing is encoded in vain at each flush, as long as there is no room for what was
+        // missing before
         if let Some(next) = &mut self.next
             && let Err(fault) = to.may_send(next.size)
         {

@@ -13,7 +13,8 @@ use crate::protocol::Polled;
 use crate::time::{Instant, earliest};
 use crate::{trace, ws};
 
-/// What a segment takes beside its part of the message: its first character, and the WebSocket's header.
+/// What a segment takes beside its part of the message: its first character, and the WebSocket's
+/// header.
 const SEGMENT_OVERHEAD: usize = 1 + link::MAX_HEADER;
 
 #[derive(Debug)]
@@ -23,7 +24,8 @@ pub(super) struct Transport {
     assembly: Assembly,
     /// From the end of the handshake on.
     keepalive: Option<Keepalive>,
-    /// Bytes that were in the receive buffer when the last poll ended: more means that something came.
+    /// Bytes that were in the receive buffer when the last poll ended: more means that something
+    /// came.
     seen: usize,
     /// Where the queue was written up to when the last poll ended.
     sent: u64,
@@ -77,8 +79,9 @@ impl Transport {
         Ok(received)
     }
 
-    /// Takes note of what was written. As long as more waits behind it, the system's buffers are full, and room in them is made by a peer
-    /// that reads: slowly, but it lives. A ping's time counts from when it left: before, no peer can answer it.
+    /// Takes note of what was written. As long as more waits behind it, the system's buffers are
+    /// full, and room in them is made by a peer that reads: slowly, but it lives. A ping's time
+    /// counts from when it left: before, no peer can answer it.
     fn wrote(&mut self, now: Instant) {
         let (sent, end) = (self.link.tx().sent(), self.link.tx().end());
         if sent == self.sent {
@@ -119,7 +122,8 @@ impl Transport {
         }
     }
 
-    /// Something came, or we did not listen for a while and silence says nothing: its time starts anew.
+    /// Something came, or we did not listen for a while and silence says nothing: its time starts
+    /// anew.
     pub(super) fn silence_ended(&mut self, now: Instant) {
         if let Some(keepalive) = &mut self.keepalive {
             keepalive.received(now);

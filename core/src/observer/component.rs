@@ -29,8 +29,9 @@ const MAX_NAME: usize = 128;
 /// Limits of a component, in those of the Chatter connection below it.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The Chatter connection. Its dialect must stay [`HatChatter`](chatter::Dialect::HatChatter). A message may have 1 MiB by default: some
-    /// thousands of components, where a plant has dozens, and some 20 MiB once decoded at the worst.
+    /// The Chatter connection. Its dialect must stay [`HatChatter`](chatter::Dialect::HatChatter).
+    /// A message may have 1 MiB by default: some thousands of components, where a plant has dozens,
+    /// and some 20 MiB once decoded at the worst.
     pub chatter: chatter::Config,
 }
 
@@ -77,11 +78,12 @@ enum Phase {
 
 /// The component's end of a connection to a monitor, from the moment that the byte stream is up.
 ///
-/// - **Application**: [`set_ready`](Self::set_ready), [`set_data`](Self::set_data), [`deactivated`](Self::deactivated),
-///   [`close`](Protocol::close).
+/// - **Application**: [`set_ready`](Self::set_ready), [`set_data`](Self::set_data),
+///   [`deactivated`](Self::deactivated), [`close`](Protocol::close).
 /// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline),
 ///   [`is_closed`](Protocol::is_closed).
-/// - **Introspection**: [`state`](Self::state), [`is_active`](Self::is_active), [`response`](Self::response).
+/// - **Introspection**: [`state`](Self::state), [`is_active`](Self::is_active),
+///   [`response`](Self::response).
 #[derive(Debug)]
 pub struct Component {
     chatter: chatter::Connection,
@@ -97,7 +99,8 @@ pub struct Component {
 }
 
 impl Component {
-    /// A component whose connection has been up since `now`. It is not ready; who it is is queued at once.
+    /// A component whose connection has been up since `now`. It is not ready; who it is is queued
+    /// at once.
     ///
     /// `data` is JSON: what other components should know.
     ///
@@ -130,7 +133,8 @@ impl Component {
         Ok(component)
     }
 
-    /// Says whether the component would take a blessing. An active one that is no longer ready is told to end its work.
+    /// Says whether the component would take a blessing. An active one that is no longer ready is
+    /// told to end its work.
     pub fn set_ready(&mut self, ready: bool) {
         if self.said.blessing_res.ready != ready {
             self.said.blessing_res.ready = ready;
@@ -159,7 +163,8 @@ impl Component {
         }
     }
 
-    /// The work that [`Incoming::Deactivate`] ends has ended: from now on the monitor may bless another. Does nothing at any other time.
+    /// The work that [`Incoming::Deactivate`] ends has ended: from now on the monitor may bless
+    /// another. Does nothing at any other time.
     pub fn deactivated(&mut self) {
         if let Phase::Ending(_) = self.phase {
             self.phase = Phase::Idle;
@@ -201,7 +206,8 @@ impl Component {
             }
             Phase::Answered(token) => {
                 if ready && answered != Some(token) {
-                    // as the deployed component: what was answered is waited for, whatever is offered meanwhile
+                    // as the deployed component: what was answered is waited for, whatever is
+                    // offered meanwhile
                     return;
                 }
                 if ready && offered == Some(token) {
@@ -230,7 +236,8 @@ impl Component {
 
     /// Queues what is said, now or as soon as there is room.
     fn say(&mut self) {
-        // `unsent` remembers what a full queue refused; on a closed connection there is nobody to tell
+        // `unsent` remembers what a full queue refused; on a closed connection there is nobody to
+        // tell
         let _ = self.send();
     }
 
@@ -269,8 +276,8 @@ impl Component {
         }
     }
 
-    /// The data of `message`. Bytes behind it are let pass as the deployed software does, unless the connection is
-    /// strict.
+    /// The data of `message`. Bytes behind it are let pass as the deployed software does, unless
+    /// the connection is strict.
     fn decode<T: Decode>(&self, message: &Message, name: &'static str) -> Result<T, Error> {
         let mut reader = Reader::new(&message.data.data);
         let decoded = T::decode(&mut reader).and_then(|value| {

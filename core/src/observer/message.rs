@@ -1,4 +1,5 @@
-//! The messages, and the names that they travel under in Chatter's `type`. Each is a conversation of its own.
+//! The messages, and the names that they travel under in Chatter's `type`. Each is a conversation
+//! of its own.
 
 use alloc::vec::Vec;
 

@@ -5,7 +5,8 @@
 //! -2^63   7F 00 00 00 00 00 00 00 00 80      the groups of 2^63 - 1, each turned over
 //! ```
 //!
-//! Nearly all fit an `i64`, where a big one costs 14 times as much; so the two are kept apart inside.
+//! Nearly all fit an `i64`, where a big one costs 14 times as much; so the two are kept apart
+//! inside.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -15,8 +16,8 @@ use num_bigint::{BigInt, BigUint, Sign};
 
 use super::{Decode, DecodeError, Encode, Reader, Writer, integer};
 
-/// Bytes that an Integer may take when it is read: 8 192 bits and the sign. Most numbers have a byte or two; those of
-/// cryptography have up to 4 096 bits.
+/// Bytes that an Integer may take when it is read: 8 192 bits and the sign. Most numbers have a
+/// byte or two; those of cryptography have up to 4 096 bits.
 pub const MAX_INTEGER_LEN: usize = 1171;
 
 /// An SBS Integer: any whole number, without a copy on the heap as long as it fits an `i64`.
@@ -176,7 +177,8 @@ impl Encode for Integer {
     }
 }
 
-/// Leading groups without meaning are taken, up to [`MAX_INTEGER_LEN`] where the number has more than 64 bits.
+/// Leading groups without meaning are taken, up to [`MAX_INTEGER_LEN`] where the number has more
+/// than 64 bits.
 impl Decode for Integer {
     const MIN_LEN: usize = 1;
 

@@ -6,22 +6,22 @@ use bytestring::ByteString;
 
 use super::{DecodeError, integer};
 
-/// Levels of nesting, in arrays and boxes, that a [`Reader`] follows unless told otherwise. The deepest Hat message has
-/// four; a level costs some hundred bytes of stack.
+/// Levels of nesting, in arrays and boxes, that a [`Reader`] follows unless told otherwise. The
+/// deepest Hat message has four; a level costs some hundred bytes of stack.
 pub(super) const MAX_DEPTH: u32 = 64;
 
 /// Elements that an array may have when they take no bytes (`Array(None)`): nothing else bounds
 /// them. Peers write a handful.
 pub(super) const MAX_EMPTY_ELEMENTS: u64 = 65_536;
 
-/// Bytes of memory that an array reserves on the strength of its count alone; past that it grows with
-/// what is really there. Arrays in arrays can each claim it, to the limit of nesting.
+/// Bytes of memory that an array reserves on the strength of its count alone; past that it grows
+/// with what is really there. Arrays in arrays can each claim it, to the limit of nesting.
 const MAX_RESERVED: usize = 64 * 1024;
 
 /// A value that can be read from SBS.
 pub trait Decode: Sized {
-    /// The fewest bytes that a value of this type takes. A count is held against what is left divided by
-    /// this before anything is reserved.
+    /// The fewest bytes that a value of this type takes. A count is held against what is left
+    /// divided by this before anything is reserved.
     const MIN_LEN: usize;
 
     /// Reads one value from where `reader` stands.
@@ -32,7 +32,8 @@ pub trait Decode: Sized {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError>;
 }
 
-/// Reads one value that must take all of `bytes`. Strings and bytes in it share the memory of `bytes`.
+/// Reads one value that must take all of `bytes`. Strings and bytes in it share the memory of
+/// `bytes`.
 ///
 /// # Errors
 ///
@@ -75,8 +76,9 @@ impl<'a> Reader<'a> {
         Self { source, at: 0, depth: 0, max_depth, memory: usize::MAX, max_memory: usize::MAX }
     }
 
-    /// The same, where the elements of all arrays together may take `max_memory` bytes once they are decoded: a message of three-byte elements may
-    /// weigh fifty times what it took on the wire. It is held against the count in front of each array, before anything is made.
+    /// The same, where the elements of all arrays together may take `max_memory` bytes once they
+    /// are decoded: a message of three-byte elements may weigh fifty times what it took on the
+    /// wire. It is held against the count in front of each array, before anything is made.
     #[must_use]
     pub fn with_max_memory(self, max_memory: usize) -> Self {
         Self { memory: max_memory, max_memory, ..self }
@@ -166,7 +168,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The count in front of elements that take at least `min_len` bytes each; what is left can hold them.
+    /// The count in front of elements that take at least `min_len` bytes each; what is left can
+    /// hold them.
     ///
     /// # Errors
     ///

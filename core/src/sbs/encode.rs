@@ -9,15 +9,17 @@ use crate::buffer::Writer;
 
 /// A value that can be written as SBS.
 pub trait Encode {
-    /// How many bytes [`encode`](Self::encode) writes, exactly. It is asked for first, because a length
-    /// stands in front of most things; nothing is ever encoded into a buffer of its own to find it out.
+    /// How many bytes [`encode`](Self::encode) writes, exactly. It is asked for first, because a
+    /// length stands in front of most things; nothing is ever encoded into a buffer of its own to
+    /// find it out.
     fn encoded_len(&self) -> usize;
 
     /// Writes the value.
     fn encode(&self, out: &mut impl Writer);
 
-    /// Whether the arrays and boxes in the value nest no deeper than `levels`, which is how a [`Reader`](super::Reader) counts. It follows
-    /// no more levels than that. The default is for types that hold neither.
+    /// Whether the arrays and boxes in the value nest no deeper than `levels`, which is how a
+    /// [`Reader`](super::Reader) counts. It follows no more levels than that. The default is for
+    /// types that hold neither.
     fn fits_depth(&self, levels: u32) -> bool {
         let _ = levels;
         true
@@ -28,8 +30,8 @@ pub trait Encode {
 ///
 /// # Panics
 ///
-/// If it nests deeper than 64 levels of arrays and boxes, which a type that contains itself can, and which no [`decode`](super::decode) takes:
-/// [`try_encode`] refuses it.
+/// If it nests deeper than 64 levels of arrays and boxes, which a type that contains itself can,
+/// and which no [`decode`](super::decode) takes: [`try_encode`] refuses it.
 ///
 /// ```
 /// assert_eq!(hat_core::sbs::encode(&64_i64)[..], [0x00, 0xc0]);

@@ -1,4 +1,5 @@
-/// Why bytes are no value of the type asked for. `at` is the offset in bytes, from the start of what was decoded.
+/// Why bytes are no value of the type asked for. `at` is the offset in bytes, from the start of
+/// what was decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -42,7 +43,8 @@ pub enum DecodeError {
         /// The most that could be there.
         most: u64,
     },
-    /// More values that take no bytes, in a message as a whole, than its length pays for: `Array(Array(None))`.
+    /// More values that take no bytes, in a message as a whole, than its length pays for:
+    /// `Array(Array(None))`.
     #[error("the values up to byte {at} that take no bytes are more than {limit}")]
     TooManyEmpty {
         /// Where the value that is too much would be.

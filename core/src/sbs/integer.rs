@@ -1,5 +1,6 @@
-//! Integers: two's complement in groups of 7 bits, the most significant group first, the fewest that
-//! keep the sign. The top bit marks the **last** byte. `0` is `80`, `64` is `00 C0`, `-65` is `7F BF`.
+//! Integers: two's complement in groups of 7 bits, the most significant group first, the fewest
+//! that keep the sign. The top bit marks the **last** byte. `0` is `80`, `64` is `00 C0`, `-65` is
+//! `7F BF`.
 
 use super::Writer;
 
@@ -29,7 +30,8 @@ macro_rules! fixed_width {
 
         #[inline]
         pub(crate) fn $put(value: $int, out: &mut impl Writer) {
-            // most are short, and copies of a length that is known take a fraction of the instructions
+            // most are short, and copies of a length that is known take a fraction of the
+            // instructions
             let group = |index: u32| (value >> (7 * index)) as u8 & GROUP;
             match value {
                 -0x40..0x40 => out.put_slice(&[group(0) | LAST]),

@@ -10,9 +10,10 @@
 //!
 //! Two ways in and out:
 //!
-//! - **Typed**: [`Encode`] and [`Decode`], with [`record!`] and [`choice!`] for the types of a schema. Strings and
-//!   bytes are slices of the buffer they were decoded from.
-//! - **Dynamic**: a [`Repository`] of schemas read at run time, and a [`Value`] of any of its types.
+//! - **Typed**: [`Encode`] and [`Decode`], with [`record!`] and [`choice!`] for the types of a
+//!   schema. Strings and bytes are slices of the buffer they were decoded from.
+//! - **Dynamic**: a [`Repository`] of schemas read at run time, and a [`Value`] of any of its
+//!   types.
 //!
 //! The source of the rules is the `hat-sbs` documentation and its deployed serializers.
 

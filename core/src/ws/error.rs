@@ -10,11 +10,12 @@ pub enum Error {
     /// Both sides sent their Close, or the peer ended the stream after ours.
     #[error("the connection is closed")]
     Closed,
-    /// The end took longer than [`Config::close_timeout`](super::Config::close_timeout): no Close came, or what was queued was not read.
+    /// The end took longer than [`Config::close_timeout`](super::Config::close_timeout): no Close
+    /// came, or what was queued was not read.
     #[error("the peer did not end the connection in time")]
     CloseTimeout,
-    /// The peer ended the stream between two frames, without a Close: it crashed, or something on the way gave the connection up.
-    /// Other libraries call this 1006.
+    /// The peer ended the stream between two frames, without a Close: it crashed, or something on
+    /// the way gave the connection up. Other libraries call this 1006.
     #[error("the peer ended the connection without a Close")]
     Lost,
     /// The peer ended the stream inside a frame.
@@ -28,14 +29,17 @@ pub enum Error {
     /// The peer ended the stream inside the handshake.
     #[error("the peer closed the connection during the handshake")]
     ClosedDuringHandshake,
-    /// The handshake took longer than [`Config::handshake_timeout`](super::Config::handshake_timeout).
+    /// The handshake took longer than
+    /// [`Config::handshake_timeout`](super::Config::handshake_timeout).
     #[error("the handshake was not done in time")]
     HandshakeTimeout,
-    /// A message took longer than [`Config::message_timeout`](super::Config::message_timeout). The peer was told 1008.
+    /// A message took longer than [`Config::message_timeout`](super::Config::message_timeout). The
+    /// peer was told 1008.
     #[error("the peer began a message and did not finish it in time")]
     MessageTimeout,
-    /// Client: the server answered with another status than 101. With 401 it wants an `Authorization` header, with 403 it does not take
-    /// this user or `Origin`, with 404 the path is another one, with 3xx it is at `location`.
+    /// Client: the server answered with another status than 101. With 401 it wants an
+    /// `Authorization` header, with 403 it does not take this user or `Origin`, with 404 the path
+    /// is another one, with 3xx it is at `location`.
     #[error("the server refused the WebSocket: {status}{}{reason}{}", separator(reason, " "), at(location.as_ref()))]
     Refused {
         /// The HTTP status.
@@ -48,7 +52,8 @@ pub enum Error {
     /// Client: the server's answer is no answer to our request.
     #[error("the server's handshake is wrong: {0}")]
     Handshake(HandshakeFault),
-    /// Server: the peer's request is no request for a WebSocket. It was told the status of the fault.
+    /// Server: the peer's request is no request for a WebSocket. It was told the status of the
+    /// fault.
     #[error("the peer's request is wrong: {0}")]
     Request(RequestFault),
     /// Server: the application refused the peer's request.
@@ -57,7 +62,8 @@ pub enum Error {
         /// What the peer was told.
         status: u16,
     },
-    /// The peer broke the protocol or a limit. It was told the [`code`](Violation::code) of the violation.
+    /// The peer broke the protocol or a limit. It was told the [`code`](Violation::code) of the
+    /// violation.
     #[error("protocol error: {0}")]
     Protocol(#[from] Violation),
 }
@@ -78,7 +84,8 @@ fn at(location: Option<&ByteString>) -> impl core::fmt::Display + '_ {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
-    /// Bits that belong to extensions, none of which was agreed on. The bits are RSV1 = 4, RSV2 = 2, RSV3 = 1.
+    /// Bits that belong to extensions, none of which was agreed on. The bits are RSV1 = 4, RSV2 =
+    /// 2, RSV3 = 1.
     #[error("a frame with reserved bits {0:#05b}, but no extension was agreed on")]
     ReservedBits(u8),
     /// Opcodes 3 to 7 and 11 to 15 are none.
@@ -211,7 +218,8 @@ pub enum AnswerError {
     /// A subprotocol that the client did not offer. The request still waits.
     #[error("the client did not offer the subprotocol {0:?}")]
     Subprotocol(ByteString),
-    /// A header field that HTTP cannot carry, or one that the handshake itself writes. The request still waits.
+    /// A header field that HTTP cannot carry, or one that the handshake itself writes. The request
+    /// still waits.
     #[error("the header field {name:?} cannot be sent: {}", field_fault(*reserved))]
     Header {
         /// The name as given.

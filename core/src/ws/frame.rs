@@ -1,5 +1,5 @@
-//! The header of a frame (RFC 6455 section 5.2), read as soon as its bytes are here: what is wrong with it is known by the first byte
-//! that says so.
+//! The header of a frame (RFC 6455 section 5.2), read as soon as its bytes are here: what is wrong
+//! with it is known by the first byte that says so.
 
 use super::mask::Mask;
 use super::{Role, Violation};
@@ -62,7 +62,8 @@ pub(super) enum Front {
     Known(Head, usize),
 }
 
-/// Reads a header that `from` sent. A length written longer than needed is taken: it does no harm, and other libraries take it too.
+/// Reads a header that `from` sent. A length written longer than needed is taken: it does no harm,
+/// and other libraries take it too.
 pub(super) fn parse(bytes: &[u8], from: Role) -> Result<Front, Violation> {
     let Some(&first) = bytes.first() else { return Ok(Front::Needs(2)) };
     if first & RESERVED != 0 {
@@ -102,7 +103,8 @@ pub(super) fn parse(bytes: &[u8], from: Role) -> Result<Front, Violation> {
     Ok(Front::Known(Head { fin, opcode, mask, payload }, end))
 }
 
-/// A header to be sent in front of a whole message or control frame of `payload` bytes, and the bytes it takes.
+/// A header to be sent in front of a whole message or control frame of `payload` bytes, and the
+/// bytes it takes.
 pub(super) fn header(
     opcode: Opcode,
     payload: usize,

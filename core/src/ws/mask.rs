@@ -1,5 +1,5 @@
-//! Masks: what a client changes its payloads with, so that what a page sends cannot look like HTTP to a proxy on the way (RFC 6455
-//! sections 5.3 and 10.3).
+//! Masks: what a client changes its payloads with, so that what a page sends cannot look like HTTP
+//! to a proxy on the way (RFC 6455 sections 5.3 and 10.3).
 
 use sha1::{Digest, Sha1};
 
@@ -9,8 +9,8 @@ pub(super) type Mask = [u8; 4];
 /// Octets of one hash.
 const BLOCK: usize = 20;
 
-/// Where masks come from: the hashes of the seed with a counter. Who sees some of them cannot tell the next ones without
-/// the seed.
+/// Where masks come from: the hashes of the seed with a counter. Who sees some of them cannot tell
+/// the next ones without the seed.
 #[derive(Debug)]
 pub(super) struct Masks {
     seed: u64,

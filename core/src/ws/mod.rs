@@ -14,12 +14,14 @@
 //!           FIN │ RSV 0 0 0 │ opcode  MASK │ length: 7 bits, or 126: 16, 127: 64 more │ key: 4 octets if MASK │ payload
 //! ```
 //!
-//! A client masks what it sends with the key of the frame (XOR), a server does not, and either ends a connection whose peer
-//! does otherwise. Text is UTF-8. No extension is offered or accepted, so messages are not compressed.
+//! A client masks what it sends with the key of the frame (XOR), a server does not, and either ends
+//! a connection whose peer does otherwise. Text is UTF-8. No extension is offered or accepted, so
+//! messages are not compressed.
 //!
-//! [`Connection`] is either end as a machine, with the HTTP handshake ([`Connection::connect`], [`Connection::accept`]) or behind an HTTP
-//! server that has done it ([`Connection::established`], [`accept_key`]). What a peer does against the RFC ends the
-//! connection with the close code for it: 1002, 1007 for text that is not UTF-8, 1009 for what is over a limit.
+//! [`Connection`] is either end as a machine, with the HTTP handshake ([`Connection::connect`],
+//! [`Connection::accept`]) or behind an HTTP server that has done it ([`Connection::established`],
+//! [`accept_key`]). What a peer does against the RFC ends the connection with the close code for
+//! it: 1002, 1007 for text that is not UTF-8, 1009 for what is over a limit.
 //!
 //! ```
 //! use bytes::Buf;

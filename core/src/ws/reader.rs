@@ -1,8 +1,8 @@
 //! Frames into messages and control frames.
 //!
-//! A payload is unmasked where it arrived, as it arrives, and text is checked as it arrives, so that a fault ends the connection before
-//! the rest of a large frame is waited for. A message of one frame is a slice of what was read; the frames of a longer one are copied
-//! together once.
+//! A payload is unmasked where it arrived, as it arrives, and text is checked as it arrives, so
+//! that a fault ends the connection before the rest of a large frame is waited for. A message of
+//! one frame is a slice of what was read; the frames of a longer one are copied together once.
 
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
@@ -33,7 +33,8 @@ pub(super) struct Reader {
     message: Option<Message>,
 }
 
-/// The frame whose payload comes in: its header is taken, its payload is at the front of the buffer.
+/// The frame whose payload comes in: its header is taken, its payload is at the front of the
+/// buffer.
 #[derive(Debug)]
 struct Frame {
     head: Head,
@@ -104,12 +105,14 @@ impl Reader {
         }
     }
 
-    /// Whether a message has begun and is not complete, as far as frames were taken from the buffer.
+    /// Whether a message has begun and is not complete, as far as frames were taken from the
+    /// buffer.
     pub(super) fn is_inside(&self) -> bool {
         self.message.is_some() || self.frame.is_some()
     }
 
-    /// Checks a header against what came before it and against the limits, and gives the size of the payload.
+    /// Checks a header against what came before it and against the limits, and gives the size of
+    /// the payload.
     fn begin(&mut self, head: &Head) -> Result<usize, Violation> {
         let limit = self.max_frame;
         let too_large = Violation::FrameTooLarge { size: head.payload, limit };
@@ -165,7 +168,8 @@ impl Message {
         Self { text, gathered: BytesMut::new() }
     }
 
-    /// Appends `payload`, which fits the limit. The room grows with what is really here, twofold, and never over the limit.
+    /// Appends `payload`, which fits the limit. The room grows with what is really here, twofold,
+    /// and never over the limit.
     fn gather(&mut self, payload: &[u8], limit: usize) {
         let have = self.gathered.len();
         if self.gathered.capacity() - have < payload.len() {

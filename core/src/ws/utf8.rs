@@ -1,4 +1,5 @@
-/// Checks text that comes in parts, and fails at the first byte that no continuation can make valid.
+/// Checks text that comes in parts, and fails at the first byte that no continuation can make
+/// valid.
 #[derive(Debug, Default)]
 pub(super) struct Utf8 {
     /// The start of a character whose rest is to come.

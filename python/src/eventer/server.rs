@@ -90,7 +90,8 @@ machine!(EventerServer {
         self.link.machine.set_status(status).map_err(refused)
     }
 
-    /// Queues those events that the client wants. Returns None if it wants none, 0 without an ack, or the number of the notification.
+    /// Queues those events that the client wants. Returns None if it wants none, 0 without an ack,
+    /// or the number of the notification.
     fn notify(
         &mut self,
         events: &Notification,

@@ -15,7 +15,8 @@ use hat_core::json::{Object, Value};
 
 use super::name;
 
-/// Characters of a payload in the state. The rest is for who asks: so the state of 10 000 types stays within a few megabytes.
+/// Characters of a payload in the state. The rest is for who asks: so the state of 10 000 types
+/// stays within a few megabytes.
 const CUT: usize = 4096;
 
 /// The bytes that make so many characters in base64.

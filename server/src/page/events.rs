@@ -5,8 +5,8 @@
 //!              shown ┘     └───────┴──── registered after what was shown: to be set
 //! ```
 //!
-//! Changes are counted, so one number says what pages have been told. The store forgets the oldest first, so one number says what it has
-//! forgotten.
+//! Changes are counted, so one number says what pages have been told. The store forgets the oldest
+//! first, so one number says what it has forgotten.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -42,7 +42,8 @@ impl Events {
         Self { last: 0, by_name: HashMap::new(), by_change: BTreeMap::new() }
     }
 
-    /// What has changed in `store` since the last time, or the first part of it. From then on it counts as told.
+    /// What has changed in `store` since the last time, or the first part of it. From then on it
+    /// counts as told.
     pub(super) fn changes(&mut self, store: &Store) -> Changes {
         let events = store.latest_after(self.last, BATCH);
         let more = events.len() == BATCH;

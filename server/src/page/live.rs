@@ -75,7 +75,8 @@ impl Live {
         Self(Arc::new(Inner { server_id, state, latest, viewers, changed }))
     }
 
-    /// Takes what is in the store when the server starts. Where that cannot be read, pages begin with nothing.
+    /// Takes what is in the store when the server starts. Where that cannot be read, pages begin
+    /// with nothing.
     pub(crate) async fn load(&self, desk: &Desk) {
         let everything = QueryParams::Latest(LatestParams::default());
         match desk.query(everything).await {
@@ -154,7 +155,8 @@ impl Live {
         }
     }
 
-    /// Waits until something has changed, or the time is over. False once there is no page any more.
+    /// Waits until something has changed, or the time is over. False once there is no page any
+    /// more.
     pub(super) async fn changed<R: Runtime>(&self, at_most: Duration) -> bool {
         let woken = async { self.0.changed.1.recv().await.is_ok() };
         let over = async {

@@ -11,9 +11,10 @@
 //!         Juggler 0.7 ──> pages
 //! ```
 //!
-//! `server/web/README.md` says what is in the state. A registration costs an atomic load more than without a page, and while somebody
-//! looks a wake-up: the refresh reads from the store what has changed since its last time, so that its cost depends on how many types
-//! changed and not on how many events there were.
+//! `server/web/README.md` says what is in the state. A registration costs an atomic load more than
+//! without a page, and while somebody looks a wake-up: the refresh reads from the store what has
+//! changed since its last time, so that its cost depends on how many types changed and not on how
+//! many events there were.
 
 mod event;
 mod events;

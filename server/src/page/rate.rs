@@ -1,4 +1,5 @@
-//! Events registered in each of the last 300 seconds, as a ring: second `s` is element `s % 300`, so that nothing is ever shifted.
+//! Events registered in each of the last 300 seconds, as a ring: second `s` is element `s % 300`,
+//! so that nothing is ever shifted.
 
 use hat_core::json::{Object, Value};
 
@@ -39,7 +40,8 @@ impl Rate {
 
     /// It is `now`, and so many were registered since the start.
     ///
-    /// What was registered since the last call counts for the second of that; seconds that were slept through since then had none.
+    /// What was registered since the last call counts for the second of that; seconds that were
+    /// slept through since then had none.
     pub(super) fn step(&mut self, now: i64, registered: u64) -> Step {
         if now < self.second {
             *self = Self { second: now, registered };

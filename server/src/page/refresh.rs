@@ -16,11 +16,12 @@ use super::live::Live;
 use super::rate::{self, Rate, Step};
 use crate::desk::Desk;
 
-/// Time from one refresh to the next, in which changes of one type become one: faster, nobody reads.
+/// Time from one refresh to the next, in which changes of one type become one: faster, nobody
+/// reads.
 const WINDOW: Duration = Duration::from_millis(200);
 
-/// What a refresh took, so many times over it rests: of a lot of types that change all the time, the page takes a fifth of a processor and
-/// leaves the rest to clients.
+/// What a refresh took, so many times over it rests: of a lot of types that change all the time,
+/// the page takes a fifth of a processor and leaves the rest to clients.
 const REST: u32 = 4;
 
 /// The longest rest: a process that was stopped for a while in the middle of a refresh did not work
@@ -43,8 +44,8 @@ impl Refresh {
         Self { desk, live, events: Events::new(), rate, full: false }
     }
 
-    /// Runs until the page is closed: at once when something happens after a quiet time, then once a window. Where nobody looks or nothing
-    /// happens, once a second.
+    /// Runs until the page is closed: at once when something happens after a quiet time, then once
+    /// a window. Where nobody looks or nothing happens, once a second.
     pub(super) async fn run<R: Runtime>(mut self) {
         loop {
             let start = R::now();

@@ -20,8 +20,9 @@ use crate::desk::Desk;
 pub struct PageOptions {
     /// Asks for a user and a password of this file, which is read again when it changes.
     pub htpasswd: Option<PathBuf>,
-    /// Sites whose pages may connect, or `any`. None: this page's own only, and that only at IP addresses, `localhost` and the host that it
-    /// listens on: another name may be one that somebody else gave to our address.
+    /// Sites whose pages may connect, or `any`. None: this page's own only, and that only at IP
+    /// addresses, `localhost` and the host that it listens on: another name may be one that
+    /// somebody else gave to our address.
     pub origins: Vec<String>,
     /// The page registers nothing, for anybody.
     pub read_only: bool,
@@ -38,7 +39,8 @@ pub struct Page {
 }
 
 impl Page {
-    /// Serves the page of `desk`, whose clients are in `live`, on `address`, over the TLS of the event server if that has it.
+    /// Serves the page of `desk`, whose clients are in `live`, on `address`, over the TLS of the
+    /// event server if that has it.
     pub async fn open<R: Runtime>(
         address: Address,
         options: PageOptions,
@@ -49,7 +51,8 @@ impl Page {
         let (read_only, roles) = (options.read_only, options.roles);
         let server_id = live.server_id();
         live.set_read_only(read_only);
-        // a list of sites says which pages may connect, by whatever name the proxy in front calls us
+        // a list of sites says which pages may connect, by whatever name the proxy in front calls
+        // us
         let hosts = options.origins.is_empty().then(|| vec![address.host().to_owned()]);
         let web = WebOptions {
             embedded: files::FILES,

@@ -7,8 +7,9 @@
 //!   └─ SYNCED      what waited, then what is told
 //! ```
 //!
-//! One write to the store is under way at a time, and what comes meanwhile is in the next: a session that could not be written is followed by
-//! none, or the copy would have a hole that nobody ever fills. It is asked for again on the next connection.
+//! One write to the store is under way at a time, and what comes meanwhile is in the next: a
+//! session that could not be written is followed by none, or the copy would have a hole that nobody
+//! ever fills. It is asked for again on the next connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,7 +158,8 @@ struct Copy<'a> {
     client: Client,
     /// Events that were told and are not being written yet, in order.
     waiting: Vec<Event>,
-    /// Events that were told while it was asked for others were too many, and were dropped: it must be asked for them.
+    /// Events that were told while it was asked for others were too many, and were dropped: it must
+    /// be asked for them.
     lost: bool,
     /// The last event that is written, or being written.
     last: EventId,

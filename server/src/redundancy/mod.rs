@@ -1,4 +1,5 @@
-//! A server in a redundant installation: one of a group is active, the others stand by with copies of its events.
+//! A server in a redundant installation: one of a group is active, the others stand by with copies
+//! of its events.
 //!
 //! ```text
 //! hat-monitor <── component ── Redundancy ──> who is there ──> a Mirror for each other server ──> Log::mirror
@@ -13,8 +14,9 @@
 //! | `mirrors` | a task for each of them, and whether one of them is active |
 //! | `mirror` | one connection to another server: first what is missing, then what is told |
 //!
-//! The rules are those of `hat-event-server` 0.9, so that both kinds of servers make a pair: a server that is blessed waits until no other server
-//! that it sees is starting, operational or stopping; what is mirrored is what the other has stored.
+//! The rules are those of `hat-event-server` 0.9, so that both kinds of servers make a pair: a
+//! server that is blessed waits until no other server that it sees is starting, operational or
+//! stopping; what is mirrored is what the other has stored.
 
 mod mirror;
 mod mirrors;
@@ -35,8 +37,9 @@ use crate::server::Ended;
 /// What a server does when its monitor is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MonitorLost {
-    /// It stays and connects again. An active server goes on only where the monitor last showed no other server of its group; else it
-    /// stands by: the other may be blessed by a monitor that still sees it.
+    /// It stays and connects again. An active server goes on only where the monitor last showed no
+    /// other server of its group; else it stands by: the other may be blessed by a monitor that
+    /// still sees it.
     #[default]
     Stay,
     /// It ends, as the deployed server does, and leaves the rest to who started it.
@@ -52,7 +55,8 @@ pub struct MonitorOptions {
     pub group: String,
     /// What happens when the monitor is gone.
     pub lost: MonitorLost,
-    /// TLS towards other servers, where they are to be asked over that: a connector. The monitor itself has none.
+    /// TLS towards other servers, where they are to be asked over that: a connector. The monitor
+    /// itself has none.
     pub tls: Option<Connector>,
     /// Time between two attempts to connect to another server, 1 s. The deployed server waits 5 s.
     pub retry: Duration,

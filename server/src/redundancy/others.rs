@@ -24,7 +24,8 @@ pub(super) fn own_data(who: &Who) -> String {
         .to_string()
 }
 
-/// The other servers of `group` that are to be mirrored: those with the same token, where this server has one.
+/// The other servers of `group` that are to be mirrored: those with the same token, where this
+/// server has one.
 pub(super) fn others(who: &Who, group: &str, state: &State) -> BTreeSet<Other> {
     let of_group = state.components.iter().filter(|info| is_other(info, group, state));
     of_group.filter_map(|info| parse(who, info)).collect()

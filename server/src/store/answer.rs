@@ -4,8 +4,8 @@ use bytes::Bytes;
 use hat_core::eventer::{Event, QueryResult};
 use hat_core::sbs::{self, Encode, Writer};
 
-/// The answer to a query: events as they are stored, which is as they travel. [`Encode`] writes it as `HatEventer.QueryResult`, without
-/// decoding what is encoded already.
+/// The answer to a query: events as they are stored, which is as they travel. [`Encode`] writes it
+/// as `HatEventer.QueryResult`, without decoding what is encoded already.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     events: Vec<Stored>,
@@ -43,7 +43,8 @@ impl Answer {
         self.more_follows
     }
 
-    /// The events themselves. What is damaged is left out; [`Store::query`](super::Store::query) has checked what it gives.
+    /// The events themselves. What is damaged is left out; [`Store::query`](super::Store::query)
+    /// has checked what it gives.
     #[must_use]
     pub fn into_result(self) -> QueryResult {
         let event = |stored| match stored {

@@ -10,11 +10,12 @@ use hat_core::eventer::SubscriptionError;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is no room left on the disk, or no more than the quota allows. Nothing was changed; it works again once there is room.
+    /// There is no room left on the disk, or no more than the quota allows. Nothing was changed; it
+    /// works again once there is room.
     #[error("no room left on the disk: {0}; free some, or let retention rules keep less")]
     Full(Arc<io::Error>),
-    /// The disk failed while it was written or synced. What was being written is uncertain, and nothing more is written before
-    /// [`Store::recover`](super::Store::recover) has succeeded.
+    /// The disk failed while it was written or synced. What was being written is uncertain, and
+    /// nothing more is written before [`Store::recover`](super::Store::recover) has succeeded.
     #[error("the disk failed: {0}; look into the system's log")]
     Failed(Arc<io::Error>),
     /// What is on the disk is not what was written.
@@ -53,10 +54,12 @@ pub enum AppendError {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueryError {
-    /// The event types asked for are no valid query types. The deployed server ends the connection that asks this.
+    /// The event types asked for are no valid query types. The deployed server ends the connection
+    /// that asks this.
     #[error("the event types of the query: {0}")]
     EventTypes(#[from] SubscriptionError),
-    /// A server query that goes on after an event of another server. The deployed server ends the connection that asks this.
+    /// A server query that goes on after an event of another server. The deployed server ends the
+    /// connection that asks this.
     #[error(
         "the query asks for server {server_id} after an event of server {last}; ask after one of its own"
     )]

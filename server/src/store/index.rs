@@ -90,7 +90,8 @@ impl Index {
     }
 }
 
-/// What is in `range` of several indexes, in order. Takes time for what is taken, not for what is there.
+/// What is in `range` of several indexes, in order. Takes time for what is taken, not for what is
+/// there.
 pub(super) fn merged<'a>(
     indexes: impl IntoIterator<Item = &'a Index>,
     range: Range,

@@ -1,4 +1,5 @@
-//! The log of one server by itself: a thread that orders what is appended, and hands it to the store.
+//! The log of one server by itself: a thread that orders what is appended, and hands it to the
+//! store.
 //!
 //! ```text
 //! append ─┐                    ┌ number, timestamp ┐
@@ -25,20 +26,20 @@ pub enum Durability {
     /// The events are on the disk. What waits together shares one sync.
     #[default]
     Commit,
-    /// The events are on the disk so long after the answer at the latest. A crash of the process or the machine loses what was answered
-    /// since the last sync.
+    /// The events are on the disk so long after the answer at the latest. A crash of the process or
+    /// the machine loses what was answered since the last sync.
     Flush(Duration),
 }
 
 /// Where session numbers go on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Numbering {
-    /// Above what the store knows of, and above the clock in microseconds: also where the disk is new, or an old copy of one, no number is
-    /// given twice, unless the clock was wrong by as much.
+    /// Above what the store knows of, and above the clock in microseconds: also where the disk is
+    /// new, or an old copy of one, no number is given twice, unless the clock was wrong by as much.
     #[default]
     Clock,
-    /// After what the store knows of; from 1 in an empty store. Whoever loses the store then needs a new server id: what mirrors it
-    /// passes over numbers that it has seen.
+    /// After what the store knows of; from 1 in an empty store. Whoever loses the store then needs
+    /// a new server id: what mirrors it passes over numbers that it has seen.
     Stored,
 }
 
@@ -51,15 +52,18 @@ pub struct LogOptions {
     pub durability: Durability,
     /// Where session numbers go on. [`Numbering::Clock`].
     pub numbering: Numbering,
-    /// Registrations that may wait: 65 536. Each has somebody that waits for it, so they are as many as clients ask at once.
+    /// Registrations that may wait: 65 536. Each has somebody that waits for it, so they are as
+    /// many as clients ask at once.
     pub max_waiting: usize,
     /// Events that share one sync, 65 536: more wait for the next one.
     pub max_batch: usize,
-    /// Events that may be answered and not be on the disk yet, with [`Durability::Flush`]: 262 144. With more it does not wait for the time.
+    /// Events that may be answered and not be on the disk yet, with [`Durability::Flush`]: 262 144.
+    /// With more it does not wait for the time.
     pub max_unsynced: usize,
     /// What is told and not taken yet, in sessions: 1 024. With more the log waits.
     pub max_told: usize,
-    /// Session numbers that are reserved ahead, 1 048 576. After an unclean end so many may be left out.
+    /// Session numbers that are reserved ahead, 1 048 576. After an unclean end so many may be left
+    /// out.
     pub lease: i64,
     /// The clock. The system's.
     pub clock: fn() -> Timestamp,
@@ -83,7 +87,8 @@ impl LogOptions {
     }
 }
 
-/// Orders sessions in this process, on a thread of its own, and keeps them in a store. Dropping it closes it.
+/// Orders sessions in this process, on a thread of its own, and keeps them in a store. Dropping it
+/// closes it.
 #[derive(Debug)]
 pub struct LocalLog {
     shared: Arc<Shared>,
@@ -113,7 +118,8 @@ enum Request {
 }
 
 impl LocalLog {
-    /// Starts the thread. What becomes of sessions is told in the feed; drop it where nobody wants to know.
+    /// Starts the thread. What becomes of sessions is told in the feed; drop it where nobody wants
+    /// to know.
     ///
     /// # Errors
     ///

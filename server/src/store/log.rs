@@ -9,17 +9,18 @@ use super::{Pending, Session, StoreError};
 
 /// Orders sessions, makes them durable, and applies them to a store.
 ///
-/// Nothing here blocks: it may be called by any task of any runtime. What is appended is ordered in the order of the calls, unless the
-/// log is many machines'.
+/// Nothing here blocks: it may be called by any task of any runtime. What is appended is ordered in
+/// the order of the calls, unless the log is many machines'.
 pub trait Log: Send + Sync + 'static {
-    /// Registers events as one session: gives them ids and a timestamp, and makes them durable. [`Pending`] is settled once they are, or,
-    /// where the log promises less, once they are ordered; then they can be found.
+    /// Registers events as one session: gives them ids and a timestamp, and makes them durable.
+    /// [`Pending`] is settled once they are, or, where the log promises less, once they are
+    /// ordered; then they can be found.
     ///
     /// Without events there is no session, and the answer is `None`.
     fn append(&self, append: Append) -> Pending;
 
-    /// Takes sessions of other servers as they are, with their ids and timestamps. Events that are not above the last one of their server
-    /// are passed over.
+    /// Takes sessions of other servers as they are, with their ids and timestamps. Events that are
+    /// not above the last one of their server are passed over.
     ///
     /// [`Pending`] is settled, with `None`, once all are durable.
     fn mirror(&self, sessions: Vec<Session>) -> Pending;
@@ -27,8 +28,8 @@ pub trait Log: Send + Sync + 'static {
     /// Whether the last attempt to write went well. What fails is tried again by itself.
     fn health(&self) -> Health;
 
-    /// Makes durable what is not yet, settles everything that waits, and ends. What is appended after that is refused. Settled, with
-    /// `None`, when it is done; called again, it is the same.
+    /// Makes durable what is not yet, settles everything that waits, and ends. What is appended
+    /// after that is refused. Settled, with `None`, when it is done; called again, it is the same.
     fn close(&self) -> Pending;
 }
 
@@ -40,8 +41,9 @@ pub struct Append {
     pub complete: Option<Complete>,
 }
 
-/// Adds to a session what follows from its events, once they have their ids and timestamp and before they are durable: what modules of
-/// an event server answer. Gets the events so far, and returns further ones for the same session, until there are none.
+/// Adds to a session what follows from its events, once they have their ids and timestamp and
+/// before they are durable: what modules of an event server answer. Gets the events so far, and
+/// returns further ones for the same session, until there are none.
 ///
 /// It runs on the log's thread, and everybody waits for it: it must not block.
 pub type Complete = Box<dyn FnMut(&[Event]) -> Vec<RegisterEvent> + Send>;
@@ -64,12 +66,13 @@ impl std::fmt::Debug for Append {
 pub enum Told {
     /// Its place is fixed: ids and timestamp are given. It is not certain yet that it stays.
     Ordered(Arc<Session>),
-    /// It is durable. Comes after `Ordered` of the same session; a session that failed is never told.
+    /// It is durable. Comes after `Ordered` of the same session; a session that failed is never
+    /// told.
     Durable(Arc<Session>),
 }
 
-/// What is told to whoever notifies clients. The log waits for who takes from it, so that what is not told yet stays bounded: take without
-/// waiting for clients, or drop it.
+/// What is told to whoever notifies clients. The log waits for who takes from it, so that what is
+/// not told yet stays bounded: take without waiting for clients, or drop it.
 pub type Feed = Receiver<Told>;
 
 /// How a log fares.

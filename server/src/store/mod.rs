@@ -13,8 +13,8 @@
 //! | [`Store`] | who applies sessions and answers queries: [`DiskStore`], and [`MemoryStore`] for tests and demonstrations |
 //! | [`lmdb`] | the file of the deployed event server, to be taken over |
 //!
-//! Whoever registers talks to the log alone, and whoever asks to the store alone. So another log, a replicated one say, changes neither the
-//! store nor who uses them.
+//! Whoever registers talks to the log alone, and whoever asks to the store alone. So another log, a
+//! replicated one say, changes neither the store nor who uses them.
 
 mod answer;
 pub mod disk;
@@ -44,7 +44,8 @@ pub use shared_memory::MemoryStore;
 /// When what is applied has to be durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sync {
-    /// Before it can be found and before [`Store::apply`] returns: what anybody was shown cannot vanish.
+    /// Before it can be found and before [`Store::apply`] returns: what anybody was shown cannot
+    /// vanish.
     Now,
     /// At the next [`Store::sync`], or the next [`Sync::Now`]. It can be found at once.
     Later,
@@ -55,9 +56,11 @@ pub enum Sync {
 pub struct Last {
     /// The id of its last event. Session 0 where there is none.
     pub id: EventId,
-    /// That of the last event, or a later one that new events may not be below. `None` where nothing is known.
+    /// That of the last event, or a later one that new events may not be below. `None` where
+    /// nothing is known.
     pub timestamp: Option<Timestamp>,
-    /// No session up to this number may be given to other events: it may have been told to somebody, also where no event of it is kept.
+    /// No session up to this number may be given to other events: it may have been told to
+    /// somebody, also where no event of it is kept.
     pub reserved: i64,
 }
 
@@ -76,21 +79,26 @@ pub struct Stats {
 
 /// Applies sessions in order, and answers queries over what it was given.
 ///
-/// All methods may block: they read and write a disk. On a runtime, call them by [`Runtime::unblock`](hat_aio::Runtime::unblock), or
-/// directly where [`is_in_memory`](Self::is_in_memory). Queries run beside each other and beside `apply`; they never wait for a sync.
+/// All methods may block: they read and write a disk. On a runtime, call them by
+/// [`Runtime::unblock`](hat_aio::Runtime::unblock), or directly where
+/// [`is_in_memory`](Self::is_in_memory). Queries run beside each other and beside `apply`; they
+/// never wait for a sync.
 pub trait Store: Send + std::marker::Sync + 'static {
     /// Applies `sessions` in their order.
     ///
-    /// Idempotent: an event whose id is not above the last one of its server is passed over, so whoever does not know whether a session was
-    /// applied applies it again. Sessions of different servers may alternate as they like.
+    /// Idempotent: an event whose id is not above the last one of its server is passed over, so
+    /// whoever does not know whether a session was applied applies it again. Sessions of different
+    /// servers may alternate as they like.
     ///
-    /// `reserve` says up to which session numbers of [`Last::reserved`] are to be taken for given, by server; they become durable with the
-    /// sessions. A lower number than what is reserved changes nothing.
+    /// `reserve` says up to which session numbers of [`Last::reserved`] are to be taken for given,
+    /// by server; they become durable with the sessions. A lower number than what is reserved
+    /// changes nothing.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]. With [`Sync::Now`] nothing of `sessions` can be found then. Whether they are on the disk is uncertain after
-    /// [`StoreError::Failed`], and certainly not after [`StoreError::Full`].
+    /// [`StoreError`]. With [`Sync::Now`] nothing of `sessions` can be found then. Whether they are
+    /// on the disk is uncertain after [`StoreError::Failed`], and certainly not after
+    /// [`StoreError::Full`].
     fn apply(
         &self,
         sessions: &[Arc<Session>],
@@ -102,13 +110,16 @@ pub trait Store: Send + std::marker::Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]. What was applied with [`Sync::Later`] stays in memory, can be found, and is part of the next `sync`.
+    /// [`StoreError`]. What was applied with [`Sync::Later`] stays in memory, can be found, and is
+    /// part of the next `sync`.
     fn sync(&self) -> Result<(), StoreError>;
 
-    /// Makes ready for use again after [`StoreError::Failed`], if the disk allows it; else does nothing.
+    /// Makes ready for use again after [`StoreError::Failed`], if the disk allows it; else does
+    /// nothing.
     ///
-    /// A sync that failed may not simply be tried again: the system may have dropped what it could not write, and would report
-    /// success. So this opens the store anew from what is on the disk, and writes and syncs once before it counts on it.
+    /// A sync that failed may not simply be tried again: the system may have dropped what it could
+    /// not write, and would report success. So this opens the store anew from what is on the disk,
+    /// and writes and syncs once before it counts on it.
     ///
     /// # Errors
     ///
@@ -136,7 +147,8 @@ pub trait Store: Send + std::marker::Sync + 'static {
     /// [`StoreError`].
     fn stats(&self) -> Result<Stats, StoreError>;
 
-    /// A step of what the store does beside the work: retention, say. Returns whether there is more to do at once.
+    /// A step of what the store does beside the work: retention, say. Returns whether there is more
+    /// to do at once.
     ///
     /// Whoever applies calls it, when nothing waits to be applied and at least once a second.
     ///
@@ -145,7 +157,8 @@ pub trait Store: Send + std::marker::Sync + 'static {
     /// [`StoreError`].
     fn tidy(&self, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Whether [`tidy`](Self::tidy) is to be called now, though others wait: what it does beside the work would grow without bound.
+    /// Whether [`tidy`](Self::tidy) is to be called now, though others wait: what it does beside
+    /// the work would grow without bound.
     fn is_due(&self) -> bool {
         false
     }
@@ -154,8 +167,9 @@ pub trait Store: Send + std::marker::Sync + 'static {
     fn is_in_memory(&self) -> bool;
 }
 
-/// Whether `event` takes the place of `latest` as the latest event of their type: by id within a server, by timestamp between servers, as
-/// with the deployed server. It leaves equal timestamps to the order of arrival, which a start changes; here the id decides.
+/// Whether `event` takes the place of `latest` as the latest event of their type: by id within a
+/// server, by timestamp between servers, as with the deployed server. It leaves equal timestamps to
+/// the order of arrival, which a start changes; here the id decides.
 fn is_later(latest: &Event, event: &Event) -> bool {
     match latest.id.server == event.id.server {
         true => latest.id <= event.id,

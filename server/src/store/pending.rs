@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Waker};
 
 use super::{AppendError, Session};
 
-/// What became of an append. A future on any runtime; [`wait`](Self::wait) for a thread that may block.
+/// What became of an append. A future on any runtime; [`wait`](Self::wait) for a thread that may
+/// block.
 ///
 /// Dropping it does not stop the append.
 #[derive(Debug)]

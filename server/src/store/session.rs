@@ -2,7 +2,8 @@
 
 use hat_core::eventer::{Event, EventId, Timestamp};
 
-/// The events that one registration made, or some of them: at least one, all of one server, one session and one timestamp, by instance.
+/// The events that one registration made, or some of them: at least one, all of one server, one
+/// session and one timestamp, by instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     events: Vec<Event>,

@@ -7,7 +7,8 @@ use hat_core::eventer::{QueryParams, Timestamp};
 use super::memory::{self, Config};
 use super::{Answer, Last, QueryError, Session, Stats, Store, StoreError, Sync};
 
-/// Events in memory only, shared: nothing is left of them when the process ends. All that is applied counts as durable.
+/// Events in memory only, shared: nothing is left of them when the process ends. All that is
+/// applied counts as durable.
 #[derive(Debug)]
 pub struct MemoryStore(Mutex<memory::Store>);
 

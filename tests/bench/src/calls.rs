@@ -9,7 +9,8 @@ use crate::figures::Figure;
 pub(crate) fn seconds<T>(time: Duration, mut call: impl FnMut() -> T) -> Figure {
     let mut once = || {
         let (start, mut calls) = (Instant::now(), 0_u64);
-        // the clock is read once for many calls, where they are short: it takes as long as some of them
+        // the clock is read once for many calls, where they are short: it takes as long as some of
+        // them
         let mut batch = 1_u64;
         loop {
             let before = start.elapsed();

@@ -25,7 +25,8 @@ pub(crate) struct Sides {
 }
 
 impl Contender {
-    /// Both sides of one program: `serve` starts the server; `drive`, the port and `work` the client.
+    /// Both sides of one program: `serve` starts the server; `drive`, the port and `work` the
+    /// client.
     pub(crate) fn new<A: ToString>(
         name: &'static str,
         program: Result<Program, String>,
@@ -37,7 +38,8 @@ impl Contender {
         Self::apart(name, program, serve, client, work)
     }
 
-    /// The sides are of two programs: `serve` starts the server; the port and `work` are added to the client.
+    /// The sides are of two programs: `serve` starts the server; the port and `work` are added to
+    /// the client.
     pub(crate) fn apart<A: ToString>(
         name: &'static str,
         server: Result<Program, String>,
@@ -88,7 +90,8 @@ impl Programs {
         Program::itself().map_err(|error| error.to_string())
     }
 
-    /// A script of `peers/` with the packages of the deployed software, which are installed on first use.
+    /// A script of `peers/` with the packages of the deployed software, which are installed on
+    /// first use.
     pub(crate) fn python(&self, script: &str) -> Result<Program, String> {
         let environment = self.python.get_or_init(|| {
             // its second line is pip's

@@ -1,7 +1,8 @@
 //! The Hat protocols against other implementations and against the socket.
 //!
-//! Every figure is of two processes over loopback, a server and a client, and every implementation runs in turn within each round: machines are
-//! noisy, so what counts is the ratio to another implementation in the same round, its median and its spread.
+//! Every figure is of two processes over loopback, a server and a client, and every implementation
+//! runs in turn within each round: machines are noisy, so what counts is the ratio to another
+//! implementation in the same round, its median and its spread.
 //!
 //! ```text
 //! cargo run --release -p hat-bench -- all            everything; writes tests/bench/RESULTS.md and target/bench.json
@@ -43,7 +44,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// All tables; writes them to tests/bench/RESULTS.md and to bench.json beside the build, unless it is told another place.
+    /// All tables; writes them to tests/bench/RESULTS.md and to bench.json beside the build, unless
+    /// it is told another place.
     All(Options),
     /// Chatter, request and response: one and 1024 in flight, 64 B.
     Chatter(Options),
@@ -57,7 +59,8 @@ enum Command {
     Cotp(Options),
     /// Juggler 0.7: a state that changes, requests, large messages; and diff and apply alone.
     Juggler(Options),
-    /// A notification of 1 000 events to bytes and back: SBS, prost, postcard, bincode, serde_json, hat-sbs.
+    /// A notification of 1 000 events to bytes and back: SBS, prost, postcard, bincode, serde_json,
+    /// hat-sbs.
     Encoding(Options),
     /// Eventer: registering, and notifying 1 to 1 000 clients.
     Eventer(Options),

@@ -1,4 +1,5 @@
-//! The one loop that measures: contenders in turn within each round, each a server and a client of its own.
+//! The one loop that measures: contenders in turn within each round, each a server and a client of
+//! its own.
 //!
 //! ```text
 //! round 1:  raw TCP   hat on Tokio   tonic   …       noise of the machine hits all alike,
@@ -17,7 +18,8 @@ use crate::report::{FAILED, Row, Table, Target};
 /// What one run of one contender came to.
 pub(crate) struct Run {
     numbers: HashMap<String, f64>,
-    /// Used by the server while the client measured, and the memory that it grew by; its peak is since its start. Nothing, where there is none.
+    /// Used by the server while the client measured, and the memory that it grew by; its peak is
+    /// since its start. Nothing, where there is none.
     pub(crate) server: Used,
     /// The same of the client.
     pub(crate) client: Used,

@@ -1,4 +1,5 @@
-//! The processes of a run: started, spoken with, watched for their processor time and memory, and ended.
+//! The processes of a run: started, spoken with, watched for their processor time and memory, and
+//! ended.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

@@ -17,7 +17,8 @@ pub(crate) enum Peer {
     Smol,
 }
 
-/// On this thread, as a task like those that it spawns: the future in `block_on` itself is woken through the system.
+/// On this thread, as a task like those that it spawns: the future in `block_on` itself is woken
+/// through the system.
 pub(crate) fn tokio<T: Send + 'static>(
     future: impl Future<Output = anyhow::Result<T>> + Send + 'static,
 ) -> anyhow::Result<T> {
@@ -25,7 +26,8 @@ pub(crate) fn tokio<T: Send + 'static>(
     runtime.block_on(async { tokio::spawn(future).await? })
 }
 
-/// On the one thread of smol's executor, where what is spawned runs too: a future in `block_on` would be on another one than its connections.
+/// On the one thread of smol's executor, where what is spawned runs too: a future in `block_on`
+/// would be on another one than its connections.
 pub(crate) fn smol<T: Send + 'static>(
     future: impl Future<Output = anyhow::Result<T>> + Send + 'static,
 ) -> anyhow::Result<T> {

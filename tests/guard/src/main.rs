@@ -1,4 +1,5 @@
-//! Counts the instructions of the hot paths and holds them against the stored ones: see the library.
+//! Counts the instructions of the hot paths and holds them against the stored ones: see the
+//! library.
 #![allow(clippy::print_stdout, reason = "a program")]
 
 use std::path::Path;
@@ -8,7 +9,8 @@ use clap::Parser;
 use hat_guard::table::{MARGIN, Table};
 use hat_guard::{cases, targets, valgrind};
 
-/// Counts the instructions of the core's hot paths with callgrind and holds them against tests/guard/counts.txt.
+/// Counts the instructions of the core's hot paths with callgrind and holds them against
+/// tests/guard/counts.txt.
 #[derive(Parser)]
 struct Args {
     /// Store what was counted.

@@ -5,11 +5,13 @@
 //!   not counted   │    counted    │ not counted │    counted    │ the count so far is written out, and starts over
 //! ```
 //!
-//! Callgrind is told the names of [`counted`] and of `dump` here, so this works without calls into it, which need unsafe code.
+//! Callgrind is told the names of [`counted`] and of `dump` here, so this works without calls into
+//! it, which need unsafe code.
 
 use std::hint::black_box;
 
-/// For callgrind: it collects while a function of such a name runs. Closures have names of other beginnings.
+/// For callgrind: it collects while a function of such a name runs. Closures have names of other
+/// beginnings.
 pub const COUNTED: &str = "hat_guard::meter::counted*";
 
 /// For callgrind: it writes a profile out after a function of such a name.
@@ -21,8 +23,8 @@ pub fn counted<R>(work: impl FnOnce() -> R) -> R {
     black_box(work())
 }
 
-/// Ends a case: `operations` of it were counted since the last one ended. Says so on standard output, as a line for
-/// [`valgrind::count`](crate::valgrind::count).
+/// Ends a case: `operations` of it were counted since the last one ended. Says so on standard
+/// output, as a line for [`valgrind::count`](crate::valgrind::count).
 #[allow(clippy::print_stdout, reason = "the other process reads it")]
 pub fn done(name: &str, operations: usize) {
     dump();

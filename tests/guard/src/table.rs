@@ -4,13 +4,15 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 
-/// How far a count may move, either way, in percent. One that fell by more is stored anew, or it could rise again unseen.
+/// How far a count may move, either way, in percent. One that fell by more is stored anew, or it
+/// could rise again unseen.
 pub const MARGIN: u64 = 5;
 
 /// Instructions an operation, by name, in the order that they were counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    /// What counted them: versions of the compiler and of valgrind. Others count a little differently.
+    /// What counted them: versions of the compiler and of valgrind. Others count a little
+    /// differently.
     pub tools: String,
     /// The counts.
     pub rows: Vec<(String, u64)>,

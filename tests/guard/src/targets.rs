@@ -1,4 +1,5 @@
-//! What the counts are to come under. Missing one is said and fails nothing: that no count gets worse is up to the stored ones.
+//! What the counts are to come under. Missing one is said and fails nothing: that no count gets
+//! worse is up to the stored ones.
 //!
 //! Chatter does not reach its 250: it takes 600 to 1 100, see `counts.txt`.
 
@@ -12,8 +13,9 @@ enum Bound {
     Times(u64, &'static str),
 }
 
-/// Chatter: a message of 64 bytes takes 250 instructions a side for framing, encoding or decoding, and its conversation. SBS: not more than prost
-/// takes for the same data. Matching: not more than twice as much in 100 000 query types as in 10.
+/// Chatter: a message of 64 bytes takes 250 instructions a side for framing, encoding or decoding,
+/// and its conversation. SBS: not more than prost takes for the same data. Matching: not more than
+/// twice as much in 100 000 query types as in 10.
 const TARGETS: [(&str, Bound); 12] = [
     ("sbs/encode-1", Bound::Times(1, "prost/encode-1")),
     ("sbs/decode-1", Bound::Times(1, "prost/decode-1")),

@@ -12,7 +12,8 @@ use crate::table::Table;
 /// The argument with which this program only runs the cases.
 pub const CASES: &str = "--cases";
 
-/// For glibc: no `rep movsb` in copies. Callgrind counts one for each byte, and whether it is used depends on addresses.
+/// For glibc: no `rep movsb` in copies. Callgrind counts one for each byte, and whether it is used
+/// depends on addresses.
 const NO_REP: &str =
     "glibc.cpu.x86_rep_movsb_threshold=1073741824:glibc.cpu.x86_rep_stosb_threshold=1073741824";
 

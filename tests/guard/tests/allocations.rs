@@ -1,5 +1,5 @@
-//! How often the core allocates once it is warm. The allocator of `allocation-counter` counts each thread apart, so these run beside each
-//! other.
+//! How often the core allocates once it is warm. The allocator of `allocation-counter` counts each
+//! thread apart, so these run beside each other.
 
 use allocation_counter::measure;
 use bytes::Bytes;
@@ -10,8 +10,8 @@ use hat_core::sbs;
 use hat_core::ws::Role;
 use hat_guard::cases::{COUNT, Side, chatter, cotp, eventer, sbs as events, ws};
 
-/// Rounds that are counted: what happens once in some rounds is seen too. As many warm up: ids grow by a byte meanwhile, and with them what
-/// the buffers must hold.
+/// Rounds that are counted: what happens once in some rounds is seen too. As many warm up: ids grow
+/// by a byte meanwhile, and with them what the buffers must hold.
 const ROUNDS: u64 = 100;
 
 fn allocations(work: impl FnOnce()) -> u64 {
@@ -35,7 +35,8 @@ fn refill(messages: &mut Vec<Data>, data: &Data) {
     messages.extend(std::iter::repeat_n(data.clone(), COUNT));
 }
 
-/// 6 400 messages of 64 bytes: encoded, framed, carried, decoded, dropped. Both buffers are used again.
+/// 6 400 messages of 64 bytes: encoded, framed, carried, decoded, dropped. Both buffers are used
+/// again.
 #[test]
 fn chatter_one_way() {
     let ([mut from, mut to], data) = (chatter::pair(Dialect::HatChatter), chatter::data());
@@ -83,8 +84,9 @@ fn chatter_questions_in_flight() {
     assert_eq!(steady(round), 0);
 }
 
-/// A message that the application keeps holds its buffer, so a read takes a new one: two allocations a read, the buffer and the count of
-/// those that share it, however many messages are in it.
+/// A message that the application keeps holds its buffer, so a read takes a new one: two
+/// allocations a read, the buffer and the count of those that share it, however many messages are
+/// in it.
 #[test]
 fn chatter_messages_that_are_kept() {
     let ([mut from, mut to], data) = (chatter::pair(Dialect::HatChatter), chatter::data());
@@ -102,14 +104,16 @@ fn chatter_messages_that_are_kept() {
     assert!(counted <= 2 * ROUNDS, "{counted} in {ROUNDS} reads of {COUNT} messages");
 }
 
-/// A notification: the list of events, and what the bytes need to be shared; nothing for an event or a text.
+/// A notification: the list of events, and what the bytes need to be shared; nothing for an event
+/// or a text.
 #[test]
 fn decoding_a_notification_takes_as_many_for_a_thousand_events_as_for_two() {
     let of = |count: usize| {
         let frame = sbs::encode(&events::events(count));
         allocations(|| drop(sbs::decode::<EventsNotify>(&frame)))
     };
-    // lists of more than 64 KiB grow with what is really there, so their allocations go with the logarithm of the count
+    // lists of more than 64 KiB grow with what is really there, so their allocations go with the
+    // logarithm of the count
     let (two, thousand) = (of(2), of(1_000));
     assert!(two <= 2, "{two} for two events");
     assert!(thousand <= two + 3, "{thousand} for 1 000 events, {two} for 2");

@@ -1,4 +1,5 @@
-//! An event server in a process of its own, for tests that kill it, starve it, or measure it; or a crowd of its clients.
+//! An event server in a process of its own, for tests that kill it, starve it, or measure it; or a
+//! crowd of its clients.
 //!
 //! ```text
 //! event-server serve RUNTIME           listening ADDRESS

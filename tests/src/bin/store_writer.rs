@@ -1,4 +1,5 @@
-//! The process that the suite store kills: registers as fast as it can, and prints each session that was answered.
+//! The process that the suite store kills: registers as fast as it can, and prints each session
+//! that was answered.
 //!
 //! `store-writer FOLDER commit|flush`
 

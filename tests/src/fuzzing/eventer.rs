@@ -15,7 +15,8 @@ const MAX_MESSAGE: usize = 300;
 /// The length of a length is one byte, so at most 256 bytes stand before a body.
 const MOST: usize = 256 + MAX_MESSAGE;
 
-/// Bytes from a server, to a client that has a query and a registration open in conversations 2 and 3.
+/// Bytes from a server, to a client that has a query and a registration open in conversations 2 and
+/// 3.
 pub(super) fn client_bytes(input: &[u8]) {
     let Some((arrival, bytes)) = Arrival::split(input) else { return };
     let make = || {

@@ -81,7 +81,8 @@ struct Model {
     pair: Pair,
     status: Status,
     told: VecDeque<Told>,
-    /// Requests of the client without an answer, forgotten ones included, in the order of asking: the server sees them so.
+    /// Requests of the client without an answer, forgotten ones included, in the order of asking:
+    /// the server sees them so.
     unseen: VecDeque<Asked>,
     /// Requests that the server has, with the client's name of each.
     at_server: Vec<(RequestId, bool, Asked)>,

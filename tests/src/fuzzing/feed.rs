@@ -1,4 +1,5 @@
-//! A machine against bytes: fed in pieces, with time passing, and held to the contract after every poll.
+//! A machine against bytes: fed in pieces, with time passing, and held to the contract after every
+//! poll.
 //!
 //! ```text
 //! input   grain │ pause │ options │ bytes …
@@ -49,8 +50,9 @@ struct Outcome {
     error: String,
 }
 
-/// Feeds `bytes` to what `make` makes, whose application does `handle` with all that it gives; it must never ask to hold more than
-/// `limit` bytes. Where no time passes, it must make the same of any other split.
+/// Feeds `bytes` to what `make` makes, whose application does `handle` with all that it gives; it
+/// must never ask to hold more than `limit` bytes. Where no time passes, it must make the same of
+/// any other split.
 pub(super) fn any_bytes<P>(
     arrival: Arrival,
     bytes: &[u8],
@@ -122,7 +124,8 @@ impl<'a, P: Protocol<Incoming: Debug, Error: PartialEq>> Feed<'a, P> {
 
     /// Polls until there is nothing more, and writes everything out.
     fn poll(&mut self) -> Result<(), P::Error> {
-        // each thing given takes at least a byte, or is about one of the few things that wait for their time
+        // each thing given takes at least a byte, or is about one of the few things that wait for
+        // their time
         let most = self.rx.bytes.len() + self.given.len() + 100;
         for _ in 0..most {
             let polled = self.machine.poll(&mut self.rx, self.now);

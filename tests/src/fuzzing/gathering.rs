@@ -6,8 +6,8 @@ use hat_core::cotp::{Connection, Error, Incoming};
 use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 
-/// A connection whose messages are put together here. In how many parts it gives them is a matter of how their bytes arrive, and nothing else
-/// about them may be.
+/// A connection whose messages are put together here. In how many parts it gives them is a matter
+/// of how their bytes arrive, and nothing else about them may be.
 pub(super) struct Gathering {
     pub(super) machine: Connection,
     coming: BytesMut,

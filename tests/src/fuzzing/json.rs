@@ -21,8 +21,8 @@ const WORDS: [&str; 12] = [
     "\u{10ffff}\u{10ffff}",
 ];
 
-/// A text: what is read is written and read again; and nothing over a limit is read, nor anything that `serde_json` does not read, but
-/// for halves of surrogate pairs.
+/// A text: what is read is written and read again; and nothing over a limit is read, nor anything
+/// that `serde_json` does not read, but for halves of surrogate pairs.
 pub(super) fn text(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let Ok(value) = Value::parse(text, &LIMITS) else { return };
@@ -45,7 +45,8 @@ pub(super) fn text(input: &[u8]) {
     }
 }
 
-/// Two values and a patch: the difference leads from one to the other, and a patch does all that it says or nothing.
+/// Two values and a patch: the difference leads from one to the other, and a patch does all that it
+/// says or nothing.
 pub(super) fn patch(input: &[u8]) {
     // the input ends where it ends
     let _ = values_and_patch(&mut Unstructured::new(input));
@@ -81,7 +82,8 @@ fn all_or_nothing(patch: &Patch, target: &mut Value) {
     assert_eq!((again.size(), &again), (target.size(), &*target));
 }
 
-/// A state that is changed, flushed and followed: who takes every patch, and who comes later, has what was flushed.
+/// A state that is changed, flushed and followed: who takes every patch, and who comes later, has
+/// what was flushed.
 pub(super) fn state(input: &[u8]) {
     // the input ends where it ends
     let _ = follow(&mut Unstructured::new(input));

@@ -1,5 +1,5 @@
-//! The input's bytes are the texts of WebSocket messages with 0xFF between them, which no text has; so a fuzzer need not get frames and masks
-//! right first. What is no UTF-8 is sent too.
+//! The input's bytes are the texts of WebSocket messages with 0xFF between them, which no text has;
+//! so a fuzzer need not get frames and masks right first. What is no UTF-8 is sent too.
 
 use hat_core::json::{Limits, Value};
 use hat_core::juggler::client::{self, Client};
@@ -32,7 +32,8 @@ pub(super) fn client(input: &[u8]) {
     });
 }
 
-/// Texts from a client, to a server of 0.7 that answers everything, fails what is called `fail`, and leaves `wait` open.
+/// Texts from a client, to a server of 0.7 that answers everything, fails what is called `fail`,
+/// and leaves `wait` open.
 pub(super) fn server(input: &[u8]) {
     feed(input, Role::Server, |arrival, bytes| {
         let config = server::Config {

@@ -1,4 +1,5 @@
-//! What the fuzzers run, and the tests too: a body for each target, that takes any bytes and must come to no panic.
+//! What the fuzzers run, and the tests too: a body for each target, that takes any bytes and must
+//! come to no panic.
 //!
 //! ```text
 //! fuzz/fuzz_targets/NAME.rs ──┐
@@ -6,10 +7,12 @@
 //! seeds from the vectors ─────┘
 //! ```
 //!
-//! - `*_bytes`: what a hostile peer may send. A machine is fed the bytes in pieces, with time passing between them, and is held to the
-//!   contract of [`Protocol`](hat_core::protocol::Protocol) after every poll; where no time passes it must make the same of any split.
-//! - `*_calls`: what an application may call. Two machines talk to each other, calls come in any order, and a model knows
-//!   what must come of them.
+//! - `*_bytes`: what a hostile peer may send. A machine is fed the bytes in pieces, with time
+//!   passing between them, and is held to the contract of
+//!   [`Protocol`](hat_core::protocol::Protocol) after every poll; where no time passes it must make
+//!   the same of any split.
+//! - `*_calls`: what an application may call. Two machines talk to each other, calls come in any
+//!   order, and a model knows what must come of them.
 //! - the others: parsers and codecs, against themselves or against another implementation.
 
 mod chatter;

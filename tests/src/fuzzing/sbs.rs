@@ -43,7 +43,8 @@ pub(super) fn codec(input: &[u8]) {
     }
 }
 
-/// Whatever the typed codec reads, the dynamic one reads too, as far, and to the same; it may read more: numbers of any size.
+/// Whatever the typed codec reads, the dynamic one reads too, as far, and to the same; it may read
+/// more: numbers of any size.
 fn agree<T: Decode + Encode>(prepared: &PreparedType, bytes: &Bytes) {
     let (mut typed, mut dynamic) = (Reader::new(bytes), Reader::new(bytes));
     let (one, other) = (T::decode(&mut typed), prepared.decode_from(&mut dynamic));
@@ -52,7 +53,8 @@ fn agree<T: Decode + Encode>(prepared: &PreparedType, bytes: &Bytes) {
         assert_eq!(typed.position(), dynamic.position());
         let again = sbs::encode(one);
         assert_eq!(one.encoded_len(), again.len());
-        // the typed one carries microseconds over a second into the seconds: it does so to the other's value too
+        // the typed one carries microseconds over a second into the seconds: it does so to the
+        // other's value too
         let bytes = prepared.encode(other).expect("it was decoded");
         let carried = sbs::decode::<T>(&bytes).expect("the same value");
         assert_eq!(sbs::encode(&carried), again);

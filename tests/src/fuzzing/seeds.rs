@@ -1,4 +1,5 @@
-//! Inputs to start from, made of the vectors of the deployed peers: a fuzzer that knows what a message looks like gets further.
+//! Inputs to start from, made of the vectors of the deployed peers: a fuzzer that knows what a
+//! message looks like gets further.
 
 use std::io;
 use std::path::Path;
@@ -12,7 +13,8 @@ use crate::eventer::frame;
 use crate::vectors::{hex, list, load, text};
 use crate::websocket::{BINARY, CLOSE, CONTINUATION, FIN, PING, TEXT, frame as ws_frame};
 
-/// Writes the seeds of every target to `folder`, into a folder of the target's name, and gives their number.
+/// Writes the seeds of every target to `folder`, into a folder of the target's name, and gives
+/// their number.
 ///
 /// # Errors
 ///
@@ -138,7 +140,8 @@ const FROM_SERVER: [&str; 5] = [
 const FROM_CLIENT: [&str; 4] =
     [message::INIT_REQ, message::REGISTER_REQ, message::QUERY_REQ, message::EVENTS_ACK];
 
-/// The initialization, then every message in a conversation of its sender's, and as the answer in conversation 2 and 3.
+/// The initialization, then every message in a conversation of its sender's, and as the answer in
+/// conversation 2 and 3.
 fn eventer(names: &[&str]) -> Vec<Vec<u8>> {
     let messages = load("eventer");
     let from_client = names[0] == message::INIT_REQ;

@@ -10,7 +10,8 @@ const MAX_MESSAGE: usize = 500;
 /// The largest head of a handshake.
 const MAX_HANDSHAKE: usize = 1000;
 
-/// Bytes from a peer, to a client or a server, with or without the handshake. The application echoes.
+/// Bytes from a peer, to a client or a server, with or without the handshake. The application
+/// echoes.
 pub(super) fn bytes(input: &[u8]) {
     let Some((arrival, bytes)) = Arrival::split(input) else { return };
     let on = |bit| arrival.option(bit);

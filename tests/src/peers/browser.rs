@@ -32,7 +32,8 @@ const CHROMIUM: [&str; 5] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/// Time between two lines of a script: it gives up by itself after half a minute without what must come.
+/// Time between two lines of a script: it gives up by itself after half a minute without what must
+/// come.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// How to install what these tests need.
@@ -89,7 +90,8 @@ impl Script {
         Self { name: name.to_owned(), child, answers, lines }
     }
 
-    /// Follows the script to its end; `want` does what it asks for, which is in the line of JSON, and gives the answer. Returns how many checks there were.
+    /// Follows the script to its end; `want` does what it asks for, which is in the line of JSON,
+    /// and gives the answer. Returns how many checks there were.
     ///
     /// # Panics
     ///

@@ -21,10 +21,12 @@ const S7_PYTHONS: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 13);
 /// Interpreters to try, in this order: 3.11 runs all of the peers.
 const PYTHONS: [&str; 2] = ["python3.11", "python3"];
 
-/// A virtual environment with deployed packages, and the script that puts them behind the line protocol.
+/// A virtual environment with deployed packages, and the script that puts them behind the line
+/// protocol.
 ///
-/// The first test that needs it makes it, with the packages that `tests/peers/requirements-*.txt` pins; that takes
-/// some ten seconds and the network. It is made again when the requirements change.
+/// The first test that needs it makes it, with the packages that `tests/peers/requirements-*.txt`
+/// pins; that takes some ten seconds and the network. It is made again when the requirements
+/// change.
 #[derive(Debug, Clone)]
 pub struct Environment {
     python: PathBuf,
@@ -104,8 +106,8 @@ impl Environment {
     }
 }
 
-/// The interpreter of an environment with what `requirements` asks for, a file of the repository by its path from the workspace. It is
-/// made under `target/peers/NAME`.
+/// The interpreter of an environment with what `requirements` asks for, a file of the repository by
+/// its path from the workspace. It is made under `target/peers/NAME`.
 pub fn python_with(name: &'static str, requirements: &str) -> Result<PathBuf, SetupError> {
     let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(requirements);
     let recipe = Recipe { name, pythons: CHATTER05_PYTHONS, requirements };
@@ -134,8 +136,8 @@ impl Recipe {
         let files = |error| SetupError::Files { folder: folder.to_owned(), error };
 
         fs::create_dir_all(folder).map_err(files)?;
-        // Tests run at once, in threads and in processes. The lock goes with the file, at the latest when the
-        // process ends.
+        // Tests run at once, in threads and in processes. The lock goes with the file, at the
+        // latest when the process ends.
         let lock = File::create(folder.join(format!("{}.lock", self.name))).map_err(files)?;
         lock.lock().map_err(files)?;
 
@@ -202,7 +204,8 @@ impl Recipe {
     }
 }
 
-/// Where cargo puts what it builds; a relative path counts from the workspace, where cargo is mostly started.
+/// Where cargo puts what it builds; a relative path counts from the workspace, where cargo is
+/// mostly started.
 pub fn target_dir() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()

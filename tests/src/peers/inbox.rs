@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use super::Handle;
 
-/// How long a peer may take for anything: far more than it needs, and not for ever. To start takes a Python process a second of a processor,
-/// and on a machine that has ten times as much to do as it can, more than 20 s.
+/// How long a peer may take for anything: far more than it needs, and not for ever. To start takes
+/// a Python process a second of a processor, and on a machine that has ten times as much to do as
+/// it can, more than 20 s.
 pub const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Enough for a Python traceback or two.
@@ -92,7 +93,8 @@ pub(super) struct Message {
 impl Inbox {
     /// Waits until `take` finds what it looks for.
     ///
-    /// The error says that the peer has ended or takes too long, and what it last wrote to standard error.
+    /// The error says that the peer has ended or takes too long, and what it last wrote to standard
+    /// error.
     pub(super) fn wait<T>(
         &self,
         mut take: impl FnMut(&mut State) -> Option<T>,
@@ -149,7 +151,8 @@ impl Inbox {
         self.changed.notify_all();
     }
 
-    /// A test that panicked while it held the lock has failed already; the others must not fail for it.
+    /// A test that panicked while it held the lock has failed already; the others must not fail for
+    /// it.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

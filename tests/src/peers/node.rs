@@ -12,7 +12,8 @@ use super::environment::{SOURCES, target_dir};
 /// The tests of pages, whose scripts run a browser.
 const BROWSER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/browser");
 
-/// Whether Node and npm are on the PATH. Where they are not, tests that need them are to be [skipped](super::skip).
+/// Whether Node and npm are on the PATH. Where they are not, tests that need them are to be
+/// [skipped](super::skip).
 pub fn installed() -> bool {
     runs(Command::new("node")) && runs(npm())
 }
@@ -26,7 +27,8 @@ pub fn version() -> Option<u32> {
     runs(npm()).then_some(major)
 }
 
-/// A command that runs `script` of the folder `tests/peers/{package}` with what its `package-lock.json` pins.
+/// A command that runs `script` of the folder `tests/peers/{package}` with what its
+/// `package-lock.json` pins.
 ///
 /// # Panics
 ///
@@ -39,7 +41,8 @@ pub fn command(package: &str, script: &str) -> Command {
     command
 }
 
-/// The files of `tests/browser` with what its `package-lock.json` pins, `node_modules` included: scripts to run, and pages to serve.
+/// The files of `tests/browser` with what its `package-lock.json` pins, `node_modules` included:
+/// scripts to run, and pages to serve.
 ///
 /// # Panics
 ///

@@ -23,9 +23,9 @@ const PROTOCOL: &str = "hat-testee/1";
 
 /// A process that is driven through the line protocol; it is killed on drop.
 ///
-/// The methods block, and panic where the peer ends, answers nothing within [`super::TIME_LIMIT`], or breaks the
-/// protocol: that is no result of a test. They take `&self`, so that one thread can serve calls while another waits
-/// for a response.
+/// The methods block, and panic where the peer ends, answers nothing within [`super::TIME_LIMIT`],
+/// or breaks the protocol: that is no result of a test. They take `&self`, so that one thread can
+/// serve calls while another waits for a response.
 #[derive(Debug)]
 pub struct Peer {
     name: String,
@@ -37,7 +37,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts today's deployed software: layers `chatter`, `eventer`, `juggler`, `sbs`, `tpkt`, `cotp` and `mms`.
+    /// Starts today's deployed software: layers `chatter`, `eventer`, `juggler`, `sbs`, `tpkt`,
+    /// `cotp` and `mms`.
     #[track_caller]
     pub fn today() -> Self {
         Self::in_environment(Environment::today())
@@ -175,7 +176,8 @@ impl Peer {
     }
 
     fn write(&self, line: Value) {
-        // the writer is gone only where the process is, and whoever waits for it learns that from the inbox
+        // the writer is gone only where the process is, and whoever waits for it learns that from
+        // the inbox
         let _ = self.lines.send(line.to_string());
     }
 }

@@ -1,4 +1,5 @@
-//! What will happen, in the order of virtual time; what is due at the same time comes in the order of planning.
+//! What will happen, in the order of virtual time; what is due at the same time comes in the order
+//! of planning.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -13,7 +14,8 @@ use super::network::ClockId;
 pub(super) enum Plan<T> {
     /// Something arrives at an end.
     Arrive(EndId),
-    /// An end has something to do: its deadline has come, it may write again, it is no longer held or frozen.
+    /// An end has something to do: its deadline has come, it may write again, it is no longer held
+    /// or frozen.
     Wake(EndId),
     /// The connection is up at this end, or refused.
     Up(EndId),

@@ -12,8 +12,8 @@ pub struct Limits {
     pub queued: usize,
     /// Bytes that a machine asks for.
     pub wanted: usize,
-    /// A machine that closes waits for its peer to do the same, for a bounded time, as WebSocket does. Otherwise it is closed once all is
-    /// written.
+    /// A machine that closes waits for its peer to do the same, for a bounded time, as WebSocket
+    /// does. Otherwise it is closed once all is written.
     pub is_close_answered: bool,
 }
 

@@ -1,4 +1,5 @@
-//! The run loop of one end, by the contract at the top of `hat_core`, with the endings of the real driver.
+//! The run loop of one end, by the contract at the top of `hat_core`, with the endings of the real
+//! driver.
 
 use std::fmt;
 
@@ -10,7 +11,8 @@ use super::agenda::Plan;
 use super::end::{EndId, Ending, FLUSH, LINGER, Phase, STALL};
 use super::network::{Happened, Network, Outcome, Polled};
 
-/// Lets an end do what it can now. It leaves the list of the runnable ones when it can do nothing more.
+/// Lets an end do what it can now. It leaves the list of the runnable ones when it can do nothing
+/// more.
 pub(super) fn run<M: Protocol<Incoming: fmt::Debug>, T>(net: &mut Network<M, T>, id: EndId) {
     let moved = match net.ends[id.0].phase {
         _ if net.now < net.ends[id.0].frozen => false,
@@ -176,7 +178,8 @@ fn over<M: Protocol<Incoming: fmt::Debug>, T>(
     net.trace.note(net.now, || format!("{id} is over: {ending:?}"));
     let until = net.now + FLUSH;
     let end = &mut net.ends[id.0];
-    // a machine that ended by itself has nothing left already, which the scenario may look at before `flush`
+    // a machine that ended by itself has nothing left already, which the scenario may look at
+    // before `flush`
     if matches!(ending, Ending::Failed | Ending::Stalled) {
         end.machine().close();
     }

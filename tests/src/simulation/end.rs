@@ -148,8 +148,8 @@ impl<M: Protocol> End<M> {
     }
 }
 
-/// How long a driver goes on with what is over, as the real one does: writing, without progress while closing, and until it
-/// answers what still comes with a reset.
+/// How long a driver goes on with what is over, as the real one does: writing, without progress
+/// while closing, and until it answers what still comes with a reset.
 pub(super) const FLUSH: Duration = Duration::from_secs(1);
 pub(super) const STALL: Duration = Duration::from_secs(5);
 pub(super) const LINGER: Duration = Duration::from_millis(500);

@@ -11,8 +11,8 @@ use super::end::EndId;
 use super::network::{ClockId, Network};
 
 impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
-    /// Anything of the below at an end that still runs, for a second, ten, or a hundred at the most; where it is a jump, of one of `clocks`. Gives
-    /// whether that was it.
+    /// Anything of the below at an end that still runs, for a second, ten, or a hundred at the
+    /// most; where it is a jump, of one of `clocks`. Gives whether that was it.
     pub fn any_fault(&mut self, end: EndId, clocks: &[ClockId]) -> bool {
         if !self.is_running(end) {
             return false;
@@ -33,7 +33,8 @@ impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
         kind == 5
     }
 
-    /// Nothing of this end runs for a time: its process is stopped, or its machine sleeps. Time goes on.
+    /// Nothing of this end runs for a time: its process is stopped, or its machine sleeps. Time
+    /// goes on.
     pub fn freeze(&mut self, end: EndId, time: Duration) {
         let until = self.now + time;
         self.trace.note(self.now, || format!("{end} is frozen for {time:?}"));
@@ -41,7 +42,8 @@ impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
         self.agenda.plan(until, Plan::Wake(end));
     }
 
-    /// The application of this end takes nothing for a time: nothing is polled and read, what is queued is still written.
+    /// The application of this end takes nothing for a time: nothing is polled and read, what is
+    /// queued is still written.
     pub fn hold(&mut self, end: EndId, time: Duration) {
         let until = self.now + time;
         self.trace.note(self.now, || format!("{end} takes nothing for {time:?}"));
@@ -55,7 +57,8 @@ impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
         self.ends[end.0].inbound.cut_off(self.now + time);
     }
 
-    /// The connection fails, in the middle of whatever is on its way: at this end now, at the other a latency later.
+    /// The connection fails, in the middle of whatever is on its way: at this end now, at the other
+    /// a latency later.
     pub fn reset(&mut self, end: EndId) {
         self.trace.note(self.now, || format!("{end} is reset"));
         let peer = self.peer(end);
@@ -64,12 +67,14 @@ impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
         self.agenda.plan(self.now + latency, Plan::Fail(peer));
     }
 
-    /// The process of this end is killed: what the network took still travels, then the stream ends, wherever that is.
+    /// The process of this end is killed: what the network took still travels, then the stream
+    /// ends, wherever that is.
     pub fn kill(&mut self, end: EndId) {
         drive::kill(self, end);
     }
 
-    /// Ends our side of the stream once what is queued is written. This end still reads; nothing may be sent any more.
+    /// Ends our side of the stream once what is queued is written. This end still reads; nothing
+    /// may be sent any more.
     pub fn shut_down(&mut self, end: EndId) {
         self.trace.note(self.now, || format!("{end} ends its side"));
         self.ends[end.0].shutting = true;

@@ -1,4 +1,5 @@
-//! Machines in a network that is simulated: virtual time, one seed for all that is random, hours in milliseconds.
+//! Machines in a network that is simulated: virtual time, one seed for all that is random, hours in
+//! milliseconds.
 //!
 //! ```text
 //!   seed ──> Random ──┬── the scenario: who calls whom, says what, and which faults come
@@ -8,9 +9,10 @@
 //!       └─── calls ───> machine (tx) ──write──> Stream ──read──> (rx) machine of the peer
 //! ```
 //!
-//! A [`Network`] drives any number of machines as `hat_core` says that they are driven, and checks at each poll that they keep their
-//! side of that contract. A scenario takes [`Happened`] from it, calls its machines, and holds what they give against a model.
-//! [`simulate`] runs a scenario with many seeds. A seed that fails is run again, and prints what happened last.
+//! A [`Network`] drives any number of machines as `hat_core` says that they are driven, and checks
+//! at each poll that they keep their side of that contract. A scenario takes [`Happened`] from it,
+//! calls its machines, and holds what they give against a model. [`simulate`] runs a scenario with
+//! many seeds. A seed that fails is run again, and prints what happened last.
 
 mod agenda;
 mod contract;

@@ -30,7 +30,8 @@ impl ClockId {
 pub enum Fate {
     /// It fails after this time.
     Refused(Duration),
-    /// It is up at the caller after `up`, and taken by the called side `taken` later: until then what is sent lies in the system.
+    /// It is up at the caller after `up`, and taken by the called side `taken` later: until then
+    /// what is sent lies in the system.
     Up {
         /// From the attempt on.
         up: Duration,
@@ -40,7 +41,8 @@ pub enum Fate {
 }
 
 impl Fate {
-    /// Refused in so many of a hundred cases. It takes up to a second to be up or refused, and up to `late` to be taken.
+    /// Refused in so many of a hundred cases. It takes up to a second to be up or refused, and up
+    /// to `late` to be taken.
     pub fn any(random: &mut Random, refused: usize, late: Duration) -> Self {
         let second = Duration::from_secs(1);
         match random.chance(refused) {
@@ -56,7 +58,8 @@ pub enum Happened<M: Protocol, T> {
     Up(EndId),
     /// It was refused, at the caller.
     Refused(EndId),
-    /// What a poll did, in a network that is [`watched`](Network::watched): comes in front of what it gave.
+    /// What a poll did, in a network that is [`watched`](Network::watched): comes in front of what
+    /// it gave.
     Polled(EndId, Polled),
     /// A machine gave something.
     Incoming(EndId, M::Incoming),
@@ -94,7 +97,8 @@ pub enum Outcome {
     Error,
 }
 
-/// Machines of type `M` (see [`Either`](super::Either) for two types), connections between them, and timers `T` of the scenario.
+/// Machines of type `M` (see [`Either`](super::Either) for two types), connections between them,
+/// and timers `T` of the scenario.
 pub struct Network<M: Protocol, T> {
     /// Where all that is random in a run comes from.
     pub random: Random,
@@ -194,7 +198,8 @@ impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
         self.agenda.plan(self.now + after, Plan::Timer(timer));
     }
 
-    /// Somebody connects: gives the caller's end and the called one. `shapes`: how what travels towards each behaves.
+    /// Somebody connects: gives the caller's end and the called one. `shapes`: how what travels
+    /// towards each behaves.
     pub fn connect(&mut self, clocks: [ClockId; 2], shapes: [Shape; 2], fate: Fate) -> [EndId; 2] {
         let first = self.ends.len();
         let [caller, called] = [EndId(first), EndId(first + 1)];

@@ -3,8 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// SplitMix64 (Steele, Lea, Flood, 2014): one `u64` of state, every seed a good one. Its own twenty lines because a seed in a
-/// report must stand for the same run for as long as the scenario does, which the generators of crates do not promise.
+/// SplitMix64 (Steele, Lea, Flood, 2014): one `u64` of state, every seed a good one. Its own twenty
+/// lines because a seed in a report must stand for the same run for as long as the scenario does,
+/// which the generators of crates do not promise.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
@@ -34,7 +35,8 @@ impl Random {
         range.start() + self.below(range.end() - range.start() + 1)
     }
 
-    /// A number from 0 to `most`, where small and large ones are as likely: first how many digits, then which.
+    /// A number from 0 to `most`, where small and large ones are as likely: first how many digits,
+    /// then which.
     pub fn size(&mut self, most: usize) -> usize {
         let bits = self.below(most.max(1).ilog2() as usize + 2);
         self.below(1 << bits).min(most)

@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Seeds that a scenario runs unless told otherwise: less than 30 s of processor time for the four of them, unoptimized.
+/// Seeds that a scenario runs unless told otherwise: less than 30 s of processor time for the four
+/// of them, unoptimized.
 const SEEDS: u64 = 500;
 
 /// How often a long run says where it is.
@@ -34,8 +35,9 @@ pub struct Seed {
 /// What runs came to: how often what happened.
 pub type Tally = BTreeMap<&'static str, u64>;
 
-/// Runs `scenario` with the seeds that the environment asks for, and gives the sum of what they came to. After 500 seeds or more each
-/// of `expected` must have happened: a scenario in which nothing happens would prove nothing.
+/// Runs `scenario` with the seeds that the environment asks for, and gives the sum of what they
+/// came to. After 500 seeds or more each of `expected` must have happened: a scenario in which
+/// nothing happens would prove nothing.
 ///
 /// # Panics
 ///

@@ -5,7 +5,8 @@
 //!          <───────── room again, a latency after a read ────────────────
 //! ```
 //!
-//! What flies and what is here together stay within the window: a full one stops the writer. Pieces never overtake each other.
+//! What flies and what is here together stay within the window: a full one stops the writer. Pieces
+//! never overtake each other.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -95,7 +96,8 @@ impl Stream {
         at
     }
 
-    /// Takes what has arrived by `now`; `Err` is when to look again, for nothing gets through before.
+    /// Takes what has arrived by `now`; `Err` is when to look again, for nothing gets through
+    /// before.
     pub(super) fn arrive(&mut self, now: Instant) -> Result<usize, Instant> {
         if now < self.outage {
             return Err(self.outage);

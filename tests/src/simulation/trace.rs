@@ -9,8 +9,8 @@ use hat_core::time::Instant;
 /// Lines that are kept.
 const LAST: usize = 80;
 
-/// The last lines of a run, printed when the run fails. A run that is not traced writes none, which is what makes it fast: the
-/// run of a failing seed is repeated with its trace.
+/// The last lines of a run, printed when the run fails. A run that is not traced writes none, which
+/// is what makes it fast: the run of a failing seed is repeated with its trace.
 #[derive(Debug)]
 pub struct Trace {
     lines: Option<VecDeque<String>>,

@@ -1,14 +1,16 @@
 //! tungstenite is fed the same bytes: the same messages, the same answers, the same verdict.
 //!
-//! It reads a frame whole before it looks at it, we fail at the first byte that is wrong. So the rule is exact: up to the byte at which
-//! we fail it has found nothing, at that byte it says the same or is still waiting, and once the frame is complete
-//! it fails too. What it does otherwise beyond that:
+//! It reads a frame whole before it looks at it, we fail at the first byte that is wrong. So the
+//! rule is exact: up to the byte at which we fail it has found nothing, at that byte it says the
+//! same or is still waiting, and once the frame is complete it fails too. What it does otherwise
+//! beyond that:
 //!
 //! - It takes close code 1014 (bad gateway, of the IANA registry) for one that must not be sent.
 //! - It gives a Close with a wrong code to the application, as one with 1002, instead of failing.
-//! - A length of 2^63 and more is a large frame to it (1009), a broken header to us (1002, RFC 6455 section 5.2). And where a header is both
-//!   wrong and too large, it says the latter.
-//! - It takes a control frame whose length is written in a longer form than it needs; RFC 6455, section 5.5 has no such form.
+//! - A length of 2^63 and more is a large frame to it (1009), a broken header to us (1002, RFC 6455
+//!   section 5.2). And where a header is both wrong and too large, it says the latter.
+//! - It takes a control frame whose length is written in a longer form than it needs; RFC 6455,
+//!   section 5.5 has no such form.
 //! - It answers no Ping behind a Close of its own. No stream here has one.
 
 use std::io::{self, Read, Write};
@@ -168,7 +170,8 @@ pub fn compare(role: Role, bytes: &[u8]) {
         ours.verdict,
         at.verdict
     );
-    // … and fails once the frame is complete, but where a short control frame has a long form of its length
+    // … and fails once the frame is complete, but where a short control frame has a long form of
+    // its length
     if let [.., first, length] = bytes[..taken]
         && first & 0x08 != 0
         && length & 0x7f >= 126

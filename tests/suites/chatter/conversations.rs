@@ -103,7 +103,8 @@ fn frame(id: u8, first: u8, owner: u8, token: u8, last: u8) -> Vec<u8> {
 
 #[test]
 fn violations_of_the_peer_are_let_pass_unless_strict() {
-    // it answers a conversation that is over; it sends without the token; it adds a byte to a message
+    // it answers a conversation that is over; it sends without the token; it adds a byte to a
+    // message
     let mut trailing = frame(1, 1, 1, 1, 1);
     trailing[1] += 1;
     trailing.push(0);

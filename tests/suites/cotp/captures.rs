@@ -1,4 +1,5 @@
-//! Exchanges recorded from deployed peers: every TPDU read and written again, every exchange replayed to both ends.
+//! Exchanges recorded from deployed peers: every TPDU read and written again, every exchange
+//! replayed to both ends.
 
 use bytes::{Bytes, BytesMut};
 use hat_core::cotp::tpdu::{Connect, Tpdu, put_parameter};

@@ -1,4 +1,5 @@
-//! Every odd input in `cotp_inputs.json`, under both policies and at every grain, against `inputs.txt`: what becomes of it.
+//! Every odd input in `cotp_inputs.json`, under both policies and at every grain, against
+//! `inputs.txt`: what becomes of it.
 
 use std::fmt::Write;
 
@@ -8,8 +9,8 @@ use hat_tests::vectors::{hex, list, load, text};
 
 use super::{accept, alone, connect, digits, end, feed, octets};
 
-/// What becomes of the inputs. A section an input, in the order of the vectors, with a line a policy; in a line what the
-/// application gets, `>` and what is sent, and the error.
+/// What becomes of the inputs. A section an input, in the order of the vectors, with a line a
+/// policy; in a line what the application gets, `>` and what is sent, and the error.
 const EXPECTED: &str = include_str!("inputs.txt");
 
 /// Inputs behind which the stream ends.

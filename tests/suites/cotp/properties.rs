@@ -1,4 +1,5 @@
-//! Any bytes at any split; any CR and CC; any messages: no panic, no limit passed, no segment without data.
+//! Any bytes at any split; any CR and CC; any messages: no panic, no limit passed, no segment
+//! without data.
 
 use bytes::Bytes;
 use hat_core::buffer::RecvBuf;
@@ -13,7 +14,8 @@ use super::{accept, alone, connect, connected, data, feed};
 
 const MAX_TSDU: usize = 500;
 
-/// Parts of a message that come one behind the other are one part: how many there are is a matter of the split.
+/// Parts of a message that come one behind the other are one part: how many there are is a matter
+/// of the split.
 fn push(got: &mut Vec<Incoming>, incoming: Incoming) {
     match (got.last_mut(), incoming) {
         (Some(Incoming::Data { data, end: open @ false }), Incoming::Data { data: more, end }) => {
@@ -157,7 +159,8 @@ fn segments(mut bytes: Bytes) -> Vec<(Bytes, bool)> {
     segments
 }
 
-/// What is sent on a connection, whatever its handshake said: no segment without data, and no more than the data needs.
+/// What is sent on a connection, whatever its handshake said: no segment without data, and no more
+/// than the data needs.
 fn sends_well(machine: &mut Connection, len: usize) -> Result<(), TestCaseError> {
     let Some(info) = machine.info() else { return Ok(()) };
     let size = info.tpdu_size.octets();

@@ -1,4 +1,5 @@
-//! Whole sessions of hat-drivers: handshake and segments as it writes them, and where we answer otherwise.
+//! Whole sessions of hat-drivers: handshake and segments as it writes them, and where we answer
+//! otherwise.
 
 use bytes::Bytes;
 use hat_core::cotp::{Config, Connection, Selector, TpduSize};

@@ -203,7 +203,8 @@ fn events_without_acks_are_limited_by_the_conversations_that_may_be_open() {
     pair.b.machine.notify(&events, false, false).expect("nothing is left open by this one");
 }
 
-/// What a server remembers of a client for the life of the connection must not hold on to the frame that it came in.
+/// What a server remembers of a client for the life of the connection must not hold on to the frame
+/// that it came in.
 #[test]
 fn what_is_known_of_a_client_keeps_no_frame() {
     let request =

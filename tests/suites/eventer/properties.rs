@@ -15,7 +15,8 @@ use super::{client_config, encoded, event, frame, init, server_config};
 
 const MAX_MESSAGE: usize = 300;
 
-/// What an end made of bytes: what it gave, why it ended, what it wrote, and the most that it asked to hold.
+/// What an end made of bytes: what it gave, why it ended, what it wrote, and the most that it asked
+/// to hold.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     given: Vec<String>,
@@ -62,7 +63,8 @@ fn outcome<P: Protocol<Incoming: std::fmt::Debug, Error: PartialEq>>(
     outcome
 }
 
-/// A client; with `is_ready`, one that has a query and a registration open, in conversations 2 and 3.
+/// A client; with `is_ready`, one that has a query and a registration open, in conversations 2 and
+/// 3.
 fn client_outcome(chunks: &[Vec<u8>], is_ready: bool, strict: bool) -> Outcome {
     let mut config = client_config();
     (config.chatter.max_message, config.chatter.strict) = (MAX_MESSAGE, strict);
@@ -113,7 +115,8 @@ fn split(bytes: &[u8], cuts: &[usize]) -> Vec<Vec<u8>> {
     cuts.windows(2).map(|pair| bytes[pair[0]..pair[1]].to_vec()).collect()
 }
 
-/// Blocks of Chatter that are right, with any of our messages in any conversation, and data that is often right.
+/// Blocks of Chatter that are right, with any of our messages in any conversation, and data that is
+/// often right.
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let names = select(vec![
         message::INIT_REQ,

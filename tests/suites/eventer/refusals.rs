@@ -191,8 +191,8 @@ fn without_token(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-/// A client that waits for an answer must have let us answer: a server that could not would wait for
-/// itself, with nothing to end it.
+/// A client that waits for an answer must have let us answer: a server that could not would wait
+/// for itself, with nothing to end it.
 #[test]
 fn questions_that_cannot_be_answered() {
     let init_req = |last| frame(1, 1, true, last, message::INIT_REQ, b"\x80\x80\x80\x80\x00");
@@ -229,7 +229,8 @@ fn an_ack_of_nothing_is_let_pass() {
     }
 }
 
-/// An error goes into logs: what a peer wrote into a message's type must not fill them, nor keep its frame.
+/// An error goes into logs: what a peer wrote into a message's type must not fill them, nor keep
+/// its frame.
 #[test]
 fn a_long_type_is_cut_in_the_error() {
     let name = "š".repeat(10_000);

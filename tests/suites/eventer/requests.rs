@@ -184,7 +184,8 @@ fn an_answer_to_no_question_is_ignored() {
         pair.a.take_tx();
         let answer =
             |id, first, owner| frame(id, first, owner, true, "HatEventer.MsgQueryRes", b"\x80\x00");
-        // of a conversation that never was, of one that the server itself started, of the initialization
+        // of a conversation that never was, of one that the server itself started, of the
+        // initialization
         for frame in [answer(7, 9, false), answer(8, 8, true), answer(9, 1, false)] {
             pair.a.feed(&frame, pair.now);
         }

@@ -50,7 +50,8 @@ fn every_message_of_the_peers() {
     }
 }
 
-/// The other way round, from the application's model to the peer's bytes, for what has no JSON payload in it.
+/// The other way round, from the application's model to the peer's bytes, for what has no JSON
+/// payload in it.
 #[test]
 fn messages_made_here() {
     let vectors = vectors!("eventer");

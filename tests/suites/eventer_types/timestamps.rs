@@ -33,7 +33,8 @@ fn bytes_doubles_and_texts() {
     }
 }
 
-/// The peers come back to another moment where a double is not fine enough, and out of range at both ends.
+/// The peers come back to another moment where a double is not fine enough, and out of range at
+/// both ends.
 #[track_caller]
 fn from_double(case: &Value, seconds: f64, expected: Timestamp) {
     let back = Timestamp::try_from_secs_f64(seconds);
@@ -64,7 +65,8 @@ fn additions() {
     }
 }
 
-/// The peer's reading is a second too low for whole seconds before 1970, and a second too high where its double rounds up.
+/// The peer's reading is a second too low for whole seconds before 1970, and a second too high
+/// where its double rounds up.
 #[test]
 fn texts_that_the_peer_misreads() {
     let vectors = vectors!("timestamp");

@@ -1,4 +1,5 @@
-//! A server that is closed under load: `AcceptOptions::bind_connections` ends its connections with it, and nothing is left.
+//! A server that is closed under load: `AcceptOptions::bind_connections` ends its connections with
+//! it, and nothing is left.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

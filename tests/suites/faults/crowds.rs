@@ -1,4 +1,5 @@
-//! Thousands of connections at once, then gone: `AcceptOptions::max_connections` allows them, and nothing is left of them.
+//! Thousands of connections at once, then gone: `AcceptOptions::max_connections` allows them, and
+//! nothing is left of them.
 
 use hat_tests::on_every_runtime;
 use hat_tests::peers;
@@ -28,8 +29,8 @@ on_every_runtime! {
             assert_eq!((after.connections, after.descriptors), (0, start.descriptors));
             left.push(after);
         }
-        // the allocator keeps what the first crowd took, and the second fills its gaps; a leak would add to it with each. 100 bytes a connection
-        // would show
+        // the allocator keeps what the first crowd took, and the second fills its gaps; a leak
+        // would add to it with each. 100 bytes a connection would show
         let grown = left[2].resident.saturating_sub(left[1].resident);
         assert!(grown < CROWD * 100, "{start:?} {left:?}");
     }

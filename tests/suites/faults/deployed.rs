@@ -60,7 +60,8 @@ on_every_runtime! {
             return;
         }
         let address = peers::unused_addr();
-        // both are there before it begins: to start takes them seconds, in which others could take the port
+        // both are there before it begins: to start takes them seconds, in which others could take
+        // the port
         let (peer, next) = (Peer::today(), Peer::today());
         let server = serve(&peer, address);
         let mut options = ReconnectOptions {
@@ -70,8 +71,9 @@ on_every_runtime! {
         };
         options.client.subscriptions = vec![EventType::from_segments(["*"])];
         let client = keep_connected::<R>(address, "ours", options).await.expect("subscriptions");
-        // there is nothing yet: neither on the connection that finds the position, which asks for the newest and for the
-        // latest, nor on the one that subscribes, which also asks what the oldest is
+        // there is nothing yet: neither on the connection that finds the position, which asks for
+        // the newest and for the latest, nor on the one that subscribes, which also asks what the
+        // oldest is
         let nothing = || Ok(json!({"events": [], "more_follows": false}));
         for _ in 0..5 {
             peer.call_of("query", server).reply(nothing());

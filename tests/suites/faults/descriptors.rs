@@ -1,5 +1,6 @@
-//! No descriptors left: connections wait with the system, the server tries again ever more slowly (from 5 ms to 1 s), and goes on as soon as there
-//! are some. `AcceptOptions::max_connections` is there to keep it from coming to that.
+//! No descriptors left: connections wait with the system, the server tries again ever more slowly
+//! (from 5 ms to 1 s), and goes on as soon as there are some. `AcceptOptions::max_connections` is
+//! there to keep it from coming to that.
 
 use std::net::TcpStream;
 use std::time::Duration;

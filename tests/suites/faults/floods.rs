@@ -30,8 +30,8 @@ use crate::{LONG, at_once, client, drained, init, local, until};
 
 const MIB: usize = 1024 * 1024;
 
-/// Bytes that a process may take for what its limits allow to one client: 16 MiB in a queue, and as much again for buffers and the
-/// allocator.
+/// Bytes that a process may take for what its limits allow to one client: 16 MiB in a queue, and as
+/// much again for buffers and the allocator.
 const ALLOWED: usize = 40 * MIB;
 
 async fn chatter_server<R: TestRuntime>() -> chatter::Server {

@@ -1,4 +1,5 @@
-//! A peer that is killed. The system ends its connections, and that is told at once: no ping has to find out.
+//! A peer that is killed. The system ends its connections, and that is told at once: no ping has to
+//! find out.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -1,7 +1,9 @@
-//! Faults over real sockets: peers that are killed, silent, slow or hostile, and a system that runs out of something.
+//! Faults over real sockets: peers that are killed, silent, slow or hostile, and a system that runs
+//! out of something.
 //!
-//! Each test names the rule that it shows; the rule stands in the documentation of the limit. Where memory or descriptors are measured, or
-//! somebody is killed, the other side is a process of its own: `tests/src/bin/event_server.rs`.
+//! Each test names the rule that it shows; the rule stands in the documentation of the limit. Where
+//! memory or descriptors are measured, or somebody is killed, the other side is a process of its
+//! own: `tests/src/bin/event_server.rs`.
 
 mod closing;
 mod crowds;
@@ -33,7 +35,8 @@ fn local() -> SocketAddr {
 /// Only what hangs takes longer.
 const LONG: Duration = Duration::from_secs(45);
 
-/// Much less than the 40 s after which a ping rule would end a connection; much more than a busy machine needs.
+/// Much less than the 40 s after which a ping rule would end a connection; much more than a busy
+/// machine needs.
 const AT_ONCE: Duration = Duration::from_secs(20);
 
 /// Waits until `reached`, which costs something to ask.

@@ -15,14 +15,16 @@ use serde_json::{Value, json};
 
 pub(crate) const LAYERS: [Layer; 2] = [Layer::Chatter, Layer::Chatter05];
 
-/// The deployed software with that layer. All tests of a process share it: starting it takes longer than most tests.
+/// The deployed software with that layer. All tests of a process share it: starting it takes longer
+/// than most tests.
 #[track_caller]
 pub(crate) fn deployed(layer: Layer) -> &'static Peer {
     static PEERS: Peers = Peers::new();
     PEERS.of(layer)
 }
 
-/// The same, in processes of their own for tests in which time matters: nothing keeps them busy for long.
+/// The same, in processes of their own for tests in which time matters: nothing keeps them busy for
+/// long.
 #[track_caller]
 fn punctual(layer: Layer) -> &'static Peer {
     static PEERS: Peers = Peers::new();

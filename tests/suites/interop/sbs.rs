@@ -1,4 +1,5 @@
-//! SBS value by value with the deployed serializer: what is encoded on one side is decoded on the other.
+//! SBS value by value with the deployed serializer: what is encoded on one side is decoded on the
+//! other.
 
 use bytes::Bytes;
 use hat_core::sbs::{ByteString, Integer, Repository, Value};
@@ -11,8 +12,8 @@ use serde_json::{Value as Json, json};
 
 use super::link::deployed;
 
-/// A value as the line protocol writes it: Integers as decimal text, Floats by their bits, Bytes in hexadecimal, Choices
-/// as `[name, value]`.
+/// A value as the line protocol writes it: Integers as decimal text, Floats by their bits, Bytes in
+/// hexadecimal, Choices as `[name, value]`.
 fn to_json(value: &Value) -> Json {
     match value {
         Value::None => Json::Null,
@@ -41,7 +42,8 @@ struct Type<'a> {
 }
 
 impl Type<'_> {
-    /// `value` goes there and back, in the same bytes. Integers of more than 64 bits need the peer's plain serializer.
+    /// `value` goes there and back, in the same bytes. Integers of more than 64 bits need the
+    /// peer's plain serializer.
     #[track_caller]
     fn agrees(&self, value: &Value, serializer: &str) {
         let json = to_json(value);

@@ -1,4 +1,5 @@
-//! Timeouts of conversations, which dialect `Hat` has: cancelled by the next message in either direction.
+//! Timeouts of conversations, which dialect `Hat` has: cancelled by the next message in either
+//! direction.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! TPKT and COTP against real peers: `hat-drivers` with MMS on top, `rusty-cotp`, `python-snap7`, `nodes7`, and frames
-//! of ours as `tshark` reads them.
+//! TPKT and COTP against real peers: `hat-drivers` with MMS on top, `rusty-cotp`, `python-snap7`,
+//! `nodes7`, and frames of ours as `tshark` reads them.
 #![allow(missing_docs, reason = "tests")]
 
 mod capture;

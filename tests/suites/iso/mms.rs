@@ -1,4 +1,5 @@
-//! MMS of `hat-drivers` through our relay: session, presentation and ACSE ride on our COTP in both directions.
+//! MMS of `hat-drivers` through our relay: session, presentation and ACSE ride on our COTP in both
+//! directions.
 
 use hat_aio::Error;
 use hat_core::cotp;

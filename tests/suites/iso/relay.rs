@@ -43,7 +43,8 @@ impl Relay {
         self.server.addresses()[0]
     }
 
-    /// Takes one connection and makes the one behind it, with the selectors that the client asked for.
+    /// Takes one connection and makes the one behind it, with the selectors that the client asked
+    /// for.
     pub(crate) async fn accept<R: TestRuntime>(&self) -> Relayed {
         let front = self.server.accept().await.expect("a client connects");
         let asked = front.info().agreed;

@@ -1,4 +1,5 @@
-//! S7 communication of `python-snap7`: its client and its server with ours between, and each of them against ours.
+//! S7 communication of `python-snap7`: its client and its server with ours between, and each of
+//! them against ours.
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;

@@ -1,4 +1,5 @@
-//! Frames that our machines write, as `tshark` reads them: the TPDUs that were meant, and nothing wrong with them.
+//! Frames that our machines write, as `tshark` reads them: the TPDUs that were meant, and nothing
+//! wrong with them.
 
 use std::path::Path;
 use std::process::Command;

@@ -5,7 +5,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// Few names, so that they meet: plain ones, those that need escapes, and those that look like an index.
+/// Few names, so that they meet: plain ones, those that need escapes, and those that look like an
+/// index.
 fn names() -> impl Strategy<Value = String> {
     let names = ["a", "b", "c", "", "a/b", "~", "~1", "0", "1", "01", "-", "č\"\\\n", "😀"];
     prop_oneof![9 => select(names.to_vec()).prop_map_into(), 1 => any::<String>()]

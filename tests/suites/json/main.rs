@@ -1,5 +1,5 @@
-//! JSON values, patches and the state of Juggler, through the public API: against the public suite, the deployed peers' vectors, another
-//! implementation, and hostile input.
+//! JSON values, patches and the state of Juggler, through the public API: against the public suite,
+//! the deployed peers' vectors, another implementation, and hostile input.
 #![allow(missing_docs, reason = "tests")]
 
 mod documents;

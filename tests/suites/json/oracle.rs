@@ -22,8 +22,9 @@ fn ours(document: &Value, patch: &Value) -> Option<Value> {
     Some(document)
 }
 
-/// Where both differ. The RFC does not say what is left without the root: with us and at the deployed peers `null`, there an error. And it
-/// allows to move a part to where it is, also the root.
+/// Where both differ. The RFC does not say what is left without the root: with us and at the
+/// deployed peers `null`, there an error. And it allows to move a part to where it is, also the
+/// root.
 fn takes_out_the_root(patch: &Value) -> bool {
     let operations = patch.as_array().expect("a list");
     operations.iter().any(|operation| {

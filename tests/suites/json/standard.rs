@@ -26,7 +26,8 @@ fn run(name: &str) -> usize {
     let cases = cases.as_array().expect("a list of cases");
     for case in cases.iter() {
         if case["comment"] == "duplicate ops".into() {
-            // disabled there too: of two members with one name the last counts, whoever looks at the patch
+            // disabled there too: of two members with one name the last counts, whoever looks at
+            // the patch
             continue;
         }
         let result = apply(case);

@@ -130,7 +130,8 @@ fn errors_say_where() {
     assert!(Value::parse("[[1],{\"a\":2},[]]", &limits).is_ok());
 }
 
-/// RFC 8259 section 8.2: they fit the grammar, and Python's `json.dumps("\ud83d")` and browsers write them.
+/// RFC 8259 section 8.2: they fit the grammar, and Python's `json.dumps("\ud83d")` and browsers
+/// write them.
 #[test]
 fn halves_of_surrogate_pairs_stay_what_they_are() {
     for text in [

@@ -48,7 +48,8 @@ fn patches_of_hat_json_0_6() {
         let note = case["note"].as_str().unwrap_or_default();
         // its `test` turns the document into `null`
         let loses_all = note.starts_with("peer bug");
-        // it takes `01` for an index, and a part of a number for `null`: both are errors by RFC 6902, and nobody sends them
+        // it takes `01` for an index, and a part of a number for `null`: both are errors by RFC
+        // 6902, and nobody sends them
         let lenient =
             ["leading zero", "parent is number"].iter().any(|known| note.starts_with(known));
         if case.get("error").is_some() || lenient {

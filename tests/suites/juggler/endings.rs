@@ -56,7 +56,8 @@ fn an_orderly_end_of_either_side() {
     }
 }
 
-/// A request that waits for an answer, or many that hold reading up, must not keep a connection that closes.
+/// A request that waits for an answer, or many that hold reading up, must not keep a connection
+/// that closes.
 #[test]
 fn closing_while_held_up() {
     let config = server::Config { max_requests: 1, ..server_config() };

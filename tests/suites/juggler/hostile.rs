@@ -1,4 +1,5 @@
-//! Texts that no peer should send, each with what comes of it. `end` says how the error starts, `-` that it does not end.
+//! Texts that no peer should send, each with what comes of it. `end` says how the error starts, `-`
+//! that it does not end.
 
 use hat_core::juggler::rpc;
 

@@ -1,4 +1,5 @@
-//! Any changes, flushes, newcomers, slow readers and ends, against a model; any requests; any texts at any split.
+//! Any changes, flushes, newcomers, slow readers and ends, against a model; any requests; any texts
+//! at any split.
 
 use bytes::Buf;
 use hat_core::buffer::RecvBuf;
@@ -96,7 +97,8 @@ impl Member {
     }
 }
 
-/// A model of an application: a shared state with its autoflush, and connections with and without their own.
+/// A model of an application: a shared state with its autoflush, and connections with and without
+/// their own.
 fn run(events: Vec<Event>, grain: usize) {
     let mut state = State::default();
     let mut members: Vec<Member> = Vec::new();
@@ -167,7 +169,8 @@ proptest! {
         run(events, grain);
     }
 
-    /// Two peers of 0.5 that change, flush and send as they like, and have each other's data in the end.
+    /// Two peers of 0.5 that change, flush and send as they like, and have each other's data in the
+    /// end.
     #[test]
     fn peers_are_in_step_in_the_end(
         steps in vec((any::<bool>(), changes(), any::<bool>(), 0_u64..300), 0..40),
@@ -188,7 +191,8 @@ proptest! {
         prop_assert_eq!(pair.b.machine.remote_data(), pair.a.machine.local_data());
     }
 
-    /// Every request gets its own answer, once, in whatever order the application gives them; and one after the other where it must.
+    /// Every request gets its own answer, once, in whatever order the application gives them; and
+    /// one after the other where it must.
     #[test]
     fn requests_get_their_answers(
         names in vec("[a-c]?", 1..20),

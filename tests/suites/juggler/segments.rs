@@ -41,7 +41,8 @@ fn at_every_place() {
     }
 }
 
-/// A message that is not complete is not given, and another cannot start inside of it: it would be a part of it.
+/// A message that is not complete is not given, and another cannot start inside of it: it would be
+/// a part of it.
 #[test]
 fn without_the_last() {
     let mut pair = to_client(client_config(), 7);
@@ -77,7 +78,8 @@ proptest! {
         prop_assert_eq!(texts(&mut pair.a), pongs);
     }
 
-    /// Any text, sent in segments of any size, arrives; and by either peer's count no segment is larger.
+    /// Any text, sent in segments of any size, arrives; and by either peer's count no segment is
+    /// larger.
     #[test]
     fn of_any_size(text in "\\PC{0,200}", max in 0_usize..40, grain in 1_usize..100) {
         let transport = juggler::Config { max_segment_size: max, ..quiet() };

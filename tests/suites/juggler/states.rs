@@ -1,4 +1,5 @@
-//! States: told once to all that are in step, wholly to newcomers, and to slow readers what they lack.
+//! States: told once to all that are in step, wholly to newcomers, and to slow readers what they
+//! lack.
 
 use std::time::Duration;
 
@@ -51,7 +52,8 @@ fn newcomers_get_the_whole_and_all_get_the_same_patches() {
     }
 }
 
-/// The text of a patch, of the whole and of a notification exists once, however many connections it goes to.
+/// The text of a patch, of the whole and of a notification exists once, however many connections it
+/// goes to.
 #[test]
 fn one_text_for_all() {
     /// Where the large parts of what waits to be written are.
@@ -88,7 +90,8 @@ fn one_text_for_all() {
     assert!(all.iter().all(|parts| *parts == all[0]));
 }
 
-/// A client that does not read costs its queue, and then nothing more; when it reads again, it gets what it lacks at once.
+/// A client that does not read costs its queue, and then nothing more; when it reads again, it gets
+/// what it lacks at once.
 #[test]
 fn a_slow_reader_gets_the_newest_and_no_backlog() {
     let config = ws::Config { max_queued: 10_000, ..ws::Config::default() };

@@ -1,5 +1,6 @@
-//! Juggler against the deployed peers, in both generations and directions, on every runtime: what is large, what breaks, and the client of
-//! browsers. The small conversations are those of the testee's suite `interop`.
+//! Juggler against the deployed peers, in both generations and directions, on every runtime: what
+//! is large, what breaks, and the client of browsers. The small conversations are those of the
+//! testee's suite `interop`.
 #![allow(missing_docs, reason = "tests")]
 
 mod client;
@@ -25,7 +26,8 @@ fn value(json: serde_json::Value) -> Value {
     Value::from(json)
 }
 
-/// A text of 10 MB, with characters of one to four bytes everywhere: some stand across the end of a segment.
+/// A text of 10 MB, with characters of one to four bytes everywhere: some stand across the end of a
+/// segment.
 fn ten_megabytes() -> String {
     "až€😀".repeat(1_000_000)
 }

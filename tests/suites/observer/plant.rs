@@ -54,7 +54,8 @@ impl Plant {
         said.into_iter().map(|message| message.blessing_res).collect()
     }
 
-    /// Shows the component with `offered`, and gives what it tells its application besides the state.
+    /// Shows the component with `offered`, and gives what it tells its application besides the
+    /// state.
     pub(crate) fn show(&mut self, offered: Option<i64>) -> Vec<Incoming> {
         self.shown.blessing_req = BlessingRequest { token: offered, timestamp: Some(1.5) };
         let other = ComponentInfo { cid: 2, ..self.shown.clone() };

@@ -1,6 +1,7 @@
 //! What went over the wire between `hat.monitor.component` and `hat-monitor` 0.8.23, byte for byte.
 //!
-//! A component `c1` of group `g`, with data `{"server_id": 1}`, connects, becomes ready, is blessed, and is ready no more.
+//! A component `c1` of group `g`, with data `{"server_id": 1}`, connects, becomes ready, is
+//! blessed, and is ready no more.
 
 use bytes::Buf;
 use hat_core::buffer::RecvBuf;

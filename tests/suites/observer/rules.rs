@@ -141,8 +141,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Whatever the monitor offers and the application wants: work begins only under a token that everybody saw, never twice, and while it goes
-    /// on, or ends, that token is shown.
+    /// Whatever the monitor offers and the application wants: work begins only under a token that
+    /// everybody saw, never twice, and while it goes on, or ends, that token is shown.
     #[test]
     fn work_is_only_done_under_the_token_that_is_shown(
         steps in proptest::collection::vec(step(), 0..40),

@@ -1,4 +1,5 @@
-//! The Python package: its own suites, run by pytest against the wheel, beside the deployed modules and programs.
+//! The Python package: its own suites, run by pytest against the wheel, beside the deployed modules
+//! and programs.
 //!
 //! ```text
 //! target/peers/package-*   the deployed modules of one generation, pytest
@@ -65,7 +66,8 @@ fn no_unsafe_of_ours() {
     assert!(files > 5, "only {files} sources were found");
 }
 
-/// Installs the wheel beside what `requirements` asks for, and runs pytest on a folder of the package.
+/// Installs the wheel beside what `requirements` asks for, and runs pytest on a folder of the
+/// package.
 fn run(test: &str, environment: &'static str, requirements: &str, suite: &str) {
     if peers::skipped(test) {
         return;

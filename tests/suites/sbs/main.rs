@@ -1,4 +1,5 @@
-//! SBS through its public API: against the deployed peer's vectors, typed against dynamic, and against hostile input.
+//! SBS through its public API: against the deployed peer's vectors, typed against dynamic, and
+//! against hostile input.
 #![allow(missing_docs, reason = "tests")]
 
 mod files;

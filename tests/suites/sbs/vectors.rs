@@ -28,8 +28,8 @@ fn repository_of(json: &Json) -> Repository {
     all
 }
 
-/// Whether `value` is what the vectors write as `json`: Integers as decimal text, Floats by their bits, Bytes in
-/// hexadecimal, Choices as `[name, value]`.
+/// Whether `value` is what the vectors write as `json`: Integers as decimal text, Floats by their
+/// bits, Bytes in hexadecimal, Choices as `[name, value]`.
 fn is(value: &Value, json: &Json) -> bool {
     match value {
         Value::None => json.is_null(),
@@ -89,8 +89,8 @@ fn first(prepared: &PreparedType, text: &str) -> Result<Value, DecodeError> {
     prepared.decode_from(&mut Reader::new(&hex(text)))
 }
 
-/// The peer has two serializers: `c` is the one deployed, and wraps integers at 64 bits; `py` is the plain one, and
-/// takes counts past the end and negative indexes.
+/// The peer has two serializers: `c` is the one deployed, and wraps integers at 64 bits; `py` is
+/// the plain one, and takes counts past the end and negative indexes.
 #[test]
 fn bytes_that_are_not_canonical_or_not_valid() {
     let file = read(include_str!("../../vectors/sbs_decode.json"));
@@ -114,8 +114,8 @@ fn bytes_that_are_not_canonical_or_not_valid() {
     assert_eq!(list(&file, "cases").len(), 113);
 }
 
-/// Texts that the deployed parser refuses by accident of its grammar: it wants the end of a line after a comment, and
-/// stops reading `Integerx` after the builtin that it starts with.
+/// Texts that the deployed parser refuses by accident of its grammar: it wants the end of a line
+/// after a comment, and stops reading `Integerx` after the builtin that it starts with.
 const TAKEN_HERE: [&str; 3] = [
     "# c\nmodule M # c\nT = None # end",
     "module M # unterminated comment",

@@ -126,7 +126,8 @@ on_every_runtime! {
         client.send(data(vec![0; 8 * 1024 * 1024]), one()).await.expect("sent");
         client.drain().await.expect("the other side reads it");
         accepted.receive().await.expect("all of it");
-        // more than the inbox of the other side and the system's buffers hold, which grow to some 10 MiB
+        // more than the inbox of the other side and the system's buffers hold, which grow to some
+        // 10 MiB
         for _ in 0..6 {
             client.try_send(data(vec![0; 4 * 1024 * 1024]), one()).expect("room");
         }

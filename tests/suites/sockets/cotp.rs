@@ -115,7 +115,8 @@ on_every_runtime! {
         server.accept().await.expect("the other end, and not the refused one");
     }
 
-    /// A gateway asks its far side before it confirms; a caller that leaves meanwhile ends the asking.
+    /// A gateway asks its far side before it confirms; a caller that leaves meanwhile ends the
+    /// asking.
     async fn a_decision_that_waits<R>() {
         let far = server::<R>(Config::default()).await;
         let address = far.addresses()[0];
@@ -147,7 +148,8 @@ on_every_runtime! {
         server.close().await;
     }
 
-    /// Who serves is told of those who did not become a connection, with their address and the cause.
+    /// Who serves is told of those who did not become a connection, with their address and the
+    /// cause.
     async fn failed_handshakes_are_told_to_the_server<R>() {
         let config = Config { local_selector: Some(2.into()), ..Config::default() };
         let server = server::<R>(config).await;

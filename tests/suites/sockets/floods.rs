@@ -1,5 +1,5 @@
-//! The two floods that guard the driver: reading and writing must not wait for each other, and yet a peer must not make
-//! us hold what it does not read.
+//! The two floods that guard the driver: reading and writing must not wait for each other, and yet
+//! a peer must not make us hold what it does not read.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

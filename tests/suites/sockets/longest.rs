@@ -1,5 +1,5 @@
-//! The longest times and the largest sizes that can be written down: they mean "never" and "any", and no sum of them
-//! wraps or panics.
+//! The longest times and the largest sizes that can be written down: they mean "never" and "any",
+//! and no sum of them wraps or panics.
 
 use std::time::Duration;
 

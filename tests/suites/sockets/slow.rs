@@ -35,7 +35,8 @@ impl Handler for Telling {
 }
 
 on_every_runtime! {
-    /// 60 MB at 200 kB/s are five minutes, longer than a test may take: who registers them must not wait for who reads them.
+    /// 60 MB at 200 kB/s are five minutes, longer than a test may take: who registers them must not
+    /// wait for who reads them.
     async fn nobody_waits_for_who_reads_slowly<R>() {
         let server = listen_with::<R, _>(local(), Telling, ListenOptions::default()).await;
         let server = server.expect("listens");

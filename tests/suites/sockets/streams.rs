@@ -1,4 +1,5 @@
-//! Every protocol over streams that are no TCP sockets of the runtime: here the two ends of a Unix socket.
+//! Every protocol over streams that are no TCP sockets of the runtime: here the two ends of a Unix
+//! socket.
 
 use std::os::unix::net::UnixStream;
 
@@ -120,7 +121,8 @@ on_every_runtime! {
         assert_eq!(one.open_conversations(), 0);
     }
 
-    /// More questions that nobody answers than conversations may be open, one after the other: each is given up.
+    /// More questions that nobody answers than conversations may be open, one after the other: each
+    /// is given up.
     async fn requests_that_are_given_up_leave_nothing<R>() {
         let (one, other) = ends();
         let config = Config { max_conversations: 4, ..Config::default() };

@@ -1,5 +1,5 @@
-//! Peers that vanish, that end and go on reading nothing, or that say nothing: each is noticed by a side
-//! that only publishes.
+//! Peers that vanish, that end and go on reading nothing, or that say nothing: each is noticed by a
+//! side that only publishes.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

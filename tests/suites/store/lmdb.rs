@@ -109,8 +109,8 @@ fn read(bytes: Vec<u8>) -> Result<(Vec<Event>, u64), LmdbError> {
     Ok((events, left))
 }
 
-/// An error, or the right events. There are no checksums, so of events that are in the file once, as many may differ as bytes do; but not
-/// in their ids.
+/// An error, or the right events. There are no checksums, so of events that are in the file once,
+/// as many may differ as bytes do; but not in their ids.
 fn error_or_right(bytes: Vec<u8>, right: &[Event], flipped: usize) -> Result<(), String> {
     let Ok((events, left)) = read(bytes) else { return Ok(()) };
     let ids = |events: &[Event]| events.iter().map(|event| event.id).collect::<Vec<_>>();

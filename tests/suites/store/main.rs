@@ -25,7 +25,8 @@ fn scratch(name: &str) -> Scratch {
     Scratch(folder)
 }
 
-/// Lets it write for a while, kills it, and gives the sessions that it said were answered, with their events.
+/// Lets it write for a while, kills it, and gives the sessions that it said were answered, with
+/// their events.
 fn killed_after(folder: &Scratch, durability: &str, time: Duration) -> BTreeMap<i64, usize> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_store-writer"));
     command.arg(&folder.0).arg(durability).stdout(Stdio::piped()).stderr(Stdio::inherit());

@@ -1,4 +1,5 @@
-//! What a client makes of a server's certificate: which check failed is told, with what to do about it.
+//! What a client makes of a server's certificate: which check failed is told, with what to do about
+//! it.
 
 use hat_aio::tls::{ConnectorOptions, Error};
 use hat_tests::certificates::{Authority, ExtendedKeyUsagePurpose, Issued, date_time_ymd};
@@ -12,7 +13,8 @@ use super::{
 
 const HERE: [&str; 2] = ["localhost", "127.0.0.1"];
 
-/// Why `options` refuse a server with that certificate. Any certificate is taken where that is asked for.
+/// Why `options` refuse a server with that certificate. Any certificate is taken where that is
+/// asked for.
 async fn refused<R: TestRuntime>(issued: &Issued, options: ConnectorOptions) -> Error {
     let server = server::<R>(accepting(&server_options(issued))).await;
     let error = refusal(client::<R>(&server, connecting(&options)).await);

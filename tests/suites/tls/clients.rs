@@ -21,7 +21,8 @@ fn showing(issued: Option<&Issued>) -> ConnectorOptions {
     ConnectorOptions { certificate: issued.map(identity), ..client_options() }
 }
 
-/// Why the server did not take `client`: it learns that in the handshake, or in TLS 1.3 with its first read.
+/// Why the server did not take `client`: it learns that in the handshake, or in TLS 1.3 with its
+/// first read.
 async fn refused(client: Result<Connection, ConnectError>) -> Error {
     match client {
         Err(ConnectError::Tls { error, .. }) => error,

@@ -1,4 +1,5 @@
-//! The floods that guard the driver, through TLS: reading must not wait for writing, and what a peer does not read is not held.
+//! The floods that guard the driver, through TLS: reading must not wait for writing, and what a
+//! peer does not read is not held.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! TLS under every protocol, on every runtime: what goes through it, what is refused and why, and the deployed peers.
+//! TLS under every protocol, on every runtime: what goes through it, what is refused and why, and
+//! the deployed peers.
 #![allow(missing_docs, reason = "tests")]
 
 mod certificates;

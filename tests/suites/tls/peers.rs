@@ -1,4 +1,5 @@
-//! The deployed peers with TLS, in both directions. They verify nothing unless told to, and then by the system's roots.
+//! The deployed peers with TLS, in both directions. They verify nothing unless told to, and then by
+//! the system's roots.
 
 use std::sync::{LazyLock, OnceLock};
 

@@ -34,12 +34,14 @@ impl Relay {
         Self { address, connected, is_cut }
     }
 
-    /// Ends the streams of both directions where they are, at both ends. What the ends say to that gets nowhere.
+    /// Ends the streams of both directions where they are, at both ends. What the ends say to that
+    /// gets nowhere.
     pub(crate) fn cut(self) {
         self.is_cut.store(true, Ordering::SeqCst);
         let (client, server) = self.connected.recv().expect("connected");
         for stream in [client, server] {
-            // where one end has noticed the other's cut, the thread between them may have been faster
+            // where one end has noticed the other's cut, the thread between them may have been
+            // faster
             let _ = stream.shutdown(Shutdown::Write);
         }
     }

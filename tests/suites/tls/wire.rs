@@ -28,7 +28,8 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Both ends: a read or write moves at most `grain` bytes, and each direction holds at most `room`.
+    /// Both ends: a read or write moves at most `grain` bytes, and each direction holds at most
+    /// `room`.
     pub(crate) fn pair(grain: usize, room: usize) -> (Self, Self) {
         let line = || Arc::new(Mutex::new(Line { room, ..Line::default() }));
         let (one, other) = (line(), line());

@@ -1,4 +1,5 @@
-//! A server that closes, and WebSockets whose clients do not: nothing waits for them longer than `shutdown_timeout`.
+//! A server that closes, and WebSockets whose clients do not: nothing waits for them longer than
+//! `shutdown_timeout`.
 
 use std::future::poll_fn;
 use std::io;

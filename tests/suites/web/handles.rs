@@ -1,4 +1,5 @@
-//! The handles of Juggler where something waits: slow readers, full inboxes, clients that come and go, states that are encoded once.
+//! The handles of Juggler where something waits: slow readers, full inboxes, clients that come and
+//! go, states that are encoded once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -202,7 +203,8 @@ on_every_runtime! {
         }
     }
 
-    /// What is queued for a client that does not read is bounded by `max_queued`: it is told what it lacks, as one patch, once it reads.
+    /// What is queued for a client that does not read is bounded by `max_queued`: it is told what
+    /// it lacks, as one patch, once it reads.
     async fn a_client_that_does_not_read<R>() {
         let state = at_once();
         let max_queued = 256 * 1024;

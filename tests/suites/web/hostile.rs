@@ -49,8 +49,8 @@ fn site() -> (Folder, WebOptions) {
     (folder, options)
 }
 
-/// Sends `request`, then the probe, and tells what came of it: the statuses of all answers, and whether the connection was
-/// closed then.
+/// Sends `request`, then the probe, and tells what came of it: the statuses of all answers, and
+/// whether the connection was closed then.
 async fn outcome<R: hat_tests::runtimes::TestRuntime>(
     address: std::net::SocketAddr,
     request: &[u8],

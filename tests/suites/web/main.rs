@@ -1,4 +1,5 @@
-//! The HTTP front of WebSocket servers: requests written by hand, byte for byte, over real sockets, on every runtime.
+//! The HTTP front of WebSocket servers: requests written by hand, byte for byte, over real sockets,
+//! on every runtime.
 
 mod endings;
 mod files;

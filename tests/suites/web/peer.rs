@@ -117,7 +117,8 @@ pub(crate) async fn get<R: TestRuntime>(address: SocketAddr, path: &str, headers
     peer.ask(format!("GET {path} HTTP/1.1\r\nHost: plant\r\n{headers}\r\n")).await
 }
 
-/// A client whose WebSocket is open, written by hand so that it can also stop to read, and answer nothing.
+/// A client whose WebSocket is open, written by hand so that it can also stop to read, and answer
+/// nothing.
 pub(crate) async fn upgraded<R: TestRuntime>(address: SocketAddr) -> Peer {
     let mut peer = Peer::new::<R>(address).await;
     peer.send(

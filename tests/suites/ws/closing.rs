@@ -1,4 +1,5 @@
-//! The close handshake, from either side, and what becomes of it when the peer does not play along. Time is virtual.
+//! The close handshake, from either side, and what becomes of it when the peer does not play along.
+//! Time is virtual.
 
 use std::time::Duration;
 

@@ -74,7 +74,8 @@ fn what_is_asked_for_is_the_frame_and_no_more() {
     assert_eq!(asked(&[7; 4095]), 1);
 }
 
-/// A frame, a message of several frames with a ping between them, a control frame: all have to be complete in time.
+/// A frame, a message of several frames with a ping between them, a control frame: all have to be
+/// complete in time.
 #[test]
 fn a_message_has_to_be_complete_in_time() {
     let second = Duration::from_secs(1);

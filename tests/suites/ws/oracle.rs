@@ -32,7 +32,8 @@ proptest! {
         compare(role, &stream);
     }
 
-    /// Frames with any first byte, a plausible length and any payload: most of what can be wrong is wrong here.
+    /// Frames with any first byte, a plausible length and any payload: most of what can be wrong is
+    /// wrong here.
     #[test]
     fn any_frames(
         role in role(),

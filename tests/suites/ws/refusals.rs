@@ -9,7 +9,8 @@ use crate::{
     read_as, text,
 };
 
-/// A stream of a client, its violation, the code of the Close that answers it, and the bytes by which it is known.
+/// A stream of a client, its violation, the code of the Close that answers it, and the bytes by
+/// which it is known.
 fn table() -> Vec<(Vec<u8>, Violation, u16, usize)> {
     let of = |first, payload: &[u8]| frame(Role::Client, first, payload);
     let (begun, header) = (of(TEXT, b"a"), 6);

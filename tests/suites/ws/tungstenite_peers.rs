@@ -78,7 +78,8 @@ impl Ours {
     }
 }
 
-/// A conversation behind the handshake: text and data both ways, a Ping each, and the end from our side or theirs.
+/// A conversation behind the handshake: text and data both ways, a Ping each, and the end from our
+/// side or theirs.
 fn converse(mut ours: Ours, mut theirs: WebSocket<Wire>, we_close: bool) {
     let large: Vec<u8> = (0..200_000).map(|n| n as u8).collect();
     theirs.send(Message::text("κόσμε")).expect("sent");

@@ -1,4 +1,5 @@
-//! What comes of a request: a result and what follows from it, or a failure of one of the protocol's kinds.
+//! What comes of a request: a result and what follows from it, or a failure of one of the
+//! protocol's kinds.
 
 use std::fmt::Display;
 
@@ -7,7 +8,8 @@ use serde_json::{Value, json};
 /// What a method answers.
 pub(crate) type Outcome = Result<Answer, Failure>;
 
-/// A result. Where it introduces an object, that begins to report only when the response is written.
+/// A result. Where it introduces an object, that begins to report only when the response is
+/// written.
 pub(crate) struct Answer {
     pub(crate) ok: Value,
     pub(crate) then: Option<Box<dyn FnOnce() + Send>>,

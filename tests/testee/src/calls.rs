@@ -23,7 +23,8 @@ struct State {
 }
 
 impl Calls {
-    /// Calls the tester as an object, and waits for its reply. Dropped before that, a reply is for nobody.
+    /// Calls the tester as an object, and waits for its reply. Dropped before that, a reply is for
+    /// nobody.
     pub(crate) async fn call(&self, report: &Report, name: &str, params: &Value) -> Called {
         let pending = self.start();
         if !report.call(pending.id, name, params) {

@@ -1,4 +1,5 @@
-//! The lines themselves: requests and replies read, responses, events and calls written, each whole and one after the other.
+//! The lines themselves: requests and replies read, responses, events and calls written, each whole
+//! and one after the other.
 
 use std::io::{Write, stdout};
 

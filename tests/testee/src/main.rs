@@ -1,5 +1,5 @@
-//! This library as a program that test suites in other languages drive: one process, JSON lines on standard input and
-//! output, diagnostics on standard error.
+//! This library as a program that test suites in other languages drive: one process, JSON lines on
+//! standard input and output, diagnostics on standard error.
 //!
 //! ```text
 //! stdin ──> read (a thread) ──> Session: requests are started in the order of lines and then run at once
@@ -11,7 +11,8 @@
 //!                                  └─ lines ──────────> stdout, a line at a time
 //! ```
 //!
-//! The line protocol is `hat-testee/1`; `hat_tests::peers` is a client of it. What is not there answers `unsupported`.
+//! The line protocol is `hat-testee/1`; `hat_tests::peers` is a client of it. What is not there
+//! answers `unsupported`.
 
 mod answer;
 mod calls;
@@ -74,7 +75,8 @@ async fn serve<R: Runtime>(runtime: &str) {
     }
 }
 
-/// The lines of standard input, read in a thread: neither runtime reads from a terminal, a pipe and a file alike.
+/// The lines of standard input, read in a thread: neither runtime reads from a terminal, a pipe and
+/// a file alike.
 fn standard_input() -> Receiver<Vec<u8>> {
     let (sender, receiver) = unbounded();
     thread::spawn(move || {

@@ -23,7 +23,8 @@ pub(crate) trait Object: Any + Send + Sync {
     fn close(&self) -> Boxed<'_, ()>;
 }
 
-/// Every object of a session. Closed ones stay until the next `reset`: what they received can still be asked for.
+/// Every object of a session. Closed ones stay until the next `reset`: what they received can still
+/// be asked for.
 #[derive(Default)]
 pub(crate) struct Objects(Mutex<State>);
 

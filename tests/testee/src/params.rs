@@ -1,4 +1,5 @@
-//! Parameters of a request, read with errors that name them. An absent parameter and `null` are the same.
+//! Parameters of a request, read with errors that name them. An absent parameter and `null` are the
+//! same.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -98,7 +99,8 @@ impl Params {
         decoded.map(Bytes::from).map_err(|error| Failure::value(format_args!("{name}: {error}")))
     }
 
-    /// What `read` makes of a parameter, if it is there; `what` it should be is told where that is nothing.
+    /// What `read` makes of a parameter, if it is there; `what` it should be is told where that is
+    /// nothing.
     pub(crate) fn read<'a, T>(
         &'a self,
         name: &str,

@@ -45,7 +45,8 @@ impl<L: Send + 'static, C: Connection> Server<L, C> {
         self.library.accept().await
     }
 
-    /// Reports a connection, with its `info` where the layer has one, unless the server was forgotten: then it is dropped, which closes it.
+    /// Reports a connection, with its `info` where the layer has one, unless the server was
+    /// forgotten: then it is dropped, which closes it.
     pub(crate) fn introduce<R: Runtime>(
         &self,
         objects: &Objects,

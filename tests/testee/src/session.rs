@@ -21,7 +21,8 @@ use crate::{chatter, eventer, iso, juggler, juggler05};
 const LAYERS: [&str; 7] =
     ["chatter", "chatter05", "eventer", "tpkt", "cotp", "juggler", "juggler05"];
 
-/// How long `reset` waits for objects to close: one whose peer never reads must not hold up the next test.
+/// How long `reset` waits for objects to close: one whose peer never reads must not hold up the
+/// next test.
 const RESET_TIME: Duration = Duration::from_secs(2);
 
 /// What lives as long as the process.
@@ -54,7 +55,8 @@ impl Session {
             let outcome = session.execute::<R>(&method, &params).await;
             lines::respond(&id, outcome);
         });
-        // the first step is taken here, so that requests start in order; a task takes the others, and its first asks anew
+        // the first step is taken here, so that requests start in order; a task takes the others,
+        // and its first asks anew
         let started = request.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         if started.is_pending() {
             R::spawn(request);

@@ -1,4 +1,5 @@
-//! `TLS` of the line protocol, and the `pem_file` of `chatter05`: a file with key and certificate, and whether the peer is verified.
+//! `TLS` of the line protocol, and the `pem_file` of `chatter05`: a file with key and certificate,
+//! and whether the peer is verified.
 
 use std::path::Path;
 
@@ -31,7 +32,8 @@ pub(crate) fn read_acceptor(params: &Params) -> Result<Option<Acceptor>, Failure
     read(params, acceptor)
 }
 
-/// Servers are verified by the system's roots, as at the deployed peers, and by their name too, which those leave out.
+/// Servers are verified by the system's roots, as at the deployed peers, and by their name too,
+/// which those leave out.
 pub(crate) fn connector(pem_file: Option<&str>, verify: bool) -> Result<Connector, Failure> {
     let options = ConnectorOptions {
         certificate: pem_file.map(|path| Identity::new(Path::new(path))),

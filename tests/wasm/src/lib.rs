@@ -1,9 +1,10 @@
-//! Eventer in WebAssembly, without `std`'s sockets, clocks or threads: decodes and encodes messages, and is a client.
+//! Eventer in WebAssembly, without `std`'s sockets, clocks or threads: decodes and encodes
+//! messages, and is a client.
 //!
 //! ```text
-//! JavaScript                      here
-//! put(byte) … ──────────────────> input     transcode, open, receive: take the input, fill the output,
-//! take() … until it is -1 <────── output    and say with 1 that all went well, with 0 that not
+//! JavaScript                   here
+//! put(byte) … ───────────────> input    transcode, open, receive: take the input, fill the output,
+//! take() … until it is -1 <─── output   and say with 1 that all went well, with 0 that not
 //! ```
 //!
 //! Bytes cross one at a time: that is slow, needs no pointers, and so no `unsafe`.
@@ -32,7 +33,8 @@ thread_local! {
     static PAGE: RefCell<Page> = RefCell::default();
 }
 
-/// Exports functions: the attribute counts as unsafe because two of one name would clash when linked.
+/// Exports functions: the attribute counts as unsafe because two of one name would clash when
+/// linked.
 macro_rules! export {
     ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty)?) -> i32 $body:expr;)+) => {
         $(

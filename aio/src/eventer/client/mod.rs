@@ -44,7 +44,8 @@ pub async fn connect<R: Runtime>(
     Ok(Client { handle })
 }
 
-/// As [`connect`], over a stream that there is already. Of `options`, `tls` and `socket` are not used.
+/// As [`connect`], over a stream that there is already. Of `options`, `tls` and `socket` are not
+/// used.
 ///
 /// # Errors
 ///
@@ -73,7 +74,8 @@ fn session(name: ByteString, options: ConnectOptions) -> Result<ClientSession, C
     Ok(ClientSession::new(machine.map_err(ConnectError::Init)?, options.inbox))
 }
 
-/// A client of an event server. Cheap to clone; when the last clone is dropped, the connection closes.
+/// A client of an event server. Cheap to clone; when the last clone is dropped, the connection
+/// closes.
 #[derive(Clone, Debug)]
 pub struct Client {
     handle: Handle<ClientSession>,
@@ -113,12 +115,14 @@ impl Client {
         }
     }
 
-    /// Registers events as one session, without asking what becomes of them; waits while 256 KiB are queued.
+    /// Registers events as one session, without asking what becomes of them; waits while 256 KiB
+    /// are queued.
     ///
-    /// `Ok` means that the events are queued here: not that they are written, that the server has them, or that it took them. On a
-    /// connection that is frozen it stays `Ok` until 256 KiB wait, and what waits is lost if the connection ends then. A runtime that
-    /// stops takes what is queued with it: before `main` returns, wait for [`close`](Self::close), which writes it, or for
-    /// [`drain`](Self::drain). Who must know that an event is registered uses
+    /// `Ok` means that the events are queued here: not that they are written, that the server has
+    /// them, or that it took them. On a connection that is frozen it stays `Ok` until 256 KiB wait,
+    /// and what waits is lost if the connection ends then. A runtime that stops takes what is
+    /// queued with it: before `main` returns, wait for [`close`](Self::close), which writes it, or
+    /// for [`drain`](Self::drain). Who must know that an event is registered uses
     /// [`register_with_response`](Self::register_with_response).
     ///
     /// Cancel safe: dropped before it is ready, nothing is sent.
@@ -130,10 +134,11 @@ impl Client {
         Ok(self.handle.send(|session| session.machine.register(events)).await??)
     }
 
-    /// Registers events as one session and gives them as they were registered, in the same order; `None` if the server did
-    /// not register them.
+    /// Registers events as one session and gives them as they were registered, in the same order;
+    /// `None` if the server did not register them.
     ///
-    /// Dropped before it is ready, the answer is dropped when it comes; the events may be registered all the same.
+    /// Dropped before it is ready, the answer is dropped when it comes; the events may be
+    /// registered all the same.
     ///
     /// # Errors
     ///

@@ -20,8 +20,9 @@ pub enum Notification {
     Events(Events),
 }
 
-/// Events of one notification. Where the server waits for an ack, it is sent when this is dropped: drop it once the events are
-/// handled, also where that failed, or take them with [`into_vec_without_ack`](Self::into_vec_without_ack).
+/// Events of one notification. Where the server waits for an ack, it is sent when this is dropped:
+/// drop it once the events are handled, also where that failed, or take them with
+/// [`into_vec_without_ack`](Self::into_vec_without_ack).
 #[derive(Debug)]
 pub struct Events {
     pub(in crate::eventer) events: Vec<Event>,
@@ -36,8 +37,8 @@ impl Events {
         std::mem::take(&mut self.events)
     }
 
-    /// The events, of which no ack is sent: they could not be handled. A server that waits for it does so until the connection ends, so closing
-    /// that is the next thing to do.
+    /// The events, of which no ack is sent: they could not be handled. A server that waits for it
+    /// does so until the connection ends, so closing that is the next thing to do.
     #[must_use]
     pub fn into_vec_without_ack(mut self) -> Vec<Event> {
         if let Some(ack) = &mut self.ack {

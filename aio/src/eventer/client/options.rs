@@ -15,8 +15,8 @@ use hat_core::options::More;
 pub struct ConnectOptions {
     /// A secret that the server may ask for.
     pub token: Option<ByteString>,
-    /// Query types of the events to be told: `?` is any one subtype, `*` in last place any number of them. Without any, no event
-    /// is told.
+    /// Query types of the events to be told: `?` is any one subtype, `*` in last place any number
+    /// of them. Without any, no event is told.
     pub subscriptions: Vec<EventType>,
     /// Only events of this server. `None`: of any.
     pub server_id: Option<i64>,
@@ -44,8 +44,8 @@ pub enum ConnectError {
     /// What the client says of itself is larger than a message may be.
     #[error("the initialization cannot be sent: {0}")]
     Init(SendFault),
-    /// The connection ended before the server took the client: [`Rejected`](hat_core::eventer::Error::Rejected) holds its
-    /// reason.
+    /// The connection ended before the server took the client:
+    /// [`Rejected`](hat_core::eventer::Error::Rejected) holds its reason.
     #[error(transparent)]
     Ended(#[from] Error),
 }
@@ -69,7 +69,8 @@ pub enum RequestError {
     /// The connection ended before the answer came.
     #[error(transparent)]
     Ended(#[from] Error),
-    /// There is no connection at this time, or the client is over: see [`Reconnecting`](crate::eventer::Reconnecting).
+    /// There is no connection at this time, or the client is over: see
+    /// [`Reconnecting`](crate::eventer::Reconnecting).
     #[error("there is no connection to the server")]
     NotConnected,
 }

@@ -24,8 +24,8 @@ pub use options::{ReconnectOptions, StartError, Stopped, Update, WhileDisconnect
 use shared::Shared;
 use task::Task;
 
-/// Keeps a client connected to the event server at `address` as `name`: when a connection ends, another one is made, with the same
-/// subscriptions. It does not wait for the first one.
+/// Keeps a client connected to the event server at `address` as `name`: when a connection ends,
+/// another one is made, with the same subscriptions. It does not wait for the first one.
 ///
 /// # Errors
 ///
@@ -43,10 +43,12 @@ pub async fn keep_connected<R: Runtime>(
     Ok(Reconnecting { _close: Arc::new(CloseOnDrop(shared.clone())), shared })
 }
 
-/// A client that comes back after every outage. Cheap to clone; when the last clone is dropped, it closes.
+/// A client that comes back after every outage. Cheap to clone; when the last clone is dropped, it
+/// closes.
 ///
-/// Its updates are to be taken with [`next`](Self::next): events that nobody takes stop the server, and then the task that connects again.
-/// Updates on the connection alone never do: where they are not taken, those that are out of date are left out.
+/// Its updates are to be taken with [`next`](Self::next): events that nobody takes stop the server,
+/// and then the task that connects again. Updates on the connection alone never do: where they are
+/// not taken, those that are out of date are left out.
 #[derive(Clone)]
 pub struct Reconnecting {
     shared: Arc<Shared>,
@@ -77,7 +79,8 @@ impl Reconnecting {
         UpdateStream { client: self.clone() }
     }
 
-    /// The server's status, as last told, by an earlier connection where there is none now; `standby` before the first.
+    /// The server's status, as last told, by an earlier connection where there is none now;
+    /// `standby` before the first.
     #[must_use]
     pub fn status(&self) -> Status {
         self.shared.status()
@@ -89,8 +92,8 @@ impl Reconnecting {
         self.shared.client().is_some()
     }
 
-    /// The connection of now; waits for one, if there is none. Its notifications are not there to be taken: they come as updates. Cancel
-    /// safe.
+    /// The connection of now; waits for one, if there is none. Its notifications are not there to
+    /// be taken: they come as updates. Cancel safe.
     ///
     /// # Errors
     ///
@@ -99,8 +102,9 @@ impl Reconnecting {
         self.shared.connected().await
     }
 
-    /// As [`Client::register`], on the connection of now: see [`WhileDisconnected`]. `Ok` means that the events are queued on that
-    /// connection, and no more: if it ends before they are written, they are lost, and [`Update`] tells only of the end.
+    /// As [`Client::register`], on the connection of now: see [`WhileDisconnected`]. `Ok` means
+    /// that the events are queued on that connection, and no more: if it ends before they are
+    /// written, they are lost, and [`Update`] tells only of the end.
     ///
     /// Cancel safe: dropped before it is ready, nothing is sent.
     ///
@@ -132,8 +136,9 @@ impl Reconnecting {
         self.shared.to_ask().await?.query(params).await
     }
 
-    /// Waits until all that was sent up to now on the connection of now is with the system; ready at once where there is none, for
-    /// nothing is kept for a later one. A program that registers and ends calls it, or [`close`](Self::close), before it does.
+    /// Waits until all that was sent up to now on the connection of now is with the system; ready
+    /// at once where there is none, for nothing is kept for a later one. A program that registers
+    /// and ends calls it, or [`close`](Self::close), before it does.
     ///
     /// Cancel safe.
     ///
@@ -147,7 +152,8 @@ impl Reconnecting {
         }
     }
 
-    /// Closes the connection, if there is one, and makes no other. Gives the reason why the client is over once all of it is gone.
+    /// Closes the connection, if there is one, and makes no other. Gives the reason why the client
+    /// is over once all of it is gone.
     ///
     /// Cancel safe: the closing goes on when this is dropped.
     pub async fn close(&self) -> Stopped {

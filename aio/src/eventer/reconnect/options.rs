@@ -15,13 +15,14 @@ pub struct ReconnectOptions {
     pub client: ConnectOptions,
     /// When to try again, and when to give up.
     pub retry: RetryConfig,
-    /// Requests for the events that were missed. Default: `None`, as `hat.event.component`; what happens during an outage is not told.
+    /// Requests for the events that were missed. Default: `None`, as `hat.event.component`; what
+    /// happens during an outage is not told.
     ///
-    /// What was missed is what came after the position. Where none is known, a short connection that subscribes to nothing asks for it before the
-    /// first one that does.
+    /// What was missed is what came after the position. Where none is known, a short connection
+    /// that subscribes to nothing asks for it before the first one that does.
     pub catch_up: Option<CatchUpConfig>,
-    /// With [`catch_up`](Self::catch_up): the last events that are known from an earlier run, one a server. What came after them is asked
-    /// for at the first connection already.
+    /// With [`catch_up`](Self::catch_up): the last events that are known from an earlier run, one a
+    /// server. What came after them is asked for at the first connection already.
     pub seen: Vec<Position>,
     /// What requests do while there is no connection.
     pub while_disconnected: WhileDisconnected,
@@ -35,8 +36,8 @@ pub enum WhileDisconnected {
     /// It fails at once, with [`NotConnected`](super::super::RequestError::NotConnected).
     #[default]
     Fail,
-    /// It waits until there is one. A request that was on its way when a connection ended fails all the same: nobody knows whether the server did
-    /// it.
+    /// It waits until there is one. A request that was on its way when a connection ended fails all
+    /// the same: nobody knows whether the server did it.
     Wait,
 }
 
@@ -48,10 +49,12 @@ pub enum Update {
     Connected(Status),
     /// The server's new status.
     Status(Status),
-    /// Events that the client subscribed to: told by the server, or asked for because they were missed.
+    /// Events that the client subscribed to: told by the server, or asked for because they were
+    /// missed.
     Events(Events),
-    /// What was missed has been handed on: all of it, for certain, where `complete` is true. Otherwise some may be missing, and `gap` says why. Comes
-    /// once for every connection on which the server was asked to the end, where [`catch_up`](ReconnectOptions::catch_up) is set: see
+    /// What was missed has been handed on: all of it, for certain, where `complete` is true.
+    /// Otherwise some may be missing, and `gap` says why. Comes once for every connection on which
+    /// the server was asked to the end, where [`catch_up`](ReconnectOptions::catch_up) is set: see
     /// [`CatchUp`](hat_core::eventer::reconnect::CatchUp) for what is promised.
     CaughtUp {
         /// There is no gap.

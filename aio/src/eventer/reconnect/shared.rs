@@ -9,7 +9,8 @@ use crate::eventer::{Client, RequestError};
 use crate::wakers::{Place, WakerSet, wait_in};
 use hat_core::eventer::Status;
 
-/// Updates that may wait to be taken. More events wait in the inbox of the connection, which has limits of its own.
+/// Updates that may wait to be taken. More events wait in the inbox of the connection, which has
+/// limits of its own.
 const QUEUE: usize = 16;
 
 pub(super) struct Shared {
@@ -66,7 +67,8 @@ impl Shared {
         value
     }
 
-    /// What `look` finds, as soon as it finds something; until then the caller waits among `waiting`.
+    /// What `look` finds, as soon as it finds something; until then the caller waits among
+    /// `waiting`.
     async fn until<T>(&self, waiting: Waiting, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
         let poll = |cx: &mut Context<'_>, place: &mut Place| {
             let mut state = self.lock();
@@ -151,7 +153,8 @@ impl Shared {
         self.change(HANDLES, |state| state.queue.push_back(update));
     }
 
-    /// Nobody waits with changes of the connection: in a full queue they take the place of those that nobody took.
+    /// Nobody waits with changes of the connection: in a full queue they take the place of those
+    /// that nobody took.
     pub(super) fn tell(&self, update: Update) {
         self.change(HANDLES, |state| {
             if state.queue.len() >= QUEUE {

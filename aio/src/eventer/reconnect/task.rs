@@ -106,8 +106,8 @@ impl Task {
         Err(self.serve::<R>(&client).await.into())
     }
 
-    /// Asks the server up to where it has registered events, on a connection that subscribes to none: what is told to nobody cannot be lost with
-    /// the connection.
+    /// Asks the server up to where it has registered events, on a connection that subscribes to
+    /// none: what is told to nobody cannot be lost with the connection.
     async fn find_position<R: Runtime>(&mut self) -> Result<(), ConnectError> {
         let Some(missed) = &mut self.missed else { return Ok(()) };
         let mut options = self.options.clone();
@@ -155,7 +155,8 @@ impl Task {
 }
 
 impl Missed {
-    /// Requests until there is nothing left to ask, and hands on the answers: but not on a connection that only finds the position.
+    /// Requests until there is nothing left to ask, and hands on the answers: but not on a
+    /// connection that only finds the position.
     async fn ask_for_all<R: Runtime>(
         &mut self,
         client: &Client,

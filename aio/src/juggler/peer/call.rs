@@ -8,7 +8,8 @@ use hat_core::json::{Array, Value};
 use hat_core::juggler::SendFault;
 use hat_core::juggler::rpc::RequestId;
 
-/// A call of the other side. Dropped without an answer, it is answered as that of an action that there is not.
+/// A call of the other side. Dropped without an answer, it is answered as that of an action that
+/// there is not.
 pub struct Call {
     /// What is to be done; [`Actions`](hat_core::juggler::rpc::Actions) finds who does it.
     pub action: ByteString,
@@ -29,7 +30,8 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
-    /// Answers with the result, or with what became of it instead, usually a text; waits while 256 KiB are queued.
+    /// Answers with the result, or with what became of it instead, usually a text; waits while 256
+    /// KiB are queued.
     ///
     /// Cancel safe: dropped before it is ready, the call is answered as one that was dropped.
     ///

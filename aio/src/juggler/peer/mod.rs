@@ -1,5 +1,5 @@
-//! Juggler 0.5 on any runtime: two peers with data, messages and calls both ways. See [`hat_core::juggler::peer`] for the protocol, and
-//! [`hat_core::juggler::rpc`] for calls.
+//! Juggler 0.5 on any runtime: two peers with data, messages and calls both ways. See
+//! [`hat_core::juggler::peer`] for the protocol, and [`hat_core::juggler::rpc`] for calls.
 
 mod call;
 #[cfg(feature = "web")]
@@ -42,8 +42,9 @@ pub struct ConnectOptions {
     pub config: Config,
     /// What may wait for [`Connection::receive`] before nothing more is read.
     pub inbox: InboxLimits,
-    /// Every change of the other side's data is kept for [`Connection::next_change`] from the beginning, and nothing more is read while as many wait as `inbox`
-    /// allows. Default: off; they are kept from the first call of it on.
+    /// Every change of the other side's data is kept for [`Connection::next_change`] from the
+    /// beginning, and nothing more is read while as many wait as `inbox` allows. Default: off; they
+    /// are kept from the first call of it on.
     pub every_change: bool,
     #[doc(hidden)]
     pub more: More,
@@ -150,7 +151,8 @@ impl Session for PeerSession {
 
     fn has_room(&self) -> bool {
         let times = if self.machine.open_calls() > 0 { WAITING } else { 1 };
-        // nothing more is given once either side has closed: the end must not wait for who takes what came before
+        // nothing more is given once either side has closed: the end must not wait for who takes
+        // what came before
         !self.machine.peer().is_open()
             || (self.inbox.has_room_times(times) && self.changes.has_room())
     }
@@ -223,8 +225,8 @@ impl Connection {
         self.change(|state| state.replace(data))
     }
 
-    /// Changes our data, which costs less than to replace them. Nothing else can be done with the connection meanwhile: `change` must
-    /// not come back to it.
+    /// Changes our data, which costs less than to replace them. Nothing else can be done with the
+    /// connection meanwhile: `change` must not come back to it.
     pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         self.handle.call(|session| session.machine.peer_mut().change(change))
     }
@@ -248,14 +250,16 @@ impl Connection {
         self.handle.drain().await
     }
 
-    /// The other side's data, as far as we were told; `null` in the beginning. It costs nothing: the value is shared.
+    /// The other side's data, as far as we were told; `null` in the beginning. It costs nothing:
+    /// the value is shared.
     #[must_use]
     pub fn remote_data(&self) -> Value {
         self.handle.look(|session| session.machine.peer().remote_data().clone())
     }
 
-    /// Waits for a change of the other side's data that this handle has not seen yet, and gives the newest: who is slow misses what was
-    /// between. A clone sees what its original has not. Cancel safe.
+    /// Waits for a change of the other side's data that this handle has not seen yet, and gives the
+    /// newest: who is slow misses what was between. A clone sees what its original has not. Cancel
+    /// safe.
     ///
     /// # Errors
     ///
@@ -271,9 +275,10 @@ impl Connection {
         Ok(data)
     }
 
-    /// The other side's data after its next change: each change once, in order. Who is slow holds up what is read. Several callers
-    /// share the changes. With [`every_change`](ConnectOptions::every_change), from the beginning of the connection on; else
-    /// from the first call on. Cancel safe.
+    /// The other side's data after its next change: each change once, in order. Who is slow holds
+    /// up what is read. Several callers share the changes. With
+    /// [`every_change`](ConnectOptions::every_change), from the beginning of the connection on;
+    /// else from the first call on. Cancel safe.
     ///
     /// # Errors
     ///
@@ -311,7 +316,8 @@ impl Connection {
 
     /// Calls `action` of the other side, and gives its result; waits while 256 KiB are queued.
     ///
-    /// Dropped before it is ready, the result is dropped when it comes; what was asked may be done all the same.
+    /// Dropped before it is ready, the result is dropped when it comes; what was asked may be done
+    /// all the same.
     ///
     /// # Errors
     ///

@@ -28,8 +28,9 @@ pub struct ListenOptions {
     pub ws: ws::Config,
     /// What may wait for [`Connection::receive`] before nothing more is read.
     pub inbox: InboxLimits,
-    /// Every change of the other side's data is kept for [`Connection::next_change`] from the beginning, and nothing more is read
-    /// while as many wait as `inbox` allows. Default: off; they are kept from the first call of it on.
+    /// Every change of the other side's data is kept for [`Connection::next_change`] from the
+    /// beginning, and nothing more is read while as many wait as `inbox` allows. Default: off; they
+    /// are kept from the first call of it on.
     pub every_change: bool,
     #[doc(hidden)]
     pub more: More,

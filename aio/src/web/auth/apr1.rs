@@ -1,4 +1,5 @@
-//! `$apr1$`: the MD5 hash of Apache's `htpasswd`, 1 000 rounds. The description is in Apache's `apr_md5_encode`.
+//! `$apr1$`: the MD5 hash of Apache's `htpasswd`, 1 000 rounds. The description is in Apache's
+//! `apr_md5_encode`.
 
 use md5::{Digest, Md5};
 

@@ -13,7 +13,8 @@ use subtle::ConstantTimeEq;
 
 use super::apr1;
 
-/// A bcrypt cost that is higher takes more than ten seconds a password. `htpasswd` has the same limit.
+/// A bcrypt cost that is higher takes more than ten seconds a password. `htpasswd` has the same
+/// limit.
 const MAX_COST: u32 = 17;
 
 /// Bytes of a password file, 1 MiB: ten thousand users.
@@ -92,8 +93,9 @@ impl Users {
         Ok(Self(users))
     }
 
-    /// The hash to hold a password of `user` against, and whether the user is one. For an unknown user it is the hash that costs most, so that the
-    /// time of a refusal does not tell who is known. `None`: there are no users at all.
+    /// The hash to hold a password of `user` against, and whether the user is one. For an unknown
+    /// user it is the hash that costs most, so that the time of a refusal does not tell who is
+    /// known. `None`: there are no users at all.
     pub(in super::super) fn find(&self, user: &[u8]) -> Option<(&Hash, bool)> {
         match self.0.iter().find(|(known, _)| known.as_bytes() == user) {
             Some((_, hash)) => Some((hash, true)),
@@ -149,7 +151,8 @@ impl Hash {
         Err(HashError::Scheme(scheme(text)))
     }
 
-    /// Whether this is the hash of `password`, in a time that does not tell how much of it is right. Takes long: that is the point of it.
+    /// Whether this is the hash of `password`, in a time that does not tell how much of it is
+    /// right. Takes long: that is the point of it.
     pub(in super::super) fn verify(&self, password: &[u8]) -> bool {
         match self {
             Self::Apr1 { salt, hash } => apr1::hash(password, salt.as_bytes()).ct_eq(hash).into(),

@@ -6,8 +6,10 @@
 //!                     file changed? ──read──> hash ──verify──> granted, remembered, or denied
 //! ```
 //!
-//! Reading and verifying run where blocking stops no other task, and few at a time. That a password was right is remembered as a hash with a key of
-//! this process, together with the hash in the file: a page of fifty files costs one verification, and a changed password is not right any more.
+//! Reading and verifying run where blocking stops no other task, and few at a time. That a password
+//! was right is remembered as a hash with a key of this process, together with the hash in the
+//! file: a page of fifty files costs one verification, and a changed password is not right any
+//! more.
 
 mod apr1;
 mod gate;
@@ -127,7 +129,8 @@ impl Auth {
         granted(user)
     }
 
-    /// Reads the file again where it changed. While one request does, others go on with what was read before.
+    /// Reads the file again where it changed. While one request does, others go on with what was
+    /// read before.
     async fn refresh<R: Runtime>(&self) {
         let stamp = {
             let mut state = self.lock();

@@ -15,7 +15,8 @@ fn rules() -> Rules {
     }
 }
 
-/// The head of a request: the first line, then headers, as on the wire. `Host: plant` unless a `Host` is among them.
+/// The head of a request: the first line, then headers, as on the wire. `Host: plant` unless a
+/// `Host` is among them.
 fn head(text: &str) -> Parts {
     let mut lines = text.lines();
     let mut line = lines.next().expect("a first line").split(' ');
@@ -153,7 +154,8 @@ fn routes_come_before_files() {
     }
 }
 
-/// A name server can give any name for this server's address: a page of that name would be one of the same site.
+/// A name server can give any name for this server's address: a page of that name would be one of
+/// the same site.
 #[test]
 fn names_that_are_not_this_server_s() {
     let rules = Rules { hosts: Some(vec!["plant".into()]), ..rules() };

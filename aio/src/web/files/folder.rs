@@ -1,8 +1,10 @@
 //! A file of the folder. All of this blocks: it runs on a thread of its own.
 //!
-//! The path is resolved below the folder by `cap-std` (`openat2` with `RESOLVE_BENEATH` on Linux, part by part elsewhere), so that neither `..` nor a
-//! symbolic handle leads out of it, also while someone is changing the folder. What remains to those who may write in it: a named
-//! pipe put in the place of a file in the moment between looking at it and opening it holds a thread until it is written to.
+//! The path is resolved below the folder by `cap-std` (`openat2` with `RESOLVE_BENEATH` on Linux,
+//! part by part elsewhere), so that neither `..` nor a symbolic handle leads out of it, also while
+//! someone is changing the folder. What remains to those who may write in it: a named pipe put in
+//! the place of a file in the moment between looking at it and opening it holds a thread until it
+//! is written to.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -18,7 +20,8 @@ use super::select::{Conditions, Selection, Validators};
 /// Bytes that are read, and held, of a file at a time.
 const CHUNK: u64 = 64 * 1024;
 
-/// A file whose last change is not as old as this may change again within the precision of its time.
+/// A file whose last change is not as old as this may change again within the precision of its
+/// time.
 const SETTLED: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -38,7 +41,8 @@ pub(in super::super) struct Content {
     next: Bytes,
 }
 
-/// Looks for a file, and reads the beginning of what is wanted of it. `None` for what is no file, or may not be read.
+/// Looks for a file, and reads the beginning of what is wanted of it. `None` for what is no file,
+/// or may not be read.
 ///
 /// The folder is looked up each time: it may be a handle to the release of the day.
 pub(super) fn find(folder: &Path, path: &str, wanted: &Conditions) -> io::Result<Option<Found>> {
@@ -80,7 +84,8 @@ fn validators(size: u64, modified: Option<SystemTime>, now: SystemTime) -> Valid
     };
     let age = modified.and_then(|time| now.duration_since(time).ok());
     let weak = age.is_none_or(|age| age < SETTLED);
-    // HTTP names no year before 1970, none after 9999, and no time in the future: RFC 9110 section 8.8.2.1
+    // HTTP names no year before 1970, none after 9999, and no time in the future: RFC 9110 section
+    // 8.8.2.1
     let modified = modified.map(|time| time.min(now).max(SystemTime::UNIX_EPOCH));
     Validators { size, tag, weak, modified }
 }

@@ -111,7 +111,8 @@ fn whole_seconds(time: SystemTime) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
 }
 
-/// Whether a list of tags is `*`, or one of it `is` the file's. Tags may hold commas; ours never do.
+/// Whether a list of tags is `*`, or one of it `is` the file's. Tags may hold commas; ours never
+/// do.
 fn names(tags: &str, is: impl Fn(&str) -> bool) -> bool {
     tags.trim() == "*" || tags.split(',').any(|tag| is(tag.trim()))
 }
@@ -124,7 +125,8 @@ fn same(tag: &str, file: &Validators) -> bool {
     }
 }
 
-/// `bytes=0-99`, `bytes=100-` or `bytes=-100`. Anything else, several ranges included, gets the whole file, which is always right.
+/// `bytes=0-99`, `bytes=100-` or `bytes=-100`. Anything else, several ranges included, gets the
+/// whole file, which is always right.
 fn part(range: &str, size: u64) -> Selection {
     let number = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
         // more than fits is more than any file has

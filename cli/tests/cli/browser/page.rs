@@ -72,7 +72,8 @@ impl World {
         "done"
     }
 
-    /// Another process registers the events again and again, in a mixed order, at the rate asked for.
+    /// Another process registers the events again and again, in a mixed order, at the rate asked
+    /// for.
     fn load(&mut self, asked: &Fields) {
         let events: Vec<String> = lines(asked["events"]).lines().map(str::to_owned).collect();
         let number = |name: &str| asked[name].get().parse::<u32>().expect("a number");

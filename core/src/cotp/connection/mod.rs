@@ -26,10 +26,11 @@ const MAX_EXPEDITED: usize = 16;
 /// What [`Connection::poll`](crate::protocol::Protocol::poll) gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Incoming {
-    /// Accepting, with [`Answer::Manual`](super::Answer::Manual): a request that waits for [`Connection::confirm`] or
-    /// [`Connection::refuse`].
+    /// Accepting, with [`Answer::Manual`](super::Answer::Manual): a request that waits for
+    /// [`Connection::confirm`] or [`Connection::refuse`].
     Connect(Box<ConnectRequest>),
-    /// The connection is established: the peer confirmed our request, or its request was confirmed automatically.
+    /// The connection is established: the peer confirmed our request, or its request was confirmed
+    /// automatically.
     Connected(Box<Info>),
     /// A message, or with [`Receive::Parts`](super::Receive::Parts) a part of one.
     Data {
@@ -42,7 +43,8 @@ pub enum Incoming {
     Expedited(Bytes),
     /// The peer departed from the standard, harmlessly. Comes before what it is about.
     Diagnostic(Diagnostic),
-    /// The peer sends nothing more, between two messages. The application may still send, and then closes.
+    /// The peer sends nothing more, between two messages. The application may still send, and then
+    /// closes.
     HalfClosed,
 }
 
@@ -59,8 +61,10 @@ pub enum Incoming {
 ///
 /// - **Making**: [`connect`](Self::connect), [`accept`](Self::accept).
 /// - **Application**: [`confirm`](Self::confirm), [`refuse`](Self::refuse), [`send`](Self::send),
-///   [`send_expedited`](Self::send_expedited), [`fail`](Self::fail), [`close`](crate::protocol::Protocol::close).
-/// - **Driver**: [`poll`](crate::protocol::Protocol::poll), [`tx`](crate::protocol::Protocol::tx), [`deadline`](crate::protocol::Protocol::deadline),
+///   [`send_expedited`](Self::send_expedited), [`fail`](Self::fail),
+///   [`close`](crate::protocol::Protocol::close).
+/// - **Driver**: [`poll`](crate::protocol::Protocol::poll), [`tx`](crate::protocol::Protocol::tx),
+///   [`deadline`](crate::protocol::Protocol::deadline),
 ///   [`is_closed`](crate::protocol::Protocol::is_closed).
 /// - **Introspection**: [`info`](Self::info), [`config`](Self::config), [`queued`](Self::queued).
 #[derive(Debug)]
@@ -78,7 +82,8 @@ pub struct Connection {
     report: Report,
     /// What a poll came to, behind the diagnostics about it.
     pending: Option<Incoming>,
-    /// A DT that came before the application answered the request. While it is here nothing is read.
+    /// A DT that came before the application answered the request. While it is here nothing is
+    /// read.
     held: Option<Bytes>,
 }
 
@@ -147,8 +152,8 @@ impl Connection {
         }
     }
 
-    /// Confirms the request that waits: the connection is established then. The CC is queued in one piece; some
-    /// deployed clients take nothing behind it before they have sent a DT of their own.
+    /// Confirms the request that waits: the connection is established then. The CC is queued in one
+    /// piece; some deployed clients take nothing behind it before they have sent a DT of their own.
     ///
     /// # Errors
     ///
@@ -159,9 +164,9 @@ impl Connection {
         Ok(self.establish(&cc, info))
     }
 
-    /// Refuses the request that waits, with a DR: the peer's caller sees `reason` and `information`, at
-    /// most 246 octets. Class 0 has the first four reasons (RFC 905 clause 13.5.3), and
-    /// `NegotiationFailed` for a request that prefers class 2, 3 or 4.
+    /// Refuses the request that waits, with a DR: the peer's caller sees `reason` and
+    /// `information`, at most 246 octets. Class 0 has the first four reasons (RFC 905 clause
+    /// 13.5.3), and `NegotiationFailed` for a request that prefers class 2, 3 or 4.
     ///
     /// # Errors
     ///
@@ -184,8 +189,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a message, cut into TPDUs of the agreed size; large segments are queued by reference. Without octets it is
-    /// one empty DT.
+    /// Queues a message, cut into TPDUs of the agreed size; large segments are queued by reference.
+    /// Without octets it is one empty DT.
     ///
     /// # Errors
     ///
@@ -197,8 +202,9 @@ impl Connection {
         self.send_part(data, true)
     }
 
-    /// Queues a part of a message whose length need not be known yet; `end` says that it is the last one. The parts may be of any
-    /// size, also empty; before the last one nothing but parts can be sent.
+    /// Queues a part of a message whose length need not be known yet; `end` says that it is the
+    /// last one. The parts may be of any size, also empty; before the last one nothing but parts
+    /// can be sent.
     ///
     /// # Errors
     ///
@@ -215,7 +221,8 @@ impl Connection {
         }
     }
 
-    /// Queues expedited data, 1 to 16 octets. It overtakes nothing that is queued: over TCP it arrives in order.
+    /// Queues expedited data, 1 to 16 octets. It overtakes nothing that is queued: over TCP it
+    /// arrives in order.
     ///
     /// # Errors
     ///
@@ -234,9 +241,9 @@ impl Connection {
         Err(SendError { fault, data })
     }
 
-    /// Ends the connection for a limit that the application keeps by itself: nothing more is read, what
-    /// is queued is still written, and every later poll returns `error`. One that is over stays as it
-    /// is.
+    /// Ends the connection for a limit that the application keeps by itself: nothing more is read,
+    /// what is queued is still written, and every later poll returns `error`. One that is over
+    /// stays as it is.
     pub fn fail(&mut self, error: Error) {
         if !matches!(self.phase, Phase::Over(_)) {
             self.end(error);

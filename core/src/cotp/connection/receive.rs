@@ -1,4 +1,5 @@
-//! What a TPDU does, by where the connection is: the table of RFC 905 annex A as far as class 0 has it.
+//! What a TPDU does, by where the connection is: the table of RFC 905 annex A as far as class 0 has
+//! it.
 //!
 //! ```text
 //!            AwaitRequest   AwaitConfirm   Deciding      Open
@@ -134,8 +135,8 @@ impl Connection {
         }
     }
 
-    /// Under the strict policy a CR that cannot be read is answered too (RFC 905 clause 6.6.3), if it
-    /// has the reference that the answer goes to.
+    /// Under the strict policy a CR that cannot be read is answered too (RFC 905 clause 6.6.3), if
+    /// it has the reference that the answer goes to.
     fn reject_unreadable(&mut self, tpdu: &Bytes) {
         if let [_, code, _, _, high, low, ..] = tpdu[..]
             && self.config.policy == Policy::Strict
@@ -305,7 +306,8 @@ impl Connection {
         }
     }
 
-    /// Queues an ER about a TPDU whose octet `at` is wrong. A peer without a reference cannot be told.
+    /// Queues an ER about a TPDU whose octet `at` is wrong. A peer without a reference cannot be
+    /// told.
     fn put_reject(&mut self, destination_reference: u16, cause: Cause, tpdu: &[u8], at: usize) {
         if destination_reference == 0 {
             return;

@@ -19,7 +19,8 @@ pub struct Connect {
     pub class: u8,
     /// The option bits beside the class, 0 to 15: zero in class 0.
     pub options: u8,
-    /// The variable part as it stands on the wire. See [`parameters`](Self::parameters); RDP has other things in it.
+    /// The variable part as it stands on the wire. See [`parameters`](Self::parameters); RDP has
+    /// other things in it.
     pub variable: Bytes,
     /// User data behind the header.
     pub data: Bytes,

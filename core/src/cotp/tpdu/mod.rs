@@ -1,19 +1,21 @@
-//! The TPDUs of class 0 on the wire (RFC 905 clause 13), read and written without any judgement of a connection's state.
+//! The TPDUs of class 0 on the wire (RFC 905 clause 13), read and written without any judgement of
+//! a connection's state.
 //!
 //! ```text
-//!      0     1             2 ... LI                                  LI + 1 ...
-//!      LI    code          fixed part │ variable part: parameters    user data
+//!     0    1            2 ... LI                                  LI + 1 ...
+//!     LI   code         fixed part │ variable part: parameters    user data
 //!
-//! CR   6+n   1110 credit   DST-REF = 0, SRC-REF, class and option │ C0 C1 C2 …      connect data
-//! CC   6+n   1101 credit   DST-REF, SRC-REF, class and option     │ C0 C1 C2 …      connect data
-//! DR   6+n   1000 0000     DST-REF, SRC-REF, reason               │ E0
-//! DC   5     1100 0000     DST-REF, SRC-REF
-//! ER   4+n   0111 0000     DST-REF, cause                         │ C1: rejected octets
-//! DT   2     1111 0000     end of message (bit 8), number (= 0)                     part of a message
-//! ED   2     0001 0000     the same                                                 1..16 octets
+//! CR  6+n  1110 credit  DST-REF = 0, SRC-REF, class and option │ C0 C1 C2 …      connect data
+//! CC  6+n  1101 credit  DST-REF, SRC-REF, class and option     │ C0 C1 C2 …      connect data
+//! DR  6+n  1000 0000    DST-REF, SRC-REF, reason               │ E0
+//! DC  5    1100 0000    DST-REF, SRC-REF
+//! ER  4+n  0111 0000    DST-REF, cause                         │ C1: rejected octets
+//! DT  2    1111 0000    end of message (bit 8), number (= 0)                     part of a message
+//! ED  2    0001 0000    the same                                                 1..16 octets
 //! ```
 //!
-//! The length indicator LI counts the header behind itself: 1 to 254, 255 is reserved (clause 13.2.1). Numbers are big-endian.
+//! The length indicator LI counts the header behind itself: 1 to 254, 255 is reserved (clause
+//! 13.2.1). Numbers are big-endian.
 
 mod connect;
 mod kind;

@@ -67,7 +67,8 @@ impl Iterator for Parameters {
     }
 }
 
-/// Appends a parameter. Of a value over 255 octets only as many are written: the header has no room for it in any case.
+/// Appends a parameter. Of a value over 255 octets only as many are written: the header has no room
+/// for it in any case.
 pub fn put(out: &mut impl BufMut, code: u8, value: &[u8]) {
     let length = u8::try_from(value.len()).unwrap_or(u8::MAX);
     out.put_slice(&[code, length]);

@@ -46,7 +46,8 @@ pub struct Reject {
     pub destination_reference: u16,
     /// Why.
     pub cause: Cause,
-    /// The rejected TPDU, up to and with the octet that was wrong (C1). Mandatory in class 0, and yet not all send it.
+    /// The rejected TPDU, up to and with the octet that was wrong (C1). Mandatory in class 0, and
+    /// yet not all send it.
     pub rejected: Option<Bytes>,
 }
 

@@ -2,8 +2,8 @@
 
 use alloc::string::{String, ToString};
 
-/// Levels of arrays and objects: as deep as [`Json::parse`](super::Json::parse) goes. Python's parser ends at some thousand, with an error that ends the
-/// connection.
+/// Levels of arrays and objects: as deep as [`Json::parse`](super::Json::parse) goes. Python's
+/// parser ends at some thousand, with an error that ends the connection.
 const MAX_DEPTH: usize = 128;
 
 /// Digits that no infinite number has without an exponent: the greatest double has 309.
@@ -16,7 +16,8 @@ pub enum JsonError {
     /// It breaks the grammar of RFC 8259.
     #[error("{0}")]
     Syntax(String),
-    /// A number that is infinite as a double: Python reads it so, and writes it as `Infinity`, which is no JSON.
+    /// A number that is infinite as a double: Python reads it so, and writes it as `Infinity`,
+    /// which is no JSON.
     #[error("the number at byte {at} is out of range: a double ends at 1.8e308")]
     Infinite {
         /// Where it begins.

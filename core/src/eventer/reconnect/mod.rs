@@ -1,4 +1,5 @@
-//! What a client decides that comes back after every outage: when to try again, and how to miss nothing.
+//! What a client decides that comes back after every outage: when to try again, and how to miss
+//! nothing.
 //!
 //! ```text
 //! connecting ──taken──> catching up ──every answer here──> live
@@ -9,8 +10,9 @@
 //!     longer each time, with jitter
 //! ```
 //!
-//! [`Retry`] says how long to wait, [`CatchUp`] what to ask and what to hand on. Neither has a clock or a socket: `aio` drives them,
-//! and so can any other loop. The model is `hat.event.component`, which waits 0.5 s each time and asks for nothing, and the synchronization
+//! [`Retry`] says how long to wait, [`CatchUp`] what to ask and what to hand on. Neither has a
+//! clock or a socket: `aio` drives them, and so can any other loop. The model is
+//! `hat.event.component`, which waits 0.5 s each time and asks for nothing, and the synchronization
 //! of `hat-event`'s servers among each other, which asks as it is done here.
 
 mod catch_up;

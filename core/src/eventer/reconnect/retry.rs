@@ -5,14 +5,17 @@ use core::time::Duration;
 /// When to try again, and when to give up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryConfig {
-    /// The longest that the first try waits, 0.5 s: `reconnect_delay` of `hat.event.component`. Each one that fails
-    /// doubles it.
+    /// The longest that the first try waits, 0.5 s: `reconnect_delay` of `hat.event.component`.
+    /// Each one that fails doubles it.
     pub first_delay: Duration,
-    /// The longest that any try waits, 30 s: a server that comes back is found within half a minute.
+    /// The longest that any try waits, 30 s: a server that comes back is found within half a
+    /// minute.
     pub max_delay: Duration,
-    /// Tries that may fail one after the other before the client gives up. Default: `None`, it never does.
+    /// Tries that may fail one after the other before the client gives up. Default: `None`, it
+    /// never does.
     pub max_failures: Option<u32>,
-    /// What a server does to a client that it does not take. Default: it is tried again, as `hat.event.component` does.
+    /// What a server does to a client that it does not take. Default: it is tried again, as
+    /// `hat.event.component` does.
     pub on_rejection: OnRejection,
 }
 
@@ -57,9 +60,9 @@ pub enum Failure {
 /// waits     0.25–0.5   0.5–1        1–2            2–4   …  15–30 s
 /// ```
 ///
-/// Each wait is drawn from the upper half of what it may be, so that the clients of one server do not all come back in the same instant. A
-/// connection that was up for longer than the next wait could be starts over; one that the server takes and drops at once
-/// does not.
+/// Each wait is drawn from the upper half of what it may be, so that the clients of one server do
+/// not all come back in the same instant. A connection that was up for longer than the next wait
+/// could be starts over; one that the server takes and drops at once does not.
 #[derive(Clone, Debug)]
 pub struct Retry {
     config: RetryConfig,
@@ -70,7 +73,8 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// The first try has not been made. `seed` decides what is drawn: two clients should not have the same.
+    /// The first try has not been made. `seed` decides what is drawn: two clients should not have
+    /// the same.
     #[must_use]
     pub fn new(config: RetryConfig, seed: u64) -> Self {
         Self { most: config.first_delay.min(config.max_delay), config, failures: 0, random: seed }
@@ -98,7 +102,8 @@ impl Retry {
         Some(half + half / 65_536 * share)
     }
 
-    /// The next number of SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
+    /// The next number of SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number
+    /// generators", 2014.
     fn draw(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.random;

@@ -1,4 +1,5 @@
-//! Catching up, message by message. The contract as a whole is held against simulated servers in `tests/suites/eventer/catching_up`.
+//! Catching up, message by message. The contract as a whole is held against simulated servers in
+//! `tests/suites/eventer/catching_up`.
 
 use alloc::vec;
 use alloc::vec::Vec;

@@ -33,8 +33,8 @@ pub struct NotifyId(pub(super) i64);
 /// What [`Connection::poll`](crate::protocol::Protocol::poll) gives.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Incoming {
-    /// The client said who it is: [`accept`](super::Connection::accept) or [`reject`](super::Connection::reject) it. Nothing
-    /// more is read before that.
+    /// The client said who it is: [`accept`](super::Connection::accept) or
+    /// [`reject`](super::Connection::reject) it. Nothing more is read before that.
     Init(ClientInfo),
     /// Events to register. `request` is there if the client wants an answer:
     /// [`register_response`](super::Connection::register_response).

@@ -39,9 +39,10 @@ enum Phase {
 
 /// The server's end of an Eventer connection, from the moment that the byte stream is up.
 ///
-/// - **Application**: [`accept`](Self::accept), [`reject`](Self::reject), [`set_status`](Self::set_status),
-///   [`notify`](Self::notify), [`register_response`](Self::register_response),
-///   [`query_response`](Self::query_response), [`close`](Protocol::close). Requests may be answered in any order.
+/// - **Application**: [`accept`](Self::accept), [`reject`](Self::reject),
+///   [`set_status`](Self::set_status), [`notify`](Self::notify),
+///   [`register_response`](Self::register_response), [`query_response`](Self::query_response),
+///   [`close`](Protocol::close). Requests may be answered in any order.
 /// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline),
 ///   [`is_closed`](Protocol::is_closed).
 #[derive(Debug)]
@@ -121,8 +122,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Tells the client those of `events` that it wants, if it wants events that are `persisted`, or not, as these
-    /// are.
+    /// Tells the client those of `events` that it wants, if it wants events that are `persisted`,
+    /// or not, as these are.
     ///
     /// # Errors
     ///
@@ -136,8 +137,9 @@ impl Connection {
         self.tell(events, None::<core::iter::Empty<usize>>, persisted, with_ack)
     }
 
-    /// As [`notify`](Self::notify), where it is known already which of `events` match the client's subscription: those at `matching`, which
-    /// ascend. [`Routes`](super::Routes) find them for many clients at once.
+    /// As [`notify`](Self::notify), where it is known already which of `events` match the client's
+    /// subscription: those at `matching`, which ascend. [`Routes`](super::Routes) find them for
+    /// many clients at once.
     ///
     /// # Errors
     ///
@@ -186,12 +188,13 @@ impl Connection {
         Ok(Notified::AwaitsAck(id))
     }
 
-    /// Answers a registration: the events in the order of the request, or `None` if they were not registered.
+    /// Answers a registration: the events in the order of the request, or `None` if they were not
+    /// registered.
     ///
     /// # Errors
     ///
-    /// [`SendFault`] of Chatter: the request stays open where the queue was full, or where these events are
-    /// too large; `None` may be said instead.
+    /// [`SendFault`] of Chatter: the request stays open where the queue was full, or where these
+    /// events are too large; `None` may be said instead.
     pub fn register_response(
         &mut self,
         request: RequestId,
@@ -204,8 +207,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendFault`] of Chatter: the request stays open where the queue was full, or where this result is
-    /// too large; one of fewer events may be said instead.
+    /// [`SendFault`] of Chatter: the request stays open where the queue was full, or where this
+    /// result is too large; one of fewer events may be said instead.
     pub fn query_response(
         &mut self,
         request: RequestId,
@@ -246,7 +249,8 @@ impl Connection {
         self.requests.len()
     }
 
-    /// Conversations that are open now, of both sides: requests, and events that wait for their ack.
+    /// Conversations that are open now, of both sides: requests, and events that wait for their
+    /// ack.
     #[must_use]
     pub fn open_conversations(&self) -> usize {
         self.channel.open_conversations()

@@ -11,7 +11,8 @@ use crate::eventer::channel::{is_question, unexpected};
 use crate::eventer::message::{self, InitReq, InitRes};
 use crate::eventer::{Error, EventType, Subscription};
 
-/// Where a question stands that nobody could answer: not the first of its conversation, or one that keeps the token.
+/// Where a question stands that nobody could answer: not the first of its conversation, or one that
+/// keeps the token.
 const UNANSWERABLE: &str = "in a conversation that has no place for an answer";
 
 impl Connection {

@@ -1,8 +1,8 @@
 //! Two subscriptions at once: pairs of nodes that the same segments lead to.
 //!
 //! ```text
-//! first   a/?/*        (●,●) ─a─> (○,○) ─?,b─> (✱,●)      the pair says: first any rest, second ends
-//! second  a/b                                             so  a/b  is in both
+//! first   a/?/*      (●,●) ─a─> (○,○) ─?,b─> (✱,●)      the pair says: first any rest, second ends
+//! second  a/b                                           so  a/b  is in both
 //! ```
 
 use alloc::vec::Vec;
@@ -11,7 +11,8 @@ use super::SubscriptionError;
 use super::trie::{ROOT, Trie};
 use crate::eventer::EventType;
 
-/// Pairs that a search for an intersection goes through: a second or so, and some hundred megabytes.
+/// Pairs that a search for an intersection goes through: a second or so, and some hundred
+/// megabytes.
 const MAX_PAIRS: usize = 4 * 1024 * 1024;
 
 /// A pair of nodes, one of each tree.
@@ -54,7 +55,8 @@ pub(super) fn is_disjoint(first: &Trie, second: &Trie) -> bool {
     true
 }
 
-/// Whether query types of both end at the pair, and the segment that they end with there: `*` or none.
+/// Whether query types of both end at the pair, and the segment that they end with there: `*` or
+/// none.
 fn common_end(first: &Trie, second: &Trie, (a, b): Pair) -> Option<&'static [&'static [u8]]> {
     match (first.rest(a), second.rest(b)) {
         (true, true) => Some(&[b"*"]),
@@ -64,7 +66,8 @@ fn common_end(first: &Trie, second: &Trie, (a, b): Pair) -> Option<&'static [&'s
     }
 }
 
-/// The pairs that one segment more leads to. A node with `*` stays where it is: any segment is within its rest.
+/// The pairs that one segment more leads to. A node with `*` stays where it is: any segment is
+/// within its rest.
 fn below<'a>(
     first: &'a Trie,
     second: &'a Trie,

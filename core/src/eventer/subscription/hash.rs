@@ -2,9 +2,9 @@
 
 /// Where `hash` stands in ascending `hashes`, or would stand.
 ///
-/// Hashes are spread evenly, so among `n` the place is within two `sqrt(n)` of where the hash's size says (four standard
-/// deviations), and few lines of memory are read. Where it is not, by chance or because a peer made up segments to that end, all
-/// of them are searched.
+/// Hashes are spread evenly, so among `n` the place is within two `sqrt(n)` of where the hash's
+/// size says (four standard deviations), and few lines of memory are read. Where it is not, by
+/// chance or because a peer made up segments to that end, all of them are searched.
 #[inline]
 pub(super) fn position(hashes: &[u64], hash: u64) -> usize {
     const FEW: usize = 64;
@@ -37,7 +37,8 @@ pub(super) fn hash(segment: &[u8]) -> u64 {
         hash = step(hash, u64::from_le_bytes(*word));
         rest = after;
     }
-    // fewer than eight bytes are left; where there are any, words that overlap take them without a loop
+    // fewer than eight bytes are left; where there are any, words that overlap take them without a
+    // loop
     let last = if let Some(word) = segment.last_chunk().filter(|_| !rest.is_empty()) {
         u64::from_le_bytes(*word)
     } else if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk()) {

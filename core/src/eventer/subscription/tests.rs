@@ -150,7 +150,8 @@ fn an_intersection_that_explodes_is_refused() {
     assert!(!first.is_disjoint(&second));
 }
 
-/// Types of up to `depth` segments that are `?` or a letter each, which cover each other in many ways.
+/// Types of up to `depth` segments that are `?` or a letter each, which cover each other in many
+/// ways.
 fn covering(types: usize, depth: usize, patterns: usize) -> Vec<EventType> {
     (0..types)
         .map(|index| {

@@ -7,8 +7,9 @@
 //! texts   [ segments ]
 //! ```
 //!
-//! Edge `i` leads to node `i + 1`, so a step takes one read of the node, a search in its hashes, which lie close together, and
-//! one comparison. The hash needs no secret: equal hashes are ordered by text, so a peer that makes them collide gains nothing.
+//! Edge `i` leads to node `i + 1`, so a step takes one read of the node, a search in its hashes,
+//! which lie close together, and one comparison. The hash needs no secret: equal hashes are ordered
+//! by text, so a peer that makes them collide gains nothing.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -54,7 +55,8 @@ struct Group {
 }
 
 impl Trie {
-    /// Of `sorted`, distinct query types in order. Goes down level by level, so that depth takes no stack.
+    /// Of `sorted`, distinct query types in order. Goes down level by level, so that depth takes no
+    /// stack.
     pub(super) fn new(sorted: &[&EventType]) -> Self {
         let mut trie = Self {
             nodes: vec![Node::default()],
@@ -151,7 +153,8 @@ impl Trie {
         true
     }
 
-    /// Whether one of the paths from `nodes` on matches. Goes along all of them at once, so that each segment is hashed once.
+    /// Whether one of the paths from `nodes` on matches. Goes along all of them at once, so that
+    /// each segment is hashed once.
     fn branches_match(&self, nodes: [u32; 2], segments: SegmentBytes<'_>) -> bool {
         let mut active = Active::new();
         let mut next = Active::new();
@@ -179,8 +182,9 @@ impl Trie {
         active.nodes().any(|node| self.ends(node) || self.rest(node))
     }
 
-    /// Whether a query type of the tree other than `query`, which is one of them, matches all that `query` matches. Takes the steps besides its own
-    /// way from `left`; with none left the answer means nothing.
+    /// Whether a query type of the tree other than `query`, which is one of them, matches all that
+    /// `query` matches. Takes the steps besides its own way from `left`; with none left the answer
+    /// means nothing.
     pub(super) fn covers_besides_itself(&self, query: &EventType, left: &mut usize) -> bool {
         let mut active = Active::new();
         let mut next = Active::new();
@@ -242,7 +246,8 @@ impl Trie {
         self.nodes[node as usize].ends
     }
 
-    /// Whether a query type ends at `node` with `*`. In reduced form nothing else starts or ends there then.
+    /// Whether a query type ends at `node` with `*`. In reduced form nothing else starts or ends
+    /// there then.
     pub(super) fn rest(&self, node: u32) -> bool {
         self.nodes[node as usize].rest
     }

@@ -22,8 +22,9 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Reads RFC 3339 with any offset and any number of digits of fraction, of which those after the sixth are cut
-/// off. A leap second (`:60`) is the second after it. Years outside of 0 to 9999 need their sign.
+/// Reads RFC 3339 with any offset and any number of digits of fraction, of which those after the
+/// sixth are cut off. A leap second (`:60`) is the second after it. Years outside of 0 to 9999 need
+/// their sign.
 impl FromStr for Timestamp {
     type Err = TimestampError;
 

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{MICROS, Timestamp, TimestampError};
 
-/// Rounded down to the microsecond. A time past the range, which no known system has, becomes the nearest moment in it.
+/// Rounded down to the microsecond. A time past the range, which no known system has, becomes the
+/// nearest moment in it.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         match time.duration_since(UNIX_EPOCH) {
@@ -24,7 +25,8 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
-/// Fails with [`TimestampError::NotSystemTime`] where the system's type has a smaller range, as it has on Windows.
+/// Fails with [`TimestampError::NotSystemTime`] where the system's type has a smaller range, as it
+/// has on Windows.
 impl TryFrom<Timestamp> for SystemTime {
     type Error = TimestampError;
 
@@ -33,7 +35,8 @@ impl TryFrom<Timestamp> for SystemTime {
         let time = if timestamp.s >= 0 {
             UNIX_EPOCH.checked_add(Duration::from_secs(timestamp.s.unsigned_abs()) + us)
         } else {
-            // from the second above down, so that no step leaves a range that the moment itself is in
+            // from the second above down, so that no step leaves a range that the moment itself is
+            // in
             let up = Duration::from_micros(MICROS as u64) - us;
             let down = Duration::from_secs(timestamp.s.unsigned_abs() - 1) + up;
             UNIX_EPOCH.checked_sub(down)

@@ -17,7 +17,8 @@ pub(super) enum Received {
 }
 
 impl Received {
-    /// What is not one of these, a `PONG` too, ends the connection at the deployed peers, and so it does here.
+    /// What is not one of these, a `PONG` too, ends the connection at the deployed peers, and so it
+    /// does here.
     pub(super) fn parse(text: &str, limits: &Limits) -> Result<Self, Error> {
         let value = Value::parse(text, limits)?;
         let fields = Fields::of(&value, "message")?;

@@ -8,11 +8,11 @@
 //!           <──────────────────── {"type":"PONG","payload":{}}      answered at once, and never asked by us
 //! ```
 //!
-//! One WebSocket text message each. Anything else ends the connection. Calls of the other side's actions are a layer on top:
-//! [`rpc`](super::rpc).
+//! One WebSocket text message each. Anything else ends the connection. Calls of the other side's
+//! actions are a layer on top: [`rpc`](super::rpc).
 //!
-//! The deployed server takes text messages of up to 4 MiB (the default of its HTTP library) and ends the connection over larger ones; its
-//! client takes any.
+//! The deployed server takes text messages of up to 4 MiB (the default of its HTTP library) and
+//! ends the connection over larger ones; its client takes any.
 
 mod message;
 
@@ -34,17 +34,19 @@ use crate::ws;
 pub use message::Message;
 use message::{DATA, PONG, Received};
 
-/// When data is sent, and limits. Those of the WebSocket below, among them the size of a message, are in its own
-/// [`Config`](ws::Config).
+/// When data is sent, and limits. Those of the WebSocket below, among them the size of a message,
+/// are in its own [`Config`](ws::Config).
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How long changes of the local data may wait to be sent together: 0.2 s, as the deployed peers. Zero sends each at once,
-    /// `None` only when [`flush`](Connection::flush) is called.
+    /// How long changes of the local data may wait to be sent together: 0.2 s, as the deployed
+    /// peers. Zero sends each at once, `None` only when [`flush`](Connection::flush) is called.
     pub autoflush_delay: Option<Duration>,
-    /// The most that a message, and the other side's data, may hold. See [`Limits`] for the defaults.
+    /// The most that a message, and the other side's data, may hold. See [`Limits`] for the
+    /// defaults.
     pub limits: Limits,
-    /// Answers of the machine itself that may wait to be written before nothing more is read, 16, or the WebSocket's `max_queued`
-    /// bytes of them: a peer that pings and never reads is stopped by it.
+    /// Answers of the machine itself that may wait to be written before nothing more is read, 16,
+    /// or the WebSocket's `max_queued` bytes of them: a peer that pings and never reads is stopped
+    /// by it.
     pub max_unsent_replies: usize,
 }
 
@@ -61,7 +63,8 @@ impl Default for Config {
 /// What [`Connection::poll`] gives.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Incoming {
-    /// Server: a WebSocket's request, which waits for [`Connection::confirm`] or [`Connection::refuse`].
+    /// Server: a WebSocket's request, which waits for [`Connection::confirm`] or
+    /// [`Connection::refuse`].
     Upgrade(Box<ws::Request>),
     /// Client: the server took the WebSocket.
     Open(Box<ws::Response>),
@@ -76,16 +79,18 @@ pub enum Incoming {
     },
 }
 
-/// One end of a connection. The WebSocket may be open, or on its way: see [`Incoming::Upgrade`] and [`Incoming::Open`]. What is
-/// changed before is sent then.
+/// One end of a connection. The WebSocket may be open, or on its way: see [`Incoming::Upgrade`] and
+/// [`Incoming::Open`]. What is changed before is sent then.
 ///
-/// - **Application**: [`change`](Self::change), [`set_local_data`](Self::set_local_data), [`flush`](Self::flush),
-///   [`follow`](Self::follow), [`send`](Self::send), [`remote_data`](Self::remote_data), [`close`](Protocol::close);
-///   [`confirm`](Self::confirm) and [`refuse`](Self::refuse) in the handshake.
-/// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline), [`is_closed`](Protocol::is_closed).
+/// - **Application**: [`change`](Self::change), [`set_local_data`](Self::set_local_data),
+///   [`flush`](Self::flush), [`follow`](Self::follow), [`send`](Self::send),
+///   [`remote_data`](Self::remote_data), [`close`](Protocol::close); [`confirm`](Self::confirm) and
+///   [`refuse`](Self::refuse) in the handshake.
+/// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline),
+///   [`is_closed`](Protocol::is_closed).
 ///
-/// The protocol has no pings of its own that the deployed peers would answer to: a peer that is gone without a word is
-/// found out by the sockets.
+/// The protocol has no pings of its own that the deployed peers would answer to: a peer that is
+/// gone without a word is found out by the sockets.
 #[derive(Debug)]
 pub struct Connection {
     link: Link,
@@ -159,8 +164,8 @@ impl Connection {
         self.local.state().value()
     }
 
-    /// Replaces our data. The other side is told after [`Config::autoflush_delay`], and only what differs; nobody is once the
-    /// connection is over.
+    /// Replaces our data. The other side is told after [`Config::autoflush_delay`], and only what
+    /// differs; nobody is once the connection is over.
     ///
     /// # Errors
     ///
@@ -169,18 +174,19 @@ impl Connection {
         self.change(|state| state.replace(data))
     }
 
-    /// Changes our data, as a [`State`] that knows what has changed: that costs less than to replace and compare the whole. The other
-    /// side is told after [`Config::autoflush_delay`].
+    /// Changes our data, as a [`State`] that knows what has changed: that costs less than to
+    /// replace and compare the whole. The other side is told after [`Config::autoflush_delay`].
     pub fn change<R>(&mut self, change: impl FnOnce(&mut State) -> R) -> R {
         self.local.change(change, &mut self.link)
     }
 
-    /// Sends now what has changed in our data. Gives the position in [`tx`](Protocol::tx) behind it: once
-    /// [`sent`](SendQueue::sent) reaches it, all of it is on its way.
+    /// Sends now what has changed in our data. Gives the position in [`tx`](Protocol::tx) behind
+    /// it: once [`sent`](SendQueue::sent) reaches it, all of it is on its way.
     ///
     /// # Errors
     ///
-    /// [`SendFault`]. What the queue had no room for is sent as soon as it has; what was flushed before the handshake was done, once it is.
+    /// [`SendFault`]. What the queue had no room for is sent as soon as it has; what was flushed
+    /// before the handshake was done, once it is.
     pub fn flush(&mut self) -> Result<u64, SendFault> {
         if let Err(over @ SendFault::Closed) = self.link.may_send(0) {
             return Err(over);
@@ -189,8 +195,8 @@ impl Connection {
         Ok(self.link.tx().end())
     }
 
-    /// Shows the other side a state that several connections share instead of data of our own, and what it has flushed: see
-    /// [`server::Connection::follow`](super::server::Connection::follow).
+    /// Shows the other side a state that several connections share instead of data of our own, and
+    /// what it has flushed: see [`server::Connection::follow`](super::server::Connection::follow).
     ///
     /// # Errors
     ///
@@ -204,8 +210,8 @@ impl Connection {
         sent.or_else(|fault| if fault.is_closed() { Err(fault) } else { Ok(()) })
     }
 
-    /// The other side lacks something that was flushed: the queue is full, or the connection not open yet. It is told as soon as there
-    /// is room; nothing need be done.
+    /// The other side lacks something that was flushed: the queue is full, or the connection not
+    /// open yet. It is told as soon as there is room; nothing need be done.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.local.told().is_behind()

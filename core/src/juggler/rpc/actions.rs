@@ -2,8 +2,8 @@ use alloc::collections::BTreeMap;
 
 use bytestring::ByteString;
 
-/// What is done when the other side calls: a handler by name, and one for all other names. What a handler is, is up to who
-/// calls it.
+/// What is done when the other side calls: a handler by name, and one for all other names. What a
+/// handler is, is up to who calls it.
 #[derive(Clone, Debug)]
 pub struct Actions<H> {
     named: BTreeMap<ByteString, H>,
@@ -40,7 +40,8 @@ impl<H> Actions<H> {
         self
     }
 
-    /// Who handles `action`; `None` means that the call is to be [refused](super::Connection::refuse_action).
+    /// Who handles `action`; `None` means that the call is to be
+    /// [refused](super::Connection::refuse_action).
     #[must_use]
     pub fn find(&self, action: &str) -> Option<Handled<'_, H>> {
         let named = self.named.get(action).map(Handled::Named);

@@ -38,7 +38,8 @@ pub(super) enum Asked {
 }
 
 impl Payload {
-    /// `is_open` tells whether a call waits for its response: what else is in any other does not matter.
+    /// `is_open` tells whether a call waits for its response: what else is in any other does not
+    /// matter.
     pub(super) fn parse(payload: &Value, is_open: impl FnOnce(u64) -> bool) -> Result<Self, Error> {
         let Ok(fields) = Fields::of(payload, "rpc message") else { return Ok(Self::Other) };
         if fields.get("type").and_then(Value::as_str) != Some("rpc") {

@@ -1,14 +1,14 @@
 //! Calls of the other side's actions, over the messages of Juggler 0.5.
 //!
 //! ```text
-//! us                                                        the other side
-//! call("add", [1, 2])  ──request 1──────────────────────>   Incoming::Call
-//! Incoming::Returned   <────────────────────response 1──    respond(call, Ok(3))
-//!                                                                         Err("…"): a failure of its own
+//! us                                                  the other side
+//! call("add", [1, 2])  ──request 1────────────────>   Incoming::Call
+//! Incoming::Returned   <──────────────response 1──    respond(call, Ok(3))
+//!                                                                   Err("…"): a failure of its own
 //! ```
 //!
-//! Both sides call, each counts its own calls from 1, and any number may be open at a time. Messages that are no calls pass
-//! through.
+//! Both sides call, each counts its own calls from 1, and any number may be open at a time.
+//! Messages that are no calls pass through.
 
 mod actions;
 mod message;
@@ -40,8 +40,9 @@ pub struct Config {
     pub peer: peer::Config,
     /// How many calls may be open.
     pub calls: Limits,
-    /// A message that is like a call and lacks something of one is a message like any other, as at the deployed peer's plain
-    /// connection. Default: off; it ends the connection, as at the deployed peer's connection for calls.
+    /// A message that is like a call and lacks something of one is a message like any other, as at
+    /// the deployed peer's plain connection. Default: off; it ends the connection, as at the
+    /// deployed peer's connection for calls.
     pub pass_malformed: bool,
 }
 
@@ -71,7 +72,8 @@ pub struct RequestId(u64);
 /// What [`Connection::poll`] gives.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Incoming {
-    /// Server: a WebSocket's request, which waits for [`peer::Connection::confirm`] or [`peer::Connection::refuse`].
+    /// Server: a WebSocket's request, which waits for [`peer::Connection::confirm`] or
+    /// [`peer::Connection::refuse`].
     Upgrade(Box<ws::Request>),
     /// Client: the server took the WebSocket.
     Open(Box<ws::Response>),
@@ -99,19 +101,22 @@ pub enum Incoming {
     Returned {
         /// Of which call.
         call: CallId,
-        /// Its result; or the failure of the other side, usually a text. A failure of our own is a [`SendFault`] of the call, or the
-        /// [`Error`] that the connection ended with.
+        /// Its result; or the failure of the other side, usually a text. A failure of our own is a
+        /// [`SendFault`] of the call, or the [`Error`] that the connection ended with.
         result: Result<Value, Value>,
         /// Bytes that it took on the wire.
         size: usize,
     },
 }
 
-/// A connection of 0.5 whose messages are also calls. All else is done with the [`peer`](Self::peer) in it.
+/// A connection of 0.5 whose messages are also calls. All else is done with the
+/// [`peer`](Self::peer) in it.
 ///
-/// - **Application**: [`call`](Self::call), [`respond`](Self::respond), [`refuse_action`](Self::refuse_action),
-///   [`forget`](Self::forget), [`peer`](Self::peer), [`close`](Protocol::close).
-/// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline), [`is_closed`](Protocol::is_closed).
+/// - **Application**: [`call`](Self::call), [`respond`](Self::respond),
+///   [`refuse_action`](Self::refuse_action), [`forget`](Self::forget), [`peer`](Self::peer),
+///   [`close`](Protocol::close).
+/// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline),
+///   [`is_closed`](Protocol::is_closed).
 ///
 /// Every call that is open when the connection ends has failed: no result comes any more.
 #[derive(Debug)]
@@ -177,7 +182,8 @@ impl Connection {
         self.calls.remove(&call.0);
     }
 
-    /// Answers a call of the other side, once: with its result, or with what became of it instead, usually a text.
+    /// Answers a call of the other side, once: with its result, or with what became of it instead,
+    /// usually a text.
     ///
     /// # Errors
     ///

@@ -7,16 +7,19 @@ use crate::juggler::Autoflush;
 pub struct Config {
     /// Pings, segments, messages.
     pub transport: crate::juggler::Config,
-    /// How long changes of the connection's own state may wait to be sent together: 0.2 s, as the deployed peers. Zero sends each at once,
-    /// `None` only when [`flush`](super::Connection::flush) is called. A state that several connections share is flushed by who
-    /// has it.
+    /// How long changes of the connection's own state may wait to be sent together: 0.2 s, as the
+    /// deployed peers. Zero sends each at once, `None` only when
+    /// [`flush`](super::Connection::flush) is called. A state that several connections share is
+    /// flushed by who has it.
     pub autoflush_delay: Option<Duration>,
-    /// Requests may be given before the ones before them are answered. Default: off; one after the other.
+    /// Requests may be given before the ones before them are answered. Default: off; one after the
+    /// other.
     pub parallel_requests: bool,
-    /// Requests of the client that may wait for our answer, 1024; at least one. With so many nothing is read until one is
-    /// answered, no pings either.
+    /// Requests of the client that may wait for our answer, 1024; at least one. With so many
+    /// nothing is read until one is answered, no pings either.
     pub max_requests: usize,
-    /// Bytes of requests that may wait for the one before them to be answered, 16 MiB: with more, nothing is read either.
+    /// Bytes of requests that may wait for the one before them to be answered, 16 MiB: with more,
+    /// nothing is read either.
     pub max_waiting: usize,
 }
 

@@ -35,8 +35,8 @@ pub struct RequestId(u64);
 /// What [`Connection::poll`] gives.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Incoming {
-    /// A WebSocket's request, which waits for [`Connection::confirm`] or [`Connection::refuse`]. Does not come where the handshake was
-    /// done before.
+    /// A WebSocket's request, which waits for [`Connection::confirm`] or [`Connection::refuse`].
+    /// Does not come where the handshake was done before.
     Upgrade(Box<ws::Request>),
     /// A request: [`Connection::respond`] is the answer.
     Request {
@@ -51,16 +51,21 @@ pub enum Incoming {
     },
 }
 
-/// The server's end of a connection. The WebSocket may be open, or on its way: see [`Incoming::Upgrade`].
+/// The server's end of a connection. The WebSocket may be open, or on its way: see
+/// [`Incoming::Upgrade`].
 ///
-/// The client follows a state: the connection's own, which is `null` until it is [changed](Self::change), or one that several
-/// connections [follow](Self::follow), whose patches are encoded once for all of them.
+/// The client follows a state: the connection's own, which is `null` until it is
+/// [changed](Self::change), or one that several connections [follow](Self::follow), whose patches
+/// are encoded once for all of them.
 ///
-/// - **Application**: [`respond`](Self::respond), [`notify`](Self::notify), [`change`](Self::change), [`flush`](Self::flush),
-///   [`follow`](Self::follow), [`close`](Protocol::close); [`confirm`](Self::confirm) and [`refuse`](Self::refuse) in the handshake.
-/// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline), [`is_closed`](Protocol::is_closed).
-/// - **Introspection**: [`state`](Self::state), [`is_behind`](Self::is_behind), [`open_requests`](Self::open_requests),
-///   [`is_open`](Self::is_open), [`queued`](Self::queued).
+/// - **Application**: [`respond`](Self::respond), [`notify`](Self::notify),
+///   [`change`](Self::change), [`flush`](Self::flush), [`follow`](Self::follow),
+///   [`close`](Protocol::close); [`confirm`](Self::confirm) and [`refuse`](Self::refuse) in the
+///   handshake.
+/// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline),
+///   [`is_closed`](Protocol::is_closed).
+/// - **Introspection**: [`state`](Self::state), [`is_behind`](Self::is_behind),
+///   [`open_requests`](Self::open_requests), [`is_open`](Self::is_open), [`queued`](Self::queued).
 #[derive(Debug)]
 pub struct Connection {
     transport: Transport,
@@ -71,7 +76,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection over `ws`, which was made by [`ws::Connection::accept`], or established by an HTTP server.
+    /// A connection over `ws`, which was made by [`ws::Connection::accept`], or established by an
+    /// HTTP server.
     #[must_use]
     pub fn new(ws: ws::Connection, config: Config) -> Self {
         Self {
@@ -131,10 +137,12 @@ impl Connection {
         self.transport.send(core::slice::from_ref(notification.text()))
     }
 
-    /// Brings the client to what `state`, which several connections share, has flushed: call it for a newcomer, and for all after
-    /// each flush, with what that gave. A client that has all but this flush gets its text, the same for all; a newcomer gets the whole,
-    /// which is encoded once, too; one that is behind because it reads slowly gets what it lacks as one patch, as soon as
-    /// there is room in its queue ([`is_behind`](Self::is_behind) until then). The connection's own state is not told any more.
+    /// Brings the client to what `state`, which several connections share, has flushed: call it for
+    /// a newcomer, and for all after each flush, with what that gave. A client that has all but
+    /// this flush gets its text, the same for all; a newcomer gets the whole, which is encoded
+    /// once, too; one that is behind because it reads slowly gets what it lacks as one patch, as
+    /// soon as there is room in its queue ([`is_behind`](Self::is_behind) until then). The
+    /// connection's own state is not told any more.
     ///
     /// # Errors
     ///
@@ -159,12 +167,14 @@ impl Connection {
         self.local.change(change, &mut self.transport)
     }
 
-    /// Tells the client now what has changed in the connection's own state. Gives the position in [`tx`](Protocol::tx) behind it: once
-    /// [`sent`](SendQueue::sent) reaches it, all of it is with the system.
+    /// Tells the client now what has changed in the connection's own state. Gives the position in
+    /// [`tx`](Protocol::tx) behind it: once [`sent`](SendQueue::sent) reaches it, all of it is with
+    /// the system.
     ///
     /// # Errors
     ///
-    /// [`SendFault`]. What the queue had no room for is told as soon as it has; what was flushed before the handshake was done, once it is.
+    /// [`SendFault`]. What the queue had no room for is told as soon as it has; what was flushed
+    /// before the handshake was done, once it is.
     pub fn flush(&mut self) -> Result<u64, SendFault> {
         if let Err(over @ SendFault::Closed) = self.transport.link.may_send(0) {
             return Err(over);
@@ -173,8 +183,8 @@ impl Connection {
         Ok(self.transport.tx().end())
     }
 
-    /// The client lacks something that was flushed: its queue is full, or the connection not open yet. It is told as soon as there is
-    /// room; nothing need be done.
+    /// The client lacks something that was flushed: its queue is full, or the connection not open
+    /// yet. It is told as soon as there is room; nothing need be done.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.local.told().is_behind()

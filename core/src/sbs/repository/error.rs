@@ -1,7 +1,7 @@
 use alloc::string::String;
 
-/// Why a type cannot be used. `definition` is the definition in which the fault is, as `Module.Name`; for a
-/// name that was asked for, it is that name.
+/// Why a type cannot be used. `definition` is the definition in which the fault is, as
+/// `Module.Name`; for a name that was asked for, it is that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TypeError {

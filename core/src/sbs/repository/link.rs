@@ -1,4 +1,5 @@
-//! From shapes to nodes: places are followed to what they are, and every type is found to have a finite value.
+//! From shapes to nodes: places are followed to what they are, and every type is found to have a
+//! finite value.
 
 use alloc::vec::Vec;
 
@@ -19,7 +20,8 @@ pub(super) fn link(
     {
         return Err(infinite(definition));
     }
-    // `T = Record { next: T }`. The last definition that was opened is the nearest to the recursion.
+    // `T = Record { next: T }`. The last definition that was opened is the nearest to the
+    // recursion.
     let least = least_lengths(shapes);
     if let Some((_, definition)) =
         places.iter().rfind(|(place, _)| least[*place as usize].is_none())
@@ -69,7 +71,8 @@ fn follow(shapes: &[Shape], mut id: Id) -> Option<Id> {
 fn least_lengths(shapes: &[Shape]) -> Vec<Option<usize>> {
     let mut least: Vec<Option<usize>> = Vec::new();
     least.resize(shapes.len(), None);
-    // Lengths only ever get shorter. Inner shapes mostly stand before outer ones, so that a few rounds do.
+    // Lengths only ever get shorter. Inner shapes mostly stand before outer ones, so that a few
+    // rounds do.
     loop {
         let mut changed = false;
         for (index, shape) in shapes.iter().enumerate() {

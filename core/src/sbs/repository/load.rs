@@ -32,10 +32,11 @@ pub enum LoadError {
 }
 
 impl Repository {
-    /// Of the schema file at `path`, or of every `*.sbs` in the folder at `path` and the folders in it.
+    /// Of the schema file at `path`, or of every `*.sbs` in the folder at `path` and the folders in
+    /// it.
     ///
-    /// Files are read in the order of their paths, so that of two modules with one name always the same is
-    /// meant: the later. Links to folders are not followed.
+    /// Files are read in the order of their paths, so that of two modules with one name always the
+    /// same is meant: the later. Links to folders are not followed.
     ///
     /// # Errors
     ///

@@ -6,8 +6,9 @@
 //! JSON ── from_json ────────────────┘
 //! ```
 //!
-//! Names are looked up when a type is used, so that the order in which schemas arrive does not matter and an
-//! unfinished schema does not stop the others; [`Repository::check`] finds what is missing up front.
+//! Names are looked up when a type is used, so that the order in which schemas arrive does not
+//! matter and an unfinished schema does not stop the others; [`Repository::check`] finds what is
+//! missing up front.
 
 mod error;
 mod link;
@@ -60,7 +61,8 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Without any module: only the builtins `None`, `Boolean`, `Integer`, `Float`, `String` and `Bytes`.
+    /// Without any module: only the builtins `None`, `Boolean`, `Integer`, `Float`, `String` and
+    /// `Bytes`.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -94,7 +96,8 @@ impl Repository {
         Ok(repository)
     }
 
-    /// All modules as JSON, which the deployed peer reads too. The older spelling `Maybe` leaves as a Choice.
+    /// All modules as JSON, which the deployed peer reads too. The older spelling `Maybe` leaves as
+    /// a Choice.
     #[must_use]
     pub fn to_json(&self) -> Json {
         Json::Array(self.modules.values().map(schema::module_to_json).collect())
@@ -119,8 +122,8 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong: each reference that leads nowhere, in the order of modules and definitions; if all
-    /// lead somewhere, each definition without parameters that cannot be used.
+    /// Everything that is wrong: each reference that leads nowhere, in the order of modules and
+    /// definitions; if all lead somewhere, each definition without parameters that cannot be used.
     pub fn check(&self) -> Result<(), Vec<TypeError>> {
         let mut faults = Vec::new();
         for definition in self.definitions() {
@@ -139,15 +142,15 @@ impl Repository {
         })
     }
 
-    /// A type, ready for use: everything that it refers to is looked up now and never again. Keep it where values of one type
-    /// come often.
+    /// A type, ready for use: everything that it refers to is looked up now and never again. Keep
+    /// it where values of one type come often.
     ///
     /// `name` is `Module.Type`, or a builtin without a module.
     ///
     /// # Errors
     ///
-    /// [`TypeError`]: the type, or one that it refers to, cannot be used. The deployed peer would notice only when a
-    /// value gets there.
+    /// [`TypeError`]: the type, or one that it refers to, cannot be used. The deployed peer would
+    /// notice only when a value gets there.
     pub fn prepare(&self, name: &str) -> Result<PreparedType, TypeError> {
         let plan = match name.split_once('.') {
             None => {
@@ -165,7 +168,8 @@ impl Repository {
         Ok(PreparedType { name: name.into(), plan: Arc::new(plan) })
     }
 
-    /// `value` as bytes of the type `name`; [`prepare`](Self::prepare) and [`PreparedType::encode`] at once.
+    /// `value` as bytes of the type `name`; [`prepare`](Self::prepare) and [`PreparedType::encode`]
+    /// at once.
     ///
     /// # Errors
     ///

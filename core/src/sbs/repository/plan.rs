@@ -1,4 +1,5 @@
-//! Types ready for use: a table of nodes that refer to each other by number, parameters filled in, names looked up.
+//! Types ready for use: a table of nodes that refer to each other by number, parameters filled in,
+//! names looked up.
 //!
 //! ```text
 //! Tree = Record { label: String, children: Array(Tree) }
@@ -8,8 +9,9 @@
 //!   2  Record  label: 0, children: 1                       <- Tree
 //! ```
 //!
-//! A type is the same node wherever it is written alike. A definition gets a place in the table before its body is
-//! looked at, so that recursion finds it; linking then replaces the place by what it turned out to be.
+//! A type is the same node wherever it is written alike. A definition gets a place in the table
+//! before its body is looked at, so that recursion finds it; linking then replaces the place by
+//! what it turned out to be.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -27,7 +29,8 @@ use crate::sbs::schema::{Entry, Module, Type};
 /// Types and entries that one type may consist of.
 const MAX_PARTS: usize = 16_384;
 
-/// Levels that definitions and types may be inside each other, a definition and each type in it a level.
+/// Levels that definitions and types may be inside each other, a definition and each type in it a
+/// level.
 const MAX_LEVELS: usize = 256;
 
 /// How often a definition may be open at once, each time with other arguments.

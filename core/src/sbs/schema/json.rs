@@ -7,7 +7,8 @@
 //!              "entries": [{"name": NAME, "type": type}, …]}
 //! ```
 //!
-//! The older spellings do not get out: the peer would take `Maybe` for a type that the module forgot to define.
+//! The older spellings do not get out: the peer would take `Maybe` for a type that the module
+//! forgot to define.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;

@@ -10,12 +10,14 @@
 //! Row         = Array(Optional(Pair(Name, Integer)))
 //! ```
 //!
-//! [`parse`] reads one text, which is one [`Module`]. A name is only looked up when a type is used, by a
-//! [`Repository`](super::Repository): a tree may speak of types and modules that are in other texts.
+//! [`parse`] reads one text, which is one [`Module`]. A name is only looked up when a type is used,
+//! by a [`Repository`](super::Repository): a tree may speak of types and modules that are in other
+//! texts.
 //!
-//! The grammar is that of `hat-sbs` 0.7 with the older spellings `Tuple`, `Union` and `Maybe` beside `Record`, `Choice`
-//! and `Optional`. Two texts more are taken, which the deployed parser refuses by accident of its grammar: a
-//! comment that ends with the text instead of a line, and references to types whose name starts with a builtin's (`Integerx`).
+//! The grammar is that of `hat-sbs` 0.7 with the older spellings `Tuple`, `Union` and `Maybe`
+//! beside `Record`, `Choice` and `Optional`. Two texts more are taken, which the deployed parser
+//! refuses by accident of its grammar: a comment that ends with the text instead of a line, and
+//! references to types whose name starts with a builtin's (`Integerx`).
 
 mod error;
 mod json;
@@ -33,8 +35,8 @@ pub use parser::parse;
 /// Bytes that a schema may have. The largest deployed one has some ten thousand.
 pub const MAX_SCHEMA_LEN: usize = 1024 * 1024;
 
-/// Levels of types written inside types. Deployed schemas have four or so; this many still go through JSON text
-/// and back, three levels of JSON each, within the 128 that `serde_json` reads.
+/// Levels of types written inside types. Deployed schemas have four or so; this many still go
+/// through JSON text and back, three levels of JSON each, within the 128 that `serde_json` reads.
 pub const MAX_NESTING: usize = 32;
 
 /// One schema text.
@@ -67,7 +69,8 @@ pub enum Type {
     Reference(Reference),
 }
 
-/// `name: Type` in a Record or a Choice. Two entries may have the same name, as at the deployed parser.
+/// `name: Type` in a Record or a Choice. Two entries may have the same name, as at the deployed
+/// parser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The name before the colon.
@@ -78,8 +81,9 @@ pub struct Entry {
 
 /// `[Module.]Name[(arguments)]`.
 ///
-/// Without a module, the name is that of a parameter, else that of a builtin, else that of a definition in the same
-/// module: in this order, so that a module's own `Optional` is only ever meant by `Module.Optional`.
+/// Without a module, the name is that of a parameter, else that of a builtin, else that of a
+/// definition in the same module: in this order, so that a module's own `Optional` is only ever
+/// meant by `Module.Optional`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// The module before the dot.

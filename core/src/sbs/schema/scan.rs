@@ -1,4 +1,5 @@
-//! What the grammar's rules are made of: words, single characters, white space; and what is there instead.
+//! What the grammar's rules are made of: words, single characters, white space; and what is there
+//! instead.
 
 use alloc::format;
 use alloc::string::String;

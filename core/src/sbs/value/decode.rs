@@ -9,16 +9,19 @@ use crate::sbs::decode::MAX_EMPTY_ELEMENTS;
 use crate::sbs::repository::{Builtin, Entries, Id, Node, Plan};
 use crate::sbs::{Decode, DecodeError, Integer, PreparedType, Reader};
 
-/// Entries for which a Record reserves memory before it has read any of them: the recursive ones are all open at once.
+/// Entries for which a Record reserves memory before it has read any of them: the recursive ones
+/// are all open at once.
 const MAX_RESERVED_ENTRIES: usize = 64;
 
 impl PreparedType {
-    /// The value of this type that takes all of `bytes`. Strings and bytes in it share their memory.
+    /// The value of this type that takes all of `bytes`. Strings and bytes in it share their
+    /// memory.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`]: the bytes are no such value, or more than one. The deployed peers take no offence at
-    /// bytes that are left over; [`decode_from`](Self::decode_from) leaves them to the caller.
+    /// [`DecodeError`]: the bytes are no such value, or more than one. The deployed peers take no
+    /// offence at bytes that are left over; [`decode_from`](Self::decode_from) leaves them to the
+    /// caller.
     pub fn decode(&self, bytes: &Bytes) -> Result<Value, DecodeError> {
         let mut reader = Reader::with_max_depth(bytes, MAX_VALUE_DEPTH);
         let value = self.decode_from(&mut reader)?;
@@ -26,10 +29,12 @@ impl PreparedType {
         Ok(value)
     }
 
-    /// Reads one value of this type from where `reader` stands. Records, Choices and Arrays are one level each.
+    /// Reads one value of this type from where `reader` stands. Records, Choices and Arrays are one
+    /// level each.
     ///
-    /// Memory is bounded by the bytes that are left: each pays for one value, or some where Records stand in Records.
-    /// Values that take no bytes may be as many as there are bytes left, and 65 536 more.
+    /// Memory is bounded by the bytes that are left: each pays for one value, or some where Records
+    /// stand in Records. Values that take no bytes may be as many as there are bytes left, and 65
+    /// 536 more.
     ///
     /// # Errors
     ///

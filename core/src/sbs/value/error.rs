@@ -31,7 +31,8 @@ pub enum EncodeError {
         /// What it lacks.
         entry: ByteString,
     },
-    /// A Record with an entry that its type lacks. The deployed peer drops such entries; here none gets lost in silence.
+    /// A Record with an entry that its type lacks. The deployed peer drops such entries; here none
+    /// gets lost in silence.
     #[error("{path}: the type of the record has no entry `{entry}`")]
     UnknownEntry {
         /// The record.
@@ -47,7 +48,8 @@ pub enum EncodeError {
         /// The entry that was chosen.
         entry: ByteString,
     },
-    /// Values nested deeper than [`MAX_VALUE_DEPTH`](super::MAX_VALUE_DEPTH). The path is that of the outermost.
+    /// Values nested deeper than [`MAX_VALUE_DEPTH`](super::MAX_VALUE_DEPTH). The path is that of
+    /// the outermost.
     #[error("{path}: nested deeper than {limit} levels")]
     TooDeep {
         /// The value as a whole: the way down would fill pages.
@@ -72,7 +74,8 @@ impl EncodeError {
     }
 }
 
-/// The way to a part of a value: `items[3].x`. Names of Record entries and of Choices are joined by dots.
+/// The way to a part of a value: `items[3].x`. Names of Record entries and of Choices are joined by
+/// dots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path(String);
 

@@ -26,8 +26,9 @@ use super::Integer;
 pub use error::{EncodeError, Path, ValueDecodeError};
 pub use record::Record;
 
-/// Levels of Records, Choices and Arrays that a value may have inside each other, both ways. Four to one level of the typed
-/// codec, which counts only Arrays and boxes; each costs some hundred bytes of stack.
+/// Levels of Records, Choices and Arrays that a value may have inside each other, both ways. Four
+/// to one level of the typed codec, which counts only Arrays and boxes; each costs some hundred
+/// bytes of stack.
 pub const MAX_VALUE_DEPTH: u32 = 256;
 
 /// A value of any SBS type.

@@ -9,7 +9,8 @@ use super::Value;
 
 /// Values by name, in an order: that of the schema where the record was decoded.
 ///
-/// Records are equal if they have the same entries in the same order. All records of one array share their names.
+/// Records are equal if they have the same entries in the same order. All records of one array
+/// share their names.
 #[derive(Clone, PartialEq)]
 pub struct Record {
     /// As many as there are values.
@@ -24,8 +25,8 @@ impl Record {
         Self { names, values: values.into() }
     }
 
-    /// The value of the entry `name`. Where a schema has a name twice, the later entry is meant, as at the deployed
-    /// peer.
+    /// The value of the entry `name`. Where a schema has a name twice, the later entry is meant, as
+    /// at the deployed peer.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         let index = self.names.iter().rposition(|other| other == name)?;

@@ -42,8 +42,8 @@ impl Protocol for Connection {
         &mut self.tx
     }
 
-    /// Sends a Close with code 1000 and waits for the peer's. In the handshake, a request that waits is refused with 503, and
-    /// nothing is waited for.
+    /// Sends a Close with code 1000 and waits for the peer's. In the handshake, a request that
+    /// waits is refused with 503, and nothing is waited for.
     fn close(&mut self) {
         match self.phase {
             Phase::Open => self.start_close(code::NORMAL, ""),

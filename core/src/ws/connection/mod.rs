@@ -19,7 +19,8 @@ use crate::time::Instant;
 /// What [`Connection::poll`](crate::protocol::Protocol::poll) gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Incoming {
-    /// Server: a request that waits for [`Connection::confirm`] or [`Connection::refuse`]. Nothing is read until then.
+    /// Server: a request that waits for [`Connection::confirm`] or [`Connection::refuse`]. Nothing
+    /// is read until then.
     Request(Box<Request>),
     /// Client: the server took the request, the connection is open.
     Open(Box<Response>),
@@ -29,8 +30,9 @@ pub enum Incoming {
     Binary(Bytes),
     /// The peer's answer to a [`Connection::ping`], with the same bytes, or sent by it unasked.
     Pong(Bytes),
-    /// The peer's Close: the last thing that it said. If it was the first to close, it was answered; once that is written,
-    /// [`poll`](crate::protocol::Protocol::poll) fails with [`Error::Closed`].
+    /// The peer's Close: the last thing that it said. If it was the first to close, it was
+    /// answered; once that is written, [`poll`](crate::protocol::Protocol::poll) fails with
+    /// [`Error::Closed`].
     Closed {
         /// Its code, see [`code`](super::code); `None` where it gave none.
         code: Option<u16>,
@@ -50,13 +52,17 @@ pub enum Incoming {
 ///                                                                 error:     Open ──Close──> Over
 /// ```
 ///
-/// - **Making**: [`connect`](Self::connect), [`accept`](Self::accept), [`established`](Self::established).
-/// - **Application**: [`confirm`](Self::confirm), [`refuse`](Self::refuse), [`send_text`](Self::send_text),
-///   [`send_text_parts`](Self::send_text_parts), [`send_binary`](Self::send_binary), [`ping`](Self::ping),
-///   [`close_with`](Self::close_with), [`close`](crate::protocol::Protocol::close).
+/// - **Making**: [`connect`](Self::connect), [`accept`](Self::accept),
+///   [`established`](Self::established).
+/// - **Application**: [`confirm`](Self::confirm), [`refuse`](Self::refuse),
+///   [`send_text`](Self::send_text), [`send_text_parts`](Self::send_text_parts),
+///   [`send_binary`](Self::send_binary), [`ping`](Self::ping), [`close_with`](Self::close_with),
+///   [`close`](crate::protocol::Protocol::close).
 /// - **Driver**: [`poll`](crate::protocol::Protocol::poll), [`tx`](crate::protocol::Protocol::tx),
-///   [`deadline`](crate::protocol::Protocol::deadline), [`is_closed`](crate::protocol::Protocol::is_closed).
-/// - **Introspection**: [`role`](Self::role), [`is_open`](Self::is_open), [`config`](Self::config), [`queued`](Self::queued).
+///   [`deadline`](crate::protocol::Protocol::deadline),
+///   [`is_closed`](crate::protocol::Protocol::is_closed).
+/// - **Introspection**: [`role`](Self::role), [`is_open`](Self::is_open), [`config`](Self::config),
+///   [`queued`](Self::queued).
 ///
 /// After our Close, messages of the peer are still checked, and dropped.
 #[derive(Debug)]
@@ -95,8 +101,9 @@ enum Phase {
     Over(Error),
 }
 
-/// How long the end may take: counted from the last time that the peer took any of what was queued when it began. Pongs behind that do not
-/// count, or a peer that pings could hold the end up for ever.
+/// How long the end may take: counted from the last time that the peer took any of what was queued
+/// when it began. Pongs behind that do not count, or a peer that pings could hold the end up for
+/// ever.
 #[derive(Debug)]
 struct Patience {
     /// Where in `tx` that ends.
@@ -156,8 +163,9 @@ impl Connection {
         Self { phase, ..Self::established(Role::Server, config, now) }
     }
 
-    /// Either side of a connection that is open: an HTTP server or client has done the handshake, see [`accept_key`](super::accept_key). What it
-    /// read behind the handshake is fed to the connection first.
+    /// Either side of a connection that is open: an HTTP server or client has done the handshake,
+    /// see [`accept_key`](super::accept_key). What it read behind the handshake is fed to the
+    /// connection first.
     #[must_use]
     pub fn established(role: Role, config: Config, _now: Instant) -> Self {
         Self {
@@ -185,8 +193,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Refuses the request that waits, with an HTTP `status` of 300 to 599, the header fields that belong to it (`WWW-Authenticate`,
-    /// `Location`) and a plain text for people. The connection is over then.
+    /// Refuses the request that waits, with an HTTP `status` of 300 to 599, the header fields that
+    /// belong to it (`WWW-Authenticate`, `Location`) and a plain text for people. The connection is
+    /// over then.
     ///
     /// # Errors
     ///

@@ -160,7 +160,8 @@ impl Connection {
         Err(Error::MessageTimeout)
     }
 
-    /// The protocol above does not read for now: the time of a message that has begun is counted anew when it does.
+    /// The protocol above does not read for now: the time of a message that has begun is counted
+    /// anew when it does.
     pub(crate) fn not_reading(&mut self) {
         self.message_due = None;
     }
@@ -192,7 +193,8 @@ impl Connection {
         self.is_held_up()
     }
 
-    /// The same, as of the last poll: a machine that does not read has no deadline for what it would read.
+    /// The same, as of the last poll: a machine that does not read has no deadline for what it
+    /// would read.
     pub(super) fn is_held_up(&self) -> bool {
         self.unsent_replies.len() >= self.config.max_unsent_replies
     }

@@ -1,4 +1,5 @@
-//! What is queued: messages and control frames, masked on the way into the queue where we are the client.
+//! What is queued: messages and control frames, masked on the way into the queue where we are the
+//! client.
 
 use crate::buffer::Writer;
 use bytes::Bytes;
@@ -19,8 +20,8 @@ impl Connection {
         self.send(Opcode::Text, [text.as_bytes()])
     }
 
-    /// Queues one text message whose text stands in `parts`, one behind another. A server queues large parts by reference: what
-    /// many connections are sent is not copied for each.
+    /// Queues one text message whose text stands in `parts`, one behind another. A server queues
+    /// large parts by reference: what many connections are sent is not copied for each.
     ///
     /// # Errors
     ///
@@ -38,8 +39,8 @@ impl Connection {
         self.send(Opcode::Binary, [data])
     }
 
-    /// Queues a Ping with `payload`, at most 125 bytes. The peer answers with a Pong that carries the same; of several Pings it may
-    /// answer the last one only.
+    /// Queues a Ping with `payload`, at most 125 bytes. The peer answers with a Pong that carries
+    /// the same; of several Pings it may answer the last one only.
     ///
     /// # Errors
     ///
@@ -51,8 +52,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Starts the end of the connection with `code` and a `reason` for people, at most 123 bytes. Done when
-    /// [`is_closed`](crate::protocol::Protocol::is_closed). It goes out over a full queue too.
+    /// Starts the end of the connection with `code` and a `reason` for people, at most 123 bytes.
+    /// Done when [`is_closed`](crate::protocol::Protocol::is_closed). It goes out over a full queue
+    /// too.
     ///
     /// # Errors
     ///
@@ -100,9 +102,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a text message over a full queue too: for a layer above whose messages are several of ours, or answers that have a limit
-    /// of their own. It asks
-    /// [`may_send`](Self::may_send) first; unless the connection is open, nothing is queued.
+    /// Queues a text message over a full queue too: for a layer above whose messages are several of
+    /// ours, or answers that have a limit of their own. It asks [`may_send`](Self::may_send) first;
+    /// unless the connection is open, nothing is queued.
     pub(crate) fn put_text(&mut self, parts: &[ByteString]) {
         if let Phase::Open = self.phase {
             let size = parts.iter().map(|part| part.len()).sum();

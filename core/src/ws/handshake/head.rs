@@ -1,4 +1,5 @@
-//! What requests and responses have in common: where a head ends, its fields, and what may stand in them.
+//! What requests and responses have in common: where a head ends, its fields, and what may stand in
+//! them.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -36,7 +37,8 @@ pub(in crate::ws) enum Found {
     TooLarge,
 }
 
-/// Looks for the end of a head of at most `limit` bytes, from `from` on, so that a head that comes byte by byte is looked at once.
+/// Looks for the end of a head of at most `limit` bytes, from `from` on, so that a head that comes
+/// byte by byte is looked at once.
 pub(in crate::ws) fn find_end(bytes: &[u8], from: usize, limit: usize) -> Found {
     let within = &bytes[..bytes.len().min(limit)];
     match within[from..].windows(END.len()).position(|window| window == END) {
@@ -108,7 +110,8 @@ pub(super) struct Unsendable {
     pub(super) reserved: bool,
 }
 
-/// Whether `fields` can be sent: nothing in them may end its line, or be one of the handshake's own.
+/// Whether `fields` can be sent: nothing in them may end its line, or be one of the handshake's
+/// own.
 pub(super) fn check(fields: &[Field]) -> Result<(), Unsendable> {
     let allowed = |value: &str| value.bytes().all(|byte| byte == b'\t' || !byte.is_ascii_control());
     for (name, value) in fields {

@@ -4,11 +4,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
-/// What the key is hashed with, so that only who knows WebSocket gives the answer (RFC 6455 section 1.3).
+/// What the key is hashed with, so that only who knows WebSocket gives the answer (RFC 6455 section
+/// 1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// The `Sec-WebSocket-Accept` that answers a `Sec-WebSocket-Key`, for HTTP servers that do the handshake themselves. `None`: `key` is not
-/// 16 octets in base64, and the request is to be refused with 400.
+/// The `Sec-WebSocket-Accept` that answers a `Sec-WebSocket-Key`, for HTTP servers that do the
+/// handshake themselves. `None`: `key` is not 16 octets in base64, and the request is to be refused
+/// with 400.
 ///
 /// ```
 /// let accept = hat_core::ws::accept_key("dGhlIHNhbXBsZSBub25jZQ==");

@@ -18,8 +18,8 @@ pub struct Request {
     pub host: ByteString,
     /// The path, with the query if there is one: `/ws?user=1`. Not decoded.
     pub path: ByteString,
-    /// Other header fields, in order: `Authorization`, `Origin`, `Cookie` … Of a received request, values that are not UTF-8 are read
-    /// as ISO 8859-1.
+    /// Other header fields, in order: `Authorization`, `Origin`, `Cookie` … Of a received request,
+    /// values that are not UTF-8 are read as ISO 8859-1.
     pub headers: Vec<Field>,
     /// The application's protocols, the preferred one first; the server takes one or none.
     pub subprotocols: Vec<ByteString>,

@@ -13,7 +13,8 @@ use crate::ws::{AnswerError, Error};
 pub struct Response {
     /// The one of the client's subprotocols that is spoken; `None` where none is.
     pub subprotocol: Option<ByteString>,
-    /// Other header fields: `Set-Cookie`, `Server` … Of a received response, values that are not UTF-8 are read as ISO 8859-1.
+    /// Other header fields: `Set-Cookie`, `Server` … Of a received response, values that are not
+    /// UTF-8 are read as ISO 8859-1.
     pub headers: Vec<Field>,
 }
 
@@ -49,7 +50,8 @@ pub enum HandshakeFault {
     /// `Upgrade: websocket` or `Connection: upgrade` is missing.
     #[error("it does not confirm the upgrade (Upgrade: websocket, Connection: upgrade)")]
     NoUpgrade,
-    /// `Sec-WebSocket-Accept` does not answer our key: the server, or a cache on the way, does not speak WebSocket.
+    /// `Sec-WebSocket-Accept` does not answer our key: the server, or a cache on the way, does not
+    /// speak WebSocket.
     #[error("its Sec-WebSocket-Accept does not answer the key")]
     Accept,
     /// An extension, though none was offered.

@@ -180,7 +180,8 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Removes keys, which ascend, from the index of `prefix`. Those that are not there are passed over.
+/// Removes keys, which ascend, from the index of `prefix`. Those that are not there are passed
+/// over.
 pub(super) fn remove(
     table: &mut Table<'_, Raw, &'static [u8]>,
     prefix: u64,
@@ -267,7 +268,8 @@ fn write(
     Ok(())
 }
 
-/// What is in `range` of the index of `prefix`, in order. A record is read when its first key is asked for.
+/// What is in `range` of the index of `prefix`, in order. A record is read when its first key is
+/// asked for.
 pub(super) struct Keys {
     records: redb::Range<'static, Raw, &'static [u8]>,
     range: Range,

@@ -48,8 +48,8 @@ impl Sum {
 }
 
 impl DiskStore {
-    /// Reads everything, and holds every table against every other. Takes some microseconds an event, and memory for each type.
-    /// `progress` is told how many events were read, now and then.
+    /// Reads everything, and holds every table against every other. Takes some microseconds an
+    /// event, and memory for each type. `progress` is told how many events were read, now and then.
     ///
     /// # Errors
     ///

@@ -24,8 +24,8 @@ impl DiskStore {
         state.servers.values().map(last).collect()
     }
 
-    /// Every event that is kept, by server, session and instance; what is registered meanwhile may come, too. Registrations and queries go
-    /// on beside it.
+    /// Every event that is kept, by server, session and instance; what is registered meanwhile may
+    /// come, too. Registrations and queries go on beside it.
     ///
     /// # Errors
     ///
@@ -55,8 +55,9 @@ impl DiskStore {
         Ok(())
     }
 
-    /// Copies everything into a new store in `folder`, beside the work, with the numbers that are reserved. The copy is as small as a store
-    /// can be. Events that are kept only as the latest of their type are in its series, until its rules say otherwise.
+    /// Copies everything into a new store in `folder`, beside the work, with the numbers that are
+    /// reserved. The copy is as small as a store can be. Events that are kept only as the latest of
+    /// their type are in its series, until its rules say otherwise.
     ///
     /// # Errors
     ///
@@ -86,8 +87,9 @@ impl DiskStore {
         Ok(taken)
     }
 
-    /// Keeps for servers, by their ids, a session and a timestamp that what they register from now on has to be above, or not below. Lower
-    /// ones than what is kept change nothing. It is durable then.
+    /// Keeps for servers, by their ids, a session and a timestamp that what they register from now
+    /// on has to be above, or not below. Lower ones than what is kept change nothing. It is durable
+    /// then.
     ///
     /// # Errors
     ///
@@ -136,7 +138,8 @@ impl<'a> Import<'a> {
         Self { store, events: Vec::new(), sessions: Vec::new(), waiting: 0, taken: 0, before }
     }
 
-    /// Adds the next event. Those of a server come by session and instance; what is not above the last one of its server is passed over.
+    /// Adds the next event. Those of a server come by session and instance; what is not above the
+    /// last one of its server is passed over.
     ///
     /// # Errors
     ///
@@ -177,7 +180,8 @@ impl<'a> Import<'a> {
         Ok(())
     }
 
-    /// The end: all is durable. Returns how many events were given, and how many of them the store has taken.
+    /// The end: all is durable. Returns how many events were given, and how many of them the store
+    /// has taken.
     ///
     /// # Errors
     ///

@@ -4,7 +4,8 @@
 //! write ─> cache ─ sync ─> durable        power lost: of what was not synced each sector is there or not, in any order
 //! ```
 //!
-//! A seed says what happens. `HAT_STORE_SEEDS` says how many are tried, and `HAT_STORE_SEED` which one alone.
+//! A seed says what happens. `HAT_STORE_SEEDS` says how many are tried, and `HAT_STORE_SEED` which
+//! one alone.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -127,7 +128,8 @@ impl State {
             }
             (Fault::Sync, Fault::Sync) => {
                 self.fault = None;
-                // what could not be written is clean from now on, and in the cache: nobody will write it
+                // what could not be written is clean from now on, and in the cache: nobody will
+                // write it
                 let lost = std::mem::take(&mut self.unsynced);
                 for (offset, data) in lost {
                     if self.below(2) == 0 {

@@ -53,7 +53,8 @@ impl Folder {
 }
 
 impl Folder {
-    /// Makes the file where there is none: under another name first, for half a new file is none that could be opened.
+    /// Makes the file where there is none: under another name first, for half a new file is none
+    /// that could be opened.
     fn make(&self) -> Result<(), StoreError> {
         let path = self.path.join(FILE);
         if path.exists() {
@@ -124,7 +125,8 @@ impl Fault {
     }
 }
 
-/// Bytes whose faults are noted. They are locked by other means, if at all: the folder's lock outlives a store that is opened anew.
+/// Bytes whose faults are noted. They are locked by other means, if at all: the folder's lock
+/// outlives a store that is opened anew.
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) inner: Box<dyn StorageBackend>,

@@ -7,11 +7,13 @@
 //! query ─> indexes on the disk merged with those of the tail ─> parts
 //! ```
 //!
-//! What is in the parts is the truth. All else is made from them, and what a crash leaves out of the indexes is read from them again at
-//! the start. The file is redb's, written by commits of two phases: a commit is whole or not at all.
+//! What is in the parts is the truth. All else is made from them, and what a crash leaves out of
+//! the indexes is read from them again at the start. The file is redb's, written by commits of two
+//! phases: a commit is whole or not at all.
 //!
-//! Every record carries a check of its own, so damage is told and not answered. Damage to the tree that holds the records is found when the
-//! file is opened, where it has at most [`DiskOptions::check_below`] bytes, and by `hat store check` in any.
+//! Every record carries a check of its own, so damage is told and not answered. Damage to the tree
+//! that holds the records is found when the file is opened, where it has at most
+//! [`DiskOptions::check_below`] bytes, and by `hat store check` in any.
 
 mod blocks;
 mod check;
@@ -54,18 +56,21 @@ use write::Writer;
 pub struct DiskOptions {
     /// Bytes of the file that are kept in memory, 64 MiB.
     pub cache: usize,
-    /// Events that are in memory before they go into the indexes on the disk, 65 536. So many are read again after a crash.
+    /// Events that are in memory before they go into the indexes on the disk, 65 536. So many are
+    /// read again after a crash.
     pub tail_events: usize,
     /// Their bytes, 64 MiB: what comes first.
     pub tail_bytes: usize,
     /// Events in one answer, also where more are asked for: 4 096, as with the deployed server.
     pub max_results: usize,
-    /// Bytes of events in one answer, 16 MiB; one event is always answered. What was cut off follows.
+    /// Bytes of events in one answer, 16 MiB; one event is always answered. What was cut off
+    /// follows.
     pub max_answer: usize,
-    /// A file of at most so many bytes is checked as a whole when it is opened: 256 MiB, which takes a second or less. A larger one is
-    /// checked by `hat store check`.
+    /// A file of at most so many bytes is checked as a whole when it is opened: 256 MiB, which
+    /// takes a second or less. A larger one is checked by `hat store check`.
     pub check_below: u64,
-    /// Which events are kept for how long. The first rule that matches an event's type holds for it; what none matches is kept for ever.
+    /// Which events are kept for how long. The first rule that matches an event's type holds for
+    /// it; what none matches is kept for ever.
     pub rules: Vec<Rule>,
     /// Which events are stored at all.
     pub conditions: Vec<Condition>,
@@ -86,7 +91,8 @@ impl Default for DiskOptions {
     }
 }
 
-/// Events on a disk: see [the module](self). Shared by whoever applies and whoever asks; one process at a time has a folder open.
+/// Events on a disk: see [the module](self). Shared by whoever applies and whoever asks; one
+/// process at a time has a folder open.
 #[derive(Debug)]
 pub struct DiskStore {
     options: DiskOptions,
@@ -111,8 +117,8 @@ impl DiskStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]: [`Locked`](StoreError::Locked) where another process has it open, [`Damaged`](StoreError::Damaged) where it is not
-    /// what was written.
+    /// [`StoreError`]: [`Locked`](StoreError::Locked) where another process has it open,
+    /// [`Damaged`](StoreError::Damaged) where it is not what was written.
     pub fn open(folder: &Path, options: DiskOptions) -> Result<Self, StoreError> {
         Self::open_on(Box::new(Folder::lock(folder)?), options)
     }

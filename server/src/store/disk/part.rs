@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! key      server, session, instance of the first event
-//! record   crc32c u32 │ length, event │ length, event │ …        an event is `HatEventer.Event` in SBS
+//! record   crc32c u32 │ length, event │ length, event │ …    an event is `HatEventer.Event` in SBS
 //! ```
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -11,8 +11,8 @@ use hat_core::sbs::{Decode, Encode, Reader};
 
 use super::blocks::Damaged;
 
-/// Bytes of a record, unless it holds a single event that is larger. What is looked for alone is read with its neighbours, so they are few;
-/// and a page of the file, 4 KiB, holds it.
+/// Bytes of a record, unless it holds a single event that is larger. What is looked for alone is
+/// read with its neighbours, so they are few; and a page of the file, 4 KiB, holds it.
 const SIZE: usize = 3_900;
 
 /// The key of a record.

@@ -22,8 +22,8 @@ use crate::store::index::{Key, Range, merged};
 use crate::store::memory::query::within_limits;
 use crate::store::{Answer, QueryError, StoreError, is_later};
 
-/// Types whose indexes are merged. Where a query matches more, all events are gone through and those of other types left out: so many
-/// indexes would take more memory and time than that.
+/// Types whose indexes are merged. Where a query matches more, all events are gone through and
+/// those of other types left out: so many indexes would take more memory and time than that.
 const MERGED: usize = 4_096;
 
 impl DiskStore {
@@ -41,7 +41,8 @@ impl DiskStore {
         })
     }
 
-    /// The latest event of every type asked for, in the order of types. However many they are, nothing follows.
+    /// The latest event of every type asked for, in the order of types. However many they are,
+    /// nothing follows.
     fn latest(&self, params: &LatestParams) -> Result<Answer, Refused> {
         let asked = Asked::new(params.event_types.as_deref())?;
         let (disk, tail) = self.view(|tail| {
@@ -84,7 +85,8 @@ impl DiskStore {
         let asked = Asked::new(params.event_types.as_deref())?;
         let mut cut = self.cut(params.max_results);
         if let Some(last) = params.last_event_id {
-            // as with the deployed server, nothing is found after an event that is not itself in the range
+            // as with the deployed server, nothing is found after an event that is not itself in
+            // the range
             let key = self.key_of(last, by)?;
             match key.filter(|key| (range.from..=range.to).contains(&key.0)) {
                 Some(key) => range.after = Some(key),
@@ -216,18 +218,21 @@ impl DiskStore {
         Ok(None)
     }
 
-    /// What is on the disk, and what `take` takes of the tail: together they are all there is, and what both have is the same.
+    /// What is on the disk, and what `take` takes of the tail: together they are all there is, and
+    /// what both have is the same.
     fn view<T>(&self, take: impl FnOnce(&Tail) -> T) -> Result<(Disk, T), Refused> {
         let state = self.read();
         let database = state.database.clone().map_err(QueryError::from)?;
-        // the tail is emptied after the disk has it, so a disk that is looked at under the same lock has what it has not
+        // the tail is emptied after the disk has it, so a disk that is looked at under the same
+        // lock has what it has not
         let transaction = database.begin_read()?;
         let taken = take(&state.tail);
         drop(state);
         Ok((Disk::new(transaction, database)?, taken))
     }
 
-    /// The limits asked for, within those of the store. A negative one is none at all, where the deployed server fails.
+    /// The limits asked for, within those of the store. A negative one is none at all, where the
+    /// deployed server fails.
     fn cut(&self, asked: Option<i64>) -> Cut {
         let most = self.options.max_results;
         let most = asked.map_or(most, |asked| {
@@ -341,7 +346,8 @@ impl Asked {
         }
     }
 
-    /// The types on the disk that match: looked up, or gone through where they start as a query type does.
+    /// The types on the disk that match: looked up, or gone through where they start as a query
+    /// type does.
     fn on_disk(&self, disk: &Disk) -> Result<BTreeMap<EventType, Type>, Refused> {
         let mut types = BTreeMap::new();
         match self {

@@ -17,7 +17,8 @@ use super::{DiskOptions, DiskStore, guarded, part, wrong};
 use crate::store::StoreError;
 use crate::store::index::{Key, Range};
 
-/// Events that one step removes at most, as in the deployed server: what is registered comes between two steps.
+/// Events that one step removes at most, as in the deployed server: what is registered comes
+/// between two steps.
 const STEP: usize = 1_024;
 /// Events that one step looks at.
 const LOOK: usize = 16_384;
@@ -35,11 +36,13 @@ pub struct Rule {
     pub max_age: Option<Duration>,
     /// Bytes of events that are kept at most, as they are stored, without indexes.
     pub max_bytes: Option<u64>,
-    /// The latest event of a type stays also where it would have to go: latest queries, and those of a server, find it.
+    /// The latest event of a type stays also where it would have to go: latest queries, and those
+    /// of a server, find it.
     pub keep_latest: bool,
 }
 
-/// Events of these types are stored only where the test holds. They are answered and told all the same.
+/// Events of these types are stored only where the test holds. They are answered and told all the
+/// same.
 #[derive(Clone, Debug)]
 pub struct Condition {
     /// The types that it is for.
@@ -55,7 +58,8 @@ pub enum Test {
     All(Vec<Test>),
     /// One of them holds.
     Any(Vec<Test>),
-    /// The payload is JSON, and what is at `path` in it, null where there is nothing, is of the type and has the value.
+    /// The payload is JSON, and what is at `path` in it, null where there is nothing, is of the
+    /// type and has the value.
     Json {
         /// Where to look.
         path: Vec<Step>,
@@ -180,7 +184,8 @@ pub(super) struct Retention {
     rules: Rules,
     /// Events and bytes that each rule holds for; nothing before they were counted.
     counted: Option<Vec<(i64, i64)>>,
-    /// For each rule, where it has looked: what is before that is another's, or kept as a latest event.
+    /// For each rule, where it has looked: what is before that is another's, or kept as a latest
+    /// event.
     looked: Vec<Option<Key>>,
 }
 
@@ -194,7 +199,8 @@ impl Retention {
         self.rules.clone()
     }
 
-    /// Events and bytes that came into the indexes, by rule. Older ones may be among them than where a rule has looked.
+    /// Events and bytes that came into the indexes, by rule. Older ones may be among them than
+    /// where a rule has looked.
     pub(super) fn count(&mut self, added: &[(Option<usize>, i64, i64)]) {
         self.looked.fill(None);
         let Some(counted) = &mut self.counted else { return };
@@ -392,7 +398,8 @@ fn look(
     Ok(removal)
 }
 
-/// Removes events from the indexes, and from their parts unless they are kept as the latest. Returns how many and their bytes.
+/// Removes events from the indexes, and from their parts unless they are kept as the latest.
+/// Returns how many and their bytes.
 fn remove(
     transaction: &WriteTransaction,
     events: &[(Event, usize)],

@@ -27,7 +27,8 @@ pub(super) const VERSION_NAME: &str = "version";
 pub(super) const TYPES_NAME: &str = "types";
 pub(super) const EVENTS_NAME: &str = "events";
 
-/// The index of all events, or of those of one type, by one of the timestamps. Types are numbered from 1.
+/// The index of all events, or of those of one type, by one of the timestamps. Types are numbered
+/// from 1.
 pub(super) fn prefix(type_number: u64, by: OrderBy) -> u64 {
     type_number << 1 | u64::from(by == OrderBy::SourceTimestamp)
 }
@@ -141,15 +142,16 @@ impl Type {
     }
 }
 
-/// The segments so that types are in the order of their segments, and those that start alike are side by side: each ends with `00 01`, and
-/// `00` in one is `00 ff`.
+/// The segments so that types are in the order of their segments, and those that start alike are
+/// side by side: each ends with `00 01`, and `00` in one is `00 ff`.
 pub(super) fn type_key(event_type: &EventType) -> Vec<u8> {
     let mut key = Vec::new();
     event_type.segments().for_each(|segment| push_segment(&mut key, segment));
     key
 }
 
-/// The start that the keys of all types have in common that `query` can match, and the end of it where it matches no other.
+/// The start that the keys of all types have in common that `query` can match, and the end of it
+/// where it matches no other.
 pub(super) fn query_prefix(query: &EventType) -> Vec<u8> {
     let mut key = Vec::new();
     let fixed = query.segments().take_while(|segment| !matches!(*segment, "?" | "*"));

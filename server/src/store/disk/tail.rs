@@ -8,7 +8,8 @@ use hat_core::eventer::{Event, EventId, EventType};
 use crate::store::index::Index;
 use crate::store::is_later;
 
-/// Events of the last sessions, with indexes of their own. Bounded: it goes to the disk when it has grown to the size that the options say.
+/// Events of the last sessions, with indexes of their own. Bounded: it goes to the disk when it has
+/// grown to the size that the options say.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
     /// Each event, and how it is stored.

@@ -134,7 +134,8 @@ fn any_query_is_answered_as_by_the_store_in_memory() {
         let memory = MemoryStore::new(Config::new(1));
         let mut now = 0;
         let mut numbers = [0, 0];
-        // of two servers whose clocks go back, three events can each be before the next: then of one
+        // of two servers whose clocks go back, three events can each be before the next: then of
+        // one
         let servers = 1 + seed % 2;
         for _ in 0..60 {
             let server = dice.below(servers) as usize;

@@ -88,7 +88,8 @@ struct Prepared {
     servers: BTreeMap<i64, Server>,
 }
 
-/// What a server's next sessions and timestamps may not be below: its id, the session, the timestamp.
+/// What a server's next sessions and timestamps may not be below: its id, the session, the
+/// timestamp.
 pub(super) type Floor = (i64, i64, Option<Timestamp>);
 
 impl DiskStore {
@@ -199,7 +200,8 @@ impl DiskStore {
         }
     }
 
-    /// Changes the file by one commit. Where that fails, the file is opened anew, so that queries go on.
+    /// Changes the file by one commit. Where that fails, the file is opened anew, so that queries
+    /// go on.
     pub(super) fn change_file(
         &self,
         writer: &mut Writer,
@@ -229,7 +231,8 @@ impl DiskStore {
         Err(error)
     }
 
-    /// Opens the file anew. What was applied and not synced is kept, and written with what comes next.
+    /// Opens the file anew. What was applied and not synced is kept, and written with what comes
+    /// next.
     fn reopen(&self, writer: &mut Writer) -> Result<(), StoreError> {
         let sessions = std::mem::take(&mut writer.unsynced_sessions);
         let mut state = self.change();

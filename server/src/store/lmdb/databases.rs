@@ -10,8 +10,9 @@
 //! | `LATEST_DATA` | number of a type | event |
 //! | `TIMESERIES_DATA` | partition, time by which it is ordered, id | event |
 //!
-//! Numbers are u64, big-endian; an id is server, session, instance; an event is `HatEventer.Event` in SBS. `TIMESERIES_PARTITION` and
-//! `TIMESERIES_COUNT` say what the partitions are for: rules of retention say that here.
+//! Numbers are u64, big-endian; an id is server, session, instance; an event is `HatEventer.Event`
+//! in SBS. `TIMESERIES_PARTITION` and `TIMESERIES_COUNT` say what the partitions are for: rules of
+//! retention say that here.
 
 use std::io::{Read, Seek};
 

@@ -12,7 +12,8 @@ use crate::store::{DiskStore, StoreError};
 pub struct Imported {
     /// Events that were in the file.
     pub given: u64,
-    /// Those that the store has taken. The others are not above what it had of their server, or its rules want none of them.
+    /// Those that the store has taken. The others are not above what it had of their server, or its
+    /// rules want none of them.
     pub taken: u64,
     /// Servers whose last ids and times are kept.
     pub servers: usize,
@@ -20,7 +21,8 @@ pub struct Imported {
     pub unreferenced: u64,
 }
 
-/// Why an import ends early. What was taken before is in the store; the same import can be tried again.
+/// Why an import ends early. What was taken before is in the store; the same import can be tried
+/// again.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
@@ -32,10 +34,12 @@ pub enum ImportError {
     Store(#[from] StoreError),
 }
 
-/// Takes the events of `file` over into `store`, with their ids and times. Sessions and timestamps of every server go on above those of
-/// the file, also where the last events are gone from it. `progress` is told how many events were given so far.
+/// Takes the events of `file` over into `store`, with their ids and times. Sessions and timestamps
+/// of every server go on above those of the file, also where the last events are gone from it.
+/// `progress` is told how many events were given so far.
 ///
-/// Events that the file keeps only as the latest of their type are in the series, too, until rules of the store say otherwise.
+/// Events that the file keeps only as the latest of their type are in the series, too, until rules
+/// of the store say otherwise.
 ///
 /// # Errors
 ///

@@ -6,8 +6,9 @@
 //! tree     pad u32 │ flags u16 │ depth u16 │ branch, leaf and overflow pages u64 │ entries u64 │ root u64
 //! ```
 //!
-//! All little-endian, with numbers of pages in 64 bits: as LMDB 0.9 writes them on such a machine. A transaction writes its pages into
-//! free ones, and then the meta page that is not in use: transaction n that of number n mod 2.
+//! All little-endian, with numbers of pages in 64 bits: as LMDB 0.9 writes them on such a machine.
+//! A transaction writes its pages into free ones, and then the meta page that is not in use:
+//! transaction n that of number n mod 2.
 
 use super::error::LmdbError;
 
@@ -92,8 +93,8 @@ impl Meta {
         })
     }
 
-    /// The newest of the two. As LMDB, this wants both to be sound: where one is not, nobody knows whether it was the newer one, and
-    /// pages that the older one names may have been used again.
+    /// The newest of the two. As LMDB, this wants both to be sound: where one is not, nobody knows
+    /// whether it was the newer one, and pages that the older one names may have been used again.
     pub(super) fn newest(metas: [Self; 2]) -> Result<Self, LmdbError> {
         let [even, odd] = metas;
         if even.page_size != odd.page_size {

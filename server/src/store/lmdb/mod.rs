@@ -1,15 +1,18 @@
-//! The file of the deployed event server (`hat-event` with its LMDB backend, version 0.9), read to take its events over.
+//! The file of the deployed event server (`hat-event` with its LMDB backend, version 0.9), read to
+//! take its events over.
 //!
 //! ```text
 //! LmdbFile: events in the order of ids, last ids and times of every server        databases: what the event server keeps
 //!   └─ tree: an entry by its key, all entries ── pages: checked as they are read ── meta: which pages are in use
 //! ```
 //!
-//! Read only, by calls of `read`, in memory that does not grow with the file. No byte is trusted: a file that is damaged or cut gives
-//! an error, or the right events. LMDB keeps no checksums, so one thing cannot be seen: a byte of an event that the file holds only
-//! once, or of a server's last id, where the entry still reads as one of the same id or server.
+//! Read only, by calls of `read`, in memory that does not grow with the file. No byte is trusted: a
+//! file that is damaged or cut gives an error, or the right events. LMDB keeps no checksums, so one
+//! thing cannot be seen: a byte of an event that the file holds only once, or of a server's last
+//! id, where the entry still reads as one of the same id or server.
 //!
-//! The lock file of LMDB is not taken part in. That the file was changed meanwhile is noticed before what was read is handed out.
+//! The lock file of LMDB is not taken part in. That the file was changed meanwhile is noticed
+//! before what was read is handed out.
 
 mod databases;
 mod error;
@@ -53,7 +56,8 @@ impl LmdbFile {
     ///
     /// # Errors
     ///
-    /// [`LmdbError`]: it cannot be read, is another kind of file or of another version, or is damaged.
+    /// [`LmdbError`]: it cannot be read, is another kind of file or of another version, or is
+    /// damaged.
     pub fn open(path: &Path) -> Result<Self, LmdbError> {
         Self::new(File::open(path)?)
     }
@@ -109,8 +113,9 @@ impl<R: Read + Seek> LmdbFile<R> {
         Ok(servers)
     }
 
-    /// Every event once, by server, session and instance. Returns how many entries there are behind no reference: those of events that
-    /// nobody can ask the deployed server for by id. There are none, unless the file was changed by something else.
+    /// Every event once, by server, session and instance. Returns how many entries there are behind
+    /// no reference: those of events that nobody can ask the deployed server for by id. There are
+    /// none, unless the file was changed by something else.
     ///
     /// # Errors
     ///

@@ -67,8 +67,9 @@ impl<R: Read + Seek> Pages<R> {
 
     /// # Errors
     ///
-    /// [`LmdbError::Changed`] where a transaction has been written since the file was opened. One may be under way then that overwrites
-    /// pages which were free a transaction ago: those that are read here. Before, none can.
+    /// [`LmdbError::Changed`] where a transaction has been written since the file was opened. One
+    /// may be under way then that overwrites pages which were free a transaction ago: those that
+    /// are read here. Before, none can.
     pub(super) fn want_unchanged(&mut self) -> Result<(), LmdbError> {
         // what is half written now is a change, too
         let now = read_meta(&mut self.source).map_err(|_| LmdbError::Changed)?;

@@ -103,7 +103,8 @@ impl Walk {
         }
     }
 
-    /// Puts a page on the stack: no more of them than the tree is deep, and each leaf has a key above the last.
+    /// Puts a page on the stack: no more of them than the tree is deep, and each leaf has a key
+    /// above the last.
     fn descend<R: Read + Seek>(
         &mut self,
         pages: &mut Pages<R>,

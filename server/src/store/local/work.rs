@@ -15,7 +15,8 @@ use crate::store::{Append, AppendError, Health, Session, Store, StoreError, Sync
 const TIDY: Duration = Duration::from_secs(1);
 /// Time between two attempts to use a disk again that failed.
 const RECOVER: Duration = Duration::from_secs(1);
-/// No clock can name the end of every [`Duration`]; a sync that is due in a year is none that anybody counts on.
+/// No clock can name the end of every [`Duration`]; a sync that is due in a year is none that
+/// anybody counts on.
 const LONGEST_FLUSH: Duration = Duration::from_secs(365 * 24 * 3600);
 
 pub(super) struct Work {
@@ -103,7 +104,8 @@ impl Work {
         }
     }
 
-    /// What has arrived, as many as share a sync; empty where something else is due; `None` where nothing comes any more.
+    /// What has arrived, as many as share a sync; empty where something else is due; `None` where
+    /// nothing comes any more.
     fn wait(&self) -> Option<Vec<Request>> {
         let due = [Some(self.tidy_at), self.flush_at, self.recover_at].into_iter().flatten().min();
         let mut queue = self.shared.lock();

@@ -1,4 +1,5 @@
-//! Events in memory, for a server on the command line: registers them and answers all three kinds of queries.
+//! Events in memory, for a server on the command line: registers them and answers all three kinds
+//! of queries.
 //!
 //! ```text
 //! events   id ─> event                 all that are kept: those of the series, and the latest of each type
@@ -9,8 +10,9 @@
 //!
 //! Events of several servers may be in it: a standby applies what it mirrors.
 //!
-//! The semantics are those of the deployed server: `hat.event.server.engine` for sessions, and `hat.event.backends.lmdb` (`latestdb`,
-//! `timeseriesdb` and `refdb`) for queries. What they do by accident, and this does not, is said where it is.
+//! The semantics are those of the deployed server: `hat.event.server.engine` for sessions, and
+//! `hat.event.backends.lmdb` (`latestdb`, `timeseriesdb` and `refdb`) for queries. What they do by
+//! accident, and this does not, is said where it is.
 
 pub(super) mod query;
 
@@ -27,10 +29,11 @@ use super::{Last, Session, is_later};
 pub struct Config {
     /// The server that the events are registered by.
     pub server_id: i64,
-    /// Events in the series. Beyond that the oldest are dropped, but for the latest of each type. 100 000, which is some 90 MB
-    /// with both timestamps and payloads of 100 bytes.
+    /// Events in the series. Beyond that the oldest are dropped, but for the latest of each type.
+    /// 100 000, which is some 90 MB with both timestamps and payloads of 100 bytes.
     pub max_events: usize,
-    /// Types whose latest event is kept. Beyond that those are forgotten that were registered last the longest ago. 100 000.
+    /// Types whose latest event is kept. Beyond that those are forgotten that were registered last
+    /// the longest ago. 100 000.
     pub max_types: usize,
     /// Events in one answer, also where more are asked for: 4 096, as with the deployed server.
     pub max_results: usize,
@@ -85,9 +88,11 @@ impl Store {
         }
     }
 
-    /// Registers `events` as one session at `now`, and returns them in their order, with ids and timestamps.
+    /// Registers `events` as one session at `now`, and returns them in their order, with ids and
+    /// timestamps.
     ///
-    /// Nothing at all is no session. What is kept is copied: no frame is kept alive. Takes `log n` time an event.
+    /// Nothing at all is no session. What is kept is copied: no frame is kept alive. Takes `log n`
+    /// time an event.
     pub fn register(&mut self, events: Vec<RegisterEvent>, now: Timestamp) -> Vec<Event> {
         if events.is_empty() {
             return Vec::new();
@@ -106,7 +111,8 @@ impl Store {
         registered
     }
 
-    /// Takes a session as it is. Events that are not above the last one of their server are passed over.
+    /// Takes a session as it is. Events that are not above the last one of their server are passed
+    /// over.
     pub fn apply(&mut self, session: &Session) {
         let last = self.last(session.server_id()).id;
         let events = session.events();
@@ -114,10 +120,11 @@ impl Store {
         self.add_all(&events[known..]);
     }
 
-    /// Takes the latest event of each type, as another store has them: of many servers, in any order. They do not count as registered
-    /// since the start.
+    /// Takes the latest event of each type, as another store has them: of many servers, in any
+    /// order. They do not count as registered since the start.
     pub fn load(&mut self, mut latest: Vec<Event>) {
-        // the oldest is forgotten first. By time, and not as events of one server follow each other: that is no order among many servers
+        // the oldest is forgotten first. By time, and not as events of one server follow each
+        // other: that is no order among many servers
         latest.sort_by_key(|event| (event.timestamp, event.id));
         for event in latest {
             let mut last = self.last(event.id.server);
@@ -175,15 +182,15 @@ impl Store {
         self.events.get(&self.types.get(event_type)?.latest?.0)
     }
 
-    /// The latest events of types that changed after the change `after`, oldest first, at most so many, each with the number of its
-    /// change. Changes count from 1.
+    /// The latest events of types that changed after the change `after`, oldest first, at most so
+    /// many, each with the number of its change. Changes count from 1.
     pub fn latest_after(&self, after: u64, most: usize) -> Vec<(u64, Event)> {
         let changed = self.latest.range((Bound::Excluded(after), Bound::Unbounded)).take(most);
         changed.map(|(change, id)| (*change, self.events[id].clone())).collect()
     }
 
-    /// The oldest change that made an event the latest of its type, of those that still are. Types that changed before it last are
-    /// forgotten.
+    /// The oldest change that made an event the latest of its type, of those that still are. Types
+    /// that changed before it last are forgotten.
     pub fn oldest_latest(&self) -> Option<u64> {
         self.latest.first_key_value().map(|(change, _)| *change)
     }
@@ -233,7 +240,8 @@ impl Store {
         }
     }
 
-    /// Lets an event go that neither the series nor the latest of a type holds any more, and its type with the last of it.
+    /// Lets an event go that neither the series nor the latest of a type holds any more, and its
+    /// type with the last of it.
     fn forget_unless_kept(&mut self, id: EventId) {
         let Some(event) = self.events.get(&id) else { return };
         let latest = self.types.get(&event.event_type).and_then(|entry| entry.latest);

@@ -23,7 +23,8 @@ impl Store {
         }
     }
 
-    /// The latest event of every type asked for, in the order of types. However many they are, nothing follows.
+    /// The latest event of every type asked for, in the order of types. However many they are,
+    /// nothing follows.
     fn latest(&self, params: &LatestParams) -> Result<QueryResult, QueryError> {
         let latest = |entry: &TypeEntry| self.events.get(&entry.latest?.0).cloned();
         let events = match &params.event_types {
@@ -35,8 +36,9 @@ impl Store {
 
     /// Events in the order of time.
     ///
-    /// `last_event_id` goes on after that event. As with the deployed server, nothing is found where that event is not itself within
-    /// the limits in time (of the timestamp that orders), or not in the series any more.
+    /// `last_event_id` goes on after that event. As with the deployed server, nothing is found
+    /// where that event is not itself within the limits in time (of the timestamp that orders), or
+    /// not in the series any more.
     fn timeseries(&self, params: &TimeseriesParams) -> Result<QueryResult, QueryError> {
         let (from, to) = match params.order_by {
             OrderBy::Timestamp => (params.t_from, params.t_to),
@@ -69,7 +71,8 @@ impl Store {
         })
     }
 
-    /// What a server registered, by session and instance. All that is kept counts as persisted: there is no disk to wait for.
+    /// What a server registered, by session and instance. All that is kept counts as persisted:
+    /// there is no disk to wait for.
     fn server(&self, params: &ServerParams) -> Result<QueryResult, QueryError> {
         use std::ops::Bound::{Excluded, Included};
 
@@ -84,7 +87,8 @@ impl Store {
         Ok(cut(events, self.max_results(params.max_results)))
     }
 
-    /// What is known of the types that match one of `asked`. Types that are asked for by name are looked up.
+    /// What is known of the types that match one of `asked`. Types that are asked for by name are
+    /// looked up.
     fn entries(&self, asked: &[EventType]) -> Result<Vec<&TypeEntry>, SubscriptionError> {
         let subscription = Subscription::new(asked)?;
         let query_types = subscription.query_types();
@@ -106,7 +110,8 @@ impl Store {
         Some((timestamp, id))
     }
 
-    /// The limit asked for, within that of the store. A negative one is none at all, where the deployed server fails.
+    /// The limit asked for, within that of the store. A negative one is none at all, where the
+    /// deployed server fails.
     fn max_results(&self, asked: Option<i64>) -> usize {
         let most = self.config.max_results;
         asked.map_or(most, |asked| {
@@ -115,7 +120,8 @@ impl Store {
     }
 }
 
-/// Whether both timestamps are within the limits. An event without a source timestamp is in no limits of those.
+/// Whether both timestamps are within the limits. An event without a source timestamp is in no
+/// limits of those.
 pub(in crate::store) fn within_limits(event: &Event, params: &TimeseriesParams) -> bool {
     // `None` is before every `Some`
     let after = |limit: Option<Timestamp>, at: Option<Timestamp>| limit <= at;

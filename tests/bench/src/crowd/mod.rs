@@ -1,7 +1,9 @@
-//! Ten thousand connections that say nothing: the memory of each, on both sides, and what their pings cost.
+//! Ten thousand connections that say nothing: the memory of each, on both sides, and what their
+//! pings cost.
 //!
-//! Memory is the growth of what is resident (`VmRSS`) while the connections come: user space only, the system's socket buffers are not in it, but what the
-//! allocator keeps is. A few hundred connections are there before, so that what a process needs once is not counted.
+//! Memory is the growth of what is resident (`VmRSS`) while the connections come: user space only,
+//! the system's socket buffers are not in it, but what the allocator keeps is. A few hundred
+//! connections are there before, so that what a process needs once is not counted.
 
 mod clients;
 mod servers;

@@ -1,7 +1,8 @@
-//! A notification of 1 000 events, encoded and decoded: SBS against what else one would take for the same data.
+//! A notification of 1 000 events, encoded and decoded: SBS against what else one would take for
+//! the same data.
 //!
-//! Each runs in a process of its own, in turn. The drop of what was made is counted everywhere. Texts are owned by what prost and serde decode; SBS' point into the
-//! frame, as they do in use.
+//! Each runs in a process of its own, in turn. The drop of what was made is counted everywhere.
+//! Texts are owned by what prost and serde decode; SBS' point into the frame, as they do in use.
 
 use std::hint::black_box;
 use std::time::Duration;

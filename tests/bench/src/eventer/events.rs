@@ -51,7 +51,8 @@ pub(crate) fn registered(indexes: impl IntoIterator<Item = usize>) -> Vec<Event>
     indexes.into_iter().map(event).collect()
 }
 
-/// Notifications that together have an event of each type once, those of one far apart from each other.
+/// Notifications that together have an event of each type once, those of one far apart from each
+/// other.
 pub(crate) fn notifications() -> Vec<Vec<Event>> {
     let count = TYPES / PER_NOTIFICATION;
     (0..count).map(|first| registered((0..PER_NOTIFICATION).map(|at| first + at * count))).collect()

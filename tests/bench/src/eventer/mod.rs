@@ -1,4 +1,5 @@
-//! Eventer against `hat-event`, and against the write of the same bytes: registering, and notifying up to a thousand clients.
+//! Eventer against `hat-event`, and against the write of the same bytes: registering, and notifying
+//! up to a thousand clients.
 
 pub(crate) mod events;
 mod notify;

@@ -1,4 +1,5 @@
-//! Being notified: many clients in one process, and one more that asks the server for notifications, a round of them at a time.
+//! Being notified: many clients in one process, and one more that asks the server for
+//! notifications, a round of them at a time.
 //!
 //! ```text
 //! asks ──notify 8──> server ──8 x 10 events──> client 1 … client n ──all have come──> asks again

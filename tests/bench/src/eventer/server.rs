@@ -1,4 +1,5 @@
-//! An event server of this library, on any runtime: it registers what comes, and notifies when it is asked to.
+//! An event server of this library, on any runtime: it registers what comes, and notifies when it
+//! is asked to.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,7 +12,8 @@ use hat_core::eventer::{Event, EventId, Payload, RegisterEvent, Status, Timestam
 use super::events;
 use crate::side;
 
-/// The type of the one event by which the client that measures asks for notifications; their number is its payload.
+/// The type of the one event by which the client that measures asks for notifications; their number
+/// is its payload.
 pub(super) const NOTIFY: &str = "notify";
 
 struct Desk {
@@ -21,8 +23,8 @@ struct Desk {
 }
 
 impl Desk {
-    /// Tells everyone, as often as asked. In between others have their turn, as they would if each came from a registration of its own: so each is
-    /// written by itself.
+    /// Tells everyone, as often as asked. In between others have their turn, as they would if each
+    /// came from a registration of its own: so each is written by itself.
     async fn notify(&self, count: usize) {
         for events in self.notifications.iter().cycle().take(count) {
             self.notifier.notify_events(events, false, false).await;

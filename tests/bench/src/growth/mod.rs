@@ -1,4 +1,5 @@
-//! Cost against size: messages, clients, event types, query types. What is twice as large may cost twice as much, so the cost of one unit stays what it is.
+//! Cost against size: messages, clients, event types, query types. What is twice as large may cost
+//! twice as much, so the cost of one unit stays what it is.
 
 mod messages;
 mod store;

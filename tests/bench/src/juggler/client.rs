@@ -47,7 +47,8 @@ impl Client {
         Ok(())
     }
 
-    /// The kind of the next message, which stands at its beginning or, in Python, wherever it has a place; and the bytes of it.
+    /// The kind of the next message, which stands at its beginning or, in Python, wherever it has a
+    /// place; and the bytes of it.
     fn next(&mut self) -> anyhow::Result<(Kind, usize)> {
         let (mut kind, mut bytes) = (None, 0);
         loop {

@@ -1,4 +1,5 @@
-//! Juggler 0.7: servers side by side, asked by one client that knows no more than WebSocket, so that what is compared is the servers.
+//! Juggler 0.7: servers side by side, asked by one client that knows no more than WebSocket, so
+//! that what is compared is the servers.
 //!
 //! ```text
 //! Server (a process: ours on Tokio, on smol, hat-juggler) <── Client (a process: a thread a connection) ── counts
@@ -124,7 +125,8 @@ fn requests(bench: &Bench) -> Table {
     table
 }
 
-/// Adds the rows of one kind of work: a task, the size of the server's state, and the client's count.
+/// Adds the rows of one kind of work: a task, the size of the server's state, and the client's
+/// count.
 fn row(
     bench: &Bench,
     table: &mut Table,

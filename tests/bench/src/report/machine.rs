@@ -9,7 +9,8 @@ pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) cores: usize,
     pub(crate) kernel: String,
-    /// Processes that wanted to run in the last minute, before anything was measured: above 0.5, other work was going on.
+    /// Processes that wanted to run in the last minute, before anything was measured: above 0.5,
+    /// other work was going on.
     pub(crate) load: String,
     pub(crate) date: String,
 }

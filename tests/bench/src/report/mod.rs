@@ -1,4 +1,5 @@
-//! What was measured: titled tables of figures, with the machine and the date, for the terminal and as Markdown and JSON.
+//! What was measured: titled tables of figures, with the machine and the date, for the terminal and
+//! as Markdown and JSON.
 
 mod json;
 mod machine;
@@ -44,13 +45,15 @@ impl Table {
         }
     }
 
-    /// With a column of ratios of the first figure to that of `contender`, of the same work and the same round.
+    /// With a column of ratios of the first figure to that of `contender`, of the same work and the
+    /// same round.
     pub(crate) fn against(mut self, contender: &str) -> Self {
         self.reference = Some(contender.to_owned());
         self
     }
 
-    /// A target for a figure by itself: that of the column of this number may be `most` in all rows of `contender` whose work starts with `work`.
+    /// A target for a figure by itself: that of the column of this number may be `most` in all rows
+    /// of `contender` whose work starts with `work`.
     pub(crate) fn limit(&mut self, work: &str, contender: &str, column: usize, most: f64) {
         self.aim(work, contender, column, |title, it| Target::at_most(most, title, Some(it)));
     }

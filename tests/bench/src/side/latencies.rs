@@ -1,7 +1,8 @@
 //! How long answers took, from when their requests were due.
 //!
-//! A request that could not be sent in time has waited all the same: counted from when it was sent, a server that stops for a second would
-//! cost one slow answer, and not the ten thousand that were due (coordinated omission).
+//! A request that could not be sent in time has waited all the same: counted from when it was sent,
+//! a server that stops for a second would cost one slow answer, and not the ten thousand that were
+//! due (coordinated omission).
 
 use std::time::Duration;
 

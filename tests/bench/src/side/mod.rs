@@ -1,13 +1,14 @@
-//! The two processes of a run: what they say on standard output and wait for on standard input, and the loops of clients. Both packages of the
-//! bench have this folder.
+//! The two processes of a run: what they say on standard output and wait for on standard input, and
+//! the loops of clients. Both packages of the bench have this folder.
 //!
 //! ```text
-//! server   40123 ──>                                              … until its standard input ends
-//! client   ready ──>  <── go   measures   messages=9 seconds=1 ──>  … until its standard input ends
+//! server  40123 ──>                                              … until its standard input ends
+//! client  ready ──>  <── go   measures   messages=9 seconds=1 ──>  … until its standard input ends
 //! ```
 //!
-//! The client stays behind its numbers, so that the bench can see the processor time and the memory of both sides from the outside, the same way
-//! for every language; and it waits for `go`, so that what a program takes to start and connect does not count.
+//! The client stays behind its numbers, so that the bench can see the processor time and the memory
+//! of both sides from the outside, the same way for every language; and it waits for `go`, so that
+//! what a program takes to start and connect does not count.
 
 pub(crate) mod latencies;
 pub(crate) mod load;
@@ -16,7 +17,8 @@ pub(crate) mod pipe;
 use std::io::{self, Read, Write};
 use std::thread;
 
-/// Tells the port of a server. The process ends with its standard input: nothing is left behind where the bench is interrupted.
+/// Tells the port of a server. The process ends with its standard input: nothing is left behind
+/// where the bench is interrupted.
 pub(crate) fn listening(port: u16) {
     listening_until(port, || ());
 }
@@ -31,7 +33,8 @@ pub(crate) fn listening_until(port: u16, last: impl FnOnce() + Send + 'static) {
     });
 }
 
-/// Tells that a client is connected, and waits until it shall begin. It blocks: nothing else is to be done by then.
+/// Tells that a client is connected, and waits until it shall begin. It blocks: nothing else is to
+/// be done by then.
 pub(crate) fn ready() {
     say("ready");
     let mut line = String::new();

@@ -1,4 +1,5 @@
-//! The loops of clients whose connection is a pipe: messages go in at one end, and answers come back in the same order.
+//! The loops of clients whose connection is a pipe: messages go in at one end, and answers come
+//! back in the same order.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! The WebSocket machine of this library on Tokio's TCP: the loop that its documentation has, poll, write, wait.
+//! The WebSocket machine of this library on Tokio's TCP: the loop that its documentation has, poll,
+//! write, wait.
 
 use anyhow::ensure;
 use bytes::{Buf, Bytes};
@@ -16,7 +17,8 @@ use crate::side::pipe::{self, Answers, Asks};
 /// Room for bytes that a read has at least.
 const CHUNK: usize = 16 * 1024;
 
-/// A connection with its socket. No ping and no deadline of it matters here, so its clock stands still.
+/// A connection with its socket. No ping and no deadline of it matters here, so its clock stands
+/// still.
 struct Socket {
     stream: TcpStream,
     machine: Connection,

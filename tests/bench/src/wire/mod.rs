@@ -1,4 +1,5 @@
-//! Chatter over loopback against raw TCP of the same bytes, `hat-drivers`, and what a person would pick instead: tonic, tarpc, NATS.
+//! Chatter over loopback against raw TCP of the same bytes, `hat-drivers`, and what a person would
+//! pick instead: tonic, tarpc, NATS.
 
 mod open_loop;
 mod ours;
@@ -100,7 +101,8 @@ const SLOW_SIZE: usize = 64 * 1024;
 /// It receives one in this time: 640 kB/s, of what would be gigabytes.
 const SLOW_PAUSE: Duration = Duration::from_millis(100);
 
-/// A client that is sent as much as it takes, receives nothing for half of the time, and then little.
+/// A client that is sent as much as it takes, receives nothing for half of the time, and then
+/// little.
 async fn start_slow_client<R: Runtime>(load: &Load) -> anyhow::Result<()> {
     let slow = ours::Client::new::<R>(load).await?;
     slow.flood(SLOW_SIZE).await?;

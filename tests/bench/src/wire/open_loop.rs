@@ -1,4 +1,5 @@
-//! Requests at a fixed rate, over pipes: each is sent when it is due, whether or not others were answered.
+//! Requests at a fixed rate, over pipes: each is sent when it is due, whether or not others were
+//! answered.
 //!
 //! The client spins: timers of runtimes count in milliseconds, and requests are due every 0.1 ms.
 

@@ -60,7 +60,8 @@ async fn answer(connection: &Connection) -> anyhow::Result<()> {
     }
 }
 
-/// A connection to [`serve`]. Clones are of the same connection: one may ask and the other wait for answers.
+/// A connection to [`serve`]. Clones are of the same connection: one may ask and the other wait for
+/// answers.
 #[derive(Clone)]
 pub(super) struct Client {
     connection: Arc<Connection>,

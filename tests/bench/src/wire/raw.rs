@@ -1,4 +1,5 @@
-//! Tokio's TCP with as many bytes as Chatter's messages have, and nothing that looks at them: the limit.
+//! Tokio's TCP with as many bytes as Chatter's messages have, and nothing that looks at them: the
+//! limit.
 //!
 //! ```text
 //! client ── 'e' ──> bytes ──> server: the same bytes back

@@ -1,4 +1,5 @@
-//! Messages of 64 bytes between two connections without sockets. An operation is one message on one side.
+//! Messages of 64 bytes between two connections without sockets. An operation is one message on one
+//! side.
 
 use bytes::Bytes;
 use hat_core::chatter::{
@@ -32,7 +33,8 @@ pub fn message(side: &mut Side<Connection>) -> Option<Message> {
     }
 }
 
-/// [`COUNT`] times `data`, made before anything is counted: what an application does to make its data is its own.
+/// [`COUNT`] times `data`, made before anything is counted: what an application does to make its
+/// data is its own.
 #[must_use]
 pub fn copies(data: &Data) -> Vec<Data> {
     vec![data.clone(); COUNT]
@@ -65,7 +67,8 @@ pub fn answer(side: &mut Side<Connection>, data: &mut Vec<Data>, asked: &[Conver
     }
 }
 
-/// Takes all that has arrived, [`COUNT`] messages, and drops it. Gives their conversations in `conversations`.
+/// Takes all that has arrived, [`COUNT`] messages, and drops it. Gives their conversations in
+/// `conversations`.
 pub fn receive(side: &mut Side<Connection>, conversations: &mut Vec<Conversation>) {
     conversations.clear();
     while let Some(message) = message(side) {
@@ -80,7 +83,8 @@ pub fn run() {
     conversations();
 }
 
-/// Rounds before anything is counted: ids have three groups after them, as on any connection that has been up for a while.
+/// Rounds before anything is counted: ids have three groups after them, as on any connection that
+/// has been up for a while.
 const WARM_UP: usize = 10_000 / COUNT;
 
 fn one_way() {

@@ -13,7 +13,8 @@ use hat_core::buffer::RecvBuf;
 use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
 
-/// Operations in a row: what is done once for many, as taking the queue to the socket, counts as little as it does in use.
+/// Operations in a row: what is done once for many, as taking the queue to the socket, counts as
+/// little as it does in use.
 pub const COUNT: usize = 64;
 
 /// The time in all cases.

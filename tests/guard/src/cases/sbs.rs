@@ -1,5 +1,5 @@
-//! A notification of events, encoded and decoded, as SBS and by prost: the same fields, the same values. The drop of what was made is counted
-//! on both sides.
+//! A notification of events, encoded and decoded, as SBS and by prost: the same fields, the same
+//! values. The drop of what was made is counted on both sides.
 
 use std::hint::black_box;
 

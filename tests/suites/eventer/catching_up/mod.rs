@@ -1,4 +1,5 @@
-//! Catching up against servers that restart, lose events, give ids again, forget the oldest, and fail at any message.
+//! Catching up against servers that restart, lose events, give ids again, forget the oldest, and
+//! fail at any message.
 
 mod site;
 
@@ -257,7 +258,8 @@ impl Model {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
-    /// The contract of [`CatchUp`]: every event that the servers tell or hold is given, once, or a gap is told.
+    /// The contract of [`CatchUp`]: every event that the servers tell or hold is given, once, or a
+    /// gap is told.
     #[test]
     fn given_once_or_a_gap_is_told(steps in steps(), page in 1_usize..6, one in any::<bool>()) {
         let mut model = Model::new(page, None);

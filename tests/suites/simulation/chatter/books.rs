@@ -1,4 +1,5 @@
-//! The conversations of one side as its application sees them: who may speak, and until when it waits.
+//! The conversations of one side as its application sees them: who may speak, and until when it
+//! waits.
 
 use std::collections::{BTreeMap, VecDeque};
 

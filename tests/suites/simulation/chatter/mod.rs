@@ -1,7 +1,9 @@
 //! Chatter: two sides that say anything that the rules allow, at any time, for hours.
 //!
-//! - Pings go out exactly when they are due, a peer is given up exactly when it is, neither while bytes come: [`pings`].
-//! - Messages arrive in order, once, and none is missing behind an orderly close; timeouts fire once and when due: [`books`].
+//! - Pings go out exactly when they are due, a peer is given up exactly when it is, neither while
+//!   bytes come: [`pings`].
+//! - Messages arrive in order, once, and none is missing behind an orderly close; timeouts fire
+//!   once and when due: [`books`].
 //! - In a calm network no connection is ever lost.
 
 mod books;
@@ -22,7 +24,8 @@ use sides::Side;
 /// A message, at most.
 const MAX_MESSAGE: usize = 10_000;
 
-/// How long a message may take. Pings know sooner of every fault here; that rule has tests of its own.
+/// How long a message may take. Pings know sooner of every fault here; that rule has tests of its
+/// own.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(1_000_000_000);
 
 /// What a queue holds at most beyond messages: pongs and a ping.
@@ -91,7 +94,8 @@ impl Run {
         run
     }
 
-    /// A caller and a called side of one dialect, each with its own clock and its own rule for pings.
+    /// A caller and a called side of one dialect, each with its own clock and its own rule for
+    /// pings.
     fn connect(&mut self) {
         let random = &mut self.net.random;
         let ahead = [(); 2].map(|()| random.duration(Duration::from_secs(1_000_000)));

@@ -1,4 +1,5 @@
-//! When a ping is due, and when a peer is to be given up, by the rules alone and what is seen on the wire.
+//! When a ping is due, and when a peer is to be given up, by the rules alone and what is seen on
+//! the wire.
 
 use hat_core::chatter::{Config, Dialect, PingRule};
 use hat_core::time::Instant;
@@ -39,8 +40,8 @@ impl Pings {
         }
     }
 
-    /// A poll of an open connection: what it queued is what is due, no more and no less. With `is_exact`, also at the very
-    /// microsecond: nothing kept the machine from being polled.
+    /// A poll of an open connection: what it queued is what is due, no more and no less. With
+    /// `is_exact`, also at the very microsecond: nothing kept the machine from being polled.
     pub(super) fn polled(&mut self, polled: &Polled, is_exact: bool) {
         let taken = messages(&polled.consumed, self.has_modules);
         let mut queued = messages(&polled.queued, self.has_modules);

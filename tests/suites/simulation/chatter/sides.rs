@@ -78,7 +78,8 @@ impl Side {
         }
     }
 
-    /// Says something, allowed or not, and checks what becomes of it. Gives the message if it is on its way.
+    /// Says something, allowed or not, and checks what becomes of it. Gives the message if it is on
+    /// its way.
     pub(super) fn say(
         &mut self,
         machine: &mut Connection,

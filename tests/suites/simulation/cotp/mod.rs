@@ -1,6 +1,7 @@
 //! COTP: messages of any size over TPDUs of any size and a network that breaks.
 //!
-//! - Each message comes whole, in order and once, or the connection ends with an error; none is missing behind an orderly end.
+//! - Each message comes whole, in order and once, or the connection ends with an error; none is
+//!   missing behind an orderly end.
 //! - Both ends agree on what they agreed on; who is refused or disconnected sees the reason.
 //! - A handshake is given up exactly when its time is over.
 //! - After one side has ended its half, what the other says still comes.

@@ -59,7 +59,8 @@ impl Run {
         self.gone(end);
     }
 
-    /// Nothing was said for a long time: all of it has come, on every connection that is up. Then everybody leaves.
+    /// Nothing was said for a long time: all of it has come, on every connection that is up. Then
+    /// everybody leaves.
     pub(super) fn settle(&mut self) {
         self.is_settling = true;
         let clients: Vec<_> = self.lines.keys().copied().collect();

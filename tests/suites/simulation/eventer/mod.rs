@@ -1,11 +1,14 @@
-//! Eventer: a server and 50 clients that come and go, subscribe, register, query, read slowly, and break off.
+//! Eventer: a server and 50 clients that come and go, subscribe, register, query, read slowly, and
+//! break off.
 //!
-//! - A client sees the events of its subscription in order, once, and none is missing while it is connected.
+//! - A client sees the events of its subscription in order, once, and none is missing while it is
+//!   connected.
 //! - Every request ends in its answer or with the connection.
 //! - Acks complete exactly when every client that got the events has acknowledged them or is gone.
 //! - When all have gone nothing is left.
 //!
-//! [`line`] knows what must come on each connection, [`server`] is the application over the machines.
+//! [`line`] knows what must come on each connection, [`server`] is the application over the
+//! machines.
 
 mod client_side;
 mod ends;
@@ -28,7 +31,8 @@ use hat_tests::simulation::{
 use line::Line;
 use server::{Answered, Server};
 
-/// Clients of one run: now and then as many as the rule says, mostly a few, where a fault weighs more.
+/// Clients of one run: now and then as many as the rule says, mostly a few, where a fault weighs
+/// more.
 const CLIENTS: usize = 50;
 const FEW: usize = 8;
 
@@ -203,7 +207,8 @@ impl Run {
         }
     }
 
-    /// The server closed a connection, or it is over for it: the client is no longer among the others.
+    /// The server closed a connection, or it is over for it: the client is no longer among the
+    /// others.
     fn gone(&mut self, end: EndId) {
         if !self.lines.contains_key(&end) {
             let complete = self.server.gone(end);

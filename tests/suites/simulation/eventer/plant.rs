@@ -1,4 +1,5 @@
-//! What the events are about, who may want which, and which of them match: by the rules alone, one by one.
+//! What the events are about, who may want which, and which of them match: by the rules alone, one
+//! by one.
 
 use hat_core::eventer::message::InitReq;
 use hat_core::eventer::{

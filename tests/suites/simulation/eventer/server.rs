@@ -1,4 +1,5 @@
-//! An event server as an application would write it: a registry of connections, events in memory, and who is told what.
+//! An event server as an application would write it: a registry of connections, events in memory,
+//! and who is told what.
 
 use std::collections::{BTreeMap, BTreeSet};
 

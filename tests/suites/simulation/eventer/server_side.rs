@@ -102,7 +102,8 @@ impl Run {
             (false, Some(request)) => self.answer_later(end, request, answer),
             (_, None) if !with_ack => {}
             (_, request) => {
-                // a client with as many requests open as it may have is not read, its acks neither: so no answer to it waits for any
+                // a client with as many requests open as it may have is not read, its acks neither:
+                // so no answer to it waits for any
                 let waits = self.line(end).max_requests == MANY_REQUESTS;
                 if let Some(request) = request.filter(|_| !waits) {
                     self.answer_later(end, request, answer.clone());
@@ -159,7 +160,8 @@ impl Run {
         }
     }
 
-    /// A client that cannot be told something is closed: it must not go on as if there had been nothing to tell.
+    /// A client that cannot be told something is closed: it must not go on as if there had been
+    /// nothing to tell.
     fn too_slow(&mut self, end: EndId, fault: SendFault) {
         assert!(fault.is_queue_full(), "{fault:?}");
         self.count("too slow");

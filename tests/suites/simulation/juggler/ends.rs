@@ -61,7 +61,8 @@ impl Run {
         assert_eq!(open, 0, "{end} is over and a request is open");
     }
 
-    /// Nothing was said for a long time: all of it has come, on every connection that is up. Then everybody leaves.
+    /// Nothing was said for a long time: all of it has come, on every connection that is up. Then
+    /// everybody leaves.
     pub(super) fn settle(&mut self) {
         let clients: Vec<_> = self.lines.keys().copied().collect();
         for &client in &clients {

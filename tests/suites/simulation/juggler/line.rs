@@ -27,7 +27,8 @@ pub(super) struct Line {
     seen: usize,
     /// Notifications that the client must see, oldest first.
     told: VecDeque<(String, Value)>,
-    /// Requests that the server must see, oldest first, with those that it answers by itself: they have no name.
+    /// Requests that the server must see, oldest first, with those that it answers by itself: they
+    /// have no name.
     said: VecDeque<(Asked, String, Value)>,
     /// Requests that wait at the server.
     at_server: BTreeMap<RequestId, Asked>,

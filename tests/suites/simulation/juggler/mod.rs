@@ -1,7 +1,10 @@
-//! Juggler 0.7: a server and clients that come and go, follow its states, ask, are notified, read slowly, and break off.
+//! Juggler 0.7: a server and clients that come and go, follow its states, ask, are notified, read
+//! slowly, and break off.
 //!
-//! - What a client sees is at every moment a state that the server had, never an older one than before, and in the end the last one.
-//! - Every request ends in its answer or with the connection; notifications come in order, and none is missing behind an orderly end.
+//! - What a client sees is at every moment a state that the server had, never an older one than
+//!   before, and in the end the last one.
+//! - Every request ends in its answer or with the connection; notifications come in order, and none
+//!   is missing behind an orderly end.
 //! - Where nothing goes wrong, no connection ends but by a side that closes.
 //! - When all have gone nothing is left.
 //!
@@ -33,7 +36,8 @@ const CLIENTS: usize = 6;
 const MAX_QUEUED: usize = 100_000;
 const MAX_MESSAGE: usize = 50_000;
 
-/// Virtual time in which the clients come and the states change, and after which what was said must have come.
+/// Virtual time in which the clients come and the states change, and after which what was said must
+/// have come.
 const COMING: Duration = Duration::from_secs(100);
 const SETTLED: Duration = Duration::from_secs(1_500);
 const TOO_LONG: Duration = Duration::from_secs(48 * 3600);

@@ -1,5 +1,5 @@
-//! A connection with a handle: messages are taken from it as they come, so that timeouts and the end, which come from the same
-//! queue, are reported without anyone asking for a message.
+//! A connection with a handle: messages are taken from it as they come, so that timeouts and the
+//! end, which come from the same queue, are reported without anyone asking for a message.
 
 use std::sync::Arc;
 

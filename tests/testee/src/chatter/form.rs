@@ -1,4 +1,5 @@
-//! How parameters and results are written, in the layers `chatter` (dialect `HatChatter`) and `chatter05` (`Hat`).
+//! How parameters and results are written, in the layers `chatter` (dialect `HatChatter`) and
+//! `chatter05` (`Hat`).
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,7 +29,8 @@ const TWENTY_SECONDS: Duration = Duration::from_secs(20);
 /// What the deployed peers take where nothing is said.
 const QUEUE: usize = 1024;
 
-/// Messages that wait in the library in addition to those that wait here: so many that a fast peer is taken in at one go.
+/// Messages that wait in the library in addition to those that wait here: so many that a fast peer
+/// is taken in at one go.
 const INBOX: usize = 64;
 
 /// The API of `hat-chatter` 0.5 sends at once, whatever waits already.

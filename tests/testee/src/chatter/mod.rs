@@ -1,5 +1,5 @@
-//! Layers `chatter` and `chatter05`: Chatter of dialects `HatChatter` and `Hat`. They differ in how parameters and results
-//! are written, which is [`form`].
+//! Layers `chatter` and `chatter05`: Chatter of dialects `HatChatter` and `Hat`. They differ in how
+//! parameters and results are written, which is [`form`].
 
 mod connection;
 mod form;

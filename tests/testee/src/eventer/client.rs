@@ -47,8 +47,8 @@ impl Object for Client {
     }
 }
 
-/// Passes on what the server tells until the connection ends. Like the deployed client, it makes no call once the client is
-/// closed, and closes the client where a call raises.
+/// Passes on what the server tells until the connection ends. Like the deployed client, it makes no
+/// call once the client is closed, and closes the client where a call raises.
 async fn pass_on(library: library::Client, report: Arc<Report>, calls: Arc<Calls>) {
     while let Ok(told) = library.next().await
         && !report.is_closed()

@@ -172,8 +172,8 @@ pub(super) fn query(params: &QueryParams) -> Value {
     }
 }
 
-/// `CLIENT_INFO`. Subscriptions are in the reduced form that the library keeps them in, and sorted, as the deployed peer
-/// gives them.
+/// `CLIENT_INFO`. Subscriptions are in the reduced form that the library keeps them in, and sorted,
+/// as the deployed peer gives them.
 pub(super) fn client_info(info: &ConnectionInfo) -> Value {
     let mut subscriptions = info.subscription.query_types();
     subscriptions.sort();
@@ -212,7 +212,8 @@ fn payload(payload: &Payload) -> Value {
     }
 }
 
-/// What is no JSON for this library (`NaN`, which Python writes) has no data: a tester that looks for it finds out.
+/// What is no JSON for this library (`NaN`, which Python writes) has no data: a tester that looks
+/// for it finds out.
 fn parsed(json: &Json) -> Value {
     match json.parse() {
         Ok(data) => json!({"kind": "json", "data": data}),

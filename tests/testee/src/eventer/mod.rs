@@ -1,4 +1,5 @@
-//! Layer `eventer`: clients and servers of events. What the server tells a client, and what clients ask a server, are calls.
+//! Layer `eventer`: clients and servers of events. What the server tells a client, and what clients
+//! ask a server, are calls.
 
 mod client;
 mod form;
@@ -61,7 +62,8 @@ async fn connect<R: Runtime>(session: &Session, params: &Params) -> Outcome {
         server_id: params.optional_integer("server_id")?,
         persisted: params.boolean_or("persisted", false)?,
         config: eventer::client::Config {
-            // requests are sent in the order of their lines: one that waited for room could be overtaken
+            // requests are sent in the order of their lines: one that waited for room could be
+            // overtaken
             chatter: chatter::Config { max_queued: AT_ONCE, ..chatter.library.config },
             ..eventer::client::Config::default()
         },

@@ -1,4 +1,5 @@
-//! A server with a handle: what clients ask is asked from the tester, where it has a callback for that.
+//! A server with a handle: what clients ask is asked from the tester, where it has a callback for
+//! that.
 
 use std::fmt::Display;
 use std::future::pending;
@@ -50,7 +51,8 @@ impl Object for Server {
     fn close(&self) -> Boxed<'_, ()> {
         Box::pin(async {
             let mut closing = pin!(self.library.close());
-            // the first step closes the connections, so that a call that is given up now answers nobody
+            // the first step closes the connections, so that a call that is given up now answers
+            // nobody
             if poll_once(closing.as_mut()).await.is_none() {
                 if self.bound || self.report.is_forgotten() {
                     self.closing.close();

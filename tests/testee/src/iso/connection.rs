@@ -105,7 +105,8 @@ impl Connection {
         self.library.send(data).await
     }
 
-    /// The next message, as the line protocol writes it; what came before the end is given before the end is told.
+    /// The next message, as the line protocol writes it; what came before the end is given before
+    /// the end is told.
     pub(super) async fn receive(&self) -> Result<Value, Failure> {
         Ok(base64(&self.library.receive().await?))
     }

@@ -1,4 +1,5 @@
-//! Layers `tpkt` and `cotp`: messages over ISO transport. They differ in how connections are made, and in selectors.
+//! Layers `tpkt` and `cotp`: messages over ISO transport. They differ in how connections are made,
+//! and in selectors.
 
 mod connection;
 

@@ -1,4 +1,5 @@
-//! A client with a handle: its states are reported, and what the server notifies of is passed on as calls, one after the other.
+//! A client with a handle: its states are reported, and what the server notifies of is passed on as
+//! calls, one after the other.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -32,8 +33,9 @@ impl Client {
         }
     }
 
-    /// Reports and calls until the connection ends. The handle must have been introduced. Like the deployed client, it makes no call
-    /// once the client is closed, and closes the client where a call raises.
+    /// Reports and calls until the connection ends. The handle must have been introduced. Like the
+    /// deployed client, it makes no call once the client is closed, and closes the client where a
+    /// call raises.
     pub(super) async fn pass_on(self: Arc<Self>, calls: Arc<Calls>) {
         let states = self.library.clone();
         loop {

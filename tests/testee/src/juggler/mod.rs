@@ -1,4 +1,5 @@
-//! Layer `juggler`, 0.7: a client with the server's state, and a server with one state for all clients or one for each.
+//! Layer `juggler`, 0.7: a client with the server's state, and a server with one state for all
+//! clients or one for each.
 
 mod client;
 pub(crate) mod form;

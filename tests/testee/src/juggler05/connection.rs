@@ -1,4 +1,5 @@
-//! A connection with a handle: what comes is taken as it comes, so that data and the end are reported without anyone asking.
+//! A connection with a handle: what comes is taken as it comes, so that data and the end are
+//! reported without anyone asking.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,7 +79,8 @@ impl Connection {
         self.received.recv().await.map_err(end)
     }
 
-    /// From now on calls are done. One that came before waits for this, and with it what came behind it.
+    /// From now on calls are done. One that came before waits for this, and with it what came
+    /// behind it.
     pub(super) fn wrap(&self, actions: Actions<()>) {
         *self.rpc.actions.lock().unwrap_or_else(PoisonError::into_inner) = Some(actions);
         self.rpc.wrapped.0.close();

@@ -1,5 +1,5 @@
-//! The testee against the deployed peers and against itself: the same scenarios with every pair of implementations, on
-//! both runtimes and in both directions.
+//! The testee against the deployed peers and against itself: the same scenarios with every pair of
+//! implementations, on both runtimes and in both directions.
 #![allow(missing_docs, reason = "tests")]
 
 mod eventer;

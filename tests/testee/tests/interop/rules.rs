@@ -150,7 +150,8 @@ fn callbacks_that_fail_answer_nothing() {
     });
 }
 
-/// The deployed peers send whatever they are told to; here the rules of the protocol are kept when sending.
+/// The deployed peers send whatever they are told to; here the rules of the protocol are kept when
+/// sending.
 #[test]
 fn sending_out_of_turn_is_a_value() {
     on_both(|peer| {

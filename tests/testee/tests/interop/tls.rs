@@ -5,7 +5,8 @@ use hat_tests::peers::chatter::{Layer, ONE, Side};
 use hat_tests::peers::{self, ErrorKind, Peer};
 use serde_json::{Value, json};
 
-/// Key and certificate for a server on this machine; the root that issued it; the same for a client.
+/// Key and certificate for a server on this machine; the root that issued it; the same for a
+/// client.
 struct Files {
     server: PemFile,
     root: PemFile,

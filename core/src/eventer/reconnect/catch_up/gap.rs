@@ -7,7 +7,8 @@ use crate::eventer::EventId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Gap {
-    /// A server does not have the last event any more that it told: it lost its last events, started over, or does not store them.
+    /// A server does not have the last event any more that it told: it lost its last events,
+    /// started over, or does not store them.
     #[error(
         "server {server} does not have its event {id} any more: it lost events, started over, or does not store them",
         server = .last.id.server, id = Id(&.last.id)
@@ -16,7 +17,8 @@ pub enum Gap {
         /// The last event that was known of it.
         last: Position,
     },
-    /// A server keeps less than what came since: the oldest event of its series is newer than the last that is known.
+    /// A server keeps less than what came since: the oldest event of its series is newer than the
+    /// last that is known.
     #[error("the server does not keep events for long enough: the oldest that it has are newer")]
     Trimmed,
     /// There are events of a server that no event was known of before.

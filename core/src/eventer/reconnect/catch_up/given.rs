@@ -18,7 +18,8 @@ impl Given {
         *self = Self::default();
     }
 
-    /// Remembers `event`, or one of its server less where there are `most`: the first are the least likely to be told again.
+    /// Remembers `event`, or one of its server less where there are `most`: the first are the least
+    /// likely to be told again.
     pub(super) fn insert(&mut self, event: &Event, most: usize) {
         let of = self.of.entry(event.id.server).or_default();
         if self.len >= most && of.pop_first().is_some() {
@@ -29,8 +30,8 @@ impl Given {
         }
     }
 
-    /// Leaves out what an answer gave. A server tells its events in order: what it gave before one that it tells now (`on_this_connection`) will not be
-    /// told any more.
+    /// Leaves out what an answer gave. A server tells its events in order: what it gave before one
+    /// that it tells now (`on_this_connection`) will not be told any more.
     pub(super) fn leave_out(&mut self, events: &mut Vec<Event>, on_this_connection: bool) {
         if self.len == 0 {
             return;

@@ -24,15 +24,18 @@ use position::Trail;
 /// Limits of catching up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatchUpConfig {
-    /// Servers whose last event is remembered, 256: a plant has a handful. Events of any more are handed on, but not asked for.
+    /// Servers whose last event is remembered, 256: a plant has a handful. Events of any more are
+    /// handed on, but not asked for.
     pub max_servers: usize,
-    /// Bytes of events that may wait until the server has answered, 16 MiB: as much as a server of this library queues to one client. With more,
-    /// catching up is given up.
+    /// Bytes of events that may wait until the server has answered, 16 MiB: as much as a server of
+    /// this library queues to one client. With more, catching up is given up.
     pub max_held: usize,
-    /// Events of answers that are remembered, 262 144: some twenty megabytes, until the server has told what came after them. An answer may give what
-    /// the server tells at the same time; beyond this many it would be handed on twice.
+    /// Events of answers that are remembered, 262 144: some twenty megabytes, until the server has
+    /// told what came after them. An answer may give what the server tells at the same time; beyond
+    /// this many it would be handed on twice.
     pub max_given: usize,
-    /// Events to ask for at a time. Default: `None`, the server's own limit. Fewer are asked for where an answer is too large.
+    /// Events to ask for at a time. Default: `None`, the server's own limit. Fewer are asked for
+    /// where an answer is too large.
     pub max_results: Option<i64>,
     /// How long the server may take for one answer, 30 s; then catching up is given up.
     pub timeout: Duration,
@@ -72,26 +75,34 @@ pub struct Wanted {
 ///
 /// # The contract
 ///
-/// **Every event that a server tells, or holds when it is asked, and that comes after the position, is handed on, once; or a [`Gap`] is told.** It holds
-/// for servers that restart, lose what they had not stored, give ids again, forget their oldest events, and fail at any message. An event is told apart by id
-/// *and* timestamp. "Told" means that it arrived; what a server lost before it told it to us, nobody can know of.
+/// **Every event that a server tells, or holds when it is asked, and that comes after the position,
+/// is handed on, once; or a [`Gap`] is told.** It holds for servers that restart, lose what they
+/// had not stored, give ids again, forget their oldest events, and fail at any message. An event is
+/// told apart by id *and* timestamp. "Told" means that it arrived; what a server lost before it
+/// told it to us, nobody can know of.
 ///
-/// - **The position** is the last event known of each server. Before anything was seen it is taken from the server: [`needs_position`](Self::needs_position).
-/// - Each server is asked for what it registered after its position, page by page, oldest first. The answer must begin with the event
-///   of the position, id and timestamp; where it does not, that is a gap, and what the server has is asked for from an older position, or from
-///   its beginning: then what is later than the position, by id or by time, is new.
-/// - What the server tells meanwhile is held until then, and handed on without what came in an answer already. That holds for what it tells
-///   later too, since it may answer with an event that it has still to tell.
-/// - Before that, servers that are not known yet are looked for among the events since the position, in the order of time, where events of any
-///   server are wanted.
-/// - At the end the oldest event of the series is asked for: it must not be after the position, or events may have been forgotten in between, which
-///   an answer does not show (a server keeps the latest event of each type for longer than others).
+/// - **The position** is the last event known of each server. Before anything was seen it is taken
+///   from the server: [`needs_position`](Self::needs_position).
+/// - Each server is asked for what it registered after its position, page by page, oldest first.
+///   The answer must begin with the event of the position, id and timestamp; where it does not,
+///   that is a gap, and what the server has is asked for from an older position, or from its
+///   beginning: then what is later than the position, by id or by time, is new.
+/// - What the server tells meanwhile is held until then, and handed on without what came in an
+///   answer already. That holds for what it tells later too, since it may answer with an event that
+///   it has still to tell.
+/// - Before that, servers that are not known yet are looked for among the events since the
+///   position, in the order of time, where events of any server are wanted.
+/// - At the end the oldest event of the series is asked for: it must not be after the position, or
+///   events may have been forgotten in between, which an answer does not show (a server keeps the
+///   latest event of each type for longer than others).
 ///
-/// `hat-event` answers a query in the order of time from one of its partitions only, the first with that order. Where it has several, what
-/// they keep is taken to be alike; where it has none, or stores none of the types, that is a gap.
+/// `hat-event` answers a query in the order of time from one of its partitions only, the first with
+/// that order. Where it has several, what they keep is taken to be alike; where it has none, or
+/// stores none of the types, that is a gap.
 ///
-/// Two limits: beyond [`max_given`](CatchUpConfig::max_given) an event may be handed on twice, and events that a server registers with
-/// its clock set back, under ids that it gave before, are taken for known ones (in which case there is a gap anyway).
+/// Two limits: beyond [`max_given`](CatchUpConfig::max_given) an event may be handed on twice, and
+/// events that a server registers with its clock set back, under ids that it gave before, are taken
+/// for known ones (in which case there is a gap anyway).
 ///
 /// `T` goes with the events of one notification: what acknowledges them, say.
 #[derive(Debug)]
@@ -115,7 +126,8 @@ pub struct CatchUp<T> {
     unanswerable: BTreeSet<Kind>,
     /// Positions after which events came: the server must keep everything since.
     since: Vec<Position>,
-    /// From when on servers that are not known were looked for: it must keep everything since then, too. `None` within is from the first event on.
+    /// From when on servers that are not known were looked for: it must keep everything since then,
+    /// too. `None` within is from the first event on.
     looked_from: Option<Option<Timestamp>>,
     /// Not told yet.
     gap: Option<Gap>,
@@ -136,8 +148,8 @@ struct Held<T> {
 
 /// Asking for the position. These are for the driver of a client, as is the rest.
 impl<T> CatchUp<T> {
-    /// For a client that wants these events. `seen` are the last events that it knows, one a server, from an earlier run;
-    /// [`connected`](Self::connected) asks for what came after them.
+    /// For a client that wants these events. `seen` are the last events that it knows, one a
+    /// server, from an earlier run; [`connected`](Self::connected) asks for what came after them.
     #[must_use]
     pub fn new(
         config: CatchUpConfig,
@@ -173,11 +185,13 @@ impl<T> CatchUp<T> {
         catch_up
     }
 
-    /// Whether there is no position yet. Then make a connection that subscribes to nothing, call [`position`](Self::position), ask and answer until
-    /// [`query`](Self::query) gives nothing more, and only then make the connection that subscribes.
+    /// Whether there is no position yet. Then make a connection that subscribes to nothing, call
+    /// [`position`](Self::position), ask and answer until [`query`](Self::query) gives nothing
+    /// more, and only then make the connection that subscribes.
     ///
-    /// On one that subscribes it would be too late: an event that is registered at the same time may be in the answer, and so before
-    /// the position, and the connection may end before it is told.
+    /// On one that subscribes it would be too late: an event that is registered at the same time
+    /// may be in the answer, and so before the position, and the connection may end before it is
+    /// told.
     #[must_use]
     pub fn needs_position(&self) -> bool {
         self.trails.is_empty() && !self.from_nothing
@@ -214,8 +228,9 @@ impl<T> CatchUp<T> {
 }
 
 impl<T> CatchUp<T> {
-    /// There is a new connection that subscribes: what came since the position is to be asked for. What is held from a connection that ended before
-    /// its answers came is held on, behind what is still missing.
+    /// There is a new connection that subscribes: what came since the position is to be asked for.
+    /// What is held from a connection that ended before its answers came is held on, behind what is
+    /// still missing.
     pub fn connected(&mut self) {
         self.connection += 1;
         if self.held.is_empty() {
@@ -492,8 +507,9 @@ impl<T> CatchUp<T> {
         self.note(Gap::Unanswered);
     }
 
-    /// The connection ended while [`query`](Self::query) waited for its answer: because the message was too large, of so many bytes where so many
-    /// are the limit, or for a reason that is not known. Fewer events are asked for next time; where it is one already, that question is left
+    /// The connection ended while [`query`](Self::query) waited for its answer: because the message
+    /// was too large, of so many bytes where so many are the limit, or for a reason that is not
+    /// known. Fewer events are asked for next time; where it is one already, that question is left
     /// out at the next connection, which is a gap.
     pub fn failed(&mut self, too_large: Option<(u64, usize)>) {
         let Some(kind) = self.asks.front().map(Ask::kind) else { return };
@@ -506,7 +522,8 @@ impl<T> CatchUp<T> {
         }
     }
 
-    /// Events that the server told. Gives those back that are to be handed on now, which may be none of them; `None` if they are held.
+    /// Events that the server told. Gives those back that are to be handed on now, which may be
+    /// none of them; `None` if they are held.
     pub fn told(&mut self, mut events: Vec<Event>, with: T) -> Option<(Vec<Event>, T)> {
         if self.asks.is_empty() && self.held.is_empty() {
             self.keep_new(&mut events, self.connection);
@@ -521,8 +538,9 @@ impl<T> CatchUp<T> {
         None
     }
 
-    /// Once nothing is to be asked any more: the next events that were held, without those that were handed on already; none may be left. While there
-    /// is no connection, call it only for what was to be released before.
+    /// Once nothing is to be asked any more: the next events that were held, without those that
+    /// were handed on already; none may be left. While there is no connection, call it only for
+    /// what was to be released before.
     pub fn release(&mut self) -> Option<(Vec<Event>, T)> {
         if !self.asks.is_empty() {
             return None;
@@ -546,7 +564,8 @@ impl<T> CatchUp<T> {
                     let newest = trail.newest();
                     let later_id = position.id > newest.id;
                     let later = position.timestamp > newest.timestamp;
-                    // ids go back where a server starts over, but not together with the time; what an earlier connection told may be lost since
+                    // ids go back where a server starts over, but not together with the time; what
+                    // an earlier connection told may be lost since
                     if later_id && later || connection == self.connection && (later_id || later) {
                         trail.push(position);
                     }
@@ -556,9 +575,10 @@ impl<T> CatchUp<T> {
         }
     }
 
-    /// To be called once [`query`](Self::query) gives nothing more on a connection that subscribes: why it is not certain that nothing is missing, to be
-    /// told to who must know. `None` where it is certain: every server still has the last event that was known, gave all that came
-    /// after it, and keeps it all.
+    /// To be called once [`query`](Self::query) gives nothing more on a connection that subscribes:
+    /// why it is not certain that nothing is missing, to be told to who must know. `None` where it
+    /// is certain: every server still has the last event that was known, gave all that came after
+    /// it, and keeps it all.
     pub fn finish(&mut self) -> Option<Gap> {
         self.since.clear();
         self.looked_from = None;
@@ -586,8 +606,8 @@ impl<T> CatchUp<T> {
         }
     }
 
-    /// Up to where everything was handed on, of each server: what a later run is made with, to go on from here. Meaningful once nothing is asked and
-    /// nothing held.
+    /// Up to where everything was handed on, of each server: what a later run is made with, to go
+    /// on from here. Meaningful once nothing is asked and nothing held.
     pub fn positions(&self) -> impl Iterator<Item = Position> {
         self.trails.values().filter(|trail| !trail.owed).map(Trail::newest)
     }

@@ -2,10 +2,12 @@
 
 use crate::eventer::{Event, EventId, Timestamp};
 
-/// Up to where a client has everything of one server: an event, by its id and the time that it was registered.
+/// Up to where a client has everything of one server: an event, by its id and the time that it was
+/// registered.
 ///
-/// The id alone says too little: a server that lost its last events counts on from what it has left, and gives their ids to other events. So an event
-/// with the same id and another timestamp is another event.
+/// The id alone says too little: a server that lost its last events counts on from what it has
+/// left, and gives their ids to other events. So an event with the same id and another timestamp is
+/// another event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// Which event.
@@ -43,14 +45,16 @@ impl From<&Event> for Position {
 /// Older positions that are kept of one server. The last is some thirty million events old.
 const OLDER: usize = 12;
 
-/// The position of one server, and some that it had before, each about four times as many events back as the one before it: where a server lost the
-/// last events, they say from where on to ask again.
+/// The position of one server, and some that it had before, each about four times as many events
+/// back as the one before it: where a server lost the last events, they say from where on to ask
+/// again.
 #[derive(Clone, Debug)]
 pub(super) struct Trail {
     newest: Position,
     /// The newest is still to be handed on: only what is before it is known.
     pub(super) owed: bool,
-    /// The latest that was known of events that the server has lost since: what it has that is not later is known too.
+    /// The latest that was known of events that the server has lost since: what it has that is not
+    /// later is known too.
     lost: Option<Position>,
     /// Events that led here.
     count: u64,
@@ -94,7 +98,8 @@ impl Trail {
         places[..].iter().flatten().nth(older).map(|&(_, position)| position)
     }
 
-    /// The latest position that there was, and whether it is still to be handed on; and whether the server has all of it, so that what is behind it is new.
+    /// The latest position that there was, and whether it is still to be handed on; and whether the
+    /// server has all of it, so that what is behind it is new.
     pub(super) fn known(&self) -> (Position, bool, bool) {
         match self.lost {
             Some(lost) => (lost, false, false),
@@ -102,7 +107,8 @@ impl Trail {
         }
     }
 
-    /// The server has lost what is behind the position `back` steps behind the newest, or all: that is the newest now.
+    /// The server has lost what is behind the position `back` steps behind the newest, or all: that
+    /// is the newest now.
     pub(super) fn step_back(&mut self, back: Option<usize>) {
         let newest = match back.map(|back| self.step(back)) {
             Some(Some(position)) => position,

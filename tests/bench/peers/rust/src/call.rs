@@ -1,4 +1,5 @@
-//! The loops of clients that call: each call is a task that waits for its own answer, as an application of these libraries has it.
+//! The loops of clients that call: each call is a task that waits for its own answer, as an
+//! application of these libraries has it.
 
 use std::time::Instant;
 

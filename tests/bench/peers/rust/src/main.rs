@@ -1,6 +1,8 @@
-//! What a person would pick instead of Hat, in Rust, as sides of the runs of `hat-bench`: it builds and starts this.
+//! What a person would pick instead of Hat, in Rust, as sides of the runs of `hat-bench`: it builds
+//! and starts this.
 //!
-//! A package of its own, which is not in the workspace: gRPC and NATS are many crates, and only the bench wants them.
+//! A package of its own, which is not in the workspace: gRPC and NATS are many crates, and only the
+//! bench wants them.
 
 mod call;
 mod encoding;
@@ -50,7 +52,8 @@ enum Drive {
 }
 
 fn main() -> anyhow::Result<()> {
-    // one core a side; and a task like others: the future in `block_on` itself is woken through the system
+    // one core a side; and a task like others: the future in `block_on` itself is woken through the
+    // system
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async { tokio::spawn(run()).await? })
 }

@@ -21,8 +21,8 @@ use crate::side::pipe::{self, Flow};
 const ECHO: &str = "bench.echo";
 const COUNT: &str = "bench.count";
 
-/// Bytes, and messages, that are published before the subscriber has confirmed those before: what is too much for a subscriber is thrown away,
-/// by the library and by the server.
+/// Bytes, and messages, that are published before the subscriber has confirmed those before: what
+/// is too much for a subscriber is thrown away, by the library and by the server.
 const CREDIT_BYTES: usize = 8 * 1024 * 1024;
 const CREDIT_MESSAGES: usize = 16 * 1024;
 

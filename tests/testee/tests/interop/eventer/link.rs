@@ -91,7 +91,8 @@ impl<'a> Host<'a> {
         self.side.expect("conn_infos", json!({}))
     }
 
-    /// The server forgets its clients, or will soon: it learns of their end by itself, whatever else has told of it.
+    /// The server forgets its clients, or will soon: it learns of their end by itself, whatever
+    /// else has told of it.
     #[track_caller]
     pub(crate) fn forgets_all(&self) {
         let start = Instant::now();

@@ -155,7 +155,8 @@ pub(super) fn large_notifications(client: &Peer, server: &Peer) {
     }
 }
 
-/// Requests of a client whose callback has replied are answered, however many notifications there are.
+/// Requests of a client whose callback has replied are answered, however many notifications there
+/// are.
 pub(super) fn answers_come_between_notifications(client: &Peer, server: &Peer) {
     let connect = json!({"subscriptions": [["*"]]});
     let (side, host) = link(client, connect, server, &json!({"has_query_cb": true}));
