@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! main      arguments ─> runtime ─> command ─> exit code
-//! args      what a person may write           exit     what the codes are, and which error has which
-//! command   one file a command                client   the connection that most commands start with
-//! output    JSON lines or a table             runtime  Tokio or smol under a command
+//! args      what a person may write          exit     what the codes are, and which error has it
+//! command   one file a command               client   the connection that most commands start with
+//! output    JSON lines or a table            runtime  Tokio or smol under a command
 //! ```
 
 mod args;

@@ -2,8 +2,10 @@
 //! 0.
 //!
 //! ```text
-//! cargo run -p hat-core --example cotp_blocking -- server 127.0.0.1:10102          sends every message back, a thread a connection
-//! cargo run -p hat-core --example cotp_blocking -- client 127.0.0.1:10102 hello    sends one, and prints what comes back
+//! # sends every message back, a thread a connection
+//! cargo run -p hat-core --example cotp_blocking -- server 127.0.0.1:10102
+//! # sends one, and prints what comes back
+//! cargo run -p hat-core --example cotp_blocking -- client 127.0.0.1:10102 hello
 //! ```
 
 use std::error::Error;

@@ -1,5 +1,5 @@
-//! An event client on a plain blocking socket: it subscribes to a type, registers an event of it, and
-//! prints what the server tells.
+//! An event client on a plain blocking socket: it subscribes to a type, registers an event of it,
+//! and prints what the server tells.
 //! `cargo run -p hat-core --example eventer_blocking -- 127.0.0.1:23012 plant/boiler`
 
 use std::net::TcpStream;

@@ -2,9 +2,12 @@
 //! this crate.
 //!
 //! ```text
-//! cargo run --example ws_echo -- server 127.0.0.1:9001            echoes every message, a thread a connection
-//! cargo run --example ws_echo -- client 127.0.0.1:9001 /path      echoes what the server sends, until it closes
-//! cargo run --example ws_echo -- autobahn 127.0.0.1:9001 NAME     is tested by Autobahn's fuzzing server, all its cases
+//! # echoes every message, a thread a connection
+//! cargo run --example ws_echo -- server 127.0.0.1:9001
+//! # echoes what the server sends, until it closes
+//! cargo run --example ws_echo -- client 127.0.0.1:9001 /path
+//! # is tested by Autobahn's fuzzing server, all its cases
+//! cargo run --example ws_echo -- autobahn 127.0.0.1:9001 NAME
 //! ```
 //!
 //! The loop is that of `hat_core::driver`: poll, write, wait. A blocking one has a limit: while it

@@ -3,14 +3,14 @@
 //! | module | what |
 //! |---|---|
 //! | [`time`], [`buffer`], [`protocol`] | what a machine is, and how it is driven |
-//! | `driver` | a machine on a socket of the system: that loop, for blocking and for readiness loops; feature `std` |
+//! | `driver` | that loop over a socket of the system, blocking or not; feature `std` |
 //! | [`tcp`] | plain TCP as a machine: the identity |
 //! | [`sbs`] | simple binary serialization: what all messages are written in |
 //! | [`chatter`] | messages in conversations, both deployed dialects |
 //! | [`eventer`] | event client and event server, over Chatter |
 //! | [`observer`] | a component of a redundant plant and its monitor, over Chatter |
 //! | [`json`] | JSON values with shared parts, Pointer, Patch and diff |
-//! | [`juggler`] | JSON state that others follow by patches, messages, requests; both deployed generations, over WebSocket |
+//! | [`juggler`] | JSON state that others follow, messages, requests: both generations |
 //! | [`tpkt`] | packets over TCP, RFC 1006 |
 //! | [`cotp`] | ISO transport class 0, over TPKT |
 //! | [`ws`] | WebSocket: messages over HTTP's port, RFC 6455 |
@@ -28,10 +28,10 @@
 //!
 //!    | answer | means | next |
 //!    |---|---|---|
-//!    | `Incoming(i)` | this is for the application | poll again; stop if the application can take no more |
+//!    | `Incoming(i)` | this is for the application | poll again, unless it can take no more |
 //!    | `Needs(n)` | `n` more bytes must come | read from the socket in step 3 |
 //!    | `HeldUp` | something else than bytes must come first | do not read |
-//!    | an error | the connection is over, for good | write what is left in step 2, for a bounded time, and close the socket |
+//!    | an error | the connection is over | write what is left, for a bounded time, and close |
 //!
 //! 2. **Write** [`tx`](protocol::Protocol::tx) to the socket, as far as that takes it, also after
 //!    an error. If anything was written, poll again: the machine may have waited for it.
@@ -69,7 +69,8 @@
 //!
 //! // what one machine writes is what the other reads: here a socket would be
 //! client.tx().write_to(&mut server_rx)?;
-//! let Polled::Incoming(server::Incoming::Init(info)) = server.poll(&mut server_rx, now)? else { panic!() };
+//! let asks = server.poll(&mut server_rx, now)?;
+//! let Polled::Incoming(server::Incoming::Init(info)) = asks else { panic!() };
 //! assert_eq!(info.client_name, "screen 1");
 //! server.accept(Status::Operational)?;
 //!
@@ -83,8 +84,10 @@
 //! server.notify(&EncodedEvents::new(&[event.clone()]), false, false)?;
 //!
 //! server.tx().write_to(&mut client_rx)?;
-//! assert_eq!(client.poll(&mut client_rx, now)?, Polled::Incoming(client::Incoming::Ready(Status::Operational)));
-//! let Polled::Incoming(client::Incoming::Events { events, .. }) = client.poll(&mut client_rx, now)? else { panic!() };
+//! let ready = client.poll(&mut client_rx, now)?;
+//! assert_eq!(ready, Polled::Incoming(client::Incoming::Ready(Status::Operational)));
+//! let told = client.poll(&mut client_rx, now)?;
+//! let Polled::Incoming(client::Incoming::Events { events, .. }) = told else { panic!() };
 //! assert_eq!(events, [event]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

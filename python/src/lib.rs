@@ -2,9 +2,9 @@
 //! asyncio.
 //!
 //! ```text
-//! asyncio transport ── data_received ──> feed(bytes, now) ──> what came in, as a list of the deployed named tuples
-//!                   <── write ────────── take()           <── send, register, notify …
-//! loop.call_at      ── poll(now) ──────> the same list
+//! asyncio transport ── data_received ─> feed(bytes, now) ─> what came in, a list of named tuples
+//!                   <── write ───────── take()           <── send, register, notify …
+//! loop.call_at      ── poll(now) ─────> the same list
 //! ```
 //!
 //! One crossing from Python a read, not a message. There is no thread, no task and no clock here:

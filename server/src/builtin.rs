@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `event/<server id>/engine` | `"STARTED"`, `"STOPPED"` |
 //! | `event/<server id>/eventer/<client name>` | `"CONNECTED"`, `"DISCONNECTED"` |
-//! | `event/<server id>/synced/<remote server id>` | `{"state": "CONNECTED"}`, `{"state": "SYNCING"}`, `{"state": "SYNCED", "count": 5}` |
+//! | `event/<server id>/synced/<remote server id>` | `{"state": STATE}`, and `"count"` |
 //!
 //! Ids are decimal. The name of a client is one segment, with all its slashes. Source:
 //! `hat-event://events.yaml`.

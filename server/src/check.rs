@@ -2,9 +2,9 @@
 //!
 //! | refused | what the deployed software does with it |
 //! |---|---|
-//! | a JSON payload that is no JSON | each Python client that is told it, or asks for it, is disconnected |
-//! | `NaN`, `Infinity`, numbers that no double holds | `hat-event-server` fails to store them, and ends |
-//! | lists and objects nested deeper than [`Limits::max_depth`] | Python's parser gives up at some 990 |
+//! | a JSON payload that is no JSON | each Python client that is given it is disconnected |
+//! | `NaN`, `Infinity`, numbers beyond doubles | `hat-event-server` ends: it cannot store them |
+//! | nested deeper than [`Limits::max_depth`] | Python's parser gives up at some 990 levels |
 //! | events and registrations over their size | no answer or notification has room for them |
 //!
 //! Microseconds outside of 0 to 999 999 never get here: [`Timestamp`](hat_core::eventer::Timestamp)

@@ -1,7 +1,8 @@
 //! Events as JSON, one line each, both ways.
 //!
 //! ```text
-//! {"id":{"server":1,"session":2,"instance":3},"type":["a","b"],"timestamp":"2023-11-14T22:13:20.000005Z",
+//! {"id":{"server":1,"session":2,"instance":3},"type":["a","b"],
+//!  "timestamp":"2023-11-14T22:13:20.000005Z",
 //!  "source_timestamp":null,"payload":{"kind":"json","data":{"x":1.5}}}
 //! ```
 //!

@@ -13,7 +13,8 @@
 //!         return;
 //!     }
 //!     let peer = Peer::today();
-//!     let listening = peer.expect("chatter.listen", json!({"addr": {"host": "127.0.0.1", "port": 0}}));
+//!     let any = json!({"addr": {"host": "127.0.0.1", "port": 0}});
+//!     let listening = peer.expect("chatter.listen", any);
 //!     let server = peers::handle(&listening["obj"]);
 //!     // … connect to listening["addresses"][0] with the library under test …
 //!     let conn = peers::handle(&peer.event("accepted", server)["conn"]);

@@ -4,7 +4,7 @@
 //! ```text
 //! SharedState ──change──> flush, after its delay ──> every connection that follows it
 //! Handler     <──request── Connection <── WebSocket <── web server
-//!                notify ──────> Connection ──────────> Client ── state, changed, send, notifications
+//!                notify ─────> Connection ─────────> Client ── state, changed, send, notifications
 //! ```
 
 mod changes;

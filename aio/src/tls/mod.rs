@@ -12,7 +12,8 @@
 //! # #[cfg(feature = "tls")] {
 //! use hat_aio::{chatter, tls};
 //!
-//! let connector = tls::ConnectorOptions::default().build()?; // the system's roots, the name of the address
+//! // the system's roots, the name of the address
+//! let connector = tls::ConnectorOptions::default().build()?;
 //! let options = chatter::ConnectOptions { tls: Some(connector), ..Default::default() };
 //! # }
 //! # Ok::<(), hat_aio::tls::ConfigError>(())

@@ -1,7 +1,8 @@
 //! A map for keys that come in ascending order and go in about that order, as ids of messages do.
 //!
 //! ```text
-//! ring    7 ·  9 open  10 ·  12 open  15 open  <── 16 goes to the back          ·  has ended, and goes with its neighbours
+//! ring    7 ·  9 open  10 ·  12 open  15 open  <── 16 goes to the back
+//!         · has ended, and goes with its neighbours
 //! rest    keys that came late: 8, 11          what a peer that does not count upwards gets
 //! ```
 //!

@@ -35,9 +35,13 @@
 //! let (mut caller_rx, mut called_rx) = (RecvBuf::new(), RecvBuf::new());
 //!
 //! called_rx.feed(caller.tx().chunk());
-//! let Polled::Incoming(Incoming::Connected(_)) = called.poll(&mut called_rx, now)? else { panic!() };
+//! let Polled::Incoming(Incoming::Connected(_)) = called.poll(&mut called_rx, now)? else {
+//!     panic!()
+//! };
 //! caller_rx.feed(called.tx().chunk());
-//! let Polled::Incoming(Incoming::Connected(info)) = caller.poll(&mut caller_rx, now)? else { panic!() };
+//! let Polled::Incoming(Incoming::Connected(info)) = caller.poll(&mut caller_rx, now)? else {
+//!     panic!()
+//! };
 //! assert_eq!(info.tpdu_size.octets(), 2048);
 //! caller.send(Bytes::from_static(b"hello"))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,8 +1,11 @@
 //! DTs in a row that are here already, taken as one.
 //!
 //! ```text
-//! buffer    h |<-- 2045 -->| h |<-- 2045 -->| H |<- 910 ->| …      h, H: 7 octets, TPKT and DT; H with EOT
-//! before      |<-- 2045 -->|<-- 2045 -->|<- 910 ->|               moved together in place: one slice, no other memory
+//! buffer    h |<-- 2045 -->| h |<-- 2045 -->| H |<- 910 ->| …
+//! before      |<-- 2045 -->|<-- 2045 -->|<- 910 ->|
+//!
+//! h, H: 7 octets, TPKT and DT; H with EOT. Before it was moved together in place: one slice, and
+//! no other memory.
 //! ```
 //!
 //! Moving 2 KiB over a header of 7 octets costs less than to hand the slice through an inbox of its

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! message   |<------------------- 5000 octets ------------------->|     TPDU size 2048
-//! queue     h |<---- 2045 ---->| h |<---- 2045 ---->| H |<- 910 ->|     h, H: 7 octets, TPKT and DT; H with EOT
+//! queue     h |<---- 2045 ---->| h |<---- 2045 ---->| H |<- 910 ->|
+//!
+//! h, H: 7 octets, TPKT and DT; H with EOT
 //! ```
 
 use bytes::Bytes;

@@ -1,13 +1,13 @@
 //! Eventer: the protocol that registers, queries and notifies events, on top of Chatter.
 //!
 //! ```text
-//! client                                              server
-//!   │ ── InitReq  name, token, subscriptions ────────── │
-//!   │ ────────────────────────── InitRes  status | error │
-//!   │                                                   │
-//!   │ ── RegisterReq  events ──────────────────────────  │   RegisterRes only where it was asked for
-//!   │ ── QueryReq  latest | timeseries | server ───────  │   QueryRes
-//!   │ ─────────────────── StatusNotify, EventsNotify ─── │   EventsAck only where it was asked for
+//! client                                             server
+//!   │ ── InitReq  name, token, subscriptions ────────> │
+//!   │ <─────────────────────── InitRes  status | error │
+//!   │                                                  │
+//!   │ ── RegisterReq  events ────────────────────────> │   RegisterRes only where it was asked for
+//!   │ ── QueryReq  latest | timeseries | server ─────> │   QueryRes
+//!   │ <───────────────── StatusNotify, EventsNotify ── │   EventsAck only where it was asked for
 //! ```
 //!
 //! The two ends are [`client::Client`] and [`server::Connection`]; [`reconnect`] is what a client

@@ -3,7 +3,9 @@
 //!
 //! ```text
 //! value ──> { "a": ─> …,  "b": ─> { "c": 1, "d": ─> … } }
-//! after  ──> { "a": ──┘,  "b": ─> { "c": 2, "d": ──┘ } }      set /b/c to 2: new are only the objects on the path
+//! after  ──> { "a": ──┘,  "b": ─> { "c": 2, "d": ──┘ } }
+//!
+//! set /b/c to 2: new are only the objects on the path
 //!
 //! diff(value, after)  [{"op":"replace","path":"/b/c","value":2}]
 //! ```
@@ -15,7 +17,8 @@
 //! ```
 //! use hat_core::json::{Limits, Patch, Pointer, Value, diff};
 //!
-//! let before = Value::parse(r#"{"boiler": {"on": true, "temperature": 20.5}}"#, &Limits::default())?;
+//! let text = r#"{"boiler": {"on": true, "temperature": 20.5}}"#;
+//! let before = Value::parse(text, &Limits::default())?;
 //! let path: Pointer = "/boiler/temperature".parse()?;
 //! let mut after = before.clone();
 //! after.set(&path, 21, &Limits::default())?;

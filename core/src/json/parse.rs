@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! text ──Scanner──> white space, words, numbers, strings ──Reader──> a value, within the limits
-//!                                                        └─Checker─> nothing: only whether it is one
+//!                                                        └─Checker─> nothing: whether it is JSON
 //! ```
 
 use alloc::string::String;

@@ -11,7 +11,8 @@
 //! | text messages | one each | segments of limited size, pings between them |
 //!
 //! ```text
-//! State ──change──> … ──Autoflush, or flush──> Flushed: one patch, encoded once ──> every connection that follows
+//! State ──change──> … ──Autoflush, or flush──> Flushed: one patch, encoded once, for every
+//!                                              connection that follows
 //!
 //! Connection ── own state, messages, requests
 //!    └ Transport (0.7) ── segments, pings
@@ -50,7 +51,10 @@
 //! let asked = client.request("switch", &true.into())?;
 //!
 //! carry(&mut client, &mut server_rx);
-//! let Polled::Incoming(server::Incoming::Request { request, name, data, .. }) = server.poll(&mut server_rx, now)? else { panic!() };
+//! let asks = server.poll(&mut server_rx, now)?;
+//! let Polled::Incoming(server::Incoming::Request { request, name, data, .. }) = asks else {
+//!     panic!()
+//! };
 //! assert_eq!(name, "switch");
 //! plant.set(&"/boiler/on".parse()?, data)?;
 //! let flushed = plant.flush();
@@ -61,7 +65,10 @@
 //! assert_eq!(client.poll(&mut client_rx, now)?, Polled::Incoming(client::Incoming::State));
 //! assert_eq!(client.poll(&mut client_rx, now)?, Polled::Incoming(client::Incoming::State));
 //! assert_eq!(client.state().to_string(), r#"{"boiler":{"on":true}}"#);
-//! let Polled::Incoming(client::Incoming::Response { request, result, .. }) = client.poll(&mut client_rx, now)? else { panic!() };
+//! let answer = client.poll(&mut client_rx, now)?;
+//! let Polled::Incoming(client::Incoming::Response { request, result, .. }) = answer else {
+//!     panic!()
+//! };
 //! assert_eq!((request, result), (asked, Ok("done".into())));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

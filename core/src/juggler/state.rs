@@ -35,7 +35,8 @@ use crate::json::{Limits, Patch, Pointer, SetError, Value};
 /// state.set(&"/boiler/temperature".parse()?, 20.5)?;
 /// state.set(&"/boiler/on".parse()?, true)?;
 /// let flushed = state.flush().expect("changes");
-/// assert_eq!(flushed.patch, r#"[{"op":"replace","path":"","value":{"boiler":{"on":true,"temperature":20.5}}}]"#);
+/// let value = r#"{"boiler":{"on":true,"temperature":20.5}}"#;
+/// assert_eq!(flushed.patch, format!(r#"[{{"op":"replace","path":"","value":{value}}}]"#));
 ///
 /// state.set(&"/boiler/temperature".parse()?, 21)?;
 /// let flushed = state.flush().expect("a change");
@@ -44,7 +45,8 @@ use crate::json::{Limits, Patch, Pointer, SetError, Value};
 ///
 /// let (version, patch) = state.whole(); // for a newcomer
 /// assert_eq!(version, 2);
-/// assert_eq!(patch, r#"[{"op":"replace","path":"","value":{"boiler":{"on":true,"temperature":21}}}]"#);
+/// let value = r#"{"boiler":{"on":true,"temperature":21}}"#;
+/// assert_eq!(patch, format!(r#"[{{"op":"replace","path":"","value":{value}}}]"#));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Default)]

@@ -1,9 +1,9 @@
 //! What the peer has of our state, and what it lacks.
 //!
 //! ```text
-//! in step   version = the state's              a flush: its patch, as every connection in step gets it
-//! behind    the queue was full at a flush      once there is room: what changed since, as one patch of its own
-//! new       version 0, `null`                  the whole
+//! in step   version = the state's           a flush: its patch, as all in step get it
+//! behind    the queue was full at a flush   once there is room: what changed since, as one patch
+//! new       version 0, `null`               the whole
 //! ```
 
 use alloc::string::ToString;

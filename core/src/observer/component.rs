@@ -1,11 +1,11 @@
 //! The component's end of a connection to a monitor.
 //!
 //! ```text
-//!           offered, and ready            shown to all              offer gone, or not ready
-//!   Idle ───────────────────> Answered ───────────────> Active ───────────────────────────> Ending
-//!    ^ token none                │ token = offered        │ Incoming::Activate                │ Incoming::Deactivate
-//!    └───── offer changed ───────┘                                                            │
-//!    └───────────────────────────── Component::deactivated ──────────────────────────────────┘
+//!         offered, and ready           shown to all         offer gone, or not ready
+//! Idle ──────────────────> Answered ────────────> Active ───────────────────────> Ending
+//!  ^ token none               │ token = offered     │ Incoming::Activate          │ or ::Deactivate
+//!  └───── offer changed ──────┘                                                   │
+//!  └─────────────────────── Component::deactivated ───────────────────────────────┘
 //! ```
 
 use alloc::collections::VecDeque;

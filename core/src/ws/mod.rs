@@ -2,16 +2,17 @@
 //!
 //! ```text
 //!   client                                                     server
-//!     GET /ws HTTP/1.1, Upgrade, Sec-WebSocket-Key ───────────>       connect │ Incoming::Request
-//!     <──── HTTP/1.1 101, Upgrade, Sec-WebSocket-Accept               Incoming::Open │ confirm
-//!           or <──── HTTP/1.1 401, 404, 302 …                         Error::Refused │ refuse
-//!     frame │ frame, last of its message ─────────────────────>       send_text │ Incoming::Text
-//!     <─────────────────────────────────────────────── frames         and the other way
-//!     Ping ───────────> <─────────── Pong with the same bytes         answered here, seen by no application
-//!     Close ──────────> <────────────────────────────── Close         either side first; then the stream ends
+//!     GET /ws HTTP/1.1, Upgrade, Sec-WebSocket-Key ───────────>  connect │ Incoming::Request
+//!     <──── HTTP/1.1 101, Upgrade, Sec-WebSocket-Accept          Incoming::Open │ confirm
+//!           or <──── HTTP/1.1 401, 404, 302 …                    Error::Refused │ refuse
+//!     frame │ frame, last of its message ─────────────────────>  send_text │ Incoming::Text
+//!     <─────────────────────────────────────────────── frames    and the other way
+//!     Ping ───────────> <─────────── Pong with the same bytes    answered here
+//!     Close ──────────> <────────────────────────────── Close    either side first; then the end
 //!
 //!   frame   octet 0                   octet 1
-//!           FIN │ RSV 0 0 0 │ opcode  MASK │ length: 7 bits, or 126: 16, 127: 64 more │ key: 4 octets if MASK │ payload
+//!           FIN │ RSV 0 0 0 │ opcode  MASK │ length: 7 bits, or 126: 16, 127: 64 more
+//!                                     then key: 4 octets if MASK, and the payload
 //! ```
 //!
 //! A client masks what it sends with the key of the frame (XOR), a server does not, and either ends
@@ -32,12 +33,15 @@
 //!
 //! let now = Instant::ORIGIN;
 //! let request = Request::new("plant.example:8080", "/ws");
-//! let mut client = Connection::connect(Config { mask_seed: 7, ..Config::default() }, request, now)?;
+//! let config = Config { mask_seed: 7, ..Config::default() };
+//! let mut client = Connection::connect(config, request, now)?;
 //! let mut server = Connection::accept(Config::default(), now);
 //! let (mut client_rx, mut server_rx) = (RecvBuf::new(), RecvBuf::new());
 //!
 //! server_rx.feed(client.tx().chunk());
-//! let Polled::Incoming(Incoming::Request(request)) = server.poll(&mut server_rx, now)? else { panic!() };
+//! let Polled::Incoming(Incoming::Request(request)) = server.poll(&mut server_rx, now)? else {
+//!     panic!()
+//! };
 //! assert_eq!(request.path, "/ws");
 //! server.confirm(&Response::default())?;
 //! server.send_text(&"hello".into())?;

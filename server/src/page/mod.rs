@@ -1,9 +1,9 @@
 //! The page of `hat serve --web`: what is shown of a server, and who shows it.
 //!
 //! ```text
-//! clients ──> Desk ──> Store             files     server/web/, compiled in, under its Content-Security-Policy
-//!              │         │               live      the state that all pages follow, and what changes it at once
-//!              │ wake    │ what changed  refresh   the task that brings in the rest: five times a second at the most
+//! clients ──> Desk ──> Store             files     server/web/, compiled in, under its CSP
+//!              │         │               live      what all pages follow; what changes it at once
+//!              │ wake    │ what changed  refresh   the task that brings in the rest, in time
 //!              ▼         ▼               rate      events a second, in a ring
 //!             Live <── refresh           events    the latest of each type, in step with the store
 //!              │                         event     an event as JSON, both ways

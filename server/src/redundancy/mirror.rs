@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! connect, with a subscription to all that is persisted
-//!   ├─ CONNECTED   ask for the events after our last one, page by page; what is told meanwhile waits
+//!   ├─ CONNECTED   ask for the events after our last one, page by page; what is told now waits
 //!   ├─ SYNCING     … where there are any
 //!   └─ SYNCED      what waited, then what is told
 //! ```

@@ -2,7 +2,8 @@
 //! of its events.
 //!
 //! ```text
-//! hat-monitor <── component ── Redundancy ──> who is there ──> a Mirror for each other server ──> Log::mirror
+//! hat-monitor <── component ── Redundancy ──> who is there ──> a Mirror for each other server
+//!                                  │                                └──> Log::mirror
 //!                                  │ blessed, and no other server is active
 //!                                  └──> Engine::start, Engine::stop
 //! ```

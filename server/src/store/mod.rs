@@ -1,7 +1,7 @@
 //! Where events are kept.
 //!
 //! ```text
-//! register ─> Log: orders sessions, makes them durable ─> answers, and a feed in the order of sessions
+//! register ─> Log: orders sessions, makes them durable ─> answers, a feed in the order of sessions
 //!              │
 //!              └─ apply ─> Store: applies sessions in order, answers queries
 //! ```
@@ -9,8 +9,8 @@
 //! | part | what |
 //! |---|---|
 //! | [`Session`] | the events of one registration, with their ids and their one timestamp |
-//! | [`Log`] | who orders sessions and makes them durable: [`LocalLog`] here, on a thread of its own |
-//! | [`Store`] | who applies sessions and answers queries: [`DiskStore`], and [`MemoryStore`] for tests and demonstrations |
+//! | [`Log`] | who orders sessions and makes them durable: [`LocalLog`], on a thread of its own |
+//! | [`Store`] | who applies sessions and answers queries: [`DiskStore`], or in memory |
 //! | [`lmdb`] | the file of the deployed event server, to be taken over |
 //!
 //! Whoever registers talks to the log alone, and whoever asks to the store alone. So another log, a

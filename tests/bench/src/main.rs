@@ -5,7 +5,7 @@
 //! implementation in the same round, its median and its spread.
 //!
 //! ```text
-//! cargo run --release -p hat-bench -- all            everything; writes tests/bench/RESULTS.md and target/bench.json
+//! cargo run --release -p hat-bench -- all            everything; writes tests/bench/RESULTS.md
 //! cargo run --release -p hat-bench -- all --quick    whether it works
 //! cargo run --release -p hat-bench -- cotp           one table
 //! ```

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! hat-guard ──runs itself under──> valgrind --tool=callgrind ──> hat-guard --counted
-//!     │                                                              │ each case: set up, warm up, count
-//!     │ <───────── names, and a profile for each ────────────────────┘
+//!     │                                                           │ a case: set up, warm up, count
+//!     │ <───────── names, and a profile for each ─────────────────┘
 //!     └─> held against counts.txt, with a margin of 5 %, and against the targets
 //! ```
 //!

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! set up, warm up │ counted(work) │ carry bytes │ counted(work) │ done("name", operations)
-//!   not counted   │    counted    │ not counted │    counted    │ the count so far is written out, and starts over
+//!   not counted   │    counted    │ not counted │    counted    │ the count starts over
 //! ```
 //!
 //! Callgrind is told the names of [`counted`] and of `dump` here, so this works without calls into

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! event-server serve RUNTIME           listening ADDRESS
-//!   report                             connections=… tasks=… descriptors=… resident=… peak=…    (KiB; 0 if unknown)
+//!   report                             connections=… tasks=… descriptors=… resident=… peak=…
+//!                                      KiB; 0 if unknown
 //!   notify BYTES COUNT                 notified, one after the other
 //!   close                              closed
 //! event-server crowd ADDRESS COUNT     up, once all are taken; they go when it is killed

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `HAT_SIMULATION_SEEDS` | how many seeds each scenario runs; 500 if it is not set |
 //! | `HAT_SIMULATION_FIRST` | the first of them; 0 if it is not set |
-//! | `HAT_SIMULATION_SEED` | this one only, with its trace if it fails: what a failure tells to do |
+//! | `HAT_SIMULATION_SEED` | this one only, with its trace if it fails: a failure tells to do so |
 
 use std::any::Any;
 use std::collections::BTreeMap;

@@ -2,12 +2,12 @@
 //! standard input and output, diagnostics on standard error.
 //!
 //! ```text
-//! stdin ──> read (a thread) ──> Session: requests are started in the order of lines and then run at once
+//! stdin ──> read (a thread) ──> Session: requests start in the order of lines, and run at once
 //!                                  │
-//!                                  ├─ chatter, eventer, …      a layer: methods of objects ─> public API of hat-core
-//!                                  ├─ eventer, juggler        the same, with callbacks
-//!                                  ├─ calls                   callbacks that wait for a reply
-//!                                  ├─ objects                 handles, and what was reported of each
+//!                                  ├─ chatter, eventer, …  a layer: methods ─> public API
+//!                                  ├─ eventer, juggler     the same, with callbacks
+//!                                  ├─ calls                callbacks that wait for a reply
+//!                                  ├─ objects              handles, and what was reported of each
 //!                                  └─ lines ──────────> stdout, a line at a time
 //! ```
 //!

@@ -150,7 +150,8 @@ impl Client {
         let asked = self.ask(|machine| machine.register_with_response(events)).await?;
         match asked.await? {
             Answer::Registered(events) => Ok(events),
-            Answer::Queried(_) => Ok(None), // not reached: the machine holds answers against their requests
+            // not reached: the machine holds answers against their requests
+            Answer::Queried(_) => Ok(None),
         }
     }
 

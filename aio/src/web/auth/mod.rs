@@ -111,7 +111,8 @@ impl Auth {
         let hash = hash.clone();
         let permit = self.gate.enter().await;
         let verify = move || {
-            let _permit = permit; // with the work, which goes on also where the client does not wait for it
+            // with the work, which goes on also where the client does not wait for it
+            let _permit = permit;
             hash.verify(&password)
         };
         let right = R::unblock(verify).await;

@@ -51,8 +51,9 @@ pub enum Incoming {
 /// One end of a COTP connection of class 0, from the moment that the byte stream is up.
 ///
 /// ```text
-/// connect ──CR──> AwaitConfirm ──CC──> Open ──end of stream──> HalfClosed        close: Closing ──written──> Over
-///                      └─DR, ER, other──> Over <──DR, ER, error──┘                      error: Over
+/// connect ──CR──> AwaitConfirm ──CC──> Open ──end of stream──> HalfClosed
+///                      └─DR, ER, other──> Over <──DR, ER, error──┘
+/// close: Closing ──written──> Over             error: Over
 ///
 /// accept ──> AwaitRequest ──CR──> Deciding ──confirm: CC──> Open
 ///                 │                  ├─refuse: DR──> Over

@@ -6,7 +6,7 @@
 //! CR         answer         violation      violation     violation
 //! CC         violation      Open           violation     violation
 //! DR         violation      refused        disconnected  disconnected
-//! ER         violation      rejected       rejected      rejected          never answered (clause 6.22 note 2)
+//! ER         violation      rejected       rejected      rejected, never answered (6.22 note 2)
 //! DT         violation      violation      is held       message
 //! ED         violation      violation      violation     if negotiated
 //! DC         violation      violation      violation     closed, though class 0 has none

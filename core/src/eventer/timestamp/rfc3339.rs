@@ -1,8 +1,8 @@
 //! Timestamps as text: RFC 3339, and ISO 8601's sign for years outside of 0 to 9999.
 //!
 //! ```text
-//!  2023-11-14T22:13:20.999999Z        +12023-11-14T22:13:20.000000Z        -0001-12-31T00:00:00.000000Z
-//!  └ date ──┘ └ time ┘ └ us ┘└ offset  └ a sign and at least four digits outside of 0 to 9999
+//!  2023-11-14T22:13:20.999999Z      +12023-11-14T22:13:20.000000Z     -0001-12-31T00:00:00.000000Z
+//!  └ date ──┘ └ time ┘ └ us ┘└ offset└ a sign and at least four digits outside of 0 to 9999
 //! ```
 
 use core::fmt;

@@ -1,11 +1,11 @@
 //! Juggler 0.5: two peers, each with data that the other follows, and messages.
 //!
 //! ```text
-//!        either side                                              the other
-//! DATA      {"type":"DATA","payload": JSON Patch} ──────────────>   its copy of our data: null in the beginning
-//! MESSAGE   {"type":"MESSAGE","payload": any} ──────────────────>   Incoming::Message
-//! PING      {"type":"PING"} ────────────────────────────────────>
-//!           <──────────────────── {"type":"PONG","payload":{}}      answered at once, and never asked by us
+//!        either side                                        the other
+//! DATA      {"type":"DATA","payload": JSON Patch} ────────>   its copy of our data: null at first
+//! MESSAGE   {"type":"MESSAGE","payload": any} ────────────>   Incoming::Message
+//! PING      {"type":"PING"} ──────────────────────────────>
+//!           <────────────── {"type":"PONG","payload":{}}      answered at once, never asked by us
 //! ```
 //!
 //! One WebSocket text message each. Anything else ends the connection. Calls of the other side's

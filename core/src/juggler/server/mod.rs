@@ -1,7 +1,8 @@
 //! The server's end of 0.7.
 //!
 //! ```text
-//! WebSocket's handshake ──Upgrade, confirm──> open: state │ requests and responses │ notifications ──> over
+//! WebSocket's handshake ──Upgrade, confirm──> open ──> over
+//!                                             state │ requests and responses │ notifications
 //!
 //! requests      ──> waiting ──its turn──> given to the application ──respond──> answered
 //!                                 └─empty name: answered here

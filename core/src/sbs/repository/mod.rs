@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! text ── schema::parse ──> Module ─┐
-//! file, folder ── load ─────────────┼─> Repository ── type "M.T" ──> PreparedType ── encode, decode
+//! file, folder ── load ─────────────┼─> Repository ── type "M.T" ─> PreparedType ── encode, decode
 //! JSON ── from_json ────────────────┘
 //! ```
 //!

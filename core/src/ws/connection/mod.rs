@@ -44,12 +44,16 @@ pub enum Incoming {
 /// One end of a WebSocket connection, from the moment that the byte stream is up.
 ///
 /// ```text
-/// connect ──request──> AwaitResponse ──101──> Open                close: Open ──Close──> Closing ──its Close──> Draining
-///                            └─other status──> Over                                        └─close_timeout──> Over
+/// connect ──request──> AwaitResponse ──101──> Open
+///                            └─other status──> Over
 /// accept ──> AwaitRequest ──request──> Deciding ─confirm: 101─> Open
 ///                 └─wrong: 4xx──> Over    └─refuse: 3xx..5xx──> Over
-/// established ──> Open                                            its Close: Open ──Close──> Draining ──written──> Over
-///                                                                 error:     Open ──Close──> Over
+/// established ──> Open
+///
+/// close        Open ──Close──> Closing ──its Close──> Draining
+///                                 └─close_timeout──> Over
+/// its Close    Open ──Close──> Draining ──written──> Over
+/// error        Open ──Close──> Over
 /// ```
 ///
 /// - **Making**: [`connect`](Self::connect), [`accept`](Self::accept),

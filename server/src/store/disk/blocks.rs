@@ -1,8 +1,10 @@
 //! Indexes on the disk: keys in order, some hundred to a record.
 //!
 //! ```text
-//! key of the record    prefix u64 │ first key: time 12, server 8, session 8, instance 8     bytes sort as values do
-//! record               crc32c u32 │ the keys after the first, each as what it differs in from the one before
+//! key of the record    prefix u64 │ first key: time 12, server 8, session 8, instance 8
+//! record               crc32c u32 │ the keys after the first: what each differs in from the last
+//!
+//! The bytes of a key sort as the values do.
 //! ```
 //!
 //! An event takes 4 to 8 bytes so, where a key of its own would take 60.

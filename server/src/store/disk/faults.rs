@@ -1,7 +1,9 @@
 //! A disk that fails as disks do, and a store that must not care.
 //!
 //! ```text
-//! write ─> cache ─ sync ─> durable        power lost: of what was not synced each sector is there or not, in any order
+//! write ─> cache ─ sync ─> durable
+//!
+//! power lost: of what was not synced each sector is there or not, in any order
 //! ```
 //!
 //! A seed says what happens. `HAT_STORE_SEEDS` says how many are tried, and `HAT_STORE_SEED` which

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! store     name                               what says of which version the file is, and counts
-//! servers   server                             the last of it, what is reserved, up to where it is indexed
+//! servers   server                             the last of it, what is reserved, what is indexed
 //! parts     server, session, first instance    events: the truth; all else can be made from it
 //! indexes   order and type, time, id           see `blocks`
 //! types     segments, in an order              the number of the type, and its latest event

@@ -5,7 +5,7 @@
 //! | `SYSTEM_SETTINGS` | 0 version, 1 identifier | JSON |
 //! | `SYSTEM_LAST_EVENT_ID` | server | id |
 //! | `SYSTEM_LAST_TIMESTAMP` | server | time |
-//! | `REF` | id | where the event is: `04` and the key of a latest event, or `06` and that in a partition, one or more |
+//! | `REF` | id | where it is: `04` and the key of a latest event, `06` and that in a partition |
 //! | `LATEST_TYPE` | number of a type | JSON array of segments |
 //! | `LATEST_DATA` | number of a type | event |
 //! | `TIMESERIES_DATA` | partition, time by which it is ordered, id | event |

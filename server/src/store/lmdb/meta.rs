@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! page     number u64 │ pad u16 │ flags u16 │ lower u16, upper u16
-//! meta     magic u32 │ version u32 │ address u64 │ map size u64 │ free: tree │ main: tree │ last page u64 │ transaction u64
-//! tree     pad u32 │ flags u16 │ depth u16 │ branch, leaf and overflow pages u64 │ entries u64 │ root u64
+//! meta     magic u32 │ version u32 │ address u64 │ map size u64 │ free: tree │ main: tree
+//!          last page u64 │ transaction u64
+//! tree     pad u32 │ flags u16 │ depth u16 │ branch, leaf and overflow pages u64
+//!          entries u64 │ root u64
 //! ```
 //!
 //! All little-endian, with numbers of pages in 64 bits: as LMDB 0.9 writes them on such a machine.

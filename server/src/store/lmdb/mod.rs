@@ -2,8 +2,8 @@
 //! take its events over.
 //!
 //! ```text
-//! LmdbFile: events in the order of ids, last ids and times of every server        databases: what the event server keeps
-//!   └─ tree: an entry by its key, all entries ── pages: checked as they are read ── meta: which pages are in use
+//! LmdbFile: events in the order of ids, last ids and times      databases: what the server keeps
+//!   └─ tree: an entry by its key, all entries ── pages: checked when read ── meta: which pages
 //! ```
 //!
 //! Read only, by calls of `read`, in memory that does not grow with the file. No byte is trusted: a

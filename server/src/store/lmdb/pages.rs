@@ -1,10 +1,11 @@
 //! The pages of a file, checked as they are read.
 //!
 //! ```text
-//! page     header │ offsets of its nodes u16 … │ free │ nodes             lower, upper: where the free part starts and ends
+//! page     header │ offsets of its nodes u16 … │ free │ nodes
+//!          the header's lower and upper: where the free part starts and ends
 //! branch   node: page u48 │ size of the key u16 │ key
-//! leaf     node: size u32 │ flags u16 │ size of the key u16 │ key │ value, or the number of its first overflow page u64
-//! overflow header, with the number of its pages in the place of lower and upper │ value, over as many pages
+//! leaf     node: size u32 │ flags u16 │ size of the key u16 │ key │ value, or a page u64: overflow
+//! overflow header, with the number of its pages for lower and upper │ value, over as many pages
 //! ```
 
 use std::collections::HashMap;

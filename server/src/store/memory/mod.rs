@@ -2,10 +2,10 @@
 //! of queries.
 //!
 //! ```text
-//! events   id ─> event                 all that are kept: those of the series, and the latest of each type
-//! series   id, id, id …                in the order of registration: the oldest are dropped at the front
-//! index    (timestamp, id) …           of the whole series, once by each timestamp
-//! types    type ─> index, latest id    the same for one type
+//! events   id ─> event               all that are kept: of the series, and the latest of each type
+//! series   id, id, id …              in the order of registration: the oldest are dropped first
+//! index    (timestamp, id) …         of the whole series, once by each timestamp
+//! types    type ─> index, latest id  the same for one type
 //! ```
 //!
 //! Events of several servers may be in it: a standby applies what it mirrors.

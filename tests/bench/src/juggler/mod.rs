@@ -2,7 +2,7 @@
 //! that what is compared is the servers.
 //!
 //! ```text
-//! Server (a process: ours on Tokio, on smol, hat-juggler) <── Client (a process: a thread a connection) ── counts
+//! Server (a process: Tokio, smol, hat-juggler) <── Client (one too; threads) ── counts
 //! ```
 
 mod client;

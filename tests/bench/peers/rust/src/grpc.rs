@@ -1,7 +1,10 @@
 //! gRPC by tonic. What its generator would write is written by hand, so that nobody needs `protoc`:
 //!
 //! ```text
-//! service Echo { rpc Call(Payload) returns (Payload); rpc Count(stream Payload) returns (Counted); }
+//! service Echo {
+//!     rpc Call(Payload) returns (Payload);
+//!     rpc Count(stream Payload) returns (Counted);
+//! }
 //! ```
 
 use std::convert::Infallible;
