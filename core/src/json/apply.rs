@@ -77,9 +77,11 @@ pub enum PatchError {
 }
 
 impl Patch {
-    /// Makes all changes to `value`, or none: what was done before an operation that fails is taken back.
+    /// Makes all changes to `value`, or none: what was done before an operation that fails is taken
+    /// back.
     ///
-    /// Each operation costs what its path costs, also a copy of something large: it is shared. What nobody else holds is changed in place.
+    /// Each operation costs what its path costs, also a copy of something large: it is shared. What
+    /// nobody else holds is changed in place.
     ///
     /// # Errors
     ///

@@ -67,14 +67,16 @@ impl<T: Item> Branch<T> {
         (&self.children[index].node, at - self.start(index))
     }
 
-    /// The last child of those that `is_before` holds for, which are the first ones, and how many items are before it; the first if there is none.
+    /// The last child of those that `is_before` holds for, which are the first ones, and how many
+    /// items are before it; the first if there is none.
     pub(super) fn last_that(&self, is_before: impl Fn(&Chunks<T>) -> bool) -> (&Chunks<T>, usize) {
         let after = self.children.partition_point(|child| is_before(&child.node));
         let index = after.saturating_sub(1);
         (&self.children[index].node, self.start(index))
     }
 
-    /// Changes the child that has item `at`, and keeps count of it; `change` is told where in it. Gives which child it was, too.
+    /// Changes the child that has item `at`, and keeps count of it; `change` is told where in it.
+    /// Gives which child it was, too.
     pub(super) fn with<R>(
         &mut self,
         at: usize,
@@ -129,8 +131,8 @@ impl<T: Item> Branch<T> {
         self.join(seam);
     }
 
-    /// Makes one of child `index` and the next, if there are both and they are small. So any two neighbours have more than [`FEW`], and the
-    /// height goes with the logarithm of the length.
+    /// Makes one of child `index` and the next, if there are both and they are small. So any two
+    /// neighbours have more than [`FEW`], and the height goes with the logarithm of the length.
     fn join(&mut self, index: usize) {
         let next = index.wrapping_add(1);
         if let (Some(one), Some(other)) = (self.children.get(index), self.children.get(next))
@@ -142,7 +144,8 @@ impl<T: Item> Branch<T> {
         }
     }
 
-    /// Cuts it in two after a child came to `index`: at the end of a sequence that grows there, so that full ones stay behind.
+    /// Cuts it in two after a child came to `index`: at the end of a sequence that grows there, so
+    /// that full ones stay behind.
     fn cut(&mut self, index: usize) -> Self {
         let last = self.children.len() - 1;
         let at = if index == last { last } else { self.children.len() / 2 };

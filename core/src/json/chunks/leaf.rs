@@ -27,8 +27,8 @@ impl<T: Item> Leaf<T> {
         result
     }
 
-    /// Inserts, and gives the rest if there are too many then: half of them, or one at the end of a sequence that grows there, so that full
-    /// ones stay behind.
+    /// Inserts, and gives the rest if there are too many then: half of them, or one at the end of a
+    /// sequence that grows there, so that full ones stay behind.
     pub(super) fn insert(&mut self, at: usize, item: T) -> Option<Self> {
         self.sum.add(item.measure());
         self.items.insert(at, item);

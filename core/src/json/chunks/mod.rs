@@ -1,4 +1,5 @@
-//! The sequence under lists and objects: a tree of small nodes, shared in parts, so that a change copies a few nodes and not the whole.
+//! The sequence under lists and objects: a tree of small nodes, shared in parts, so that a change
+//! copies a few nodes and not the whole.
 //!
 //! ```text
 //! up to 32 items     Leaf ──> [ item item … ]
@@ -9,11 +10,13 @@
 //!                                 └─> [ item item … ]
 //! ```
 //!
-//! Every arrow is an `Arc`, all leaves are at the same depth, and a branch knows how many items are under each of its children. So finding an
-//! item, changing it, inserting and removing take one node a level: of four million items, five. Who changes an item while others hold
-//! the sequence copies those nodes; who holds it alone changes them in place.
+//! Every arrow is an `Arc`, all leaves are at the same depth, and a branch knows how many items are
+//! under each of its children. So finding an item, changing it, inserting and removing take one
+//! node a level: of four million items, five. Who changes an item while others hold the sequence
+//! copies those nodes; who holds it alone changes them in place.
 //!
-//! Each node also keeps what is under it in sum, so that limits can be held against a value without walking it.
+//! Each node also keeps what is under it in sum, so that limits can be held against a value without
+//! walking it.
 
 mod branch;
 mod iter;
@@ -31,7 +34,8 @@ use iter::Iter;
 use leaf::Leaf;
 pub(super) use measure::Measure;
 
-/// Items of a leaf, and children of a branch, at most. With more, copies are dearer; with fewer, there are more levels.
+/// Items of a leaf, and children of a branch, at most. With more, copies are dearer; with fewer,
+/// there are more levels.
 const MAX: usize = 32;
 
 /// As many when a long sequence is made at once: room for some to be inserted before a node is cut.
@@ -97,7 +101,8 @@ impl<T: Item> Chunks<T> {
         Iter::new(self)
     }
 
-    /// Where the item is that `order` calls equal, or where it would be, in a sequence of ascending order.
+    /// Where the item is that `order` calls equal, or where it would be, in a sequence of ascending
+    /// order.
     pub(super) fn search(&self, order: impl Fn(&T) -> Ordering) -> Result<usize, usize> {
         let (mut node, mut start) = (self, 0);
         while let Self::Branch(branch) = node {
@@ -138,7 +143,8 @@ impl<T: Item> Chunks<T> {
         item
     }
 
-    /// How many items from `at` on are one and the same memory as those of `other` from `other_at` on, as far as that shows at once.
+    /// How many items from `at` on are one and the same memory as those of `other` from `other_at`
+    /// on, as far as that shows at once.
     pub(super) fn shared_ahead(&self, at: usize, other: &Self, other_at: usize) -> usize {
         let shared = self.shared(at, other, other_at);
         shared.map_or(0, |(node, offset)| node.len().saturating_sub(offset))
@@ -149,7 +155,8 @@ impl<T: Item> Chunks<T> {
         self.shared(at, other, other_at).map_or(0, |(_, offset)| offset + 1)
     }
 
-    /// The largest part that is the same memory in both, and has `at` and `other_at` at the same place; and that place in it.
+    /// The largest part that is the same memory in both, and has `at` and `other_at` at the same
+    /// place; and that place in it.
     fn shared(
         &self,
         mut at: usize,

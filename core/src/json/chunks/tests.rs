@@ -26,7 +26,8 @@ fn check(chunks: &Chunks<u32>, items: &[u32]) {
     check_node(chunks);
     if let Chunks::Branch(branch) = chunks {
         assert!(branch.width() > 1);
-        // any two neighbours have more than half of a node, so there are at least four times as many a level
+        // any two neighbours have more than half of a node, so there are at least four times as
+        // many a level
         assert!(4_usize.pow(chunks.height() as u32) <= 2 * items.len(), "{}", chunks.height());
     }
 }
@@ -172,8 +173,8 @@ fn copied(one: &Chunks<u32>, other: &Chunks<u32>) -> usize {
     leaves
 }
 
-/// A change of a long sequence that somebody else holds copies one node a level, whatever the length: the steps of one are at most
-/// as many as such nodes can have items.
+/// A change of a long sequence that somebody else holds copies one node a level, whatever the
+/// length: the steps of one are at most as many as such nodes can have items.
 #[test]
 fn a_change_copies_one_node_a_level() {
     // Miri is slow
@@ -186,7 +187,8 @@ fn a_change_copies_one_node_a_level() {
         after.modify(middle, |item| *item = 0);
         assert_eq!(copied(&after, &before), 1);
         assert_eq!(before.get(middle), Some(&(middle as u32)));
-        // what is before and after it is found to be the same in steps that go with the levels, not with the items
+        // what is before and after it is found to be the same in steps that go with the levels, not
+        // with the items
         let (mut at, mut steps) = (0, 0);
         while at < len {
             at += after.shared_ahead(at, &before, at).max(1);
