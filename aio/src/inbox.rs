@@ -53,4 +53,20 @@ impl<T> Inbox<T> {
         self.bytes -= weight;
         Some(item)
     }
+
+    /// Takes the first for which `take` gives something, and leaves those before it where they are.
+    pub(crate) fn pop_first<U>(&mut self, take: impl Fn(&T) -> Option<U>) -> Option<U> {
+        let mut found = self.items.iter().enumerate();
+        let (index, taken) = found.find_map(|(at, (item, _))| Some((at, take(item)?)))?;
+        if let Some((_, weight)) = self.items.remove(index) {
+            self.bytes -= weight;
+        }
+        Some(taken)
+    }
+
+    /// Takes all, with the weight of each.
+    pub(crate) fn take_all(&mut self) -> VecDeque<(T, usize)> {
+        self.bytes = 0;
+        std::mem::take(&mut self.items)
+    }
 }

@@ -52,7 +52,7 @@ macro_rules! juggler_on {
                 pub use $crate::hat_core::json::Value;
                 pub use $crate::hat_core::juggler::State;
                 pub use $crate::juggler::peer::{
-                    Call, CallError, ConnectOptions, Connection, Received,
+                    Call, CallError, ConnectOptions, Connection, Received, RpcConnection,
                 };
                 #[cfg(feature = "web")]
                 pub use $crate::juggler::peer::{ListenOptions, Server};

@@ -1,4 +1,5 @@
-use alloc::string::ToString;
+use alloc::format;
+use alloc::string::{String, ToString};
 
 use bytestring::ByteString;
 
@@ -25,7 +26,7 @@ pub enum Error {
         size: usize,
     },
     /// 0.7: a text message that does not start with `0`, `1`, `2` or `3`.
-    #[error("a text message that starts with {found:?}, but Juggler 0.7 starts with 0, 1, 2 or 3{}", hint(*found))]
+    #[error("{}, but Juggler 0.7 starts each with 0, 1, 2 or 3{}", start(*found), hint(*found))]
     Segment {
         /// Its first character; `None` if it is empty.
         found: Option<char>,
@@ -122,6 +123,15 @@ impl Error {
         let reason = &text[..text.floor_char_boundary(MAX_REASON)];
         // one that is closing already cannot be told, and need not
         let _ = ws.close_with(self.code(), reason);
+    }
+}
+
+/// How a message starts, in words.
+fn start(found: Option<char>) -> String {
+    match found {
+        // as it would stand in a program: it may be a control character, or a sign without a width
+        Some(first) => format!("a text message that starts with {first:?}"),
+        None => "an empty text message".into(),
     }
 }
 

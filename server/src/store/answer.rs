@@ -4,6 +4,8 @@ use bytes::Bytes;
 use hat_core::eventer::{Event, QueryResult};
 use hat_core::sbs::{self, Encode, Writer};
 
+use super::cut::Cut;
+
 /// The answer to a query: events as they are stored, which is as they travel. [`Encode`] writes it
 /// as `HatEventer.QueryResult`, without decoding what is encoded already.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +57,13 @@ impl Answer {
             events: self.events.into_iter().filter_map(event).collect(),
             more_follows: self.more_follows,
         }
+    }
+}
+
+impl From<Cut<Stored>> for Answer {
+    fn from(cut: Cut<Stored>) -> Self {
+        let (events, more_follows) = cut.into_parts();
+        Self { events, more_follows }
     }
 }
 

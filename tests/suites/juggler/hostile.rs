@@ -35,13 +35,13 @@ fn to_a_server() {
         |_| server(server_config()),
         Role::Server,
         &[
-            ("", "a text message that starts with None"),
-            ("x", "a text message that starts with Some('x')"),
-            ("4", "a text message that starts with Some('4')"),
-            ("č0", "a text message that starts with Some('č')"),
+            ("", "an empty text message, but"),
+            ("x", "a text message that starts with 'x'"),
+            ("4", "a text message that starts with '4'"),
+            ("č0", "a text message that starts with 'č'"),
             (
                 r#"{"type":"MESSAGE","payload":1}"#,
-                "a text message that starts with Some('{'), but Juggler 0.7 starts with 0, 1, 2 or 3: does the peer speak 0.5?",
+                "a text message that starts with '{', but Juggler 0.7 starts each with 0, 1, 2 or 3: does the peer speak 0.5?",
             ),
             ("0", "a message is not JSON"),
             ("0{", "a message is not JSON"),
@@ -76,7 +76,7 @@ fn to_a_server() {
             (r#"0{"type":"request","id":null,"name":"n","data":1}"#, "-"),
             (
                 r#" 0{"type":"request","id":1,"name":"n","data":1}"#,
-                "a text message that starts with Some(' ')",
+                "a text message that starts with ' '",
             ),
             (r#"0 {"type":"request","id":1,"name":"n","data":1} "#, "-"),
             ("3", "-"),

@@ -61,6 +61,47 @@ fn both_sides_call_at_once_and_answer_in_any_order() {
     }
 }
 
+/// Until calls are asked for, every message is one; what nobody has taken then is looked at again.
+#[test]
+fn a_plain_connection_passes_calls_until_they_begin() {
+    let texts = [
+        r#"{"type":"rpc"}"#,
+        r#"{"type":"rpc","id":1,"direction":"request","action":"a","args":[1]}"#,
+        r#"{"type":"rpc","id":1,"direction":"response","success":true,"result":1}"#,
+        r#"{"type":"other"}"#,
+    ];
+    for grain in GRAINS {
+        let config = Config { plain: true, ..Config::default() };
+        let mut pair = rpcs(grain);
+        pair.b.machine = Connection::new(websocket(Role::Server), config);
+        assert!(!pair.b.machine.has_begun());
+        let say = |pair: &mut Pair<Connection, Connection>, text: &str| {
+            pair.a.machine.peer_mut().send(&peer::Message::new(&json(text))).expect("room");
+            pair.drive();
+        };
+        for text in texts {
+            say(&mut pair, text);
+            let Incoming::Message { payload, .. } = pair.b.take() else { panic!("{text}") };
+            assert_eq!(payload, json(text));
+        }
+        // two that nobody has taken: a call, which is answered, and a message
+        let waiting = [texts[1], texts[3]].map(|text| (json(text), text.len()));
+        pair.b.machine.begin(waiting);
+        say(&mut pair, texts[1]);
+        let (first, name, args) = called(pair.b.take());
+        assert_eq!((name.as_str(), Value::from(args)), ("a", json("[1]")));
+        assert!(matches!(pair.b.take(), Incoming::Message { size: 16, .. }));
+        let (second, ..) = called(pair.b.take());
+        assert_ne!(first, second);
+        pair.b.machine.begin([(Value::Null, 4)]);
+        say(&mut pair, "1");
+        assert!(matches!(pair.b.take(), Incoming::Message { payload, .. } if payload == 1.into()));
+        // who has asked for calls is told of one that is none
+        say(&mut pair, texts[0]);
+        assert!(pair.b.error.is_some());
+    }
+}
+
 #[test]
 fn data_and_messages_pass_through() {
     let mut pair = rpcs(7);

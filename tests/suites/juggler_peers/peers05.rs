@@ -1,6 +1,6 @@
 //! Our peer of 0.5, and that of `hat-juggler` 0.5.
 
-use hat_aio::juggler::peer::{self, CallError, ConnectOptions, Connection, Received};
+use hat_aio::juggler::peer::{self, CallError, ConnectOptions, Connection, RpcConnection};
 use hat_core::json::Value;
 use hat_tests::on_every_runtime;
 use hat_tests::peers::{self, Handle, Peer, skipped};
@@ -32,10 +32,7 @@ async fn link<R: TestRuntime>(deployed: &Peer, we_connect: bool) -> Link {
 }
 
 async fn message(connection: &Connection) -> Value {
-    match connection.receive().await.expect("a message") {
-        Received::Message(message) => message,
-        Received::Call(call) => panic!("{call:?}"),
-    }
+    connection.receive().await.expect("a message")
 }
 
 on_every_runtime! {
@@ -73,7 +70,8 @@ on_every_runtime! {
             let Link { ours, theirs, _server } = link::<R>(&deployed, we_connect).await;
             let wrap = json!({"obj": theirs, "actions": ["never"], "default_action": false});
             deployed.expect("juggler05.rpc_wrap", wrap);
-            let (calling, (sender, called)) = (ours.clone(), smol::channel::bounded(1));
+            let calling = RpcConnection::new(ours.clone());
+            let (sender, called) = smol::channel::bounded(1);
             R::spawn(async move {
                 drop(sender.send(calling.call("never", &[]).await).await);
             });

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hat_aio::chatter::InboxLimits;
-use hat_aio::juggler::peer::{self, Received};
+use hat_aio::juggler::peer;
 use hat_aio::juggler::{
     Client, ConnectOptions, Connection, Handler, ListenOptions, Server, SharedState, connect,
     listen,
@@ -119,10 +119,7 @@ on_every_runtime! {
         let other = server.accept().await.expect("a connection");
         let message = value(json!({"type": "rpc"}));
         one.send(&message).await.expect("sent");
-        match other.receive().await.expect("open") {
-            Received::Message(received) => assert_eq!(received, message),
-            Received::Call(call) => panic!("{call:?}"),
-        }
+        assert_eq!(other.receive().await.expect("open"), message);
         server.close().await;
     }
 
@@ -274,10 +271,7 @@ on_every_runtime! {
             one.send(&n.into()).await.expect("sent");
         }
         one.drain().await.expect("sent");
-        match other.receive().await.expect("a message") {
-            Received::Message(message) => assert_eq!(message, 0.into()),
-            Received::Call(call) => panic!("{call:?}"),
-        }
+        assert_eq!(other.receive().await.expect("a message"), 0.into());
         let error = other.close().await;
         assert!(error.protocol().is_some_and(hat_core::juggler::Error::is_closed), "{error}");
         one.closed().await;

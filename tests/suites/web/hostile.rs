@@ -31,6 +31,14 @@ fn site() -> (Folder, WebOptions) {
         link("../secret.txt", "www/outside.txt");
         link("..", "www/up");
         link(folder.path("secret.txt").to_str().expect("a path"), "www/absolute.txt");
+        let absolute = |to: &str, name: &str| {
+            link(folder.path(to).to_str().expect("a path"), name);
+        };
+        absolute("www/sub/page.html", "www/absolute-inside.html");
+        absolute("www/sub", "www/absolute-sub");
+        absolute("www-other", "www/absolute-sibling");
+        absolute("", "www/absolute-up");
+        link("../absolute-inside.html", "www/sub/twice.html");
         link("../www-other", "www/sibling");
         link("loop", "www/loop");
         let made = std::process::Command::new("mkfifo").arg(folder.path("www/pipe")).status();
@@ -121,6 +129,23 @@ fn table() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             get("/inside.html"),
             if cfg!(unix) { "200 200 open" } else { "404 200 open" },
         ),
+        (
+            "link inside, absolute",
+            get("/absolute-inside.html"),
+            if cfg!(unix) { "200 200 open" } else { "404 200 open" },
+        ),
+        (
+            "linked folder inside, absolute",
+            get("/absolute-sub/page.html"),
+            if cfg!(unix) { "200 200 open" } else { "404 200 open" },
+        ),
+        (
+            "a link to an absolute link",
+            get("/absolute-sub/twice.html"),
+            if cfg!(unix) { "200 200 open" } else { "404 200 open" },
+        ),
+        ("linked folder beside, absolute", get("/absolute-sibling/secret.txt"), "404 200 open"),
+        ("in and out by absolute links", get("/absolute-up/www/fine.txt"), "404 200 open"),
         ("link out", get("/outside.txt"), "404 200 open"),
         ("link out, absolute", get("/absolute.txt"), "404 200 open"),
         ("linked folder above", get("/up/secret.txt"), "404 200 open"),

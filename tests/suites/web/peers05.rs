@@ -1,7 +1,8 @@
 //! Juggler 0.5 over real sockets, both ends ours.
 
 use hat_aio::juggler::peer::{
-    CallError, ConnectOptions, Connection, ListenOptions, Received, Server, connect, listen,
+    CallError, ConnectOptions, Connection, ListenOptions, Received, RpcConnection, Server, connect,
+    listen,
 };
 use hat_core::json::{Pointer, Value};
 use hat_tests::on_every_runtime;
@@ -45,15 +46,14 @@ on_every_runtime! {
             until_data(other, json!({"a": [1, 3]})).await;
             assert_eq!(one.local_data(), value(json!({"a": [1, 3]})));
             one.send(&value(json!({"text": "hello"}))).await.expect("sent");
-            match other.receive().await.expect("a message") {
-                Received::Message(message) => assert_eq!(message, value(json!({"text": "hello"}))),
-                Received::Call(call) => panic!("{call:?}"),
-            }
+            let message = other.receive().await.expect("a message");
+            assert_eq!(message, value(json!({"text": "hello"})));
         }
     }
 
     async fn calls_both_ways<R>() {
         let (_server, client, accepted) = pair::<R>(ConnectOptions::default()).await;
+        let [client, accepted] = [client, accepted].map(RpcConnection::new);
         for (one, other) in [(&client, &accepted), (&accepted, &client)] {
             let serving = other.clone();
             R::spawn(async move {
@@ -75,15 +75,53 @@ on_every_runtime! {
                 }
             }
             // ends the task above, so that the other direction has its own
-            one.send(&Value::Null).await.expect("sent");
+            one.connection().send(&Value::Null).await.expect("sent");
         }
+    }
+
+    /// What is a call, and what is like one, is a message until calls are asked for. What waits then
+    /// is looked at again: the call is answered, whoever else has the connection.
+    async fn calls_are_for_who_asks_for_them<R>() {
+        let (server, client, accepted) = pair::<R>(ConnectOptions::default()).await;
+        let call = value(json!({
+            "type": "rpc", "id": 1, "direction": "request", "action": "a", "args": []
+        }));
+        for message in [&value(json!({"type": "rpc"})), &call] {
+            client.send(message).await.expect("sent");
+            assert_eq!(&accepted.receive().await.expect("open"), message);
+        }
+        // both wait while nobody takes them
+        let client = RpcConnection::new(client);
+        let calling = client.clone();
+        let (sender, called) = smol::channel::bounded(1);
+        R::spawn(async move {
+            drop(sender.send(calling.call("a", &[]).await).await);
+        });
+        client.connection().send(&2.into()).await.expect("sent");
+        // data come in the order of all else, so the call has come before
+        client.connection().set_local_data(3).expect("set");
+        client.connection().flush().await.expect("flushed");
+        until_data(&accepted, json!(3)).await;
+        let accepted = RpcConnection::new(accepted);
+        // a plain handle gives what is no call
+        assert_eq!(accepted.connection().receive().await.expect("a message"), 2.into());
+        match accepted.receive().await.expect("a call") {
+            Received::Call(call) => call.respond(Ok(&4.into())).await.expect("sent"),
+            Received::Message(message) => panic!("{message}"),
+        }
+        assert_eq!(called.recv().await.expect("told").expect("a result"), 4.into());
+        // who has asked is told of one that is none
+        client.connection().send(&value(json!({"type": "rpc"}))).await.expect("sent");
+        assert!(accepted.receive().await.is_err());
+        drop(server);
     }
 
     async fn an_open_call_fails_with_its_connection<R>() {
         let (server, client, accepted) = pair::<R>(ConnectOptions::default()).await;
+        let [client, accepted] = [client, accepted].map(RpcConnection::new);
         R::spawn(async move {
             let call = accepted.receive().await.expect("a call");
-            accepted.close().await;
+            accepted.connection().close().await;
             drop(call);
         });
         let error = client.call("never", &[]).await.expect_err("closed");

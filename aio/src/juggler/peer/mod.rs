@@ -1,7 +1,9 @@
 //! Juggler 0.5 on any runtime: two peers with data, messages and calls both ways. See
-//! [`hat_core::juggler::peer`] for the protocol, and [`hat_core::juggler::rpc`] for calls.
+//! [`hat_core::juggler::peer`] for the protocol, and [`hat_core::juggler::rpc`] for calls, which
+//! are there for who asks for them: [`RpcConnection`].
 
 mod call;
+mod rpc;
 #[cfg(feature = "web")]
 mod server;
 
@@ -18,7 +20,7 @@ use crate::IntoAddress;
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::{Inbox, InboxLimits};
-use crate::pending::{PendingRequests, PendingResponse, Requests, WAITING};
+use crate::pending::{PendingRequests, Requests, WAITING};
 use crate::runtime::Runtime;
 use crate::shared::{Delivered, Session, Wait};
 #[cfg(feature = "web")]
@@ -30,6 +32,7 @@ use hat_core::juggler::rpc::{CallId, Config, Connection as Machine, Incoming, Re
 use hat_core::juggler::{SendFault, State};
 use hat_core::options::More;
 use hat_core::ws;
+pub use rpc::{Received, RpcConnection};
 #[cfg(feature = "web")]
 pub use server::{ListenOptions, Server, listen};
 
@@ -63,15 +66,6 @@ pub enum CallError {
     /// The connection ended before the result came.
     #[error(transparent)]
     Ended(#[from] Error),
-}
-
-/// What the other side sent.
-#[derive(Debug)]
-pub enum Received {
-    /// A message that is no call.
-    Message(Value),
-    /// It calls an action of ours.
-    Call(Call),
 }
 
 /// Connects to the server at `address`, and waits until it takes the WebSocket.
@@ -131,7 +125,7 @@ impl PeerSession {
     fn new(ws: ws::Connection, config: Config, inbox: InboxLimits, every_change: bool) -> Self {
         Self {
             // nobody has asked for calls yet
-            machine: Machine::new(ws, Config { pass_malformed: true, ..config }),
+            machine: Machine::new(ws, Config { plain: true, ..config }),
             open: false,
             changes: Changes::new(every_change, inbox),
             inbox: Inbox::new(inbox),
@@ -299,37 +293,18 @@ impl Connection {
         Ok(self.handle.send(|session| session.machine.peer_mut().send(&message)).await??)
     }
 
-    /// What the other side sends next: a message, or a call of an action of ours. Cancel safe.
+    /// The next message of the other side, whatever it says: one that is a call of `hat-juggler`'s
+    /// RPC too, unless an [`RpcConnection`] was asked for. Cancel safe.
     ///
     /// # Errors
     ///
     /// Why the connection is over, once all that came before is taken.
-    pub async fn receive(&self) -> Result<Received, Error> {
-        Ok(match self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await? {
-            Got::Message(message) => Received::Message(message),
-            Got::Call(request, action, args) => {
-                let handle = self.handle.clone();
-                Received::Call(Call { action, args, handle, request: Some(request) })
-            }
-        })
-    }
-
-    /// Calls `action` of the other side, and gives its result; waits while 256 KiB are queued.
-    ///
-    /// Dropped before it is ready, the result is dropped when it comes; what was asked may be done
-    /// all the same.
-    ///
-    /// # Errors
-    ///
-    /// [`CallError`].
-    pub async fn call(&self, action: &str, args: &[Value]) -> Result<Value, CallError> {
-        let call = |session: &mut PeerSession| {
-            let id = session.machine.call(action, args)?;
-            session.answers.open(id);
-            Ok::<_, SendFault>(id)
+    pub async fn receive(&self) -> Result<Value, Error> {
+        let message = |got: &Got| match got {
+            Got::Message(message) => Some(message.clone()),
+            Got::Call(..) => None,
         };
-        let id = self.handle.send(call).await??;
-        PendingResponse::new(&self.handle, id).await?.map_err(CallError::Failed)
+        self.handle.wait(Wait::Incoming, |session| session.inbox.pop_first(message)).await
     }
 
     of_every_connection!();

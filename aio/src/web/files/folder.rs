@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -19,6 +19,9 @@ use super::select::{Conditions, Selection, Validators};
 
 /// Bytes that are read, and held, of a file at a time.
 const CHUNK: u64 = 64 * 1024;
+
+/// Links on the way to a file, as many as Linux follows.
+const MAX_LINKS: usize = 40;
 
 /// A file whose last change is not as old as this may change again within the precision of its
 /// time.
@@ -45,13 +48,21 @@ pub(in super::super) struct Content {
 /// or may not be read.
 ///
 /// The folder is looked up each time: it may be a handle to the release of the day.
-pub(super) fn find(folder: &Path, path: &str, wanted: &Conditions) -> io::Result<Option<Found>> {
-    let folder = Dir::open_ambient_dir(folder, ambient_authority())?;
+pub(super) fn find(root: &Path, path: &str, wanted: &Conditions) -> io::Result<Option<Found>> {
+    let folder = Dir::open_ambient_dir(root, ambient_authority())?;
+    let mut path = PathBuf::from(path);
+    let mut entry = folder.metadata(&path);
+    if entry.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
+        && let Some(inside) = without_links(root, &folder, &path)
+    {
+        entry = folder.metadata(&inside);
+        path = inside;
+    }
     // before it is opened: to open a named pipe would wait for who writes to it
-    if !folder.metadata(path).is_ok_and(|entry| entry.is_file()) {
+    if !entry.is_ok_and(|entry| entry.is_file()) {
         return Ok(None);
     }
-    let file = match folder.open(path) {
+    let file = match folder.open(&path) {
         Ok(file) => file.into_std(),
         Err(error) => match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => return Ok(None),
@@ -74,6 +85,44 @@ pub(super) fn find(folder: &Path, path: &str, wanted: &Conditions) -> io::Result
         false => Some(Content::new(file, first, len)?),
     };
     Ok(Some(Found { selection, validators, content }))
+}
+
+/// Where a path leads that goes along links, some of them to absolute paths: below a folder the
+/// system follows none of those, though they may name what is inside. `None` if it leads out.
+///
+/// What is found is opened below the folder like anything else, so nothing depends on it that
+/// links stay as they are.
+fn without_links(root: &Path, folder: &Dir, path: &Path) -> Option<PathBuf> {
+    let root = root.canonicalize().ok()?;
+    let parts = |path: &Path| {
+        path.components().rev().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>()
+    };
+    let (mut done, mut left) = (PathBuf::new(), parts(path));
+    let mut links = 0;
+    while let Some(part) = left.pop() {
+        if part == ".." {
+            // what is done has no links, so what is above it is what its name says
+            if !done.pop() {
+                return None;
+            }
+            continue;
+        }
+        let next = done.join(&part);
+        let Ok(mut target) = folder.read_link_contents(&next) else {
+            done = next;
+            continue;
+        };
+        links += 1;
+        if links > MAX_LINKS {
+            return None;
+        }
+        if target.is_absolute() {
+            target = target.canonicalize().ok()?.strip_prefix(&root).ok()?.to_owned();
+            done.clear();
+        }
+        left.append(&mut parts(&target));
+    }
+    Some(done)
 }
 
 fn validators(size: u64, modified: Option<SystemTime>, now: SystemTime) -> Validators {

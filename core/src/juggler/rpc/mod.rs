@@ -14,7 +14,7 @@ mod actions;
 mod message;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytestring::ByteString;
 
@@ -40,10 +40,10 @@ pub struct Config {
     pub peer: peer::Config,
     /// How many calls may be open.
     pub calls: Limits,
-    /// A message that is like a call and lacks something of one is a message like any other, as at
-    /// the deployed peer's plain connection. Default: off; it ends the connection, as at the
-    /// deployed peer's connection for calls.
-    pub pass_malformed: bool,
+    /// Every message is passed, those that are calls too, until [`Connection::begin`], as by the
+    /// deployed peer's plain connection. Default: off; a message that is like a call and lacks
+    /// something of one ends the connection, as that of the deployed peer's `RpcConnection`.
+    pub plain: bool,
 }
 
 /// How many calls may be open at a time.
@@ -123,7 +123,10 @@ pub enum Incoming {
 pub struct Connection {
     peer: peer::Connection,
     limits: Limits,
-    pass_malformed: bool,
+    /// Messages are only messages.
+    plain: bool,
+    /// Messages that were passed before calls began and come again, with their bytes on the wire.
+    again: VecDeque<(Value, usize)>,
     last_id: u64,
     calls: BTreeSet<u64>,
     /// How many calls of the other side there were.
@@ -136,11 +139,11 @@ impl Connection {
     #[must_use]
     pub fn new(ws: ws::Connection, config: Config) -> Self {
         let Limits { ours, theirs } = config.calls;
-        let pass_malformed = config.pass_malformed;
         Self {
             peer: peer::Connection::new(ws, config.peer),
             limits: Limits { ours, theirs: theirs.max(1) },
-            pass_malformed,
+            plain: config.plain,
+            again: VecDeque::new(),
             last_id: 0,
             calls: BTreeSet::new(),
             given: 0,
@@ -157,6 +160,21 @@ impl Connection {
     /// The same, to change it. Poll this connection and not that one.
     pub fn peer_mut(&mut self) -> &mut peer::Connection {
         &mut self.peer
+    }
+
+    /// From now on messages are also calls, where [`Config::plain`] has left them alone. `waiting`
+    /// are messages that were passed before and nobody has taken, with their bytes on the wire: they
+    /// come again before any other, for some may be calls. Does nothing if calls have begun.
+    pub fn begin(&mut self, waiting: impl IntoIterator<Item = (Value, usize)>) {
+        if core::mem::take(&mut self.plain) {
+            self.again.extend(waiting);
+        }
+    }
+
+    /// Whether messages are also calls.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        !self.plain
     }
 
     /// Calls `action` of the other side; [`Incoming::Returned`] is what became of it.
@@ -223,9 +241,9 @@ impl Connection {
 
     /// What a message comes to; `None` if the application need not know.
     fn take(&mut self, payload: Value, size: usize) -> Result<Option<Incoming>, Error> {
-        let parsed = match Payload::parse(&payload, |id| self.calls.contains(&id)) {
-            Err(_) if self.pass_malformed => Payload::Other,
-            parsed => parsed?,
+        let parsed = match self.plain {
+            true => Payload::Other,
+            false => Payload::parse(&payload, |id| self.calls.contains(&id))?,
         };
         match parsed {
             Payload::Other => Ok(Some(Incoming::Message { payload, size })),
@@ -250,6 +268,12 @@ impl Connection {
 
     fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         while !self.is_held_up() {
+            if let Some((payload, size)) = self.again.pop_front() {
+                if let Some(incoming) = self.take(payload, size)? {
+                    return Ok(Polled::Incoming(incoming));
+                }
+                continue;
+            }
             let incoming = match self.peer.poll(rx, now)?.or_wait() {
                 Err(wait) => return Ok(wait),
                 Ok(peer::Incoming::Upgrade(request)) => Some(Incoming::Upgrade(request)),

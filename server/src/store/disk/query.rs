@@ -18,6 +18,7 @@ use super::tail::Tail;
 use super::write::Wrong;
 use super::{DiskStore, part, wrong};
 use crate::store::answer::Stored;
+use crate::store::cut::Cut;
 use crate::store::index::{Key, Range, merged};
 use crate::store::memory::query::within_limits;
 use crate::store::{Answer, QueryError, StoreError, is_later};
@@ -140,11 +141,11 @@ impl DiskStore {
                     stored
                 }
             };
-            if !cut.take(stored) {
+            if !cut.take(Stored::Bytes(stored)) {
                 break;
             }
         }
-        Ok(cut.answer())
+        Ok(cut.into())
     }
 
     /// What a server registered, by session and instance.
@@ -180,18 +181,18 @@ impl DiskStore {
             for (id, stored) in part::decode(key.value(), &record)? {
                 if id > after {
                     last = id;
-                    if !cut.take(stored) {
-                        return Ok(cut.answer());
+                    if !cut.take(Stored::Bytes(stored)) {
+                        return Ok(cut.into());
                     }
                 }
             }
         }
         for (id, stored) in tail {
-            if id > last && !cut.take(stored) {
+            if id > last && !cut.take(Stored::Bytes(stored)) {
                 break;
             }
         }
-        Ok(cut.answer())
+        Ok(cut.into())
     }
 
     /// Where an event of the series stands by a timestamp.
@@ -231,14 +232,8 @@ impl DiskStore {
         Ok((Disk::new(transaction, database)?, taken))
     }
 
-    /// The limits asked for, within those of the store. A negative one is none at all, where the
-    /// deployed server fails.
-    fn cut(&self, asked: Option<i64>) -> Cut {
-        let most = self.options.max_results;
-        let most = asked.map_or(most, |asked| {
-            usize::try_from(asked.max(0)).map_or(most, |asked| asked.min(most))
-        });
-        Cut { most, bytes_left: self.options.max_answer, events: Vec::new(), more: false }
+    fn cut(&self, asked: Option<i64>) -> Cut<Stored> {
+        Cut::new(asked, self.options.max_results, self.options.max_answer)
     }
 }
 
@@ -275,32 +270,6 @@ impl<E: Into<Wrong>> From<E> for Refused {
 impl From<QueryError> for Refused {
     fn from(error: QueryError) -> Self {
         Self::Query(error)
-    }
-}
-
-/// An answer that grows to its limits.
-struct Cut {
-    most: usize,
-    bytes_left: usize,
-    events: Vec<Stored>,
-    more: bool,
-}
-
-impl Cut {
-    /// False once there is no room for it: then more follows.
-    fn take(&mut self, stored: Bytes) -> bool {
-        let fits = self.events.is_empty() || stored.len() <= self.bytes_left;
-        if self.events.len() >= self.most || !fits {
-            self.more = true;
-            return false;
-        }
-        self.bytes_left = self.bytes_left.saturating_sub(stored.len());
-        self.events.push(Stored::Bytes(stored));
-        true
-    }
-
-    fn answer(self) -> Answer {
-        Answer::new(self.events, self.more)
     }
 }
 

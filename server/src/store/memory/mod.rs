@@ -37,12 +37,21 @@ pub struct Config {
     pub max_types: usize,
     /// Events in one answer, also where more are asked for: 4 096, as with the deployed server.
     pub max_results: usize,
+    /// Bytes of events in one answer, 16 MiB, but for the latest of each type; one event is always
+    /// answered. What was cut off follows.
+    pub max_answer: usize,
 }
 
 impl Config {
     /// The defaults, for the events of `server_id`.
     pub fn new(server_id: i64) -> Self {
-        Self { server_id, max_events: 100_000, max_types: 100_000, max_results: 4_096 }
+        Self {
+            server_id,
+            max_events: 100_000,
+            max_types: 100_000,
+            max_results: 4_096,
+            max_answer: 16 << 20,
+        }
     }
 }
 

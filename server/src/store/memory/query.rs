@@ -7,6 +7,7 @@ use hat_core::eventer::{
 
 use super::{Store, TypeEntry};
 use crate::store::QueryError;
+use crate::store::cut::Cut;
 use crate::store::index::{Key, Range, merged};
 
 impl Store {
@@ -61,14 +62,15 @@ impl Store {
         }
         let event = |(_, id): Key| &self.events[&id];
         let within = |event: &&Event| within_limits(event, params);
-        let max_results = self.max_results(params.max_results);
-        Ok(match entries {
-            None => cut(self.index.range(range).map(event).filter(within), max_results),
+        let mut cut = self.cut(params.max_results);
+        match entries {
+            None => cut.take_all(self.index.range(range).map(event).filter(within)),
             Some(entries) => {
                 let indexes = entries.iter().map(|entry| &entry.index);
-                cut(merged(indexes, range).map(event).filter(within), max_results)
+                cut.take_all(merged(indexes, range).map(event).filter(within));
             }
-        })
+        }
+        Ok(result(cut))
     }
 
     /// What a server registered, by session and instance. All that is kept counts as persisted:
@@ -84,7 +86,9 @@ impl Store {
         };
         let end = EventId::new(server_id, i64::MAX, i64::MAX);
         let events = self.events.range((start, Included(end))).map(|(_, event)| event);
-        Ok(cut(events, self.max_results(params.max_results)))
+        let mut cut = self.cut(params.max_results);
+        cut.take_all(events);
+        Ok(result(cut))
     }
 
     /// What is known of the types that match one of `asked`. Types that are asked for by name are
@@ -110,14 +114,14 @@ impl Store {
         Some((timestamp, id))
     }
 
-    /// The limit asked for, within that of the store. A negative one is none at all, where the
-    /// deployed server fails.
-    fn max_results(&self, asked: Option<i64>) -> usize {
-        let most = self.config.max_results;
-        asked.map_or(most, |asked| {
-            usize::try_from(asked.max(0)).map_or(most, |asked| asked.min(most))
-        })
+    fn cut(&self, asked: Option<i64>) -> Cut<Event> {
+        Cut::new(asked, self.config.max_results, self.config.max_answer)
     }
+}
+
+fn result(cut: Cut<Event>) -> QueryResult {
+    let (events, more_follows) = cut.into_parts();
+    QueryResult { events, more_follows }
 }
 
 /// Whether both timestamps are within the limits. An event without a source timestamp is in no
@@ -132,10 +136,4 @@ pub(in crate::store) fn within_limits(event: &Event, params: &TimeseriesParams) 
         && before(params.t_to, Some(event.timestamp))
         && after(params.source_t_from, event.source_timestamp)
         && before(params.source_t_to, event.source_timestamp)
-}
-
-/// At most `max_results` events, and whether there are more.
-fn cut<'a>(mut events: impl Iterator<Item = &'a Event>, max_results: usize) -> QueryResult {
-    let taken = events.by_ref().take(max_results).cloned().collect();
-    QueryResult { events: taken, more_follows: events.next().is_some() }
 }

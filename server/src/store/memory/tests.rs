@@ -1,6 +1,7 @@
 use hat_core::eventer::{
     LatestParams, Order, OrderBy, Payload, QueryParams, QueryResult, ServerParams, TimeseriesParams,
 };
+use hat_core::sbs::Encode;
 
 use super::*;
 use crate::store::QueryError;
@@ -181,6 +182,46 @@ fn the_store_has_a_limit_of_its_own() {
     assert_eq!(answer(&store, server()), "1.1 1.2 1.3 …");
     let all = LatestParams::default();
     assert_eq!(answer(&store, all), "1.4");
+}
+
+/// 4 200 events of 20 KB: an answer ends at the limit of bytes, whichever query asks, and its pages
+/// are all there is.
+#[test]
+fn an_answer_is_cut_by_bytes() {
+    let mut store = Store::new(Config::new(7));
+    let payload = Payload::binary("t", vec![7; 20_000]);
+    let large = RegisterEvent { payload: Some(payload), ..RegisterEvent::new(typed("a")) };
+    store.register(vec![large.clone(); 4_200], at(10));
+    let len = store.series.front().map_or(0, |id| store.events[id].encoded_len());
+    let fits = (16 << 20) / len;
+
+    let mut last_event_id = None;
+    for page in 0..=4_200 / fits {
+        let left = 4_200 - page * fits;
+        let asked = [
+            TimeseriesParams { last_event_id, ..ascending() }.into(),
+            TimeseriesParams { event_types: asked("?"), last_event_id, ..ascending() }.into(),
+            ServerParams { last_event_id, ..server() }.into(),
+        ];
+        for params in asked {
+            let result: QueryResult = store.query(&params).expect("a valid query");
+            assert_eq!(result.events.len(), left.min(fits));
+            assert_eq!(result.more_follows, left > fits);
+            let ids = result.events.iter().map(|event| event.id.instance as usize);
+            assert!(ids.eq(page * fits + 1..=page * fits + left.min(fits)));
+        }
+        last_event_id = Some(EventId::new(7, 1, ((page + 1) * fits) as i64));
+    }
+}
+
+/// Or nobody could ever go on after it.
+#[test]
+fn one_event_is_answered_whatever_its_size() {
+    let mut store = Store::new(Config { max_answer: 10, ..Config::new(7) });
+    store.register(events("a a"), at(10));
+    assert_eq!(answer(&store, ascending()), "1.1 …");
+    let after = |id| TimeseriesParams { last_event_id: Some(id), ..ascending() };
+    assert_eq!(answer(&store, after(EventId::new(7, 1, 1))), "1.2");
 }
 
 #[test]

@@ -1,16 +1,15 @@
-//! A connection with a handle: what comes is taken as it comes, so that data and the end are
-//! reported without anyone asking.
+//! A connection with a handle: data and the end are reported as they come, messages are taken when
+//! they are asked for, or, once it is wrapped, apart from calls.
 
-use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
 
 use hat_aio::Runtime;
-use hat_aio::juggler::peer::{self as library, Call, Received};
+use hat_aio::juggler::peer::{self as library, Call, CallError, Received, RpcConnection};
 use hat_core::json::Value;
 use hat_core::juggler::rpc::Actions;
 use serde_json::json;
-use smol::channel::{Receiver, Sender, bounded, unbounded};
+use smol::channel::{Receiver, Sender, unbounded};
 use smol::future::{or, poll_once};
 use smol::lock::Mutex as AsyncMutex;
 
@@ -23,126 +22,120 @@ use crate::session::Session;
 pub(super) struct Connection {
     pub(super) library: library::Connection,
     report: Arc<Report>,
-    received: Receiver<Value>,
-    /// For `start`: what it reads with.
-    reader: Reader,
-    rpc: Arc<Rpc>,
-}
-
-#[derive(Clone)]
-struct Reader {
-    library: library::Connection,
-    report: Arc<Report>,
-    queue: Sender<Value>,
-    rpc: Arc<Rpc>,
     calls: Arc<Calls>,
     /// Takes the changes that are reported, one at a time.
     reported: Arc<AsyncMutex<library::Connection>>,
+    /// Messages that were taken together with calls, in order.
+    messages: (Sender<Value>, Receiver<Value>),
+    rpc: Arc<Mutex<Option<Rpc>>>,
 }
 
-/// What is done for calls of the other side: nothing, until the tester says what.
+/// Calls, once the tester has asked for them.
+#[derive(Clone)]
 struct Rpc {
-    actions: Mutex<Option<Actions<()>>>,
-    /// Closes when there is something.
-    wrapped: (Sender<()>, Receiver<()>),
-}
-
-impl Rpc {
-    fn finds(&self, action: &str) -> bool {
-        let actions = self.actions.lock().unwrap_or_else(PoisonError::into_inner);
-        actions.as_ref().is_some_and(|actions| actions.find(action).is_some())
-    }
+    connection: RpcConnection,
+    actions: Actions<()>,
 }
 
 impl Connection {
     pub(super) fn new(session: &Session, library: library::Connection) -> Arc<Self> {
-        let report = session.objects.new_report();
-        let (queue, received) = unbounded();
-        let rpc = Arc::new(Rpc { actions: Mutex::default(), wrapped: bounded(1) });
-        let reader = Reader {
-            library: library.clone(),
-            report: report.clone(),
-            queue,
-            rpc: rpc.clone(),
+        Arc::new(Self {
+            report: session.objects.new_report(),
             calls: session.calls.clone(),
             reported: Arc::new(AsyncMutex::new(library.clone())),
-        };
-        Arc::new(Self { library, report, received, reader, rpc })
+            messages: unbounded(),
+            rpc: Arc::default(),
+            library,
+        })
     }
 
     /// The next message; what came before the end is given before the end is told.
     pub(super) async fn receive(&self) -> Result<Value, Failure> {
-        let end = |_| match self.library.end_reason() {
+        let taken = async { self.messages.1.recv().await.ok() };
+        let left = async { self.library.receive().await.ok() };
+        let message = or(taken, left).await;
+        // the data that came before a message are told before it
+        report_data(&self.reported, &self.report).await;
+        message.ok_or_else(|| match self.library.end_reason() {
             Some(end) => Failure::connection(end),
             None => Failure::connection("the connection is closing"),
-        };
-        self.received.recv().await.map_err(end)
+        })
     }
 
-    /// From now on calls are done. One that came before waits for this, and with it what came
-    /// behind it.
-    pub(super) fn wrap(&self, actions: Actions<()>) {
-        *self.rpc.actions.lock().unwrap_or_else(PoisonError::into_inner) = Some(actions);
-        self.rpc.wrapped.0.close();
+    /// From now on calls are done, those too that have come and were not taken.
+    pub(super) fn wrap<R: Runtime>(&self, actions: Actions<()>) {
+        let mut rpc = self.rpc.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rpc) = &mut *rpc {
+            rpc.actions = actions;
+            return;
+        }
+        let connection = RpcConnection::new(self.library.clone());
+        *rpc = Some(Rpc { connection: connection.clone(), actions });
+        R::spawn(
+            Answering {
+                connection,
+                report: self.report.clone(),
+                calls: self.calls.clone(),
+                reported: self.reported.clone(),
+                messages: self.messages.0.clone(),
+                rpc: self.rpc.clone(),
+            }
+            .run::<R>(),
+        );
     }
 
-    pub(super) fn is_wrapped(&self) -> bool {
-        self.rpc.wrapped.0.is_closed()
-    }
-
-    /// Reports every change of the data that was not reported.
-    pub(super) async fn report_data(&self) {
-        self.reader.report_data().await;
+    /// Calls an action of the other side; `None` before [`wrap`](Self::wrap).
+    pub(super) async fn call(
+        &self,
+        action: &str,
+        args: &[Value],
+    ) -> Option<Result<Value, CallError>> {
+        let rpc = self.rpc.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let result = rpc?.connection.call(action, args).await;
+        // the data that came before the result are told before it
+        report_data(&self.reported, &self.report).await;
+        Some(result)
     }
 }
 
-impl Reader {
-    async fn report_data(&self) {
-        let reported = self.reported.lock().await;
-        while let Some(Ok(data)) = poll_once(reported.next_change()).await {
-            let data = serde_json::Value::from(&data);
-            self.report.event("remote_data", &json!({"data": data}));
-        }
+/// Reports every change of the data that was not reported.
+async fn report_data(reported: &AsyncMutex<library::Connection>, report: &Report) {
+    let reported = reported.lock().await;
+    while let Some(Ok(data)) = poll_once(reported.next_change()).await {
+        let data = serde_json::Value::from(&data);
+        report.event("remote_data", &json!({"data": data}));
     }
+}
 
-    async fn read<R: Runtime>(self) {
-        let data = self.library.clone();
-        loop {
-            let changed = async {
-                match data.changed().await {
-                    Ok(_) => Ok(None),
-                    // messages that came before the end are taken still
-                    Err(_) => pending().await,
-                }
-            };
-            let received = async { self.library.receive().await.map(Some) };
-            let received = or(changed, received).await;
-            // the data that came before a message are told before it
-            self.report_data().await;
+/// The task that takes messages and calls of a connection that is wrapped.
+struct Answering {
+    connection: RpcConnection,
+    report: Arc<Report>,
+    calls: Arc<Calls>,
+    reported: Arc<AsyncMutex<library::Connection>>,
+    messages: Sender<Value>,
+    rpc: Arc<Mutex<Option<Rpc>>>,
+}
+
+impl Answering {
+    async fn run<R: Runtime>(self) {
+        while let Ok(received) = self.connection.receive().await {
             match received {
-                Ok(None) => {}
                 // an error: the connection was forgotten, and with it who would receive
-                Ok(Some(Received::Message(message))) => drop(self.queue.send(message).await),
-                Ok(Some(Received::Call(call))) => self.answer::<R>(call).await,
-                Err(_) => break,
+                Received::Message(message) => drop(self.messages.send(message).await),
+                Received::Call(call) => {
+                    report_data(&self.reported, &self.report).await;
+                    self.answer::<R>(call);
+                }
             }
         }
-        self.report.closing();
-        self.queue.close();
+        self.messages.close();
     }
 
     /// Starts a call of the tester, in order; its reply is waited for elsewhere.
-    async fn answer<R: Runtime>(&self, call: Call) {
-        let wrapped = async {
-            // an error is the sign: it is closed
-            let _ = self.rpc.wrapped.1.recv().await;
-            true
-        };
-        let ended = async {
-            self.library.ended().await;
-            false
-        };
-        if !or(wrapped, ended).await || !self.rpc.finds(&call.action) {
+    fn answer<R: Runtime>(&self, call: Call) {
+        let rpc = self.rpc.lock().unwrap_or_else(PoisonError::into_inner);
+        if rpc.as_ref().is_none_or(|rpc| rpc.actions.find(&call.action).is_none()) {
             // dropped, it is refused
             return;
         }
@@ -165,7 +158,14 @@ impl Reader {
 
 impl server::Connection for Connection {
     fn start<R: Runtime>(&self) {
-        R::spawn(self.reader.clone().read::<R>());
+        let (library, report) = (self.library.clone(), self.report.clone());
+        let reported = self.reported.clone();
+        R::spawn(async move {
+            while library.changed().await.is_ok() {
+                report_data(&reported, &report).await;
+            }
+            report.closing();
+        });
         let (library, report) = (self.library.clone(), self.report.clone());
         R::spawn(async move {
             library.closed().await;

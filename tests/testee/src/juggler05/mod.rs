@@ -47,7 +47,7 @@ pub(crate) async fn call<R: Runtime>(
             if params.boolean_or("default_action", false)? {
                 actions = actions.with_default(());
             }
-            open()?.wrap(actions);
+            open()?.wrap::<R>(actions);
             Ok(Value::Null.into())
         }
         "rpc_call" => rpc_call(&*open()?, params).await,
@@ -95,6 +95,10 @@ async fn listen<R: Runtime>(session: &Arc<Session>, params: &Params) -> Outcome 
 
 fn options(params: &Params) -> Result<ConnectOptions, Failure> {
     let mut options = ConnectOptions { every_change: true, ..ConnectOptions::default() };
+    // what is not taken waits without end, as with the deployed peer: the tester takes it when it
+    // likes
+    options.inbox.messages = usize::MAX;
+    options.inbox.bytes = usize::MAX;
     options.config.peer.autoflush_delay = form::autoflush_delay(params)?;
     Ok(options)
 }
@@ -107,15 +111,11 @@ async fn send(connection: &Connection, params: &Params) -> Outcome {
 }
 
 async fn rpc_call(connection: &Connection, params: &Params) -> Outcome {
-    if !connection.is_wrapped() {
-        return Err(Failure::value("the connection makes no calls before rpc_wrap"));
-    }
     let args = required("args", params.read("args", "a list", Value::as_array)?)?;
     let args: Vec<_> = args.iter().cloned().map(hat_core::json::Value::from).collect();
-    let called = connection.library.call(params.text("action")?, &args).await;
-    // the data that came before the result are told before it
-    connection.report_data().await;
-    match called {
+    let called = connection.call(params.text("action")?, &args).await;
+    let unwrapped = || Failure::value("the connection makes no calls before rpc_wrap");
+    match called.ok_or_else(unwrapped)? {
         Ok(result) => Ok(json!({"result": Value::from(&result)}).into()),
         Err(CallError::Failed(why)) => {
             Err(Failure::other(why.as_str().map_or_else(|| why.to_string(), str::to_owned)))
