@@ -5,6 +5,10 @@
 //!               <── two short in a row ──                    one is the end of a message
 //! memory      a buffer of the connection's own               a block that the thread uses again
 //! ```
+//!
+//! What is announced takes no memory: the buffer is doubled when it is full. And what is kept of a
+//! read keeps little more: where few bytes came, they get memory of their own, and the large one
+//! takes the next read.
 
 use std::io;
 use std::mem;
@@ -12,6 +16,7 @@ use std::task::{Context, Poll};
 
 use crate::buffer_pool;
 use crate::runtime::Stream;
+use bytes::BytesMut;
 use hat_core::buffer::RecvBuf;
 
 /// Bytes that one read asks for: the least, so that an idle connection holds little, and the most.
@@ -19,6 +24,13 @@ const READ: std::ops::RangeInclusive<usize> = 2 * 1024..=buffer_pool::SIZE;
 
 /// Bytes that one read takes of a message that is known to be large.
 const LARGE_READ: usize = 256 * 1024;
+
+/// A read that fills no more than this part of its memory is moved to memory of its own, or each
+/// message of one byte that somebody keeps would keep all of it.
+const FEW: usize = 16;
+
+/// Memory of which that much may be kept, bytes: what a message of the smallest read takes anyhow.
+const SMALL: usize = 2 * *READ.start();
 
 /// What was read and not taken yet, and what the next read will be.
 pub(crate) struct ReadBuffer {
@@ -28,6 +40,8 @@ pub(crate) struct ReadBuffer {
     size: Size,
     /// What is read goes to a block that is used again.
     block: bool,
+    /// Bytes of the memory that `rx` is in, those in front of it that were taken included.
+    held: usize,
     /// Bytes that were read since the driver was woken.
     taken: usize,
     /// Bytes that the last read took.
@@ -41,6 +55,7 @@ impl ReadBuffer {
             missing: 0,
             size: Size::default(),
             block: false,
+            held: 0,
             taken: 0,
             last: 0,
         }
@@ -79,6 +94,9 @@ impl ReadBuffer {
         self.last = count;
         self.rx.eof = count == 0;
         self.size.took(count);
+        if self.held > SMALL && self.rx.bytes.len() <= self.held / FEW {
+            self.move_to(0);
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -87,13 +105,11 @@ impl ReadBuffer {
         let (missing, bytes) = (self.missing, &mut self.rx.bytes);
         let (here, size) = (bytes.len(), self.size.bytes);
         if size < buffer_pool::SIZE || here.max(missing) > buffer_pool::SIZE / 2 {
-            self.block &= bytes.capacity() - here >= size.max(missing);
-            // what is only announced takes no memory: room for as much again as is here. The buffer
-            // doubles on its own besides, so it is up to four times of that (33.5 MB with 10 MB
-            // here)
-            let room = size.max(missing.min(here));
-            bytes.reserve(room);
-            return size.max(room.min(LARGE_READ));
+            if bytes.capacity() - here < size {
+                self.grow(size.max(missing.min(here)));
+            }
+            let room = self.rx.bytes.capacity() - here;
+            return size.max(missing.min(LARGE_READ)).min(room);
         }
         if bytes.capacity() - here < buffer_pool::SIZE / 2
             && !bytes.try_reclaim(buffer_pool::SIZE - here)
@@ -101,21 +117,57 @@ impl ReadBuffer {
             let mut block = buffer_pool::take();
             block.extend_from_slice(bytes);
             let spent = mem::replace(bytes, block);
+            self.held = bytes.capacity();
             if mem::replace(&mut self.block, true) {
                 buffer_pool::give(spent);
             }
         }
-        size.min(bytes.capacity() - here)
+        size.min(self.rx.bytes.capacity() - here)
+    }
+
+    /// Makes room for `room` bytes more, which are no more than are here, or one read.
+    fn grow(&mut self, room: usize) {
+        let bytes = &mut self.rx.bytes;
+        if bytes.try_reclaim(room) {
+            return;
+        }
+        if bytes.capacity() < self.held {
+            // part of it was taken: doubled, it would be doubled with that
+            return self.move_to(room);
+        }
+        // doubles what is full, and moves pages instead of bytes where it can
+        bytes.reserve(room);
+        self.block = false;
+        self.held = bytes.capacity();
+    }
+
+    /// Moves what is here to memory of its own, with room for `room` bytes more.
+    fn move_to(&mut self, room: usize) {
+        let bytes = &mut self.rx.bytes;
+        let mut own = BytesMut::with_capacity(bytes.len() + room);
+        own.extend_from_slice(bytes);
+        self.held = own.capacity();
+        let spent = mem::replace(bytes, own);
+        if mem::take(&mut self.block) {
+            buffer_pool::give(spent);
+        }
     }
 
     /// Nothing is there to be read: memory that is not needed meanwhile goes where others have it.
     fn give_back(&mut self) {
         if self.block && self.rx.bytes.is_empty() {
             self.block = false;
+            self.held = 0;
             buffer_pool::give(mem::take(&mut self.rx.bytes));
         } else if self.taken == 0 {
             // woken for something else, so nothing comes in at a rate that would miss the memory
             self.rx.release();
+            if self.rx.bytes.is_empty() {
+                self.held = 0;
+            } else if self.held / 4 > self.rx.bytes.len() + *READ.start() {
+                // the start of a message in the memory of those before it
+                self.move_to(0);
+            }
         }
     }
 }
@@ -156,10 +208,13 @@ mod tests {
     use std::net::SocketAddr;
     use std::task::Waker;
 
-    use bytes::{Buf, BytesMut};
-    use hat_core::chatter::{Config, Connection};
-    use hat_core::protocol::Protocol;
+    use allocation_counter::measure;
+    use bytes::{Buf, Bytes};
+    use hat_core::chatter::{self, Data, SendOptions};
+    use hat_core::eventer::server;
+    use hat_core::protocol::{Polled, Protocol};
     use hat_core::time::Instant;
+    use hat_core::{cotp, tpkt, ws};
 
     use super::*;
 
@@ -204,30 +259,145 @@ mod tests {
         }
     }
 
-    /// Feeds a Chatter machine with what is sent, as the driver does, until there is no more.
-    fn feed(sent: &[u8], grain: usize) -> ReadBuffer {
-        let mut stream = Sent(sent.chunks(grain).map(<[u8]>::to_vec).collect());
-        let mut machine = Connection::new(Config::default(), Instant::ORIGIN);
-        let mut input = ReadBuffer::new();
-        let mut cx = Context::from_waker(Waker::noop());
-        loop {
-            input.woken();
-            let polled = machine.poll(&mut input.rx, Instant::ORIGIN).expect("within the limits");
-            input.missing = polled.missing();
-            assert!(input.missing > 0, "{} bytes are here", input.rx.bytes.remaining());
-            if input.poll_read(&mut stream, &mut cx).is_pending() {
-                return input;
+    /// A machine whose peer sends, and what it gave.
+    struct Fed<M: Protocol> {
+        machine: M,
+        input: ReadBuffer,
+        incoming: Vec<M::Incoming>,
+    }
+
+    impl<M: Protocol> Fed<M> {
+        fn new(machine: M) -> Self {
+            Self { machine, input: ReadBuffer::new(), incoming: Vec::new() }
+        }
+
+        /// Feeds it as the driver does until there is no more, and looks at what is held after
+        /// each read.
+        fn feed(&mut self, sent: &[u8], grain: usize, look: impl Fn(usize, usize)) {
+            let mut stream = Sent(sent.chunks(grain).map(<[u8]>::to_vec).collect());
+            let mut cx = Context::from_waker(Waker::noop());
+            loop {
+                self.input.woken();
+                self.input.missing = loop {
+                    match self.machine.poll(&mut self.input.rx, Instant::ORIGIN) {
+                        Ok(Polled::Incoming(incoming)) => self.incoming.push(incoming),
+                        Ok(Polled::Needs(missing)) => break missing,
+                        Ok(Polled::HeldUp) => panic!("held up"),
+                        Err(_) => panic!("over a limit"),
+                    }
+                };
+                if self.input.poll_read(&mut stream, &mut cx).is_pending() {
+                    return;
+                }
+                look(self.input.held, self.input.rx.bytes.len());
+            }
+        }
+
+        /// The driver is woken, and there is nothing to be read.
+        fn wake(&mut self) {
+            self.feed(b"", 1, |_, _| {});
+        }
+    }
+
+    /// Chatter's front of a message of 64 MiB, and so Eventer's.
+    const MESSAGE: &[u8] = b"\x04\x03\xff\xff\xff";
+    /// A packet of 65 535 bytes, of TPKT and of COTP: there are none longer.
+    const PACKET: &[u8] = b"\x03\x00\xff\xff\x02";
+    /// A masked frame of 64 MiB, binary.
+    const FRAME: &[u8] = b"\x82\xff\x00\x00\x00\x00\x03\xff\xff\xff\x00\x00\x00\x00";
+
+    fn chatter() -> chatter::Connection {
+        chatter::Connection::new(chatter::Config::default(), Instant::ORIGIN)
+    }
+
+    /// What connections of each protocol hold that were sent a front, and then so much.
+    fn held(body: usize, grain: usize, look: impl Fn(usize, usize) + Copy) -> [usize; 5] {
+        fn held<M: Protocol>(
+            machine: M,
+            (front, body): (&[u8], usize),
+            grain: usize,
+            look: impl Fn(usize, usize),
+        ) -> usize {
+            let mut fed = Fed::new(machine);
+            fed.feed(&[front, &vec![0; body]].concat(), grain, look);
+            assert!(fed.incoming.is_empty() && fed.input.rx.bytes.len() <= front.len() + body);
+            fed.input.held
+        }
+        let now = Instant::ORIGIN;
+        let eventer = server::Connection::new(server::Config::default(), now);
+        let packet = (PACKET, body.min(60_000));
+        let cotp = cotp::Connection::accept(cotp::Config::default(), now).expect("a CC fits");
+        let web = ws::Connection::established(ws::Role::Server, ws::Config::default(), now);
+        [
+            held(chatter(), (MESSAGE, body), grain, look),
+            held(eventer, (MESSAGE, body), grain, look),
+            held(tpkt::Connection::new(tpkt::Config::default()), packet, grain, look),
+            held(cotp, packet, grain, look),
+            held(web, (FRAME, body), grain, look),
+        ]
+    }
+
+    /// A hundred connections that announce 64 MiB each and send no more than that.
+    #[test]
+    fn what_is_announced_takes_no_memory() {
+        for held in held(0, 5, |_, _| {}) {
+            assert!(100 * held <= 100 * 4 * 1024, "{held} bytes a connection");
+        }
+    }
+
+    /// 10 MB of 64 MiB, read in small and in large pieces.
+    #[test]
+    fn what_arrives_takes_twice_as_much_at_the_most() {
+        let sent = if cfg!(miri) { 300_000 } else { 10_000_000 };
+        for grain in [1_000, 65_536, 1 << 20] {
+            let look = |held: usize, here: usize| {
+                assert!(held <= 2 * (here + buffer_pool::SIZE), "{held} bytes for {here}");
+            };
+            for held in held(sent, grain, look) {
+                assert!(held <= 2 * (sent + buffer_pool::SIZE), "{held} bytes for {sent}");
             }
         }
     }
 
-    /// A hundred connections that announce 64 MiB each and send no more than that: all of them hold
-    /// less than one of these messages would take.
+    /// A message of `len` bytes, as a peer sends it.
+    fn message(len: usize) -> Bytes {
+        let mut peer = chatter();
+        let data = Data::new("x", Bytes::from(vec![7; len]));
+        peer.send(data, SendOptions::default()).expect("room");
+        let len = peer.tx().len();
+        peer.tx().copy_to_bytes(len)
+    }
+
     #[test]
-    fn what_is_announced_takes_no_memory() {
-        let announced = b"\x04\x03\xff\xff\xff";
-        let held = (0..100).map(|_| feed(announced, 5).rx.bytes.capacity()).sum::<usize>();
-        assert!(held <= 100 * 4 * 1024, "{held} bytes for 100 connections");
+    fn the_front_of_a_message_keeps_nothing_of_the_one_before_it() {
+        let mut fed = Fed::new(chatter());
+        fed.feed(&[&message(4_000_000)[..], MESSAGE].concat(), 1 << 20, |_, _| {});
+        assert!(matches!(fed.incoming.pop(), Some(chatter::Incoming::Message(_))));
+        fed.wake();
+        assert_eq!(fed.input.rx.bytes, MESSAGE);
+        assert!(fed.input.held <= 4 * 1024, "{} bytes", fed.input.held);
+    }
+
+    /// A thousand messages of one byte that the application does not take, each read on its own by
+    /// a connection that read a lot before.
+    #[test]
+    fn a_message_that_is_kept_keeps_no_block() {
+        let (large, small) = (message(60_000), message(1));
+        let mut fed = Fed::new(chatter());
+        let info = measure(|| {
+            for _ in 0..1_000 {
+                while fed.input.size.bytes < buffer_pool::SIZE {
+                    fed.feed(&large, usize::MAX, |_, _| {});
+                    fed.incoming.clear();
+                }
+                fed.feed(&small, usize::MAX, |_, _| {});
+                // the next read finds it kept
+                let kept = fed.incoming.pop();
+                std::mem::forget(kept);
+            }
+        });
+        let kept = info.bytes_current;
+        assert!(kept < 1_000 * 1_024, "{kept} bytes are kept");
     }
 
     /// The sizes after reads of these counts.

@@ -41,7 +41,7 @@ impl Subscription {
         self.0.intersection(&other.0).map(Self).map_err(error::value)
     }
 
-    fn isdisjoint(&self, other: &Self) -> bool {
-        self.0.is_disjoint(&other.0)
+    fn isdisjoint(&self, other: &Self) -> PyResult<bool> {
+        self.0.is_disjoint(&other.0).map_err(error::value)
     }
 }

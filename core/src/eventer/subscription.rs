@@ -106,7 +106,7 @@ pub enum SubscriptionError {
         /// How many, at least.
         steps: usize,
     },
-    /// More than [`MAX_SIZE`] bytes of query types, or an intersection that takes too long to find.
+    /// More than [`MAX_SIZE`] bytes of query types, or what two have in common takes too long to find.
     #[error(
         "the query types take more than {MAX_SIZE} bytes, or too long to find; subscribe to fewer"
     )]
@@ -220,10 +220,12 @@ impl Subscription {
     /// Whether no event type matches both this subscription and `other`.
     ///
     /// For usual subscriptions the time is that of walking through the smaller one. Where both have
-    /// many query types with `?` in different places it can grow to the product of their numbers:
-    /// do not ask it of two that both come from strangers.
-    #[must_use]
-    pub fn is_disjoint(&self, other: &Self) -> bool {
+    /// many query types with `?` in different places it can grow to the product of their numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscriptionError::TooLarge`]: it is not found out within four million steps.
+    pub fn is_disjoint(&self, other: &Self) -> Result<bool, SubscriptionError> {
         algebra::is_disjoint(&self.trie, &other.trie)
     }
 }

@@ -4,15 +4,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hat_aio::SocketOptions;
+use hat_aio::chatter::{self, Data};
 use hat_aio::eventer::{
     Client, ConnectError, ConnectOptions, ConnectionInfo, Handler, ListenOptions, Notification,
     Notifier, RequestError, Server, connect, listen, listen_with,
 };
+use hat_core::eventer::message::{self, InitReq, RegisterRes};
 use hat_core::eventer::{
-    Error, Event, EventId, EventType, LatestParams, Payload, QueryParams, QueryResult,
+    Error, Event, EventId, EventType, Json, LatestParams, Payload, QueryParams, QueryResult,
     RegisterEvent, Status, Timestamp,
 };
+use hat_core::sbs;
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, sleep, within};
 use smol::channel::{Receiver, bounded};
@@ -142,6 +146,47 @@ on_every_runtime! {
         let told = [event("a", 1, None), event("b", 2, None), event("a/c", 3, None)];
         server.notify_events(&told, false, false).await;
         assert_eq!(events(client.next().await.expect("events")), [told[0].clone(), told[2].clone()]);
+    }
+
+    /// What our client refuses to send, sent all the same: the answer is a failure, the handler is
+    /// not asked, and the connection goes on. Microseconds beyond a second are a time like any other:
+    /// they are carried.
+    async fn text_that_is_no_json_is_not_registered<R>() {
+        let store = Store::default();
+        let server = server::<R>(&store).await;
+        let raw = chatter::connect::<R>(server.addresses()[0], Default::default()).await;
+        let raw = raw.expect("connected");
+        let init = sbs::encode(&InitReq { client_name: "raw".into(), ..InitReq::default() });
+        raw.request(Data::new(message::INIT_REQ, init)).await.expect("taken");
+
+        let register = async |data: Vec<u8>| {
+            let answer = raw.request(Data::new(message::REGISTER_REQ, Bytes::from(data))).await;
+            let answer = answer.expect("an answer").data;
+            sbs::decode::<RegisterRes>(&answer.data).expect("an answer to a registration")
+        };
+        for unsound in ["[1,", "", "NaN", "[Infinity]", "1E400", "1 2", "'a'", "\u{1}", "\"\u{1}\""] {
+            let payload = Some(Payload::Json(Json::from_text_as_is(unsound)));
+            let events = vec![
+                register_event("before"),
+                RegisterEvent { payload, ..register_event("unsound") },
+            ];
+            assert_eq!(register(sbs::encode(&events).into()).await, RegisterRes::Failure, "{unsound}");
+        }
+        assert!(store.events.lock().expect("no panic").is_empty());
+
+        let carried = [
+            &sbs::encode(&1_i64)[..],
+            &sbs::encode(&event_type("late")),
+            b"\x81",
+            &sbs::encode(&10_i64),
+            &sbs::encode(&2_500_000_i64),
+            b"\x80",
+        ];
+        let RegisterRes::Events(registered) = register(carried.concat()).await else {
+            panic!("not registered")
+        };
+        let time = Timestamp::new(12, 500_000).expect("within a second");
+        assert_eq!(registered[0].source_timestamp, Some(time));
     }
 
     async fn a_handler_tells_what_it_registers<R>() {

@@ -103,36 +103,37 @@ impl Connection {
                 break Polled::HeldUp;
             }
             let closing = !self.is_open();
-            let next = self.reader.next(rx).map(Polled::or_wait);
-            if matches!(next, Ok(Ok(_))) && !self.reader.is_inside() {
-                self.message_due = None;
-            }
-            let incoming = match next {
-                Ok(Err(wait)) => {
-                    self.expect_rest(rx, now)?;
-                    break wait;
+            // matched as a whole: an item that is taken out first is moved once more
+            let incoming = match self.reader.next(rx) {
+                Ok(Polled::Incoming(Item::Text(text))) => {
+                    trace::received("text", text.len());
+                    Incoming::Text(text)
                 }
-                Ok(Ok(Item::Ping(payload))) => {
+                Ok(Polled::Incoming(Item::Binary(data))) => {
+                    trace::received("binary", data.len());
+                    Incoming::Binary(data)
+                }
+                Ok(Polled::Incoming(Item::Pong(payload))) => Incoming::Pong(payload),
+                Ok(Polled::Incoming(Item::Ping(payload))) => {
+                    self.has_come();
                     self.put_control(Opcode::Pong, &[&payload]);
                     self.unsent_replies.push_back(self.tx.end());
                     continue;
                 }
-                Ok(Ok(Item::Close(payload))) => {
+                Ok(Polled::Incoming(Item::Close(payload))) => {
+                    self.has_come();
                     return self.receive_close(&payload).map(Polled::Incoming);
                 }
-                Ok(Ok(Item::Text(text))) => {
-                    trace::received("text", text.len());
-                    Incoming::Text(text)
+                Ok(Polled::Needs(bytes)) => {
+                    self.expect_rest(rx, now)?;
+                    break Polled::Needs(bytes);
                 }
-                Ok(Ok(Item::Binary(data))) => {
-                    trace::received("binary", data.len());
-                    Incoming::Binary(data)
-                }
-                Ok(Ok(Item::Pong(payload))) => Incoming::Pong(payload),
+                Ok(Polled::HeldUp) => break Polled::HeldUp,
                 Err(Error::Lost | Error::Truncated { .. }) if closing => return Err(Error::Closed),
                 Err(Error::Protocol(violation)) => return Err(self.violated(violation)),
                 Err(error) => return Err(error),
             };
+            self.has_come();
             if !closing {
                 return Ok(Polled::Incoming(incoming));
             }
@@ -143,6 +144,13 @@ impl Connection {
             return Err(Error::CloseTimeout);
         }
         Ok(wait)
+    }
+
+    /// A frame is complete, and with it the message unless that goes on: its time is over.
+    fn has_come(&mut self) {
+        if !self.reader.is_inside() {
+            self.message_due = None;
+        }
     }
 
     /// Limits the time of a message, or a control frame, of which only the start is here.

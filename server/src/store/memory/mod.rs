@@ -142,8 +142,8 @@ impl Store {
             last.reserved = last.reserved.max(event.id.session);
             self.last.insert(event.id.server, last);
             self.add(event.detached());
+            self.shrink();
         }
-        self.shrink();
     }
 
     /// Counts sessions of a server up to `session` as given.
@@ -167,8 +167,9 @@ impl Store {
         self.registered += events.len() as u64;
         for event in events {
             self.add(event.detached());
+            // at once: a session may be larger than all that is kept
+            self.shrink();
         }
-        self.shrink();
     }
 
     /// How many events are kept.

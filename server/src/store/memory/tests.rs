@@ -280,6 +280,25 @@ fn types_without_end_are_forgotten() {
     assert_eq!((store.kept(), store.types.len()), (3, 3));
 }
 
+/// A session of a hundred times as many events as are kept: what is over is forgotten while more
+/// is added.
+#[test]
+fn a_large_session_takes_no_more_than_what_is_kept() {
+    let mut store = Store::new(Config { max_events: 500, max_types: 500, ..Config::new(7) });
+    let events = (0..100_000).map(|n| RegisterEvent::new(typed(&format!("type/{n}"))));
+    let numbered = |(instance, event): (i64, RegisterEvent)| Event {
+        id: EventId::new(7, 1, instance),
+        event_type: event.event_type,
+        timestamp: at(10),
+        source_timestamp: None,
+        payload: None,
+    };
+    let session = Session::new((1..).zip(events).map(numbered).collect()).expect("a session");
+    let taken = allocation_counter::measure(|| store.apply(&session));
+    assert_eq!((store.kept(), store.types()), (500, 500));
+    assert!(taken.bytes_max < 2_000_000, "{} bytes", taken.bytes_max);
+}
+
 #[test]
 fn a_clock_that_is_set_back() {
     let mut store = Store::new(Config::new(7));
