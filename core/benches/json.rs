@@ -123,6 +123,42 @@ fn leaf_diff_by_json_patch(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| json_patch::diff(black_box(&from), black_box(&to)).to_string());
 }
 
+/// A patch that was read, applied where nobody else holds the state.
+#[divan::bench]
+fn leaf_patch_alone(bencher: Bencher<'_, '_>) {
+    let (mut value, limits) = (document(), Limits::default());
+    let patch = replacing_leaf();
+    bencher.bench_local(|| patch.apply(&mut value, &limits).expect("it fits"));
+}
+
+/// The same where the application holds the state before it.
+#[divan::bench]
+fn leaf_patch_shared(bencher: Bencher<'_, '_>) {
+    let (mut value, limits) = (document(), Limits::default());
+    let patch = replacing_leaf();
+    let mut held = value.clone();
+    bencher.bench_local(|| {
+        patch.apply(&mut value, &limits).expect("it fits");
+        held = value.clone();
+    });
+}
+
+fn replacing_leaf() -> Patch {
+    let text = format!(r#"[{{"op":"replace","path":"{}","value":1.5}}]"#, leaf());
+    text.parse().expect("a patch")
+}
+
+/// The first of so many elements goes, and another comes at the end: the list stays as long.
+#[divan::bench(args = [1_000, 500_000, 1_000_000, 2_000_000, 4_000_000])]
+fn list_first_to_last(bencher: Bencher<'_, '_>, len: u64) {
+    let mut value: Value = (0..len).collect();
+    let limits = Limits { depth: 128, size: usize::MAX };
+    let patch: Patch = r#"[{"op":"remove","path":"/0"},{"op":"add","path":"/-","value":1}]"#
+        .parse()
+        .expect("a patch");
+    bencher.bench_local(|| patch.apply(&mut value, &limits).expect("it fits"));
+}
+
 /// What a client does for each change, while the application holds the state before it.
 #[divan::bench]
 fn leaf_apply(bencher: Bencher<'_, '_>) {

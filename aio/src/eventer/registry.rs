@@ -44,7 +44,9 @@ impl Session for ServerSession {
                 return Delivered::Nothing;
             }
             Incoming::Register { events, size, .. } => {
-                size + events.len() * (size_of::<RegisterEvent>() + size_of::<Event>())
+                // what they are, room that is left included, and what they become
+                let them = events.capacity() * size_of::<RegisterEvent>();
+                size + them + events.len() * size_of::<Event>()
             }
             Incoming::Query { params, .. } => size_of::<Incoming>() + params.weight(),
             Incoming::Init(_) => size_of::<Incoming>(),

@@ -98,7 +98,7 @@ impl QueryParams {
             Self::Timeseries(params) => params.event_types.as_ref(),
             Self::Server(_) => None,
         };
-        types.map_or(0, |types| types.encoded_len() + types.len() * size_of::<EventType>())
+        types.map_or(0, |types| types.encoded_len() + types.capacity() * size_of::<EventType>())
     }
 }
 

@@ -17,6 +17,7 @@
 //! replicated one say, changes neither the store nor who uses them.
 
 mod answer;
+mod asked;
 mod cut;
 pub mod disk;
 mod error;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hat_core::eventer::{QueryParams, Timestamp};
 
+use super::asked::Asked;
 use super::memory::{self, Config};
 use super::{Answer, Last, QueryError, Session, Stats, Store, StoreError, Sync};
 
@@ -47,7 +48,8 @@ impl Store for MemoryStore {
     }
 
     fn query(&self, params: &QueryParams) -> Result<Answer, QueryError> {
-        self.lock().query(params).map(Answer::from)
+        let asked = Asked::of(params)?;
+        self.lock().answer(params, &asked).map(Answer::from)
     }
 
     fn last(&self, server_id: i64) -> Result<Last, StoreError> {

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hat_aio::SocketOptions;
-use hat_aio::chatter::{self, Data};
+use hat_aio::chatter;
 use hat_aio::eventer::{
     Client, ConnectError, ConnectOptions, ConnectionInfo, Handler, ListenOptions, Notification,
     Notifier, RequestError, Server, connect, listen, listen_with,
 };
+use hat_core::chatter::Data;
 use hat_core::eventer::message::{self, InitReq, RegisterRes};
 use hat_core::eventer::{
     Error, Event, EventId, EventType, Json, LatestParams, Payload, QueryParams, QueryResult,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hat_core::eventer::{
     Event, EventId, EventType, LatestParams, Order, OrderBy, QueryParams, ServerParams,
-    Subscription, TimeseriesParams, Timestamp,
+    TimeseriesParams, Timestamp,
 };
 use hat_core::sbs;
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase};
@@ -18,6 +18,7 @@ use super::tail::Tail;
 use super::write::Wrong;
 use super::{DiskStore, part, wrong};
 use crate::store::answer::Stored;
+use crate::store::asked::Asked;
 use crate::store::cut::Cut;
 use crate::store::index::{Key, Range, merged};
 use crate::store::memory::query::within_limits;
@@ -273,37 +274,7 @@ impl From<QueryError> for Refused {
     }
 }
 
-/// Which types a query asks for.
-enum Asked {
-    All,
-    /// By name, each once.
-    Named(BTreeSet<EventType>),
-    Matching(Subscription, Vec<EventType>),
-}
-
 impl Asked {
-    fn new(asked: Option<&[EventType]>) -> Result<Self, QueryError> {
-        let Some(asked) = asked else { return Ok(Self::All) };
-        let subscription = Subscription::new(asked)?;
-        let query_types = subscription.query_types();
-        let by_name = |query: &EventType| !query.segments().any(|one| one == "?" || one == "*");
-        if query_types.iter().all(by_name) {
-            return Ok(Self::Named(query_types.into_iter().collect()));
-        }
-        if query_types.iter().any(|query| query.segments().eq(["*"])) {
-            return Ok(Self::All);
-        }
-        Ok(Self::Matching(subscription, query_types))
-    }
-
-    fn matches(&self, event_type: &EventType) -> bool {
-        match self {
-            Self::All => true,
-            Self::Named(types) => types.contains(event_type),
-            Self::Matching(subscription, _) => subscription.matches(event_type),
-        }
-    }
-
     /// The types of the tail that match.
     fn in_tail<'a>(&self, tail: &'a Tail) -> Vec<&'a EventType> {
         match self {

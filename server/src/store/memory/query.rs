@@ -1,12 +1,12 @@
 //! The three kinds of queries.
 
 use hat_core::eventer::{
-    Event, EventId, EventType, LatestParams, OrderBy, QueryParams, QueryResult, ServerParams,
-    Subscription, SubscriptionError, TimeseriesParams, Timestamp,
+    Event, EventId, OrderBy, QueryParams, QueryResult, ServerParams, TimeseriesParams, Timestamp,
 };
 
 use super::{Store, TypeEntry};
 use crate::store::QueryError;
+use crate::store::asked::Asked;
 use crate::store::cut::Cut;
 use crate::store::index::{Key, Range, merged};
 
@@ -17,22 +17,32 @@ impl Store {
     ///
     /// [`QueryError`].
     pub fn query(&self, params: &QueryParams) -> Result<QueryResult, QueryError> {
+        self.answer(params, &Asked::of(params)?)
+    }
+
+    /// The answer to `params`, which ask for these types: whoever shares the store finds them out
+    /// before it is locked, for that takes time.
+    pub(in crate::store) fn answer(
+        &self,
+        params: &QueryParams,
+        asked: &Asked,
+    ) -> Result<QueryResult, QueryError> {
         match params {
-            QueryParams::Latest(params) => self.latest(params),
-            QueryParams::Timeseries(params) => self.timeseries(params),
+            QueryParams::Latest(_) => Ok(self.latest(asked)),
+            QueryParams::Timeseries(params) => Ok(self.timeseries(params, asked)),
             QueryParams::Server(params) => self.server(params),
         }
     }
 
     /// The latest event of every type asked for, in the order of types. However many they are,
     /// nothing follows.
-    fn latest(&self, params: &LatestParams) -> Result<QueryResult, QueryError> {
+    fn latest(&self, asked: &Asked) -> QueryResult {
         let latest = |entry: &TypeEntry| self.events.get(&entry.latest?.0).cloned();
-        let events = match &params.event_types {
+        let events = match self.entries(asked) {
             None => self.types.values().filter_map(latest).collect(),
-            Some(asked) => self.entries(asked)?.into_iter().filter_map(latest).collect(),
+            Some(entries) => entries.into_iter().filter_map(latest).collect(),
         };
-        Ok(QueryResult { events, more_follows: false })
+        QueryResult { events, more_follows: false }
     }
 
     /// Events in the order of time.
@@ -40,7 +50,7 @@ impl Store {
     /// `last_event_id` goes on after that event. As with the deployed server, nothing is found
     /// where that event is not itself within the limits in time (of the timestamp that orders), or
     /// not in the series any more.
-    fn timeseries(&self, params: &TimeseriesParams) -> Result<QueryResult, QueryError> {
+    fn timeseries(&self, params: &TimeseriesParams, asked: &Asked) -> QueryResult {
         let (from, to) = match params.order_by {
             OrderBy::Timestamp => (params.t_from, params.t_to),
             OrderBy::SourceTimestamp => (params.source_t_from, params.source_t_to),
@@ -52,25 +62,24 @@ impl Store {
             to: to.unwrap_or(Timestamp::MAX),
             after: None,
         };
-        let entries = params.event_types.as_ref().map(|asked| self.entries(asked)).transpose()?;
         if let Some(last) = params.last_event_id {
             range.after =
                 self.key(last, params.order_by).filter(|key| self.index.holds(*key, range));
             if range.after.is_none() {
-                return Ok(QueryResult::default());
+                return QueryResult::default();
             }
         }
         let event = |(_, id): Key| &self.events[&id];
         let within = |event: &&Event| within_limits(event, params);
         let mut cut = self.cut(params.max_results);
-        match entries {
+        match self.entries(asked) {
             None => cut.take_all(self.index.range(range).map(event).filter(within)),
             Some(entries) => {
                 let indexes = entries.iter().map(|entry| &entry.index);
                 cut.take_all(merged(indexes, range).map(event).filter(within));
             }
         }
-        Ok(result(cut))
+        result(cut)
     }
 
     /// What a server registered, by session and instance. All that is kept counts as persisted:
@@ -91,17 +100,20 @@ impl Store {
         Ok(result(cut))
     }
 
-    /// What is known of the types that match one of `asked`. Types that are asked for by name are
+    /// What is known of the types asked for, unless that is all. Those that are asked for by name are
     /// looked up.
-    fn entries(&self, asked: &[EventType]) -> Result<Vec<&TypeEntry>, SubscriptionError> {
-        let subscription = Subscription::new(asked)?;
-        let query_types = subscription.query_types();
-        let by_name = |query: &EventType| !query.segments().any(|one| one == "?" || one == "*");
-        if query_types.iter().all(by_name) {
-            return Ok(query_types.iter().filter_map(|one| self.types.get(one)).collect());
+    fn entries(&self, asked: &Asked) -> Option<Vec<&TypeEntry>> {
+        match asked {
+            Asked::All => None,
+            Asked::Named(types) => {
+                Some(types.iter().filter_map(|one| self.types.get(one)).collect())
+            }
+            Asked::Matching(..) => {
+                let matching =
+                    self.types.iter().filter(|(event_type, _)| asked.matches(event_type));
+                Some(matching.map(|(_, entry)| entry).collect())
+            }
         }
-        let matching = self.types.iter().filter(|(event_type, _)| subscription.matches(event_type));
-        Ok(matching.map(|(_, entry)| entry).collect())
     }
 
     /// Where the event stands by the timestamp asked for.
