@@ -1,32 +1,42 @@
 //! What may be written on the command line.
 
+mod config;
 mod connect;
 mod cotp;
+mod output;
 mod query;
 mod redundancy;
+mod register;
 mod store;
+mod subscribe;
+pub(crate) mod time;
 mod tls;
 mod web;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{
+    ArgMatches, Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+};
 use hat_aio::Address;
-use hat_core::eventer::{EventType, Subscription, SubscriptionError, Timestamp};
-
-use hat_server::json;
+use hat_core::eventer::{EventType, Subscription, SubscriptionError};
 
 use crate::exit;
 
 /// Where the deployed event server listens for clients.
 const ADDRESS: &str = "127.0.0.1:23012";
 
+/// What `--help` says after the commands.
+static LONG_HELP: LazyLock<String> =
+    LazyLock::new(|| format!("{}\n\n{}", exit::HELP, config::HELP));
+
 /// Event servers and clients of the Hat protocols.
 #[derive(Debug, Parser)]
-#[command(name = "hat", version, after_help = exit::HELP, arg_required_else_help = false)]
+#[command(name = "hat", version, after_help = exit::HELP, after_long_help = LONG_HELP.as_str(), arg_required_else_help = false)]
 pub(crate) struct Args {
     /// The async runtime under the command.
     #[arg(long, global = true, value_enum, default_value_t = RuntimeName::Tokio)]
@@ -56,14 +66,22 @@ pub(crate) enum Command {
     /// of a group, of which one is active.
     Serve(ServeArgs),
     /// Print events as they are registered, until Ctrl-C.
-    Subscribe(SubscribeArgs),
-    /// Register one event, or those that come as JSON lines on standard input.
     ///
-    /// A line is an object with `type` ("a/b" or ["a", "b"]), and optionally `source_timestamp`
-    /// (RFC 3339, [seconds, microseconds] or null) and `payload` ({"kind": "json", "data": ...},
-    /// {"kind": "binary", "type": TEXT, "data": BASE64} or null). The lines that `subscribe` and
-    /// `query` print will do: `id` and `timestamp` are the server's, and left out here. The command
-    /// ends when the server has answered for every event.
+    /// With --last, --from or --after, events come first that were registered before; with --state,
+    /// those since the last run. Between them and what follows none is missing and none comes
+    /// twice, or standard error says why some may be.
+    Subscribe(SubscribeArgs),
+    /// Register one event, or those that come on standard input.
+    ///
+    /// With a TYPE, one event: its payload is --json, or --binary, or else what comes on standard
+    /// input, where that is no terminal: JSON, or nothing.
+    ///
+    /// Without, events come as JSON lines (--input). A line is an object with `type` ("a/b"), or
+    /// `segments` (["a", "b"], for segments with a slash in them), and optionally
+    /// `source_timestamp` (RFC 3339, [seconds, microseconds] or null) and `payload` ({"kind":
+    /// "json", "data": ...}, {"kind": "binary", "type": TEXT, "data": BASE64} or null). The lines
+    /// that `subscribe` and `query` print will do: `id` and `timestamp` are the server's, and left
+    /// out here. The command ends when the server has answered for every event.
     Register(RegisterArgs),
     /// Print events that were registered.
     #[command(subcommand, arg_required_else_help = false)]
@@ -80,28 +98,31 @@ pub(crate) enum Command {
     Demo(DemoArgs),
 }
 
-pub(crate) use connect::ConnectArgs;
+impl Command {
+    /// The arguments of the connection to an event server, where the command makes one.
+    fn connect_mut(&mut self) -> Option<&mut ConnectArgs> {
+        match self {
+            Self::Subscribe(args) => Some(&mut args.connect),
+            Self::Register(args) => Some(&mut args.connect),
+            Self::Query(QueryCommand::Latest(args)) => Some(&mut args.connect),
+            Self::Query(QueryCommand::Timeseries(args)) => Some(&mut args.connect),
+            Self::Query(QueryCommand::Server(args)) => Some(&mut args.connect),
+            Self::Status(args) => Some(&mut args.connect),
+            Self::Serve(_) | Self::Cotp(_) | Self::Store(_) | Self::Demo(_) => None,
+        }
+    }
+}
+
+pub(crate) use connect::{ConnectArgs, Given};
 pub(crate) use cotp::{CotpCommand, EchoArgs, ProbeArgs};
+pub(crate) use output::{Format, OutputArgs};
 pub(crate) use query::{PageArgs, QueryCommand};
 pub(crate) use redundancy::RedundancyArgs;
+pub(crate) use register::{InputFormat, PaceArgs, RegisterArgs};
 pub(crate) use store::{KeepArgs, StoreCommand};
+pub(crate) use subscribe::SubscribeArgs;
 pub(crate) use tls::{ClientTlsArgs, TlsArgs};
 pub(crate) use web::WebArgs;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// JSON lines.
-    Json,
-    /// For people.
-    Table,
-}
-
-#[derive(Clone, Copy, Debug, ClapArgs)]
-pub(crate) struct OutputArgs {
-    /// How to print.
-    #[arg(long, value_enum, default_value_t = Format::Json)]
-    pub(crate) format: Format,
-}
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ServeArgs {
@@ -153,74 +174,24 @@ pub(crate) enum Numbering {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct SubscribeArgs {
-    #[command(flatten)]
-    pub(crate) connect: ConnectArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    /// Event types, `a/b/c`: `?` is any one segment, `*` at the end any number of them. Without
-    /// any: all events.
-    #[arg(value_name = "TYPE", value_parser = query_type)]
-    pub(crate) types: Vec<EventType>,
-    /// Only events of this server.
-    #[arg(long, value_name = "ID")]
-    pub(crate) server_id: Option<i64>,
-    /// Events once they are stored for good, instead of as soon as they are registered.
-    #[arg(long)]
-    pub(crate) persisted: bool,
-    /// End after so many events.
-    #[arg(long)]
-    pub(crate) count: Option<usize>,
-    /// Print the server's status too, first and at every change.
-    #[arg(long)]
-    pub(crate) status: bool,
-    /// Connect again whenever the connection ends, and print what was missed, as far as the server
-    /// still has it.
-    ///
-    /// Each try waits longer, from half a second to half a minute, and is told on standard error.
-    /// Only a server that rejects the client ends the command.
-    #[arg(long)]
-    pub(crate) reconnect: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct RegisterArgs {
-    #[command(flatten)]
-    pub(crate) connect: ConnectArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    /// The event's type, `a/b/c`. Without it, events are read from standard input.
-    #[arg(value_name = "TYPE", value_parser = json::event_type)]
-    pub(crate) event_type: Option<EventType>,
-    /// The payload, as JSON.
-    #[arg(long, value_name = "TEXT", requires = "event_type", conflicts_with = "binary")]
-    pub(crate) json: Option<String>,
-    /// The payload is binary, and this is what it is called.
-    #[arg(long, value_name = "NAME", requires = "event_type", requires = "file")]
-    pub(crate) binary: Option<String>,
-    /// Where the binary payload is; `-` is standard input.
-    #[arg(long, value_name = "PATH", requires = "binary")]
-    pub(crate) file: Option<PathBuf>,
-    /// When it happened: RFC 3339.
-    #[arg(long, value_name = "TIME", requires = "event_type")]
-    pub(crate) source_timestamp: Option<Timestamp>,
-    /// Print the events as they were registered.
-    #[arg(long)]
-    pub(crate) response: bool,
-    /// Lines of standard input that may become one session. Fewer do where no more are there yet.
-    #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = at_least_one)]
-    pub(crate) batch: usize,
-}
-
-#[derive(Debug, ClapArgs)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    /// How to print: JSON lines, or for people.
+    #[arg(long, value_enum, default_value_t = StatusFormat::Jsonl)]
+    pub(crate) format: StatusFormat,
     /// Print every change too, until Ctrl-C.
     #[arg(long)]
     pub(crate) watch: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum StatusFormat {
+    /// JSON lines.
+    #[value(alias = "json")]
+    Jsonl,
+    /// For people.
+    Table,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -232,20 +203,46 @@ pub(crate) struct DemoArgs {
 
 /// The arguments of this process. What is wrong with them is told in one line.
 pub(crate) fn parse() -> Result<Args, ExitCode> {
-    Args::try_parse().map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // a closed output is no failure
-            let _ = error.print();
-            ExitCode::SUCCESS
-        }
-        _ => {
-            let text = error.render().to_string();
-            // up to the empty line before tips and usage; lists stand in lines of their own
-            let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
-            exit::say(&format!("{} (--help says more)", lines.collect::<Vec<_>>().join(" ")));
-            exit::USAGE.into()
-        }
-    })
+    let matches = match Args::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return Err(refused(&error)),
+    };
+    let mut args = Args::from_arg_matches(&matches).map_err(|error| refused(&error))?;
+    if let Some(connect) = args.command.connect_mut() {
+        connect.resolve(&given(&matches)).map_err(|error| {
+            exit::say(&format!("error: {error} (--help says more)"));
+            ExitCode::from(exit::USAGE)
+        })?;
+    }
+    Ok(args)
+}
+
+/// What is wrong, in one line; or the help that was asked for.
+fn refused(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // a closed output is no failure
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.render().to_string();
+    // up to the empty line before tips and usage; lists stand in lines of their own
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    exit::say(&format!("{} (--help says more)", lines.collect::<Vec<_>>().join(" ")));
+    exit::USAGE.into()
+}
+
+/// Which of the arguments about a connection stand in the command line itself, and not in the
+/// environment.
+fn given(matches: &ArgMatches) -> Given {
+    let mut matches = matches;
+    while let Some((_, of)) = matches.subcommand() {
+        matches = of;
+    }
+    let of = |name| {
+        let known = matches.try_contains_id(name).unwrap_or(false);
+        known && matches.value_source(name) == Some(ValueSource::CommandLine)
+    };
+    Given { connect: of("connect"), server: of("server"), token: of("token") }
 }
 
 fn query_type(text: &str) -> Result<EventType, SubscriptionError> {
@@ -267,7 +264,6 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_arguments_make_sense() {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use hat_aio::eventer::{Client, ConnectError, ConnectOptions, Notification, connect};
+use hat_aio::eventer::{
+    Client, ConnectError, ConnectOptions, Error, Notification, RequestError, connect,
+};
 use hat_aio::{Address, Runtime, SocketOptions};
 use hat_core::eventer::Error as EventerError;
 use hat_core::eventer::{EventType, QueryParams, QueryResult};
@@ -34,11 +36,11 @@ pub(crate) struct Connected {
 impl Connected {
     /// Connects, and waits until the server takes the client.
     pub(crate) async fn new<R: Runtime>(args: &ConnectArgs, wanted: Wanted) -> Result<Self> {
-        let address = args.connect.clone();
+        let address = args.address();
         let options = client_options(args, wanted)?;
-        let connecting = connect::<R>(address.clone(), args.name.clone(), options);
+        let connecting = connect::<R>(address.clone(), args.name(), options);
         match within::<R, _>(limit(args), connecting).await {
-            None => Err(Failure::TimedOut { address, time: args.timeout }.into()),
+            None => Err(Failure::TimedOut { address, time: args.timeout() }.into()),
             Some(Ok(client)) => Ok(Self { client, address }),
             Some(Err(error)) => Err(refusal(address, error)),
         }
@@ -57,9 +59,44 @@ impl Connected {
     }
 }
 
+/// What a query came to.
+pub(crate) enum Asked {
+    Answer(QueryResult),
+    /// The connection ended instead, maybe because of what the answer is; there is another one now.
+    Ended(Error),
+}
+
+impl Connected {
+    /// As [`query`](Self::query), on another connection if this one ends.
+    pub(crate) async fn ask<R: Runtime>(
+        &mut self,
+        args: &ConnectArgs,
+        params: &QueryParams,
+    ) -> Result<Asked> {
+        match self.client.query(params).await {
+            Ok(result) => Ok(Asked::Answer(result)),
+            Err(RequestError::Ended(error)) => {
+                let address = self.address.clone();
+                match Self::new::<R>(args, Wanted::default()).await {
+                    Ok(again) => *self = again,
+                    // the first is what happened
+                    Err(_) => return Err(Failure::Ended { address, error }.into()),
+                }
+                Ok(Asked::Ended(error))
+            }
+            Err(error) => Err(Failure::of_request(&self.address, error)),
+        }
+    }
+}
+
+/// How large an answer was that ended a connection, and how large it may be, where that is why.
+pub(crate) fn too_large(error: &Error) -> Option<(u64, usize)> {
+    error.protocol().and_then(EventerError::too_large)
+}
+
 /// How long it may take until there is a client.
 fn limit(args: &ConnectArgs) -> Duration {
-    args.timeout.saturating_add(GRACE)
+    args.timeout().saturating_add(GRACE)
 }
 
 /// What the client says of itself, and how long it waits.
@@ -71,10 +108,10 @@ pub(crate) fn client_options(args: &ConnectArgs, wanted: Wanted) -> Result<Conne
         persisted: wanted.persisted,
         // the whole is limited where it is awaited
         socket: SocketOptions { connect_timeout: limit(args), ..SocketOptions::default() },
-        tls: args.tls.connector(&args.connect, args.timeout)?,
+        tls: args.tls.connector(&args.address(), args.timeout())?,
         ..ConnectOptions::default()
     };
-    options.config.init_timeout = args.timeout;
+    options.config.init_timeout = args.timeout();
     Ok(options)
 }
 

@@ -27,6 +27,9 @@ const NOT_REGISTERED: u8 = 7;
 /// No TLS with the peer: its certificate, ours, or none spoken there.
 const TLS: u8 = 8;
 
+/// What was to come did not come in time.
+const IDLE: u8 = 9;
+
 /// The codes, for `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
@@ -38,7 +41,8 @@ Exit codes:
   5  the peer speaks something else, or broke the protocol
   6  the connection was lost or closed by the server
   7  the server did not register the events
-  8  no TLS: the peer's certificate does not verify, it refuses ours, or does not speak TLS";
+  8  no TLS: the peer's certificate does not verify, it refuses ours, or does not speak TLS
+  9  fewer events came than were to be waited for (subscribe --count with --idle-timeout)";
 
 /// A failure with a code of its own.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +86,12 @@ pub(crate) enum Failure {
     /// The server answered that it did not register the events.
     #[error("the server did not register the events")]
     NotRegistered,
+    /// Nothing came for as long as may be waited.
+    #[error("{came} of {count} events came, and then none for {seconds} s")]
+    Idle { came: usize, count: usize, seconds: f64 },
+    /// Some lines of the input were not registered.
+    #[error("{text}")]
+    Lines { text: String, wrong: bool },
     /// Nobody reads the output any more: no failure at all.
     #[error("nobody reads the output")]
     OutputClosed,
@@ -98,7 +108,9 @@ impl Failure {
             Self::NotEventer { .. } | Self::NotCotp { .. } => PROTOCOL,
             Self::Ended { error, .. } if broke_protocol(error) => PROTOCOL,
             Self::Ended { .. } | Self::CutAtRequest { .. } => LOST,
-            Self::NotRegistered => NOT_REGISTERED,
+            Self::Idle { .. } => IDLE,
+            Self::Lines { wrong: true, .. } => USAGE,
+            Self::NotRegistered | Self::Lines { .. } => NOT_REGISTERED,
             Self::OutputClosed => 0,
         }
     }

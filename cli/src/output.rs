@@ -1,4 +1,8 @@
-//! What commands print: JSON lines, or a table.
+//! What commands print: JSON lines, a table, CSV, payloads, or lines of one's own.
+
+pub(crate) mod csv;
+mod part;
+mod template;
 
 use std::io::{self, BufWriter, Stdout, Write};
 
@@ -6,9 +10,13 @@ use anyhow::{Context, Result};
 use comfy_table::{ContentArrangement, Table, presets};
 use hat_core::eventer::{Event, Payload, Status, Timestamp};
 
-use crate::args::{Format, OutputArgs};
-use crate::exit::{Failure, shown};
+use hat_core::json::Pointer;
 use hat_server::json;
+
+use crate::args::{Format, OutputArgs};
+use crate::exit::{Failure, say, shown};
+pub(crate) use part::part;
+pub(crate) use template::Template;
 
 const HEADER: [&str; 5] = ["ID", "TIMESTAMP", "SOURCE TIMESTAMP", "TYPE", "PAYLOAD"];
 
@@ -18,6 +26,8 @@ const WIDTHS: [usize; 4] = [10, 27, 27, 30];
 /// Standard output.
 pub(crate) struct Output {
     format: Format,
+    /// The part of payloads that is printed.
+    path: Option<Pointer>,
     out: BufWriter<Stdout>,
     header: bool,
     status: Option<Status>,
@@ -25,51 +35,91 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(args: OutputArgs) -> Self {
-        Self { format: args.format, out: BufWriter::new(io::stdout()), header: true, status: None }
+        let OutputArgs { format, path } = args;
+        Self { format, path, out: BufWriter::new(io::stdout()), header: true, status: None }
+    }
+
+    /// For people.
+    pub(crate) fn table() -> Self {
+        Self::new(OutputArgs { format: Format::Table, path: None })
     }
 
     /// Events of which more may come.
     pub(crate) fn events(&mut self, events: &[Event]) -> Result<()> {
         for event in events {
-            let line = match self.format {
-                Format::Json => json::event(event),
-                Format::Table => {
-                    if std::mem::take(&mut self.header) {
-                        self.line(&aligned(HEADER.map(str::to_owned)))?;
-                    }
-                    aligned(row(event))
-                }
-            };
-            self.line(&line)?;
+            self.event(event)?;
         }
         self.flush()
     }
 
+    fn event(&mut self, event: &Event) -> Result<()> {
+        let picked;
+        let event = match &self.path {
+            None => event,
+            Some(path) => {
+                picked = Event { payload: part(event.payload.as_ref(), path), ..event.clone() };
+                &picked
+            }
+        };
+        let payload = event.payload.as_ref();
+        let header = std::mem::take(&mut self.header);
+        let line = match &self.format {
+            Format::Jsonl => json::event(event),
+            Format::Table => {
+                if header {
+                    self.line(&aligned(HEADER.map(str::to_owned)))?;
+                }
+                aligned(row(event))
+            }
+            Format::Csv => {
+                if header {
+                    self.line(&csv::header())?;
+                }
+                csv::line(event, payload)
+            }
+            Format::Payload => match payload {
+                Some(Payload::Binary(binary)) => return written(self.out.write_all(&binary.data)),
+                Some(Payload::Json(json)) => json.text().replace(['\n', '\r'], " "),
+                None => String::new(),
+            },
+            Format::Template(template) => template.line(event, payload),
+        };
+        self.line(&line)
+    }
+
     /// All the events there are.
     pub(crate) fn all_events(&mut self, events: &[Event]) -> Result<()> {
-        match self.format {
-            Format::Json => self.events(events),
-            Format::Table => {
-                let mut table = Table::new();
-                table.load_style(presets::UTF8_FULL_CONDENSED);
-                table.set_content_arrangement(ContentArrangement::Dynamic);
-                table.set_header(HEADER);
-                table.add_rows(events.iter().map(row));
-                self.line(&table.to_string())?;
-                self.flush()
-            }
+        if !matches!(self.format, Format::Table) {
+            return self.events(events);
         }
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_FULL_CONDENSED);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(HEADER);
+        let path = self.path.as_ref();
+        table.add_rows(events.iter().map(|event| match path {
+            None => row(event),
+            Some(path) => {
+                row(&Event { payload: part(event.payload.as_ref(), path), ..event.clone() })
+            }
+        }));
+        self.line(&table.to_string())?;
+        self.flush()
     }
 
     /// The server's status, unless it is the one printed last: what a client reads first may be
-    /// told again.
+    /// told again. Where events are printed in a form that has no place for it, on standard error.
     pub(crate) fn status(&mut self, status: Status) -> Result<()> {
         if self.status.replace(status) == Some(status) {
             return Ok(());
         }
         let line = match self.format {
-            Format::Json => json::status(status),
+            Format::Jsonl => json::status(status),
             Format::Table => format!("{}  status is {status}", Timestamp::now()),
+            Format::Csv | Format::Payload | Format::Template(_) => {
+                say(&format!("status is {status}"));
+                return Ok(());
+            }
         };
         self.line(&line)?;
         self.flush()

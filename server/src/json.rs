@@ -1,10 +1,13 @@
 //! Events as JSON, one line each, both ways.
 //!
 //! ```text
-//! {"id":{"server":1,"session":2,"instance":3},"type":["a","b"],
+//! {"id":{"server":1,"session":2,"instance":3},"type":"a/b","segments":["a","b"],
 //!  "timestamp":"2023-11-14T22:13:20.000005Z",
 //!  "source_timestamp":null,"payload":{"kind":"json","data":{"x":1.5}}}
 //! ```
+//!
+//! `type` is for people and for `jq`; `segments` is the type itself, since a segment may hold any
+//! text, also a `/`. Either is enough to read an event.
 //!
 //! A JSON payload goes through as the text it is: no digit of a number changes.
 
@@ -27,7 +30,8 @@ pub fn event(event: &Event) -> String {
     let EventId { server, session, instance } = event.id;
     let segments: Vec<_> = event.event_type.segments().map(text).collect();
     let mut line = format!(
-        r#"{{"id":{{"server":{server},"session":{session},"instance":{instance}}},"type":[{}],"timestamp":"{}""#,
+        r#"{{"id":{{"server":{server},"session":{session},"instance":{instance}}},"type":{},"segments":[{}],"timestamp":"{}""#,
+        text(&event.event_type.to_string()),
         segments.join(","),
         event.timestamp
     );
@@ -72,37 +76,35 @@ fn text(text: &str) -> String {
 
 /// The event that a line asks to register. An error says what is wrong, but not in which line.
 pub fn register_event(line: &str) -> Result<RegisterEvent, String> {
-    let mut event = None;
+    let fields = fields(line)?;
+    let event_type = read_whole_type(&fields)?;
     let (mut source_timestamp, mut payload) = (None, None);
-    for (name, value) in fields(line)? {
+    for (name, value) in fields {
         let of = |error| format!("`{name}`: {error}");
         match name.as_str() {
-            "type" => event = Some(read_type(value).map_err(of)?),
             "source_timestamp" => source_timestamp = read_timestamp(value).map_err(of)?,
             "payload" => payload = read_payload(value).map_err(of)?,
+            "type" | "segments" => {}
             // the server's own, where the line is one that was printed
             "id" | "timestamp" => {}
             _ => return Err(format!("there is no field `{name}` in an event")),
         }
     }
-    let event_type = event.ok_or("an event needs a field `type`")?;
     Ok(RegisterEvent { event_type, source_timestamp, payload })
 }
 
 /// The event of a line that was printed, with its id and timestamp, whatever it holds. An error
 /// says what is wrong, but not in which line.
 pub fn stored_event(line: &str) -> Result<Event, String> {
-    let (mut id, mut event_type, mut timestamp) = (None, None, None);
+    let fields = fields(line)?;
+    let event_type = read_whole_type(&fields)?;
+    let (mut id, mut timestamp) = (None, None);
     let (mut source_timestamp, mut payload) = (None, None);
-    for (name, value) in fields(line)? {
+    for (name, value) in fields {
         let of = |error| format!("`{name}`: {error}");
         match name.as_str() {
             "id" => id = Some(read_id(value).map_err(of)?),
-            "type" => {
-                let segments = serde_json::from_str::<Vec<String>>(value.get());
-                let segments = segments.map_err(|_| of(r#"write ["a", "b"]"#.to_owned()))?;
-                event_type = Some(EventType::from_segments(segments));
-            }
+            "type" | "segments" => {}
             "timestamp" => timestamp = read_timestamp(value).map_err(of)?,
             "source_timestamp" => source_timestamp = read_timestamp(value).map_err(of)?,
             "payload" => payload = read_any_payload(value).map_err(of)?,
@@ -111,7 +113,7 @@ pub fn stored_event(line: &str) -> Result<Event, String> {
     }
     Ok(Event {
         id: id.ok_or("a stored event needs a field `id`")?,
-        event_type: event_type.ok_or("an event needs a field `type`")?,
+        event_type,
         timestamp: timestamp.ok_or("a stored event needs a field `timestamp`")?,
         source_timestamp,
         payload,
@@ -142,29 +144,49 @@ fn read_any_payload(value: &RawValue) -> Result<Option<Payload>, String> {
 }
 
 /// The type written as `a/b/c`, of an event and not of a query.
+///
+/// # Errors
+///
+/// What is wrong with it: no segment at all, an empty one, or one with `?` or `*` in it.
 pub fn event_type(text: &str) -> Result<EventType, String> {
-    sound(text.parse().unwrap_or_else(|never| match never {}))
+    let event_type: EventType = text.parse().unwrap_or_else(|never| match never {});
+    let unsound = |segment: &str| segment.is_empty() || segment.contains(['?', '*']);
+    let meant = r#"write it as "segments": ["a", "b"] where it is meant"#;
+    match event_type.segments().find(|segment| unsound(segment)) {
+        Some("") => Err(format!("an empty segment in `{text}`; {meant}")),
+        Some(segment) => Err(format!("`?` and `*` cannot be in a segment: {segment}; {meant}")),
+        None if event_type.is_empty() => Err("an event type needs a segment: write a/b".into()),
+        None => Ok(event_type),
+    }
+}
+
+/// The type of an event by its fields `segments`, which can say any, and `type`, or either.
+fn read_whole_type(fields: &Fields<'_>) -> Result<EventType, String> {
+    let named = fields.get("type");
+    let Some(segments) = fields.get("segments") else {
+        let named = named.ok_or("an event needs a field `type`")?;
+        return read_type(named).map_err(|error| format!("`type`: {error}"));
+    };
+    let event_type =
+        read_segments(segments).ok_or_else(|| r#"`segments`: write ["a", "b"]"#.to_owned())?;
+    let agrees = named.is_none_or(|named| match read_segments(named) {
+        Some(named) => named == event_type,
+        None => read_text(named).is_ok_and(|named| named == event_type.to_string()),
+    });
+    if agrees { Ok(event_type) } else { Err("`type` and `segments` are of different types".into()) }
 }
 
 fn read_type(value: &RawValue) -> Result<EventType, String> {
     if value.get().starts_with('"') {
         return event_type(&read_text(value)?);
     }
-    // as it is printed: any segment can be written so, and peers register any
-    let segments: Vec<String> =
-        serde_json::from_str(value.get()).map_err(|_| r#"write "a/b" or ["a", "b"]"#.to_owned())?;
-    Ok(EventType::from_segments(segments))
+    // any segment can be written so, and peers register any
+    read_segments(value).ok_or_else(|| r#"write "a/b" or ["a", "b"]"#.to_owned())
 }
 
-/// A type that can be asked for, and written as text.
-fn sound(event_type: EventType) -> Result<EventType, String> {
-    let unsound = |segment: &str| segment.contains(['?', '*', '/']);
-    match event_type.segments().find(|segment| unsound(segment)) {
-        Some(segment) => Err(format!(
-            "`?`, `*` and `/` cannot be in a segment: {segment}; write [\"a\", \"b\"] where it is meant"
-        )),
-        None => Ok(event_type),
-    }
+fn read_segments(value: &RawValue) -> Option<EventType> {
+    let segments: Vec<String> = serde_json::from_str(value.get()).ok()?;
+    Some(EventType::from_segments(segments))
 }
 
 fn read_timestamp(value: &RawValue) -> Result<Option<Timestamp>, String> {
@@ -242,7 +264,7 @@ mod tests {
     #[test]
     fn what_is_printed_can_be_registered() {
         let line = r#"{"type":"a/b","source_timestamp":[1,5],"payload":{"kind":"json","data":{ "x": 1.50, "big": 123456789012345678901234567890 }}}"#;
-        let expected = r#"{"id":{"server":1,"session":2,"instance":3},"type":["a","b"],"timestamp":"1970-01-01T00:00:00.000000Z","source_timestamp":"1970-01-01T00:00:01.000005Z","payload":{"kind":"json","data":{ "x": 1.50, "big": 123456789012345678901234567890 }}}"#;
+        let expected = r#"{"id":{"server":1,"session":2,"instance":3},"type":"a/b","segments":["a","b"],"timestamp":"1970-01-01T00:00:00.000000Z","source_timestamp":"1970-01-01T00:00:01.000005Z","payload":{"kind":"json","data":{ "x": 1.50, "big": 123456789012345678901234567890 }}}"#;
         assert_eq!(printed(line), expected);
         assert_eq!(printed(expected), expected);
         let binary = r#"{"type":[],"payload":{"kind":"binary","type":"\u001b","data":"AP8="}}"#;
@@ -282,9 +304,9 @@ mod tests {
     #[test]
     fn what_is_printed_can_be_stored_again() {
         for line in [
-            r#"{"id":{"server":1,"session":2,"instance":3},"type":["?","a/b",""],"timestamp":"1970-01-01T00:00:00.000000Z","source_timestamp":"1970-01-01T00:00:01.000005Z","payload":{"kind":"invalid","text":"NaN"}}"#,
-            r#"{"id":{"server":-1,"session":9007199254740993,"instance":3},"type":[],"timestamp":"1970-01-01T00:00:00.000000Z","source_timestamp":null,"payload":{"kind":"json","data":{ "x": 1.50 }}}"#,
-            r#"{"id":{"server":1,"session":2,"instance":3},"type":["a"],"timestamp":"1970-01-01T00:00:00.000000Z","source_timestamp":null,"payload":null}"#,
+            r#"{"id":{"server":1,"session":2,"instance":3},"type":"?/a/b/","segments":["?","a/b",""],"timestamp":"1970-01-01T00:00:00.000000Z","source_timestamp":"1970-01-01T00:00:01.000005Z","payload":{"kind":"invalid","text":"NaN"}}"#,
+            r#"{"id":{"server":-1,"session":9007199254740993,"instance":3},"type":"","segments":[],"timestamp":"1970-01-01T00:00:00.000000Z","source_timestamp":null,"payload":{"kind":"json","data":{ "x": 1.50 }}}"#,
+            r#"{"id":{"server":1,"session":2,"instance":3},"type":"a","segments":["a"],"timestamp":"1970-01-01T00:00:00.000000Z","source_timestamp":null,"payload":null}"#,
         ] {
             assert_eq!(event(&stored_event(line).expect("a stored event")), line);
         }
@@ -303,7 +325,17 @@ mod tests {
         refused(r#"{"type":1}"#, r#"`type`: write "a/b" or ["a", "b"]"#);
         refused(
             r#"{"type":"a/*"}"#,
-            "`type`: `?`, `*` and `/` cannot be in a segment: *; write [\"a\", \"b\"] where it is meant",
+            "`type`: `?` and `*` cannot be in a segment: *; write it as \"segments\": [\"a\", \"b\"] where it is meant",
+        );
+        refused(r#"{"type":""}"#, "`type`: an event type needs a segment: write a/b");
+        refused(
+            r#"{"type":"a//b"}"#,
+            "`type`: an empty segment in `a//b`; write it as \"segments\": [\"a\", \"b\"] where it is meant",
+        );
+        refused(r#"{"segments":"a/b"}"#, r#"`segments`: write ["a", "b"]"#);
+        refused(
+            r#"{"type":"a/b","segments":["a/c"]}"#,
+            "`type` and `segments` are of different types",
         );
         refused(r#"{"type":"a","paylod":null}"#, "there is no field `paylod` in an event");
         refused(

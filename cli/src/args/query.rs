@@ -1,8 +1,9 @@
 //! The arguments of `hat query`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use hat_core::eventer::{EventId, EventType, Order, OrderBy, Timestamp};
 
+use super::time::{self, time};
 use super::{ConnectArgs, OutputArgs, query_type};
 
 #[derive(Debug, Subcommand)]
@@ -10,6 +11,7 @@ pub(crate) enum QueryCommand {
     /// The latest event of every type.
     Latest(LatestArgs),
     /// Events in the order of time.
+    #[command(after_help = time::HELP)]
     Timeseries(Box<TimeseriesArgs>),
     /// What one server registered, in that order.
     Server(ServerArgs),
@@ -37,25 +39,63 @@ pub(crate) struct TimeseriesArgs {
     /// Event types, with `?` and `*`. Without any: all.
     #[arg(value_name = "TYPE", value_parser = query_type)]
     pub(crate) types: Vec<EventType>,
-    /// The earliest timestamp, inclusive: RFC 3339.
-    #[arg(long, value_name = "TIME")]
+    /// The earliest timestamp, inclusive.
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     pub(crate) from: Option<Timestamp>,
     /// The latest timestamp, inclusive.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     pub(crate) to: Option<Timestamp>,
     /// The earliest source timestamp, inclusive.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     pub(crate) source_from: Option<Timestamp>,
     /// The latest source timestamp, inclusive.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     pub(crate) source_to: Option<Timestamp>,
-    /// Newest first, or oldest first: descending, ascending.
-    #[arg(long, default_value_t = Order::Descending)]
-    pub(crate) order: Order,
-    /// Which timestamp orders: timestamp, sourceTimestamp. By the latter, events without one are
-    /// left out.
-    #[arg(long, default_value_t = OrderBy::Timestamp)]
-    pub(crate) order_by: OrderBy,
+    /// Newest first, or oldest first.
+    #[arg(long, value_enum, default_value_t = OrderName::Desc)]
+    pub(crate) order: OrderName,
+    /// Which timestamp orders. By the source timestamp, events without one are left out.
+    #[arg(long, value_enum, default_value_t = OrderByName::Timestamp)]
+    pub(crate) order_by: OrderByName,
+}
+
+/// [`Order`], as it is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum OrderName {
+    /// Newest first.
+    #[value(alias = "descending")]
+    Desc,
+    /// Oldest first.
+    #[value(alias = "ascending")]
+    Asc,
+}
+
+impl From<OrderName> for Order {
+    fn from(name: OrderName) -> Self {
+        match name {
+            OrderName::Desc => Self::Descending,
+            OrderName::Asc => Self::Ascending,
+        }
+    }
+}
+
+/// [`OrderBy`], as it is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum OrderByName {
+    /// When the server registered the event.
+    Timestamp,
+    /// When it happened, by its source.
+    #[value(name = "source_timestamp", alias = "source-timestamp", alias = "sourceTimestamp")]
+    SourceTimestamp,
+}
+
+impl From<OrderByName> for OrderBy {
+    fn from(name: OrderByName) -> Self {
+        match name {
+            OrderByName::Timestamp => Self::Timestamp,
+            OrderByName::SourceTimestamp => Self::SourceTimestamp,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -77,18 +117,18 @@ pub(crate) struct ServerArgs {
 /// How much of an answer.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct PageArgs {
-    /// The most events in an answer. The server has a limit of its own.
+    /// The most events in an answer, and in each page of --all. The server has a limit of its own.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i64).range(0..))]
     pub(crate) max_results: Option<i64>,
     /// Start after this event: server,session,instance.
     #[arg(long, value_name = "ID", value_parser = event_id)]
     pub(crate) last_event_id: Option<EventId>,
-    /// Ask again until nothing follows.
+    /// Ask again until nothing follows, and print each page as it comes.
     #[arg(long)]
     pub(crate) all: bool,
 }
 
-fn event_id(text: &str) -> Result<EventId, String> {
+pub(super) fn event_id(text: &str) -> Result<EventId, String> {
     let wrong = || "write three numbers: server,session,instance".to_owned();
     let mut parts = text.split(',').map(|part| part.trim().parse::<i64>().map_err(|_| wrong()));
     let mut part = || parts.next().unwrap_or_else(|| Err(wrong()));

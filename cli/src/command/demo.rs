@@ -20,7 +20,7 @@ use hat_tokio::Tokio;
 use smol::channel::{Receiver, Sender, bounded};
 
 use super::machine::Machine;
-use crate::args::{ClientTlsArgs, ConnectArgs, DemoArgs};
+use crate::args::{ConnectArgs, DemoArgs};
 use crate::client::{Connected, Wanted};
 use crate::output::{Output, payload};
 use crate::runtime::{Run, sleep, within};
@@ -34,7 +34,7 @@ const TICK: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn demo<R: Run>(args: DemoArgs) -> Result<()> {
-    let mut output = Output::new(crate::args::OutputArgs { format: crate::args::Format::Table });
+    let mut output = Output::table();
     let address = Address::new("127.0.0.1", 0);
     let store = Arc::new(MemoryStore::new(Config::new(1)));
     // what is followed is what was measured, and nothing else
@@ -78,9 +78,7 @@ async fn finished<T>(thread: &Receiver<Result<T>>) -> Result<T> {
 
 /// A client that needs no arguments.
 fn connect_args(address: Address, name: &str) -> ConnectArgs {
-    let timeout = Duration::from_secs(5);
-    let tls = ClientTlsArgs::default();
-    ConnectArgs { connect: address, token: None, name: name.into(), timeout, tls }
+    ConnectArgs::new(address, name, Duration::from_secs(5))
 }
 
 /// What the follower was told, and when.
@@ -139,7 +137,7 @@ async fn follow(address: Address, followed: Arc<Followed>, ready: Sender<()>) ->
     let types = vec![EventType::from_segments(["machine", "*"])];
     let wanted = Wanted { types, ..Wanted::default() };
     let server = Connected::new::<Smol>(&connect_args(address, "demo follower"), wanted).await?;
-    let mut output = Output::new(crate::args::OutputArgs { format: crate::args::Format::Table });
+    let mut output = Output::table();
     // a feeder that failed says so itself
     let _ = ready.send(()).await;
     while let Ok(notification) = server.client.next().await {

@@ -1,14 +1,19 @@
-//! Events as JSON lines on standard input.
+//! Events on standard input, made into batches.
+
+mod csv;
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::RangeInclusive;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use hat_core::eventer::RegisterEvent;
+use hat_core::eventer::{Event, EventType, Json, RegisterEvent, Timestamp};
 use smol::channel::{Receiver, Sender, bounded};
 
+use crate::args::{InputFormat, PaceArgs};
 use crate::exit::Failure;
+use csv::Columns;
 use hat_server::json;
 
 /// The longest line: what a message may hold. More is no line that anyone wrote.
@@ -20,24 +25,187 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// Batches that are read ahead.
 const AHEAD: usize = 4;
 
+/// Batches a second, where a rate is kept: small steps.
+const STEPS: f64 = 20.0;
+
+/// What comes of some lines.
+pub(super) enum Item {
+    Batch(Batch),
+    /// A line that is wrong, where one goes on after it.
+    Wrong {
+        line: u64,
+        error: anyhow::Error,
+    },
+}
+
 /// The events of some lines, to be registered as one session.
 pub(super) struct Batch {
     pub(super) events: Vec<RegisterEvent>,
     pub(super) lines: RangeInclusive<u64>,
     /// Bytes of these lines, about as many as the events will take.
     pub(super) bytes: usize,
+    /// When to register them, from the beginning on; `None` is at once.
+    pub(super) due: Option<Duration>,
 }
 
-/// Reads standard input in a thread of its own: it blocks. A batch ends at `most` events, or where
-/// no more are there yet, so that a line is not kept waiting for the next one. The last item may be
-/// an error.
-pub(super) fn batches(most: usize) -> Receiver<Result<Batch>> {
+/// How lines become events.
+pub(super) enum Form {
+    Jsonl,
+    Csv {
+        event_type: Option<EventType>,
+        columns: Option<Columns>,
+    },
+    Values(EventType),
+    Text(EventType),
+    /// Events that were registered before, as they are printed: when each was registered is its
+    /// source timestamp, where it has no other.
+    Exported {
+        keep_times: bool,
+    },
+}
+
+impl Form {
+    /// As the arguments say.
+    pub(super) fn new(format: InputFormat, event_type: Option<EventType>) -> Result<Self, Failure> {
+        let needs = |name| Failure::Input(format!("--input {name} needs the TYPE of its events"));
+        Ok(match (format, event_type) {
+            (InputFormat::Jsonl, None) => Self::Jsonl,
+            (InputFormat::Jsonl, Some(_)) => {
+                let text = "with --input jsonl each line has its own type: leave TYPE out";
+                return Err(Failure::Input(text.into()));
+            }
+            (InputFormat::Csv, event_type) => Self::Csv { event_type, columns: None },
+            (InputFormat::Values, event_type) => {
+                Self::Values(event_type.ok_or_else(|| needs("values"))?)
+            }
+            (InputFormat::Text, event_type) => Self::Text(event_type.ok_or_else(|| needs("text"))?),
+        })
+    }
+
+    /// The event of a line; `None` of one that has none.
+    fn event(&mut self, line: &str) -> Result<Option<Read1>, String> {
+        let text = line.trim_end_matches(['\n', '\r']);
+        // an empty text is one
+        if text.trim().is_empty() && !matches!(self, Self::Text(_)) {
+            return Ok(None);
+        }
+        let event = match self {
+            Self::Jsonl => json::register_event(text)?,
+            Self::Csv { event_type, columns } => match columns {
+                Some(columns) => columns.event(text, event_type.as_ref())?,
+                None => {
+                    *columns = Some(Columns::new(text, event_type.is_some())?);
+                    return Ok(None);
+                }
+            },
+            Self::Values(event_type) => {
+                let json = Json::from_text(text).map_err(|error| error.to_string())?;
+                RegisterEvent {
+                    payload: Some(json.into()),
+                    ..RegisterEvent::new(event_type.clone())
+                }
+            }
+            Self::Text(event_type) => {
+                let payload = Some(Json::from_value(&text.into()).into());
+                RegisterEvent { payload, ..RegisterEvent::new(event_type.clone()) }
+            }
+            Self::Exported { keep_times } => {
+                let Event { event_type, timestamp, source_timestamp, payload, .. } =
+                    json::stored_event(text)?;
+                let event = RegisterEvent {
+                    event_type,
+                    source_timestamp: source_timestamp.or(keep_times.then_some(timestamp)),
+                    payload,
+                };
+                event.check().map_err(|error| format!("the payload is no JSON: {error}"))?;
+                return Ok(Some(Read1 { event, timestamp: Some(timestamp) }));
+            }
+        };
+        Ok(Some(Read1 { event, timestamp: None }))
+    }
+}
+
+/// An event that was read.
+struct Read1 {
+    event: RegisterEvent,
+    /// When it was registered before.
+    timestamp: Option<Timestamp>,
+}
+
+/// How lines become batches.
+pub(super) struct Pace {
+    /// Events in a batch.
+    most: usize,
+    keep_going: bool,
+    due: Due,
+}
+
+/// When batches are registered.
+enum Due {
+    AtOnce,
+    /// So many events a second.
+    Rate(f64),
+    /// As they were registered before, so many times as fast; no pause is longer than so many
+    /// seconds.
+    AsBefore {
+        speed: f64,
+        longest: Option<f64>,
+        last: Option<(Timestamp, f64)>,
+    },
+}
+
+impl Pace {
+    pub(super) fn new(args: &PaceArgs) -> Self {
+        let (most, due) = match args.rate {
+            None => (args.batch, Due::AtOnce),
+            Some(rate) => {
+                let step = (rate / STEPS).ceil().min(args.batch as f64) as usize;
+                (step.max(1), Due::Rate(rate))
+            }
+        };
+        Self { most, keep_going: args.keep_going, due }
+    }
+
+    /// Each event when it was registered before, `speed` times as fast.
+    pub(super) fn as_before(speed: f64, longest: Option<Duration>, keep_going: bool) -> Self {
+        let longest = longest.map(|time| time.as_secs_f64());
+        Self { most: 256, keep_going, due: Due::AsBefore { speed, longest, last: None } }
+    }
+
+    /// Seconds after the beginning at which the event is due that follows `before` others.
+    fn due(&mut self, before: u64, timestamp: Option<Timestamp>) -> Option<f64> {
+        match &mut self.due {
+            Due::AtOnce => None,
+            Due::Rate(rate) => Some(before as f64 / *rate),
+            Due::AsBefore { speed, longest, last } => {
+                let timestamp = timestamp?;
+                let due = match *last {
+                    None => 0.0,
+                    Some((earlier, due)) => {
+                        let micros =
+                            |at: Timestamp| i128::from(at.s()) * 1_000_000 + i128::from(at.us());
+                        // a clock that was set back is no pause
+                        let pause = (micros(timestamp) - micros(earlier)).max(0) as f64 * 1e-6;
+                        due + longest.map_or(pause, |longest| pause.min(longest)) / *speed
+                    }
+                };
+                *last = Some((timestamp, due));
+                Some(due)
+            }
+        }
+    }
+}
+
+/// Reads standard input in a thread of its own: it blocks. A batch ends at so many events as `pace`
+/// says, or where no more are there yet, so that a line is not kept waiting for the next one. The
+/// last item may be an error.
+pub(super) fn items(form: Form, pace: Pace) -> Receiver<Result<Item>> {
     let (sender, receiver) = bounded(AHEAD);
     // not joined: it may wait for input when the command ends
     thread::spawn(move || {
         let input = BufReader::with_capacity(64 * 1024, io::stdin().lock());
-        let mut lines = Lines { input, number: 0 };
-        if let Err(error) = lines.send(&sender, most) {
+        let mut lines = Lines::new(input, form, pace);
+        if let Err(error) = lines.send(&sender) {
             // nobody is left to tell it to
             let _ = sender.send_blocking(Err(error));
         }
@@ -47,59 +215,107 @@ pub(super) fn batches(most: usize) -> Receiver<Result<Batch>> {
 
 struct Lines<R: Read> {
     input: BufReader<R>,
+    form: Form,
+    pace: Pace,
     /// Of the line read last, from 1 on.
     number: u64,
+    /// Events that were read.
+    events: u64,
+    /// Belongs to the next batch: it is due later than the others.
+    held: Option<(RegisterEvent, u64, Option<f64>)>,
 }
 
 impl<R: Read> Lines<R> {
-    fn send(&mut self, to: &Sender<Result<Batch>>, most: usize) -> Result<()> {
+    fn new(input: BufReader<R>, form: Form, pace: Pace) -> Self {
+        Self { input, form, pace, number: 0, events: 0, held: None }
+    }
+
+    fn send(&mut self, to: &Sender<Result<Item>>) -> Result<()> {
         loop {
-            let (batch, end) = self.batch(most);
-            if !batch.events.is_empty() && to.send_blocking(Ok(batch)).is_err() {
+            let (batch, end) = self.batch();
+            if !batch.events.is_empty() && to.send_blocking(Ok(Item::Batch(batch))).is_err() {
                 return Ok(());
             }
             match end {
                 End::Batch => {}
                 End::Input => return Ok(()),
-                End::Error(error) => return Err(error),
+                End::Wrong(error) if self.pace.keep_going => {
+                    let item = Item::Wrong { line: self.number, error };
+                    if to.send_blocking(Ok(item)).is_err() {
+                        return Ok(());
+                    }
+                }
+                End::Wrong(error) | End::Error(error) => return Err(error),
             }
         }
     }
 
-    fn batch(&mut self, most: usize) -> (Batch, End) {
+    fn batch(&mut self) -> (Batch, End) {
         let first = self.number + 1;
-        let mut batch = Batch { events: Vec::new(), lines: first..=first, bytes: 0 };
-        loop {
+        let mut batch = Batch { events: Vec::new(), lines: first..=first, bytes: 0, due: None };
+        let mut due = None;
+        if let Some((event, line, at)) = self.held.take() {
+            batch.events.push(event);
+            batch.lines = line..=line;
+            due = at;
+        }
+        let first = *batch.lines.start();
+        let end = loop {
+            let no_more_yet = self.input.buffer().is_empty() && !batch.events.is_empty();
+            if batch.events.len() >= self.pace.most || batch.bytes >= BATCH_BYTES || no_more_yet {
+                break End::Batch;
+            }
             let line = match self.next() {
                 Ok(Some(line)) => line,
-                Ok(None) => return (batch, End::Input),
-                Err(error) => return (batch, End::Error(error)),
+                Ok(None) => break End::Input,
+                Err(error) => break End::Error(error),
             };
             batch.bytes += line.len();
-            if !line.trim().is_empty() {
-                match json::register_event(&line) {
-                    Ok(event) => batch.events.push(event),
-                    Err(error) => return (batch, End::Error(self.wrong(&error))),
-                }
-                batch.lines = first..=self.number;
+            let Read1 { event, timestamp } = match self.form.event(&line) {
+                Ok(Some(read)) => read,
+                Ok(None) => continue,
+                Err(error) => break End::Wrong(self.wrong(&error)),
+            };
+            let at = self.pace.due(self.events, timestamp);
+            self.events += 1;
+            let later = matches!(self.pace.due, Due::AsBefore { .. }) && at > due;
+            if later && !batch.events.is_empty() {
+                self.held = Some((event, self.number, at));
+                break End::Batch;
             }
-            let full = batch.events.len() == most || batch.bytes >= BATCH_BYTES;
-            if full || (self.input.buffer().is_empty() && !batch.events.is_empty()) {
-                return (batch, End::Batch);
+            if batch.events.is_empty() {
+                due = at;
             }
-        }
+            batch.events.push(event);
+            batch.lines = first..=self.number;
+        };
+        // centuries are what a file may say
+        batch.due = due.map(|due| Duration::from_secs_f64(due.clamp(0.0, 1e12)));
+        (batch, end)
     }
 
+    /// The next line, in CSV with those that belong to it.
     fn next(&mut self) -> Result<Option<String>> {
         let mut line = Vec::new();
-        let read = (&mut self.input).take(MAX_LINE + 1).read_until(b'\n', &mut line);
-        read.context("cannot read standard input")?;
+        loop {
+            let before = line.len();
+            let most = (MAX_LINE + 1).saturating_sub(before as u64);
+            let read = (&mut self.input).take(most).read_until(b'\n', &mut line);
+            read.context("cannot read standard input")?;
+            if line.len() == before {
+                break;
+            }
+            self.number += 1;
+            if line.len() as u64 > MAX_LINE {
+                return Err(self.wrong("it is longer than 64 MiB"));
+            }
+            let open = matches!(self.form, Form::Csv { .. }) && csv::is_open(&line);
+            if !open {
+                break;
+            }
+        }
         if line.is_empty() {
             return Ok(None);
-        }
-        self.number += 1;
-        if line.len() as u64 > MAX_LINE {
-            return Err(self.wrong("it is longer than 64 MiB"));
         }
         match String::from_utf8(line) {
             Ok(line) => Ok(Some(line)),
@@ -116,6 +332,9 @@ impl<R: Read> Lines<R> {
 enum End {
     Batch,
     Input,
+    /// A line is no event.
+    Wrong(anyhow::Error),
+    /// There is no line to be had.
     Error(anyhow::Error),
 }
 
@@ -123,16 +342,29 @@ enum End {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn batches(input: &str, most: usize, expected: &[(usize, RangeInclusive<u64>)]) -> Result<()> {
+    fn pace(most: usize, rate: Option<f64>) -> Pace {
+        Pace::new(&PaceArgs { batch: most, rate, keep_going: false })
+    }
+
+    fn read(input: &str, form: Form, pace: Pace) -> (Vec<Batch>, Result<()>) {
         let (sender, receiver) = smol::channel::unbounded();
-        let end = Lines { input: BufReader::new(input.as_bytes()), number: 0 }.send(&sender, most);
+        let end = Lines::new(BufReader::new(input.as_bytes()), form, pace).send(&sender);
         drop(sender);
         let mut batches = Vec::new();
-        while let Ok(batch) = receiver.recv_blocking() {
-            let batch = batch.expect("errors come last");
-            batches.push((batch.events.len(), batch.lines));
+        while let Ok(item) = receiver.recv_blocking() {
+            match item.expect("errors come last") {
+                Item::Batch(batch) => batches.push(batch),
+                Item::Wrong { line, error } => panic!("{line}: {error}"),
+            }
         }
+        (batches, end)
+    }
+
+    #[track_caller]
+    fn batches(input: &str, most: usize, expected: &[(usize, RangeInclusive<u64>)]) -> Result<()> {
+        let (batches, end) = read(input, Form::Jsonl, pace(most, None));
+        let batches: Vec<_> =
+            batches.into_iter().map(|batch| (batch.events.len(), batch.lines)).collect();
         assert_eq!(batches, expected);
         end
     }
@@ -150,5 +382,33 @@ mod tests {
         let end = batches("{\"type\":\"a\"}\n\n{}\n{\"type\":\"b\"}\n", 9, &[(1, 1..=1)]);
         let error = end.expect_err("line 3 has no type");
         assert_eq!(error.to_string(), "line 3 of standard input: an event needs a field `type`");
+    }
+
+    #[test]
+    fn a_rate_makes_small_batches_that_are_due_one_after_the_other() {
+        let (batches, end) =
+            read(&"{\"type\":\"a\"}\n".repeat(5), Form::Jsonl, pace(256, Some(40.0)));
+        end.expect("valid lines");
+        let due: Vec<_> = batches.iter().map(|batch| (batch.events.len(), batch.due)).collect();
+        let at = |millis| Some(Duration::from_millis(millis));
+        assert_eq!(due, [(2, at(0)), (2, at(50)), (1, at(100))]);
+    }
+
+    #[test]
+    fn events_come_as_they_came_before() {
+        let line = |second: &str| {
+            format!(
+                r#"{{"id":{{"server":1,"session":1,"instance":1}},"type":"a","timestamp":"2023-11-14T22:13:{second}Z"}}"#
+            ) + "\n"
+        };
+        let input = ["00", "00", "02", "01", "59"].map(line).concat();
+        let pace = Pace::as_before(2.0, Some(Duration::from_secs(10)), false);
+        let (batches, end) = read(&input, Form::Exported { keep_times: true }, pace);
+        end.expect("valid lines");
+        let due: Vec<_> = batches.iter().map(|batch| (batch.events.len(), batch.due)).collect();
+        let at = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(due, [(2, at(0)), (2, at(1)), (1, at(6))]);
+        let source = batches[0].events[0].source_timestamp.expect("the time is kept");
+        assert_eq!(source.to_string(), "2023-11-14T22:13:00.000000Z");
     }
 }

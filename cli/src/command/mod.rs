@@ -4,6 +4,7 @@ mod cotp;
 mod demo;
 mod input;
 mod machine;
+mod pipeline;
 mod query;
 mod register;
 mod serve;

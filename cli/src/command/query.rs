@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use hat_aio::Runtime;
-use hat_aio::eventer::RequestError;
 use hat_core::eventer::{
     EventId, EventType, LatestParams, Pages, QueryParams, ServerParams, Subscription,
     TimeseriesParams,
@@ -10,7 +9,7 @@ use hat_core::eventer::{
 use tracing::info;
 
 use crate::args::{ConnectArgs, OutputArgs, PageArgs, QueryCommand};
-use crate::client::{Connected, Wanted};
+use crate::client::{Asked, Connected, Wanted, too_large};
 use crate::exit::{Failure, say};
 use crate::output::Output;
 
@@ -28,8 +27,8 @@ pub(crate) async fn query<R: Runtime>(command: QueryCommand) -> Result<()> {
                 t_to: args.to,
                 source_t_from: args.source_from,
                 source_t_to: args.source_to,
-                order: args.order,
-                order_by: args.order_by,
+                order: args.order.into(),
+                order_by: args.order_by.into(),
                 max_results,
                 last_event_id,
             };
@@ -71,16 +70,15 @@ async fn ask<R: Runtime>(
     let mut last = None;
     let more = loop {
         let Some(params) = pages.query() else { break false };
-        let result = match server.client.query(&params).await {
-            Ok(result) => result,
-            Err(RequestError::Ended(error))
-                if pages.failed(error.protocol().and_then(hat_core::eventer::Error::too_large)) =>
-            {
+        let result = match server.ask::<R>(connect, &params).await? {
+            Asked::Answer(result) => result,
+            Asked::Ended(error) if pages.failed(too_large(&error)) => {
                 info!(%error, "the answer ended the connection: fewer events are asked for");
-                server = Connected::new::<R>(connect, Wanted::default()).await?;
                 continue;
             }
-            Err(error) => return Err(Failure::of_request(&server.address, error)),
+            Asked::Ended(error) => {
+                return Err(Failure::Ended { address: connect.address(), error }.into());
+            }
         };
         let more_follows = result.more_follows;
         let events = pages.answered(result);

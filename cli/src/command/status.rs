@@ -4,7 +4,7 @@ use anyhow::Result;
 use hat_aio::Runtime;
 use hat_aio::eventer::Notification;
 
-use crate::args::StatusArgs;
+use crate::args::{Format, OutputArgs, StatusArgs, StatusFormat};
 use crate::client::{Connected, Wanted};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -12,7 +12,11 @@ use crate::output::Output;
 pub(crate) async fn status<R: Runtime>(args: StatusArgs) -> Result<()> {
     let interrupt = args.watch.then(Interrupt::watch).transpose()?;
     let server = Connected::new::<R>(&args.connect, Wanted::default()).await?;
-    let mut output = Output::new(args.output);
+    let format = match args.format {
+        StatusFormat::Jsonl => Format::Jsonl,
+        StatusFormat::Table => Format::Table,
+    };
+    let mut output = Output::new(OutputArgs { format, path: None });
     output.status(server.client.status())?;
     if let Some(interrupt) = interrupt {
         while let Some(next) = interrupt.or(server.next()).await {

@@ -1,16 +1,33 @@
 //! `hat subscribe`.
+//!
+//! ```text
+//! state file, or history ──> positions ──> what came since, then what comes ──> printer ──> state file
+//! ```
+
+mod history;
+mod state;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 use anyhow::Result;
 use hat_aio::Runtime;
-use hat_aio::eventer::{Notification, ReconnectOptions, Stopped, Update, keep_connected};
-use hat_core::eventer::reconnect::{CatchUpConfig, OnRejection, RetryConfig};
+use hat_aio::eventer::{
+    ConnectError, ReconnectOptions, Reconnecting, Stopped, Update, keep_connected,
+};
+use hat_core::eventer::reconnect::{CatchUpConfig, Gap, OnRejection, Position, RetryConfig};
 use hat_core::eventer::{Event, EventType, Status, Subscription};
 
 use crate::args::SubscribeArgs;
-use crate::client::{Connected, Wanted, client_options, refusal};
+use crate::client::{Wanted, client_options, refusal};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
+use crate::runtime::within;
+use state::State;
+
+/// The last event that was printed, or is known, of each server.
+type Positions = BTreeMap<i64, Position>;
 
 pub(crate) async fn subscribe<R: Runtime>(args: SubscribeArgs) -> Result<()> {
     let interrupt = Interrupt::watch()?;
@@ -18,16 +35,18 @@ pub(crate) async fn subscribe<R: Runtime>(args: SubscribeArgs) -> Result<()> {
     let types = if args.types.is_empty() { all() } else { args.types.clone() };
     Subscription::new(&types).map_err(|error| Failure::Input(error.to_string()))?;
     let wanted = Wanted { types, server_id: args.server_id, persisted: args.persisted };
+    let state = args.state.as_deref().map(|path| State::open(path, &wanted)).transpose()?;
     let mut printer = Printer {
-        output: Output::new(args.output),
+        output: Output::new(args.output.clone()),
         status: args.status,
         left: args.count.unwrap_or(usize::MAX),
+        printed: Positions::new(),
+        state,
     };
-    if args.reconnect {
-        follow_on::<R>(&args, wanted, &interrupt, &mut printer).await
-    } else {
-        follow_once::<R>(&args, wanted, &interrupt, &mut printer).await
-    }
+    let followed = follow::<R>(&args, wanted, &interrupt, &mut printer).await;
+    // whatever ended it: what was printed was printed
+    let saved = printer.save();
+    followed.and(saved)
 }
 
 /// What is printed of what a server tells.
@@ -36,6 +55,9 @@ struct Printer {
     status: bool,
     /// Events that are still wanted.
     left: usize,
+    /// The last of them, of each server.
+    printed: Positions,
+    state: Option<State>,
 }
 
 impl Printer {
@@ -45,65 +67,169 @@ impl Printer {
 
     fn events(&mut self, events: &[Event]) -> Result<()> {
         let printed = &events[..events.len().min(self.left)];
+        self.output.events(printed)?;
         self.left -= printed.len();
-        self.output.events(printed)
-    }
-}
-
-/// One connection, to its end.
-async fn follow_once<R: Runtime>(
-    args: &SubscribeArgs,
-    wanted: Wanted,
-    interrupt: &Interrupt,
-    printer: &mut Printer,
-) -> Result<()> {
-    let Some(server) = interrupt.or(Connected::new::<R>(&args.connect, wanted)).await else {
-        return Ok(());
-    };
-    let server = server?;
-    printer.status(server.client.status())?;
-    while printer.left > 0
-        && let Some(next) = interrupt.or(server.next()).await
-    {
-        match next? {
-            Notification::Status(status) => printer.status(status)?,
-            Notification::Events(events) => printer.events(&events)?,
+        for event in printed {
+            self.printed.insert(event.id.server, event.into());
         }
+        if let Some(state) = &mut self.state
+            && !printed.is_empty()
+        {
+            state.note(self.printed.values().copied());
+        }
+        Ok(())
     }
-    server.client.close().await;
-    Ok(())
+
+    fn save(&mut self) -> Result<()> {
+        self.state.as_mut().map_or(Ok(()), State::save)
+    }
 }
 
-/// One connection after the other.
-async fn follow_on<R: Runtime>(
+/// Prints what there is to print, until there is a reason to end.
+async fn follow<R: Runtime>(
     args: &SubscribeArgs,
     wanted: Wanted,
     interrupt: &Interrupt,
     printer: &mut Printer,
 ) -> Result<()> {
-    let (address, name) = (args.connect.connect.clone(), args.connect.name.clone());
+    let begins = args.last.is_some() || args.from.is_some() || !args.after.is_empty();
+    let known = printer.state.as_ref().and_then(State::known);
+    let from_history = known.is_none() && (begins || printer.state.is_some());
+    let known = if from_history {
+        match interrupt.or(history::print::<R>(args, &wanted, printer)).await {
+            Some(known) => Some(known?),
+            None => return Ok(()),
+        }
+    } else {
+        known
+    };
+    if let (Some(state), Some(known)) = (&mut printer.state, &known) {
+        state.note(known.values().copied());
+    }
+    printer.save()?;
+    if printer.left == 0 {
+        return Ok(());
+    }
+    let catches_up = args.reconnect || known.is_some();
+    let retry = RetryConfig {
+        // a person can mend the token
+        on_rejection: OnRejection::Stop,
+        max_failures: if args.reconnect { None } else { Some(0) },
+        ..RetryConfig::default()
+    };
     let options = ReconnectOptions {
         client: client_options(&args.connect, wanted)?,
-        // a person can mend the token
-        retry: RetryConfig { on_rejection: OnRejection::Stop, ..RetryConfig::default() },
-        catch_up: Some(CatchUpConfig::default()),
+        retry,
+        catch_up: catches_up.then(CatchUpConfig::default),
+        from_nothing: known.as_ref().is_some_and(Positions::is_empty),
+        seen: known.into_iter().flat_map(Positions::into_values).collect(),
         ..ReconnectOptions::default()
     };
+    let (address, name) = (args.connect.address(), args.connect.name());
     let client = keep_connected::<R>(address, name, options).await;
     let client = client.map_err(|error| Failure::Input(error.to_string()))?;
-    while printer.left > 0
-        && let Some(next) = interrupt.or(client.next()).await
-    {
-        match next {
-            Ok(update) => print(update, args, printer)?,
-            Err(Stopped::GaveUp(error)) => {
-                return Err(refusal(args.connect.connect.clone(), error));
-            }
-            Err(_) => break,
-        }
+    let caught_up = updates::<R>(&client, args, interrupt, printer).await?;
+    if catches_up && !caught_up {
+        tell_gap::<R>(&client, args).await;
     }
     client.close().await;
     Ok(())
+}
+
+/// Enough have come before it was known whether any are missing: waits to say so.
+async fn tell_gap<R: Runtime>(client: &Reconnecting, args: &SubscribeArgs) {
+    let gap = async {
+        loop {
+            match client.next().await {
+                Ok(Update::CaughtUp { gap, .. }) => return Some(gap),
+                Ok(Update::Disconnected { .. }) | Err(_) => return None,
+                // for the next run
+                Ok(_) => {}
+            }
+        }
+    };
+    match within::<R, _>(args.connect.timeout(), gap).await.flatten() {
+        Some(None) => {}
+        Some(Some(gap)) => say_gap(&gap),
+        None => say(
+            "note: it is not known whether events are missing: the server was not asked to the end",
+        ),
+    }
+}
+
+fn say_gap(gap: &Gap) {
+    say(&format!("events of the outage may be missing: {gap}"));
+}
+
+/// Prints updates, until enough have come, none comes, or somebody asks for the end. Gives whether
+/// it is known, and told, if events are missing.
+async fn updates<R: Runtime>(
+    client: &Reconnecting,
+    args: &SubscribeArgs,
+    interrupt: &Interrupt,
+    printer: &mut Printer,
+) -> Result<bool> {
+    let mut connected = false;
+    let mut caught_up = false;
+    let mut last = Instant::now();
+    while printer.left > 0 {
+        // the file is written where there is time for it
+        let next = match smol::future::poll_once(client.next()).await {
+            Some(next) => next,
+            None => {
+                printer.save()?;
+                let next = interrupt.or(client.next());
+                let next = match args.idle_timeout {
+                    None => next.await,
+                    Some(idle) => {
+                        match within::<R, _>(idle.saturating_sub(last.elapsed()), next).await {
+                            Some(next) => next,
+                            None => return idle_end(args, printer).map(|()| true),
+                        }
+                    }
+                };
+                match next {
+                    Some(next) => next,
+                    None => return Ok(true),
+                }
+            }
+        };
+        match next {
+            Ok(update) => {
+                match update {
+                    Update::Connected(_) => (connected, caught_up) = (true, false),
+                    Update::CaughtUp { .. } => caught_up = true,
+                    _ => {}
+                }
+                if matches!(update, Update::Events(_)) {
+                    last = Instant::now();
+                }
+                print(update, args, printer)?;
+            }
+            Err(Stopped::GaveUp(error)) => return Err(ended(args, error, connected)),
+            Err(_) => return Ok(true),
+        }
+    }
+    Ok(caught_up)
+}
+
+fn idle_end(args: &SubscribeArgs, printer: &Printer) -> Result<()> {
+    let idle = args.idle_timeout.unwrap_or_default().as_secs_f64();
+    match args.count {
+        Some(count) => {
+            Err(Failure::Idle { came: count - printer.left, count, seconds: idle }.into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Why there is no connection any more, or never was one.
+fn ended(args: &SubscribeArgs, error: ConnectError, connected: bool) -> anyhow::Error {
+    let address = args.connect.address();
+    match error {
+        ConnectError::Ended(error) if connected => Failure::Ended { address, error }.into(),
+        error => refusal(address, error),
+    }
 }
 
 fn print(update: Update, args: &SubscribeArgs, printer: &mut Printer) -> Result<()> {
@@ -111,11 +237,11 @@ fn print(update: Update, args: &SubscribeArgs, printer: &mut Printer) -> Result<
         Update::Connected(status) | Update::Status(status) => printer.status(status),
         Update::Events(events) => printer.events(&events),
         Update::CaughtUp { gap: Some(gap), .. } => {
-            say(&format!("events of the outage may be missing: {gap}"));
+            say_gap(&gap);
             Ok(())
         }
         Update::Disconnected { reason, retry_in: Some(time) } => {
-            let address = &args.connect.connect;
+            let address = args.connect.address();
             let time = time.as_secs_f64();
             say(&format!("no connection to {address}: {reason}; trying again in {time:.1} s"));
             Ok(())

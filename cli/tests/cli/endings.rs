@@ -35,7 +35,7 @@ on_every_runtime! {
         // the follower does not see its own, but those of the two commands that came after it
         let of_client = |state: &str| {
             let event = follower.json();
-            assert_eq!(event["type"], json!(["event", "7", "eventer", "hat"]), "{event}");
+            assert_eq!(event["segments"], json!(["event", "7", "eventer", "hat"]), "{event}");
             assert_eq!(event["payload"]["data"], state, "{event}");
             assert_eq!(event["source_timestamp"], json!(null));
             event["id"]["session"].as_i64().expect("a number")

@@ -9,9 +9,11 @@ mod peers;
 mod process;
 mod reconnect;
 mod redundancy;
+mod register;
 mod round_trips;
 mod store;
 mod store_import;
+mod subscribe;
 mod tls;
 mod web;
 

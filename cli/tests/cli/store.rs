@@ -136,7 +136,7 @@ on_every_runtime! {
         answered.extend(hat(&format!("register a/end --response {connect}")).json());
 
         let mut told = Vec::new();
-        while told.last().is_none_or(|event: &Value| event["type"] != json!(["a", "end"])) {
+        while told.last().is_none_or(|event: &Value| event["type"] != "a/end") {
             let line = follower.json();
             if line.get("status").is_none() {
                 told.push(line);

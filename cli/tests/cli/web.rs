@@ -181,7 +181,7 @@ on_every_runtime! {
             assert_eq!(queried, [line]);
             // who did it is an event of the same session
             let record = hat(&format!("query latest hat/* {connect}")).json().remove(0);
-            assert_eq!(record["type"], json!(["hat", "1", "page", "anonymous"]));
+            assert_eq!(record["segments"], json!(["hat", "1", "page", "anonymous"]));
             assert_eq!(record["id"], json!({"server": 1, "session": 1, "instance": 2}));
             assert_eq!(record["payload"]["data"]["registered"], json!(["page", "x"]));
 

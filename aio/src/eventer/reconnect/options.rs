@@ -24,6 +24,10 @@ pub struct ReconnectOptions {
     /// With [`catch_up`](Self::catch_up): the last events that are known from an earlier run, one a
     /// server. What came after them is asked for at the first connection already.
     pub seen: Vec<Position>,
+    /// With [`catch_up`](Self::catch_up), and nothing in [`seen`](Self::seen): an earlier run found
+    /// a server without events, so that all that there are are new. Default: `false`, only what
+    /// comes from now on is told.
+    pub from_nothing: bool,
     /// What requests do while there is no connection.
     pub while_disconnected: WhileDisconnected,
     #[doc(hidden)]

@@ -46,13 +46,16 @@ impl Task {
         subscription: Subscription,
         options: ReconnectOptions,
     ) -> Self {
-        let ReconnectOptions { client, retry, catch_up, seen, .. } = options;
+        let ReconnectOptions { client, retry, catch_up, seen, from_nothing, .. } = options;
         // any two clients differ by it, and nothing else depends on it
         let seed = RandomState::new().hash_one(address.port());
         let (server_id, persisted) = (client.server_id, client.persisted);
         let wanted = Wanted { subscription, server_id, persisted };
-        let missed = catch_up
-            .map(|config| Missed { catch_up: CatchUp::new(config.clone(), wanted, seen), config });
+        let missed = catch_up.map(|config| {
+            let catch_up = CatchUp::new(config.clone(), wanted, seen);
+            let catch_up = if from_nothing { catch_up.from_nothing() } else { catch_up };
+            Missed { catch_up, config }
+        });
         let retry = Retry::new(retry, seed);
         Self { shared, address, name, options: client, retry, missed, taken: false }
     }

@@ -109,6 +109,29 @@ fn without_series_the_latest_events_are_the_position_and_without_those_nothing_i
 }
 
 #[test]
+fn a_run_after_one_that_found_nothing_is_given_everything() {
+    let mut catch_up = catch_up(&[]).from_nothing();
+    assert!(!catch_up.needs_position());
+    catch_up.connected();
+    assert_eq!(asked_after(&catch_up), Some(EventId::new(1, 0, 0)));
+    assert_eq!(sessions(&catch_up.answered(answer(1..=2, false))), [1, 2]);
+    keeps_since(&mut catch_up, 1);
+    assert_eq!(catch_up.finish(), None);
+    // of any server
+    let types = "*".parse().expect("any text is a type");
+    let subscription = Subscription::new([&types]).expect("a query type");
+    let wanted = Wanted { subscription, server_id: None, persisted: false };
+    let catch_up = CatchUp::<()>::new(CatchUpConfig::default(), wanted, []);
+    let mut catch_up = catch_up.from_nothing();
+    catch_up.connected();
+    let mut given = Vec::new();
+    while catch_up.query().is_some() {
+        given.extend(catch_up.answered(answer(1..=2, false)));
+    }
+    assert_eq!((sessions(&given), catch_up.finish()), (vec![1, 2], None));
+}
+
+#[test]
 fn a_position_that_nobody_gives_is_a_gap_at_once() {
     let mut catch_up = catch_up(&[]);
     for _ in 0..4 {

@@ -1,0 +1,229 @@
+//! `hat subscribe`: what was before, where the last run stopped, and when it ends.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::on_every_runtime;
+use crate::process::{Hat, Server, hat, hat_with};
+
+/// A file of its own, which is not there yet.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let name = format!("hat-cli-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_file(&path);
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("UTF-8")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn register(connect: &str, numbers: std::ops::RangeInclusive<i64>) {
+    let line =
+        |n| format!("{{\"type\":\"n/{n}\",\"payload\":{{\"kind\":\"json\",\"data\":{n}}}}}\n");
+    let lines: String = numbers.map(line).collect();
+    assert_eq!(hat_with(&format!("register --batch 7 {connect}"), &lines).json(), [""; 0]);
+}
+
+fn numbers(lines: &[Value]) -> Vec<i64> {
+    lines.iter().map(|event| event["payload"]["data"].as_i64().expect("a number")).collect()
+}
+
+fn all(from: i64, to: i64) -> Vec<i64> {
+    (from..=to).collect()
+}
+
+on_every_runtime! {
+    fn history_comes_first(runtime) {
+        let server = Server::start(runtime, "--max-results 10");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        register(&connect, 1..=50);
+        let run = |args: &str| numbers(&hat(&format!("subscribe {args} {connect}")).json());
+        assert_eq!(run("--last 3 --count 3"), [48, 49, 50]);
+        assert_eq!(run("--last 25 --count 25"), all(26, 50), "more than a page");
+        assert_eq!(run("--last 2 n/7 --count 1"), [7]);
+        assert_eq!(run("--from -1h --count 50"), all(1, 50));
+        assert_eq!(run("--from -1h --count 12"), all(1, 12));
+        // batches of 7: the third of session 2 is the tenth event
+        assert_eq!(run("--after 1,2,3 --count 40"), all(11, 50));
+        assert_eq!(run("--after 1,0,0 --count 50"), all(1, 50));
+
+        // and then what comes
+        let followers = ["--last 5", "--from -1h n/?", "--after 1,7,7"].map(|args| {
+            (args, Hat::start(&format!("subscribe {args} {connect} --idle-timeout 60 --count {}", match args {
+                "--last 5" => 15, "--after 1,7,7" => 11, _ => 60,
+            })))
+        });
+        register(&connect, 51..=60);
+        for ((args, follower), first) in followers.into_iter().zip([46, 1, 50]) {
+            let mut came = numbers(&follower.end().json());
+            // `--last` is that of the moment
+            if args == "--last 5" {
+                assert!(came.is_sorted_by(|a, b| a + 1 == *b), "{came:?}");
+                came = all(46, 60);
+            }
+            assert_eq!(came, all(first, 60), "{args}");
+        }
+    }
+
+    fn a_state_goes_on_where_the_last_run_stopped(runtime) {
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let state = Scratch::new(&format!("state-{runtime}"));
+        let subscribe = format!("subscribe n/* --state {} {connect}", state.path());
+        register(&connect, 1..=3);
+        let follower = Hat::start(&format!("{subscribe} --status"));
+        assert_eq!(follower.json(), json!({"status": "operational"}));
+        register(&connect, 4..=6);
+        let came: Vec<_> = (0..3).map(|_| follower.json()).collect();
+        assert_eq!(numbers(&came), [4, 5, 6], "the first run begins with what comes");
+        follower.signal("INT");
+        assert_eq!(follower.end().code, Some(0));
+
+        register(&connect, 7..=30);
+        // in the middle of a session
+        assert_eq!(numbers(&hat(&format!("{subscribe} --count 5")).json()), all(7, 11));
+        assert_eq!(numbers(&hat(&format!("{subscribe} --count 6")).json()), all(12, 17));
+        // killed while nothing comes
+        let follower = Hat::start(&subscribe);
+        let came: Vec<_> = (0..13).map(|_| follower.json()).collect();
+        assert_eq!(numbers(&came), all(18, 30));
+        let written = || std::fs::read_to_string(&state.0).expect("the state");
+        let last = hat(&format!("query timeseries --max-results 1 {connect}")).stdout[0].clone();
+        let session = serde_json::from_str::<Value>(&last).expect("JSON")["id"]["session"].to_string();
+        while !written().contains(&format!("\"session\":{session}")) {
+            std::thread::yield_now();
+        }
+        follower.signal("KILL");
+        drop(follower);
+        register(&connect, 31..=33);
+        assert_eq!(numbers(&hat(&format!("{subscribe} --count 3")).json()), all(31, 33));
+        let idle = hat(&format!("{subscribe} --idle-timeout 0.2"));
+        assert_eq!(idle.json(), [""; 0]);
+    }
+
+    fn a_state_of_a_server_that_started_over_is_a_gap(runtime) {
+        let state = Scratch::new(&format!("gap-{runtime}"));
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        register(&connect, 1..=3);
+        let run = format!("subscribe --state {} --count 2", state.path());
+        assert_eq!(numbers(&hat(&format!("{run} --last 2 {connect}")).json()), [2, 3]);
+        drop(server);
+        let server = Server::start_of(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        register(&connect, 4..=5);
+        let ended = hat(&format!("{run} {connect}"));
+        assert_eq!((ended.code, ended.stderr.len()), (Some(0), 1), "{ended:?}");
+        assert!(ended.stderr[0].starts_with("events of the outage may be missing: "), "{ended:?}");
+        let came: Vec<_> = ended.stdout.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(numbers(&came), [4, 5]);
+    }
+
+    fn waiting_ends(runtime) {
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        register(&connect, 1..=1);
+        let ended = hat(&format!("subscribe --last 1 --count 2 --idle-timeout 0.2 {connect}"));
+        assert_eq!((ended.code, ended.stdout.len()), (Some(9), 1), "{ended:?}");
+        assert_eq!(ended.stderr, ["error: 1 of 2 events came, and then none for 0.2 s"]);
+        assert_eq!(hat(&format!("subscribe --idle-timeout 0.2 {connect}")).json(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_state_that_is_none() {
+    let server = Server::start("tokio", "");
+    let connect = format!("--connect {}", server.address);
+    let state = Scratch::new("none");
+    for (text, part) in [
+        ("", "it is no state of `hat subscribe`"),
+        (r#"{"version":2,"types":[],"positions":[]}"#, "version 2, where 1 is known"),
+        (
+            r#"{"version":1,"types":[],"positions":[{"server":1,"session":1,"instance":1,"timestamp":"?"}]}"#,
+            "RFC 3339",
+        ),
+    ] {
+        std::fs::write(&state.0, text).expect("written");
+        let ended = hat(&format!("subscribe --state {} {connect}", state.path()));
+        assert!(ended.failed(2).contains(part), "{ended:?}");
+    }
+    let nowhere = hat(&format!("subscribe --state /nonexistent/state {connect}"));
+    assert!(nowhere.failed(1).contains("cannot write the state to /nonexistent/state"));
+}
+
+/// A server without any event, twice: everything is new then.
+#[test]
+fn a_state_of_a_server_without_events() {
+    let server = Server::start("tokio", "");
+    let connect = format!("--connect {}", server.address);
+    let state = Scratch::new("empty");
+    let run = format!("subscribe --state {} --idle-timeout 0.2 {connect}", state.path());
+    assert_eq!(hat(&run).json(), [""; 0]);
+    register(&connect, 1..=3);
+    assert_eq!(numbers(&hat(&run).json()), [1, 2, 3]);
+    assert_eq!(hat(&run).json(), [""; 0]);
+}
+
+/// Names of servers, in a file, in the environment, in the command line.
+#[test]
+fn servers_by_name() {
+    let (one, two) = (Server::start("tokio", "--token s3"), Server::start("tokio", ""));
+    let file = Scratch::new("config");
+    let text = format!(
+        "default = \"one\"\n[servers.one]\nconnect = \"{}\"\ntoken = \"s3\"\nname = \"desk\"\ntimeout = 5\n[servers.two]\nconnect = \"{}\"\n",
+        one.address, two.address
+    );
+    std::fs::write(&file.0, text).expect("written");
+    register(&format!("--connect {} --token s3", one.address), 1..=1);
+    register(&format!("--connect {}", two.address), 2..=2);
+    let run = |args: &str, variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hat"));
+        command.args(args.split_whitespace()).env_remove("HAT_TOKEN").env_remove("HAT_SERVER");
+        command
+            .env_remove("HAT_CONNECT")
+            .env("HAT_CONFIG", &file.0)
+            .envs(variables.iter().copied());
+        Hat::spawn(command, "").end()
+    };
+    let events = |args: &str, variables: &[(&str, &str)]| numbers(&run(args, variables).json());
+    let query = "query timeseries";
+    assert_eq!(events(query, &[]), [1], "the default");
+    assert_eq!(events(&format!("{query} --server two"), &[]), [2]);
+    assert_eq!(events(query, &[("HAT_SERVER", "two")]), [2]);
+    assert_eq!(events(query, &[("HAT_CONNECT", &two.address)]), [2]);
+    assert_eq!(
+        events(
+            &format!("{query} --server one"),
+            &[("HAT_CONNECT", &two.address), ("HAT_TOKEN", "wrong")]
+        ),
+        [1]
+    );
+    assert_eq!(
+        events(&format!("{query} --connect {}", two.address), &[("HAT_SERVER", "one")]),
+        [2]
+    );
+    for (args, variables, part) in [
+        ("query latest --server three", &[][..], "it has one, two"),
+        ("query latest --server one --connect a:1", &[], "give one of them"),
+        ("query latest", &[("HAT_SERVER", "one"), ("HAT_CONNECT", "a:1")], "give one of them"),
+        ("query latest", &[("HAT_CONFIG", "/nonexistent")], "cannot read /nonexistent"),
+    ] {
+        let ended = run(args, variables);
+        assert!(ended.failed(2).contains(part), "{args}: {ended:?}");
+    }
+    std::fs::write(&file.0, "[servers.x]\nconnect = \"a:1\"\ntokn = \"\"\n").expect("written");
+    let ended = run("query latest", &[]);
+    assert!(ended.failed(2).contains("line 3: unknown field `tokn`"), "{ended:?}");
+}
