@@ -1,8 +1,11 @@
 //! What may be written on the command line.
 
+mod chatter;
 mod config;
 mod connect;
 mod cotp;
+mod juggler;
+mod load;
 mod output;
 mod query;
 mod redundancy;
@@ -11,8 +14,10 @@ mod store;
 mod subscribe;
 pub(crate) mod time;
 mod tls;
+mod transfer;
 mod web;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -29,6 +34,9 @@ use crate::exit;
 
 /// Where the deployed event server listens for clients.
 const ADDRESS: &str = "127.0.0.1:23012";
+
+/// Its port.
+const PORT: u16 = 23012;
 
 /// What `--help` says after the commands.
 static LONG_HELP: LazyLock<String> =
@@ -88,6 +96,32 @@ pub(crate) enum Command {
     Query(QueryCommand),
     /// Print the server's status.
     Status(StatusArgs),
+    /// Print all events that a server has, oldest first: for `import` and `replay`.
+    Export(ExportArgs),
+    /// Register the events that `export` printed, as fast as the server takes them.
+    ///
+    /// A server gives each event an id and a timestamp of its own; what it was before is the
+    /// source timestamp then (--times). Ids and times as they were are kept by `hat store import`.
+    Import(ImportArgs),
+    /// Register the events that `export` printed, with the pauses that were between them.
+    Replay(ReplayArgs),
+    /// Register events as fast as a server takes them, or at a rate, and print how long it took.
+    ///
+    /// The events are real: they stay in the server's store. Their types begin with --type.
+    Load(LoadArgs),
+    /// Show rates and latest values, type by type, until q.
+    Top(TopArgs),
+    /// Look for what is wrong on the way to an event server, step by step.
+    ///
+    /// The name, TCP, TLS, the protocol, the token, the difference of the clocks, the round trip:
+    /// each step says what to do where it fails. The exit code is that of the failure.
+    Doctor(DoctorArgs),
+    /// Follow, ask or be a Juggler server.
+    #[command(subcommand, arg_required_else_help = false)]
+    Juggler(JugglerCommand),
+    /// Send and receive Chatter messages, or look at what others say to each other.
+    #[command(subcommand, arg_required_else_help = false)]
+    Chatter(ChatterCommand),
     /// Try ISO transport (COTP over TPKT) peers, or be one.
     #[command(subcommand, arg_required_else_help = false)]
     Cotp(CotpCommand),
@@ -96,6 +130,46 @@ pub(crate) enum Command {
     Store(StoreCommand),
     /// Run a server, feed it this machine's load, memory and network counters, and follow them.
     Demo(DemoArgs),
+    /// Print what makes a shell complete the command's arguments.
+    ///
+    /// bash: `hat completions bash > ~/.local/share/bash-completion/completions/hat`; zsh: into a
+    /// file `_hat` in a folder of $fpath; fish: `~/.config/fish/completions/hat.fish`.
+    Completions {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: ShellName,
+    },
+    /// Print the manual page, or write the pages of all commands into a folder.
+    Man(ManArgs),
+}
+
+/// A shell that can complete arguments.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ShellName {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ManArgs {
+    /// The folder, for example /usr/local/share/man/man1. Without it, hat(1) is printed.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    /// The event server, host or host:port, instead of --connect and --server.
+    #[arg(value_name = "HOST", value_parser = event_server)]
+    pub(crate) address: Option<Address>,
+}
+
+/// A host with a port, or without one for that of event servers.
+fn event_server(text: &str) -> Result<Address, String> {
+    cotp::address_at(text, PORT)
 }
 
 impl Command {
@@ -108,13 +182,23 @@ impl Command {
             Self::Query(QueryCommand::Timeseries(args)) => Some(&mut args.connect),
             Self::Query(QueryCommand::Server(args)) => Some(&mut args.connect),
             Self::Status(args) => Some(&mut args.connect),
-            Self::Serve(_) | Self::Cotp(_) | Self::Store(_) | Self::Demo(_) => None,
+            Self::Export(args) => Some(&mut args.connect),
+            Self::Import(args) => Some(&mut args.connect),
+            Self::Replay(args) => Some(&mut args.connect),
+            Self::Load(args) => Some(&mut args.connect),
+            Self::Top(args) => Some(&mut args.connect),
+            Self::Doctor(args) => Some(&mut args.connect),
+            Self::Serve(_) | Self::Cotp(_) | Self::Juggler(_) | Self::Chatter(_) => None,
+            Self::Store(_) | Self::Demo(_) | Self::Completions { .. } | Self::Man(_) => None,
         }
     }
 }
 
+pub(crate) use chatter::{ChatterCommand, ListenArgs, MessageArgs, ProxyArgs, Speaks};
 pub(crate) use connect::{ConnectArgs, Given};
-pub(crate) use cotp::{CotpCommand, EchoArgs, ProbeArgs};
+pub(crate) use cotp::{CotpCommand, CotpFormat, EchoArgs, PeerArgs, ProbeArgs, ScanArgs, SendArgs};
+pub(crate) use juggler::{CallArgs, JugglerCommand, JugglerServeArgs, PeerOfJuggler, WatchArgs};
+pub(crate) use load::{LoadArgs, LoadFormat, TopArgs};
 pub(crate) use output::{Format, OutputArgs};
 pub(crate) use query::{PageArgs, QueryCommand};
 pub(crate) use redundancy::RedundancyArgs;
@@ -122,6 +206,7 @@ pub(crate) use register::{InputFormat, PaceArgs, RegisterArgs};
 pub(crate) use store::{KeepArgs, StoreCommand};
 pub(crate) use subscribe::SubscribeArgs;
 pub(crate) use tls::{ClientTlsArgs, TlsArgs};
+pub(crate) use transfer::{ExportArgs, ExportFormat, ImportArgs, ReplayArgs, Times};
 pub(crate) use web::WebArgs;
 
 #[derive(Debug, ClapArgs)]
@@ -208,8 +293,16 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
         Err(error) => return Err(refused(&error)),
     };
     let mut args = Args::from_arg_matches(&matches).map_err(|error| refused(&error))?;
+    let mut given = given(&matches);
+    if let Command::Doctor(args) = &mut args.command
+        && let Some(address) = args.address.take()
+    {
+        // as --connect: no named server's token goes there
+        args.connect = std::mem::take(&mut args.connect).at(address);
+        given.connect = true;
+    }
     if let Some(connect) = args.command.connect_mut() {
-        connect.resolve(&given(&matches)).map_err(|error| {
+        connect.resolve(&given).map_err(|error| {
             exit::say(&format!("error: {error} (--help says more)"));
             ExitCode::from(exit::USAGE)
         })?;

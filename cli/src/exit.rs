@@ -40,7 +40,7 @@ Exit codes:
   4  rejected by the server, for example because of the token, or of the transport selector
   5  the peer speaks something else, or broke the protocol
   6  the connection was lost or closed by the server
-  7  the server did not register the events
+  7  the server did not register the events, or answers that a call failed
   8  no TLS: the peer's certificate does not verify, it refuses ours, or does not speak TLS
   9  fewer events came than were to be waited for (subscribe --count with --idle-timeout)";
 
@@ -53,6 +53,9 @@ pub(crate) enum Failure {
     /// There is no connection, or no server.
     #[error(transparent)]
     NoConnection(#[from] ConnectError),
+    /// The same, where it was tried step by step.
+    #[error("{0}")]
+    Unreachable(String),
     /// There is a connection, but no TLS over it.
     #[error("no TLS with {address}: {error}")]
     Tls { address: Address, error: tls::Error },
@@ -77,6 +80,18 @@ pub(crate) enum Failure {
     /// Whoever answers is no ISO transport peer.
     #[error("{address} does not answer as an ISO transport peer does: {error}")]
     NotCotp { address: Address, error: hat_aio::cotp::Error },
+    /// A connection with an ISO transport peer is over.
+    #[error("the connection to {address} is over: {error}")]
+    OverCotp { address: Address, error: hat_aio::cotp::Error },
+    /// A connection with another peer did not come about, or is over.
+    #[error("{address}: {reason}")]
+    Over { address: Address, reason: String },
+    /// Whoever answers is no Juggler server, or does not take the client.
+    #[error("{address} does not answer as a Juggler server does: {reason}")]
+    NotJuggler { address: Address, reason: String },
+    /// A Juggler server answers that it failed.
+    #[error("{address} answers that `{name}` failed: {text}")]
+    CallFailed { address: Address, name: String, text: String },
     /// Whoever answers is no event server.
     #[error("{address} does not answer as an event server does: {error}")]
     NotEventer { address: Address, error: Error },
@@ -101,16 +116,18 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::Input(_) => USAGE,
-            Self::NoConnection(_) | Self::CannotListen(_) => NO_CONNECTION,
+            Self::NoConnection(_) | Self::CannotListen(_) | Self::Unreachable(_) => NO_CONNECTION,
             Self::TimedOut { .. } | Self::Silent { .. } => NO_CONNECTION,
             Self::Tls { .. } => TLS,
             Self::Rejected { .. } => REJECTED,
             Self::NotEventer { .. } | Self::NotCotp { .. } => PROTOCOL,
             Self::Ended { error, .. } if broke_protocol(error) => PROTOCOL,
             Self::Ended { .. } | Self::CutAtRequest { .. } => LOST,
+            Self::OverCotp { .. } | Self::Over { .. } => LOST,
             Self::Idle { .. } => IDLE,
             Self::Lines { wrong: true, .. } => USAGE,
-            Self::NotRegistered | Self::Lines { .. } => NOT_REGISTERED,
+            Self::NotJuggler { .. } => PROTOCOL,
+            Self::CallFailed { .. } | Self::NotRegistered | Self::Lines { .. } => NOT_REGISTERED,
             Self::OutputClosed => 0,
         }
     }

@@ -57,6 +57,16 @@ impl ConnectArgs {
         }
     }
 
+    /// The same, at another address.
+    pub(crate) fn at(self, address: Address) -> Self {
+        Self { connect: Some(address), ..self }
+    }
+
+    /// The same, under another name.
+    pub(crate) fn named(&self, name: &str) -> Self {
+        Self { name: Some(name.into()), ..self.clone() }
+    }
+
     /// Where the server is.
     pub(crate) fn address(&self) -> Address {
         let usual = || ADDRESS.parse().unwrap_or_else(|_| Address::new("127.0.0.1", 23_012));

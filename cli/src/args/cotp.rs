@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use hat_aio::Address;
 use hat_aio::cotp::DEFAULT_PORT;
-use hat_core::cotp::Selector;
+use hat_core::cotp::{Selector, TpduSize};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CotpCommand {
@@ -16,36 +16,118 @@ pub(crate) enum CotpCommand {
     /// where it answers as no ISO transport peer does, 5; where it closes without an answer, 6:
     /// some devices do so for a selector that they do not know, S7 among them.
     Probe(ProbeArgs),
-    /// Send every message back, until Ctrl-C. Prints `listening on HOST:PORT` on standard error.
+    /// Connect, send octets as one message, print what the peer answers, and close.
+    Send(SendArgs),
+    /// Try one selector of the peer after the other, and print what becomes of each.
+    ///
+    /// Exit code 0 where the peer confirms one of them at least, 4 otherwise.
+    Scan(ScanArgs),
+    /// Send every message back, until Ctrl-C.
+    ///
+    /// Prints `listening on HOST:PORT` on standard error, and a line for each caller that comes,
+    /// and that goes.
     Echo(EchoArgs),
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct ProbeArgs {
+/// For `--help`.
+const SELECTORS: &str = "\
+A selector is pairs of hexadecimal digits (0001), a text (text:SERVER), octets as decimal numbers (1.2), or
+rack and slot of an S7 (0/2, which is 0102).";
+
+/// What is asked of a peer.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PeerArgs {
     /// The peer: host or host:port.
     #[arg(value_parser = address)]
     pub(crate) address: Address,
-    /// Our transport selector, hexadecimal: 0001.
-    #[arg(long, value_name = "HEX", value_parser = selector)]
+    /// Our transport selector.
+    #[arg(long, value_name = "SELECTOR", value_parser = selector)]
     pub(crate) local_tsel: Option<Selector>,
-    /// The peer's transport selector, hexadecimal: 0001.
-    #[arg(long, value_name = "HEX", value_parser = selector)]
-    pub(crate) remote_tsel: Option<Selector>,
+    /// The TPDU size to offer, in octets: 128 to 8192, a power of two. Default: 2048.
+    #[arg(long, value_name = "OCTETS", value_parser = tpdu_size)]
+    pub(crate) tpdu_size: Option<TpduSize>,
+    /// Keep the peer to the letter of the standards (RFC 905, RFC 2126): what it does otherwise
+    /// ends the connection.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// How long the peer may take to answer, the connection included.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = super::seconds)]
     pub(crate) timeout: Duration,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = CotpFormat::Text)]
+    pub(crate) format: CotpFormat,
+}
+
+/// How to print what a peer says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CotpFormat {
+    /// For people.
+    Text,
+    /// JSON lines.
+    #[value(alias = "json")]
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = SELECTORS)]
+pub(crate) struct ProbeArgs {
+    #[command(flatten)]
+    pub(crate) peer: PeerArgs,
+    /// The peer's transport selector.
+    #[arg(long, value_name = "SELECTOR", value_parser = selector)]
+    pub(crate) remote_tsel: Option<Selector>,
+    /// Print the octets of the request (CR) and of the answer (CC) too.
+    #[arg(long)]
+    pub(crate) hex: bool,
     #[command(flatten)]
     pub(crate) tls: super::ClientTlsArgs,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = SELECTORS)]
+pub(crate) struct SendArgs {
+    #[command(flatten)]
+    pub(crate) peer: PeerArgs,
+    /// The message: pairs of hexadecimal digits, also with spaces or colons between them. Without
+    /// it, standard input as it is.
+    #[arg(value_name = "OCTETS", value_parser = octets)]
+    pub(crate) message: Option<Message>,
+    /// The peer's transport selector.
+    #[arg(long, value_name = "SELECTOR", value_parser = selector)]
+    pub(crate) remote_tsel: Option<Selector>,
+    /// Messages to wait for.
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    pub(crate) answers: usize,
+    #[command(flatten)]
+    pub(crate) tls: super::ClientTlsArgs,
+}
+
+/// The octets of a message. A type of its own: `Vec` is many arguments to clap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message(pub(crate) Vec<u8>);
+
+#[derive(Debug, Args)]
+#[command(after_help = SELECTORS)]
+pub(crate) struct ScanArgs {
+    #[command(flatten)]
+    pub(crate) peer: PeerArgs,
+    /// Selectors to try. Default: 0001 to 0004, and racks 0 and 1 with slots 0 to 5.
+    #[arg(value_name = "SELECTOR", value_parser = selector)]
+    pub(crate) selectors: Vec<Selector>,
+    /// Wait so long before each but the first: some devices take few connections.
+    #[arg(long, value_name = "SECONDS", default_value = "0.1", value_parser = super::seconds)]
+    pub(crate) pause: Duration,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = SELECTORS)]
 pub(crate) struct EchoArgs {
     /// Where to listen: host or host:port. The usual port, 102, is for privileged programs on most
     /// systems.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:102", value_parser = address)]
     pub(crate) listen: Address,
-    /// The selector that peers must call, hexadecimal. Default: any.
-    #[arg(long, value_name = "HEX", value_parser = selector)]
+    /// The selector that peers must call. Default: any.
+    #[arg(long, value_name = "SELECTOR", value_parser = selector)]
     pub(crate) local_tsel: Option<Selector>,
     #[command(flatten)]
     pub(crate) tls: super::TlsArgs,
@@ -53,24 +135,95 @@ pub(crate) struct EchoArgs {
 
 /// A host with a port, or without one for the usual port.
 fn address(text: &str) -> Result<Address, String> {
+    address_at(text, DEFAULT_PORT)
+}
+
+fn selector(text: &str) -> Result<Selector, String> {
+    let wrong = || {
+        format!(
+            "`{text}` is no selector: write pairs of hexadecimal digits, as 0001, or text:NAME, octets \
+             as 1.2, or rack/slot as 0/2"
+        )
+    };
+    if let Some(name) = text.strip_prefix("text:") {
+        return Ok(Selector::new(name.as_bytes().to_vec()));
+    }
+    if let Some((rack, slot)) = text.split_once('/') {
+        return match (rack.parse::<u8>(), slot.parse::<u8>()) {
+            // the resource of a programming device, and where the module is
+            (Ok(rack @ 0..=7), Ok(slot @ 0..=31)) => Ok(Selector::new(vec![1, rack << 5 | slot])),
+            _ => Err(wrong()),
+        };
+    }
+    if text.contains('.') {
+        let octets: Result<Vec<u8>, _> = text.split('.').map(str::parse).collect();
+        return octets.map(Selector::new).map_err(|_| wrong());
+    }
+    hexadecimal(text).map(Selector::new).ok_or_else(wrong)
+}
+
+fn octets(text: &str) -> Result<Message, String> {
+    let text: String = text.chars().filter(|char| !matches!(char, ' ' | ':')).collect();
+    let octets = hexadecimal(&text).filter(|octets| !octets.is_empty());
+    let octets = octets.map(Message);
+    octets.ok_or_else(|| "write pairs of hexadecimal digits: 32 01 00 00, or 32010000".into())
+}
+
+/// Pairs of hexadecimal digits.
+pub(super) fn hexadecimal(text: &str) -> Option<Vec<u8>> {
+    if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) || !text.len().is_multiple_of(2) {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
+
+fn tpdu_size(text: &str) -> Result<TpduSize, String> {
+    let size = text.parse().ok().and_then(TpduSize::new);
+    // what C0 has codes for
+    let size = size.filter(|size| size.octets().is_power_of_two() && size.octets() <= 8192);
+    size.ok_or_else(|| "write 128, 256, 512, 1024, 2048, 4096 or 8192".into())
+}
+
+/// `text` as a host with a port, or without one for `port`.
+pub(super) fn address_at(text: &str, port: u16) -> Result<Address, String> {
     if let Ok(ip) = text.parse::<IpAddr>() {
-        return Ok(Address::new(ip.to_string(), DEFAULT_PORT));
+        return Ok(Address::new(ip.to_string(), port));
     }
     match text.parse() {
         Err(hat_aio::address::AddressError::NoPort(_)) if !text.is_empty() => {
             let host = text.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-            Ok(Address::new(host.unwrap_or(text), DEFAULT_PORT))
+            Ok(Address::new(host.unwrap_or(text), port))
         }
         parsed => parsed.map_err(|error| error.to_string()),
     }
 }
 
-fn selector(text: &str) -> Result<Selector, String> {
-    let wrong = || format!("`{text}` is no selector: write pairs of hexadecimal digits, as 0001");
-    if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) || !text.len().is_multiple_of(2) {
-        return Err(wrong());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors() {
+        for (text, octets) in [
+            ("0001", &[0, 1][..]),
+            ("text:SERVER", b"SERVER"),
+            ("1.2.255", &[1, 2, 255]),
+            ("0/2", &[1, 2]),
+            ("1/3", &[1, 0x23]),
+            ("", &[]),
+        ] {
+            assert_eq!(selector(text).expect(text).octets()[..], *octets, "{text}");
+        }
+        for text in ["1", "zz", "8/0", "0/32", "1.256", "1.", "+1+f", "0/2/1"] {
+            assert!(selector(text).expect_err(text).contains("is no selector"), "{text}");
+        }
     }
-    let octet = |at| u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| wrong());
-    let octets: Vec<u8> = (0..text.len()).step_by(2).map(octet).collect::<Result<_, _>>()?;
-    Ok(Selector::new(octets))
+
+    #[test]
+    fn messages() {
+        assert_eq!(octets("32 01:00ff"), Ok(Message(vec![0x32, 1, 0, 0xff])));
+        assert!(octets("3").is_err() && octets("").is_err() && octets("zz").is_err());
+        assert_eq!(tpdu_size("1024").map(TpduSize::octets), Ok(1024));
+        assert!(["127", "1000", "65531"].iter().all(|text| tpdu_size(text).is_err()));
+    }
 }

@@ -55,6 +55,6 @@ impl FromStr for Format {
     }
 }
 
-fn pointer(text: &str) -> Result<Pointer, String> {
+pub(super) fn pointer(text: &str) -> Result<Pointer, String> {
     text.parse::<Pointer>().map_err(|error| error.to_string())
 }

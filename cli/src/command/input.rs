@@ -2,8 +2,10 @@
 
 mod csv;
 
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use anyhow::{Context, Result};
 use hat_core::eventer::{Event, EventType, Json, RegisterEvent, Timestamp};
 use smol::channel::{Receiver, Sender, bounded};
 
-use crate::args::{InputFormat, PaceArgs};
+use crate::args::{InputFormat, PaceArgs, Times};
 use crate::exit::Failure;
 use csv::Columns;
 use hat_server::json;
@@ -57,10 +59,9 @@ pub(super) enum Form {
     },
     Values(EventType),
     Text(EventType),
-    /// Events that were registered before, as they are printed: when each was registered is its
-    /// source timestamp, where it has no other.
+    /// Events that were registered before, as they are printed.
     Exported {
-        keep_times: bool,
+        times: Times,
     },
 }
 
@@ -109,14 +110,14 @@ impl Form {
                 let payload = Some(Json::from_value(&text.into()).into());
                 RegisterEvent { payload, ..RegisterEvent::new(event_type.clone()) }
             }
-            Self::Exported { keep_times } => {
+            Self::Exported { times } => {
                 let Event { event_type, timestamp, source_timestamp, payload, .. } =
                     json::stored_event(text)?;
-                let event = RegisterEvent {
-                    event_type,
-                    source_timestamp: source_timestamp.or(keep_times.then_some(timestamp)),
-                    payload,
+                let source_timestamp = match times {
+                    Times::Source => source_timestamp,
+                    Times::Original | Times::Now => Some(source_timestamp.unwrap_or(timestamp)),
                 };
+                let event = RegisterEvent { event_type, source_timestamp, payload };
                 event.check().map_err(|error| format!("the payload is no JSON: {error}"))?;
                 return Ok(Some(Read1 { event, timestamp: Some(timestamp) }));
             }
@@ -137,11 +138,11 @@ pub(super) struct Pace {
     /// Events in a batch.
     most: usize,
     keep_going: bool,
-    due: Due,
+    schedule: Schedule,
 }
 
 /// When batches are registered.
-enum Due {
+enum Schedule {
     AtOnce,
     /// So many events a second.
     Rate(f64),
@@ -156,28 +157,28 @@ enum Due {
 
 impl Pace {
     pub(super) fn new(args: &PaceArgs) -> Self {
-        let (most, due) = match args.rate {
-            None => (args.batch, Due::AtOnce),
+        let (most, schedule) = match args.rate {
+            None => (args.batch, Schedule::AtOnce),
             Some(rate) => {
                 let step = (rate / STEPS).ceil().min(args.batch as f64) as usize;
-                (step.max(1), Due::Rate(rate))
+                (step.max(1), Schedule::Rate(rate))
             }
         };
-        Self { most, keep_going: args.keep_going, due }
+        Self { most, keep_going: args.keep_going, schedule }
     }
 
     /// Each event when it was registered before, `speed` times as fast.
     pub(super) fn as_before(speed: f64, longest: Option<Duration>, keep_going: bool) -> Self {
         let longest = longest.map(|time| time.as_secs_f64());
-        Self { most: 256, keep_going, due: Due::AsBefore { speed, longest, last: None } }
+        Self { most: 256, keep_going, schedule: Schedule::AsBefore { speed, longest, last: None } }
     }
 
     /// Seconds after the beginning at which the event is due that follows `before` others.
     fn due(&mut self, before: u64, timestamp: Option<Timestamp>) -> Option<f64> {
-        match &mut self.due {
-            Due::AtOnce => None,
-            Due::Rate(rate) => Some(before as f64 / *rate),
-            Due::AsBefore { speed, longest, last } => {
+        match &mut self.schedule {
+            Schedule::AtOnce => None,
+            Schedule::Rate(rate) => Some(before as f64 / *rate),
+            Schedule::AsBefore { speed, longest, last } => {
                 let timestamp = timestamp?;
                 let due = match *last {
                     None => 0.0,
@@ -196,15 +197,37 @@ impl Pace {
     }
 }
 
+/// What comes of an input, piece by piece. The last item may be an error.
+pub(super) type Items = Receiver<Result<Item>>;
+
 /// Reads standard input in a thread of its own: it blocks. A batch ends at so many events as `pace`
-/// says, or where no more are there yet, so that a line is not kept waiting for the next one. The
-/// last item may be an error.
-pub(super) fn items(form: Form, pace: Pace) -> Receiver<Result<Item>> {
+/// says, or where no more are there yet, so that a line is not kept waiting for the next one.
+pub(super) fn items(form: Form, pace: Pace) -> Items {
+    items_from(|| Box::new(io::stdin().lock()), "standard input".into(), form, pace)
+}
+
+/// The same of a file; of standard input without one, or for `-`.
+pub(super) fn items_of(path: Option<&Path>, form: Form, pace: Pace) -> Result<Items, Failure> {
+    let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
+        return Ok(items(form, pace));
+    };
+    let file = File::open(path);
+    let file =
+        file.map_err(|error| Failure::Input(format!("cannot read {}: {error}", path.display())))?;
+    Ok(items_from(|| Box::new(file), path.display().to_string(), form, pace))
+}
+
+fn items_from(
+    open: impl FnOnce() -> Box<dyn Read> + Send + 'static,
+    name: String,
+    form: Form,
+    pace: Pace,
+) -> Items {
     let (sender, receiver) = bounded(AHEAD);
     // not joined: it may wait for input when the command ends
     thread::spawn(move || {
-        let input = BufReader::with_capacity(64 * 1024, io::stdin().lock());
-        let mut lines = Lines::new(input, form, pace);
+        let input = BufReader::with_capacity(64 * 1024, open());
+        let mut lines = Lines::new(input, name, form, pace);
         if let Err(error) = lines.send(&sender) {
             // nobody is left to tell it to
             let _ = sender.send_blocking(Err(error));
@@ -215,19 +238,23 @@ pub(super) fn items(form: Form, pace: Pace) -> Receiver<Result<Item>> {
 
 struct Lines<R: Read> {
     input: BufReader<R>,
+    /// Where they come from.
+    name: String,
     form: Form,
     pace: Pace,
     /// Of the line read last, from 1 on.
     number: u64,
     /// Events that were read.
     events: u64,
+    /// When it began.
+    start: Timestamp,
     /// Belongs to the next batch: it is due later than the others.
     held: Option<(RegisterEvent, u64, Option<f64>)>,
 }
 
 impl<R: Read> Lines<R> {
-    fn new(input: BufReader<R>, form: Form, pace: Pace) -> Self {
-        Self { input, form, pace, number: 0, events: 0, held: None }
+    fn new(input: BufReader<R>, name: String, form: Form, pace: Pace) -> Self {
+        Self { input, name, form, pace, number: 0, events: 0, start: Timestamp::now(), held: None }
     }
 
     fn send(&mut self, to: &Sender<Result<Item>>) -> Result<()> {
@@ -271,14 +298,17 @@ impl<R: Read> Lines<R> {
                 Err(error) => break End::Error(error),
             };
             batch.bytes += line.len();
-            let Read1 { event, timestamp } = match self.form.event(&line) {
+            let Read1 { mut event, timestamp } = match self.form.event(&line) {
                 Ok(Some(read)) => read,
                 Ok(None) => continue,
                 Err(error) => break End::Wrong(self.wrong(&error)),
             };
             let at = self.pace.due(self.events, timestamp);
             self.events += 1;
-            let later = matches!(self.pace.due, Due::AsBefore { .. }) && at > due;
+            if let Form::Exported { times: Times::Now } = self.form {
+                event.source_timestamp = self.moved(&event, timestamp, at.unwrap_or_default());
+            }
+            let later = matches!(self.pace.schedule, Schedule::AsBefore { .. }) && at > due;
             if later && !batch.events.is_empty() {
                 self.held = Some((event, self.number, at));
                 break End::Batch;
@@ -294,6 +324,14 @@ impl<R: Read> Lines<R> {
         (batch, end)
     }
 
+    /// The source timestamp of an event that is due so many seconds after the beginning: as long
+    /// before that as it was then.
+    fn moved(&self, event: &RegisterEvent, was: Option<Timestamp>, due: f64) -> Option<Timestamp> {
+        let (source, was) = (event.source_timestamp?, was?);
+        let before = source.as_secs_f64() - was.as_secs_f64();
+        self.start.add_secs_f64(due + before).ok()
+    }
+
     /// The next line, in CSV with those that belong to it.
     fn next(&mut self) -> Result<Option<String>> {
         let mut line = Vec::new();
@@ -301,7 +339,7 @@ impl<R: Read> Lines<R> {
             let before = line.len();
             let most = (MAX_LINE + 1).saturating_sub(before as u64);
             let read = (&mut self.input).take(most).read_until(b'\n', &mut line);
-            read.context("cannot read standard input")?;
+            read.with_context(|| format!("cannot read {}", self.name))?;
             if line.len() == before {
                 break;
             }
@@ -324,7 +362,7 @@ impl<R: Read> Lines<R> {
     }
 
     fn wrong(&self, what: &str) -> anyhow::Error {
-        Failure::Input(format!("line {} of standard input: {what}", self.number)).into()
+        Failure::Input(format!("line {} of {}: {what}", self.number, self.name)).into()
     }
 }
 
@@ -348,7 +386,8 @@ mod tests {
 
     fn read(input: &str, form: Form, pace: Pace) -> (Vec<Batch>, Result<()>) {
         let (sender, receiver) = smol::channel::unbounded();
-        let end = Lines::new(BufReader::new(input.as_bytes()), form, pace).send(&sender);
+        let end = Lines::new(BufReader::new(input.as_bytes()), "standard input".into(), form, pace)
+            .send(&sender);
         drop(sender);
         let mut batches = Vec::new();
         while let Ok(item) = receiver.recv_blocking() {
@@ -403,7 +442,7 @@ mod tests {
         };
         let input = ["00", "00", "02", "01", "59"].map(line).concat();
         let pace = Pace::as_before(2.0, Some(Duration::from_secs(10)), false);
-        let (batches, end) = read(&input, Form::Exported { keep_times: true }, pace);
+        let (batches, end) = read(&input, Form::Exported { times: Times::Original }, pace);
         end.expect("valid lines");
         let due: Vec<_> = batches.iter().map(|batch| (batch.events.len(), batch.due)).collect();
         let at = |seconds| Some(Duration::from_secs(seconds));

@@ -1,7 +1,7 @@
 //! `hat subscribe`.
 //!
 //! ```text
-//! state file, or history ──> positions ──> what came since, then what comes ──> printer ──> state file
+//! state file, or history ──> positions ──> what came since, what comes ──> printer ──> state file
 //! ```
 
 mod history;

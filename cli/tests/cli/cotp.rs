@@ -115,3 +115,35 @@ fn output_that_nobody_reads() {
     echo.signal("INT");
     assert_eq!(echo.end().code, Some(0));
 }
+
+on_every_runtime! {
+    fn octets_of_a_handshake(runtime) {
+        let (_echo, address) = echo(runtime, "--local-tsel 0002");
+        let probe = format!("--runtime {runtime} cotp probe {address} --remote-tsel 0.2 --tpdu-size 1024");
+        let lines = hat(&format!("{probe} --hex")).json_lines();
+        assert!(lines[0].contains("TPDU size 1024"), "{lines:?}");
+        assert!(lines[1].starts_with("CR  03000012") && lines[1].ends_with("c2020002c0010a"), "{lines:?}");
+        assert!(lines[2].starts_with("CC  030000120dd0"), "{lines:?}");
+        let line = hat(&format!("{probe} --hex --format jsonl --strict")).json().remove(0);
+        assert_eq!((&line["tpdu_size_octets"], &line["remote_tsel"]), (&json!(1024), &json!("0002")));
+        assert!(line["cr"].as_str().is_some_and(|octets| octets.starts_with("0300")), "{line}");
+
+        let (_echo, address) = echo(runtime, "--local-tsel 0002");
+        let sent = hat(&format!("--runtime {runtime} cotp send {address} --remote-tsel 0002 0aff"));
+        assert_eq!(sent.json_lines(), ["0aff"]);
+        let piped = crate::process::hat_with(&format!("--runtime {runtime} cotp send {address} --remote-tsel 0002 --format jsonl"), "čx");
+        assert_eq!(piped.json(), [json!({"octets": "c48d78", "length_octets": 3})]);
+    }
+
+    fn selectors_one_after_the_other(runtime) {
+        let (_echo, address) = echo(runtime, "--local-tsel 0102");
+        let ended = hat(&format!("--runtime {runtime} cotp scan {address} --pause 0.001"));
+        assert_eq!((ended.code, &ended.stderr[..]), (Some(0), &["1 selectors confirmed, 15 not".to_owned()][..]));
+        assert_eq!(ended.stdout.iter().filter(|line| line.contains("confirmed, TPDU size 2048 octets")).count(), 1);
+        assert!(ended.stdout[6].starts_with("0102     rack 0, slot 2   confirmed"), "{ended:?}");
+        let ended = hat(&format!("--runtime {runtime} cotp scan {address} 0001 text:X --pause 0.001 --format jsonl"));
+        assert_eq!((ended.code, ended.stdout.len(), ended.stderr.len()), (Some(4), 2, 2), "{ended:?}");
+        let line: serde_json::Value = serde_json::from_str(&ended.stdout[1]).expect("JSON");
+        assert_eq!((&line["remote_tsel"], &line["confirmed"]), (&json!("58"), &json!(false)));
+    }
+}

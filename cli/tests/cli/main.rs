@@ -5,6 +5,8 @@ mod cotp;
 mod demo;
 mod endings;
 mod failures;
+mod frames;
+mod help;
 mod peers;
 mod process;
 mod reconnect;
@@ -15,6 +17,7 @@ mod store;
 mod store_import;
 mod subscribe;
 mod tls;
+mod transfer;
 mod web;
 
 /// Makes a test for each runtime of each body, which gets the runtime's name: `--runtime tokio`,

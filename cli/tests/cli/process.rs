@@ -141,6 +141,12 @@ impl Ended {
         self.stdout
     }
 
+    /// A failure with this code, whatever was printed before it.
+    #[track_caller]
+    pub(crate) fn failed_after(&self, code: i32) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+    }
+
     /// A failure with this code, which says exactly one line and prints nothing.
     #[track_caller]
     pub(crate) fn failed(&self, code: i32) -> &str {

@@ -1,0 +1,79 @@
+//! The arguments of `hat juggler`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use hat_aio::Address;
+use hat_core::json::Pointer;
+
+use super::seconds;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JugglerCommand {
+    /// Print a server's state, and again at every change, and its notifications, as JSON lines.
+    ///
+    /// {"state": …} and {"notify": NAME, "data": …}, until Ctrl-C.
+    Watch(WatchArgs),
+    /// Ask a server for something, and print the result as JSON. A failure is exit code 7.
+    Call(CallArgs),
+    /// Be a server whose state comes as JSON lines on standard input, until that ends or Ctrl-C.
+    ///
+    /// A line is the whole new state, or {"notify": NAME, "data": …} for a notification. Requests
+    /// are printed as JSON lines, and answered with their own data. Prints `listening on
+    /// HOST:PORT` on standard error.
+    Serve(JugglerServeArgs),
+}
+
+/// Which server, and who asks.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PeerOfJuggler {
+    /// The server: host:port, ws://host:port or wss://host:port.
+    pub(crate) address: Address,
+    /// Path of the WebSocket.
+    #[arg(long, value_name = "PATH", default_value = "/ws")]
+    pub(crate) ws_path: String,
+    /// User and password, where the server asks for them: user:password.
+    #[arg(long, value_name = "USER:PASSWORD", env = "HAT_JUGGLER_USER", hide_env_values = true)]
+    pub(crate) user: Option<String>,
+    /// How long connecting may take.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) tls: super::ClientTlsArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    pub(crate) peer: PeerOfJuggler,
+    /// Only this part of the state: a JSON pointer, /a/0. It is printed where it changed.
+    #[arg(long, value_name = "POINTER", value_parser = super::output::pointer)]
+    pub(crate) path: Option<Pointer>,
+    /// End after so many lines.
+    #[arg(long)]
+    pub(crate) count: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CallArgs {
+    #[command(flatten)]
+    pub(crate) peer: PeerOfJuggler,
+    /// What is asked for.
+    pub(crate) name: String,
+    /// The data, as JSON.
+    #[arg(default_value = "null")]
+    pub(crate) data: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JugglerServeArgs {
+    /// Where to listen: host:port. Port 0 is any free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: Address,
+    /// A folder of files to serve too.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) files: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tls: super::TlsArgs,
+}

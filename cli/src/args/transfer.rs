@@ -1,0 +1,98 @@
+//! The arguments of `hat export`, `hat import` and `hat replay`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use hat_core::eventer::{EventType, Timestamp};
+
+use super::time::{self, time, while_of};
+use super::{ConnectArgs, PaceArgs, query_type};
+
+#[derive(Debug, Args)]
+#[command(after_help = time::HELP)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    /// Event types, with `?` and `*`. Without any: all.
+    #[arg(value_name = "TYPE", value_parser = query_type)]
+    pub(crate) types: Vec<EventType>,
+    /// The earliest timestamp, inclusive.
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    pub(crate) from: Option<Timestamp>,
+    /// The latest timestamp, inclusive.
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    pub(crate) to: Option<Timestamp>,
+    /// How to print: JSON lines, which import and replay read, or CSV, which register reads.
+    #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
+    pub(crate) format: ExportFormat,
+}
+
+/// What an export looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// An event a line, as a JSON object.
+    Jsonl,
+    /// A line of names first.
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    /// What `export` printed. Default: standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// What becomes of the times.
+    #[arg(long, value_enum, default_value_t = Times::Original)]
+    pub(crate) times: Times,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    /// What `export` printed. Default: standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// How many times as fast as it was: 10, or 0.5.
+    #[arg(long, value_name = "TIMES", default_value = "1", value_parser = speed)]
+    pub(crate) speed: f64,
+    /// The longest pause, before it is made shorter or longer by --speed: 90s, 15m, 1h.
+    #[arg(long, value_name = "DURATION", value_parser = pause)]
+    pub(crate) max_pause: Option<Duration>,
+    /// What becomes of the times.
+    #[arg(long, value_enum, default_value_t = Times::Original)]
+    pub(crate) times: Times,
+    /// Go on after a line that is wrong, or that the server does not register.
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+}
+
+/// What becomes of the times of an event that was registered before. Its timestamp is always the
+/// server's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Times {
+    /// The source timestamp is kept; without one, it is the time that the event was registered
+    /// before.
+    Original,
+    /// The same, moved to now: as long before the registration as it was then.
+    Now,
+    /// The source timestamp is kept as it is, or as it is not.
+    Source,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| (0.001..=1e6).contains(speed));
+    speed.ok_or_else(|| "write how many times as fast, from 0.001 to 1000000".into())
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    let seconds = while_of(text).filter(|seconds| (0.0..=1e9).contains(seconds));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "write a time as 500ms, 90s, 15m or 1h".into())
+}

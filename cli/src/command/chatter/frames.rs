@@ -1,0 +1,462 @@
+//! What the bytes of one direction mean, frame by frame, as far as it can be read.
+//!
+//! Nothing here decides what goes through: a frame that cannot be read is told as octets, and the
+//! rest of its direction too.
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+
+use bytes::{Buf, Bytes, BytesMut};
+use hat_core::cotp::tpdu::Tpdu;
+use hat_core::eventer::message;
+use hat_core::sbs::{self, ByteString};
+
+use crate::args::Speaks;
+
+/// The largest frame that is kept to be read; of larger ones the front is told.
+const MOST: usize = 1024 * 1024;
+
+/// Octets of a frame that are shown where they mean nothing here.
+const SHOWN: usize = 48;
+
+/// Something that was said.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) protocol: &'static str,
+    pub(super) octets: usize,
+    pub(super) text: String,
+}
+
+/// Takes one direction apart.
+pub(super) struct Decoder {
+    speaks: Speaks,
+    of_client: bool,
+    input: BytesMut,
+    ready: VecDeque<Frame>,
+    /// Octets of a frame that are not looked at.
+    skip: usize,
+    /// HTTP: the head is over, and what follows are WebSocket frames.
+    upgraded: bool,
+    /// Parts of a message that is not over.
+    message: Vec<u8>,
+}
+
+impl Decoder {
+    pub(super) fn new(speaks: Speaks, of_client: bool) -> Self {
+        let (input, message) = (BytesMut::new(), Vec::new());
+        let ready = VecDeque::new();
+        Self { speaks, of_client, input, ready, skip: 0, upgraded: false, message }
+    }
+
+    /// More of it came.
+    pub(super) fn push(&mut self, part: &Bytes) {
+        let skipped = self.skip.min(part.len());
+        self.skip -= skipped;
+        let part = &part[skipped..];
+        if self.speaks == Speaks::Raw {
+            if !part.is_empty() {
+                self.tell("octets", part.len(), hex(&part[..part.len().min(SHOWN)]));
+            }
+            return;
+        }
+        self.input.extend_from_slice(part);
+        while self.step() {}
+    }
+
+    /// The next frame.
+    pub(super) fn next(&mut self) -> Option<Frame> {
+        self.ready.pop_front()
+    }
+
+    /// A frame that did not come to its end.
+    pub(super) fn left(&self) -> Option<Frame> {
+        let octets = self.input.len() + self.skip;
+        (octets > 0).then(|| {
+            let have = self.input.len();
+            let text = format!("the connection ended inside of a frame: {have} octets of it came");
+            Frame { protocol: "octets", octets, text }
+        })
+    }
+
+    fn tell(&mut self, protocol: &'static str, octets: usize, text: String) {
+        self.ready.push_back(Frame { protocol, octets, text });
+    }
+
+    /// Takes a frame off the input, where there is one.
+    fn step(&mut self) -> bool {
+        if self.input.is_empty() || self.skip > 0 {
+            return false;
+        }
+        match self.speaks {
+            Speaks::Raw => false,
+            Speaks::Chatter | Speaks::Hat => self.chatter(),
+            Speaks::Cotp => self.tpkt(),
+            Speaks::Juggler if self.upgraded => self.websocket(),
+            Speaks::Juggler => self.http(),
+        }
+    }
+
+    /// What cannot be read; nothing behind it can.
+    fn lost(&mut self, protocol: &'static str, why: &str) -> bool {
+        let input = self.input.split().freeze();
+        let start = hex(&input[..input.len().min(SHOWN)]);
+        self.tell(protocol, input.len(), format!("{why}; what follows is only counted: {start}"));
+        self.speaks = Speaks::Raw;
+        false
+    }
+
+    /// A frame of `head` and `body` octets, whole; `None` while it is not there. One that is too
+    /// large is skipped.
+    fn take(&mut self, protocol: &'static str, head: usize, body: usize) -> Option<Bytes> {
+        let whole = head + body;
+        if self.input.len() >= whole {
+            let mut frame = self.input.split_to(whole).freeze();
+            frame.advance(head);
+            return Some(frame);
+        }
+        if whole > MOST {
+            self.tell(protocol, whole, "a frame that is too large to be shown".into());
+            self.skip = whole - self.input.len();
+            self.input.clear();
+        }
+        None
+    }
+
+    fn chatter(&mut self) -> bool {
+        let length_len = usize::from(self.input[0]);
+        if length_len == 0 || length_len > 8 {
+            return self.lost("Chatter", "no block begins so");
+        }
+        let Some(length) = self.input.get(1..=length_len) else { return false };
+        let body = length.iter().fold(0_u64, |length, &octet| length << 8 | u64::from(octet));
+        let Ok(body) = usize::try_from(body) else {
+            return self.lost("Chatter", "no block is so long");
+        };
+        if body > u32::MAX as usize {
+            return self.lost("Chatter", "no block is so long");
+        }
+        let head = 1 + length_len;
+        let Some(block) = self.take("Chatter", head, body) else { return false };
+        let frame = match self.speaks {
+            Speaks::Hat => sbs::decode::<HatMsg>(&block).map(Msg::from),
+            _ => sbs::decode::<Msg>(&block),
+        };
+        match frame {
+            Ok(msg) => {
+                let (protocol, text) = msg.text();
+                self.tell(protocol, head + body, text);
+            }
+            Err(error) => {
+                self.tell("Chatter", head + body, format!("no message: {error}"));
+            }
+        }
+        true
+    }
+
+    fn tpkt(&mut self) -> bool {
+        let &[version, _, high, low, ..] = &self.input[..] else { return false };
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        if version != 3 || length < 7 {
+            return self.lost("TPKT", "no packet begins so");
+        }
+        let Some(tpdu) = self.take("TPKT", 4, length - 4) else { return false };
+        let text = match Tpdu::parse(tpdu.clone()) {
+            Ok(tpdu) => tpdu_text(&tpdu),
+            Err(error) => format!("TPKT of {length} octets: {error}: {}", hex(&tpdu)),
+        };
+        self.tell("COTP", length, text);
+        true
+    }
+
+    fn http(&mut self) -> bool {
+        let Some(end) = find(&self.input, b"\r\n\r\n") else {
+            if self.input.len() > MOST {
+                return self.lost("HTTP", "a head without an end");
+            }
+            return false;
+        };
+        let head = self.input.split_to(end + 4);
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let first = head.lines().next().unwrap_or_default().to_owned();
+        let field = |name: &str| {
+            head.lines().skip(1).find_map(|line| {
+                let (field, value) = line.split_once(':')?;
+                field.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+            })
+        };
+        let upgrade = field("upgrade").is_some_and(|it| it.eq_ignore_ascii_case("websocket"));
+        self.upgraded = upgrade && (self.of_client || first.contains(" 101 "));
+        let length = field("content-length").and_then(|length| length.parse().ok());
+        let chunked = field("transfer-encoding").is_some();
+        self.tell("HTTP", head.len(), first);
+        if !self.upgraded {
+            if chunked {
+                return self.lost("HTTP", "a body in chunks");
+            }
+            // bodies are not looked at
+            let body: usize = length.unwrap_or(0);
+            let here = body.min(self.input.len());
+            self.input.advance(here);
+            self.skip = body - here;
+        }
+        true
+    }
+
+    fn websocket(&mut self) -> bool {
+        let &[first, second, ..] = &self.input[..] else { return false };
+        let (extended, body) = match second & 0x7f {
+            126 => {
+                let Some(&[high, low]) = self.input.get(2..4) else { return false };
+                (2, u64::from(u16::from_be_bytes([high, low])))
+            }
+            127 => {
+                let Some(length) = self.input.get(2..10) else { return false };
+                (8, length.iter().fold(0, |length, &octet| length << 8 | u64::from(octet)))
+            }
+            length => (0, u64::from(length)),
+        };
+        let masked = second & 0x80 != 0;
+        let head = 2 + extended + if masked { 4 } else { 0 };
+        if self.input.len() < head {
+            return false;
+        }
+        let Ok(body) = usize::try_from(body) else {
+            return self.lost("WebSocket", "no frame is so long");
+        };
+        if body > u32::MAX as usize {
+            return self.lost("WebSocket", "no frame is so long");
+        }
+        let mask = self.input[if masked { head - 4 } else { head }..head].to_vec();
+        let Some(data) = self.take("WebSocket", head, body) else { return false };
+        let mut data = data.to_vec();
+        if masked {
+            data.iter_mut().zip(mask.iter().cycle()).for_each(|(octet, mask)| *octet ^= mask);
+        }
+        let (end, compressed, octets) = (first & 0x80 != 0, first & 0x40 != 0, head + body);
+        match first & 0x0f {
+            _ if compressed => self.tell("WebSocket", octets, "compressed".into()),
+            0..=2 => {
+                if self.message.len() + data.len() <= MOST {
+                    self.message.extend(data);
+                }
+                if !end {
+                    self.tell("WebSocket", octets, "a part of a message".into());
+                    return true;
+                }
+                let message = std::mem::take(&mut self.message);
+                match String::from_utf8(message) {
+                    Ok(text) => self.tell("Juggler", octets, text),
+                    Err(error) => self.tell("WebSocket", octets, hex(error.as_bytes())),
+                }
+            }
+            8 => {
+                let code = data.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
+                let reason = String::from_utf8_lossy(data.get(2..).unwrap_or_default());
+                let text = match code {
+                    Some(code) => format!("close {code} {reason}"),
+                    None => "close".to_owned(),
+                };
+                self.tell("WebSocket", octets, text.trim_end().to_owned());
+            }
+            9 => self.tell("WebSocket", octets, "ping".into()),
+            10 => self.tell("WebSocket", octets, "pong".into()),
+            code => self.tell("WebSocket", octets, format!("frame of unknown kind {code}")),
+        }
+        true
+    }
+}
+
+sbs::record! {
+    /// `HatChatter.Msg`.
+    #[derive(Clone, Debug)]
+    struct Msg { id: i64, first: i64, owner: bool, token: bool, last: bool, data: MsgData }
+}
+
+sbs::record! {
+    /// Its data.
+    #[derive(Clone, Debug)]
+    struct MsgData { r#type: ByteString, data: Bytes }
+}
+
+sbs::record! {
+    /// `Hat.Msg` of hat-chatter 0.5.
+    #[derive(Clone, Debug)]
+    struct HatMsg { id: i64, first: i64, owner: bool, token: bool, last: bool, data: HatMsgData }
+}
+
+sbs::record! {
+    /// Its data.
+    #[derive(Clone, Debug)]
+    struct HatMsgData { module: Option<ByteString>, r#type: ByteString, data: Bytes }
+}
+
+impl From<HatMsg> for Msg {
+    fn from(msg: HatMsg) -> Self {
+        let HatMsg { id, first, owner, token, last, data } = msg;
+        let r#type = match data.module {
+            Some(module) => format!("{module}.{}", data.r#type).into(),
+            None => data.r#type,
+        };
+        let data = MsgData { r#type, data: data.data };
+        Self { id, first, owner, token, last, data }
+    }
+}
+
+impl Msg {
+    /// What it says, and in which protocol.
+    fn text(&self) -> (&'static str, String) {
+        let Self { id, first, owner, token, last, data } = self;
+        let mut text = format!("{} id {id}", data.r#type);
+        if first != id || !owner {
+            let whose = if *owner { "its own" } else { "the other side's" };
+            text += &format!(", in {whose} conversation {first}");
+        }
+        for (is, name) in [(last, "last"), (token, "token")] {
+            if *is {
+                text += &format!(", {name}");
+            }
+        }
+        if let Some(value) = eventer(&data.r#type, &data.data) {
+            return ("Eventer", format!("{text}: {value}"));
+        }
+        if !data.data.is_empty() {
+            text += &format!(": {}", hex(&data.data[..data.data.len().min(SHOWN)]));
+        }
+        ("Chatter", text)
+    }
+}
+
+/// The value of a message of Eventer, for people; `None` where it is no message of Eventer.
+pub(super) fn eventer(name: &str, data: &Bytes) -> Option<String> {
+    fn value<T: sbs::Decode + Debug>(data: &Bytes) -> String {
+        match sbs::decode::<T>(data) {
+            Ok(value) => format!("{value:?}"),
+            Err(error) => format!("not decoded: {error}"),
+        }
+    }
+    Some(match name {
+        // its token is a secret
+        message::INIT_REQ => match sbs::decode::<message::InitReq>(data) {
+            Ok(mut request) => {
+                request.client_token = request.client_token.map(|_| "(a token)".into());
+                format!("{request:?}")
+            }
+            Err(error) => format!("not decoded: {error}"),
+        },
+        message::INIT_RES => value::<message::InitRes>(data),
+        message::STATUS_NOTIFY => value::<message::StatusNotify>(data),
+        message::EVENTS_NOTIFY => value::<message::EventsNotify>(data),
+        message::EVENTS_ACK => "()".into(),
+        message::REGISTER_REQ => value::<message::RegisterReq>(data),
+        message::REGISTER_RES => value::<message::RegisterRes>(data),
+        message::QUERY_REQ => value::<message::QueryReq>(data),
+        message::QUERY_RES => value::<message::QueryRes>(data),
+        _ => return None,
+    })
+}
+
+fn tpdu_text(tpdu: &Tpdu) -> String {
+    match tpdu {
+        Tpdu::Data(segment) => {
+            let end = if segment.end { "the end of a message" } else { "more follows" };
+            let start = hex(&segment.data[..segment.data.len().min(SHOWN)]);
+            format!("DT {} octets of data, {end}: {start}", segment.data.len())
+        }
+        Tpdu::ConnectRequest(connect) => connect_text("CR", connect),
+        Tpdu::ConnectConfirm(connect) => connect_text("CC", connect),
+        Tpdu::DisconnectRequest(request) => format!("DR {}", request.reason),
+        Tpdu::Error(reject) => format!("ER {:?}", reject.cause),
+        other => format!("{other:?}"),
+    }
+}
+
+fn connect_text(name: &str, connect: &hat_core::cotp::tpdu::Connect) -> String {
+    format!(
+        "{name} from reference {} to {}, class {}, parameters {}",
+        connect.source_reference,
+        connect.destination_reference,
+        connect.class,
+        hex(&connect.variable)
+    )
+}
+
+fn find(input: &[u8], what: &[u8]) -> Option<usize> {
+    input.windows(what.len()).position(|window| window == what)
+}
+
+/// Pairs of hexadecimal digits.
+pub(super) fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The frames of these octets, which come in pieces of every size.
+    #[track_caller]
+    fn frames(
+        speaks: Speaks,
+        of_client: bool,
+        octets: &[u8],
+    ) -> Vec<(&'static str, usize, String)> {
+        let mut all = Vec::new();
+        for size in [1, 2, 3, 7, octets.len().max(1)] {
+            let mut decoder = Decoder::new(speaks, of_client);
+            let mut frames = Vec::new();
+            for part in octets.chunks(size) {
+                decoder.push(&Bytes::copy_from_slice(part));
+                while let Some(Frame { protocol, octets, text }) = decoder.next() {
+                    frames.push((protocol, octets, text));
+                }
+            }
+            all.push(frames);
+        }
+        assert!(all.windows(2).all(|two| two[0] == two[1]), "{all:?}");
+        all.remove(0)
+    }
+
+    #[test]
+    fn chatter_and_eventer() {
+        let ping = b"\x01\x16\x81\x81\x01\x01\x00\x8fHatChatter.Ping\x80";
+        assert_eq!(
+            frames(Speaks::Chatter, true, ping),
+            [("Chatter", 24, "HatChatter.Ping id 1, token".to_owned())]
+        );
+        let mut status =
+            b"\x01\x22\x82\x82\x01\x00\x01\x9aHatEventer.MsgStatusNotify\x81\x82".to_vec();
+        status[1] = (status.len() - 2) as u8;
+        let told = frames(Speaks::Chatter, false, &status);
+        assert_eq!(told[0].0, "Eventer");
+        assert!(told[0].2.ends_with("id 2, last: Operational"), "{told:?}");
+    }
+
+    #[test]
+    fn cotp_in_tpkt() {
+        let request = b"\x03\x00\x00\x0e\x09\xe0\x00\x00\x44\x31\x00\xc1\x01\x01\x03\x00\x00\x08\x02\xf0\x80\x41";
+        let told = frames(Speaks::Cotp, true, request);
+        assert_eq!(
+            told[0],
+            ("COTP", 14, "CR from reference 17457 to 0, class 0, parameters c10101".into())
+        );
+        assert_eq!(told[1], ("COTP", 8, "DT 1 octets of data, the end of a message: 41".into()));
+    }
+
+    #[test]
+    fn http_and_juggler() {
+        let mut client = b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n".to_vec();
+        client.extend(b"\x81\x84\x00\x00\x00\x00{\"x\"\x89\x80\x00\x00\x00\x00\x88\x82\x00\x00\x00\x00\x03\xe8");
+        let told = frames(Speaks::Juggler, true, &client);
+        let texts: Vec<_> = told.iter().map(|(protocol, _, text)| (*protocol, &**text)).collect();
+        let expected = [
+            ("HTTP", "GET /ws HTTP/1.1"),
+            ("Juggler", "{\"x\""),
+            ("WebSocket", "ping"),
+            ("WebSocket", "close 1000"),
+        ];
+        assert_eq!(texts, expected);
+        let page = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 304 Not\r\n\r\n";
+        let told = frames(Speaks::Juggler, false, page);
+        assert_eq!(told.len(), 2, "{told:?}");
+    }
+}

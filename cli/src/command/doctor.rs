@@ -1,0 +1,273 @@
+//! `hat doctor`: what is wrong on the way to an event server, step by step, and what to do about
+//! it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use hat_aio::eventer::Notification;
+use hat_aio::{Address, Runtime, SocketOptions, tcp};
+use hat_core::eventer::{EventType, LatestParams, Timestamp};
+
+use crate::args::{ConnectArgs, DoctorArgs};
+use crate::client::{Connected, Wanted};
+use crate::exit::{Failure, shown};
+use crate::output;
+use crate::runtime::within;
+
+/// Queries that are timed.
+const QUERIES: usize = 10;
+
+/// How long the server may take to tell of its own event.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Clocks further apart than this mislead people who read times.
+const CLOCK: f64 = 1.0;
+
+pub(crate) async fn doctor<R: Runtime>(args: DoctorArgs) -> Result<()> {
+    let DoctorArgs { connect, .. } = args;
+    let address = connect.address();
+    name_and_tcp::<R>(&connect, &address).await?;
+    over_tls::<R>(&connect, &address).await?;
+    let server = taken::<R>(&connect, &address).await?;
+    clock::<R>(&connect).await?;
+    round_trip(&server).await?;
+    server.client.close().await;
+    Ok(())
+}
+
+/// A step that went well.
+fn ok(step: &str, text: &str) -> Result<()> {
+    line("ok", step, text)
+}
+
+/// A step that failed: nothing after it can go well.
+fn failed(step: &str, error: anyhow::Error, todo: &str) -> anyhow::Error {
+    let told = line("FAIL", step, &format!("{error:#}"));
+    told.and_then(|()| line("", "", &format!("→ {todo}"))).err().unwrap_or(error)
+}
+
+fn line(mark: &str, step: &str, text: &str) -> Result<()> {
+    let text = format!("{mark:<5} {step:<11} {}", shown(text));
+    output::print(text.trim_end())
+}
+
+async fn name_and_tcp<R: Runtime>(connect: &ConnectArgs, address: &Address) -> Result<()> {
+    let time = connect.timeout();
+    let start = Instant::now();
+    let found = within::<R, _>(time, R::resolve(address.host(), address.port())).await;
+    let took = millis(start.elapsed());
+    let found = match found {
+        None => {
+            let error = Failure::TimedOut { address: address.clone(), time }.into();
+            return Err(failed(
+                "name",
+                error,
+                "the name server does not answer: /etc/resolv.conf, the network",
+            ));
+        }
+        Some(Err(error)) => {
+            let error =
+                anyhow::Error::from(error).context(format!("no address of `{}`", address.host()));
+            let error = no_connection(&error);
+            return Err(failed(
+                "name",
+                error,
+                "check the spelling, /etc/hosts and the name server, or write an IP address",
+            ));
+        }
+        Some(Ok(found)) if found.is_empty() => {
+            let error =
+                no_connection(&anyhow::anyhow!("the name `{}` has no address", address.host()));
+            return Err(failed("name", error, "write an IP address"));
+        }
+        Some(Ok(found)) => found,
+    };
+    let shown: Vec<_> = found.iter().map(|found| found.ip().to_string()).collect();
+    ok("name", &format!("{} is {} ({took})", address.host(), shown.join(", ")))?;
+
+    let mut last = None;
+    let mut connected = false;
+    for target in found {
+        let options = SocketOptions::default();
+        let start = Instant::now();
+        match within::<R, _>(time, R::connect(target, &options)).await {
+            Some(Ok(_)) => {
+                connected = true;
+                ok("TCP", &format!("{target} takes connections ({})", millis(start.elapsed())))?;
+            }
+            Some(Err(error)) => {
+                line("warn", "TCP", &format!("{target}: {error}"))?;
+                last = Some(anyhow::Error::from(error));
+            }
+            None => {
+                line(
+                    "warn",
+                    "TCP",
+                    &format!("{target}: no answer within {} s", time.as_secs_f64()),
+                )?;
+                last = Some(anyhow::anyhow!("no answer within {} s", time.as_secs_f64()));
+            }
+        }
+    }
+    if connected {
+        return Ok(());
+    }
+    let error = last.unwrap_or_else(|| anyhow::anyhow!("no address"));
+    let refused = error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused);
+    let todo = match refused {
+        true => {
+            "nobody listens there: is the server running, on this port, and not on 127.0.0.1 only (`hat serve --listen`)?"
+        }
+        false => {
+            "nothing comes back: a firewall on the way, a wrong address, or a machine that is off"
+        }
+    };
+    Err(failed("TCP", no_connection(&error), todo))
+}
+
+/// With the exit code of a connection that did not come about.
+fn no_connection(error: &anyhow::Error) -> anyhow::Error {
+    Failure::Unreachable(format!("{error:#}")).into()
+}
+
+async fn over_tls<R: Runtime>(connect: &ConnectArgs, address: &Address) -> Result<()> {
+    let tls = connect.tls.connector(address, connect.timeout());
+    let Some(tls) = tls.map_err(|error| {
+        failed("TLS", error.into(), "name files of PEM with --tls-ca, --tls-cert and --tls-key")
+    })?
+    else {
+        return line("-", "TLS", "not asked for (--tls)");
+    };
+    let options = tcp::ConnectOptions { tls: Some(tls), ..tcp::ConnectOptions::default() };
+    let start = Instant::now();
+    match tcp::connect::<R>(address.clone(), options).await {
+        Ok(connection) => {
+            let took = millis(start.elapsed());
+            connection.close().await;
+            ok("TLS", &format!("the server's certificate is good ({took})"))
+        }
+        Err(error) => {
+            let error = Failure::of_connect(error).into();
+            Err(failed(
+                "TLS",
+                error,
+                "a private authority is named with --tls-ca, another name with --tls-name; a server without TLS needs no --tls",
+            ))
+        }
+    }
+}
+
+async fn taken<R: Runtime>(connect: &ConnectArgs, address: &Address) -> Result<Connected> {
+    let start = Instant::now();
+    let error = match Connected::new::<R>(connect, Wanted::default()).await {
+        Ok(server) => {
+            let took = millis(start.elapsed());
+            ok("protocol", &format!("an event server, {} ({took})", server.client.status()))?;
+            match &connect.token {
+                Some(_) => ok("token", "the server takes it")?,
+                None => ok("token", "none given: the server takes this client without")?,
+            }
+            return Ok(server);
+        }
+        Err(error) => error,
+    };
+    if let Some(Failure::Rejected { .. }) = error.downcast_ref() {
+        ok("protocol", "an event server")?;
+        return Err(failed(
+            "token",
+            error,
+            "the token is the server's --token, or that of its configuration: give it with --token or HAT_TOKEN",
+        ));
+    }
+    let todo = match connect.tls.connector(address, connect.timeout()) {
+        Ok(None) => {
+            "something else listens there, or it speaks TLS (--tls); the usual port is 23012"
+        }
+        _ => "something else listens there, or it speaks without TLS; the usual port is 23012",
+    };
+    Err(failed("protocol", error, todo))
+}
+
+/// The server registers an event when a client comes: its timestamp is the server's clock.
+async fn clock<R: Runtime>(connect: &ConnectArgs) -> Result<()> {
+    let nonce = Timestamp::now();
+    let name = format!("hat-doctor-{}-{}", std::process::id(), nonce.us());
+    let types = vec![EventType::from_segments(["event", "?", "eventer", &name])];
+    let follower = Connected::new::<R>(connect, Wanted { types, ..Wanted::default() }).await;
+    let Ok(follower) = follower else {
+        return line("warn", "clock", "not known: no second connection");
+    };
+    let before = Timestamp::now().as_secs_f64();
+    let caller = Connected::new::<R>(&connect.named(&name), Wanted::default()).await;
+    let told = async {
+        loop {
+            match follower.next().await {
+                Ok(Notification::Events(events)) => {
+                    break events.first().map(|event| event.timestamp);
+                }
+                Ok(_) => {}
+                Err(_) => break None,
+            }
+        }
+    };
+    let told = within::<R, _>(PATIENCE, told).await.flatten();
+    let after = Timestamp::now().as_secs_f64();
+    if let Ok(caller) = caller {
+        caller.client.close().await;
+    }
+    follower.client.close().await;
+    let Some(told) = told else {
+        return line("-", "clock", "not known: the server registers no events of its own");
+    };
+    let (middle, within) = ((before + after) / 2.0, (after - before) / 2.0);
+    let ahead = told.as_secs_f64() - middle;
+    let way = if ahead < 0.0 { "behind" } else { "ahead of" };
+    let text = format!(
+        "the server's is {} {way} this machine's, give or take {}",
+        seconds(ahead.abs()),
+        seconds(within)
+    );
+    if ahead.abs() > CLOCK + within {
+        line("warn", "clock", &text)?;
+        return line(
+            "",
+            "",
+            "→ let both follow a time server (NTP): times of events are the server's",
+        );
+    }
+    ok("clock", &text)
+}
+
+async fn round_trip(server: &Connected) -> Result<()> {
+    let nothing = LatestParams { event_types: Some(Vec::new()) }.into();
+    let mut times = Vec::new();
+    for _ in 0..QUERIES {
+        let start = Instant::now();
+        if let Err(error) = server.query(&nothing).await {
+            return Err(failed(
+                "round trip",
+                error,
+                "the server's log says why it closed the connection",
+            ));
+        }
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    let most = times.last().copied().unwrap_or_default();
+    let text = format!(
+        "{} median, {} at most, of {QUERIES} queries",
+        millis(times[QUERIES / 2]),
+        millis(most)
+    );
+    ok("round trip", &text)
+}
+
+fn millis(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+}
+
+fn seconds(time: f64) -> String {
+    if time < 1.0 { format!("{:.1} ms", time * 1e3) } else { format!("{time:.1} s") }
+}

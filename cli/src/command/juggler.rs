@@ -1,0 +1,203 @@
+//! `hat juggler`: what web developers ask of a server, and a server to try a page with.
+
+use std::io::{self, BufRead};
+use std::thread;
+
+use anyhow::{Context, Result};
+use hat_aio::juggler::{
+    Client, ConnectError, ConnectOptions, Connection, Handler, ListenOptions, RequestError,
+    SharedState, WsOptions, connect, listen,
+};
+use hat_aio::{Runtime, SocketOptions};
+use hat_core::json::{Limits, Value};
+use hat_core::juggler::State;
+use smol::channel::{Receiver, bounded};
+
+use crate::args::{CallArgs, JugglerCommand, JugglerServeArgs, PeerOfJuggler, WatchArgs};
+use crate::exit::{Failure, say};
+use crate::interrupt::Interrupt;
+use crate::output;
+use crate::runtime::within;
+
+/// How long changes of the state gather before they are told: as `hat-juggler`.
+const FLUSH: std::time::Duration = std::time::Duration::from_millis(200);
+
+pub(crate) async fn juggler<R: Runtime>(command: JugglerCommand) -> Result<()> {
+    match command {
+        JugglerCommand::Watch(args) => watch::<R>(args).await,
+        JugglerCommand::Call(args) => call::<R>(args).await,
+        JugglerCommand::Serve(args) => serve::<R>(args).await,
+    }
+}
+
+impl PeerOfJuggler {
+    async fn connected<R: Runtime>(&self, every_change: bool) -> Result<Client> {
+        let credentials = match &self.user {
+            None => None,
+            Some(user) => {
+                let (name, password) = user.split_once(':').ok_or_else(|| {
+                    Failure::Input("--user: write the user, a colon and the password".into())
+                })?;
+                Some((name.to_owned(), password.to_owned()))
+            }
+        };
+        let ws = WsOptions {
+            ws_path: self.ws_path.as_str().into(),
+            credentials,
+            tls: self.tls.connector(&self.address, self.timeout)?,
+            socket: SocketOptions { connect_timeout: self.timeout, ..SocketOptions::default() },
+            ..WsOptions::default()
+        };
+        let options = ConnectOptions { ws, every_change, ..ConnectOptions::default() };
+        let (address, time) = (self.address.clone(), self.timeout);
+        match within::<R, _>(time, connect::<R>(address.clone(), options)).await {
+            None => Err(Failure::TimedOut { address, time }.into()),
+            Some(Ok(client)) => Ok(client),
+            Some(Err(ConnectError::Connect(error))) => Err(Failure::of_connect(error).into()),
+            Some(Err(ConnectError::Ended(error))) => {
+                let reason = format!("it takes no WebSocket: {error}");
+                Err(Failure::NotJuggler { address, reason }.into())
+            }
+            Some(Err(error)) => Err(Failure::Input(error.to_string()).into()),
+        }
+    }
+
+    fn over(&self, reason: &impl ToString) -> Failure {
+        Failure::Over { address: self.address.clone(), reason: reason.to_string() }
+    }
+}
+
+/// What a client is told.
+enum Told {
+    State(Value),
+    Notify(hat_aio::juggler::Notified),
+}
+
+async fn watch<R: Runtime>(args: WatchArgs) -> Result<()> {
+    let interrupt = Interrupt::watch()?;
+    let WatchArgs { peer, path, count } = args;
+    let Some(client) = interrupt.or(peer.connected::<R>(true)).await else { return Ok(()) };
+    let client = client?;
+    let mut left = count.unwrap_or(usize::MAX);
+    let mut last = None;
+    while left > 0 {
+        let next = smol::future::or(async { client.next_change().await.map(Told::State) }, async {
+            client.notification().await.map(Told::Notify)
+        });
+        let Some(next) = interrupt.or(next).await else { break };
+        let line = match next.map_err(|error| peer.over(&error))? {
+            Told::State(state) => {
+                let part = path.as_ref().map_or(Some(&state), |path| state.get(path)).cloned();
+                let part = part.unwrap_or_default();
+                if path.is_some() && last.as_ref() == Some(&part) {
+                    continue;
+                }
+                let line = format!(r#"{{"state":{part}}}"#);
+                last = Some(part);
+                line
+            }
+            Told::Notify(notified) => {
+                let name = Value::from(&*notified.name);
+                format!(r#"{{"notify":{name},"data":{}}}"#, notified.data)
+            }
+        };
+        output::print(&line)?;
+        left -= 1;
+    }
+    client.close().await;
+    Ok(())
+}
+
+async fn call<R: Runtime>(args: CallArgs) -> Result<()> {
+    let CallArgs { peer, name, data } = args;
+    let data = parsed(&data).map_err(|error| Failure::Input(format!("the data: {error}")))?;
+    let client = peer.connected::<R>(false).await?;
+    let (address, time) = (peer.address.clone(), peer.timeout);
+    let result = match within::<R, _>(time, client.send(&name, &data)).await {
+        None => return Err(Failure::Silent { address, time }.into()),
+        Some(Ok(result)) => result,
+        Some(Err(RequestError::Failed(error))) => {
+            let text = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
+            return Err(Failure::CallFailed { address, name, text }.into());
+        }
+        Some(Err(error)) => return Err(peer.over(&error).into()),
+    };
+    output::print(&result.to_string())?;
+    client.close().await;
+    Ok(())
+}
+
+fn parsed(text: &str) -> Result<Value, String> {
+    Value::parse(text, &Limits::default()).map_err(|error| error.to_string())
+}
+
+/// Prints requests, and gives each its own data back.
+struct Echo;
+
+impl Handler for Echo {
+    async fn request(
+        &self,
+        connection: &Connection,
+        name: &str,
+        data: Value,
+    ) -> Result<Value, Value> {
+        let (name, from) = (Value::from(name), Value::from(connection.remote()));
+        // nobody reads: the answer is due all the same
+        let _ = output::print(&format!(r#"{{"request":{name},"data":{data},"from":{from}}}"#));
+        Ok(data)
+    }
+}
+
+async fn serve<R: Runtime>(args: JugglerServeArgs) -> Result<()> {
+    let interrupt = Interrupt::watch()?;
+    let state = SharedState::new(State::new(Limits::default()), Some(FLUSH));
+    let mut options = ListenOptions { state: Some(state.clone()), ..ListenOptions::default() };
+    options.web.static_dir = args.files;
+    options.web.tls = args.tls.acceptor(&args.listen)?;
+    let server = listen::<R>(args.listen, Echo, options).await;
+    let server = server.map_err(|error| Failure::CannotListen(error.to_string()))?;
+    for address in server.addresses() {
+        say(&format!("listening on {address}"));
+    }
+    let lines = lines();
+    let mut number = 0;
+    while let Some(Ok(line)) = interrupt.or(lines.recv()).await {
+        number += 1;
+        let line = line.context("cannot read standard input")?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let wrong = |error| Failure::Input(format!("line {number} of standard input: {error}"));
+        let value = parsed(&line).map_err(wrong)?;
+        let field = |name: &str| value.as_object().and_then(|object| object.get(name)).cloned();
+        match (field("notify"), field("data")) {
+            (Some(name), Some(data)) if name.as_str().is_some() => {
+                server.notify_all(name.as_str().unwrap_or_default(), &data);
+            }
+            _ => {
+                let set = state.change(|state| state.replace(value));
+                set.map_err(|error| wrong(error.to_string()))?;
+            }
+        }
+    }
+    if number == 0 {
+        // without an input it is there to be asked
+        interrupt.wait().await;
+    }
+    state.flush();
+    server.close().await;
+    Ok(())
+}
+
+/// Lines of standard input, read in a thread of their own.
+fn lines() -> Receiver<io::Result<String>> {
+    let (sender, receiver) = bounded(16);
+    thread::spawn(move || {
+        for line in io::stdin().lock().lines() {
+            if sender.send_blocking(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

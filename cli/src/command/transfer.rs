@@ -1,0 +1,104 @@
+//! `hat export`, `hat import` and `hat replay`: events out of a server, and into one.
+
+use anyhow::Result;
+use hat_aio::Runtime;
+use hat_core::eventer::{Order, Pages, Subscription, TimeseriesParams};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use super::input::{Form, Pace, items_of};
+use super::pipeline::Pipeline;
+use crate::args::{
+    ConnectArgs, ExportArgs, ExportFormat, Format, ImportArgs, OutputArgs, ReplayArgs,
+};
+use crate::client::{Asked, Connected, Wanted, too_large};
+use crate::exit::{Failure, say};
+use crate::output::Output;
+
+/// All events, oldest first, page by page.
+pub(crate) async fn export<R: Runtime>(args: ExportArgs) -> Result<()> {
+    Subscription::new(&args.types).map_err(|error| Failure::Input(error.to_string()))?;
+    let mut server = Connected::new::<R>(&args.connect, Wanted::default()).await?;
+    let format = match args.format {
+        ExportFormat::Jsonl => Format::Jsonl,
+        ExportFormat::Csv => Format::Csv,
+    };
+    let mut output = Output::new(OutputArgs { format, path: None });
+    let mut pages = Pages::new(
+        TimeseriesParams {
+            event_types: (!args.types.is_empty()).then_some(args.types),
+            t_from: args.from,
+            t_to: args.to,
+            order: Order::Ascending,
+            ..TimeseriesParams::default()
+        }
+        .into(),
+    );
+    let bar = counter("exported");
+    let mut count = 0;
+    while let Some(params) = pages.query() {
+        match server.ask::<R>(&args.connect, &params).await? {
+            Asked::Answer(result) => {
+                let events = pages.answered(result);
+                output.events(&events)?;
+                count += events.len();
+                bar.set_position(count as u64);
+            }
+            Asked::Ended(error) if pages.failed(too_large(&error)) => {}
+            Asked::Ended(error) => {
+                return Err(Failure::Ended { address: args.connect.address(), error }.into());
+            }
+        }
+    }
+    bar.finish_and_clear();
+    server.client.close().await;
+    say(&format!("{count} events exported"));
+    if pages.place_lost() {
+        let text = "the server forgot events while it was asked: the export is not complete";
+        return Err(anyhow::anyhow!(text));
+    }
+    Ok(())
+}
+
+/// Events that were registered before, as fast as may be.
+pub(crate) async fn import<R: Runtime>(args: ImportArgs) -> Result<()> {
+    let ImportArgs { connect, file, times, pace } = args;
+    let keep_going = pace.keep_going;
+    let form = Form::Exported { times };
+    let items = items_of(file.as_deref(), form, Pace::new(&pace))?;
+    transfer::<R>(&connect, items, keep_going, "imported").await
+}
+
+/// The same, as they came before.
+pub(crate) async fn replay<R: Runtime>(args: ReplayArgs) -> Result<()> {
+    let ReplayArgs { connect, file, speed, max_pause, times, keep_going } = args;
+    let pace = Pace::as_before(speed, max_pause, keep_going);
+    let items = items_of(file.as_deref(), Form::Exported { times }, pace)?;
+    transfer::<R>(&connect, items, keep_going, "replayed").await
+}
+
+async fn transfer<R: Runtime>(
+    connect: &ConnectArgs,
+    items: super::input::Items,
+    keep_going: bool,
+    what: &str,
+) -> Result<()> {
+    let server = Connected::new::<R>(connect, Wanted::default()).await?;
+    let count = Pipeline::new(&server, None, keep_going).run::<R>(items).await?;
+    server.client.close().await;
+    say(&format!("{count} events {what}"));
+    Ok(())
+}
+
+/// Counts on the terminal, where standard error is one and events are not printed there too.
+fn counter(what: &'static str) -> ProgressBar {
+    if !io::stderr().is_terminal() || io::stdout().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style =
+        ProgressStyle::with_template("{spinner} {pos} events {msg} in {elapsed}, {per_sec}");
+    let bar = ProgressBar::new_spinner().with_message(what);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    style.map_or(bar.clone(), |style| bar.with_style(style))
+}

@@ -1,0 +1,163 @@
+//! `hat chatter`, `hat juggler`: messages by hand, and the proxy between real peers.
+
+use hat_tests::peers::{self, Peer};
+use serde_json::{Value, json};
+
+use crate::on_every_runtime;
+use crate::process::{Hat, Server, hat, hat_with};
+
+/// Something that listens, and where.
+fn listening(args: &str) -> (Hat, String) {
+    listening_with(args, "")
+}
+
+fn listening_with(args: &str, input: &str) -> (Hat, String) {
+    let hat = Hat::start_with(args, input);
+    let line = hat.error_line();
+    let address = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}"));
+    (hat, address.to_owned())
+}
+
+/// A proxy before `address`, which says when a connection comes and goes.
+fn proxy(address: &str, args: &str) -> (Hat, String) {
+    listening(&format!("chatter proxy {address} {args}"))
+}
+
+on_every_runtime! {
+    fn messages_by_hand(runtime) {
+        let (listener, address) = listening(&format!("chatter listen --listen 127.0.0.1:0 --echo --runtime {runtime}"));
+        let answer = hat(&format!("chatter send {address} Test.Data 81ff --runtime {runtime}")).json().remove(0);
+        assert_eq!((&answer["type"], &answer["data"], &answer["last"]), (&json!("Test.Data"), &json!("81ff"), &json!(true)));
+        let came = listener.json();
+        assert_eq!((&came["type"], &came["data"], &came["first"]), (&json!("Test.Data"), &json!("81ff"), &json!(true)));
+        assert!(listener.error_line().contains("is gone: "));
+        assert_eq!(hat(&format!("chatter send {address} A.B --last --runtime {runtime}")).json(), [""; 0]);
+        assert_eq!((&listener.json()["type"], 1), (&json!("A.B"), 1));
+        let hangs = hat(&format!("chatter send {address} A.B --last --dialect hat --module M --runtime {runtime}"));
+        assert!(hangs.code.is_some(), "the other dialect ends in some way");
+        listener.signal("INT");
+        assert_eq!(listener.end().code, Some(0));
+        let nobody = peers::unused_addr();
+        assert!(hat(&format!("chatter send {nobody} A.B")).failed(3).contains("cannot connect"));
+    }
+
+    fn a_proxy_before_an_event_server(runtime) {
+        let server = Server::start(runtime, "");
+        let (proxy, address) = proxy(&server.address, &format!("--json --runtime {runtime}"));
+        hat_with(&format!("register a/b --token s3 --connect {address} --runtime {runtime}"), "[1]").failed(4);
+        hat_with(&format!("register a/b --connect {address} --runtime {runtime}"), "[1]").json();
+        let mut said = Vec::new();
+        while !said.iter().any(|(_, text): &(String, String)| text.contains("MsgRegisterRes")) {
+            let frame = proxy.json();
+            assert!(frame["octets"].as_u64() > Some(2), "{frame}");
+            said.push((frame["from"].as_str().expect("text").to_owned(), frame["text"].as_str().expect("text").to_owned()));
+        }
+        let all = format!("{said:?}");
+        for (from, part) in [
+            ("client", "HatEventer.MsgInitReq id 1"),
+            ("server", "invalid client token"),
+            ("server", "Success(Operational)"),
+            ("client", "HatEventer.MsgRegisterReq"),
+        ] {
+            assert!(said.iter().any(|(who, text)| who == from && text.contains(part)), "{part} in {all}");
+        }
+        assert!(!all.contains("s3"), "the token is a secret: {all}");
+        proxy.signal("INT");
+        assert_eq!(proxy.end().code, Some(0));
+    }
+
+    fn a_proxy_between_peers_of_cotp(runtime) {
+        let echo = Hat::start(&format!("cotp echo --listen 127.0.0.1:0 --runtime {runtime}"));
+        let line = echo.error_line();
+        let (proxy, address) = proxy(line.strip_prefix("listening on ").expect("listens"), &format!("--runtime {runtime}"));
+        let answer = hat(&format!("cotp send {address} 32:01:00 --remote-tsel 0/2 --runtime {runtime}"));
+        assert_eq!(answer.json_lines(), ["320100"]);
+        let lines: Vec<_> = (0..4).map(|_| proxy.line()).collect();
+        let of = |part: &str| lines.iter().any(|line| line.contains(part));
+        for part in ["client COTP", "CR from reference", "server COTP", "CC from reference", "the end of a message: 320100"] {
+            assert!(of(part), "{part} in {lines:?}");
+        }
+        assert!(echo.error_line().contains("came: its TSEL none, ours 0102"), "a line per caller");
+        assert!(echo.error_line().contains("is gone: 1 messages of 3 octets sent back"));
+    }
+
+    fn juggler_from_a_shell(runtime) {
+        let input = "{\"a\":1}\n";
+        let (server, address) = listening_with(&format!("juggler serve --listen 127.0.0.1:0 --runtime {runtime}"), "");
+        let (proxy, through) = proxy(&address, &format!("--runtime {runtime}"));
+        let result = hat(&format!("juggler call {through} add {{\"x\":[1,2.5]}} --runtime {runtime}"));
+        assert_eq!(result.json_lines(), [r#"{"x":[1,2.5]}"#]);
+        let asked = server.json();
+        assert_eq!((&asked["request"], &asked["data"]), (&json!("add"), &json!({"x": [1, 2.5]})));
+        let lines: Vec<_> = (0..4).map(|_| proxy.line()).collect();
+        for part in ["HTTP", "GET /ws HTTP/1.1", "101", r#""name":"add""#] {
+            assert!(lines.iter().any(|line| line.contains(part)), "{part} in {lines:?}");
+        }
+        // an input that ends is the end, once it was told
+        let (server, address) = listening_with(&format!("juggler serve --listen 127.0.0.1:0 --runtime {runtime}"), input);
+        drop((server, address));
+    }
+}
+
+/// A server whose state and notifications come from a terminal, so to speak: the pipe stays open.
+#[test]
+fn a_state_that_is_watched() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hat"));
+    command.args(["juggler", "serve", "--listen", "127.0.0.1:0"]);
+    let mut serve =
+        command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut input = serve.stdin.take().expect("a pipe");
+    let mut said = std::io::BufReader::new(serve.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut said, &mut line).expect("a line");
+    let address = line.trim().strip_prefix("listening on ").expect("listens").to_owned();
+    writeln!(input, "{{\"a\":[1,2],\"b\":1}}").expect("written");
+    let watch = Hat::start(&format!("juggler watch {address} --path /a"));
+    let until = |wanted: Value| {
+        // the state may be told in more steps than it was set in
+        while watch.json() != wanted {}
+    };
+    until(json!({"state": [1, 2]}));
+    writeln!(input, "{{\"a\":[1,2],\"b\":2}}\n{{\"a\":[3]}}").expect("written");
+    until(json!({"state": [3]}));
+    writeln!(input, "{{\"notify\":\"alarm\",\"data\":{{\"x\":1}}}}").expect("written");
+    assert_eq!(watch.json(), json!({"notify": "alarm", "data": {"x": 1}}));
+    drop(input);
+    assert_eq!(serve.wait().expect("ends").code(), Some(0));
+    watch.end().failed_after(6);
+}
+
+/// The deployed peers with the proxy between them.
+#[test]
+fn the_deployed_client_through_the_proxy() {
+    if peers::skipped("the_deployed_client_through_the_proxy") {
+        return;
+    }
+    let server = Server::start("tokio", "");
+    let (proxy, address) = proxy(&server.address, "--json");
+    let address = address.parse().expect("an address");
+    let peer = Peer::today();
+    let client =
+        peer.open("eventer.connect", json!({"addr": peers::to_addr(address), "client_name": "c"}));
+    let events = json!([{"type": ["a"], "source_timestamp": null, "payload": null}]);
+    peer.expect(
+        "eventer.register",
+        json!({"obj": client, "events": events, "with_response": true}),
+    );
+    let mut texts = Vec::new();
+    while !texts.iter().any(|text: &String| text.contains("MsgRegisterRes")) {
+        texts.push(proxy.json()["text"].as_str().expect("text").to_owned());
+    }
+    assert!(texts[0].contains(r#"client_name: "c""#), "{texts:?}");
+}
+
+#[test]
+fn what_is_no_juggler_server() {
+    let server = Server::start("tokio", "");
+    let ended = hat(&format!("juggler call {} x --timeout 5", server.address));
+    assert!(ended.failed(5).contains("does not answer as a Juggler server does"), "{ended:?}");
+    assert!(hat("juggler call a:1 x {").failed(2).contains("the data: "));
+}
