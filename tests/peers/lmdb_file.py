@@ -168,7 +168,8 @@ def _to_line(event):
         payload = f'{{"kind":"json","data":{text}}}'
     fields = json.dumps({
         'id': event.id._asdict(),
-        'type': event.type,
+        'type': '/'.join(event.type),
+        'segments': event.type,
         'timestamp': _to_text(event.timestamp),
         'source_timestamp': (_to_text(event.source_timestamp)
                              if event.source_timestamp else None)})

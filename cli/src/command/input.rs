@@ -84,7 +84,7 @@ impl Form {
     }
 
     /// The event of a line; `None` of one that has none.
-    fn event(&mut self, line: &str) -> Result<Option<Read1>, String> {
+    fn event(&mut self, line: &str) -> Result<Option<Parsed>, String> {
         let text = line.trim_end_matches(['\n', '\r']);
         // an empty text is one
         if text.trim().is_empty() && !matches!(self, Self::Text(_)) {
@@ -119,15 +119,15 @@ impl Form {
                 };
                 let event = RegisterEvent { event_type, source_timestamp, payload };
                 event.check().map_err(|error| format!("the payload is no JSON: {error}"))?;
-                return Ok(Some(Read1 { event, timestamp: Some(timestamp) }));
+                return Ok(Some(Parsed { event, timestamp: Some(timestamp) }));
             }
         };
-        Ok(Some(Read1 { event, timestamp: None }))
+        Ok(Some(Parsed { event, timestamp: None }))
     }
 }
 
 /// An event that was read.
-struct Read1 {
+struct Parsed {
     event: RegisterEvent,
     /// When it was registered before.
     timestamp: Option<Timestamp>,
@@ -298,7 +298,7 @@ impl<R: Read> Lines<R> {
                 Err(error) => break End::Error(error),
             };
             batch.bytes += line.len();
-            let Read1 { mut event, timestamp } = match self.form.event(&line) {
+            let Parsed { mut event, timestamp } = match self.form.event(&line) {
                 Ok(Some(read)) => read,
                 Ok(None) => continue,
                 Err(error) => break End::Wrong(self.wrong(&error)),

@@ -110,26 +110,19 @@ fn one_goes_on_after_lines_that_are_wrong() {
     assert_eq!(well.json(), [""; 0]);
 }
 
-/// No timing here but that they cannot all have come at once.
+/// How late the events are is the machine's; that none comes sooner is ours.
 #[test]
 fn a_rate_is_kept() {
     let server = Server::start("tokio", "");
     let connect = format!("--connect {}", server.address);
     let lines = "{\"type\":\"a\"}\n".repeat(20);
+    let start = std::time::Instant::now();
     assert_eq!(hat_with(&format!("register --rate 40 {connect}"), &lines).json(), [""; 0]);
+    assert!(start.elapsed() >= std::time::Duration::from_millis(450), "nine steps of 50 ms");
     let events = hat(&format!("query timeseries --order asc {connect}")).json();
     let sessions: std::collections::BTreeSet<_> =
         events.iter().map(|event| event["id"]["session"].as_i64()).collect();
     assert_eq!((events.len(), sessions.len()), (20, 10), "two at a time");
-    let time = |event: &Value| {
-        event["timestamp"]
-            .as_str()
-            .expect("a text")
-            .parse::<hat_core::eventer::Timestamp>()
-            .expect("a time")
-            .as_secs_f64()
-    };
-    assert!(time(&events[19]) - time(&events[0]) >= 0.44, "nine steps of 50 ms");
 }
 
 #[test]

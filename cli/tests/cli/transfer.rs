@@ -22,15 +22,6 @@ fn kept(lines: &[String]) -> Vec<(Value, Value, Value)> {
     parts.collect()
 }
 
-fn timestamps(lines: &[String]) -> Vec<f64> {
-    let times = lines.iter().map(|line| {
-        let event: Value = serde_json::from_str(line).expect("JSON");
-        let time = event["timestamp"].as_str().expect("a text");
-        time.parse::<hat_core::eventer::Timestamp>().expect("a time").as_secs_f64()
-    });
-    times.collect()
-}
-
 const LINES: &str = r#"{"type":"a/b","source_timestamp":"2023-11-14T22:13:20.000005Z","payload":{"kind":"json","data":{"x":1.50}}}
 {"segments":["a/b","*"],"payload":{"kind":"binary","type":"t","data":"AP8="}}
 {"type":"c"}
@@ -70,15 +61,11 @@ on_every_runtime! {
         );
         let text = ["00", "01", "03", "59"].map(line).concat();
         let replay = format!("replay --speed 10 --max-pause 4s --times now {connect}");
+        let start = std::time::Instant::now();
         counted(hat_with(&replay, &text), "4 events replayed");
+        // 0.1, 0.2 and 0.4 s of pauses: how late an event is is the machine's, none comes sooner
+        assert!(start.elapsed() >= std::time::Duration::from_millis(700));
         let lines = counted(hat(&format!("export {connect}")), "4 events exported");
-        let times = timestamps(&lines);
-        let pauses: Vec<_> = times.windows(2).map(|two| two[1] - two[0]).collect();
-        // never sooner; how much later is the machine's
-        for (pause, least) in pauses.iter().zip([0.1, 0.2, 0.4]) {
-            assert!(*pause > least - 0.15, "{pauses:?}");
-        }
-        assert!(times[3] - times[0] > 0.6, "{pauses:?}");
         let source = kept(&lines)[3].1.as_str().expect("a text").parse::<hat_core::eventer::Timestamp>();
         assert!(source.expect("a time").as_secs_f64() > 1.7e9, "moved to now");
     }
@@ -89,7 +76,7 @@ on_every_runtime! {
         let args = "load --seconds 0.4 --clients 3 --batch 5 --types 7 --follow --format json";
         let line = hat(&format!("{args} {connect}")).json().remove(0);
         let events = line["events"].as_u64().expect("a number");
-        assert!(events > 0 && events % 5 == 0, "{line}");
+        assert!(events > 0 && events.is_multiple_of(5), "{line}");
         assert_eq!(line["told_events"], events, "{line}");
         assert!(line["answer_ms"]["p99.9"].as_f64() >= line["answer_ms"]["p50"].as_f64(), "{line}");
         assert_eq!(hat(&format!("query latest load/* {connect}")).json().len(), 7);

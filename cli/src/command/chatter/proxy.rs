@@ -27,7 +27,7 @@ struct Style {
 
 /// Who says something.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum From {
+enum Side {
     Client,
     Server,
 }
@@ -78,14 +78,14 @@ async fn between<R: Runtime>(
     let there = pass(
         &client,
         &server,
-        Printer::new(number, From::Client, style),
+        Printer::new(number, Side::Client, style),
         async { None },
         Some(tell),
     );
     let back = pass(
         &server,
         &client,
-        Printer::new(number, From::Server, style),
+        Printer::new(number, Side::Server, style),
         async { told.recv().await.ok() },
         None,
     );
@@ -118,7 +118,7 @@ async fn pass(
                 None => None,
             };
             let speaks = printer.style.speaks.or(learnt).unwrap_or_else(|| Speaks::of(&part));
-            printer.decoder = Some(Decoder::new(speaks, printer.from == From::Client));
+            printer.decoder = Some(Decoder::new(speaks, printer.from == Side::Client));
             if let Some(tells) = &tells {
                 // nobody is there to be told where the other side is gone
                 let _ = tells.try_send(speaks);
@@ -154,13 +154,13 @@ impl Speaks {
 /// Prints the frames of one direction.
 struct Printer {
     number: u64,
-    from: From,
+    from: Side,
     style: Style,
     decoder: Option<Decoder>,
 }
 
 impl Printer {
-    fn new(number: u64, from: From, style: Style) -> Self {
+    fn new(number: u64, from: Side, style: Style) -> Self {
         Self { number, from, style, decoder: None }
     }
 
@@ -190,7 +190,7 @@ impl Printer {
             text.truncate(at);
             text.push('…');
         }
-        let from = if self.from == From::Client { "client" } else { "server" };
+        let from = if self.from == Side::Client { "client" } else { "server" };
         let line = match self.style.json {
             true => json!({
                 "timestamp": now,
