@@ -19,6 +19,15 @@
 //! - Handles are not generic over the runtime: [`chatter`], [`eventer`], [`observer`], [`tcp`],
 //!   [`tpkt`], [`cotp`]; `juggler`, behind the HTTP of `web`, with the feature `web`.
 //!
+//! | feature | what |
+//! |---|---|
+//! | `juggler` | Juggler's client, and both ends of 0.5 over a WebSocket that there is |
+//! | `web` | the HTTP front, and Juggler's servers behind it |
+//! | `tls` | TLS under every protocol, by rustls; needs a C compiler |
+//! | `serde` | `Serialize` and `Deserialize` for events and their parts, and for JSON values |
+//! | `chrono`, `jiff`, `time` | timestamps from and to the moments of these libraries |
+//! | `tracing` | spans and events of connections |
+//!
 //! A runtime crate re-exports `connect` and `listen` of each protocol for its own runtime:
 //! applications use `hat_tokio` or `hat_smol`, not this module.
 #![cfg_attr(docsrs, feature(doc_cfg))]

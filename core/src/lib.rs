@@ -15,6 +15,13 @@
 //! | [`cotp`] | ISO transport class 0, over TPKT |
 //! | [`ws`] | WebSocket: messages over HTTP's port, RFC 6455 |
 //!
+//! | feature | what |
+//! |---|---|
+//! | `std`, on by default | `driver`, sockets' errors, the system's clock for timestamps, schemas from files |
+//! | `serde` | `Serialize` and `Deserialize` for events and their parts, and for JSON values |
+//! | `chrono`, `jiff`, `time` | timestamps from and to the moments of these libraries |
+//! | `tracing` | spans and events of connections |
+//!
 //! Nothing here has a clock, a socket, a thread, or randomness: whoever drives the machines has
 //! them. Without the feature `std` the crate needs `alloc` only.
 //!
@@ -60,7 +67,7 @@
 //! let now = Instant::ORIGIN; // a clock would move it
 //! let init = InitReq {
 //!     client_name: "screen 1".into(),
-//!     subscriptions: vec!["plant/*".parse()?],
+//!     subscriptions: vec!["plant/*".into()],
 //!     ..InitReq::default()
 //! };
 //! let mut client = client::Client::new(client::Config::default(), &init, now)?;

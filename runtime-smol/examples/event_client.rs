@@ -4,23 +4,20 @@
 //! cargo run -p hat-smol --example smol_event_client -- localhost:23012
 //! ```
 
-use hat_smol::eventer::{ConnectOptions, Json, Notification, RegisterEvent, connect};
+use hat_smol::eventer::{ConnectOptions, Notification, RegisterEvent, connect};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     smol::block_on(async {
         let address = std::env::args().nth(1).unwrap_or("localhost:23012".into());
-        let subscriptions = vec!["plant/boiler/*".parse()?];
+        let subscriptions = vec!["plant/boiler/*".into()];
         let options = ConnectOptions { subscriptions, ..ConnectOptions::default() };
         let client = connect(address, "example", options).await?;
-        let payload = Some(Json::from_text(r#"{"celsius":81.5}"#)?.into());
-        let event =
-            RegisterEvent { payload, ..RegisterEvent::new("plant/boiler/temperature".parse()?) };
-        client.register(&[event]).await?;
+        client.register(&[RegisterEvent::json("plant/boiler/celsius", &81.5)?]).await?;
         loop {
             match client.next().await? {
                 Notification::Status(status) => println!("the server is {status}"),
                 Notification::Events(events) => {
-                    for event in events.iter() {
+                    for event in &events {
                         println!("{}: {:?}", event.event_type, event.payload);
                     }
                 }

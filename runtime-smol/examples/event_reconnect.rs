@@ -11,14 +11,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let address = std::env::args().nth(1).unwrap_or("localhost:23012".into());
         let catch_up = Some(CatchUpConfig::default());
         let mut options = ReconnectOptions { catch_up, ..ReconnectOptions::default() };
-        options.client.subscriptions = vec!["plant/boiler/*".parse()?];
+        options.client.subscriptions = vec!["plant/boiler/*".into()];
         let client = keep_connected(address, "example", options).await?;
         loop {
             match client.next().await? {
                 Update::Connected(status) => println!("connected: the server is {status}"),
                 Update::Status(status) => println!("the server is {status}"),
                 Update::Events(events) => {
-                    for event in events.iter() {
+                    for event in &events {
                         println!("{}: {:?}", event.event_type, event.payload);
                     }
                 }

@@ -4,7 +4,15 @@
 //! for more than one. The handles come from [`hat_aio`]; this crate supplies sockets, timers and
 //! tasks, and names `connect` and `listen` for each protocol.
 //!
-//! With the feature `async-std`, the module `async_std` names them for that runtime too.
+//! | feature | what |
+//! |---|---|
+//! | `juggler` | Juggler's client, and both ends of 0.5 over a WebSocket that there is |
+//! | `web` | the HTTP front, and Juggler's servers behind it |
+//! | `tls` | TLS under every protocol, by rustls; needs a C compiler |
+//! | `async-std` | the module `async_std`, which names all of it for that runtime too |
+//! | `serde` | `Serialize` and `Deserialize` for events and their parts, and for JSON values |
+//! | `chrono`, `jiff`, `time` | timestamps from and to the moments of these libraries |
+//! | `tracing` | spans and events of connections |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "async-std")]

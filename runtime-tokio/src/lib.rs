@@ -3,6 +3,15 @@
 //! Everything here must be called within a Tokio runtime that has its I/O and time drivers enabled,
 //! as `#[tokio::main]` makes it. The handles come from [`hat_aio`]; this crate supplies sockets,
 //! timers and tasks, and names `connect` and `listen` for each protocol.
+//!
+//! | feature | what |
+//! |---|---|
+//! | `juggler` | Juggler's client, and both ends of 0.5 over a WebSocket that there is |
+//! | `web` | the HTTP front, and Juggler's servers behind it |
+//! | `tls` | TLS under every protocol, by rustls; needs a C compiler |
+//! | `serde` | `Serialize` and `Deserialize` for events and their parts, and for JSON values |
+//! | `chrono`, `jiff`, `time` | timestamps from and to the moments of these libraries |
+//! | `tracing` | spans and events of connections |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod net;

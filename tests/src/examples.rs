@@ -70,7 +70,7 @@ impl Running {
 fn an_event_client_is_told_what_it_registers() {
     let (_server, address) = Running::server("event_server", "127.0.0.1:0");
     let mut client = Running::start("event_client", &[&address]);
-    let told = client.line_of("plant/boiler/temperature: ");
+    let told = client.line_of("plant/boiler/celsius: ");
     assert!(told.contains("81.5"), "{told}");
 }
 
@@ -84,7 +84,7 @@ fn an_event_client_comes_back() {
     let (_server, _) = Running::server("event_server", &address);
     client.line_of("connected");
     let _other = Running::start("event_client", &[&address]);
-    let told = client.line_of("plant/boiler/temperature: ");
+    let told = client.line_of("plant/boiler/celsius: ");
     assert!(told.contains("81.5"), "{told}");
 }
 

@@ -86,9 +86,9 @@ macro_rules! protocols_on {
                 CatchUpConfig, Gap, OnRejection, Position, RetryConfig,
             };
             pub use $crate::hat_core::eventer::{
-                Event, EventId, EventType, Json, LatestParams, Order, OrderBy, Payload,
-                QueryParams, QueryResult, RegisterEvent, ServerParams, Status, Subscription,
-                SubscriptionError, TimeseriesParams, Timestamp,
+                Binary, Event, EventId, EventType, Json, JsonError, LatestParams, Order, OrderBy,
+                ParseError, Payload, QueryParams, QueryResult, RegisterEvent, ServerParams, Status,
+                Subscription, SubscriptionError, TimeseriesParams, Timestamp,
             };
             pub use $crate::server::AcceptOptions;
 

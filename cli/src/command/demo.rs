@@ -159,7 +159,7 @@ fn shown(event: &Event) -> String {
     let time = timestamp.split_once('T').map_or(&*timestamp, |(_, time)| time);
     let time = time.get(..12).unwrap_or(time);
     let value = match &event.payload {
-        Some(Payload::Json(json)) => json.parse().ok(),
+        Some(Payload::Json(json)) => json.parse::<serde_json::Value>().ok(),
         _ => None,
     };
     let value = match value.as_ref().and_then(|value| value.as_object()) {

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use hat_core::eventer::{EventType, Payload, RegisterEvent, Timestamp};
+use hat_core::eventer::{EventType, Json, RegisterEvent, Timestamp};
 use serde_json::{Value, json};
 use sysinfo::{NetworkData, Networks, System};
 
@@ -62,6 +62,6 @@ fn event<const N: usize>(segments: [&str; N], value: &Value) -> RegisterEvent {
     RegisterEvent {
         event_type: EventType::from_segments(segments),
         source_timestamp: Some(Timestamp::now()),
-        payload: Some(Payload::json(value)),
+        payload: Some(Json::from_value(value).into()),
     }
 }

@@ -3,13 +3,14 @@
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use super::{EventType, Payload, Timestamp};
+use super::{EventType, JsonError, Payload, Timestamp};
 use crate::sbs;
 
 sbs::record! {
     /// Which event it is, by `HatEventer.EventId`: unique among all servers. The order is that of
     /// server, session, instance.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     pub struct EventId {
         /// The server that registered the event.
         pub server: i64,
@@ -27,10 +28,12 @@ sbs::record! {
     /// A clone is cheap, and what was decoded shares the memory of its frame; see
     /// [`detached`](Self::detached) before keeping one.
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     pub struct Event {
         /// Which event it is.
         pub id: EventId,
         /// What it is about.
+        #[cfg_attr(feature = "serde", serde(rename = "type"))]
         pub event_type: EventType,
         /// When the server registered it: the same for the whole session.
         pub timestamp: Timestamp,
@@ -47,12 +50,16 @@ sbs::record! {
     ///
     /// Decoded ones share the memory of their frame; see [`detached`](Self::detached).
     #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     pub struct RegisterEvent {
         /// What the event is about.
+        #[cfg_attr(feature = "serde", serde(rename = "type"))]
         pub event_type: EventType,
         /// When it happened, where the source of the event knows.
+        #[cfg_attr(feature = "serde", serde(default))]
         pub source_timestamp: Option<Timestamp>,
         /// Its data, where it has any.
+        #[cfg_attr(feature = "serde", serde(default))]
         pub payload: Option<Payload>,
     }
 }
@@ -99,8 +106,8 @@ impl RegisterEvent {
     ///
     /// # Errors
     ///
-    /// [`JsonError`](super::JsonError).
-    pub fn check(&self) -> Result<(), super::JsonError> {
+    /// [`JsonError`].
+    pub fn check(&self) -> Result<(), JsonError> {
         match &self.payload {
             Some(Payload::Json(json)) => json.check(),
             Some(Payload::Binary(_)) | None => Ok(()),
@@ -109,8 +116,28 @@ impl RegisterEvent {
 
     /// An event with neither a source timestamp nor a payload.
     #[must_use]
-    pub fn new(event_type: EventType) -> Self {
-        Self { event_type, source_timestamp: None, payload: None }
+    pub fn new(event_type: impl Into<EventType>) -> Self {
+        Self { event_type: event_type.into(), source_timestamp: None, payload: None }
+    }
+
+    /// An event with `value` as its payload, in JSON, and without a source timestamp.
+    ///
+    /// ```
+    /// use hat_core::eventer::RegisterEvent;
+    ///
+    /// let event = RegisterEvent::json("plant/boiler/celsius", &81.5)?;
+    /// assert_eq!(event.payload.unwrap().parse::<f64>()?, 81.5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That of [`Payload::json`].
+    pub fn json<T: serde::Serialize + ?Sized>(
+        event_type: impl Into<EventType>,
+        value: &T,
+    ) -> Result<Self, JsonError> {
+        Ok(Self { payload: Some(Payload::json(value)?), ..Self::new(event_type) })
     }
 
     /// A copy with memory of its own. What was decoded keeps the whole frame that it came in alive.

@@ -1,5 +1,6 @@
 //! Event types, kept as they travel.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::convert::Infallible;
@@ -28,10 +29,9 @@ use crate::sbs::{Decode, DecodeError, Encode, Reader, Writer, integer_len};
 /// ```
 /// use hat_core::eventer::EventType;
 ///
-/// let event_type: EventType = "gateway/7/status".parse()?;
+/// let event_type = EventType::from("gateway/7/status");
 /// assert_eq!(event_type, EventType::from_segments(["gateway", "7", "status"]));
 /// assert_eq!(event_type.segments().nth(1), Some("7"));
-/// # Ok::<(), core::convert::Infallible>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EventType {
@@ -312,11 +312,39 @@ impl FromStr for EventType {
     }
 }
 
+/// As [`FromStr`]: segments are separated by `/`.
+impl From<&str> for EventType {
+    fn from(text: &str) -> Self {
+        text.parse().unwrap_or_else(|never| match never {})
+    }
+}
+
+/// As [`FromStr`]: segments are separated by `/`.
+impl From<String> for EventType {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+/// As [`FromStr`]: segments are separated by `/`.
+impl From<&String> for EventType {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
+/// A clone, which is a reference.
+impl From<&Self> for EventType {
+    fn from(event_type: &Self) -> Self {
+        event_type.clone()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sbs;
-    use alloc::string::{String, ToString};
+    use alloc::string::ToString;
     use alloc::{format, vec};
 
     #[track_caller]

@@ -46,6 +46,8 @@ pub mod server;
 mod status;
 mod subscription;
 mod timestamp;
+#[cfg(feature = "serde")]
+mod with_serde;
 
 pub use encoded::EncodedEvents;
 pub use error::{Error, SendFault};
@@ -53,7 +55,7 @@ pub use event::{Event, EventId, RegisterEvent, sort_natural};
 pub use event_type::{EventType, Segments};
 pub use names::UnknownName;
 pub use pages::Pages;
-pub use payload::{Binary, Json, JsonError, Payload};
+pub use payload::{Binary, Json, JsonError, ParseError, Payload};
 pub use query::{
     LatestParams, Order, OrderBy, QueryParams, QueryResult, ServerParams, TimeseriesParams,
 };

@@ -1,9 +1,11 @@
 //! What an event carries.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::sbs;
 
@@ -51,10 +53,55 @@ sbs::record! {
 }
 
 impl Payload {
-    /// A JSON payload of `value`.
+    /// A JSON payload of `value`. Doubles that are infinite or not a number become `null`, for JSON
+    /// has no form for them.
+    ///
+    /// ```
+    /// use hat_core::eventer::Payload;
+    ///
+    /// let payload = Payload::json(&[1, 2])?;
+    /// assert_eq!(payload.parse::<Vec<i32>>()?, [1, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError`]: the value has no form in JSON, or not one that every peer can take.
+    pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self, JsonError> {
+        let text = serde_json::to_string(value);
+        let text = text.map_err(|error| JsonError::Value(error.to_string()))?;
+        Ok(Self::Json(Json::from_text(text)?))
+    }
+
+    /// The value of a JSON payload, as any type that can be read from JSON. Texts within may be
+    /// slices of the payload.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`]: the payload is binary, or not JSON of that form.
+    pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ParseError> {
+        match self {
+            Self::Json(json) => json.parse(),
+            Self::Binary(binary) => Err(ParseError::Binary { data_type: binary.data_type.clone() }),
+        }
+    }
+
+    /// The JSON, where it is that.
     #[must_use]
-    pub fn json(value: &serde_json::Value) -> Self {
-        Self::Json(Json::from_value(value))
+    pub fn as_json(&self) -> Option<&Json> {
+        match self {
+            Self::Json(json) => Some(json),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// The bytes and their name, where it is that.
+    #[must_use]
+    pub fn as_binary(&self) -> Option<&Binary> {
+        match self {
+            Self::Binary(binary) => Some(binary),
+            Self::Json(_) => None,
+        }
     }
 
     /// A binary payload.
@@ -120,15 +167,55 @@ impl Json {
         &self.text
     }
 
-    /// The value. Integers that fit in neither `i64` nor `u64` become doubles.
+    /// The value, as any type that can be read from JSON. Texts within may be slices of this one.
+    ///
+    /// As `serde_json::Value`, integers that fit in neither `i64` nor `u64` become doubles.
     ///
     /// # Errors
     ///
-    /// What is wrong with the text and where: it is not JSON, nested deeper than 128 levels, or a
-    /// text in it holds half a surrogate pair.
-    pub fn parse(&self) -> serde_json::Result<serde_json::Value> {
-        serde_json::from_str(&self.text)
+    /// [`ParseError::Json`]: the text is not JSON, not of that form, nested deeper than 128 levels,
+    /// or a text in it holds half a surrogate pair.
+    pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ParseError> {
+        serde_json::from_str(&self.text).map_err(|error| ParseError::Json(error.to_string()))
     }
+
+    /// The part of the value that a JSON Pointer (RFC 6901) leads to; `None` where there is none.
+    /// Each call reads the whole text: for more than one part, [`parse`](Self::parse) a type that
+    /// has them.
+    ///
+    /// ```
+    /// use hat_core::eventer::Json;
+    ///
+    /// let json = Json::from_text(r#"{"boiler": {"celsius": 81.5}}"#)?;
+    /// assert_eq!(json.get::<f64>("/boiler/celsius")?, Some(81.5));
+    /// assert_eq!(json.get::<f64>("/turbine")?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError::Json`]: the text is not JSON, or the part not of that form.
+    pub fn get<T: DeserializeOwned>(&self, pointer: &str) -> Result<Option<T>, ParseError> {
+        let mut value: serde_json::Value = self.parse()?;
+        let part = value.pointer_mut(pointer).map(serde_json::Value::take);
+        let part = part.map(serde_json::from_value).transpose();
+        part.map_err(|error| ParseError::Json(error.to_string()))
+    }
+}
+
+/// Why a payload is no value of the type asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// It is binary.
+    #[error("the payload is binary, of type {data_type:?}, and no JSON")]
+    Binary {
+        /// What its data is.
+        data_type: ByteString,
+    },
+    /// It is not JSON, or JSON of another form: what is wrong, and where.
+    #[error("the payload is not as expected: {0}")]
+    Json(String),
 }
 
 impl From<Json> for Payload {
@@ -152,7 +239,7 @@ mod tests {
     fn the_bytes_of_both_kinds() {
         let binary = Payload::binary("t", &b"\x00\xff"[..]);
         assert_eq!(sbs::encode(&binary)[..], *b"\x80\x81t\x82\x00\xff");
-        let number = Payload::json(&json!(1));
+        let number = Payload::json(&1).expect("JSON");
         assert_eq!(sbs::encode(&number)[..], *b"\x81\x811");
     }
 
@@ -161,7 +248,7 @@ mod tests {
         let text = "{\"b\": 1,  \"a\": 1e2}";
         let json = Json::from_text(text).expect("JSON");
         assert_eq!(json.text(), text);
-        assert_eq!(json.parse().expect("JSON"), json!({"a": 100.0, "b": 1}));
+        assert_eq!(json.parse(), Ok(json!({"a": 100.0, "b": 1})));
     }
 
     #[test]
@@ -169,9 +256,44 @@ mod tests {
         assert!(Json::from_text("NaN").is_err());
         let bytes = sbs::encode(&Payload::Json(Json { text: "NaN".into() }));
         match sbs::decode(&bytes) {
-            Ok(Payload::Json(json)) => assert!(json.parse().is_err()),
+            Ok(Payload::Json(json)) => assert!(json.parse::<serde_json::Value>().is_err()),
             other => panic!("decoded as {other:?}"),
         }
+    }
+
+    #[test]
+    fn types_of_the_program() {
+        #[derive(Debug, PartialEq)]
+        struct Celsius(f64);
+        impl<'a> Deserialize<'a> for Celsius {
+            fn deserialize<D: serde::Deserializer<'a>>(from: D) -> Result<Self, D::Error> {
+                f64::deserialize(from).map(Celsius)
+            }
+        }
+        let payload = Payload::json(&81.5).expect("JSON");
+        assert_eq!(payload.parse(), Ok(Celsius(81.5)));
+        assert_eq!(Payload::json("a").expect("JSON").parse(), Ok("a"));
+        let wrong = payload.parse::<bool>().expect_err("a number");
+        assert!(wrong.to_string().contains("expected a boolean"), "{wrong}");
+        let binary = Payload::binary("image", &b"x"[..]).parse::<bool>();
+        assert_eq!(binary, Err(ParseError::Binary { data_type: "image".into() }));
+
+        let keys: alloc::collections::BTreeMap<_, _> = [((1, 2), 3)].into();
+        assert!(matches!(Payload::json(&keys), Err(JsonError::Value(_))));
+        let mut deep = json!(0);
+        for _ in 0..129 {
+            deep = json!([deep]);
+        }
+        assert_eq!(Payload::json(&deep), Err(JsonError::TooDeep));
+    }
+
+    #[test]
+    fn parts_by_pointer() {
+        let json = Json::from_text(r#"{"a/b": [{"c": "d"}, null]}"#).expect("JSON");
+        assert_eq!(json.get("/a~1b/0/c"), Ok(Some(String::from("d"))));
+        assert_eq!(json.get("/a~1b/1"), Ok(Some(())));
+        assert_eq!(json.get::<bool>("/a~1b/2"), Ok(None));
+        assert!(json.get::<bool>("/a~1b/0/c").is_err());
     }
 
     #[test]

@@ -149,6 +149,38 @@ sbs::choice! {
 named!(Order, "order", { Descending: "descending", Ascending: "ascending" });
 named!(OrderBy, "order", { Timestamp: "timestamp", SourceTimestamp: "sourceTimestamp" });
 
+impl LatestParams {
+    /// The newest event of every type that one of these query types stands for.
+    #[must_use]
+    pub fn of<T: Into<EventType>>(query_types: impl IntoIterator<Item = T>) -> Self {
+        Self { event_types: Some(query_types.into_iter().map(Into::into).collect()) }
+    }
+}
+
+impl TimeseriesParams {
+    /// All events of the types that one of these query types stands for, newest first.
+    #[must_use]
+    pub fn of<T: Into<EventType>>(query_types: impl IntoIterator<Item = T>) -> Self {
+        let event_types = Some(query_types.into_iter().map(Into::into).collect());
+        Self { event_types, ..Self::default() }
+    }
+}
+
+impl ServerParams {
+    /// All that server `server_id` registered, oldest first.
+    #[must_use]
+    pub fn of(server_id: i64) -> Self {
+        Self { server_id, ..Self::default() }
+    }
+}
+
+/// A clone: of a query that is asked more than once.
+impl From<&Self> for QueryParams {
+    fn from(params: &Self) -> Self {
+        params.clone()
+    }
+}
+
 impl From<LatestParams> for QueryParams {
     fn from(params: LatestParams) -> Self {
         Self::Latest(params)
@@ -184,6 +216,13 @@ mod tests {
         both_ways(TimeseriesParams::default(), b"\x81\x80\x80\x80\x80\x80\x80\x80\x80\x80");
         let server = ServerParams { server_id: 1, ..ServerParams::default() };
         both_ways(server, b"\x82\x81\x00\x80\x80");
+    }
+
+    #[test]
+    fn types_may_be_texts() {
+        let types = Some(alloc::vec![EventType::from_segments(["a", "*"])]);
+        assert_eq!(LatestParams::of(["a/*"]).event_types, types);
+        assert_eq!(TimeseriesParams::of(["a/*"]).event_types, types);
     }
 
     #[test]

@@ -26,14 +26,14 @@ pub const MAX_ROUTED: usize = 4096;
 /// have in common is there once; a [`Subscription`] takes an eighth to a third of that.
 ///
 /// ```
-/// use hat_core::eventer::{EventType, Routes, Subscription};
+/// use hat_core::eventer::{Routes, Subscription};
 ///
 /// let mut routes = Routes::default();
-/// routes.insert(1, &Subscription::new([&EventType::from_segments(["a", "*"])])?);
-/// routes.insert(2, &Subscription::new([&EventType::from_segments(["a", "b"])])?);
+/// routes.insert(1, &Subscription::new(["a/*"])?);
+/// routes.insert(2, &Subscription::new(["a/b"])?);
 ///
 /// let mut wanted_by = Vec::new();
-/// routes.find(&EventType::from_segments(["a", "b"]), &mut wanted_by);
+/// routes.find(&"a/b".into(), &mut wanted_by);
 /// assert_eq!(wanted_by, [1, 2]);
 /// # Ok::<(), hat_core::eventer::SubscriptionError>(())
 /// ```

@@ -54,13 +54,11 @@ pub const MAX_SIZE: usize = 64 * 1024 * 1024;
 /// Its memory is its own: it keeps no frame alive that query types were decoded from.
 ///
 /// ```
-/// use hat_core::eventer::{EventType, Subscription};
+/// use hat_core::eventer::Subscription;
 ///
-/// let all = EventType::from_segments(["gateway", "7", "*"]);
-/// let one = EventType::from_segments(["gateway", "?", "status"]);
-/// let subscription = Subscription::new([&all, &one])?;
-/// assert!(subscription.matches(&EventType::from_segments(["gateway", "1", "status"])));
-/// assert!(!subscription.matches(&EventType::from_segments(["gateway", "1", "value"])));
+/// let subscription = Subscription::new(["gateway/7/*", "gateway/?/status"])?;
+/// assert!(subscription.matches(&"gateway/1/status".into()));
+/// assert!(!subscription.matches(&"gateway/1/value".into()));
 /// # Ok::<(), hat_core::eventer::SubscriptionError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -121,20 +119,22 @@ impl Subscription {
     ///
     /// [`SubscriptionError`]. The peers ignore a `*` in a wrong place where an earlier query type
     /// covers it; it is an error here.
-    pub fn new<'a>(
-        query_types: impl IntoIterator<Item = &'a EventType>,
+    pub fn new<T: Into<EventType>>(
+        query_types: impl IntoIterator<Item = T>,
     ) -> Result<Self, SubscriptionError> {
-        let mut sorted = Vec::new();
+        let mut types: Vec<EventType> = Vec::new();
         let mut patterns = Vec::new();
         let mut size = 0;
         for (index, query_type) in query_types.into_iter().enumerate() {
-            patterns.push((pattern(index, query_type)?, query_type.len()));
-            size += crate::sbs::Encode::encoded_len(query_type);
+            let query_type = query_type.into();
+            patterns.push((pattern(index, &query_type)?, query_type.len()));
+            size += crate::sbs::Encode::encoded_len(&query_type);
             if size > MAX_SIZE {
                 return Err(SubscriptionError::TooLarge);
             }
-            sorted.push(query_type);
+            types.push(query_type);
         }
+        let mut sorted: Vec<&EventType> = types.iter().collect();
         patterns.sort_unstable();
         patterns.dedup();
         // of each set of places, the longest

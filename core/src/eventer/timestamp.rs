@@ -1,5 +1,8 @@
 use crate::sbs::{self, Decode, DecodeError, Encode, Reader, Writer};
 
+mod arithmetic;
+#[cfg(any(feature = "chrono", feature = "jiff", feature = "time"))]
+mod calendars;
 mod rfc3339;
 #[cfg(feature = "std")]
 mod system_time;
@@ -47,6 +50,9 @@ pub enum TimestampError {
     /// A moment that the system's clock type cannot hold.
     #[error("the system's time cannot hold the moment")]
     NotSystemTime,
+    /// A moment that the type of another library cannot hold. A peer may send any.
+    #[error("the moment is out of the range of {0}")]
+    Beyond(&'static str),
     /// A text that is not of the form asked for, from this byte on.
     #[error("the time is not RFC 3339 from byte {at} on: write it as 2006-01-02T15:04:05.999999Z")]
     Syntax {

@@ -29,7 +29,7 @@
 //! let mut copy = before.clone();
 //! patch.apply(&mut copy, &Limits::default())?;
 //! assert_eq!(copy, after);
-//! assert_eq!(before.get(&path), Some(&Value::from(20.5)));
+//! assert_eq!(before.pointer("/boiler/temperature"), Some(&Value::from(20.5)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -48,6 +48,8 @@ mod pointer;
 mod scan;
 mod subsequence;
 mod surrogate;
+#[cfg(feature = "serde")]
+mod with_serde;
 mod write;
 
 use alloc::sync::Arc;
@@ -124,6 +126,13 @@ impl Value {
     #[must_use]
     pub fn get(&self, path: &Pointer) -> Option<&Self> {
         self.at(path.tokens())
+    }
+
+    /// As [`get`](Self::get), for a path that is written out: `/boiler/0/temperature`. A text that
+    /// is no path leads nowhere.
+    #[must_use]
+    pub fn pointer(&self, path: &str) -> Option<&Self> {
+        self.get(&path.parse().ok()?)
     }
 
     pub(crate) fn at(&self, tokens: &[Token]) -> Option<&Self> {

@@ -1,4 +1,5 @@
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -19,6 +20,12 @@ pub(super) const MAX_EMPTY_ELEMENTS: u64 = 65_536;
 const MAX_RESERVED: usize = 64 * 1024;
 
 /// A value that can be read from SBS.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no form in SBS",
+    label = "cannot be decoded",
+    note = "SBS has bool, i16 to i128, u16 to u64, f32, f64, String, ByteString, bytes::Bytes, (), Option, Vec and Box of these; bytes are `bytes::Bytes`, not `Vec<u8>`",
+    note = "types of one's own are made with `sbs::record!` and `sbs::choice!`, or implement `Decode`"
+)]
 pub trait Decode: Sized {
     /// The fewest bytes that a value of this type takes. A count is held against what is left
     /// divided by this before anything is reserved.
@@ -287,6 +294,27 @@ impl Decode for i64 {
     }
 }
 
+macro_rules! integers {
+    ($($type:ty as $wide:ty),+ $(,)?) => {
+        $(impl Decode for $type {
+            const MIN_LEN: usize = 1;
+
+            #[inline]
+            fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                let at = reader.position();
+                let overflow = DecodeError::IntegerOverflow { at, bits: <$type>::BITS };
+                match <$wide>::decode(reader) {
+                    Ok(value) => value.try_into().map_err(|_| overflow),
+                    Err(DecodeError::IntegerOverflow { .. }) => Err(overflow),
+                    Err(error) => Err(error),
+                }
+            }
+        })+
+    };
+}
+
+integers!(i16 as i64, i32 as i64, u16 as i64, u32 as i64, u64 as i128);
+
 impl Decode for i128 {
     const MIN_LEN: usize = 1;
 
@@ -310,6 +338,23 @@ impl Decode for f64 {
     }
 }
 
+/// The nearest to what was sent, which has 53 bits where this has 24. A number that is finite and
+/// beyond the range is [`DecodeError::NotAllowed`].
+impl Decode for f32 {
+    const MIN_LEN: usize = 8;
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let at = reader.position();
+        let wide = f64::decode(reader)?;
+        let value = wide as Self;
+        if value.is_infinite() && wide.is_finite() {
+            let reason = "a number that single precision cannot hold";
+            return Err(DecodeError::NotAllowed { at, reason });
+        }
+        Ok(value)
+    }
+}
+
 impl Decode for Bytes {
     const MIN_LEN: usize = 1;
 
@@ -328,6 +373,15 @@ impl Decode for ByteString {
         let count = reader.count(1)?;
         let at = reader.at;
         ByteString::try_from(reader.take(count)?).map_err(|_| DecodeError::NotUtf8 { at })
+    }
+}
+
+/// A copy; a [`ByteString`] is a slice of what was decoded.
+impl Decode for String {
+    const MIN_LEN: usize = 1;
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        ByteString::decode(reader).map(Self::from)
     }
 }
 

@@ -1,4 +1,5 @@
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
@@ -8,6 +9,12 @@ use super::{MAX_DEPTH, integer};
 use crate::buffer::Writer;
 
 /// A value that can be written as SBS.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no form in SBS",
+    label = "cannot be encoded",
+    note = "SBS has bool, i16 to i128, u16 to u64, f32, f64, String, ByteString, bytes::Bytes, (), Option, Vec and Box of these; bytes are `bytes::Bytes`, not `Vec<u8>`",
+    note = "types of one's own are made with `sbs::record!` and `sbs::choice!`, or implement `Encode`"
+)]
 pub trait Encode {
     /// How many bytes [`encode`](Self::encode) writes, exactly. It is asked for first, because a
     /// length stands in front of most things; nothing is ever encoded into a buffer of its own to
@@ -99,6 +106,25 @@ impl Encode for i64 {
     }
 }
 
+macro_rules! integers {
+    ($($type:ty as $wide:ty),+ $(,)?) => {
+        $(impl Encode for $type {
+            #[inline]
+            fn encoded_len(&self) -> usize {
+                <$wide>::from(*self).encoded_len()
+            }
+
+            #[inline]
+            fn encode(&self, out: &mut impl Writer) {
+                <$wide>::from(*self).encode(out);
+            }
+        })+
+    };
+}
+
+// no integers of one byte: `Vec<u8>` would be an Array of Integers, where Bytes are meant
+integers!(i16 as i64, i32 as i64, u16 as i64, u32 as i64, u64 as i128);
+
 impl Encode for i128 {
     fn encoded_len(&self) -> usize {
         integer::encoded_len_wide(*self)
@@ -119,6 +145,17 @@ impl Encode for f64 {
     }
 }
 
+/// As the `f64` of the same value.
+impl Encode for f32 {
+    fn encoded_len(&self) -> usize {
+        8
+    }
+
+    fn encode(&self, out: &mut impl Writer) {
+        f64::from(*self).encode(out);
+    }
+}
+
 /// A count of bytes or elements. Nothing in memory has more than `isize::MAX` of either.
 #[inline]
 pub(super) fn count(len: usize) -> i64 {
@@ -135,6 +172,18 @@ impl Encode for str {
     fn encode(&self, out: &mut impl Writer) {
         integer::put(count(self.len()), out);
         out.put_slice(self.as_bytes());
+    }
+}
+
+impl Encode for String {
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        self.as_str().encoded_len()
+    }
+
+    #[inline]
+    fn encode(&self, out: &mut impl Writer) {
+        self.as_str().encode(out);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What pages ask for.
 
 use hat_aio::juggler::{Connection, Handler};
-use hat_core::eventer::{EventType, Payload, RegisterEvent, Timestamp};
+use hat_core::eventer::{EventType, Json, RegisterEvent, Timestamp};
 use hat_core::json::Value;
 use tracing::info;
 
@@ -91,7 +91,7 @@ impl Requests {
             "registered": event.event_type.segments().collect::<Vec<_>>(),
         });
         RegisterEvent {
-            payload: Some(Payload::json(&record)),
+            payload: Some(Json::from_value(&record).into()),
             ..RegisterEvent::new(EventType::from_segments(["hat", &server, "page", user]))
         }
     }

@@ -128,7 +128,7 @@ impl Mirror {
     ) -> Result<Copy<'a>, Error> {
         let options = ConnectOptions {
             token: self.who.token.clone().map(Into::into),
-            subscriptions: vec!["*".parse().unwrap_or_else(|never| match never {})],
+            subscriptions: vec!["*".into()],
             server_id: Some(other.server_id),
             persisted: true,
             socket: SocketOptions { connect_timeout: CONNECT, ..SocketOptions::default() },

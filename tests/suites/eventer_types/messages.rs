@@ -1,8 +1,8 @@
 use super::{bytes_from_hex, event_type, event_types, integer, list, text, timestamp, vectors};
 use hat_core::eventer::message::{self, InitReq, InitRes, RegisterRes};
 use hat_core::eventer::{
-    Event, EventId, EventType, LatestParams, Payload, QueryParams, QueryResult, RegisterEvent,
-    ServerParams, TimeseriesParams, Timestamp,
+    Event, EventId, EventType, Json, LatestParams, Payload, QueryParams, QueryResult,
+    RegisterEvent, ServerParams, TimeseriesParams, Timestamp,
 };
 use hat_core::sbs::{self, Decode, Encode};
 use serde_json::{Value, json};
@@ -126,7 +126,9 @@ fn register_event(event: &RegisterEvent) -> Value {
 
 fn payload(payload: &Payload) -> Value {
     match payload {
-        Payload::Json(json) => json!({"kind": "json", "data": json.parse().expect("JSON")}),
+        Payload::Json(json) => {
+            json!({"kind": "json", "data": json.parse::<Value>().expect("JSON")})
+        }
         Payload::Binary(binary) => json!({
             "kind": "binary", "type": &*binary.data_type, "data": base64(&binary.data),
         }),
@@ -191,7 +193,7 @@ fn made_query(model: &Value) -> QueryParams {
 
 fn made_register_event(model: &Value) -> RegisterEvent {
     let payload = present(&model["payload"]).map(|payload| match text(&payload["kind"]) {
-        "json" => Payload::json(&payload["data"]),
+        "json" => Json::from_value(&payload["data"]).into(),
         _ => Payload::binary(text(&payload["type"]), bytes_from_base64(text(&payload["data"]))),
     });
     RegisterEvent {

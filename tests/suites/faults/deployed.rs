@@ -47,7 +47,7 @@ fn ask_a_thousand<R: TestRuntime>(client: &Client) -> smol::channel::Receiver<Re
     for _ in 0..1000 {
         let (client, failures) = (client.clone(), failures.clone());
         R::spawn(async move {
-            let error = client.query(&LatestParams::default().into()).await.expect_err("killed");
+            let error = client.query(LatestParams::default()).await.expect_err("killed");
             let _ = failures.send(error).await;
         });
     }

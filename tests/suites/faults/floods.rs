@@ -148,7 +148,7 @@ on_every_runtime! {
         let after = server.report();
         assert!(after.peak - before.resident < ALLOWED, "{before:?} {after:?}");
         let other = client::<R>(server.address, "other").await;
-        at_once::<R, _>(other.query(&LatestParams::default().into())).await.expect("an answer");
+        at_once::<R, _>(other.query(LatestParams::default())).await.expect("an answer");
     }
 }
 

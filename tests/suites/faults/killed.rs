@@ -51,7 +51,7 @@ on_every_runtime! {
         killed.kill();
         until::<R>(|| server.report().tasks == alone.tasks).await;
         assert_eq!(server.report().connections, 1);
-        stays.query(&LatestParams::default().into()).await.expect("an answer");
+        stays.query(LatestParams::default()).await.expect("an answer");
     }
 
     async fn a_stopped_server_does_not_hang_a_request_that_is_given_up<R>() {

@@ -1,7 +1,7 @@
 //! The typed codec against the dynamic one: the same bytes, the same values, the same refusals.
 
 use bytes::Bytes;
-use hat_core::sbs::{self, ByteString, Integer, PreparedType, Reader, Value};
+use hat_core::sbs::{self, ByteString, DecodeError, Integer, PreparedType, Reader, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -216,4 +216,82 @@ fn arrays_nest_as_boxes_do() {
 #[should_panic(expected = "nested deeper than 64 levels")]
 fn encode_says_so() {
     sbs::encode(&list(65));
+}
+
+sbs::record! {
+    #[derive(Debug, PartialEq)]
+    struct Plain { name: String, small: i16, count: u32, all: u64, level: f32 }
+}
+
+sbs::record! {
+    #[derive(Debug, PartialEq)]
+    struct Pair<A: Clone, B> { one: A, other: Option<B> }
+}
+
+sbs::choice! {
+    #[derive(Debug, PartialEq)]
+    enum Either<A, B> { Neither, One(A), Other(Vec<B>) }
+}
+
+sbs::record! {
+    #[derive(Debug, PartialEq)]
+    struct Empty {}
+}
+
+/// The bytes of `value`, which is what they decode to.
+#[track_caller]
+fn bytes<T: sbs::Encode + sbs::Decode + PartialEq + std::fmt::Debug>(value: T) -> Vec<u8> {
+    let bytes = sbs::encode(&value);
+    assert_eq!(sbs::Encode::encoded_len(&value), bytes.len());
+    assert_eq!(sbs::decode(&bytes), Ok(value));
+    bytes.to_vec()
+}
+
+#[test]
+fn the_types_of_rust_have_the_forms_of_the_wide_ones() {
+    let plain = Plain { name: "a".into(), small: -1, count: 1, all: u64::MAX, level: 0.5 };
+    let all = sbs::encode(&i128::from(u64::MAX));
+    let expected = [b"\x81a\xff\x81", &all[..], &sbs::encode(&0.5)].concat();
+    assert_eq!(bytes(plain), expected);
+    assert_eq!(bytes(Pair { one: String::from("a"), other: Some(-1_i32) }), *b"\x81a\x81\xff");
+    assert_eq!(bytes(Either::<bool, u16>::Neither), *b"\x80");
+    assert_eq!(bytes(Either::<bool, u16>::One(true)), *b"\x81\x01");
+    assert_eq!(bytes(Either::<bool, u16>::Other(vec![1, 2])), *b"\x82\x82\x81\x82");
+    assert_eq!(bytes(Empty {}), *b"");
+    assert_eq!(bytes(vec![Empty {}, Empty {}]), *b"\x82");
+}
+
+#[test]
+fn what_a_narrow_type_cannot_hold_is_refused() {
+    let at = 0;
+    let wide = |value: i128| sbs::encode(&value);
+    for (value, bits) in [(-1, 32), (1 << 32, 32), (1 << 70, 32)] {
+        let overflow = DecodeError::IntegerOverflow { at, bits };
+        assert_eq!(sbs::decode::<u32>(&wide(value)), Err(overflow));
+    }
+    let overflow = DecodeError::IntegerOverflow { at, bits: 64 };
+    assert_eq!(sbs::decode::<u64>(&wide(-1)), Err(overflow));
+    assert_eq!(sbs::decode::<u64>(&wide(1 << 64)), Err(overflow));
+
+    let double = |value: f64| sbs::decode::<f32>(&sbs::encode(&value));
+    assert_eq!(double(0.1), Ok(0.1));
+    assert_eq!(double(f64::INFINITY), Ok(f32::INFINITY));
+    assert!(double(f64::NAN).is_ok_and(f32::is_nan));
+    let reason = "a number that single precision cannot hold";
+    assert_eq!(double(1e39), Err(DecodeError::NotAllowed { at, reason }));
+}
+
+#[test]
+fn parts_of_a_dynamic_value() {
+    let point = Value::record([("x", 1.into()), ("y", Value::from(vec![2.into(), true.into()]))]);
+    assert_eq!(point["x"].as_i64(), Some(1));
+    assert_eq!(point["y"][1].as_bool(), Some(true));
+    assert_eq!(point.pointer("/y/0").and_then(Value::as_i64), Some(2));
+    for nowhere in ["y/0", "/y/2", "/y/00", "/y/+0", "/z", "/x/0", "/"] {
+        assert_eq!(point.pointer(nowhere), None, "{nowhere}");
+    }
+    assert_eq!(point.pointer(""), Some(&point));
+    assert!(point["z"][0]["x"].is_none());
+    let text = Value::optional(Some("a"));
+    assert_eq!((text["value"].as_str(), text.get("none")), (Some("a"), None));
 }

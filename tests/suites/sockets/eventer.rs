@@ -141,7 +141,7 @@ on_every_runtime! {
         let refused = client.register_with_response(&[register_event("refused")]).await;
         assert_eq!(refused.expect("an answer"), None);
 
-        let result = client.query(&LatestParams::default().into()).await.expect("an answer");
+        let result = client.query(LatestParams::default()).await.expect("an answer");
         assert_eq!(result.events.len(), 3, "a query sees what was registered before it");
 
         let told = [event("a", 1, None), event("b", 2, None), event("a/c", 3, None)];
@@ -295,7 +295,7 @@ on_every_runtime! {
             sleep::<R>(Duration::from_millis(1)).await;
         }
         assert!(!server.disconnect(id), "it is gone");
-        two.query(&LatestParams::default().into()).await.expect("the other one is not concerned");
+        two.query(LatestParams::default()).await.expect("the other one is not concerned");
     }
 
     async fn a_handler_refuses_a_query_by_closing<R>() {
@@ -308,7 +308,7 @@ on_every_runtime! {
         }
         let server = listen_with::<R, _>(local(), Refuses, ListenOptions::default()).await;
         let client = client::<R>(&server.expect("listens"), &[]).await;
-        let error = client.query(&LatestParams::default().into()).await.expect_err("refused");
+        let error = client.query(LatestParams::default()).await.expect_err("refused");
         assert!(matches!(error, RequestError::Ended(_)), "{error:?}");
     }
 
@@ -350,7 +350,7 @@ on_every_runtime! {
         for instance in 1..=2048 {
             server.notify_events(&[event("a", instance, None)], false, false).await;
         }
-        client.query(&LatestParams::default().into()).await.expect("an answer");
+        client.query(LatestParams::default()).await.expect("an answer");
         for instance in 1..=2048 {
             let told = events(client.next().await.expect("events"));
             assert_eq!(told[0].id.instance, instance);

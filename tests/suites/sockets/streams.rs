@@ -87,7 +87,7 @@ on_every_runtime! {
         };
         let client = eventer::connect_on::<R>(one, "client", options).await.expect("taken");
         assert_eq!(server.connections().len(), 1);
-        let event = RegisterEvent::new("a/b".parse().expect("a type"));
+        let event = RegisterEvent::new("a/b");
         let registered = client.register_with_response(&[event]).await.expect("answered");
         let registered = registered.expect("registered");
         server.notify_events(&registered, false, false).await;

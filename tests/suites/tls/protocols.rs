@@ -121,11 +121,11 @@ on_every_runtime! {
         let client = eventer::connect::<R>(at(server.addresses()[0]), "client", options).await;
         let client = client.expect("taken");
         let payload = Some(Payload::binary("large", vec![1; 1_000_000]));
-        let event = RegisterEvent { payload, ..RegisterEvent::new("a/b".parse().expect("a type")) };
+        let event = RegisterEvent { payload, ..RegisterEvent::new("a/b") };
         let registered = client.register_with_response(std::slice::from_ref(&event)).await;
         let registered = registered.expect("answered").expect("registered");
         assert_eq!(registered[0].payload, event.payload);
-        let asked = client.query(&ServerParams::default().into()).await.expect("answered");
+        let asked = client.query(ServerParams::default()).await.expect("answered");
         assert!(asked.more_follows);
         server.notify_events(&registered, false, false).await;
         let told = client.next().await.expect("told");

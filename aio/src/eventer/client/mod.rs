@@ -155,15 +155,16 @@ impl Client {
         }
     }
 
-    /// Requests for events.
+    /// Asks for events: with [`LatestParams`](hat_core::eventer::LatestParams), say.
     ///
     /// Dropped before it is ready, the answer is dropped when it comes.
     ///
     /// # Errors
     ///
     /// [`RequestError`].
-    pub async fn query(&self, params: &QueryParams) -> Result<QueryResult, RequestError> {
-        let asked = self.ask(|machine| machine.query(params)).await?;
+    pub async fn query(&self, params: impl Into<QueryParams>) -> Result<QueryResult, RequestError> {
+        let params = params.into();
+        let asked = self.ask(|machine| machine.query(&params)).await?;
         match asked.await? {
             Answer::Queried(result) => Ok(result),
             Answer::Registered(_) => Ok(QueryResult::default()), // not reached, as above

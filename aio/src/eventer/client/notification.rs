@@ -56,6 +56,15 @@ impl Deref for Events {
     }
 }
 
+impl<'a> IntoIterator for &'a Events {
+    type Item = &'a Event;
+    type IntoIter = std::slice::Iter<'a, Event>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.events.iter()
+    }
+}
+
 /// Sends the ack when it is dropped.
 pub(in crate::eventer) struct Ack {
     handle: Handle<ClientSession>,

@@ -132,7 +132,7 @@ impl Reconnecting {
     /// # Errors
     ///
     /// [`RequestError`].
-    pub async fn query(&self, params: &QueryParams) -> Result<QueryResult, RequestError> {
+    pub async fn query(&self, params: impl Into<QueryParams>) -> Result<QueryResult, RequestError> {
         self.shared.to_ask().await?.query(params).await
     }
 

@@ -23,6 +23,9 @@ pub enum JsonError {
         /// Where it begins.
         at: usize,
     },
+    /// A value of a program that JSON has no form for, as a map whose keys are no texts.
+    #[error("the value has no form in JSON: {0}")]
+    Value(String),
     /// More than 128 levels of arrays and objects.
     #[error("arrays and objects are nested more than {MAX_DEPTH} levels deep")]
     TooDeep,

@@ -10,6 +10,7 @@
 //!
 //! The bytes have no types in them: a [`PreparedType`](super::PreparedType) is needed both ways.
 
+mod access;
 mod decode;
 mod encode;
 mod error;

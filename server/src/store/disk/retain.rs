@@ -101,7 +101,7 @@ pub(super) fn all_hold(conditions: &[Condition], event: &Event) -> bool {
         return true;
     }
     let value = match &event.payload {
-        Some(Payload::Json(json)) => json.parse().ok(),
+        Some(Payload::Json(json)) => json.parse::<Value>().ok(),
         _ => None,
     };
     concerned.all(|condition| condition.test.holds(value.as_ref()))

@@ -88,7 +88,7 @@ impl<R: Runtime> Client for Eventer<R> {
 
     async fn burst(&mut self, bytes: Bytes) -> anyhow::Result<()> {
         let payload = Some(Payload::binary("", bytes));
-        let event = RegisterEvent { payload, ..RegisterEvent::new("burst".parse()?) };
+        let event = RegisterEvent { payload, ..RegisterEvent::new("burst") };
         self.0.register_with_response(&[event]).await?.context("not registered")?;
         Ok(())
     }

@@ -77,7 +77,7 @@ pub(super) async fn drive<R: Runtime>(drive: Drive) -> anyhow::Result<()> {
         R::spawn(told.counter.clone().follow(client));
     }
     let asks = connect::<R>(("127.0.0.1", drive.port), "asks", ConnectOptions::default()).await?;
-    let payload = Some(Payload::json(&drive.round().into()));
+    let payload = Some(Payload::json(&drive.round())?);
     let event = RegisterEvent::new(EventType::from_segments([NOTIFY]));
     rounds(&drive, &told, (asks, RegisterEvent { payload, ..event })).await
 }

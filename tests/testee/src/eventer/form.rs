@@ -102,7 +102,7 @@ fn read_payload(params: &Params) -> Result<Option<Payload>, Failure> {
     let payload = params.object("payload")?;
     match payload.text("kind")? {
         // null is a value here
-        "json" => Ok(Some(Payload::json(payload.any("data").unwrap_or(&Value::Null)))),
+        "json" => Ok(Some(Json::from_value(payload.any("data").unwrap_or(&Value::Null)).into())),
         "binary" => Ok(Some(Payload::binary(payload.text("type")?, payload.bytes("data")?))),
         kind => Err(Failure::value(format_args!("{kind} is no kind of payload"))),
     }
@@ -215,7 +215,7 @@ fn payload(payload: &Payload) -> Value {
 /// What is no JSON for this library (`NaN`, which Python writes) has no data: a tester that looks
 /// for it finds out.
 fn parsed(json: &Json) -> Value {
-    match json.parse() {
+    match json.parse::<Value>() {
         Ok(data) => json!({"kind": "json", "data": data}),
         Err(error) => json!({"kind": "json", "text": json.text(), "error": error.to_string()}),
     }
