@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use crate::establish::{self, FromStream};
+use crate::establish::{FromStream, Listening, Split, without_handshake};
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::Inbox;
@@ -94,49 +94,7 @@ impl Default for SendOptions {
     }
 }
 
-/// Connects to `address`; every address of its host is tried.
-///
-/// # Errors
-///
-/// [`ConnectError`].
-pub async fn connect<R: Runtime>(
-    address: impl IntoAddress,
-    options: ConnectOptions,
-) -> Result<Connection, ConnectError> {
-    establish::connect::<R, Connection>(address, options.tls.as_ref(), &options.socket, &options)
-        .await
-}
-
-/// A connection over a stream that there is already: one of another kind, or what something else
-/// was upgraded to. Either side may be the one that began. Where the stream is to be TLS, it is
-/// that already; of `options`, `tls` and `socket` are not used.
-///
-/// # Errors
-///
-/// That of the stream, where it does not know its addresses.
-pub fn connect_on<R: Runtime>(
-    stream: impl Stream,
-    options: &ConnectOptions,
-) -> io::Result<Connection> {
-    Connection::start::<R>(stream, options, Counted::nowhere())
-}
-
-/// Listens on `address`, on every address of its host.
-///
-/// # Errors
-///
-/// [`ListenError`].
-pub async fn listen<R: Runtime>(
-    address: impl IntoAddress,
-    options: ListenOptions,
-) -> Result<Server, ListenError> {
-    let ListenOptions { name, config, inbox, accept, tls, more } = options;
-    let settings = ConnectOptions { name, config, inbox, more, ..ConnectOptions::default() };
-    let server_name = settings.name.clone();
-    let server =
-        establish::listen::<R, Connection>(address, tls.as_ref(), settings, accept).await?;
-    Ok(server.named(server_name))
-}
+without_handshake!();
 
 /// Why a request has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -207,6 +165,14 @@ impl Requests for ChatterSession {
 
     fn forget(&mut self, conversation: Conversation) {
         self.machine.forget(conversation);
+    }
+}
+
+impl Listening<Connection> for ListenOptions {
+    fn split(self) -> Split<ConnectOptions> {
+        let Self { name, config, inbox, accept, tls, more } = self;
+        let settings = ConnectOptions { name, config, inbox, more, ..ConnectOptions::default() };
+        Split { name: settings.name.clone(), settings, accept, tls }
     }
 }
 

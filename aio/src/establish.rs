@@ -26,6 +26,65 @@ pub(crate) trait FromStream: Sized + Send + 'static {
     fn closer(&self) -> Arc<dyn Close>;
 }
 
+/// The options of a server whose connections are such handles.
+pub(crate) trait Listening<H: FromStream> {
+    fn split(self) -> Split<H::Settings>;
+}
+
+/// The parts that they have.
+pub(crate) struct Split<S> {
+    pub(crate) name: Option<String>,
+    pub(crate) settings: S,
+    pub(crate) accept: AcceptOptions,
+    pub(crate) tls: Option<tls::Acceptor>,
+}
+
+/// The functions of a protocol without a handshake of its own: for a module with `Connection`,
+/// `Server`, and `ConnectOptions` and `ListenOptions` that are written as those of all protocols.
+macro_rules! without_handshake {
+    () => {
+        /// Connects to `address`; every address of its host is tried.
+        ///
+        /// # Errors
+        ///
+        /// [`ConnectError`].
+        pub async fn connect<R: Runtime>(
+            address: impl IntoAddress,
+            options: ConnectOptions,
+        ) -> Result<Connection, ConnectError> {
+            let (tls, socket) = (options.tls.as_ref(), &options.socket);
+            $crate::establish::connect::<R, Connection>(address, tls, socket, &options).await
+        }
+
+        /// A connection over a stream that there is already: one of another kind, or what something
+        /// else was upgraded to. Either side may be the one that began. Where the stream is to be
+        /// TLS, it is that already; of `options`, `tls` and `socket` are not used.
+        ///
+        /// # Errors
+        ///
+        /// That of the stream, where it does not know its addresses.
+        pub fn connect_on<R: Runtime>(
+            stream: impl Stream,
+            options: &ConnectOptions,
+        ) -> io::Result<Connection> {
+            Connection::start::<R>(stream, options, Counted::nowhere())
+        }
+
+        /// Listens on `address`, on every address of its host.
+        ///
+        /// # Errors
+        ///
+        /// [`ListenError`].
+        pub async fn listen<R: Runtime>(
+            address: impl IntoAddress,
+            options: ListenOptions,
+        ) -> Result<Server, ListenError> {
+            $crate::establish::listen::<R, Connection>(address, options).await
+        }
+    };
+}
+pub(crate) use without_handshake;
+
 pub(crate) async fn connect<R: Runtime, H: FromStream>(
     address: impl IntoAddress,
     tls: Option<&tls::Connector>,
@@ -40,10 +99,9 @@ pub(crate) async fn connect<R: Runtime, H: FromStream>(
 
 pub(crate) async fn listen<R: Runtime, H: FromStream>(
     address: impl IntoAddress,
-    tls: Option<&tls::Acceptor>,
-    settings: H::Settings,
-    options: AcceptOptions,
+    options: impl Listening<H>,
 ) -> Result<Server<H>, ListenError> {
+    let Split { name, settings, accept, tls } = options.split();
     let take = move |core: &Arc<Core<H>>, accepted: Accepted<_>| {
         let Accepted { id, stream, counted } = accepted;
         // one that was gone before it had an address is counted out
@@ -52,7 +110,8 @@ pub(crate) async fn listen<R: Runtime, H: FromStream>(
             core.offer(connection);
         }
     };
-    listen_with::<R, H>(address, options, tls, take).await
+    let server = listen_with::<R, H>(address, accept, tls.as_ref(), take).await?;
+    Ok(server.named(name))
 }
 
 /// A server that gives what it accepts to `take`.

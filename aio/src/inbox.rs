@@ -1,3 +1,4 @@
+use hat_core::options::More;
 use std::collections::VecDeque;
 
 /// What arrived and was not taken yet, bounded in number and in bytes. When it is full the driver
@@ -18,11 +19,21 @@ pub struct InboxLimits {
     /// Bytes, 4 MiB: what a fast peer sends while a slow application wakes up. One message is
     /// always taken, however large.
     pub bytes: usize,
+    #[doc(hidden)]
+    pub more: More,
+}
+
+impl InboxLimits {
+    /// Up to `messages`, and up to `bytes` of them in all.
+    #[must_use]
+    pub const fn new(messages: usize, bytes: usize) -> Self {
+        Self { messages, bytes, more: More::NONE }
+    }
 }
 
 impl Default for InboxLimits {
     fn default() -> Self {
-        Self { messages: 1024, bytes: 4 * 1024 * 1024 }
+        Self::new(1024, 4 * 1024 * 1024)
     }
 }
 
@@ -37,7 +48,7 @@ impl<T> Inbox<T> {
 
     /// Whether there would be room with limits `times` as high.
     pub(crate) fn has_room_times(&self, times: usize) -> bool {
-        let InboxLimits { messages, bytes } = self.limits;
+        let InboxLimits { messages, bytes, .. } = self.limits;
         self.items.is_empty()
             || (self.items.len() < messages.saturating_mul(times)
                 && self.bytes < bytes.saturating_mul(times))

@@ -77,8 +77,8 @@ struct State<C> {
     /// Tasks that take connections.
     tasks: usize,
     next_id: u64,
-    /// Connections whose drivers run. Its closer comes a moment after a connection is counted.
-    connections: BTreeMap<u64, Option<Arc<dyn Close>>>,
+    /// Connections whose drivers run.
+    connections: BTreeMap<u64, Counting>,
     queue: VecDeque<C>,
     failures: Failures,
     /// Who waits for a change: few, and every change may matter to each.
@@ -86,6 +86,13 @@ struct State<C> {
     /// Who waits for the end only: what is done for each connection, TLS handshakes say. There may
     /// be thousands, to whom nothing else matters.
     ending: WakerSet,
+}
+
+/// A connection that counts.
+struct Counting {
+    remote: Option<SocketAddr>,
+    /// It comes a moment after the connection is counted.
+    closer: Option<Arc<dyn Close>>,
 }
 
 impl<C: Send + 'static> Core<C> {
@@ -174,13 +181,17 @@ impl<C: Send + 'static> Core<C> {
         &self.addresses
     }
 
+    pub(crate) fn open_connections(&self) -> usize {
+        self.lock().connections.len()
+    }
+
     /// Says how to close connection `id`, which was counted when it was taken. One that ended
     /// already is left alone.
     pub(crate) fn register(&self, id: u64, connection: Arc<dyn Close>) {
         let closing = {
             let mut state = self.lock();
-            if let Some(closer) = state.connections.get_mut(&id) {
-                *closer = Some(connection.clone());
+            if let Some(counting) = state.connections.get_mut(&id) {
+                counting.closer = Some(connection.clone());
             }
             state.closing && self.options.bind_connections
         };
@@ -190,11 +201,11 @@ impl<C: Send + 'static> Core<C> {
     }
 
     /// Counts a connection, until what it is counted by is dropped.
-    pub(crate) fn count<T>(self: &Arc<Self>, stream: T) -> Accepted<T> {
+    pub(crate) fn count<T>(self: &Arc<Self>, stream: T, remote: Option<SocketAddr>) -> Accepted<T> {
         let id = self.change(|state| {
             let id = state.next_id;
             state.next_id += 1;
-            state.connections.insert(id, None);
+            state.connections.insert(id, Counting { remote, closer: None });
             id
         });
         let core = self.clone();
@@ -242,7 +253,8 @@ impl<C: Send + 'static> Core<C> {
     pub(crate) fn close(&self) {
         let (queued, connections) = self.change(|state| {
             state.closing = true;
-            let connections = state.connections.values().flatten().cloned().collect::<Vec<_>>();
+            let closers = state.connections.values().filter_map(|counting| counting.closer.clone());
+            let connections = closers.collect::<Vec<_>>();
             (std::mem::take(&mut state.queue), connections)
         });
         drop(queued);
@@ -287,9 +299,9 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
         }
         match unless_closing(core, R::accept(&listener, &core.options.socket)).await {
             None => return,
-            Some(Ok((stream, _))) => {
+            Some(Ok((stream, remote))) => {
                 backoff = BACKOFF.0;
-                let accepted = core.count(stream);
+                let accepted = core.count(stream, Some(remote));
                 if security.takes_time() {
                     let (core, security, take) = (core.clone(), security.clone(), take.clone());
                     R::spawn(secure::<R, C>(core, accepted, security, take));
@@ -429,10 +441,21 @@ impl<C: Send + 'static> Server<C> {
         self.core.handshake_failure().await
     }
 
-    /// Connections that are open.
+    /// How many connections are open.
     #[must_use]
     pub fn open_connections(&self) -> usize {
-        self.core.lock().connections.len()
+        self.core.open_connections()
+    }
+
+    /// The connections that are open, in the order in which they came; also those that are still in
+    /// a handshake, or wait to be accepted.
+    #[must_use]
+    pub fn connections(&self) -> Vec<OpenConnection> {
+        let open = |(_, counting): (&u64, &Counting)| OpenConnection {
+            remote_address: counting.remote,
+            closer: counting.closer.clone(),
+        };
+        self.core.lock().connections.iter().map(open).collect()
     }
 
     /// Stops listening, closes the connections that are bound to the server, and waits until all of
@@ -447,6 +470,38 @@ impl<C: Send + 'static> Server<C> {
     /// Waits until the server is closed, and the connections that are bound to it. Cancel safe.
     pub async fn closed(&self) {
         self.core.closed().await;
+    }
+}
+
+/// A connection of a server, whoever holds its handle.
+#[derive(Clone)]
+pub struct OpenConnection {
+    remote_address: Option<SocketAddr>,
+    closer: Option<Arc<dyn Close>>,
+}
+
+impl OpenConnection {
+    /// The peer's address, where there is one.
+    #[must_use]
+    pub fn remote_address(&self) -> Option<SocketAddr> {
+        self.remote_address
+    }
+
+    /// Starts the end of the connection: what was sent is still written. One that is over is left
+    /// alone, as is one in a handshake, which has a time limit of its own.
+    pub fn close(&self) {
+        if let Some(closer) = &self.closer {
+            closer.close();
+        }
+    }
+}
+
+impl fmt::Debug for OpenConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let remote_address = &self.remote_address;
+        f.debug_struct("OpenConnection")
+            .field("remote_address", remote_address)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a driver reads and writes: the socket of the runtime, or TLS over it. Decided here once, so
 //! that no protocol has to.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
@@ -16,6 +17,12 @@ use crate::{Address, ConnectError, ListenError, SocketOptions};
 pub struct Socket<S> {
     kind: Kind<S>,
     idle_timeout: Option<Duration>,
+}
+
+impl<S> fmt::Debug for Socket<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("idle_timeout", &self.idle_timeout).finish_non_exhaustive()
+    }
 }
 
 enum Kind<S> {

@@ -10,7 +10,7 @@ use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::establish::{self, FromStream};
+use crate::establish::{FromStream, Listening, Split, without_handshake};
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::runtime::{Runtime, Stream};
@@ -102,50 +102,7 @@ pub struct ConnectionInfo {
     pub remote_address: SocketAddr,
 }
 
-/// Connects to `address`; every address of its host is tried.
-///
-/// # Errors
-///
-/// [`ConnectError`].
-pub async fn connect<R: Runtime>(
-    address: impl IntoAddress,
-    options: ConnectOptions,
-) -> Result<Connection, ConnectError> {
-    establish::connect::<R, Connection>(address, options.tls.as_ref(), &options.socket, &options)
-        .await
-}
-
-/// A connection over a stream that there is already: one of another kind, or what something else
-/// was upgraded to. Either side may be the one that began. Where the stream is to be TLS, it is
-/// that already; of `options`, `tls` and `socket` are not used.
-///
-/// # Errors
-///
-/// That of the stream, where it does not know its addresses.
-pub fn connect_on<R: Runtime>(
-    stream: impl Stream,
-    options: &ConnectOptions,
-) -> io::Result<Connection> {
-    Connection::start::<R>(stream, options, Counted::nowhere())
-}
-
-/// Listens on `address`, on every address of its host.
-///
-/// # Errors
-///
-/// [`ListenError`].
-pub async fn listen<R: Runtime>(
-    address: impl IntoAddress,
-    options: ListenOptions,
-) -> Result<Server, ListenError> {
-    let ListenOptions { name, input_buffer_limit, config, accept, tls, more } = options;
-    let settings =
-        ConnectOptions { name, input_buffer_limit, config, more, ..ConnectOptions::default() };
-    let server_name = settings.name.clone();
-    let server =
-        establish::listen::<R, Connection>(address, tls.as_ref(), settings, accept).await?;
-    Ok(server.named(server_name))
-}
+without_handshake!();
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
 ///
@@ -227,6 +184,15 @@ impl Session for TcpSession {
         // from here on readers are told why the connection is over: that the peer sends no more may
         // have been a cut
         self.ended = false;
+    }
+}
+
+impl Listening<Connection> for ListenOptions {
+    fn split(self) -> Split<ConnectOptions> {
+        let Self { name, input_buffer_limit, config, accept, tls, more } = self;
+        let settings =
+            ConnectOptions { name, input_buffer_limit, config, more, ..ConnectOptions::default() };
+        Split { name: settings.name.clone(), settings, accept, tls }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::establish::{self, FromStream};
+use crate::establish::{FromStream, Listening, Split, without_handshake};
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::{Inbox, InboxLimits};
@@ -63,46 +63,7 @@ impl From<ConnectOptions> for ListenOptions {
     }
 }
 
-/// Connects to `address`; every address of its host is tried.
-///
-/// # Errors
-///
-/// [`ConnectError`].
-pub async fn connect<R: Runtime>(
-    address: impl IntoAddress,
-    options: ConnectOptions,
-) -> Result<Connection, ConnectError> {
-    establish::connect::<R, Connection>(address, options.tls.as_ref(), &options.socket, &options)
-        .await
-}
-
-/// A connection over a stream that there is already: one of another kind, or what something else
-/// was upgraded to. Either side may be the one that began. Where the stream is to be TLS, it is
-/// that already; of `options`, `tls` and `socket` are not used.
-///
-/// # Errors
-///
-/// That of the stream, where it does not know its addresses.
-pub fn connect_on<R: Runtime>(
-    stream: impl Stream,
-    options: &ConnectOptions,
-) -> io::Result<Connection> {
-    Connection::start::<R>(stream, options, Counted::nowhere())
-}
-
-/// Listens on `address`, on every address of its host.
-///
-/// # Errors
-///
-/// [`ListenError`].
-pub async fn listen<R: Runtime>(
-    address: impl IntoAddress,
-    options: ListenOptions,
-) -> Result<Server, ListenError> {
-    let ListenOptions { config, inbox, accept, tls, more } = options;
-    let settings = ConnectOptions { config, inbox, more, ..ConnectOptions::default() };
-    establish::listen::<R, Connection>(address, tls.as_ref(), settings, accept).await
-}
+without_handshake!();
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
 #[derive(Clone, Debug)]
@@ -132,6 +93,14 @@ impl Session for TpktSession {
         let weight = tpdu.len();
         self.inbox.push(tpdu, weight);
         Delivered::Inbox
+    }
+}
+
+impl Listening<Connection> for ListenOptions {
+    fn split(self) -> Split<ConnectOptions> {
+        let Self { config, inbox, accept, tls, more } = self;
+        let settings = ConnectOptions { config, inbox, more, ..ConnectOptions::default() };
+        Split { name: None, settings, accept, tls }
     }
 }
 

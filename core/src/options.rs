@@ -14,3 +14,8 @@
 /// The field that makes a literal end with `..Default::default()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct More(());
+
+impl More {
+    #[doc(hidden)]
+    pub const NONE: Self = Self(());
+}

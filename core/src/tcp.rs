@@ -8,6 +8,7 @@
 use bytes::Bytes;
 
 use crate::buffer::{RecvBuf, SendQueue, Writer};
+use crate::options::More;
 use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
 
@@ -20,11 +21,13 @@ pub struct Config {
     /// Stay open for sending when the peer has ended its side. Default: false, the connection
     /// closes then, as that of `hat-drivers` does; what is queued is still written.
     pub allow_half_open: bool,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_queued: 1024 * 1024, allow_half_open: false }
+        Self { max_queued: 1024 * 1024, allow_half_open: false, more: More::default() }
     }
 }
 

@@ -7,12 +7,13 @@
 //! ```
 //!
 //! The reserved octet is ignored on receipt (RFC 2126 clause 6.10). The smallest TPDU has 3 octets,
-//! hence the smallest packet
-//! 7. COTP stands on this framing, see [`cotp`](crate::cotp); [`Connection`] is the framing alone.
+//! and the smallest packet 7. COTP stands on this framing, see [`cotp`](crate::cotp);
+//! [`Connection`] is the framing alone.
 
 use bytes::{Buf, Bytes};
 
 use crate::buffer::{RecvBuf, SendQueue, Writer};
+use crate::options::More;
 use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
 use crate::trace;
@@ -39,11 +40,13 @@ pub struct Config {
     /// Octets that may wait to be written, 16 MiB. A send over it is refused and hands its data
     /// back; one on an empty queue is always taken.
     pub max_queued: usize,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_queued: 16 * 1024 * 1024 }
+        Self { max_queued: 16 * 1024 * 1024, more: More::default() }
     }
 }
 

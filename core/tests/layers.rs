@@ -9,21 +9,24 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("time", &[]),
     ("trace", &[]),
     ("options", &[]),
-    ("json", &[]),
+    ("json", &["options"]),
     ("buffer", &[]),
     ("send", &["buffer"]),
     ("keepalive", &["time"]),
     ("protocol", &["buffer", "time"]),
     ("driver", &["buffer", "protocol", "time"]),
     ("sbs", &["buffer"]),
-    ("tcp", &["buffer", "protocol", "send", "time"]),
-    ("tpkt", &["buffer", "protocol", "send", "time", "trace"]),
-    ("cotp", &["buffer", "protocol", "send", "time", "tpkt", "trace"]),
-    ("ws", &["buffer", "protocol", "send", "time", "trace"]),
-    ("chatter", &["buffer", "keepalive", "protocol", "sbs", "send", "time", "trace"]),
-    ("juggler", &["buffer", "json", "keepalive", "protocol", "send", "time", "trace", "ws"]),
+    ("tcp", &["buffer", "options", "protocol", "send", "time"]),
+    ("tpkt", &["buffer", "options", "protocol", "send", "time", "trace"]),
+    ("cotp", &["buffer", "options", "protocol", "send", "time", "tpkt", "trace"]),
+    ("ws", &["buffer", "options", "protocol", "send", "time", "trace"]),
+    ("chatter", &["buffer", "keepalive", "options", "protocol", "sbs", "send", "time", "trace"]),
+    (
+        "juggler",
+        &["buffer", "json", "keepalive", "options", "protocol", "send", "time", "trace", "ws"],
+    ),
     // eventer and observer
-    ("", &["buffer", "chatter", "protocol", "sbs", "send", "time", "trace"]),
+    ("", &["buffer", "chatter", "options", "protocol", "sbs", "send", "time", "trace"]),
 ];
 
 #[test]

@@ -27,7 +27,7 @@ machine!(Tpkt {
     #[new]
     fn new() -> Self {
         // the handle waits where more than its transport takes is queued
-        let config = tpkt::Config { max_queued: usize::MAX / 2 };
+        let config = tpkt::Config { max_queued: usize::MAX / 2, ..tpkt::Config::default() };
         Self { link: Link::new(tpkt::Connection::new(config)) }
     }
 

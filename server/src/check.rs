@@ -11,6 +11,7 @@
 //! carries them into the seconds when it is decoded.
 
 use hat_core::eventer::{Payload, RegisterEvent};
+use hat_core::options::More;
 use serde::de::IgnoredAny;
 
 /// What one registration may hold.
@@ -25,6 +26,8 @@ pub struct Limits {
     pub max_events: usize,
     /// Lists and objects in each other in a JSON payload: 512.
     pub max_depth: usize,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for Limits {
@@ -35,6 +38,7 @@ impl Default for Limits {
             max_registration: 32 * mib,
             max_events: 262_144,
             max_depth: 512,
+            more: More::default(),
         }
     }
 }

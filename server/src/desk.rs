@@ -1,6 +1,7 @@
 //! Where events are registered and asked for: by clients, by the page, and by the program that
 //! embeds the server.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,6 +28,12 @@ type Counted = io::Result<Result<Stats, StoreError>>;
 /// registers nothing.
 #[derive(Clone)]
 pub struct Desk(Arc<Inner>);
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").finish_non_exhaustive()
+    }
+}
 
 struct Inner {
     engine: Arc<Engine>,

@@ -7,6 +7,7 @@
 //!                                       Teller ─> clients, pages
 //! ```
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,15 @@ pub struct Options {
     pub live: Option<Live>,
 }
 
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("listen", &self.listen)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Options {
     /// The defaults, for the server `server_id` on `listen`.
     #[must_use]
@@ -104,6 +114,12 @@ pub struct EventServer {
     redundancy: Option<Redundancy>,
     told_all: Receiver<()>,
     sleep: fn(Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl fmt::Debug for EventServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventServer").field("server", &self.server).finish_non_exhaustive()
+    }
 }
 
 impl EventServer {

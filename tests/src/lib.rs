@@ -1,5 +1,7 @@
 //! What the tests share: the pair harness, the simulated network, generated values, the vectors,
 //! the runtimes, and the real peers.
+// a test shows what it holds by what it says
+#![allow(missing_debug_implementations)]
 
 pub mod certificates;
 pub mod counted;

@@ -1,5 +1,6 @@
 //! What a server tells its clients.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +31,12 @@ pub struct Notifier {
     patience: Arc<Mutex<Patience>>,
     now: fn() -> Instant,
     sleep: fn(Instant) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl fmt::Debug for Notifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notifier").field("status", &self.status()).finish_non_exhaustive()
+    }
 }
 
 impl Notifier {

@@ -332,7 +332,8 @@ impl Server {
     /// [`max_connections`](AcceptOptions::max_connections) does not hold it up.
     pub fn serve_on(&self, stream: impl Stream) {
         let stream: Box<dyn Stream> = Box::new(stream);
-        (self.serve_on)(&self.core, self.core.count(stream));
+        let remote = stream.peer_addr().ok();
+        (self.serve_on)(&self.core, self.core.count(stream, remote));
     }
 
     /// The clients that are connected now, by number.
@@ -398,6 +399,17 @@ impl Server {
     /// Cancel safe: the closing goes on when this is dropped.
     pub async fn close(&self) {
         self.core.close();
+        self.core.closed().await;
+    }
+
+    /// How many connections are open, with those that are still in a handshake.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.core.open_connections()
+    }
+
+    /// Waits until the server is closed, and the connections that are bound to it. Cancel safe.
+    pub async fn closed(&self) {
         self.core.closed().await;
     }
 }

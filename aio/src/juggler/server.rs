@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -187,6 +188,15 @@ impl Drop for Open<'_> {
     }
 }
 
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("addresses", &self.addresses())
+            .field("open_connections", &self.open_connections())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Server {
     /// The connections that are open now, by number.
     #[must_use]
@@ -231,5 +241,16 @@ impl Server {
     /// Cancel safe: the closing goes on when this is dropped.
     pub async fn close(&self) {
         self.taking.close().await;
+    }
+
+    /// How many connections are open, with those that are still in a handshake.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.taking.open_connections()
+    }
+
+    /// Waits until the server is closed, and the connections that are bound to it. Cancel safe.
+    pub async fn closed(&self) {
+        self.taking.closed().await;
     }
 }

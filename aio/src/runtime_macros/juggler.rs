@@ -7,8 +7,12 @@ macro_rules! juggler_on {
         /// `peer`. See [`hat_aio::juggler`] and [`hat_core::juggler`].
         pub mod juggler {
             pub use $crate::chatter::InboxLimits;
-            pub use $crate::hat_core::json::Value;
-            pub use $crate::hat_core::juggler::State;
+            pub use $crate::hat_core::json::{SetError, Value};
+            pub use $crate::hat_core::juggler::client::Config as ClientConfig;
+            pub use $crate::hat_core::juggler::server::Config as ServerConfig;
+            pub use $crate::hat_core::juggler::{
+                Config, Error as ProtocolError, PingRule, SendFault, State,
+            };
             pub use $crate::juggler::{
                 Client, ConnectError, ConnectOptions, Error, NotificationStream, Notified,
                 RequestError, WsOptions,

@@ -9,6 +9,9 @@
 macro_rules! protocols_on {
     ($runtime:ident) => {
         pub use sbs::ByteString;
+        /// The state machines under the handles, and all that their crate has: what has a place of
+        /// its own here is there too.
+        pub use $crate::hat_core as machines;
         pub use $crate::hat_core::{json, sbs, ws};
         pub use $crate::{
             Address, ConnectError, ConnectionId, Error, HandshakeFailure, IntoAddress, IoStream,
@@ -27,8 +30,8 @@ macro_rules! protocols_on {
                 RequestError, SendOptions, Server,
             };
             pub use $crate::hat_core::chatter::{
-                Config, Conversation, Data, Dialect, Incoming, Message, PingRule, SendError,
-                SendFault,
+                Config, Conversation, Data, Dialect, Error as ProtocolError, Incoming, Message,
+                PingRule, SendError, SendFault, Violation,
             };
             pub use $crate::server::AcceptOptions;
             pub use $crate::{ConnectError, ListenError};
@@ -82,13 +85,16 @@ macro_rules! protocols_on {
                 ReconnectOptions, Reconnecting, RequestError, Server, StartError, Stopped, Update,
                 UpdateStream, WhileDisconnected,
             };
+            pub use $crate::hat_core::eventer::client::Config as ClientConfig;
             pub use $crate::hat_core::eventer::reconnect::{
                 CatchUpConfig, Gap, OnRejection, Position, RetryConfig,
             };
+            pub use $crate::hat_core::eventer::server::{ClientInfo, Config as ServerConfig};
             pub use $crate::hat_core::eventer::{
-                Binary, Event, EventId, EventType, Json, JsonError, LatestParams, Order, OrderBy,
-                ParseError, Payload, QueryParams, QueryResult, RegisterEvent, ServerParams, Status,
-                Subscription, SubscriptionError, TimeseriesParams, Timestamp,
+                Binary, Error as ProtocolError, Event, EventId, EventType, Json, JsonError,
+                LatestParams, Order, OrderBy, ParseError, Payload, QueryParams, QueryResult,
+                RegisterEvent, ServerParams, Status, Subscription, SubscriptionError,
+                TimeseriesParams, Timestamp, TimestampError, UnknownName,
             };
             pub use $crate::server::AcceptOptions;
 
@@ -168,8 +174,8 @@ macro_rules! protocols_on {
         pub mod observer {
             pub use $crate::chatter::InboxLimits;
             pub use $crate::hat_core::observer::{
-                BlessingRequest, BlessingResponse, ComponentInfo, Config, Incoming, SendFault,
-                State,
+                BlessingRequest, BlessingResponse, ComponentInfo, Config, Error as ProtocolError,
+                Incoming, SendFault, State,
             };
             pub use $crate::observer::{Component, ConnectError, ConnectOptions, Error};
 
@@ -190,7 +196,7 @@ macro_rules! protocols_on {
 
         /// Plain TCP. See [`hat_aio::tcp`].
         pub mod tcp {
-            pub use $crate::hat_core::tcp::{Config, SendError, SendFault};
+            pub use $crate::hat_core::tcp::{Config, Error as ProtocolError, SendError, SendFault};
             pub use $crate::server::AcceptOptions;
             pub use $crate::tcp::{
                 ConnectOptions, Connection, ConnectionInfo, Error, ListenOptions, Server,
@@ -238,7 +244,9 @@ macro_rules! protocols_on {
         /// TPKT: packets with one TPDU each. See [`hat_aio::tpkt`].
         pub mod tpkt {
             pub use $crate::chatter::InboxLimits;
-            pub use $crate::hat_core::tpkt::{Config, SendError, SendFault};
+            pub use $crate::hat_core::tpkt::{
+                Config, Error as ProtocolError, SendError, SendFault,
+            };
             pub use $crate::server::AcceptOptions;
             pub use $crate::tpkt::{ConnectOptions, Connection, Error, ListenOptions, Server};
             pub use $crate::{ConnectError, ListenError};
@@ -289,8 +297,9 @@ macro_rules! protocols_on {
                 Decision, Error, ListenError, ListenOptions, OnError, Part, Server,
             };
             pub use $crate::hat_core::cotp::{
-                Config, Diagnostic, Policy, Reason, Receive, Response, Selector, SendError,
-                SendFault, TpduSize,
+                Answer, Cause, Config, ConfigError, ConnectRequest, Diagnostic, During,
+                Error as ProtocolError, Info, Policy, Reason, Receive, Response, Selector,
+                SendError, SendFault, TpduSize, Violation,
             };
             pub use $crate::server::AcceptOptions;
 

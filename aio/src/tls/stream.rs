@@ -9,6 +9,7 @@
 //! as without TLS, and no more than one write waits encrypted. Reading never waits for writing:
 //! what TLS itself has to say (answers to key updates, alerts) goes out as the socket takes it.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, BufRead, IoSlice, Write};
 use std::net::SocketAddr;
@@ -54,6 +55,15 @@ pub struct TlsStream<S> {
     ended: bool,
     /// Why nothing more can be read. Told once all that came before is.
     failed: Option<Error>,
+}
+
+impl<S> fmt::Debug for TlsStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsStream")
+            .field("ended", &self.ended)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<S: Stream> TlsStream<S> {

@@ -1,5 +1,6 @@
 //! Answers without a file: a status, what it needs in headers, and a line that says why.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use http::header::{self, HeaderName, HeaderValue};
@@ -13,12 +14,12 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     /// For the person who reads the answer.
-    pub(super) reason: &'static str,
+    pub(super) reason: Cow<'static, str>,
 }
 
 impl Answer {
-    pub(super) fn new(status: StatusCode, reason: &'static str) -> Self {
-        Self { status, headers: HeaderMap::new(), reason }
+    pub(super) fn new(status: StatusCode, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, headers: HeaderMap::new(), reason: reason.into() }
     }
 
     pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {

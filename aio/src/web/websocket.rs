@@ -3,39 +3,21 @@
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::{HeaderMap, StatusCode, Version};
 
 use super::answer::Answer;
 use super::host;
 use super::options::Origins;
-use hat_core::ws;
+use hat_core::ws::{self, RequestFault};
 
 /// The `Sec-WebSocket-Accept` for a request at the WebSocket's path, or why there is no WebSocket
-/// for it.
+/// for it: by the rules that the machine of a server has.
 pub(super) fn handshake(head: &Parts, origins: &Origins) -> Result<HeaderValue, Answer> {
-    if head.method != Method::GET {
-        return Err(Answer::method_not_allowed("GET"));
-    }
-    if !has_token(&head.headers, header::UPGRADE, "websocket") {
-        return Err(upgrade_required("this is the path of a WebSocket"));
-    }
-    if head.version < Version::HTTP_11 {
-        return Err(Answer::bad_request("a WebSocket needs HTTP/1.1"));
-    }
-    if !has_token(&head.headers, header::CONNECTION, "upgrade") {
-        return Err(Answer::bad_request("`Connection: Upgrade` is missing"));
-    }
-    let length = only(&head.headers, header::CONTENT_LENGTH).unwrap_or("0");
-    if length != "0" || head.headers.contains_key(header::TRANSFER_ENCODING) {
-        return Err(Answer::bad_request("a WebSocket request has no body").closing());
-    }
-    if only(&head.headers, header::SEC_WEBSOCKET_VERSION) != Some("13") {
-        return Err(upgrade_required("version 13 of WebSocket is spoken here"));
-    }
-    let key = only(&head.headers, header::SEC_WEBSOCKET_KEY);
-    let Some(accept) = key.and_then(ws::accept_key) else {
-        return Err(Answer::bad_request("`Sec-WebSocket-Key` must be 16 bytes in Base64, once"));
-    };
+    let fields = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let fields: Vec<_> = fields.collect();
+    let http_1_1 = head.version == Version::HTTP_11;
+    let accept = ws::check_request(head.method.as_str(), http_1_1, fields.iter().copied());
+    let accept = accept.map_err(refusal)?;
     if !allows(origins, &head.headers, host::site(head)) {
         let reason = "pages of this site may not open the WebSocket";
         return Err(Answer::new(StatusCode::FORBIDDEN, reason));
@@ -43,11 +25,19 @@ pub(super) fn handshake(head: &Parts, origins: &Origins) -> Result<HeaderValue, 
     Ok(HeaderValue::from_str(&accept).expect("Base64 is fit for a header"))
 }
 
-fn upgrade_required(reason: &'static str) -> Answer {
-    Answer::new(StatusCode::UPGRADE_REQUIRED, reason)
-        .with(header::UPGRADE, HeaderValue::from_static("websocket"))
-        .with(header::CONNECTION, HeaderValue::from_static("Upgrade"))
-        .with(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
+/// What the client is told, with the fields that belong to it.
+fn refusal(fault: RequestFault) -> Answer {
+    let status = StatusCode::from_u16(fault.status()).expect("a status");
+    let mut answer = Answer::new(status, format!("this is the path of a WebSocket: {fault}"));
+    for &(name, value) in fault.headers() {
+        let name = HeaderName::try_from(name).expect("the name of a field");
+        answer = answer.with(name, HeaderValue::from_static(value));
+    }
+    match fault {
+        // its bytes would be taken for the next request
+        RequestFault::Body => answer.closing(),
+        _ => answer,
+    }
 }
 
 /// The value of a header that is there once.
@@ -57,12 +47,6 @@ pub(super) fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
         return None;
     };
     value.to_str().ok()
-}
-
-/// Whether one of the comma-separated tokens of a header is `token`.
-fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    let mut texts = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    texts.any(|text| text.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
 }
 
 /// `site`: what the request is for.

@@ -22,6 +22,7 @@ mod error;
 mod frame;
 mod message;
 
+use crate::options::More;
 use core::time::Duration;
 
 pub use crate::keepalive::PingRule;
@@ -76,6 +77,8 @@ pub struct Config {
     /// [`max_conversations`](Self::max_conversations) has no meaning. For who puts this under
     /// programs that were written for those libraries. Default: off.
     pub out_of_turn: bool,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Config {
@@ -98,6 +101,7 @@ impl Config {
             max_unsent_replies: 16,
             strict: false,
             out_of_turn: false,
+            more: More::default(),
         }
     }
 }

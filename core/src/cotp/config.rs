@@ -3,6 +3,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{ConfigError, Selector, TpduSize};
+use crate::options::More;
 
 /// What to do where a peer departs from the standards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -118,6 +119,8 @@ pub struct Config {
     /// How long a handshake may take. Default: 10 s. While the application decides about a request
     /// there is no limit.
     pub handshake_timeout: Duration,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 /// The most octets of connect data (RFC 905 clause 13.3.5).
@@ -163,6 +166,7 @@ impl Default for Config {
             max_queued: 16 * 1024 * 1024,
             max_empty: 16,
             handshake_timeout: Duration::from_secs(10),
+            more: More::default(),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::message::{self, InitReq, InitRes, RegisterRes};
 use super::{Error, Event, QueryParams, QueryResult, RegisterEvent, SendFault, Status};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Conversation, Message};
+use crate::options::More;
 use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
 
@@ -33,6 +34,8 @@ pub struct Config {
     /// Bytes that the events of one message may take in memory once they are decoded, payloads not
     /// counted, 512 MiB: some two million events. A server is trusted with more than a client.
     pub max_decoded: usize,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for Config {
@@ -45,6 +48,7 @@ impl Default for Config {
             init_timeout: Duration::from_secs(30),
             max_requests: 16_384,
             max_decoded: 512 * 1024 * 1024,
+            more: More::default(),
         }
     }
 }

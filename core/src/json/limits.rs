@@ -1,3 +1,5 @@
+use crate::options::More;
+
 /// How large a value may be that comes from elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -9,10 +11,20 @@ pub struct Limits {
     /// text takes from 2 to 10 times its length, by how short its names and values are; lists of
     /// nothing but `[]` take 30 times. So a state of 25 MB of the usual text is within it.
     pub size: usize,
+    #[doc(hidden)]
+    pub more: More,
+}
+
+impl Limits {
+    /// Up to `depth` levels, and `size` bytes of memory.
+    #[must_use]
+    pub const fn new(depth: usize, size: usize) -> Self {
+        Self { depth, size, more: More::NONE }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 128, size: 256 << 20 }
+        Self::new(128, 256 << 20)
     }
 }

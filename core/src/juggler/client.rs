@@ -14,6 +14,7 @@ use super::transport::{Received, Transport};
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::Value;
+use crate::options::More;
 use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
 use crate::ws;
@@ -25,11 +26,13 @@ pub struct Config {
     pub transport: super::Config,
     /// Requests that may be open at a time, 16 384: some megabytes of bookkeeping and futures.
     pub max_requests: usize,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { transport: super::Config::default(), max_requests: 16_384 }
+        Self { transport: super::Config::default(), max_requests: 16_384, more: More::default() }
     }
 }
 

@@ -2,6 +2,7 @@ use core::time::Duration;
 
 use crate::json::Limits;
 use crate::keepalive::PingRule;
+use crate::options::More;
 
 /// What both ends of 0.7 have: sizes, pings, limits. Those of the WebSocket below are in its own
 /// [`Config`](crate::ws::Config); among them `max_queued`, which here is held against whole
@@ -25,6 +26,8 @@ pub struct Config {
     /// more is read, 16, or the WebSocket's `max_queued` bytes of them: a peer that asks and never
     /// reads is stopped by it.
     pub max_unsent_replies: usize,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for Config {
@@ -36,6 +39,7 @@ impl Default for Config {
             max_message: 64 * 1024 * 1024,
             limits: Limits::default(),
             max_unsent_replies: 16,
+            more: More::default(),
         }
     }
 }

@@ -19,6 +19,7 @@ use super::message::{
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Message, SendOptions};
+use crate::options::More;
 use crate::protocol::{Polled, Protocol};
 use crate::sbs::{Decode, Reader};
 use crate::time::Instant;
@@ -33,12 +34,14 @@ pub struct Config {
     /// A message may have 1 MiB by default: some thousands of components, where a plant has dozens,
     /// and some 20 MiB once decoded at the worst.
     pub chatter: chatter::Config,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for Config {
     fn default() -> Self {
         let chatter = chatter::Config { max_message: 1024 * 1024, ..chatter::Config::default() };
-        Self { chatter }
+        Self { chatter, more: More::default() }
     }
 }
 

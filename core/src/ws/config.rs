@@ -1,3 +1,4 @@
+use crate::options::More;
 use core::time::Duration;
 
 /// Which end of a connection this is. A client masks what it sends, a server must not.
@@ -48,6 +49,8 @@ pub struct Config {
     /// connection: masks must not be foreseeable by who chooses what is sent (RFC 6455 section
     /// 10.3).
     pub mask_seed: u64,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for Config {
@@ -63,6 +66,7 @@ impl Default for Config {
             handshake_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
             mask_seed: 0,
+            more: More::default(),
         }
     }
 }

@@ -65,4 +65,6 @@ mod utf8;
 pub use config::{Config, Role};
 pub use connection::{Connection, Incoming};
 pub use error::{AnswerError, Error, RequestError, SendError, Violation};
-pub use handshake::{Field, HandshakeFault, Request, RequestFault, Response, accept_key};
+pub use handshake::{
+    Field, HandshakeFault, Request, RequestFault, Response, accept_key, check_request,
+};

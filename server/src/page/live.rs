@@ -1,5 +1,6 @@
 //! The state that all pages follow, and what changes it at once: clients, status, addresses.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,12 @@ const MAX_SUBSCRIPTIONS: usize = 64;
 /// What pages show of a server. Cheap to clone.
 #[derive(Clone)]
 pub struct Live(Arc<Inner>);
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").field("server_id", &self.0.server_id).finish_non_exhaustive()
+    }
+}
 
 struct Inner {
     server_id: i64,

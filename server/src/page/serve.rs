@@ -1,5 +1,6 @@
 //! The web server.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -36,6 +37,12 @@ pub struct PageOptions {
 pub struct Page {
     server: Server,
     live: Live,
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page").field("server", &self.server).finish_non_exhaustive()
+    }
 }
 
 impl Page {

@@ -3,7 +3,7 @@ use hat_core::json::{Limits, Object, Operation, Patch, Pointer, Value, check, di
 use hat_core::juggler::State;
 
 /// Small, so that inputs reach them.
-const LIMITS: Limits = Limits { depth: 20, size: 20_000 };
+const LIMITS: Limits = Limits::new(20, 20_000);
 
 /// Names and texts, some of them awkward.
 const WORDS: [&str; 12] = [

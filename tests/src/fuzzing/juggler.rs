@@ -13,11 +13,12 @@ use crate::websocket::{FIN, TEXT, frame, other};
 /// Small, so that inputs reach it.
 const MAX_MESSAGE: usize = 500;
 
-const LIMITS: Limits = Limits { depth: 20, size: 20_000 };
+const LIMITS: Limits = Limits::new(20, 20_000);
 
 /// Texts from a server, to a client of 0.7 that has two requests open.
 pub(super) fn client(input: &[u8]) {
-    let config = client::Config { transport: transport(), max_requests: 2 };
+    let config =
+        client::Config { transport: transport(), max_requests: 2, ..client::Config::default() };
     let make = || {
         let mut client = Client::new(websocket(Role::Client), config.clone());
         for name in ["a", ""] {

@@ -78,7 +78,7 @@ fn a_packet_is_taken_without_a_copy() {
 fn a_full_queue_and_a_close() {
     let tpdu = Bytes::from_static(b"abc");
     let mut pair = pair(2);
-    pair.a.machine = Connection::new(Config { max_queued: 10 });
+    pair.a.machine = Connection::new(Config { max_queued: 10, ..Config::default() });
     pair.a.machine.send(tpdu.clone()).expect("an empty queue takes one");
     let refused = pair.a.machine.send(tpdu.clone()).expect_err("full");
     assert_eq!((refused.fault, &refused.data), (SendFault::QueueFull { limit: 10 }, &tpdu));

@@ -86,7 +86,7 @@ proptest! {
     fn limits_hold_and_nothing_changes_beyond_them(
         (document, patch) in patches(), depth in 0..6_usize, room in 0..2_000_usize,
     ) {
-        let limits = Limits { depth, size: document.size() + room };
+        let limits = Limits::new(depth, document.size() + room);
         let Ok(patch) = Patch::from_value(&patch, &Limits::default()) else { return Ok(()) };
         let mut limited = document.clone();
         match patch.apply(&mut limited, &limits) {

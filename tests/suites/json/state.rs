@@ -118,7 +118,7 @@ fn missing_parts_are_made() {
 
 #[test]
 fn limits() {
-    let mut state = State::new(Limits { depth: 3, size: 1_000_000 });
+    let mut state = State::new(Limits::new(3, 1_000_000));
     let error = state.set(&path("/a/b"), value("[[]]")).expect_err("too deep");
     assert_eq!(error, SetError::TooDeep { path: "/a/b".into(), limit: 3 });
     state.set(&path("/a/b"), value("[]")).expect("fits");

@@ -174,7 +174,7 @@ fn results_that_nobody_waits_for() {
 
 #[test]
 fn limits_of_both_sides() {
-    let mut pair = rpcs_of(Limits { ours: 1, theirs: 2 }, 7);
+    let mut pair = rpcs_of(Limits { ours: 1, theirs: 2, ..Limits::default() }, 7);
     let ids: Vec<_> = (0..4).map(|_| pair.a.machine.call("n", &[]).expect("room")).collect();
     pair.b.machine.call("n", &[]).expect("room");
     assert_eq!(pair.b.machine.call("n", &[]), Err(SendFault::TooManyRequests { limit: 1 }));

@@ -21,7 +21,7 @@ use crate::local;
 const LONGEST: Duration = Duration::MAX;
 const MOST: usize = usize::MAX;
 const PINGS: PingRule = PingRule::WhenIdle { delay: LONGEST, timeout: LONGEST };
-const INBOX: InboxLimits = InboxLimits { messages: MOST, bytes: MOST };
+const INBOX: InboxLimits = InboxLimits::new(MOST, MOST);
 
 fn socket() -> SocketOptions {
     let keepalive = Keepalive { idle: LONGEST, interval: LONGEST, probes: u8::MAX };
@@ -121,7 +121,7 @@ on_every_runtime! {
         assert_eq!(there.read_exact(5).await.expect("read"), "bytes");
         client.close().await;
 
-        let config = hat_core::tpkt::Config { max_queued: MOST };
+        let config = hat_core::tpkt::Config { max_queued: MOST, ..Default::default() };
         let options = tpkt::ConnectOptions { config, inbox: INBOX, socket: socket(), ..Default::default() };
         let accepting = tpkt::ListenOptions { accept: accept(), ..options.clone().into() };
         let server = tpkt::listen::<R>(local(), accepting).await.expect("listens");
@@ -153,6 +153,7 @@ on_every_runtime! {
             max_decoded: MOST,
             max_init: MOST,
             max_segments: MOST,
+            ..Default::default()
         };
         let options = eventer::ListenOptions { config, accept: accept(), ..Default::default() };
         let server = eventer::listen::<R>(local(), (), options).await.expect("listens");
@@ -161,6 +162,7 @@ on_every_runtime! {
             init_timeout: LONGEST,
             max_requests: MOST,
             max_decoded: MOST,
+            ..Default::default()
         };
         let client = eventer::ConnectOptions { config, inbox: INBOX, socket: socket(), ..Default::default() };
         let retry = RetryConfig { first_delay: LONGEST, max_delay: LONGEST, ..RetryConfig::default() };
@@ -198,7 +200,7 @@ on_every_runtime! {
             web: web(), config, ws: ws_config(), state: Some(state.clone()), inbox: INBOX, ..Default::default()
         };
         let server = juggler::listen::<R>(local(), (), options).await.expect("listens");
-        let config = machines::client::Config { transport, max_requests: MOST };
+        let config = machines::client::Config { transport, max_requests: MOST, ..Default::default() };
         let options = juggler::ConnectOptions {
             ws: ws_options(), config, inbox: INBOX, ..Default::default()
         };

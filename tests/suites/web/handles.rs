@@ -20,7 +20,7 @@ use serde_json::json;
 use super::peer::upgraded;
 use super::{local, until};
 
-const ONE: InboxLimits = InboxLimits { messages: 1, bytes: 1 };
+const ONE: InboxLimits = InboxLimits::new(1, 1);
 
 fn path(text: &str) -> Pointer {
     text.parse().expect("a pointer")

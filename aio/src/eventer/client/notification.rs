@@ -95,6 +95,7 @@ impl std::fmt::Debug for Ack {
 }
 
 /// What a [`Client`] is told, as a stream.
+#[derive(Debug)]
 pub struct NotificationStream {
     pub(super) client: Client,
 }

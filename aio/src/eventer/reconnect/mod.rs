@@ -9,6 +9,7 @@ mod options;
 mod shared;
 mod task;
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,6 +54,15 @@ pub async fn keep_connected<R: Runtime>(
 pub struct Reconnecting {
     shared: Arc<Shared>,
     _close: Arc<CloseOnDrop>,
+}
+
+impl fmt::Debug for Reconnecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reconnecting")
+            .field("status", &self.status())
+            .field("is_connected", &self.is_connected())
+            .finish_non_exhaustive()
+    }
 }
 
 struct CloseOnDrop(Arc<Shared>);
@@ -168,6 +178,7 @@ impl Reconnecting {
 }
 
 /// What a [`Reconnecting`] client is told, as a stream.
+#[derive(Debug)]
 pub struct UpdateStream {
     client: Reconnecting,
 }

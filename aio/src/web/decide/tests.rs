@@ -113,12 +113,12 @@ fn upgrades() {
         (UPGRADE.replace("/ws", "/ws?token=1"), accepted),
         (UPGRADE.replace("/ws", "/other"), "file other"),
         (UPGRADE.replace("GET", "POST"), "405 allow=GET"),
-        (UPGRADE.replace("HTTP/1.1", "HTTP/1.0"), "400"),
+        (UPGRADE.replace("HTTP/1.1", "HTTP/1.0"), "505"),
         ("GET /ws HTTP/1.1".to_owned(), required),
         (UPGRADE.replace("Upgrade: websocket", "Upgrade: h2c"), required),
         (UPGRADE.replace("Version: 13", "Version: 8"), required),
         (UPGRADE.replace("Version: 13", "Version: 13\nSec-WebSocket-Version: 8"), required),
-        (UPGRADE.replace("keep-alive, Upgrade", "keep-alive"), "400"),
+        (UPGRADE.replace("keep-alive, Upgrade", "keep-alive"), required),
         (UPGRADE.replace("dGhlIHNhbXBsZSBub25jZQ==", "dGhl"), "400"),
         (UPGRADE.replace("dGhlIHNhbXBsZSBub25jZQ==", "not Base64"), "400"),
         (UPGRADE.replace("Sec-WebSocket-Key", "X-Key"), "400"),
@@ -136,6 +136,61 @@ fn upgrades() {
     }
     let rules = Rules { ws_path: None, ..rules() };
     assert_eq!(decided(UPGRADE, &rules, &Access::Open), "file ws");
+}
+
+/// A server that is a machine reads the same head, and says the same to it.
+#[test]
+fn the_machine_answers_as_the_web_server_does() {
+    use hat_core::buffer::RecvBuf;
+    use hat_core::protocol::Protocol;
+    use hat_core::time::Instant;
+    use hat_core::ws::{Config, Connection, Response};
+
+    let key = "dGhlIHNhbXBsZSBub25jZQ==";
+    let mut differ = Vec::new();
+    for request in [
+        UPGRADE.to_owned(),
+        UPGRADE.replace("GET", "POST"),
+        UPGRADE.replace("HTTP/1.1", "HTTP/1.0"),
+        UPGRADE.replace("Upgrade: websocket", "Upgrade: h2c"),
+        UPGRADE.replace("Upgrade: websocket", "UPGRADE: h2c, WebSocket"),
+        UPGRADE.replace("keep-alive, Upgrade", "keep-alive"),
+        UPGRADE.replace("Version: 13", "Version: 8"),
+        UPGRADE.replace("Version: 13", "Version: 13\nSec-WebSocket-Version: 13"),
+        UPGRADE.replace(key, "dGhl"),
+        UPGRADE.replace("Sec-WebSocket-Key", "X-Key"),
+        format!("{UPGRADE}\nSec-WebSocket-Key: {key}"),
+        format!("{UPGRADE}\nContent-Length: 0"),
+        format!("{UPGRADE}\nContent-Length: 5"),
+        format!("{UPGRADE}\nTransfer-Encoding: chunked"),
+        format!("{UPGRADE}\nHost: a\nHost: b"),
+        "GET /ws HTTP/1.1".to_owned(),
+    ] {
+        let mut machine = Connection::accept(Config::default(), Instant::ORIGIN);
+        let host = if request.contains("Host:") { "" } else { "\nHost: plant" };
+        let mut rx = RecvBuf::new();
+        rx.feed(format!("{request}{host}\n\n").replace('\n', "\r\n").as_bytes());
+        if machine.poll(&mut rx, Instant::ORIGIN).is_ok() {
+            machine.confirm(&Response::default()).expect("a request to confirm");
+        }
+        let mut written = Vec::new();
+        machine.tx().write_to(&mut written).expect("room");
+        let written = String::from_utf8(written).expect("ASCII").to_ascii_lowercase();
+        let status = written[9..12].to_owned();
+
+        let ours = decided(&request, &rules(), &Access::Open);
+        let ours = ours.replace("websocket ", "101 sec-websocket-accept=");
+        let fields = ours.split(' ').skip(1).filter_map(|field| field.split_once('='));
+        // the machine closes whatever it refuses
+        let fields = fields.filter(|&field| field != ("connection", "close"));
+        let said = |(name, value): (&str, &str)| {
+            written.contains(&format!("\r\n{name}: {value}\r\n").to_ascii_lowercase())
+        };
+        if ours[..3] != status || !fields.into_iter().all(said) {
+            differ.push((request, ours, written));
+        }
+    }
+    assert!(differ.is_empty(), "{differ:#?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! When to try again.
 
+use crate::options::More;
 use core::time::Duration;
 
 /// When to try again, and when to give up.
@@ -17,6 +18,8 @@ pub struct RetryConfig {
     /// What a server does to a client that it does not take. Default: it is tried again, as
     /// `hat.event.component` does.
     pub on_rejection: OnRejection,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for RetryConfig {
@@ -26,6 +29,7 @@ impl Default for RetryConfig {
             max_delay: Duration::from_secs(30),
             max_failures: None,
             on_rejection: OnRejection::Retry,
+            more: More::default(),
         }
     }
 }

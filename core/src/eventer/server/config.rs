@@ -1,6 +1,7 @@
 use core::time::Duration;
 
 use crate::chatter;
+use crate::options::More;
 
 /// Limits of a server's connection, and of the Chatter connection below it.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Config {
     pub max_init: usize,
     /// Segments of the client's query types, all together, 131 072: as above, where they are empty.
     pub max_segments: usize,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for Config {
@@ -39,6 +42,7 @@ impl Default for Config {
             max_decoded: 32 * 1024 * 1024,
             max_init: 1024 * 1024,
             max_segments: 131_072,
+            more: More::default(),
         }
     }
 }

@@ -31,6 +31,7 @@ use crate::protocol::{Polled, Protocol};
 use crate::time::{Instant, earliest};
 use crate::ws;
 
+use crate::options::More;
 pub use message::Message;
 use message::{DATA, PONG, Received};
 
@@ -48,6 +49,8 @@ pub struct Config {
     /// or the WebSocket's `max_queued` bytes of them: a peer that pings and never reads is stopped
     /// by it.
     pub max_unsent_replies: usize,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for Config {
@@ -56,6 +59,7 @@ impl Default for Config {
             autoflush_delay: Autoflush::DEFAULT_DELAY,
             limits: Limits::default(),
             max_unsent_replies: 16,
+            more: More::default(),
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
 use crate::ws;
 
+use crate::options::More;
 pub use actions::{Actions, Handled};
 use message::{Asked, Payload};
 
@@ -44,6 +45,8 @@ pub struct Config {
     /// deployed peer's plain connection. Default: off; a message that is like a call and lacks
     /// something of one ends the connection, as that of the deployed peer's `RpcConnection`.
     pub plain: bool,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 /// How many calls may be open at a time.
@@ -53,11 +56,13 @@ pub struct Limits {
     pub ours: usize,
     /// The other side's, 1024; at least one. With so many nothing is read until one is answered.
     pub theirs: usize,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { ours: 16_384, theirs: 1024 }
+        Self { ours: 16_384, theirs: 1024, more: More::default() }
     }
 }
 
@@ -138,10 +143,10 @@ impl Connection {
     /// A connection over `ws`, either end of one.
     #[must_use]
     pub fn new(ws: ws::Connection, config: Config) -> Self {
-        let Limits { ours, theirs } = config.calls;
+        let limits = config.calls;
         Self {
             peer: peer::Connection::new(ws, config.peer),
-            limits: Limits { ours, theirs: theirs.max(1) },
+            limits: Limits { theirs: limits.theirs.max(1), ..limits },
             plain: config.plain,
             again: VecDeque::new(),
             last_id: 0,

@@ -1,6 +1,7 @@
 use core::time::Duration;
 
 use crate::juggler::Autoflush;
+use crate::options::More;
 
 /// Limits of a server's connection, and of the transport below it.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Config {
     /// Bytes of requests that may wait for the one before them to be answered, 16 MiB: with more,
     /// nothing is read either.
     pub max_waiting: usize,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for Config {
@@ -31,6 +34,7 @@ impl Default for Config {
             parallel_requests: false,
             max_requests: 1024,
             max_waiting: 16 * 1024 * 1024,
+            more: More::default(),
         }
     }
 }

@@ -253,7 +253,10 @@ impl Connection {
     /// Refuses a request that is wrong.
     fn refuse_fault(&mut self, fault: RequestFault) -> Error {
         let text = alloc::format!("The request is refused: {fault}.\n");
-        self.put_refusal(fault.status(), &fault.headers(), &text);
+        let field =
+            |&(name, value)| (ByteString::from_static(name), ByteString::from_static(value));
+        let headers: Vec<Field> = fault.headers().iter().map(field).collect();
+        self.put_refusal(fault.status(), &headers, &text);
         Error::Request(fault)
     }
 

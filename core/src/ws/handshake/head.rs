@@ -56,19 +56,27 @@ pub(super) fn text(value: &[u8]) -> ByteString {
     }
 }
 
+/// The fields of a head, by name and value, however its reader keeps them.
+pub(super) trait Fields<'a>: Iterator<Item = (&'a str, &'a [u8])> + Clone {}
+
+impl<'a, I: Iterator<Item = (&'a str, &'a [u8])> + Clone> Fields<'a> for I {}
+
+/// Those of a head that was read here.
+pub(super) fn fields<'a>(fields: &'a [httparse::Header<'_>]) -> impl Fields<'a> {
+    fields.iter().map(|field| (field.name, field.value))
+}
+
 /// All values of the fields called `name`, in order.
 pub(super) fn values<'a>(
-    fields: &'a [httparse::Header<'_>],
-    name: &'a str,
+    fields: &impl Fields<'a>,
+    name: &'static str,
 ) -> impl Iterator<Item = &'a [u8]> {
-    fields
-        .iter()
-        .filter(move |field| field.name.eq_ignore_ascii_case(name))
-        .map(|field| field.value)
+    let named = move |(found, _): &(&str, _)| found.eq_ignore_ascii_case(name);
+    fields.clone().filter(named).map(|(_, value)| value)
 }
 
 /// The value of a field that must be there once; without the blanks around it.
-pub(super) fn only<'a>(fields: &'a [httparse::Header<'_>], name: &'a str) -> Option<&'a [u8]> {
+pub(super) fn only<'a>(fields: &impl Fields<'a>, name: &'static str) -> Option<&'a [u8]> {
     let mut all = values(fields, name);
     let first = all.next()?;
     all.next().is_none().then(|| first.trim_ascii())
@@ -76,8 +84,8 @@ pub(super) fn only<'a>(fields: &'a [httparse::Header<'_>], name: &'a str) -> Opt
 
 /// The members of the comma-separated lists in the fields called `name`.
 pub(super) fn members<'a>(
-    fields: &'a [httparse::Header<'_>],
-    name: &'a str,
+    fields: &impl Fields<'a>,
+    name: &'static str,
 ) -> impl Iterator<Item = &'a [u8]> {
     values(fields, name)
         .flat_map(|value| value.split(|&byte| byte == b','))
@@ -86,17 +94,14 @@ pub(super) fn members<'a>(
 }
 
 /// Whether a list has a member, whatever its case.
-pub(super) fn lists(fields: &[httparse::Header<'_>], name: &str, member: &str) -> bool {
+pub(super) fn lists<'a>(fields: &impl Fields<'a>, name: &'static str, member: &str) -> bool {
     members(fields, name).any(|found| found.eq_ignore_ascii_case(member.as_bytes()))
 }
 
 /// The fields that the handshake has no use for.
-pub(super) fn others(fields: &[httparse::Header<'_>]) -> Vec<Field> {
-    fields
-        .iter()
-        .filter(|field| !is_own(field.name))
-        .map(|field| (field.name.into(), text(field.value)))
-        .collect()
+pub(super) fn others<'a>(fields: &impl Fields<'a>) -> Vec<Field> {
+    let others = fields.clone().filter(|(name, _)| !is_own(name));
+    others.map(|(name, value)| (name.into(), text(value))).collect()
 }
 
 /// The value of the first field called `name`, in any case.

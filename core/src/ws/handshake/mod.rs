@@ -9,7 +9,7 @@ pub use head::Field;
 pub(super) use head::{Found, find_end};
 pub use key::accept_key;
 pub(super) use key::{accept_of, new_key};
-pub use request::{Request, RequestFault};
+pub use request::{Request, RequestFault, check_request};
 pub(super) use request::{Waiting, parse as parse_request};
 pub use response::{HandshakeFault, Response};
 pub(super) use response::{check, confirm, parse as parse_response, refuse};

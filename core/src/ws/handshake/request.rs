@@ -129,16 +129,82 @@ impl RequestFault {
         }
     }
 
-    /// The header fields that belong to the status.
-    pub(in crate::ws) fn headers(self) -> Vec<Field> {
+    /// The header fields that belong to the status: of 405 which method is allowed (RFC 9110
+    /// section 15.5.6), of 426 what to upgrade to (section 15.5.22) and the version (RFC 6455
+    /// section 4.4).
+    #[must_use]
+    pub fn headers(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Method => vec![("Allow".into(), "GET".into())],
-            Self::NoUpgrade | Self::Version => {
-                vec![("Sec-WebSocket-Version".into(), VERSION.into())]
-            }
-            _ => Vec::new(),
+            Self::Method => &[("Allow", "GET")],
+            Self::NoUpgrade | Self::Version => &[
+                ("Upgrade", "websocket"),
+                ("Connection", "Upgrade"),
+                ("Sec-WebSocket-Version", VERSION),
+            ],
+            _ => &[],
         }
     }
+}
+
+/// The `Sec-WebSocket-Accept` that answers the head of a request, or why there is no WebSocket for
+/// it: the rules of RFC 6455 section 4.2.1, which [`Connection::accept`](super::super::Connection)
+/// keeps too. For HTTP servers that have read the head themselves, and know that the target is the
+/// path of a WebSocket.
+///
+/// `http_1_1` says whether the version is HTTP/1.1; `fields` are all fields, with names in any
+/// case.
+///
+/// ```
+/// use hat_core::ws::{RequestFault, check_request};
+///
+/// let fields: [(&str, &[u8]); 5] = [
+///     ("host", b"plant.example"),
+///     ("upgrade", b"websocket"),
+///     ("connection", b"keep-alive, Upgrade"),
+///     ("sec-websocket-version", b"13"),
+///     ("sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+/// ];
+/// let accept = check_request("GET", true, fields.iter().copied())?;
+/// assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// let fault = check_request("POST", true, fields.iter().copied());
+/// assert_eq!(fault, Err(RequestFault::Method));
+/// # Ok::<(), RequestFault>(())
+/// ```
+///
+/// # Errors
+///
+/// [`RequestFault`], which knows the status and the fields of the answer.
+pub fn check_request<'a>(
+    method: &str,
+    http_1_1: bool,
+    fields: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
+) -> Result<String, RequestFault> {
+    let fields = &fields;
+    if !http_1_1 {
+        return Err(RequestFault::HttpVersion);
+    }
+    if method != "GET" {
+        return Err(RequestFault::Method);
+    }
+    if head::only(fields, "host").is_none() {
+        return Err(RequestFault::Host);
+    }
+    let no_body = head::values(fields, "content-length").all(|length| length == b"0")
+        && head::values(fields, "transfer-encoding").next().is_none();
+    if !no_body {
+        return Err(RequestFault::Body);
+    }
+    if !head::lists(fields, "upgrade", "websocket") || !head::lists(fields, "connection", "upgrade")
+    {
+        return Err(RequestFault::NoUpgrade);
+    }
+    if head::only(fields, "sec-websocket-version") != Some(VERSION.as_bytes()) {
+        return Err(RequestFault::Version);
+    }
+    head::only(fields, "sec-websocket-key")
+        .and_then(|key| core::str::from_utf8(key).ok())
+        .and_then(key::accept_key)
+        .ok_or(RequestFault::Key)
 }
 
 /// What is kept of a request until it is answered.
@@ -164,31 +230,11 @@ pub(in crate::ws) fn parse(
         Err(httparse::Error::Version) => return Err(RequestFault::HttpVersion),
         _ => return Err(RequestFault::NotHttp),
     }
-    if parsed.version != Some(1) {
-        return Err(RequestFault::HttpVersion);
-    }
-    if parsed.method != Some("GET") {
-        return Err(RequestFault::Method);
-    }
+    let fields = &head::fields(parsed.headers);
+    let method = parsed.method.unwrap_or_default();
+    let accept = check_request(method, parsed.version == Some(1), fields.clone())?;
     let path = parsed.path.filter(|path| path.starts_with('/')).ok_or(RequestFault::Target)?;
-    let fields = &*parsed.headers;
     let host = head::only(fields, "host").ok_or(RequestFault::Host)?;
-    let no_body = head::values(fields, "content-length").all(|length| length == b"0")
-        && head::values(fields, "transfer-encoding").next().is_none();
-    if !no_body {
-        return Err(RequestFault::Body);
-    }
-    if !head::lists(fields, "upgrade", "websocket") || !head::lists(fields, "connection", "upgrade")
-    {
-        return Err(RequestFault::NoUpgrade);
-    }
-    if head::only(fields, "sec-websocket-version") != Some(VERSION.as_bytes()) {
-        return Err(RequestFault::Version);
-    }
-    let accept = head::only(fields, "sec-websocket-key")
-        .and_then(|key| core::str::from_utf8(key).ok())
-        .and_then(key::accept_key)
-        .ok_or(RequestFault::Key)?;
     let subprotocols: Vec<_> =
         head::members(fields, "sec-websocket-protocol").map(head::text).collect();
     let request = Request {

@@ -5,7 +5,7 @@ use alloc::{format, vec};
 use bytestring::ByteString;
 
 use super::Waiting;
-use super::head::{self, Field, Unsendable};
+use super::head::{self, Field, Fields, Unsendable};
 use crate::ws::{AnswerError, Error};
 
 /// What a server answers a request with that it takes, and a client receives.
@@ -77,7 +77,7 @@ pub(in crate::ws) fn parse(
         }
         parsed => parsed == Ok(httparse::Status::Complete(bytes.len())),
     };
-    let fields = &*parsed.headers;
+    let fields = &head::fields(parsed.headers);
     match parsed.code.filter(|_| complete) {
         None => Err(Error::Handshake(HandshakeFault::NotHttp)),
         Some(101) if parsed.version == Some(1) => read(fields, expected).map_err(Error::Handshake),
@@ -90,7 +90,7 @@ pub(in crate::ws) fn parse(
     }
 }
 
-fn read(fields: &[httparse::Header<'_>], expected: &Waiting) -> Result<Response, HandshakeFault> {
+fn read<'a>(fields: &impl Fields<'a>, expected: &Waiting) -> Result<Response, HandshakeFault> {
     if !head::lists(fields, "upgrade", "websocket") || !head::lists(fields, "connection", "upgrade")
     {
         return Err(HandshakeFault::NoUpgrade);

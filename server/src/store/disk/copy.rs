@@ -1,5 +1,6 @@
 //! The whole of a store, event by event, and into another.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -128,6 +129,12 @@ pub struct Import<'a> {
     /// Events that were given.
     pub taken: u64,
     before: u64,
+}
+
+impl fmt::Debug for Import<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Import").field("taken", &self.taken).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Import<'a> {

@@ -21,6 +21,7 @@ mod meta;
 mod pages;
 mod tree;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
@@ -49,6 +50,12 @@ pub struct LastOf {
     pub id: EventId,
     /// The timestamp of that event.
     pub timestamp: Option<Timestamp>,
+}
+
+impl<R> fmt::Debug for LmdbFile<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LmdbFile").finish_non_exhaustive()
+    }
 }
 
 impl LmdbFile {

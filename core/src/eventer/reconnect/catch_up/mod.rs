@@ -14,6 +14,7 @@ use crate::eventer::{
     Event, LatestParams, Order, QueryParams, QueryResult, ServerParams, Subscription,
     TimeseriesParams, Timestamp,
 };
+use crate::options::More;
 use crate::sbs::Encode;
 use ask::{Ask, At, Kind, Since, Walk};
 pub use gap::Gap;
@@ -39,6 +40,8 @@ pub struct CatchUpConfig {
     pub max_results: Option<i64>,
     /// How long the server may take for one answer, 30 s; then catching up is given up.
     pub timeout: Duration,
+    #[doc(hidden)]
+    pub more: More,
 }
 
 impl Default for CatchUpConfig {
@@ -49,6 +52,7 @@ impl Default for CatchUpConfig {
             max_given: 262_144,
             max_results: None,
             timeout: Duration::from_secs(30),
+            more: More::default(),
         }
     }
 }
