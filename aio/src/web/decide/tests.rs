@@ -179,7 +179,10 @@ fn the_machine_answers_as_the_web_server_does() {
         let status = written[9..12].to_owned();
 
         let ours = decided(&request, &rules(), &Access::Open);
-        let ours = ours.replace("websocket ", "101 sec-websocket-accept=");
+        let ours = match ours.strip_prefix("websocket ") {
+            Some(accept) => format!("101 sec-websocket-accept={accept}"),
+            None => ours,
+        };
         let fields = ours.split(' ').skip(1).filter_map(|field| field.split_once('='));
         // the machine closes whatever it refuses
         let fields = fields.filter(|&field| field != ("connection", "close"));

@@ -62,7 +62,7 @@ pub(super) fn name(random: &mut Random) -> &'static str {
 
 pub(super) fn client(random: &mut Random, is_calm: bool) -> client::Config {
     let transport = transport(random, is_calm);
-    client::Config { transport, max_requests: random.pick(&[1, 3, 100]) }
+    client::Config { transport, max_requests: random.pick(&[1, 3, 100]), ..Default::default() }
 }
 
 pub(super) fn server(random: &mut Random, is_calm: bool) -> server::Config {
@@ -73,6 +73,7 @@ pub(super) fn server(random: &mut Random, is_calm: bool) -> server::Config {
         max_requests: random.pick(&[1, 3, 1024]),
         max_waiting: random.pick(&[1, 2000, MAX_QUEUED]),
         transport: transport(random, is_calm),
+        ..Default::default()
     }
 }
 
