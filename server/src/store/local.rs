@@ -5,8 +5,10 @@
 //! append ─┐                    ┌ number, timestamp ┐
 //! append ─┼─> waiting ─ all ──>│ Store::apply      │─> every Pending, then the feed
 //! append ─┘    at once         └ one sync for all  ┘
+//!                                  due ─> Store::tidy, on another thread
 //! ```
 
+mod tidy;
 mod work;
 
 use std::collections::VecDeque;
@@ -87,8 +89,8 @@ impl LogOptions {
     }
 }
 
-/// Orders sessions in this process, on a thread of its own, and keeps them in a store. Dropping it
-/// closes it.
+/// Orders sessions in this process, on a thread of its own and one for what the store does beside
+/// that, and keeps them in a store. Dropping it closes it.
 #[derive(Debug)]
 pub struct LocalLog {
     shared: Arc<Shared>,
@@ -97,7 +99,10 @@ pub struct LocalLog {
 #[derive(Debug)]
 struct Shared {
     queue: Mutex<Queue>,
+    /// Something for the thread that registers.
     arrived: Condvar,
+    /// Something for the thread that tidies.
+    due: Condvar,
     max_waiting: usize,
 }
 
@@ -108,6 +113,9 @@ struct Queue {
     closing: bool,
     closed: bool,
     health: Health,
+    tidy_is_due: bool,
+    /// What came of a step beside the work, where it failed, or the one before it did.
+    tidied: Option<Result<(), StoreError>>,
 }
 
 /// Something that waits for the thread.
@@ -127,13 +135,16 @@ impl LocalLog {
     pub fn start(store: Arc<dyn Store>, options: LogOptions) -> Result<(Self, Feed), StoreError> {
         let (tell, feed) = bounded(options.max_told.max(1));
         let max_waiting = options.max_waiting;
-        let shared = Shared { queue: Mutex::default(), arrived: Condvar::new(), max_waiting };
-        let shared = Arc::new(shared);
-        let work = Work::new(store, options, shared.clone(), tell)?;
+        let (queue, arrived, due) = (Mutex::default(), Condvar::new(), Condvar::new());
+        let shared = Arc::new(Shared { queue, arrived, due, max_waiting });
+        let mut work = Work::new(store, options, shared.clone(), tell)?;
+        let failed = |error| StoreError::Failed(Arc::new(error));
+        work.start_tidying().map_err(failed)?;
         let thread = std::thread::Builder::new().name("hat-store".into());
-        let started = thread.spawn(move || work.run());
-        started.map_err(|error| StoreError::Failed(Arc::new(error)))?;
-        Ok((Self { shared }, feed))
+        let log = Self { shared };
+        // dropped, it ends the other thread
+        thread.spawn(move || work.run()).map_err(failed)?;
+        Ok((log, feed))
     }
 
     fn push(&self, request: impl FnOnce(Promise) -> Request) -> Pending {
@@ -189,6 +200,7 @@ impl Drop for LocalLog {
     fn drop(&mut self) {
         self.shared.lock().closing = true;
         self.shared.arrived.notify_one();
+        self.shared.due.notify_one();
     }
 }
 

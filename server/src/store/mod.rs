@@ -152,15 +152,16 @@ pub trait Store: Send + std::marker::Sync + 'static {
     /// A step of what the store does beside the work: retention, say. Returns whether there is more
     /// to do at once.
     ///
-    /// Whoever applies calls it, when nothing waits to be applied and at least once a second.
+    /// Called once a second, and when [`is_due`](Self::is_due) says so, beside `apply` and by one
+    /// thread at a time.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     fn tidy(&self, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Whether [`tidy`](Self::tidy) is to be called now, though others wait: what it does beside
-    /// the work would grow without bound.
+    /// Whether [`tidy`](Self::tidy) is to be called now. Where nobody does, `apply` may wait, so
+    /// that what it does beside the work stays bounded.
     fn is_due(&self) -> bool {
         false
     }

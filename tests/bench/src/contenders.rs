@@ -93,6 +93,12 @@ impl Programs {
     /// A script of `peers/` with the packages of the deployed software, which are installed on
     /// first use.
     pub(crate) fn python(&self, script: &str) -> Result<Program, String> {
+        let script = format!("{}/peers/{script}", env!("CARGO_MANIFEST_DIR"));
+        Ok(Program::new(self.interpreter()?).with([script]))
+    }
+
+    /// The interpreter with the packages of the deployed software.
+    pub(crate) fn interpreter(&self) -> Result<PathBuf, String> {
         let environment = self.python.get_or_init(|| {
             // its second line is pip's
             Environment::today().map_err(|error| {
@@ -101,9 +107,8 @@ impl Programs {
             })
         });
         let python = environment.as_ref().map_err(Clone::clone)?.command();
-        let script = format!("{}/peers/{script}", env!("CARGO_MANIFEST_DIR"));
-        // the interpreter with its packages, and not the peer of the tests
-        Ok(Program::new(python.get_program()).with([script]))
+        // and not the peer of the tests
+        Ok(python.get_program().into())
     }
 
     /// The command line, built on first use.

@@ -24,6 +24,7 @@ mod process;
 mod report;
 mod runtimes;
 mod side;
+mod store;
 mod websocket;
 mod wire;
 
@@ -64,6 +65,8 @@ enum Command {
     Encoding(Options),
     /// Eventer: registering, and notifying 1 to 1 000 clients.
     Eventer(Options),
+    /// Event servers that keep what they are told: registering, queries, start, size.
+    Server(Options),
     /// Cost against size: messages, clients, event types, query types.
     Growth(Options),
     /// Memory of idle connections.
@@ -86,6 +89,7 @@ enum Serve {
     Crowd(crowd::Serve),
     Eventer(eventer::Serve),
     Juggler(juggler::Serve),
+    Store(store::Serve),
 }
 
 #[derive(Subcommand)]
@@ -98,6 +102,7 @@ enum Drive {
     Eventer(eventer::Drive),
     Growth(growth::Drive),
     Juggler(juggler::Drive),
+    Store(store::Drive),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -111,6 +116,9 @@ struct Options {
     /// One very short round, whose figures say nothing: only whether everything works.
     #[arg(long)]
     quick: bool,
+    /// With what takes many minutes: ten million events.
+    #[arg(long)]
+    long: bool,
     /// Write the tables as Markdown.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -125,19 +133,21 @@ struct Bench {
     rounds: usize,
     milliseconds: u64,
     quick: bool,
+    long: bool,
 }
 
 /// Measures one or more tables.
 type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
 
 /// All of them, in the order of the report.
-const TABLES: [Measure; 11] = [
+const TABLES: [Measure; 12] = [
     encoding::tables,
     wire::chatter,
     wire::one_way,
     wire::latency,
     websocket::tables,
     eventer::tables,
+    store::tables,
     crowd::memory,
     crowd::idle,
     growth::tables,
@@ -164,6 +174,7 @@ fn main() -> anyhow::Result<()> {
         Command::Cotp(options) => run(&options, &[cotp::tables]),
         Command::Encoding(options) => run(&options, &[encoding::tables]),
         Command::Eventer(options) => run(&options, &[eventer::tables]),
+        Command::Server(options) => run(&options, &[store::tables]),
         Command::Growth(options) => run(&options, &[growth::tables]),
         Command::Memory(options) => run(&options, &[crowd::memory]),
         Command::Idle(options) => run(&options, &[crowd::idle]),
@@ -176,6 +187,8 @@ fn main() -> anyhow::Result<()> {
         Command::Serve(Serve::Crowd(it)) => crowd::serve(&it),
         Command::Serve(Serve::Eventer(it)) => eventer::serve(&it),
         Command::Serve(Serve::Juggler(it)) => juggler::serve(&it),
+        Command::Serve(Serve::Store(it)) => store::serve(&it),
+        Command::Drive(Drive::Store(it)) => store::drive(&it),
         Command::Drive(Drive::Cotp(it)) => cotp::drive(&it),
         Command::Drive(Drive::Crowd(it)) => crowd::drive(&it),
         Command::Drive(Drive::Encoding(it)) => encoding::drive(&it),
@@ -186,9 +199,9 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn run(options: &Options, tables: &[Measure]) -> anyhow::Result<()> {
-    let &Options { rounds, milliseconds, quick, .. } = options;
+    let &Options { rounds, milliseconds, quick, long, .. } = options;
     let (rounds, milliseconds) = if quick { (1, 30) } else { (rounds, milliseconds) };
-    let bench = Bench { programs: Programs::default(), rounds, milliseconds, quick };
+    let bench = Bench { programs: Programs::default(), rounds, milliseconds, quick, long };
     let warning = if quick { " Too short to say anything." } else { "" };
     let mut report = Report::new(format!("{rounds} rounds of {milliseconds} ms a row.{warning}"));
     for table in tables {

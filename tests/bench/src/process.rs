@@ -151,6 +151,11 @@ impl Used {
     }
 }
 
+/// What this process has used.
+pub(crate) fn used() -> Used {
+    Used::of(std::process::id()).unwrap_or_default()
+}
+
 /// Processes that a process has started and that are still there.
 fn children(pid: u32) -> Vec<u32> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task"));

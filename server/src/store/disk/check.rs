@@ -10,8 +10,9 @@ use redb::{ReadableDatabase, ReadableTable};
 use super::blocks;
 use super::file::Fault;
 use super::tables::{self, PARTS, SERVERS, STORE, Server, TYPES, Type};
+use super::tail::Tail;
 use super::write::Wrong;
-use super::{DiskStore, guarded, part, wrong};
+use super::{DiskStore, guarded, is_in, part, wrong};
 use crate::store::StoreError;
 
 /// What a check has found.
@@ -55,12 +56,25 @@ impl DiskStore {
     ///
     /// [`StoreError`] where it cannot be read at all. What is wrong in it is in the [`Report`].
     pub fn check(&self, mut progress: impl FnMut(u64)) -> Result<Report, StoreError> {
-        let database = self.read().database.clone()?;
+        let (transaction, sealed, mut in_tail) = {
+            let state = self.read();
+            let transaction = state.database.clone()?.begin_read();
+            let in_tail = In::of(&state.tail);
+            (transaction, state.sealed.clone(), in_tail)
+        };
         let mut report = Report::default();
         let checked = guarded(|| {
-            let not_indexed = HashSet::new();
-            let mut check = Check { report: &mut report, progress: &mut progress, not_indexed };
-            check.run(&database).map_err(|error| match error {
+            let run = || {
+                let transaction = transaction?;
+                if let Some(sealed) = &sealed
+                    && !is_in(&transaction, sealed)?
+                {
+                    in_tail.add(&sealed.tail);
+                }
+                let mut check = Check { report: &mut report, progress: &mut progress };
+                check.run(&transaction, in_tail)
+            };
+            run().map_err(|error| match error {
                 Wrong::Redb(error) => wrong(&Fault::default(), &error),
                 Wrong::Damaged => blocks::Damaged.into(),
             })
@@ -76,8 +90,28 @@ impl DiskStore {
 struct Check<'a> {
     report: &'a mut Report,
     progress: &'a mut dyn FnMut(u64),
-    /// Types of events that are in no index yet, as far as no other event has them.
-    not_indexed: HashSet<EventType>,
+}
+
+/// What is in the journal and not in the tables. Its frames were checked when they were read.
+#[derive(Default)]
+struct In {
+    events: u64,
+    types: HashSet<EventType>,
+    servers: BTreeSet<i64>,
+}
+
+impl In {
+    fn of(tail: &Tail) -> Self {
+        let mut all = Self::default();
+        all.add(tail);
+        all
+    }
+
+    fn add(&mut self, tail: &Tail) {
+        self.events += tail.len() as u64;
+        self.types.extend(tail.types.keys().cloned());
+        self.servers.extend(tail.events.keys().map(|id| id.server));
+    }
 }
 
 /// What is known of a type, and the latest event of it that was seen.
@@ -96,8 +130,7 @@ impl Check<'_> {
         }
     }
 
-    fn run(&mut self, database: &redb::Database) -> Result<(), Wrong> {
-        let transaction = database.begin_read()?;
+    fn run(&mut self, transaction: &redb::ReadTransaction, tail: In) -> Result<(), Wrong> {
         let mut servers: BTreeMap<i64, Server> = BTreeMap::new();
         for entry in transaction.open_table(SERVERS)?.iter()? {
             let (server_id, record) = entry?;
@@ -129,8 +162,8 @@ impl Check<'_> {
             let seen = Seen { known, latest, found_latest: false, events: 0, bytes: 0 };
             types.insert(event_type, seen);
         }
-        let expected = self.events(&transaction, &servers, &mut types, &outside)?;
-        self.indexes(&transaction, &numbers, expected)?;
+        let expected = self.events(transaction, &servers, &mut types, &outside)?;
+        self.indexes(transaction, &numbers, expected)?;
         for (event_type, seen) in &types {
             if seen.known.latest.is_some() && !seen.found_latest {
                 self.finding(format!("the latest event of {event_type} is nowhere else"));
@@ -145,8 +178,11 @@ impl Check<'_> {
         if counted != series {
             self.finding(format!("{counted} events are counted, and {series} are there"));
         }
-        self.report.types = (types.len() + self.not_indexed.len()) as u64;
-        self.report.servers = servers.len() as u64;
+        let new = tail.types.iter().filter(|event_type| !types.contains_key(*event_type)).count();
+        self.report.types = (types.len() + new) as u64;
+        let new = tail.servers.iter().filter(|server_id| !servers.contains_key(server_id)).count();
+        self.report.servers = (servers.len() + new) as u64;
+        self.report.events += tail.events;
         Ok(())
     }
 
@@ -184,13 +220,6 @@ impl Check<'_> {
                     self.finding(format!("event {id:?} cannot be read"));
                     continue;
                 };
-                // what came after is in no index yet
-                if id > server.indexed {
-                    if !types.contains_key(&event.event_type) {
-                        self.not_indexed.insert(event.event_type.detached());
-                    }
-                    continue;
-                }
                 let Some(seen) = types.get_mut(&event.event_type) else {
                     self.finding(format!("the type of event {id:?} is not known"));
                     continue;

@@ -106,13 +106,17 @@ impl DiskStore {
     /// [`StoreError`].
     pub fn compact(&mut self) -> Result<(), StoreError> {
         self.drain()?;
-        let fault = self.writer().fault.clone();
+        self.writer().journal.shrink()?;
         let mut state = self.change();
         let database = std::mem::replace(&mut state.database, Err(StoreError::Closed))?;
         // nobody reads: `self` is borrowed by nobody else
         let mut database = Arc::into_inner(database).ok_or(StoreError::Closed)?;
         let compacted = super::guarded(|| {
-            while database.compact().map_err(|error| super::wrong(&fault, &error.into()))? {}
+            while database
+                .compact()
+                .map_err(|error| super::wrong(&super::Fault::default(), &error.into()))?
+            {
+            }
             Ok(())
         });
         state.database = Ok(Arc::new(database));

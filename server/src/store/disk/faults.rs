@@ -20,21 +20,27 @@ use crate::store::{Session, Store, StoreError, Sync};
 
 const SECTOR: usize = 512;
 
+/// A file of it: the tables, or one of the journal.
 #[derive(Clone, Debug)]
-struct Disk(Arc<Mutex<State>>);
+struct Disk(Arc<Mutex<State>>, usize);
 
 #[derive(Debug)]
 struct State {
     dice: u64,
-    durable: Vec<u8>,
-    cache: Vec<u8>,
-    /// What was written since the last sync, by sector.
-    unsynced: Vec<(usize, Vec<u8>)>,
+    files: [File; 3],
     /// Operations until the power is lost, or nothing more fails.
     power: Option<u64>,
     is_off: bool,
     /// Operations until a write or a sync fails, and how.
     fault: Option<(u64, Fault)>,
+}
+
+#[derive(Debug, Default)]
+struct File {
+    durable: Vec<u8>,
+    cache: Vec<u8>,
+    /// What was written since the last sync, by sector.
+    unsynced: Vec<(usize, Vec<u8>)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,15 +53,9 @@ enum Fault {
 
 impl Disk {
     fn new(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            dice: seed,
-            durable: Vec::new(),
-            cache: Vec::new(),
-            unsynced: Vec::new(),
-            power: None,
-            is_off: false,
-            fault: None,
-        })))
+        let files = Default::default();
+        let state = State { dice: seed, files, power: None, is_off: false, fault: None };
+        Self(Arc::new(Mutex::new(state)), 0)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -69,21 +69,24 @@ impl Disk {
     /// The power is lost and comes back.
     fn crash(&self) {
         let mut state = self.lock();
-        let mut unsynced = std::mem::take(&mut state.unsynced);
-        while !unsynced.is_empty() {
-            let at = state.below(unsynced.len() as u64) as usize;
-            let (offset, data) = unsynced.swap_remove(at);
-            match state.below(4) {
-                0 | 1 => state.persist(offset, &data),
-                2 => {}
-                // torn within a sector, as few disks do
-                _ => {
-                    let part = state.below(data.len() as u64 + 1) as usize;
-                    state.persist(offset, &data[..part]);
+        for file in 0..3 {
+            let mut unsynced = std::mem::take(&mut state.files[file].unsynced);
+            while !unsynced.is_empty() {
+                let at = state.below(unsynced.len() as u64) as usize;
+                let (offset, data) = unsynced.swap_remove(at);
+                match state.below(4) {
+                    0 | 1 => state.files[file].persist(offset, &data),
+                    2 => {}
+                    // torn within a sector, as few disks do
+                    _ => {
+                        let part = state.below(data.len() as u64 + 1) as usize;
+                        state.files[file].persist(offset, &data[..part]);
+                    }
                 }
             }
+            let file = &mut state.files[file];
+            file.cache = file.durable.clone();
         }
-        state.cache = state.durable.clone();
         state.is_off = false;
         state.power = None;
         state.fault = None;
@@ -98,14 +101,7 @@ impl State {
         self.dice % most
     }
 
-    fn persist(&mut self, offset: usize, data: &[u8]) {
-        if self.durable.len() < offset + data.len() {
-            self.durable.resize(offset + data.len(), 0);
-        }
-        self.durable[offset..offset + data.len()].copy_from_slice(data);
-    }
-
-    fn operation(&mut self, kind: Fault) -> io::Result<()> {
+    fn operation(&mut self, file: usize, kind: Fault) -> io::Result<()> {
         let off = || io::Error::other("the power is off");
         if self.is_off {
             return Err(off());
@@ -132,10 +128,10 @@ impl State {
                 self.fault = None;
                 // what could not be written is clean from now on, and in the cache: nobody will
                 // write it
-                let lost = std::mem::take(&mut self.unsynced);
+                let lost = std::mem::take(&mut self.files[file].unsynced);
                 for (offset, data) in lost {
                     if self.below(2) == 0 {
-                        self.persist(offset, &data);
+                        self.files[file].persist(offset, &data);
                     }
                 }
                 Err(io::Error::other("EIO on sync"))
@@ -145,15 +141,28 @@ impl State {
     }
 }
 
+impl File {
+    fn persist(&mut self, offset: usize, data: &[u8]) {
+        if self.durable.len() < offset + data.len() {
+            self.durable.resize(offset + data.len(), 0);
+        }
+        self.durable[offset..offset + data.len()].copy_from_slice(data);
+    }
+}
+
 impl Medium for Disk {
     fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
         Ok(Box::new(self.clone()))
+    }
+
+    fn journal(&self, number: usize) -> io::Result<Box<dyn StorageBackend>> {
+        Ok(Box::new(Self(self.0.clone(), 1 + number)))
     }
 }
 
 impl StorageBackend for Disk {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.lock().cache.len() as u64)
+        Ok(self.lock().files[self.1].cache.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
@@ -162,43 +171,46 @@ impl StorageBackend for Disk {
             return Err(io::Error::other("the power is off"));
         }
         let start = offset as usize;
-        let data = state.cache.get(start..start + out.len());
+        let data = state.files[self.1].cache.get(start..start + out.len());
         out.copy_from_slice(data.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut state = self.lock();
-        state.operation(Fault::Write)?;
+        state.operation(self.1, Fault::Write)?;
         // the length is the file system's: its journal keeps it
-        state.cache.resize(len as usize, 0);
-        state.durable.resize(len as usize, 0);
-        state.unsynced.retain(|(offset, data)| offset + data.len() <= len as usize);
+        let file = &mut state.files[self.1];
+        file.cache.resize(len as usize, 0);
+        file.durable.resize(len as usize, 0);
+        file.unsynced.retain(|(offset, data)| offset + data.len() <= len as usize);
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.lock();
-        state.operation(Fault::Sync)?;
-        for (offset, data) in std::mem::take(&mut state.unsynced) {
-            state.persist(offset, &data);
+        state.operation(self.1, Fault::Sync)?;
+        let file = &mut state.files[self.1];
+        for (offset, data) in std::mem::take(&mut file.unsynced) {
+            file.persist(offset, &data);
         }
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.lock();
-        state.operation(Fault::Write)?;
+        state.operation(self.1, Fault::Write)?;
+        let file = &mut state.files[self.1];
         let mut at = offset as usize;
-        if state.cache.len() < at + data.len() {
-            state.cache.resize(at + data.len(), 0);
+        if file.cache.len() < at + data.len() {
+            file.cache.resize(at + data.len(), 0);
         }
-        state.cache[at..at + data.len()].copy_from_slice(data);
+        file.cache[at..at + data.len()].copy_from_slice(data);
         let mut left = data;
         while !left.is_empty() {
             let size = (SECTOR - at % SECTOR).min(left.len());
             let (sector, rest) = left.split_at(size);
-            state.unsynced.push((at, sector.to_vec()));
+            file.unsynced.push((at, sector.to_vec()));
             at += size;
             left = rest;
         }

@@ -17,10 +17,19 @@ pub trait Medium: Send + Sync + std::fmt::Debug + 'static {
     ///
     /// Those of the system.
     fn open(&self) -> io::Result<Box<dyn StorageBackend>>;
+
+    /// The bytes of a file of the journal: number 0 or 1. A new one is empty.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn journal(&self, number: usize) -> io::Result<Box<dyn StorageBackend>>;
 }
 
 /// The name of the store's file in its folder.
 pub(super) const FILE: &str = "events.redb";
+/// The names of the files of the journal.
+pub(super) const JOURNAL: [&str; 2] = ["journal.0", "journal.1"];
 /// The name of the file whose lock says that a process uses the folder.
 const LOCK: &str = "lock";
 
@@ -53,21 +62,26 @@ impl Folder {
 }
 
 impl Folder {
-    /// Makes the file where there is none: under another name first, for half a new file is none
-    /// that could be opened.
+    /// Makes the files where there are none: that of the tables last, and under another name first,
+    /// for half a new file is none that could be opened.
     fn make(&self) -> Result<(), StoreError> {
         let path = self.path.join(FILE);
         if path.exists() {
             return Ok(());
         }
         let of = |error| StoreError::Path(path.clone(), Arc::new(error));
+        for name in JOURNAL {
+            let path = self.path.join(name);
+            let of = |error| StoreError::Path(path.clone(), Arc::new(error));
+            File::create(&path).and_then(|file| file.sync_all()).map_err(of)?;
+        }
         let new = self.path.join("events.new");
         let _ = std::fs::remove_file(&new);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&new);
         super::make_on(Box::new(backend(file.map_err(of)?).map_err(of)?))?;
         File::open(&new).and_then(|file| file.sync_all()).map_err(of)?;
         std::fs::rename(&new, &path).map_err(of)?;
-        // the name of the file must be as durable as what is in it
+        // the names of the files must be as durable as what is in them
         #[cfg(unix)]
         File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(of)?;
         Ok(())
@@ -77,6 +91,16 @@ impl Folder {
 impl Medium for Folder {
     fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
         let file = OpenOptions::new().read(true).write(true).open(self.path.join(FILE))?;
+        Ok(Box::new(backend(file)?))
+    }
+
+    /// One that is missing is not made: a folder that was copied without it has lost events.
+    fn journal(&self, number: usize) -> io::Result<Box<dyn StorageBackend>> {
+        let path = self.path.join(JOURNAL[number]);
+        let file = OpenOptions::new().read(true).write(true).open(&path);
+        let file = file.map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+        })?;
         Ok(Box::new(backend(file)?))
     }
 }
@@ -99,18 +123,20 @@ pub(super) enum Operation {
     Sync,
 }
 
+/// Whether there is no room for what was to be written.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
 impl Fault {
     /// As an error of the store, where there was one.
     pub(super) fn error(&self) -> Option<StoreError> {
         let fault = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (operation, error) = fault?;
-        let is_full = matches!(
-            error.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-        );
         // a sync that has no room is as uncertain as any other that fails
         Some(match operation {
-            Operation::Write if is_full => StoreError::Full(error),
+            Operation::Write if is_full(&error) => StoreError::Full(error),
             _ => StoreError::Failed(error),
         })
     }

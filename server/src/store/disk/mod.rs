@@ -1,26 +1,29 @@
 //! Events on a disk.
 //!
 //! ```text
-//! apply ─> parts: the events as on the wire, one record a session ── one commit ──> durable
-//!      └─> tail:  the same in memory, with indexes                       │
-//!                   └── every 65 536 events ── indexes, latest ── one commit
-//! query ─> indexes on the disk merged with those of the tail ─> parts
+//! apply ─> journal: the events as on the wire ── one write, one sync ──> durable
+//!      └─> tail:    the same in memory, with indexes
+//!                     └── every 65 536 events, beside the work, in one commit
+//! tables:  events, indexes, latest
+//! query ─> tables merged with the tail
 //! ```
 //!
-//! What is in the parts is the truth. All else is made from them, and what a crash leaves out of
-//! the indexes is read from them again at the start. The file is redb's, written by commits of two
-//! phases: a commit is whole or not at all.
+//! What the tables do not have is read from the journal again at the start. The tables are a file
+//! of redb's, written by commits of two phases: a commit is whole or not at all. It takes two
+//! syncs, so it is for many events; the journal, which is ours, takes one for those that wait.
 //!
-//! Every record carries a check of its own, so damage is told and not answered. Damage to the tree
-//! that holds the records is found when the file is opened, where it has at most
-//! [`DiskOptions::check_below`] bytes, and by `hat store check` in any.
+//! Every record and every frame of the journal carries a check of its own, so damage is told and
+//! not answered. Damage to the tree that holds the records is found when the file is opened, where
+//! it has at most [`DiskOptions::check_below`] bytes, and by `hat store check` in any.
 
 mod blocks;
 mod check;
 mod copy;
+mod drain;
 #[cfg(test)]
 mod faults;
 mod file;
+mod journal;
 mod part;
 mod query;
 mod retain;
@@ -30,13 +33,14 @@ mod tail;
 mod tests;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
-use hat_core::eventer::{EventId, QueryParams, Timestamp};
+use hat_core::eventer::{Event, EventId, QueryParams, Timestamp};
 use hat_core::sbs;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
@@ -44,22 +48,25 @@ use super::{Answer, Last, QueryError, Session, Stats, Store, StoreError, Sync};
 use blocks::Damaged;
 pub use check::{Finding, Report};
 pub use copy::Import;
+use drain::Sealed;
 pub use file::Medium;
 use file::{Fault, Folder, Watched};
+use journal::Journal;
 pub use retain::{Condition, JsonType, Rule, Step, Test};
-use tables::{PARTS, SERVERS, STORE, Server, TYPES};
+use tables::{JOURNAL, PARTS, Position, SERVERS, STORE, Server, TYPES};
 use tail::Tail;
-use write::Writer;
+use write::{Tables, Writer};
 
 /// How a [`DiskStore`] works.
 #[derive(Clone, Debug)]
 pub struct DiskOptions {
     /// Bytes of the file that are kept in memory, 64 MiB.
     pub cache: usize,
-    /// Events that are in memory before they go into the indexes on the disk, 65 536. So many are
-    /// read again after a crash.
+    /// Events that are in memory and in the journal before they go into the tables, 65 536. While
+    /// they do, as many more are taken, and then who registers waits. So many are read again at the
+    /// start.
     pub tail_events: usize,
-    /// Their bytes, 64 MiB: what comes first.
+    /// Their bytes, 64 MiB: what comes first. The journal may take four times that on the disk.
     pub tail_bytes: usize,
     /// Events in one answer, also where more are asked for: 4 096, as with the deployed server.
     pub max_results: usize,
@@ -97,6 +104,7 @@ impl Default for DiskOptions {
 pub struct DiskStore {
     options: DiskOptions,
     medium: Box<dyn Medium>,
+    tables: Mutex<Tables>,
     writer: Mutex<Writer>,
     state: RwLock<State>,
 }
@@ -106,7 +114,12 @@ pub struct DiskStore {
 struct State {
     /// Nothing where it could not be opened again after a fault.
     database: Result<Arc<Database>, StoreError>,
+    /// What is on its way into the tables.
+    sealed: Option<Arc<Sealed>>,
+    /// What came after that.
     tail: Tail,
+    /// Bytes of the journal that hold it.
+    journal: u64,
     servers: BTreeMap<i64, Server>,
     /// The last event of each server that is on the disk for certain.
     durable: BTreeMap<i64, EventId>,
@@ -129,9 +142,31 @@ impl DiskStore {
     ///
     /// As [`open`](Self::open).
     pub fn open_on(medium: Box<dyn Medium>, options: DiskOptions) -> Result<Self, StoreError> {
-        let (state, fault) = State::open(&*medium, &options)?;
-        let writer = Mutex::new(Writer::new(fault, &options));
-        Ok(Self { options, medium, writer, state: RwLock::new(state) })
+        let (database, fault) = open_tables(&*medium, &options)?;
+        let (servers, position) = guarded(|| known(&database, &fault))?;
+        let (journal, replay) = Journal::open(&*medium, position)?;
+        let mut state = State {
+            database: Ok(Arc::new(database)),
+            sealed: None,
+            tail: Tail::default(),
+            journal: journal.size(),
+            durable: BTreeMap::new(),
+            servers,
+        };
+        if let Some((covers, bodies)) = replay.sealed {
+            state.replay(&bodies)?;
+            let (tail, servers) = (std::mem::take(&mut state.tail), state.servers.clone());
+            state.sealed = Some(Arc::new(Sealed { tail, covers, servers }));
+        }
+        state.replay(&replay.bodies)?;
+        state.durable = state.servers.iter().map(|(id, server)| (*id, server.last)).collect();
+        let tables = Mutex::new(Tables::new(fault, &options));
+        let writer = Mutex::new(Writer::new(journal));
+        Ok(Self { options, medium, tables, writer, state: RwLock::new(state) })
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -148,74 +183,75 @@ impl DiskStore {
 }
 
 impl State {
-    /// Opens the file, and reads what is not in its indexes yet.
-    fn open(medium: &dyn Medium, options: &DiskOptions) -> Result<(Self, Fault), StoreError> {
-        let fault = Fault::default();
-        let inner = medium.open().map_err(|error| StoreError::Failed(Arc::new(error)))?;
-        let len = inner.len().map_err(|error| StoreError::Failed(Arc::new(error)))?;
-        let watched = Watched { inner, fault: fault.clone() };
-        let opened = guarded(|| {
-            let mut builder = Database::builder();
-            builder.set_cache_size(options.cache);
-            builder.set_check_integrity_on_open(len > 0 && len <= options.check_below);
-            let database = builder.create_with_backend(watched);
-            database.map_err(|error| wrong(&fault, &redb::Error::from(error)))
-        })?;
-        let mut state = Self {
-            database: Ok(Arc::new(opened)),
-            tail: Tail::default(),
-            servers: BTreeMap::new(),
-            durable: BTreeMap::new(),
-        };
-        guarded(|| state.prepare(&fault))?;
-        guarded(|| state.load(&fault))?;
-        Ok((state, fault))
-    }
-
-    fn prepare(&self, fault: &Fault) -> Result<(), StoreError> {
-        let of = |error: redb::Error| wrong(fault, &error);
-        let database = self.database.clone()?;
-        let version = version(&database).map_err(of)?;
-        match version {
-            Some(tables::VERSION) => Ok(()),
-            Some(version) => Err(StoreError::Unknown(
-                format!(
-                    "the store is of version {version}, and this program knows version {}",
-                    tables::VERSION
-                )
-                .into(),
-            )),
-            None => create(&database).map_err(of),
-        }
-    }
-
-    fn load(&mut self, fault: &Fault) -> Result<(), StoreError> {
-        let of = |error: redb::Error| wrong(fault, &error);
-        let database = self.database.clone()?;
-        let transaction = database.begin_read().map_err(|error| of(error.into()))?;
-        let servers = transaction.open_table(SERVERS).map_err(|error| of(error.into()))?;
-        let parts = transaction.open_table(PARTS).map_err(|error| of(error.into()))?;
-        for entry in servers.iter().map_err(|error| of(error.into()))? {
-            let (server_id, record) = entry.map_err(|error| of(error.into()))?;
-            let server_id = server_id.value();
-            let server = Server::from_bytes(server_id, record.value())?;
-            self.servers.insert(server_id, server);
-            self.durable.insert(server_id, server.last);
-            let from = (server_id, server.indexed.session, i64::MIN);
-            let to = (server_id, i64::MAX, i64::MAX);
-            for entry in parts.range(from..=to).map_err(|error| of(error.into()))? {
-                let (key, record) = entry.map_err(|error| of(error.into()))?;
-                let record = Bytes::copy_from_slice(record.value());
-                for (id, stored) in part::decode(key.value(), &record)? {
-                    if id > server.indexed {
-                        let event = sbs::decode(&stored).map_err(|_| Damaged)?;
-                        self.tail.add(event, stored);
-                    }
-                }
+    /// Adds what the journal has.
+    fn replay(&mut self, bodies: &[Bytes]) -> Result<(), StoreError> {
+        for body in bodies {
+            let (servers, events) = journal::read_body(body)?;
+            for stored in events {
+                let event: Event = sbs::decode(&stored).map_err(|_| Damaged)?;
+                self.tail.add(event, stored);
             }
+            self.servers.extend(servers.into_iter().map(|server| (server.last.server, server)));
         }
         Ok(())
     }
+
+    /// What the tables do not have, the earlier first.
+    fn tails(&self) -> impl Iterator<Item = &Tail> {
+        self.sealed.iter().map(|sealed| &sealed.tail).chain([&self.tail])
+    }
+}
+
+/// Opens the file of the tables.
+fn open_tables(
+    medium: &dyn Medium,
+    options: &DiskOptions,
+) -> Result<(Database, Fault), StoreError> {
+    let fault = Fault::default();
+    let inner = medium.open().map_err(|error| StoreError::Failed(Arc::new(error)))?;
+    let len = inner.len().map_err(|error| StoreError::Failed(Arc::new(error)))?;
+    let watched = Watched { inner, fault: fault.clone() };
+    let of = |error: redb::Error| wrong(&fault, &error);
+    let database = guarded(|| {
+        let mut builder = Database::builder();
+        builder.set_cache_size(options.cache);
+        builder.set_check_integrity_on_open(len > 0 && len <= options.check_below);
+        let database = builder.create_with_backend(watched).map_err(|error| of(error.into()))?;
+        match version(&database).map_err(of)? {
+            Some(tables::VERSION) => {}
+            Some(version) => {
+                let known = tables::VERSION;
+                let what =
+                    format!("the store is of version {version}, and this program knows {known}");
+                return Err(StoreError::Unknown(what.into()));
+            }
+            None => create(&database).map_err(of)?,
+        }
+        Ok(database)
+    })?;
+    Ok((database, fault))
+}
+
+/// What the tables say of servers, and where the journal goes on.
+fn known(
+    database: &Database,
+    fault: &Fault,
+) -> Result<(BTreeMap<i64, Server>, Position), StoreError> {
+    let read = || -> Result<_, write::Wrong> {
+        let transaction = database.begin_read()?;
+        let mut servers = BTreeMap::new();
+        for entry in transaction.open_table(SERVERS)?.iter()? {
+            let (server_id, record) = entry?;
+            let server_id = server_id.value();
+            servers.insert(server_id, Server::from_bytes(server_id, record.value())?);
+        }
+        let record = transaction.open_table(JOURNAL)?.get(())?.ok_or(Damaged)?;
+        Ok((servers, Position::from_bytes(record.value())?))
+    };
+    read().map_err(|error| match error {
+        write::Wrong::Redb(error) => wrong(fault, &error),
+        write::Wrong::Damaged => Damaged.into(),
+    })
 }
 
 /// A new store on bytes that are empty.
@@ -243,6 +279,10 @@ fn create(database: &Database) -> Result<(), redb::Error> {
         transaction.open_table(PARTS)?;
         transaction.open_table(blocks::TABLE)?;
         transaction.open_table(TYPES)?;
+        // keyed by the system, so that nobody else knows it
+        let secret = RandomState::new().build_hasher().finish();
+        let position = Position { next: 1, secret };
+        transaction.open_table(JOURNAL)?.insert((), &position.to_bytes()[..])?;
     }
     transaction.commit()?;
     Ok(())
@@ -266,6 +306,13 @@ impl From<Damaged> for StoreError {
     fn from(_: Damaged) -> Self {
         Self::Damaged("a record is not what was written".into())
     }
+}
+
+/// Whether the tables have what is sealed: it is for a moment in both.
+fn is_in(transaction: &redb::ReadTransaction, sealed: &Sealed) -> Result<bool, write::Wrong> {
+    let table = transaction.open_table(JOURNAL)?;
+    let record = table.get(())?.ok_or(Damaged)?;
+    Ok(Position::from_bytes(record.value())?.next >= sealed.covers)
 }
 
 /// redb may panic over a file that was changed behind its back.
@@ -317,27 +364,39 @@ impl Store for DiskStore {
     }
 
     fn stats(&self) -> Result<Stats, StoreError> {
-        let (transaction, tail, in_tail) = {
+        let mut types: HashSet<Vec<u8>> = HashSet::new();
+        let (transaction, sealed, tail) = {
             let state = self.read();
             let transaction = state.database.clone()?.begin_read();
-            let types: Vec<_> = state.tail.types.keys().map(tables::type_key).collect();
-            (transaction, state.tail.len() as u64, types)
+            types.extend(state.tail.types.keys().map(tables::type_key));
+            (transaction, state.sealed.clone(), state.tail.len() as u64)
         };
-        let of = |error: redb::Error| wrong(&Fault::default(), &error);
-        let counts = || -> Result<(u64, u64), redb::Error> {
+        let mut tail = tail;
+        let counts = || -> Result<(u64, u64), write::Wrong> {
             let transaction = transaction?;
+            if let Some(sealed) = &sealed
+                && !is_in(&transaction, sealed)?
+            {
+                types.extend(sealed.tail.types.keys().map(tables::type_key));
+                tail += sealed.tail.len() as u64;
+            }
             let counts = transaction.open_table(STORE)?;
             let events = counts.get(tables::EVENTS_NAME)?.map_or(0, |count| count.value());
-            let types = transaction.open_table(TYPES)?;
-            let mut count = types.len()?;
-            for key in in_tail {
+            let table = transaction.open_table(TYPES)?;
+            let mut count = table.len()?;
+            for key in &types {
                 // a type that is in both is one
-                count += u64::from(types.get(&key[..])?.is_none());
+                count += u64::from(table.get(&key[..])?.is_none());
             }
             Ok((events, count))
         };
-        let (events, types) = counts().map_err(of)?;
-        let disk_bytes = self.medium.open().and_then(|bytes| bytes.len()).unwrap_or_default();
+        let (events, types) = counts().map_err(|error| match error {
+            write::Wrong::Redb(error) => wrong(&Fault::default(), &error),
+            write::Wrong::Damaged => Damaged.into(),
+        })?;
+        let files = [self.medium.open(), self.medium.journal(0), self.medium.journal(1)];
+        let len = |file: std::io::Result<Box<dyn redb::StorageBackend>>| file?.len();
+        let disk_bytes = files.into_iter().map(|file| len(file).unwrap_or_default()).sum();
         Ok(Stats { events: events + tail, types, disk_bytes, tail_events: tail })
     }
 
@@ -346,8 +405,7 @@ impl Store for DiskStore {
     }
 
     fn is_due(&self) -> bool {
-        let tail = &self.read().tail;
-        tail.len() >= self.options.tail_events || tail.bytes >= self.options.tail_bytes
+        self.read().sealed.is_some() || self.is_over(1)
     }
 
     fn is_in_memory(&self) -> bool {

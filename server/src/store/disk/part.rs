@@ -1,7 +1,7 @@
-//! Records of events: a session, or a part of a large one, as its events travel.
+//! Records of events, as they travel: of some sessions, or a part of a large one.
 //!
 //! ```text
-//! key      server, session, instance of the first event
+//! key      id of the first event: server, session, instance
 //! record   crc32c u32 │ length, event │ length, event │ …    an event is `HatEventer.Event` in SBS
 //! ```
 
@@ -18,36 +18,48 @@ const SIZE: usize = 3_900;
 /// The key of a record.
 pub(super) type PartKey = (i64, i64, i64);
 
-/// The records of events of one session, by instance; and each event as it is stored.
-pub(super) fn encode(events: &[Event]) -> (Vec<(PartKey, Bytes)>, Vec<Bytes>) {
-    let (mut parts, mut stored) = (Vec::new(), Vec::with_capacity(events.len()));
-    let mut left = events;
-    while let Some(first) = left.first() {
-        let mut size = 4;
-        let count = left.iter().take_while(|event| {
-            size += event.encoded_len() + 5;
-            size <= SIZE
-        });
-        let (these, rest) = left.split_at(count.count().max(1));
-        left = rest;
-        let mut out = BytesMut::with_capacity(SIZE);
-        out.put_u32_le(0);
-        let mut ends = Vec::with_capacity(these.len());
-        for event in these {
-            put_len(&mut out, event.encoded_len());
-            let start = out.len();
-            event.encode(&mut out);
-            ends.push((start, out.len()));
-        }
-        let key = (first.id.server, first.id.session, first.id.instance);
-        let part = seal(key, out);
-        stored.extend(ends.into_iter().map(|(start, end)| part.slice(start..end)));
-        parts.push((key, part));
+/// Events one after the other, each with its length before it; and each by itself, as it is stored.
+pub(super) fn run(events: &[Event]) -> (Bytes, Vec<Bytes>) {
+    let mut out = BytesMut::with_capacity(events.iter().map(|event| event.encoded_len() + 5).sum());
+    let mut ends = Vec::with_capacity(events.len());
+    for event in events {
+        put_len(&mut out, event.encoded_len());
+        let start = out.len();
+        event.encode(&mut out);
+        ends.push((start, out.len()));
     }
-    (parts, stored)
+    let run = out.freeze();
+    let stored = ends.into_iter().map(|(start, end)| run.slice(start..end)).collect();
+    (run, stored)
 }
 
-/// A record of events as they are stored; `None` without any.
+/// The records of events, which come in the order of ids, as they are stored. Of one server each,
+/// and of as many sessions as there is room for.
+pub(super) fn records<'a>(
+    events: impl Iterator<Item = (EventId, &'a Bytes)>,
+) -> impl Iterator<Item = (PartKey, Bytes)> {
+    let mut events = events.peekable();
+    std::iter::from_fn(move || {
+        let (first, stored) = events.next()?;
+        let key = (first.server, first.session, first.instance);
+        let mut out = BytesMut::with_capacity(SIZE);
+        out.put_u32_le(0);
+        let mut add = |stored: &Bytes| {
+            put_len(&mut out, stored.len());
+            out.extend_from_slice(stored);
+            out.len()
+        };
+        let mut size = add(stored);
+        while let Some((_, stored)) = events
+            .next_if(|(id, stored)| id.server == first.server && size + stored.len() + 5 <= SIZE)
+        {
+            size = add(stored);
+        }
+        Some((key, seal(key, out)))
+    })
+}
+
+/// A record of events as they are stored.
 pub(super) fn from_stored(key: PartKey, events: &[Bytes]) -> Bytes {
     let mut out = BytesMut::new();
     out.put_u32_le(0);
@@ -117,7 +129,10 @@ mod tests {
             payload: Some(Payload::binary("", vec![7; if instance == 50 { 9_000 } else { 90 }])),
         };
         let events: Vec<_> = (1..=100).map(event).collect();
-        let (parts, stored) = encode(&events);
+        let (run, stored) = run(&events);
+        assert!(run.len() > stored.iter().map(Bytes::len).sum());
+        let by_id = events.iter().map(|event| event.id).zip(&stored);
+        let parts: Vec<_> = records(by_id).collect();
         assert_eq!(parts.len(), 5, "two before the large one, itself, and two after it");
         let mut back = Vec::new();
         for (key, record) in &parts {

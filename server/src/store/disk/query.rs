@@ -16,7 +16,7 @@ use super::file::Fault;
 use super::tables::{self, PARTS, TYPES, Type};
 use super::tail::Tail;
 use super::write::Wrong;
-use super::{DiskStore, part, wrong};
+use super::{DiskStore, State, part, wrong};
 use crate::store::answer::Stored;
 use crate::store::asked::Asked;
 use crate::store::cut::Cut;
@@ -47,10 +47,12 @@ impl DiskStore {
     /// nothing follows.
     fn latest(&self, params: &LatestParams) -> Result<Answer, Refused> {
         let asked = Asked::new(params.event_types.as_deref())?;
-        let (disk, tail) = self.view(|tail| {
-            let types = asked.in_tail(tail);
-            let latest = types.into_iter().filter_map(|event_type| tail.latest(event_type));
-            latest.cloned().collect::<Vec<_>>()
+        let (disk, tail) = self.view(|state| {
+            let latest = |tail| -> Vec<(Event, Bytes)> {
+                let types = asked.in_tail(tail);
+                types.into_iter().filter_map(|one| tail.latest(one)).cloned().collect()
+            };
+            state.tails().flat_map(latest).collect::<Vec<_>>()
         })?;
         let mut latest: BTreeMap<EventType, Bytes> = BTreeMap::new();
         for (event_type, known) in asked.on_disk(&disk)? {
@@ -96,19 +98,22 @@ impl DiskStore {
             }
         }
         let most = cut.most.saturating_add(1);
-        let (mut disk, tail) = self.view(|tail| {
+        let (mut disk, tail) = self.view(|state| {
             let found = |key: Key| {
-                let (event, stored) = &tail.events[&key.1];
+                let (event, stored) = state.tails().find_map(|tail| tail.events.get(&key.1))?;
                 within_limits(event, params).then(|| (key, stored.clone()))
             };
-            match &asked {
-                Asked::All => tail.index.range(range).filter_map(found).take(most).collect(),
+            let indexes: Vec<_> = match &asked {
+                Asked::All => state.tails().map(|tail| &tail.index).collect(),
                 _ => {
-                    let types = asked.in_tail(tail);
-                    let indexes = types.into_iter().map(|one| &tail.types[one].index);
-                    merged(indexes, range).filter_map(found).take(most).collect::<Vec<_>>()
+                    let indexes = |tail| {
+                        let types: Vec<&EventType> = asked.in_tail(tail);
+                        types.into_iter().map(|one| &tail.types[one].index)
+                    };
+                    state.tails().flat_map(indexes).collect()
                 }
-            }
+            };
+            merged(indexes, range).filter_map(found).take(most).collect::<Vec<_>>()
         })?;
         let types = match &asked {
             Asked::All => None,
@@ -161,18 +166,22 @@ impl DiskStore {
         };
         let mut cut = self.cut(params.max_results);
         let most = cut.most.saturating_add(1);
-        let durable = self.read().durable.get(&server_id).copied();
-        let durable = durable.unwrap_or(EventId::new(server_id, i64::MIN, i64::MIN));
-        let (disk, tail) = self.view(|tail| {
+        let (disk, tail) = self.view(|state| {
             use std::ops::Bound::{Excluded, Included};
-            if params.persisted {
-                return Vec::new();
-            }
-            let range = (Excluded(after.max(durable)), Included(end_of(server_id)));
-            // a range of a map may not end before it starts
-            let events = (after.max(durable) < end_of(server_id)).then(|| tail.events.range(range));
-            let events = events.into_iter().flatten().take(most);
-            events.map(|(id, (_, stored))| (*id, stored.clone())).collect::<Vec<_>>()
+            let durable = state.durable.get(&server_id);
+            let end = match params.persisted {
+                true => durable.copied().unwrap_or(after),
+                false => end_of(server_id),
+            };
+            let events = |tail| -> Vec<(EventId, Bytes)> {
+                let tail: &Tail = tail;
+                // a range of a map may not end before it starts
+                let events =
+                    (after < end).then(|| tail.events.range((Excluded(after), Included(end))));
+                let events = events.into_iter().flatten().take(most);
+                events.map(|(id, (_, stored))| (*id, stored.clone())).collect()
+            };
+            state.tails().flat_map(events).collect::<Vec<_>>()
         })?;
         let start = disk.part_of(after)?.unwrap_or((after.server, after.session, after.instance));
         let mut last = after;
@@ -199,10 +208,10 @@ impl DiskStore {
     /// Where an event of the series stands by a timestamp.
     fn key_of(&self, id: EventId, by: OrderBy) -> Result<Option<Key>, Refused> {
         let (mut disk, tail) =
-            self.view(|tail| tail.events.get(&id).map(|(event, _)| event.clone()))?;
+            self.view(|state| state.tails().find_map(|tail| tail.events.get(&id)).cloned())?;
         let in_tail = tail.is_some();
         let event = match tail {
-            Some(event) => Some(event),
+            Some((event, _)) => Some(event),
             None => disk.event(id)?.as_ref().map(decoded).transpose()?,
         };
         let Some(event) = event else { return Ok(None) };
@@ -220,15 +229,15 @@ impl DiskStore {
         Ok(None)
     }
 
-    /// What is on the disk, and what `take` takes of the tail: together they are all there is, and
-    /// what both have is the same.
-    fn view<T>(&self, take: impl FnOnce(&Tail) -> T) -> Result<(Disk, T), Refused> {
+    /// What is in the tables, and what `take` takes of the tails: together they are all there is,
+    /// and what both have is the same.
+    fn view<T>(&self, take: impl FnOnce(&State) -> T) -> Result<(Disk, T), Refused> {
         let state = self.read();
         let database = state.database.clone().map_err(QueryError::from)?;
-        // the tail is emptied after the disk has it, so a disk that is looked at under the same
-        // lock has what it has not
+        // a tail goes after the tables have it, so tables that are looked at under the same lock
+        // have what is gone
         let transaction = database.begin_read()?;
-        let taken = take(&state.tail);
+        let taken = take(&state);
         drop(state);
         Ok((Disk::new(transaction, database)?, taken))
     }
@@ -336,7 +345,7 @@ impl Disk {
 
     /// The record that an event would be in.
     fn part_of(&self, id: EventId) -> Result<Option<(i64, i64, i64)>, Refused> {
-        let from = (id.server, id.session, i64::MIN);
+        let from = (id.server, i64::MIN, i64::MIN);
         let to = (id.server, id.session, id.instance);
         let found = self.parts.range(from..=to)?.next_back().transpose()?;
         Ok(found.map(|(key, _)| key.value()))
@@ -350,7 +359,7 @@ impl Disk {
         if let Some(stored) = find(&self.read) {
             return Ok(Some(stored));
         }
-        let from = (id.server, id.session, i64::MIN);
+        let from = (id.server, i64::MIN, i64::MIN);
         let to = (id.server, id.session, id.instance);
         let Some((key, record)) = self.parts.range(from..=to)?.next_back().transpose()? else {
             return Ok(None);

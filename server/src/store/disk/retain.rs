@@ -10,9 +10,10 @@ use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
 use serde_json::Value;
 
 use super::blocks::{self, Damaged, Keys};
+use super::drain::remove_events;
 use super::file::Fault;
 use super::tables::{self, PARTS, STORE, TYPES, Type};
-use super::write::{Wrong, remove_events};
+use super::write::Wrong;
 use super::{DiskOptions, DiskStore, guarded, part, wrong};
 use crate::store::StoreError;
 use crate::store::index::{Key, Range};
@@ -241,31 +242,34 @@ impl DiskStore {
     }
 
     fn clean(&self, rule: usize, now: Timestamp) -> Result<bool, StoreError> {
-        let mut writer = self.writer();
-        if writer.retention.counted.is_none() {
-            let counted = self.guarded_read(|database| count(database, &writer.retention.rules))?;
-            writer.retention.counted = Some(counted);
+        let mut tables = self.tables();
+        if let Some(error) = &tables.failed {
+            return Err(error.clone());
         }
-        let counted = writer.retention.counted.as_ref().expect("counted before")[rule];
-        let (limits, looked) = (&self.options.rules[rule], writer.retention.looked[rule]);
+        if tables.retention.counted.is_none() {
+            let counted = self.guarded_read(|database| count(database, &tables.retention.rules))?;
+            tables.retention.counted = Some(counted);
+        }
+        let counted = tables.retention.counted.as_ref().expect("counted before")[rule];
+        let (limits, looked) = (&self.options.rules[rule], tables.retention.looked[rule]);
         let due = Due::new(limits, counted, now);
         if !due.is_anything() {
             return Ok(false);
         }
-        let rules = writer.retention.rules();
+        let rules = tables.retention.rules();
         let removal = self.guarded_read(|database| look(database, &rules, rule, looked, due))?;
         if !removal.keys.is_empty() {
             let mut removed = (0, 0);
-            self.change_file(&mut writer, |transaction| {
+            self.change_file(&mut tables, |transaction| {
                 removed = remove(transaction, &removal.keys, limits.keep_latest)?;
                 Ok(())
             })?;
-            if let Some(counted) = &mut writer.retention.counted {
+            if let Some(counted) = &mut tables.retention.counted {
                 counted[rule].0 -= removed.0;
                 counted[rule].1 -= removed.1;
             }
         }
-        writer.retention.looked[rule] = removal.looked;
+        tables.retention.looked[rule] = removal.looked;
         Ok(removal.more)
     }
 
@@ -373,7 +377,7 @@ fn look(
         let stored = match find(&read) {
             Some(stored) => stored,
             None => {
-                let from = (id.server, id.session, i64::MIN);
+                let from = (id.server, i64::MIN, i64::MIN);
                 let found = parts.range(from..=(id.server, id.session, id.instance))?;
                 let (part_key, record) =
                     { found }.next_back().transpose()?.ok_or(Wrong::Damaged)?;

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! store     name                               what says of which version the file is, and counts
-//! servers   server                             the last of it, what is reserved, what is indexed
-//! parts     server, session, first instance    events: the truth; all else can be made from it
+//! servers   server                             the last of it, what is reserved
+//! journal   -                                  the first frame of the journal that is not here yet
+//! parts     server, session, instance          events, some to a record: the truth of all else
 //! indexes   order and type, time, id           see `blocks`
 //! types     segments, in an order              the number of the type, and its latest event
 //! ```
@@ -16,12 +17,13 @@ use super::blocks::Damaged;
 
 pub(super) const STORE: TableDefinition<'static, &str, u64> = TableDefinition::new("store");
 pub(super) const SERVERS: TableDefinition<'static, i64, &[u8]> = TableDefinition::new("servers");
+pub(super) const JOURNAL: TableDefinition<'static, (), &[u8]> = TableDefinition::new("journal");
 pub(super) const PARTS: TableDefinition<'static, (i64, i64, i64), &[u8]> =
     TableDefinition::new("parts");
 pub(super) const TYPES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("types");
 
 /// The version of what is described here.
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 /// Names in [`STORE`].
 pub(super) const VERSION_NAME: &str = "version";
 pub(super) const TYPES_NAME: &str = "types";
@@ -39,25 +41,16 @@ pub(super) struct Server {
     pub(super) last: EventId,
     pub(super) timestamp: Option<Timestamp>,
     pub(super) reserved: i64,
-    /// Up to this event all are in the indexes on the disk.
-    pub(super) indexed: EventId,
 }
 
 impl Server {
     pub(super) fn new(server_id: i64) -> Self {
-        let none = EventId::new(server_id, 0, 0);
-        Self { last: none, indexed: none, ..Self::default() }
+        Self { last: EventId::new(server_id, 0, 0), ..Self::default() }
     }
 
     pub(super) fn to_bytes(self) -> Vec<u8> {
         let mut out = vec![0; 4];
-        for number in [
-            self.last.session,
-            self.last.instance,
-            self.reserved,
-            self.indexed.session,
-            self.indexed.instance,
-        ] {
+        for number in [self.last.session, self.last.instance, self.reserved] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.extend(self.timestamp.map(Timestamp::to_bytes).into_iter().flatten());
@@ -72,7 +65,7 @@ impl Server {
         if crc != computed.to_le_bytes() {
             return Err(Damaged);
         }
-        let (numbers, timestamp) = rest.split_at_checked(40).ok_or(Damaged)?;
+        let (numbers, timestamp) = rest.split_at_checked(24).ok_or(Damaged)?;
         let number = |at: usize| {
             let mut bytes = [0; 8];
             bytes.copy_from_slice(&numbers[at * 8..at * 8 + 8]);
@@ -88,9 +81,38 @@ impl Server {
         Ok(Self {
             last: EventId::new(server_id, number(0), number(1)),
             reserved: number(2),
-            indexed: EventId::new(server_id, number(3), number(4)),
             timestamp,
         })
+    }
+}
+
+/// Where the tables end and the journal goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    /// The first frame that is not in the tables.
+    pub(super) next: u64,
+    /// What goes into the checks of frames.
+    pub(super) secret: u64,
+}
+
+impl Position {
+    pub(super) fn to_bytes(self) -> [u8; 20] {
+        let mut out = [0; 20];
+        out[4..12].copy_from_slice(&self.next.to_le_bytes());
+        out[12..].copy_from_slice(&self.secret.to_le_bytes());
+        let crc = crc32c::crc32c(&out[4..]);
+        out[..4].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Damaged> {
+        let number = |at: usize| {
+            let bytes = bytes.get(at..at + 8)?.try_into().ok()?;
+            Some(u64::from_le_bytes(bytes))
+        };
+        let (next, secret) = number(4).zip(number(12)).ok_or(Damaged)?;
+        let position = Self { next, secret };
+        if position.to_bytes() == *bytes { Ok(position) } else { Err(Damaged) }
     }
 }
 
@@ -221,7 +243,6 @@ mod tests {
             last: EventId::new(-1, 5, 6),
             timestamp: Some(Timestamp::from_secs(-9)),
             reserved: 77,
-            indexed: EventId::new(-1, 4, 1),
         };
         let bytes = server.to_bytes();
         assert_eq!(Server::from_bytes(-1, &bytes).expect("sound"), server);

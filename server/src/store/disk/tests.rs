@@ -352,31 +352,41 @@ fn a_flipped_byte_is_refused_or_changes_nothing() {
     ];
     let expected: Vec<_> = queries.iter().map(|query| ids(&store, query.clone())).collect();
     drop(store);
-    let sound = std::fs::read(scratch.0.join(file::FILE)).expect("the file");
-    // what is not zero is in use; of the rest, a sample
-    let used = (0..sound.len()).filter(|at| sound[*at] != 0 || at % 4_099 == 0);
     let step = if std::env::var_os("HAT_STORE_EVERY_BYTE").is_some() { 1 } else { 331 };
-    let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
-    for at in used.step_by(step) {
-        let mut flipped = sound.clone();
-        flipped[at] ^= 0x10;
-        std::fs::write(scratch.0.join(file::FILE), &flipped).expect("the file");
-        let outcome = match DiskStore::open(&scratch.0, DiskOptions::default()) {
-            Err(_) => "refused",
-            Ok(store) => {
-                let mut outcome = "nothing changed";
-                for (query, expected) in queries.iter().zip(&expected) {
-                    match store.query(query) {
-                        Err(_) => outcome = "refused at a query",
-                        Ok(_) => assert_eq!(&ids(&store, query.clone()), expected, "byte {at}"),
+    for name in [file::FILE, file::JOURNAL[0], file::JOURNAL[1]] {
+        let path = scratch.0.join(name);
+        let sound = std::fs::read(&path).expect("the file");
+        // what is not zero is in use; of the rest, a sample
+        let used = (0..sound.len()).filter(|at| sound[*at] != 0 || at % 4_099 == 0);
+        let step = if name == file::FILE { step } else { 1 };
+        let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
+        for at in used.step_by(step) {
+            let mut flipped = sound.clone();
+            flipped[at] ^= 0x10;
+            std::fs::write(&path, &flipped).expect("the file");
+            let outcome = match DiskStore::open(&scratch.0, DiskOptions::default()) {
+                Err(_) => "refused",
+                Ok(store) => {
+                    let mut outcome = "nothing changed";
+                    for (query, expected) in queries.iter().zip(&expected) {
+                        match store.query(query) {
+                            Err(_) => outcome = "refused at a query",
+                            Ok(_) => assert_eq!(
+                                &ids(&store, query.clone()),
+                                expected,
+                                "{name}, byte {at}"
+                            ),
+                        }
                     }
+                    outcome
                 }
-                outcome
-            }
-        };
-        *outcomes.entry(outcome).or_default() += 1;
+            };
+            *outcomes.entry(outcome).or_default() += 1;
+        }
+        std::fs::write(&path, &sound).expect("the file");
+        let refused = outcomes.get("refused").is_some_and(|count| *count > 2);
+        assert!(refused || !sound.iter().any(|byte| *byte != 0), "{name}: {outcomes:?}");
     }
-    assert!(outcomes.get("refused").is_some_and(|count| *count > 2), "{outcomes:?}");
 }
 
 #[test]
@@ -413,4 +423,67 @@ fn a_copy_has_everything_and_a_compact_store_too() {
     assert_eq!(every(&store), expected);
     let report = store.check(|_| {}).expect("readable");
     assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
+/// What was written is there after an end without a word, wherever the journal and the tables
+/// stood.
+#[test]
+fn what_is_on_its_way_into_the_tables_is_found_meanwhile_and_after_a_crash() {
+    let scratch = Scratch::new("sealed");
+    let store = scratch.open(DiskOptions { tail_events: 2, ..DiskOptions::default() });
+    let all = "1.1 1.2 2.1 2.2 3.1 3.2 4.1 4.2 5.1 5.2";
+    for number in 1..=5 {
+        let session = session_of(number, number, "a b");
+        // who applies and is never told that it is due waits by itself: one tail is sealed, and
+        // then there are two
+        store.apply(&[session], &[], Sync::Now).expect("the disk");
+    }
+    assert!(store.read().sealed.is_some() && store.read().tail.len() > 0);
+    assert_eq!(ids(&store, server()), all);
+    assert_eq!(ids(&store, ServerParams { persisted: true, ..server() }), all);
+    assert_eq!(ids(&store, ascending()), all);
+    drop(store);
+    let store = scratch.open(DiskOptions::default());
+    assert!(store.read().sealed.is_some(), "both files of the journal count");
+    assert_eq!(ids(&store, server()), all);
+    assert_eq!(ids(&store, LatestParams::default()), "5.1 5.2");
+    let stats = store.stats().expect("the disk");
+    assert_eq!((stats.events, stats.types), (10, 2));
+    store.drain().expect("the disk");
+    assert!(store.read().sealed.is_none() && store.read().tail.len() == 0);
+    assert_eq!(ids(&store, ascending()), all);
+    let report = store.check(|_| {}).expect("readable");
+    assert_eq!((report.events, report.findings), (10, Vec::new()));
+}
+
+#[test]
+fn a_journal_that_is_missing_or_cut_is_told() {
+    let scratch = Scratch::new("cut");
+    let store = scratch.open(DiskOptions::default());
+    for number in 1..=3 {
+        store.apply(&[session_of(number, number, "a")], &[], Sync::Now).expect("the disk");
+    }
+    let written = store.read().journal as usize;
+    drop(store);
+    let path = scratch.0.join(file::JOURNAL[usize::from(!journal_0_is_used(&scratch))]);
+    let sound = std::fs::read(&path).expect("the journal");
+    // the last frame, half written: it was never answered, were it the last; but here what is
+    // behind it says that it was durable
+    let mut torn = sound.clone();
+    torn[written - 5] ^= 1;
+    std::fs::write(&path, &torn).expect("the journal");
+    let opened = DiskStore::open(&scratch.0, DiskOptions::default());
+    assert!(matches!(opened, Err(StoreError::Damaged(_))), "{opened:?}");
+    // with nothing behind it, it is where a crash was
+    torn[written..].fill(0);
+    std::fs::write(&path, &torn).expect("the journal");
+    assert_eq!(ids(&scratch.open(DiskOptions::default()), server()), "1.1 2.1");
+    std::fs::remove_file(&path).expect("the journal");
+    let opened = DiskStore::open(&scratch.0, DiskOptions::default());
+    assert!(matches!(opened, Err(StoreError::Failed(_))), "{opened:?}");
+}
+
+/// Whether the first file of the journal has something.
+fn journal_0_is_used(scratch: &Scratch) -> bool {
+    std::fs::metadata(scratch.0.join(file::JOURNAL[0])).is_ok_and(|file| file.len() > 0)
 }

@@ -1,18 +1,18 @@
 //! The thread.
 
+use std::io;
 use std::sync::{Arc, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use hat_core::eventer::{Event, EventId, RegisterEvent, Timestamp};
 use smol::channel::Sender;
 use tracing::{error, info, warn};
 
-use super::{Durability, LogOptions, Numbering, Request, Shared};
+use super::{Durability, LogOptions, Numbering, Request, Shared, tidy};
 use crate::store::pending::Promise;
 use crate::store::{Append, AppendError, Health, Session, Store, StoreError, Sync, Told};
 
-/// Time between two steps of what the store does beside the work, while nothing happens.
-const TIDY: Duration = Duration::from_secs(1);
 /// Time between two attempts to use a disk again that failed.
 const RECOVER: Duration = Duration::from_secs(1);
 /// No clock can name the end of every [`Duration`]; a sync that is due in a year is none that
@@ -35,7 +35,9 @@ pub(super) struct Work {
     unsynced: Vec<Arc<Session>>,
     unsynced_events: usize,
     flush_at: Option<Instant>,
-    tidy_at: Instant,
+    tidying: Option<JoinHandle<()>>,
+    /// It was said that there is no room for what is done beside the work.
+    tidy_is_full: bool,
     recover_at: Option<Instant>,
 }
 
@@ -73,10 +75,19 @@ impl Work {
             unsynced: Vec::new(),
             unsynced_events: 0,
             flush_at: None,
-            tidy_at: Instant::now() + TIDY,
+            tidying: None,
+            tidy_is_full: false,
             recover_at: None,
             options,
         })
+    }
+
+    /// Starts the other thread.
+    pub(super) fn start_tidying(&mut self) -> io::Result<()> {
+        let (store, shared, clock) = (self.store.clone(), self.shared.clone(), self.options.clock);
+        let thread = thread::Builder::new().name("hat-store-tidy".into());
+        self.tidying = Some(thread.spawn(move || tidy::run(&*store, &shared, clock))?);
+        Ok(())
     }
 
     pub(super) fn run(mut self) {
@@ -88,12 +99,25 @@ impl Work {
             if self.recover_at.is_some_and(|at| at <= Instant::now()) {
                 self.recover();
             }
-            // after the answers: only who comes next waits for it
-            if self.tidy_at <= Instant::now() || self.store.is_due() {
-                self.tidy();
+            let is_due = self.store.is_due();
+            let tidied = {
+                let mut queue = self.shared.lock();
+                queue.tidy_is_due |= is_due;
+                queue.tidied.take()
+            };
+            if is_due {
+                self.shared.due.notify_one();
+            }
+            if let Some(tidied) = tidied {
+                self.tidied(tidied);
             }
         }
         self.flush();
+        self.shared.due.notify_one();
+        if let Some(tidying) = self.tidying.take() {
+            // it has the store, which is free once this has ended
+            let _ = tidying.join();
+        }
         let mut queue = self.shared.lock();
         queue.closed = true;
         queue.health = Health::Closed;
@@ -107,7 +131,7 @@ impl Work {
     /// What has arrived, as many as share a sync; empty where something else is due; `None` where
     /// nothing comes any more.
     fn wait(&self) -> Option<Vec<Request>> {
-        let due = [Some(self.tidy_at), self.flush_at, self.recover_at].into_iter().flatten().min();
+        let due = [self.flush_at, self.recover_at].into_iter().flatten().min();
         let mut queue = self.shared.lock();
         loop {
             if !queue.waiting.is_empty() {
@@ -123,6 +147,9 @@ impl Work {
             }
             if queue.closing {
                 return None;
+            }
+            if queue.tidied.is_some() {
+                return Some(Vec::new());
             }
             let left = due.map(|due| due.saturating_duration_since(Instant::now()));
             queue = match left {
@@ -248,15 +275,18 @@ impl Work {
         }
     }
 
-    fn tidy(&mut self) {
-        let now = (self.options.clock)().max(self.timestamp);
-        let more = if self.recover_at.is_some() { Ok(false) } else { self.store.tidy(now) };
-        let more = more.unwrap_or_else(|error| {
-            self.ill(&error);
-            false
-        });
-        // what is appended meanwhile comes between two steps
-        self.tidy_at = Instant::now() + if more { Duration::ZERO } else { TIDY };
+    /// What came of a step beside the work. Where there is no room, what is registered goes on for
+    /// as long as the store has room elsewhere.
+    fn tidied(&mut self, tidied: Result<(), StoreError>) {
+        let is_full = matches!(tidied, Err(StoreError::Full(_)));
+        match tidied {
+            Err(error) if !is_full => self.ill(&error),
+            Err(error) if !self.tidy_is_full => {
+                warn!(%error, "events are durable, and cannot be brought where they belong: soon nothing more is registered");
+            }
+            _ => {}
+        }
+        self.tidy_is_full = is_full;
     }
 
     fn order(&mut self, request: Request, batch: &mut Batch) {

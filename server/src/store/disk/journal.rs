@@ -1,0 +1,288 @@
+//! The journal: what is durable and not in the tables yet.
+//!
+//! ```text
+//! apply ─> frame ─ one write, one sync ─> answered
+//!            └─ two files: while what is in one goes into the tables, the other is written
+//!
+//! frame    crc32c u32 │ number u64 │ length u64 │ body, to a multiple of four
+//! body     servers u32 │ server, length, record │ … │ length, event │ length, event │ …
+//! ```
+//!
+//! Frames are numbered without end. The tables say which number is the first that they do not have,
+//! in the same commit that brings the events before it, so a file is written again from its start,
+//! and old frames in it count no more.
+//!
+//! A frame is written when the one before it is durable. So what is not whole after a crash is the
+//! last one, which was never answered; where one that is not whole has another behind it, the disk
+//! has lost something, and that is told. So that this holds for the last frame, too, a head without
+//! a body is written behind it; it needs no sync, and the next frame takes its place.
+//!
+//! A number that only the tables hold goes into every check: nothing that somebody registers can
+//! look like a frame.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use redb::StorageBackend;
+
+use super::Medium;
+use super::blocks::{Damaged, put, take};
+use super::tables::{Position, Server};
+use crate::store::StoreError;
+
+const HEAD: usize = 20;
+/// Frames start at multiples of it.
+const ALIGN: usize = 4;
+/// A file grows by so much at a time, in zeros: where its length and its blocks stay as they are, a
+/// sync is of the frame alone.
+const EXTENT: u64 = 1 << 20;
+
+/// The two files, and where the next frame goes.
+#[derive(Debug)]
+pub(super) struct Journal {
+    files: [File; 2],
+    active: usize,
+    next: u64,
+    secret: u64,
+}
+
+#[derive(Debug)]
+struct File {
+    bytes: Box<dyn StorageBackend>,
+    len: u64,
+    at: u64,
+}
+
+/// The bodies of frames that were found, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Replay {
+    /// Those of the file that was on its way into the tables, and the number after them.
+    pub(super) sealed: Option<(u64, Vec<Bytes>)>,
+    pub(super) bodies: Vec<Bytes>,
+}
+
+impl Journal {
+    /// Finds the frames that the tables do not have. They are durable when this returns, also where
+    /// a sync had failed before.
+    pub(super) fn open(
+        medium: &dyn Medium,
+        position: Position,
+    ) -> Result<(Self, Replay), StoreError> {
+        let file = |number| -> Result<(File, Vec<u8>), StoreError> {
+            let bytes = medium.journal(number).map_err(failed)?;
+            let len = bytes.len().map_err(failed)?;
+            let mut content = vec![0; usize::try_from(len).map_err(|_| Damaged)?];
+            bytes.read(0, &mut content).map_err(failed)?;
+            Ok((File { bytes, len, at: 0 }, content))
+        };
+        let ((first, first_content), (second, second_content)) = (file(0)?, file(1)?);
+        let contents = [first_content, second_content];
+        let Position { next, secret } = position;
+        let mut journal = Self { files: [first, second], active: 0, next, secret };
+        let (mut runs, mut last) = (Vec::new(), None);
+        for _ in 0..2 {
+            let starts = |file: &usize| {
+                let body = journal.frame(&contents[*file], 0, journal.next);
+                body.is_some_and(|body| !body.is_empty())
+            };
+            // one that was gone through starts with a number that has passed
+            let Some(file) = [0, 1].into_iter().find(starts) else { break };
+            let (mut at, mut bodies) = (0, Vec::new());
+            while let Some(body) = journal.frame(&contents[file], at, journal.next)
+                && !body.is_empty()
+            {
+                let end = at + frame_len(body.len());
+                last = Some((file, at, end));
+                bodies.push(Bytes::copy_from_slice(body));
+                journal.next += 1;
+                at = end;
+            }
+            journal.files[file].at = at as u64;
+            journal.active = file;
+            runs.push((journal.next, bodies));
+        }
+        if contents.iter().any(|content| journal.goes_on(content)) {
+            let what = format!("frame {} of its journal is not what was written", journal.next);
+            return Err(StoreError::Damaged(what.into()));
+        }
+        if let Some((file, start, end)) = last {
+            // it may be in the system's memory only, and nobody would write it
+            let bytes = &journal.files[file].bytes;
+            bytes.write(start as u64, &contents[file][start..end]).map_err(failed)?;
+            bytes.sync_data().map_err(failed)?;
+        }
+        let bodies = runs.pop().map(|(_, bodies)| bodies).unwrap_or_default();
+        Ok((journal, Replay { sealed: runs.pop(), bodies }))
+    }
+
+    /// Makes a frame durable.
+    ///
+    /// After [`StoreError::Full`] it is certainly not there; after any other error nothing may be
+    /// appended before [`start_over`](Self::start_over).
+    pub(super) fn append(&mut self, body: &[u8]) -> Result<(), StoreError> {
+        let mut frame = Vec::with_capacity(frame_len(body.len()));
+        frame.extend_from_slice(&self.head(self.next, body));
+        frame.extend_from_slice(body);
+        frame.resize(frame_len(body.len()), 0);
+        let file = &mut self.files[self.active];
+        let end = file.at + frame.len() as u64;
+        file.reach(end + HEAD as u64).map_err(full)?;
+        file.bytes.write(file.at, &frame).map_err(full)?;
+        file.bytes.sync_data().map_err(failed)?;
+        file.at = end;
+        self.next += 1;
+        let seal = self.head(self.next, &[]);
+        let file = &self.files[self.active];
+        // without it damage to this frame would pass for its end, and that is all
+        let _ = file.bytes.write(file.at, &seal);
+        Ok(())
+    }
+
+    /// The next frame goes into the other file, which holds nothing that counts. Returns the number
+    /// after those in this one.
+    pub(super) fn switch(&mut self) -> u64 {
+        self.active ^= 1;
+        self.files[self.active].at = 0;
+        self.next
+    }
+
+    /// The number of the next frame.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// After a fault, once the tables have everything before `next`: what the files hold is not
+    /// relied upon.
+    pub(super) fn start_over(&mut self, next: u64) {
+        self.next = next;
+        for file in &mut self.files {
+            (file.at, file.len) = (0, 0);
+        }
+    }
+
+    /// Bytes of frames in the file that is written.
+    pub(super) fn size(&self) -> u64 {
+        self.files[self.active].at
+    }
+
+    /// Gives the room back to the disk. The tables have everything.
+    pub(super) fn shrink(&mut self) -> Result<(), StoreError> {
+        for file in &mut self.files {
+            (file.at, file.len) = (0, 0);
+            file.bytes.set_len(0).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn head(&self, number: u64, body: &[u8]) -> [u8; HEAD] {
+        let mut head = [0; HEAD];
+        // not as it is: it is no secret, and would tell where frames may start
+        head[4..12].copy_from_slice(&(number ^ self.secret).to_le_bytes());
+        head[12..].copy_from_slice(&(body.len() as u64).to_le_bytes());
+        let crc = crc32c::crc32c(&self.secret.to_le_bytes());
+        let crc = crc32c::crc32c_append(crc32c::crc32c_append(crc, &head[4..]), body);
+        head[..4].copy_from_slice(&crc.to_le_bytes());
+        head
+    }
+
+    /// The body of the frame of this number, where it is whole.
+    fn frame<'a>(&self, content: &'a [u8], at: usize, number: u64) -> Option<&'a [u8]> {
+        let (head, rest) = content.get(at..)?.split_at_checked(HEAD)?;
+        if number_of(head) ^ self.secret != number {
+            return None;
+        }
+        let mut len = [0; 8];
+        len.copy_from_slice(&head[12..]);
+        let body = rest.get(..usize::try_from(u64::from_le_bytes(len)).ok()?)?;
+        (self.head(number, body)[..] == *head).then_some(body)
+    }
+
+    /// Whether a frame is there that comes after the next one: then the next one was there, too.
+    fn goes_on(&self, content: &[u8]) -> bool {
+        let heads = (0..content.len().saturating_sub(HEAD - 1)).step_by(ALIGN);
+        heads.into_iter().any(|at| {
+            let number = number_of(&content[at..at + HEAD]) ^ self.secret;
+            number > self.next && self.frame(content, at, number).is_some()
+        })
+    }
+}
+
+fn number_of(head: &[u8]) -> u64 {
+    let mut number = [0; 8];
+    number.copy_from_slice(&head[4..12]);
+    u64::from_le_bytes(number)
+}
+
+fn frame_len(body: usize) -> usize {
+    (HEAD + body).next_multiple_of(ALIGN)
+}
+
+impl File {
+    /// Grows to `end` at least.
+    fn reach(&mut self, end: u64) -> io::Result<()> {
+        const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+        let end = end.next_multiple_of(EXTENT);
+        while self.len < end {
+            self.bytes.write(self.len, &ZEROS)?;
+            self.len += ZEROS.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+fn failed(error: io::Error) -> StoreError {
+    StoreError::Failed(Arc::new(error))
+}
+
+/// Where there is no room, nothing of it is whole.
+fn full(error: io::Error) -> StoreError {
+    match super::file::is_full(&error) {
+        true => StoreError::Full(Arc::new(error)),
+        false => failed(error),
+    }
+}
+
+/// The body of a frame: what changes of servers, and events, each with its length before it.
+pub(super) fn body<'a>(
+    servers: impl ExactSizeIterator<Item = (&'a i64, &'a Server)>,
+    events: &[Bytes],
+) -> Vec<u8> {
+    let len = servers.len() * 80 + events.iter().map(Bytes::len).sum::<usize>();
+    let mut out = Vec::with_capacity(4 + len);
+    out.extend_from_slice(&(servers.len() as u32).to_le_bytes());
+    for (server_id, server) in servers {
+        let record = server.to_bytes();
+        out.extend_from_slice(&server_id.to_le_bytes());
+        put(&mut out, record.len() as u128);
+        out.extend_from_slice(&record);
+    }
+    events.iter().for_each(|run| out.extend_from_slice(run));
+    out
+}
+
+/// What [`body`] was made of: servers, and each event.
+pub(super) fn read_body(body: &Bytes) -> Result<(Vec<Server>, Vec<Bytes>), Damaged> {
+    let (count, mut rest) = body.split_at_checked(4).ok_or(Damaged)?;
+    let mut number = [0; 4];
+    number.copy_from_slice(count);
+    let mut servers = Vec::new();
+    for _ in 0..u32::from_le_bytes(number) {
+        let (server_id, behind) = rest.split_first_chunk().ok_or(Damaged)?;
+        rest = behind;
+        let record = bytes(&mut rest)?;
+        servers.push(Server::from_bytes(i64::from_le_bytes(*server_id), record)?);
+    }
+    let mut events = Vec::new();
+    while !rest.is_empty() {
+        events.push(body.slice_ref(bytes(&mut rest)?));
+    }
+    Ok((servers, events))
+}
+
+fn bytes<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Damaged> {
+    let len = usize::try_from(take(rest)?).map_err(|_| Damaged)?;
+    let (bytes, behind) = rest.split_at_checked(len).ok_or(Damaged)?;
+    *rest = behind;
+    Ok(bytes)
+}
