@@ -37,8 +37,9 @@ fn open(dir: &Path) -> Result<DiskStore> {
 }
 
 fn check(dir: &Path) -> Result<()> {
-    let bar = counter("checked");
-    let report = open(dir)?.check(|events| bar.set_position(events))?;
+    let store = open(dir)?;
+    let bar = bar(store.stats()?.events, "checked");
+    let report = store.check(|events| bar.set_position(events))?;
     bar.finish_and_clear();
     for finding in &report.findings {
         say(finding);
@@ -47,8 +48,10 @@ fn check(dir: &Path) -> Result<()> {
         bail!("the store in {} is damaged", dir.display());
     }
     say(&format!(
-        "{} events of {} types and {} servers: every table agrees with every other",
-        report.events, report.types, report.servers
+        "{} of {} and {}: every table agrees with every other",
+        counted(report.events, "event"),
+        counted(report.types, "type"),
+        counted(report.servers, "server")
     ));
     Ok(())
 }
@@ -80,17 +83,22 @@ fn stats(dir: &Path) -> Result<()> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    let bar = counter("copied");
-    let copied = open(from)?.copy_to(to, |events| bar.set_position(events))?;
+    let store = open(from)?;
+    let bar = bar(store.stats()?.events, "copied");
+    let copied = store.copy_to(to, |events| bar.set_position(events))?;
     bar.finish_and_clear();
-    say(&format!("{copied} events copied to {}", to.display()));
+    say(&format!("{} copied to {}", counted(copied, "event"), to.display()));
     Ok(())
 }
 
 fn compact(dir: &Path) -> Result<()> {
     let mut store = open(dir)?;
-    let before = store.stats()?.disk_bytes;
+    let stats = store.stats()?;
+    let before = stats.disk_bytes;
+    // how far it is nobody knows: that it goes on is shown
+    let bar = counter("are moved together").with_position(stats.events);
     store.compact()?;
+    bar.finish_and_clear();
     drop(store);
     let after = open(dir)?.stats()?.disk_bytes;
     say(&format!("{before} bytes before, {after} after"));
@@ -99,7 +107,7 @@ fn compact(dir: &Path) -> Result<()> {
 
 fn export(dir: &Path) -> Result<()> {
     let store = open(dir)?;
-    let bar = counter("exported");
+    let bar = bar(store.stats()?.events, "exported");
     let mut out = BufWriter::new(io::stdout().lock());
     store.for_each(|event| {
         bar.inc(1);
@@ -137,7 +145,8 @@ fn import(dir: &Path) -> Result<()> {
     bar.finish_and_clear();
     let passed = given - taken.min(given);
     say(&format!(
-        "{taken} events imported, {passed} passed over: not above the last one of their server"
+        "{} imported, {passed} passed over: not above the last one of their server",
+        counted(taken, "event")
     ));
     Ok(())
 }
@@ -158,8 +167,9 @@ fn import_lmdb(dir: &Path, path: &Path) -> Result<()> {
     bar.finish_and_clear();
     let passed = imported.given - imported.taken.min(imported.given);
     say(&format!(
-        "{} events of {} servers imported, {passed} passed over: not above the last one of their server",
-        imported.taken, imported.servers
+        "{} of {} imported, {passed} passed over: not above the last one of their server",
+        counted(imported.taken, "event"),
+        counted(imported.servers, "server")
     ));
     say("what the server had not flushed when it last ran (flush_period) is not in its file");
     match imported.unreferenced {
@@ -169,6 +179,13 @@ fn import_lmdb(dir: &Path, path: &Path) -> Result<()> {
             path.display()
         ),
     }
+}
+
+/// `1 event`, `2 events`.
+fn counted(count: impl TryInto<u64>, what: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
 }
 
 /// Counts up to `total` on the terminal, where standard error is one.

@@ -183,7 +183,7 @@ fn a_store_is_looked_after() {
         assert_eq!((ended.code, &ended.stdout[..]), (Some(0), &[][..]), "{args}: {ended:?}");
         assert_eq!(ended.stderr, [expected], "{args}");
     };
-    let sound = "4 events of 3 types and 1 servers: every table agrees with every other";
+    let sound = "4 events of 3 types and 1 server: every table agrees with every other";
     said(&format!("store check {store}"), sound);
     said(&format!("store backup {store} {backup}"), &format!("4 events copied to {backup}"));
     said(&format!("store restore {restored} {backup}"), &format!("4 events copied to {restored}"));

@@ -21,6 +21,7 @@
 //! look like a frame.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -34,9 +35,9 @@ use crate::store::StoreError;
 const HEAD: usize = 20;
 /// Frames start at multiples of it.
 const ALIGN: usize = 4;
-/// A file grows by so much at a time, in zeros: where its length and its blocks stay as they are, a
-/// sync is of the frame alone.
-const EXTENT: u64 = 1 << 20;
+/// A file grows by as much as it has, within these limits, in zeros: where its length and its blocks
+/// stay as they are, a sync is of the frame alone.
+const EXTENT: RangeInclusive<u64> = 1 << 16..=1 << 20;
 
 /// The two files, and where the next frame goes.
 #[derive(Debug)]
@@ -222,8 +223,7 @@ impl File {
     /// Grows to `end` at least.
     fn reach(&mut self, end: u64) -> io::Result<()> {
         const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
-        let end = end.next_multiple_of(EXTENT);
-        while self.len < end {
+        while self.len < end.next_multiple_of(self.len.clamp(*EXTENT.start(), *EXTENT.end())) {
             self.bytes.write(self.len, &ZEROS)?;
             self.len += ZEROS.len() as u64;
         }
