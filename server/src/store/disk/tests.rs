@@ -358,7 +358,8 @@ fn a_flipped_byte_is_refused_or_changes_nothing() {
         let sound = std::fs::read(&path).expect("the file");
         // what is not zero is in use; of the rest, a sample
         let used = (0..sound.len()).filter(|at| sound[*at] != 0 || at % 4_099 == 0);
-        let step = if name == file::FILE { step } else { 1 };
+        // the first file of the journal holds what the tables have
+        let step = if name == file::JOURNAL[1] { 1 } else { step };
         let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
         for at in used.step_by(step) {
             let mut flipped = sound.clone();
@@ -385,7 +386,7 @@ fn a_flipped_byte_is_refused_or_changes_nothing() {
         }
         std::fs::write(&path, &sound).expect("the file");
         let refused = outcomes.get("refused").is_some_and(|count| *count > 2);
-        assert!(refused || !sound.iter().any(|byte| *byte != 0), "{name}: {outcomes:?}");
+        assert_eq!(refused, name != file::JOURNAL[0], "{name}: {outcomes:?}");
     }
 }
 
