@@ -1,24 +1,39 @@
 // The page of `hat serve --web`: puts the parts together. README.md says what the server sends.
 //
-//     WebSocket ─ juggler.js ─ link.js ──diff──► model.js (patch.js) ──rows──► table.js, details.js
-//                                                        └──state──► view.js (chart.js)
+//     WebSocket ─ juggler.js ─ link.js ──diff──► model.js (patch.js) ──rows──► table.js, details.js, rules.js
+//                                 │                      └──state──► view.js (chart.js)
+//                                 ├──events, as they come──► stream.js ──rows──► table.js
+//                                 └──requests── history.js (trend.js, uPlot.js), form.js, finding.js
 //
 // Changes are applied when they come; the page is drawn at most once a frame, and twice a second for the ages.
 
 import { Details } from './details.js';
+import { csv, jsonLines, save } from './export.js';
+import { Finding } from './finding.js';
 import { Form } from './form.js';
+import { History, MOST_SERIES, SPANS } from './history.js';
 import { addressOf, Link } from './link.js';
 import { Model } from './model.js';
 import { count } from './format.js';
+import * as place from './place.js';
+import { Rules } from './rules.js';
+import { RulesForm } from './rules_form.js';
+import { finder, hint, parse } from './search.js';
+import { Stream } from './stream.js';
 import { Table } from './table.js';
 import { View } from './view.js';
 
 /** Milliseconds between frames where nothing changes but the ages. */
 const TICK = 500;
 
+/** Rows of a file: what a browser writes in a second or two. */
+const MOST_EXPORTED = 200_000;
+
 const $ = (id) => document.getElementById(id);
 
-const model = new Model();
+const rules = new Rules();
+const model = new Model({ changed: (row) => rules.changed(row), gone: (row) => rules.gone(row) });
+const stream = new Stream();
 const view = new View(document);
 
 let frame = 0;
@@ -27,12 +42,15 @@ const draw = () => {
     frame = 0;
     table.draw(now);
     goToRegistered(now);
-    if (details.open && model.rows.get(details.row.type) !== details.row) close();
+    if (details.open && !details.row.fixed && !table.found && model.rows.get(details.row.type) !== details.row) close();
     details.draw(now, model.now());
+    history.draw(now);
     view.draw(model, link, now);
+    view.drawMarks(rules.some || table.onlyMarked ? rules.counts(model.now()) : null);
     form.draw();
     $('open-register').hidden = Boolean(model.state?.server?.read_only);
     drawCount();
+    drawStream(now);
   });
 };
 
@@ -42,15 +60,24 @@ const link = new Link(addressOf(location), {
     model.apply(diff);
     draw();
   },
-  phase: draw,
+  notify: (name, data) => {
+    if (name === 'events') stream.take(data);
+    draw();
+  },
+  // not at once: the first comes while the link is made
+  phase: () => queueMicrotask(() => {
+    if (link.phase === 'live') streamed();
+    else streamedFor = null;
+    draw();
+  }),
 });
 
 const request = (name, data) => link.request(name, data);
 
-const table = new Table({ grid: $('grid'), head: $('head'), space: $('space') }, model, {
+const table = new Table({ grid: $('grid'), head: $('head'), space: $('space') }, model, stream, {
   draw,
   active: (row) => {
-    if (row && details.open) open(row);
+    if (row && !row.group && details.open) open(row);
   },
   open: (row, byKey) => {
     const wasOpen = details.open;
@@ -60,7 +87,24 @@ const table = new Table({ grid: $('grid'), head: $('head'), space: $('space') },
   },
 });
 
-const details = new Details($('details'), { close, request, said: (text) => view.say(text) });
+const details = new Details($('details'), {
+  close,
+  request,
+  said: (text) => view.say(text),
+  history: (type) => showHistory([{ type }]),
+  add: (type) => addToHistory(type),
+});
+
+const history = new History($('history'), {
+  request,
+  row: (type) => model.rows.get(type),
+  now: () => model.now(),
+  changed: remember,
+  close: closeHistory,
+  draw,
+});
+
+const finding = new Finding({ request, found: (rows) => table.setFound(rows), draw });
 
 const form = new Form($('register'), {
   request,
@@ -75,6 +119,8 @@ const form = new Form($('register'), {
   },
 });
 
+const rulesForm = new RulesForm($('rules'), rules, { rows: () => model.rows, changed: draw });
+
 /** What the form registered and the table is to go to. The answer may come before the patch that brings the event. */
 let registered = null;
 
@@ -87,19 +133,23 @@ function goToRegistered(now) {
 
 function open(row) {
   details.show(row);
-  table.setOpen(row.type);
+  table.setOpen(row);
   document.documentElement.dataset.details = 'open';
   cover();
+  remember();
   draw();
 }
 
-/** On a narrow page the details lie over all the rest. */
+/** On a narrow page the details, and the history, lie over all the rest. */
 const covers = () => details.open && getComputedStyle($('details')).position === 'fixed';
+const historyCovers = () => history.open && getComputedStyle($('history')).position === 'fixed';
 
 /** What is covered cannot be reached by the keyboard either. */
 function cover() {
-  const inert = covers();
+  const byHistory = historyCovers();
+  const inert = covers() || byHistory;
   for (const part of document.querySelectorAll('.bar, .overview, .events')) part.inert = inert;
+  $('details').inert = byHistory;
 }
 
 function close() {
@@ -109,26 +159,139 @@ function close() {
   delete document.documentElement.dataset.details;
   cover();
   if (inside) table.focus();
+  remember();
+  draw();
+}
+
+function showHistory(series, range) {
+  document.documentElement.dataset.history = 'open';
+  history.show(series, range);
+  cover();
+  history.focus();
+  draw();
+}
+
+function addToHistory(type) {
+  if (!history.open) return showHistory([{ type }]);
+  if (history.add(type)) view.say('Added to the plot.');
+  else view.say(history.series.some((one) => one.type === type) ? 'It is in the plot.' : `A plot has at most ${MOST_SERIES} types.`);
+}
+
+function closeHistory() {
+  history.hide();
+  delete document.documentElement.dataset.history;
+  cover();
+  if (details.open) details.focus();
+  else table.focus();
+  remember();
   draw();
 }
 
 function drawCount() {
   const [shown, all] = [table.shown.length, model.rows.size];
-  const text = search.value ? `${count(shown)} of ${count(all)}` : `${count(all)} ${all === 1 ? 'type' : 'types'}`;
-  if ($('count').textContent !== text) $('count').textContent = text;
+  const { types_cut: cut = 0, max_types: most } = model.state?.server ?? {};
+  const query = search.value.trim();
+  let text = '';
+  if (table.mode === 'stream') text = `${count(shown)} ${shown === 1 ? 'event' : 'events'}`;
+  else if (table.found) text = `${count(shown)} of ${count(finding.found)} found among ${count(finding.searched)}`;
+  else if (table.mode === 'tree') text = query ? `${count(table.matching)} of ${count(all)}` : `${count(all)} ${all === 1 ? 'type' : 'types'}`;
+  else text = query ? `${count(shown)} of ${count(all)}` : `${count(all)} ${all === 1 ? 'type' : 'types'}`;
+  write($('count'), text);
+  let missing = '';
+  if (cut > 0) missing = `${count(cut)} of ${count(cut + all)} types are not in this table: there is no room for them. A search asks the server.`;
+  else if (most && all >= most) missing = `The server keeps ${count(most)} types, those that changed last.`;
+  if (finding.problem) missing = `The server cannot be asked for the types that are missing here: ${finding.problem}`;
+  if (table.mode === 'stream') missing = stream.missed ? `${count(stream.missed)} events came too fast to be shown: search for fewer types.` : '';
+  write($('missing'), missing);
+  $('missing').hidden = !missing;
   let empty = '';
-  if (!shown) empty = search.value && all ? `No event type matches “${search.value}”.` : model.state ? 'No events yet.' : 'Waiting for the server …';
-  if ($('empty').textContent !== empty) $('empty').textContent = empty;
+  if (!shown && table.mode === 'stream') empty = query ? `No event that came meanwhile matches “${query}”.` : 'Events appear here when they are registered.';
+  else if (!shown && finding.asking) empty = 'Asking the server …';
+  else if (!shown && query && all) empty = `No event type matches “${query}”. ${hintFor(query)}`;
+  else if (!shown) empty = model.state ? 'No events yet.' : loading();
+  write($('empty'), empty);
   $('empty').hidden = !empty;
+}
+
+/** How far the first state is. */
+function loading() {
+  if (!link.progress) return 'Waiting for the server …';
+  return `Loading … ${(link.progress / 2 ** 20).toFixed(1)} MiB`;
+}
+
+let hinted = { key: '', text: '' };
+function hintFor(query) {
+  const key = `${query}\n${model.typesVersion}`;
+  if (hinted.key !== key) hinted = { key, text: hint(query, table.all) };
+  return hinted.text;
+}
+
+function drawStream(now) {
+  const isStream = table.mode === 'stream';
+  $('stream-tools').hidden = !isStream;
+  if (!isStream) return;
+  const rate = stream.rate(now);
+  write($('stream-rate'), `${rate >= 10 ? count(Math.round(rate)) : rate.toFixed(1)} events/s`);
+  const waiting = stream.waiting.length;
+  write($('stream-pause'), stream.paused ? `Go on${waiting ? ` (${count(waiting)} new)` : ''}` : 'Pause');
+  $('stream-pause').setAttribute('aria-pressed', stream.paused);
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 const search = $('search');
 
 function find() {
-  table.search(search.value.trim());
-  // what was searched for is there again after a reload
-  history.replaceState(null, '', search.value ? `#${new URLSearchParams({ q: search.value })}` : location.pathname);
+  const query = search.value.trim();
+  const { problem } = parse(query);
+  search.setAttribute('aria-invalid', Boolean(problem));
+  search.title = problem ?? '';
+  table.search(query);
+  stream.filter(query ? finder(query, () => model.now()) : null);
+  finding.ask(table.mode !== 'stream' && model.state?.server?.types_cut > 0 ? query : '');
+  streamed();
+  remember();
 }
+
+/** What the server was last asked to tell of. */
+let streamedFor = null;
+let streamTimer = null;
+
+/** Asks the server for the events that the stream shows, or for none. Whoever types is waited for. */
+function streamed() {
+  clearTimeout(streamTimer);
+  streamTimer = setTimeout(() => {
+    const wanted = table.mode === 'stream' && !document.hidden ? JSON.stringify(parse(search.value).ways) : null;
+    if (wanted === streamedFor || link.phase !== 'live') return;
+    streamedFor = wanted;
+    request('stream', wanted ? { any: JSON.parse(wanted) } : {}).catch((error) => {
+      streamedFor = null;
+      if (link.phase === 'live') view.say(error.message);
+    });
+  }, 150);
+}
+
+document.addEventListener('visibilitychange', streamed);
+
+/** Shows one of the views. */
+function show(mode) {
+  for (const button of document.querySelectorAll('button[data-mode]')) button.setAttribute('aria-pressed', button.dataset.mode === mode);
+  document.documentElement.dataset.mode = mode;
+  if (table.mode === mode) return;
+  if (mode === 'stream') stream.clear();
+  if (details.open) close();
+  table.show(mode);
+  find();
+}
+
+for (const button of document.querySelectorAll('button[data-mode]')) button.addEventListener('click', () => show(button.dataset.mode));
+$('stream-pause').addEventListener('click', () => {
+  stream.pause(!stream.paused);
+  draw();
+});
+$('head').addEventListener('click', remember);
 
 search.addEventListener('input', find);
 search.addEventListener('keydown', (event) => {
@@ -142,21 +305,98 @@ search.addEventListener('keydown', (event) => {
   event.stopPropagation();
 });
 
-$('open-register').addEventListener('click', () => form.open(table.active));
+/** What is looked at is there again after a reload, and can be sent to somebody. */
+function remember() {
+  const type = details.open && !details.row.fixed ? details.row.type : null;
+  const history_ = history.series.map(({ type, pointer }) => ({ type, pointer }));
+  const hash = place.written({ q: search.value, view: table.mode, sorting: table.sorting, type, history: history_, range: history.range });
+  if (hash !== location.hash) globalThis.history.replaceState(null, '', hash || location.pathname);
+}
+
+/** Goes where the address says. A type that is not there yet is gone to when it comes. */
+function go() {
+  const there = place.read(location.hash);
+  search.value = there.q;
+  show(there.view);
+  table.sort(there.sorting);
+  table.search(there.q.trim());
+  wanted = there.type;
+  const range = there.range.span in SPANS || ['all', 'range'].includes(there.range.span) ? there.range : { ...there.range, span: '1h' };
+  if (there.history.length) wantedHistory = { series: there.history, range };
+}
+
+let wanted = null;
+let wantedHistory = null;
+
+function goToWanted() {
+  if (!model.state) return;
+  if (wantedHistory) showHistory(wantedHistory.series, wantedHistory.range);
+  if (wanted !== null && model.rows.has(wanted)) {
+    table.go(wanted);
+    open(model.rows.get(wanted));
+  }
+  if (search.value) find();
+  [wanted, wantedHistory] = [null, null];
+}
+
+/** What is shown: the stream, the history, or the latest of the types that were found. */
+function shownEvents() {
+  const rows = table.mode === 'tree' ? table.matchingRows : table.shown;
+  return rows.map((row) => ({ ...row.event, type: row.type }));
+}
+
+function exported(events, kind) {
+  const cut = events.length > MOST_EXPORTED;
+  const some = cut ? events.slice(0, MOST_EXPORTED) : events;
+  const name = `events-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-')}`;
+  if (kind === 'csv') save(`${name}.csv`, 'text/csv;charset=utf-8', csv(some));
+  else save(`${name}.jsonl`, 'application/jsonl', jsonLines(some));
+  const payloads = some.filter(({ payload }) => (payload?.json ?? payload?.binary)?.truncated).length;
+  let text = `${count(some.length)} of ${count(events.length)} events in ${name}.${kind}.`;
+  if (payloads) text += ` ${count(payloads)} payloads are cut short, and marked so.`;
+  view.say(text);
+}
+
+for (const button of document.querySelectorAll('[data-export]')) {
+  button.addEventListener('click', () => exported(button.closest('#history') ? history.events : shownEvents(), button.dataset.export));
+}
+
+$('open-register').addEventListener('click', () => form.open(table.active?.group ? null : table.active));
+$('open-rules').addEventListener('click', () => rulesForm.open());
+$('alarms').addEventListener('click', () => {
+  if (table.mode === 'stream') show('latest');
+  table.marked(!table.onlyMarked);
+  $('alarms').setAttribute('aria-pressed', table.onlyMarked);
+});
 $('retry').addEventListener('click', () => link.now());
 
 document.addEventListener('keydown', (event) => {
-  if (form.isOpen || event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.key === 'Escape' && details.open) close();
+  if (form.isOpen || rulesForm.isOpen || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.key === 'Escape' && history.open && (history.element.contains(event.target) || !details.open)) closeHistory();
+  else if (event.key === 'Escape' && details.open) close();
   else if (event.target.matches('input, textarea, select')) return;
   else if (event.key === '/') search.select();
-  else if (event.key === 'r' && !$('open-register').hidden) form.open(table.active);
+  else if (event.key === 'r' && !$('open-register').hidden) form.open(table.active?.group ? null : table.active);
+  else if (event.key === 'h' && table.active && !table.active.group) showHistory([{ type: table.active.type }]);
+  else if (event.key === 'p' && table.mode === 'stream') $('stream-pause').click();
+  else if (['1', '2', '3'].includes(event.key)) show(['latest', 'tree', 'stream'][Number(event.key) - 1]);
   else return;
   event.preventDefault();
 });
 
 addEventListener('resize', cover);
-search.value = new URLSearchParams(location.hash.slice(1)).get('q') ?? '';
-if (search.value) table.search(search.value.trim());
+addEventListener('hashchange', () => {
+  go();
+  goToWanted();
+});
+rulesForm.load();
+go();
+const waiting = setInterval(() => {
+  // once the first state is there
+  if (!model.state) return;
+  clearInterval(waiting);
+  draw();
+  requestAnimationFrame(() => requestAnimationFrame(goToWanted));
+}, 50);
 setInterval(() => document.hidden || draw(), TICK);
 draw();

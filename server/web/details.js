@@ -20,7 +20,8 @@ export class Details {
   #whole = null;
   #problem = '';
 
-  /** `on` has `close()`; `request(name, data)`; `said(text)`: say it to the user. */
+  /** `on` has `close()`; `request(name, data)`; `said(text)`: say it to the user;
+   * `history(type)`, `add(type)`: show the history of a type, or it in the plot too. */
   constructor(pane, on) {
     this.#pane = pane;
     this.#on = on;
@@ -28,6 +29,9 @@ export class Details {
     this.#part.close.addEventListener('click', () => on.close());
     this.#part.copyType.addEventListener('click', () => this.#copy(this.#row.type, 'Type'));
     this.#part.copyPayload.addEventListener('click', () => this.#copyPayload());
+    this.#part.history.addEventListener('click', () => on.history(this.#row.type));
+    this.#part.add.addEventListener('click', () => on.add(this.#row.type));
+    this.#part.copyLink.addEventListener('click', () => this.#copy(location.href, 'Link'));
     this.#part.whole.addEventListener('click', () => this.#load());
   }
 
@@ -127,6 +131,8 @@ export class Details {
     try {
       const event = await this.#on.request('event', { type: row.type });
       if (this.#row !== row) return;
+      // an event of the stream stays what it is
+      if (row.fixed && String(event.id) !== row.key) throw new Error('There is a newer event of this type: only the beginning of this one is here.');
       this.#whole = event;
       this.#problem = '';
     } catch (error) {

@@ -43,11 +43,15 @@ function isHighSurrogate(unit) {
  * - `open()`: requests can be sent;
  * - `state(diff)`: a patch of the state, in order from the first;
  * - `notify(name, data)`;
+ * - `progress(characters)`: so many of a message that is not whole yet are here, and 0 once it is;
  * - `close(reason)`: the connection is gone, once, and `reason` is an Error where the other side broke the protocol.
  *
  * What a handler throws ends the connection too: a patch that does not apply leaves nothing to go on with.
  */
 export class Connection {
+  /** `performance.now()` of what came last. */
+  heardAt = -Infinity;
+
   #socket;
   #on;
   #parts = [];
@@ -109,10 +113,13 @@ export class Connection {
       case '0': {
         this.#parts.push(payload);
         const text = this.#parts.join('');
+        if (this.#parts.length > 1) this.#on.progress?.(0);
         this.#parts = [];
         return this.#message(JSON.parse(text));
       }
-      case '1': return void this.#parts.push(payload);
+      case '1':
+        this.#parts.push(payload);
+        return this.#on.progress?.(this.#parts.reduce((sum, part) => sum + part.length, 0));
       case '2': return this.#socket.send(`3${payload}`);
       case '3': return;
       default: throw new Error(`a frame of an unknown type: ${JSON.stringify(frame.slice(0, 1))}`);
@@ -138,6 +145,7 @@ export class Connection {
 
   /** Something came: the other side is alive, for now. */
   #heard() {
+    this.heardAt = performance.now();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#socket.send('2');

@@ -19,6 +19,10 @@ const OPEN_TIMEOUT = 10_000;
 /** Milliseconds from one question for the lag to the next. */
 const LAG_INTERVAL = 2000;
 
+/** Milliseconds in which a page that is looked at again must hear from the server, before it connects anew: a machine that slept has lost its
+ * connections, and nobody tells it. */
+const AWAKE_TIMEOUT = 3000;
+
 /** Milliseconds to wait before attempt `failures` (from 0), spread so that pages that lost the same server do not return in step. */
 export function retryDelay(failures, random = Math.random()) {
   return Math.min(LAST_DELAY, FIRST_DELAY * GROWTH ** failures) * (0.75 + 0.5 * random);
@@ -35,7 +39,7 @@ export function addressOf(location) {
 /** Connects to `address`, and again whenever the connection ends. `on` has:
  *
  * - `reset()`: a new connection is open, its state starts from null;
- * - `state(diff)`: as of a `Connection`;
+ * - `state(diff)`, `notify(name, data)`: as of a `Connection`;
  * - `phase()`: the field `phase` changed: 'connecting', 'live' or 'waiting', the last until `retryAt` (as of `Date.now()`).
  */
 export class Link {
@@ -43,6 +47,8 @@ export class Link {
   retryAt = 0;
   /** Why the last connection ended, where the server broke the protocol. */
   reason = null;
+  /** Characters of the message that comes in, where it is a long one. */
+  progress = 0;
 
   #address;
   #on;
@@ -61,8 +67,10 @@ export class Link {
     addEventListener('visibilitychange', () => {
       if (document.hidden) return;
       this.now();
-      this.#ask();
+      this.#probe();
     });
+    // a page that comes back from the cache of the browser has a connection that ended long ago
+    addEventListener('pageshow', (event) => event.persisted && this.#probe());
     setInterval(() => document.hidden || this.#ask(), LAG_INTERVAL);
     this.#connect();
   }
@@ -90,6 +98,22 @@ export class Link {
     connection.request('echo', asked).then(answered, answered);
   }
 
+  /** Pings at once, and connects anew where nothing comes back: whatever was asked before it, and not answered, does not count. */
+  #probe() {
+    const connection = this.#connection;
+    if (this.phase !== 'live') return;
+    this.#askedAt = null;
+    this.#ask();
+    setTimeout(() => {
+      if (this.#connection !== connection || this.#askedAt === null || document.hidden) return;
+      // much may be under way on a slow link: whoever hears anything is not alone
+      if (performance.now() - connection.heardAt < AWAKE_TIMEOUT) return;
+      this.#failures = 0;
+      connection.close();
+      this.now();
+    }, AWAKE_TIMEOUT);
+  }
+
   /** Tries now, where it would wait. */
   now() {
     if (this.phase !== 'waiting') return;
@@ -107,7 +131,12 @@ export class Link {
       state: (diff) => {
         this.#on.state(diff);
         this.#failures = 0;
-        this.#setPhase('live');
+        if (this.phase !== 'live') this.#setPhase('live');
+      },
+      notify: (name, data) => this.#on.notify?.(name, data),
+      progress: (characters) => {
+        this.progress = characters;
+        this.#on.phase();
       },
       close: (reason) => this.#lost(reason),
     });
@@ -120,6 +149,7 @@ export class Link {
     clearTimeout(this.#timer);
     if (reason) console.warn('The connection was ended:', reason.message);
     this.reason = reason;
+    this.progress = 0;
     this.#connection = null;
     const delay = retryDelay(this.#failures++);
     this.retryAt = Date.now() + delay;

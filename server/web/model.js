@@ -8,6 +8,9 @@ import { patch } from './patch.js';
 /** Readings of the server's clock that are kept: the one that was the least time under way is right. */
 const CLOCK_READINGS = 20;
 
+/** Milliseconds over which rows that change are counted. */
+const CHANGES_WINDOW = 2000;
+
 export class Model {
   /** The state as the server has it; null before the first patch. */
   state = null;
@@ -21,6 +24,20 @@ export class Model {
   heardAt = -Infinity;
 
   #clock = [];
+  #on;
+  #changes = [];
+
+  /** `on` may have `changed(row)`: its event is another one, or it is new; `gone(row)`. */
+  constructor(on = {}) {
+    this.#on = on;
+  }
+
+  /** Rows that change in a second. */
+  changeRate(now = performance.now()) {
+    let sum = 0;
+    for (const [at, count] of this.#changes) if (at > now - CHANGES_WINDOW) sum += count;
+    return sum / (CHANGES_WINDOW / 1000);
+  }
 
   /** A new connection: its first patch starts from null. The rows stay until that patch says which of them are left. */
   reset() {
@@ -40,7 +57,11 @@ export class Model {
       if (part === undefined || part === 'rate') rate = true;
     });
     if (all) this.#all(now);
-    else for (const type of changed) this.#one(type, now);
+    else {
+      for (const type of changed) this.#one(type, now);
+      this.#changes.push([now, changed.size]);
+      while (this.#changes[0][0] < now - CHANGES_WINDOW) this.#changes.shift();
+    }
     if (rate) this.#rate();
   }
 
@@ -63,19 +84,26 @@ export class Model {
     const row = this.rows.get(type);
     const key = String(event.id);
     if (!row) {
-      this.rows.set(type, { type, parts: type.split('/'), event, key, version: 1, changedAt: firstSeen });
+      const row = { type, parts: type.split('/'), event, key, version: 1, changedAt: firstSeen };
+      this.rows.set(type, row);
       this.typesVersion++;
+      this.#on.changed?.(row);
     } else {
       row.event = event;
       row.version++;
       // the same event once more, after a reconnection, is no change
       if (row.key !== key) row.changedAt = now;
       row.key = key;
+      this.#on.changed?.(row);
     }
   }
 
   #gone(type) {
-    if (this.rows.delete(type)) this.typesVersion++;
+    const row = this.rows.get(type);
+    if (!row) return;
+    this.rows.delete(type);
+    this.typesVersion++;
+    this.#on.gone?.(row);
   }
 
   #rate() {

@@ -1,4 +1,12 @@
-// The order of event types, and which of them a search finds.
+// The order of event types, and what somebody typed to find some of them.
+//
+//     plant temp 1             words: each occurs in the type, in any case; a number is a whole one, so that `bay 1` is not in `bay 10`
+//     "bay 1"                  with its space
+//     plant/?/temp  */temp     a query type: `?` for one subtype, `*` for any number of them, anywhere; within a subtype, any text
+//     /value > 5  payload = 1  a member of a JSON payload, by a JSON pointer, or all of it: = != < <= > >= and ~ for 'contains'
+//     age > 1h  delay > 5s     how long ago it was registered; how much later than its source time
+//
+// The server finds types by the same rules (server/src/page/find.rs), but for payloads and ages, which are for the page alone.
 
 const collator = new Intl.Collator('en', { numeric: true });
 
@@ -13,32 +21,178 @@ export function order({ type: left, parts: a }, { type: right, parts: b }) {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** A test of rows for what somebody typed, in any case: words that all occur in the type; or, with a `*` or `?`, a query type as `hat subscribe` takes it:
- * `?` for one subtype, a last `*` for all below. */
-export function finder(query) {
-  const text = query.toLowerCase();
-  const matches = /[*?]/.test(text) ? queryType(text) : words(text);
-  return ({ type }) => matches(type.toLowerCase());
+const CONDITION = /(^|\s)(payload|age|delay|\/[^\s"<>=!~]*)\s*(!=|<=|>=|=|<|>|~)\s*("[^"]*"?|\S+)/g;
+const TERM = /"([^"]*)"?|(\S+)/g;
+const SECONDS = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** Seconds of `250ms`, `5s`, `1.5 m`, `2h`, `1d`, or of a number of seconds; null where it is none of these. */
+export function seconds(text) {
+  const found = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(text.trim());
+  return found ? Number(found[1]) * SECONDS[found[2] ?? 's'] : null;
 }
 
-function words(text) {
-  const all = text.split(/\s+/);
-  return (type) => all.every((word) => type.includes(word));
+/** What a query says: `{ways: [{words, patterns}], conditions: [{of, op, value}], terms, problem}`. A type is found where one of the ways
+ * matches and all conditions hold; `terms` are the words and patterns as they were typed. */
+export function parse(query) {
+  const conditions = [];
+  let problem = null;
+  const rest = query.replace(CONDITION, (whole, _, of, op, text) => {
+    let value = text.replace(/^"|"$/g, '');
+    if (of === 'age' || of === 'delay') {
+      value = seconds(value);
+      if (value === null || op === '~') problem = `“${whole.trim()}”: write a time, as in: ${of} > 5s, 10m, 2h or 1d`;
+    }
+    conditions.push({ of, op, value });
+    return ' ';
+  }).trim();
+  const words = [];
+  const patterns = [];
+  const terms = [];
+  for (const [, quoted, bare] of rest.matchAll(TERM)) {
+    const term = (quoted ?? bare).toLowerCase();
+    if (!term) continue;
+    terms.push(term);
+    (bare !== undefined && /[*?]/.test(bare) ? patterns : words).push(term);
+  }
+  const ways = [{ words, patterns }];
+  // `plant/?/unit 48/*` is one query type with a space in it
+  if (patterns.length && terms.length > 1 && !rest.includes('"')) ways.push({ words: [], patterns: [rest.toLowerCase()] });
+  return { ways, conditions, terms, problem };
 }
 
-function queryType(text) {
-  const parts = text.split('/');
-  const below = parts.at(-1) === '*';
-  if (below) parts.pop();
-  // a mark within a subtype stands for any text: nobody who searches wants to be told that a subscription has no such thing
-  const patterns = parts.map((part) => new RegExp(`^${part.split(/[*?]/).map(escape).join('.*')}$`, 's'));
-  return (type) => {
-    const subtypes = type.split('/');
-    return (below ? subtypes.length >= patterns.length : subtypes.length === patterns.length)
-      && patterns.every((pattern, i) => pattern.test(subtypes[i]));
+/** A test of rows for what somebody typed. `now()` is the server's time in seconds. */
+export function finder(query, now = () => Date.now() / 1000) {
+  const { ways, conditions } = parse(query);
+  const found = ways.map(({ words, patterns }) => {
+    const compiled = patterns.map((pattern) => pattern.split('/').map(part));
+    return (name) => words.every((word) => hasWord(name, word)) && (!compiled.length || everyMatches(compiled, name.split('/')));
+  });
+  const byName = ({ type }) => {
+    const name = type.toLowerCase();
+    return found.some((finds) => finds(name));
   };
+  if (!conditions.length) return byName;
+  return (row) => byName(row) && conditions.every((condition) => holds(condition, row.event, now));
 }
 
-function escape(text) {
-  return text.replace(/[.+^${}()|[\]\\]/g, '\\$&');
+/** Whether what a query finds depends on payloads or on the time. */
+export function changes(query) {
+  return parse(query).conditions.length > 0;
+}
+
+/** Whether `word` occurs in `text`, and not within a longer number. */
+export function hasWord(text, word) {
+  const [starts, ends] = [isDigit(word[0]), isDigit(word.at(-1))];
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+    if (!(starts && isDigit(text[at - 1])) && !(ends && isDigit(text[at + word.length]))) return true;
+  }
+  return false;
+}
+
+const isDigit = (char) => char >= '0' && char <= '9';
+
+function part(text) {
+  if (text === '*') return null;
+  if (text === '?') return () => true;
+  if (!/[*?]/.test(text)) return (segment) => segment === text;
+  const pattern = Array.from(text);
+  const any = (char) => char === '*' || char === '?';
+  return (segment) => wild(pattern, Array.from(segment), any, (a, b) => a === b);
+}
+
+function everyMatches(patterns, segments) {
+  return patterns.every((pattern) => wild(pattern, segments, (one) => one === null, (test, segment) => test(segment)));
+}
+
+/** Whether `pattern` is all of `text`, where what `any` says stands for any number. It goes back to the last of those only, which is enough. */
+function wild(pattern, text, any, same) {
+  let [p, t, back, until] = [0, 0, -1, 0];
+  while (t < text.length) {
+    if (p < pattern.length && any(pattern[p])) [back, until] = [p++, t];
+    else if (p < pattern.length && same(pattern[p], text[t])) [p, t] = [p + 1, t + 1];
+    else if (back >= 0) [p, t] = [back + 1, ++until];
+    else return false;
+  }
+  return pattern.slice(p).every(any);
+}
+
+/** Whether a condition holds for an event. A payload that is not JSON, or has no such member, fulfils none. */
+function holds({ of, op, value }, event, now) {
+  if (of === 'age') return compare(op, now() - secondsOf(event.timestamp), value);
+  if (of === 'delay') return event.source_timestamp !== null && compare(op, secondsOf(event.timestamp) - secondsOf(event.source_timestamp), value);
+  const found = member(valueOf(event), of === 'payload' ? '' : of);
+  return found !== undefined && compare(op, found, value);
+}
+
+const secondsOf = ([s, us]) => s + us / 1e6;
+
+const values = new WeakMap();
+
+/** The value of a JSON payload, read once for each event; undefined where there is none. */
+export function valueOf(event) {
+  if (!event.payload?.json) return undefined;
+  if (!values.has(event)) {
+    let value;
+    try {
+      value = JSON.parse(event.payload.json.text);
+    } catch {
+      value = undefined;
+    }
+    values.set(event, value);
+  }
+  return values.get(event);
+}
+
+/** The member of `value` that a JSON pointer (RFC 6901) names, or undefined. */
+export function member(value, pointer) {
+  if (pointer === '') return value;
+  for (const token of pointer.slice(1).split('/')) {
+    const name = token.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = value[name];
+  }
+  return value;
+}
+
+function compare(op, found, wanted) {
+  const text = typeof found === 'string' ? found : JSON.stringify(found);
+  if (op === '~') return text.toLowerCase().includes(String(wanted).toLowerCase());
+  const number = typeof found === 'number' && String(wanted).trim() !== '' ? Number(wanted) : NaN;
+  switch (op) {
+    case '=': return text === String(wanted) || found === number;
+    case '!=': return text !== String(wanted) && found !== number;
+    case '<': return found < number;
+    case '<=': return found <= number;
+    case '>': return found > number;
+    default: return found >= number;
+  }
+}
+
+/** What to say, where `query` finds none of `rows`: which of its terms is the one that is not there. */
+export function hint(query, rows) {
+  const { terms, conditions, problem } = parse(query);
+  if (problem) return problem;
+  const finding = (text) => {
+    const finds = finder(text);
+    return rows.reduce((sum, row) => sum + finds(row), 0);
+  };
+  const quoted = terms.map((term) => (/[\s]/.test(term) ? `"${term}"` : term));
+  if (conditions.length && finding(quoted.join(' '))) return 'Types match by their names, but none has a payload or an age like that.';
+  for (const [i, term] of terms.entries()) {
+    const others = quoted.filter((_, other) => other !== i).join(' ');
+    const left = others ? finding(others) : 0;
+    if (left) return `Without “${term}” ${left === 1 ? 'one type matches' : `${left} types match`}.`;
+  }
+  const [only] = terms;
+  if (terms.length !== 1) return '';
+  if (/[*?]/.test(only)) {
+    const anywhere = `*/${only.replace(/^\*\/|\/\*$/g, '')}/*`;
+    if (finding(anywhere)) return `A query type goes from the first subtype to the last: try ${anywhere}`;
+    return 'A query type goes from the first subtype to the last: `?` is one of them, `*` any number.';
+  }
+  for (let end = only.length - 1; end >= 3; end--) {
+    const found = finding(`"${only.slice(0, end)}"`);
+    if (found) return `There are types with “${only.slice(0, end)}”.`;
+  }
+  return '';
 }

@@ -1,10 +1,12 @@
-// The table of event types: a virtual list.
+// The table: a virtual list of the latest event of each type, of the tree of types, or of all events as they come.
 //
 // The grid scrolls an empty box as high as all rows, and in it only as many rows as can be seen. The row of index i is always drawn
 // by slot i % slots, so that scrolling by one row fills one slot anew and moves no other.
 
-import { age, brief, clock, exact, visible } from './format.js';
-import { finder, order } from './search.js';
+import { age, brief, clock, count as grouped, exact, visible } from './format.js';
+import { Names } from './names.js';
+import { isStale } from './rules.js';
+import { changes, finder, order } from './search.js';
 
 /** Rows that are drawn above and below what is visible, so that the next frame of a scroll finds them there. */
 const MARGIN = 6;
@@ -12,9 +14,37 @@ const MARGIN = 6;
 /** Milliseconds since a change until the mark of it gets quieter, step by step. A transition would cost a frame each 16 ms. */
 const HEAT = [[500, 3], [1200, 2], [2200, 1]];
 
+/** The part of all rows that is marked at once, at the most. */
+const MARKED = 0.2;
+
+/** Milliseconds from one sorting of rows that change to the next, and how many times what it took it rests. */
+const SORT_INTERVAL = 1000;
+const SORT_REST = 10;
+
+/** Pixels of a level of the tree. */
+const INDENT = 18;
+
+/** What a column sorts by; texts grow, times begin with the newest. */
+const COLUMNS = {
+  type: null,
+  payload: (row) => sortedPayload(row),
+  time: (row) => row.event.timestamp[0] + row.event.timestamp[1] / 1e6,
+  age: (row) => -(row.event.timestamp[0] + row.event.timestamp[1] / 1e6),
+};
+
 export class Table {
-  /** The rows that the search found, in order. */
+  /** The rows that the search found, in order. In the tree also `{group, name, depth, open, count}` for what has types below it. */
   shown = [];
+  /** 'latest', 'tree' or 'stream'. */
+  mode = 'latest';
+  /** `{column, descending}`. */
+  sorting = { column: 'type', descending: false };
+  /** Only rows that a rule marks. */
+  onlyMarked = false;
+  /** The types that match, of which the tree shows those in what is open. */
+  matchingRows = [];
+  /** What the server found, where the state does not hold all types: rows by type, in place of the model's. */
+  found = null;
   /** The row that the keyboard is at, or null. */
   active = null;
 
@@ -31,14 +61,26 @@ export class Table {
   #viewHeight = 0;
   #scrollTop = 0;
   #openType = null;
+  #names = null;
+  #open = new Set();
+  #finds = null;
+  #stream;
+  #streamVersion = -1;
+  #foundAt = -Infinity;
+  #findTook = 0;
+  #chars = Infinity;
+  #charWidth = 0;
+  #cooling = 1;
 
   /** `on` has `draw()`: a frame is wanted; `active(row)`: it is another one; `open(row, byKey)`. */
-  constructor({ grid, head, space }, model, on) {
+  constructor({ grid, head, space }, model, stream, on) {
     this.#grid = grid;
     this.#head = head;
     this.#space = space;
     this.#model = model;
+    this.#stream = stream;
     this.#on = on;
+    head.addEventListener('click', (event) => this.#sortBy(event.target.closest('[data-column]')?.dataset.column));
     grid.addEventListener('scroll', () => {
       this.#scrollTop = grid.scrollTop;
       on.draw();
@@ -52,8 +94,64 @@ export class Table {
     space.addEventListener('pointerover', (event) => this.#hover(event));
   }
 
+  /** All types by their subtypes, built where somebody needs them. */
+  get names() {
+    if (!this.#names) {
+      this.#names = new Names();
+      for (const row of this.#sorted) this.#names.add(row.parts);
+    }
+    return this.#names;
+  }
+
+  /** Shows something else. */
+  show(mode) {
+    if (this.mode === mode) return;
+    this.mode = mode;
+    this.#setActive(null);
+    this.#grid.setAttribute('role', mode === 'tree' ? 'treegrid' : 'grid');
+    this.#grid.scrollTop = this.#scrollTop = 0;
+    this.#find();
+    this.#on.draw();
+  }
+
+  /** Sorts by a column; the same once more the other way round. */
+  sort(sorting) {
+    this.sorting = sorting;
+    for (const cell of this.#head.querySelectorAll('[role=columnheader]')) {
+      const by = cell.querySelector('[data-column]').dataset.column === sorting.column && this.mode === 'latest';
+      if (by) cell.setAttribute('aria-sort', sorting.descending ? 'descending' : 'ascending');
+      else cell.removeAttribute('aria-sort');
+    }
+    this.#find();
+    this.#on.draw();
+  }
+
+  #sortBy(column) {
+    if (!column || this.mode !== 'latest') return;
+    const same = this.sorting.column === column;
+    this.sort({ column, descending: same ? !this.sorting.descending : column === 'time' });
+  }
+
+  /** All rows that there are, before a search. */
+  get all() {
+    return this.#sorted;
+  }
+
+  get matching() {
+    return this.matchingRows.length;
+  }
+
+  /** Shows only rows that a rule marks, or all again. */
+  marked(only) {
+    this.onlyMarked = only;
+    this.#find();
+    this.#on.draw();
+  }
+
   search(query) {
     this.#query = query;
+    this.#finds = query ? finder(query, () => this.#model.now()) : null;
+    this.found = null;
     this.#find();
     this.#grid.scrollTop = this.#scrollTop = 0;
     if (this.active && !this.shown.includes(this.active)) this.#setActive(null);
@@ -62,15 +160,15 @@ export class Table {
 
   /** Makes the row of a type the active one and shows it; whether there is one. */
   go(type) {
-    const index = this.shown.findIndex((row) => row.type === type);
+    const index = this.shown.findIndex((row) => !row.group && row.type === type);
     if (index < 0) return false;
     this.#activate(index);
     return true;
   }
 
   /** Marks the row that the details are of. */
-  setOpen(type) {
-    this.#openType = type;
+  setOpen(row) {
+    this.#openType = row && (row.fixed ? row.key : row.type);
     this.#on.draw();
   }
 
@@ -81,11 +179,17 @@ export class Table {
   /** Brings the page up to date with the model. */
   draw(now) {
     if (this.#typesVersion !== this.#model.typesVersion) this.#typesChanged();
+    if (this.mode === 'stream') this.#follow();
+    else if (now - this.#foundAt > Math.max(SORT_INTERVAL, SORT_REST * this.#findTook) && this.#isMoving()) this.#keepPlace(() => this.#find());
     const first = Math.max(0, Math.floor(this.#scrollTop / this.#rowHeight) - MARGIN);
     const wanted = Math.ceil(this.#viewHeight / this.#rowHeight) + 2 * MARGIN;
     this.#provide(wanted);
     const serverNow = this.#model.now();
     const today = new Date();
+    // where most rows change all the time, only the newest are marked: a mark on each says nothing
+    const [rate, there] = this.mode === 'stream' ? [this.#stream.rate(now), this.#slots.length] : [this.#model.changeRate(now), this.shown.length];
+    this.#cooling = Math.min(1, (MARKED * there) / Math.max(1, rate) / (HEAT.at(-1)[0] / 1000));
+    if (this.mode !== 'stream') this.#cooling = Math.max(0.1, this.#cooling);
     let active = null;
     // all of them, also those that are left from when the page was higher
     for (let i = first; i < first + this.#slots.length; i++) {
@@ -108,12 +212,14 @@ export class Table {
       slot.version = -1;
       slot.element.hidden = row === null;
       if (row) {
-        const cut = Math.max(0, row.type.lastIndexOf('/'));
-        slot.path.data = visible(row.type.slice(0, cut));
-        slot.leaf.data = visible(row.type.slice(cut)) || '(no subtypes)';
+        if (row.group) this.#fillGroup(slot, row);
+        else this.#fillName(slot, row);
+        slot.element.classList.toggle('group', Boolean(row.group));
       }
     }
     if (row === null) return;
+    put(slot, 'active', row === this.active, (active) => slot.element.classList.toggle('active', active));
+    if (row.group) return;
     if (slot.version !== row.version) {
       slot.version = row.version;
       slot.payload.data = brief(row.event.payload);
@@ -123,9 +229,60 @@ export class Table {
     const [s, us] = row.event.timestamp;
     put(slot, 'ageText', age(serverNow - s - us / 1e6), (text) => (slot.age.data = text));
     const since = now - row.changedAt;
-    put(slot, 'heat', HEAT.find(([until]) => since < until)?.[1] ?? 0, (heat) => (slot.element.dataset.heat = heat));
-    put(slot, 'active', row === this.active, (active) => slot.element.classList.toggle('active', active));
-    put(slot, 'open', row.type === this.#openType, (open) => slot.element.setAttribute('aria-selected', open));
+    put(slot, 'heat', HEAT.find(([until]) => since < until * this.#cooling)?.[1] ?? 0, (heat) => (slot.element.dataset.heat = heat));
+    put(slot, 'alarm', row.alarm !== undefined, (alarm) => slot.element.classList.toggle('is-alarm', alarm));
+    put(slot, 'stale', !row.fixed && isStale(row, serverNow), (stale) => slot.element.classList.toggle('is-stale', stale));
+    put(slot, 'open', (row.fixed ? row.key : row.type) === this.#openType, (open) => slot.element.setAttribute('aria-selected', open));
+  }
+
+  /** The name in the room that there is: cut where it is like its neighbours'. */
+  #fillName(slot, row) {
+    const inTree = this.mode === 'tree';
+    const shown = inTree ? row.parts.at(-1) ?? '' : this.#chars < row.type.length ? this.names.fit(row.parts, this.#chars) : row.type;
+    const cut = Math.max(0, inTree ? 0 : shown.lastIndexOf('/'));
+    slot.path.data = visible(shown.slice(0, cut));
+    slot.leaf.data = visible(shown.slice(cut)) || '(no subtypes)';
+    const depth = inTree ? row.parts.length : 0;
+    slot.typeCell.style.paddingLeft = `${depth * INDENT}px`;
+    this.#fillWhole(slot, shown === row.type ? '' : visible(row.type));
+    slot.element.removeAttribute('aria-expanded');
+    if (inTree) slot.element.setAttribute('aria-level', depth + 1);
+    else slot.element.removeAttribute('aria-level');
+  }
+
+  /** The whole name for who hears the page, where not all of it is seen. */
+  #fillWhole(slot, text) {
+    slot.whole.data = text;
+    for (const part of [slot.path, slot.leaf]) part.parentElement.ariaHidden = text ? 'true' : null;
+  }
+
+  #fillGroup(slot, { name, depth, open, count }) {
+    slot.path.data = open ? '▾ ' : '▸ ';
+    slot.leaf.data = visible(name) || '(empty)';
+    slot.typeCell.style.paddingLeft = `${depth * INDENT}px`;
+    this.#fillWhole(slot, '');
+    slot.payload.data = `${grouped(count)} ${count === 1 ? 'type' : 'types'}`;
+    slot.time.data = slot.age.data = '';
+    slot.ageText = slot.heat = slot.none = slot.alarm = slot.stale = undefined;
+    slot.element.dataset.heat = 0;
+    slot.element.classList.remove('is-alarm', 'is-stale');
+    slot.payloadCell.classList.add('none');
+    slot.element.setAttribute('aria-selected', false);
+    slot.open = false;
+    slot.element.setAttribute('aria-expanded', open);
+    slot.element.setAttribute('aria-level', depth + 1);
+  }
+
+  /** What is shown depends on more than which types there are. */
+  #isMoving() {
+    return this.onlyMarked || this.sorting.column !== 'type' || (this.#query && changes(this.#query));
+  }
+
+  /** What came in the stream since the last time. Whoever has scrolled down keeps what is in view. */
+  #follow() {
+    if (this.#streamVersion === this.#stream.version) return;
+    this.#streamVersion = this.#stream.version;
+    this.#keepPlace(() => this.#find());
   }
 
   #provide(wanted) {
@@ -135,6 +292,7 @@ export class Table {
       this.#slots.push(slot);
       this.#space.append(slot.element);
     }
+    this.#measureNames();
     // which slot draws which row depends on how many there are
     for (const slot of this.#slots) slot.index = -1;
   }
@@ -144,23 +302,96 @@ export class Table {
     const known = new Set(this.#sorted);
     const kept = this.#sorted.filter((row) => this.#model.rows.get(row.type) === row);
     const added = [...this.#model.rows.values()].filter((row) => !known.has(row)).sort(order);
+    if (this.#names) {
+      if (kept.length < this.#sorted.length) {
+        for (const row of this.#sorted) if (this.#model.rows.get(row.type) !== row) this.#names.remove(row.parts);
+      }
+      for (const row of added) this.#names.add(row.parts);
+    }
     this.#sorted = merged(kept, added);
-    // what is in view stays where it is when rows come above it
+    if (this.mode !== 'stream') this.#keepPlace(() => this.#find());
+    const { active } = this;
+    if (active && !active.fixed && !active.group && !this.found && this.#model.rows.get(active.type) !== active) this.#setActive(null);
+  }
+
+  /** What is in view stays where it is when rows come above it. */
+  #keepPlace(change) {
     const top = Math.floor(this.#scrollTop / this.#rowHeight);
     const anchor = this.#scrollTop > 0 ? this.shown[top] : undefined;
-    this.#find();
+    change();
     const index = anchor ? this.shown.indexOf(anchor) : -1;
     if (index >= 0 && index !== top) {
       this.#grid.scrollTop += (index - top) * this.#rowHeight;
       this.#scrollTop = this.#grid.scrollTop;
     }
-    if (this.active && this.#model.rows.get(this.active.type) !== this.active) this.#setActive(null);
+  }
+
+  /** Shows what the server found for the search. */
+  setFound(rows) {
+    this.found = rows;
+    this.#find();
+    this.#on.draw();
   }
 
   #find() {
-    this.shown = this.#query ? this.#sorted.filter(finder(this.#query)) : this.#sorted;
+    const start = performance.now();
+    if (this.mode === 'stream') this.shown = this.#stream.rows;
+    else {
+      const rows = this.found ? [...this.found.values()].sort(order) : this.#sorted;
+      this.shown = this.#finds ? rows.filter(this.#finds) : rows;
+      const now = this.#model.now();
+      if (this.onlyMarked) this.shown = this.shown.filter((row) => row.alarm !== undefined || isStale(row, now));
+      this.matchingRows = this.shown;
+      if (this.mode === 'tree') this.shown = this.#tree(this.shown);
+      else if (this.sorting.column !== 'type') this.shown = sortedBy(this.shown, this.sorting);
+      else if (this.sorting.descending) this.shown = [...this.shown].reverse();
+    }
+    this.#foundAt = performance.now();
+    this.#findTook = this.#foundAt - start;
     this.#space.style.height = `${this.shown.length * this.#rowHeight}px`;
     this.#grid.setAttribute('aria-rowcount', this.shown.length + 1);
+  }
+
+  /** Sorted rows as a tree, with what is open of it. Of a search with few rows all is open. */
+  #tree(rows) {
+    const out = [];
+    const all = this.#finds && rows.length <= 200;
+    const above = [];
+    let closed = Infinity;
+    for (const [i, row] of rows.entries()) {
+      const groups = row.parts.slice(0, -1);
+      // a type that has others below it is both
+      const next = rows[i + 1];
+      if (next && next.parts.length > row.parts.length && row.parts.every((name, at) => next.parts[at] === name)) groups.push(row.parts.at(-1));
+      let same = 0;
+      while (same < groups.length && same < above.length && above[same].name === groups[same]) same++;
+      above.length = same;
+      if (closed >= same) closed = Infinity;
+      while (above.length < groups.length) {
+        const depth = above.length;
+        const path = JSON.stringify(groups.slice(0, depth + 1));
+        const group = { group: path, name: groups[depth], depth, open: all || this.#open.has(path), count: 0 };
+        if (closed === Infinity) {
+          out.push(group);
+          if (!group.open) closed = depth;
+        }
+        above.push(group);
+      }
+      for (const group of above) group.count++;
+      if (closed === Infinity) out.push(row);
+    }
+    return out;
+  }
+
+  /** Opens or closes a part of the tree. */
+  #toggle(group, open) {
+    if (open) this.#open.add(group.group);
+    else this.#open.delete(group.group);
+    this.#find();
+    const index = this.shown.findIndex((row) => row.group === group.group);
+    if (index >= 0) this.#activate(index);
+    for (const slot of this.#slots) slot.row = undefined;
+    this.#on.draw();
   }
 
   #measure() {
@@ -174,7 +405,25 @@ export class Table {
       this.#grid.scrollTop = this.#scrollTop = top * height;
       for (const slot of this.#slots) slot.index = -1;
     }
+    this.#measureNames();
     this.#on.draw();
+  }
+
+  /** How many characters of a type there is room for. */
+  #measureNames() {
+    const slot = this.#slots[0];
+    const width = slot?.typeCell.clientWidth;
+    if (!width) return;
+    if (!this.#charWidth) {
+      const ruler = document.createElement('canvas').getContext('2d');
+      const { fontSize, fontFamily } = getComputedStyle(slot.typeCell);
+      ruler.font = `${fontSize} ${fontFamily}`;
+      this.#charWidth = ruler.measureText('0'.repeat(50)).width / 50;
+    }
+    const chars = Math.max(8, Math.floor(width / this.#charWidth));
+    if (chars === this.#chars) return;
+    this.#chars = chars;
+    for (const slot of this.#slots) slot.row = undefined;
   }
 
   #key(event) {
@@ -182,10 +431,20 @@ export class Table {
     const at = this.shown.indexOf(this.active);
     const page = Math.max(1, Math.floor(this.#viewHeight / this.#rowHeight) - 1);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: this.shown.length - 1 }[event.key];
+    const { active } = this;
     if (to !== undefined) this.#activate(to);
+    else if (event.key === 'ArrowRight' && active?.group && !active.open) this.#toggle(active, true);
+    else if (event.key === 'ArrowLeft' && active?.group && active.open) this.#toggle(active, false);
+    else if (event.key === 'ArrowLeft' && this.mode === 'tree' && active) this.#activateParent(at);
+    else if ((event.key === 'Enter' || event.key === ' ') && active?.group) this.#toggle(active, !active.open);
     else if ((event.key === 'Enter' || event.key === ' ') && this.active) this.#on.open(this.active, true);
     else return;
     event.preventDefault();
+  }
+
+  #activateParent(at) {
+    const depth = (row) => (row.group ? row.depth : row.parts.length - 1 + (row.parts.length ? 0 : 1));
+    for (let i = at - 1; i >= 0; i--) if (this.shown[i].group && depth(this.shown[i]) < depth(this.shown[at])) return this.#activate(i);
   }
 
   #slotAt(event) {
@@ -197,7 +456,7 @@ export class Table {
   #hover(event) {
     const row = this.#slotAt(event)?.row;
     const cell = event.target.closest('.cell');
-    if (!row || !cell) return;
+    if (!row || row.group || !cell) return;
     if (cell.matches('.time, .age')) cell.title = exact(row.event.timestamp);
     else if (cell.matches('.type')) cell.title = visible(row.type);
   }
@@ -207,7 +466,8 @@ export class Table {
     // whoever marks text wants to copy it
     if (!slot?.row || !getSelection().isCollapsed) return;
     this.#setActive(slot.row);
-    this.#on.open(slot.row, false);
+    if (slot.row.group) this.#toggle(slot.row, !slot.row.open);
+    else this.#on.open(slot.row, false);
   }
 
   #activate(index) {
@@ -255,11 +515,32 @@ function makeSlot(number) {
     part.append(text(name));
     return part;
   };
-  cell('type', part('path'), part('leaf'));
+  slot.typeCell = cell('type', part('path'), part('leaf'), part('whole'));
   slot.payloadCell = cell('payload', text('payload'));
   cell('time', text('time'));
   cell('age', text('age'));
   return slot;
+}
+
+/** Rows by a column, and what is the same there by type. */
+function sortedBy(rows, { column, descending }) {
+  const key = COLUMNS[column];
+  const keyed = rows.map((row, i) => ({ row, i, key: key(row) }));
+  const sign = descending ? -1 : 1;
+  keyed.sort((a, b) => (a.key < b.key ? -sign : a.key > b.key ? sign : a.i - b.i));
+  return keyed.map(({ row }) => row);
+}
+
+/** Numbers by their value, before texts. */
+function sortedPayload({ event: { payload } }) {
+  const text = payload?.json?.text ?? (payload?.binary ? `~${payload.binary.type}` : '');
+  const number = text === '' ? NaN : Number(text);
+  if (Number.isNaN(number)) return `~${text.slice(0, 64)}`;
+  // as text that sorts as the number does
+  const [view] = [new DataView(new ArrayBuffer(8))];
+  view.setFloat64(0, number);
+  const bits = view.getBigUint64(0);
+  return BigInt.asUintN(64, number < 0 || Object.is(number, -0) ? ~bits : bits | (1n << 63n)).toString(16).padStart(16, '0');
 }
 
 /** Two sorted lists as one. */

@@ -73,6 +73,18 @@ export class View {
     write(this.#part.stale, old ? `Data ${age(silent / 1000)} old` : '');
   }
 
+  /** How many rows are marked by rules, `{alarms, stale}`; null where there are no rules. */
+  drawMarks(counts) {
+    const { marks, marksText } = this.#part;
+    marks.hidden = counts === null && marks.getAttribute('aria-pressed') !== 'true';
+    if (counts === null) return;
+    const { alarms, stale } = counts;
+    const state = alarms ? 'alarm' : stale ? 'stale' : 'calm';
+    if (marks.dataset.state !== state) marks.dataset.state = state;
+    const texts = [alarms || !stale ? `${count(alarms)} ${alarms === 1 ? 'alarm' : 'alarms'}` : '', stale ? `${count(stale)} stale` : ''];
+    write(marksText, texts.filter(Boolean).join(' · '));
+  }
+
   /** Why nothing can be sent to the server now, or null. */
   hindrance(model, link, now = performance.now()) {
     if (model.state?.server?.read_only) return 'This page is for looking only: the server registers nothing for it.';

@@ -23,7 +23,9 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import { contrasts } from './contrast.mjs';
+import { faults } from './axe.mjs';
 import { cost } from './cost.mjs';
+import { investigate } from './investigate.mjs';
 
 const { values: options, positionals: [url] } = parseArgs({
   allowPositionals: true,
@@ -370,7 +372,7 @@ for (const scheme of ['light', 'dark']) {
   await check(`${scheme}: readable, and as wide as the page`, async () => {
     await page.emulateMedia({ colorScheme: scheme });
     await find('');
-    for (const [width, height] of [[420, 860], [1280, 800], [2560, 1440], [3840, 2160]]) {
+    for (const [width, height] of [[390, 844], [1024, 768], [1280, 800], [1440, 900], [2560, 1440], [3840, 2160]]) {
       await page.setViewportSize({ width, height });
       await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
@@ -385,10 +387,15 @@ for (const scheme of ['light', 'dark']) {
     await row('browser/form').click();
     await until('the details', async () => /1\.50/.test(await details.locator('pre').textContent()));
     await readable();
+    const found = await faults(page);
+    if (found.length) throw new Error(found.join('; '));
     await page.screenshot({ path: join(options.screenshots, `${scheme}-details.png`) });
     await page.keyboard.press('Escape');
   });
 }
+
+const screenshot = (name) => page.screenshot({ path: join(options.screenshots, `${name}.png`) });
+await investigate({ page, context, url, check, equal, until, find, row, register, json, screenshot, want });
 
 await check('it keeps up with changes', async () => {
   await page.emulateMedia({ colorScheme: 'light' });

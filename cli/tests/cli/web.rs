@@ -349,6 +349,63 @@ on_every_runtime! {
         assert!(lines.failed(2).contains("/nonexistent/file"), "{lines:?}");
         hat(&format!("{serve} --web-trust-proxy")).failed(2);
     }
+
+    fn what_has_been_is_asked_for_in_pages(runtime) {
+        let served = Paged::start(runtime, "");
+        let connect = served.connect();
+        let lines: String =
+            (0..5).map(|n| format!("{{\"type\":\"a/b\",\"payload\":{{\"kind\":\"json\",\"data\":{n}}}}}\n")).collect();
+        assert_eq!(hat_with(&format!("register {connect}"), &lines).code, Some(0));
+        run(async {
+            let page = served.client(WsOptions::default()).await.expect("a page");
+            let ask = async |data: serde_json::Value| {
+                let answer = page.send("history", &value(data)).await.expect("an answer");
+                let more = answer.get(&"/more".parse().expect("a pointer")).cloned();
+                let events = answer.get(&"/events".parse().expect("a pointer")).and_then(Value::as_array).cloned();
+                let text = |event: &Value| event.get(&"/payload/json/text".parse().expect("a pointer")).and_then(Value::as_str).map(str::to_owned);
+                let events = events.expect("events");
+                let last = events.iter().last().and_then(|it| it.get(&"/id".parse().expect("a pointer"))).cloned();
+                (events.iter().filter_map(text).collect::<Vec<_>>().join(" "), more, last)
+            };
+            let (texts, more, last) = ask(json!({"types": ["a/b"], "limit": 3})).await;
+            assert_eq!((&*texts, more), ("4 3 2", Some(true.into())));
+            let id: Vec<i64> = last.expect("an id").as_array().expect("three").iter().filter_map(Value::as_i64).collect();
+            let (texts, more, _) = ask(json!({"types": ["a/b"], "limit": 3, "after": id})).await;
+            assert_eq!((&*texts, more), ("1 0", Some(false.into())));
+            let (texts, ..) = ask(json!({"types": ["a/b"], "order": "ascending", "limit": 1})).await;
+            assert_eq!(texts, "0");
+            let (texts, ..) = ask(json!({"types": ["a/b"], "by": "source_timestamp"})).await;
+            assert_eq!(texts, "");
+            let refused = failed(&page, "history", json!({"types": ["a/*"]})).await;
+            assert!(refused.starts_with("query types with `?` or `*` are looked up over 366 days"), "{refused}");
+
+            // and types by their names
+            let found = page.send("types", &value(json!({"any": [{"words": ["A"], "patterns": ["?/b"]}]}))).await.expect("types");
+            let of = |path: &str| found.get(&path.parse().expect("a pointer")).cloned();
+            assert_eq!(of("/found"), Some(1.into()));
+            assert_eq!(of("/events/a~1b/payload/json/text"), Some("4".into()));
+            assert_eq!(failed(&page, "types", json!({})).await, "`any`: write a list of 1 to 8 searches");
+        });
+    }
+
+    fn events_come_as_they_are_registered(runtime) {
+        let served = Paged::start(runtime, "--no-own-events");
+        let connect = served.connect();
+        run(async {
+            let page = served.client(WsOptions::default()).await.expect("a page");
+            let following = page.send("stream", &value(json!({"any": [{"patterns": ["a/*"]}]}))).await;
+            assert_eq!(following.expect("an answer"), Value::Null);
+            hat(&format!("register b/x --json 0 {connect}")).json();
+            hat(&format!("register a/x --json 1 {connect}")).json();
+            let told = page.notification().await.expect("a notification");
+            let of = |path: &str| told.data.get(&path.parse().expect("a pointer")).cloned();
+            assert_eq!(told.name, "events");
+            assert_eq!(of("/events/0/type"), Some("a/x".into()));
+            assert_eq!(of("/events/0/payload/json/text"), Some("1".into()));
+            assert_eq!(of("/missed"), Some(0.into()));
+            assert_eq!(page.send("stream", &value(json!({}))).await.expect("an answer"), Value::Null);
+        });
+    }
 }
 
 /// What a state may hold, for a client that reads it all.

@@ -13,6 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use hat_core::eventer::{Event, EventId, EventType, Json, Payload, RegisterEvent, Timestamp};
 use hat_core::json::{Object, Value};
 
+use super::fields::{object, text, timestamp as read_timestamp};
 use super::name;
 
 /// Characters of a payload in the state. The rest is for who asks: so the state of 10 000 types
@@ -40,6 +41,14 @@ pub(super) fn value(event: &Event, extent: Extent) -> Value {
         ("source_timestamp", event.source_timestamp.map(timestamp).into()),
         ("payload", event.payload.as_ref().map(|it| payload(it, extent)).into()),
     ]))
+}
+
+/// Bytes of a payload as it is in the state, about.
+pub(super) fn size(payload: &Payload) -> usize {
+    match payload {
+        Payload::Json(json) => json.text().len().min(CUT),
+        Payload::Binary(binary) => binary.data.len().min(CUT_BYTES) + binary.data_type.len(),
+    }
 }
 
 fn timestamp(timestamp: Timestamp) -> Value {
@@ -87,7 +96,7 @@ pub(super) fn to_register(data: &Value) -> Result<Asked, String> {
     let fields = object(data, "the data of `register`", &names)?;
     let event = RegisterEvent {
         event_type: event_type(fields)?,
-        source_timestamp: read_timestamp(fields.get("source_timestamp"))?,
+        source_timestamp: read_timestamp(fields, "source_timestamp")?,
         payload: read_payload(fields.get("payload"))?,
     };
     let deadline = match fields.get("deadline").filter(|value| !value.is_null()) {
@@ -113,16 +122,6 @@ fn event_type(fields: &Object) -> Result<EventType, String> {
     }
 }
 
-fn read_timestamp(value: Option<&Value>) -> Result<Option<Timestamp>, String> {
-    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };
-    let wrong = || "the source timestamp: write [seconds, microseconds] or null".to_owned();
-    let parts = value.as_array().filter(|parts| parts.len() == 2).ok_or_else(wrong)?;
-    let s = parts.get(0).and_then(Value::as_i64).ok_or_else(wrong)?;
-    let us = parts.get(1).and_then(Value::as_u64).and_then(|us| us.try_into().ok());
-    let timestamp = Timestamp::new(s, us.ok_or_else(wrong)?);
-    timestamp.map(Some).map_err(|error| format!("the source timestamp: {error}"))
-}
-
 fn read_payload(value: Option<&Value>) -> Result<Option<Payload>, String> {
     let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };
     let kinds = object(value, "the payload", &["json", "binary"])?;
@@ -142,21 +141,6 @@ fn read_payload(value: Option<&Value>) -> Result<Option<Payload>, String> {
         }
         _ => Err("the payload: write null, {\"json\": …} or {\"binary\": …}".to_owned()),
     }
-}
-
-/// The members of `value`, which has none but these.
-fn object<'a>(value: &'a Value, what: &str, names: &[&str]) -> Result<&'a Object, String> {
-    let object = value.as_object();
-    let object = object.ok_or_else(|| format!("{what} must be an object, not {}", value.kind()))?;
-    match object.iter().find(|(name, _)| !names.contains(&&***name)) {
-        Some((name, _)) => Err(format!("{what} has no field `{name}`: write {}", names.join(", "))),
-        None => Ok(object),
-    }
-}
-
-fn text<'a>(fields: &'a Object, name: &str, what: &str) -> Result<&'a str, String> {
-    let value = fields.get(name).ok_or_else(|| format!("{what} needs a field `{name}`"))?;
-    value.as_str().ok_or_else(|| format!("`{name}` must be a text, not {}", value.kind()))
 }
 
 #[cfg(test)]

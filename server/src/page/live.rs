@@ -17,6 +17,7 @@ use smol::channel::{Receiver, Sender, bounded};
 use tracing::warn;
 
 use super::rate;
+use super::stream::Streams;
 use crate::desk::Desk;
 use crate::store::Session;
 use crate::store::memory::{self, Config};
@@ -39,9 +40,12 @@ impl fmt::Debug for Live {
 
 struct Inner {
     server_id: i64,
+    max_types: u64,
     state: SharedState,
     /// The latest event of each type, and no series: what pages show, whatever the store is.
     latest: Mutex<memory::Store>,
+    /// The pages that follow all events.
+    streams: Streams,
     /// Pages that are open.
     viewers: AtomicUsize,
     changed: (Sender<()>, Receiver<()>),
@@ -64,6 +68,8 @@ impl Live {
             ("registered", 0.into()),
             ("events_kept", 0.into()),
             ("event_types", 0.into()),
+            ("max_types", max_types.into()),
+            ("types_cut", 0.into()),
         ]);
         let whole = Object::from([
             ("server", Value::Object(server)),
@@ -79,7 +85,16 @@ impl Live {
         let config = Config { max_events: 0, max_types, ..Config::new(server_id) };
         let latest = Mutex::new(memory::Store::new(config));
         let (viewers, changed) = (AtomicUsize::new(0), bounded(1));
-        Self(Arc::new(Inner { server_id, state, latest, viewers, changed }))
+        let streams = Streams::default();
+        Self(Arc::new(Inner {
+            server_id,
+            max_types: max_types as u64,
+            state,
+            latest,
+            streams,
+            viewers,
+            changed,
+        }))
     }
 
     /// Takes what is in the store when the server starts. Where that cannot be read, pages begin
@@ -95,12 +110,18 @@ impl Live {
     /// Takes what was registered.
     pub(crate) fn applied(&self, session: &Session) {
         self.latest().apply(session);
+        self.0.streams.applied(session);
         self.wake();
     }
 
     /// The latest event of each type. Whoever registers waits for who holds it, so not for long.
     pub(super) fn latest(&self) -> MutexGuard<'_, memory::Store> {
         self.0.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pages that follow all events.
+    pub(super) fn streams(&self) -> &Streams {
+        &self.0.streams
     }
 
     /// The state itself.
@@ -118,6 +139,11 @@ impl Live {
     /// Whose events are shown.
     pub(super) fn server_id(&self) -> i64 {
         self.0.server_id
+    }
+
+    /// Types that pages are shown at the most.
+    pub(super) fn max_types(&self) -> u64 {
+        self.0.max_types
     }
 
     /// Shows that the page registers nothing.

@@ -8,7 +8,8 @@
 //!             Live <── refresh           events    the latest of each type, in step with the store
 //!              │                         event     an event as JSON, both ways
 //!              ▼                         requests  what pages ask for
-//!         Juggler 0.7 ──> pages
+//!         Juggler 0.7 ──> pages          history   what has been, and types that the state has no room for
+//!                                        stream    all events, for pages that follow them
 //! ```
 //!
 //! `server/web/README.md` says what is in the state. A registration costs an atomic load more than
@@ -18,7 +19,10 @@
 
 mod event;
 mod events;
+mod fields;
 mod files;
+mod find;
+mod history;
 mod live;
 mod name;
 mod rate;
@@ -26,6 +30,7 @@ mod refresh;
 mod requests;
 mod roles;
 mod serve;
+mod stream;
 
 pub use live::Live;
 pub use roles::{Role, Roles, RolesError};

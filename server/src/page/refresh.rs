@@ -1,5 +1,7 @@
 //! The task that brings what has changed in the store into the state.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hat_aio::Runtime;
@@ -34,6 +36,8 @@ pub(super) struct Refresh {
     live: Live,
     events: Events,
     rate: Rate,
+    /// Types that the state has no room for.
+    cut: BTreeSet<Arc<str>>,
     /// It was said that the state is full.
     full: bool,
 }
@@ -41,7 +45,7 @@ pub(super) struct Refresh {
 impl Refresh {
     pub(super) fn new(desk: Desk, live: Live) -> Self {
         let rate = Rate::new(Timestamp::now().s());
-        Self { desk, live, events: Events::new(), rate, full: false }
+        Self { desk, live, events: Events::new(), rate, cut: BTreeSet::new(), full: false }
     }
 
     /// Runs until the page is closed: at once when something happens after a quiet time, then once
@@ -52,6 +56,7 @@ impl Refresh {
             self.events().await;
             self.second(Timestamp::now()).await;
             self.live.flush();
+            self.live.streams().tell().await;
             let took = R::now().saturating_duration_since(start);
             sleep::<R>((took * REST).clamp(WINDOW, LONGEST_REST)).await;
             if !self.live.changed::<R>(to_next_second(Timestamp::now())).await {
@@ -80,13 +85,9 @@ impl Refresh {
         // the JSON is made before the state is held
         let value = |(name, event): (_, Event)| (name, event::value(&event, Extent::Cut));
         let set: Vec<_> = changes.set.into_iter().map(value).collect();
-        let path = |name| Pointer::new(["events".into(), name]);
-        let fits = self.live.state().change(|state| {
-            changes.gone.into_iter().for_each(|name| drop(state.remove(&path(name))));
-            set.into_iter()
-                .fold(true, |fits, (name, value)| set_or_remove(state, &path(name), value) && fits)
-        });
-        if !fits && !std::mem::replace(&mut self.full, true) {
+        let cut = &mut self.cut;
+        self.live.state().change(|state| take(state, cut, changes.gone, set));
+        if !self.cut.is_empty() && !std::mem::replace(&mut self.full, true) {
             warn!(
                 "there are too many types for the page, or their names and payloads are too long: it does not show all"
             );
@@ -97,6 +98,10 @@ impl Refresh {
         let report = self.desk.report().await;
         let (registered, stats) = (report.events, report.stats.unwrap_or_default());
         let (kept, types) = (stats.events, stats.types);
+        // a store on a disk knows more types than pages are shown
+        let shown = self.live.latest().types() as u64;
+        let forgotten =
+            if shown >= self.live.max_types() { types.saturating_sub(shown) } else { 0 };
         let step = self.rate.step(now.s(), registered);
         if step == Step::None {
             return;
@@ -117,10 +122,32 @@ impl Refresh {
                 ("registered", registered.into()),
                 ("events_kept", kept.into()),
                 ("event_types", types.into()),
+                ("types_cut", (self.cut.len() as u64 + forgotten).into()),
             ] {
                 set(state, Pointer::new(["server", name]), value);
             }
         });
+    }
+}
+
+/// Takes what has changed into the state; `cut` are the types that it has no room for.
+fn take(
+    state: &mut State,
+    cut: &mut BTreeSet<Arc<str>>,
+    gone: Vec<Arc<str>>,
+    set: Vec<(Arc<str>, Value)>,
+) {
+    let path = |name: &Arc<str>| Pointer::new(["events".into(), name.clone()]);
+    for name in gone {
+        state.remove(&path(&name));
+        cut.remove(&name);
+    }
+    for (name, value) in set {
+        if set_or_remove(state, &path(&name), value) {
+            cut.remove(&name);
+        } else {
+            cut.insert(name);
+        }
     }
 }
 
@@ -143,4 +170,51 @@ fn set(state: &mut State, path: Pointer, value: Value) {
 /// A little more, so that it has begun.
 fn to_next_second(now: Timestamp) -> Duration {
     Duration::from_micros(1_001_000 - u64::from(now.us()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hat_core::eventer::{EventId, EventType};
+    use hat_core::json::Limits;
+
+    use super::*;
+
+    #[test]
+    fn a_type_without_room_is_counted_and_comes_back_where_there_is_some() {
+        let limits = Limits { size: 12_000, ..Limits::default() };
+        let mut state = State::new(limits);
+        let whole = hat_core::json::Object::from([("events", hat_core::json::Object::default())]);
+        state.replace(whole).expect("small");
+        let mut cut = BTreeSet::new();
+        let event = |name: &str, size: usize| {
+            let event = Event {
+                id: EventId::new(1, 1, 1),
+                event_type: EventType::from_segments([name]),
+                timestamp: Timestamp::from_secs(1),
+                source_timestamp: None,
+                payload: Some(hat_core::eventer::Payload::binary("", vec![0; size])),
+            };
+            (Arc::<str>::from(name), event::value(&event, Extent::Cut))
+        };
+        let names =
+            |cut: &BTreeSet<Arc<str>>| cut.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let path = Pointer::new(["events", "b"]);
+        take(
+            &mut state,
+            &mut cut,
+            Vec::new(),
+            vec![event("a", 3000), event("b", 1), event("c", 3000)],
+        );
+        assert_eq!(names(&cut), ["c"]);
+        // an old event would look like the latest
+        take(&mut state, &mut cut, Vec::new(), vec![event("b", 3000)]);
+        assert_eq!(
+            (names(&cut), state.value().get(&path)),
+            (vec!["b".to_owned(), "c".to_owned()], None)
+        );
+        take(&mut state, &mut cut, vec!["a".into()], vec![event("c", 3000)]);
+        assert_eq!(names(&cut), ["b"]);
+    }
 }

@@ -6,9 +6,13 @@ use hat_core::json::Value;
 use tracing::info;
 
 use super::event::{self, Asked, Extent};
+use super::history;
 use super::live::Live;
 use super::roles::{Role, Roles};
 use crate::desk::Desk;
+
+/// What can be asked for.
+const NAMES: &str = "`register`, `event`, `history`, `types`, `stream`, `echo`";
 
 /// Who registers where there are no passwords.
 const ANONYMOUS: &str = "anonymous";
@@ -31,6 +35,7 @@ impl Handler for Requests {
 
     async fn disconnected(&self, connection: &Connection) {
         info!(id = %connection.id(), "page closed");
+        self.live.streams().gone(connection.id());
         self.live.viewer_went();
     }
 
@@ -43,10 +48,13 @@ impl Handler for Requests {
         let answer = match name {
             "register" => self.register(connection, &data).await,
             "event" => self.event(&data),
+            "history" => history::history(&self.desk, &data).await,
+            "types" => history::types(&self.live, &data).await,
+            "stream" => self.live.streams().follow(connection, &data),
             // how long a page's question takes, behind all that is queued to it
             "echo" if data.as_f64().is_some() => Ok(data),
             "echo" => Err("`echo` takes a number".to_owned()),
-            _ => Err("there is no such request: ask for `register`, `event` or `echo`".to_owned()),
+            _ => Err(format!("there is no such request: ask for one of {NAMES}")),
         };
         answer.map_err(Value::from)
     }

@@ -1,0 +1,73 @@
+// All events as they come, newest first: the server tells them while somebody looks, and how many it left out.
+
+/** Events that are kept in the page. */
+const MOST = 5000;
+
+/** Milliseconds over which the rate is taken. */
+const WINDOW = 3000;
+
+export class Stream {
+  /** Rows as of the table, one for each event, newest first. */
+  rows = [];
+  /** Events that came while it was paused and wait to be shown. */
+  waiting = [];
+  paused = false;
+  /** Events that the server had no room to tell, since the stream was opened. */
+  missed = 0;
+  /** Grows when `rows` changed. */
+  version = 0;
+
+  #finds = null;
+  #arrivals = [];
+
+  /** Takes what the server says: `{events, missed}`, oldest first. */
+  take({ events, missed }, now = performance.now()) {
+    this.missed += missed;
+    const found = events.map((event) => rowOf(event, now)).filter((row) => !this.#finds || this.#finds(row)).reverse();
+    this.#arrivals.push([now, found.length + (this.#finds ? 0 : missed)]);
+    while (this.#arrivals.length && this.#arrivals[0][0] < now - WINDOW) this.#arrivals.shift();
+    if (this.paused) this.waiting = [...found, ...this.waiting].slice(0, MOST);
+    else this.#show(found);
+  }
+
+  /** From now on only what `finds` says; what does not match goes. */
+  filter(finds) {
+    this.#finds = finds;
+    if (finds) {
+      this.rows = this.rows.filter(finds);
+      this.waiting = this.waiting.filter(finds);
+    }
+    this.version++;
+  }
+
+  pause(paused) {
+    this.paused = paused;
+    if (paused) return;
+    const waiting = this.waiting;
+    this.waiting = [];
+    this.#show(waiting);
+  }
+
+  clear() {
+    [this.rows, this.waiting, this.missed, this.#arrivals] = [[], [], 0, []];
+    this.version++;
+  }
+
+  /** Events a second, of those that match. */
+  rate(now = performance.now()) {
+    const recent = this.#arrivals.filter(([at]) => at >= now - WINDOW);
+    return recent.reduce((sum, [, count]) => sum + count, 0) / (WINDOW / 1000);
+  }
+
+  #show(rows) {
+    if (!rows.length) return;
+    this.rows = [...rows, ...this.rows].slice(0, MOST);
+    this.version++;
+  }
+}
+
+/** A row of the table that is one event, and stays it. */
+export function rowOf(event, changedAt) {
+  const { type } = event;
+  return { type, parts: type.split('/'), event, key: String(event.id), version: 1, changedAt, fixed: true };
+}

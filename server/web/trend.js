@@ -1,0 +1,196 @@
+// The plot of numbers over time, by uPlot (uPlot.js, MIT), which is fetched when it is first needed.
+//
+// Values are held until the next event, so lines are steps. Zoom: drag, or + and − and the arrows, also at the keyboard; a double click shows all.
+
+import { clock } from './format.js';
+
+const HEIGHT = 220;
+
+/** Pixels of the letters at the axes; uPlot takes whole ones. */
+const FONT = 11;
+
+/** The part of the time that a press of an arrow moves the cursor by, or the window where Shift is held, and what + and − zoom by. */
+const STEP = 0.01;
+const MOVE = 0.25;
+const ZOOM = 0.5;
+
+let loading = null;
+
+export class Trend {
+  #plot;
+  #readout;
+  #on;
+  #chart = null;
+  #wanted = null;
+  #zoom = null;
+  #shape = '';
+
+  /** `on` has `zoomed(bool)`. */
+  constructor({ plot, readout }, on) {
+    this.#plot = plot;
+    this.#readout = readout;
+    this.#on = on;
+    plot.addEventListener('keydown', (event) => this.#key(event));
+    new ResizeObserver(() => this.#chart && plot.clientWidth && this.#chart.setSize({ width: plot.clientWidth, height: HEIGHT })).observe(plot);
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+      // colours are read from the style sheet when a plot is made
+      this.#shape = '';
+      this.#make();
+    });
+  }
+
+  /** Plots `[{name, points}]` between two times in seconds; null is where they begin or end. */
+  draw(series, from, to) {
+    this.#wanted = { series, from, to };
+    if (loading) return this.#make();
+    loading = import('./uPlot.js').then(({ default: library }) => {
+      Trend.library = library;
+      this.#make();
+    });
+  }
+
+  clear() {
+    this.#wanted = null;
+    this.#chart?.destroy();
+    this.#chart = null;
+    this.#shape = '';
+  }
+
+  /** Shows all of the time again. */
+  reset() {
+    this.#setZoom(null);
+  }
+
+  #setZoom(zoom) {
+    this.#zoom = zoom;
+    this.#on.zoomed(zoom !== null);
+    this.#scale();
+  }
+
+  #make() {
+    const library = Trend.library;
+    if (!library || !this.#wanted) return;
+    const { series } = this.#wanted;
+    const tables = series.map(({ points }) => points);
+    const data = tables.length > 1 ? library.join(tables) : tables[0];
+    const shape = series.map(({ name }) => name).join('\n');
+    this.#plot.hidden = !tables.some(([, values]) => values.some((value) => value !== null));
+    if (this.#plot.hidden) return this.#say(null);
+    if (shape !== this.#shape) {
+      this.#chart?.destroy();
+      this.#shape = shape;
+      this.#chart = new library(this.#options(series), data, this.#plot);
+      this.#scale();
+    } else {
+      this.#chart.setData(data, false);
+      this.#scale();
+    }
+    this.#plot.setAttribute('aria-label', `Plot of ${series.map(({ name }) => name).join(', ')}: arrows move the cursor, + and − zoom, 0 shows all.`);
+  }
+
+  /** From one end of the time to the other, or what was zoomed to. The values take what there is of them in it. */
+  #scale() {
+    const chart = this.#chart;
+    if (!chart || !this.#wanted) return;
+    const [min, max] = this.#zoom ?? this.#all();
+    chart.batch(() => chart.setScale('x', { min, max }));
+  }
+
+  #all() {
+    const times = this.#chart.data[0];
+    const { from, to } = this.#wanted;
+    const first = from ?? times[0] ?? 0;
+    const last = to ?? Math.max(times.at(-1) ?? first, first);
+    return last > first ? [first, last] : [first - 1, first + 1];
+  }
+
+  #options(series) {
+    const style = getComputedStyle(this.#plot);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const axis = { stroke: colour('--quiet'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line'), width: 1 }, font: `${FONT}px ${style.fontFamily}` };
+    const stepped = Trend.library.paths.stepped({ align: 1 });
+    return {
+      width: this.#plot.clientWidth || 600,
+      height: HEIGHT,
+      legend: { show: false },
+      scales: { x: { time: true, auto: false }, y: { auto: true } },
+      axes: [{ ...axis, space: 70, values: (_, times, __, ___, step) => axisTimes(times, step) }, { ...axis, size: 70 }],
+      series: [{}, ...series.map(({ name }, i) => ({ label: name, stroke: colour(`--plot-${i}`), width: 1.5, dash: [[], [6, 3], [2, 3], [10, 4, 2, 4], [1, 2], [14, 4]][i], paths: stepped, points: { size: 4 }, spanGaps: true }))],
+      cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
+      hooks: {
+        setSelect: [(chart) => {
+          const { left, width } = chart.select;
+          if (width < 3) return;
+          this.#setZoom([chart.posToVal(left, 'x'), chart.posToVal(left + width, 'x')]);
+          chart.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+        }],
+        setCursor: [(chart) => this.#say(chart)],
+        ready: [(chart) => chart.over.addEventListener('dblclick', () => this.reset())],
+      },
+    };
+  }
+
+  /** The values at the cursor: each is the last one before it. */
+  #say(chart) {
+    const left = chart?.cursor.left ?? -1;
+    const legend = document.querySelectorAll('#history [data-series]');
+    const time = left >= 0 ? chart.posToVal(left, 'x') : null;
+    this.#readout.textContent = time === null ? '' : clock([Math.floor(time), Math.floor((time % 1) * 1e6)]);
+    for (const element of legend) {
+      const i = Number(element.dataset.series);
+      const text = time === null || !chart.data[i + 1] ? '' : valueAt(chart.data[0], chart.data[i + 1], time);
+      if (element.textContent !== text) element.textContent = text;
+    }
+  }
+
+  #key(event) {
+    const chart = this.#chart;
+    if (!chart || event.ctrlKey || event.altKey || event.metaKey) return;
+    const { min, max } = chart.scales.x;
+    const span = max - min;
+    const at = chart.cursor.left >= 0 ? chart.cursor.left : chart.over.clientWidth / 2;
+    const middle = chart.posToVal(at, 'x');
+    const sign = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (sign && event.shiftKey) this.#setZoom([min + sign * MOVE * span, max + sign * MOVE * span]);
+    else if (sign) {
+      const width = chart.over.clientWidth;
+      chart.setCursor({ left: Math.min(width, Math.max(0, at + sign * STEP * width)), top: chart.over.clientHeight / 2 });
+    } else if (event.key === '+' || event.key === '=') this.#setZoom([middle - (middle - min) * ZOOM, middle + (max - middle) * ZOOM]);
+    else if (event.key === '-') this.#setZoom([middle - (middle - min) / ZOOM, middle + (max - middle) / ZOOM]);
+    else if (event.key === '0') this.reset();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
+/** Times at an axis, `step` seconds apart: the day is said where it changes. */
+export function axisTimes(times, step) {
+  let day = '';
+  return times.map((time) => {
+    const text = stamp(time);
+    const [date, clock] = [text.slice(0, 10), step < 1 ? text.slice(11, 23) : step < 60 ? text.slice(11, 19) : text.slice(11, 16)];
+    const label = step >= 86_400 ? date : date === day ? clock : `${clock}\n${date}`;
+    day = date;
+    return label;
+  });
+}
+
+/** Local time: `2026-11-28 22:12:24.756`. */
+function stamp(time) {
+  const date = new Date(time * 1000);
+  const local = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
+  return Number.isNaN(local.getTime()) ? '' : local.toISOString().slice(0, 23).replace('T', ' ');
+}
+
+/** The value that held at a time, as text. */
+export function valueAt(times, values, time) {
+  let [low, high] = [0, times.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (times[middle] <= time) low = middle + 1;
+    else high = middle;
+  }
+  for (let i = low - 1; i >= 0; i--) if (values[i] !== undefined && values[i] !== null) return String(values[i]);
+  return '–';
+}

@@ -1,0 +1,230 @@
+// What the page has for who looks into something: history and plot, the tree, the stream, rules, links, files, and what it says where not all is shown.
+
+import { readFile } from 'node:fs/promises';
+import { faults } from './axe.mjs';
+
+/** `of` has what page.mjs gives its checks. */
+export async function investigate({ page, context, url, check, equal, until, find, row, register, json, screenshot, want }) {
+  const grid = page.locator('#grid');
+  const details = page.locator('#details');
+  const history = page.locator('#history');
+  const count = page.locator('#count');
+  const shown = () => page.locator('.row:visible').count();
+  const mode = (name) => page.locator(`button[data-mode=${name}]`).click();
+  const part = (name) => history.locator(`[data-part=${name}]`);
+  const accessible = async (where) => {
+    const found = await faults(page);
+    if (found.length) throw new Error(`${where}: ${found.join('; ')}`);
+  };
+
+  await check('a number in a search is a whole one, and quotes hold words together', async () => {
+    await register(json('inv/bay 1/temp', { value: 1 }), json('inv/bay 10/temp', { value: 10 }), json('inv/1 bay/temp', { value: 2 }));
+    await find('inv bay 1');
+    await until('two', async () => (await shown()) === 2);
+    await find('inv "bay 1"');
+    await until('one', async () => (await shown()) === 1 && (await row('inv/bay 1/temp').count()) === 1);
+    await find('*/bay*/temp');
+    await until('both bays', async () => (await shown()) === 2);
+    await find('inv /value >= 2');
+    await until('by payload', async () => (await shown()) === 2 && (await row('inv/bay 1/temp').count()) === 0);
+    await find('inv turbine');
+    await until('the hint', async () => /Without “turbine” 3 types match/.test(await page.locator('#empty').textContent()));
+    await find('age > soon');
+    await until('what is wrong', async () => /write a time/.test(await page.locator('#empty').textContent()));
+  });
+
+  await check('a column sorts', async () => {
+    await find('inv/*');
+    const types = () => page.locator('.row:visible').evaluateAll((rows) => rows.sort((a, b) => a.ariaRowIndex - b.ariaRowIndex).map((one) => one.querySelector('.type').textContent).join());
+    await page.locator('[data-column=time]').click();
+    equal(await page.locator('[aria-sort=descending]').count(), 1, 'columns that sort');
+    await register(json('inv/1 bay/temp', { value: 3 }));
+    await until('the newest first', async () => (await types()).startsWith('inv/1 bay/temp'));
+    await page.locator('[data-column=type]').click();
+    await until('by type', async () => (await types()) === 'inv/1 bay/temp,inv/bay 1/temp,inv/bay 10/temp');
+  });
+
+  await check('the tree has counts, and opens by the keyboard', async () => {
+    await find('');
+    await mode('tree');
+    equal(await grid.getAttribute('role'), 'treegrid', 'the role');
+    const group = (name) => page.locator('.row.group:visible').filter({ has: page.locator('.leaf', { hasText: new RegExp(`^${name}$`) }) });
+    await until('a closed group', async () => (await group('inv').getAttribute('aria-expanded')) === 'false');
+    equal(await group('inv').locator('.payload').textContent(), '3 types', 'the count');
+    await group('inv').click();
+    await until('it is open', async () => (await group('bay 10').count()) === 1);
+    await grid.press('ArrowDown');
+    await grid.press('ArrowRight');
+    await until('a type', async () => (await page.locator('.row:visible .leaf', { hasText: /^temp$/ }).count()) === 1);
+    await accessible('the tree');
+    await screenshot('tree');
+    await grid.press('ArrowLeft');
+    await grid.press('ArrowLeft');
+    await grid.press('ArrowLeft');
+    await until('it is closed', async () => (await group('bay 10').count()) === 0);
+    await mode('latest');
+  });
+
+  await check('the stream is newest first, is filtered, and pauses', async () => {
+    await mode('stream');
+    await find('inv/stream/* payload > 1');
+    // until the server tells of it
+    let n = 2;
+    await until('the first', async () => (await register(json('inv/stream/a', n++)), (await shown()) > 0));
+    await register(json('inv/stream/a', 1), json('inv/stream/b', 1000), json('inv/stream/b', 1001));
+    const payloads = () => page.locator('.row:visible').evaluateAll((rows) => rows.sort((a, b) => a.ariaRowIndex - b.ariaRowIndex).map((one) => one.querySelector('.payload').textContent));
+    await until('the newest first', async () => (await payloads()).slice(0, 2).join() === '1001,1000');
+    equal((await payloads()).includes('1'), false, 'what the filter leaves out');
+    await page.locator('#stream-pause').click();
+    await register(json('inv/stream/b', 1002));
+    await until('it waits', async () => (await page.locator('#stream-pause').textContent()) === 'Go on (1 new)');
+    equal((await payloads())[0], '1001', 'the newest while it is paused');
+    await accessible('the stream');
+    await screenshot('stream');
+    await page.locator('#stream-pause').click();
+    await until('it goes on', async () => (await payloads())[0] === '1002');
+    await page.locator('.row:visible').nth(1).click();
+    await until('an event that is not the latest', async () => (await details.locator('pre').textContent()) === '1001');
+    await mode('latest');
+    await details.waitFor({ state: 'hidden' });
+  });
+
+  await check('rules light rows and count them', async () => {
+    await page.locator('#open-rules').click();
+    const rules = page.locator('#rules');
+    await rules.locator('textarea').fill('alarm inv/* /value > 5\nstale');
+    await rules.locator('.main').click();
+    await until('what is wrong', async () => /^Line 2/.test(await rules.locator('[role=alert]').textContent()));
+    await accessible('the rules');
+    await rules.locator('textarea').fill('alarm inv/* /value > 5\nstale inv/stream/a 0.001s');
+    await rules.locator('.main').click();
+    await rules.waitFor({ state: 'hidden' });
+    await find('inv/*');
+    await until('a lit row', async () => (await page.locator('.row.is-alarm:visible .type').allTextContents()).join() === 'inv/bay 10/temp');
+    await until('an old row', async () => (await page.locator('.row.is-stale:visible .type').allTextContents()).join() === 'inv/stream/a');
+    await until('the counter', async () => (await page.locator('[data-view=marksText]').textContent()) === '1 alarm · 1 stale');
+    await accessible('alarms');
+    await screenshot('alarms');
+    await page.locator('#alarms').click();
+    await until('only these', async () => (await shown()) === 2);
+    await register(json('inv/bay 10/temp', { value: 0 }));
+    await until('it is over', async () => (await shown()) === 1);
+    await page.locator('#alarms').click();
+    await page.locator('#open-rules').click();
+    await rules.locator('textarea').fill('');
+    await rules.locator('.main').click();
+    await page.locator('#alarms').waitFor({ state: 'hidden' });
+  });
+
+  await check('the history of a type, its plot, and another one in it', async () => {
+    await register(...Array.from({ length: 30 }, (_, n) => json('inv/bay 1/temp', { value: n })));
+    await find('inv/bay*/temp');
+    await row('inv/bay 1/temp').click();
+    await grid.focus();
+    await page.keyboard.press('h');
+    await history.waitFor();
+    await until('all of them', async () => (await part('state').textContent()) === '31 events');
+    equal(await history.locator('tbody tr').count(), 31, 'rows');
+    equal(await history.locator('tbody tr').first().locator('.payload').textContent(), '{"value": 29}', 'the newest');
+    await until('a plot', () => history.locator('.trend canvas').count());
+    equal(await history.locator('select').nth(2).inputValue(), '/value', 'the member');
+    await register(json('inv/bay 1/temp', { value: 77 }));
+    await until('what is new', async () => (await part('state').textContent()) === '32 events');
+    await row('inv/bay 10/temp').click();
+    await details.locator('[data-part=add]').click();
+    await until('both', async () => (await history.locator('.legend li').count()) === 2 && /^34 events/.test(await part('state').textContent()));
+    await part('plot').focus();
+    await page.keyboard.press('ArrowRight');
+    await until('a value at the cursor', async () => (await history.locator('.legend .value').first().textContent()) !== '');
+    await page.keyboard.press('+');
+    await part('reset').waitFor();
+    await page.keyboard.press('0');
+    await part('reset').waitFor({ state: 'hidden' });
+    await part('pause').click();
+    await register(json('inv/bay 1/temp', { value: 78 }));
+    await until('the table has it', async () => (await row('inv/bay 1/temp').locator('.payload').textContent()) === '{"value": 78}');
+    equal(await part('state').textContent(), '34 events', 'while it is paused');
+    await part('pause').click();
+    await until('it goes on', async () => (await part('state').textContent()) === '35 events');
+    await accessible('the history');
+    await screenshot('history');
+  });
+
+  await check('a link leads to a search, a type and a time', async () => {
+    await part('span').selectOption('1d');
+    const link = page.url();
+    const other = await context.newPage();
+    await other.goto(link);
+    await until('the history', async () => /^35 events/.test(await other.locator('#history [data-part=state]').textContent()));
+    equal(await other.locator('#search').inputValue(), 'inv/bay*/temp', 'the search');
+    equal(await other.locator('#history [data-part=span]').inputValue(), '1d', 'the time');
+    equal(await other.locator('#details [data-part=type]').textContent(), 'inv/bay 10/temp', 'the type');
+    equal(await other.locator('#history .legend li').count(), 2, 'types in the plot');
+    await other.close();
+  });
+
+  await check('what is shown becomes a file', async () => {
+    const download = async (button) => {
+      const [file] = await Promise.all([page.waitForEvent('download'), button.click()]);
+      return readFile(await file.path(), 'utf8');
+    };
+    const lines = (await download(history.locator('[data-export=jsonl]'))).trimEnd().split('\n').map((line) => JSON.parse(line));
+    equal(lines.length, 35, 'lines');
+    equal(JSON.stringify([lines[0].type, lines[0].payload]), '["inv/bay 1/temp",{"kind":"json","data":{"value":78}}]', 'the newest');
+    await part('close').click();
+    await history.waitFor({ state: 'hidden' });
+    await page.keyboard.press('Escape');
+    const csv = (await download(page.locator('.events [data-export=csv]'))).trimEnd().split('\r\n');
+    equal(csv.length, 3, 'lines with the heading');
+    if (!csv[1].startsWith('inv/bay 1/temp,2')) throw new Error(csv[1]);
+  });
+
+  await check('where the state is cut the page says so, and asks the server', async () => {
+    const other = await context.newPage();
+    // the state of a server with more types than it has room for
+    await other.routeWebSocket(/\/ws$/, (socket) => {
+      const server = socket.connectToServer();
+      server.onMessage((message) => socket.send(String(message).replace('"types_cut":0', '"types_cut":7').replace('inv/bay 1/temp', 'inv/hidden')));
+    });
+    await other.goto(url);
+    await until('it says so', async () => /^7 of .* types are not in this table/.test(await other.locator('#missing').textContent()));
+    await other.locator('#search').fill('inv bay 10');
+    await until('the server has it', async () => /^1 of 1 found among/.test(await other.locator('#count').textContent()));
+    equal(await other.locator('.row:visible .type').textContent(), 'inv/bay 10/temp', 'the type');
+    await other.close();
+  });
+
+  await check('names are cut where they are alike', async () => {
+    const types = [1, 2, 11].flatMap((station) => [1, 2].map((bay) => `inv/central of the northern district/substation ${station}/bay ${bay}/breaker/position`));
+    await register(...types.map((type) => json(type, 1)));
+    await find('inv/central*/*');
+    await until('all', async () => (await shown()) === types.length);
+    for (const width of [1440, 1024]) {
+      await page.setViewportSize({ width, height: 800 });
+      if (!(await details.isVisible())) await page.locator('.row:visible').first().click();
+      await until(`different at ${width}`, async () => {
+        const seen = await page.locator('.row:visible').evaluateAll((rows) => rows.map((one) => {
+          const [path, leaf, cell] = ['.path', '.leaf', '.type'].map((part) => one.querySelector(part));
+          // what the style sheet cuts besides is not seen either
+          const fits = cell.scrollWidth <= cell.clientWidth && path.scrollWidth <= path.clientWidth + 1;
+          return fits ? path.textContent + leaf.textContent : '';
+        }));
+        return seen.every((text) => text.includes('…')) && new Set(seen).size === types.length;
+      });
+      await accessible(`cut names at ${width}`);
+      await screenshot(`cut-${width}`);
+    }
+    await page.keyboard.press('Escape');
+    await page.setViewportSize({ width: 1280, height: 800 });
+  });
+
+  await check('a page that is looked at again finds out whether its connection is dead', async () => {
+    if ((await want('freeze')) === 'skip') return;
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange', { bubbles: true })));
+    await page.locator('.connection[data-state=connecting]').waitFor();
+    await want('thaw');
+    await page.locator('.connection[data-state=live]').waitFor();
+  });
+  await find('');
+  return count;
+}
