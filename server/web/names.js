@@ -56,10 +56,15 @@ export class Names {
       const rest = alike[i] ? parts[i].slice(alike[i].length) : '';
       if (alike[i]?.length > 2) shown[i] = `${parts[i][0]}${CUT}${rest}`;
     }
-    // what was left out before the rest got shorter may fit again
-    for (let i = parts.length - 2; i >= 0; i--) {
+    at = this.root;
+    for (let i = 0; i < parts.length - 1 && text().length > most; i++) {
+      const start = beginning(at, parts[i]);
+      if (start.length + 1 < shown[i].length) shown[i] = `${start}${CUT}`;
+      at = at.children.get(parts[i]) ?? node();
+    }
+    // what was cut before the rest got shorter may fit again
+    for (let i = parts.length - 1; i >= 0; i--) {
       const before = shown[i];
-      if (before !== CUT) continue;
       shown[i] = parts[i];
       if (text().length > most) shown[i] = before;
     }
@@ -75,6 +80,26 @@ function common(a, b) {
   let i = 0;
   while (i < a.length && a[i] === b[i]) i++;
   return withoutNumber(a.slice(0, i));
+}
+
+/** The shortest beginning of a child's name that no other child of its parent has; all of it where there is none. Looked for anew when there are
+ * more of them. */
+function beginning(parent, name) {
+  const child = parent.children.get(name);
+  if (!child) return name;
+  if (child.among !== parent.children.size) {
+    let length = 1;
+    for (const other of parent.children.keys()) {
+      if (other === name) continue;
+      let same = 0;
+      while (same < name.length && name[same] === other[same]) same++;
+      length = Math.max(length, same + 1);
+    }
+    // not within a number, nor a pair of surrogates
+    while (length < name.length && /[\d\ud800-\udbff]/.test(name[length - 1])) length++;
+    [child.among, child.beginning] = [parent.children.size, name.slice(0, length)];
+  }
+  return child.beginning;
 }
 
 /** A number is not cut in two. Nor is a pair of surrogates. */

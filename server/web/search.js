@@ -62,7 +62,9 @@ export function parse(query) {
 
 /** A test of rows for what somebody typed. `now()` is the server's time in seconds. */
 export function finder(query, now = () => Date.now() / 1000) {
-  const { ways, conditions } = parse(query);
+  const { ways, conditions, problem } = parse(query);
+  // what cannot be read is not half read
+  if (problem) return () => false;
   const found = ways.map(({ words, patterns }) => {
     const compiled = patterns.map((pattern) => pattern.split('/').map(part));
     return (name) => words.every((word) => hasWord(name, word)) && (!compiled.length || everyMatches(compiled, name.split('/')));

@@ -125,7 +125,7 @@ export async function investigate({ page, context, url, check, equal, until, fin
     await history.waitFor();
     await until('all of them', async () => (await part('state').textContent()) === '31 events');
     equal(await history.locator('tbody tr').count(), 31, 'rows');
-    equal(await history.locator('tbody tr').first().locator('.payload').textContent(), '{"value": 29}', 'the newest');
+    equal(await history.locator('tbody tr').first().locator('.payload').textContent(), '{"value":29}', 'the newest');
     await until('a plot', () => history.locator('.trend canvas').count());
     equal(await history.locator('select').nth(2).inputValue(), '/value', 'the member');
     await register(json('inv/bay 1/temp', { value: 77 }));
@@ -142,7 +142,7 @@ export async function investigate({ page, context, url, check, equal, until, fin
     await part('reset').waitFor({ state: 'hidden' });
     await part('pause').click();
     await register(json('inv/bay 1/temp', { value: 78 }));
-    await until('the table has it', async () => (await row('inv/bay 1/temp').locator('.payload').textContent()) === '{"value": 78}');
+    await until('the table has it', async () => (await row('inv/bay 1/temp').locator('.payload').textContent()) === '{"value":78}');
     equal(await part('state').textContent(), '34 events', 'while it is paused');
     await part('pause').click();
     await until('it goes on', async () => (await part('state').textContent()) === '35 events');

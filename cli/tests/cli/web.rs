@@ -280,7 +280,7 @@ on_every_runtime! {
                 ("echo", json!("x"), "`echo` takes a number"),
                 ("event", json!({"type": "nothing"}), "the server has no event of type nothing"),
                 ("event", json!(null), "the data of `event` must be an object, not null"),
-                ("other", json!({}), "there is no such request: ask for `register`, `event` or `echo`"),
+                ("other", json!({}), "there is no such request: ask for one of `register`, `event`, `history`, `types`, `stream`, `echo`"),
             ] {
                 assert_eq!(failed(&page, name, data).await, expected, "{name}");
             }
@@ -389,7 +389,7 @@ on_every_runtime! {
     }
 
     fn events_come_as_they_are_registered(runtime) {
-        let served = Paged::start(runtime, "--no-own-events");
+        let served = Paged::start(runtime, "");
         let connect = served.connect();
         run(async {
             let page = served.client(WsOptions::default()).await.expect("a page");

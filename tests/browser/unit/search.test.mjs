@@ -48,6 +48,7 @@ test('payloads and ages are conditions', () => {
   assert.ok(finds('age > 50s', 'a') && !finds('age > 2m', 'a'));
   assert.ok(finds('delay>5', 'a', null, [1000, 0], [990, 0]) && !finds('delay>5', 'a'));
   assert.match(parse('age > soon').problem, /write a time/);
+  assert.ok(!finds('age > soon', 'a'));
   // a slash within a word is none
   assert.ok(finds('a/b=c', 'x/a/b=c'));
   assert.deepEqual([seconds('1.5 m'), seconds('2h'), seconds('250ms'), seconds('x')], [90, 7200, 0.25, null]);
@@ -77,6 +78,11 @@ test('names are cut where they are alike', () => {
   assert.equal(fit(40)[0], '…/substation 9/bay 1/breaker/position');
   for (const most of [48, 40, 32, 24, 1]) assert.equal(new Set(fit(most)).size, types.length, `${most}: ${fit(most)}`);
   assert.equal(fit(24)[3], '…/s…10/bay 1/…/position');
+  names.add(['other']);
+  names.add(['plant', 'cellar']);
+  for (const most of [48, 40, 32, 24, 1]) assert.equal(new Set(fit(most)).size, types.length, `${most}: ${fit(most)}`);
+  assert.equal(names.fit(types[3].split('/'), 33), 'plant/central/s…10/b…1/…/position');
+  for (const one of [['other'], ['plant', 'cellar']]) names.remove(one);
   for (const type of types.slice(1)) names.remove(type.split('/'));
   assert.deepEqual([names.root.count, names.root.children.get('plant').count], [1, 1]);
 });
