@@ -5,7 +5,8 @@
 //                                 ├──events, as they come──► stream.js ──rows──► table.js
 //                                 └──requests── history.js (trend.js, uPlot.js), form.js, finding.js
 //
-// Changes are applied when they come; the page is drawn at most once a frame, and twice a second for the ages.
+// Changes are applied when they come; the page is drawn at most once a frame, and twice a second
+// for the ages.
 
 import { Details } from './details.js';
 import { csv, jsonLines, save } from './export.js';
@@ -82,7 +83,8 @@ const table = new Table({ grid: $('grid'), head: $('head'), space: $('space') },
   open: (row, byKey) => {
     const wasOpen = details.open;
     open(row);
-    // the first Enter opens the pane beside the table, the next goes into it; a pane that covers the table is gone into at once
+    // the first Enter opens the pane beside the table, the next goes into it; a pane that covers
+    // the table is gone into at once
     if ((byKey && wasOpen) || covers()) details.focus();
   },
 });

@@ -1,8 +1,10 @@
-// The drawer with what has been: the events of one type or of several over a time, page by page from the server, and the plot of their numbers.
+// The drawer with what has been: the events of one type or of several over a time, page by page
+// from the server, and the plot of their numbers.
 //
 //     series   {type, pointer, events, more}      newest first; `more`: the server has older ones
 //
-// While it is not paused and the time has no end, what is new is asked for when the latest event of a type is another one.
+// While it is not paused and the time has no end, what is new is asked for when the latest event of
+// a type is another one.
 
 import { brief, clock, count, exact, visible } from './format.js';
 import { member, valueOf } from './search.js';

@@ -1,7 +1,7 @@
 // What the page knows: the server's state, patched in place, and a row for each event type.
 //
-// A patch says which rows are different. Whoever draws compares a row's `version` with the one that was drawn; nothing here
-// touches the page.
+// A patch says which rows are different. Whoever draws compares a row's `version` with the one that
+// was drawn; nothing here touches the page.
 
 import { patch } from './patch.js';
 

@@ -3,7 +3,8 @@
 //     alarm */alarm /level = critical      lights each row that the query finds, and counts it
 //     stale plant/* 60s                    marks each row whose event is older
 //
-// Whether a row is an alarm is found out when its event changes; whether it is stale, when it is drawn or counted.
+// Whether a row is an alarm is found out when its event changes; whether it is stale, when it is
+// drawn or counted.
 
 import { finder, parse, seconds } from './search.js';
 

@@ -6,7 +6,8 @@
 //     /value > 5  payload = 1  a member of a JSON payload, by a JSON pointer, or all of it: = != < <= > >= and ~ for 'contains'
 //     age > 1h  delay > 5s     how long ago it was registered; how much later than its source time
 //
-// The server finds types by the same rules (server/src/page/find.rs), but for payloads and ages, which are for the page alone.
+// The server finds types by the same rules (server/src/page/find.rs), but for payloads and ages,
+// which are for the page alone.
 
 const collator = new Intl.Collator('en', { numeric: true });
 

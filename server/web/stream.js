@@ -1,4 +1,5 @@
-// All events as they come, newest first: the server tells them while somebody looks, and how many it left out.
+// All events as they come, newest first: the server tells them while somebody looks, and how many
+// it left out.
 
 /** Events that are kept in the page. */
 const MOST = 5000;

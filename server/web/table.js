@@ -1,7 +1,9 @@
-// The table: a virtual list of the latest event of each type, of the tree of types, or of all events as they come.
+// The table: a virtual list of the latest event of each type, of the tree of types, or of all
+// events as they come.
 //
-// The grid scrolls an empty box as high as all rows, and in it only as many rows as can be seen. The row of index i is always drawn
-// by slot i % slots, so that scrolling by one row fills one slot anew and moves no other.
+// The grid scrolls an empty box as high as all rows, and in it only as many rows as can be seen.
+// The row of index i is always drawn by slot i % slots, so that scrolling by one row fills one slot
+// anew and moves no other.
 
 import { age, brief, clock, count as grouped, exact, visible } from './format.js';
 import { Names } from './names.js';

@@ -1,6 +1,8 @@
-// The plot of numbers over time, by uPlot (uPlot.js, MIT), which is fetched when it is first needed.
+// The plot of numbers over time, by uPlot (uPlot.js, MIT), which is fetched when it is first
+// needed.
 //
-// Values are held until the next event, so lines are steps. Zoom: drag, or + and − and the arrows, also at the keyboard; a double click shows all.
+// Values are held until the next event, so lines are steps. Zoom: drag, or + and − and the arrows,
+// also at the keyboard; a double click shows all.
 
 import { clock } from './format.js';
 

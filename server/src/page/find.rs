@@ -1,7 +1,8 @@
-//! What a search of the page finds among the names of types: the same as `search.js` finds in the browser.
+//! What a search of the page finds among the names of types: the same as `search.js` finds in the
+//! browser.
 //!
 //! ```text
-//! words     each occurs in the name, in any case; a number is a whole one: `bay 1` is not in `bay 10`
+//! words     each occurs in the name, in any case; numbers are whole: `bay 1` is not in `bay 10`
 //! patterns  segments of the name: `?` for one, `*` for any number of them, also none, anywhere
 //!           within a segment either stands for any text
 //! ```
@@ -93,8 +94,8 @@ fn like(part: &str, segment: &str) -> bool {
     wild(&part, &segment, |it| matches!(it, '*' | '?'), |a, b| a == b)
 }
 
-/// Whether `pattern` is all of `text`, where what `any` says stands for any number. It goes back to the last of those only, which is
-/// enough, so that it takes at most the product of both lengths.
+/// Whether `pattern` is all of `text`, where what `any` says stands for any number. It goes back to
+/// the last of those only, which is enough, so that it takes at most the product of both lengths.
 fn wild<P, T>(
     pattern: &[P],
     text: &[T],

@@ -1,4 +1,5 @@
-//! What has been: events of types over a time, page by page, and the types that the state has no room for.
+//! What has been: events of types over a time, page by page, and the types that the state has no
+//! room for.
 
 use hat_core::eventer::{
     Event, EventType, Order, OrderBy, QueryParams, TimeseriesParams, Timestamp,
@@ -20,13 +21,16 @@ const PAGE: usize = 200;
 /// Events of one answer at the most: some hundred milliseconds of a server's work.
 const MAX_PAGE: usize = 2_000;
 
-/// Bytes of payloads in one answer, about. A page that shows more has no use for it, and one behind a slow link must not wait for minutes.
+/// Bytes of payloads in one answer, about. A page that shows more has no use for it, and one behind
+/// a slow link must not wait for minutes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// Types, or query types, of one question: lines of a plot that can still be told apart, and some more.
+/// Types, or query types, of one question: lines of a plot that can still be told apart, and some
+/// more.
 const MAX_TYPES: usize = 32;
 
-/// Seconds that a question by query types may go over: it may look at each event of them. One type by its name has an index.
+/// Seconds that a question by query types may go over: it may look at each event of them. One type
+/// by its name has an index.
 const MAX_SPAN: i64 = 366 * 24 * 3600;
 
 /// Types that a search answers with at the most.
@@ -35,10 +39,12 @@ const MAX_FOUND: usize = 1_000;
 /// Types that are looked at in one go: whoever registers waits meanwhile, some 0.1 ms.
 const BATCH: usize = 1_000;
 
-/// Questions of all pages that are answered at once. The others wait: clients of the server come first.
+/// Questions of all pages that are answered at once. The others wait: clients of the server come
+/// first.
 static AT_ONCE: Semaphore = Semaphore::new(2);
 
-/// `{"types": […], "from", "to", "by", "order", "limit", "after"}` into `{"events": […], "more": bool}`.
+/// `{"types": […], "from", "to", "by", "order", "limit", "after"}` into `{"events": […], "more":
+/// bool}`.
 pub(super) async fn history(desk: &Desk, data: &Value) -> Result<Value, String> {
     let (params, limit) = read(data)?;
     let _turn = AT_ONCE.acquire().await;
@@ -125,8 +131,8 @@ fn limit_span(
     }
 }
 
-/// `{"any": […], "limit"}` into the types that a search finds, also those that the state has no room for:
-/// `{"events": {name: event}, "found": how many there are, "searched": among how many}`.
+/// `{"any": […], "limit"}` into the types that a search finds, also those that the state has no
+/// room for: `{"events": {name: event}, "found": how many there are, "searched": among how many}`.
 pub(super) async fn types(live: &Live, data: &Value) -> Result<Value, String> {
     let fields = fields::object(data, "the data of `types`", &["any", "limit"])?;
     let search = Search::read(fields.get("any").unwrap_or(&Value::Null))?;

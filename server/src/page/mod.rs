@@ -8,7 +8,7 @@
 //!             Live <── refresh           events    the latest of each type, in step with the store
 //!              │                         event     an event as JSON, both ways
 //!              ▼                         requests  what pages ask for
-//!         Juggler 0.7 ──> pages          history   what has been, and types that the state has no room for
+//!         Juggler 0.7 ──> pages          history   what has been; types without room in the state
 //!                                        stream    all events, for pages that follow them
 //! ```
 //!

@@ -1,5 +1,5 @@
-//! All events as they come, for pages that ask for them: a notification a refresh, with as many as somebody can look at, and how many
-//! more there were.
+//! All events as they come, for pages that ask for them: a notification a refresh, with as many as
+//! somebody can look at, and how many more there were.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,8 @@ use super::history::named;
 use super::name;
 use crate::store::Session;
 
-/// Events that wait for the next notification of a page: 500 in 0.2 s are more than anybody reads. The oldest make room.
+/// Events that wait for the next notification of a page: 500 in 0.2 s are more than anybody reads.
+/// The oldest make room.
 const MAX_EVENTS: usize = 500;
 
 /// Bytes of their payloads.
@@ -49,7 +50,8 @@ struct Waiting {
 }
 
 impl Streams {
-    /// Answers `{"any": [searches]}`: from now on the page is told of what they find. Without it, it is told no more.
+    /// Answers `{"any": [searches]}`: from now on the page is told of what they find. Without it,
+    /// it is told no more.
     pub(super) fn follow(&self, connection: &Connection, data: &Value) -> Result<Value, String> {
         let fields = fields::object(data, "the data of `stream`", &["any"])?;
         let Some(any) = fields::given(fields, "any") else {
@@ -86,8 +88,8 @@ impl Streams {
         }
     }
 
-    /// Tells each page what came since the last time. A page that takes nothing is waited for by nobody: what it has no room for is
-    /// counted as missed.
+    /// Tells each page what came since the last time. A page that takes nothing is waited for by
+    /// nobody: what it has no room for is counted as missed.
     pub(super) async fn tell(&self) {
         if self.count.load(Ordering::Relaxed) == 0 {
             return;
