@@ -3,5 +3,6 @@
 //! Needs Chromium and Node; without them these tests are skipped and say how to install them.
 //! Screenshots are left in `target/browser/`.
 
+mod hmi;
 mod page;
 mod published;
