@@ -84,7 +84,7 @@ fn show(state: &SharedState, event: &Event) {
     let time = event.timestamp.as_secs_f64();
     // an answer to the query may come after a newer event
     let at = Pointer::new(["points".to_owned(), name]);
-    let known = state.value().get(&at.child("time")).and_then(Value::as_f64);
+    let known = state.value().get(&at.clone().child("time")).and_then(Value::as_f64);
     if known.is_none_or(|known| known <= time) {
         set(state, &at, Object::from([("value", value), ("time", time.into())]).into());
     }

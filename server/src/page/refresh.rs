@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_type_without_room_is_counted_and_comes_back_where_there_is_some() {
-        let limits = Limits { size: 12_000, ..Limits::default() };
+        let limits = Limits { size: 8_000, ..Limits::default() };
         let mut state = State::new(limits);
         let whole = hat_core::json::Object::from([("events", hat_core::json::Object::default())]);
         state.replace(whole).expect("small");

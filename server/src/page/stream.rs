@@ -173,10 +173,11 @@ mod tests {
         (1..=MAX_EVENTS as i64 + 3).for_each(|n| waiting.push(event(n, 0)));
         assert_eq!((waiting.events.len(), waiting.missed), (MAX_EVENTS, 3));
         assert_eq!(waiting.events[0].id.instance, 4);
-        // one that is larger than all room is told all the same
-        waiting.push(event(1000, 2 * MAX_BYTES));
-        assert_eq!((waiting.events.len(), waiting.missed), (1, 503));
-        waiting.push(event(1001, 1));
-        assert_eq!((waiting.events.len(), waiting.bytes, waiting.missed), (1, 1, 504));
+        let mut waiting = Waiting::default();
+        (1..=400).for_each(|n| waiting.push(event(n, 10_000)));
+        let size = weight(&event(1, 10_000));
+        assert_eq!(waiting.events.len(), MAX_BYTES / size);
+        assert_eq!(waiting.missed as usize, 400 - MAX_BYTES / size);
+        assert_eq!(waiting.bytes, MAX_BYTES / size * size);
     }
 }
