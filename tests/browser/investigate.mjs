@@ -119,7 +119,10 @@ export async function investigate({ page, context, url, check, equal, until, fin
   await check('the history of a type, its plot, and another one in it', async () => {
     await register(...Array.from({ length: 30 }, (_, n) => json('inv/bay 1/temp', { value: n })));
     await find('inv/bay*/temp');
+    // rows move when what is found is another: who points at one waits for it
+    await until('both', async () => (await shown()) === 2);
     await row('inv/bay 1/temp').click();
+    await until('its details', async () => (await details.locator('[data-part=type]').textContent()) === 'inv/bay 1/temp');
     await grid.focus();
     await page.keyboard.press('h');
     await history.waitFor();
@@ -131,6 +134,7 @@ export async function investigate({ page, context, url, check, equal, until, fin
     await register(json('inv/bay 1/temp', { value: 77 }));
     await until('what is new', async () => (await part('state').textContent()) === '32 events');
     await row('inv/bay 10/temp').click();
+    await until('its details', async () => (await details.locator('[data-part=type]').textContent()) === 'inv/bay 10/temp');
     await details.locator('[data-part=add]').click();
     await until('both', async () => (await history.locator('.legend li').count()) === 2 && /^34 events/.test(await part('state').textContent()));
     await part('plot').focus();

@@ -27,7 +27,7 @@ const COMMAND: &str = "hmi/feeder 1/breaker/command";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Serves the page on `page`, with the events of the server at `events`.
-pub async fn start(events: &str, page: &str) -> Result<Server, Box<dyn Error>> {
+pub(crate) async fn start(events: &str, page: &str) -> Result<Server, Box<dyn Error>> {
     let state = SharedState::default();
     let nothing = || Value::Object(Object::default());
     let begin = Object::from([("connected", false.into()), ("points", nothing())]);
