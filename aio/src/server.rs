@@ -95,6 +95,13 @@ struct Counting {
     closer: Option<Arc<dyn Close>>,
 }
 
+impl<C> State<C> {
+    /// Nothing listens any more.
+    fn is_gone(&self) -> bool {
+        self.closing && self.tasks == 0
+    }
+}
+
 impl<C: Send + 'static> Core<C> {
     /// Takes connections on `listeners` and gives each to `take`.
     pub(crate) fn start<R: Runtime>(
@@ -193,7 +200,7 @@ impl<C: Send + 'static> Core<C> {
             if let Some(counting) = state.connections.get_mut(&id) {
                 counting.closer = Some(connection.clone());
             }
-            state.closing && self.options.bind_connections
+            state.is_gone() && self.options.bind_connections
         };
         if closing {
             connection.close();
@@ -218,9 +225,10 @@ impl<C: Send + 'static> Core<C> {
     /// Offers a connection to the application.
     pub(crate) fn offer(&self, connection: C) {
         let refused = self.change(|state| {
-            if state.closing {
+            if state.is_gone() {
                 return Some(connection);
             }
+            // while the server closes, it is only kept until nothing listens any more
             state.queue.push_back(connection);
             None
         });
@@ -248,15 +256,28 @@ impl<C: Send + 'static> Core<C> {
         self.until(next).await
     }
 
-    /// Starts the end: no connection is taken any more, and those that are bound to the server are
-    /// closed.
+    /// Starts the end: no connection is taken any more, and once nothing listens any more, those
+    /// that are bound to the server are closed. A client that comes back as soon as its connection
+    /// ends must find another server, or none, and never this one.
     pub(crate) fn close(&self) {
-        let (queued, connections) = self.change(|state| {
+        let gone = self.change(|state| {
             state.closing = true;
+            state.is_gone()
+        });
+        if gone {
+            self.close_connections();
+        }
+    }
+
+    /// Closes the connections that are bound to the server, and those that nobody has taken.
+    fn close_connections(&self) {
+        let (queued, connections) = {
+            let mut state = self.lock();
             let closers = state.connections.values().filter_map(|counting| counting.closer.clone());
             let connections = closers.collect::<Vec<_>>();
             (std::mem::take(&mut state.queue), connections)
-        });
+        };
+        // outside of the lock: dropping a connection closes it
         drop(queued);
         if self.options.bind_connections {
             for connection in connections {
@@ -271,7 +292,7 @@ impl<C: Send + 'static> Core<C> {
         let bound = self.options.bind_connections;
         let gone = |state: &mut State<C>| {
             let free = !bound || state.connections.is_empty();
-            (state.closing && state.tasks == 0 && free).then_some(())
+            (state.is_gone() && free).then_some(())
         };
         self.until(gone).await;
     }
@@ -284,6 +305,8 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
     mut take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Clone + Send + 'static,
 ) {
     let leaving = Leaving(core);
+    // behind it, to be dropped before it: it closes connections, when nothing listens any more
+    let listener = listener;
     let core = &leaving.0;
     let mut backoff = BACKOFF.0;
     loop {
@@ -341,7 +364,8 @@ async fn secure<R: Runtime, C: Send + 'static>(
 ) {
     let Accepted { id, stream, counted } = accepted;
     let remote = stream.peer_addr();
-    match unless_closing(&core, security.secure::<R>(stream, "")).await {
+    let secured = security.secure::<R>(stream, "");
+    match unless(&core, State::is_gone, secured).await {
         Some(Ok(stream)) => {
             let stream = stream.with(&core.options.socket);
             take(&core, Accepted { id, stream, counted });
@@ -351,17 +375,19 @@ async fn secure<R: Runtime, C: Send + 'static>(
     }
 }
 
-/// Counts an accepting task out, however it ends.
+/// Counts an accepting task out, however it ends. With the last, connections are closed.
 struct Leaving<C: Send + 'static>(Arc<Core<C>>);
 
 impl<C: Send + 'static> Drop for Leaving<C> {
     fn drop(&mut self) {
-        self.0.change(|state| {
+        let gone = self.0.change(|state| {
             state.tasks -= 1;
-            if state.tasks == 0 {
-                state.closing = true;
-            }
+            state.closing |= state.tasks == 0;
+            state.is_gone()
         });
+        if gone {
+            self.0.close_connections();
+        }
     }
 }
 
@@ -370,11 +396,20 @@ pub(crate) async fn unless_closing<C: Send + 'static, T>(
     core: &Core<C>,
     future: impl Future<Output = T>,
 ) -> Option<T> {
+    unless(core, |state| state.closing, future).await
+}
+
+/// What `future` gives, or `None` once the server has closed so far as `ended` says.
+async fn unless<C: Send + 'static, T>(
+    core: &Core<C>,
+    ended: impl Fn(&State<C>) -> bool,
+    future: impl Future<Output = T>,
+) -> Option<T> {
     let mut future = pin!(future);
     let poll = |cx: &mut Context<'_>, place: &mut Place| {
         {
             let mut state = core.lock();
-            if state.closing {
+            if ended(&state) {
                 return Poll::Ready(None);
             }
             state.ending.add(cx, place);
@@ -418,10 +453,9 @@ impl<C: Send + 'static> Server<C> {
     }
 
     fn poll_accept(&self, cx: &Context<'_>) -> Poll<Option<C>> {
-        let next = self.core.poll_until(cx, |state| match state.queue.pop_front() {
-            None if state.closing => Some(None),
-            None => None,
-            next => Some(next),
+        let next = self.core.poll_until(cx, |state| match state.closing {
+            true => Some(None),
+            false => state.queue.pop_front().map(Some),
         });
         if let Poll::Ready(Some(_)) = next {
             self.core.change(|_| ()); // there is room for one more

@@ -29,6 +29,33 @@ on_every_runtime! {
         }
     }
 
+    /// Also where its connection ends with the server: it must not be taken by who is about to go.
+    #[cfg(target_os = "linux")]
+    async fn nobody_is_taken_by_a_server_that_has_begun_to_close<R>() {
+        // an address of its own, where no other test listens
+        let at = std::net::SocketAddr::from(([127, 0, 77, 1], 0));
+        for round in 0..20 {
+            let server = listen::<R>(at, ListenOptions::default()).await.expect("listens");
+            let address = server.addresses()[0];
+            let mut peer = std::net::TcpStream::connect(address).expect("connected");
+            let accepted = server.accept().await.expect("a connection");
+            let comes_back = std::thread::spawn(move || {
+                let end = std::io::Read::read(&mut peer, &mut [0]);
+                (end, std::net::TcpStream::connect(address))
+            });
+            if round % 2 == 0 {
+                server.close().await;
+            } else {
+                drop(server);
+            }
+            let (end, again) = comes_back.join().expect("no panic");
+            assert_eq!(end.expect("an orderly end"), 0);
+            let error = again.map(|_| ()).expect_err("nobody listens");
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+            accepted.closed().await;
+        }
+    }
+
     async fn no_more_connections_than_the_limit<R>() {
         let accept = AcceptOptions { max_connections: 2, ..AcceptOptions::default() };
         let server = listen::<R>(local(), ListenOptions { accept, ..ListenOptions::default() }).await.expect("listens");
