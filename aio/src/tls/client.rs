@@ -73,6 +73,7 @@ impl ConnectorOptions {
             config: Arc::new(config),
             server_name: self.server_name.clone(),
             timeout: self.handshake_timeout,
+            records: u64::MAX,
         })
     }
 }
@@ -83,9 +84,19 @@ pub struct Connector {
     config: Arc<ClientConfig>,
     server_name: Option<String>,
     timeout: Duration,
+    /// Records of a TLS 1.2 connection, where its cipher allows more.
+    records: u64,
 }
 
 impl Connector {
+    /// The same, with connections of TLS 1.2 that end after so many records, where their cipher
+    /// allows more: for tests, which cannot write 2^24.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_record_limit(self, records: u64) -> Self {
+        Self { records, ..self }
+    }
+
     /// Does the handshake over `stream`, with the server at `host` unless the options name another.
     ///
     /// Cancel safe in that nothing goes on when it is dropped; the stream is gone then.
@@ -100,7 +111,7 @@ impl Connector {
     ) -> Result<TlsStream<S>, Error> {
         let name = self.server_name(host)?;
         let tls = ClientConnection::new(self.config.clone(), name)?;
-        TlsStream::handshake::<R>(stream, tls.into(), self.timeout).await
+        TlsStream::handshake::<R>(stream, tls.into(), self.timeout, self.records).await
     }
 
     /// The name to verify, for a server at `host`.
@@ -114,7 +125,7 @@ impl Connector {
 impl fmt::Debug for Connector {
     /// Without the configuration, which holds the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { config: _, server_name, timeout } = self;
+        let Self { config: _, server_name, timeout, records: _ } = self;
         f.debug_struct("Connector")
             .field("server_name", server_name)
             .field("handshake_timeout", timeout)

@@ -114,6 +114,17 @@ pub enum Error {
         "the connection was cut off: the peer ended it without saying so in TLS (close_notify)"
     )]
     Truncated,
+    /// This side has written as many records as the keys of a TLS 1.2 connection are good for (2^24
+    /// with AES-GCM). TLS 1.2 cannot change them, so nothing more is written, and the stream ends
+    /// without `close_notify`: the peer learns that this was not all.
+    #[error(
+        "this side has written {limit} records, as many as the keys of TLS 1.2 are good for: connect anew, or let both sides \
+         speak TLS 1.3, which changes its keys"
+    )]
+    RecordsUsedUp {
+        /// The limit.
+        limit: u64,
+    },
     /// The socket failed.
     #[error(transparent)]
     Io(Arc<io::Error>),
@@ -150,6 +161,7 @@ impl From<Error> for io::Error {
             Error::Io(io) => io.kind(),
             Error::Truncated | Error::Closed => io::ErrorKind::UnexpectedEof,
             Error::TimedOut { .. } => io::ErrorKind::TimedOut,
+            Error::RecordsUsedUp { .. } => io::ErrorKind::Other,
             _ => io::ErrorKind::InvalidData,
         };
         io::Error::new(kind, error)

@@ -76,7 +76,8 @@ impl AcceptorOptions {
         let mut config =
             self.certificate.give(|chain, key| builder.with_single_cert(chain, key))?;
         config.alpn_protocols.clone_from(&self.alpn);
-        Ok(Acceptor { config: Arc::new(config), timeout: self.handshake_timeout })
+        let timeout = self.handshake_timeout;
+        Ok(Acceptor { config: Arc::new(config), timeout, records: u64::MAX })
     }
 }
 
@@ -85,9 +86,19 @@ impl AcceptorOptions {
 pub struct Acceptor {
     config: Arc<ServerConfig>,
     timeout: Duration,
+    /// Records of a TLS 1.2 connection, where its cipher allows more.
+    records: u64,
 }
 
 impl Acceptor {
+    /// The same, with connections of TLS 1.2 that end after so many records, where their cipher
+    /// allows more: for tests, which cannot write 2^24.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_record_limit(self, records: u64) -> Self {
+        Self { records, ..self }
+    }
+
     /// Does the handshake over `stream`, within the time of the options. Servers give each its own
     /// task.
     ///
@@ -98,14 +109,14 @@ impl Acceptor {
     /// [`Error`].
     pub async fn accept<R: Runtime, S: Stream>(&self, stream: S) -> Result<TlsStream<S>, Error> {
         let tls = ServerConnection::new(self.config.clone())?;
-        TlsStream::handshake::<R>(stream, tls.into(), self.timeout).await
+        TlsStream::handshake::<R>(stream, tls.into(), self.timeout, self.records).await
     }
 }
 
 impl fmt::Debug for Acceptor {
     /// Without the configuration, which holds the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { config: _, timeout } = self;
+        let Self { config: _, timeout, records: _ } = self;
         f.debug_struct("Acceptor").field("handshake_timeout", timeout).finish_non_exhaustive()
     }
 }

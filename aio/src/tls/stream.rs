@@ -18,8 +18,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use rustls::Connection;
 use rustls::crypto::CryptoProvider;
+use rustls::{Connection, SupportedCipherSuite};
 
 use super::Error;
 use crate::linger::Linger;
@@ -36,6 +36,12 @@ const READ: std::ops::RangeInclusive<usize> = 2 * 1024..=64 * 1024;
 /// turn: a peer can send empty records as fast as it likes.
 const BUDGET: usize = 32;
 
+/// Plain bytes of a record at the most (RFC 5246 section 6.2.1).
+const RECORD: usize = 16 * 1024;
+
+/// Records that are kept for what TLS itself has to say: the end of a handshake, alerts, answers.
+const RESERVE: u64 = 16;
+
 /// The one provider of cryptography.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
@@ -49,6 +55,8 @@ pub struct TlsStream<S> {
     incoming: BytesMut,
     /// Plain bytes of the write in hand: encrypted, and not all with the system.
     accepted: usize,
+    /// Records that may still be written, and their number at first: see [`Error::RecordsUsedUp`].
+    records: Records,
     /// Nothing has been read yet.
     fresh: bool,
     /// Our side is ended.
@@ -67,11 +75,13 @@ impl<S> fmt::Debug for TlsStream<S> {
 }
 
 impl<S: Stream> TlsStream<S> {
-    /// Does the handshake within `time`.
+    /// Does the handshake within `time`. With TLS 1.2, no more than `records` are written
+    /// afterwards.
     pub(super) async fn handshake<R: Runtime>(
         stream: S,
         mut tls: Connection,
         time: Duration,
+        records: u64,
     ) -> Result<Self, Error> {
         tls.set_buffer_limit(Some(BATCH));
         let mut this = Self {
@@ -79,13 +89,17 @@ impl<S: Stream> TlsStream<S> {
             tls,
             incoming: BytesMut::new(),
             accepted: 0,
+            records: Records::default(),
             fresh: true,
             ended: false,
             failed: None,
         };
         let done = within::<R, _>(time, poll_fn(|cx| this.poll_handshake(cx))).await;
         match done.unwrap_or(Err(Error::TimedOut { time })) {
-            Ok(()) => Ok(this),
+            Ok(()) => {
+                this.records = Records::of(&this.tls, records);
+                Ok(this)
+            }
             // nobody is there to be told
             Err(error @ (Error::TimedOut { .. } | Error::Closed | Error::Io(_))) => Err(error),
             Err(error) => {
@@ -210,6 +224,52 @@ impl<S: Stream> TlsStream<S> {
     }
 }
 
+/// How many records the keys of a connection are still good for.
+///
+/// A cipher of TLS 1.2 may encrypt so many with the same keys (2^24 with AES-GCM: RFC 8446 section
+/// 5.5, whose limit holds for TLS 1.2 as well), and there is no way to change them. At that limit
+/// rustls drops what is written, counts it as written, and says `close_notify`: the peer would take
+/// what it has for all. So this counts, and fails before.
+#[derive(Clone, Copy, Debug)]
+struct Records {
+    limit: u64,
+    left: u64,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self { limit: u64::MAX, left: u64::MAX }
+    }
+}
+
+impl Records {
+    /// Those of a handshake that is done, at most `most`.
+    fn of(tls: &Connection, most: u64) -> Self {
+        match tls.negotiated_cipher_suite() {
+            Some(SupportedCipherSuite::Tls12(suite)) => {
+                let limit = suite.common.confidentiality_limit.min(most);
+                Self { limit, left: limit.saturating_sub(RESERVE) }
+            }
+            // TLS 1.3 changes its keys
+            _ => Self::default(),
+        }
+    }
+
+    /// Whether one more batch may be written.
+    fn check(&self) -> Result<(), Error> {
+        match self.left >= BATCH.div_ceil(RECORD) as u64 {
+            true => Ok(()),
+            false => Err(Error::RecordsUsedUp { limit: self.limit }),
+        }
+    }
+
+    fn written(&mut self, bytes: usize) {
+        if self.limit < u64::MAX {
+            self.left = self.left.saturating_sub(bytes.div_ceil(RECORD) as u64);
+        }
+    }
+}
+
 /// Whether a peer that speaks TLS may begin with this byte: an alert, or a handshake (RFC 8446
 /// section 5.1).
 fn begins_record(first: u8) -> bool {
@@ -265,10 +325,15 @@ impl<S: Stream> Stream for TlsStream<S> {
         if self.accepted == 0 {
             // what TLS itself had to say goes first, and no more than one batch waits
             ready!(self.poll_flush(cx))?;
+            if let Err(error) = self.records.check() {
+                // with what is refused here the stream has no orderly end
+                return Poll::Ready(Err(self.failed.insert(error).clone().into()));
+            }
             let encrypted = self.tls.writer().write_vectored(parts);
             // what rustls refuses, it refuses for what it read
             self.accepted =
                 encrypted.map_err(|error| self.failed.clone().map_or(error, io::Error::from))?;
+            self.records.written(self.accepted);
         }
         ready!(self.poll_flush(cx))?;
         Poll::Ready(Ok(std::mem::take(&mut self.accepted)))

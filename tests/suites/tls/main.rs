@@ -11,6 +11,7 @@ mod juggler;
 mod options;
 mod peers;
 mod protocols;
+mod records;
 mod relay;
 mod stream;
 mod wire;
