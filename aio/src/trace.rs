@@ -72,6 +72,13 @@ mod events {
     }
 
     #[cfg(feature = "web")]
+    pub(crate) fn user_gone(remote: &str, user: Option<&str>) {
+        let text = "closed the WebSocket of a user who is no longer in the htpasswd file, or has another \
+                    password there";
+        tracing::warn!(remote, ?user, "{text}");
+    }
+
+    #[cfg(feature = "web")]
     pub(crate) fn file_failed(path: &str, error: &impl Display) {
         tracing::warn!(path, %error, "cannot read a file");
     }
@@ -132,6 +139,9 @@ mod events {
     pub(crate) fn password_refused(_remote: &str, _user: Option<&str>) {}
 
     #[cfg(feature = "web")]
+    pub(crate) fn user_gone(_remote: &str, _user: Option<&str>) {}
+
+    #[cfg(feature = "web")]
     pub(crate) fn file_failed(_path: &str, _error: &impl Display) {}
 
     pub(crate) fn handshake_failed(_remote: Option<SocketAddr>, _error: &impl Display) {}
@@ -140,5 +150,5 @@ mod events {
 pub(crate) use events::{Life, accept_failed, handshake_failed, refused};
 #[cfg(feature = "web")]
 pub(crate) use events::{
-    file_failed, host_refused, htpasswd_failed, origin_refused, password_refused,
+    file_failed, host_refused, htpasswd_failed, origin_refused, password_refused, user_gone,
 };

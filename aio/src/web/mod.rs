@@ -55,6 +55,10 @@ use site::Site;
 /// A web server. What it gives to the application are its WebSockets.
 pub type WebServer<T> = Server<Upgrade<T>>;
 
+/// Bytes that the system takes beyond what it sends at once, 128 KiB: a state of megabytes must not
+/// stand there, where nobody sees whether the client reads.
+const UNSENT: u32 = 128 * 1024;
+
 /// Why there is no web server.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -105,14 +109,16 @@ pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
     options: WebOptions,
     take: impl Fn(&Arc<Core<C>>, u64, Upgrade<Socket<R::Stream>>) + Clone + Send + 'static,
 ) -> Result<Server<C>, ListenError> {
-    let (accept, shutdown_timeout) = (options.accept, options.shutdown_timeout);
+    let (mut accept, shutdown_timeout) = (options.accept, options.shutdown_timeout);
+    accept.socket.unsent.get_or_insert(UNSENT);
     let tls = options.tls.clone();
     let site = Arc::new(Site::new::<R>(options).await?);
+    let served = site.clone();
     let serve_each = move |core: &Arc<Core<C>>, accepted: Accepted<_>| {
         let Accepted { id, stream, counted } = accepted;
         let closer = Arc::new(Closer::default());
         core.register(id, closer.clone());
-        let serving = serve::<R, _>(stream, site.clone(), closer, shutdown_timeout, counted);
+        let serving = serve::<R, _>(stream, served.clone(), closer, shutdown_timeout, counted);
         let (core, take) = (core.clone(), take.clone());
         R::spawn(async move {
             if let Some(upgrade) = serving.await {
@@ -120,5 +126,14 @@ pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
             }
         });
     };
-    Ok(establish::listen_with::<R, C>(address, accept, tls.as_ref(), serve_each).await?)
+    let server = establish::listen_with::<R, C>(address, accept, tls.as_ref(), serve_each).await?;
+    if site.auth.is_some() {
+        let core = server.core().clone();
+        R::spawn(async move {
+            if let Some(auth) = &site.auth {
+                auth.watch::<R, C>(core).await;
+            }
+        });
+    }
+    Ok(server)
 }

@@ -1,5 +1,6 @@
 //! One connection: HTTP until it ends, or until it is upgraded.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +23,12 @@ const LEAST_BUFFER: usize = 8 * 1024;
 /// became.
 #[derive(Default)]
 pub(crate) struct Closer(Mutex<Closing>);
+
+impl fmt::Debug for Closer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Closer").finish_non_exhaustive()
+    }
+}
 
 #[derive(Default)]
 struct Closing {
@@ -119,6 +126,9 @@ pub(super) async fn serve<R: Runtime, T: Stream>(
     let upgraded = upgrading.connection.await.ok()?;
     let parts = upgraded.downcast::<HyperStream<R, T>>().ok()?;
     let stream = parts.io.into_inner();
+    if let (Some(auth), Some(pass)) = (&site.auth, upgrading.pass) {
+        auth.stays(&closer, upgrading.client.clone(), pass);
+    }
     let stream = Upgraded::new::<R>(stream, parts.read_buf, closer, shutdown_timeout, counted);
     Some(Upgrade { stream, client: upgrading.client, head: upgrading.head })
 }

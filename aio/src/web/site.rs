@@ -16,7 +16,7 @@ use super::super::runtime::within;
 use super::super::{Runtime, trace};
 use super::ListenError;
 use super::answer::Answer;
-use super::auth::{self, Auth};
+use super::auth::{self, Auth, Pass};
 use super::body::Body;
 use super::client;
 use super::decide::{Access, Decision, Otherwise, Rules, decide};
@@ -29,7 +29,7 @@ use super::websocket;
 #[derive(Debug)]
 pub(super) struct Site {
     rules: Rules,
-    auth: Option<Auth>,
+    pub(super) auth: Option<Auth>,
     files: Files,
     routes: Option<Routes>,
     no_cache: bool,
@@ -43,6 +43,8 @@ pub(super) struct Upgrading {
     pub(super) connection: OnUpgrade,
     pub(super) client: Client,
     pub(super) head: Parts,
+    /// What let it in, where there are passwords.
+    pub(super) pass: Option<Pass>,
 }
 
 /// Where the service of a connection leaves the upgrade for its task.
@@ -97,9 +99,9 @@ impl Site {
     ) -> Result<Response<Body>, Infallible> {
         let connection = hyper::upgrade::on(&mut request);
         let (head, body) = request.into_parts();
-        let access = match &self.auth {
+        let (access, pass) = match &self.auth {
             Some(auth) => auth.check::<R>(&head.headers).await,
-            None => Access::Open,
+            None => (Access::Open, None),
         };
         let mut response = match decide(&head, &self.rules, &access) {
             Decision::Answer(answer) => {
@@ -109,7 +111,7 @@ impl Site {
             Decision::File(path) => self.files.answer::<R>(&path, &head).await,
             Decision::WebSocket(accept) => {
                 let client = self.client(&head, remote, access);
-                let upgrading = Upgrading { connection, client, head };
+                let upgrading = Upgrading { connection, client, head, pass };
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrading);
                 switching(accept)
             }

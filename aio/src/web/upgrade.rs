@@ -113,8 +113,14 @@ impl<T: Stream> Stream for Upgraded<T> {
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.check(cx)?;
-        self.stream.poll_write(cx, parts)
+        // what the system takes at once is not late: a Close goes out however busy we are
+        match self.stream.poll_write(cx, parts) {
+            Poll::Pending => {
+                self.check(cx)?;
+                Poll::Pending
+            }
+            written => written,
+        }
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

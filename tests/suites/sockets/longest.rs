@@ -30,6 +30,7 @@ fn socket() -> SocketOptions {
         keepalive: Some(keepalive),
         user_timeout: Some(LONGEST),
         idle_timeout: Some(LONGEST),
+        unsent: Some(u32::MAX),
         ..SocketOptions::default()
     }
 }

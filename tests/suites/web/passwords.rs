@@ -4,12 +4,13 @@ use std::fs;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use hat_aio::juggler::{self, ConnectOptions, ListenOptions, SharedState, WsOptions};
 use hat_aio::web::{ListenError, WebOptions, listen};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, sleep};
 
 use super::peer::{Answer, Peer, get};
-use super::{Folder, local, server};
+use super::{Folder, local, server, until};
 
 /// Lines of `htpasswd -nb`, with `-m`, `-B -C 4` and `-s`: the password is `secret`.
 const USERS: &str = "apr1:$apr1$DM4zBRQb$ZR0gVBEfO.mgpAoC3YNW10\n\
@@ -103,6 +104,42 @@ on_every_runtime! {
         // also where it was right a moment ago
         until_status::<R>(address, "apr1:secret", 401).await;
         until_status::<R>(address, "sha:secret", 401).await;
+    }
+
+    /// Within about two seconds; nothing here waits for a time.
+    async fn a_page_is_closed_when_its_user_is_gone_or_has_another_password<R>() {
+        let folder = Folder::new();
+        let state = SharedState::default();
+        let listening = ListenOptions { web: options(&folder), state: Some(state), ..ListenOptions::default() };
+        let server = juggler::listen::<R>(local(), (), listening).await.expect("listens");
+        let address = server.addresses()[0];
+        let open = async |user: &str| {
+            let credentials = Some((user.to_owned(), "secret".to_owned()));
+            let ws = WsOptions { credentials, ..WsOptions::default() };
+            let options = ConnectOptions { ws, ..ConnectOptions::default() };
+            juggler::connect::<R>(address, options).await
+        };
+        let removed = open("apr1").await.expect("let in");
+        let changed = open("sha").await.expect("let in");
+        let stays = open("bcrypt").await.expect("let in");
+        until::<R>(|| server.connections().len() == 3).await;
+
+        let lines: Vec<_> = USERS.lines().collect();
+        fs::write(folder.path("users"), lines[1..].join("\n")).expect("written");
+        removed.closed().await;
+        assert!(open("apr1").await.is_err(), "and does not come in again");
+        until::<R>(|| server.connections().len() == 2).await;
+
+        // while the file cannot be read nobody comes in, and nobody is thrown out
+        fs::write(folder.path("users"), "sha:no hash").expect("written");
+        until_status::<R>(address, "sha:secret", 503).await;
+        // `other`, by `openssl passwd -apr1`
+        let other = format!("{}\nsha:$apr1$abcdefgh$Z2c9NiKlv6d.KgXK4n2DD/\n", lines[1]);
+        fs::write(folder.path("users"), other).expect("written");
+        changed.closed().await;
+        until::<R>(|| server.connections().len() == 1).await;
+        stays.send("", &1.into()).await.expect("it is no concern of who stays");
+        server.close().await;
     }
 
     async fn nobody_comes_in_while_the_file_is_wrong<R>() {

@@ -14,6 +14,7 @@
 mod apr1;
 mod gate;
 mod htpasswd;
+mod watch;
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -28,10 +29,14 @@ use http::{HeaderMap, header};
 
 use super::super::{Runtime, trace};
 use super::decide::Access;
+use super::options::Client;
+use super::serve::Closer;
 use super::websocket::only;
 use gate::Gate;
+use htpasswd::Hash;
 pub use htpasswd::HtpasswdError;
 pub(super) use htpasswd::Users;
+use watch::Watch;
 
 /// How often the file is looked at, at the most.
 const CHECK: Duration = Duration::from_secs(1);
@@ -53,6 +58,15 @@ pub(super) struct Auth {
     gate: Arc<Gate>,
     /// Keys that nobody knows, for two hashes of 64 bits.
     keys: [RandomState; 2],
+    /// Who came in to stay.
+    watch: Watch,
+}
+
+/// What let a user in: their line in the file.
+#[derive(Clone, Debug)]
+pub(super) struct Pass {
+    user: String,
+    hash: Hash,
 }
 
 #[derive(Debug)]
@@ -84,40 +98,43 @@ impl Auth {
         let (checked, recent) = (R::now(), VecDeque::new());
         let state = State { file: Ok(file?), stamp, checked, recent };
         let keys = [RandomState::new(), RandomState::new()];
-        Ok(Self { path, state: Mutex::new(state), gate: Gate::new(VERIFYING), keys })
+        let (gate, watch) = (Gate::new(VERIFYING), Watch::default());
+        Ok(Self { path, state: Mutex::new(state), gate, keys, watch })
     }
 
-    /// Whether the request may pass.
-    pub(super) async fn check<R: Runtime>(&self, headers: &HeaderMap) -> Access {
+    /// Whether the request may pass, and what lets it.
+    pub(super) async fn check<R: Runtime>(&self, headers: &HeaderMap) -> (Access, Option<Pass>) {
+        match self.verify::<R>(headers).await {
+            Ok(pass) => (Access::User(pass.user.clone()), Some(pass)),
+            Err(refused) => (refused, None),
+        }
+    }
+
+    async fn verify<R: Runtime>(&self, headers: &HeaderMap) -> Result<Pass, Access> {
         self.refresh::<R>().await;
-        let Ok(users) = self.lock().file.clone() else {
-            return Access::Unavailable;
-        };
-        let Some(Credentials { user, password }) = credentials(headers) else {
-            return Access::Denied;
-        };
-        let Some((hash, known)) = users.find(&user) else {
-            return Access::Denied;
-        };
+        let users = self.lock().file.clone().map_err(|_| Access::Unavailable)?;
+        let Credentials { user, password } = credentials(headers).ok_or(Access::Denied)?;
+        let (hash, known) = users.find(&user).ok_or(Access::Denied)?;
         let secret = (&user, &password, hash);
         let proof = [self.keys[0].hash_one(secret), self.keys[1].hash_one(secret)];
-        let granted = |user: Vec<u8>| match String::from_utf8(user) {
-            Ok(user) if known => Access::User(user),
-            _ => Access::Denied,
+        let pass = |user: Vec<u8>, hash: Hash| {
+            let user = String::from_utf8(user).map_err(|_| Access::Denied)?;
+            Ok(Pass { user, hash })
         };
-        if known && self.lock().recent.contains(&proof) {
-            return granted(user);
-        }
         let hash = hash.clone();
+        if known && self.lock().recent.contains(&proof) {
+            return pass(user, hash);
+        }
         let permit = self.gate.enter().await;
+        let held_against = hash.clone();
         let verify = move || {
             // with the work, which goes on also where the client does not wait for it
             let _permit = permit;
-            hash.verify(&password)
+            held_against.verify(&password)
         };
         let right = R::unblock(verify).await;
         if !known || !matches!(right, Ok(true)) {
-            return Access::Denied;
+            return Err(Access::Denied);
         }
         let mut state = self.lock();
         if !state.recent.contains(&proof) {
@@ -127,7 +144,13 @@ impl Auth {
             state.recent.push_back(proof);
         }
         drop(state);
-        granted(user)
+        pass(user, hash)
+    }
+
+    /// `client`, which `pass` let in, stays: its `connection` ends when the pass is not right any
+    /// more.
+    pub(super) fn stays(&self, connection: &Arc<Closer>, client: Client, pass: Pass) {
+        self.watch.opened(connection, client, pass);
     }
 
     /// Reads the file again where it changed. While one request does, others go on with what was
