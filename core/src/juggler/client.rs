@@ -17,7 +17,7 @@ use crate::json::Value;
 use crate::options::More;
 use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
-use crate::ws;
+use crate::{trace, ws};
 
 /// Limits of a client, and of the transport below it.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ impl Client {
             return Err(SendFault::TooManyRequests { limit: self.max_requests });
         }
         let id = self.last_id + 1;
-        self.transport.send(&[message::request(id, name, data)])?;
+        self.transport.send("juggler request", &[message::request(id, name, data)])?;
         self.last_id = id;
         self.requests.insert(id);
         Ok(RequestId(id))
@@ -162,7 +162,11 @@ impl Client {
         let size = text.len();
         let limits = self.transport.config().limits;
         let parsed = ToClient::parse(text, &limits, |id| self.requests.contains(&id))?;
-        let Some(message) = parsed else { return Ok(None) };
+        let Some(message) = parsed else {
+            trace::received("juggler response", size);
+            return Ok(None);
+        };
+        trace::received(message.name(), size);
         Ok(Some(match message {
             ToClient::Response { id, result } => {
                 self.requests.remove(&id);

@@ -6,14 +6,19 @@ use alloc::boxed::Box;
 use bytestring::ByteString;
 
 use super::replies::Replies;
+use super::window::Window;
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
-use crate::ws;
+use crate::{trace, ws};
 
 /// The largest header of the WebSocket, bytes.
 pub(super) const MAX_HEADER: usize = 14;
+
+/// Bytes of patches that may be under way to a peer of 0.5, 256 KiB, or one patch that is larger:
+/// its programs may count on each change, so it is told them apart for longer than a page is.
+const WINDOW: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Link {
@@ -21,6 +26,8 @@ pub(super) struct Link {
     over: Option<Error>,
     replies: Replies,
     max_unsent_replies: usize,
+    /// Patches of our data that the peer may not have seen yet, in 0.5.
+    window: Window,
 }
 
 /// What comes from the WebSocket.
@@ -36,7 +43,8 @@ pub(super) enum Received {
 impl Link {
     pub(super) fn new(ws: ws::Connection, max_unsent_replies: usize) -> Self {
         let max_unsent_replies = max_unsent_replies.max(1);
-        Self { ws, over: None, replies: Replies::default(), max_unsent_replies }
+        let (replies, window) = (Replies::default(), Window::new(WINDOW));
+        Self { ws, over: None, replies, max_unsent_replies, window }
     }
 
     /// The next thing that came, or the error that the connection ended with. Nothing is read while
@@ -58,8 +66,11 @@ impl Link {
                 Ok(ws::Incoming::Binary(data)) => return Err(Error::Binary { size: data.len() }),
                 // the next poll says that it is over, once our part is written
                 Ok(ws::Incoming::Closed { .. }) => continue,
-                // a pong of the WebSocket's own, which nobody asked for
-                Ok(_) => continue,
+                Ok(ws::Incoming::Pong(payload)) => {
+                    let ping = self.window.answered(&payload);
+                    self.ask(ping);
+                    continue;
+                }
             };
             return Ok(Polled::Incoming(received));
         }
@@ -74,17 +85,39 @@ impl Link {
         Ok(self.ws.may_send(size)?)
     }
 
-    /// Queues a text message that stands in `parts`, one behind another, without copying it.
-    pub(super) fn send(&mut self, parts: &[ByteString]) -> Result<(), SendFault> {
+    /// Queues a text message that stands in `parts`, one behind another, without copying it. In
+    /// traces it is called `type`.
+    pub(super) fn send(&mut self, r#type: &str, parts: &[ByteString]) -> Result<(), SendFault> {
         let size: usize = parts.iter().map(|part| part.len()).sum();
         self.may_send(size.saturating_add(MAX_HEADER))?;
         self.put(parts);
+        trace::sent(r#type, size);
         Ok(())
     }
 
     /// Queues a text message that [`may_send`](Self::may_send) has let pass, or a part of one.
     pub(super) fn put(&mut self, parts: &[ByteString]) {
         self.ws.put_text(parts);
+    }
+
+    /// Whether another patch of our data may be under way, in 0.5.
+    pub(super) fn may_send_patch(&self) -> Result<(), SendFault> {
+        self.window.may_send()
+    }
+
+    /// Queues a message with a patch of our data, in 0.5.
+    pub(super) fn send_patch(&mut self, parts: &[ByteString]) -> Result<(), SendFault> {
+        self.send("juggler DATA", parts)?;
+        let ping = self.window.sent(parts.iter().map(|part| part.len()).sum());
+        self.ask(ping);
+        Ok(())
+    }
+
+    /// Asks the peer how far it is: its WebSocket answers behind what it has read.
+    fn ask(&mut self, ping: Option<ByteString>) {
+        if let Some(payload) = ping.filter(|_| self.is_open()) {
+            self.ws.put_ping(payload.as_bytes());
+        }
     }
 
     /// Queues an answer of the machine itself, over a full queue too; nothing if the connection is

@@ -78,6 +78,15 @@ pub(super) enum ToClient {
 }
 
 impl ToClient {
+    /// What traces call it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Response { .. } => "juggler response",
+            Self::State(_) => "juggler state",
+            Self::Notify { .. } => "juggler notify",
+        }
+    }
+
     /// `is_open` tells whether a request waits for an answer. `None`: the response to one that does
     /// not, whatever else is in it.
     pub(super) fn parse(

@@ -96,6 +96,7 @@ mod state;
 pub mod texts;
 mod told;
 mod transport;
+mod window;
 
 pub use crate::keepalive::PingRule;
 pub use autoflush::Autoflush;

@@ -87,7 +87,7 @@ pub(super) enum Segment {
     More(ByteString),
     Last(ByteString),
     Ping(ByteString),
-    Pong,
+    Pong(ByteString),
 }
 
 impl Segment {
@@ -98,7 +98,7 @@ impl Segment {
             Some('0') => Ok(Self::Last(payload())),
             Some('1') => Ok(Self::More(payload())),
             Some('2') => Ok(Self::Ping(payload())),
-            Some('3') => Ok(Self::Pong),
+            Some('3') => Ok(Self::Pong(payload())),
             found => Err(Error::Segment { found }),
         }
     }

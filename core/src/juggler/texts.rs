@@ -46,7 +46,7 @@ impl Connection {
     ///
     /// [`SendFault`]. Nothing is queued then.
     pub fn send(&mut self, text: ByteString) -> Result<(), SendFault> {
-        self.transport.send(&[text])
+        self.transport.send("juggler message", &[text])
     }
 
     /// The handshake is done, and neither side has closed.

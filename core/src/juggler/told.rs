@@ -13,9 +13,9 @@ use bytestring::ByteString;
 use super::{Flushed, SendFault, State};
 use crate::json::{Value, diff};
 
-/// With so many bytes that wait to be written, 256 KiB, no more patches are queued: what changes
-/// meanwhile is merged into one. Behind a link of 1 Mbit/s that is two seconds, where a full queue
-/// of 16 MiB would be two minutes old.
+/// With so many bytes that wait to be written, 256 KiB, whatever they are, no more patches are
+/// queued: what changes meanwhile is merged into one. Patches alone wait for the peer long before
+/// that: see [`Window`](super::window::Window).
 const ENOUGH_QUEUED: usize = 256 * 1024;
 
 /// Whether so much is queued that a patch is better made later.

@@ -6,6 +6,7 @@ use bytestring::ByteString;
 
 use super::link::{self, Link};
 use super::segment::{self, Assembly, PING, PONG, Segment};
+use super::window::Window;
 use super::{Config, Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::keepalive::{Due, Keepalive};
@@ -16,6 +17,10 @@ use crate::{trace, ws};
 /// What a segment takes beside its part of the message: its first character, and the WebSocket's
 /// header.
 const SEGMENT_OVERHEAD: usize = 1 + link::MAX_HEADER;
+
+/// Bytes of patches that may be under way to a follower, 64 KiB, or one patch that is larger: half
+/// a second behind a link of 1 Mbit/s.
+const WINDOW: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Transport {
@@ -31,6 +36,8 @@ pub(super) struct Transport {
     sent: u64,
     /// Where the ping ends that has not left yet.
     ping_end: Option<u64>,
+    /// Patches of our state that the peer may not have seen yet.
+    window: Window,
 }
 
 /// What came.
@@ -53,6 +60,7 @@ impl Transport {
             seen: 0,
             sent: 0,
             ping_end: None,
+            window: Window::new(WINDOW),
         }
     }
 
@@ -113,11 +121,17 @@ impl Transport {
                 Segment::More(part) => self.assembly.push(&part, limit)?,
                 Segment::Last(part) => {
                     let message = self.assembly.finish(part, limit)?;
-                    trace::received("juggler message", message.len());
                     return Ok(Polled::Incoming(Received::Message(message)));
                 }
-                Segment::Ping(payload) => self.link.reply(|link| link.put(&[PONG, payload])),
-                Segment::Pong => {}
+                Segment::Ping(payload) => {
+                    trace::received("juggler ping", payload.len());
+                    self.link.reply(|link| link.put(&[PONG, payload]));
+                }
+                Segment::Pong(payload) => {
+                    trace::received("juggler pong", payload.len());
+                    let ping = self.window.answered(payload.as_bytes());
+                    self.ask(ping);
+                }
             }
         }
     }
@@ -144,6 +158,7 @@ impl Transport {
                 // one with nothing before it leaves at once
                 let waits = self.link.queued() > 0;
                 self.link.put(&[PING]);
+                trace::sent("juggler ping", 0);
                 self.ping_end = waits.then(|| self.link.tx().end());
             }
             Due::GiveUp => return Err(Error::PingTimeout),
@@ -157,17 +172,40 @@ impl Transport {
         self.link.may_send(size.saturating_add(segments.saturating_mul(SEGMENT_OVERHEAD)))
     }
 
-    /// Queues a message that stands in `parts`, one behind another, without copying it.
-    pub(super) fn send(&mut self, parts: &[ByteString]) -> Result<(), SendFault> {
+    /// Queues a message that stands in `parts`, one behind another, without copying it. `type` is
+    /// what traces call it.
+    pub(super) fn send(&mut self, r#type: &str, parts: &[ByteString]) -> Result<(), SendFault> {
         let size: usize = parts.iter().map(|part| part.len()).sum();
         self.may_send(size)?;
         segment::cut(parts, self.config.max_segment_size, |segment| self.link.put(segment));
-        trace::sent("juggler message", size);
+        trace::sent(r#type, size);
         Ok(())
+    }
+
+    /// Whether another patch of our state may be under way.
+    pub(super) fn may_send_patch(&self) -> Result<(), SendFault> {
+        self.window.may_send()
+    }
+
+    /// Queues a message with a patch of our state.
+    pub(super) fn send_patch(&mut self, parts: &[ByteString]) -> Result<(), SendFault> {
+        self.send("juggler state", parts)?;
+        let ping = self.window.sent(parts.iter().map(|part| part.len()).sum());
+        self.ask(ping);
+        Ok(())
+    }
+
+    /// Asks the peer how far it is, by a ping with a payload of its own.
+    fn ask(&mut self, ping: Option<ByteString>) {
+        if let Some(payload) = ping.filter(|_| self.link.is_open()) {
+            trace::sent("juggler ping", payload.len());
+            self.link.put(&[PING, payload]);
+        }
     }
 
     /// Queues an answer of the machine itself, over a full queue too.
     pub(super) fn reply(&mut self, text: ByteString) {
+        trace::sent("juggler response", text.len());
         let max = self.config.max_segment_size;
         self.link.reply(|link| segment::cut(&[text], max, |segment| link.put(segment)));
     }
@@ -207,7 +245,7 @@ mod tests {
     #[test]
     fn a_peer_that_reads_slowly_lives_and_one_that_stops_is_given_up() {
         let (mut transport, mut rx) = (connected(), RecvBuf::new());
-        transport.send(&[String::from("x").repeat(1 << 20).into()]).expect("room");
+        transport.send("x", &[String::from("x").repeat(1 << 20).into()]).expect("room");
         assert!(transport.next(&mut rx, at(0)).expect("open").incoming().is_none());
         for second in 1..250 {
             transport.tx().advance(4_000);

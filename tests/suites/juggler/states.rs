@@ -81,6 +81,8 @@ fn one_text_for_all() {
     let flushed = state.flush().expect("a change");
     let notification = Notification::new("n", &"z".repeat(200_000).into());
     for (pair, parts_of) in pairs.iter_mut().zip(&mut all) {
+        // it has seen the first one
+        say(pair, &["31"]);
         pair.b.machine.follow(&mut state, Some(&flushed)).expect("open");
         parts_of.extend(parts(pair));
         pair.b.machine.notify(&notification).expect("room");

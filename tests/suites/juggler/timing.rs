@@ -73,6 +73,89 @@ fn silence_does_not_count_while_we_do_not_listen() {
     assert_eq!(texts(&mut pair.a), ["2"]);
 }
 
+/// A link of 1 Mbit/s with a megabyte of buffers in it: of the systems at its ends, of a proxy.
+#[derive(Default)]
+struct SlowLink(std::collections::VecDeque<u8>);
+
+impl SlowLink {
+    const BUFFERS: usize = 1_000_000;
+    const STEP: Duration = Duration::from_millis(100);
+    const BYTES_A_STEP: usize = 12_500;
+
+    /// What comes out in one step, of what is written as far as there is room for it.
+    fn step(&mut self, tx: &mut hat_core::buffer::SendQueue) -> Vec<u8> {
+        use bytes::Buf;
+        let count = tx.remaining().min(Self::BUFFERS - self.0.len());
+        self.0.extend(tx.copy_to_bytes(count));
+        let out = self.0.len().min(Self::BYTES_A_STEP);
+        self.0.drain(..out).collect()
+    }
+}
+
+/// A page that follows 2 000 values, of which 200 change every 0.2 s, over such a link for 150 s:
+/// more than it carries. A patch of all values takes 3 s, so what is shown was true when the patch
+/// before the one that is under way was made, and it is not given up.
+#[test]
+fn who_reads_slowly_is_shown_what_is_new_and_not_given_up() {
+    let mut pair = both_of(client::Config::default(), server_that_pings(), usize::MAX);
+    let mut link = SlowLink::default();
+    let path = |text: String| -> hat_core::json::Pointer { text.parse().expect("a pointer") };
+    let (mut oldest, mut shown) = (Duration::ZERO, 0);
+    for step in 0..1_500_u32 {
+        pair.now = Instant::ORIGIN + step * SlowLink::STEP;
+        if step % 2 == 0 {
+            pair.b.machine.change(|state| {
+                for change in 0..200 {
+                    let name =
+                        path(format!("/a name of some length {}", (step * 100 + change) % 2_000));
+                    state.set(&name, format!("{step:0>100}")).expect("small");
+                }
+                state.set(&path("/now".into()), i64::from(step)).expect("small");
+            });
+        }
+        pair.b.feed(&[], pair.now);
+        let came = link.step(pair.b.machine.tx());
+        pair.a.feed(&came, pair.now);
+        let back = pair.a.take_tx();
+        pair.b.feed(&back, pair.now);
+        assert!(pair.a.error.is_none() && pair.b.error.is_none(), "at {:?}", pair.now);
+        if let Some(now) = pair.a.machine.state().get(&path("/now".into())) {
+            shown += pair.a.incoming.len();
+            oldest = oldest.max((step - now.as_i64().expect("a step") as u32) * SlowLink::STEP);
+        }
+        pair.a.incoming.clear();
+    }
+    assert!(shown > 30, "{shown} patches");
+    assert!(oldest <= seconds(8), "what is shown is {oldest:?} old");
+}
+
+/// What it has not seen yet is merged, also where all of it was taken by the system.
+#[test]
+fn one_patch_is_under_way_until_the_peer_says_that_it_came() {
+    let mut pair = with_delay(Some(Duration::ZERO));
+    let text = |number: usize| format!("{number} {}", "x".repeat(100_000));
+    let mut segments = std::collections::VecDeque::new();
+    for number in 0..10 {
+        pair.b.machine.change(|state| state.replace(text(number))).expect("small");
+        pair.drive();
+        segments.extend(texts(&mut pair.a));
+    }
+    let mut told = Vec::new();
+    while let Some(segment) = segments.pop_front() {
+        match segment.strip_prefix('2') {
+            Some(payload) => {
+                say(&mut pair, &[&format!("3{payload}")]);
+                segments.extend(texts(&mut pair.a));
+            }
+            None => told.push(segment),
+        }
+    }
+    let number =
+        |value: &Value| value["diff"][0]["value"].as_str().map(|text| text[..2].to_owned());
+    let told: Vec<_> = joined(&told).iter().map(number).collect();
+    assert_eq!(told, [Some("0 ".into()), Some("9 ".into())]);
+}
+
 #[test]
 fn a_ping_carries_any_payload_and_pings_of_ours_may_be_off() {
     let mut pair = to_server(server_config(), 1);

@@ -10,6 +10,7 @@ mod passwords;
 mod peer;
 mod peers05;
 mod servers;
+mod slow;
 mod upgrades;
 
 use std::fs;

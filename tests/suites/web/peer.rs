@@ -104,6 +104,27 @@ impl Peer {
         self.rx
     }
 
+    /// The next frame of a WebSocket, from a server, which masks none: its opcode and its payload.
+    pub(crate) async fn frame(&mut self) -> (u8, Vec<u8>) {
+        loop {
+            let (front, len) = match self.rx[..] {
+                [_, len @ 0..126, ..] => (2, usize::from(len)),
+                [_, 126, one, two, ..] => (4, usize::from(u16::from_be_bytes([one, two]))),
+                [_, 127, _, _, _, _, one, two, three, four, ..] => {
+                    (10, u32::from_be_bytes([one, two, three, four]) as usize)
+                }
+                _ => (2, usize::MAX - 2),
+            };
+            if self.rx.len() >= front + len {
+                let opcode = self.rx[0] & 0x0f;
+                let payload = self.rx[front..front + len].to_vec();
+                self.rx.drain(..front + len);
+                return (opcode, payload);
+            }
+            assert!(self.read().await, "the connection ends inside of a frame");
+        }
+    }
+
     /// The answer to one request.
     pub(crate) async fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {
         self.send(request).await;

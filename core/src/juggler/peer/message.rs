@@ -17,6 +17,15 @@ pub(super) enum Received {
 }
 
 impl Received {
+    /// What traces call it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Data(_) => "juggler DATA",
+            Self::Message(_) => "juggler MESSAGE",
+            Self::Ping => "juggler PING",
+        }
+    }
+
     /// What is not one of these, a `PONG` too, ends the connection at the deployed peers, and so it
     /// does here.
     pub(super) fn parse(text: &str, limits: &Limits) -> Result<Self, Error> {

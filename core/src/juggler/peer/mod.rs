@@ -29,7 +29,7 @@ use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::{Limits, SetError, Value};
 use crate::protocol::{Polled, Protocol};
 use crate::time::{Instant, earliest};
-use crate::ws;
+use crate::{trace, ws};
 
 use crate::options::More;
 pub use message::Message;
@@ -147,7 +147,7 @@ impl Connection {
     ///
     /// [`SendFault`]. Nothing is queued then.
     pub fn send(&mut self, message: &Message) -> Result<(), SendFault> {
-        self.link.send(core::slice::from_ref(message.text()))
+        self.link.send("juggler MESSAGE", core::slice::from_ref(message.text()))
     }
 
     /// The other side's data, as far as we were told; `null` in the beginning.
@@ -245,7 +245,9 @@ impl Connection {
 
     /// What a message comes to; `None` if the application need not know.
     fn take(&mut self, text: &ByteString) -> Result<Option<Incoming>, Error> {
-        match Received::parse(text, &self.limits)? {
+        let received = Received::parse(text, &self.limits)?;
+        trace::received(received.name(), text.len());
+        match received {
             Received::Message(payload) => Ok(Some(Incoming::Message { payload, size: text.len() })),
             Received::Data(patch) => {
                 patch.apply(&mut self.remote, &self.limits)?;
@@ -253,6 +255,7 @@ impl Connection {
                 Ok(Some(Incoming::Data))
             }
             Received::Ping => {
+                trace::sent("juggler PONG", PONG.len());
                 self.link.reply(|link| link.put(&[PONG]));
                 Ok(None)
             }
@@ -277,13 +280,15 @@ impl Connection {
 impl Patches for Link {
     fn may_send(&self, size: usize) -> Result<(), SendFault> {
         may_queue_patch(self.queued())?;
+        self.may_send_patch()?;
         Link::may_send(self, size)
     }
 
     fn send_patch(&mut self, patch: ByteString) -> Result<(), SendFault> {
         may_queue_patch(self.queued())?;
+        self.may_send_patch()?;
         let [front, back] = DATA;
-        self.send(&[front, patch, back])
+        Link::send_patch(self, &[front, patch, back])
     }
 }
 

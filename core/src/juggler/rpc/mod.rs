@@ -25,7 +25,7 @@ use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::{Array, Value};
 use crate::protocol::{Polled, Protocol};
 use crate::time::Instant;
-use crate::ws;
+use crate::{trace, ws};
 
 use crate::options::More;
 pub use actions::{Actions, Handled};
@@ -265,6 +265,7 @@ impl Connection {
             }
             Payload::Request { id, asked: Asked::Wrong(why) } => {
                 let refusal = message::response(&id, Err(&why.into()));
+                trace::sent("juggler MESSAGE", refusal.text().len());
                 self.peer.link().reply(|link| link.put(&[refusal.text().clone()]));
                 Ok(None)
             }

@@ -24,7 +24,7 @@ use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::Value;
 use crate::protocol::{Polled, Protocol};
 use crate::time::{Instant, earliest};
-use crate::ws;
+use crate::{trace, ws};
 
 pub use config::Config;
 use requests::Requests;
@@ -124,7 +124,7 @@ impl Connection {
     ) -> Result<(), SendFault> {
         self.transport.link.may_send(0)?;
         let id = self.requests.id(request).ok_or(SendFault::NotAsked)?;
-        self.transport.send(&[message::response(id, result)])?;
+        self.transport.send("juggler response", &[message::response(id, result)])?;
         self.requests.answered(request);
         Ok(())
     }
@@ -135,7 +135,7 @@ impl Connection {
     ///
     /// [`SendFault`]. Nothing is queued then.
     pub fn notify(&mut self, notification: &Notification) -> Result<(), SendFault> {
-        self.transport.send(core::slice::from_ref(notification.text()))
+        self.transport.send("juggler notify", core::slice::from_ref(notification.text()))
     }
 
     /// Brings the client to what `state`, which several connections share, has flushed: call it for
@@ -243,6 +243,7 @@ impl Connection {
                 Err(wait) => return Ok(wait),
                 Ok(Received::Message(text)) => {
                     let limits = self.transport.config().limits;
+                    trace::received("juggler request", text.len());
                     self.requests.push(Request::parse(&text, &limits)?, text.len());
                 }
                 Ok(Received::Upgrade(request)) => {
@@ -263,13 +264,15 @@ impl Connection {
 impl Patches for Transport {
     fn may_send(&self, size: usize) -> Result<(), SendFault> {
         may_queue_patch(self.link.queued())?;
+        self.may_send_patch()?;
         Transport::may_send(self, size)
     }
 
     fn send_patch(&mut self, patch: ByteString) -> Result<(), SendFault> {
         may_queue_patch(self.link.queued())?;
+        self.may_send_patch()?;
         let [front, back] = message::STATE;
-        self.send(&[front, patch, back])
+        Transport::send_patch(self, &[front, patch, back])
     }
 }
 

@@ -52,6 +52,11 @@ impl Connection {
         Ok(())
     }
 
+    /// Queues a Ping over a full queue too: one that a layer above sends, one at a time.
+    pub(crate) fn put_ping(&mut self, payload: &[u8]) {
+        self.put_control(Opcode::Ping, &[payload]);
+    }
+
     /// Starts the end of the connection with `code` and a `reason` for people, at most 123 bytes.
     /// Done when [`is_closed`](crate::protocol::Protocol::is_closed). It goes out over a full queue
     /// too.
