@@ -18,6 +18,10 @@ use crate::shared::Wait;
 use hat_core::eventer::{EncodedEvents, Event, Status};
 use hat_core::protocol::Protocol;
 
+/// A client that takes nothing for so long is gone, or has stopped: who waits for others to read
+/// waits no longer for this one.
+const STUCK: Duration = Duration::from_secs(5);
+
 /// Tells the clients of a server its status and events. Cheap to clone, and it may outlive the
 /// server: then nobody is told.
 ///
@@ -77,12 +81,14 @@ impl Notifier {
     ///
     /// Events are encoded once and queued to all clients at once. Then this waits a little for
     /// clients that have more than 1 MiB to read, so that one that reads again after a moment loses
-    /// nothing: 100 ms at the most; a fiftieth of the time for one client, and a twentieth for all
-    /// together, once the first second of each is spent. Time in which a client takes 10 MB/s, as
-    /// on a line of 100 Mbit/s, does not count. A client that is slow for longer slows nobody down:
+    /// nothing: 20 ms at the most; a fiftieth of the time for one client, and a twentieth for all
+    /// together, once the first second of each is spent. Time in which a client takes 100 MB/s, as
+    /// on a line of 1 Gbit/s, does not count. A client that is slow for longer slows nobody down:
     /// it is closed when more than [`max_queued`](hat_core::chatter::Config::max_queued) waits for
     /// it, and the server's log says why. A [`Reconnecting`](super::Reconnecting) client comes back
-    /// and asks for what it missed.
+    /// and asks for what it missed. A program that tells more than its clients can read, and would
+    /// rather be held up by them than lose them, waits in between until they have
+    /// [`caught_up`](Self::caught_up).
     ///
     /// All clients are told when this is polled first; dropped after that, the events are told all
     /// the same.
@@ -95,6 +101,41 @@ impl Notifier {
         }
         if let Some(acks) = acks {
             acks.done().await;
+        }
+    }
+
+    /// Waits until no client has more than 1 MiB to read of what it was told: for a program that
+    /// tells as fast as it can, and is to go no faster than its clients. A client that takes
+    /// nothing for 5 s is not waited for, until it takes something again. Cancel safe.
+    pub async fn caught_up(&self) {
+        for handle in self.registry.handles() {
+            self.caught_up_one(&handle).await;
+        }
+    }
+
+    async fn caught_up_one(&self, handle: &Handle<ServerSession>) {
+        loop {
+            let now = (self.now)();
+            let behind = |session: &mut ServerSession| {
+                let (queued, sent) = (session.machine.tx().len(), session.machine.tx().sent());
+                (queued > HIGH_WATER).then(|| (sent, session.progress.at(sent, now)))
+            };
+            let Some((sent, since)) = handle.look(behind) else { return };
+            let until = after(since, STUCK);
+            if now >= until {
+                return;
+            }
+            let took =
+                |session: &mut ServerSession| (session.machine.tx().sent() != sent).then_some(());
+            let mut took = pin!(handle.wait(Wait::Outgoing, took));
+            let mut timer = (self.sleep)(until);
+            let ended = poll_fn(|cx| match took.as_mut().poll(cx) {
+                Poll::Ready(took) => Poll::Ready(took.is_err()),
+                Poll::Pending => timer.as_mut().poll(cx).map(|()| false),
+            });
+            if ended.await {
+                return;
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// The most that one notification waits in all.
-pub(super) const AT_ONCE: Duration = Duration::from_millis(100);
+pub(super) const AT_ONCE: Duration = Duration::from_millis(20);
 
 /// Less than this is not worth a timer.
 const LEAST: Duration = Duration::from_millis(10);
@@ -12,9 +12,9 @@ const LEAST: Duration = Duration::from_millis(10);
 /// all there.
 const FULL: Duration = Duration::from_secs(1);
 
-/// Time that a byte takes on a line of 100 Mbit/s, with room for what goes around it: who takes
-/// what it is told at this rate is not slow, and is waited for without end.
-const BYTE: Duration = Duration::from_nanos(100);
+/// Time that a byte takes on a line of 1 Gbit/s, with room for what goes around it: who takes what
+/// it is told at this rate is as fast as anybody who registers it, and is waited for without end.
+const BYTE: Duration = Duration::from_nanos(10);
 
 /// Time that others may still wait.
 #[derive(Debug)]
@@ -81,8 +81,8 @@ mod tests {
     fn a_wait_costs_what_it_takes_longer_than_a_fast_line() {
         let second = Duration::from_secs(1);
         assert_eq!(Patience::cost(second, 0), second);
-        assert_eq!(Patience::cost(second, 2_000_000), second * 4 / 5);
-        assert_eq!(Patience::cost(second, 10_000_000), Duration::ZERO);
+        assert_eq!(Patience::cost(second, 20_000_000), second * 4 / 5);
+        assert_eq!(Patience::cost(second, 100_000_000), Duration::ZERO);
         assert_eq!(Patience::cost(second, u64::MAX), Duration::ZERO);
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Instant;
 
 use super::acks::{Acks, Ticket};
 use super::handler::ConnectionInfo;
@@ -22,6 +23,21 @@ pub(super) struct ServerSession {
     pub(super) acks: BTreeMap<NotifyId, Ticket>,
     /// How long notifications may still wait for this client to read.
     pub(super) patience: Patience,
+    pub(super) progress: Progress,
+}
+
+/// Up to where a client has taken what it was told, and since when no further.
+#[derive(Debug, Default)]
+pub(super) struct Progress(Option<(u64, Instant)>);
+
+impl Progress {
+    /// Since when nothing was taken, where `sent` is what was taken up to `now`.
+    pub(super) fn at(&mut self, sent: u64, now: Instant) -> Instant {
+        match self.0 {
+            Some((before, since)) if before == sent => since,
+            _ => self.0.insert((sent, now)).1,
+        }
+    }
 }
 
 impl Session for ServerSession {
@@ -140,6 +156,11 @@ impl Registry {
 
     pub(super) fn infos(&self) -> Vec<Arc<ConnectionInfo>> {
         self.lock().taken.values().map(|client| client.info.clone()).collect()
+    }
+
+    /// The connections of all clients.
+    pub(super) fn handles(&self) -> Vec<Handle<ServerSession>> {
+        self.lock().taken.values().map(|client| client.handle.clone()).collect()
     }
 
     pub(super) fn status(&self) -> Status {

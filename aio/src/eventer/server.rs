@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::handler::{ConnectionInfo, Handler};
 use super::notifier::Notifier;
 use super::patience::Patience;
-use super::registry::{Registry, ServerSession};
+use super::registry::{Progress, Registry, ServerSession};
 use crate::ConnectionId;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, InboxLimits};
@@ -117,6 +117,7 @@ impl<H: Handler> Serving<H> {
             inbox: Inbox::new(self.inbox),
             acks: BTreeMap::new(),
             patience: Patience::with_client(),
+            progress: Progress::default(),
         };
         // the task counts the connection out, and not its driver
         if let Ok(handle) = Handle::start::<R>(stream, session, Counted::nowhere()) {
@@ -365,6 +366,11 @@ impl Server {
     /// Tells events of one session to the clients that want them: [`Notifier::notify_events`].
     pub async fn notify_events(&self, events: &[Event], persisted: bool, with_ack: bool) {
         self.notifier.notify_events(events, persisted, with_ack).await;
+    }
+
+    /// Waits until no client has more than 1 MiB to read: [`Notifier::caught_up`].
+    pub async fn caught_up(&self) {
+        self.notifier.caught_up().await;
     }
 
     /// What tells the clients, for other tasks to hold.

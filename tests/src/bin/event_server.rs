@@ -124,6 +124,7 @@ async fn notify(server: &Server, bytes: usize, count: i64) {
             payload: Some(payload.clone()),
         };
         server.notify_events(&[event], false, false).await;
+        server.caught_up().await;
     }
 }
 

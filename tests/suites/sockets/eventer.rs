@@ -372,6 +372,7 @@ on_every_runtime! {
         for instance in 1..=64 {
             let told = [event("a", instance, Some(payload.clone()))];
             server.notify_events(&told, false, false).await;
+            server.caught_up().await;
         }
         while counted.load(Ordering::SeqCst) < 64 {
             sleep::<R>(Duration::from_millis(1)).await;
