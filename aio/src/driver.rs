@@ -75,8 +75,10 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     stuck: Option<Instant>,
     /// Since when nothing was received, of the time in which the socket was read.
     quiet_since: Instant,
-    /// The application held the reading up at that time: see [`HeldUp`].
+    /// The application held the reading up at that time, or we are late: see [`HeldUp`].
     held_up: Option<HeldUp>,
+    /// When the machine was polled last.
+    ran: Instant,
     timer: Option<(R::Timer, Instant)>,
     /// Tasks to wake once the lock is released. Kept for its memory.
     wake: Vec<Waker>,
@@ -99,6 +101,9 @@ struct HeldUp {
     since: Instant,
     /// Bytes that were read since. With more than the system keeps, what came in that time is here.
     read: usize,
+    /// It was the application: its inbox was full. Else this task did not run in time, because its
+    /// thread was held up, or the whole machine was.
+    by_application: bool,
 }
 
 /// What a round came to.
@@ -126,6 +131,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             stuck: None,
             quiet_since: Instant::ORIGIN,
             held_up: None,
+            ran: Instant::ORIGIN,
             timer: None,
             wake: Vec::new(),
             _farewell: farewell,
@@ -185,7 +191,12 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         let _entered = shared.life.enter();
         let now = shared.now();
         let mut state = shared.lock();
+        if received && self.held_up.is_none() && self.is_late(&mut state, now) {
+            self.held_up = Some(HeldUp { since: self.ran, read: 0, by_application: false });
+        }
+        self.ran = now;
         let machine_now = self.held_up.map_or(now, |held| held.since);
+        let had_failed = self.failed.is_some();
         let mut end = self.work(cx, &mut state, machine_now, now);
         let machine = state.session.machine();
         if !self.shut && machine.sends_no_more() && machine.tx().is_empty() {
@@ -196,7 +207,9 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         let ended = self.cut || self.input.rx.eof;
         let readable = room && !ended && self.input.missing > 0;
         if !room {
-            self.held_up.get_or_insert(HeldUp { since: now, read: 0 });
+            let held_up =
+                self.held_up.get_or_insert(HeldUp { since: now, read: 0, by_application: true });
+            held_up.by_application = true;
         } else if !readable {
             self.held_up = None;
         }
@@ -230,12 +243,20 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
                     state.driver = Some(cx.waker().clone());
                 }
                 let due = self.arm(cx, deadline).is_ready();
-                if due { Round::Moved } else { Round::Idle }
+                // what failed in a write may be a stream that has nothing to read, and wakes nobody
+                let failed = self.failed.is_some() && !had_failed;
+                if due || failed { Round::Moved } else { Round::Idle }
             }
         };
         drop(state);
         self.wake.drain(..).for_each(Waker::wake);
         round
+    }
+
+    /// Whether the time for something had come before this was polled. What just came may be what
+    /// the machine waited for, and more of it may be in the socket.
+    fn is_late(&self, state: &mut State<S>, now: Instant) -> bool {
+        state.session.machine().deadline().is_some_and(|at| at <= now)
     }
 
     /// Polls the machine and writes what it queued, until nothing moves: what was written may have
@@ -353,7 +374,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     fn end(&mut self, state: &mut State<S>, error: SessionError<S>) {
         if state.ended.is_none() {
             self.shared.life.closed(&error);
-            if self.held_up.is_some() && !state.closing {
+            if self.held_up.is_some_and(|held| held.by_application) && !state.closing {
                 self.shared.life.ended_unread();
             }
             state.ended = Some(error);

@@ -156,6 +156,10 @@ impl Stream for Box<dyn Stream> {
         (**self).poll_shutdown(cx)
     }
 
+    fn idle_timeout(&self) -> Option<Duration> {
+        (**self).idle_timeout()
+    }
+
     fn local_addr(&self) -> io::Result<SocketAddr> {
         (**self).local_addr()
     }

@@ -15,6 +15,7 @@ pub mod pair;
 pub mod peers;
 pub mod resolving;
 pub mod runtimes;
+pub mod shifted;
 pub mod silent;
 pub mod simulation;
 pub mod vectors;

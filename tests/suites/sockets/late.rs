@@ -1,0 +1,152 @@
+//! We are late, and not the peer: an application that takes nothing for a while, a thread that was
+//! held up. The answer to a ping is in the socket then, behind other messages.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use bytes::Buf;
+use hat_aio::chatter::{Connection, InboxLimits, ListenOptions, Server, listen};
+use hat_core::buffer::RecvBuf;
+use hat_core::chatter::{Config, Connection as Machine, Dialect, PingRule, SendOptions};
+use hat_core::protocol::Protocol;
+use hat_core::time::Instant;
+use hat_tests::on_every_runtime;
+use hat_tests::runtimes::TestRuntime;
+use hat_tests::shifted::Shifted;
+
+use super::{data, local, one};
+
+/// Far more than any machine takes for a test.
+const INTERVAL: Duration = Duration::from_secs(3600);
+
+/// A peer without a task, which reads and writes when the test says so.
+struct Peer {
+    stream: TcpStream,
+    machine: Machine,
+    rx: RecvBuf,
+}
+
+impl Peer {
+    fn send(&mut self, count: usize) {
+        for number in 0..count {
+            let options = SendOptions::default();
+            self.machine.send(data(number.to_string()), options).expect("room");
+        }
+    }
+
+    fn write(&mut self) {
+        let tx = self.machine.tx();
+        let bytes = tx.copy_to_bytes(tx.remaining());
+        self.stream.write_all(&bytes).expect("the server is there");
+    }
+
+    /// Reads once; the answer to what comes is queued.
+    fn read(&mut self) -> Option<bytes::Bytes> {
+        let mut bytes = [0; 4096];
+        let count = self.stream.read(&mut bytes).expect("the server is there");
+        assert!(count > 0, "it has not closed");
+        self.rx.feed(&bytes[..count]);
+        let polled = self.machine.poll(&mut self.rx, Instant::ORIGIN).expect("no error");
+        match polled.incoming() {
+            Some(hat_core::chatter::Incoming::Message(message)) => Some(message.data.data),
+            _ => None,
+        }
+    }
+}
+
+/// A server on a clock of the test's own, which pings every hour, a peer, and the server's end of
+/// it.
+async fn pinging<R: TestRuntime, Of: 'static>(inbox: usize) -> (Server, Connection, Peer) {
+    let config =
+        Config { ping: PingRule::Every { interval: INTERVAL }, ..Config::new(Dialect::Hat) };
+    let inbox = InboxLimits { messages: inbox, ..InboxLimits::default() };
+    let options = ListenOptions { config, inbox, ..ListenOptions::default() };
+    let server = listen::<Shifted<R, Of>>(local(), options).await.expect("listens");
+    let stream = TcpStream::connect(server.addresses()[0]).expect("connected");
+    let accepted = server.accept().await.expect("a connection");
+    let config = Config { ping: PingRule::Off, ..Config::new(Dialect::Hat) };
+    let machine = Machine::new(config, Instant::ORIGIN);
+    (server, accepted, Peer { stream, machine, rx: RecvBuf::new() })
+}
+
+/// The server pings, which the peer reads, and answers behind 300 messages.
+async fn ping_and_pong<R: TestRuntime, Of: 'static>(accepted: &Connection, peer: &mut Peer) {
+    Shifted::<R, Of>::pass(INTERVAL);
+    // wakes the server, which sees what time it is
+    peer.send(1);
+    peer.write();
+    assert_eq!(accepted.receive().await.expect("received").data.data, "0");
+    assert!(peer.read().is_none(), "a ping");
+    // the pong is queued by now, and goes out behind the messages
+    let tx = peer.machine.tx();
+    let pong = tx.copy_to_bytes(tx.remaining());
+    assert!(!pong.is_empty());
+    peer.send(300);
+    peer.write();
+    peer.stream.write_all(&pong).expect("the server is there");
+}
+
+/// On one thread, where nothing runs but at an await: a test of what happens before a task runs.
+fn on_one_thread(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(test);
+}
+
+async fn takes_all(from: usize, accepted: &Connection, peer: &mut Peer) {
+    for number in from..300 {
+        let message = accepted.receive().await.expect("it is not given up");
+        assert_eq!(message.data.data, number.to_string());
+    }
+    accepted.send(data("still here"), one()).await.expect("open");
+    accepted.drain().await.expect("written");
+    while peer.read().as_deref() != Some(b"still here") {}
+}
+
+#[test]
+fn an_application_that_takes_nothing_for_hours() {
+    type R = hat_tokio::Tokio;
+    struct Here;
+    on_one_thread(async {
+        let (_server, accepted, mut peer) = pinging::<R, Here>(8).await;
+        ping_and_pong::<R, Here>(&accepted, &mut peer).await;
+        // the driver has run when there is the first: the inbox is full, and the rest is in the
+        // socket
+        assert_eq!(accepted.receive().await.expect("received").data.data, "0");
+        Shifted::<R, Here>::pass(10 * INTERVAL);
+        takes_all(1, &accepted, &mut peer).await;
+    });
+}
+
+/// Its thread was held up, or its machine asleep.
+#[test]
+fn a_server_that_did_not_run_for_hours() {
+    type R = hat_tokio::Tokio;
+    struct Here;
+    on_one_thread(async {
+        let (_server, accepted, mut peer) = pinging::<R, Here>(1024).await;
+        ping_and_pong::<R, Here>(&accepted, &mut peer).await;
+        // all of it is in the socket, and nobody has looked yet
+        Shifted::<R, Here>::pass(10 * INTERVAL);
+        takes_all(0, &accepted, &mut peer).await;
+    });
+}
+
+on_every_runtime! {
+    /// One that is silent is given up all the same.
+    async fn a_peer_that_does_not_answer<R>() {
+        struct Here;
+        let (_server, accepted, mut peer) = pinging::<R, Here>(8).await;
+        Shifted::<R, Here>::pass(INTERVAL);
+        peer.send(1);
+        peer.write();
+        accepted.receive().await.expect("received");
+        assert!(peer.read().is_none(), "a ping");
+        Shifted::<R, Here>::pass(10 * INTERVAL);
+        // another call wakes the driver
+        accepted.send(data("is anybody there"), one()).await.expect("open");
+        let error = accepted.closed().await;
+        let expected = hat_core::chatter::Error::PingTimeout;
+        assert_eq!(error.protocol(), Some(&expected));
+    }
+}
