@@ -167,7 +167,7 @@ fn next_reference() -> u16 {
 }
 
 /// The configuration of one connection.
-fn numbered(config: &Config, reference: Option<u16>) -> Config {
+pub(super) fn numbered(config: &Config, reference: Option<u16>) -> Config {
     let mut config = config.clone();
     if let Some(reference) = reference {
         config.source_reference = reference;
@@ -179,7 +179,7 @@ fn numbered(config: &Config, reference: Option<u16>) -> Config {
 
 impl ListenOptions {
     /// The configuration of one connection.
-    fn config(&self) -> Config {
+    pub(super) fn config(&self) -> Config {
         let mut config = numbered(&self.config, self.reference);
         if self.decide.is_some() {
             config.answer = Answer::Manual;
@@ -311,8 +311,13 @@ pub async fn listen<R: Runtime>(
     };
     let port = address.port();
     let server = establish::listen_with::<R, _>(address, accept, tls.as_ref(), take).await;
-    server.map_err(|error| match error.io().map(io::Error::kind) {
+    server.map_err(|error| privileged(error, port))
+}
+
+/// Why there is no server at `port`.
+pub(super) fn privileged(error: crate::ListenError, port: u16) -> ListenError {
+    match error.io().map(io::Error::kind) {
         Some(io::ErrorKind::PermissionDenied) => ListenError::PrivilegedPort { port },
         _ => error.into(),
-    })
+    }
 }

@@ -294,7 +294,8 @@ macro_rules! protocols_on {
             pub use $crate::chatter::InboxLimits;
             pub use $crate::cotp::{
                 ConnectError, ConnectOptions, Connection, ConnectionInfo, DEFAULT_PORT, Decide,
-                Decision, Error, ListenError, ListenOptions, OnError, Part, Server,
+                Decision, Error, ListenError, ListenOptions, OnError, Part, RawConnection,
+                RawStream, Server,
             };
             pub use $crate::hat_core::cotp::{
                 Answer, Cause, Config, ConfigError, ConnectRequest, Diagnostic, During,
@@ -351,6 +352,39 @@ macro_rules! protocols_on {
                 options: ListenOptions,
             ) -> Result<Server, ListenError> {
                 $crate::cotp::listen::<super::$runtime>(address, options).await
+            }
+
+            /// A server of [`listen_raw`].
+            pub type RawServer =
+                $crate::cotp::RawServer<<super::$runtime as $crate::Runtime>::Stream>;
+
+            /// Connects to `address`, and gives the stream behind the handshake: see
+            /// [`connect_raw`]($crate::cotp::connect_raw).
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`].
+            pub async fn connect_raw(
+                address: impl $crate::IntoAddress,
+                options: ConnectOptions,
+            ) -> Result<
+                RawConnection<$crate::socket::Socket<<super::$runtime as $crate::Runtime>::Stream>>,
+                ConnectError,
+            > {
+                $crate::cotp::connect_raw::<super::$runtime>(address, options).await
+            }
+
+            /// Listens on `address`, and gives the stream of each connection behind its handshake:
+            /// see [`listen_raw`]($crate::cotp::listen_raw).
+            ///
+            /// # Errors
+            ///
+            /// [`ListenError`].
+            pub async fn listen_raw(
+                address: impl $crate::IntoAddress,
+                options: ListenOptions,
+            ) -> Result<RawServer, ListenError> {
+                $crate::cotp::listen_raw::<super::$runtime>(address, options).await
             }
         }
     };

@@ -83,10 +83,10 @@ pub struct Config {
     pub connect_data: Bytes,
     /// Do not read or write parameters: the variable part is these octets, in the request or in an
     /// automatic confirmation, and the peer's is given as it is. What RDP needs; references may be
-    /// zero then, and TPDUs are sent as large as a packet holds. Only COTP goes over the connection
-    /// then: what RDP does next with TLS beneath, or with packets of its own, is not for a handle;
-    /// a machine of one's own loop can be left after the CC, and what its receive buffer holds is
-    /// the rest. Default: `None`.
+    /// zero then, and TPDUs are sent as large as a packet holds. Only COTP goes over a connection's
+    /// handle: for what RDP does next, TLS or packets of its own, `connect_raw` and `listen_raw` of
+    /// `hat-aio` give the stream back behind the CC; a machine of one's own loop can be left there,
+    /// and what its receive buffer holds is the rest. Default: `None`.
     pub raw_variable_part: Option<Bytes>,
     /// Our reference (SRC-REF), not 0 except in raw mode. Default: 1. A server counts it up from
     /// connection to connection.

@@ -7,6 +7,7 @@ mod drivers;
 mod mms;
 mod negotiation;
 mod nodes7;
+mod raw;
 mod relay;
 mod rusty;
 mod snap7;
