@@ -5,6 +5,8 @@ mod connecting;
 mod cotp;
 mod eventer;
 mod floods;
+mod forgetting;
+mod late;
 mod longest;
 mod reconnect;
 mod servers;

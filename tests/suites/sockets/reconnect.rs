@@ -313,6 +313,46 @@ on_every_runtime! {
         assert!(lost, "{update:?}");
     }
 
+    /// It was started anew, and counts its sessions from one again: the ids are known, the events
+    /// are others. All that it has is given, and that there may have been more is told.
+    async fn a_server_that_has_less_than_was_seen<R>() {
+        let disk = Disk::default();
+        for _ in 0..8 {
+            disk.register("a/before");
+        }
+        let server = serve::<R>(local(), &disk).await;
+        let address = server.addresses()[0];
+        let catch_up = |options: &mut ReconnectOptions| {
+            options.catch_up = Some(CatchUpConfig::default());
+            options.seen = vec![Position::start(1)];
+        };
+        let client = client::<R>(address, catch_up).await;
+        let caught_up = async || {
+            let mut got = Vec::new();
+            loop {
+                match client.next().await.expect("it goes on") {
+                    Update::Events(events) => got.extend(events.into_vec()),
+                    Update::CaughtUp { complete, gap } => return (got, complete, gap),
+                    _ => {}
+                }
+            }
+        };
+        let (got, complete, _) = caught_up().await;
+        assert_eq!((got.len(), complete), (8, true));
+        server.close().await;
+        let anew = Disk::default();
+        for _ in 0..3 {
+            anew.register("a/after");
+        }
+        for event in &mut *anew.events.lock().expect("no panic") {
+            event.timestamp = Timestamp::from_secs(1000 + event.id.session);
+        }
+        let _server = serve::<R>(address, &anew).await;
+        let (got, complete, gap) = caught_up().await;
+        assert_eq!(got, *anew.events.lock().expect("no panic"));
+        assert!(!complete && gap.is_some(), "{gap:?}");
+    }
+
     async fn a_clean_close<R>() {
         let disk = Disk::default();
         let server = serve::<R>(local(), &disk).await;
