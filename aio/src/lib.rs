@@ -35,6 +35,8 @@
 pub mod address;
 mod buffer_pool;
 pub mod chatter;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod connection_id;
 pub mod cotp;
 mod driver;

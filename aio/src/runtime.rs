@@ -1,6 +1,7 @@
 //! What a runtime supplies. Implemented on a unit struct: no `&self`, no `dyn`, no boxed futures.
 
 use std::future::{Future, poll_fn};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -69,6 +70,14 @@ pub trait Runtime: Sized + Send + Sync + 'static {
     fn unblock<T: Send + 'static>(
         work: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = io::Result<T>> + Send;
+
+    /// A number that a peer cannot guess, another one each time: for the masks of WebSocket clients,
+    /// and so that clients that lost their server do not all come back at once. Default: from the
+    /// system's randomness. A runtime that simulates gives the same ones again.
+    #[must_use]
+    fn seed() -> u64 {
+        RandomState::new().hash_one(0)
+    }
 }
 
 /// A connected socket.

@@ -17,6 +17,7 @@ pub mod resolving;
 pub mod runtimes;
 pub mod shifted;
 pub mod silent;
+pub mod simulated;
 pub mod simulation;
 pub mod vectors;
 pub mod websocket;

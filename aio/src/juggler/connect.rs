@@ -1,6 +1,5 @@
 //! How clients of both generations get their WebSocket.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -78,8 +77,7 @@ pub(super) async fn connect<R: Runtime, S: Session>(
         headers.push(("Authorization".into(), value.into()));
     }
     let request = ws::Request { headers, ..ws::Request::new(address.authority(), ws_path) };
-    // keys that nobody knows, from the system's randomness
-    let config = ws::Config { mask_seed: RandomState::new().hash_one(0), ..config };
+    let config = ws::Config { mask_seed: R::seed(), ..config };
     // a connection's time begins when it does
     let session = session(ws::Connection::connect(config, request, Instant::ORIGIN)?);
     let stream = net::connect::<R>(&address, tls.as_ref(), &socket).await?;

@@ -19,6 +19,9 @@
 //! # Ok::<(), hat_aio::tls::ConfigError>(())
 //! ```
 //!
+//! A configuration that these options do not have is rustls' own: [`Connector::from_config`],
+//! [`Acceptor::from_config`].
+//!
 //! What holds for all of it:
 //!
 //! - TLS 1.2 and 1.3. Certificates are verified, and the server's name with them, unless the option
@@ -58,6 +61,9 @@ pub use error::ConfigError;
 pub use error::Error;
 #[cfg(feature = "tls")]
 pub use pem::{Identity, Pem, Roots};
+/// The library below, for a [`Connector::from_config`] or [`Acceptor::from_config`] of one's own.
+#[cfg(feature = "tls")]
+pub use rustls;
 #[cfg(feature = "tls")]
 pub use server::{Acceptor, AcceptorOptions, ClientCertificates};
 #[cfg(feature = "tls")]

@@ -91,6 +91,19 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
+    /// With a configuration of one's own: several certificates, a verifier of clients, tickets. A
+    /// handshake may take 10 s.
+    #[must_use]
+    pub fn from_config(config: impl Into<Arc<ServerConfig>>) -> Self {
+        Self { config: config.into(), timeout: HANDSHAKE_TIMEOUT, records: u64::MAX }
+    }
+
+    /// How long the handshake may take.
+    #[must_use]
+    pub fn with_handshake_timeout(self, time: Duration) -> Self {
+        Self { timeout: time, ..self }
+    }
+
     /// The same, with connections of TLS 1.2 that end after so many records, where their cipher
     /// allows more: for tests, which cannot write 2^24.
     #[doc(hidden)]

@@ -31,6 +31,6 @@ pub use either::{Either, EitherError};
 pub use end::{EndId, Ending};
 pub use network::{ClockId, Fate, Happened, Network, Outcome, Polled};
 pub use random::Random;
-pub use seeds::{Seed, Tally, simulate};
+pub use seeds::{Seed, Tally, simulate, simulate_by};
 pub use stream::Shape;
 pub use trace::Trace;

@@ -43,11 +43,25 @@ pub type Tally = BTreeMap<&'static str, u64>;
 ///
 /// If a run does, after that seed was run again with its trace.
 pub fn simulate(name: &str, expected: &[&str], scenario: impl Fn(Seed) -> Tally + Sync) {
+    simulate_by(SEEDS, name, expected, scenario);
+}
+
+/// The same for a scenario that runs `seeds` seeds unless told otherwise.
+///
+/// # Panics
+///
+/// As [`simulate`].
+pub fn simulate_by(
+    seeds: u64,
+    name: &str,
+    expected: &[&str],
+    scenario: impl Fn(Seed) -> Tally + Sync,
+) {
     if let Some(number) = variable("HAT_SIMULATION_SEED") {
         println!("{name}, seed {number}: {:?}", scenario(Seed { number, is_traced: true }));
         return;
     }
-    let count = variable("HAT_SIMULATION_SEEDS").unwrap_or(SEEDS);
+    let count = variable("HAT_SIMULATION_SEEDS").unwrap_or(seeds);
     let first = variable("HAT_SIMULATION_FIRST").unwrap_or(0);
     match run_all(name, first, count, &scenario) {
         Err((number, panic)) => fail(name, number, panic, &scenario),
@@ -55,7 +69,7 @@ pub fn simulate(name: &str, expected: &[&str], scenario: impl Fn(Seed) -> Tally 
             println!("{name}: {count} seeds from {first} on: {tally:#?}");
             let missing: Vec<_> =
                 expected.iter().filter(|&&what| !tally.contains_key(what)).collect();
-            assert!(missing.is_empty() || count < SEEDS, "{name}: never happened: {missing:?}");
+            assert!(missing.is_empty() || count < seeds, "{name}: never happened: {missing:?}");
         }
     }
 }

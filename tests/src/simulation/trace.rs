@@ -18,7 +18,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    pub(super) fn new(is_on: bool) -> Self {
+    pub(crate) fn new(is_on: bool) -> Self {
         Self { lines: is_on.then(VecDeque::new), left_out: 0 }
     }
 

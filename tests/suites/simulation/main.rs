@@ -7,4 +7,5 @@
 mod chatter;
 mod cotp;
 mod eventer;
+mod handles;
 mod juggler;

@@ -4,6 +4,7 @@
 
 mod certificates;
 mod clients;
+mod configs;
 mod ends;
 mod floods;
 mod handshakes;

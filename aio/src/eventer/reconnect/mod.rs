@@ -38,8 +38,8 @@ pub async fn keep_connected<R: Runtime>(
 ) -> Result<Reconnecting, StartError> {
     let subscription = Subscription::new(&options.client.subscriptions)?;
     let shared = Arc::new(Shared::new(options.while_disconnected));
-    let task =
-        Task::new(shared.clone(), address.into_address()?, name.into(), subscription, options);
+    let (address, name) = (address.into_address()?, name.into());
+    let task = Task::new(shared.clone(), address, name, subscription, options, R::seed());
     R::spawn(task.run::<R>());
     Ok(Reconnecting { _close: Arc::new(CloseOnDrop(shared.clone())), shared })
 }

@@ -1,9 +1,7 @@
 //! The task that connects, hands on what is told, and connects again.
 
-use std::collections::hash_map::RandomState;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::hash::BuildHasher;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -45,10 +43,9 @@ impl Task {
         name: ByteString,
         subscription: Subscription,
         options: ReconnectOptions,
+        seed: u64,
     ) -> Self {
         let ReconnectOptions { client, retry, catch_up, seen, from_nothing, .. } = options;
-        // any two clients differ by it, and nothing else depends on it
-        let seed = RandomState::new().hash_one(address.port());
         let (server_id, persisted) = (client.server_id, client.persisted);
         let wanted = Wanted { subscription, server_id, persisted };
         let missed = catch_up.map(|config| {

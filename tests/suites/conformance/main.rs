@@ -1,0 +1,60 @@
+//! The runtimes do what `Runtime` says: the three that come with this project, the one that the simulation runs on, and one whose sockets
+//! stay on their thread.
+#![allow(missing_docs, reason = "tests")]
+
+mod local;
+
+use hat_aio::conformance;
+use hat_tests::on_every_runtime;
+use hat_tests::simulated::{Habits, Simulated, run};
+use hat_tests::simulation::{Random, Seed};
+
+use local::Local;
+
+on_every_runtime! {
+    async fn conforms<R>() {
+        conformance::all::<R>().await;
+        conformance::waking_from_another_thread::<R>().await;
+    }
+}
+
+#[test]
+fn the_simulated_runtime_conforms() {
+    for number in 0..10 {
+        let mut habits = Habits::calm(&mut Random::new(number));
+        // what is pending for no reason is no pending read of nothing
+        habits.yields = 0;
+        run(Seed { number, is_traced: false }, habits, conformance::all::<Simulated>());
+    }
+}
+
+#[test]
+fn a_runtime_whose_sockets_stay_on_their_thread_conforms() {
+    Local::block_on(async {
+        conformance::all::<Local>().await;
+        conformance::waking_from_another_thread::<Local>().await;
+    });
+}
+
+/// The protocols run on it as on any other, and its handles are used from other threads.
+#[test]
+fn protocols_run_on_a_runtime_whose_sockets_stay_on_their_thread() {
+    use hat_aio::chatter::{SendOptions, connect, listen};
+    use hat_core::chatter::Data;
+
+    Local::block_on(async {
+        let server = listen::<Local>("127.0.0.1:0", Default::default()).await.expect("a port");
+        let client = connect::<Local>(server.addresses()[0], Default::default()).await;
+        let (client, accepted) = (client.expect("connected"), server.accept().await);
+        let accepted = accepted.expect("the other end");
+        let elsewhere = std::thread::spawn(move || {
+            let sent = client.try_send(Data::new("Test.Hello", "hello"), SendOptions::default());
+            sent.map(|_| client).expect("there is room")
+        });
+        assert_eq!(accepted.receive().await.expect("received").data.data, "hello");
+        drop(elsewhere.join().expect("no panic"));
+        let end = accepted.receive().await.expect_err("the end");
+        assert!(end.protocol().is_some(), "an orderly end, and not {end}");
+        server.close().await;
+    });
+}

@@ -1,0 +1,59 @@
+//! The scenarios, and that a seed stands for one run.
+
+use hat_aio::{chatter, cotp, tcp, tpkt};
+use hat_tests::simulation::Seed;
+
+use super::eventer::eventer;
+use super::juggler::juggler;
+use super::lines::lines;
+use super::{once, simulate_handles};
+
+const LINES: [&str; 5] = ["messages", "orderly ends", "failed", "given up", "calm worlds"];
+
+#[test]
+fn chatter_handles() {
+    simulate_handles("chatter_handles", &LINES, lines::<chatter::Connection>);
+}
+
+#[test]
+fn tcp_handles() {
+    simulate_handles("tcp_handles", &LINES, lines::<tcp::Connection>);
+}
+
+#[test]
+fn tpkt_handles() {
+    simulate_handles("tpkt_handles", &LINES, lines::<tpkt::Connection>);
+}
+
+#[test]
+fn cotp_handles() {
+    simulate_handles("cotp_handles", &LINES, lines::<cotp::Connection>);
+}
+
+#[test]
+fn eventer_handles() {
+    let expected = ["registered", "given", "caught up", "outages", "restarts", "calm worlds"];
+    simulate_handles("eventer_handles", &expected, eventer);
+}
+
+#[test]
+fn juggler_handles() {
+    let expected = ["changes", "answers", "given up", "lost", "calm worlds"];
+    simulate_handles("juggler_handles", &expected, juggler);
+}
+
+/// Everything in a run comes from its seed: the same seed is the same run, step by step, and another is another.
+#[test]
+fn a_seed_stands_for_one_run() {
+    let seed = |number| Seed { number, is_traced: false };
+    let mut digests = std::collections::BTreeSet::new();
+    for number in 0..20 {
+        let (tally, report) = once(seed(number), lines::<chatter::Connection>);
+        let again = once(seed(number), lines::<chatter::Connection>);
+        assert_eq!(again, (tally, report), "seed {number}");
+        digests.insert(report.digest);
+        assert_eq!(once(seed(number), eventer), once(seed(number), eventer), "seed {number}");
+        assert_eq!(once(seed(number), juggler), once(seed(number), juggler), "seed {number}");
+    }
+    assert_eq!(digests.len(), 20);
+}
