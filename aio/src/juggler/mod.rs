@@ -29,7 +29,7 @@ pub use connection::{Connection, SendError};
 #[cfg(feature = "web")]
 pub use handler::Handler;
 #[cfg(feature = "web")]
-pub use server::{ListenOptions, Server, listen};
+pub use server::{ListenOptions, Server, listen, serve};
 #[cfg(feature = "web")]
 pub use shared::SharedState;
 

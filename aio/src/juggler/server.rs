@@ -10,10 +10,11 @@ use crate::ConnectionId;
 use crate::IntoAddress;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, InboxLimits};
-use crate::runtime::Runtime;
-use crate::server::{Core, Server as Taking};
-use crate::shared::{Counted, Wait};
-use crate::web::{self, ListenError, Socket, Upgrade, WebOptions};
+use crate::runtime::{Runtime, Stream};
+use crate::server::{Accepted, Core, Server as Taking};
+use crate::shared::{Close, Counted, Wait};
+use crate::socket::Security;
+use crate::web::{self, Client, ListenError, Socket, Upgrade, WebOptions};
 use hat_core::json::Value;
 use hat_core::juggler::server::{Config, Connection as Machine, RequestId};
 use hat_core::juggler::{Notification, SendFault};
@@ -37,14 +38,18 @@ pub struct ListenOptions {
     pub more: More,
 }
 
-/// A Juggler server, with its web server. Dropping it stops listening, and closes its connections
-/// where they are bound to it.
+/// A Juggler server, with its web server or behind another one. Dropping it stops listening, and
+/// closes its connections where they are bound to it.
 pub struct Server {
     // its connections are offered to nobody: each has its task
     taking: Taking<()>,
     registry: Arc<Registry>,
     state: Option<SharedState>,
+    serve_on: ServeOn,
 }
+
+/// Serves a stream of any kind.
+type ServeOn = Arc<dyn Fn(&Arc<Core<()>>, Accepted<Box<dyn Stream>>, Client) + Send + Sync>;
 
 /// Listens on `address`, on every address of its host; `handler` does what clients ask for.
 ///
@@ -56,32 +61,83 @@ pub async fn listen<R: Runtime>(
     handler: impl Handler,
     options: ListenOptions,
 ) -> Result<Server, ListenError> {
-    let ListenOptions { web, config, ws, state, inbox, more: _ } = options;
-    let (handler, registry) = (Arc::new(handler), Arc::new(Registry::default()));
-    let (clients, shared) = (registry.clone(), state.clone());
+    let (serving, web) = Serving::new(handler, options);
+    let sockets = serving.clone();
     let take = move |_: &Arc<Core<()>>, id, upgrade: Upgrade<Socket<R::Stream>>| {
         let Upgrade { mut stream, client, .. } = upgrade;
         let closer = stream.closer();
         let counted = stream.take_counted();
-        let session = |now| {
-            let ws = ws::Connection::established(ws::Role::Server, ws.clone(), now);
-            ServerSession { machine: Machine::new(ws, config.clone()), inbox: Inbox::new(inbox) }
-        };
         // whatever becomes of the connection, it is counted out in the end
-        if let Ok(handle) = Handle::start::<R>(stream, session, Counted::nowhere()) {
-            closer.close_too(handle.shared().clone());
-            let (id, client) = (ConnectionId(id), Arc::new(client));
-            let connection = Connection { handle, id, client, shared: shared.clone() };
-            let taken = Taken::new(clients.clone(), &connection, counted);
-            let parallel = config.parallel_requests;
-            R::spawn(serve::<R, _>(connection, handler.clone(), taken, parallel));
+        if let Some(connection) = sockets.start::<R>(id, stream, client, counted) {
+            closer.close_too(connection);
         }
     };
     let taking = web::listen_with::<R, ()>(address, web, take).await?;
-    if let Some(state) = state.clone() {
-        R::spawn(state.flush_loop::<R, _>(taking.core().clone()));
+    Ok(serving.server::<R>(taking))
+}
+
+/// A server that does not listen: each of its connections is a WebSocket that another HTTP server took,
+/// and gives it by [`serve_on`](Server::serve_on). Of `options.web`, only `accept` is used.
+pub fn serve<R: Runtime>(handler: impl Handler, options: ListenOptions) -> Server {
+    let (serving, web) = Serving::new(handler, options);
+    let nothing = |_: &Arc<Core<()>>, _: Accepted<Socket<R::Stream>>| {};
+    let core = Core::start::<R>(Vec::new(), web.accept, Security::Plain, nothing);
+    serving.server::<R>(Taking::new(core.expect("there is no listener that could fail")))
+}
+
+/// What every connection of a server is served by.
+struct Serving<H> {
+    config: Config,
+    ws: ws::Config,
+    inbox: InboxLimits,
+    handler: Arc<H>,
+    registry: Arc<Registry>,
+    state: Option<SharedState>,
+}
+
+impl<H: Handler> Serving<H> {
+    fn new(handler: H, options: ListenOptions) -> (Arc<Self>, WebOptions) {
+        let ListenOptions { web, config, ws, state, inbox, more: _ } = options;
+        let (handler, registry) = (Arc::new(handler), Arc::new(Registry::default()));
+        (Arc::new(Self { config, ws, inbox, handler, registry, state }), web)
     }
-    Ok(Server { taking, registry, state })
+
+    fn server<R: Runtime>(self: Arc<Self>, taking: Taking<()>) -> Server {
+        let (registry, state) = (self.registry.clone(), self.state.clone());
+        if let Some(state) = state.clone() {
+            R::spawn(state.flush_loop::<R, _>(taking.core().clone()));
+        }
+        let serve_on: ServeOn = Arc::new(move |core, accepted, client| {
+            let Accepted { id, stream, counted } = accepted;
+            if let Some(connection) = self.start::<R>(id, stream, client, counted) {
+                core.register(id, connection);
+            }
+        });
+        Server { taking, registry, state, serve_on }
+    }
+
+    /// Serves the WebSocket on `stream`; gives what closes it. Nothing, where it was gone before it had an address.
+    fn start<R: Runtime>(
+        &self,
+        id: u64,
+        stream: impl Stream,
+        client: Client,
+        counted: Counted,
+    ) -> Option<Arc<dyn Close>> {
+        let session = |now| {
+            let ws = ws::Connection::established(ws::Role::Server, self.ws.clone(), now);
+            let machine = Machine::new(ws, self.config.clone());
+            ServerSession { machine, inbox: Inbox::new(self.inbox) }
+        };
+        let handle = Handle::start::<R>(stream, session, Counted::nowhere()).ok()?;
+        let closer = handle.shared().clone();
+        let (id, client, shared) = (ConnectionId(id), Arc::new(client), self.state.clone());
+        let connection = Connection { handle, id, client, shared };
+        let taken = Taken::new(self.registry.clone(), &connection, counted);
+        let parallel = self.config.parallel_requests;
+        R::spawn(serve_one::<R, _>(connection, self.handler.clone(), taken, parallel));
+        Some(closer)
+    }
 }
 
 /// The connections that are open.
@@ -124,7 +180,7 @@ impl Drop for Taken {
 }
 
 /// The life of one connection.
-async fn serve<R: Runtime, H: Handler>(
+async fn serve_one<R: Runtime, H: Handler>(
     connection: Connection,
     handler: Arc<H>,
     taken: Taken,
@@ -198,6 +254,15 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
+    /// Serves `client` on a stream whose handshake of WebSocket is done: that of another HTTP server's
+    /// [`upgrade`](web::upgrade), or any other. It counts as a connection of this server;
+    /// [`max_connections`](crate::server::AcceptOptions::max_connections) does not hold it up.
+    pub fn serve_on(&self, stream: impl Stream, client: Client) {
+        let stream: Box<dyn Stream> = Box::new(stream);
+        let core = self.taking.core();
+        (self.serve_on)(core, core.count(stream), client);
+    }
+
     /// The connections that are open now, by number.
     #[must_use]
     pub fn connections(&self) -> Vec<Connection> {

@@ -51,6 +51,13 @@ macro_rules! juggler_on {
                 $crate::juggler::listen::<super::$runtime>(address, handler, options).await
             }
 
+            /// A server for WebSockets that another HTTP server takes, which gives it each by
+            /// [`Server::serve_on`].
+            #[cfg(feature = "web")]
+            pub fn serve(handler: impl Handler, options: ListenOptions) -> Server {
+                $crate::juggler::serve::<super::$runtime>(handler, options)
+            }
+
             /// Juggler 0.5: data, messages and calls both ways. See [`hat_aio::juggler::peer`].
             pub mod peer {
                 pub use $crate::hat_core::json::Value;

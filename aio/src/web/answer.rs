@@ -80,10 +80,16 @@ impl Answer {
 
 impl From<Answer> for Response<Body> {
     fn from(answer: Answer) -> Self {
+        Response::<String>::from(answer).map(Body::from)
+    }
+}
+
+impl From<Answer> for Response<String> {
+    fn from(answer: Answer) -> Self {
         let mut text = String::new();
         // writing to a string cannot fail
         let _ = writeln!(text, "{}: {}", answer.status, answer.reason);
-        let mut response = Response::new(Body::from(text));
+        let mut response = Response::new(text);
         *response.status_mut() = answer.status;
         *response.headers_mut() = answer.headers;
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");

@@ -18,7 +18,7 @@ use crate::runtime::{Runtime, Stream, Timer, after};
 const READ: usize = 16 * 1024;
 
 /// A stream as hyper wants it.
-pub(super) struct HyperStream<R: Runtime, T> {
+pub(super) struct ForHyper<R: Runtime, T> {
     stream: T,
     rx: BytesMut,
     /// How long the client may take nothing of what there is to write.
@@ -27,7 +27,7 @@ pub(super) struct HyperStream<R: Runtime, T> {
     lingering: Option<Linger<R>>,
 }
 
-impl<R: Runtime, T: Stream> HyperStream<R, T> {
+impl<R: Runtime, T: Stream> ForHyper<R, T> {
     pub(super) fn new(stream: T, stall: Duration) -> Self {
         Self { stream, rx: BytesMut::new(), stall, stalled: None, lingering: None }
     }
@@ -37,7 +37,7 @@ impl<R: Runtime, T: Stream> HyperStream<R, T> {
     }
 }
 
-impl<R: Runtime, T: Stream> rt::Read for HyperStream<R, T> {
+impl<R: Runtime, T: Stream> rt::Read for ForHyper<R, T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -51,7 +51,7 @@ impl<R: Runtime, T: Stream> rt::Read for HyperStream<R, T> {
     }
 }
 
-impl<R: Runtime, T: Stream> rt::Write for HyperStream<R, T> {
+impl<R: Runtime, T: Stream> rt::Write for ForHyper<R, T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -92,7 +92,7 @@ impl<R: Runtime, T: Stream> rt::Write for HyperStream<R, T> {
 }
 
 // nothing is pinned in place: the timers and the stream are `Unpin`
-impl<R: Runtime, T> Unpin for HyperStream<R, T> {}
+impl<R: Runtime, T> Unpin for ForHyper<R, T> {}
 
 /// A runtime's timers as hyper wants them.
 pub(super) struct HyperTimer<R>(PhantomData<R>);

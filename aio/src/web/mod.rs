@@ -29,8 +29,10 @@ mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod host;
+mod hyper_stream;
 mod io;
 mod options;
+mod other;
 mod path;
 mod serve;
 mod site;
@@ -42,7 +44,10 @@ use std::sync::Arc;
 
 pub use auth::HtpasswdError;
 pub use http;
+pub use hyper;
+pub use hyper_stream::HyperStream;
 pub use options::{Client, EmbeddedFile, Limits, Origins, Routes, WebOptions};
+pub use other::{Upgrading, upgrade};
 pub use upgrade::{Upgrade, Upgraded};
 
 use super::runtime::Runtime;

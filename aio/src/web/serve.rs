@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
 use super::super::runtime::{Runtime, Stream, Timer, after, nameable};
-use super::io::{HyperStream, HyperTimer};
+use super::io::{ForHyper, HyperTimer};
 use super::site::{Site, UpgradeSlot};
 use super::upgrade::{Upgrade, Upgraded};
 use crate::shared::{Close, Counted};
@@ -104,7 +104,7 @@ pub(super) async fn serve<R: Runtime, T: Stream>(
             .max_header_size(limits.head_size)
             .max_buf_size(limits.head_size.max(LEAST_BUFFER))
             .half_close(true)
-            .serve_connection(HyperStream::<R, T>::new(stream, limits.stall_timeout), service)
+            .serve_connection(ForHyper::<R, T>::new(stream, limits.stall_timeout), service)
             .with_upgrades()
     );
     let mut deadline = None::<R::Timer>;
@@ -124,7 +124,7 @@ pub(super) async fn serve<R: Runtime, T: Stream>(
     }
     let upgrading = slot.lock().unwrap_or_else(PoisonError::into_inner).take()?;
     let upgraded = upgrading.connection.await.ok()?;
-    let parts = upgraded.downcast::<HyperStream<R, T>>().ok()?;
+    let parts = upgraded.downcast::<ForHyper<R, T>>().ok()?;
     let stream = parts.io.into_inner();
     if let (Some(auth), Some(pass)) = (&site.auth, upgrading.pass) {
         auth.stays(&closer, upgrading.client.clone(), pass);

@@ -113,7 +113,7 @@ impl Site {
                 let client = self.client(&head, remote, access);
                 let upgrading = Upgrading { connection, client, head, pass };
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrading);
-                switching(accept)
+                switching(accept, Body::empty())
             }
             Decision::Routes(otherwise) => {
                 let client = self.client(&head, remote, access);
@@ -188,8 +188,9 @@ impl Site {
     }
 }
 
-fn switching(accept: HeaderValue) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
+/// The answer that takes the WebSocket.
+pub(super) fn switching<B>(accept: HeaderValue, nothing: B) -> Response<B> {
+    let mut response = Response::new(nothing);
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));

@@ -67,7 +67,7 @@ impl Habits {
             refused: random.pick(&[0, 0, 10, 40]),
             hanging: random.pick(&[0, 0, 5]),
             accept_errors: random.pick(&[0, 0, 20]),
-            faults: random.size(6),
+            faults: random.size(20),
             faults_within: Duration::from_secs(random.pick(&[1, 10, 60])),
             ..calm
         }

@@ -278,7 +278,9 @@ impl World {
         let now = inner.now;
         let end = inner.net.end(id).expect("its stream lives");
         if !end.here.is_empty() {
-            let read = if end.shape.read == 0 { most } else { end.shape.read.min(most) };
+            // what lies here is taken in some hundred reads at the most
+            let read = end.shape.read.max(end.here.len() / 256);
+            let read = if end.shape.read == 0 { most } else { read.min(most) };
             let count = read.min(end.here.len());
             into.extend_from_slice(&end.here.split_to(count));
             let at = now + end.shape.latency;
@@ -322,9 +324,11 @@ impl World {
         let room = peer.room();
         if room == 0 {
             end.writer = Some(cx.waker().clone());
+            inner.note(&[], || format!("{id} has no room for {all}"));
             return Poll::Pending;
         }
-        let most = peer.shape.piece;
+        // and written in some hundred pieces
+        let most = peer.shape.piece.max(all / 256);
         let latency = peer.shape.latency;
         if completes {
             let (at, _) = *end.completing.get_or_insert((now + latency, all));

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `HAT_SIMULATION_SEEDS` | how many seeds each scenario runs; 500 if it is not set |
 //! | `HAT_SIMULATION_FIRST` | the first of them; 0 if it is not set |
+//! | `HAT_SIMULATION_LINES` | lines of the trace that are kept; 80 if it is not set |
 //! | `HAT_SIMULATION_SEED` | this one only, with its trace if it fails: a failure tells to do so |
 
 use std::any::Any;
@@ -136,7 +137,7 @@ fn fail(name: &str, number: u64, panic: Panic, scenario: &impl Fn(Seed) -> Tally
     resume_unwind(panic)
 }
 
-fn variable(name: &str) -> Option<u64> {
+pub(super) fn variable(name: &str) -> Option<u64> {
     let value = env::var(name).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is no number")))
 }

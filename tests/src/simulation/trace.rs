@@ -6,7 +6,9 @@ use std::thread;
 
 use hat_core::time::Instant;
 
-/// Lines that are kept.
+use super::seeds::variable;
+
+/// Lines that are kept, unless `HAT_SIMULATION_LINES` says another number.
 const LAST: usize = 80;
 
 /// The last lines of a run, printed when the run fails. A run that is not traced writes none, which
@@ -14,18 +16,20 @@ const LAST: usize = 80;
 #[derive(Debug)]
 pub struct Trace {
     lines: Option<VecDeque<String>>,
+    most: usize,
     left_out: usize,
 }
 
 impl Trace {
     pub(crate) fn new(is_on: bool) -> Self {
-        Self { lines: is_on.then(VecDeque::new), left_out: 0 }
+        let most = variable("HAT_SIMULATION_LINES").map_or(LAST, |most| most as usize);
+        Self { lines: is_on.then(VecDeque::new), most, left_out: 0 }
     }
 
     /// Adds a line, which is made only if anyone will see it.
     pub fn note<D: Display>(&mut self, now: Instant, line: impl FnOnce() -> D) {
         let Some(lines) = &mut self.lines else { return };
-        if lines.len() == LAST {
+        if lines.len() >= self.most {
             lines.pop_front();
             self.left_out += 1;
         }

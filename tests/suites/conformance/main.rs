@@ -4,10 +4,12 @@
 
 mod local;
 
+use std::time::Duration;
+
 use hat_aio::conformance;
 use hat_tests::on_every_runtime;
 use hat_tests::simulated::{Habits, Simulated, run};
-use hat_tests::simulation::{Random, Seed};
+use hat_tests::simulation::{Random, Seed, Shape};
 
 use local::Local;
 
@@ -20,10 +22,12 @@ on_every_runtime! {
 
 #[test]
 fn the_simulated_runtime_conforms() {
-    for number in 0..10 {
-        let mut habits = Habits::calm(&mut Random::new(number));
+    let latency = Duration::from_millis(1);
+    let shape = Shape { latency, jitter: latency, window: 50_000, piece: 5_000, read: 3_000 };
+    for number in 0..5 {
         // what is pending for no reason is no pending read of nothing
-        habits.yields = 0;
+        let calm = Habits::calm(&mut Random::new(number));
+        let habits = Habits { yields: 0, shape: Some(shape), ..calm };
         run(Seed { number, is_traced: false }, habits, conformance::all::<Simulated>());
     }
 }

@@ -16,6 +16,9 @@ use super::draw;
 
 /// A connection that carries messages.
 pub(super) trait Line: Clone + Send + Sync + Sized + 'static {
+    /// Bytes of a large message: more than what may be queued before a send waits, where there can be such.
+    const LARGE: usize = 400_000;
+
     /// Refused attempts give `None`.
     fn connect(address: SocketAddr) -> impl Future<Output = Option<Self>> + Send;
     fn listen() -> impl Future<Output = Server<Self>> + Send;
@@ -122,6 +125,8 @@ impl Line for chatter::Connection {
 }
 
 impl Line for tpkt::Connection {
+    const LARGE: usize = 60_000;
+
     async fn connect(address: SocketAddr) -> Option<Self> {
         let options = tpkt::ConnectOptions { inbox: inbox(), ..Default::default() };
         tpkt::connect::<Simulated>(address, options).await.ok()

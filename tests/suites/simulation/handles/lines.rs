@@ -154,11 +154,10 @@ async fn serve<L: Line>(connection: L, books: Books) {
 const DONE: u32 = u32::MAX;
 
 /// Says some messages, each with its number; then that it is done.
-async fn say_all(connection: &impl Line) -> Said {
+async fn say_all<L: Line>(connection: &L) -> Said {
     let mut said = Said::default();
     let (count, longest) = draw(|random| match random.chance(15) {
-        // more than what may be queued before a send waits
-        true => (random.size(8) as u32, 400_000),
+        true => (random.size(6) as u32, L::LARGE),
         false => (random.size(30) as u32, random.pick(&[0, 300, 300, 20_000])),
     });
     let pauses = draw(|random| random.pick(&PAUSES));

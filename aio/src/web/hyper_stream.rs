@@ -1,0 +1,91 @@
+//! hyper's streams as ours.
+
+use std::io::{self, IoSlice};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use hyper::rt::{Read, ReadBuf, Write};
+
+use crate::runtime::Stream;
+
+/// Bytes that one read takes at the most.
+const READ: usize = 64 * 1024;
+
+/// Any stream of hyper's as a [`Stream`], [`hyper::upgrade::Upgraded`] among them: what a request became
+/// that another HTTP server has upgraded.
+///
+/// It shows `0.0.0.0:0` as both addresses, unless others are given.
+#[derive(Debug)]
+pub struct HyperStream<T> {
+    stream: T,
+    local: SocketAddr,
+    remote: SocketAddr,
+    scratch: Vec<u8>,
+    /// Bytes that were taken and are not flushed.
+    accepted: usize,
+}
+
+impl<T> HyperStream<T> {
+    /// `stream`, without addresses.
+    pub fn new(stream: T) -> Self {
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        Self { stream, local: nowhere, remote: nowhere, scratch: Vec::new(), accepted: 0 }
+    }
+
+    /// The same with addresses to be shown.
+    #[must_use]
+    pub fn with_addresses(self, local: SocketAddr, remote: SocketAddr) -> Self {
+        Self { local, remote, ..self }
+    }
+}
+
+impl<T: Read + Write + Send + Unpin + 'static> Stream for HyperStream<T> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut BytesMut,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let most = most.min(READ);
+        if self.scratch.len() < most {
+            self.scratch.resize(most, 0);
+        }
+        let mut read = ReadBuf::new(&mut self.scratch[..most]);
+        let polled = Pin::new(&mut self.stream).poll_read(cx, read.unfilled());
+        let count = read.filled().len();
+        into.extend_from_slice(read.filled());
+        if polled.is_pending() {
+            // an idle connection holds no memory for what may come
+            self.scratch = Vec::new();
+        }
+        ready!(polled)?;
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut stream = Pin::new(&mut self.stream);
+        if self.accepted == 0 {
+            self.accepted = ready!(stream.as_mut().poll_write_vectored(cx, parts))?;
+        }
+        ready!(stream.poll_flush(cx))?;
+        Poll::Ready(Ok(std::mem::take(&mut self.accepted)))
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.remote)
+    }
+}
