@@ -1,7 +1,8 @@
 //! What a runtime must do so that everything here runs on it, as tests of it.
 //!
-//! With the feature `conformance`. Each function panics where a [`Runtime`] does not do what that trait says, and waits for
-//! ever where it loses a wake-up: give them a time limit. They use the loopback address and free ports.
+//! With the feature `conformance`. Each function panics where a [`Runtime`] does not do what that
+//! trait says, and waits for ever where it loses a wake-up: give them a time limit. They use the
+//! loopback address and free ports.
 //!
 //! ```ignore
 //! #[test]
@@ -45,7 +46,8 @@ pub async fn all<R: Runtime>() {
     dropping::<R>().await;
 }
 
-/// Timers fire at their time and not before, also those that were set again, or whose time has passed.
+/// Timers fire at their time and not before, also those that were set again, or whose time has
+/// passed.
 pub async fn timers<R: Runtime>() {
     let start = R::now();
     assert!(R::now() >= start, "the clock goes back");
@@ -153,7 +155,8 @@ pub async fn connecting<R: Runtime>() {
     assert!(refused.is_err(), "nobody listens there");
 }
 
-/// Futures that are dropped lose nothing: another call takes the connection that the first waited for.
+/// Futures that are dropped lose nothing: another call takes the connection that the first waited
+/// for.
 pub async fn giving_up<R: Runtime>() {
     let listener = R::bind(loopback(0)).await.expect("a free port");
     let address = R::local_addr(&listener).expect("it listens");
@@ -183,7 +186,8 @@ pub async fn giving_up<R: Runtime>() {
     assert_eq!(read(&mut client, 1).await.expect("it arrives"), &b"y"[..]);
 }
 
-/// Reads append at most what was asked for, leave what is there alone, and tell the end as often as they are asked.
+/// Reads append at most what was asked for, leave what is there alone, and tell the end as often as
+/// they are asked.
 pub async fn reading<R: Runtime>() {
     let (mut client, mut server) = pair::<R>().await;
     let mut into = BytesMut::from(&b"before "[..]);

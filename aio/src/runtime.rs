@@ -71,9 +71,9 @@ pub trait Runtime: Sized + Send + Sync + 'static {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = io::Result<T>> + Send;
 
-    /// A number that a peer cannot guess, another one each time: for the masks of WebSocket clients,
-    /// and so that clients that lost their server do not all come back at once. Default: from the
-    /// system's randomness. A runtime that simulates gives the same ones again.
+    /// A number that a peer cannot guess, another one each time: for the masks of WebSocket
+    /// clients, and so that clients that lost their server do not all come back at once. Default:
+    /// from the system's randomness. A runtime that simulates gives the same ones again.
     #[must_use]
     fn seed() -> u64 {
         RandomState::new().hash_one(0)

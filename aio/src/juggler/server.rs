@@ -76,8 +76,8 @@ pub async fn listen<R: Runtime>(
     Ok(serving.server::<R>(taking))
 }
 
-/// A server that does not listen: each of its connections is a WebSocket that another HTTP server took,
-/// and gives it by [`serve_on`](Server::serve_on). Of `options.web`, only `accept` is used.
+/// A server that does not listen: each of its connections is a WebSocket that another HTTP server
+/// took, and gives it by [`serve_on`](Server::serve_on). Of `options.web`, only `accept` is used.
 pub fn serve<R: Runtime>(handler: impl Handler, options: ListenOptions) -> Server {
     let (serving, web) = Serving::new(handler, options);
     let nothing = |_: &Arc<Core<()>>, _: Accepted<Socket<R::Stream>>| {};
@@ -116,7 +116,8 @@ impl<H: Handler> Serving<H> {
         Server { taking, registry, state, serve_on }
     }
 
-    /// Serves the WebSocket on `stream`; gives what closes it. Nothing, where it was gone before it had an address.
+    /// Serves the WebSocket on `stream`; gives what closes it. Nothing, where it was gone before it
+    /// had an address.
     fn start<R: Runtime>(
         &self,
         id: u64,
@@ -254,8 +255,8 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// Serves `client` on a stream whose handshake of WebSocket is done: that of another HTTP server's
-    /// [`upgrade`](web::upgrade), or any other. It counts as a connection of this server;
+    /// Serves `client` on a stream whose handshake of WebSocket is done: that of another HTTP
+    /// server's [`upgrade`](web::upgrade), or any other. It counts as a connection of this server;
     /// [`max_connections`](crate::server::AcceptOptions::max_connections) does not hold it up.
     pub fn serve_on(&self, stream: impl Stream, client: Client) {
         let stream: Box<dyn Stream> = Box::new(stream);

@@ -89,15 +89,16 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// With a configuration of one's own: other cipher suites, a verifier, keys in hardware, a log of
-    /// keys. Where the name of the address is not that of the certificate, see
+    /// With a configuration of one's own: other cipher suites, a verifier, keys in hardware, a log
+    /// of keys. Where the name of the address is not that of the certificate, see
     /// [`with_server_name`](Self::with_server_name). A handshake may take 10 s.
     #[must_use]
     pub fn from_config(config: impl Into<Arc<ClientConfig>>) -> Self {
         Self { config: config.into(), server_name: None, timeout: HANDSHAKE_TIMEOUT, records: u64::MAX }
     }
 
-    /// The name, or IP address, that the server's certificate must have, in place of the host of the address.
+    /// The name, or IP address, that the server's certificate must have, in place of the host of
+    /// the address.
     #[must_use]
     pub fn with_server_name(self, name: impl Into<String>) -> Self {
         Self { server_name: Some(name.into()), ..self }

@@ -13,8 +13,8 @@ use crate::runtime::Stream;
 /// Bytes that one read takes at the most.
 const READ: usize = 64 * 1024;
 
-/// Any stream of hyper's as a [`Stream`], [`hyper::upgrade::Upgraded`] among them: what a request became
-/// that another HTTP server has upgraded.
+/// Any stream of hyper's as a [`Stream`], [`hyper::upgrade::Upgraded`] among them: what a request
+/// became that another HTTP server has upgraded.
 ///
 /// It shows `0.0.0.0:0` as both addresses, unless others are given.
 #[derive(Debug)]

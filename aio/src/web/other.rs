@@ -13,18 +13,19 @@ use super::{site, websocket};
 #[derive(Debug)]
 pub struct Upgrading(OnUpgrade);
 
-/// The answer to a request for a WebSocket (RFC 6455 section 4.2), for a server that stands on hyper. The
-/// server has decided already that the path is that of a WebSocket, and who the client is.
+/// The answer to a request for a WebSocket (RFC 6455 section 4.2), for a server that stands on
+/// hyper. The server has decided already that the path is that of a WebSocket, and who the client
+/// is.
 ///
-/// Gives the answer, 101 with its headers, which the server has to send as it is; and the connection, of
-/// which it is the last answer.
+/// Gives the answer, 101 with its headers, which the server has to send as it is; and the
+/// connection, of which it is the last answer.
 ///
 /// `origins` are those whose pages may open it.
 ///
 /// # Errors
 ///
-/// The answer to a request that is none for a WebSocket, or of a page that may not: a status of 4xx and
-/// a line that says why.
+/// The answer to a request that is none for a WebSocket, or of a page that may not: a status of 4xx
+/// and a line that says why.
 pub fn upgrade<B>(
     request: &mut Request<B>,
     origins: &Origins,
@@ -41,8 +42,9 @@ pub fn upgrade<B>(
 
 impl Upgrading {
     /// Waits until the answer is sent, and gives the stream of the connection: for
-    /// `juggler::Server::serve_on`. In a task of its own, since the server sends the answer only once its
-    /// handler has given it. Cancel safe in that nothing goes on when it is dropped; the connection ends then.
+    /// `juggler::Server::serve_on`. In a task of its own, since the server sends the answer only
+    /// once its handler has given it. Cancel safe in that nothing goes on when it is dropped; the
+    /// connection ends then.
     ///
     /// # Errors
     ///

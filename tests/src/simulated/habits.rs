@@ -13,7 +13,8 @@ pub struct Habits {
     pub cost: Duration,
     /// Of a hundred polls, those of a task that nothing woke.
     pub spurious: usize,
-    /// Of a hundred reads and writes, those that are pending though they need not be, and wake their task at once.
+    /// Of a hundred reads and writes, those that are pending though they need not be, and wake
+    /// their task at once.
     pub yields: usize,
     /// Each poll of a task has a waker of its own.
     pub fresh_wakers: bool,

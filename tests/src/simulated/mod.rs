@@ -1,4 +1,5 @@
-//! A runtime that is simulated: one thread, virtual time, a scheduler and a network whose every choice comes from a seed.
+//! A runtime that is simulated: one thread, virtual time, a scheduler and a network whose every
+//! choice comes from a seed.
 //!
 //! ```text
 //!   seed ──> Random ──┬── which ready task is polled next, how long that takes
@@ -9,10 +10,11 @@
 //! ```
 //!
 //! [`Simulated`] implements the `Runtime` that applications use, so what runs under it is what they
-//! run: handles, servers, the driver. [`run`] gives what the scenario gave and a [`Report`], and fails
-//! where
+//! run: handles, servers, the driver. [`run`] gives what the scenario gave and a [`Report`], and
+//! fails where
 //!
-//! - nothing is ready and nothing is planned, while the scenario still waits: somebody waits for ever;
+//! - nothing is ready and nothing is planned, while the scenario still waits: somebody waits for
+//!   ever;
 //! - tasks only wake each other, and time stands still;
 //! - something is left at the end: a task, a socket, a listener, a timer;
 //! - a caller of a stream does not keep its side of the contract: see [`stream`].

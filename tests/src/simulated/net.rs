@@ -15,7 +15,8 @@ use super::SimulatedStream;
 use super::world::{Event, Inner, World};
 use crate::simulation::Shape;
 
-/// How long a system goes on trying to send to a host that does not answer: some 15 minutes on Linux.
+/// How long a system goes on trying to send to a host that does not answer: some 15 minutes on
+/// Linux.
 const RETRANSMITTING: Duration = Duration::from_secs(924);
 
 /// One end of a connection.
@@ -43,8 +44,8 @@ impl fmt::Display for EndId {
 /// What goes wrong.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// A connection fails, at this end now and at the other a latency later. What is on its way is lost, and where the flag says so, what has
-    /// arrived too.
+    /// A connection fails, at this end now and at the other a latency later. What is on its way is
+    /// lost, and where the flag says so, what has arrived too.
     Reset(EndId, bool),
     /// Nothing arrives at this end for a time; it comes later.
     Outage(EndId, Duration),
@@ -554,7 +555,8 @@ impl Inner {
                 for id in [id, id.peer()] {
                     let Some(end) = self.net.end(id) else { continue };
                     end.is_cut = true;
-                    // keepalive notices on a silent line only; on another the system gives up sending
+                    // keepalive notices on a silent line only; on another the system gives up
+                    // sending
                     let silent = end.keepalive && end.flying.is_empty();
                     let after = if silent { Duration::from_secs(9) } else { RETRANSMITTING };
                     self.plan(now + after, Event::Fail(id, ErrorKind::TimedOut));

@@ -57,7 +57,8 @@ impl Runtime for Simulated {
         Ok(listener.address())
     }
 
-    /// Every name is that of one host, but `several`, which has two more addresses where nobody listens.
+    /// Every name is that of one host, but `several`, which has two more addresses where nobody
+    /// listens.
     async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let one: IpAddr = [10, 0, 0, 1].into();
         let all = match host {

@@ -26,7 +26,8 @@ impl Timers {
         self.all.len()
     }
 
-    /// Whether timer `id` is still to fire at `at`: it may have been set again since that was planned.
+    /// Whether timer `id` is still to fire at `at`: it may have been set again since that was
+    /// planned.
     pub(super) fn is_planned(&self, id: u64, at: Duration) -> bool {
         self.all.get(&id).is_some_and(|timer| timer.due == at)
     }

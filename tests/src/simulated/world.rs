@@ -22,8 +22,9 @@ const MOST_POLLS: u64 = 5_000_000;
 /// Virtual time of a run, ten days.
 const TOO_LONG: Duration = Duration::from_secs(10 * 24 * 3600);
 
-/// Virtual time after the end of the scenario in which all that it left must come to its end: a connection that closes gives
-/// a peer that takes nothing some seconds, and one that hangs while it is made half a minute.
+/// Virtual time after the end of the scenario in which all that it left must come to its end: a
+/// connection that closes gives a peer that takes nothing some seconds, and one that hangs while it
+/// is made half a minute.
 const COMING_TO_REST: Duration = Duration::from_secs(300);
 
 thread_local! {

@@ -1,6 +1,7 @@
-//! A runtime whose sockets and timers are not `Send`, as those of runtimes with a ring of the system's for each thread are: here Tokio's in an
-//! `Rc`. `SendWrapper` holds them, and panics where another thread touches them, which never happens: the tasks that have
-//! them are spawned on their thread and stay there.
+//! A runtime whose sockets and timers are not `Send`, as those of runtimes with a ring of the
+//! system's for each thread are: here Tokio's in an `Rc`. `SendWrapper` holds them, and panics
+//! where another thread touches them, which never happens: the tasks that have them are spawned on
+//! their thread and stay there.
 
 use std::cell::RefCell;
 use std::future::Future;

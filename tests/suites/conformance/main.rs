@@ -1,5 +1,5 @@
-//! The runtimes do what `Runtime` says: the three that come with this project, the one that the simulation runs on, and one whose sockets
-//! stay on their thread.
+//! The runtimes do what `Runtime` says: the three that come with this project, the one that the
+//! simulation runs on, and one whose sockets stay on their thread.
 #![allow(missing_docs, reason = "tests")]
 
 mod local;

@@ -16,7 +16,8 @@ use super::draw;
 
 /// A connection that carries messages.
 pub(super) trait Line: Clone + Send + Sync + Sized + 'static {
-    /// Bytes of a large message: more than what may be queued before a send waits, where there can be such.
+    /// Bytes of a large message: more than what may be queued before a send waits, where there can
+    /// be such.
     const LARGE: usize = 400_000;
 
     /// Refused attempts give `None`.

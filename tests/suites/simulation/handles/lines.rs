@@ -1,5 +1,5 @@
-//! Chatter, TCP, TPKT and COTP: two sides that say anything to each other, take it when they like, and
-//! end whenever.
+//! Chatter, TCP, TPKT and COTP: two sides that say anything to each other, take it when they like,
+//! and end whenever.
 //!
 //! - What arrives are the messages that were sent, in order, each once, from the first on.
 //! - A send that was given up sent nothing.

@@ -1,7 +1,9 @@
-//! The handles that applications hold, over the real driver, in a simulated world: see [`hat_tests::simulated`].
+//! The handles that applications hold, over the real driver, in a simulated world: see
+//! [`hat_tests::simulated`].
 //!
 //! A scenario needs no model of the driver: it does what an application does, and holds what it was
-//! told against what was said. That nobody waits for ever, and that nothing is left, is looked at by the world.
+//! told against what was said. That nobody waits for ever, and that nothing is left, is looked at
+//! by the world.
 
 mod eventer;
 mod juggler;

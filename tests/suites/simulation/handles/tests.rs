@@ -42,7 +42,8 @@ fn juggler_handles() {
     simulate_handles("juggler_handles", &expected, juggler);
 }
 
-/// Everything in a run comes from its seed: the same seed is the same run, step by step, and another is another.
+/// Everything in a run comes from its seed: the same seed is the same run, step by step, and
+/// another is another.
 #[test]
 fn a_seed_stands_for_one_run() {
     let seed = |number| Seed { number, is_traced: false };
