@@ -10,6 +10,7 @@ mod output;
 mod query;
 mod redundancy;
 mod register;
+mod serve;
 mod store;
 mod subscribe;
 pub(crate) mod time;
@@ -33,7 +34,7 @@ use hat_core::eventer::{EventType, Subscription, SubscriptionError};
 use crate::exit;
 
 /// Where the deployed event server listens for clients.
-const ADDRESS: &str = "127.0.0.1:23012";
+pub(crate) const ADDRESS: &str = "127.0.0.1:23012";
 
 /// Its port.
 const PORT: u16 = 23012;
@@ -203,60 +204,12 @@ pub(crate) use output::{Format, OutputArgs};
 pub(crate) use query::{PageArgs, QueryCommand};
 pub(crate) use redundancy::RedundancyArgs;
 pub(crate) use register::{InputFormat, PaceArgs, RegisterArgs};
+pub(crate) use serve::ServeArgs;
 pub(crate) use store::{KeepArgs, StoreCommand};
 pub(crate) use subscribe::SubscribeArgs;
 pub(crate) use tls::{ClientTlsArgs, TlsArgs};
 pub(crate) use transfer::{ExportArgs, ExportFormat, ImportArgs, ReplayArgs, Times};
 pub(crate) use web::WebArgs;
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct ServeArgs {
-    /// Where to listen: host:port. Port 0 is any free one. With --tls-cert connections are those of
-    /// TLS.
-    #[arg(long, value_name = "ADDRESS", default_value = ADDRESS)]
-    pub(crate) listen: Address,
-    /// The server's number, the first part of every event's id.
-    #[arg(long, value_name = "ID", default_value_t = 1)]
-    pub(crate) server_id: i64,
-    /// The secret that a client may not get wrong.
-    #[arg(long, env = "HAT_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
-    /// Events to keep; beyond that the oldest are forgotten, but for the latest of each type.
-    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
-    pub(crate) max_events: usize,
-    /// Types whose latest event is kept; beyond that those are forgotten that were registered last
-    /// the longest ago.
-    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
-    pub(crate) max_types: usize,
-    /// Events in one answer, also where more are asked for.
-    #[arg(long, value_name = "COUNT", default_value_t = 4_096, value_parser = at_least_one)]
-    pub(crate) max_results: usize,
-    /// Register no events of the server itself: that its engine has started, that a client has come
-    /// or is gone.
-    #[arg(long)]
-    pub(crate) no_own_events: bool,
-    /// Where the numbers of sessions go on: above the clock in microseconds, so that none is given
-    /// twice whatever becomes of the store, or after what is stored.
-    #[arg(long, value_enum, default_value_t = Numbering::Clock)]
-    pub(crate) numbering: Numbering,
-    #[command(flatten)]
-    pub(crate) keep: KeepArgs,
-    #[command(flatten)]
-    pub(crate) redundancy: RedundancyArgs,
-    #[command(flatten)]
-    pub(crate) tls: TlsArgs,
-    #[command(flatten)]
-    pub(crate) web: WebArgs,
-}
-
-/// Where session numbers go on.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Numbering {
-    /// Above what is stored, and above the clock.
-    Clock,
-    /// After what is stored.
-    Stored,
-}
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct StatusArgs {

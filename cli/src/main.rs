@@ -5,11 +5,13 @@
 //! args      what a person may write          exit     what the codes are, and which error has it
 //! command   one file a command               client   the connection that most commands start with
 //! output    JSON lines or a table            runtime  Tokio or smol under a command
+//! conf      configurations of a server
 //! ```
 
 mod args;
 mod client;
 mod command;
+mod conf;
 mod exit;
 mod interrupt;
 mod log;

@@ -1,8 +1,9 @@
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use hat_server::store::Durability;
+
+use crate::conf::StoreSettings;
+use crate::conf::settings::{Durability, Notify};
 
 /// What can be done with a store.
 #[derive(Debug, Subcommand)]
@@ -63,26 +64,33 @@ pub(crate) struct KeepArgs {
     /// The folder to keep events in; made where there is none. Without it they are in memory only,
     /// and gone when the server ends.
     #[arg(long, value_name = "DIR")]
-    pub(crate) store: Option<PathBuf>,
+    store: Option<PathBuf>,
     /// What an answer to a registration promises: `commit`, that the events are on the disk;
     /// `flush:100ms`, that they will be so long after it, so that a crash loses what was answered
-    /// since.
-    #[arg(long, value_name = "WHEN", default_value = "commit", value_parser = durability, requires = "store")]
-    pub(crate) durability: Durability,
+    /// since. [default: commit]
+    #[arg(long, value_name = "WHEN")]
+    durability: Option<Durability>,
+    /// When subscribers are told who did not ask for persisted events: once these are on the disk,
+    /// or early, as soon as their order is fixed. A crash then makes events vanish that were told.
+    /// [default: durable]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    notify: Option<Notify>,
+    /// Where there is no store in the folder yet, begin with the history in this file of a
+    /// hat-event-server (its `db_path`). Stop that server first. A store that is there is left as it
+    /// is.
+    #[arg(long, value_name = "FILE")]
+    import_lmdb: Option<PathBuf>,
 }
 
-fn durability(text: &str) -> Result<Durability, String> {
-    let wrong = || "write commit, or flush: and a time, as flush:100ms or flush:2s".to_owned();
-    if text == "commit" {
-        return Ok(Durability::Commit);
+impl KeepArgs {
+    /// What the arguments say.
+    pub(crate) fn settings(&self) -> StoreSettings {
+        StoreSettings {
+            dir: self.store.clone(),
+            import_lmdb: self.import_lmdb.clone(),
+            durability: self.durability,
+            notify: self.notify,
+            ..StoreSettings::default()
+        }
     }
-    let time = text.strip_prefix("flush:").ok_or_else(wrong)?;
-    let (number, unit) = match (time.strip_suffix("ms"), time.strip_suffix('s')) {
-        (Some(number), _) => (number, 1),
-        (None, Some(number)) => (number, 1_000),
-        (None, None) => return Err(wrong()),
-    };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let millis = number.checked_mul(unit).filter(|millis| *millis <= 3_600_000);
-    millis.map(|millis| Durability::Flush(Duration::from_millis(millis))).ok_or_else(wrong)
 }

@@ -10,6 +10,7 @@ use hat_aio::tls::{
     Roots,
 };
 
+use crate::conf::settings::TlsSettings;
 use crate::exit::Failure;
 
 /// Files of either side.
@@ -47,6 +48,18 @@ pub(crate) struct ClientTlsArgs {
 }
 
 impl TlsArgs {
+    /// What these settings say.
+    pub(crate) fn of(settings: &TlsSettings) -> Self {
+        let TlsSettings { cert, key, ca } = settings.clone();
+        Self { tls_cert: cert, tls_key: key, tls_ca: ca }
+    }
+
+    /// What the arguments say.
+    pub(crate) fn settings(&self) -> TlsSettings {
+        let Self { tls_cert, tls_key, tls_ca } = self.clone();
+        TlsSettings { cert: tls_cert, key: tls_key, ca: tls_ca }
+    }
+
     fn identity(&self) -> Option<Identity> {
         let chain = Pem::File(self.tls_cert.clone()?);
         Some(Identity { chain, key: self.tls_key.clone().map(Pem::File) })

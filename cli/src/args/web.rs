@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use hat_aio::Address;
 
+use crate::conf::settings::WebSettings;
+
 /// The page of a server, and who may see it.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Page")]
@@ -14,25 +16,39 @@ pub(crate) struct WebArgs {
     /// whoever reaches the address may do all of that, unless there is --web-htpasswd. With
     /// --tls-cert it is an https page; without, passwords can be read on the network.
     #[arg(long = "web", value_name = "ADDRESS")]
-    pub(crate) address: Option<Address>,
+    address: Option<Address>,
     /// Ask for a user and password of this htpasswd file ($apr1$, bcrypt, {SHA}). It is read again
     /// when it changes.
-    #[arg(long = "web-htpasswd", value_name = "FILE", requires = "address")]
-    pub(crate) htpasswd: Option<PathBuf>,
+    #[arg(long = "web-htpasswd", value_name = "FILE")]
+    htpasswd: Option<PathBuf>,
     /// Pages of this site may connect: `https://plant.example`, or `any`. Default: this page only,
     /// and that only at IP addresses, localhost and the host of --web (other names get 421); with
     /// other sites, by another name or behind a proxy, name the one that this page is seen at, too.
-    #[arg(long = "web-origin", value_name = "ORIGIN", requires = "address")]
-    pub(crate) origins: Vec<String>,
+    #[arg(long = "web-origin", value_name = "ORIGIN")]
+    origins: Vec<String>,
     /// The page is for looking only: it registers nothing, for anybody.
-    #[arg(long = "web-read-only", requires = "address")]
-    pub(crate) read_only: bool,
+    #[arg(long = "web-read-only")]
+    read_only: bool,
     /// Who may register: a file with a line `user: operator` or `user: viewer` for each user of the
     /// htpasswd file. Whoever it does not name may only look. It is read once, at the start.
-    #[arg(long = "web-roles", value_name = "FILE", requires = "htpasswd")]
-    pub(crate) roles: Option<PathBuf>,
+    #[arg(long = "web-roles", value_name = "FILE")]
+    roles: Option<PathBuf>,
     /// The server can only be reached through a proxy: clients' addresses in logs are those of its
     /// `Forwarded` header.
-    #[arg(long = "web-trust-proxy", requires = "address")]
-    pub(crate) trust_proxy: bool,
+    #[arg(long = "web-trust-proxy")]
+    trust_proxy: bool,
+}
+
+impl WebArgs {
+    /// What the arguments say.
+    pub(crate) fn settings(&self) -> WebSettings {
+        WebSettings {
+            listen: self.address.clone(),
+            htpasswd: self.htpasswd.clone(),
+            origins: self.origins.clone(),
+            read_only: self.read_only.then_some(true),
+            roles: self.roles.clone(),
+            trust_proxy: self.trust_proxy.then_some(true),
+        }
+    }
 }

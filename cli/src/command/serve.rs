@@ -1,76 +1,104 @@
 //! `hat serve`: an event server over a store on a disk or in memory, and its page.
 
+mod place;
+
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use anyhow::Result;
 use hat_aio::Runtime;
 use hat_aio::web::ListenError;
 
-use crate::args::{self, ServeArgs};
+use crate::args::ServeArgs;
+use crate::conf::{self, Plan, Settings};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
-use hat_server::page::{Live, Page, PageOptions, Roles};
-use hat_server::store::memory::Config;
-use hat_server::store::{DiskOptions, DiskStore, LogOptions, MemoryStore, Numbering, Store};
+use crate::log;
+use hat_server::page::{Live, Page};
 use hat_server::{EventServer, Options, StartError};
 
 pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
+    let settings = settings(&args)?;
+    if args.print_conf {
+        return print(&settings);
+    }
+    let plan = Plan::new(&settings)?;
+    log::configure(&settings.log).map_err(Failure::Input)?;
     let interrupt = Interrupt::watch()?;
-    let config = Config {
-        max_events: args.max_events,
-        max_types: args.max_types,
-        max_results: args.max_results,
-        ..Config::new(args.server_id)
-    };
-    let tls = args.tls.acceptor(&args.listen)?;
-    let live = args.web.address.is_some().then(|| Live::new(args.server_id, args.max_types));
-    let numbering = match args.numbering {
-        args::Numbering::Clock => Numbering::Clock,
-        args::Numbering::Stored => Numbering::Stored,
-    };
-    let options = Options {
-        token: args.token,
-        tls: tls.clone(),
-        live: live.clone(),
-        name: args.redundancy.name.clone(),
-        monitor: args.redundancy.options(),
-        own_events: !args.no_own_events,
-        log: LogOptions {
-            numbering,
-            durability: args.keep.durability,
-            ..LogOptions::new(args.server_id)
-        },
-        ..Options::new(args.listen, args.server_id)
-    };
-    let store: Arc<dyn Store> = match &args.keep.store {
-        Some(folder) => {
-            let options = DiskOptions { max_results: args.max_results, ..DiskOptions::default() };
-            Arc::new(DiskStore::open(folder, options)?)
+    run::<R>(plan, interrupt).await
+}
+
+/// What the file and the arguments say. What is not used of the file is told.
+fn settings(args: &ServeArgs) -> Result<Settings> {
+    let mut settings = Settings::default();
+    if let Some(path) = &args.conf {
+        let read = conf::read(path)?;
+        let file = path.display();
+        for warning in &read.warnings {
+            say(&format!("{file}: {warning}"));
         }
-        None => Arc::new(MemoryStore::new(config)),
+        let over = args.settings();
+        let backend = read.backend.filter(|_| over.store.dir.is_none());
+        if let Some(backend) = backend {
+            say(&format!(
+                "{file}: the backend {backend} is Python and does not run here: events are in \
+                 memory only without --store DIR"
+            ));
+            python(args)?;
+        }
+        if !read.modules.is_empty() {
+            let modules = read.modules.join(", ");
+            say(&format!(
+                "{file}: modules are Python and do not run here, so that what they register is \
+                 missing: {modules}"
+            ));
+            python(args)?;
+        }
+        settings = read.settings;
+        settings.lay_over(over);
+    } else {
+        settings.lay_over(args.settings());
+    }
+    Ok(settings)
+}
+
+/// Whether to go on without what is in Python.
+fn python(args: &ServeArgs) -> Result<(), Failure> {
+    match args.without_modules || args.print_conf {
+        true => Ok(()),
+        false => Err(Failure::Input("--without-modules starts without what is in Python".into())),
+    }
+}
+
+fn print(settings: &Settings) -> Result<()> {
+    // what could not be started is not printed as if it could
+    Plan::new(settings)?;
+    let text = conf::print(&settings.clone().with_defaults())?;
+    use std::io::Write as _;
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+async fn run<R: Runtime>(plan: Plan, interrupt: Interrupt) -> Result<()> {
+    let live = plan.web.is_some().then(|| Live::new(plan.log.server_id, plan.shown_types));
+    let options = Options {
+        name: plan.name,
+        token: plan.token,
+        tls: plan.tls.clone(),
+        notify: plan.notify,
+        own_events: plan.own_events,
+        monitor: plan.monitor,
+        live: live.clone(),
+        ..Options::new(plan.listen, plan.log.server_id)
     };
+    let options = Options { log: plan.log, ..options };
+    let store = place::open(plan.place)?;
     let in_memory = store.is_in_memory();
     let server = EventServer::start::<R>(options, store).await.map_err(start_failure)?;
     let kept = if in_memory { " (events are in memory only)" } else { "" };
     say(&format!("listening on {}{kept}", list("", server.addresses(), "")));
-    let page = match (args.web.address.clone(), live) {
-        (Some(address), Some(live)) => {
-            let scheme = if tls.is_some() { "https://" } else { "http://" };
-            let options = PageOptions {
-                htpasswd: args.web.htpasswd,
-                origins: args.web.origins,
-                trust_proxy: args.web.trust_proxy,
-                read_only: args.web.read_only,
-                roles: match &args.web.roles {
-                    Some(path) => {
-                        let roles = Roles::read(path);
-                        roles.map_err(|error| Failure::Input(error.to_string()))?
-                    }
-                    None => Roles::default(),
-                },
-            };
-            let page = Page::open::<R>(address, options, tls, server.desk(), live);
+    let page = match (plan.web, live) {
+        (Some((address, options)), Some(live)) => {
+            let scheme = if plan.tls.is_some() { "https://" } else { "http://" };
+            let page = Page::open::<R>(address, options, plan.tls, server.desk(), live);
             let page = page.await.map_err(failure)?;
             say(&format!("page on {}", list(scheme, page.addresses(), "/")));
             Some(page)

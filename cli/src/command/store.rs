@@ -14,6 +14,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::args::StoreCommand;
 use crate::exit::{Failure, say};
 
+/// The name of a store in its folder.
+pub(super) const FILE: &str = "events.redb";
+
 pub(crate) fn store(command: StoreCommand) -> Result<()> {
     match command {
         StoreCommand::Check(store) => check(&store.dir),
@@ -29,7 +32,7 @@ pub(crate) fn store(command: StoreCommand) -> Result<()> {
 
 /// A store that is there. None is made: a folder that was mistyped would look like an empty store.
 fn open(dir: &Path) -> Result<DiskStore> {
-    if !dir.join("events.redb").exists() {
+    if !dir.join(FILE).exists() {
         let text = format!("there is no store in {}", dir.display());
         return Err(Failure::Input(text).into());
     }
@@ -152,18 +155,28 @@ fn import(dir: &Path) -> Result<()> {
 }
 
 fn import_lmdb(dir: &Path, path: &Path) -> Result<()> {
-    let of = |error| Failure::Input(format!("{}: {error}", path.display()));
     // before a store is made
-    let mut file = LmdbFile::open(path).map_err(of)?;
+    let mut file = LmdbFile::open(path)
+        .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
     let store = DiskStore::open(dir, DiskOptions::default())?;
+    match import_file(&store, &mut file, path)? {
+        0 => Ok(()),
+        entries => bail!(
+            "{entries} entries of {} do not fit its references; the deployed server finds them by no id, and they were not imported",
+            path.display()
+        ),
+    }
+}
+
+/// Stores what is in the file of a deployed server, and says how much that was. Returns how many of
+/// its entries fit none of its references, and were left out.
+pub(super) fn import_file(store: &DiskStore, file: &mut LmdbFile, path: &Path) -> Result<u64> {
     let bar = bar(file.len(), "imported");
-    let imported =
-        lmdb::import(&mut file, &store, |events| bar.set_position(events)).map_err(|error| {
-            match error {
-                ImportError::File(error) => anyhow::Error::from(of(error)),
-                other => other.into(),
-            }
-        })?;
+    let imported = lmdb::import(file, store, |events| bar.set_position(events));
+    let imported = imported.map_err(|error| match error {
+        ImportError::File(error) => Failure::Input(format!("{}: {error}", path.display())).into(),
+        other => anyhow::Error::from(other),
+    })?;
     bar.finish_and_clear();
     let passed = imported.given - imported.taken.min(imported.given);
     say(&format!(
@@ -172,13 +185,7 @@ fn import_lmdb(dir: &Path, path: &Path) -> Result<()> {
         counted(imported.servers, "server")
     ));
     say("what the server had not flushed when it last ran (flush_period) is not in its file");
-    match imported.unreferenced {
-        0 => Ok(()),
-        entries => bail!(
-            "{entries} entries of {} do not fit its references; the deployed server finds them by no id, and they were not imported",
-            path.display()
-        ),
-    }
+    Ok(imported.unreferenced)
 }
 
 /// `1 event`, `2 events`.

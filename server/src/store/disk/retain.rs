@@ -24,6 +24,10 @@ const STEP: usize = 1_024;
 /// Events that one step looks at.
 const LOOK: usize = 16_384;
 
+/// The longest that events are in memory only where there are rules, which see what is in the indexes
+/// on the disk: a minute.
+const OVERDUE: Duration = Duration::from_secs(60);
+
 /// How long events of some types are kept. Without a limit they are kept for ever.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -35,6 +39,9 @@ pub struct Rule {
     pub min_entries: u64,
     /// How old they get.
     pub max_age: Option<Duration>,
+    /// Ages are counted from source timestamps, and the oldest are those of the lowest. Events
+    /// without one are taken last, and by their timestamps.
+    pub age_by_source: bool,
     /// Bytes of events that are kept at most, as they are stored, without indexes.
     pub max_bytes: Option<u64>,
     /// The latest event of a type stays also where it would have to go: latest queries, and those
@@ -185,15 +192,21 @@ pub(super) struct Retention {
     rules: Rules,
     /// Events and bytes that each rule holds for; nothing before they were counted.
     counted: Option<Vec<(i64, i64)>>,
-    /// For each rule, where it has looked: what is before that is another's, or kept as a latest
-    /// event.
-    looked: Vec<Option<Key>>,
+    /// For each rule, where it has looked.
+    looked: Vec<Looked>,
+    /// When the rules last saw everything.
+    drained: Option<Timestamp>,
 }
 
 impl Retention {
     pub(super) fn new(options: &DiskOptions) -> Self {
         let rules = Rules(std::sync::Arc::new(options.rules.clone()));
-        Self { counted: None, looked: vec![None; options.rules.len()], rules }
+        Self {
+            counted: None,
+            looked: vec![Looked::default(); options.rules.len()],
+            drained: None,
+            rules,
+        }
     }
 
     pub(super) fn rules(&self) -> Rules {
@@ -203,7 +216,7 @@ impl Retention {
     /// Events and bytes that came into the indexes, by rule. Older ones may be among them than
     /// where a rule has looked.
     pub(super) fn count(&mut self, added: &[(Option<usize>, i64, i64)]) {
-        self.looked.fill(None);
+        self.looked.fill(Looked::default());
         let Some(counted) = &mut self.counted else { return };
         for (rule, events, bytes) in added {
             if let Some(rule) = rule {
@@ -214,11 +227,19 @@ impl Retention {
     }
 }
 
+/// Where a rule has looked, in each order: what is before that is another's, or kept as a latest
+/// event.
+#[derive(Clone, Copy, Debug, Default)]
+struct Looked {
+    by_source: Option<Key>,
+    by_timestamp: Option<Key>,
+}
+
 /// What a step of one rule removes.
 #[derive(Default)]
 struct Removal {
     keys: Vec<(Event, usize)>,
-    looked: Option<Key>,
+    looked: Looked,
     more: bool,
 }
 
@@ -234,11 +255,25 @@ impl DiskStore {
         if rules == 0 {
             return Ok(false);
         }
+        if self.is_overdue(now) {
+            self.drain()?;
+        }
         let mut more = false;
         for rule in 0..rules {
             more |= self.clean(rule, now)?;
         }
         Ok(more)
+    }
+
+    /// Whether rules could not get at what was stored for too long: they see what is in the indexes.
+    fn is_overdue(&self, now: Timestamp) -> bool {
+        let mut tables = self.tables();
+        let since = *tables.retention.drained.get_or_insert(now);
+        let is_overdue = now.as_secs_f64() - since.as_secs_f64() >= OVERDUE.as_secs_f64();
+        if is_overdue {
+            tables.retention.drained = Some(now);
+        }
+        is_overdue && self.read().tail.len() > 0
     }
 
     fn clean(&self, rule: usize, now: Timestamp) -> Result<bool, StoreError> {
@@ -351,55 +386,80 @@ fn look(
     database: &redb::Database,
     rules: &Rules,
     rule: usize,
-    looked: Option<Key>,
+    looked: Looked,
     mut due: Due,
 ) -> Result<Removal, Wrong> {
-    let range = Range {
-        by: OrderBy::Timestamp,
-        order: hat_core::eventer::Order::Ascending,
-        from: Timestamp::MIN,
-        to: Timestamp::MAX,
-        after: looked,
-    };
     let transaction = database.begin_read()?;
     let indexes = transaction.open_table(blocks::TABLE)?;
-    let parts = transaction.open_table(PARTS)?;
-    let mut keys = Keys::new(&indexes, tables::prefix(0, OrderBy::Timestamp), range)?;
+    let mut parts = Parts { table: transaction.open_table(PARTS)?, read: Vec::new() };
     let mut removal = Removal { looked, ..Removal::default() };
-    let mut read: Vec<(EventId, Bytes)> = Vec::new();
-    for _ in 0..LOOK {
-        let Some(key) = keys.next()? else { return Ok(removal) };
-        let id = key.1;
-        let find = |read: &[(EventId, Bytes)]| {
-            let at = read.binary_search_by_key(&id, |(id, _)| *id).ok()?;
-            Some(read[at].1.clone())
+    let mut left = LOOK;
+    let by_source = rules.0[rule].age_by_source;
+    for by in [OrderBy::SourceTimestamp, OrderBy::Timestamp] {
+        if by == OrderBy::SourceTimestamp && !by_source {
+            continue;
+        }
+        let range = Range {
+            by,
+            order: hat_core::eventer::Order::Ascending,
+            from: Timestamp::MIN,
+            to: Timestamp::MAX,
+            after: *removal.looked.by(by),
         };
-        let stored = match find(&read) {
-            Some(stored) => stored,
-            None => {
-                let from = (id.server, i64::MIN, i64::MIN);
-                let found = parts.range(from..=(id.server, id.session, id.instance))?;
-                let (part_key, record) =
-                    { found }.next_back().transpose()?.ok_or(Wrong::Damaged)?;
-                let record = Bytes::copy_from_slice(record.value());
-                read = part::decode(part_key.value(), &record)?;
-                find(&read).ok_or(Wrong::Damaged)?
-            }
-        };
-        let event: Event = sbs::decode(&stored).map_err(|_| Damaged)?;
-        if rules.of(&event.event_type) == Some(rule) {
-            if !due.takes(key.0, stored.len()) {
+        let mut keys = Keys::new(&indexes, tables::prefix(0, by), range)?;
+        loop {
+            if left == 0 || removal.keys.len() >= STEP {
+                removal.more = true;
                 return Ok(removal);
             }
-            removal.keys.push((event, stored.len()));
-        }
-        removal.looked = Some(key);
-        if removal.keys.len() >= STEP {
-            break;
+            left -= 1;
+            let Some(key) = keys.next()? else { break };
+            let stored = parts.find(key.1)?;
+            let event: Event = sbs::decode(&stored).map_err(|_| Damaged)?;
+            // those with a source timestamp came before
+            let is_other =
+                by_source && by == OrderBy::Timestamp && event.source_timestamp.is_some();
+            if !is_other && rules.of(&event.event_type) == Some(rule) {
+                if !due.takes(key.0, stored.len()) {
+                    break;
+                }
+                removal.keys.push((event, stored.len()));
+            }
+            *removal.looked.by(by) = Some(key);
         }
     }
-    removal.more = true;
     Ok(removal)
+}
+
+/// The parts, of which the one that was read last is at hand.
+struct Parts<T> {
+    table: T,
+    read: Vec<(EventId, Bytes)>,
+}
+
+impl<T: ReadableTable<(i64, i64, i64), &'static [u8]>> Parts<T> {
+    fn find(&mut self, id: EventId) -> Result<Bytes, Wrong> {
+        let at = |read: &[(EventId, Bytes)]| read.binary_search_by_key(&id, |(id, _)| *id);
+        if let Ok(at) = at(&self.read) {
+            return Ok(self.read[at].1.clone());
+        }
+        let from = (id.server, i64::MIN, i64::MIN);
+        let found = self.table.range(from..=(id.server, id.session, id.instance))?;
+        let (key, record) = { found }.next_back().transpose()?.ok_or(Wrong::Damaged)?;
+        let record = Bytes::copy_from_slice(record.value());
+        self.read = part::decode(key.value(), &record)?;
+        let at = at(&self.read).map_err(|_| Wrong::Damaged)?;
+        Ok(self.read[at].1.clone())
+    }
+}
+
+impl Looked {
+    fn by(&mut self, by: OrderBy) -> &mut Option<Key> {
+        match by {
+            OrderBy::Timestamp => &mut self.by_timestamp,
+            OrderBy::SourceTimestamp => &mut self.by_source,
+        }
+    }
 }
 
 /// Removes events from the indexes, and from their parts unless they are kept as the latest.

@@ -217,6 +217,7 @@ fn keep(types: &str) -> Rule {
         max_entries: None,
         min_entries: 0,
         max_age: None,
+        age_by_source: false,
         max_bytes: None,
         keep_latest: true,
     }
@@ -255,6 +256,52 @@ fn what_a_rule_says_goes_and_the_latest_stays() {
     // of the last of all, min_entries keeps one
     cleaned(&store, 1_000);
     assert_eq!(ids(&store, ascending()), "1.2 1.3 1.6 4.1");
+}
+
+#[test]
+fn ages_are_counted_from_source_timestamps_where_a_rule_says_so() {
+    let scratch = Scratch::new("source-age");
+    let age = Some(Duration::from_secs(10));
+    let rules = vec![Rule { max_age: age, age_by_source: true, keep_latest: false, ..keep("a") }];
+    let store = scratch.open(DiskOptions { rules, ..DiskOptions::default() });
+    let mut events = Vec::new();
+    // the second has no source timestamp, the third is the oldest, and the last is another's
+    for (instance, (event_type, source)) in
+        (1..).zip([("a", Some(30)), ("a", None), ("a", Some(3)), ("a", Some(21)), ("b", Some(1))])
+    {
+        events.push(Event {
+            id: EventId::new(1, 1, instance),
+            event_type: typed(event_type),
+            timestamp: at(25),
+            source_timestamp: source.map(at),
+            payload: None,
+        });
+    }
+    let session = Arc::new(Session::new(events).expect("a session"));
+    store.apply(&[session], &[], Sync::Now).expect("the disk");
+    cleaned(&store, 30);
+    assert_eq!(ids(&store, server()), "1.1 1.2 1.4 1.5");
+    cleaned(&store, 32);
+    assert_eq!(ids(&store, server()), "1.1 1.2 1.5");
+    cleaned(&store, 36);
+    assert_eq!(ids(&store, server()), "1.1 1.5", "what has none goes by its timestamp");
+    cleaned(&store, 41);
+    assert_eq!(ids(&store, server()), "1.5");
+}
+
+#[test]
+fn rules_reach_what_is_in_memory_only_within_a_minute() {
+    let scratch = Scratch::new("overdue");
+    let store = scratch.open(DiskOptions {
+        rules: vec![Rule { max_entries: Some(0), keep_latest: false, ..keep("*") }],
+        ..DiskOptions::default()
+    });
+    store.tidy(at(0)).expect("the disk");
+    store.apply(&[session_of(1, 1, "a b")], &[], Sync::Now).expect("the disk");
+    while store.tidy(at(59)).expect("the disk") {}
+    assert_eq!(ids(&store, server()), "1.1 1.2");
+    while store.tidy(at(60)).expect("the disk") {}
+    assert_eq!(ids(&store, server()), "");
 }
 
 #[test]
