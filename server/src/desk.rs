@@ -16,7 +16,8 @@ use crate::builtin;
 use crate::engine::{Engine, RegisterError};
 use crate::module::Source;
 use crate::page::Live;
-use crate::store::{Answer, Health, Log, QueryError, Stats, Store, StoreError};
+use crate::redundancy::{MirrorReport, MirrorReports};
+use crate::store::{Answer, Health, Log, LogCounts, QueryError, Stats, Store, StoreError};
 use crate::token;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -42,6 +43,7 @@ struct Inner {
     token: Option<String>,
     log: Arc<dyn Log>,
     live: Option<Live>,
+    mirrors: MirrorReports,
     /// Asks the store, on a thread where that may block, where it does.
     ask: fn(Arc<dyn Store>, QueryParams) -> Boxed<Asked>,
     count: fn(Arc<dyn Store>) -> Boxed<Counted>,
@@ -69,6 +71,12 @@ pub struct Report {
     pub failed: u64,
     /// Registrations that were refused since the start, because no deployed peer could take them.
     pub refused: u64,
+    /// Clients that were closed since the start because they could not be told something.
+    pub cut: u64,
+    /// What the log has done, and what waits for it.
+    pub log: LogCounts,
+    /// The copies of other servers' events.
+    pub mirrors: Vec<MirrorReport>,
 }
 
 impl Desk {
@@ -92,7 +100,8 @@ impl Desk {
             }
             Box::pin(R::unblock(move || store.stats()))
         };
-        Self(Arc::new(Inner { engine, store, notifier, token, log, live, ask, count }))
+        let mirrors = MirrorReports::default();
+        Self(Arc::new(Inner { engine, store, notifier, token, log, live, mirrors, ask, count }))
     }
 
     /// Registers `events` as one session, and returns them with their ids and timestamps once they
@@ -133,7 +142,27 @@ impl Desk {
             sessions: counts.sessions.load(Ordering::Relaxed),
             failed: counts.failed.load(Ordering::Relaxed),
             refused: counts.refused.load(Ordering::Relaxed),
+            cut: self.0.notifier.cut(),
+            log: self.0.log.counts(),
+            mirrors: self.0.mirrors.all(),
         }
+    }
+
+    /// What the log has done, and what waits for it: cheap, and never waits for a disk.
+    #[must_use]
+    pub fn log_counts(&self) -> LogCounts {
+        self.0.log.counts()
+    }
+
+    /// The status that clients are told.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.0.engine.status()
+    }
+
+    /// How the copies of other servers' events are.
+    pub(crate) fn mirrors(&self) -> &MirrorReports {
+        &self.0.mirrors
     }
 
     /// The store.

@@ -8,15 +8,22 @@
 //! | [`module`] | parts of one's own within it |
 //! | [`redundancy`] | several servers, of which one is active |
 //! | [`builtin`] | the events that a server registers of itself |
+//! | [`adminer`] | where deployed tools change what is logged |
+//! | [`metrics`] | what Prometheus reads |
+//! | [`control`] | requests to a running server from its own machine: a backup |
 //! | [`check`] | what is refused at the sender |
 //! | [`json`] | events as JSON, one line each, both ways |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod adminer;
 pub mod builtin;
 pub mod check;
+#[cfg(unix)]
+pub mod control;
 mod desk;
 mod engine;
 pub mod json;
+pub mod metrics;
 pub mod module;
 pub mod page;
 pub mod redundancy;

@@ -64,6 +64,13 @@ impl Notifier {
         self.registry.disconnect(id)
     }
 
+    /// Clients that were closed since the start because they could not be told something: they read
+    /// too slowly, or it was over their limit.
+    #[must_use]
+    pub fn cut(&self) -> u64 {
+        self.registry.cut()
+    }
+
     /// The status that clients are told.
     #[must_use]
     pub fn status(&self) -> Status {

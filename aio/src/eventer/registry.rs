@@ -1,6 +1,7 @@
 //! The clients of a server that were taken, and the status that they are told.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
@@ -84,6 +85,8 @@ pub(super) struct Registry {
     clients: Mutex<Clients>,
     /// Requests that the handler has in hand, or whose answers are not queued yet.
     in_hand: Acks,
+    /// Clients that were closed because they could not be told something.
+    cut: AtomicU64,
 }
 
 struct Clients {
@@ -110,7 +113,7 @@ impl Registry {
             routes: Routes::default(),
             wanted: Vec::new(),
         });
-        Self { clients, in_hand: Acks::default() }
+        Self { clients, in_hand: Acks::default(), cut: AtomicU64::new(0) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Clients> {
@@ -167,11 +170,17 @@ impl Registry {
         self.lock().status
     }
 
+    /// Clients that were closed because they could not be told something.
+    pub(super) fn cut(&self) -> u64 {
+        self.cut.load(Ordering::Relaxed)
+    }
+
     pub(super) fn set_status(&self, status: Status) {
         let mut clients = self.lock();
         clients.status = status;
         for Client { info, handle, .. } in clients.taken.values() {
             close_if_refused(
+                &self.cut,
                 info,
                 handle,
                 handle.call(|session| session.machine.set_status(status)),
@@ -214,7 +223,7 @@ impl Registry {
             if waits {
                 behind.push(handle.clone());
             }
-            close_if_refused(info, handle, notified);
+            close_if_refused(&self.cut, info, handle, notified);
         }
         behind
     }
@@ -250,6 +259,7 @@ fn find(
 /// A client that cannot be told something is closed: it must not go on as if there had been nothing
 /// to tell. It does not read, or the message is over its limit.
 fn close_if_refused<T>(
+    cut: &AtomicU64,
     info: &ConnectionInfo,
     handle: &Handle<ServerSession>,
     told: Result<T, SendFault>,
@@ -263,6 +273,7 @@ fn close_if_refused<T>(
             false => "a client cannot be notified: it is closed",
         };
         trace::refused(info, what, &fault);
+        cut.fetch_add(1, Ordering::Relaxed);
         handle.close();
     }
 }

@@ -13,8 +13,11 @@ pub(crate) enum StoreCommand {
     Check(StoreArgs),
     /// Print how much there is, as one JSON line.
     Stats(StoreArgs),
-    /// Copy the store into another folder, with ids, times and reserved session numbers. The copy
-    /// is compact, and a store like any other: to restore it, serve it, or copy it back.
+    /// Copy the store into another folder, with ids, times and reserved session numbers. The copy is
+    /// compact, and a store like any other: to restore it, serve it, or copy it back.
+    ///
+    /// Where a server has the store open, that server makes the copy beside its work, with its own
+    /// rights: it must be able to write there.
     Backup {
         #[command(flatten)]
         store: StoreArgs,

@@ -1,35 +1,42 @@
 //! `hat serve`: an event server over a store on a disk or in memory, and its page.
 
+mod logging;
 mod place;
+#[cfg_attr(not(unix), path = "serve/no_systemd.rs")]
+pub(crate) mod systemd;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Result;
-use hat_aio::Runtime;
 use hat_aio::web::ListenError;
+use hat_aio::{Address, Runtime};
+use serde_json::Value;
 
 use crate::args::ServeArgs;
 use crate::conf::{self, Plan, Settings};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::log;
+use hat_server::adminer::Adminer;
 use hat_server::page::{Live, Page};
 use hat_server::{EventServer, Options, StartError};
 
 pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
-    let settings = settings(&args)?;
+    let (settings, log_conf) = settings(&args)?;
     if args.print_conf {
         return print(&settings);
     }
     let plan = Plan::new(&settings)?;
     log::configure(&settings.log).map_err(Failure::Input)?;
     let interrupt = Interrupt::watch()?;
-    run::<R>(plan, interrupt).await
+    run::<R>(plan, args.mirror_once, log_conf, interrupt).await
 }
 
-/// What the file and the arguments say. What is not used of the file is told.
-fn settings(args: &ServeArgs) -> Result<Settings> {
-    let mut settings = Settings::default();
+/// What the file and the arguments say, and the file's own configuration of the log. What is not used
+/// of the file is told.
+fn settings(args: &ServeArgs) -> Result<(Settings, Value)> {
+    let (mut settings, mut log_conf) = (Settings::default(), Value::Null);
     if let Some(path) = &args.conf {
         let read = conf::read(path)?;
         let file = path.display();
@@ -53,12 +60,12 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
             ));
             python(args)?;
         }
-        settings = read.settings;
+        (settings, log_conf) = (read.settings, read.log_conf);
         settings.lay_over(over);
     } else {
         settings.lay_over(args.settings());
     }
-    Ok(settings)
+    Ok((settings, log_conf))
 }
 
 /// Whether to go on without what is in Python.
@@ -77,8 +84,21 @@ fn print(settings: &Settings) -> Result<()> {
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
-async fn run<R: Runtime>(plan: Plan, interrupt: Interrupt) -> Result<()> {
+async fn run<R: Runtime>(
+    plan: Plan,
+    mirror_once: Option<Address>,
+    log_conf: Value,
+    interrupt: Interrupt,
+) -> Result<()> {
     let live = plan.web.is_some().then(|| Live::new(plan.log.server_id, plan.shown_types));
+    let (in_memory, opened) = (plan.place.is_memory(), place::open(plan.place)?);
+    if let Some(from) = mirror_once {
+        let copying = place::mirror_once::<R>(&opened, from, &plan.name, &plan.token, &plan.files);
+        match interrupt.or(copying).await {
+            Some(copied) => copied?,
+            None => return Ok(()),
+        }
+    }
     let options = Options {
         name: plan.name,
         token: plan.token,
@@ -87,29 +107,61 @@ async fn run<R: Runtime>(plan: Plan, interrupt: Interrupt) -> Result<()> {
         own_events: plan.own_events,
         monitor: plan.monitor,
         live: live.clone(),
-        ..Options::new(plan.listen, plan.log.server_id)
+        log: plan.log,
+        ..Options::new(plan.listen, plan.server_id)
     };
-    let options = Options { log: plan.log, ..options };
-    let store = place::open(plan.place)?;
-    let in_memory = store.is_in_memory();
-    let server = EventServer::start::<R>(options, store).await.map_err(start_failure)?;
+    let server = EventServer::start::<R>(options, opened.store()).await.map_err(start_failure)?;
     let kept = if in_memory { " (events are in memory only)" } else { "" };
     say(&format!("listening on {}{kept}", list("", server.addresses(), "")));
-    let page = match (plan.web, live) {
-        (Some((address, options)), Some(live)) => {
-            let scheme = if plan.tls.is_some() { "https://" } else { "http://" };
-            let page = Page::open::<R>(address, options, plan.tls, server.desk(), live);
-            let page = page.await.map_err(failure)?;
-            say(&format!("page on {}", list(scheme, page.addresses(), "/")));
-            Some(page)
-        }
-        _ => None,
+    let (web, tls, adminer) = (plan.web, plan.tls, plan.adminer);
+    let parts = async {
+        let page = match (web, live) {
+            (Some((address, options)), Some(live)) => {
+                let scheme = if tls.is_some() { "https://" } else { "http://" };
+                let page = Page::open::<R>(address, options, tls, server.desk(), live);
+                let page = page.await.map_err(failure)?;
+                say(&format!("page on {}", list(scheme, page.addresses(), "/")));
+                Some(page)
+            }
+            _ => None,
+        };
+        let adminer = match adminer {
+            Some(address) => {
+                let levels = Arc::new(logging::Levels::new(log_conf));
+                let adminer = Adminer::open::<R>(address, levels).await;
+                let adminer = adminer.map_err(|it| Failure::CannotListen(it.to_string()))?;
+                say(&format!("adminer on {}", list("", adminer.addresses(), "")));
+                Some(adminer)
+            }
+            None => None,
+        };
+        Ok::<_, anyhow::Error>((page, adminer))
     };
-    let ended = interrupt.or(server.ended()).await;
+    let parts = parts.await;
+    let control = opened.control();
+    let ended = match &parts {
+        Ok(_) => {
+            systemd::ready();
+            let ended = smol::future::or(server.ended(), async {
+                systemd::follow::<R>(server.desk()).await;
+                std::future::pending().await
+            });
+            interrupt.or(ended).await
+        }
+        Err(_) => None,
+    };
+    systemd::stopping();
+    drop(control);
     let stopped = server.stop().await;
-    if let Some(page) = page {
-        page.close().await;
+    if let Ok((page, adminer)) = &parts {
+        if let Some(page) = page {
+            page.close().await;
+        }
+        if let Some(adminer) = adminer {
+            adminer.close().await;
+        }
     }
+    parts?;
     stopped?;
     ended.map_or(Ok(()), |why| Err(why.into()))
 }

@@ -11,6 +11,7 @@ use hat_server::store::lmdb::{self, ImportError, LmdbFile};
 use hat_server::store::{DiskOptions, DiskStore, Store, StoreError};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::serve::systemd;
 use crate::args::StoreCommand;
 use crate::exit::{Failure, say};
 
@@ -21,7 +22,7 @@ pub(crate) fn store(command: StoreCommand) -> Result<()> {
     match command {
         StoreCommand::Check(store) => check(&store.dir),
         StoreCommand::Stats(store) => stats(&store.dir),
-        StoreCommand::Backup { store, to } => copy(&store.dir, &to),
+        StoreCommand::Backup { store, to } => backup(&store.dir, &to),
         StoreCommand::Restore { store, from } => copy(&from, &store.dir),
         StoreCommand::Compact(store) => compact(&store.dir),
         StoreCommand::Export(store) => export(&store.dir),
@@ -86,12 +87,35 @@ fn stats(dir: &Path) -> Result<()> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    let store = open(from)?;
+    copy_from(&open(from)?, to)
+}
+
+fn copy_from(store: &DiskStore, to: &Path) -> Result<()> {
     let bar = bar(store.stats()?.events, "copied");
     let copied = store.copy_to(to, |events| bar.set_position(events))?;
     bar.finish_and_clear();
     say(&format!("{} copied to {}", counted(copied, "event"), to.display()));
     Ok(())
+}
+
+/// A copy, by the server that has the store open, if there is one.
+fn backup(dir: &Path, to: &Path) -> Result<()> {
+    match open(dir) {
+        Ok(store) => copy_from(&store, to),
+        #[cfg(unix)]
+        Err(error) if matches!(error.downcast_ref(), Some(StoreError::Locked(_))) => {
+            let bar = counter("copied");
+            let copied = hat_server::control::backup(dir, to, |events| bar.set_position(events));
+            let copied = copied.with_context(|| {
+                format!("the server that has the store in {} open does not copy it", dir.display())
+            })?;
+            bar.finish_and_clear();
+            let copied = counted(copied, "event");
+            say(&format!("{copied} copied to {} by the server", to.display()));
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn compact(dir: &Path) -> Result<()> {
@@ -172,7 +196,10 @@ fn import_lmdb(dir: &Path, path: &Path) -> Result<()> {
 /// its entries fit none of its references, and were left out.
 pub(super) fn import_file(store: &DiskStore, file: &mut LmdbFile, path: &Path) -> Result<u64> {
     let bar = bar(file.len(), "imported");
-    let imported = lmdb::import(file, store, |events| bar.set_position(events));
+    let imported = lmdb::import(file, store, |events| {
+        bar.set_position(events);
+        systemd::progress(&format!("taken over {events} events of {}", path.display()));
+    });
     let imported = imported.map_err(|error| match error {
         ImportError::File(error) => Failure::Input(format!("{}: {error}", path.display())).into(),
         other => anyhow::Error::from(other),
@@ -208,7 +235,7 @@ fn bar(total: u64, what: &'static str) -> ProgressBar {
 }
 
 /// Counts on the terminal, where standard error is one.
-fn counter(what: &'static str) -> ProgressBar {
+pub(super) fn counter(what: &'static str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

@@ -56,6 +56,7 @@ pub(super) fn read(root: &Map<String, Value>) -> Result<Read, String> {
     if let Some(log) = root.get("log") {
         let levels = log_levels::read(log).map_err(|error| format!("log: {error}"))?;
         read.settings.log = levels.settings;
+        read.log_conf = log.clone();
         read.warnings.extend(levels.unused.into_iter().map(|unused| format!("log.{unused}")));
     }
     for (number, module) in root.array("modules")?.iter().enumerate() {

@@ -39,6 +39,8 @@ pub(crate) struct Read {
     pub(crate) backend: Option<String>,
     /// What is not used, and what that means, a line each.
     pub(crate) warnings: Vec<String>,
+    /// The deployed server's configuration of the log, as it is; null where there is none.
+    pub(crate) log_conf: Value,
 }
 
 /// Reads a file: YAML, TOML or JSON, by its name and else by what is in it; `-` is standard input.

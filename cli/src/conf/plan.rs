@@ -25,6 +25,7 @@ pub(crate) struct Plan {
     pub(crate) name: String,
     pub(crate) token: Option<String>,
     pub(crate) own_events: bool,
+    pub(crate) server_id: i64,
     pub(crate) log: LogOptions,
     pub(crate) notify: hat_server::Notify,
     pub(crate) place: Place,
@@ -34,12 +35,20 @@ pub(crate) struct Plan {
     pub(crate) adminer: Option<Address>,
     pub(crate) web: Option<(Address, PageOptions)>,
     pub(crate) tls: Option<Acceptor>,
+    /// What TLS is made of, for connections to others.
+    pub(crate) files: TlsArgs,
 }
 
 /// Where events are kept.
 pub(crate) enum Place {
     Memory(Config),
     Disk { dir: PathBuf, options: DiskOptions, import_lmdb: Option<PathBuf> },
+}
+
+impl Place {
+    pub(crate) fn is_memory(&self) -> bool {
+        matches!(self, Self::Memory(_))
+    }
 }
 
 impl Settings {
@@ -164,8 +173,10 @@ impl Plan {
             Notify::Durable => hat_server::Notify::Durable,
             Notify::Early => hat_server::Notify::Early,
         };
-        let tls = TlsArgs::of(&settings.tls).acceptor(&listen)?;
+        let files = TlsArgs::of(&settings.tls);
+        let tls = files.acceptor(&listen)?;
         Ok(Self {
+            server_id,
             log: LogOptions { numbering, durability, ..LogOptions::new(server_id) },
             notify,
             place: place(&settings, server_id)?,
@@ -178,6 +189,7 @@ impl Plan {
             own_events: settings.own_events.expect(said),
             listen,
             tls,
+            files,
         })
     }
 }

@@ -1,13 +1,18 @@
 //! The program as a person or a script uses it: real processes, their output, their exit codes.
 
+mod adminer;
 mod browser;
+mod conf;
 mod cotp;
 mod demo;
 mod endings;
 mod failures;
 mod frames;
 mod help;
+mod history;
+mod metrics;
 mod peers;
+mod plant;
 mod process;
 mod reconnect;
 mod redundancy;
@@ -16,6 +21,8 @@ mod round_trips;
 mod store;
 mod store_import;
 mod subscribe;
+#[cfg(unix)]
+mod systemd;
 mod tls;
 mod transfer;
 mod web;

@@ -35,6 +35,11 @@ impl Hat {
 
     /// The same with something on standard input, which ends then.
     pub(crate) fn start_with(args: &str, input: &str) -> Self {
+        Self::start_in(args, input, &[])
+    }
+
+    /// The same with variables of the environment.
+    pub(crate) fn start_in(args: &str, input: &str, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hat"));
         // the environment of whoever runs the tests is none of theirs
         command.args(args.split_whitespace());
@@ -42,6 +47,7 @@ impl Hat {
             command.env_remove(name);
         }
         command.env("XDG_CONFIG_HOME", "/nonexistent");
+        command.envs(variables.iter().copied());
         Self::spawn(command, input)
     }
 

@@ -19,7 +19,7 @@ use crate::store::Folder;
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// A deployed program, killed on drop. What it says is in a file, and shown if the test fails.
-struct Deployed {
+pub(crate) struct Deployed {
     child: Child,
     log: PathBuf,
 }
@@ -27,17 +27,27 @@ struct Deployed {
 impl Deployed {
     /// Starts a program of the deployed packages, and waits until it listens.
     fn start(folder: &Folder, program: &str, conf: &Value, listens: SocketAddr) -> Self {
+        let path = folder.of(&format!("{program}.json"));
+        fs::write(&path, conf.to_string()).expect("a configuration");
+        Self::start_with(folder, program, &path, listens)
+    }
+
+    /// The same with a configuration that is in a file.
+    pub(crate) fn start_with(
+        folder: &Folder,
+        program: &str,
+        path: &str,
+        listens: SocketAddr,
+    ) -> Self {
         let environment = Environment::today().unwrap_or_else(|error| panic!("{error}"));
         let python = PathBuf::from(environment.command().get_program());
-        let (path, log) =
-            (folder.of(&format!("{program}.json")), folder.of(&format!("{program}.log")));
-        fs::write(&path, conf.to_string()).expect("a configuration");
+        let log = folder.of(&format!("{program}.log"));
         let output = fs::File::options().append(true).create(true).open(&log).expect("a log");
         // not by its own first line, which names where the environment was made
         let mut command = Command::new(&python);
         command
             .arg(python.with_file_name(program))
-            .args(["--conf", &path])
+            .args(["--conf", path])
             .env_remove("PYTHONPATH")
             .env_remove("PYTHONHOME");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
@@ -48,7 +58,7 @@ impl Deployed {
     }
 
     /// Asks it to end, and waits for that.
-    fn terminate(mut self) {
+    pub(crate) fn terminate(mut self) {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args(["-TERM", &pid]).status();
         assert!(status.expect("there is kill").success());
@@ -71,7 +81,7 @@ impl Drop for Deployed {
 }
 
 #[track_caller]
-fn until(what: &str, mut is: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is() {
         assert!(start.elapsed() < TIME_LIMIT, "not within the time: {what}");

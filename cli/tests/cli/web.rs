@@ -1,7 +1,7 @@
 //! `hat serve --web` without a browser: files and their headers, the state, requests, passwords,
 //! origins.
 
-mod http;
+pub(crate) mod http;
 
 use std::fs;
 use std::future::Future;

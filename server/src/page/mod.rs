@@ -25,6 +25,7 @@ mod find;
 mod history;
 mod live;
 mod name;
+mod probes;
 mod rate;
 mod refresh;
 mod requests;

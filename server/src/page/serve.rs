@@ -11,6 +11,7 @@ use hat_aio::{Address, Runtime};
 
 use super::files;
 use super::live::Live;
+use super::probes;
 use super::refresh::Refresh;
 use super::requests::Requests;
 use super::roles::Roles;
@@ -69,6 +70,7 @@ impl Page {
             trust_proxy: options.trust_proxy,
             hosts,
             origins: origins(options.origins),
+            routes: Some(probes::routes(desk.clone())),
             ..WebOptions::default()
         };
         let state = Some(live.state().clone());

@@ -26,6 +26,7 @@ use tracing::{debug, info, warn};
 use super::Who;
 use super::mirrors::Shared;
 use super::others::Other;
+use super::report::{MirrorReport, UnderWay};
 use crate::builtin::{self, Synced};
 use crate::desk::Desk;
 use crate::engine::Engine;
@@ -84,6 +85,8 @@ impl Mirror {
             let connection = async {
                 let ended = self.connection::<R>(&other, shared).await;
                 shared.set_status(&other, None);
+                let reports = self.desk.mirrors();
+                reports.change(other.server_id, |it| (it.connected, it.synced) = (false, false));
                 // the same reason again and again is told once
                 let reason = ended.to_string();
                 if failed != reason {
@@ -145,8 +148,19 @@ impl Mirror {
             port = other.port,
             "mirroring another server"
         );
-        let (waiting, last) = (Vec::new(), EventId::default());
-        Ok(Copy { mirror: self, other, shared, client, waiting, lost: false, last, synced: None })
+        let copy = Copy {
+            mirror: self,
+            other,
+            shared,
+            client,
+            waiting: Vec::new(),
+            lost: false,
+            last: EventId::default(),
+            under_way: None,
+            synced: None,
+        };
+        copy.report(|report| report.connected = true);
+        Ok(copy)
     }
 }
 
@@ -163,6 +177,8 @@ struct Copy<'a> {
     lost: bool,
     /// The last event that is written, or being written.
     last: EventId,
+    /// What is being written.
+    under_way: Option<UnderWay>,
     /// What was told of the state last.
     synced: Option<Synced>,
 }
@@ -206,6 +222,7 @@ impl Copy<'_> {
             let rest = held.split_off(whole);
             if let Some(writing) = writing.take() {
                 writing.await?;
+                self.written();
             }
             writing = self.write(std::mem::replace(&mut held, rest));
             if !more && !self.lost {
@@ -214,7 +231,9 @@ impl Copy<'_> {
         }
         if let Some(writing) = writing.take() {
             writing.await?;
+            self.written();
         }
+        self.report(|report| report.synced = true);
         info!(server_id, events = count, "all events of another server are here");
         self.tell(Synced::Synced(Some(count))).await
     }
@@ -243,6 +262,7 @@ impl Copy<'_> {
                 Next::Written(written) => {
                     writing = None;
                     written?;
+                    self.written();
                 }
                 Next::Told(Ok(Notification::Events(events))) => {
                     self.waiting.extend(events.into_vec());
@@ -263,10 +283,12 @@ impl Copy<'_> {
     async fn write_all(&mut self, writing: Option<Pending>) -> Result<(), Error> {
         if let Some(writing) = writing {
             writing.await?;
+            self.written();
         }
         let events = std::mem::take(&mut self.waiting);
         if let Some(writing) = self.write(events) {
             writing.await?;
+            self.written();
         }
         Ok(())
     }
@@ -283,8 +305,21 @@ impl Copy<'_> {
         };
         let events: Vec<Event> = events.into_iter().filter(fresh).collect();
         self.last = last;
+        let (count, newest) = (events.len() as u64, events.last().map(|event| event.timestamp));
+        self.under_way = newest.map(|last| UnderWay { events: count, last });
         let sessions = sessions(events);
         (!sessions.is_empty()).then(|| self.mirror.desk.log().mirror(sessions))
+    }
+
+    /// What was being written is stored.
+    fn written(&mut self) {
+        if let Some(under_way) = self.under_way.take() {
+            self.report(|report| under_way.stored(report));
+        }
+    }
+
+    fn report(&self, change: impl FnOnce(&mut MirrorReport)) {
+        self.mirror.desk.mirrors().change(self.other.server_id, change);
     }
 
     /// Asks for events, and takes what is told meanwhile: the connection would be held up.

@@ -13,6 +13,8 @@
 //! | `task` | the monitor, the blessing, and what follows from it |
 //! | `others` | which other servers there are, by what the monitor shows |
 //! | `mirrors` | a task for each of them, and whether one of them is active |
+//! | `once` | a copy of a server's events without a monitor, until it is whole |
+//! | `report` | how the copies are |
 //! | `mirror` | one connection to another server: first what is missing, then what is told |
 //!
 //! The rules are those of `hat-event-server` 0.9, so that both kinds of servers make a pair: a
@@ -21,7 +23,9 @@
 
 mod mirror;
 mod mirrors;
+mod once;
 mod others;
+mod report;
 mod task;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +38,10 @@ use smol::channel::{Receiver, Sender, bounded};
 use crate::desk::Desk;
 use crate::engine::Engine;
 use crate::server::Ended;
+
+pub use once::{Copied, MirrorOnce, MirrorOnceError, mirror_once};
+pub use report::MirrorReport;
+pub(crate) use report::MirrorReports;
 
 /// What a server does when its monitor is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -19,7 +19,9 @@ use hat_core::eventer::Timestamp;
 use smol::channel::bounded;
 
 use super::pending::{Promise, pending};
-use super::{Append, AppendError, Feed, Health, Log, Pending, Session, Store, StoreError};
+use super::{
+    Append, AppendError, Feed, Health, Log, LogCounts, Pending, Session, Store, StoreError,
+};
 use work::Work;
 
 /// What an answer to a registration promises.
@@ -116,6 +118,8 @@ struct Queue {
     tidy_is_due: bool,
     /// What came of a step beside the work, where it failed, or the one before it did.
     tidied: Option<Result<(), StoreError>>,
+    /// What was done; what waits is counted when somebody asks.
+    counts: LogCounts,
 }
 
 /// Something that waits for the thread.
@@ -180,6 +184,11 @@ impl Log for LocalLog {
 
     fn health(&self) -> Health {
         self.shared.lock().health.clone()
+    }
+
+    fn counts(&self) -> LogCounts {
+        let queue = self.shared.lock();
+        LogCounts { waiting: queue.waiting.len(), ..queue.counts }
     }
 
     fn close(&self) -> Pending {

@@ -1,6 +1,7 @@
 //! Who orders sessions and makes them durable.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hat_core::eventer::{Event, RegisterEvent};
 use smol::channel::Receiver;
@@ -28,9 +29,31 @@ pub trait Log: Send + Sync + 'static {
     /// Whether the last attempt to write went well. What fails is tried again by itself.
     fn health(&self) -> Health;
 
+    /// What it has done so far, and what waits.
+    fn counts(&self) -> LogCounts {
+        LogCounts::default()
+    }
+
     /// Makes durable what is not yet, settles everything that waits, and ends. What is appended
     /// after that is refused. Settled, with `None`, when it is done; called again, it is the same.
     fn close(&self) -> Pending;
+}
+
+/// What a log has done since it began, and what waits: for people, metrics, and a watchdog.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogCounts {
+    /// Registrations and copies that wait for their turn.
+    pub waiting: usize,
+    /// Times that something was made durable.
+    pub syncs: u64,
+    /// Times that this failed.
+    pub failed_syncs: u64,
+    /// How long all of them took.
+    pub sync_time: Duration,
+    /// Rounds of its work. While this stands still for longer than a sync may take, so does the log:
+    /// also where nothing is to do, there is a round a second.
+    pub rounds: u64,
 }
 
 /// Events to register.

@@ -38,7 +38,7 @@ pub use answer::Answer;
 pub use disk::{DiskOptions, DiskStore};
 pub use error::{AppendError, QueryError, StoreError};
 pub use local::{Durability, LocalLog, LogOptions, Numbering};
-pub use log::{Append, Complete, Feed, Health, Log, Told};
+pub use log::{Append, Complete, Feed, Health, Log, LogCounts, Told};
 pub use pending::Pending;
 pub use session::{Session, SessionError};
 pub use shared_memory::MemoryStore;

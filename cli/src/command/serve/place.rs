@@ -1,36 +1,115 @@
 //! The store of a server: opened, or begun with the history of a deployed one.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use hat_aio::{Address, Runtime};
+use hat_server::redundancy::{self, MirrorOnce, MirrorOnceError};
 use hat_server::store::lmdb::LmdbFile;
-use hat_server::store::{DiskOptions, DiskStore, MemoryStore, Store};
+use hat_server::store::{DiskStore, MemoryStore, Store};
 
-use crate::command::store::{FILE, import_file};
+use super::systemd;
+use crate::args::{ClientTlsArgs, TlsArgs};
+use crate::client::refusal;
+use crate::command::store::{FILE, counter, import_file};
 use crate::conf::Place;
 use crate::exit::{Failure, say};
 
-/// The folder in which a history becomes a store, within the one that it is for.
-const IMPORTING: &str = "importing";
+/// How long the handshake with another server may take.
+const CONNECT: Duration = Duration::from_secs(10);
 
-pub(super) fn open(place: Place) -> Result<Arc<dyn Store>> {
+/// A store that is open.
+pub(super) enum Opened {
+    Memory(Arc<MemoryStore>),
+    Disk(PathBuf, Arc<DiskStore>),
+}
+
+impl Opened {
+    pub(super) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Memory(store) => store.clone(),
+            Self::Disk(_, store) => store.clone(),
+        }
+    }
+
+    /// Requests from this machine: for who asks by `hat store`. Without them everything else works.
+    #[cfg(unix)]
+    pub(super) fn control(&self) -> Option<hat_server::control::Control> {
+        if let Self::Disk(dir, store) = self {
+            let control = hat_server::control::Control::open(dir, store.clone());
+            let warn = |error: &std::io::Error| {
+                tracing::warn!(%error, "the store cannot be backed up while the server runs");
+            };
+            return control.inspect_err(warn).ok();
+        }
+        None
+    }
+
+    /// There are no such requests on this system.
+    #[cfg(not(unix))]
+    pub(super) fn control(&self) {}
+}
+
+pub(super) fn open(place: Place) -> Result<Opened> {
     match place {
-        Place::Memory(config) => Ok(Arc::new(MemoryStore::new(config))),
+        Place::Memory(config) => Ok(Opened::Memory(Arc::new(MemoryStore::new(config)))),
         Place::Disk { dir, options, import_lmdb } => {
             if let Some(file) = import_lmdb
                 && !dir.join(FILE).exists()
             {
                 begin_with(&dir, &file)?;
             }
-            Ok(Arc::new(DiskStore::open(&dir, options)?))
+            let store = Arc::new(DiskStore::open(&dir, options)?);
+            Ok(Opened::Disk(dir, store))
         }
     }
 }
 
-/// Makes a store of what is in the file of a deployed server: the whole of it, or none. What was
-/// begun before is gone on with.
+/// Copies what another server has stored into the store.
+pub(super) async fn mirror_once<R: Runtime>(
+    opened: &Opened,
+    from: Address,
+    name: &str,
+    token: &Option<String>,
+    files: &TlsArgs,
+) -> Result<()> {
+    let Opened::Disk(_, store) = opened else {
+        return Err(Failure::Input("--mirror-once needs --store DIR (store.dir)".into()).into());
+    };
+    let tls = ClientTlsArgs { files: files.clone(), ..ClientTlsArgs::default() };
+    let tls = match from.is_tls() {
+        true => tls.connector(&from, CONNECT)?,
+        false => None,
+    };
+    let bar = counter("copied");
+    let options = MirrorOnce {
+        name: format!("event/{name}"),
+        token: token.clone(),
+        tls,
+        servers: Vec::new(),
+    };
+    let copied = redundancy::mirror_once::<R>(from.clone(), options, store, |events| {
+        bar.set_position(events);
+        systemd::progress(&format!("copied {events} events of {from}"));
+    });
+    let copied = copied.await.map_err(|error| match error {
+        MirrorOnceError::Connect(error) => refusal(from.clone(), error),
+        MirrorOnceError::Request(error) => Failure::of_request(&from, error),
+        error => anyhow::Error::from(error),
+    })?;
+    bar.finish_and_clear();
+    say(&format!(
+        "{} events of {} servers copied from {from}; what it has not stored yet, and what it \
+         registers from now on, is not among them",
+        copied.events,
+        copied.servers.len()
+    ));
+    Ok(())
+}
+
+/// Makes a store of what is in the file of a deployed server: the whole of it, or none.
 fn begin_with(dir: &Path, path: &Path) -> Result<()> {
     if !path.exists() {
         say(&format!("there is no history in {}: the store begins empty", path.display()));
@@ -39,24 +118,9 @@ fn begin_with(dir: &Path, path: &Path) -> Result<()> {
     let of = |error| Failure::Input(format!("{}: {error}", path.display()));
     let mut file = LmdbFile::open(path).map_err(of)?;
     say(&format!("taking over {} entries of {}", file.len(), path.display()));
-    let part = dir.join(IMPORTING);
-    let store = DiskStore::open(&part, DiskOptions::default())?;
-    let left = import_file(&store, &mut file, path)?;
+    let left = DiskStore::make_whole(dir, |store| import_file(store, &mut file, path))?;
     if left > 0 {
         say(&format!("{left} entries fit no reference of the file, and were not imported"));
     }
-    drop(store);
-    let moved = fs::rename(part.join(FILE), dir.join(FILE));
-    moved.and_then(|()| sync(dir)).with_context(|| format!("the store in {}", dir.display()))?;
-    // what is left is a lock that nobody holds
-    let _ = fs::remove_dir_all(&part);
     Ok(())
-}
-
-/// Makes a name in the folder durable.
-fn sync(dir: &Path) -> std::io::Result<()> {
-    match cfg!(unix) {
-        true => fs::File::open(dir)?.sync_all(),
-        false => Ok(()),
-    }
 }

@@ -6,21 +6,21 @@ use std::time::Duration;
 
 /// An answer.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: Vec<(String, String)>,
-    pub(super) body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
     /// A header, by its name in lower case; empty if it is not there.
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(it, _)| it == name).map_or("", |(_, value)| value)
     }
 }
 
 /// The answer to `GET`; `headers` are lines with their ends.
-pub(super) fn get(address: SocketAddr, path: &str, headers: &str) -> Answer {
+pub(crate) fn get(address: SocketAddr, path: &str, headers: &str) -> Answer {
     let mut stream = ask(address, path, &format!("{headers}Connection: close\r\n"));
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("an answer in UTF-8");
@@ -35,7 +35,7 @@ pub(super) fn get(address: SocketAddr, path: &str, headers: &str) -> Answer {
 }
 
 /// The status of the answer to a request for the WebSocket.
-pub(super) fn upgrade(address: SocketAddr, headers: &str) -> u16 {
+pub(crate) fn upgrade(address: SocketAddr, headers: &str) -> u16 {
     let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let mut stream = ask(address, "/ws", &format!("{upgrade}{headers}"));

@@ -9,6 +9,9 @@ use hat_core::eventer::{Event, QueryParams, ServerParams, Timestamp};
 use super::{DiskOptions, DiskStore, StoreError};
 use crate::store::{Last, QueryError, Session, Store, Sync};
 
+/// The folder in which a store is made, within the one that it is for.
+const PART: &str = "part";
+
 /// Events that share a sync when they are copied.
 const BATCH: usize = 32_768;
 
@@ -68,8 +71,37 @@ impl DiskStore {
             let error = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
             return Err(StoreError::Path(folder.into(), Arc::new(error)));
         }
-        let copy = Self::open(folder, DiskOptions::default())?;
-        let mut into = Import::new(&copy);
+        Self::make_whole(folder, |copy| self.copy_into(copy, &mut progress))
+    }
+
+    /// Makes a store in `folder`, where there is none, of what `fill` puts into it: all of that, or
+    /// none. Half of it must not look like the whole, whatever ends this.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fill`, and [`StoreError`].
+    pub fn make_whole<T, E: From<StoreError>>(
+        folder: &Path,
+        fill: impl FnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let part = folder.join(PART);
+        let begun = part.join(super::file::FILE);
+        if begun.exists() {
+            // by one that did not come to its end; who is still at it has the lock
+            let lock = super::file::Folder::lock(&part)?;
+            let removed = std::fs::remove_file(&begun);
+            removed.map_err(|error| StoreError::Path(begun, Arc::new(error)))?;
+            drop(lock);
+        }
+        let store = Self::open(&part, DiskOptions::default())?;
+        let filled = fill(&store)?;
+        drop(store);
+        super::file::take_from(&part, folder)?;
+        Ok(filled)
+    }
+
+    fn copy_into(&self, copy: &Self, progress: &mut impl FnMut(u64)) -> Result<u64, StoreError> {
+        let mut into = Import::new(copy);
         self.for_each(|event| {
             into.add(event)?;
             if into.taken.is_multiple_of(4_096) {

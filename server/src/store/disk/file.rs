@@ -88,6 +88,18 @@ impl Folder {
     }
 }
 
+/// Makes the store in the folder `part`, which nobody has open, the one of `folder`: the whole of it or
+/// nothing, whatever happens meanwhile.
+pub(super) fn take_from(part: &Path, folder: &Path) -> Result<(), StoreError> {
+    let of = |error| StoreError::Path(folder.into(), Arc::new(error));
+    std::fs::rename(part.join(FILE), folder.join(FILE)).map_err(of)?;
+    #[cfg(unix)]
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(of)?;
+    // what is left is a lock that nobody holds
+    let _ = std::fs::remove_dir_all(part);
+    Ok(())
+}
+
 impl Medium for Folder {
     fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
         let file = OpenOptions::new().read(true).write(true).open(self.path.join(FILE))?;

@@ -133,6 +133,7 @@ impl Work {
     fn wait(&self) -> Option<Vec<Request>> {
         let due = [self.flush_at, self.recover_at].into_iter().flatten().min();
         let mut queue = self.shared.lock();
+        queue.counts.rounds += 1;
         loop {
             if !queue.waiting.is_empty() {
                 let mut requests = Vec::new();
@@ -192,7 +193,7 @@ impl Work {
 
     /// Durable first, then answered and told.
     fn commit(&mut self, batch: Batch, reserve: &[(i64, i64)]) {
-        match self.store.apply(&batch.sessions, reserve, Sync::Now) {
+        match self.timed(|store| store.apply(&batch.sessions, reserve, Sync::Now)) {
             Ok(()) => {
                 self.well(reserve);
                 let sessions = batch.succeed();
@@ -219,7 +220,7 @@ impl Work {
             self.store.apply(&batch.sessions, reserve, Sync::Later)
         } else {
             // numbers must not be told before they are reserved
-            let reserved = self.store.apply(&[], reserve, Sync::Now);
+            let reserved = self.timed(|store| store.apply(&[], reserve, Sync::Now));
             reserved.and_then(|()| self.store.apply(&batch.sessions, &[], Sync::Later))
         };
         match applied {
@@ -240,12 +241,27 @@ impl Work {
         }
     }
 
+    /// Makes something durable, and counts that.
+    fn timed(
+        &self,
+        sync: impl FnOnce(&dyn Store) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let start = Instant::now();
+        let done = sync(&*self.store);
+        let took = start.elapsed();
+        let counts = &mut self.shared.lock().counts;
+        counts.syncs += 1;
+        counts.failed_syncs += u64::from(done.is_err());
+        counts.sync_time += took;
+        done
+    }
+
     fn flush(&mut self) {
         self.flush_at = None;
         if self.unsynced.is_empty() {
             return;
         }
-        match self.store.sync() {
+        match self.timed(|store| store.sync()) {
             Ok(()) => {
                 self.well(&[]);
                 self.unsynced_events = 0;

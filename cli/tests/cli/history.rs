@@ -1,0 +1,170 @@
+//! History that comes from, or goes to, where a server runs: `--mirror-once`, and a backup beside the work.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use hat_tests::peers::{self, Environment, unused_addr};
+use serde_json::{Value, json};
+
+use crate::on_every_runtime;
+use crate::process::{Hat, Server, hat, hat_with};
+use crate::redundancy::{Deployed, until};
+use crate::store::Folder;
+
+/// The next line that starts so.
+fn line_of(hat: &Hat, start: &str) -> String {
+    loop {
+        let line = hat.error_line();
+        if line.starts_with(start) {
+            return line;
+        }
+    }
+}
+
+/// A deployed server with everything in partitions by both timestamps.
+fn theirs_at(folder: &Folder, at: SocketAddr) -> Deployed {
+    let conf = json!({
+        "name": "theirs", "server_id": 2, "modules": [],
+        "backend": {
+            "module": "hat.event.backends.lmdb", "db_path": folder.of("theirs.db"), "identifier": null,
+            "flush_period": 0.2, "cleanup_period": 60, "conditions": [],
+            "latest": {"subscriptions": [["*"]]},
+            "timeseries": [
+                {"order_by": "TIMESTAMP", "subscriptions": [["*"]]},
+                {"order_by": "SOURCE_TIMESTAMP", "subscriptions": [["*"]]},
+            ],
+        },
+        "eventer_server": {"host": "127.0.0.1", "port": at.port()},
+    });
+    let path = folder.of("theirs.json");
+    std::fs::write(&path, conf.to_string()).expect("a file");
+    let theirs = Deployed::start_with(folder, "hat-event-server", &path, at);
+    until("it is operational", || {
+        let ended = hat(&format!("status --connect {at}"));
+        ended.stdout.iter().any(|line| line.contains("operational"))
+    });
+    theirs
+}
+
+/// Runs a script of the deployed packages, and gives what it prints.
+fn python(script: &str, args: &[&str]) -> String {
+    let environment = Environment::today().unwrap_or_else(|error| panic!("{error}"));
+    let script = format!("{}/../tests/peers/{script}", env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(environment.command().get_program());
+    let output = command.arg(script).args(args).output().expect("Python runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+on_every_runtime! {
+    /// Random queries have the same answers from the deployed server and from our store on a disk, before and after it was opened again.
+    /// HAT_QUERIES asks more of them than the usual 400.
+    fn the_same_questions_have_the_same_answers(runtime) {
+        if peers::skipped("the_same_questions_have_the_same_answers") {
+            return;
+        }
+        let (folder, at) = (Folder::new(), unused_addr());
+        let _theirs = theirs_at(&folder, at);
+        let port = at.port().to_string();
+        python("same_answers.py", &["fill", &port, "7", "3000"]);
+        let stored = || hat(&format!("query server --server-id 2 --persisted --all --connect {at}")).stdout.len();
+        // engine, and who came and went
+        until("it has stored all", || stored() > 3_000);
+        let queries = std::env::var("HAT_QUERIES").unwrap_or_else(|_| "400".into());
+        for seed in ["1", "2"] {
+            let args = format!("--store {} --mirror-once {at}", folder.of("ours"));
+            let hat = Hat::start(&format!("serve --listen 127.0.0.1:0 --runtime {runtime} --server-id 1 --no-own-events {args}"));
+            let line = line_of(&hat, "listening on ");
+            let ours = line.rsplit_once(':').expect("a port").1;
+            let said = python("same_answers.py", &["ask", ours, &port, seed, &queries]);
+            println!("{said}");
+            hat.signal("TERM");
+            assert_eq!(hat.end().code, Some(0));
+        }
+    }
+
+    /// Ours begins with what the deployed server has stored, event by event, and goes on where it was left.
+    fn a_running_server_is_copied(runtime) {
+        if peers::skipped("a_running_server_is_copied") {
+            return;
+        }
+        let (folder, at) = (Folder::new(), unused_addr());
+        let _theirs = theirs_at(&folder, at);
+        let theirs = format!("--connect {at} --runtime {runtime}");
+        let register = |from: usize, to: usize| {
+            let lines: String = (from..to).map(|n| format!("{{\"type\":\"x/{n}\",\"payload\":{{\"kind\":\"json\",\"data\":{n}}}}}\n")).collect();
+            let ended = hat_with(&format!("register --batch 50 {theirs}"), &lines);
+            assert_eq!(ended.code, Some(0), "{ended:?}");
+        };
+        let held = |connect: &str| -> Vec<Value> {
+            let all = hat(&format!("query server --server-id 2 --persisted --all {connect}")).json();
+            all.into_iter().filter(|event| event["type"][0] == "x").collect()
+        };
+        register(0, 5_000);
+        until("it has stored all", || held(&theirs).len() == 5_000);
+
+        let start = || {
+            let args = format!("--store {} --server-id 1 --mirror-once {at}", folder.of("ours"));
+            let hat = Hat::start(&format!("serve --listen 127.0.0.1:0 --runtime {runtime} --no-own-events {args}"));
+            let copied = line_of(&hat, "");
+            let address = line_of(&hat, "listening on ")["listening on ".len()..].to_owned();
+            (hat, copied, format!("--connect {address} --runtime {runtime}"))
+        };
+        let (server, copied, ours) = start();
+        assert!(copied.contains("events of 1 servers copied from"), "{copied}");
+        assert_eq!(held(&ours), held(&theirs));
+        server.signal("TERM");
+        assert_eq!(server.end().code, Some(0));
+
+        register(5_000, 5_100);
+        until("it has stored the rest", || held(&theirs).len() == 5_100);
+        let (_server, copied, ours) = start();
+        let count: u64 = copied.split(' ').next().and_then(|it| it.parse().ok()).expect("a number");
+        assert!((100..200).contains(&count), "only the rest: {copied}");
+        assert_eq!(held(&ours), held(&theirs));
+    }
+
+    fn nobody_to_copy_from(runtime) {
+        let (folder, at) = (Folder::new(), unused_addr());
+        let args = format!("serve --listen 127.0.0.1:0 --runtime {runtime} --mirror-once {at}");
+        assert!(hat(&args).failed(2).contains("--mirror-once needs --store DIR"));
+        let ended = hat(&format!("{args} --store {}", folder.of("store")));
+        assert!(ended.failed(3).contains(&format!("cannot connect to {at}")), "{ended:?}");
+    }
+
+    /// A backup of a server at work is whole: everything that was answered before it was asked for, and no session in parts.
+    fn a_running_server_is_backed_up(runtime) {
+        let folder = Folder::new();
+        let (store, copy) = (folder.of("store"), folder.of("copy"));
+        let server = Server::start_of(runtime, &format!("--store {store}"));
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let lines = |from: usize, to: usize| -> String { (from..to).map(|n| format!("{{\"type\":\"x/{n}\"}}\n")).collect() };
+        let first = hat_with(&format!("register --batch 10 --response {connect}"), &lines(0, 500)).json();
+        let writer = Hat::start_with(&format!("register --batch 10 --response {connect}"), &lines(500, 20_000));
+        // it is at work
+        writer.json();
+        let ended = hat(&format!("store backup {store} {copy}"));
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(ended.stderr[0].ends_with("by the server"), "{ended:?}");
+        // a backup is never written over
+        hat(&format!("store backup {store} {copy}")).failed(1);
+        let written = writer.end();
+        assert_eq!(written.code, Some(0), "{:?}", written.stderr);
+
+        let ended = hat(&format!("store check {copy}"));
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let copied = hat(&format!("store export {copy}")).json();
+        assert!(first.iter().all(|event| copied.contains(event)));
+        let all = hat(&format!("query server --server-id 1 --all {connect}")).json();
+        assert_eq!(copied[..], all[..copied.len()], "the first of all, without a gap");
+        let (last, next) = (&copied[copied.len() - 1]["id"]["session"], all.get(copied.len()));
+        assert!(next.is_none_or(|next| next["id"]["session"] != *last), "no session in parts");
+
+        server.hat.signal("TERM");
+        assert_eq!(server.hat.end().code, Some(0));
+        // a server that is gone does not copy; the command does
+        let again = folder.of("again");
+        let ended = hat(&format!("store backup {store} {again}"));
+        assert!(ended.stderr[0].starts_with("20000 events copied"), "{ended:?}");
+    }
+}

@@ -1,0 +1,127 @@
+//! What a server has done and how it fares, as Prometheus reads it.
+//!
+//! Every name says its unit; those that end in `_total` only grow, from the start of the process.
+
+use std::fmt;
+
+use hat_core::eventer::Status;
+use prometheus_client::encoding::prometheus_text;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::registry::{Metric, Registry};
+
+use crate::desk::Report;
+use crate::store::Health;
+
+/// What the text is, for HTTP.
+pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
+
+/// The statuses of an event server.
+const STATUSES: [Status; 4] =
+    [Status::Standby, Status::Starting, Status::Operational, Status::Stopping];
+
+type Labels = Vec<(&'static str, String)>;
+
+/// The metrics in Prometheus' text format. `started` is when the process did, in seconds since 1970.
+///
+/// # Errors
+///
+/// None that a `String` can have.
+pub fn text(report: &Report, started: f64) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("hat");
+    let mut all = All(&mut registry);
+    all.server(report, started);
+    all.registrations(report);
+    all.store(report);
+    all.mirrors(report);
+    let mut text = String::new();
+    prometheus_text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+struct All<'a>(&'a mut Registry);
+
+impl All<'_> {
+    fn add(&mut self, name: &str, help: &str, metric: impl Metric) {
+        self.0.register(name, help, metric);
+    }
+
+    fn count(&mut self, name: &str, help: &str, value: u64) {
+        self.add(name, help, ConstCounter::new(value));
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) {
+        self.add(name, help, ConstGauge::new(value.cast_signed()));
+    }
+
+    fn server(&mut self, report: &Report, started: f64) {
+        let start = ConstGauge::new(started);
+        self.add("start_time_seconds", "When the process started, since 1970", start);
+        let family = Family::<Labels, Gauge>::default();
+        for status in STATUSES {
+            let is = i64::from(report.status == status);
+            family.get_or_create(&vec![("status", status.to_string())]).set(is);
+        }
+        self.add("status", "1 for the status that clients are told", family);
+        self.gauge("connected_clients", "Clients that are connected", report.clients as u64);
+        let help = "Clients that were closed because they could not be told something: they read too slowly";
+        self.count("cut_clients", help, report.cut);
+    }
+
+    fn registrations(&mut self, report: &Report) {
+        self.count("registered_events", "Events registered", report.events);
+        self.count("registered_sessions", "Sessions registered", report.sessions);
+        let help = "Registrations refused because of what is in them, also where nobody waits for an answer";
+        self.count("refused_registrations", help, report.refused);
+        let help = "Registrations that failed because of the status or the store, also where nobody waits for an answer";
+        self.count("failed_registrations", help, report.failed);
+        let waiting = report.log.waiting as u64;
+        self.gauge("waiting_registrations", "Registrations and copies that wait", waiting);
+    }
+
+    fn store(&mut self, report: &Report) {
+        let works = matches!(report.health, Health::Good);
+        self.gauge("store_working", "1 if what is registered becomes durable", u64::from(works));
+        if let Some(stats) = &report.stats {
+            self.gauge("store_events", "Events that are kept", stats.events);
+            self.gauge("store_types", "Types that have a latest event", stats.types);
+            self.gauge(
+                "store_size_bytes",
+                "Bytes that the store takes on the disk",
+                stats.disk_bytes,
+            );
+            let help = "Events that are not in the indexes on the disk yet";
+            self.gauge("store_unindexed_events", help, stats.tail_events);
+        }
+        let log = &report.log;
+        self.count("store_syncs", "Times that something was made durable", log.syncs);
+        self.count("store_failed_syncs", "Times that this failed", log.failed_syncs);
+        let time = ConstCounter::new(log.sync_time.as_secs_f64());
+        self.add("store_sync_time_seconds", "Time that making durable took", time);
+    }
+
+    fn mirrors(&mut self, report: &Report) {
+        if report.mirrors.is_empty() {
+            return;
+        }
+        let connected = Family::<Labels, Gauge>::default();
+        let synced = Family::<Labels, Gauge>::default();
+        let events = Family::<Labels, prometheus_client::metrics::counter::Counter>::default();
+        let lag = Family::<Labels, Gauge<f64, std::sync::atomic::AtomicU64>>::default();
+        for mirror in &report.mirrors {
+            let labels = vec![("server_id", mirror.server_id.to_string())];
+            connected.get_or_create(&labels).set(i64::from(mirror.connected));
+            synced.get_or_create(&labels).set(i64::from(mirror.synced));
+            events.get_or_create(&labels).inc_by(mirror.events);
+            if let Some(time) = mirror.lag {
+                lag.get_or_create(&labels).set(time.as_secs_f64());
+            }
+        }
+        self.add("mirror_connected", "1 with a connection to the other server", connected);
+        self.add("mirror_synced", "1 if all that it had stored is here", synced);
+        self.add("mirrored_events", "Events of the other server that were copied", events);
+        let help = "From the timestamp of the last event that was copied until it was stored here";
+        self.add("mirror_lag_seconds", help, lag);
+    }
+}
