@@ -18,7 +18,7 @@ import time
 import aiohttp
 
 from hat import aio, juggler, util
-from hat.drivers import tcp
+from hat.drivers import net
 from hat.event import common, eventer
 import hat.gui.passwd
 
@@ -74,7 +74,7 @@ class _Watcher:
         self = cls()
         self._seen = aio.Queue()
         self.client = await _until('the server is there', lambda: eventer.connect(
-            tcp.Address('127.0.0.1', port), 'watcher', subscriptions=[('gateway', '*')],
+            net.TcpAddress('127.0.0.1', port), 'watcher', subscriptions=[('gateway', '*')],
             events_cb=lambda _, events: [self._seen.put_nowait(i) for i in events]))
 
         async def operational():

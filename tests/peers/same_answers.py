@@ -12,7 +12,7 @@ import collections
 import random
 import sys
 
-from hat.drivers import tcp
+from hat.drivers import net
 from hat.event import common, eventer
 
 WORDS = ['a', 'b', 'c', 'gateway', '', '1']
@@ -26,7 +26,7 @@ def main():
 
 
 async def _connect(port):
-    return await eventer.connect(tcp.Address('127.0.0.1', port), 'same answers')
+    return await eventer.connect(net.TcpAddress('127.0.0.1', port), 'same answers')
 
 
 def _type(rand):
@@ -73,7 +73,7 @@ async def _ask(port, other_port, seed, count):
         params = _params(rand, events)
         one, other = [await client.query(params) for client in clients]
         if isinstance(params, common.QueryLatestParams):
-            found = [collections.Counter(event for event in result.events if event.type[:1] != ('event', ))
+            found = [sorted((event for event in result.events if event.type[:1] != ('event', )), key=lambda it: it.id)
                      for result in (one, other)]
             same = found[0] == found[1]
         elif isinstance(params, common.QueryServerParams):

@@ -67,7 +67,7 @@ fn text_of(path: &Path) -> std::io::Result<String> {
 
 /// The values, whatever the format. JSON is YAML, too, but its errors are better told as JSON's.
 fn parse(path: &Path, text: &str) -> Result<Value, String> {
-    let yaml = || serde_saphyr::from_str::<Value>(text).map_err(|error| error.to_string());
+    let yaml = || yaml(text);
     let toml = || toml::from_str::<Value>(text).map_err(|error| error.to_string());
     let json = || serde_json::from_str::<Value>(text).map_err(|error| error.to_string());
     let extension = path.extension().and_then(|it| it.to_str()).map(str::to_ascii_lowercase);
@@ -89,6 +89,40 @@ fn parse(path: &Path, text: &str) -> Result<Value, String> {
         Value::Null => Value::Object(Map::new()),
         value => value,
     })
+}
+
+/// YAML as the deployed packages read it, by PyYAML: `yes`, `no`, `on` and `off` are booleans, and `y`
+/// and `n`, which are ones to our parser, are texts.
+fn yaml(text: &str) -> Result<Value, String> {
+    let parse = |strict_booleans| {
+        let options = serde_saphyr::options! { strict_booleans: strict_booleans };
+        let value = serde_saphyr::from_str_with_options::<Value>(text, options);
+        value.map_err(|error| error.to_string())
+    };
+    let mut value = parse(false)?;
+    restore_letters(&mut value, &parse(true)?);
+    Ok(value)
+}
+
+/// Makes the letters texts again, which they are in `strict`.
+fn restore_letters(value: &mut Value, strict: &Value) {
+    match (value, strict) {
+        (value @ Value::Bool(_), Value::String(text)) if text.len() == 1 => *value = strict.clone(),
+        (Value::Array(values), Value::Array(strict)) => {
+            values
+                .iter_mut()
+                .zip(strict)
+                .for_each(|(value, strict)| restore_letters(value, strict));
+        }
+        (Value::Object(values), Value::Object(strict)) => {
+            for (key, value) in values {
+                if let Some(strict) = strict.get(key) {
+                    restore_letters(value, strict);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// What a parser says, in a line of its own.

@@ -193,7 +193,7 @@ mod tests {
         let across = [partition("?/x", Some(5)), partition("a/?", Some(6))];
         assert_eq!(shown("", &across), ["a/x:6-", "?/x:5-", "a/?:6-", "*:0-"]);
         let latest = [partition("a/*", Some(5))];
-        assert_eq!(shown("a/b c", &latest), ["a/b:5", "a/*:5-", "c:0", "*:0-"]);
+        assert_eq!(shown("a/b c", &latest), ["a/b:5", "a/*:5-", "a/b,c:0", "*:0-"]);
     }
 
     #[test]

@@ -150,6 +150,9 @@ fn the_format_is_that_of_the_name_or_of_the_text() {
             parse(&PathBuf::from(name), text).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(value, serde_json::json!({"name": "n", "server_id": 2}), "{name}: {text}");
     }
+    let booleans = "[y, n, yes, off, 'yes', {a: N, b: true}]";
+    let expected = serde_json::json!(["y", "n", true, false, "yes", {"a": "N", "b": true}]);
+    assert_eq!(parse(Path::new("a.yaml"), booleans), Ok(expected), "as PyYAML reads them");
     assert_eq!(parse(Path::new("a.yaml"), ""), Ok(Value::Object(Map::new())));
     for (name, text) in [("a.toml", yaml), ("a.json", yaml), ("a.yaml", "a: [1"), ("a", "a: [1")] {
         parse(Path::new(name), text).expect_err(text);

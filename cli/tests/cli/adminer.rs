@@ -10,11 +10,11 @@ use crate::process::Server;
 /// What the deployed client gets, sets, and is refused.
 const SCRIPT: &str = r#"
 import asyncio, sys
-from hat.drivers import tcp
+from hat.drivers import net
 from hat.event import adminer
 
 async def main():
-    client = await adminer.connect(tcp.Address('127.0.0.1', int(sys.argv[1])))
+    client = await adminer.connect(net.TcpAddress('127.0.0.1', int(sys.argv[1])))
     assert await client.get_log_conf() is None
     conf = {'version': 1, 'root': {'level': 'INFO'}}
     await client.set_log_conf(conf)

@@ -44,7 +44,7 @@ backend:
     timeseries:
       - order_by: TIMESTAMP
         subscriptions: [["x", "*"]]
-        limit: {{duration: 2592000, max_entries: 1000000, min_entries: 10, size: 1.0e9}}
+        limit: {{duration: 2592000, max_entries: 1000000, min_entries: 10, size: 1000000000}}
       - order_by: SOURCE_TIMESTAMP
         subscriptions: [["x", "*"]]
     timeseries_max_results: 1000
@@ -63,8 +63,12 @@ fn valid(paths: &[&str]) -> Vec<String> {
         from hat.event import common\n\
         for path in sys.argv[1:]:\n\
         \x20   conf = json.decode_file(pathlib.Path(path))\n\
-        \x20   common.json_schema_repo\n\
-        \x20   json.DefaultJsonSchemaValidator(common.json_schema_repo).validate('hat-event://server.yaml', conf)\n\
+        \x20   validator = json.DefaultSchemaValidator(common.json_schema_repo)\n\
+        \x20   validator.validate('hat-event://server.yaml', conf)\n\
+        \x20   info = common.import_backend_info(conf['backend']['module'])\n\
+        \x20   if info.json_schema_repo and info.json_schema_id:\n\
+        \x20       validator = json.DefaultSchemaValidator(info.json_schema_repo)\n\
+        \x20       validator.validate(info.json_schema_id, conf['backend'])\n\
         \x20   print('valid')\n";
     let mut command = Command::new(environment.command().get_program());
     let output = command.args(["-c", script]).args(paths).output().expect("Python runs");

@@ -58,7 +58,7 @@ fn python(script: &str, args: &[&str]) -> String {
 
 on_every_runtime! {
     /// Random queries have the same answers from the deployed server and from our store on a disk, before and after it was opened again.
-    /// HAT_QUERIES asks more of them than the usual 400.
+    /// HAT_QUERIES asks more of them than the usual 100.
     fn the_same_questions_have_the_same_answers(runtime) {
         if peers::skipped("the_same_questions_have_the_same_answers") {
             return;
@@ -66,11 +66,11 @@ on_every_runtime! {
         let (folder, at) = (Folder::new(), unused_addr());
         let _theirs = theirs_at(&folder, at);
         let port = at.port().to_string();
-        python("same_answers.py", &["fill", &port, "7", "3000"]);
+        python("same_answers.py", &["fill", &port, "7", "1000"]);
         let stored = || hat(&format!("query server --server-id 2 --persisted --all --connect {at}")).stdout.len();
         // engine, and who came and went
-        until("it has stored all", || stored() > 3_000);
-        let queries = std::env::var("HAT_QUERIES").unwrap_or_else(|_| "400".into());
+        until("it has stored all", || stored() > 1_000);
+        let queries = std::env::var("HAT_QUERIES").unwrap_or_else(|_| "100".into());
         for seed in ["1", "2"] {
             let args = format!("--store {} --mirror-once {at}", folder.of("ours"));
             let hat = Hat::start(&format!("serve --listen 127.0.0.1:0 --runtime {runtime} --server-id 1 --no-own-events {args}"));
