@@ -47,6 +47,7 @@ backend:
         limit: {{duration: 2592000, max_entries: 1000000, min_entries: 10, size: 1000000000}}
       - order_by: SOURCE_TIMESTAMP
         subscriptions: [["x", "*"]]
+        limit: {{duration: 864000}}
     timeseries_max_results: 1000
 modules: []
 eventer_server: {{host: 127.0.0.1, port: {port}}}
@@ -126,7 +127,7 @@ on_every_runtime! {
         let before = stored();
         let of_test: Vec<_> = before.iter().filter(|event| event["type"][0] == "x").collect();
         assert_eq!(of_test.len(), 5);
-        assert_eq!(of_test[3]["source_timestamp"], "2026-01-01T00:00:03Z");
+        assert_eq!(of_test[3]["source_timestamp"], "2026-01-01T00:00:03.000000Z");
         let new = hat(&format!("register x/new --response {connect}")).json();
         assert!(sessions(&new)[0] > sessions(&before).into_iter().max().expect("some"));
         // the deployed one had stopped
