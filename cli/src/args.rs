@@ -73,7 +73,7 @@ pub(crate) enum Command {
     /// with a token only if it is the server's. Without --store events count as persisted as soon
     /// as they are registered, and are gone when the server ends. With --monitor the server is one
     /// of a group, of which one is active.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Print events as they are registered, until Ctrl-C.
     ///
     /// With --last, --from or --after, events come first that were registered before; with --state,

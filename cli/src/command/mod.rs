@@ -27,7 +27,7 @@ use crate::runtime::Run;
 /// Runs `command` on `R`.
 pub(crate) fn run<R: Run>(command: Command) -> Result<()> {
     match command {
-        Command::Serve(args) => R::run(serve::serve::<R>(args)),
+        Command::Serve(args) => R::run(serve::serve::<R>(*args)),
         Command::Subscribe(args) => R::run(subscribe::subscribe::<R>(args)),
         Command::Register(args) => R::run(register::register::<R>(args)),
         Command::Query(args) => R::run(query::query::<R>(args)),

@@ -261,7 +261,7 @@ impl Work {
         if self.unsynced.is_empty() {
             return;
         }
-        match self.timed(|store| store.sync()) {
+        match self.timed(<dyn Store>::sync) {
             Ok(()) => {
                 self.well(&[]);
                 self.unsynced_events = 0;
