@@ -152,7 +152,7 @@ fn replacing_leaf() -> Patch {
 #[divan::bench(args = [1_000, 500_000, 1_000_000, 2_000_000, 4_000_000])]
 fn list_first_to_last(bencher: Bencher<'_, '_>, len: u64) {
     let mut value: Value = (0..len).collect();
-    let limits = Limits { depth: 128, size: usize::MAX };
+    let limits = Limits::new(128, usize::MAX);
     let patch: Patch = r#"[{"op":"remove","path":"/0"},{"op":"add","path":"/-","value":1}]"#
         .parse()
         .expect("a patch");

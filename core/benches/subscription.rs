@@ -37,7 +37,7 @@ fn mixed(size: usize) -> Subscription {
             _ => EventType::from_segments(["?".to_owned(), gateway, kind, device, "*".to_owned()]),
         }
     });
-    Subscription::new(&types.collect::<Vec<_>>()).expect("valid")
+    Subscription::new(types.collect::<Vec<_>>()).expect("valid")
 }
 
 /// Types spread over the whole subscription, so that what was looked up last helps little.

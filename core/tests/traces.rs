@@ -76,8 +76,8 @@ impl Subscriber for Traced {
 fn traced(run: impl FnOnce()) -> Vec<String> {
     let traced = Traced::default();
     tracing::subscriber::with_default(traced.clone(), run);
-    let lines = traced.0.lock().expect("no panic").clone();
-    lines
+    let mut lines = traced.0.lock().expect("no panic");
+    std::mem::take(&mut *lines)
 }
 
 /// Both are there, and in this order.
@@ -153,7 +153,7 @@ fn chatter_names_the_type_of_the_data() {
 #[test]
 fn the_event_protocol_names_its_messages() {
     let lines = traced(|| {
-        let init = eventer::InitReq { client_name: "client".into(), ..Default::default() };
+        let init = eventer::message::InitReq { client_name: "client".into(), ..Default::default() };
         let config = eventer::client::Config::default();
         let client = eventer::client::Client::new(config, &init, Instant::ORIGIN).expect("small");
         let config = eventer::server::Config::default();
@@ -187,14 +187,14 @@ fn tpkt_and_cotp_name_theirs() {
         let b = cotp::Connection::accept(config, Instant::ORIGIN).expect("fits");
         let mut two = Two::new(a, b);
         two.drive();
-        two.a.0.send(&b"data"[..]).expect("room");
+        two.a.0.send(bytes::Bytes::from_static(b"data")).expect("room");
         two.drive();
     });
     are(&lines, &["sent CR", "received CR", "sent CC", "received CC", "sent DT", "received DT"]);
     let lines = traced(|| {
         let machine = || tpkt::Connection::new(tpkt::Config::default());
         let mut two = Two::new(machine(), machine());
-        two.a.0.send(&b"\x02\xf0\x80data"[..]).expect("room");
+        two.a.0.send(bytes::Bytes::from_static(b"\x02\xf0\x80data")).expect("room");
         two.drive();
     });
     are(&lines, &["sent TPKT packet", "received TPKT packet"]);

@@ -53,6 +53,7 @@ sbs::choice! {
 }
 
 /// A server of HatEventAdminer. Whoever reaches it may do all of it: there are no passwords in it.
+#[derive(Debug)]
 pub struct Adminer(Arc<Server>);
 
 impl Adminer {

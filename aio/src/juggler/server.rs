@@ -261,7 +261,7 @@ impl Server {
     pub fn serve_on(&self, stream: impl Stream, client: Client) {
         let stream: Box<dyn Stream> = Box::new(stream);
         let core = self.taking.core();
-        (self.serve_on)(core, core.count(stream), client);
+        (self.serve_on)(core, core.count(stream, None), client);
     }
 
     /// The connections that are open now, by number.

@@ -94,7 +94,12 @@ impl Connector {
     /// [`with_server_name`](Self::with_server_name). A handshake may take 10 s.
     #[must_use]
     pub fn from_config(config: impl Into<Arc<ClientConfig>>) -> Self {
-        Self { config: config.into(), server_name: None, timeout: HANDSHAKE_TIMEOUT, records: u64::MAX }
+        Self {
+            config: config.into(),
+            server_name: None,
+            timeout: HANDSHAKE_TIMEOUT,
+            records: u64::MAX,
+        }
     }
 
     /// The name, or IP address, that the server's certificate must have, in place of the host of

@@ -76,7 +76,7 @@ pub(super) fn decide(head: &Parts, rules: &Rules, access: &Access) -> Decision {
     if rules.ws_path.as_deref() == Some(path) {
         return match websocket::handshake(head, &rules.origins) {
             Ok(accept) => Decision::WebSocket(accept),
-            Err(refusal) => Decision::Answer(refusal),
+            Err(refusal) => Decision::Answer(*refusal),
         };
     }
     if let Some(index) = rules.index_path.as_ref().filter(|_| path == "/") {

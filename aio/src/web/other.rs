@@ -36,7 +36,7 @@ pub fn upgrade<B>(
     head.version = request.version();
     head.headers = request.headers().clone();
     let accept =
-        websocket::handshake(&head, origins).map_err(|refusal| Box::new(refusal.into()))?;
+        websocket::handshake(&head, origins).map_err(|refusal| Box::new((*refusal).into()))?;
     Ok((site::switching(accept, ()), Upgrading(hyper::upgrade::on(request))))
 }
 

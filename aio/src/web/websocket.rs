@@ -12,15 +12,15 @@ use hat_core::ws::{self, RequestFault};
 
 /// The `Sec-WebSocket-Accept` for a request at the WebSocket's path, or why there is no WebSocket
 /// for it: by the rules that the machine of a server has.
-pub(super) fn handshake(head: &Parts, origins: &Origins) -> Result<HeaderValue, Answer> {
+pub(super) fn handshake(head: &Parts, origins: &Origins) -> Result<HeaderValue, Box<Answer>> {
     let fields = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let fields: Vec<_> = fields.collect();
     let http_1_1 = head.version == Version::HTTP_11;
     let accept = ws::check_request(head.method.as_str(), http_1_1, fields.iter().copied());
-    let accept = accept.map_err(refusal)?;
+    let accept = accept.map_err(|fault| Box::new(refusal(fault)))?;
     if !allows(origins, &head.headers, host::site(head)) {
         let reason = "pages of this site may not open the WebSocket";
-        return Err(Answer::new(StatusCode::FORBIDDEN, reason));
+        return Err(Box::new(Answer::new(StatusCode::FORBIDDEN, reason)));
     }
     Ok(HeaderValue::from_str(&accept).expect("Base64 is fit for a header"))
 }

@@ -70,7 +70,7 @@ pub(crate) async fn load<R: Runtime>(args: LoadArgs) -> Result<()> {
     let shared = Arc::new(Shared {
         prefix: args.prefix,
         types: args.types as u64,
-        payload: (args.payload > 0).then(|| Payload::json(&text)),
+        payload: (args.payload > 0).then(|| Payload::json(&text)).transpose()?,
         batch: args.batch,
         step,
         start,

@@ -217,8 +217,8 @@ mod tests {
             (0..count).map(|index| EventType::from_segments([alloc::format!("{index}")])).collect()
         };
         let mut routes = Routes::default();
-        let fits = Subscription::new(&types(MAX_ROUTED)).expect("query types");
-        let large = Subscription::new(&types(MAX_ROUTED + 1)).expect("query types");
+        let fits = Subscription::new(types(MAX_ROUTED)).expect("query types");
+        let large = Subscription::new(types(MAX_ROUTED + 1)).expect("query types");
         assert!(routes.insert(1, &fits) && !routes.insert(2, &large));
         routes.remove(2, &large);
         let mut found = Vec::new();

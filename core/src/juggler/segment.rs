@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(parse("0{}"), Ok(Segment::Last("{}".into())));
         assert_eq!(parse("1"), Ok(Segment::More("".into())));
         assert_eq!(parse("2č"), Ok(Segment::Ping("č".into())));
-        assert_eq!(parse("3č"), Ok(Segment::Pong));
+        assert_eq!(parse("3č"), Ok(Segment::Pong("č".into())));
         assert_eq!(parse("4abc"), Err(Error::Segment { found: Some('4') }));
         assert_eq!(parse("č"), Err(Error::Segment { found: Some('č') }));
         assert_eq!(parse(""), Err(Error::Segment { found: None }));

@@ -4,7 +4,7 @@
 use allocation_counter::measure;
 use hat_core::json::{Limits, Object, Patch, Value};
 
-const LIMITS: Limits = Limits { depth: 128, size: usize::MAX };
+const LIMITS: Limits = Limits::new(128, usize::MAX);
 
 /// Bytes that one patch allocates, of a list of `len` numbers that somebody else holds or nobody.
 fn patched(len: u64, patch: &str, shared: bool) -> u64 {

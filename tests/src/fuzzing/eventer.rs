@@ -74,7 +74,7 @@ fn algebra(input: &mut Unstructured<'_>) -> Result<()> {
     let (Ok(a), Ok(b)) = (Subscription::new(&one), Subscription::new(&other)) else {
         return Ok(());
     };
-    assert_eq!(a, Subscription::new(&a.query_types()).expect("it was one"), "reduced form");
+    assert_eq!(a, Subscription::new(a.query_types()).expect("it was one"), "reduced form");
     let both = a.intersection(&b).expect("few types");
     let any = a.union(&b).expect("few types");
     assert_eq!(a.is_disjoint(&b), Ok(both.is_empty()));

@@ -227,7 +227,7 @@ impl World {
     /// If it runs none.
     #[must_use]
     pub fn current() -> Self {
-        CURRENT.with_borrow(|current| current.clone()).expect("a world runs on this thread")
+        CURRENT.with_borrow(Clone::clone).expect("a world runs on this thread")
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {

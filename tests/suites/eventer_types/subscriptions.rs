@@ -42,7 +42,7 @@ fn subscriptions() {
     let vectors = vectors!("subscription_matches");
     let types = event_types(&vectors["event_types"]);
     for case in list(&vectors["cases"]) {
-        let made = Subscription::new(&event_types(&case["query_types"]));
+        let made = Subscription::new(event_types(&case["query_types"]));
         for peer in [&case["c"], &case["py"]] {
             if peer.get("error").is_some() {
                 assert!(matches!(made, Err(SubscriptionError::StarNotLast { .. })), "{case}");
@@ -66,8 +66,8 @@ fn algebra() {
     let vectors = vectors!("subscription_algebra");
     let types = all_types(&["a", "b", "", "z"], 4);
     for case in list(&vectors["cases"]) {
-        let first = Subscription::new(&event_types(&case["first"])).expect("valid");
-        let second = Subscription::new(&event_types(&case["second"])).expect("valid");
+        let first = Subscription::new(event_types(&case["first"])).expect("valid");
+        let second = Subscription::new(event_types(&case["second"])).expect("valid");
         let union = first.union(&second).expect("small");
         let intersection = first.intersection(&second).expect("small");
 
@@ -82,10 +82,10 @@ fn algebra() {
 
         for peer in [&case["c"], &case["py"]] {
             if peer["union_correct"] == true {
-                assert_eq!(Subscription::new(&event_types(&peer["union"])), Ok(union.clone()));
+                assert_eq!(Subscription::new(event_types(&peer["union"])), Ok(union.clone()));
             }
             if peer["intersection_correct"] == true {
-                let peers = Subscription::new(&event_types(&peer["intersection"])).expect("valid");
+                let peers = Subscription::new(event_types(&peer["intersection"])).expect("valid");
                 let differs =
                     types.iter().find(|one| peers.matches(one) != intersection.matches(one));
                 assert_eq!(differs, None, "{case}");

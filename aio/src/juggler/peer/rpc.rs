@@ -28,7 +28,7 @@ impl RpcConnection {
     /// [`receive`](Connection::receive) gives what is no call.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
-        connection.handle.call(|session| session.begin_calls());
+        connection.handle.call(super::PeerSession::begin_calls);
         Self { connection }
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::process::{Hat, Server, hat, hat_with};
 
 #[path = "../../../../docs/examples/hmi/hmi.rs"]
-mod hmi;
+mod application;
 
 /// Starts the example, which ends with the process, and gives its page.
 fn start(events: &str) -> String {
@@ -17,7 +17,7 @@ fn start(events: &str) -> String {
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         runtime.expect("Tokio").block_on(async {
-            let hmi = hmi::start(&events, "127.0.0.1:0").await.expect("it starts");
+            let hmi = application::start(&events, "127.0.0.1:0").await.expect("it starts");
             let _ = sender.send(hmi.addresses()[0].to_string());
             std::future::pending::<()>().await;
         });

@@ -117,7 +117,7 @@ fn a_run_after_one_that_found_nothing_is_given_everything() {
     keeps_since(&mut catch_up, 1);
     assert_eq!(catch_up.finish(), None);
     // of any server
-    let types = "*".parse().expect("any text is a type");
+    let types: crate::eventer::EventType = "*".parse().expect("any text is a type");
     let subscription = Subscription::new([&types]).expect("a query type");
     let wanted = Wanted { subscription, server_id: None, persisted: false };
     let catch_up = CatchUp::<()>::new(CatchUpConfig::default(), wanted, []);

@@ -17,7 +17,7 @@ fn parse(text: &str) -> EventType {
 
 #[track_caller]
 fn subscription(texts: &str) -> Subscription {
-    Subscription::new(&types(texts)).expect("valid query types")
+    Subscription::new(types(texts)).expect("valid query types")
 }
 
 #[track_caller]
@@ -93,7 +93,7 @@ fn union_intersection_and_disjointness() {
 
 #[test]
 fn errors_say_which_query_type() {
-    let error = |texts| Subscription::new(&types(texts)).expect_err("invalid");
+    let error = |texts| Subscription::new(types(texts)).expect_err("invalid");
     assert_eq!(error("a */b"), SubscriptionError::StarNotLast { index: 1 });
     assert_eq!(error("* */*"), SubscriptionError::StarNotLast { index: 1 });
     let deep = EventType::from_segments(["a"; MAX_DEPTH + 1]);
@@ -120,10 +120,10 @@ fn branching(places: u32) -> Vec<EventType> {
 #[cfg_attr(miri, ignore = "slow there")]
 fn branches_at_every_segment_are_refused_or_fast() {
     assert_eq!(
-        Subscription::new(&branching(9)),
+        Subscription::new(branching(9)),
         Err(SubscriptionError::TooManyPatterns { patterns: 512 })
     );
-    let subscription = Subscription::new(&branching(8)).expect("256 patterns");
+    let subscription = Subscription::new(branching(8)).expect("256 patterns");
     assert_eq!(subscription.query_types().len(), 256);
     let path = |last| EventType::from_segments(["a"; 8].into_iter().chain([last]));
     assert!(subscription.matches(&path("x255")) && !subscription.matches(&path("x256")));
@@ -145,13 +145,13 @@ fn an_intersection_that_explodes_is_refused() {
     let many = |before: &str, after: &str| -> Vec<EventType> {
         (0..3000).map(|index| parse(&format!("{before}{index}{after}"))).collect()
     };
-    let first = Subscription::new(&many("?/", "")).expect("one pattern");
-    let second = Subscription::new(&many("", "/?")).expect("one pattern");
+    let first = Subscription::new(many("?/", "")).expect("one pattern");
+    let second = Subscription::new(many("", "/?")).expect("one pattern");
     assert_eq!(first.intersection(&second), Err(SubscriptionError::TooLarge));
     assert_eq!(first.is_disjoint(&second), Ok(false), "the first pair says so");
     // nine million pairs, none of which is an end
-    let first = Subscription::new(&many("?/", "/a")).expect("one pattern");
-    let second = Subscription::new(&many("", "/?/b")).expect("one pattern");
+    let first = Subscription::new(many("?/", "/a")).expect("one pattern");
+    let second = Subscription::new(many("", "/?/b")).expect("one pattern");
     assert_eq!(first.is_disjoint(&second), Err(SubscriptionError::TooLarge));
     assert_eq!(second.is_disjoint(&first), Err(SubscriptionError::TooLarge));
 }
@@ -203,8 +203,8 @@ fn work_to_find_what_covers_what_has_a_budget() {
 fn a_look_up_has_a_budget_of_steps() {
     // eight different starts below the seventh segment, to the end
     let long = |depth| covering(128, depth, 128);
-    assert!(Subscription::new(&long(8)).is_ok());
-    let steps = match Subscription::new(&long(100)) {
+    assert!(Subscription::new(long(8)).is_ok());
+    let steps = match Subscription::new(long(100)) {
         Err(SubscriptionError::TooManySteps { steps }) => steps,
         other => panic!("{other:?}"),
     };

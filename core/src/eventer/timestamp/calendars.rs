@@ -86,9 +86,9 @@ mod tests {
     use core::fmt::Debug;
 
     /// Moments of every day go both ways, and those that only a peer would send are refused.
-    fn both_ways<T: Clone + Debug + PartialEq>()
+    fn both_ways<T>()
     where
-        T: TryFrom<Timestamp, Error = TimestampError> + Into<Timestamp>,
+        T: Clone + Debug + PartialEq + TryFrom<Timestamp, Error = TimestampError> + Into<Timestamp>,
     {
         for (s, us) in [(0, 0), (1, 999_999), (-1, 0), (-1, 999_999), (-2_208_988_800, 1)] {
             let timestamp = Timestamp::new(s, us).expect("microseconds in range");

@@ -222,7 +222,7 @@ fn frame_len(body: usize) -> usize {
 impl File {
     /// Grows to `end` at least.
     fn reach(&mut self, end: u64) -> io::Result<()> {
-        const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+        static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
         while self.len < end.next_multiple_of(self.len.clamp(*EXTENT.start(), *EXTENT.end())) {
             self.bytes.write(self.len, &ZEROS)?;
             self.len += ZEROS.len() as u64;

@@ -208,7 +208,7 @@ fn server() -> ServerParams {
 }
 
 fn only(types: &str) -> Subscription {
-    Subscription::new(&types.split_whitespace().map(typed).collect::<Vec<_>>()).expect("types")
+    Subscription::new(types.split_whitespace().map(typed).collect::<Vec<_>>()).expect("types")
 }
 
 fn keep(types: &str) -> Rule {

@@ -72,7 +72,7 @@ fn statement(events: &[RegisterEvent]) -> String {
     let mut out = String::from("INSERT INTO event (type, source, payload) VALUES ");
     for (event, at) in events.iter().zip(0..) {
         let comma = if at == 0 { "" } else { "," };
-        let source = event.source_timestamp.map_or(0, |timestamp| timestamp.s());
+        let source = event.source_timestamp.map_or(0, hat_core::eventer::Timestamp::s);
         let payload = match &event.payload {
             Some(Payload::Json(json)) => json.text(),
             _ => "null",

@@ -86,19 +86,19 @@ pub struct Wanted {
 /// told it to us, nobody can know of.
 ///
 /// - **The position** is the last event known of each server. Before anything was seen it is taken
-/// from the server: [`needs_position`](Self::needs_position).
+///   from the server: [`needs_position`](Self::needs_position).
 /// - Each server is asked for what it registered after its position, page by page, oldest first.
-/// The answer must begin with the event of the position, id and timestamp; where it does not,
-/// that is a gap, and what the server has is asked for from an older position, or from its
-/// beginning: then what is later than the position, by id or by time, is new.
+///   The answer must begin with the event of the position, id and timestamp; where it does not,
+///   that is a gap, and what the server has is asked for from an older position, or from its
+///   beginning: then what is later than the position, by id or by time, is new.
 /// - What the server tells meanwhile is held until then, and handed on without what came in an
-/// answer already. That holds for what it tells later too, since it may answer with an event that
-/// it has still to tell.
+///   answer already. That holds for what it tells later too, since it may answer with an event that
+///   it has still to tell.
 /// - Before that, servers that are not known yet are looked for among the events since the
-/// position, in the order of time, where events of any server are wanted.
+///   position, in the order of time, where events of any server are wanted.
 /// - At the end the oldest event of the series is asked for: it must not be after the position, or
-/// events may have been forgotten in between, which an answer does not show (a server keeps the
-/// latest event of each type for longer than others).
+///   events may have been forgotten in between, which an answer does not show (a server keeps the
+///   latest event of each type for longer than others).
 ///
 /// `hat-event` answers a query in the order of time from one of its partitions only, the first with
 /// that order. Where it has several, what they keep is taken to be alike; where it has none, or
