@@ -1,0 +1,69 @@
+//! The example of a Juggler server within axum, and clients of it.
+#![cfg(feature = "web")]
+
+#[allow(dead_code, reason = "its `main` is for who runs it")]
+#[path = "../examples/juggler_axum.rs"]
+mod example;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hat_tokio::juggler::{ConnectError, ConnectOptions, SharedState, connect};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// The example on a free port, and the state that its clients follow.
+async fn serving() -> (SocketAddr, SharedState) {
+    let state = SharedState::default();
+    let app = example::app(&state).into_make_service_with_connect_info::<SocketAddr>();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it listens");
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (address, state)
+}
+
+#[tokio::test]
+async fn clients_follow_the_state_and_ask_beside_pages_of_axum_s_own() {
+    let (address, state) = serving().await;
+    let url = format!("ws://{address}");
+    let client = connect(url.as_str(), ConnectOptions::default()).await.expect("it is taken");
+    state.change(|state| state.replace("first")).expect("small");
+    while client.changed().await.expect("connected") != "first".into() {}
+    // longer than a frame's short length, and than one read
+    let text = "long ".repeat(100_000);
+    let answer = client.send("echo", &text.as_str().into()).await.expect("an answer");
+    assert_eq!(answer.as_str(), Some(text.as_str()));
+
+    let mut page = TcpStream::connect(address).await.expect("it listens");
+    let request = b"GET / HTTP/1.1\r\nHost: plant\r\nConnection: close\r\n\r\n";
+    page.write_all(request).await.expect("sent");
+    let mut answer = String::new();
+    page.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("a page"), "{answer}");
+
+    client.close().await;
+    tokio::time::timeout(Duration::from_secs(60), async {
+        while state.followers() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the server knows that the client is gone");
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_and_plain_requests_are_refused() {
+    let (address, _state) = serving().await;
+    let mut options = ConnectOptions::default();
+    options.ws.headers = vec![("Origin".into(), "https://evil.example".into())];
+    let refused = connect(address, options).await.expect_err("another site");
+    assert!(matches!(refused, ConnectError::Ended(_)), "{refused}");
+    assert!(refused.to_string().contains("403"), "{refused}");
+
+    let mut plain = TcpStream::connect(address).await.expect("it listens");
+    let request = b"GET /ws HTTP/1.1\r\nHost: plant\r\nConnection: close\r\n\r\n";
+    plain.write_all(request).await.expect("sent");
+    let mut answer = String::new();
+    plain.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+}
