@@ -92,7 +92,10 @@ impl Folder {
 /// nothing, whatever happens meanwhile.
 pub(super) fn take_from(part: &Path, folder: &Path) -> Result<(), StoreError> {
     let of = |error| StoreError::Path(folder.into(), Arc::new(error));
-    std::fs::rename(part.join(FILE), folder.join(FILE)).map_err(of)?;
+    // the tables last: without them there is no store
+    for name in JOURNAL.into_iter().chain([FILE]) {
+        std::fs::rename(part.join(name), folder.join(name)).map_err(of)?;
+    }
     #[cfg(unix)]
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(of)?;
     // what is left is a lock that nobody holds

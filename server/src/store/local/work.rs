@@ -13,6 +13,8 @@ use super::{Durability, LogOptions, Numbering, Request, Shared, tidy};
 use crate::store::pending::Promise;
 use crate::store::{Append, AppendError, Health, Session, Store, StoreError, Sync, Told};
 
+/// Time between two rounds of the work while nothing happens: who watches sees that it goes on.
+const ROUND: Duration = Duration::from_secs(1);
 /// Time between two attempts to use a disk again that failed.
 const RECOVER: Duration = Duration::from_secs(1);
 /// No clock can name the end of every [`Duration`]; a sync that is due in a year is none that
@@ -131,7 +133,8 @@ impl Work {
     /// What has arrived, as many as share a sync; empty where something else is due; `None` where
     /// nothing comes any more.
     fn wait(&self) -> Option<Vec<Request>> {
-        let due = [self.flush_at, self.recover_at].into_iter().flatten().min();
+        let round = Some(Instant::now() + ROUND);
+        let due = [round, self.flush_at, self.recover_at].into_iter().flatten().min();
         let mut queue = self.shared.lock();
         queue.counts.rounds += 1;
         loop {
