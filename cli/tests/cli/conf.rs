@@ -101,7 +101,7 @@ on_every_runtime! {
         }
         let query = format!("query server --server-id 5 --all {connect}");
         let stored = || hat(&query).json();
-        until("all is stored", || stored().iter().filter(|event| event["type"][0] == "x").count() == 5);
+        until("all is stored", || stored().iter().filter(|event| event["segments"][0] == "x").count() == 5);
         python.terminate();
 
         let start = || Hat::start(&format!("serve --conf {path} --runtime {runtime}"));
@@ -125,7 +125,7 @@ on_every_runtime! {
         }
         assert_eq!(said.len(), 7, "{all}");
         let before = stored();
-        let of_test: Vec<_> = before.iter().filter(|event| event["type"][0] == "x").collect();
+        let of_test: Vec<_> = before.iter().filter(|event| event["segments"][0] == "x").collect();
         assert_eq!(of_test.len(), 5);
         assert_eq!(of_test[3]["source_timestamp"], "2026-01-01T00:00:03.000000Z");
         let new = hat(&format!("register x/new --response {connect}")).json();

@@ -98,7 +98,7 @@ on_every_runtime! {
         };
         let held = |connect: &str| -> Vec<Value> {
             let all = hat(&format!("query server --server-id 2 --persisted --all {connect}")).json();
-            all.into_iter().filter(|event| event["type"][0] == "x").collect()
+            all.into_iter().filter(|event| event["segments"][0] == "x").collect()
         };
         register(0, 5_000);
         until("it has stored all", || held(&theirs).len() == 5_000);
