@@ -1,6 +1,8 @@
 use crate::options::More;
 use core::time::Duration;
 
+use super::Deflate;
+
 /// Which end of a connection this is. A client masks what it sends, a server must not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -49,6 +51,10 @@ pub struct Config {
     /// connection: masks must not be foreseeable by who chooses what is sent (RFC 6455 section
     /// 10.3).
     pub mask_seed: u64,
+    /// Compresses messages where the peer can (RFC 7692): a client offers it, a server takes an offer.
+    /// What a message inflates to is held against [`max_message`](Self::max_message), too. Default:
+    /// `None`: a compressed message costs both ends time and memory.
+    pub deflate: Option<Deflate>,
     #[doc(hidden)]
     pub more: More,
 }
@@ -66,6 +72,7 @@ impl Default for Config {
             handshake_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
             mask_seed: 0,
+            deflate: None,
             more: More::default(),
         }
     }

@@ -124,6 +124,9 @@ pub enum Violation {
     /// A text message that is not UTF-8.
     #[error("a text message that is not UTF-8")]
     Text,
+    /// A compressed message that is no DEFLATE stream.
+    #[error("a compressed message that cannot be decompressed")]
+    Deflate,
     /// A frame over [`Config::max_frame`](super::Config::max_frame).
     #[error("a frame of {size} bytes, but the limit is {limit}")]
     FrameTooLarge {
@@ -147,7 +150,7 @@ impl Violation {
     #[must_use]
     pub fn code(self) -> u16 {
         match self {
-            Self::Text | Self::CloseReason => code::INVALID_DATA,
+            Self::Text | Self::CloseReason | Self::Deflate => code::INVALID_DATA,
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => code::TOO_BIG,
             _ => code::PROTOCOL_ERROR,
         }

@@ -12,6 +12,8 @@ pub(super) const MAX_HEADER: usize = 14;
 
 const FIN: u8 = 0x80;
 const RESERVED: u8 = 0x70;
+/// RSV1: of the first frame of a compressed message (RFC 7692 section 6).
+const COMPRESSED: u8 = 0x40;
 const MASKED: u8 = 0x80;
 
 /// What a frame is.
@@ -47,6 +49,8 @@ impl Opcode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) fin: bool,
+    /// RSV1.
+    pub(super) compressed: bool,
     pub(super) opcode: Opcode,
     pub(super) mask: Option<Mask>,
     /// Bytes of the payload. Not held against any limit yet.
@@ -62,13 +66,16 @@ pub(super) enum Front {
     Known(Head, usize),
 }
 
-/// Reads a header that `from` sent. A length written longer than needed is taken: it does no harm,
+/// Reads a header that `from` sent; `deflate` says that its messages may be compressed. A length written longer than needed is taken: it does no harm,
 /// and other libraries take it too.
-pub(super) fn parse(bytes: &[u8], from: Role) -> Result<Front, Violation> {
+pub(super) fn parse(bytes: &[u8], from: Role, deflate: bool) -> Result<Front, Violation> {
     let Some(&first) = bytes.first() else { return Ok(Front::Needs(2)) };
-    if first & RESERVED != 0 {
-        return Err(Violation::ReservedBits((first & RESERVED) >> 4));
+    let opens = matches!(first & 0x0f, 1 | 2);
+    let reserved = first & if deflate && opens { RESERVED & !COMPRESSED } else { RESERVED };
+    if reserved != 0 {
+        return Err(Violation::ReservedBits(reserved >> 4));
     }
+    let compressed = first & COMPRESSED != 0;
     let fin = first & FIN != 0;
     let opcode = Opcode::parse(first & 0x0f).ok_or(Violation::Opcode(first & 0x0f))?;
     if opcode.is_control() && !fin {
@@ -100,18 +107,19 @@ pub(super) fn parse(bytes: &[u8], from: Role) -> Result<Front, Violation> {
         return Err(Violation::Length);
     }
     let mask = header[length_end..].first_chunk().copied();
-    Ok(Front::Known(Head { fin, opcode, mask, payload }, end))
+    Ok(Front::Known(Head { fin, compressed, opcode, mask, payload }, end))
 }
 
 /// A header to be sent in front of a whole message or control frame of `payload` bytes, and the
 /// bytes it takes.
 pub(super) fn header(
     opcode: Opcode,
+    compressed: bool,
     payload: usize,
     mask: Option<Mask>,
 ) -> ([u8; MAX_HEADER], usize) {
     let mut bytes = [0; MAX_HEADER];
-    bytes[0] = FIN | opcode as u8;
+    bytes[0] = FIN | if compressed { COMPRESSED } else { 0 } | opcode as u8;
     let mut len = match (u8::try_from(payload), u16::try_from(payload)) {
         (Ok(short @ ..126), _) => {
             bytes[1] = short;
@@ -142,13 +150,15 @@ mod tests {
 
     #[track_caller]
     fn both_ways(opcode: Opcode, payload: usize, mask: Option<Mask>, bytes: &[u8]) {
-        let (array, len) = header(opcode, payload, mask);
+        let (array, len) = header(opcode, false, payload, mask);
         assert_eq!(&array[..len], bytes);
         let from = if mask.is_some() { Role::Client } else { Role::Server };
-        let head = Head { fin: true, opcode, mask, payload: payload as u64 };
-        assert_eq!(parse(bytes, from), Ok(Front::Known(head, len)));
+        let head = Head { fin: true, compressed: false, opcode, mask, payload: payload as u64 };
+        assert_eq!(parse(bytes, from, false), Ok(Front::Known(head, len)));
         for cut in 0..len {
-            let Ok(Front::Needs(need)) = parse(&bytes[..cut], from) else { panic!("at {cut}") };
+            let Ok(Front::Needs(need)) = parse(&bytes[..cut], from, false) else {
+                panic!("at {cut}")
+            };
             assert!(need > cut && need <= len, "{need} at {cut}");
         }
     }
@@ -166,7 +176,7 @@ mod tests {
 
     #[test]
     fn faults_are_known_by_the_first_byte_that_shows_them() {
-        let fault = |bytes: &[u8]| parse(bytes, Role::Server).expect_err("a fault");
+        let fault = |bytes: &[u8]| parse(bytes, Role::Server, false).expect_err("a fault");
         assert_eq!(fault(&[0xc1]), Violation::ReservedBits(0b100));
         assert_eq!(fault(&[0x91]), Violation::ReservedBits(0b001));
         assert_eq!(fault(&[0x83]), Violation::Opcode(3));
@@ -174,14 +184,27 @@ mod tests {
         assert_eq!(fault(&[0x09]), Violation::FragmentedControl);
         assert_eq!(fault(&[0x89, 126]), Violation::ControlTooLong);
         assert_eq!(fault(&[0x81, 0x80]), Violation::Masked);
-        assert_eq!(parse(&[0x81, 0], Role::Client), Err(Violation::Unmasked));
+        assert_eq!(parse(&[0x81, 0], Role::Client, false), Err(Violation::Unmasked));
         assert_eq!(fault(&[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0]), Violation::Length);
     }
 
     #[test]
     fn a_length_longer_than_needed_is_taken() {
-        let head = Head { fin: true, opcode: Opcode::Binary, mask: None, payload: 5 };
+        let head =
+            Head { fin: true, compressed: false, opcode: Opcode::Binary, mask: None, payload: 5 };
         let bytes = [0x82, 127, 0, 0, 0, 0, 0, 0, 0, 5];
-        assert_eq!(parse(&bytes, Role::Server), Ok(Front::Known(head, 10)));
+        assert_eq!(parse(&bytes, Role::Server, false), Ok(Front::Known(head, 10)));
+    }
+
+    #[test]
+    fn only_the_first_frame_of_a_message_says_that_it_is_compressed() {
+        let (bytes, len) = header(Opcode::Text, true, 7, None);
+        assert_eq!(&bytes[..len], [0xc1, 7]);
+        let parse = |bytes: &[u8]| parse(bytes, Role::Server, true);
+        let Ok(Front::Known(head, 2)) = parse(&[0xc1, 7]) else { panic!("a header") };
+        assert!(head.compressed);
+        for wrong in [0xc0, 0xc8, 0xc9, 0xd1] {
+            assert!(matches!(parse(&[wrong, 0]), Err(Violation::ReservedBits(_))), "{wrong:#x}");
+        }
     }
 }

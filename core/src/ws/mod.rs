@@ -55,6 +55,7 @@
 pub mod code;
 mod config;
 mod connection;
+mod deflate;
 mod error;
 mod frame;
 mod handshake;
@@ -64,6 +65,7 @@ mod utf8;
 
 pub use config::{Config, Role};
 pub use connection::{Connection, Incoming};
+pub use deflate::{Agreed, Deflate};
 pub use error::{AnswerError, Error, RequestError, SendError, Violation};
 pub use handshake::{
     Field, HandshakeFault, Request, RequestFault, Response, accept_key, check_request,

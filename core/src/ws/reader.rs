@@ -7,6 +7,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
+use super::deflate::{Agreed, Inflater};
 use super::frame::{self, Front, Head, Opcode};
 use super::utf8::Utf8;
 use super::{Config, Error, Role, Violation, mask};
@@ -29,6 +30,8 @@ pub(super) struct Reader {
     from: Role,
     max_frame: usize,
     max_message: usize,
+    /// Where messages may be compressed.
+    inflater: Option<Inflater>,
     frame: Option<Frame>,
     message: Option<Message>,
 }
@@ -49,6 +52,7 @@ struct Frame {
 struct Message {
     /// `None` for binary.
     text: Option<Utf8>,
+    compressed: bool,
     /// The payloads of its frames before the one that comes in.
     gathered: BytesMut,
 }
@@ -60,7 +64,12 @@ impl Reader {
             Role::Server => Role::Client,
         };
         let Config { max_frame, max_message, .. } = *config;
-        Self { from, max_frame, max_message, frame: None, message: None }
+        Self { from, max_frame, max_message, inflater: None, frame: None, message: None }
+    }
+
+    /// From now on messages may be compressed.
+    pub(super) fn inflate(&mut self, agreed: Agreed) {
+        self.inflater = Some(Inflater::new(agreed));
     }
 
     /// Takes frames until there is something to give, or asks for what is missing of the next one.
@@ -68,7 +77,7 @@ impl Reader {
         loop {
             let frame = match &mut self.frame {
                 Some(frame) => frame,
-                None => match frame::parse(&rx.bytes, self.from)? {
+                None => match frame::parse(&rx.bytes, self.from, self.inflater.is_some())? {
                     Front::Needs(need) => return wait(rx, need, true),
                     Front::Known(head, len) => {
                         let size = self.begin(&head)?;
@@ -87,7 +96,10 @@ impl Reader {
             }
             let complete = have == size;
             let text = match &mut self.message {
-                Some(message) if !head.opcode.is_control() => message.text.as_mut(),
+                // compressed text is checked when it is text again
+                Some(message) if !head.opcode.is_control() && !message.compressed => {
+                    message.text.as_mut()
+                }
                 _ => None,
             };
             // a message that is complete is checked when it is given
@@ -123,8 +135,10 @@ impl Reader {
             (Opcode::Continuation, None) => return Err(Violation::NothingToContinue),
             (Opcode::Continuation, Some(_)) => {}
             (Opcode::Text | Opcode::Binary, Some(_)) => return Err(Violation::InMessage),
-            (Opcode::Text, None) => self.message = Some(Message::new(Some(Utf8::default()))),
-            (Opcode::Binary, None) => self.message = Some(Message::new(None)),
+            (Opcode::Text, None) => {
+                self.message = Some(Message::new(Some(Utf8::default()), head.compressed));
+            }
+            (Opcode::Binary, None) => self.message = Some(Message::new(None, head.compressed)),
         }
         let size =
             usize::try_from(head.payload).ok().filter(|&size| size <= limit).ok_or(too_large)?;
@@ -153,8 +167,12 @@ impl Reader {
             return Ok(None);
         }
         let bytes = if whole { payload } else { core::mem::take(&mut message.gathered) }.freeze();
-        let text = message.text.is_some();
+        let (text, compressed) = (message.text.is_some(), message.compressed);
         self.message = None;
+        let bytes = match &mut self.inflater {
+            Some(inflater) if compressed => inflater.inflate(&bytes, self.max_message)?,
+            _ => bytes,
+        };
         Ok(Some(if text {
             Item::Text(ByteString::try_from(bytes).map_err(|_| Violation::Text)?)
         } else {
@@ -164,8 +182,8 @@ impl Reader {
 }
 
 impl Message {
-    fn new(text: Option<Utf8>) -> Self {
-        Self { text, gathered: BytesMut::new() }
+    fn new(text: Option<Utf8>, compressed: bool) -> Self {
+        Self { text, compressed, gathered: BytesMut::new() }
     }
 
     /// Appends `payload`, which fits the limit. The room grows with what is really here, twofold,

@@ -4,11 +4,13 @@ mod send;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::deflate::{Agreed, Deflater};
 use super::handshake::{self, Field, Request, RequestFault, Response, Waiting};
 use super::mask::Masks;
 use super::reader::Reader;
@@ -77,6 +79,8 @@ pub struct Connection {
     tx: SendQueue,
     masks: Masks,
     reader: Reader,
+    /// Where messages are compressed.
+    deflater: Option<Deflater>,
     /// Until when the message of which only the start is here has to be complete.
     message_due: Option<Instant>,
     /// Where in `tx` each pong that is not written yet ends.
@@ -147,13 +151,16 @@ impl Connection {
             *part = connection.masks.next();
         }
         let key = handshake::new_key(octets);
-        connection.tx.put_slice(request.write(&key)?.as_bytes());
+        let deflate = connection.config.deflate;
+        connection.tx.put_slice(request.write(&key, deflate)?.as_bytes());
         connection.phase = Phase::AwaitResponse {
             deadline: now + connection.config.handshake_timeout,
             searched: 0,
             expected: Waiting {
                 accept: handshake::accept_of(&key),
                 subprotocols: request.subprotocols,
+                extensions: Vec::new(),
+                deflate,
             },
         };
         Ok(connection)
@@ -178,10 +185,24 @@ impl Connection {
             tx: SendQueue::new(),
             masks: Masks::new(config.mask_seed),
             reader: Reader::new(role, &config),
+            deflater: None,
             message_due: None,
             unsent_replies: VecDeque::new(),
             config,
         }
+    }
+
+    /// The same connection, whose messages may be compressed as `agreed`: whoever has done the handshake
+    /// for an [`established`](Self::established) one has asked [`Agreed::answer`].
+    #[must_use]
+    pub fn with_deflate(mut self, agreed: Agreed) -> Self {
+        self.set_deflate(agreed);
+        self
+    }
+
+    fn set_deflate(&mut self, agreed: Agreed) {
+        self.reader.inflate(agreed);
+        self.deflater = Some(Deflater::new(agreed));
     }
 
     /// Takes the request that waits: the connection is open then.
@@ -191,8 +212,11 @@ impl Connection {
     /// [`AnswerError`]. The request still waits, except after [`AnswerError::NotWaiting`].
     pub fn confirm(&mut self, response: &Response) -> Result<(), AnswerError> {
         let Phase::Deciding(waiting) = &self.phase else { return Err(AnswerError::NotWaiting) };
-        let head = handshake::confirm(waiting, response)?;
+        let (head, agreed) = handshake::confirm(waiting, response, self.config.deflate)?;
         self.tx.put_slice(head.as_bytes());
+        if let Some(agreed) = agreed {
+            self.set_deflate(agreed);
+        }
         self.phase = Phase::Open;
         Ok(())
     }
@@ -262,6 +286,7 @@ impl Connection {
 
     fn end(&mut self, error: Error) -> Error {
         self.reader = Reader::new(self.role, &self.config);
+        self.deflater = None;
         self.message_due = None;
         self.unsent_replies = VecDeque::new();
         self.phase = Phase::Over(error.clone());

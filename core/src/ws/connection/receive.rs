@@ -89,8 +89,12 @@ impl Connection {
             }
             Found::End(len) => {
                 let max_headers = self.config.max_headers;
-                let response = handshake::parse_response(&rx.bytes[..len], max_headers, expected)?;
+                let parsed = handshake::parse_response(&rx.bytes[..len], max_headers, expected)?;
+                let (response, agreed) = parsed;
                 rx.bytes.advance(len);
+                if let Some(agreed) = agreed {
+                    self.set_deflate(agreed);
+                }
                 self.phase = Phase::Open;
                 Ok(Polled::Incoming(Incoming::Open(Box::new(response))))
             }

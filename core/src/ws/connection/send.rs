@@ -117,12 +117,34 @@ impl Connection {
         }
     }
 
-    fn put<'a>(&mut self, opcode: Opcode, size: usize, parts: impl IntoIterator<Item = &'a Bytes>) {
+    fn put<'a, P>(&mut self, opcode: Opcode, size: usize, parts: P)
+    where
+        P: IntoIterator<Item = &'a Bytes> + Clone,
+    {
         trace::sent(if opcode == Opcode::Text { "text" } else { "binary" }, size);
+        if let Some(deflater) = &mut self.deflater
+            && let Some(data) =
+                deflater.compress(size, parts.clone().into_iter().map(|part| &part[..]))
+        {
+            return self.put_frame(opcode, true, data.len(), [&data]);
+        }
+        self.put_frame(opcode, false, size, parts);
+    }
+
+    fn put_frame<'a>(
+        &mut self,
+        opcode: Opcode,
+        compressed: bool,
+        size: usize,
+        parts: impl IntoIterator<Item = &'a Bytes>,
+    ) {
         match self.role {
-            Role::Client => self.put_masked(opcode, size, parts.into_iter().map(|part| &part[..])),
+            Role::Client => {
+                let parts = parts.into_iter().map(|part| &part[..]);
+                self.put_masked(opcode, compressed, size, parts);
+            }
             Role::Server => {
-                self.put_header(opcode, size, None);
+                self.put_header(opcode, compressed, size, None);
                 parts.into_iter().for_each(|part| self.tx.put_bytes(part));
             }
         }
@@ -132,27 +154,34 @@ impl Connection {
     pub(super) fn put_control(&mut self, opcode: Opcode, parts: &[&[u8]]) {
         let size = parts.iter().map(|part| part.len()).sum();
         match self.role {
-            Role::Client => self.put_masked(opcode, size, parts.iter().copied()),
+            Role::Client => self.put_masked(opcode, false, size, parts.iter().copied()),
             Role::Server => {
-                self.put_header(opcode, size, None);
+                self.put_header(opcode, false, size, None);
                 parts.iter().for_each(|part| self.tx.put_slice(part));
             }
         }
     }
 
-    fn put_header(&mut self, opcode: Opcode, size: usize, mask: Option<mask::Mask>) {
-        let (header, len) = frame::header(opcode, size, mask);
+    fn put_header(
+        &mut self,
+        opcode: Opcode,
+        compressed: bool,
+        size: usize,
+        mask: Option<mask::Mask>,
+    ) {
+        let (header, len) = frame::header(opcode, compressed, size, mask);
         self.tx.put_slice(&header[..len]);
     }
 
     fn put_masked<'a>(
         &mut self,
         opcode: Opcode,
+        compressed: bool,
         size: usize,
         parts: impl Iterator<Item = &'a [u8]>,
     ) {
         let key = self.masks.next();
-        self.put_header(opcode, size, Some(key));
+        self.put_header(opcode, compressed, size, Some(key));
         let mut offset = 0;
         for part in parts {
             self.tx.put_changed(part, |copy| mask::apply(copy, key, offset));

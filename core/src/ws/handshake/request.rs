@@ -6,7 +6,7 @@ use bytestring::ByteString;
 
 use super::head::{self, Field, Unsendable};
 use super::key;
-use crate::ws::RequestError;
+use crate::ws::{Deflate, RequestError, deflate};
 
 /// The only version of the protocol there is.
 const VERSION: &str = "13";
@@ -39,7 +39,11 @@ impl Request {
     }
 
     /// The head of the request, with `key`.
-    pub(in crate::ws) fn write(&self, key: &str) -> Result<String, RequestError> {
+    pub(in crate::ws) fn write(
+        &self,
+        key: &str,
+        deflate: Option<Deflate>,
+    ) -> Result<String, RequestError> {
         self.check()?;
         let mut out = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -48,6 +52,9 @@ impl Request {
         );
         if !self.subprotocols.is_empty() {
             out.extend(["Sec-WebSocket-Protocol: ", &self.subprotocols.join(", "), "\r\n"]);
+        }
+        if let Some(deflate) = deflate {
+            out.extend(["Sec-WebSocket-Extensions: ", &deflate::offer(deflate), "\r\n"]);
         }
         head::write(&self.headers, &mut out);
         Ok(out)
@@ -212,6 +219,10 @@ pub fn check_request<'a>(
 pub(in crate::ws) struct Waiting {
     pub(in crate::ws) accept: String,
     pub(in crate::ws) subprotocols: Vec<ByteString>,
+    /// Server: the extensions that the client offers.
+    pub(in crate::ws) extensions: Vec<ByteString>,
+    /// Client: what it offers.
+    pub(in crate::ws) deflate: Option<Deflate>,
 }
 
 /// Reads the head of a request: all of `bytes`.
@@ -243,5 +254,6 @@ pub(in crate::ws) fn parse(
         headers: head::others(fields),
         subprotocols: subprotocols.clone(),
     };
-    Ok((request, Waiting { accept, subprotocols }))
+    let extensions = head::members(fields, "sec-websocket-extensions").map(head::text).collect();
+    Ok((request, Waiting { accept, subprotocols, extensions, deflate: None }))
 }

@@ -6,7 +6,7 @@ use bytestring::ByteString;
 
 use super::Waiting;
 use super::head::{self, Field, Fields, Unsendable};
-use crate::ws::{AnswerError, Error};
+use crate::ws::{Agreed, AnswerError, Deflate, Error, deflate};
 
 /// What a server answers a request with that it takes, and a client receives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,8 +54,8 @@ pub enum HandshakeFault {
     /// speak WebSocket.
     #[error("its Sec-WebSocket-Accept does not answer the key")]
     Accept,
-    /// An extension, though none was offered.
-    #[error("it takes an extension, but none was offered")]
+    /// An extension, or one with parameters, that was not offered.
+    #[error("it takes an extension that was not offered")]
     Extension,
     /// A subprotocol that was not offered.
     #[error("it takes the subprotocol {0:?}, which was not offered")]
@@ -67,7 +67,7 @@ pub(in crate::ws) fn parse(
     bytes: &[u8],
     max_headers: usize,
     expected: &Waiting,
-) -> Result<Response, Error> {
+) -> Result<(Response, Option<Agreed>), Error> {
     // a field takes two bytes at least, so that no limit is too large to make room for
     let mut fields = vec![httparse::EMPTY_HEADER; max_headers.min(bytes.len() / 2)];
     let mut parsed = httparse::Response::new(&mut fields);
@@ -90,7 +90,10 @@ pub(in crate::ws) fn parse(
     }
 }
 
-fn read<'a>(fields: &impl Fields<'a>, expected: &Waiting) -> Result<Response, HandshakeFault> {
+fn read<'a>(
+    fields: &impl Fields<'a>,
+    expected: &Waiting,
+) -> Result<(Response, Option<Agreed>), HandshakeFault> {
     if !head::lists(fields, "upgrade", "websocket") || !head::lists(fields, "connection", "upgrade")
     {
         return Err(HandshakeFault::NoUpgrade);
@@ -98,7 +101,15 @@ fn read<'a>(fields: &impl Fields<'a>, expected: &Waiting) -> Result<Response, Ha
     if head::only(fields, "sec-websocket-accept") != Some(expected.accept.as_bytes()) {
         return Err(HandshakeFault::Accept);
     }
-    if head::members(fields, "sec-websocket-extensions").next().is_some() {
+    let mut extensions = head::members(fields, "sec-websocket-extensions").map(head::text);
+    let agreed = match (extensions.next(), expected.deflate) {
+        (None, _) => None,
+        (Some(answer), Some(deflate)) => {
+            Some(deflate::accepted(deflate, &answer).ok_or(HandshakeFault::Extension)?)
+        }
+        (Some(_), None) => return Err(HandshakeFault::Extension),
+    };
+    if extensions.next().is_some() {
         return Err(HandshakeFault::Extension);
     }
     let subprotocol = match head::values(fields, "sec-websocket-protocol").next() {
@@ -112,14 +123,15 @@ fn read<'a>(fields: &impl Fields<'a>, expected: &Waiting) -> Result<Response, Ha
             Some(taken)
         }
     };
-    Ok(Response { subprotocol, headers: head::others(fields) })
+    Ok((Response { subprotocol, headers: head::others(fields) }, agreed))
 }
 
 /// The head that takes a request.
 pub(in crate::ws) fn confirm(
     waiting: &Waiting,
     response: &Response,
-) -> Result<String, AnswerError> {
+    deflate: Option<Deflate>,
+) -> Result<(String, Option<Agreed>), AnswerError> {
     check(&response.headers)?;
     let mut out = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -132,8 +144,14 @@ pub(in crate::ws) fn confirm(
         }
         out.extend(["Sec-WebSocket-Protocol: ", taken, "\r\n"]);
     }
+    let offers = waiting.extensions.iter().map(|offer| &**offer);
+    let agreed = deflate.and_then(|deflate| Agreed::answer(deflate, offers));
+    let agreed = agreed.map(|(agreed, answer)| {
+        out.extend(["Sec-WebSocket-Extensions: ", &answer, "\r\n"]);
+        agreed
+    });
     head::write(&response.headers, &mut out);
-    Ok(out)
+    Ok((out, agreed))
 }
 
 /// The response that refuses a request: `headers` were checked or are our own.

@@ -1,0 +1,287 @@
+//! DEFLATE (RFC 1951) as RFC 7692 section 7.2 cuts it into messages.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use miniz_oxide::deflate::core::{
+    CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params,
+};
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
+
+use super::Agreed;
+use crate::ws::Violation;
+
+/// What ends a flushed stream and is not sent (section 7.2.1).
+const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+
+/// The window of DEFLATE: what a stream may refer back to.
+const WINDOW: usize = 32 * 1024;
+
+/// Compresses what is sent.
+pub(in crate::ws) struct Deflater {
+    agreed: Agreed,
+    /// What helps with the next message; only with a context.
+    kept: Option<Box<CompressorOxide>>,
+}
+
+/// Decompresses what is received.
+pub(in crate::ws) struct Inflater {
+    with_context: bool,
+    /// What the next message may refer to; only with a context.
+    kept: Option<Box<State>>,
+}
+
+/// A stream that is read, and the last that it gave.
+struct State {
+    decoder: DecompressorOxide,
+    window: Vec<u8>,
+    at: usize,
+}
+
+impl Deflater {
+    pub(in crate::ws) fn new(agreed: Agreed) -> Self {
+        Self { agreed, kept: None }
+    }
+
+    /// The message in `parts`, `size` bytes in all, compressed. `None` where it is to be sent as it
+    /// is: it is small, or gets no smaller.
+    pub(in crate::ws) fn compress<'a>(
+        &mut self,
+        size: usize,
+        parts: impl Iterator<Item = &'a [u8]>,
+    ) -> Option<Bytes> {
+        let Agreed { deflate, sends_with_context, .. } = self.agreed;
+        if size < deflate.min_size.max(1) {
+            return None;
+        }
+        let mut compressor = self.kept.take().unwrap_or_else(|| {
+            let level = i32::from(deflate.level.clamp(1, 10));
+            // a negative number of window bits is a stream without the head of zlib
+            Box::new(CompressorOxide::new(create_comp_flags_from_zip_params(level, -15, 0)))
+        });
+        let mut out = Vec::with_capacity(size / 4 + 64);
+        let mut parts = parts.peekable();
+        while let Some(part) = parts.next() {
+            let flush = if parts.peek().is_some() { TDEFLFlush::None } else { TDEFLFlush::Sync };
+            put(&mut compressor, part, flush, &mut out)?;
+        }
+        debug_assert!(out.ends_with(&TAIL), "what was flushed ends so");
+        out.truncate(out.len().saturating_sub(TAIL.len()));
+        if sends_with_context {
+            // the peer has to see what the next message refers to
+            self.kept = Some(compressor);
+        } else if out.len() >= size {
+            return None;
+        }
+        Some(out.into())
+    }
+}
+
+/// Takes all of `part`. The room grows as it is filled. `None` never happens: there is no wrong
+/// input.
+fn put(
+    compressor: &mut CompressorOxide,
+    mut part: &[u8],
+    flush: TDEFLFlush,
+    out: &mut Vec<u8>,
+) -> Option<()> {
+    loop {
+        let have = out.len();
+        out.resize(have + (part.len() / 4).max(256), 0);
+        let (status, read, written) = compress(compressor, part, &mut out[have..], flush);
+        let full = have + written == out.len();
+        out.truncate(have + written);
+        part = &part[read..];
+        if status != TDEFLStatus::Okay {
+            return None;
+        }
+        if part.is_empty() && !full {
+            return Some(());
+        }
+    }
+}
+
+impl Inflater {
+    pub(in crate::ws) fn new(agreed: Agreed) -> Self {
+        Self { with_context: agreed.receives_with_context, kept: None }
+    }
+
+    /// What a message of `payload` is, of at most `limit` bytes. Its room grows with what is really
+    /// there.
+    pub(in crate::ws) fn inflate(
+        &mut self,
+        payload: &[u8],
+        limit: usize,
+    ) -> Result<Bytes, Violation> {
+        let mut state = self.kept.take().unwrap_or_default();
+        let mut out = Vec::new();
+        state.take(payload, limit, &mut out)?;
+        state.take(&TAIL, limit, &mut out)?;
+        if self.with_context {
+            self.kept = Some(state);
+        }
+        Ok(out.into())
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { decoder: DecompressorOxide::new(), window: vec![0; WINDOW], at: 0 }
+    }
+}
+
+impl State {
+    fn take(&mut self, mut input: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), Violation> {
+        loop {
+            let flags = inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
+            let (status, read, written) =
+                decompress(&mut self.decoder, input, &mut self.window, self.at, flags);
+            input = &input[read..];
+            let size = out.len() + written;
+            if size > limit {
+                return Err(Violation::MessageTooLarge { size: size as u64, limit });
+            }
+            out.extend_from_slice(&self.window[self.at..self.at + written]);
+            self.at = (self.at + written) % WINDOW;
+            match status {
+                TINFLStatus::NeedsMoreInput => return Ok(()),
+                TINFLStatus::HasMoreOutput => {}
+                // a last block: another stream may follow, and refer to what came before it
+                // (section 7.2.3.4)
+                TINFLStatus::Done => {
+                    self.decoder.init();
+                    if input.is_empty() {
+                        return Ok(());
+                    }
+                }
+                _ => return Err(Violation::Deflate),
+            }
+        }
+    }
+}
+
+impl core::fmt::Debug for Deflater {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Deflater").field("agreed", &self.agreed).finish_non_exhaustive()
+    }
+}
+
+impl core::fmt::Debug for Inflater {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Inflater").field("with_context", &self.with_context).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Deflate;
+    use super::*;
+
+    const LIMIT: usize = 1 << 20;
+
+    fn agreed(context: bool) -> Agreed {
+        let deflate = Deflate { level: 6, min_size: 0, context_takeover: context };
+        Agreed { deflate, sends_with_context: context, receives_with_context: context }
+    }
+
+    fn inflated(context: bool, messages: &[&[u8]]) -> Vec<Bytes> {
+        let mut inflater = Inflater::new(agreed(context));
+        let inflate = |it: &&[u8]| inflater.inflate(it, LIMIT).expect("a message");
+        messages.iter().map(inflate).collect()
+    }
+
+    /// RFC 7692 section 7.2.3, but for the header of the frames.
+    #[test]
+    fn the_messages_of_the_rfc() {
+        let hello: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+        // 7.2.3.1: one compressed block; 7.2.3.3: one that is not compressed
+        assert_eq!(inflated(false, &[hello]), ["Hello"]);
+        let stored = [0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00];
+        assert_eq!(inflated(false, &[&stored]), ["Hello"]);
+        // 7.2.3.2: with the window of the message before, and without
+        let again = [0xf2, 0x00, 0x11, 0x00, 0x00];
+        assert_eq!(inflated(true, &[hello, &again]), ["Hello", "Hello"]);
+        assert_eq!(inflated(false, &[hello, hello]), ["Hello", "Hello"]);
+        // 7.2.3.4: a block with BFINAL
+        let last = [0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00];
+        assert_eq!(inflated(true, &[&last, &again]), ["Hello", "Hello"]);
+        // 7.2.3.5: two blocks, an empty one without compression between them
+        let two = [0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00];
+        assert_eq!(inflated(false, &[&two]), ["Hello"]);
+        // 7.2.3.6: nothing
+        assert_eq!(inflated(false, &[&[0x00]]), [""]);
+    }
+
+    #[test]
+    fn what_is_sent_is_what_the_rfc_shows() {
+        let mut deflater = Deflater::new(agreed(true));
+        let mut send = |text: &'static str| {
+            deflater.compress(text.len(), [text.as_bytes()].into_iter()).expect("compressed")
+        };
+        assert_eq!(send("Hello")[..], [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]);
+        // another compressor may find another way to say it: what counts is what it inflates to
+        let again = send("Hello");
+        let first: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+        assert_eq!(inflated(true, &[first, &again]), ["Hello", "Hello"]);
+    }
+
+    #[test]
+    fn messages_of_all_sizes_come_back() {
+        for context in [false, true] {
+            let (mut deflater, mut inflater) =
+                (Deflater::new(agreed(context)), Inflater::new(agreed(context)));
+            let mut state = 1u32;
+            let mut noise = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            };
+            for size in [1, 2, 255, 256, 1000, 32_767, 32_768, 65_536, 300_000] {
+                for random in [false, true] {
+                    let byte = |n: usize| if random { noise() } else { b"plant/boiler/"[n % 13] };
+                    let message: Vec<u8> = (0..size).map(byte).collect();
+                    // in parts, as a segment with its head
+                    let (head, rest) = message.split_at(1);
+                    let sent = deflater.compress(size, [head, rest].into_iter());
+                    let Some(sent) = sent else { continue };
+                    assert_eq!(inflater.inflate(&sent, LIMIT), Ok(message.into()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_inflates_to_the_limit_and_no_further() {
+        let bomb = [b'0'; 1 << 20];
+        let mut deflater = Deflater::new(agreed(false));
+        let sent = deflater.compress(bomb.len(), [&bomb[..]].into_iter()).expect("compressed");
+        assert!(sent.len() < 2000, "{}", sent.len());
+        let inflate = |limit| Inflater::new(agreed(false)).inflate(&sent, limit);
+        assert_eq!(inflate(bomb.len()).map(|it| it.len()), Ok(bomb.len()));
+        let Err(Violation::MessageTooLarge { size, limit }) = inflate(100_000) else { panic!() };
+        // no more than a window beyond it was ever there
+        assert!(limit == 100_000 && size <= 100_000 + WINDOW as u64, "{size}");
+    }
+
+    #[test]
+    fn what_is_no_stream_is_said() {
+        let mut inflater = Inflater::new(agreed(false));
+        // a block of a kind that there is not; a stored one whose length is not its complement
+        for wrong in [&[0x06][..], &[0x00, 0x05, 0x00, 0x00, 0x00]] {
+            assert_eq!(inflater.inflate(wrong, LIMIT), Err(Violation::Deflate));
+        }
+    }
+
+    #[test]
+    fn what_is_small_or_gets_no_smaller_goes_as_it_is() {
+        let mut deflater = Deflater::new(Agreed {
+            deflate: Deflate { min_size: 6, ..Deflate::default() },
+            ..agreed(false)
+        });
+        assert_eq!(deflater.compress(5, [&b"aaaaa"[..]].into_iter()), None);
+        assert_eq!(deflater.compress(6, [&b"qwertz"[..]].into_iter()), None);
+        assert_eq!(deflater.compress(0, [].into_iter()), None);
+    }
+}
