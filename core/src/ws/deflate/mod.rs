@@ -27,28 +27,33 @@ pub(super) use negotiate::{accepted, offer};
 /// use hat_core::time::Instant;
 /// use hat_core::ws::{Config, Connection, Deflate, Incoming, Request, Response};
 ///
+/// fn written(from: &mut Connection) -> bytes::Bytes {
+///     let queued = from.queued();
+///     from.tx().copy_to_bytes(queued)
+/// }
+///
 /// let now = Instant::ORIGIN;
 /// let config = Config { deflate: Some(Deflate::default()), ..Config::default() };
 /// let mut client = Connection::connect(config.clone(), Request::new("plant.example", "/ws"), now)?;
 /// let mut server = Connection::accept(config, now);
 /// let (mut client_rx, mut server_rx) = (RecvBuf::new(), RecvBuf::new());
 ///
-/// server_rx.feed(&client.tx().copy_to_bytes(client.queued()));
+/// server_rx.feed(&written(&mut client));
 /// let Polled::Incoming(Incoming::Request(_)) = server.poll(&mut server_rx, now)? else { panic!() };
 /// server.confirm(&Response::default())?;
-/// client_rx.feed(&server.tx().copy_to_bytes(server.queued()));
+/// client_rx.feed(&written(&mut server));
 /// let Polled::Incoming(Incoming::Open(_)) = client.poll(&mut client_rx, now)? else { panic!() };
 ///
 /// // a server's, and a client's with its mask
 /// let text = "plant/boiler/temperature ".repeat(1000);
 /// server.send_text(&text.clone().into())?;
 /// assert!(server.queued() < 500);
-/// client_rx.feed(&server.tx().copy_to_bytes(server.queued()));
+/// client_rx.feed(&written(&mut server));
 /// let told = client.poll(&mut client_rx, now)?;
 /// assert_eq!(told, Polled::Incoming(Incoming::Text(text.clone().into())));
 /// client.send_text(&text.clone().into())?;
 /// assert!(client.queued() < 500);
-/// server_rx.feed(&client.tx().copy_to_bytes(client.queued()));
+/// server_rx.feed(&written(&mut client));
 /// let told = server.poll(&mut server_rx, now)?;
 /// assert_eq!(told, Polled::Incoming(Incoming::Text(text.into())));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
