@@ -248,8 +248,13 @@ impl Progress {
         self.bar.inc(bytes as u64);
     }
 
+    /// What it came to, for a person who looks.
     fn finish(&self) {
-        self.bar.finish();
+        self.bar.finish_and_clear();
+        if !self.bar.is_hidden() {
+            let seconds = self.bar.elapsed().as_secs_f64();
+            say(&format!("{} events registered in {seconds:.1} s", self.events));
+        }
     }
 
     /// A line above the bar.

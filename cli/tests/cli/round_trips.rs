@@ -174,7 +174,7 @@ fn a_query_that_is_too_large_for_one_message_comes_in_pages() {
     let server = hat(&format!("query server --all {connect}"));
     assert_eq!((server.code, server.stdout.len()), (Some(0), 4_000), "{:?}", server.stderr);
     let page = hat(&format!("query timeseries {connect}"));
-    assert!(page.stdout.len() > 3_000 && page.stdout.len() < 4_000);
+    assert!((100..4_000).contains(&page.stdout.len()), "{}", page.stdout.len());
     assert!(page.stderr[0].starts_with("note: more follows"), "{:?}", page.stderr);
 }
 

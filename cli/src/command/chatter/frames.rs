@@ -39,13 +39,16 @@ pub(super) struct Decoder {
     upgraded: bool,
     /// Parts of a message that is not over.
     message: Vec<u8>,
+    /// That message is larger than is kept.
+    cut: bool,
 }
 
 impl Decoder {
     pub(super) fn new(speaks: Speaks, of_client: bool) -> Self {
         let (input, message) = (BytesMut::new(), Vec::new());
         let ready = VecDeque::new();
-        Self { speaks, of_client, input, ready, skip: 0, upgraded: false, message }
+        let (upgraded, cut) = (false, false);
+        Self { speaks, of_client, input, ready, skip: 0, upgraded, message, cut }
     }
 
     /// More of it came.
@@ -236,7 +239,8 @@ impl Decoder {
         match first & 0x0f {
             _ if compressed => self.tell("WebSocket", octets, "compressed".into()),
             0..=2 => {
-                if self.message.len() + data.len() <= MOST {
+                self.cut |= self.message.len() + data.len() > MOST;
+                if !self.cut {
                     self.message.extend(data);
                 }
                 if !end {
@@ -244,6 +248,11 @@ impl Decoder {
                     return true;
                 }
                 let message = std::mem::take(&mut self.message);
+                if std::mem::take(&mut self.cut) {
+                    let text = "the end of a message that is too large to be shown";
+                    self.tell("WebSocket", octets, text.into());
+                    return true;
+                }
                 match String::from_utf8(message) {
                     Ok(text) => self.tell("Juggler", octets, text),
                     Err(error) => self.tell("WebSocket", octets, hex(error.as_bytes())),
@@ -458,5 +467,45 @@ mod tests {
         let page = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 304 Not\r\n\r\n";
         let told = frames(Speaks::Juggler, false, page);
         assert_eq!(told.len(), 2, "{told:?}");
+    }
+
+    /// Whatever comes, in whatever pieces: nothing panics, and nothing is kept without end.
+    #[test]
+    fn anything_may_come() {
+        // xorshift: the same octets every time
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut draw = |most: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % most
+        };
+        let starts: [&[u8]; 6] = [
+            b"\x01\x16\x81\x81\x01\x01\x00\x8fHatChatter.Ping\x80",
+            b"\x03\x00\x00\x0e\x09\xe0\x00\x00\x44\x31\x00\xc1\x01\x01",
+            b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nContent-Length: 7\r\n\r\n\x81\x84\x00\x00\x00\x00ab",
+            b"\x08\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x02\x03\x04",
+            b"\x04\x7f\xff\xff\xff\x00",
+        ];
+        let speak = [Speaks::Chatter, Speaks::Hat, Speaks::Juggler, Speaks::Cotp, Speaks::Raw];
+        for round in 0..3_000 {
+            let mut octets = Vec::new();
+            for _ in 0..draw(4) {
+                octets.extend_from_slice(starts[draw(6) as usize]);
+                octets.extend((0..draw(8)).map(|_| draw(256) as u8));
+            }
+            if !octets.is_empty() && round % 2 == 0 {
+                let at = draw(octets.len() as u64) as usize;
+                octets[at] = draw(256) as u8;
+            }
+            let mut decoder = Decoder::new(speak[round % 5], draw(2) == 0);
+            for part in octets.chunks(1 + draw(9) as usize) {
+                decoder.push(&Bytes::copy_from_slice(part));
+                while decoder.next().is_some() {}
+                assert!(decoder.input.len() <= octets.len());
+            }
+            let _ = decoder.left();
+        }
     }
 }
