@@ -73,6 +73,10 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     cut: bool,
     /// Since when there is something to write and the system takes none of it.
     stuck: Option<Instant>,
+    /// Since when the connection closes, and since when the peer sends no more: a peer that was slow
+    /// before has its time from there on.
+    closing_since: Option<Instant>,
+    eof_since: Option<Instant>,
     /// Since when nothing was received, of the time in which the socket was read.
     quiet_since: Instant,
     /// The application held the reading up at that time, or we are late: see [`HeldUp`].
@@ -129,6 +133,8 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             failed: None,
             cut: false,
             stuck: None,
+            closing_since: None,
+            eof_since: None,
             quiet_since: Instant::ORIGIN,
             held_up: None,
             ran: Instant::ORIGIN,
@@ -216,7 +222,13 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         if received || !readable {
             self.quiet_since = now;
         }
-        if end.is_none() && self.stalls_at(&mut state).is_some_and(|at| now >= at) {
+        if state.closing || state.session.machine().is_closing() {
+            self.closing_since.get_or_insert(now);
+        }
+        if self.input.rx.eof {
+            self.eof_since.get_or_insert(now);
+        }
+        if end.is_none() && self.stalls_at().is_some_and(|at| now >= at) {
             end = Some(Error::Stalled);
         }
         if let Some(time) = self.stream.idle_timeout()
@@ -332,16 +344,16 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         let idle = idle.map(|time| self.quiet_since + time);
         // a machine that is not polled has no deadline to keep
         let machine = state.session.machine().deadline().filter(|_| room);
-        earliest(earliest(machine, self.stalls_at(state)), idle)
+        earliest(earliest(machine, self.stalls_at()), idle)
     }
 
     /// When a peer is given up that takes nothing of what is left to write.
-    fn stalls_at(&self, state: &mut State<S>) -> Option<Instant> {
+    fn stalls_at(&self) -> Option<Instant> {
         let since = self.stuck?;
-        if state.closing || state.session.machine().is_closing() {
-            return Some(since + STALL);
+        if let Some(closing) = self.closing_since {
+            return Some(since.max(closing) + STALL);
         }
-        self.input.rx.eof.then(|| since + HALF_OPEN_STALL)
+        self.eof_since.map(|eof| since.max(eof) + HALF_OPEN_STALL)
     }
 
     /// Sets the timer, and is ready where the time has come. A timer that would fire too early is
