@@ -85,12 +85,12 @@ pub fn described(info: &hat::eventer::ClientInfo) -> ByteString {
 
 pub fn at_fault(error: &hat::cotp::ProtocolError) -> Option<&hat::cotp::Violation> {
     match error {
-        hat::cotp::ProtocolError::Violation(violation) => Some(violation),
+        hat::cotp::ProtocolError::Protocol(violation) => Some(violation),
         _ => None,
     }
 }
 
-/// Messages of the program's own.
+// Messages of the program's own.
 hat::sbs::record! {
     pub struct Reading { pub name: String, pub celsius: f32, pub raw: Bytes }
 }
