@@ -119,7 +119,7 @@ on_every_runtime! {
         for part in [
             "log.{formatters, handlers} is not used",
             "backend.identifier is not used", "backend.flush_period is not used", "backend.cleanup_period is not used",
-            "taking over ", " events of 1 servers imported", "had not flushed",
+            "taking over ", " events of 1 server imported", "had not flushed",
         ] {
             assert!(all.contains(part), "{part}: {all}");
         }
