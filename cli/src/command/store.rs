@@ -216,7 +216,7 @@ pub(super) fn import_file(store: &DiskStore, file: &mut LmdbFile, path: &Path) -
 }
 
 /// `1 event`, `2 events`.
-fn counted(count: impl TryInto<u64>, what: &str) -> String {
+pub(super) fn counted(count: impl TryInto<u64>, what: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
     let s = if count == 1 { "" } else { "s" };
     format!("{count} {what}{s}")

@@ -111,7 +111,7 @@ on_every_runtime! {
             (hat, copied, format!("--connect {address} --runtime {runtime}"))
         };
         let (server, copied, ours) = start();
-        assert!(copied.contains("events of 1 servers copied from"), "{copied}");
+        assert!(copied.contains("events of 1 server copied from"), "{copied}");
         assert_eq!(held(&ours), held(&theirs));
         server.signal("TERM");
         assert_eq!(server.end().code, Some(0));

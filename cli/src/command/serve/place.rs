@@ -13,7 +13,7 @@ use hat_server::store::{DiskStore, MemoryStore, Store};
 use super::systemd;
 use crate::args::{ClientTlsArgs, TlsArgs};
 use crate::client::refusal;
-use crate::command::store::{FILE, counter, import_file};
+use crate::command::store::{FILE, counted, counter, import_file};
 use crate::conf::Place;
 use crate::exit::{Failure, say};
 
@@ -101,10 +101,10 @@ pub(super) async fn mirror_once<R: Runtime>(
     })?;
     bar.finish_and_clear();
     say(&format!(
-        "{} events of {} servers copied from {from}; what it has not stored yet, and what it \
-         registers from now on, is not among them",
-        copied.events,
-        copied.servers.len()
+        "{} of {} copied from {from}; what it has not stored yet, and what it registers from now \
+         on, is not among them",
+        counted(copied.events, "event"),
+        counted(copied.servers.len(), "server")
     ));
     Ok(())
 }
