@@ -152,7 +152,8 @@ async def _run(hat_binary, runtime, folder, programs):
     watcher = await _Watcher.connect(ports['event'])
     await watcher.client.register([_event('gateway', f'iec104_{i}', i, 'system', 'enable', data=True)
                                    for i in ('slave', 'master')], with_response=True)
-    await watcher.see('master', 'gateway', 'status', data='CONNECTED')
+    # not DISCONNECTED, which comes before
+    await watcher.see('master', 'gateway', 'status', data='"CONNECTED"')
     await watcher.client.register([_change('ON')], with_response=True)
     await watcher.see(*arrived, data='ON')
     await _shown(ports['gui'], 'ON')
