@@ -122,13 +122,32 @@ impl Connection {
         P: IntoIterator<Item = &'a Bytes> + Clone,
     {
         trace::sent(if opcode == Opcode::Text { "text" } else { "binary" }, size);
-        if let Some(deflater) = &mut self.deflater
-            && let Some(data) =
-                deflater.compress(size, parts.clone().into_iter().map(|part| &part[..]))
+        if self.deflater.is_some()
+            && self.put_compressed(
+                opcode,
+                size,
+                &mut parts.clone().into_iter().map(|part| &part[..]),
+            )
         {
-            return self.put_frame(opcode, true, data.len(), [&data]);
+            return;
         }
         self.put_frame(opcode, false, size, parts);
+    }
+
+    /// Queues the message compressed; `false` where that would not make it smaller. Apart, so that it
+    /// costs nothing where no compression was agreed.
+    #[cold]
+    #[inline(never)]
+    fn put_compressed(
+        &mut self,
+        opcode: Opcode,
+        size: usize,
+        parts: &mut dyn Iterator<Item = &[u8]>,
+    ) -> bool {
+        let data = self.deflater.as_mut().and_then(|deflater| deflater.compress(size, parts));
+        let Some(data) = data else { return false };
+        self.put_frame(opcode, true, data.len(), [&data]);
+        true
     }
 
     fn put_frame<'a>(

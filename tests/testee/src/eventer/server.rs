@@ -105,21 +105,23 @@ impl Callbacks {
         self.calls.call(&self.report, name, params).await
     }
 
-    /// A call that fails when the server closes.
+    /// A call that fails by what the tester says, and by nothing else.
     async fn ask(&self, name: &str, params: &Value) -> Called {
+        let called = self.call(name, params).await;
+        if self.report.is_forgotten() {
+            // what fails for that is no answer: the connection closes soon
+            pending::<()>().await;
+        }
+        called
+    }
+
+    /// The same, but that it fails when the server closes, too.
+    async fn ask_while_open(&self, name: &str, params: &Value) -> Called {
         let given_up = async {
             let _ = self.closing.recv().await;
             Err("the server is closing".to_owned())
         };
-        let call = async {
-            let called = self.call(name, params).await;
-            if self.report.is_forgotten() {
-                // what fails for that is no answer: the connection closes soon
-                pending::<()>().await;
-            }
-            called
-        };
-        or(given_up, call).await
+        or(given_up, self.ask(name, params)).await
     }
 
     /// What the tester answers; `None` where it raises, or answers what makes no sense.
@@ -138,7 +140,7 @@ impl Callbacks {
 impl Handler for Callbacks {
     async fn connected(&self, info: &ConnectionInfo) -> Result<(), String> {
         if self.has.connected {
-            self.ask("connected", &json!({"info": form::client_info(info)})).await?;
+            self.ask_while_open("connected", &json!({"info": form::client_info(info)})).await?;
         }
         Ok(())
     }
