@@ -73,8 +73,8 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     cut: bool,
     /// Since when there is something to write and the system takes none of it.
     stuck: Option<Instant>,
-    /// Since when the connection closes, and since when the peer sends no more: a peer that was slow
-    /// before has its time from there on.
+    /// Since when the connection closes, and since when the peer sends no more: a peer that was
+    /// slow before has its time from there on.
     closing_since: Option<Instant>,
     eof_since: Option<Instant>,
     /// Since when nothing was received, of the time in which the socket was read.

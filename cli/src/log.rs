@@ -1,5 +1,5 @@
-//! Logs on standard error: silent unless something is wrong, or the command line, the environment or
-//! a configuration asks for more.
+//! Logs on standard error: silent unless something is wrong, or the command line, the environment
+//! or a configuration asks for more.
 
 use std::io::{self, IsTerminal};
 use std::sync::OnceLock;

@@ -17,7 +17,7 @@
 //!
 //! | feature | what |
 //! |---|---|
-//! | `std`, on by default | `driver`, sockets' errors, the system's clock for timestamps, schemas from files |
+//! | `std`, on by default | `driver`, sockets' errors, the system's clock, schema files |
 //! | `serde` | `Serialize` and `Deserialize` for events and their parts, and for JSON values |
 //! | `chrono`, `jiff`, `time` | timestamps from and to the moments of these libraries |
 //! | `tracing` | spans and events of connections |

@@ -3,13 +3,14 @@
 //! ```text
 //! client                                                    server
 //!   │ ── HatEventAdminer.MsgGetLogConfReq  None ──────────────> │
-//!   │ <──────────────── MsgGetLogConfRes  success: JSON, error ─│   each request is a conversation,
-//!   │ ── HatEventAdminer.MsgSetLogConfReq  JSON ──────────────> │   which the answer ends
+//!   │ <──────────────── MsgGetLogConfRes  success: JSON, error ─│  each request is a conversation,
+//!   │ ── HatEventAdminer.MsgSetLogConfReq  JSON ──────────────> │  which the answer ends
 //!   │ <──────────────── MsgSetLogConfRes  success, error ───────│
 //! ```
 //!
-//! The JSON is a configuration of Python's `logging.config.dictConfig`. What can be done with one is
-//! for who has the log: see [`LogControl`]. Anything else ends the connection, as with hat-event 0.9.
+//! The JSON is a configuration of Python's `logging.config.dictConfig`. What can be done with one
+//! is for who has the log: see [`LogControl`]. Anything else ends the connection, as with hat-event
+//! 0.9.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Requests to a running server from its own machine, over a Unix socket in the folder of its store.
+//! Requests to a running server from its own machine, over a Unix socket in the folder of its
+//! store.
 //!
 //! ```text
 //! hat store backup DIR TO ── {"backup": "/to"} ─────> DIR/control
@@ -6,8 +7,8 @@
 //!                         <── {"done": 5000} ──────── or {"error": "…"}
 //! ```
 //!
-//! Who may use it is who may write to the socket: the user that the server runs as, and root. The copy
-//! is made by the server, with its rights, beside its work.
+//! Who may use it is who may write to the socket: the user that the server runs as, and root. The
+//! copy is made by the server, with its rights, beside its work.
 
 use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::os::unix::fs::PermissionsExt as _;

@@ -23,7 +23,8 @@ const STATUSES: [Status; 4] =
 
 type Labels = Vec<(&'static str, String)>;
 
-/// The metrics in Prometheus' text format. `started` is when the process did, in seconds since 1970.
+/// The metrics in Prometheus' text format. `started` is when the process did, in seconds since
+/// 1970.
 ///
 /// # Errors
 ///

@@ -24,11 +24,12 @@ pub(crate) struct ServeArgs {
     /// Start though the configuration names modules or a backend in Python, which do not run here.
     #[arg(long)]
     pub(crate) without_modules: bool,
-    /// First copy what the event server at this address has stored into the store, with ids and times,
-    /// and serve then. What is there already is not copied again.
+    /// First copy what the event server at this address has stored into the store, with ids and
+    /// times, and serve then. What is there already is not copied again.
     ///
-    /// What that server registers meanwhile or later is not among it: stop it then, and start with this again
-    /// to copy the rest before. In a group under a monitor, a server copies and stands by without it.
+    /// What that server registers meanwhile or later is not among it: stop it then, and start with
+    /// this again to copy the rest before. In a group under a monitor, a server copies and stands
+    /// by without it.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) mirror_once: Option<Address>,
     /// Where to listen: host:port. Port 0 is any free one. With --tls-cert connections are those of

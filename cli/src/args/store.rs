@@ -13,8 +13,8 @@ pub(crate) enum StoreCommand {
     Check(StoreArgs),
     /// Print how much there is, as one JSON line.
     Stats(StoreArgs),
-    /// Copy the store into another folder, with ids, times and reserved session numbers. The copy is
-    /// compact, and a store like any other: to restore it, serve it, or copy it back.
+    /// Copy the store into another folder, with ids, times and reserved session numbers. The copy
+    /// is compact, and a store like any other: to restore it, serve it, or copy it back.
     ///
     /// Where a server has the store open, that server makes the copy beside its work, with its own
     /// rights: it must be able to write there.
@@ -79,8 +79,8 @@ pub(crate) struct KeepArgs {
     #[arg(long, value_enum, value_name = "WHEN")]
     notify: Option<Notify>,
     /// Where there is no store in the folder yet, begin with the history in this file of a
-    /// hat-event-server (its `db_path`). Stop that server first. A store that is there is left as it
-    /// is.
+    /// hat-event-server (its `db_path`). Stop that server first. A store that is there is left as
+    /// it is.
     #[arg(long, value_name = "FILE")]
     import_lmdb: Option<PathBuf>,
 }

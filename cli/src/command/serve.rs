@@ -33,8 +33,8 @@ pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
     run::<R>(plan, args.mirror_once, log_conf, interrupt).await
 }
 
-/// What the file and the arguments say, and the file's own configuration of the log. What is not used
-/// of the file is told.
+/// What the file and the arguments say, and the file's own configuration of the log. What is not
+/// used of the file is told.
 fn settings(args: &ServeArgs) -> Result<(Settings, Value)> {
     let (mut settings, mut log_conf) = (Settings::default(), Value::Null);
     if let Some(path) = &args.conf {

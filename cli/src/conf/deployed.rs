@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `name`, `server_id`, `server_token`, `eventer_server`, `adminer_server` | the same |
 //! | `monitor_component` | the same, but losing the monitor does not end the server |
-//! | `backend` of LMDB | a store beside `db_path`, its history, conditions, and [rules](super::partitions) |
+//! | `backend` of LMDB | a store: history, conditions, [rules](super::partitions) |
 //! | `log` | levels |
 //! | `modules` | named: they are Python and do not run here |
 

@@ -91,8 +91,8 @@ fn parse(path: &Path, text: &str) -> Result<Value, String> {
     })
 }
 
-/// YAML as the deployed packages read it, by PyYAML: `yes`, `no`, `on` and `off` are booleans, and `y`
-/// and `n`, which are ones to our parser, are texts.
+/// YAML as the deployed packages read it, by PyYAML: `yes`, `no`, `on` and `off` are booleans, and
+/// `y` and `n`, which are ones to our parser, are texts.
 fn yaml(text: &str) -> Result<Value, String> {
     let parse = |strict_booleans| {
         let options = serde_saphyr::options! { strict_booleans: strict_booleans };

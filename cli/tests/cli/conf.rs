@@ -11,7 +11,8 @@ use crate::process::{Hat, Server, hat};
 use crate::redundancy::{Deployed, until};
 use crate::store::Folder;
 
-/// As an installation has it: with comments, the log of Python, both orders, limits, and a condition.
+/// As an installation has it: with comments, the log of Python, both orders, limits, and a
+/// condition.
 fn event_yaml(folder: &Folder, port: u16) -> String {
     let db_path = folder.of("event.db");
     format!(
@@ -82,8 +83,8 @@ fn sessions(events: &[Value]) -> Vec<i64> {
 }
 
 on_every_runtime! {
-    /// The deployed server starts with a file, works and stops; ours starts with the same file, says what it does not use of it, has the
-    /// history, and goes on above it.
+    /// The deployed server starts with a file, works and stops; ours starts with the same file,
+    /// says what it does not use of it, has the history, and goes on above it.
     fn the_deployed_servers_file_starts_ours_with_its_history(runtime) {
         if peers::skipped("the_deployed_servers_file_starts_ours_with_its_history") {
             return;

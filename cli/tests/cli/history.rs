@@ -1,4 +1,5 @@
-//! History that comes from, or goes to, where a server runs: `--mirror-once`, and a backup beside the work.
+//! History that comes from, or goes to, where a server runs: `--mirror-once`, and a backup beside
+//! the work.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -57,8 +58,8 @@ fn python(script: &str, args: &[&str]) -> String {
 }
 
 on_every_runtime! {
-    /// Random queries have the same answers from the deployed server and from our store on a disk, before and after it was opened again.
-    /// HAT_QUERIES asks more of them than the usual 100.
+    /// Random queries have the same answers from the deployed server and from our store on a disk,
+    /// before and after it was opened again. HAT_QUERIES asks more of them than the usual 100.
     fn the_same_questions_have_the_same_answers(runtime) {
         if peers::skipped("the_same_questions_have_the_same_answers") {
             return;
@@ -83,7 +84,8 @@ on_every_runtime! {
         }
     }
 
-    /// Ours begins with what the deployed server has stored, event by event, and goes on where it was left.
+    /// Ours begins with what the deployed server has stored, event by event, and goes on where it
+    /// was left.
     fn a_running_server_is_copied(runtime) {
         if peers::skipped("a_running_server_is_copied") {
             return;
@@ -132,7 +134,8 @@ on_every_runtime! {
         assert!(ended.failed(3).contains(&format!("cannot connect to {at}")), "{ended:?}");
     }
 
-    /// A backup of a server at work is whole: everything that was answered before it was asked for, and no session in parts.
+    /// A backup of a server at work is whole: everything that was answered before it was asked for,
+    /// and no session in parts.
     fn a_running_server_is_backed_up(runtime) {
         let folder = Folder::new();
         let (store, copy) = (folder.of("store"), folder.of("copy"));

@@ -104,7 +104,8 @@ pub enum SubscriptionError {
         /// How many, at least.
         steps: usize,
     },
-    /// More than [`MAX_SIZE`] bytes of query types, or what two have in common takes too long to find.
+    /// More than [`MAX_SIZE`] bytes of query types, or what two have in common takes too long to
+    /// find.
     #[error(
         "the query types take more than {MAX_SIZE} bytes, or too long to find; subscribe to fewer"
     )]

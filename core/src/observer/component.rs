@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!         offered, and ready           shown to all         offer gone, or not ready
-//! Idle ──────────────────> Answered ────────────> Active ───────────────────────> Ending
-//!  ^ token none               │ token = offered     │ Incoming::Activate          │ or ::Deactivate
-//!  └───── offer changed ──────┘                                                   │
-//!  └─────────────────────── Component::deactivated ───────────────────────────────┘
+//! Idle ──────────────────> Answered ────────────> Active ──────────────────────> Ending
+//!  ^ token none               │ token = offered     │ Incoming::Activate         │ or ::Deactivate
+//!  └───── offer changed ──────┘                                                  │
+//!  └─────────────────────── Component::deactivated ──────────────────────────────┘
 //! ```
 
 use alloc::collections::VecDeque;

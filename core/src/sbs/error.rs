@@ -11,7 +11,8 @@ pub enum DecodeError {
         /// How many bytes are missing at least.
         missing: usize,
     },
-    /// An Integer that the Rust type cannot hold, one below zero where it has no sign. [`Integer`](super::Integer) holds any.
+    /// An Integer that the Rust type cannot hold, one below zero where it has no sign.
+    /// [`Integer`](super::Integer) holds any.
     #[error("the integer at byte {at} does not fit in {bits} bits")]
     IntegerOverflow {
         /// Where the integer starts.

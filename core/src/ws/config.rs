@@ -51,9 +51,9 @@ pub struct Config {
     /// connection: masks must not be foreseeable by who chooses what is sent (RFC 6455 section
     /// 10.3).
     pub mask_seed: u64,
-    /// Compresses messages where the peer can (RFC 7692): a client offers it, a server takes an offer.
-    /// What a message inflates to is held against [`max_message`](Self::max_message), too. Default:
-    /// `None`: a compressed message costs both ends time and memory.
+    /// Compresses messages where the peer can (RFC 7692): a client offers it, a server takes an
+    /// offer. What a message inflates to is held against [`max_message`](Self::max_message), too.
+    /// Default: `None`: a compressed message costs both ends time and memory.
     pub deflate: Option<Deflate>,
     #[doc(hidden)]
     pub more: More,

@@ -66,8 +66,8 @@ pub(super) enum Front {
     Known(Head, usize),
 }
 
-/// Reads a header that `from` sent; `deflate` says that its messages may be compressed. A length written longer than needed is taken: it does no harm,
-/// and other libraries take it too.
+/// Reads a header that `from` sent; `deflate` says that its messages may be compressed. A length
+/// written longer than needed is taken: it does no harm, and other libraries take it too.
 pub(super) fn parse(bytes: &[u8], from: Role, deflate: bool) -> Result<Front, Violation> {
     let Some(&first) = bytes.first() else { return Ok(Front::Needs(2)) };
     let opens = matches!(first & 0x0f, 1 | 2);

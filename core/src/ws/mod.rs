@@ -16,9 +16,8 @@
 //! ```
 //!
 //! A client masks what it sends with the key of the frame (XOR), a server does not, and either ends
-//! a connection whose peer does otherwise. Text is UTF-8. The one
-//! extension is permessage-deflate (RFC 7692), where [`Config::deflate`] has it: messages may travel
-//! compressed then.
+//! a connection whose peer does otherwise. Text is UTF-8. The one extension is permessage-deflate
+//! (RFC 7692), where [`Config::deflate`] has it: messages may travel compressed then.
 //!
 //! [`Connection`] is either end as a machine, with the HTTP handshake ([`Connection::connect`],
 //! [`Connection::accept`]) or behind an HTTP server that has done it ([`Connection::established`],

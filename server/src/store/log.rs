@@ -51,8 +51,8 @@ pub struct LogCounts {
     pub failed_syncs: u64,
     /// How long all of them took.
     pub sync_time: Duration,
-    /// Rounds of its work. While this stands still for longer than a sync may take, so does the log:
-    /// also where nothing is to do, there is a round a second.
+    /// Rounds of its work. While this stands still for longer than a sync may take, so does the
+    /// log: also where nothing is to do, there is a round a second.
     pub rounds: u64,
 }
 

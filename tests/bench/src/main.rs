@@ -139,7 +139,8 @@ struct Bench {
 /// Measures one or more tables.
 type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
 
-/// All of them, in the order of the report. That of event servers is asked for by name: it is young.
+/// All of them, in the order of the report. That of event servers is asked for by name: it is
+/// young.
 const TABLES: [Measure; 11] = [
     encoding::tables,
     wire::chatter,

@@ -150,8 +150,8 @@ on_every_runtime! {
     }
 
     /// What our client refuses to send, sent all the same: the answer is a failure, the handler is
-    /// not asked, and the connection goes on. Microseconds beyond a second are a time like any other:
-    /// they are carried.
+    /// not asked, and the connection goes on. Microseconds beyond a second are a time like any
+    /// other: they are carried.
     async fn text_that_is_no_json_is_not_registered<R>() {
         let store = Store::default();
         let server = server::<R>(&store).await;

@@ -79,8 +79,8 @@ on_every_runtime! {
         }
     }
 
-    /// What is a call, and what is like one, is a message until calls are asked for. What waits then
-    /// is looked at again: the call is answered, whoever else has the connection.
+    /// What is a call, and what is like one, is a message until calls are asked for. What waits
+    /// then is looked at again: the call is answered, whoever else has the connection.
     async fn calls_are_for_who_asks_for_them<R>() {
         let (server, client, accepted) = pair::<R>(ConnectOptions::default()).await;
         let call = value(json!({

@@ -4,8 +4,8 @@ use crate::shared::Wait;
 use hat_core::json::Value;
 use hat_core::juggler::SendFault;
 
-/// A connection whose messages are also calls, both ways, as `RpcConnection` of `hat-juggler` 0.5 has
-/// them. Cheap to clone.
+/// A connection whose messages are also calls, both ways, as `RpcConnection` of `hat-juggler` 0.5
+/// has them. Cheap to clone.
 ///
 /// From when it is made on, a message `{"type": "rpc", …}` is a call or the answer to one, and one
 /// that is neither ends the connection. What came before and was not taken is looked at again.

@@ -18,8 +18,8 @@ const FURTHER: u32 = 60_000_000;
 /// Time between two looks at the status.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The longest that the log may take for a round, where systemd's own limit is shorter: it has one a
-/// second, and some disks take seconds for a sync.
+/// The longest that the log may take for a round, where systemd's own limit is shorter: it has one
+/// a second, and some disks take seconds for a sync.
 const ROUND: Duration = Duration::from_secs(5);
 
 /// A word that does not arrive has nobody to be told to.

@@ -168,8 +168,8 @@ impl Connection {
     }
 
     /// From now on messages are also calls, where [`Config::plain`] has left them alone. `waiting`
-    /// are messages that were passed before and nobody has taken, with their bytes on the wire: they
-    /// come again before any other, for some may be calls. Does nothing if calls have begun.
+    /// are messages that were passed before and nobody has taken, with their bytes on the wire:
+    /// they come again before any other, for some may be calls. Does nothing if calls have begun.
     pub fn begin(&mut self, waiting: impl IntoIterator<Item = (Value, usize)>) {
         if core::mem::take(&mut self.plain) {
             self.again.extend(waiting);

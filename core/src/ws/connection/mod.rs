@@ -192,8 +192,8 @@ impl Connection {
         }
     }
 
-    /// The same connection, whose messages may be compressed as `agreed`: whoever has done the handshake
-    /// for an [`established`](Self::established) one has asked [`Agreed::answer`].
+    /// The same connection, whose messages may be compressed as `agreed`: whoever has done the
+    /// handshake for an [`established`](Self::established) one has asked [`Agreed::answer`].
     #[must_use]
     pub fn with_deflate(mut self, agreed: Agreed) -> Self {
         self.set_deflate(agreed);

@@ -134,8 +134,8 @@ impl Connection {
         self.put_frame(opcode, false, size, parts);
     }
 
-    /// Queues the message compressed; `false` where that would not make it smaller. Apart, so that it
-    /// costs nothing where no compression was agreed.
+    /// Queues the message compressed; `false` where that would not make it smaller. Apart, so that
+    /// it costs nothing where no compression was agreed.
     #[cold]
     #[inline(never)]
     fn put_compressed(

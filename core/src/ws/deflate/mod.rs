@@ -4,7 +4,7 @@
 //! client ── Sec-WebSocket-Extensions: permessage-deflate; … ──> server      an offer, or several
 //!        <─ Sec-WebSocket-Extensions: permessage-deflate; … ───             the one that is taken
 //!
-//! message ──DEFLATE, flushed──> … 00 00 ff ff ──without these four octets──> frames, RSV1 in the first
+//! message ──DEFLATE, flushed──> … 00 00 ff ff ──without these four──> frames, RSV1 in the first
 //! ```
 //!
 //! Both ends keep the last 32 KiB of what went each way, unless `server_no_context_takeover` or
@@ -34,12 +34,14 @@ pub(super) use negotiate::{accepted, offer};
 ///
 /// let now = Instant::ORIGIN;
 /// let config = Config { deflate: Some(Deflate::default()), ..Config::default() };
-/// let mut client = Connection::connect(config.clone(), Request::new("plant.example", "/ws"), now)?;
+/// let request = Request::new("plant.example", "/ws");
+/// let mut client = Connection::connect(config.clone(), request, now)?;
 /// let mut server = Connection::accept(config, now);
 /// let (mut client_rx, mut server_rx) = (RecvBuf::new(), RecvBuf::new());
 ///
 /// server_rx.feed(&written(&mut client));
-/// let Polled::Incoming(Incoming::Request(_)) = server.poll(&mut server_rx, now)? else { panic!() };
+/// let asked = server.poll(&mut server_rx, now)?;
+/// assert!(matches!(asked, Polled::Incoming(Incoming::Request(_))));
 /// server.confirm(&Response::default())?;
 /// client_rx.feed(&written(&mut server));
 /// let Polled::Incoming(Incoming::Open(_)) = client.poll(&mut client_rx, now)? else { panic!() };
@@ -67,8 +69,9 @@ pub struct Deflate {
     /// as it is, and gains nothing.
     pub min_size: usize,
     /// Whether what was sent before helps to compress what follows. It costs some 350 KiB of memory
-    /// for each connection, and 32 KiB for what is received. Default: false: memory is taken while a
-    /// message is at work, and no longer. Messages are decompressed either way, as the peer needs it.
+    /// for each connection, and 32 KiB for what is received. Default: false: memory is taken while
+    /// a message is at work, and no longer. Messages are decompressed either way, as the peer needs
+    /// it.
     pub context_takeover: bool,
 }
 

@@ -35,8 +35,8 @@ struct Parameters {
 
 impl Agreed {
     /// A server's answer to `offers`, the members of the client's `Sec-WebSocket-Extensions` in
-    /// their order: what it does from then on, and the value of its own such header field. The first
-    /// offer is taken that it can keep to; where there is none, messages are not compressed.
+    /// their order: what it does from then on, and the value of its own such header field. The
+    /// first offer is taken that it can keep to; where there is none, messages are not compressed.
     ///
     /// Our window has 2^15 octets, so an offer with a smaller `server_max_window_bits` is passed
     /// over.

@@ -88,8 +88,8 @@ impl Folder {
     }
 }
 
-/// Makes the store in the folder `part`, which nobody has open, the one of `folder`: the whole of it or
-/// nothing, whatever happens meanwhile.
+/// Makes the store in the folder `part`, which nobody has open, the one of `folder`: the whole of
+/// it or nothing, whatever happens meanwhile.
 pub(super) fn take_from(part: &Path, folder: &Path) -> Result<(), StoreError> {
     let of = |error| StoreError::Path(folder.into(), Arc::new(error));
     // the tables last: without them there is no store

@@ -35,8 +35,8 @@ use crate::store::StoreError;
 const HEAD: usize = 20;
 /// Frames start at multiples of it.
 const ALIGN: usize = 4;
-/// A file grows by as much as it has, within these limits, in zeros: where its length and its blocks
-/// stay as they are, a sync is of the frame alone.
+/// A file grows by as much as it has, within these limits, in zeros: where its length and its
+/// blocks stay as they are, a sync is of the frame alone.
 const EXTENT: RangeInclusive<u64> = 1 << 16..=1 << 20;
 
 /// The two files, and where the next frame goes.

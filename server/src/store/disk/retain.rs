@@ -24,8 +24,8 @@ const STEP: usize = 1_024;
 /// Events that one step looks at.
 const LOOK: usize = 16_384;
 
-/// The longest that events are in memory only where there are rules, which see what is in the indexes
-/// on the disk: a minute.
+/// The longest that events are in memory only where there are rules, which see what is in the
+/// indexes on the disk: a minute.
 const OVERDUE: Duration = Duration::from_secs(60);
 
 /// How long events of some types are kept. Without a limit they are kept for ever.
@@ -265,7 +265,8 @@ impl DiskStore {
         Ok(more)
     }
 
-    /// Whether rules could not get at what was stored for too long: they see what is in the indexes.
+    /// Whether rules could not get at what was stored for too long: they see what is in the
+    /// indexes.
     fn is_overdue(&self, now: Timestamp) -> bool {
         let mut tables = self.tables();
         let since = *tables.retention.drained.get_or_insert(now);

@@ -100,8 +100,8 @@ impl Store {
         Ok(result(cut))
     }
 
-    /// What is known of the types asked for, unless that is all. Those that are asked for by name are
-    /// looked up.
+    /// What is known of the types asked for, unless that is all. Those that are asked for by name
+    /// are looked up.
     fn entries(&self, asked: &Asked) -> Option<Vec<&TypeEntry>> {
         match asked {
             Asked::All => None,
