@@ -93,9 +93,7 @@ fn at_first_the_position_is_asked_for() {
 
 #[test]
 fn without_series_the_latest_events_are_the_position_and_without_those_nothing_is() {
-    for (latest, needs) in
-        [(answer([3, 5, 4], false), Some(EventId::new(1, 5, 0))), (answer([], false), None)]
-    {
+    for (latest, after) in [(answer([3, 5, 4], false), 5), (answer([], false), 0)] {
         let mut catch_up = catch_up(&[]);
         catch_up.position();
         catch_up.answered(answer([], false));
@@ -103,7 +101,26 @@ fn without_series_the_latest_events_are_the_position_and_without_those_nothing_i
         catch_up.answered(latest);
         assert!(!catch_up.needs_position());
         catch_up.connected();
-        assert_eq!(asked_after(&catch_up), needs);
+        assert_eq!(asked_after(&catch_up), Some(EventId::new(1, after, 0)));
+    }
+}
+
+/// Between the connection that asks for the position and the first one that subscribes.
+#[test]
+fn what_an_empty_server_registers_before_it_is_subscribed_to_is_asked_for() {
+    for registered in [&[][..], &[1], &[1, 2]] {
+        let mut catch_up = catch_up(&[]);
+        catch_up.position();
+        catch_up.answered(answer([], false));
+        catch_up.answered(answer([], false));
+        assert_eq!(catch_up.query(), None);
+        catch_up.connected();
+        let given = catch_up.answered(answer(registered.iter().copied(), false));
+        assert_eq!(sessions(&given), registered);
+        if !registered.is_empty() {
+            keeps_since(&mut catch_up, 1);
+        }
+        assert_eq!((catch_up.query(), catch_up.finish()), (None, None));
     }
 }
 

@@ -193,11 +193,16 @@ impl<T> CatchUp<T> {
     /// all that servers have is new. Only where no event was seen.
     #[must_use]
     pub fn from_nothing(mut self) -> Self {
-        self.from_nothing = self.trails.is_empty();
-        if let Some(server) = self.wanted.server_id.filter(|_| self.from_nothing) {
-            self.start_from(server, Trail::owing(Position::start(server)));
-        }
+        self.start_from_nothing();
         self
+    }
+
+    fn start_from_nothing(&mut self) {
+        self.from_nothing = self.trails.is_empty();
+        // of any server, they are looked for
+        if let Some(server) = self.wanted.server_id.filter(|_| self.from_nothing) {
+            self.start_from(server, Trail::at(Position::start(server)));
+        }
     }
 
     /// Whether there is no position yet. Then make a connection that subscribes to nothing, call
@@ -227,7 +232,7 @@ impl<T> CatchUp<T> {
         if result.events.is_empty() {
             match ask {
                 Some(Ask::Newest) => self.asks.push_back(Ask::Latest),
-                _ => self.from_nothing = true,
+                _ => self.start_from_nothing(),
             }
             return;
         }
@@ -624,6 +629,7 @@ impl<T> CatchUp<T> {
     /// Up to where everything was handed on, of each server: what a later run is made with, to go
     /// on from here. Meaningful once nothing is asked and nothing held.
     pub fn positions(&self) -> impl Iterator<Item = Position> {
-        self.trails.values().filter(|trail| !trail.owed).map(Trail::newest)
+        let known = self.trails.values().filter(|trail| !trail.owed).map(Trail::newest);
+        known.filter(|position| !position.is_start())
     }
 }
