@@ -15,7 +15,7 @@ use crate::pending::{PendingRequests, PendingResponse, Requests, WAITING};
 use crate::runtime::{Runtime, Stream};
 use crate::server::AcceptOptions;
 use crate::shared::Close;
-use crate::shared::Counted;
+use crate::shared::ConnectionSlot;
 use crate::shared::{Delivered, Session, Wait};
 use crate::{ConnectError, IntoAddress, ListenError, SocketOptions, tls};
 use hat_core::chatter::{
@@ -182,14 +182,14 @@ impl FromStream for Connection {
     fn start<R: Runtime>(
         stream: impl Stream,
         settings: &ConnectOptions,
-        counted: Counted,
+        slot: ConnectionSlot,
     ) -> io::Result<Self> {
         let session = |now| ChatterSession {
             machine: Machine::new(settings.config.clone(), now),
             inbox: Inbox::new(settings.inbox),
             answers: PendingRequests::new(),
         };
-        let handle = Handle::start::<R>(stream, session, counted)?;
+        let handle = Handle::start::<R>(stream, session, slot)?;
         Ok(Self { handle, name: settings.name.as_deref().map(Arc::from) })
     }
 

@@ -23,7 +23,7 @@ use crate::Error;
 use crate::linger::Linger;
 use crate::read_buffer::ReadBuffer;
 use crate::runtime::{Runtime, Stream, Timer};
-use crate::shared::{Counted, Delivered, Session, SessionError, Shared, State};
+use crate::shared::{ConnectionSlot, Delivered, Session, SessionError, Shared, State};
 use hat_core::buffer::SendQueue;
 use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::{Instant, earliest};
@@ -94,7 +94,7 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
 /// server first, for who is told looks there.
 struct Farewell<S: Session> {
     shared: Arc<Shared<S>>,
-    counted: Counted,
+    slot: ConnectionSlot,
 }
 
 /// An inbox was full, so that nothing was read for a while. What the peer sent in that time,
@@ -121,8 +121,8 @@ enum Round {
 }
 
 impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
-    pub(crate) fn new(stream: T, shared: Arc<Shared<S>>, counted: Counted) -> Self {
-        let farewell = Farewell { shared: shared.clone(), counted };
+    pub(crate) fn new(stream: T, shared: Arc<Shared<S>>, slot: ConnectionSlot) -> Self {
+        let farewell = Farewell { shared: shared.clone(), slot };
         Self {
             stream,
             shared,
@@ -487,7 +487,7 @@ impl<R: Runtime, T: Stream, S: Session> Drop for Driver<R, T, S> {
 
 impl<S: Session> Drop for Farewell<S> {
     fn drop(&mut self) {
-        self.counted = Counted::nowhere();
+        self.slot = ConnectionSlot::nowhere();
         let mut waiting = Vec::new();
         let mut state = self.shared.lock();
         state.finished = true;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::address::IntoAddress;
 use crate::runtime::{Runtime, Stream};
 use crate::server::{AcceptOptions, Accepted, Core, Server};
-use crate::shared::{Close, Counted};
+use crate::shared::{Close, ConnectionSlot};
 use crate::socket::{Security, Socket};
 use crate::{ConnectError, ListenError, SocketOptions, net, tls};
 
@@ -19,7 +19,7 @@ pub(crate) trait FromStream: Sized + Send + 'static {
     fn start<R: Runtime>(
         stream: impl Stream,
         settings: &Self::Settings,
-        counted: Counted,
+        slot: ConnectionSlot,
     ) -> io::Result<Self>;
 
     /// What closes the connection, without keeping it open.
@@ -67,7 +67,7 @@ macro_rules! without_handshake {
             stream: impl Stream,
             options: &ConnectOptions,
         ) -> io::Result<Connection> {
-            Connection::start::<R>(stream, options, Counted::nowhere())
+            Connection::start::<R>(stream, options, ConnectionSlot::nowhere())
         }
 
         /// Listens on `address`, on every address of its host.
@@ -93,7 +93,7 @@ pub(crate) async fn connect<R: Runtime, H: FromStream>(
 ) -> Result<H, ConnectError> {
     let address = address.into_address()?;
     let stream = net::connect::<R>(&address, tls, socket).await?;
-    H::start::<R>(stream, settings, Counted::nowhere())
+    H::start::<R>(stream, settings, ConnectionSlot::nowhere())
         .map_err(|error| ConnectError::Connect { address, error: Arc::new(error) })
 }
 
@@ -103,9 +103,9 @@ pub(crate) async fn listen<R: Runtime, H: FromStream>(
 ) -> Result<Server<H>, ListenError> {
     let Split { name, settings, accept, tls } = options.split();
     let take = move |core: &Arc<Core<H>>, accepted: Accepted<_>| {
-        let Accepted { id, stream, counted } = accepted;
+        let Accepted { id, stream, slot } = accepted;
         // one that was gone before it had an address is counted out
-        if let Ok(connection) = H::start::<R>(stream, &settings, counted) {
+        if let Ok(connection) = H::start::<R>(stream, &settings, slot) {
             core.register(id, connection.closer());
             core.offer(connection);
         }

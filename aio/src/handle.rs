@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::driver::Driver;
 use crate::runtime::{Runtime, Stream};
-use crate::shared::{Counted, ENOUGH_QUEUED, Session, SessionError, Shared, Wait};
+use crate::shared::{ConnectionSlot, ENOUGH_QUEUED, Session, SessionError, Shared, Wait};
 use crate::wakers::{Place, wait_in};
 use hat_core::protocol::Protocol;
 use hat_core::send::{Fault, SendError};
@@ -93,10 +93,10 @@ impl<S: Session> Handle<S> {
     pub(crate) fn start<R: Runtime>(
         stream: impl Stream,
         session: impl FnOnce(Instant) -> S,
-        counted: Counted,
+        slot: ConnectionSlot,
     ) -> std::io::Result<Self> {
         let shared = Shared::new::<R>(stream.local_addr()?, stream.peer_addr()?, session);
-        R::spawn(Driver::<R, _, S>::new(stream, shared.clone(), counted));
+        R::spawn(Driver::<R, _, S>::new(stream, shared.clone(), slot));
         Ok(Self { _close: Arc::new(CloseOnDrop(shared.clone())), shared })
     }
 

@@ -66,6 +66,7 @@ impl<T> Inbox<T> {
     }
 
     /// Takes the first for which `take` gives something, and leaves those before it where they are.
+    #[cfg(feature = "juggler")]
     pub(crate) fn pop_first<U>(&mut self, take: impl Fn(&T) -> Option<U>) -> Option<U> {
         let mut found = self.items.iter().enumerate();
         let (index, taken) = found.find_map(|(at, (item, _))| Some((at, take(item)?)))?;
@@ -76,6 +77,7 @@ impl<T> Inbox<T> {
     }
 
     /// Takes all, with the weight of each.
+    #[cfg(feature = "juggler")]
     pub(crate) fn take_all(&mut self) -> VecDeque<(T, usize)> {
         self.bytes = 0;
         std::mem::take(&mut self.items)

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use crate::handle::{Handle, of_every_connection};
 use crate::inbox::{Inbox, InboxLimits};
 use crate::runtime::Runtime;
-use crate::shared::{Counted, Delivered, Session, Wait};
+use crate::shared::{ConnectionSlot, Delivered, Session, Wait};
 use crate::{IntoAddress, SocketOptions, net, tls};
 use hat_core::observer::{Component as Machine, ComponentInfo, Config, Incoming, SendFault, State};
 use hat_core::options::More;
@@ -76,7 +76,8 @@ pub async fn connect<R: Runtime>(
     let session = ComponentSession { machine, inbox: Inbox::new(options.inbox) };
     let stream = net::connect::<R>(&address, options.tls.as_ref(), &options.socket).await?;
     let failed = |error| crate::ConnectError::Connect { address, error: Arc::new(error) };
-    let handle = Handle::start::<R>(stream, |_| session, Counted::nowhere()).map_err(failed)?;
+    let handle =
+        Handle::start::<R>(stream, |_| session, ConnectionSlot::nowhere()).map_err(failed)?;
     Ok(Component { handle })
 }
 

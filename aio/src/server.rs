@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::SocketOptions;
 use crate::failures::{Failures, HandshakeFailure};
 use crate::runtime::{Runtime, Stream, sleep};
-use crate::shared::{Close, Counted};
+use crate::shared::{Close, ConnectionSlot};
 use crate::socket::{Security, Socket};
 use crate::trace;
 use crate::wakers::{Place, WakerSet, wait_in};
@@ -62,7 +62,7 @@ pub(crate) struct Accepted<T> {
     /// A number of its own.
     pub(crate) id: u64,
     pub(crate) stream: T,
-    pub(crate) counted: Counted,
+    pub(crate) slot: ConnectionSlot,
 }
 
 /// The state of a server whose application accepts connections of type `C`.
@@ -219,7 +219,7 @@ impl<C: Send + 'static> Core<C> {
         let gone = move || {
             core.change(|state| state.connections.remove(&id));
         };
-        Accepted { id, stream, counted: Counted::new(gone) }
+        Accepted { id, stream, slot: ConnectionSlot::new(gone) }
     }
 
     /// Offers a connection to the application.
@@ -329,13 +329,13 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
                     let (core, security, take) = (core.clone(), security.clone(), take.clone());
                     R::spawn(secure::<R, C>(core, accepted, security, take));
                 } else {
-                    let Accepted { id, stream, counted } = accepted;
+                    let Accepted { id, stream, slot } = accepted;
                     take(
                         core,
                         Accepted {
                             id,
                             stream: Socket::plain(stream).with(&core.options.socket),
-                            counted,
+                            slot,
                         },
                     );
                 }
@@ -362,13 +362,13 @@ async fn secure<R: Runtime, C: Send + 'static>(
     security: Security,
     mut take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Send + 'static,
 ) {
-    let Accepted { id, stream, counted } = accepted;
+    let Accepted { id, stream, slot } = accepted;
     let remote = stream.peer_addr();
     let secured = security.secure::<R>(stream, "");
     match unless(&core, State::is_gone, secured).await {
         Some(Ok(stream)) => {
             let stream = stream.with(&core.options.socket);
-            take(&core, Accepted { id, stream, counted });
+            take(&core, Accepted { id, stream, slot });
         }
         Some(Err(error)) => core.failed(remote.ok(), error),
         None => {}

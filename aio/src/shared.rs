@@ -185,9 +185,9 @@ impl<S: Session> Close for Shared<S> {
 /// A place among the connections of a server. Dropped, it is counted out: by the driver, or by
 /// whatever else ends last.
 #[derive(Default)]
-pub(crate) struct Counted(Option<Box<dyn FnOnce() + Send + Sync>>);
+pub(crate) struct ConnectionSlot(Option<Box<dyn FnOnce() + Send + Sync>>);
 
-impl Counted {
+impl ConnectionSlot {
     /// `gone` runs when this is dropped.
     pub(crate) fn new(gone: impl FnOnce() + Send + Sync + 'static) -> Self {
         Self(Some(Box::new(gone)))
@@ -199,7 +199,7 @@ impl Counted {
     }
 }
 
-impl Drop for Counted {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         if let Some(gone) = self.0.take() {
             gone();
@@ -207,8 +207,8 @@ impl Drop for Counted {
     }
 }
 
-impl fmt::Debug for Counted {
+impl fmt::Debug for ConnectionSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Counted")
+        f.write_str("ConnectionSlot")
     }
 }

@@ -16,7 +16,7 @@ use crate::handle::of_every_connection;
 use crate::runtime::{Runtime, Stream};
 use crate::server::AcceptOptions;
 use crate::shared::Close;
-use crate::shared::Counted;
+use crate::shared::ConnectionSlot;
 use crate::shared::{Delivered, Session, Wait};
 use crate::{ConnectError, IntoAddress, ListenError, SocketOptions, tls};
 use hat_core::options::More;
@@ -202,7 +202,7 @@ impl FromStream for Connection {
     fn start<R: Runtime>(
         stream: impl Stream,
         settings: &ConnectOptions,
-        counted: Counted,
+        slot: ConnectionSlot,
     ) -> io::Result<Self> {
         let session = |_| TcpSession {
             machine: Raw::new(settings.config.clone()),
@@ -211,7 +211,7 @@ impl FromStream for Connection {
             limit: settings.input_buffer_limit.max(1),
             needed: Vec::new(),
         };
-        let handle = Handle::start::<R>(stream, session, counted)?;
+        let handle = Handle::start::<R>(stream, session, slot)?;
         Ok(Self { handle, name: settings.name.as_deref().map(Arc::from) })
     }
 

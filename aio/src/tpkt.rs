@@ -13,7 +13,7 @@ use crate::inbox::{Inbox, InboxLimits};
 use crate::runtime::{Runtime, Stream};
 use crate::server::AcceptOptions;
 use crate::shared::Close;
-use crate::shared::Counted;
+use crate::shared::ConnectionSlot;
 use crate::shared::{Delivered, Session, Wait};
 use crate::{ConnectError, IntoAddress, ListenError, SocketOptions, tls};
 use hat_core::options::More;
@@ -110,13 +110,13 @@ impl FromStream for Connection {
     fn start<R: Runtime>(
         stream: impl Stream,
         settings: &ConnectOptions,
-        counted: Counted,
+        slot: ConnectionSlot,
     ) -> io::Result<Self> {
         let session = |_| TpktSession {
             machine: Machine::new(settings.config.clone()),
             inbox: Inbox::new(settings.inbox),
         };
-        Ok(Self { handle: Handle::start::<R>(stream, session, counted)? })
+        Ok(Self { handle: Handle::start::<R>(stream, session, slot)? })
     }
 
     fn closer(&self) -> Arc<dyn Close> {

@@ -60,7 +60,7 @@ impl Connected {
 }
 
 /// What a query came to.
-pub(crate) enum Asked {
+pub(crate) enum QueryOutcome {
     Answer(QueryResult),
     /// The connection ended instead, maybe because of what the answer is; there is another one now.
     Ended(Error),
@@ -72,9 +72,9 @@ impl Connected {
         &mut self,
         args: &ConnectArgs,
         params: &QueryParams,
-    ) -> Result<Asked> {
+    ) -> Result<QueryOutcome> {
         match self.client.query(params).await {
-            Ok(result) => Ok(Asked::Answer(result)),
+            Ok(result) => Ok(QueryOutcome::Answer(result)),
             Err(RequestError::Ended(error)) => {
                 let address = self.address.clone();
                 match Self::new::<R>(args, Wanted::default()).await {
@@ -82,7 +82,7 @@ impl Connected {
                     // the first is what happened
                     Err(_) => return Err(Failure::Ended { address, error }.into()),
                 }
-                Ok(Asked::Ended(error))
+                Ok(QueryOutcome::Ended(error))
             }
             Err(error) => Err(Failure::of_request(&self.address, error)),
         }

@@ -18,7 +18,7 @@ use crate::check::{self, Limits, Refusal};
 use crate::module::{Modules, Source};
 use crate::page::Live;
 use crate::store::{Append, AppendError, Log, Pending, Session};
-use crate::teller::Told;
+use crate::teller::Progress;
 
 /// Why events are not registered.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub(crate) struct Engine {
     own_events: bool,
     notifier: Notifier,
     live: Option<Live>,
-    told: Arc<Told>,
+    told: Arc<Progress>,
     /// Held while the status changes, and while something is appended: nothing gets behind
     /// `STOPPED`.
     gate: Mutex<()>,
@@ -72,7 +72,7 @@ impl Engine {
         own_events: bool,
         notifier: Notifier,
         live: Option<Live>,
-        told: Arc<Told>,
+        told: Arc<Progress>,
     ) -> Self {
         let (gate, counts) = (Mutex::new(()), Counts::default());
         Self { server_id, log, modules, limits, own_events, notifier, live, told, gate, counts }

@@ -20,8 +20,8 @@ pub mod builtin;
 pub mod check;
 #[cfg(unix)]
 pub mod control;
-mod desk;
 mod engine;
+mod engine_handle;
 pub mod json;
 pub mod metrics;
 pub mod module;
@@ -32,7 +32,7 @@ pub mod store;
 mod teller;
 mod token;
 
-pub use desk::{Desk, Report};
 pub use engine::RegisterError;
+pub use engine_handle::{EngineHandle, Report};
 pub use server::{Ended, EventServer, Options, StartError};
 pub use teller::Notify;

@@ -11,7 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Metric, Registry};
 
-use crate::desk::Report;
+use crate::engine_handle::Report;
 use crate::store::Health;
 
 /// What the text is, for HTTP.

@@ -1,10 +1,10 @@
 //! An event server over a store.
 //!
 //! ```text
-//! client ─> Desk ─ register ─> Engine ─> Log ──> Store <── query ─ Desk <─ client
-//!                                         │ feed                  mirrors ─> Log::mirror
-//!                                         v
-//!                                       Teller ─> clients, pages
+//! client ─> EngineHandle ─ register ─> Engine ─> Log ──> Store <── query ─ EngineHandle <─ client
+//!                                                 │ feed                  mirrors ─> Log::mirror
+//!                                                 v
+//!                                               Teller ─> clients, pages
 //! ```
 
 use std::fmt;
@@ -20,13 +20,13 @@ use smol::channel::{Receiver, bounded};
 use tracing::{info, warn};
 
 use crate::check::Limits;
-use crate::desk::Desk;
 use crate::engine::Engine;
+use crate::engine_handle::EngineHandle;
 use crate::module::{Module, Modules};
 use crate::page::Live;
 use crate::redundancy::{MonitorOptions, Redundancy};
 use crate::store::{Health, LocalLog, Log, LogOptions, Store, StoreError};
-use crate::teller::{Notify, Teller, Told};
+use crate::teller::{Notify, Progress, Teller};
 
 /// How long requests in hand may take once the server stops: clients ask on and on.
 const ANSWERING: Duration = Duration::from_secs(1);
@@ -108,7 +108,7 @@ pub enum StartError {
 /// A server at work.
 pub struct EventServer {
     server: Server,
-    desk: Desk,
+    handle: EngineHandle,
     engine: Arc<Engine>,
     log: Arc<dyn Log>,
     redundancy: Option<Redundancy>,
@@ -136,7 +136,7 @@ impl EventServer {
         let server_id = options.log.server_id;
         let (log, feed) = LocalLog::start(store.clone(), options.log)?;
         let log: Arc<dyn Log> = Arc::new(log);
-        let told = Arc::new(Told::new::<R>());
+        let told = Arc::new(Progress::new::<R>());
         let (live, token, modules) = (options.live, options.token, Modules::new(options.modules));
 
         let mut made = None;
@@ -154,7 +154,7 @@ impl EventServer {
             );
             let engine = Arc::new(engine);
             let health = log.clone();
-            let desk = Desk::new::<R>(
+            let handle = EngineHandle::new::<R>(
                 engine.clone(),
                 store,
                 notifier.clone(),
@@ -162,16 +162,16 @@ impl EventServer {
                 health,
                 live.clone(),
             );
-            made = Some((engine, notifier, desk.clone()));
-            desk
+            made = Some((engine, notifier, handle.clone()));
+            handle
         };
         let eventer =
             ListenOptions { status: Status::Standby, tls: options.tls, ..ListenOptions::default() };
         let server = listen_with::<R, _>(listen.clone(), handler, eventer).await?;
-        let (engine, notifier, desk) = made.expect("a server that listens has its handler");
+        let (engine, notifier, handle) = made.expect("a server that listens has its handler");
         if let Some(live) = &live {
             live.set_addresses(server.addresses());
-            live.load(&desk).await;
+            live.load(&handle).await;
         }
 
         let teller = Teller { feed, notifier, notify: options.notify, live, server_id, told };
@@ -193,13 +193,13 @@ impl EventServer {
                     token,
                     address: announced(&listen, addresses),
                 };
-                Some(Redundancy::start::<R>(monitor, who, engine.clone(), desk.clone()))
+                Some(Redundancy::start::<R>(monitor, who, engine.clone(), handle.clone()))
             }
         };
         let sleep = |time| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(hat_aio::runtime::sleep::<R>(time))
         };
-        Ok(Self { server, desk, engine, log, redundancy, told_all, sleep })
+        Ok(Self { server, handle, engine, log, redundancy, told_all, sleep })
     }
 
     /// Where it listens.
@@ -208,8 +208,8 @@ impl EventServer {
     }
 
     /// Where others than clients register and ask, too.
-    pub fn desk(&self) -> Desk {
-        self.desk.clone()
+    pub fn handle(&self) -> EngineHandle {
+        self.handle.clone()
     }
 
     /// The status that clients are told.

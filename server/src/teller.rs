@@ -10,7 +10,7 @@ use hat_aio::runtime::within;
 use smol::channel::{Sender, bounded};
 
 use crate::page::Live;
-use crate::store::{Feed, Session, Told as Became};
+use crate::store::{Feed, Session, SessionUpdate};
 
 /// The longest that anybody waits for others to be told: clients that do not read would stop
 /// everybody else.
@@ -35,7 +35,7 @@ pub(crate) struct Teller {
     pub(crate) notify: Notify,
     pub(crate) live: Option<Live>,
     pub(crate) server_id: i64,
-    pub(crate) told: Arc<Told>,
+    pub(crate) told: Arc<Progress>,
 }
 
 impl Teller {
@@ -43,9 +43,9 @@ impl Teller {
     pub(crate) async fn run(self) {
         while let Ok(became) = self.feed.recv().await {
             match (became, self.notify) {
-                (Became::Ordered(session), Notify::Early) => self.tell(&session).await,
-                (Became::Ordered(_), Notify::Durable) => {}
-                (Became::Durable(session), notify) => {
+                (SessionUpdate::Ordered(session), Notify::Early) => self.tell(&session).await,
+                (SessionUpdate::Ordered(_), Notify::Durable) => {}
+                (SessionUpdate::Durable(session), notify) => {
                     if notify == Notify::Durable {
                         self.tell(&session).await;
                     }
@@ -68,7 +68,7 @@ impl Teller {
 }
 
 /// Up to which session of this server clients were told.
-pub(crate) struct Told {
+pub(crate) struct Progress {
     state: Mutex<State>,
     patience: fn(Duration, smol::channel::Receiver<()>) -> Waiting,
 }
@@ -82,7 +82,7 @@ struct State {
     waiting: BTreeMap<i64, Vec<Sender<()>>>,
 }
 
-impl Told {
+impl Progress {
     pub(crate) fn new<R: Runtime>() -> Self {
         let patience = |time, told: smol::channel::Receiver<()>| -> Waiting {
             Box::pin(async move {

@@ -16,7 +16,7 @@ use crate::handle::of_every_connection;
 use crate::inbox::{Inbox, InboxLimits};
 use crate::runtime::{Runtime, Stream};
 use crate::shared::Close;
-use crate::shared::Counted;
+use crate::shared::ConnectionSlot;
 use crate::shared::{Delivered, Session, Wait};
 use hat_core::cotp::{
     AnswerError, ConnectRequest, Connection as Machine, Diagnostic, Error as MachineError,
@@ -181,7 +181,7 @@ impl Connection {
         machine: Machine,
         asks: bool,
         inbox: InboxLimits,
-        counted: Counted,
+        slot: ConnectionSlot,
     ) -> io::Result<Self> {
         let session = |_| CotpSession {
             machine,
@@ -195,7 +195,7 @@ impl Connection {
             wrong_answer: None,
             ended: false,
         };
-        Ok(Self { handle: Handle::start::<R>(stream, session, counted)? })
+        Ok(Self { handle: Handle::start::<R>(stream, session, slot)? })
     }
 
     pub(super) fn closer(&self) -> Arc<dyn Close> {

@@ -163,7 +163,7 @@ pub async fn listen_raw<R: Runtime>(
     let (accept, tls, port) = (options.accept, options.tls.clone(), address.port());
     let options = Arc::new(options);
     let take = move |core: &Arc<Core<_>>, accepted: Accepted<Socket<R::Stream>>| {
-        let Accepted { stream, counted, .. } = accepted;
+        let Accepted { stream, slot, .. } = accepted;
         let (core, options) = (core.clone(), options.clone());
         R::spawn(async move {
             let Ok(machine) = Machine::accept(options.config(), Instant::ORIGIN) else { return };
@@ -174,7 +174,7 @@ pub async fn listen_raw<R: Runtime>(
                 Some(Err(error)) => core.failed(remote, error),
                 None => {}
             }
-            drop(counted);
+            drop(slot);
         });
     };
     let server = establish::listen_with::<R, _>(address, accept, tls.as_ref(), take).await;

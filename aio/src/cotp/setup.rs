@@ -14,7 +14,7 @@ use crate::establish;
 use crate::inbox::InboxLimits;
 use crate::runtime::{Runtime, Stream};
 use crate::server::{AcceptOptions, Accepted, Core};
-use crate::shared::Counted;
+use crate::shared::ConnectionSlot;
 use crate::{IntoAddress, SocketOptions, net, tls};
 use hat_core::cotp::{
     Answer, Config, ConfigError, ConnectRequest, Connection as Machine, Reason, Response,
@@ -203,7 +203,7 @@ pub async fn connect<R: Runtime>(
     let machine = Machine::connect(config, Instant::ORIGIN)?;
     let stream = net::connect::<R>(&address, options.tls.as_ref(), &options.socket).await?;
     let connection =
-        Connection::start::<R>(stream, machine, false, options.inbox, Counted::nowhere())
+        Connection::start::<R>(stream, machine, false, options.inbox, ConnectionSlot::nowhere())
             .map_err(|error| crate::ConnectError::Connect { address, error: Arc::new(error) })?;
     connection.established().await?;
     Ok(connection)
@@ -244,7 +244,8 @@ async fn on<R: Runtime>(
     inbox: InboxLimits,
 ) -> Result<Connection, OnError> {
     let asks = decide.is_some();
-    let connection = Connection::start::<R>(stream, machine, asks, inbox, Counted::nowhere());
+    let connection =
+        Connection::start::<R>(stream, machine, asks, inbox, ConnectionSlot::nowhere());
     let connection = connection.map_err(|error| OnError::Stream(Arc::new(error)))?;
     if let Some(decide) = decide {
         connection.decide(&decide).await;
@@ -282,14 +283,14 @@ pub async fn listen<R: Runtime>(
     let address = address.into_address().map_err(crate::ListenError::from)?;
     let (accept, tls) = (options.accept, options.tls.clone());
     let take = move |core: &Arc<Core<Connection>>, accepted: Accepted<_>| {
-        let Accepted { id, stream, counted } = accepted;
+        let Accepted { id, stream, slot } = accepted;
         let Ok(machine) = Machine::accept(options.config(), Instant::ORIGIN) else {
             return;
         };
         let (decide, inbox) = (options.decide.clone(), options.inbox);
         // one that was gone before it had an address is counted out
         let asks = decide.is_some();
-        if let Ok(connection) = Connection::start::<R>(stream, machine, asks, inbox, counted) {
+        if let Ok(connection) = Connection::start::<R>(stream, machine, asks, inbox, slot) {
             core.register(id, connection.closer());
             let core = core.clone();
             R::spawn(async move {

@@ -17,7 +17,7 @@ use crate::handle::Handle;
 use crate::inbox::{Inbox, InboxLimits};
 use crate::runtime::{Runtime, Stream};
 use crate::server::{AcceptOptions, Accepted, Core};
-use crate::shared::{Counted, Wait};
+use crate::shared::{ConnectionSlot, Wait};
 use crate::trace;
 use crate::{HandshakeFailure, IntoAddress, ListenError, establish, tls};
 use hat_core::chatter;
@@ -111,7 +111,7 @@ impl<H: Handler> Serving<H> {
     }
 
     fn start<R: Runtime>(&self, core: &Arc<Core<()>>, accepted: Accepted<impl Stream>) {
-        let Accepted { id, stream, counted } = accepted;
+        let Accepted { id, stream, slot } = accepted;
         let session = |now| ServerSession {
             machine: Machine::new(self.config.clone(), now),
             inbox: Inbox::new(self.inbox),
@@ -120,23 +120,23 @@ impl<H: Handler> Serving<H> {
             progress: Progress::default(),
         };
         // the task counts the connection out, and not its driver
-        if let Ok(handle) = Handle::start::<R>(stream, session, Counted::nowhere()) {
+        if let Ok(handle) = Handle::start::<R>(stream, session, ConnectionSlot::nowhere()) {
             core.register(id, handle.shared().clone());
-            let client = Taken { registry: self.clients.clone(), id: ConnectionId(id), counted };
+            let client = Membership { registry: self.clients.clone(), id: ConnectionId(id), slot };
             R::spawn(serve(core.clone(), handle, self.handler.clone(), client));
         }
     }
 }
 
 /// A client among the others, until the task that serves it ends: also by a handler that panics.
-struct Taken {
+struct Membership {
     registry: Arc<Registry>,
     id: ConnectionId,
     #[expect(dead_code, reason = "held for its drop")]
-    counted: Counted,
+    slot: ConnectionSlot,
 }
 
-impl Drop for Taken {
+impl Drop for Membership {
     fn drop(&mut self) {
         self.registry.remove(self.id);
     }
@@ -147,7 +147,7 @@ async fn serve<H: Handler>(
     core: Arc<Core<()>>,
     handle: Handle<ServerSession>,
     handler: Arc<H>,
-    client: Taken,
+    client: Membership,
 ) {
     let info = match initialize(&handle, &*handler, &client).await {
         Ok(info) => info,
@@ -210,7 +210,7 @@ struct Rejection(String);
 async fn initialize(
     handle: &Handle<ServerSession>,
     handler: &impl Handler,
-    client: &Taken,
+    client: &Membership,
 ) -> Result<Arc<ConnectionInfo>, Failed> {
     let said = handle
         .wait(Wait::Incoming, |session| match session.inbox.pop()? {

@@ -9,7 +9,7 @@ use bytestring::ByteString;
 use super::Error;
 use crate::handle::Handle;
 use crate::runtime::Runtime;
-use crate::shared::{Counted, Session};
+use crate::shared::{ConnectionSlot, Session};
 use crate::{IntoAddress, SocketOptions, net, tls};
 use hat_core::options::More;
 use hat_core::time::Instant;
@@ -82,5 +82,5 @@ pub(super) async fn connect<R: Runtime, S: Session>(
     let session = session(ws::Connection::connect(config, request, Instant::ORIGIN)?);
     let stream = net::connect::<R>(&address, tls.as_ref(), &socket).await?;
     let failed = |error| crate::ConnectError::Connect { address, error: Arc::new(error) };
-    Ok(Handle::start::<R>(stream, |_| session, Counted::nowhere()).map_err(failed)?)
+    Ok(Handle::start::<R>(stream, |_| session, ConnectionSlot::nowhere()).map_err(failed)?)
 }

@@ -19,11 +19,11 @@ pub(super) type ServerHandle = Handle<ServerSession>;
 
 pub(super) struct ServerSession {
     pub(super) machine: Machine,
-    pub(super) inbox: Inbox<Asked>,
+    pub(super) inbox: Inbox<PendingRequest>,
 }
 
 /// A request that waits for the handler.
-pub(super) struct Asked {
+pub(super) struct PendingRequest {
     pub(super) request: RequestId,
     pub(super) name: ByteString,
     pub(super) data: Value,
@@ -47,7 +47,7 @@ impl Session for ServerSession {
     fn deliver(&mut self, incoming: Incoming) -> Delivered {
         match incoming {
             Incoming::Request { request, name, data, size } => {
-                self.inbox.push(Asked { request, name, data }, size);
+                self.inbox.push(PendingRequest { request, name, data }, size);
                 Delivered::Inbox
             }
             // the web server did the handshake

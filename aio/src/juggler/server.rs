@@ -3,7 +3,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::connection::{Asked, Connection, ServerHandle, ServerSession};
+use super::connection::{Connection, PendingRequest, ServerHandle, ServerSession};
 use super::handler::Handler;
 use super::shared::{Follower, SharedState};
 use crate::ConnectionId;
@@ -12,7 +12,7 @@ use crate::handle::Handle;
 use crate::inbox::{Inbox, InboxLimits};
 use crate::runtime::{Runtime, Stream};
 use crate::server::{Accepted, Core, Server as Taking};
-use crate::shared::{Close, Counted, Wait};
+use crate::shared::{Close, ConnectionSlot, Wait};
 use crate::socket::Security;
 use crate::web::{self, Client, ListenError, Socket, Upgrade, WebOptions};
 use hat_core::json::Value;
@@ -66,9 +66,9 @@ pub async fn listen<R: Runtime>(
     let take = move |_: &Arc<Core<()>>, id, upgrade: Upgrade<Socket<R::Stream>>| {
         let Upgrade { mut stream, client, .. } = upgrade;
         let closer = stream.closer();
-        let counted = stream.take_counted();
+        let slot = stream.take_slot();
         // whatever becomes of the connection, it is counted out in the end
-        if let Some(connection) = sockets.start::<R>(id, stream, client, counted) {
+        if let Some(connection) = sockets.start::<R>(id, stream, client, slot) {
             closer.close_too(connection);
         }
     };
@@ -108,8 +108,8 @@ impl<H: Handler> Serving<H> {
             R::spawn(state.flush_loop::<R, _>(taking.core().clone()));
         }
         let serve_on: ServeOn = Arc::new(move |core, accepted, client| {
-            let Accepted { id, stream, counted } = accepted;
-            if let Some(connection) = self.start::<R>(id, stream, client, counted) {
+            let Accepted { id, stream, slot } = accepted;
+            if let Some(connection) = self.start::<R>(id, stream, client, slot) {
                 core.register(id, connection);
             }
         });
@@ -123,18 +123,18 @@ impl<H: Handler> Serving<H> {
         id: u64,
         stream: impl Stream,
         client: Client,
-        counted: Counted,
+        slot: ConnectionSlot,
     ) -> Option<Arc<dyn Close>> {
         let session = |now| {
             let ws = ws::Connection::established(ws::Role::Server, self.ws.clone(), now);
             let machine = Machine::new(ws, self.config.clone());
             ServerSession { machine, inbox: Inbox::new(self.inbox) }
         };
-        let handle = Handle::start::<R>(stream, session, Counted::nowhere()).ok()?;
+        let handle = Handle::start::<R>(stream, session, ConnectionSlot::nowhere()).ok()?;
         let closer = handle.shared().clone();
         let (id, client, shared) = (ConnectionId(id), Arc::new(client), self.state.clone());
         let connection = Connection { handle, id, client, shared };
-        let taken = Taken::new(self.registry.clone(), &connection, counted);
+        let taken = Membership::new(self.registry.clone(), &connection, slot);
         let parallel = self.config.parallel_requests;
         R::spawn(serve_one::<R, _>(connection, self.handler.clone(), taken, parallel));
         Some(closer)
@@ -153,26 +153,26 @@ impl Registry {
 
 /// A connection among the others, until the task that serves it ends: also by a handler that
 /// panics.
-struct Taken {
+struct Membership {
     registry: Arc<Registry>,
     id: ConnectionId,
     #[expect(dead_code, reason = "held for its drop")]
     follower: Option<Follower>,
     // last: the server is closed when this is gone
     #[expect(dead_code, reason = "held for its drop")]
-    counted: Counted,
+    slot: ConnectionSlot,
 }
 
-impl Taken {
-    fn new(registry: Arc<Registry>, connection: &Connection, counted: Counted) -> Self {
+impl Membership {
+    fn new(registry: Arc<Registry>, connection: &Connection, slot: ConnectionSlot) -> Self {
         let id = connection.id;
         registry.lock().insert(id, connection.clone());
         let follower = connection.shared.as_ref().map(|shared| shared.follow(&connection.handle));
-        Self { registry, id, follower, counted }
+        Self { registry, id, follower, slot }
     }
 }
 
-impl Drop for Taken {
+impl Drop for Membership {
     fn drop(&mut self) {
         let connection = self.registry.lock().remove(&self.id);
         // outside of the lock: dropping the last handle closes the connection
@@ -184,7 +184,7 @@ impl Drop for Taken {
 async fn serve_one<R: Runtime, H: Handler>(
     connection: Connection,
     handler: Arc<H>,
-    taken: Taken,
+    taken: Membership,
     parallel: bool,
 ) {
     handler.connected(&connection).await;
@@ -204,8 +204,8 @@ async fn serve_one<R: Runtime, H: Handler>(
     handle.closed().await;
 }
 
-async fn answer<H: Handler>(connection: Connection, handler: Arc<H>, asked: Asked) {
-    let Asked { request, name, data } = asked;
+async fn answer<H: Handler>(connection: Connection, handler: Arc<H>, asked: PendingRequest) {
+    let PendingRequest { request, name, data } = asked;
     let open = Open { handle: &connection.handle, request: Some(request) };
     let result = handler.request(&connection, &name, data).await;
     open.answer(result.as_ref()).await;

@@ -120,10 +120,10 @@ pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
     let site = Arc::new(Site::new::<R>(options).await?);
     let served = site.clone();
     let serve_each = move |core: &Arc<Core<C>>, accepted: Accepted<_>| {
-        let Accepted { id, stream, counted } = accepted;
+        let Accepted { id, stream, slot } = accepted;
         let closer = Arc::new(Closer::default());
         core.register(id, closer.clone());
-        let serving = serve::<R, _>(stream, served.clone(), closer, shutdown_timeout, counted);
+        let serving = serve::<R, _>(stream, served.clone(), closer, shutdown_timeout, slot);
         let (core, take) = (core.clone(), take.clone());
         R::spawn(async move {
             if let Some(upgrade) = serving.await {

@@ -14,7 +14,7 @@ use super::super::runtime::{Runtime, Stream, Timer, after, nameable};
 use super::io::{ForHyper, HyperTimer};
 use super::site::{Site, UpgradeSlot};
 use super::upgrade::{Upgrade, Upgraded};
-use crate::shared::{Close, Counted};
+use crate::shared::{Close, ConnectionSlot};
 
 /// The least that hyper takes as limit of its buffer.
 const LEAST_BUFFER: usize = 8 * 1024;
@@ -87,13 +87,15 @@ pub(super) async fn serve<R: Runtime, T: Stream>(
     site: Arc<Site>,
     closer: Arc<Closer>,
     shutdown_timeout: Duration,
-    counted: Counted,
+    slot: ConnectionSlot,
 ) -> Option<Upgrade<T>> {
     let remote = stream.peer_addr().ok()?.ip().to_string();
-    let slot = UpgradeSlot::default();
+    let upgrading = UpgradeSlot::default();
     let service = {
-        let (site, slot) = (site.clone(), slot.clone());
-        service_fn(move |request| site.clone().answer::<R>(request, remote.clone(), slot.clone()))
+        let (site, upgrading) = (site.clone(), upgrading.clone());
+        service_fn(move |request| {
+            site.clone().answer::<R>(request, remote.clone(), upgrading.clone())
+        })
     };
     let limits = &site.limits;
     let mut connection = pin!(
@@ -122,13 +124,13 @@ pub(super) async fn serve<R: Runtime, T: Stream>(
     if !done.await {
         return None;
     }
-    let upgrading = slot.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    let upgrading = upgrading.lock().unwrap_or_else(PoisonError::into_inner).take()?;
     let upgraded = upgrading.connection.await.ok()?;
     let parts = upgraded.downcast::<ForHyper<R, T>>().ok()?;
     let stream = parts.io.into_inner();
     if let (Some(auth), Some(pass)) = (&site.auth, upgrading.pass) {
         auth.stays(&closer, upgrading.client.clone(), pass);
     }
-    let stream = Upgraded::new::<R>(stream, parts.read_buf, closer, shutdown_timeout, counted);
+    let stream = Upgraded::new::<R>(stream, parts.read_buf, closer, shutdown_timeout, slot);
     Some(Upgrade { stream, client: upgrading.client, head: upgrading.head })
 }

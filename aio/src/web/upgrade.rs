@@ -14,7 +14,7 @@ use http::request::Parts;
 use super::super::runtime::{Runtime, Stream, sleep};
 use super::options::Client;
 use super::serve::Closer;
-use crate::shared::Counted;
+use crate::shared::ConnectionSlot;
 
 /// A connection that a client asked to be a WebSocket. The answer is sent: what comes next are
 /// frames.
@@ -42,7 +42,7 @@ pub struct Upgraded<T> {
     /// Ready when the server has been closing for too long.
     late: Pin<Box<dyn Future<Output = ()> + Send>>,
     // after `stream`: the connection is closed before it is counted out
-    counted: Counted,
+    slot: ConnectionSlot,
 }
 
 impl<T> std::fmt::Debug for Upgraded<T> {
@@ -57,14 +57,14 @@ impl<T> Upgraded<T> {
         early: Bytes,
         closer: Arc<Closer>,
         shutdown_timeout: Duration,
-        counted: Counted,
+        slot: ConnectionSlot,
     ) -> Self {
         let closing = closer.clone();
         let late = Box::pin(async move {
             poll_fn(|cx| closing.poll_closing(cx)).await;
             sleep::<R>(shutdown_timeout).await;
         });
-        Self { early, stream, closer, late, counted }
+        Self { early, stream, closer, late, slot }
     }
 
     /// What tells the connection that its server closes.
@@ -86,8 +86,8 @@ impl<T> Upgraded<T> {
 
     /// What counts the connection out: the server's `close` waits for what holds it, and not for
     /// this stream.
-    pub(crate) fn take_counted(&mut self) -> Counted {
-        std::mem::take(&mut self.counted)
+    pub(crate) fn take_slot(&mut self) -> ConnectionSlot {
+        std::mem::take(&mut self.slot)
     }
 }
 

@@ -68,7 +68,7 @@ impl PeerOfJuggler {
 }
 
 /// What a client is told.
-enum Told {
+enum Update {
     State(Value),
     Notify(hat_aio::juggler::Notified),
 }
@@ -81,12 +81,13 @@ async fn watch<R: Runtime>(args: WatchArgs) -> Result<()> {
     let mut left = count.unwrap_or(usize::MAX);
     let mut last = None;
     while left > 0 {
-        let next = smol::future::or(async { client.next_change().await.map(Told::State) }, async {
-            client.notification().await.map(Told::Notify)
-        });
+        let next =
+            smol::future::or(async { client.next_change().await.map(Update::State) }, async {
+                client.notification().await.map(Update::Notify)
+            });
         let Some(next) = interrupt.or(next).await else { break };
         let line = match next.map_err(|error| peer.over(&error))? {
-            Told::State(state) => {
+            Update::State(state) => {
                 let part = path.as_ref().map_or(Some(&state), |path| state.get(path)).cloned();
                 let part = part.unwrap_or_default();
                 if path.is_some() && last.as_ref() == Some(&part) {
@@ -96,7 +97,7 @@ async fn watch<R: Runtime>(args: WatchArgs) -> Result<()> {
                 last = Some(part);
                 line
             }
-            Told::Notify(notified) => {
+            Update::Notify(notified) => {
                 let name = Value::from(&*notified.name);
                 format!(r#"{{"notify":{name},"data":{}}}"#, notified.data)
             }

@@ -9,7 +9,7 @@ use hat_core::eventer::{
 use tracing::info;
 
 use crate::args::{ConnectArgs, OutputArgs, PageArgs, QueryCommand};
-use crate::client::{Asked, Connected, Wanted, too_large};
+use crate::client::{Connected, QueryOutcome, Wanted, too_large};
 use crate::exit::{Failure, say};
 use crate::output::Output;
 
@@ -71,12 +71,12 @@ async fn ask<R: Runtime>(
     let more = loop {
         let Some(params) = pages.query() else { break false };
         let result = match server.ask::<R>(connect, &params).await? {
-            Asked::Answer(result) => result,
-            Asked::Ended(error) if pages.failed(too_large(&error)) => {
+            QueryOutcome::Answer(result) => result,
+            QueryOutcome::Ended(error) if pages.failed(too_large(&error)) => {
                 info!(%error, "the answer ended the connection: fewer events are asked for");
                 continue;
             }
-            Asked::Ended(error) => {
+            QueryOutcome::Ended(error) => {
                 return Err(Failure::Ended { address: connect.address(), error }.into());
             }
         };

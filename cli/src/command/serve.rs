@@ -118,7 +118,7 @@ async fn run<R: Runtime>(
         let page = match (web, live) {
             (Some((address, options)), Some(live)) => {
                 let scheme = if tls.is_some() { "https://" } else { "http://" };
-                let page = Page::open::<R>(address, options, tls, server.desk(), live);
+                let page = Page::open::<R>(address, options, tls, server.handle(), live);
                 let page = page.await.map_err(failure)?;
                 say(&format!("page on {}", list(scheme, page.addresses(), "/")));
                 Some(page)
@@ -143,7 +143,7 @@ async fn run<R: Runtime>(
         Ok(_) => {
             systemd::ready();
             let ended = smol::future::or(server.ended(), async {
-                systemd::follow::<R>(server.desk()).await;
+                systemd::follow::<R>(server.handle()).await;
                 std::future::pending().await
             });
             interrupt.or(ended).await

@@ -15,7 +15,7 @@ use ratatui::crossterm::event::{self, Event as Input, KeyCode, KeyEventKind, Key
 use smol::channel::{Receiver, bounded};
 
 use crate::args::TopArgs;
-use crate::client::{Asked, Connected, Wanted};
+use crate::client::{Connected, QueryOutcome, Wanted};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::output;
@@ -55,7 +55,7 @@ async fn latest<R: Runtime>(args: &TopArgs, model: &mut Model) -> Result<()> {
     let mut asker = Connected::new::<R>(&args.connect, Wanted::default()).await?;
     let event_types = (!args.types.is_empty()).then(|| args.types.clone());
     match asker.ask::<R>(&args.connect, &LatestParams { event_types }.into()).await? {
-        Asked::Answer(result) => {
+        QueryOutcome::Answer(result) => {
             if result.more_follows {
                 say(
                     "note: the server has more types than it sends at once: others appear with their next event",
@@ -63,7 +63,7 @@ async fn latest<R: Runtime>(args: &TopArgs, model: &mut Model) -> Result<()> {
             }
             result.events.into_iter().for_each(|event| model.known(event));
         }
-        Asked::Ended(_) => say(
+        QueryOutcome::Ended(_) => say(
             "note: the latest values are too many for one answer: types appear with their next event",
         ),
     }

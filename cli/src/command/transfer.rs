@@ -12,7 +12,7 @@ use super::pipeline::Pipeline;
 use crate::args::{
     ConnectArgs, ExportArgs, ExportFormat, Format, ImportArgs, OutputArgs, ReplayArgs,
 };
-use crate::client::{Asked, Connected, Wanted, too_large};
+use crate::client::{Connected, QueryOutcome, Wanted, too_large};
 use crate::exit::{Failure, say};
 use crate::output::Output;
 
@@ -39,14 +39,14 @@ pub(crate) async fn export<R: Runtime>(args: ExportArgs) -> Result<()> {
     let mut count = 0;
     while let Some(params) = pages.query() {
         match server.ask::<R>(&args.connect, &params).await? {
-            Asked::Answer(result) => {
+            QueryOutcome::Answer(result) => {
                 let events = pages.answered(result);
                 output.events(&events)?;
                 count += events.len();
                 bar.set_position(count as u64);
             }
-            Asked::Ended(error) if pages.failed(too_large(&error)) => {}
-            Asked::Ended(error) => {
+            QueryOutcome::Ended(error) if pages.failed(too_large(&error)) => {}
+            QueryOutcome::Ended(error) => {
                 return Err(Failure::Ended { address: args.connect.address(), error }.into());
             }
         }

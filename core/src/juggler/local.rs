@@ -1,6 +1,6 @@
 //! The state of one connection: its value, when it is flushed, and what the peer has of it.
 
-use super::told::{Patches, Told};
+use super::peer_state::{Patches, PeerState};
 use super::{Autoflush, Flushed, SendFault, State};
 use crate::time::Instant;
 
@@ -8,21 +8,21 @@ use crate::time::Instant;
 pub(super) struct Local {
     state: State,
     autoflush: Autoflush,
-    told: Told,
+    told: PeerState,
     /// The peer follows a state that others share instead.
     is_replaced: bool,
 }
 
 impl Local {
     pub(super) fn new(autoflush: Autoflush) -> Self {
-        Self { state: State::default(), autoflush, told: Told::default(), is_replaced: false }
+        Self { state: State::default(), autoflush, told: PeerState::default(), is_replaced: false }
     }
 
     pub(super) fn state(&self) -> &State {
         &self.state
     }
 
-    pub(super) fn told(&self) -> &Told {
+    pub(super) fn told(&self) -> &PeerState {
         &self.told
     }
 

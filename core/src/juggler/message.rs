@@ -22,12 +22,12 @@ use crate::json::{Limits, Patch, Value};
 pub(super) struct Request {
     /// To be repeated in the response.
     pub(super) id: Id,
-    pub(super) asked: Asked,
+    pub(super) asked: RequestKind,
 }
 
 /// What is asked for.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(super) enum RequestKind {
     /// The data itself: the name is empty.
     Echo(Value),
     /// Something that the application knows.
@@ -49,13 +49,13 @@ impl Request {
         let name = fields.required("name")?;
         let data = fields.get("data");
         let asked = match (name, data) {
-            (name, Some(data)) if !truthy(name) => Asked::Echo(data.clone()),
+            (name, Some(data)) if !truthy(name) => RequestKind::Echo(data.clone()),
             (name, None) if !truthy(name) => return Err(fields.missing("data")),
             // a browser that calls `send(name)` leaves it out
-            (_, None) => Asked::Wrong("the request has no `data`"),
+            (_, None) => RequestKind::Wrong("the request has no `data`"),
             (name, Some(data)) => match name.as_str() {
-                Some(name) => Asked::Named(name.into(), data.clone()),
-                None => Asked::Wrong("the `name` of the request is no string"),
+                Some(name) => RequestKind::Named(name.into(), data.clone()),
+                None => RequestKind::Wrong("the `name` of the request is no string"),
             },
         };
         Ok(Self { id, asked })

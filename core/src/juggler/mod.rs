@@ -16,7 +16,7 @@
 //!
 //! Connection ── own state, messages, requests
 //!    └ Transport (0.7) ── segments, pings
-//!         └ Link ── replies that gate reading, one final error
+//!         └ Channel ── replies that gate reading, one final error
 //!              └ ws::Connection
 //! ```
 //!
@@ -80,21 +80,21 @@
 
 mod autoflush;
 mod changes;
+mod channel;
 pub mod client;
 mod config;
 mod error;
 mod fields;
-mod link;
 mod local;
 mod message;
 pub mod peer;
+mod peer_state;
 mod replies;
 pub mod rpc;
 mod segment;
 pub mod server;
 mod state;
 pub mod texts;
-mod told;
 mod transport;
 mod window;
 

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use bytestring::ByteString;
 
-use super::link::{self, Link};
+use super::channel::{self, Channel};
 use super::segment::{self, Assembly, PING, PONG, Segment};
 use super::window::Window;
 use super::{Config, Error, SendFault};
@@ -16,7 +16,7 @@ use crate::{trace, ws};
 
 /// What a segment takes beside its part of the message: its first character, and the WebSocket's
 /// header.
-const SEGMENT_OVERHEAD: usize = 1 + link::MAX_HEADER;
+const SEGMENT_OVERHEAD: usize = 1 + channel::MAX_HEADER;
 
 /// Bytes of patches that may be under way to a follower, 64 KiB, or one patch that is larger: half
 /// a second behind a link of 1 Mbit/s.
@@ -24,7 +24,7 @@ const WINDOW: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Transport {
-    pub(super) link: Link,
+    pub(super) link: Channel,
     config: Config,
     assembly: Assembly,
     /// From the end of the handshake on.
@@ -51,7 +51,7 @@ pub(super) enum Received {
 
 impl Transport {
     pub(super) fn new(ws: ws::Connection, config: Config) -> Self {
-        let link = Link::new(ws, config.max_unsent_replies);
+        let link = Channel::new(ws, config.max_unsent_replies);
         Self {
             link,
             config,
@@ -108,13 +108,13 @@ impl Transport {
         loop {
             let text = match self.link.next(rx, now)?.or_wait() {
                 Err(wait) => return Ok(wait),
-                Ok(link::Received::Upgrade(request)) => {
+                Ok(channel::Received::Upgrade(request)) => {
                     return Ok(Polled::Incoming(Received::Upgrade(request)));
                 }
-                Ok(link::Received::Open(response)) => {
+                Ok(channel::Received::Open(response)) => {
                     return Ok(Polled::Incoming(Received::Open(response)));
                 }
-                Ok(link::Received::Text(text)) => text,
+                Ok(channel::Received::Text(text)) => text,
             };
             let limit = self.config.max_message;
             match Segment::parse(&text)? {

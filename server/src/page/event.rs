@@ -84,14 +84,14 @@ fn payload(payload: &Payload, extent: Extent) -> Value {
 
 /// What a page asks to register.
 #[derive(Debug, PartialEq)]
-pub(super) struct Asked {
+pub(super) struct Registration {
     pub(super) event: RegisterEvent,
     /// Until when, in seconds since 1970 by our clock; nothing is registered after it.
     pub(super) deadline: Option<f64>,
 }
 
 /// The event that a page asks to register. An error is for its user.
-pub(super) fn to_register(data: &Value) -> Result<Asked, String> {
+pub(super) fn to_register(data: &Value) -> Result<Registration, String> {
     let names = ["type", "source_timestamp", "payload", "deadline"];
     let fields = object(data, "the data of `register`", &names)?;
     let event = RegisterEvent {
@@ -103,7 +103,7 @@ pub(super) fn to_register(data: &Value) -> Result<Asked, String> {
         Some(value) => Some(value.as_f64().ok_or("the deadline: write seconds since 1970")?),
         None => None,
     };
-    Ok(Asked { event, deadline })
+    Ok(Registration { event, deadline })
 }
 
 /// The type that a page asks for.

@@ -13,7 +13,7 @@ use super::fields;
 use super::find::Search;
 use super::live::Live;
 use super::name;
-use crate::desk::Desk;
+use crate::engine_handle::EngineHandle;
 
 /// Events of one answer, unless fewer are asked for; what a drawer shows at once.
 const PAGE: usize = 200;
@@ -45,10 +45,10 @@ static AT_ONCE: Semaphore = Semaphore::new(2);
 
 /// `{"types": […], "from", "to", "by", "order", "limit", "after"}` into `{"events": […], "more":
 /// bool}`.
-pub(super) async fn history(desk: &Desk, data: &Value) -> Result<Value, String> {
+pub(super) async fn history(handle: &EngineHandle, data: &Value) -> Result<Value, String> {
     let (params, limit) = read(data)?;
     let _turn = AT_ONCE.acquire().await;
-    let found = desk.query(QueryParams::Timeseries(params)).await;
+    let found = handle.query(QueryParams::Timeseries(params)).await;
     let found = found.map_err(|error| error.to_string())?;
     let mut bytes = 0;
     let mut events = Array::default();

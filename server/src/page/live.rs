@@ -18,7 +18,7 @@ use tracing::warn;
 
 use super::rate;
 use super::stream::Streams;
-use crate::desk::Desk;
+use crate::engine_handle::EngineHandle;
 use crate::store::Session;
 use crate::store::memory::{self, Config};
 
@@ -99,9 +99,9 @@ impl Live {
 
     /// Takes what is in the store when the server starts. Where that cannot be read, pages begin
     /// with nothing.
-    pub(crate) async fn load(&self, desk: &Desk) {
+    pub(crate) async fn load(&self, handle: &EngineHandle) {
         let everything = QueryParams::Latest(LatestParams::default());
-        match desk.query(everything).await {
+        match handle.query(everything).await {
             Ok(found) => self.latest().load(found.events),
             Err(error) => warn!(%error, "the pages cannot show what was registered before"),
         }

@@ -1,7 +1,7 @@
 //! The page of `hat serve --web`: what is shown of a server, and who shows it.
 //!
 //! ```text
-//! clients ──> Desk ──> Store             files     server/web/, compiled in, under its CSP
+//! clients ──> engine ──> Store           files     server/web/, compiled in, under its CSP
 //!              │         │               live      what all pages follow; what changes it at once
 //!              │ wake    │ what changed  refresh   the task that brings in the rest, in time
 //!              ▼         ▼               rate      events a second, in a ring

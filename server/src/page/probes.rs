@@ -7,17 +7,17 @@ use hat_aio::web::Routes;
 use hat_aio::web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hat_aio::web::http::{Method, Request, Response, StatusCode};
 
-use crate::desk::{Desk, Report};
+use crate::engine_handle::{EngineHandle, Report};
 use crate::metrics;
 use crate::store::Health;
 
 const JSON: &str = "application/json";
 
 /// The answers. They ask for the page's password, where that does.
-pub(super) fn routes(desk: Desk) -> Routes {
+pub(super) fn routes(handle: EngineHandle) -> Routes {
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     Routes::new(move |request: Request<Bytes>| {
-        let desk = desk.clone();
+        let handle = handle.clone();
         async move {
             let path = request.uri().path();
             if !matches!(path, "/metrics" | "/healthz") {
@@ -28,7 +28,7 @@ pub(super) fn routes(desk: Desk) -> Routes {
                 refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
                 return Some(refusal);
             }
-            let report = desk.report().await;
+            let report = handle.report().await;
             Some(match path {
                 "/metrics" => metrics(&report, started),
                 _ => health(&report),

@@ -16,7 +16,7 @@ use super::event::{self, Extent};
 use super::events::{Changes, Events};
 use super::live::Live;
 use super::rate::{self, Rate, Step};
-use crate::desk::Desk;
+use crate::engine_handle::EngineHandle;
 
 /// Time from one refresh to the next, in which changes of one type become one: faster, nobody
 /// reads.
@@ -32,7 +32,7 @@ const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// Where the store and the state stand.
 pub(super) struct Refresh {
-    desk: Desk,
+    handle: EngineHandle,
     live: Live,
     events: Events,
     rate: Rate,
@@ -43,9 +43,9 @@ pub(super) struct Refresh {
 }
 
 impl Refresh {
-    pub(super) fn new(desk: Desk, live: Live) -> Self {
+    pub(super) fn new(handle: EngineHandle, live: Live) -> Self {
         let rate = Rate::new(Timestamp::now().s());
-        Self { desk, live, events: Events::new(), rate, cut: BTreeSet::new(), full: false }
+        Self { handle, live, events: Events::new(), rate, cut: BTreeSet::new(), full: false }
     }
 
     /// Runs until the page is closed: at once when something happens after a quiet time, then once
@@ -95,7 +95,7 @@ impl Refresh {
     }
 
     async fn second(&mut self, now: Timestamp) {
-        let report = self.desk.report().await;
+        let report = self.handle.report().await;
         let (registered, stats) = (report.events, report.stats.unwrap_or_default());
         let (kept, types) = (stats.events, stats.types);
         // a store on a disk knows more types than pages are shown

@@ -5,11 +5,11 @@ use hat_core::eventer::{EventType, Json, RegisterEvent, Timestamp};
 use hat_core::json::Value;
 use tracing::info;
 
-use super::event::{self, Asked, Extent};
+use super::event::{self, Extent, Registration};
 use super::history;
 use super::live::Live;
 use super::roles::{Role, Roles};
-use crate::desk::Desk;
+use crate::engine_handle::EngineHandle;
 
 /// What can be asked for.
 const NAMES: &str = "`register`, `event`, `history`, `types`, `stream`, `echo`";
@@ -19,7 +19,7 @@ const ANONYMOUS: &str = "anonymous";
 
 /// Answers to pages. What fails is told in a text for their users.
 pub(super) struct Requests {
-    pub(super) desk: Desk,
+    pub(super) handle: EngineHandle,
     pub(super) live: Live,
     pub(super) server_id: i64,
     pub(super) read_only: bool,
@@ -48,7 +48,7 @@ impl Handler for Requests {
         let answer = match name {
             "register" => self.register(connection, &data).await,
             "event" => self.event(&data),
-            "history" => history::history(&self.desk, &data).await,
+            "history" => history::history(&self.handle, &data).await,
             "types" => history::types(&self.live, &data).await,
             "stream" => self.live.streams().follow(connection, &data),
             // how long a page's question takes, behind all that is queued to it
@@ -71,7 +71,7 @@ impl Requests {
             let user = user.unwrap_or(ANONYMOUS);
             return Err(format!("{user} may only look: registering takes the role `operator`"));
         }
-        let Asked { event, deadline } = event::to_register(data)?;
+        let Registration { event, deadline } = event::to_register(data)?;
         let late = deadline.is_some_and(|deadline| Timestamp::now().as_secs_f64() > deadline);
         if late {
             return Err(
@@ -82,7 +82,7 @@ impl Requests {
         }
         let event_type = event.event_type.to_string();
         let record = self.record(connection, &event);
-        let registered = self.desk.register(vec![event, record]).await;
+        let registered = self.handle.register(vec![event, record]).await;
         let registered = registered.map_err(|error| error.to_string())?.into_iter().next();
         let registered = registered.ok_or("nothing was registered")?;
         let address = connection.remote();

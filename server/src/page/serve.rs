@@ -15,7 +15,7 @@ use super::probes;
 use super::refresh::Refresh;
 use super::requests::Requests;
 use super::roles::Roles;
-use crate::desk::Desk;
+use crate::engine_handle::EngineHandle;
 
 /// Who may see a page.
 #[derive(Clone, Debug, Default)]
@@ -47,13 +47,13 @@ impl fmt::Debug for Page {
 }
 
 impl Page {
-    /// Serves the page of `desk`, whose clients are in `live`, on `address`, over the TLS of the
+    /// Serves the page of `handle`, whose clients are in `live`, on `address`, over the TLS of the
     /// event server if that has it.
     pub async fn open<R: Runtime>(
         address: Address,
         options: PageOptions,
         tls: Option<Acceptor>,
-        desk: Desk,
+        handle: EngineHandle,
         live: Live,
     ) -> Result<Self, ListenError> {
         let (read_only, roles) = (options.read_only, options.roles);
@@ -70,15 +70,15 @@ impl Page {
             trust_proxy: options.trust_proxy,
             hosts,
             origins: origins(options.origins),
-            routes: Some(probes::routes(desk.clone())),
+            routes: Some(probes::routes(handle.clone())),
             ..WebOptions::default()
         };
         let state = Some(live.state().clone());
         let options = ListenOptions { web, state, ..ListenOptions::default() };
         let handler =
-            Requests { desk: desk.clone(), live: live.clone(), server_id, read_only, roles };
+            Requests { handle: handle.clone(), live: live.clone(), server_id, read_only, roles };
         let server = listen::<R>(address, handler, options).await?;
-        R::spawn(Refresh::new(desk, live.clone()).run::<R>());
+        R::spawn(Refresh::new(handle, live.clone()).run::<R>());
         Ok(Self { server, live })
     }
 

@@ -28,8 +28,8 @@ use super::mirrors::Shared;
 use super::others::Other;
 use super::report::{MirrorReport, UnderWay};
 use crate::builtin::{self, Synced};
-use crate::desk::Desk;
 use crate::engine::Engine;
+use crate::engine_handle::EngineHandle;
 use crate::module::Source;
 use crate::store::{AppendError, Pending, Session, StoreError};
 
@@ -44,7 +44,7 @@ const MAX_WAITING: usize = 65_536;
 pub(crate) struct Mirror {
     pub(crate) who: Arc<Who>,
     pub(crate) engine: Arc<Engine>,
-    pub(crate) desk: Desk,
+    pub(crate) handle: EngineHandle,
     pub(crate) tls: Option<Connector>,
     pub(crate) retry: Duration,
 }
@@ -85,7 +85,7 @@ impl Mirror {
             let connection = async {
                 let ended = self.connection::<R>(&other, shared).await;
                 shared.set_status(&other, None);
-                let reports = self.desk.mirrors();
+                let reports = self.handle.mirrors();
                 reports.change(other.server_id, |it| (it.connected, it.synced) = (false, false));
                 // the same reason again and again is told once
                 let reason = ended.to_string();
@@ -192,7 +192,7 @@ impl Copy<'_> {
 
     /// Asks for what is missing, until nothing is.
     async fn catch_up<R: Runtime>(&mut self) -> Result<(), Error> {
-        let (store, server_id) = (self.mirror.desk.store().clone(), self.other.server_id);
+        let (store, server_id) = (self.mirror.handle.store().clone(), self.other.server_id);
         let last = R::unblock(move || store.last(server_id)).await;
         self.last = last.map_err(|_| StoreError::Closed)??.id;
         self.tell(Synced::Connected).await?;
@@ -308,7 +308,7 @@ impl Copy<'_> {
         let (count, newest) = (events.len() as u64, events.last().map(|event| event.timestamp));
         self.under_way = newest.map(|last| UnderWay { events: count, last });
         let sessions = sessions(events);
-        (!sessions.is_empty()).then(|| self.mirror.desk.log().mirror(sessions))
+        (!sessions.is_empty()).then(|| self.mirror.handle.log().mirror(sessions))
     }
 
     /// What was being written is stored.
@@ -319,7 +319,7 @@ impl Copy<'_> {
     }
 
     fn report(&self, change: impl FnOnce(&mut MirrorReport)) {
-        self.mirror.desk.mirrors().change(self.other.server_id, change);
+        self.mirror.handle.mirrors().change(self.other.server_id, change);
     }
 
     /// Asks for events, and takes what is told meanwhile: the connection would be held up.

@@ -35,8 +35,8 @@ use hat_aio::tls::Connector;
 use hat_aio::{Address, Runtime};
 use smol::channel::{Receiver, Sender, bounded};
 
-use crate::desk::Desk;
 use crate::engine::Engine;
+use crate::engine_handle::EngineHandle;
 use crate::server::Ended;
 
 pub use once::{Copied, MirrorOnce, MirrorOnceError, mirror_once};
@@ -107,13 +107,13 @@ impl Redundancy {
         options: MonitorOptions,
         who: Who,
         engine: Arc<Engine>,
-        desk: Desk,
+        handle: EngineHandle,
     ) -> Self {
         let (stop, stopping) = bounded(1);
         let (done, stopped) = bounded(1);
         let (end, ended) = bounded(1);
         R::spawn(async move {
-            if let Some(why) = task::run::<R>(options, who, engine, desk, stopping).await {
+            if let Some(why) = task::run::<R>(options, who, engine, handle, stopping).await {
                 // there is room for one
                 let _ = end.try_send(why);
             }

@@ -14,8 +14,8 @@ use tracing::{info, warn};
 use super::mirror::Mirror;
 use super::mirrors::Mirrors;
 use super::{MonitorLost, MonitorOptions, Who, others};
-use crate::desk::Desk;
 use crate::engine::Engine;
+use crate::engine_handle::EngineHandle;
 use crate::server::Ended;
 
 /// Time between two attempts to find the monitor.
@@ -54,12 +54,12 @@ pub(super) async fn run<R: Runtime>(
     options: MonitorOptions,
     who: Who,
     engine: Arc<Engine>,
-    desk: Desk,
+    handle: EngineHandle,
     stopping: Receiver<()>,
 ) -> Option<Ended> {
     let who = Arc::new(who);
     let (tls, retry) = (options.tls.clone(), options.retry);
-    let mirror = Mirror { who: who.clone(), engine: engine.clone(), desk, tls, retry };
+    let mirror = Mirror { who: who.clone(), engine: engine.clone(), handle, tls, retry };
     let mirrors = Mirrors::new(mirror);
     let (blessed, running, has_others) = (false, false, false);
     let mut task = Task { options, who, engine, mirrors, stopping, blessed, running, has_others };

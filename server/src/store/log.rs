@@ -86,7 +86,7 @@ impl std::fmt::Debug for Append {
 
 /// What becomes of sessions, each told once, in the order of sessions of each server.
 #[derive(Clone, Debug)]
-pub enum Told {
+pub enum SessionUpdate {
     /// Its place is fixed: ids and timestamp are given. It is not certain yet that it stays.
     Ordered(Arc<Session>),
     /// It is durable. Comes after `Ordered` of the same session; a session that failed is never
@@ -96,7 +96,7 @@ pub enum Told {
 
 /// What is told to whoever notifies clients. The log waits for who takes from it, so that what is
 /// not told yet stays bounded: take without waiting for clients, or drop it.
-pub type Feed = Receiver<Told>;
+pub type Feed = Receiver<SessionUpdate>;
 
 /// How a log fares.
 #[derive(Clone, Debug, Default)]

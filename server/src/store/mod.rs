@@ -17,7 +17,6 @@
 //! replicated one say, changes neither the store nor who uses them.
 
 mod answer;
-mod asked;
 mod cut;
 pub mod disk;
 mod error;
@@ -29,6 +28,7 @@ pub mod memory;
 mod pending;
 mod session;
 mod shared_memory;
+mod types_wanted;
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub use answer::Answer;
 pub use disk::{DiskOptions, DiskStore};
 pub use error::{AppendError, QueryError, StoreError};
 pub use local::{Durability, LocalLog, LogOptions, Numbering};
-pub use log::{Append, Complete, Feed, Health, Log, LogCounts, Told};
+pub use log::{Append, Complete, Feed, Health, Log, LogCounts, SessionUpdate};
 pub use pending::Pending;
 pub use session::{Session, SessionError};
 pub use shared_memory::MemoryStore;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hat_core::eventer::{QueryParams, Timestamp};
 
-use super::asked::Asked;
 use super::memory::{self, Config};
+use super::types_wanted::TypesWanted;
 use super::{Answer, Last, QueryError, Session, Stats, Store, StoreError, Sync};
 
 /// Events in memory only, shared: nothing is left of them when the process ends. All that is
@@ -48,7 +48,7 @@ impl Store for MemoryStore {
     }
 
     fn query(&self, params: &QueryParams) -> Result<Answer, QueryError> {
-        let asked = Asked::of(params)?;
+        let asked = TypesWanted::of(params)?;
         self.lock().answer(params, &asked).map(Answer::from)
     }
 

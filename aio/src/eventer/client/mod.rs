@@ -13,7 +13,7 @@ use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::pending::PendingResponse;
 use crate::runtime::{Runtime, Stream};
-use crate::shared::{Counted, Wait};
+use crate::shared::{ConnectionSlot, Wait};
 use crate::{IntoAddress, net};
 use hat_core::eventer::client::{Client as Machine, RequestId};
 use hat_core::eventer::message::InitReq;
@@ -39,7 +39,8 @@ pub async fn connect<R: Runtime>(
     let session = session(name.into(), options)?;
     let stream = net::connect::<R>(&address, tls.as_ref(), &socket).await?;
     let connect = |error| crate::ConnectError::Connect { address, error: Arc::new(error) };
-    let handle = Handle::start::<R>(stream, |_| session, Counted::nowhere()).map_err(connect)?;
+    let handle =
+        Handle::start::<R>(stream, |_| session, ConnectionSlot::nowhere()).map_err(connect)?;
     handle.wait(Wait::Incoming, |session| session.status).await?;
     Ok(Client { handle })
 }
@@ -56,7 +57,7 @@ pub async fn connect_on<R: Runtime>(
     options: ConnectOptions,
 ) -> Result<Client, ConnectError> {
     let session = session(name.into(), options)?;
-    let handle = Handle::start::<R>(stream, |_| session, Counted::nowhere())
+    let handle = Handle::start::<R>(stream, |_| session, ConnectionSlot::nowhere())
         .map_err(|error| crate::Error::Io(Arc::new(error)))?;
     handle.wait(Wait::Incoming, |session| session.status).await?;
     Ok(Client { handle })

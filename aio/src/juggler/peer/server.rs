@@ -8,7 +8,7 @@ use crate::handle::Handle;
 use crate::inbox::InboxLimits;
 use crate::runtime::Runtime;
 use crate::server::Core;
-use crate::shared::Counted;
+use crate::shared::ConnectionSlot;
 use crate::web::{self, ListenError, Socket, Upgrade, WebOptions};
 use hat_core::juggler::rpc::Config;
 use hat_core::options::More;
@@ -53,7 +53,7 @@ pub async fn listen<R: Runtime>(
         };
         // what was gone before it had an address is counted out with its stream
         let closer = upgrade.stream.closer();
-        if let Ok(handle) = Handle::start::<R>(upgrade.stream, session, Counted::nowhere()) {
+        if let Ok(handle) = Handle::start::<R>(upgrade.stream, session, ConnectionSlot::nowhere()) {
             closer.close_too(handle.shared().clone());
             let client = Some(Arc::new(upgrade.client));
             core.offer(Connection { client, ..Connection::new(handle) });

@@ -1,7 +1,7 @@
 //! There is no systemd on this system, and so nobody to be told.
 
 use hat_aio::Runtime;
-use hat_server::Desk;
+use hat_server::EngineHandle;
 
 pub(crate) fn progress(_: &str) {}
 
@@ -9,4 +9,4 @@ pub(super) fn ready() {}
 
 pub(super) fn stopping() {}
 
-pub(super) async fn follow<R: Runtime>(_: Desk) {}
+pub(super) async fn follow<R: Runtime>(_: EngineHandle) {}

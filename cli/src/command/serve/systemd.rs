@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hat_aio::Runtime;
 use hat_aio::runtime::sleep;
-use hat_server::Desk;
+use hat_server::EngineHandle;
 use sd_notify::{NotifyState, notify, watchdog_enabled};
 
 /// Time between two words about the progress of a long start.
@@ -48,17 +48,17 @@ pub(super) fn stopping() {
 }
 
 /// Tells what changes, and the watchdog that the server is alive, until it is dropped.
-pub(super) async fn follow<R: Runtime>(desk: Desk) {
+pub(super) async fn follow<R: Runtime>(handle: EngineHandle) {
     let watchdog = watchdog_enabled();
     let mut said = String::new();
     let mut pulse = Pulse::new(watchdog.unwrap_or(Duration::MAX));
     loop {
-        let status = status(&desk).await;
+        let status = status(&handle).await;
         if status != said {
             say(&[NotifyState::Status(&status)]);
             said = status;
         }
-        if watchdog.is_some() && pulse.beats(desk.log_counts().rounds, Instant::now()) {
+        if watchdog.is_some() && pulse.beats(handle.log_counts().rounds, Instant::now()) {
             say(&[NotifyState::Watchdog]);
         }
         // three words within the time that systemd waits for one
@@ -67,8 +67,8 @@ pub(super) async fn follow<R: Runtime>(desk: Desk) {
     }
 }
 
-async fn status(desk: &Desk) -> String {
-    let report = desk.report().await;
+async fn status(handle: &EngineHandle) -> String {
+    let report = handle.report().await;
     let mut status = format!("{}, {} clients", report.status, report.clients);
     if let hat_server::store::Health::Failing(error) = report.health {
         status = format!("{status}; the store fails: {error}");

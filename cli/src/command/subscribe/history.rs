@@ -10,7 +10,7 @@ use hat_core::eventer::{
 
 use super::{Positions, Printer};
 use crate::args::SubscribeArgs;
-use crate::client::{self, Asked, Connected, too_large};
+use crate::client::{self, Connected, QueryOutcome, too_large};
 use crate::exit::{Failure, say};
 
 /// Prints the events that `args` ask for of those that are there already. Gives the last event of
@@ -88,10 +88,10 @@ async fn newest<R: Runtime>(
     catch_up.position();
     while let Some(params) = catch_up.query() {
         match server.ask::<R>(&args.connect, &params).await? {
-            Asked::Answer(result) => {
+            QueryOutcome::Answer(result) => {
                 catch_up.answered(result);
             }
-            Asked::Ended(error) => {
+            QueryOutcome::Ended(error) => {
                 catch_up.failed(too_large(&error));
                 catch_up.position();
             }
@@ -114,12 +114,12 @@ async fn all<R: Runtime>(
     let mut pages = Pages::new(params);
     while let Some(params) = pages.query() {
         match server.ask::<R>(&args.connect, &params).await? {
-            Asked::Answer(result) => {
+            QueryOutcome::Answer(result) => {
                 if !take(pages.answered(result))? {
                     return Ok(());
                 }
             }
-            Asked::Ended(error) => {
+            QueryOutcome::Ended(error) => {
                 if !pages.failed(too_large(&error)) {
                     return Err(Failure::Ended { address: args.connect.address(), error }.into());
                 }
@@ -149,8 +149,8 @@ async fn position_of<R: Runtime>(
         last_event_id: Some(EventId { instance: id.instance - 1, ..id }),
     };
     let found = match server.ask::<R>(&args.connect, &params.into()).await? {
-        Asked::Answer(result) => result.events.into_iter().find(|event| event.id == id),
-        Asked::Ended(_) => None,
+        QueryOutcome::Answer(result) => result.events.into_iter().find(|event| event.id == id),
+        QueryOutcome::Ended(_) => None,
     };
     Ok(found.map_or(Position { id, timestamp: Timestamp::now() }, |event| (&event).into()))
 }

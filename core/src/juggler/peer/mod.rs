@@ -21,9 +21,9 @@ use core::time::Duration;
 
 use bytestring::ByteString;
 
-use super::link::{self, Link};
+use super::channel::{self, Channel};
 use super::local::Local;
-use super::told::{Patches, may_queue_patch};
+use super::peer_state::{Patches, may_queue_patch};
 use super::{Autoflush, Error, Flushed, SendFault, State};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::{Limits, SetError, Value};
@@ -97,7 +97,7 @@ pub enum Incoming {
 /// gone without a word is found out by the sockets.
 #[derive(Debug)]
 pub struct Connection {
-    link: Link,
+    link: Channel,
     limits: Limits,
     remote: Value,
     /// Bytes of the message that changed it last.
@@ -110,7 +110,7 @@ impl Connection {
     #[must_use]
     pub fn new(ws: ws::Connection, config: Config) -> Self {
         Self {
-            link: Link::new(ws, config.max_unsent_replies),
+            link: Channel::new(ws, config.max_unsent_replies),
             limits: config.limits,
             remote: Value::Null,
             remote_size: 0,
@@ -239,7 +239,7 @@ impl Connection {
     }
 
     /// The link below, for a layer on top.
-    pub(super) fn link(&mut self) -> &mut Link {
+    pub(super) fn link(&mut self) -> &mut Channel {
         &mut self.link
     }
 
@@ -266,9 +266,9 @@ impl Connection {
         loop {
             let incoming = match self.link.next(rx, now)?.or_wait() {
                 Err(wait) => return Ok(wait),
-                Ok(link::Received::Upgrade(request)) => Some(Incoming::Upgrade(request)),
-                Ok(link::Received::Open(response)) => Some(Incoming::Open(response)),
-                Ok(link::Received::Text(text)) => self.take(&text)?,
+                Ok(channel::Received::Upgrade(request)) => Some(Incoming::Upgrade(request)),
+                Ok(channel::Received::Open(response)) => Some(Incoming::Open(response)),
+                Ok(channel::Received::Text(text)) => self.take(&text)?,
             };
             if let Some(incoming) = incoming {
                 return Ok(Polled::Incoming(incoming));
@@ -277,18 +277,18 @@ impl Connection {
     }
 }
 
-impl Patches for Link {
+impl Patches for Channel {
     fn may_send(&self, size: usize) -> Result<(), SendFault> {
         may_queue_patch(self.queued())?;
         self.may_send_patch()?;
-        Link::may_send(self, size)
+        Channel::may_send(self, size)
     }
 
     fn send_patch(&mut self, patch: ByteString) -> Result<(), SendFault> {
         may_queue_patch(self.queued())?;
         self.may_send_patch()?;
         let [front, back] = DATA;
-        Link::send_patch(self, &[front, patch, back])
+        Channel::send_patch(self, &[front, patch, back])
     }
 }
 

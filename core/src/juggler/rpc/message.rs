@@ -19,7 +19,7 @@ pub(super) enum Payload {
     Other,
     Request {
         id: Id,
-        asked: Asked,
+        asked: CallKind,
     },
     /// The response to a call that waits for it.
     Response {
@@ -31,7 +31,7 @@ pub(super) enum Payload {
 }
 
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(super) enum CallKind {
     Action(ByteString, Array),
     /// Nothing that can be answered otherwise than by this refusal.
     Wrong(&'static str),
@@ -51,9 +51,9 @@ impl Payload {
                 let action = fields.required("action")?;
                 let args = fields.required("args")?;
                 let asked = match (action.as_str(), args.as_array()) {
-                    (Some(action), Some(args)) => Asked::Action(action.into(), args.clone()),
-                    (None, _) => Asked::Wrong(super::INVALID_ACTION),
-                    (_, None) => Asked::Wrong("the `args` of the call are no list"),
+                    (Some(action), Some(args)) => CallKind::Action(action.into(), args.clone()),
+                    (None, _) => CallKind::Wrong(super::INVALID_ACTION),
+                    (_, None) => CallKind::Wrong("the `args` of the call are no list"),
                 };
                 Ok(Self::Request { id: Id::new(fields.required("id")?)?, asked })
             }

@@ -29,7 +29,7 @@ use crate::{trace, ws};
 
 use crate::options::More;
 pub use actions::{Actions, Handled};
-use message::{Asked, Payload};
+use message::{CallKind, Payload};
 
 /// What the deployed peer says of an action that it does not know.
 const INVALID_ACTION: &str = "invalid action";
@@ -257,13 +257,13 @@ impl Connection {
                 self.calls.remove(&id);
                 Ok(Some(Incoming::Returned { call: CallId(id), result, size }))
             }
-            Payload::Request { id, asked: Asked::Action(action, args) } => {
+            Payload::Request { id, asked: CallKind::Action(action, args) } => {
                 self.given += 1;
                 let request = RequestId(self.given);
                 self.requests.insert(request, id);
                 Ok(Some(Incoming::Call { request, action, args, size }))
             }
-            Payload::Request { id, asked: Asked::Wrong(why) } => {
+            Payload::Request { id, asked: CallKind::Wrong(why) } => {
                 let refusal = message::response(&id, Err(&why.into()));
                 trace::sent("juggler MESSAGE", refusal.text().len());
                 self.peer.link().reply(|link| link.put(&[refusal.text().clone()]));

@@ -16,8 +16,8 @@ use alloc::boxed::Box;
 use bytestring::ByteString;
 
 use super::local::Local;
-use super::message::{self, Asked, Notification, Request};
-use super::told::{Patches, may_queue_patch};
+use super::message::{self, Notification, Request, RequestKind};
+use super::peer_state::{Patches, may_queue_patch};
 use super::transport::{Received, Transport};
 use super::{Autoflush, Error, Flushed, SendFault, State};
 use crate::buffer::{RecvBuf, SendQueue};
@@ -213,12 +213,12 @@ impl Connection {
     fn next_request(&mut self) -> Option<Incoming> {
         while let Some((Request { id, asked }, size)) = self.requests.pop() {
             match asked {
-                Asked::Named(name, data) => {
+                RequestKind::Named(name, data) => {
                     let request = self.requests.give(id);
                     return Some(Incoming::Request { request, name, data, size });
                 }
-                Asked::Echo(data) => self.transport.reply(message::response(&id, Ok(&data))),
-                Asked::Wrong(why) => {
+                RequestKind::Echo(data) => self.transport.reply(message::response(&id, Ok(&data))),
+                RequestKind::Wrong(why) => {
                     self.transport.reply(message::response(&id, Err(&why.into())));
                 }
             }

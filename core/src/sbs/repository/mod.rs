@@ -11,11 +11,11 @@
 //! missing up front.
 
 mod error;
-mod link;
 #[cfg(feature = "std")]
 mod load;
 mod names;
 mod plan;
+mod resolver;
 
 use alloc::collections::BTreeMap;
 use alloc::format;

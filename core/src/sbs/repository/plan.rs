@@ -22,8 +22,8 @@ use alloc::vec::Vec;
 use bytestring::ByteString;
 
 use super::TypeError;
-use super::link;
 use super::names::{Builtin, Definition, Target};
+use super::resolver;
 use crate::sbs::schema::{Entry, Module, Type};
 
 /// Types and entries that one type may consist of.
@@ -94,7 +94,7 @@ pub(super) fn of_definition<'a>(
         level: 0,
     };
     let root = planner.instance(definition, Vec::new())?;
-    link::link(&planner.shapes, &planner.places, root)
+    resolver::resolve(&planner.shapes, &planner.places, root)
 }
 
 /// A node before linking.

@@ -18,10 +18,10 @@ use super::tail::Tail;
 use super::write::Wrong;
 use super::{DiskStore, State, part, wrong};
 use crate::store::answer::Stored;
-use crate::store::asked::Asked;
 use crate::store::cut::Cut;
 use crate::store::index::{Key, Range, merged};
 use crate::store::memory::query::within_limits;
+use crate::store::types_wanted::TypesWanted;
 use crate::store::{Answer, QueryError, StoreError, is_later};
 
 /// Types whose indexes are merged. Where a query matches more, all events are gone through and
@@ -46,7 +46,7 @@ impl DiskStore {
     /// The latest event of every type asked for, in the order of types. However many they are,
     /// nothing follows.
     fn latest(&self, params: &LatestParams) -> Result<Answer, Refused> {
-        let asked = Asked::new(params.event_types.as_deref())?;
+        let asked = TypesWanted::new(params.event_types.as_deref())?;
         let (disk, tail) = self.view(|state| {
             let latest = |tail| -> Vec<(Event, Bytes)> {
                 let types = asked.in_tail(tail);
@@ -86,7 +86,7 @@ impl DiskStore {
             to: to.unwrap_or(Timestamp::MAX),
             after: None,
         };
-        let asked = Asked::new(params.event_types.as_deref())?;
+        let asked = TypesWanted::new(params.event_types.as_deref())?;
         let mut cut = self.cut(params.max_results);
         if let Some(last) = params.last_event_id {
             // as with the deployed server, nothing is found after an event that is not itself in
@@ -104,7 +104,7 @@ impl DiskStore {
                 within_limits(event, params).then(|| (key, stored.clone()))
             };
             let indexes: Vec<_> = match &asked {
-                Asked::All => state.tails().map(|tail| &tail.index).collect(),
+                TypesWanted::All => state.tails().map(|tail| &tail.index).collect(),
                 _ => {
                     let indexes = |tail| {
                         let types: Vec<&EventType> = asked.in_tail(tail);
@@ -116,7 +116,7 @@ impl DiskStore {
             merged(indexes, range).filter_map(found).take(most).collect::<Vec<_>>()
         })?;
         let types = match &asked {
-            Asked::All => None,
+            TypesWanted::All => None,
             asked => Some(asked.on_disk(&disk)?),
         };
         let (prefixes, filter) = match &types {
@@ -283,7 +283,7 @@ impl From<QueryError> for Refused {
     }
 }
 
-impl Asked {
+impl TypesWanted {
     /// The types of the tail that match.
     fn in_tail<'a>(&self, tail: &'a Tail) -> Vec<&'a EventType> {
         match self {

@@ -5,7 +5,7 @@ use hat_core::eventer::{Event, EventId, EventType, QueryParams, RegisterEvent, S
 
 use super::*;
 use crate::store::memory::Config;
-use crate::store::{Answer, Last, MemoryStore, QueryError, Stats, Sync, Told};
+use crate::store::{Answer, Last, MemoryStore, QueryError, SessionUpdate, Stats, Sync};
 
 fn events(types: &str) -> Vec<RegisterEvent> {
     types.split_whitespace().map(|text| RegisterEvent::new(typed(text))).collect()
@@ -109,8 +109,8 @@ fn sessions_are_told_in_order_first_ordered_then_durable() {
     let mut told = Vec::new();
     while let Ok(one) = feed.recv_blocking() {
         told.push(match one {
-            Told::Ordered(session) => format!("ordered {}", session.number()),
-            Told::Durable(session) => format!("durable {}", session.number()),
+            SessionUpdate::Ordered(session) => format!("ordered {}", session.number()),
+            SessionUpdate::Durable(session) => format!("durable {}", session.number()),
         });
     }
     assert_eq!(told, ["ordered 1", "durable 1", "ordered 2", "durable 2"]);
@@ -214,7 +214,7 @@ fn a_full_disk_refuses_and_takes_again_when_there_is_room() {
     assert_eq!(store.recovered.load(Ordering::SeqCst), 0);
     log.close().wait().expect("closed");
     let durable = std::iter::from_fn(|| feed.recv_blocking().ok());
-    let durable = durable.filter(|told| matches!(told, Told::Durable(_)));
+    let durable = durable.filter(|told| matches!(told, SessionUpdate::Durable(_)));
     assert_eq!(durable.count(), 1);
 }
 
@@ -239,8 +239,8 @@ fn answered_before_the_disk_has_it_and_told_as_durable_after() {
     let (log, feed) = LocalLog::start(store.clone(), options).expect("a log");
     assert_eq!(registered(&log, "a")[0].id.session, 1);
     assert_eq!(all(&*store).len(), 1, "found at once");
-    assert!(matches!(feed.recv_blocking(), Ok(Told::Ordered(_))));
+    assert!(matches!(feed.recv_blocking(), Ok(SessionUpdate::Ordered(_))));
     assert!(feed.try_recv().is_err());
     log.close().wait().expect("closed");
-    assert!(matches!(feed.recv_blocking(), Ok(Told::Durable(_))));
+    assert!(matches!(feed.recv_blocking(), Ok(SessionUpdate::Durable(_))));
 }

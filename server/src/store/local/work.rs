@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use super::{Durability, LogOptions, Numbering, Request, Shared, tidy};
 use crate::store::pending::Promise;
-use crate::store::{Append, AppendError, Health, Session, Store, StoreError, Sync, Told};
+use crate::store::{Append, AppendError, Health, Session, SessionUpdate, Store, StoreError, Sync};
 
 /// Time between two rounds of the work while nothing happens: who watches sees that it goes on.
 const ROUND: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ pub(super) struct Work {
     store: Arc<dyn Store>,
     options: LogOptions,
     shared: Arc<Shared>,
-    tell: Sender<Told>,
+    tell: Sender<SessionUpdate>,
     /// The number of the last session.
     session: i64,
     /// Numbers up to this one are reserved on the disk.
@@ -57,7 +57,7 @@ impl Work {
         store: Arc<dyn Store>,
         options: LogOptions,
         shared: Arc<Shared>,
-        tell: Sender<Told>,
+        tell: Sender<SessionUpdate>,
     ) -> Result<Self, StoreError> {
         let last = store.last(options.server_id)?;
         let known = last.id.session.max(last.reserved).max(0);
@@ -186,7 +186,7 @@ impl Work {
         }
         let reserve = self.reserve();
         for session in &batch.sessions {
-            self.tell(Told::Ordered(session.clone()));
+            self.tell(SessionUpdate::Ordered(session.clone()));
         }
         match self.options.durability {
             Durability::Commit => self.commit(batch, &reserve),
@@ -201,7 +201,7 @@ impl Work {
                 self.well(reserve);
                 let sessions = batch.succeed();
                 for session in sessions {
-                    self.tell(Told::Durable(session));
+                    self.tell(SessionUpdate::Durable(session));
                 }
             }
             Err(error) => {
@@ -269,7 +269,7 @@ impl Work {
                 self.well(&[]);
                 self.unsynced_events = 0;
                 for session in std::mem::take(&mut self.unsynced) {
-                    self.tell(Told::Durable(session));
+                    self.tell(SessionUpdate::Durable(session));
                 }
             }
             Err(error) => {
@@ -380,7 +380,7 @@ impl Work {
         vec![(self.options.server_id, self.session.saturating_add(self.options.lease))]
     }
 
-    fn tell(&self, told: Told) {
+    fn tell(&self, told: SessionUpdate) {
         // nobody listens any more where it fails
         let _ = self.tell.send_blocking(told);
     }

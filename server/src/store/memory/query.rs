@@ -6,9 +6,9 @@ use hat_core::eventer::{
 
 use super::{Store, TypeEntry};
 use crate::store::QueryError;
-use crate::store::asked::Asked;
 use crate::store::cut::Cut;
 use crate::store::index::{Key, Range, merged};
+use crate::store::types_wanted::TypesWanted;
 
 impl Store {
     /// The answer to `params`.
@@ -17,7 +17,7 @@ impl Store {
     ///
     /// [`QueryError`].
     pub fn query(&self, params: &QueryParams) -> Result<QueryResult, QueryError> {
-        self.answer(params, &Asked::of(params)?)
+        self.answer(params, &TypesWanted::of(params)?)
     }
 
     /// The answer to `params`, which ask for these types: whoever shares the store finds them out
@@ -25,7 +25,7 @@ impl Store {
     pub(in crate::store) fn answer(
         &self,
         params: &QueryParams,
-        asked: &Asked,
+        asked: &TypesWanted,
     ) -> Result<QueryResult, QueryError> {
         match params {
             QueryParams::Latest(_) => Ok(self.latest(asked)),
@@ -36,7 +36,7 @@ impl Store {
 
     /// The latest event of every type asked for, in the order of types. However many they are,
     /// nothing follows.
-    fn latest(&self, asked: &Asked) -> QueryResult {
+    fn latest(&self, asked: &TypesWanted) -> QueryResult {
         let latest = |entry: &TypeEntry| self.events.get(&entry.latest?.0).cloned();
         let events = match self.entries(asked) {
             None => self.types.values().filter_map(latest).collect(),
@@ -50,7 +50,7 @@ impl Store {
     /// `last_event_id` goes on after that event. As with the deployed server, nothing is found
     /// where that event is not itself within the limits in time (of the timestamp that orders), or
     /// not in the series any more.
-    fn timeseries(&self, params: &TimeseriesParams, asked: &Asked) -> QueryResult {
+    fn timeseries(&self, params: &TimeseriesParams, asked: &TypesWanted) -> QueryResult {
         let (from, to) = match params.order_by {
             OrderBy::Timestamp => (params.t_from, params.t_to),
             OrderBy::SourceTimestamp => (params.source_t_from, params.source_t_to),
@@ -102,13 +102,13 @@ impl Store {
 
     /// What is known of the types asked for, unless that is all. Those that are asked for by name
     /// are looked up.
-    fn entries(&self, asked: &Asked) -> Option<Vec<&TypeEntry>> {
+    fn entries(&self, asked: &TypesWanted) -> Option<Vec<&TypeEntry>> {
         match asked {
-            Asked::All => None,
-            Asked::Named(types) => {
+            TypesWanted::All => None,
+            TypesWanted::Named(types) => {
                 Some(types.iter().filter_map(|one| self.types.get(one)).collect())
             }
-            Asked::Matching(..) => {
+            TypesWanted::Matching(..) => {
                 let matching =
                     self.types.iter().filter(|(event_type, _)| asked.matches(event_type));
                 Some(matching.map(|(_, entry)| entry).collect())

@@ -16,13 +16,13 @@ use crate::side;
 /// is its payload.
 pub(super) const NOTIFY: &str = "notify";
 
-struct Desk {
+struct BenchServer {
     notifier: Notifier,
     notifications: Vec<Vec<Event>>,
     session: AtomicI64,
 }
 
-impl Desk {
+impl BenchServer {
     /// Tells everyone, as often as asked. In between others have their turn, as they would if each
     /// came from a registration of its own: so each is written by itself.
     async fn notify(&self, count: usize) {
@@ -33,7 +33,7 @@ impl Desk {
     }
 }
 
-impl Handler for Desk {
+impl Handler for BenchServer {
     async fn register(&self, _: &ConnectionInfo, events: Vec<RegisterEvent>) -> Option<Vec<Event>> {
         if let Some(count) = events.first().and_then(asked) {
             self.notify(count).await;
@@ -75,13 +75,13 @@ async fn yield_now() {
 
 /// Listens, and goes on for as long as the process does.
 pub(super) async fn serve<R: Runtime>() -> anyhow::Result<()> {
-    let desk = |notifier| Desk {
+    let server = |notifier| BenchServer {
         notifier,
         notifications: events::notifications(),
         session: AtomicI64::new(1),
     };
     let options = ListenOptions { status: Status::Operational, ..ListenOptions::default() };
-    let server = listen_with::<R, _>(("127.0.0.1", 0), desk, options).await?;
+    let server = listen_with::<R, _>(("127.0.0.1", 0), server, options).await?;
     side::listening(server.addresses()[0].port());
     std::future::pending().await
 }

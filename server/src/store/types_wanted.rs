@@ -5,14 +5,14 @@ use hat_core::eventer::{EventType, QueryParams, Subscription};
 use super::QueryError;
 
 /// Which types a query asks for.
-pub(super) enum Asked {
+pub(super) enum TypesWanted {
     All,
     /// By name, each once.
     Named(BTreeSet<EventType>),
     Matching(Subscription, Vec<EventType>),
 }
 
-impl Asked {
+impl TypesWanted {
     /// What the params ask for; all, where they name no types.
     pub(super) fn of(params: &QueryParams) -> Result<Self, QueryError> {
         Self::new(match params {

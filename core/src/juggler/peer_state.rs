@@ -34,7 +34,7 @@ pub(super) trait Patches {
 
 /// A connection's place in the history of a state.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct PeerState {
     version: u64,
     /// The value of `version`. It shares its memory with the state.
     value: Value,
@@ -51,7 +51,7 @@ struct Next {
     size: usize,
 }
 
-impl Told {
+impl PeerState {
     /// The peer lacks something that was flushed.
     pub(super) fn is_behind(&self) -> bool {
         self.next.is_some()
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn who_is_behind_costs_no_patch_at_each_flush() {
         let (mut state, mut told, mut queue) =
-            (State::default(), Told::default(), Queue::default());
+            (State::default(), PeerState::default(), Queue::default());
         for round in 1..=100 {
             state.replace(round).expect("small");
             let flushed = state.flush();
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_may_have_grown() {
-        let (mut state, mut told) = (State::default(), Told::default());
+        let (mut state, mut told) = (State::default(), PeerState::default());
         let mut queue = Queue { room: 40, ..Queue::default() };
         for value in ["a".repeat(41), "b".repeat(1000)] {
             state.replace(value).expect("small");

@@ -21,7 +21,7 @@ pub(super) const MAX_HEADER: usize = 14;
 const WINDOW: usize = 256 * 1024;
 
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct Channel {
     ws: ws::Connection,
     over: Option<Error>,
     replies: Replies,
@@ -40,7 +40,7 @@ pub(super) enum Received {
     Text(ByteString),
 }
 
-impl Link {
+impl Channel {
     pub(super) fn new(ws: ws::Connection, max_unsent_replies: usize) -> Self {
         let max_unsent_replies = max_unsent_replies.max(1);
         let (replies, window) = (Replies::default(), Window::new(WINDOW));

@@ -21,18 +21,18 @@ use crate::store::{Answer, Health, Log, LogCounts, QueryError, Stats, Store, Sto
 use crate::token;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-type Asked = io::Result<Result<Answer, QueryError>>;
+type Answered = io::Result<Result<Answer, QueryError>>;
 /// What a count of the store gives.
-type Counted = io::Result<Result<Stats, StoreError>>;
+type StatsCounted = io::Result<Result<Stats, StoreError>>;
 
 /// Where events are registered and asked for. Cheap to clone; it may outlive the server, and then
 /// registers nothing.
 #[derive(Clone)]
-pub struct Desk(Arc<Inner>);
+pub struct EngineHandle(Arc<Inner>);
 
-impl fmt::Debug for Desk {
+impl fmt::Debug for EngineHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Desk").finish_non_exhaustive()
+        f.debug_struct("EngineHandle").finish_non_exhaustive()
     }
 }
 
@@ -45,8 +45,8 @@ struct Inner {
     live: Option<Live>,
     mirrors: MirrorReports,
     /// Asks the store, on a thread where that may block, where it does.
-    ask: fn(Arc<dyn Store>, QueryParams) -> Boxed<Asked>,
-    count: fn(Arc<dyn Store>) -> Boxed<Counted>,
+    ask: fn(Arc<dyn Store>, QueryParams) -> Boxed<Answered>,
+    count: fn(Arc<dyn Store>) -> Boxed<StatsCounted>,
 }
 
 /// What a server has done and how it fares, for people and metrics.
@@ -79,7 +79,7 @@ pub struct Report {
     pub mirrors: Vec<MirrorReport>,
 }
 
-impl Desk {
+impl EngineHandle {
     pub(crate) fn new<R: Runtime>(
         engine: Arc<Engine>,
         store: Arc<dyn Store>,
@@ -88,7 +88,7 @@ impl Desk {
         log: Arc<dyn Log>,
         live: Option<Live>,
     ) -> Self {
-        let ask = |store: Arc<dyn Store>, params: QueryParams| -> Boxed<Asked> {
+        let ask = |store: Arc<dyn Store>, params: QueryParams| -> Boxed<Answered> {
             if store.is_in_memory() {
                 return Box::pin(std::future::ready(Ok(store.query(&params))));
             }
@@ -176,7 +176,7 @@ impl Desk {
     }
 }
 
-impl Handler for Desk {
+impl Handler for EngineHandle {
     /// As the deployed server does: who has no token is taken.
     async fn connected(&self, info: &ConnectionInfo) -> Result<(), String> {
         let name = &*info.client_name;
@@ -222,7 +222,7 @@ impl Handler for Desk {
     /// A query without an answer ends the connection, as with the deployed server: an empty answer
     /// would be taken for the truth.
     async fn query(&self, info: &ConnectionInfo, params: QueryParams) -> QueryResult {
-        Desk::query(self, params).await.unwrap_or_else(|error| {
+        EngineHandle::query(self, params).await.unwrap_or_else(|error| {
             let (id, name) = (info.id, &*info.client_name);
             warn!(%id, address = %info.remote_address, name, %error, "a query that has no answer: the client is disconnected");
             self.0.notifier.disconnect(info.id);

@@ -8,7 +8,7 @@ use super::names::{Builtin, Definition};
 use super::plan::{Entries, Id, Node, Plan, Shape};
 use bytestring::ByteString;
 
-pub(super) fn link(
+pub(super) fn resolve(
     shapes: &[Shape],
     places: &[(Id, Definition<'_>)],
     root: Id,
