@@ -104,14 +104,16 @@ export class Link {
     if (this.phase !== 'live') return;
     this.#askedAt = null;
     this.#ask();
-    setTimeout(() => {
+    const look = () => {
       if (this.#connection !== connection || this.#askedAt === null || document.hidden) return;
-      // much may be under way on a slow link: whoever hears anything is not alone
-      if (performance.now() - connection.heardAt < AWAKE_TIMEOUT) return;
+      // much may be under way on a slow link: whoever hears anything is not alone, for as long again
+      const silent = performance.now() - connection.heardAt;
+      if (silent < AWAKE_TIMEOUT) return void setTimeout(look, AWAKE_TIMEOUT - silent);
       this.#failures = 0;
       connection.close();
       this.now();
-    }, AWAKE_TIMEOUT);
+    };
+    setTimeout(look, AWAKE_TIMEOUT);
   }
 
   /** Tries now, where it would wait. */
