@@ -51,9 +51,12 @@ impl Object for Server {
     fn close(&self) -> Boxed<'_, ()> {
         Box::pin(async {
             let mut closing = pin!(self.library.close());
-            // the first step closes the connections, so that a call that is given up now answers
-            // nobody
             if poll_once(closing.as_mut()).await.is_none() {
+                // its connections close once nothing listens any more: until then a call that is
+                // given up would be answered
+                for client in self.library.connections().into_iter().filter(|_| self.bound) {
+                    self.library.disconnect(client.id);
+                }
                 if self.bound || self.report.is_forgotten() {
                     self.closing.close();
                 }
@@ -105,23 +108,21 @@ impl Callbacks {
         self.calls.call(&self.report, name, params).await
     }
 
-    /// A call that fails by what the tester says, and by nothing else.
+    /// A call that fails when the server closes.
     async fn ask(&self, name: &str, params: &Value) -> Called {
-        let called = self.call(name, params).await;
-        if self.report.is_forgotten() {
-            // what fails for that is no answer: the connection closes soon
-            pending::<()>().await;
-        }
-        called
-    }
-
-    /// The same, but that it fails when the server closes, too.
-    async fn ask_while_open(&self, name: &str, params: &Value) -> Called {
         let given_up = async {
             let _ = self.closing.recv().await;
             Err("the server is closing".to_owned())
         };
-        or(given_up, self.ask(name, params)).await
+        let call = async {
+            let called = self.call(name, params).await;
+            if self.report.is_forgotten() {
+                // what fails for that is no answer: the connection closes soon
+                pending::<()>().await;
+            }
+            called
+        };
+        or(given_up, call).await
     }
 
     /// What the tester answers; `None` where it raises, or answers what makes no sense.
@@ -140,7 +141,7 @@ impl Callbacks {
 impl Handler for Callbacks {
     async fn connected(&self, info: &ConnectionInfo) -> Result<(), String> {
         if self.has.connected {
-            self.ask_while_open("connected", &json!({"info": form::client_info(info)})).await?;
+            self.ask("connected", &json!({"info": form::client_info(info)})).await?;
         }
         Ok(())
     }
