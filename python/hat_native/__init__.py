@@ -8,7 +8,7 @@
     from hat.event import eventer  # ours
 
 Without `install`, the same modules are `hat_native.sbs`, `hat_native.drivers`, `hat_native.event`, `hat_native.juggler`,
-`hat_native.juggler05` and `hat_native.chatter05`.
+and for older generations `hat_native.juggler05`, `hat_native.chatter05` and `hat_native.sbs06`.
 
 """
 

@@ -33,8 +33,11 @@ TABLE: dict[str, str] = {
 }
 """Deployed modules, and ours for them"""
 
-OLD_JUGGLER = 'hat_native.juggler05'
-"""For `hat.juggler` where the deployed one is of the generation 0.5, whose peers are symmetric"""
+OLDER: dict[str, tuple[str, str]] = {
+    'hat.sbs': ('hat.sbs.common import Ref', 'hat_native.sbs06'),
+    'hat.juggler': ('hat.juggler.client', 'hat_native.juggler05'),
+}
+"""Deployed modules whose interface was another one before: a text that their newer generation has in its source, and ours for the older"""
 
 
 def install(only: Iterable[str] | None = None) -> None:
@@ -142,15 +145,14 @@ def _is_ours(module: ModuleType) -> bool:
 
 
 def _target(name: str) -> str:
-    if name != 'hat.juggler':
+    if name not in OLDER:
         return TABLE[name]
-    # the newer generation has a transport of its own
+    mark, older = OLDER[name]
     spec = _find_deployed(name)
-    if spec is not None and spec.submodule_search_locations is not None:
-        if PathFinder.find_spec('hat.juggler.client', list(spec.submodule_search_locations)) is not None:
-            return TABLE[name]
-        return OLD_JUGGLER
-    return OLD_JUGGLER if spec is not None else TABLE[name]
+    if spec is None or spec.origin is None:
+        return TABLE[name]
+    with open(spec.origin, encoding='utf-8') as source:
+        return TABLE[name] if mark in source.read() else older
 
 
 def _find_deployed(fullname: str) -> ModuleSpec | None:

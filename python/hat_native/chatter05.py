@@ -13,7 +13,7 @@ from hat import aio
 
 from hat_native import _deployed
 from hat_native import _native
-from hat_native import sbs
+from hat_native import sbs06
 from hat_native._link import Link
 from hat_native._resource import Resource
 from hat_native.drivers import net
@@ -23,7 +23,7 @@ from hat_native.drivers._messages import MessageConnection
 mlog: logging.Logger = logging.getLogger('hat.chatter')
 """Module logger"""
 
-_repository: typing.Any = (_deployed.find('hat.sbs', 'Repository') or (sbs.Repository,))[0]
+_repository: typing.Any = (_deployed.find('hat.sbs', 'Repository') or (sbs06.Repository,))[0]
 
 sbs_repo: typing.Any = _repository(
     '''

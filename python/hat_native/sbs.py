@@ -144,7 +144,30 @@ else:
 DefaultSerializer: typing.TypeAlias = NativeSerializer
 
 
-class Repository:
+class Schemas:
+    """What repositories of every generation have in common: modules, and what their types stand for."""
+
+    def __init__(self, *args: Schemas | pathlib.PurePath | str):
+        self._modules = [module for arg in args for module in _modules_of(arg)]
+        self._refs = _evaluate(self._modules)
+
+    def to_json(self) -> typing.Any:
+        """Export repository content as json serializable data.
+
+        New repository can be created from it with `from_json`.
+
+        """
+        return json.loads(json.dumps(self._modules))
+
+    def _load(self, data: typing.Any) -> typing.Self:
+        if isinstance(data, pathlib.PurePath):
+            data = json.loads(pathlib.Path(data).read_text('utf-8'))
+        self._modules = list(data)
+        self._refs = _evaluate(self._modules)
+        return self
+
+
+class Repository(Schemas):
     """SBS schema repository.
 
     Supported initialization arguments:
@@ -153,58 +176,33 @@ class Repository:
         * path to directory recursively searched for .sbs files
         * other repository
 
-    `encode` and `decode` also take what they took before `hat-sbs` 0.7: the names of the module and of the type, and then the value or
-    the data.
-
     """
 
-    def __init__(self,
-                 *args: Repository | pathlib.PurePath | str,
-                 serializer: type[Serializer] | None = None):
-        self._serializer: type[Serializer] = serializer or DefaultSerializer
-        self._modules = [module for arg in args for module in _modules_of(arg)]
-        self._refs = _evaluate(self._modules)
+    def __init__(self, *args: Repository | pathlib.PurePath | str):
+        super().__init__(*args)
 
     def encode(self,
-               name: str | Ref | None,
+               name: str | Ref,
                value: Data,
-               *old: Data,
-               serializer: type[Serializer] | None = None
+               *,
+               serializer: type[Serializer] = DefaultSerializer
                ) -> Bytes:
         """Encode value."""
-        ref, value = _arguments(name, value, old)
-        return (serializer or self._serializer).encode(self._refs, ref, value)
+        return serializer.encode(self._refs, _parse_name(name), value)
 
     def decode(self,
-               name: str | Ref | None,
-               data: Bytes | str,
-               *old: Bytes,
-               serializer: type[Serializer] | None = None
+               name: str | Ref,
+               data: Bytes,
+               *,
+               serializer: type[Serializer] = DefaultSerializer
                ) -> Data:
         """Decode data."""
-        ref, value = _arguments(name, data, old)
-        return (serializer or self._serializer).decode(self._refs, ref, value)
-
-    def to_json(self) -> typing.Any:
-        """Export repository content as json serializable data.
-
-        New repository can be created from it with `Repository.from_json`.
-
-        """
-        return json.loads(json.dumps(self._modules))
+        return serializer.decode(self._refs, _parse_name(name), data)
 
     @staticmethod
-    def from_json(data: typing.Any,
-                  *,
-                  serializer: type[Serializer] | None = None
-                  ) -> Repository:
+    def from_json(data: pathlib.PurePath | typing.Any) -> Repository:
         """Create new repository from what `Repository.to_json` exported, or from a file with it."""
-        if isinstance(data, pathlib.PurePath):
-            data = json.loads(pathlib.Path(data).read_text('utf-8'))
-        repo = Repository(serializer=serializer)
-        repo._modules = list(data)
-        repo._refs = _evaluate(repo._modules)
-        return repo
+        return Repository()._load(data)
 
 
 class _References(dict):  # type: ignore[type-arg]
@@ -248,19 +246,12 @@ def _modules_of(arg: typing.Any) -> Iterator[typing.Any]:
         path = pathlib.Path(arg)
         for i in [path] if path.suffix == '.sbs' else path.rglob('*.sbs'):
             yield from json.loads(_native.parse_schema(i.read_text('utf-8')))
-    elif isinstance(arg, Repository):
+    elif isinstance(arg, Schemas):
         yield from arg._modules
     elif isinstance(arg, str):
         yield from json.loads(_native.parse_schema(arg))
     else:
         raise ValueError('unsupported arg')
-
-
-def _arguments(name: str | Ref | None, value: Data, old: tuple[Data, ...]) -> tuple[Ref, Data]:
-    if old:
-        data, = old
-        return Ref(name, value), data  # type: ignore[arg-type]
-    return _parse_name(name), value  # type: ignore[arg-type]
 
 
 def _parse_name(name: str | Ref) -> Ref:

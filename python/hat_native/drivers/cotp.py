@@ -58,17 +58,17 @@ async def connect(addr: net.StreamAddress,
                   remote_tsel: int | None = None,
                   cotp_receive_queue_size: int = 1024,
                   cotp_send_queue_size: int = 1024,
-                  tpkt_receive_queue_size: int = 1024,
                   **kwargs: typing.Any
                   ) -> Connection:
     """Create new COTP connection
 
     Selectors are numbers of 16 bits. A peer that has not answered after 60 seconds is given up.
 
-    Additional arguments are those of `hat_native.drivers.net.connect`.
+    Additional arguments are those of `hat_native.drivers.net.connect`; `tpkt_receive_queue_size` is taken and means nothing, as packets
+    do not wait.
 
     """
-    name = pop_name(kwargs)
+    name = _pop_name(kwargs)
 
     def create_protocol() -> Link:
         machine = _native.Cotp(asyncio.get_running_loop().time(), next(_references), True, local_tsel, remote_tsel)
@@ -87,7 +87,6 @@ async def listen(connection_cb: ConnectionCb,
                  *,
                  cotp_receive_queue_size: int = 1024,
                  cotp_send_queue_size: int = 1024,
-                 tpkt_receive_queue_size: int = 1024,
                  **kwargs: typing.Any
                  ) -> Server:
     """Create new COTP listening server
@@ -99,7 +98,7 @@ async def listen(connection_cb: ConnectionCb,
     """
     bind_connections = kwargs.pop('bind_connections', False)
     server = Server(connection_cb, bind_connections, cotp_receive_queue_size)
-    name = pop_name(kwargs)
+    name = _pop_name(kwargs)
 
     def create_protocol() -> Link:
         machine = _native.Cotp(asyncio.get_running_loop().time(), next(_references), False)
@@ -191,6 +190,11 @@ class Connection(MessageConnection[bytes]):
 
     def _on_incoming(self, incoming: list[typing.Any]) -> None:
         super()._on_incoming([i for i in incoming if isinstance(i, bytes)])
+
+
+def _pop_name(kwargs: dict[str, typing.Any]) -> str | None:
+    kwargs.pop('tpkt_receive_queue_size', None)  # packets become messages as they come
+    return pop_name(kwargs)
 
 
 async def _established(link: Link, receive_queue_size: int) -> Connection:

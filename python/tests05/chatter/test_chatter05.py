@@ -1,7 +1,9 @@
 """Chatter of dialect `Hat`, both ways against the deployed module."""
 
 import asyncio
+import pathlib
 import subprocess
+import sys
 
 import pytest
 
@@ -11,7 +13,7 @@ from hat import sbs
 from hat import util
 
 from hat_native import chatter05 as ours
-from hat_native import sbs as our_sbs
+from hat_native import sbs06 as our_sbs
 
 
 sides = pytest.mark.parametrize('client,server', [
@@ -166,10 +168,36 @@ async def test_tls(client, server, repo, tmp_path):
 
 
 async def test_our_own_repository(address):
-    # where hat-sbs is not installed, ours stands in for it, with three arguments too
+    # where hat-sbs is not installed, ours stands in for it
     repo = our_sbs.Repository(SCHEMA)
     srv, a, b = await open_pair(ours, ours, repo, address)
     a.send(theirs.Data('Test', 'Data', {'a': 1, 'b': []}))
     assert (await b.receive()).data.data == {'a': 1, 'b': []}
     await a.async_close()
     await srv.async_close()
+
+
+def test_interfaces():
+    sys.path.append(str(pathlib.Path(__file__).parents[2] / 'tests'))
+    from interfaces import differences
+    assert list(differences(theirs, ours)) == []
+    assert set(differences(sbs, our_sbs)) == {'DefaultSerializer has the name NativeSerializer',
+                                              'DefaultSerializer is no CSerializer'}
+
+
+@pytest.mark.parametrize('serializer', [our_sbs.NativeSerializer, sbs.CSerializer, sbs.PySerializer])
+def test_repositories(serializer):
+    value = {'a': 5, 'b': ['x', 'y']}
+    for one in (sbs, our_sbs):
+        for other in (sbs, our_sbs):
+            repo = other.Repository.from_json(one.Repository(SCHEMA).to_json(),
+                                              serializer=serializer)
+            data = repo.encode(module_name='Test', type_name='Data', value=value)
+            assert data == sbs.Repository(SCHEMA, serializer=sbs.PySerializer).encode('Test', 'Data', value)
+            assert repo.decode(module_name='Test', type_name='Data', data=data) == value
+
+
+def test_install_takes_the_generation_that_is_there():
+    code = "import hat_native; hat_native.install(); from hat import sbs, chatter; print(sbs.__name__, chatter.__name__)"
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ['hat_native.sbs06', 'hat_native.chatter05']

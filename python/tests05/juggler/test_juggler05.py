@@ -1,6 +1,8 @@
 """Juggler's symmetric peers, both ways against the deployed module."""
 
 import asyncio
+import pathlib
+import sys
 
 import pytest
 
@@ -124,3 +126,9 @@ async def test_http(module, tmp_path):
     await srv.async_close()
     with pytest.raises(OSError):
         await module.connect(f'ws://127.0.0.1:{port}/ws')
+
+
+def test_interface():
+    sys.path.append(str(pathlib.Path(__file__).parents[2] / 'tests'))
+    from interfaces import differences
+    assert list(differences(theirs, ours)) == []
