@@ -2,7 +2,7 @@
 
 ::
 
-    transport ── data_received ──> machine.feed ──> a list of what came in ──> the handle
+    transport ── buffer_updated ─> machine.feed ──> a list of what came in ──> the handle
               <── write ── once a turn of the loop ── machine.take <── the handle's send
     loop.call_at ──> machine.poll
 """
@@ -14,6 +14,7 @@ import collections
 from collections.abc import Callable
 from typing import Any
 import logging
+import threading
 
 from hat import aio
 
@@ -37,6 +38,9 @@ LARGE = 64 * 1024
 CHUNK = 256 * 1024
 """Bytes that are given to the transport at once: what the system does not take of them, asyncio moves about."""
 
+READ = 256 * 1024
+"""Bytes that are read at once, as asyncio does."""
+
 MAX_TURN = 1024 * 1024
 """Bytes that are gathered until the loop's next turn; with more they are written at once."""
 
@@ -53,7 +57,17 @@ class ClosedError(ConnectionError, aio.QueueClosedError):
     """
 
 
-class Link(asyncio.Protocol):
+class _Thread(threading.local):
+    """What the connections of a thread have in common: the memory that is read into. What it holds is taken before the next read."""
+
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(READ))
+
+
+_thread = _Thread()
+
+
+class Link(asyncio.BufferedProtocol):
     """One connection: its transport, its machine, its timer and its group.
 
     `info` is called with the transport; what it returns is the attribute of this name. `on_made` is called once the transport is
@@ -88,6 +102,7 @@ class Link(asyncio.Protocol):
         self._room: collections.deque[asyncio.Future[None]] = collections.deque()
         self._drains: list[asyncio.Future[None]] = []
         self._flushing = False
+        self._prompt = True
         self._timer: asyncio.TimerHandle | None = None
         self._linger = linger
         self._lost: asyncio.Future[None] = self.loop.create_future()
@@ -124,8 +139,18 @@ class Link(asyncio.Protocol):
             return
         self._apply([], self.machine.poll(self.loop.time())[1])
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        # asyncio would make bytes of 256 KiB for each read, and shorten them
+        return _thread.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.feed(_thread.buffer[:nbytes])
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take what the peer sent."""
         incoming, state = self.machine.feed(data, self.loop.time())
+        # what a program answers to a single message is not gathered: nothing more is expected
+        self._prompt = len(incoming) == 1
         if incoming or state:
             self._apply(incoming, state)
 
@@ -197,8 +222,18 @@ class Link(asyncio.Protocol):
             raise ConnectionError()
 
     def wrote(self, size: int = 0) -> None:
-        """A message was queued: it is written at the loop's next turn, with others, or at once where it or what waits is large."""
+        """A message was queued
+
+        It is written at once where it answers a single message, and where it or what waits is large; otherwise at the loop's next turn,
+        with others.
+
+        """
         self._unsent += 1
+        if self._prompt:
+            self._prompt = False
+            if not self._flushing:
+                self.flush()
+                return
         if size >= LARGE or not self._unsent & 15:
             self._flush_much(size)
         if not self._flushing:

@@ -49,7 +49,7 @@ class WebSocketLink(Link):
             return
         transport.resume_reading()
         if tail:
-            self.data_received(tail)
+            self.feed(tail)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

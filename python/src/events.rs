@@ -9,12 +9,13 @@ use hat_core::eventer::{
     QueryResult, RegisterEvent, ServerParams, Status, TimeseriesParams, Timestamp,
 };
 use hat_core::sbs;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use pyo3::types::{PyBytes, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple, PyType};
 
 use crate::chatter::bytes;
+use crate::gc;
 use crate::json;
 use crate::values::NamedTuple;
 
@@ -47,6 +48,8 @@ pub(crate) struct Events {
     orders: Vec<(Order, Py<PyAny>)>,
     orders_by: Vec<(OrderBy, Py<PyAny>)>,
     types: Mutex<HashMap<EventType, Py<PyTuple>>>,
+    /// The other way: a [`KnownType`] for each of many tuples.
+    known: Py<PyDict>,
     /// The last timestamp: events of one session share theirs.
     last: Mutex<Option<(Timestamp, Py<PyAny>)>>,
 }
@@ -92,6 +95,7 @@ impl Events {
                 (OrderBy::SourceTimestamp, member("OrderBy", "SOURCE_TIMESTAMP")?),
             ],
             types: Mutex::new(HashMap::new()),
+            known: PyDict::new(common.py()).unbind(),
             last: Mutex::new(None),
         })
     }
@@ -145,6 +149,7 @@ impl Events {
         py: Python<'py>,
         events: &[Event],
     ) -> PyResult<Bound<'py, PyList>> {
+        let _paused = gc::pause(py, events.len() >= gc::MANY_EVENTS)?;
         let list = PyList::empty(py);
         for event in events {
             list.append(self.event(py, event)?)?;
@@ -170,6 +175,7 @@ impl Events {
         py: Python<'py>,
         events: &[RegisterEvent],
     ) -> PyResult<Bound<'py, PyList>> {
+        let _paused = gc::pause(py, events.len() >= gc::MANY_EVENTS)?;
         let list = PyList::empty(py);
         for event in events {
             list.append(self.register_event.of(PyTuple::new(
@@ -316,19 +322,37 @@ impl Events {
         of_member(&self.statuses, status, "status")
     }
 
+    /// As [`event_type`], which is found and not made for most events.
+    fn event_type_of(&self, of: &Bound<'_, PyAny>) -> PyResult<EventType> {
+        let Ok(tuple) = of.cast_exact::<PyTuple>() else { return event_type(of) };
+        let known = self.known.bind(of.py());
+        // what has no hash is no event type either, and refused below
+        if let Ok(Some(found)) = known.get_item(tuple) {
+            return Ok(found.cast::<KnownType>()?.get().0.clone());
+        }
+        let made = event_type(of)?;
+        if made.segments().map(str::len).sum::<usize>() <= MAX_TYPE_LEN {
+            if known.len() >= MAX_TYPES {
+                known.clear();
+            }
+            known.set_item(tuple, Bound::new(of.py(), KnownType(made.clone()))?)?;
+        }
+        Ok(made)
+    }
+
     pub(crate) fn events_of(&self, events: &Bound<'_, PyAny>) -> PyResult<Vec<Event>> {
         each(events, |event| self.event_of(event))
     }
 
     fn event_of(&self, event: &Bound<'_, PyAny>) -> PyResult<Event> {
-        let [id, event_type_, timestamp, source_timestamp, payload] =
+        let [id, event_type, timestamp, source_timestamp, payload] =
             fields(&self.event, event, ["id", "type", "timestamp", "source_timestamp", "payload"])?;
         Ok(Event {
-            id: self.event_id_of(&id)?,
-            event_type: event_type(&event_type_)?,
-            timestamp: self.timestamp_of(&timestamp)?,
-            source_timestamp: optional(&source_timestamp, |of| self.timestamp_of(of))?,
-            payload: optional(&payload, |of| self.payload_of(of))?,
+            id: self.event_id_of(&id?)?,
+            event_type: self.event_type_of(&event_type?)?,
+            timestamp: self.timestamp_of(&timestamp?)?,
+            source_timestamp: optional(&source_timestamp?, |of| self.timestamp_of(of))?,
+            payload: optional(&payload?, |of| self.payload_of(of))?,
         })
     }
 
@@ -337,12 +361,12 @@ impl Events {
         events: &Bound<'_, PyAny>,
     ) -> PyResult<Vec<RegisterEvent>> {
         each(events, |event| {
-            let [event_type_, source_timestamp, payload] =
+            let [event_type, source_timestamp, payload] =
                 fields(&self.register_event, event, ["type", "source_timestamp", "payload"])?;
             Ok(RegisterEvent {
-                event_type: event_type(&event_type_)?,
-                source_timestamp: optional(&source_timestamp, |of| self.timestamp_of(of))?,
-                payload: optional(&payload, |of| self.payload_of(of))?,
+                event_type: self.event_type_of(&event_type?)?,
+                source_timestamp: optional(&source_timestamp?, |of| self.timestamp_of(of))?,
+                payload: optional(&payload?, |of| self.payload_of(of))?,
             })
         })
     }
@@ -350,12 +374,12 @@ impl Events {
     fn event_id_of(&self, id: &Bound<'_, PyAny>) -> PyResult<EventId> {
         let [server, session, instance] =
             fields(&self.event_id, id, ["server", "session", "instance"])?;
-        Ok(EventId::new(server.extract()?, session.extract()?, instance.extract()?))
+        Ok(EventId::new(server?.extract()?, session?.extract()?, instance?.extract()?))
     }
 
     fn timestamp_of(&self, timestamp: &Bound<'_, PyAny>) -> PyResult<Timestamp> {
         let [s, us] = fields(&self.timestamp, timestamp, ["s", "us"])?;
-        let (s, us): (i64, i64) = (s.extract()?, us.extract()?);
+        let (s, us): (i64, i64) = (s?.extract()?, us?.extract()?);
         let rest = u32::try_from(us.rem_euclid(MICROS)).unwrap_or_default();
         s.checked_add(us.div_euclid(MICROS))
             .and_then(|s| Timestamp::new(s, rest).ok())
@@ -422,8 +446,8 @@ impl Events {
     pub(crate) fn result_of(&self, result: &Bound<'_, PyAny>) -> PyResult<QueryResult> {
         let [events, more_follows] = fields(&self.result, result, ["events", "more_follows"])?;
         Ok(QueryResult {
-            events: self.events_of(&events)?,
-            more_follows: more_follows.is_truthy()?,
+            events: self.events_of(&events?)?,
+            more_follows: more_follows?.is_truthy()?,
         })
     }
 }
@@ -432,6 +456,10 @@ thread_local! {
     /// Memory for texts of JSON, used again.
     static SCRATCH: RefCell<String> = const { RefCell::new(String::new()) };
 }
+
+/// An event type, as Python's dictionaries hold it.
+#[pyclass(frozen, module = "hat_native._native")]
+struct KnownType(EventType);
 
 /// An event type out of any iterable of text.
 pub(crate) fn event_type(of: &Bound<'_, PyAny>) -> PyResult<EventType> {
@@ -467,14 +495,12 @@ fn fields<'py, const N: usize>(
     class: &NamedTuple,
     value: &Bound<'py, PyAny>,
     names: [&str; N],
-) -> PyResult<[Bound<'py, PyAny>; N]> {
+) -> PyResult<[PyResult<Bound<'py, PyAny>>; N]> {
     let tuple = if class.has(value)? { value.cast::<PyTuple>().ok() } else { None };
-    let of = |index: usize| match tuple {
+    Ok(std::array::from_fn(|index| match tuple {
         Some(tuple) => tuple.get_item(index),
         None => value.getattr(names[index]),
-    };
-    let fields = (0..N).map(of).collect::<PyResult<Vec<_>>>()?;
-    fields.try_into().map_err(|_| PyTypeError::new_err("a named tuple of other fields"))
+    }))
 }
 
 fn member<T: PartialEq>(members: &[(T, Py<PyAny>)], of: T) -> &Py<PyAny> {

@@ -3,21 +3,32 @@
 //! that Python must be asked.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 
+use crate::float;
+
 /// Levels that are handled here.
 const MAX_DEPTH: u32 = 32;
-/// Names of members that are kept as Python strings, by thread.
-const MAX_KEYS: usize = 1024;
+/// Places for names of members that are kept as Python strings, by thread.
+const KEY_PLACES: usize = 512;
 /// The longest of them, in bytes.
 const MAX_KEY: usize = 64;
 
 thread_local! {
-    static KEYS: RefCell<HashMap<Box<str>, Py<PyString>>> = RefCell::new(HashMap::new());
+    /// A name has one place: of two with the same place, the last one is kept.
+    static KEYS: RefCell<Vec<KeptKey>> = RefCell::new((0..KEY_PLACES).map(|_| None).collect());
+}
+
+type KeptKey = Option<(Box<str>, Py<PyString>)>;
+
+/// The place of a name. Who sends names that share one makes us create strings, as without any.
+fn place_of(name: &str) -> usize {
+    let hash = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    let hash = name.as_bytes().iter().fold(0x811c_9dc5, hash);
+    (hash ^ hash >> 16) as usize % KEY_PLACES
 }
 
 /// The text of `value` as `json.dumps(value, allow_nan=False)` writes it; None where that must be
@@ -50,7 +61,9 @@ pub(crate) fn write(value: &Bound<'_, PyAny>, out: &mut String, depth: u32) -> P
         if !number.value().is_finite() {
             return Ok(false);
         }
-        out.push_str(&value.repr()?.to_cow()?);
+        if !float::write(number.value(), out) {
+            out.push_str(&value.repr()?.to_cow()?);
+        }
     } else if depth == 0 {
         return Ok(false);
     } else if let Ok(list) = value.cast_exact::<PyList>() {
@@ -165,16 +178,16 @@ impl<'py> Reader<'py, '_> {
         let Some(len) = end else { return self.string() };
         let name = &self.source[start..start + len];
         KEYS.with_borrow_mut(|keys| {
-            if let Some(known) = keys.get(name) {
+            let place = &mut keys[place_of(name)];
+            if let Some((known, key)) = place
+                && **known == *name
+            {
                 self.at = start + len + 1;
-                return Ok(Some(known.bind(self.py).clone()));
+                return Ok(Some(key.bind(self.py).clone()));
             }
             let key = self.string()?;
             if let Some(key) = key.as_ref().filter(|_| self.at == start + len + 1) {
-                if keys.len() >= MAX_KEYS {
-                    keys.clear();
-                }
-                keys.insert(name.into(), key.clone().unbind());
+                *place = Some((name.into(), key.clone().unbind()));
             }
             Ok(key)
         })

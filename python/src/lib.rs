@@ -2,7 +2,7 @@
 //! asyncio.
 //!
 //! ```text
-//! asyncio transport ── data_received ─> feed(bytes, now) ─> what came in, a list of named tuples
+//! asyncio transport ── buffer_updated ─> feed(bytes, now) ─> what came in, a list of named tuples
 //!                   <── write ───────── take()           <── send, register, notify …
 //! loop.call_at      ── poll(now) ─────> the same list
 //! ```
@@ -13,6 +13,8 @@ mod chatter;
 mod error;
 mod eventer;
 mod events;
+mod float;
+mod gc;
 mod iso;
 mod json;
 mod juggler;
@@ -31,6 +33,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<eventer::client::EventerClient>()?;
     module.add_class::<eventer::server::EventerServer>()?;
     module.add_class::<eventer::server::Notification>()?;
+    module.add_class::<eventer::WaitingEvents>()?;
     module.add_class::<iso::Tpkt>()?;
     module.add_class::<iso::Cotp>()?;
     module.add_class::<juggler::JugglerTexts>()?;

@@ -7,6 +7,7 @@ use bytes::Buf;
 use hat_core::buffer::RecvBuf;
 use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
+use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -46,15 +47,30 @@ impl<P: Protocol> Link<P> {
         }
     }
 
-    pub(crate) fn feed(&mut self, data: &[u8]) {
-        if self.over.is_none() {
-            // a large message grows in few steps, each at most as large as what is here
-            let have = self.rx.bytes.len() + data.len();
-            let ahead = self.missing.saturating_sub(data.len()).min(have);
-            self.rx.bytes.reserve(data.len() + ahead);
-            self.rx.feed(data);
-            self.missing = self.missing.saturating_sub(data.len());
+    /// Takes bytes, or a copy of a part of a buffer that is used again.
+    pub(crate) fn feed(&mut self, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.over.is_some() {
+            return Ok(());
         }
+        if let Ok(data) = data.cast::<PyBytes>() {
+            self.reserve(data.as_bytes().len());
+            self.rx.feed(data.as_bytes());
+            return Ok(());
+        }
+        let buffer = PyBuffer::<u8>::get(data)?;
+        self.reserve(buffer.item_count());
+        let start = self.rx.bytes.len();
+        self.rx.bytes.resize(start + buffer.item_count(), 0);
+        buffer.copy_to_slice(data.py(), &mut self.rx.bytes[start..])
+    }
+
+    /// Room for what came, `len` bytes. A large message grows in few steps, each at most as large
+    /// as what is here.
+    fn reserve(&mut self, len: usize) {
+        let have = self.rx.bytes.len() + len;
+        let ahead = self.missing.saturating_sub(len).min(have);
+        self.rx.bytes.reserve(len + ahead);
+        self.missing = self.missing.saturating_sub(len);
     }
 
     pub(crate) fn end_of_stream(&mut self) {
@@ -158,14 +174,14 @@ macro_rules! machine {
         impl $class {
             $($own)*
 
-            /// Takes what the transport received. Returns what came of it, and the state.
+            /// Takes what the transport received, as anything that has bytes. Returns what came of it, and the state.
             fn feed<'py>(
                 &mut self,
                 py: pyo3::Python<'py>,
-                data: &[u8],
+                data: &pyo3::Bound<'py, pyo3::PyAny>,
                 now: f64,
             ) -> pyo3::PyResult<(pyo3::Bound<'py, pyo3::types::PyList>, u8)> {
-                self.link.feed(data);
+                self.link.feed(data)?;
                 self.poll(py, now)
             }
 
@@ -187,6 +203,8 @@ macro_rules! machine {
             ) -> pyo3::PyResult<(pyo3::Bound<'py, pyo3::types::PyList>, u8)> {
                 let list = pyo3::types::PyList::empty(py);
                 let now = crate::link::instant(now);
+                let many = self.link.backlog() >= crate::gc::MANY_BYTES;
+                let _paused = crate::gc::pause(py, many)?;
                 while let Some(incoming) = self.link.next(now) {
                     match self.value(py, incoming) {
                         Ok(value) => pyo3::types::PyListMethods::append(&list, value)?,

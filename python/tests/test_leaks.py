@@ -180,3 +180,26 @@ async def test_any_bytes(seed):
     del servers, srv, raw
     await settle()
     assert alive() == []
+
+
+@pytest.mark.parametrize('enabled', [True, False])
+async def test_the_collector_is_left_as_it_was(enabled):
+    event = common.Event(common.EventId(1, 1, 1), ('a',), common.now(), None, common.EventPayloadJson({'a': 1}))
+    seen = []
+    srv = await eventer.listen(loopback())
+    client = await eventer.connect(srv.info.addresses[0], 'name', subscriptions=[('*',)],
+                                   events_cb=lambda _, events: seen.append((len(events), gc.isenabled())))
+    try:
+        if not enabled:
+            gc.disable()
+        await srv.notify_events([event] * 5000, False, True)
+        from hat_native.event.common._encoder import encoder
+        with pytest.raises(ValueError):
+            encoder.decode_events(encoder.encode_events([event] * 5000)[:-1])
+        assert len(encoder.decode_events(encoder.encode_events([event] * 5000))) == 5000
+        assert gc.isenabled() == enabled
+        assert seen == [(5000, enabled)]
+    finally:
+        gc.enable()
+    await client.async_close()
+    await srv.async_close()

@@ -199,7 +199,7 @@ class Server(Resource):
         return addresses
 
     async def start(self,
-                    create_protocol: Callable[[], asyncio.Protocol],
+                    create_protocol: Callable[[], asyncio.BaseProtocol],
                     addr: typing.Any,
                     name: str | None,
                     kwargs: dict[str, typing.Any]) -> None:

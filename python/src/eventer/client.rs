@@ -10,7 +10,7 @@ use hat_core::eventer::message::InitReq;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::refused;
+use super::{Of, WaitingEvents, refused};
 use crate::chatter::{config, when_idle};
 use crate::events::{Events, event_type};
 use crate::link::{Link, instant, machine};
@@ -24,7 +24,7 @@ const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// |---|---|
 /// | 0 ready | the status |
 /// | 1 status | the status |
-/// | 2 events | the events, and the number of their ack or None |
+/// | 2 events | the events, waiting, and the number of their ack or None |
 /// | 3 registered | the request, and the events or None |
 /// | 4 queried | the request, and the result |
 #[pyclass(module = "hat_native._native")]
@@ -128,13 +128,13 @@ impl EventerClient {
             Incoming::Ready(status) => (0, events.status(py, status)).into_pyobject(py),
             Incoming::Status(status) => (1, events.status(py, status)).into_pyobject(py),
             Incoming::Events { events: of, ack, .. } => {
-                let list = events.events(py, &of)?;
+                let waiting = WaitingEvents::new(py, &self.events, Of::Events(of))?;
                 let ack = ack.map(|ack| {
                     self.last += 1;
                     self.acks.insert(self.last, ack);
                     self.last
                 });
-                (2, list, ack).into_pyobject(py)
+                (2, waiting, ack).into_pyobject(py)
             }
             Incoming::Registered { request, events: of } => {
                 let of = of.map(|of| events.events(py, &of)).transpose()?;

@@ -9,7 +9,7 @@ use hat_core::eventer::server::{Config, Connection, Incoming, Notified, NotifyId
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use super::refused;
+use super::{Of, WaitingEvents, refused};
 use crate::chatter::{config, when_idle};
 use crate::events::Events;
 use crate::link::{Link, duration, instant, machine};
@@ -34,7 +34,7 @@ impl Notification {
 /// | kind | values |
 /// |---|---|
 /// | 0 init | name, token, query types, server id, persisted |
-/// | 1 register | the events, and the number of the request or None |
+/// | 1 register | the events, waiting, and the number of the request or None |
 /// | 2 query | the parameters, and the number of the request |
 /// | 3 acked | the number of the notification |
 #[pyclass(module = "hat_native._native")]
@@ -153,9 +153,9 @@ impl EventerServer {
                 (0, name, token, types, info.server_id, info.persisted).into_pyobject(py)
             }
             Incoming::Register { events, request, .. } => {
-                let list = self.events.bind(py).get().register_events(py, &events)?;
+                let waiting = WaitingEvents::new(py, &self.events, Of::ToRegister(events))?;
                 let request = request.map(|request| self.asked(request));
-                (1, list, request).into_pyobject(py)
+                (1, waiting, request).into_pyobject(py)
             }
             Incoming::Query { params, request } => {
                 let params = self.events.bind(py).get().params(py, &params)?;

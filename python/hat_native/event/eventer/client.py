@@ -271,7 +271,7 @@ class Client(Resource):
             self._status = incoming[1]
             await aio.call(self._status_cb, self, self._status)
         else:
-            await aio.call(self._events_cb, self, incoming[1])
+            await aio.call(self._events_cb, self, incoming[1].take())
             self._ack(incoming[2])
 
     def _ack(self, number: int | None) -> None:

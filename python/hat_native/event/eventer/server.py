@@ -205,7 +205,7 @@ class Server(Resource):
                 if kind == REGISTER:
                     events: typing.Any = None
                     if self._register_cb:
-                        events = await aio.call(self._register_cb, info, value)
+                        events = await aio.call(self._register_cb, info, value.take())
                     if request is not None:
                         await conn.send('register_response', request, events)
                 else:
