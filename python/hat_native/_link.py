@@ -389,8 +389,7 @@ class Link(asyncio.BufferedProtocol):
         try:
             self.write_paused = False
             self.machine.close()
-            data = self.machine.take()
-            if data is not None and not transport.is_closing():
+            while (data := self.machine.take()) is not None and not transport.is_closing():
                 transport.write(data)
             if self._linger and self.machine.over is None and not transport.is_closing():
                 await aio.uncancellable(self._wait_machine(), raise_cancel=False)

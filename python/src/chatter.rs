@@ -103,7 +103,7 @@ machine!(Chatter {
         let data = Data {
             module: module.map(ByteString::from),
             r#type: ByteString::from(r#type),
-            data: bytes(data)?,
+            data: self.link.payload(data)?,
         };
         let conversation = conv.as_ref().map(conversation).transpose()?;
         let options = SendOptions { conversation, last, token, timeout: timeout.map(instant) };

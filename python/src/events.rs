@@ -21,7 +21,7 @@ use crate::values::NamedTuple;
 
 /// Event types that are kept as Python tuples: an installation has some thousand, and each event
 /// has one.
-const MAX_TYPES: usize = 16_384;
+pub(crate) const MAX_TYPES: usize = 16_384;
 /// The longest of them, in bytes.
 const MAX_TYPE_LEN: usize = 1024;
 /// Microseconds of a second.
@@ -206,7 +206,7 @@ impl Events {
             return Ok(known.bind(py).clone().into_any());
         }
         let tuple = PyTuple::new(py, of.segments().map(|segment| PyString::new(py, segment)))?;
-        if of.segments().map(str::len).sum::<usize>() <= MAX_TYPE_LEN {
+        if is_kept(of) {
             if types.len() >= MAX_TYPES {
                 types.clear();
             }
@@ -331,7 +331,7 @@ impl Events {
             return Ok(found.cast::<KnownType>()?.get().0.clone());
         }
         let made = event_type(of)?;
-        if made.segments().map(str::len).sum::<usize>() <= MAX_TYPE_LEN {
+        if is_kept(&made) {
             if known.len() >= MAX_TYPES {
                 known.clear();
             }
@@ -460,6 +460,11 @@ thread_local! {
 /// An event type, as Python's dictionaries hold it.
 #[pyclass(frozen, module = "hat_native._native")]
 struct KnownType(EventType);
+
+/// Whether a type is short enough to be kept.
+pub(crate) fn is_kept(of: &EventType) -> bool {
+    of.segments().map(str::len).sum::<usize>() <= MAX_TYPE_LEN
+}
 
 /// An event type out of any iterable of text.
 pub(crate) fn event_type(of: &Bound<'_, PyAny>) -> PyResult<EventType> {

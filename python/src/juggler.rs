@@ -196,17 +196,26 @@ fn diff_dicts(
     operations: &Bound<'_, PyList>,
     depth: u32,
 ) -> PyResult<()> {
-    for key in from.keys() {
-        if !to.contains(&key)? {
-            operation(operations, "remove", &below(path, &key)?, None)?;
-        }
-    }
+    let first = operations.len();
+    let mut kept = 0;
     for (key, value) in to.iter() {
-        match from.get_item(&key)? {
+        let old = from.get_item(&key)?;
+        kept += usize::from(old.is_some());
+        match old {
             Some(old) if old.is(&value) => {}
             Some(old) => diff(&old, &value, &below(path, &key)?, operations, depth - 1)?,
             None => operation(operations, "add", &below(path, &key)?, Some(&value))?,
         }
+    }
+    if kept < from.len() {
+        let removed = PyList::empty(from.py());
+        for key in from.keys() {
+            if !to.contains(&key)? {
+                operation(&removed, "remove", &below(path, &key)?, None)?;
+            }
+        }
+        // a value does not grow before it shrinks
+        operations.set_slice(first, first, removed.as_any())?;
     }
     Ok(())
 }

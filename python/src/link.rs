@@ -1,15 +1,19 @@
 //! What every machine has in common here: its receive buffer, how it ended, and the four numbers
 //! that a handle asks for.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use hat_core::buffer::RecvBuf;
 use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyMemoryView, PySlice};
+
+use crate::chatter::bytes;
 
 /// Something waits to be written.
 const WRITE: u8 = 1;
@@ -17,6 +21,8 @@ const WRITE: u8 = 1;
 const OVER: u8 = 2;
 /// The deadline is earlier than the one that the handle has a timer for.
 const ARM: u8 = 4;
+/// The fewest bytes that are sent as they are: a view and a write of its own cost less than a copy.
+const LENT: usize = 32 * 1024;
 
 /// A machine with what a driver keeps beside it.
 pub(crate) struct Link<P: Protocol> {
@@ -30,6 +36,8 @@ pub(crate) struct Link<P: Protocol> {
     pub(crate) error: Option<P::Error>,
     /// When the handle's timer fires.
     armed: Instant,
+    /// Python's bytes that are sent as they are, oldest first.
+    lent: VecDeque<Py<PyBytes>>,
     is_quiet: fn(&str) -> bool,
 }
 
@@ -43,6 +51,7 @@ impl<P: Protocol> Link<P> {
             over: None,
             error: None,
             armed: never(),
+            lent: VecDeque::new(),
             is_quiet,
         }
     }
@@ -112,22 +121,48 @@ impl<P: Protocol> Link<P> {
         write | over | arm
     }
 
-    /// What waits to be written, as one bytes object of at most `most`.
+    /// A payload to be sent: large bytes as they are, anything else as a copy.
+    pub(crate) fn payload(&mut self, data: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+        match data.cast_exact::<PyBytes>() {
+            Ok(data) if data.as_bytes().len() >= LENT => {
+                self.lent.push_back(data.clone().unbind());
+                Ok(Bytes::from_owner(PyBackedBytes::from(data.clone())))
+            }
+            _ => bytes(data),
+        }
+    }
+
+    /// What waits to be written, as one object with bytes, at most `most`: a view of what was lent,
+    /// or a copy of what lies before that.
     pub(crate) fn take<'py>(
         &mut self,
         py: Python<'py>,
         most: usize,
-    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let tx = self.machine.tx();
-        let len = tx.remaining().min(most);
-        if len == 0 {
+        let waits = tx.remaining().min(most);
+        if waits == 0 {
+            self.lent.clear();
             return Ok(None);
         }
-        PyBytes::new_with(py, len, |place| {
+        let mut len = waits;
+        if !self.lent.is_empty() {
+            len = len.min(tx.chunk().len());
+            if let Some((index, start)) = lender_of(py, &self.lent, tx.chunk()) {
+                // they are sent in their order: what was lent before this one has been written
+                self.lent.drain(..index);
+                let view = PyMemoryView::from(self.lent[0].bind(py))?;
+                let end = start + len;
+                let part = view.get_item(PySlice::new(py, start as isize, end as isize, 1))?;
+                tx.advance(len);
+                return Ok(Some(part));
+            }
+        }
+        let copy = PyBytes::new_with(py, len, |place| {
             tx.copy_to_slice(place);
             Ok(())
-        })
-        .map(Some)
+        })?;
+        Ok(Some(copy.into_any()))
     }
 
     /// When the handle must poll, in seconds of its loop's clock, and notes that it has a timer for
@@ -151,6 +186,16 @@ impl<P: Protocol> Link<P> {
     pub(crate) fn backlog(&self) -> usize {
         if self.over.is_some() { 0 } else { self.rx.bytes.len() }
     }
+}
+
+/// Which of the bytes `chunk` is a part of, and where that begins.
+fn lender_of(py: Python<'_>, lent: &VecDeque<Py<PyBytes>>, chunk: &[u8]) -> Option<(usize, usize)> {
+    let at = chunk.as_ptr().addr();
+    lent.iter().enumerate().find_map(|(index, bytes)| {
+        let bytes = bytes.bind(py).as_bytes();
+        let start = at.checked_sub(bytes.as_ptr().addr())?;
+        (start + chunk.len() <= bytes.len()).then_some((index, start))
+    })
 }
 
 fn never() -> Instant {
@@ -221,7 +266,7 @@ macro_rules! machine {
                 &mut self,
                 py: pyo3::Python<'py>,
                 most: Option<usize>,
-            ) -> pyo3::PyResult<Option<pyo3::Bound<'py, pyo3::types::PyBytes>>> {
+            ) -> pyo3::PyResult<Option<pyo3::Bound<'py, pyo3::PyAny>>> {
                 self.link.take(py, most.unwrap_or(usize::MAX))
             }
 

@@ -77,6 +77,9 @@ class Sync:
             if diff:
                 self._machine.send(self._create(diff))
                 self._link.wrote()
+                if self._delay == 0:
+                    # each change by itself: nothing is expected to go with it
+                    self._link.flush()
         except ConnectionError:
             pass
         except Exception as e:

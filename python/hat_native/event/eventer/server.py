@@ -152,7 +152,7 @@ class Server(Resource):
         `with_ack`, waits until every client that was told has handled them, or has gone.
 
         """
-        conns = [conn for conn, info in self._conns.items() if info.persisted == persisted]
+        conns = [conn for conn, info in self._conns.items() if info.persisted == persisted and conn.subscribes]
         if not conns:
             return
 
@@ -250,6 +250,7 @@ class Server(Resource):
             await conn.send('reject', str(e))
             return None
 
+        conn.subscribes = bool(query_types)
         self._conns[conn] = info
         try:
             await conn.send('accept', status)
@@ -270,6 +271,7 @@ class _Connection(Resource):
         self._waiter: asyncio.Future[None] | None = None
         self._acks: dict[int, asyncio.Future[None]] = {}
         self._over = False
+        self.subscribes = False
         link.attach(self._on_incoming, self._on_over)
 
     @property
