@@ -14,6 +14,5 @@ mod send;
 mod writer;
 
 pub use recv::RecvBuf;
-pub(crate) use send::Place;
 pub use send::SendQueue;
 pub use writer::Writer;

@@ -123,21 +123,16 @@ impl SendQueue {
         self.put_part(Part::Cut(Cut::new(header, data, each)));
     }
 
-    /// Appends exactly `len` bytes, which `write` writes one after the other: many small pieces for
-    /// the price of one.
-    ///
-    /// # Panics
-    ///
-    /// If `write` writes more than a little over that.
+    /// Appends the first `len` of `bytes`. A copy of a length that is known takes a fraction of the
+    /// instructions, so all are copied; what comes next is written over the rest.
     #[inline]
-    pub(crate) fn put_with(&mut self, len: usize, write: impl FnOnce(&mut Place<'_>)) {
-        if self.tail.len() + len > TAIL {
+    pub(crate) fn put_padded<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        if self.tail.len() + N > TAIL {
             self.close_tail();
         }
-        let start = self.tail.len();
-        self.tail.resize(start + len + PADDING, 0);
-        write(&mut Place(&mut self.tail[start..]));
-        self.tail.truncate(start + len);
+        let end = self.tail.len() + len;
+        self.tail.extend_from_slice(bytes);
+        self.tail.truncate(end);
     }
 
     /// Appends a copy of `bytes` that `change` has been over: for bytes that go out masked.
@@ -183,34 +178,6 @@ impl SendQueue {
     fn put_part(&mut self, part: Part) {
         self.parts_len += part.len();
         self.parts.push_back(part);
-    }
-}
-
-/// What [`Place::put_padded`] may write over behind its bytes.
-const PADDING: usize = 16;
-
-/// Bytes of a queue that are being written, from the front on.
-#[derive(Debug)]
-pub(crate) struct Place<'a>(&'a mut [u8]);
-
-impl Place<'_> {
-    /// Writes the first `len` of `bytes`, at most 16. A copy of a length that is known takes a
-    /// fraction of the instructions, so all are copied; what comes next is written over the rest.
-    #[inline]
-    pub(crate) fn put_padded<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
-        const { assert!(N <= PADDING) }
-        let place = core::mem::take(&mut self.0);
-        place[..N].copy_from_slice(bytes);
-        self.0 = &mut place[len..];
-    }
-}
-
-impl Writer for Place<'_> {
-    #[inline]
-    fn put_slice(&mut self, bytes: &[u8]) {
-        let (place, rest) = core::mem::take(&mut self.0).split_at_mut(bytes.len());
-        place.copy_from_slice(bytes);
-        self.0 = rest;
     }
 }
 

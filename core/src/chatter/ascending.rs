@@ -86,15 +86,36 @@ impl<V> Ascending<V> {
     }
 
     /// Where in the ring the key is, with a value or without.
+    #[inline]
     fn find(&self, key: i64) -> Option<usize> {
         // what came first is mostly what goes first
-        match self.ring.front() {
-            Some(&(first, _)) if first < key => {
-                self.ring.binary_search_by_key(&key, |&(key, _)| key).ok()
-            }
-            Some(&(first, _)) if first == key => Some(0),
-            _ => None,
+        let &(first, _) = self.ring.front()?;
+        if key <= first {
+            return (key == first).then_some(0);
         }
+        let &(last, _) = self.ring.back()?;
+        if key > last {
+            return None;
+        }
+        // keys ascend by one at least, which says where the key is at most and at least: in a ring
+        // without gaps that is one place
+        let end = self.ring.len() - 1;
+        let most = key.abs_diff(first).min(end as u64) as usize;
+        let least = end - last.abs_diff(key).min(end as u64) as usize;
+        if self.ring[most].0 == key { Some(most) } else { self.search(key, least, most) }
+    }
+
+    /// The same in a ring with gaps, between two places.
+    fn search(&self, key: i64, mut least: usize, mut most: usize) -> Option<usize> {
+        while least < most {
+            let middle = least.midpoint(most);
+            if self.ring[middle].0 < key {
+                least = middle + 1;
+            } else {
+                most = middle;
+            }
+        }
+        (self.ring[least].0 == key).then_some(least)
     }
 }
 

@@ -5,7 +5,8 @@ use bytes::{Buf, Bytes};
 
 use super::conversation::Table;
 use super::frame::{self, Front};
-use super::message::{Head, Name, Opening};
+use super::message::{Head, Layout, Name, Opening};
+use super::names::Names;
 use super::{Config, Conversation, Data, Error, Message, SendError, SendFault, Violation};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::keepalive::{Due, Keepalive};
@@ -60,6 +61,8 @@ pub struct Connection {
     keepalive: Keepalive,
     /// The conversation of the ping that waits for its answer.
     ping: Option<Conversation>,
+    /// Names of what came.
+    names: Names,
     /// Conversations that were given up and whose peer may still send.
     forgotten: BTreeSet<Conversation>,
     /// Where in `tx` each pong or other reply that is not written yet ends.
@@ -90,6 +93,7 @@ impl Connection {
             conversations: Table::default(),
             keepalive: Keepalive::new(config.ping, now),
             ping: None,
+            names: Names::default(),
             forgotten: BTreeSet::new(),
             unsent_replies: VecDeque::new(),
             message_due: None,
@@ -236,11 +240,7 @@ impl Connection {
     /// Writes a block up to its data into the queue.
     #[inline]
     fn push(&mut self, opening: &Opening<'_>, data_len: usize) {
-        let size = opening.len() + data_len;
-        self.tx.put_with(frame::front_len(size) + opening.len(), |place| {
-            frame::put_front(size, place);
-            opening.put(place);
-        });
+        opening.put(opening.len() + data_len, &mut self.tx);
     }
 
     /// Writes a block without data into the queue, whatever waits there.
@@ -251,15 +251,15 @@ impl Connection {
         trace::sent(name.r#type, 0);
     }
 
-    /// The body of the next block, if it is all here.
-    fn next_block(&mut self, rx: &mut RecvBuf) -> Result<Polled<Bytes>, Error> {
+    /// Where the body of the next block begins and how long it is, if it is all here.
+    #[inline]
+    fn next_block(&mut self, rx: &RecvBuf) -> Result<Polled<(usize, usize)>, Error> {
         let need = match frame::parse(&rx.bytes, self.config.max_message) {
             Front::TooLarge(size) => {
                 return Err(Error::TooLarge { size, limit: self.config.max_message });
             }
             Front::Known { head, body } if rx.bytes.len() - head >= body => {
-                rx.bytes.advance(head);
-                return Ok(Polled::Incoming(rx.bytes.split_to(body).freeze()));
+                return Ok(Polled::Incoming((head, body)));
             }
             Front::Known { head, body } => head + body,
             Front::Needs(need) => need,
@@ -271,12 +271,60 @@ impl Connection {
         }
     }
 
-    /// Takes one block in. `None`: it was a ping or a pong, or of a conversation that was given up.
-    fn receive(&mut self, block: Bytes) -> Result<Option<Message>, Error> {
+    /// Takes one block, of `body` bytes behind `front`. `None`: it was a ping or a pong, or of a
+    /// conversation that was given up.
+    #[inline]
+    fn receive(
+        &mut self,
+        rx: &mut RecvBuf,
+        front: usize,
+        body: usize,
+    ) -> Result<Option<Message>, Error> {
+        let end = front + body;
+        let block = &rx.bytes[front..end];
+        // almost all messages have the name of one before them
+        let known = self.config.dialect.layout(block).and_then(|layout| {
+            let name = self.names.get(&block[layout.name.clone()])?.clone();
+            Some((layout, name))
+        });
+        let Some((Layout { head, data, .. }, r#type)) = known else {
+            rx.bytes.advance(front);
+            let block = rx.bytes.split_to(body).freeze();
+            return self.receive_first(block);
+        };
+        if !self.admit(head, Name::of(&r#type), data.len(), body - data.end)? {
+            rx.bytes.advance(end);
+            return Ok(None);
+        }
+        // one reference is counted, the block becomes its data
+        let mut block = rx.bytes.split_to(end).freeze();
+        block.advance(front + data.start);
+        block.truncate(data.len());
+        Ok(Some(message(head, Data { module: None, r#type, data: block })))
+    }
+
+    /// The same for the first message of its name, for those with modules, and for what is wrong.
+    #[cold]
+    fn receive_first(&mut self, block: Bytes) -> Result<Option<Message>, Error> {
+        let (head, data, left) = self.config.dialect.decode(block)?;
+        self.names.keep(&data.r#type);
+        let admitted = self.admit(head, data.name(), data.data.len(), left)?;
+        Ok(admitted.then(|| message(head, data)))
+    }
+
+    /// Keeps the books of a message that came, and answers a ping. Whether it is one for the
+    /// application.
+    #[inline]
+    fn admit(
+        &mut self,
+        head: Head,
+        name: Name<'_>,
+        data_len: usize,
+        left: usize,
+    ) -> Result<bool, Error> {
         let dialect = self.config.dialect;
-        let (head, data, left) = dialect.decode(block)?;
         let conversation = head.conversation();
-        trace::received(&data.r#type, data.data.len());
+        trace::received(name.r#type, data_len);
         if left > 0 && self.config.strict {
             let violation = Violation::TrailingBytes { left };
             return Err(Error::Violation { conversation, violation });
@@ -285,23 +333,21 @@ impl Connection {
             self.ping = None;
             self.keepalive.answered();
         }
-        let name = data.name();
         if name == dialect.ping() {
             self.reply(dialect.pong(), conversation);
-            return Ok(None);
+            return Ok(false);
         }
         if name == dialect.pong() {
-            return Ok(None);
+            return Ok(false);
         }
-        if self.forgotten.contains(&conversation) {
+        if !self.forgotten.is_empty() && self.forgotten.contains(&conversation) {
             if head.last {
                 self.forgotten.remove(&conversation);
             }
-            return Ok(None);
+            return Ok(false);
         }
         self.note(head, conversation)?;
-        let Head { token, last, .. } = head;
-        Ok(Some(Message { data, conversation, first: head.is_first(), last, token }))
+        Ok(true)
     }
 
     /// Where nobody's turn matters, a conversation is kept for its timeout only.
@@ -390,6 +436,7 @@ impl Connection {
         error
     }
 
+    #[inline]
     fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         if rx.bytes.len() > self.seen {
             self.keepalive.received(now);
@@ -398,7 +445,7 @@ impl Connection {
             if self.held_up() {
                 break Polled::HeldUp;
             }
-            let block = match self.next_block(rx)?.or_wait() {
+            let (front, body) = match self.next_block(rx)?.or_wait() {
                 Ok(block) => block,
                 Err(wait) => {
                     self.expect_rest(rx, now)?;
@@ -406,7 +453,7 @@ impl Connection {
                 }
             };
             self.message_due = None;
-            if let Some(message) = self.receive(block)? {
+            if let Some(message) = self.receive(rx, front, body)? {
                 return Ok(Polled::Incoming(Incoming::Message(message)));
             }
         };
@@ -431,9 +478,13 @@ impl Protocol for Connection {
             Phase::Closing => return Ok(Polled::HeldUp),
             Phase::Open => {}
         }
+        // looked at where it is: what is mapped is moved once more
         let polled = self.step(rx, now);
         self.seen = rx.bytes.len();
-        polled.map_err(|error| self.end(error))
+        if let Err(error) = &polled {
+            self.end(error.clone());
+        }
+        polled
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -464,6 +515,11 @@ impl Protocol for Connection {
             Phase::Over(_) => true,
         }
     }
+}
+
+fn message(head: Head, data: Data) -> Message {
+    let Head { token, last, .. } = head;
+    Message { data, conversation: head.conversation(), first: head.is_first(), last, token }
 }
 
 /// Data that is encoded already.

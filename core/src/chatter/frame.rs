@@ -2,8 +2,6 @@
 //!
 //! Writers use the smallest `m` of at least 1; readers take leading zeros.
 
-use crate::buffer::{Place, Writer};
-
 /// The front of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Front {
@@ -50,45 +48,28 @@ fn known(head: usize, body: u64, limit: usize) -> Front {
 /// Bytes that the front of a block with a body of `body` bytes takes.
 #[inline]
 pub(super) fn front_len(body: usize) -> usize {
-    1 + length_len(body)
+    let zeros = (body as u64 | 1).leading_zeros() as usize;
+    9 - zeros / 8
 }
 
+/// The front of a block with a body of `body` bytes, of which [`front_len`] count. No memory has
+/// the 2^56 bytes that would need one more.
 #[inline]
-fn length_len(body: usize) -> usize {
-    match body {
-        0..0x100 => 1,
-        0x100..0x1_0000 => 2,
-        _ => 8 - (body as u64).leading_zeros() as usize / 8,
-    }
-}
-
-/// Writes the front of a block with a body of `body` bytes.
-#[inline]
-pub(super) fn put_front(body: usize, place: &mut Place<'_>) {
-    let [.., high, low] = body.to_be_bytes();
-    match length_len(body) {
-        1 => place.put_slice(&[1, low]),
-        2 => place.put_slice(&[2, high, low]),
-        length_len => {
-            place.put_slice(&[length_len as u8]);
-            place.put_slice(&(body as u64).to_be_bytes()[8 - length_len..]);
-        }
-    }
+pub(super) fn front(body: usize) -> [u8; 8] {
+    let length_len = front_len(body) - 1;
+    let length = (body as u64) << (56 - 8 * length_len.min(7));
+    ((length_len as u64) << 56 | length).to_be_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::buffer::SendQueue;
     use alloc::vec;
-    use bytes::Buf;
 
     #[track_caller]
     fn both_ways(body: usize, bytes: &[u8]) {
-        let mut queue = SendQueue::new();
-        queue.put_with(bytes.len(), |place| put_front(body, place));
-        assert_eq!(queue.chunk(), bytes);
         assert_eq!(front_len(body), bytes.len());
+        assert_eq!(&front(body)[..front_len(body)], bytes);
         assert_eq!(parse(bytes, usize::MAX), Front::Known { head: bytes.len(), body });
     }
 
@@ -100,6 +81,7 @@ mod tests {
         both_ways(0xffff, &[2, 0xff, 0xff]);
         both_ways(0x1_0000, &[3, 1, 0, 0]);
         both_ways(0x0123_4567, &[4, 1, 0x23, 0x45, 0x67]);
+        both_ways((1 << 56) - 1, &[7, 255, 255, 255, 255, 255, 255, 255]);
     }
 
     #[test]

@@ -7,13 +7,15 @@
 //! ```
 
 use core::fmt;
+use core::ops::Range;
 
 use bytes::{Buf, Bytes};
 use bytestring::ByteString;
 
+use super::frame;
 use super::{Conversation, Dialect};
-use crate::buffer::Place;
-use crate::sbs::{Decode, DecodeError, EncodedInteger as Integer, Reader, Writer};
+use crate::buffer::{SendQueue, Writer};
+use crate::sbs::{Decode, DecodeError, Encode, EncodedInteger as Integer, Reader, take_integer};
 
 /// What a message carries: a type and its encoding. Chatter does not look into it.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -145,16 +147,37 @@ impl Dialect {
     /// A message up to its data, of which `data_len` bytes must follow.
     #[inline]
     pub(super) fn opening(self, head: Head, name: Name<'_>, data_len: usize) -> Opening<'_> {
-        let id = Integer::of(head.id);
-        Opening {
-            id,
-            // most messages start a conversation
-            first: if head.first == head.id { id } else { Integer::of(head.first) },
-            flags: [head.owner.into(), head.token.into(), head.last.into()],
-            module: (self == Dialect::Hat).then(|| name.module.map(Text::of)),
-            r#type: Text::of(name.r#type),
-            data_len: Integer::of(data_len as i64),
+        let text = name.r#type.len();
+        let short = match self {
+            Dialect::HatChatter => Short::of(head, text, data_len),
+            Dialect::Hat => None,
+        };
+        let len = match &short {
+            Some(short) => short.len() + text,
+            None => Opening::any_len(self, head, name, data_len),
+        };
+        Opening { dialect: self, head, name, data_len, short, len }
+    }
+
+    /// Where the parts of a message stand in its block. `None` where that takes a closer look:
+    /// [`decode`](Self::decode) says what is wrong, if anything is.
+    #[inline]
+    pub(super) fn layout(self, block: &[u8]) -> Option<Layout> {
+        if self == Dialect::Hat {
+            return None;
         }
+        let mut rest = block;
+        let id = integer(&mut rest)?;
+        let first = integer(&mut rest)?;
+        let (&[owner, token, last], behind) = rest.split_first_chunk()?;
+        if owner | token | last > 1 {
+            return None;
+        }
+        rest = behind;
+        let name = text(block, &mut rest)?;
+        let data = text(block, &mut rest)?;
+        let head = Head { id, first, owner: owner != 0, token: token != 0, last: last != 0 };
+        Some(Layout { head, name, data })
     }
 
     /// Reads a message, and says how many bytes are left over behind it. Its data is what `body`
@@ -178,66 +201,123 @@ impl Dialect {
     }
 }
 
-/// A message up to its data. Its integers are encoded: its length stands in front of it, and is
-/// asked for first.
+/// Takes an Integer. Most are short, and what has a known length is looked at without a loop.
+#[inline]
+fn integer(rest: &mut &[u8]) -> Option<i64> {
+    let sign = |byte: u8| i64::from((byte << 1) as i8 >> 1);
+    let group = |byte: u8| i64::from(byte & 0x7f);
+    let (value, len) = match **rest {
+        [a, ..] if a >= 0x80 => (sign(a), 1),
+        [a, b, ..] if b >= 0x80 => (sign(a) << 7 | group(b), 2),
+        [a, b, c, ..] if c >= 0x80 => (sign(a) << 14 | group(b) << 7 | group(c), 3),
+        _ => take_integer(rest).ok()?,
+    };
+    *rest = &rest[len..];
+    Some(value)
+}
+
+/// Takes a String or Bytes, and gives where in `block` they stand.
+#[inline]
+fn text(block: &[u8], rest: &mut &[u8]) -> Option<Range<usize>> {
+    let len = usize::try_from(integer(rest)?).ok()?;
+    let start = block.len() - rest.len();
+    *rest = rest.get(len..)?;
+    Some(start..start + len)
+}
+
+/// Where the parts of a message stand in its block.
+pub(super) struct Layout {
+    pub(super) head: Head,
+    pub(super) name: Range<usize>,
+    pub(super) data: Range<usize>,
+}
+
+/// A message up to its data: its length stands in front of it, and is asked for first.
 pub(super) struct Opening<'a> {
+    dialect: Dialect,
+    head: Head,
+    name: Name<'a>,
+    data_len: usize,
+    short: Option<Short>,
+    len: usize,
+}
+
+/// The integers of an opening, encoded, where each takes no more than eight bytes.
+struct Short {
     id: Integer,
     first: Integer,
-    flags: [u8; 3],
-    /// Only in [`Dialect::Hat`].
-    module: Option<Option<Text<'a>>>,
-    r#type: Text<'a>,
+    text_len: Integer,
     data_len: Integer,
 }
 
-impl Opening<'_> {
-    /// Bytes that it takes.
+impl Short {
     #[inline]
-    pub(super) fn len(&self) -> usize {
-        let module =
-            self.module.as_ref().map_or(0, |module| 1 + module.as_ref().map_or(0, Text::len));
-        let flags = self.flags.len();
-        self.id.len() + self.first.len() + flags + module + self.r#type.len() + self.data_len.len()
-    }
-
-    #[inline]
-    pub(super) fn put(&self, place: &mut Place<'_>) {
-        put(&self.id, place);
-        put(&self.first, place);
-        place.put_slice(&self.flags);
-        if let Some(module) = &self.module {
-            put(&Integer::of(module.is_some().into()), place);
-            module.iter().for_each(|module| module.put(place));
-        }
-        self.r#type.put(place);
-        put(&self.data_len, place);
-    }
-}
-
-/// A String with its length encoded.
-struct Text<'a>(Integer, &'a str);
-
-impl<'a> Text<'a> {
-    #[inline]
-    fn of(text: &'a str) -> Self {
-        Self(Integer::of(text.len() as i64), text)
+    fn of(head: Head, text_len: usize, data_len: usize) -> Option<Self> {
+        let id = Integer::of(head.id)?;
+        // most messages start a conversation
+        let first = if head.first == head.id { id } else { Integer::of(head.first)? };
+        let text_len = Integer::of(text_len as i64)?;
+        Some(Self { id, first, text_len, data_len: Integer::of(data_len as i64)? })
     }
 
     #[inline]
     fn len(&self) -> usize {
-        self.0.len() + self.1.len()
-    }
-
-    #[inline]
-    fn put(&self, place: &mut Place<'_>) {
-        put(&self.0, place);
-        place.put_slice(self.1.as_bytes());
+        self.id.len() + self.first.len() + FLAGS + self.text_len.len() + self.data_len.len()
     }
 }
 
-#[inline]
-fn put(integer: &Integer, place: &mut Place<'_>) {
-    place.put_padded(integer.padded(), integer.len());
+/// Bytes of owner, token and last.
+const FLAGS: usize = 3;
+
+/// Bytes of a front and of what stands in front of a name, with room for one padded integer more.
+const START: usize = 48;
+
+impl<'a> Opening<'a> {
+    /// Bytes that it takes.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Writes it, and in front of it that of a block of `size` bytes.
+    #[inline]
+    pub(super) fn put(&self, size: usize, queue: &mut SendQueue) {
+        let Some(short) = &self.short else { return self.put_any(size, queue) };
+        let (mut start, mut at) = ([0; START], 0);
+        let mut put = |bytes: [u8; 8], len: usize| {
+            start[at..at + 8].copy_from_slice(&bytes);
+            at += len;
+        };
+        let Head { owner, token, last, .. } = self.head;
+        put(frame::front(size), frame::front_len(size));
+        put(short.id.padded(), short.id.len());
+        put(short.first.padded(), short.first.len());
+        put([owner.into(), token.into(), last.into(), 0, 0, 0, 0, 0], FLAGS);
+        put(short.text_len.padded(), short.text_len.len());
+        queue.put_padded(&start, at);
+        queue.put_slice(self.name.r#type.as_bytes());
+        queue.put_padded(&short.data_len.padded(), short.data_len.len());
+    }
+
+    /// The same of any dialect, with integers of any length.
+    fn put_any(&self, size: usize, queue: &mut SendQueue) {
+        let Self { dialect, head, name, data_len, .. } = self;
+        queue.put_slice(&frame::front(size)[..frame::front_len(size)]);
+        head.id.encode(queue);
+        head.first.encode(queue);
+        queue.put_slice(&[head.owner.into(), head.token.into(), head.last.into()]);
+        if *dialect == Dialect::Hat {
+            name.module.encode(queue);
+        }
+        name.r#type.encode(queue);
+        (*data_len as i64).encode(queue);
+    }
+
+    fn any_len(dialect: Dialect, head: Head, name: Name<'a>, data_len: usize) -> usize {
+        let module = if dialect == Dialect::Hat { name.module.encoded_len() } else { 0 };
+        let ids = head.id.encoded_len() + head.first.encoded_len();
+        ids + FLAGS + module + name.r#type.encoded_len() + (data_len as i64).encoded_len()
+    }
 }
 
 impl Data {
@@ -256,9 +336,20 @@ mod tests {
         let opening = dialect.opening(head, data.name(), data.data.len());
         assert_eq!(opening.len() + data.data.len(), bytes.len());
         let mut queue = SendQueue::new();
-        queue.put_with(opening.len(), |place| opening.put(place));
+        opening.put(bytes.len(), &mut queue);
         queue.put_slice(&data.data);
-        assert_eq!(queue.chunk(), bytes);
+        let front = frame::front_len(bytes.len());
+        assert_eq!(&queue.chunk()[..front], &frame::front(bytes.len())[..front]);
+        assert_eq!(&queue.chunk()[front..], bytes);
+        if dialect == Dialect::HatChatter {
+            let layout = dialect.layout(bytes).expect("a message");
+            assert_eq!(layout.head, head);
+            assert_eq!(&bytes[layout.name], data.r#type.as_bytes());
+            assert_eq!(&bytes[layout.data], data.data);
+            for cut in 0..bytes.len() {
+                assert!(dialect.layout(&bytes[..cut]).is_none(), "at {cut}");
+            }
+        }
         assert_eq!(dialect.decode(Bytes::copy_from_slice(bytes)), Ok((head, data, 0)));
     }
 
@@ -267,6 +358,16 @@ mod tests {
         let head = Head { id: 5, first: 3, owner: true, token: false, last: true };
         let bytes = b"\x85\x83\x01\x00\x01\x89Test.Data\x83xyz";
         both_ways(Dialect::HatChatter, head, Data::new("Test.Data", "xyz"), bytes);
+    }
+
+    /// Ids that no peer of ours counts up to.
+    #[test]
+    fn ids_of_more_than_eight_bytes() {
+        let head = Head { id: 1 << 55, first: i64::MIN, owner: false, token: true, last: false };
+        let id = b"\x00\x40\0\0\0\0\0\0\x80";
+        let first = b"\x7f\0\0\0\0\0\0\0\0\x80";
+        let bytes = [&id[..], first, b"\x00\x01\x00\x81T\x80"].concat();
+        both_ways(Dialect::HatChatter, head, Data::new("T", ""), &bytes);
     }
 
     #[test]

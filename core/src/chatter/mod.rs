@@ -21,6 +21,7 @@ mod conversation;
 mod error;
 mod frame;
 mod message;
+mod names;
 
 use crate::options::More;
 use core::time::Duration;

@@ -84,45 +84,38 @@ macro_rules! fixed_width {
 /// An integer that is encoded already, for where its length is asked for before it is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Encoded {
-    /// Zeros behind what counts.
-    bytes: [u8; Self::MOST],
+    /// What counts in the highest bytes.
+    word: u64,
     len: usize,
 }
 
 impl Encoded {
-    /// The longest encoding of an `i64`, in bytes.
-    pub(crate) const MOST: usize = 10;
+    /// The longest of these, in bytes.
+    pub(crate) const MOST: usize = 8;
 
+    /// `None` for integers that need more bytes: below -2^55, and from 2^55 on.
     #[inline]
-    pub(crate) fn of(value: i64) -> Self {
-        let mut bytes = [0; Self::MOST];
-        let group = |index: u32| (value >> (7 * index)) as u8 & GROUP;
-        let len = match value {
-            -0x40..0x40 => {
-                bytes[0] = group(0) | LAST;
-                1
-            }
-            -0x2000..0x2000 => {
-                [bytes[0], bytes[1]] = [group(1), group(0) | LAST];
-                2
-            }
+    pub(crate) fn of(value: i64) -> Option<Self> {
+        let group = |index: u32| (value as u64 >> (7 * index)) & u64::from(GROUP);
+        let last = group(0) | u64::from(LAST);
+        Some(match value {
+            -0x40..0x40 => Self { word: last << 56, len: 1 },
+            -0x2000..0x2000 => Self { word: (group(1) << 8 | last) << 48, len: 2 },
             -0x10_0000..0x10_0000 => {
-                [bytes[0], bytes[1], bytes[2]] = [group(2), group(1), group(0) | LAST];
-                3
+                Self { word: (group(2) << 16 | group(1) << 8 | last) << 40, len: 3 }
             }
             _ => return Self::of_many(value),
-        };
-        Self { bytes, len }
+        })
     }
 
-    #[cold]
-    fn of_many(value: i64) -> Self {
-        let (mut bytes, len) = ([0; Self::MOST], encoded_len(value));
-        for (index, byte) in bytes[..len].iter_mut().rev().enumerate() {
-            *byte = (value >> (7 * index)) as u8 & GROUP;
+    fn of_many(value: i64) -> Option<Self> {
+        let len = encoded_len(value);
+        if len > Self::MOST {
+            return None;
         }
-        bytes[len - 1] |= LAST;
-        Self { bytes, len }
+        let group = |index: usize| (value as u64 >> (7 * index)) & u64::from(GROUP);
+        let word = (0..len).fold(0, |word, index| word | group(index) << (8 * index));
+        Some(Self { word: (word | u64::from(LAST)) << (64 - 8 * len), len })
     }
 
     /// Bytes that it takes.
@@ -133,8 +126,8 @@ impl Encoded {
 
     /// Its bytes, and zeros behind them.
     #[inline]
-    pub(crate) fn padded(&self) -> &[u8; Self::MOST] {
-        &self.bytes
+    pub(crate) fn padded(&self) -> [u8; Self::MOST] {
+        self.word.to_be_bytes()
     }
 }
 
@@ -162,8 +155,13 @@ mod tests {
         assert_eq!(out, bytes, "{value}");
         assert_eq!(encoded_len(value), bytes.len(), "{value}");
         assert_eq!(take(bytes), Ok((value, bytes.len())), "{value}");
-        let encoded = Encoded::of(value);
-        assert_eq!(&encoded.padded()[..encoded.len()], bytes, "{value}");
+        match Encoded::of(value) {
+            Some(encoded) => assert_eq!(&encoded.padded()[..encoded.len()], bytes, "{value}"),
+            None => assert!(bytes.len() > Encoded::MOST, "{value}"),
+        }
+        // with more behind it, as in a message
+        let more = [bytes, &[0x7f; 8]].concat();
+        assert_eq!(take(&more), Ok((value, bytes.len())), "{value}");
         out.clear();
         put_wide(value.into(), &mut out);
         assert_eq!(out, bytes, "{value}");
@@ -187,6 +185,10 @@ mod tests {
         both_ways(-0x10_0000, &[0x40, 0x00, 0x80]);
         both_ways(0x10_0000, &[0x00, 0x40, 0x00, 0x80]);
         both_ways(-0x10_0001, &[0x7f, 0x3f, 0x7f, 0xff]);
+        // the last of eight bytes
+        both_ways((1 << 55) - 1, &[0x3f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0xff]);
+        both_ways(-(1 << 55), &[0x40, 0, 0, 0, 0, 0, 0, 0x80]);
+        both_ways(1 << 55, &[0x00, 0x40, 0, 0, 0, 0, 0, 0, 0x80]);
         both_ways(i64::MAX, &[0x00, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0xff]);
         both_ways(i64::MIN, &[0x7f, 0, 0, 0, 0, 0, 0, 0, 0, 0x80]);
     }

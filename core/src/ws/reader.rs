@@ -73,6 +73,7 @@ impl Reader {
     }
 
     /// Takes frames until there is something to give, or asks for what is missing of the next one.
+    #[inline]
     pub(super) fn next(&mut self, rx: &mut RecvBuf) -> Result<Polled<Item>, Error> {
         loop {
             let frame = match &mut self.frame {
@@ -80,6 +81,9 @@ impl Reader {
                 None => match frame::parse(&rx.bytes, self.from, self.inflater.is_some())? {
                     Front::Needs(need) => return wait(rx, need, true),
                     Front::Known(head, len) => {
+                        if let Some(size) = self.is_whole(&head, rx.bytes.len() - len) {
+                            return take_whole(rx, &head, len, size).map(Polled::Incoming);
+                        }
                         let size = self.begin(&head)?;
                         rx.bytes.advance(len);
                         self.frame.insert(Frame { head, size, done: 0 })
@@ -121,6 +125,16 @@ impl Reader {
     /// buffer.
     pub(super) fn is_inside(&self) -> bool {
         self.message.is_some() || self.frame.is_some()
+    }
+
+    /// The size of the payload behind `head`, where that is a message, all of it is among the bytes
+    /// that are `here`, and nothing is to be looked at but its text: most messages are so.
+    #[inline]
+    fn is_whole(&self, head: &Head, here: usize) -> Option<usize> {
+        let plain = matches!(head.opcode, Opcode::Text | Opcode::Binary) && !head.compressed;
+        let most = here.min(self.max_frame).min(self.max_message);
+        let whole = plain && head.fin && self.message.is_none() && head.payload <= most as u64;
+        whole.then_some(head.payload as usize)
     }
 
     /// Checks a header against what came before it and against the limits, and gives the size of
@@ -196,6 +210,22 @@ impl Message {
         }
         self.gathered.extend_from_slice(payload);
     }
+}
+
+/// Takes a message of one frame, `size` bytes behind `len` of its header.
+#[inline]
+fn take_whole(rx: &mut RecvBuf, head: &Head, len: usize, size: usize) -> Result<Item, Error> {
+    // one reference is counted, the frame becomes its payload
+    let mut frame = rx.bytes.split_to(len + size);
+    if let Some(key) = head.mask {
+        mask::apply(&mut frame[len..], key, 0);
+    }
+    let mut payload = frame.freeze();
+    payload.advance(len);
+    Ok(match head.opcode {
+        Opcode::Text => Item::Text(ByteString::try_from(payload).map_err(|_| Violation::Text)?),
+        _ => Item::Binary(payload),
+    })
 }
 
 /// Asks for what is missing of `need` bytes, or says what their absence means at the end of the

@@ -23,7 +23,12 @@ impl Protocol for Connection {
         if let Some(error) = over {
             return Err(self.end(error));
         }
-        self.step(rx, now).map_err(|error| self.end(error))
+        // looked at where it is: what is mapped is moved once more
+        let polled = self.step(rx, now);
+        if let Err(error) = &polled {
+            self.end(error.clone());
+        }
+        polled
     }
 
     fn deadline(&self) -> Option<Instant> {

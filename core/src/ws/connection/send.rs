@@ -189,7 +189,7 @@ impl Connection {
         mask: Option<mask::Mask>,
     ) {
         let (header, len) = frame::header(opcode, compressed, size, mask);
-        self.tx.put_slice(&header[..len]);
+        self.tx.put_padded(&header, len);
     }
 
     fn put_masked<'a>(
