@@ -28,7 +28,9 @@ pub struct ListenOptions {
     pub web: WebOptions,
     /// The protocol: the delay of a connection's own state, pings, segments, limits.
     pub config: Config,
-    /// Limits of the WebSocket below it.
+    /// Limits of the WebSocket below it, and whether messages are compressed where clients can:
+    /// its `deflate` is what the web server answers the handshake by. Behind another HTTP server
+    /// ([`Server::serve_on`]) nothing is compressed.
     pub ws: ws::Config,
     /// The state that all connections follow. `None`: each has its own.
     pub state: Option<SharedState>,
@@ -64,11 +66,11 @@ pub async fn listen<R: Runtime>(
     let (serving, web) = Serving::new(handler, options);
     let sockets = serving.clone();
     let take = move |_: &Arc<Core<()>>, id, upgrade: Upgrade<Socket<R::Stream>>| {
-        let Upgrade { mut stream, client, .. } = upgrade;
+        let Upgrade { mut stream, client, deflate, .. } = upgrade;
         let closer = stream.closer();
         let slot = stream.take_slot();
         // whatever becomes of the connection, it is counted out in the end
-        if let Some(connection) = sockets.start::<R>(id, stream, client, slot) {
+        if let Some(connection) = sockets.start::<R>(id, stream, client, deflate, slot) {
             closer.close_too(connection);
         }
     };
@@ -97,7 +99,8 @@ struct Serving<H> {
 
 impl<H: Handler> Serving<H> {
     fn new(handler: H, options: ListenOptions) -> (Arc<Self>, WebOptions) {
-        let ListenOptions { web, config, ws, state, inbox, more: _ } = options;
+        let ListenOptions { mut web, config, ws, state, inbox, more: _ } = options;
+        web.deflate = web.deflate.or(ws.deflate);
         let (handler, registry) = (Arc::new(handler), Arc::new(Registry::default()));
         (Arc::new(Self { config, ws, inbox, handler, registry, state }), web)
     }
@@ -109,7 +112,7 @@ impl<H: Handler> Serving<H> {
         }
         let serve_on: ServeOn = Arc::new(move |core, accepted, client| {
             let Accepted { id, stream, slot } = accepted;
-            if let Some(connection) = self.start::<R>(id, stream, client, slot) {
+            if let Some(connection) = self.start::<R>(id, stream, client, None, slot) {
                 core.register(id, connection);
             }
         });
@@ -123,10 +126,15 @@ impl<H: Handler> Serving<H> {
         id: u64,
         stream: impl Stream,
         client: Client,
+        deflate: Option<ws::Agreed>,
         slot: ConnectionSlot,
     ) -> Option<Arc<dyn Close>> {
         let session = |now| {
             let ws = ws::Connection::established(ws::Role::Server, self.ws.clone(), now);
+            let ws = match deflate {
+                Some(agreed) => ws.with_deflate(agreed),
+                None => ws,
+            };
             let machine = Machine::new(ws, self.config.clone());
             ServerSession { machine, inbox: Inbox::new(self.inbox) }
         };

@@ -13,6 +13,7 @@ use http::{HeaderMap, Request, Response};
 use crate::server::AcceptOptions;
 use crate::tls;
 use hat_core::options::More;
+use hat_core::ws;
 
 /// How a web server answers. The names are those of `hat-juggler`.
 #[derive(Clone, Debug)]
@@ -61,6 +62,11 @@ pub struct WebOptions {
     pub hosts: Option<Vec<String>>,
     /// Pages of which sites may open the WebSocket. Default: those of this server.
     pub origins: Origins,
+    /// Compresses the messages of WebSockets whose clients can (permessage-deflate, RFC 7692): the
+    /// answer to the handshake says so, and [`Upgrade::deflate`](super::Upgrade::deflate) what was
+    /// agreed on. Default: `None`, since a compressed message costs both ends time and memory, most
+    /// of which a fast network is quicker than.
+    pub deflate: Option<ws::Deflate>,
     /// Answers of the application's own. Asked before files. Default: none.
     pub routes: Option<Routes>,
     /// What a client may ask of the server.
@@ -86,6 +92,7 @@ impl Default for WebOptions {
             trust_proxy: false,
             hosts: None,
             origins: Origins::Same,
+            deflate: None,
             routes: None,
             limits: Limits::default(),
             accept: AcceptOptions::default(),

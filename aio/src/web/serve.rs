@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 
 use super::super::runtime::{Runtime, Stream, Timer, after, nameable};
 use super::io::{ForHyper, HyperTimer};
-use super::site::{Site, UpgradeSlot};
+use super::site::{Site, UpgradeSlot, Upgrading};
 use super::upgrade::{Upgrade, Upgraded};
 use crate::shared::{Close, ConnectionSlot};
 
@@ -125,12 +125,13 @@ pub(super) async fn serve<R: Runtime, T: Stream>(
         return None;
     }
     let upgrading = upgrading.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-    let upgraded = upgrading.connection.await.ok()?;
+    let Upgrading { connection, client, head, pass, deflate } = upgrading;
+    let upgraded = connection.await.ok()?;
     let parts = upgraded.downcast::<ForHyper<R, T>>().ok()?;
     let stream = parts.io.into_inner();
-    if let (Some(auth), Some(pass)) = (&site.auth, upgrading.pass) {
-        auth.stays(&closer, upgrading.client.clone(), pass);
+    if let (Some(auth), Some(pass)) = (&site.auth, pass) {
+        auth.stays(&closer, client.clone(), pass);
     }
     let stream = Upgraded::new::<R>(stream, parts.read_buf, closer, shutdown_timeout, slot);
-    Some(Upgrade { stream, client: upgrading.client, head: upgrading.head })
+    Some(Upgrade { stream, client, head, deflate })
 }

@@ -24,6 +24,7 @@ use super::files::Files;
 use super::host;
 use super::options::{Client, Limits, Routes, WebOptions};
 use super::websocket;
+use hat_core::ws::{Agreed, Deflate};
 
 /// All that requests are answered from.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub(super) struct Site {
     routes: Option<Routes>,
     no_cache: bool,
     headers: HeaderMap,
+    deflate: Option<Deflate>,
     trust_proxy: bool,
     pub(super) limits: Limits,
 }
@@ -45,6 +47,8 @@ pub(super) struct Upgrading {
     pub(super) head: Parts,
     /// What let it in, where there are passwords.
     pub(super) pass: Option<Pass>,
+    /// How messages are compressed, where they are.
+    pub(super) deflate: Option<Agreed>,
 }
 
 /// Where the service of a connection leaves the upgrade for its task.
@@ -85,6 +89,7 @@ impl Site {
             routes: options.routes,
             no_cache: options.no_cache,
             headers: options.headers,
+            deflate: options.deflate,
             trust_proxy: options.trust_proxy,
             limits: options.limits,
         })
@@ -111,9 +116,15 @@ impl Site {
             Decision::File(path) => self.files.answer::<R>(&path, &head).await,
             Decision::WebSocket(accept) => {
                 let client = self.client(&head, remote, access);
-                let upgrading = Upgrading { connection, client, head, pass };
+                let agreed = websocket::deflate(self.deflate, &head.headers);
+                let (deflate, answer) = agreed.unzip();
+                let upgrading = Upgrading { connection, client, head, pass, deflate };
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrading);
-                switching(accept, Body::empty())
+                let mut response = switching(accept, Body::empty());
+                if let Some(answer) = answer {
+                    response.headers_mut().insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);
+                }
+                response
             }
             Decision::Routes(otherwise) => {
                 let client = self.client(&head, remote, access);

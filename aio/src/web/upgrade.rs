@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use hat_core::ws::Agreed;
 use http::request::Parts;
 
 use super::super::runtime::{Runtime, Stream, sleep};
@@ -26,6 +27,10 @@ pub struct Upgrade<T> {
     pub client: Client,
     /// The head of the request.
     pub head: Parts,
+    /// How messages travel compressed, where [`WebOptions::deflate`](super::WebOptions::deflate)
+    /// has it and the client offered it: for
+    /// [`with_deflate`](hat_core::ws::Connection::with_deflate).
+    pub deflate: Option<Agreed>,
 }
 
 /// The stream of a connection that was upgraded. Reading begins with what came together with the

@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode, Version};
 use super::answer::Answer;
 use super::host;
 use super::options::Origins;
-use hat_core::ws::{self, RequestFault};
+use hat_core::ws::{self, Agreed, Deflate, RequestFault};
 
 /// The `Sec-WebSocket-Accept` for a request at the WebSocket's path, or why there is no WebSocket
 /// for it: by the rules that the machine of a server has.
@@ -23,6 +23,18 @@ pub(super) fn handshake(head: &Parts, origins: &Origins) -> Result<HeaderValue, 
         return Err(Box::new(Answer::new(StatusCode::FORBIDDEN, reason)));
     }
     Ok(HeaderValue::from_str(&accept).expect("Base64 is fit for a header"))
+}
+
+/// What is agreed on about compression, and the field that says so, where it is on and the client
+/// offers it.
+pub(super) fn deflate(
+    deflate: Option<Deflate>,
+    headers: &HeaderMap,
+) -> Option<(Agreed, HeaderValue)> {
+    let values = headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS).iter();
+    let offers = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let (agreed, answer) = Agreed::answer(deflate?, offers)?;
+    Some((agreed, HeaderValue::from_str(&answer).expect("tokens are fit for a header")))
 }
 
 /// What the client is told, with the fields that belong to it.
@@ -115,6 +127,21 @@ mod tests {
         assert!(!allowed(&list, "plant", "https://plant"));
         assert!(allowed(&Origins::Any, "plant", "null"));
         assert!(allows(&list, &HeaderMap::new(), None));
+    }
+
+    #[test]
+    fn compression_is_agreed_on_where_it_is_on_and_offered() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(deflate(Some(Deflate::default()), &headers), None);
+        let offers = "x-other; a=1, permessage-deflate; client_max_window_bits";
+        headers.append(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(offers));
+        assert_eq!(deflate(None, &headers), None);
+        let (_, answer) = deflate(Some(Deflate::default()), &headers).expect("agreed on");
+        let both = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+        assert_eq!(answer, both);
+        // a client of many words gets no answer of its own making
+        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static("a, \"b, c\""));
+        assert_eq!(deflate(Some(Deflate::default()), &headers), None);
     }
 
     #[test]

@@ -37,6 +37,10 @@ pub(crate) struct WebArgs {
     /// `Forwarded` header.
     #[arg(long = "web-trust-proxy")]
     trust_proxy: bool,
+    /// Send what the page is told as it is: by default it is compressed (permessage-deflate, RFC
+    /// 7692), which takes a tenth of the network for a large state and some processor time.
+    #[arg(long = "web-no-compression")]
+    no_compression: bool,
 }
 
 impl WebArgs {
@@ -49,6 +53,7 @@ impl WebArgs {
             read_only: self.read_only.then_some(true),
             roles: self.roles.clone(),
             trust_proxy: self.trust_proxy.then_some(true),
+            compression: self.no_compression.then_some(false),
         }
     }
 }

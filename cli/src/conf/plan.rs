@@ -79,6 +79,7 @@ impl Settings {
         if self.web.listen.is_some() {
             self.web.read_only.get_or_insert(false);
             self.web.trust_proxy.get_or_insert(false);
+            self.web.compression.get_or_insert(true);
         }
         self
     }
@@ -133,6 +134,11 @@ impl Settings {
             (
                 web.trust_proxy == Some(true) && !has_web,
                 "--web-trust-proxy (web.trust_proxy)",
+                "--web ADDRESS (web.listen)",
+            ),
+            (
+                web.compression == Some(false) && !has_web,
+                "--web-no-compression (web.compression)",
                 "--web ADDRESS (web.listen)",
             ),
             (
@@ -247,12 +253,16 @@ fn web(settings: &Settings) -> Result<Option<(Address, PageOptions)>> {
         }
         None => Roles::default(),
     };
-    let options = PageOptions {
+    let mut options = PageOptions {
         htpasswd: web.htpasswd.clone(),
         origins: web.origins.clone(),
         trust_proxy: web.trust_proxy.unwrap_or(false),
         read_only: web.read_only.unwrap_or(false),
         roles,
+        ..PageOptions::default()
     };
+    if web.compression == Some(false) {
+        options.deflate = None;
+    }
     Ok(Some((address, options)))
 }

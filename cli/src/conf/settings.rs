@@ -106,6 +106,8 @@ pub(crate) struct WebSettings {
     pub(crate) roles: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) trust_proxy: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) compression: Option<bool>,
 }
 
 /// TLS of clients' connections and of the page.
@@ -246,6 +248,7 @@ impl Settings {
         over(&mut to.read_only, web.read_only);
         over(&mut to.roles, web.roles);
         over(&mut to.trust_proxy, web.trust_proxy);
+        over(&mut to.compression, web.compression);
         let (tls, to) = (other.tls, &mut self.tls);
         over(&mut to.cert, tls.cert);
         over(&mut to.key, tls.key);

@@ -53,6 +53,7 @@ htpasswd = "/etc/hat/htpasswd"
 origins = ["https://plant.example"]
 read_only = true
 trust_proxy = true
+compression = false
 
 [tls]
 cert = "/etc/hat/cert.pem"

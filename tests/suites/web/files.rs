@@ -1,6 +1,7 @@
 //! Files: whole, in parts, unchanged, from folders and from the program.
 
 use std::fs;
+use std::io::Read;
 use std::time::Duration;
 
 use hat_aio::web::http::header::{self, HeaderValue};
@@ -189,6 +190,56 @@ on_every_runtime! {
         assert_eq!(get::<R>(address, "/a/b.js", "").await.status, 200);
         assert_eq!(get::<R>(address, "/other.txt", "").await.text(), "other");
         assert_eq!(get::<R>(address, "/a", "").await.status, 404);
+    }
+
+    async fn an_embedded_text_is_compressed_for_who_takes_it<R>() {
+        static TEXT: [u8; 10_000] = [b'a'; 10_000];
+        static EMBEDDED: [EmbeddedFile; 2] = [
+            EmbeddedFile { path: "/page.js", content_type: "text/javascript", bytes: &TEXT },
+            EmbeddedFile { path: "/page.png", content_type: "image/png", bytes: &TEXT },
+        ];
+        let options = WebOptions { embedded: &EMBEDDED, ..WebOptions::default() };
+        let server = server::<R>(options).await;
+        let address = server.addresses()[0];
+        let gzip = "Accept-Encoding: gzip, deflate, br\r\n";
+        let plain = get::<R>(address, "/page.js", "").await;
+        assert_eq!((plain.status, plain.body.len()), (200, 10_000));
+        assert_eq!(plain.header("content-encoding"), "");
+        let small = get::<R>(address, "/page.js", gzip).await;
+        assert_eq!((small.status, small.header("content-encoding")), (200, "gzip"));
+        assert_eq!(small.header("content-length"), small.body.len().to_string());
+        assert!(small.body.len() < 100 && small.body.starts_with(&[0x1f, 0x8b]));
+        let mut text = Vec::new();
+        flate2::read::GzDecoder::new(&small.body[..]).read_to_end(&mut text).expect("gzip");
+        assert!(text == TEXT);
+        // a cache keeps them apart
+        let (tag, other) = (plain.header("etag"), small.header("etag"));
+        assert_ne!(tag, other);
+        for (headers, tag, status) in [
+            (gzip, other, 304),
+            (gzip, tag, 200),
+            ("", tag, 304),
+            ("", other, 200),
+            ("Accept-Encoding: gzip;q=0\r\n", tag, 304),
+        ] {
+            let headers = format!("{headers}If-None-Match: {tag}\r\n");
+            let answer = get::<R>(address, "/page.js", &headers).await;
+            assert_eq!((answer.status, answer.header("vary")), (status, "Accept-Encoding"));
+        }
+        // a part is one of the file as it is, also where the rest came compressed
+        let range = format!("{gzip}Range: bytes=0-99\r\n");
+        let part = get::<R>(address, "/page.js", &range).await;
+        assert_eq!((part.status, part.body.len(), part.header("etag")), (206, 100, tag));
+        assert_eq!(part.header("content-encoding"), "");
+        let part = get::<R>(address, "/page.js", &format!("{range}If-Range: {other}\r\n")).await;
+        assert_eq!((part.status, part.body.len(), part.header("etag")), (200, 10_000, tag));
+        let picture = get::<R>(address, "/page.png", gzip).await;
+        assert_eq!((picture.body.len(), picture.header("vary")), (10_000, ""));
+        let mut peer = Peer::new::<R>(address).await;
+        peer.send(format!("HEAD /page.js HTTP/1.1\r\nHost: plant\r\n{gzip}\r\n")).await;
+        let head = peer.head().await.expect("an answer");
+        assert_eq!(head.header("content-length"), small.header("content-length"));
+        assert_eq!(head.header("content-encoding"), "gzip");
     }
 
     async fn the_applications_headers_are_in_every_answer_that_has_no_such<R>() {

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use hat_aio::juggler::{
     Client, ConnectError, ConnectOptions, Connection, Handler, ListenOptions, RequestError, Server,
-    SharedState, connect, listen,
+    SharedState, WsOptions, connect, listen,
 };
 use hat_aio::web::{Origins, WebOptions};
 use hat_core::json::{Pointer, Value};
 use hat_core::juggler::State;
+use hat_core::ws;
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, sleep};
 use serde_json::json;
 
-use super::peer::get;
+use super::peer::{Peer, get};
 use super::{Folder, local, until};
 
 fn value(json: serde_json::Value) -> Value {
@@ -101,6 +102,71 @@ on_every_runtime! {
         until::<R>(|| told.lock().expect("a list").len() == 4).await;
         assert_eq!(told.lock().expect("a list").iter().filter(|line| line.ends_with("went")).count(), 2);
         assert!(server.connections().is_empty());
+    }
+
+    async fn messages_are_compressed_where_both_ends_want_it<R>() {
+        let ws = |context_takeover| ws::Config {
+            deflate: Some(ws::Deflate { context_takeover, ..ws::Deflate::default() }),
+            ..ws::Config::default()
+        };
+        let large: Value = (0..2_000).map(|n| value(json!({"name": "a value", "n": n}))).collect();
+        for (servers, clients) in
+            [(true, true), (false, true), (true, false), (false, false)]
+        {
+            let state = SharedState::new(State::default(), Some(Duration::from_millis(10)));
+            state.change(|state| state.set(&path("/large"), large.clone())).expect("set");
+            let options = ListenOptions { ws: ws(servers), ..ListenOptions::default() };
+            let options = ListenOptions { state: Some(state.clone()), ..options };
+            let server = server::<R>((), options).await;
+            let config = ws(clients);
+            let options = ConnectOptions {
+                ws: WsOptions { config, ..WsOptions::default() },
+                ..ConnectOptions::default()
+            };
+            let one = connect::<R>(server.addresses()[0], options).await.expect("connected");
+            let other = client::<R>(&server).await;
+            for number in 0..3 {
+                state.change(|state| state.set(&path("/number"), number)).expect("set");
+                for client in [&one, &other] {
+                    until_state(client, json!({"large": serde_json::Value::from(&large), "number": number})).await;
+                }
+            }
+            let echo = one.send("", &large).await.expect("an echo");
+            assert_eq!(echo, large);
+        }
+    }
+
+    async fn compression_is_agreed_on_in_the_handshake<R>() {
+        let deflate = Some(ws::Deflate::default());
+        let ws = ws::Config { deflate, ..ws::Config::default() };
+        let state = SharedState::new(State::default(), Some(Duration::ZERO));
+        state.change(|state| state.replace("a".repeat(100_000))).expect("set");
+        let options = ListenOptions { ws, state: Some(state.clone()), ..ListenOptions::default() };
+        let server = server::<R>((), options).await;
+        for (offer, answer, size) in [
+            (
+                "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
+                "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+                1_000,
+            ),
+            ("Sec-WebSocket-Extensions: x-webkit-deflate-frame\r\n", "", 100_000),
+            ("", "", 100_000),
+        ] {
+            let mut peer = Peer::new::<R>(server.addresses()[0]).await;
+            peer.send(format!(
+                "GET /ws HTTP/1.1\r\nHost: plant\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                 {offer}\r\n"
+            ))
+            .await;
+            let head = peer.head().await.expect("an answer");
+            assert_eq!((head.status, head.header("sec-websocket-extensions")), (101, answer));
+            // in segments of 64 Ki characters
+            let (_, first) = peer.frame().await;
+            let (_, second) = peer.frame().await;
+            let total = first.len() + second.len();
+            assert!(total <= size + 200 && (size == 1_000 || total >= size), "{total} of {size}");
+        }
     }
 
     async fn one_state_for_all<R>() {

@@ -24,7 +24,8 @@ pub struct ListenOptions {
     pub web: WebOptions,
     /// The protocol: the delay of data, limits.
     pub config: Config,
-    /// Limits of the WebSocket below it.
+    /// Limits of the WebSocket below it, and whether messages are compressed where clients can:
+    /// its `deflate` is what the web server answers the handshake by.
     pub ws: ws::Config,
     /// What may wait for [`Connection::receive`] before nothing more is read.
     pub inbox: InboxLimits,
@@ -45,10 +46,15 @@ pub async fn listen<R: Runtime>(
     address: impl IntoAddress,
     options: ListenOptions,
 ) -> Result<Server, ListenError> {
-    let ListenOptions { web, config, ws, inbox, every_change, more: _ } = options;
+    let ListenOptions { mut web, config, ws, inbox, every_change, more: _ } = options;
+    web.deflate = web.deflate.or(ws.deflate);
     let take = move |core: &Arc<Core<Connection>>, _, upgrade: Upgrade<Socket<R::Stream>>| {
         let session = |now| {
             let ws = ws::Connection::established(ws::Role::Server, ws.clone(), now);
+            let ws = match upgrade.deflate {
+                Some(agreed) => ws.with_deflate(agreed),
+                None => ws,
+            };
             PeerSession::new(ws, config.clone(), inbox, every_change)
         };
         // what was gone before it had an address is counted out with its stream

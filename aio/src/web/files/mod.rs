@@ -1,16 +1,15 @@
 //! Files: from a folder or from the program itself, whole or in part, with what caches need.
 
+mod embedded;
 mod folder;
 mod select;
 
-use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Response, StatusCode};
-use sha1::{Digest, Sha1};
 
 use super::super::Runtime;
 use super::super::trace;
@@ -18,51 +17,29 @@ use super::answer::Answer;
 use super::body::Body;
 use super::options::EmbeddedFile;
 use super::path::FilePath;
+use embedded::Embedded;
 pub(super) use folder::Content;
 pub(super) use select::{Conditions, Selection, Validators};
 
 /// All files of a server.
 #[derive(Debug)]
 pub(super) struct Files {
-    embedded: Vec<Embedded>,
+    embedded: Vec<Arc<Embedded>>,
     folder: Option<PathBuf>,
-}
-
-#[derive(Debug)]
-struct Embedded {
-    file: &'static EmbeddedFile,
-    validators: Validators,
 }
 
 impl Files {
     pub(super) fn new(embedded: &'static [EmbeddedFile], folder: Option<PathBuf>) -> Self {
-        let embedded = embedded.iter().map(|file| {
-            let size = file.bytes.len() as u64;
-            let tag = content_tag(file.bytes);
-            let validators = Validators { size, tag, weak: false, modified: None };
-            Embedded { file, validators }
-        });
+        let embedded = embedded.iter().map(|file| Arc::new(Embedded::new(file)));
         Self { embedded: embedded.collect(), folder }
     }
 
     pub(super) async fn answer<R: Runtime>(&self, path: &FilePath, head: &Parts) -> Response<Body> {
         let conditions = Conditions::new(&head.method, &head.headers);
         let named =
-            |embedded: &&Embedded| embedded.file.path.strip_prefix('/') == Some(path.as_str());
-        if let Some(Embedded { file, validators }) = self.embedded.iter().find(named) {
-            let selection = conditions.select(validators);
-            let body = match selection {
-                _ if conditions.head() => Body::empty(),
-                Selection::Whole => Body::from(Bytes::from_static(file.bytes)),
-                // a part that was selected is within the file
-                Selection::Part { first, len } => {
-                    let bytes = Bytes::from_static(file.bytes);
-                    Body::from(bytes.slice(first as usize..(first + len) as usize))
-                }
-                _ => Body::empty(),
-            };
-            let content_type = HeaderValue::from_static(file.content_type);
-            return respond(selection, validators, content_type, body);
+            |embedded: &&Arc<Embedded>| embedded.path.strip_prefix('/') == Some(path.as_str());
+        if let Some(embedded) = self.embedded.iter().find(named) {
+            return embedded.answer::<R>(head, &conditions).await;
         }
         let Some(folder) = self.folder.clone() else {
             return Answer::not_found().into();
@@ -135,16 +112,6 @@ fn content_type(path: &str) -> HeaderValue {
     let text = mime.type_() == "text" || mime.subtype() == "javascript" || mime.subtype() == "json";
     let charset = if text && mime.get_param("charset").is_none() { "; charset=utf-8" } else { "" };
     text_value(format!("{mime}{charset}"))
-}
-
-/// A tag that is another for other content.
-fn content_tag(bytes: &[u8]) -> String {
-    let mut tag = String::from("\"");
-    for byte in Sha1::digest(bytes) {
-        // writing to a string cannot fail
-        let _ = write!(tag, "{byte:02x}");
-    }
-    tag + "\""
 }
 
 #[cfg(test)]

@@ -68,6 +68,11 @@ impl Conditions {
         self.head
     }
 
+    /// The request is for a range.
+    pub(in super::super) fn asks_for_a_part(&self) -> bool {
+        self.range.is_some()
+    }
+
     /// In the order of RFC 9110, section 13.2.2.
     pub(in super::super) fn select(&self, file: &Validators) -> Selection {
         // dates in headers are whole seconds
