@@ -1,6 +1,7 @@
 //! Ids of events in the order of time.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use hat_core::eventer::{Event, EventId, Order, OrderBy, Timestamp};
 
@@ -27,6 +28,37 @@ pub(super) struct Range {
     pub(super) after: Option<Key>,
 }
 
+impl Range {
+    /// The first and the last key. `None` where it ends before it starts, which a set refuses.
+    pub(super) fn bounds(&self) -> Option<(Bound<Key>, Bound<Key>)> {
+        const FIRST: EventId = EventId::new(i64::MIN, i64::MIN, i64::MIN);
+        const LAST: EventId = EventId::new(i64::MAX, i64::MAX, i64::MAX);
+
+        let mut start = Bound::Included((self.from, FIRST));
+        let mut end = Bound::Included((self.to, LAST));
+        match (self.after, self.order) {
+            (None, _) => {}
+            (Some(key), Order::Ascending) => start = Bound::Excluded(key),
+            (Some(key), Order::Descending) => end = Bound::Excluded(key),
+        }
+        (self.from <= self.to).then_some((start, end))
+    }
+}
+
+/// Keys from one end to the other.
+pub(super) type Keys<'a> = Box<dyn Iterator<Item = Key> + 'a>;
+
+/// Keys, which ascend, in an order.
+pub(super) fn in_order<'a>(
+    keys: impl DoubleEndedIterator<Item = Key> + 'a,
+    order: Order,
+) -> Keys<'a> {
+    match order {
+        Order::Ascending => Box::new(keys),
+        Order::Descending => Box::new(keys.rev()),
+    }
+}
+
 impl Index {
     pub(super) fn insert(&mut self, event: &Event) {
         self.by_timestamp.insert((event.timestamp, event.id));
@@ -44,11 +76,6 @@ impl Index {
         self.by_timestamp.contains(&(event.timestamp, event.id))
     }
 
-    /// How many events there are.
-    pub(super) fn len(&self) -> usize {
-        self.by_timestamp.len()
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.by_timestamp.is_empty()
     }
@@ -59,26 +86,10 @@ impl Index {
     }
 
     /// What is in `range`, in order.
-    pub(super) fn range(&self, range: Range) -> Box<dyn Iterator<Item = Key> + '_> {
-        use std::ops::Bound::{Excluded, Included};
-
-        const FIRST: EventId = EventId::new(i64::MIN, i64::MIN, i64::MIN);
-        const LAST: EventId = EventId::new(i64::MAX, i64::MAX, i64::MAX);
-        let mut start = Included((range.from, FIRST));
-        let mut end = Included((range.to, LAST));
-        match (range.after, range.order) {
-            (None, _) => {}
-            (Some(key), Order::Ascending) => start = Excluded(key),
-            (Some(key), Order::Descending) => end = Excluded(key),
-        }
-        // a set refuses a range that ends before it starts
-        if range.from > range.to {
-            return Box::new(std::iter::empty());
-        }
-        let keys = self.of(range.by).range((start, end)).copied();
-        match range.order {
-            Order::Ascending => Box::new(keys),
-            Order::Descending => Box::new(keys.rev()),
+    pub(super) fn range(&self, range: Range) -> Keys<'_> {
+        match range.bounds() {
+            Some(bounds) => in_order(self.of(range.by).range(bounds).copied(), range.order),
+            None => Box::new(std::iter::empty()),
         }
     }
 
@@ -90,19 +101,19 @@ impl Index {
     }
 }
 
-/// What is in `range` of several indexes, in order. Takes time for what is taken, not for what is
-/// there.
+/// The keys of several ranges, each in `order`, in this order. Takes time for what is taken, not
+/// for what is there.
 pub(super) fn merged<'a>(
-    indexes: impl IntoIterator<Item = &'a Index>,
-    range: Range,
-) -> impl Iterator<Item = Key> {
-    let mut ranges: Vec<_> = indexes.into_iter().map(|index| index.range(range)).collect();
+    ranges: impl IntoIterator<Item = Keys<'a>>,
+    order: Order,
+) -> impl Iterator<Item = Key> + 'a {
+    let mut ranges: Vec<_> = ranges.into_iter().collect();
     let mut heads: BTreeSet<(Key, usize)> = BTreeSet::new();
     for (at, range) in ranges.iter_mut().enumerate() {
         heads.extend(range.next().map(|key| (key, at)));
     }
     std::iter::from_fn(move || {
-        let (key, at) = match range.order {
+        let (key, at) = match order {
             Order::Ascending => heads.pop_first(),
             Order::Descending => heads.pop_last(),
         }?;

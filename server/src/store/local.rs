@@ -59,7 +59,8 @@ pub struct LogOptions {
     /// Registrations that may wait: 65 536. Each has somebody that waits for it, so they are as
     /// many as clients ask at once.
     pub max_waiting: usize,
-    /// Events that share one sync, 65 536: more wait for the next one.
+    /// Events that share one sync, 16 384: more wait for the next one. With more, those who register
+    /// much would all wait while one works, and then work while it waits.
     pub max_batch: usize,
     /// Events that may be answered and not be on the disk yet, with [`Durability::Flush`]: 262 144.
     /// With more it does not wait for the time.
@@ -82,7 +83,7 @@ impl LogOptions {
             durability: Durability::default(),
             numbering: Numbering::default(),
             max_waiting: 65_536,
-            max_batch: 65_536,
+            max_batch: 16_384,
             max_unsynced: 262_144,
             max_told: 1_024,
             lease: 1 << 20,

@@ -32,7 +32,7 @@ mod types_wanted;
 
 use std::sync::Arc;
 
-use hat_core::eventer::{Event, EventId, QueryParams, Timestamp};
+use hat_core::eventer::{EventId, QueryParams, Timestamp};
 
 pub use answer::Answer;
 pub use disk::{DiskOptions, DiskStore};
@@ -170,12 +170,12 @@ pub trait Store: Send + std::marker::Sync + 'static {
     fn is_in_memory(&self) -> bool;
 }
 
-/// Whether `event` takes the place of `latest` as the latest event of their type: by id within a
+/// Whether an event takes the place of `latest` as the latest one of their type: by id within a
 /// server, by timestamp between servers, as with the deployed server. It leaves equal timestamps to
 /// the order of arrival, which a start changes; here the id decides.
-fn is_later(latest: &Event, event: &Event) -> bool {
-    match latest.id.server == event.id.server {
-        true => latest.id <= event.id,
-        false => (latest.timestamp, latest.id) <= (event.timestamp, event.id),
+fn is_later(latest: index::Key, event: index::Key) -> bool {
+    match latest.1.server == event.1.server {
+        true => latest.1 <= event.1,
+        false => latest <= event,
     }
 }

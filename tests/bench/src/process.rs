@@ -11,8 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-/// A process that says nothing for this long is stuck.
+/// A process that says nothing and does nothing for this long is stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Processor time within it, seconds: with less it does nothing.
+const WORK: f64 = 1.0;
 
 /// How long a process may take to end by itself once its standard input has.
 const GRACE: Duration = Duration::from_secs(1);
@@ -75,10 +78,18 @@ impl Process {
 
     /// The next line that it says.
     pub(crate) fn line(&self) -> anyhow::Result<String> {
-        match self.lines.recv_timeout(PATIENCE) {
-            Ok(line) => Ok(line),
-            Err(RecvTimeoutError::Timeout) => bail!("it says nothing for {PATIENCE:?}"),
-            Err(RecvTimeoutError::Disconnected) => bail!("it ended too early"),
+        let mut before = self.used().cpu;
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => return Ok(line),
+                Err(RecvTimeoutError::Disconnected) => bail!("it ended too early"),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = self.used().cpu;
+            if now - before < WORK {
+                bail!("it says nothing and does nothing for {PATIENCE:?}");
+            }
+            before = now;
         }
     }
 

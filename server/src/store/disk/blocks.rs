@@ -165,16 +165,23 @@ impl From<Damaged> for Fault {
 
 type Entry<'a> = (AccessGuard<'a, Raw>, AccessGuard<'a, &'static [u8]>);
 
-/// Adds keys, which ascend, to the index of `prefix`. Those that are there already stay once.
+/// Adds keys, which ascend, to the index of `prefix`. Those that are there already stay once. Where
+/// the index `is_new`, nothing is in it, and nothing is looked for.
 pub(super) fn insert(
     table: &mut Table<'_, Raw, &'static [u8]>,
     prefix: u64,
     keys: &[Key],
+    is_new: bool,
 ) -> Result<(), Fault> {
+    if is_new {
+        return match keys {
+            [] => Ok(()),
+            keys => write(table, prefix, &[], keys.to_vec()),
+        };
+    }
     let mut left = keys;
-    while let Some(first) = left.first() {
-        let (old, next) = around(table, prefix, *first)?;
-        let count = next.map_or(left.len(), |next| left.partition_point(|key| *key < next));
+    while !left.is_empty() {
+        let (old, count) = around(table, prefix, left)?;
         let (new, rest) = left.split_at(count);
         left = rest;
         write(table, prefix, &old, merge(&old, new))?;
@@ -190,9 +197,8 @@ pub(super) fn remove(
     keys: &[Key],
 ) -> Result<(), Fault> {
     let mut left = keys;
-    while let Some(first) = left.first() {
-        let (old, next) = around(table, prefix, *first)?;
-        let count = next.map_or(left.len(), |next| left.partition_point(|key| *key < next));
+    while !left.is_empty() {
+        let (old, count) = around(table, prefix, left)?;
         let (gone, rest) = left.split_at(count);
         left = rest;
         let kept = old.iter().filter(|key| gone.binary_search(key).is_err()).copied().collect();
@@ -201,16 +207,17 @@ pub(super) fn remove(
     Ok(())
 }
 
-/// The keys of the record where `at` belongs, and the first key of the record after it.
+/// The keys of the record where the first of `new` belongs, and how many of `new` do: there is one
+/// at least.
 fn around(
     table: &Table<'_, Raw, &'static [u8]>,
     prefix: u64,
-    at: Key,
-) -> Result<(Vec<Key>, Option<Key>), Fault> {
+    new: &[Key],
+) -> Result<(Vec<Key>, usize), Fault> {
     let keys =
         |(first, record): Entry<'_>| Ok::<_, Damaged>(decode(&first.value(), record.value())?.1);
     let start = raw(prefix, FIRST);
-    let before = table.range(start..=raw(prefix, at))?.next_back().transpose()?;
+    let before = table.range(start..=raw(prefix, new[0]))?.next_back().transpose()?;
     let old = match before {
         Some(entry) => keys(entry)?,
         None => {
@@ -218,17 +225,19 @@ fn around(
             first.map(keys).transpose()?.unwrap_or_default()
         }
     };
-    let from = old.first().copied().unwrap_or(LAST);
+    // where the record ends is looked for only if it matters: of many types few have many keys
+    let (Some(first), [_, .., last]) = (old.first(), new) else { return Ok((old, new.len())) };
+    if old.last().is_some_and(|end| last <= end) {
+        return Ok((old, new.len()));
+    }
     let bounds = (
-        std::ops::Bound::Excluded(raw(prefix, from)),
+        std::ops::Bound::Excluded(raw(prefix, *first)),
         std::ops::Bound::Included(raw(prefix, LAST)),
     );
-    let next = match old.is_empty() {
-        true => None,
-        false => table.range::<Raw>(bounds)?.next().transpose()?,
-    };
-    let next = next.map(|(first, _)| key(&first.value())).transpose()?.map(|(_, key)| key);
-    Ok((old, next))
+    let next = table.range::<Raw>(bounds)?.next().transpose()?;
+    let next = next.map(|(first, _)| key(&first.value())).transpose()?;
+    let count = next.map_or(new.len(), |(_, next)| new.partition_point(|key| *key < next));
+    Ok((old, count))
 }
 
 fn merge(old: &[Key], new: &[Key]) -> Vec<Key> {

@@ -110,7 +110,7 @@ impl In {
     fn add(&mut self, tail: &Tail) {
         self.events += tail.len() as u64;
         self.types.extend(tail.types.keys().cloned());
-        self.servers.extend(tail.events.keys().map(|id| id.server));
+        self.servers.extend(tail.servers());
     }
 }
 

@@ -154,14 +154,14 @@ fn index(
     counts: &mut Vec<(Option<usize>, i64, i64)>,
 ) -> Result<(), Wrong> {
     let mut parts = transaction.open_table(PARTS)?;
-    for (key, record) in part::records(tail.events.iter().map(|(id, (_, stored))| (*id, stored))) {
+    for (key, record) in part::records(tail.events().map(|(event, stored)| (event.id, stored))) {
         parts.insert(key, &record[..])?;
     }
     drop(parts);
     let mut store = transaction.open_table(STORE)?;
     let mut types = transaction.open_table(TYPES)?;
     let mut last_type = store.get(tables::TYPES_NAME)?.map_or(0, |number| number.value());
-    let mut numbered: Vec<(u64, &TailType)> = Vec::with_capacity(tail.types.len());
+    let mut numbered: Vec<(u64, bool, &TailType)> = Vec::with_capacity(tail.types.len());
     let mut keyed: Vec<_> = tail
         .types
         .iter()
@@ -170,9 +170,11 @@ fn index(
     keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let mut gone: Vec<EventId> = Vec::new();
     for (key, event_type, known) in keyed {
-        let (latest, stored) = &tail.events[&known.latest];
+        let (_, stored) = tail.get(known.latest.1).ok_or(Damaged)?;
         let before = types.get(&key[..])?.map(|record| Type::from_bytes(&key, record.value()));
-        let mut record = match before.transpose()? {
+        let before = before.transpose()?;
+        let is_new = before.is_none();
+        let mut record = match before {
             Some(record) => record,
             None => {
                 last_type += 1;
@@ -183,7 +185,9 @@ fn index(
             Some(bytes) => Some(sbs::decode(bytes).map_err(|_| Damaged)?),
             None => None,
         };
-        let is_later = previous.as_ref().is_none_or(|previous| is_later(previous, latest));
+        let is_later = previous
+            .as_ref()
+            .is_none_or(|previous| is_later((previous.timestamp, previous.id), known.latest));
         if is_later {
             gone.extend(previous.filter(|_| !record.in_series).map(|previous| previous.id));
             record.latest = Some(stored.clone());
@@ -193,7 +197,7 @@ fn index(
         record.events += events as u64;
         record.bytes += known.bytes as u64;
         types.insert(&key[..], &record.to_bytes(&key)[..])?;
-        numbered.push((record.number, known));
+        numbered.push((record.number, is_new, known));
         counts.push((rules.of(event_type), events as i64, known.bytes as i64));
     }
     store.insert(tables::TYPES_NAME, last_type)?;
@@ -201,19 +205,19 @@ fn index(
     store.insert(tables::EVENTS_NAME, events + tail.len() as u64)?;
 
     // in the order of the table, where neighbours are written together
-    numbered.sort_unstable_by_key(|(number, _)| *number);
+    numbered.sort_unstable_by_key(|(number, _, _)| *number);
     let mut indexes = transaction.open_table(blocks::TABLE)?;
     let mut keys: Vec<Key> = Vec::new();
     for by in [OrderBy::Timestamp, OrderBy::SourceTimestamp] {
         keys.clear();
         keys.extend(tail.index.range(ALL(by)));
-        blocks::insert(&mut indexes, tables::prefix(0, by), &keys)?;
+        blocks::insert(&mut indexes, tables::prefix(0, by), &keys, false)?;
     }
-    for (number, known) in numbered {
+    for (number, is_new, known) in numbered {
         for by in [OrderBy::Timestamp, OrderBy::SourceTimestamp] {
             keys.clear();
             keys.extend(known.index.range(ALL(by)));
-            blocks::insert(&mut indexes, tables::prefix(number, by), &keys)?;
+            blocks::insert(&mut indexes, tables::prefix(number, by), &keys, is_new)?;
         }
     }
     remove_events(transaction, &gone)

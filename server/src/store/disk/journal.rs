@@ -35,6 +35,8 @@ use crate::store::StoreError;
 const HEAD: usize = 20;
 /// Frames start at multiples of it.
 const ALIGN: usize = 4;
+/// Bytes of a file that are looked through at once: a multiple of [`ALIGN`], as is the head.
+const WINDOW: usize = 1 << 20;
 /// A file grows by as much as it has, within these limits, in zeros: where its length and its
 /// blocks stay as they are, a sync is of the frame alone.
 const EXTENT: RangeInclusive<u64> = 1 << 16..=1 << 20;
@@ -65,67 +67,65 @@ pub(super) struct Replay {
 
 impl Journal {
     /// Finds the frames that the tables do not have. They are durable when this returns, also where
-    /// a sync had failed before.
+    /// a sync had failed before. In memory are the bodies that are found, and a window of a file.
     pub(super) fn open(
         medium: &dyn Medium,
         position: Position,
     ) -> Result<(Self, Replay), StoreError> {
-        let file = |number| -> Result<(File, Vec<u8>), StoreError> {
+        let file = |number| -> Result<File, StoreError> {
             let bytes = medium.journal(number).map_err(failed)?;
             let len = bytes.len().map_err(failed)?;
-            let mut content = vec![0; usize::try_from(len).map_err(|_| Damaged)?];
-            bytes.read(0, &mut content).map_err(failed)?;
-            Ok((File { bytes, len, at: 0 }, content))
+            Ok(File { bytes, len, at: 0 })
         };
-        let ((first, first_content), (second, second_content)) = (file(0)?, file(1)?);
-        let contents = [first_content, second_content];
         let Position { next, secret } = position;
-        let mut journal = Self { files: [first, second], active: 0, next, secret };
+        let mut journal = Self { files: [file(0)?, file(1)?], active: 0, next, secret };
         let (mut runs, mut last) = (Vec::new(), None);
         for _ in 0..2 {
-            let starts = |file: &usize| {
-                let body = journal.frame(&contents[*file], 0, journal.next);
-                body.is_some_and(|body| !body.is_empty())
-            };
             // one that was gone through starts with a number that has passed
-            let Some(file) = [0, 1].into_iter().find(starts) else { break };
-            let (mut at, mut bodies) = (0, Vec::new());
-            while let Some(body) = journal.frame(&contents[file], at, journal.next)
-                && !body.is_empty()
-            {
-                let end = at + frame_len(body.len());
-                last = Some((file, at, end));
-                bodies.push(Bytes::copy_from_slice(body));
-                journal.next += 1;
-                at = end;
+            let mut bodies = Vec::new();
+            for file in [0, 1] {
+                let mut at = 0;
+                while let Some(frame) = journal.frame(file, at, journal.next)?
+                    && frame.len() > HEAD
+                {
+                    last = Some((file, at, frame.clone()));
+                    at += frame_len(frame.len() - HEAD) as u64;
+                    bodies.push(frame.slice(HEAD..));
+                    journal.next += 1;
+                }
+                if !bodies.is_empty() {
+                    journal.files[file].at = at;
+                    journal.active = file;
+                    break;
+                }
             }
-            journal.files[file].at = at as u64;
-            journal.active = file;
+            if bodies.is_empty() {
+                break;
+            }
             runs.push((journal.next, bodies));
         }
-        if contents.iter().any(|content| journal.goes_on(content)) {
+        if journal.goes_on(0)? || journal.goes_on(1)? {
             let what = format!("frame {} of its journal is not what was written", journal.next);
             return Err(StoreError::Damaged(what.into()));
         }
-        if let Some((file, start, end)) = last {
+        if let Some((file, start, frame)) = last {
             // it may be in the system's memory only, and nobody would write it
             let bytes = &journal.files[file].bytes;
-            bytes.write(start as u64, &contents[file][start..end]).map_err(failed)?;
+            bytes.write(start, &frame).map_err(failed)?;
             bytes.sync_data().map_err(failed)?;
         }
         let bodies = runs.pop().map(|(_, bodies)| bodies).unwrap_or_default();
         Ok((journal, Replay { sealed: runs.pop(), bodies }))
     }
 
-    /// Makes a frame durable.
+    /// Makes a frame durable. It is given with room for its head: see [`frame`].
     ///
     /// After [`StoreError::Full`] it is certainly not there; after any other error nothing may be
     /// appended before [`start_over`](Self::start_over).
-    pub(super) fn append(&mut self, body: &[u8]) -> Result<(), StoreError> {
-        let mut frame = Vec::with_capacity(frame_len(body.len()));
-        frame.extend_from_slice(&self.head(self.next, body));
-        frame.extend_from_slice(body);
-        frame.resize(frame_len(body.len()), 0);
+    pub(super) fn append(&mut self, mut frame: Vec<u8>) -> Result<(), StoreError> {
+        let head = self.head(self.next, &frame[HEAD..]);
+        frame[..HEAD].copy_from_slice(&head);
+        frame.resize(frame_len(frame.len() - HEAD), 0);
         let file = &mut self.files[self.active];
         let end = file.at + frame.len() as u64;
         file.reach(end + HEAD as u64).map_err(full)?;
@@ -187,25 +187,47 @@ impl Journal {
         head
     }
 
-    /// The body of the frame of this number, where it is whole.
-    fn frame<'a>(&self, content: &'a [u8], at: usize, number: u64) -> Option<&'a [u8]> {
-        let (head, rest) = content.get(at..)?.split_at_checked(HEAD)?;
-        if number_of(head) ^ self.secret != number {
-            return None;
-        }
+    /// The frame of this number, where it is there and whole, without what fills it up.
+    fn frame(&self, file: usize, at: u64, number: u64) -> Result<Option<Bytes>, StoreError> {
+        let file = &self.files[file];
+        let mut head = [0; HEAD];
+        let Some(room) = file.len.checked_sub(at + HEAD as u64) else { return Ok(None) };
+        file.bytes.read(at, &mut head).map_err(failed)?;
         let mut len = [0; 8];
         len.copy_from_slice(&head[12..]);
-        let body = rest.get(..usize::try_from(u64::from_le_bytes(len)).ok()?)?;
-        (self.head(number, body)[..] == *head).then_some(body)
+        let len = u64::from_le_bytes(len);
+        if number_of(&head) ^ self.secret != number || len > room {
+            return Ok(None);
+        }
+        let mut frame = vec![0; HEAD + usize::try_from(len).map_err(|_| Damaged)?];
+        file.bytes.read(at, &mut frame).map_err(failed)?;
+        let is_whole = self.head(number, &frame[HEAD..])[..] == frame[..HEAD];
+        Ok(is_whole.then(|| frame.into()))
     }
 
     /// Whether a frame is there that comes after the next one: then the next one was there, too.
-    fn goes_on(&self, content: &[u8]) -> bool {
-        let heads = (0..content.len().saturating_sub(HEAD - 1)).step_by(ALIGN);
-        heads.into_iter().any(|at| {
-            let number = number_of(&content[at..at + HEAD]) ^ self.secret;
-            number > self.next && self.frame(content, at, number).is_some()
-        })
+    fn goes_on(&self, file: usize) -> Result<bool, StoreError> {
+        // no more frames have room: it says of nearly all other bytes that they are none
+        let most = self.files.iter().map(|file| file.len / HEAD as u64 + 1).sum::<u64>();
+        let len = self.files[file].len;
+        let mut window = vec![0; WINDOW];
+        let mut start = 0;
+        while start + HEAD as u64 <= len {
+            let size = (len - start).min(WINDOW as u64);
+            let window = &mut window[..size as usize];
+            self.files[file].bytes.read(start, window).map_err(failed)?;
+            // the last heads are in the next one, too
+            let heads = (0..=window.len() - HEAD).step_by(ALIGN);
+            let numbers = heads.map(|at| (at, number_of(&window[at..at + HEAD]) ^ self.secret));
+            let behind = numbers.filter(|(_, number)| number.wrapping_sub(self.next + 1) < most);
+            for (at, number) in behind {
+                if self.frame(file, start + at as u64, number)?.is_some() {
+                    return Ok(true);
+                }
+            }
+            start += (WINDOW - HEAD) as u64;
+        }
+        Ok(false)
     }
 }
 
@@ -243,13 +265,16 @@ fn full(error: io::Error) -> StoreError {
     }
 }
 
-/// The body of a frame: what changes of servers, and events, each with its length before it.
-pub(super) fn body<'a>(
+/// A frame without its head, for which there is room: what changes of servers, and events, each
+/// with its length before it.
+pub(super) fn frame<'a>(
     servers: impl ExactSizeIterator<Item = (&'a i64, &'a Server)>,
-    events: &[Bytes],
+    events: &[&[Bytes]],
 ) -> Vec<u8> {
-    let len = servers.len() * 80 + events.iter().map(Bytes::len).sum::<usize>();
-    let mut out = Vec::with_capacity(4 + len);
+    let events = || events.iter().copied().flatten();
+    let len = servers.len() * 80 + events().map(Bytes::len).sum::<usize>();
+    let mut out = Vec::with_capacity(HEAD + 4 + len + ALIGN);
+    out.resize(HEAD, 0);
     out.extend_from_slice(&(servers.len() as u32).to_le_bytes());
     for (server_id, server) in servers {
         let record = server.to_bytes();
@@ -257,11 +282,11 @@ pub(super) fn body<'a>(
         put(&mut out, record.len() as u128);
         out.extend_from_slice(&record);
     }
-    events.iter().for_each(|run| out.extend_from_slice(run));
+    events().for_each(|run| out.extend_from_slice(run));
     out
 }
 
-/// What [`body`] was made of: servers, and each event.
+/// What the body of a [`frame`] was made of: servers, and each event.
 pub(super) fn read_body(body: &Bytes) -> Result<(Vec<Server>, Vec<Bytes>), Damaged> {
     let (count, mut rest) = body.split_at_checked(4).ok_or(Damaged)?;
     let mut number = [0; 4];

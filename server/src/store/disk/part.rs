@@ -20,10 +20,11 @@ pub(super) type PartKey = (i64, i64, i64);
 
 /// Events one after the other, each with its length before it; and each by itself, as it is stored.
 pub(super) fn run(events: &[Event]) -> (Bytes, Vec<Bytes>) {
-    let mut out = BytesMut::with_capacity(events.iter().map(|event| event.encoded_len() + 5).sum());
+    let lens: Vec<_> = events.iter().map(Encode::encoded_len).collect();
+    let mut out = BytesMut::with_capacity(lens.iter().map(|len| len + 5).sum());
     let mut ends = Vec::with_capacity(events.len());
-    for event in events {
-        put_len(&mut out, event.encoded_len());
+    for (event, len) in events.iter().zip(lens) {
+        put_len(&mut out, len);
         let start = out.len();
         event.encode(&mut out);
         ends.push((start, out.len()));

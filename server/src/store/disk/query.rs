@@ -63,7 +63,10 @@ impl DiskStore {
         for (event, stored) in tail {
             let is_latest = match latest.get(&event.event_type) {
                 None => true,
-                Some(before) => is_later(&decoded(before)?, &event),
+                Some(before) => {
+                    let before = decoded(before)?;
+                    is_later((before.timestamp, before.id), (event.timestamp, event.id))
+                }
             };
             if is_latest {
                 latest.insert(event.event_type, stored);
@@ -100,20 +103,20 @@ impl DiskStore {
         let most = cut.most.saturating_add(1);
         let (mut disk, tail) = self.view(|state| {
             let found = |key: Key| {
-                let (event, stored) = state.tails().find_map(|tail| tail.events.get(&key.1))?;
+                let (event, stored) = state.tails().find_map(|tail| tail.get(key.1))?;
                 within_limits(event, params).then(|| (key, stored.clone()))
             };
             let indexes: Vec<_> = match &asked {
-                TypesWanted::All => state.tails().map(|tail| &tail.index).collect(),
+                TypesWanted::All => state.tails().map(|tail| tail.index.range(range)).collect(),
                 _ => {
                     let indexes = |tail| {
                         let types: Vec<&EventType> = asked.in_tail(tail);
-                        types.into_iter().map(|one| &tail.types[one].index)
+                        types.into_iter().map(|one| tail.types[one].index.range(range))
                     };
                     state.tails().flat_map(indexes).collect()
                 }
             };
-            merged(indexes, range).filter_map(found).take(most).collect::<Vec<_>>()
+            merged(indexes, range.order).filter_map(found).take(most).collect::<Vec<_>>()
         })?;
         let types = match &asked {
             TypesWanted::All => None,
@@ -167,7 +170,6 @@ impl DiskStore {
         let mut cut = self.cut(params.max_results);
         let most = cut.most.saturating_add(1);
         let (disk, tail) = self.view(|state| {
-            use std::ops::Bound::{Excluded, Included};
             let durable = state.durable.get(&server_id);
             let end = match params.persisted {
                 true => durable.copied().unwrap_or(after),
@@ -175,11 +177,8 @@ impl DiskStore {
             };
             let events = |tail| -> Vec<(EventId, Bytes)> {
                 let tail: &Tail = tail;
-                // a range of a map may not end before it starts
-                let events =
-                    (after < end).then(|| tail.events.range((Excluded(after), Included(end))));
-                let events = events.into_iter().flatten().take(most);
-                events.map(|(id, (_, stored))| (*id, stored.clone())).collect()
+                let events = tail.between(after, end).iter().take(most);
+                events.map(|(event, stored)| (event.id, stored.clone())).collect()
             };
             state.tails().flat_map(events).collect::<Vec<_>>()
         })?;
@@ -208,7 +207,7 @@ impl DiskStore {
     /// Where an event of the series stands by a timestamp.
     fn key_of(&self, id: EventId, by: OrderBy) -> Result<Option<Key>, Refused> {
         let (mut disk, tail) =
-            self.view(|state| state.tails().find_map(|tail| tail.events.get(&id)).cloned())?;
+            self.view(|state| state.tails().find_map(|tail| tail.get(id)).cloned())?;
         let in_tail = tail.is_some();
         let event = match tail {
             Some((event, _)) => Some(event),

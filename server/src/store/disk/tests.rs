@@ -7,6 +7,8 @@ use hat_core::eventer::{
     Subscription, TimeseriesParams, Timestamp,
 };
 
+use redb::StorageBackend as _;
+
 use super::*;
 use crate::store::MemoryStore;
 use crate::store::memory::Config;
@@ -534,4 +536,99 @@ fn a_journal_that_is_missing_or_cut_is_told() {
 /// Whether the first file of the journal has something.
 fn journal_0_is_used(scratch: &Scratch) -> bool {
     std::fs::metadata(scratch.0.join(file::JOURNAL[0])).is_ok_and(|file| file.len() > 0)
+}
+
+/// Files in memory, and how much was read of a journal at once.
+#[derive(Clone, Debug, Default)]
+struct Measured {
+    files: [Arc<redb::backends::InMemoryBackend>; 3],
+    most: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct MeasuredFile(Measured, usize);
+
+impl Medium for Measured {
+    fn open(&self) -> std::io::Result<Box<dyn redb::StorageBackend>> {
+        Ok(Box::new(MeasuredFile(self.clone(), 2)))
+    }
+
+    fn journal(&self, number: usize) -> std::io::Result<Box<dyn redb::StorageBackend>> {
+        Ok(Box::new(MeasuredFile(self.clone(), number)))
+    }
+}
+
+impl redb::StorageBackend for MeasuredFile {
+    fn len(&self) -> std::io::Result<u64> {
+        self.0.files[self.1].len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        if self.1 < 2 {
+            self.0.most.fetch_max(out.len(), std::sync::atomic::Ordering::Relaxed);
+        }
+        self.0.files[self.1].read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.0.files[self.1].set_len(len)
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.0.files[self.1].sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        let file = &self.0.files[self.1];
+        file.set_len(file.len()?.max(offset + data.len() as u64))?;
+        file.write(offset, data)
+    }
+}
+
+#[test]
+fn a_start_has_no_whole_journal_in_memory() {
+    let medium = Measured::default();
+    make_on(medium.open().expect("a file")).expect("a new store");
+    let options = DiskOptions::default();
+    let open = || DiskStore::open_on(Box::new(medium.clone()), options.clone());
+    let store = open().expect("a store");
+    for number in 1..=3 {
+        store.apply(&[session_of(number, number, "a")], &[], Sync::Now).expect("applied");
+    }
+    drop(store);
+    // room that was made for more, and never used
+    let file = &medium.files[0];
+    let end = file.len().expect("in memory");
+    file.set_len(20 << 20).expect("in memory");
+    let store = open().expect("a store");
+    assert_eq!(store.stats().expect("stats").events, 3);
+    drop(store);
+    let most = medium.most.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(most <= 1 << 20, "{most} bytes at once");
+
+    // a frame that comes after one that is gone is found wherever it is
+    let mut frames = vec![0; usize::try_from(end).expect("it is short")];
+    file.read(0, &mut frames).expect("in memory");
+    let second = (1..frames.len() - 20).find(|at| {
+        let number = |at: usize| &frames[at + 4..at + 12];
+        at.is_multiple_of(4) && number(*at)[1..] == number(0)[1..] && number(*at) != number(0)
+    });
+    let second = second.expect("there are three frames");
+    file.write(0, &vec![0; second]).expect("in memory");
+    for at in [(1 << 20) - 20, (1 << 20) - 8, (1 << 20) + 4, (20 << 20) - frames.len() + second] {
+        let moved = Measured::default();
+        for (to, from) in moved.files.iter().zip(&medium.files) {
+            let mut bytes =
+                vec![0; usize::try_from(from.len().expect("in memory")).expect("short")];
+            from.read(0, &mut bytes).expect("in memory");
+            if Arc::ptr_eq(from, file) {
+                bytes[..frames.len()].fill(0);
+                bytes[at..at + frames.len() - second].copy_from_slice(&frames[second..]);
+            }
+            to.set_len(bytes.len() as u64).expect("in memory");
+            to.write(0, &bytes).expect("in memory");
+        }
+        let opened = DiskStore::open_on(Box::new(moved), options.clone());
+        assert!(matches!(opened, Err(StoreError::Damaged(_))), "at {at}: {opened:?}");
+    }
 }

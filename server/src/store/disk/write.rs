@@ -153,11 +153,8 @@ impl DiskStore {
             // events change what is known of their server
             return Ok(());
         }
-        let body = match &writer.unsynced[..] {
-            [] => journal::body(servers.iter(), &prepared.runs),
-            unsynced => journal::body(servers.iter(), &[unsynced, &prepared.runs[..]].concat()),
-        };
-        match writer.journal.append(&body) {
+        let frame = journal::frame(servers.iter(), &[&writer.unsynced, &prepared.runs]);
+        match writer.journal.append(frame) {
             Ok(()) => {
                 writer.unsynced.clear();
                 writer.unsynced_servers.clear();

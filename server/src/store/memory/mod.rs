@@ -213,8 +213,9 @@ impl Store {
         self.series.push_back(id);
         let previous = entry.latest;
         // another server's may be older than what is there
-        let is_latest =
-            previous.is_none_or(|(previous, _)| is_later(&self.events[&previous], &event));
+        let is_latest = previous.is_none_or(|(previous, _)| {
+            is_later((self.events[&previous].timestamp, previous), (event.timestamp, id))
+        });
         self.events.insert(id, event);
         if !is_latest {
             return;

@@ -75,8 +75,8 @@ impl Store {
         match self.entries(asked) {
             None => cut.take_all(self.index.range(range).map(event).filter(within)),
             Some(entries) => {
-                let indexes = entries.iter().map(|entry| &entry.index);
-                cut.take_all(merged(indexes, range).map(event).filter(within));
+                let ranges = entries.iter().map(|entry| entry.index.range(range));
+                cut.take_all(merged(ranges, range.order).map(event).filter(within));
             }
         }
         result(cut)
