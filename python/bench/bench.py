@@ -1,13 +1,16 @@
 """Theirs against ours, by the same calls of the same API in the same arrangement: both ends in one process and one loop.
 
-    python bench/bench.py [--quick] [--loop asyncio|uvloop] [NAME ...]
+    python bench/bench.py [--quick] [--rounds N] [--loop asyncio|uvloop] [--json] [NAME ...]
 
-Each figure is the best of three runs, theirs and ours in turns, as a rate and as the ratio to theirs.
+Theirs and ours run in turns, once a round. Each figure is the median of the rounds, as a rate, and the ratio is that of the two in the same
+round. `hat-bench python` is the same with spreads, in the form of the other tables.
 """
 
 import argparse
 import asyncio
 import importlib
+import json as python_json
+import statistics
 import sys
 import time
 
@@ -18,10 +21,9 @@ from hat.drivers import net
 from hat.event import common
 
 
-def event(i, payload=True):
+def event(i):
     return common.Event(common.EventId(1, 1, i), ('plant', 'line', str(i % 50), 'value'), common.Timestamp(1700000001, 5),
-                        common.Timestamp(1700000000, i), common.EventPayloadJson({'value': i * 0.5, 'quality': 'GOOD'})
-                        if payload else None)
+                        common.Timestamp(1700000000, i), common.EventPayloadJson({'value': i * 0.5, 'quality': 'GOOD'}))
 
 
 def register_event(i):
@@ -214,6 +216,12 @@ def sbs_decode(is_ours, count):
     return count * 1000 / (time.perf_counter() - start)
 
 
+def event_server(is_ours, seconds, batch):
+    from server import measure
+    rate, _ = measure(is_ours, seconds, batch)
+    return rate
+
+
 # name: what, unit, target, module, function, work of theirs, work of ours, further arguments
 TABLE = {
     'sbs-encode': ('SBS notification of 1 000 events, encode', 'events/s', 8, None, sbs_encode, 20, 100),
@@ -231,15 +239,22 @@ TABLE = {
                      1000, 1),
     'eventer-notify': ('Eventer notify 100 clients', 'events/s', 15, 'event.eventer', eventer_notify, 100, 2000, 100),
     'juggler-64': ('Juggler requests, 64 in flight', 'requests/s', 5, 'juggler', juggler_requests, 3000, 30000, 64),
-    'juggler-leaf': ('Juggler, a leaf of a 1 MB state', 'changes/s', 5, 'juggler', juggler_leaf, 100, 2000)}
+    'juggler-leaf': ('Juggler, a leaf of a 1 MB state', 'changes/s', 5, 'juggler', juggler_leaf, 100, 2000),
+    'server-1': ('hat-event-server with LMDB, 8 clients, batch 1', 'events/s', 2, None, event_server, 3, 3, 1),
+    'server-100': ('hat-event-server with LMDB, 8 clients, batch 100', 'events/s', 2, None, event_server, 3, 3, 100)}
+
+WITHOUT_LOOP = [name for name, row in TABLE.items() if row[3] is None]
+"""Rows that have nothing to do with the event loop of this process"""
 
 
 def measure(name, is_ours, quick, loop):
     _, _, _, module, function, theirs, ours, *more = TABLE[name]
     work = (ours if is_ours else theirs)
-    work = max(work // 5, *(i for i in more[-1:] if i < 1000), 5) if quick else work
+    if quick:
+        in_flight = more[0] if function in (chatter_echo, juggler_requests) else 0
+        work = max(work // 10, in_flight, 1)
     if module is None:
-        return function(is_ours, work)
+        return function(is_ours, work, *more)
     imported = importlib.import_module(f'hat_native.{module}' if is_ours else f'hat.{module}')
     if loop == 'uvloop':
         import uvloop
@@ -249,18 +264,30 @@ def measure(name, is_ours, quick, loop):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument('--quick', action='store_true', help='a fifth of the work, once: whether it works')
+    parser.add_argument('--quick', action='store_true', help='a tenth of the work, once: whether it works')
+    parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--loop', choices=['asyncio', 'uvloop'], default='asyncio')
-    parser.add_argument('names', nargs='*', metavar='NAME', choices=[*TABLE, []])
+    parser.add_argument('--json', action='store_true', help='one line of JSON for each row, with the figures of all rounds')
+    parser.add_argument('names', nargs='*', metavar='NAME', help=f'of {", ".join(TABLE)}')
     args = parser.parse_args()
-    print(f'{"work":50} {"theirs":>12} {"ours":>12} {"ratio":>7} {"target":>7}')
-    for name in args.names or TABLE:
+    unknown = set(args.names) - set(TABLE)
+    if unknown:
+        parser.error(f'no row {", ".join(sorted(unknown))}')
+    if not args.json:
+        print(f'{"work":50} {"theirs":>12} {"ours":>12} {"ratio":>7} {"target":>7}')
+    # with uvloop, what does not depend on it would be the same once more
+    for name in args.names or [i for i in TABLE if args.loop == 'asyncio' or i not in WITHOUT_LOOP]:
         what, unit, target, *_ = TABLE[name]
-        theirs = ours = 0
-        for _ in range(1 if args.quick else 3):
-            theirs = max(theirs, measure(name, False, args.quick, args.loop))
-            ours = max(ours, measure(name, True, args.quick, args.loop))
-        print(f'{what:50} {theirs:12,.0f} {ours:12,.0f} {ours / theirs:7.1f} {"≥ " + str(target):>7}  {unit}', flush=True)
+        theirs, ours = [], []
+        for _ in range(1 if args.quick else args.rounds):
+            theirs.append(measure(name, False, args.quick, args.loop))
+            ours.append(measure(name, True, args.quick, args.loop))
+        if args.json:
+            print(python_json.dumps({'work': what, 'unit': unit, 'target': target, 'theirs': theirs, 'ours': ours}), flush=True)
+            continue
+        ratio = statistics.median(our / their for our, their in zip(ours, theirs))
+        print(f'{what:50} {statistics.median(theirs):12,.0f} {statistics.median(ours):12,.0f} {ratio:7.1f} '
+              f'{"≥ " + str(target):>7}  {unit}', flush=True)
 
 
 if __name__ == '__main__':

@@ -36,6 +36,7 @@ pub mod chatter;
 mod environment;
 mod inbox;
 pub mod node;
+pub mod package;
 mod peer;
 
 use std::{

@@ -81,8 +81,9 @@ class MessageConnection(Resource, typing.Generic[T]):
     def _on_incoming(self, incoming: list[Any]) -> None:
         queue = self._queue
         queue.extend(incoming)
-        for _ in range(min(len(incoming), len(self._waiters))):
-            self._wake()
+        if self._waiters:
+            for _ in incoming:
+                self._wake()
         if 0 < self._queue_size <= len(queue):
             self._link.pause()
 

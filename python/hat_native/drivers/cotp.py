@@ -189,7 +189,8 @@ class Connection(MessageConnection[bytes]):
             link.wrote(len(data))
 
     def _on_incoming(self, incoming: list[typing.Any]) -> None:
-        super()._on_incoming([i for i in incoming if isinstance(i, bytes)])
+        # None is what the deployed module says nothing of
+        super()._on_incoming([i for i in incoming if i is not None] if None in incoming else incoming)
 
 
 def _pop_name(kwargs: dict[str, typing.Any]) -> str | None:

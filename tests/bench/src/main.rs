@@ -21,6 +21,7 @@ mod growth;
 mod juggler;
 mod measure;
 mod process;
+mod python;
 mod report;
 mod runtimes;
 mod side;
@@ -69,6 +70,9 @@ enum Command {
     Server(Options),
     /// Cost against size: messages, clients, event types, query types.
     Growth(Options),
+    /// The Python package against the deployed modules, on asyncio and uvloop, and the whole event
+    /// server with it.
+    Python(Options),
     /// Memory of idle connections.
     Memory(Options),
     /// Processor time of idle connections.
@@ -139,8 +143,8 @@ struct Bench {
 /// Measures one or more tables.
 type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
 
-/// All of them, in the order of the report. That of event servers is asked for by name: it is
-/// young.
+/// All of them, in the order of the report. Those of event servers and of the Python package are
+/// asked for by name: the one is young, the other builds a wheel.
 const TABLES: [Measure; 11] = [
     encoding::tables,
     wire::chatter,
@@ -176,6 +180,7 @@ fn main() -> anyhow::Result<()> {
         Command::Eventer(options) => run(&options, &[eventer::tables]),
         Command::Server(options) => run(&options, &[store::tables]),
         Command::Growth(options) => run(&options, &[growth::tables]),
+        Command::Python(options) => run(&options, &[python::tables]),
         Command::Memory(options) => run(&options, &[crowd::memory]),
         Command::Idle(options) => run(&options, &[crowd::idle]),
         Command::Juggler(options) => run(&options, &[juggler::tables]),
