@@ -3,13 +3,12 @@
 use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::io;
 use std::marker::PhantomData;
-use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
-use hat_aio::{Runtime, SocketOptions};
+use hat_aio::Runtime;
+
+use crate::delegating::as_inner;
 
 static RUNNING: Mutex<BTreeMap<TypeId, usize>> = Mutex::new(BTreeMap::new());
 
@@ -46,43 +45,7 @@ impl<Of: 'static> Drop for Task<Of> {
 }
 
 impl<R: Runtime, Of: 'static> Runtime for Counted<R, Of> {
-    type Stream = R::Stream;
-    type Listener = R::Listener;
-    type Timer = R::Timer;
-
-    fn connect(
-        address: SocketAddr,
-        options: &SocketOptions,
-    ) -> impl Future<Output = io::Result<R::Stream>> + Send {
-        R::connect(address, options)
-    }
-
-    fn bind(address: SocketAddr) -> impl Future<Output = io::Result<R::Listener>> + Send {
-        R::bind(address)
-    }
-
-    fn accept(
-        listener: &R::Listener,
-        options: &SocketOptions,
-    ) -> impl Future<Output = io::Result<(R::Stream, SocketAddr)>> + Send {
-        R::accept(listener, options)
-    }
-
-    fn local_addr(listener: &R::Listener) -> io::Result<SocketAddr> {
-        R::local_addr(listener)
-    }
-
-    fn resolve(host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {
-        R::resolve(host, port)
-    }
-
-    fn now() -> Instant {
-        R::now()
-    }
-
-    fn timer(at: Instant) -> R::Timer {
-        R::timer(at)
-    }
+    as_inner!(R: sockets, resolve, clock, unblock);
 
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         let counted = Task::<Self>::started();
@@ -91,11 +54,5 @@ impl<R: Runtime, Of: 'static> Runtime for Counted<R, Of> {
             let _counted = counted;
             task.await;
         });
-    }
-
-    fn unblock<T: Send + 'static>(
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = io::Result<T>> + Send {
-        R::unblock(work)
     }
 }

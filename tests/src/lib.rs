@@ -5,6 +5,7 @@
 
 pub mod certificates;
 pub mod counted;
+mod delegating;
 pub mod eventer;
 pub mod fuzzing;
 pub mod generated;

@@ -7,9 +7,10 @@ use std::io;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
-use hat_aio::{Runtime, SocketOptions};
+use hat_aio::Runtime;
+
+use crate::delegating::as_inner;
 
 static NAMES: Mutex<BTreeMap<String, Vec<SocketAddr>>> = Mutex::new(BTreeMap::new());
 
@@ -23,52 +24,10 @@ pub fn name(name: &str, addresses: impl Into<Vec<SocketAddr>>) {
 pub struct Resolving<R>(PhantomData<fn() -> R>);
 
 impl<R: Runtime> Runtime for Resolving<R> {
-    type Stream = R::Stream;
-    type Listener = R::Listener;
-    type Timer = R::Timer;
-
-    fn connect(
-        address: SocketAddr,
-        options: &SocketOptions,
-    ) -> impl Future<Output = io::Result<R::Stream>> + Send {
-        R::connect(address, options)
-    }
-
-    fn bind(address: SocketAddr) -> impl Future<Output = io::Result<R::Listener>> + Send {
-        R::bind(address)
-    }
-
-    fn accept(
-        listener: &R::Listener,
-        options: &SocketOptions,
-    ) -> impl Future<Output = io::Result<(R::Stream, SocketAddr)>> + Send {
-        R::accept(listener, options)
-    }
-
-    fn local_addr(listener: &R::Listener) -> io::Result<SocketAddr> {
-        R::local_addr(listener)
-    }
+    as_inner!(R: sockets, clock, spawn, unblock);
 
     async fn resolve(host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
         let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
         names.get(host).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn now() -> Instant {
-        R::now()
-    }
-
-    fn timer(at: Instant) -> R::Timer {
-        R::timer(at)
-    }
-
-    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-        R::spawn(task);
-    }
-
-    fn unblock<T: Send + 'static>(
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = io::Result<T>> + Send {
-        R::unblock(work)
     }
 }

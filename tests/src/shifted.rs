@@ -3,14 +3,14 @@
 use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::io;
 use std::marker::PhantomData;
-use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use hat_aio::{Runtime, SocketOptions};
+use hat_aio::Runtime;
+
+use crate::delegating::as_inner;
 
 static SHIFTS: Mutex<BTreeMap<TypeId, Duration>> = Mutex::new(BTreeMap::new());
 
@@ -54,35 +54,9 @@ impl<R: Runtime, Of: 'static> hat_aio::runtime::Timer for Timer<R, Of> {
 }
 
 impl<R: Runtime, Of: 'static> Runtime for Shifted<R, Of> {
-    type Stream = R::Stream;
-    type Listener = R::Listener;
     type Timer = Timer<R, Of>;
 
-    fn connect(
-        address: SocketAddr,
-        options: &SocketOptions,
-    ) -> impl Future<Output = io::Result<R::Stream>> + Send {
-        R::connect(address, options)
-    }
-
-    fn bind(address: SocketAddr) -> impl Future<Output = io::Result<R::Listener>> + Send {
-        R::bind(address)
-    }
-
-    fn accept(
-        listener: &R::Listener,
-        options: &SocketOptions,
-    ) -> impl Future<Output = io::Result<(R::Stream, SocketAddr)>> + Send {
-        R::accept(listener, options)
-    }
-
-    fn local_addr(listener: &R::Listener) -> io::Result<SocketAddr> {
-        R::local_addr(listener)
-    }
-
-    fn resolve(host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {
-        R::resolve(host, port)
-    }
+    as_inner!(R: sockets, resolve, spawn, unblock);
 
     fn now() -> Instant {
         R::now() + Self::ahead()
@@ -91,15 +65,5 @@ impl<R: Runtime, Of: 'static> Runtime for Shifted<R, Of> {
     fn timer(at: Instant) -> Timer<R, Of> {
         let timer = R::timer(at.checked_sub(Self::ahead()).unwrap_or(at));
         Timer { timer, of: PhantomData }
-    }
-
-    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-        R::spawn(task);
-    }
-
-    fn unblock<T: Send + 'static>(
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = io::Result<T>> + Send {
-        R::unblock(work)
     }
 }
