@@ -14,6 +14,7 @@
 //! | [`tpkt`] | packets over TCP, RFC 1006 |
 //! | [`cotp`] | ISO transport class 0, over TPKT |
 //! | [`ws`] | WebSocket: messages over HTTP's port, RFC 6455 |
+//! | [`retry`] | when a client that comes back tries again |
 //!
 //! | feature | what |
 //! |---|---|
@@ -115,6 +116,7 @@ mod keepalive;
 pub mod observer;
 pub mod options;
 pub mod protocol;
+pub mod retry;
 pub mod sbs;
 pub mod send;
 pub mod tcp;

@@ -10,6 +10,7 @@ mod registry;
 mod server;
 
 pub use super::ConnectionId;
+pub use super::reconnect::WhileDisconnected;
 pub use client::{
     Client, ConnectError, ConnectOptions, Events, Notification, NotificationStream, RequestError,
     connect, connect_on,
@@ -17,8 +18,7 @@ pub use client::{
 pub use handler::{ConnectionInfo, Handler};
 pub use notifier::Notifier;
 pub use reconnect::{
-    ReconnectOptions, Reconnecting, StartError, Stopped, Update, UpdateStream, WhileDisconnected,
-    keep_connected,
+    ReconnectOptions, Reconnecting, StartError, Stopped, Update, UpdateStream, keep_connected,
 };
 pub use server::{ListenOptions, Server, listen, listen_with};
 

@@ -16,6 +16,7 @@ use hat_core::eventer::{
 };
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, sleep, within};
+use smol::stream::StreamExt;
 
 use crate::local;
 
@@ -403,6 +404,33 @@ on_every_runtime! {
             updates += 1;
         }
         assert!(updates <= 18, "{updates} were kept");
+    }
+
+    /// Who waits on the stream is woken by what comes later.
+    async fn updates_as_a_stream<R>() {
+        let disk = Disk::default();
+        let server = serve::<R>(local(), &disk).await;
+        let address = server.addresses()[0];
+        let client = client::<R>(address, |_| ()).await;
+        let mut updates = client.updates();
+        loop {
+            if let Some(Update::Connected(_)) = updates.next().await {
+                break;
+            }
+        }
+        let (sender, told) = smol::channel::bounded(1);
+        R::spawn(async move {
+            let update = updates.next().await;
+            sender.send(update).await.expect("wanted");
+        });
+        // it waits by now
+        sleep::<R>(SOON).await;
+        let told_of = [disk.register("a/b")];
+        server.notify_events(&told_of, false, false).await;
+        match told.recv().await.expect("told") {
+            Some(Update::Events(events)) => assert_eq!(events.into_vec(), told_of),
+            update => panic!("{update:?}"),
+        }
     }
 
     async fn what_cannot_be_subscribed_to<R>() {

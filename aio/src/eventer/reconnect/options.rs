@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use crate::address::AddressError;
 use crate::eventer::{ConnectError, ConnectOptions, Events};
-use hat_core::eventer::reconnect::{CatchUpConfig, Gap, Position, RetryConfig};
+use crate::reconnect::WhileDisconnected;
+use hat_core::eventer::reconnect::{CatchUpConfig, Gap, Position};
 use hat_core::eventer::{Status, SubscriptionError};
 use hat_core::options::More;
+use hat_core::retry::RetryConfig;
 
 /// What a client says of itself, and how it comes back.
 #[derive(Clone, Debug, Default)]
@@ -32,17 +34,6 @@ pub struct ReconnectOptions {
     pub while_disconnected: WhileDisconnected,
     #[doc(hidden)]
     pub more: More,
-}
-
-/// What a request does while there is no connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhileDisconnected {
-    /// It fails at once, with [`NotConnected`](super::super::RequestError::NotConnected).
-    #[default]
-    Fail,
-    /// It waits until there is one. A request that was on its way when a connection ended fails all
-    /// the same: nobody knows whether the server did it.
-    Wait,
 }
 
 /// What a [`Reconnecting`](super::Reconnecting) client is told.
@@ -88,16 +79,4 @@ pub enum StartError {
 }
 
 /// Why a [`Reconnecting`](super::Reconnecting) client is over.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Stopped {
-    /// We closed it.
-    #[error("the client is closed")]
-    Closed,
-    /// No other try is made, by [`RetryConfig`]. This was the last failure.
-    #[error("{0}; it is not tried again")]
-    GaveUp(ConnectError),
-    /// The runtime ended before the client did.
-    #[error("the runtime was shut down")]
-    Runtime,
-}
+pub type Stopped = crate::reconnect::Stopped<ConnectError>;

@@ -1,30 +1,30 @@
-//! The task that connects, hands on what is told, and connects again.
+//! What the task of an event client does with each connection: it hands on what is told, and asks
+//! for what was missed.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytestring::ByteString;
 
-use super::options::{ReconnectOptions, Stopped, Update};
-use super::shared::Shared;
+use super::EventClient;
+use super::options::{ReconnectOptions, Update};
 use crate::Address;
 use crate::eventer::client::Ack;
 use crate::eventer::{
     Client, ConnectError, ConnectOptions, Error, Events, Notification, RequestError, connect,
 };
-use crate::runtime::{Runtime, sleep, within};
+use crate::reconnect::{Either, Ended, Work, first};
+use crate::runtime::{Runtime, within};
 use hat_core::eventer::Subscription;
-use hat_core::eventer::reconnect::{CatchUp, CatchUpConfig, Failure, Retry, Wanted};
+use hat_core::eventer::reconnect::{CatchUp, CatchUpConfig, Wanted};
 
-pub(super) struct Task {
-    shared: Arc<Shared>,
+type Shared = crate::reconnect::Shared<EventClient>;
+
+pub(super) struct EventerWork {
     address: Address,
     name: ByteString,
     options: ConnectOptions,
-    retry: Retry,
     missed: Option<Missed>,
     /// The server took the client of now.
     taken: bool,
@@ -36,16 +36,28 @@ struct Missed {
     config: CatchUpConfig,
 }
 
-impl Task {
+impl Work<EventClient> for EventerWork {
+    async fn one_connection<R: Runtime>(&mut self, shared: &Arc<Shared>) -> (Ended, ConnectError) {
+        let Err(error) = self.connect_and_serve::<R>(shared).await;
+        let ended = match &error {
+            ConnectError::Ended(_) if self.taken => Ended::Lost,
+            error if error.is_rejection() => Ended::Rejected,
+            // a client that cannot say what it is will not learn it
+            ConnectError::Init(_) => Ended::Hopeless,
+            _ => Ended::Unreachable,
+        };
+        (ended, error)
+    }
+}
+
+impl EventerWork {
     pub(super) fn new(
-        shared: Arc<Shared>,
         address: Address,
         name: ByteString,
         subscription: Subscription,
         options: ReconnectOptions,
-        seed: u64,
     ) -> Self {
-        let ReconnectOptions { client, retry, catch_up, seen, from_nothing, .. } = options;
+        let ReconnectOptions { client, catch_up, seen, from_nothing, .. } = options;
         let (server_id, persisted) = (client.server_id, client.persisted);
         let wanted = Wanted { subscription, server_id, persisted };
         let missed = catch_up.map(|config| {
@@ -53,49 +65,13 @@ impl Task {
             let catch_up = if from_nothing { catch_up.from_nothing() } else { catch_up };
             Missed { catch_up, config }
         });
-        let retry = Retry::new(retry, seed);
-        Self { shared, address, name, options: client, retry, missed, taken: false }
+        Self { address, name, options: client, missed, taken: false }
     }
 
-    /// Until the client is closed or gives up.
-    pub(super) async fn run<R: Runtime>(mut self) {
-        let shared = self.shared.clone();
-        let work = self.work::<R>();
-        let stopped = match first(shared.closing(), work).await {
-            Either::One(()) => Stopped::Closed,
-            Either::Other(error) => Stopped::GaveUp(error),
-        };
-        if let Some(client) = shared.set_client(None) {
-            client.close().await;
-        }
-        shared.stop(stopped);
-    }
-
-    /// One connection after the other; ends with the last failure where no other try is to be made.
-    async fn work<R: Runtime>(&mut self) -> ConnectError {
-        loop {
-            let start = R::now();
-            let (failure, reason) = match self.one_connection::<R>().await {
-                Err(ConnectError::Ended(error)) if self.taken => {
-                    (Failure::Lost { up: R::now() - start }, ConnectError::Ended(error))
-                }
-                Err(error) if error.is_rejection() => (Failure::Rejected, error),
-                Err(error) => (Failure::Unreachable, error),
-            };
-            self.shared.set_client(None);
-            // a client that cannot say what it is will not learn it
-            let hopeless = matches!(reason, ConnectError::Init(_));
-            let retry_in = self.retry.after(failure).filter(|_| !hopeless);
-            self.shared.tell(Update::Disconnected { reason: reason.clone(), retry_in });
-            match retry_in {
-                Some(delay) => sleep::<R>(delay).await,
-                None => return reason,
-            }
-        }
-    }
-
-    /// Connects, and hands on what is told until the connection is over.
-    async fn one_connection<R: Runtime>(&mut self) -> Result<Infallible, ConnectError> {
+    async fn connect_and_serve<R: Runtime>(
+        &mut self,
+        shared: &Arc<Shared>,
+    ) -> Result<Infallible, ConnectError> {
         self.taken = false;
         if self.missed.as_ref().is_some_and(|missed| missed.catch_up.needs_position()) {
             self.find_position::<R>().await?;
@@ -103,7 +79,7 @@ impl Task {
         let (address, name) = (self.address.clone(), self.name.clone());
         let client = connect::<R>(address, name, self.options.clone()).await?;
         self.taken = true;
-        Err(self.serve::<R>(&client).await.into())
+        Err(self.serve::<R>(shared, &client).await.into())
     }
 
     /// Asks the server up to where it has registered events, on a connection that subscribes to
@@ -121,33 +97,37 @@ impl Task {
     }
 
     /// Hands on what one connection tells, until it is over.
-    async fn serve<R: Runtime>(&mut self, client: &Client) -> Error {
+    async fn serve<R: Runtime>(&mut self, shared: &Shared, client: &Client) -> Error {
         let status = client.status();
-        self.shared.set_status(status);
-        self.shared.set_client(Some(client.clone()));
-        self.shared.tell(Update::Connected(status));
-        let Err(error) = self.serve_to_the_end::<R>(client).await;
+        shared.know(Some(status));
+        shared.set_client(Some(client.clone()));
+        shared.tell(Update::Connected(status));
+        let Err(error) = self.serve_to_the_end::<R>(shared, client).await;
         error
     }
 
-    async fn serve_to_the_end<R: Runtime>(&mut self, client: &Client) -> Result<Infallible, Error> {
+    async fn serve_to_the_end<R: Runtime>(
+        &mut self,
+        shared: &Shared,
+        client: &Client,
+    ) -> Result<Infallible, Error> {
         if let Some(missed) = &mut self.missed {
             missed.catch_up.connected();
-            missed.ask_for_all::<R>(client, Some(&self.shared)).await?;
+            missed.ask_for_all::<R>(client, Some(shared)).await?;
             let gap = missed.catch_up.finish();
-            self.shared.hand_on(Update::CaughtUp { complete: gap.is_none(), gap }).await;
+            shared.hand_on(Update::CaughtUp { complete: gap.is_none(), gap }).await;
             while let Some((events, ack)) = missed.catch_up.release() {
-                hand_on(&self.shared, Events { events, ack }).await;
+                hand_on(shared, Events { events, ack }).await;
             }
         }
         loop {
             match client.next().await? {
-                Notification::Status(status) => tell_status(&self.shared, status),
+                Notification::Status(status) => tell_status(shared, status),
                 Notification::Events(mut told) => {
                     if let Some(missed) = &mut self.missed {
                         missed.note(&mut told);
                     }
-                    hand_on(&self.shared, told).await;
+                    hand_on(shared, told).await;
                 }
             }
         }
@@ -220,7 +200,7 @@ impl Missed {
 }
 
 fn tell_status(shared: &Shared, status: hat_core::eventer::Status) {
-    shared.set_status(status);
+    shared.know(Some(status));
     shared.tell(Update::Status(status));
 }
 
@@ -229,28 +209,4 @@ async fn hand_on(shared: &Shared, events: Events) {
     if !events.is_empty() {
         shared.hand_on(Update::Events(events)).await;
     }
-}
-
-impl Drop for Task {
-    /// Also when the runtime drops its tasks.
-    fn drop(&mut self) {
-        self.shared.stop(Stopped::Runtime);
-    }
-}
-
-enum Either<A, B> {
-    One(A),
-    Other(B),
-}
-
-/// What comes first; the first of the two where both are there. The other is dropped.
-async fn first<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>) -> Either<A, B> {
-    let (mut one, mut other) = (pin!(one), pin!(other));
-    poll_fn(|cx| {
-        if let Poll::Ready(value) = one.as_mut().poll(cx) {
-            return Poll::Ready(Either::One(value));
-        }
-        other.as_mut().poll(cx).map(Either::Other)
-    })
-    .await
 }

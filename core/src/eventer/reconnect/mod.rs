@@ -16,9 +16,8 @@
 //! of `hat-event`'s servers among each other, which asks as it is done here.
 
 mod catch_up;
-mod retry;
 #[cfg(test)]
 mod tests;
 
+pub use crate::retry::{Failure, OnRejection, Retry, RetryConfig};
 pub use catch_up::{CatchUp, CatchUpConfig, Gap, Position, Wanted};
-pub use retry::{Failure, OnRejection, Retry, RetryConfig};

@@ -1,4 +1,4 @@
-//! When to try again.
+//! When a client that comes back after every outage tries again, whatever it speaks.
 
 use crate::options::More;
 use core::time::Duration;

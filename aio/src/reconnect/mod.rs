@@ -1,0 +1,177 @@
+//! Clients that come back after every outage, whatever they speak.
+//!
+//! ```text
+//! application <──Update── queue <── task ──> one connection after the other
+//!      └──── calls ─────────────────────────────^
+//! ```
+
+mod options;
+mod shared;
+mod task;
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use options::{Stopped, WhileDisconnected};
+pub(crate) use shared::Shared;
+pub(crate) use task::{Either, Ended, Work, first};
+
+use crate::runtime::Runtime;
+use hat_core::retry::{Retry, RetryConfig};
+
+/// A kind of client that comes back.
+pub(crate) trait Returning: Sized + Send + Sync + 'static {
+    /// The handle of one connection.
+    type Client: Clone + Send;
+    /// What the application is told.
+    type Update: Send;
+    /// Why there is no connection.
+    type Failure: Clone + Send;
+    /// What is known of the server, while there is no connection too.
+    type Known: Default + Send;
+
+    /// There is no connection, and the next try is made in so long, if there will be one.
+    fn disconnected(reason: Self::Failure, retry_in: Option<Duration>) -> Self::Update;
+
+    /// Closes a connection, and waits until that is done.
+    fn close(client: Self::Client) -> impl Future<Output = ()> + Send;
+}
+
+/// The handles' end of a client that comes back. When the last clone is dropped, it closes.
+pub(crate) struct Kept<K: Returning> {
+    shared: Arc<Shared<K>>,
+    _close: Arc<CloseOnDrop<K>>,
+}
+
+impl<K: Returning> Kept<K> {
+    /// Starts the task that does `work`.
+    pub(crate) fn start<R: Runtime>(
+        shared: Shared<K>,
+        retry: RetryConfig,
+        work: impl Work<K>,
+    ) -> Self {
+        let shared = Arc::new(shared);
+        let retry = Retry::new(retry, R::seed());
+        R::spawn(task::Task::new(shared.clone(), retry, work).run::<R>());
+        Self { _close: Arc::new(CloseOnDrop(shared.clone())), shared }
+    }
+}
+
+impl<K: Returning> Clone for Kept<K> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone(), _close: self._close.clone() }
+    }
+}
+
+impl<K: Returning> Deref for Kept<K> {
+    type Target = Shared<K>;
+
+    fn deref(&self) -> &Shared<K> {
+        &self.shared
+    }
+}
+
+impl<K: Returning> fmt::Debug for Kept<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connected = self.client().is_some();
+        f.debug_struct("Kept").field("is_connected", &connected).finish_non_exhaustive()
+    }
+}
+
+struct CloseOnDrop<K: Returning>(Arc<Shared<K>>);
+
+impl<K: Returning> Drop for CloseOnDrop<K> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// What every client that comes back has, and its stream of updates: for a module with `Update`,
+/// `Stopped`, `Error`, and `Reconnecting` that has a `kept`, whose connections are `$client`.
+macro_rules! of_every_reconnecting {
+    ($client:ty) => {
+        impl Reconnecting {
+            /// What there is to know next. Cancel safe.
+            ///
+            /// # Errors
+            ///
+            /// Why the client is over, once all that came before is taken.
+            pub async fn next(&self) -> Result<Update, Stopped> {
+                self.kept.next().await
+            }
+
+            /// All that [`next`](Self::next) gives, as a stream. It ends when the client does.
+            #[must_use]
+            pub fn updates(&self) -> UpdateStream {
+                UpdateStream { client: self.clone() }
+            }
+
+            /// Whether there is a connection.
+            #[must_use]
+            pub fn is_connected(&self) -> bool {
+                self.kept.client().is_some()
+            }
+
+            /// The connection of now; waits for one, if there is none. What it receives is not
+            /// there to be taken: it comes as updates. Cancel safe.
+            ///
+            /// # Errors
+            ///
+            /// Why the client is over.
+            pub async fn connected(&self) -> Result<$client, Stopped> {
+                self.kept.connected().await
+            }
+
+            /// Waits until all that was sent up to now on the connection of now is with the
+            /// system; ready at once where there is none, for nothing is kept for a later one. A
+            /// program that sends and ends calls it, or [`close`](Self::close), before it does.
+            ///
+            /// Cancel safe.
+            ///
+            /// # Errors
+            ///
+            /// Why that connection is over: what was sent on it may not have arrived.
+            pub async fn drain(&self) -> Result<(), Error> {
+                match self.kept.client() {
+                    Some(client) => client.drain().await,
+                    None => Ok(()),
+                }
+            }
+
+            /// Closes the connection, if there is one, and makes no other. Gives the reason why
+            /// the client is over once all of it is gone.
+            ///
+            /// Cancel safe: the closing goes on when this is dropped.
+            pub async fn close(&self) -> Stopped {
+                self.kept.close();
+                self.closed().await
+            }
+
+            /// Waits until the client is over, and says why. Cancel safe.
+            pub async fn closed(&self) -> Stopped {
+                self.kept.stopped().await
+            }
+        }
+
+        /// What a [`Reconnecting`] client is told, as a stream.
+        #[derive(Debug)]
+        pub struct UpdateStream {
+            client: Reconnecting,
+        }
+
+        impl futures_core::Stream for UpdateStream {
+            type Item = Update;
+
+            fn poll_next(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Option<Update>> {
+                self.client.kept.poll_next(cx).map(Result::ok)
+            }
+        }
+    };
+}
+pub(crate) use of_every_reconnecting;
