@@ -21,6 +21,7 @@
 //!
 //! | feature | what |
 //! |---|---|
+//! | `websocket` | WebSocket's client, and both ends over a stream that there is |
 //! | `juggler` | Juggler's client, and both ends of 0.5 over a WebSocket that there is |
 //! | `web` | the HTTP front, and Juggler's servers behind it |
 //! | `tls` | TLS under every protocol, by rustls; needs a C compiler |
@@ -54,6 +55,7 @@ mod net;
 pub mod observer;
 mod pending;
 mod read_buffer;
+pub mod reconnect;
 pub mod runtime;
 mod runtime_macros;
 pub mod server;
@@ -67,6 +69,8 @@ mod trace;
 mod wakers;
 #[cfg(feature = "web")]
 pub mod web;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 #[doc(hidden)]
 pub use bytes; // for `protocols_on!`

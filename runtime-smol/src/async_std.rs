@@ -19,6 +19,8 @@ pub struct AsyncStd;
 hat_aio::protocols_on!(AsyncStd);
 #[cfg(feature = "juggler")]
 hat_aio::juggler_on!(AsyncStd);
+#[cfg(feature = "websocket")]
+hat_aio::websocket_on!(AsyncStd);
 #[cfg(feature = "web")]
 hat_aio::web_on!(AsyncStd);
 

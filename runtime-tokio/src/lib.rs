@@ -6,6 +6,7 @@
 //!
 //! | feature | what |
 //! |---|---|
+//! | `websocket` | WebSocket's client, and both ends over a stream that there is |
 //! | `juggler` | Juggler's client, and both ends of 0.5 over a WebSocket that there is |
 //! | `web` | the HTTP front, and Juggler's servers behind it |
 //! | `tls` | TLS under every protocol, by rustls; needs a C compiler |
@@ -34,6 +35,8 @@ pub struct Tokio;
 hat_aio::protocols_on!(Tokio);
 #[cfg(feature = "juggler")]
 hat_aio::juggler_on!(Tokio);
+#[cfg(feature = "websocket")]
+hat_aio::websocket_on!(Tokio);
 #[cfg(feature = "web")]
 hat_aio::web_on!(Tokio);
 

@@ -1,23 +1,24 @@
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytestring::ByteString;
 
 use super::changes::Changes;
-use super::connect::{self, ConnectError, WsOptions};
-use super::{Answer, Error};
+use super::following::{self, Followed, Seen};
+use super::{Answer, ConnectError, Error, WsOptions};
 use crate::IntoAddress;
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::{Inbox, InboxLimits};
 use crate::pending::{PendingRequests, PendingResponse, Requests, WAITING};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Stream};
 use crate::shared::{Delivered, Session, Wait};
+use crate::websocket::{Opening, connect_as, connect_as_on};
 use hat_core::json::Value;
 use hat_core::juggler::SendFault;
 use hat_core::juggler::client::{Client as Machine, Config, Incoming, RequestId};
 use hat_core::options::More;
+use hat_core::ws;
 
 /// How a client is made.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +50,10 @@ pub enum RequestError {
     /// The connection ended before the answer came.
     #[error(transparent)]
     Ended(#[from] Error),
+    /// There is no connection at this time, or the client is over: see
+    /// [`Reconnecting`](super::Reconnecting).
+    #[error("there is no connection to the server")]
+    NotConnected,
 }
 
 /// What the server notifies of.
@@ -69,41 +74,72 @@ pub async fn connect<R: Runtime>(
     address: impl IntoAddress,
     options: ConnectOptions,
 ) -> Result<Client, ConnectError> {
-    let session = |ws| ClientSession {
-        machine: Machine::new(ws, options.config),
-        open: false,
-        changes: Changes::new(options.every_change, options.inbox),
-        inbox: Inbox::new(options.inbox),
-        answers: PendingRequests::new(),
-    };
-    let handle = connect::connect::<R, _>(address, options.ws, session).await?;
-    handle.wait(Wait::Incoming, |session| session.open.then_some(())).await?;
-    Ok(Client { handle, seen: AtomicU64::new(0) })
+    let (ws, session) = ClientSession::parts(options);
+    Ok(Client::new(connect_as::<R, _>(address, ws, session).await?))
+}
+
+/// As [`connect`], over a stream that there is already: see [`IoStream`](crate::IoStream). Where it
+/// is to be TLS, it is that already; of `options.ws`, `tls` and `socket` are not used.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn connect_on<R: Runtime>(
+    stream: impl Stream,
+    options: ConnectOptions,
+) -> Result<Client, ConnectError> {
+    let (ws, session) = ClientSession::parts(options);
+    Ok(Client::new(connect_as_on::<R, _>(stream, ws, session).await?))
 }
 
 /// A client of a Juggler server. Cheap to clone; when the last clone is dropped, the connection
 /// closes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Client {
-    handle: Handle<ClientSession>,
+    pub(super) handle: Handle<ClientSession>,
     /// Changes of the state that this handle has seen.
-    seen: AtomicU64,
+    seen: Seen,
 }
 
-impl Clone for Client {
-    fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), seen: self.seen.load(Ordering::Relaxed).into() }
-    }
-}
-
-struct ClientSession {
+pub(super) struct ClientSession {
     machine: Machine,
     /// The server took the WebSocket.
     open: bool,
     /// Changes of the state so far.
     changes: Changes,
-    inbox: Inbox<Notified>,
+    pub(super) inbox: Inbox<Notified>,
     answers: PendingRequests<RequestId, Answer>,
+}
+
+impl ClientSession {
+    /// How it gets its WebSocket, and what is made of that.
+    fn parts(options: ConnectOptions) -> (WsOptions, impl FnOnce(ws::Connection) -> Self) {
+        let ConnectOptions { ws, config, inbox, every_change, more: _ } = options;
+        let session = move |ws| Self {
+            machine: Machine::new(ws, config),
+            open: false,
+            changes: Changes::new(every_change, inbox),
+            inbox: Inbox::new(inbox),
+            answers: PendingRequests::new(),
+        };
+        (ws, session)
+    }
+}
+
+impl Opening for ClientSession {
+    fn is_open(&self) -> bool {
+        self.open
+    }
+}
+
+impl Followed for ClientSession {
+    fn changes(&mut self) -> &mut Changes {
+        &mut self.changes
+    }
+
+    fn value(&self) -> &Value {
+        self.machine.state()
+    }
 }
 
 impl Session for ClientSession {
@@ -159,6 +195,10 @@ impl Requests for ClientSession {
 }
 
 impl Client {
+    fn new(handle: Handle<ClientSession>) -> Self {
+        Self { handle, seen: Seen::default() }
+    }
+
     /// The server's state, as far as we were told; `null` in the beginning. It costs nothing: the
     /// value is shared.
     #[must_use]
@@ -175,14 +215,7 @@ impl Client {
     ///
     /// Why the connection is over.
     pub async fn changed(&self) -> Result<Value, Error> {
-        let seen = self.seen.load(Ordering::Relaxed);
-        let newest = |session: &mut ClientSession| {
-            (session.changes.count() > seen)
-                .then(|| (session.changes.count(), session.machine.state().clone()))
-        };
-        let (changes, state) = self.handle.wait(Wait::Incoming, newest).await?;
-        self.seen.store(changes, Ordering::Relaxed);
-        Ok(state)
+        self.seen.changed(&self.handle).await
     }
 
     /// The server's state after its next change: each change once, in order. Who is slow holds up
@@ -194,7 +227,7 @@ impl Client {
     ///
     /// Why the connection is over, once all that came before is taken.
     pub async fn next_change(&self) -> Result<Value, Error> {
-        self.handle.wait(Wait::Incoming, |session| session.changes.pop()).await
+        following::next_change(&self.handle).await
     }
 
     /// Requests the server for `name` with `data`, and gives its result; waits while 256 KiB are

@@ -9,25 +9,35 @@
 
 mod changes;
 mod client;
-mod connect;
 #[cfg(feature = "web")]
 mod connection;
+mod following;
 #[cfg(feature = "web")]
 mod handler;
 pub mod peer;
+mod reconnect;
 #[cfg(feature = "web")]
 mod server;
 #[cfg(feature = "web")]
 mod shared;
 
+use super::reconnect::Ended;
+use super::websocket::is_rejection;
+
 #[cfg(feature = "web")]
 pub use super::ConnectionId;
-pub use client::{Client, ConnectOptions, NotificationStream, Notified, RequestError, connect};
-pub use connect::{ConnectError, WsOptions};
+pub use super::reconnect::WhileDisconnected;
+pub use super::websocket::WsOptions;
+pub use client::{
+    Client, ConnectOptions, NotificationStream, Notified, RequestError, connect, connect_on,
+};
 #[cfg(feature = "web")]
 pub use connection::{Connection, SendError};
 #[cfg(feature = "web")]
 pub use handler::Handler;
+pub use reconnect::{
+    ReconnectOptions, Reconnecting, StartError, Stopped, Update, UpdateStream, keep_connected,
+};
 #[cfg(feature = "web")]
 pub use server::{ListenOptions, Server, listen, serve};
 #[cfg(feature = "web")]
@@ -35,6 +45,32 @@ pub use shared::SharedState;
 
 /// Why a connection is over.
 pub type Error = super::Error<hat_core::juggler::Error>;
+
+/// Why there is no client.
+pub type ConnectError = super::websocket::ConnectError<hat_core::juggler::Error>;
+
+impl ConnectError {
+    /// Whether the server refused the WebSocket, and will do so again: it wants another user, path
+    /// or host. One that is not ready (408, 425, 429 and 5xx) does not refuse.
+    #[must_use]
+    pub fn is_rejection(&self) -> bool {
+        let Self::Ended(error) = self else { return false };
+        match error.protocol() {
+            Some(hat_core::juggler::Error::Ws(error)) => is_rejection(error),
+            _ => false,
+        }
+    }
+
+    /// What that is to a client that comes back.
+    fn ended(&self) -> Ended {
+        match self {
+            // a request that cannot be written never will be
+            Self::Request(_) => Ended::Hopeless,
+            error if error.is_rejection() => Ended::Rejected,
+            _ => Ended::Unreachable,
+        }
+    }
+}
 
 /// What a request or a call came to: its result, or the failure of the other side.
 type Answer = Result<hat_core::json::Value, hat_core::json::Value>;

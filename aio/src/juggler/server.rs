@@ -130,11 +130,7 @@ impl<H: Handler> Serving<H> {
         slot: ConnectionSlot,
     ) -> Option<Arc<dyn Close>> {
         let session = |now| {
-            let ws = ws::Connection::established(ws::Role::Server, self.ws.clone(), now);
-            let ws = match deflate {
-                Some(agreed) => ws.with_deflate(agreed),
-                None => ws,
-            };
+            let ws = web::established(self.ws.clone(), deflate, now);
             let machine = Machine::new(ws, self.config.clone());
             ServerSession { machine, inbox: Inbox::new(self.inbox) }
         };

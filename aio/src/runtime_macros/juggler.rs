@@ -13,9 +13,11 @@ macro_rules! juggler_on {
             pub use $crate::hat_core::juggler::{
                 Config, Error as ProtocolError, PingRule, SendFault, State,
             };
+            pub use $crate::hat_core::retry::{OnRejection, RetryConfig};
             pub use $crate::juggler::{
                 Client, ConnectError, ConnectOptions, Error, NotificationStream, Notified,
-                RequestError, WsOptions,
+                ReconnectOptions, Reconnecting, RequestError, StartError, Stopped, Update,
+                UpdateStream, WhileDisconnected, WsOptions,
             };
             #[cfg(feature = "web")]
             pub use $crate::juggler::{
@@ -34,6 +36,32 @@ macro_rules! juggler_on {
                 options: ConnectOptions,
             ) -> Result<Client, ConnectError> {
                 $crate::juggler::connect::<super::$runtime>(address, options).await
+            }
+
+            /// As [`connect`], over a stream that there is already: see
+            /// [`IoStream`]($crate::IoStream).
+            ///
+            /// # Errors
+            ///
+            /// [`ConnectError`].
+            pub async fn connect_on(
+                stream: impl $crate::runtime::Stream,
+                options: ConnectOptions,
+            ) -> Result<Client, ConnectError> {
+                $crate::juggler::connect_on::<super::$runtime>(stream, options).await
+            }
+
+            /// Keeps a client connected to the server at `address`: when a connection ends,
+            /// another one is made.
+            ///
+            /// # Errors
+            ///
+            /// [`StartError`], where no try would ever succeed.
+            pub async fn keep_connected(
+                address: impl $crate::IntoAddress,
+                options: ReconnectOptions,
+            ) -> Result<Reconnecting, StartError> {
+                $crate::juggler::keep_connected::<super::$runtime>(address, options).await
             }
 
             /// Listens on `address`, on every address of its host; `handler` does what clients ask
@@ -62,12 +90,17 @@ macro_rules! juggler_on {
             pub mod peer {
                 pub use $crate::hat_core::json::Value;
                 pub use $crate::hat_core::juggler::State;
+                pub use $crate::hat_core::juggler::rpc::Actions;
+                pub use $crate::hat_core::retry::{OnRejection, RetryConfig};
                 pub use $crate::juggler::peer::{
-                    Call, CallError, ConnectOptions, Connection, Received, RpcConnection,
+                    Call, CallError, ConnectOptions, Connection, Received, ReconnectOptions,
+                    Reconnecting, RpcConnection, Stopped, Update, UpdateStream,
                 };
                 #[cfg(feature = "web")]
                 pub use $crate::juggler::peer::{ListenOptions, Server};
-                pub use $crate::juggler::{ConnectError, Error, WsOptions};
+                pub use $crate::juggler::{
+                    ConnectError, Error, StartError, WhileDisconnected, WsOptions,
+                };
                 #[cfg(feature = "web")]
                 pub use $crate::web::{ListenError, WebOptions};
 
@@ -81,6 +114,49 @@ macro_rules! juggler_on {
                     options: ConnectOptions,
                 ) -> Result<Connection, ConnectError> {
                     $crate::juggler::peer::connect::<super::super::$runtime>(address, options).await
+                }
+
+                /// As [`connect`], over a stream that there is already: see
+                /// [`IoStream`]($crate::IoStream).
+                ///
+                /// # Errors
+                ///
+                /// [`ConnectError`].
+                pub async fn connect_on(
+                    stream: impl $crate::runtime::Stream,
+                    options: ConnectOptions,
+                ) -> Result<Connection, ConnectError> {
+                    $crate::juggler::peer::connect_on::<super::super::$runtime>(stream, options)
+                        .await
+                }
+
+                /// The server's end of a WebSocket that another HTTP server took: see
+                /// [`accept`]($crate::juggler::peer::accept).
+                ///
+                /// # Errors
+                ///
+                /// That of the stream, where it does not know its addresses.
+                pub fn accept(
+                    stream: impl $crate::runtime::Stream,
+                    options: ConnectOptions,
+                ) -> std::io::Result<Connection> {
+                    $crate::juggler::peer::accept::<super::super::$runtime>(stream, options)
+                }
+
+                /// Keeps a client connected to the server at `address`: when a connection ends,
+                /// another one is made.
+                ///
+                /// # Errors
+                ///
+                /// [`StartError`], where no try would ever succeed.
+                pub async fn keep_connected(
+                    address: impl $crate::IntoAddress,
+                    options: ReconnectOptions,
+                ) -> Result<Reconnecting, StartError> {
+                    $crate::juggler::peer::keep_connected::<super::super::$runtime>(
+                        address, options,
+                    )
+                    .await
                 }
 
                 /// Listens on `address`, on every address of its host, with a web server.

@@ -5,3 +5,5 @@ mod juggler;
 mod protocols;
 #[cfg(feature = "web")]
 mod web;
+#[cfg(feature = "websocket")]
+mod websocket;

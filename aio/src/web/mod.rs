@@ -55,7 +55,11 @@ pub use upgrade::{Upgrade, Upgraded};
 use super::runtime::Runtime;
 use super::server::{Accepted, Core, Server};
 pub use super::socket::Socket;
+use crate::handle::Handle;
+use crate::shared::{ConnectionSlot, Session};
 use crate::{IntoAddress, establish};
+use hat_core::time::Instant;
+use hat_core::ws;
 use serve::{Closer, serve};
 use site::Site;
 
@@ -143,4 +147,40 @@ pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
         });
     }
     Ok(server)
+}
+
+/// A server of what stands on a WebSocket, of `config`: the application accepts its connections one
+/// by one, each made by `connection` of the handle of a `session`.
+pub(crate) async fn listen_for<R: Runtime, S: Session, C: Send + 'static>(
+    address: impl IntoAddress,
+    mut options: WebOptions,
+    config: ws::Config,
+    session: impl Fn(ws::Connection) -> S + Clone + Send + 'static,
+    connection: impl Fn(Handle<S>, Client) -> C + Clone + Send + 'static,
+) -> Result<Server<C>, ListenError> {
+    options.deflate = options.deflate.or(config.deflate);
+    let take = move |core: &Arc<Core<C>>, _, upgrade: Upgrade<Socket<R::Stream>>| {
+        let Upgrade { stream, client, deflate, .. } = upgrade;
+        // what was gone before it had an address is counted out with its stream
+        let closer = stream.closer();
+        let session = |now| session(established(config.clone(), deflate, now));
+        if let Ok(handle) = Handle::start::<R>(stream, session, ConnectionSlot::nowhere()) {
+            closer.close_too(handle.shared().clone());
+            core.offer(connection(handle, client));
+        }
+    };
+    listen_with::<R, _>(address, options, take).await
+}
+
+/// The server's end of a WebSocket that the web server took.
+pub(crate) fn established(
+    config: ws::Config,
+    deflate: Option<ws::Agreed>,
+    now: Instant,
+) -> ws::Connection {
+    let ws = ws::Connection::established(ws::Role::Server, config, now);
+    match deflate {
+        Some(agreed) => ws.with_deflate(agreed),
+        None => ws,
+    }
 }

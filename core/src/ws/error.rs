@@ -186,6 +186,13 @@ pub enum SendError {
     CloseCode(u16),
 }
 
+crate::send::fault!(
+    SendError,
+    closed: Self::Closed,
+    Self::Closed,
+    queue_full: Self::QueueFull { .. }
+);
+
 /// Why a request cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

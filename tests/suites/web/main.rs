@@ -9,9 +9,11 @@ mod juggler;
 mod passwords;
 mod peer;
 mod peers05;
+mod reconnect;
 mod servers;
 mod slow;
 mod upgrades;
+mod websocket;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -3,28 +3,30 @@
 //! are there for who asks for them: [`RpcConnection`].
 
 mod call;
+mod reconnect;
 mod rpc;
 #[cfg(feature = "web")]
 mod server;
 
 #[cfg(feature = "web")]
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use bytestring::ByteString;
 
 use super::changes::Changes;
-use super::{Answer, ConnectError, Error, WsOptions, connect as connecting};
+use super::following::{self, Followed, Seen};
+use super::{Answer, ConnectError, Error, WsOptions};
 use crate::IntoAddress;
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::{Inbox, InboxLimits};
 use crate::pending::{PendingRequests, Requests, WAITING};
-use crate::runtime::Runtime;
-use crate::shared::{Delivered, Session, Wait};
+use crate::runtime::{Runtime, Stream};
+use crate::shared::{ConnectionSlot, Delivered, Session, Wait};
 #[cfg(feature = "web")]
 use crate::web::Client;
+use crate::websocket::{Opening, connect_as, connect_as_on};
 pub use call::Call;
 use hat_core::json::{Array, SetError, Value};
 use hat_core::juggler::peer::Message;
@@ -32,6 +34,9 @@ use hat_core::juggler::rpc::{CallId, Config, Connection as Machine, Incoming, Re
 use hat_core::juggler::{SendFault, State};
 use hat_core::options::More;
 use hat_core::ws;
+pub use reconnect::{
+    ReconnectOptions, Reconnecting, Stopped, Update, UpdateStream, keep_connected,
+};
 pub use rpc::{Received, RpcConnection};
 #[cfg(feature = "web")]
 pub use server::{ListenOptions, Server, listen};
@@ -66,6 +71,12 @@ pub enum CallError {
     /// The connection ended before the result came.
     #[error(transparent)]
     Ended(#[from] Error),
+    /// There is no connection at this time, or the client is over: see [`Reconnecting`].
+    #[error("there is no connection to the other side")]
+    NotConnected,
+    /// A client that was to come back without [`calls`](ReconnectOptions::calls).
+    #[error("calls were not asked for: set `ReconnectOptions::calls`")]
+    NoCalls,
 }
 
 /// Connects to the server at `address`, and waits until it takes the WebSocket.
@@ -79,31 +90,52 @@ pub async fn connect<R: Runtime>(
 ) -> Result<Connection, ConnectError> {
     let ConnectOptions { ws, config, inbox, every_change, more: _ } = options;
     let session = |ws| PeerSession::new(ws, config, inbox, every_change);
-    let handle = connecting::connect::<R, _>(address, ws, session).await?;
-    handle.wait(Wait::Incoming, |session| session.open.then_some(())).await?;
-    Ok(Connection::new(handle))
+    Ok(Connection::new(connect_as::<R, _>(address, ws, session).await?))
+}
+
+/// As [`connect`], over a stream that there is already: see [`IoStream`](crate::IoStream). Where it
+/// is to be TLS, it is that already; of `options.ws`, `tls` and `socket` are not used.
+///
+/// # Errors
+///
+/// [`ConnectError`].
+pub async fn connect_on<R: Runtime>(
+    stream: impl Stream,
+    options: ConnectOptions,
+) -> Result<Connection, ConnectError> {
+    let ConnectOptions { ws, config, inbox, every_change, more: _ } = options;
+    let session = |ws| PeerSession::new(ws, config, inbox, every_change);
+    Ok(Connection::new(connect_as_on::<R, _>(stream, ws, session).await?))
+}
+
+/// The server's end of a WebSocket whose handshake is done, which another HTTP server took: of the
+/// stream that [`web::upgrade`](crate::web::upgrade) gives, or of any other. Of `options.ws`, only
+/// `config` is used.
+///
+/// # Errors
+///
+/// That of the stream, where it does not know its addresses.
+pub fn accept<R: Runtime>(
+    stream: impl Stream,
+    options: ConnectOptions,
+) -> std::io::Result<Connection> {
+    let ConnectOptions { ws, config, inbox, every_change, more: _ } = options;
+    let session = |now| {
+        let ws = ws::Connection::established(ws::Role::Server, ws.config, now);
+        PeerSession::new(ws, config, inbox, every_change)
+    };
+    Ok(Connection::new(Handle::start::<R>(stream, session, ConnectionSlot::nowhere())?))
 }
 
 /// One end of a connection. Cheap to clone; when the last clone is dropped, the connection closes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Connection {
     handle: Handle<PeerSession>,
     /// On a server's side.
     #[cfg(feature = "web")]
     client: Option<Arc<Client>>,
     /// Changes of the other side's data that this handle has seen.
-    seen: AtomicU64,
-}
-
-impl Clone for Connection {
-    fn clone(&self) -> Self {
-        Self {
-            handle: self.handle.clone(),
-            #[cfg(feature = "web")]
-            client: self.client.clone(),
-            seen: self.seen.load(Ordering::Relaxed).into(),
-        }
-    }
+    seen: Seen,
 }
 
 struct PeerSession {
@@ -174,6 +206,22 @@ impl Session for PeerSession {
     }
 }
 
+impl Opening for PeerSession {
+    fn is_open(&self) -> bool {
+        self.open
+    }
+}
+
+impl Followed for PeerSession {
+    fn changes(&mut self) -> &mut Changes {
+        &mut self.changes
+    }
+
+    fn value(&self) -> &Value {
+        self.machine.peer().remote_data()
+    }
+}
+
 impl Requests for PeerSession {
     type Id = CallId;
     type Answer = Answer;
@@ -193,7 +241,7 @@ impl Connection {
             handle,
             #[cfg(feature = "web")]
             client: None,
-            seen: AtomicU64::new(0),
+            seen: Seen::default(),
         }
     }
 
@@ -259,14 +307,7 @@ impl Connection {
     ///
     /// Why the connection is over.
     pub async fn changed(&self) -> Result<Value, Error> {
-        let seen = self.seen.load(Ordering::Relaxed);
-        let newest = |session: &mut PeerSession| {
-            let data = || session.machine.peer().remote_data().clone();
-            (session.changes.count() > seen).then(|| (session.changes.count(), data()))
-        };
-        let (changes, data) = self.handle.wait(Wait::Incoming, newest).await?;
-        self.seen.store(changes, Ordering::Relaxed);
-        Ok(data)
+        self.seen.changed(&self.handle).await
     }
 
     /// The other side's data after its next change: each change once, in order. Who is slow holds
@@ -278,7 +319,7 @@ impl Connection {
     ///
     /// Why the connection is over, once all that came before is taken.
     pub async fn next_change(&self) -> Result<Value, Error> {
-        self.handle.wait(Wait::Incoming, |session| session.changes.pop()).await
+        following::next_change(&self.handle).await
     }
 
     /// Sends a message; waits while 256 KiB are queued.

@@ -4,12 +4,9 @@ use std::sync::Arc;
 
 use super::{Connection, PeerSession};
 use crate::IntoAddress;
-use crate::handle::Handle;
 use crate::inbox::InboxLimits;
 use crate::runtime::Runtime;
-use crate::server::Core;
-use crate::shared::ConnectionSlot;
-use crate::web::{self, ListenError, Socket, Upgrade, WebOptions};
+use crate::web::{self, ListenError, WebOptions};
 use hat_core::juggler::rpc::Config;
 use hat_core::options::More;
 use hat_core::ws;
@@ -46,24 +43,9 @@ pub async fn listen<R: Runtime>(
     address: impl IntoAddress,
     options: ListenOptions,
 ) -> Result<Server, ListenError> {
-    let ListenOptions { mut web, config, ws, inbox, every_change, more: _ } = options;
-    web.deflate = web.deflate.or(ws.deflate);
-    let take = move |core: &Arc<Core<Connection>>, _, upgrade: Upgrade<Socket<R::Stream>>| {
-        let session = |now| {
-            let ws = ws::Connection::established(ws::Role::Server, ws.clone(), now);
-            let ws = match upgrade.deflate {
-                Some(agreed) => ws.with_deflate(agreed),
-                None => ws,
-            };
-            PeerSession::new(ws, config.clone(), inbox, every_change)
-        };
-        // what was gone before it had an address is counted out with its stream
-        let closer = upgrade.stream.closer();
-        if let Ok(handle) = Handle::start::<R>(upgrade.stream, session, ConnectionSlot::nowhere()) {
-            closer.close_too(handle.shared().clone());
-            let client = Some(Arc::new(upgrade.client));
-            core.offer(Connection { client, ..Connection::new(handle) });
-        }
-    };
-    web::listen_with::<R, _>(address, web, take).await
+    let ListenOptions { web, config, ws, inbox, every_change, more: _ } = options;
+    let session = move |ws| PeerSession::new(ws, config.clone(), inbox, every_change);
+    let connection =
+        |handle, client| Connection { client: Some(Arc::new(client)), ..Connection::new(handle) };
+    web::listen_for::<R, _, _>(address, web, ws, session, connection).await
 }

@@ -1,0 +1,209 @@
+//! A client that comes back after every outage, and follows the server's state across them: see
+//! [`reconnect`](crate::reconnect).
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::following::{Seen, told_value};
+use super::{Client, ConnectError, ConnectOptions, Error, Notified, RequestError, connect};
+use crate::address::AddressError;
+use crate::reconnect::{
+    Ended, Kept, Returning, Shared, WhileDisconnected, Work, of_every_reconnecting,
+};
+use crate::runtime::Runtime;
+use crate::websocket::asking;
+use crate::{Address, IntoAddress};
+use hat_core::json::Value;
+use hat_core::options::More;
+use hat_core::retry::RetryConfig;
+use hat_core::ws;
+
+/// How a client is made, and how it comes back.
+#[derive(Clone, Debug, Default)]
+pub struct ReconnectOptions {
+    /// Each connection. With [`every_change`](ConnectOptions::every_change), each change of the
+    /// state is an [`Update`], and none is left out.
+    pub client: ConnectOptions,
+    /// When to try again, and when to give up.
+    pub retry: RetryConfig,
+    /// What requests do while there is no connection.
+    pub while_disconnected: WhileDisconnected,
+    #[doc(hidden)]
+    pub more: More,
+}
+
+/// What a [`Reconnecting`] client is told.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Update {
+    /// There is a connection. What the server's state is, it tells next; a server whose state is
+    /// `null` tells nothing.
+    Connected,
+    /// The server's state has changed, or it is told for the first time on this connection: the
+    /// whole of it. Where nobody takes them, a newer one takes the place of an older one.
+    State(Value),
+    /// The server notifies. What it notified of while there was no connection is not known.
+    Notified(Notified),
+    /// There is no connection: it ended, or could not be made.
+    Disconnected {
+        /// Why.
+        reason: ConnectError,
+        /// When the next try is made; `None` if there will be none.
+        retry_in: Option<Duration>,
+    },
+}
+
+/// Why a [`Reconnecting`] client cannot even begin.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// What was given is no address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The request for the WebSocket cannot be written.
+    #[error("the request for the WebSocket cannot be sent: {0}")]
+    Request(#[from] ws::RequestError),
+}
+
+/// Why a [`Reconnecting`] client is over.
+pub type Stopped = crate::reconnect::Stopped<ConnectError>;
+
+/// Keeps a client connected to the server at `address`: when a connection ends, another one is
+/// made. It does not wait for the first one.
+///
+/// # Errors
+///
+/// [`StartError`]: no try would ever succeed.
+pub async fn keep_connected<R: Runtime>(
+    address: impl IntoAddress,
+    options: ReconnectOptions,
+) -> Result<Reconnecting, StartError> {
+    let address = address.into_address()?;
+    asking::<R>(options.client.ws.clone(), &address.authority())?;
+    let ReconnectOptions { client, retry, while_disconnected, more: _ } = options;
+    let work = ClientWork { address, options: client };
+    Ok(Reconnecting { kept: Kept::start::<R>(Shared::new(while_disconnected), retry, work) })
+}
+
+/// A client that comes back after every outage. Cheap to clone; when the last clone is dropped, it
+/// closes.
+///
+/// Its updates are to be taken with [`next`](Self::next): notifications that nobody takes stop the
+/// server, and then the task that connects again. Updates on the connection and the state never do:
+/// where they are not taken, those that are out of date are left out.
+#[derive(Clone)]
+pub struct Reconnecting {
+    kept: Kept<JugglerClient>,
+}
+
+of_every_reconnecting!(Client);
+
+impl fmt::Debug for Reconnecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reconnecting")
+            .field("is_connected", &self.is_connected())
+            .field("is_current", &self.is_current())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reconnecting {
+    /// The server's state, as last told: by an earlier connection, where that of now has told none
+    /// yet or there is none, which [`is_current`](Self::is_current) says; `null` before the first.
+    /// It costs nothing: the value is shared.
+    #[must_use]
+    pub fn state(&self) -> Value {
+        let told = self.kept.client().and_then(|client| told_value(&client.handle));
+        told.unwrap_or_else(|| self.kept.known(Value::clone))
+    }
+
+    /// Whether [`state`](Self::state) is what the server says on the connection of now.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.kept.client().is_some_and(|client| {
+            client.end_reason().is_none() && told_value(&client.handle).is_some()
+        })
+    }
+
+    /// As [`Client::send`], on the connection of now: see
+    /// [`WhileDisconnected`](super::WhileDisconnected). Where the connection ends before the answer
+    /// comes, it fails, and is not sent again: what was asked may be done all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`].
+    pub async fn send(&self, name: &str, data: &Value) -> Result<Value, RequestError> {
+        let client = self.kept.to_ask().await.ok_or(RequestError::NotConnected)?;
+        client.send(name, data).await
+    }
+}
+
+/// The kind of client that comes back.
+struct JugglerClient;
+
+impl Returning for JugglerClient {
+    type Client = Client;
+    type Update = Update;
+    type Failure = ConnectError;
+    /// The server's state, as last told by a connection that is over.
+    type Known = Value;
+
+    fn disconnected(reason: ConnectError, retry_in: Option<Duration>) -> Update {
+        Update::Disconnected { reason, retry_in }
+    }
+
+    fn close(client: Client) -> impl Future<Output = ()> + Send {
+        async move {
+            client.close().await;
+        }
+    }
+}
+
+struct ClientWork {
+    address: Address,
+    options: ConnectOptions,
+}
+
+impl Work<JugglerClient> for ClientWork {
+    async fn one_connection<R: Runtime>(
+        &mut self,
+        shared: &Arc<Shared<JugglerClient>>,
+    ) -> (Ended, ConnectError) {
+        let client = match connect::<R>(self.address.clone(), self.options.clone()).await {
+            Ok(client) => client,
+            Err(error) => return (error.ended(), error),
+        };
+        shared.set_client(Some(client.clone()));
+        shared.tell(Update::Connected);
+        let error = serve(shared, &client, self.options.every_change).await;
+        if let Some(state) = told_value(&client.handle) {
+            shared.know(state);
+        }
+        (Ended::Lost, error.into())
+    }
+}
+
+/// Hands on what one connection tells, until it is over.
+async fn serve(shared: &Shared<JugglerClient>, client: &Client, every_change: bool) -> Error {
+    let seen = Seen::default();
+    loop {
+        let told = seen.told(&client.handle, every_change, |session| session.inbox.pop());
+        let (state, notified) = match told.await {
+            Ok(told) => told,
+            Err(error) => return error,
+        };
+        match state.map(Update::State) {
+            Some(state) if every_change => shared.hand_on(state).await,
+            Some(state) => {
+                let is_state = |it: &Update| matches!(it, Update::State(_));
+                shared.tell_newest(state, is_state, |it| matches!(it, Update::Connected));
+            }
+            None => {}
+        }
+        if let Some(notified) = notified {
+            shared.hand_on(Update::Notified(notified)).await;
+        }
+    }
+}
