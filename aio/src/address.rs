@@ -3,12 +3,19 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// A host and a port. Written `host:port`, IPv6 addresses in brackets. The addresses of
 /// `hat-chatter` 0.5, `tcp+sbs://host:port`, are read too, and for Juggler `ws://host` and
 /// `http://host`, whose port is 80 where it is not given; with `ssl+sbs://`, `wss://` and
 /// `https://` (port 443) the connection must be one of TLS, see [`tls`](crate::tls).
+///
+/// `unix:/run/hat.sock`, with a path that begins with `/` or `.`, is a Unix socket of this machine,
+/// for clients and servers of every protocol alike, without TLS. Its host is `localhost`. A server
+/// takes the place of a file that one has left which is gone, and removes its own at the end; who
+/// may connect is what the process' umask leaves and the folder allows. It has no
+/// [addresses](crate::server::Server::addresses), and its connections show `0.0.0.0:0` as both.
 ///
 /// ```
 /// use hat_aio::Address;
@@ -23,6 +30,7 @@ pub struct Address {
     host: String,
     port: u16,
     tls: bool,
+    unix: Option<PathBuf>,
 }
 
 /// Why a text is no [`Address`].
@@ -40,7 +48,7 @@ pub enum AddressError {
     NoHost(String),
     /// A scheme other than those of [`Address`].
     #[error(
-        "the scheme `{0}` is not supported: write host:port, or one of tcp+sbs, ssl+sbs, ws, wss, http and https in front"
+        "the scheme `{0}` is not supported: write host:port, or one of tcp+sbs, ssl+sbs, ws, wss, http and https in front; or unix:/path"
     )]
     Scheme(String),
     /// A URL with more than a host and a port.
@@ -88,7 +96,19 @@ impl Address {
     /// An address by parts. `host` is a name, or an IP address without brackets.
     #[must_use]
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port, tls: false }
+        Self { host: host.into(), port, tls: false, unix: None }
+    }
+
+    /// The address of the Unix socket at `path`.
+    #[must_use]
+    pub fn unix(path: impl Into<PathBuf>) -> Self {
+        Self { unix: Some(path.into()), ..Self::new("localhost", 0) }
+    }
+
+    /// The path of the Unix socket, if it is one.
+    #[must_use]
+    pub fn unix_path(&self) -> Option<&Path> {
+        self.unix.as_deref()
     }
 
     /// The same host and port, for TLS only: written `ssl+sbs://host:port`. What has no TLS in its
@@ -126,6 +146,10 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        // a host may be called `unix`: what stands behind it is a port then
+        if let Some(path) = text.strip_prefix("unix:").filter(|path| path.starts_with(['/', '.'])) {
+            return Ok(Self::unix(path.strip_prefix("//").unwrap_or(path)));
+        }
         let (tls, usual, rest) = match text.split_once("://") {
             Some(("tcp+sbs", rest)) => (false, None, rest),
             Some(("ssl+sbs", rest)) => (true, None, rest),
@@ -162,6 +186,9 @@ impl FromStr for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.unix {
+            return write!(f, "unix:{}", path.display());
+        }
         if self.tls {
             f.write_str("ssl+sbs://")?;
         }
@@ -172,6 +199,9 @@ impl fmt::Display for Address {
 impl Address {
     /// `host:port` without a scheme, as in a request's `Host`.
     pub(crate) fn authority(&self) -> String {
+        if self.unix.is_some() {
+            return self.host.clone();
+        }
         if self.host.parse::<Ipv6Addr>().is_ok() {
             format!("[{}]:{}", self.host, self.port)
         } else {
@@ -251,6 +281,7 @@ mod tests {
             ("ssl+sbs://plant:23012", "plant:23012"),
             ("wss://plant", "plant:443"),
             ("ssl+sbs://[::1]:1", "[::1]:1"),
+            ("unix:/run/hat.sock", "localhost"),
         ] {
             assert_eq!(text.parse::<Address>().expect(text).authority(), expected);
         }
@@ -268,6 +299,11 @@ mod tests {
             ("ws://plant", "plant:80"),
             ("http://[::1]:8080/", "[::1]:8080"),
             ("wss://plant/", "ssl+sbs://plant:443"),
+            ("unix:/run/hat.sock", "unix:/run/hat.sock"),
+            ("unix:///run/hat.sock", "unix:/run/hat.sock"),
+            ("unix:./hat.sock", "unix:./hat.sock"),
+            // a host of that name
+            ("unix:23012", "unix:23012"),
         ];
         for (text, expected) in cases {
             assert_eq!(text.parse::<Address>().expect(text).to_string(), expected);
@@ -285,6 +321,8 @@ mod tests {
         assert_eq!(error("host:+1"), AddressError::Port("+1".into()));
         assert_eq!(error("host:65536"), AddressError::Port("65536".into()));
         assert_eq!(error(":1"), AddressError::NoHost(":1".into()));
+        assert_eq!(error("unix:hat.sock"), AddressError::Port("hat.sock".into()));
+        assert_eq!(error("unix:"), AddressError::Port(String::new()));
         assert_eq!(error("ftp://host:1"), AddressError::Scheme("ftp".into()));
         assert_eq!(error("ws://host:1/ws"), AddressError::Path("/ws".into()));
         assert_eq!(error("tcp+sbs://host:1/"), AddressError::Port("1/".into()));

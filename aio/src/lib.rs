@@ -66,6 +66,7 @@ pub mod tcp;
 pub mod tls;
 pub mod tpkt;
 mod trace;
+mod unix;
 mod wakers;
 #[cfg(feature = "web")]
 pub mod web;
@@ -84,3 +85,4 @@ pub use failures::HandshakeFailure;
 pub use io_stream::IoStream;
 pub use runtime::Runtime;
 pub use socket_options::{Keepalive, SocketOptions};
+pub use unix::UnixListener;

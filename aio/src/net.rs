@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::runtime::{Timer, after, within};
 use crate::socket::{Security, Socket};
-use crate::tls;
 use crate::{Address, ConnectError, ListenError, Runtime, SocketOptions};
+use crate::{tls, unix};
 
 /// From one attempt to the next while none has come to anything: the Connection Attempt Delay of
 /// RFC 8305 section 8.
@@ -38,14 +38,14 @@ pub(crate) async fn connect<R: Runtime>(
 ) -> Result<Socket<R::Stream>, ConnectError> {
     let security = Security::to_connect(address, tls)?;
     let time = options.connect_timeout;
-    let stream = match within::<R, _>(time, dial::<R>(address, options)).await {
-        Some(stream) => stream?,
-        None => {
-            let text = format!("no answer within {time:?}");
-            let error = Arc::new(io::Error::new(io::ErrorKind::TimedOut, text));
-            return Err(ConnectError::Connect { address: address.clone(), error });
-        }
-    };
+    let failed = |error| ConnectError::Connect { address: address.clone(), error: Arc::new(error) };
+    let late =
+        || failed(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {time:?}")));
+    if let Some(path) = address.unix_path() {
+        let stream = within::<R, _>(time, R::connect_unix(path)).await.ok_or_else(late)?;
+        return Ok(Socket::unix(stream.map_err(failed)?).with(options));
+    }
+    let stream = within::<R, _>(time, dial::<R>(address, options)).await.ok_or_else(late)??;
     let secured = security.secure::<R>(stream, address.host()).await;
     let secured = secured.map(|socket| socket.with(options));
     secured.map_err(|error| ConnectError::Tls { address: address.clone(), error })
@@ -132,16 +132,33 @@ async fn race<R: Runtime>(
 
 type Attempt<'a, R> = Pin<Box<dyn Future<Output = io::Result<<R as Runtime>::Stream>> + Send + 'a>>;
 
+/// What listens.
+pub(crate) enum Listener<R: Runtime> {
+    Tcp(R::Listener),
+    Unix(unix::Listening),
+}
+
+impl<R: Runtime> Listener<R> {
+    /// Its address, if it is one of TCP.
+    pub(crate) fn address(&self) -> Option<io::Result<SocketAddr>> {
+        match self {
+            Self::Tcp(listener) => Some(R::local_addr(listener)),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
 /// Listens on every address of the host.
-pub(crate) async fn bind<R: Runtime>(address: &Address) -> Result<Vec<R::Listener>, ListenError> {
+pub(crate) async fn bind<R: Runtime>(address: &Address) -> Result<Vec<Listener<R>>, ListenError> {
     let mut listeners = Vec::new();
+    let failed = |error| ListenError::Listen { address: address.clone(), error: Arc::new(error) };
+    if let Some(path) = address.unix_path() {
+        // the system answers at once
+        return Ok(vec![Listener::Unix(unix::bind::<R>(path).map_err(failed)?)]);
+    }
     let unknown = |error| ListenError::Resolve { address: address.clone(), error };
     for target in resolve::<R>(address).await.map_err(unknown)? {
-        let listener = R::bind(target).await.map_err(|error| ListenError::Listen {
-            address: address.clone(),
-            error: Arc::new(error),
-        })?;
-        listeners.push(listener);
+        listeners.push(Listener::Tcp(R::bind(target).await.map_err(failed)?));
     }
     Ok(listeners)
 }

@@ -1,9 +1,10 @@
 //! What a runtime supplies. Implemented on a unit struct: no `&self`, no `dyn`, no boxed futures.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -11,6 +12,9 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use crate::SocketOptions;
+#[cfg(unix)]
+use crate::unix::UnixListener;
+use crate::unix::unsupported;
 
 /// Connections that may wait with the system until they are taken, 4096, or as many as it allows:
 /// `net.core.somaxconn` is 4096 on Linux. One more is not refused but tries again after a second,
@@ -52,6 +56,26 @@ pub trait Runtime: Sized + Send + Sync + 'static {
 
     /// Every address that a host name stands for.
     fn resolve(host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
+
+    /// Connects to the Unix socket at `path`. Dropping the future gives the attempt up. Default:
+    /// there are none.
+    fn connect_unix(path: &Path) -> impl Future<Output = io::Result<Box<dyn Stream>>> + Send {
+        let _ = path;
+        ready(Err(unsupported()))
+    }
+
+    /// Takes the connections of `listener`. Default: there are none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    #[cfg(unix)]
+    fn listen_unix(
+        listener: std::os::unix::net::UnixListener,
+    ) -> io::Result<Box<dyn UnixListener>> {
+        let _ = listener;
+        Err(unsupported())
+    }
 
     /// The time on the runtime's clock.
     fn now() -> Instant;

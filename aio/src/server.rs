@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::SocketOptions;
 use crate::failures::{Failures, HandshakeFailure};
+use crate::net::Listener;
 use crate::runtime::{Runtime, Stream, sleep};
 use crate::shared::{Close, ConnectionSlot};
 use crate::socket::{Security, Socket};
@@ -105,12 +106,13 @@ impl<C> State<C> {
 impl<C: Send + 'static> Core<C> {
     /// Takes connections on `listeners` and gives each to `take`.
     pub(crate) fn start<R: Runtime>(
-        listeners: Vec<R::Listener>,
+        listeners: Vec<Listener<R>>,
         options: AcceptOptions,
         security: Security,
         take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Clone + Send + 'static,
     ) -> io::Result<Arc<Self>> {
-        let addresses = listeners.iter().map(R::local_addr).collect::<io::Result<_>>()?;
+        let addresses =
+            listeners.iter().filter_map(Listener::address).collect::<io::Result<_>>()?;
         let core = Arc::new(Self {
             state: Mutex::new(State {
                 closing: false,
@@ -300,7 +302,7 @@ impl<C: Send + 'static> Core<C> {
 
 async fn accept_loop<R: Runtime, C: Send + 'static>(
     core: Arc<Core<C>>,
-    listener: R::Listener,
+    listener: Listener<R>,
     security: Security,
     mut take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Clone + Send + 'static,
 ) {
@@ -320,25 +322,21 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
         if !room.await {
             return;
         }
-        match unless_closing(core, R::accept(&listener, &core.options.socket)).await {
+        match unless_closing(core, next::<R>(&listener, &core.options.socket)).await {
             None => return,
+            Some(Ok((Fresh::Tcp(stream), remote))) if security.takes_time() => {
+                backoff = BACKOFF.0;
+                let accepted = core.count(stream, remote);
+                let (core, security, take) = (core.clone(), security.clone(), take.clone());
+                R::spawn(secure::<R, C>(core, accepted, security, take));
+            }
             Some(Ok((stream, remote))) => {
                 backoff = BACKOFF.0;
-                let accepted = core.count(stream, Some(remote));
-                if security.takes_time() {
-                    let (core, security, take) = (core.clone(), security.clone(), take.clone());
-                    R::spawn(secure::<R, C>(core, accepted, security, take));
-                } else {
-                    let Accepted { id, stream, slot } = accepted;
-                    take(
-                        core,
-                        Accepted {
-                            id,
-                            stream: Socket::plain(stream).with(&core.options.socket),
-                            slot,
-                        },
-                    );
-                }
+                let stream = match stream {
+                    Fresh::Tcp(stream) => Socket::plain(stream),
+                    Fresh::Unix(stream) => Socket::unix(stream),
+                };
+                take(core, core.count(stream.with(&core.options.socket), remote));
             }
             // the peer was gone before we took it
             Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -351,6 +349,26 @@ async fn accept_loop<R: Runtime, C: Send + 'static>(
                 backoff = (backoff * 2).min(BACKOFF.1);
             }
         }
+    }
+}
+
+/// A connection as the system gives it.
+enum Fresh<S> {
+    Tcp(S),
+    Unix(Box<dyn Stream>),
+}
+
+/// Takes the next connection, with the address of its peer where that has one.
+async fn next<R: Runtime>(
+    listener: &Listener<R>,
+    options: &SocketOptions,
+) -> io::Result<(Fresh<R::Stream>, Option<SocketAddr>)> {
+    match listener {
+        Listener::Tcp(listener) => {
+            let (stream, remote) = R::accept(listener, options).await?;
+            Ok((Fresh::Tcp(stream), Some(remote)))
+        }
+        Listener::Unix(listener) => Ok((Fresh::Unix(listener.accept().await?), None)),
     }
 }
 
@@ -463,7 +481,7 @@ impl<C: Send + 'static> Server<C> {
         next
     }
 
-    /// Every address that the server listens on, with its port.
+    /// Every address that the server listens on, with its port; none on a Unix socket.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         self.core.addresses()

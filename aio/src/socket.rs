@@ -29,6 +29,8 @@ enum Kind<S> {
     Plain(S),
     #[cfg(feature = "tls")]
     Tls(Box<tls::TlsStream<S>>),
+    /// A Unix socket.
+    Unix(Box<dyn Stream>),
 }
 
 /// How the sockets of one client, or one server, are made.
@@ -50,6 +52,8 @@ impl Security {
         let security = match tls {
             None => Self::none(address),
             #[cfg(feature = "tls")]
+            Some(_) if address.unix_path().is_some() => Err(tls::Error::Unix),
+            #[cfg(feature = "tls")]
             Some(connector) => {
                 connector.server_name(address.host()).map(|_| Self::Connect(connector.clone()))
             }
@@ -66,6 +70,8 @@ impl Security {
     ) -> Result<Self, ListenError> {
         let security = match tls {
             None => Self::none(address),
+            #[cfg(feature = "tls")]
+            Some(_) if address.unix_path().is_some() => Err(tls::Error::Unix),
             #[cfg(feature = "tls")]
             Some(acceptor) => Ok(Self::Accept(acceptor.clone())),
             #[cfg(not(feature = "tls"))]
@@ -117,6 +123,11 @@ impl<S> Socket<S> {
         Self::of(Kind::Plain(stream))
     }
 
+    /// A Unix socket.
+    pub(crate) fn unix(stream: Box<dyn Stream>) -> Self {
+        Self::of(Kind::Unix(stream))
+    }
+
     fn of(kind: Kind<S>) -> Self {
         Self { kind, idle_timeout: None }
     }
@@ -134,6 +145,7 @@ macro_rules! either {
             Kind::Plain($stream) => $call,
             #[cfg(feature = "tls")]
             Kind::Tls($stream) => $call,
+            Kind::Unix($stream) => $call,
         }
     };
     ($socket:ident, $stream:ident => $call:expr) => {
@@ -141,6 +153,7 @@ macro_rules! either {
             Kind::Plain($stream) => $call,
             #[cfg(feature = "tls")]
             Kind::Tls($stream) => $call,
+            Kind::Unix($stream) => $call,
         }
     };
 }

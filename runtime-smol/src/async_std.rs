@@ -52,6 +52,18 @@ impl Runtime for AsyncStd {
         Smol::resolve(host, port).await
     }
 
+    #[cfg(unix)]
+    async fn connect_unix(path: &std::path::Path) -> io::Result<Box<dyn runtime::Stream>> {
+        Smol::connect_unix(path).await
+    }
+
+    #[cfg(unix)]
+    fn listen_unix(
+        listener: std::os::unix::net::UnixListener,
+    ) -> io::Result<Box<dyn hat_aio::UnixListener>> {
+        Smol::listen_unix(listener)
+    }
+
     fn now() -> Instant {
         Smol::now()
     }

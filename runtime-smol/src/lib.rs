@@ -23,6 +23,8 @@ mod net;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+#[cfg(unix)]
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -76,6 +78,19 @@ impl Runtime for Smol {
 
     async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         smol::net::resolve((host, port)).await
+    }
+
+    #[cfg(unix)]
+    async fn connect_unix(path: &Path) -> io::Result<Box<dyn runtime::Stream>> {
+        let stream = smol::Async::<std::os::unix::net::UnixStream>::connect(path).await?;
+        Ok(Box::new(IoStream::new(stream)))
+    }
+
+    #[cfg(unix)]
+    fn listen_unix(
+        listener: std::os::unix::net::UnixListener,
+    ) -> io::Result<Box<dyn hat_aio::UnixListener>> {
+        Ok(Box::new(net::SmolUnixListener(smol::Async::new(listener)?)))
     }
 
     fn now() -> Instant {

@@ -125,3 +125,26 @@ impl Stream for SmolStream {
         self.stream.get_ref().peer_addr()
     }
 }
+
+/// A Unix socket that listens, on smol's reactor.
+#[cfg(unix)]
+pub(crate) struct SmolUnixListener(pub(crate) Async<std::os::unix::net::UnixListener>);
+
+#[cfg(unix)]
+impl hat_aio::UnixListener for SmolUnixListener {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Stream>>> {
+        loop {
+            match self.0.get_ref().accept() {
+                Ok((stream, _)) => {
+                    let stream = hat_aio::IoStream::new(Async::new(stream)?);
+                    return Poll::Ready(Ok(Box::new(stream)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.0.poll_readable(cx))?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}

@@ -20,10 +20,14 @@ mod net;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+#[cfg(unix)]
+use hat_aio::runtime::Stream;
 use hat_aio::runtime::{BACKLOG, Timer};
 pub use net::TokioStream;
 use tokio::net::TcpSocket;
@@ -76,6 +80,19 @@ impl Runtime for Tokio {
 
     async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         Ok(tokio::net::lookup_host((host, port)).await?.collect())
+    }
+
+    #[cfg(unix)]
+    async fn connect_unix(path: &Path) -> io::Result<Box<dyn Stream>> {
+        Ok(Box::new(net::TokioUnixStream(tokio::net::UnixStream::connect(path).await?)))
+    }
+
+    #[cfg(unix)]
+    fn listen_unix(
+        listener: std::os::unix::net::UnixListener,
+    ) -> io::Result<Box<dyn hat_aio::UnixListener>> {
+        listener.set_nonblocking(true)?;
+        Ok(Box::new(net::TokioUnixListener(tokio::net::UnixListener::from_std(listener)?)))
     }
 
     fn now() -> Instant {

@@ -21,43 +21,75 @@ impl TokioStream {
     }
 }
 
-impl Stream for TokioStream {
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        into: &mut BytesMut,
-        most: usize,
-    ) -> Poll<io::Result<usize>> {
-        // an idle connection holds no memory for what may come
-        ready!(self.0.poll_read_ready(cx))?;
-        into.reserve(most);
-        // straight into the spare capacity, which need not be cleared first. Not `try_read_buf`:
-        // unlike that, this one takes a short read as a sign that there is no more, which spares a
-        // system call
-        pin!(self.0.read_buf(&mut into.limit(most))).poll(cx)
-    }
+/// A Tokio Unix socket. It shows `0.0.0.0:0` as both addresses.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct TokioUnixStream(pub(crate) tokio::net::UnixStream);
 
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        parts: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut self.0);
-        match parts {
-            [part] => stream.poll_write(cx, part),
-            parts => stream.poll_write_vectored(cx, parts),
+/// What `Stream` is for a socket of Tokio: its addresses are `$local` and `$peer` of it.
+macro_rules! stream_of_socket {
+    ($stream:ty, $local:expr, $peer:expr) => {
+        impl Stream for $stream {
+            fn poll_read(
+                &mut self,
+                cx: &mut Context<'_>,
+                into: &mut BytesMut,
+                most: usize,
+            ) -> Poll<io::Result<usize>> {
+                // an idle connection holds no memory for what may come
+                ready!(self.0.poll_read_ready(cx))?;
+                into.reserve(most);
+                // straight into the spare capacity, which need not be cleared first. Not
+                // `try_read_buf`: unlike that, this one takes a short read as a sign that there is
+                // no more, which spares a system call
+                pin!(self.0.read_buf(&mut into.limit(most))).poll(cx)
+            }
+
+            fn poll_write(
+                &mut self,
+                cx: &mut Context<'_>,
+                parts: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let stream = Pin::new(&mut self.0);
+                match parts {
+                    [part] => stream.poll_write(cx, part),
+                    parts => stream.poll_write_vectored(cx, parts),
+                }
+            }
+
+            fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.0).poll_shutdown(cx)
+            }
+
+            fn local_addr(&self) -> io::Result<SocketAddr> {
+                $local(&self.0)
+            }
+
+            fn peer_addr(&self) -> io::Result<SocketAddr> {
+                $peer(&self.0)
+            }
         }
-    }
+    };
+}
 
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
+stream_of_socket!(TokioStream, TcpStream::local_addr, TcpStream::peer_addr);
+#[cfg(unix)]
+stream_of_socket!(TokioUnixStream, nowhere, nowhere);
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
+/// What has no IP address.
+#[cfg(unix)]
+fn nowhere(_: &tokio::net::UnixStream) -> io::Result<SocketAddr> {
+    Ok((std::net::Ipv4Addr::UNSPECIFIED, 0).into())
+}
 
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
+/// A Tokio Unix socket that listens.
+#[cfg(unix)]
+pub(crate) struct TokioUnixListener(pub(crate) tokio::net::UnixListener);
+
+#[cfg(unix)]
+impl hat_aio::UnixListener for TokioUnixListener {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Stream>>> {
+        let (stream, _) = ready!(self.0.poll_accept(cx))?;
+        Poll::Ready(Ok(Box::new(TokioUnixStream(stream))))
     }
 }

@@ -32,6 +32,19 @@ macro_rules! as_inner {
             $inner::accept(listener, options)
         }
 
+        fn connect_unix(
+            path: &std::path::Path,
+        ) -> impl Future<Output = std::io::Result<Box<dyn hat_aio::runtime::Stream>>> + Send {
+            $inner::connect_unix(path)
+        }
+
+        #[cfg(unix)]
+        fn listen_unix(
+            listener: std::os::unix::net::UnixListener,
+        ) -> std::io::Result<Box<dyn hat_aio::UnixListener>> {
+            $inner::listen_unix(listener)
+        }
+
         fn local_addr(listener: &$inner::Listener) -> std::io::Result<std::net::SocketAddr> {
             $inner::local_addr(listener)
         }

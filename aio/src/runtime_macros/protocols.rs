@@ -15,8 +15,8 @@ macro_rules! protocols_on {
         pub use $crate::hat_core::{json, sbs, ws};
         pub use $crate::{
             Address, ConnectError, ConnectionId, Error, HandshakeFailure, IntoAddress, IoStream,
-            Keepalive, ListenError, Runtime, SocketOptions, address, bytes, reconnect, runtime,
-            server,
+            Keepalive, ListenError, Runtime, SocketOptions, UnixListener, address, bytes,
+            reconnect, runtime, server,
         };
 
         /// TLS under every protocol. See [`hat_aio::tls`].

@@ -20,6 +20,9 @@ pub enum Error {
         "the address asks for TLS: set `tls` in the options, or write tcp+sbs:// for a plain connection"
     )]
     NoOptions,
+    /// A Unix socket, and options for TLS.
+    #[error("there is no TLS over a Unix socket: leave `tls` out of the options")]
+    Unix,
     /// The host, or the `server_name` of the options, cannot stand in a certificate.
     #[error(
         "`{name}` is no name that a certificate could have: set `server_name` in the TLS options"

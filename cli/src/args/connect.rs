@@ -17,8 +17,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Which server, and who asks.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ConnectArgs {
-    /// The event server: host:port, or ssl+sbs://host:port for TLS. Default: that of --server, or
-    /// 127.0.0.1:23012.
+    /// The event server: host:port, ssl+sbs://host:port for TLS, or unix:/path for a Unix socket.
+    /// Default: that of --server, or 127.0.0.1:23012.
     #[arg(long, value_name = "ADDRESS", env = "HAT_CONNECT")]
     connect: Option<Address>,
     /// The event server, by its name in the configuration file (see `hat --help`). Default: the one

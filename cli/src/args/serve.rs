@@ -32,8 +32,8 @@ pub(crate) struct ServeArgs {
     /// by without it.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) mirror_once: Option<Address>,
-    /// Where to listen: host:port. Port 0 is any free one. With --tls-cert connections are those of
-    /// TLS. [default: 127.0.0.1:23012]
+    /// Where to listen: host:port, or unix:/path for a Unix socket. Port 0 is any free one. With
+    /// --tls-cert connections are those of TLS. [default: 127.0.0.1:23012]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<Address>,
     /// The server's number, the first part of every event's id. [default: 1]

@@ -159,6 +159,10 @@ async fn tapped<R: Runtime>(
             error: error.into(),
         })
     };
+    if address.unix_path().is_some() {
+        let text = "octets are shown of TCP connections only: leave --hex out";
+        return Err(io(io::Error::new(io::ErrorKind::Unsupported, text)));
+    }
     let socket = hat_aio::SocketOptions::default();
     let found = R::resolve(address.host(), address.port()).await.map_err(io)?;
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");

@@ -1,6 +1,8 @@
 //! `hat doctor`: what is wrong on the way to an event server, step by step, and what to do about
 //! it.
 
+use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -51,8 +53,40 @@ fn line(mark: &str, step: &str, text: &str) -> Result<()> {
     output::print(text.trim_end())
 }
 
+/// The step that a Unix socket has in place of a name and TCP.
+async fn unix_socket<R: Runtime>(path: &Path, time: Duration) -> Result<()> {
+    let start = Instant::now();
+    let connected = within::<R, _>(time, R::connect_unix(path)).await;
+    let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {time:?}"));
+    match connected.unwrap_or_else(|| Err(late())) {
+        Ok(_) => {
+            let took = millis(start.elapsed());
+            ok("socket", &format!("{} takes connections ({took})", path.display()))
+        }
+        Err(error) => {
+            let todo = match error.kind() {
+                io::ErrorKind::NotFound => {
+                    "there is no such file: is the server started, and its --listen this path?"
+                }
+                io::ErrorKind::ConnectionRefused => {
+                    "the file is left of a server that is gone: start it again"
+                }
+                io::ErrorKind::PermissionDenied => {
+                    "who may connect is what the server's umask leaves, and its folder allows"
+                }
+                _ => "check the path",
+            };
+            let error = anyhow::Error::from(error).context(path.display().to_string());
+            Err(failed("socket", no_connection(&error), todo))
+        }
+    }
+}
+
 async fn name_and_tcp<R: Runtime>(connect: &ConnectArgs, address: &Address) -> Result<()> {
     let time = connect.timeout();
+    if let Some(path) = address.unix_path() {
+        return unix_socket::<R>(path, time).await;
+    }
     let start = Instant::now();
     let found = within::<R, _>(time, R::resolve(address.host(), address.port())).await;
     let took = millis(start.elapsed());

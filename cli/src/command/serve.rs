@@ -110,17 +110,19 @@ async fn run<R: Runtime>(
         log: plan.log,
         ..Options::new(plan.listen, plan.server_id)
     };
+    let listen = options.listen.clone();
     let server = EventServer::start::<R>(options, opened.store()).await.map_err(start_failure)?;
     let kept = if in_memory { " (events are in memory only)" } else { "" };
-    say(&format!("listening on {}{kept}", list("", server.addresses(), "")));
+    say(&format!("listening on {}{kept}", list("", &listen, server.addresses(), "")));
     let (web, tls, adminer) = (plan.web, plan.tls, plan.adminer);
     let parts = async {
         let page = match (web, live) {
             (Some((address, options)), Some(live)) => {
                 let scheme = if tls.is_some() { "https://" } else { "http://" };
+                let at = address.clone();
                 let page = Page::open::<R>(address, options, tls, server.handle(), live);
                 let page = page.await.map_err(failure)?;
-                say(&format!("page on {}", list(scheme, page.addresses(), "/")));
+                say(&format!("page on {}", list(scheme, &at, page.addresses(), "/")));
                 Some(page)
             }
             _ => None,
@@ -128,9 +130,10 @@ async fn run<R: Runtime>(
         let adminer = match adminer {
             Some(address) => {
                 let levels = Arc::new(logging::Levels::new(log_conf));
+                let at = address.clone();
                 let adminer = Adminer::open::<R>(address, levels).await;
                 let adminer = adminer.map_err(|it| Failure::CannotListen(it.to_string()))?;
-                say(&format!("adminer on {}", list("", adminer.addresses(), "")));
+                say(&format!("adminer on {}", list("", &at, adminer.addresses(), "")));
                 Some(adminer)
             }
             None => None,
@@ -166,7 +169,11 @@ async fn run<R: Runtime>(
     ended.map_or(Ok(()), |why| Err(why.into()))
 }
 
-fn list(before: &str, addresses: &[SocketAddr], after: &str) -> String {
+/// Where something listens that was to listen on `at`.
+fn list(before: &str, at: &Address, addresses: &[SocketAddr], after: &str) -> String {
+    if at.unix_path().is_some() {
+        return at.to_string();
+    }
     let shown = addresses.iter().map(|address| format!("{before}{address}{after}"));
     shown.collect::<Vec<_>>().join(", ")
 }

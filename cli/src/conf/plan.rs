@@ -147,6 +147,11 @@ impl Settings {
                 "--web-htpasswd FILE (web.htpasswd)",
             ),
             (
+                is_monitored && self.listen.as_ref().is_some_and(|it| it.unix_path().is_some()),
+                "--monitor (monitor.address)",
+                "--listen HOST:PORT (listen): other servers cannot connect to a unix: address",
+            ),
+            (
                 self.tls.key.is_some() && !has_cert,
                 "--tls-key (tls.key)",
                 "--tls-cert FILE (tls.cert)",

@@ -25,6 +25,8 @@ mod subscribe;
 mod systemd;
 mod tls;
 mod transfer;
+#[cfg(unix)]
+mod unix;
 mod web;
 
 /// Makes a test for each runtime of each body, which gets the runtime's name: `--runtime tokio`,

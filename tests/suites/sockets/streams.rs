@@ -2,10 +2,11 @@
 //! socket.
 
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hat_aio::chatter::{self, RequestError, SendOptions};
 use hat_aio::eventer::{self, ConnectionInfo, Handler, Notification};
-use hat_aio::{IoStream, cotp, tcp, tpkt};
+use hat_aio::{Address, IoStream, cotp, tcp, tpkt};
 use hat_core::chatter::Config;
 use hat_core::eventer::{Event, EventId, EventType, RegisterEvent, Timestamp};
 use hat_tests::on_every_runtime;
@@ -18,6 +19,30 @@ type Stream = IoStream<Async<UnixStream>>;
 fn ends() -> (Stream, Stream) {
     let (one, other) = Async::<UnixStream>::pair().expect("a pair");
     (IoStream::new(one), IoStream::new(other))
+}
+
+/// A folder of its own for a test, gone after it.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("hat-unix-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a temporary folder");
+        Self(path)
+    }
+
+    fn socket(&self) -> std::path::PathBuf {
+        self.0.join("hat.sock")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 struct Echo;
@@ -96,6 +121,64 @@ on_every_runtime! {
         drop(told);
         server.close().await;
         client.closed().await;
+    }
+
+    /// By address, for every protocol alike.
+    async fn a_unix_socket_as_an_address<R>() {
+        let folder = Folder::new();
+        let address = format!("unix:{}", folder.socket().display());
+        let server = eventer::listen::<R>(&address, Echo, Default::default()).await;
+        let server = server.expect("a free place");
+        assert_eq!(server.addresses(), []);
+        let client = eventer::connect::<R>(&address, "client", Default::default()).await;
+        let client = client.expect("taken");
+        let event = RegisterEvent::new("a/b");
+        let registered = client.register_with_response(&[event]).await.expect("answered");
+        assert_eq!(registered.expect("registered").len(), 1);
+        server.close().await;
+        client.closed().await;
+        assert!(!folder.socket().exists(), "the file goes with its server");
+        let refused = eventer::connect::<R>(&address, "client", Default::default()).await;
+        let text = refused.expect_err("nobody").to_string();
+        assert!(text.contains(&address), "{text}");
+
+        // a client that comes back finds the next one
+        let options = eventer::ReconnectOptions::default();
+        let returning = eventer::keep_connected::<R>(&address, "client", options).await;
+        let returning = returning.expect("an address");
+        let server = chatter::listen::<R>(&address, Default::default()).await.expect("a free place");
+        let other = chatter::connect::<R>(&address, Default::default()).await.expect("connected");
+        let mut accepted = server.accept().await.expect("the other end");
+        other.send(data("hello"), SendOptions::default()).await.expect("sent");
+        while accepted.receive().await.is_ok_and(|it| it.data.data != "hello") {
+            // the event client, which this is no server for
+            accepted = server.accept().await.expect("the other end");
+        }
+        returning.close().await;
+    }
+
+    /// Files that are left make place, servers and other files do not.
+    async fn what_is_at_the_place_of_a_unix_socket<R>() {
+        let folder = Folder::new();
+        let (path, address) = (folder.socket(), Address::unix(folder.socket()));
+        // of a process that was killed
+        drop(std::os::unix::net::UnixListener::bind(&path).expect("a free place"));
+        assert!(path.exists());
+        let server = tcp::listen::<R>(&address, Default::default()).await.expect("made place");
+        let second = tcp::listen::<R>(&address, Default::default()).await;
+        let text = second.expect_err("the first is there").to_string();
+        assert!(text.starts_with(&format!("cannot listen on {address}: ")), "{text}");
+        tcp::connect::<R>(&address, Default::default()).await.expect("the first is there");
+        // one that took the place meanwhile is not removed at the end
+        std::fs::remove_file(&path).expect("there");
+        let third = tcp::listen::<R>(&address, Default::default()).await.expect("a free place");
+        server.close().await;
+        tcp::connect::<R>(&address, Default::default()).await.expect("the third is there");
+        third.close().await;
+        std::fs::write(&path, "precious").expect("a free place");
+        let refused = tcp::listen::<R>(&address, Default::default()).await;
+        refused.expect_err("no socket's file is removed");
+        assert_eq!(std::fs::read(&path).expect("still there"), b"precious");
     }
 
     async fn a_request_gets_its_own_answer<R>() {

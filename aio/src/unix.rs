@@ -1,0 +1,117 @@
+//! Unix sockets as addresses: `unix:/run/hat.sock`.
+
+use std::future::poll_fn;
+use std::io;
+#[cfg(not(unix))]
+use std::path::Path;
+use std::task::{Context, Poll};
+
+use crate::runtime::Stream;
+
+/// A Unix socket that listens, on whatever runtime.
+pub trait UnixListener: Send + Sync + 'static {
+    /// Takes the next connection.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Stream>>>;
+}
+
+/// A listening socket and its file, which goes with it.
+pub(crate) struct Listening {
+    // before `listener`: as long as the socket is open, the system gives the number of its file to
+    // no other one
+    #[cfg(unix)]
+    #[expect(dead_code, reason = "held for its drop")]
+    file: file::SocketFile,
+    listener: Box<dyn UnixListener>,
+}
+
+impl Listening {
+    /// Takes the next connection. Cancel safe.
+    pub(crate) async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+        poll_fn(|cx| self.listener.poll_accept(cx)).await
+    }
+}
+
+/// What a runtime without Unix sockets says.
+pub(crate) fn unsupported() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "there are no Unix sockets here")
+}
+
+#[cfg(unix)]
+pub(crate) use file::bind;
+
+#[cfg(not(unix))]
+pub(crate) fn bind<R: crate::Runtime>(_path: &Path) -> io::Result<Listening> {
+    Err(unsupported())
+}
+
+#[cfg(unix)]
+mod file {
+    use std::fs::{self, File};
+    use std::io;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::{Path, PathBuf};
+
+    use super::Listening;
+    use crate::Runtime;
+
+    /// Listens at `path`. The file of a server that is gone without having removed it makes place;
+    /// a server that takes connections, and a file of another kind, do not.
+    ///
+    /// Who may connect is what the process' umask leaves, and the folder allows.
+    pub(crate) fn bind<R: Runtime>(path: &Path) -> io::Result<Listening> {
+        // still the same file where the process changes its folder
+        let path = std::path::absolute(path)?;
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        // of two servers that find the same old file, the second must not remove the first's new one
+        let lock = File::open(folder)?;
+        lock.lock()?;
+        let listener = match UnixListener::bind(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left(&path) => {
+                fs::remove_file(&path)?;
+                UnixListener::bind(&path)
+            }
+            bound => bound,
+        }?;
+        drop(lock);
+        let file = SocketFile::new(path)?;
+        Ok(Listening { listener: R::listen_unix(listener)?, file })
+    }
+
+    /// Whether nobody listens any more at the socket whose file is there.
+    fn is_left(path: &Path) -> bool {
+        let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+        let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+        is_socket && UnixStream::connect(path).is_err_and(refused)
+    }
+
+    /// Removes the file when it is dropped, unless another one has its place.
+    pub(super) struct SocketFile {
+        path: PathBuf,
+        of: (u64, u64),
+    }
+
+    impl SocketFile {
+        fn new(path: PathBuf) -> io::Result<Self> {
+            let of = Self::number(&path)?;
+            Ok(Self { path, of })
+        }
+
+        /// The number that the system has given the file.
+        fn number(path: &Path) -> io::Result<(u64, u64)> {
+            fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+        }
+    }
+
+    impl Drop for SocketFile {
+        fn drop(&mut self) {
+            if Self::number(&self.path).is_ok_and(|of| of == self.of) {
+                let _ = fs::remove_file(&self.path);
+            }
+        }
+    }
+}
