@@ -8,7 +8,14 @@ mod example;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hat_tokio::juggler::{ConnectError, ConnectOptions, SharedState, connect};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use axum::routing::get;
+use hat_tokio::juggler::{ConnectError, ConnectOptions, SharedState, connect, peer};
+use hat_tokio::web::{HyperStream, Origins, hyper, upgrade};
+use hat_tokio::websocket;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -66,4 +73,63 @@ async fn pages_of_other_sites_and_plain_requests_are_refused() {
     let mut answer = String::new();
     plain.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+}
+
+/// axum on a free port, which gives each WebSocket to `serve`.
+async fn within_axum<F: Future<Output = ()> + Send + 'static>(
+    serve: impl Fn(HyperStream<hyper::upgrade::Upgraded>) -> F + Clone + Send + Sync + 'static,
+) -> SocketAddr {
+    let take = move |mut request: Request| {
+        let response: Response = match upgrade(&mut request, &Origins::Same) {
+            Err(refusal) => refusal.map(Body::from),
+            Ok((response, upgrading)) => {
+                let serve = serve.clone();
+                tokio::spawn(async move { serve(upgrading.stream().await.expect("taken")).await });
+                response.map(|()| Body::empty())
+            }
+        };
+        std::future::ready(response)
+    };
+    let app = Router::new().route("/ws", get(take));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it listens");
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+#[tokio::test]
+async fn a_websocket_without_a_protocol_on_it() {
+    let address = within_axum(|stream| async move {
+        let connection = websocket::accept(stream, &Default::default()).expect("it has addresses");
+        while let Ok(message) = connection.receive().await {
+            connection.send(message).await.expect("sent");
+        }
+    })
+    .await;
+    let url = format!("ws://{address}");
+    let client = websocket::connect(url, Default::default()).await.expect("it is taken");
+    for size in [0, 1, 126, 70_000, 1_000_000] {
+        client.send(vec![7; size]).await.expect("sent");
+        let echo = client.receive().await.expect("an echo");
+        assert!(echo == vec![7; size].into());
+    }
+    let end = client.close_with(4001, "enough").await.expect("a code");
+    assert_eq!(end.to_string(), "the connection is closed");
+}
+
+#[tokio::test]
+async fn a_peer_of_juggler_0_5() {
+    let address = within_axum(|stream| async move {
+        let other = peer::accept(stream, Default::default()).expect("it has addresses");
+        other.set_local_data("theirs").expect("small");
+        while let Ok(message) = other.receive().await {
+            other.send(&message).await.expect("sent");
+        }
+    })
+    .await;
+    let client = peer::connect(address, Default::default()).await.expect("it is taken");
+    assert_eq!(client.changed().await.expect("connected"), "theirs".into());
+    client.send(&"hello".into()).await.expect("sent");
+    assert_eq!(client.receive().await.expect("an echo"), "hello".into());
+    client.close().await;
 }

@@ -108,6 +108,35 @@ fn a_juggler_client_follows_the_state() {
     client.ends();
 }
 
+#[cfg(feature = "web")]
+#[test]
+fn a_juggler_client_comes_back() {
+    let (server, address) = Running::server("juggler_server", "127.0.0.1:0");
+    let mut client = Running::start("juggler_reconnect", &[&address]);
+    assert_eq!(client.line(), r#"the answer is "set for 127.0.0.1""#);
+    client.line_of(r#"the state is {"temperature":21}"#);
+    drop(server);
+    client.line_of("disconnected: ");
+    assert_eq!(client.line(), r#"the state was {"temperature":21}"#);
+    let (_server, _) = Running::server("juggler_server", &address);
+    client.line_of("connected");
+    assert_eq!(client.line(), r#"the state is {"temperature":20.5}"#);
+}
+
+#[cfg(feature = "web")]
+#[test]
+fn websocket_messages_come_over() {
+    let (mut server, _) = Running::server("websocket", "127.0.0.1:0");
+    assert_eq!(server.line(), r#"over WebSocket came Text("a text")"#);
+    assert_eq!(server.line(), r#"over WebSocket came Binary(b"\x01\x02\x03")"#);
+    let told = server.line();
+    assert_eq!(
+        told,
+        r#"the server closed: Some(PeerClose { code: Some(4000), reason: "that is all" })"#
+    );
+    server.ends();
+}
+
 #[test]
 fn a_cotp_message_comes_back() {
     let (mut server, address) = Running::server("cotp_echo", "127.0.0.1:0");

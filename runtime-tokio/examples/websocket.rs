@@ -1,0 +1,25 @@
+//! A WebSocket server and a client of it.
+//!
+//! ```sh
+//! cargo run -p hat-tokio --example websocket --features web -- localhost:23050
+//! ```
+
+use hat_tokio::websocket::{self, ConnectOptions, ListenOptions};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let address = std::env::args().nth(1).unwrap_or("localhost:23050".into());
+    let server = websocket::listen(address, ListenOptions::default()).await?;
+    println!("listening on {}", server.addresses()[0]);
+    let url = format!("ws://{}", server.addresses()[0]);
+    let client = websocket::connect(url, ConnectOptions::default()).await?;
+    let accepted = server.accept().await.ok_or("the server is closed")?;
+    client.send("a text").await?;
+    client.send(vec![1, 2, 3]).await?;
+    for _ in 0..2 {
+        println!("over WebSocket came {:?}", accepted.receive().await?);
+    }
+    accepted.close_with(4000, "that is all").await?;
+    println!("the server closed: {:?}", client.peer_close());
+    Ok(())
+}
