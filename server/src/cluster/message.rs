@@ -1,0 +1,236 @@
+//! A message of the stream, byte for byte.
+//!
+//! ```text
+//! at   bytes
+//!  0   4     "HATS": what has not this is not ours, and is passed over
+//!  4   1     the version of what follows, 1: another one stops a node that does not know it
+//!  5   1     the kind
+//!  6   4     CRC-32C of all that follows, least significant byte first
+//! 10   8     the writer: drawn anew at each start of a node
+//! 18   4     its epoch: how often it has opened
+//! 22   8     the number: sessions of an epoch count from 0
+//! 30   12    the timestamp, as in SBS
+//! 42   …     by kind
+//! ```
+//!
+//! | kind | what | follows |
+//! |---|---|---|
+//! | 0 | an epoch of a writer opens, and those before it are over | nothing |
+//! | 1 | a session | its events as in `HatEventer.MsgRegisterReq` |
+//! | 2 | a part of a session that is larger than a message may be | bytes |
+//! | 3 | such a session | CRC-32C of the whole, then the sequences of its parts, 8 bytes each |
+//!
+//! Numbers are big-endian but for the checks.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use hat_core::eventer::Timestamp;
+
+const MAGIC: [u8; 4] = *b"HATS";
+/// The version of this format.
+pub const VERSION: u8 = 1;
+/// Bytes before what depends on the kind.
+pub const HEAD: usize = 42;
+
+/// Which session it is, to whoever published it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Who published it: one of the lives of a node.
+    pub writer: u64,
+    /// How often that had opened, from 1.
+    pub epoch: u32,
+    /// The number among the sessions of the epoch, from 0.
+    pub number: u64,
+}
+
+/// What a node has published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Which session it is, or is a part of. The number of an opening is 0.
+    pub place: Place,
+    /// When it was published for the first time, by the clock of the node.
+    pub timestamp: Timestamp,
+    /// What it is.
+    pub body: Body,
+}
+
+/// What a message is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// The epoch opens, and those before it may not go on.
+    Open,
+    /// A session: its events as SBS.
+    Session(Bytes),
+    /// A part of a session.
+    Part(Bytes),
+    /// A session whose bytes stand in parts: the check of the whole, and their sequences.
+    Parted(u32, Vec<u64>),
+}
+
+/// Why bytes are no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MessageError {
+    /// It was published by something else.
+    #[error("it was published by another program")]
+    Foreign,
+    /// It was published by a node of another version.
+    #[error("it is of version {0} and this program knows {VERSION}; use a later one")]
+    Version(u8),
+    /// It is ours, and not what was published.
+    #[error("it is damaged")]
+    Damaged,
+}
+
+impl Message {
+    /// The bytes of the message.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(HEAD + 64);
+        out.put_slice(&MAGIC);
+        out.put_u8(VERSION);
+        out.put_u8(self.body.kind());
+        out.put_u32_le(0);
+        out.put_u64(self.place.writer);
+        out.put_u32(self.place.epoch);
+        out.put_u64(self.place.number);
+        out.put_slice(&self.timestamp.to_bytes());
+        match &self.body {
+            Body::Open => {}
+            Body::Session(bytes) | Body::Part(bytes) => out.put_slice(bytes),
+            Body::Parted(crc, sequences) => {
+                out.put_u32_le(*crc);
+                sequences.iter().for_each(|sequence| out.put_u64(*sequence));
+            }
+        }
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&out[4..6]), &out[10..]);
+        out[6..10].copy_from_slice(&crc.to_le_bytes());
+        out.freeze()
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    ///
+    /// [`MessageError`].
+    pub fn decode(bytes: &Bytes) -> Result<Self, MessageError> {
+        if !bytes.starts_with(&MAGIC) {
+            return Err(MessageError::Foreign);
+        }
+        let version = *bytes.get(4).ok_or(MessageError::Damaged)?;
+        if version != VERSION {
+            return Err(MessageError::Version(version));
+        }
+        if bytes.len() < HEAD {
+            return Err(MessageError::Damaged);
+        }
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[4..6]), &bytes[10..]);
+        if bytes[6..10] != crc.to_le_bytes() {
+            return Err(MessageError::Damaged);
+        }
+        let kind = bytes[5];
+        let mut head = &bytes[10..HEAD];
+        let (writer, epoch, number) = (head.get_u64(), head.get_u32(), head.get_u64());
+        let timestamp = head.try_into().map_err(|_| MessageError::Damaged)?;
+        let timestamp = Timestamp::from_bytes(timestamp).map_err(|_| MessageError::Damaged)?;
+        let body = Body::decode(kind, bytes.slice(HEAD..))?;
+        Ok(Self { place: Place { writer, epoch, number }, timestamp, body })
+    }
+}
+
+impl Body {
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Open => 0,
+            Self::Session(_) => 1,
+            Self::Part(_) => 2,
+            Self::Parted(..) => 3,
+        }
+    }
+
+    fn decode(kind: u8, mut bytes: Bytes) -> Result<Self, MessageError> {
+        match kind {
+            0 if bytes.is_empty() => Ok(Self::Open),
+            1 => Ok(Self::Session(bytes)),
+            2 => Ok(Self::Part(bytes)),
+            3 if bytes.len() >= 12 && bytes.len() % 8 == 4 => {
+                let crc = bytes.get_u32_le();
+                let mut sequences = Vec::with_capacity(bytes.len() / 8);
+                while bytes.has_remaining() {
+                    sequences.push(bytes.get_u64());
+                }
+                Ok(Self::Parted(crc, sequences))
+            }
+            _ => Err(MessageError::Damaged),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_message_reads_as_these_bytes() {
+        let message = Message {
+            place: Place { writer: 0x0102_0304_0506_0708, epoch: 3, number: 9 },
+            timestamp: Timestamp::new(1, 2).expect("a time"),
+            body: Body::Session(Bytes::from_static(b"events")),
+        };
+        let bytes = message.encode();
+        assert_eq!(&bytes[..6], b"HATS\x01\x01");
+        let rest = [
+            1, 2, 3, 4, 5, 6, 7, 8, // the writer
+            0, 0, 0, 3, // the epoch
+            0, 0, 0, 0, 0, 0, 0, 9, // the number
+            0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0,
+            2, // the timestamp, whose seconds are above 2^63
+            b'e', b'v', b'e', b'n', b't', b's',
+        ];
+        assert_eq!(bytes[10..], rest);
+        assert_eq!(Message::decode(&bytes), Ok(message));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_told_from_what_is_damaged() {
+        let of = |bytes: &[u8]| Message::decode(&Bytes::copy_from_slice(bytes)).unwrap_err();
+        assert_eq!(of(b""), MessageError::Foreign);
+        assert_eq!(of(b"hello"), MessageError::Foreign);
+        assert_eq!(of(b"HATS"), MessageError::Damaged);
+        assert_eq!(of(b"HATS\x02 whatever"), MessageError::Version(2));
+    }
+
+    proptest! {
+        #[test]
+        fn it_comes_back(writer: u64, number: u64, bytes: Vec<u8>, sequences: Vec<u64>) {
+            let timestamp = Timestamp::from_secs(7);
+            let place = Place { writer, epoch: 5, number };
+            let bytes = Bytes::from(bytes);
+            let mut bodies = vec![Body::Session(bytes.clone()), Body::Part(bytes), Body::Open];
+            if !sequences.is_empty() {
+                bodies.push(Body::Parted(writer as u32, sequences));
+            }
+            for body in bodies {
+                let message = Message { place, timestamp, body };
+                prop_assert_eq!(Message::decode(&message.encode()), Ok(message));
+            }
+        }
+
+        #[test]
+        fn a_changed_byte_is_never_another_message(at in 0usize..70, bit in 0u8..8) {
+            let body = Body::Session(Bytes::from_static(&[5; 40]));
+            let place = Place { writer: 1, epoch: 1, number: 2 };
+            let message = Message { place, timestamp: Timestamp::MIN, body };
+            let mut bytes = message.encode().to_vec();
+            bytes[at] ^= 1 << bit;
+            prop_assert!(Message::decode(&bytes.into()).is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let mut all = b"HATS\x01".to_vec();
+            all.extend(bytes);
+            let _ = Message::decode(&all.into());
+        }
+    }
+}

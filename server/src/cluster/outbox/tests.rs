@@ -1,0 +1,187 @@
+//! Traces: what is published next after what happened.
+
+use super::*;
+
+struct Bench {
+    outbox: Outbox<char>,
+    now: Instant,
+}
+
+impl Bench {
+    /// With an open writer.
+    fn open() -> Self {
+        let mut bench =
+            Self { outbox: Outbox::new(7, OutboxOptions::default()), now: Instant::ORIGIN };
+        bench.outbox.open();
+        assert_eq!(bench.next(), "1-open");
+        bench.outbox.opened(7, 1);
+        bench
+    }
+
+    fn push(&mut self, ticket: char) {
+        self.outbox.push(ticket, Bytes::from(vec![ticket as u8]), self.now);
+    }
+
+    fn publish(&mut self) -> Option<Publish> {
+        let second = i64::try_from(self.now.since_origin().as_secs()).expect("small");
+        self.outbox.next(self.now, || Timestamp::from_secs(second))
+    }
+
+    /// What is published next, in words.
+    fn next(&mut self) -> String {
+        let Some(publish) = self.publish() else { return "nothing".into() };
+        match publish.message.body {
+            Body::Open => publish.id.split_once('-').expect("a writer before it").1.into(),
+            Body::Session(bytes) => {
+                let (_, id) = publish.id.split_once('-').expect("a writer before it");
+                format!("{} as {id} at {}", char::from(bytes[0]), publish.message.timestamp.s())
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.now = self.now + time;
+    }
+}
+
+const fn place(number: u64) -> Place {
+    Place { writer: 7, epoch: 1, number }
+}
+
+const fn key(number: u64, round: u32) -> Key {
+    Key { place: place(number), is_opening: false, round }
+}
+
+#[test]
+fn sessions_go_out_in_their_order_and_are_settled_when_they_are_seen() {
+    let mut bench = Bench::open();
+    bench.push('a');
+    bench.push('b');
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    assert_eq!(bench.next(), "b as 1-1-0 at 0");
+    assert_eq!(bench.next(), "nothing");
+    bench.outbox.stored(key(0, 0));
+    assert_eq!(bench.outbox.applied(place(0)), Some('a'));
+    assert_eq!(bench.outbox.applied(place(0)), None, "once");
+    assert_eq!(bench.outbox.applied(Place { writer: 9, ..place(1) }), None, "another node's");
+    assert_eq!(bench.outbox.applied(place(1)), Some('b'));
+    assert!(bench.outbox.is_empty());
+}
+
+#[test]
+fn what_failed_goes_again_alone_with_the_same_id_and_time() {
+    let mut bench = Bench::open();
+    for ticket in ['a', 'b', 'c'] {
+        bench.push(ticket);
+    }
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    assert_eq!(bench.next(), "b as 1-1-0 at 0");
+    bench.wait(Duration::from_secs(1));
+    bench.outbox.failed(key(0, 0), bench.now);
+    assert_eq!(bench.next(), "nothing", "a pause");
+    bench.wait(Duration::from_millis(100));
+    // the second one is on its way, and is void where it comes first
+    assert_eq!(bench.next(), "nothing");
+    bench.outbox.void(place(1));
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    assert_eq!(bench.next(), "nothing");
+    assert_eq!(bench.outbox.applied(place(0)), Some('a'));
+    assert_eq!(bench.next(), "b as 1-1-1 at 0");
+    assert_eq!(bench.next(), "c as 1-2-0 at 1");
+}
+
+#[test]
+fn nothing_goes_out_before_the_epoch_is_in_the_stream() {
+    let mut outbox = Outbox::new(7, OutboxOptions::default());
+    let now = Instant::ORIGIN;
+    outbox.push('a', Bytes::from_static(b"a"), now);
+    assert!(outbox.is_closed());
+    assert_eq!(outbox.next(now, || Timestamp::MIN), None);
+    outbox.open();
+    let open = outbox.next(now, || Timestamp::MIN).expect("it opens");
+    assert_eq!(open.message.body, Body::Open);
+    assert_eq!(outbox.next(now, || Timestamp::MIN), None);
+    outbox.failed(open.key, now);
+    let later = now + Duration::from_secs(1);
+    assert_eq!(outbox.next(later, || Timestamp::MIN).expect("again").id, open.id);
+    outbox.opened(7, 1);
+    assert!(outbox.is_open());
+    assert_eq!(outbox.next(later, || Timestamp::MIN).expect("a").message.place.number, 0);
+}
+
+#[test]
+fn what_is_given_up_after_it_was_sent_is_uncertain_and_the_next_epoch_ends_this_one() {
+    let mut bench = Bench::open();
+    bench.push('a');
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    bench.wait(Duration::from_secs(5));
+    bench.push('b');
+    assert_eq!(bench.next(), "b as 1-1-0 at 5");
+    bench.wait(Duration::from_secs(5));
+    let given_up = bench.outbox.expire(bench.now);
+    assert_eq!(given_up, [GivenUp { ticket: 'a', uncertain: true }]);
+    assert!(bench.outbox.is_closed());
+    bench.outbox.open();
+    assert_eq!(bench.next(), "2-open");
+    // it came after all
+    assert_eq!(bench.outbox.applied(place(0)), None);
+    bench.outbox.opened(7, 2);
+    // what had been sent and did not come until the new one opened never does: it is sent anew
+    assert_eq!(bench.next(), "b as 2-0-0 at 5");
+}
+
+#[test]
+fn what_was_never_sent_is_certainly_not_registered() {
+    let mut outbox = Outbox::new(7, OutboxOptions::default());
+    outbox.push('a', Bytes::new(), Instant::ORIGIN);
+    let given_up = outbox.expire(Instant::ORIGIN + Duration::from_secs(10));
+    assert_eq!(given_up, [GivenUp { ticket: 'a', uncertain: false }]);
+}
+
+#[test]
+fn what_is_stored_is_waited_for_longer() {
+    let mut bench = Bench::open();
+    bench.push('a');
+    bench.push('b');
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    assert_eq!(bench.next(), "b as 1-1-0 at 0");
+    bench.outbox.stored(key(0, 0));
+    bench.wait(Duration::from_secs(10));
+    assert_eq!(bench.outbox.expire(bench.now), [GivenUp { ticket: 'b', uncertain: true }]);
+    bench.wait(Duration::from_secs(50));
+    assert_eq!(bench.outbox.expire(bench.now), [GivenUp { ticket: 'a', uncertain: true }]);
+}
+
+#[test]
+fn a_writer_that_is_not_known_any_more_opens_again() {
+    let mut bench = Bench::open();
+    bench.push('a');
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    bench.outbox.void(place(0));
+    assert!(bench.outbox.is_closed());
+    bench.outbox.open();
+    assert_eq!(bench.next(), "2-open");
+    bench.outbox.opened(7, 2);
+    assert_eq!(bench.next(), "a as 2-0-0 at 0");
+}
+
+#[test]
+fn so_many_are_on_their_way_and_no_more() {
+    let options = OutboxOptions { max_sent: 2, max_sent_bytes: 3, ..OutboxOptions::default() };
+    let mut bench = Bench::open();
+    bench.outbox.options = options;
+    for ticket in ['a', 'b', 'c'] {
+        bench.push(ticket);
+    }
+    bench.outbox.push('d', Bytes::from_static(b"dddd"), bench.now);
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    assert_eq!(bench.next(), "b as 1-1-0 at 0");
+    assert_eq!(bench.next(), "nothing");
+    bench.outbox.applied(place(0));
+    assert_eq!(bench.next(), "c as 1-2-0 at 0");
+    bench.outbox.applied(place(1));
+    assert_eq!(bench.next(), "nothing", "it is too large beside another");
+    bench.outbox.applied(place(2));
+    assert_eq!(bench.next(), "d as 1-3-0 at 0", "and alone it goes always");
+}
