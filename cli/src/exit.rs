@@ -79,10 +79,10 @@ pub(crate) enum Failure {
     CannotListen(String),
     /// Whoever answers is no ISO transport peer.
     #[error("{address} does not answer as an ISO transport peer does: {error}")]
-    NotCotp { address: Address, error: hat_aio::cotp::Error },
+    NotCotp { address: Address, error: Box<hat_aio::cotp::Error> },
     /// A connection with an ISO transport peer is over.
     #[error("the connection to {address} is over: {error}")]
-    OverCotp { address: Address, error: hat_aio::cotp::Error },
+    OverCotp { address: Address, error: Box<hat_aio::cotp::Error> },
     /// A connection with another peer did not come about, or is over.
     #[error("{address}: {reason}")]
     Over { address: Address, reason: String },

@@ -1,5 +1,5 @@
-//! Logs on standard error: silent unless something is wrong, or the command line, the environment
-//! or a configuration asks for more.
+//! Logs on standard error: silent but for warnings and errors, unless the command line, the
+//! environment or a configuration asks for more.
 
 use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
@@ -25,7 +25,7 @@ pub(crate) fn start(verbose: u8) {
     let environment = EnvFilter::try_from_default_env().ok();
     let is_decided = verbose > 0 || environment.is_some();
     let filter = match verbose {
-        0 => environment.unwrap_or_else(|| EnvFilter::new("error")),
+        0 => environment.unwrap_or_else(|| EnvFilter::new("warn")),
         1 => EnvFilter::new("info"),
         2 => EnvFilter::new("debug"),
         _ => EnvFilter::new("trace"),

@@ -2,7 +2,6 @@
 //! [`reconnect`](crate::reconnect).
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,10 +153,8 @@ impl Returning for JugglerClient {
         Update::Disconnected { reason, retry_in }
     }
 
-    fn close(client: Client) -> impl Future<Output = ()> + Send {
-        async move {
-            client.close().await;
-        }
+    async fn close(client: Client) {
+        client.close().await;
     }
 }
 

@@ -206,7 +206,9 @@ async fn send<R: Runtime>(args: SendArgs) -> Result<()> {
     for _ in 0..answers {
         let answer = match within::<R, _>(time, connection.receive()).await {
             None => return Err(Failure::Silent { address, time }.into()),
-            Some(Err(error)) => return Err(Failure::OverCotp { address, error }.into()),
+            Some(Err(error)) => {
+                return Err(Failure::OverCotp { address, error: Box::new(error) }.into());
+            }
             Some(Ok(answer)) => answer,
         };
         let line = match peer.format {
@@ -372,7 +374,7 @@ impl Failure {
                 Some(Error::Refused { .. } | Error::Rejected { .. }) => {
                     Self::Rejected { address, reason: error.to_string() }
                 }
-                _ => Self::NotCotp { address, error },
+                _ => Self::NotCotp { address, error: Box::new(error) },
             },
             error => Self::Input(error.to_string()),
         }

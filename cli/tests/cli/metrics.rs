@@ -24,9 +24,13 @@ fn metrics(page: SocketAddr) -> BTreeMap<String, f64> {
 }
 
 fn page_of(hat: &Hat) -> SocketAddr {
-    let line = hat.error_line();
-    let address = line.strip_prefix("page on http://").and_then(|rest| rest.strip_suffix('/'));
-    address.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{line}"))
+    // after what is logged at the start
+    let address = loop {
+        if let Some(rest) = hat.error_line().strip_prefix("page on http://") {
+            break rest.trim_end_matches('/').to_owned();
+        }
+    };
+    address.parse().expect("an address")
 }
 
 on_every_runtime! {

@@ -43,7 +43,9 @@ impl Hat {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hat"));
         // the environment of whoever runs the tests is none of theirs
         command.args(args.split_whitespace());
-        for name in ["HAT_TOKEN", "HAT_CONNECT", "HAT_SERVER", "HAT_CONFIG", "HOME", "RUST_LOG"] {
+        for name in
+            ["HAT_TOKEN", "HAT_CONNECT", "HAT_SERVER", "HAT_CONFIG", "HOME", "RUST_LOG", "COLUMNS"]
+        {
             command.env_remove(name);
         }
         command.env("XDG_CONFIG_HOME", "/nonexistent");

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::on_every_runtime;
 use crate::process::{Hat, Server, hat, hat_with};
 use crate::store::Folder;
-use http::{get, upgrade};
+use http::{get, get_as, upgrade};
 
 /// A server with a page, and where that is.
 struct Paged {
@@ -300,6 +300,13 @@ on_every_runtime! {
         let authorization = |it: &str| format!("Authorization: Basic {it}\r\n");
         let wrong = authorization("b3BlcmF0b3I6d3Jvbmc=");
         assert_eq!(get(served.page, "/index.html", &wrong).status, 401);
+        // who runs the server is told, without having asked for it
+        let mut line = served.server.hat.error_line();
+        while !line.contains("operator") {
+            assert!(line.contains("refused a wrong user or password"), "{line}");
+            line = served.server.hat.error_line();
+        }
+        assert!(line.contains("set the password in the htpasswd file"), "{line}");
         let right = authorization("b3BlcmF0b3I6c2VjcmV0");
         assert_eq!(get(served.page, "/index.html", &right).status, 200);
         run(async {
@@ -315,7 +322,14 @@ on_every_runtime! {
         let elsewhere = "Origin: https://elsewhere.example\r\n";
         let served = Paged::start(runtime, "");
         assert_eq!(upgrade(served.page, elsewhere), 403);
+        let line = served.server.hat.error_line();
+        assert!(line.contains("https://elsewhere.example") && line.contains("--web-origin"), "{line}");
         assert_eq!(upgrade(served.page, &format!("Origin: http://{}\r\n", served.page)), 101);
+        // a name that leads here, of somebody else's page (DNS rebinding)
+        assert_eq!(get_as(served.page, "elsewhere.example", "/index.html").status, 403);
+        let line = served.server.hat.error_line();
+        assert!(line.contains("refused a request for another host"), "{line}");
+        assert!(line.contains("elsewhere.example"), "{line}");
         let served = Paged::start(runtime, "--web-origin https://elsewhere.example");
         assert_eq!(upgrade(served.page, elsewhere), 101);
         assert_eq!(upgrade(served.page, "Origin: https://other.example\r\n"), 403);

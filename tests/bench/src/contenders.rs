@@ -151,7 +151,7 @@ fn build_peers() -> Result<PathBuf, String> {
 fn build_hat() -> Result<PathBuf, String> {
     let target = target()?;
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
-    build(&target, &["--package", "hat", "--manifest-path", manifest])?;
+    build(&target, &["--package", "hat-cli", "--manifest-path", manifest])?;
     Ok(target.join("release").join("hat"))
 }
 

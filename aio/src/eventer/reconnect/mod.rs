@@ -4,7 +4,6 @@ mod options;
 mod task;
 
 use std::fmt;
-use std::future::Future;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -49,10 +48,8 @@ impl Returning for EventClient {
         Update::Disconnected { reason, retry_in }
     }
 
-    fn close(client: Client) -> impl Future<Output = ()> + Send {
-        async move {
-            client.close().await;
-        }
+    async fn close(client: Client) {
+        client.close().await;
     }
 }
 

@@ -2,7 +2,6 @@
 //! ours are told anew. See [`reconnect`](crate::reconnect).
 
 use std::fmt;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -208,10 +207,8 @@ impl Returning for Peer {
         Update::Disconnected { reason, retry_in }
     }
 
-    fn close(connection: Connection) -> impl Future<Output = ()> + Send {
-        async move {
-            connection.close().await;
-        }
+    async fn close(connection: Connection) {
+        connection.close().await;
     }
 }
 

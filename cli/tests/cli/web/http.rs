@@ -21,7 +21,15 @@ impl Answer {
 
 /// The answer to `GET`; `headers` are lines with their ends.
 pub(crate) fn get(address: SocketAddr, path: &str, headers: &str) -> Answer {
-    let mut stream = ask(address, path, &format!("{headers}Connection: close\r\n"));
+    answer(ask(address, &address.to_string(), path, &format!("{headers}Connection: close\r\n")))
+}
+
+/// The same, of a server that is thought to be called `host`.
+pub(crate) fn get_as(address: SocketAddr, host: &str, path: &str) -> Answer {
+    answer(ask(address, host, path, "Connection: close\r\n"))
+}
+
+fn answer(mut stream: TcpStream) -> Answer {
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("an answer in UTF-8");
     let (head, body) = text.split_once("\r\n\r\n").expect("a head");
@@ -38,16 +46,16 @@ pub(crate) fn get(address: SocketAddr, path: &str, headers: &str) -> Answer {
 pub(crate) fn upgrade(address: SocketAddr, headers: &str) -> u16 {
     let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    let mut stream = ask(address, "/ws", &format!("{upgrade}{headers}"));
+    let mut stream = ask(address, &address.to_string(), "/ws", &format!("{upgrade}{headers}"));
     let mut line = [0; 12];
     stream.read_exact(&mut line).expect("a line");
     status(std::str::from_utf8(&line).expect("text"))
 }
 
-fn ask(address: SocketAddr, path: &str, headers: &str) -> TcpStream {
+fn ask(address: SocketAddr, host: &str, path: &str, headers: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("a server");
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).expect("a server that reads");
     stream
 }

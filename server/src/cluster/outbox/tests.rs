@@ -41,7 +41,7 @@ impl Bench {
     }
 
     fn wait(&mut self, time: Duration) {
-        self.now = self.now + time;
+        self.now += time;
     }
 }
 

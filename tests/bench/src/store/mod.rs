@@ -168,7 +168,7 @@ fn registrations(bench: &Bench, scratch: &Scratch) -> anyhow::Result<Table> {
             (1, _) if one => goals.push(Goal { contender: COMMIT, factor: 0.77, than: SYNC }),
             (1, _) => goals.push(Goal { contender: COMMIT, factor: 15.0, than: PYTHON }),
             (1_000, 1_000) if open > 1 => {
-                goals.push(Goal { contender: COMMIT, factor: 40.0, than: PYTHON })
+                goals.push(Goal { contender: COMMIT, factor: 40.0, than: PYTHON });
             }
             (_, 100_000) => goals.push(Goal { contender: COMMIT, factor: 15.0, than: PYTHON }),
             _ => {}
