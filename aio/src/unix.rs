@@ -67,7 +67,8 @@ mod file {
         // still the same file where the process changes its folder
         let path = std::path::absolute(path)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
-        // of two servers that find the same old file, the second must not remove the first's new one
+        // of two servers that find the same old file, the second must not remove the first's new
+        // one
         let lock = File::open(folder)?;
         lock.lock()?;
         let listener = match UnixListener::bind(&path) {

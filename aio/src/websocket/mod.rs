@@ -18,6 +18,7 @@ mod message;
 mod server;
 
 pub use connect::{ConnectError, ConnectOptions, WsOptions, connect, connect_on};
+#[cfg(feature = "juggler")]
 pub(crate) use connect::{Opening, asking, connect_as, connect_as_on, is_rejection};
 pub use connection::{Connection, MessageStream, SendError, accept, serve_on};
 pub use message::{Message, PeerClose};
