@@ -7,6 +7,7 @@ mod client;
 mod node;
 mod peers05;
 mod server;
+mod websocket;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
