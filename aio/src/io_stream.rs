@@ -1,14 +1,15 @@
 //! Streams of other libraries.
 
 use std::io::{self, IoSlice};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::runtime::Stream;
+use crate::stream_parts::{Ends, Unflushed};
 
 /// Bytes that one read takes at the most.
 const READ: usize = 64 * 1024;
@@ -21,23 +22,20 @@ const READ: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct IoStream<T> {
     stream: T,
-    local: SocketAddr,
-    remote: SocketAddr,
-    /// Bytes that were taken and are not flushed.
-    accepted: usize,
+    ends: Ends,
+    unflushed: Unflushed,
 }
 
 impl<T> IoStream<T> {
     /// `stream`, without addresses.
     pub fn new(stream: T) -> Self {
-        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        Self { stream, local: nowhere, remote: nowhere, accepted: 0 }
+        Self { stream, ends: Ends::default(), unflushed: Unflushed::default() }
     }
 
     /// The same with addresses to be shown.
     #[must_use]
     pub fn with_addresses(self, local: SocketAddr, remote: SocketAddr) -> Self {
-        Self { local, remote, ..self }
+        Self { ends: Ends { local, remote }, ..self }
     }
 }
 
@@ -64,12 +62,12 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for IoStream<T> 
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut stream = Pin::new(&mut self.stream);
-        if self.accepted == 0 {
-            self.accepted = ready!(stream.as_mut().poll_write_vectored(cx, parts))?;
-        }
-        ready!(stream.poll_flush(cx))?;
-        Poll::Ready(Ok(std::mem::take(&mut self.accepted)))
+        self.unflushed.poll_write(
+            &mut self.stream,
+            cx,
+            |stream, cx| Pin::new(stream).poll_write_vectored(cx, parts),
+            |stream, cx| Pin::new(stream).poll_flush(cx),
+        )
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -77,10 +75,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for IoStream<T> 
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.local)
+        Ok(self.ends.local)
     }
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.remote)
+        Ok(self.ends.remote)
     }
 }

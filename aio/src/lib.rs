@@ -62,6 +62,7 @@ pub mod server;
 mod shared;
 pub mod socket;
 mod socket_options;
+mod stream_parts;
 pub mod tcp;
 pub mod tls;
 pub mod tpkt;

@@ -13,7 +13,6 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -26,6 +25,7 @@ use super::{ConnectOptions, Error, ListenOptions};
 use crate::runtime::{Runtime, Stream, Timer, after, within};
 use crate::server::{Accepted, Core, unless_closing};
 use crate::socket::Socket;
+use crate::stream_parts::{Early, facts_of_field};
 use crate::{IntoAddress, establish, net};
 use hat_core::buffer::RecvBuf;
 use hat_core::cotp::{Connection as Machine, Incoming, Reason};
@@ -58,7 +58,7 @@ impl<S: Stream> RawConnection<S> {
     /// The stream, from behind the handshake on.
     #[must_use]
     pub fn into_stream(self) -> RawStream<S> {
-        RawStream { early: self.early, stream: self.stream }
+        RawStream { early: Early(self.early), stream: self.stream }
     }
 
     /// The stream as it was given or made, and what was read of it behind the handshake. No more of
@@ -77,13 +77,13 @@ impl<S> fmt::Debug for RawConnection<S> {
 
 /// The stream of a [`RawConnection`]. Reading begins with what was read already.
 pub struct RawStream<S> {
-    early: Bytes,
+    early: Early,
     stream: S,
 }
 
 impl<S> fmt::Debug for RawStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RawStream").field("early", &self.early.len()).finish_non_exhaustive()
+        f.debug_struct("RawStream").field("early", &self.early.0.len()).finish_non_exhaustive()
     }
 }
 
@@ -94,13 +94,10 @@ impl<S: Stream> Stream for RawStream<S> {
         into: &mut BytesMut,
         most: usize,
     ) -> Poll<io::Result<usize>> {
-        if self.early.is_empty() {
-            return self.stream.poll_read(cx, into, most);
+        match self.early.take(into, most) {
+            Some(count) => Poll::Ready(Ok(count)),
+            None => self.stream.poll_read(cx, into, most),
         }
-        let count = most.min(self.early.len());
-        into.extend_from_slice(&self.early[..count]);
-        self.early.advance(count);
-        Poll::Ready(Ok(count))
     }
 
     fn poll_write(
@@ -115,17 +112,7 @@ impl<S: Stream> Stream for RawStream<S> {
         self.stream.poll_shutdown(cx)
     }
 
-    fn idle_timeout(&self) -> Option<Duration> {
-        self.stream.idle_timeout()
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
-    }
-
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.peer_addr()
-    }
+    facts_of_field!(stream);
 }
 
 /// Connects to `address`, waits until the peer has confirmed, and gives the stream. Of `options`,

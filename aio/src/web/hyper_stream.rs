@@ -1,7 +1,7 @@
 //! hyper's streams as ours.
 
 use std::io::{self, IoSlice};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use hyper::rt::{Read, ReadBuf, Write};
 
 use crate::runtime::Stream;
+use crate::stream_parts::{Ends, Unflushed};
 
 /// Bytes that one read takes at the most.
 const READ: usize = 64 * 1024;
@@ -20,24 +21,21 @@ const READ: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct HyperStream<T> {
     stream: T,
-    local: SocketAddr,
-    remote: SocketAddr,
+    ends: Ends,
     scratch: Vec<u8>,
-    /// Bytes that were taken and are not flushed.
-    accepted: usize,
+    unflushed: Unflushed,
 }
 
 impl<T> HyperStream<T> {
     /// `stream`, without addresses.
     pub fn new(stream: T) -> Self {
-        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        Self { stream, local: nowhere, remote: nowhere, scratch: Vec::new(), accepted: 0 }
+        Self { stream, ends: Ends::default(), scratch: Vec::new(), unflushed: Unflushed::default() }
     }
 
     /// The same with addresses to be shown.
     #[must_use]
     pub fn with_addresses(self, local: SocketAddr, remote: SocketAddr) -> Self {
-        Self { local, remote, ..self }
+        Self { ends: Ends { local, remote }, ..self }
     }
 }
 
@@ -69,12 +67,12 @@ impl<T: Read + Write + Send + Unpin + 'static> Stream for HyperStream<T> {
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut stream = Pin::new(&mut self.stream);
-        if self.accepted == 0 {
-            self.accepted = ready!(stream.as_mut().poll_write_vectored(cx, parts))?;
-        }
-        ready!(stream.poll_flush(cx))?;
-        Poll::Ready(Ok(std::mem::take(&mut self.accepted)))
+        self.unflushed.poll_write(
+            &mut self.stream,
+            cx,
+            |stream, cx| Pin::new(stream).poll_write_vectored(cx, parts),
+            |stream, cx| Pin::new(stream).poll_flush(cx),
+        )
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -82,10 +80,10 @@ impl<T: Read + Write + Send + Unpin + 'static> Stream for HyperStream<T> {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.local)
+        Ok(self.ends.local)
     }
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.remote)
+        Ok(self.ends.remote)
     }
 }

@@ -2,13 +2,12 @@
 
 use std::future::{Future, poll_fn, ready};
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use hat_core::ws::Agreed;
 use http::request::Parts;
 
@@ -16,6 +15,7 @@ use super::super::runtime::{Runtime, Stream, sleep};
 use super::options::Client;
 use super::serve::Closer;
 use crate::shared::ConnectionSlot;
+use crate::stream_parts::{Early, facts_of_field};
 
 /// A connection that a client asked to be a WebSocket. The answer is sent: what comes next are
 /// frames.
@@ -41,7 +41,7 @@ pub struct Upgrade<T> {
 /// [`shutdown_timeout`](super::WebOptions::shutdown_timeout) has passed after the server began to
 /// close.
 pub struct Upgraded<T> {
-    early: Bytes,
+    early: Early,
     stream: T,
     closer: Arc<Closer>,
     /// Ready when the server has been closing for too long.
@@ -52,7 +52,7 @@ pub struct Upgraded<T> {
 
 impl<T> std::fmt::Debug for Upgraded<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Upgraded").field("early", &self.early.len()).finish_non_exhaustive()
+        f.debug_struct("Upgraded").field("early", &self.early.0.len()).finish_non_exhaustive()
     }
 }
 
@@ -69,7 +69,7 @@ impl<T> Upgraded<T> {
             poll_fn(|cx| closing.poll_closing(cx)).await;
             sleep::<R>(shutdown_timeout).await;
         });
-        Self { early, stream, closer, late, slot }
+        Self { early: Early(early), stream, closer, late, slot }
     }
 
     /// What tells the connection that its server closes.
@@ -104,13 +104,10 @@ impl<T: Stream> Stream for Upgraded<T> {
         most: usize,
     ) -> Poll<io::Result<usize>> {
         self.check(cx)?;
-        if self.early.is_empty() {
-            return self.stream.poll_read(cx, into, most);
+        match self.early.take(into, most) {
+            Some(count) => Poll::Ready(Ok(count)),
+            None => self.stream.poll_read(cx, into, most),
         }
-        let count = most.min(self.early.len());
-        into.extend_from_slice(&self.early[..count]);
-        self.early.advance(count);
-        Poll::Ready(Ok(count))
     }
 
     fn poll_write(
@@ -133,15 +130,5 @@ impl<T: Stream> Stream for Upgraded<T> {
         self.stream.poll_shutdown(cx)
     }
 
-    fn idle_timeout(&self) -> Option<Duration> {
-        self.stream.idle_timeout()
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
-    }
-
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.peer_addr()
-    }
+    facts_of_field!(stream);
 }
