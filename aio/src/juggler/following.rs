@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Error;
 use super::changes::Changes;
 use crate::handle::Handle;
+use crate::reconnect::{Returning, Shared};
 use crate::shared::{Session, Wait};
 use hat_core::json::Value;
 use hat_core::protocol::Protocol;
@@ -67,7 +68,67 @@ pub(super) async fn next_change<S: Followed>(handle: &Handle<S>) -> Result<Value
     handle.wait(Wait::Incoming, |session| session.changes().pop()).await
 }
 
+/// A kind of client that comes back, and follows a value across its connections: what is known is
+/// the value, as last told by a connection that is over.
+pub(super) trait FollowsAcross: Returning<Known = Value> {
+    type Session: Followed;
+
+    fn handle(client: &Self::Client) -> &Handle<Self::Session>;
+
+    /// The update that tells a new value.
+    fn changed(value: Value) -> Self::Update;
+
+    fn is_changed(update: &Self::Update) -> bool;
+
+    /// The update that there is a connection: what stands before it is no newer value than what
+    /// comes behind.
+    fn is_connected(update: &Self::Update) -> bool;
+}
+
+/// The value, as last told on whichever connection.
+pub(super) fn last_told<K: FollowsAcross>(shared: &Shared<K>) -> Value {
+    let told = shared.client().and_then(|client| told_value(K::handle(&client)));
+    told.unwrap_or_else(|| shared.known(Value::clone))
+}
+
+/// Whether that is what the other side says on the connection of now.
+pub(super) fn is_current<K: FollowsAcross>(shared: &Shared<K>) -> bool {
+    shared.client().is_some_and(|client| {
+        let handle = K::handle(&client);
+        handle.end().is_none() && told_value(handle).is_some()
+    })
+}
+
+/// Hands on what one connection tells, with `other` what else came, until it is over: says why.
+pub(super) async fn hand_on<K: FollowsAcross, T>(
+    shared: &Shared<K>,
+    client: &K::Client,
+    every_change: bool,
+    mut take: impl FnMut(&mut K::Session) -> Option<T>,
+    other: impl Fn(T) -> K::Update,
+) -> Error {
+    let (seen, handle) = (Seen::default(), K::handle(client));
+    let error = loop {
+        let (value, more) = match seen.told(handle, every_change, &mut take).await {
+            Ok(told) => told,
+            Err(error) => break error,
+        };
+        match value.map(K::changed) {
+            Some(update) if every_change => shared.hand_on(update).await,
+            Some(update) => shared.tell_newest(update, K::is_changed, K::is_connected),
+            None => {}
+        }
+        if let Some(more) = more {
+            shared.hand_on(other(more)).await;
+        }
+    };
+    if let Some(value) = told_value(handle) {
+        shared.know(value);
+    }
+    error
+}
+
 /// The other side's value, if it has told any.
-pub(super) fn told_value<S: Followed>(handle: &Handle<S>) -> Option<Value> {
+fn told_value<S: Followed>(handle: &Handle<S>) -> Option<Value> {
     handle.look(|session| (session.changes().count() > 0).then(|| session.value().clone()))
 }

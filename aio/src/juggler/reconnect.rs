@@ -5,9 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::following::{Seen, told_value};
+use super::client::ClientSession;
+use super::following::{FollowsAcross, hand_on, is_current, last_told};
 use super::{Client, ConnectError, ConnectOptions, Error, Notified, RequestError, connect};
 use crate::address::AddressError;
+use crate::handle::Handle;
 use crate::reconnect::{
     Ended, Kept, Returning, Shared, WhileDisconnected, Work, of_every_reconnecting,
 };
@@ -114,16 +116,13 @@ impl Reconnecting {
     /// It costs nothing: the value is shared.
     #[must_use]
     pub fn state(&self) -> Value {
-        let told = self.kept.client().and_then(|client| told_value(&client.handle));
-        told.unwrap_or_else(|| self.kept.known(Value::clone))
+        last_told(&self.kept)
     }
 
     /// Whether [`state`](Self::state) is what the server says on the connection of now.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        self.kept.client().is_some_and(|client| {
-            client.end_reason().is_none() && told_value(&client.handle).is_some()
-        })
+        is_current(&self.kept)
     }
 
     /// As [`Client::send`], on the connection of now: see
@@ -158,6 +157,26 @@ impl Returning for JugglerClient {
     }
 }
 
+impl FollowsAcross for JugglerClient {
+    type Session = ClientSession;
+
+    fn handle(client: &Client) -> &Handle<ClientSession> {
+        &client.handle
+    }
+
+    fn changed(value: Value) -> Update {
+        Update::State(value)
+    }
+
+    fn is_changed(update: &Update) -> bool {
+        matches!(update, Update::State(_))
+    }
+
+    fn is_connected(update: &Update) -> bool {
+        matches!(update, Update::Connected)
+    }
+}
+
 struct ClientWork {
     address: Address,
     options: ConnectOptions,
@@ -174,33 +193,9 @@ impl Work<JugglerClient> for ClientWork {
         };
         shared.set_client(Some(client.clone()));
         shared.tell(Update::Connected);
-        let error = serve(shared, &client, self.options.every_change).await;
-        if let Some(state) = told_value(&client.handle) {
-            shared.know(state);
-        }
+        let notified = |session: &mut ClientSession| session.inbox.pop();
+        let every_change = self.options.every_change;
+        let error = hand_on(shared, &client, every_change, notified, Update::Notified).await;
         (Ended::Lost, error.into())
-    }
-}
-
-/// Hands on what one connection tells, until it is over.
-async fn serve(shared: &Shared<JugglerClient>, client: &Client, every_change: bool) -> Error {
-    let seen = Seen::default();
-    loop {
-        let told = seen.told(&client.handle, every_change, |session| session.inbox.pop());
-        let (state, notified) = match told.await {
-            Ok(told) => told,
-            Err(error) => return error,
-        };
-        match state.map(Update::State) {
-            Some(state) if every_change => shared.hand_on(state).await,
-            Some(state) => {
-                let is_state = |it: &Update| matches!(it, Update::State(_));
-                shared.tell_newest(state, is_state, |it| matches!(it, Update::Connected));
-            }
-            None => {}
-        }
-        if let Some(notified) = notified {
-            shared.hand_on(Update::Notified(notified)).await;
-        }
     }
 }

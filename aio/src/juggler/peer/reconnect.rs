@@ -5,9 +5,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Call, CallError, ConnectOptions, Connection, Got, RpcConnection, connect};
+use super::{
+    Call, CallError, ConnectOptions, Connection, Got, PeerSession, RpcConnection, connect,
+};
+use crate::handle::Handle;
 use crate::juggler::StartError;
-use crate::juggler::following::{Seen, told_value};
+use crate::juggler::following::{FollowsAcross, hand_on, is_current, last_told};
 use crate::juggler::{ConnectError, Error};
 use crate::reconnect::{
     Ended, Kept, Returning, Shared, WhileDisconnected, Work, of_every_reconnecting,
@@ -149,17 +152,14 @@ impl Reconnecting {
     /// first.
     #[must_use]
     pub fn remote_data(&self) -> Value {
-        let told = self.kept.client().and_then(|connection| told_value(&connection.handle));
-        told.unwrap_or_else(|| self.kept.known(Value::clone))
+        last_told(&self.kept)
     }
 
     /// Whether [`remote_data`](Self::remote_data) are what the other side says on the connection of
     /// now.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        self.kept.client().is_some_and(|connection| {
-            connection.end_reason().is_none() && told_value(&connection.handle).is_some()
-        })
+        is_current(&self.kept)
     }
 
     /// As [`Connection::send`], on the connection of now: see
@@ -212,6 +212,26 @@ impl Returning for Peer {
     }
 }
 
+impl FollowsAcross for Peer {
+    type Session = PeerSession;
+
+    fn handle(connection: &Connection) -> &Handle<PeerSession> {
+        &connection.handle
+    }
+
+    fn changed(value: Value) -> Update {
+        Update::Data(value)
+    }
+
+    fn is_changed(update: &Update) -> bool {
+        matches!(update, Update::Data(_))
+    }
+
+    fn is_connected(update: &Update) -> bool {
+        matches!(update, Update::Connected)
+    }
+}
+
 struct PeerWork {
     address: Address,
     options: ConnectOptions,
@@ -233,10 +253,16 @@ impl Work<Peer> for PeerWork {
         }
         self.tell_local(shared, &connection);
         shared.tell(Update::Connected);
-        let error = serve(shared, &connection, self.options.every_change).await;
-        if let Some(data) = told_value(&connection.handle) {
-            shared.know(data);
-        }
+        let other = |got| match got {
+            Got::Message(message) => Update::Message(message),
+            Got::Call(request, action, args) => {
+                let handle = connection.handle.clone();
+                Update::Call(Call { action, args, handle, request: Some(request) })
+            }
+        };
+        let got = |session: &mut PeerSession| session.inbox.pop();
+        let every_change = self.options.every_change;
+        let error = hand_on(shared, &connection, every_change, got, other).await;
         (Ended::Lost, error.into())
     }
 }
@@ -250,38 +276,5 @@ impl PeerWork {
             let _ = connection.set_local_data(local.value().clone());
         }
         shared.set_client(Some(connection.clone()));
-    }
-}
-
-/// Hands on what one connection tells, until it is over.
-async fn serve(shared: &Shared<Peer>, connection: &Connection, every_change: bool) -> Error {
-    let seen = Seen::default();
-    loop {
-        let told = seen.told(&connection.handle, every_change, |session| session.inbox.pop());
-        let (data, got) = match told.await {
-            Ok(told) => told,
-            Err(error) => return error,
-        };
-        match data.map(Update::Data) {
-            Some(data) if every_change => shared.hand_on(data).await,
-            Some(data) => {
-                let is_data = |it: &Update| matches!(it, Update::Data(_));
-                shared.tell_newest(data, is_data, |it| matches!(it, Update::Connected));
-            }
-            None => {}
-        }
-        match got {
-            Some(Got::Message(message)) => shared.hand_on(Update::Message(message)).await,
-            Some(Got::Call(request, action, args)) => {
-                let call = Call {
-                    action,
-                    args,
-                    handle: connection.handle.clone(),
-                    request: Some(request),
-                };
-                shared.hand_on(Update::Call(call)).await;
-            }
-            None => {}
-        }
     }
 }
