@@ -64,9 +64,10 @@ impl Deflater {
         });
         let mut out = Vec::with_capacity(size / 4 + 64);
         let mut parts = parts.peekable();
+        let mut held_back = false;
         while let Some(part) = parts.next() {
             let flush = if parts.peek().is_some() { TDEFLFlush::None } else { TDEFLFlush::Sync };
-            put(&mut compressor, part, flush, &mut out)?;
+            put(&mut compressor, part, flush, &mut out, &mut held_back)?;
         }
         debug_assert!(out.ends_with(&TAIL), "what was flushed ends so");
         out.truncate(out.len().saturating_sub(TAIL.len()));
@@ -82,11 +83,17 @@ impl Deflater {
 
 /// Takes all of `part`. The room grows as it is filled. `None` never happens: there is no wrong
 /// input.
+///
+/// `held_back` says, from one call to the next, that output may wait for room. The compressor then
+/// does nothing but give it: what it has taken of the input besides, up to 258 bytes, is neither
+/// compressed nor flushed by that. So the end is where it began without anything held back, and
+/// ended with room.
 fn put(
     compressor: &mut CompressorOxide,
     mut part: &[u8],
     flush: TDEFLFlush,
     out: &mut Vec<u8>,
+    held_back: &mut bool,
 ) -> Option<()> {
     loop {
         let have = out.len();
@@ -98,7 +105,8 @@ fn put(
         if status != TDEFLStatus::Okay {
             return None;
         }
-        if part.is_empty() && !full {
+        let only_gave = core::mem::replace(held_back, full);
+        if part.is_empty() && !full && !only_gave {
             return Some(());
         }
     }
@@ -248,6 +256,29 @@ mod tests {
                     let Some(sent) = sent else { continue };
                     assert_eq!(inflater.inflate(&sent, LIMIT), Ok(message.into()));
                 }
+            }
+        }
+    }
+
+    /// Where a block ends within the last 258 bytes, and its output has no room at once, what comes
+    /// after it is still to be compressed when the output has room again.
+    #[test]
+    fn all_of_a_message_is_sent_wherever_a_block_ends() {
+        let mut state = 1u32;
+        let mut noise = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let (mut deflater, mut inflater) =
+            (Deflater::new(agreed(true)), Inflater::new(agreed(true)));
+        // noise has its first block of 31 KiB, and some 300 bytes more are looked at before
+        for size in (31_700..32_100).step_by(5) {
+            for cut in [size, size - 1, 1] {
+                let message: Vec<u8> = (0..size).map(|_| noise()).collect();
+                let (one, other) = message.split_at(cut);
+                let sent = deflater.compress(size, [one, other].into_iter()).expect("compressed");
+                let got = inflater.inflate(&sent, LIMIT).expect("a message");
+                assert!(got == message, "{} of {size}", got.len());
             }
         }
     }
