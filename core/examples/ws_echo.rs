@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use hat_core::driver::{self, Driver};
 use hat_core::time::Instant;
-use hat_core::ws::{self, Config, Connection, Incoming, Request, Response, SendError};
+use hat_core::ws::{self, Config, Connection, Deflate, Incoming, Request, Response, SendError};
 
 /// How long the peer may take to end its side once we have ended ours.
 const LINGER: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ fn serve(address: &str) -> Result {
     for stream in listener.incoming() {
         let stream = stream?;
         std::thread::spawn(move || {
-            let connection = Connection::accept(Config::default(), Instant::ORIGIN);
+            let connection = Connection::accept(config(), Instant::ORIGIN);
             match run(stream, connection, echo) {
                 Ok(end) => println!("{end}"),
                 Err(error) => println!("the socket failed: {error}"),
@@ -59,6 +59,12 @@ fn serve(address: &str) -> Result {
     Ok(())
 }
 
+/// Messages of any size are compressed where the peer can, with the help of those before.
+fn config() -> Config {
+    let deflate = Deflate { min_size: 1, context_takeover: true, ..Deflate::default() };
+    Config { deflate: Some(deflate), ..Config::default() }
+}
+
 fn client(
     address: &str,
     path: String,
@@ -66,7 +72,7 @@ fn client(
 ) -> Result<ws::Error> {
     let stream = TcpStream::connect(address)?;
     // the standard library's only randomness
-    let config = Config { mask_seed: RandomState::new().hash_one(0), ..Config::default() };
+    let config = Config { mask_seed: RandomState::new().hash_one(0), ..config() };
     let connection = Connection::connect(config, Request::new(address, path), Instant::ORIGIN)?;
     run(stream, connection, on)
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use hat_aio::Runtime;
 use hat_aio::eventer::{ConnectionInfo, Handler, Notifier};
-use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent, Status};
+use hat_core::eventer::{Event, EventType, QueryParams, QueryResult, RegisterEvent, Status};
 use tracing::{info, warn};
 
 use crate::builtin;
@@ -17,11 +17,17 @@ use crate::engine::{Engine, RegisterError};
 use crate::module::Source;
 use crate::page::Live;
 use crate::redundancy::{MirrorReport, MirrorReports};
-use crate::store::{Answer, Health, Log, LogCounts, QueryError, Stats, Store, StoreError};
+use crate::store::{
+    Answer, FoundTypes, Health, Log, LogCounts, QueryError, Stats, Store, StoreError,
+};
 use crate::token;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Answered = io::Result<Result<Answer, QueryError>>;
+/// Which types a search is for.
+type Finds = Box<dyn Fn(&EventType) -> bool + Send>;
+/// What a search of the store gives.
+type Searched = io::Result<Result<FoundTypes, QueryError>>;
 /// What a count of the store gives.
 type StatsCounted = io::Result<Result<Stats, StoreError>>;
 
@@ -46,6 +52,7 @@ struct Inner {
     mirrors: MirrorReports,
     /// Asks the store, on a thread where that may block, where it does.
     ask: fn(Arc<dyn Store>, QueryParams) -> Boxed<Answered>,
+    search: fn(Arc<dyn Store>, Finds, usize, usize) -> Boxed<Searched>,
     count: fn(Arc<dyn Store>) -> Boxed<StatsCounted>,
 }
 
@@ -100,8 +107,22 @@ impl EngineHandle {
             }
             Box::pin(R::unblock(move || store.stats()))
         };
+        let search = |store: Arc<dyn Store>, finds: Finds, most, bytes| -> Boxed<Searched> {
+            Box::pin(R::unblock(move || store.search(&*finds, most, bytes)))
+        };
         let mirrors = MirrorReports::default();
-        Self(Arc::new(Inner { engine, store, notifier, token, log, live, mirrors, ask, count }))
+        Self(Arc::new(Inner {
+            engine,
+            store,
+            notifier,
+            token,
+            log,
+            live,
+            mirrors,
+            ask,
+            search,
+            count,
+        }))
     }
 
     /// Registers `events` as one session, and returns them with their ids and timestamps once they
@@ -126,6 +147,22 @@ impl EngineHandle {
         // only at the end of the runtime
         let answer = asked.map_err(|_| QueryError::Store(StoreError::Closed))??;
         Ok(answer.into_result())
+    }
+
+    /// Searches all types of the store; see [`Store::search`]. `None` where the store is in memory:
+    /// it has no more types than pages are shown.
+    pub(crate) async fn search(
+        &self,
+        finds: Finds,
+        most: usize,
+        bytes: usize,
+    ) -> Option<Result<FoundTypes, QueryError>> {
+        if self.0.store.is_in_memory() {
+            return None;
+        }
+        let searched = (self.0.search)(self.0.store.clone(), finds, most, bytes).await;
+        // only at the end of the runtime
+        Some(searched.unwrap_or(Err(QueryError::Store(StoreError::Closed))))
     }
 
     /// What the server has done and how it fares.

@@ -1,9 +1,9 @@
 // The page of `hat serve --web`: puts the parts together. README.md says what the server sends.
 //
-//     WebSocket ─ juggler.js ─ link.js ──diff──► model.js (patch.js) ──rows──► table.js, details.js, rules.js
+//     WebSocket ─ juggler.js ─ link.js ──diff──► model.js (patch.js) ──rows──► table.js, …
 //                                 │                      └──state──► view.js (chart.js)
 //                                 ├──events, as they come──► stream.js ──rows──► table.js
-//                                 └──requests── history.js (trend.js, uPlot.js), form.js, finding.js
+//                                 └──requests── history.js (trend.js, uPlot.js), form.js, …
 //
 // Changes are applied when they come; the page is drawn at most once a frame, and twice a second
 // for the ages.
@@ -123,7 +123,8 @@ const form = new Form($('register'), {
 
 const rulesForm = new RulesForm($('rules'), rules, { rows: () => model.rows, changed: draw });
 
-/** What the form registered and the table is to go to. The answer may come before the patch that brings the event. */
+/** What the form registered and the table is to go to. The answer may come before the patch that
+ * brings the event. */
 let registered = null;
 
 function goToRegistered(now) {
@@ -261,7 +262,8 @@ function find() {
 let streamedFor = null;
 let streamTimer = null;
 
-/** Asks the server for the events that the stream shows, or for none. Whoever types is waited for. */
+/** Asks the server for the events that the stream shows, or for none. Whoever types is waited
+ * for. */
 function streamed() {
   clearTimeout(streamTimer);
   streamTimer = setTimeout(() => {

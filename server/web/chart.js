@@ -1,4 +1,5 @@
-// The event rate of the last minutes: one path of SVG, which scales to any width, and takes its colours from the style sheet.
+// The event rate of the last minutes: one path of SVG, which scales to any width, and takes its
+// colours from the style sheet.
 
 import { clock, count } from './format.js';
 
@@ -96,7 +97,8 @@ export function ordered(rate) {
   return [...counts.slice(next), ...counts.slice(0, next)];
 }
 
-/** The top of the axis: a round number. It grows when it must and shrinks only when half of it is empty, so that it rests. */
+/** The top of the axis: a round number. It grows when it must and shrinks only when half of it is
+ * empty, so that it rests. */
 export function scale(most, before) {
   if (most <= before && most > before * 0.4) return before;
   const power = 10 ** Math.max(1, Math.floor(Math.log10(most)));

@@ -3,7 +3,8 @@
 import { age, bytes, exact, fromBase64, hexdump, hexOf, visible } from './format.js';
 import { layout, pretty } from './json.js';
 
-/** Tokens of JSON that are coloured: each is an element, and they are made anew whenever the event changes. */
+/** Tokens of JSON that are coloured: each is an element, and they are made anew whenever the event
+ * changes. */
 const COLOURED = 3000;
 
 /** Characters of JSON, and binary bytes, that are shown; the copy button takes all of them. */

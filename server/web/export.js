@@ -9,13 +9,15 @@ export function iso([s, us]) {
 
 const COLUMNS = ['type', 'timestamp', 'source_timestamp', 'server', 'session', 'instance', 'payload_kind', 'payload_type', 'payload', 'payload_size', 'payload_cut'];
 
-/** Events, each with its type, as CSV. A text that a spreadsheet would take for a formula gets an apostrophe before it. */
+/** Events, each with its type, as CSV. A text that a spreadsheet would take for a formula gets an
+ * apostrophe before it. */
 export function csv(events) {
   const lines = events.map((event) => fields(event).map(quoted).join(','));
   return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
 }
 
-/** Events, each with its type, as lines of JSON. A JSON payload is the text that was sent, so that no digit of it changes. */
+/** Events, each with its type, as lines of JSON. A JSON payload is the text that was sent, so that
+ * no digit of it changes. */
 export function jsonLines(events) {
   return events.map((event) => {
     const { type, id, timestamp, source_timestamp: source, payload } = event;

@@ -1,11 +1,13 @@
-// The form that registers an event, in two steps: it is written, then looked at beside what is there now, and only then sent.
+// The form that registers an event, in two steps: it is written, then looked at beside what is
+// there now, and only then sent.
 //
 //     edit ──Enter, Review──► confirm ──Register, Ctrl+Enter──► sent ──answer──► done
 //      ▲                        │                                │
-//      └────Back, or the type has another event by now───────────┴──no answer in time: not confirmed
+//      └────Back, or the type has another event by now───────────┴──no answer: not confirmed
 //
-// Plain Enter never sends. A request carries the time until which it may be carried out, by the server's clock: the server drops it
-// after that, so that what was given up here is not done minutes later.
+// Plain Enter never sends. A request carries the time until which it may be carried out, by the
+// server's clock: the server drops it after that, so that what was given up here is not done
+// minutes later.
 
 import { brief, exact, fromBase64, fromHex, hexOf, toBase64, visible } from './format.js';
 import { pretty, problem } from './json.js';
@@ -22,7 +24,8 @@ export class Form {
   #error;
   #part;
   #on;
-  /** What is to be confirmed: `{request, key}`, where `key` is the event that was there when it was looked at. */
+  /** What is to be confirmed: `{request, key}`, where `key` is the event that was there when it was
+   * looked at. */
   #review = null;
   /** How often the form was opened: an answer is for the form that it was asked by. */
   #opened = 0;

@@ -4,8 +4,8 @@ import { readable } from './json.js';
 
 const THIN_SPACE = '\u2009';
 
-/** Characters that nobody sees, or that turn the text around them: controls, direction marks, zero-width signs, line ends, lone halves
- * of surrogate pairs. */
+/** Characters that nobody sees, or that turn the text around them: controls, direction marks,
+ * zero-width signs, line ends, lone halves of surrogate pairs. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u115f\u1160\u3164\uffa0]/gu;
 
 /** `text` with what cannot be seen written out, as `‹U+202E›`: types that differ look different. */
@@ -23,7 +23,8 @@ export function age(seconds) {
   return `${count(Math.floor(s / 86_400))} d ${pad(Math.floor(s / 3600) % 24)} h`;
 }
 
-/** `[seconds, microseconds]` as local time to the millisecond, with the day where it is not today. */
+/** `[seconds, microseconds]` as local time to the millisecond, with the day where it is not
+ * today. */
 export function clock([s, us], now = new Date()) {
   const date = new Date(s * 1000);
   if (Number.isNaN(date.getTime())) return `${s} s`;
@@ -31,7 +32,8 @@ export function clock([s, us], now = new Date()) {
   return sameDay(date, now) ? time : `${day(date)} ${time.slice(0, 8)}`;
 }
 
-/** The exact value, local and in UTC: `2026-11-21 14:03:22.123456 +01:00 · 2026-11-21T13:03:22.123456Z`. */
+/** The exact value, local and in UTC:
+ * `2026-11-21 14:03:22.123456 +01:00 · 2026-11-21T13:03:22.123456Z`. */
 export function exact([s, us]) {
   const date = new Date(s * 1000);
   const fraction = pad(us, 6);
@@ -96,7 +98,8 @@ export function toBase64(data) {
   return btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join(''));
 }
 
-/** The bytes that hex digits stand for, with spaces, colons or line ends between them; null where they are not. */
+/** The bytes that hex digits stand for, with spaces, colons or line ends between them; null where
+ * they are not. */
 export function fromHex(text) {
   const digits = text.replace(/0x|[\s:,]/gi, '');
   if (digits.length % 2 || /[^0-9a-f]/i.test(digits)) return null;

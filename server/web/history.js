@@ -34,7 +34,8 @@ export const SPANS = { '15m': 900, '1h': 3600, '6h': 21_600, '1d': 86_400, '7d':
 export class History {
   /** `[{type, pointer, events, more, problem}]`, in the order of the plot. */
   series = [];
-  /** `{span, from, to, by}`: `span` one of `SPANS`, `all` or `range`; `from` and `to` are seconds, of a range. */
+  /** `{span, from, to, by}`: `span` one of `SPANS`, `all` or `range`; `from` and `to` are seconds,
+   * of a range. */
   range = { span: '1h', from: null, to: null, by: 'timestamp' };
   paused = false;
 
@@ -49,8 +50,8 @@ export class History {
   #followedAt = 0;
   #following = false;
 
-  /** `on` has `request(name, data)`; `row(type)`: the row of a type; `now()`: the server's seconds; `changed()`: what is shown is another;
-   * `close()`; `draw()`: a frame is wanted. */
+  /** `on` has `request(name, data)`; `row(type)`: the row of a type; `now()`: the server's seconds;
+   * `changed()`: what is shown is another; `close()`; `draw()`: a frame is wanted. */
   constructor(drawer, on) {
     this.#drawer = drawer;
     this.#on = on;
@@ -74,7 +75,8 @@ export class History {
     return this.#drawer;
   }
 
-  /** Shows these, `[{type, pointer}]`. A pointer that is not given is the first number of the latest payload. */
+  /** Shows these, `[{type, pointer}]`. A pointer that is not given is the first number of the
+   * latest payload. */
   show(series, range = this.range) {
     this.series = series.slice(0, MOST_SERIES).map(({ type, pointer }) => ({ type, pointer: pointer ?? null, events: [], more: false, problem: '' }));
     this.#drawer.hidden = false;
@@ -202,7 +204,8 @@ export class History {
     }
   }
 
-  /** What came since: everything from the newest that is known, also what the latest values never showed. */
+  /** What came since: everything from the newest that is known, also what the latest values never
+   * showed. */
   async #follow(now) {
     const [, to] = this.#times();
     if (this.paused || this.loading || this.#following || to !== null || now < this.#followedAt + FOLLOW) return;
@@ -214,7 +217,8 @@ export class History {
     this.#following = false;
   }
 
-  /** By the time of registration, whatever the order is: what comes late by its source time is new all the same. */
+  /** By the time of registration, whatever the order is: what comes late by its source time is new
+   * all the same. */
   async #catchUp(behind, asked) {
     const { by } = this.range;
     for (const one of behind) {
@@ -338,7 +342,8 @@ export function numbers(value) {
   return found;
 }
 
-/** The points of a series, oldest first: `[[seconds], [number or null]]`. A payload without the number is a hole. */
+/** The points of a series, oldest first: `[[seconds], [number or null]]`. A payload without the
+ * number is a hole. */
 export function pointsOf({ events, pointer }, by) {
   const [times, values] = [[], []];
   for (let i = events.length - 1; i >= 0; i--) {

@@ -1,14 +1,16 @@
 // JSON as text, laid out for reading.
 //
-// It works on tokens and not on values, so that every digit of a number stays as the sender wrote it, and text that is cut
-// short or is not quite JSON (`NaN`) is shown all the same.
+// It works on tokens and not on values, so that every digit of a number stays as the sender wrote
+// it, and text that is cut short or is not quite JSON (`NaN`) is shown all the same.
 
 const TOKEN = /"(?:[^"\\]|\\.)*"?|[{}[\],:]|[^\s{}[\],:"]+/gs;
 
-/** Characters that an array or object without others inside may have to stay on one line: what the details beside the table have room for. */
+/** Characters that an array or object without others inside may have to stay on one line: what the
+ * details beside the table have room for. */
 const LINE = 40;
 
-/** Tokens laid out, as `[kind, text]`: kind is 'key', 'string', 'number', 'word' or '' (marks and white space). */
+/** Tokens laid out, as `[kind, text]`: kind is 'key', 'string', 'number', 'word' or '' (marks and
+ * white space). */
 export function layout(text) {
   const tokens = readable(text).match(TOKEN) ?? [];
   const out = [];
@@ -50,8 +52,8 @@ export function pretty(text) {
   return layout(text).map(([, text]) => text).join('');
 }
 
-/** The same JSON with letters for their escapes: many writers escape all that is not ASCII. What cannot be seen, or changes the direction of
- * what follows, stays escaped. */
+/** The same JSON with letters for their escapes: many writers escape all that is not ASCII. What
+ * cannot be seen, or changes the direction of what follows, stays escaped. */
 export function readable(text) {
   return text.replace(/(?:\\u[0-9a-fA-F]{4})+|\\./gs, (escapes) => {
     if (escapes[1] !== 'u') return escapes;

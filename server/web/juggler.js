@@ -2,24 +2,26 @@
 //
 //     1{"type":"state","diff":[{"op":"replace","path":"","va      a segment, more to come
 //     0lue":{"server":{}}}]}                                      the last one: here a message ends
-//     2abc                                                        a ping, also between two segments …
+//     2abc                                                        a ping, also among segments …
 //     3abc                                                        … and its pong
 //
 // client → server  {"type": "request", "id": n, "name": text, "data": any}
 // server → client  {"type": "response", "id": n, "success": bool, "data": any}
-//                  {"type": "state", "diff": JSON Patch}      from null at the start of each connection
+//                  {"type": "state", "diff": JSON Patch}      from null at each connection
 //                  {"type": "notify", "name": text, "data": any}
 
 /** Most UTF-16 units of a message in one segment, as the deployed peers have it. */
 export const SEGMENT_SIZE = 64 * 1024;
 
-/** Milliseconds without anything received until a ping is sent, and from then until the connection is given up. */
+/** Milliseconds without anything received until a ping is sent, and from then until the connection
+ * is given up. */
 export const PING_DELAY = 30_000;
 export const PING_TIMEOUT = 30_000;
 
 /** The frames of a message: at most `size` UTF-16 units each, and one character before them.
  *
- * A pair of surrogates is not cut in two: a WebSocket carries Unicode, so that each half would arrive as U+FFFD.
+ * A pair of surrogates is not cut in two: a WebSocket carries Unicode, so that each half would
+ * arrive as U+FFFD.
  */
 export function* segments(text, size = SEGMENT_SIZE) {
   let start = 0;
@@ -44,9 +46,11 @@ function isHighSurrogate(unit) {
  * - `state(diff)`: a patch of the state, in order from the first;
  * - `notify(name, data)`;
  * - `progress(characters)`: so many of a message that is not whole yet are here, and 0 once it is;
- * - `close(reason)`: the connection is gone, once, and `reason` is an Error where the other side broke the protocol.
+ * - `close(reason)`: the connection is gone, once, and `reason` is an Error where the other side
+ *   broke the protocol.
  *
- * What a handler throws ends the connection too: a patch that does not apply leaves nothing to go on with.
+ * What a handler throws ends the connection too: a patch that does not apply leaves nothing to go
+ * on with.
  */
 export class Connection {
   /** `performance.now()` of what came last. */
@@ -68,7 +72,8 @@ export class Connection {
     socket.addEventListener('close', () => this.close());
   }
 
-  /** Sends a request; its answer's data, or an Error with the text that the server answered with, or when the connection ends first. */
+  /** Sends a request; its answer's data, or an Error with the text that the server answered with,
+   * or when the connection ends first. */
   request(name, data) {
     return new Promise((resolve, reject) => {
       if (this.#closed || this.#socket.readyState !== 1) return reject(new Error('There is no connection to the server.'));

@@ -7,23 +7,26 @@
 
 import { Connection } from './juggler.js';
 
-/** Milliseconds until the first attempt to come back, what each failure multiplies them by, and their limit: short enough that an
- * operator sees a restarted server at once, long enough that a hundred open pages do not hold down one that starts. */
+/** Milliseconds until the first attempt to come back, what each failure multiplies them by, and
+ * their limit: short enough that an operator sees a restarted server at once, long enough that a
+ * hundred open pages do not hold down one that starts. */
 const FIRST_DELAY = 500;
 const GROWTH = 1.8;
 const LAST_DELAY = 15_000;
 
-/** Milliseconds that a connection may take to open: a browser itself waits for minutes for a host that is gone. */
+/** Milliseconds that a connection may take to open: a browser itself waits for minutes for a host
+ * that is gone. */
 const OPEN_TIMEOUT = 10_000;
 
 /** Milliseconds from one question for the lag to the next. */
 const LAG_INTERVAL = 2000;
 
-/** Milliseconds in which a page that is looked at again must hear from the server, before it connects anew: a machine that slept has lost its
- * connections, and nobody tells it. */
+/** Milliseconds in which a page that is looked at again must hear from the server, before it
+ * connects anew: a machine that slept has lost its connections, and nobody tells it. */
 const AWAKE_TIMEOUT = 3000;
 
-/** Milliseconds to wait before attempt `failures` (from 0), spread so that pages that lost the same server do not return in step. */
+/** Milliseconds to wait before attempt `failures` (from 0), spread so that pages that lost the same
+ * server do not return in step. */
 export function retryDelay(failures, random = Math.random()) {
   return Math.min(LAST_DELAY, FIRST_DELAY * GROWTH ** failures) * (0.75 + 0.5 * random);
 }
@@ -40,7 +43,8 @@ export function addressOf(location) {
  *
  * - `reset()`: a new connection is open, its state starts from null;
  * - `state(diff)`, `notify(name, data)`: as of a `Connection`;
- * - `phase()`: the field `phase` changed: 'connecting', 'live' or 'waiting', the last until `retryAt` (as of `Date.now()`).
+ * - `phase()`: the field `phase` changed: 'connecting', 'live' or 'waiting', the last until
+ *   `retryAt` (as of `Date.now()`).
  */
 export class Link {
   phase = 'connecting';
@@ -55,7 +59,8 @@ export class Link {
   #connection = null;
   #failures = 0;
   #timer = null;
-  /** The question for the lag that is under way, as of `performance.now()`, and what the last one took. */
+  /** The question for the lag that is under way, as of `performance.now()`, and what the last one
+   * took. */
   #askedAt = null;
   #lag = 0;
 
@@ -80,7 +85,8 @@ export class Link {
     return this.#connection?.request(name, data) ?? Promise.reject(new Error('There is no connection to the server.'));
   }
 
-  /** Milliseconds that what is shown is behind at most: what a question took there and back, behind all that the server had queued. */
+  /** Milliseconds that what is shown is behind at most: what a question took there and back, behind
+   * all that the server had queued. */
   lag(now = performance.now()) {
     return Math.max(this.#lag, this.#askedAt === null ? 0 : now - this.#askedAt);
   }
@@ -98,7 +104,8 @@ export class Link {
     connection.request('echo', asked).then(answered, answered);
   }
 
-  /** Pings at once, and connects anew where nothing comes back: whatever was asked before it, and not answered, does not count. */
+  /** Pings at once, and connects anew where nothing comes back: whatever was asked before it, and
+   * not answered, does not count. */
   #probe() {
     const connection = this.#connection;
     if (this.phase !== 'live') return;
@@ -106,7 +113,8 @@ export class Link {
     this.#ask();
     const look = () => {
       if (this.#connection !== connection || this.#askedAt === null || document.hidden) return;
-      // much may be under way on a slow link: whoever hears anything is not alone, for as long again
+      // much may be under way on a slow link: whoever hears anything is not alone, for as long
+      // again
       const silent = performance.now() - connection.heardAt;
       if (silent < AWAKE_TIMEOUT) return void setTimeout(look, AWAKE_TIMEOUT - silent);
       this.#failures = 0;

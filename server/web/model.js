@@ -5,7 +5,8 @@
 
 import { patch } from './patch.js';
 
-/** Readings of the server's clock that are kept: the one that was the least time under way is right. */
+/** Readings of the server's clock that are kept: the one that was the least time under way is
+ * right. */
 const CLOCK_READINGS = 20;
 
 /** Milliseconds over which rows that change are counted. */
@@ -39,7 +40,8 @@ export class Model {
     return sum / (CHANGES_WINDOW / 1000);
   }
 
-  /** A new connection: its first patch starts from null. The rows stay until that patch says which of them are left. */
+  /** A new connection: its first patch starts from null. The rows stay until that patch says which
+   * of them are left. */
   reset() {
     this.state = null;
     this.#clock = [];
@@ -65,7 +67,8 @@ export class Model {
     if (rate) this.#rate();
   }
 
-  /** Seconds since 1970 by the server's clock, so that ages are right where the clock of this machine is not. */
+  /** Seconds since 1970 by the server's clock, so that ages are right where the clock of this
+   * machine is not. */
   now() {
     return Date.now() / 1000 + (this.#clock.length ? Math.max(...this.#clock) : 0);
   }

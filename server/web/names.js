@@ -4,7 +4,8 @@
 const CUT = '…';
 
 export class Names {
-  /** `{children, count, alike}`: the types below and at a place, and how all names of its children begin. */
+  /** `{children, count, alike}`: the types below and at a place, and how all names of its children
+   * begin. */
   root = node();
 
   add(parts) {
@@ -22,7 +23,8 @@ export class Names {
     at.here = true;
   }
 
-  /** Takes a type away that was added. How names begin stays what it was: then less is cut than could be. */
+  /** Takes a type away that was added. How names begin stays what it was: then less is cut than
+   * could be. */
   remove(parts) {
     let at = this.root;
     at.count--;
@@ -34,8 +36,9 @@ export class Names {
     at.here = false;
   }
 
-  /** The name of a type in at most so many characters, if it can be: what it shares with its neighbours goes first, what tells it from them
-   * stays. Two types never get the same name by it. */
+  /** The name of a type in at most so many characters, if it can be: what it shares with its
+   * neighbours goes first, what tells it from them stays. Two types never get the same name by
+   * it. */
   fit(parts, most) {
     let length = parts.length - 1;
     for (const name of parts) length += name.length;
@@ -82,8 +85,8 @@ function common(a, b) {
   return withoutNumber(a.slice(0, i));
 }
 
-/** The shortest beginning of a child's name that no other child of its parent has; all of it where there is none. Looked for anew when there are
- * more of them. */
+/** The shortest beginning of a child's name that no other child of its parent has; all of it where
+ * there is none. Looked for anew when there are more of them. */
 function beginning(parent, name) {
   const child = parent.children.get(name);
   if (!child) return name;

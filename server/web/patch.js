@@ -3,16 +3,19 @@
 //     patch(state, [{op: 'replace', path: '/events/a~1b/id', value: [1, 1, 2]}], touched)
 //     touched(['events', 'a/b', 'id'])
 //
-// The cost of an operation is the length of its path, not the size of the document: nothing is copied but what `copy`
-// copies. The price is that a patch that fails half way has done half its work. That is sound here, because a failure
-// ends the connection, and the next one starts again from null.
+// The cost of an operation is the length of its path, not the size of the document: nothing is
+// copied but what `copy` copies. The price is that a patch that fails half way has done half its
+// work. That is sound here, because a failure ends the connection, and the next one starts again
+// from null.
 //
 // `test` is refused: no server sends one, and the deployed ones do not agree on what it does.
 
-/** Applies `operations` to `document` and returns the new document, which is the old one unless its root was replaced.
+/** Applies `operations` to `document` and returns the new document, which is the old one unless its
+ * root was replaced.
  *
- * `touched` is called after each change with the path, as a list of keys, of what is different now: of the element itself
- * within an object, but of the array where the elements of an array moved.
+ * `touched` is called after each change with the path, as a list of keys, of what is different
+ * now: of the element itself within an object, but of the array where the elements of an array
+ * moved.
  */
 export function patch(document, operations, touched = () => {}) {
   if (!Array.isArray(operations)) throw new PatchError('a patch is an array of operations');

@@ -1,12 +1,14 @@
 // What is looked at, as the address of the page: a link to a type, a search, a time.
 //
-//     #q=plant/*&view=tree&sort=-time&type=plant/a&history=plant/a&member=/value&span=1h&by=source_timestamp
+//     #q=plant/*&view=tree&sort=-time&type=plant/a
+//     &history=plant/a&member=/value&span=1h&by=source_timestamp
 //     #history=plant/a&history=plant/b&span=range&from=1795257000&to=1795258000
 
 const VIEWS = ['latest', 'tree', 'stream'];
 const SORTS = ['type', 'payload', 'time', 'age'];
 
-/** What an address says; what it does not say, or says wrongly, is as on a page that was just opened. */
+/** What an address says; what it does not say, or says wrongly, is as on a page that was just
+ * opened. */
 export function read(hash) {
   const params = new URLSearchParams(hash.replace(/^#/, ''));
   const view = params.get('view');

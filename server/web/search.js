@@ -1,9 +1,12 @@
 // The order of event types, and what somebody typed to find some of them.
 //
-//     plant temp 1             words: each occurs in the type, in any case; a number is a whole one, so that `bay 1` is not in `bay 10`
+//     plant temp 1             words: each occurs in the type, in any case; a number is a
+//                              whole one, so that `bay 1` is not in `bay 10`
 //     "bay 1"                  with its space
-//     plant/?/temp  */temp     a query type: `?` for one subtype, `*` for any number of them, anywhere; within a subtype, any text
-//     /value > 5  payload = 1  a member of a JSON payload, by a JSON pointer, or all of it: = != < <= > >= and ~ for 'contains'
+//     plant/?/temp  */temp     a query type: `?` for one subtype, `*` for any number of them,
+//                              anywhere; within a subtype, any text
+//     /value > 5  payload = 1  a member of a JSON payload, by a JSON pointer, or all of it:
+//                              = != < <= > >= and ~ for 'contains'
 //     age > 1h  delay > 5s     how long ago it was registered; how much later than its source time
 //
 // The server finds types by the same rules (server/src/page/find.rs), but for payloads and ages,
@@ -26,14 +29,16 @@ const CONDITION = /(^|\s)(payload|age|delay|\/[^\s"<>=!~]*)\s*(!=|<=|>=|=|<|>|~)
 const TERM = /"([^"]*)"?|(\S+)/g;
 const SECONDS = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** Seconds of `250ms`, `5s`, `1.5 m`, `2h`, `1d`, or of a number of seconds; null where it is none of these. */
+/** Seconds of `250ms`, `5s`, `1.5 m`, `2h`, `1d`, or of a number of seconds; null where it is none
+ * of these. */
 export function seconds(text) {
   const found = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(text.trim());
   return found ? Number(found[1]) * SECONDS[found[2] ?? 's'] : null;
 }
 
-/** What a query says: `{ways: [{words, patterns}], conditions: [{of, op, value}], terms, problem}`. A type is found where one of the ways
- * matches and all conditions hold; `terms` are the words and patterns as they were typed. */
+/** What a query says: `{ways: [{words, patterns}], conditions: [{of, op, value}], terms, problem}`.
+ * A type is found where one of the ways matches and all conditions hold; `terms` are the words and
+ * patterns as they were typed. */
 export function parse(query) {
   const conditions = [];
   let problem = null;
@@ -107,7 +112,8 @@ function everyMatches(patterns, segments) {
   return patterns.every((pattern) => wild(pattern, segments, (one) => one === null, (test, segment) => test(segment)));
 }
 
-/** Whether `pattern` is all of `text`, where what `any` says stands for any number. It goes back to the last of those only, which is enough. */
+/** Whether `pattern` is all of `text`, where what `any` says stands for any number. It goes back to
+ * the last of those only, which is enough. */
 function wild(pattern, text, any, same) {
   let [p, t, back, until] = [0, 0, -1, 0];
   while (t < text.length) {
@@ -119,7 +125,8 @@ function wild(pattern, text, any, same) {
   return pattern.slice(p).every(any);
 }
 
-/** Whether a condition holds for an event. A payload that is not JSON, or has no such member, fulfils none. */
+/** Whether a condition holds for an event. A payload that is not JSON, or has no such member,
+ * fulfils none. */
 function holds({ of, op, value }, event, now) {
   if (of === 'age') return compare(op, now() - secondsOf(event.timestamp), value);
   if (of === 'delay') return event.source_timestamp !== null && compare(op, secondsOf(event.timestamp) - secondsOf(event.source_timestamp), value);
@@ -171,7 +178,8 @@ function compare(op, found, wanted) {
   }
 }
 
-/** What to say, where `query` finds none of `rows`: which of its terms is the one that is not there. */
+/** What to say, where `query` finds none of `rows`: which of its terms is the one that is not
+ * there. */
 export function hint(query, rows) {
   const { terms, conditions, problem } = parse(query);
   if (problem) return problem;

@@ -10,16 +10,19 @@ import { Names } from './names.js';
 import { isStale } from './rules.js';
 import { changes, finder, order } from './search.js';
 
-/** Rows that are drawn above and below what is visible, so that the next frame of a scroll finds them there. */
+/** Rows that are drawn above and below what is visible, so that the next frame of a scroll finds
+ * them there. */
 const MARGIN = 6;
 
-/** Milliseconds since a change until the mark of it gets quieter, step by step. A transition would cost a frame each 16 ms. */
+/** Milliseconds since a change until the mark of it gets quieter, step by step. A transition would
+ * cost a frame each 16 ms. */
 const HEAT = [[500, 3], [1200, 2], [2200, 1]];
 
 /** The part of all rows that is marked at once, at the most. */
 const MARKED = 0.2;
 
-/** Milliseconds from one sorting of rows that change to the next, and how many times what it took it rests. */
+/** Milliseconds from one sorting of rows that change to the next, and how many times what it took
+ * it rests. */
 const SORT_INTERVAL = 1000;
 const SORT_REST = 10;
 
@@ -35,7 +38,8 @@ const COLUMNS = {
 };
 
 export class Table {
-  /** The rows that the search found, in order. In the tree also `{group, name, depth, open, count}` for what has types below it. */
+  /** The rows that the search found, in order. In the tree also `{group, name, depth, open, count}`
+   * for what has types below it. */
   shown = [];
   /** 'latest', 'tree' or 'stream'. */
   mode = 'latest';
@@ -45,7 +49,8 @@ export class Table {
   onlyMarked = false;
   /** The types that match, of which the tree shows those in what is open. */
   matchingRows = [];
-  /** What the server found, where the state does not hold all types: rows by type, in place of the model's. */
+  /** What the server found, where the state does not hold all types: rows by type, in place of the
+   * model's. */
   found = null;
   /** The row that the keyboard is at, or null. */
   active = null;
@@ -280,7 +285,8 @@ export class Table {
     return this.onlyMarked || this.sorting.column !== 'type' || (this.#query && changes(this.#query));
   }
 
-  /** What came in the stream since the last time. Whoever has scrolled down keeps what is in view. */
+  /** What came in the stream since the last time. Whoever has scrolled down keeps what is in
+   * view. */
   #follow() {
     if (this.#streamVersion === this.#stream.version) return;
     this.#streamVersion = this.#stream.version;

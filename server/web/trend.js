@@ -11,7 +11,8 @@ const HEIGHT = 220;
 /** Pixels of the letters at the axes; uPlot takes whole ones. */
 const FONT = 11;
 
-/** The part of the time that a press of an arrow moves the cursor by, or the window where Shift is held, and what + and − zoom by. */
+/** The part of the time that a press of an arrow moves the cursor by, or the window where Shift is
+ * held, and what + and − zoom by. */
 const STEP = 0.01;
 const MOVE = 0.25;
 const ZOOM = 0.5;
@@ -90,7 +91,8 @@ export class Trend {
     this.#plot.setAttribute('aria-label', `Plot of ${series.map(({ name }) => name).join(', ')}: arrows move the cursor, + and − zoom, 0 shows all.`);
   }
 
-  /** From one end of the time to the other, or what was zoomed to. The values take what there is of them in it. */
+  /** From one end of the time to the other, or what was zoomed to. The values take what there is of
+   * them in it. */
   #scale() {
     const chart = this.#chart;
     if (!chart || !this.#wanted) return;

@@ -1,4 +1,5 @@
-// Everything but the table, the details and the form: the server, its clients, the rate, and the state of the connection.
+// Everything but the table, the details and the form: the server, its clients, the rate, and the
+// state of the connection.
 
 import { age, count, exact } from './format.js';
 import { Chart } from './chart.js';
@@ -6,7 +7,8 @@ import { Chart } from './chart.js';
 /** Milliseconds behind from which on the page says so. */
 const BEHIND = 2000;
 
-/** Milliseconds without a change until the page says that the server is silent: its rate changes each second. */
+/** Milliseconds without a change until the page says that the server is silent: its rate changes
+ * each second. */
 const SILENT = 5000;
 
 export class View {

@@ -1,4 +1,5 @@
-/** The contrast of each text in the page with what it stands on, as WCAG 2 counts it. Runs in the page. */
+/** The contrast of each text in the page with what it stands on, as WCAG 2 counts it. Runs in the
+ * page. */
 export function contrasts() {
   const parse = (text) => {
     const numbers = text.match(/[\d.]+/g)?.map(Number) ?? [0, 0, 0, 0];

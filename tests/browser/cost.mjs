@@ -1,4 +1,5 @@
-/** What the page costs in `seconds`, from the browser's own counters, and then the gaps between frames for two seconds. */
+/** What the page costs in `seconds`, from the browser's own counters, and then the gaps between
+ * frames for two seconds. */
 export async function cost(context, page, seconds) {
   const session = await context.newCDPSession(page);
   await session.send('Performance.enable');

@@ -1,4 +1,5 @@
-// The example of docs/examples/hmi in the system's Chromium. It speaks as page.mjs does, and wants besides:
+// The example of docs/examples/hmi in the system's Chromium. It speaks as page.mjs does, and wants
+// besides:
 //
 //     {"want": "commands"}                    how many commands were registered, as a number
 

@@ -1,10 +1,11 @@
-// What the page has for who looks into something: history and plot, the tree, the stream, rules, links, files, and what it says where not all is shown.
+// What the page has for who looks into something: history and plot, the tree, the stream, rules,
+// links, files, and what it says where not all is shown.
 
 import { readFile } from 'node:fs/promises';
 import { faults } from './axe.mjs';
 
 /** `of` has what page.mjs gives its checks. */
-export async function investigate({ page, context, url, check, equal, until, find, row, register, json, screenshot, want }) {
+export async function investigate({ page, context, url, check, equal, until, find, row, pick, open, register, json, screenshot, want }) {
   const grid = page.locator('#grid');
   const details = page.locator('#details');
   const history = page.locator('#history');
@@ -51,8 +52,7 @@ export async function investigate({ page, context, url, check, equal, until, fin
     const group = (name) => page.locator('.row.group:visible').filter({ has: page.locator('.leaf', { hasText: new RegExp(`^${name}$`) }) });
     await until('a closed group', async () => (await group('inv').getAttribute('aria-expanded')) === 'false');
     equal(await group('inv').locator('.payload').textContent(), '3 types', 'the count');
-    await group('inv').click();
-    await until('it is open', async () => (await group('bay 10').count()) === 1);
+    await pick(group('inv'), async () => (await group('bay 10').count()) === 1);
     await grid.press('ArrowDown');
     await grid.press('ArrowRight');
     await until('a type', async () => (await page.locator('.row:visible .leaf', { hasText: /^temp$/ }).count()) === 1);
@@ -83,8 +83,7 @@ export async function investigate({ page, context, url, check, equal, until, fin
     await screenshot('stream');
     await page.locator('#stream-pause').click();
     await until('it goes on', async () => (await payloads())[0] === '1002');
-    await page.locator('.row:visible').nth(1).click();
-    await until('an event that is not the latest', async () => (await details.locator('pre').textContent()) === '1001');
+    await pick(page.locator('.row:visible').filter({ has: page.locator('.payload', { hasText: /^1001$/ }) }), async () => (await details.isVisible()) && (await details.locator('pre').textContent()) === '1001');
     await mode('latest');
     await details.waitFor({ state: 'hidden' });
   });
@@ -121,8 +120,7 @@ export async function investigate({ page, context, url, check, equal, until, fin
     await find('inv/bay*/temp');
     // rows move when what is found is another: who points at one waits for it
     await until('both', async () => (await shown()) === 2);
-    await row('inv/bay 1/temp').click();
-    await until('its details', async () => (await details.locator('[data-part=type]').textContent()) === 'inv/bay 1/temp');
+    await open('inv/bay 1/temp');
     await grid.focus();
     await page.keyboard.press('h');
     await history.waitFor();
@@ -133,8 +131,7 @@ export async function investigate({ page, context, url, check, equal, until, fin
     equal(await history.locator('select').nth(2).inputValue(), '/value', 'the member');
     await register(json('inv/bay 1/temp', { value: 77 }));
     await until('what is new', async () => (await part('state').textContent()) === '32 events');
-    await row('inv/bay 10/temp').click();
-    await until('its details', async () => (await details.locator('[data-part=type]').textContent()) === 'inv/bay 10/temp');
+    await open('inv/bay 10/temp');
     await details.locator('[data-part=add]').click();
     await until('both', async () => (await history.locator('.legend li').count()) === 2 && /^34 events/.test(await part('state').textContent()));
     await part('plot').focus();
@@ -205,7 +202,7 @@ export async function investigate({ page, context, url, check, equal, until, fin
     await until('all', async () => (await shown()) === types.length);
     for (const width of [1440, 1024]) {
       await page.setViewportSize({ width, height: 800 });
-      if (!(await details.isVisible())) await page.locator('.row:visible').first().click();
+      await pick(page.locator('.row:visible').first(), () => details.isVisible());
       await until(`different at ${width}`, async () => {
         const seen = await page.locator('.row:visible').evaluateAll((rows) => rows.map((one) => {
           const [path, leaf, cell] = ['.path', '.leaf', '.type'].map((part) => one.querySelector(part));

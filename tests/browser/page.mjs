@@ -2,22 +2,27 @@
 //
 //     node page.mjs URL [--chromium PATH] [--screenshots FOLDER] [--types 10000]
 //
-// Whoever starts it has the server, and does what this script asks for. A line of standard output is one of
+// Whoever starts it has the server, and does what this script asks for. A line of standard output
+// is one of
 //
-//     {"want": "register", "events": [...]}   register these, each as a line for `hat register`, then answer
-//     {"want": "load", "events": [...], "rate": 1000, "seconds": 5}   start to register these again and again, answer at once
+//     {"want": "register", "events": [...]}   register these, then answer
+//     {"want": "load", "events": [...], "rate": 1000, "seconds": 5}
+//                                             start to register these again and again, then answer
 //     {"want": "freeze"}                      stop the server's process, as by SIGSTOP, and answer
 //     {"want": "thaw"}                        let it go on, and answer
 //     {"want": "stop"}                        end the server, then answer
-//     {"want": "start"}                       start it again at the same URL, answer when it listens
+//     {"want": "start"}                       start it again at the same URL, then answer
 //     {"check": "what was checked"}           it is as it should be
 //     {"figures": {...}}                      measured, not judged
 //     {"failed": "what was checked", "error": "..."}    and exit status 1
 //     {"done": checks}                        and exit status 0
 //
-// and an answer is one line of standard input: `skip` where a `load` or a `freeze` is not to be had, anything else where it is done.
+// and an answer is one line of standard input: `skip` where a `load` or a `freeze` is not to be
+// had, anything else where it is done.
 
 import { mkdir } from 'node:fs/promises';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -69,12 +74,51 @@ page.setDefaultTimeout(PATIENCE);
 
 /** What the browser complained about: also what the Content-Security-Policy stopped. */
 const complaints = [];
+/** All that the console said and what became of sockets and requests, newest last, with the seconds
+ * since the start: for who reads of a failure. */
+const log = [];
+const noted = (text) => void (log.push(`${(performance.now() / 1000).toFixed(1)} s  ${text}`) > 40 && log.shift());
 let serverIsDown = false;
 page.on('console', (message) => {
   const lost = serverIsDown && /WebSocket|ERR_CONNECTION/.test(message.text());
   if (['error', 'warning'].includes(message.type()) && !lost) complaints.push(message.text());
+  noted(`console ${message.type()}: ${message.text()}`);
 });
-page.on('pageerror', (error) => complaints.push(String(error.stack)));
+page.on('pageerror', (error) => {
+  complaints.push(String(error.stack));
+  noted(`error: ${error}`);
+});
+page.on('crash', () => noted('the page crashed'));
+page.on('requestfailed', (request) => noted(`request failed: ${request.url()}: ${request.failure()?.errorText}`));
+page.on('load', () => noted('the page is loaded'));
+/** Whether the newest WebSocket has had its first message: each is told once. */
+page.on('websocket', (socket) => {
+  noted('WebSocket: opened by the page');
+  socket.once('framereceived', ({ payload }) => noted(`WebSocket: the first message, ${payload.length} characters`));
+  socket.on('close', () => noted('WebSocket: closed'));
+  socket.on('socketerror', (error) => noted(`WebSocket: ${error}`));
+});
+
+/** What can be said of the page when a check fails: its connection, what it shows, and what came
+ * before. A page that says nothing itself is not waited for. */
+async function circumstances() {
+  const told = page.evaluate(() => {
+    const text = (selector) => document.querySelector(selector)?.textContent.trim();
+    const connection = document.querySelector('.connection');
+    return {
+      connection: `${connection?.dataset.state}: ${text('[data-view=connectionText]')} ${text('[data-view=connectionWait]')} ${connection?.title}`,
+      status: text('[data-view=statusText]'),
+      count: text('#count'),
+      missing: text('#missing'),
+      empty: text('#empty'),
+      focus: document.activeElement?.id || document.activeElement?.tagName,
+      hidden: document.hidden,
+      address: location.href,
+    };
+  }).catch((error) => `it cannot be asked: ${error.message}`);
+  const nothing = new Promise((resolve) => setTimeout(resolve, 5000, 'it does not answer'));
+  return `the page: ${JSON.stringify(await Promise.race([told, nothing]), null, 1)}\n  ${log.join('\n  ')}`;
+}
 
 let done = 0;
 async function check(what, body) {
@@ -82,8 +126,9 @@ async function check(what, body) {
     await body();
     if (complaints.length) throw new Error(`the browser complained: ${complaints.join('; ')}`);
   } catch (error) {
-    await page.screenshot({ path: join(options.screenshots, 'failed.png') }).catch(() => {});
-    say({ failed: what, error: String(error?.stack ?? error) });
+    const about = await circumstances();
+    await page.screenshot({ path: join(options.screenshots, 'failed.png'), timeout: 5000 }).catch(() => {});
+    say({ failed: what, error: `${error?.stack ?? error}\n${about}` });
     await browser.close();
     process.exit(1);
   }
@@ -95,7 +140,8 @@ function equal(actual, expected, what) {
   if (actual !== expected) throw new Error(`${what}: expected ${JSON.stringify(expected)}, but it is ${JSON.stringify(actual)}`);
 }
 
-/** Asks again and again until it is so. Not by `waitForFunction`: the page's policy allows no `eval`. */
+/** Asks again and again until it is so. Not by `waitForFunction`: the page's policy allows no
+ * `eval`. */
 async function until(what, ask) {
   const end = Date.now() + PATIENCE;
   let answer;
@@ -111,6 +157,20 @@ const grid = page.locator('#grid');
 const details = page.locator('#details');
 const search = page.locator('#search');
 const row = (type) => page.locator('.row:visible').filter({ has: page.locator('.type, .whole', { hasText: new RegExp(`^${type.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`) }) });
+/** Clicks what `locator` finds, until `picked` says that it came to pass. Rows are slots that are
+ * filled anew when what is shown changes: one that is hidden, or another row, by the time of the
+ * click is not waited for, but looked for again. */
+const pick = (locator, picked) => until(`a click on ${locator}`, async () => {
+  if (await picked()) return true;
+  await locator.click({ timeout: 3000 }).catch((error) => noted(`a click on ${locator}: ${error.message.split('\n')[0]}`));
+  for (let tries = 0; tries < 100; tries++) {
+    if (await picked()) return true;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  return false;
+});
+/** Opens the details of a type by a click on its row. */
+const open = (type) => pick(row(type), async () => (await details.isVisible()) && (await details.locator('[data-part=type]').textContent()) === type);
 const payloadIs = (type, text) => until(`${type} = ${text}`, async () => (await row(type).count()) === 1 && (await row(type).locator('.payload').textContent()) === text);
 const activeType = () => page.evaluate(() => {
   const id = document.querySelector('#grid').getAttribute('aria-activedescendant');
@@ -209,7 +269,7 @@ await check('the form registers binary data', async () => {
 
 await check('the form starts with the chosen row, and plain Enter never sends', async () => {
   await find('browser/form');
-  await row('browser/form').click();
+  await open('browser/form');
   await grid.focus();
   await page.keyboard.press('r');
   await page.locator('#register[open]').waitFor();
@@ -223,7 +283,7 @@ await check('the form starts with the chosen row, and plain Enter never sends', 
   await page.keyboard.press('Escape');
   // what was written for one type is not there for another, nor without one
   await find('browser/outside');
-  await row('browser/outside').click();
+  await open('browser/outside');
   await grid.focus();
   await page.keyboard.press('r');
   await until('its own payload', async () => (await page.locator('[name=json]').inputValue()) === '"second"');
@@ -234,7 +294,7 @@ await check('the form starts with the chosen row, and plain Enter never sends', 
 await check('what has changed meanwhile is to be looked at again', async () => {
   await register(json('browser/breaker', 'closed'));
   await find('browser/breaker');
-  await row('browser/breaker').click();
+  await open('browser/breaker');
   await page.locator('#open-register').click();
   await page.locator('[name=json]').fill('"open"');
   await review();
@@ -260,7 +320,7 @@ await check('types that differ look different', async () => {
 await check('an event cannot bring markup into the page', async () => {
   const markup = '<img src=x onerror="document.title=1"><script>document.title=1</script>';
   await register(json(`browser/${markup.replaceAll('/', '|')}`, markup), json('browser/__proto__', 1), json('constructor', 1));
-  await row(`browser/${markup.replaceAll('/', '|')}`).click();
+  await open(`browser/${markup.replaceAll('/', '|')}`);
   await until('the text', async () => (await details.locator('pre').textContent()) === JSON.stringify(markup));
   equal(await page.locator('.row img, .details img, .row script').count(), 0, 'elements made by an event');
   await payloadIs('browser/__proto__', '1');
@@ -291,6 +351,37 @@ await check(`there are ${TYPES} types, and few rows in the document`, async () =
   equal(await page.locator('.row').count(), rows, 'rows after a long way');
   await page.keyboard.press('Home');
   await until('the first', async () => (await activeType()) === 'load/area 0/unit 0/value');
+});
+
+await check('what the page is told travels compressed', async () => {
+  // a line between browser and server, on which bytes are counted
+  let arrived = 0;
+  const { hostname, port } = new URL(url);
+  const line = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    far.on('data', (bytes) => (arrived += bytes.length));
+    near.pipe(far).pipe(near);
+    for (const end of [near, far]) end.on('error', () => (near.destroy(), far.destroy()));
+  }).listen(0, '127.0.0.1');
+  await once(line, 'listening');
+  const other = await context.newPage();
+  const session = await context.newCDPSession(other);
+  await session.send('Network.enable');
+  let extensions;
+  session.on('Network.webSocketHandshakeResponseReceived', ({ response }) => {
+    extensions = Object.entries(response.headers).find(([name]) => name.toLowerCase() === 'sec-websocket-extensions')?.[1] ?? '';
+  });
+  let told = 0;
+  other.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => (told += payload.length)));
+  await other.goto(`http://127.0.0.1:${line.address().port}/`);
+  const files = arrived;
+  await until('all types', async () => Number((await other.locator('#count').textContent()).replace(/\D/g, '')) >= TYPES);
+  if (!/^permessage-deflate/.test(extensions)) throw new Error(`the extensions are: ${extensions}`);
+  const state = arrived - files;
+  if (TYPES >= 1000 && state * 4 > told) throw new Error(`${state} bytes came for ${told} characters`);
+  say({ figures: { types: TYPES, 'files, bytes on the wire': files, 'state, characters': told, 'state, bytes on the wire': state } });
+  await other.close();
+  line.close();
 });
 
 await check('search finds by words and by query type', async () => {
@@ -337,7 +428,7 @@ await check('a long payload is elided in its row, and whole in the details', asy
   const long = { items: Array.from({ length: 2000 }, (_, n) => ({ n, text: 'čć' })), end: 'the end' };
   await find('browser/long');
   await register(json('browser/long', long));
-  await row('browser/long').click();
+  await open('browser/long');
   const text = await row('browser/long').locator('.payload').textContent();
   if (text.length > 500 || !text.endsWith('…')) throw new Error(`not elided: ${text.length} characters`);
   if (await details.locator('[data-part=whole]').isVisible()) await details.locator('[data-part=whole]').click();
@@ -351,14 +442,14 @@ await check('binary data are shown in hex with their size', async () => {
   await find('browser/binary');
   await register({ type: 'browser/binary', payload: { kind: 'binary', type: 'Bytes', data: Buffer.from('\0\x01Hello', 'latin1').toString('base64') } });
   await payloadIs('browser/binary', 'Bytes · 7 B · 00 01 48 65 6c 6c 6f');
-  await row('browser/binary').click();
+  await open('browser/binary');
   await until('the dump', async () => /^000000 {2}00 01 48 65 6c 6c 6f +··Hello$/.test(await details.locator('pre').textContent()));
   await page.keyboard.press('Escape');
 });
 
 await check('on a narrow page the details cover the rest', async () => {
   await page.setViewportSize({ width: 420, height: 860 });
-  await row('browser/binary').click();
+  await open('browser/binary');
   await until('the focus', async () => (await focused()) === 'details-heading');
   await page.keyboard.press('Shift+Tab');
   equal(await page.evaluate(() => Boolean(document.activeElement.closest('.bar, .overview, .events'))), false, 'the focus in what is covered');
@@ -384,7 +475,7 @@ for (const scheme of ['light', 'dark']) {
     await page.setViewportSize({ width: 1280, height: 800 });
     await find('browser/');
     await until('no row but these', async () => (await page.locator('.row:visible').count()) === Number((await page.locator('#count').textContent()).split(' ')[0]));
-    await row('browser/form').click();
+    await open('browser/form');
     await until('the details', async () => /1\.50/.test(await details.locator('pre').textContent()));
     await readable();
     const found = await faults(page);
@@ -395,7 +486,7 @@ for (const scheme of ['light', 'dark']) {
 }
 
 const screenshot = (name) => page.screenshot({ path: join(options.screenshots, `${name}.png`) });
-await investigate({ page, context, url, check, equal, until, find, row, register, json, screenshot, want });
+await investigate({ page, context, url, check, equal, until, find, row, pick, open, register, json, screenshot, want });
 
 await check('it keeps up with changes', async () => {
   await page.emulateMedia({ colorScheme: 'light' });

@@ -2,8 +2,9 @@
 //
 //     node published.mjs URL --chromium PATH
 //
-// URL serves published.html. The server's state is {"leaf": 0, "rows": [{"id": n, "text": "n TEXT"}, ...]} of 10 MB. Its requests: `leaf`,
-// which sets the leaf to the data and notifies of it; `fail`, which fails with its data. Lines of standard output as in page.mjs.
+// URL serves published.html. The server's state is {"leaf": 0, "rows": [{"id": n, "text": "n
+// TEXT"}, ...]} of 10 MB. Its requests: `leaf`, which sets the leaf to the data and notifies of it;
+// `fail`, which fails with its data. Lines of standard output as in page.mjs.
 
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
@@ -65,7 +66,8 @@ await check('in segments of 64 Ki', async () => {
 });
 
 await check('a request of 10 MB is answered with one', inPage(async () => {
-  // but for what the package cuts in two: a pair of surrogates, of which each half is sent as U+FFFD
+  // but for what the package cuts in two: a pair of surrogates, of which each half is sent as
+  // U+FFFD
   const rows = app.connection.state.rows.map(({ text }) => text.replaceAll('😀', 'žž'));
   const echo = await app.connection.send('', rows);
   if (JSON.stringify(echo) !== JSON.stringify(rows)) return 'the answer is another';

@@ -1,4 +1,5 @@
-// node test.mjs MODULE.wasm VECTORS.json: the core in WebAssembly against the messages of the deployed peers.
+// node test.mjs MODULE.wasm VECTORS.json: the core in WebAssembly against the messages of the
+// deployed peers.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

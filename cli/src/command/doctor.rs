@@ -22,6 +22,9 @@ const QUERIES: usize = 10;
 /// How long the server may take to tell of its own event.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Clients that come and go, so that the least that one was held up is known.
+const READINGS: usize = 4;
+
 /// Clocks further apart than this mislead people who read times.
 const CLOCK: f64 = 1.0;
 
@@ -224,7 +227,50 @@ async fn taken<R: Runtime>(connect: &ConnectArgs, address: &Address) -> Result<C
     Err(failed("protocol", error, todo))
 }
 
-/// The server registers an event when a client comes: its timestamp is the server's clock.
+/// How far the server's clock is from ours, as NTP tells it apart from the time on the way (RFC
+/// 5905 section 8): of an event that the server registers because of something that we did, its
+/// timestamp lies between when we did it and when we were told. It is taken for the middle, and half
+/// of the way there and back is how wrong that can be, whichever of both takes longer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Reading {
+    /// Seconds that the server's clock is ahead.
+    ahead: f64,
+    /// Seconds, either way.
+    within: f64,
+}
+
+impl Reading {
+    /// Of a moment in seconds by the server's clock, between two by ours.
+    fn new(before: f64, told: f64, after: f64) -> Self {
+        let within = ((after - before) / 2.0).max(0.0);
+        Self { ahead: told - (before + within), within }
+    }
+
+    /// The one that is the least uncertain: that was held up the least on the way.
+    fn best(readings: &[Self]) -> Option<Self> {
+        readings.iter().copied().min_by(|one, other| one.within.total_cmp(&other.within))
+    }
+
+    /// The clocks are apart for sure, and by more than people can pass over.
+    fn is_wrong(&self) -> bool {
+        self.ahead.abs() > CLOCK + self.within
+    }
+
+    /// In words.
+    fn text(&self) -> String {
+        let within = seconds(self.within);
+        if self.ahead.abs() <= self.within {
+            return format!(
+                "no difference to this machine's that the way there and back does not hide: less than {}",
+                seconds(self.ahead.abs() + self.within)
+            );
+        }
+        let way = if self.ahead < 0.0 { "behind" } else { "ahead of" };
+        let ahead = seconds(self.ahead.abs());
+        format!("the server's is {ahead} {way} this machine's, give or take {within}")
+    }
+}
+
 async fn clock<R: Runtime>(connect: &ConnectArgs) -> Result<()> {
     let nonce = Timestamp::now();
     let name = format!("hat-doctor-{}-{}", std::process::id(), nonce.us());
@@ -233,45 +279,55 @@ async fn clock<R: Runtime>(connect: &ConnectArgs) -> Result<()> {
     let Ok(follower) = follower else {
         return line("warn", "clock", "not known: no second connection");
     };
-    let before = Timestamp::now().as_secs_f64();
-    let caller = Connected::new::<R>(&connect.named(&name), Wanted::default()).await;
-    let told = async {
-        loop {
-            match follower.next().await {
-                Ok(Notification::Events(events)) => {
-                    break events.first().map(|event| event.timestamp);
-                }
-                Ok(_) => {}
-                Err(_) => break None,
-            }
+    let connect = connect.named(&name);
+    let mut readings = Vec::new();
+    for _ in 0..READINGS {
+        let taken = within::<R, _>(PATIENCE, readings_of_one::<R>(&connect, &follower)).await;
+        match taken {
+            Some(taken) if !taken.is_empty() => readings.extend(taken),
+            _ => break,
         }
-    };
-    let told = within::<R, _>(PATIENCE, told).await.flatten();
-    let after = Timestamp::now().as_secs_f64();
-    if let Ok(caller) = caller {
-        caller.client.close().await;
     }
     follower.client.close().await;
-    let Some(told) = told else {
+    let Some(best) = Reading::best(&readings) else {
         return line("-", "clock", "not known: the server registers no events of its own");
     };
-    let (middle, within) = ((before + after) / 2.0, (after - before) / 2.0);
-    let ahead = told.as_secs_f64() - middle;
-    let way = if ahead < 0.0 { "behind" } else { "ahead of" };
-    let text = format!(
-        "the server's is {} {way} this machine's, give or take {}",
-        seconds(ahead.abs()),
-        seconds(within)
-    );
-    if ahead.abs() > CLOCK + within {
-        line("warn", "clock", &text)?;
+    if best.is_wrong() {
+        line("warn", "clock", &best.text())?;
         return line(
             "",
             "",
             "→ let both follow a time server (NTP): times of events are the server's",
         );
     }
-    ok("clock", &text)
+    ok("clock", &best.text())
+}
+
+/// A client comes, and goes: the server registers an event of either. The second takes one way
+/// there and one back, the first those of a connection's beginning, too.
+async fn readings_of_one<R: Runtime>(connect: &ConnectArgs, follower: &Connected) -> Vec<Reading> {
+    let now = || Timestamp::now().as_secs_f64();
+    let told = async || {
+        loop {
+            match follower.next().await {
+                Ok(Notification::Events(events)) => {
+                    let told = events.first()?.timestamp.as_secs_f64();
+                    break Some((told, now()));
+                }
+                Ok(_) => {}
+                Err(_) => break None,
+            }
+        }
+    };
+    let mut readings = Vec::new();
+    let before = now();
+    let Ok(caller) = Connected::new::<R>(connect, Wanted::default()).await else { return readings };
+    let Some((moment, after)) = told().await else { return readings };
+    readings.push(Reading::new(before, moment, after));
+    let before = now();
+    let (_, gone) = smol::future::zip(caller.client.close(), told()).await;
+    readings.extend(gone.map(|(moment, after)| Reading::new(before, moment, after)));
+    readings
 }
 
 async fn round_trip(server: &Connected) -> Result<()> {
@@ -304,4 +360,32 @@ fn millis(time: Duration) -> String {
 
 fn seconds(time: f64) -> String {
     if time < 1.0 { format!("{:.1} ms", time * 1e3) } else { format!("{time:.1} s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_told_apart_from_the_way() {
+        // ours is right, and it takes 0.8 s there and 0.2 s back
+        let slow = Reading::new(100.0, 100.8, 101.0);
+        assert!(!slow.is_wrong() && (slow.ahead - 0.3).abs() < 1e-9 && slow.within == 0.5);
+        assert_eq!(
+            slow.text(),
+            "no difference to this machine's that the way there and back does not hide: less than 800.0 ms"
+        );
+        // the server's is two seconds ahead, on the same line
+        let wrong = Reading::new(100.0, 102.8, 101.0);
+        assert!(wrong.is_wrong());
+        let text = "the server's is 2.3 s ahead of this machine's, give or take 500.0 ms";
+        assert_eq!(wrong.text(), text);
+        // a quick answer says more than a slow one
+        let quick = Reading::new(110.0, 108.001, 110.002);
+        assert_eq!(Reading::best(&[slow, quick, wrong]), Some(quick));
+        let text = "the server's is 2.0 s behind this machine's, give or take 1.0 ms";
+        assert!(quick.is_wrong() && quick.text() == text, "{}", quick.text());
+        // a clock that was set back between the two
+        assert_eq!(Reading::new(100.0, 100.0, 99.0).within, 0.0);
+    }
 }

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hat_core::json::{Limits, Value};
+use hat_core::ws;
 use hat_tokio::Address;
 use hat_tokio::juggler::{self, Client, ConnectOptions, RequestError, WsOptions};
 use serde_json::json;
@@ -16,7 +17,7 @@ use serde_json::json;
 use crate::on_every_runtime;
 use crate::process::{Hat, Server, hat, hat_with};
 use crate::store::Folder;
-use http::{get, get_as, upgrade};
+use http::{extensions, get, get_as, upgrade};
 
 /// A server with a page, and where that is.
 struct Paged {
@@ -402,6 +403,45 @@ on_every_runtime! {
         });
     }
 
+    fn what_pages_are_told_is_compressed_unless_that_is_switched_off(runtime) {
+        let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+        let both = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+        for (args, answer) in [("", Some(both)), ("--web-no-compression", None)] {
+            let served = Paged::start(runtime, args);
+            assert_eq!(extensions(served.page, offer).as_deref(), answer, "{args}");
+            assert_eq!(extensions(served.page, ""), None, "{args}");
+        }
+    }
+
+    /// Beyond --max-types pages are not shown a type; a search and the details ask the store.
+    fn a_search_finds_types_that_pages_are_not_shown(runtime) {
+        let folder = Folder::new();
+        let served = Paged::start(runtime, &format!("--max-types 2 --store {}", folder.of("events")));
+        let connect = served.connect();
+        let lines: String = ["a/old", "a/older", "b/x", "a/new"]
+            .map(|it| format!("{{\"type\":\"{it}\",\"payload\":{{\"kind\":\"json\",\"data\":\"{it}\"}}}}\n"))
+            .concat();
+        assert_eq!(hat_with(&format!("register --batch 1 {connect}"), &lines).code, Some(0));
+        run(async {
+            let page = served.client(WsOptions::default()).await.expect("a page");
+            told(&page, "/server/types_cut", |it| it == &2.into()).await;
+            let shown = told(&page, "/events", |it| it.as_object().is_some_and(|it| it.len() == 2)).await;
+            assert!(shown.get(&"/a~1old".parse().expect("a pointer")).is_none());
+            let found = page.send("types", &value(json!({"any": [{"patterns": ["a/*"]}], "limit": 2}))).await.expect("types");
+            let of = |path: &str| found.get(&path.parse().expect("a pointer")).cloned();
+            assert_eq!((of("/found"), of("/searched")), (Some(3.into()), Some(4.into())));
+            assert_eq!(of("/events").and_then(|it| it.as_object().map(|it| it.len())), Some(2));
+            let found = page.send("types", &value(json!({"any": [{"words": ["older"]}]}))).await.expect("types");
+            let text = "/events/a~1older/payload/json/text".parse().expect("a pointer");
+            assert_eq!(found.get(&text), Some(&"\"a/older\"".into()));
+            let event = page.send("event", &value(json!({"type": "a/old"}))).await.expect("an event");
+            let text = "/payload/json/text".parse().expect("a pointer");
+            assert_eq!(event.get(&text), Some(&"\"a/old\"".into()));
+            let none = failed(&page, "event", json!({"type": "a/none"})).await;
+            assert_eq!(none, "the server has no event of type a/none");
+        });
+    }
+
     fn events_come_as_they_are_registered(runtime) {
         let served = Paged::start(runtime, "");
         let connect = served.connect();
@@ -442,5 +482,10 @@ fn ten_thousand_types_are_one_state() {
         // a page that comes late is told the same
         let late = served.client(WsOptions::default()).await.expect("a page");
         assert_eq!(told(&late, "/events", |_| true).await, events);
+        // and so is one that takes it compressed
+        let config = ws::Config { deflate: Some(ws::Deflate::default()), ..ws::Config::default() };
+        let options = WsOptions { config, ..WsOptions::default() };
+        let compressed = served.client(options).await.expect("a page");
+        assert_eq!(told(&compressed, "/events", |_| true).await, events);
     });
 }

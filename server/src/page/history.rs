@@ -1,6 +1,8 @@
 //! What has been: events of types over a time, page by page, and the types that the state has no
 //! room for.
 
+use std::sync::Arc;
+
 use hat_core::eventer::{
     Event, EventType, Order, OrderBy, QueryParams, TimeseriesParams, Timestamp,
 };
@@ -131,13 +133,32 @@ fn limit_span(
     }
 }
 
-/// `{"any": […], "limit"}` into the types that a search finds, also those that the state has no
-/// room for: `{"events": {name: event}, "found": how many there are, "searched": among how many}`.
-pub(super) async fn types(live: &Live, data: &Value) -> Result<Value, String> {
+/// `{"any": […], "limit"}` into the types that a search finds, also those that pages are not
+/// shown: `{"events": {name: event}, "found": how many there are, "searched": among how many}`.
+pub(super) async fn types(
+    handle: &EngineHandle,
+    live: &Live,
+    data: &Value,
+) -> Result<Value, String> {
     let fields = fields::object(data, "the data of `types`", &["any", "limit"])?;
     let search = Search::read(fields.get("any").unwrap_or(&Value::Null))?;
     let limit = fields::count(fields, "limit", PAGE, MAX_FOUND)?;
     let _turn = AT_ONCE.acquire().await;
+    // what pages are shown is in memory, and a store on a disk knows more types where it is full
+    let is_full = live.latest().types() as u64 >= live.max_types();
+    let search = Arc::new(search);
+    if is_full {
+        let by_name = search.clone();
+        let finds = Box::new(move |event_type: &EventType| by_name.finds(&name::name(event_type)));
+        if let Some(found) = handle.search(finds, limit, MAX_BYTES).await {
+            let found = found.map_err(|error| error.to_string())?;
+            let mut events = Object::default();
+            for event in &found.events {
+                events.insert(name::name(&event.event_type), event::value(event, Extent::Cut));
+            }
+            return Ok(answer(events, found.found, found.searched));
+        }
+    }
     let (mut found, mut searched, mut bytes) = (0usize, 0usize, 0);
     let mut events = Object::default();
     let mut last = 0;
@@ -162,9 +183,13 @@ pub(super) async fn types(live: &Live, data: &Value) -> Result<Value, String> {
         }
         yield_now().await;
     }
+    Ok(answer(events, found, searched))
+}
+
+fn answer(events: Object, found: usize, searched: usize) -> Value {
     let events = Value::Object(events);
     let answer = [("events", events), ("found", found.into()), ("searched", searched.into())];
-    Ok(Object::from(answer).into())
+    Object::from(answer).into()
 }
 
 #[cfg(test)]

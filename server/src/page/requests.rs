@@ -1,7 +1,7 @@
 //! What pages ask for.
 
 use hat_aio::juggler::{Connection, Handler};
-use hat_core::eventer::{EventType, Json, RegisterEvent, Timestamp};
+use hat_core::eventer::{EventType, Json, LatestParams, QueryParams, RegisterEvent, Timestamp};
 use hat_core::json::Value;
 use tracing::info;
 
@@ -47,9 +47,9 @@ impl Handler for Requests {
     ) -> Result<Value, Value> {
         let answer = match name {
             "register" => self.register(connection, &data).await,
-            "event" => self.event(&data),
+            "event" => self.event(&data).await,
             "history" => history::history(&self.handle, &data).await,
-            "types" => history::types(&self.live, &data).await,
+            "types" => history::types(&self.handle, &self.live, &data).await,
             "stream" => self.live.streams().follow(connection, &data),
             // how long a page's question takes, behind all that is queued to it
             "echo" if data.as_f64().is_some() => Ok(data),
@@ -104,9 +104,19 @@ impl Requests {
         }
     }
 
-    fn event(&self, data: &Value) -> Result<Value, String> {
+    async fn event(&self, data: &Value) -> Result<Value, String> {
         let event_type = event::asked(data)?;
-        let latest = self.live.latest().latest_of(&event_type).cloned();
+        let shown = self.live.latest().latest_of(&event_type).cloned();
+        let latest = match shown {
+            Some(event) => Some(event),
+            // a type that pages are not shown
+            None => {
+                let event_types = Some(vec![event_type.clone()]);
+                let found = self.handle.query(QueryParams::Latest(LatestParams { event_types }));
+                let found = found.await.map_err(|error| error.to_string())?.events;
+                found.into_iter().find(|event| event.event_type == event_type)
+            }
+        };
         let latest =
             latest.ok_or_else(|| format!("the server has no event of type {event_type}"))?;
         Ok(event::value(&latest, Extent::Whole))

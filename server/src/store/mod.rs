@@ -32,7 +32,7 @@ mod types_wanted;
 
 use std::sync::Arc;
 
-use hat_core::eventer::{EventId, QueryParams, Timestamp};
+use hat_core::eventer::{Event, EventId, EventType, LatestParams, Payload, QueryParams, Timestamp};
 
 pub use answer::Answer;
 pub use disk::{DiskOptions, DiskStore};
@@ -77,6 +77,41 @@ pub struct Stats {
     pub disk_bytes: u64,
     /// Events that are not in the indexes on the disk yet, but in memory.
     pub tail_events: u64,
+}
+
+/// What a [search](Store::search) found.
+#[derive(Clone, Debug, Default)]
+pub struct FoundTypes {
+    /// The latest events of types that were found, as many as there was room for, in the order of
+    /// types or, where it is not known yet, behind them.
+    pub events: Vec<Event>,
+    /// How many types were found.
+    pub found: usize,
+    /// Among how many.
+    pub searched: usize,
+    bytes: usize,
+}
+
+impl FoundTypes {
+    /// Counts one type, and keeps its `event` where there is room.
+    fn take<E>(
+        &mut self,
+        most: usize,
+        bytes: usize,
+        event: impl FnOnce() -> Result<Event, E>,
+    ) -> Result<(), E> {
+        self.found += 1;
+        if self.events.len() < most && self.bytes <= bytes {
+            let event = event()?;
+            self.bytes += match &event.payload {
+                None => 0,
+                Some(Payload::Json(json)) => json.text().len(),
+                Some(Payload::Binary(binary)) => binary.data.len(),
+            };
+            self.events.push(event);
+        }
+        Ok(())
+    }
 }
 
 /// Applies sessions in order, and answers queries over what it was given.
@@ -134,6 +169,30 @@ pub trait Store: Send + std::marker::Sync + 'static {
     ///
     /// [`QueryError`].
     fn query(&self, params: &QueryParams) -> Result<Answer, QueryError>;
+
+    /// Looks through all types that have a latest event, and gives those of the types that `finds`
+    /// says, at most `most` and of about `bytes` bytes of payloads; the others are counted. It takes
+    /// time in proportion to the types that there are.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`].
+    fn search(
+        &self,
+        finds: &dyn Fn(&EventType) -> bool,
+        most: usize,
+        bytes: usize,
+    ) -> Result<FoundTypes, QueryError> {
+        let everything = QueryParams::Latest(LatestParams::default());
+        let mut found = FoundTypes::default();
+        for event in self.query(&everything)?.into_result().events {
+            found.searched += 1;
+            if finds(&event.event_type) {
+                found.take(most, bytes, || Ok::<_, QueryError>(event))?;
+            }
+        }
+        Ok(found)
+    }
 
     /// The last that is known of a server.
     ///

@@ -47,7 +47,8 @@ test('messages of the deployed peer arrive from its segments', () => {
 
 test('segments between others, pings, pongs, and the frames that end a connection', () => {
   for (const { frames, messages, answers, closed, note, messages_repr } of decode_cases) {
-    // JSON of the browser has no NaN; and what is no message ends the connection here, one layer above the vector
+    // JSON of the browser has no NaN; and what is no message ends the connection here, one layer
+    // above the vector
     const broken = closed || messages_repr || messages.some((message) => !['state', 'notify'].includes(message?.type));
     const { socket, connection, seen } = connected();
     for (const frame of frames) socket.frame(frame);

@@ -1,4 +1,5 @@
-// `server/web/patch.js` against what the deployed peer sends and accepts. Node alone: `node --test tests/browser/unit/`.
+// `server/web/patch.js` against what the deployed peer sends and accepts. Node alone: `node --test
+// tests/browser/unit/`.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -1,12 +1,15 @@
-// A client of Juggler 0.7, as in a browser: does what its standard input says, a JSON line a step, and says what happens, a JSON line
-// each:
+// A client of Juggler 0.7, as in a browser: does what its standard input says, a JSON line a step,
+// and says what happens, a JSON line each:
 //
 //     node client.js ADDRESS [MAX_SEGMENT_SIZE]
 //
-//     <- {"send": [NAME, DATA], "id": N}      -> {"id": N, "result": DATA} or {"id": N, "error": DATA}
-//     <- {"digest": PATH...}                  -> {"digest": [LENGTH, FIRST, LAST]}   of a text in the state
+//     <- {"send": [NAME, DATA], "id": N}      -> {"id": N, "result": DATA} or {"id": N, "error":
+//     DATA}
+//     <- {"digest": PATH...}                  -> {"digest": [LENGTH, FIRST, LAST]}   of a text in
+//     the state
 //     <- {"close": true}
-//     -> {"event": "open"}, {"event": "state", "state": DATA}, {"event": "notify", "name": NAME, "data": DATA}, {"event": "close"}
+//     -> {"event": "open"}, {"event": "state", "state": DATA}, {"event": "notify", "name": NAME,
+//     "data": DATA}, {"event": "close"}
 //
 // States beyond 10 000 characters are told as {"event": "state", "size": CHARACTERS}.
 

@@ -1,8 +1,10 @@
-// Connects to an S7 server, reads items of its data blocks once, and prints the answer as one line of JSON:
+// Connects to an S7 server, reads items of its data blocks once, and prints the answer as one line
+// of JSON:
 //
 //     node read.js HOST PORT RACK SLOT ITEM...
 //
-// An item is written as nodes7 has it: DB1,INT0. The line is {"bad": BOOL, "values": {ITEM: VALUE}} or {"error": TEXT}.
+// An item is written as nodes7 has it: DB1,INT0. The line is {"bad": BOOL, "values": {ITEM: VALUE}}
+// or {"error": TEXT}.
 
 'use strict';
 

@@ -132,15 +132,6 @@ fn test(runtime: &'static str) {
     if skipped(&format!("browser::page::{runtime}")) {
         return;
     }
-    // Two browsers and two servers on two busy cores: one that starves has one more try, with
-    // everything new, and the first is told. A fault of the page fails twice.
-    if std::panic::catch_unwind(|| all_checks(runtime)).is_err() {
-        eprintln!("browser::page::{runtime} failed once, and is tried once more");
-        all_checks(runtime);
-    }
-}
-
-fn all_checks(runtime: &'static str) {
     let mut world = World::new(runtime);
     let script = Script::start("page.mjs", &format!("http://{}/", world.page), runtime);
     let checks = script.run(|want, line| world.does(want, line));

@@ -1,6 +1,6 @@
 //! Requests by hand.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -50,6 +50,20 @@ pub(crate) fn upgrade(address: SocketAddr, headers: &str) -> u16 {
     let mut line = [0; 12];
     stream.read_exact(&mut line).expect("a line");
     status(std::str::from_utf8(&line).expect("text"))
+}
+
+/// The extensions that the answer to a request for the WebSocket agrees on.
+pub(crate) fn extensions(address: SocketAddr, headers: &str) -> Option<String> {
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let stream = ask(address, &address.to_string(), "/ws", &format!("{upgrade}{headers}"));
+    let lines = BufReader::new(stream).lines().map(|line| line.expect("a line of the head"));
+    let mut head = lines.take_while(|line| !line.is_empty());
+    assert_eq!(status(&head.next().expect("a line")), 101);
+    head.find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("sec-websocket-extensions").then(|| value.to_owned())
+    })
 }
 
 fn ask(address: SocketAddr, host: &str, path: &str, headers: &str) -> TcpStream {

@@ -40,11 +40,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
-use hat_core::eventer::{Event, EventId, QueryParams, Timestamp};
+use hat_core::eventer::{Event, EventId, EventType, QueryParams, Timestamp};
 use hat_core::sbs;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
-use super::{Answer, Last, QueryError, Session, Stats, Store, StoreError, Sync};
+use super::{Answer, FoundTypes, Last, QueryError, Session, Stats, Store, StoreError, Sync};
 use blocks::Damaged;
 pub use check::{Finding, Report};
 pub use copy::Import;
@@ -355,6 +355,15 @@ impl Store for DiskStore {
             }
         })?;
         answer.ok_or_else(|| failed.expect("there is an answer or an error"))
+    }
+
+    fn search(
+        &self,
+        finds: &dyn Fn(&EventType) -> bool,
+        most: usize,
+        bytes: usize,
+    ) -> Result<FoundTypes, QueryError> {
+        Ok(guarded(|| self.find_types(finds, most, bytes))?)
     }
 
     fn last(&self, server_id: i64) -> Result<Last, StoreError> {

@@ -1,5 +1,7 @@
 //! Queries: what the indexes on the disk and those of the tail say, merged.
 
+mod search;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -35,12 +37,7 @@ impl DiskStore {
             QueryParams::Timeseries(params) => self.timeseries(params),
             QueryParams::Server(params) => self.server(params),
         };
-        answer.map_err(|refused| match refused {
-            Refused::Query(error) => error,
-            // a transaction that only reads has written nothing that is uncertain
-            Refused::Wrong(Wrong::Redb(error)) => wrong(&Fault::default(), &error).into(),
-            Refused::Wrong(Wrong::Damaged) => StoreError::from(Damaged).into(),
-        })
+        answer.map_err(Refused::into_error)
     }
 
     /// The latest event of every type asked for, in the order of types. However many they are,
@@ -268,6 +265,17 @@ fn decoded(stored: &Bytes) -> Result<Event, Damaged> {
 enum Refused {
     Query(QueryError),
     Wrong(Wrong),
+}
+
+impl Refused {
+    fn into_error(self) -> QueryError {
+        match self {
+            Self::Query(error) => error,
+            // a transaction that only reads has written nothing that is uncertain
+            Self::Wrong(Wrong::Redb(error)) => wrong(&Fault::default(), &error).into(),
+            Self::Wrong(Wrong::Damaged) => StoreError::from(Damaged).into(),
+        }
+    }
 }
 
 impl<E: Into<Wrong>> From<E> for Refused {

@@ -1,0 +1,80 @@
+//! A search among all types: gone through one by one, so that what it keeps is what it gives, however
+//! many types there are.
+
+use std::collections::BTreeMap;
+
+use hat_core::eventer::{Event, EventType};
+
+use super::{Refused, Type, decoded, tables};
+use crate::store::disk::DiskStore;
+use crate::store::index::Key;
+use crate::store::{FoundTypes, QueryError, StoreError, is_later};
+
+impl DiskStore {
+    /// The types that `finds` says, those of the tables first.
+    pub(in crate::store::disk) fn find_types(
+        &self,
+        finds: &dyn Fn(&EventType) -> bool,
+        most: usize,
+        bytes: usize,
+    ) -> Result<FoundTypes, StoreError> {
+        self.search_all(finds, most, bytes).map_err(|refused| match refused.into_error() {
+            QueryError::Store(error) => error,
+            // nothing was asked that could be wrong
+            other => StoreError::Damaged(other.to_string().into()),
+        })
+    }
+
+    fn search_all(
+        &self,
+        finds: &dyn Fn(&EventType) -> bool,
+        most: usize,
+        bytes: usize,
+    ) -> Result<FoundTypes, Refused> {
+        let (disk, mut tail) = self.view(|state| {
+            let mut latest: BTreeMap<EventType, Event> = BTreeMap::new();
+            for tail in state.tails() {
+                for (event, _) in tail.types.keys().filter_map(|one| tail.latest(one)) {
+                    let is_latest = latest
+                        .get(&event.event_type)
+                        .is_none_or(|before| is_later(key_of(before), key_of(event)));
+                    if is_latest {
+                        latest.insert(event.event_type.clone(), event.clone());
+                    }
+                }
+            }
+            latest
+        })?;
+        let mut found = FoundTypes::default();
+        for entry in disk.types.range::<&[u8]>(..)? {
+            let (key, record) = entry?;
+            let key = key.value();
+            let event_type = tables::type_of(key)?;
+            let newer = tail.remove(&event_type);
+            let stored = Type::from_bytes(key, record.value())?.latest;
+            if stored.is_none() && newer.is_none() {
+                continue;
+            }
+            found.searched += 1;
+            if finds(&event_type) {
+                found.take(most, bytes, || -> Result<Event, Refused> {
+                    let Some(stored) = stored else { return newer.ok_or(super::Damaged.into()) };
+                    let stored = decoded(&stored)?;
+                    let newer = newer.filter(|newer| is_later(key_of(&stored), key_of(newer)));
+                    Ok(newer.unwrap_or(stored))
+                })?;
+            }
+        }
+        for (event_type, event) in tail {
+            found.searched += 1;
+            if finds(&event_type) {
+                found.take(most, bytes, || Ok::<_, Refused>(event))?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn key_of(event: &Event) -> Key {
+    (event.timestamp, event.id)
+}
