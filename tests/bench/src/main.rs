@@ -143,15 +143,16 @@ struct Bench {
 /// Measures one or more tables.
 type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
 
-/// All of them, in the order of the report. Those of event servers and of the Python package are
-/// asked for by name: the one is young, the other builds a wheel.
-const TABLES: [Measure; 11] = [
+/// All of them, in the order of the report. That of the Python package is asked for by name: it
+/// builds a wheel.
+const TABLES: [Measure; 12] = [
     encoding::tables,
     wire::chatter,
     wire::one_way,
     wire::latency,
     websocket::tables,
     eventer::tables,
+    store::tables,
     crowd::memory,
     crowd::idle,
     growth::tables,

@@ -207,15 +207,22 @@ impl Store {
 
     fn add(&mut self, event: Event) {
         let id = event.id;
-        self.index.insert(&event);
+        // where nothing but the latest is kept, the rest costs nothing
+        let has_series = self.config.max_events > 0;
         let entry = self.types.entry(event.event_type.clone()).or_default();
-        entry.index.insert(&event);
-        self.series.push_back(id);
+        if has_series {
+            self.index.insert(&event);
+            entry.index.insert(&event);
+            self.series.push_back(id);
+        }
         let previous = entry.latest;
         // another server's may be older than what is there
         let is_latest = previous.is_none_or(|(previous, _)| {
             is_later((self.events[&previous].timestamp, previous), (event.timestamp, id))
         });
+        if !is_latest && !has_series {
+            return;
+        }
         self.events.insert(id, event);
         if !is_latest {
             return;
@@ -225,7 +232,11 @@ impl Store {
         self.latest.insert(self.changes, id);
         if let Some((previous, change)) = previous {
             self.latest.remove(&change);
-            self.forget_unless_kept(previous);
+            if has_series {
+                self.forget_unless_kept(previous);
+            } else if previous != id {
+                self.events.remove(&previous);
+            }
         }
     }
 
