@@ -430,7 +430,7 @@ on_every_runtime! {
             let found = page.send("types", &value(json!({"any": [{"patterns": ["a/*"]}], "limit": 2}))).await.expect("types");
             let of = |path: &str| found.get(&path.parse().expect("a pointer")).cloned();
             assert_eq!((of("/found"), of("/searched")), (Some(3.into()), Some(4.into())));
-            assert_eq!(of("/events").and_then(|it| it.as_object().map(|it| it.len())), Some(2));
+            assert_eq!(of("/events").and_then(|it| it.as_object().map(hat_core::json::Object::len)), Some(2));
             let found = page.send("types", &value(json!({"any": [{"words": ["older"]}]}))).await.expect("types");
             let text = "/events/a~1older/payload/json/text".parse().expect("a pointer");
             assert_eq!(found.get(&text), Some(&"\"a/older\"".into()));
