@@ -13,15 +13,16 @@ use super::blocks::{self, Damaged, Keys};
 use super::drain::remove_events;
 use super::file::Fault;
 use super::tables::{self, PARTS, STORE, TYPES, Type};
+use super::tail::Tail;
 use super::write::Wrong;
 use super::{DiskOptions, DiskStore, guarded, part, wrong};
 use crate::store::StoreError;
 use crate::store::index::{Key, Range};
 
-/// Events that one step removes at most, as in the deployed server: what is registered comes
-/// between two steps.
+/// Events that one step removes at most, as in the deployed server, while there is nothing to
+/// drain: what is registered comes between two steps.
 const STEP: usize = 1_024;
-/// Events that one step looks at.
+/// Events that one step looks at, or twice as many as it may remove.
 const LOOK: usize = 16_384;
 
 /// The longest that events are in memory only where there are rules, which see what is in the
@@ -248,19 +249,27 @@ impl DiskStore {
     pub(super) fn tidy_step(&self, now: Timestamp) -> Result<bool, StoreError> {
         use crate::store::Store as _;
         if self.is_due() {
+            let came: usize = self.read().tails().map(Tail::len).sum();
             self.drain()?;
+            // twice as many may go: where there is always something to drain, nothing else would
+            // keep the disk bounded
+            self.clean_all(now, STEP.max(2 * came))?;
             return Ok(true);
         }
-        let rules = self.options.rules.len();
-        if rules == 0 {
+        if self.options.rules.is_empty() {
             return Ok(false);
         }
         if self.is_overdue(now) {
             self.drain()?;
         }
+        self.clean_all(now, STEP)
+    }
+
+    /// At most `step` events for each rule. Whether there is more to do at once.
+    fn clean_all(&self, now: Timestamp, step: usize) -> Result<bool, StoreError> {
         let mut more = false;
-        for rule in 0..rules {
-            more |= self.clean(rule, now)?;
+        for rule in 0..self.options.rules.len() {
+            more |= self.clean(rule, now, step)?;
         }
         Ok(more)
     }
@@ -277,7 +286,7 @@ impl DiskStore {
         is_overdue && self.read().tail.len() > 0
     }
 
-    fn clean(&self, rule: usize, now: Timestamp) -> Result<bool, StoreError> {
+    fn clean(&self, rule: usize, now: Timestamp, step: usize) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         if let Some(error) = &tables.failed {
             return Err(error.clone());
@@ -293,7 +302,8 @@ impl DiskStore {
             return Ok(false);
         }
         let rules = tables.retention.rules();
-        let removal = self.guarded_read(|database| look(database, &rules, rule, looked, due))?;
+        let removal =
+            self.guarded_read(|database| look(database, &rules, rule, looked, due, step))?;
         if !removal.keys.is_empty() {
             let mut removed = (0, 0);
             self.change_file(&mut tables, |transaction| {
@@ -389,12 +399,13 @@ fn look(
     rule: usize,
     looked: Looked,
     mut due: Due,
+    step: usize,
 ) -> Result<Removal, Wrong> {
     let transaction = database.begin_read()?;
     let indexes = transaction.open_table(blocks::TABLE)?;
     let mut parts = Parts { table: transaction.open_table(PARTS)?, read: Vec::new() };
     let mut removal = Removal { looked, ..Removal::default() };
-    let mut left = LOOK;
+    let mut left = LOOK.max(2 * step);
     let by_source = rules.0[rule].age_by_source;
     for by in [OrderBy::SourceTimestamp, OrderBy::Timestamp] {
         if by == OrderBy::SourceTimestamp && !by_source {
@@ -409,7 +420,7 @@ fn look(
         };
         let mut keys = Keys::new(&indexes, tables::prefix(0, by), range)?;
         loop {
-            if left == 0 || removal.keys.len() >= STEP {
+            if left == 0 || removal.keys.len() >= step {
                 removal.more = true;
                 return Ok(removal);
             }

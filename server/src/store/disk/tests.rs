@@ -321,6 +321,23 @@ fn many_steps_clean_up_to_the_bytes_that_a_rule_says() {
 }
 
 #[test]
+fn where_there_is_always_something_to_drain_rules_hold_all_the_same() {
+    let scratch = Scratch::new("always");
+    let rules = vec![Rule { max_entries: Some(2_000), ..keep("*") }];
+    let store = scratch.open(DiskOptions { rules, tail_events: 100, ..DiskOptions::default() });
+    let types = "a b c d e f g h i j ".repeat(120);
+    for number in 1..=20 {
+        store.apply(&[session_of(number, number, &types)], &[], Sync::Now).expect("the disk");
+        assert!(store.is_due());
+        store.tidy(at(number)).expect("the disk");
+        let kept = store.stats().expect("the disk").events;
+        assert!(kept <= 3_200, "{kept} after {number} sessions");
+    }
+    cleaned(&store, 100);
+    assert_eq!(store.stats().expect("the disk").events, 2_000);
+}
+
+#[test]
 fn conditions_say_what_is_stored() {
     let scratch = Scratch::new("conditions");
     let test = Test::Json {
