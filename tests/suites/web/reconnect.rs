@@ -26,7 +26,7 @@ struct Echo;
 impl Handler for Echo {
     async fn request(&self, _: &Connection, name: &str, data: Value) -> Result<Value, Value> {
         if name == "never" {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         Ok(data)
     }
