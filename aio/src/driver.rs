@@ -46,6 +46,10 @@ const STALL: Duration = Duration::from_secs(5);
 /// be slow, and it may be gone.
 const HALF_OPEN_STALL: Duration = Duration::from_secs(60);
 
+/// A peer that ends the connection when its messages have waited in the system for this long may
+/// have ended it for that. Shorter, and it may as well have said all it had to say.
+const BEHIND: Duration = Duration::from_secs(1);
+
 /// Bytes that a system may keep for a reader, as far as known: 6 MiB with Linux's defaults.
 const KEPT_BY_SYSTEM: usize = 8 * 1024 * 1024;
 
@@ -81,6 +85,9 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     quiet_since: Instant,
     /// The application held the reading up at that time, or we are late: see [`HeldUp`].
     held_up: Option<HeldUp>,
+    /// Since when the socket was not read to its end, because the application's inbox was full or
+    /// this task did not run.
+    behind_since: Option<Instant>,
     /// When the machine was polled last.
     ran: Instant,
     timer: Option<(R::Timer, Instant)>,
@@ -97,17 +104,15 @@ struct Farewell<S: Session> {
     slot: ConnectionSlot,
 }
 
-/// An inbox was full, so that nothing was read for a while. What the peer sent in that time,
-/// answers to pings say, may still be with the system: the machine's time stands still until that
-/// is read, or it would take the peer for silent.
+/// Nothing was read for a while: an inbox was full, or this task did not run in time, because its
+/// thread was held up, or the whole machine was. What the peer sent in that time, answers to pings
+/// say, may still be with the system: the machine's time stands still until that is read, or it
+/// would take the peer for silent.
 #[derive(Clone, Copy)]
 struct HeldUp {
     since: Instant,
     /// Bytes that were read since. With more than the system keeps, what came in that time is here.
     read: usize,
-    /// It was the application: its inbox was full. Else this task did not run in time, because its
-    /// thread was held up, or the whole machine was.
-    by_application: bool,
 }
 
 /// What a round came to.
@@ -137,6 +142,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             eof_since: None,
             quiet_since: Instant::ORIGIN,
             held_up: None,
+            behind_since: None,
             ran: Instant::ORIGIN,
             timer: None,
             wake: Vec::new(),
@@ -175,6 +181,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         match self.input.poll_read(&mut self.stream, cx) {
             Poll::Pending => {
                 self.held_up = None;
+                self.behind_since = None;
                 false
             }
             Poll::Ready(Ok(())) => {
@@ -198,7 +205,8 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         let now = shared.now();
         let mut state = shared.lock();
         if received && self.held_up.is_none() && self.is_late(&mut state, now) {
-            self.held_up = Some(HeldUp { since: self.ran, read: 0, by_application: false });
+            self.held_up = Some(HeldUp { since: self.ran, read: 0 });
+            self.behind_since.get_or_insert(self.ran);
         }
         self.ran = now;
         let machine_now = self.held_up.map_or(now, |held| held.since);
@@ -213,9 +221,8 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         let ended = self.cut || self.input.rx.eof;
         let readable = room && !ended && self.input.missing > 0;
         if !room {
-            let held_up =
-                self.held_up.get_or_insert(HeldUp { since: now, read: 0, by_application: true });
-            held_up.by_application = true;
+            self.held_up.get_or_insert(HeldUp { since: now, read: 0 });
+            self.behind_since.get_or_insert(now);
         } else if !readable {
             self.held_up = None;
         }
@@ -386,7 +393,8 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     fn end(&mut self, state: &mut State<S>, error: SessionError<S>) {
         if state.ended.is_none() {
             self.shared.life.closed(&error);
-            if self.held_up.is_some_and(|held| held.by_application) && !state.closing {
+            let behind = self.behind_since.map(|since| self.ran - since);
+            if behind.is_some_and(|time| time >= BEHIND) && !state.closing {
                 self.shared.life.ended_unread();
             }
             state.ended = Some(error);

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 
 /// A module, and all that it may use beside the standard library and other crates.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("time", &[]),
     ("trace", &[]),
     ("options", &[]),
+    ("retry", &["options"]),
     ("json", &["options"]),
     ("buffer", &[]),
     ("send", &["buffer"]),
@@ -26,7 +27,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         &["buffer", "json", "keepalive", "options", "protocol", "send", "time", "trace", "ws"],
     ),
     // eventer and observer
-    ("", &["buffer", "chatter", "options", "protocol", "sbs", "send", "time", "trace"]),
+    ("", &["buffer", "chatter", "options", "protocol", "retry", "sbs", "send", "time", "trace"]),
 ];
 
 #[test]

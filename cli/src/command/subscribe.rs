@@ -8,7 +8,7 @@ mod history;
 mod state;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use hat_aio::Runtime;
@@ -172,6 +172,8 @@ async fn updates<R: Runtime>(
     let mut connected = false;
     let mut caught_up = false;
     let mut last = Instant::now();
+    // the longest that one write waited, of this connection
+    let mut blocked = Duration::ZERO;
     while printer.left > 0 {
         // the file is written where there is time for it
         let next = match smol::future::poll_once(client.next()).await {
@@ -197,20 +199,39 @@ async fn updates<R: Runtime>(
         match next {
             Ok(update) => {
                 match update {
-                    Update::Connected(_) => (connected, caught_up) = (true, false),
+                    Update::Connected(_) => {
+                        (connected, caught_up, blocked) = (true, false, Duration::ZERO);
+                    }
+                    Update::Disconnected { .. } => say_blocked(blocked),
                     Update::CaughtUp { .. } => caught_up = true,
                     _ => {}
                 }
                 if matches!(update, Update::Events(_)) {
                     last = Instant::now();
                 }
+                let start = Instant::now();
                 print(update, args, printer)?;
+                blocked = blocked.max(start.elapsed());
             }
-            Err(Stopped::GaveUp(error)) => return Err(ended(args, error, connected)),
+            Err(Stopped::GaveUp(error)) => {
+                say_blocked(blocked);
+                return Err(ended(args, error, connected));
+            }
             Err(_) => return Ok(true),
         }
     }
     Ok(caught_up)
+}
+
+/// While nobody reads what is printed, nothing is read from the server either, which has a limit to
+/// what it keeps for a client.
+fn say_blocked(blocked: Duration) {
+    if blocked >= Duration::from_secs(1) {
+        say(&format!(
+            "note: nobody read the output for {:.1} s: the server may have closed the connection for that",
+            blocked.as_secs_f64()
+        ));
+    }
 }
 
 fn idle_end(args: &SubscribeArgs, printer: &Printer) -> Result<()> {

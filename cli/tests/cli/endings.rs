@@ -1,9 +1,14 @@
 //! Ends that are no failures: signals, readers that go.
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::on_every_runtime;
-use crate::process::{Hat, Server, hat};
+use crate::process::{Hat, Server, hat, hat_with};
 
 on_every_runtime! {
     fn a_server_that_is_interrupted_tells_its_clients(runtime) {
@@ -47,6 +52,35 @@ on_every_runtime! {
         assert_eq!(follower.json(), json!({"status": "stopping"}));
         assert_eq!(follower.json()["payload"]["data"], "STOPPED");
         assert_eq!(follower.json(), json!({"status": "standby"}));
+    }
+
+    /// Who is cut for not reading is told why, at both ends, without having asked for a log.
+    fn a_follower_whose_output_nobody_reads(runtime) {
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hat"));
+        command.args(format!("subscribe --status {connect}").split_whitespace()).stdout(Stdio::piped());
+        let mut follower = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut stdout = BufReader::new(follower.stdout.take().expect("a pipe"));
+        let mut status = String::new();
+        stdout.read_line(&mut status).expect("a line");
+        assert!(status.contains("operational"), "{status}");
+
+        // 60 MB: the pipe, the sockets, and 16 MiB on top
+        let payload = "x".repeat(20_000);
+        let line = format!("{{\"type\":\"a\",\"payload\":{{\"kind\":\"json\",\"data\":\"{payload}\"}}}}\n");
+        hat_with(&format!("register --batch 50 {connect}"), &line.repeat(3_000)).json();
+        let line = server.hat.error_line();
+        assert!(line.contains("a client reads more slowly than it is notified: it is closed"), "{line}");
+        assert!(line.contains("name=\"hat\"") && line.contains("limit: 16777216 bytes"), "{line}");
+        // the follower says for how long it could not print: more than a second
+        thread::sleep(Duration::from_millis(1_200));
+        std::io::copy(&mut stdout, &mut std::io::sink()).expect("the rest of the output");
+        let mut text = String::new();
+        follower.stderr.take().expect("a pipe").read_to_string(&mut text).expect("text");
+        assert_eq!(follower.wait().expect("it ends").code(), Some(6), "{text}");
+        assert!(text.contains("note: nobody read the output for "), "{text}");
+        assert!(text.contains("the server may have closed the connection for that"), "{text}");
     }
 
     fn followers_end_when_they_are_interrupted(runtime) {

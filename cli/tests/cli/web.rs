@@ -327,7 +327,7 @@ on_every_runtime! {
         assert!(line.contains("https://elsewhere.example") && line.contains("--web-origin"), "{line}");
         assert_eq!(upgrade(served.page, &format!("Origin: http://{}\r\n", served.page)), 101);
         // a name that leads here, of somebody else's page (DNS rebinding)
-        assert_eq!(get_as(served.page, "elsewhere.example", "/index.html").status, 403);
+        assert_eq!(get_as(served.page, "elsewhere.example", "/index.html").status, 421);
         let line = served.server.hat.error_line();
         assert!(line.contains("refused a request for another host"), "{line}");
         assert!(line.contains("elsewhere.example"), "{line}");
