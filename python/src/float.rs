@@ -2,11 +2,11 @@
 
 use std::io::{Cursor, Write};
 
-/// Appends a finite number as Python's `repr` has it: the fewest digits that mean it, with an exponent below
-/// 1e-4 and from 1e16 on.
+/// Appends a finite number as Python's `repr` has it: the fewest digits that mean it, with an
+/// exponent below 1e-4 and from 1e16 on.
 ///
-/// Returns false, and appends nothing, where that takes 16 digits or more: there may be two of equal
-/// length and equally near, of which Python takes the even one.
+/// Returns false, and appends nothing, where that takes 16 digits or more: there may be two of
+/// equal length and equally near, of which Python takes the even one.
 pub(crate) fn write(number: f64, out: &mut String) -> bool {
     // the longest is `-1.2345678901234567e-308`
     let mut place = Cursor::new([0; 32]);

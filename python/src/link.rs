@@ -219,7 +219,8 @@ macro_rules! machine {
         impl $class {
             $($own)*
 
-            /// Takes what the transport received, as anything that has bytes. Returns what came of it, and the state.
+            /// Takes what the transport received, as anything that has bytes. Returns what came of
+            /// it, and the state.
             fn feed<'py>(
                 &mut self,
                 py: pyo3::Python<'py>,

@@ -19,8 +19,8 @@
 //! Files are answered to `GET` and `HEAD`, with content type, `ETag`, `Last-Modified`, conditions
 //! and single ranges; a request for several ranges gets the whole file. Folders are 404, like
 //! everything that is not there: they have no listing and no index. [Embedded](EmbeddedFile) texts
-//! are compressed with gzip where the client takes that (`Accept-Encoding`), with an `ETag` of their
-//! own; files of a folder are sent as they are.
+//! are compressed with gzip where the client takes that (`Accept-Encoding`), with an `ETag` of
+//! their own; files of a folder are sent as they are.
 
 mod answer;
 mod auth;

@@ -229,8 +229,8 @@ async fn taken<R: Runtime>(connect: &ConnectArgs, address: &Address) -> Result<C
 
 /// How far the server's clock is from ours, as NTP tells it apart from the time on the way (RFC
 /// 5905 section 8): of an event that the server registers because of something that we did, its
-/// timestamp lies between when we did it and when we were told. It is taken for the middle, and half
-/// of the way there and back is how wrong that can be, whichever of both takes longer.
+/// timestamp lies between when we did it and when we were told. It is taken for the middle, and
+/// half of the way there and back is how wrong that can be, whichever of both takes longer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Reading {
     /// Seconds that the server's clock is ahead.

@@ -2,7 +2,7 @@
 //! when one is given up. No clock, no socket.
 //!
 //! ```text
-//! push ─> Waiting ── next ──> Sent ── stored ──> Stored ── applied ──> its ticket, with the session
+//! push ─> Waiting ── next ──> Sent ── stored ──> Stored ── applied ──> its ticket, the session
 //!            ^                 │                   │
 //!            └── failed, void ─┴───────────────────┘     expire ──> its ticket: given up
 //!
@@ -126,7 +126,8 @@ pub struct GivenUp<T> {
 }
 
 impl<T> Outbox<T> {
-    /// Nothing yet; sessions wait until an epoch opens. Nobody else is the same `writer`, at no time.
+    /// Nothing yet; sessions wait until an epoch opens. Nobody else is the same `writer`, at no
+    /// time.
     #[must_use]
     pub fn new(writer: u64, options: OutboxOptions) -> Self {
         Self {

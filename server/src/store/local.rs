@@ -59,8 +59,8 @@ pub struct LogOptions {
     /// Registrations that may wait: 65 536. Each has somebody that waits for it, so they are as
     /// many as clients ask at once.
     pub max_waiting: usize,
-    /// Events that share one sync, 16 384: more wait for the next one. With more, those who register
-    /// much would all wait while one works, and then work while it waits.
+    /// Events that share one sync, 16 384: more wait for the next one. With more, those who
+    /// register much would all wait while one works, and then work while it waits.
     pub max_batch: usize,
     /// Events that may be answered and not be on the disk yet, with [`Durability::Flush`]: 262 144.
     /// With more it does not wait for the time.

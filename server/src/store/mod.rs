@@ -171,8 +171,8 @@ pub trait Store: Send + std::marker::Sync + 'static {
     fn query(&self, params: &QueryParams) -> Result<Answer, QueryError>;
 
     /// Looks through all types that have a latest event, and gives those of the types that `finds`
-    /// says, at most `most` and of about `bytes` bytes of payloads; the others are counted. It takes
-    /// time in proportion to the types that there are.
+    /// says, at most `most` and of about `bytes` bytes of payloads; the others are counted. It
+    /// takes time in proportion to the types that there are.
     ///
     /// # Errors
     ///

@@ -26,7 +26,8 @@ pub fn installed(environment: &'static str, requirements: &str) -> Result<PathBu
     Ok(python)
 }
 
-/// A command of an environment's interpreter, which this process' own Python variables do not reach.
+/// A command of an environment's interpreter, which this process' own Python variables do not
+/// reach.
 pub fn command(python: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(python);
     command.env_remove("PYTHONPATH").env_remove("PYTHONHOME").env_remove("HAT_NATIVE");

@@ -1,5 +1,5 @@
-//! A search among all types: gone through one by one, so that what it keeps is what it gives, however
-//! many types there are.
+//! A search among all types: gone through one by one, so that what it keeps is what it gives,
+//! however many types there are.
 
 use std::collections::BTreeMap;
 
