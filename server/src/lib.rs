@@ -7,6 +7,7 @@
 //! | [`page`] | its page, for browsers |
 //! | [`module`] | parts of one's own within it |
 //! | [`redundancy`] | several servers, of which one is active |
+//! | [`cluster`] | the rules by which several machines have one order of sessions |
 //! | [`builtin`] | the events that a server registers of itself |
 //! | [`adminer`] | where deployed tools change what is logged |
 //! | [`metrics`] | what Prometheus reads |
@@ -18,6 +19,7 @@
 pub mod adminer;
 pub mod builtin;
 pub mod check;
+pub mod cluster;
 #[cfg(unix)]
 pub mod control;
 mod engine;
