@@ -193,7 +193,8 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_told_from_what_is_damaged() {
-        let of = |bytes: &[u8]| Message::decode(&Bytes::copy_from_slice(bytes)).expect_err("no message");
+        let of =
+            |bytes: &[u8]| Message::decode(&Bytes::copy_from_slice(bytes)).expect_err("no message");
         assert_eq!(of(b""), MessageError::Foreign);
         assert_eq!(of(b"hello"), MessageError::Foreign);
         assert_eq!(of(b"HATS"), MessageError::Damaged);
