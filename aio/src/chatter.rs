@@ -135,7 +135,7 @@ impl Session for ChatterSession {
         self.inbox.has_room_times(times)
     }
 
-    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+    fn deliver(&mut self, incoming: Incoming, memory: usize) -> Delivered {
         let incoming = match incoming {
             Incoming::Message(message) if self.answers.contains(message.conversation) => {
                 return self.answers.answer(message.conversation, message);
@@ -146,7 +146,7 @@ impl Session for ChatterSession {
             Incoming::Message(message) => message.data.weight(),
             Incoming::Timeout(_) => 0,
         };
-        self.inbox.push(incoming, weight);
+        self.inbox.push(incoming, weight.max(memory));
         Delivered::Inbox
     }
 

@@ -64,6 +64,8 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     stream: T,
     shared: Arc<Shared<S>>,
     input: ReadBuffer,
+    /// Bytes that the machine took of what was read since something was kept of it.
+    taken: usize,
     phase: Phase<R>,
     /// The machine wants bytes and there is room for what they become.
     reading: bool,
@@ -132,6 +134,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             stream,
             shared,
             input: ReadBuffer::new(),
+            taken: 0,
             phase: Phase::Running,
             reading: false,
             shut: false,
@@ -303,17 +306,25 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             if !state.session.has_room() && !state.session.machine().is_closed() {
                 return None;
             }
-            match state.session.machine().poll(&mut self.input.rx, now) {
+            let before = self.input.rx.bytes.len();
+            let polled = state.session.machine().poll(&mut self.input.rx, now);
+            self.taken =
+                self.taken.saturating_add(before.saturating_sub(self.input.rx.bytes.len()));
+            match polled {
                 Ok(Polled::HeldUp) => return None,
                 Ok(Polled::Needs(bytes)) => {
                     self.input.missing = bytes;
                     return None;
                 }
-                Ok(Polled::Incoming(incoming)) => match state.session.deliver(incoming) {
-                    Delivered::Nothing => {}
-                    Delivered::Inbox => state.incoming.wake(&mut self.wake),
-                    Delivered::To(waker) => self.wake.push(waker),
-                },
+                Ok(Polled::Incoming(incoming)) => {
+                    let memory = self.taken.min(self.input.held());
+                    match state.session.deliver(incoming, memory) {
+                        Delivered::Nothing => continue,
+                        Delivered::Inbox => state.incoming.wake(&mut self.wake),
+                        Delivered::To(waker) => self.wake.push(waker),
+                    }
+                    self.taken = 0;
+                }
                 Err(error) => {
                     let failed = self.failed.clone().map(Error::Io);
                     return Some(failed.unwrap_or(Error::Protocol(error)));

@@ -17,7 +17,8 @@ pub struct InboxLimits {
     /// Messages, 1024: as the deployed peers' `receive_queue_size`.
     pub messages: usize,
     /// Bytes, 4 MiB: what a fast peer sends while a slow application wakes up. One message is
-    /// always taken, however large.
+    /// always taken, however large. A message counts as all that was read with it, as it keeps that
+    /// memory: a few bytes among 60 KiB of pings are 60 KiB.
     pub bytes: usize,
     #[doc(hidden)]
     pub more: More,

@@ -99,7 +99,7 @@ impl Session for ComponentSession {
         self.inbox.has_room()
     }
 
-    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+    fn deliver(&mut self, incoming: Incoming, memory: usize) -> Delivered {
         let weight = match &incoming {
             Incoming::State(state) => {
                 let data = |info: &ComponentInfo| size_of::<ComponentInfo>() + info.data.len();
@@ -107,7 +107,7 @@ impl Session for ComponentSession {
             }
             _ => 0,
         };
-        self.inbox.push(incoming, weight);
+        self.inbox.push(incoming, weight.max(memory));
         Delivered::Inbox
     }
 }

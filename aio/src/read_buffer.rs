@@ -78,6 +78,11 @@ impl ReadBuffer {
         self.last
     }
 
+    /// Bytes of the memory that a message is in which was read last.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
     /// Reads once; what came, the end included, is in `rx`.
     pub(crate) fn poll_read(
         &mut self,

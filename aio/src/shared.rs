@@ -31,7 +31,14 @@ pub(crate) trait Session: Send + 'static {
     /// read.
     fn has_room(&self) -> bool;
 
-    fn deliver(&mut self, incoming: <Self::Protocol as Protocol>::Incoming) -> Delivered;
+    /// Takes what came. Where it is kept, the block that it was read to is kept with it, and with
+    /// that whatever else stands there: `memory` is what was read since the one before that was
+    /// kept, in bytes, which pings and the like may have been most of.
+    fn deliver(
+        &mut self,
+        incoming: <Self::Protocol as Protocol>::Incoming,
+        memory: usize,
+    ) -> Delivered;
 
     /// The connection is over: `wake` those who wait for something that will not come.
     fn ended(&mut self, wake: &mut Vec<Waker>) {
@@ -42,7 +49,7 @@ pub(crate) trait Session: Send + 'static {
 /// Who is to be woken for what was delivered.
 #[derive(Debug)]
 pub(crate) enum Delivered {
-    /// Nobody.
+    /// Nobody. What was read for it counts with the next that is kept.
     Nothing,
     /// Those who [`Wait::Incoming`].
     Inbox,

@@ -169,7 +169,7 @@ impl Session for TcpSession {
         self.needed.iter().fold(self.limit, |most, &needed| most.max(needed)) > self.input.len
     }
 
-    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+    fn deliver(&mut self, incoming: Incoming, _memory: usize) -> Delivered {
         match incoming {
             Incoming::Data(data) => {
                 self.input.len += data.len();

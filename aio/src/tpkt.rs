@@ -89,8 +89,8 @@ impl Session for TpktSession {
         self.inbox.has_room()
     }
 
-    fn deliver(&mut self, tpdu: Bytes) -> Delivered {
-        let weight = tpdu.len();
+    fn deliver(&mut self, tpdu: Bytes, memory: usize) -> Delivered {
+        let weight = tpdu.len().max(memory);
         self.inbox.push(tpdu, weight);
         Delivered::Inbox
     }

@@ -96,7 +96,7 @@ impl Session for CotpSession {
         self.inbox.has_room()
     }
 
-    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+    fn deliver(&mut self, incoming: Incoming, memory: usize) -> Delivered {
         match incoming {
             Incoming::Connect(request) if self.asks => self.asked = Some(request),
             Incoming::Connect(_) => {
@@ -105,11 +105,12 @@ impl Session for CotpSession {
             }
             Incoming::Connected(_) => self.established = true,
             Incoming::Data { data, end } => {
-                let weight = data.len();
+                let weight = data.len().max(memory);
                 self.inbox.push(Part { data, end }, weight);
             }
             Incoming::Expedited(data) if self.expedited.len() < EXPEDITED => {
-                self.expedited.push_back(data);
+                // a few octets, without the memory that they were read to
+                self.expedited.push_back(Bytes::copy_from_slice(&data));
             }
             Incoming::Expedited(_) => {
                 // whoever agrees on expedited data must take it: dropping it would be silent

@@ -54,7 +54,7 @@ impl Session for ServerSession {
         self.inbox.has_room()
     }
 
-    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+    fn deliver(&mut self, incoming: Incoming, memory: usize) -> Delivered {
         let weight = match &incoming {
             Incoming::Acked(id) => {
                 self.acks.remove(id);
@@ -68,7 +68,7 @@ impl Session for ServerSession {
             Incoming::Query { params, .. } => size_of::<Incoming>() + params.weight(),
             Incoming::Init(_) => size_of::<Incoming>(),
         };
-        self.inbox.push(incoming, weight);
+        self.inbox.push(incoming, weight.max(memory));
         Delivered::Inbox
     }
 

@@ -158,7 +158,7 @@ impl Session for ClientSession {
         !self.machine.is_open() || (self.inbox.has_room_times(times) && self.changes.has_room())
     }
 
-    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+    fn deliver(&mut self, incoming: Incoming, _memory: usize) -> Delivered {
         match incoming {
             Incoming::Open(_) => {
                 self.open = true;

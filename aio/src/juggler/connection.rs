@@ -44,7 +44,7 @@ impl Session for ServerSession {
         !self.machine.is_open() || self.inbox.has_room()
     }
 
-    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+    fn deliver(&mut self, incoming: Incoming, _memory: usize) -> Delivered {
         match incoming {
             Incoming::Request { request, name, data, size } => {
                 self.inbox.push(PendingRequest { request, name, data }, size);

@@ -134,7 +134,7 @@ impl Session for WsSession {
         !self.machine.is_open() || self.inbox.has_room()
     }
 
-    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+    fn deliver(&mut self, incoming: Incoming, memory: usize) -> Delivered {
         match incoming {
             Incoming::Request(request) => self.confirm(*request),
             Incoming::Open(response) => {
@@ -142,19 +142,20 @@ impl Session for WsSession {
                 self.response = *response;
             }
             Incoming::Text(text) => {
-                let size = text.len();
+                let size = text.len().max(memory);
                 self.inbox.push(Message::Text(text), size);
             }
             Incoming::Binary(bytes) => {
-                let size = bytes.len();
+                let size = bytes.len().max(memory);
                 self.inbox.push(Message::Binary(bytes), size);
             }
             Incoming::Pong(payload) => {
-                // others come unasked
                 let number = payload[..].try_into().map_or(0, u64::from_be_bytes);
-                if number <= self.pings {
-                    self.answered = self.answered.max(number);
+                if !(self.answered + 1..=self.pings).contains(&number) {
+                    // unasked
+                    return Delivered::Nothing;
                 }
+                self.answered = number;
             }
             Incoming::Closed { code, reason } => {
                 self.peer_close = Some(PeerClose { code, reason });

@@ -1,5 +1,5 @@
-//! The two floods that guard the driver: reading and writing must not wait for each other, and yet
-//! a peer must not make us hold what it does not read.
+//! The floods that guard the driver: reading and writing must not wait for each other, and yet a
+//! peer must not make us hold what it does not read, or more than what our inbox may hold.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,6 +10,11 @@ use hat_core::chatter::{Config, PingRule};
 use hat_tests::on_every_runtime;
 
 use super::{data, one, pair, server};
+
+const PING: &[u8] = b"\x01\x16\x81\x81\x01\x01\x00\x8fHatChatter.Ping\x80";
+
+/// A message of one byte, the first and last of its conversation.
+const MESSAGE: &[u8] = b"\x01\x09\x81\x81\x01\x01\x01\x81T\x81x";
 
 /// Bytes that each side sends before it reads.
 const FLOOD: usize = 64 * 1024 * 1024;
@@ -38,7 +43,7 @@ on_every_runtime! {
         let mut flooder = TcpStream::connect(server.addresses()[0]).expect("connected");
         let accepted = server.accept().await.expect("a connection");
         flooder.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout");
-        let pings = b"\x01\x16\x81\x81\x01\x01\x00\x8fHatChatter.Ping\x80".repeat(10_000);
+        let pings = PING.repeat(10_000);
         // until the system's buffers of both directions are full: then we must have stopped reading
         let mut written = 0;
         while flooder.write_all(&pings).is_ok() {
@@ -54,5 +59,29 @@ on_every_runtime! {
             pongs += count;
         }
         assert!(pongs > written / 2, "{pongs} bytes of pongs for {written} bytes of pings");
+    }
+
+    /// Each of them keeps the memory that it was read to, which the pings were read to, too.
+    async fn a_small_message_among_pings_counts_as_what_was_read_with_it<R>() {
+        let config = Config { ping: PingRule::Off, ..Config::default() };
+        let server = server::<R>(ConnectOptions { config, ..ConnectOptions::default() }).await;
+        let mut flooder = TcpStream::connect(server.addresses()[0]).expect("connected");
+        let accepted = server.accept().await.expect("a connection");
+        let mut pongs = flooder.try_clone().expect("a descriptor");
+        let reader = std::thread::spawn(move || std::io::copy(&mut pongs, &mut std::io::sink()));
+
+        flooder.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+        let block = [&PING.repeat(2_600), MESSAGE].concat();
+        let mut messages = 0;
+        while flooder.write_all(&block).is_ok() {
+            messages += 1;
+            // 4 MiB in the inbox, and what the system keeps
+            assert!(messages * block.len() < 32 * 1024 * 1024, "more is read than may be kept");
+        }
+        for _ in 0..messages {
+            assert_eq!(&accepted.receive().await.expect("sent").data.data[..], b"x");
+        }
+        accepted.close().await;
+        reader.join().expect("it reads").expect("until the end");
     }
 }

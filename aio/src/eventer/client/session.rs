@@ -47,7 +47,7 @@ impl Session for ClientSession {
         self.inbox.has_room_times(times)
     }
 
-    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+    fn deliver(&mut self, incoming: Incoming, memory: usize) -> Delivered {
         match incoming {
             Incoming::Ready(status) => {
                 self.status = Some(status);
@@ -55,12 +55,12 @@ impl Session for ClientSession {
             }
             Incoming::Status(status) => {
                 self.status = Some(status);
-                self.inbox.push(Notice::Status(status), size_of::<Notice>());
+                self.inbox.push(Notice::Status(status), memory.max(size_of::<Notice>()));
                 Delivered::Inbox
             }
             Incoming::Events { events, ack, size } => {
                 let weight = size + events.len() * size_of::<Event>();
-                self.inbox.push(Notice::Events(events, ack), weight);
+                self.inbox.push(Notice::Events(events, ack), weight.max(memory));
                 Delivered::Inbox
             }
             Incoming::Registered { request, events } => {

@@ -183,7 +183,7 @@ impl Session for PeerSession {
             || (self.inbox.has_room_times(times) && self.changes.has_room())
     }
 
-    fn deliver(&mut self, incoming: Incoming) -> Delivered {
+    fn deliver(&mut self, incoming: Incoming, _memory: usize) -> Delivered {
         match incoming {
             Incoming::Open(_) => self.open = true,
             // the web server did the handshake
