@@ -66,9 +66,11 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = self
-            .handle
-            .poll_wait(cx, Wait::Outgoing, |session| session.machine.tx().is_empty().then_some(()));
+        let flushed = self.handle.poll_wait(cx, Wait::Outgoing, |session| {
+            let tx = session.machine.tx();
+            // also with nothing left to write: what a failure dropped is not written
+            (tx.sent() >= tx.end()).then_some(())
+        });
         flushed.map_err(io_error)
     }
 

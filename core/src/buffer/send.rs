@@ -37,6 +37,8 @@ pub struct SendQueue {
     parts_len: usize,
     /// Bytes ever taken by the socket.
     sent: u64,
+    /// Bytes that were dropped, and will never be sent.
+    dropped: u64,
 }
 
 #[derive(Debug)]
@@ -96,14 +98,16 @@ impl SendQueue {
     }
 
     /// The position behind the last byte queued, on the scale of [`sent`](Self::sent): once `sent`
-    /// reaches it, all that is queued now is with the system.
+    /// reaches it, all that was queued up to now is with the system. It never does where something
+    /// of that was [dropped](Self::clear).
     #[must_use]
     pub fn end(&self) -> u64 {
-        self.sent + self.len() as u64
+        self.sent + self.dropped + self.len() as u64
     }
 
     /// Drops everything that waits. For connections that are over.
     pub fn clear(&mut self) {
+        self.dropped += self.len() as u64;
         self.parts.clear();
         self.parts_len = 0;
         self.tail = BytesMut::new();
@@ -275,6 +279,17 @@ mod tests {
         }
         assert!(written == expected);
         assert_eq!(queue.sent(), end);
+    }
+
+    #[test]
+    fn what_is_dropped_is_never_sent() {
+        let mut queue = SendQueue::new();
+        queue.put_slice(b"sent");
+        queue.advance(4);
+        queue.put_slice(b"dropped");
+        let end = queue.end();
+        queue.clear();
+        assert_eq!((queue.len(), queue.sent(), queue.end()), (0, 4, end));
     }
 
     #[test]

@@ -233,6 +233,9 @@ on_every_runtime! {
         let ConnectError::Ended(error) = error else { panic!("{error:?}") };
         assert!(matches!(error.protocol(), Some(Error::Rejected(_))));
         assert!(server.connections().is_empty());
+        let failure = server.handshake_failure().await.expect("who serves is told");
+        assert!(failure.remote.is_some_and(|remote| remote.ip() == server.addresses()[0].ip()));
+        assert_eq!(failure.cause.to_string(), "the client was rejected: nobody may not");
     }
 
     async fn status_changes_reach_every_client_in_order<R>() {

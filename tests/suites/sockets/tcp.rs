@@ -169,6 +169,26 @@ on_every_runtime! {
         assert!(received == sent);
     }
 
+    async fn what_a_reset_left_unwritten_is_told<R>() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let mut client = connect::<R>(address, ConnectOptions::default()).await.expect("connected");
+        let (peer, _) = listener.accept().expect("it waits");
+        // more than the systems of both sides take
+        client.write(vec![7; 64 * 1024 * 1024]).await.expect("an empty queue takes it");
+        peer.peek(&mut [0]).expect("it came");
+        // closed with something unread in it, it is reset
+        drop(peer);
+        let Error::Io(reason) = client.closed().await else { panic!("no reset") };
+        // whoever asks learns it, however late and however often
+        for _ in 0..2 {
+            client.drain().await.expect_err("not all is written");
+            let error = client.flush().await.expect_err("not all is written");
+            assert_eq!(error.kind(), reason.kind());
+            AsyncWriteExt::close(&mut client).await.expect_err("not all is written");
+        }
+    }
+
     async fn bound_connections<R>() {
         for bind_connections in [true, false] {
             let accept = AcceptOptions { bind_connections, ..AcceptOptions::default() };
