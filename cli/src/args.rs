@@ -1,6 +1,7 @@
 //! What may be written on the command line.
 
 mod chatter;
+mod cluster;
 mod config;
 mod connect;
 mod cotp;
@@ -72,7 +73,8 @@ pub(crate) enum Command {
     /// `stopping`, sends what is left to send, and ends. A client without a token is taken; one
     /// with a token only if it is the server's. Without --store events count as persisted as soon
     /// as they are registered, and are gone when the server ends. With --monitor the server is one
-    /// of a group, of which one is active.
+    /// of a group, of which one is active. With --cluster it is one of several nodes, which are all
+    /// active.
     Serve(Box<ServeArgs>),
     /// Print events as they are registered, until Ctrl-C.
     ///
@@ -195,6 +197,7 @@ impl Command {
     }
 }
 
+pub(crate) use cluster::ClusterArgs;
 pub(crate) use chatter::{ChatterCommand, ListenArgs, MessageArgs, ProxyArgs, Speaks};
 pub(crate) use connect::{ConnectArgs, Given};
 pub(crate) use cotp::{CotpCommand, CotpFormat, EchoArgs, PeerArgs, ProbeArgs, ScanArgs, SendArgs};

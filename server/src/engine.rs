@@ -188,7 +188,8 @@ impl Engine {
         self.log.append(Append { events, complete: self.modules.complete(source) })
     }
 
-    fn set_status(&self, status: Status) {
+    /// Shows another status, and registers nothing for it.
+    pub(crate) fn set_status(&self, status: Status) {
         let _gate = self.lock();
         self.show(status);
     }

@@ -13,6 +13,7 @@ use hat_core::eventer::{Event, EventType, QueryParams, QueryResult, RegisterEven
 use tracing::{info, warn};
 
 use crate::builtin;
+use crate::cluster::ClusterReport;
 use crate::engine::{Engine, RegisterError};
 use crate::module::Source;
 use crate::page::Live;
@@ -84,6 +85,8 @@ pub struct Report {
     pub log: LogCounts,
     /// The copies of other servers' events.
     pub mirrors: Vec<MirrorReport>,
+    /// How the cluster is, where the server is in one.
+    pub cluster: Option<ClusterReport>,
 }
 
 impl EngineHandle {
@@ -182,6 +185,7 @@ impl EngineHandle {
             cut: self.0.notifier.cut(),
             log: self.0.log.counts(),
             mirrors: self.0.mirrors.all(),
+            cluster: self.0.log.cluster(),
         }
     }
 

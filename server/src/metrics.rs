@@ -36,6 +36,7 @@ pub fn text(report: &Report, started: f64) -> Result<String, fmt::Error> {
     all.registrations(report);
     all.store(report);
     all.mirrors(report);
+    all.cluster(report);
     let mut text = String::new();
     prometheus_text::encode(&mut text, &registry)?;
     Ok(text)
@@ -100,6 +101,33 @@ impl All<'_> {
         self.count("store_failed_syncs", "Times that this failed", log.failed_syncs);
         let time = ConstCounter::new(log.sync_time.as_secs_f64());
         self.add("store_sync_time_seconds", "Time that making durable took", time);
+    }
+
+    fn cluster(&mut self, report: &Report) {
+        let Some(cluster) = &report.cluster else { return };
+        let serves = u64::from(cluster.serves);
+        self.gauge("cluster_serving", "1 if this node registers and tells events", serves);
+        let stopped = u64::from(cluster.stopped);
+        let help = "1 if this node has stopped for good, because the stream is not what it knows";
+        self.gauge("cluster_stopped", help, stopped);
+        let help = "The last message of the stream that this node has applied";
+        self.gauge("cluster_applied_sequence", help, cluster.applied);
+        let help = "The last message of the stream, when its leader was last asked";
+        self.gauge("cluster_last_sequence", help, cluster.last);
+        let help = "Messages of the stream that this node has not applied";
+        self.gauge("cluster_lag_messages", help, cluster.lag());
+        if let Some(time) = cluster.answered {
+            let time = ConstGauge::new(time.as_secs_f64());
+            self.add("cluster_silence_seconds", "Time since the leader answered last", time);
+        }
+        let help = "Registrations that were given up because the cluster took too long";
+        self.count("cluster_given_up", help, cluster.given_up);
+        let replicas = cluster.replicas.len() as u64 + u64::from(cluster.leader.is_some());
+        self.gauge("cluster_replicas", "NATS servers that keep the stream", replicas);
+        let current = cluster.replicas.iter().filter(|one| one.current && !one.offline).count();
+        let current = current as u64 + u64::from(cluster.leader.is_some());
+        let help = "Those of them that have what their leader has";
+        self.gauge("cluster_current_replicas", help, current);
     }
 
     fn mirrors(&mut self, report: &Report) {

@@ -20,12 +20,14 @@ use smol::channel::{Receiver, bounded};
 use tracing::{info, warn};
 
 use crate::check::Limits;
+#[cfg(feature = "cluster")]
+use crate::cluster::{ClusterError, ClusterLog, ClusterOptions};
 use crate::engine::Engine;
 use crate::engine_handle::EngineHandle;
 use crate::module::{Module, Modules};
 use crate::page::Live;
 use crate::redundancy::{MonitorOptions, Redundancy};
-use crate::store::{Health, LocalLog, Log, LogOptions, Store, StoreError};
+use crate::store::{Feed, Health, LocalLog, Log, LogOptions, Store, StoreError};
 use crate::teller::{Notify, Progress, Teller};
 
 /// How long requests in hand may take once the server stops: clients ask on and on.
@@ -62,6 +64,12 @@ pub struct Options {
     pub monitor: Option<MonitorOptions>,
     /// What a page shows of the server; `None` where there is none.
     pub live: Option<Live>,
+    /// The cluster that orders events, in place of this process: the server is operational while
+    /// its node serves. Tokio only. A server in a cluster has no monitor and no modules, and
+    /// registers no events of its engine: that runs as long as any node does.
+    #[cfg(feature = "cluster")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
+    pub cluster: Option<ClusterOptions>,
 }
 
 impl fmt::Debug for Options {
@@ -89,6 +97,8 @@ impl Options {
             own_events: true,
             monitor: None,
             live: None,
+            #[cfg(feature = "cluster")]
+            cluster: None,
         }
     }
 }
@@ -103,6 +113,11 @@ pub enum StartError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It cannot take part in the cluster.
+    #[cfg(feature = "cluster")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
 }
 
 /// A server at work.
@@ -112,6 +127,8 @@ pub struct EventServer {
     engine: Arc<Engine>,
     log: Arc<dyn Log>,
     redundancy: Option<Redundancy>,
+    /// Whether the log takes anything, where that changes.
+    serves: Option<Receiver<bool>>,
     told_all: Receiver<()>,
     sleep: fn(Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -124,18 +141,18 @@ impl fmt::Debug for EventServer {
 
 impl EventServer {
     /// Starts a server over `store`: it listens at once, in standby, and is operational when this
-    /// returns, unless a monitor decides that.
+    /// returns, unless a monitor or a cluster decides that.
     ///
     /// # Errors
     ///
     /// [`StartError`].
     pub async fn start<R: Runtime>(
-        options: Options,
+        mut options: Options,
         store: Arc<dyn Store>,
     ) -> Result<Self, StartError> {
         let server_id = options.log.server_id;
-        let (log, feed) = LocalLog::start(store.clone(), options.log)?;
-        let log: Arc<dyn Log> = Arc::new(log);
+        let (log, feed) = start_log(&mut options, store.clone())?;
+        let serves = log.serves();
         let told = Arc::new(Progress::new::<R>());
         let (live, token, modules) = (options.live, options.token, Modules::new(options.modules));
 
@@ -181,6 +198,7 @@ impl EventServer {
             drop(ended);
         });
         let redundancy = match options.monitor {
+            _ if serves.is_some() => None,
             None => {
                 engine.start().await;
                 None
@@ -196,10 +214,18 @@ impl EventServer {
                 Some(Redundancy::start::<R>(monitor, who, engine.clone(), handle.clone()))
             }
         };
+        if let Some(serves) = serves.clone() {
+            let engine = engine.clone();
+            R::spawn(async move {
+                while let Ok(serves) = serves.recv().await {
+                    engine.set_status(if serves { Status::Operational } else { Status::Standby });
+                }
+            });
+        }
         let sleep = |time| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(hat_aio::runtime::sleep::<R>(time))
         };
-        Ok(Self { server, handle, engine, log, redundancy, told_all, sleep })
+        Ok(Self { server, handle, engine, log, redundancy, serves, told_all, sleep })
     }
 
     /// Where it listens.
@@ -244,8 +270,17 @@ impl EventServer {
         if let Some(redundancy) = &self.redundancy {
             redundancy.stop().await;
         }
-        self.engine.stop().await;
+        match &self.serves {
+            Some(serves) => {
+                // whoever listens stops, and does not start the engine again
+                serves.close();
+                self.engine.set_status(Status::Stopping);
+            }
+            None => self.engine.stop().await,
+        }
         let failing = match self.log.health() {
+            // what a cluster has acknowledged is durable
+            Health::Failing(StoreError::Cluster(_)) => None,
             Health::Failing(error) => Some(error),
             _ => None,
         };
@@ -268,6 +303,26 @@ impl EventServer {
         self.server.close().await;
         failing.map_or(Ok(()), Err)
     }
+}
+
+/// Who orders sessions: this process, or the cluster.
+fn start_log(
+    options: &mut Options,
+    store: Arc<dyn Store>,
+) -> Result<(Arc<dyn Log>, Feed), StartError> {
+    #[cfg(feature = "cluster")]
+    if let Some(cluster) = options.cluster.take() {
+        if !options.modules.is_empty() {
+            return Err(ClusterError::Modules.into());
+        }
+        if options.monitor.is_some() {
+            return Err(ClusterError::Monitor.into());
+        }
+        let (log, feed) = ClusterLog::start(store, options.log.clone(), cluster)?;
+        return Ok((Arc::new(log), feed));
+    }
+    let (log, feed) = LocalLog::start(store, options.log.clone())?;
+    Ok((Arc::new(log), feed))
 }
 
 /// Why a server ends that nobody stopped.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use hat_aio::Address;
 
-use super::{KeepArgs, RedundancyArgs, TlsArgs, WebArgs, at_least_one};
+use super::{ClusterArgs, KeepArgs, RedundancyArgs, TlsArgs, WebArgs, at_least_one};
 use crate::conf::Settings;
 use crate::conf::settings::{AdminerSettings, Numbering, StoreSettings};
 
@@ -72,6 +72,8 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     redundancy: RedundancyArgs,
     #[command(flatten)]
+    cluster: ClusterArgs,
+    #[command(flatten)]
     tls: TlsArgs,
     #[command(flatten)]
     web: WebArgs,
@@ -95,6 +97,7 @@ impl ServeArgs {
             max_results: self.max_results,
             store: max,
             monitor: self.redundancy.settings(),
+            cluster: self.cluster.settings(),
             adminer: AdminerSettings { listen: self.adminer.clone() },
             web: self.web.settings(),
             tls: self.tls.settings(),

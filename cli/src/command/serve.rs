@@ -1,5 +1,6 @@
 //! `hat serve`: an event server over a store on a disk or in memory, and its page.
 
+mod cluster;
 mod logging;
 mod place;
 #[cfg_attr(not(unix), path = "serve/no_systemd.rs")]
@@ -110,6 +111,7 @@ async fn run<R: Runtime>(
         log: plan.log,
         ..Options::new(plan.listen, plan.server_id)
     };
+    let options = cluster::join(options, plan.cluster)?;
     let listen = options.listen.clone();
     let server = EventServer::start::<R>(options, opened.store()).await.map_err(start_failure)?;
     let kept = if in_memory { " (events are in memory only)" } else { "" };
@@ -189,6 +191,8 @@ fn failure(error: ListenError) -> Failure {
 fn start_failure(error: StartError) -> anyhow::Error {
     match error {
         StartError::Listen(error) => Failure::CannotListen(error.to_string()).into(),
+        #[cfg(feature = "cluster")]
+        StartError::Cluster(error) => Failure::Input(error.to_string()).into(),
         error => error.into(),
     }
 }

@@ -1,6 +1,7 @@
 //! What a whole configuration asks for, checked, with its defaults.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use hat_aio::Address;
@@ -12,7 +13,7 @@ use hat_server::store::{DiskOptions, LogOptions};
 
 use super::Settings;
 use super::retention::{ConditionSettings, RuleSettings};
-use super::settings::{Durability, Lost, Notify, Numbering};
+use super::settings::{ClusterSettings, Durability, Lost, Notify, Numbering};
 use crate::args::{ADDRESS, TlsArgs};
 use crate::exit::Failure;
 
@@ -32,6 +33,7 @@ pub(crate) struct Plan {
     /// Types whose latest events a page shows.
     pub(crate) shown_types: usize,
     pub(crate) monitor: Option<MonitorOptions>,
+    pub(crate) cluster: Option<ClusterSettings>,
     pub(crate) adminer: Option<Address>,
     pub(crate) web: Option<(Address, PageOptions)>,
     pub(crate) tls: Option<Acceptor>,
@@ -63,7 +65,11 @@ impl Settings {
         self.max_results.get_or_insert(DiskOptions::default().max_results);
         self.store.notify.get_or_insert(Notify::Durable);
         if is_on_disk {
-            let commit = Durability(hat_server::store::Durability::Commit);
+            // what is in a cluster is on the disks of a majority already
+            let commit = Durability(match self.cluster.servers {
+                Some(_) => hat_server::store::Durability::Flush(Duration::from_secs(1)),
+                None => hat_server::store::Durability::Commit,
+            });
             self.store.durability.get_or_insert(commit);
             self.store.cache.get_or_insert(DiskOptions::default().cache);
         } else {
@@ -89,7 +95,26 @@ impl Settings {
         let (store, web, monitor) = (&self.store, &self.web, &self.monitor);
         let (on_disk, is_monitored) = (store.dir.is_some(), monitor.address.is_some());
         let (has_web, has_cert) = (web.listen.is_some(), self.tls.cert.is_some());
+        let (cluster, is_clustered) = (&self.cluster, self.cluster.servers.is_some());
+        let has_more = [&cluster.creds, &cluster.ca, &cluster.cert, &cluster.key];
+        let has_more = cluster.replicas.is_some() || has_more.iter().any(|it| it.is_some());
+        if is_clustered && is_monitored {
+            let what = "--cluster (cluster.servers) and --monitor (monitor.address)";
+            let why = "all nodes of a cluster are active";
+            return Err(Failure::Input(format!("{what} exclude each other: {why}")));
+        }
         let wants = [
+            (is_clustered && !on_disk, "--cluster (cluster.servers)", "--store DIR (store.dir)"),
+            (
+                has_more && !is_clustered,
+                "what is said of a cluster",
+                "--cluster URLS (cluster.servers)",
+            ),
+            (
+                cluster.cert.is_some() != cluster.key.is_some(),
+                "--cluster-cert or --cluster-key (cluster.cert, cluster.key)",
+                "the other one",
+            ),
             (
                 store.durability.is_some() && !on_disk,
                 "--durability (store.durability)",
@@ -193,6 +218,7 @@ impl Plan {
             place: place(&settings, server_id)?,
             shown_types: settings.store.max_types.unwrap_or(IN_MEMORY),
             monitor: monitor(&settings),
+            cluster: settings.cluster.servers.is_some().then(|| settings.cluster.clone()),
             web: web(&settings)?,
             adminer: settings.adminer.listen,
             name: settings.name.expect(said),

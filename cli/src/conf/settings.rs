@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) monitor: MonitorSettings,
     #[serde(skip_serializing_if = "is_default")]
+    pub(crate) cluster: ClusterSettings,
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) adminer: AdminerSettings,
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) web: WebSettings,
@@ -80,6 +82,25 @@ pub(crate) struct MonitorSettings {
     pub(crate) group: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) lost: Option<Lost>,
+}
+
+/// The cluster that orders events in place of the server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ClusterSettings {
+    /// As `nats://a,b,c`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) servers: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replicas: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) creds: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ca: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cert: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 /// Where levels of the log are read and changed.
@@ -238,6 +259,13 @@ impl Settings {
         over(&mut to.address, monitor.address);
         over(&mut to.group, monitor.group);
         over(&mut to.lost, monitor.lost);
+        let (cluster, to) = (other.cluster, &mut self.cluster);
+        over(&mut to.servers, cluster.servers);
+        over(&mut to.replicas, cluster.replicas);
+        over(&mut to.creds, cluster.creds);
+        over(&mut to.ca, cluster.ca);
+        over(&mut to.cert, cluster.cert);
+        over(&mut to.key, cluster.key);
         over(&mut self.adminer.listen, other.adminer.listen);
         let (web, to) = (other.web, &mut self.web);
         over(&mut to.listen, web.listen);

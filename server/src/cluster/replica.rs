@@ -25,9 +25,10 @@ use serde::{Deserialize, Serialize};
 use super::message::{Body, Message, MessageError, Place};
 use crate::store::Session;
 
-/// Writers that may go on, 4 096: of more, the one that published nothing for the longest is
+/// Writers that may go on, 256: of more, the one that published nothing for the longest is
 /// forgotten, and opens again where it still lives. Part of the format: every node has the same.
-const MAX_WRITERS: usize = 4_096;
+/// Stores keep all of them with every batch, so they are few.
+const MAX_WRITERS: usize = 256;
 
 /// Bytes of parts that are kept until their session comes, 64 MiB: what is not kept is asked for
 /// again.
@@ -118,6 +119,14 @@ pub enum Fault {
     /// Its events cannot be read.
     #[error("message {0} of the stream has events that cannot be read")]
     Events(u64),
+}
+
+impl State {
+    /// Nothing is taken, and the first message to take comes after `sequence`.
+    #[must_use]
+    pub fn behind(sequence: u64) -> Self {
+        Self { taken: sequence, ..Self::default() }
+    }
 }
 
 impl Replica {

@@ -33,6 +33,9 @@ pub enum StoreError {
     /// It was closed.
     #[error("the store is closed")]
     Closed,
+    /// The events are those of a cluster, and it does not take them, or this node does not.
+    #[error("the cluster: {0}")]
+    Cluster(Arc<str>),
 }
 
 /// Why events were not registered. They are nowhere, but for what [`StoreError::Failed`] says.

@@ -7,6 +7,7 @@ use hat_core::eventer::{Event, RegisterEvent};
 use smol::channel::Receiver;
 
 use super::{Pending, Session, StoreError};
+use crate::cluster::ClusterReport;
 
 /// Orders sessions, makes them durable, and applies them to a store.
 ///
@@ -32,6 +33,17 @@ pub trait Log: Send + Sync + 'static {
     /// What it has done so far, and what waits.
     fn counts(&self) -> LogCounts {
         LogCounts::default()
+    }
+
+    /// Tells one listener whether what is appended can be registered, whenever that changes, and
+    /// at first where it can; `None` where a log takes what it is given from its start to its end.
+    fn serves(&self) -> Option<Receiver<bool>> {
+        None
+    }
+
+    /// How the cluster is that orders sessions; `None` where it is this process alone.
+    fn cluster(&self) -> Option<ClusterReport> {
+        None
     }
 
     /// Makes durable what is not yet, settles everything that waits, and ends. What is appended

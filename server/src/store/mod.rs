@@ -32,6 +32,7 @@ mod types_wanted;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hat_core::eventer::{Event, EventId, EventType, LatestParams, Payload, QueryParams, Timestamp};
 
 pub use answer::Answer;
@@ -40,6 +41,8 @@ pub use error::{AppendError, QueryError, StoreError};
 pub use local::{Durability, LocalLog, LogOptions, Numbering};
 pub use log::{Append, Complete, Feed, Health, Log, LogCounts, SessionUpdate};
 pub use pending::Pending;
+#[cfg(feature = "cluster")]
+pub(crate) use pending::{Promise, pending};
 pub use session::{Session, SessionError};
 pub use shared_memory::MemoryStore;
 
@@ -142,6 +145,29 @@ pub trait Store: Send + std::marker::Sync + 'static {
         reserve: &[(i64, i64)],
         sync: Sync,
     ) -> Result<(), StoreError>;
+
+    /// Applies sessions, and keeps `mark` for the server `server_id` in place of the one before:
+    /// after any crash both are there, or neither. It says what was applied, in words of whoever
+    /// applies, and so what to apply again: with [`Sync::Later`] the sessions count as durable at
+    /// once, because they are elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](Self::apply); the mark is as before then.
+    fn apply_marked(
+        &self,
+        sessions: &[Arc<Session>],
+        server_id: i64,
+        mark: Bytes,
+        sync: Sync,
+    ) -> Result<(), StoreError>;
+
+    /// The mark of a server; `None` where none was ever kept.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    fn mark(&self, server_id: i64) -> Result<Option<Bytes>, StoreError>;
 
     /// Returns once everything that was applied is durable.
     ///

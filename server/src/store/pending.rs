@@ -16,7 +16,7 @@ pub struct Pending(Arc<Slot>);
 
 /// The other end, for who does it. Dropped without a word, it says that the log is closed.
 #[derive(Debug)]
-pub(super) struct Promise(Arc<Slot>);
+pub(crate) struct Promise(Arc<Slot>);
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -33,7 +33,7 @@ struct State {
 type Outcome = Result<Option<Arc<Session>>, AppendError>;
 
 /// Two ends of one thing.
-pub(super) fn pending() -> (Promise, Pending) {
+pub(crate) fn pending() -> (Promise, Pending) {
     let slot = Arc::new(Slot::default());
     (Promise(slot.clone()), Pending(slot))
 }
@@ -58,7 +58,7 @@ impl Slot {
 }
 
 impl Promise {
-    pub(super) fn settle(self, outcome: Outcome) {
+    pub(crate) fn settle(self, outcome: Outcome) {
         self.0.settle(outcome);
     }
 }
@@ -71,7 +71,7 @@ impl Drop for Promise {
 
 impl Pending {
     /// One that is settled already.
-    pub(super) fn settled(outcome: Outcome) -> Self {
+    pub(crate) fn settled(outcome: Outcome) -> Self {
         let (promise, pending) = pending();
         promise.settle(outcome);
         pending

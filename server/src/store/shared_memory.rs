@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use hat_core::eventer::{QueryParams, Timestamp};
 
 use super::memory::{self, Config};
@@ -37,6 +38,23 @@ impl Store for MemoryStore {
         sessions.iter().for_each(|session| store.apply(session));
         reserve.iter().for_each(|(server_id, session)| store.reserve(*server_id, *session));
         Ok(())
+    }
+
+    fn apply_marked(
+        &self,
+        sessions: &[Arc<Session>],
+        server_id: i64,
+        mark: Bytes,
+        _sync: Sync,
+    ) -> Result<(), StoreError> {
+        let mut store = self.lock();
+        sessions.iter().for_each(|session| store.apply(session));
+        store.set_mark(server_id, mark);
+        Ok(())
+    }
+
+    fn mark(&self, server_id: i64) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.lock().mark(server_id))
     }
 
     fn sync(&self) -> Result<(), StoreError> {

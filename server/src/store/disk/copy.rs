@@ -102,6 +102,12 @@ impl DiskStore {
 
     fn copy_into(&self, copy: &Self, progress: &mut impl FnMut(u64)) -> Result<u64, StoreError> {
         let mut into = Import::new(copy);
+        // before the events: what is applied meanwhile may be applied again, and not be left out
+        let marks: Vec<_> = {
+            let state = self.read();
+            let mark = |(id, server): (&i64, &super::tables::Server)| Some((*id, server.mark.clone()?));
+            state.servers.iter().filter_map(mark).collect()
+        };
         self.for_each(|event| {
             into.add(event)?;
             if into.taken.is_multiple_of(4_096) {
@@ -115,7 +121,7 @@ impl DiskStore {
             .iter()
             .map(|last| (last.id.server, last.reserved, last.timestamp))
             .collect();
-        copy.go_on_above(&last)?;
+        copy.write(&[], &last, &marks, Sync::Now)?;
         copy.drain()?;
         Ok(taken)
     }
@@ -128,7 +134,7 @@ impl DiskStore {
     ///
     /// [`StoreError`].
     pub fn go_on_above(&self, servers: &[(i64, i64, Option<Timestamp>)]) -> Result<(), StoreError> {
-        self.write(&[], servers, Sync::Now)
+        self.write(&[], servers, &[], Sync::Now)
     }
 
     /// Gives unused space back to the disk. Nobody else uses the store meanwhile.

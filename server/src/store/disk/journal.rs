@@ -268,11 +268,11 @@ fn full(error: io::Error) -> StoreError {
 /// A frame without its head, for which there is room: what changes of servers, and events, each
 /// with its length before it.
 pub(super) fn frame<'a>(
-    servers: impl ExactSizeIterator<Item = (&'a i64, &'a Server)>,
+    servers: impl ExactSizeIterator<Item = (&'a i64, &'a Server)> + Clone,
     events: &[&[Bytes]],
 ) -> Vec<u8> {
     let events = || events.iter().copied().flatten();
-    let len = servers.len() * 80 + events().map(Bytes::len).sum::<usize>();
+    let len = servers.clone().map(|(_, server)| 80 + server.mark.as_ref().map_or(0, Bytes::len)).sum::<usize>() + events().map(Bytes::len).sum::<usize>();
     let mut out = Vec::with_capacity(HEAD + 4 + len + ALIGN);
     out.resize(HEAD, 0);
     out.extend_from_slice(&(servers.len() as u32).to_le_bytes());

@@ -333,11 +333,25 @@ impl Store for DiskStore {
     ) -> Result<(), StoreError> {
         let floors: Vec<_> =
             reserve.iter().map(|(server_id, session)| (*server_id, *session, None)).collect();
-        self.write(sessions, &floors, sync)
+        self.write(sessions, &floors, &[], sync)
+    }
+
+    fn apply_marked(
+        &self,
+        sessions: &[Arc<Session>],
+        server_id: i64,
+        mark: Bytes,
+        sync: Sync,
+    ) -> Result<(), StoreError> {
+        self.write(sessions, &[], &[(server_id, mark)], sync)
+    }
+
+    fn mark(&self, server_id: i64) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.read().servers.get(&server_id).and_then(|server| server.mark.clone()))
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        self.write(&[], &[], Sync::Now)
+        self.write(&[], &[], &[], Sync::Now)
     }
 
     fn recover(&self) -> Result<(), StoreError> {
@@ -367,7 +381,7 @@ impl Store for DiskStore {
     }
 
     fn last(&self, server_id: i64) -> Result<Last, StoreError> {
-        let server = self.read().servers.get(&server_id).copied();
+        let server = self.read().servers.get(&server_id).cloned();
         let server = server.unwrap_or_else(|| Server::new(server_id));
         Ok(Last { id: server.last, timestamp: server.timestamp, reserved: server.reserved })
     }

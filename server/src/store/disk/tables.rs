@@ -36,24 +36,32 @@ pub(super) fn prefix(type_number: u64, by: OrderBy) -> u64 {
 }
 
 /// What is known of a server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Server {
     pub(super) last: EventId,
     pub(super) timestamp: Option<Timestamp>,
     pub(super) reserved: i64,
+    /// How far who applies its sessions has come, in words of theirs: see
+    /// [`Store::mark`](crate::store::Store::mark).
+    pub(super) mark: Option<Bytes>,
 }
+
+/// The timestamp of a server that has none and has a mark: no [`Timestamp`] has these bytes.
+const NO_TIMESTAMP: [u8; 12] = [0xff; 12];
 
 impl Server {
     pub(super) fn new(server_id: i64) -> Self {
         Self { last: EventId::new(server_id, 0, 0), ..Self::default() }
     }
 
-    pub(super) fn to_bytes(self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut out = vec![0; 4];
         for number in [self.last.session, self.last.instance, self.reserved] {
             out.extend_from_slice(&number.to_le_bytes());
         }
-        out.extend(self.timestamp.map(Timestamp::to_bytes).into_iter().flatten());
+        let none = self.mark.as_ref().map(|_| NO_TIMESTAMP);
+        out.extend(self.timestamp.map(Timestamp::to_bytes).or(none).into_iter().flatten());
+        out.extend_from_slice(self.mark.as_deref().unwrap_or_default());
         let crc = crc32c::crc32c_append(crc32c::crc32c(&self.last.server.to_le_bytes()), &out[4..]);
         out[..4].copy_from_slice(&crc.to_le_bytes());
         out
@@ -71,17 +79,19 @@ impl Server {
             bytes.copy_from_slice(&numbers[at * 8..at * 8 + 8]);
             i64::from_le_bytes(bytes)
         };
-        let timestamp = match timestamp.len() {
-            0 => None,
-            _ => {
-                let bytes = timestamp.try_into().map_err(|_| Damaged)?;
-                Some(Timestamp::from_bytes(bytes).map_err(|_| Damaged)?)
+        let (timestamp, mark) = match timestamp.split_first_chunk() {
+            None if timestamp.is_empty() => (None, timestamp),
+            None => return Err(Damaged),
+            Some((&NO_TIMESTAMP, mark)) => (None, mark),
+            Some((bytes, mark)) => {
+                (Some(Timestamp::from_bytes(*bytes).map_err(|_| Damaged)?), mark)
             }
         };
         Ok(Self {
             last: EventId::new(server_id, number(0), number(1)),
             reserved: number(2),
             timestamp,
+            mark: (!mark.is_empty()).then(|| Bytes::copy_from_slice(mark)),
         })
     }
 }
@@ -243,10 +253,17 @@ mod tests {
             last: EventId::new(-1, 5, 6),
             timestamp: Some(Timestamp::from_secs(-9)),
             reserved: 77,
+            mark: None,
         };
-        let bytes = server.to_bytes();
-        assert_eq!(Server::from_bytes(-1, &bytes).expect("sound"), server);
-        assert!(Server::from_bytes(1, &bytes).is_err());
+        let mark = Some(Bytes::from_static(b"mark"));
+        let marked = Server { mark, ..server.clone() };
+        let untimed = Server { timestamp: None, ..marked.clone() };
+        let new = Server { timestamp: None, ..server.clone() };
+        for server in [server, marked, untimed, new] {
+            let bytes = server.to_bytes();
+            assert_eq!(Server::from_bytes(-1, &bytes).expect("sound"), server);
+            assert!(Server::from_bytes(1, &bytes).is_err());
+        }
         let known = Type {
             number: 9,
             events: 1,

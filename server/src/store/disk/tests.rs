@@ -649,3 +649,59 @@ fn a_start_has_no_whole_journal_in_memory() {
         assert!(matches!(opened, Err(StoreError::Damaged(_))), "at {at}: {opened:?}");
     }
 }
+
+#[test]
+fn a_mark_is_of_the_sessions_that_are_there_after_any_end_and_in_any_copy() {
+    let scratch = Scratch::new("marks");
+    let options = || DiskOptions { tail_events: 40, ..DiskOptions::default() };
+    let mut dice = Dice(77);
+    let (mut number, mut synced) = (0_i64, 0_i64);
+    let mut store = scratch.open(options());
+    let marked = |store: &DiskStore| -> i64 {
+        let mark = store.mark(1).expect("it is read");
+        mark.map_or(0, |mark| String::from_utf8_lossy(&mark).parse().expect("a number"))
+    };
+    let everything = server;
+    for _ in 0..400 {
+        match dice.below(8) {
+            0 => {
+                // nothing is synced at the end
+                drop(store);
+                store = scratch.open(options());
+                number = marked(&store);
+                assert!(number >= synced, "what was synced is there");
+            }
+            1 => {
+                store.sync().expect("synced");
+                synced = number;
+            }
+            2 => drop(store.tidy(at(number)).expect("it goes on")),
+            3 if number > 0 && dice.below(8) == 0 => {
+                let copy = Scratch::new("marks-copy");
+                store.copy_to(&copy.0, |_| {}).expect("a copy");
+                let copied = copy.open(options());
+                assert_eq!(marked(&copied), number);
+                assert_eq!(ids(&copied, everything()), ids(&store, everything()));
+            }
+            choice => {
+                let sessions: Vec<_> = (1..=dice.below(4) as i64)
+                    .map(|more| session_of(number + more, 1, "a b"))
+                    .collect();
+                // a mark may move without sessions
+                number += sessions.len() as i64;
+                let sync = if choice == 4 { Sync::Now } else { Sync::Later };
+                let mark = Bytes::from(number.to_string());
+                store.apply_marked(&sessions, 1, mark, sync).expect("applied");
+                if sync == Sync::Now {
+                    synced = number;
+                }
+            }
+        }
+        assert_eq!(marked(&store), number);
+        let last = store.last(1).expect("it is read").id.session;
+        assert_eq!(last, number, "the mark and the sessions belong together");
+        let persisted = ServerParams { persisted: true, ..everything() };
+        assert_eq!(ids(&store, persisted), ids(&store, everything()), "durable elsewhere");
+    }
+    assert!(number > 50);
+}

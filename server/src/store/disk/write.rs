@@ -99,11 +99,15 @@ struct Prepared {
 /// timestamp.
 pub(super) type Floor = (i64, i64, Option<Timestamp>);
 
+/// The mark of a server, which takes the place of the one before.
+pub(super) type Mark = (i64, Bytes);
+
 impl DiskStore {
     pub(super) fn write(
         &self,
         sessions: &[Arc<Session>],
         floors: &[Floor],
+        marks: &[Mark],
         sync: Sync,
     ) -> Result<(), StoreError> {
         self.make_room()?;
@@ -117,6 +121,9 @@ impl DiskStore {
             server.reserved = server.reserved.max(*session);
             server.timestamp = server.timestamp.max(*timestamp);
         }
+        for (server_id, mark) in marks {
+            self.known(&mut prepared.servers, *server_id).mark = Some(mark.clone());
+        }
         {
             let state = self.read();
             prepared.servers.retain(|id, server| state.servers.get(id) != Some(server));
@@ -125,7 +132,13 @@ impl DiskStore {
             Sync::Later => {
                 writer.unsynced.append(&mut prepared.runs);
                 writer.unsynced_servers.extend(prepared.servers.keys());
+                // who has a mark can apply again what is lost here: it is durable elsewhere
+                let durable: Vec<_> = marks
+                    .iter()
+                    .filter_map(|(id, _)| Some((*id, prepared.servers.get(id)?.last)))
+                    .collect();
                 self.publish(prepared, &writer, false);
+                self.change().durable.extend(durable);
                 Ok(())
             }
             Sync::Now => self.commit(&mut writer, prepared),
@@ -145,9 +158,9 @@ impl DiskStore {
         let mut servers: BTreeMap<i64, Server> = BTreeMap::new();
         {
             let state = self.read();
-            let known = |id: &i64| Some((*id, *state.servers.get(id)?));
+            let known = |id: &i64| Some((*id, state.servers.get(id)?.clone()));
             servers.extend(writer.unsynced_servers.iter().filter_map(known));
-            servers.extend(&prepared.servers);
+            servers.extend(prepared.servers.clone());
         }
         if servers.is_empty() {
             // events change what is known of their server
@@ -197,7 +210,7 @@ impl DiskStore {
 
     fn known<'a>(&self, servers: &'a mut BTreeMap<i64, Server>, server_id: i64) -> &'a mut Server {
         servers.entry(server_id).or_insert_with(|| {
-            let known = self.read().servers.get(&server_id).copied();
+            let known = self.read().servers.get(&server_id).cloned();
             known.unwrap_or_else(|| Server::new(server_id))
         })
     }

@@ -67,6 +67,21 @@ impl Store for Fragile {
         self.inner.apply(sessions, reserve, sync)
     }
 
+    fn apply_marked(
+        &self,
+        sessions: &[Arc<Session>],
+        server_id: i64,
+        mark: bytes::Bytes,
+        sync: Sync,
+    ) -> Result<(), StoreError> {
+        self.check()?;
+        self.inner.apply_marked(sessions, server_id, mark, sync)
+    }
+
+    fn mark(&self, server_id: i64) -> Result<Option<bytes::Bytes>, StoreError> {
+        self.inner.mark(server_id)
+    }
+
     fn sync(&self) -> Result<(), StoreError> {
         self.check()
     }

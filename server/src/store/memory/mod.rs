@@ -19,6 +19,7 @@ pub(super) mod query;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
+use bytes::Bytes;
 use hat_core::eventer::{Event, EventId, EventType, RegisterEvent, Timestamp};
 
 use super::index::Index;
@@ -61,6 +62,7 @@ pub struct Store {
     config: Config,
     /// The last of each server.
     last: BTreeMap<i64, Last>,
+    marks: BTreeMap<i64, Bytes>,
     /// Events since the start.
     registered: u64,
     events: BTreeMap<EventId, Event>,
@@ -87,6 +89,7 @@ impl Store {
         Self {
             config,
             last: BTreeMap::new(),
+            marks: BTreeMap::new(),
             registered: 0,
             events: BTreeMap::new(),
             series: VecDeque::new(),
@@ -156,6 +159,16 @@ impl Store {
     pub fn last(&self, server_id: i64) -> Last {
         let none = || Last { id: EventId::new(server_id, 0, 0), ..Last::default() };
         self.last.get(&server_id).copied().unwrap_or_else(none)
+    }
+
+    /// Keeps a mark for a server: see [`Store::mark`](crate::store::Store::mark).
+    pub fn set_mark(&mut self, server_id: i64, mark: Bytes) {
+        self.marks.insert(server_id, mark);
+    }
+
+    /// The mark of a server.
+    pub fn mark(&self, server_id: i64) -> Option<Bytes> {
+        self.marks.get(&server_id).cloned()
     }
 
     fn add_all(&mut self, events: &[Event]) {

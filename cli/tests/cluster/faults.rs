@@ -1,0 +1,141 @@
+//! What goes wrong is said, and survived where it can be.
+
+use hat_core::eventer::Status;
+
+use crate::Cluster;
+use crate::nats::until;
+use crate::nodes::{events, events_after};
+
+#[test]
+fn without_a_majority_a_node_says_so_and_answers_queries() {
+    let test = "without_a_majority_a_node_says_so_and_answers_queries";
+    let Some(mut cluster) = Cluster::start(test, 3, "") else { return };
+    let register = |cluster: &Cluster, name: &str| {
+        let client = cluster.nodes[0].ready(&cluster.runtime);
+        let answer = cluster.runtime.block_on(client.register_with_response(&events(&[name])));
+        answer.expect("a connection")
+    };
+    let before = register(&cluster, "before").expect("registered");
+    // nobody registers anything meanwhile: the node has to notice by itself
+    let leader = until("a leader", || cluster.nats.leader());
+    let count = cluster.nats.len();
+    [leader, (leader + 1) % count].iter().for_each(|number| cluster.nats.kill(*number));
+    cluster.nodes[0].becomes(&cluster.runtime, Status::Standby);
+    cluster.nodes[0].says("no majority of the cluster");
+    let client = cluster.runtime.block_on(cluster.nodes[0].client()).expect("a client");
+    let answer = cluster.runtime.block_on(client.register_with_response(&events(&["without"])));
+    assert_eq!(answer.expect("a connection"), None);
+    let found = cluster.runtime.block_on(events_after(&client, None));
+    assert_eq!(found, Some(before.clone()));
+    (0..count).for_each(|number| cluster.nats.run(number));
+    let after = register(&cluster, "after").expect("registered");
+    let client = cluster.nodes[0].ready(&cluster.runtime);
+    let found = cluster.runtime.block_on(events_after(&client, None));
+    assert_eq!(found, Some([before, after].concat()));
+}
+
+#[test]
+fn a_registration_without_a_majority_fails_in_time() {
+    let test = "a_registration_without_a_majority_fails_in_time";
+    let Some(mut cluster) = Cluster::start(test, 3, "") else { return };
+    let client = cluster.nodes[0].ready(&cluster.runtime);
+    let leader = until("a leader", || cluster.nats.leader());
+    let count = cluster.nats.len();
+    [leader, (leader + 1) % count].iter().for_each(|number| cluster.nats.kill(*number));
+    // the node serves still, and takes it
+    let answer = cluster.runtime.block_on(client.register_with_response(&events(&["lost"])));
+    assert_eq!(answer.expect("a connection"), None);
+    cluster.nodes[0].says("not acknowledged by the cluster within 20 s");
+}
+
+#[test]
+fn a_stream_that_is_another_one_stops_the_node_which_keeps_its_data() {
+    let test = "a_stream_that_is_another_one_stops_the_node_which_keeps_its_data";
+    let Some(mut cluster) = Cluster::start(test, 1, "") else { return };
+    let client = cluster.nodes[0].ready(&cluster.runtime);
+    let mut all = Vec::new();
+    for name in ["a", "b", "c"] {
+        let answer = cluster.runtime.block_on(client.register_with_response(&events(&[name])));
+        all.extend(answer.expect("a connection").expect("registered"));
+    }
+    // the stream goes, and another one comes that is shorter
+    cluster.nats.answer("$JS.API.STREAM.DELETE.hat-1", "");
+    cluster.nodes[0].says("this node has stopped");
+    cluster.nodes[0].becomes(&cluster.runtime, Status::Standby);
+    let config = r#"{"name":"hat-1","subjects":["hat.1.sessions"],"num_replicas":1}"#;
+    cluster.nats.answer("$JS.API.STREAM.CREATE.hat-1", config);
+    let stays = |cluster: &Cluster| {
+        let client = cluster.runtime.block_on(cluster.nodes[0].client()).expect("a client");
+        let answer = cluster.runtime.block_on(client.register_with_response(&events(&["d"])));
+        assert_eq!(answer.expect("a connection"), None);
+        let found = cluster.runtime.block_on(events_after(&client, None));
+        assert_eq!(found.as_ref(), Some(&all));
+    };
+    stays(&cluster);
+    cluster.nodes[0].end();
+    cluster.nodes[0].run();
+    cluster.nodes[0].says("the stream ends with message 0");
+    stays(&cluster);
+    cluster.nodes[0].end();
+    // as long, and with something else in it
+    for _ in 0..8 {
+        cluster.nats.answer("hat.1.sessions", "something else");
+    }
+    cluster.nodes[0].run();
+    cluster.nodes[0].says("the stream is another one");
+    stays(&cluster);
+}
+
+#[test]
+fn a_message_that_is_missing_stops_the_node_that_needs_it() {
+    let test = "a_message_that_is_missing_stops_the_node_that_needs_it";
+    let Some(mut cluster) = Cluster::start(test, 1, "") else { return };
+    let client = cluster.nodes[0].ready(&cluster.runtime);
+    let register = |name: &str| {
+        let answer = cluster.runtime.block_on(client.register_with_response(&events(&[name])));
+        answer.expect("a connection").expect("registered")
+    };
+    let answers: Vec<_> = ["a", "b", "c"].iter().map(|name| register(name)).collect();
+    let lost = answers[1][0].id.session;
+    let deleted = cluster
+        .nats
+        .answer("$JS.API.STREAM.MSG.DELETE.hat-1", &format!(r#"{{"seq":{lost}}}"#));
+    assert_eq!(deleted["success"], true, "{deleted}");
+    let store = cluster.folder.of("new");
+    let node = crate::nodes::Node::start(1, &store, &cluster.nats.urls(), "");
+    let line = node.says("this node has stopped");
+    assert!(line.contains("those between are missing"), "{line}");
+    node.becomes(&cluster.runtime, Status::Standby);
+    let client = cluster.runtime.block_on(node.client()).expect("a client");
+    let found = cluster.runtime.block_on(events_after(&client, None));
+    assert_eq!(found.as_ref(), Some(&answers[0]), "what comes before it is here, and nothing else");
+    // the one that had it goes on
+    cluster.nodes[0].end();
+    cluster.nodes[0].run();
+    cluster.nodes[0].ready(&cluster.runtime);
+}
+
+#[test]
+fn a_full_jetstream_is_told_and_works_again_once_there_is_room() {
+    let test = "a_full_jetstream_is_told_and_works_again_once_there_is_room";
+    let Some(cluster) = Cluster::start(test, 1, "") else { return };
+    let client = cluster.nodes[0].ready(&cluster.runtime);
+    let register = |name: &str| {
+        let answer = cluster.runtime.block_on(client.register_with_response(&events(&[name])));
+        answer.expect("a connection")
+    };
+    let before = register("before").expect("registered");
+    let limit = |most: i64| {
+        let info = cluster.nats.answer("$JS.API.STREAM.INFO.hat-1", "");
+        let mut config = info["config"].clone();
+        config["max_msgs"] = most.into();
+        cluster.nats.answer("$JS.API.STREAM.UPDATE.hat-1", &config.to_string());
+    };
+    limit(2);
+    assert_eq!(register("full"), None);
+    cluster.nodes[0].says("JetStream takes nothing");
+    limit(-1);
+    let after = until("it works again", || register("after"));
+    let found = cluster.runtime.block_on(events_after(&client, None)).expect("an answer");
+    assert_eq!((&found[0], found.last()), (&before[0], after.last()));
+}

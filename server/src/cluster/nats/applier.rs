@@ -1,0 +1,229 @@
+//! The threads that bring sessions into the store: one applies them, another makes durable what
+//! is not yet, and does what the store does beside the work.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hat_core::eventer::Timestamp;
+use smol::channel::{Receiver, Sender, bounded};
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use super::super::replica::Taken;
+use super::shared::Shared;
+use crate::store::{Durability, LogOptions, Session, SessionUpdate, Store, StoreError, Sync};
+
+/// Batches on their way to the store.
+const WAITING: usize = 4;
+
+/// Time between two steps of what the store does beside the work, and between two attempts to use
+/// a disk again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What is applied at once.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    sessions: Vec<Arc<Session>>,
+    pub(super) taken: Vec<Taken>,
+    pub(super) bytes: usize,
+    /// The sequence of its last message, and the mark after it.
+    pub(super) sequence: u64,
+    pub(super) mark: Bytes,
+}
+
+impl Batch {
+    pub(super) fn add(&mut self, taken: Taken, bytes: usize) {
+        if let Taken::Session { session, .. } = &taken {
+            self.sessions.push(session.clone());
+        }
+        self.taken.push(taken);
+        self.bytes += bytes;
+    }
+}
+
+/// Where batches go, and where what became of them comes from.
+pub(super) type Ends = (Sender<Batch>, mpsc::UnboundedReceiver<Vec<Taken>>);
+
+pub(super) fn start(
+    shared: Arc<Shared>,
+    store: Arc<dyn Store>,
+    log: &LogOptions,
+    tell: Sender<SessionUpdate>,
+) -> Result<Ends, StoreError> {
+    let failed = |error| StoreError::Failed(Arc::new(error));
+    let (batches, taken) = bounded(WAITING);
+    let (applied, came) = mpsc::unbounded_channel();
+    let (due, is_due) = sync_channel(1);
+    let (sync, flush) = match log.durability {
+        Durability::Commit => (Sync::Now, PAUSE),
+        Durability::Flush(time) => (Sync::Later, time.min(PAUSE)),
+    };
+    let (clock, keeping, kept) = (log.clock, shared.clone(), store.clone());
+    let keeper = thread::Builder::new().name("hat-store-tidy".into());
+    let keeper = keeper.spawn(move || keep(&*kept, &keeping, clock, flush, &is_due));
+    let keeper = keeper.map_err(failed)?;
+    let (server_id, most) = (log.server_id, log.max_unsynced);
+    let applier = Applier { shared, store, tell, applied, due, server_id, sync, most, unsynced: 0 };
+    let thread = thread::Builder::new().name("hat-store".into());
+    let run = move || {
+        let shared = applier.shared.clone();
+        let store = applier.store.clone();
+        applier.run(&taken);
+        // its end of `due` is gone: the other thread has the store, which is free once it ends
+        let _ = keeper.join();
+        if let Err(error) = store.sync() {
+            warn!(%error, "the last sync failed: what it was for is applied again at the next start");
+        }
+        drop(store);
+        shared.closed();
+    };
+    thread.spawn(run).map_err(failed)?;
+    Ok((batches, came))
+}
+
+struct Applier {
+    shared: Arc<Shared>,
+    store: Arc<dyn Store>,
+    tell: Sender<SessionUpdate>,
+    applied: mpsc::UnboundedSender<Vec<Taken>>,
+    due: SyncSender<()>,
+    server_id: i64,
+    sync: Sync,
+    /// Events that may be unsynced.
+    most: usize,
+    unsynced: usize,
+}
+
+impl Applier {
+    fn run(mut self, batches: &Receiver<Batch>) {
+        while let Ok(batch) = batches.recv_blocking() {
+            if !self.apply(&batch, batches) {
+                return;
+            }
+            self.shared.set_applied(batch.sequence);
+            // who waits is answered once it can be found, and nobody is told before
+            let _ = self.applied.send(batch.taken);
+            for session in batch.sessions {
+                for update in
+                    [SessionUpdate::Ordered(session.clone()), SessionUpdate::Durable(session)]
+                {
+                    // nobody listens any more where it fails
+                    let _ = self.tell.send_blocking(update);
+                }
+            }
+            if self.store.is_due() {
+                // where one is on its way, that is enough
+                let _ = self.due.try_send(());
+            }
+        }
+    }
+
+    /// Until it is applied: what is left out would be missing for ever. False at the end.
+    fn apply(&mut self, batch: &Batch, batches: &Receiver<Batch>) -> bool {
+        let events: usize = batch.sessions.iter().map(|session| session.events().len()).sum();
+        loop {
+            let failing = self.shared.disk_fails();
+            let applied = match failing {
+                // what was applied and is not on the disk must not grow for ever
+                true => self.store.recover().and_then(|()| self.store.sync()),
+                false => Ok(()),
+            };
+            let applied = applied.and_then(|()| {
+                self.store.apply_marked(
+                    &batch.sessions,
+                    self.server_id,
+                    batch.mark.clone(),
+                    self.sync,
+                )
+            });
+            let applied = applied.and_then(|()| {
+                self.unsynced += events;
+                if self.sync == Sync::Now || self.unsynced <= self.most {
+                    return Ok(());
+                }
+                self.unsynced = 0;
+                timed(&self.shared, || self.store.sync())
+            });
+            match applied {
+                Ok(()) => {
+                    if failing {
+                        self.shared.disk(None);
+                    }
+                    if self.sync == Sync::Now {
+                        self.shared.count(|counts| counts.syncs += 1);
+                    }
+                    return true;
+                }
+                Err(error) => self.shared.disk(Some(error)),
+            }
+            if batches.is_closed() {
+                return false;
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+fn timed(
+    shared: &Shared,
+    sync: impl FnOnce() -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let start = Instant::now();
+    let done = sync();
+    shared.count(|counts| {
+        counts.syncs += 1;
+        counts.failed_syncs += u64::from(done.is_err());
+        counts.sync_time += start.elapsed();
+    });
+    done
+}
+
+/// Syncs, and tidies, until the other end of `due` is gone.
+fn keep(
+    store: &dyn Store,
+    shared: &Shared,
+    clock: fn() -> Timestamp,
+    flush: Duration,
+    due: &std::sync::mpsc::Receiver<()>,
+) {
+    let (mut more, mut tidied, mut is_full) = (false, Instant::now(), false);
+    loop {
+        match due.recv_timeout(if more { Duration::ZERO } else { flush }) {
+            Err(RecvTimeoutError::Disconnected) => return,
+            Ok(()) => more = true,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        shared.count(|counts| counts.rounds += 1);
+        if shared.disk_fails() {
+            // who applies makes it ready again; where nothing comes, this does
+            let recovered = store.recover().and_then(|()| store.sync());
+            shared.disk(recovered.err());
+            more = false;
+            continue;
+        }
+        if let Err(error) = timed(shared, || store.sync()) {
+            shared.disk(Some(error));
+            continue;
+        }
+        if !more && tidied.elapsed() < PAUSE {
+            continue;
+        }
+        tidied = Instant::now();
+        match store.tidy(clock()) {
+            Ok(goes_on) => (more, is_full) = (goes_on, false),
+            Err(error @ StoreError::Full(_)) => {
+                if !std::mem::replace(&mut is_full, true) {
+                    warn!(%error, "events are durable, and cannot be brought where they belong");
+                }
+                more = false;
+            }
+            Err(error) => {
+                shared.disk(Some(error));
+                more = false;
+            }
+        }
+    }
+}

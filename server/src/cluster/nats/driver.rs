@@ -1,0 +1,271 @@
+//! The task with the outbox: what is published, and who is answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{ConnectOptions, ServerAddr, jetstream};
+use hat_core::eventer::Timestamp;
+use hat_core::time::Instant;
+use smol::channel::Sender;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch as latest};
+use tokio::task::JoinSet;
+use tracing::warn;
+
+use super::super::outbox::{GivenUp, Outbox, OutboxOptions};
+use super::super::replica::{Replica, Taken};
+use super::mark::Known;
+use super::publisher::{Published, Publisher};
+use super::reader::Reader;
+use super::shared::Shared;
+use super::watch::{Joined, Watch};
+use super::{ClusterError, ClusterOptions, Request, applier};
+use crate::store::{AppendError, LogOptions, Promise, SessionUpdate, Store, StoreError};
+
+/// How long the cluster may take to acknowledge a message before it is published again.
+pub(super) const ACKNOWLEDGED: Duration = Duration::from_secs(2);
+
+/// The shortest time between two looks at what takes too long.
+const ROUND: Duration = Duration::from_millis(20);
+
+/// What a node starts with.
+pub(super) struct Start {
+    pub(super) shared: Arc<Shared>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) log: LogOptions,
+    pub(super) options: ClusterOptions,
+    pub(super) connect: ConnectOptions,
+    pub(super) servers: Vec<ServerAddr>,
+    pub(super) known: Known,
+    pub(super) tell: Sender<SessionUpdate>,
+    pub(super) asked: mpsc::UnboundedReceiver<Request>,
+}
+
+/// Starts the threads and the tasks.
+pub(super) fn start(runtime: &Handle, start: Start) -> Result<(), ClusterError> {
+    let Start { shared, store, log, options, connect, servers, known, tell, asked } = start;
+    let (batches, applied) = applier::start(shared.clone(), store, &log, tell)?;
+    runtime.spawn(async move {
+        let mut tasks = JoinSet::new();
+        let (publish, publishes) = mpsc::unbounded_channel();
+        let (results, published) = mpsc::unbounded_channel();
+        let (join, joined) = latest::channel(None::<Joined>);
+        match connect.connect(servers).await {
+            Ok(client) => {
+                let context = jetstream::ContextBuilder::new()
+                    .timeout(ACKNOWLEDGED)
+                    .max_ack_inflight(1 << 16)
+                    .build(client.clone());
+                let restart = Arc::new(tokio::sync::Notify::new());
+                let replica = Replica::new(log.server_id, known.state.clone());
+                let reader = Reader {
+                    replica,
+                    shared: shared.clone(),
+                    joined: joined.clone(),
+                    batches,
+                    restart: restart.clone(),
+                };
+                tasks.spawn(reader.run());
+                let publisher = Publisher::new(context.clone(), log.server_id, results);
+                tasks.spawn(publisher.run(publishes));
+                let watch = Watch::new(client, context, &options, log.server_id, known, join);
+                tasks.spawn(watch.run(shared.clone(), restart));
+            }
+            Err(error) => shared.stop(error.to_string()),
+        }
+        let driver = Driver {
+            outbox: Outbox::new(
+                writer(),
+                OutboxOptions { limit: options.limit, ..OutboxOptions::default() },
+            ),
+            shared,
+            joined,
+            publish,
+            published,
+            applied,
+            asked,
+            clock: log.clock,
+            start: std::time::Instant::now(),
+            limit: options.limit,
+            failure: None,
+            closing: None,
+        };
+        driver.run().await;
+        // the reader goes, with the only way to the applier: that ends, and says so
+        tasks.shutdown().await;
+    });
+    Ok(())
+}
+
+/// A number that nobody else has, at no time.
+fn writer() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    // keyed by the system
+    std::hash::RandomState::new().build_hasher().finish()
+}
+
+struct Driver {
+    outbox: Outbox<Promise>,
+    shared: Arc<Shared>,
+    joined: latest::Receiver<Option<Joined>>,
+    publish: mpsc::UnboundedSender<Published>,
+    published: mpsc::UnboundedReceiver<Published>,
+    applied: mpsc::UnboundedReceiver<Vec<Taken>>,
+    asked: mpsc::UnboundedReceiver<Request>,
+    clock: fn() -> Timestamp,
+    start: std::time::Instant,
+    limit: Duration,
+    /// Why the last message was not stored.
+    failure: Option<Arc<str>>,
+    /// When what is not settled is given up, because the log is closed.
+    closing: Option<Instant>,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        loop {
+            self.step();
+            if self.closing.is_some() && self.outbox.is_empty() {
+                return;
+            }
+            let due = self.outbox.deadline().into_iter().chain(self.closing).min();
+            let due = due.unwrap_or(self.now() + Duration::from_secs(1)).max(self.now() + ROUND);
+            let due = self.start + due.since_origin();
+            tokio::select! {
+                biased;
+                Some(taken) = self.applied.recv() => self.applied(taken),
+                Some(published) = self.published.recv() => self.published(published),
+                request = self.asked.recv() => match request {
+                    Some(request) => self.request(request),
+                    // the log was dropped: nobody waits any more
+                    None => return,
+                },
+                // it ends with its task, and then nothing is published any more
+                Ok(()) = self.joined.changed() => {}
+                () = tokio::time::sleep_until(due.into()) => {}
+            }
+            self.take_the_rest();
+        }
+    }
+
+    /// What has arrived meanwhile goes into the same step.
+    fn take_the_rest(&mut self) {
+        while let Ok(taken) = self.applied.try_recv() {
+            self.applied(taken);
+        }
+        while let Ok(published) = self.published.try_recv() {
+            self.published(published);
+        }
+        while let Ok(request) = self.asked.try_recv() {
+            self.request(request);
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_origin(self.start.elapsed())
+    }
+
+    fn step(&mut self) {
+        let now = self.now();
+        if let Some(stopped) = self.shared.has_stopped() {
+            let given_up = self.outbox.drain();
+            return self.give_up(given_up, &stopped);
+        }
+        if self.closing.is_some_and(|at| at <= now) {
+            let given_up = self.outbox.drain();
+            self.give_up(given_up, "the server ends");
+        }
+        let given_up = self.outbox.expire(now);
+        if !given_up.is_empty() {
+            let failure = self.failure.as_deref().unwrap_or("nobody answers");
+            let text = format!(
+                "not acknowledged by the cluster within {} s: {failure}",
+                self.limit.as_secs_f32()
+            );
+            self.give_up(given_up, &text);
+        }
+        if self.joined.borrow().is_none() {
+            return;
+        }
+        if self.outbox.is_closed() {
+            self.outbox.open();
+        }
+        while let Some(publish) = self.outbox.next(now, self.clock) {
+            // where it is gone, what waits is given up in time
+            let _ = self.publish.send(Published { publish, since: std::time::Instant::now(), failure: None });
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        match request {
+            // its promise says that the log is closed
+            Request::Append(..) if self.closing.is_some() => self.shared.give_place(),
+            Request::Append(body, promise) => self.outbox.push(promise, body, self.now()),
+            Request::Close => {
+                self.closing.get_or_insert(Instant::from_origin(self.start.elapsed()) + self.limit);
+            }
+        }
+    }
+
+    fn published(&mut self, published: Published) {
+        let key = published.publish.key;
+        match published.failure {
+            None => {
+                self.outbox.stored(key);
+                if self.failure.take().is_some() {
+                    self.shared.refused(None);
+                }
+            }
+            Some(failure) => {
+                self.outbox.failed(key, self.now());
+                if failure.is_refusal {
+                    self.shared.refused(Some(failure.text.clone()));
+                }
+                self.failure = Some(failure.text);
+            }
+        }
+    }
+
+    fn applied(&mut self, taken: Vec<Taken>) {
+        for one in taken {
+            match one {
+                Taken::Session { place, session } => {
+                    if let Some(promise) = self.outbox.applied(place) {
+                        self.shared.give_place();
+                        promise.settle(Ok(Some(session)));
+                    }
+                }
+                Taken::Void(place) => self.outbox.void(place),
+                Taken::Opened { writer, epoch } => self.outbox.opened(writer, epoch),
+                Taken::Known | Taken::Again | Taken::Part | Taken::Foreign => {}
+            }
+        }
+    }
+
+    fn give_up(&self, given_up: Vec<GivenUp<Promise>>, reason: &str) {
+        if given_up.is_empty() {
+            return;
+        }
+        let uncertain = given_up.iter().filter(|one| one.uncertain).count();
+        warn!(registrations = given_up.len(), uncertain, reason, "given up");
+        for GivenUp { ticket, uncertain } in given_up {
+            self.shared.give_place();
+            self.shared.gave_up();
+            let certainty = match uncertain {
+                true => "whether the events are registered is not known",
+                false => "the events are not registered",
+            };
+            let text = format!("{reason}; {certainty}");
+            ticket.settle(Err(AppendError::Store(StoreError::Cluster(text.into()))));
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // those who wait are told by their promises
+        for _ in self.outbox.drain() {
+            self.shared.give_place();
+        }
+    }
+}

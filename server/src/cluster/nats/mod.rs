@@ -1,0 +1,186 @@
+//! The driver: the rules of this module's parent over NATS JetStream, as a [`Log`].
+//!
+//! ```text
+//! append ─> Driver (the Outbox) ─> publisher ═══> JetStream ═══> reader (the Replica)
+//!              ^                                      ^                │ sessions, and a mark
+//!              │                                      │ "who leads?"   v
+//!              │ applied: who waits is answered     watch           applier ─> Store, feed
+//!              └───────────────────────────────────────────────────────┘
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `options` | what a node is told about its cluster |
+//! | `driver` | the task with the outbox: what is published, and who is answered |
+//! | `publisher` | publishes, many at a time; chops what is too large for one message |
+//! | `reader` | reads the stream in order, from what the store has applied |
+//! | `applier` | the threads that bring sessions into the store and tell the feed |
+//! | `watch` | joins the stream, and asks its leader once a second whether it is still there |
+//! | `mark` | what the store keeps of it all |
+//!
+//! NATS says nothing by itself when a majority is lost: a publisher waits, and a consumer is
+//! silent. So the leader is asked, and a leader without a majority steps down within ten seconds
+//! or so; from then on nobody answers.
+
+mod applier;
+mod driver;
+mod mark;
+mod options;
+mod publisher;
+mod reader;
+mod shared;
+mod watch;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hat_core::sbs;
+use smol::channel::{Receiver, bounded};
+use tokio::sync::mpsc;
+
+use super::report::ClusterReport;
+use crate::store::{
+    Append, AppendError, Feed, Health, Log, LogCounts, LogOptions, Pending, Promise, Session,
+    Store, StoreError, pending,
+};
+pub use options::ClusterOptions;
+use shared::Shared;
+
+/// Why a node cannot take part in a cluster.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// There is no Tokio here.
+    #[error("a cluster needs the runtime Tokio: NATS' client runs on no other")]
+    Runtime,
+    /// A file cannot be used.
+    #[error("{0}: {1}")]
+    File(PathBuf, io::Error),
+    /// The addresses make no sense.
+    #[error("the addresses of the cluster: {0}")]
+    Servers(String),
+    /// A monitor would decide about what the cluster decides.
+    #[error("a server in a cluster has no monitor: all nodes of the cluster serve")]
+    Monitor,
+    /// Modules would have to see ids that nobody knows before the cluster has given them.
+    #[error("a server in a cluster has no modules: events have no ids before they are registered")]
+    Modules,
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Orders sessions by a stream of NATS JetStream, and applies them to a store. Dropping it ends it
+/// without waiting for anything.
+#[derive(Debug)]
+pub struct ClusterLog {
+    shared: Arc<Shared>,
+    requests: mpsc::UnboundedSender<Request>,
+    max_waiting: usize,
+}
+
+/// What the driver is asked for.
+#[derive(Debug)]
+enum Request {
+    Append(bytes::Bytes, Promise),
+    Close,
+}
+
+impl ClusterLog {
+    /// Begins to take part, on the Tokio runtime that this is called on. It returns at once, and
+    /// connects, joins and catches up by itself, for as long as that takes:
+    /// [`serves`](Log::serves) says when it does.
+    ///
+    /// # Errors
+    ///
+    /// [`ClusterError`], where it could never take part.
+    pub fn start(
+        store: Arc<dyn Store>,
+        log: LogOptions,
+        options: ClusterOptions,
+    ) -> Result<(Self, Feed), ClusterError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| ClusterError::Runtime)?;
+        let connect = options.connect()?;
+        let servers = options.servers.iter().map(|it| it.parse::<async_nats::ServerAddr>());
+        let servers: Vec<_> = servers
+            .collect::<Result<_, _>>()
+            .map_err(|error| ClusterError::Servers(error.to_string()))?;
+        if servers.is_empty() {
+            return Err(ClusterError::Servers("there are none".into()));
+        }
+        let known = mark::Known::of(&*store, log.server_id)?;
+        let (tell, feed) = bounded(log.max_told.max(1));
+        let (requests, asked) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared::new(&options, log.server_id, known.state.taken));
+        let max_waiting = log.max_waiting;
+        let start = driver::Start {
+            shared: shared.clone(),
+            store,
+            log,
+            options,
+            connect,
+            servers,
+            known,
+            tell,
+            asked,
+        };
+        driver::start(&runtime, start)?;
+        Ok((Self { shared, requests, max_waiting }, feed))
+    }
+
+    fn refused(reason: &str) -> Pending {
+        Pending::settled(Err(AppendError::Store(StoreError::Cluster(reason.into()))))
+    }
+}
+
+impl Log for ClusterLog {
+    fn append(&self, append: Append) -> Pending {
+        if append.events.is_empty() {
+            return Pending::settled(Ok(None));
+        }
+        if append.complete.is_some() {
+            return Self::refused("modules do not run in a cluster");
+        }
+        if !self.shared.take_place(self.max_waiting) {
+            return Pending::settled(Err(AppendError::Busy(self.max_waiting)));
+        }
+        let (promise, pending) = pending();
+        // dropped with the request where nobody takes it, it says that the log is closed
+        if self.requests.send(Request::Append(sbs::encode(&append.events), promise)).is_err() {
+            self.shared.give_place();
+        }
+        pending
+    }
+
+    fn mirror(&self, sessions: Vec<Session>) -> Pending {
+        match sessions.is_empty() {
+            true => Pending::settled(Ok(None)),
+            false => Self::refused("a server in a cluster mirrors no others"),
+        }
+    }
+
+    fn health(&self) -> Health {
+        self.shared.health()
+    }
+
+    fn counts(&self) -> LogCounts {
+        self.shared.counts()
+    }
+
+    fn close(&self) -> Pending {
+        let (promise, pending) = pending();
+        self.shared.wait_for_the_end(promise);
+        // nobody is there any more where it ended already
+        let _ = self.requests.send(Request::Close);
+        pending
+    }
+
+    fn serves(&self) -> Option<Receiver<bool>> {
+        Some(self.shared.serves())
+    }
+
+    fn cluster(&self) -> Option<ClusterReport> {
+        Some(self.shared.report())
+    }
+}

@@ -1,0 +1,82 @@
+//! What a node is told about its cluster.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_nats::ConnectOptions;
+
+use super::ClusterError;
+
+/// The longest time between two attempts to connect.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// Where the cluster is, and how a node takes part.
+#[derive(Clone, Debug)]
+pub struct ClusterOptions {
+    /// The NATS servers: `nats://host:port`, or `tls://host:port`. A name and a password, or a
+    /// token, may stand before the host. The node connects to any of them.
+    pub servers: Vec<String>,
+    /// What the node is called, towards NATS and people.
+    pub node: String,
+    /// How many NATS servers keep the stream, from 1 to 5, where this node is the first and makes
+    /// it. Default: as many as `servers` has, five at the most.
+    pub replicas: usize,
+    /// A file with NATS credentials, as `nsc` writes them.
+    pub credentials: Option<PathBuf>,
+    /// Certificates in PEM by which the servers' are judged, beside those of the system.
+    pub ca: Option<PathBuf>,
+    /// The node's own certificate and key in PEM.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// How long a registration may take before it fails, 20 s. An election of NATS takes up to ten.
+    pub limit: Duration,
+    /// How long the leader of the stream may be silent before the node stops serving, 10 s.
+    pub silence: Duration,
+}
+
+impl ClusterOptions {
+    /// The defaults, for the node `node`.
+    #[must_use]
+    pub fn new(servers: Vec<String>, node: impl Into<String>) -> Self {
+        Self {
+            replicas: servers.len().clamp(1, 5),
+            servers,
+            node: node.into(),
+            credentials: None,
+            ca: None,
+            certificate: None,
+            limit: Duration::from_secs(20),
+            silence: Duration::from_secs(10),
+        }
+    }
+
+    /// How to connect: for ever, and with signs of life every few seconds.
+    pub(super) fn connect(&self) -> Result<ConnectOptions, ClusterError> {
+        let mut options = ConnectOptions::new()
+            .name(format!("hat/{}", self.node))
+            .retry_on_initial_connect()
+            .max_reconnects(None)
+            .connection_timeout(Duration::from_secs(2))
+            .ping_interval(Duration::from_secs(2))
+            .reconnect_delay_callback(|attempts| {
+                let exponent = u32::try_from(attempts).unwrap_or(u32::MAX).min(8);
+                Duration::from_millis(10 << exponent).min(RECONNECT)
+            })
+            .event_callback(|event| async move { tracing::debug!(%event, "NATS") });
+        if let Some(path) = &self.credentials {
+            let of = |error| ClusterError::File(path.clone(), error);
+            let text = std::fs::read_to_string(path).map_err(of)?;
+            options = options.credentials(&text).map_err(of)?;
+        }
+        for path in self.ca.iter().chain(self.certificate.iter().flat_map(|(it, key)| [it, key])) {
+            // NATS would only say that it cannot connect
+            std::fs::metadata(path).map_err(|error| ClusterError::File(path.clone(), error))?;
+        }
+        if let Some(ca) = &self.ca {
+            options = options.add_root_certificates(ca.clone());
+        }
+        if let Some((certificate, key)) = &self.certificate {
+            options = options.add_client_certificate(certificate.clone(), key.clone());
+        }
+        Ok(options)
+    }
+}

@@ -1,0 +1,185 @@
+//! Reads the stream in order, and makes of it what the rules say.
+//!
+//! The ordered consumer of the client goes on by itself after most faults. One that has delivered
+//! nothing yet goes on from the beginning of the stream then, and not from where it was told to:
+//! what comes again is the sign to make a new one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{DeliverPolicy, pull};
+use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use smol::channel::Sender;
+use tokio::sync::{Notify, watch as latest};
+use tracing::{debug, warn};
+
+use super::super::replica::{Fault, Replica, Taken};
+use super::applier::Batch;
+use super::mark;
+use super::shared::Shared;
+use super::watch::Joined;
+
+/// Messages that are applied at once, at the most.
+const BATCH: usize = 1_024;
+
+/// Bytes of them, about.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Time between two attempts to read.
+const PAUSE: Duration = Duration::from_millis(200);
+
+pub(super) struct Reader {
+    pub(super) replica: Replica,
+    pub(super) shared: Arc<Shared>,
+    pub(super) joined: latest::Receiver<Option<Joined>>,
+    pub(super) batches: Sender<Batch>,
+    /// The watch sees that nothing comes although there is something.
+    pub(super) restart: Arc<Notify>,
+}
+
+/// Why it does not go on.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    /// For good.
+    #[error("{0}")]
+    Stopped(String),
+    /// It may go on from where it was.
+    #[error("{0}")]
+    Again(String),
+    #[error("the node ends")]
+    Closed,
+}
+
+fn again(error: impl ToString) -> Ended {
+    Ended::Again(error.to_string())
+}
+
+impl Reader {
+    pub(super) async fn run(mut self) {
+        let mut failed = String::new();
+        loop {
+            let joined = match self.joined.wait_for(Option::is_some).await {
+                Ok(joined) => joined.clone(),
+                Err(_) => return,
+            };
+            let Some(joined) = joined else { continue };
+            match self.read(&joined).await {
+                Ok(never) => match never {},
+                Err(Ended::Closed) => return,
+                Err(Ended::Stopped(reason)) => return self.shared.stop(reason),
+                Err(Ended::Again(reason)) => {
+                    if failed != reason {
+                        warn!(reason, "the stream is not read: trying again");
+                        failed = reason;
+                    }
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn read(&mut self, joined: &Joined) -> Result<std::convert::Infallible, Ended> {
+        let config = pull::OrderedConfig {
+            deliver_policy: DeliverPolicy::ByStartSequence {
+                start_sequence: self.replica.taken() + 1,
+            },
+            ..pull::OrderedConfig::default()
+        };
+        debug!(from = self.replica.taken() + 1, "reading the stream");
+        let consumer = joined.stream.create_consumer(config).await.map_err(again)?;
+        let messages = consumer.messages().await.map_err(again)?;
+        let mut messages = messages.ready_chunks(BATCH);
+        let restart = self.restart.clone();
+        loop {
+            let chunk = tokio::select! {
+                chunk = messages.next() => chunk.ok_or_else(|| again("it has ended"))?,
+                () = restart.notified() => return Err(again("nothing comes although there is more")),
+            };
+            let mut batch = Batch::default();
+            let mut ended = None;
+            for message in chunk {
+                match message {
+                    Ok(message) => {
+                        let Ok(info) = message.info() else {
+                            ended = Some(again("a message without a sequence"));
+                            break;
+                        };
+                        let sequence = info.stream_sequence;
+                        if let Err(error) =
+                            self.take(&joined.stream, sequence, &message.payload, &mut batch).await
+                        {
+                            ended = Some(error);
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        ended = Some(again(error));
+                        break;
+                    }
+                }
+                if batch.bytes > BATCH_BYTES {
+                    self.pass(joined.created, std::mem::take(&mut batch)).await?;
+                }
+            }
+            self.pass(joined.created, batch).await?;
+            if let Some(ended) = ended {
+                return Err(ended);
+            }
+        }
+    }
+
+    /// What was taken goes to the store.
+    async fn pass(&mut self, created: i64, mut batch: Batch) -> Result<(), Ended> {
+        if batch.taken.is_empty() {
+            return Ok(());
+        }
+        batch.sequence = self.replica.taken();
+        batch.mark = mark::encode(created, self.replica.state());
+        self.shared.set_read(batch.sequence);
+        self.batches.send(batch).await.map_err(|_| Ended::Closed)
+    }
+
+    async fn take(
+        &mut self,
+        stream: &Stream,
+        sequence: u64,
+        bytes: &Bytes,
+        batch: &mut Batch,
+    ) -> Result<(), Ended> {
+        loop {
+            let fault = match self.replica.take(sequence, bytes) {
+                Ok(Taken::Again) => return Err(again("messages come that were read before")),
+                Ok(taken) => {
+                    batch.add(taken, bytes.len());
+                    return Ok(());
+                }
+                Err(fault) => fault,
+            };
+            match fault {
+                Fault::Needs(_, part) => {
+                    let bytes = fetch(stream, part, &fault).await?;
+                    self.replica.fetched(part, &bytes);
+                }
+                Fault::Gap { taken, .. } => {
+                    // the consumer may have left it out: it is asked again, from there
+                    fetch(stream, taken + 1, &fault).await?;
+                    return Err(again(fault));
+                }
+                fault => return Err(Ended::Stopped(fault.to_string())),
+            }
+        }
+    }
+}
+
+/// A message that has to be there.
+async fn fetch(stream: &Stream, sequence: u64, fault: &Fault) -> Result<Bytes, Ended> {
+    match stream.get_raw_message(sequence).await {
+        Ok(message) => Ok(message.payload),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Err(Ended::Stopped(
+            format!("{fault}; begin anew with a backup of another node"),
+        )),
+        Err(error) => Err(again(error)),
+    }
+}

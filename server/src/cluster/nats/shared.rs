@@ -1,0 +1,293 @@
+//! What all parts of a node know together.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use smol::channel::{Receiver, Sender, unbounded};
+use tracing::{error, info, warn};
+
+use super::super::report::{ClusterReport, ReplicaReport};
+use super::ClusterOptions;
+use crate::store::{Health, LogCounts, Promise, StoreError};
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Told whenever that changes; nobody else ever has it for long.
+    serves: (Sender<bool>, Receiver<bool>),
+    /// The sequence up to which the store has everything.
+    applied: AtomicU64,
+    /// The sequence up to which the stream was read.
+    read: AtomicU64,
+    waiting: AtomicUsize,
+    given_up: AtomicU64,
+    node: String,
+    stream: String,
+    silence: Duration,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What keeps the node from serving for good.
+    stopped: Option<Arc<str>>,
+    /// Why the last question to the leader had no answer.
+    silent: Option<Arc<str>>,
+    /// When it answered last.
+    answered: Option<Instant>,
+    /// What has to be applied before the node serves; `None` before the stream is joined.
+    target: Option<u64>,
+    /// Why the store does not take anything.
+    disk: Option<StoreError>,
+    /// Why nothing is published.
+    refused: Option<Arc<str>>,
+    leader: Option<String>,
+    replicas: Vec<ReplicaReport>,
+    last: u64,
+    counts: LogCounts,
+    closers: Vec<Promise>,
+    closed: bool,
+    /// What was told last.
+    served: bool,
+}
+
+/// What the leader of the stream has said.
+pub(super) struct Answer {
+    pub(super) leader: Option<String>,
+    pub(super) replicas: Vec<ReplicaReport>,
+    pub(super) last: u64,
+}
+
+impl Shared {
+    pub(super) fn new(options: &ClusterOptions, server_id: i64, applied: u64) -> Self {
+        Self {
+            state: Mutex::default(),
+            serves: unbounded(),
+            applied: AtomicU64::new(applied),
+            read: AtomicU64::new(applied),
+            waiting: AtomicUsize::new(0),
+            given_up: AtomicU64::new(0),
+            node: options.node.clone(),
+            stream: super::watch::stream_name(server_id),
+            silence: options.silence,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    pub(super) fn serves(&self) -> Receiver<bool> {
+        self.serves.1.clone()
+    }
+
+    /// A place among those who wait, if there is one.
+    pub(super) fn take_place(&self, most: usize) -> bool {
+        let taken = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| {
+            (waiting < most).then_some(waiting + 1)
+        });
+        taken.is_ok()
+    }
+
+    pub(super) fn give_place(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn gave_up(&self) {
+        self.given_up.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_read(&self, sequence: u64) {
+        self.read.store(sequence, Ordering::Relaxed);
+    }
+
+    pub(super) fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_applied(&self, sequence: u64) {
+        self.applied.store(sequence, Ordering::Release);
+        self.judge();
+    }
+
+    /// The leader has answered. Where it had been silent for long, all that it has now comes first.
+    pub(super) fn answered(&self, answer: Answer) {
+        let mut state = self.lock();
+        let was_silent = state.answered.is_none_or(|at| at.elapsed() > self.silence);
+        if was_silent || state.target.is_none() {
+            state.target = Some(answer.last);
+        }
+        state.answered = Some(Instant::now());
+        state.silent = None;
+        state.leader = answer.leader;
+        state.replicas = answer.replicas;
+        state.last = answer.last;
+        drop(state);
+        self.judge();
+    }
+
+    /// The leader has not answered.
+    pub(super) fn silent(&self, reason: impl Into<Arc<str>>) {
+        self.lock().silent = Some(reason.into());
+        self.judge();
+    }
+
+    /// The node must not go on: it would have to guess.
+    pub(super) fn stop(&self, reason: impl Into<Arc<str>>) {
+        let reason = reason.into();
+        let mut state = self.lock();
+        if state.stopped.is_none() {
+            error!(
+                reason = &*reason,
+                "this node has stopped: it keeps its data, answers queries, and registers nothing"
+            );
+            state.stopped = Some(reason);
+        }
+        drop(state);
+        self.judge();
+    }
+
+    pub(super) fn has_stopped(&self) -> Option<Arc<str>> {
+        self.lock().stopped.clone()
+    }
+
+    pub(super) fn disk(&self, disk: Option<StoreError>) {
+        let mut state = self.lock();
+        match (&state.disk, &disk) {
+            (None, Some(error)) => error!(%error, "the store fails: nothing more is applied"),
+            (Some(_), None) => info!("the store works again"),
+            _ => {}
+        }
+        state.disk = disk;
+        drop(state);
+        self.judge();
+    }
+
+    pub(super) fn disk_fails(&self) -> bool {
+        self.lock().disk.is_some()
+    }
+
+    /// JetStream takes nothing, for this reason; or it does again.
+    pub(super) fn refused(&self, reason: Option<Arc<str>>) {
+        let mut state = self.lock();
+        match (&state.refused, &reason) {
+            (None, Some(reason)) => warn!(reason = &**reason, "JetStream takes nothing"),
+            (Some(_), None) => info!("JetStream takes what is registered again"),
+            _ => {}
+        }
+        state.refused = reason;
+    }
+
+    pub(super) fn count(&self, change: impl FnOnce(&mut LogCounts)) {
+        change(&mut self.lock().counts);
+    }
+
+    pub(super) fn counts(&self) -> LogCounts {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        LogCounts { waiting, ..self.lock().counts }
+    }
+
+    pub(super) fn wait_for_the_end(&self, promise: Promise) {
+        let mut state = self.lock();
+        match state.closed {
+            true => promise.settle(Ok(None)),
+            false => state.closers.push(promise),
+        }
+    }
+
+    pub(super) fn closed(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let closers = std::mem::take(&mut state.closers);
+        drop(state);
+        self.judge();
+        for promise in closers {
+            promise.settle(Ok(None));
+        }
+    }
+
+    /// Why the node does not serve, if it does not.
+    fn reason(&self, state: &State) -> Option<Arc<str>> {
+        if let Some(stopped) = &state.stopped {
+            return Some(stopped.clone());
+        }
+        if let Some(disk) = &state.disk {
+            return Some(disk.to_string().into());
+        }
+        let Some(target) = state.target else {
+            let silent = state.silent.clone();
+            return Some(silent.unwrap_or_else(|| "the cluster is not found yet".into()));
+        };
+        if state.answered.is_none_or(|at| at.elapsed() > self.silence) {
+            let silent = state.silent.as_deref().unwrap_or("it is silent");
+            let text = format!("no majority of the cluster: its leader does not answer ({silent})");
+            return Some(text.into());
+        }
+        let applied = self.applied();
+        (applied < target).then(|| {
+            let left = target - applied;
+            format!("{left} messages of the stream are still to be applied").into()
+        })
+    }
+
+    /// Says whether the node serves, where that has changed.
+    pub(super) fn judge(&self) {
+        let mut state = self.lock();
+        let reason = self.reason(&state);
+        let serves = reason.is_none() && !state.closed;
+        let served = std::mem::replace(&mut state.served, serves);
+        if serves && !served {
+            info!(stream = self.stream, "this node of the cluster serves");
+        }
+        if let Some(reason) = &reason
+            && served
+        {
+            warn!(reason = &**reason, "this node of the cluster does not serve any more");
+        }
+        if serves != served {
+            // under the lock: two threads must not say it in the other order
+            let _ = self.serves.0.try_send(serves);
+        }
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let state = self.lock();
+        if state.closed {
+            return Health::Closed;
+        }
+        if let Some(disk) = &state.disk {
+            return Health::Failing(disk.clone());
+        }
+        match self.reason(&state).or_else(|| state.refused.clone()) {
+            Some(reason) => Health::Failing(StoreError::Cluster(reason)),
+            None => Health::Good,
+        }
+    }
+
+    pub(super) fn report(&self) -> ClusterReport {
+        let state = self.lock();
+        let reason = self.reason(&state);
+        ClusterReport {
+            node: self.node.clone(),
+            stream: self.stream.clone(),
+            serves: reason.is_none() && !state.closed,
+            reason: reason.or_else(|| state.refused.clone()).map(|reason| reason.to_string()),
+            stopped: state.stopped.is_some(),
+            leader: state.leader.clone(),
+            replicas: state.replicas.clone(),
+            applied: self.applied(),
+            last: state.last.max(self.applied()),
+            answered: state.answered.map(|at| at.elapsed()),
+            waiting: self.waiting.load(Ordering::Relaxed),
+            given_up: self.given_up.load(Ordering::Relaxed),
+        }
+    }
+}

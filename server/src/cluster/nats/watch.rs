@@ -1,0 +1,310 @@
+//! Joins the stream, and asks its leader once a second whether it is still there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::connection::State as Connection;
+use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, Info, RawMessageErrorKind, StorageType, Stream,
+};
+use async_nats::jetstream::{Context, ErrorCode};
+use tokio::sync::{Notify, watch as latest};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::{debug, info, warn};
+
+use super::ClusterOptions;
+use super::mark::Known;
+use super::shared::{Answer, Shared};
+use crate::cluster::ReplicaReport;
+
+/// Time between two questions.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// So often a leader must say the same that cannot be, before the node believes it; and so many
+/// questions without an answer are a reason to ask another server.
+const TIMES: u32 = 3;
+
+/// So many answers in a row with messages that are not read, and none of them read meanwhile, are a
+/// reason to read anew.
+const STUCK: u32 = 5;
+
+/// How long JetStream remembers ids: a retry within that is stored once. Later ones the rules pass
+/// over.
+const DUPLICATES: Duration = Duration::from_secs(120);
+
+/// The stream of a server. NATS allows no dots in it.
+pub(super) fn stream_name(server_id: i64) -> String {
+    format!("hat-{server_id}")
+}
+
+/// The subject of its messages.
+pub(super) fn subject(server_id: i64) -> String {
+    format!("hat.{server_id}.sessions")
+}
+
+/// The stream, once it is known to be the right one.
+#[derive(Clone, Debug)]
+pub(super) struct Joined {
+    pub(super) stream: Stream,
+    /// When it was made, in nanoseconds since 1970.
+    pub(super) created: i64,
+}
+
+pub(super) struct Watch {
+    client: Client,
+    context: Context,
+    server_id: i64,
+    replicas: usize,
+    known: Known,
+    join: latest::Sender<Option<Joined>>,
+    created: Option<i64>,
+    silent: u32,
+    wrong: u32,
+    stuck: (u64, u32),
+    said: String,
+}
+
+impl Watch {
+    pub(super) fn new(
+        client: Client,
+        context: Context,
+        options: &ClusterOptions,
+        server_id: i64,
+        known: Known,
+        join: latest::Sender<Option<Joined>>,
+    ) -> Self {
+        let replicas = options.replicas;
+        let (created, silent, wrong, stuck) = (None, 0, 0, (0, 0));
+        let said = String::new();
+        Self {
+            client,
+            context,
+            server_id,
+            replicas,
+            known,
+            join,
+            created,
+            silent,
+            wrong,
+            stuck,
+            said,
+        }
+    }
+
+    /// Until the node stops or ends.
+    pub(super) async fn run(mut self, shared: Arc<Shared>, restart: Arc<Notify>) {
+        let mut rounds = interval(ROUND);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while shared.has_stopped().is_none() {
+            rounds.tick().await;
+            // before it is asked: the stream is not shorter than what it was
+            let applied = shared.applied();
+            let answer = timeout(PATIENCE, self.context.get_stream(shared.stream())).await;
+            match answer {
+                Ok(Ok(stream)) => {
+                    let looked = timeout(PATIENCE, self.look(&stream, applied)).await;
+                    match looked.unwrap_or_else(|_| Err(Wrong::Silent("it takes too long".into()))) {
+                        Ok(()) => self.good(&shared, stream.cached_info(), &restart),
+                        Err(Wrong::Silent(reason)) => self.silent(&shared, reason).await,
+                        Err(Wrong::Stream(reason)) => self.wrong(&shared, reason),
+                    }
+                }
+                Ok(Err(error)) => match error.kind() {
+                    GetStreamErrorKind::JetStream(said)
+                        if said.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                    {
+                        self.missing(&shared).await;
+                    }
+                    GetStreamErrorKind::JetStream(said) => {
+                        self.silent(&shared, said.to_string()).await;
+                    }
+                    _ => self.silent(&shared, error.to_string()).await,
+                },
+                Err(_) => {
+                    let seconds = PATIENCE.as_secs();
+                    self.silent(&shared, format!("no answer within {seconds} s")).await;
+                }
+            }
+        }
+    }
+
+    /// All is well.
+    fn good(&mut self, shared: &Shared, info: &Info, restart: &Notify) {
+        (self.silent, self.wrong) = (0, 0);
+        let cluster = info.cluster.as_ref();
+        let replicas = cluster.map(|it| &it.replicas[..]).unwrap_or_default();
+        let replicas = replicas.iter().map(|one| ReplicaReport {
+            name: one.name.clone(),
+            current: one.current,
+            offline: one.offline,
+            lag: one.lag.unwrap_or_default(),
+        });
+        let last = info.state.last_sequence;
+        let read = shared.read();
+        self.stuck = match self.stuck {
+            (before, times) if before == read && read < last => (read, times + 1),
+            _ => (read, 0),
+        };
+        if self.stuck.1 >= STUCK {
+            self.stuck.1 = 0;
+            restart.notify_one();
+        }
+        let leader = cluster.and_then(|it| it.leader.clone());
+        // one server by itself has no leader, and is one
+        let leader = leader.or_else(|| Some(self.client.server_info().server_name));
+        shared.answered(Answer { leader, replicas: replicas.collect(), last });
+    }
+
+    /// Nobody answers. A server that is alive, and is not in touch with the others, is left.
+    async fn silent(&mut self, shared: &Shared, reason: String) {
+        if self.said != reason {
+            debug!(reason, "the leader of the stream does not answer");
+            self.said.clone_from(&reason);
+        }
+        shared.silent(reason);
+        self.silent += 1;
+        if self.silent.is_multiple_of(TIMES)
+            && self.client.connection_state() == Connection::Connected
+        {
+            // where it cannot, it is trying already
+            let _ = self.client.force_reconnect().await;
+        }
+    }
+
+    /// The stream cannot be the one that was joined. A leader may be wrong for a moment.
+    fn wrong(&mut self, shared: &Shared, reason: String) {
+        self.wrong += 1;
+        warn!(reason, times = self.wrong, "something is wrong with the stream");
+        match self.wrong {
+            TIMES.. => shared.stop(reason),
+            _ => shared.silent(reason),
+        }
+    }
+
+    /// There is no stream: a node that never had one makes it.
+    async fn missing(&mut self, shared: &Shared) {
+        if self.known.created.is_some() || self.created.is_some() {
+            let reason = "the stream is gone; restore it, or begin anew with a new server id";
+            return self.wrong(shared, reason.into());
+        }
+        let config = Config {
+            name: stream_name(self.server_id),
+            subjects: vec![subject(self.server_id)],
+            description: Some(format!("Events of the server {}", self.server_id)),
+            storage: StorageType::File,
+            num_replicas: self.replicas,
+            // what is old goes when somebody says so, and never because there is no room
+            discard: DiscardPolicy::New,
+            duplicate_window: DUPLICATES,
+            first_sequence: (self.known.before > 0).then_some(self.known.before + 1),
+            ..Config::default()
+        };
+        match timeout(PATIENCE * 5, self.context.create_stream(config)).await {
+            Ok(Ok(_)) => info!(
+                stream = shared.stream(),
+                replicas = self.replicas,
+                "the stream of the cluster is made"
+            ),
+            Ok(Err(error)) => self.silent(shared, error.to_string()).await,
+            Err(_) => self.silent(shared, "it does not make the stream".into()).await,
+        }
+    }
+
+    /// Looks whether it is the stream that this node knows, or one to begin with.
+    async fn look(&mut self, stream: &Stream, applied: u64) -> Result<(), Wrong> {
+        let info = stream.cached_info();
+        if info.cluster.as_ref().is_some_and(|it| it.name.is_some() && it.leader.is_none()) {
+            return Err(Wrong::Silent("the stream has no leader".into()));
+        }
+        let created = nanoseconds(info);
+        let state = &info.state;
+        if state.last_sequence < applied {
+            return Err(Wrong::Stream(format!(
+                "the stream ends with message {}, and message {applied} of it is applied here",
+                state.last_sequence
+            )));
+        }
+        if state.first_sequence > applied + 1 {
+            return Err(Wrong::Stream(format!(
+                "the stream begins with message {}, and those after message {applied} are missing \
+                 here; begin anew with a backup of another node",
+                state.first_sequence
+            )));
+        }
+        if self.created == Some(created) {
+            return Ok(());
+        }
+        match self.known.created.or(self.created) {
+            None => self.begin(info)?,
+            Some(before) => self.recognize(stream, before == created, applied).await?,
+        }
+        let replicas = info.config.num_replicas;
+        if replicas != self.replicas {
+            warn!(replicas, wanted = self.replicas, "the stream has another number of replicas");
+        }
+        info!(stream = stream.cached_info().config.name, applied, last = state.last_sequence, "joined");
+        self.created = Some(created);
+        self.known.created = Some(created);
+        self.join.send_replace(Some(Joined { stream: stream.clone(), created }));
+        Ok(())
+    }
+
+    /// A node that has applied nothing of any stream begins with the first message of one.
+    fn begin(&self, info: &Info) -> Result<(), Wrong> {
+        let first = info.config.first_sequence.unwrap_or(1).max(1);
+        let before = self.known.before;
+        if before + 1 == first {
+            return Ok(());
+        }
+        Err(Wrong::Stream(match before {
+            0 => format!(
+                "the events before message {first} of the stream are in the stores of its first \
+                 node only; begin with a backup of one that has them"
+            ),
+            _ => format!(
+                "the store has sessions of this server up to {before}, and the stream begins with \
+                 message {first}: they are not of one history; begin with an empty store, or with \
+                 a backup of another node"
+            ),
+        }))
+    }
+
+    /// Whether the message that was applied last is the one in the stream; where it is not there
+    /// any more, the time when the stream was made has to do.
+    async fn recognize(&self, stream: &Stream, same: bool, applied: u64) -> Result<(), Wrong> {
+        let other = || {
+            let text = format!(
+                "the stream is another one: its message {applied} is not the one that is applied \
+                 here"
+            );
+            Err(Wrong::Stream(text))
+        };
+        let state = &self.known.state;
+        if applied != state.taken || state.crc == 0 {
+            return if same { Ok(()) } else { other() };
+        }
+        match stream.get_raw_message(applied).await {
+            Ok(message) if crc32c::crc32c(&message.payload) == state.crc => Ok(()),
+            Ok(_) => other(),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
+                if same { Ok(()) } else { other() }
+            }
+            Err(error) => Err(Wrong::Silent(error.to_string())),
+        }
+    }
+}
+
+/// What a look can come to.
+enum Wrong {
+    Silent(String),
+    Stream(String),
+}
+
+fn nanoseconds(info: &Info) -> i64 {
+    i64::try_from(info.created.unix_timestamp_nanos()).unwrap_or(i64::MAX)
+}
