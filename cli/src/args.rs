@@ -131,6 +131,9 @@ pub(crate) enum Command {
     /// Look after the store of `hat serve --store DIR`, while no server uses it.
     #[command(subcommand, arg_required_else_help = false)]
     Store(StoreCommand),
+    /// Ask how the nodes of `hat serve --cluster` are.
+    #[command(subcommand, arg_required_else_help = false)]
+    Cluster(ClusterCommand),
     /// Run a server, feed it this machine's load, memory and network counters, and follow them.
     Demo(DemoArgs),
     /// Print what makes a shell complete the command's arguments.
@@ -192,13 +195,17 @@ impl Command {
             Self::Top(args) => Some(&mut args.connect),
             Self::Doctor(args) => Some(&mut args.connect),
             Self::Serve(_) | Self::Cotp(_) | Self::Juggler(_) | Self::Chatter(_) => None,
-            Self::Store(_) | Self::Demo(_) | Self::Completions { .. } | Self::Man(_) => None,
+            Self::Store(_)
+            | Self::Cluster(_)
+            | Self::Demo(_)
+            | Self::Completions { .. }
+            | Self::Man(_) => None,
         }
     }
 }
 
-pub(crate) use cluster::ClusterArgs;
 pub(crate) use chatter::{ChatterCommand, ListenArgs, MessageArgs, ProxyArgs, Speaks};
+pub(crate) use cluster::{ClusterArgs, ClusterCommand};
 pub(crate) use connect::{ConnectArgs, Given};
 pub(crate) use cotp::{CotpCommand, CotpFormat, EchoArgs, PeerArgs, ProbeArgs, ScanArgs, SendArgs};
 pub(crate) use juggler::{CallArgs, JugglerCommand, JugglerServeArgs, PeerOfJuggler, WatchArgs};

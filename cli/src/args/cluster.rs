@@ -1,8 +1,8 @@
-//! One node of several.
+//! One node of several, and all of them.
 
 use std::path::PathBuf;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, Subcommand};
 
 use crate::conf::settings::ClusterSettings;
 
@@ -21,6 +21,24 @@ pub(crate) struct ClusterArgs {
     /// [default: as many as --cluster names]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(1..=5))]
     cluster_replicas: Option<u8>,
+    #[command(flatten)]
+    nats: NatsArgs,
+}
+
+impl ClusterArgs {
+    /// What the arguments say.
+    pub(crate) fn settings(&self) -> ClusterSettings {
+        ClusterSettings {
+            servers: self.cluster.clone(),
+            replicas: self.cluster_replicas,
+            ..self.nats.settings()
+        }
+    }
+}
+
+/// Who one is to NATS.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct NatsArgs {
     /// A file with NATS credentials, as nsc writes them.
     #[arg(long, value_name = "FILE")]
     cluster_creds: Option<PathBuf>,
@@ -35,16 +53,46 @@ pub(crate) struct ClusterArgs {
     cluster_key: Option<PathBuf>,
 }
 
-impl ClusterArgs {
-    /// What the arguments say.
-    pub(crate) fn settings(&self) -> ClusterSettings {
+impl NatsArgs {
+    fn settings(&self) -> ClusterSettings {
         ClusterSettings {
-            servers: self.cluster.clone(),
-            replicas: self.cluster_replicas,
             creds: self.cluster_creds.clone(),
             ca: self.cluster_ca.clone(),
             cert: self.cluster_cert.clone(),
             key: self.cluster_key.clone(),
+            ..ClusterSettings::default()
         }
+    }
+}
+
+/// What can be done with a cluster.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// Print how a cluster is: the stream and who leads it, the nodes and how far they are.
+    ///
+    /// One JSON line for the stream, and one for each node that answers within two seconds. Exit
+    /// code 1 says that the stream has no leader, or that a node does not serve. Only in a `hat`
+    /// that was built with the feature `cluster`, and on Tokio.
+    Status(ClusterStatusArgs),
+}
+
+/// See [`ClusterCommand::Status`].
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ClusterStatusArgs {
+    /// The NATS servers, as for `hat serve --cluster`: nats://a,b,c.
+    #[arg(value_name = "URLS")]
+    servers: String,
+    /// The number of the event server.
+    #[arg(long, value_name = "ID", default_value_t = 1)]
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "nobody is asked"))]
+    pub(crate) server_id: i64,
+    #[command(flatten)]
+    nats: NatsArgs,
+}
+
+impl ClusterStatusArgs {
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "nobody is asked"))]
+    pub(crate) fn settings(&self) -> ClusterSettings {
+        ClusterSettings { servers: Some(self.servers.clone()), ..self.nats.settings() }
     }
 }

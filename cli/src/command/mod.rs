@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod chatter;
+mod cluster;
 mod cotp;
 mod demo;
 mod doctor;
@@ -44,6 +45,7 @@ pub(crate) fn run<R: Run>(command: Command) -> Result<()> {
         Command::Man(args) => shell::man(&args),
         Command::Cotp(command) => R::run(cotp::cotp::<R>(command)),
         Command::Store(command) => store::store(command),
+        Command::Cluster(command) => R::run(cluster::cluster(command)),
         Command::Demo(args) => R::run(demo::demo::<R>(args)),
     }
 }

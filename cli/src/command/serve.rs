@@ -1,6 +1,5 @@
 //! `hat serve`: an event server over a store on a disk or in memory, and its page.
 
-mod cluster;
 mod logging;
 mod place;
 #[cfg_attr(not(unix), path = "serve/no_systemd.rs")]
@@ -15,6 +14,7 @@ use hat_aio::{Address, Runtime};
 use serde_json::Value;
 
 use crate::args::ServeArgs;
+use crate::command::cluster;
 use crate::conf::{self, Plan, Settings};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
@@ -111,7 +111,14 @@ async fn run<R: Runtime>(
         log: plan.log,
         ..Options::new(plan.listen, plan.server_id)
     };
-    let options = cluster::join(options, plan.cluster)?;
+    #[cfg(feature = "cluster")]
+    let cluster = plan.cluster.map(|it| cluster::options(it, options.name.clone())).transpose()?;
+    #[cfg(feature = "cluster")]
+    let options = Options { cluster, ..options };
+    #[cfg(not(feature = "cluster"))]
+    if plan.cluster.is_some() {
+        return Err(cluster::not_built().into());
+    }
     let listen = options.listen.clone();
     let server = EventServer::start::<R>(options, opened.store()).await.map_err(start_failure)?;
     let kept = if in_memory { " (events are in memory only)" } else { "" };

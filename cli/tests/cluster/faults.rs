@@ -97,9 +97,8 @@ fn a_message_that_is_missing_stops_the_node_that_needs_it() {
     };
     let answers: Vec<_> = ["a", "b", "c"].iter().map(|name| register(name)).collect();
     let lost = answers[1][0].id.session;
-    let deleted = cluster
-        .nats
-        .answer("$JS.API.STREAM.MSG.DELETE.hat-1", &format!(r#"{{"seq":{lost}}}"#));
+    let deleted =
+        cluster.nats.answer("$JS.API.STREAM.MSG.DELETE.hat-1", &format!(r#"{{"seq":{lost}}}"#));
     assert_eq!(deleted["success"], true, "{deleted}");
     let store = cluster.folder.of("new");
     let node = crate::nodes::Node::start(1, &store, &cluster.nats.urls(), "");

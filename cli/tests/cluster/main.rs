@@ -24,7 +24,8 @@ impl Folder {
     fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("hat-cluster-{}-{number}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("hat-cluster-{}-{number}", std::process::id()));
         std::fs::create_dir(&path).expect("a temporary folder");
         Self(path)
     }

@@ -21,9 +21,8 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn start(number: usize, store: &str, urls: &str, more: &str) -> Self {
         let address = peers::unused_addr().to_string();
-        let args = format!(
-            "--listen {address} --store {store} --cluster {urls} --name h{number} {more}"
-        );
+        let args =
+            format!("--listen {address} --store {store} --cluster {urls} --name h{number} {more}");
         let mut node = Self { args, address, server: None };
         node.run();
         node

@@ -68,9 +68,9 @@ impl Oracle {
         let seen = self.seen.lock().expect("no panic");
         let history = &histories[0];
         for (node, other) in histories.iter().enumerate() {
-            if let Some(at) = (0..history.len().max(other.len())).find(|at| {
-                history.get(*at) != other.get(*at)
-            }) {
+            if let Some(at) =
+                (0..history.len().max(other.len())).find(|at| history.get(*at) != other.get(*at))
+            {
                 return Err(format!(
                     "event {at} is {:?} at node 0 and {:?} at node {node}",
                     history.get(at),
@@ -81,9 +81,10 @@ impl Oracle {
         if let Some(name) = seen.not_found.first() {
             return Err(format!("{name} was answered, and its node did not find it"));
         }
-        if let Some(two) = history.windows(2).find(|two| {
-            two[0].id >= two[1].id || two[0].timestamp > two[1].timestamp
-        }) {
+        if let Some(two) = history
+            .windows(2)
+            .find(|two| two[0].id >= two[1].id || two[0].timestamp > two[1].timestamp)
+        {
             return Err(format!("not in order: {two:?}"));
         }
         let mut places: HashMap<EventId, usize> = HashMap::new();

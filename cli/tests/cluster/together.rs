@@ -21,8 +21,7 @@ fn what_is_registered_anywhere_is_told_everywhere_alike() {
     let runtime = &cluster.runtime;
     cluster.nodes.iter().for_each(|node| drop(node.ready(runtime)));
     let listener = |address: &str| runtime.block_on(client(address, vec!["*"])).expect("a client");
-    let listeners: Vec<_> =
-        cluster.nodes.iter().map(|node| listener(&node.address)).collect();
+    let listeners: Vec<_> = cluster.nodes.iter().map(|node| listener(&node.address)).collect();
     let mut answers = Vec::new();
     for round in 0..4 {
         for node in 0..3 {
@@ -43,6 +42,15 @@ fn what_is_registered_anywhere_is_told_everywhere_alike() {
         }
         assert_eq!(told, answers);
     }
+    let status = crate::process::hat(&format!("cluster status {}", cluster.nats.urls()));
+    let lines = status.json();
+    let (stream, nodes) = lines.split_first().expect("a line for the stream");
+    let leader = stream["leader"].as_str().expect("a leader");
+    assert!(leader.starts_with('n') && stream["replicas"].as_array().expect("two").len() == 2);
+    assert!(stream["last"].as_u64() > Some(12), "{stream}");
+    let names: Vec<_> = nodes.iter().map(|node| node["node"].as_str()).collect();
+    assert_eq!(names, [Some("h0"), Some("h1"), Some("h2")]);
+    assert!(nodes.iter().all(|node| node["serves"] == true && node["stopped"] == false));
     for node in &cluster.nodes {
         let client = node.ready(runtime);
         assert_eq!(runtime.block_on(events_after(&client, None)), Some(answers.clone()));
@@ -61,7 +69,8 @@ fn a_session_larger_than_a_message_may_be_comes_whole() {
     let what = [large("one"), large("two"), RegisterEvent::new("three")];
     let small = registered(&cluster, 0, &events(&["before"]));
     let answer = registered(&cluster, 0, &what);
-    let payloads = |events: &[Event]| events.iter().map(|it| it.payload.clone()).collect::<Vec<_>>();
+    let payloads =
+        |events: &[Event]| events.iter().map(|it| it.payload.clone()).collect::<Vec<_>>();
     let expected: Vec<_> = what.iter().map(|it| it.payload.clone()).collect();
     assert_eq!(payloads(&answer), expected);
     let client = cluster.nodes[0].ready(&cluster.runtime);

@@ -32,4 +32,4 @@ mod simulation;
 #[cfg(feature = "cluster")]
 #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
 pub use nats::{ClusterError, ClusterLog, ClusterOptions};
-pub use report::{ClusterReport, ReplicaReport};
+pub use report::{ClusterReport, ClusterStatus, ReplicaReport};

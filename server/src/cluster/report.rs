@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// How the cluster is, as this node sees it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct ClusterReport {
     /// What this node is called.
@@ -35,7 +38,8 @@ pub struct ClusterReport {
 }
 
 /// A NATS server that follows the leader of the stream.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct ReplicaReport {
     /// Its name.
@@ -54,4 +58,26 @@ impl ClusterReport {
     pub fn lag(&self) -> u64 {
         self.last.saturating_sub(self.applied)
     }
+}
+
+/// How a cluster is, as NATS and its nodes say when they are asked.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ClusterStatus {
+    /// The name of the stream.
+    pub stream: String,
+    /// Why nothing is known of the stream, where nothing is: it has no leader, say.
+    pub reason: Option<String>,
+    /// The NATS server that leads the stream.
+    pub leader: Option<String>,
+    /// The other NATS servers that keep it.
+    pub replicas: Vec<ReplicaReport>,
+    /// The sequences of its first and its last message.
+    pub first: u64,
+    /// See [`first`](Self::first).
+    pub last: u64,
+    /// Bytes that it takes.
+    pub bytes: u64,
+    /// The nodes that have answered, by name.
+    pub nodes: Vec<ClusterReport>,
 }

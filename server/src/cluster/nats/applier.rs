@@ -75,7 +75,7 @@ pub(super) fn start(
         // its end of `due` is gone: the other thread has the store, which is free once it ends
         let _ = keeper.join();
         if let Err(error) = store.sync() {
-            warn!(%error, "the last sync failed: what it was for is applied again at the next start");
+            warn!(%error, "the last sync failed: the next start applies again what it was for");
         }
         drop(store);
         shared.closed();
@@ -167,10 +167,7 @@ impl Applier {
     }
 }
 
-fn timed(
-    shared: &Shared,
-    sync: impl FnOnce() -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
+fn timed(shared: &Shared, sync: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
     let start = Instant::now();
     let done = sync();
     shared.count(|counts| {

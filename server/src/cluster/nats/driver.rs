@@ -19,7 +19,7 @@ use super::publisher::{Published, Publisher};
 use super::reader::Reader;
 use super::shared::Shared;
 use super::watch::{Joined, Watch};
-use super::{ClusterError, ClusterOptions, Request, applier};
+use super::{ClusterError, ClusterOptions, Request, applier, nodes};
 use crate::store::{AppendError, LogOptions, Promise, SessionUpdate, Store, StoreError};
 
 /// How long the cluster may take to acknowledge a message before it is published again.
@@ -66,6 +66,7 @@ pub(super) fn start(runtime: &Handle, start: Start) -> Result<(), ClusterError> 
                     restart: restart.clone(),
                 };
                 tasks.spawn(reader.run());
+                tasks.spawn(nodes::answer(client.clone(), log.server_id, shared.clone()));
                 let publisher = Publisher::new(context.clone(), log.server_id, results);
                 tasks.spawn(publisher.run(publishes));
                 let watch = Watch::new(client, context, &options, log.server_id, known, join);
@@ -192,7 +193,11 @@ impl Driver {
         }
         while let Some(publish) = self.outbox.next(now, self.clock) {
             // where it is gone, what waits is given up in time
-            let _ = self.publish.send(Published { publish, since: std::time::Instant::now(), failure: None });
+            let _ = self.publish.send(Published {
+                publish,
+                since: std::time::Instant::now(),
+                failure: None,
+            });
         }
     }
 

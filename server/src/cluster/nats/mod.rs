@@ -17,6 +17,7 @@
 //! | `applier` | the threads that bring sessions into the store and tell the feed |
 //! | `watch` | joins the stream, and asks its leader once a second whether it is still there |
 //! | `mark` | what the store keeps of it all |
+//! | `nodes` | how all nodes are, for who asks |
 //!
 //! NATS says nothing by itself when a majority is lost: a publisher waits, and a consumer is
 //! silent. So the leader is asked, and a leader without a majority steps down within ten seconds
@@ -25,6 +26,7 @@
 mod applier;
 mod driver;
 mod mark;
+mod nodes;
 mod options;
 mod publisher;
 mod reader;
@@ -102,13 +104,7 @@ impl ClusterLog {
     ) -> Result<(Self, Feed), ClusterError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ClusterError::Runtime)?;
         let connect = options.connect()?;
-        let servers = options.servers.iter().map(|it| it.parse::<async_nats::ServerAddr>());
-        let servers: Vec<_> = servers
-            .collect::<Result<_, _>>()
-            .map_err(|error| ClusterError::Servers(error.to_string()))?;
-        if servers.is_empty() {
-            return Err(ClusterError::Servers("there are none".into()));
-        }
+        let servers = options.servers()?;
         let known = mark::Known::of(&*store, log.server_id)?;
         let (tell, feed) = bounded(log.max_told.max(1));
         let (requests, asked) = mpsc::unbounded_channel();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use async_nats::ConnectOptions;
+use async_nats::{ConnectOptions, ServerAddr};
 
 use super::ClusterError;
 
@@ -46,6 +46,18 @@ impl ClusterOptions {
             certificate: None,
             limit: Duration::from_secs(20),
             silence: Duration::from_secs(10),
+        }
+    }
+
+    /// The addresses.
+    pub(super) fn servers(&self) -> Result<Vec<ServerAddr>, ClusterError> {
+        let servers = self.servers.iter().map(|it| it.parse::<ServerAddr>());
+        let servers: Result<Vec<_>, _> = servers.collect();
+        match servers {
+            Ok(servers) if servers.is_empty() => {
+                Err(ClusterError::Servers("there are none".into()))
+            }
+            servers => servers.map_err(|error| ClusterError::Servers(error.to_string())),
         }
     }
 

@@ -95,7 +95,7 @@ impl Reader {
         loop {
             let chunk = tokio::select! {
                 chunk = messages.next() => chunk.ok_or_else(|| again("it has ended"))?,
-                () = restart.notified() => return Err(again("nothing comes although there is more")),
+                () = restart.notified() => return Err(again("nothing comes, and there is more")),
             };
             let mut batch = Batch::default();
             let mut ended = None;
@@ -177,9 +177,9 @@ impl Reader {
 async fn fetch(stream: &Stream, sequence: u64, fault: &Fault) -> Result<Bytes, Ended> {
     match stream.get_raw_message(sequence).await {
         Ok(message) => Ok(message.payload),
-        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Err(Ended::Stopped(
-            format!("{fault}; begin anew with a backup of another node"),
-        )),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
+            Err(Ended::Stopped(format!("{fault}; begin anew with a backup of another node")))
+        }
         Err(error) => Err(again(error)),
     }
 }

@@ -108,7 +108,8 @@ impl Watch {
             match answer {
                 Ok(Ok(stream)) => {
                     let looked = timeout(PATIENCE, self.look(&stream, applied)).await;
-                    match looked.unwrap_or_else(|_| Err(Wrong::Silent("it takes too long".into()))) {
+                    match looked.unwrap_or_else(|_| Err(Wrong::Silent("it takes too long".into())))
+                    {
                         Ok(()) => self.good(&shared, stream.cached_info(), &restart),
                         Err(Wrong::Silent(reason)) => self.silent(&shared, reason).await,
                         Err(Wrong::Stream(reason)) => self.wrong(&shared, reason),
@@ -137,13 +138,6 @@ impl Watch {
     fn good(&mut self, shared: &Shared, info: &Info, restart: &Notify) {
         (self.silent, self.wrong) = (0, 0);
         let cluster = info.cluster.as_ref();
-        let replicas = cluster.map(|it| &it.replicas[..]).unwrap_or_default();
-        let replicas = replicas.iter().map(|one| ReplicaReport {
-            name: one.name.clone(),
-            current: one.current,
-            offline: one.offline,
-            lag: one.lag.unwrap_or_default(),
-        });
         let last = info.state.last_sequence;
         let read = shared.read();
         self.stuck = match self.stuck {
@@ -157,7 +151,7 @@ impl Watch {
         let leader = cluster.and_then(|it| it.leader.clone());
         // one server by itself has no leader, and is one
         let leader = leader.or_else(|| Some(self.client.server_info().server_name));
-        shared.answered(Answer { leader, replicas: replicas.collect(), last });
+        shared.answered(Answer { leader, replicas: replicas(info), last });
     }
 
     /// Nobody answers. A server that is alive, and is not in touch with the others, is left.
@@ -247,7 +241,12 @@ impl Watch {
         if replicas != self.replicas {
             warn!(replicas, wanted = self.replicas, "the stream has another number of replicas");
         }
-        info!(stream = stream.cached_info().config.name, applied, last = state.last_sequence, "joined");
+        info!(
+            stream = stream.cached_info().config.name,
+            applied,
+            last = state.last_sequence,
+            "joined"
+        );
         self.created = Some(created);
         self.known.created = Some(created);
         self.join.send_replace(Some(Joined { stream: stream.clone(), created }));
@@ -292,7 +291,11 @@ impl Watch {
             Ok(message) if crc32c::crc32c(&message.payload) == state.crc => Ok(()),
             Ok(_) => other(),
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
-                if same { Ok(()) } else { other() }
+                if same {
+                    Ok(())
+                } else {
+                    other()
+                }
             }
             Err(error) => Err(Wrong::Silent(error.to_string())),
         }
@@ -303,6 +306,18 @@ impl Watch {
 enum Wrong {
     Silent(String),
     Stream(String),
+}
+
+/// The servers that follow the leader.
+pub(super) fn replicas(info: &Info) -> Vec<ReplicaReport> {
+    let followers = info.cluster.as_ref().map(|it| &it.replicas[..]).unwrap_or_default();
+    let report = |one: &async_nats::jetstream::stream::PeerInfo| ReplicaReport {
+        name: one.name.clone(),
+        current: one.current,
+        offline: one.offline,
+        lag: one.lag.unwrap_or_default(),
+    };
+    followers.iter().map(report).collect()
 }
 
 fn nanoseconds(info: &Info) -> i64 {

@@ -105,7 +105,8 @@ impl DiskStore {
         // before the events: what is applied meanwhile may be applied again, and not be left out
         let marks: Vec<_> = {
             let state = self.read();
-            let mark = |(id, server): (&i64, &super::tables::Server)| Some((*id, server.mark.clone()?));
+            let mark =
+                |(id, server): (&i64, &super::tables::Server)| Some((*id, server.mark.clone()?));
             state.servers.iter().filter_map(mark).collect()
         };
         self.for_each(|event| {

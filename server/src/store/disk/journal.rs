@@ -272,7 +272,11 @@ pub(super) fn frame<'a>(
     events: &[&[Bytes]],
 ) -> Vec<u8> {
     let events = || events.iter().copied().flatten();
-    let len = servers.clone().map(|(_, server)| 80 + server.mark.as_ref().map_or(0, Bytes::len)).sum::<usize>() + events().map(Bytes::len).sum::<usize>();
+    let len = servers
+        .clone()
+        .map(|(_, server)| 80 + server.mark.as_ref().map_or(0, Bytes::len))
+        .sum::<usize>()
+        + events().map(Bytes::len).sum::<usize>();
     let mut out = Vec::with_capacity(HEAD + 4 + len + ALIGN);
     out.resize(HEAD, 0);
     out.extend_from_slice(&(servers.len() as u32).to_le_bytes());
