@@ -203,6 +203,11 @@ impl Writer for SendQueue {
             self.put_part(Part::Whole(bytes.clone()));
         }
     }
+
+    #[inline]
+    fn put_word(&mut self, bytes: [u8; 8], len: usize) {
+        self.put_padded(&bytes, len);
+    }
 }
 
 impl Buf for SendQueue {

@@ -36,11 +36,16 @@ impl<V> Default for Ascending<V> {
 }
 
 impl<V> Ascending<V> {
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.filled + self.rest.len()
     }
 
+    #[inline]
     pub(super) fn get(&self, key: i64) -> Option<&V> {
+        if self.len() == 0 {
+            return None;
+        }
         match self.find(key) {
             Some(at) => self.ring[at].1.as_ref(),
             None => self.rest.get(&key),

@@ -107,6 +107,7 @@ impl Connection {
     /// # Errors
     ///
     /// [`SendError`], with the data: see [`SendFault`] for the reasons. Nothing is queued then.
+    #[inline]
     pub fn send(&mut self, data: Data, options: SendOptions) -> Result<Conversation, SendError> {
         match self.send_encoded(data.name(), &Verbatim(&data.data), options) {
             Ok(conversation) => Ok(conversation),
@@ -115,13 +116,14 @@ impl Connection {
     }
 
     /// Queues a message whose data is encoded straight into the queue.
+    #[inline]
     pub(crate) fn send_encoded(
         &mut self,
         name: Name<'_>,
         data: &impl Encode,
         options: SendOptions,
     ) -> Result<Conversation, SendFault> {
-        self.may_send(name, options)?;
+        self.may_send(name, &options)?;
         let id = self.last_id + 1;
         let conversation =
             options.conversation.unwrap_or(Conversation { first_id: id, owner: true });
@@ -136,7 +138,7 @@ impl Connection {
         self.last_id = id;
         trace::sent(name.r#type, data_len);
         if self.config.out_of_turn {
-            self.note_timeout(conversation, options);
+            self.note_timeout(conversation, &options);
         } else if !options.last {
             self.conversations.keep(conversation, !options.token, options.timeout);
         } else if options.conversation.is_some() {
@@ -155,7 +157,7 @@ impl Connection {
     ) -> Result<(), SendFault> {
         self.may_send(
             name,
-            SendOptions { conversation: Some(conversation), ..SendOptions::default() },
+            &SendOptions { conversation: Some(conversation), ..SendOptions::default() },
         )?;
         self.reply(name, conversation);
         Ok(())
@@ -201,7 +203,8 @@ impl Connection {
         self.tx.len()
     }
 
-    fn may_send(&self, name: Name<'_>, options: SendOptions) -> Result<(), SendFault> {
+    #[inline]
+    fn may_send(&self, name: Name<'_>, options: &SendOptions) -> Result<(), SendFault> {
         if !matches!(self.phase, Phase::Open) {
             return Err(SendFault::Closed);
         }
@@ -226,6 +229,7 @@ impl Connection {
     }
 
     /// Whether a message and the queue with it stay within their limits.
+    #[inline]
     fn fits(&self, size: usize) -> Result<(), SendFault> {
         if size > self.config.max_message {
             return Err(SendFault::TooLarge { size, limit: self.config.max_message });
@@ -290,9 +294,11 @@ impl Connection {
         let Some((Layout { head, data, .. }, r#type)) = known else {
             rx.bytes.advance(front);
             let block = rx.bytes.split_to(body).freeze();
-            return self.receive_first(block);
+            return self.receive_first(block).map_err(|error| self.end(error));
         };
-        if !self.admit(head, Name::of(&r#type), data.len(), body - data.end)? {
+        trace::received(&r#type, data.len());
+        let admitted = self.arrived(head, body - data.end).and_then(|()| self.admit(head));
+        if !admitted.map_err(|error| self.end(error))? {
             rx.bytes.advance(end);
             return Ok(None);
         }
@@ -303,28 +309,30 @@ impl Connection {
         Ok(Some(message(head, Data { module: None, r#type, data: block })))
     }
 
-    /// The same for the first message of its name, for those with modules, and for what is wrong.
+    /// The same for the first message of its name, for pings and pongs, for those with modules, and
+    /// for what is wrong.
     #[cold]
     fn receive_first(&mut self, block: Bytes) -> Result<Option<Message>, Error> {
-        let (head, data, left) = self.config.dialect.decode(block)?;
+        let dialect = self.config.dialect;
+        let (head, data, left) = dialect.decode(block)?;
+        trace::received(&data.r#type, data.data.len());
+        self.arrived(head, left)?;
+        if data.name() == dialect.ping() {
+            self.reply(dialect.pong(), head.conversation());
+            return Ok(None);
+        }
+        if data.name() == dialect.pong() {
+            return Ok(None);
+        }
+        // the others are not asked whether they are pings again
         self.names.keep(&data.r#type);
-        let admitted = self.admit(head, data.name(), data.data.len(), left)?;
-        Ok(admitted.then(|| message(head, data)))
+        Ok(self.admit(head)?.then(|| message(head, data)))
     }
 
-    /// Keeps the books of a message that came, and answers a ping. Whether it is one for the
-    /// application.
+    /// What goes for every message that came, `left` bytes of which are behind its data.
     #[inline]
-    fn admit(
-        &mut self,
-        head: Head,
-        name: Name<'_>,
-        data_len: usize,
-        left: usize,
-    ) -> Result<bool, Error> {
-        let dialect = self.config.dialect;
+    fn arrived(&mut self, head: Head, left: usize) -> Result<(), Error> {
         let conversation = head.conversation();
-        trace::received(name.r#type, data_len);
         if left > 0 && self.config.strict {
             let violation = Violation::TrailingBytes { left };
             return Err(Error::Violation { conversation, violation });
@@ -333,13 +341,14 @@ impl Connection {
             self.ping = None;
             self.keepalive.answered();
         }
-        if name == dialect.ping() {
-            self.reply(dialect.pong(), conversation);
-            return Ok(false);
-        }
-        if name == dialect.pong() {
-            return Ok(false);
-        }
+        Ok(())
+    }
+
+    /// Keeps the books of a message that is no ping and no pong. Whether it is one for the
+    /// application.
+    #[inline]
+    fn admit(&mut self, head: Head) -> Result<bool, Error> {
+        let conversation = head.conversation();
         if !self.forgotten.is_empty() && self.forgotten.contains(&conversation) {
             if head.last {
                 self.forgotten.remove(&conversation);
@@ -351,7 +360,7 @@ impl Connection {
     }
 
     /// Where nobody's turn matters, a conversation is kept for its timeout only.
-    fn note_timeout(&mut self, conversation: Conversation, options: SendOptions) {
+    fn note_timeout(&mut self, conversation: Conversation, options: &SendOptions) {
         match options.timeout.filter(|_| !options.last) {
             Some(timeout) => self.conversations.keep(conversation, true, Some(timeout)),
             None => self.conversations.end(conversation),
@@ -359,6 +368,7 @@ impl Connection {
     }
 
     /// Keeps the books of a conversation that the peer sent a message of.
+    #[inline]
     fn note(&mut self, head: Head, conversation: Conversation) -> Result<(), Error> {
         if self.config.out_of_turn && !self.config.strict {
             self.conversations.end(conversation);
@@ -408,6 +418,7 @@ impl Connection {
     }
 
     /// Whether so many replies wait to be written that nothing more may be read.
+    #[inline]
     fn held_up(&mut self) -> bool {
         while self.unsent_replies.front().is_some_and(|&end| end <= self.tx.sent()) {
             self.unsent_replies.pop_front();
@@ -428,6 +439,7 @@ impl Connection {
         }
     }
 
+    #[cold]
     fn end(&mut self, error: Error) -> Error {
         self.conversations.clear();
         self.forgotten.clear();
@@ -436,6 +448,8 @@ impl Connection {
         error
     }
 
+    /// The work of a poll. What goes wrong ends the connection where it does: what is given is large
+    /// and would be moved to be looked at.
     #[inline]
     fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         if rx.bytes.len() > self.seen {
@@ -445,10 +459,11 @@ impl Connection {
             if self.held_up() {
                 break Polled::HeldUp;
             }
-            let (front, body) = match self.next_block(rx)?.or_wait() {
+            let next = self.next_block(rx).map_err(|error| self.end(error))?;
+            let (front, body) = match next.or_wait() {
                 Ok(block) => block,
                 Err(wait) => {
-                    self.expect_rest(rx, now)?;
+                    self.expect_rest(rx, now).map_err(|error| self.end(error))?;
                     break wait;
                 }
             };
@@ -460,7 +475,7 @@ impl Connection {
         match self.keepalive.poll(now) {
             Due::Nothing => {}
             Due::Ping => self.send_ping(),
-            Due::GiveUp => return Err(Error::PingTimeout),
+            Due::GiveUp => return Err(self.end(Error::PingTimeout)),
         }
         let timeout = self.conversations.timed_out(now);
         Ok(timeout.map_or(wait, |conversation| Polled::Incoming(Incoming::Timeout(conversation))))
@@ -471,6 +486,7 @@ impl Protocol for Connection {
     type Incoming = Incoming;
     type Error = Error;
 
+    #[inline]
     fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         match &self.phase {
             Phase::Over(error) => return Err(error.clone()),
@@ -478,12 +494,8 @@ impl Protocol for Connection {
             Phase::Closing => return Ok(Polled::HeldUp),
             Phase::Open => {}
         }
-        // looked at where it is: what is mapped is moved once more
         let polled = self.step(rx, now);
         self.seen = rx.bytes.len();
-        if let Err(error) = &polled {
-            self.end(error.clone());
-        }
         polled
     }
 

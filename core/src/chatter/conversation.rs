@@ -35,11 +35,13 @@ impl Table {
         self.open.iter().map(Ascending::len).sum()
     }
 
+    #[inline]
     fn of(&mut self, conversation: Conversation) -> &mut Ascending<State> {
         &mut self.open[usize::from(conversation.owner)]
     }
 
     /// Whether this side has the token; `None` where the conversation is not open.
+    #[inline]
     pub(super) fn token(&self, conversation: Conversation) -> Option<bool> {
         let of = &self.open[usize::from(conversation.owner)];
         of.get(conversation.first_id).map(|state| state.ours)
@@ -65,6 +67,7 @@ impl Table {
     }
 
     /// The conversation is over.
+    #[inline]
     pub(super) fn end(&mut self, conversation: Conversation) {
         if let Some(State { timeout: Some(at), .. }) =
             self.of(conversation).remove(conversation.first_id)

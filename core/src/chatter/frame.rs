@@ -52,13 +52,12 @@ pub(super) fn front_len(body: usize) -> usize {
     9 - zeros / 8
 }
 
-/// The front of a block with a body of `body` bytes, of which [`front_len`] count. No memory has
+/// The front of a block with a body of `body` bytes: the last [`front_len`] of these. No memory has
 /// the 2^56 bytes that would need one more.
 #[inline]
 pub(super) fn front(body: usize) -> [u8; 8] {
     let length_len = front_len(body) - 1;
-    let length = (body as u64) << (56 - 8 * length_len.min(7));
-    ((length_len as u64) << 56 | length).to_be_bytes()
+    ((length_len as u64) << (8 * length_len.min(7)) | body as u64).to_be_bytes()
 }
 
 #[cfg(test)]
@@ -69,7 +68,7 @@ mod tests {
     #[track_caller]
     fn both_ways(body: usize, bytes: &[u8]) {
         assert_eq!(front_len(body), bytes.len());
-        assert_eq!(&front(body)[..front_len(body)], bytes);
+        assert_eq!(&front(body)[8 - front_len(body)..], bytes);
         assert_eq!(parse(bytes, usize::MAX), Front::Known { head: bytes.len(), body });
     }
 

@@ -242,11 +242,12 @@ pub(super) struct Opening<'a> {
     len: usize,
 }
 
-/// The integers of an opening, encoded, where each takes no more than eight bytes.
+/// What stands around the name in an opening, encoded, where each takes no more than eight bytes.
 struct Short {
     id: Integer,
     first: Integer,
-    text_len: Integer,
+    /// Owner, token and last, and the length of the name.
+    flags: Integer,
     data_len: Integer,
 }
 
@@ -256,21 +257,25 @@ impl Short {
         let id = Integer::of(head.id)?;
         // most messages start a conversation
         let first = if head.first == head.id { id } else { Integer::of(head.first)? };
-        let text_len = Integer::of(text_len as i64)?;
-        Some(Self { id, first, text_len, data_len: Integer::of(data_len as i64)? })
+        let flags = [head.owner, head.token, head.last].map(u8::from);
+        let flags = Integer::of(text_len as i64)?.behind(flags)?;
+        Some(Self { id, first, flags, data_len: Integer::of(data_len as i64)? })
     }
 
     #[inline]
     fn len(&self) -> usize {
-        self.id.len() + self.first.len() + FLAGS + self.text_len.len() + self.data_len.len()
+        self.id.len() + self.first.len() + self.flags.len() + self.data_len.len()
     }
 }
 
 /// Bytes of owner, token and last.
 const FLAGS: usize = 3;
 
-/// Bytes of a front and of what stands in front of a name, with room for one padded integer more.
-const START: usize = 48;
+/// Bytes of a front, which end where the rest starts.
+const FRONT: usize = 8;
+
+/// Bytes of a front and of what stands in front of a name, at the most.
+const START: usize = FRONT + 3 * Integer::MOST;
 
 impl<'a> Opening<'a> {
     /// Bytes that it takes.
@@ -283,18 +288,17 @@ impl<'a> Opening<'a> {
     #[inline]
     pub(super) fn put(&self, size: usize, queue: &mut SendQueue) {
         let Some(short) = &self.short else { return self.put_any(size, queue) };
-        let (mut start, mut at) = ([0; START], 0);
-        let mut put = |bytes: [u8; 8], len: usize| {
-            start[at..at + 8].copy_from_slice(&bytes);
-            at += len;
-        };
-        let Head { owner, token, last, .. } = self.head;
-        put(frame::front(size), frame::front_len(size));
-        put(short.id.padded(), short.id.len());
-        put(short.first.padded(), short.first.len());
-        put([owner.into(), token.into(), last.into(), 0, 0, 0, 0, 0], FLAGS);
-        put(short.text_len.padded(), short.text_len.len());
-        queue.put_padded(&start, at);
+        // as long as it is from the first byte that counts on
+        let mut start = [0; START + FRONT];
+        start[..FRONT].copy_from_slice(&frame::front(size));
+        let mut end = FRONT;
+        for integer in [short.id, short.first, short.flags] {
+            start[end..end + Integer::MOST].copy_from_slice(&integer.padded());
+            end += integer.len();
+        }
+        let from = FRONT - frame::front_len(size);
+        let counts: &[u8; START] = start[from..].first_chunk().expect("a front's bytes more");
+        queue.put_padded(counts, end - from);
         queue.put_slice(self.name.r#type.as_bytes());
         queue.put_padded(&short.data_len.padded(), short.data_len.len());
     }
@@ -302,7 +306,7 @@ impl<'a> Opening<'a> {
     /// The same of any dialect, with integers of any length.
     fn put_any(&self, size: usize, queue: &mut SendQueue) {
         let Self { dialect, head, name, data_len, .. } = self;
-        queue.put_slice(&frame::front(size)[..frame::front_len(size)]);
+        queue.put_slice(&frame::front(size)[FRONT - frame::front_len(size)..]);
         head.id.encode(queue);
         head.first.encode(queue);
         queue.put_slice(&[head.owner.into(), head.token.into(), head.last.into()]);
@@ -339,7 +343,7 @@ mod tests {
         opening.put(bytes.len(), &mut queue);
         queue.put_slice(&data.data);
         let front = frame::front_len(bytes.len());
-        assert_eq!(&queue.chunk()[..front], &frame::front(bytes.len())[..front]);
+        assert_eq!(&queue.chunk()[..front], &frame::front(bytes.len())[FRONT - front..]);
         assert_eq!(&queue.chunk()[front..], bytes);
         if dialect == Dialect::HatChatter {
             let layout = dialect.layout(bytes).expect("a message");

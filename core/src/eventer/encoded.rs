@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{Event, EventType, Subscription};
 use crate::sbs::{Encode, Writer};
@@ -28,14 +28,14 @@ impl EncodedEvents {
     /// Encodes `events`.
     #[must_use]
     pub fn new(events: &[Event]) -> Self {
-        let mut bytes = BytesMut::with_capacity(events.iter().map(Encode::encoded_len).sum());
+        let mut bytes = Vec::with_capacity(events.iter().map(Encode::encoded_len).sum());
         let encode = |event: &Event| {
             event.encode(&mut bytes);
             let (event_type, server) = (event.event_type.clone(), event.id.server);
             Entry { event_type, server, end: bytes.len() }
         };
         let events = events.iter().map(encode).collect();
-        Self { bytes: bytes.freeze(), events }
+        Self { bytes: bytes.into(), events }
     }
 
     /// How many events these are.

@@ -181,6 +181,9 @@ impl<'a> Iterator for SegmentBytes<'a> {
 /// The length at the start of `bytes`, which is a valid one, and the bytes it takes.
 #[inline]
 fn length(bytes: &[u8]) -> (usize, usize) {
+    if let [byte @ 0x80..=0xff, ..] = bytes {
+        return (usize::from(byte & 0x7f), 1);
+    }
     let mut len = 0;
     for (index, byte) in bytes.iter().enumerate() {
         len = len << 7 | usize::from(byte & 0x7f);

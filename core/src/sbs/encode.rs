@@ -2,7 +2,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::{MAX_DEPTH, integer};
@@ -60,9 +60,9 @@ pub fn try_encode(value: &impl Encode) -> Result<Bytes, TooDeep> {
     if !value.fits_depth(MAX_DEPTH) {
         return Err(TooDeep { limit: MAX_DEPTH });
     }
-    let mut out = BytesMut::with_capacity(value.encoded_len());
+    let mut out = Vec::with_capacity(value.encoded_len());
     value.encode(&mut out);
-    Ok(out.freeze())
+    Ok(out.into())
 }
 
 /// A value that nests deeper than it may be decoded.
@@ -76,14 +76,17 @@ pub struct TooDeep {
 }
 
 impl Encode for () {
+    #[inline]
     fn encoded_len(&self) -> usize {
         0
     }
 
+    #[inline]
     fn encode(&self, _out: &mut impl Writer) {}
 }
 
 impl Encode for bool {
+    #[inline]
     fn encoded_len(&self) -> usize {
         1
     }
@@ -126,20 +129,24 @@ macro_rules! integers {
 integers!(i16 as i64, i32 as i64, u16 as i64, u32 as i64, u64 as i128);
 
 impl Encode for i128 {
+    #[inline]
     fn encoded_len(&self) -> usize {
         integer::encoded_len_wide(*self)
     }
 
+    #[inline]
     fn encode(&self, out: &mut impl Writer) {
         integer::put_wide(*self, out);
     }
 }
 
 impl Encode for f64 {
+    #[inline]
     fn encoded_len(&self) -> usize {
         8
     }
 
+    #[inline]
     fn encode(&self, out: &mut impl Writer) {
         out.put_slice(&self.to_be_bytes());
     }
@@ -147,10 +154,12 @@ impl Encode for f64 {
 
 /// As the `f64` of the same value.
 impl Encode for f32 {
+    #[inline]
     fn encoded_len(&self) -> usize {
         8
     }
 
+    #[inline]
     fn encode(&self, out: &mut impl Writer) {
         f64::from(*self).encode(out);
     }
@@ -213,10 +222,12 @@ impl Encode for ByteString {
 }
 
 impl<T: Encode> Encode for [T] {
+    #[inline]
     fn encoded_len(&self) -> usize {
         integer::encoded_len(count(self.len())) + self.iter().map(T::encoded_len).sum::<usize>()
     }
 
+    #[inline]
     fn encode(&self, out: &mut impl Writer) {
         integer::put(count(self.len()), out);
         for element in self {
@@ -231,10 +242,12 @@ impl<T: Encode> Encode for [T] {
 }
 
 impl<T: Encode> Encode for Vec<T> {
+    #[inline]
     fn encoded_len(&self) -> usize {
         self[..].encoded_len()
     }
 
+    #[inline]
     fn encode(&self, out: &mut impl Writer) {
         self[..].encode(out);
     }
@@ -268,10 +281,12 @@ impl<T: Encode> Encode for Option<T> {
 
 /// For recursive types.
 impl<T: Encode> Encode for Box<T> {
+    #[inline]
     fn encoded_len(&self) -> usize {
         (**self).encoded_len()
     }
 
+    #[inline]
     fn encode(&self, out: &mut impl Writer) {
         (**self).encode(out);
     }
@@ -282,10 +297,12 @@ impl<T: Encode> Encode for Box<T> {
 }
 
 impl<T: Encode + ?Sized> Encode for &T {
+    #[inline]
     fn encoded_len(&self) -> usize {
         (**self).encoded_len()
     }
 
+    #[inline]
     fn encode(&self, out: &mut impl Writer) {
         (**self).encode(out);
     }

@@ -12,7 +12,7 @@ pub(super) const SIGN: u8 = 0x40;
 const MOST_GROUPS: usize = 19;
 
 macro_rules! fixed_width {
-    ($int:ty, $len:ident, $put:ident, $put_long:ident, $take:ident, $take_rest:ident) => {
+    ($int:ty, $len:ident, $put_long:ident, $take:ident, $take_rest:ident) => {
         /// Bytes that the encoding of `value` takes.
         #[inline]
         pub(crate) const fn $len(value: $int) -> usize {
@@ -25,19 +25,6 @@ macro_rules! fixed_width {
                     let bits = <$int>::BITS - magnitude.leading_zeros() + 1;
                     bits.div_ceil(7) as usize
                 }
-            }
-        }
-
-        #[inline]
-        pub(crate) fn $put(value: $int, out: &mut impl Writer) {
-            // most are short, and copies of a length that is known take a fraction of the
-            // instructions
-            let group = |index: u32| (value >> (7 * index)) as u8 & GROUP;
-            match value {
-                -0x40..0x40 => out.put_slice(&[group(0) | LAST]),
-                -0x2000..0x2000 => out.put_slice(&[group(1), group(0) | LAST]),
-                -0x10_0000..0x10_0000 => out.put_slice(&[group(2), group(1), group(0) | LAST]),
-                _ => $put_long(value, out),
             }
         }
 
@@ -81,6 +68,26 @@ macro_rules! fixed_width {
     };
 }
 
+/// Writes `value`. Nearly all take eight bytes or fewer, and most of them one.
+#[inline]
+pub(crate) fn put(value: i64, out: &mut impl Writer) {
+    match value {
+        -0x40..0x40 => out.put_slice(&[value as u8 & GROUP | LAST]),
+        _ => match Encoded::of(value) {
+            Some(encoded) => out.put_word(encoded.padded(), encoded.len()),
+            None => put_long(value, out),
+        },
+    }
+}
+
+#[inline]
+pub(crate) fn put_wide(value: i128, out: &mut impl Writer) {
+    match i64::try_from(value) {
+        Ok(value) => put(value, out),
+        Err(_) => put_wide_long(value, out),
+    }
+}
+
 /// An integer that is encoded already, for where its length is asked for before it is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Encoded {
@@ -113,9 +120,15 @@ impl Encoded {
         if len > Self::MOST {
             return None;
         }
-        let group = |index: usize| (value as u64 >> (7 * index)) & u64::from(GROUP);
-        let word = (0..len).fold(0, |word, index| word | group(index) << (8 * index));
-        Some(Self { word: (word | u64::from(LAST)) << (64 - 8 * len), len })
+        Some(Self { word: (spread(value as u64) | u64::from(LAST)) << (64 - 8 * len), len })
+    }
+
+    /// These bytes in front of it. `None` where that makes more than eight.
+    #[inline]
+    pub(crate) fn behind(self, [a, b, c]: [u8; 3]) -> Option<Self> {
+        let front = u64::from_be_bytes([a, b, c, 0, 0, 0, 0, 0]);
+        let len = self.len + 3;
+        (len <= Self::MOST).then_some(Self { word: front | self.word >> 24, len })
     }
 
     /// Bytes that it takes.
@@ -131,8 +144,17 @@ impl Encoded {
     }
 }
 
-fixed_width!(i64, encoded_len, put, put_long, take, take_rest);
-fixed_width!(i128, encoded_len_wide, put_wide, put_wide_long, take_wide, take_wide_rest);
+/// The low 56 bits, seven to a byte: what is above a middle moves up, of all, of the halves and of
+/// the quarters.
+#[inline]
+fn spread(bits: u64) -> u64 {
+    let halves = bits & 0x0000_0000_0fff_ffff | (bits & 0x00ff_ffff_f000_0000) << 4;
+    let quarters = halves & 0x0000_3fff_0000_3fff | (halves & 0x0fff_c000_0fff_c000) << 2;
+    quarters & 0x007f_007f_007f_007f | (quarters & 0x3f80_3f80_3f80_3f80) << 1
+}
+
+fixed_width!(i64, encoded_len, put_long, take, take_rest);
+fixed_width!(i128, encoded_len_wide, put_wide_long, take_wide, take_wide_rest);
 
 /// Why no integer could be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

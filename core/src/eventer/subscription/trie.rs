@@ -1,15 +1,15 @@
-//! Query types as a tree by segment, in four arrays.
+//! Query types as a tree by segment, in three arrays.
 //!
 //! ```text
 //! nodes   [ root │ children of root, by hash │ its ? child │ children of the first of those … ]
 //! hashes  [        the same order: of the segment that leads to the node, 0 for ? ]
-//! ends    [        the same order: where that segment ends in texts, and the next one starts ]
-//! texts   [ segments ]
+//! texts   [        the same order: the segments; nodes say where each ends, and the next starts ]
 //! ```
 //!
-//! Edge `i` leads to node `i + 1`, so a step takes one read of the node, a search in its hashes,
-//! which lie close together, and one comparison. The hash needs no secret: equal hashes are ordered
-//! by text, so a peer that makes them collide gains nothing.
+//! Edge `i` leads to node `i + 1`, so a step takes a search in the hashes of a node, which lie close
+//! together, one comparison, and one read of the next node: it says where the text is too. Where
+//! there is one child only, it is compared and nothing is hashed. The hash needs no secret: equal
+//! hashes are ordered by text, so a peer that makes them collide gains nothing.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -30,7 +30,6 @@ const FEW: usize = 16;
 pub(super) struct Trie {
     nodes: Vec<Node>,
     hashes: Vec<u64>,
-    ends: Vec<u32>,
     texts: Vec<u8>,
 }
 
@@ -40,6 +39,8 @@ struct Node {
     /// Edges to children by their segments, of ascending hash.
     first: u32,
     end: u32,
+    /// Where the segment that leads here ends in the texts. It starts where the one before ends.
+    text_end: u32,
     /// Whether the edge at `end` is `?`.
     any: bool,
     /// Whether a query type ends here.
@@ -58,12 +59,7 @@ impl Trie {
     /// Of `sorted`, distinct query types in order. Goes down level by level, so that depth takes no
     /// stack.
     pub(super) fn new(sorted: &[&EventType]) -> Self {
-        let mut trie = Self {
-            nodes: vec![Node::default()],
-            hashes: Vec::new(),
-            ends: Vec::new(),
-            texts: Vec::new(),
-        };
+        let mut trie = Self { nodes: vec![Node::default()], hashes: Vec::new(), texts: Vec::new() };
         let mut cursors: Vec<_> = sorted.iter().map(|query| query.segment_bytes()).collect();
         let mut level = vec![Group { node: ROOT, types: 0..sorted.len() }];
         let mut children = Vec::new();
@@ -85,7 +81,7 @@ impl Trie {
         children: &mut Vec<(u64, &'a [u8], Range<usize>)>,
         below: &mut Vec<Group>,
     ) {
-        let mut node = Node::default();
+        let mut node = self.nodes[group.node as usize];
         let mut any = group.types.start..group.types.start;
         children.clear();
         for index in group.types {
@@ -118,8 +114,7 @@ impl Trie {
     fn add(&mut self, hash: u64, segment: &[u8]) -> u32 {
         self.texts.extend_from_slice(segment);
         self.hashes.push(hash);
-        self.ends.push(self.texts.len() as u32);
-        self.nodes.push(Node::default());
+        self.nodes.push(Node { text_end: self.texts.len() as u32, ..Node::default() });
         self.hashes.len() as u32
     }
 
@@ -138,9 +133,10 @@ impl Trie {
         let mut node = &self.nodes[ROOT as usize];
         while !node.rest {
             let Some(segment) = segments.next() else { return node.ends };
-            let child = match node.first == node.end {
-                true => None,
-                false => self.find(node, hash(segment), segment),
+            let child = match node.end - node.first {
+                0 => None,
+                1 => (self.text(node.first as usize) == segment).then_some(node.first + 1),
+                _ => self.find(node, hash(segment), segment),
             };
             let any = node.any();
             let next = match (child, any) {
@@ -304,8 +300,8 @@ impl Trie {
 
     #[inline]
     fn text(&self, edge: usize) -> &[u8] {
-        let start = if edge == 0 { 0 } else { self.ends[edge - 1] };
-        &self.texts[start as usize..self.ends[edge] as usize]
+        let [before, to] = [edge, edge + 1].map(|node| self.nodes[node].text_end as usize);
+        &self.texts[before..to]
     }
 }
 
