@@ -104,6 +104,7 @@
 
 extern crate alloc;
 
+mod ascending;
 pub mod buffer;
 pub mod chatter;
 pub mod cotp;

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeSet;
 
-use super::ascending::Ascending;
+use crate::ascending::Ascending;
 use crate::time::Instant;
 
 /// The name of a conversation, as this side sees it.

@@ -15,7 +15,6 @@
 //! (`hat-drivers`, what Eventer runs on) and [`Dialect::Hat`] (`hat-chatter` 0.5). [`Connection`]
 //! speaks either; pings are answered and sent by it and never reach the application.
 
-mod ascending;
 mod connection;
 mod conversation;
 mod error;

@@ -5,13 +5,13 @@
 //!      └──────────InitRes error─────────────> over (Rejected)
 //! ```
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::channel::{Channel, is_question, unexpected};
 use super::message::{self, InitReq, InitRes, RegisterRes};
 use super::{Error, Event, QueryParams, QueryResult, RegisterEvent, SendFault, Status};
+use crate::ascending::Ascending;
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Conversation, Message};
 use crate::options::More;
@@ -116,7 +116,8 @@ pub struct Client {
     channel: Channel,
     /// The conversation of the initialization, until it is answered.
     init: Option<Conversation>,
-    requests: BTreeMap<RequestId, Kind>,
+    /// By their conversations.
+    requests: Ascending<Kind>,
     max_requests: usize,
 }
 
@@ -130,7 +131,7 @@ impl Client {
         let mut channel =
             Channel::new(config.chatter, config.max_decoded, config.init_timeout, now);
         let init = Some(channel.start(message::INIT_REQ, init, false)?);
-        let (requests, max_requests) = (BTreeMap::new(), config.max_requests);
+        let (requests, max_requests) = (Ascending::default(), config.max_requests);
         Ok(Self { channel, init, requests, max_requests })
     }
 
@@ -183,7 +184,7 @@ impl Client {
 
     /// Nobody waits for the answer of `request` any more: it is dropped when it comes.
     pub fn forget(&mut self, request: RequestId) {
-        self.requests.remove(&request);
+        self.requests.remove(request.0);
     }
 
     /// Requests that wait for their answer.
@@ -215,9 +216,8 @@ impl Client {
     }
 
     fn asked(&mut self, conversation: Conversation, kind: Kind) -> RequestId {
-        let request = RequestId(conversation.first_id);
-        self.requests.insert(request, kind);
-        request
+        self.requests.insert(conversation.first_id, kind);
+        RequestId(conversation.first_id)
     }
 
     /// What a message comes to; `None` if nobody waits for it.
@@ -272,11 +272,11 @@ impl Client {
     /// The request that `message` answers; `None` if it was forgotten, or never made.
     fn answered(&mut self, message: &Message, kind: Kind) -> Result<Option<RequestId>, Error> {
         let request = RequestId(message.conversation.first_id);
-        let asked = self.requests.get(&request).filter(|_| message.conversation.owner);
+        let asked = self.requests.get(request.0).filter(|_| message.conversation.owner);
         match asked {
             None => Ok(None),
             Some(&asked) if asked == kind => {
-                self.requests.remove(&request);
+                self.requests.remove(request.0);
                 Ok(Some(request))
             }
             Some(_) => Err(unexpected(message, "as the answer to a request of another kind")),

@@ -217,8 +217,8 @@ impl Decode for EventType {
         let len = reader.count(1)?;
         let mut canonical = start + integer_len(len as i64);
         for _ in 0..len {
-            let text = text(reader)?;
-            canonical += text.encoded_len();
+            let text = text(reader)?.len();
+            canonical += integer_len(text as i64) + text;
         }
         if reader.position() == canonical {
             return Ok(Self { encoded: reader.since(start), len });
@@ -234,19 +234,25 @@ fn rewritten(encoded: &Bytes) -> Result<EventType, DecodeError> {
     let len = reader.count(1)?;
     let mut texts = Vec::with_capacity(encoded.len());
     for _ in 0..len {
-        text(&mut reader)?.encode(&mut texts);
+        let text = text(&mut reader)?;
+        (text.len() as i64).encode(&mut texts);
+        texts.extend_from_slice(text);
     }
     Ok(EventType::from_encoded(len, &texts))
 }
 
-/// A String, in place.
+/// The bytes of a String, in place. Nearly all are short and ASCII.
 #[inline]
-fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, DecodeError> {
+fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
     let len = reader.count(1)?;
     let at = reader.position();
     let bytes = &reader.peek()[..len];
     reader.skip(len)?;
-    core::str::from_utf8(bytes).map_err(|_| DecodeError::NotUtf8 { at })
+    match bytes.is_ascii() {
+        true => Ok(bytes),
+        false if core::str::from_utf8(bytes).is_ok() => Ok(bytes),
+        false => Err(DecodeError::NotUtf8 { at }),
+    }
 }
 
 /// The type without segments.

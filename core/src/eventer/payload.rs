@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::sbs;
 
 mod check;
+mod sound;
 
 pub use check::JsonError;
 

@@ -107,6 +107,10 @@ impl Timestamp {
 
     /// `s` seconds and `us` microseconds, any number of them.
     const fn carried(s: i64, us: i64) -> Option<Self> {
+        // as all peers write it
+        if us >= 0 && us < MICROS {
+            return Some(Self { s, us: us as u32 });
+        }
         let rest = us.rem_euclid(MICROS) as u32;
         match s.checked_add(us.div_euclid(MICROS)) {
             Some(s) => Some(Self { s, us: rest }),

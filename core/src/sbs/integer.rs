@@ -48,11 +48,15 @@ macro_rules! fixed_width {
             };
             // the sign is the top bit but one: shifted up and down again
             let value = <$int>::from((first << 1) as i8 >> 1);
-            if first & LAST != 0 { Ok((value, 1)) } else { $take_rest(value, rest) }
+            if first & LAST != 0 { Ok((value, 1)) } else { $take_rest(value, bytes, rest) }
         }
 
         /// Goes on behind a first byte that was not the last.
-        fn $take_rest(mut value: $int, rest: &[u8]) -> Result<($int, usize), Fault> {
+        #[inline(never)]
+        fn $take_rest(mut value: $int, bytes: &[u8], rest: &[u8]) -> Result<($int, usize), Fault> {
+            if let Some((value, len)) = take_word(bytes) {
+                return Ok((value.into(), len));
+            }
             for (index, byte) in rest.iter().enumerate() {
                 let shifted = value << 7;
                 if shifted >> 7 != value {
@@ -68,15 +72,21 @@ macro_rules! fixed_width {
     };
 }
 
-/// Writes `value`. Nearly all take eight bytes or fewer, and most of them one.
+/// Writes `value`. Most take one byte, and that is done where it is called.
 #[inline]
 pub(crate) fn put(value: i64, out: &mut impl Writer) {
     match value {
         -0x40..0x40 => out.put_slice(&[value as u8 & GROUP | LAST]),
-        _ => match Encoded::of(value) {
-            Some(encoded) => out.put_word(encoded.padded(), encoded.len()),
-            None => put_long(value, out),
-        },
+        _ => put_more(value, out),
+    }
+}
+
+/// The same where it takes more than one byte. Nearly all take eight or fewer.
+#[inline(never)]
+fn put_more(value: i64, out: &mut impl Writer) {
+    match Encoded::of(value) {
+        Some(encoded) => out.put_word(encoded.padded(), encoded.len()),
+        None => put_long(value, out),
     }
 }
 
@@ -144,6 +154,21 @@ impl Encoded {
     }
 }
 
+/// An integer of up to eight bytes, if as many are here: its own and others.
+#[inline]
+fn take_word(bytes: &[u8]) -> Option<(i64, usize)> {
+    let word = u64::from_be_bytes(*bytes.first_chunk()?);
+    let lasts = word & 0x8080_8080_8080_8080;
+    if lasts == 0 {
+        return None;
+    }
+    let len = lasts.leading_zeros() / 8 + 1;
+    let value = gather(word >> (64 - 8 * len));
+    // the sign is the highest of the bits that are there
+    let above = 64 - 7 * len;
+    Some(((value << above) as i64 >> above, len as usize))
+}
+
 /// The low 56 bits, seven to a byte: what is above a middle moves up, of all, of the halves and of
 /// the quarters.
 #[inline]
@@ -151,6 +176,14 @@ fn spread(bits: u64) -> u64 {
     let halves = bits & 0x0000_0000_0fff_ffff | (bits & 0x00ff_ffff_f000_0000) << 4;
     let quarters = halves & 0x0000_3fff_0000_3fff | (halves & 0x0fff_c000_0fff_c000) << 2;
     quarters & 0x007f_007f_007f_007f | (quarters & 0x3f80_3f80_3f80_3f80) << 1
+}
+
+/// Undoes [`spread`]; the top bits of the bytes mean nothing.
+#[inline]
+fn gather(bytes: u64) -> u64 {
+    let quarters = bytes & 0x007f_007f_007f_007f | (bytes & 0x7f00_7f00_7f00_7f00) >> 1;
+    let halves = quarters & 0x0000_3fff_0000_3fff | (quarters & 0x3fff_0000_3fff_0000) >> 2;
+    halves & 0x0000_0000_0fff_ffff | (halves & 0x0fff_ffff_0000_0000) >> 4
 }
 
 fixed_width!(i64, encoded_len, put_long, take, take_rest);

@@ -2,12 +2,14 @@
 
 use alloc::string::{String, ToString};
 
+use super::sound::is_sound;
+
 /// Levels of arrays and objects: as deep as [`Json::parse`](super::Json::parse) goes. Python's
 /// parser ends at some thousand, with an error that ends the connection.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 
 /// Digits that no infinite number has without an exponent: the greatest double has 309.
-const ALWAYS_FINITE: usize = 300;
+pub(super) const ALWAYS_FINITE: usize = 300;
 
 /// Why a text is no JSON that every peer can take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +34,12 @@ pub enum JsonError {
 }
 
 pub(super) fn check(text: &str) -> Result<(), JsonError> {
+    if is_sound(text) { Ok(()) } else { look_closer(text) }
+}
+
+/// The same with all that a text may have, and what is wrong with it.
+#[cold]
+fn look_closer(text: &str) -> Result<(), JsonError> {
     // the grammar, without recursion
     serde_json::from_str::<serde::de::IgnoredAny>(text)
         .map_err(|error| JsonError::Syntax(error.to_string()))?;
@@ -75,6 +83,103 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What is sound at first sight is sound at a closer look. Texts of the signs that JSON is
+        /// made of, so that many of them are JSON.
+        #[test]
+        fn a_closer_look_finds_nothing_in_what_is_sound(
+            text in r#"([\[\]{},: ]|"a?"|"[\\ux0-9]{0,6}"|-?[0-9]{1,2}(\.[0-9]?)?|1e9|true|null){0,12}"#,
+        ) {
+            if is_sound(&text) {
+                prop_assert_eq!(look_closer(&text), Ok(()), "{}", text);
+            }
+        }
+
+        /// Most of what programs write is sound at first sight.
+        #[test]
+        fn what_is_written_is_sound(value in any_value()) {
+            for text in [value.to_string(), alloc::format!(" {value:#}\n")] {
+                prop_assert!(is_sound(&text), "{}", text);
+                prop_assert_eq!(look_closer(&text), Ok(()), "{}", text);
+            }
+        }
+    }
+
+    fn any_value() -> impl Strategy<Value = serde_json::Value> {
+        use serde_json::Value;
+        let scalar = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            (-1e6..1e6).prop_filter_map("no exponent", |number: f64| {
+                (number.abs() > 1e-3).then(|| Value::from(number))
+            }),
+            any::<String>().prop_map(Value::from),
+        ];
+        scalar.prop_recursive(4, 32, 8, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
+                proptest::collection::vec((any::<String>(), inner), 0..8).prop_map(|members| {
+                    Value::from(members.into_iter().collect::<serde_json::Map<_, _>>())
+                }),
+            ]
+        })
+    }
+
+    #[test]
+    fn what_must_not_pass_at_first_sight() {
+        for text in [
+            "",
+            " ",
+            "[",
+            "]",
+            "{",
+            "}",
+            "[1",
+            "[1}",
+            "{\"a\":1]",
+            "[1,]",
+            "[,1]",
+            "{,}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{1:2}",
+            "1 2",
+            "01",
+            "-",
+            "--1",
+            "-01",
+            "1.",
+            ".1",
+            "+1",
+            "1e5",
+            "nul",
+            "nulll",
+            "True",
+            "\"",
+            "\"\\",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u12g4\"",
+            "\"\u{1}\"",
+            "\"\n\"",
+            "'a'",
+            "NaN",
+            "\u{feff}1",
+            "[1 2]",
+            "{\"a\":1 \"b\":2}",
+            "{\"a\" 1}",
+        ] {
+            assert!(!is_sound(text), "{text}");
+        }
+        assert!(!is_sound(&"9".repeat(301)) && is_sound(&"9".repeat(300)));
+        let deep = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        assert!(!is_sound(&deep(129)) && is_sound(&deep(128)));
+        assert!(is_sound(&(r#"{"a":["#.repeat(64) + &"]}".repeat(64))));
+    }
 
     #[test]
     fn what_every_peer_can_take() {

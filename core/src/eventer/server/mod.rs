@@ -9,7 +9,6 @@ mod config;
 mod incoming;
 mod receive;
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::time::Duration;
@@ -19,6 +18,7 @@ use bytestring::ByteString;
 use super::channel::Channel;
 use super::message::{self, InitRes};
 use super::{EncodedEvents, Error, Event, QueryResult, SendFault, Status};
+use crate::ascending::Ascending;
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Conversation};
 use crate::protocol::{Polled, Protocol};
@@ -50,11 +50,13 @@ pub struct Connection {
     channel: Channel,
     phase: Phase,
     close_timeout: Duration,
-    requests: BTreeSet<RequestId>,
+    /// By their conversations, which are the client's.
+    requests: Ascending<()>,
     max_requests: usize,
     max_init: usize,
     max_segments: usize,
-    acks: BTreeSet<NotifyId>,
+    /// By the conversations that wait for them, which are ours.
+    acks: Ascending<()>,
     /// Memory for the selection of events, used again.
     runs: Vec<Range<usize>>,
 }
@@ -67,11 +69,11 @@ impl Connection {
             channel: Channel::new(config.chatter, config.max_decoded, config.init_timeout, now),
             phase: Phase::AwaitingInit,
             close_timeout: config.close_timeout,
-            requests: BTreeSet::new(),
+            requests: Ascending::default(),
             max_requests: config.max_requests.max(1),
             max_init: config.max_init,
             max_segments: config.max_segments,
-            acks: BTreeSet::new(),
+            acks: Ascending::default(),
             runs: Vec::new(),
         }
     }
@@ -183,9 +185,8 @@ impl Connection {
         if !with_ack {
             return Ok(Notified::Sent);
         }
-        let id = NotifyId(conversation.first_id);
-        self.acks.insert(id);
-        Ok(Notified::AwaitsAck(id))
+        self.acks.insert(conversation.first_id, ());
+        Ok(Notified::AwaitsAck(NotifyId(conversation.first_id)))
     }
 
     /// Answers a registration: the events in the order of the request, or `None` if they were not
@@ -229,7 +230,7 @@ impl Connection {
             matches!(fault, SendFault::Chatter(QueueFull { .. } | TooLarge { .. }))
         });
         if !refused {
-            self.requests.remove(&request);
+            self.requests.remove(request.0.first_id);
         }
         responded
     }

@@ -92,7 +92,7 @@ impl Connection {
             message::EVENTS_ACK => {
                 let () = self.channel.decode(message)?;
                 let id = NotifyId(message.conversation.first_id);
-                let known = message.conversation.owner && self.acks.remove(&id);
+                let known = message.conversation.owner && self.acks.remove(id.0).is_some();
                 Ok(known.then_some(Incoming::Acked(id)))
             }
             _ => Err(unexpected(message, "from a client")),
@@ -104,11 +104,11 @@ impl Connection {
         if message.last {
             return Ok(None);
         }
-        let request = RequestId(message.conversation);
+        let mut is_new = || self.requests.insert(message.conversation.first_id, ()).is_none();
         // one that is open already would count once and be answered twice
-        if !is_question(message) || !self.requests.insert(request) {
+        if !is_question(message) || !is_new() {
             return Err(unexpected(message, UNANSWERABLE));
         }
-        Ok(Some(request))
+        Ok(Some(RequestId(message.conversation)))
     }
 }

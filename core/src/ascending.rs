@@ -20,7 +20,7 @@ const KEPT: usize = 1024;
 
 /// A map by `i64`.
 #[derive(Debug)]
-pub(super) struct Ascending<V> {
+pub(crate) struct Ascending<V> {
     /// Ascending by key; the first one has a value.
     ring: VecDeque<(i64, Option<V>)>,
     /// How many of the ring have a value.
@@ -36,13 +36,17 @@ impl<V> Default for Ascending<V> {
 }
 
 impl<V> Ascending<V> {
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     #[inline]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.filled + self.rest.len()
     }
 
     #[inline]
-    pub(super) fn get(&self, key: i64) -> Option<&V> {
+    pub(crate) fn get(&self, key: i64) -> Option<&V> {
         if self.len() == 0 {
             return None;
         }
@@ -52,7 +56,7 @@ impl<V> Ascending<V> {
         }
     }
 
-    pub(super) fn get_mut(&mut self, key: i64) -> Option<&mut V> {
+    pub(crate) fn get_mut(&mut self, key: i64) -> Option<&mut V> {
         match self.find(key) {
             Some(at) => self.ring[at].1.as_mut(),
             None => self.rest.get_mut(&key),
@@ -60,7 +64,7 @@ impl<V> Ascending<V> {
     }
 
     /// Sets the value of `key`, and gives the one that it had.
-    pub(super) fn insert(&mut self, key: i64, value: V) -> Option<V> {
+    pub(crate) fn insert(&mut self, key: i64, value: V) -> Option<V> {
         let is_next = self.ring.back().is_none_or(|&(last, _)| last < key)
             && self.rest.last_key_value().is_none_or(|(&last, _)| last < key);
         if is_next {
@@ -74,7 +78,7 @@ impl<V> Ascending<V> {
         earlier
     }
 
-    pub(super) fn remove(&mut self, key: i64) -> Option<V> {
+    pub(crate) fn remove(&mut self, key: i64) -> Option<V> {
         let Some(at) = self.find(key) else { return self.rest.remove(&key) };
         let value = self.ring[at].1.take()?;
         self.filled -= 1;
