@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes};
 
 use super::conversation::Table;
 use super::frame::{self, Front};
-use super::message::{Head, Layout, Name, Opening};
+use super::message::{Head, Layout, Name};
 use super::names::Names;
 use super::{Config, Conversation, Data, Error, Message, SendError, SendFault, Violation};
 use crate::buffer::{RecvBuf, SendQueue};
@@ -132,8 +132,9 @@ impl Connection {
         // measured once: for events that is a walk over all of them
         let data_len = data.encoded_len();
         let opening = self.config.dialect.opening(head, name, data_len);
-        self.fits(opening.len() + data_len)?;
-        self.push(&opening, data_len);
+        let size = opening.len() + data_len;
+        self.fits(size)?;
+        opening.put(size, &mut self.tx);
         data.encode(&mut self.tx);
         self.last_id = id;
         trace::sent(name.r#type, data_len);
@@ -241,16 +242,11 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes a block up to its data into the queue.
-    #[inline]
-    fn push(&mut self, opening: &Opening<'_>, data_len: usize) {
-        opening.put(opening.len() + data_len, &mut self.tx);
-    }
-
     /// Writes a block without data into the queue, whatever waits there.
     fn push_empty(&mut self, head: Head, name: Name<'_>) {
         let opening = self.config.dialect.opening(head, name, 0);
-        self.push(&opening, 0);
+        let size = opening.len();
+        opening.put(size, &mut self.tx);
         self.last_id = head.id;
         trace::sent(name.r#type, 0);
     }

@@ -147,16 +147,14 @@ impl Dialect {
     /// A message up to its data, of which `data_len` bytes must follow.
     #[inline]
     pub(super) fn opening(self, head: Head, name: Name<'_>, data_len: usize) -> Opening<'_> {
-        let text = name.r#type.len();
         let short = match self {
-            Dialect::HatChatter => Short::of(head, text, data_len),
+            Dialect::HatChatter => Short::of(head, name.r#type.len(), data_len),
             Dialect::Hat => None,
         };
-        let len = match &short {
-            Some(short) => short.len() + text,
-            None => Opening::any_len(self, head, name, data_len),
-        };
-        Opening { dialect: self, head, name, data_len, short, len }
+        match short {
+            Some(short) => Opening::Short(short, name.r#type),
+            None => Opening::Any { dialect: self, head, name, data_len },
+        }
     }
 
     /// Where the parts of a message stand in its block. `None` where that takes a closer look:
@@ -233,23 +231,30 @@ pub(super) struct Layout {
 }
 
 /// A message up to its data: its length stands in front of it, and is asked for first.
-pub(super) struct Opening<'a> {
-    dialect: Dialect,
-    head: Head,
-    name: Name<'a>,
-    data_len: usize,
-    short: Option<Short>,
-    len: usize,
+pub(super) enum Opening<'a> {
+    /// All its integers are short: what stands around the name, and the name.
+    Short(Short, &'a str),
+    /// Of any dialect, with integers of any length.
+    Any { dialect: Dialect, head: Head, name: Name<'a>, data_len: usize },
 }
 
-/// What stands around the name in an opening, encoded, where each takes no more than eight bytes.
-struct Short {
-    id: Integer,
-    first: Integer,
-    /// Owner, token and last, and the length of the name.
-    flags: Integer,
+/// What stands around the name in an opening, encoded, where no integer takes more than eight
+/// bytes.
+pub(super) struct Short {
+    /// Room for a front, then id, first, the flags and the length of the name; zeros from `end` on.
+    start: [u8; START + FRONT],
+    end: usize,
     data_len: Integer,
 }
+
+/// Bytes of owner, token and last.
+const FLAGS: usize = 3;
+
+/// Bytes of the room for a front, which ends where the rest starts.
+const FRONT: usize = 8;
+
+/// Bytes of a front and of what stands in front of a name, at the most.
+const START: usize = FRONT + 3 * Integer::MOST;
 
 impl Short {
     #[inline]
@@ -259,68 +264,56 @@ impl Short {
         let first = if head.first == head.id { id } else { Integer::of(head.first)? };
         let flags = [head.owner, head.token, head.last].map(u8::from);
         let flags = Integer::of(text_len as i64)?.behind(flags)?;
-        Some(Self { id, first, flags, data_len: Integer::of(data_len as i64)? })
-    }
-
-    #[inline]
-    fn len(&self) -> usize {
-        self.id.len() + self.first.len() + self.flags.len() + self.data_len.len()
+        let (mut start, mut end) = ([0; START + FRONT], FRONT);
+        for integer in [id, first, flags] {
+            start[end..end + Integer::MOST].copy_from_slice(&integer.padded());
+            end += integer.len();
+        }
+        Some(Self { start, end, data_len: Integer::of(data_len as i64)? })
     }
 }
 
-/// Bytes of owner, token and last.
-const FLAGS: usize = 3;
-
-/// Bytes of a front, which end where the rest starts.
-const FRONT: usize = 8;
-
-/// Bytes of a front and of what stands in front of a name, at the most.
-const START: usize = FRONT + 3 * Integer::MOST;
-
-impl<'a> Opening<'a> {
+impl Opening<'_> {
     /// Bytes that it takes.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.len
+        match self {
+            Self::Short(short, name) => short.end - FRONT + name.len() + short.data_len.len(),
+            &Self::Any { dialect, head, name, data_len } => {
+                let module = if dialect == Dialect::Hat { name.module.encoded_len() } else { 0 };
+                let ids = head.id.encoded_len() + head.first.encoded_len();
+                let data_len = (data_len as i64).encoded_len();
+                ids + FLAGS + module + name.r#type.encoded_len() + data_len
+            }
+        }
     }
 
     /// Writes it, and in front of it that of a block of `size` bytes.
     #[inline]
-    pub(super) fn put(&self, size: usize, queue: &mut SendQueue) {
-        let Some(short) = &self.short else { return self.put_any(size, queue) };
-        // as long as it is from the first byte that counts on
-        let mut start = [0; START + FRONT];
-        start[..FRONT].copy_from_slice(&frame::front(size));
-        let mut end = FRONT;
-        for integer in [short.id, short.first, short.flags] {
-            start[end..end + Integer::MOST].copy_from_slice(&integer.padded());
-            end += integer.len();
+    pub(super) fn put(self, size: usize, queue: &mut SendQueue) {
+        match self {
+            Self::Short(Short { mut start, end, data_len }, name) => {
+                start[..FRONT].copy_from_slice(&frame::front(size));
+                // as long as the longest is from the first byte that counts on
+                let from = FRONT - frame::front_len(size);
+                let counts: &[u8; START] =
+                    start[from..].first_chunk().expect("a front's bytes more");
+                queue.put_padded(counts, end - from);
+                queue.put_slice(name.as_bytes());
+                queue.put_padded(&data_len.padded(), data_len.len());
+            }
+            Self::Any { dialect, head, name, data_len } => {
+                queue.put_slice(&frame::front(size)[FRONT - frame::front_len(size)..]);
+                head.id.encode(queue);
+                head.first.encode(queue);
+                queue.put_slice(&[head.owner.into(), head.token.into(), head.last.into()]);
+                if dialect == Dialect::Hat {
+                    name.module.encode(queue);
+                }
+                name.r#type.encode(queue);
+                (data_len as i64).encode(queue);
+            }
         }
-        let from = FRONT - frame::front_len(size);
-        let counts: &[u8; START] = start[from..].first_chunk().expect("a front's bytes more");
-        queue.put_padded(counts, end - from);
-        queue.put_slice(self.name.r#type.as_bytes());
-        queue.put_padded(&short.data_len.padded(), short.data_len.len());
-    }
-
-    /// The same of any dialect, with integers of any length.
-    fn put_any(&self, size: usize, queue: &mut SendQueue) {
-        let Self { dialect, head, name, data_len, .. } = self;
-        queue.put_slice(&frame::front(size)[FRONT - frame::front_len(size)..]);
-        head.id.encode(queue);
-        head.first.encode(queue);
-        queue.put_slice(&[head.owner.into(), head.token.into(), head.last.into()]);
-        if *dialect == Dialect::Hat {
-            name.module.encode(queue);
-        }
-        name.r#type.encode(queue);
-        (*data_len as i64).encode(queue);
-    }
-
-    fn any_len(dialect: Dialect, head: Head, name: Name<'a>, data_len: usize) -> usize {
-        let module = if dialect == Dialect::Hat { name.module.encoded_len() } else { 0 };
-        let ids = head.id.encoded_len() + head.first.encoded_len();
-        ids + FLAGS + module + name.r#type.encoded_len() + (data_len as i64).encoded_len()
     }
 }
 

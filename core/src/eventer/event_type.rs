@@ -246,8 +246,7 @@ fn rewritten(encoded: &Bytes) -> Result<EventType, DecodeError> {
 fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
     let len = reader.count(1)?;
     let at = reader.position();
-    let bytes = &reader.peek()[..len];
-    reader.skip(len)?;
+    let bytes = reader.slice(len)?;
     match bytes.is_ascii() {
         true => Ok(bytes),
         false if core::str::from_utf8(bytes).is_ok() => Ok(bytes),

@@ -93,24 +93,28 @@ impl<'a> Reader<'a> {
 
     /// The offset of the next byte.
     #[must_use]
+    #[inline]
     pub fn position(&self) -> usize {
         self.at
     }
 
     /// Bytes left.
     #[must_use]
+    #[inline]
     pub fn remaining(&self) -> usize {
         self.source.len() - self.at
     }
 
     /// What was read since `start`, an earlier [`position`](Self::position), without a copy.
     #[must_use]
+    #[inline]
     pub fn since(&self, start: usize) -> Bytes {
         self.source.slice(start..self.at)
     }
 
     /// The next bytes, without moving.
     #[must_use]
+    #[inline]
     pub fn peek(&self) -> &'a [u8] {
         &self.source[self.at..]
     }
@@ -155,6 +159,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The next `count` bytes, where they are.
+    #[inline]
+    pub(crate) fn slice(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
+        match self.peek().get(..count) {
+            Some(bytes) => {
+                self.at += count;
+                Ok(bytes)
+            }
+            None => {
+                let missing = count - self.remaining();
+                Err(DecodeError::UnexpectedEnd { at: self.at, missing })
+            }
+        }
+    }
+
     /// An Integer.
     ///
     /// # Errors
@@ -183,6 +202,19 @@ impl<'a> Reader<'a> {
     /// [`DecodeError::NegativeCount`], [`DecodeError::CountTooLarge`], or those of an Integer.
     #[inline]
     pub fn count(&mut self, min_len: usize) -> Result<usize, DecodeError> {
+        // most take one byte
+        if let Some(byte @ 0x80..=0xbf) = self.peek().first() {
+            let count = usize::from(byte & 0x3f);
+            if count.saturating_mul(min_len) < self.remaining() {
+                self.at += 1;
+                return Ok(count);
+            }
+        }
+        self.any_count(min_len)
+    }
+
+    #[inline(never)]
+    fn any_count(&mut self, min_len: usize) -> Result<usize, DecodeError> {
         let at = self.at;
         // an integer of more than 64 bits is no count that could be held
         let count = match self.integer() {
@@ -208,6 +240,17 @@ impl<'a> Reader<'a> {
     /// [`DecodeError::NegativeIndex`], [`DecodeError::NoSuchEntry`], or those of an Integer.
     #[inline]
     pub fn index(&mut self, entries: usize) -> Result<usize, DecodeError> {
+        match self.peek().first() {
+            Some(byte @ 0x80..=0xbf) if usize::from(byte & 0x3f) < entries => {
+                self.at += 1;
+                Ok(usize::from(byte & 0x3f))
+            }
+            _ => self.any_index(entries),
+        }
+    }
+
+    #[inline(never)]
+    fn any_index(&mut self, entries: usize) -> Result<usize, DecodeError> {
         let at = self.at;
         let index = self.integer()?;
         let index = u64::try_from(index).map_err(|_| DecodeError::NegativeIndex { at })?;

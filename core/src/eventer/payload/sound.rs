@@ -66,12 +66,14 @@ impl Cursor<'_> {
         }
     }
 
+    #[inline]
     fn next(&mut self) -> Option<u8> {
         let (&byte, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(byte)
     }
 
+    #[inline]
     fn skip(&mut self, is_passed: impl Fn(u8) -> bool) -> usize {
         let all = self.rest.len();
         let passed = self.rest.iter().position(|&byte| !is_passed(byte)).unwrap_or(all);
@@ -79,8 +81,11 @@ impl Cursor<'_> {
         passed
     }
 
+    #[inline]
     fn skip_space(&mut self) {
-        self.skip(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
     }
 
     /// The name of a member, and its colon.
