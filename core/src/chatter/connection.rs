@@ -444,8 +444,8 @@ impl Connection {
         error
     }
 
-    /// The work of a poll. What goes wrong ends the connection where it does: what is given is large
-    /// and would be moved to be looked at.
+    /// The work of a poll. What goes wrong ends the connection where it does: what is given is
+    /// large and would be moved to be looked at.
     #[inline]
     fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         if rx.bytes.len() > self.seen {

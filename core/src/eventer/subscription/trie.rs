@@ -6,10 +6,10 @@
 //! texts   [        the same order: the segments; nodes say where each ends, and the next starts ]
 //! ```
 //!
-//! Edge `i` leads to node `i + 1`, so a step takes a search in the hashes of a node, which lie close
-//! together, one comparison, and one read of the next node: it says where the text is too. Where
-//! there is one child only, it is compared and nothing is hashed. The hash needs no secret: equal
-//! hashes are ordered by text, so a peer that makes them collide gains nothing.
+//! Edge `i` leads to node `i + 1`, so a step takes a search in the hashes of a node, which lie
+//! close together, one comparison, and one read of the next node: it says where the text is too.
+//! Where there is one child only, it is compared and nothing is hashed. The hash needs no secret:
+//! equal hashes are ordered by text, so a peer that makes them collide gains nothing.
 
 use alloc::vec;
 use alloc::vec::Vec;

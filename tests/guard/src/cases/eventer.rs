@@ -1,5 +1,5 @@
-//! Ten events, encoded, and notified to a hundred clients with the same subscription; and one event,
-//! registered with an answer.
+//! Ten events, encoded, and notified to a hundred clients with the same subscription; one event,
+//! registered with an answer; and who of many wants an event.
 
 use hat_core::eventer::message::InitReq;
 use hat_core::eventer::{
