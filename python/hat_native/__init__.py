@@ -12,6 +12,15 @@ and for older generations `hat_native.juggler05`, `hat_native.chatter05` and `ha
 
 """
 
+import importlib
+import sys
+
+if sys.version_info < (3, 12):
+    # later versions refuse it themselves
+    _interpreters = importlib.import_module('_xxsubinterpreters')
+    if _interpreters.get_current() != _interpreters.get_main():
+        raise ImportError('hat_native does not support loading in subinterpreters')
+
 from hat_native._install import install, install_from_environment, report
 from hat_native._native import __version__
 

@@ -30,6 +30,8 @@ def main() -> None:
     """Run a program with our modules"""
     arguments = sys.argv[1:]
     hat_native.install()
+    # for interpreters that the program starts in its turn, as `multiprocessing` does it
+    os.environ['HAT_NATIVE'] = '1'
 
     if arguments[:1] == ['--report']:
         for name, module in hat_native.report().items():

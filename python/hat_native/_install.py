@@ -40,21 +40,24 @@ OLDER: dict[str, tuple[str, str]] = {
 """Deployed modules whose interface was another one before: a text that their newer generation has in its source, and ours for the older"""
 
 
-def install(only: Iterable[str] | None = None) -> None:
+def install(only: Iterable[str] | str | None = None) -> None:
     """Put our modules in the place of the deployed ones, for imports from now on
 
-    `only` names some of the deployed modules, such as ``'hat.event.eventer'``. Call it before they are imported: one that a program
-    already has stays what it is, and raises `ImportError` here.
+    `only` names some of the deployed modules, such as ``'hat.event.eventer'``, or one of them. Call it before they are imported: one that
+    a program already has stays what it is, and raises `ImportError` here, and then none is replaced. Modules of this package count, as they
+    import the deployed ones for the classes of values. Raises `ValueError` where there is no module of ours for a name.
 
     """
-    wanted = set(TABLE if only is None else only)
+    wanted = set(TABLE if only is None else [only] if isinstance(only, str) else only)
     unknown = wanted - set(TABLE)
     if unknown:
         raise ValueError(f"no module of ours for {', '.join(sorted(unknown))}; there are {', '.join(TABLE)}")
 
     late = [name for name in sorted(wanted) if name in sys.modules and not _is_ours(sys.modules[name])]
     if late:
-        raise ImportError(f"{', '.join(late)} imported before hat_native.install(): call it first")
+        ours = [name for name in sorted({TABLE[name] for name in late}) if name in sys.modules]
+        by = f" ({', '.join(ours)} did so)" if ours else ''
+        raise ImportError(f"{', '.join(late)} imported before hat_native.install(){by}: call it first")
 
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)

@@ -320,6 +320,10 @@ class Link(asyncio.BufferedProtocol):
         """Do what a machine's method asks for."""
         self._apply(*result)
 
+    def fault(self, reason: str) -> Exception:
+        """What `on_over` was told, as an exception: a `ConnectionError` where the peer has gone, whatever it had begun to say."""
+        return ConnectionError(*filter(None, [reason])) if not reason or self.machine.ended else Exception(reason)
+
     # inside
 
     def _hold(self, incoming: list[Any]) -> None:

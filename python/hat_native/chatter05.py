@@ -165,8 +165,14 @@ async def listen(sbs_repo: typing.Any,
         group = server.async_group.create_subgroup() if bind_connections else None
         return Link(_machine(ping_timeout), info=_addresses, send_queue_size=0, on_made=on_made, group=group)
 
-    srv = await asyncio.get_running_loop().create_server(create_protocol, url.hostname, url.port, ssl=ssl_ctx)
+    srv = await asyncio.get_running_loop().create_server(create_protocol, url.hostname, url.port, ssl=ssl_ctx,
+                                                         start_serving=False)
     server._listen(srv, url.scheme)
+    try:
+        await srv.start_serving()
+    except BaseException:
+        await aio.uncancellable(server.async_close())
+        raise
     return server
 
 

@@ -49,6 +49,8 @@ async def connect(address: str, *,
     Changes of `Connection.local_data` are sent at most `autoflush_delay` seconds later, each at once where it is 0, and only by
     `Connection.flush_local_data` where it is ``None``.
 
+    Raises `aiohttp.ClientError`, which is an `OSError` where there is no connection. Cancelling leaves nothing behind.
+
     """
     session = aiohttp.ClientSession()
     try:
@@ -78,6 +80,8 @@ async def listen(host: str,
     `static_dir` is served at ``/``, and ``/`` itself leads to `index_path`. With `pem_file` the server speaks https and wss.
 
     `autoflush_delay` is that of `connect`. When the server closes, connections have `shutdown_timeout` seconds for it.
+
+    Raises `OSError` where the address is taken or a file cannot be read.
 
     """
     server = Server(connection_cb, autoflush_delay)

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hat_core::eventer::{
     Event, EventId, EventType, Json, LatestParams, Order, OrderBy, Payload, QueryParams,
@@ -143,6 +143,10 @@ impl Events {
     }
 }
 
+fn lock<'a, T>(py: Python<'_>, of: &'a Mutex<T>) -> MutexGuard<'a, T> {
+    of.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Events {
     pub(crate) fn events<'py>(
         &self,
@@ -200,33 +204,35 @@ impl Events {
         py: Python<'py>,
         of: &EventType,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut types =
-            self.types.lock_py_attached(py).unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(known) = types.get(of) {
+        // no lock is held while Python makes something: its collector may run a program's finalizers,
+        // which may read events
+        if let Some(known) = lock(py, &self.types).get(of) {
             return Ok(known.bind(py).clone().into_any());
         }
         let tuple = PyTuple::new(py, of.segments().map(|segment| PyString::new(py, segment)))?;
         if is_kept(of) {
-            if types.len() >= MAX_TYPES {
-                types.clear();
-            }
-            types.insert(of.detached(), tuple.clone().unbind());
+            let kept = tuple.clone().unbind();
+            let mut types = lock(py, &self.types);
+            let full =
+                if types.len() >= MAX_TYPES { std::mem::take(&mut *types) } else { HashMap::new() };
+            types.insert(of.detached(), kept);
+            drop(types);
+            drop(full);
         }
         Ok(tuple.into_any())
     }
 
     /// As [`timestamp`](Self::timestamp), the same object for many events.
     fn shared_timestamp<'py>(&self, py: Python<'py>, of: Timestamp) -> PyResult<Bound<'py, PyAny>> {
-        let mut last =
-            self.last.lock_py_attached(py).unwrap_or_else(std::sync::PoisonError::into_inner);
-        match &*last {
-            Some((known, timestamp)) if *known == of => Ok(timestamp.bind(py).clone()),
-            _ => {
-                let timestamp = self.timestamp(py, of)?;
-                *last = Some((of, timestamp.clone().unbind()));
-                Ok(timestamp)
-            }
+        if let Some((known, timestamp)) = &*lock(py, &self.last)
+            && *known == of
+        {
+            return Ok(timestamp.bind(py).clone());
         }
+        let timestamp = self.timestamp(py, of)?;
+        let replaced = lock(py, &self.last).replace((of, timestamp.clone().unbind()));
+        drop(replaced);
+        Ok(timestamp)
     }
 
     fn timestamp<'py>(&self, py: Python<'py>, of: Timestamp) -> PyResult<Bound<'py, PyAny>> {

@@ -34,6 +34,8 @@ pub(crate) struct Link<P: Protocol> {
     over: Option<String>,
     /// The machine's own word for it.
     pub(crate) error: Option<P::Error>,
+    /// Whether it is over because the peer ended the stream, at whatever place.
+    ended: bool,
     /// When the handle's timer fires.
     armed: Instant,
     /// Python's bytes that are sent as they are, oldest first.
@@ -50,6 +52,7 @@ impl<P: Protocol> Link<P> {
             missing: 0,
             over: None,
             error: None,
+            ended: false,
             armed: never(),
             lent: VecDeque::new(),
             is_quiet,
@@ -99,6 +102,7 @@ impl<P: Protocol> Link<P> {
             Err(error) => {
                 let text = error.to_string();
                 self.error = Some(error);
+                self.ended = self.rx.eof;
                 self.over = Some(if (self.is_quiet)(&text) { String::new() } else { text });
                 None
             }
@@ -175,6 +179,10 @@ impl<P: Protocol> Link<P> {
 
     pub(crate) fn over(&self) -> Option<&str> {
         self.over.as_deref()
+    }
+
+    pub(crate) fn ended(&self) -> bool {
+        self.ended
     }
 
     pub(crate) fn queued(&mut self) -> usize {
@@ -254,7 +262,10 @@ macro_rules! machine {
                 while let Some(incoming) = self.link.next(now) {
                     match self.value(py, incoming) {
                         Ok(value) => pyo3::types::PyListMethods::append(&list, value)?,
-                        Err(error) => self.link.fail(error.to_string()),
+                        Err(error) => {
+                            self.link.fail(error.to_string());
+                            crate::error::unless_meant_for_the_program(py, error)?;
+                        }
                     }
                 }
                 let state = self.link.state();
@@ -285,6 +296,12 @@ macro_rules! machine {
             #[getter]
             fn over(&self) -> Option<&str> {
                 self.link.over()
+            }
+
+            /// Whether it is over because the peer ended the stream, be it inside of a message.
+            #[getter]
+            fn ended(&self) -> bool {
+                self.link.ended()
             }
 
             /// Bytes that wait to be written.

@@ -1,5 +1,6 @@
 """In the place of the deployed modules: each in an interpreter of its own."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -7,6 +8,12 @@ import sys
 import pytest
 
 import hat_native
+
+
+@pytest.fixture
+def event_loop_policy():
+    # nothing here depends on the event loop: once is enough
+    return asyncio.DefaultEventLoopPolicy()
 
 
 def run(code, *args, **env):
@@ -88,6 +95,86 @@ except ImportError as e:
 else:
     raise Exception
 ''')
+
+
+def test_one_may_be_named_without_a_list():
+    run('''
+import hat_native
+hat_native.install('hat.event.eventer')
+from hat.drivers import chatter
+from hat.event import eventer
+assert chatter.__name__ == 'hat.drivers.chatter'
+assert eventer.__name__ == 'hat_native.event.eventer'
+''')
+
+
+def test_too_late_for_our_own_modules_too():
+    """They take the classes of values from the deployed ones, which are imported by that."""
+    run('''
+import hat_native.drivers.chatter
+import hat_native
+try:
+    hat_native.install()
+except ImportError as e:
+    assert 'hat.drivers.chatter' in str(e) and 'hat_native.drivers.chatter' in str(e), e
+else:
+    raise Exception
+assert all('once imported' in i or i.startswith('hat.') for i in hat_native.report().values()), hat_native.report()
+''')
+
+
+def test_twice():
+    run('''
+import hat_native
+hat_native.install(only=['hat.drivers.chatter', 'hat.drivers.net'])
+from hat.drivers import chatter
+hat_native.install()
+hat_native.install()
+from hat.event import eventer
+assert chatter.__name__ == 'hat_native.drivers.chatter' and eventer.__name__ == 'hat_native.event.eventer'
+import importlib, sys
+assert importlib.reload(chatter) is chatter is sys.modules['hat.drivers.chatter']
+''')
+
+
+def test_children_have_what_the_environment_says(tmp_path):
+    """Processes that a program starts, as `multiprocessing` does it, are new interpreters."""
+    script = tmp_path / 'script.py'
+    script.write_text('''
+import multiprocessing
+
+def child():
+    import hat.drivers.chatter
+    print(hat.drivers.chatter.__name__)
+
+if __name__ == '__main__':
+    process = multiprocessing.get_context('spawn').Process(target=child)
+    process.start()
+    process.join()
+''')
+    assert run(None, str(script), HAT_NATIVE='1') == 'hat_native.drivers.chatter'
+    assert run(None, '-m', 'hat_native', str(script), HAT_NATIVE='0') == 'hat_native.drivers.chatter'
+
+
+def test_subscriptions_are_pickled_by_names_that_every_installation_knows():
+    write = '''
+import hat_native
+hat_native.install()
+import copy, pickle
+from hat.event import common
+subscription = common.create_subscription([('a', '*'), ('b', '?')])
+assert set(copy.deepcopy(subscription).get_query_types()) == set(subscription.get_query_types())
+print(pickle.dumps(subscription).hex())
+'''
+    read = f'''
+import pickle
+from hat.event import common
+subscription = pickle.loads(bytes.fromhex('{run(write)}'))
+assert isinstance(subscription, common.Subscription) and subscription.matches(('a', 'b', 'c')), subscription
+assert type(subscription).__module__.startswith('%s'), type(subscription).__module__
+'''
+    run(read % 'hat.')
+    run('import hat_native; hat_native.install()' + read % 'hat_native.')
 
 
 def test_pickles_are_read_by_every_installation():

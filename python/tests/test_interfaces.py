@@ -1,12 +1,20 @@
 """Every public name of the deployed modules, with its parameters, defaults, kind and base classes."""
 
+import asyncio
 import importlib
+import inspect
 import types
 
 import pytest
 
 from hat_native import _install
 from interfaces import differences, public_names
+
+
+@pytest.fixture
+def event_loop_policy():
+    # nothing here depends on the event loop: once is enough
+    return asyncio.DefaultEventLoopPolicy()
 
 
 MODULES = [(theirs, ours) for theirs, ours in _install.TABLE.items() if theirs != 'hat.chatter'] + [
@@ -28,13 +36,41 @@ def test_interface(theirs, ours):
     assert found == {what for module, what in REASONED if module == theirs}
 
 
-@pytest.mark.parametrize('theirs,ours', MODULES)
-def test_every_name_of_ours_says_what_it_is(theirs, ours):
-    module = importlib.import_module(ours)
+PUBLIC = sorted({ours for _, ours in MODULES} | {ours for _, ours in _install.OLDER.values()} | {'hat_native', 'hat_native.chatter05'})
+
+
+@pytest.mark.parametrize('name', PUBLIC)
+def test_every_name_of_ours_says_what_it_is(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    assert [path for path, value in members_of_ours(module) if not inspect.getdoc(value)] == []
+
+
+@pytest.mark.parametrize('name', PUBLIC)
+def test_every_coroutine_of_ours_says_how_it_fails(name):
+    """Who awaits one of a connection is told what it raises when that closes."""
+    assert [path for path, value in members_of_ours(importlib.import_module(name))
+            if inspect.iscoroutinefunction(value) and path.partition('.')[2] not in LIFETIME
+            and not any(word in inspect.getdoc(value) for word in ('aises', 'is raised'))] == []
+
+
+LIFETIME = {'async_close', 'wait_closing', 'wait_closed', 'start', '__aenter__', '__aexit__'}
+"""Of every resource; none of them raises anything, but `start`, which is for the package itself"""
+
+
+def members_of_ours(module):
+    """Public names of a module that are the package's own, and of the classes among them every method and property, by their paths."""
     for name in public_names(module):
         value = getattr(module, name)
-        if isinstance(value, (type, types.FunctionType)) and value.__module__.startswith('hat_native'):
-            assert value.__doc__, name
+        if not isinstance(value, (type, types.FunctionType)) or not value.__module__.startswith('hat_native'):
+            continue
+        yield name, value
+        if isinstance(value, type):
+            for member in dir(value):
+                of = inspect.getattr_static(value, member)
+                of = getattr(of, '__func__', of)
+                if not member.startswith('_') and isinstance(of, (property, types.FunctionType)):
+                    yield f'{name}.{member}', of
 
 
 def test_a_difference_is_found():

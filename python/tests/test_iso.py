@@ -137,3 +137,17 @@ async def test_server_survives_what_is_no_request(module, addr, caplog):
     await (await conns.get()).async_close()
     await a.async_close()
     await srv.async_close()
+
+
+@pytest.mark.parametrize('said', ['', '03', '0300000b'])
+@each(our_cotp, their_cotp)
+async def test_a_peer_that_goes_during_the_handshake(module, addr, said):
+    async def go(conn):
+        await conn.write(bytes.fromhex(said))
+        await conn.drain()
+        await conn.async_close()
+
+    srv = await net.listen(go, addr)
+    with pytest.raises(ConnectionError):
+        await module.connect(addr)
+    await srv.async_close()

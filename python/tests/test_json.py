@@ -1,5 +1,6 @@
 """JSON between text and Python's objects, held against Python's own module: what is written is the same text, to the digit."""
 
+import asyncio
 import json
 import random
 import struct
@@ -7,6 +8,12 @@ import struct
 import pytest
 
 from hat_native import _native
+
+
+@pytest.fixture
+def event_loop_policy():
+    # nothing here depends on the event loop: once is enough
+    return asyncio.DefaultEventLoopPolicy()
 
 
 def floats():

@@ -1,3 +1,4 @@
+import asyncio
 import math
 import random
 
@@ -6,6 +7,12 @@ import pytest
 from hat import sbs as theirs
 
 from hat_native import sbs as ours
+
+
+@pytest.fixture
+def event_loop_policy():
+    # nothing here depends on the event loop: once is enough
+    return asyncio.DefaultEventLoopPolicy()
 
 
 SCHEMA = '''

@@ -1,11 +1,18 @@
 """The types of the package, and of a program that uses it."""
 
+import asyncio
 import importlib.util
 import pathlib
 import subprocess
 import sys
 
 import pytest
+
+
+@pytest.fixture
+def event_loop_policy():
+    # nothing here depends on the event loop: once is enough
+    return asyncio.DefaultEventLoopPolicy()
 
 
 PACKAGE = pathlib.Path(__file__).parent.parent

@@ -64,6 +64,11 @@ async def connect(addr: net.StreamAddress,
     After `ping_delay` seconds of silence a ping is sent; the connection is closed when then nothing comes within `ping_timeout`
     seconds. If `ping_delay` is ``None`` or 0, ping requests are not sent.
 
+    With `receive_queue_size` messages that nobody takes, receiving is paused; with `send_queue_size` that the peer does not take, `send`
+    waits. ``0`` is no limit.
+
+    Raises `OSError` where there is no connection. Cancelling leaves nothing behind.
+
     Additional arguments are those of `hat_native.drivers.net.connect`.
 
     """
@@ -84,6 +89,8 @@ async def listen(connection_cb: ConnectionCb,
     """Create listening server.
 
     Argument `addr` specifies local server listening address. The other arguments are those of `connect`.
+
+    `connection_cb` is called with each connection, which is closed where it raises. Raises `OSError` where the address is taken.
 
     If `bind_connections` is ``True``, closing the server closes its open connections.
 

@@ -64,6 +64,13 @@ async def connect(addr: net.StreamAddress,
 
     Selectors are numbers of 16 bits. A peer that has not answered after 60 seconds is given up.
 
+    With `cotp_receive_queue_size` messages that nobody takes, receiving is paused; with `cotp_send_queue_size` that the peer does not take,
+    `send` waits. ``0`` is no limit.
+
+    Raises `OSError` where there is no connection, also where the peer ends it during the handshake, which is a `ConnectionError`; `Exception`
+    where the peer refuses, is silent, or answers what is no answer; and `OverflowError` where a selector has more than 16 bits. Cancelling
+    leaves nothing behind.
+
     Additional arguments are those of `hat_native.drivers.net.connect`; `tpkt_receive_queue_size` is taken and means nothing, as packets
     do not wait.
 
@@ -91,7 +98,9 @@ async def listen(connection_cb: ConnectionCb,
                  ) -> Server:
     """Create new COTP listening server
 
-    `connection_cb` is called with each connection once its peer has been answered.
+    `connection_cb` is called with each connection once its peer has been answered; where it raises, the connection is closed.
+
+    Raises `OSError` where the address is taken.
 
     Additional arguments are those of `hat_native.drivers.net.listen`.
 
@@ -213,7 +222,7 @@ async def _established(link: Link, receive_queue_size: int) -> Connection:
 
     def on_over(reason: str) -> None:
         if not future.done():
-            future.set_exception(Exception(reason) if reason else ConnectionError())
+            future.set_exception(link.fault(reason))
 
     link.attach(on_incoming, on_over)
     return await future

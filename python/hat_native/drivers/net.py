@@ -118,6 +118,8 @@ async def connect(addr: StreamAddress,
 
     Argument `addr` is the address of a listening server, `name` stands in `Connection.info`.
 
+    Raises `OSError` where there is no connection, and `TypeError` where `addr` is no address. Cancelling leaves nothing behind.
+
     With more than `input_buffer_limit` bytes that nobody reads, receiving is paused. ``0`` is no limit.
 
     Additional arguments are passed to `asyncio.loop.create_connection` or
@@ -140,6 +142,8 @@ async def listen(connection_cb: ConnectionCb,
     """Create listening TCP or Unix Domain Socket server
 
     Argument `name` stands in `Server.info`, and in the info of the server's connections.
+
+    Raises `OSError` where the address is taken, and `TypeError` where it is no address.
 
     If `bind_connections` is ``True``, closing the server closes its open connections.
 
@@ -206,16 +210,20 @@ class Server(Resource):
         """Listen. For the drivers of this package."""
         loop = asyncio.get_running_loop()
         kind = stream_type(addr)
+        # asyncio forgets a server that serves already where its creation is cancelled
+        serves = kwargs.pop('start_serving', True)
         if kind is StreamType.TCP:
-            self._srv = await loop.create_server(create_protocol, addr.host, addr.port, **kwargs)
+            self._srv = await loop.create_server(create_protocol, addr.host, addr.port, start_serving=False, **kwargs)
         else:
-            self._srv = await loop.create_unix_server(create_protocol, addr, **kwargs)
+            self._srv = await loop.create_unix_server(create_protocol, addr, start_serving=False, **kwargs)
         self.async_group.spawn(aio.call_on_cancel, self._on_close)
         try:
+            if serves:
+                await self._srv.start_serving()
             self._info = _server_info(kind, name, self._srv)
             meta = self._kind or ('TcpServer' if kind is StreamType.TCP else 'UnixServer')
             self._log = adapter(self._log, meta, server_info_to_json(self._info))
-        except Exception:
+        except BaseException:
             await aio.uncancellable(self.async_close())
             raise
         self._log.debug('listening for incomming connections')
@@ -285,7 +293,11 @@ class Connection(Resource):
         await self._protocol.write(data)
 
     async def drain(self) -> None:
-        """Drain output buffer"""
+        """Wait until the transport has taken what was written, as far as its limit of 64 KiB
+
+        Never raises: where the connection closes, the wait is over.
+
+        """
         await self._protocol.drain()
 
     async def read(self, n: int = -1) -> Bytes:

@@ -28,6 +28,10 @@ async def connect(addr: net.StreamAddress,
                   ) -> Connection:
     """Create new TPKT connection
 
+    With `tpkt_receive_queue_size` messages that nobody takes, receiving is paused. ``0`` is no limit.
+
+    Raises `OSError` where there is no connection. Cancelling leaves nothing behind.
+
     Additional arguments are those of `hat_native.drivers.net.connect`.
 
     """
@@ -47,6 +51,8 @@ async def listen(connection_cb: ConnectionCb,
                  **kwargs: typing.Any
                  ) -> Server:
     """Create new TPKT listening server
+
+    `connection_cb` is called with each connection, which is closed where it raises. Raises `OSError` where the address is taken.
 
     Additional arguments are those of `hat_native.drivers.net.listen`.
 

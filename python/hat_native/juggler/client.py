@@ -72,6 +72,9 @@ async def connect(address: str,
 
     Additional arguments are passed to `aiohttp.ClientSession`.
 
+    Raises `aiohttp.ClientError`, which is an `OSError` where there is no connection and a `WSServerHandshakeError` where there is no WebSocket.
+    Cancelling leaves nothing behind.
+
     """
     session = aiohttp.ClientSession(**kwargs)
     try:

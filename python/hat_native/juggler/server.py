@@ -76,6 +76,8 @@ async def listen(host: str,
 
     `send_queue_size`, `max_segment_size`, `ping_delay` and `ping_timeout` are those of `hat_native.juggler.connect`.
 
+    Raises `OSError` where the address is taken or a file cannot be read.
+
     """
     server = Server(connection_cb, request_cb, autoflush_delay, state, parallel_requests,
                     send_queue_size, max_segment_size, ping_delay, ping_timeout)
@@ -119,7 +121,8 @@ async def start(group: typing.Any,
     try:
         site = aiohttp.web.TCPSite(runner=runner, host=host, port=port, ssl_context=ssl_ctx, reuse_address=True,
                                    **({} if runner_has_timeout else timeout))
-        await site.start()
+        # asyncio forgets a server where its creation is cancelled
+        await aio.uncancellable(site.start())
 
     except BaseException:
         await aio.uncancellable(group.async_close())
@@ -166,7 +169,8 @@ class Server(Resource):
                                 ) -> Connection:
         """Create connection
 
-        For handlers of `additional_routes`: they wait until the connection is closed, and return `Connection.ws`.
+        For handlers of `additional_routes`: they wait until the connection is closed, and return `Connection.ws`. Raises
+        `aiohttp.web.HTTPException` where the request does not ask for a WebSocket.
 
         """
         upgraded = await _websocket.accept(request)

@@ -74,7 +74,9 @@ class NativeSubscription(Subscription):
         return self._native.isdisjoint(_get_native(other))
 
     def __reduce__(self) -> typing.Any:
-        return NativeSubscription, (list(self.get_query_types()),)
+        # by a name that every installation knows, as the classes of values
+        found = _deployed.find('hat.event.common.subscription', 'create_subscription')
+        return (found or (create_subscription,))[0], (list(self.get_query_types()),)
 
 
 def create_subscription(query_types: Iterable[EventType]) -> Subscription:
@@ -84,6 +86,9 @@ def create_subscription(query_types: Iterable[EventType]) -> Subscription:
 
     """
     return NativeSubscription(query_types)
+
+
+_deployed.adopt('hat.event.common.subscription', create_subscription)
 
 
 def _wrap(native: _native.Subscription) -> Subscription:

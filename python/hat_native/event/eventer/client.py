@@ -282,13 +282,10 @@ class Client(Resource):
     def _on_over(self, reason: str) -> None:
         self._over = True
         if not self._ready.done():
-            if not reason:
-                self._ready.set_exception(ConnectionError())
-            else:
-                refusal = self._machine.refusal
-                self._ready.set_exception(
-                    EventerInitError(refusal) if refusal is not None else Exception(reason))
-                self._ready.exception()
+            refusal = self._machine.refusal
+            self._ready.set_exception(
+                EventerInitError(refusal) if refusal is not None else self._link.fault(reason))
+            self._ready.exception()
         elif reason:
             mlog.error("read loop error: %s", reason)
         if self._more is not None and not self._more.done():

@@ -84,6 +84,8 @@ async def listen(addr: net.StreamAddress,
 
     Additional arguments are those of `hat_native.drivers.chatter.listen`.
 
+    Raises `OSError` where the address is taken.
+
     """
     server = Server(status, connected_cb, disconnected_cb, register_cb, query_cb, close_timeout)
     await server._listen(addr, kwargs)
@@ -131,7 +133,8 @@ class Server(Resource):
     async def set_status(self, status: common.Status) -> None:
         """Set status
 
-        Clients are told, unless it is the status that they know. Waits for those whose connections take nothing.
+        Clients are told, unless it is the status that they know. Waits for those whose connections take nothing. Never raises for
+        a client that goes.
 
         """
         if self._status == status:
@@ -150,6 +153,8 @@ class Server(Resource):
 
         Each client is told those that it subscribed to, if it wants events that are `persisted`, or not, as these are. With
         `with_ack`, waits until every client that was told has handled them, or has gone.
+
+        Raises `TypeError` or `ValueError` where an event cannot be encoded: then nobody is told.
 
         """
         conns = [conn for conn, info in self._conns.items() if info.persisted == persisted and conn.subscribes]
