@@ -14,17 +14,20 @@ from hat import aio
 from hat.drivers import net
 from hat.event import common
 
-from hat_native import _link, _native
-from hat_native.drivers import chatter, cotp
+from hat_native import _link, _native, juggler
+from hat_native.drivers import chatter, cotp, net as our_net, tpkt
 from hat_native.event import eventer
 from hat_native.event.eventer import client as eventer_client, server as eventer_server
 
 
 ROUNDS = int(os.environ.get('HAT_NATIVE_ROUNDS', '100'))
-"""Connections that are made; 100000 by hand"""
+"""Connections that are made, and a tenth of the messages; 100000 by `ci/long python`. Where anything may happen to them, a tenth of it."""
 
-KINDS = (_link.Link, chatter.Connection, cotp.Connection, eventer.Client, eventer_server._Connection, _native.Chatter,
-         _native.EventerClient, _native.EventerServer, _native.Cotp)
+pytestmark = pytest.mark.timeout(120 + ROUNDS / 20)
+
+KINDS = (_link.Link, our_net.Connection, our_net._Protocol, chatter.Connection, tpkt.Connection, cotp.Connection, eventer.Client,
+         eventer_server._Connection, juggler.Client, juggler.server.Connection, _native.Chatter, _native.EventerClient,
+         _native.EventerServer, _native.Tpkt, _native.Cotp, _native.JugglerTexts)
 
 
 def alive():
@@ -137,7 +140,7 @@ async def test_any_cancel_at_any_time(seed):
                 else:
                     client.close()
 
-    for _ in range(ROUNDS // 4):
+    for _ in range(max(25, ROUNDS // 40)):
         tasks = [asyncio.create_task(user()) for _ in range(4)]
         notifying = asyncio.create_task(srv.notify_events([common.Event(
             common.EventId(1, 1, 1), ('a',), common.now(), None, None)], False, rng.random() < 0.5))
@@ -163,7 +166,7 @@ async def test_any_bytes(seed):
     servers = [await chatter.listen(lambda conn: None, loopback()), await eventer.listen(loopback()),
                await cotp.listen(lambda conn: None, loopback(), bind_connections=True)]
     starts = [b'', bytes.fromhex('0300000b06e00000000100'), b'\x01\x20\x81\x81\x01\x01\x00', b'\x08' + bytes(8), b'\x01\xff']
-    for _ in range(ROUNDS):
+    for _ in range(max(100, ROUNDS // 10)):
         srv = rng.choice(servers)
         raw = await net.connect(srv.info.addresses[0])
         with contextlib.suppress(ConnectionError):

@@ -43,6 +43,7 @@ asyncio.run(main())
 '''
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize('tool', ['mypy', 'pyright'])
 def test_types(tool, tmp_path):
     if importlib.util.find_spec(tool) is None:

@@ -26,6 +26,21 @@ pub fn installed(environment: &'static str, requirements: &str) -> Result<PathBu
     Ok(python)
 }
 
+/// As [`installed`], but as a person does it: what was installed before is taken away, and the wheel
+/// brings what it needs.
+///
+/// # Errors
+///
+/// What could not be made, and what was said about it.
+pub fn installed_anew(environment: &'static str, requirements: &str) -> Result<PathBuf, String> {
+    let python = python_with(environment, requirements).map_err(|error| error.to_string())?;
+    let pip = ["-m", "pip", "--disable-pip-version-check", "--no-input", "-q"];
+    let uninstall = ["uninstall", "-y", "hat-native"];
+    succeed(command(&python).args(pip).args(uninstall), "pip uninstall of the package")?;
+    succeed(command(&python).args(pip).arg("install").arg(wheel()?), "pip install of the wheel")?;
+    Ok(python)
+}
+
 /// A command of an environment's interpreter, which this process' own Python variables do not
 /// reach.
 pub fn command(python: impl AsRef<OsStr>) -> Command {

@@ -5,6 +5,7 @@
 //! target/peers/package-*   the deployed modules of one generation, pytest
 //! target/wheels            the wheel, made once a run, installed into each
 //! python/tests, tests05    the suites
+//! python/tests/person.py   programs of Hat, restarted with the package beside them
 //! ```
 
 use std::path::Path;
@@ -35,6 +36,25 @@ fn juggler05() {
         "python/tests05/requirements-juggler.txt",
         "tests05/juggler",
     );
+}
+
+/// A person who runs Hat installs the wheel beside it, sets `HAT_NATIVE=1` and restarts.
+#[test]
+fn person() {
+    if peers::skipped("person") {
+        return;
+    }
+    let requirements = "python/tests/requirements-person.txt";
+    let python = match package::installed_anew("package-person", requirements) {
+        Ok(python) => python,
+        Err(error) => return peers::skip("person", &error),
+    };
+    // the second is what the workflow of the wheels tries on every platform
+    for script in ["tests/person.py", "tests/installed.py"] {
+        let mut person = command(&python);
+        person.current_dir(package::FOLDER).args(["-P", script]);
+        succeed(&mut person, script).unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 /// A class of PyO3's writes what is unsafe; nobody here does.
