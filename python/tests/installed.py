@@ -1,6 +1,7 @@
 """Whether the package works where it is installed, without anything else: for who has made a wheel. `python -P tests/installed.py`"""
 
 import asyncio
+import contextlib
 
 import hat_native
 from hat_native.drivers import chatter, cotp, net
@@ -11,8 +12,9 @@ async def main():
     loopback = net.TcpAddress('127.0.0.1', 0)
 
     async def echo(conn):
-        while True:
-            await conn.send((await conn.receive()).data)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await conn.send((await conn.receive()).data)
 
     srv = await chatter.listen(echo, loopback)
     async with await chatter.connect(srv.info.addresses[0]) as conn:
@@ -22,8 +24,9 @@ async def main():
     await srv.async_close()
 
     async def echo_data(conn):
-        while True:
-            await conn.send(await conn.receive())
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await conn.send(await conn.receive())
 
     srv = await cotp.listen(echo_data, loopback, bind_connections=True)
     async with await cotp.connect(srv.info.addresses[0]) as conn:
