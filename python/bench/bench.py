@@ -1,9 +1,12 @@
 """Theirs against ours, by the same calls of the same API in the same arrangement: both ends in one process and one loop.
 
-    python bench/bench.py [--quick] [--rounds N] [--loop asyncio|uvloop] [--json] [NAME ...]
+    python bench/bench.py [--quick] [--rounds N] [--loop asyncio|uvloop] [--cpu] [--bare] [--json] [NAME ...]
 
 Theirs and ours run in turns, once a round. Each figure is the median of the rounds, as a rate, and the ratio is that of the two in the same
 round. `hat-bench python` is the same with spreads, in the form of the other tables.
+
+With `--cpu` time is that of the process' own work, which is what counts on a machine that does something else too. With `--bare` the same
+bytes go over an `asyncio.Protocol` without any protocol, behind the same coroutines: what the event loop itself takes.
 """
 
 import argparse
@@ -19,6 +22,9 @@ from hat import json
 from hat import util
 from hat.drivers import net
 from hat.event import common
+
+
+clock = time.perf_counter
 
 
 def event(i):
@@ -57,14 +63,14 @@ async def chatter_echo(module, count, in_flight):
     task = asyncio.create_task(echo())
     from hat.drivers.chatter import Data
     data = Data('Module.Type', bytes(16))
-    start = time.perf_counter()
+    start = clock()
     for _ in range(in_flight):
         await a.send(data, last=False)
     for i in range(count):
         await a.receive()
         if i < count - in_flight:
             await a.send(data, last=False)
-    rate = count / (time.perf_counter() - start)
+    rate = count / (clock() - start)
     task.cancel()
     await close(a, b, srv)
     return rate
@@ -79,11 +85,11 @@ async def chatter_one_way(module, count, size):
         for _ in range(count):
             await a.send(data)
 
-    start = time.perf_counter()
+    start = clock()
     task = asyncio.create_task(send())
     for _ in range(count):
         await b.receive()
-    rate = count / (time.perf_counter() - start)
+    rate = count / (clock() - start)
     await task
     await close(a, b, srv)
     return rate
@@ -101,11 +107,11 @@ async def cotp_echo(module, count, size):
 
     task = asyncio.create_task(echo())
     data = bytes(size)
-    start = time.perf_counter()
+    start = clock()
     for _ in range(count):
         await a.send(data)
         await a.receive()
-    rate = count / (time.perf_counter() - start)
+    rate = count / (clock() - start)
     task.cancel()
     await close(a, b, srv)
     return rate
@@ -124,9 +130,9 @@ async def eventer_register(module, count, batch, open_requests):
         for _ in range(count // open_requests):
             await client.register(events, True)
 
-    start = time.perf_counter()
+    start = clock()
     await asyncio.gather(*(run() for _ in range(open_requests)))
-    rate = count // open_requests * open_requests * batch / (time.perf_counter() - start)
+    rate = count // open_requests * open_requests * batch / (clock() - start)
     await close(client, srv)
     return rate
 
@@ -145,11 +151,11 @@ async def eventer_notify(module, count, clients):
 
     connected = [await module.connect(addr, 'bench', subscriptions=[('*',)], events_cb=events_cb) for _ in range(clients)]
     events = [event(i) for i in range(10)]
-    start = time.perf_counter()
+    start = clock()
     for _ in range(count // 10):
         await srv.notify_events(events, False)
     await done.wait()
-    rate = clients * count / (time.perf_counter() - start)
+    rate = clients * count / (clock() - start)
     await close(*connected, srv)
     return rate
 
@@ -163,9 +169,9 @@ async def juggler_requests(module, count, in_flight):
         for _ in range(count // in_flight):
             await client.send('name', {'a': 1})
 
-    start = time.perf_counter()
+    start = clock()
     await asyncio.gather(*(run() for _ in range(in_flight)))
-    rate = count // in_flight * in_flight / (time.perf_counter() - start)
+    rate = count // in_flight * in_flight / (clock() - start)
     await close(client, srv)
     return rate
 
@@ -181,11 +187,11 @@ async def juggler_leaf(module, count):
     client.state.register_change_cb(changes.put_nowait)
     await conn.flush()
     await changes.get()
-    start = time.perf_counter()
+    start = clock()
     for i in range(count):
         state.set(['50', '50', 'value'], -1 - i)
         await changes.get()
-    rate = count / (time.perf_counter() - start)
+    rate = count / (clock() - start)
     await close(client, srv)
     return rate
 
@@ -197,10 +203,10 @@ def sbs_encode(is_ours, count):
         encode = lambda: encoder.encode_events(events)
     else:
         encode = lambda: common.sbs_repo.encode('HatEventer.MsgEventsNotify', [common.event_to_sbs(i) for i in events])
-    start = time.perf_counter()
+    start = clock()
     for _ in range(count):
         encode()
-    return count * 1000 / (time.perf_counter() - start)
+    return count * 1000 / (clock() - start)
 
 
 def sbs_decode(is_ours, count):
@@ -210,10 +216,67 @@ def sbs_decode(is_ours, count):
         decode = lambda: encoder.decode_events(data)
     else:
         decode = lambda: [common.event_from_sbs(i) for i in common.sbs_repo.decode('HatEventer.MsgEventsNotify', data)]
-    start = time.perf_counter()
+    start = clock()
     for _ in range(count):
         decode()
-    return count * 1000 / (time.perf_counter() - start)
+    return count * 1000 / (clock() - start)
+
+
+class Bare(asyncio.Protocol):
+    """Bytes as they come, for one who waits"""
+
+    def __init__(self):
+        self.loop = asyncio.get_running_loop()
+        self.made = self.loop.create_future()
+        self.waiter = None
+        self.data = b''
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.made.set_result(None)
+
+    def data_received(self, data):
+        self.data += data
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    async def receive(self, size):
+        while len(self.data) < size:
+            self.waiter = self.loop.create_future()
+            await self.waiter
+        data, self.data = self.data, b''
+        return data
+
+    async def send(self, data):
+        self.transport.write(data)
+
+
+async def bare_echo(count, size):
+    loop = asyncio.get_running_loop()
+    made = []
+    srv = await loop.create_server(lambda: made.append(Bare()) or made[-1], '127.0.0.1', 0)
+    _, a = await loop.create_connection(Bare, *srv.sockets[0].getsockname())
+    while not made:
+        await asyncio.sleep(0)
+    b = made[0]
+
+    async def echo():
+        while True:
+            await b.send(await b.receive(size))
+
+    await b.made
+    task = asyncio.create_task(echo())
+    data = bytes(size)
+    start = clock()
+    for _ in range(count):
+        await a.send(data)
+        await a.receive(size)
+    rate = count / (clock() - start)
+    task.cancel()
+    a.transport.close()
+    b.transport.close()
+    srv.close()
+    return rate
 
 
 def event_server(is_ours, seconds, batch):
@@ -243,6 +306,9 @@ TABLE = {
     'server-1': ('hat-event-server with LMDB, 8 clients, batch 1', 'events/s', 2, None, event_server, 3, 3, 1),
     'server-100': ('hat-event-server with LMDB, 8 clients, batch 100', 'events/s', 2, None, event_server, 3, 3, 100)}
 
+BARE = {'cotp-64': (10000, 64 + 7), 'cotp-1M': (200, 1 << 20)}
+"""Echoes of the event loop alone: how many, and of how many bytes, those of the packets' heads included"""
+
 WITHOUT_LOOP = [name for name, row in TABLE.items() if row[3] is None]
 """Rows that have nothing to do with the event loop of this process"""
 
@@ -256,10 +322,14 @@ def measure(name, is_ours, quick, loop):
     if module is None:
         return function(is_ours, work, *more)
     imported = importlib.import_module(f'hat_native.{module}' if is_ours else f'hat.{module}')
+    return run(function(imported, work, *more), loop)
+
+
+def run(coro, loop):
     if loop == 'uvloop':
         import uvloop
-        return uvloop.run(function(imported, work, *more))
-    return asyncio.run(function(imported, work, *more))
+        return uvloop.run(coro)
+    return asyncio.run(coro)
 
 
 def main():
@@ -267,6 +337,8 @@ def main():
     parser.add_argument('--quick', action='store_true', help='a tenth of the work, once: whether it works')
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--loop', choices=['asyncio', 'uvloop'], default='asyncio')
+    parser.add_argument('--cpu', action='store_true', help='count processor time')
+    parser.add_argument('--bare', action='store_true', help='also the event loop alone, where there is such a row')
     parser.add_argument('--json', action='store_true', help='one line of JSON for each row, with the figures of all rounds')
     parser.add_argument('names', nargs='*', metavar='NAME', help=f'of {", ".join(TABLE)}')
     args = parser.parse_args()
@@ -276,10 +348,15 @@ def main():
     if not args.json:
         print(f'{"work":50} {"theirs":>12} {"ours":>12} {"ratio":>7} {"target":>7}')
     # with uvloop, what does not depend on it would be the same once more
+    if args.cpu:
+        global clock
+        clock = time.process_time
     for name in args.names or [i for i in TABLE if args.loop == 'asyncio' or i not in WITHOUT_LOOP]:
         what, unit, target, *_ = TABLE[name]
-        theirs, ours = [], []
+        theirs, ours, bare = [], [], []
         for _ in range(1 if args.quick else args.rounds):
+            if args.bare and name in BARE:
+                bare.append(run(bare_echo(*BARE[name]), args.loop))
             theirs.append(measure(name, False, args.quick, args.loop))
             ours.append(measure(name, True, args.quick, args.loop))
         if args.json:
@@ -288,6 +365,9 @@ def main():
         ratio = statistics.median(our / their for our, their in zip(ours, theirs))
         print(f'{what:50} {statistics.median(theirs):12,.0f} {statistics.median(ours):12,.0f} {ratio:7.1f} '
               f'{"≥ " + str(target):>7}  {unit}', flush=True)
+        if bare:
+            ratio = statistics.median(one / their for one, their in zip(bare, theirs))
+            print(f'{"  the event loop alone":50} {"":12} {statistics.median(bare):12,.0f} {ratio:7.1f} {"":7}  {unit}', flush=True)
 
 
 if __name__ == '__main__':
