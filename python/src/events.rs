@@ -204,8 +204,8 @@ impl Events {
         py: Python<'py>,
         of: &EventType,
     ) -> PyResult<Bound<'py, PyAny>> {
-        // no lock is held while Python makes something: its collector may run a program's finalizers,
-        // which may read events
+        // no lock is held while Python makes something: its collector may run a program's
+        // finalizers, which may read events
         if let Some(known) = lock(py, &self.types).get(of) {
             return Ok(known.bind(py).clone().into_any());
         }

@@ -26,8 +26,8 @@ pub fn installed(environment: &'static str, requirements: &str) -> Result<PathBu
     Ok(python)
 }
 
-/// As [`installed`], but as a person does it: what was installed before is taken away, and the wheel
-/// brings what it needs.
+/// As [`installed`], but as a person does it: what was installed before is taken away, and the
+/// wheel brings what it needs.
 ///
 /// # Errors
 ///
