@@ -25,7 +25,7 @@ pub(crate) fn start(verbose: u8) {
     let environment = EnvFilter::try_from_default_env().ok();
     let is_decided = verbose > 0 || environment.is_some();
     let filter = match verbose {
-        0 => environment.unwrap_or_else(|| EnvFilter::new("warn")),
+        0 => environment.unwrap_or_else(|| EnvFilter::new("warn,async_nats=off")),
         1 => EnvFilter::new("info"),
         2 => EnvFilter::new("debug"),
         _ => EnvFilter::new("trace"),

@@ -15,7 +15,7 @@ pub(crate) struct ClusterArgs {
     /// All nodes have the same --server-id, and each a --store of its own. An answer says that the
     /// events are with a majority of the NATS servers, and can be found on this node. Only in a
     /// `hat` that was built with the feature `cluster`, and on Tokio.
-    #[arg(long, value_name = "URLS")]
+    #[arg(long, value_name = "URLS", env = "HAT_CLUSTER", hide_env_values = true)]
     cluster: Option<String>,
     /// How many NATS servers keep the events, 1 to 5, where this node is the first of the cluster.
     /// [default: as many as --cluster names]
@@ -84,7 +84,6 @@ pub(crate) struct ClusterStatusArgs {
     servers: String,
     /// The number of the event server.
     #[arg(long, value_name = "ID", default_value_t = 1)]
-    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "nobody is asked"))]
     pub(crate) server_id: i64,
     #[command(flatten)]
     nats: NatsArgs,

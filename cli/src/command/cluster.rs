@@ -112,6 +112,7 @@ mod tests {
         let of = |text| servers(text).expect("addresses");
         assert_eq!(of("nats://a,b:1, c"), ["nats://a", "nats://b:1", "nats://c"]);
         assert_eq!(of("a"), ["nats://a"]);
+        assert_eq!(of("tls://me:pw@a,b"), ["tls://me:pw@a", "tls://b"]);
         assert_eq!(of("tls://me:pw@a,tls://b"), ["tls://me:pw@a", "tls://b"]);
         assert!(servers("http://a").is_err());
     }

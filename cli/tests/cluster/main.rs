@@ -4,6 +4,7 @@
 #[allow(dead_code)]
 mod process;
 
+mod deployed;
 mod faults;
 mod nats;
 mod nodes;

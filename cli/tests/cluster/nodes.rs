@@ -23,6 +23,11 @@ impl Node {
         let address = peers::unused_addr().to_string();
         let args =
             format!("--listen {address} --store {store} --cluster {urls} --name h{number} {more}");
+        Self::of(address, args)
+    }
+
+    /// One with these arguments, which make it listen on `address`.
+    pub(crate) fn of(address: String, args: String) -> Self {
         let mut node = Self { args, address, server: None };
         node.run();
         node

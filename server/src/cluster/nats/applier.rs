@@ -142,6 +142,9 @@ impl Applier {
             let applied = applied.and_then(|()| {
                 self.unsynced += events;
                 if self.sync == Sync::Now || self.unsynced <= self.most {
+                    if self.sync == Sync::Later {
+                        self.shared.set_unsynced();
+                    }
                     return Ok(());
                 }
                 self.unsynced = 0;
@@ -201,7 +204,9 @@ fn keep(
             more = false;
             continue;
         }
-        if let Err(error) = timed(shared, || store.sync()) {
+        if shared.take_unsynced()
+            && let Err(error) = timed(shared, || store.sync())
+        {
             shared.disk(Some(error));
             continue;
         }

@@ -103,12 +103,13 @@ impl ClusterLog {
         options: ClusterOptions,
     ) -> Result<(Self, Feed), ClusterError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ClusterError::Runtime)?;
-        let connect = options.connect()?;
         let servers = options.servers()?;
         let known = mark::Known::of(&*store, log.server_id)?;
         let (tell, feed) = bounded(log.max_told.max(1));
         let (requests, asked) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(&options, log.server_id, known.state.taken));
+        let telling = shared.clone();
+        let connect = options.connect(move |said| telling.nats(said))?;
         let max_waiting = log.max_waiting;
         let start = driver::Start {
             shared: shared.clone(),

@@ -1,6 +1,6 @@
 //! Nodes tell who asks how they are, and who asks puts it together.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{Client, jetstream};
@@ -51,7 +51,12 @@ impl ClusterStatus {
     /// [`ClusterError`], where there is no NATS server.
     pub async fn ask(options: &ClusterOptions, server_id: i64) -> Result<Self, ClusterError> {
         tokio::runtime::Handle::try_current().map_err(|_| ClusterError::Runtime)?;
-        let (connect, servers) = (options.connect()?, options.servers()?);
+        let said = Arc::new(Mutex::new(None::<String>));
+        let last = said.clone();
+        let connect = options.connect(move |said| {
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(said);
+        })?;
+        let servers = options.servers()?;
         let unreachable = |error: String| ClusterError::Servers(error);
         let client = connect.connect(servers).await.map_err(|it| unreachable(it.to_string()))?;
         let connected = async {
@@ -60,7 +65,10 @@ impl ClusterStatus {
             }
         };
         let connected = timeout(PATIENCE * 3, connected).await;
-        connected.map_err(|_| unreachable("no NATS server can be reached".into()))?;
+        connected.map_err(|_| {
+            let said = said.lock().unwrap_or_else(PoisonError::into_inner).take();
+            unreachable(said.unwrap_or_else(|| "no NATS server can be reached".into()))
+        })?;
         let context = jetstream::ContextBuilder::new().timeout(PATIENCE).build(client.clone());
         let stream = context.get_stream(stream_name(server_id));
         let nodes = gather(&client, server_id);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use async_nats::{ConnectOptions, ServerAddr};
+use async_nats::{ConnectOptions, Event, ServerAddr};
 
 use super::ClusterError;
 
@@ -14,7 +14,8 @@ const RECONNECT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct ClusterOptions {
     /// The NATS servers: `nats://host:port`, or `tls://host:port`. A name and a password, or a
-    /// token, may stand before the host. The node connects to any of them.
+    /// token, may stand before the first host that has one, and holds for all. The node connects to
+    /// any of them.
     pub servers: Vec<String>,
     /// What the node is called, towards NATS and people.
     pub node: String,
@@ -62,7 +63,11 @@ impl ClusterOptions {
     }
 
     /// How to connect: for ever, and with signs of life every few seconds.
-    pub(super) fn connect(&self) -> Result<ConnectOptions, ClusterError> {
+    /// What NATS says against that goes to `said`.
+    pub(super) fn connect(
+        &self,
+        said: impl Fn(String) + Send + Sync + 'static,
+    ) -> Result<ConnectOptions, ClusterError> {
         let mut options = ConnectOptions::new()
             .name(format!("hat/{}", self.node))
             .retry_on_initial_connect()
@@ -73,7 +78,21 @@ impl ClusterOptions {
                 let exponent = u32::try_from(attempts).unwrap_or(u32::MAX).min(8);
                 Duration::from_millis(10 << exponent).min(RECONNECT)
             })
-            .event_callback(|event| async move { tracing::debug!(%event, "NATS") });
+            .event_callback(move |event| {
+                tracing::debug!(%event, "NATS");
+                if let Event::ServerError(_) | Event::ClientError(_) = event {
+                    said(event.to_string());
+                }
+                std::future::ready(())
+            });
+        // the client does not use what stands in addresses
+        if let Some(server) = self.servers()?.iter().find(|server| server.has_user_pass()) {
+            let user = server.username().unwrap_or_default().to_owned();
+            options = match server.password() {
+                Some(password) => options.user_and_password(user, password.to_owned()),
+                None => options.token(user),
+            };
+        }
         if let Some(path) = &self.credentials {
             let of = |error| ClusterError::File(path.clone(), error);
             let text = std::fs::read_to_string(path).map_err(of)?;

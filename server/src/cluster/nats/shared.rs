@@ -1,6 +1,6 @@
 //! What all parts of a node know together.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ pub(super) struct Shared {
     applied: AtomicU64,
     /// The sequence up to which the stream was read.
     read: AtomicU64,
+    /// Something is applied and not synced.
+    unsynced: AtomicBool,
     waiting: AtomicUsize,
     given_up: AtomicU64,
     node: String,
@@ -49,6 +51,10 @@ struct State {
     closed: bool,
     /// What was told last.
     served: bool,
+    /// Since when the node does not serve, and the log was not told.
+    unsaid: Option<Instant>,
+    /// What NATS has said last of why it is not to be had.
+    nats: Option<Arc<str>>,
 }
 
 /// What the leader of the stream has said.
@@ -61,10 +67,11 @@ pub(super) struct Answer {
 impl Shared {
     pub(super) fn new(options: &ClusterOptions, server_id: i64, applied: u64) -> Self {
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(State { unsaid: Some(Instant::now()), ..State::default() }),
             serves: unbounded(),
             applied: AtomicU64::new(applied),
             read: AtomicU64::new(applied),
+            unsynced: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             given_up: AtomicU64::new(0),
             node: options.node.clone(),
@@ -109,6 +116,16 @@ impl Shared {
         self.read.store(sequence, Ordering::Relaxed);
     }
 
+    /// Something is to be synced.
+    pub(super) fn set_unsynced(&self) {
+        self.unsynced.store(true, Ordering::Release);
+    }
+
+    /// Whether something is to be synced; nothing is then.
+    pub(super) fn take_unsynced(&self) -> bool {
+        self.unsynced.swap(false, Ordering::AcqRel)
+    }
+
     pub(super) fn applied(&self) -> u64 {
         self.applied.load(Ordering::Acquire)
     }
@@ -126,12 +143,17 @@ impl Shared {
             state.target = Some(answer.last);
         }
         state.answered = Some(Instant::now());
-        state.silent = None;
+        (state.silent, state.nats) = (None, None);
         state.leader = answer.leader;
         state.replicas = answer.replicas;
         state.last = answer.last;
         drop(state);
         self.judge();
+    }
+
+    /// What NATS says of the connection, where it is no good.
+    pub(super) fn nats(&self, said: impl Into<Arc<str>>) {
+        self.lock().nats = Some(said.into());
     }
 
     /// The leader has not answered.
@@ -223,8 +245,8 @@ impl Shared {
             return Some(disk.to_string().into());
         }
         let Some(target) = state.target else {
-            let silent = state.silent.clone();
-            return Some(silent.unwrap_or_else(|| "the cluster is not found yet".into()));
+            let said = state.nats.clone().or_else(|| state.silent.clone());
+            return Some(said.unwrap_or_else(|| "the cluster is not found yet".into()));
         };
         if state.answered.is_none_or(|at| at.elapsed() > self.silence) {
             let silent = state.silent.as_deref().unwrap_or("it is silent");
@@ -247,13 +269,23 @@ impl Shared {
         if serves && !served {
             info!(stream = self.stream, "this node of the cluster serves");
         }
-        if let Some(reason) = &reason
-            && served
-        {
-            warn!(reason = &**reason, "this node of the cluster does not serve any more");
+        let Some(reason) = reason else {
+            state.unsaid = None;
+            return self.tell(serves, served);
+        };
+        if served {
+            state.unsaid = None;
+            warn!(reason = &*reason, "this node of the cluster does not serve any more");
+        } else if state.unsaid.is_some_and(|since| since.elapsed() > self.silence) {
+            state.unsaid = None;
+            warn!(reason = &*reason, "this node of the cluster does not serve yet");
         }
+        self.tell(serves, served);
+    }
+
+    /// Under the lock of who calls it: two threads must not say it in the other order.
+    fn tell(&self, serves: bool, served: bool) {
         if serves != served {
-            // under the lock: two threads must not say it in the other order
             let _ = self.serves.0.try_send(serves);
         }
     }

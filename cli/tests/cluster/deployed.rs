@@ -1,0 +1,109 @@
+//! The configurations that are in `deploy/cluster`, on loopback in place of three machines.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use hat_tests::certificates::Authority;
+use hat_tests::peers;
+
+use crate::nats::program;
+use crate::nodes::{Node, events, events_after};
+use crate::{Folder, process};
+
+const NATS: &str = include_str!("../../../deploy/cluster/nats.conf");
+const SERVER: &str = include_str!("../../../deploy/cluster/server.toml");
+const MACHINES: [&str; 3] = ["a", "b", "c"];
+
+/// Replaces what must be there.
+fn with(text: &str, changes: &[(&str, String)]) -> String {
+    changes.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    })
+}
+
+#[test]
+fn three_machines_as_they_are_deployed_speak_tls_and_know_each_other() {
+    let test = "three_machines_as_they_are_deployed_speak_tls_and_know_each_other";
+    let Some(program) = program(test) else { return };
+    let folder = Folder::new();
+    let authority = Authority::new("plant");
+    fs::create_dir(folder.of("tls")).expect("a folder");
+    let issued = authority.issue(&["localhost", "127.0.0.1"]);
+    fs::write(folder.of("tls/ca.pem"), authority.pem()).expect("a file");
+    fs::write(folder.of("tls/server.pem"), &issued.certificate).expect("a file");
+    fs::write(folder.of("tls/server.key"), &issued.key).expect("a file");
+    let port = || peers::unused_addr().port();
+    let (clients, routes) = ([port(), port(), port()], [port(), port(), port()]);
+    let mut servers = Vec::new();
+    for (number, name) in MACHINES.iter().enumerate() {
+        let mut changes = vec![
+            ("0.0.0.0:4222", format!("127.0.0.1:{}", clients[number])),
+            ("0.0.0.0:6222", format!("127.0.0.1:{}", routes[number])),
+            ("/var/lib/nats", folder.of(name)),
+            ("/etc/nats/tls", folder.of("tls")),
+            ("100G", "1G".into()),
+        ];
+        let hosts = ["nats://a:6222", "nats://b:6222", "nats://c:6222"];
+        let routes = routes.iter().map(|port| format!("nats://127.0.0.1:{port}"));
+        changes.extend(hosts.into_iter().zip(routes));
+        let conf = folder.of(&format!("{name}.conf"));
+        fs::write(&conf, with(NATS, &changes)).expect("a file");
+        let mut command = Command::new(&program);
+        command.args(["--config", &conf]).stdout(Stdio::null()).stderr(Stdio::null());
+        command.env("NATS_NAME", name).env("HAT_PASSWORD", "secret").env("SYS_PASSWORD", "other");
+        servers.push(Killed(command.spawn().expect("nats-server starts")));
+    }
+    let server = |name: &str, password: &str| {
+        let hosts = clients.map(|port| format!("127.0.0.1:{port}")).join(",");
+        let listen = peers::unused_addr().to_string();
+        let text = with(
+            SERVER,
+            &[
+                ("0.0.0.0:23012", listen.clone()),
+                ("name = \"a\"", format!("name = \"{name}\"")),
+                ("/var/lib/hat", folder.of(&format!("hat-{name}-{password}"))),
+                ("PASSWORD@a:4222,b:4222,c:4222", format!("{password}@{hosts}")),
+                ("/etc/hat/tls", folder.of("tls")),
+                ("127.0.0.1:8080", "127.0.0.1:0".into()),
+            ],
+        );
+        let conf = folder.of(&format!("{name}-{password}.toml"));
+        fs::write(&conf, text).expect("a file");
+        // as in the file: who starts it has to know
+        let store = folder.of(&format!("hat-{name}-{password}"));
+        Node::of(listen.clone(), format!("--conf {conf} --listen {listen} --store {store}"))
+    };
+    let nodes: Vec<_> = MACHINES.iter().map(|name| server(name, "secret")).collect();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let client = nodes[0].ready(&runtime);
+    let answer = runtime.block_on(client.register_with_response(&events(&["a"])));
+    let answer = answer.expect("a connection").expect("registered");
+    for node in &nodes {
+        let client = node.ready(&runtime);
+        let found = crate::nats::until("it is there", || {
+            let found = runtime.block_on(events_after(&client, None))?;
+            (!found.is_empty()).then_some(found)
+        });
+        assert_eq!(found, answer);
+    }
+    let wrong = server("d", "guessed");
+    let said = wrong.says("does not serve yet");
+    assert!(said.to_lowercase().contains("authorization"), "{said}");
+    // who asks needs the same
+    let (ca, port) = (folder.of("tls/ca.pem"), clients[0]);
+    let ask = |who: &str| {
+        process::hat(&format!("cluster status tls://{who}127.0.0.1:{port} --cluster-ca {ca}"))
+    };
+    assert_eq!(ask("hat:secret@").json().len(), 4);
+    ask("hat:guessed@").failed(3);
+}
+
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
