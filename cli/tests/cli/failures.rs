@@ -16,6 +16,37 @@ use crate::process::{Hat, Server, hat, hat_with};
 const CLIENTS: [&str; 6] =
     ["subscribe", "register a", "query latest", "query timeseries", "query server", "status"];
 
+#[cfg(not(feature = "cluster"))]
+#[test]
+fn what_was_not_built_is_said() {
+    let folder = crate::store::Folder::new();
+    let serve = format!("serve --cluster nats://a --store {}", folder.of("events"));
+    for args in [&serve, "cluster status nats://a"] {
+        let ended = hat(args);
+        let said = ended.failed(2);
+        assert!(said.contains("built without clusters") && said.contains("--features"), "{said}");
+    }
+}
+
+#[cfg(feature = "cluster")]
+#[test]
+fn a_cluster_needs_tokio_and_addresses() {
+    let folder = crate::store::Folder::new();
+    let serve = format!("serve --store {} --cluster", folder.of("events"));
+    for (args, part) in [
+        (format!("--runtime smol {serve} nats://127.0.0.1:1"), "a cluster needs the runtime Tokio"),
+        (format!("{serve} http://127.0.0.1:1"), "neither nats:// nor tls://"),
+        (format!("{serve} nats://"), "the addresses of the cluster"),
+        (format!("{serve} nats://a --cluster-creds /nonexistent"), "/nonexistent: "),
+        ("--runtime smol cluster status nats://127.0.0.1:1".into(), "Tokio"),
+    ] {
+        let ended = hat(&args);
+        let code = if args.contains("status") { 3 } else { 2 };
+        let said = ended.failed(code);
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
 #[test]
 fn arguments_that_are_wrong() {
     for (args, part) in [
@@ -33,6 +64,9 @@ fn arguments_that_are_wrong() {
         ("status --timeout 0", "a number of seconds"),
         ("serve --listen ftp://localhost:80", "the scheme `ftp` is not supported"),
         ("serve --max-results 0", "a number from 1 on"),
+        ("serve --cluster nats://a", "--cluster (cluster.servers) needs --store DIR"),
+        ("serve --cluster-replicas 3", "what is said of a cluster needs --cluster URLS"),
+        ("serve --store x --cluster a --monitor b:1", "exclude each other"),
         ("subscribe a/*/b", "a * that is not its last segment"),
         ("register a/?", "cannot be in a segment"),
         ("register a --json {", "--json: EOF"),

@@ -213,3 +213,49 @@ async fn listen(address: String, seen: Arc<Mutex<Seen>>, ends: Arc<AtomicBool>) 
         }
     }
 }
+
+/// What an oracle that saw `answers` and `told` says of histories.
+fn judged(answers: &[Vec<Event>], told: Vec<Event>, histories: &[Vec<Event>]) -> Option<String> {
+    let seen = Arc::<Mutex<Seen>>::default();
+    {
+        let mut seen = seen.lock().expect("no panic");
+        seen.told.push(told);
+        seen.answered.extend(answers.iter().map(|it| (name_of(&it[0]), it.clone())));
+    }
+    Oracle { seen, ends: Arc::default(), tasks: Vec::new() }.judge(histories).err()
+}
+
+#[test]
+fn the_oracle_tells_what_must_never_be() {
+    let event = |session, number: usize| Event {
+        id: EventId::new(1, session, 1),
+        event_type: format!("r/0/0/{:08}/0", number * 3).parse().unwrap_or_else(|it| match it {}),
+        timestamp: hat_core::eventer::Timestamp::from_secs(session),
+        source_timestamp: None,
+        payload: None,
+    };
+    let history = vec![event(2, 0), event(3, 1), event(5, 2)];
+    let answers: Vec<_> = history.iter().map(|event| vec![event.clone()]).collect();
+    let good = [history.clone(), history.clone()];
+    assert_eq!(judged(&answers, history[1..].to_vec(), &good), None);
+    let says = |what: &str, said: Option<String>| {
+        assert!(said.as_ref().is_some_and(|said| said.contains(what)), "{what}: {said:?}");
+    };
+    let told = Vec::new;
+    let lost = [history.clone(), history[..2].to_vec()];
+    says("at node 1", judged(&answers, told(), &lost));
+    let nowhere = [history[..2].to_vec(), history[..2].to_vec()];
+    says("was answered", judged(&answers, told(), &nowhere));
+    let twice = [history.clone(), vec![event(6, 1)]].concat();
+    says("registered twice", judged(&answers, told(), &[twice]));
+    let same_id = vec![event(2, 0), event(2, 1)];
+    says("not in order", judged(&[], told(), &[same_id]));
+    let back = vec![event(3, 0), Event { timestamp: history[0].timestamp, ..event(4, 1) }];
+    says("not in order", judged(&[], told(), &[back]));
+    let turned = vec![event(2, 1), event(3, 0)];
+    let answers_turned = [vec![turned[1].clone()], vec![turned[0].clone()]];
+    says("another order", judged(&answers_turned, told(), &[turned]));
+    let left_out = vec![event(2, 0), event(5, 2)];
+    says("was to come", judged(&answers, left_out, &good));
+    says("is nowhere", judged(&answers, vec![event(9, 9)], &good));
+}
