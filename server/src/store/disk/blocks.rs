@@ -100,25 +100,30 @@ fn checksum(first: &Raw, rest: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(first), rest)
 }
 
-fn micros(at: Timestamp) -> i128 {
+pub(super) fn micros(at: Timestamp) -> i128 {
     i128::from(at.s()) * 1_000_000 + i128::from(at.us())
 }
 
 fn later(at: Timestamp, elapsed: u128) -> Result<Timestamp, Damaged> {
-    let micros = micros(at) + i128::try_from(elapsed).map_err(|_| Damaged)?;
+    let elapsed = i128::try_from(elapsed).map_err(|_| Damaged)?;
+    timestamp(micros(at).checked_add(elapsed).ok_or(Damaged)?)
+}
+
+/// So many microseconds after 1970.
+pub(super) fn timestamp(micros: i128) -> Result<Timestamp, Damaged> {
     let s = integer(micros.div_euclid(1_000_000))?;
     Timestamp::new(s, micros.rem_euclid(1_000_000) as u32).map_err(|_| Damaged)
 }
 
-fn integer(value: i128) -> Result<i64, Damaged> {
+pub(super) fn integer(value: i128) -> Result<i64, Damaged> {
     i64::try_from(value).map_err(|_| Damaged)
 }
 
-fn zigzag(value: i128) -> u128 {
+pub(super) fn zigzag(value: i128) -> u128 {
     ((value << 1) ^ (value >> 127)) as u128
 }
 
-fn unzigzag(value: u128) -> i128 {
+pub(super) fn unzigzag(value: u128) -> i128 {
     (value >> 1) as i128 ^ -((value & 1) as i128)
 }
 
@@ -279,6 +284,15 @@ fn write(
     Ok(())
 }
 
+/// Whether a key is in a range.
+pub(super) fn is_within(range: Range, key: Key) -> bool {
+    let after = range.after.is_none_or(|after| match range.order {
+        Order::Ascending => key > after,
+        Order::Descending => key < after,
+    });
+    after && (range.from..=range.to).contains(&key.0)
+}
+
 /// What is in `range` of the index of `prefix`, in order. A record is read when its first key is
 /// asked for.
 pub(super) struct Keys {
@@ -321,7 +335,7 @@ impl Keys {
     pub(super) fn next(&mut self) -> Result<Option<Key>, Fault> {
         loop {
             while let Some(key) = self.keys.pop() {
-                if self.is_within(key) {
+                if is_within(self.range, key) {
                     return Ok(Some(key));
                 }
                 if self.is_past(key) {
@@ -339,14 +353,6 @@ impl Keys {
                 self.keys.reverse();
             }
         }
-    }
-
-    fn is_within(&self, key: Key) -> bool {
-        let after = self.range.after.is_none_or(|after| match self.range.order {
-            Order::Ascending => key > after,
-            Order::Descending => key < after,
-        });
-        after && (self.range.from..=self.range.to).contains(&key.0)
     }
 
     /// Nothing within the range comes after this one.

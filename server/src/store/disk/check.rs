@@ -12,8 +12,9 @@ use super::file::Fault;
 use super::tables::{self, PARTS, SERVERS, STORE, Server, TYPES, Type};
 use super::tail::Tail;
 use super::write::Wrong;
-use super::{DiskStore, guarded, is_in, part, wrong};
-use crate::store::StoreError;
+use super::{DiskStore, guarded, is_in, part, pending, wrong};
+use crate::store::index::Key;
+use crate::store::{StoreError, is_later};
 
 /// What a check has found.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +40,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, prefix: u64, key: crate::store::index::Key) {
+    fn add(&mut self, prefix: u64, key: Key) {
         let raw = blocks::raw(prefix, key);
         let low = u64::from(crc32c::crc32c(&raw));
         let high = u64::from(crc32c::crc32c_append(0x5bd1_e995, &raw[8..]));
@@ -118,6 +119,8 @@ impl In {
 struct Seen {
     known: Type,
     latest: Option<Event>,
+    /// The latest event, where it waits.
+    waiting: Option<EventId>,
     found_latest: bool,
     events: u64,
     bytes: u64,
@@ -159,11 +162,13 @@ impl Check<'_> {
             if let Some(other) = numbers.insert(known.number, event_type.clone()) {
                 self.finding(format!("{event_type} and {other} have the same number"));
             }
-            let seen = Seen { known, latest, found_latest: false, events: 0, bytes: 0 };
+            let seen =
+                Seen { known, latest, waiting: None, found_latest: false, events: 0, bytes: 0 };
             types.insert(event_type, seen);
         }
+        let pending = self.pending(transaction, &numbers, &mut types)?;
         let expected = self.events(transaction, &servers, &mut types, &outside)?;
-        self.indexes(transaction, &numbers, expected)?;
+        self.indexes(transaction, &numbers, pending, expected)?;
         for (event_type, seen) in &types {
             if seen.known.latest.is_some() && !seen.found_latest {
                 self.finding(format!("the latest event of {event_type} is nowhere else"));
@@ -184,6 +189,57 @@ impl Check<'_> {
         self.report.servers = (servers.len() + new) as u64;
         self.report.events += tail.events;
         Ok(())
+    }
+
+    /// What waits to go into the indexes of types: it counts as if it were there.
+    fn pending(
+        &mut self,
+        transaction: &redb::ReadTransaction,
+        numbers: &HashMap<u64, EventType>,
+        types: &mut HashMap<EventType, Seen>,
+    ) -> Result<[Sum; 4], Wrong> {
+        let mut sums = [Sum::default(); 4];
+        let mut latest: HashMap<u64, Key> = HashMap::new();
+        pending::all(&transaction.open_table(pending::TABLE)?, |record| {
+            let waiting = match record {
+                Ok(waiting) => waiting,
+                Err(key) => {
+                    let finding =
+                        format!("the record {key:?} of what waits is not what was written");
+                    return self.finding(finding);
+                }
+            };
+            for (number, one) in waiting {
+                let Some(seen) = numbers.get(number).and_then(|one| types.get_mut(one)) else {
+                    self.finding(format!("type number {number}, which is not known, waits"));
+                    continue;
+                };
+                seen.known.events += 1;
+                seen.known.bytes += one.size;
+                let known = latest.entry(*number).or_insert(one.key);
+                if is_later(*known, one.key) {
+                    *known = one.key;
+                }
+                let keys = [Some(one.key), one.source.map(|source| (source, one.key.1))];
+                for (at, key) in keys.into_iter().enumerate() {
+                    let by = [OrderBy::Timestamp, OrderBy::SourceTimestamp][at];
+                    if let Some(key) = key {
+                        sums[2 + at].add(tables::prefix(*number, by), key);
+                    }
+                }
+            }
+        })?;
+        for (number, key) in latest {
+            let seen = types.get_mut(&numbers[&number]).ok_or(Wrong::Damaged)?;
+            if !seen.known.in_series || seen.latest.is_none() {
+                let event_type = &numbers[&number];
+                self.finding(format!("events of {event_type} wait, and its latest is not there"));
+            }
+            if seen.latest.as_ref().is_none_or(|one| is_later((one.timestamp, one.id), key)) {
+                seen.waiting = Some(key.1);
+            }
+        }
+        Ok(sums)
     }
 
     /// The events themselves; what the four indexes must have.
@@ -227,7 +283,8 @@ impl Check<'_> {
                 if let Some(latest) = &seen.latest {
                     seen.found_latest |=
                         latest.id == id && seen.known.latest.as_ref() == Some(&stored);
-                    if latest.id != id && latest.id.server == id.server && latest.id < id {
+                    let last = seen.waiting.unwrap_or(latest.id);
+                    if last.server == id.server && last < id {
                         let finding = format!("event {id:?} is later than the latest of its type");
                         self.finding(finding);
                         continue;
@@ -255,9 +312,9 @@ impl Check<'_> {
         &mut self,
         transaction: &redb::ReadTransaction,
         numbers: &HashMap<u64, EventType>,
+        mut sums: [Sum; 4],
         expected: [Sum; 4],
     ) -> Result<(), Wrong> {
-        let mut sums = [Sum::default(); 4];
         let mut before = None;
         for entry in transaction.open_table(blocks::TABLE)?.iter()? {
             let (first, record) = entry?;

@@ -11,14 +11,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hat_core::eventer::{Event, EventId, OrderBy, Timestamp};
 use hat_core::sbs;
-use redb::{ReadableTable, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 
 use super::blocks::{self, Damaged};
+use super::pending::Waiting;
 use super::retain::Rules;
 use super::tables::{self, JOURNAL, PARTS, Position, SERVERS, STORE, Server, TYPES, Type};
 use super::tail::{Tail, TailType};
 use super::write::{Tables, Writer, Wrong};
-use super::{DiskOptions, DiskStore, part};
+use super::{DiskOptions, DiskStore, part, pending};
 use crate::store::index::{Key, Range};
 use crate::store::{StoreError, is_later};
 
@@ -146,6 +147,7 @@ const ALL: fn(OrderBy) -> Range = |by| Range {
 };
 
 /// Brings events into the tables: the records of events, the indexes, and the latest of each type.
+/// Of known types with few events each, they wait for more: see [`pending`].
 /// Doing it again changes nothing but counts.
 fn index(
     tail: &Tail,
@@ -161,7 +163,10 @@ fn index(
     let mut store = transaction.open_table(STORE)?;
     let mut types = transaction.open_table(TYPES)?;
     let mut last_type = store.get(tables::TYPES_NAME)?.map_or(0, |number| number.value());
-    let mut numbered: Vec<(u64, bool, &TailType)> = Vec::with_capacity(tail.types.len());
+    let drain = store.get(tables::DRAINS_NAME)?.map_or(0, |count| count.value()) + 1;
+    store.insert(tables::DRAINS_NAME, drain)?;
+    let mut numbered: Vec<(u64, bool, &TailType)> = Vec::new();
+    let mut waiting: Vec<(u64, Vec<Waiting>)> = Vec::with_capacity(tail.types.len());
     let mut keyed: Vec<_> = tail
         .types
         .iter()
@@ -170,9 +175,18 @@ fn index(
     keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let mut gone: Vec<EventId> = Vec::new();
     for (key, event_type, known) in keyed {
-        let (_, stored) = tail.get(known.latest.1).ok_or(Damaged)?;
         let before = types.get(&key[..])?.map(|record| Type::from_bytes(&key, record.value()));
         let before = before.transpose()?;
+        let (events, bytes) = (known.index.len(), known.bytes);
+        counts.push((rules.of(event_type), events as i64, bytes as i64));
+        if let Some(before) = &before
+            && before.in_series
+            && before.latest.is_some()
+            && events < pending::MANY
+        {
+            waiting.push((before.number, waiting_of(tail, known)?));
+            continue;
+        }
         let is_new = before.is_none();
         let mut record = match before {
             Some(record) => record,
@@ -190,16 +204,16 @@ fn index(
             .is_none_or(|previous| is_later((previous.timestamp, previous.id), known.latest));
         if is_later {
             gone.extend(previous.filter(|_| !record.in_series).map(|previous| previous.id));
+            let (_, stored) = tail.get(known.latest.1).ok_or(Damaged)?;
             record.latest = Some(stored.clone());
             record.in_series = true;
         }
-        let events = known.index.len();
         record.events += events as u64;
-        record.bytes += known.bytes as u64;
+        record.bytes += bytes as u64;
         types.insert(&key[..], &record.to_bytes(&key)[..])?;
         numbered.push((record.number, is_new, known));
-        counts.push((rules.of(event_type), events as i64, known.bytes as i64));
     }
+    let type_count = types.len()?;
     store.insert(tables::TYPES_NAME, last_type)?;
     let events = store.get(tables::EVENTS_NAME)?.map_or(0, |count| count.value());
     store.insert(tables::EVENTS_NAME, events + tail.len() as u64)?;
@@ -220,7 +234,20 @@ fn index(
             blocks::insert(&mut indexes, tables::prefix(number, by), &keys, is_new)?;
         }
     }
+    waiting.sort_unstable_by_key(|(number, _)| *number);
+    pending::add(&mut transaction.open_table(pending::TABLE)?, drain, &waiting)?;
+    drop((store, types, indexes));
+    pending::bring_in_turn(transaction, drain, type_count, last_type)?;
     remove_events(transaction, &gone)
+}
+
+/// What the tail has of one type.
+fn waiting_of(tail: &Tail, known: &TailType) -> Result<Vec<Waiting>, Damaged> {
+    let one = |key: Key| {
+        let (event, stored) = tail.get(key.1).ok_or(Damaged)?;
+        Ok(Waiting { key, source: event.source_timestamp, size: stored.len() as u64 })
+    };
+    known.index.range(ALL(OrderBy::Timestamp)).map(one).collect()
 }
 
 /// Removes events from their records.

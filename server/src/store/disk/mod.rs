@@ -4,7 +4,7 @@
 //! apply ─> journal: the events as on the wire ── one write, one sync ──> durable
 //!      └─> tail:    the same in memory, with indexes
 //!                     └── every 65 536 events, beside the work, in one commit
-//! tables:  events, indexes, latest
+//! tables:  events, indexes, latest, and what waits to go into the indexes of types
 //! query ─> tables merged with the tail
 //! ```
 //!
@@ -25,6 +25,7 @@ mod faults;
 mod file;
 mod journal;
 mod part;
+mod pending;
 mod query;
 mod retain;
 mod tables;
@@ -221,8 +222,12 @@ fn open_tables(
             Some(tables::VERSION) => {}
             Some(version) => {
                 let known = tables::VERSION;
-                let what =
-                    format!("the store is of version {version}, and this program knows {known}");
+                let by = if version < known { "an earlier" } else { "a later" };
+                let what = format!(
+                    "the store is of version {version}, which {by} hat made, and this one knows \
+                     {known}: let that one export it (hat store export), and import that here \
+                     (hat store import)"
+                );
                 return Err(StoreError::Unknown(what.into()));
             }
             None => create(&database).map_err(of)?,
@@ -278,6 +283,7 @@ fn create(database: &Database) -> Result<(), redb::Error> {
         transaction.open_table(SERVERS)?;
         transaction.open_table(PARTS)?;
         transaction.open_table(blocks::TABLE)?;
+        transaction.open_table(pending::TABLE)?;
         transaction.open_table(TYPES)?;
         // keyed by the system, so that nobody else knows it
         let secret = RandomState::new().build_hasher().finish();

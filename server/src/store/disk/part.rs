@@ -8,8 +8,10 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use hat_core::eventer::{Event, EventId};
 use hat_core::sbs::{Decode, Encode, Reader};
+use redb::ReadableTable;
 
 use super::blocks::Damaged;
+use super::write::Wrong;
 
 /// Bytes of a record, unless it holds a single event that is larger. What is looked for alone is
 /// read with its neighbours, so they are few; and a page of the file, 4 KiB, holds it.
@@ -112,6 +114,33 @@ pub(super) fn decode(key: PartKey, record: &Bytes) -> Result<Vec<(EventId, Bytes
         at = end;
     }
     Ok(events)
+}
+
+/// The parts, of which the one that was read last is at hand.
+pub(super) struct Parts<T> {
+    table: T,
+    read: Vec<(EventId, Bytes)>,
+}
+
+impl<T: ReadableTable<PartKey, &'static [u8]>> Parts<T> {
+    pub(super) fn new(table: T) -> Self {
+        Self { table, read: Vec::new() }
+    }
+
+    /// An event, as it is stored, which is there for certain.
+    pub(super) fn find(&mut self, id: EventId) -> Result<Bytes, Wrong> {
+        let at = |read: &[(EventId, Bytes)]| read.binary_search_by_key(&id, |(id, _)| *id);
+        if let Ok(at) = at(&self.read) {
+            return Ok(self.read[at].1.clone());
+        }
+        let from = (id.server, i64::MIN, i64::MIN);
+        let found = self.table.range(from..=(id.server, id.session, id.instance))?;
+        let (key, record) = { found }.next_back().transpose()?.ok_or(Wrong::Damaged)?;
+        let record = Bytes::copy_from_slice(record.value());
+        self.read = decode(key.value(), &record)?;
+        let at = at(&self.read).map_err(|_| Wrong::Damaged)?;
+        Ok(self.read[at].1.clone())
+    }
 }
 
 #[cfg(test)]

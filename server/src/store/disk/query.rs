@@ -2,7 +2,7 @@
 
 mod search;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use super::file::Fault;
 use super::tables::{self, PARTS, TYPES, Type};
 use super::tail::Tail;
 use super::write::Wrong;
-use super::{DiskStore, State, part, wrong};
+use super::{DiskStore, State, part, pending, wrong};
 use crate::store::answer::Stored;
 use crate::store::cut::Cut;
 use crate::store::index::{Key, Range, merged};
@@ -44,16 +44,18 @@ impl DiskStore {
     /// nothing follows.
     fn latest(&self, params: &LatestParams) -> Result<Answer, Refused> {
         let asked = TypesWanted::new(params.event_types.as_deref())?;
-        let (disk, tail) = self.view(|state| {
+        let (mut disk, tail) = self.view(|state| {
             let latest = |tail| -> Vec<(Event, Bytes)> {
                 let types = asked.in_tail(tail);
                 types.into_iter().filter_map(|one| tail.latest(one)).cloned().collect()
             };
             state.tails().flat_map(latest).collect::<Vec<_>>()
         })?;
+        let types = asked.on_disk(&disk)?;
+        let mut newer = disk.newer_than(types.values())?;
         let mut latest: BTreeMap<EventType, Bytes> = BTreeMap::new();
-        for (event_type, known) in asked.on_disk(&disk)? {
-            if let Some(stored) = known.latest {
+        for (event_type, known) in types {
+            if let Some(stored) = newer.remove(&known.number).or(known.latest) {
                 latest.insert(event_type, stored);
             }
         }
@@ -126,11 +128,18 @@ impl DiskStore {
             }
             Some(_) => (vec![tables::prefix(0, by)], Some(&asked)),
         };
-        let mut merged = Merged::new(&disk, &prefixes, range, tail)?;
         let is_limited = match by {
             OrderBy::Timestamp => params.source_t_from.is_some() || params.source_t_to.is_some(),
             OrderBy::SourceTimestamp => params.t_from.is_some() || params.t_to.is_some(),
         };
+        let pending = match (&types, filter) {
+            (Some(types), None) => {
+                let most = if is_limited { usize::MAX } else { most };
+                disk.pending(types.values(), range, most)?
+            }
+            _ => Vec::new(),
+        };
+        let mut merged = Merged::new(&disk, &prefixes, range, pending, tail)?;
         while let Some((key, stored)) = merged.next()? {
             let stored = match stored {
                 Some(stored) => stored,
@@ -332,6 +341,7 @@ impl TypesWanted {
 struct Disk {
     parts: ReadOnlyTable<(i64, i64, i64), &'static [u8]>,
     types: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    pending: ReadOnlyTable<pending::RecordKey, &'static [u8]>,
     indexes: ReadOnlyTable<blocks::Raw, &'static [u8]>,
     /// The events of the record that was read last: what is asked for next is often beside it.
     read: Vec<(EventId, Bytes)>,
@@ -344,6 +354,7 @@ impl Disk {
         Ok(Self {
             parts: transaction.open_table(PARTS)?,
             types: transaction.open_table(TYPES)?,
+            pending: transaction.open_table(pending::TABLE)?,
             indexes: transaction.open_table(blocks::TABLE)?,
             read: Vec::new(),
             database,
@@ -376,6 +387,62 @@ impl Disk {
         Ok(find(&self.read))
     }
 
+    /// The latest events of types where they wait, by the numbers of the types.
+    fn newer_than<'a>(
+        &mut self,
+        types: impl Iterator<Item = &'a Type>,
+    ) -> Result<HashMap<u64, Bytes>, Refused> {
+        let mut known: HashMap<u64, &Type> = types.map(|one| (one.number, one)).collect();
+        let mut numbers: Vec<u64> = known.keys().copied().collect();
+        numbers.sort_unstable();
+        let mut newer: Vec<(EventId, u64)> = Vec::new();
+        for (number, key) in pending::latest_of(&self.pending, &numbers)? {
+            let before = known.remove(&number).and_then(|one| one.latest.as_ref());
+            let before = before.map(decoded).transpose()?;
+            if before.is_none_or(|before| is_later((before.timestamp, before.id), key)) {
+                newer.push((key.1, number));
+            }
+        }
+        // by id, for neighbours are in one record
+        newer.sort_unstable();
+        let mut events = HashMap::with_capacity(newer.len());
+        for (id, number) in newer {
+            events.insert(number, self.event(id)?.ok_or(Damaged)?);
+        }
+        Ok(events)
+    }
+
+    /// What waits for types within `range`, in its order: the first `most` of it, or all.
+    fn pending<'a>(
+        &self,
+        types: impl Iterator<Item = &'a Type>,
+        range: Range,
+        most: usize,
+    ) -> Result<Vec<Key>, Refused> {
+        let mut numbers: Vec<u64> = types.map(|one| one.number).collect();
+        numbers.sort_unstable();
+        let mut keys = Vec::new();
+        let sort = |keys: &mut Vec<Key>| {
+            keys.sort_unstable();
+            if range.order == Order::Descending {
+                keys.reverse();
+            }
+            keys.truncate(most);
+        };
+        pending::of_types(&self.pending, &numbers, |_, one| {
+            let at = match range.by {
+                OrderBy::Timestamp => Some(one.key.0),
+                OrderBy::SourceTimestamp => one.source,
+            };
+            keys.extend(at.map(|at| (at, one.key.1)).filter(|key| blocks::is_within(range, *key)));
+            if keys.len() / 2 > most {
+                sort(&mut keys);
+            }
+        })?;
+        sort(&mut keys);
+        Ok(keys)
+    }
+
     fn types_from(
         &self,
         prefix: &[u8],
@@ -397,12 +464,26 @@ impl Disk {
     }
 }
 
-/// Keys of several indexes and of the tail, in one order, each once.
+/// Keys of several indexes, of what waits and of the tail, in one order, each once.
 struct Merged {
     order: Order,
-    sources: Vec<Keys>,
+    sources: Vec<Source>,
     heads: BTreeSet<(Key, usize)>,
     tail: std::iter::Peekable<std::vec::IntoIter<(Key, Bytes)>>,
+}
+
+enum Source {
+    Index(Keys),
+    Pending(std::vec::IntoIter<Key>),
+}
+
+impl Source {
+    fn next(&mut self) -> Result<Option<Key>, blocks::Fault> {
+        match self {
+            Self::Index(keys) => keys.next(),
+            Self::Pending(keys) => Ok(keys.next()),
+        }
+    }
 }
 
 impl Merged {
@@ -410,13 +491,16 @@ impl Merged {
         disk: &Disk,
         prefixes: &[u64],
         range: Range,
+        pending: Vec<Key>,
         tail: Vec<(Key, Bytes)>,
     ) -> Result<Self, Refused> {
-        let (mut sources, mut heads) = (Vec::new(), BTreeSet::new());
-        for (at, prefix) in prefixes.iter().enumerate() {
-            let mut keys = Keys::new(&disk.indexes, *prefix, range)?;
-            heads.extend(keys.next()?.map(|key| (key, at)));
-            sources.push(keys);
+        let mut sources = vec![Source::Pending(pending.into_iter())];
+        for prefix in prefixes {
+            sources.push(Source::Index(Keys::new(&disk.indexes, *prefix, range)?));
+        }
+        let mut heads = BTreeSet::new();
+        for (at, source) in sources.iter_mut().enumerate() {
+            heads.extend(source.next()?.map(|key| (key, at)));
         }
         Ok(Self { order: range.order, sources, heads, tail: tail.into_iter().peekable() })
     }

@@ -1,10 +1,9 @@
 //! What is stored, and what is kept for how long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use bytes::Bytes;
-use hat_core::eventer::{Event, EventId, EventType, OrderBy, Payload, Subscription, Timestamp};
+use hat_core::eventer::{Event, EventType, OrderBy, Payload, Subscription, Timestamp};
 use hat_core::sbs;
 use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
 use serde_json::Value;
@@ -12,10 +11,11 @@ use serde_json::Value;
 use super::blocks::{self, Damaged, Keys};
 use super::drain::remove_events;
 use super::file::Fault;
+use super::part::Parts;
 use super::tables::{self, PARTS, STORE, TYPES, Type};
 use super::tail::Tail;
 use super::write::Wrong;
-use super::{DiskOptions, DiskStore, guarded, part, wrong};
+use super::{DiskOptions, DiskStore, guarded, pending, wrong};
 use crate::store::StoreError;
 use crate::store::index::{Key, Range};
 
@@ -381,13 +381,28 @@ impl Due {
 fn count(database: &redb::Database, rules: &Rules) -> Result<Vec<(i64, i64)>, Wrong> {
     let mut counted = vec![(0, 0); rules.0.len()];
     let transaction = database.begin_read()?;
+    let mut ruled: HashMap<u64, usize> = HashMap::new();
     for entry in transaction.open_table(TYPES)?.range::<&[u8]>(..)? {
         let (key, record) = entry?;
         let known = Type::from_bytes(key.value(), record.value())?;
         if let Some(rule) = rules.of(&tables::type_of(key.value())?) {
+            ruled.insert(known.number, rule);
             counted[rule].0 += known.events as i64;
             counted[rule].1 += known.bytes as i64;
         }
+    }
+    let mut is_damaged = false;
+    pending::all(&transaction.open_table(pending::TABLE)?, |record| {
+        is_damaged |= record.is_err();
+        for (number, one) in record.unwrap_or_default() {
+            if let Some(rule) = ruled.get(number) {
+                counted[*rule].0 += 1;
+                counted[*rule].1 += one.size as i64;
+            }
+        }
+    })?;
+    if is_damaged {
+        return Err(Wrong::Damaged);
     }
     Ok(counted)
 }
@@ -403,7 +418,7 @@ fn look(
 ) -> Result<Removal, Wrong> {
     let transaction = database.begin_read()?;
     let indexes = transaction.open_table(blocks::TABLE)?;
-    let mut parts = Parts { table: transaction.open_table(PARTS)?, read: Vec::new() };
+    let mut parts = Parts::new(transaction.open_table(PARTS)?);
     let mut removal = Removal { looked, ..Removal::default() };
     let mut left = LOOK.max(2 * step);
     let by_source = rules.0[rule].age_by_source;
@@ -443,28 +458,6 @@ fn look(
     Ok(removal)
 }
 
-/// The parts, of which the one that was read last is at hand.
-struct Parts<T> {
-    table: T,
-    read: Vec<(EventId, Bytes)>,
-}
-
-impl<T: ReadableTable<(i64, i64, i64), &'static [u8]>> Parts<T> {
-    fn find(&mut self, id: EventId) -> Result<Bytes, Wrong> {
-        let at = |read: &[(EventId, Bytes)]| read.binary_search_by_key(&id, |(id, _)| *id);
-        if let Ok(at) = at(&self.read) {
-            return Ok(self.read[at].1.clone());
-        }
-        let from = (id.server, i64::MIN, i64::MIN);
-        let found = self.table.range(from..=(id.server, id.session, id.instance))?;
-        let (key, record) = { found }.next_back().transpose()?.ok_or(Wrong::Damaged)?;
-        let record = Bytes::copy_from_slice(record.value());
-        self.read = part::decode(key.value(), &record)?;
-        let at = at(&self.read).map_err(|_| Wrong::Damaged)?;
-        Ok(self.read[at].1.clone())
-    }
-}
-
 impl Looked {
     fn by(&mut self, by: OrderBy) -> &mut Option<Key> {
         match by {
@@ -487,6 +480,17 @@ fn remove(
     for event in events {
         by_type.entry(&event.0.event_type).or_default().push(event);
     }
+    // what is known of a type is whole then, and nothing that goes waits
+    let mut numbers = Vec::with_capacity(by_type.len());
+    {
+        let types = transaction.open_table(TYPES)?;
+        for event_type in by_type.keys() {
+            let key = tables::type_key(event_type);
+            let record = types.get(&key[..])?.ok_or(Wrong::Damaged)?;
+            numbers.push(Type::from_bytes(&key, record.value())?.number);
+        }
+    }
+    pending::bring_in_types(transaction, numbers.into_iter())?;
     let mut indexes = transaction.open_table(blocks::TABLE)?;
     let mut types = transaction.open_table(TYPES)?;
     for (event_type, events) in by_type {

@@ -6,6 +6,7 @@
 //! journal   -                                  the first frame of the journal that is not here yet
 //! parts     server, session, instance          events, some to a record: the truth of all else
 //! indexes   order and type, time, id           see `blocks`
+//! pending   types, drain                       what waits to go into indexes of types: see `pending`
 //! types     segments, in an order              the number of the type, and its latest event
 //! ```
 
@@ -23,11 +24,12 @@ pub(super) const PARTS: TableDefinition<'static, (i64, i64, i64), &[u8]> =
 pub(super) const TYPES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("types");
 
 /// The version of what is described here.
-pub(super) const VERSION: u64 = 2;
+pub(super) const VERSION: u64 = 3;
 /// Names in [`STORE`].
 pub(super) const VERSION_NAME: &str = "version";
 pub(super) const TYPES_NAME: &str = "types";
 pub(super) const EVENTS_NAME: &str = "events";
+pub(super) const DRAINS_NAME: &str = "drains";
 
 /// The index of all events, or of those of one type, by one of the timestamps. Types are numbered
 /// from 1.
@@ -131,12 +133,13 @@ impl Position {
 pub(super) struct Type {
     /// Its number in the indexes.
     pub(super) number: u64,
-    /// Its events that are in the indexes, and their bytes.
+    /// Its events that are in its indexes, without those that wait, and their bytes.
     pub(super) events: u64,
     pub(super) bytes: u64,
     /// Whether the latest event is in the indexes, too, or kept only because it is the latest.
     pub(super) in_series: bool,
-    /// The latest event as it is stored, or nothing where none is kept.
+    /// The latest event as it is stored, or nothing where none is kept. One that waits may be
+    /// later.
     pub(super) latest: Option<Bytes>,
 }
 

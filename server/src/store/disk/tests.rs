@@ -180,6 +180,120 @@ fn any_query_is_answered_as_by_the_store_in_memory() {
     }
 }
 
+/// The most records in which something waits for one type, and how many events do.
+fn waiting(store: &DiskStore) -> (usize, usize) {
+    let state = store.read();
+    let transaction = state.database.as_ref().expect("open").begin_read().expect("a transaction");
+    let table = transaction.open_table(pending::TABLE).expect("a table");
+    let mut buckets: BTreeMap<u64, usize> = BTreeMap::new();
+    for entry in table.iter().expect("records") {
+        let (key, _) = entry.expect("a record");
+        *buckets.entry(key.value().0).or_default() += 1;
+    }
+    let mut events = 0;
+    pending::all(&table, |record| events += record.expect("sound").len()).expect("records");
+    (buckets.into_values().max().unwrap_or_default(), events)
+}
+
+#[test]
+fn of_many_types_what_waits_for_more_is_found_counted_and_removed() {
+    let scratch = Scratch::new("waiting");
+    let rules = || {
+        vec![
+            Rule { max_entries: Some(40), ..keep("3/*") },
+            Rule { max_entries: Some(3), keep_latest: false, ..keep("4/*") },
+            Rule { max_age: Some(Duration::from_secs(3)), age_by_source: true, ..keep("5/*") },
+        ]
+    };
+    let options = |rules| DiskOptions { tail_events: 100, rules, ..DiskOptions::default() };
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut store = scratch.open(options(Vec::new()));
+    let memory = MemoryStore::new(Config::new(1));
+    let types: Vec<_> = (0..300).map(|one| typed(&format!("{}/{one}", one % 10))).collect();
+    let asked = |dice: &mut Dice| match dice.below(4) {
+        0 => vec![typed(&format!("{}/*", dice.below(10)))],
+        1 => types[..dice.below(60) as usize].to_vec(),
+        _ => vec![types[dice.below(300) as usize].clone()],
+    };
+    let (mut most, mut events) = (0, 0);
+    for number in 1..=60 {
+        let server = 1 + number % 2;
+        let event = |instance| Event {
+            id: EventId::new(server, number, instance),
+            event_type: types[dice.below(300) as usize].clone(),
+            timestamp: at(number),
+            source_timestamp: (dice.below(3) > 0).then(|| at(dice.below(60) as i64)),
+            payload: None,
+        };
+        let session = Arc::new(Session::new((1..=100).map(event).collect()).expect("a session"));
+        memory.apply(std::slice::from_ref(&session), &[], Sync::Now).expect("memory");
+        store.apply(&[session], &[], Sync::Now).expect("the disk");
+        store.tidy(at(number)).expect("the disk");
+        let now = waiting(&store);
+        (most, events) = (most.max(now.0), events.max(now.1));
+        if number % 20 == 7 {
+            drop(store);
+            store = scratch.open(options(Vec::new()));
+        }
+        for order in [Order::Ascending, Order::Descending] {
+            let order_by = dice.one_of(&[OrderBy::Timestamp, OrderBy::SourceTimestamp]);
+            let limit = dice.one_of(&[None, Some(at(30))]);
+            let mut params = TimeseriesParams {
+                event_types: Some(asked(&mut dice)),
+                order,
+                order_by,
+                t_from: limit.filter(|_| order_by == OrderBy::SourceTimestamp),
+                source_t_to: limit.filter(|_| order == Order::Ascending),
+                max_results: dice.one_of(&[None, Some(3)]),
+                ..TimeseriesParams::default()
+            };
+            // page by page
+            for _ in 0..3 {
+                let query = params.clone().into();
+                let expected = memory.query(&query).expect("an answer").into_result();
+                let answer = store.query(&query).expect("an answer").into_result();
+                assert_eq!(answer, expected, "{params:?}");
+                let Some(last) = answer.events.last() else { break };
+                params.last_event_id = Some(last.id);
+            }
+        }
+        let query = LatestParams { event_types: Some(asked(&mut dice)) }.into();
+        let expected = memory.query(&query).expect("an answer").into_result();
+        assert_eq!(store.query(&query).expect("an answer").into_result(), expected);
+        let found = |store: &dyn Store| {
+            let finds = |one: &EventType| one.segments().next() == Some("7");
+            let mut found = store.search(&finds, 1_000, 1 << 20).expect("found").events;
+            found.sort_unstable_by_key(|event| event.id);
+            found
+        };
+        assert_eq!(found(&store), found(&memory));
+    }
+    assert!(events > 300, "{events} events wait together");
+    assert!((4..=9).contains(&most), "{most} records of a bucket");
+    let report = store.check(|_| {}).expect("readable");
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    let counts = |store: &dyn Store| {
+        let stats = store.stats().expect("a store");
+        (stats.events, stats.types)
+    };
+    assert_eq!(counts(&store), counts(&memory));
+
+    // rules that were not there before count what waits, and take from it
+    drop(store);
+    let store = scratch.open(options(rules()));
+    cleaned(&store, 62);
+    let of = |types: &str| {
+        let params = TimeseriesParams { event_types: Some(vec![typed(types)]), ..ascending() };
+        store.query(&params.into()).expect("an answer").into_result().events
+    };
+    assert_eq!((of("3/*").len(), of("4/*").len()), (40, 3));
+    let kept = |event: &Event| event.source_timestamp.is_some_and(|source| source >= at(59));
+    let kept = of("5/*").iter().filter(|event| !kept(event)).count();
+    assert_eq!(kept, of("5/*").iter().filter(|one| one.source_timestamp.is_none()).count());
+    let latest = LatestParams { event_types: Some(vec![typed("3/*")]) };
+    assert_eq!(ids(&store, latest).split(' ').count(), 30, "the latest of each stays");
+}
+
 fn session_of(number: i64, second: i64, types: &str) -> Arc<Session> {
     let event = |(text, instance): (&str, i64)| Event {
         id: EventId::new(1, number, instance),
@@ -391,6 +505,23 @@ fn a_second_process_is_refused() {
 }
 
 #[test]
+fn a_store_of_another_version_is_refused_with_what_to_do() {
+    let scratch = Scratch::new("version");
+    let store = scratch.open(DiskOptions::default());
+    store
+        .change_file(&mut store.tables(), |transaction| {
+            let mut table = transaction.open_table(STORE)?;
+            table.insert(tables::VERSION_NAME, tables::VERSION - 1)?;
+            Ok(())
+        })
+        .expect("the disk");
+    drop(store);
+    let error = DiskStore::open(&scratch.0, DiskOptions::default()).expect_err("it is older");
+    assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
+    assert!(error.to_string().contains("hat store export"), "{error}");
+}
+
+#[test]
 fn what_was_reserved_is_remembered() {
     let scratch = Scratch::new("reserved");
     let store = scratch.open(DiskOptions::default());
@@ -407,8 +538,12 @@ fn a_flipped_byte_is_refused_or_changes_nothing() {
     let store = scratch.open(DiskOptions::default());
     for number in 1..=5 {
         store.apply(&[session_of(number, number, "a b a/c a")], &[], Sync::Now).expect("the disk");
+        if number == 3 {
+            store.drain().expect("the disk");
+        }
     }
     store.drain().expect("the disk");
+    assert_eq!(waiting(&store), (1, 8), "what came after the first drain");
     store.apply(&[session_of(6, 6, "a")], &[], Sync::Now).expect("the disk");
     let queries: [QueryParams; 4] = [
         ascending().into(),

@@ -31,7 +31,7 @@ impl DiskStore {
         most: usize,
         bytes: usize,
     ) -> Result<FoundTypes, Refused> {
-        let (disk, mut tail) = self.view(|state| {
+        let (mut disk, mut tail) = self.view(|state| {
             let mut latest: BTreeMap<EventType, Event> = BTreeMap::new();
             for tail in state.tails() {
                 for (event, _) in tail.types.keys().filter_map(|one| tail.latest(one)) {
@@ -51,14 +51,18 @@ impl DiskStore {
             let key = key.value();
             let event_type = tables::type_of(key)?;
             let newer = tail.remove(&event_type);
-            let stored = Type::from_bytes(key, record.value())?.latest;
-            if stored.is_none() && newer.is_none() {
+            let known = Type::from_bytes(key, record.value())?;
+            // nothing waits for a type whose latest event is not known
+            if known.latest.is_none() && newer.is_none() {
                 continue;
             }
             found.searched += 1;
             if finds(&event_type) {
                 found.take(most, bytes, || -> Result<Event, Refused> {
-                    let Some(stored) = stored else { return newer.ok_or(super::Damaged.into()) };
+                    let pending = disk.newer_than(std::iter::once(&known))?.remove(&known.number);
+                    let Some(stored) = pending.or(known.latest) else {
+                        return newer.ok_or(super::Damaged.into());
+                    };
                     let stored = decoded(&stored)?;
                     let newer = newer.filter(|newer| is_later(key_of(&stored), key_of(newer)));
                     Ok(newer.unwrap_or(stored))
