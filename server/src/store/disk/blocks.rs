@@ -52,6 +52,11 @@ pub(super) fn key(raw: &Raw) -> Result<(u64, Key), Damaged> {
     Ok((number(0), (timestamp, EventId::new(part(20), part(28), part(36)))))
 }
 
+/// Where the records of the index of `prefix` are.
+pub(super) fn whole(prefix: u64) -> std::ops::RangeInclusive<Raw> {
+    raw(prefix, FIRST)..=raw(prefix, LAST)
+}
+
 /// The keys after the first.
 fn encode(prefix: u64, keys: &[Key]) -> Vec<u8> {
     let mut out = vec![0; 4];

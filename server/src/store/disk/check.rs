@@ -9,6 +9,7 @@ use redb::{ReadableDatabase, ReadableTable};
 
 use super::blocks;
 use super::file::Fault;
+use super::pending::Change;
 use super::tables::{self, PARTS, SERVERS, STORE, Server, TYPES, Type};
 use super::tail::Tail;
 use super::write::Wrong;
@@ -41,11 +42,20 @@ struct Sum {
 
 impl Sum {
     fn add(&mut self, prefix: u64, key: Key) {
+        self.count = self.count.wrapping_add(1);
+        self.hash = self.hash.wrapping_add(Self::of(prefix, key));
+    }
+
+    fn take(&mut self, prefix: u64, key: Key) {
+        self.count = self.count.wrapping_sub(1);
+        self.hash = self.hash.wrapping_sub(Self::of(prefix, key));
+    }
+
+    fn of(prefix: u64, key: Key) -> u64 {
         let raw = blocks::raw(prefix, key);
         let low = u64::from(crc32c::crc32c(&raw));
         let high = u64::from(crc32c::crc32c_append(0x5bd1_e995, &raw[8..]));
-        self.count += 1;
-        self.hash = self.hash.wrapping_add((high << 32 | low).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        (high << 32 | low).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }
 
@@ -209,32 +219,43 @@ impl Check<'_> {
                     return self.finding(finding);
                 }
             };
-            for (number, one) in waiting {
+            for change in waiting {
+                let (is_gone, number, one) = match change {
+                    Change::Came(number, one) => (false, number, one),
+                    Change::Gone(number, one) => (true, number, one),
+                };
                 let Some(seen) = numbers.get(number).and_then(|one| types.get_mut(one)) else {
                     self.finding(format!("type number {number}, which is not known, waits"));
                     continue;
                 };
-                seen.known.events += 1;
-                seen.known.bytes += one.size;
-                let known = latest.entry(*number).or_insert(one.key);
-                if is_later(*known, one.key) {
-                    *known = one.key;
+                let before = seen.latest.as_ref().map(|latest| latest.id);
+                let is_latest = is_gone && before == Some(one.key.1);
+                if !seen.known.in_series || before.is_none() || is_latest {
+                    let of = &numbers[number];
+                    self.finding(format!("events of {of} wait, and its latest is not there"));
                 }
-                let keys = [Some(one.key), one.source.map(|source| (source, one.key.1))];
-                for (at, key) in keys.into_iter().enumerate() {
-                    let by = [OrderBy::Timestamp, OrderBy::SourceTimestamp][at];
-                    if let Some(key) = key {
-                        sums[2 + at].add(tables::prefix(*number, by), key);
+                let by: i64 = if is_gone { -1 } else { 1 };
+                let Type { events, bytes, .. } = &mut seen.known;
+                *events = events.wrapping_add_signed(by);
+                *bytes = bytes.wrapping_add_signed(by * one.size as i64);
+                if !is_gone {
+                    let known = latest.entry(*number).or_insert(one.key);
+                    if is_later(*known, one.key) {
+                        *known = one.key;
+                    }
+                }
+                for (at, by) in [OrderBy::Timestamp, OrderBy::SourceTimestamp].iter().enumerate() {
+                    let (sum, prefix) = (&mut sums[2 + at], tables::prefix(*number, *by));
+                    match one.key_by(*by) {
+                        Some(key) if is_gone => sum.take(prefix, key),
+                        Some(key) => sum.add(prefix, key),
+                        None => {}
                     }
                 }
             }
         })?;
         for (number, key) in latest {
             let seen = types.get_mut(&numbers[&number]).ok_or(Wrong::Damaged)?;
-            if !seen.known.in_series || seen.latest.is_none() {
-                let event_type = &numbers[&number];
-                self.finding(format!("events of {event_type} wait, and its latest is not there"));
-            }
             if seen.latest.as_ref().is_none_or(|one| is_later((one.timestamp, one.id), key)) {
                 seen.waiting = Some(key.1);
             }

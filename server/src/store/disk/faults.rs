@@ -12,10 +12,12 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hat_core::eventer::{Event, EventId, EventType, QueryParams, ServerParams, Timestamp};
+use hat_core::eventer::{
+    Event, EventId, EventType, QueryParams, ServerParams, Subscription, Timestamp,
+};
 use redb::StorageBackend;
 
-use super::{DiskOptions, DiskStore, Medium};
+use super::{DiskOptions, DiskStore, Medium, Rule};
 use crate::store::{Session, Store, StoreError, Sync};
 
 const SECTOR: usize = 512;
@@ -243,6 +245,19 @@ fn sessions(store: &DiskStore) -> Vec<Event> {
     }
 }
 
+/// So many are kept that the last session stays, whatever else may be there.
+fn newest() -> Rule {
+    Rule {
+        types: Subscription::new([EventType::from_segments(["*"])]).expect("types"),
+        max_entries: Some(300),
+        min_entries: 0,
+        max_age: None,
+        age_by_source: false,
+        max_bytes: None,
+        keep_latest: true,
+    }
+}
+
 /// Some lives of a store on one disk.
 fn lives(seed: u64) {
     let disk = Disk::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
@@ -251,11 +266,14 @@ fn lives(seed: u64) {
     }
     // a folder gets its file by a new name, when it is whole
     super::make_on(Box::new(disk.clone())).expect("a new store");
+    // and with something to remove
+    let keeps_all = !seed.is_multiple_of(3);
     let options = DiskOptions {
         tail_events: 40,
         cache: 1 << 20,
         // checked by redb in its own way, and by us below
         check_below: if seed.is_multiple_of(2) { 0 } else { u64::MAX },
+        rules: if keeps_all { Vec::new() } else { vec![newest()] },
         ..DiskOptions::default()
     };
     let mut answered: Vec<Arc<Session>> = Vec::new();
@@ -321,7 +339,9 @@ fn lives(seed: u64) {
     let found = sessions(&store);
     assert!(found.is_sorted_by_key(|event| event.id), "seed {seed}");
     let mut found = found.iter().peekable();
-    for session in &answered {
+    // of those that a rule keeps, the last are there for certain
+    let from = if keeps_all { 0 } else { answered.len().saturating_sub(1) };
+    for session in &answered[from..] {
         for event in session.events() {
             // what was refused may be there, too, if the disk was what failed
             while found.next_if(|other| other.id < event.id).is_some() {}

@@ -1,7 +1,7 @@
-//! What waits to go into the indexes of types: of most types a drain has an event or two.
+//! What waits to change the indexes of types: of most types a drain has an event or two.
 //!
 //! ```text
-//! key of the record    bucket u64 │ number of the drain u64
+//! key of the record    bucket u64 │ came or gone, number of the drain u64
 //! record               crc32c u32 │ base: time, source time, session │ type │ type │ …
 //! type                 number within the bucket u8, length │ event │ event │ …
 //! event                what it differs in from the one before, or from the base; its size
@@ -9,15 +9,16 @@
 //!
 //! A bucket is the types of some numbers that follow each other. A drain writes one record for each
 //! bucket, where it would change two records of an index for each type. Of every so many buckets,
-//! [`period`], it takes one and brings what has come together there into the indexes.
+//! [`period`], it takes one and brings what has come together there into the indexes. Events that
+//! are removed wait in the same way.
 //!
-//! So an event is in the index of its type or here, and never in both. Only types wait that are
-//! known, whose latest event is known and in the series: of nothing else a drain would have to look
-//! for what waits. What is removed does not wait either: it is brought in first.
+//! Only for a type whose latest event is known, is in the series and stays something may wait: so
+//! nobody has to look for what waits who asks whether a type has events at all, or removes the last
+//! of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use hat_core::eventer::{Event, EventId, Timestamp};
+use hat_core::eventer::{Event, EventId, OrderBy, Timestamp};
 use hat_core::sbs;
 use redb::{ReadableTable, StorageError, Table, TableDefinition, WriteTransaction};
 
@@ -38,6 +39,13 @@ const BUCKET: u64 = 64;
 
 /// Events of a type in one drain that go into its index at once: what waits for a type stays few.
 pub(super) const MANY: usize = 16;
+
+/// Bytes of a record of what is gone, above which it does not wait: there may be a drain only after
+/// many steps of cleaning.
+const GONE_BYTES: usize = 4_096;
+
+/// In the key of a record of what came. So what is gone is read before it.
+const CAME: u64 = 1 << 63;
 
 /// An event, as indexes know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,38 +179,84 @@ pub(super) fn add(
     drain: u64,
     types: &[(u64, Vec<Waiting>)],
 ) -> Result<(), StorageError> {
-    for types in types.chunk_by(|(one, _), (other, _)| one / BUCKET == other / BUCKET) {
-        let key = (types[0].0 / BUCKET, drain);
+    for types in types.chunk_by(|(one, _), (other, _)| are_together(*one, *other)) {
+        let key = (types[0].0 / BUCKET, drain | CAME);
         table.insert(key, &encode(key, types)[..])?;
     }
     Ok(())
 }
 
-/// What waits for types, by their numbers, which ascend: those of one drain after those of the one
-/// before it.
+/// Whether two types, by their numbers, share their records.
+pub(super) fn are_together(one: u64, other: u64) -> bool {
+    one / BUCKET == other / BUCKET
+}
+
+/// Removes events of types that share their records, by their numbers, which ascend, unless there
+/// is too much of it already: then nothing is done, and what waits for them has to be brought in.
+pub(super) fn take_out(
+    table: &mut Table<'_, RecordKey, &'static [u8]>,
+    drain: u64,
+    types: &[(u64, Vec<Waiting>)],
+) -> Result<bool, Wrong> {
+    let Some((first, _)) = types.first() else { return Ok(true) };
+    let key = (first / BUCKET, drain);
+    let mut gone: BTreeMap<u64, Vec<Waiting>> = BTreeMap::new();
+    if let Some(record) = table.get(key)? {
+        let each = |number, one| gone.entry(number).or_default().push(one);
+        decode(key, record.value(), |_| true, each)?;
+    }
+    for (number, waiting) in types {
+        gone.entry(*number).or_default().extend(waiting);
+    }
+    let types: Vec<_> = gone.into_iter().collect();
+    let record = encode(key, &types);
+    if record.len() > GONE_BYTES {
+        return Ok(false);
+    }
+    table.insert(key, &record[..])?;
+    Ok(true)
+}
+
+/// What waits: which events, of which type by its number, came or are gone.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    Came(u64, Waiting),
+    Gone(u64, Waiting),
+}
+
+impl Change {
+    fn new((_, drain): RecordKey, number: u64, one: Waiting) -> Self {
+        if drain & CAME == 0 { Self::Gone(number, one) } else { Self::Came(number, one) }
+    }
+}
+
+/// What waits for types, by their numbers, which ascend: of each what is gone before what came.
 pub(super) fn of_types(
     table: &impl ReadableTable<RecordKey, &'static [u8]>,
     numbers: &[u64],
-    mut each: impl FnMut(u64, Waiting),
+    mut each: impl FnMut(Change),
 ) -> Result<(), Wrong> {
-    for numbers in numbers.chunk_by(|one, other| one / BUCKET == other / BUCKET) {
+    for numbers in numbers.chunk_by(|one, other| are_together(*one, *other)) {
         let bucket = numbers[0] / BUCKET;
         for entry in table.range((bucket, 0)..=(bucket, u64::MAX))? {
             let (key, record) = entry?;
-            let wanted = |number| numbers.binary_search(&number).is_ok();
-            decode(key.value(), record.value(), wanted, &mut each)?;
+            let (key, wanted) = (key.value(), |number| numbers.binary_search(&number).is_ok());
+            let each = |number, one| each(Change::new(key, number, one));
+            decode(key, record.value(), wanted, each)?;
         }
     }
     Ok(())
 }
 
-/// The latest of what waits for types, by their numbers, which ascend.
+/// The latest of what waits for types, by their numbers, which ascend. Those that are gone are not
+/// the latest of their types.
 pub(super) fn latest_of(
     table: &impl ReadableTable<RecordKey, &'static [u8]>,
     numbers: &[u64],
 ) -> Result<HashMap<u64, Key>, Wrong> {
     let mut latest: HashMap<u64, Key> = HashMap::new();
-    of_types(table, numbers, |number, one| {
+    of_types(table, numbers, |change| {
+        let Change::Came(number, one) = change else { return };
         let known = latest.entry(number).or_insert(one.key);
         if is_later(*known, one.key) {
             *known = one.key;
@@ -214,15 +268,16 @@ pub(super) fn latest_of(
 /// All that waits, record by record; a record that is not what was written is told as such.
 pub(super) fn all(
     table: &impl ReadableTable<RecordKey, &'static [u8]>,
-    mut each: impl FnMut(Result<&[(u64, Waiting)], RecordKey>),
+    mut each: impl FnMut(Result<&[Change], RecordKey>),
 ) -> Result<(), Wrong> {
-    let mut types = Vec::new();
+    let mut changes = Vec::new();
     for entry in table.range::<RecordKey>(..)? {
         let (key, record) = entry?;
-        types.clear();
-        let decoded =
-            decode(key.value(), record.value(), |_| true, |number, one| types.push((number, one)));
-        each(decoded.map(|()| &types[..]).map_err(|_| key.value()));
+        let key = key.value();
+        changes.clear();
+        let push = |number, one| changes.push(Change::new(key, number, one));
+        let decoded = decode(key, record.value(), |_| true, push);
+        each(decoded.map(|()| &changes[..]).map_err(|_| key));
     }
     Ok(())
 }
@@ -256,16 +311,19 @@ fn bring_in(
     let mut indexes = transaction.open_table(blocks::TABLE)?;
     let mut types = transaction.open_table(TYPES)?;
     let mut parts = Parts::new(transaction.open_table(PARTS)?);
-    let mut waiting: BTreeMap<u64, Vec<Waiting>> = BTreeMap::new();
+    let mut waiting: BTreeMap<u64, Changes> = BTreeMap::new();
     let mut records = Vec::new();
     for bucket in buckets {
         records.clear();
         waiting.clear();
         for entry in pending.range((bucket, 0)..=(bucket, u64::MAX))? {
             let (key, record) = entry?;
-            records.push(key.value());
-            let each = |number, one| waiting.entry(number).or_default().push(one);
-            decode(key.value(), record.value(), |_| true, each)?;
+            let key = key.value();
+            records.push(key);
+            let each = |number, one| {
+                waiting.entry(number).or_default().add(Change::new(key, number, one));
+            };
+            decode(key, record.value(), |_| true, each)?;
         }
         for key in &records {
             pending.remove(key)?;
@@ -277,18 +335,53 @@ fn bring_in(
     Ok(())
 }
 
+/// What waits for one type.
+#[derive(Debug, Default)]
+struct Changes {
+    /// Without what is gone.
+    came: Vec<Waiting>,
+    gone: HashMap<EventId, Waiting>,
+    /// Events that came, and their bytes, less those that are gone.
+    events: i64,
+    bytes: i64,
+}
+
+impl Changes {
+    fn add(&mut self, change: Change) {
+        let (by, one) = match change {
+            Change::Came(_, one) => (1, one),
+            Change::Gone(_, one) => (-1, one),
+        };
+        self.events += by;
+        self.bytes += by * one.size as i64;
+        match change {
+            Change::Gone(..) => drop(self.gone.insert(one.key.1, one)),
+            // what is gone comes before
+            Change::Came(..) if self.gone.remove(&one.key.1).is_some() => {}
+            Change::Came(..) => self.came.push(one),
+        }
+    }
+}
+
+type Types<'a> = Table<'a, &'static [u8], &'static [u8]>;
+type Indexes<'a> = Table<'a, blocks::Raw, &'static [u8]>;
+
 /// Brings in what waits for one type.
 fn bring(
-    types: &mut Table<'_, &'static [u8], &'static [u8]>,
-    indexes: &mut Table<'_, blocks::Raw, &'static [u8]>,
+    types: &mut Types<'_>,
+    indexes: &mut Indexes<'_>,
     parts: &mut Parts<Table<'_, (i64, i64, i64), &'static [u8]>>,
     number: u64,
-    waiting: &[Waiting],
+    changes: &Changes,
 ) -> Result<(), Wrong> {
     let later = |one: Key, other: Key| if is_later(one, other) { other } else { one };
-    let latest = waiting.iter().map(|one| one.key).reduce(later).ok_or(Damaged)?;
-    // an event says of which type it is
-    let stored = parts.find(latest.1)?;
+    let latest = changes.came.iter().map(|one| one.key).reduce(later);
+    // an event that is there says of which type it is
+    let known = match latest {
+        Some(key) => key,
+        None => one_left(indexes, number, &changes.gone)?.ok_or(Damaged)?,
+    };
+    let stored = parts.find(known.1)?;
     let event: Event = sbs::decode(&stored).map_err(|_| Damaged)?;
     let key = tables::type_key(&event.event_type);
     let record = types.get(&key[..])?.map(|record| Type::from_bytes(&key, record.value()));
@@ -296,22 +389,53 @@ fn bring(
     if record.number != number {
         return Err(Damaged.into());
     }
-    let before: Event = sbs::decode(record.latest.as_ref().ok_or(Damaged)?).map_err(|_| Damaged)?;
-    if is_later((before.timestamp, before.id), latest) {
-        record.latest = Some(stored);
+    if let Some(latest) = latest {
+        let before: Event =
+            sbs::decode(record.latest.as_ref().ok_or(Damaged)?).map_err(|_| Damaged)?;
+        if is_later((before.timestamp, before.id), latest) {
+            record.latest = Some(stored);
+        }
     }
-    record.events += waiting.len() as u64;
-    record.bytes += waiting.iter().map(|one| one.size).sum::<u64>();
+    record.events = record.events.saturating_add_signed(changes.events);
+    record.bytes = record.bytes.saturating_add_signed(changes.bytes);
     types.insert(&key[..], &record.to_bytes(&key)[..])?;
-    let mut by_timestamp: Vec<Key> = waiting.iter().map(|one| one.key).collect();
-    let mut by_source: Vec<Key> =
-        waiting.iter().filter_map(|one| Some((one.source?, one.key.1))).collect();
-    by_timestamp.sort_unstable();
-    by_source.sort_unstable();
-    use hat_core::eventer::OrderBy;
-    blocks::insert(indexes, tables::prefix(number, OrderBy::Timestamp), &by_timestamp, false)?;
-    blocks::insert(indexes, tables::prefix(number, OrderBy::SourceTimestamp), &by_source, false)?;
+    for by in [OrderBy::Timestamp, OrderBy::SourceTimestamp] {
+        let prefix = tables::prefix(number, by);
+        let keys = |waiting: &mut dyn Iterator<Item = &Waiting>| {
+            let mut keys: Vec<Key> = waiting.filter_map(|one| one.key_by(by)).collect();
+            keys.sort_unstable();
+            keys
+        };
+        blocks::insert(indexes, prefix, &keys(&mut changes.came.iter()), false)?;
+        blocks::remove(indexes, prefix, &keys(&mut changes.gone.values()))?;
+    }
     Ok(())
+}
+
+/// An event in the index of a type that is not gone.
+fn one_left(
+    indexes: &Indexes<'_>,
+    number: u64,
+    gone: &HashMap<EventId, Waiting>,
+) -> Result<Option<Key>, Wrong> {
+    for record in indexes.range(blocks::whole(tables::prefix(number, OrderBy::Timestamp)))?.rev() {
+        let (first, record) = record?;
+        let (_, keys) = blocks::decode(&first.value(), record.value())?;
+        if let Some(key) = keys.into_iter().rev().find(|key| !gone.contains_key(&key.1)) {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
+}
+
+impl Waiting {
+    /// Where it stands in an index.
+    pub(super) fn key_by(&self, by: OrderBy) -> Option<Key> {
+        match by {
+            OrderBy::Timestamp => Some(self.key),
+            OrderBy::SourceTimestamp => Some((self.source?, self.key.1)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod search;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
 use super::blocks::{self, Damaged, Keys};
 use super::file::Fault;
+use super::pending::{Change, Waiting};
 use super::tables::{self, PARTS, TYPES, Type};
 use super::tail::Tail;
 use super::write::Wrong;
@@ -137,7 +138,7 @@ impl DiskStore {
                 let most = if is_limited { usize::MAX } else { most };
                 disk.pending(types.values(), range, most)?
             }
-            _ => Vec::new(),
+            _ => Pending::default(),
         };
         let mut merged = Merged::new(&disk, &prefixes, range, pending, tail)?;
         while let Some((key, stored)) = merged.next()? {
@@ -412,16 +413,16 @@ impl Disk {
         Ok(events)
     }
 
-    /// What waits for types within `range`, in its order: the first `most` of it, or all.
+    /// What waits for types within `range`: of what came, the first `most`, or all.
     fn pending<'a>(
         &self,
         types: impl Iterator<Item = &'a Type>,
         range: Range,
         most: usize,
-    ) -> Result<Vec<Key>, Refused> {
+    ) -> Result<Pending, Refused> {
         let mut numbers: Vec<u64> = types.map(|one| one.number).collect();
         numbers.sort_unstable();
-        let mut keys = Vec::new();
+        let (mut keys, mut gone) = (Vec::new(), HashSet::new());
         let sort = |keys: &mut Vec<Key>| {
             keys.sort_unstable();
             if range.order == Order::Descending {
@@ -429,18 +430,20 @@ impl Disk {
             }
             keys.truncate(most);
         };
-        pending::of_types(&self.pending, &numbers, |_, one| {
-            let at = match range.by {
-                OrderBy::Timestamp => Some(one.key.0),
-                OrderBy::SourceTimestamp => one.source,
-            };
-            keys.extend(at.map(|at| (at, one.key.1)).filter(|key| blocks::is_within(range, *key)));
-            if keys.len() / 2 > most {
-                sort(&mut keys);
+        let within =
+            |one: Waiting| one.key_by(range.by).filter(|key| blocks::is_within(range, *key));
+        pending::of_types(&self.pending, &numbers, |change| match change {
+            Change::Gone(_, one) => gone.extend(within(one).map(|key| key.1)),
+            Change::Came(_, one) => {
+                // what is gone was read before
+                keys.extend(within(one).filter(|key| !gone.contains(&key.1)));
+                if keys.len() / 2 > most {
+                    sort(&mut keys);
+                }
             }
         })?;
         sort(&mut keys);
-        Ok(keys)
+        Ok(Pending { keys, gone })
     }
 
     fn types_from(
@@ -469,7 +472,17 @@ struct Merged {
     order: Order,
     sources: Vec<Source>,
     heads: BTreeSet<(Key, usize)>,
+    /// What the indexes have and is gone.
+    gone: HashSet<EventId>,
     tail: std::iter::Peekable<std::vec::IntoIter<(Key, Bytes)>>,
+}
+
+/// What waits.
+#[derive(Default)]
+struct Pending {
+    /// What came, in order.
+    keys: Vec<Key>,
+    gone: HashSet<EventId>,
 }
 
 enum Source {
@@ -478,10 +491,15 @@ enum Source {
 }
 
 impl Source {
-    fn next(&mut self) -> Result<Option<Key>, blocks::Fault> {
+    fn next(&mut self, gone: &HashSet<EventId>) -> Result<Option<Key>, blocks::Fault> {
         match self {
-            Self::Index(keys) => keys.next(),
             Self::Pending(keys) => Ok(keys.next()),
+            Self::Index(keys) => loop {
+                match keys.next()? {
+                    Some(key) if gone.contains(&key.1) => {}
+                    key => return Ok(key),
+                }
+            },
         }
     }
 }
@@ -491,18 +509,20 @@ impl Merged {
         disk: &Disk,
         prefixes: &[u64],
         range: Range,
-        pending: Vec<Key>,
+        pending: Pending,
         tail: Vec<(Key, Bytes)>,
     ) -> Result<Self, Refused> {
-        let mut sources = vec![Source::Pending(pending.into_iter())];
+        let Pending { keys, gone } = pending;
+        let mut sources = vec![Source::Pending(keys.into_iter())];
         for prefix in prefixes {
             sources.push(Source::Index(Keys::new(&disk.indexes, *prefix, range)?));
         }
         let mut heads = BTreeSet::new();
         for (at, source) in sources.iter_mut().enumerate() {
-            heads.extend(source.next()?.map(|key| (key, at)));
+            heads.extend(source.next(&gone)?.map(|key| (key, at)));
         }
-        Ok(Self { order: range.order, sources, heads, tail: tail.into_iter().peekable() })
+        let tail = tail.into_iter().peekable();
+        Ok(Self { order: range.order, sources, heads, gone, tail })
     }
 
     /// The next key, with the event where it is from the tail.
@@ -536,7 +556,7 @@ impl Merged {
     fn advance(&mut self, head: (Key, usize)) -> Result<(), Refused> {
         self.heads.remove(&head);
         let (_, at) = head;
-        self.heads.extend(self.sources[at].next()?.map(|key| (key, at)));
+        self.heads.extend(self.sources[at].next(&self.gone)?.map(|key| (key, at)));
         Ok(())
     }
 }

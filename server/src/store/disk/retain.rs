@@ -12,12 +12,13 @@ use super::blocks::{self, Damaged, Keys};
 use super::drain::remove_events;
 use super::file::Fault;
 use super::part::Parts;
+use super::pending::{Change, Waiting};
 use super::tables::{self, PARTS, STORE, TYPES, Type};
 use super::tail::Tail;
 use super::write::Wrong;
 use super::{DiskOptions, DiskStore, guarded, pending, wrong};
-use crate::store::StoreError;
 use crate::store::index::{Key, Range};
+use crate::store::{StoreError, is_later};
 
 /// Events that one step removes at most, as in the deployed server, while there is nothing to
 /// drain: what is registered comes between two steps.
@@ -394,10 +395,14 @@ fn count(database: &redb::Database, rules: &Rules) -> Result<Vec<(i64, i64)>, Wr
     let mut is_damaged = false;
     pending::all(&transaction.open_table(pending::TABLE)?, |record| {
         is_damaged |= record.is_err();
-        for (number, one) in record.unwrap_or_default() {
+        for change in record.unwrap_or_default() {
+            let (by, number, one) = match change {
+                Change::Came(number, one) => (1, number, one),
+                Change::Gone(number, one) => (-1, number, one),
+            };
             if let Some(rule) = ruled.get(number) {
-                counted[*rule].0 += 1;
-                counted[*rule].1 += one.size as i64;
+                counted[*rule].0 += by;
+                counted[*rule].1 += by * one.size as i64;
             }
         }
     })?;
@@ -480,20 +485,17 @@ fn remove(
     for event in events {
         by_type.entry(&event.0.event_type).or_default().push(event);
     }
-    // what is known of a type is whole then, and nothing that goes waits
-    let mut numbers = Vec::with_capacity(by_type.len());
-    {
-        let types = transaction.open_table(TYPES)?;
-        for event_type in by_type.keys() {
-            let key = tables::type_key(event_type);
-            let record = types.get(&key[..])?.ok_or(Wrong::Damaged)?;
-            numbers.push(Type::from_bytes(&key, record.value())?.number);
-        }
+    let (later, at_once) = part_by_what_can_wait(transaction, by_type)?;
+    for (event, size) in later {
+        removed.0 += 1;
+        removed.1 += *size as i64;
+        gone.push(event.id);
     }
-    pending::bring_in_types(transaction, numbers.into_iter())?;
+    // what is known of a type is whole then
+    pending::bring_in_types(transaction, at_once.iter().map(|(number, ..)| *number))?;
     let mut indexes = transaction.open_table(blocks::TABLE)?;
     let mut types = transaction.open_table(TYPES)?;
-    for (event_type, events) in by_type {
+    for (_, event_type, events) in at_once {
         let key = tables::type_key(event_type);
         let record = types.get(&key[..])?.map(|record| Type::from_bytes(&key, record.value()));
         let mut record = record.ok_or(Wrong::Damaged)??;
@@ -530,6 +532,67 @@ fn remove(
     drop((indexes, types, store));
     remove_events(transaction, &gone)?;
     Ok(removed)
+}
+
+/// A type by its number and its name, and events of it that are to be removed.
+type OfType<'a> = (u64, &'a EventType, Vec<&'a (Event, usize)>);
+
+/// Lets wait what can: events that are certainly not the latest of their types. Returns them, and
+/// by types what has to be removed at once.
+fn part_by_what_can_wait<'a>(
+    transaction: &WriteTransaction,
+    by_type: BTreeMap<&'a EventType, Vec<&'a (Event, usize)>>,
+) -> Result<(Vec<&'a (Event, usize)>, Vec<OfType<'a>>), Wrong> {
+    let mut numbered: Vec<(bool, OfType<'a>)> = Vec::with_capacity(by_type.len());
+    let types = transaction.open_table(TYPES)?;
+    for (event_type, events) in by_type {
+        let key = tables::type_key(event_type);
+        let record = types.get(&key[..])?.ok_or(Wrong::Damaged)?;
+        let record = Type::from_bytes(&key, record.value())?;
+        let mut can_wait = false;
+        if let Some(latest) = record.latest.as_ref().filter(|_| record.in_series) {
+            let latest: Event = sbs::decode(latest).map_err(|_| Damaged)?;
+            let latest = (latest.timestamp, latest.id);
+            can_wait = events.iter().all(|(event, _)| {
+                event.id != latest.1 && is_later((event.timestamp, event.id), latest)
+            });
+        }
+        numbered.push((can_wait, (record.number, event_type, events)));
+    }
+    drop(types);
+    numbered.sort_unstable_by_key(|(_, (number, ..))| *number);
+    let store = transaction.open_table(STORE)?;
+    let drain = store.get(tables::DRAINS_NAME)?.map_or(0, |count| count.value());
+    let mut pending = transaction.open_table(pending::TABLE)?;
+    let (mut later, mut at_once) = (Vec::new(), Vec::new());
+    let mut numbered = numbered.into_iter().peekable();
+    while let Some((mut can_wait, first)) = numbered.next() {
+        let number = first.0;
+        let mut together = vec![first];
+        while let Some((this_can, one)) =
+            numbered.next_if(|(_, one)| pending::are_together(number, one.0))
+        {
+            can_wait &= this_can;
+            together.push(one);
+        }
+        if can_wait {
+            let waiting = |(event, size): &&(Event, usize)| Waiting {
+                key: (event.timestamp, event.id),
+                source: event.source_timestamp,
+                size: *size as u64,
+            };
+            let types: Vec<_> = together
+                .iter()
+                .map(|(number, _, events)| (*number, events.iter().map(waiting).collect()))
+                .collect();
+            can_wait = pending::take_out(&mut pending, drain, &types)?;
+        }
+        match can_wait {
+            true => later.extend(together.into_iter().flat_map(|(.., events)| events)),
+            false => at_once.extend(together),
+        }
+    }
+    Ok((later, at_once))
 }
 
 fn take_out<'a>(
