@@ -6,7 +6,7 @@
 //! journal   -                                  the first frame of the journal that is not here yet
 //! parts     server, session, instance          events, some to a record: the truth of all else
 //! indexes   order and type, time, id           see `blocks`
-//! pending   types, drain                       what waits to go into indexes of types: see `pending`
+//! pending   types, drain                       what waits to go into them: see `pending`
 //! types     segments, in an order              the number of the type, and its latest event
 //! ```
 
