@@ -23,7 +23,7 @@ use hat_core::sbs;
 use redb::{ReadableTable, StorageError, Table, TableDefinition, WriteTransaction};
 
 use super::blocks::{self, Damaged, put, take, unzigzag, zigzag};
-use super::part::Parts;
+use super::part::{PartKey, Parts};
 use super::tables::{self, PARTS, TYPES, Type};
 use super::write::Wrong;
 use crate::store::index::Key;
@@ -365,12 +365,13 @@ impl Changes {
 
 type Types<'a> = Table<'a, &'static [u8], &'static [u8]>;
 type Indexes<'a> = Table<'a, blocks::Raw, &'static [u8]>;
+type Records<'a> = Table<'a, PartKey, &'static [u8]>;
 
 /// Brings in what waits for one type.
 fn bring(
     types: &mut Types<'_>,
     indexes: &mut Indexes<'_>,
-    parts: &mut Parts<Table<'_, (i64, i64, i64), &'static [u8]>>,
+    parts: &mut Parts<Records<'_>>,
     number: u64,
     changes: &Changes,
 ) -> Result<(), Wrong> {

@@ -486,7 +486,7 @@ struct Pending {
 }
 
 enum Source {
-    Index(Keys),
+    Index(Box<Keys>),
     Pending(std::vec::IntoIter<Key>),
 }
 
@@ -515,7 +515,8 @@ impl Merged {
         let Pending { keys, gone } = pending;
         let mut sources = vec![Source::Pending(keys.into_iter())];
         for prefix in prefixes {
-            sources.push(Source::Index(Keys::new(&disk.indexes, *prefix, range)?));
+            let keys = Keys::new(&disk.indexes, *prefix, range)?;
+            sources.push(Source::Index(Box::new(keys)));
         }
         let mut heads = BTreeSet::new();
         for (at, source) in sources.iter_mut().enumerate() {

@@ -535,14 +535,16 @@ fn remove(
 }
 
 /// A type by its number and its name, and events of it that are to be removed.
-type OfType<'a> = (u64, &'a EventType, Vec<&'a (Event, usize)>);
+type OfType<'a> = (u64, &'a EventType, OfAny<'a>);
+
+type OfAny<'a> = Vec<&'a (Event, usize)>;
 
 /// Lets wait what can: events that are certainly not the latest of their types. Returns them, and
 /// by types what has to be removed at once.
 fn part_by_what_can_wait<'a>(
     transaction: &WriteTransaction,
     by_type: BTreeMap<&'a EventType, Vec<&'a (Event, usize)>>,
-) -> Result<(Vec<&'a (Event, usize)>, Vec<OfType<'a>>), Wrong> {
+) -> Result<(OfAny<'a>, Vec<OfType<'a>>), Wrong> {
     let mut numbered: Vec<(bool, OfType<'a>)> = Vec::with_capacity(by_type.len());
     let types = transaction.open_table(TYPES)?;
     for (event_type, events) in by_type {
