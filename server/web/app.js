@@ -68,7 +68,10 @@ const link = new Link(addressOf(location), {
   // not at once: the first comes while the link is made
   phase: () => queueMicrotask(() => {
     if (link.phase === 'live') streamed();
-    else streamedFor = null;
+    else {
+      if (streamedFor !== null) stream.interrupt();
+      streamedFor = null;
+    }
     draw();
   }),
 });
@@ -101,6 +104,8 @@ const history = new History($('history'), {
   request,
   row: (type) => model.rows.get(type),
   now: () => model.now(),
+  known: () => model.now() - Math.max(0, performance.now() - model.heardAt) / 1000,
+  started: () => model.state?.server?.started,
   changed: remember,
   close: closeHistory,
   draw,
@@ -110,7 +115,6 @@ const finding = new Finding({ request, found: (rows) => table.setFound(rows), dr
 
 const form = new Form($('register'), {
   request,
-  row: (type) => model.rows.get(type),
   ready: () => view.hindrance(model, link),
   now: () => model.now(),
   said: (text) => view.say(text),
@@ -204,7 +208,7 @@ function drawCount() {
   if (cut > 0) missing = `${count(cut)} of ${count(cut + all)} types are not in this table: there is no room for them. A search asks the server.`;
   else if (most && all >= most) missing = `The server keeps ${count(most)} types, those that changed last.`;
   if (finding.problem) missing = `The server cannot be asked for the types that are missing here: ${finding.problem}`;
-  if (table.mode === 'stream') missing = stream.missed ? `${count(stream.missed)} events came too fast to be shown: search for fewer types.` : '';
+  if (table.mode === 'stream') missing = missedByStream();
   write($('missing'), missing);
   $('missing').hidden = !missing;
   let empty = '';
@@ -214,6 +218,14 @@ function drawCount() {
   else if (!shown) empty = model.state ? 'No events yet.' : loading();
   write($('empty'), empty);
   $('empty').hidden = !empty;
+}
+
+/** What the stream does not have, of what came since it was opened. */
+function missedByStream() {
+  const { missed, interrupted } = stream;
+  const texts = [missed ? `${count(missed)} events came too fast to be shown: search for fewer types.` : ''];
+  if (interrupted) texts.push(`The stream was interrupted ${interrupted === 1 ? 'once' : `${count(interrupted)} times`}, while the page was hidden or had no connection: what came then is not here.`);
+  return texts.filter(Boolean).join(' ');
 }
 
 /** How far the first state is. */
@@ -268,6 +280,7 @@ function streamed() {
   clearTimeout(streamTimer);
   streamTimer = setTimeout(() => {
     const wanted = table.mode === 'stream' && !document.hidden ? JSON.stringify(parse(search.value).ways) : null;
+    if (wanted === null && streamedFor !== null && table.mode === 'stream') stream.interrupt();
     if (wanted === streamedFor || link.phase !== 'live') return;
     streamedFor = wanted;
     request('stream', wanted ? { any: JSON.parse(wanted) } : {}).catch((error) => {

@@ -49,7 +49,7 @@ export class Chart {
       this.#line.setAttribute('d', line);
       this.#area.setAttribute('d', `${line}V${HEIGHT}H${start}Z`);
     }
-    this.#top.textContent = count(this.#limit);
+    this.#top.textContent = `${count(this.#limit)} /s`;
     const last = values.at(-1) ?? 0;
     const most = known.length ? Math.max(...known) : 0;
     this.#svg.setAttribute('aria-label', `Events a second in the last ${Math.round(values.length / 60)} minutes: now ${last}, at most ${most}.`);

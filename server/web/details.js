@@ -2,6 +2,7 @@
 
 import { age, bytes, exact, fromBase64, hexdump, hexOf, visible } from './format.js';
 import { layout, pretty } from './json.js';
+import { keyOf } from './model.js';
 
 /** Tokens of JSON that are coloured: each is an element, and they are made anew whenever the event
  * changes. */
@@ -69,7 +70,7 @@ export class Details {
     if (!row) return;
     if (this.#version === -1 || (this.#version !== row.version && !this.#isMarked())) {
       this.#version = row.version;
-      if (this.#whole && String(this.#whole.id) !== row.key) this.#whole = null;
+      if (this.#whole && keyOf(this.#whole) !== row.key) this.#whole = null;
       this.#fill(this.#event());
     }
     const [s, us] = row.event.timestamp;
@@ -132,8 +133,9 @@ export class Details {
     try {
       const event = await this.#on.request('event', { type: row.type });
       if (this.#row !== row) return;
+      if (!event) throw new Error('The server has no event of this type any more.');
       // an event of the stream stays what it is
-      if (row.fixed && String(event.id) !== row.key) throw new Error('There is a newer event of this type: only the beginning of this one is here.');
+      if (row.fixed && keyOf(event) !== row.key) throw new Error('There is a newer event of this type: only the beginning of this one is here.');
       this.#whole = event;
       this.#problem = '';
     } catch (error) {

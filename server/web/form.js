@@ -1,5 +1,7 @@
 // The form that registers an event, in two steps: it is written, then looked at beside what is
-// there now, and only then sent.
+// there now, and only then sent. What is there now is asked for, so that it is the server's, whole,
+// and not older than the question; the request says what its user saw, and the server registers
+// nothing where that is another event by then: of two operators, the second is asked again.
 //
 //     edit ──Enter, Review──► confirm ──Register, Ctrl+Enter──► sent ──answer──► done
 //      ▲                        │                                │
@@ -9,7 +11,7 @@
 // server's clock: the server drops it after that, so that what was given up here is not done
 // minutes later.
 
-import { brief, exact, fromBase64, fromHex, hexOf, toBase64, visible } from './format.js';
+import { bytes, exact, fromBase64, fromHex, hexOf, toBase64, visible } from './format.js';
 import { pretty, problem } from './json.js';
 
 /** Seconds in which a request must be carried out. */
@@ -18,14 +20,17 @@ const DEADLINE = 5;
 /** Seconds more to wait for the answer: it may be under way. */
 const GRACE = 2;
 
+/** Characters of a payload that are shown to who confirms. */
+const SHOWN = 64 * 1024;
+
 export class Form {
   #dialog;
   #form;
   #error;
   #part;
   #on;
-  /** What is to be confirmed: `{request, key}`, where `key` is the event that was there when it was
-   * looked at. */
+  /** What is to be confirmed: `{request, expected, sent}`, where `expected` is the event that was
+   * there when it was looked at: null where there was none, undefined until the server has said. */
   #review = null;
   /** How often the form was opened: an answer is for the form that it was asked by. */
   #opened = 0;
@@ -33,7 +38,6 @@ export class Form {
   /** `on` has:
    *
    * - `request(name, data)`;
-   * - `row(type)`: the row of a type, if there is one;
    * - `ready()`: null, or why nothing can be sent now;
    * - `now()`: seconds since 1970 by the server's clock;
    * - `registered(type, text)`: it is done, say so; `said(text)`: say it.
@@ -85,7 +89,7 @@ export class Form {
   draw() {
     if (!this.isOpen) return;
     const hindrance = this.#on.ready();
-    this.#part.confirm.disabled = Boolean(hindrance) || this.#review?.sent === true;
+    this.#part.confirm.disabled = Boolean(hindrance) || this.#review?.sent === true || this.#review?.expected === undefined;
     if (this.#part.hindrance.textContent !== (hindrance ?? '')) this.#part.hindrance.textContent = hindrance ?? '';
   }
 
@@ -130,17 +134,30 @@ export class Form {
     this.#step('edit');
   }
 
-  #toConfirm() {
+  /** Shows what is to be sent beside what is there, and `problem`: why it is to be looked at
+   * again. */
+  async #toConfirm(problem = '') {
     const request = this.#read();
     if (!request) return;
-    const row = this.#on.row(request.type);
-    this.#review = { request, key: row?.key };
+    const review = { request, expected: undefined, sent: false };
+    this.#review = review;
     this.#part.confirmType.textContent = visible(request.type);
-    this.#part.confirmOld.textContent = row ? brief(row.event.payload) : 'There is no event of this type yet.';
+    this.#part.confirmOld.textContent = 'Asking the server …';
     this.#part.confirmNew.textContent = shown(request.payload);
-    this.#say('');
+    this.#say(problem);
     this.#step('confirm');
     this.#part.confirmHeading.focus();
+    this.draw();
+    try {
+      const latest = await within(this.#on.request('event', { type: request.type }), (DEADLINE + GRACE) * 1000);
+      if (this.#review !== review) return;
+      review.expected = latest && { id: latest.id, timestamp: latest.timestamp };
+      this.#part.confirmOld.textContent = latest ? shown(latest.payload, true) : 'There is no event of this type yet.';
+    } catch (error) {
+      if (this.#review !== review) return;
+      this.#part.confirmOld.textContent = 'Not known.';
+      this.#say(error instanceof TimeOver ? 'The server did not say what is there now: go back and try again.' : error.message);
+    }
     this.draw();
   }
 
@@ -157,7 +174,8 @@ export class Form {
     if (!request.type) return wrong('type', 'An event needs a type, as in: plant/boiler/temperature');
     if (/[?*]/.test(request.type)) return wrong('type', '`?` and `*` are for subscriptions: the type of an event has neither.');
     if (elements.now.checked) {
-      const now = Date.now();
+      // by the server's clock: the one of this machine may be wrong
+      const now = Math.round(this.#on.now() * 1000);
       request.source_timestamp = [Math.floor(now / 1000), (now % 1000) * 1000];
     }
     if (elements.kind.value === 'json') {
@@ -176,25 +194,23 @@ export class Form {
 
   async #send() {
     const review = this.#review;
-    if (!review || review.sent) return;
+    if (!review || review.sent || review.expected === undefined) return;
     const hindrance = this.#on.ready();
     if (hindrance) return this.#say(hindrance);
-    const { request, key } = review;
-    if (this.#on.row(request.type)?.key !== key) {
-      this.#toConfirm();
-      return this.#say('There is another event of this type by now: look at it again.');
-    }
+    const { request, expected } = review;
     review.sent = true;
     this.#part.confirm.disabled = true;
     const opened = this.#opened;
     const deadline = this.#on.now() + DEADLINE;
     const failed = (text) => {
       // whoever has closed the form is told too
-      if (this.#opened === opened && this.isOpen && this.#review === review) this.#say(text);
-      else this.#on.said(text);
+      if (this.#opened !== opened || !this.isOpen || this.#review !== review) this.#on.said(text);
+      // what is there may be another by now
+      else if (this.#on.ready() === null) this.#toConfirm(text);
+      else this.#say(text);
     };
     try {
-      const answer = this.#on.request('register', { ...request, deadline });
+      const answer = this.#on.request('register', { ...request, deadline, expected });
       const event = await within(answer, (DEADLINE + GRACE) * 1000);
       if (this.#opened === opened) this.#dialog.close();
       this.#on.registered(request.type, `Registered ${visible(request.type)} at ${exact(event.timestamp).slice(11, 26)}.`);
@@ -222,10 +238,21 @@ function within(promise, milliseconds) {
   });
 }
 
-/** A payload that is to be registered, as somebody who confirms it reads it. */
-function shown(payload) {
+/** A payload as somebody who confirms reads it: one that is there laid out, one that is to be
+ * registered as it was written. */
+function shown(payload, laidOut = false) {
   if (!payload) return 'No payload.';
-  if (payload.json) return payload.json.text;
+  if (payload.json) {
+    const { text } = payload.json;
+    return readably(laidOut && text.length <= SHOWN ? pretty(text) : text, text.length);
+  }
   const { type, data } = payload.binary;
-  return `${type || 'binary'}: ${hexOf(fromBase64(data)) || 'no bytes'}`;
+  const hex = hexOf(fromBase64(data.slice(0, SHOWN)));
+  return readably(`${visible(type) || 'binary'}: ${hex || 'no bytes'}`, 3 * data.length);
+}
+
+/** Line by line with what cannot be seen written out, cut where it is too long. */
+function readably(text, length) {
+  const cut = length > SHOWN ? `\n… only the beginning is shown: ${bytes(new Blob([text]).size)} in all` : '';
+  return text.slice(0, SHOWN).split('\n').map(visible).join('\n') + cut;
 }

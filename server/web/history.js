@@ -7,6 +7,7 @@
 // a type is another one.
 
 import { brief, clock, count, exact, visible } from './format.js';
+import { keyOf } from './model.js';
 import { member, valueOf } from './search.js';
 import { Trend } from './trend.js';
 
@@ -47,10 +48,16 @@ export class History {
   #asked = 0;
   #version = 0;
   #drawn = '';
+  #trendDrawn = '';
+  #until = null;
   #followedAt = 0;
   #following = false;
+  /** The start of the server that was asked. */
+  #started;
 
   /** `on` has `request(name, data)`; `row(type)`: the row of a type; `now()`: the server's seconds;
+   * `known()`: until when the page knows all, in those; `started()`: when the server was started,
+   * undefined while nobody knows;
    * `changed()`: what is shown is another; `close()`; `draw()`: a frame is wanted. */
   constructor(drawer, on) {
     this.#drawer = drawer;
@@ -124,24 +131,39 @@ export class History {
   /** Brings the drawer up to date; called whenever the page is drawn. */
   draw(now) {
     if (!this.open) return;
+    this.#restarted();
     this.#follow(now);
-    const drawn = `${this.#version} ${this.#listed} ${this.paused}`;
+    this.#drawTrend();
+    const drawn = `${this.#version} ${this.#listed} ${this.paused} ${this.#on.started() ?? this.#started}`;
     if (this.#drawn === drawn) return;
     this.#drawn = drawn;
     this.#drawLegend();
     this.#drawList();
-    const [from, to] = this.#times();
-    this.#trend.draw(this.series.map((one) => ({ name: `${visible(one.type)} ${one.pointer ?? ''}`.trim(), points: pointsOf(one, this.range.by) })), from, to);
     const known = this.series.reduce((sum, one) => sum + one.events.length, 0);
     const more = this.series.some((one) => one.more);
     const problem = this.series.find((one) => one.problem)?.problem;
     const full = this.series.some((one) => one.more && one.events.length >= MOST);
     let text = this.loading ? 'Asking the server …' : `${count(known)} ${known === 1 ? 'event' : 'events'}`;
     if (!this.loading && more) text += full ? `: the newest ${count(MOST)} of a type; choose a shorter time for others` : '; the server has older ones in this time';
+    if (!this.loading && this.paused && this.#on.started() !== this.#started) text += ' of before the server was started again';
     if (problem) text = problem;
     write(this.#part.state, text);
     this.#part.state.classList.toggle('wrong', Boolean(problem));
     this.#part.older.hidden = !more || full || this.loading;
+  }
+
+  /** A time without an end goes on to where the page knows what was: what is old does not look like
+   * now, and a value holds until the next one. */
+  #drawTrend() {
+    const [from, to] = this.#times();
+    const goesOn = to === null && this.range.by === 'timestamp';
+    if (!this.paused || !this.#until) this.#until = this.#on.known();
+    const step = Math.max(1, (this.#until - (from ?? this.#until)) / 600);
+    const drawn = `${this.#version} ${goesOn ? Math.floor(this.#until / step) : ''}`;
+    if (this.#trendDrawn === drawn) return;
+    this.#trendDrawn = drawn;
+    const series = this.series.map((one) => ({ name: `${visible(one.type)} ${one.pointer ?? ''}`.trim(), points: pointsOf(one, this.range.by) }));
+    this.#trend.draw(series, from, goesOn ? this.#until : to, goesOn);
   }
 
   /** All events that are here, newest first, each with its type. */
@@ -165,9 +187,18 @@ export class History {
     return { from: Math.floor(from ?? now - 3600), to: now };
   }
 
+  /** A server that was started again may have kept less than is here: all is asked for anew. What
+   * is paused stays, and says so. */
+  #restarted() {
+    const started = this.#on.started();
+    if (started === undefined || started === this.#started) return;
+    if (this.#started !== undefined && !this.paused && !this.loading) this.#load();
+  }
+
   async #load() {
     const asked = ++this.#asked;
     this.loading = true;
+    this.#started = this.#on.started();
     for (const one of this.series) Object.assign(one, { events: [], more: false, problem: '', followed: undefined, loadedAt: this.#on.now() - CLOCKS });
     this.#changed();
     await Promise.all(this.series.map((one) => this.#page(one, asked)));
@@ -209,7 +240,7 @@ export class History {
   async #follow(now) {
     const [, to] = this.#times();
     if (this.paused || this.loading || this.#following || to !== null || now < this.#followedAt + FOLLOW) return;
-    const behind = this.series.filter((one) => !one.problem && (this.#on.row(one.type)?.key ?? '') !== (one.followed ?? String(one.events[0]?.id ?? '')));
+    const behind = this.series.filter((one) => !one.problem && (this.#on.row(one.type)?.key ?? '') !== (one.followed ?? (one.events[0] ? keyOf(one.events[0]) : '')));
     if (!behind.length) return;
     this.#followedAt = now;
     this.#following = true;
@@ -228,8 +259,8 @@ export class History {
         const data = { types: [one.type], from: last?.timestamp ?? stamp(one.loadedAt), to: null, by: 'timestamp', order: 'ascending', limit: PAGE, after: last?.id ?? null };
         const { events, more } = await this.#on.request('history', data);
         if (this.#asked !== asked) return;
-        const known = new Set(one.events.map((event) => String(event.id)));
-        const fresh = events.filter((event) => event[by] && !known.has(String(event.id)));
+        const known = new Set(one.events.map(keyOf));
+        const fresh = events.filter((event) => event[by] && !known.has(keyOf(event)));
         if (fresh.length) {
           one.events = [...fresh.reverse(), ...one.events];
           if (by !== 'timestamp') one.events.sort((a, b) => secondsBy(b, by) - secondsBy(a, by) || compareIds(b.id, a.id));

@@ -44,7 +44,7 @@ export function addressOf(location) {
  * - `reset()`: a new connection is open, its state starts from null;
  * - `state(diff)`, `notify(name, data)`: as of a `Connection`;
  * - `phase()`: the field `phase` changed: 'connecting', 'live' or 'waiting', the last until
- *   `retryAt` (as of `Date.now()`).
+ *   `retryAt` (as of `performance.now()`).
  */
 export class Link {
   phase = 'connecting';
@@ -162,7 +162,7 @@ export class Link {
     this.progress = 0;
     this.#connection = null;
     const delay = retryDelay(this.#failures++);
-    this.retryAt = Date.now() + delay;
+    this.retryAt = performance.now() + delay;
     this.#timer = setTimeout(() => this.#connect(), delay);
     this.#setPhase('waiting');
   }

@@ -9,8 +9,17 @@ import { patch } from './patch.js';
  * right. */
 const CLOCK_READINGS = 20;
 
+/** Seconds by which the server's clock falls back where it was set, and not merely late. */
+const CLOCK_SET = 60;
+
 /** Milliseconds over which rows that change are counted. */
 const CHANGES_WINDOW = 2000;
+
+/** What tells an event from all others: an id alone comes again where a server that keeps nothing
+ * has restarted. */
+export function keyOf({ id, timestamp }) {
+  return `${id}@${timestamp}`;
+}
 
 export class Model {
   /** The state as the server has it; null before the first patch. */
@@ -68,9 +77,10 @@ export class Model {
   }
 
   /** Seconds since 1970 by the server's clock, so that ages are right where the clock of this
-   * machine is not. */
+   * machine is not, and while somebody sets it. */
   now() {
-    return Date.now() / 1000 + (this.#clock.length ? Math.max(...this.#clock) : 0);
+    if (!this.#clock.length) return Date.now() / 1000;
+    return performance.now() / 1000 + Math.max(...this.#clock);
   }
 
   #all(now) {
@@ -85,7 +95,7 @@ export class Model {
     if (!Object.hasOwn(events, type)) return this.#gone(type);
     const event = events[type];
     const row = this.rows.get(type);
-    const key = String(event.id);
+    const key = keyOf(event);
     if (!row) {
       const row = { type, parts: type.split('/'), event, key, version: 1, changedAt: firstSeen };
       this.rows.set(type, row);
@@ -114,7 +124,10 @@ export class Model {
     const at = this.state?.rate?.at;
     if (!Number.isFinite(at)) return;
     // second `at` has ended, so that it is `at + 1` now, or a little later
-    this.#clock.push(at + 1 - Date.now() / 1000);
+    const reading = at + 1 - performance.now() / 1000;
+    // a second that is under way so long is none: the server's clock was set
+    if (this.#clock.length && reading < Math.max(...this.#clock) - CLOCK_SET) this.#clock = [];
+    this.#clock.push(reading);
     if (this.#clock.length > CLOCK_READINGS) this.#clock.shift();
   }
 }

@@ -1,6 +1,8 @@
 // All events as they come, newest first: the server tells them while somebody looks, and how many
 // it left out.
 
+import { keyOf } from './model.js';
+
 /** Events that are kept in the page. */
 const MOST = 5000;
 
@@ -15,6 +17,8 @@ export class Stream {
   paused = false;
   /** Events that the server had no room to tell, since the stream was opened. */
   missed = 0;
+  /** How often the server was not asked for a while, with events here from before. */
+  interrupted = 0;
   /** Grows when `rows` changed. */
   version = 0;
 
@@ -49,8 +53,13 @@ export class Stream {
     this.#show(waiting);
   }
 
+  /** What comes for a while is not told. */
+  interrupt() {
+    if (this.rows.length || this.waiting.length) this.interrupted++;
+  }
+
   clear() {
-    [this.rows, this.waiting, this.missed, this.#arrivals] = [[], [], 0, []];
+    [this.rows, this.waiting, this.missed, this.interrupted, this.#arrivals] = [[], [], 0, 0, []];
     this.version++;
   }
 
@@ -70,5 +79,5 @@ export class Stream {
 /** A row of the table that is one event, and stays it. */
 export function rowOf(event, changedAt) {
   const { type } = event;
-  return { type, parts: type.split('/'), event, key: String(event.id), version: 1, changedAt, fixed: true };
+  return { type, parts: type.split('/'), event, key: keyOf(event), version: 1, changedAt, fixed: true };
 }

@@ -69,7 +69,9 @@ export class Table {
   #scrollTop = 0;
   #openType = null;
   #names = null;
+  /** What somebody has opened, and the only one at the top where somebody has closed it. */
   #open = new Set();
+  #root = null;
   #finds = null;
   #stream;
   #streamVersion = -1;
@@ -366,6 +368,9 @@ export class Table {
     const all = this.#finds && rows.length <= 200;
     const above = [];
     let closed = Infinity;
+    // what all have in common says nothing: it is open until somebody closes it
+    const [first, last] = [rows[0]?.parts[0], rows.at(-1)?.parts[0]];
+    this.#root = first !== undefined && first === last ? JSON.stringify([first]) : null;
     for (const [i, row] of rows.entries()) {
       const groups = row.parts.slice(0, -1);
       // a type that has others below it is both
@@ -378,7 +383,7 @@ export class Table {
       while (above.length < groups.length) {
         const depth = above.length;
         const path = JSON.stringify(groups.slice(0, depth + 1));
-        const group = { group: path, name: groups[depth], depth, open: all || this.#open.has(path), count: 0 };
+        const group = { group: path, name: groups[depth], depth, open: all || this.#isOpen(path), count: 0 };
         if (closed === Infinity) {
           out.push(group);
           if (!group.open) closed = depth;
@@ -391,9 +396,13 @@ export class Table {
     return out;
   }
 
+  #isOpen(path) {
+    return this.#open.has(path) !== (path === this.#root);
+  }
+
   /** Opens or closes a part of the tree. */
   #toggle(group, open) {
-    if (open) this.#open.add(group.group);
+    if (open !== (group.group === this.#root)) this.#open.add(group.group);
     else this.#open.delete(group.group);
     this.#find();
     const index = this.shown.findIndex((row) => row.group === group.group);

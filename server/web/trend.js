@@ -6,7 +6,8 @@
 
 import { clock } from './format.js';
 
-const HEIGHT = 220;
+/** Pixels of a plot, at least and at most, and the part of the drawer that it may take. */
+const [LOW, HIGH, PART] = [200, 420, 0.5];
 
 /** Pixels of the letters at the axes; uPlot takes whole ones. */
 const FONT = 11;
@@ -27,6 +28,8 @@ export class Trend {
   #wanted = null;
   #zoom = null;
   #shape = '';
+  /** The last of the times is the end of the plot, and no event. */
+  #held = false;
 
   /** `on` has `zoomed(bool)`. */
   constructor({ plot, readout }, on) {
@@ -34,7 +37,7 @@ export class Trend {
     this.#readout = readout;
     this.#on = on;
     plot.addEventListener('keydown', (event) => this.#key(event));
-    new ResizeObserver(() => this.#chart && plot.clientWidth && this.#chart.setSize({ width: plot.clientWidth, height: HEIGHT })).observe(plot);
+    new ResizeObserver(() => this.#chart && plot.clientWidth && this.#chart.setSize({ width: plot.clientWidth, height: this.#height() })).observe(plot.parentElement);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
       // colours are read from the style sheet when a plot is made
       this.#shape = '';
@@ -42,14 +45,23 @@ export class Trend {
     });
   }
 
-  /** Plots `[{name, points}]` between two times in seconds; null is where they begin or end. */
-  draw(series, from, to) {
-    this.#wanted = { series, from, to };
+  /** Plots `[{name, points}]` between two times in seconds; null is where they begin or end. Where
+   * `held`, the last values are still there at the end. */
+  draw(series, from, to, held = false) {
+    this.#wanted = { series, from, to, held };
     if (loading) return this.#make();
     loading = import('./uPlot.js').then(({ default: library }) => {
       Trend.library = library;
       this.#make();
+    }, () => {
+      // the server is away, perhaps: the next time it is asked again
+      loading = null;
+      this.#readout.textContent = 'The plot cannot be loaded from the server.';
     });
+  }
+
+  #height() {
+    return Math.round(Math.min(HIGH, Math.max(LOW, PART * this.#plot.parentElement.clientHeight)));
   }
 
   clear() {
@@ -73,8 +85,9 @@ export class Trend {
   #make() {
     const library = Trend.library;
     if (!library || !this.#wanted) return;
-    const { series } = this.#wanted;
-    const tables = series.map(({ points }) => points);
+    const { series, to, held } = this.#wanted;
+    const tables = series.map(({ points }) => (held ? heldUntil(points, to) : points));
+    this.#held = tables.some((table, i) => table !== series[i].points);
     const data = tables.length > 1 ? library.join(tables) : tables[0];
     const shape = series.map(({ name }) => name).join('\n');
     this.#plot.hidden = !tables.some(([, values]) => values.some((value) => value !== null));
@@ -102,9 +115,9 @@ export class Trend {
 
   #all() {
     const times = this.#chart.data[0];
-    const { from, to } = this.#wanted;
+    const { from, to, held } = this.#wanted;
     const first = from ?? times[0] ?? 0;
-    const last = to ?? Math.max(times.at(-1) ?? first, first);
+    const last = held || to === null ? Math.max(times.at(-1) ?? first, to ?? first, first) : to;
     return last > first ? [first, last] : [first - 1, first + 1];
   }
 
@@ -115,11 +128,11 @@ export class Trend {
     const stepped = Trend.library.paths.stepped({ align: 1 });
     return {
       width: this.#plot.clientWidth || 600,
-      height: HEIGHT,
+      height: this.#height(),
       legend: { show: false },
       scales: { x: { time: true, auto: false }, y: { auto: true } },
       axes: [{ ...axis, space: 70, values: (_, times, __, ___, step) => axisTimes(times, step) }, { ...axis, size: 70 }],
-      series: [{}, ...series.map(({ name }, i) => ({ label: name, stroke: colour(`--plot-${i}`), width: 1.5, dash: [[], [6, 3], [2, 3], [10, 4, 2, 4], [1, 2], [14, 4]][i], paths: stepped, points: { size: 4 }, spanGaps: true }))],
+      series: [{}, ...series.map(({ name }, i) => ({ label: name, stroke: colour(`--plot-${i}`), width: 1.5, dash: [[], [6, 3], [2, 3], [10, 4, 2, 4], [1, 2], [14, 4]][i], paths: stepped, points: { size: 4, filter: (chart, i, show) => (show ? this.#events(chart.data[i]) : null) }, spanGaps: true }))],
       cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
       hooks: {
         setSelect: [(chart) => {
@@ -132,6 +145,14 @@ export class Trend {
         ready: [(chart) => chart.over.addEventListener('dblclick', () => this.reset())],
       },
     };
+  }
+
+  /** Where a series has values of events. */
+  #events(values) {
+    const end = values.length - (this.#held ? 1 : 0);
+    const indices = [];
+    for (let i = 0; i < end; i++) if (values[i] !== null && values[i] !== undefined) indices.push(i);
+    return indices;
   }
 
   /** The values at the cursor: each is the last one before it. */
@@ -185,6 +206,13 @@ function stamp(time) {
   const date = new Date(time * 1000);
   const local = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
   return Number.isNaN(local.getTime()) ? '' : local.toISOString().slice(0, 23).replace('T', ' ');
+}
+
+/** Points, and the last value once more at the end of the time, where that is later. */
+export function heldUntil(points, until) {
+  const [times, values] = points;
+  if (!times.length || until === null || until <= times.at(-1)) return points;
+  return [[...times, until], [...values, values.at(-1)]];
 }
 
 /** The value that held at a time, as text. */

@@ -59,7 +59,7 @@ export class View {
     } else if (link.phase === 'live') {
       [state, text, wait] = ['silent', 'Server is silent', `for ${age(silent / 1000)}`];
     } else if (link.phase === 'waiting') {
-      const left = Math.max(0, Math.ceil((link.retryAt - Date.now()) / 1000));
+      const left = Math.max(0, Math.ceil((link.retryAt - now) / 1000));
       [state, text, wait] = ['waiting', 'Reconnecting', `in ${left} s`];
     }
     write(connectionText, text);

@@ -148,11 +148,14 @@ async def main():
                 raise Exception("this server refuses events of type `refused`")
             payload = data["payload"] and {kind: {**value, "size": len(value.get("text", "").encode()) or len(base64.b64decode(value.get("data", "")))}
                                            for kind, value in data["payload"].items()}
+            latest = events.whole.get(data["type"])
+            if "expected" in data and data["expected"] != (latest and {name: latest[name] for name in ("id", "timestamp")}):
+                raise Exception("there is another event of this type by now, and nothing was registered: look at it again")
             return events.register(data["type"], payload, data["source_timestamp"])
         if name == "event":
-            if data["type"] not in events.whole:
-                raise Exception(f"there is no event of type {data['type']}")
-            return events.whole[data["type"]]
+            return events.whole.get(data["type"])
+        if name == "echo":
+            return data
         raise Exception(f"there is no request `{name}`")
 
     async def file(request):

@@ -88,6 +88,23 @@ export async function investigate({ page, context, url, check, equal, until, fin
     await details.waitFor({ state: 'hidden' });
   });
 
+  await check('the stream says that it was interrupted', async () => {
+    await mode('stream');
+    let n = 0;
+    await until('the first', async () => (await register(json('inv/stream/c', n++)), (await shown()) > 0));
+    const hidden = (is) => page.evaluate((is) => {
+      Object.defineProperty(document, 'hidden', { value: is, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
+    }, is);
+    await hidden(true);
+    await until('it says so', async () => /^The stream was interrupted once, while the page was hidden/.test(await page.locator('#missing').textContent()));
+    await hidden(false);
+    const before = n;
+    await until('it goes on', async () => (await register(json('inv/stream/c', n++)), (await page.locator('.row:visible .payload', { hasText: new RegExp(`^${n - 1}$`) }).count()) > 0), before);
+    await mode('latest');
+    await page.locator('#missing').waitFor({ state: 'hidden' });
+  });
+
   await check('rules light rows and count them', async () => {
     await page.locator('#open-rules').click();
     const rules = page.locator('#rules');

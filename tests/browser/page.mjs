@@ -189,6 +189,7 @@ const alert = page.locator('#register [role=alert]');
 async function review() {
   await page.locator('[name=submit]').click();
   await confirm.waitFor();
+  await until('what is there now', async () => !/^Asking/.test(await page.locator('[data-part=confirmOld]').textContent()));
 }
 
 let policy;
@@ -230,7 +231,7 @@ await check('the form registers an event, which is seen', async () => {
   await page.keyboard.press('Control+Enter');
   equal(await focused(), 'confirmHeading', 'the focus');
   equal(await page.locator('[data-part=confirmType]').textContent(), 'browser/form', 'the type to confirm');
-  equal(await page.locator('[data-part=confirmOld]').textContent(), 'There is no event of this type yet.', 'what is there');
+  await until('what is there', async () => (await page.locator('[data-part=confirmOld]').textContent()) === 'There is no event of this type yet.');
   equal(await page.locator('[data-part=confirmNew]').textContent(), '{"big": 12345678901234567890, "exact": 1.50}', 'what is sent');
   await page.screenshot({ path: join(options.screenshots, 'confirm-light.png') });
   await readable();
@@ -302,10 +303,72 @@ await check('what has changed meanwhile is to be looked at again', async () => {
   await payloadIs('browser/breaker', '"locked"');
   await confirm.click();
   await until('it says so', async () => /another event of this type/.test(await alert.textContent()));
-  equal(await page.locator('[data-part=confirmOld]').textContent(), '"locked"', 'what is there');
+  await until('what is there', async () => (await page.locator('[data-part=confirmOld]').textContent()) === '"locked"');
   await confirm.click();
   await payloadIs('browser/breaker', '"open"');
   await until('who did it', async () => (await find('page/anonymous'), (await page.locator('.row:visible').count()) === 1));
+  await find('browser/');
+});
+
+await check('of two operators who act at once, one is asked again', async () => {
+  const other = await context.newPage();
+  await other.goto(url);
+  await other.locator('.connection[data-state=live]').waitFor();
+  const both = [page, other];
+  await register(json('browser/switch', 'off'));
+  await payloadIs('browser/switch', '"off"');
+  for (const [n, one] of both.entries()) {
+    await one.locator('#open-register').click();
+    await one.locator('[name=type]').fill('browser/switch');
+    await one.locator('[name=json]').fill(`"by ${n}"`);
+    await one.locator('[name=submit]').click();
+    await until('what is there', async () => (await one.locator('[data-part=confirmOld]').textContent()) === '"off"');
+  }
+  // at once, so that neither page can know of the other
+  await Promise.all(both.map((one) => one.locator('[data-part=confirm]').click()));
+  const open = (one) => one.locator('#register[open]').count();
+  await until('one is done', async () => (await open(page)) + (await open(other)) === 1);
+  const asked = (await open(page)) ? page : other;
+  await until('the other is asked again', async () => /another event of this type/.test(await asked.locator('#register [role=alert]').textContent()));
+  const winner = asked === page ? 1 : 0;
+  await until('what was registered', async () => (await asked.locator('[data-part=confirmOld]').textContent()) === `"by ${winner}"`);
+  await asked.locator('[data-part=cancel], [data-part=back]').locator('visible=true').first().click();
+  await asked.keyboard.press('Escape');
+  await other.close();
+  await payloadIs('browser/switch', `"by ${winner}"`);
+});
+
+await check('what is confirmed is whole, and shows what nobody sees', async () => {
+  const long = { items: Array.from({ length: 300 }, (_, n) => `item ${n}`), end: 'the \u202e end' };
+  await register(json('browser/whole', long));
+  await page.locator('#open-register').click();
+  await page.locator('[name=type]').fill('browser/whole');
+  await page.locator('[name=json]').fill('"a\u200bb"');
+  await review();
+  const old = await page.locator('[data-part=confirmOld]').textContent();
+  if (!old.includes('"item 299"') || !old.includes('the \\u202e end') && !old.includes('the ‹U+202E› end')) throw new Error(`not whole: ${old.slice(-80)}`);
+  equal(await page.locator('[data-part=confirmNew]').textContent(), '"a‹U+200B›b"', 'what is sent');
+  await page.keyboard.press('Escape');
+});
+
+await check('a payload of a megabyte is shown, loaded and registered', async () => {
+  await find('browser/megabyte');
+  const text = 'x'.repeat(1_000_000);
+  await register(json('browser/megabyte', text));
+  await open('browser/megabyte');
+  await until('its size', async () => /^JSON · 977 KiB$/.test(await details.locator('[data-part=kind]').textContent()));
+  await details.locator('[data-part=whole]').click();
+  await until('all of what is shown', async () => (await details.locator('pre').textContent()).length > 200_000);
+  await grid.focus();
+  await page.keyboard.press('r');
+  await until('all of it to change', async () => (await page.locator('[name=json]').inputValue()).length === 1_000_002);
+  await page.locator('[name=json]').fill(`"y${text}"`);
+  await review();
+  await until('it can be sent', () => confirm.isEnabled());
+  await confirm.click();
+  await page.locator('#register').waitFor({ state: 'hidden' });
+  await until('the new one', async () => (await row('browser/megabyte').locator('.payload').textContent()).startsWith('"yxx'));
+  await page.keyboard.press('Escape');
   await find('browser/');
 });
 
@@ -524,6 +587,12 @@ await check('a server that says nothing more is told from one that is live', asy
 
 await check('the page comes back after a restart of the server', async () => {
   await find('browser/');
+  await register(json('browser/restart', 1));
+  await open('browser/restart');
+  await page.keyboard.press('h');
+  await page.locator('#history').waitFor();
+  const known = page.locator('#history [data-part=state]');
+  await until('its history', async () => (await known.textContent()) === '1 event');
   serverIsDown = true;
   await want('stop');
   await page.locator('.connection[data-state=waiting]').waitFor();
@@ -546,6 +615,11 @@ await check('the page comes back after a restart of the server', async () => {
   equal(await page.locator('html[data-stale=true]').count(), 0, 'greyed');
   await register(json('browser/after', 'again'));
   await payloadIs('browser/after', '"again"');
+  // the server keeps nothing, and its ids begin anew: so does the history that is open
+  await until('nothing of before', async () => (await known.textContent()) === '0 events');
+  await register(json('browser/restart', 2));
+  await until('what came after', async () => (await known.textContent()) === '1 event' && (await page.locator('#history tbody .payload').textContent()) === '2');
+  await page.locator('#history [data-part=close]').click();
 });
 
 await browser.close();

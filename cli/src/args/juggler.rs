@@ -1,10 +1,12 @@
 //! The arguments of `hat juggler`.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use hat_aio::Address;
+use hat_aio::address::AddressError;
 use hat_core::json::Pointer;
 
 use super::seconds;
@@ -28,11 +30,12 @@ pub(crate) enum JugglerCommand {
 /// Which server, and who asks.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PeerOfJuggler {
-    /// The server: host:port, ws://host:port or wss://host:port.
-    pub(crate) address: Address,
-    /// Path of the WebSocket.
-    #[arg(long, value_name = "PATH", default_value = "/ws")]
-    pub(crate) ws_path: String,
+    /// The server: host:port, or a URL: ws://host:port/path or wss://host:port/path.
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) url: JugglerUrl,
+    /// Path of the WebSocket. Default: that of the URL, or /ws.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) ws_path: Option<String>,
     /// User and password, where the server asks for them: user:password.
     #[arg(long, value_name = "USER:PASSWORD", env = "HAT_JUGGLER_USER", hide_env_values = true)]
     pub(crate) user: Option<String>,
@@ -41,6 +44,36 @@ pub(crate) struct PeerOfJuggler {
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) tls: super::ClientTlsArgs,
+}
+
+/// Where a Juggler server is, as a browser writes it.
+#[derive(Clone, Debug)]
+pub(crate) struct JugglerUrl {
+    pub(crate) address: Address,
+    /// What is behind the address, where that is more than `/`.
+    pub(crate) path: Option<String>,
+}
+
+impl FromStr for JugglerUrl {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let is_url = text.starts_with("ws://") || text.starts_with("wss://");
+        let start = text.find("://").filter(|_| is_url).map_or(text.len(), |at| at + 3);
+        let end = text[start..].find(['/', '?']).map_or(text.len(), |at| start + at);
+        let path = (end < text.len() && &text[end..] != "/").then(|| text[end..].to_owned());
+        Ok(Self { address: text[..end].parse()?, path })
+    }
+}
+
+impl PeerOfJuggler {
+    pub(crate) fn address(&self) -> &Address {
+        &self.url.address
+    }
+
+    pub(crate) fn ws_path(&self) -> &str {
+        self.ws_path.as_deref().or(self.url.path.as_deref()).unwrap_or("/ws")
+    }
 }
 
 #[derive(Debug, Args)]

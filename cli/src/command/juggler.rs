@@ -42,14 +42,14 @@ impl PeerOfJuggler {
             }
         };
         let ws = WsOptions {
-            ws_path: self.ws_path.as_str().into(),
+            ws_path: self.ws_path().into(),
             credentials,
-            tls: self.tls.connector(&self.address, self.timeout)?,
+            tls: self.tls.connector(self.address(), self.timeout)?,
             socket: SocketOptions { connect_timeout: self.timeout, ..SocketOptions::default() },
             ..WsOptions::default()
         };
         let options = ConnectOptions { ws, every_change, ..ConnectOptions::default() };
-        let (address, time) = (self.address.clone(), self.timeout);
+        let (address, time) = (self.address().clone(), self.timeout);
         match within::<R, _>(time, connect::<R>(address.clone(), options)).await {
             None => Err(Failure::TimedOut { address, time }.into()),
             Some(Ok(client)) => Ok(client),
@@ -63,7 +63,7 @@ impl PeerOfJuggler {
     }
 
     fn over(&self, reason: &impl ToString) -> Failure {
-        Failure::Over { address: self.address.clone(), reason: reason.to_string() }
+        Failure::Over { address: self.address().clone(), reason: reason.to_string() }
     }
 }
 
@@ -113,7 +113,7 @@ async fn call<R: Runtime>(args: CallArgs) -> Result<()> {
     let CallArgs { peer, name, data } = args;
     let data = parsed(&data).map_err(|error| Failure::Input(format!("the data: {error}")))?;
     let client = peer.connected::<R>(false).await?;
-    let (address, time) = (peer.address.clone(), peer.timeout);
+    let (address, time) = (peer.address().clone(), peer.timeout);
     let result = match within::<R, _>(time, client.send(&name, &data)).await {
         None => return Err(Failure::Silent { address, time }.into()),
         Some(Ok(result)) => result,

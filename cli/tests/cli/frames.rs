@@ -93,6 +93,12 @@ on_every_runtime! {
         for part in ["HTTP", "GET /ws HTTP/1.1", "101", r#""name":"add""#] {
             assert!(lines.iter().any(|line| line.contains(part)), "{part} in {lines:?}");
         }
+        // as a browser writes it
+        let call = |rest: &str| hat(&format!("juggler call ws://{through}{rest} x 5 --runtime {runtime}"));
+        for rest in ["/ws", "", "/", "/else --ws-path /ws"] {
+            assert_eq!(call(rest).json_lines(), ["5"], "{rest}");
+        }
+        assert_ne!(call("/else").code, Some(0));
         // an input that ends is the end, once it was told
         let (server, address) = listening_with(&format!("juggler serve --listen 127.0.0.1:0 --runtime {runtime}"), input);
         drop((server, address));

@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use hat_core::eventer::{Event, EventId, EventType, Json, Payload, RegisterEvent, Timestamp};
 use hat_core::json::{Object, Value};
 
-use super::fields::{object, text, timestamp as read_timestamp};
+use super::fields::{event_id, object, text, timestamp as read_timestamp};
 use super::name;
 
 /// Characters of a payload in the state. The rest is for who asks: so the state of 10 000 types
@@ -88,11 +88,36 @@ pub(super) struct Registration {
     pub(super) event: RegisterEvent,
     /// Until when, in seconds since 1970 by our clock; nothing is registered after it.
     pub(super) deadline: Option<f64>,
+    /// What its user saw as the latest event of the type, who decided by it; nothing is registered
+    /// where there is another.
+    pub(super) expected: Option<Expected>,
+}
+
+/// The latest event of a type, as somebody saw it.
+#[derive(Debug, PartialEq)]
+pub(super) enum Expected {
+    /// There was none.
+    Nothing,
+    /// This one. An id alone may come again: of a server that keeps nothing, once it has restarted.
+    Event(EventId, Timestamp),
+}
+
+impl Expected {
+    /// Whether `latest` is that event.
+    pub(super) fn is(&self, latest: Option<&Event>) -> bool {
+        match (self, latest) {
+            (Self::Nothing, None) => true,
+            (Self::Event(id, timestamp), Some(event)) => {
+                event.id == *id && event.timestamp == *timestamp
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The event that a page asks to register. An error is for its user.
 pub(super) fn to_register(data: &Value) -> Result<Registration, String> {
-    let names = ["type", "source_timestamp", "payload", "deadline"];
+    let names = ["type", "source_timestamp", "payload", "deadline", "expected"];
     let fields = object(data, "the data of `register`", &names)?;
     let event = RegisterEvent {
         event_type: event_type(fields)?,
@@ -103,7 +128,17 @@ pub(super) fn to_register(data: &Value) -> Result<Registration, String> {
         Some(value) => Some(value.as_f64().ok_or("the deadline: write seconds since 1970")?),
         None => None,
     };
-    Ok(Registration { event, deadline })
+    let expected = match fields.get("expected") {
+        Some(Value::Null) => Some(Expected::Nothing),
+        Some(value) => {
+            let fields = object(value, "`expected`", &["id", "timestamp"])?;
+            let id = event_id(fields, "id")?.ok_or("`expected` needs a field `id`")?;
+            let timestamp = read_timestamp(fields, "timestamp")?;
+            Some(Expected::Event(id, timestamp.ok_or("`expected` needs a field `timestamp`")?))
+        }
+        None => None,
+    };
+    Ok(Registration { event, deadline, expected })
 }
 
 /// The type that a page asks for.

@@ -1,8 +1,11 @@
 //! What pages ask for.
 
 use hat_aio::juggler::{Connection, Handler};
-use hat_core::eventer::{EventType, Json, LatestParams, QueryParams, RegisterEvent, Timestamp};
+use hat_core::eventer::{
+    Event, EventType, Json, LatestParams, QueryParams, RegisterEvent, Timestamp,
+};
 use hat_core::json::Value;
+use smol::lock::Mutex;
 use tracing::info;
 
 use super::event::{self, Extent, Registration};
@@ -24,6 +27,8 @@ pub(super) struct Requests {
     pub(super) server_id: i64,
     pub(super) read_only: bool,
     pub(super) roles: Roles,
+    /// Users register one after the other: what one of them saw holds until it is done.
+    pub(super) turn: Mutex<()>,
 }
 
 impl Handler for Requests {
@@ -61,7 +66,9 @@ impl Handler for Requests {
 }
 
 impl Requests {
-    /// As a client that registers one event. Who did it is an event of the same session.
+    /// As a client that registers one event. Who did it is an event of the same session. Between the
+    /// look at the latest event and the registration no other user of a page comes; a client of the
+    /// event server still may.
     async fn register(&self, connection: &Connection, data: &Value) -> Result<Value, String> {
         let user = connection.user();
         if self.read_only {
@@ -71,7 +78,17 @@ impl Requests {
             let user = user.unwrap_or(ANONYMOUS);
             return Err(format!("{user} may only look: registering takes the role `operator`"));
         }
-        let Registration { event, deadline } = event::to_register(data)?;
+        let Registration { event, deadline, expected } = event::to_register(data)?;
+        let _turn = self.turn.lock().await;
+        if let Some(expected) = expected {
+            let latest = self.stored(&event.event_type).await?;
+            if !expected.is(latest.as_ref()) {
+                return Err("there is another event of this type by now, and nothing was \
+                            registered: look at it again"
+                    .to_owned());
+            }
+        }
+        // as late as can be: all of the above may have taken time
         let late = deadline.is_some_and(|deadline| Timestamp::now().as_secs_f64() > deadline);
         if late {
             return Err(
@@ -110,15 +127,16 @@ impl Requests {
         let latest = match shown {
             Some(event) => Some(event),
             // a type that pages are not shown
-            None => {
-                let event_types = Some(vec![event_type.clone()]);
-                let found = self.handle.query(QueryParams::Latest(LatestParams { event_types }));
-                let found = found.await.map_err(|error| error.to_string())?.events;
-                found.into_iter().find(|event| event.event_type == event_type)
-            }
+            None => self.stored(&event_type).await?,
         };
-        let latest =
-            latest.ok_or_else(|| format!("the server has no event of type {event_type}"))?;
-        Ok(event::value(&latest, Extent::Whole))
+        Ok(latest.map_or(Value::Null, |latest| event::value(&latest, Extent::Whole)))
+    }
+
+    /// The latest event of a type, from the store itself.
+    async fn stored(&self, event_type: &EventType) -> Result<Option<Event>, String> {
+        let event_types = Some(vec![event_type.clone()]);
+        let found = self.handle.query(QueryParams::Latest(LatestParams { event_types }));
+        let found = found.await.map_err(|error| error.to_string())?.events;
+        Ok(found.into_iter().find(|event| event.event_type == *event_type))
     }
 }

@@ -9,6 +9,7 @@ use hat_aio::tls::Acceptor;
 use hat_aio::web::{ListenError, Origins, WebOptions};
 use hat_aio::{Address, Runtime};
 use hat_core::ws::Deflate;
+use smol::lock::Mutex;
 
 use super::files;
 use super::live::Live;
@@ -94,8 +95,14 @@ impl Page {
         };
         let state = Some(live.state().clone());
         let options = ListenOptions { web, state, ..ListenOptions::default() };
-        let handler =
-            Requests { handle: handle.clone(), live: live.clone(), server_id, read_only, roles };
+        let handler = Requests {
+            handle: handle.clone(),
+            live: live.clone(),
+            server_id,
+            read_only,
+            roles,
+            turn: Mutex::new(()),
+        };
         let server = listen::<R>(address, handler, options).await?;
         R::spawn(Refresh::new(handle, live.clone()).run::<R>());
         Ok(Self { server, live })

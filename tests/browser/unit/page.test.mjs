@@ -46,6 +46,34 @@ test('after a reconnection the rows are the same ones, and the same event is no 
   assert.deepEqual([a.changedAt, b.changedAt], [-Infinity, 5000]);
 });
 
+test('a server that kept nothing gives ids again: the event is another one all the same', () => {
+  const model = new Model();
+  model.apply(state({ a: event(1) }), 1000);
+  const row = model.rows.get('a');
+  model.reset();
+  model.apply(state({ a: { ...event(1), timestamp: [1_700_000_009, 0] } }), 5000);
+  assert.deepEqual([model.rows.get('a'), row.changedAt], [row, 5000]);
+});
+
+test('the time is the server\'s, whatever is done to the clock of this machine, and to the server\'s', (test) => {
+  const model = new Model();
+  const told = (at) => model.apply([{ op: 'replace', path: '/rate/at', value: at }]);
+  const near = (seconds) => assert.ok(Math.abs(model.now() - seconds) < 30, `${model.now()}, not ${seconds}`);
+  const at = 1_700_000_000;
+  model.apply(state({}));
+  told(at);
+  near(at);
+  const wrong = Date.now() + 3_600_000;
+  test.mock.method(Date, 'now', () => wrong);
+  near(at);
+  told(at + 1);
+  near(at + 1);
+  told(at + 7200);
+  near(at + 7200);
+  told(at + 2);
+  near(at + 2);
+});
+
 test('the order is by subtypes, numbers as numbers', () => {
   const sorted = (...types) => types.map((type) => ({ type, parts: type.split('/') })).sort(order).map(({ type }) => type);
   assert.deepEqual(sorted('a/10', 'a b', 'a/9/x', 'a', 'a/9', 'B', ''), ['', 'a', 'a/9', 'a/9/x', 'a/10', 'a b', 'B']);

@@ -8,7 +8,7 @@ import { finder, hasWord, hint, member, parse, seconds } from '../../../server/w
 import { csv, jsonLines } from '../../../server/web/export.js';
 import { numbers, pointsOf } from '../../../server/web/history.js';
 import { read, written } from '../../../server/web/place.js';
-import { valueAt } from '../../../server/web/trend.js';
+import { heldUntil, valueAt } from '../../../server/web/trend.js';
 import { Stream } from '../../../server/web/stream.js';
 
 const json = (value) => ({ json: { text: JSON.stringify(value), size: 1 } });
@@ -111,17 +111,24 @@ test('the stream is newest first, waits while it is paused, and says what it mis
   const stream = new Stream();
   const told = (n, type = 'a') => ({ ...event(json(n)), type, id: [1, 1, n] });
   stream.take({ events: [told(1), told(2)], missed: 0 }, 1000);
-  assert.deepEqual(stream.rows.map(({ key }) => key), ['1,1,2', '1,1,1']);
+  assert.deepEqual(stream.rows.map(({ event }) => String(event.id)), ['1,1,2', '1,1,1']);
   stream.pause(true);
   stream.take({ events: [told(3)], missed: 4 }, 2000);
   assert.deepEqual([stream.rows.length, stream.waiting.length, stream.missed], [2, 1, 4]);
   assert.equal(stream.rate(2000), 7 / 3);
   stream.pause(false);
-  assert.deepEqual(stream.rows.map(({ key }) => key), ['1,1,3', '1,1,2', '1,1,1']);
+  assert.deepEqual(stream.rows.map(({ event }) => String(event.id)), ['1,1,3', '1,1,2', '1,1,1']);
+  assert.equal(stream.interrupted, 0);
+  stream.interrupt();
+  assert.equal(stream.interrupted, 1);
   stream.filter(finder('payload > 1'));
   assert.equal(stream.rows.length, 2);
   stream.take({ events: [told(0), told(9)], missed: 0 }, 2500);
-  assert.deepEqual(stream.rows.map(({ key }) => key), ['1,1,9', '1,1,3', '1,1,2']);
+  assert.deepEqual(stream.rows.map(({ event }) => String(event.id)), ['1,1,9', '1,1,3', '1,1,2']);
+  stream.clear();
+  stream.interrupt();
+  // nothing was there that could have a gap
+  assert.equal(stream.interrupted, 0);
 });
 
 test('the address says what is looked at', () => {
@@ -154,6 +161,13 @@ test('what is shown becomes CSV and lines of JSON', () => {
   assert.equal(lines[0], '{"type":"a,b","id":[1,1,1],"timestamp":"2023-11-14T22:13:20.000250Z","source_timestamp":"1970-01-01T00:00:01.000000Z","payload":{"kind":"json","data":{"x": 1.50}}}');
   assert.deepEqual(JSON.parse(lines[2]).payload, { kind: 'json', text: '[1', size: 9000, cut: true });
   assert.equal(JSON.parse(lines[3]).payload, null);
+});
+
+test('a value holds until the end of the plot, and no event is made up', () => {
+  const points = [[1, 2], [5, 6]];
+  assert.deepEqual(heldUntil(points, 9), [[1, 2, 9], [5, 6, 6]]);
+  for (const until of [2, 1, null]) assert.equal(heldUntil(points, until), points);
+  assert.deepEqual(heldUntil([[], []], 9), [[], []]);
 });
 
 test('numbers of a payload, and the points of a plot', () => {

@@ -83,6 +83,26 @@ fn what_is_registered() {
     assert_eq!(event.payload, Some(Payload::binary("T", &b"\0\xff"[..])));
 }
 
+#[test]
+fn what_a_user_saw_is_one_event() {
+    let expected = |text: &str| to_register(&parse(text)).expect("a valid request").expected;
+    assert_eq!(expected(r#"{"type":"a"}"#), None);
+    let nothing = expected(r#"{"type":"a","expected":null}"#).expect("something");
+    let one = r#"{"type":"a","expected":{"id":[1,2,3],"timestamp":[5,6]}}"#;
+    let one = expected(one).expect("something");
+    let event = |instance: i64, us: u32| Event {
+        id: EventId::new(1, 2, instance),
+        event_type: EventType::from_segments(["a"]),
+        timestamp: Timestamp::new(5, us).expect("a time"),
+        source_timestamp: None,
+        payload: None,
+    };
+    assert!(nothing.is(None) && !nothing.is(Some(&event(3, 6))));
+    assert!(one.is(Some(&event(3, 6))) && !one.is(None));
+    // also the same id of a server that has forgotten what it gave it to
+    assert!(!one.is(Some(&event(4, 6))) && !one.is(Some(&event(3, 7))));
+}
+
 #[track_caller]
 fn refused(data: &str, expected: &str) {
     assert_eq!(to_register(&parse(data)).expect_err(data), expected);
@@ -96,7 +116,7 @@ fn refusals() {
     refused(r#"{"type":"a/*"}"#, "the type: `?` and `*` cannot be in a segment: *");
     refused(
         r#"{"type":"a","time":1}"#,
-        "the data of `register` has no field `time`: write type, source_timestamp, payload, deadline",
+        "the data of `register` has no field `time`: write type, source_timestamp, payload, deadline, expected",
     );
     let timestamp = "the source timestamp: write [seconds, microseconds] or null";
     for wrong in ["5", "[1]", "[1,2,3]", "[1.5,0]", "[1,-1]", "[1,4294967296]", "\"1\""] {
@@ -104,6 +124,10 @@ fn refusals() {
     }
     let error = to_register(&parse(r#"{"type":"a","source_timestamp":[1,1000000]}"#));
     assert!(error.expect_err("too many").starts_with("the source timestamp: "));
+    let expected = |text: &str| format!(r#"{{"type":"a","expected":{text}}}"#);
+    refused(&expected("[1,2,3]"), "`expected` must be an object, not array");
+    refused(&expected("{}"), "`expected` needs a field `id`");
+    refused(&expected(r#"{"id":[1,2,3]}"#), "`expected` needs a field `timestamp`");
     let payload = |text: &str| format!(r#"{{"type":"a","payload":{text}}}"#);
     let kinds = "the payload: write null, {\"json\": …} or {\"binary\": …}";
     refused(&payload("{}"), kinds);
