@@ -205,7 +205,7 @@ function drawCount() {
   else text = query ? `${count(shown)} of ${count(all)}` : `${count(all)} ${all === 1 ? 'type' : 'types'}`;
   write($('count'), text);
   let missing = '';
-  if (cut > 0) missing = `${count(cut)} of ${count(cut + all)} types are not in this table: there is no room for them. A search asks the server.`;
+  if (cut > 0) missing = `${count(cut)} of ${count(cut + all)} types are not in this table: there is no room for them. A search asks the server${rules.some ? ', and no rule looks at them' : ''}.`;
   else if (most && all >= most) missing = `The server keeps ${count(most)} types, those that changed last.`;
   if (finding.problem) missing = `The server cannot be asked for the types that are missing here: ${finding.problem}`;
   if (table.mode === 'stream') missing = missedByStream();

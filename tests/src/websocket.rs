@@ -13,6 +13,8 @@ const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// The last frame of a message.
 pub const FIN: u8 = 0x80;
+/// The first frame of a compressed message.
+pub const RSV1: u8 = 0x40;
 /// An opcode.
 pub const CONTINUATION: u8 = 0;
 /// An opcode.

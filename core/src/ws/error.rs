@@ -127,6 +127,10 @@ pub enum Violation {
     /// A compressed message that is no DEFLATE stream.
     #[error("a compressed message that cannot be decompressed")]
     Deflate,
+    /// A compressed message of more blocks than what it inflates to explains: each costs as much as
+    /// some thousand bytes, also an empty one of ten bits.
+    #[error("a compressed message of {0} blocks that inflate to next to nothing")]
+    DeflateBlocks(usize),
     /// A frame over [`Config::max_frame`](super::Config::max_frame).
     #[error("a frame of {size} bytes, but the limit is {limit}")]
     FrameTooLarge {
@@ -152,6 +156,7 @@ impl Violation {
         match self {
             Self::Text | Self::CloseReason | Self::Deflate => code::INVALID_DATA,
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => code::TOO_BIG,
+            Self::DeflateBlocks(_) => code::POLICY,
             _ => code::PROTOCOL_ERROR,
         }
     }

@@ -57,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cotp_calls", run: cotp::calls },
     Target { name: "ws_bytes", run: ws::bytes },
     Target { name: "ws_oracle", run: ws::oracle },
+    Target { name: "ws_deflate", run: ws::deflate },
     Target { name: "json_text", run: json::text },
     Target { name: "json_patch", run: json::patch },
     Target { name: "juggler_client_bytes", run: juggler::client },

@@ -51,6 +51,7 @@ pub fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("http_request", requests()),
         ("htpasswd", password_files()),
         ("ws_oracle", websocket(|bytes| [0, 1].map(|role| [&[role], bytes].concat()).to_vec())),
+        ("ws_deflate", deflated()),
     ]
 }
 
@@ -82,6 +83,25 @@ fn websocket(input: impl Fn(&[u8]) -> Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         seeds.push(of(FIN | CLOSE, b"\x03\xe8bye"));
     }
     seeds.iter().flat_map(|bytes| input(bytes)).collect()
+}
+
+/// The compressed messages of RFC 7692 section 7.2.3, one after the other, whole and in two frames;
+/// one that inflates to more than the limit of the target; empty blocks without end.
+fn deflated() -> Vec<Vec<u8>> {
+    let hello: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    let stored: &[u8] = &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00];
+    let again: &[u8] = &[0xf2, 0x00, 0x11, 0x00, 0x00];
+    let last: &[u8] = &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00];
+    let zeros: &[u8] = &[0x63, 0x60, 0x18, 0x05, 0xa3, 0x60, 0x14, 0x0c, 0x3d, 0x00, 0x00];
+    let chunk = |head: u8, bytes: &[u8]| [&[head, bytes.len() as u8], bytes].concat();
+    let inputs = [
+        [hello, stored, again, last, again].map(|bytes| chunk(0, bytes)).concat(),
+        // the first of two frames is said to be compressed, the second says nothing
+        [chunk(4, &hello[..3]), chunk(3 | 8, b"?"), chunk(2 | 8, &hello[3..])].concat(),
+        [chunk(8, b"as it is"), chunk(1, zeros), chunk(1, zeros)].concat(),
+        chunk(1, &[3, 0].repeat(120)),
+    ];
+    inputs.iter().flat_map(|bytes| arrivals(bytes, &[0, 1, 2, 3])).collect()
 }
 
 /// In the order that the target's first byte counts them.

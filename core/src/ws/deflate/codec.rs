@@ -17,6 +17,13 @@ use crate::ws::Violation;
 /// What ends a flushed stream and is not sent (section 7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
+/// Blocks that a message may have whatever it inflates to, and the bytes that entitle it to one
+/// more. For each block the decoder makes its tables anew, which takes it some microseconds, and an
+/// empty one is ten bits: a megabyte of them took seconds. The smallest that a peer has reason to
+/// make are those of zlib with the least memory, of 127 symbols, and what it flushes in between.
+const BLOCKS: usize = 1024;
+const BYTES_A_BLOCK: usize = 100;
+
 /// The window of DEFLATE: what a stream may refer back to.
 const WINDOW: usize = 32 * 1024;
 
@@ -125,9 +132,9 @@ impl Inflater {
         limit: usize,
     ) -> Result<Bytes, Violation> {
         let mut state = self.kept.take().unwrap_or_default();
-        let mut out = Vec::new();
-        state.take(payload, limit, &mut out)?;
-        state.take(&TAIL, limit, &mut out)?;
+        let (mut out, mut blocks) = (Vec::new(), 0);
+        state.take(payload, limit, &mut out, &mut blocks)?;
+        state.take(&TAIL, limit, &mut out, &mut blocks)?;
         if self.with_context {
             self.kept = Some(state);
         }
@@ -142,9 +149,16 @@ impl Default for State {
 }
 
 impl State {
-    fn take(&mut self, mut input: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), Violation> {
+    fn take(
+        &mut self,
+        mut input: &[u8],
+        limit: usize,
+        out: &mut Vec<u8>,
+        blocks: &mut usize,
+    ) -> Result<(), Violation> {
         loop {
-            let flags = inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
+            let flags = inflate_flags::TINFL_FLAG_HAS_MORE_INPUT
+                | inflate_flags::TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY;
             let (status, read, written) =
                 decompress(&mut self.decoder, input, &mut self.window, self.at, flags);
             input = &input[read..];
@@ -154,9 +168,15 @@ impl State {
             }
             out.extend_from_slice(&self.window[self.at..self.at + written]);
             self.at = (self.at + written) % WINDOW;
+            if matches!(status, TINFLStatus::BlockBoundary | TINFLStatus::Done) {
+                *blocks += 1;
+                if *blocks > BLOCKS + out.len() / BYTES_A_BLOCK {
+                    return Err(Violation::DeflateBlocks(*blocks));
+                }
+            }
             match status {
                 TINFLStatus::NeedsMoreInput => return Ok(()),
-                TINFLStatus::HasMoreOutput => {}
+                TINFLStatus::HasMoreOutput | TINFLStatus::BlockBoundary => {}
                 // a last block: another stream may follow, and refer to what came before it
                 // (section 7.2.3.4)
                 TINFLStatus::Done => {
@@ -294,6 +314,36 @@ mod tests {
         let Err(Violation::MessageTooLarge { size, limit }) = inflate(100_000) else { panic!() };
         // no more than a window beyond it was ever there
         assert!(limit == 100_000 && size <= 100_000 + WINDOW as u64, "{size}");
+    }
+
+    /// The work is bounded by what comes of it.
+    #[test]
+    fn blocks_of_nothing_are_not_gone_through() {
+        // empty blocks with the tables of the standard, of ten bits each: four in five bytes
+        let one = 0b00_0000_0010_u64;
+        let four = (0..4).fold(0, |bits, n| bits | one << (10 * n));
+        let empty = four.to_le_bytes()[..5].repeat(1 << 18);
+        // the same, each the end of a stream; and without tables
+        for wrong in [empty, [3, 0].repeat(1 << 19), [0, 0, 0, 0xff, 0xff].repeat(1 << 18)] {
+            let refused = Inflater::new(agreed(false)).inflate(&wrong, LIMIT);
+            assert_eq!(refused, Err(Violation::DeflateBlocks(BLOCKS + 1)));
+        }
+    }
+
+    /// As a peer with little memory does, or one that flushes what it has now and then.
+    #[test]
+    fn many_small_blocks_with_something_in_them_are_a_message() {
+        let message: Vec<u8> = (0..127 * 5000_usize).map(|n| b"plant/boiler/"[n % 13]).collect();
+        let flags = create_comp_flags_from_zip_params(6, -15, 0);
+        let (mut compressor, mut sent) = (CompressorOxide::new(flags), Vec::new());
+        for part in message.chunks(127) {
+            put(&mut compressor, part, TDEFLFlush::Sync, &mut sent, &mut false).expect("put");
+        }
+        sent.truncate(sent.len() - TAIL.len());
+        let mut inflater = Inflater::new(agreed(false));
+        assert!(inflater.inflate(&sent, LIMIT) == Ok(message.into()));
+        // and an end of a stream, behind which there is nothing
+        assert_eq!(inflater.inflate(&[3, 0], LIMIT), Ok(Bytes::new()));
     }
 
     #[test]
