@@ -78,8 +78,7 @@ pub(super) fn deflate(input: &[u8]) {
     let on = |bit| arrival.option(bit);
     let role = if on(0) { Role::Client } else { Role::Server };
     let deflate = Deflate { level: 1 + arrival.options % 10, min_size: 1, context_takeover: on(1) };
-    let config =
-        Config { max_message: MAX_MESSAGE, deflate: Some(deflate), ..Config::default() };
+    let config = Config { max_message: MAX_MESSAGE, deflate: Some(deflate), ..Config::default() };
     let chunks = chunks(bytes);
     let wire: Vec<u8> = chunks
         .iter()
