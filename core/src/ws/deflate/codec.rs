@@ -20,9 +20,10 @@ const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 /// Blocks that a message may have whatever it inflates to, and the bytes that entitle it to one
 /// more. For each block the decoder makes its tables anew, which takes it some microseconds, and an
 /// empty one is ten bits: a megabyte of them took seconds. The smallest that a peer has reason to
-/// make are those of zlib with the least memory, of 127 symbols, and what it flushes in between.
+/// make are those of zlib with the least memory, of 127 symbols, with an empty one behind each that
+/// it flushes.
 const BLOCKS: usize = 1024;
-const BYTES_A_BLOCK: usize = 100;
+const BYTES_A_BLOCK: usize = 60;
 
 /// The window of DEFLATE: what a stream may refer back to.
 const WINDOW: usize = 32 * 1024;
