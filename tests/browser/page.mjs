@@ -338,6 +338,45 @@ await check('of two operators who act at once, one is asked again', async () => 
   await payloadIs('browser/switch', `"by ${winner}"`);
 });
 
+await check('the clock of this machine may be wrong by an hour', async () => {
+  for (const hours of [1, -1]) {
+    const other = await context.newPage();
+    await other.addInitScript((shift) => {
+      const Real = Date;
+      globalThis.Date = class extends Real {
+        constructor(...args) {
+          super(...(args.length ? args : [Real.now() + shift]));
+        }
+
+        static now() {
+          return Real.now() + shift;
+        }
+      };
+    }, hours * 3_600_000);
+    await other.goto(url);
+    await other.locator('.connection[data-state=live]').waitFor();
+    await other.locator('#search').fill('browser/clock');
+    await register(json('browser/clock', hours));
+    await until('its payload', async () => (await other.locator('.row:visible .payload').textContent()) === `${hours}`);
+    const age = await other.locator('.row:visible .age').textContent();
+    if (!/^(now|\d+ s)$/.test(age)) throw new Error(`an age of ${age}`);
+    // the deadline is the server's time, and so is the source time
+    await other.locator('#open-register').click();
+    await other.locator('[name=type]').fill('browser/clock');
+    await other.locator('[name=kind][value=none]').check();
+    await other.locator('[name=now]').check();
+    await other.locator('[name=submit]').click();
+    await other.locator('[data-part=confirm]').click();
+    await other.locator('#register').waitFor({ state: 'hidden' });
+    await until('it', async () => (await other.locator('.row:visible .payload').textContent()) === '–');
+    await other.locator('.row:visible').click();
+    const times = await other.locator('#details').evaluate((details) => ['timestamp', 'source'].map((part) => details.querySelector(`[data-part=${part}]`).textContent.split('\n')[1]));
+    const [time, source] = times.map((text) => Date.parse(text));
+    if (!(Math.abs(time - source) < 60_000)) throw new Error(`registered ${times[0]}, with the source time ${times[1]}`);
+    await other.close();
+  }
+});
+
 await check('what is confirmed is whole, and shows what nobody sees', async () => {
   const long = { items: Array.from({ length: 300 }, (_, n) => `item ${n}`), end: 'the \u202e end' };
   await register(json('browser/whole', long));
