@@ -66,9 +66,9 @@ impl Handler for Requests {
 }
 
 impl Requests {
-    /// As a client that registers one event. Who did it is an event of the same session. Between the
-    /// look at the latest event and the registration no other user of a page comes; a client of the
-    /// event server still may.
+    /// As a client that registers one event. Who did it is an event of the same session. Between
+    /// the look at the latest event and the registration no other user of a page comes; a client of
+    /// the event server still may.
     async fn register(&self, connection: &Connection, data: &Value) -> Result<Value, String> {
         let user = connection.user();
         if self.read_only {

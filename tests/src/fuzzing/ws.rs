@@ -71,8 +71,8 @@ pub(super) fn oracle(input: &[u8]) {
 }
 
 /// Frames behind a handshake that agreed on compression, most of them said to be compressed: the
-/// application echoes. An input is chunks of a head, a length and so many bytes. And what the chunks
-/// have is sent compressed, and is the same at the other end.
+/// application echoes. An input is chunks of a head, a length and so many bytes. And what the
+/// chunks have is sent compressed, and is the same at the other end.
 pub(super) fn deflate(input: &[u8]) {
     let Some((arrival, bytes)) = Arrival::split(input) else { return };
     let on = |bit| arrival.option(bit);
