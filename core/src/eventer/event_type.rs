@@ -216,6 +216,12 @@ impl Decode for EventType {
         let start = reader.position();
         let len = reader.count(1)?;
         let mut canonical = start + integer_len(len as i64);
+        if reader.position() == canonical
+            && let Some(size) = plain_size(reader.peek(), len)
+        {
+            reader.skip(size)?;
+            return Ok(Self { encoded: reader.since(start), len });
+        }
         for _ in 0..len {
             let text = text(reader)?.len();
             canonical += integer_len(text as i64) + text;
@@ -225,6 +231,22 @@ impl Decode for EventType {
         }
         rewritten(&reader.since(start))
     }
+}
+
+/// Bytes that `len` texts at the start of `bytes` take, where all are ASCII and have lengths of one
+/// byte, as those of nearly all types.
+#[inline]
+fn plain_size(bytes: &[u8], len: usize) -> Option<usize> {
+    let mut rest = bytes;
+    for _ in 0..len {
+        let (&len @ 0x80..=0xbf, behind) = rest.split_first()? else { return None };
+        let (text, behind) = behind.split_at_checked(usize::from(len & 0x3f))?;
+        if !text.is_ascii() {
+            return None;
+        }
+        rest = behind;
+    }
+    Some(bytes.len() - rest.len())
 }
 
 /// The type in `encoded`, which was decoded before, with the shortest lengths.
@@ -241,17 +263,12 @@ fn rewritten(encoded: &Bytes) -> Result<EventType, DecodeError> {
     Ok(EventType::from_encoded(len, &texts))
 }
 
-/// The bytes of a String, in place. Nearly all are short and ASCII.
-#[inline]
+/// The bytes of a String, in place.
 fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
     let len = reader.count(1)?;
     let at = reader.position();
     let bytes = reader.slice(len)?;
-    match bytes.is_ascii() {
-        true => Ok(bytes),
-        false if core::str::from_utf8(bytes).is_ok() => Ok(bytes),
-        false => Err(DecodeError::NotUtf8 { at }),
-    }
+    core::str::from_utf8(bytes).map(str::as_bytes).map_err(|_| DecodeError::NotUtf8 { at })
 }
 
 /// The type without segments.
@@ -390,6 +407,7 @@ mod tests {
     fn text_both_ways() {
         for text in ["", "a", "a/b/c", "a//", "/", "?/*", "日本/č"] {
             assert_eq!(parse(text).to_string(), text);
+            assert_eq!(sbs::decode(&sbs::encode(&parse(text))), Ok(parse(text)));
         }
         assert_eq!(parse("").len(), 0);
         assert_eq!(parse("/").segments().collect::<Vec<_>>(), ["", ""]);
