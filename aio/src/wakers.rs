@@ -21,6 +21,10 @@ impl WakerSet {
             None => {
                 self.last += 1;
                 *place = Place(Some(self.last));
+                // mostly one task waits, and an idle connection should hold no places for four
+                if self.waiting.capacity() == 0 {
+                    self.waiting.reserve_exact(1);
+                }
                 self.waiting.push((self.last, cx.waker().clone()));
             }
         }
@@ -119,6 +123,17 @@ mod tests {
             let mut woken = Vec::new();
             set.borrow_mut().wake(&mut woken);
             assert_eq!(woken.len(), 2);
+        }
+    }
+
+    #[test]
+    fn one_that_waits_takes_one_place() {
+        let mut set = WakerSet::default();
+        let cx = Context::from_waker(Waker::noop());
+        for _ in 0..2 {
+            set.add(&cx, &mut Place::default());
+            set.wake(&mut Vec::new());
+            assert_eq!(set.waiting.capacity(), 1);
         }
     }
 }

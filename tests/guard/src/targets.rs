@@ -1,7 +1,8 @@
 //! What the counts are to come under. Missing one is said and fails nothing: that no count gets
 //! worse is up to the stored ones.
 //!
-//! Chatter does not reach its 250: it takes 600 to 1 100, see `counts.txt`.
+//! Chatter does not reach its 250: it takes 440 to 810, see `counts.txt`, and the README of
+//! `tests/bench` on where they go.
 
 use crate::table::Table;
 
