@@ -191,6 +191,7 @@ impl EventServer {
             live.load(&handle).await;
         }
 
+        let shown = live.clone();
         let teller = Teller { feed, notifier, notify: options.notify, live, server_id, told };
         let (ended, told_all) = bounded(1);
         R::spawn(async move {
@@ -215,9 +216,13 @@ impl EventServer {
             }
         };
         if let Some(serves) = serves.clone() {
-            let engine = engine.clone();
+            let (engine, log, live) = (engine.clone(), log.clone(), shown);
             R::spawn(async move {
-                while let Ok(serves) = serves.recv().await {
+                loop {
+                    if let (Some(live), Some(cluster)) = (&live, log.cluster()) {
+                        live.set_reason(cluster.reason);
+                    }
+                    let Ok(serves) = serves.recv().await else { return };
                     engine.set_status(if serves { Status::Operational } else { Status::Standby });
                 }
             });

@@ -98,7 +98,7 @@ export class View {
   #server(server, serverNow) {
     const { name, identity, status, statusText, uptime, registered, kept, types } = this.#part;
     write(name, server.name ?? 'hat');
-    write(identity, [`server ${server.server_id ?? '–'}`, ...(server.addresses ?? [])].join(' · '));
+    write(identity, [`server ${server.server_id ?? '–'}`, ...(server.addresses ?? []), ...(server.reason ? [server.reason] : [])].join(' · '));
     if (status.dataset.state !== server.status) status.dataset.state = server.status;
     write(statusText, server.status ?? 'unknown');
     write(uptime, server.started === undefined ? '–' : age(serverNow - server.started));

@@ -56,7 +56,7 @@ fn three_machines_as_they_are_deployed_speak_tls_and_know_each_other() {
     }
     let server = |name: &str, password: &str| {
         let hosts = clients.map(|port| format!("127.0.0.1:{port}")).join(",");
-        let listen = peers::unused_addr().to_string();
+        let (listen, page) = (peers::unused_addr().to_string(), peers::unused_addr());
         let text = with(
             SERVER,
             &[
@@ -65,14 +65,14 @@ fn three_machines_as_they_are_deployed_speak_tls_and_know_each_other() {
                 ("/var/lib/hat", folder.of(&format!("hat-{name}-{password}"))),
                 ("PASSWORD@a:4222,b:4222,c:4222", format!("{password}@{hosts}")),
                 ("/etc/hat/tls", folder.of("tls")),
-                ("127.0.0.1:8080", "127.0.0.1:0".into()),
+                ("127.0.0.1:8080", page.to_string()),
             ],
         );
         let conf = folder.of(&format!("{name}-{password}.toml"));
         fs::write(&conf, text).expect("a file");
         // as in the file: who starts it has to know
         let store = folder.of(&format!("hat-{name}-{password}"));
-        Node::of(listen.clone(), format!("--conf {conf} --listen {listen} --store {store}"))
+        Node::of(listen.clone(), page, format!("--conf {conf} --listen {listen} --store {store}"))
     };
     let nodes: Vec<_> = MACHINES.iter().map(|name| server(name, "secret")).collect();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

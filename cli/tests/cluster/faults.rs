@@ -1,9 +1,12 @@
 //! What goes wrong is said, and survived where it can be.
 
+use hat_aio::Address;
 use hat_core::eventer::Status;
+use hat_tokio::juggler;
 
 use crate::Cluster;
-use crate::nats::until;
+use crate::http::get;
+use crate::nats::{TIME_LIMIT, until};
 use crate::nodes::{events, events_after};
 
 #[test]
@@ -22,6 +25,31 @@ fn without_a_majority_a_node_says_so_and_answers_queries() {
     [leader, (leader + 1) % count].iter().for_each(|number| cluster.nats.kill(*number));
     cluster.nodes[0].becomes(&cluster.runtime, Status::Standby);
     cluster.nodes[0].says("no majority of the cluster");
+    let page = cluster.nodes[0].page;
+    let health = get(page, "/healthz", "");
+    assert!(health.status == 503 && health.body.contains("no majority"), "{}", health.body);
+    let metric = |name: &str| {
+        let text = get(page, "/metrics", "").body;
+        let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+        let value = line.and_then(|line| line.split(' ').nth(1)?.parse::<f64>().ok());
+        value.unwrap_or_else(|| panic!("{name}: {text}"))
+    };
+    assert_eq!(metric("hat_cluster_serving"), 0.0);
+    assert_eq!(metric("hat_cluster_stopped"), 0.0);
+    assert!(metric("hat_cluster_silence_seconds") > 5.0);
+    assert_eq!(metric("hat_cluster_applied_sequence"), metric("hat_cluster_last_sequence"));
+    cluster.runtime.block_on(async {
+        let client = juggler::connect(Address::from(page), juggler::ConnectOptions::default());
+        let client = client.await.expect("the page");
+        let path = "/server/reason".parse().expect("a pointer");
+        let shown = async {
+            let mut state = client.state();
+            while !state.get(&path).is_some_and(|it| it.to_string().contains("no majority")) {
+                state = client.changed().await.expect("the connection stays");
+            }
+        };
+        tokio::time::timeout(TIME_LIMIT, shown).await.expect("the page says why");
+    });
     let client = cluster.runtime.block_on(cluster.nodes[0].client()).expect("a client");
     let answer = cluster.runtime.block_on(client.register_with_response(&events(&["without"])));
     assert_eq!(answer.expect("a connection"), None);
@@ -29,6 +57,8 @@ fn without_a_majority_a_node_says_so_and_answers_queries() {
     assert_eq!(found, Some(before.clone()));
     (0..count).for_each(|number| cluster.nats.run(number));
     let after = register(&cluster, "after").expect("registered");
+    assert_eq!(metric("hat_cluster_serving"), 1.0);
+    assert_eq!(get(page, "/healthz", "").status, 200);
     let client = cluster.nodes[0].ready(&cluster.runtime);
     let found = cluster.runtime.block_on(events_after(&client, None));
     assert_eq!(found, Some([before, after].concat()));

@@ -4,6 +4,10 @@
 #[allow(dead_code)]
 mod process;
 
+#[path = "../cli/web/http.rs"]
+#[allow(dead_code)]
+mod http;
+
 mod deployed;
 mod faults;
 mod nats;

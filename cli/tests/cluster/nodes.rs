@@ -1,5 +1,6 @@
 //! `hat serve --cluster` as processes, and clients of them.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hat_aio::eventer::{Client, ConnectOptions, connect};
@@ -15,20 +16,23 @@ use crate::process::{Hat, Server};
 pub(crate) struct Node {
     args: String,
     pub(crate) address: String,
+    /// Where its page is, and what programs ask for.
+    pub(crate) page: SocketAddr,
     server: Option<Server>,
 }
 
 impl Node {
     pub(crate) fn start(number: usize, store: &str, urls: &str, more: &str) -> Self {
-        let address = peers::unused_addr().to_string();
-        let args =
-            format!("--listen {address} --store {store} --cluster {urls} --name h{number} {more}");
-        Self::of(address, args)
+        let (address, page) = (peers::unused_addr().to_string(), peers::unused_addr());
+        let args = format!(
+            "--listen {address} --store {store} --cluster {urls} --name h{number} --web {page} {more}"
+        );
+        Self::of(address, page, args)
     }
 
     /// One with these arguments, which make it listen on `address`.
-    pub(crate) fn of(address: String, args: String) -> Self {
-        let mut node = Self { args, address, server: None };
+    pub(crate) fn of(address: String, page: SocketAddr, args: String) -> Self {
+        let mut node = Self { args, address, page, server: None };
         node.run();
         node
     }

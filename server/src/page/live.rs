@@ -136,6 +136,12 @@ impl Live {
         self.flush();
     }
 
+    /// Shows why the server is not operational, where something is known of that.
+    pub(crate) fn set_reason(&self, reason: Option<String>) {
+        let reason = reason.map_or(Value::Null, Value::from);
+        self.set(&Pointer::new(["server", "reason"]), reason);
+    }
+
     /// Whose events are shown.
     pub(super) fn server_id(&self) -> i64 {
         self.0.server_id

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hat_aio::Runtime;
 use hat_aio::runtime::sleep;
 use hat_server::EngineHandle;
+use hat_server::store::{Health, StoreError};
 use sd_notify::{NotifyState, notify, watchdog_enabled};
 
 /// Time between two words about the progress of a long start.
@@ -70,8 +71,10 @@ pub(super) async fn follow<R: Runtime>(handle: EngineHandle) {
 async fn status(handle: &EngineHandle) -> String {
     let report = handle.report().await;
     let mut status = format!("{}, {} clients", report.status, report.clients);
-    if let hat_server::store::Health::Failing(error) = report.health {
-        status = format!("{status}; the store fails: {error}");
+    match report.health {
+        Health::Failing(error @ StoreError::Cluster(_)) => status = format!("{status}; {error}"),
+        Health::Failing(error) => status = format!("{status}; the store fails: {error}"),
+        Health::Good | Health::Closed => {}
     }
     status
 }
