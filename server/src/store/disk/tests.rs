@@ -217,7 +217,7 @@ fn while_events_come_and_go_each_index_has_what_the_others_have() {
     let mut store = scratch.open(options());
     let types: Vec<_> = (0..150).map(|one| typed(&format!("{}/{one}", one % 5))).collect();
     let (mut most, mut most_gone) = (0, 0);
-    for number in 1..=80 {
+    for number in 1..=48 {
         let event = |instance| Event {
             id: EventId::new(1, number, instance),
             event_type: types[dice.below(150) as usize].clone(),
@@ -261,7 +261,7 @@ fn while_events_come_and_go_each_index_has_what_the_others_have() {
     }
     assert!(most_gone > 100, "{most_gone} events that are gone wait together");
     assert!(most <= 16, "{most} records of a bucket");
-    cleaned(&store, 81);
+    cleaned(&store, 49);
     let of = |types: &str| {
         let params = TimeseriesParams { event_types: Some(vec![typed(types)]), ..ascending() };
         store.query(&params.into()).expect("an answer").into_result().events.len()
