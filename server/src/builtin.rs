@@ -50,6 +50,16 @@ pub fn synced(server_id: i64, remote_id: i64, synced: Synced) -> RegisterEvent {
     event(["event", &server_id.to_string(), "synced", &remote_id.to_string()], state)
 }
 
+/// Whether these are what a copy of a server's events says of how far it is, and nothing else.
+pub(crate) fn are_synced(events: &[RegisterEvent]) -> bool {
+    let is_synced = |event: &RegisterEvent| {
+        let mut segments = event.event_type.segments();
+        let [one, _, three, four, five] = [(); 5].map(|()| segments.next());
+        (one, three) == (Some("event"), Some("synced")) && four.is_some() && five.is_none()
+    };
+    !events.is_empty() && events.iter().all(is_synced)
+}
+
 fn event<const N: usize>(segments: [&str; N], json: String) -> RegisterEvent {
     let json = Json::from_text(json).expect("JSON written here");
     RegisterEvent {
@@ -66,6 +76,16 @@ mod tests {
         let Some(Payload::Json(json)) = &event.payload else { panic!("no JSON") };
         assert_eq!(event.source_timestamp, None);
         (event.event_type.segments().map(ToString::to_string).collect(), json.text().to_owned())
+    }
+
+    #[test]
+    fn what_a_copy_says_of_itself_is_known() {
+        assert!(are_synced(&[synced(1, 2, Synced::Connected), synced(1, 2, Synced::Syncing)]));
+        assert!(!are_synced(&[]));
+        assert!(!are_synced(&[synced(1, 2, Synced::Connected), engine(1, true)]));
+        for segments in [&["event", "1", "synced"][..], &["event", "1", "synced", "2", "3"]] {
+            assert!(!are_synced(&[RegisterEvent::new(EventType::from_segments(segments))]));
+        }
     }
 
     #[test]

@@ -32,6 +32,9 @@ const MAX_REQUEST: u64 = 64 << 10;
 /// How long a request may take to arrive, and an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Time between a request that failed and the next.
+const AFTER_FAULT: Duration = Duration::from_millis(100);
+
 /// A socket that answers, until it is dropped.
 #[derive(Debug)]
 pub struct Control {
@@ -67,6 +70,8 @@ impl Control {
                 let served = stream.and_then(|stream| serve(&stream, &store));
                 if let Err(error) = served {
                     warn!(%error, "a request on the control socket has no answer");
+                    // without file descriptors, say, the next one would fail as soon
+                    std::thread::sleep(AFTER_FAULT);
                 }
             }
         })?;

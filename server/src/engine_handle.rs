@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use hat_aio::Runtime;
 use hat_aio::eventer::{ConnectionInfo, Handler, Notifier};
 use hat_core::eventer::{Event, EventType, QueryParams, QueryResult, RegisterEvent, Status};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::builtin;
 use crate::cluster::ClusterReport;
@@ -251,6 +251,12 @@ impl Handler for EngineHandle {
         info: &ConnectionInfo,
         events: Vec<RegisterEvent>,
     ) -> Option<Vec<Event>> {
+        let status = self.status();
+        if status != Status::Operational && builtin::are_synced(&events) {
+            // a mirror says how far it is to whoever it mirrors, a standby included
+            debug!(id = %info.id, name = &*info.client_name, %status, "a copy of this server");
+            return None;
+        }
         let registered = self.0.engine.register(Source::Client(info.id.get()), events).await;
         registered
             .inspect_err(|error| {

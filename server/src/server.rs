@@ -10,6 +10,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hat_aio::eventer::{ListenOptions, Server, listen_with};
@@ -27,7 +28,9 @@ use crate::engine_handle::EngineHandle;
 use crate::module::{Module, Modules};
 use crate::page::Live;
 use crate::redundancy::{MonitorOptions, Redundancy};
-use crate::store::{Feed, Health, LocalLog, Log, LogOptions, Store, StoreError};
+use crate::store::{
+    AppendError, Feed, Health, LocalLog, Log, LogOptions, Store, StoreError,
+};
 use crate::teller::{Notify, Progress, Teller};
 
 /// How long requests in hand may take once the server stops: clients ask on and on.
@@ -130,6 +133,7 @@ pub struct EventServer {
     /// Whether the log takes anything, where that changes.
     serves: Option<Receiver<bool>>,
     told_all: Receiver<()>,
+    stopping: AtomicBool,
     sleep: fn(Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -230,7 +234,8 @@ impl EventServer {
         let sleep = |time| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(hat_aio::runtime::sleep::<R>(time))
         };
-        Ok(Self { server, handle, engine, log, redundancy, serves, told_all, sleep })
+        let stopping = AtomicBool::new(false);
+        Ok(Self { server, handle, engine, log, redundancy, serves, told_all, stopping, sleep })
     }
 
     /// Where it listens.
@@ -254,12 +259,20 @@ impl EventServer {
     }
 
     /// Waits until the server must end although nobody stopped it, and says why: its monitor wants
-    /// it, or is lost and that is to be the end. A server without a monitor never does. Cancel
-    /// safe.
+    /// it, or is lost and that is to be the end, or a fault of the program has ended what registers
+    /// events. Cancel safe.
     pub async fn ended(&self) -> Ended {
+        let fault = async {
+            // nothing is sent: it ends with the log
+            let _ = self.told_all.recv().await;
+            if self.stopping.load(Ordering::Relaxed) {
+                return std::future::pending().await;
+            }
+            Ended::Fault
+        };
         match &self.redundancy {
-            Some(redundancy) => redundancy.ended().await,
-            None => std::future::pending().await,
+            Some(redundancy) => smol::future::or(redundancy.ended(), fault).await,
+            None => fault.await,
         }
     }
 
@@ -272,6 +285,7 @@ impl EventServer {
     /// [`StoreError`], where what was answered may not be durable.
     pub async fn stop(&self) -> Result<(), StoreError> {
         info!("stopping");
+        self.stopping.store(true, Ordering::Relaxed);
         if let Some(redundancy) = &self.redundancy {
             redundancy.stop().await;
         }
@@ -290,23 +304,27 @@ impl EventServer {
             _ => None,
         };
         let last_sync = async {
-            // settled without a word
-            let _ = self.log.close().await;
+            let closed = self.log.close().await;
             // what the log told last is with the clients' connections
             let _ = self.told_all.recv().await;
-            true
+            match closed {
+                Err(AppendError::Store(StoreError::Cluster(_))) => None,
+                Err(AppendError::Store(error)) => Some(error),
+                _ => None,
+            }
         };
         let patience = async {
             (self.sleep)(LAST_SYNC).await;
-            false
+            let what = format!("it does not take what is left within {} s", LAST_SYNC.as_secs());
+            warn!("the disk is given up: {what}");
+            let error = std::io::Error::new(std::io::ErrorKind::TimedOut, what);
+            Some(StoreError::Failed(Arc::new(error)))
         };
-        if !smol::future::or(last_sync, patience).await {
-            warn!("the disk does not take what is left within {} s", LAST_SYNC.as_secs());
-        }
+        let lost = smol::future::or(last_sync, patience).await;
         // who was registered last is answered before its connection is closed
         self.server.answered(ANSWERING).await;
         self.server.close().await;
-        failing.map_or(Ok(()), Err)
+        failing.or(lost).map_or(Ok(()), Err)
     }
 }
 
@@ -340,6 +358,9 @@ pub enum Ended {
     /// There is no monitor any more, and the server was to end then.
     #[error("the monitor is lost: {0}")]
     MonitorLost(String),
+    /// What registers events has ended, by a panic of a module say.
+    #[error("what registers events has ended by a fault of the program")]
+    Fault,
 }
 
 /// The address that others connect to: as it was written, with the port that it became.

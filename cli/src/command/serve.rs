@@ -24,20 +24,28 @@ use hat_server::page::{Live, Page};
 use hat_server::{EventServer, Options, StartError};
 
 pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
-    let (settings, log_conf) = settings(&args)?;
+    let Asked { settings, log_conf, may_be_new } = settings(&args)?;
     if args.print_conf {
         return print(&settings);
     }
     let plan = Plan::new(&settings)?;
     log::configure(&settings.log).map_err(Failure::Input)?;
-    let interrupt = Interrupt::watch()?;
-    run::<R>(plan, args.mirror_once, log_conf, interrupt).await
+    run::<R>(plan, args.mirror_once, log_conf, may_be_new).await
 }
 
-/// What the file and the arguments say, and the file's own configuration of the log. What is not
-/// used of the file is told.
-fn settings(args: &ServeArgs) -> Result<(Settings, Value)> {
-    let (mut settings, mut log_conf) = (Settings::default(), Value::Null);
+/// What the file and the arguments say.
+#[derive(Default)]
+struct Asked {
+    settings: Settings,
+    /// The file's own configuration of the log.
+    log_conf: Value,
+    /// A deployed server's file names where its history is, whether it ever ran or not.
+    may_be_new: bool,
+}
+
+/// What is not used of the file is told.
+fn settings(args: &ServeArgs) -> Result<Asked> {
+    let mut asked = Asked::default();
     if let Some(path) = &args.conf {
         let read = conf::read(path)?;
         let file = path.display();
@@ -61,12 +69,13 @@ fn settings(args: &ServeArgs) -> Result<(Settings, Value)> {
             ));
             python(args)?;
         }
-        (settings, log_conf) = (read.settings, read.log_conf);
-        settings.lay_over(over);
+        let may_be_new = read.is_deployed && over.store.import_lmdb.is_none();
+        asked = Asked { settings: read.settings, log_conf: read.log_conf, may_be_new };
+        asked.settings.lay_over(over);
     } else {
-        settings.lay_over(args.settings());
+        asked.settings.lay_over(args.settings());
     }
-    Ok((settings, log_conf))
+    Ok(asked)
 }
 
 /// Whether to go on without what is in Python.
@@ -89,10 +98,12 @@ async fn run<R: Runtime>(
     plan: Plan,
     mirror_once: Option<Address>,
     log_conf: Value,
-    interrupt: Interrupt,
+    may_be_new: bool,
 ) -> Result<()> {
     let live = plan.web.is_some().then(|| Live::new(plan.log.server_id, plan.shown_types));
-    let (in_memory, opened) = (plan.place.is_memory(), place::open(plan.place)?);
+    let (in_memory, opened) = (plan.place.is_memory(), place::open(plan.place, may_be_new)?);
+    // not before: a history that is taken over may take minutes, and may be ended at any moment
+    let interrupt = Interrupt::watch()?;
     if let Some(from) = mirror_once {
         let copying = place::mirror_once::<R>(&opened, from, &plan.name, &plan.token, &plan.files);
         match interrupt.or(copying).await {

@@ -16,7 +16,7 @@ use crate::args::StoreCommand;
 use crate::exit::{Failure, say};
 
 /// The name of a store in its folder.
-pub(super) const FILE: &str = "events.redb";
+const FILE: &str = "events.redb";
 
 pub(crate) fn store(command: StoreCommand) -> Result<()> {
     match command {
@@ -33,11 +33,17 @@ pub(crate) fn store(command: StoreCommand) -> Result<()> {
 
 /// A store that is there. None is made: a folder that was mistyped would look like an empty store.
 fn open(dir: &Path) -> Result<DiskStore> {
-    if !dir.join(FILE).exists() {
+    if !is_there(dir)? {
         let text = format!("there is no store in {}", dir.display());
         return Err(Failure::Input(text).into());
     }
     Ok(DiskStore::open(dir, DiskOptions::default())?)
+}
+
+/// Whether there is a store in the folder. Who may not look does not know.
+pub(super) fn is_there(dir: &Path) -> Result<bool> {
+    let path = dir.join(FILE);
+    Ok(path.try_exists().with_context(|| path.display().to_string())?)
 }
 
 fn check(dir: &Path) -> Result<()> {

@@ -33,7 +33,7 @@ pub(super) fn is_deployed(root: &Map<String, Value>) -> bool {
 
 /// Reads the whole file. An error says where it is.
 pub(super) fn read(root: &Map<String, Value>) -> Result<Read, String> {
-    let mut read = Read::default();
+    let mut read = Read { is_deployed: true, ..Read::default() };
     let root = Section { path: String::new(), map: root };
     if let Some(kind) = root.get("type")
         && kind != "event"

@@ -32,6 +32,8 @@ const MAX_SIZE: u64 = 16 << 20;
 /// What a file says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Read {
+    /// It is that of a deployed server.
+    pub(crate) is_deployed: bool,
     pub(crate) settings: Settings,
     /// Python modules that the file names, and that do not run here.
     pub(crate) modules: Vec<String>,

@@ -2,6 +2,8 @@
 
 mod adminer;
 mod browser;
+#[cfg(unix)]
+mod chapter;
 mod conf;
 mod cotp;
 mod demo;
@@ -11,6 +13,9 @@ mod frames;
 mod help;
 mod history;
 mod metrics;
+#[cfg(target_os = "linux")]
+mod misfortunes;
+mod monitor;
 mod peers;
 mod plant;
 mod process;

@@ -95,6 +95,11 @@ impl Hat {
         self.child.try_wait().expect("the process can be asked").is_some()
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, by name.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();

@@ -26,7 +26,7 @@ pub(crate) struct Deployed {
 
 impl Deployed {
     /// Starts a program of the deployed packages, and waits until it listens.
-    fn start(folder: &Folder, program: &str, conf: &Value, listens: SocketAddr) -> Self {
+    pub(crate) fn start(folder: &Folder, program: &str, conf: &Value, listens: SocketAddr) -> Self {
         let path = folder.of(&format!("{program}.json"));
         fs::write(&path, conf.to_string()).expect("a configuration");
         Self::start_with(folder, program, &path, listens)
@@ -80,6 +80,17 @@ impl Drop for Deployed {
     }
 }
 
+/// A deployed monitor that blesses one server of a group.
+pub(crate) fn monitor(folder: &Folder, at: SocketAddr, master_at: SocketAddr) -> Deployed {
+    let conf = json!({
+        "default_algorithm": "BLESS_ONE", "group_algorithms": {},
+        "server": {"host": "127.0.0.1", "port": at.port(), "default_rank": 1},
+        "master": {"host": "127.0.0.1", "port": master_at.port()},
+        "slave": {"parents": [], "connect_timeout": 5, "connect_retry_count": 1, "connect_retry_delay": 5},
+    });
+    Deployed::start(folder, "hat-monitor", &conf, at)
+}
+
 #[track_caller]
 pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) {
     let start = Instant::now();
@@ -100,7 +111,8 @@ fn held(connect: &str) -> Vec<Value> {
     events
 }
 
-fn wait_for_status(connect: &str, status: &str) {
+#[track_caller]
+pub(crate) fn wait_for_status(connect: &str, status: &str) {
     let expected = json!({"status": status});
     until(&format!("{connect} is {status}"), || {
         let ended = hat(&format!("status {connect}"));
@@ -134,13 +146,7 @@ on_every_runtime! {
         }
         let folder = Folder::new();
         let [monitor_at, master_at, ours_at, theirs_at] = [(); 4].map(|()| unused_addr());
-        let monitor = json!({
-            "default_algorithm": "BLESS_ONE", "group_algorithms": {},
-            "server": {"host": "127.0.0.1", "port": monitor_at.port(), "default_rank": 1},
-            "master": {"host": "127.0.0.1", "port": master_at.port()},
-            "slave": {"parents": [], "connect_timeout": 5, "connect_retry_count": 1, "connect_retry_delay": 5},
-        });
-        let _monitor = Deployed::start(&folder, "hat-monitor", &monitor, monitor_at);
+        let _monitor = monitor(&folder, monitor_at, master_at);
         let backend = json!({
             "module": "hat.event.backends.lmdb", "db_path": folder.of("theirs.db"), "identifier": null,
             "flush_period": 0.2, "cleanup_period": 60, "conditions": [],

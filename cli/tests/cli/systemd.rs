@@ -1,10 +1,13 @@
-//! What systemd is told, over the socket that it names in the environment.
+//! What systemd is told, over the socket that it names in the environment, and the unit that makes
+//! it ask.
 
+use std::fs;
 use std::os::unix::net::UnixDatagram;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::on_every_runtime;
-use crate::process::Hat;
+use crate::process::{Hat, Server, hat};
 use crate::store::Folder;
 
 /// The next word.
@@ -20,7 +23,49 @@ fn until(socket: &UnixDatagram, line: &str) {
     while !word(socket).lines().any(|it| it == line) {}
 }
 
+/// The unit of docs/debian is one that systemd takes, without a word about it.
+#[test]
+fn the_unit_is_understood() {
+    if !Command::new("systemd-analyze").arg("--version").output().is_ok_and(|it| it.status.success()) {
+        eprintln!("skipped: there is no systemd-analyze here");
+        return;
+    }
+    let folder = Folder::new();
+    let unit = include_str!("../../../docs/debian/hat-server.service");
+    assert!(unit.contains("ExecStart=/usr/bin/hat "), "what is installed there");
+    let path = folder.of("hat-server.service");
+    let unit = unit.replace("/usr/bin/hat", env!("CARGO_BIN_EXE_hat"));
+    fs::write(&path, unit.replace("User=hat\nGroup=hat\n", "")).expect("a file");
+    let verify = ["verify", "--man=no", &path];
+    let output = Command::new("systemd-analyze").args(verify).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    // other units of this machine are none of ours
+    let of_ours: Vec<_> = said.lines().filter(|line| line.contains("hat-server")).collect();
+    assert!(of_ours.is_empty(), "{of_ours:?}");
+}
+
 on_every_runtime! {
+    /// A history that takes minutes to copy is no start that hangs.
+    fn a_start_that_takes_long_asks_for_more_time(runtime) {
+        let folder = Folder::new();
+        let from = Server::start_of(runtime, &format!("--store {}", folder.of("from")));
+        hat(&format!("register a --connect {} --runtime {runtime}", from.address)).json();
+        let path = folder.of("notify");
+        let socket = UnixDatagram::bind(&path).expect("a socket");
+        socket.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket");
+        let (store, from) = (folder.of("store"), &from.address);
+        let args = format!("serve --listen 127.0.0.1:0 --store {store} --mirror-once {from} --runtime {runtime}");
+        let server = Hat::start_in(&args, "", &[("NOTIFY_SOCKET", &*path)]);
+        let first = word(&socket);
+        assert!(first.lines().any(|line| line == "EXTEND_TIMEOUT_USEC=60000000"), "{first}");
+        assert!(first.contains(&format!("STATUS=copied 1 events of {from}")), "{first}");
+        until(&socket, "READY=1");
+        server.signal("TERM");
+        until(&socket, "STOPPING=1");
+        assert_eq!(server.end().code, Some(0));
+    }
+
     fn a_service_of_type_notify(runtime) {
         let folder = Folder::new();
         let path = folder.of("notify");

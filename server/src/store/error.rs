@@ -48,6 +48,9 @@ pub enum AppendError {
     /// So many registrations wait already.
     #[error("{0} registrations wait for the disk already; register more slowly")]
     Busy(usize),
+    /// The store has an event with the last number that a session can have: none is given twice.
+    #[error("no session number is left above those in the store; give the server another id")]
+    NumbersUsedUp,
     /// The log was closed, or its thread is gone.
     #[error("the log is closed")]
     Closed,

@@ -1,6 +1,6 @@
 //! Ids of events in the order of time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Bound;
 
 use hat_core::eventer::{Event, EventId, Order, OrderBy, Timestamp};
@@ -11,8 +11,8 @@ pub(super) type Key = (Timestamp, EventId);
 /// Events by timestamp, and those that have a source timestamp by that.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    by_timestamp: BTreeSet<Key>,
-    by_source: BTreeSet<Key>,
+    by_timestamp: Ascending,
+    by_source: Ascending,
 }
 
 /// Which part of an index to go through, from which end.
@@ -62,18 +62,20 @@ pub(super) fn in_order<'a>(
 impl Index {
     pub(super) fn insert(&mut self, event: &Event) {
         self.by_timestamp.insert((event.timestamp, event.id));
-        self.by_source.extend(event.source_timestamp.map(|timestamp| (timestamp, event.id)));
+        if let Some(timestamp) = event.source_timestamp {
+            self.by_source.insert((timestamp, event.id));
+        }
     }
 
     pub(super) fn remove(&mut self, event: &Event) {
-        self.by_timestamp.remove(&(event.timestamp, event.id));
+        self.by_timestamp.remove((event.timestamp, event.id));
         if let Some(timestamp) = event.source_timestamp {
-            self.by_source.remove(&(timestamp, event.id));
+            self.by_source.remove((timestamp, event.id));
         }
     }
 
     pub(super) fn has(&self, event: &Event) -> bool {
-        self.by_timestamp.contains(&(event.timestamp, event.id))
+        self.by_timestamp.contains((event.timestamp, event.id))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -82,22 +84,81 @@ impl Index {
 
     /// Whether the range would come past `key`, were nothing behind it left out.
     pub(super) fn holds(&self, key: Key, range: Range) -> bool {
-        (range.from..=range.to).contains(&key.0) && self.of(range.by).contains(&key)
+        (range.from..=range.to).contains(&key.0) && self.of(range.by).contains(key)
     }
 
     /// What is in `range`, in order.
     pub(super) fn range(&self, range: Range) -> Keys<'_> {
-        match range.bounds() {
-            Some(bounds) => in_order(self.of(range.by).range(bounds).copied(), range.order),
-            None => Box::new(std::iter::empty()),
-        }
+        self.of(range.by).range(range)
     }
 
-    fn of(&self, by: OrderBy) -> &BTreeSet<Key> {
+    fn of(&self, by: OrderBy) -> &Ascending {
         match by {
             OrderBy::Timestamp => &self.by_timestamp,
             OrderBy::SourceTimestamp => &self.by_source,
         }
+    }
+}
+
+/// Keys that nearly all come in their order, and go in the order in which they came: then it costs
+/// a push, a pop, and no search.
+#[derive(Debug, Default)]
+struct Ascending {
+    in_order: VecDeque<Key>,
+    /// Those that came after one that they stand before.
+    others: BTreeSet<Key>,
+}
+
+impl Ascending {
+    fn insert(&mut self, key: Key) {
+        if self.in_order.back().is_none_or(|last| *last < key) {
+            self.in_order.push_back(key);
+        } else {
+            self.others.insert(key);
+        }
+    }
+
+    fn remove(&mut self, key: Key) {
+        if self.in_order.front() == Some(&key) {
+            self.in_order.pop_front();
+        } else if !self.others.remove(&key)
+            && let Ok(at) = self.in_order.binary_search(&key)
+        {
+            self.in_order.remove(at);
+        }
+    }
+
+    fn contains(&self, key: Key) -> bool {
+        // what was added last is asked for most
+        self.in_order.back() == Some(&key)
+            || self.in_order.binary_search(&key).is_ok()
+            || self.others.contains(&key)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.in_order.is_empty() && self.others.is_empty()
+    }
+
+    fn range(&self, range: Range) -> Keys<'_> {
+        use Bound::{Excluded, Included, Unbounded};
+
+        let Some((start, end)) = range.bounds() else { return Box::new(std::iter::empty()) };
+        let from = self.in_order.partition_point(|key| match start {
+            Included(start) => *key < start,
+            Excluded(start) => *key <= start,
+            Unbounded => false,
+        });
+        let to = self.in_order.partition_point(|key| match end {
+            Included(end) => *key <= end,
+            Excluded(end) => *key < end,
+            Unbounded => true,
+        });
+        let keys = in_order(self.in_order.range(from..to.max(from)).copied(), range.order);
+        if self.others.is_empty() {
+            return keys;
+        }
+        let others = in_order(self.others.range((start, end)).copied(), range.order);
+        Box::new(merged([keys, others], range.order))
     }
 }
 
@@ -120,4 +181,68 @@ pub(super) fn merged<'a>(
         heads.extend(ranges[at].next().map(|key| (key, at)));
         Some(key)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(second: i64, session: i64) -> Key {
+        (Timestamp::from_secs(second), EventId::new(1, session, 1))
+    }
+
+    /// Whatever order keys come and go in, they are those of a set.
+    #[test]
+    fn keys_in_any_order_are_those_of_a_set() {
+        let mut state = 7_u64;
+        let mut dice = |most: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % most
+        };
+        for most_late in [1, 3, 40] {
+            let (mut index, mut set) = (Ascending::default(), BTreeSet::new());
+            let mut came = VecDeque::new();
+            for number in 0..400 {
+                let next = key(number / 3 + 40 - dice(most_late) as i64, number);
+                index.insert(next);
+                set.insert(next);
+                came.push_back(next);
+                if came.len() > 60 {
+                    // nearly always the one that came first
+                    let at = if dice(10) == 0 { dice(60) as usize } else { 0 };
+                    let gone = came.remove(at).expect("there are so many");
+                    index.remove(gone);
+                    set.remove(&gone);
+                    assert!(!index.contains(gone));
+                }
+                assert!(set.iter().all(|key| index.contains(*key)));
+                let from = Timestamp::from_secs(number / 3 + 20 - dice(30) as i64);
+                let to = Timestamp::from_secs(number / 3 + 60 - dice(60) as i64);
+                let last = came.get(dice(60) as usize).copied();
+                for order in [Order::Ascending, Order::Descending] {
+                    for after in [None, last] {
+                        let range = Range { by: OrderBy::Timestamp, order, from, to, after };
+                        let found: Vec<Key> = index.range(range).collect();
+                        let within = |key: &&Key| (from..=to).contains(&key.0);
+                        let behind = |key: &&Key| match (after, order) {
+                            (None, _) => true,
+                            (Some(after), Order::Ascending) => **key > after,
+                            (Some(after), Order::Descending) => **key < after,
+                        };
+                        let mut expected: Vec<Key> =
+                            set.iter().filter(within).filter(behind).copied().collect();
+                        if order == Order::Descending {
+                            expected.reverse();
+                        }
+                        assert_eq!(found, expected);
+                    }
+                }
+            }
+            assert!(!index.is_empty());
+            came.into_iter().for_each(|key| index.remove(key));
+            assert!(index.is_empty());
+        }
+    }
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use hat_core::eventer::Timestamp;
 use smol::channel::bounded;
+use tracing::error;
 
 use super::pending::{Promise, pending};
 use super::{
@@ -115,6 +116,8 @@ struct Queue {
     closers: Vec<Promise>,
     closing: bool,
     closed: bool,
+    /// Why what was answered last is not durable, once it is closed.
+    lost: Option<StoreError>,
     health: Health,
     tidy_is_due: bool,
     /// What came of a step beside the work, where it failed, or the one before it did.
@@ -146,9 +149,10 @@ impl LocalLog {
         let failed = |error| StoreError::Failed(Arc::new(error));
         work.start_tidying().map_err(failed)?;
         let thread = std::thread::Builder::new().name("hat-store".into());
-        let log = Self { shared };
+        let log = Self { shared: shared.clone() };
+        let end = EndOfThread(shared);
         // dropped, it ends the other thread
-        thread.spawn(move || work.run()).map_err(failed)?;
+        thread.spawn(move || (work.run(), drop(end))).map_err(failed)?;
         Ok((log, feed))
     }
 
@@ -195,7 +199,7 @@ impl Log for LocalLog {
     fn close(&self) -> Pending {
         let mut queue = self.shared.lock();
         if queue.closed {
-            return Pending::settled(Ok(None));
+            return Pending::settled(queue.outcome());
         }
         let (promise, pending) = pending();
         queue.closing = true;
@@ -214,7 +218,44 @@ impl Drop for LocalLog {
     }
 }
 
+/// The thread that registers: whatever ends it, nobody waits for it in vain.
+#[derive(Debug)]
+struct EndOfThread(Arc<Shared>);
+
+impl Drop for EndOfThread {
+    fn drop(&mut self) {
+        if !self.0.lock().closed {
+            error!("the log has ended by a fault of this program: nothing is registered any more");
+            self.0.end(None);
+            self.0.due.notify_one();
+        }
+    }
+}
+
+impl Queue {
+    /// How it was closed.
+    fn outcome(&self) -> Result<Option<Arc<Session>>, AppendError> {
+        self.lost.clone().map_or(Ok(None), |error| Err(AppendError::Store(error)))
+    }
+}
+
 impl Shared {
+    /// Nothing is done any more.
+    fn end(&self, lost: Option<StoreError>) {
+        let mut queue = self.lock();
+        (queue.closing, queue.closed) = (true, true);
+        (queue.health, queue.lost) = (Health::Closed, lost);
+        let closers = std::mem::take(&mut queue.closers);
+        // dropped, they say that it is closed
+        let waiting = std::mem::take(&mut queue.waiting);
+        let outcome = queue.outcome();
+        drop(queue);
+        drop(waiting);
+        for promise in closers {
+            promise.settle(outcome.clone());
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -47,7 +47,8 @@ pub trait Log: Send + Sync + 'static {
     }
 
     /// Makes durable what is not yet, settles everything that waits, and ends. What is appended
-    /// after that is refused. Settled, with `None`, when it is done; called again, it is the same.
+    /// after that is refused. Settled, with `None`, when it is done; with the reason, where events
+    /// that were answered could not be made durable. Called again, it is the same.
     fn close(&self) -> Pending;
 }
 

@@ -238,7 +238,7 @@ pub trait Store: Send + std::marker::Sync + 'static {
     /// to do at once.
     ///
     /// Called once a second, and when [`is_due`](Self::is_due) says so, beside `apply` and by one
-    /// thread at a time.
+    /// thread at a time. `now` is what ages are counted to.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@
 mod lmdb;
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -25,15 +25,23 @@ fn scratch(name: &str) -> Scratch {
     Scratch(folder)
 }
 
-/// Lets it write for a while, kills it, and gives the sessions that it said were answered, with
-/// their events.
-fn killed_after(folder: &Scratch, durability: &str, time: Duration) -> BTreeMap<i64, usize> {
+/// Lets it write until `sessions` are answered and for a while after that, kills it, and gives the
+/// sessions that it said were answered, with their events.
+fn killed_after(
+    folder: &Scratch,
+    durability: &str,
+    sessions: usize,
+    time: Duration,
+) -> BTreeMap<i64, usize> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_store-writer"));
     command.arg(&folder.0).arg(durability).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut child = command.spawn().expect("the writer starts");
-    let mut stdout = child.stdout.take().expect("a pipe");
+    let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut text = String::new();
+    for _ in 0..sessions {
+        assert_ne!(stdout.read_line(&mut text).expect("text"), 0, "the writer goes on");
+    }
     let reader = std::thread::spawn(move || {
-        let mut text = String::new();
         stdout.read_to_string(&mut text).expect("text");
         text
     });
@@ -66,6 +74,9 @@ fn found(folder: &Scratch) -> BTreeMap<i64, usize> {
     sessions
 }
 
+/// How often a store is killed before another one is begun: all of it is read after each kill.
+const LIVES: u64 = 40;
+
 /// `HAT_KILLS` says how often; a thousand times is a run of some minutes.
 fn kills() -> u64 {
     std::env::var("HAT_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
@@ -73,12 +84,19 @@ fn kills() -> u64 {
 
 #[test]
 fn what_was_answered_is_there_after_a_kill_at_any_moment() {
-    let folder = scratch("commit");
-    let mut answered: BTreeMap<i64, usize> = BTreeMap::new();
+    let mut folder = scratch("commit");
+    let (mut answered, mut all) = (BTreeMap::new(), 0);
     for kill in 0..kills() {
-        // now and then so early that it is killed while it opens
-        let time = Duration::from_millis(20 + kill * 37 % 200);
-        for (session, size) in killed_after(&folder, "commit", time) {
+        if kill % LIVES == 0 {
+            all += answered.len();
+            answered.clear();
+            folder = scratch("commit");
+        }
+        // each third time so early that it may be killed while it opens; else while it works, however
+        // busy the machine is
+        let sessions = if kill % 3 == 0 { 0 } else { 1 + kill * 61 % 900 };
+        let time = Duration::from_millis(kill * 37 % 200);
+        for (session, size) in killed_after(&folder, "commit", sessions as usize, time) {
             assert!(answered.insert(session, size).is_none(), "session {session} twice");
         }
         let found = found(&folder);
@@ -86,7 +104,9 @@ fn what_was_answered_is_there_after_a_kill_at_any_moment() {
             assert_eq!(found.get(session), Some(size), "session {session}, kill {kill}");
         }
     }
-    assert!(!answered.is_empty());
+    all += answered.len();
+    assert!(all > 0);
+    println!("{} kills, {all} answered sessions", kills());
 }
 
 #[test]
@@ -94,8 +114,8 @@ fn flushed_later_loses_only_the_end_and_gives_no_number_twice() {
     let folder = scratch("flush");
     let mut answered: BTreeMap<i64, usize> = BTreeMap::new();
     for kill in 0..kills().min(5) {
-        let time = Duration::from_millis(300 + kill * 37 % 200);
-        let these = killed_after(&folder, "flush", time);
+        let time = Duration::from_millis(kill * 37 % 200);
+        let these = killed_after(&folder, "flush", 300, time);
         for (session, size) in &these {
             assert!(answered.insert(*session, *size).is_none(), "session {session} twice");
         }

@@ -13,7 +13,7 @@ use hat_server::store::{DiskStore, MemoryStore, Store};
 use super::systemd;
 use crate::args::{ClientTlsArgs, TlsArgs};
 use crate::client::refusal;
-use crate::command::store::{FILE, counted, counter, import_file};
+use crate::command::store::{counted, counter, import_file, is_there};
 use crate::conf::Place;
 use crate::exit::{Failure, say};
 
@@ -52,14 +52,16 @@ impl Opened {
     pub(super) fn control(&self) {}
 }
 
-pub(super) fn open(place: Place) -> Result<Opened> {
+/// With `may_be_new`, a file to take the history over from that is not there is that of a server
+/// that never ran.
+pub(super) fn open(place: Place, may_be_new: bool) -> Result<Opened> {
     match place {
         Place::Memory(config) => Ok(Opened::Memory(Arc::new(MemoryStore::new(config)))),
         Place::Disk { dir, options, import_lmdb } => {
             if let Some(file) = import_lmdb
-                && !dir.join(FILE).exists()
+                && !is_there(&dir)?
             {
-                begin_with(&dir, &file)?;
+                begin_with(&dir, &file, may_be_new)?;
             }
             let store = Arc::new(DiskStore::open(&dir, options)?);
             Ok(Opened::Disk(dir, store))
@@ -110,8 +112,15 @@ pub(super) async fn mirror_once<R: Runtime>(
 }
 
 /// Makes a store of what is in the file of a deployed server: the whole of it, or none.
-fn begin_with(dir: &Path, path: &Path) -> Result<()> {
-    if !path.exists() {
+fn begin_with(dir: &Path, path: &Path, may_be_new: bool) -> Result<()> {
+    let of = |error| Failure::Input(format!("the history in {}: {error}", path.display()));
+    // one that may not be looked at is there, for all that is known
+    let is_there = path.try_exists().map_err(of)?;
+    if !is_there && !may_be_new {
+        let text = "it is not there; without --import-lmdb (store.import_lmdb) the store begins empty";
+        return Err(of(std::io::Error::new(std::io::ErrorKind::NotFound, text)).into());
+    }
+    if !is_there {
         say(&format!("there is no history in {}: the store begins empty", path.display()));
         return Ok(());
     }

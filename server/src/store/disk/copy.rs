@@ -9,9 +9,6 @@ use hat_core::eventer::{Event, QueryParams, ServerParams, Timestamp};
 use super::{DiskOptions, DiskStore, StoreError};
 use crate::store::{Last, QueryError, Session, Store, Sync};
 
-/// The folder in which a store is made, within the one that it is for.
-const PART: &str = "part";
-
 /// Events that share a sync when they are copied.
 const BATCH: usize = 32_768;
 
@@ -67,9 +64,9 @@ impl DiskStore {
     ///
     /// [`StoreError`]; one where the folder has a store already.
     pub fn copy_to(&self, folder: &Path, mut progress: impl FnMut(u64)) -> Result<u64, StoreError> {
-        if folder.join(super::file::FILE).exists() {
-            let error = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-            return Err(StoreError::Path(folder.into(), Arc::new(error)));
+        let of = |error| StoreError::Path(folder.into(), Arc::new(error));
+        if folder.join(super::file::FILE).try_exists().map_err(of)? {
+            return Err(of(std::io::Error::from(std::io::ErrorKind::AlreadyExists)));
         }
         Self::make_whole(folder, |copy| self.copy_into(copy, &mut progress))
     }
@@ -84,17 +81,13 @@ impl DiskStore {
         folder: &Path,
         fill: impl FnOnce(&Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        let part = folder.join(PART);
-        let begun = part.join(super::file::FILE);
-        if begun.exists() {
-            // by one that did not come to its end; who is still at it has the lock
-            let lock = super::file::Folder::lock(&part)?;
-            let removed = std::fs::remove_file(&begun);
-            removed.map_err(|error| StoreError::Path(begun, Arc::new(error)))?;
-            drop(lock);
-        }
+        let part = folder.join(super::file::PART);
+        super::file::remove_begun(&part)?;
         let store = Self::open(&part, DiskOptions::default())?;
-        let filled = fill(&store)?;
+        let filled = fill(&store).inspect_err(|_| {
+            // nobody goes on with it, and on a disk that is full it would be in the way
+            let _ = std::fs::remove_dir_all(&part);
+        })?;
         drop(store);
         super::file::take_from(&part, folder)?;
         Ok(filled)

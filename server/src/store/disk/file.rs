@@ -28,6 +28,8 @@ pub trait Medium: Send + Sync + std::fmt::Debug + 'static {
 
 /// The name of the store's file in its folder.
 pub(super) const FILE: &str = "events.redb";
+/// The folder in which a store is made, within the one that it is for.
+pub(super) const PART: &str = "part";
 /// The names of the files of the journal.
 pub(super) const JOURNAL: [&str; 2] = ["journal.0", "journal.1"];
 /// The name of the file whose lock says that a process uses the folder.
@@ -66,10 +68,11 @@ impl Folder {
     /// for half a new file is none that could be opened.
     fn make(&self) -> Result<(), StoreError> {
         let path = self.path.join(FILE);
-        if path.exists() {
+        let of = |error| StoreError::Path(path.clone(), Arc::new(error));
+        if path.try_exists().map_err(of)? {
             return Ok(());
         }
-        let of = |error| StoreError::Path(path.clone(), Arc::new(error));
+        self.is_nothing_lost()?;
         for name in JOURNAL {
             let path = self.path.join(name);
             let of = |error| StoreError::Path(path.clone(), Arc::new(error));
@@ -86,6 +89,59 @@ impl Folder {
         File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(of)?;
         Ok(())
     }
+}
+
+impl Folder {
+    /// Nothing is begun anew where there was a store, or half of one: who starts a server over it
+    /// would take it for all that there is.
+    fn is_nothing_lost(&self) -> Result<(), StoreError> {
+        let dir = self.path.display();
+        let lost = |what: String| Err(StoreError::Unknown(what.into()));
+        let part = self.path.join(PART);
+        let of = |error| StoreError::Path(part.clone(), Arc::new(error));
+        if part.join(FILE).try_exists().map_err(of)? {
+            return lost(format!(
+                "{dir} has a part of a store: a restore or an import did not come to its end; do \
+                 it again, or remove {} to begin without it",
+                part.display()
+            ));
+        }
+        for name in JOURNAL {
+            let of = |error| StoreError::Path(self.path.join(name), Arc::new(error));
+            match std::fs::metadata(self.path.join(name)) {
+                Ok(file) if file.len() > 0 => {
+                    return lost(format!(
+                        "{dir} has {name} and no {FILE}: the store lacks its tables; restore a \
+                         backup, or move the folder away to begin anew"
+                    ));
+                }
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(of(error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes what is left of a store in `part`, which was begun and has no end; who is still at it
+/// has the lock.
+pub(super) fn remove_begun(part: &Path) -> Result<(), StoreError> {
+    let begun = part.join(FILE);
+    let of = |error| StoreError::Path(begun.clone(), Arc::new(error));
+    if !begun.try_exists().map_err(of)? {
+        return Ok(());
+    }
+    let lock = Folder::lock(part)?;
+    // the tables last: journals without them would be those of a store that has lost them
+    for name in JOURNAL {
+        match std::fs::remove_file(part.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(of(error)),
+            _ => {}
+        }
+    }
+    let removed = std::fs::remove_file(&begun).map_err(of);
+    drop(lock);
+    removed
 }
 
 /// Makes the store in the folder `part`, which nobody has open, the one of `folder`: the whole of
@@ -205,5 +261,86 @@ impl StorageBackend for Watched {
         _end: std::ops::Bound<u64>,
     ) -> Result<bool, BackendError> {
         Err(BackendError::Unsupported)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::disk::{DiskOptions, DiskStore};
+
+    /// A folder that goes with the test.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("hat-file-{name}-{}", std::process::id()));
+            let _ = std::fs::remove_dir_all(&path);
+            Self(path)
+        }
+
+        fn open(&self) -> Result<DiskStore, StoreError> {
+            DiskStore::open(&self.0, DiskOptions::default())
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn nothing_is_begun_anew_over_what_is_left_of_a_store() {
+        let scratch = Scratch::new("half");
+        let store = scratch.open().expect("a store");
+        store.go_on_above(&[(1, 5, None)]).expect("the disk");
+        drop(store);
+        let journal = || JOURNAL.map(|name| std::fs::read(scratch.0.join(name)).expect("a file"));
+        let before = journal();
+        assert!(before.iter().any(|file| !file.is_empty()));
+        std::fs::remove_file(scratch.0.join(FILE)).expect("the tables");
+        for _ in 0..2 {
+            let opened = scratch.open();
+            assert!(matches!(opened, Err(StoreError::Unknown(_))), "{opened:?}");
+            assert!(journal() == before, "what is left stays");
+        }
+    }
+
+    #[test]
+    fn nothing_is_begun_beside_half_a_copy_which_can_be_made_again() {
+        let (from, to) = (Scratch::new("whole"), Scratch::new("part"));
+        let store = from.open().expect("a store");
+        store.go_on_above(&[(1, 5, None)]).expect("the disk");
+        // as a copy leaves it that was killed: before its journals were moved, or after the first
+        for moved in [0, 1] {
+            let part = DiskStore::open(&to.0.join(PART), DiskOptions::default()).expect("a part");
+            part.go_on_above(&[(1, 2, None)]).expect("the disk");
+            drop(part);
+            for name in &JOURNAL[..moved] {
+                std::fs::rename(to.0.join(PART).join(name), to.0.join(name)).expect("a file");
+            }
+            let opened = to.open().map(drop).map_err(|error| error.to_string());
+            assert!(opened.is_err_and(|error| error.contains("did not come to its end")));
+            assert_eq!(store.copy_to(&to.0, |_| {}).expect("a copy"), 0);
+            let copy = to.open().expect("a store");
+            assert_eq!(copy.servers()[0].reserved, 5, "that of the store and not of the part");
+            drop(copy);
+            std::fs::remove_dir_all(&to.0).expect("it was made");
+        }
+        // one that was ended between the two files that it removes of such a part
+        let part = to.0.join(PART);
+        drop(DiskStore::open(&part, DiskOptions::default()).expect("a part"));
+        std::fs::remove_file(part.join(JOURNAL[0])).expect("a file");
+        store.copy_to(&to.0, |_| {}).expect("a copy");
+    }
+
+    #[test]
+    fn a_copy_that_fails_leaves_nothing_in_the_way() {
+        let to = Scratch::new("fails");
+        let failed = DiskStore::make_whole(&to.0, |_| Err::<(), _>(StoreError::Closed));
+        assert!(matches!(failed, Err(StoreError::Closed)));
+        assert!(!to.0.join(PART).exists());
+        to.open().expect("and a store can be made there");
     }
 }

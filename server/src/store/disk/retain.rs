@@ -279,7 +279,9 @@ impl DiskStore {
     /// indexes.
     fn is_overdue(&self, now: Timestamp) -> bool {
         let mut tables = self.tables();
-        let since = *tables.retention.drained.get_or_insert(now);
+        // a clock that was set back would put it off for as much
+        let since = tables.retention.drained.map_or(now, |since| since.min(now));
+        tables.retention.drained = Some(since);
         let is_overdue = now.as_secs_f64() - since.as_secs_f64() >= OVERDUE.as_secs_f64();
         if is_overdue {
             tables.retention.drained = Some(now);

@@ -38,17 +38,23 @@ fn all(store: &dyn Store) -> Vec<EventId> {
 struct Fragile {
     inner: MemoryStore,
     fault: Mutex<Option<StoreError>>,
+    sync_fault: Mutex<Option<StoreError>>,
     recovered: AtomicUsize,
 }
 
 impl Fragile {
     fn new() -> Arc<Self> {
         let inner = MemoryStore::new(Config::new(7));
-        Arc::new(Self { inner, fault: Mutex::default(), recovered: AtomicUsize::new(0) })
+        let (fault, sync_fault) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { inner, fault, sync_fault, recovered: AtomicUsize::new(0) })
     }
 
     fn fail(&self, fault: Option<StoreError>) {
         *self.fault.lock().expect("no panic") = fault;
+    }
+
+    fn fail_syncs(&self, fault: Option<StoreError>) {
+        *self.sync_fault.lock().expect("no panic") = fault;
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -83,7 +89,8 @@ impl Store for Fragile {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        self.check()
+        self.check()?;
+        self.sync_fault.lock().expect("no panic").clone().map_or(Ok(()), Err)
     }
 
     fn recover(&self) -> Result<(), StoreError> {
@@ -258,4 +265,74 @@ fn answered_before_the_disk_has_it_and_told_as_durable_after() {
     assert!(feed.try_recv().is_err());
     log.close().wait().expect("closed");
     assert!(matches!(feed.recv_blocking(), Ok(SessionUpdate::Durable(_))));
+}
+
+#[test]
+fn what_was_answered_and_cannot_be_made_durable_at_the_end_is_told() {
+    for full in [true, false] {
+        let store = Fragile::new();
+        let durability = Durability::Flush(Duration::from_secs(3600));
+        let options = LogOptions { durability, ..options() };
+        let (log, _) = LocalLog::start(store.clone(), options).expect("a log");
+        registered(&log, "a");
+        let error = Arc::new(std::io::ErrorKind::StorageFull.into());
+        store.fail(Some(if full { StoreError::Full(error) } else { StoreError::Failed(error) }));
+        // both times: who asks second must not take it for done
+        for _ in 0..2 {
+            let closed = log.close().wait();
+            assert!(matches!(closed, Err(AppendError::Store(_))), "{closed:?}");
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_works_again_at_the_end_gets_what_was_answered() {
+    let store = Fragile::new();
+    let durability = Durability::Flush(Duration::ZERO);
+    let (log, feed) =
+        LocalLog::start(store.clone(), LogOptions { durability, ..options() }).expect("a log");
+    store.fail_syncs(Some(StoreError::Failed(Arc::new(std::io::Error::other("EIO")))));
+    registered(&log, "a");
+    while !matches!(log.health(), Health::Failing(_)) {
+        std::thread::yield_now();
+    }
+    store.fail_syncs(None);
+    log.close().wait().expect("everything is durable");
+    assert_eq!(store.recovered.load(Ordering::SeqCst), 1);
+    let told = std::iter::from_fn(|| feed.recv_blocking().ok());
+    assert_eq!(told.filter(|it| matches!(it, SessionUpdate::Durable(_))).count(), 1);
+}
+
+#[test]
+fn after_the_last_number_nothing_is_registered() {
+    let store = memory();
+    let last = Event {
+        id: EventId::new(7, i64::MAX, 1),
+        event_type: typed("a"),
+        timestamp: Timestamp::from_secs(5),
+        source_timestamp: None,
+        payload: None,
+    };
+    let session = Session::new(vec![last]).expect("a session");
+    store.apply(&[Arc::new(session)], &[], Sync::Now).expect("applied");
+    let (log, _) = LocalLog::start(store.clone(), options()).expect("a log");
+    for _ in 0..2 {
+        let refused = log.append(events("a").into()).wait();
+        assert!(matches!(refused, Err(AppendError::NumbersUsedUp)), "{refused:?}");
+    }
+    assert_eq!(all(&*store), [EventId::new(7, i64::MAX, 1)]);
+}
+
+#[test]
+fn a_fault_of_the_program_leaves_nobody_waiting() {
+    let (log, feed) = LocalLog::start(memory(), options()).expect("a log");
+    let complete: Complete = Box::new(|_| panic!("a module with a fault"));
+    let append = Append { events: events("a"), complete: Some(complete) };
+    let (faulty, behind) = (log.append(append), log.append(events("b").into()));
+    assert!(matches!(faulty.wait(), Err(AppendError::Closed)));
+    assert!(matches!(behind.wait(), Err(AppendError::Closed)));
+    assert!(matches!(log.append(events("c").into()).wait(), Err(AppendError::Closed)));
+    assert!(matches!(log.health(), Health::Closed));
+    assert!(log.close().wait().is_ok(), "it is closed");
+    assert!(feed.recv_blocking().is_err(), "and nothing is told any more");
 }

@@ -88,7 +88,8 @@ impl Work {
     pub(super) fn start_tidying(&mut self) -> io::Result<()> {
         let (store, shared, clock) = (self.store.clone(), self.shared.clone(), self.options.clock);
         let thread = thread::Builder::new().name("hat-store-tidy".into());
-        self.tidying = Some(thread.spawn(move || tidy::run(&*store, &shared, clock))?);
+        let last = (self.timestamp > Timestamp::MIN).then_some(self.timestamp);
+        self.tidying = Some(thread.spawn(move || tidy::run(&*store, &shared, clock, last))?);
         Ok(())
     }
 
@@ -114,19 +115,30 @@ impl Work {
                 self.tidied(tidied);
             }
         }
-        self.flush();
+        let lost = self.last_flush();
         self.shared.due.notify_one();
         if let Some(tidying) = self.tidying.take() {
             // it has the store, which is free once this has ended
             let _ = tidying.join();
         }
-        let mut queue = self.shared.lock();
-        queue.closed = true;
-        queue.health = Health::Closed;
-        let closers = std::mem::take(&mut queue.closers);
-        drop(queue);
-        for promise in closers {
-            promise.settle(Ok(None));
+        self.shared.end(lost);
+    }
+
+    /// The end of what was answered and is not durable yet; why it is lost, where it is.
+    fn last_flush(&mut self) -> Option<StoreError> {
+        match self.recover_at {
+            // it flushes, too
+            Some(_) => self.recover(),
+            None => self.flush(),
+        }
+        if self.unsynced.is_empty() {
+            return None;
+        }
+        let events = self.unsynced_events;
+        error!(events, "the last events that were answered are not on the disk");
+        match self.health() {
+            Health::Failing(error) => Some(error),
+            _ => Some(StoreError::Closed),
         }
     }
 
@@ -183,6 +195,9 @@ impl Work {
             && self.recover_at.is_some()
         {
             return batch.fail(&error);
+        }
+        if batch.sessions.is_empty() {
+            return;
         }
         let reserve = self.reserve();
         for session in &batch.sessions {
@@ -310,6 +325,9 @@ impl Work {
 
     fn order(&mut self, request: Request, batch: &mut Batch) {
         match request {
+            Request::Append(_, promise) if self.session == i64::MAX => {
+                promise.settle(Err(AppendError::NumbersUsedUp));
+            }
             Request::Append(append, promise) => {
                 let session = Arc::new(self.number(append));
                 batch.events += session.events().len();

@@ -16,7 +16,7 @@
 
 pub(super) mod query;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 
 use bytes::Bytes;
@@ -68,7 +68,9 @@ pub struct Store {
     events: BTreeMap<EventId, Event>,
     series: VecDeque<EventId>,
     index: Index,
-    types: BTreeMap<EventType, TypeEntry>,
+    types: HashMap<EventType, TypeEntry>,
+    /// The types that there are, in their order.
+    names: BTreeSet<EventType>,
     /// The latest event of every type, by age: the number of its change.
     latest: BTreeMap<u64, EventId>,
     /// How often the latest event of a type has changed.
@@ -94,7 +96,8 @@ impl Store {
             events: BTreeMap::new(),
             series: VecDeque::new(),
             index: Index::default(),
-            types: BTreeMap::new(),
+            types: HashMap::new(),
+            names: BTreeSet::new(),
             latest: BTreeMap::new(),
             changes: 0,
         }
@@ -222,7 +225,13 @@ impl Store {
         let id = event.id;
         // where nothing but the latest is kept, the rest costs nothing
         let has_series = self.config.max_events > 0;
-        let entry = self.types.entry(event.event_type.clone()).or_default();
+        let entry = match self.types.get_mut(&event.event_type) {
+            Some(entry) => entry,
+            None => {
+                self.names.insert(event.event_type.clone());
+                self.types.entry(event.event_type.clone()).or_default()
+            }
+        };
         if has_series {
             self.index.insert(&event);
             entry.index.insert(&event);
@@ -289,6 +298,7 @@ impl Store {
             && entry.index.is_empty()
         {
             self.types.remove(&event.event_type);
+            self.names.remove(&event.event_type);
         }
     }
 }

@@ -39,7 +39,7 @@ impl Store {
     fn latest(&self, asked: &TypesWanted) -> QueryResult {
         let latest = |entry: &TypeEntry| self.events.get(&entry.latest?.0).cloned();
         let events = match self.entries(asked) {
-            None => self.types.values().filter_map(latest).collect(),
+            None => self.names.iter().filter_map(|name| latest(self.types.get(name)?)).collect(),
             Some(entries) => entries.into_iter().filter_map(latest).collect(),
         };
         QueryResult { events, more_follows: false }
@@ -109,9 +109,8 @@ impl Store {
                 Some(types.iter().filter_map(|one| self.types.get(one)).collect())
             }
             TypesWanted::Matching(..) => {
-                let matching =
-                    self.types.iter().filter(|(event_type, _)| asked.matches(event_type));
-                Some(matching.map(|(_, entry)| entry).collect())
+                let matching = self.names.iter().filter(|name| asked.matches(name));
+                Some(matching.filter_map(|name| self.types.get(name)).collect())
             }
         }
     }
