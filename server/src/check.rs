@@ -123,7 +123,8 @@ pub fn check(events: &[RegisterEvent], limits: &Limits) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn size(event: &RegisterEvent) -> usize {
+/// Bytes of an event, its type and payload.
+pub(crate) fn size(event: &RegisterEvent) -> usize {
     hat_core::sbs::Encode::encoded_len(event)
 }
 

@@ -158,7 +158,8 @@ impl EventServer {
         let (log, feed) = start_log(&mut options, store.clone())?;
         let serves = log.serves();
         let told = Arc::new(Progress::new::<R>());
-        let (live, token, modules) = (options.live, options.token, Modules::new(options.modules));
+        let (live, token, modules) =
+            (options.live, options.token, Modules::new(options.modules, options.limits));
 
         let mut made = None;
         let listen = options.listen.clone();

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use hat_tests::peers;
 use serde_json::Value;
 
 use crate::on_every_runtime;
@@ -53,7 +54,7 @@ fn killed_at_any_moment(args: &str, input: &str, mut look: impl FnMut()) {
     // each time a little later, until it is done before it is killed
     while !killed_after(args, input, time) {
         look();
-        time = time * 5 / 4 + Duration::from_millis(2);
+        time = time * 3 / 2;
     }
     look();
 }
@@ -69,7 +70,7 @@ fn is_sound(store: &str, events: usize) {
 /// there, and the command can be run again.
 #[test]
 fn a_kill_while_a_store_is_looked_after() {
-    const EVENTS: usize = 20_000;
+    const EVENTS: usize = 6_000;
     let folder = Folder::new();
     let lines = lines(EVENTS);
     let [store, backup, restored] = ["store", "backup", "restored"].map(|name| folder.of(name));
@@ -168,7 +169,7 @@ fn on_a_small_disk(folder: &Folder, args: &str) -> Option<(Hat, String, String)>
     command.env_remove("HAT_TOKEN").env_remove("RUST_LOG");
     let probe = ["--mount", "--map-root-user", "mount", "-t", "tmpfs", "tmpfs", &disk];
     if !Command::new("unshare").args(probe).output().is_ok_and(|it| it.status.success()) {
-        eprintln!("skipped: no small disk can be made here (unshare --mount, mount -t tmpfs)");
+        peers::skip("on_a_small_disk", "no `unshare --mount` with a `mount -t tmpfs` in it");
         return None;
     }
     let server = Hat::spawn(command, "");

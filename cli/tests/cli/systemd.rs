@@ -6,6 +6,8 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
 
+use hat_tests::peers;
+
 use crate::on_every_runtime;
 use crate::process::{Hat, Server, hat};
 use crate::store::Folder;
@@ -26,9 +28,12 @@ fn until(socket: &UnixDatagram, line: &str) {
 /// The unit of docs/debian is one that systemd takes, without a word about it.
 #[test]
 fn the_unit_is_understood() {
-    if !Command::new("systemd-analyze").arg("--version").output().is_ok_and(|it| it.status.success()) {
-        eprintln!("skipped: there is no systemd-analyze here");
-        return;
+    if !Command::new("systemd-analyze")
+        .arg("--version")
+        .output()
+        .is_ok_and(|it| it.status.success())
+    {
+        return peers::skip("the_unit_is_understood", "systemd-analyze is of the package systemd");
     }
     let folder = Folder::new();
     let unit = include_str!("../../../docs/debian/hat-server.service");

@@ -117,7 +117,8 @@ fn begin_with(dir: &Path, path: &Path, may_be_new: bool) -> Result<()> {
     // one that may not be looked at is there, for all that is known
     let is_there = path.try_exists().map_err(of)?;
     if !is_there && !may_be_new {
-        let text = "it is not there; without --import-lmdb (store.import_lmdb) the store begins empty";
+        let text =
+            "it is not there; without --import-lmdb (store.import_lmdb) the store begins empty";
         return Err(of(std::io::Error::new(std::io::ErrorKind::NotFound, text)).into());
     }
     if !is_there {

@@ -5,7 +5,7 @@ use hat_core::eventer::{Event, EventId, EventType, QueryParams, RegisterEvent, S
 
 use super::*;
 use crate::store::memory::Config;
-use crate::store::{Answer, Last, MemoryStore, QueryError, SessionUpdate, Stats, Sync};
+use crate::store::{Answer, Complete, Last, MemoryStore, QueryError, SessionUpdate, Stats, Sync};
 
 fn events(types: &str) -> Vec<RegisterEvent> {
     types.split_whitespace().map(|text| RegisterEvent::new(typed(text))).collect()
