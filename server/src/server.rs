@@ -28,9 +28,7 @@ use crate::engine_handle::EngineHandle;
 use crate::module::{Module, Modules};
 use crate::page::Live;
 use crate::redundancy::{MonitorOptions, Redundancy};
-use crate::store::{
-    AppendError, Feed, Health, LocalLog, Log, LogOptions, Store, StoreError,
-};
+use crate::store::{AppendError, Feed, Health, LocalLog, Log, LogOptions, Store, StoreError};
 use crate::teller::{Notify, Progress, Teller};
 
 /// How long requests in hand may take once the server stops: clients ask on and on.
