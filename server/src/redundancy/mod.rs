@@ -48,8 +48,9 @@ pub(crate) use report::MirrorReports;
 pub enum MonitorLost {
     /// It stays and connects again. An active server goes on only where the monitor last showed no
     /// other server of its group; else it stands by: the other may be blessed by a monitor that
-    /// still sees it. A server that is new to the group, and blessed by a monitor that has just come
-    /// back, works beside one that went on until that one is connected, too: for a second, about.
+    /// still sees it. A server that is new to the group, and blessed by a monitor that has just
+    /// come back, works beside one that went on until that one is connected, too: for a second,
+    /// about.
     #[default]
     Stay,
     /// It ends, as the deployed server does, and leaves the rest to who started it.

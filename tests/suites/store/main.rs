@@ -92,8 +92,8 @@ fn what_was_answered_is_there_after_a_kill_at_any_moment() {
             answered.clear();
             folder = scratch("commit");
         }
-        // each third time so early that it may be killed while it opens; else while it works, however
-        // busy the machine is
+        // each third time so early that it may be killed while it opens; else while it works,
+        // however busy the machine is
         let sessions = if kill % 3 == 0 { 0 } else { 1 + kill * 61 % 900 };
         let time = Duration::from_millis(kill * 37 % 200);
         for (session, size) in killed_after(&folder, "commit", sessions as usize, time) {
