@@ -43,7 +43,7 @@ fn open(dir: &Path) -> Result<DiskStore> {
 /// Whether there is a store in the folder. Who may not look does not know.
 pub(super) fn is_there(dir: &Path) -> Result<bool> {
     let path = dir.join(FILE);
-    Ok(path.try_exists().with_context(|| path.display().to_string())?)
+    path.try_exists().with_context(|| path.display().to_string())
 }
 
 fn check(dir: &Path) -> Result<()> {
