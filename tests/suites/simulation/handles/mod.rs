@@ -5,6 +5,7 @@
 //! told against what was said. That nobody waits for ever, and that nothing is left, is looked at
 //! by the world.
 
+mod endings;
 mod eventer;
 mod juggler;
 mod line;

@@ -1,8 +1,10 @@
 //! The scenarios, and that a seed stands for one run.
 
 use hat_aio::{chatter, cotp, tcp, tpkt};
-use hat_tests::simulation::Seed;
+use hat_tests::simulated::run;
+use hat_tests::simulation::{Random, Seed, simulate_by};
 
+use super::endings::{endings, prompt};
 use super::eventer::eventer;
 use super::juggler::juggler;
 use super::lines::lines;
@@ -40,6 +42,17 @@ fn eventer_handles() {
 fn juggler_handles() {
     let expected = ["changes", "answers", "given up", "lost", "calm worlds"];
     simulate_handles("juggler_handles", &expected, juggler);
+}
+
+/// Seeds of what is said last unless told otherwise: a run is a short one.
+const ENDINGS: u64 = 300;
+
+#[test]
+fn endings_of_handles() {
+    let expected = ["hung up", "last messages", "error reports", "close codes"];
+    simulate_by(ENDINGS, "endings_of_handles", &expected, |seed| {
+        run(seed, prompt(&mut Random::new(!seed.number)), endings()).0
+    });
 }
 
 /// Everything in a run comes from its seed: the same seed is the same run, step by step, and
