@@ -9,6 +9,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+#[cfg(not(windows))]
+use std::os::fd::AsFd as SystemSocket;
+#[cfg(windows)]
+use std::os::windows::io::AsSocket as SystemSocket;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -87,13 +91,14 @@ impl Default for Keepalive {
 
 impl SocketOptions {
     /// Sets on a connected `socket` what the system does with it: `TCP_NODELAY`, for messages are
-    /// gathered by the driver, keepalive, and the user timeout. For runtimes.
+    /// gathered by the driver, keepalive, and the user timeout. For runtimes. A socket is what
+    /// std knows as `AsFd`, or as `AsSocket` on Windows.
     ///
     /// # Errors
     ///
     /// Those of the system.
-    pub fn apply<'s>(&self, socket: impl Into<SockRef<'s>>) -> io::Result<()> {
-        let socket = socket.into();
+    pub fn apply(&self, socket: &impl SystemSocket) -> io::Result<()> {
+        let socket = SockRef::from(socket);
         socket.set_tcp_nodelay(true)?;
         match self.keepalive {
             Some(keepalive) => socket.set_tcp_keepalive(&keepalive.of_system())?,

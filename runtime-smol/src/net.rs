@@ -62,7 +62,7 @@ impl SmolStream {
     }
 
     pub(crate) fn new(stream: Async<TcpStream>, options: &SocketOptions) -> io::Result<Self> {
-        options.apply(stream.get_ref())?;
+        options.apply(&stream)?;
         Ok(Self { stream, drained: false })
     }
 }

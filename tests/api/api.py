@@ -18,13 +18,10 @@ STANDARD = {"std", "core", "alloc"}
 # What cannot be named through them and still is named: where, and why it is let pass.
 KNOWN = {
     "hat_aio::cotp::raw::RawServer": "has a name by an alias of each runtime",
-    "hat_aio::socket::Socket": "to be named: what `cotp::connect_raw` gives",
-    "num_bigint::bigint::BigInt": "to be named: `sbs::Integer::to_big_int`",
-    "serde_core::de::Deserialize": "who has types of its own to read has serde",
+    "serde_core::de::Deserialize": "who has types of their own to read has serde",
     "serde_core::de::DeserializeOwned": "the same",
     "serde_core::ser::Serialize": "the same, to write",
     "serde_json::value::Value": "`Payload::json` takes it without its name",
-    "socket2::sockref::SockRef": "to be named: `SocketOptions::apply`, for runtimes",
 }
 
 

@@ -90,6 +90,16 @@ pub fn at_fault(error: &hat::cotp::ProtocolError) -> Option<&hat::cotp::Violatio
     }
 }
 
+/// A number of SBS that no integer of the language holds.
+pub fn huge(number: &hat::sbs::Integer) -> hat::sbs::BigInt {
+    number.to_big_int()
+}
+
+/// What stands behind a COTP handshake, kept until it is used.
+pub fn address(raw: &hat::cotp::RawConnection<hat::cotp::Socket<Stream>>) -> std::net::SocketAddr {
+    raw.info().remote_address
+}
+
 // Messages of the program's own.
 hat::sbs::record! {
     pub struct Reading { pub name: String, pub celsius: f32, pub raw: Bytes }

@@ -304,6 +304,7 @@ macro_rules! protocols_on {
                 SendError, SendFault, TpduSize, Violation,
             };
             pub use $crate::server::AcceptOptions;
+            pub use $crate::socket::Socket;
 
             /// Connects to `address`; every address of its host is tried.
             ///
@@ -369,7 +370,7 @@ macro_rules! protocols_on {
                 address: impl $crate::IntoAddress,
                 options: ConnectOptions,
             ) -> Result<
-                RawConnection<$crate::socket::Socket<<super::$runtime as $crate::Runtime>::Stream>>,
+                RawConnection<Socket<<super::$runtime as $crate::Runtime>::Stream>>,
                 ConnectError,
             > {
                 $crate::cotp::connect_raw::<super::$runtime>(address, options).await

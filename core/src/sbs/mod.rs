@@ -28,6 +28,8 @@ pub mod schema;
 mod value;
 
 pub use bytestring::ByteString;
+/// What an [`Integer`] is made of and turned into, where an `i64` is too small.
+pub use num_bigint::BigInt;
 
 pub use crate::buffer::Writer;
 pub use crate::sbs_choice as choice;
