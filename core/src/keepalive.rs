@@ -8,10 +8,11 @@
 //! ```
 //!
 //! The machine says what happened ([`Keepalive::received`], [`Keepalive::answered`]) and asks what
-//! is due ([`Keepalive::poll`]).
+//! is due ([`Keepalive::poll`]). [`Liveness`] says it out of what a connection reads and writes.
 
 use core::time::Duration;
 
+use crate::buffer::{RecvBuf, SendQueue};
 use crate::time::Instant;
 
 /// How a connection finds out that its peer is gone.
@@ -105,6 +106,94 @@ impl Keepalive {
             PingRule::Every { interval } => Some(now + interval),
         };
         Due::Ping
+    }
+}
+
+/// The pings of a connection whose peer shows that it lives by whatever it sends, and by taking
+/// what it is sent. Its machine calls, in this order, [`look`](Self::look) before it reads,
+/// [`seen`](Self::seen) behind that, and [`poll`](Self::poll) where nothing came.
+#[derive(Debug)]
+pub(crate) struct Liveness {
+    rule: PingRule,
+    /// From the first look at an open connection on.
+    keepalive: Option<Keepalive>,
+    /// Bytes that were in the receive buffer when the last poll ended: more means that something
+    /// came.
+    seen: usize,
+    /// Where the queue was written up to when the last poll ended.
+    sent: u64,
+    /// Where the ping ends that has not left yet.
+    ping_end: Option<u64>,
+}
+
+impl Liveness {
+    pub(crate) fn new(rule: PingRule) -> Self {
+        Self { rule, keepalive: None, seen: 0, sent: 0, ping_end: None }
+    }
+
+    /// Takes note of what came and of what was written.
+    #[inline]
+    pub(crate) fn look(&mut self, rx: &RecvBuf, tx: &SendQueue, now: Instant) {
+        if rx.bytes.len() > self.seen {
+            self.silence_ended(now);
+        }
+        self.wrote(tx, now);
+    }
+
+    /// Takes note of what is left in `rx`.
+    #[inline]
+    pub(crate) fn seen(&mut self, rx: &RecvBuf) {
+        self.seen = rx.bytes.len();
+    }
+
+    /// As long as more waits behind what was written, the system's buffers are full, and room in
+    /// them is made by a peer that reads: slowly, but it lives. A ping's time counts from when it
+    /// left: before, no peer can answer it.
+    #[inline]
+    fn wrote(&mut self, tx: &SendQueue, now: Instant) {
+        let (sent, end) = (tx.sent(), tx.end());
+        if sent == self.sent {
+            return;
+        }
+        self.sent = sent;
+        let left = self.ping_end.take_if(|end| sent >= *end).is_some();
+        if sent < end {
+            self.silence_ended(now);
+        } else if left && let Some(keepalive) = &mut self.keepalive {
+            keepalive.left(now);
+        }
+    }
+
+    /// Something came, or we did not listen for a while and silence says nothing: its time starts
+    /// anew.
+    pub(crate) fn silence_ended(&mut self, now: Instant) {
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.received(now);
+            keepalive.answered();
+        }
+    }
+
+    /// What is due on an open connection. A `Ping` is queued over a full queue too, since there is
+    /// one at a time; then [`queued`](Self::queued) is called.
+    #[inline]
+    pub(crate) fn poll(&mut self, now: Instant) -> Due {
+        let rule = self.rule;
+        self.keepalive.get_or_insert_with(|| Keepalive::new(rule, now)).poll(now)
+    }
+
+    /// The ping is in `tx`, behind `before` bytes. One with nothing before it leaves at once.
+    pub(crate) fn queued(&mut self, before: usize, tx: &SendQueue) {
+        self.ping_end = (before > 0).then(|| tx.end());
+    }
+
+    /// The connection is not open any more.
+    pub(crate) fn stop(&mut self) {
+        self.keepalive = None;
+    }
+
+    #[inline]
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.keepalive.as_ref().and_then(Keepalive::deadline)
     }
 }
 

@@ -100,7 +100,8 @@ async fn within_axum<F: Future<Output = ()> + Send + 'static>(
 #[tokio::test]
 async fn a_websocket_without_a_protocol_on_it() {
     let address = within_axum(|stream| async move {
-        let connection = websocket::accept(stream, &Default::default()).expect("it has addresses");
+        let connection = websocket::accept(stream, &Default::default(), Default::default())
+            .expect("it has addresses");
         while let Ok(message) = connection.receive().await {
             connection.send(message).await.expect("sent");
         }
@@ -115,6 +116,48 @@ async fn a_websocket_without_a_protocol_on_it() {
     }
     let end = client.close_with(4001, "enough").await.expect("a code");
     assert_eq!(end.to_string(), "the connection is closed");
+}
+
+#[tokio::test]
+async fn a_websocket_with_a_subprotocol_and_compression() {
+    let mut options = websocket::ConnectOptions::default();
+    options.ws.config.deflate = Some(websocket::Deflate::default());
+    options.ws.subprotocols = vec!["plant.v2".into(), "plant.v1".into()];
+    let theirs = options.clone();
+    let take = move |mut request: Request| {
+        let options = websocket::ConnectOptions {
+            ws: websocket::WsOptions { subprotocols: vec!["plant.v1".into()], ..theirs.ws.clone() },
+            ..theirs.clone()
+        };
+        let upgraded = websocket::upgrade(&mut request, &Origins::Same, &options);
+        let (response, upgrading, negotiated) = upgraded.expect("a WebSocket");
+        assert!(negotiated.deflate.is_some(), "the client offers it");
+        tokio::spawn(async move {
+            let stream = upgrading.stream().await.expect("taken");
+            let connection = websocket::accept(stream, &options, negotiated);
+            let connection = connection.expect("it has addresses");
+            let taken = connection.response().subprotocol.expect("one of ours");
+            connection.send(taken).await.expect("sent");
+            while let Ok(message) = connection.receive().await {
+                connection.send(message).await.expect("sent");
+            }
+        });
+        std::future::ready(response.map(|()| Body::empty()))
+    };
+    let app = Router::new().route("/ws", get(take));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("ws://{}", listener.local_addr().expect("it listens"));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let client = websocket::connect(url, options).await.expect("it is taken");
+    assert_eq!(client.response().subprotocol.as_deref(), Some("plant.v1"));
+    assert_eq!(client.receive().await.expect("its first"), "plant.v1".into());
+    for size in [0, 255, 256, 70_000] {
+        let message = websocket::Message::from("long ".repeat(size));
+        client.send(message.clone()).await.expect("sent");
+        assert!(client.receive().await.expect("an echo") == message);
+    }
+    client.close().await;
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use crate::server::{Accepted, Core, Server as Taking};
 use crate::shared::{Close, ConnectionSlot, Wait};
 use crate::socket::Security;
 use crate::web::{self, Client, ListenError, Socket, Upgrade, WebOptions};
+use crate::websocket;
 use hat_core::json::Value;
 use hat_core::juggler::server::{Config, Connection as Machine, RequestId};
 use hat_core::juggler::{Notification, SendFault};
@@ -130,7 +131,7 @@ impl<H: Handler> Serving<H> {
         slot: ConnectionSlot,
     ) -> Option<Arc<dyn Close>> {
         let session = |now| {
-            let ws = web::established(self.ws.clone(), deflate, now);
+            let ws = websocket::established(self.ws.clone(), deflate, now);
             let machine = Machine::new(ws, self.config.clone());
             ServerSession { machine, inbox: Inbox::new(self.inbox) }
         };

@@ -8,17 +8,19 @@ macro_rules! websocket_on {
         pub mod websocket {
             pub use $crate::chatter::InboxLimits;
             pub use $crate::hat_core::ws::{
-                Config, Deflate, Error as ProtocolError, Request, Response, SendError as SendFault,
-                code,
+                Config, Deflate, Error as ProtocolError, Negotiated, PingRule, Request, Response,
+                SendError as SendFault, code,
             };
             #[cfg(feature = "web")]
             pub use $crate::web::{ListenError, WebOptions};
+            #[cfg(feature = "web")]
+            pub use $crate::web::{Origins, Upgrading};
             pub use $crate::websocket::{
                 ConnectError, ConnectOptions, Connection, Error, Message, MessageStream, PeerClose,
                 SendError, WsOptions,
             };
             #[cfg(feature = "web")]
-            pub use $crate::websocket::{ListenOptions, Server};
+            pub use $crate::websocket::{ListenOptions, Server, upgrade};
 
             /// Connects to the server at `address`, and waits until it takes the WebSocket.
             ///
@@ -54,8 +56,9 @@ macro_rules! websocket_on {
             pub fn accept(
                 stream: impl $crate::runtime::Stream,
                 options: &ConnectOptions,
+                negotiated: Negotiated,
             ) -> std::io::Result<Connection> {
-                $crate::websocket::accept::<super::$runtime>(stream, options)
+                $crate::websocket::accept::<super::$runtime>(stream, options, negotiated)
             }
 
             /// Waits for the request of a client over a stream that there is already, and takes

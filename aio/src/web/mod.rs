@@ -49,6 +49,7 @@ pub use http;
 pub use hyper;
 pub use hyper_stream::HyperStream;
 pub use options::{Client, EmbeddedFile, Limits, Origins, Routes, WebOptions};
+pub(crate) use other::upgrade_with;
 pub use other::{Upgrading, upgrade};
 pub use upgrade::{Upgrade, Upgraded};
 
@@ -58,7 +59,6 @@ pub use super::socket::Socket;
 use crate::handle::Handle;
 use crate::shared::{ConnectionSlot, Session};
 use crate::{IntoAddress, establish};
-use hat_core::time::Instant;
 use hat_core::ws;
 use serve::{Closer, serve};
 use site::Site;
@@ -163,24 +163,11 @@ pub(crate) async fn listen_for<R: Runtime, S: Session, C: Send + 'static>(
         let Upgrade { stream, client, deflate, .. } = upgrade;
         // what was gone before it had an address is counted out with its stream
         let closer = stream.closer();
-        let session = |now| session(established(config.clone(), deflate, now));
+        let session = |now| session(crate::websocket::established(config.clone(), deflate, now));
         if let Ok(handle) = Handle::start::<R>(stream, session, ConnectionSlot::nowhere()) {
             closer.close_too(handle.shared().clone());
             core.offer(connection(handle, client));
         }
     };
     listen_with::<R, _>(address, options, take).await
-}
-
-/// The server's end of a WebSocket that the web server took.
-pub(crate) fn established(
-    config: ws::Config,
-    deflate: Option<ws::Agreed>,
-    now: Instant,
-) -> ws::Connection {
-    let ws = ws::Connection::established(ws::Role::Server, config, now);
-    match deflate {
-        Some(agreed) => ws.with_deflate(agreed),
-        None => ws,
-    }
 }

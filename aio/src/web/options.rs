@@ -1,4 +1,4 @@
-//! What the users of a web server choose.
+//! The options of a web server.
 
 use std::fmt;
 use std::future::Future;

@@ -2,12 +2,14 @@
 
 use std::io;
 
+use bytestring::ByteString;
+use hat_core::ws::{Deflate, Negotiated};
 use http::{Request, Response};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 
 use super::hyper_stream::HyperStream;
 use super::options::Origins;
-use super::{site, websocket};
+use super::websocket;
 
 /// What a connection becomes once the answer to its request for a WebSocket is sent.
 #[derive(Debug)]
@@ -18,7 +20,8 @@ pub struct Upgrading(OnUpgrade);
 /// is.
 ///
 /// Gives the answer, 101 with its headers, which the server has to send as it is; and the
-/// connection, of which it is the last answer.
+/// connection, of which it is the last answer. Nothing is agreed on beside the WebSocket, neither
+/// compression nor a subprotocol: [`websocket::upgrade`](crate::websocket::upgrade) does that.
 ///
 /// `origins` are those whose pages may open it.
 ///
@@ -30,6 +33,17 @@ pub fn upgrade<B>(
     request: &mut Request<B>,
     origins: &Origins,
 ) -> Result<(Response<()>, Upgrading), Box<Response<String>>> {
+    let (response, upgrading, _) = upgrade_with(request, origins, &[], None)?;
+    Ok((response, upgrading))
+}
+
+/// The same, with what is agreed on of ours.
+pub(crate) fn upgrade_with<B>(
+    request: &mut Request<B>,
+    origins: &Origins,
+    subprotocols: &[ByteString],
+    deflate: Option<Deflate>,
+) -> Result<(Response<()>, Upgrading, Negotiated), Box<Response<String>>> {
     let (mut head, ()) = Request::new(()).into_parts();
     head.method = request.method().clone();
     head.uri = request.uri().clone();
@@ -37,7 +51,8 @@ pub fn upgrade<B>(
     head.headers = request.headers().clone();
     let accept =
         websocket::handshake(&head, origins).map_err(|refusal| Box::new((*refusal).into()))?;
-    Ok((site::switching(accept, ()), Upgrading(hyper::upgrade::on(request))))
+    let (response, negotiated) = websocket::agree(accept, &head.headers, subprotocols, deflate, ());
+    Ok((response, Upgrading(hyper::upgrade::on(request)), negotiated))
 }
 
 impl Upgrading {

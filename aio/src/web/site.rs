@@ -116,14 +116,11 @@ impl Site {
             Decision::File(path) => self.files.answer::<R>(&path, &head).await,
             Decision::WebSocket(accept) => {
                 let client = self.client(&head, remote, access);
-                let agreed = websocket::deflate(self.deflate, &head.headers);
-                let (deflate, answer) = agreed.unzip();
+                let (response, negotiated) =
+                    websocket::agree(accept, &head.headers, &[], self.deflate, Body::empty());
+                let deflate = negotiated.deflate;
                 let upgrading = Upgrading { connection, client, head, pass, deflate };
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrading);
-                let mut response = switching(accept, Body::empty());
-                if let Some(answer) = answer {
-                    response.headers_mut().insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);
-                }
                 response
             }
             Decision::Routes(otherwise) => {
@@ -197,17 +194,6 @@ impl Site {
             Otherwise::File(path) => self.files.answer::<R>(&path, &head).await,
         }
     }
-}
-
-/// The answer that takes the WebSocket.
-pub(super) fn switching<B>(accept: HeaderValue, nothing: B) -> Response<B> {
-    let mut response = Response::new(nothing);
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    response
 }
 
 /// The whole body, of at most `limit` bytes.

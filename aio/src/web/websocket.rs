@@ -1,14 +1,15 @@
 //! The server's side of the WebSocket handshake (RFC 6455, section 4.2), and whose pages may begin
 //! it.
 
+use bytestring::ByteString;
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, Version};
+use http::{HeaderMap, Response, StatusCode, Version};
 
 use super::answer::Answer;
 use super::host;
 use super::options::Origins;
-use hat_core::ws::{self, Agreed, Deflate, RequestFault};
+use hat_core::ws::{self, Deflate, Negotiated, RequestFault};
 
 /// The `Sec-WebSocket-Accept` for a request at the WebSocket's path, or why there is no WebSocket
 /// for it: by the rules that the machine of a server has.
@@ -25,16 +26,30 @@ pub(super) fn handshake(head: &Parts, origins: &Origins) -> Result<HeaderValue, 
     Ok(HeaderValue::from_str(&accept).expect("Base64 is fit for a header"))
 }
 
-/// What is agreed on about compression, and the field that says so, where it is on and the client
-/// offers it.
-pub(super) fn deflate(
-    deflate: Option<Deflate>,
+/// What is agreed on beside the WebSocket, and the answer that says so.
+pub(super) fn agree<B>(
+    accept: HeaderValue,
     headers: &HeaderMap,
-) -> Option<(Agreed, HeaderValue)> {
-    let values = headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS).iter();
-    let offers = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let (agreed, answer) = Agreed::answer(deflate?, offers)?;
-    Some((agreed, HeaderValue::from_str(&answer).expect("tokens are fit for a header")))
+    subprotocols: &[ByteString],
+    deflate: Option<Deflate>,
+    nothing: B,
+) -> (Response<B>, Negotiated) {
+    let fields = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let fields: Vec<_> = fields.collect();
+    let negotiated = Negotiated::of(fields.iter().copied(), subprotocols, deflate);
+    let mut response = Response::new(nothing);
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    for (name, value) in negotiated.headers() {
+        // a subprotocol that was offered in a field is fit for one
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    (response, negotiated)
 }
 
 /// What the client is told, with the fields that belong to it.
@@ -130,18 +145,30 @@ mod tests {
     }
 
     #[test]
-    fn compression_is_agreed_on_where_it_is_on_and_offered() {
+    fn compression_and_a_subprotocol_are_agreed_on_where_they_are_ours_and_offered() {
+        let accept = HeaderValue::from_static("x");
+        let agree = |headers: &HeaderMap, deflate| {
+            let ours = ["plant.v1".into()];
+            let (response, negotiated) = agree(accept.clone(), headers, &ours, deflate, ());
+            let value = |name| response.headers().get(name).cloned();
+            let extensions = value(header::SEC_WEBSOCKET_EXTENSIONS);
+            assert_eq!(extensions.is_some(), negotiated.deflate.is_some());
+            (value(header::SEC_WEBSOCKET_PROTOCOL), extensions)
+        };
         let mut headers = HeaderMap::new();
-        assert_eq!(deflate(Some(Deflate::default()), &headers), None);
+        assert_eq!(agree(&headers, Some(Deflate::default())), (None, None));
         let offers = "x-other; a=1, permessage-deflate; client_max_window_bits";
         headers.append(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(offers));
-        assert_eq!(deflate(None, &headers), None);
-        let (_, answer) = deflate(Some(Deflate::default()), &headers).expect("agreed on");
+        headers.append(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("plant.v2"));
+        headers.append(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("plant.v1"));
+        let v1 = HeaderValue::from_static("plant.v1");
+        assert_eq!(agree(&headers, None), (Some(v1.clone()), None));
+        let (subprotocol, answer) = agree(&headers, Some(Deflate::default()));
         let both = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
-        assert_eq!(answer, both);
+        assert_eq!((subprotocol, answer), (Some(v1), Some(HeaderValue::from_static(both))));
         // a client of many words gets no answer of its own making
         headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static("a, \"b, c\""));
-        assert_eq!(deflate(Some(Deflate::default()), &headers), None);
+        assert_eq!(agree(&headers, Some(Deflate::default())).1, None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::shared::{ConnectionSlot, Delivered, Session, Wait};
 #[cfg(feature = "web")]
 use crate::web::Client;
 use hat_core::time::Instant;
-use hat_core::ws::{self, Connection as Machine, Incoming, Role};
+use hat_core::ws::{self, Agreed, Connection as Machine, Incoming, Negotiated, Role};
 
 /// Why something was not sent.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -30,17 +30,34 @@ pub enum SendError {
 }
 
 /// The server's end of a WebSocket whose handshake is done: what an HTTP server upgraded, by
-/// [`web::upgrade`](crate::web::upgrade) or by itself. Of `options.ws`, only `config` is used.
+/// [`upgrade`](super::upgrade) or by itself. `negotiated` is what its answer said, nothing by
+/// default. Of `options.ws`, only `config` is used.
 ///
 /// # Errors
 ///
 /// That of the stream, where it does not know its addresses.
-pub fn accept<R: Runtime>(stream: impl Stream, options: &ConnectOptions) -> io::Result<Connection> {
+pub fn accept<R: Runtime>(
+    stream: impl Stream,
+    options: &ConnectOptions,
+    negotiated: Negotiated,
+) -> io::Result<Connection> {
     let config = options.ws.config.clone();
+    let Negotiated { subprotocol, deflate } = negotiated;
     let session = |now| {
-        WsSession::established(Machine::established(Role::Server, config, now), options.inbox)
+        let machine = established(config, deflate, now);
+        let response = ws::Response { subprotocol, ..ws::Response::default() };
+        WsSession { response, ..WsSession::established(machine, options.inbox) }
     };
     Ok(Connection::new(Handle::start::<R>(stream, session, ConnectionSlot::nowhere())?))
+}
+
+/// The machine of a server's end whose handshake is done.
+pub(crate) fn established(config: ws::Config, deflate: Option<Agreed>, now: Instant) -> Machine {
+    let machine = Machine::established(Role::Server, config, now);
+    match deflate {
+        Some(agreed) => machine.with_deflate(agreed),
+        None => machine,
+    }
 }
 
 /// Waits for the request of a client over a stream that there is already, and takes it, whatever
@@ -193,8 +210,8 @@ impl Connection {
         self.handle.look(|session| session.request.clone())
     }
 
-    /// What the server answered, with the subprotocol that it took; empty where something else did
-    /// the handshake.
+    /// What the server answered, with the subprotocol that it took. Behind [`accept`] that is all of
+    /// it that is known.
     #[must_use]
     pub fn response(&self) -> ws::Response {
         self.handle.look(|session| session.response.clone())

@@ -111,7 +111,7 @@ impl Client {
     /// [`SendFault`]. Nothing is queued then.
     pub fn request(&mut self, name: &str, data: &Value) -> Result<RequestId, SendFault> {
         // a connection that is over says so first
-        self.transport.link.may_send(0)?;
+        self.transport.channel.may_send(0)?;
         if self.requests.len() >= self.max_requests {
             return Err(SendFault::TooManyRequests { limit: self.max_requests });
         }
@@ -148,13 +148,13 @@ impl Client {
     /// The handshake is done, and neither side has closed.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.transport.link.is_open()
+        self.transport.channel.is_open()
     }
 
     /// Bytes that wait to be written.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.transport.link.queued()
+        self.transport.channel.queued()
     }
 
     /// What a message comes to; `None` if nobody waits for it.
@@ -218,10 +218,10 @@ impl Protocol for Client {
 
     fn close(&mut self) {
         self.requests.clear();
-        self.transport.link.close();
+        self.transport.channel.close();
     }
 
     fn is_closed(&self) -> bool {
-        self.transport.link.is_closed()
+        self.transport.channel.is_closed()
     }
 }

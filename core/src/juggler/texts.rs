@@ -52,13 +52,13 @@ impl Connection {
     /// The handshake is done, and neither side has closed.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.transport.link.is_open()
+        self.transport.channel.is_open()
     }
 
     /// Bytes that wait to be written.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.transport.link.queued()
+        self.transport.channel.queued()
     }
 }
 
@@ -86,10 +86,10 @@ impl Protocol for Connection {
     }
 
     fn close(&mut self) {
-        self.transport.link.close();
+        self.transport.channel.close();
     }
 
     fn is_closed(&self) -> bool {
-        self.transport.link.is_closed()
+        self.transport.channel.is_closed()
     }
 }

@@ -9,7 +9,7 @@ use super::segment::{self, Assembly, PING, PONG, Segment};
 use super::window::Window;
 use super::{Config, Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::keepalive::{Due, Keepalive};
+use crate::keepalive::{Due, Liveness};
 use crate::protocol::Polled;
 use crate::time::{Instant, earliest};
 use crate::{trace, ws};
@@ -19,23 +19,15 @@ use crate::{trace, ws};
 const SEGMENT_OVERHEAD: usize = 1 + channel::MAX_HEADER;
 
 /// Bytes of patches that may be under way to a follower, 64 KiB, or one patch that is larger: half
-/// a second behind a link of 1 Mbit/s.
+/// a second behind a line of 1 Mbit/s.
 const WINDOW: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Transport {
-    pub(super) link: Channel,
+    pub(super) channel: Channel,
     config: Config,
     assembly: Assembly,
-    /// From the end of the handshake on.
-    keepalive: Option<Keepalive>,
-    /// Bytes that were in the receive buffer when the last poll ended: more means that something
-    /// came.
-    seen: usize,
-    /// Where the queue was written up to when the last poll ended.
-    sent: u64,
-    /// Where the ping ends that has not left yet.
-    ping_end: Option<u64>,
+    liveness: Liveness,
     /// Patches of our state that the peer may not have seen yet.
     window: Window,
 }
@@ -51,15 +43,13 @@ pub(super) enum Received {
 
 impl Transport {
     pub(super) fn new(ws: ws::Connection, config: Config) -> Self {
-        let link = Channel::new(ws, config.max_unsent_replies);
+        let channel = Channel::new(ws, config.max_unsent_replies);
+        let liveness = Liveness::new(config.ping);
         Self {
-            link,
+            channel,
             config,
             assembly: Assembly::default(),
-            keepalive: None,
-            seen: 0,
-            sent: 0,
-            ping_end: None,
+            liveness,
             window: Window::new(WINDOW),
         }
     }
@@ -74,12 +64,9 @@ impl Transport {
         rx: &mut RecvBuf,
         now: Instant,
     ) -> Result<Polled<Received>, Error> {
-        if rx.bytes.len() > self.seen {
-            self.silence_ended(now);
-        }
-        self.wrote(now);
+        self.liveness.look(rx, self.channel.tx(), now);
         let read = self.read(rx, now);
-        self.seen = rx.bytes.len();
+        self.liveness.seen(rx);
         let received = read?;
         if !matches!(received, Polled::Incoming(_)) {
             self.keep_alive(now)?;
@@ -87,26 +74,9 @@ impl Transport {
         Ok(received)
     }
 
-    /// Takes note of what was written. As long as more waits behind it, the system's buffers are
-    /// full, and room in them is made by a peer that reads: slowly, but it lives. A ping's time
-    /// counts from when it left: before, no peer can answer it.
-    fn wrote(&mut self, now: Instant) {
-        let (sent, end) = (self.link.tx().sent(), self.link.tx().end());
-        if sent == self.sent {
-            return;
-        }
-        self.sent = sent;
-        let left = self.ping_end.take_if(|end| sent >= *end).is_some();
-        if sent < end {
-            self.silence_ended(now);
-        } else if left && let Some(keepalive) = &mut self.keepalive {
-            keepalive.left(now);
-        }
-    }
-
     fn read(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Received>, Error> {
         loop {
-            let text = match self.link.next(rx, now)?.or_wait() {
+            let text = match self.channel.next(rx, now)?.or_wait() {
                 Err(wait) => return Ok(wait),
                 Ok(channel::Received::Upgrade(request)) => {
                     return Ok(Polled::Incoming(Received::Upgrade(request)));
@@ -125,7 +95,7 @@ impl Transport {
                 }
                 Segment::Ping(payload) => {
                     trace::received("juggler ping", payload.len());
-                    self.link.reply(|link| link.put(&[PONG, payload]));
+                    self.channel.reply(|channel| channel.put(&[PONG, payload]));
                 }
                 Segment::Pong(payload) => {
                     trace::received("juggler pong", payload.len());
@@ -136,30 +106,23 @@ impl Transport {
         }
     }
 
-    /// Something came, or we did not listen for a while and silence says nothing: its time starts
-    /// anew.
+    /// We did not listen for a while: the time of silence starts anew.
     pub(super) fn silence_ended(&mut self, now: Instant) {
-        if let Some(keepalive) = &mut self.keepalive {
-            keepalive.received(now);
-            keepalive.answered();
-        }
+        self.liveness.silence_ended(now);
     }
 
     fn keep_alive(&mut self, now: Instant) -> Result<(), Error> {
-        if !self.link.is_open() {
-            self.keepalive = None;
+        if !self.channel.is_open() {
+            self.liveness.stop();
             return Ok(());
         }
-        let rule = self.config.ping;
-        match self.keepalive.get_or_insert_with(|| Keepalive::new(rule, now)).poll(now) {
+        match self.liveness.poll(now) {
             Due::Nothing => {}
-            // over a full queue too: there is one ping at a time
             Due::Ping => {
-                // one with nothing before it leaves at once
-                let waits = self.link.queued() > 0;
-                self.link.put(&[PING]);
+                let before = self.channel.queued();
+                self.channel.put(&[PING]);
                 trace::sent("juggler ping", 0);
-                self.ping_end = waits.then(|| self.link.tx().end());
+                self.liveness.queued(before, self.channel.tx());
             }
             Due::GiveUp => return Err(Error::PingTimeout),
         }
@@ -169,7 +132,7 @@ impl Transport {
     /// Whether a message of `size` bytes can be queued, with all that makes it segments.
     pub(super) fn may_send(&self, size: usize) -> Result<(), SendFault> {
         let segments = size / self.config.max_segment_size.max(1) + 1;
-        self.link.may_send(size.saturating_add(segments.saturating_mul(SEGMENT_OVERHEAD)))
+        self.channel.may_send(size.saturating_add(segments.saturating_mul(SEGMENT_OVERHEAD)))
     }
 
     /// Queues a message that stands in `parts`, one behind another, without copying it. `type` is
@@ -177,7 +140,7 @@ impl Transport {
     pub(super) fn send(&mut self, r#type: &str, parts: &[ByteString]) -> Result<(), SendFault> {
         let size: usize = parts.iter().map(|part| part.len()).sum();
         self.may_send(size)?;
-        segment::cut(parts, self.config.max_segment_size, |segment| self.link.put(segment));
+        segment::cut(parts, self.config.max_segment_size, |segment| self.channel.put(segment));
         trace::sent(r#type, size);
         Ok(())
     }
@@ -197,9 +160,9 @@ impl Transport {
 
     /// Asks the peer how far it is, by a ping with a payload of its own.
     fn ask(&mut self, ping: Option<ByteString>) {
-        if let Some(payload) = ping.filter(|_| self.link.is_open()) {
+        if let Some(payload) = ping.filter(|_| self.channel.is_open()) {
             trace::sent("juggler ping", payload.len());
-            self.link.put(&[PING, payload]);
+            self.channel.put(&[PING, payload]);
         }
     }
 
@@ -207,22 +170,22 @@ impl Transport {
     pub(super) fn reply(&mut self, text: ByteString) {
         trace::sent("juggler response", text.len());
         let max = self.config.max_segment_size;
-        self.link.reply(|link| segment::cut(&[text], max, |segment| link.put(segment)));
+        self.channel.reply(|channel| segment::cut(&[text], max, |segment| channel.put(segment)));
     }
 
     pub(super) fn end(&mut self, error: Error) -> Error {
         self.assembly = Assembly::default();
-        self.keepalive = None;
-        self.link.end(error)
+        self.liveness.stop();
+        self.channel.end(error)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let pings = self.keepalive.as_ref().filter(|_| self.link.is_open());
-        earliest(self.link.deadline(), pings.and_then(Keepalive::deadline))
+        let pings = self.liveness.deadline().filter(|_| self.channel.is_open());
+        earliest(self.channel.deadline(), pings)
     }
 
     pub(super) fn tx(&mut self) -> &mut SendQueue {
-        self.link.tx()
+        self.channel.tx()
     }
 }
 

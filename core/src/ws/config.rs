@@ -1,3 +1,4 @@
+use crate::keepalive::PingRule;
 use crate::options::More;
 use core::time::Duration;
 
@@ -46,6 +47,12 @@ pub struct Config {
     /// was queued before ours be taken, within this time since the peer last took any of it.
     /// Default: 5 s.
     pub close_timeout: Duration,
+    /// When to ping a silent peer, and when to give it up with
+    /// [`Error::PingTimeout`](super::Error::PingTimeout): whatever it sends, and taking what it is
+    /// sent, are signs of life. What stands between may need pings too: proxies give up connections
+    /// that are silent for a minute. Default: [`PingRule::Off`], since TCP's own keepalive finds
+    /// peers that vanished. The protocols of [`juggler`](crate::juggler) have pings of their own.
+    pub ping: PingRule,
     /// Client: where the masks of frames and the key of the handshake come from. Default: 0, for
     /// tests and simulations. A real client draws it from its system's randomness, anew for each
     /// connection: masks must not be foreseeable by who chooses what is sent (RFC 6455 section
@@ -71,6 +78,7 @@ impl Default for Config {
             max_headers: 100,
             handshake_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
+            ping: PingRule::Off,
             mask_seed: 0,
             deflate: None,
             more: More::default(),

@@ -37,6 +37,10 @@ pub enum Error {
     /// peer was told 1008.
     #[error("the peer began a message and did not finish it in time")]
     MessageTimeout,
+    /// The peer was silent for longer than [`Config::ping`](super::Config::ping) allows. It was told
+    /// 1001, for what that is worth.
+    #[error("the peer did not answer a ping in time")]
+    PingTimeout,
     /// Client: the server answered with another status than 101. With 401 it wants an
     /// `Authorization` header, with 403 it does not take this user or `Origin`, with 404 the path
     /// is another one, with 3xx it is at `location`.

@@ -62,11 +62,13 @@ mod handshake;
 mod mask;
 mod reader;
 mod utf8;
+mod watch;
 
+pub use crate::keepalive::PingRule;
 pub use config::{Config, Role};
 pub use connection::{Connection, Incoming};
 pub use deflate::{Agreed, Deflate};
 pub use error::{AnswerError, Error, RequestError, SendError, Violation};
 pub use handshake::{
-    Field, HandshakeFault, Request, RequestFault, Response, accept_key, check_request,
+    Field, HandshakeFault, Negotiated, Request, RequestFault, Response, accept_key, check_request,
 };

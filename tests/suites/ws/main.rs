@@ -5,6 +5,7 @@ mod handshake;
 mod limits;
 mod messages;
 mod oracle;
+mod pings;
 mod properties;
 mod refusals;
 mod rfc;

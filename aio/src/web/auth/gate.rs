@@ -1,4 +1,4 @@
-//! So many at a time, and no more.
+//! A gate that lets a number of tasks through at a time, and makes the others wait.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};

@@ -1,7 +1,7 @@
 //! A file of the folder. All of this blocks: it runs on a thread of its own.
 //!
 //! The path is resolved below the folder by `cap-std` (`openat2` with `RESOLVE_BENEATH` on Linux,
-//! part by part elsewhere), so that neither `..` nor a symbolic handle leads out of it, also while
+//! part by part elsewhere), so that neither `..` nor a symbolic link leads out of it, also while
 //! someone is changing the folder. What remains to those who may write in it: a named pipe put in
 //! the place of a file in the moment between looking at it and opening it holds a thread until it
 //! is written to.

@@ -97,7 +97,7 @@ pub enum Incoming {
 /// gone without a word is found out by the sockets.
 #[derive(Debug)]
 pub struct Connection {
-    link: Channel,
+    channel: Channel,
     limits: Limits,
     remote: Value,
     /// Bytes of the message that changed it last.
@@ -110,7 +110,7 @@ impl Connection {
     #[must_use]
     pub fn new(ws: ws::Connection, config: Config) -> Self {
         Self {
-            link: Channel::new(ws, config.max_unsent_replies),
+            channel: Channel::new(ws, config.max_unsent_replies),
             limits: config.limits,
             remote: Value::Null,
             remote_size: 0,
@@ -124,7 +124,7 @@ impl Connection {
     ///
     /// [`ws::AnswerError`].
     pub fn confirm(&mut self, response: &ws::Response) -> Result<(), ws::AnswerError> {
-        self.link.ws().confirm(response)
+        self.channel.ws().confirm(response)
     }
 
     /// Server: refuses the WebSocket's request that waits, as [`ws::Connection::refuse`] does.
@@ -138,7 +138,7 @@ impl Connection {
         headers: &[ws::Field],
         text: &str,
     ) -> Result<(), ws::AnswerError> {
-        self.link.ws().refuse(status, headers, text)
+        self.channel.ws().refuse(status, headers, text)
     }
 
     /// Queues a message. Its text is shared by all connections that it is given to.
@@ -147,7 +147,7 @@ impl Connection {
     ///
     /// [`SendFault`]. Nothing is queued then.
     pub fn send(&mut self, message: &Message) -> Result<(), SendFault> {
-        self.link.send("juggler MESSAGE", core::slice::from_ref(message.text()))
+        self.channel.send("juggler MESSAGE", core::slice::from_ref(message.text()))
     }
 
     /// The other side's data, as far as we were told; `null` in the beginning.
@@ -181,7 +181,7 @@ impl Connection {
     /// Changes our data, as a [`State`] that knows what has changed: that costs less than to
     /// replace and compare the whole. The other side is told after [`Config::autoflush_delay`].
     pub fn change<R>(&mut self, change: impl FnOnce(&mut State) -> R) -> R {
-        self.local.change(change, &mut self.link)
+        self.local.change(change, &mut self.channel)
     }
 
     /// Sends now what has changed in our data. Gives the position in [`tx`](Protocol::tx) behind
@@ -192,11 +192,11 @@ impl Connection {
     /// [`SendFault`]. What the queue had no room for is sent as soon as it has; what was flushed
     /// before the handshake was done, once it is.
     pub fn flush(&mut self) -> Result<u64, SendFault> {
-        if let Err(over @ SendFault::Closed) = self.link.may_send(0) {
+        if let Err(over @ SendFault::Closed) = self.channel.may_send(0) {
             return Err(over);
         }
-        self.local.flush(&mut self.link)?;
-        Ok(self.link.tx().end())
+        self.local.flush(&mut self.channel)?;
+        Ok(self.channel.tx().end())
     }
 
     /// Shows the other side a state that several connections share instead of data of our own, and
@@ -210,7 +210,7 @@ impl Connection {
         state: &mut State,
         flushed: Option<&Flushed>,
     ) -> Result<(), SendFault> {
-        let sent = self.local.follow(state, flushed, &mut self.link);
+        let sent = self.local.follow(state, flushed, &mut self.channel);
         sent.or_else(|fault| if fault.is_closed() { Err(fault) } else { Ok(()) })
     }
 
@@ -224,23 +224,23 @@ impl Connection {
     /// Bytes that wait to be written.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.link.queued()
+        self.channel.queued()
     }
 
     /// Sends of our data what is due.
     pub(super) fn keep_told(&mut self, now: Instant) {
-        self.local.poll(now, &mut self.link);
+        self.local.poll(now, &mut self.channel);
     }
 
     /// The handshake is done, and neither side has closed.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.link.is_open()
+        self.channel.is_open()
     }
 
-    /// The link below, for a layer on top.
-    pub(super) fn link(&mut self) -> &mut Channel {
-        &mut self.link
+    /// The channel, for a layer on top.
+    pub(super) fn channel(&mut self) -> &mut Channel {
+        &mut self.channel
     }
 
     /// What a message comes to; `None` if the application need not know.
@@ -256,7 +256,7 @@ impl Connection {
             }
             Received::Ping => {
                 trace::sent("juggler PONG", PONG.len());
-                self.link.reply(|link| link.put(&[PONG]));
+                self.channel.reply(|channel| channel.put(&[PONG]));
                 Ok(None)
             }
         }
@@ -264,7 +264,7 @@ impl Connection {
 
     fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         loop {
-            let incoming = match self.link.next(rx, now)?.or_wait() {
+            let incoming = match self.channel.next(rx, now)?.or_wait() {
                 Err(wait) => return Ok(wait),
                 Ok(channel::Received::Upgrade(request)) => Some(Incoming::Upgrade(request)),
                 Ok(channel::Received::Open(response)) => Some(Incoming::Open(response)),
@@ -297,7 +297,7 @@ impl Protocol for Connection {
     type Error = Error;
 
     fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
-        let polled = self.step(rx, now).map_err(|error| self.link.end(error));
+        let polled = self.step(rx, now).map_err(|error| self.channel.end(error));
         if polled.is_ok() {
             self.keep_told(now);
         }
@@ -305,19 +305,19 @@ impl Protocol for Connection {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let own = self.local.deadline().filter(|_| self.link.is_open());
-        earliest(self.link.deadline(), own)
+        let own = self.local.deadline().filter(|_| self.channel.is_open());
+        earliest(self.channel.deadline(), own)
     }
 
     fn tx(&mut self) -> &mut SendQueue {
-        self.link.tx()
+        self.channel.tx()
     }
 
     fn close(&mut self) {
-        self.link.close();
+        self.channel.close();
     }
 
     fn is_closed(&self) -> bool {
-        self.link.is_closed()
+        self.channel.is_closed()
     }
 }

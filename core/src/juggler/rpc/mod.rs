@@ -189,7 +189,7 @@ impl Connection {
     /// [`SendFault`]. Nothing is queued then.
     pub fn call(&mut self, action: &str, args: &[Value]) -> Result<CallId, SendFault> {
         // a connection that is over says so first
-        self.peer.link().may_send(0)?;
+        self.peer.channel().may_send(0)?;
         if self.calls.len() >= self.limits.ours {
             return Err(SendFault::TooManyRequests { limit: self.limits.ours });
         }
@@ -216,7 +216,7 @@ impl Connection {
         request: RequestId,
         result: Result<&Value, &Value>,
     ) -> Result<(), SendFault> {
-        self.peer.link().may_send(0)?;
+        self.peer.channel().may_send(0)?;
         let id = self.requests.get(&request).ok_or(SendFault::NotAsked)?;
         self.peer.send(&message::response(id, result))?;
         self.requests.remove(&request);
@@ -266,7 +266,7 @@ impl Connection {
             Payload::Request { id, asked: CallKind::Wrong(why) } => {
                 let refusal = message::response(&id, Err(&why.into()));
                 trace::sent("juggler MESSAGE", refusal.text().len());
-                self.peer.link().reply(|link| link.put(&[refusal.text().clone()]));
+                self.peer.channel().reply(|channel| channel.put(&[refusal.text().clone()]));
                 Ok(None)
             }
         }
@@ -291,7 +291,7 @@ impl Connection {
                 return Ok(Polled::Incoming(incoming));
             }
         }
-        self.peer.link().ws().not_reading();
+        self.peer.channel().ws().not_reading();
         Ok(Polled::HeldUp)
     }
 
@@ -309,7 +309,7 @@ impl Protocol for Connection {
         let polled = self.step(rx, now).map_err(|error| {
             self.calls.clear();
             self.requests.clear();
-            self.peer.link().end(error)
+            self.peer.channel().end(error)
         });
         if polled.is_ok() {
             // what is due does not wait for the other side's calls

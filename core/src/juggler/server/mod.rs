@@ -95,7 +95,7 @@ impl Connection {
     ///
     /// [`ws::AnswerError`].
     pub fn confirm(&mut self, response: &ws::Response) -> Result<(), ws::AnswerError> {
-        self.transport.link.ws().confirm(response)
+        self.transport.channel.ws().confirm(response)
     }
 
     /// Refuses the WebSocket's request that waits, as [`ws::Connection::refuse`] does.
@@ -109,7 +109,7 @@ impl Connection {
         headers: &[ws::Field],
         text: &str,
     ) -> Result<(), ws::AnswerError> {
-        self.transport.link.ws().refuse(status, headers, text)
+        self.transport.channel.ws().refuse(status, headers, text)
     }
 
     /// Answers a request, once: with its result, or with what became of it instead, usually a text.
@@ -122,7 +122,7 @@ impl Connection {
         request: RequestId,
         result: Result<&Value, &Value>,
     ) -> Result<(), SendFault> {
-        self.transport.link.may_send(0)?;
+        self.transport.channel.may_send(0)?;
         let id = self.requests.id(request).ok_or(SendFault::NotAsked)?;
         self.transport.send("juggler response", &[message::response(id, result)])?;
         self.requests.answered(request);
@@ -177,7 +177,7 @@ impl Connection {
     /// [`SendFault`]. What the queue had no room for is told as soon as it has; what was flushed
     /// before the handshake was done, once it is.
     pub fn flush(&mut self) -> Result<u64, SendFault> {
-        if let Err(over @ SendFault::Closed) = self.transport.link.may_send(0) {
+        if let Err(over @ SendFault::Closed) = self.transport.channel.may_send(0) {
             return Err(over);
         }
         self.local.flush(&mut self.transport)?;
@@ -200,13 +200,13 @@ impl Connection {
     /// The handshake is done, and neither side has closed.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.transport.link.is_open()
+        self.transport.channel.is_open()
     }
 
     /// Bytes that wait to be written.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.transport.link.queued()
+        self.transport.channel.queued()
     }
 
     /// The next request whose turn it is, if the application has to do with it.
@@ -233,7 +233,7 @@ impl Connection {
             }
             if self.is_held_up() {
                 self.was_held_up = true;
-                self.transport.link.ws().not_reading();
+                self.transport.channel.ws().not_reading();
                 return Ok(Polled::HeldUp);
             }
             if core::mem::take(&mut self.was_held_up) {
@@ -257,19 +257,19 @@ impl Connection {
 
     /// Nothing is read before the application has answered. A connection that is closing goes on.
     fn is_held_up(&self) -> bool {
-        self.requests.hold_up() && self.transport.link.is_open()
+        self.requests.hold_up() && self.transport.channel.is_open()
     }
 }
 
 impl Patches for Transport {
     fn may_send(&self, size: usize) -> Result<(), SendFault> {
-        may_queue_patch(self.link.queued())?;
+        may_queue_patch(self.channel.queued())?;
         self.may_send_patch()?;
         Transport::may_send(self, size)
     }
 
     fn send_patch(&mut self, patch: ByteString) -> Result<(), SendFault> {
-        may_queue_patch(self.link.queued())?;
+        may_queue_patch(self.channel.queued())?;
         self.may_send_patch()?;
         let [front, back] = message::STATE;
         Transport::send_patch(self, &[front, patch, back])
@@ -292,7 +292,7 @@ impl Protocol for Connection {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let own = self.local.deadline().filter(|_| self.transport.link.is_open());
+        let own = self.local.deadline().filter(|_| self.transport.channel.is_open());
         if self.is_held_up() { own } else { earliest(self.transport.deadline(), own) }
     }
 
@@ -302,10 +302,10 @@ impl Protocol for Connection {
 
     fn close(&mut self) {
         self.requests.clear();
-        self.transport.link.close();
+        self.transport.channel.close();
     }
 
     fn is_closed(&self) -> bool {
-        self.transport.link.is_closed()
+        self.transport.channel.is_closed()
     }
 }

@@ -38,7 +38,10 @@ impl Protocol for Connection {
             }
             Phase::Closing(ref patience) => earliest(patience.until, self.message_deadline()),
             Phase::Draining(ref patience) => patience.until,
-            Phase::Open => self.message_deadline(),
+            Phase::Open => {
+                let pings = self.watch.as_ref().and_then(|watch| watch.liveness.deadline());
+                earliest(pings, self.message_deadline())
+            }
             Phase::Deciding(_) | Phase::Over(_) => None,
         }
     }

@@ -14,6 +14,7 @@ use super::deflate::{Agreed, Deflater};
 use super::handshake::{self, Field, Request, RequestFault, Response, Waiting};
 use super::mask::Masks;
 use super::reader::Reader;
+use super::watch::Watch;
 use super::{AnswerError, Config, Error, RequestError, Role};
 use crate::buffer::{SendQueue, Writer};
 use crate::time::Instant;
@@ -85,6 +86,8 @@ pub struct Connection {
     message_due: Option<Instant>,
     /// Where in `tx` each pong that is not written yet ends.
     unsent_replies: VecDeque<u64>,
+    /// Where pings are on.
+    watch: Option<Box<Watch>>,
 }
 
 #[derive(Debug)]
@@ -188,6 +191,7 @@ impl Connection {
             deflater: None,
             message_due: None,
             unsent_replies: VecDeque::new(),
+            watch: Watch::new(config.ping),
             config,
         }
     }

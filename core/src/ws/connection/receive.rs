@@ -21,6 +21,7 @@ use super::super::reader::Item;
 use super::super::{Error, Violation, code};
 use super::{Connection, Incoming, Patience, Phase};
 use crate::buffer::RecvBuf;
+use crate::keepalive::Due;
 use crate::protocol::Polled;
 use crate::time::Instant;
 use crate::trace;
@@ -36,6 +37,7 @@ impl Connection {
                 self.await_request(rx, searched, deadline, now)
             }
             Phase::AwaitResponse { deadline, .. } => self.await_response(rx, deadline, now),
+            Phase::Open if self.watch.is_some() => self.watched(rx, now),
             Phase::Open | Phase::Closing(_) => self.frames(rx, now),
             Phase::Deciding(_) | Phase::Draining(_) | Phase::Over(_) => Ok(Polled::HeldUp),
         }
@@ -99,6 +101,36 @@ impl Connection {
                 Ok(Polled::Incoming(Incoming::Open(Box::new(response))))
             }
         }
+    }
+
+    /// Frames, and pings where nothing comes. Apart, so that it costs nothing where there are none.
+    #[cold]
+    #[inline(never)]
+    fn watched(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
+        if let Some(watch) = &mut self.watch {
+            watch.liveness.look(rx, &self.tx, now);
+        }
+        let polled = self.frames(rx, now);
+        let Some(watch) = &mut self.watch else { return polled };
+        watch.liveness.seen(rx);
+        if !matches!(polled, Ok(Polled::Needs(_) | Polled::HeldUp)) {
+            return polled;
+        }
+        match watch.liveness.poll(now) {
+            Due::Nothing => {}
+            Due::Ping => {
+                let (before, payload) = (self.tx.len(), watch.payload.clone());
+                self.put_control(Opcode::Ping, &[&payload]);
+                if let Some(watch) = &mut self.watch {
+                    watch.liveness.queued(before, &self.tx);
+                }
+            }
+            Due::GiveUp => {
+                self.put_control(Opcode::Close, &[&code::GOING_AWAY.to_be_bytes()]);
+                return Err(Error::PingTimeout);
+            }
+        }
+        polled
     }
 
     fn frames(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {

@@ -49,6 +49,9 @@ impl Connection {
         fits_control(payload.len(), MAX_CONTROL)?;
         self.may_send(MAX_HEADER + payload.len())?;
         self.put_control(Opcode::Ping, &[payload]);
+        if let Some(watch) = &mut self.watch {
+            watch.payload = Bytes::copy_from_slice(payload);
+        }
         Ok(())
     }
 

@@ -21,6 +21,8 @@ pub struct Agreed {
     pub(super) sends_with_context: bool,
     /// What the peer sent before has to be kept.
     pub(super) receives_with_context: bool,
+    /// Server: the client's offer has the size of our window, so the answer has it too.
+    names_window: bool,
 }
 
 /// The parameters of an offer or of an answer, each at most once.
@@ -52,17 +54,24 @@ impl Agreed {
         })?;
         let sends_with_context = deflate.context_takeover && !offer.server_no_context;
         let receives_with_context = deflate.context_takeover && !offer.client_no_context;
+        let names_window = offer.server_window.is_some();
+        let agreed = Self { deflate, sends_with_context, receives_with_context, names_window };
+        Some((agreed, agreed.header()))
+    }
+
+    /// A server's `Sec-WebSocket-Extensions`.
+    pub(in crate::ws) fn header(self) -> String {
         let mut answer = String::from(NAME);
-        if !sends_with_context {
+        if !self.sends_with_context {
             answer.extend(["; ", SERVER_NO_CONTEXT]);
         }
-        if !receives_with_context {
+        if !self.receives_with_context {
             answer.extend(["; ", CLIENT_NO_CONTEXT]);
         }
-        if offer.server_window.is_some() {
+        if self.names_window {
             answer.extend(["; ", SERVER_WINDOW, "=15"]);
         }
-        Some((Self { deflate, sends_with_context, receives_with_context }, answer))
+        answer
     }
 }
 
@@ -89,6 +98,7 @@ pub(in crate::ws) fn accepted(deflate: Deflate, answer: &str) -> Option<Agreed> 
         deflate,
         sends_with_context: deflate.context_takeover && !answer.client_no_context,
         receives_with_context: !answer.server_no_context,
+        names_window: false,
     })
 }
 

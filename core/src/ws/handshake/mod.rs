@@ -2,6 +2,7 @@
 
 mod head;
 mod key;
+mod negotiated;
 mod request;
 mod response;
 
@@ -9,6 +10,7 @@ pub use head::Field;
 pub(super) use head::{Found, find_end};
 pub use key::accept_key;
 pub(super) use key::{accept_of, new_key};
+pub use negotiated::Negotiated;
 pub use request::{Request, RequestFault, check_request};
 pub(super) use request::{Waiting, parse as parse_request};
 pub use response::{HandshakeFault, Response};
