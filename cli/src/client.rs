@@ -8,7 +8,8 @@ use hat_aio::eventer::{
 };
 use hat_aio::{Address, Runtime, SocketOptions};
 use hat_core::eventer::Error as EventerError;
-use hat_core::eventer::{EventType, QueryParams, QueryResult};
+use hat_core::eventer::{Event, EventType, Pages, QueryParams, QueryResult};
+use tracing::info;
 
 use crate::args::ConnectArgs;
 use crate::exit::Failure;
@@ -86,6 +87,41 @@ impl Connected {
             }
             Err(error) => Err(Failure::of_request(&self.address, error)),
         }
+    }
+}
+
+/// A part of an answer.
+pub(crate) struct Page {
+    pub(crate) events: Vec<Event>,
+    /// The server has more behind it.
+    pub(crate) more_follows: bool,
+}
+
+impl Connected {
+    /// The next of `pages`; `None` once nothing follows.
+    ///
+    /// A server that cannot send so many events at once, or sends more than we take, ends the
+    /// connection; fewer are asked for then, on another one.
+    pub(crate) async fn next_page<R: Runtime>(
+        &mut self,
+        args: &ConnectArgs,
+        pages: &mut Pages,
+    ) -> Result<Option<Page>> {
+        while let Some(params) = pages.query() {
+            match self.ask::<R>(args, &params).await? {
+                QueryOutcome::Answer(result) => {
+                    let more_follows = result.more_follows;
+                    return Ok(Some(Page { events: pages.answered(result), more_follows }));
+                }
+                QueryOutcome::Ended(error) if pages.failed(too_large(&error)) => {
+                    info!(%error, "the answer ended the connection: fewer events are asked for");
+                }
+                QueryOutcome::Ended(error) => {
+                    return Err(Failure::Ended { address: self.address.clone(), error }.into());
+                }
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -5,7 +5,9 @@
 //! args      what a person may write          exit     what the codes are, and which error has it
 //! command   one file a command               client   the connection that most commands start with
 //! output    JSON lines or a table            runtime  Tokio or smol under a command
-//! conf      configurations of a server
+//! conf      configurations of a server      progress bars, for a person who looks
+//! log       what -v and RUST_LOG show        interrupt Ctrl-C and SIGTERM
+//! listening where a command listens
 //! ```
 
 mod args;
@@ -14,8 +16,10 @@ mod command;
 mod conf;
 mod exit;
 mod interrupt;
+mod listening;
 mod log;
 mod output;
+mod progress;
 mod runtime;
 
 use std::process::ExitCode;

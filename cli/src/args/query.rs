@@ -36,15 +36,8 @@ pub(crate) struct TimeseriesArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) page: PageArgs,
-    /// Event types, with `?` and `*`. Without any: all.
-    #[arg(value_name = "TYPE", value_parser = query_type)]
-    pub(crate) types: Vec<EventType>,
-    /// The earliest timestamp, inclusive.
-    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
-    pub(crate) from: Option<Timestamp>,
-    /// The latest timestamp, inclusive.
-    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
-    pub(crate) to: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
     /// The earliest source timestamp, inclusive.
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     pub(crate) source_from: Option<Timestamp>,
@@ -112,6 +105,20 @@ pub(crate) struct ServerArgs {
     /// Only what is stored for good.
     #[arg(long)]
     pub(crate) persisted: bool,
+}
+
+/// Which events: their types, and when they were registered.
+#[derive(Debug, Args)]
+pub(crate) struct WhichArgs {
+    /// Event types, with `?` and `*`. Without any: all.
+    #[arg(value_name = "TYPE", value_parser = query_type)]
+    pub(crate) types: Vec<EventType>,
+    /// The earliest timestamp, inclusive.
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    pub(crate) from: Option<Timestamp>,
+    /// The latest timestamp, inclusive.
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    pub(crate) to: Option<Timestamp>,
 }
 
 /// How much of an answer.

@@ -3,26 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::query::WhichArgs;
+use super::time::{self, while_of};
+use super::{ConnectArgs, PaceArgs};
 use clap::{Args, ValueEnum};
-use hat_core::eventer::{EventType, Timestamp};
-
-use super::time::{self, time, while_of};
-use super::{ConnectArgs, PaceArgs, query_type};
 
 #[derive(Debug, Args)]
 #[command(after_help = time::HELP)]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
-    /// Event types, with `?` and `*`. Without any: all.
-    #[arg(value_name = "TYPE", value_parser = query_type)]
-    pub(crate) types: Vec<EventType>,
-    /// The earliest timestamp, inclusive.
-    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
-    pub(crate) from: Option<Timestamp>,
-    /// The latest timestamp, inclusive.
-    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
-    pub(crate) to: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
     /// How to print: JSON lines, which import and replay read, or CSV, which register reads.
     #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
     pub(crate) format: ExportFormat,

@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::args::{ChatterCommand, ListenArgs, MessageArgs};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
+use crate::listening;
 use crate::output;
 use crate::runtime::within;
 
@@ -83,11 +84,10 @@ async fn listen_for<R: Runtime>(args: ListenArgs) -> Result<()> {
         tls: args.tls.acceptor(&args.listen)?,
         ..ListenOptions::default()
     };
+    let at = args.listen.clone();
     let server = listen::<R>(args.listen, options).await;
     let server = server.map_err(|error: ListenError| Failure::CannotListen(error.to_string()))?;
-    for address in server.addresses() {
-        say(&format!("listening on {address}"));
-    }
+    listening::say(&at, server.addresses());
     let (sender, failed) = smol::channel::bounded(1);
     let serve = async {
         while let Some(connection) = server.accept().await {

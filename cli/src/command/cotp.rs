@@ -12,6 +12,7 @@ use hat_aio::cotp::{
     ConnectError, ConnectOptions, Connection, ListenError, ListenOptions, OnError, connect,
     connect_on, listen,
 };
+use hat_aio::runtime::Stream;
 use hat_aio::{Address, ConnectError as NoConnection, Runtime};
 use hat_core::cotp::{Config, Error, Policy, Selector};
 use serde_json::json;
@@ -19,6 +20,7 @@ use serde_json::json;
 use crate::args::{CotpCommand, CotpFormat, EchoArgs, PeerArgs, ProbeArgs, ScanArgs, SendArgs};
 use crate::exit::{Failure, say, shown};
 use crate::interrupt::Interrupt;
+use crate::listening;
 use crate::output;
 use crate::runtime::{sleep, within};
 use tap::{Tap, Tapped};
@@ -159,29 +161,31 @@ async fn tapped<R: Runtime>(
             error: error.into(),
         })
     };
-    if address.unix_path().is_some() {
-        let text = "octets are shown of TCP connections only: leave --hex out";
-        return Err(io(io::Error::new(io::ErrorKind::Unsupported, text)));
+    let stream = stream::<R>(&address).await.map_err(io)?;
+    let options = ConnectOptions { config, ..ConnectOptions::default() };
+    let connected = connect_on::<R>(Tap::new(stream, tap.clone()), &options).await;
+    connected.map_err(|error| match error {
+        OnError::Config(error) => ConnectError::Config(error),
+        OnError::Ended(error) => ConnectError::Ended(error),
+        OnError::Stream(error) => io(io::Error::new(error.kind(), error.to_string())),
+        _ => io(io::Error::other("the connection could not be used")),
+    })
+}
+
+/// The bare stream to `address`: the first of its host that takes it.
+async fn stream<R: Runtime>(address: &Address) -> io::Result<Box<dyn Stream>> {
+    if let Some(path) = address.unix_path() {
+        return R::connect_unix(path).await;
     }
     let socket = hat_aio::SocketOptions::default();
-    let found = R::resolve(address.host(), address.port()).await.map_err(io)?;
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for target in found {
+    for target in R::resolve(address.host(), address.port()).await? {
         match R::connect(target, &socket).await {
-            Ok(stream) => {
-                let options = ConnectOptions { config, ..ConnectOptions::default() };
-                let stream = Tap::new(stream, tap.clone());
-                return connect_on::<R>(stream, &options).await.map_err(|error| match error {
-                    OnError::Config(error) => ConnectError::Config(error),
-                    OnError::Ended(error) => ConnectError::Ended(error),
-                    OnError::Stream(error) => io(io::Error::new(error.kind(), error.to_string())),
-                    _ => io(io::Error::other("the connection could not be used")),
-                });
-            }
+            Ok(stream) => return Ok(Box::new(stream)),
             Err(error) => last = error,
         }
     }
-    Err(io(last))
+    Err(last)
 }
 
 /// Sends one message, and prints those that come.
@@ -298,14 +302,13 @@ async fn echo<R: Runtime>(args: EchoArgs) -> Result<()> {
     let tls = args.tls.acceptor(&args.listen)?;
     let config = Config { local_selector: args.local_tsel, ..Config::default() };
     let options = ListenOptions { config, tls, ..ListenOptions::default() };
+    let at = args.listen.clone();
     let server = listen::<R>(args.listen, options).await;
     let server = server.map_err(|error| match error {
         ListenError::Config(error) => Failure::Input(error.to_string()),
         error => Failure::CannotListen(error.to_string()),
     })?;
-    for address in server.addresses() {
-        say(&format!("listening on {address}"));
-    }
+    listening::say(&at, server.addresses());
     let serve = async {
         while let Some(connection) = server.accept().await {
             R::spawn(send_back(connection));

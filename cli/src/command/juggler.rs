@@ -16,6 +16,7 @@ use smol::channel::{Receiver, bounded};
 use crate::args::{CallArgs, JugglerCommand, JugglerServeArgs, PeerOfJuggler, WatchArgs};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
+use crate::listening;
 use crate::output;
 use crate::runtime::within;
 
@@ -155,11 +156,10 @@ async fn serve<R: Runtime>(args: JugglerServeArgs) -> Result<()> {
     let mut options = ListenOptions { state: Some(state.clone()), ..ListenOptions::default() };
     options.web.static_dir = args.files;
     options.web.tls = args.tls.acceptor(&args.listen)?;
+    let at = args.listen.clone();
     let server = listen::<R>(args.listen, Echo, options).await;
     let server = server.map_err(|error| Failure::CannotListen(error.to_string()))?;
-    for address in server.addresses() {
-        say(&format!("listening on {address}"));
-    }
+    listening::say(&at, server.addresses());
     let lines = lines();
     let mut number = 0;
     while let Some(Ok(line)) = interrupt.or(lines.recv()).await {

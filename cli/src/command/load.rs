@@ -1,6 +1,6 @@
 //! `hat load`: how many events a server takes, and how long each takes.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use hat_aio::Runtime;
 use hat_aio::eventer::Notification;
 use hat_core::eventer::{EventType, Payload, RegisterEvent};
 use hdrhistogram::Histogram;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::json;
 use smol::channel::bounded;
 
@@ -19,6 +19,7 @@ use crate::client::{Connected, Wanted};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::output;
+use crate::progress;
 use crate::runtime::{sleep, within};
 
 /// How long the last notifications may take.
@@ -97,7 +98,7 @@ pub(crate) async fn load<R: Runtime>(args: LoadArgs) -> Result<()> {
     if let Some(follower) = follower {
         R::spawn(follow(follower, shared.clone()));
     }
-    let bar = progress(args.seconds);
+    let bar = bar(args.seconds);
     let mut left = args.clients;
     let mut result = Ok(());
     while left > 0 {
@@ -197,13 +198,9 @@ fn record(histogram: &Mutex<Histogram<u64>>, time: Duration) {
     debug_assert!(recorded.is_ok());
 }
 
-fn progress(time: Duration) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:30} {elapsed}, {msg}");
-    let bar = ProgressBar::new((time.as_secs_f64() * 10.0) as u64);
-    style.map_or(bar.clone(), |style| bar.with_style(style))
+fn bar(time: Duration) -> ProgressBar {
+    let tenths = (time.as_secs_f64() * 10.0) as u64;
+    progress::bar(progress::is_shown(false), tenths, "{bar:30} {elapsed}, {msg}")
 }
 
 /// The percentiles that are shown, by name.

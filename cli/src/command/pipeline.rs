@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, pending, ready};
-use std::io::{self, IsTerminal};
+use std::io;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -11,13 +11,14 @@ use anyhow::{Context, Result};
 use hat_aio::Runtime;
 use hat_aio::eventer::RequestError;
 use hat_core::eventer::Event;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use smol::channel::Receiver;
 
 use super::input::{Batch, Item};
 use crate::client::Connected;
 use crate::exit::{Failure, say};
 use crate::output::Output;
+use crate::progress;
 use crate::runtime::sleep;
 
 /// Requests that may be open: enough to keep a server busy that is far away.
@@ -227,16 +228,13 @@ pub(super) struct Progress {
 
 impl Progress {
     fn start(printing: bool) -> Self {
-        let looking = io::stderr().is_terminal() && !(printing && io::stdout().is_terminal());
+        let shown = progress::is_shown(printing);
         let bar = match input_size() {
-            _ if !looking => ProgressBar::hidden(),
             Some(size) => {
-                let style = "{bar:30} {percent:>3}%  {msg} events in {elapsed}, {eta} left";
-                ProgressBar::new(size).with_style(styled(style))
+                let template = "{bar:30} {percent:>3}%  {msg} events in {elapsed}, {eta} left";
+                progress::bar(shown, size, template)
             }
-            None => {
-                ProgressBar::new_spinner().with_style(styled("{spinner} {msg} events in {elapsed}"))
-            }
+            None => progress::spinner(shown, "{spinner} {msg} events in {elapsed}"),
         };
         bar.set_message("0");
         Self { bar, events: 0 }
@@ -261,10 +259,6 @@ impl Progress {
     fn say(&self, line: &str) {
         self.bar.suspend(|| say(line));
     }
-}
-
-fn styled(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// The size of standard input, where it is a file.

@@ -1,4 +1,4 @@
-//! `hat query`.
+//! `hat query`: events that were registered, in one answer or page by page.
 
 use anyhow::Result;
 use hat_aio::Runtime;
@@ -6,10 +6,9 @@ use hat_core::eventer::{
     EventId, EventType, LatestParams, Pages, QueryParams, ServerParams, Subscription,
     TimeseriesParams,
 };
-use tracing::info;
 
 use crate::args::{ConnectArgs, OutputArgs, PageArgs, QueryCommand};
-use crate::client::{Connected, QueryOutcome, Wanted, too_large};
+use crate::client::{Connected, Page, Wanted};
 use crate::exit::{Failure, say};
 use crate::output::Output;
 
@@ -22,9 +21,9 @@ pub(crate) async fn query<R: Runtime>(command: QueryCommand) -> Result<()> {
         QueryCommand::Timeseries(args) => {
             let PageArgs { max_results, last_event_id, all } = args.page;
             let params = TimeseriesParams {
-                event_types: types(args.types)?,
-                t_from: args.from,
-                t_to: args.to,
+                event_types: types(args.which.types)?,
+                t_from: args.which.from,
+                t_to: args.which.to,
                 source_t_from: args.source_from,
                 source_t_to: args.source_to,
                 order: args.order.into(),
@@ -55,9 +54,6 @@ fn types(types: Vec<EventType>) -> Result<Option<Vec<EventType>>> {
 
 /// Asks, once or until nothing follows, and prints the answer: as it comes where there may be many
 /// pages.
-///
-/// A server that cannot send so many events at once, or sends more than we take, ends the
-/// connection; fewer are asked for then, on another one.
 async fn ask<R: Runtime>(
     connect: &ConnectArgs,
     output: OutputArgs,
@@ -69,19 +65,8 @@ async fn ask<R: Runtime>(
     let mut pages = Pages::new(params);
     let mut last = None;
     let more = loop {
-        let Some(params) = pages.query() else { break false };
-        let result = match server.ask::<R>(connect, &params).await? {
-            QueryOutcome::Answer(result) => result,
-            QueryOutcome::Ended(error) if pages.failed(too_large(&error)) => {
-                info!(%error, "the answer ended the connection: fewer events are asked for");
-                continue;
-            }
-            QueryOutcome::Ended(error) => {
-                return Err(Failure::Ended { address: connect.address(), error }.into());
-            }
-        };
-        let more_follows = result.more_follows;
-        let events = pages.answered(result);
+        let Some(page) = server.next_page::<R>(connect, &mut pages).await? else { break false };
+        let Page { events, more_follows } = page;
         last = events.last().map(|event| event.id).or(last);
         if !all {
             output.all_events(&events)?;

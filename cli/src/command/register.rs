@@ -1,4 +1,4 @@
-//! `hat register`.
+//! `hat register`: one event, or those that come on standard input.
 
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;

@@ -18,6 +18,7 @@ use crate::command::cluster;
 use crate::conf::{self, Plan, Settings};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
+use crate::listening;
 use crate::log;
 use hat_server::adminer::Adminer;
 use hat_server::page::{Live, Page};
@@ -189,12 +190,12 @@ async fn run<R: Runtime>(
     ended.map_or(Ok(()), |why| Err(why.into()))
 }
 
-/// Where something listens that was to listen on `at`.
 fn list(before: &str, at: &Address, addresses: &[SocketAddr], after: &str) -> String {
-    if at.unix_path().is_some() {
-        return at.to_string();
-    }
-    let shown = addresses.iter().map(|address| format!("{before}{address}{after}"));
+    let places = listening::places(at, addresses);
+    let shown = places.iter().map(|place| match at.unix_path() {
+        Some(_) => place.clone(),
+        None => format!("{before}{place}{after}"),
+    });
     shown.collect::<Vec<_>>().join(", ")
 }
 

@@ -1,4 +1,4 @@
-//! `hat status`.
+//! `hat status`: the server's status, and its changes.
 
 use anyhow::Result;
 use hat_aio::Runtime;

@@ -1,19 +1,18 @@
 //! `hat store`: what an operator does with a store while no server uses it.
 
-use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
+use std::io::{self, BufRead, BufWriter, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use hat_server::json;
 use hat_server::store::disk::Import;
 use hat_server::store::lmdb::{self, ImportError, LmdbFile};
 use hat_server::store::{DiskOptions, DiskStore, Store, StoreError};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::serve::systemd;
 use crate::args::StoreCommand;
 use crate::exit::{Failure, say};
+use crate::progress;
 
 /// The name of a store in its folder.
 const FILE: &str = "events.redb";
@@ -48,7 +47,7 @@ pub(super) fn is_there(dir: &Path) -> Result<bool> {
 
 fn check(dir: &Path) -> Result<()> {
     let store = open(dir)?;
-    let bar = bar(store.stats()?.events, "checked");
+    let bar = progress::events_of(store.stats()?.events, "checked");
     let report = store.check(|events| bar.set_position(events))?;
     bar.finish_and_clear();
     for finding in &report.findings {
@@ -97,7 +96,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 fn copy_from(store: &DiskStore, to: &Path) -> Result<()> {
-    let bar = bar(store.stats()?.events, "copied");
+    let bar = progress::events_of(store.stats()?.events, "copied");
     let copied = store.copy_to(to, |events| bar.set_position(events))?;
     bar.finish_and_clear();
     say(&format!("{} copied to {}", counted(copied, "event"), to.display()));
@@ -110,7 +109,7 @@ fn backup(dir: &Path, to: &Path) -> Result<()> {
         Ok(store) => copy_from(&store, to),
         #[cfg(unix)]
         Err(error) if matches!(error.downcast_ref(), Some(StoreError::Locked(_))) => {
-            let bar = counter("copied");
+            let bar = progress::events(false, "copied");
             let copied = hat_server::control::backup(dir, to, |events| bar.set_position(events));
             let copied = copied.with_context(|| {
                 format!("the server that has the store in {} open does not copy it", dir.display())
@@ -129,7 +128,7 @@ fn compact(dir: &Path) -> Result<()> {
     let stats = store.stats()?;
     let before = stats.disk_bytes;
     // how far it is nobody knows: that it goes on is shown
-    let bar = counter("are moved together").with_position(stats.events);
+    let bar = progress::events(false, "are moved together").with_position(stats.events);
     store.compact()?;
     bar.finish_and_clear();
     drop(store);
@@ -140,7 +139,7 @@ fn compact(dir: &Path) -> Result<()> {
 
 fn export(dir: &Path) -> Result<()> {
     let store = open(dir)?;
-    let bar = bar(store.stats()?.events, "exported");
+    let bar = progress::events_of(store.stats()?.events, "exported");
     let mut out = BufWriter::new(io::stdout().lock());
     store.for_each(|event| {
         bar.inc(1);
@@ -162,7 +161,7 @@ enum Stopped {
 
 fn import(dir: &Path) -> Result<()> {
     let store = DiskStore::open(dir, DiskOptions::default())?;
-    let bar = counter("imported");
+    let bar = progress::events(false, "imported");
     let mut into = Import::new(&store);
     for (line, number) in io::stdin().lock().lines().zip(1..) {
         let line = line?;
@@ -201,7 +200,7 @@ fn import_lmdb(dir: &Path, path: &Path) -> Result<()> {
 /// Stores what is in the file of a deployed server, and says how much that was. Returns how many of
 /// its entries fit none of its references, and were left out.
 pub(super) fn import_file(store: &DiskStore, file: &mut LmdbFile, path: &Path) -> Result<u64> {
-    let bar = bar(file.len(), "imported");
+    let bar = progress::events_of(file.len(), "imported");
     let imported = lmdb::import(file, store, |events| {
         bar.set_position(events);
         systemd::progress(&format!("taken over {events} events of {}", path.display()));
@@ -226,28 +225,4 @@ pub(super) fn counted(count: impl TryInto<u64>, what: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
     let s = if count == 1 { "" } else { "s" };
     format!("{count} {what}{s}")
-}
-
-/// Counts up to `total` on the terminal, where standard error is one.
-fn bar(total: u64, what: &'static str) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template(
-        "{wide_bar} {pos} of {len} events {msg} in {elapsed}, {eta} left",
-    );
-    let bar = ProgressBar::new(total).with_message(what);
-    style.map_or(bar.clone(), |style| bar.with_style(style))
-}
-
-/// Counts on the terminal, where standard error is one.
-pub(super) fn counter(what: &'static str) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style =
-        ProgressStyle::with_template("{spinner} {pos} events {msg} in {elapsed}, {per_sec}");
-    let bar = ProgressBar::new_spinner().with_message(what);
-    bar.enable_steady_tick(Duration::from_millis(200));
-    style.map_or(bar.clone(), |style| bar.with_style(style))
 }

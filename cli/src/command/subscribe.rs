@@ -1,4 +1,4 @@
-//! `hat subscribe`.
+//! `hat subscribe`: events as they are registered, and what was registered before.
 //!
 //! ```text
 //! state file, or history ──> positions ──> what came since, what comes ──> printer ──> state file

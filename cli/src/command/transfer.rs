@@ -3,22 +3,20 @@
 use anyhow::Result;
 use hat_aio::Runtime;
 use hat_core::eventer::{Order, Pages, Subscription, TimeseriesParams};
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::{self, IsTerminal};
-use std::time::Duration;
 
 use super::input::{Form, Pace, items_of};
 use super::pipeline::Pipeline;
 use crate::args::{
     ConnectArgs, ExportArgs, ExportFormat, Format, ImportArgs, OutputArgs, ReplayArgs,
 };
-use crate::client::{Connected, QueryOutcome, Wanted, too_large};
+use crate::client::{Connected, Wanted};
 use crate::exit::{Failure, say};
 use crate::output::Output;
+use crate::progress;
 
 /// All events, oldest first, page by page.
 pub(crate) async fn export<R: Runtime>(args: ExportArgs) -> Result<()> {
-    Subscription::new(&args.types).map_err(|error| Failure::Input(error.to_string()))?;
+    Subscription::new(&args.which.types).map_err(|error| Failure::Input(error.to_string()))?;
     let mut server = Connected::new::<R>(&args.connect, Wanted::default()).await?;
     let format = match args.format {
         ExportFormat::Jsonl => Format::Jsonl,
@@ -27,29 +25,20 @@ pub(crate) async fn export<R: Runtime>(args: ExportArgs) -> Result<()> {
     let mut output = Output::new(OutputArgs { format, path: None });
     let mut pages = Pages::new(
         TimeseriesParams {
-            event_types: (!args.types.is_empty()).then_some(args.types),
-            t_from: args.from,
-            t_to: args.to,
+            event_types: (!args.which.types.is_empty()).then_some(args.which.types),
+            t_from: args.which.from,
+            t_to: args.which.to,
             order: Order::Ascending,
             ..TimeseriesParams::default()
         }
         .into(),
     );
-    let bar = counter("exported");
+    let bar = progress::events(true, "exported");
     let mut count = 0;
-    while let Some(params) = pages.query() {
-        match server.ask::<R>(&args.connect, &params).await? {
-            QueryOutcome::Answer(result) => {
-                let events = pages.answered(result);
-                output.events(&events)?;
-                count += events.len();
-                bar.set_position(count as u64);
-            }
-            QueryOutcome::Ended(error) if pages.failed(too_large(&error)) => {}
-            QueryOutcome::Ended(error) => {
-                return Err(Failure::Ended { address: args.connect.address(), error }.into());
-            }
-        }
+    while let Some(page) = server.next_page::<R>(&args.connect, &mut pages).await? {
+        output.events(&page.events)?;
+        count += page.events.len();
+        bar.set_position(count as u64);
     }
     bar.finish_and_clear();
     server.client.close().await;
@@ -89,16 +78,4 @@ async fn transfer<R: Runtime>(
     server.client.close().await;
     say(&format!("{count} events {what}"));
     Ok(())
-}
-
-/// Counts on the terminal, where standard error is one and events are not printed there too.
-fn counter(what: &'static str) -> ProgressBar {
-    if !io::stderr().is_terminal() || io::stdout().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style =
-        ProgressStyle::with_template("{spinner} {pos} events {msg} in {elapsed}, {per_sec}");
-    let bar = ProgressBar::new_spinner().with_message(what);
-    bar.enable_steady_tick(Duration::from_millis(200));
-    style.map_or(bar.clone(), |style| bar.with_style(style))
 }

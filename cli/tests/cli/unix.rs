@@ -55,6 +55,20 @@ on_every_runtime! {
         assert!(steps.stdout[0].starts_with(&socket), "{steps:?}");
     }
 
+    fn iso_transport_and_chatter_over_one(runtime) {
+        let folder = Folder::new();
+        let address = folder.address();
+        let echo = Hat::start(&format!("--runtime {runtime} cotp echo --listen {address}"));
+        assert_eq!(echo.error_line(), format!("listening on {address}"));
+        let lines = hat(&format!("--runtime {runtime} cotp probe {address} --hex")).json_lines();
+        assert!(lines[0].starts_with(&format!("{address} confirms: ")), "{lines:?}");
+        assert!(lines[1].starts_with("CR  0300") && lines[2].starts_with("CC  0300"), "{lines:?}");
+        drop(echo);
+        let _ = std::fs::remove_file(folder.socket());
+        let listener = Hat::start(&format!("--runtime {runtime} chatter listen --listen {address}"));
+        assert_eq!(listener.error_line(), format!("listening on {address}"));
+    }
+
     fn the_file_goes_with_the_server_and_one_that_is_left_makes_place(runtime) {
         let folder = Folder::new();
         // of a server that was killed

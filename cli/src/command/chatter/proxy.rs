@@ -12,6 +12,7 @@ use super::frames::{Decoder, Frame};
 use crate::args::{ProxyArgs, Speaks};
 use crate::exit::{Failure, say, shown};
 use crate::interrupt::Interrupt;
+use crate::listening;
 use crate::output;
 
 /// Octets that are passed on at once.
@@ -34,11 +35,10 @@ enum Side {
 
 pub(super) async fn proxy<R: Runtime>(args: ProxyArgs) -> Result<()> {
     let interrupt = Interrupt::watch()?;
+    let at = args.listen.clone();
     let server = listen::<R>(args.listen, ListenOptions::default()).await;
     let server = server.map_err(|error| Failure::CannotListen(error.to_string()))?;
-    for address in server.addresses() {
-        say(&format!("listening on {address}"));
-    }
+    listening::say(&at, server.addresses());
     let style = Style { json: args.json, most: args.most, speaks: args.speaks };
     let (sender, failed) = bounded(1);
     let serve = async {

@@ -40,18 +40,18 @@ impl Tapped {
 }
 
 /// Passes everything on, and notes it.
-pub(super) struct Tap<S> {
-    stream: S,
+pub(super) struct Tap {
+    stream: Box<dyn Stream>,
     tapped: Tapped,
 }
 
-impl<S> Tap<S> {
-    pub(super) fn new(stream: S, tapped: Tapped) -> Self {
+impl Tap {
+    pub(super) fn new(stream: Box<dyn Stream>, tapped: Tapped) -> Self {
         Self { stream, tapped }
     }
 }
 
-impl<S: Stream> Stream for Tap<S> {
+impl Stream for Tap {
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,

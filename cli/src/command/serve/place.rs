@@ -13,9 +13,10 @@ use hat_server::store::{DiskStore, MemoryStore, Store};
 use super::systemd;
 use crate::args::{ClientTlsArgs, TlsArgs};
 use crate::client::refusal;
-use crate::command::store::{counted, counter, import_file, is_there};
+use crate::command::store::{counted, import_file, is_there};
 use crate::conf::Place;
 use crate::exit::{Failure, say};
+use crate::progress;
 
 /// How long the handshake with another server may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -85,7 +86,7 @@ pub(super) async fn mirror_once<R: Runtime>(
         true => tls.connector(&from, CONNECT)?,
         false => None,
     };
-    let bar = counter("copied");
+    let bar = progress::events(false, "copied");
     let options = MirrorOnce {
         name: format!("event/{name}"),
         token: token.clone(),

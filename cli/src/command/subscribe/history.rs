@@ -1,4 +1,4 @@
-//! What was registered before: printed, and up to where.
+//! Prints the events that were registered before, and says up to where.
 
 use anyhow::Result;
 use hat_aio::Runtime;
@@ -112,18 +112,9 @@ async fn all<R: Runtime>(
     mut take: impl FnMut(Vec<Event>) -> Result<bool>,
 ) -> Result<()> {
     let mut pages = Pages::new(params);
-    while let Some(params) = pages.query() {
-        match server.ask::<R>(&args.connect, &params).await? {
-            QueryOutcome::Answer(result) => {
-                if !take(pages.answered(result))? {
-                    return Ok(());
-                }
-            }
-            QueryOutcome::Ended(error) => {
-                if !pages.failed(too_large(&error)) {
-                    return Err(Failure::Ended { address: args.connect.address(), error }.into());
-                }
-            }
+    while let Some(page) = server.next_page::<R>(&args.connect, &mut pages).await? {
+        if !take(page.events)? {
+            return Ok(());
         }
     }
     if pages.place_lost() {

@@ -1,4 +1,4 @@
-//! What is known of each type.
+//! The model of `hat top`: what is known of each type.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

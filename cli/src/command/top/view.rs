@@ -1,4 +1,4 @@
-//! How it looks: one table, on a terminal or in lines.
+//! The view of `hat top`: one table, on a terminal or in lines.
 
 use hat_core::eventer::{EventType, Timestamp};
 use ratatui::Frame;
