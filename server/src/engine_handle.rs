@@ -24,13 +24,12 @@ use crate::store::{
 use crate::token;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-type Answered = io::Result<Result<Answer, QueryError>>;
 /// Which types a search is for.
 type Finds = Box<dyn Fn(&EventType) -> bool + Send>;
-/// What a search of the store gives.
-type Searched = io::Result<Result<FoundTypes, QueryError>>;
-/// What a count of the store gives.
-type StatsCounted = io::Result<Result<Stats, StoreError>>;
+// what the store gives; the outer error is that of the runtime, at its end
+type QueryOutcome = io::Result<Result<Answer, QueryError>>;
+type SearchOutcome = io::Result<Result<FoundTypes, QueryError>>;
+type StatsOutcome = io::Result<Result<Stats, StoreError>>;
 
 /// Where events are registered and asked for. Cheap to clone; it may outlive the server, and then
 /// registers nothing.
@@ -51,10 +50,10 @@ struct Inner {
     log: Arc<dyn Log>,
     live: Option<Live>,
     mirrors: MirrorReports,
-    /// Asks the store, on a thread where that may block, where it does.
-    ask: fn(Arc<dyn Store>, QueryParams) -> Boxed<Answered>,
-    search: fn(Arc<dyn Store>, Finds, usize, usize) -> Boxed<Searched>,
-    count: fn(Arc<dyn Store>) -> Boxed<StatsCounted>,
+    // what asks the store, by `ask_store` on the server's runtime
+    query: fn(Arc<dyn Store>, QueryParams) -> Boxed<QueryOutcome>,
+    search: fn(Arc<dyn Store>, Finds, usize, usize) -> Boxed<SearchOutcome>,
+    stats: fn(Arc<dyn Store>) -> Boxed<StatsOutcome>,
 }
 
 /// What a server has done and how it fares, for people and metrics.
@@ -89,6 +88,17 @@ pub struct Report {
     pub cluster: Option<ClusterReport>,
 }
 
+/// Asks the store: on a thread where that may block, where it does.
+fn ask_store<R: Runtime, T: Send + 'static>(
+    store: Arc<dyn Store>,
+    ask: impl FnOnce(&dyn Store) -> T + Send + 'static,
+) -> Boxed<io::Result<T>> {
+    if store.is_in_memory() {
+        return Box::pin(std::future::ready(Ok(ask(&*store))));
+    }
+    Box::pin(R::unblock(move || ask(&*store)))
+}
+
 impl EngineHandle {
     pub(crate) fn new<R: Runtime>(
         engine: Arc<Engine>,
@@ -98,20 +108,14 @@ impl EngineHandle {
         log: Arc<dyn Log>,
         live: Option<Live>,
     ) -> Self {
-        let ask = |store: Arc<dyn Store>, params: QueryParams| -> Boxed<Answered> {
-            if store.is_in_memory() {
-                return Box::pin(std::future::ready(Ok(store.query(&params))));
-            }
-            Box::pin(R::unblock(move || store.query(&params)))
+        let query = |store: Arc<dyn Store>, params: QueryParams| -> Boxed<QueryOutcome> {
+            ask_store::<R, _>(store, move |store| store.query(&params))
         };
-        let count = |store: Arc<dyn Store>| -> Boxed<io::Result<Result<Stats, StoreError>>> {
-            if store.is_in_memory() {
-                return Box::pin(std::future::ready(Ok(store.stats())));
-            }
-            Box::pin(R::unblock(move || store.stats()))
+        let search = |store: Arc<dyn Store>, finds: Finds, most, bytes| -> Boxed<SearchOutcome> {
+            ask_store::<R, _>(store, move |store| store.search(&*finds, most, bytes))
         };
-        let search = |store: Arc<dyn Store>, finds: Finds, most, bytes| -> Boxed<Searched> {
-            Box::pin(R::unblock(move || store.search(&*finds, most, bytes)))
+        let stats = |store: Arc<dyn Store>| -> Boxed<StatsOutcome> {
+            ask_store::<R, _>(store, |store| store.stats())
         };
         let mirrors = MirrorReports::default();
         Self(Arc::new(Inner {
@@ -122,9 +126,9 @@ impl EngineHandle {
             log,
             live,
             mirrors,
-            ask,
+            query,
             search,
-            count,
+            stats,
         }))
     }
 
@@ -146,7 +150,7 @@ impl EngineHandle {
     ///
     /// [`QueryError`].
     pub async fn query(&self, params: QueryParams) -> Result<QueryResult, QueryError> {
-        let asked = (self.0.ask)(self.0.store.clone(), params).await;
+        let asked = (self.0.query)(self.0.store.clone(), params).await;
         // only at the end of the runtime
         let answer = asked.map_err(|_| QueryError::Store(StoreError::Closed))??;
         Ok(answer.into_result())
@@ -170,7 +174,7 @@ impl EngineHandle {
 
     /// What the server has done and how it fares.
     pub async fn report(&self) -> Report {
-        let stats = (self.0.count)(self.0.store.clone()).await;
+        let stats = (self.0.stats)(self.0.store.clone()).await;
         let counts = &self.0.engine.counts;
         Report {
             server_id: self.0.engine.server_id(),

@@ -40,7 +40,8 @@ const LAST_SYNC: Duration = Duration::from_secs(30);
 
 /// How a server works.
 pub struct Options {
-    /// Where it listens. Where it is redundant, others must be able to connect to this.
+    /// Where it listens. With a [`monitor`](Self::monitor), others must be able to connect to this,
+    /// so that it is no Unix socket.
     pub listen: Address,
     /// What it is called at a monitor; towards other event servers it is the client `event/<name>`.
     pub name: String,
@@ -119,6 +120,11 @@ pub enum StartError {
     #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// A server with a [`monitor`](Options::monitor) was to listen on a Unix socket.
+    #[error(
+        "a server of a group cannot listen on {0}: the others of its group connect to it; let it listen on HOST:PORT"
+    )]
+    UnixInGroup(Address),
 }
 
 /// A server at work.
@@ -152,6 +158,9 @@ impl EventServer {
         mut options: Options,
         store: Arc<dyn Store>,
     ) -> Result<Self, StartError> {
+        if options.monitor.is_some() && options.listen.unix_path().is_some() {
+            return Err(StartError::UnixInGroup(options.listen));
+        }
         let server_id = options.log.server_id;
         let (log, feed) = start_log(&mut options, store.clone())?;
         let serves = log.serves();

@@ -6,6 +6,8 @@ mod cotp;
 mod eventer;
 mod floods;
 mod forgetting;
+#[cfg(unix)]
+mod groups;
 mod late;
 mod longest;
 mod reconnect;
