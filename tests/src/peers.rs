@@ -35,6 +35,7 @@ pub mod browser;
 pub mod chatter;
 mod environment;
 mod inbox;
+mod lines;
 pub mod node;
 pub mod package;
 mod peer;
@@ -52,6 +53,7 @@ use serde_json::{Value, json};
 pub use self::{
     environment::{Environment, SetupError, python_with, target_dir},
     inbox::{ErrorKind, PeerError, TIME_LIMIT},
+    lines::Lines,
     peer::{Call, Peer, Pending},
 };
 

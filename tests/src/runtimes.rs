@@ -1,6 +1,8 @@
 //! Every suite that uses async is one generic body that runs on every runtime.
 
 use std::future::Future;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use hat_aio::Runtime;
@@ -20,8 +22,10 @@ pub trait TestRuntime: Runtime {
     ///
     /// # Panics
     ///
-    /// If the test takes longer than four minutes.
+    /// If the test takes longer than four minutes. One that blocks its thread for so long ends the
+    /// process: nothing else could.
     fn run<T>(test: impl Future<Output = T>) -> T {
+        let _watched = Watched::start();
         Self::run_without_limit(limited::<Self, T>(test))
     }
 
@@ -57,6 +61,26 @@ impl TestRuntime for hat_smol::async_std::AsyncStd {
 
 async fn limited<R: Runtime, T>(test: impl Future<Output = T>) -> T {
     within::<R, T>(TIME_LIMIT, test).await.expect("the test hangs")
+}
+
+/// A test that is under way, until this is dropped.
+struct Watched(#[expect(dead_code, reason = "held for its drop")] mpsc::Sender<()>);
+
+impl Watched {
+    /// Ends the process where the test does not end: it blocks its thread then, since otherwise
+    /// [`limited`] would have ended it.
+    fn start() -> Self {
+        let (ended, watching) = mpsc::channel();
+        let name = thread::current().name().unwrap_or("a test").to_owned();
+        thread::spawn(move || {
+            let grace = TIME_LIMIT + Duration::from_secs(30);
+            if watching.recv_timeout(grace) == Err(mpsc::RecvTimeoutError::Timeout) {
+                eprintln!("{name} hangs in a call that blocks its thread");
+                std::process::abort();
+            }
+        });
+        Self(ended)
+    }
 }
 
 /// Makes a test for each runtime of each generic body: `chatter::tokio`, `chatter::smol`,

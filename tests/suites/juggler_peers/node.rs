@@ -1,15 +1,15 @@
 //! Our server, and `@hat-open/juggler` 0.7, the client that browsers run, in Node.
 
-use std::io::{BufRead, BufReader, Lines, Write};
+use std::io::Write;
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::time::Duration;
 
 use hat_aio::juggler::{Connection, Handler, ListenOptions, SharedState, listen};
 use hat_core::json::Value;
 use hat_core::juggler::State;
 use hat_tests::on_every_runtime;
-use hat_tests::peers::{node, skip, skipped};
+use hat_tests::peers::{Lines, node, skip, skipped};
 use serde_json::{Value as Json, json};
 
 use super::{local, path, ten_megabytes};
@@ -18,7 +18,7 @@ use super::{local, path, ten_megabytes};
 struct Client {
     process: Child,
     stdin: ChildStdin,
-    stdout: Lines<BufReader<ChildStdout>>,
+    stdout: Lines,
 }
 
 impl Client {
@@ -28,7 +28,7 @@ impl Client {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("node starts");
         let stdin = process.stdin.take().expect("a pipe");
-        let stdout = BufReader::new(process.stdout.take().expect("a pipe")).lines();
+        let stdout = Lines::of(process.stdout.take().expect("a pipe"));
         Self { process, stdin, stdout }
     }
 
@@ -37,8 +37,7 @@ impl Client {
     }
 
     fn hear(&mut self) -> Json {
-        let line = self.stdout.next().expect("node goes on").expect("text");
-        serde_json::from_str(&line).expect("JSON")
+        serde_json::from_str(&self.stdout.next("the client in Node")).expect("JSON")
     }
 
     /// The next line that is no `state`.

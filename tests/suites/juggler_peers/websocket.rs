@@ -1,16 +1,18 @@
 //! WebSocket without a protocol on it, against the libraries that others use: `websockets` of
 //! Python and `ws` of Node, each as a client and as a server, with compression and without.
 
-use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+use hat_aio::Runtime;
+use hat_aio::runtime::within;
 use hat_aio::websocket::{
     ConnectOptions, Connection, ListenOptions, Message, PeerClose, connect, listen,
 };
 use hat_core::ws::Deflate;
 use hat_tests::on_every_runtime;
-use hat_tests::peers::{SetupError, node, python_with, skip, skipped};
+use hat_tests::peers::{Lines, SetupError, node, python_with, skip, skipped};
 use serde_json::{Value as Json, json};
 
 use super::local;
@@ -18,27 +20,26 @@ use super::local;
 /// A peer that gives back what comes, in a process of its own.
 struct Echo {
     process: Child,
-    stdout: Lines<BufReader<ChildStdout>>,
+    stdout: Lines,
 }
 
 impl Echo {
     fn start(mut command: Command, args: &[&str]) -> Self {
         command.args(args).stdout(Stdio::piped());
         let mut process = command.spawn().expect("it starts");
-        let stdout = BufReader::new(process.stdout.take().expect("a pipe")).lines();
+        let stdout = Lines::of(process.stdout.take().expect("a pipe"));
         Self { process, stdout }
     }
 
     /// A server, and where it listens.
     fn server(command: Command) -> (Self, String) {
-        let mut server = Self::start(command, &["server"]);
-        let port = server.hear();
+        let server = Self::start(command, &["server"]);
+        let port = server.hear("the port of the server");
         (server, format!("ws://127.0.0.1:{port}"))
     }
 
-    fn hear(&mut self) -> Json {
-        let line = self.stdout.next().expect("it goes on").expect("text");
-        serde_json::from_str(&line).expect("JSON")
+    fn hear(&self, what: &str) -> Json {
+        serde_json::from_str(&self.stdout.next(what)).expect("JSON")
     }
 }
 
@@ -60,8 +61,14 @@ fn python() -> Command {
     command
 }
 
+/// What must come within a minute: where it does not, the test says what it waited for.
+async fn soon<R: Runtime, T>(what: &str, coming: impl Future<Output = T>) -> T {
+    let came = within::<R, _>(Duration::from_secs(60), coming).await;
+    came.unwrap_or_else(|| panic!("{what} did not come"))
+}
+
 /// All messages come back as they were.
-async fn come_back(connection: &Connection) {
+async fn come_back<R: Runtime>(connection: &Connection) {
     let random: Vec<u8> = (0..3_000_000_u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
     for message in [
         Message::from("ž😀"),
@@ -71,23 +78,25 @@ async fn come_back(connection: &Connection) {
         Message::from(random),
     ] {
         connection.send(message.clone()).await.expect("sent");
-        assert!(connection.receive().await.expect("an echo") == message);
+        let echo = soon::<R, _>("an echo", connection.receive()).await;
+        assert!(echo.expect("an echo") == message);
     }
     // many on their way at once
     for number in 0..100_u32 {
         connection.send(number.to_string()).await.expect("sent");
     }
     for number in 0..100_u32 {
-        let message = connection.receive().await.expect("an echo");
+        let echo = soon::<R, _>("one of many echoes", connection.receive()).await;
+        let message = echo.expect("an echo");
         assert_eq!(message, number.to_string().into());
     }
-    connection.ping().await.expect("a sign of life");
+    soon::<R, _>("a pong", connection.ping()).await.expect("a sign of life");
 }
 
 /// The peer closes, and says how.
-async fn is_closed(connection: &Connection) {
+async fn is_closed<R: Runtime>(connection: &Connection) {
     connection.send("close 4001 that is all").await.expect("sent");
-    let end = connection.receive().await.expect_err("the end");
+    let end = soon::<R, _>("their close", connection.receive()).await.expect_err("the end");
     assert!(matches!(end.protocol(), Some(hat_core::ws::Error::Closed)), "{end}");
     let close = PeerClose { code: Some(4001), reason: "that is all".into() };
     assert_eq!(connection.peer_close(), Some(close));
@@ -95,19 +104,22 @@ async fn is_closed(connection: &Connection) {
 
 async fn against<R: hat_tests::runtimes::TestRuntime>(command: fn() -> Command) {
     for deflate in [None, Some(Deflate::default())] {
-        let (mut theirs, url) = Echo::server(command());
+        let (theirs, url) = Echo::server(command());
         let mut options = ConnectOptions::default();
         options.ws.config.deflate = deflate;
         for closes_first in [true, false] {
-            let connected = connect::<R>(url.as_str(), options.clone()).await;
+            let connecting = connect::<R>(url.as_str(), options.clone());
+            let connected = soon::<R, _>("their server to take us", connecting).await;
             let connection = connected.expect("it takes us");
-            come_back(&connection).await;
+            come_back::<R>(&connection).await;
             if closes_first {
-                is_closed(&connection).await;
-                theirs.hear();
+                is_closed::<R>(&connection).await;
+                theirs.hear("how their server saw its own close");
             } else {
-                connection.close_with(4002, "ours").await.expect("a code");
-                assert_eq!(theirs.hear(), json!({"code": 4002, "reason": "ours"}));
+                let closed = connection.close_with(4002, "ours");
+                soon::<R, _>("the end of a client", closed).await.expect("a code");
+                let heard = theirs.hear("how their server saw our close");
+                assert_eq!(heard, json!({"code": 4002, "reason": "ours"}));
             }
         }
 
@@ -116,17 +128,20 @@ async fn against<R: hat_tests::runtimes::TestRuntime>(command: fn() -> Command) 
         let server = listen::<R>(local(), options).await.expect("a free port");
         let url = format!("ws://{}/ws", server.addresses()[0]);
         for closes_first in [true, false] {
-            let mut theirs = Echo::start(command(), &["client", &url]);
-            let connection = server.accept().await.expect("it comes");
-            come_back(&connection).await;
+            let theirs = Echo::start(command(), &["client", &url]);
+            let accepted = soon::<R, _>("their client", server.accept()).await;
+            let connection = accepted.expect("it comes");
+            come_back::<R>(&connection).await;
             if closes_first {
-                is_closed(&connection).await;
+                is_closed::<R>(&connection).await;
             } else {
-                connection.close_with(4003, "ours").await.expect("a code");
-                assert_eq!(theirs.hear(), json!({"code": 4003, "reason": "ours"}));
+                let closed = connection.close_with(4003, "ours");
+                soon::<R, _>("the end of a server's end", closed).await.expect("a code");
+                let heard = theirs.hear("how their client saw our close");
+                assert_eq!(heard, json!({"code": 4003, "reason": "ours"}));
             }
         }
-        server.close().await;
+        soon::<R, _>("the end of our server", server.close()).await;
     }
 }
 
