@@ -1,4 +1,4 @@
-//! How the handles of protocols come to be, as a client and behind a server.
+//! Makes the handles of every protocol: of a client that connects, and of what a server accepts.
 
 use std::io;
 use std::sync::Arc;

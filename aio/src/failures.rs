@@ -1,4 +1,4 @@
-//! Connections that a server took and that came to nothing: whose handshake failed.
+//! Connections that a server accepted and whose handshake failed.
 
 use std::collections::VecDeque;
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! Requests of ours whose futures wait for their answers.
+//! Our requests that are not answered yet, and the futures that wait for them.
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! Tokio or smol under a command.
+//! The runtime under a command: Tokio or smol.
 
 use std::future::Future;
 

@@ -1,4 +1,4 @@
-//! Making connections and servers: the handshake, references, and the port.
+//! How COTP connections and servers are made: the handshake, the references, and the port.
 
 use std::fmt;
 use std::future::{Future, ready};

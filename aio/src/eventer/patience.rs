@@ -1,4 +1,4 @@
-//! How long others wait for who reads slowly: a budget over time.
+//! How long everyone else waits for a client that reads slowly: a budget over time.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Changes of what the other side has: counted for who wants the newest, kept for who wants each.
+//! The peer's changes: counted for who wants the newest value, kept for who wants each of them.
 
 use crate::inbox::{Inbox, InboxLimits};
 use hat_core::json::Value;

@@ -1,4 +1,4 @@
-//! How the value of the other side is followed: the newest, or each change.
+//! Following the peer's value: the newest, or each change.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! The side that begins.
+//! The client's side of TLS: the connector.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The side that waits for the peer to begin.
+//! The server's side of TLS: the acceptor.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! One server of several.
+//! The arguments of a server that is one of a group.
 
 use clap::Args as ClapArgs;
 use hat_aio::Address;

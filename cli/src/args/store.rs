@@ -1,3 +1,5 @@
+//! The arguments of `hat store`, and those about what a store keeps.
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};

@@ -1,3 +1,5 @@
+//! The arguments about the page of `hat serve --web`.
+
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;

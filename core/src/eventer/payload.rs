@@ -1,4 +1,4 @@
-//! What an event carries.
+//! Payloads: what an event carries.
 
 use alloc::string::{String, ToString};
 

@@ -1,4 +1,4 @@
-//! Questions to a server, and its answer.
+//! Queries, and the answer to one.
 
 use alloc::vec::Vec;
 

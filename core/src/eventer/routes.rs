@@ -1,4 +1,4 @@
-//! Who of many wants an event.
+//! Routes: which of many connections want an event.
 //!
 //! ```text
 //! 1 wants a/b, a/?     2 wants a/*     3 wants a/b       ● ─a─> ○ ─b─> ● 1, 3

@@ -1,4 +1,4 @@
-//! From Rust's values, and from and to `serde_json`'s.
+//! Conversions from Rust's values, and from and to `serde_json`'s.
 
 use alloc::string::String;
 use alloc::sync::Arc;

@@ -1,4 +1,4 @@
-//! What became of a value, as a patch.
+//! The difference between two values, as a patch.
 
 use alloc::vec::Vec;
 use core::fmt::{self, Write};

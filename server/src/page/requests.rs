@@ -1,4 +1,4 @@
-//! What pages ask for.
+//! The requests of pages, and their answers.
 
 use hat_aio::juggler::{Connection, Handler};
 use hat_core::eventer::{

@@ -1,4 +1,4 @@
-//! The web server.
+//! The web server of the page.
 
 use std::fmt;
 use std::net::SocketAddr;

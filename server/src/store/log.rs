@@ -1,4 +1,4 @@
-//! Who orders sessions and makes them durable.
+//! The log: orders sessions and makes them durable.
 
 use std::sync::Arc;
 use std::time::Duration;

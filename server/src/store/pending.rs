@@ -1,4 +1,4 @@
-//! What somebody waits for that a thread does.
+//! Work that a thread does while a future waits for it.
 
 use std::future::Future;
 use std::pin::Pin;

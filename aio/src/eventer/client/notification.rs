@@ -1,4 +1,4 @@
-//! What a client is told.
+//! Notifications: what a server tells its clients.
 
 use std::ops::Deref;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! What a client is made with, and what may go wrong with it.
+//! The options of a client, and the errors of making and using one.
 
 use bytestring::ByteString;
 

@@ -1,4 +1,4 @@
-//! Where what a client's machine gives is put, and who waits for it.
+//! The session of a client: where what its machine gives is kept, and who waits for it.
 
 use std::task::Waker;
 

@@ -1,4 +1,4 @@
-//! The side that waits for the other, behind a web server.
+//! The server's side, behind a web server.
 
 use std::sync::Arc;
 

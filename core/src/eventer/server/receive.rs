@@ -1,4 +1,4 @@
-//! What the client says, and what it comes to.
+//! Handles what the client sends.
 
 use alloc::format;
 use alloc::string::{String, ToString};

@@ -1,4 +1,4 @@
-//! What is in a value.
+//! Accessors: what is in a value.
 
 use core::ops::Index;
 

@@ -1,4 +1,4 @@
-//! Every table against every other.
+//! The check of a store: every table against every other.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! The thread.
+//! The log's thread: orders what is appended, and hands it to the store.
 
 use std::io;
 use std::sync::{Arc, PoisonError};

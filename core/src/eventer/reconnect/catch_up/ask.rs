@@ -1,4 +1,4 @@
-//! What is asked, one after the other.
+//! The queries of catching up, one after the other.
 
 use super::{Position, Trail};
 use crate::eventer::{EventId, Timestamp};

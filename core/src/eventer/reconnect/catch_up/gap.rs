@@ -1,4 +1,4 @@
-//! Why it is not certain that nothing is missing.
+//! Gaps: why it is not certain that nothing is missing.
 
 use super::Position;
 use crate::eventer::EventId;

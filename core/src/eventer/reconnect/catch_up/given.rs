@@ -1,4 +1,4 @@
-//! What came in answers, and may still be told.
+//! Events that answers have given, and that a notification may bring once more.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;

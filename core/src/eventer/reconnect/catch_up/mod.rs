@@ -1,4 +1,4 @@
-//! How to miss nothing.
+//! Catching up after an outage, so that no event is missed.
 
 mod ask;
 mod gap;

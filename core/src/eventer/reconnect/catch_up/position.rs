@@ -1,4 +1,4 @@
-//! Up to where a client has everything.
+//! Positions: up to where a client has everything.
 
 use crate::eventer::{Event, EventId, Timestamp};
 
