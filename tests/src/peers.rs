@@ -35,6 +35,7 @@ pub mod browser;
 pub mod chatter;
 mod environment;
 mod inbox;
+pub(crate) mod install;
 mod lines;
 pub mod node;
 pub mod package;

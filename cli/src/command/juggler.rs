@@ -14,7 +14,7 @@ use hat_core::juggler::State;
 use smol::channel::{Receiver, bounded};
 
 use crate::args::{CallArgs, JugglerCommand, JugglerServeArgs, PeerOfJuggler, WatchArgs};
-use crate::exit::{Failure, say};
+use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::listening;
 use crate::output;

@@ -1,6 +1,5 @@
 //! `hat load`: how many events a server takes, and how long each takes.
 
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -9,6 +9,8 @@ use std::{
     process::{Command, Output},
 };
 
+use super::install::{self, Installing};
+
 /// The sources of the peers and their requirements.
 pub(super) const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
@@ -136,6 +138,7 @@ impl Recipe {
         let files = |error| SetupError::Files { folder: folder.to_owned(), error };
 
         fs::create_dir_all(folder).map_err(files)?;
+        let _installing = Installing::begin();
         // Tests run at once, in threads and in processes. The lock goes with the file, at the
         // latest when the process ends.
         let lock = File::create(folder.join(format!("{}.lock", self.name))).map_err(files)?;
@@ -192,7 +195,8 @@ impl Recipe {
     fn run(&self, step: &str, command: &mut Command) -> Result<(), SetupError> {
         let failed = |output| SetupError::Failed { name: self.name, step: step.to_owned(), output };
         let Output { status, stdout, stderr } =
-            command.output().map_err(|error| failed(error.to_string()))?;
+            install::output(&format!("{step} for {}", self.name), command)
+                .map_err(|error| failed(error.to_string()))?;
         if status.success() {
             return Ok(());
         }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::environment::{SOURCES, target_dir};
+use super::install::{self, Installing};
 
 /// The tests of pages, whose scripts run a browser.
 const BROWSER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/browser");
@@ -65,6 +66,7 @@ fn provide(source: &Path) -> io::Result<PathBuf> {
     let peers = target_dir().join("peers");
     let folder = peers.join(package);
     fs::create_dir_all(&folder)?;
+    let _installing = Installing::begin();
     // tests run at once, in threads and in processes
     let lock = File::create(folder.with_extension("lock"))?;
     lock.lock()?;
@@ -80,8 +82,10 @@ fn provide(source: &Path) -> io::Result<PathBuf> {
     if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
         return Ok(folder);
     }
-    let Output { status, stderr, .. } =
-        npm().args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder).output()?;
+    let mut npm = npm();
+    npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder);
+    let what = format!("installing npm packages of {}", source.display());
+    let Output { status, stderr, .. } = install::output(&what, &mut npm)?;
     if !status.success() {
         return Err(io::Error::other(String::from_utf8_lossy(&stderr)));
     }
