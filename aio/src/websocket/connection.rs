@@ -210,8 +210,8 @@ impl Connection {
         self.handle.look(|session| session.request.clone())
     }
 
-    /// What the server answered, with the subprotocol that it took. Behind [`accept`] that is all of
-    /// it that is known.
+    /// What the server answered, with the subprotocol that it took. Behind [`accept`] that is all
+    /// of it that is known.
     #[must_use]
     pub fn response(&self) -> ws::Response {
         self.handle.look(|session| session.response.clone())

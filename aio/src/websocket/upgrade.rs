@@ -14,11 +14,12 @@ use crate::web::{self, Origins, Upgrading};
 /// [`accept`](super::accept), with the same options.
 ///
 /// ```
-/// # async fn of(mut request: http::Request<()>) -> Result<http::Response<()>, Box<dyn std::error::Error>> {
+/// # type Failure = Box<dyn std::error::Error>;
+/// # async fn of(mut request: http::Request<()>) -> Result<http::Response<()>, Failure> {
 /// # use hat_aio::web::Origins;
 /// # use hat_aio::websocket::{self, ConnectOptions};
 /// # fn spawn(_: impl Future) {}
-/// # fn accept(stream: impl hat_aio::runtime::Stream, _: &ConnectOptions, _: hat_core::ws::Negotiated) {}
+/// # fn accept<S>(_: S, _: &ConnectOptions, _: hat_core::ws::Negotiated) {}
 /// let mut options = ConnectOptions::default();
 /// options.ws.subprotocols = vec!["plant.v1".into()];
 /// let upgraded = websocket::upgrade(&mut request, &Origins::Same, &options);

@@ -37,8 +37,8 @@ pub enum Error {
     /// peer was told 1008.
     #[error("the peer began a message and did not finish it in time")]
     MessageTimeout,
-    /// The peer was silent for longer than [`Config::ping`](super::Config::ping) allows. It was told
-    /// 1001, for what that is worth.
+    /// The peer was silent for longer than [`Config::ping`](super::Config::ping) allows. It was
+    /// told 1001, for what that is worth.
     #[error("the peer did not answer a ping in time")]
     PingTimeout,
     /// Client: the server answered with another status than 101. With 401 it wants an
