@@ -114,9 +114,7 @@ impl EngineHandle {
         let search = |store: Arc<dyn Store>, finds: Finds, most, bytes| -> Boxed<SearchOutcome> {
             ask_store::<R, _>(store, move |store| store.search(&*finds, most, bytes))
         };
-        let stats = |store: Arc<dyn Store>| -> Boxed<StatsOutcome> {
-            ask_store::<R, _>(store, |store| store.stats())
-        };
+        let stats = |store| -> Boxed<StatsOutcome> { ask_store::<R, _>(store, <dyn Store>::stats) };
         let mirrors = MirrorReports::default();
         Self(Arc::new(Inner {
             engine,

@@ -8,7 +8,7 @@ use hat_aio::websocket::{
     ConnectError, ConnectOptions, Connection, ListenOptions, Message, PeerClose, SendError, Server,
     accept, connect, connect_on, listen, serve_on,
 };
-use hat_core::ws::{self, Violation, code};
+use hat_core::ws::{self, Negotiated, Violation, code};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, within};
 use smol::Async;
@@ -216,7 +216,11 @@ on_every_runtime! {
             other.write_all(answer.as_bytes()).await.expect("written");
             connected.recv().await.expect("connected")
         };
-        let server = accept::<R>(IoStream::new(other), &ConnectOptions::default());
+        let server = accept::<R>(
+            IoStream::new(other),
+            &ConnectOptions::default(),
+            Negotiated::default(),
+        );
         let server = server.expect("it has addresses");
         client.send("hello").await.expect("sent");
         assert_eq!(server.receive().await.expect("open"), "hello".into());

@@ -213,7 +213,12 @@ mod tests {
 
     fn agreed(context: bool) -> Agreed {
         let deflate = Deflate { level: 6, min_size: 0, context_takeover: context };
-        Agreed { deflate, sends_with_context: context, receives_with_context: context }
+        Agreed {
+            deflate,
+            sends_with_context: context,
+            receives_with_context: context,
+            names_window: false,
+        }
     }
 
     fn inflated(context: bool, messages: &[&[u8]]) -> Vec<Bytes> {

@@ -22,7 +22,7 @@ pub struct Agreed {
     /// What the peer sent before has to be kept.
     pub(super) receives_with_context: bool,
     /// Server: the client's offer has the size of our window, so the answer has it too.
-    names_window: bool,
+    pub(super) names_window: bool,
 }
 
 /// The parameters of an offer or of an answer, each at most once.
