@@ -11,8 +11,8 @@ pub(super) type Key = (Timestamp, EventId);
 /// Events by timestamp, and those that have a source timestamp by that.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    by_timestamp: Ascending,
-    by_source: Ascending,
+    by_timestamp: KeySet,
+    by_source: KeySet,
 }
 
 /// Which part of an index to go through, from which end.
@@ -82,6 +82,11 @@ impl Index {
         self.by_timestamp.is_empty()
     }
 
+    /// How many events there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_timestamp.len()
+    }
+
     /// Whether the range would come past `key`, were nothing behind it left out.
     pub(super) fn holds(&self, key: Key, range: Range) -> bool {
         (range.from..=range.to).contains(&key.0) && self.of(range.by).contains(key)
@@ -92,7 +97,7 @@ impl Index {
         self.of(range.by).range(range)
     }
 
-    fn of(&self, by: OrderBy) -> &Ascending {
+    fn of(&self, by: OrderBy) -> &KeySet {
         match by {
             OrderBy::Timestamp => &self.by_timestamp,
             OrderBy::SourceTimestamp => &self.by_source,
@@ -103,13 +108,13 @@ impl Index {
 /// Keys that nearly all come in their order, and go in the order in which they came: then it costs
 /// a push, a pop, and no search.
 #[derive(Debug, Default)]
-struct Ascending {
+struct KeySet {
     in_order: VecDeque<Key>,
     /// Those that came after one that they stand before.
     others: BTreeSet<Key>,
 }
 
-impl Ascending {
+impl KeySet {
     fn insert(&mut self, key: Key) {
         if self.in_order.back().is_none_or(|last| *last < key) {
             self.in_order.push_back(key);
@@ -136,7 +141,11 @@ impl Ascending {
     }
 
     fn is_empty(&self) -> bool {
-        self.in_order.is_empty() && self.others.is_empty()
+        self.len() == 0
+    }
+
+    fn len(&self) -> usize {
+        self.in_order.len() + self.others.len()
     }
 
     fn range(&self, range: Range) -> Keys<'_> {
@@ -202,7 +211,7 @@ mod tests {
             state % most
         };
         for most_late in [1, 3, 40] {
-            let (mut index, mut set) = (Ascending::default(), BTreeSet::new());
+            let (mut index, mut set) = (KeySet::default(), BTreeSet::new());
             let mut came = VecDeque::new();
             for number in 0..400 {
                 let next = key(number / 3 + 40 - dice(most_late) as i64, number);

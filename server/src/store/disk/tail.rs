@@ -1,11 +1,11 @@
 //! What is not in the indexes on the disk yet, in memory.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
-use hat_core::eventer::{Event, EventId, EventType, OrderBy};
+use hat_core::eventer::{Event, EventId, EventType};
 
-use crate::store::index::{Key, Keys, Range, in_order};
+use crate::store::index::{Index, Key};
 use crate::store::is_later;
 
 /// An event, and how it is stored.
@@ -21,7 +21,7 @@ pub(super) struct Tail {
     /// By server; those of one by id.
     events: BTreeMap<i64, Vec<Stored>>,
     count: usize,
-    pub(super) index: TailIndex,
+    pub(super) index: Index,
     pub(super) types: HashMap<EventType, TailType>,
     /// What they take, stored.
     pub(super) bytes: usize,
@@ -29,7 +29,7 @@ pub(super) struct Tail {
 
 #[derive(Debug)]
 pub(super) struct TailType {
-    pub(super) index: TailIndex,
+    pub(super) index: Index,
     /// The latest event.
     pub(super) latest: Key,
     pub(super) bytes: usize,
@@ -52,7 +52,7 @@ impl Tail {
                 }
             }
             None => {
-                let mut index = TailIndex::default();
+                let mut index = Index::default();
                 index.insert(&event);
                 let known = TailType { index, latest: key, bytes: stored.len() };
                 self.types.insert(event.event_type.clone(), known);
@@ -91,75 +91,5 @@ impl Tail {
 
     pub(super) fn latest(&self, event_type: &EventType) -> Option<&Stored> {
         self.get(self.types.get(event_type)?.latest.1)
-    }
-}
-
-/// Events by timestamp, and those that have a source timestamp by that.
-#[derive(Debug, Default)]
-pub(super) struct TailIndex {
-    by_timestamp: Ascending,
-    by_source: Ascending,
-}
-
-impl TailIndex {
-    fn insert(&mut self, event: &Event) {
-        self.by_timestamp.insert((event.timestamp, event.id));
-        if let Some(timestamp) = event.source_timestamp {
-            self.by_source.insert((timestamp, event.id));
-        }
-    }
-
-    /// How many events there are.
-    pub(super) fn len(&self) -> usize {
-        self.by_timestamp.in_order.len() + self.by_timestamp.others.len()
-    }
-
-    /// What is in `range`, in order.
-    pub(super) fn range(&self, range: Range) -> Keys<'_> {
-        match range.by {
-            OrderBy::Timestamp => self.by_timestamp.range(range),
-            OrderBy::SourceTimestamp => self.by_source.range(range),
-        }
-    }
-}
-
-/// Keys that nearly all come in their order.
-#[derive(Debug, Default)]
-struct Ascending {
-    in_order: Vec<Key>,
-    /// Those that came after one that they stand before.
-    others: BTreeSet<Key>,
-}
-
-impl Ascending {
-    fn insert(&mut self, key: Key) {
-        if self.in_order.last().is_none_or(|last| *last < key) {
-            self.in_order.push(key);
-        } else {
-            self.others.insert(key);
-        }
-    }
-
-    fn range(&self, range: Range) -> Keys<'_> {
-        use std::ops::Bound::{Excluded, Included, Unbounded};
-
-        let Some((start, end)) = range.bounds() else { return Box::new(std::iter::empty()) };
-        let from = self.in_order.partition_point(|key| match start {
-            Included(start) => *key < start,
-            Excluded(start) => *key <= start,
-            Unbounded => false,
-        });
-        let to = self.in_order.partition_point(|key| match end {
-            Included(end) => *key <= end,
-            Excluded(end) => *key < end,
-            Unbounded => true,
-        });
-        let keys = self.in_order.get(from..to).unwrap_or_default().iter().copied();
-        let keys = in_order(keys, range.order);
-        if self.others.is_empty() {
-            return keys;
-        }
-        let others = in_order(self.others.range((start, end)).copied(), range.order);
-        Box::new(crate::store::index::merged([keys, others], range.order))
     }
 }
