@@ -14,14 +14,14 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("json", &["options"]),
     ("buffer", &[]),
     ("send", &["buffer"]),
-    ("keepalive", &["time"]),
+    ("keepalive", &["buffer", "time"]),
     ("protocol", &["buffer", "time"]),
     ("driver", &["buffer", "protocol", "time"]),
     ("sbs", &["buffer"]),
     ("tcp", &["buffer", "options", "protocol", "send", "time"]),
     ("tpkt", &["buffer", "options", "protocol", "send", "time", "trace"]),
     ("cotp", &["buffer", "options", "protocol", "send", "time", "tpkt", "trace"]),
-    ("ws", &["buffer", "options", "protocol", "send", "time", "trace"]),
+    ("ws", &["buffer", "keepalive", "options", "protocol", "send", "time", "trace"]),
     (
         "chatter",
         &[
