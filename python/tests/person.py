@@ -70,7 +70,7 @@ def restart(folder, native, number):
             time.sleep(0.1)
         for client in ({}, {'HAT_NATIVE': '1'}):
             expected = 'hat_native.event.eventer hat_native.event.eventer' if client else 'hat.event.eventer hat.event.eventer'
-            assert run([sys.executable, '-c', CLIENT], client, str(port), str(number)) == expected
+            assert run([sys.executable, '-P', '-c', CLIENT], client, str(port), str(number)) == expected
     finally:
         server.send_signal(signal.SIGTERM)
         code = server.wait(60)

@@ -136,15 +136,15 @@ impl<M: Protocol> End<M> {
         self.missing > 0 && !self.rx.eof && self.inbound.is_readable()
     }
 
-    /// Bytes that stand in the send queue behind its `start`, and how many.
+    /// Bytes that stand in the send queue behind its `start`. What was dropped since is not there.
     pub(super) fn queued_since(&mut self, start: u64) -> Vec<u8> {
         let tx = self.machine().tx();
-        let skip = (start - tx.sent()) as usize;
+        let since = (tx.end() - start) as usize;
         let mut slices = [std::io::IoSlice::new(&[]); 64];
         let count = tx.chunks_vectored(&mut slices);
         let all: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
         assert_eq!(all.len(), tx.remaining(), "more parts than a watched machine may queue");
-        all[skip..].to_vec()
+        all[all.len().saturating_sub(since)..].to_vec()
     }
 }
 
