@@ -9,7 +9,7 @@ use bytes::Buf;
 use hat_core::buffer::RecvBuf;
 use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
-use hat_core::{chatter, cotp, eventer, juggler, tpkt, ws};
+use hat_core::{chatter, cotp, eventer, juggler, observer, sbs, tpkt, ws};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -175,6 +175,30 @@ fn the_event_protocol_names_its_messages() {
             "received HatEventer.MsgInitRes",
             "sent HatEventer.MsgRegisterReq",
             "received HatEventer.MsgRegisterReq",
+        ],
+    );
+}
+
+#[test]
+fn observer_names_its_messages() {
+    let lines = traced(|| {
+        let config = observer::Config::default();
+        let component = observer::Component::new(config, "name", "group", "1", Instant::ORIGIN);
+        let monitor = chatter::Connection::new(chatter::Config::default(), Instant::ORIGIN);
+        let mut two = Two::new(component.expect("small"), monitor);
+        two.drive();
+        let state = observer::ServerMessage::default();
+        let data = chatter::Data::new(observer::SERVER, sbs::encode(&state));
+        two.b.0.send(data, chatter::SendOptions::default()).expect("room");
+        two.drive();
+    });
+    are(
+        &lines,
+        &[
+            "sent HatObserver.MsgClient",
+            "received HatObserver.MsgClient",
+            "sent HatObserver.MsgServer",
+            "received HatObserver.MsgServer",
         ],
     );
 }

@@ -79,8 +79,15 @@ impl Habits {
         self.shape.unwrap_or_else(|| {
             let shape = Shape::any(random);
             // over a slow line in small pieces all that a scenario says would take hours
-            let least = if shape.latency > Duration::from_millis(20) { 16 * 1024 } else { 64 };
+            let least = match shape.latency.as_millis() {
+                0..=2 => 64,
+                3..=20 => 4 * 1024,
+                _ => 16 * 1024,
+            };
             let piece = if random.chance(30) { shape.piece } else { shape.piece.max(40) };
+            // nor with a round trip for each of many writes
+            let is_slow = self.completes_writes && shape.latency > Duration::from_millis(20);
+            let piece = if is_slow { piece.max(1500) } else { piece };
             Shape { window: shape.window.max(least), piece, ..shape }
         })
     }

@@ -130,7 +130,9 @@ impl End {
         self.flying.clear();
         self.flying_len = 0;
         if all {
+            // whoever loses what arrived is told no end behind it
             self.here.clear();
+            self.is_ended = false;
         }
     }
 

@@ -208,6 +208,7 @@ on_every_runtime! {
         let one = [RegisterEvent::new(event_type("a"))];
         let error = fails.register(&one).await.expect_err("no connection");
         assert!(matches!(error, RequestError::NotConnected), "{error:?}");
+        fails.drain().await.expect("nothing is kept for later");
         let params = LatestParams::default().into();
         let mut asked = std::pin::pin!(waits.query(&params));
         assert!(within::<R, _>(SOON, asked.as_mut()).await.is_none());
@@ -219,6 +220,14 @@ on_every_runtime! {
         fails.connected().await.expect("connected");
         let registered = fails.register_with_response(&one).await.expect("an answer");
         assert_eq!(registered.expect("registered")[0].id.session, 2);
+
+        // what is with the system arrives, whatever becomes of who sent it
+        fails.register(&one).await.expect("a connection");
+        fails.drain().await.expect("written");
+        drop(fails);
+        while disk.events.lock().expect("no panic").len() < 3 {
+            sleep::<R>(Duration::from_millis(1)).await;
+        }
     }
 
     async fn a_refused_client_gives_up_or_tries_again<R>() {

@@ -106,6 +106,11 @@ on_every_runtime! {
         let plain = connect::<R>(server.addresses()[0], options).await.expect("a socket");
         plain.send(crate::data("hello"), hat_aio::chatter::SendOptions::default()).await.expect("queued");
         plain.receive().await.expect_err("the server does not talk to it");
+        let failure = server.handshake_failure().await.expect("who serves is told");
+        assert_eq!(failure.remote, Some(plain.local_address()));
+        let Some(Error::NotTls { .. }) = failure.cause.downcast_ref() else {
+            panic!("{}", failure.cause);
+        };
         let one = client::<R>(&server, connector()).await.expect("connected");
         works(&one, &server.accept().await.expect("the other end, and not the plain one")).await;
     }

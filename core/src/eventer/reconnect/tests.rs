@@ -5,7 +5,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{CatchUp, CatchUpConfig, Gap, Position, Wanted};
-use crate::eventer::{Event, EventId, Order, QueryParams, QueryResult, Subscription, Timestamp};
+use crate::eventer::{
+    Event, EventId, Order, Payload, QueryParams, QueryResult, Subscription, Timestamp,
+};
+use crate::sbs;
 
 const NONE: [i64; 0] = [];
 
@@ -329,6 +332,25 @@ fn an_answer_that_is_too_large_is_asked_for_in_smaller_pages() {
     assert_eq!(size(&catch_up), Some(204));
     catch_up.answered(answer(1..=204, true));
     assert_eq!(size(&catch_up), Some(408), "more again where it fits");
+}
+
+/// What is held counts as what it is: the frame, or the block that it was read to, is let go.
+#[test]
+fn what_is_held_keeps_no_frame() {
+    let told = Event { payload: Some(Payload::binary("", "data")), ..event(1, 2, "a") };
+    let frame = bytes::Bytes::from(sbs::encode(&told));
+    let decoded: Event = sbs::decode(&frame).expect("an event");
+    let is_in_frame = |event: &Event| {
+        let data = &event.payload.as_ref().and_then(Payload::as_binary).expect("binary").data;
+        frame.as_ptr_range().contains(&data.as_ptr())
+    };
+    assert!(is_in_frame(&decoded));
+    let mut catch_up = catch_up(&[at(1)]);
+    catch_up.connected();
+    assert_eq!(catch_up.told(vec![decoded], ()), None, "held");
+    assert_eq!(sessions(&catch_up.answered(answer([1], false))), NONE);
+    let (events, ()) = catch_up.release().expect("what was held");
+    assert!(events == [told] && !is_in_frame(&events[0]));
 }
 
 #[test]

@@ -23,7 +23,10 @@ use super::line::Line;
 use super::tasks::start;
 use super::{chance, count, draw, pause};
 
-const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(30), Duration::from_secs(3)];
+/// Thirty small messages that lie in one window are taken within the 5 s in which a peer that
+/// closes wants something taken.
+const PAUSES: [Duration; 3] =
+    [Duration::ZERO, Duration::from_millis(30), Duration::from_millis(150)];
 
 /// What one side came to.
 #[derive(Debug, Default)]

@@ -549,6 +549,8 @@ impl<T> CatchUp<T> {
             self.keep_new(&mut events, self.connection);
             return Some((events, with));
         }
+        // counted as what they are, so they must not keep the blocks that they were read to
+        let events: Vec<_> = events.iter().map(Event::detached).collect();
         self.held_bytes += events.encoded_len() + events.len() * size_of::<Event>();
         self.held.push_back(Held { events, with, connection: self.connection });
         if self.held_bytes > self.config.max_held {
