@@ -1,5 +1,6 @@
 //! The check of a store: every table against every other.
 
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use bytes::Bytes;
@@ -66,15 +67,34 @@ impl DiskStore {
     /// # Errors
     ///
     /// [`StoreError`] where it cannot be read at all. What is wrong in it is in the [`Report`].
-    pub fn check(&self, mut progress: impl FnMut(u64)) -> Result<Report, StoreError> {
+    pub fn check(&self, progress: impl FnMut(u64)) -> Result<Report, StoreError> {
+        let (progress, found) = (RefCell::new(progress), Cell::new(None));
+        let checked = self.reading(|| {
+            let mut report = Report::default();
+            let checked = self.check_once(&mut report, &mut *progress.borrow_mut());
+            found.set(Some(report));
+            checked
+        });
+        let mut report = found.take().unwrap_or_default();
+        match checked {
+            Err(StoreError::Damaged(what)) => report.findings.push(what.to_string()),
+            other => other?,
+        }
+        Ok(report)
+    }
+
+    fn check_once(
+        &self,
+        report: &mut Report,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), StoreError> {
         let (transaction, sealed, mut in_tail) = {
             let state = self.read();
             let transaction = state.database.clone()?.begin_read();
             let in_tail = In::of(&state.tail);
             (transaction, state.sealed.clone(), in_tail)
         };
-        let mut report = Report::default();
-        let checked = guarded(|| {
+        guarded(|| {
             let run = || {
                 let transaction = transaction?;
                 if let Some(sealed) = &sealed
@@ -82,19 +102,13 @@ impl DiskStore {
                 {
                     in_tail.add(&sealed.tail);
                 }
-                let mut check = Check { report: &mut report, progress: &mut progress };
-                check.run(&transaction, in_tail)
+                Check { report, progress }.run(&transaction, in_tail)
             };
             run().map_err(|error| match error {
                 Wrong::Redb(error) => wrong(&Fault::default(), &error),
                 Wrong::Damaged => blocks::Damaged.into(),
             })
-        });
-        match checked {
-            Err(StoreError::Damaged(what)) => report.findings.push(what.to_string()),
-            other => other?,
-        }
-        Ok(report)
+        })
     }
 }
 

@@ -15,9 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hat_core::eventer::{
     Event, EventId, EventType, QueryParams, ServerParams, Subscription, Timestamp,
 };
-use redb::StorageBackend;
+use redb::{ReadableDatabase, ReadableTable, StorageBackend};
 
-use super::{DiskOptions, DiskStore, Medium, Rule};
+use super::write::Wrong;
+use super::{DiskOptions, DiskStore, Medium, PARTS, Rule};
 use crate::store::{Session, Store, StoreError, Sync};
 
 const SECTOR: usize = 512;
@@ -358,5 +359,122 @@ fn no_answered_event_is_lost_whatever_the_disk_does() {
     }
     for seed in 1..=number("HAT_STORE_SEEDS").unwrap_or(400) {
         lives(seed);
+    }
+}
+
+/// A new store on a disk that fails when it is told to.
+fn new_store(options: DiskOptions) -> (Disk, DiskStore) {
+    let disk = Disk::new(1);
+    super::make_on(Box::new(disk.clone())).expect("a new store");
+    let store = DiskStore::open_on(Box::new(disk.clone()), options).expect("a store");
+    (disk, store)
+}
+
+fn is_sound(store: &DiskStore) {
+    let report = store.check(|_| {}).expect("readable");
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
+/// Each record of events as it is, or nothing where it cannot be read.
+fn records(transaction: &redb::ReadTransaction) -> Option<Vec<Vec<u8>>> {
+    let table = transaction.open_table(PARTS).ok()?;
+    let records = table.iter().ok()?.map(|entry| Some(entry.ok()?.1.value().to_vec()));
+    records.collect()
+}
+
+#[test]
+fn who_reads_on_while_the_file_is_opened_anew_changes_nothing_when_that_ends() {
+    // nothing is read from memory
+    let options = || DiskOptions { cache: 0, check_below: 0, ..DiskOptions::default() };
+    let (disk, store) = new_store(options());
+    let mut answered: Vec<Arc<Session>> = Vec::new();
+    let apply = |answered: &mut Vec<Arc<Session>>| {
+        for _ in 0..20 {
+            let session = session(1 + answered.len() as i64, 12);
+            store.apply(std::slice::from_ref(&session), &[], Sync::Now).expect("applied");
+            answered.push(session);
+        }
+    };
+    for why in ["a sync", "damage", "a panic", "a sync"] {
+        apply(&mut answered);
+        store.drain().expect("the disk");
+        apply(&mut answered);
+        // of the file as it was opened first, and again after a fault
+        let mut readers = Vec::new();
+        for _ in 0..2 {
+            let database = store.read().database.clone().expect("it is open");
+            let transaction = database.begin_read().expect("a transaction");
+            let before = records(&transaction).expect("it can be read");
+            readers.push((transaction, before, database));
+            match why {
+                "a sync" if readers.len() == 1 => {
+                    disk.lock().fault = Some((0, Fault::Sync));
+                    store.drain().expect_err("it fails");
+                }
+                // the second time the fault is still there
+                "a sync" => {}
+                why => drop(store.change_file(&mut store.tables(), |_| match why {
+                    "damage" => Err(Wrong::Damaged),
+                    _ => panic!("as redb may do"),
+                })),
+            }
+            if why != "a sync" || readers.len() == 2 {
+                store.recover().expect("the disk works again");
+            }
+        }
+        for _ in 0..2 {
+            store.drain().expect("the disk");
+            apply(&mut answered);
+        }
+        for (transaction, before, database) in readers {
+            let after = records(&transaction);
+            assert!(after.is_none_or(|after| after == before), "{why}: what is read is not that");
+            drop((transaction, database));
+        }
+        store.drain().expect("the disk");
+        is_sound(&store);
+        let events = answered.iter().flat_map(|session| session.events());
+        assert!(sessions(&store).iter().eq(events), "{why}: what was answered is there");
+    }
+    drop(store);
+    disk.crash();
+    let store = DiskStore::open_on(Box::new(disk), options()).expect("a store");
+    is_sound(&store);
+    let events = answered.iter().flat_map(|session| session.events());
+    assert!(sessions(&store).iter().eq(events), "what was answered is there");
+}
+
+#[test]
+fn a_query_begins_anew_where_the_file_is_opened_anew_meanwhile() {
+    let options = DiskOptions { cache: 0, check_below: 0, ..DiskOptions::default() };
+    let (_, store) = new_store(options);
+    let event = |instance: i64| Event {
+        id: EventId::new(1, 1, instance),
+        event_type: EventType::from_segments([format!("{instance:04}")]),
+        timestamp: Timestamp::from_secs(1),
+        source_timestamp: None,
+        payload: None,
+    };
+    let session = Arc::new(Session::new((1..=1_000).map(event).collect()).expect("a session"));
+    store.apply(&[session], &[], Sync::Now).expect("applied");
+    store.drain().expect("the disk");
+    for most in [1, 2, super::TRIES, super::TRIES + 1] {
+        let times = std::cell::Cell::new(0);
+        let finds = |one: &EventType| {
+            if one.segments().next() == Some("0001") && times.replace(times.get() + 1) + 1 < most {
+                let changed = store.change_file(&mut store.tables(), |_| Err(Wrong::Damaged));
+                changed.expect_err("it is refused");
+                store.recover().expect("the disk");
+            }
+            true
+        };
+        let found = store.search(&finds, 5_000, 1 << 20);
+        if most <= super::TRIES {
+            assert_eq!(found.expect("found").events.len(), 1_000);
+        } else {
+            let error = found.expect_err("three times are enough").to_string();
+            assert!(error.contains("opened anew"), "{error}");
+        }
+        assert_eq!(times.get(), most.min(super::TRIES));
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use redb::{BackendError, StorageBackend};
 
@@ -181,8 +181,18 @@ fn backend(file: File) -> io::Result<redb::backends::FileBackend> {
 }
 
 /// What failed first since the bytes were opened. redb tells that something did, and not what.
+///
+/// And whether the bytes were opened anew since. Who reads keeps what was opened before for a while
+/// longer, and redb writes when it closes that: from what it knows, which is not what there is any
+/// more.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fault(Arc<Mutex<Option<Failed>>>);
+pub(super) struct Fault(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    first: Mutex<Option<Failed>>,
+    is_retired: RwLock<bool>,
+}
 
 /// What was done, and what the system said.
 type Failed = (Operation, Arc<io::Error>);
@@ -203,7 +213,7 @@ pub(super) fn is_full(error: &io::Error) -> bool {
 impl Fault {
     /// As an error of the store, where there was one.
     pub(super) fn error(&self) -> Option<StoreError> {
-        let fault = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let fault = self.0.first.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (operation, error) = fault?;
         // a sync that has no room is as uncertain as any other that fails
         Some(match operation {
@@ -212,10 +222,20 @@ impl Fault {
         })
     }
 
-    fn note<T>(&self, operation: Operation, result: io::Result<T>) -> io::Result<T> {
-        result.map_err(|error| {
+    /// From now on the bytes can neither be read nor written by who opened them. What is under way
+    /// has ended.
+    pub(super) fn retire(&self) {
+        *self.0.is_retired.write().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    fn run<T>(&self, operation: Operation, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let is_retired = self.0.is_retired.read().unwrap_or_else(PoisonError::into_inner);
+        if *is_retired {
+            return Err(io::Error::other("the file was opened anew"));
+        }
+        run().map_err(|error| {
             let error = Arc::new(error);
-            let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut first = self.0.first.lock().unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert_with(|| (operation, error.clone()));
             io::Error::new(error.kind(), error)
         })
@@ -232,23 +252,23 @@ pub(super) struct Watched {
 
 impl StorageBackend for Watched {
     fn len(&self) -> io::Result<u64> {
-        self.fault.note(Operation::Read, self.inner.len())
+        self.fault.run(Operation::Read, || self.inner.len())
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.fault.note(Operation::Read, self.inner.read(offset, out))
+        self.fault.run(Operation::Read, || self.inner.read(offset, out))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.fault.note(Operation::Write, self.inner.set_len(len))
+        self.fault.run(Operation::Write, || self.inner.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.fault.note(Operation::Sync, self.inner.sync_data())
+        self.fault.run(Operation::Sync, || self.inner.sync_data())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.fault.note(Operation::Write, self.inner.write(offset, data))
+        self.fault.run(Operation::Write, || self.inner.write(offset, data))
     }
 
     fn close(&self) -> io::Result<()> {

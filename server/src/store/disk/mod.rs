@@ -99,6 +99,10 @@ impl Default for DiskOptions {
     }
 }
 
+/// How often who reads begins anew at most where the file is opened anew: that is about once a
+/// second where a disk fails.
+const TRIES: usize = 3;
+
 /// Events on a disk: see [the module](self). Shared by whoever applies and whoever asks; one
 /// process at a time has a folder open.
 #[derive(Debug)]
@@ -115,6 +119,8 @@ pub struct DiskStore {
 struct State {
     /// Nothing where it could not be opened again after a fault.
     database: Result<Arc<Database>, StoreError>,
+    /// How often it was opened again.
+    opened: u64,
     /// What is on its way into the tables.
     sealed: Option<Arc<Sealed>>,
     /// What came after that.
@@ -148,6 +154,7 @@ impl DiskStore {
         let (journal, replay) = Journal::open(&*medium, position)?;
         let mut state = State {
             database: Ok(Arc::new(database)),
+            opened: 0,
             sealed: None,
             tail: Tail::default(),
             journal: journal.size(),
@@ -180,6 +187,57 @@ impl DiskStore {
 
     fn change(&self) -> std::sync::RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the tables. Where that fails and they were opened anew meanwhile, it begins anew: what
+    /// was opened before cannot be read any more.
+    fn reading<T>(&self, read: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        for _ in 0..TRIES {
+            let opened = self.read().opened;
+            let done = guarded(&read);
+            if done.is_ok() || self.read().opened == opened {
+                return done;
+            }
+        }
+        let what = "the file was opened anew each time that it was read";
+        Err(StoreError::Failed(Arc::new(std::io::Error::other(what))))
+    }
+
+    fn counts(&self) -> Result<Stats, StoreError> {
+        let mut types: HashSet<Vec<u8>> = HashSet::new();
+        let (transaction, sealed, tail) = {
+            let state = self.read();
+            let transaction = state.database.clone()?.begin_read();
+            types.extend(state.tail.types.keys().map(tables::type_key));
+            (transaction, state.sealed.clone(), state.tail.len() as u64)
+        };
+        let mut tail = tail;
+        let counts = || -> Result<(u64, u64), write::Wrong> {
+            let transaction = transaction?;
+            if let Some(sealed) = &sealed
+                && !is_in(&transaction, sealed)?
+            {
+                types.extend(sealed.tail.types.keys().map(tables::type_key));
+                tail += sealed.tail.len() as u64;
+            }
+            let counts = transaction.open_table(STORE)?;
+            let events = counts.get(tables::EVENTS_NAME)?.map_or(0, |count| count.value());
+            let table = transaction.open_table(TYPES)?;
+            let mut count = table.len()?;
+            for key in &types {
+                // a type that is in both is one
+                count += u64::from(table.get(&key[..])?.is_none());
+            }
+            Ok((events, count))
+        };
+        let (events, types) = counts().map_err(|error| match error {
+            write::Wrong::Redb(error) => wrong(&Fault::default(), &error),
+            write::Wrong::Damaged => Damaged.into(),
+        })?;
+        let files = [self.medium.open(), self.medium.journal(0), self.medium.journal(1)];
+        let len = |file: std::io::Result<Box<dyn redb::StorageBackend>>| file?.len();
+        let disk_bytes = files.into_iter().map(|file| len(file).unwrap_or_default()).sum();
+        Ok(Stats { events: events + tail, types, disk_bytes, tail_events: tail })
     }
 }
 
@@ -365,16 +423,11 @@ impl Store for DiskStore {
     }
 
     fn query(&self, params: &QueryParams) -> Result<Answer, QueryError> {
-        let mut failed = None;
-        let answer = guarded(|| match self.answer(params) {
-            Ok(answer) => Ok(Some(answer)),
+        self.reading(|| match self.answer(params) {
             Err(QueryError::Store(error)) => Err(error),
-            Err(error) => {
-                failed = Some(error);
-                Ok(None)
-            }
-        })?;
-        answer.ok_or_else(|| failed.expect("there is an answer or an error"))
+            // what is wrong with the query stays so
+            answer => Ok(answer),
+        })?
     }
 
     fn search(
@@ -383,7 +436,7 @@ impl Store for DiskStore {
         most: usize,
         bytes: usize,
     ) -> Result<FoundTypes, QueryError> {
-        Ok(guarded(|| self.find_types(finds, most, bytes))?)
+        Ok(self.reading(|| self.find_types(finds, most, bytes))?)
     }
 
     fn last(&self, server_id: i64) -> Result<Last, StoreError> {
@@ -393,40 +446,7 @@ impl Store for DiskStore {
     }
 
     fn stats(&self) -> Result<Stats, StoreError> {
-        let mut types: HashSet<Vec<u8>> = HashSet::new();
-        let (transaction, sealed, tail) = {
-            let state = self.read();
-            let transaction = state.database.clone()?.begin_read();
-            types.extend(state.tail.types.keys().map(tables::type_key));
-            (transaction, state.sealed.clone(), state.tail.len() as u64)
-        };
-        let mut tail = tail;
-        let counts = || -> Result<(u64, u64), write::Wrong> {
-            let transaction = transaction?;
-            if let Some(sealed) = &sealed
-                && !is_in(&transaction, sealed)?
-            {
-                types.extend(sealed.tail.types.keys().map(tables::type_key));
-                tail += sealed.tail.len() as u64;
-            }
-            let counts = transaction.open_table(STORE)?;
-            let events = counts.get(tables::EVENTS_NAME)?.map_or(0, |count| count.value());
-            let table = transaction.open_table(TYPES)?;
-            let mut count = table.len()?;
-            for key in &types {
-                // a type that is in both is one
-                count += u64::from(table.get(&key[..])?.is_none());
-            }
-            Ok((events, count))
-        };
-        let (events, types) = counts().map_err(|error| match error {
-            write::Wrong::Redb(error) => wrong(&Fault::default(), &error),
-            write::Wrong::Damaged => Damaged.into(),
-        })?;
-        let files = [self.medium.open(), self.medium.journal(0), self.medium.journal(1)];
-        let len = |file: std::io::Result<Box<dyn redb::StorageBackend>>| file?.len();
-        let disk_bytes = files.into_iter().map(|file| len(file).unwrap_or_default()).sum();
-        Ok(Stats { events: events + tail, types, disk_bytes, tail_events: tail })
+        self.reading(|| self.counts())
     }
 
     fn tidy(&self, now: Timestamp) -> Result<bool, StoreError> {

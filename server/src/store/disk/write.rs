@@ -264,7 +264,9 @@ impl DiskStore {
     /// Opens the tables anew. What is in memory stays.
     fn reopen(&self, tables: &mut Tables) -> Result<(), StoreError> {
         let mut state = self.change();
-        // the old one first: both would write
+        // the old one first: both would write. A query may have it for longer, and closes it then
+        tables.fault.retire();
+        state.opened += 1;
         let before = std::mem::replace(&mut state.database, Err(StoreError::Closed));
         drop(before);
         match super::open_tables(&*self.medium, &self.options) {
