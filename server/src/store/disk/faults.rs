@@ -478,3 +478,42 @@ fn a_query_begins_anew_where_the_file_is_opened_anew_meanwhile() {
         assert_eq!(times.get(), most.min(super::TRIES));
     }
 }
+
+#[test]
+fn a_rule_holds_after_a_commit_that_failed_and_may_be_there_all_the_same() {
+    let mut failed = 0;
+    for after in 0..120 {
+        let options = DiskOptions {
+            tail_events: 40,
+            cache: 1 << 20,
+            check_below: 0,
+            rules: vec![newest()],
+            ..DiskOptions::default()
+        };
+        let (disk, store) = new_store(options);
+        let now = Timestamp::from_secs(0);
+        let clean = || while store.tidy(now).expect("the disk") {};
+        let count = || store.stats().expect("readable").events;
+        let sessions: Vec<_> = (1..=30).map(|number| session(number, 12)).collect();
+        store.apply(&sessions, &[], Sync::Now).expect("applied");
+        clean();
+        assert_eq!(count(), 300);
+        let sessions: Vec<_> = (31..=36).map(|number| session(number, 12)).collect();
+        store.apply(&sessions, &[], Sync::Now).expect("applied");
+        // in the commit that brings them in, or in the one that removes as many
+        disk.lock().fault = Some((after, Fault::Sync));
+        if store.tidy(now).is_err() {
+            failed += 1;
+            store.recover().expect("the disk works again");
+        }
+        disk.lock().fault = None;
+        clean();
+        is_sound(&store);
+        assert_eq!(count(), 300, "a sync failed after {after} operations");
+        let sessions: Vec<_> = (37..=39).map(|number| session(number, 20)).collect();
+        store.apply(&sessions, &[], Sync::Now).expect("applied");
+        clean();
+        assert_eq!(count(), 300, "a sync failed after {after} operations");
+    }
+    assert!(failed > 10, "{failed}");
+}

@@ -215,6 +215,12 @@ impl Retention {
         self.rules.clone()
     }
 
+    /// What is in the indexes is uncertain: it is counted and looked at anew.
+    pub(super) fn forget(&mut self) {
+        self.counted = None;
+        self.looked.fill(Looked::default());
+    }
+
     /// Events and bytes that came into the indexes, by rule. Older ones may be among them than
     /// where a rule has looked.
     pub(super) fn count(&mut self, added: &[(Option<usize>, i64, i64)]) {

@@ -250,6 +250,8 @@ impl DiskStore {
         });
         drop(database);
         let Err(error) = changed else { return Ok(()) };
+        // it may be on the disk all the same
+        tables.retention.forget();
         if !matches!(error, StoreError::Full(_)) {
             tables.failed = Some(error.clone());
         }
