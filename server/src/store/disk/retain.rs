@@ -1,6 +1,6 @@
 //! What is stored, and what is kept for how long.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use hat_core::eventer::{Event, EventType, OrderBy, Payload, Subscription, Timestamp};
@@ -243,10 +243,11 @@ struct Looked {
     by_timestamp: Option<Key>,
 }
 
-/// What a step of one rule removes.
+/// What a step of one rule removes: of an event only what indexes know, for its bytes are a slice
+/// of a whole record.
 #[derive(Default)]
 struct Removal {
-    keys: Vec<(Event, usize)>,
+    events: Vec<OfSome>,
     looked: Looked,
     more: bool,
 }
@@ -313,10 +314,10 @@ impl DiskStore {
         let rules = tables.retention.rules();
         let removal =
             self.guarded_read(|database| look(database, &rules, rule, looked, due, step))?;
-        if !removal.keys.is_empty() {
+        if !removal.events.is_empty() {
             let mut removed = (0, 0);
             self.change_file(&mut tables, |transaction| {
-                removed = remove(transaction, &removal.keys, limits.keep_latest)?;
+                removed = remove(transaction, &removal.events, limits.keep_latest)?;
                 Ok(())
             })?;
             if let Some(counted) = &mut tables.retention.counted {
@@ -433,6 +434,7 @@ fn look(
     let indexes = transaction.open_table(blocks::TABLE)?;
     let mut parts = Parts::new(transaction.open_table(PARTS)?);
     let mut removal = Removal { looked, ..Removal::default() };
+    let mut types: HashSet<EventType> = HashSet::new();
     let mut left = LOOK.max(2 * step);
     let by_source = rules.0[rule].age_by_source;
     for by in [OrderBy::SourceTimestamp, OrderBy::Timestamp] {
@@ -448,7 +450,7 @@ fn look(
         };
         let mut keys = Keys::new(&indexes, tables::prefix(0, by), range)?;
         loop {
-            if left == 0 || removal.keys.len() >= step {
+            if left == 0 || removal.events.len() >= step {
                 removal.more = true;
                 return Ok(removal);
             }
@@ -463,7 +465,17 @@ fn look(
                 if !due.takes(key.0, stored.len()) {
                     break;
                 }
-                removal.keys.push((event, stored.len()));
+                let event_type = match types.get(&event.event_type) {
+                    Some(known) => known.clone(),
+                    None => {
+                        let detached = event.event_type.detached();
+                        types.insert(detached.clone());
+                        detached
+                    }
+                };
+                let (size, source) = (stored.len() as u64, event.source_timestamp);
+                let one = Waiting { key: (event.timestamp, event.id), source, size };
+                removal.events.push((event_type, one));
             }
             *removal.looked.by(by) = Some(key);
         }
@@ -484,20 +496,20 @@ impl Looked {
 /// Returns how many and their bytes.
 fn remove(
     transaction: &WriteTransaction,
-    events: &[(Event, usize)],
+    events: &[OfSome],
     keep_latest: bool,
 ) -> Result<(i64, i64), Wrong> {
     let mut removed = (0, 0);
     let mut gone = Vec::new();
-    let mut by_type: BTreeMap<&EventType, Vec<&(Event, usize)>> = BTreeMap::new();
-    for event in events {
-        by_type.entry(&event.0.event_type).or_default().push(event);
+    let mut by_type: BTreeMap<&EventType, Vec<Waiting>> = BTreeMap::new();
+    for (event_type, one) in events {
+        by_type.entry(event_type).or_default().push(*one);
     }
     let (later, at_once) = part_by_what_can_wait(transaction, by_type)?;
-    for (event, size) in later {
+    for one in later {
         removed.0 += 1;
-        removed.1 += *size as i64;
-        gone.push(event.id);
+        removed.1 += one.size as i64;
+        gone.push(one.key.1);
     }
     // what is known of a type is whole then
     pending::bring_in_types(transaction, at_once.iter().map(|(number, ..)| *number))?;
@@ -511,29 +523,29 @@ fn remove(
             Some(bytes) => Some(sbs::decode(bytes).map_err(|_| Damaged)?),
             None => None,
         };
-        for (event, size) in &events {
+        for one in &events {
+            let id = one.key.1;
             record.events = record.events.saturating_sub(1);
-            record.bytes = record.bytes.saturating_sub(*size as u64);
+            record.bytes = record.bytes.saturating_sub(one.size);
             removed.0 += 1;
-            removed.1 += *size as i64;
-            let is_latest = latest.as_ref().is_some_and(|latest| latest.id == event.id);
+            removed.1 += one.size as i64;
+            let is_latest = latest.as_ref().is_some_and(|latest| latest.id == id);
             match (is_latest, keep_latest) {
                 (true, true) => record.in_series = false,
                 (true, false) => {
                     record.latest = None;
-                    gone.push(event.id);
+                    gone.push(id);
                 }
-                (false, _) => gone.push(event.id),
+                (false, _) => gone.push(id),
             }
         }
-        let events = || events.iter().map(|(event, _)| event);
-        take_out(&mut indexes, record.number, events())?;
+        take_out(&mut indexes, record.number, events.iter())?;
         match record.events == 0 && record.latest.is_none() {
             true => drop(types.remove(&key[..])?),
             false => drop(types.insert(&key[..], &record.to_bytes(&key)[..])?),
         }
     }
-    take_out(&mut indexes, 0, events.iter().map(|(event, _)| event))?;
+    take_out(&mut indexes, 0, events.iter().map(|(_, one)| one))?;
     let mut store = transaction.open_table(STORE)?;
     let count = store.get(tables::EVENTS_NAME)?.map_or(0, |count| count.value());
     store.insert(tables::EVENTS_NAME, count.saturating_sub(events.len() as u64))?;
@@ -542,17 +554,18 @@ fn remove(
     Ok(removed)
 }
 
-/// A type by its number and its name, and events of it that are to be removed.
-type OfType<'a> = (u64, &'a EventType, OfAny<'a>);
+/// An event that is to be removed, of some type.
+type OfSome = (EventType, Waiting);
 
-type OfAny<'a> = Vec<&'a (Event, usize)>;
+/// A type by its number and its name, and events of it that are to be removed.
+type OfType<'a> = (u64, &'a EventType, Vec<Waiting>);
 
 /// Lets wait what can: events that are certainly not the latest of their types. Returns them, and
 /// by types what has to be removed at once.
 fn part_by_what_can_wait<'a>(
     transaction: &WriteTransaction,
-    by_type: BTreeMap<&'a EventType, Vec<&'a (Event, usize)>>,
-) -> Result<(OfAny<'a>, Vec<OfType<'a>>), Wrong> {
+    by_type: BTreeMap<&'a EventType, Vec<Waiting>>,
+) -> Result<(Vec<Waiting>, Vec<OfType<'a>>), Wrong> {
     let mut numbered: Vec<(bool, OfType<'a>)> = Vec::with_capacity(by_type.len());
     let types = transaction.open_table(TYPES)?;
     for (event_type, events) in by_type {
@@ -563,9 +576,7 @@ fn part_by_what_can_wait<'a>(
         if let Some(latest) = record.latest.as_ref().filter(|_| record.in_series) {
             let latest: Event = sbs::decode(latest).map_err(|_| Damaged)?;
             let latest = (latest.timestamp, latest.id);
-            can_wait = events.iter().all(|(event, _)| {
-                event.id != latest.1 && is_later((event.timestamp, event.id), latest)
-            });
+            can_wait = events.iter().all(|one| one.key.1 != latest.1 && is_later(one.key, latest));
         }
         numbered.push((can_wait, (record.number, event_type, events)));
     }
@@ -586,15 +597,8 @@ fn part_by_what_can_wait<'a>(
             together.push(one);
         }
         if can_wait {
-            let waiting = |(event, size): &&(Event, usize)| Waiting {
-                key: (event.timestamp, event.id),
-                source: event.source_timestamp,
-                size: *size as u64,
-            };
-            let types: Vec<_> = together
-                .iter()
-                .map(|(number, _, events)| (*number, events.iter().map(waiting).collect()))
-                .collect();
+            let types: Vec<_> =
+                together.iter().map(|(number, _, events)| (*number, events.clone())).collect();
             can_wait = pending::take_out(&mut pending, drain, &types)?;
         }
         match can_wait {
@@ -608,15 +612,12 @@ fn part_by_what_can_wait<'a>(
 fn take_out<'a>(
     indexes: &mut redb::Table<'_, blocks::Raw, &'static [u8]>,
     type_number: u64,
-    events: impl Iterator<Item = &'a Event> + Clone,
+    events: impl Iterator<Item = &'a Waiting> + Clone,
 ) -> Result<(), Wrong> {
-    let mut by_timestamp: Vec<Key> =
-        events.clone().map(|event| (event.timestamp, event.id)).collect();
-    let mut by_source: Vec<Key> =
-        events.filter_map(|event| Some((event.source_timestamp?, event.id))).collect();
-    by_timestamp.sort_unstable();
-    by_source.sort_unstable();
-    blocks::remove(indexes, tables::prefix(type_number, OrderBy::Timestamp), &by_timestamp)?;
-    blocks::remove(indexes, tables::prefix(type_number, OrderBy::SourceTimestamp), &by_source)?;
+    for by in [OrderBy::Timestamp, OrderBy::SourceTimestamp] {
+        let mut keys: Vec<Key> = events.clone().filter_map(|one| one.key_by(by)).collect();
+        keys.sort_unstable();
+        blocks::remove(indexes, tables::prefix(type_number, by), &keys)?;
+    }
     Ok(())
 }
