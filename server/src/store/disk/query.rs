@@ -408,7 +408,9 @@ impl Disk {
         newer.sort_unstable();
         let mut events = HashMap::with_capacity(newer.len());
         for (id, number) in newer {
-            events.insert(number, self.event(id)?.ok_or(Damaged)?);
+            let stored = self.event(id)?.ok_or(Damaged)?;
+            // a slice would keep the whole record, for each type
+            events.insert(number, Bytes::copy_from_slice(&stored));
         }
         Ok(events)
     }
