@@ -224,6 +224,8 @@ impl Check<'_> {
     ) -> Result<[Sum; 4], Wrong> {
         let mut sums = [Sum::default(); 4];
         let mut latest: HashMap<u64, Key> = HashMap::new();
+        // of each bucket it is read before what came
+        let mut gone: HashSet<EventId> = HashSet::new();
         pending::all(&transaction.open_table(pending::TABLE)?, |record| {
             let waiting = match record {
                 Ok(waiting) => waiting,
@@ -252,7 +254,9 @@ impl Check<'_> {
                 let Type { events, bytes, .. } = &mut seen.known;
                 *events = events.wrapping_add_signed(by);
                 *bytes = bytes.wrapping_add_signed(by * one.size as i64);
-                if !is_gone {
+                if is_gone {
+                    gone.insert(one.key.1);
+                } else if !gone.contains(&one.key.1) {
                     let known = latest.entry(*number).or_insert(one.key);
                     if is_later(*known, one.key) {
                         *known = one.key;

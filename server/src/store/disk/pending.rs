@@ -16,7 +16,7 @@
 //! nobody has to look for what waits who asks whether a type has events at all, or removes the last
 //! of them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use hat_core::eventer::{Event, EventId, OrderBy, Timestamp};
 use hat_core::sbs;
@@ -248,18 +248,22 @@ pub(super) fn of_types(
     Ok(())
 }
 
-/// The latest of what waits for types, by their numbers, which ascend. Those that are gone are not
-/// the latest of their types.
+/// The latest of what waits for types, by their numbers, which ascend, without what is gone.
 pub(super) fn latest_of(
     table: &impl ReadableTable<RecordKey, &'static [u8]>,
     numbers: &[u64],
 ) -> Result<HashMap<u64, Key>, Wrong> {
     let mut latest: HashMap<u64, Key> = HashMap::new();
-    of_types(table, numbers, |change| {
-        let Change::Came(number, one) = change else { return };
-        let known = latest.entry(number).or_insert(one.key);
-        if is_later(*known, one.key) {
-            *known = one.key;
+    let mut gone: HashSet<EventId> = HashSet::new();
+    of_types(table, numbers, |change| match change {
+        Change::Gone(_, one) => drop(gone.insert(one.key.1)),
+        // what is gone was read before
+        Change::Came(_, one) if gone.contains(&one.key.1) => {}
+        Change::Came(number, one) => {
+            let known = latest.entry(number).or_insert(one.key);
+            if is_later(*known, one.key) {
+                *known = one.key;
+            }
         }
     })?;
     Ok(latest)
@@ -493,6 +497,26 @@ mod tests {
             record[bit / 8] ^= 1 << (bit % 8);
         }
         assert!(!is_damaged(key, &record));
+    }
+
+    /// `each` with a table in memory.
+    fn with_table(each: impl FnOnce(&mut Table<'_, RecordKey, &'static [u8]>)) {
+        let memory = redb::backends::InMemoryBackend::new();
+        let database = redb::Database::builder().create_with_backend(memory).expect("in memory");
+        let transaction = database.begin_write().expect("in memory");
+        each(&mut transaction.open_table(TABLE).expect("in memory"));
+    }
+
+    #[test]
+    fn what_came_and_is_gone_is_not_the_latest() {
+        let kept = one(3, 0, (1, 1, 1), None, 9);
+        let gone = one(5, 0, (2, 1, 1), None, 9);
+        with_table(|table| {
+            add(table, 1, &[(7, vec![kept, gone])]).expect("in memory");
+            assert!(take_out(table, 1, &[(7, vec![gone])]).expect("sound"));
+            let latest = latest_of(table, &[7]).expect("sound");
+            assert_eq!(latest, HashMap::from([(7, kept.key)]));
+        });
     }
 
     #[test]
