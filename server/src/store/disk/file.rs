@@ -47,7 +47,7 @@ impl Folder {
     /// Makes the folder where there is none, and locks it.
     pub(super) fn lock(path: &Path) -> Result<Self, StoreError> {
         let of = |error| StoreError::Path(path.into(), Arc::new(error));
-        std::fs::create_dir_all(path).map_err(of)?;
+        make_folders(path).map_err(of)?;
         let mut options = OpenOptions::new();
         let lock = options.create(true).truncate(false).write(true).open(path.join(LOCK));
         let lock = lock.map_err(of)?;
@@ -61,6 +61,41 @@ impl Folder {
             Err(TryLockError::Error(error)) => Err(of(error)),
         }
     }
+}
+
+/// Makes a folder where there is none, and those that it is in.
+fn make_folders(path: &Path) -> io::Result<()> {
+    let named_in = named_in(path);
+    std::fs::create_dir_all(path)?;
+    named_in.into_iter().try_for_each(sync_folder)
+}
+
+/// The folders that get the name of another one where a folder is made.
+fn named_in(path: &Path) -> Vec<&Path> {
+    let is_missing = |one: &&Path| !one.as_os_str().is_empty() && !one.exists();
+    path.ancestors().take_while(is_missing).map(parent).collect()
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// The names of the files in a folder, and its own, are as durable then as what is in them.
+fn sync_names(folder: &Path) -> io::Result<()> {
+    sync_folder(folder)?;
+    match sync_folder(&folder.join("..")) {
+        // who may not look into it has not made the folder there
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Makes the names in a folder durable, where the system lets folders be opened.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 impl Folder {
@@ -84,10 +119,7 @@ impl Folder {
         super::make_on(Box::new(backend(file.map_err(of)?).map_err(of)?))?;
         File::open(&new).and_then(|file| file.sync_all()).map_err(of)?;
         std::fs::rename(&new, &path).map_err(of)?;
-        // the names of the files must be as durable as what is in them
-        #[cfg(unix)]
-        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(of)?;
-        Ok(())
+        sync_names(&self.path).map_err(of)
     }
 }
 
@@ -152,8 +184,7 @@ pub(super) fn take_from(part: &Path, folder: &Path) -> Result<(), StoreError> {
     for name in JOURNAL.into_iter().chain([FILE]) {
         std::fs::rename(part.join(name), folder.join(name)).map_err(of)?;
     }
-    #[cfg(unix)]
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(of)?;
+    sync_names(folder).map_err(of)?;
     // what is left is a lock that nobody holds
     let _ = std::fs::remove_dir_all(part);
     Ok(())
@@ -308,6 +339,18 @@ mod tests {
         fn drop(&mut self) {
             let _ = std::fs::remove_dir_all(&self.0);
         }
+    }
+
+    #[test]
+    fn the_name_of_every_folder_that_is_made_is_made_durable() {
+        let scratch = Scratch::new("names");
+        let folder = scratch.0.join("a").join("b");
+        let top = std::env::temp_dir();
+        assert_eq!(named_in(&folder), [&*scratch.0.join("a"), &*scratch.0, &*top]);
+        drop(DiskStore::open(&folder, DiskOptions::default()).expect("a store"));
+        assert_eq!(named_in(&folder), <[&Path; 0]>::default());
+        let relative = Path::new("no-such-folder/b");
+        assert_eq!(named_in(relative), [Path::new("no-such-folder"), Path::new(".")]);
     }
 
     #[test]
