@@ -1,6 +1,8 @@
 //! Queries: what the indexes on the disk and those of the tail say, merged.
 
 mod search;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use super::{DiskStore, State, part, pending, wrong};
 use crate::store::answer::Stored;
 use crate::store::cut::Cut;
 use crate::store::index::{Key, Range, merged};
-use crate::store::memory::query::within_limits;
+use crate::store::memory::query::{are_within_limits, within_limits};
 use crate::store::types_wanted::TypesWanted;
 use crate::store::{Answer, QueryError, StoreError, is_later};
 
@@ -134,10 +136,7 @@ impl DiskStore {
             OrderBy::SourceTimestamp => params.t_from.is_some() || params.t_to.is_some(),
         };
         let pending = match (&types, filter) {
-            (Some(types), None) => {
-                let most = if is_limited { usize::MAX } else { most };
-                disk.pending(types.values(), range, most)?
-            }
+            (Some(types), None) => disk.pending(types.values(), range, params, most)?,
             _ => Pending::default(),
         };
         let mut merged = Merged::new(&disk, &prefixes, range, pending, tail)?;
@@ -415,11 +414,13 @@ impl Disk {
         Ok(events)
     }
 
-    /// What waits for types within `range`: of what came, the first `most`, or all.
+    /// What waits for types within `range`: of what came and is within the limits of `params`, the
+    /// first `most`.
     fn pending<'a>(
         &self,
         types: impl Iterator<Item = &'a Type>,
         range: Range,
+        params: &TimeseriesParams,
         most: usize,
     ) -> Result<Pending, Refused> {
         let mut numbers: Vec<u64> = types.map(|one| one.number).collect();
@@ -434,8 +435,10 @@ impl Disk {
         };
         let within =
             |one: Waiting| one.key_by(range.by).filter(|key| blocks::is_within(range, *key));
+        let fits = |one: &Waiting| are_within_limits(one.key.0, one.source, params);
         pending::of_types(&self.pending, &numbers, |change| match change {
             Change::Gone(_, one) => gone.extend(within(one).map(|key| key.1)),
+            Change::Came(_, one) if !fits(&one) => {}
             Change::Came(_, one) => {
                 // what is gone was read before
                 keys.extend(within(one).filter(|key| !gone.contains(&key.1)));

@@ -138,13 +138,22 @@ fn result(cut: Cut<Event>) -> QueryResult {
 /// Whether both timestamps are within the limits. An event without a source timestamp is in no
 /// limits of those.
 pub(in crate::store) fn within_limits(event: &Event, params: &TimeseriesParams) -> bool {
+    are_within_limits(event.timestamp, event.source_timestamp, params)
+}
+
+/// Whether the timestamps of an event are.
+pub(in crate::store) fn are_within_limits(
+    timestamp: Timestamp,
+    source_timestamp: Option<Timestamp>,
+    params: &TimeseriesParams,
+) -> bool {
     // `None` is before every `Some`
     let after = |limit: Option<Timestamp>, at: Option<Timestamp>| limit <= at;
     let before = |limit: Option<Timestamp>, at: Option<Timestamp>| {
         limit.is_none_or(|limit| at.is_some_and(|at| at <= limit))
     };
-    after(params.t_from, Some(event.timestamp))
-        && before(params.t_to, Some(event.timestamp))
-        && after(params.source_t_from, event.source_timestamp)
-        && before(params.source_t_to, event.source_timestamp)
+    after(params.t_from, Some(timestamp))
+        && before(params.t_to, Some(timestamp))
+        && after(params.source_t_from, source_timestamp)
+        && before(params.source_t_to, source_timestamp)
 }
