@@ -289,6 +289,17 @@ fn write(
     Ok(())
 }
 
+/// Whether a key is in the index of `prefix`: one record is read.
+pub(super) fn contains(
+    table: &impl ReadableTable<Raw, &'static [u8]>,
+    prefix: u64,
+    key: Key,
+) -> Result<bool, Fault> {
+    let found = table.range(raw(prefix, FIRST)..=raw(prefix, key))?.next_back().transpose()?;
+    let Some((first, record)) = found else { return Ok(false) };
+    Ok(decode(&first.value(), record.value())?.1.binary_search(&key).is_ok())
+}
+
 /// Whether a key is in a range.
 pub(super) fn is_within(range: Range, key: Key) -> bool {
     let after = range.after.is_none_or(|after| match range.order {
@@ -394,6 +405,42 @@ mod tests {
         let first = raw(9, keys[0]);
         let (prefix, decoded) = decode(&first, &record).expect("sound");
         assert_eq!((prefix, decoded), (9, keys));
+    }
+
+    #[test]
+    fn one_record_says_whether_a_key_is_there() {
+        let memory = redb::backends::InMemoryBackend::new();
+        let database = redb::Database::builder().create_with_backend(memory).expect("in memory");
+        let transaction = database.begin_write().expect("in memory");
+        let mut table = transaction.open_table(TABLE).expect("in memory");
+        let key = |n| (Timestamp::from_secs(9), EventId::new(1, n, 1));
+        let keys: Vec<_> = (0..2_000).map(|n| key(2 * n)).collect();
+        for prefix in [4, 6] {
+            insert(&mut table, prefix, &keys, true).expect("in memory");
+        }
+        // damage in all records but one, which none of its keys needs
+        let records: Vec<Raw> = table
+            .range(whole(4))
+            .and_then(|records| records.map(|one| Ok(one?.0.value())).collect())
+            .expect("in memory");
+        assert!(records.len() > 5);
+        for (at, first) in records.iter().enumerate() {
+            if at != 3 {
+                table.insert(first, &[][..]).expect("in memory");
+            }
+        }
+        let is_there = |prefix, n| contains(&table, prefix, key(n));
+        for n in 0..4_001 {
+            assert_eq!(is_there(6, n).expect("sound"), n % 2 == 0 && n < 4_000);
+            assert!(!is_there(5, n).expect("sound"), "an index that is empty");
+        }
+        assert!(!is_there(6, -1).expect("sound"));
+        let (_, (_, start)) = super::key(&records[3]).expect("a key");
+        let (_, (_, end)) = super::key(&records[4]).expect("a key");
+        for n in start.session..end.session {
+            assert_eq!(is_there(4, n).expect("sound"), n % 2 == 0);
+        }
+        assert!(is_there(4, end.session).is_err());
     }
 
     #[test]

@@ -226,9 +226,7 @@ impl DiskStore {
         };
         let Some(timestamp) = timestamp else { return Ok(None) };
         let key = (timestamp, id);
-        let range =
-            Range { by, order: Order::Descending, from: timestamp, to: timestamp, after: None };
-        if in_tail || contains(&disk, tables::prefix(0, by), range, key)? {
+        if in_tail || blocks::contains(&disk.indexes, tables::prefix(0, by), key)? {
             return Ok(Some(key));
         }
         Ok(None)
@@ -254,16 +252,6 @@ impl DiskStore {
 
 fn end_of(server_id: i64) -> EventId {
     EventId::new(server_id, i64::MAX, i64::MAX)
-}
-
-fn contains(disk: &Disk, prefix: u64, range: Range, key: Key) -> Result<bool, Refused> {
-    let mut keys = Keys::new(&disk.indexes, prefix, range)?;
-    while let Some(found) = keys.next()? {
-        if found <= key {
-            return Ok(found == key);
-        }
-    }
-    Ok(false)
 }
 
 fn decoded(stored: &Bytes) -> Result<Event, Damaged> {
