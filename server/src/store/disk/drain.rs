@@ -237,7 +237,7 @@ fn index(
     waiting.sort_unstable_by_key(|(number, _)| *number);
     pending::add(&mut transaction.open_table(pending::TABLE)?, drain, &waiting)?;
     drop((store, types, indexes));
-    pending::bring_in_turn(transaction, drain, type_count, last_type)?;
+    pending::bring_in_turn(transaction, drain, type_count)?;
     remove_events(transaction, &gone)
 }
 

@@ -291,11 +291,32 @@ pub(super) fn bring_in_turn(
     transaction: &WriteTransaction,
     drain: u64,
     types: u64,
-    last_type: u64,
 ) -> Result<(), Wrong> {
     let period = period(types);
-    let buckets = (drain % period..=last_type / BUCKET).step_by(period as usize);
+    let buckets = in_turn(&transaction.open_table(TABLE)?, drain % period, period)?;
     bring_in(transaction, buckets)
+}
+
+/// The buckets in which something waits, of every `period` one. Those of all types that there ever
+/// were are more: numbers of types are not given twice.
+fn in_turn(
+    table: &impl ReadableTable<RecordKey, &'static [u8]>,
+    turn: u64,
+    period: u64,
+) -> Result<Vec<u64>, Wrong> {
+    let (mut buckets, mut from) = (Vec::new(), Some(turn));
+    while let Some(at) = from {
+        let Some(entry) = table.range((at, 0)..)?.next() else { break };
+        let (bucket, _) = entry?.0.value();
+        let is_its_turn = bucket % period == turn;
+        if is_its_turn {
+            buckets.push(bucket);
+        }
+        // up to the next one
+        let left = (turn + period - bucket % period) % period;
+        from = bucket.checked_add(if is_its_turn { period } else { left });
+    }
+    Ok(buckets)
 }
 
 /// Brings into the indexes what waits for types, by their numbers, and for their neighbours.
@@ -516,6 +537,23 @@ mod tests {
             assert!(take_out(table, 1, &[(7, vec![gone])]).expect("sound"));
             let latest = latest_of(table, &[7]).expect("sound");
             assert_eq!(latest, HashMap::from([(7, kept.key)]));
+        });
+    }
+
+    #[test]
+    fn only_buckets_in_which_something_waits_are_looked_at() {
+        let far = (1 << 56) + 1;
+        let waits = [0, 1, 3, 9, 10, far - 8, far - 1, far, far + 1, u64::MAX / BUCKET];
+        with_table(|table| {
+            for bucket in waits {
+                let of = one(3, 0, (1, 1, 1), None, 9);
+                add(table, 1, &[(bucket * BUCKET, vec![of])]).expect("in memory");
+            }
+            for turn in 0..8 {
+                let expected: Vec<_> =
+                    waits.into_iter().filter(|bucket| bucket % 8 == turn).collect();
+                assert_eq!(in_turn(table, turn, 8).expect("sound"), expected, "{turn}");
+            }
         });
     }
 
