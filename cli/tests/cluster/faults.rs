@@ -138,6 +138,9 @@ fn a_message_that_is_missing_stops_the_node_that_needs_it() {
     let client = cluster.runtime.block_on(node.client()).expect("a client");
     let found = cluster.runtime.block_on(events_after(&client, None));
     assert_eq!(found.as_ref(), Some(&answers[0]), "what comes before it is here, and nothing else");
+    // it has not ended: who looks after it is told why it does not serve
+    let health = get(node.page, "/healthz", "");
+    assert!(health.status == 503 && health.body.contains("are missing"), "{}", health.body);
     // the one that had it goes on
     cluster.nodes[0].end();
     cluster.nodes[0].run();

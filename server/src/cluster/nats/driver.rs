@@ -50,6 +50,8 @@ pub(super) fn start(runtime: &Handle, start: Start) -> Result<(), ClusterError> 
         let (publish, publishes) = mpsc::unbounded_channel();
         let (results, published) = mpsc::unbounded_channel();
         let (join, joined) = latest::channel(None::<Joined>);
+        // a node that has stopped is no fault of the program: the applier waits for its end
+        let mut unused = None;
         match connect.connect(servers).await {
             Ok(client) => {
                 let context = jetstream::ContextBuilder::new()
@@ -72,7 +74,10 @@ pub(super) fn start(runtime: &Handle, start: Start) -> Result<(), ClusterError> 
                 let watch = Watch::new(client, context, &options, log.server_id, known, join);
                 tasks.spawn(watch.run(shared.clone(), restart));
             }
-            Err(error) => shared.stop(error.to_string()),
+            Err(error) => {
+                shared.stop(error.to_string());
+                unused = Some(batches);
+            }
         }
         let driver = Driver {
             outbox: Outbox::new(
@@ -94,6 +99,7 @@ pub(super) fn start(runtime: &Handle, start: Start) -> Result<(), ClusterError> 
         driver.run().await;
         // the reader goes, with the only way to the applier: that ends, and says so
         tasks.shutdown().await;
+        drop(unused);
     });
     Ok(())
 }

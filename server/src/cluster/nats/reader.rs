@@ -57,6 +57,8 @@ fn again(error: impl ToString) -> Ended {
 }
 
 impl Reader {
+    /// Until the node ends. It does not return where the node stops: the way to the applier goes
+    /// with it, and without that the whole server ends.
     pub(super) async fn run(mut self) {
         let mut failed = String::new();
         loop {
@@ -68,7 +70,10 @@ impl Reader {
             match self.read(&joined).await {
                 Ok(never) => match never {},
                 Err(Ended::Closed) => return,
-                Err(Ended::Stopped(reason)) => return self.shared.stop(reason),
+                Err(Ended::Stopped(reason)) => {
+                    self.shared.stop(reason);
+                    return std::future::pending().await;
+                }
                 Err(Ended::Again(reason)) => {
                     if failed != reason {
                         warn!(reason, "the stream is not read: trying again");

@@ -96,7 +96,7 @@ impl Watch {
         }
     }
 
-    /// Until the node stops or ends.
+    /// Until the node ends: where it stops nothing more is asked, and what was joined stays.
     pub(super) async fn run(mut self, shared: Arc<Shared>, restart: Arc<Notify>) {
         let mut rounds = interval(ROUND);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -132,6 +132,7 @@ impl Watch {
                 }
             }
         }
+        std::future::pending().await
     }
 
     /// All is well.
