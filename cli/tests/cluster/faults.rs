@@ -117,6 +117,34 @@ fn a_stream_that_is_another_one_stops_the_node_which_keeps_its_data() {
 }
 
 #[test]
+fn another_stream_is_not_taken_for_its_own_after_a_restart() {
+    let test = "another_stream_is_not_taken_for_its_own_after_a_restart";
+    let Some(mut cluster) = Cluster::start(test, 1, "") else { return };
+    let client = cluster.nodes[0].ready(&cluster.runtime);
+    let answer = cluster.runtime.block_on(client.register_with_response(&events(&["a", "b"])));
+    let all = answer.expect("a connection").expect("registered");
+    // another stream comes in its place at once, and is longer
+    cluster.nodes[0].signal("STOP");
+    cluster.nats.answer("$JS.API.STREAM.DELETE.hat-1", "");
+    let config = r#"{"name":"hat-1","subjects":["hat.1.sessions"],"num_replicas":1}"#;
+    cluster.nats.answer("$JS.API.STREAM.CREATE.hat-1", config);
+    let publish = |cluster: &Cluster| {
+        for _ in 0..12 {
+            cluster.nats.answer("hat.1.sessions", "something else");
+        }
+    };
+    publish(&cluster);
+    cluster.nodes[0].signal("CONT");
+    cluster.nodes[0].says("this node has stopped");
+    publish(&cluster);
+    cluster.nodes[0].end();
+    cluster.nodes[0].run();
+    cluster.nodes[0].says("the stream is another one");
+    let client = cluster.runtime.block_on(cluster.nodes[0].client()).expect("a client");
+    assert_eq!(cluster.runtime.block_on(events_after(&client, None)), Some(all));
+}
+
+#[test]
 fn a_message_that_is_missing_stops_the_node_that_needs_it() {
     let test = "a_message_that_is_missing_stops_the_node_that_needs_it";
     let Some(mut cluster) = Cluster::start(test, 1, "") else { return };

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use super::super::replica::Taken;
-use super::shared::Shared;
+use super::shared::{May, Shared};
 use crate::store::{Durability, LogOptions, Session, SessionUpdate, Store, StoreError, Sync};
 
 /// Batches on their way to the store.
@@ -22,6 +22,9 @@ const WAITING: usize = 4;
 /// Time between two steps of what the store does beside the work, and between two attempts to use
 /// a disk again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Time between two looks at whether a doubt about the stream is decided.
+const DOUBT: Duration = Duration::from_millis(50);
 
 /// What is applied at once.
 #[derive(Debug, Default)]
@@ -100,7 +103,7 @@ struct Applier {
 impl Applier {
     fn run(mut self, batches: &Receiver<Batch>) {
         while let Ok(batch) = batches.recv_blocking() {
-            if !self.apply(&batch, batches) {
+            if !self.may_apply(&batch, batches) || !self.apply(&batch, batches) {
                 return;
             }
             self.shared.set_applied(batch.sequence);
@@ -117,6 +120,22 @@ impl Applier {
             if self.store.is_due() {
                 // where one is on its way, that is enough
                 let _ = self.due.try_send(());
+            }
+        }
+    }
+
+    /// Until it may be. False at the end, which is all that comes once it may not: another stream
+    /// must not leave its mark in the store, which would be taken for its own after a restart.
+    fn may_apply(&self, batch: &Batch, batches: &Receiver<Batch>) -> bool {
+        loop {
+            match self.shared.may_apply(batch.sequence) {
+                May::Apply => return true,
+                May::Never => {
+                    while batches.recv_blocking().is_ok() {}
+                    return false;
+                }
+                May::Wait if batches.is_closed() => return false,
+                May::Wait => thread::sleep(DOUBT),
             }
         }
     }

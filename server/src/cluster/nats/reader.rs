@@ -42,7 +42,7 @@ pub(super) struct Reader {
 /// Why it does not go on.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
-    /// For good.
+    /// For good. What was taken before is right, and is applied.
     #[error("{0}")]
     Stopped(String),
     /// It may go on from where it was.
@@ -67,11 +67,12 @@ impl Reader {
                 Err(_) => return,
             };
             let Some(joined) = joined else { continue };
+            self.may_read().await;
             match self.read(&joined).await {
                 Ok(never) => match never {},
                 Err(Ended::Closed) => return,
                 Err(Ended::Stopped(reason)) => {
-                    self.shared.stop(reason);
+                    self.shared.stop_behind(self.replica.taken(), reason);
                     return std::future::pending().await;
                 }
                 Err(Ended::Again(reason)) => {
@@ -102,6 +103,7 @@ impl Reader {
                 chunk = messages.next() => chunk.ok_or_else(|| again("it has ended"))?,
                 () = restart.notified() => return Err(again("nothing comes, and there is more")),
             };
+            self.may_read().await;
             let mut batch = Batch::default();
             let mut ended = None;
             for message in chunk {
@@ -132,6 +134,13 @@ impl Reader {
             if let Some(ended) = ended {
                 return Err(ended);
             }
+        }
+    }
+
+    /// Until nobody doubts the stream; for ever where the node has stopped.
+    async fn may_read(&self) {
+        while !self.shared.may_read() {
+            tokio::time::sleep(PAUSE).await;
         }
     }
 

@@ -32,7 +32,9 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct State {
     /// What keeps the node from serving for good.
-    stopped: Option<Arc<str>>,
+    stopped: Option<Stopped>,
+    /// The stream may not be the one that it was: nothing of it is used until that is decided.
+    doubts: bool,
     /// Why the last question to the leader had no answer.
     silent: Option<Arc<str>>,
     /// When it answered last.
@@ -55,6 +57,22 @@ struct State {
     unsaid: Option<Instant>,
     /// What NATS has said last of why it is not to be had.
     nats: Option<Arc<str>>,
+}
+
+/// What keeps a node from serving for good.
+#[derive(Debug)]
+struct Stopped {
+    reason: Arc<str>,
+    /// The sequence of the last message that is certain, and may still be applied.
+    certain: u64,
+}
+
+/// Whether messages may be applied.
+pub(super) enum May {
+    Apply,
+    /// It is not decided yet.
+    Wait,
+    Never,
 }
 
 /// What the leader of the stream has said.
@@ -162,8 +180,14 @@ impl Shared {
         self.judge();
     }
 
-    /// The node must not go on: it would have to guess.
+    /// The node must not go on: it would have to guess. What was read and is not applied may be
+    /// wrong.
     pub(super) fn stop(&self, reason: impl Into<Arc<str>>) {
+        self.stop_behind(0, reason);
+    }
+
+    /// The same, where the messages up to `certain` are right.
+    pub(super) fn stop_behind(&self, certain: u64, reason: impl Into<Arc<str>>) {
         let reason = reason.into();
         let mut state = self.lock();
         if state.stopped.is_none() {
@@ -171,14 +195,35 @@ impl Shared {
                 reason = &*reason,
                 "this node has stopped: it keeps its data, answers queries, and registers nothing"
             );
-            state.stopped = Some(reason);
+            state.stopped = Some(Stopped { reason, certain });
         }
         drop(state);
         self.judge();
     }
 
     pub(super) fn has_stopped(&self) -> Option<Arc<str>> {
-        self.lock().stopped.clone()
+        self.lock().stopped.as_ref().map(|stopped| stopped.reason.clone())
+    }
+
+    /// Whether the stream may not be the one that it was.
+    pub(super) fn doubt(&self, doubts: bool) {
+        self.lock().doubts = doubts;
+    }
+
+    /// Whether messages of the stream are taken as they come.
+    pub(super) fn may_read(&self) -> bool {
+        let state = self.lock();
+        !state.doubts && state.stopped.is_none()
+    }
+
+    /// Whether the messages up to `sequence` may be applied.
+    pub(super) fn may_apply(&self, sequence: u64) -> May {
+        let state = self.lock();
+        match &state.stopped {
+            Some(stopped) if stopped.certain < sequence => May::Never,
+            None if state.doubts => May::Wait,
+            _ => May::Apply,
+        }
     }
 
     pub(super) fn disk(&self, disk: Option<StoreError>) {
@@ -239,7 +284,7 @@ impl Shared {
     /// Why the node does not serve, if it does not.
     fn reason(&self, state: &State) -> Option<Arc<str>> {
         if let Some(stopped) = &state.stopped {
-            return Some(stopped.clone());
+            return Some(stopped.reason.clone());
         }
         if let Some(disk) = &state.disk {
             return Some(disk.to_string().into());

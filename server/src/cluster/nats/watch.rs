@@ -138,6 +138,7 @@ impl Watch {
     /// All is well.
     fn good(&mut self, shared: &Shared, info: &Info, restart: &Notify) {
         (self.silent, self.wrong) = (0, 0);
+        shared.doubt(false);
         let cluster = info.cluster.as_ref();
         let last = info.state.last_sequence;
         let read = shared.read();
@@ -171,9 +172,11 @@ impl Watch {
         }
     }
 
-    /// The stream cannot be the one that was joined. A leader may be wrong for a moment.
+    /// The stream cannot be the one that was joined. A leader may be wrong for a moment, in which
+    /// nothing is read or applied.
     fn wrong(&mut self, shared: &Shared, reason: String) {
         self.wrong += 1;
+        shared.doubt(true);
         warn!(reason, times = self.wrong, "something is wrong with the stream");
         match self.wrong {
             TIMES.. => shared.stop(reason),
