@@ -145,6 +145,44 @@ fn another_stream_is_not_taken_for_its_own_after_a_restart() {
 }
 
 #[test]
+fn a_stream_that_lost_its_end_and_has_grown_again_stops_the_node_at_work() {
+    let test = "a_stream_that_lost_its_end_and_has_grown_again_stops_the_node_at_work";
+    let Some(mut cluster) = Cluster::start(test, 1, "") else { return };
+    let register = |cluster: &Cluster, name: &str| {
+        let client = cluster.nodes[0].ready(&cluster.runtime);
+        let answer = cluster.runtime.block_on(client.register_with_response(&events(&[name])));
+        answer.expect("a connection").expect("registered")
+    };
+    let mut all = register(&cluster, "a");
+    let kept = cluster.folder.of("kept");
+    cluster.nats.kill(0);
+    cluster.nats.keep(0, &kept);
+    cluster.nats.run(0);
+    all.extend(until("it is registered", || {
+        let client = cluster.nodes[0].ready(&cluster.runtime);
+        let what = events(&["b"]);
+        cluster.runtime.block_on(client.register_with_response(&what)).ok()?
+    }));
+    // the end is lost, as by a power failure without `sync_interval: always`
+    cluster.nodes[0].signal("STOP");
+    cluster.nats.kill(0);
+    cluster.nats.restore(0, &kept);
+    cluster.nats.run(0);
+    for _ in 0..6 {
+        cluster.nats.answer("hat.1.sessions", "something else");
+    }
+    cluster.nodes[0].signal("CONT");
+    let line = cluster.nodes[0].says("this node has stopped");
+    assert!(line.contains("the stream is another one"), "{line}");
+    cluster.nodes[0].becomes(&cluster.runtime, Status::Standby);
+    let client = cluster.runtime.block_on(cluster.nodes[0].client()).expect("a client");
+    assert_eq!(cluster.runtime.block_on(events_after(&client, None)), Some(all));
+    cluster.nodes[0].end();
+    cluster.nodes[0].run();
+    cluster.nodes[0].says("the stream is another one");
+}
+
+#[test]
 fn a_message_that_is_missing_stops_the_node_that_needs_it() {
     let test = "a_message_that_is_missing_stops_the_node_that_needs_it";
     let Some(mut cluster) = Cluster::start(test, 1, "") else { return };

@@ -92,6 +92,16 @@ impl Nats {
         server.child = Some(command.spawn().expect("nats-server starts"));
     }
 
+    /// Copies what a server that does not run has to `to`, or back from there.
+    pub(crate) fn keep(&self, number: usize, to: &str) {
+        copy(&self.folder.join(format!("n{number}")), Path::new(to));
+    }
+
+    /// See [`keep`](Self::keep).
+    pub(crate) fn restore(&self, number: usize, from: &str) {
+        copy(Path::new(from), &self.folder.join(format!("n{number}")));
+    }
+
     /// kill -9.
     pub(crate) fn kill(&mut self, number: usize) {
         if let Some(mut child) = self.servers[number].child.take() {
@@ -185,6 +195,13 @@ fn request(port: u16, subject: &str, payload: &str) -> std::io::Result<Value> {
             return serde_json::from_slice(&bytes).map_err(Into::into);
         }
     }
+}
+
+/// Makes `to` what `from` is.
+fn copy(from: &Path, to: &Path) {
+    let _ = fs::remove_dir_all(to);
+    let status = Command::new("cp").arg("-a").args([from, to]).status();
+    assert!(status.expect("there is cp").success());
 }
 
 fn signal(pid: u32, name: &str) {

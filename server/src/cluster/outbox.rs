@@ -72,7 +72,8 @@ pub struct Outbox<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Closed,
-    Opening { sent: bool },
+    /// When its opening was published, where it was.
+    Opening { sent: Option<Instant> },
     Open,
 }
 
@@ -170,7 +171,7 @@ impl<T> Outbox<T> {
 
     /// Opens the next epoch: what is not settled goes on in it.
     pub fn open(&mut self) {
-        self.phase = Phase::Opening { sent: false };
+        self.phase = Phase::Opening { sent: None };
         self.epoch += 1;
         self.next = 0;
     }
@@ -197,9 +198,9 @@ impl<T> Outbox<T> {
         }
         self.not_before = None;
         match self.phase {
-            Phase::Closed | Phase::Opening { sent: true } => None,
-            Phase::Opening { sent: false } => {
-                self.phase = Phase::Opening { sent: true };
+            Phase::Closed | Phase::Opening { sent: Some(_) } => None,
+            Phase::Opening { sent: None } => {
+                self.phase = Phase::Opening { sent: Some(now) };
                 Some(self.publish(self.place(0), 0, clock(), Body::Open))
             }
             Phase::Open => self.next_session(clock),
@@ -260,8 +261,9 @@ impl<T> Outbox<T> {
     pub fn failed(&mut self, key: Key, now: Instant) {
         let pause = now + self.options.pause;
         if key.is_opening {
-            if key.place.epoch == self.epoch && self.phase == (Phase::Opening { sent: true }) {
-                self.phase = Phase::Opening { sent: false };
+            let is_opening = matches!(self.phase, Phase::Opening { sent: Some(_) });
+            if key.place.epoch == self.epoch && is_opening {
+                self.phase = Phase::Opening { sent: None };
                 self.not_before = Some(pause);
             }
             return;
@@ -323,8 +325,14 @@ impl<T> Outbox<T> {
         self.phase = Phase::Closed;
     }
 
-    /// Gives up what has taken too long.
+    /// Gives up what has taken too long: sessions, and the opening of an epoch, which the next one
+    /// takes the place of. A stream that loses what it has acknowledged may have lost it.
     pub fn expire(&mut self, now: Instant) -> Vec<GivenUp<T>> {
+        if let Phase::Opening { sent: Some(since) } = self.phase
+            && now >= since + self.options.limit
+        {
+            self.close();
+        }
         let (mut given_up, mut at) = (Vec::new(), 0);
         while let Some(item) = self.items.get(at) {
             let times = if item.step == Step::Stored { STORED } else { 1 };
@@ -347,7 +355,11 @@ impl<T> Outbox<T> {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let first = self.items.front().map(|item| item.since + self.options.limit);
-        [first, self.not_before].into_iter().flatten().min()
+        let opening = match self.phase {
+            Phase::Opening { sent } => sent.map(|since| since + self.options.limit),
+            _ => None,
+        };
+        [first, self.not_before, opening].into_iter().flatten().min()
     }
 
     /// Gives up everything.

@@ -32,8 +32,9 @@ pub(super) struct Batch {
     sessions: Vec<Arc<Session>>,
     pub(super) taken: Vec<Taken>,
     pub(super) bytes: usize,
-    /// The sequence of its last message, and the mark after it.
+    /// The sequence of its last message, its CRC-32C, and the mark after it.
     pub(super) sequence: u64,
+    pub(super) crc: u32,
     pub(super) mark: Bytes,
 }
 
@@ -106,7 +107,7 @@ impl Applier {
             if !self.may_apply(&batch, batches) || !self.apply(&batch, batches) {
                 return;
             }
-            self.shared.set_applied(batch.sequence);
+            self.shared.set_applied(batch.sequence, batch.crc);
             // who waits is answered once it can be found, and nobody is told before
             let _ = self.applied.send(batch.taken);
             for session in batch.sessions {

@@ -107,7 +107,7 @@ impl ClusterLog {
         let known = mark::Known::of(&*store, log.server_id)?;
         let (tell, feed) = bounded(log.max_told.max(1));
         let (requests, asked) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::new(&options, log.server_id, known.state.taken));
+        let shared = Arc::new(Shared::new(&options, log.server_id, &known.state));
         let telling = shared.clone();
         let connect = options.connect(move |said| telling.nats(said))?;
         let max_waiting = log.max_waiting;

@@ -15,11 +15,11 @@ use smol::channel::Sender;
 use tokio::sync::{Notify, watch as latest};
 use tracing::{debug, warn};
 
-use super::super::replica::{Fault, Replica, Taken};
+use super::super::replica::{Fault, Replica, State, Taken};
 use super::applier::Batch;
 use super::mark;
 use super::shared::Shared;
-use super::watch::Joined;
+use super::watch::{Joined, another};
 
 /// Messages that are applied at once, at the most.
 const BATCH: usize = 1_024;
@@ -45,6 +45,9 @@ enum Ended {
     /// For good. What was taken before is right, and is applied.
     #[error("{0}")]
     Stopped(String),
+    /// For good. What was taken before is not in the stream any more.
+    #[error("{0}")]
+    Another(String),
     /// It may go on from where it was.
     #[error("{0}")]
     Again(String),
@@ -73,6 +76,10 @@ impl Reader {
                 Err(Ended::Closed) => return,
                 Err(Ended::Stopped(reason)) => {
                     self.shared.stop_behind(self.replica.taken(), reason);
+                    return std::future::pending().await;
+                }
+                Err(Ended::Another(reason)) => {
+                    self.shared.stop(reason);
                     return std::future::pending().await;
                 }
                 Err(Ended::Again(reason)) => {
@@ -114,6 +121,13 @@ impl Reader {
                             break;
                         };
                         let sequence = info.stream_sequence;
+                        // the client makes a new consumer by itself after many a fault
+                        if info.consumer_sequence == 1
+                            && let Err(error) = self.goes_on(&joined.stream).await
+                        {
+                            ended = Some(error);
+                            break;
+                        }
                         if let Err(error) =
                             self.take(&joined.stream, sequence, &message.payload, &mut batch).await
                         {
@@ -137,6 +151,28 @@ impl Reader {
         }
     }
 
+    /// Before the first message of a consumer: whether the stream still has what was taken last. A
+    /// stream that has lost its end, and has grown since, comes with other messages behind it.
+    async fn goes_on(&self, stream: &Stream) -> Result<(), Ended> {
+        let State { taken, crc, .. } = *self.replica.state();
+        if crc == 0 {
+            return Ok(());
+        }
+        match stream.get_raw_message(taken).await {
+            Ok(message) if crc32c::crc32c(&message.payload) == crc => Ok(()),
+            Ok(_) => Err(Ended::Another(another(taken))),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
+                // deleted, or too old; or not there yet, where a leader is behind for a moment
+                let last = stream.get_info().await.map_err(again)?.state.last_sequence;
+                match last < taken {
+                    true => Err(again("the stream ends before what was read of it")),
+                    false => Ok(()),
+                }
+            }
+            Err(error) => Err(again(error)),
+        }
+    }
+
     /// Until nobody doubts the stream; for ever where the node has stopped.
     async fn may_read(&self) {
         while !self.shared.may_read() {
@@ -150,6 +186,7 @@ impl Reader {
             return Ok(());
         }
         batch.sequence = self.replica.taken();
+        batch.crc = self.replica.state().crc;
         batch.mark = mark::encode(created, self.replica.state());
         self.shared.set_read(batch.sequence);
         self.batches.send(batch).await.map_err(|_| Ended::Closed)

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use smol::channel::{Receiver, Sender, unbounded};
 use tracing::{error, info, warn};
 
+use super::super::replica;
 use super::super::report::{ClusterReport, ReplicaReport};
 use super::ClusterOptions;
 use crate::store::{Health, LogCounts, Promise, StoreError};
@@ -41,6 +42,8 @@ struct State {
     answered: Option<Instant>,
     /// What has to be applied before the node serves; `None` before the stream is joined.
     target: Option<u64>,
+    /// CRC-32C of the message that was applied last, 0 where none was.
+    crc: u32,
     /// Why the store does not take anything.
     disk: Option<StoreError>,
     /// Why nothing is published.
@@ -83,9 +86,11 @@ pub(super) struct Answer {
 }
 
 impl Shared {
-    pub(super) fn new(options: &ClusterOptions, server_id: i64, applied: u64) -> Self {
+    pub(super) fn new(options: &ClusterOptions, server_id: i64, known: &replica::State) -> Self {
+        let (applied, crc) = (known.taken, known.crc);
+        let unsaid = Some(Instant::now());
         Self {
-            state: Mutex::new(State { unsaid: Some(Instant::now()), ..State::default() }),
+            state: Mutex::new(State { crc, unsaid, ..State::default() }),
             serves: unbounded(),
             applied: AtomicU64::new(applied),
             read: AtomicU64::new(applied),
@@ -148,8 +153,18 @@ impl Shared {
         self.applied.load(Ordering::Acquire)
     }
 
-    pub(super) fn set_applied(&self, sequence: u64) {
+    /// The message that was applied last: its sequence, and its CRC-32C, 0 where none was.
+    pub(super) fn last_applied(&self) -> (u64, u32) {
+        let state = self.lock();
+        (self.applied(), state.crc)
+    }
+
+    pub(super) fn set_applied(&self, sequence: u64, crc: u32) {
+        let mut state = self.lock();
+        // under the lock: the two belong together
         self.applied.store(sequence, Ordering::Release);
+        state.crc = crc;
+        drop(state);
         self.judge();
     }
 

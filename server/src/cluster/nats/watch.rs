@@ -103,11 +103,11 @@ impl Watch {
         while shared.has_stopped().is_none() {
             rounds.tick().await;
             // before it is asked: the stream is not shorter than what it was
-            let applied = shared.applied();
+            let (applied, crc) = shared.last_applied();
             let answer = timeout(PATIENCE, self.context.get_stream(shared.stream())).await;
             match answer {
                 Ok(Ok(stream)) => {
-                    let looked = timeout(PATIENCE, self.look(&stream, applied)).await;
+                    let looked = timeout(PATIENCE, self.look(&stream, applied, crc)).await;
                     match looked.unwrap_or_else(|_| Err(Wrong::Silent("it takes too long".into())))
                     {
                         Ok(()) => self.good(&shared, stream.cached_info(), &restart),
@@ -214,7 +214,7 @@ impl Watch {
     }
 
     /// Looks whether it is the stream that this node knows, or one to begin with.
-    async fn look(&mut self, stream: &Stream, applied: u64) -> Result<(), Wrong> {
+    async fn look(&mut self, stream: &Stream, applied: u64, crc: u32) -> Result<(), Wrong> {
         let info = stream.cached_info();
         if info.cluster.as_ref().is_some_and(|it| it.name.is_some() && it.leader.is_none()) {
             return Err(Wrong::Silent("the stream has no leader".into()));
@@ -234,12 +234,13 @@ impl Watch {
                 state.first_sequence
             )));
         }
+        match self.known.created {
+            None => self.begin(info)?,
+            // each time: what a power failure took from its end may have come anew
+            Some(before) => recognize(stream, before == created, applied, crc).await?,
+        }
         if self.created == Some(created) {
             return Ok(());
-        }
-        match self.known.created.or(self.created) {
-            None => self.begin(info)?,
-            Some(before) => self.recognize(stream, before == created, applied).await?,
         }
         let replicas = info.config.num_replicas;
         if replicas != self.replicas {
@@ -276,33 +277,31 @@ impl Watch {
             ),
         }))
     }
+}
 
-    /// Whether the message that was applied last is the one in the stream; where it is not there
-    /// any more, the time when the stream was made has to do.
-    async fn recognize(&self, stream: &Stream, same: bool, applied: u64) -> Result<(), Wrong> {
-        let other = || {
-            let text = format!(
-                "the stream is another one: its message {applied} is not the one that is applied \
-                 here"
-            );
-            Err(Wrong::Stream(text))
-        };
-        let state = &self.known.state;
-        if applied != state.taken || state.crc == 0 {
-            return if same { Ok(()) } else { other() };
-        }
-        match stream.get_raw_message(applied).await {
-            Ok(message) if crc32c::crc32c(&message.payload) == state.crc => Ok(()),
-            Ok(_) => other(),
-            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
-                if same {
-                    Ok(())
-                } else {
-                    other()
-                }
-            }
-            Err(error) => Err(Wrong::Silent(error.to_string())),
-        }
+/// What is said of a stream whose message `applied` is another one.
+pub(super) fn another(applied: u64) -> String {
+    format!(
+        "the stream is another one: its message {applied} is not the one that is applied here; \
+         begin anew with a new server id, or restore the stream"
+    )
+}
+
+/// Whether the message that was applied last is the one in the stream; where it is not there any
+/// more, the time when the stream was made has to do.
+async fn recognize(stream: &Stream, same: bool, applied: u64, crc: u32) -> Result<(), Wrong> {
+    let by_time = match same {
+        true => Ok(()),
+        false => Err(Wrong::Stream(another(applied))),
+    };
+    if crc == 0 {
+        return by_time;
+    }
+    match stream.get_raw_message(applied).await {
+        Ok(message) if crc32c::crc32c(&message.payload) == crc => Ok(()),
+        Ok(_) => Err(Wrong::Stream(another(applied))),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => by_time,
+        Err(error) => Err(Wrong::Silent(error.to_string())),
     }
 }
 

@@ -111,6 +111,25 @@ fn nothing_goes_out_before_the_epoch_is_in_the_stream() {
 }
 
 #[test]
+fn an_opening_that_never_comes_is_followed_by_another_one() {
+    let mut bench = Bench { outbox: Outbox::new(7, OutboxOptions::default()), now: Instant::ORIGIN };
+    bench.outbox.open();
+    assert_eq!(bench.next(), "1-open");
+    assert_eq!(bench.outbox.deadline(), Some(bench.now + Duration::from_secs(10)));
+    bench.wait(Duration::from_secs(9));
+    assert!(bench.outbox.expire(bench.now).is_empty() && !bench.outbox.is_closed());
+    bench.wait(Duration::from_secs(1));
+    assert!(bench.outbox.expire(bench.now).is_empty() && bench.outbox.is_closed());
+    bench.outbox.open();
+    assert_eq!(bench.next(), "2-open");
+    // it comes after all, and opens nothing
+    bench.outbox.opened(7, 1);
+    assert!(!bench.outbox.is_open());
+    bench.outbox.opened(7, 2);
+    assert!(bench.outbox.is_open());
+}
+
+#[test]
 fn what_is_given_up_after_it_was_sent_is_uncertain_and_the_next_epoch_ends_this_one() {
     let mut bench = Bench::open();
     bench.push('a');
