@@ -21,6 +21,13 @@ pub(crate) struct ClusterArgs {
     /// [default: as many as --cluster names]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(1..=5))]
     cluster_replicas: Option<u8>,
+    /// The cluster is new: make the place where events are kept, if there is none. For the first
+    /// start of one node.
+    ///
+    /// Without it a node waits until another one has made that place. Where it was lost, a new one
+    /// would give ids that were given before, so it is not made while any node knows of events.
+    #[arg(long)]
+    cluster_new: bool,
     #[command(flatten)]
     nats: NatsArgs,
 }
@@ -31,6 +38,7 @@ impl ClusterArgs {
         ClusterSettings {
             servers: self.cluster.clone(),
             replicas: self.cluster_replicas,
+            new: self.cluster_new.then_some(true),
             ..self.nats.settings()
         }
     }

@@ -82,6 +82,7 @@ pub(crate) fn options(
     if let Some(replicas) = settings.replicas {
         options.replicas = replicas.into();
     }
+    options.is_new = settings.new.unwrap_or_default();
     options.credentials = settings.creds;
     options.ca = settings.ca;
     options.certificate = settings.cert.zip(settings.key);

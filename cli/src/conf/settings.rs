@@ -93,6 +93,9 @@ pub(crate) struct ClusterSettings {
     pub(crate) servers: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replicas: Option<u8>,
+    /// Whether this node makes what is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) new: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) creds: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -262,6 +265,7 @@ impl Settings {
         let (cluster, to) = (other.cluster, &mut self.cluster);
         over(&mut to.servers, cluster.servers);
         over(&mut to.replicas, cluster.replicas);
+        over(&mut to.new, cluster.new);
         over(&mut to.creds, cluster.creds);
         over(&mut to.ca, cluster.ca);
         over(&mut to.cert, cluster.cert);

@@ -8,7 +8,7 @@ use hat_tests::peers;
 
 use crate::nats::program;
 use crate::nodes::{Node, events, events_after};
-use crate::{Folder, process};
+use crate::{Folder, NEW, process};
 
 const NATS: &str = include_str!("../../../deploy/cluster/nats.conf");
 const SERVER: &str = include_str!("../../../deploy/cluster/server.toml");
@@ -72,7 +72,7 @@ fn three_machines_as_they_are_deployed_speak_tls_and_know_each_other() {
         fs::write(&conf, text).expect("a file");
         // as in the file: who starts it has to know
         let store = folder.of(&format!("hat-{name}-{password}"));
-        Node::of(listen.clone(), page, format!("--conf {conf} --listen {listen} --store {store}"))
+        Node::of(listen.clone(), page, format!("--conf {conf} --listen {listen} --store {store} {NEW}"))
     };
     let nodes: Vec<_> = MACHINES.iter().map(|name| server(name, "secret")).collect();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

@@ -4,10 +4,10 @@ use hat_aio::Address;
 use hat_core::eventer::Status;
 use hat_tokio::juggler;
 
-use crate::Cluster;
+use crate::{Cluster, NEW};
 use crate::http::get;
 use crate::nats::{TIME_LIMIT, until};
-use crate::nodes::{events, events_after};
+use crate::nodes::{Node, events, events_after};
 
 #[test]
 fn without_a_majority_a_node_says_so_and_answers_queries() {
@@ -183,6 +183,27 @@ fn a_stream_that_lost_its_end_and_has_grown_again_stops_the_node_at_work() {
 }
 
 #[test]
+fn a_lost_stream_is_not_made_anew_by_a_node_with_an_empty_store() {
+    let test = "a_lost_stream_is_not_made_anew_by_a_node_with_an_empty_store";
+    let Some(cluster) = Cluster::start(test, 1, "") else { return };
+    let client = cluster.nodes[0].ready(&cluster.runtime);
+    let answer = cluster.runtime.block_on(client.register_with_response(&events(&["a"])));
+    answer.expect("a connection").expect("registered");
+    cluster.nats.answer("$JS.API.STREAM.DELETE.hat-1", "");
+    let urls = cluster.nats.urls();
+    let said = [("", "there is no stream hat-1"), (NEW, "the cluster is not new")];
+    for (number, (more, said)) in (1..).zip(said) {
+        let store = cluster.folder.of(&format!("empty{number}"));
+        let node = Node::start(number, &store, &urls, more);
+        let line = node.says("does not serve yet");
+        assert!(line.contains(said), "{line}");
+        node.becomes(&cluster.runtime, Status::Standby);
+    }
+    let info = cluster.nats.ask("$JS.API.STREAM.INFO.hat-1", "").expect("an answer");
+    assert_eq!(info["error"]["code"], 404, "{info}");
+}
+
+#[test]
 fn a_message_that_is_missing_stops_the_node_that_needs_it() {
     let test = "a_message_that_is_missing_stops_the_node_that_needs_it";
     let Some(mut cluster) = Cluster::start(test, 1, "") else { return };
@@ -197,7 +218,7 @@ fn a_message_that_is_missing_stops_the_node_that_needs_it() {
         cluster.nats.answer("$JS.API.STREAM.MSG.DELETE.hat-1", &format!(r#"{{"seq":{lost}}}"#));
     assert_eq!(deleted["success"], true, "{deleted}");
     let store = cluster.folder.of("new");
-    let node = crate::nodes::Node::start(1, &store, &cluster.nats.urls(), "");
+    let node = Node::start(1, &store, &cluster.nats.urls(), "");
     let line = node.says("this node has stopped");
     assert!(line.contains("those between are missing"), "{line}");
     node.becomes(&cluster.runtime, Status::Standby);

@@ -22,6 +22,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nats::Nats;
 use nodes::Node;
 
+/// Of a node at the first start of a cluster.
+const NEW: &str = "--cluster-new";
+
 /// A folder that goes when this is dropped.
 pub(crate) struct Folder(PathBuf);
 
@@ -61,7 +64,7 @@ impl Cluster {
         let folder = Folder::new();
         let nats = Nats::start(program, &folder.of("nats"), count, more);
         let urls = nats.urls();
-        let node = |number| Node::start(number, &folder.of(&format!("h{number}")), &urls, "");
+        let node = |number| Node::start(number, &folder.of(&format!("h{number}")), &urls, NEW);
         let nodes = (0..count).map(node).collect();
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");

@@ -91,7 +91,8 @@ impl ClusterStatus {
     }
 }
 
-async fn gather(client: &Client, server_id: i64) -> Vec<ClusterReport> {
+/// The nodes of the server that answer: it takes two seconds.
+pub(super) async fn gather(client: &Client, server_id: i64) -> Vec<ClusterReport> {
     let mut nodes: Vec<ClusterReport> = Vec::new();
     let inbox = client.new_inbox();
     let gathering = async {

@@ -22,6 +22,10 @@ pub struct ClusterOptions {
     /// How many NATS servers keep the stream, from 1 to 5, where this node is the first and makes
     /// it. Default: as many as `servers` has, five at the most.
     pub replicas: usize,
+    /// The cluster is new: where there is no stream, this node makes it. Off by default: a stream
+    /// that was lost and is made anew gives ids that were given before. Even so it is not made
+    /// while a node answers that has more than this one, or has stopped.
+    pub is_new: bool,
     /// A file with NATS credentials, as `nsc` writes them.
     pub credentials: Option<PathBuf>,
     /// Certificates in PEM by which the servers' are judged, beside those of the system.
@@ -42,6 +46,7 @@ impl ClusterOptions {
             replicas: servers.len().clamp(1, 5),
             servers,
             node: node.into(),
+            is_new: false,
             credentials: None,
             ca: None,
             certificate: None,

@@ -195,6 +195,14 @@ impl Shared {
         self.judge();
     }
 
+    /// JetStream has answered that there is no stream.
+    pub(super) fn absent(&self, reason: impl Into<Arc<str>>) {
+        let mut state = self.lock();
+        (state.silent, state.nats) = (Some(reason.into()), None);
+        drop(state);
+        self.judge();
+    }
+
     /// The node must not go on: it would have to guess. What was read and is not applied may be
     /// wrong.
     pub(super) fn stop(&self, reason: impl Into<Arc<str>>) {

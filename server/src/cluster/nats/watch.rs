@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use super::ClusterOptions;
 use super::mark::Known;
+use super::nodes::gather;
 use super::shared::{Answer, Shared};
 use crate::cluster::ReplicaReport;
 
@@ -60,6 +61,8 @@ pub(super) struct Watch {
     context: Context,
     server_id: i64,
     replicas: usize,
+    /// Where there is no stream, this node makes it.
+    is_new: bool,
     known: Known,
     join: latest::Sender<Option<Joined>>,
     created: Option<i64>,
@@ -78,7 +81,7 @@ impl Watch {
         known: Known,
         join: latest::Sender<Option<Joined>>,
     ) -> Self {
-        let replicas = options.replicas;
+        let (replicas, is_new) = (options.replicas, options.is_new);
         let (created, silent, wrong, stuck) = (None, 0, 0, (0, 0));
         let said = String::new();
         Self {
@@ -86,6 +89,7 @@ impl Watch {
             context,
             server_id,
             replicas,
+            is_new,
             known,
             join,
             created,
@@ -184,11 +188,22 @@ impl Watch {
         }
     }
 
-    /// There is no stream: a node that never had one makes it.
+    /// There is no stream: a node that never had one makes it, where the cluster is new.
     async fn missing(&mut self, shared: &Shared) {
         if self.known.created.is_some() || self.created.is_some() {
             let reason = "the stream is gone; restore it, or begin anew with a new server id";
             return self.wrong(shared, reason.into());
+        }
+        if !self.is_new {
+            let reason = format!(
+                "there is no stream {}: in a new cluster one node makes it (--cluster-new, once); \
+                 where it was lost, restore it",
+                shared.stream()
+            );
+            return shared.absent(reason);
+        }
+        if let Some(reason) = self.known_elsewhere().await {
+            return shared.absent(reason);
         }
         let config = Config {
             name: stream_name(self.server_id),
@@ -211,6 +226,17 @@ impl Watch {
             Ok(Err(error)) => self.silent(shared, error.to_string()).await,
             Err(_) => self.silent(shared, "it does not make the stream".into()).await,
         }
+    }
+
+    /// Why the cluster is not new, where a node says so: it knows of ids that would be given again.
+    async fn known_elsewhere(&self) -> Option<String> {
+        let nodes = gather(&self.client, self.server_id).await;
+        let known = nodes.iter().find(|node| node.stopped || node.applied > self.known.before)?;
+        Some(format!(
+            "the cluster is not new, and its stream is gone: the node {} has applied message {} of \
+             it; restore the stream, or begin anew with a new server id",
+            known.node, known.applied
+        ))
     }
 
     /// Looks whether it is the stream that this node knows, or one to begin with.
