@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::super::message::{Body, HEAD, Message};
 use super::super::outbox::Publish;
 use super::driver::ACKNOWLEDGED;
+use super::shared::Shared;
 use super::watch::{stream_name, subject};
 
 /// Bytes of a message that NATS counts beside ours: its headers, which have the id.
@@ -40,6 +41,7 @@ pub(super) struct Failure {
 
 pub(super) struct Publisher {
     context: Context,
+    shared: Arc<Shared>,
     stream: String,
     subject: String,
     results: mpsc::UnboundedSender<Published>,
@@ -48,10 +50,12 @@ pub(super) struct Publisher {
 impl Publisher {
     pub(super) fn new(
         context: Context,
+        shared: Arc<Shared>,
         server_id: i64,
         results: mpsc::UnboundedSender<Published>,
     ) -> Self {
-        Self { context, stream: stream_name(server_id), subject: subject(server_id), results }
+        let (stream, subject) = (stream_name(server_id), subject(server_id));
+        Self { context, shared, stream, subject, results }
     }
 
     pub(super) async fn run(self, mut publishes: mpsc::UnboundedReceiver<Published>) {
@@ -63,7 +67,8 @@ impl Publisher {
                 continue;
             }
             let bytes = published.publish.message.encode();
-            let most = this.context.client().max_payload().saturating_sub(ROOM).max(HEAD * 2);
+            let most = this.context.client().max_payload().min(this.shared.max_message());
+            let most = most.saturating_sub(ROOM).max(HEAD * 2);
             let this = this.clone();
             if bytes.len() > most {
                 tokio::spawn(async move {

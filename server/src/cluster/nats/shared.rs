@@ -23,6 +23,8 @@ pub(super) struct Shared {
     read: AtomicU64,
     /// Something is applied and not synced.
     unsynced: AtomicBool,
+    /// The most bytes that the stream takes for a message.
+    max_message: AtomicUsize,
     waiting: AtomicUsize,
     given_up: AtomicU64,
     node: String,
@@ -95,6 +97,7 @@ impl Shared {
             applied: AtomicU64::new(applied),
             read: AtomicU64::new(applied),
             unsynced: AtomicBool::new(false),
+            max_message: AtomicUsize::new(usize::MAX),
             waiting: AtomicUsize::new(0),
             given_up: AtomicU64::new(0),
             node: options.node.clone(),
@@ -137,6 +140,16 @@ impl Shared {
 
     pub(super) fn set_read(&self, sequence: u64) {
         self.read.store(sequence, Ordering::Relaxed);
+    }
+
+    /// The most bytes of a message, as the stream says it: less than one is as many as one likes.
+    pub(super) fn set_max_message(&self, size: i32) {
+        let most = usize::try_from(size).ok().filter(|size| *size > 0).unwrap_or(usize::MAX);
+        self.max_message.store(most, Ordering::Relaxed);
+    }
+
+    pub(super) fn max_message(&self) -> usize {
+        self.max_message.load(Ordering::Relaxed)
     }
 
     /// Something is to be synced.

@@ -7,7 +7,7 @@ use async_nats::Client;
 use async_nats::connection::State as Connection;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{
-    Config, DiscardPolicy, Info, RawMessageErrorKind, StorageType, Stream,
+    Config, DiscardPolicy, Info, RawMessageErrorKind, RetentionPolicy, StorageType, Stream,
 };
 use async_nats::jetstream::{Context, ErrorCode};
 use tokio::sync::{Notify, watch as latest};
@@ -157,6 +157,7 @@ impl Watch {
         let leader = cluster.and_then(|it| it.leader.clone());
         // one server by itself has no leader, and is one
         let leader = leader.or_else(|| Some(self.client.server_info().server_name));
+        shared.set_max_message(info.config.max_message_size);
         shared.answered(Answer { leader, replicas: replicas(info), last });
     }
 
@@ -265,12 +266,19 @@ impl Watch {
             // each time: what a power failure took from its end may have come anew
             Some(before) => recognize(stream, before == created, applied, crc).await?,
         }
+        if let Some(reason) = loses(&info.config) {
+            return Err(Wrong::Stream(reason.into()));
+        }
         if self.created == Some(created) {
             return Ok(());
         }
         let replicas = info.config.num_replicas;
-        if replicas != self.replicas {
-            warn!(replicas, wanted = self.replicas, "the stream has another number of replicas");
+        if replicas < self.replicas {
+            return Err(Wrong::Stream(format!(
+                "the stream has {replicas} replicas, and this node wants {}: `nats stream edit` \
+                 gives it more, --cluster-replicas wants fewer",
+                self.replicas
+            )));
         }
         info!(
             stream = stream.cached_info().config.name,
@@ -303,6 +311,34 @@ impl Watch {
             ),
         }))
     }
+}
+
+/// Why a stream of this configuration would not keep what it acknowledges. That what is old goes
+/// after a time that somebody chose is no such reason.
+fn loses(config: &Config) -> Option<&'static str> {
+    if config.storage != StorageType::File {
+        return Some("the stream is not on disks");
+    }
+    if config.retention != RetentionPolicy::Limits {
+        return Some("the stream forgets what was read: its retention is to be `limits`");
+    }
+    let is_dropping = config.discard != DiscardPolicy::New
+        && (config.max_bytes > 0 || config.max_messages > 0);
+    if is_dropping {
+        return Some("the stream drops what is old for want of room: its discard is to be `new`");
+    }
+    if config.max_messages_per_subject > 0 {
+        return Some("the stream keeps so many messages of a subject only");
+    }
+    if config.no_ack {
+        return Some("the stream acknowledges nothing");
+    }
+    let is_copy = config.mirror.is_some()
+        || config.sources.as_ref().is_some_and(|sources| !sources.is_empty());
+    if is_copy {
+        return Some("the stream has messages of other streams");
+    }
+    None
 }
 
 /// What is said of a stream whose message `applied` is another one.
@@ -351,4 +387,34 @@ pub(super) fn replicas(info: &Info) -> Vec<ReplicaReport> {
 
 fn nanoseconds(info: &Info) -> i64 {
     i64::try_from(info.created.unix_timestamp_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_would_lose_what_it_acknowledged_is_named() {
+        let good = Config {
+            discard: DiscardPolicy::New,
+            max_age: Duration::from_secs(86_400),
+            max_messages: 10,
+            max_messages_per_subject: -1,
+            ..Config::default()
+        };
+        assert_eq!(loses(&good), None);
+        let bad = [
+            Config { storage: StorageType::Memory, ..good.clone() },
+            Config { retention: RetentionPolicy::WorkQueue, ..good.clone() },
+            Config { discard: DiscardPolicy::Old, ..good.clone() },
+            Config { max_messages_per_subject: 1, ..good.clone() },
+            Config { no_ack: true, ..good.clone() },
+            Config { sources: Some(vec![Default::default()]), ..good.clone() },
+        ];
+        for config in bad {
+            assert!(loses(&config).is_some(), "{config:?}");
+        }
+        let endless = Config { discard: DiscardPolicy::Old, max_messages: -1, ..good };
+        assert_eq!(loses(&endless), None);
+    }
 }
