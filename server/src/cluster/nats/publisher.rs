@@ -113,7 +113,8 @@ impl Publisher {
         for (number, start) in (0..bytes.len()).step_by(size).enumerate() {
             let part = Body::Part(bytes.slice(start..bytes.len().min(start + size)));
             let part = Message { place, timestamp, body: part }.encode();
-            acknowledged.push(self.send(part, &format!("{}-{number}", publish.id)).await?);
+            let id = part_id(&publish.id, size, number);
+            acknowledged.push(self.send(part, &id).await?);
         }
         let mut sequences = Vec::with_capacity(acknowledged.len());
         for one in acknowledged {
@@ -124,6 +125,12 @@ impl Publisher {
         self.send(whole, &publish.id).await?.await?;
         Ok(())
     }
+}
+
+/// The id of a part. Where a retry is chopped otherwise, because the limit of a message is another
+/// one meanwhile, the parts of the first attempt are not taken for its own.
+fn part_id(id: &str, size: usize, number: usize) -> String {
+    format!("{id}-{size}-{number}")
 }
 
 impl From<PublishError> for Failure {
