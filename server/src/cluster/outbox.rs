@@ -47,10 +47,6 @@ impl Default for OutboxOptions {
     }
 }
 
-/// A session that is stored and not seen here may take this much longer than the limit: it is
-/// certain to come.
-const STORED: u32 = 6;
-
 /// The sessions of a node that are not settled. `T` is who waits for one.
 #[derive(Debug)]
 pub struct Outbox<T> {
@@ -124,6 +120,15 @@ pub struct GivenUp<T> {
     pub ticket: T,
     /// It was sent, and may be in the stream.
     pub uncertain: bool,
+    /// JetStream has acknowledged it, and this node has not applied it.
+    pub is_stored: bool,
+}
+
+impl<T> Item<T> {
+    fn give_up(self) -> GivenUp<T> {
+        let (uncertain, is_stored) = (self.place.is_some(), self.step == Step::Stored);
+        GivenUp { ticket: self.ticket, uncertain, is_stored }
+    }
 }
 
 impl<T> Outbox<T> {
@@ -335,8 +340,7 @@ impl<T> Outbox<T> {
         }
         let (mut given_up, mut at) = (Vec::new(), 0);
         while let Some(item) = self.items.get(at) {
-            let times = if item.step == Step::Stored { STORED } else { 1 };
-            if now < item.since + self.options.limit * times {
+            if now < item.since + self.options.limit {
                 at += 1;
                 continue;
             }
@@ -345,7 +349,7 @@ impl<T> Outbox<T> {
                 // a number that never comes would be waited for
                 self.close();
             }
-            given_up.push(GivenUp { ticket: item.ticket, uncertain: item.place.is_some() });
+            given_up.push(item.give_up());
         }
         given_up
     }
@@ -365,8 +369,7 @@ impl<T> Outbox<T> {
     /// Gives up everything.
     pub fn drain(&mut self) -> Vec<GivenUp<T>> {
         self.close();
-        let all = self.items.drain(..);
-        all.map(|item| GivenUp { ticket: item.ticket, uncertain: item.place.is_some() }).collect()
+        self.items.drain(..).map(Item::give_up).collect()
     }
 
     fn item(&mut self, key: Key) -> Option<&mut Item<T>> {

@@ -184,12 +184,14 @@ impl Driver {
         }
         let given_up = self.outbox.expire(now);
         if !given_up.is_empty() {
+            let (stored, unknown): (Vec<_>, Vec<_>) =
+                given_up.into_iter().partition(|one| one.is_stored);
+            let seconds = self.limit.as_secs_f32();
+            let text = format!("acknowledged by the cluster, not applied here within {seconds} s");
+            self.give_up(stored, &text);
             let failure = self.failure.as_deref().unwrap_or("nobody answers");
-            let text = format!(
-                "not acknowledged by the cluster within {} s: {failure}",
-                self.limit.as_secs_f32()
-            );
-            self.give_up(given_up, &text);
+            let text = format!("not acknowledged by the cluster within {seconds} s: {failure}");
+            self.give_up(unknown, &text);
         }
         if self.joined.borrow().is_none() {
             return;
@@ -259,7 +261,7 @@ impl Driver {
         }
         let uncertain = given_up.iter().filter(|one| one.uncertain).count();
         warn!(registrations = given_up.len(), uncertain, reason, "given up");
-        for GivenUp { ticket, uncertain } in given_up {
+        for GivenUp { ticket, uncertain, .. } in given_up {
             self.shared.give_place();
             self.shared.gave_up();
             let certainty = match uncertain {

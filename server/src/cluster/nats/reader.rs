@@ -5,7 +5,7 @@
 //! what comes again is the sign to make a new one.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
@@ -26,6 +26,13 @@ const BATCH: usize = 1_024;
 
 /// Bytes of them, about.
 const BATCH_BYTES: usize = 8 << 20;
+
+/// So many messages that the consumer has left out are asked for one by one; behind more of them,
+/// another consumer is.
+const MOST_MISSING: usize = 2 * BATCH;
+
+/// Time after which what keeps it from reading is said again.
+const REMINDER: Duration = Duration::from_secs(60);
 
 /// Time between two attempts to read.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -63,7 +70,7 @@ impl Reader {
     /// Until the node ends. It does not return where the node stops: the way to the applier goes
     /// with it, and without that the whole server ends.
     pub(super) async fn run(mut self) {
-        let mut failed = String::new();
+        let mut said: Option<(String, Instant)> = None;
         loop {
             let joined = match self.joined.wait_for(Option::is_some).await {
                 Ok(joined) => joined.clone(),
@@ -83,9 +90,12 @@ impl Reader {
                     return std::future::pending().await;
                 }
                 Err(Ended::Again(reason)) => {
-                    if failed != reason {
+                    let is_said = |(before, at): &(String, Instant)| {
+                        *before == reason && at.elapsed() < REMINDER
+                    };
+                    if !said.as_ref().is_some_and(is_said) {
                         warn!(reason, "the stream is not read: trying again");
-                        failed = reason;
+                        said = Some((reason, Instant::now()));
                     }
                 }
             }
@@ -199,12 +209,21 @@ impl Reader {
         bytes: &Bytes,
         batch: &mut Batch,
     ) -> Result<(), Ended> {
+        // a message before it that the consumer has left out
+        let mut filled = None;
         loop {
-            let fault = match self.replica.take(sequence, bytes) {
+            let (at, body) = match &filled {
+                Some((at, body)) => (*at, body),
+                None => (sequence, bytes),
+            };
+            let fault = match self.replica.take(at, body) {
                 Ok(Taken::Again) => return Err(again("messages come that were read before")),
                 Ok(taken) => {
-                    batch.add(taken, bytes.len());
-                    return Ok(());
+                    batch.add(taken, body.len());
+                    if filled.take().is_none() {
+                        return Ok(());
+                    }
+                    continue;
                 }
                 Err(fault) => fault,
             };
@@ -214,9 +233,12 @@ impl Reader {
                     self.replica.fetched(part, &bytes);
                 }
                 Fault::Gap { taken, .. } => {
-                    // the consumer may have left it out: it is asked again, from there
-                    fetch(stream, taken + 1, &fault).await?;
-                    return Err(again(fault));
+                    // the consumer may have left it out: what is there is used
+                    let missing = fetch(stream, taken + 1, &fault).await?;
+                    if batch.taken.len() >= MOST_MISSING || batch.bytes > BATCH_BYTES {
+                        return Err(again(fault));
+                    }
+                    filled = Some((taken + 1, missing));
                 }
                 fault => return Err(Ended::Stopped(fault.to_string())),
             }

@@ -44,6 +44,8 @@ struct State {
     answered: Option<Instant>,
     /// What has to be applied before the node serves; `None` before the stream is joined.
     target: Option<u64>,
+    /// When something was applied last, or nothing was to be.
+    moved: Option<Instant>,
     /// CRC-32C of the message that was applied last, 0 where none was.
     crc: u32,
     /// Why the store does not take anything.
@@ -177,6 +179,7 @@ impl Shared {
         // under the lock: the two belong together
         self.applied.store(sequence, Ordering::Release);
         state.crc = crc;
+        state.moved = Some(Instant::now());
         drop(state);
         self.judge();
     }
@@ -188,7 +191,11 @@ impl Shared {
         if was_silent || state.target.is_none() {
             state.target = Some(answer.last);
         }
-        state.answered = Some(Instant::now());
+        let now = Some(Instant::now());
+        if was_silent || self.applied() >= answer.last {
+            state.moved = now;
+        }
+        state.answered = now;
         (state.silent, state.nats) = (None, None);
         state.leader = answer.leader;
         state.replicas = answer.replicas;
@@ -335,9 +342,15 @@ impl Shared {
             return Some(text.into());
         }
         let applied = self.applied();
-        (applied < target).then(|| {
+        if applied < target {
             let left = target - applied;
-            format!("{left} messages of the stream are still to be applied").into()
+            return Some(format!("{left} messages of the stream are still to be applied").into());
+        }
+        let stands = state.moved.is_some_and(|at| at.elapsed() > self.silence);
+        (applied < state.last && stands).then(|| {
+            let (left, time) = (state.last - applied, self.silence.as_secs_f32());
+            format!("nothing is applied for {time} s, and {left} messages of the stream are there")
+                .into()
         })
     }
 
