@@ -21,10 +21,12 @@ use super::mark;
 use super::shared::Shared;
 use super::watch::{Joined, another};
 
-/// Messages that are applied at once, at the most.
-const BATCH: usize = 1_024;
+/// Messages that are asked for ahead, and applied at once, at the most. Each may be as large as
+/// NATS lets it be, 1 MiB by default: some two hundred of them are in memory while much is to be
+/// read, with those that wait for the store.
+const BATCH: usize = 64;
 
-/// Bytes of them, about.
+/// Bytes that are applied at once, and one message more.
 const BATCH_BYTES: usize = 8 << 20;
 
 /// So many messages that the consumer has left out are asked for one by one; behind more of them,
@@ -108,6 +110,7 @@ impl Reader {
             deliver_policy: DeliverPolicy::ByStartSequence {
                 start_sequence: self.replica.taken() + 1,
             },
+            max_batch: BATCH as i64,
             ..pull::OrderedConfig::default()
         };
         debug!(from = self.replica.taken() + 1, "reading the stream");
