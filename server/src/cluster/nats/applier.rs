@@ -172,6 +172,7 @@ impl Applier {
             });
             match applied {
                 Ok(()) => {
+                    self.shared.set_holds(false);
                     if failing {
                         self.shared.disk(None);
                     }
@@ -180,7 +181,10 @@ impl Applier {
                     }
                     return true;
                 }
-                Err(error) => self.shared.disk(Some(error)),
+                Err(error) => {
+                    self.shared.set_holds(true);
+                    self.shared.disk(Some(error));
+                }
             }
             if batches.is_closed() {
                 return false;
@@ -218,9 +222,12 @@ fn keep(
         }
         shared.count(|counts| counts.rounds += 1);
         if shared.disk_fails() {
-            // who applies makes it ready again; where nothing comes, this does
-            let recovered = store.recover().and_then(|()| store.sync());
-            shared.disk(recovered.err());
+            // who applies makes it ready again; where nothing comes, this does. A full disk may be
+            // synced, and takes nothing all the same: only who has something knows
+            if !shared.holds() {
+                let recovered = store.recover().and_then(|()| store.sync());
+                shared.disk(recovered.err());
+            }
             more = false;
             continue;
         }

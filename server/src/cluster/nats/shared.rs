@@ -25,6 +25,8 @@ pub(super) struct Shared {
     unsynced: AtomicBool,
     /// The most bytes that the stream takes for a message.
     max_message: AtomicUsize,
+    /// Something is in hand that the store does not take.
+    holds: AtomicBool,
     waiting: AtomicUsize,
     given_up: AtomicU64,
     node: String,
@@ -100,6 +102,7 @@ impl Shared {
             read: AtomicU64::new(applied),
             unsynced: AtomicBool::new(false),
             max_message: AtomicUsize::new(usize::MAX),
+            holds: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             given_up: AtomicU64::new(0),
             node: options.node.clone(),
@@ -279,6 +282,15 @@ impl Shared {
         state.disk = disk;
         drop(state);
         self.judge();
+    }
+
+    /// Whether something is in hand that the store does not take: who has it tries again.
+    pub(super) fn set_holds(&self, holds: bool) {
+        self.holds.store(holds, Ordering::Release);
+    }
+
+    pub(super) fn holds(&self) -> bool {
+        self.holds.load(Ordering::Acquire)
     }
 
     pub(super) fn disk_fails(&self) -> bool {
