@@ -66,6 +66,7 @@ pub(super) fn start(runtime: &Handle, start: Start) -> Result<(), ClusterError> 
                     joined: joined.clone(),
                     batches,
                     restart: restart.clone(),
+                    said_ahead: None,
                 };
                 tasks.spawn(reader.run());
                 tasks.spawn(nodes::answer(client.clone(), log.server_id, shared.clone()));

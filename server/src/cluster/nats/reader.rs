@@ -36,6 +36,9 @@ const MOST_MISSING: usize = 2 * BATCH;
 /// Time after which what keeps it from reading is said again.
 const REMINDER: Duration = Duration::from_secs(60);
 
+/// Seconds that an event may be ahead of the time at which NATS stored it.
+const MOST_AHEAD: i64 = 60;
+
 /// Time between two attempts to read.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -46,6 +49,8 @@ pub(super) struct Reader {
     pub(super) batches: Sender<Batch>,
     /// The watch sees that nothing comes although there is something.
     pub(super) restart: Arc<Notify>,
+    /// When it was said last that events are ahead of their time.
+    pub(super) said_ahead: Option<Instant>,
 }
 
 /// Why it does not go on.
@@ -147,6 +152,7 @@ impl Reader {
                             ended = Some(error);
                             break;
                         }
+                        self.compare_clocks(info.published.unix_timestamp(), &batch);
                     }
                     Err(error) => {
                         ended = Some(again(error));
@@ -161,6 +167,23 @@ impl Reader {
             if let Some(ended) = ended {
                 return Err(ended);
             }
+        }
+    }
+
+    /// Says where the last event is ahead of the time at which NATS stored it, in seconds since
+    /// 1970: time never goes back, so one wrong clock sets that of all later events.
+    fn compare_clocks(&mut self, stored: i64, batch: &Batch) {
+        let Some(Taken::Session { session, .. }) = batch.taken.last() else { return };
+        let ahead = session.timestamp().s().saturating_sub(stored);
+        if ahead > MOST_AHEAD && self.said_ahead.is_none_or(|at| at.elapsed() > REMINDER) {
+            self.said_ahead = Some(Instant::now());
+            let session = session.events().first().map(|event| event.id.session);
+            warn!(
+                ahead,
+                session,
+                "events are stamped so many seconds after NATS stored them, and all later ones are \
+                 until then: the clock of a node, or of a NATS server, is wrong"
+            );
         }
     }
 
