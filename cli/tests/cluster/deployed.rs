@@ -72,7 +72,11 @@ fn three_machines_as_they_are_deployed_speak_tls_and_know_each_other() {
         fs::write(&conf, text).expect("a file");
         // as in the file: who starts it has to know
         let store = folder.of(&format!("hat-{name}-{password}"));
-        Node::of(listen.clone(), page, format!("--conf {conf} --listen {listen} --store {store} {NEW}"))
+        Node::of(
+            listen.clone(),
+            page,
+            format!("--conf {conf} --listen {listen} --store {store} {NEW}"),
+        )
     };
     let nodes: Vec<_> = MACHINES.iter().map(|name| server(name, "secret")).collect();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

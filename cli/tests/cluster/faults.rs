@@ -4,10 +4,10 @@ use hat_aio::Address;
 use hat_core::eventer::Status;
 use hat_tokio::juggler;
 
-use crate::{Cluster, NEW};
 use crate::http::get;
 use crate::nats::{TIME_LIMIT, until};
 use crate::nodes::{Node, events, events_after};
+use crate::{Cluster, NEW};
 
 #[test]
 fn without_a_majority_a_node_says_so_and_answers_queries() {

@@ -69,7 +69,9 @@ pub struct Outbox<T> {
 enum Phase {
     Closed,
     /// When its opening was published, where it was.
-    Opening { sent: Option<Instant> },
+    Opening {
+        sent: Option<Instant>,
+    },
     Open,
 }
 

@@ -70,7 +70,8 @@ pub(super) fn start(runtime: &Handle, start: Start) -> Result<(), ClusterError> 
                 };
                 tasks.spawn(reader.run());
                 tasks.spawn(nodes::answer(client.clone(), log.server_id, shared.clone()));
-                let publisher = Publisher::new(context.clone(), shared.clone(), log.server_id, results);
+                let publisher =
+                    Publisher::new(context.clone(), shared.clone(), log.server_id, results);
                 tasks.spawn(publisher.run(publishes));
                 let watch = Watch::new(client, context, &options, log.server_id, known, join);
                 tasks.spawn(watch.run(shared.clone(), restart));

@@ -322,8 +322,8 @@ fn loses(config: &Config) -> Option<&'static str> {
     if config.retention != RetentionPolicy::Limits {
         return Some("the stream forgets what was read: its retention is to be `limits`");
     }
-    let is_dropping = config.discard != DiscardPolicy::New
-        && (config.max_bytes > 0 || config.max_messages > 0);
+    let is_dropping =
+        config.discard != DiscardPolicy::New && (config.max_bytes > 0 || config.max_messages > 0);
     if is_dropping {
         return Some("the stream drops what is old for want of room: its discard is to be `new`");
     }

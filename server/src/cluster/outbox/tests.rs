@@ -112,7 +112,8 @@ fn nothing_goes_out_before_the_epoch_is_in_the_stream() {
 
 #[test]
 fn an_opening_that_never_comes_is_followed_by_another_one() {
-    let mut bench = Bench { outbox: Outbox::new(7, OutboxOptions::default()), now: Instant::ORIGIN };
+    let mut bench =
+        Bench { outbox: Outbox::new(7, OutboxOptions::default()), now: Instant::ORIGIN };
     bench.outbox.open();
     assert_eq!(bench.next(), "1-open");
     assert_eq!(bench.outbox.deadline(), Some(bench.now + Duration::from_secs(10)));
@@ -167,8 +168,11 @@ fn what_is_stored_and_not_seen_is_given_up_in_time_like_all_others() {
     assert_eq!(bench.next(), "b as 1-1-0 at 0");
     bench.outbox.stored(key(0, 0));
     bench.wait(Duration::from_secs(10));
-    let expected = [('a', true), ('b', false)]
-        .map(|(ticket, is_stored)| GivenUp { ticket, uncertain: true, is_stored });
+    let expected = [('a', true), ('b', false)].map(|(ticket, is_stored)| GivenUp {
+        ticket,
+        uncertain: true,
+        is_stored,
+    });
     assert_eq!(bench.outbox.expire(bench.now), expected);
 }
 
