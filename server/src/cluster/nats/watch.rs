@@ -136,7 +136,7 @@ impl Watch {
                 }
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// All is well.
