@@ -134,13 +134,30 @@ impl Inflater {
     ) -> Result<Bytes, Violation> {
         let mut state = self.kept.take().unwrap_or_default();
         let (mut out, mut blocks) = (Vec::new(), 0);
-        state.take(payload, limit, &mut out, &mut blocks)?;
-        state.take(&TAIL, limit, &mut out, &mut blocks)?;
+        // behind a last block there is nothing to be ended
+        if state.take(payload, limit, &mut out, &mut blocks)? != At::End {
+            let size = out.len();
+            let at = state.take(&TAIL, limit, &mut out, &mut blocks)?;
+            if at != At::Boundary || out.len() != size {
+                return Err(Violation::Deflate);
+            }
+        }
         if self.with_context {
             self.kept = Some(state);
         }
         Ok(out.into())
     }
+}
+
+/// Where a stream is once its input is used up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// In a block, or in its header.
+    Inside,
+    /// Behind a block, with no bit left of the last byte.
+    Boundary,
+    /// Behind the last block: another stream may begin.
+    End,
 }
 
 impl Default for State {
@@ -150,13 +167,14 @@ impl Default for State {
 }
 
 impl State {
+    /// Takes all of `input`, and says where that ends.
     fn take(
         &mut self,
         mut input: &[u8],
         limit: usize,
         out: &mut Vec<u8>,
         blocks: &mut usize,
-    ) -> Result<(), Violation> {
+    ) -> Result<At, Violation> {
         loop {
             let flags = inflate_flags::TINFL_FLAG_HAS_MORE_INPUT
                 | inflate_flags::TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY;
@@ -176,19 +194,27 @@ impl State {
                 }
             }
             match status {
-                TINFLStatus::NeedsMoreInput => return Ok(()),
+                TINFLStatus::NeedsMoreInput => return Ok(At::Inside),
+                TINFLStatus::BlockBoundary if input.is_empty() && self.is_at_a_byte() => {
+                    return Ok(At::Boundary);
+                }
                 TINFLStatus::HasMoreOutput | TINFLStatus::BlockBoundary => {}
                 // a last block: another stream may follow, and refer to what came before it
                 // (section 7.2.3.4)
                 TINFLStatus::Done => {
                     self.decoder.init();
                     if input.is_empty() {
-                        return Ok(());
+                        return Ok(At::End);
                     }
                 }
                 _ => return Err(Violation::Deflate),
             }
         }
+    }
+
+    /// Whether the block that has just ended did so at the end of a byte.
+    fn is_at_a_byte(&self) -> bool {
+        self.decoder.block_boundary_state().is_some_and(|at| at.num_bits == 0)
     }
 }
 
@@ -358,6 +384,29 @@ mod tests {
         // a block of a kind that there is not; a stored one whose length is not its complement
         for wrong in [&[0x06][..], &[0x00, 0x05, 0x00, 0x00, 0x00]] {
             assert_eq!(inflater.inflate(wrong, LIMIT), Err(Violation::Deflate));
+        }
+    }
+
+    /// The end that is put behind a message is none of it: neither the rest of a block that the
+    /// peer left out, nor bytes that a block without compression announced.
+    #[test]
+    fn a_message_that_ends_inside_a_block_is_refused() {
+        let hello: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+        // a block of 1 to 9 bytes, of which 2 are there
+        let stored = (1..10).filter(|&len| len != 2);
+        let stored = stored.map(|len| vec![0, len, 0, !len, 0xff, b'H', b'e']);
+        let cut = (0..hello.len()).map(|len| hello[..len].to_vec());
+        for wrong in stored.chain(cut) {
+            for context in [false, true] {
+                let refused = Inflater::new(agreed(context)).inflate(&wrong, LIMIT);
+                assert_eq!(refused, Err(Violation::Deflate), "{wrong:x?}");
+            }
+        }
+        // what ends with the end of a stream has no block behind it, and the next message no rest
+        // of one before it
+        let last: &[u8] = &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+        for context in [false, true] {
+            assert_eq!(inflated(context, &[&[3, 0], hello, last, hello])[1..], ["Hello"; 3]);
         }
     }
 
