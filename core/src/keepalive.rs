@@ -53,6 +53,8 @@ pub(crate) struct Keepalive {
     at: Option<Instant>,
     /// A ping was sent, and what would answer it has not come.
     waiting: bool,
+    /// Nothing has been read since then, for a reason that is ours.
+    deaf: bool,
 }
 
 impl Keepalive {
@@ -62,7 +64,7 @@ impl Keepalive {
             PingRule::WhenIdle { delay, .. } => Some(now + delay),
             PingRule::Every { interval } => Some(now + interval),
         };
-        Self { rule, at, waiting: false }
+        Self { rule, at, waiting: false, deaf: false }
     }
 
     /// Something arrived.
@@ -87,12 +89,23 @@ impl Keepalive {
         }
     }
 
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.at
+    /// The machine does not read for now: nothing is due before it does, and the time of silence
+    /// starts anew with the next [`poll`](Self::poll).
+    pub(crate) fn not_reading(&mut self) {
+        self.deaf = true;
     }
 
-    /// What is due at `now`. `Ping` is said once: it is taken as sent.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.at.filter(|_| !self.deaf)
+    }
+
+    /// What is due at `now`, where all that came has been read. `Ping` is said once: it is taken as
+    /// sent.
     pub(crate) fn poll(&mut self, now: Instant) -> Due {
+        if core::mem::take(&mut self.deaf) {
+            self.received(now);
+            self.answered();
+        }
         if self.at.is_none_or(|at| now < at) {
             return Due::Nothing;
         }
@@ -111,7 +124,8 @@ impl Keepalive {
 
 /// The pings of a connection whose peer shows that it lives by whatever it sends, and by taking
 /// what it is sent. Its machine calls, in this order, [`look`](Self::look) before it reads,
-/// [`seen`](Self::seen) behind that, and [`poll`](Self::poll) where nothing came.
+/// [`seen`](Self::seen) behind that, and where nothing came [`poll`](Self::poll), or
+/// [`not_reading`](Self::not_reading) where it is held up.
 #[derive(Debug)]
 pub(crate) struct Liveness {
     rule: PingRule,
@@ -164,9 +178,13 @@ impl Liveness {
         }
     }
 
-    /// Something came, or we did not listen for a while and silence says nothing: its time starts
-    /// anew.
-    pub(crate) fn silence_ended(&mut self, now: Instant) {
+    /// As [`Keepalive::not_reading`].
+    pub(crate) fn not_reading(&mut self) {
+        self.keepalive.iter_mut().for_each(Keepalive::not_reading);
+    }
+
+    /// Something came: the time of silence starts anew.
+    fn silence_ended(&mut self, now: Instant) {
         if let Some(keepalive) = &mut self.keepalive {
             keepalive.received(now);
             keepalive.answered();

@@ -435,6 +435,14 @@ impl Connection {
         }
     }
 
+    /// Nothing is read for now, here or by the protocol above: the time of a message that has
+    /// begun, and that of silence, are counted anew when it is.
+    #[cold]
+    pub(crate) fn not_reading(&mut self) {
+        self.message_due = None;
+        self.keepalive.not_reading();
+    }
+
     #[cold]
     fn end(&mut self, error: Error) -> Error {
         self.conversations.clear();
@@ -468,10 +476,14 @@ impl Connection {
                 return Ok(Polled::Incoming(Incoming::Message(message)));
             }
         };
-        match self.keepalive.poll(now) {
-            Due::Nothing => {}
-            Due::Ping => self.send_ping(),
-            Due::GiveUp => return Err(self.end(Error::PingTimeout)),
+        if let Polled::HeldUp = wait {
+            self.not_reading();
+        } else {
+            match self.keepalive.poll(now) {
+                Due::Nothing => {}
+                Due::Ping => self.send_ping(),
+                Due::GiveUp => return Err(self.end(Error::PingTimeout)),
+            }
         }
         let timeout = self.conversations.timed_out(now);
         Ok(timeout.map_or(wait, |conversation| Polled::Incoming(Incoming::Timeout(conversation))))

@@ -56,6 +56,11 @@ impl Channel {
         }
     }
 
+    /// Nothing is read for now: the client is not waited for.
+    pub(super) fn not_reading(&mut self) {
+        self.chatter.not_reading();
+    }
+
     /// Waits until `at`, unless a deadline is running or we are closing.
     pub(super) fn wait_until(&mut self, at: Instant) {
         if !self.is_closing() {

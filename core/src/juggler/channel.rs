@@ -74,6 +74,7 @@ impl Channel {
             };
             return Ok(Polled::Incoming(received));
         }
+        self.ws.not_reading();
         Ok(Polled::HeldUp)
     }
 

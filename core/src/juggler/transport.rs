@@ -68,8 +68,10 @@ impl Transport {
         let read = self.read(rx, now);
         self.liveness.seen(rx);
         let received = read?;
-        if !matches!(received, Polled::Incoming(_)) {
-            self.keep_alive(now)?;
+        match received {
+            Polled::Incoming(_) => {}
+            Polled::Needs(_) => self.keep_alive(now)?,
+            Polled::HeldUp => self.liveness.not_reading(),
         }
         Ok(received)
     }
@@ -106,9 +108,10 @@ impl Transport {
         }
     }
 
-    /// We did not listen for a while: the time of silence starts anew.
-    pub(super) fn silence_ended(&mut self, now: Instant) {
-        self.liveness.silence_ended(now);
+    /// Nothing is read for now: the time of silence starts anew when it is.
+    pub(super) fn not_reading(&mut self) {
+        self.liveness.not_reading();
+        self.channel.ws().not_reading();
     }
 
     fn keep_alive(&mut self, now: Instant) -> Result<(), Error> {

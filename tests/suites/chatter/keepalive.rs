@@ -165,3 +165,35 @@ fn timeouts_are_silent_once_the_connection_is_closed() {
     pair.wait(seconds(10));
     assert!(pair.a.incoming.is_empty());
 }
+
+/// Of a connection that reads nothing, because its pongs are not written, the peer's silence is its
+/// own doing, and so is a message that does not go on.
+#[test]
+fn a_connection_that_its_own_pongs_hold_up_does_not_give_its_peer_up() {
+    let hat_ping = b"\x01\x17\x83\x83\x01\x01\x00\x81\x87HatPing\x87MsgPing\x80";
+    let ping = b"\x01\x16\x83\x83\x01\x01\x00\x8fHatChatter.Ping\x80";
+    for (dialect, ping) in [(Dialect::Hat, &hat_ping[..]), (Dialect::HatChatter, ping)] {
+        let mut pair = pair_of(&Config::new(dialect), usize::MAX);
+        pair.b.stalled = true;
+        let rule = pair.a.machine.config().ping;
+        let (before, timeout) = match rule {
+            PingRule::Every { interval } => (interval, interval),
+            PingRule::WhenIdle { delay, timeout } => (delay, timeout),
+            PingRule::Off => panic!("on by default"),
+        };
+        // a ping of ours waits for its answer
+        pair.wait(before);
+        pair.a.take_tx();
+        pair.a.feed(&[&ping.repeat(17)[..], &ping[..5]].concat(), pair.now);
+        assert_eq!(pair.a.machine.deadline(), None, "nothing is due before they are written");
+        pair.wait(seconds(1000));
+        assert_eq!(pair.a.error, None);
+        assert_eq!(pair.a.take_tx().len(), 16 * ping.len(), "pongs, and no ping");
+        // it reads again, and the peer has all of its time
+        pair.a.feed(&[], pair.now);
+        pair.wait(timeout - MS);
+        assert_eq!(pair.a.error, None);
+        pair.wait(seconds(1000));
+        assert_eq!(pair.a.error, Some(Error::PingTimeout));
+    }
+}

@@ -1,5 +1,7 @@
 //! What is held up, refused, or dropped so that neither side grows.
 
+use std::time::Duration;
+
 use hat_core::chatter;
 use hat_core::eventer::client::{Client, Incoming};
 use hat_core::eventer::message::{self, InitReq};
@@ -49,6 +51,30 @@ fn a_server_that_may_have_no_request_open_takes_one_at_a_time() {
     pair.a.machine.query(&LatestParams::default().into()).expect("ready");
     pair.drive();
     assert_eq!(pair.b.machine.open_requests(), 1);
+}
+
+/// A server that reads nothing, because its application answers nothing, does not call the client
+/// silent whose answer to a ping it has not read.
+#[test]
+fn a_held_up_server_does_not_give_its_client_up() {
+    let interval = Duration::from_secs(20);
+    let mut config = server::Config { max_requests: 1, ..server_config() };
+    config.chatter.ping = chatter::PingRule::Every { interval };
+    let mut pair = ready_of(client_config(), config, &init(&["*"]), usize::MAX);
+    (pair.a.stalled, pair.a.missing) = (true, 0);
+    pair.wait(interval);
+    pair.a.machine.query(&LatestParams::default().into()).expect("ready");
+    pair.drive();
+    let server::Incoming::Query { request, .. } = pair.b.take() else { panic!("not a query") };
+    assert_eq!((pair.b.missing, pair.b.machine.deadline()), (0, None));
+    pair.wait(Duration::from_secs(3600));
+    pair.b.machine.query_response(request, &QueryResult::default()).expect("open");
+    pair.drive();
+    assert_eq!(pair.b.error, None);
+    pair.a.stalled = false;
+    pair.wait(1000 * interval);
+    assert_eq!((&pair.a.error, &pair.b.error), (&None, &None));
+    nothing_is_open(&pair);
 }
 
 #[test]

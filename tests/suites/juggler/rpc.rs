@@ -209,3 +209,24 @@ fn the_end_fails_open_calls() {
     assert_eq!(pair.a.machine.open_calls(), 0);
     assert_eq!(pair.a.machine.call("n", &[]), Err(SendFault::Closed));
 }
+
+/// The WebSocket's own pings are not due while nothing is read for the application's sake.
+#[test]
+fn a_side_that_answers_nothing_yet_does_not_take_the_other_for_silent() {
+    let second = std::time::Duration::from_secs(1);
+    let ping = PingRule::WhenIdle { delay: 20 * second, timeout: 5 * second };
+    let ws = websocket_of(Role::Server, ws::Config { ping, ..ws::Config::default() });
+    let calls = Limits { theirs: 1, ..Limits::default() };
+    let server = Connection::new(ws, Config { calls, ..Config::default() });
+    let client = Connection::new(websocket(Role::Client), Config::default());
+    let mut pair = Pair::new(client, server, usize::MAX);
+    pair.a.machine.call("slow", &[]).expect("room");
+    pair.drive();
+    let (request, ..) = called(pair.b.take());
+    assert_eq!((pair.b.missing, pair.b.machine.deadline()), (0, None));
+    pair.wait(1000 * second);
+    pair.b.machine.respond(request, Ok(&Value::Null)).expect("open");
+    pair.drive();
+    assert_eq!((&pair.a.error, &pair.b.error), (&None, &None));
+    assert_eq!(pair.b.machine.deadline(), Some(pair.now + 20 * second));
+}

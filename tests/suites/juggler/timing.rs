@@ -73,6 +73,23 @@ fn silence_does_not_count_while_we_do_not_listen() {
     assert_eq!(texts(&mut pair.a), ["2"]);
 }
 
+/// Nor while our own answers, which the peer has not read, keep it from being read.
+#[test]
+fn silence_does_not_count_while_our_answers_are_not_written() {
+    let mut pair = to_server(server_that_pings(), usize::MAX);
+    pair.drive();
+    (pair.a.stalled, pair.a.missing) = (true, 0);
+    say(&mut pair, &["2"; 17]);
+    assert_eq!((pair.b.missing, pair.b.machine.deadline()), (0, None));
+    pair.wait(seconds(1000));
+    assert_eq!(pair.b.error, None);
+    pair.a.stalled = false;
+    pair.wait(seconds(30) - MS);
+    assert_eq!(texts(&mut pair.a), ["3"; 17]);
+    pair.wait(MS);
+    assert_eq!(texts(&mut pair.a), ["2"], "a ping");
+}
+
 /// A link of 1 Mbit/s with a megabyte of buffers in it: of the systems at its ends, of a proxy.
 #[derive(Default)]
 struct SlowLink(std::collections::VecDeque<u8>);

@@ -110,3 +110,26 @@ fn the_application_s_ping_is_answered_by_the_answer_to_ours() {
     pair.a.feed(&frame(Role::Client, FIN | PONG, b"mine"), pair.now);
     assert_eq!(pair.a.take(), Incoming::Pong("mine".into()));
 }
+
+/// Of a machine that reads nothing, because its pongs are not written, the peer's silence is its
+/// own doing.
+#[test]
+fn a_machine_that_its_own_pongs_hold_up_does_not_take_its_peer_for_silent() {
+    let mut pair = pair(usize::MAX);
+    pair.b.stalled = true;
+    let (ping, pong) = (frame(Role::Client, FIN | PING, b""), frame(Role::Server, FIN | PONG, b""));
+    pair.a.feed(&ping.repeat(17), pair.now);
+    assert_eq!(pair.a.machine.deadline(), None, "nothing is due before the pongs are written");
+    pair.wait(1000 * SECOND);
+    assert_eq!(pair.a.error, None);
+    assert_eq!(pair.a.take_tx(), pong.repeat(16), "and no ping");
+    // it reads again, and the peer has all of its time
+    pair.a.feed(&[], pair.now);
+    assert_eq!(pair.a.take_tx(), pong);
+    pair.wait(20 * SECOND);
+    assert_eq!(pair.a.take_tx(), frame(Role::Server, FIN | PING, b""));
+    pair.wait(5 * SECOND - Duration::from_nanos(1));
+    assert_eq!(pair.a.error, None);
+    pair.wait(Duration::from_nanos(1));
+    assert_eq!(pair.a.error, Some(Error::PingTimeout));
+}

@@ -266,6 +266,7 @@ impl Connection {
         // closing and being over go on however many requests are open
         let wait = loop {
             if self.is_held_up() && !self.channel.is_closing() {
+                self.channel.not_reading();
                 break Polled::HeldUp;
             }
             match self.channel.next(rx, now)?.or_wait() {

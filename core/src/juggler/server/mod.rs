@@ -72,8 +72,6 @@ pub struct Connection {
     transport: Transport,
     requests: Requests,
     local: Local,
-    /// The last poll read nothing because there were too many requests.
-    was_held_up: bool,
 }
 
 impl Connection {
@@ -85,7 +83,6 @@ impl Connection {
             requests: Requests::new(&config),
             local: Local::new(Autoflush::new(config.autoflush_delay)),
             transport: Transport::new(ws, config.transport),
-            was_held_up: false,
         }
     }
 
@@ -232,12 +229,8 @@ impl Connection {
                 return Ok(Polled::Incoming(incoming));
             }
             if self.is_held_up() {
-                self.was_held_up = true;
-                self.transport.channel.ws().not_reading();
+                self.transport.not_reading();
                 return Ok(Polled::HeldUp);
-            }
-            if core::mem::take(&mut self.was_held_up) {
-                self.transport.silence_ended(now);
             }
             match self.transport.next(rx, now)?.or_wait() {
                 Err(wait) => return Ok(wait),

@@ -36,11 +36,11 @@ impl Protocol for Connection {
             Phase::AwaitRequest { deadline, .. } | Phase::AwaitResponse { deadline, .. } => {
                 Some(deadline)
             }
-            Phase::Closing(ref patience) => earliest(patience.until, self.message_deadline()),
+            Phase::Closing(ref patience) => earliest(patience.until, self.message_due),
             Phase::Draining(ref patience) => patience.until,
             Phase::Open => {
                 let pings = self.watch.as_ref().and_then(|watch| watch.liveness.deadline());
-                earliest(pings, self.message_deadline())
+                earliest(pings, self.message_due)
             }
             Phase::Deciding(_) | Phase::Over(_) => None,
         }
@@ -72,11 +72,5 @@ impl Protocol for Connection {
             Phase::Over(_) => true,
             _ => false,
         }
-    }
-}
-
-impl Connection {
-    fn message_deadline(&self) -> Option<Instant> {
-        self.message_due.filter(|_| !self.is_held_up())
     }
 }

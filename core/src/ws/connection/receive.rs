@@ -113,7 +113,8 @@ impl Connection {
         let polled = self.frames(rx, now);
         let Some(watch) = &mut self.watch else { return polled };
         watch.liveness.seen(rx);
-        if !matches!(polled, Ok(Polled::Needs(_) | Polled::HeldUp)) {
+        // one that is held up does not hear the peer
+        if !matches!(polled, Ok(Polled::Needs(_))) {
             return polled;
         }
         match watch.liveness.poll(now) {
@@ -136,6 +137,7 @@ impl Connection {
     fn frames(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         let wait = loop {
             if self.held_up() {
+                self.not_reading();
                 break Polled::HeldUp;
             }
             let closing = !self.is_open();
@@ -204,10 +206,14 @@ impl Connection {
         Err(Error::MessageTimeout)
     }
 
-    /// The protocol above does not read for now: the time of a message that has begun is counted
-    /// anew when it does.
+    /// Nothing is read for now, here or by the protocol above: the time of a message that has
+    /// begun, and that of silence, are counted anew when it is.
+    #[cold]
     pub(crate) fn not_reading(&mut self) {
         self.message_due = None;
+        if let Some(watch) = &mut self.watch {
+            watch.liveness.not_reading();
+        }
     }
 
     /// Takes the peer's Close, and answers it where it is not the answer to ours.
@@ -234,12 +240,6 @@ impl Connection {
         while self.unsent_replies.front().is_some_and(|&end| end <= self.tx.sent()) {
             self.unsent_replies.pop_front();
         }
-        self.is_held_up()
-    }
-
-    /// The same, as of the last poll: a machine that does not read has no deadline for what it
-    /// would read.
-    pub(super) fn is_held_up(&self) -> bool {
         self.unsent_replies.len() >= self.config.max_unsent_replies
     }
 }
