@@ -50,6 +50,11 @@ const HALF_OPEN_STALL: Duration = Duration::from_secs(60);
 /// have ended it for that. Shorter, and it may as well have said all it had to say.
 const BEHIND: Duration = Duration::from_secs(1);
 
+/// A driver that runs so long after the time for something has not run in between, and what its
+/// peer had no time for counts anew. Timers are late by a millisecond: a peer that sends a byte in
+/// each of them is not to have its time for ever.
+const LATE: Duration = Duration::from_secs(1);
+
 /// Bytes that a system may keep for a reader, as far as known: 6 MiB with Linux's defaults.
 const KEPT_BY_SYSTEM: usize = 8 * 1024 * 1024;
 
@@ -109,10 +114,15 @@ struct Farewell<S: Session> {
 /// Nothing was read for a while: an inbox was full, or this task did not run in time, because its
 /// thread was held up, or the whole machine was. What the peer sent in that time, answers to pings
 /// say, may still be with the system: the machine's time stands still until that is read, or it
-/// would take the peer for silent.
+/// would take the peer for silent. What the peer could not even write comes later than that: so the
+/// machine is told how long it was, and waits as much longer.
 #[derive(Clone, Copy)]
 struct HeldUp {
     since: Instant,
+    /// The machine is told how long it was: an inbox was full, or this task was late by [`LATE`].
+    told: bool,
+    /// All that can have come in that time is read.
+    over: bool,
     /// Bytes that were read since. With more than the system keeps, what came in that time is here.
     read: usize,
 }
@@ -183,17 +193,17 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
         match self.input.poll_read(&mut self.stream, cx) {
             Poll::Pending => {
-                self.held_up = None;
+                self.held_up.iter_mut().for_each(|held| held.over = true);
                 self.behind_since = None;
                 false
             }
             Poll::Ready(Ok(())) => {
                 let count = self.input.last_read();
-                self.held_up = self.held_up.and_then(|held| held.read_more(count));
+                self.held_up.iter_mut().for_each(|held| held.read_more(count));
                 true
             }
             Poll::Ready(Err(error)) => {
-                self.held_up = None;
+                self.held_up.iter_mut().for_each(|held| held.over = true);
                 self.cut = true;
                 self.failed.get_or_insert(Arc::new(error));
                 true
@@ -207,8 +217,14 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         let _entered = shared.life.enter();
         let now = shared.now();
         let mut state = shared.lock();
-        if received && self.held_up.is_none() && self.is_late(&mut state, now) {
-            self.held_up = Some(HeldUp { since: self.ran, read: 0 });
+        if self.held_up.is_some_and(|held| held.over) {
+            self.go_on(&mut state, now);
+        }
+        if received
+            && self.held_up.is_none()
+            && let Some(late) = Self::lateness(&mut state, now)
+        {
+            self.held_up = Some(HeldUp { told: late >= LATE, ..HeldUp::since(self.ran) });
             self.behind_since.get_or_insert(self.ran);
         }
         self.ran = now;
@@ -224,10 +240,10 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         let ended = self.cut || self.input.rx.eof;
         let readable = room && !ended && self.input.missing > 0;
         if !room {
-            self.held_up.get_or_insert(HeldUp { since: now, read: 0 });
+            self.held_up.get_or_insert(HeldUp::since(now)).told = true;
             self.behind_since.get_or_insert(now);
         } else if !readable {
-            self.held_up = None;
+            self.go_on(&mut state, now);
         }
         if received || !readable {
             self.quiet_since = now;
@@ -275,10 +291,18 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         round
     }
 
-    /// Whether the time for something had come before this was polled. What just came may be what
-    /// the machine waited for, and more of it may be in the socket.
-    fn is_late(&self, state: &mut State<S>, now: Instant) -> bool {
-        state.session.machine().deadline().is_some_and(|at| at <= now)
+    /// How long the time for something had come before this was polled, if it had. What just came
+    /// may be what the machine waited for, and more of it may be in the socket.
+    fn lateness(state: &mut State<S>, now: Instant) -> Option<Duration> {
+        let deadline = state.session.machine().deadline()?;
+        (deadline <= now).then(|| now - deadline)
+    }
+
+    /// The machine's time goes on, with what is left to the peer of its own.
+    fn go_on(&mut self, state: &mut State<S>, now: Instant) {
+        if let Some(held) = self.held_up.take().filter(|held| held.told) {
+            state.session.machine().stood_still(now - held.since);
+        }
     }
 
     /// Polls the machine and writes what it queued, until nothing moves: what was written may have
@@ -449,10 +473,13 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
 }
 
 impl HeldUp {
-    /// The same after one more read; `None` once all that can have come in that time is read.
-    fn read_more(self, count: usize) -> Option<Self> {
-        let read = self.read.saturating_add(count);
-        (read < KEPT_BY_SYSTEM).then_some(Self { read, ..self })
+    fn since(since: Instant) -> Self {
+        Self { since, told: false, over: false, read: 0 }
+    }
+
+    fn read_more(&mut self, count: usize) {
+        self.read = self.read.saturating_add(count);
+        self.over |= self.read >= KEPT_BY_SYSTEM;
     }
 }
 

@@ -95,6 +95,13 @@ impl Keepalive {
         self.deaf = true;
     }
 
+    /// The driver's time has stood still for `time`.
+    pub(crate) fn stood_still(&mut self, time: Duration) {
+        if let Some(at) = &mut self.at {
+            *at += time;
+        }
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.at.filter(|_| !self.deaf)
     }
@@ -181,6 +188,11 @@ impl Liveness {
     /// As [`Keepalive::not_reading`].
     pub(crate) fn not_reading(&mut self) {
         self.keepalive.iter_mut().for_each(Keepalive::not_reading);
+    }
+
+    /// As [`Keepalive::stood_still`].
+    pub(crate) fn stood_still(&mut self, time: Duration) {
+        self.keepalive.iter_mut().for_each(|it| it.stood_still(time));
     }
 
     /// Something came: the time of silence starts anew.

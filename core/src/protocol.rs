@@ -12,6 +12,7 @@
 //! ```
 
 use core::error::Error;
+use core::time::Duration;
 
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::time::Instant;
@@ -42,6 +43,18 @@ pub trait Protocol {
 
     /// When [`poll`](Self::poll) must be called even if nothing arrives. `None` means never.
     fn deadline(&self) -> Option<Instant>;
+
+    /// The driver's time has stood still: it [polled](Self::poll) with the same `now` for `time`,
+    /// because the application took nothing for so long, or the driver did not run, and what came
+    /// before is read only now. More of it may still be with the peer, which could not write: what
+    /// the peer has to do by a deadline, it may do that much later. Deadlines that the application
+    /// set stay as they are. Called before the next poll, whose `now` is the real one again.
+    ///
+    /// A driver that always reads at once need not call it. A protocol that waits for nothing the
+    /// peer has to do has nothing to do here; a layer passes it on to the one below.
+    fn stood_still(&mut self, time: Duration) {
+        let _ = time;
+    }
 
     /// What is to be written.
     fn tx(&mut self) -> &mut SendQueue;

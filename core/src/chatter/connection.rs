@@ -1,5 +1,6 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
+use core::time::Duration;
 
 use bytes::{Buf, Bytes};
 
@@ -515,6 +516,11 @@ impl Protocol for Connection {
             }
             Phase::Closing | Phase::Over(_) => None,
         }
+    }
+
+    fn stood_still(&mut self, time: Duration) {
+        self.message_due.iter_mut().for_each(|due| *due += time);
+        self.keepalive.stood_still(time);
     }
 
     fn tx(&mut self) -> &mut SendQueue {

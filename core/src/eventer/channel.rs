@@ -61,6 +61,12 @@ impl Channel {
         self.chatter.not_reading();
     }
 
+    /// As [`Protocol::stood_still`].
+    pub(super) fn stood_still(&mut self, time: Duration) {
+        self.chatter.stood_still(time);
+        self.deadline.iter_mut().for_each(|at| *at += time);
+    }
+
     /// Waits until `at`, unless a deadline is running or we are closing.
     pub(super) fn wait_until(&mut self, at: Instant) {
         if !self.is_closing() {

@@ -323,6 +323,10 @@ impl Protocol for Client {
         self.channel.deadline()
     }
 
+    fn stood_still(&mut self, time: Duration) {
+        self.channel.stood_still(time);
+    }
+
     fn tx(&mut self) -> &mut SendQueue {
         self.channel.tx()
     }

@@ -6,6 +6,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
+use core::time::Duration;
 
 use bytestring::ByteString;
 
@@ -210,6 +211,10 @@ impl Protocol for Client {
 
     fn deadline(&self) -> Option<Instant> {
         self.transport.deadline()
+    }
+
+    fn stood_still(&mut self, time: Duration) {
+        self.transport.stood_still(time);
     }
 
     fn tx(&mut self) -> &mut SendQueue {

@@ -6,6 +6,7 @@
 //! ```
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use bytestring::ByteString;
 
@@ -79,6 +80,10 @@ impl Protocol for Connection {
 
     fn deadline(&self) -> Option<Instant> {
         self.transport.deadline()
+    }
+
+    fn stood_still(&mut self, time: Duration) {
+        self.transport.stood_still(time);
     }
 
     fn tx(&mut self) -> &mut SendQueue {

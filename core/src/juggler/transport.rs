@@ -1,6 +1,7 @@
 //! The transport of 0.7: messages in segments, and pings between them.
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use bytestring::ByteString;
 
@@ -10,7 +11,7 @@ use super::window::Window;
 use super::{Config, Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::keepalive::{Due, Liveness};
-use crate::protocol::Polled;
+use crate::protocol::{Polled, Protocol};
 use crate::time::{Instant, earliest};
 use crate::{trace, ws};
 
@@ -114,6 +115,12 @@ impl Transport {
         self.channel.ws().not_reading();
     }
 
+    /// As [`Protocol::stood_still`].
+    pub(super) fn stood_still(&mut self, time: Duration) {
+        self.liveness.stood_still(time);
+        self.channel.ws().stood_still(time);
+    }
+
     fn keep_alive(&mut self, now: Instant) -> Result<(), Error> {
         if !self.channel.is_open() {
             self.liveness.stop();
@@ -197,7 +204,6 @@ mod tests {
     use super::*;
     use alloc::string::String;
     use bytes::Buf;
-    use core::time::Duration;
 
     fn at(seconds: u64) -> Instant {
         Instant::from_origin(Duration::from_secs(seconds))

@@ -10,6 +10,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use core::time::Duration;
 
 use bytestring::ByteString;
 
@@ -327,6 +328,10 @@ impl Protocol for Component {
 
     fn deadline(&self) -> Option<Instant> {
         self.chatter.deadline().filter(|_| self.over.is_none())
+    }
+
+    fn stood_still(&mut self, time: Duration) {
+        self.chatter.stood_still(time);
     }
 
     fn tx(&mut self) -> &mut SendQueue {

@@ -1,5 +1,7 @@
 //! COTP connections whose parts are put together.
 
+use std::time::Duration;
+
 use bytes::BytesMut;
 use hat_core::buffer::{RecvBuf, SendQueue};
 use hat_core::cotp::{Connection, Error, Incoming};
@@ -40,6 +42,10 @@ impl Protocol for Gathering {
 
     fn deadline(&self) -> Option<Instant> {
         self.machine.deadline()
+    }
+
+    fn stood_still(&mut self, time: Duration) {
+        self.machine.stood_still(time);
     }
 
     fn tx(&mut self) -> &mut SendQueue {

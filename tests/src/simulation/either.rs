@@ -1,5 +1,7 @@
 //! Machines of two types in one network.
 
+use std::time::Duration;
+
 use hat_core::buffer::{RecvBuf, SendQueue};
 use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
@@ -89,6 +91,10 @@ where
 
     fn deadline(&self) -> Option<Instant> {
         both!(self, it => it.deadline())
+    }
+
+    fn stood_still(&mut self, time: Duration) {
+        both!(self, it => it.stood_still(time));
     }
 
     fn tx(&mut self) -> &mut SendQueue {

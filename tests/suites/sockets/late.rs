@@ -41,6 +41,13 @@ impl Peer {
         self.stream.write_all(&bytes).expect("the server is there");
     }
 
+    /// Writes all but the last `left` bytes.
+    fn write_some(&mut self, left: usize) {
+        let tx = self.machine.tx();
+        let bytes = tx.copy_to_bytes(tx.remaining() - left);
+        self.stream.write_all(&bytes).expect("the server is there");
+    }
+
     /// Reads once.
     fn take_in(&mut self) {
         let mut bytes = [0; 4096];
@@ -135,6 +142,79 @@ fn a_server_that_did_not_run_for_hours() {
         // all of it is in the socket, and nobody has looked yet
         Shifted::<R, Here>::pass(10 * INTERVAL);
         takes_all(0, &accepted, &mut peer).await;
+    });
+}
+
+/// Lets the driver run until it has nothing to do.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The answer to the ping, and the rest of a message, have not left the peer when the application
+/// takes again: its socket had no room for them.
+#[test]
+fn an_application_that_takes_nothing_for_hours_and_a_peer_that_could_not_write() {
+    type R = hat_tokio::Tokio;
+    struct Here;
+    on_one_thread(async {
+        let (_server, accepted, mut peer) = pinging::<R, Here>(8).await;
+        Shifted::<R, Here>::pass(INTERVAL);
+        peer.send(1);
+        peer.write();
+        assert_eq!(accepted.receive().await.expect("received").data.data, "0");
+        peer.take_in();
+        peer.send(300);
+        peer.write_some(5);
+        assert_eq!(accepted.receive().await.expect("received").data.data, "0");
+        Shifted::<R, Here>::pass(10 * INTERVAL);
+        for number in 1..299 {
+            let message = accepted.receive().await.expect("it is not given up");
+            assert_eq!(message.data.data, number.to_string());
+        }
+        settle().await;
+        assert!(peer.poll().is_none(), "a ping, which is answered");
+        peer.write();
+        takes_all(299, &accepted, &mut peer).await;
+    });
+}
+
+/// The same where nothing waited but a message of which only the start was here.
+#[test]
+fn a_server_that_did_not_run_for_hours_and_a_message_that_had_begun() {
+    type R = hat_tokio::Tokio;
+    struct Here;
+    on_one_thread(async {
+        let (_server, accepted, mut peer) = pinging::<R, Here>(1024).await;
+        peer.send(300);
+        peer.write_some(10);
+        assert_eq!(accepted.receive().await.expect("received").data.data, "0");
+        settle().await;
+        Shifted::<R, Here>::pass(10 * INTERVAL);
+        peer.write_some(5);
+        settle().await;
+        peer.write();
+        takes_all(1, &accepted, &mut peer).await;
+    });
+}
+
+/// A message that comes byte by byte has no longer than any other, however often a byte arrives
+/// in the very moment in which its time is over.
+#[test]
+fn a_message_that_never_ends_is_given_up_in_time() {
+    type R = hat_tokio::Tokio;
+    struct Here;
+    on_one_thread(async {
+        let (_server, accepted, mut peer) = pinging::<R, Here>(8).await;
+        peer.send(1);
+        peer.write_some(5);
+        settle().await;
+        let limit = Config::new(Dialect::Hat).message_timeout;
+        Shifted::<R, Here>::pass(limit);
+        peer.write_some(4);
+        let error = accepted.closed().await;
+        assert_eq!(error.protocol(), Some(&hat_core::chatter::Error::MessageTimeout));
     });
 }
 

@@ -1,5 +1,7 @@
 //! The contract with whoever drives the machine.
 
+use core::time::Duration;
+
 use super::super::{Error, Reason};
 use super::{Connection, Incoming, Phase};
 use crate::buffer::{RecvBuf, SendQueue};
@@ -38,6 +40,13 @@ impl Protocol for Connection {
         match self.phase {
             Phase::AwaitRequest { deadline } | Phase::AwaitConfirm { deadline } => Some(deadline),
             _ => None,
+        }
+    }
+
+    fn stood_still(&mut self, time: Duration) {
+        if let Phase::AwaitRequest { deadline } | Phase::AwaitConfirm { deadline } = &mut self.phase
+        {
+            *deadline += time;
         }
     }
 

@@ -311,6 +311,10 @@ impl Protocol for Connection {
         if self.is_held_up() { None } else { self.channel.deadline() }
     }
 
+    fn stood_still(&mut self, time: Duration) {
+        self.channel.stood_still(time);
+    }
+
     fn tx(&mut self) -> &mut SendQueue {
         self.channel.tx()
     }

@@ -309,6 +309,10 @@ impl Protocol for Connection {
         earliest(self.channel.deadline(), own)
     }
 
+    fn stood_still(&mut self, time: Duration) {
+        self.channel.ws().stood_still(time);
+    }
+
     fn tx(&mut self) -> &mut SendQueue {
         self.channel.tx()
     }

@@ -15,6 +15,7 @@ mod message;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use core::time::Duration;
 
 use bytestring::ByteString;
 
@@ -320,6 +321,10 @@ impl Protocol for Connection {
 
     fn deadline(&self) -> Option<Instant> {
         self.peer.deadline()
+    }
+
+    fn stood_still(&mut self, time: Duration) {
+        self.peer.stood_still(time);
     }
 
     fn tx(&mut self) -> &mut SendQueue {

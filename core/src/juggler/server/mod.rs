@@ -12,6 +12,7 @@ mod config;
 mod requests;
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use bytestring::ByteString;
 
@@ -287,6 +288,10 @@ impl Protocol for Connection {
     fn deadline(&self) -> Option<Instant> {
         let own = self.local.deadline().filter(|_| self.transport.channel.is_open());
         if self.is_held_up() { own } else { earliest(self.transport.deadline(), own) }
+    }
+
+    fn stood_still(&mut self, time: Duration) {
+        self.transport.stood_still(time);
     }
 
     fn tx(&mut self) -> &mut SendQueue {

@@ -1,5 +1,7 @@
 //! The contract with whoever drives the machine.
 
+use core::time::Duration;
+
 use super::super::{Error, code};
 use super::{Connection, Incoming, Patience, Phase};
 use crate::buffer::{RecvBuf, SendQueue};
@@ -43,6 +45,22 @@ impl Protocol for Connection {
                 earliest(pings, self.message_due)
             }
             Phase::Deciding(_) | Phase::Over(_) => None,
+        }
+    }
+
+    fn stood_still(&mut self, time: Duration) {
+        match &mut self.phase {
+            Phase::AwaitRequest { deadline, .. } | Phase::AwaitResponse { deadline, .. } => {
+                *deadline += time;
+            }
+            Phase::Closing(patience) | Phase::Draining(patience) => {
+                patience.until.iter_mut().for_each(|until| *until += time);
+            }
+            Phase::Deciding(_) | Phase::Open | Phase::Over(_) => {}
+        }
+        self.message_due.iter_mut().for_each(|due| *due += time);
+        if let Some(watch) = &mut self.watch {
+            watch.liveness.stood_still(time);
         }
     }
 
