@@ -338,7 +338,7 @@ fn an_answer_that_is_too_large_is_asked_for_in_smaller_pages() {
 #[test]
 fn what_is_held_keeps_no_frame() {
     let told = Event { payload: Some(Payload::binary("", "data")), ..event(1, 2, "a") };
-    let frame = bytes::Bytes::from(sbs::encode(&told));
+    let frame = sbs::encode(&told);
     let decoded: Event = sbs::decode(&frame).expect("an event");
     let is_in_frame = |event: &Event| {
         let data = &event.payload.as_ref().and_then(Payload::as_binary).expect("binary").data;
