@@ -45,7 +45,7 @@ use std::{
     env,
     io::Write,
     net::{SocketAddr, TcpListener},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU16, AtomicUsize, Ordering},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -152,13 +152,25 @@ pub fn from_addr(value: &Value) -> SocketAddr {
 }
 
 /// A loopback address that nobody listens on, for servers that do not tell which port they got
-/// (`eventer`).
+/// (`eventer`) or come back to the one they had. It is below the ports that Linux gives to who asks
+/// for any, so that nobody is given it before the server takes it.
 ///
 /// # Panics
 ///
-/// Where the system has no free port.
+/// Where there is no free port.
 pub fn unused_addr() -> SocketAddr {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("the loopback interface has a free port")
+    const PORTS: std::ops::Range<u16> = 20_000..32_000;
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+
+    // tests run in many processes at once: each begins elsewhere
+    let first = std::process::id().wrapping_mul(97) % PORTS.len() as u32;
+    for _ in PORTS {
+        let next = first + u32::from(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + (next % PORTS.len() as u32) as u16;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+    panic!("no port of {PORTS:?} is free on the loopback interface")
 }

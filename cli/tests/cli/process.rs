@@ -207,7 +207,9 @@ impl Server {
     pub(crate) fn start_whole(runtime: &str, args: &str) -> Self {
         let listen = if args.contains("--listen ") { "" } else { "--listen 127.0.0.1:0" };
         let hat = Hat::start(&format!("serve {listen} --runtime {runtime} {args}"));
-        let line = hat.error_line();
+        // a client may come, and be refused, before the server says where it listens
+        let mut lines = std::iter::repeat_with(|| hat.error_line());
+        let line = lines.find(|line| !line.contains(" WARN ")).expect("without an end");
         let rest = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}"));
         // whoever has no disk says so
         let in_memory = " (events are in memory only)";

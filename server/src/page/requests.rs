@@ -123,11 +123,11 @@ impl Requests {
 
     async fn event(&self, data: &Value) -> Result<Value, String> {
         let event_type = event::asked(data)?;
-        let shown = self.live.latest().latest_of(&event_type).cloned();
-        let latest = match shown {
+        // what pages are shown comes a moment later than the answer of who registered it
+        let latest = match self.stored(&event_type).await? {
             Some(event) => Some(event),
-            // a type that pages are not shown
-            None => self.stored(&event_type).await?,
+            // one that rules have removed
+            None => self.live.latest().latest_of(&event_type).cloned(),
         };
         Ok(latest.map_or(Value::Null, |latest| event::value(&latest, Extent::Whole)))
     }
