@@ -111,6 +111,7 @@ fn poll<M: Protocol<Incoming: fmt::Debug>, T>(
             consumed: before[..taken].to_vec(),
             queued: end.queued_since(queued),
             outcome,
+            held_up: end.held_up,
             deadline: end.machine().deadline(),
         };
         net.happened.push_back(Happened::Polled(id, polled));

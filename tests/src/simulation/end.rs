@@ -75,6 +75,8 @@ pub(super) struct End<M> {
     pub(super) arrived: bool,
     /// Polls since the last read.
     pub(super) polls: usize,
+    /// The last poll was held up.
+    pub(super) held_up: bool,
 }
 
 impl<M: Protocol> End<M> {
@@ -98,6 +100,7 @@ impl<M: Protocol> End<M> {
             stuck: None,
             arrived: false,
             polls: 0,
+            held_up: false,
         }
     }
 
@@ -110,6 +113,7 @@ impl<M: Protocol> End<M> {
         let machine = self.machine.as_mut().expect("a machine was started here");
         let polled = machine.poll(&mut self.rx, now);
         self.missing = polled.as_ref().map_or(0, Polled::missing);
+        self.held_up = matches!(polled, Ok(Polled::HeldUp));
         polled.map(Polled::incoming)
     }
 

@@ -82,6 +82,8 @@ pub struct Polled {
     pub queued: Vec<u8>,
     /// What it gave.
     pub outcome: Outcome,
+    /// It gave nothing because something of its own holds it up, and read nothing.
+    pub held_up: bool,
     /// Its deadline after it.
     pub deadline: Option<Instant>,
 }

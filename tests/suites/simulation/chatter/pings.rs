@@ -13,7 +13,9 @@ pub(super) struct Pings {
     rule: PingRule,
     has_modules: bool,
     /// When a ping goes out, or the peer is given up.
-    pub(super) due: Option<Instant>,
+    due: Option<Instant>,
+    /// Our own replies held up the last poll: the peer is not read, so nothing is due of it.
+    deaf: bool,
     /// Our ping that was not answered: the first id of its conversation.
     waiting: Option<i64>,
     /// The last poll found the peer silent for too long.
@@ -33,11 +35,17 @@ impl Pings {
             rule: config.ping,
             has_modules: config.dialect == Dialect::Hat,
             due,
+            deaf: false,
             waiting: None,
             gave_up: false,
             pings: 0,
             pongs: 0,
         }
+    }
+
+    /// When something is due next.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.due.filter(|_| !self.deaf)
     }
 
     /// A poll of an open connection: what it queued is what is due, no more and no less. With
@@ -54,7 +62,17 @@ impl Pings {
             self.waiting = None;
         }
         let gives_message = taken.iter().any(|seen| seen.kind == Kind::Other);
-        let is_due = !gives_message && self.due.is_some_and(|due| polled.now >= due);
+        if polled.held_up {
+            self.deaf = true;
+        } else if self.deaf && !gives_message && polled.outcome == Outcome::Nothing {
+            // it reads again: the time of silence starts anew
+            (self.deaf, self.waiting) = (false, None);
+            if let PingRule::WhenIdle { delay, .. } = self.rule {
+                self.due = Some(polled.now + delay);
+            }
+        }
+        let due = self.deadline().filter(|due| polled.now >= *due);
+        let is_due = !gives_message && due.is_some();
         if is_due {
             let late = self.due.map(|due| polled.now - due);
             assert!(!is_exact || late.is_some_and(|late| late.is_zero()), "{late:?} late");

@@ -60,7 +60,7 @@ impl Side {
         if polled.outcome == Outcome::Nothing {
             // that of a message on its way is beyond every run
             let deadline = polled.deadline.filter(|at| *at - polled.now < MESSAGE_TIMEOUT / 2);
-            assert_eq!(deadline, earliest(self.pings.due, self.books.deadline()));
+            assert_eq!(deadline, earliest(self.pings.deadline(), self.books.deadline()));
         }
     }
 
