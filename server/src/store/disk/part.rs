@@ -7,7 +7,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use hat_core::eventer::{Event, EventId};
-use hat_core::sbs::{Decode, Encode, Reader};
+use hat_core::sbs::{self, Decode, Encode, Reader};
 use redb::ReadableTable;
 
 use super::blocks::Damaged;
@@ -20,8 +20,10 @@ const SIZE: usize = 3_900;
 /// The key of a record.
 pub(super) type PartKey = (i64, i64, i64);
 
-/// Events one after the other, each with its length before it; and each by itself, as it is stored.
-pub(super) fn run(events: &[Event]) -> (Bytes, Vec<Bytes>) {
+/// Events one after the other, each with its length before it; and each by itself, with how it is
+/// stored. It is in that memory: the message in which it came may be much larger, and pings around
+/// that larger still.
+pub(super) fn run(events: &[&Event]) -> (Bytes, Vec<(Event, Bytes)>) {
     let lens: Vec<_> = events.iter().map(Encode::encoded_len).collect();
     let mut out = BytesMut::with_capacity(lens.iter().map(|len| len + 5).sum());
     let mut ends = Vec::with_capacity(events.len());
@@ -32,7 +34,11 @@ pub(super) fn run(events: &[Event]) -> (Bytes, Vec<Bytes>) {
         ends.push((start, out.len()));
     }
     let run = out.freeze();
-    let stored = ends.into_iter().map(|(start, end)| run.slice(start..end)).collect();
+    let stored = ends.into_iter().zip(events).map(|((start, end), event)| {
+        let stored = run.slice(start..end);
+        (sbs::decode(&stored).unwrap_or_else(|_| event.detached()), stored)
+    });
+    let stored = stored.collect();
     (run, stored)
 }
 
@@ -147,7 +153,6 @@ impl<T: ReadableTable<PartKey, &'static [u8]>> Parts<T> {
 mod tests {
     use super::*;
     use hat_core::eventer::{EventType, Payload, Timestamp};
-    use hat_core::sbs;
 
     #[test]
     fn a_session_comes_back_in_parts_of_a_page() {
@@ -159,7 +164,13 @@ mod tests {
             payload: Some(Payload::binary("", vec![7; if instance == 50 { 9_000 } else { 90 }])),
         };
         let events: Vec<_> = (1..=100).map(event).collect();
-        let (run, stored) = run(&events);
+        let (run, both) = run(&events.iter().collect::<Vec<_>>());
+        let (in_memory, stored): (Vec<_>, Vec<_>) = both.into_iter().unzip();
+        assert_eq!(in_memory, events);
+        for (event, stored) in in_memory.iter().zip(&stored) {
+            let data = &event.payload.as_ref().and_then(Payload::as_binary).expect("one").data;
+            assert!(stored.as_ptr_range().contains(&data.as_ptr()), "memory of its own");
+        }
         assert!(run.len() > stored.iter().map(Bytes::len).sum());
         let by_id = events.iter().map(|event| event.id).zip(&stored);
         let parts: Vec<_> = records(by_id).collect();

@@ -196,14 +196,11 @@ impl DiskStore {
             server.reserved = server.reserved.max(last.id.session);
             server.timestamp = server.timestamp.max(Some(session.timestamp()));
             let conditions = &self.options.conditions;
-            let kept: Vec<Event> = new
-                .iter()
-                .filter(|event| super::retain::all_hold(conditions, event))
-                .cloned()
-                .collect();
+            let kept: Vec<&Event> =
+                new.iter().filter(|it| super::retain::all_hold(conditions, it)).collect();
             let (run, stored) = part::run(&kept);
             prepared.runs.push(run);
-            prepared.events.extend(kept.into_iter().zip(stored));
+            prepared.events.extend(stored);
         }
         prepared
     }
