@@ -29,6 +29,10 @@ const READ: usize = 16 * 1024;
 /// busy loops.
 const SHORTEST: Duration = Duration::from_millis(1);
 
+/// A loop that is this much later than a deadline was busy elsewhere, or did not run: a machine
+/// that waits for its peer is told for how long.
+const LATE: Duration = Duration::from_secs(1);
+
 /// Why a connection is over.
 #[derive(Debug, thiserror::Error)]
 pub enum Error<E: core::error::Error> {
@@ -81,6 +85,8 @@ pub struct Driver<M, S> {
     missing: usize,
     /// The socket took no more: what was sent before may still come.
     failed: Option<io::Error>,
+    /// When the machine was asked last.
+    polled: Option<Instant>,
 }
 
 impl<M: Protocol, S: Read + Write> Driver<M, S> {
@@ -88,7 +94,7 @@ impl<M: Protocol, S: Read + Write> Driver<M, S> {
     /// [`wait`](Self::wait).
     pub fn new(machine: M, socket: S) -> Self {
         let rx = RecvBuf::new();
-        Self { machine, socket, rx, readable: true, missing: 0, failed: None }
+        Self { machine, socket, rx, readable: true, missing: 0, failed: None, polled: None }
     }
 
     /// The machine: its methods are what an application does. What they queue is written by the
@@ -128,6 +134,7 @@ impl<M: Protocol, S: Read + Write> Driver<M, S> {
     ///
     /// [`Error`]: the connection is over, and the socket can go.
     pub fn next(&mut self, now: Instant) -> Result<Option<M::Incoming>, Error<M::Error>> {
+        self.tell_lateness(now);
         loop {
             // before the machine is asked: an answer that a deadline waits for may lie in the
             // socket
@@ -152,6 +159,15 @@ impl<M: Protocol, S: Read + Write> Driver<M, S> {
     pub fn flush(&mut self) -> io::Result<()> {
         self.machine.tx().write_to(&mut self.socket)?;
         self.socket.flush()
+    }
+
+    /// What the peer sent meanwhile is read only now, and it may not have been able to send more.
+    fn tell_lateness(&mut self, now: Instant) {
+        if let Some(before) = self.polled.replace(now)
+            && self.deadline().is_some_and(|deadline| now - deadline >= LATE)
+        {
+            self.machine.stood_still(now - before);
+        }
     }
 
     fn poll(&mut self, now: Instant) -> Result<Option<M::Incoming>, Error<M::Error>> {

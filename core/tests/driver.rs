@@ -136,3 +136,24 @@ fn after_a_long_time_the_socket_is_read_before_the_peer_is_given_up() {
     driver.socket().reads.push_back(Ok(message("I live")));
     assert_eq!(text(driver.wait(|| late).expect("not given up")), "I live");
 }
+
+#[test]
+fn after_a_long_time_a_message_that_had_begun_has_the_time_that_it_had_left() {
+    let limit = Duration::from_secs(10);
+    let config = Config { ping: PingRule::Off, message_timeout: limit, ..Config::default() };
+    let mut driver = Driver::new(Connection::new(config, Instant::ORIGIN), Script::default());
+    let bytes = message("hello");
+    driver.socket().reads.push_back(Ok(bytes[..4].to_vec()));
+    assert!(driver.next(Instant::ORIGIN).expect("open").is_none());
+
+    // the loop was busy elsewhere for an hour, in which the peer could not write the rest
+    let late = Instant::from_origin(Duration::from_secs(3600));
+    driver.ready();
+    driver.socket().reads.push_back(Ok(bytes[4..6].to_vec()));
+    assert!(driver.next(late).expect("not given up").is_none());
+
+    driver.ready();
+    driver.socket().reads.push_back(Ok(bytes[6..].to_vec()));
+    let soon = late + Duration::from_secs(9);
+    assert_eq!(text(driver.next(soon).expect("within its time")), "hello");
+}

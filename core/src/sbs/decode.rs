@@ -162,16 +162,9 @@ impl<'a> Reader<'a> {
     /// The next `count` bytes, where they are.
     #[inline]
     pub(crate) fn slice(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
-        match self.peek().get(..count) {
-            Some(bytes) => {
-                self.at += count;
-                Ok(bytes)
-            }
-            None => {
-                let missing = count - self.remaining();
-                Err(DecodeError::UnexpectedEnd { at: self.at, missing })
-            }
-        }
+        let rest = self.peek();
+        self.skip(count)?;
+        Ok(&rest[..count])
     }
 
     /// An Integer.
