@@ -67,25 +67,50 @@ pub(super) fn start(
     };
     let (clock, keeping, kept) = (log.clock, shared.clone(), store.clone());
     let keeper = thread::Builder::new().name("hat-store-tidy".into());
-    let keeper = keeper.spawn(move || keep(&*kept, &keeping, clock, flush, &is_due));
+    let keeper = keeper.spawn(move || {
+        let _end = EndOfThread(&keeping, "what syncs the store");
+        keep(&*kept, &keeping, clock, flush, &is_due);
+    });
     let keeper = keeper.map_err(failed)?;
     let (server_id, most) = (log.server_id, log.max_unsynced);
     let applier = Applier { shared, store, tell, applied, due, server_id, sync, most, unsynced: 0 };
     let thread = thread::Builder::new().name("hat-store".into());
     let run = move || {
-        let shared = applier.shared.clone();
+        let last = Closes(applier.shared.clone());
         let store = applier.store.clone();
+        let _end = EndOfThread(&last.0, "what applies the stream");
         applier.run(&taken);
         // its end of `due` is gone: the other thread has the store, which is free once it ends
         let _ = keeper.join();
         if let Err(error) = store.sync() {
             warn!(%error, "the last sync failed: the next start applies again what it was for");
         }
+        // nobody is told before it is free
         drop(store);
-        shared.closed();
     };
     thread.spawn(run).map_err(failed)?;
     Ok((batches, came))
+}
+
+/// Says that all has ended, however it did.
+struct Closes(Arc<Shared>);
+
+impl Drop for Closes {
+    fn drop(&mut self) {
+        self.0.closed();
+    }
+}
+
+/// Stops the node where a fault ends one of its threads: what is acknowledged would not be applied,
+/// or not be synced, without a word.
+struct EndOfThread<'a>(&'a Shared, &'static str);
+
+impl Drop for EndOfThread<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.fault(self.1);
+        }
+    }
 }
 
 struct Applier {
@@ -254,5 +279,119 @@ fn keep(
                 more = false;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use hat_core::eventer::QueryParams;
+
+    use super::super::super::replica::State;
+    use super::super::ClusterOptions;
+    use super::*;
+    use crate::store::memory::Config;
+    use crate::store::{
+        Answer, AppendError, Health, Last, MemoryStore, QueryError, Stats, StoreError, pending,
+    };
+
+    /// A store with a fault of the program in what is applied, or beside that.
+    struct Faulty {
+        inner: MemoryStore,
+        applies: AtomicBool,
+    }
+
+    impl Store for Faulty {
+        fn apply(&self, _: &[Arc<Session>], _: &[(i64, i64)], _: Sync) -> Result<(), StoreError> {
+            unreachable!("a node keeps a mark")
+        }
+
+        fn apply_marked(
+            &self,
+            _: &[Arc<Session>],
+            _: i64,
+            _: Bytes,
+            _: Sync,
+        ) -> Result<(), StoreError> {
+            assert!(self.applies.load(Ordering::SeqCst), "a store with a fault");
+            Ok(())
+        }
+
+        fn mark(&self, server_id: i64) -> Result<Option<Bytes>, StoreError> {
+            self.inner.mark(server_id)
+        }
+
+        fn sync(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        fn recover(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        fn query(&self, params: &QueryParams) -> Result<Answer, QueryError> {
+            self.inner.query(params)
+        }
+
+        fn last(&self, server_id: i64) -> Result<Last, StoreError> {
+            self.inner.last(server_id)
+        }
+
+        fn stats(&self) -> Result<Stats, StoreError> {
+            self.inner.stats()
+        }
+
+        fn tidy(&self, _: Timestamp) -> Result<bool, StoreError> {
+            panic!("a store with a fault")
+        }
+
+        fn is_in_memory(&self) -> bool {
+            false
+        }
+    }
+
+    /// The threads over such a store, and what they say and tell.
+    struct Node {
+        shared: Arc<Shared>,
+        ends: Ends,
+        feed: Receiver<SessionUpdate>,
+    }
+
+    fn node(applies: bool) -> Node {
+        let options = ClusterOptions::new(vec!["nats://127.0.0.1:1".into()], "a node");
+        let shared = Arc::new(Shared::new(&options, 1, &State::behind(0)));
+        let inner = MemoryStore::new(Config::new(1));
+        let store = Arc::new(Faulty { inner, applies: applies.into() });
+        let (tell, feed) = bounded(1);
+        let ends = start(shared.clone(), store, &LogOptions::new(1), tell).expect("threads");
+        Node { shared, ends, feed }
+    }
+
+    #[test]
+    fn a_fault_of_what_applies_stops_the_node_and_ends_it() {
+        let Node { shared, ends: (batches, _applied), feed } = node(false);
+        let (promise, closed) = pending();
+        shared.wait_for_the_end(promise);
+        batches.send_blocking(Batch { sequence: 1, ..Batch::default() }).expect("it takes one");
+        assert!(feed.recv_blocking().is_err(), "nothing is told any more");
+        assert!(!matches!(closed.wait(), Err(AppendError::Busy(_))), "who waits is told");
+        let reason = shared.has_stopped().expect("it has stopped");
+        assert!(reason.contains("what applies the stream"), "{reason}");
+        assert!(matches!(shared.health(), Health::Closed));
+    }
+
+    #[test]
+    fn a_fault_of_what_syncs_stops_the_node() {
+        let Node { shared, ends: (batches, _applied), feed: _feed } = node(true);
+        let stopped = std::iter::repeat_with(|| shared.has_stopped()).find_map(|reason| {
+            thread::sleep(DOUBT);
+            reason
+        });
+        let reason = stopped.expect("it is asked until it says so");
+        assert!(reason.contains("what syncs the store"), "{reason}");
+        assert!(matches!(shared.health(), Health::Failing(_)));
+        assert!(matches!(shared.may_apply(1), May::Never), "nothing more is applied");
+        drop(batches);
     }
 }

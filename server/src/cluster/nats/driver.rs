@@ -98,7 +98,7 @@ pub(super) fn start(runtime: &Handle, start: Start) -> Result<(), ClusterError> 
             failure: None,
             closing: None,
         };
-        driver.run().await;
+        driver.run(&mut tasks).await;
         // the reader goes, with the only way to the applier: that ends, and says so
         tasks.shutdown().await;
         drop(unused);
@@ -131,7 +131,9 @@ struct Driver {
 }
 
 impl Driver {
-    async fn run(mut self) {
+    /// Until the node ends. Where a fault ends one of `tasks`, the node stops: what that did,
+    /// nobody does any more.
+    async fn run(mut self, tasks: &mut JoinSet<()>) {
         loop {
             self.step();
             if self.closing.is_some() && self.outbox.is_empty() {
@@ -151,6 +153,11 @@ impl Driver {
                 },
                 // it ends with its task, and then nothing is published any more
                 Ok(()) = self.joined.changed() => {}
+                Some(Err(error)) = tasks.join_next() => {
+                    if error.is_panic() {
+                        self.shared.fault("a task of the node");
+                    }
+                }
                 () = tokio::time::sleep_until(due.into()) => {}
             }
             self.take_the_rest();
@@ -282,5 +289,53 @@ impl Drop for Driver {
         for _ in self.outbox.drain() {
             self.shared.give_place();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::replica::State;
+    use super::*;
+
+    #[test]
+    fn a_fault_of_a_task_stops_the_node() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("a runtime").block_on(async {
+            let options = ClusterOptions::new(vec!["nats://127.0.0.1:1".into()], "a node");
+            let shared = Arc::new(Shared::new(&options, 1, &State::behind(0)));
+            let (request, asked) = mpsc::unbounded_channel();
+            let (publish, _publishes) = mpsc::unbounded_channel();
+            let (_results, published) = mpsc::unbounded_channel();
+            let (_applied, applied) = mpsc::unbounded_channel();
+            let (_join, joined) = latest::channel(None);
+            let driver = Driver {
+                outbox: Outbox::new(1, OutboxOptions::default()),
+                shared: shared.clone(),
+                joined,
+                publish,
+                published,
+                applied,
+                asked,
+                clock: || Timestamp::MIN,
+                start: std::time::Instant::now(),
+                limit: Duration::from_secs(3_600),
+                failure: None,
+                closing: None,
+            };
+            let (promise, answer) = crate::store::pending();
+            request.send(Request::Append(b"events"[..].into(), promise)).expect("it asks");
+            let mut tasks = JoinSet::new();
+            tasks.spawn(async { panic!("a task with a fault") });
+            let driver = tokio::spawn(async move { driver.run(&mut tasks).await });
+            // by a thread: it blocks
+            let answer = tokio::task::spawn_blocking(|| answer.wait()).await.expect("an answer");
+            let Err(AppendError::Store(StoreError::Cluster(reason))) = answer else {
+                panic!("{answer:?}")
+            };
+            assert!(reason.contains("a fault of this program"), "{reason}");
+            assert!(shared.has_stopped().is_some());
+            drop(request);
+            driver.await.expect("it ends");
+        });
     }
 }

@@ -232,6 +232,11 @@ impl Shared {
         self.stop_behind(0, reason);
     }
 
+    /// A part of the node has ended by a panic.
+    pub(super) fn fault(&self, part: &str) {
+        self.stop(format!("{part} has ended by a fault of this program; start the node again"));
+    }
+
     /// The same, where the messages up to `certain` are right.
     pub(super) fn stop_behind(&self, certain: u64, reason: impl Into<Arc<str>>) {
         let reason = reason.into();

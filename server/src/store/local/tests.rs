@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use hat_core::eventer::{Event, EventId, EventType, QueryParams, RegisterEvent, ServerParams};
@@ -40,13 +40,15 @@ struct Fragile {
     fault: Mutex<Option<StoreError>>,
     sync_fault: Mutex<Option<StoreError>>,
     recovered: AtomicUsize,
+    panics: AtomicBool,
 }
 
 impl Fragile {
     fn new() -> Arc<Self> {
         let inner = MemoryStore::new(Config::new(7));
         let (fault, sync_fault) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { inner, fault, sync_fault, recovered: AtomicUsize::new(0) })
+        let (recovered, panics) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Arc::new(Self { inner, fault, sync_fault, recovered, panics })
     }
 
     fn fail(&self, fault: Option<StoreError>) {
@@ -112,6 +114,7 @@ impl Store for Fragile {
     }
 
     fn tidy(&self, now: Timestamp) -> Result<bool, StoreError> {
+        assert!(!self.panics.load(Ordering::SeqCst), "a store with a fault");
         self.inner.tidy(now)
     }
 
@@ -335,4 +338,14 @@ fn a_fault_of_the_program_leaves_nobody_waiting() {
     assert!(matches!(log.health(), Health::Closed));
     assert!(log.close().wait().is_ok(), "it is closed");
     assert!(feed.recv_blocking().is_err(), "and nothing is told any more");
+}
+
+#[test]
+fn a_fault_beside_the_work_closes_the_log() {
+    let store = Fragile::new();
+    let (log, feed) = LocalLog::start(store.clone(), options()).expect("a log");
+    store.panics.store(true, Ordering::SeqCst);
+    assert!(feed.recv_blocking().is_err(), "nothing is told any more");
+    assert!(matches!(log.append(events("a").into()).wait(), Err(AppendError::Closed)));
+    assert!(matches!(log.health(), Health::Closed));
 }

@@ -89,7 +89,10 @@ impl Work {
         let (store, shared, clock) = (self.store.clone(), self.shared.clone(), self.options.clock);
         let thread = thread::Builder::new().name("hat-store-tidy".into());
         let last = (self.timestamp > Timestamp::MIN).then_some(self.timestamp);
-        self.tidying = Some(thread.spawn(move || tidy::run(&*store, &shared, clock, last))?);
+        self.tidying = Some(thread.spawn(move || {
+            let _end = tidy::EndOfThread(shared.clone());
+            tidy::run(&*store, &shared, clock, last);
+        })?);
         Ok(())
     }
 
