@@ -1,10 +1,12 @@
 //! The configurations that are in `deploy/cluster`, on loopback in place of three machines.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use hat_tests::certificates::Authority;
 use hat_tests::peers;
+use serde_json::Value;
 
 use crate::nats::program;
 use crate::nodes::{Node, events, events_after};
@@ -12,6 +14,8 @@ use crate::{Folder, NEW, process};
 
 const NATS: &str = include_str!("../../../deploy/cluster/nats.conf");
 const SERVER: &str = include_str!("../../../deploy/cluster/server.toml");
+const COMPOSE: &str = include_str!("../../../deploy/cluster/compose.yaml");
+const DEPLOYED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/cluster");
 const MACHINES: [&str; 3] = ["a", "b", "c"];
 
 /// Replaces what must be there.
@@ -101,6 +105,44 @@ fn three_machines_as_they_are_deployed_speak_tls_and_know_each_other() {
     };
     assert_eq!(ask("hat:secret@").json().len(), 4);
     ask("hat:guessed@").failed(3);
+}
+
+#[test]
+fn what_the_containers_are_told_is_there_and_taken() {
+    let folder = Folder::new();
+    let copied = Command::new("cp").args(["-r", DEPLOYED, &folder.of("cluster")]).status();
+    assert!(copied.expect("there is cp").success());
+    let of = |name: &str| folder.of(&format!("cluster/{name}"));
+    let made = Command::new(of("certificates")).args(MACHINES).status();
+    assert!(made.expect("it runs").success(), "openssl makes certificates");
+    let compose: Value = serde_saphyr::from_str(COMPOSE).expect("YAML");
+    let texts = |list: &Value| -> Vec<String> {
+        let list = list.as_array().expect("a list").iter();
+        list.map(|text| text.as_str().expect("text").replace("${HAT_PASSWORD:?}", "secret"))
+            .collect()
+    };
+    for name in MACHINES {
+        let (nats, hat) = (&compose["services"][name], &compose["services"][format!("hat-{name}")]);
+        for mounted in [texts(&nats["volumes"]), texts(&hat["volumes"])].concat() {
+            let (from, _) = mounted.split_once(':').expect("a place");
+            match from.strip_prefix("./") {
+                Some(file) => assert!(Path::new(&of(file)).exists(), "{mounted}"),
+                None => assert!(compose["volumes"].get(from).is_some(), "{mounted}"),
+            }
+        }
+        let variables = NATS.match_indices('$').filter(|(at, _)| !NATS[at + 1..].starts_with("JS"));
+        for (at, _) in variables {
+            let end = NATS[at + 1..].find(|it: char| it != '_' && !it.is_ascii_uppercase());
+            let variable = &NATS[at + 1..][..end.expect("a line ends")];
+            assert!(nats["environment"].get(variable).is_some(), "{name}: {variable}");
+        }
+        let told = texts(&hat["command"]).join(" ");
+        let taken =
+            process::hat(&format!("serve --conf {} {told} --print-conf", of("server.toml")));
+        let conf = taken.json_lines().join("\n");
+        assert!(conf.contains(&format!("name = \"{name}\"")), "{conf}");
+        assert!(conf.contains("@a,b,c"), "{conf}");
+    }
 }
 
 struct Killed(std::process::Child);
