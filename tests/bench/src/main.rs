@@ -68,6 +68,9 @@ enum Command {
     Eventer(Options),
     /// Event servers that keep what they are told: registering, queries, start, size.
     Server(Options),
+    /// Event servers over NATS JetStream, beside JetStream itself.
+    #[cfg(feature = "cluster")]
+    Cluster(Options),
     /// Cost against size: messages, clients, event types, query types.
     Growth(Options),
     /// The Python package against the deployed modules, on asyncio and uvloop, and the whole event
@@ -144,8 +147,8 @@ struct Bench {
 type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
 
 /// All of them, in the order of the report. That of the Python package is asked for by name: it
-/// builds a wheel.
-const TABLES: [Measure; 12] = [
+/// builds a wheel; that of clusters is there with the feature `cluster`.
+const TABLES: &[Measure] = &[
     encoding::tables,
     wire::chatter,
     wire::one_way,
@@ -153,6 +156,8 @@ const TABLES: [Measure; 12] = [
     websocket::tables,
     eventer::tables,
     store::tables,
+    #[cfg(feature = "cluster")]
+    store::cluster::tables,
     crowd::memory,
     crowd::idle,
     growth::tables,
@@ -170,7 +175,7 @@ fn main() -> anyhow::Result<()> {
                 let folder = folder.ancestors().nth(2).unwrap_or(Path::new("target"));
                 options.json.get_or_insert_with(|| folder.join("bench.json"));
             }
-            run(&options, &TABLES)
+            run(&options, TABLES)
         }
         Command::Chatter(options) => run(&options, &[wire::chatter]),
         Command::OneWay(options) => run(&options, &[wire::one_way]),
@@ -180,6 +185,8 @@ fn main() -> anyhow::Result<()> {
         Command::Encoding(options) => run(&options, &[encoding::tables]),
         Command::Eventer(options) => run(&options, &[eventer::tables]),
         Command::Server(options) => run(&options, &[store::tables]),
+        #[cfg(feature = "cluster")]
+        Command::Cluster(options) => run(&options, &[store::cluster::tables]),
         Command::Growth(options) => run(&options, &[growth::tables]),
         Command::Python(options) => run(&options, &[python::tables]),
         Command::Memory(options) => run(&options, &[crowd::memory]),

@@ -7,7 +7,7 @@ use hat_core::eventer::RegisterEvent;
 use hat_tokio::Tokio;
 
 /// It takes no longer until a server listens and registers.
-const PATIENCE: Duration = Duration::from_secs(40);
+pub(super) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// One whose server registers; the first of `events` are, to know.
 pub(super) async fn connected(port: u16, events: &[RegisterEvent]) -> anyhow::Result<Client> {

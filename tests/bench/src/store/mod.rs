@@ -1,7 +1,11 @@
 //! Event servers that keep what they are told: registering until it is stored, asking, starting.
 
 mod clients;
+#[cfg(feature = "cluster")]
+pub(crate) mod cluster;
 mod nats;
+#[cfg(feature = "cluster")]
+mod nodes;
 mod peers;
 mod postgres;
 mod queries;

