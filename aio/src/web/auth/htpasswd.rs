@@ -63,9 +63,17 @@ pub(in super::super) struct Users(Vec<(String, Hash)>);
 
 impl Users {
     pub(in super::super) fn parse(path: &Path, text: &[u8]) -> Result<Self, HtpasswdError> {
+        Self::parse_with::<&str>(path, text)
+    }
+
+    /// The same. Users are told apart as `Name`s, which a test counts.
+    fn parse_with<'a, Name>(path: &Path, text: &'a [u8]) -> Result<Self, HtpasswdError>
+    where
+        Name: From<&'a str> + Eq + std::hash::Hash,
+    {
         let mut users = Vec::<(String, Hash)>::new();
         // in no order, and only asked
-        let mut known = HashSet::new();
+        let mut known = HashSet::<Name>::new();
         // an editor of Windows may have put it before the first line
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
@@ -79,7 +87,7 @@ impl Users {
             if user.is_empty() {
                 return Err(wrong("there is no user before the `:`"));
             }
-            if !known.insert(user) {
+            if !known.insert(user.into()) {
                 return Err(wrong("this user is in a line above too"));
             }
             let hash = Hash::parse(hash).map_err(|error| match error {
@@ -184,6 +192,8 @@ fn scheme(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Users, String> {
@@ -235,6 +245,56 @@ mod tests {
     fn a_byte_order_mark_is_no_part_of_a_name() {
         let users = parse("\u{feff}sha:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=").expect("a file");
         assert!(has(&users, "sha", "secret"));
+    }
+
+    thread_local! {
+        static STEPS: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// A name that counts how often it is looked at.
+    struct Counted<'a>(&'a str);
+
+    fn step() {
+        STEPS.set(STEPS.get() + 1);
+    }
+
+    impl<'a> From<&'a str> for Counted<'a> {
+        fn from(name: &'a str) -> Self {
+            Self(name)
+        }
+    }
+
+    impl PartialEq for Counted<'_> {
+        fn eq(&self, other: &Self) -> bool {
+            step();
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Counted<'_> {}
+
+    impl std::hash::Hash for Counted<'_> {
+        fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+            step();
+            self.0.hash(state);
+        }
+    }
+
+    /// Each user was once held against all above it: 50 million steps for ten thousand.
+    #[test]
+    fn twice_the_lines_are_twice_the_work() {
+        let steps = |lines: usize| {
+            let line = |user| format!("user{user}:{{SHA}}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
+            let text: String = (0..lines).map(line).collect();
+            STEPS.set(0);
+            let users = Users::parse_with::<Counted<'_>>(Path::new("users"), text.as_bytes());
+            assert_eq!(users.expect("a file").0.len(), lines);
+            STEPS.get()
+        };
+        // a table that grows looks at each name again, less than twice in all
+        let (half, whole) = (steps(10_000), steps(20_000));
+        assert!(half >= 10_000 && whole <= 5 * 20_000, "{half}, {whole}");
+        assert!(2 * whole <= 5 * half, "{whole} steps for 20 000 lines, {half} for half as many");
     }
 
     #[test]
