@@ -41,3 +41,15 @@ def sides(ours, theirs):
 def each(ours, theirs):
     """One side, ours and theirs."""
     return pytest.mark.parametrize('module', [pytest.param(ours, id='ours'), pytest.param(theirs, id='theirs')])
+
+
+async def leaves(addr, said):
+    """A server at `addr` that says some bytes, in hexadecimal, to whoever connects, and goes."""
+    from hat.drivers import net
+
+    async def go(conn):
+        await conn.write(bytes.fromhex(said))
+        await conn.drain()
+        await conn.async_close()
+
+    return await net.listen(go, addr)

@@ -9,22 +9,19 @@ import aiohttp
 import pytest
 
 from hat import aio, util
-from hat.drivers import net
 from hat.event import common
 
 from hat_native import juggler
 from hat_native.drivers import chatter, cotp, net as our_net, tpkt
 from hat_native.event import eventer
 
+import echoing
 from cancelling import at_every_await, cut
+from echoing import loopback
 from test_leaks import alive, without_logs  # noqa: F401
 
 
 EVENT = common.Event(common.EventId(1, 1, 1), ('a',), common.now(), None, None)
-
-
-def loopback():
-    return net.TcpAddress('127.0.0.1', 0)
 
 
 def sockets():
@@ -51,12 +48,7 @@ class Messages:
         self.content = content
 
     async def listen(self):
-        async def echo(conn):
-            with contextlib.suppress(ConnectionError):
-                while True:
-                    await conn.send(self.content(await conn.receive()))
-
-        return await self.module.listen(echo, loopback(), bind_connections=True)
+        return await echoing.listen(self.module, self.content)
 
     def connect(self, srv):
         return self.module.connect(srv.info.addresses[0])

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from hat import aio
-from hat.drivers import chatter as raw_chatter, net
+from hat.drivers import chatter as raw_chatter
 from hat.event import common
 from hat.event import eventer as theirs
 from hat.event.eventer import common as eventer_common
@@ -16,7 +16,7 @@ from hat_native.drivers import chatter as our_chatter
 from hat_native.event import common as our_common
 from hat_native.event import eventer as ours
 
-from conftest import each, sides
+from conftest import each, leaves, sides
 
 
 Status = common.Status
@@ -343,12 +343,7 @@ async def test_closing_server_disconnects(module, addr):
 @pytest.mark.parametrize('said', ['', '01', '0120818101'])
 @each(ours, theirs)
 async def test_server_that_goes_before_it_answers(module, addr, said):
-    async def go(conn):
-        await conn.write(bytes.fromhex(said))
-        await conn.drain()
-        await conn.async_close()
-
-    srv = await net.listen(go, addr)
+    srv = await leaves(addr, said)
     with pytest.raises(ConnectionError):
         await module.connect(addr, 'name')
     await srv.async_close()

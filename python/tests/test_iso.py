@@ -10,7 +10,7 @@ from hat.drivers import tpkt as their_tpkt
 from hat_native.drivers import cotp as our_cotp
 from hat_native.drivers import tpkt as our_tpkt
 
-from conftest import each, sides
+from conftest import each, leaves, sides
 
 
 async def open_pair(client, server, addr, client_args={}, server_args={}):
@@ -142,12 +142,7 @@ async def test_server_survives_what_is_no_request(module, addr, caplog):
 @pytest.mark.parametrize('said', ['', '03', '0300000b'])
 @each(our_cotp, their_cotp)
 async def test_a_peer_that_goes_during_the_handshake(module, addr, said):
-    async def go(conn):
-        await conn.write(bytes.fromhex(said))
-        await conn.drain()
-        await conn.async_close()
-
-    srv = await net.listen(go, addr)
+    srv = await leaves(addr, said)
     with pytest.raises(ConnectionError):
         await module.connect(addr)
     await srv.async_close()

@@ -1,7 +1,6 @@
 """All protocols at once, for long, over lines that fail: what arrives is right, and afterwards nothing is left."""
 
 import asyncio
-import contextlib
 import gc
 import itertools
 import os
@@ -20,6 +19,8 @@ from hat_native import juggler
 from hat_native.drivers import chatter, cotp, tpkt
 from hat_native.event import eventer
 
+import echoing
+from echoing import loopback
 from proxy import FAULTS, Line
 from test_leaks import alive, without_logs  # noqa: F401
 
@@ -41,10 +42,6 @@ def check(truth, *what):
         raise Failed(*what)
 
 
-def loopback():
-    return net.TcpAddress('127.0.0.1', 0)
-
-
 class Messages:
     """Chatter, TPKT or COTP: numbered messages, many before the first answer, come back in order."""
 
@@ -54,12 +51,7 @@ class Messages:
         self.unwrap = unwrap
 
     async def listen(self):
-        async def echo(conn):
-            with contextlib.suppress(ConnectionError):
-                while True:
-                    await conn.send(self.wrap(self.unwrap(await conn.receive())))
-
-        srv = await self.module.listen(echo, loopback(), bind_connections=True)
+        srv = await echoing.listen(self.module, lambda message: self.wrap(self.unwrap(message)))
         self.addr = srv.info.addresses[0]
         return srv
 
