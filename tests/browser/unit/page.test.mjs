@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { ordered, scale } from '../../../server/web/chart.js';
 import { age, brief, bytes, clock, count, exact, fromHex, hexdump } from '../../../server/web/format.js';
 import { pretty, readable } from '../../../server/web/json.js';
+import { addressOf } from '../../../server/web/link.js';
 import { Model } from '../../../server/web/model.js';
 import { finder, order } from '../../../server/web/search.js';
 
@@ -91,6 +92,18 @@ test('a search by words, or by a query type', () => {
   assert.ok(finds('*/temp*', 'x/temperature'));
   assert.ok(finds('a.(b/?', 'A.(b/c'));
   assert.ok(!finds('a.b/?', 'axb/c'));
+});
+
+test('the WebSocket is beside the page, also where a proxy has it in a folder', () => {
+  for (const [page, expected] of [
+    ['http://plant:8080/index.html#q=a', 'ws://plant:8080/ws'],
+    ['https://plant/hat/index.html?x#q=a', 'wss://plant/hat/ws'],
+    ['https://plant/hat/', 'wss://plant/hat/ws'],
+  ]) {
+    assert.equal(addressOf(new URL(page)), expected);
+  }
+  // what the server answers to the root leads there, too
+  assert.equal(new URL('./index.html', 'https://plant/hat/').href, 'https://plant/hat/index.html');
 });
 
 test('ages and sizes', () => {
