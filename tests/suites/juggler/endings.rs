@@ -6,6 +6,23 @@ use hat_tests::pair::GRAINS;
 
 use super::*;
 
+/// A person reads it on the other side: words, and nothing of how this side is written.
+#[test]
+fn the_reason_of_a_close_is_in_words() {
+    for (text, expected) in [
+        ("4", "a text message that starts with '4', but Juggler 0.7 starts each with 0, 1, 2 or 3"),
+        ("", "an empty text message, but Juggler 0.7 starts each with 0, 1, 2 or 3"),
+        (
+            r#"{"type":"DATA"}"#,
+            "a text message that starts with '{', but Juggler 0.7 starts each with 0, 1, 2 or 3: does the peer speak 0.5?",
+        ),
+    ] {
+        let mut pair = to_server(server_config(), usize::MAX);
+        say(&mut pair, &[text]);
+        assert_eq!(close_of(&pair.a), (1002, expected.to_owned()), "{text}");
+    }
+}
+
 #[test]
 fn errors_are_final() {
     let mut pair = to_server(server_config(), usize::MAX);
