@@ -98,6 +98,9 @@ mod tests {
         assert_eq!((of("anna"), of("hall"), of("x")), (Role::Operator, Role::Viewer, Role::Viewer));
         assert_eq!(roles.of(None), Role::Viewer);
         assert_eq!(Roles::default().of(None), Role::Operator);
+        // an editor of Windows may have put it before the first line
+        let marked = Roles::parse("\u{feff}anna: operator").expect("roles");
+        assert_eq!(marked.of(Some("anna")), Role::Operator);
         assert_eq!(Roles::parse("anna: operator\nbob").expect_err("no role"), 2);
         assert_eq!(Roles::parse("anna: admin").expect_err("no such role"), 1);
     }
