@@ -20,7 +20,7 @@ import * as place from './place.js';
 import { Rules } from './rules.js';
 import { RulesForm } from './rules_form.js';
 import { finder, hint, parse } from './search.js';
-import { Stream } from './stream.js';
+import { MOST as MOST_STREAMED, Stream } from './stream.js';
 import { Table } from './table.js';
 import { View } from './view.js';
 
@@ -41,19 +41,38 @@ let frame = 0;
 const draw = () => {
   frame ||= requestAnimationFrame((now) => {
     frame = 0;
-    table.draw(now);
-    goToRegistered(now);
-    if (details.open && !details.row.fixed && !table.found && model.rows.get(details.row.type) !== details.row) close();
-    details.draw(now, model.now());
-    history.draw(now);
-    view.draw(model, link, now);
-    view.drawMarks(rules.some || table.onlyMarked ? rules.counts(model.now()) : null);
-    form.draw();
-    $('open-register').hidden = Boolean(model.state?.server?.read_only);
-    drawCount();
-    drawStream(now);
+    for (const part of parts) {
+      // what one part cannot show, an event that it fails at, keeps no other from saying how old
+      // all of it is
+      try {
+        part(now);
+      } catch (error) {
+        console.error(error);
+      }
+    }
   });
 };
+
+/** What is drawn, each on its own; first of all whether it is live. */
+const parts = [
+  (now) => view.draw(model, link, now),
+  () => form.draw(),
+  () => {
+    // the state had room for all types when somebody wrote the search, or has it by now
+    if (model.state && askedOfServer(search.value.trim()) !== finding.query) find();
+  },
+  (now) => table.draw(now),
+  goToRegistered,
+  (now) => {
+    if (details.open && !details.row.fixed && !table.found && !finding.asking && model.rows.get(details.row.type) !== details.row) close();
+    details.draw(now, model.now());
+  },
+  (now) => history.draw(now),
+  () => view.drawMarks(rules.some || table.onlyMarked ? rules.counts(model.now()) : null),
+  () => ($('open-register').hidden = Boolean(model.state?.server?.read_only)),
+  drawCount,
+  drawStream,
+];
 
 const link = new Link(addressOf(location), {
   reset: () => model.reset(),
@@ -111,7 +130,13 @@ const history = new History($('history'), {
   draw,
 });
 
-const finding = new Finding({ request, found: (rows) => table.setFound(rows), draw });
+const finding = new Finding({
+  request,
+  row: (type) => model.rows.get(type),
+  ready: () => link.phase === 'live' && !document.hidden,
+  found: (rows) => table.setFound(rows),
+  draw,
+});
 
 const form = new Form($('register'), {
   request,
@@ -125,7 +150,13 @@ const form = new Form($('register'), {
   },
 });
 
-const rulesForm = new RulesForm($('rules'), rules, { rows: () => model.rows, changed: draw });
+const rulesForm = new RulesForm($('rules'), rules, { rows: () => model.rows, changed: draw, loaded });
+
+/** Says where no rule holds, though somebody has written some. */
+function loaded(problem) {
+  if (problem) view.say(`The rules that this browser keeps cannot be read, and none of them holds: ${problem}`);
+  draw();
+}
 
 /** What the form registered and the table is to go to. The answer may come before the patch that
  * brings the event. */
@@ -207,6 +238,7 @@ function drawCount() {
   let missing = '';
   if (cut > 0) missing = `${count(cut)} of ${count(cut + all)} types are not in this table: there is no room for them. A search asks the server${rules.some ? ', and no rule looks at them' : ''}.`;
   else if (most && all >= most) missing = `The server keeps ${count(most)} types, those that changed last.`;
+  if (table.unknown) missing = `${missing} ${count(table.unknown)} ${table.unknown === 1 ? 'payload is' : 'payloads are'} too long for this table: no condition looks at ${table.unknown === 1 ? 'it' : 'them'}.`.trim();
   if (finding.problem) missing = `The server cannot be asked for the types that are missing here: ${finding.problem}`;
   if (table.mode === 'stream') missing = missedByStream();
   write($('missing'), missing);
@@ -222,9 +254,10 @@ function drawCount() {
 
 /** What the stream does not have, of what came since it was opened. */
 function missedByStream() {
-  const { missed, interrupted } = stream;
+  const { missed, interrupted, dropped } = stream;
   const texts = [missed ? `${count(missed)} events came too fast to be shown: search for fewer types.` : ''];
   if (interrupted) texts.push(`The stream was interrupted ${interrupted === 1 ? 'once' : `${count(interrupted)} times`}, while the page was hidden or had no connection: what came then is not here.`);
+  if (dropped) texts.push(`The newest ${count(MOST_STREAMED)} events are here: ${count(dropped)} older ones made room.`);
   return texts.filter(Boolean).join(' ');
 }
 
@@ -265,9 +298,14 @@ function find() {
   search.title = problem ?? '';
   table.search(query);
   stream.filter(query ? finder(query, () => model.now()) : null);
-  finding.ask(table.mode !== 'stream' && model.state?.server?.types_cut > 0 ? query : '');
+  finding.ask(askedOfServer(query));
   streamed();
   remember();
+}
+
+/** What of a search the server is to answer: it knows types that are not in the state. */
+function askedOfServer(query) {
+  return table.mode !== 'stream' && model.state?.server?.types_cut > 0 ? query : '';
 }
 
 /** What the server was last asked to tell of. */
@@ -406,7 +444,7 @@ addEventListener('hashchange', () => {
   go();
   goToWanted();
 });
-rulesForm.load();
+loaded(rulesForm.load());
 go();
 const waiting = setInterval(() => {
   // once the first state is there

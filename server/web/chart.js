@@ -86,7 +86,7 @@ export class Chart {
     }
     this.#cursor.setAttribute('d', `M${i} 0V${HEIGHT}`);
     const second = this.#at - (this.#values.length - 1 - i);
-    this.#readout.textContent = `${clock([second, 0]).slice(0, -4)}  ${count(value)} /s`;
+    this.#readout.textContent = `${clock([second, 0]).replace(/\.000$/, '')}  ${count(value)} /s`;
   }
 }
 

@@ -1,6 +1,6 @@
 // The pane with all of one event: it follows the active row of the table and is updated in place.
 
-import { age, bytes, exact, fromBase64, hexdump, hexOf, visible } from './format.js';
+import { age, bytes, exact, fromBase64, hexdump, hexOf, visible, visibleName } from './format.js';
 import { layout, pretty } from './json.js';
 import { keyOf } from './model.js';
 
@@ -18,6 +18,8 @@ export class Details {
   #on;
   #row = null;
   #version = -1;
+  /** The event that is shown. */
+  #shown = null;
   /** The event as answered to `event`, where the state's is cut short. */
   #whole = null;
   #problem = '';
@@ -53,7 +55,7 @@ export class Details {
     this.#whole = null;
     this.#problem = '';
     this.#part.payload.scrollTop = 0;
-    this.#part.type.textContent = visible(row.type) || '(no subtypes)';
+    this.#part.type.textContent = visibleName(row.type) || '(no subtypes)';
   }
 
   hide() {
@@ -73,9 +75,10 @@ export class Details {
       if (this.#whole && keyOf(this.#whole) !== row.key) this.#whole = null;
       this.#fill(this.#event());
     }
-    const [s, us] = row.event.timestamp;
+    const [s, us] = this.#shown.timestamp;
     const old = age(serverNow - s - us / 1e6);
-    write(this.#part.age, old === 'now' ? old : `${old} ago`);
+    const newer = keyOf(this.#shown) === row.key ? '' : ': there is a newer event, which waits while text of this one is marked';
+    write(this.#part.age, (old === 'now' ? old : `${old} ago`) + newer);
     this.#pane.dataset.heat = now - row.changedAt < 500 ? 1 : 0;
   }
 
@@ -89,13 +92,15 @@ export class Details {
     return this.#whole ?? this.#row.event;
   }
 
-  #fill({ id, timestamp, source_timestamp: source, payload }) {
+  #fill(event) {
+    this.#shown = event;
+    const { id, timestamp, source_timestamp: source, payload } = event;
     const [server, session, instance] = id;
     write(this.#part.id, `server ${server} · session ${session} · instance ${instance}`);
     times(this.#part.timestamp, exact(timestamp));
     times(this.#part.source, source ? exact(source) : '–');
     const { json, binary } = payload ?? {};
-    const kind = json ? 'JSON' : binary ? `Binary${binary.type ? ` “${binary.type}”` : ''}` : 'None';
+    const kind = json ? 'JSON' : binary ? `Binary${binary.type ? ` “${visibleName(binary.type)}”` : ''}` : 'None';
     const size = (json ?? binary)?.size;
     write(this.#part.kind, size === undefined ? kind : `${kind} · ${bytes(size)}`);
     this.#part.copyPayload.disabled = !payload;
@@ -109,7 +114,7 @@ export class Details {
   }
 
   #json(text) {
-    const tokens = layout(text.slice(0, SHOWN));
+    const tokens = layout(text.slice(0, SHOWN)).map(([kind, text]) => [kind, kind ? visible(text) : text]);
     if (tokens.length > COLOURED) return write(this.#part.payload, tokens.map(([, text]) => text).join(''));
     this.#part.payload.replaceChildren(...tokens.map(([kind, text]) => {
       if (!kind) return text;

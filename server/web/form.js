@@ -11,7 +11,7 @@
 // server's clock: the server drops it after that, so that what was given up here is not done
 // minutes later.
 
-import { bytes, exact, fromBase64, fromHex, hexOf, toBase64, visible } from './format.js';
+import { bytes, exact, fromBase64, fromHex, hexOf, toBase64, visible, visibleName } from './format.js';
 import { pretty, problem } from './json.js';
 
 /** Seconds in which a request must be carried out. */
@@ -34,6 +34,9 @@ export class Form {
   #review = null;
   /** How often the form was opened: an answer is for the form that it was asked by. */
   #opened = 0;
+  /** The type of the row that the form was opened for, and how its field shows it: a field has no
+   * line ends, and what is typed has no spaces around it, but a type may. */
+  #chosen = { type: '', field: '' };
 
   /** `on` has:
    *
@@ -71,6 +74,7 @@ export class Form {
     this.#changed();
     const { type } = this.#form.elements;
     type.value = row?.type ?? '';
+    this.#chosen = { type: row?.type ?? '', field: type.value };
     this.#toEdit();
     this.#dialog.showModal();
     type.focus();
@@ -82,7 +86,7 @@ export class Form {
       // the beginning of a payload is none: whoever wants it must write it
       payload = event?.payload;
     }
-    if (this.#opened === opened && this.isOpen && type.value === row.type) this.#fill(payload);
+    if (this.#opened === opened && this.isOpen && type.value === this.#chosen.field) this.#fill(payload);
   }
 
   /** Says again whether something can be sent now. Called whenever the page is drawn. */
@@ -141,7 +145,7 @@ export class Form {
     if (!request) return;
     const review = { request, expected: undefined, sent: false };
     this.#review = review;
-    this.#part.confirmType.textContent = visible(request.type);
+    this.#part.confirmType.textContent = visibleName(request.type);
     this.#part.confirmOld.textContent = 'Asking the server …';
     this.#part.confirmNew.textContent = shown(request.payload);
     this.#say(problem);
@@ -170,7 +174,8 @@ export class Form {
       elements[name].setAttribute('aria-invalid', 'true');
       return null;
     };
-    const request = { type: elements.type.value.trim(), source_timestamp: null, payload: null };
+    const { type, field } = this.#chosen;
+    const request = { type: type && elements.type.value === field ? type : elements.type.value.trim(), source_timestamp: null, payload: null };
     if (!request.type) return wrong('type', 'An event needs a type, as in: plant/boiler/temperature');
     if (/[?*]/.test(request.type)) return wrong('type', '`?` and `*` are for subscriptions: the type of an event has neither.');
     if (elements.now.checked) {
@@ -213,9 +218,9 @@ export class Form {
       const answer = this.#on.request('register', { ...request, deadline, expected });
       const event = await within(answer, (DEADLINE + GRACE) * 1000);
       if (this.#opened === opened) this.#dialog.close();
-      this.#on.registered(request.type, `Registered ${visible(request.type)} at ${exact(event.timestamp).slice(11, 26)}.`);
+      this.#on.registered(request.type, `Registered ${visibleName(request.type)} at ${exact(event.timestamp).slice(11, 26)}.`);
     } catch (error) {
-      failed(error instanceof TimeOver ? `Not confirmed: the server did not answer within ${DEADLINE + GRACE} s. It does not carry it out any more; look at the latest event of ${visible(request.type)}.` : error.message);
+      failed(error instanceof TimeOver ? `Not confirmed: the server did not answer within ${DEADLINE + GRACE} s. It does not carry it out any more; look at the latest event of ${visibleName(request.type)}.` : error.message);
     } finally {
       review.sent = false;
       this.draw();
@@ -248,7 +253,7 @@ function shown(payload, laidOut = false) {
   }
   const { type, data } = payload.binary;
   const hex = hexOf(fromBase64(data.slice(0, SHOWN)));
-  return readably(`${visible(type) || 'binary'}: ${hex || 'no bytes'}`, 3 * data.length);
+  return readably(`${visibleName(type) || 'binary'}: ${hex || 'no bytes'}`, 3 * data.length);
 }
 
 /** Line by line with what cannot be seen written out, cut where it is too long. */

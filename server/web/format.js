@@ -4,13 +4,26 @@ import { readable } from './json.js';
 
 const THIN_SPACE = '\u2009';
 
-/** Characters that nobody sees, or that turn the text around them: controls, direction marks,
- * zero-width signs, line ends, lone halves of surrogate pairs. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u115f\u1160\u3164\uffa0]/gu;
+/** Characters that nobody sees, that look like a space, or that turn the text around them:
+ * controls, direction marks, zero-width signs, line ends, lone halves of surrogate pairs. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u115f\u1160\u3164\uffa0]|(?! )\p{Zs}/gu;
+
+/** Spaces that a reader does not count, or does not see: at the ends of a subtype, and the second
+ * of two. */
+const SPACES = /(?<=^|\/) | (?=\/|$)|(?<= ) /g;
 
 /** `text` with what cannot be seen written out, as `‹U+202E›`: types that differ look different. */
 export function visible(text) {
-  return text.replace(UNSEEN, (char) => `‹U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}›`);
+  return text.replace(UNSEEN, written);
+}
+
+/** A name on one line, as `visible`: spaces that are not between two words are written out too. */
+export function visibleName(text) {
+  return visible(text).replace(SPACES, written);
+}
+
+function written(char) {
+  return `‹U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}›`;
 }
 
 /** How long ago, in at most eight characters: `now`, `7 s`, `3 m 05 s`, `2 h 08 m`, `5 d 03 h`. */
@@ -68,10 +81,10 @@ export function brief(payload, limit = 400) {
     const { type, data, size } = payload.binary;
     // 4 characters of base64 are 3 bytes
     const hex = hexOf(fromBase64(data.slice(0, 32)));
-    return `${type || 'binary'} · ${bytes(size)} · ${hex}${size > 24 ? ' …' : ''}`;
+    return `${visibleName(type.slice(0, limit)) || 'binary'} · ${bytes(size)} · ${hex}${size > 24 ? ' …' : ''}`;
   }
   const { text } = payload.json;
-  const line = readable(text.slice(0, limit)).replace(/\s+/g, ' ');
+  const line = visible(readable(text.slice(0, limit)).replace(/[ \t\r\n]+/g, ' '));
   return text.length > limit || payload.json.truncated ? `${line} …` : line;
 }
 

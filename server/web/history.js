@@ -1,21 +1,28 @@
 // The drawer with what has been: the events of one type or of several over a time, page by page
 // from the server, and the plot of their numbers.
 //
-//     series   {type, pointer, events, more}      newest first; `more`: the server has older ones
+//     series   {type, pointer, events, more}      newest first; `more`: the server has older ones;
+//                                                 `behind`: it has newer ones, too
 //
 // While it is not paused and the time has no end, what is new is asked for when the latest event of
 // a type is another one.
 
-import { brief, clock, count, exact, visible } from './format.js';
+import { brief, clock, count, exact, visibleName } from './format.js';
 import { keyOf } from './model.js';
-import { member, valueOf } from './search.js';
+import { isUnknown, member, valueOf } from './search.js';
 import { Trend } from './trend.js';
 
 /** Events that one request asks for. */
 const PAGE = 500;
 
+/** The same of what is new: as many as the server gives at once. */
+const NEW_PAGE = 2000;
+
 /** Events of a series that are kept in the page: more are points that nobody tells apart. */
 const MOST = 20_000;
+
+/** Characters of their payloads. */
+const MOST_CHARACTERS = 16 * 2 ** 20;
 
 /** Rows of the list that are in the document, until somebody asks for more. */
 const LISTED = 200;
@@ -26,6 +33,10 @@ export const MOST_SERIES = 6;
 /** Milliseconds between two requests for what is new. */
 const FOLLOW = 1000;
 
+/** Seconds of events that may be missing at the new end: then the newest are asked for, in place
+ * of all in between. */
+const LATE = 10;
+
 /** Seconds that the clocks of the page and the server may be apart. */
 const CLOCKS = 5;
 
@@ -33,7 +44,7 @@ const CLOCKS = 5;
 export const SPANS = { '15m': 900, '1h': 3600, '6h': 21_600, '1d': 86_400, '7d': 604_800, '30d': 2_592_000 };
 
 export class History {
-  /** `[{type, pointer, events, more, problem}]`, in the order of the plot. */
+  /** `[{type, pointer, events, more, full, behind, problem}]`, in the order of the plot. */
   series = [];
   /** `{span, from, to, by}`: `span` one of `SPANS`, `all` or `range`; `from` and `to` are seconds,
    * of a range. */
@@ -134,7 +145,7 @@ export class History {
     this.#restarted();
     this.#follow(now);
     this.#drawTrend();
-    const drawn = `${this.#version} ${this.#listed} ${this.paused} ${this.#on.started() ?? this.#started}`;
+    const drawn = `${this.#version} ${this.#listed} ${this.paused} ${new Date().getDate()} ${this.#on.started() ?? this.#started}`;
     if (this.#drawn === drawn) return;
     this.#drawn = drawn;
     this.#drawLegend();
@@ -142,9 +153,12 @@ export class History {
     const known = this.series.reduce((sum, one) => sum + one.events.length, 0);
     const more = this.series.some((one) => one.more);
     const problem = this.series.find((one) => one.problem)?.problem;
-    const full = this.series.some((one) => one.more && one.events.length >= MOST);
+    const full = this.series.some((one) => one.full);
+    const cut = this.series.reduce((sum, one) => sum + one.events.reduce((sum, event) => sum + isUnknown(event), 0), 0);
     let text = this.loading ? 'Asking the server …' : `${count(known)} ${known === 1 ? 'event' : 'events'}`;
-    if (!this.loading && more) text += full ? `: the newest ${count(MOST)} of a type; choose a shorter time for others` : '; the server has older ones in this time';
+    if (!this.loading && more) text += full ? ': the newest of a type, for which there is room here; choose a shorter time for others' : '; the server has older ones in this time';
+    if (!this.loading && !this.paused && this.series.some((one) => one.behind)) text += '; newer ones are on their way';
+    if (!this.loading && cut) text += `; ${count(cut)} payloads are too long, and not in the plot`;
     if (!this.loading && this.paused && this.#on.started() !== this.#started) text += ' of before the server was started again';
     if (problem) text = problem;
     write(this.#part.state, text);
@@ -156,13 +170,13 @@ export class History {
    * now, and a value holds until the next one. */
   #drawTrend() {
     const [from, to] = this.#times();
-    const goesOn = to === null && this.range.by === 'timestamp';
+    const goesOn = to === null && this.range.by === 'timestamp' && !this.series.some((one) => one.behind);
     if (!this.paused || !this.#until) this.#until = this.#on.known();
     const step = Math.max(1, (this.#until - (from ?? this.#until)) / 600);
     const drawn = `${this.#version} ${goesOn ? Math.floor(this.#until / step) : ''}`;
     if (this.#trendDrawn === drawn) return;
     this.#trendDrawn = drawn;
-    const series = this.series.map((one) => ({ name: `${visible(one.type)} ${one.pointer ?? ''}`.trim(), points: pointsOf(one, this.range.by) }));
+    const series = this.series.map((one) => ({ name: `${visibleName(one.type)} ${one.pointer ?? ''}`.trim(), points: pointsOf(one, this.range.by) }));
     this.#trend.draw(series, from, goesOn ? this.#until : to, goesOn);
   }
 
@@ -199,7 +213,7 @@ export class History {
     const asked = ++this.#asked;
     this.loading = true;
     this.#started = this.#on.started();
-    for (const one of this.series) Object.assign(one, { events: [], more: false, problem: '', followed: undefined, loadedAt: this.#on.now() - CLOCKS });
+    for (const one of this.series) Object.assign(one, { events: [], more: false, full: false, behind: false, problem: '', followed: undefined, loadedAt: this.#on.now() - CLOCKS });
     this.#changed();
     await Promise.all(this.series.map((one) => this.#page(one, asked)));
     if (this.#asked !== asked) return;
@@ -213,7 +227,7 @@ export class History {
     const asked = this.#asked;
     this.loading = true;
     this.#changed();
-    await Promise.all(this.series.filter((one) => one.more && one.events.length < MOST).map((one) => this.#page(one, asked)));
+    await Promise.all(this.series.filter((one) => one.more && !one.full).map((one) => this.#page(one, asked)));
     if (this.#asked !== asked) return;
     this.loading = false;
     this.#listed += LISTED;
@@ -228,8 +242,8 @@ export class History {
       const data = { types: [one.type], from: stamp(from), to: stamp(to), by: this.range.by, order: 'descending', limit: PAGE, after };
       const { events, more } = await this.#on.request('history', data);
       if (this.#asked !== asked) return;
-      one.events = one.events.concat(events);
       one.more = more;
+      keep(one, one.events.concat(events));
     } catch (error) {
       if (this.#asked === asked) one.problem = error.message;
     }
@@ -239,13 +253,20 @@ export class History {
    * showed. */
   async #follow(now) {
     const [, to] = this.#times();
-    if (this.paused || this.loading || this.#following || to !== null || now < this.#followedAt + FOLLOW) return;
-    const behind = this.series.filter((one) => !one.problem && (this.#on.row(one.type)?.key ?? '') !== (one.followed ?? (one.events[0] ? keyOf(one.events[0]) : '')));
+    const wait = this.series.some((one) => one.behind) ? 0 : FOLLOW;
+    if (this.paused || this.loading || this.#following || to !== null || now < this.#followedAt + wait) return;
+    const behind = this.series.filter((one) => !one.problem && this.#isBehind(one));
     if (!behind.length) return;
     this.#followedAt = now;
     this.#following = true;
     await this.#catchUp(behind, this.#asked);
     this.#following = false;
+  }
+
+  /** Whether there may be newer events: of a type that the state has no room for nobody tells. */
+  #isBehind(one) {
+    const row = this.#on.row(one.type);
+    return !row || row.key !== (one.followed ?? (one.events[0] ? keyOf(one.events[0]) : ''));
   }
 
   /** By the time of registration, whatever the order is: what comes late by its source time is new
@@ -256,17 +277,22 @@ export class History {
       const key = this.#on.row(one.type)?.key ?? '';
       const last = one.events.reduce((last, event) => (last && compareTimes(last, event) >= 0 ? last : event), null);
       try {
-        const data = { types: [one.type], from: last?.timestamp ?? stamp(one.loadedAt), to: null, by: 'timestamp', order: 'ascending', limit: PAGE, after: last?.id ?? null };
+        const data = { types: [one.type], from: last?.timestamp ?? stamp(one.loadedAt), to: null, by: 'timestamp', order: 'ascending', limit: NEW_PAGE, after: last?.id ?? null };
         const { events, more } = await this.#on.request('history', data);
         if (this.#asked !== asked) return;
         const known = new Set(one.events.map(keyOf));
         const fresh = events.filter((event) => event[by] && !known.has(keyOf(event)));
+        const wasBehind = one.behind;
+        one.behind = more;
+        // faster than they can be asked for
+        const newest = events.at(-1);
+        if (more && newest && this.#on.known() - secondsBy(newest, 'timestamp') > LATE) return void this.#load();
         if (fresh.length) {
-          one.events = [...fresh.reverse(), ...one.events];
-          if (by !== 'timestamp') one.events.sort((a, b) => secondsBy(b, by) - secondsBy(a, by) || compareIds(b.id, a.id));
-          if (one.events.length > MOST) [one.events, one.more] = [one.events.slice(0, MOST), true];
-          this.#changed();
+          const all = [...fresh.reverse(), ...one.events];
+          if (by !== 'timestamp') all.sort((a, b) => secondsBy(b, by) - secondsBy(a, by) || compareIds(b.id, a.id));
+          keep(one, all);
         }
+        if (fresh.length || wasBehind !== more) this.#changed();
         one.followed = more ? undefined : key;
         one.pointer ??= this.#guess(one);
       } catch {
@@ -288,7 +314,7 @@ export class History {
 
   #drawLegend() {
     const { heading, legend } = this.#part;
-    write(heading, this.series.length === 1 ? visible(this.series[0].type) : `${this.series.length} types`);
+    write(heading, this.series.length === 1 ? visibleName(this.series[0].type) : `${this.series.length} types`);
     legend.replaceChildren(...this.series.map((one, i) => this.#legendOf(one, i)));
   }
 
@@ -298,11 +324,11 @@ export class History {
     mark.className = `mark line-${i}`;
     const name = document.createElement('span');
     name.className = 'name';
-    name.textContent = visible(one.type) || '(no subtypes)';
+    name.textContent = visibleName(one.type) || '(no subtypes)';
     const label = document.createElement('label');
     label.textContent = 'Member ';
     const field = document.createElement('select');
-    field.setAttribute('aria-label', `Number of ${visible(one.type)} that is plotted`);
+    field.setAttribute('aria-label', `Number of ${visibleName(one.type)} that is plotted`);
     const known = numbers(valueOf(one.events[0] ?? this.#on.row(one.type)?.event ?? {}));
     if (one.pointer !== null && !known.includes(one.pointer)) known.unshift(one.pointer);
     for (const pointer of known) field.add(new Option(pointer === '' ? 'the payload' : pointer, pointer));
@@ -324,7 +350,7 @@ export class History {
       remove.type = 'button';
       remove.className = 'quiet';
       remove.textContent = '✕';
-      remove.setAttribute('aria-label', `Take ${visible(one.type)} away`);
+      remove.setAttribute('aria-label', `Take ${visibleName(one.type)} away`);
       remove.addEventListener('click', () => {
         this.show(this.series.filter((other) => other !== one));
         this.focus();
@@ -348,7 +374,7 @@ export class History {
       };
       cell(clock(event.timestamp, today), 'time', exact(event.timestamp));
       cell(event.source_timestamp ? clock(event.source_timestamp, today) : '–', 'time', event.source_timestamp ? exact(event.source_timestamp) : '');
-      if (several) cell(visible(event.type), 'name');
+      if (several) cell(visibleName(event.type), 'name');
       cell(brief(event.payload), 'payload');
       return row;
     });
@@ -357,6 +383,19 @@ export class History {
     const all = this.series.reduce((sum, one) => sum + one.events.length, 0);
     write(this.#part.listed, all > this.#listed ? `The newest ${count(this.#listed)} are listed.` : '');
   }
+}
+
+/** Keeps the newest of `events` that there is room for. */
+function keep(one, events) {
+  let [end, characters] = [0, 0];
+  for (; end < events.length && end < MOST; end++) {
+    const { json, binary } = events[end].payload ?? {};
+    characters += json?.text.length ?? binary?.data.length ?? 0;
+    if (characters > MOST_CHARACTERS) break;
+  }
+  one.full = end < events.length || end === MOST;
+  one.more ||= end < events.length;
+  one.events = end < events.length ? events.slice(0, end) : events;
 }
 
 /** JSON pointers of the numbers in a value, those that are not deep first; at most 50. */
@@ -374,18 +413,18 @@ export function numbers(value) {
 }
 
 /** The points of a series, oldest first: `[[seconds], [number or null]]`. A payload without the
- * number is a hole. */
+ * number is a hole, and so is a number beyond the largest. */
 export function pointsOf({ events, pointer }, by) {
   const [times, values] = [[], []];
   for (let i = events.length - 1; i >= 0; i--) {
     const time = secondsBy(events[i], by);
     const value = pointer === null ? undefined : member(valueOf(events[i]), pointer);
-    const number = typeof value === 'boolean' ? Number(value) : value;
+    const number = typeof value === 'boolean' ? Number(value) : Number.isFinite(value) ? value : null;
     // a plot has one value at a time: the last of them
-    if (times.at(-1) === time) values[values.length - 1] = typeof number === 'number' ? number : null;
+    if (times.at(-1) === time) values[values.length - 1] = number;
     else {
       times.push(time);
-      values.push(typeof number === 'number' ? number : null);
+      values.push(number);
     }
   }
   return [times, values];

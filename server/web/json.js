@@ -9,13 +9,22 @@ const TOKEN = /"(?:[^"\\]|\\.)*"?|[{}[\],:]|[^\s{}[\],:"]+/gs;
  * details beside the table have room for. */
 const LINE = 40;
 
+/** Levels that are told apart by their indentation: each line has all of it, so that a text of
+ * brackets alone would grow with its square. */
+const DEEPEST = 64;
+
+/** Characters that are laid out at the most: more are for a program to read, and a pattern that
+ * takes millions of them at once fails. */
+const LAID_OUT = 4 * 2 ** 20;
+
 /** Tokens laid out, as `[kind, text]`: kind is 'key', 'string', 'number', 'word' or '' (marks and
  * white space). */
 export function layout(text) {
   const tokens = readable(text).match(TOKEN) ?? [];
   const out = [];
   const mark = (text) => out.push(['', text]);
-  let indent = '';
+  let depth = 0;
+  const indent = () => '  '.repeat(Math.min(depth, DEEPEST));
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i];
     switch (token) {
@@ -30,17 +39,17 @@ export function layout(text) {
           }
           mark(tokens[end]);
         } else {
-          indent += '  ';
-          mark(`${token}\n${indent}`);
+          depth++;
+          mark(`${token}\n${indent()}`);
         }
         break;
       }
       case '}':
       case ']':
-        indent = indent.slice(2);
-        mark(`\n${indent}${token}`);
+        depth = Math.max(0, depth - 1);
+        mark(`\n${indent()}${token}`);
         break;
-      case ',': mark(`,\n${indent}`); break;
+      case ',': mark(`,\n${indent()}`); break;
       case ':': mark(': '); break;
       default: out.push(leaf(tokens, i));
     }
@@ -48,7 +57,9 @@ export function layout(text) {
   return out;
 }
 
+/** The text laid out; one that is too long for that as it is. */
 export function pretty(text) {
+  if (text.length > LAID_OUT) return text;
   return layout(text).map(([, text]) => text).join('');
 }
 

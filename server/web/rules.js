@@ -4,9 +4,10 @@
 //     stale plant/* 60s                    marks each row whose event is older
 //
 // Whether a row is an alarm is found out when its event changes; whether it is stale, when it is
-// drawn or counted.
+// drawn or counted. Of a payload that is too long for the state nobody knows: such rows are counted
+// on their own.
 
-import { finder, parse, seconds } from './search.js';
+import { finder, isUnknown, parse, seconds } from './search.js';
 
 /** Lines that there may be: each is looked at for each event. */
 const MOST = 50;
@@ -25,7 +26,7 @@ export function rulesOf(text) {
       const { conditions, problem } = parse(rest);
       if (problem) return wrong(problem);
       if (conditions.some(({ of }) => of === 'age')) return wrong('an alarm does not depend on the age: write “stale”, a query type and a time.');
-      rules.push({ kind, query: rest, finds: finder(rest) });
+      rules.push({ kind, query: rest, finds: finder(rest), mayFind: finder(rest, undefined, true) });
     } else {
       const [, query, time] = /^(.*\S)\s+(\S+)$/.exec(rest) ?? [];
       const after = time === undefined ? null : seconds(time);
@@ -41,6 +42,8 @@ export class Rules {
   #rules = [];
   #version = 0;
   #alarms = new Set();
+  /** Rows that may be alarms: their payloads are cut short. */
+  #unknown = new Set();
   #mortal = new Set();
 
   get text() {
@@ -64,6 +67,7 @@ export class Rules {
   /** Looks at all rows anew. */
   all(rows) {
     this.#alarms.clear();
+    this.#unknown.clear();
     this.#mortal.clear();
     for (const row of rows.values()) this.changed(row);
   }
@@ -75,6 +79,8 @@ export class Rules {
     row.alarm = alarm?.query;
     if (alarm) this.#alarms.add(row);
     else this.#alarms.delete(row);
+    if (!alarm && isUnknown(row.event) && this.#rules.some((rule) => rule.mayFind?.(row))) this.#unknown.add(row);
+    else this.#unknown.delete(row);
     // by its name alone: once for each set of rules
     if (row.rulesVersion !== this.#version) {
       row.rulesVersion = this.#version;
@@ -87,14 +93,15 @@ export class Rules {
 
   gone(row) {
     this.#alarms.delete(row);
+    this.#unknown.delete(row);
     this.#mortal.delete(row);
   }
 
-  /** How many rows are lit, and how many are too old. */
+  /** How many rows are lit, are too old, and may have to be lit. */
   counts(now) {
     let stale = 0;
     for (const row of this.#mortal) stale += isStale(row, now);
-    return { alarms: this.#alarms.size, stale };
+    return { alarms: this.#alarms.size, stale, unknown: this.#unknown.size };
   }
 }
 

@@ -8,8 +8,10 @@ export class RulesForm {
   #on;
   #text;
   #error;
+  /** What the browser kept and nobody could read. */
+  #unread = null;
 
-  /** `on` has `rows()`: all rows; `changed()`. */
+  /** `on` has `rows()`: all rows; `changed()`; `loaded(problem)`: another tab has changed them. */
   constructor(dialog, rules, on) {
     this.#dialog = dialog;
     this.#rules = rules;
@@ -20,6 +22,9 @@ export class RulesForm {
       event.preventDefault();
       this.#save();
     });
+    addEventListener('storage', (event) => {
+      if (event.key === KEY || event.key === null) this.#on.loaded(this.load());
+    });
     dialog.querySelector('[data-part=cancel]').addEventListener('click', () => dialog.close());
   }
 
@@ -27,18 +32,24 @@ export class RulesForm {
     return this.#dialog.open;
   }
 
-  /** Takes what the browser kept; what it cannot read any more is left out. */
+  /** Takes what the browser kept, also in another tab. What is wrong with it, or null: then no
+   * rule of it holds, and it is there to be mended. */
   load() {
+    let text = '';
     try {
-      this.#rules.set(localStorage.getItem(KEY) ?? '');
+      text = localStorage.getItem(KEY) ?? '';
     } catch {
       // a browser that keeps nothing
     }
+    const problem = this.#rules.set(text);
+    this.#unread = problem ? { text, problem } : null;
+    this.#rules.all(this.#on.rows());
+    return problem;
   }
 
   open() {
-    this.#text.value = this.#rules.text;
-    this.#error.textContent = '';
+    this.#text.value = this.#unread?.text ?? this.#rules.text;
+    this.#error.textContent = this.#unread?.problem ?? '';
     this.#dialog.showModal();
     this.#text.focus();
   }
@@ -47,6 +58,7 @@ export class RulesForm {
     const problem = this.#rules.set(this.#text.value);
     this.#error.textContent = problem ?? '';
     if (problem) return this.#text.focus();
+    this.#unread = null;
     this.#rules.all(this.#on.rows());
     try {
       localStorage.setItem(KEY, this.#text.value);

@@ -66,8 +66,9 @@ export function parse(query) {
   return { ways, conditions, terms, problem };
 }
 
-/** A test of rows for what somebody typed. `now()` is the server's time in seconds. */
-export function finder(query, now = () => Date.now() / 1000) {
+/** A test of rows for what somebody typed. `now()` is the server's time in seconds; `unknown` is
+ * what holds for a payload of which only the beginning is here. */
+export function finder(query, now = () => Date.now() / 1000, unknown = false) {
   const { ways, conditions, problem } = parse(query);
   // what cannot be read is not half read
   if (problem) return () => false;
@@ -80,7 +81,7 @@ export function finder(query, now = () => Date.now() / 1000) {
     return found.some((finds) => finds(name));
   };
   if (!conditions.length) return byName;
-  return (row) => byName(row) && conditions.every((condition) => holds(condition, row.event, now));
+  return (row) => byName(row) && conditions.every((condition) => holds(condition, row.event, now, unknown));
 }
 
 /** Whether what a query finds depends on payloads or on the time. */
@@ -125,11 +126,18 @@ function wild(pattern, text, any, same) {
   return pattern.slice(p).every(any);
 }
 
+/** Whether the payload that is here is only the beginning of a JSON one: then nobody knows whether
+ * a condition holds. */
+export function isUnknown(event) {
+  return Boolean(event.payload?.json?.truncated);
+}
+
 /** Whether a condition holds for an event. A payload that is not JSON, or has no such member,
  * fulfils none. */
-function holds({ of, op, value }, event, now) {
+function holds({ of, op, value }, event, now, unknown) {
   if (of === 'age') return compare(op, now() - secondsOf(event.timestamp), value);
   if (of === 'delay') return event.source_timestamp !== null && compare(op, secondsOf(event.timestamp) - secondsOf(event.source_timestamp), value);
+  if (isUnknown(event)) return unknown;
   const found = member(valueOf(event), of === 'payload' ? '' : of);
   return found !== undefined && compare(op, found, value);
 }
@@ -141,16 +149,23 @@ const values = new WeakMap();
 /** The value of a JSON payload, read once for each event; undefined where there is none. */
 export function valueOf(event) {
   if (!event.payload?.json) return undefined;
-  if (!values.has(event)) {
-    let value;
-    try {
-      value = JSON.parse(event.payload.json.text);
-    } catch {
-      value = undefined;
-    }
-    values.set(event, value);
-  }
+  if (!values.has(event)) values.set(event, isUnknown(event) ? undefined : parsed(event.payload.json.text));
   return values.get(event);
+}
+
+/** Python writes `NaN` and `Infinity`, which JSON does not have: they are texts here, and the rest
+ * of the payload is read all the same. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // below
+  }
+  try {
+    return JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (token) => (token[0] === '"' ? token : `"${token}"`)));
+  } catch {
+    return undefined;
+  }
 }
 
 /** The member of `value` that a JSON pointer (RFC 6901) names, or undefined. */
@@ -165,7 +180,8 @@ export function member(value, pointer) {
 }
 
 function compare(op, found, wanted) {
-  const text = typeof found === 'string' ? found : JSON.stringify(found);
+  // a number beyond the largest is no null, as which JSON would write it
+  const text = typeof found === 'string' ? found : typeof found === 'number' ? String(found) : JSON.stringify(found);
   if (op === '~') return text.toLowerCase().includes(String(wanted).toLowerCase());
   const number = typeof found === 'number' && String(wanted).trim() !== '' ? Number(wanted) : NaN;
   switch (op) {

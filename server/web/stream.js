@@ -4,7 +4,7 @@
 import { keyOf } from './model.js';
 
 /** Events that are kept in the page. */
-const MOST = 5000;
+export const MOST = 5000;
 
 /** Milliseconds over which the rate is taken. */
 const WINDOW = 3000;
@@ -17,6 +17,8 @@ export class Stream {
   paused = false;
   /** Events that the server had no room to tell, since the stream was opened. */
   missed = 0;
+  /** Events that were here, or waited, and made room for newer ones. */
+  dropped = 0;
   /** How often the server was not asked for a while, with events here from before. */
   interrupted = 0;
   /** Grows when `rows` changed. */
@@ -31,7 +33,7 @@ export class Stream {
     const found = events.map((event) => rowOf(event, now)).filter((row) => !this.#finds || this.#finds(row)).reverse();
     this.#arrivals.push([now, found.length + (this.#finds ? 0 : missed)]);
     while (this.#arrivals.length && this.#arrivals[0][0] < now - WINDOW) this.#arrivals.shift();
-    if (this.paused) this.waiting = [...found, ...this.waiting].slice(0, MOST);
+    if (this.paused) this.waiting = this.#newest(found, this.waiting);
     else this.#show(found);
   }
 
@@ -59,7 +61,7 @@ export class Stream {
   }
 
   clear() {
-    [this.rows, this.waiting, this.missed, this.interrupted, this.#arrivals] = [[], [], 0, 0, []];
+    [this.rows, this.waiting, this.missed, this.dropped, this.interrupted, this.#arrivals] = [[], [], 0, 0, 0, []];
     this.version++;
   }
 
@@ -71,8 +73,13 @@ export class Stream {
 
   #show(rows) {
     if (!rows.length) return;
-    this.rows = [...rows, ...this.rows].slice(0, MOST);
+    this.rows = this.#newest(rows, this.rows);
     this.version++;
+  }
+
+  #newest(rows, before) {
+    this.dropped += Math.max(0, rows.length + before.length - MOST);
+    return [...rows, ...before].slice(0, MOST);
   }
 }
 

@@ -5,10 +5,10 @@
 // The row of index i is always drawn by slot i % slots, so that scrolling by one row fills one slot
 // anew and moves no other.
 
-import { age, brief, clock, count as grouped, exact, visible } from './format.js';
+import { age, brief, clock, count as grouped, exact, visibleName } from './format.js';
 import { Names } from './names.js';
 import { isStale } from './rules.js';
-import { changes, finder, order } from './search.js';
+import { changes, finder, isUnknown, order } from './search.js';
 
 /** Rows that are drawn above and below what is visible, so that the next frame of a scroll finds
  * them there. */
@@ -49,9 +49,12 @@ export class Table {
   onlyMarked = false;
   /** The types that match, of which the tree shows those in what is open. */
   matchingRows = [];
-  /** What the server found, where the state does not hold all types: rows by type, in place of the
-   * model's. */
+  /** What the server found, where the state does not hold all types: rows by type, of which those
+   * of the model are its own. */
   found = null;
+  /** Types that match by their names, and of whose payloads nobody knows: only the beginning is
+   * here. */
+  unknown = 0;
   /** The row that the keyboard is at, or null. */
   active = null;
 
@@ -73,6 +76,7 @@ export class Table {
   #open = new Set();
   #root = null;
   #finds = null;
+  #mayFind = null;
   #stream;
   #streamVersion = -1;
   #foundAt = -Infinity;
@@ -160,6 +164,7 @@ export class Table {
   search(query) {
     this.#query = query;
     this.#finds = query ? finder(query, () => this.#model.now()) : null;
+    this.#mayFind = query && changes(query) ? finder(query, () => this.#model.now(), true) : null;
     this.found = null;
     this.#find();
     this.#grid.scrollTop = this.#scrollTop = 0;
@@ -229,8 +234,10 @@ export class Table {
     if (row === null) return;
     put(slot, 'active', row === this.active, (active) => slot.element.classList.toggle('active', active));
     if (row.group) return;
-    if (slot.version !== row.version) {
-      slot.version = row.version;
+    // the time of an event that stays has its day from midnight on
+    const day = today.getDate();
+    if (slot.version !== row.version || slot.day !== day) {
+      [slot.version, slot.day] = [row.version, day];
       slot.payload.data = brief(row.event.payload);
       put(slot, 'none', !row.event.payload, (none) => slot.payloadCell.classList.toggle('none', none));
       slot.time.data = clock(row.event.timestamp, today);
@@ -249,11 +256,11 @@ export class Table {
     const inTree = this.mode === 'tree';
     const shown = inTree ? row.parts.at(-1) ?? '' : this.#chars < row.type.length ? this.names.fit(row.parts, this.#chars) : row.type;
     const cut = Math.max(0, inTree ? 0 : shown.lastIndexOf('/'));
-    slot.path.data = visible(shown.slice(0, cut));
-    slot.leaf.data = visible(shown.slice(cut)) || '(no subtypes)';
+    slot.path.data = visibleName(shown.slice(0, cut));
+    slot.leaf.data = visibleName(shown.slice(cut)) || '(no subtypes)';
     const depth = inTree ? row.parts.length : 0;
     slot.typeCell.style.paddingLeft = `${depth * INDENT}px`;
-    this.#fillWhole(slot, shown === row.type ? '' : visible(row.type));
+    this.#fillWhole(slot, shown === row.type ? '' : visibleName(row.type));
     slot.element.removeAttribute('aria-expanded');
     if (inTree) slot.element.setAttribute('aria-level', depth + 1);
     else slot.element.removeAttribute('aria-level');
@@ -267,7 +274,7 @@ export class Table {
 
   #fillGroup(slot, { name, depth, open, count }) {
     slot.path.data = open ? '▾ ' : '▸ ';
-    slot.leaf.data = visible(name) || '(empty)';
+    slot.leaf.data = visibleName(name) || '(empty)';
     slot.typeCell.style.paddingLeft = `${depth * INDENT}px`;
     this.#fillWhole(slot, '');
     slot.payload.data = `${grouped(count)} ${count === 1 ? 'type' : 'types'}`;
@@ -349,6 +356,7 @@ export class Table {
     else {
       const rows = this.found ? [...this.found.values()].sort(order) : this.#sorted;
       this.shown = this.#finds ? rows.filter(this.#finds) : rows;
+      this.unknown = this.#mayFind ? rows.reduce((sum, row) => sum + (isUnknown(row.event) && this.#mayFind(row) && !this.#finds(row)), 0) : 0;
       const now = this.#model.now();
       if (this.onlyMarked) this.shown = this.shown.filter((row) => row.alarm !== undefined || isStale(row, now));
       this.matchingRows = this.shown;
@@ -475,7 +483,7 @@ export class Table {
     const cell = event.target.closest('.cell');
     if (!row || row.group || !cell) return;
     if (cell.matches('.time, .age')) cell.title = exact(row.event.timestamp);
-    else if (cell.matches('.type')) cell.title = visible(row.type);
+    else if (cell.matches('.type')) cell.title = visibleName(row.type);
   }
 
   #click(event) {
@@ -516,7 +524,7 @@ function makeSlot(number) {
   element.className = 'row';
   element.id = `row-${number}`;
   element.setAttribute('role', 'row');
-  const slot = { element, index: -1, row: undefined, version: -1 };
+  const slot = { element, index: -1, row: undefined, version: -1, day: 0 };
   const cell = (name, ...children) => {
     const cell = document.createElement('div');
     cell.className = `cell ${name}`;

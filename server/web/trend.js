@@ -1,7 +1,8 @@
 // The plot of numbers over time, by uPlot (uPlot.js, MIT), which is fetched when it is first
 // needed.
 //
-// Values are held until the next event, so lines are steps. Zoom: drag, or + and − and the arrows,
+// Values are held until the next event, so lines are steps, with a hole where that has no number.
+// Zoom: drag, or + and − and the arrows,
 // also at the keyboard; a double click shows all.
 
 import { clock } from './format.js';
@@ -132,7 +133,7 @@ export class Trend {
       legend: { show: false },
       scales: { x: { time: true, auto: false }, y: { auto: true } },
       axes: [{ ...axis, space: 70, values: (_, times, __, ___, step) => axisTimes(times, step) }, { ...axis, size: 70 }],
-      series: [{}, ...series.map(({ name }, i) => ({ label: name, stroke: colour(`--plot-${i}`), width: 1.5, dash: [[], [6, 3], [2, 3], [10, 4, 2, 4], [1, 2], [14, 4]][i], paths: stepped, points: { size: 4, filter: (chart, i, show) => (show ? this.#events(chart.data[i]) : null) }, spanGaps: true }))],
+      series: [{}, ...series.map(({ name }, i) => ({ label: name, stroke: colour(`--plot-${i}`), width: 1.5, dash: [[], [6, 3], [2, 3], [10, 4, 2, 4], [1, 2], [14, 4]][i], paths: stepped, points: { size: 4, filter: (chart, i, show) => (show ? this.#events(chart.data[i]) : null) } }))],
       cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
       hooks: {
         setSelect: [(chart) => {
@@ -215,7 +216,8 @@ export function heldUntil(points, until) {
   return [[...times, until], [...values, values.at(-1)]];
 }
 
-/** The value that held at a time, as text. */
+/** The value that held at a time, as text; none where the event before it had no number. Beyond
+ * 2^53 it is not the one that was sent, digit by digit. */
 export function valueAt(times, values, time) {
   let [low, high] = [0, times.length];
   while (low < high) {
@@ -223,6 +225,9 @@ export function valueAt(times, values, time) {
     if (times[middle] <= time) low = middle + 1;
     else high = middle;
   }
-  for (let i = low - 1; i >= 0; i--) if (values[i] !== undefined && values[i] !== null) return String(values[i]);
-  return '–';
+  // another series has an event there
+  while (low > 0 && values[low - 1] === undefined) low--;
+  const value = values[low - 1] ?? null;
+  if (value === null) return '–';
+  return Math.abs(value) > Number.MAX_SAFE_INTEGER ? `≈ ${value}` : String(value);
 }

@@ -1,7 +1,7 @@
 // Everything but the table, the details and the form: the server, its clients, the rate, and the
 // state of the connection.
 
-import { age, count, exact } from './format.js';
+import { age, count, exact, visibleName } from './format.js';
 import { Chart } from './chart.js';
 
 /** Milliseconds behind from which on the page says so. */
@@ -75,15 +75,17 @@ export class View {
     write(this.#part.stale, old ? `Data ${age(silent / 1000)} old` : '');
   }
 
-  /** How many rows are marked by rules, `{alarms, stale}`; null where there are no rules. */
+  /** How many rows are marked by rules, or may have to be, `{alarms, stale, unknown}`; null where
+   * there are no rules. */
   drawMarks(counts) {
     const { marks, marksText } = this.#part;
     marks.hidden = counts === null && marks.getAttribute('aria-pressed') !== 'true';
     if (counts === null) return;
-    const { alarms, stale } = counts;
-    const state = alarms ? 'alarm' : stale ? 'stale' : 'calm';
+    const { alarms, stale, unknown } = counts;
+    const state = alarms ? 'alarm' : stale || unknown ? 'stale' : 'calm';
     if (marks.dataset.state !== state) marks.dataset.state = state;
-    const texts = [alarms || !stale ? `${count(alarms)} ${alarms === 1 ? 'alarm' : 'alarms'}` : '', stale ? `${count(stale)} stale` : ''];
+    const texts = [alarms || !stale ? `${count(alarms)} ${alarms === 1 ? 'alarm' : 'alarms'}` : '', stale ? `${count(stale)} stale` : '', unknown ? `${count(unknown)} not known` : ''];
+    marks.title = unknown ? 'Show only rows that a rule marks. Not known: the payload is too long for this table, and its rule cannot look at it' : 'Show only rows that a rule marks';
     write(marksText, texts.filter(Boolean).join(' · '));
   }
 
@@ -125,7 +127,9 @@ export class View {
         this.#clients.set(id, item);
         this.#part.clients.append(item.element);
       }
-      const { name, address, subscriptions, connected, persisted } = clients[id];
+      const { address, connected, persisted } = clients[id];
+      // a client says itself what it is called
+      const [name, ...subscriptions] = [clients[id].name, ...clients[id].subscriptions].map(visibleName);
       write(item.name, name);
       write(item.about, [address, persisted ? 'persisted' : '', subscriptions.join('  ') || 'no subscription'].filter(Boolean).join(' · '));
       write(item.age, age(serverNow - connected));

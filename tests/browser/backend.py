@@ -163,7 +163,7 @@ async def main():
         return aiohttp.web.FileResponse(path, headers={"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"})
 
     await hat.juggler.listen("127.0.0.1", args.port, connected, requested, index_path=None, autoflush_delay=None,
-                             additional_routes=[aiohttp.web.get("/{name:[a-z]*[.]?[a-z]*}", file)])
+                             additional_routes=[aiohttp.web.get("/{name:[A-Za-z_]*[.]?[A-Za-z]*}", file)])
     print(json.dumps({"url": f"http://127.0.0.1:{args.port}/"}), flush=True)
 
     async def lines():

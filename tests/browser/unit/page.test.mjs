@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ordered, scale } from '../../../server/web/chart.js';
-import { age, brief, bytes, clock, count, exact, fromHex, hexdump } from '../../../server/web/format.js';
+import { age, brief, bytes, clock, count, exact, fromHex, hexdump, visibleName } from '../../../server/web/format.js';
 import { pretty, readable } from '../../../server/web/json.js';
 import { addressOf } from '../../../server/web/link.js';
 import { Model } from '../../../server/web/model.js';
@@ -128,6 +128,22 @@ test('payloads in a line', () => {
   assert.equal(brief({ json: { text: '[1', size: 5000, truncated: true } }), '[1 …');
   assert.equal(brief({ binary: { type: 'T', data: 'AP8=', size: 2 } }), 'T · 2 B · 00 ff');
   assert.equal(brief({ binary: { type: '', data: '', size: 0 } }), 'binary · 0 B · ');
+});
+
+test('what looks alike and is not, looks different', () => {
+  assert.deepEqual(['a b/c', 'a\u00a0b/c', 'a b/c ', ' a/b', 'a /b', 'a  b', 'a\u3000b'].map(visibleName),
+    ['a b/c', 'a‹U+00A0›b/c', 'a b/c‹U+0020›', '‹U+0020›a/b', 'a‹U+0020›/b', 'a ‹U+0020›b', 'a‹U+3000›b']);
+  // a mark of direction in a payload turns its digits around
+  assert.equal(brief({ json: { text: '"\u202e321"', size: 8 } }), '"‹U+202E›321"');
+  assert.equal(brief({ binary: { type: 'T\u200b', data: '', size: 0 } }), 'T‹U+200B› · 0 B · ');
+});
+
+test('a payload of brackets, or of megabytes, is shown as well', () => {
+  const deep = pretty('['.repeat(256 * 1024));
+  assert.ok(deep.length < 256 * 1024 * 140, `${deep.length}`);
+  assert.equal(pretty(']]1'), '\n]\n]1');
+  const long = `"${'\\u0041'.repeat(3_000_000)}"`;
+  assert.equal(pretty(long), long);
 });
 
 test('JSON is laid out without a change of its tokens', () => {

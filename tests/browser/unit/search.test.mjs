@@ -94,17 +94,32 @@ test('rules light rows, and count those that are too old', () => {
   rules.all(rows);
   const [alarm, old, other] = rows.values();
   assert.deepEqual([alarm.alarm, old.alarm], ['*/alarm /level = critical', undefined]);
-  assert.deepEqual(rules.counts(1061), { alarms: 1, stale: 2 });
+  assert.deepEqual(rules.counts(1061), { alarms: 1, stale: 2, unknown: 0 });
   assert.deepEqual([isStale(old, 1059), isStale(old, 1061), isStale(other, 9999)], [false, true, false]);
   alarm.event = event(json({ level: 'none' }), [2000, 0]);
   rules.changed(alarm);
-  assert.deepEqual(rules.counts(1061), { alarms: 0, stale: 1 });
+  assert.deepEqual(rules.counts(1061), { alarms: 0, stale: 1, unknown: 0 });
   rules.gone(old);
-  assert.deepEqual(rules.counts(1061), { alarms: 0, stale: 0 });
+  assert.deepEqual(rules.counts(1061), { alarms: 0, stale: 0, unknown: 0 });
   assert.match(rulesOf('alarm').problem, /^Line 1: write what is to be marked/);
   assert.match(rulesOf('\nstale plant/*').problem, /^Line 2: write how old/);
   assert.match(rulesOf('warn x').problem, /^Line 1: write “alarm”/);
   assert.match(rulesOf('alarm age > 5s').problem, /does not depend on the age/);
+});
+
+test('the stream says how many events made room, also while it is paused', () => {
+  const stream = new Stream();
+  const told = (from, count) => stream.take({ events: Array.from({ length: count }, (_, n) => ({ ...event(null), type: 'a', id: [1, 1, from + n] })), missed: 0 });
+  told(1, 5000);
+  assert.deepEqual([stream.rows.length, stream.dropped], [5000, 0]);
+  stream.pause(true);
+  told(5001, 3000);
+  told(8001, 2500);
+  assert.deepEqual([stream.waiting.length, stream.dropped], [5000, 500]);
+  stream.pause(false);
+  assert.deepEqual([stream.rows.length, stream.rows[0].event.id[2], stream.dropped], [5000, 10_500, 5500]);
+  stream.clear();
+  assert.equal(stream.dropped, 0);
 });
 
 test('the stream is newest first, waits while it is paused, and says what it missed', () => {
@@ -176,5 +191,30 @@ test('numbers of a payload, and the points of a plot', () => {
   const at = (s, value, source = null) => ({ ...event(json(value), [s, 0], source), id: [1, 1, s] });
   const series = { pointer: '/v', events: [at(4, { v: 'x' }), at(3, { v: true }), at(2, { v: 7 }), at(2, { v: 6 }), at(1, { v: 5 })] };
   assert.deepEqual(pointsOf(series, 'timestamp'), [[1, 2, 3, 4], [5, 7, 1, null]]);
-  assert.deepEqual([valueAt([1, 2, 3], [5, null, 7], 2.5), valueAt([1], [5], 0.5)], ['5', '–']);
+  // an event of another series is no event of this one; one without the number ends the value
+  assert.deepEqual([valueAt([1, 2, 3], [5, undefined, 7], 2.5), valueAt([1, 2, 3], [5, null, 7], 2.5), valueAt([1], [5], 0.5)], ['5', '–', '–']);
+});
+
+test('numbers that JavaScript does not have are not shown as others', () => {
+  const at = (s, text) => ({ ...event({ json: { text, size: text.length } }, [s, 0]), id: [1, 1, s] });
+  const series = { pointer: '/v', events: [at(4, '{"v": 12345678901234567890}'), at(3, '{"v": NaN}'), at(2, '{"v": 1e400}'), at(1, '{"v": -0}')] };
+  assert.deepEqual(pointsOf(series, 'timestamp'), [[1, 2, 3, 4], [-0, null, null, 12345678901234567000]]);
+  assert.equal(valueAt([1], [12345678901234567000], 2), '≈ 12345678901234567000');
+});
+
+test('a payload that is cut short, or has numbers of Python, is not lost to rules and searches', () => {
+  const long = row('plant/alarm', { json: { text: '{"level": "crit', size: 9000, truncated: true } });
+  const other = row('site/x', { json: { text: '{"level": "crit', size: 9000, truncated: true } });
+  const python = row('plant/python/alarm', { json: { text: '{"text": "NaN \\" -Infinity", "level": "critical", "value": NaN, "low": -Infinity}', size: 80 } });
+  const rules = new Rules();
+  rules.set('alarm */alarm /level = critical');
+  const rows = new Map([long, other, python].map((it) => [it.type, it]));
+  rules.all(rows);
+  assert.deepEqual([long.alarm, python.alarm], [undefined, '*/alarm /level = critical']);
+  assert.deepEqual(rules.counts(0), { alarms: 1, stale: 0, unknown: 1 });
+  rules.gone(long);
+  assert.deepEqual(rules.counts(0), { alarms: 1, stale: 0, unknown: 0 });
+  assert.deepEqual(['/text ~ "NaN"', '/value = NaN', '/low = -Infinity', '/value > 0'].map((query) => finder(query)(python)), [true, true, true, false]);
+  const huge = row('a', { json: { text: '[1e400]', size: 7 } });
+  assert.deepEqual(['/0 = null', '/0 > 5'].map((query) => finder(query)(huge)), [false, true]);
 });

@@ -1,0 +1,157 @@
+// A page that is open for long: a tab that nobody looks at for ten minutes, rows that stay over
+// midnight, text that somebody has marked, a type with more events than there is room for.
+
+/** Milliseconds for which nobody looks. */
+const HIDDEN = 600_000;
+
+/** Events of a series that the page keeps (server/web/history.js). */
+const KEPT = 20_000;
+
+/** `of` has what page.mjs gives its checks; `events` is how many of one type there are to be. */
+export async function lasting({ page, context, url, check, equal, until, find, row, open, register, json, want, screenshot, events }) {
+  const details = page.locator('#details');
+  const history = page.locator('#history');
+  const part = (name) => history.locator(`[data-part=${name}]`);
+
+  /** A page whose clock can be moved on, and what it sends. */
+  async function other() {
+    const other = await context.newPage();
+    const sent = [];
+    other.on('websocket', (socket) => socket.on('framesent', ({ payload }) => sent.push(String(payload))));
+    await other.clock.install();
+    await other.goto(url);
+    await other.locator('.connection[data-state=live]').waitFor();
+    await other.locator('#search').fill('lasting/*');
+    const hidden = (is) => other.evaluate((is) => {
+      Object.defineProperty(document, 'hidden', { value: is, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
+    }, is);
+    const payload = () => other.locator('.row:visible .payload').first().textContent();
+    const state = () => other.locator('.connection').getAttribute('data-state');
+    return { other, sent, hidden, payload, state };
+  }
+
+  await check('a tab that was hidden for ten minutes pings at once, and shows what is there', async () => {
+    await register(json('lasting/a', 1));
+    const { other: tab, sent, hidden, payload, state } = await other();
+    await until('the first', async () => (await payload()) === '1');
+    await hidden(true);
+    await register(json('lasting/a', 2));
+    await tab.clock.fastForward(HIDDEN);
+    const before = sent.length;
+    await hidden(false);
+    await until('a question', () => sent.slice(before).some((frame) => frame.includes('"echo"')));
+    await until('the newest', async () => (await state()) === 'live' && (await payload()) === '2');
+    equal(await tab.locator('html[data-stale=true]').count(), 0, 'greyed');
+    await tab.close();
+  });
+
+  await check('after ten minutes without a server nothing in a hidden tab has the colour of life', async () => {
+    await register(json('lasting/a', 3));
+    const { other: tab, hidden, payload, state } = await other();
+    await until('the first', async () => (await payload()) === '3');
+    await hidden(true);
+    if ((await want('freeze')) === 'skip') return void (await tab.close());
+    await tab.clock.fastForward(HIDDEN);
+    await hidden(false);
+    await until('it is not live', async () => ['silent', 'connecting', 'waiting'].includes(await state()));
+    equal(await tab.locator('html[data-stale=true]').count(), 1, 'greyed');
+    equal(await tab.locator('.row:visible:not([data-heat="0"])').count(), 0, 'rows that look new');
+    const old = await tab.locator('[data-view=stale]').textContent();
+    if (!/^Data (10|11) m \d\d s old$/.test(old)) throw new Error(`it says “${old}”`);
+    await want('thaw');
+    await until('it is back', async () => (await state()) === 'live');
+    equal(await tab.locator('html[data-stale=true]').count(), 0, 'greyed');
+    await register(json('lasting/a', 4));
+    await until('what is new', async () => (await payload()) === '4');
+    await tab.close();
+  });
+
+  await check('the time of an event has its day from midnight on', async () => {
+    await register(json('lasting/a', 5));
+    const { other: tab, payload } = await other();
+    await until('it', async () => (await payload()) === '5');
+    const time = () => tab.locator('.row:visible .time').first().textContent();
+    await until('a time of today', async () => /^\d\d:\d\d:\d\d\.\d{3}$/.test(await time()));
+    await tab.clock.setSystemTime(Date.now() + 86_400_000);
+    await until('a time of yesterday', async () => /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(await time()));
+    await tab.close();
+  });
+
+  await check('while text of an event is marked, its age is its own', async () => {
+    await register(json('lasting/marked', 'first'));
+    await find('lasting/marked');
+    await open('lasting/marked');
+    await until('the first', async () => (await details.locator('pre').textContent()) === '"first"');
+    await page.evaluate(() => getSelection().selectAllChildren(document.querySelector('#details pre')));
+    await register(json('lasting/marked', 'second'));
+    await until('it says so', async () => /there is a newer event/.test(await details.locator('[data-part=age]').textContent()));
+    equal(await details.locator('pre').textContent(), '"first"', 'what is marked');
+    await page.evaluate(() => getSelection().removeAllRanges());
+    await until('the second', async () => (await details.locator('pre').textContent()) === '"second"');
+    equal(/newer/.test(await details.locator('[data-part=age]').textContent()), false, 'what its age says');
+    await page.keyboard.press('Escape');
+  });
+
+  await check('the form registers to the type of the row, also where a field cannot show it', async () => {
+    const types = ['lasting/exact', 'lasting/exact ', 'lasting/exa\nct'];
+    await register(...types.map((type) => json(type, type)));
+    for (const [i, shown] of ['lasting/exact', 'lasting/exact‹U+0020›', 'lasting/exa‹U+000A›ct'].entries()) {
+      await find('lasting/exa');
+      await open(shown);
+      await page.locator('#open-register').click();
+      const field = page.locator('[name=json]');
+      await until('its payload', async () => (await field.inputValue()) === JSON.stringify(types[i]));
+      await field.fill(`${i}`);
+      await page.locator('[name=submit]').click();
+      await until('what is there', async () => (await page.locator('[data-part=confirmOld]').textContent()) === JSON.stringify(types[i]));
+      equal(await page.locator('[data-part=confirmType]').textContent(), shown, 'the type to confirm');
+      await page.locator('[data-part=confirm]').click();
+      await page.locator('#register').waitFor({ state: 'hidden' });
+      await until('it', async () => (await row(shown).locator('.payload').textContent()) === `${i}`);
+      await page.keyboard.press('Escape');
+    }
+  });
+
+  await check('a payload that takes the page apart is only not shown', async () => {
+    await register(json('lasting/deep', JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`)), json('lasting/turned', '\u202e321'));
+    await find('lasting/turned');
+    await until('what turns it', async () => (await row('lasting/turned').locator('.payload').textContent()) === '"‹U+202E›321"');
+    await open('lasting/turned');
+    await until('there, too', async () => /‹U\+202E›321/.test(await details.locator('pre').textContent()));
+    await page.keyboard.press('Escape');
+  });
+
+  await check(`the history of a type with ${events} events comes in pages, and says what is not here`, async () => {
+    if (!events || (await want('many', { type: 'lasting/many', count: events })) === 'skip') return;
+    await find('lasting/many');
+    await open('lasting/many');
+    await page.locator('#grid').focus();
+    await page.keyboard.press('h');
+    await part('span').selectOption('all');
+    const loaded = async () => Number(/^[\d\u2009]+/.exec(await part('state').textContent())?.[0].replace(/\D/g, '') ?? 0);
+    await until('the first page', async () => (await loaded()) === 500);
+    equal(await history.locator('tbody tr').count(), 200, 'rows in the document');
+    if (!/the server has older ones in this time/.test(await part('state').textContent())) throw new Error(await part('state').textContent());
+    const most = Math.min(KEPT, events);
+    for (let n = 500; n < most; n = await loaded()) {
+      await part('older').click();
+      await until('another page', async () => (await loaded()) >= Math.min(n + 500, most));
+    }
+    equal(await loaded(), most, 'events');
+    if (events > KEPT) {
+      await part('older').waitFor({ state: 'hidden' });
+      if (!/for which there is room here/.test(await part('state').textContent())) throw new Error(await part('state').textContent());
+    }
+    await until('a plot', () => history.locator('.trend canvas').count());
+    const [first] = await history.locator('tbody tr .payload').allTextContents();
+    equal(first, `${events - 1}`, 'the newest');
+    // what comes while many are here
+    await register(json('lasting/many', 'end'));
+    await until('the end', async () => (await history.locator('tbody tr .payload').first().textContent()) === '"end"');
+    equal(await loaded(), Math.min(KEPT, events + 1), 'events');
+    await screenshot('many');
+    await part('close').click();
+    await page.keyboard.press('Escape');
+  });
+}
