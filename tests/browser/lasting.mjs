@@ -4,6 +4,9 @@
 /** Milliseconds for which nobody looks. */
 const HIDDEN = 600_000;
 
+/** Milliseconds until what must come is missing. */
+const PATIENCE = Number(process.env.HAT_PAGE_PATIENCE ?? 30_000);
+
 /** Events of a series that the page keeps (server/web/history.js). */
 const KEPT = 20_000;
 
@@ -13,9 +16,12 @@ export async function lasting({ page, context, url, check, equal, until, find, r
   const history = page.locator('#history');
   const part = (name) => history.locator(`[data-part=${name}]`);
 
-  /** A page whose clock can be moved on, and what it sends. */
+  /** A page whose clock can be moved on, and what it sends. The clock is that of all pages of a
+   * context, so it has one of its own. */
   async function other() {
-    const other = await context.newPage();
+    const apart = await context.browser().newContext({ viewport: { width: 1280, height: 800 } });
+    const other = await apart.newPage();
+    other.setDefaultTimeout(PATIENCE);
     const sent = [];
     other.on('websocket', (socket) => socket.on('framesent', ({ payload }) => sent.push(String(payload))));
     await other.clock.install();
@@ -43,7 +49,7 @@ export async function lasting({ page, context, url, check, equal, until, find, r
     await until('a question', () => sent.slice(before).some((frame) => frame.includes('"echo"')));
     await until('the newest', async () => (await state()) === 'live' && (await payload()) === '2');
     equal(await tab.locator('html[data-stale=true]').count(), 0, 'greyed');
-    await tab.close();
+    await tab.context().close();
   });
 
   await check('after ten minutes without a server nothing in a hidden tab has the colour of life', async () => {
@@ -51,7 +57,7 @@ export async function lasting({ page, context, url, check, equal, until, find, r
     const { other: tab, hidden, payload, state } = await other();
     await until('the first', async () => (await payload()) === '3');
     await hidden(true);
-    if ((await want('freeze')) === 'skip') return void (await tab.close());
+    if ((await want('freeze')) === 'skip') return void (await tab.context().close());
     await tab.clock.fastForward(HIDDEN);
     await hidden(false);
     await until('it is not live', async () => ['silent', 'connecting', 'waiting'].includes(await state()));
@@ -64,7 +70,7 @@ export async function lasting({ page, context, url, check, equal, until, find, r
     equal(await tab.locator('html[data-stale=true]').count(), 0, 'greyed');
     await register(json('lasting/a', 4));
     await until('what is new', async () => (await payload()) === '4');
-    await tab.close();
+    await tab.context().close();
   });
 
   await check('the time of an event has its day from midnight on', async () => {
@@ -75,7 +81,7 @@ export async function lasting({ page, context, url, check, equal, until, find, r
     await until('a time of today', async () => /^\d\d:\d\d:\d\d\.\d{3}$/.test(await time()));
     await tab.clock.setSystemTime(Date.now() + 86_400_000);
     await until('a time of yesterday', async () => /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(await time()));
-    await tab.close();
+    await tab.context().close();
   });
 
   await check('while text of an event is marked, its age is its own', async () => {

@@ -74,7 +74,7 @@ const browser = await chromium.launch({ executablePath: options.chromium, args: 
 const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'light' });
 await context.grantPermissions(['clipboard-read', 'clipboard-write']);
 const page = await context.newPage();
-page.setDefaultTimeout(PATIENCE);
+context.setDefaultTimeout(PATIENCE);
 
 /** What the browser complained about: also what the Content-Security-Policy stopped. */
 const complaints = [];
