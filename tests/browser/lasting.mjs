@@ -1,5 +1,5 @@
 // A page that is open for long: a tab that nobody looks at for ten minutes, rows that stay over
-// midnight, text that somebody has marked, a type with more events than there is room for.
+// midnight, text that somebody has marked.
 
 /** Milliseconds for which nobody looks. */
 const HIDDEN = 600_000;
@@ -7,14 +7,9 @@ const HIDDEN = 600_000;
 /** Milliseconds until what must come is missing. */
 const PATIENCE = Number(process.env.HAT_PAGE_PATIENCE ?? 30_000);
 
-/** Events of a series that the page keeps (server/web/history.js). */
-const KEPT = 20_000;
-
-/** `of` has what page.mjs gives its checks; `events` is how many of one type there are to be. */
-export async function lasting({ page, context, url, check, equal, until, find, row, open, register, json, want, screenshot, events }) {
+/** `of` has what page.mjs gives its checks. */
+export async function lasting({ page, context, url, check, equal, until, find, open, register, json, want }) {
   const details = page.locator('#details');
-  const history = page.locator('#history');
-  const part = (name) => history.locator(`[data-part=${name}]`);
 
   /** A page whose clock can be moved on, and what it sends. The clock is that of all pages of a
    * context, so it has one of its own. */
@@ -96,68 +91,6 @@ export async function lasting({ page, context, url, check, equal, until, find, r
     await page.evaluate(() => getSelection().removeAllRanges());
     await until('the second', async () => (await details.locator('pre').textContent()) === '"second"');
     equal(/newer/.test(await details.locator('[data-part=age]').textContent()), false, 'what its age says');
-    await page.keyboard.press('Escape');
-  });
-
-  await check('the form registers to the type of the row, also where a field cannot show it', async () => {
-    const types = ['lasting/exact', 'lasting/exact ', 'lasting/exa\nct'];
-    await register(...types.map((type) => json(type, type)));
-    for (const [i, shown] of ['lasting/exact', 'lasting/exact‹U+0020›', 'lasting/exa‹U+000A›ct'].entries()) {
-      await find('lasting/exa');
-      await open(shown);
-      await page.locator('#open-register').click();
-      const field = page.locator('[name=json]');
-      await until('its payload', async () => (await field.inputValue()) === JSON.stringify(types[i]));
-      await field.fill(`${i}`);
-      await page.locator('[name=submit]').click();
-      await until('what is there', async () => (await page.locator('[data-part=confirmOld]').textContent()) === JSON.stringify(types[i]));
-      equal(await page.locator('[data-part=confirmType]').textContent(), shown, 'the type to confirm');
-      await page.locator('[data-part=confirm]').click();
-      await page.locator('#register').waitFor({ state: 'hidden' });
-      await until('it', async () => (await row(shown).locator('.payload').textContent()) === `${i}`);
-      await page.keyboard.press('Escape');
-    }
-  });
-
-  await check('a payload that takes the page apart is only not shown', async () => {
-    await register(json('lasting/deep', JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`)), json('lasting/turned', '\u202e321'));
-    await find('lasting/turned');
-    await until('what turns it', async () => (await row('lasting/turned').locator('.payload').textContent()) === '"‹U+202E›321"');
-    await open('lasting/turned');
-    await until('there, too', async () => /‹U\+202E›321/.test(await details.locator('pre').textContent()));
-    await page.keyboard.press('Escape');
-  });
-
-  await check(`the history of a type with ${events} events comes in pages, and says what is not here`, async () => {
-    if (!events || (await want('many', { type: 'lasting/many', count: events })) === 'skip') return;
-    await find('lasting/many');
-    await open('lasting/many');
-    await page.locator('#grid').focus();
-    await page.keyboard.press('h');
-    await part('span').selectOption('all');
-    const loaded = async () => Number(/^[\d\u2009]+/.exec(await part('state').textContent())?.[0].replace(/\D/g, '') ?? 0);
-    await until('the first page', async () => (await loaded()) === 500);
-    equal(await history.locator('tbody tr').count(), 200, 'rows in the document');
-    if (!/the server has older ones in this time/.test(await part('state').textContent())) throw new Error(await part('state').textContent());
-    const most = Math.min(KEPT, events);
-    for (let n = 500; n < most; n = await loaded()) {
-      await part('older').click();
-      await until('another page', async () => (await loaded()) >= Math.min(n + 500, most));
-    }
-    equal(await loaded(), most, 'events');
-    if (events > KEPT) {
-      await part('older').waitFor({ state: 'hidden' });
-      if (!/for which there is room here/.test(await part('state').textContent())) throw new Error(await part('state').textContent());
-    }
-    await until('a plot', () => history.locator('.trend canvas').count());
-    const [first] = await history.locator('tbody tr .payload').allTextContents();
-    equal(first, `${events - 1}`, 'the newest');
-    // what comes while many are here
-    await register(json('lasting/many', 'end'));
-    await until('the end', async () => (await history.locator('tbody tr .payload').first().textContent()) === '"end"');
-    equal(await loaded(), Math.min(KEPT, events + 1), 'events');
-    await screenshot('many');
-    await part('close').click();
     await page.keyboard.press('Escape');
   });
 }

@@ -35,9 +35,6 @@ const wants = {
     }, 20);
     setTimeout(() => clearInterval(loading), seconds * 1000);
   },
-  many: ({ type, count }) => {
-    for (let n = 0; n < count; n++) send([{ type, payload: { kind: 'json', data: n } }]);
-  },
   freeze: () => void backend.kill('SIGSTOP'),
   thaw: () => void backend.kill('SIGCONT'),
   stop,

@@ -1,6 +1,6 @@
 // The page of `hat serve --web`, in the system's Chromium.
 //
-//     node page.mjs URL [--chromium PATH] [--screenshots FOLDER] [--types 10000] [--events 0]
+//     node page.mjs URL [--chromium PATH] [--screenshots FOLDER] [--types 10000]
 //
 // Whoever starts it has the server, and does what this script asks for. A line of standard output
 // is one of
@@ -8,8 +8,6 @@
 //     {"want": "register", "events": [...]}   register these, then answer
 //     {"want": "load", "events": [...], "rate": 1000, "seconds": 5}
 //                                             start to register these again and again, then answer
-//     {"want": "many", "type": "a/b", "count": 100000}
-//                                             register so many with their numbers from 0, then answer
 //     {"want": "freeze"}                      stop the server's process, as by SIGSTOP, and answer
 //     {"want": "thaw"}                        let it go on, and answer
 //     {"want": "stop"}                        end the server, then answer
@@ -19,8 +17,8 @@
 //     {"failed": "what was checked", "error": "..."}    and exit status 1
 //     {"done": checks}                        and exit status 0
 //
-// and an answer is one line of standard input: `skip` where a `load`, a `freeze` or `many` is not to
-// be had, anything else where it is done.
+// and an answer is one line of standard input: `skip` where a `load` or a `freeze` is not to be
+// had, anything else where it is done.
 
 import { mkdir } from 'node:fs/promises';
 import { once } from 'node:events';
@@ -41,7 +39,6 @@ const { values: options, positionals: [url] } = parseArgs({
     chromium: { type: 'string', default: '/usr/bin/chromium' },
     screenshots: { type: 'string', default: 'screenshots' },
     types: { type: 'string', default: '10000' },
-    events: { type: 'string', default: process.env.HAT_PAGE_EVENTS ?? '0' },
   },
 });
 const TYPES = Number(options.types);
@@ -593,7 +590,7 @@ for (const scheme of ['light', 'dark']) {
 
 const screenshot = (name) => page.screenshot({ path: join(options.screenshots, `${name}.png`) });
 await investigate({ page, context, url, check, equal, until, find, row, pick, open, register, json, screenshot, want });
-await lasting({ page, context, url, check, equal, until, find, row, open, register, json, screenshot, want, events: Number(options.events) });
+await lasting({ page, context, url, check, equal, until, find, open, register, json, want });
 
 await check('it keeps up with changes', async () => {
   await page.emulateMedia({ colorScheme: 'light' });
