@@ -124,7 +124,7 @@ async def connect(sbs_repo: typing.Any,
     def create_protocol() -> Link:
         return Link(_machine(ping_timeout), info=_addresses, send_queue_size=0)
 
-    link = await net.create_connection(create_protocol, net.TcpAddress(url.hostname or '', url.port), {'ssl': ssl_ctx})
+    link = await net.create_connection(create_protocol, net.TcpAddress(url.hostname, url.port), {'ssl': ssl_ctx})  # type: ignore[arg-type]
     return Connection(link, sbs_repo, queue_maxsize)
 
 
@@ -215,7 +215,7 @@ class Connection(MessageConnection[Msg]):
 
     def __init__(self, link: Link, sbs_repo: typing.Any, queue_maxsize: int):
         self._sbs_repo = sbs_repo
-        self._timeout_cbs: dict[_Name, Callable[[Conversation], None]] = {}
+        self._timeout_cbs: dict[_Name, tuple[Callable[[Conversation], None], Conversation]] = {}
         super().__init__(link, queue_maxsize, mlog)
 
     @property
@@ -261,19 +261,18 @@ class Connection(MessageConnection[Msg]):
                                   last, token, module=msg_data.module, timeout=at)
         link.wrote()
         self._timeout_cbs.pop(name, None)
+        conv = conv or Conversation(self, True, name.first_id)
         if is_timed:
-            self._timeout_cbs[name] = timeout_cb  # type: ignore[assignment]
+            self._timeout_cbs[name] = timeout_cb, conv  # type: ignore[assignment]
             link.arm()
-        return conv or Conversation(self, True, name.first_id)
+        return conv
 
     def _on_incoming(self, incoming: list[typing.Any]) -> None:
         messages = []
         try:
             for one in incoming:
                 if isinstance(one, _Name):
-                    cb = self._timeout_cbs.pop(one, None)
-                    if cb is not None and self.is_open:
-                        cb(Conversation(self, *one))
+                    self._on_timeout(one)
                     continue
                 self._timeout_cbs.pop(one.conv, None)
                 module, kind, data = one.data
@@ -283,6 +282,16 @@ class Connection(MessageConnection[Msg]):
             mlog.error("read loop error: %s", e, exc_info=e)
             self.close()
         super()._on_incoming(messages)
+
+    def _on_timeout(self, name: _Name) -> None:
+        cb, conv = self._timeout_cbs.pop(name, (None, None))
+        if cb is None or conv is None or not self.is_open:
+            return
+        try:
+            cb(conv)
+        except Exception as e:
+            # the loop's matter, as with any of its timers: the connection goes on
+            self._link.loop.call_exception_handler({'message': f'Exception in timeout callback {cb!r}', 'exception': e})
 
     def _on_over(self, reason: str) -> None:
         self._timeout_cbs.clear()

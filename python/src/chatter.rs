@@ -1,18 +1,19 @@
 //! Chatter, both dialects.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use hat_core::chatter::{
-    Config, Connection, Conversation, Data, Dialect, Incoming, PingRule, SendFault, SendOptions,
+    Config, Connection, Conversation, Data, Dialect, Incoming, Message, PingRule, SendFault,
+    SendOptions,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
 
 use crate::error;
 use crate::link::{Link, duration, instant, machine};
-use crate::values::NamedTuple;
+use crate::values::{NamedTuple, Truth};
 
 /// The largest message, either way. The deployed modules have no limit, and send query results of
 /// 100 MB and more.
@@ -43,9 +44,12 @@ pub(crate) fn when_idle(delay: Option<f64>, timeout: Option<f64>) -> PingRule {
     }
 }
 
-/// The machine of a Chatter connection, dialect `HatChatter` or `Hat`. What comes in are messages,
-/// as instances of the classes that it was given; in dialect `Hat` also a bare conversation, whose
-/// timeout has passed.
+/// The machine of a Chatter connection, dialect `HatChatter` or `Hat`.
+///
+/// In dialect `Hat`, what comes in are messages, as instances of the classes that it was given, and
+/// bare conversations, whose timeout has passed. In the other, a None comes in for each message,
+/// which waits here to be popped: of a read that brings thousands, each becomes Python's objects
+/// when a program takes it, and is gone before the garbage collector has seen it.
 #[pyclass(module = "hat_native._native")]
 pub(crate) struct Chatter {
     link: Link<Connection>,
@@ -54,6 +58,7 @@ pub(crate) struct Chatter {
     data: NamedTuple,
     conversation: NamedTuple,
     names: HashMap<ByteString, Py<PyString>>,
+    waiting: VecDeque<Message>,
 }
 
 machine!(Chatter {
@@ -83,7 +88,20 @@ machine!(Chatter {
             data: NamedTuple::new(data)?,
             conversation: NamedTuple::new(conversation)?,
             names: HashMap::new(),
+            waiting: VecDeque::new(),
         })
+    }
+
+    /// The oldest message that waits, or None.
+    fn pop<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(message) = self.waiting.pop_front() else { return Ok(None) };
+        self.message(py, &message).map(Some)
+    }
+
+    /// How many messages wait.
+    #[getter]
+    fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// Queues a message. Returns its conversation.
@@ -95,8 +113,8 @@ machine!(Chatter {
         r#type: &str,
         data: &Bound<'py, PyAny>,
         conv: Option<Bound<'py, PyAny>>,
-        last: bool,
-        token: bool,
+        last: Truth,
+        token: Truth,
         module: Option<&str>,
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -106,7 +124,12 @@ machine!(Chatter {
             data: self.link.payload(data)?,
         };
         let conversation = conv.as_ref().map(conversation).transpose()?;
-        let options = SendOptions { conversation, last, token, timeout: timeout.map(instant) };
+        let options = SendOptions {
+            conversation,
+            last: last.0,
+            token: token.0,
+            timeout: timeout.map(instant),
+        };
         let sent = self.link.machine.send(data, options).map_err(|refused| match refused.fault {
             SendFault::Closed => error::connection(refused),
             _ => error::value(refused),
@@ -124,6 +147,14 @@ impl Chatter {
             Incoming::Timeout(conversation) => return self.conversation_of(py, conversation),
             Incoming::Message(message) => message,
         };
+        if self.dialect == Dialect::Hat {
+            return self.message(py, &message);
+        }
+        self.waiting.push_back(message);
+        Ok(py.None().into_bound(py))
+    }
+
+    fn message<'py>(&mut self, py: Python<'py>, message: &Message) -> PyResult<Bound<'py, PyAny>> {
         let bytes = PyBytes::new(py, &message.data.data);
         let name = self.name(py, &message.data.r#type);
         let data = match self.dialect {

@@ -395,16 +395,17 @@ impl Events {
     fn payload_of(&self, payload: &Bound<'_, PyAny>) -> PyResult<Payload> {
         if self.json.has(payload)? {
             let value = payload.get_item(0)?;
-            return SCRATCH.with_borrow_mut(|text| {
+            let written = SCRATCH.with_borrow_mut(|text| {
                 text.clear();
-                let json = if json::write(&value, text, 32)? {
-                    Json::from_text_as_is(&text[..])
-                } else {
-                    let text = self.json_encode.bind(payload.py()).call1((value,))?;
-                    Json::from_text_as_is(&*text.cast::<PyString>()?.to_cow()?)
-                };
-                Ok(Payload::Json(json))
-            });
+                let is_written = json::write(&value, text, 32)?;
+                PyResult::Ok(is_written.then(|| Json::from_text_as_is(&text[..])))
+            })?;
+            if let Some(json) = written {
+                return Ok(Payload::Json(json));
+            }
+            // what a program's own classes do when they are asked may be to encode something else
+            let text = self.json_encode.bind(payload.py()).call1((value,))?;
+            return Ok(Payload::Json(Json::from_text_as_is(&*text.cast::<PyString>()?.to_cow()?)));
         }
         if self.binary.has(payload)? {
             let data_type = payload.get_item(0)?;

@@ -1,4 +1,4 @@
-//! Instances of Python's named tuples, made without calling their classes.
+//! Instances of Python's named tuples, made without calling their classes; and truth.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
@@ -27,5 +27,17 @@ impl NamedTuple {
     /// As `isinstance`: a subclass is one too.
     pub(crate) fn has(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
         if self.is_of(value) { Ok(true) } else { value.is_instance(self.class.bind(value.py())) }
+    }
+}
+
+/// Whether a value is true, whatever it is: the deployed serializer asks for no more, so programs
+/// pass numbers, lists and None for a flag.
+pub(crate) struct Truth(pub(crate) bool);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Truth {
+    type Error = PyErr;
+
+    fn extract(value: pyo3::Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        value.is_truthy().map(Self)
     }
 }

@@ -2,13 +2,11 @@
 
 import asyncio
 import contextlib
-import gc
-import os
 
 import aiohttp
 import pytest
 
-from hat import aio, util
+from hat import util
 from hat.event import common
 
 from hat_native import juggler
@@ -16,31 +14,18 @@ from hat_native.drivers import chatter, cotp, net as our_net, tpkt
 from hat_native.event import eventer
 
 import echoing
-from cancelling import at_every_await, cut
+from cancelling import EVERY
 from echoing import loopback
-from test_leaks import alive, without_logs  # noqa: F401
+from test_leaks import KINDS, without_logs  # noqa: F401
 
 
 EVENT = common.Event(common.EventId(1, 1, 1), ('a',), common.now(), None, None)
 
 
-def sockets():
-    """How many sockets this process has."""
-    count = 0
-    for name in os.listdir('/proc/self/fd'):
-        with contextlib.suppress(OSError):
-            count += os.readlink(f'/proc/self/fd/{name}').startswith('socket:')
-    return count
-
-
-async def until(check):
-    async with asyncio.timeout(10):
-        while not check():
-            await asyncio.sleep(0.001)
-
-
 class Messages:
     """Chatter, TPKT, COTP: what is sent comes back."""
+
+    errors = (OSError,)
 
     def __init__(self, module, message, content=lambda received: received):
         self.module = module
@@ -63,6 +48,8 @@ class Messages:
 class Bytes:
     """Plain bytes"""
 
+    errors = (OSError,)
+
     async def listen(self):
         async def echo(conn):
             with contextlib.suppress(ConnectionError):
@@ -83,6 +70,8 @@ class Bytes:
 
 class Events:
     """Eventer: registers, asks, is told with an ack"""
+
+    errors = (OSError,)
 
     async def listen(self):
         async def register_cb(info, events):
@@ -107,6 +96,8 @@ class Events:
 
 class State:
     """Juggler: asks, and follows"""
+
+    errors = (OSError, aiohttp.ClientError)
 
     async def listen(self):
         async def request_cb(conn, name, data):
@@ -136,84 +127,6 @@ ALL = {'chatter': Messages(chatter, chatter.Data('t', b'123'), lambda msg: msg.d
 
 
 @pytest.mark.parametrize('name', ALL)
-async def test_a_client_at_every_await(name):
-    of = ALL[name]
-    errors = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(context))
-    srv = await of.listen()
-    await asyncio.sleep(0.01)
-    tasks, open_sockets = len(asyncio.all_tasks()), sockets()
-
-    async def life():
-        conn = await of.connect(srv)
-        try:
-            await of.use(conn)
-        finally:
-            await conn.async_close()
-
-    async def after():
-        await until(lambda: len(asyncio.all_tasks()) == tasks and sockets() == open_sockets)
-        assert srv.is_open
-
-    assert await at_every_await(life, after) >= 4
-    await srv.async_close()
-    of.srv = srv = None
-    for _ in range(20):
-        await asyncio.sleep(0)
-    if 'uvloop' not in type(asyncio.get_running_loop()).__module__:
-        assert alive() == []
-    assert [str(i)[:300] for i in errors] == []
-
-
-@pytest.mark.parametrize('name', ALL)
-async def test_a_server_at_every_await(name):
-    of = ALL[name]
-    tasks, open_sockets = len(asyncio.all_tasks()), sockets()
-
-    async def life():
-        srv = await of.listen()
-        try:
-            conn = await aio.uncancellable(of.connect(srv))
-            await conn.async_close()
-        finally:
-            await srv.async_close()
-
-    async def after():
-        gc.collect()
-        await until(lambda: len(asyncio.all_tasks()) == tasks and sockets() == open_sockets)
-
-    await at_every_await(life, after)
-
-
-@pytest.mark.parametrize('name', ALL)
-async def test_a_server_that_closes_at_every_await_of_a_client(name):
-    of = ALL[name]
-    errors = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(context))
-    tasks, open_sockets = len(asyncio.all_tasks()), sockets()
-    awaits, closing = 0, None
-
-    async def life(srv):
-        conn = await of.connect(srv)
-        try:
-            await of.use(conn)
-        finally:
-            await conn.async_close()
-
-    def close():
-        nonlocal closing
-        closing = asyncio.ensure_future(srv.async_close())
-
-    while awaits >= 0:
-        srv = await of.listen()
-        closing = None
-        with contextlib.suppress(OSError, aiohttp.ClientError):
-            await asyncio.wait_for(cut(life(srv), awaits, close), 20)
-        awaits = -1 if closing is None else awaits + 1
-        await (closing or srv.async_close())
-        of.srv = srv = closing = None
-        gc.collect()
-        await until(lambda: len(asyncio.all_tasks()) == tasks and sockets() == open_sockets)
-    if 'uvloop' not in type(asyncio.get_running_loop()).__module__:
-        assert alive() == []
-    assert [str(i)[:300] for i in errors] == []
+@pytest.mark.parametrize('what', EVERY)
+async def test_at_every_await(what, name):
+    await what(ALL[name], KINDS)

@@ -66,6 +66,16 @@ async def test_conversation(client, server, addr):
 
 
 @sides(ours, theirs)
+async def test_flags_are_whatever_is_true(client, server, addr):
+    srv, a, b = await open_pair(client, server, addr)
+    for last, token in ((1, 0), ([], 'x'), (None, [0])):
+        await a.send(Data('t', b''), last=last, token=token)
+        msg = await b.receive()
+        assert (msg.last, msg.token) == (bool(last), bool(token))
+    await close(a, b, srv)
+
+
+@sides(ours, theirs)
 @pytest.mark.parametrize('size', [0, 1, 63, 64, 4096, 65536, 1 << 20, 5 << 20])
 async def test_sizes(client, server, addr, size):
     srv, a, b = await open_pair(client, server, addr)

@@ -7,7 +7,8 @@ import pickle
 import pytest
 
 from hat import aio
-from hat.drivers import chatter as raw_chatter
+from hat.aio.group import GroupClosedError
+from hat.drivers import chatter as raw_chatter, net
 from hat.event import common
 from hat.event import eventer as theirs
 from hat.event.eventer import common as eventer_common
@@ -405,6 +406,102 @@ async def test_values_that_cannot_be_sent_do_not_end_the_connection(addr):
     await srv.async_close()
 
 
+@each(ours, theirs)
+async def test_who_was_told_of_a_client_is_told_of_its_end(module, addr):
+    """Also where the server closes in between. Connections that never became clients have numbers too."""
+    calls = []
+    waits = asyncio.Event()
+
+    async def connected_cb(info):
+        calls.append(('connected', info.id))
+        if info.client_name == 'waits':
+            waits.set()
+            await asyncio.Event().wait()
+
+    srv = await module.listen(addr, connected_cb=connected_cb, disconnected_cb=lambda info: calls.append(('disconnected', info.id)))
+    conn = await net.connect(addr)
+    await conn.async_close()
+    c = await module.connect(addr, 'name')
+    await c.async_close()
+    await until(lambda: len(calls) == 2)
+    connecting = asyncio.create_task(module.connect(addr, 'waits'))
+    await waits.wait()
+    await srv.async_close()
+    with pytest.raises(ConnectionError):
+        await connecting
+    assert calls == [('connected', 2), ('disconnected', 2), ('connected', 3), ('disconnected', 3)]
+
+
+@pytest.mark.parametrize('true,false', [(1, 0), ([0], []), ('x', None)])
+@each(ours, theirs)
+async def test_flags_are_whatever_is_true(module, addr, true, false):
+    got = aio.Queue()
+    srv = await module.listen(addr, register_cb=lambda info, events: [])
+    c = await module.connect(addr, 'name', subscriptions=[('*',)], persisted=true, events_cb=lambda c, events: got.put_nowait(events))
+    assert srv.get_conn_infos()[0].persisted is True
+    assert await c.register([], true) == []
+    assert await c.register([], false) is None
+    await srv.notify_events(events(), True, true)
+    assert got.get_nowait() == events()
+    await srv.notify_events(events(), True, false)
+    assert await got.get() == events()
+    await c.async_close()
+    await srv.async_close()
+
+
+@each(ours, theirs)
+async def test_a_server_that_goes_right_after_it_took_the_client(module, addr):
+    """Whoever connects has a client that is closed, or a `ConnectionError`."""
+    init = common.sbs_repo.encode('HatEventer.MsgInitRes', ('success', ('standby', None)))
+
+    async def take(conn):
+        msg = await conn.receive()
+        await conn.send(raw_chatter.Data('HatEventer.MsgInitRes', init), conv=msg.conv)
+        # what follows is no message
+        await conn.drain()
+        await conn._conn.write(b'\xff' * 300)
+        await conn.async_close()
+
+    srv = await raw_chatter.listen(take, addr)
+    for _ in range(20):
+        try:
+            c = await module.connect(addr, 'name')
+        except (ConnectionError, GroupClosedError) as e:
+            assert isinstance(e, ConnectionError) or module is theirs
+        else:
+            await asyncio.wait_for(c.wait_closed(), 5)
+    await srv.async_close()
+
+
+@each(ours, theirs)
+async def test_an_event_that_cannot_be_encoded(module, addr, caplog):
+    """Who should be told of it is not told, and neither the others nor who notifies them notices."""
+    told = {}
+
+    async def connect(name, type_):
+        told[name] = []
+        return await module.connect(addr, name, subscriptions=[type_], events_cb=lambda c, events: told[name].extend(events))
+
+    srv = await module.listen(addr)
+    clients = [await connect('a', ('a',)), await connect('b', ('b',))]
+    good = to_event(common.RegisterEvent(('b',), None, None), 1)
+    wrong = good._replace(type=('a',), payload=common.EventPayloadJson(math.nan))
+    for with_ack in (False, True):
+        caplog.clear()
+        await srv.notify_events([wrong, good], False, with_ack)
+        assert 'notify events error' in caplog.text
+    # nobody wants this one
+    caplog.clear()
+    await srv.notify_events([wrong._replace(type=('c',)), good], False)
+    await until(lambda: len(told['b']) == 3)
+    assert told == {'a': [], 'b': [good] * 3} and caplog.text == ''
+    await srv.notify_events([good._replace(type=('a',))], False)
+    await until(lambda: told['a'])
+    for c in clients:
+        await c.async_close()
+    await srv.async_close()
+
+
 def test_codecs():
     encoder = our_common._encoder.encoder
     data = common.sbs_repo.encode('HatEventer.MsgEventsNotify', [common.event_to_sbs(i) for i in events()])
@@ -418,6 +515,21 @@ def test_codecs():
     for wrong in (b'', b'\x85', data[:-1], data + b'x'):
         with pytest.raises(ValueError):
             encoder.decode_register_events(wrong)
+
+
+def test_encoding_inside_of_encoding():
+    """A class of a program's may do anything when it is asked for its items."""
+    encoder = our_common._encoder.encoder
+    inner = encoder.encode_events(events())
+
+    class Odd(dict):
+        def items(self):
+            assert encoder.encode_events(events()) == inner
+            return super().items()
+
+    event = events()[0]._replace(payload=common.EventPayloadJson(Odd(a=[1])))
+    plain = event._replace(payload=common.EventPayloadJson({'a': [1]}))
+    assert encoder.encode_events([event, plain]) == encoder.encode_events([plain, plain])
 
 
 def test_subscriptions():

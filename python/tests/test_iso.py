@@ -55,6 +55,7 @@ async def test_tpkt(client, server, addr):
         await a.receive()
     with pytest.raises(ConnectionError):
         await a.send(b'123')
+    await a.drain()
     await srv.async_close()
 
 

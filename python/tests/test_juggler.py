@@ -1,5 +1,6 @@
 import asyncio
 import inspect
+import logging
 import ssl
 import subprocess
 
@@ -256,7 +257,7 @@ async def test_silent_peer(module, port):
 
 @each(ours, theirs)
 @pytest.mark.parametrize('text', ['', '4', '0{', '0{"type":"state","diff":[]}', '0[]', '0{"type":"request"}', b'0{}'])
-async def test_garbage_ends_the_connection(module, port, text):
+async def test_garbage_ends_the_connection(module, port, text, caplog):
     conns = aio.Queue()
     srv = await module.listen('127.0.0.1', port, conns.put_nowait)
     async with aiohttp.ClientSession() as session:
@@ -269,6 +270,7 @@ async def test_garbage_ends_the_connection(module, port, text):
         await ws.close()
         await asyncio.wait_for(conn.wait_closed(), 5)
     assert srv.is_open
+    assert {i.name for i in caplog.records if i.levelno >= logging.ERROR} == {'hat.juggler.transport'}
     await srv.async_close()
 
 

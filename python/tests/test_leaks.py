@@ -19,6 +19,8 @@ from hat_native.drivers import chatter, cotp, net as our_net, tpkt
 from hat_native.event import eventer
 from hat_native.event.eventer import client as eventer_client, server as eventer_server
 
+import cancelling
+
 
 ROUNDS = int(os.environ.get('HAT_NATIVE_ROUNDS', '100'))
 """Connections that are made, and a tenth of the messages; 100000 by `ci/long python`. Where anything may happen to them, a tenth of it."""
@@ -31,8 +33,7 @@ KINDS = (_link.Link, our_net.Connection, our_net._Protocol, chatter.Connection, 
 
 
 def alive():
-    gc.collect()
-    return sorted(type(i).__name__ for i in gc.get_objects() if isinstance(i, KINDS))
+    return cancelling.alive(KINDS)
 
 
 @pytest.fixture(autouse=True)

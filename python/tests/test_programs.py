@@ -34,7 +34,7 @@ def event_loop_policy():
 
 
 class Program:
-    """A program in a process of its own."""
+    """A program in a process of its own: how it runs is ``'module'``, ``'environment'``, or ``'deployed'``, without us."""
 
     def __init__(self, tmp_path, name, conf, how):
         conf_path = tmp_path / f'{name}.json'
@@ -150,10 +150,21 @@ async def test_it_is_ours_that_runs(tmp_path, start, port):
     assert 'hat_native.event.eventer' in server.log
 
 
-async def test_all_together(tmp_path, start):
-    """A monitor, a redundant pair of event servers, a gateway with both ends of an IEC 104 line, and a GUI."""
+PROGRAMS = ['hat-monitor', 'hat-event-server', 'hat-gateway', 'hat-gui-server']
+
+
+@pytest.mark.parametrize('native', [PROGRAMS, *([name] for name in PROGRAMS)], ids=['all', *PROGRAMS])
+async def test_a_plant(tmp_path, start, native):
+    """A monitor, an event server, a gateway with both ends of an IEC 104 line, and a GUI: all of them on us, and each alone among the
+    deployed ones."""
+    start_any, programs = start, []
+
+    def start(name, conf):
+        programs.append(start_any(name, conf, 'module' if name in native else 'deployed'))
+        return programs[-1]
+
     ports = {name: util.get_unused_tcp_port() for name in ('monitor', 'master', 'ui', 'event', 'iec104', 'gui')}
-    monitor = start('hat-monitor', {
+    start('hat-monitor', {
         'default_algorithm': 'BLESS_ALL', 'group_algorithms': {'event': 'BLESS_ONE'},
         'server': {'host': '127.0.0.1', 'port': ports['monitor'], 'default_rank': 1},
         'master': {'host': '127.0.0.1', 'port': ports['master']},
@@ -162,12 +173,12 @@ async def test_all_together(tmp_path, start):
     component = {'host': '127.0.0.1', 'port': ports['monitor']}
     # the other programs end where it does not listen yet, and whoever started them would start them again
     await (await until(lambda: net.connect(net.TcpAddress('127.0.0.1', ports['monitor'])))).async_close()
-    server = start('hat-event-server', event_server(
+    start('hat-event-server', event_server(
         tmp_path, ports['event'], monitor_component={**component, 'group': 'event'}))
 
     line = {'response_timeout': 15, 'supervisory_timeout': 10, 'test_timeout': 20, 'send_window_size': 12,
             'receive_window_size': 8}
-    gateway = start('hat-gateway', {
+    start('hat-gateway', {
         'name': 'gateway',
         'event_server': {'monitor_component': {**component, 'gateway_group': 'gateway', 'event_server_group': 'event'}},
         'devices': [
@@ -177,7 +188,7 @@ async def test_all_together(tmp_path, start):
             {'module': 'hat.gateway.devices.iec104.master', 'name': 'master',
              'remote_addresses': [{'host': '127.0.0.1', 'port': ports['iec104']}], 'reconnect_delay': 0.2,
              'time_sync_delay': None, **line}]})
-    gui = start('hat-gui-server', {
+    start('hat-gui-server', {
         'name': 'gui',
         'event_server': {'monitor_component': {**component, 'gui_group': 'gui', 'event_server_group': 'event'}},
         'address': {'host': '127.0.0.1', 'port': ports['gui']},
@@ -237,5 +248,6 @@ async def test_all_together(tmp_path, start):
     await page.async_close()
 
     await client.async_close()
-    for program in (gui, gateway, server, monitor):
+    for program in reversed(programs):
         program.stop()
+        assert ('hat_native' in program.log) == (program.name in native), program.log

@@ -52,19 +52,7 @@ class MessageConnection(Resource, typing.Generic[T]):
 
         """
         while not self._queue:
-            if self._over:
-                self._wake()
-                raise ConnectionError()
-            waiter = self._link.loop.create_future()
-            self._waiters.append(waiter)
-            try:
-                await waiter
-            except BaseException:
-                with contextlib.suppress(ValueError):
-                    self._waiters.remove(waiter)
-                if waiter.done() and not waiter.cancelled():
-                    self._wake()
-                raise
+            await self._arrival()
         message: T = self._queue.popleft()
         if self._link.read_paused and len(self._queue) < self._queue_size:
             self._link.resume()
@@ -79,12 +67,31 @@ class MessageConnection(Resource, typing.Generic[T]):
         await self._link.drain()
 
     def _on_incoming(self, incoming: list[Any]) -> None:
-        queue = self._queue
-        queue.extend(incoming)
-        if self._waiters:
-            for _ in incoming:
+        self._queue.extend(incoming)
+        self._arrived(len(incoming), len(self._queue))
+
+    async def _arrival(self) -> None:
+        """Wait until something may be there."""
+        if self._over:
+            self._wake()
+            raise ConnectionError()
+        waiter = self._link.loop.create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        except BaseException:
+            with contextlib.suppress(ValueError):
+                self._waiters.remove(waiter)
+            if waiter.done() and not waiter.cancelled():
                 self._wake()
-        if 0 < self._queue_size <= len(queue):
+            raise
+
+    def _arrived(self, count: int, waiting: int) -> None:
+        """So many messages have come, and so many wait now."""
+        if self._waiters:
+            for _ in range(count):
+                self._wake()
+        if 0 < self._queue_size <= waiting:
             self._link.pause()
 
     def _on_over(self, reason: str) -> None:

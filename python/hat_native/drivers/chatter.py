@@ -125,6 +125,21 @@ class Connection(MessageConnection[Msg]):
         info: net.ConnectionInfo = self._link.info
         return info
 
+    async def receive(self) -> Msg:
+        """Receive the next message
+
+        Raises `ConnectionError` once the connection is closed and all that came before was received. Cancelling loses nothing.
+
+        """
+        # it is made when it is taken: those that wait are nothing that Python's collector must look at
+        machine = self._machine
+        while (message := machine.pop()) is None:
+            await self._arrival()
+        if self._link.read_paused and machine.waiting < self._queue_size:
+            self._link.resume()
+        received: Msg = message
+        return received
+
     async def send(self,
                    data: Data,
                    *,
@@ -148,6 +163,9 @@ class Connection(MessageConnection[Msg]):
         sent: Conversation = self._machine.send(data.type, data.data, conv or None, last, token)
         link.wrote(len(data.data))
         return sent
+
+    def _on_incoming(self, incoming: list[typing.Any]) -> None:
+        self._arrived(len(incoming), self._machine.waiting)
 
 
 def create_machine(ping_delay: float | None, ping_timeout: float | None) -> _native.Chatter:

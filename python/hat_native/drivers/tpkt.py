@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import typing
 
@@ -89,6 +90,15 @@ class Connection(MessageConnection[bytes]):
         """Connection info"""
         info: net.ConnectionInfo = self._link.info
         return info
+
+    async def drain(self) -> None:
+        """Drain output buffer
+
+        Never raises: where the connection closes, the wait is over.
+
+        """
+        with contextlib.suppress(ConnectionError):
+            await super().drain()
 
     async def send(self, data: net.Bytes) -> None:
         """Send data, 3 to 65531 bytes

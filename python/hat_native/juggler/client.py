@@ -23,6 +23,8 @@ from hat_native._resource import Resource
 mlog: logging.Logger = logging.getLogger('hat.juggler.client')
 """Module logger"""
 
+_transport_log: logging.Logger = logging.getLogger('hat.juggler.transport')
+
 NotifyCb: typing.TypeAlias = aio.AsyncCallable[['Client', str, typing.Any],
                                                None]
 """Notify callback"""
@@ -180,7 +182,7 @@ class Client(Resource):
                     break
                 self._process(msg)
         except Exception as e:
-            mlog.error("receive loop error: %s", e, exc_info=e)
+            _transport_log.error("receive loop error: %s", e, exc_info=e)
             self.close()
 
     def _process(self, msg: typing.Any) -> None:
@@ -218,14 +220,14 @@ class Client(Resource):
                 await self._more
 
         except Exception as e:
-            mlog.error("receive loop error: %s", e, exc_info=e)
+            _transport_log.error("receive loop error: %s", e, exc_info=e)
 
         finally:
             self.close()
 
     def _on_over(self, reason: str) -> None:
         if reason and not self._async_group.is_closing:
-            mlog.error("receive loop error: %s", reason)
+            _transport_log.error("receive loop error: %s", reason)
         self._fail()
 
     def _fail(self) -> None:

@@ -28,6 +28,8 @@ from hat_native.juggler._sync import Sync
 mlog: logging.Logger = logging.getLogger('hat.juggler.server')
 """Module logger"""
 
+_transport_log: logging.Logger = logging.getLogger('hat.juggler.transport')
+
 ConnectionCb: typing.TypeAlias = aio.AsyncCallable[['Connection'], None]
 """Connection callback"""
 
@@ -309,7 +311,7 @@ class Connection(Resource):
                 await self._more
 
         except Exception as e:
-            mlog.error("receive loop error: %s", e, exc_info=e)
+            _transport_log.error("receive loop error: %s", e, exc_info=e)
 
         finally:
             self.close()
@@ -346,7 +348,7 @@ class Connection(Resource):
 
     def _on_over(self, reason: str) -> None:
         if reason and self.async_group.is_open:
-            mlog.error("receive loop error: %s", reason)
+            _transport_log.error("receive loop error: %s", reason)
         self._sync.close()
         handle = getattr(self, '_change_handle', None)
         if handle is not None:

@@ -14,6 +14,7 @@ use super::{Of, WaitingEvents, refused};
 use crate::chatter::{config, when_idle};
 use crate::events::{Events, event_type};
 use crate::link::{Link, instant, machine};
+use crate::values::Truth;
 
 /// Ten years: the deployed client waits for ever.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -47,7 +48,7 @@ machine!(EventerClient {
         client_token: Option<&str>,
         subscriptions: &Bound<'_, PyAny>,
         server_id: Option<i64>,
-        persisted: bool,
+        persisted: Truth,
         delay: Option<f64>,
         timeout: Option<f64>,
     ) -> PyResult<Self> {
@@ -56,7 +57,7 @@ machine!(EventerClient {
             client_token: client_token.map(Into::into),
             subscriptions: subscriptions.try_iter()?.map(|one| event_type(&one?)).collect::<PyResult<_>>()?,
             server_id,
-            persisted,
+            persisted: persisted.0,
         };
         let config = Config {
             chatter: config(Dialect::HatChatter, when_idle(delay, timeout)),
@@ -79,10 +80,10 @@ machine!(EventerClient {
         &mut self,
         py: Python<'_>,
         events: &Bound<'_, PyAny>,
-        with_response: bool,
+        with_response: Truth,
     ) -> PyResult<Option<u64>> {
         let events = self.events.bind(py).get().register_events_of(events)?;
-        if !with_response {
+        if !with_response.0 {
             self.link.machine.register(&events).map_err(refused)?;
             return Ok(None);
         }

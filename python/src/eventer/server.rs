@@ -13,6 +13,7 @@ use super::{Of, WaitingEvents, refused};
 use crate::chatter::{config, when_idle};
 use crate::events::Events;
 use crate::link::{Link, duration, instant, machine};
+use crate::values::Truth;
 
 /// As in the client: the deployed server waits for ever.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -95,10 +96,10 @@ machine!(EventerServer {
     fn notify(
         &mut self,
         events: &Notification,
-        persisted: bool,
-        with_ack: bool,
+        persisted: Truth,
+        with_ack: Truth,
     ) -> PyResult<Option<u64>> {
-        let notified = self.link.machine.notify(&events.0, persisted, with_ack).map_err(refused)?;
+        let notified = self.link.machine.notify(&events.0, persisted.0, with_ack.0).map_err(refused)?;
         Ok(match notified {
             Notified::Nothing => None,
             Notified::Sent => Some(0),

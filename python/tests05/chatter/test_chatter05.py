@@ -104,6 +104,31 @@ async def test_timeouts(client, server, repo, address):
     await srv.async_close()
 
 
+@each
+async def test_a_timeout_callback_that_raises(module, repo, address):
+    """It is the loop's matter, as with any of its timers: the connection goes on."""
+    said = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: said.append(context['exception']))
+    srv, a, b = await open_pair(module, module, repo, address)
+    fault = Exception('of the program')
+    called = []
+
+    def timeout_cb(conv):
+        called.append(conv)
+        raise fault
+
+    value = theirs.Data(None, 'Integer', 1)
+    conv = a.send(value, last=False, timeout=0.01, timeout_cb=timeout_cb)
+    while not called:
+        await asyncio.sleep(0.005)
+    assert called[0] is conv and said == [fault]
+    b.send(value)
+    assert (await a.receive()).data == value
+    assert a.is_open
+    await a.async_close()
+    await srv.async_close()
+
+
 @sides
 async def test_pings(client, server, repo, address):
     srv, a, b = await open_pair(client, server, repo, address, ping_timeout=0.05)
@@ -143,6 +168,11 @@ async def test_addresses(module, repo):
     for address in ('tcp+sbs://127.0.0.1', 'tcp://127.0.0.1:1'):
         with pytest.raises(ValueError):
             await module.listen(repo, address, lambda conn: None)
+    # no host is this one
+    srv = await module.listen(repo, 'tcp+sbs://:0', lambda conn: None)
+    conn = await module.connect(repo, f"tcp+sbs://:{srv.addresses[0].rsplit(':', 1)[1]}")
+    await conn.async_close()
+    await srv.async_close()
     srv = await module.listen(repo, 'tcp+sbs://127.0.0.1:0', lambda conn: None)
     assert not srv.addresses[0].endswith(':0')
     await srv.async_close()

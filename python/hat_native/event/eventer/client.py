@@ -200,6 +200,9 @@ class Client(Resource):
 
     async def _init(self) -> None:
         await self._ready
+        if self.is_closing:
+            # it took the client and was gone before we had looked
+            raise ConnectionError()
         self.async_group.spawn(self._callback_loop)
 
     def _on_incoming(self, incoming: list[typing.Any]) -> None:

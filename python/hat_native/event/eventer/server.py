@@ -154,16 +154,16 @@ class Server(Resource):
         Each client is told those that it subscribed to, if it wants events that are `persisted`, or not, as these are. With
         `with_ack`, waits until every client that was told has handled them, or has gone.
 
-        Raises `TypeError` or `ValueError` where an event cannot be encoded: then nobody is told.
+        A client that should be told an event which cannot be encoded is told nothing, and that is logged. Never raises for a client
+        that goes.
 
         """
         conns = [conn for conn, info in self._conns.items() if info.persisted == persisted and conn.subscribes]
         if not conns:
             return
 
-        notification = _native.Notification(encoder, events)
         acks: list[asyncio.Future[None]] = []
-        for conn in conns:
+        for conn, notification in self._encode(conns, events):
             if conn.link.write_paused and conn.link.is_full:
                 acks.append(self.async_group.spawn(conn.notify_later, notification, persisted, with_ack))
                 if not with_ack:
@@ -175,6 +175,29 @@ class Server(Resource):
 
         if acks:
             await asyncio.wait(acks)
+
+    def _encode(self,
+                conns: list[_Connection],
+                events: Collection[common.Event]
+                ) -> list[tuple[_Connection, _native.Notification]]:
+        try:
+            notification = _native.Notification(encoder, events)
+            return [(conn, notification) for conn in conns]
+        except Exception as e:
+            mlog.debug("events are encoded for each connection: %s", e)
+
+        result = []
+        for conn in conns:
+            info = self._conns[conn]
+            wanted = [event for event in events
+                      if info.subscription.matches(event.type) and info.server_id in (None, event.id.server)]
+            if not wanted:
+                continue
+            try:
+                result.append((conn, _native.Notification(encoder, wanted)))
+            except Exception as e:
+                mlog.error("notify events error: %s", e, exc_info=e)
+        return result
 
     async def _listen(self, addr: net.StreamAddress, kwargs: dict[str, typing.Any]) -> None:
         ping_delay = kwargs.pop('ping_delay', 20)
@@ -197,9 +220,9 @@ class Server(Resource):
         mlog.debug("listening on %s", addr)
 
     async def _connection_loop(self, conn: _Connection) -> None:
-        info: ConnectionInfo | None = None
+        conn_id = next(self._next_conn_ids)
         try:
-            info = await self._accept(conn)
+            info = await self._accept(conn, conn_id)
             if info is None:
                 with contextlib.suppress(asyncio.TimeoutError):
                     await aio.wait_for(conn.wait_closing(), self._close_timeout)
@@ -232,25 +255,27 @@ class Server(Resource):
             self._conns.pop(conn, None)
             conn.fail()
 
-            if self._disconnected_cb and info:
+            if self._disconnected_cb and conn.told:
                 with contextlib.suppress(Exception):
-                    await aio.call(self._disconnected_cb, info)
+                    await aio.call(self._disconnected_cb, conn.told)
 
-    async def _accept(self, conn: _Connection) -> ConnectionInfo | None:
+    async def _accept(self, conn: _Connection, conn_id: ConnectionId) -> ConnectionInfo | None:
         """Take a client, or refuse it: then None."""
         _, name, token, query_types, server_id, persisted = await conn.receive()
         try:
-            info = ConnectionInfo(id=next(self._next_conn_ids),
+            info = ConnectionInfo(id=conn_id,
                                   client_name=name,
                                   client_token=token,
                                   subscription=common.create_subscription(query_types),
                                   server_id=server_id,
                                   persisted=persisted)
+            conn.told = info
             if self._connected_cb:
                 await aio.call(self._connected_cb, info)
             status = self._status
 
         except Exception as e:
+            conn.told = None
             mlog.warning("connection initialization error: %s", e, exc_info=e)
             await conn.send('reject', str(e))
             return None
@@ -277,6 +302,8 @@ class _Connection(Resource):
         self._acks: dict[int, asyncio.Future[None]] = {}
         self._over = False
         self.subscribes = False
+        self.told: ConnectionInfo | None = None
+        """What `connected_cb` was told, also where the server closes meanwhile; None again where the client is refused"""
         link.attach(self._on_incoming, self._on_over)
 
     @property
