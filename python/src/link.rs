@@ -2,8 +2,6 @@
 //! that a handle asks for.
 
 use std::collections::VecDeque;
-use std::hint::black_box;
-use std::sync::Once;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -23,10 +21,6 @@ const WRITE: u8 = 1;
 const OVER: u8 = 2;
 /// The deadline is earlier than the one that the handle has a timer for.
 const ARM: u8 = 4;
-/// Bytes of a message from which on memory for such ones is kept, once there was one.
-const LARGE: usize = 256 * 1024;
-/// As many bytes as an event loop may bring before a program runs: uvloop reads 32 times.
-const KEPT: usize = 8 * 1024 * 1024;
 /// The fewest bytes that are sent as they are: a view and a write of its own cost less than a copy.
 const LENT: usize = 32 * 1024;
 
@@ -86,9 +80,6 @@ impl<P: Protocol> Link<P> {
     /// as what is here.
     fn reserve(&mut self, len: usize) {
         let have = self.rx.bytes.len() + len;
-        if self.missing >= LARGE {
-            keep_large_blocks();
-        }
         let ahead = self.missing.saturating_sub(len).min(have);
         self.rx.bytes.reserve(len + ahead);
         self.missing = self.missing.saturating_sub(len);
@@ -203,18 +194,6 @@ impl<P: Protocol> Link<P> {
     pub(crate) fn backlog(&self) -> usize {
         if self.over.is_some() { 0 } else { self.rx.bytes.len() }
     }
-}
-
-/// Lets the C library's allocator know, once a process, that large blocks come and go.
-///
-/// glibc gives a block back to the system when it is freed, and with the next one of its size gets
-/// pages that must be cleared, unless it has seen a block of that size freed before. That is how
-/// it adapts to a program, and this is a program whose messages are large. The block is never
-/// written, so that it is no memory but a range of addresses; at most twice as much stays with the
-/// process afterwards.
-fn keep_large_blocks() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| drop(black_box(Vec::<u8>::with_capacity(KEPT))));
 }
 
 /// Which of the bytes `chunk` is a part of, and where that begins.

@@ -26,6 +26,11 @@ from hat_native import juggler
 
 BIN = pathlib.Path(sys.executable).parent
 
+PATIENCE = 120
+"""Seconds that a program has for anything, on a machine that does much else: it is given up then, and nothing is measured"""
+
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture
 def event_loop_policy():
@@ -57,7 +62,7 @@ class Program:
     def stop(self):
         assert self.process.poll() is None, self.log
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(20)
+        code = self.process.wait(PATIENCE)
         assert code == 0, (code, self.log)
         assert 'Traceback' not in self.log, self.log
 
@@ -80,7 +85,7 @@ def start(tmp_path):
         program.kill()
 
 
-async def until(create, seconds=20):
+async def until(create, seconds=PATIENCE):
     """What `create` gives, once it does not raise."""
     end = time.monotonic() + seconds
     while True:
@@ -207,7 +212,7 @@ async def test_a_plant(tmp_path, start, native):
     await until_operational(client)
 
     async def see(*suffix, check=lambda data: True):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = await seen.get()
                 if found.type[-len(suffix):] == suffix and check(found.payload.data):
