@@ -25,7 +25,7 @@ use crate::read_buffer::ReadBuffer;
 use crate::runtime::{Runtime, Stream, Timer};
 use crate::shared::{ConnectionSlot, Delivered, Session, SessionError, Shared, State};
 use hat_core::buffer::SendQueue;
-use hat_core::protocol::{Polled, Protocol};
+use hat_core::protocol::{Polled, Protocol, TooLarge};
 use hat_core::time::{Instant, earliest};
 
 /// Rounds of reading and writing before other tasks have their turn, which they may have earlier:
@@ -428,6 +428,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     fn end(&mut self, state: &mut State<S>, error: SessionError<S>) {
         if state.ended.is_none() {
             self.shared.life.closed(&error);
+            self.tell_too_large(state, &error);
             let behind = self.behind_since.map(|since| self.ran - since);
             if behind.is_some_and(|time| time >= BEHIND) && !state.closing {
                 self.shared.life.ended_unread();
@@ -439,6 +440,19 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             state.session.ended(&mut self.wake);
             state.incoming.wake(&mut self.wake);
             state.outgoing.wake(&mut self.wake);
+        }
+    }
+
+    /// Whether it was one message that ended the connection is told on both sides.
+    fn tell_too_large(&self, state: &mut State<S>, error: &SessionError<S>) {
+        if !matches!(error, Error::Protocol(_) | Error::Io(_)) {
+            return;
+        }
+        match state.session.machine().too_large() {
+            // we closed it ourselves
+            Some(TooLarge::Unanswered { .. }) if state.closing => {}
+            Some(message) => self.shared.life.too_large(S::NAME, self.shared.remote, &message),
+            None => {}
         }
     }
 

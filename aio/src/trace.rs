@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::net::SocketAddr;
 
+use hat_core::protocol::TooLarge;
+
 #[cfg(feature = "tracing")]
 mod events {
     use super::*;
@@ -27,6 +29,36 @@ mod events {
             let text = "the connection ended while the application took too little of what arrived for \
                         the socket to be read: the peer may have closed it for that";
             self.0.in_scope(|| tracing::warn!("{text}"));
+        }
+
+        /// A message ended the connection by its size. The span of the connection is not shown where
+        /// warnings are.
+        pub(crate) fn too_large(&self, protocol: &str, remote: SocketAddr, message: &TooLarge) {
+            let _entered = self.0.enter();
+            match message {
+                TooLarge::Received { size, limit } => tracing::warn!(
+                    protocol,
+                    %remote,
+                    size,
+                    limit,
+                    "a message is larger than is taken: the connection is closed"
+                ),
+                TooLarge::Refused { size, reason } => tracing::warn!(
+                    protocol,
+                    %remote,
+                    largest = size,
+                    reason = &**reason,
+                    "the peer closed the connection for a message that is larger than it takes"
+                ),
+                TooLarge::Unanswered { size } => tracing::warn!(
+                    protocol,
+                    %remote,
+                    size,
+                    "the connection ended after a large message that nothing answered: the peer may \
+                     take smaller ones only"
+                ),
+                _ => {}
+            }
         }
 
         pub(crate) fn enter(&self) -> impl Drop + '_ {
@@ -111,6 +143,8 @@ mod events {
         pub(crate) fn closed(&self, _reason: &impl Display) {}
 
         pub(crate) fn ended_unread(&self) {}
+
+        pub(crate) fn too_large(&self, _protocol: &str, _remote: SocketAddr, _message: &TooLarge) {}
 
         pub(crate) fn enter(&self) -> Entered {
             Entered

@@ -114,6 +114,7 @@ pub mod eventer;
 pub mod json;
 pub mod juggler;
 mod keepalive;
+mod large;
 pub mod observer;
 pub mod options;
 pub mod protocol;

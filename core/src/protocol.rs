@@ -14,6 +14,8 @@
 use core::error::Error;
 use core::time::Duration;
 
+use bytestring::ByteString;
+
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::time::Instant;
 
@@ -56,6 +58,13 @@ pub trait Protocol {
         let _ = time;
     }
 
+    /// The message that ended the connection by its size, as far as this end knows: for logs, which
+    /// are to tell on both sides why there is no connection. Asked once the connection is over, or
+    /// its socket has failed. A layer asks the one below, too.
+    fn too_large(&self) -> Option<TooLarge> {
+        None
+    }
+
     /// What is to be written.
     fn tx(&mut self) -> &mut SendQueue;
 
@@ -79,6 +88,32 @@ pub trait Protocol {
     /// The connection is over, or closed by us and all that was queued is written: the socket can
     /// go.
     fn is_closed(&self) -> bool;
+}
+
+/// A message that ended a connection by its size: see [`Protocol::too_large`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TooLarge {
+    /// The peer's, which this end did not take.
+    Received {
+        /// Bytes announced, or those that were known of when it was refused.
+        size: u64,
+        /// The limit of this end, bytes.
+        limit: usize,
+    },
+    /// One of ours: the peer says that a message is over its limit.
+    Refused {
+        /// The largest that was sent, bytes.
+        size: usize,
+        /// What the peer says about it, often nothing.
+        reason: ByteString,
+    },
+    /// Perhaps one of ours: the connection ended without a word, and nothing came since a message
+    /// of at least 1 MiB was sent, which is the least limit that an end has by default.
+    Unanswered {
+        /// Its bytes.
+        size: usize,
+    },
 }
 
 /// What a [poll](Protocol::poll) of a connection that is not over came to.

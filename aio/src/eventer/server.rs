@@ -165,11 +165,6 @@ async fn serve<H: Handler>(
     // ends with the connection, or with a handler that panics: what it began for the client must
     // end then too
     let ended = catching(requests(&handle, &*handler, &info, &client.registry)).await;
-    if let Ok(Err(error)) = &ended
-        && error.protocol().is_some_and(|error| error.too_large().is_some())
-    {
-        trace::refused(&info, "a message is larger than is taken: the client is closed", error);
-    }
     client.registry.remove(client.id);
     handler.disconnected(&info).await;
     handle.close();

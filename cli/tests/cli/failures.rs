@@ -182,6 +182,24 @@ on_every_runtime! {
 }
 
 /// Takes connections, answers each with the same, and closes it.
+on_every_runtime! {
+    /// Larger than the server takes: both say so without being asked for more.
+    fn a_message_that_is_too_large(runtime) {
+        let server = Server::start(runtime, "");
+        let register = format!("register a --binary t --response --runtime {runtime} --connect");
+        let mib = 1024 * 1024;
+        let ended = hat_with(&format!("{register} {}", server.address), &"x".repeat(65 * mib));
+        assert_ne!(ended.code, Some(0), "{ended:?}");
+        let warned = |line: &str, parts: [&str; 4]| {
+            assert!(parts.iter().all(|part| line.contains(part)), "{line}");
+        };
+        let told = "the connection ended after a large message that nothing answered";
+        warned(&ended.stderr[0], ["WARN", told, "eventer client", "size=681574"]);
+        let told = "a message is larger than is taken: the connection is closed";
+        warned(&server.hat.error_line(), ["WARN", told, "size=681574", "limit=67108864"]);
+    }
+}
+
 fn peer_that_answers(answer: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = listener.local_addr().expect("bound");

@@ -11,7 +11,8 @@ use super::names::Names;
 use super::{Config, Conversation, Data, Error, Message, SendError, SendFault, Violation};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::keepalive::{Due, Keepalive};
-use crate::protocol::{Polled, Protocol};
+use crate::large::Large;
+use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::sbs::{Encode, Writer};
 use crate::time::{Instant, earliest};
 use crate::trace;
@@ -73,6 +74,7 @@ pub struct Connection {
     /// Bytes that were in the receive buffer when the last poll ended: more means that something
     /// came.
     seen: usize,
+    large: Large,
 }
 
 #[derive(Debug)]
@@ -99,6 +101,7 @@ impl Connection {
             unsent_replies: VecDeque::new(),
             message_due: None,
             seen: 0,
+            large: Large::default(),
             config,
         }
     }
@@ -137,6 +140,7 @@ impl Connection {
         self.fits(size)?;
         opening.put(size, &mut self.tx);
         data.encode(&mut self.tx);
+        self.large.queued(size, &self.tx);
         self.last_id = id;
         trace::sent(name.r#type, data_len);
         if self.config.out_of_turn {
@@ -459,6 +463,7 @@ impl Connection {
     fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         if rx.bytes.len() > self.seen {
             self.keepalive.received(now);
+            self.large.received(&self.tx);
         }
         let wait = loop {
             if self.held_up() {
@@ -521,6 +526,18 @@ impl Protocol for Connection {
     fn stood_still(&mut self, time: Duration) {
         self.message_due.iter_mut().for_each(|due| *due += time);
         self.keepalive.stood_still(time);
+    }
+
+    fn too_large(&self) -> Option<TooLarge> {
+        match &self.phase {
+            Phase::Over(Error::TooLarge { size, limit }) => {
+                Some(TooLarge::Received { size: *size, limit: *limit })
+            }
+            Phase::Open | Phase::Over(Error::Closed | Error::Truncated { .. }) => {
+                self.large.unanswered()
+            }
+            Phase::Closing | Phase::Over(_) => None,
+        }
     }
 
     fn tx(&mut self) -> &mut SendQueue {

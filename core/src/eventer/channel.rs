@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Conversation, Incoming, Message, SendOptions};
-use crate::protocol::{Polled, Protocol};
+use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::sbs::{Decode, Encode, Reader};
 use crate::time::{Instant, earliest};
 
@@ -65,6 +65,11 @@ impl Channel {
     pub(super) fn stood_still(&mut self, time: Duration) {
         self.chatter.stood_still(time);
         self.deadline.iter_mut().for_each(|at| *at += time);
+    }
+
+    /// As [`Protocol::too_large`].
+    pub(super) fn too_large(&self) -> Option<TooLarge> {
+        self.chatter.too_large()
     }
 
     /// Waits until `at`, unless a deadline is running or we are closing.

@@ -15,7 +15,7 @@ use crate::ascending::Ascending;
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Conversation, Message};
 use crate::options::More;
-use crate::protocol::{Polled, Protocol};
+use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::time::Instant;
 
 /// Limits of a client, and of the Chatter connection below it.
@@ -325,6 +325,10 @@ impl Protocol for Client {
 
     fn stood_still(&mut self, time: Duration) {
         self.channel.stood_still(time);
+    }
+
+    fn too_large(&self) -> Option<TooLarge> {
+        self.channel.too_large()
     }
 
     fn tx(&mut self) -> &mut SendQueue {

@@ -9,7 +9,7 @@ use super::replies::Replies;
 use super::window::Window;
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::protocol::{Polled, Protocol};
+use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::time::Instant;
 use crate::{trace, ws};
 
@@ -144,6 +144,16 @@ impl Channel {
             error.tell(&mut self.ws);
         }
         self.over.get_or_insert(error).clone()
+    }
+
+    /// As [`Protocol::too_large`].
+    pub(super) fn too_large(&self) -> Option<TooLarge> {
+        match self.over {
+            Some(Error::MessageTooLarge { limit }) => {
+                Some(TooLarge::Received { size: limit as u64 + 1, limit })
+            }
+            _ => self.ws.too_large(),
+        }
     }
 
     /// Bytes that wait to be written.

@@ -16,7 +16,7 @@ use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::Value;
 use crate::options::More;
-use crate::protocol::{Polled, Protocol};
+use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::time::Instant;
 use crate::{trace, ws};
 
@@ -215,6 +215,10 @@ impl Protocol for Client {
 
     fn stood_still(&mut self, time: Duration) {
         self.transport.stood_still(time);
+    }
+
+    fn too_large(&self) -> Option<TooLarge> {
+        self.transport.channel.too_large()
     }
 
     fn tx(&mut self) -> &mut SendQueue {

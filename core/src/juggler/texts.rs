@@ -13,7 +13,7 @@ use bytestring::ByteString;
 use super::transport::{Received, Transport};
 use super::{Config, Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::protocol::{Polled, Protocol};
+use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::time::Instant;
 use crate::ws;
 
@@ -84,6 +84,10 @@ impl Protocol for Connection {
 
     fn stood_still(&mut self, time: Duration) {
         self.transport.stood_still(time);
+    }
+
+    fn too_large(&self) -> Option<TooLarge> {
+        self.transport.channel.too_large()
     }
 
     fn tx(&mut self) -> &mut SendQueue {

@@ -151,6 +151,7 @@ impl Transport {
         let size: usize = parts.iter().map(|part| part.len()).sum();
         self.may_send(size)?;
         segment::cut(parts, self.config.max_segment_size, |segment| self.channel.put(segment));
+        self.channel.ws().note_sent(size);
         trace::sent(r#type, size);
         Ok(())
     }

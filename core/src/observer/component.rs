@@ -21,7 +21,7 @@ use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Message, SendOptions};
 use crate::options::More;
-use crate::protocol::{Polled, Protocol};
+use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::sbs::{Decode, Reader};
 use crate::time::Instant;
 
@@ -332,6 +332,10 @@ impl Protocol for Component {
 
     fn stood_still(&mut self, time: Duration) {
         self.chatter.stood_still(time);
+    }
+
+    fn too_large(&self) -> Option<TooLarge> {
+        self.chatter.too_large()
     }
 
     fn tx(&mut self) -> &mut SendQueue {

@@ -164,6 +164,16 @@ impl Violation {
             _ => code::PROTOCOL_ERROR,
         }
     }
+
+    /// The size and the limit, if it is about those.
+    pub(super) fn too_large(self) -> Option<(u64, usize)> {
+        match self {
+            Self::FrameTooLarge { size, limit } | Self::MessageTooLarge { size, limit } => {
+                Some((size, limit))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Why a send was refused. Nothing of it is on its way.

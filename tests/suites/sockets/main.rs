@@ -16,6 +16,7 @@ mod slow;
 #[cfg(unix)]
 mod streams;
 mod tcp;
+mod too_large;
 mod vanished;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -11,6 +11,11 @@ use hat_tests::pair::{GRAINS, Pair};
 
 use crate::{BINARY, CLOSE, CONTINUATION, FIN, PING, binary, connection, frame, pair, read};
 
+/// A Close that says that a message is too large, and how large it may be.
+fn too_big(reason: &str) -> Vec<u8> {
+    frame(Role::Server, FIN | CLOSE, &[&1009_u16.to_be_bytes(), reason.as_bytes()].concat())
+}
+
 fn small() -> Config {
     Config { max_frame: 1000, max_message: 1500, max_queued: 2000, ..Config::default() }
 }
@@ -33,7 +38,8 @@ fn a_frame_over_the_limit_ends_by_its_header() {
         for grain in GRAINS {
             let got = read(&mut connection(Role::Server, &small()), &head, grain);
             assert_eq!(got.error, Error::Protocol(Violation::FrameTooLarge { size, limit: 1000 }));
-            assert_eq!(got.written, frame(Role::Server, FIN | CLOSE, &1009_u16.to_be_bytes()));
+            let reason = format!("a frame of {size} bytes, but the limit is 1000");
+            assert_eq!(got.written, too_big(&reason));
             assert_eq!(got.taken, header);
         }
     }
@@ -54,7 +60,8 @@ fn a_message_over_the_limit_ends_by_the_header_that_shows_it() {
             got.error,
             Error::Protocol(Violation::MessageTooLarge { size: 1501, limit: 1500 })
         );
-        assert_eq!(got.written, frame(Role::Server, FIN | CLOSE, &1009_u16.to_be_bytes()));
+        let reason = "a message of at least 1501 bytes, but the limit is 1500";
+        assert_eq!(got.written, too_big(reason));
     }
 }
 

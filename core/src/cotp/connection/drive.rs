@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::super::{Error, Reason};
 use super::{Connection, Incoming, Phase};
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::protocol::{Polled, Protocol};
+use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::time::Instant;
 
 impl Protocol for Connection {
@@ -47,6 +47,18 @@ impl Protocol for Connection {
         if let Phase::AwaitRequest { deadline } | Phase::AwaitConfirm { deadline } = &mut self.phase
         {
             *deadline += time;
+        }
+    }
+
+    fn too_large(&self) -> Option<TooLarge> {
+        match self.phase {
+            Phase::Over(Error::TsduTooLarge { limit }) => {
+                Some(TooLarge::Received { size: limit as u64 + 1, limit })
+            }
+            Phase::Open | Phase::HalfClosed | Phase::Over(Error::Closed | Error::Tpkt(_)) => {
+                self.large.unanswered()
+            }
+            _ => None,
         }
     }
 

@@ -16,6 +16,7 @@ use super::{
     TpduSize,
 };
 use crate::buffer::{SendQueue, Writer};
+use crate::large::Large;
 use crate::time::Instant;
 use crate::tpkt;
 use crate::trace;
@@ -86,6 +87,7 @@ pub struct Connection {
     /// A DT that came before the application answered the request. While it is here nothing is
     /// read.
     held: Option<Bytes>,
+    large: Large,
 }
 
 #[derive(Debug)]
@@ -148,6 +150,7 @@ impl Connection {
             empty: 0,
             report: Report::new(config.policy),
             pending: None,
+            large: Large::default(),
             held: None,
             config,
         }
@@ -211,10 +214,12 @@ impl Connection {
     ///
     /// [`SendError`], with the data: see [`SendFault`] for the reasons. Nothing is queued then.
     pub fn send_part(&mut self, data: Bytes, end: bool) -> Result<(), SendError> {
-        match self.may_send(self.segmenter.wire_len(data.len())) {
+        let octets = data.len();
+        match self.may_send(self.segmenter.wire_len(octets)) {
             Ok(()) => {
-                trace::sent(Kind::Dt.name(), data.len());
+                trace::sent(Kind::Dt.name(), octets);
                 self.segmenter.put(data, end, &mut self.tx);
+                self.large.queued(octets, &self.tx);
                 self.in_message = !end;
                 Ok(())
             }

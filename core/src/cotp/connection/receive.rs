@@ -41,6 +41,7 @@ impl Connection {
         now: Instant,
     ) -> Result<Polled<Incoming>, Error> {
         while let Some(run) = self.run(rx) {
+            self.large.received(&self.tx);
             if let Some(given) = self.segment(run)? {
                 return Ok(Polled::Incoming(given));
             }
@@ -50,6 +51,7 @@ impl Connection {
                 Ok(tpdu) => tpdu,
                 Err(wait) => break wait,
             };
+            self.large.received(&self.tx);
             let incoming = match self.phase {
                 Phase::AwaitRequest { .. } => self.awaiting_request(tpdu)?,
                 Phase::AwaitConfirm { .. } => Some(self.awaiting_confirm(tpdu)?),

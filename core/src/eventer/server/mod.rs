@@ -21,7 +21,7 @@ use super::{EncodedEvents, Error, Event, QueryResult, SendFault, Status};
 use crate::ascending::Ascending;
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Conversation};
-use crate::protocol::{Polled, Protocol};
+use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::sbs::{Encode, Writer};
 use crate::time::Instant;
 
@@ -313,6 +313,10 @@ impl Protocol for Connection {
 
     fn stood_still(&mut self, time: Duration) {
         self.channel.stood_still(time);
+    }
+
+    fn too_large(&self) -> Option<TooLarge> {
+        self.channel.too_large()
     }
 
     fn tx(&mut self) -> &mut SendQueue {

@@ -27,7 +27,7 @@ use super::peer_state::{Patches, may_queue_patch};
 use super::{Autoflush, Error, Flushed, SendFault, State};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::{Limits, SetError, Value};
-use crate::protocol::{Polled, Protocol};
+use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::time::{Instant, earliest};
 use crate::{trace, ws};
 
@@ -311,6 +311,10 @@ impl Protocol for Connection {
 
     fn stood_still(&mut self, time: Duration) {
         self.channel.ws().stood_still(time);
+    }
+
+    fn too_large(&self) -> Option<TooLarge> {
+        self.channel.too_large()
     }
 
     fn tx(&mut self) -> &mut SendQueue {

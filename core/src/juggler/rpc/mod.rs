@@ -24,7 +24,7 @@ use super::peer;
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::{Array, Value};
-use crate::protocol::{Polled, Protocol};
+use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::time::Instant;
 use crate::{trace, ws};
 
@@ -325,6 +325,10 @@ impl Protocol for Connection {
 
     fn stood_still(&mut self, time: Duration) {
         self.peer.stood_still(time);
+    }
+
+    fn too_large(&self) -> Option<TooLarge> {
+        self.peer.too_large()
     }
 
     fn tx(&mut self) -> &mut SendQueue {

@@ -23,7 +23,7 @@ use super::transport::{Received, Transport};
 use super::{Autoflush, Error, Flushed, SendFault, State};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::Value;
-use crate::protocol::{Polled, Protocol};
+use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::time::{Instant, earliest};
 use crate::{trace, ws};
 
@@ -292,6 +292,10 @@ impl Protocol for Connection {
 
     fn stood_still(&mut self, time: Duration) {
         self.transport.stood_still(time);
+    }
+
+    fn too_large(&self) -> Option<TooLarge> {
+        self.transport.channel.too_large()
     }
 
     fn tx(&mut self) -> &mut SendQueue {

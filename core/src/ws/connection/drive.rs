@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::super::{Error, code};
 use super::{Connection, Incoming, Patience, Phase};
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::protocol::{Polled, Protocol};
+use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::time::{Instant, earliest};
 
 impl Protocol for Connection {
@@ -61,6 +61,22 @@ impl Protocol for Connection {
         self.message_due.iter_mut().for_each(|due| *due += time);
         if let Some(watch) = &mut self.watch {
             watch.liveness.stood_still(time);
+        }
+    }
+
+    fn too_large(&self) -> Option<TooLarge> {
+        if let Some(reason) = &self.refused {
+            return Some(TooLarge::Refused { size: self.largest, reason: reason.clone() });
+        }
+        match &self.phase {
+            Phase::Over(Error::Protocol(violation)) => {
+                let (size, limit) = violation.too_large()?;
+                Some(TooLarge::Received { size, limit })
+            }
+            Phase::Open | Phase::Over(Error::Lost | Error::Truncated { .. }) => {
+                self.large.unanswered()
+            }
+            _ => None,
         }
     }
 

@@ -17,6 +17,7 @@ use super::reader::Reader;
 use super::watch::Watch;
 use super::{AnswerError, Config, Error, RequestError, Role};
 use crate::buffer::{SendQueue, Writer};
+use crate::large::Large;
 use crate::time::Instant;
 
 /// What [`Connection::poll`](crate::protocol::Protocol::poll) gives.
@@ -88,6 +89,11 @@ pub struct Connection {
     unsent_replies: VecDeque<u64>,
     /// Where pings are on.
     watch: Option<Box<Watch>>,
+    large: Large,
+    /// Bytes of the largest message that was sent.
+    largest: usize,
+    /// What the peer said of a message of ours that is over its limit.
+    refused: Option<ByteString>,
 }
 
 #[derive(Debug)]
@@ -192,6 +198,9 @@ impl Connection {
             message_due: None,
             unsent_replies: VecDeque::new(),
             watch: Watch::new(config.ping),
+            large: Large::default(),
+            largest: 0,
+            refused: None,
             config,
         }
     }

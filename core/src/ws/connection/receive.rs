@@ -11,6 +11,7 @@
 //! ```
 
 use alloc::boxed::Box;
+use alloc::string::{String, ToString as _};
 
 use bytes::{Buf, Bytes};
 use bytestring::ByteString;
@@ -186,6 +187,7 @@ impl Connection {
 
     /// A frame is complete, and with it the message unless that goes on: its time is over.
     fn has_come(&mut self) {
+        self.large.received(&self.tx);
         if !self.reader.is_inside() {
             self.message_due = None;
         }
@@ -224,13 +226,19 @@ impl Connection {
             self.put_control(Opcode::Close, &[echo.as_ref().map_or(&[], |code| &code[..])]);
         }
         self.phase = Phase::Draining(Patience::new(&self.tx));
+        self.refused = (code == Some(code::TOO_BIG)).then(|| reason.clone());
         Ok(Incoming::Closed { code, reason })
     }
 
     /// Tells the peer what it did wrong, unless our Close is sent.
     fn violated(&mut self, violation: Violation) -> Error {
         if self.is_open() {
-            self.put_control(Opcode::Close, &[&violation.code().to_be_bytes()]);
+            // who sent what is too large learns from no other place what the limit is
+            let reason = match violation.too_large() {
+                Some(_) => violation.to_string(),
+                None => String::new(),
+            };
+            self.put_control(Opcode::Close, &[&violation.code().to_be_bytes(), reason.as_bytes()]);
         }
         Error::Protocol(violation)
     }

@@ -132,9 +132,17 @@ impl Connection {
                 &mut parts.clone().into_iter().map(|part| &part[..]),
             )
         {
+            self.note_sent(size);
             return;
         }
         self.put_frame(opcode, false, size, parts);
+        self.note_sent(size);
+    }
+
+    /// A message of `size` bytes was queued, by a layer above perhaps, as several of ours.
+    pub(crate) fn note_sent(&mut self, size: usize) {
+        self.largest = self.largest.max(size);
+        self.large.queued(size, &self.tx);
     }
 
     /// Queues the message compressed; `false` where that would not make it smaller. Apart, so that
