@@ -21,6 +21,9 @@ use hat_server::json;
 /// The longest line: what a message may hold. More is no line that anyone wrote.
 const MAX_LINE: u64 = 64 * 1024 * 1024;
 
+/// The mark of the byte order, in UTF-8.
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Bytes of lines after which a batch is not made longer.
 const BATCH_BYTES: usize = 256 * 1024;
 
@@ -334,7 +337,7 @@ impl<R: Read> Lines<R> {
 
     /// The next line, in CSV with those that belong to it.
     fn next(&mut self) -> Result<Option<String>> {
-        let mut line = Vec::new();
+        let (mut line, is_first) = (Vec::new(), self.number == 0);
         loop {
             let before = line.len();
             let most = (MAX_LINE + 1).saturating_sub(before as u64);
@@ -354,6 +357,10 @@ impl<R: Read> Lines<R> {
         }
         if line.is_empty() {
             return Ok(None);
+        }
+        // what Windows puts in front of a file; in a line of text it may be meant
+        if line.starts_with(MARK) && (is_first || !matches!(self.form, Form::Text(_))) {
+            line.drain(..MARK.len());
         }
         match String::from_utf8(line) {
             Ok(line) => Ok(Some(line)),

@@ -63,7 +63,7 @@ fn event(args: &RegisterArgs, event_type: EventType) -> Result<RegisterEvent> {
     }
     let from = file.map_or("standard input".to_owned(), |path| path.display().to_string());
     let text = String::from_utf8(data).map_err(|_| not_json(&from, "it is not UTF-8"))?;
-    let text = text.trim();
+    let text = text.trim_start_matches('\u{feff}').trim();
     if text.is_empty() && file.is_none() {
         return Ok(event(None));
     }

@@ -64,6 +64,25 @@ fn lines_of_other_forms() {
     assert_eq!(rows[1]["type"], "plant/boiler");
 }
 
+/// Editors and shells of Windows put a mark of the byte order in front of a file, and files that are
+/// put together have it in front of a line.
+#[test]
+fn a_byte_order_mark_in_front_of_a_line() {
+    let server = Server::start("tokio", "");
+    let connect = format!("--connect {}", server.address);
+    let register = |args: &str, input: &str| {
+        let events = hat_with(&format!("register {args} --response {connect}"), input).json();
+        events.iter().map(|it| it["payload"]["data"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(register("a", "\u{feff}1.5\r\n"), [json!(1.5)]);
+    assert_eq!(register("a --input values", "\u{feff}1\n\u{feff}2\n"), [json!(1), json!(2)]);
+    let line = r#"{"type":"a","payload":{"kind":"json","data":3}}"#;
+    assert_eq!(register("--input jsonl", &format!("\u{feff}{line}\r\n{line}")), [3, 3]);
+    assert_eq!(register("a --input csv", "\u{feff}payload\r\n4\r\n"), [json!(4)]);
+    // of text, only the file's own
+    assert_eq!(register("a --input text", "\u{feff}x\n\u{feff}y\n"), ["x", "\u{feff}y"]);
+}
+
 /// CSV and JSON lines as they are printed, and read again.
 #[test]
 fn what_is_printed_as_csv_can_be_registered() {

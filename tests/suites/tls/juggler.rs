@@ -52,6 +52,28 @@ on_every_runtime! {
         assert!(end.protocol().is_some(), "{end:?}");
     }
 
+    /// `Host` is a host with its port, however the address says that it is for TLS.
+    async fn the_host_of_an_address<R>() {
+        let options = tcp::ListenOptions { tls: acceptor(), ..Default::default() };
+        let server = tcp::listen::<R>(local(), options).await.expect("listens");
+        let port = server.addresses()[0].port();
+        for scheme in ["ssl+sbs", "wss", "https"] {
+            let target: Address = format!("{scheme}://localhost:{port}").parse().expect("an address");
+            let options = juggler::ConnectOptions { ws: ws(), ..juggler::ConnectOptions::default() };
+            R::spawn(async move {
+                // it is never answered
+                let _ = juggler::connect::<R>(target, options).await;
+            });
+            let accepted = server.accept().await.expect("a client");
+            let mut head = Vec::new();
+            while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                head.extend_from_slice(&accepted.read(10_000).await.expect("a request"));
+            }
+            let head = String::from_utf8(head).expect("text");
+            assert!(head.contains(&format!("\r\nHost: localhost:{port}\r\n")), "{scheme}: {head}");
+        }
+    }
+
     async fn peers<R>() {
         let options = peer::ListenOptions { web: web(), ..Default::default() };
         let server = peer::listen::<R>(local(), options).await;

@@ -168,6 +168,28 @@ fn table() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         // heads
         ("no Host", lines(&["GET /sub/page.html HTTP/1.1", "X: y"]), "400 closed"),
         ("two Hosts", with("Host: elsewhere"), "400 closed"),
+        ("a Host that is none", lines(&["GET /fine.txt HTTP/1.1", "Host: a b"]), "400 closed"),
+        ("a Host with a user", lines(&["GET /fine.txt HTTP/1.1", "Host: u@plant"]), "400 closed"),
+        (
+            "a Host that is an address",
+            lines(&["GET /fine.txt HTTP/1.1", "Host: ssl+sbs://plant:80"]),
+            "400 closed",
+        ),
+        (
+            "an absolute target",
+            lines(&["GET http://plant/fine.txt HTTP/1.1", "Host: plant"]),
+            "200 200 open",
+        ),
+        (
+            "an absolute target of another host than Host",
+            lines(&["GET http://elsewhere/fine.txt HTTP/1.1", "Host: plant"]),
+            "200 200 open",
+        ),
+        (
+            "an absolute target with a user",
+            lines(&["GET http://u@plant/fine.txt HTTP/1.1", "Host: plant"]),
+            "400 closed",
+        ),
         ("long header", with(&format!("X: {long}")), "431 closed"),
         (
             "endless header",
