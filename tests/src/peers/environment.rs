@@ -1,9 +1,7 @@
 //! Virtual environments with the deployed Python packages, made once under `target/peers/`.
 
 use std::{
-    env,
-    fs::{self, File},
-    io,
+    env, fs, io,
     ops::RangeInclusive,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -139,10 +137,8 @@ impl Recipe {
 
         fs::create_dir_all(folder).map_err(files)?;
         let _installing = Installing::begin();
-        // Tests run at once, in threads and in processes. The lock goes with the file, at the
-        // latest when the process ends.
-        let lock = File::create(folder.join(format!("{}.lock", self.name))).map_err(files)?;
-        lock.lock().map_err(files)?;
+        let lock = folder.join(format!("{}.lock", self.name));
+        let _lock = install::lock(&lock).map_err(files)?;
 
         let venv = folder.join(self.name);
         let python = python_of(&venv);

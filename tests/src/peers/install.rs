@@ -1,6 +1,8 @@
 //! Commands that install peers: each says what it does, and ends.
 
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -35,6 +37,26 @@ impl Drop for Installing {
 pub(crate) fn state() -> (bool, usize) {
     let ended = ENDED.load(Ordering::Relaxed);
     (BEGUN.load(Ordering::Relaxed) > ended, ended)
+}
+
+/// Gives the file at `path` this content, at once: another process may be running a script that it
+/// is, or reading it as its own. One that has it already is left alone.
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|before| before == content) {
+        return Ok(());
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = path.with_file_name(format!("{name}.{}.new", std::process::id()));
+    fs::write(&new, content)?;
+    fs::rename(new, path)
+}
+
+/// Locks `path` against all other tests, in threads and in processes, until what is given is
+/// dropped, at the latest when the process ends.
+pub(super) fn lock(path: &Path) -> io::Result<File> {
+    let lock = File::create(path)?;
+    lock.lock()?;
+    Ok(lock)
 }
 
 /// Runs `command` to its end, and says on standard error, past what captures the output of tests,

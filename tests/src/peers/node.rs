@@ -1,8 +1,7 @@
 //! Peers that are npm packages, installed once under `target/peers/`.
 
 use std::{
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -68,13 +67,12 @@ fn provide(source: &Path) -> io::Result<PathBuf> {
     fs::create_dir_all(&folder)?;
     let _installing = Installing::begin();
     // tests run at once, in threads and in processes
-    let lock = File::create(folder.with_extension("lock"))?;
-    lock.lock()?;
+    let _lock = install::lock(&folder.with_extension("lock"))?;
 
     for entry in fs::read_dir(source)? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
-            fs::copy(entry.path(), folder.join(entry.file_name()))?;
+            install::replace(&folder.join(entry.file_name()), &fs::read(entry.path())?)?;
         }
     }
     let wanted = fs::read_to_string(source.join("package-lock.json"))?;

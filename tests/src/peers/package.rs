@@ -1,10 +1,12 @@
 //! The Python package of this repository, as a wheel beside deployed software.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
+use super::install::{self, Installing};
 use super::{python_with, target_dir};
 
 /// The package's folder.
@@ -14,15 +16,24 @@ pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../python");
 pub const TODAY: (&str, &str) = ("package-today", "python/tests/requirements.txt");
 
 /// The interpreter of an environment, as [`python_with`] makes it, with the package installed. The
-/// wheel is built once a process.
+/// wheel is built once a process, and installed where another one is.
 ///
 /// # Errors
 ///
 /// What could not be made, and what was said about it.
 pub fn installed(environment: &'static str, requirements: &str) -> Result<PathBuf, String> {
     let python = python_with(environment, requirements).map_err(|error| error.to_string())?;
+    let (wheel, _lock) = wheel()?;
+    // other processes may be running what is installed
+    let stamp = python.with_file_name("wheel.stamp");
+    let content = std::fs::read(&wheel).map_err(|error| error.to_string())?;
+    if std::fs::read(&stamp).is_ok_and(|installed| installed == content) {
+        return Ok(python);
+    }
     let install = ["-m", "pip", "install", "-q", "--no-input", "--no-deps", "--force-reinstall"];
-    succeed(command(&python).args(install).arg(wheel()?), "pip install of the wheel")?;
+    let _ = std::fs::remove_file(&stamp);
+    succeed(command(&python).args(install).arg(wheel), "pip install of the wheel")?;
+    std::fs::write(stamp, content).map_err(|error| error.to_string())?;
     Ok(python)
 }
 
@@ -37,7 +48,8 @@ pub fn installed_anew(environment: &'static str, requirements: &str) -> Result<P
     let pip = ["-m", "pip", "--disable-pip-version-check", "--no-input", "-q"];
     let uninstall = ["uninstall", "-y", "hat-native"];
     succeed(command(&python).args(pip).args(uninstall), "pip uninstall of the package")?;
-    succeed(command(&python).args(pip).arg("install").arg(wheel()?), "pip install of the wheel")?;
+    let (wheel, _lock) = wheel()?;
+    succeed(command(&python).args(pip).arg("install").arg(wheel), "pip install of the wheel")?;
     Ok(python)
 }
 
@@ -63,18 +75,29 @@ pub fn succeed(command: &mut Command, what: &str) -> Result<String, String> {
     Err(format!("{what} failed:\n{text}{}", String::from_utf8_lossy(&output.stderr)))
 }
 
-fn wheel() -> Result<&'static Path, String> {
-    static WHEEL: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let wheel = WHEEL.get_or_init(|| {
-        let python = python_with(TODAY.0, TODAY.1).map_err(|error| error.to_string())?;
-        let folder = target_dir().join("wheels");
-        let _ = std::fs::remove_dir_all(&folder);
+/// The wheel, as it is built of the sources now, and the lock under which it stays what it is: each
+/// process builds it anew, in the same place.
+fn wheel() -> Result<(PathBuf, File), String> {
+    static BUILT: Mutex<bool> = Mutex::new(false);
+
+    let folder = target_dir().join("wheels");
+    let text = |error: std::io::Error| format!("{}: {error}", folder.display());
+    std::fs::create_dir_all(&folder).map_err(text)?;
+    let python = python_with(TODAY.0, TODAY.1).map_err(|error| error.to_string())?;
+    // the others of this process wait here, not for a lock that it holds itself
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let _installing = Installing::begin();
+    let lock = install::lock(&folder.with_extension("lock")).map_err(text)?;
+    if !*built {
+        for file in std::fs::read_dir(&folder).map_err(text)? {
+            std::fs::remove_file(file.map_err(text)?.path()).map_err(text)?;
+        }
         let mut maturin = command(&python);
         maturin.current_dir(FOLDER).args(["-m", "maturin", "build", "--release", "-q", "--out"]);
         succeed(maturin.arg(&folder), "maturin build")?;
-        let mut files = std::fs::read_dir(&folder).map_err(|error| error.to_string())?;
-        let found = files.find_map(|entry| entry.ok().map(|entry| entry.path()));
-        found.ok_or_else(|| "maturin has made no wheel".into())
-    });
-    wheel.as_deref().map_err(Clone::clone)
+        *built = true;
+    }
+    let mut files = std::fs::read_dir(&folder).map_err(text)?;
+    let found = files.find_map(|entry| entry.ok().map(|entry| entry.path()));
+    Ok((found.ok_or("maturin has made no wheel")?, lock))
 }
