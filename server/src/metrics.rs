@@ -137,12 +137,14 @@ impl All<'_> {
         let connected = Family::<Labels, Gauge>::default();
         let synced = Family::<Labels, Gauge>::default();
         let events = Family::<Labels, prometheus_client::metrics::counter::Counter>::default();
+        let again = Family::<Labels, prometheus_client::metrics::counter::Counter>::default();
         let lag = Family::<Labels, Gauge<f64, std::sync::atomic::AtomicU64>>::default();
         for mirror in &report.mirrors {
             let labels = vec![("server_id", mirror.server_id.to_string())];
             connected.get_or_create(&labels).set(i64::from(mirror.connected));
             synced.get_or_create(&labels).set(i64::from(mirror.synced));
             events.get_or_create(&labels).inc_by(mirror.events);
+            again.get_or_create(&labels).inc_by(mirror.given_again);
             if let Some(time) = mirror.lag {
                 lag.get_or_create(&labels).set(time.as_secs_f64());
             }
@@ -150,6 +152,8 @@ impl All<'_> {
         self.add("mirror_connected", "1 with a connection to the other server", connected);
         self.add("mirror_synced", "1 if all that it had stored is here", synced);
         self.add("mirrored_events", "Events of the other server that were copied", events);
+        let help = "Events of the other server that were not, because other events have their ids";
+        self.add("mirror_ids_given_again", help, again);
         let help = "From the timestamp of the last event that was copied until it was stored here";
         self.add("mirror_lag_seconds", help, lag);
     }

@@ -294,32 +294,33 @@ impl EventServer {
     pub async fn stop(&self) -> Result<(), StoreError> {
         info!("stopping");
         self.stopping.store(true, Ordering::Relaxed);
-        if let Some(redundancy) = &self.redundancy {
-            redundancy.stop().await;
-        }
-        match &self.serves {
-            Some(serves) => {
-                // whoever listens stops, and does not start the engine again
-                serves.close();
-                self.engine.set_status(Status::Stopping);
-            }
-            None => self.engine.stop().await,
-        }
-        let failing = match self.log.health() {
-            // what a cluster has acknowledged is durable
-            Health::Failing(StoreError::Cluster(_)) => None,
-            Health::Failing(error) => Some(error),
-            _ => None,
-        };
+        // what the engine registers at its end waits for the disk, too
         let last_sync = async {
+            if let Some(redundancy) = &self.redundancy {
+                redundancy.stop().await;
+            }
+            match &self.serves {
+                Some(serves) => {
+                    // whoever listens stops, and does not start the engine again
+                    serves.close();
+                    self.engine.set_status(Status::Stopping);
+                }
+                None => self.engine.stop().await,
+            }
+            let failing = match self.log.health() {
+                // what a cluster has acknowledged is durable
+                Health::Failing(StoreError::Cluster(_)) => None,
+                Health::Failing(error) => Some(error),
+                _ => None,
+            };
             let closed = self.log.close().await;
             // what the log told last is with the clients' connections
             let _ = self.told_all.recv().await;
-            match closed {
+            failing.or(match closed {
                 Err(AppendError::Store(StoreError::Cluster(_))) => None,
                 Err(AppendError::Store(error)) => Some(error),
                 _ => None,
-            }
+            })
         };
         let patience = async {
             (self.sleep)(LAST_SYNC).await;
@@ -332,7 +333,7 @@ impl EventServer {
         // who was registered last is answered before its connection is closed
         self.server.answered(ANSWERING).await;
         self.server.close().await;
-        failing.or(lost).map_or(Ok(()), Err)
+        lost.map_or(Ok(()), Err)
     }
 }
 

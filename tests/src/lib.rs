@@ -11,6 +11,9 @@ pub mod fuzzing;
 pub mod generated;
 #[cfg(doctest)]
 pub mod guide;
+pub mod hurried;
+pub mod logged;
+pub mod monitor;
 pub mod namespaces;
 pub mod pair;
 pub mod peers;

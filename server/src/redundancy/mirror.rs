@@ -9,7 +9,8 @@
 //!
 //! One write to the store is under way at a time, and what comes meanwhile is in the next: a
 //! session that could not be written is followed by none, or the copy would have a hole that nobody
-//! ever fills. It is asked for again on the next connection.
+//! ever fills. It is asked for again on the next connection. An event whose id is that of another
+//! one here is not copied, and that is told.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,17 +28,15 @@ use super::Who;
 use super::mirrors::Shared;
 use super::others::Other;
 use super::report::{MirrorReport, UnderWay};
+use super::waiting::{Waiting, WaitingLimits};
 use crate::builtin::{self, Synced};
 use crate::engine::Engine;
 use crate::engine_handle::EngineHandle;
 use crate::module::Source;
-use crate::store::{AppendError, Pending, Session, StoreError};
+use crate::store::{AppendError, Last, Pending, Session, StoreError};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
-
-/// Events that may wait to be written, in memory: more are not read from the connection.
-const MAX_WAITING: usize = 65_536;
 
 /// What every mirror needs.
 #[derive(Clone)]
@@ -47,6 +46,7 @@ pub(crate) struct Mirror {
     pub(crate) handle: EngineHandle,
     pub(crate) tls: Option<Connector>,
     pub(crate) retry: Duration,
+    pub(crate) waiting: WaitingLimits,
 }
 
 /// Why a connection to another server is over.
@@ -62,8 +62,17 @@ enum Error {
     Write(#[from] AppendError),
     #[error("the copy cannot be read: {0}")]
     Read(#[from] StoreError),
-    #[error("it says that more events follow, and gives none")]
+    #[error("it says that more events follow, and gives none that were not there before")]
     NoProgress,
+    #[error("it gives {1:?} behind {0:?}: what is out of order cannot be copied")]
+    Disorder(EventId, EventId),
+}
+
+impl Error {
+    /// The connection could go on, and what the other server said of itself still holds.
+    fn is_ours(&self) -> bool {
+        matches!(self, Self::Write(_) | Self::Read(_))
+    }
 }
 
 /// What there is to do next while the copy is up to date.
@@ -83,13 +92,17 @@ impl Mirror {
         let mut failed = String::new();
         loop {
             let connection = async {
-                let ended = self.connection::<R>(&other, shared).await;
-                shared.set_status(&other, None);
+                let (ended, was_synced) = self.connection::<R>(&other, shared).await;
+                // where it is our disk that fails, the other may be active all the same, and this
+                // server must not start beside it
+                if !ended.is_ours() {
+                    shared.set_status(&other, None);
+                }
                 let reports = self.handle.mirrors();
                 reports.change(other.server_id, |it| (it.connected, it.synced) = (false, false));
-                // the same reason again and again is told once
+                // the same reason again and again is told once, until it went well in between
                 let reason = ended.to_string();
-                if failed != reason {
+                if failed != reason || was_synced {
                     warn!(
                         server_id = other.server_id,
                         host = other.host,
@@ -114,14 +127,15 @@ impl Mirror {
         }
     }
 
-    /// A connection to `other`, from its beginning to its end.
-    async fn connection<R: Runtime>(&self, other: &Other, shared: &Shared) -> Error {
+    /// A connection to `other`, from its beginning to its end. Gives why it ended, and whether all
+    /// was here.
+    async fn connection<R: Runtime>(&self, other: &Other, shared: &Shared) -> (Error, bool) {
         let mut copy = match self.connect::<R>(other, shared).await {
             Ok(copy) => copy,
-            Err(error) => return error,
+            Err(error) => return (error, false),
         };
         let Err(error) = copy.run::<R>().await;
-        error
+        (error, matches!(copy.synced, Some(Synced::Synced(_))))
     }
 
     async fn connect<'a, R: Runtime>(
@@ -153,9 +167,11 @@ impl Mirror {
             other,
             shared,
             client,
-            waiting: Vec::new(),
+            waiting: Waiting::new(self.waiting),
             lost: false,
+            had: Last::default(),
             last: EventId::default(),
+            given_again: false,
             under_way: None,
             synced: None,
         };
@@ -171,12 +187,16 @@ struct Copy<'a> {
     shared: &'a Shared,
     client: Client,
     /// Events that were told and are not being written yet, in order.
-    waiting: Vec<Event>,
+    waiting: Waiting,
     /// Events that were told while it was asked for others were too many, and were dropped: it must
     /// be asked for them.
     lost: bool,
+    /// The last event that was here when the connection began.
+    had: Last,
     /// The last event that is written, or being written.
     last: EventId,
+    /// The other server has given ids that it had given before.
+    given_again: bool,
     /// What is being written.
     under_way: Option<UnderWay>,
     /// What was told of the state last.
@@ -194,9 +214,10 @@ impl Copy<'_> {
     async fn catch_up<R: Runtime>(&mut self) -> Result<(), Error> {
         let (store, server_id) = (self.mirror.handle.store().clone(), self.other.server_id);
         let last = R::unblock(move || store.last(server_id)).await;
-        self.last = last.map_err(|_| StoreError::Closed)??.id;
+        self.had = last.map_err(|_| StoreError::Closed)??;
+        self.last = self.had.id;
         self.tell(Synced::Connected).await?;
-        let (mut held, mut count) = (Vec::new(), 0_u64);
+        let (mut held, mut count) = (Waiting::new(self.mirror.waiting), 0_u64);
         let mut writing: Option<Pending> = None;
         let mut asked_after = self.last;
         loop {
@@ -208,9 +229,7 @@ impl Copy<'_> {
                 ..ServerParams::default()
             };
             let (page, more) = self.ask(QueryParams::Server(params)).await?;
-            if page.is_empty() && more {
-                return Err(Error::NoProgress);
-            }
+            check(&page, more, asked_after)?;
             if !page.is_empty() && count == 0 {
                 self.tell(Synced::Syncing).await?;
             }
@@ -218,13 +237,12 @@ impl Copy<'_> {
             asked_after = page.last().map_or(asked_after, |event| event.id);
             held.extend(page);
             // the last session may go on in the next page
-            let whole = if more { whole_sessions(&held) } else { held.len() };
-            let rest = held.split_off(whole);
+            let whole = if more { held.take_whole() } else { held.take() };
             if let Some(writing) = writing.take() {
                 writing.await?;
                 self.written();
             }
-            writing = self.write(std::mem::replace(&mut held, rest));
+            writing = self.write(whole);
             if !more && !self.lost {
                 break;
             }
@@ -234,6 +252,7 @@ impl Copy<'_> {
             self.written();
         }
         self.report(|report| report.synced = true);
+        self.note_given_again();
         info!(server_id, events = count, "all events of another server are here");
         self.tell(Synced::Synced(Some(count))).await
     }
@@ -243,7 +262,7 @@ impl Copy<'_> {
         let mut writing: Option<Pending> = None;
         loop {
             if writing.is_none() {
-                let events = std::mem::take(&mut self.waiting);
+                let events = self.waiting.take();
                 writing = self.write(events);
             }
             let written = async {
@@ -253,7 +272,7 @@ impl Copy<'_> {
                 }
             };
             let told = async {
-                if self.waiting.len() >= MAX_WAITING {
+                if self.waiting.is_full() {
                     std::future::pending::<()>().await;
                 }
                 Next::Told(self.client.next().await)
@@ -265,7 +284,8 @@ impl Copy<'_> {
                     self.written();
                 }
                 Next::Told(Ok(Notification::Events(events))) => {
-                    self.waiting.extend(events.into_vec());
+                    self.told(events.into_vec());
+                    self.note_given_again();
                 }
                 Next::Told(Ok(Notification::Status(status))) => {
                     // the status counts once what was told before it is here
@@ -285,7 +305,7 @@ impl Copy<'_> {
             writing.await?;
             self.written();
         }
-        let events = std::mem::take(&mut self.waiting);
+        let events = self.waiting.take();
         if let Some(writing) = self.write(events) {
             writing.await?;
             self.written();
@@ -309,6 +329,35 @@ impl Copy<'_> {
         self.under_way = newest.map(|last| UnderWay { events: count, last });
         let sessions = sessions(events);
         (!sessions.is_empty()).then(|| self.mirror.handle.log().mirror(sessions))
+    }
+
+    /// Events that were told wait to be written.
+    ///
+    /// What is told is newer than all that was here before: if its ids are not, the other server
+    /// has lost its store and counts anew, and what has the same ids as other events cannot be
+    /// kept beside them.
+    fn told(&mut self, events: Vec<Event>) {
+        let had = self.had;
+        let is_given_again =
+            |event: &Event| event.id <= had.id && Some(event.timestamp) > had.timestamp;
+        let of_it = events.iter().filter(|event| event.id.server == self.other.server_id);
+        self.given_again |= of_it.clone().any(is_given_again);
+        let count = of_it.filter(|event| is_given_again(event)).count() as u64;
+        self.report(|report| report.given_again += count);
+        self.waiting.extend(events);
+    }
+
+    /// Says once a connection that events are missing here for good.
+    fn note_given_again(&mut self) {
+        if self.given_again && self.mirror.handle.mirrors().unsynced(self.other.server_id) {
+            warn!(
+                server_id = self.other.server_id,
+                host = self.other.host,
+                port = self.other.port,
+                "another server has lost its store, and gives ids again that other events have here: \
+                 its new events are not copied; give it a new server id"
+            );
+        }
     }
 
     /// What was being written is stored.
@@ -335,10 +384,10 @@ impl Copy<'_> {
                     return Ok((answer.events, answer.more_follows));
                 }
                 Ok(Ok(Notification::Events(events))) => {
-                    self.waiting.extend(events.into_vec());
-                    if self.waiting.len() > MAX_WAITING {
+                    self.told(events.into_vec());
+                    if self.waiting.is_full() {
                         // they are stored there, or they were not told: they can be asked for
-                        self.waiting = Vec::new();
+                        self.waiting.take();
                         self.lost = true;
                     }
                 }
@@ -381,13 +430,17 @@ impl Copy<'_> {
     }
 }
 
-/// How many of `events` belong to sessions that do not reach to their end.
-fn whole_sessions(events: &[Event]) -> usize {
-    let Some(last) = events.last() else { return 0 };
-    let of_last = events.iter().rev().take_while(|event| event.id.session == last.id.session);
-    let whole = events.len() - of_last.count();
-    // one session without an end must not fill the memory
-    if whole == 0 && events.len() > MAX_WAITING { events.len() } else { whole }
+/// Whether a page goes on behind what was asked after, in order: one that does not would be asked
+/// for again without an end, and what is out of order would be passed over as known.
+fn check(page: &[Event], more: bool, asked_after: EventId) -> Result<(), Error> {
+    let disorder = page.windows(2).find(|two| two[1].id < two[0].id);
+    if let Some(two) = disorder {
+        return Err(Error::Disorder(two[0].id, two[1].id));
+    }
+    if more && page.last().is_none_or(|last| last.id <= asked_after) {
+        return Err(Error::NoProgress);
+    }
+    Ok(())
 }
 
 /// `events` as sessions. What no server of this kind registers is left out, and told in the log.
@@ -420,10 +473,20 @@ mod tests {
     }
 
     #[test]
-    fn the_last_session_of_a_page_is_held_back() {
-        assert_eq!(whole_sessions(&[]), 0);
-        assert_eq!(whole_sessions(&[event(1, 1), event(1, 2)]), 0);
-        assert_eq!(whole_sessions(&[event(1, 1), event(1, 2), event(2, 1)]), 2);
+    fn a_page_that_leads_nowhere_is_not_asked_for_again() {
+        let after = EventId::new(2, 1, 2);
+        let page = [event(1, 3), event(2, 1)];
+        assert!(check(&page, true, after).is_ok() && check(&[], false, after).is_ok());
+        assert!(matches!(check(&[], true, after), Err(Error::NoProgress)));
+        // the same again, as a server does that does not know the id
+        assert!(matches!(check(&[event(1, 1), after_it()], true, after), Err(Error::NoProgress)));
+        assert!(check(&[event(1, 1), after_it()], false, after).is_ok(), "known, and no more");
+        let back = [event(2, 1), event(1, 3)];
+        assert!(matches!(check(&back, false, after), Err(Error::Disorder(..))));
+    }
+
+    fn after_it() -> Event {
+        event(1, 2)
     }
 
     #[test]

@@ -10,12 +10,14 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `task` | the monitor, the blessing, and what follows from it |
+//! | `task` | the monitor, the blessing, and what is done about it |
+//! | `rule` | when this server works |
 //! | `others` | which other servers there are, by what the monitor shows |
 //! | `mirrors` | a task for each of them, and whether one of them is active |
 //! | `once` | a copy of a server's events without a monitor, until it is whole |
 //! | `report` | how the copies are |
 //! | `mirror` | one connection to another server: first what is missing, then what is told |
+//! | `waiting` | what was told and is not written yet |
 //!
 //! The rules are those of `hat-event-server` 0.9, so that both kinds of servers make a pair: a
 //! server that is blessed waits until no other server that it sees is starting, operational or
@@ -26,7 +28,9 @@ mod mirrors;
 mod once;
 mod others;
 mod report;
+mod rule;
 mod task;
+mod waiting;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -42,6 +46,7 @@ use crate::server::Ended;
 pub use once::{Copied, MirrorOnce, MirrorOnceError, mirror_once};
 pub use report::MirrorReport;
 pub(crate) use report::MirrorReports;
+pub use waiting::WaitingLimits;
 
 /// What a server does when its monitor is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,8 +54,7 @@ pub enum MonitorLost {
     /// It stays and connects again. An active server goes on only where the monitor last showed no
     /// other server of its group; else it stands by: the other may be blessed by a monitor that
     /// still sees it. A server that is new to the group, and blessed by a monitor that has just
-    /// come back, works beside one that went on until that one is connected, too: for a second,
-    /// about.
+    /// come back, gives it the time to come back, too: [`grace`](MonitorOptions::grace).
     #[default]
     Stay,
     /// It ends, as the deployed server does, and leaves the rest to who started it.
@@ -71,7 +75,16 @@ pub struct MonitorOptions {
     pub tls: Option<Connector>,
     /// Time between two attempts to connect to another server, 1 s. The deployed server waits 5 s.
     pub retry: Duration,
+    /// Time from the connection to the monitor until this server may start to work, 2 s: a server
+    /// of the group that went on without a monitor tries it again every half second, and gives an
+    /// attempt up after one. Until it is back, nobody else knows of it.
+    pub grace: Duration,
+    /// What may wait to be written of each copy.
+    pub waiting: WaitingLimits,
 }
+
+/// Time that others are given to come back to the monitor.
+const GRACE: Duration = Duration::from_secs(2);
 
 impl MonitorOptions {
     /// The defaults.
@@ -83,6 +96,8 @@ impl MonitorOptions {
             lost: MonitorLost::default(),
             tls: None,
             retry: Duration::from_secs(1),
+            grace: GRACE,
+            waiting: WaitingLimits::default(),
         }
     }
 }
@@ -142,10 +157,14 @@ impl Redundancy {
                 *self.why.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
                 why
             }
-            // stopped, and nobody waits any more
             Err(_) => match known() {
                 Some(why) => why,
-                None => std::future::pending().await,
+                // stopped, and nobody waits any more
+                None if self.stop.is_closed() => std::future::pending().await,
+                // without a word: nobody would ever bless this server, or take the blessing away
+                None => {
+                    Ended::MonitorLost("a fault of the program has ended what follows it".into())
+                }
             },
         }
     }

@@ -51,7 +51,7 @@ pub enum MirrorOnceError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The server makes no sense.
-    #[error("the server says that more events follow, and gives none")]
+    #[error("the server says that more events follow, and gives none that were not there before")]
     NoProgress,
 }
 
@@ -107,10 +107,12 @@ async fn copy(
             ..ServerParams::default()
         };
         let page = client.query(&QueryParams::Server(params)).await?;
-        if page.events.is_empty() && page.more_follows {
+        let end = page.events.last().map(|event| event.id);
+        // the same page again would be asked for without an end
+        if page.more_follows && (end.is_none() || end <= last) {
             return Err(MirrorOnceError::NoProgress);
         }
-        last = page.events.last().map(|event| event.id).or(last);
+        last = end.or(last);
         for event in page.events {
             into.add(event)?;
         }

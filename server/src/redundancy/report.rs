@@ -21,6 +21,9 @@ pub struct MirrorReport {
     /// How long the last event that was copied took from its timestamp until it was stored here, by
     /// both servers' clocks. `None` where none was copied since the start.
     pub lag: Option<Duration>,
+    /// Events since the start that were not copied, because the other server gave them ids that
+    /// other events have here: it has lost its store, and counts anew.
+    pub given_again: u64,
 }
 
 /// Those of all. Cheap to clone.
@@ -34,9 +37,22 @@ impl MirrorReports {
 
     pub(super) fn change(&self, server_id: i64, change: impl FnOnce(&mut MirrorReport)) {
         let mut reports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let new =
-            || MirrorReport { server_id, connected: false, synced: false, events: 0, lag: None };
+        let new = || MirrorReport {
+            server_id,
+            connected: false,
+            synced: false,
+            events: 0,
+            lag: None,
+            given_again: 0,
+        };
         change(reports.entry(server_id).or_insert_with(new));
+    }
+
+    /// All that the other has is not here. Whether it was taken to be.
+    pub(super) fn unsynced(&self, server_id: i64) -> bool {
+        let mut was = false;
+        self.change(server_id, |report| was = std::mem::take(&mut report.synced));
+        was
     }
 }
 

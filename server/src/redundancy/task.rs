@@ -13,13 +13,18 @@ use tracing::{info, warn};
 
 use super::mirror::Mirror;
 use super::mirrors::Mirrors;
+use super::rule::{Rule, Step};
 use super::{MonitorLost, MonitorOptions, Who, others};
 use crate::engine::Engine;
 use crate::engine_handle::EngineHandle;
 use crate::server::Ended;
 
 /// Time between two attempts to find the monitor.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_millis(500);
+
+/// How long one attempt may take of a server that stays without a monitor: it must be back before
+/// the [grace](MonitorOptions::grace) of one that is new is over, also where an attempt hangs.
+pub(super) const CONNECT: Duration = Duration::from_secs(1);
 
 /// How a connection to the monitor ended.
 enum End {
@@ -32,6 +37,7 @@ enum End {
 enum Next {
     Stop,
     OtherChanged,
+    Rested,
     Monitor(Result<Incoming, hat_aio::observer::Error>),
 }
 
@@ -41,12 +47,7 @@ struct Task {
     engine: Arc<Engine>,
     mirrors: Mirrors,
     stopping: Receiver<()>,
-    /// This server is blessed.
-    blessed: bool,
-    /// The engine was started and not stopped since.
-    running: bool,
-    /// The monitor last showed another component of the group.
-    has_others: bool,
+    rule: Rule,
 }
 
 /// Runs until it is stopped; says why, where the server must end by itself.
@@ -59,10 +60,11 @@ pub(super) async fn run<R: Runtime>(
 ) -> Option<Ended> {
     let who = Arc::new(who);
     let (tls, retry) = (options.tls.clone(), options.retry);
-    let mirror = Mirror { who: who.clone(), engine: engine.clone(), handle, tls, retry };
+    let waiting = options.waiting;
+    let mirror = Mirror { who: who.clone(), engine: engine.clone(), handle, tls, retry, waiting };
     let mirrors = Mirrors::new(mirror);
-    let (blessed, running, has_others) = (false, false, false);
-    let mut task = Task { options, who, engine, mirrors, stopping, blessed, running, has_others };
+    let rule = Rule::new(options.lost, options.grace);
+    let mut task = Task { options, who, engine, mirrors, stopping, rule };
     let ended = task.run::<R>().await;
     task.stand_by().await;
     task.mirrors.stop();
@@ -112,10 +114,13 @@ impl Task {
     async fn connect<R: Runtime>(
         &self,
     ) -> Option<Result<Component, hat_aio::observer::ConnectError>> {
-        let options = ConnectOptions {
+        let mut options = ConnectOptions {
             data: others::own_data(&self.who).into(),
             ..ConnectOptions::default()
         };
+        if self.options.lost == MonitorLost::Stay {
+            options.socket.connect_timeout = CONNECT;
+        }
         let (address, group) = (self.options.address.clone(), self.options.group.clone());
         let connected =
             async { Some(connect::<R>(address, self.who.name.clone(), group, options).await) };
@@ -129,15 +134,16 @@ impl Task {
 
     /// Does what the monitor says, until the connection ends.
     async fn follow<R: Runtime>(&mut self, component: &Component) -> End {
-        self.blessed = false;
+        self.rule.connected(R::now());
         component.set_ready(true);
         loop {
-            if self.blessed && !self.running && !self.mirrors.other_is_active() {
+            let step = self.rule.step(R::now(), self.mirrors.other_is_active());
+            if step == Step::Start {
                 info!("blessed, and no other server is active");
                 self.engine.start().await;
-                self.running = true;
+                self.rule.started();
             }
-            match self.next(component).await {
+            match self.next::<R>(component, step).await {
                 Next::Stop => {
                     component.set_ready(false);
                     self.stand_by().await;
@@ -145,11 +151,11 @@ impl Task {
                     component.close().await;
                     return End::Stopped;
                 }
-                Next::OtherChanged => {}
+                Next::OtherChanged | Next::Rested => {}
                 Next::Monitor(Ok(Incoming::State(state))) => {
                     self.state::<R>(component, &state).await;
                 }
-                Next::Monitor(Ok(Incoming::Activate)) => self.blessed = true,
+                Next::Monitor(Ok(Incoming::Activate)) => self.rule.blessed(),
                 Next::Monitor(Ok(Incoming::Deactivate)) => {
                     info!("no longer blessed");
                     self.stand_by().await;
@@ -169,7 +175,7 @@ impl Task {
         }
     }
 
-    async fn next(&self, component: &Component) -> Next {
+    async fn next<R: Runtime>(&self, component: &Component, step: Step) -> Next {
         let stop = async {
             let _ = self.stopping.recv().await;
             Next::Stop
@@ -178,32 +184,37 @@ impl Task {
             self.mirrors.changed().await;
             Next::OtherChanged
         };
+        let rested = async {
+            match step {
+                Step::In(time) => sleep::<R>(time).await,
+                Step::Start | Step::Nothing => std::future::pending().await,
+            }
+            Next::Rested
+        };
         let monitor = async { Next::Monitor(component.next().await) };
-        or(stop, or(changed, monitor)).await
+        or(stop, or(or(changed, rested), monitor)).await
     }
 
     async fn state<R: Runtime>(&mut self, component: &Component, state: &State) {
         let group = &self.options.group;
         self.mirrors.update::<R>(&others::others(&self.who, group, state));
-        self.has_others = others::has_others(group, state);
-        // an engine that went on without a monitor, while another server was blessed
-        if self.running && !component.is_active() && others::other_is_active(group, state) {
+        let has_others = others::has_others(group, state);
+        let other_works = others::other_is_active(group, state);
+        if self.rule.shown(has_others, other_works, component.is_active()) {
             info!("another server was blessed meanwhile");
-            self.stand_by().await;
+            self.engine.stop().await;
         }
     }
 
     /// There is no monitor any more. Whether the engine goes on: see [`MonitorLost`].
     async fn lost(&mut self) {
-        self.blessed = false;
-        if self.has_others || self.options.lost == MonitorLost::Exit {
-            self.stand_by().await;
+        if self.rule.monitor_lost() {
+            self.engine.stop().await;
         }
     }
 
     async fn stand_by(&mut self) {
-        self.blessed = false;
-        if std::mem::take(&mut self.running) {
+        if self.rule.stand_by() {
             self.engine.stop().await;
         }
     }

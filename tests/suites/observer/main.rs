@@ -5,3 +5,4 @@
 mod plant;
 mod recorded;
 mod rules;
+mod servers;

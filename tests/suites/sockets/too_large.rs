@@ -103,7 +103,7 @@ on_every_runtime! {
         logged::start();
         let mut options = eventer::ListenOptions::default();
         options.config.chatter.max_message = 2 * MIB;
-        let server = eventer::listen::<R, _>(local(), (), options).await.expect("listens");
+        let server = eventer::listen::<R>(local(), (), options).await.expect("listens");
         let address = server.addresses()[0];
         let options = eventer::ConnectOptions::default();
         let client = eventer::connect::<R>(address, "a", options).await.expect("taken");
@@ -120,11 +120,11 @@ on_every_runtime! {
     async fn over_juggler<R>() {
         logged::start();
         let mut options = juggler::ListenOptions::default();
-        options.config.max_message = 1000;
+        options.config.transport.max_message = 1000;
         let server = juggler::listen::<R>(local(), (), options).await.expect("listens");
         let address = server.addresses()[0];
         let mut options = juggler::ConnectOptions::default();
-        options.config.max_segment_size = 600;
+        options.config.transport.max_segment_size = 600;
         let client = juggler::connect::<R>(address, options).await.expect("connected");
         client.send("x", &Value::from("x".repeat(1500))).await.expect_err("refused");
         let [refuser, sender] = lines::<R>(client.local_address(), address).await;

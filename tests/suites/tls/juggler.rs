@@ -54,7 +54,8 @@ on_every_runtime! {
 
     /// `Host` is a host with its port, however the address says that it is for TLS.
     async fn the_host_of_an_address<R>() {
-        let options = tcp::ListenOptions { tls: acceptor(), ..Default::default() };
+        let options =
+            tcp::ListenOptions { tls: acceptor(), ..tcp::ConnectOptions::default().into() };
         let server = tcp::listen::<R>(local(), options).await.expect("listens");
         let port = server.addresses()[0].port();
         for scheme in ["ssl+sbs", "wss", "https"] {

@@ -1,0 +1,198 @@
+//! Event servers under a monitor, with disks that fail and others that have lost theirs.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hat_core::eventer::{Event, EventId, EventType, QueryParams, RegisterEvent, Status, Timestamp};
+use hat_server::redundancy::{MirrorReport, MonitorOptions};
+use hat_server::store::memory::Config;
+use hat_server::store::{
+    Answer, Last, MemoryStore, Numbering, QueryError, Session, Stats, Store, StoreError, Sync,
+};
+use hat_server::{EventServer, Options};
+use hat_tests::hurried::Hurried;
+use hat_tests::monitor::Monitor;
+use hat_tests::on_every_runtime;
+use hat_tests::runtimes::{TestRuntime, sleep, within};
+
+/// A store that asks before it applies anything.
+struct Asking {
+    store: MemoryStore,
+    may: Box<dyn Fn(&[Arc<Session>]) -> Result<(), StoreError> + Send + std::marker::Sync>,
+}
+
+impl Store for Asking {
+    fn apply(
+        &self,
+        sessions: &[Arc<Session>],
+        reserve: &[(i64, i64)],
+        sync: Sync,
+    ) -> Result<(), StoreError> {
+        (self.may)(sessions)?;
+        self.store.apply(sessions, reserve, sync)
+    }
+
+    fn apply_marked(
+        &self,
+        sessions: &[Arc<Session>],
+        server_id: i64,
+        mark: Bytes,
+        sync: Sync,
+    ) -> Result<(), StoreError> {
+        self.store.apply_marked(sessions, server_id, mark, sync)
+    }
+
+    fn mark(&self, server_id: i64) -> Result<Option<Bytes>, StoreError> {
+        self.store.mark(server_id)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.store.sync()
+    }
+
+    fn recover(&self) -> Result<(), StoreError> {
+        self.store.recover()
+    }
+
+    fn query(&self, params: &QueryParams) -> Result<Answer, QueryError> {
+        self.store.query(params)
+    }
+
+    fn last(&self, server_id: i64) -> Result<Last, StoreError> {
+        self.store.last(server_id)
+    }
+
+    fn stats(&self) -> Result<Stats, StoreError> {
+        self.store.stats()
+    }
+
+    fn tidy(&self, now: Timestamp) -> Result<bool, StoreError> {
+        self.store.tidy(now)
+    }
+
+    fn is_in_memory(&self) -> bool {
+        // it may fail, and block
+        false
+    }
+}
+
+fn memory() -> MemoryStore {
+    MemoryStore::new(Config::default())
+}
+
+fn options(server_id: i64) -> Options {
+    let local: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
+    Options { name: format!("server-{server_id}"), ..Options::new(local, server_id) }
+}
+
+/// One of the group, which waits for nobody that it does not see.
+fn under(monitor: &Monitor, server_id: i64) -> Options {
+    let monitor = MonitorOptions {
+        retry: Duration::from_millis(5),
+        grace: Duration::ZERO,
+        ..MonitorOptions::new(monitor.address(), "event")
+    };
+    Options { monitor: Some(monitor), ..options(server_id) }
+}
+
+fn event(event_type: &str) -> RegisterEvent {
+    RegisterEvent::new(EventType::from(event_type))
+}
+
+async fn until<R: TestRuntime>(is: impl Fn() -> bool) {
+    while !is() {
+        sleep::<R>(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until the copy of the events of server 1 is like that.
+async fn mirrored<R: TestRuntime>(server: &EventServer, is: impl Fn(&MirrorReport) -> bool) {
+    while !server.handle().report().await.mirrors.iter().any(&is) {
+        sleep::<R>(Duration::from_millis(5)).await;
+    }
+}
+
+on_every_runtime! {
+    /// The other server goes on without the monitor, say. It is seen, and asked, and what it tells
+    /// cannot be written here: that makes it no less active.
+    async fn whose_own_disk_fails_does_not_start_beside_another<R>() {
+        let monitor = Monitor::start::<R>().await;
+        let other = EventServer::start::<R>(options(1), Arc::new(memory())).await.expect("it starts");
+        monitor.show(1, 1, other.addresses()[0]);
+        monitor.bless("server-2");
+        static ATTEMPTS: AtomicUsize = AtomicUsize::new(0);
+        let before = ATTEMPTS.load(Ordering::SeqCst);
+        let may = |sessions: &[Arc<Session>]| {
+            if sessions.iter().all(|session| session.server_id() != 1) {
+                return Ok(());
+            }
+            ATTEMPTS.fetch_add(1, Ordering::SeqCst);
+            Err(StoreError::Failed(Arc::new(std::io::Error::other("the disk is broken"))))
+        };
+        let store = Arc::new(Asking { store: memory(), may: Box::new(may) });
+        let server = EventServer::start::<R>(under(&monitor, 2), store).await.expect("it starts");
+        while ATTEMPTS.load(Ordering::SeqCst) < before + 5 {
+            assert_eq!(server.status(), Status::Standby, "beside one that is operational");
+            sleep::<R>(Duration::from_millis(1)).await;
+        }
+        // once the other is gone, it is another matter
+        other.stop().await.expect("in memory");
+        until::<R>(|| server.status() == Status::Operational).await;
+    }
+
+    /// A deployed server counts sessions from 1 in a new store: what it registers there has ids that
+    /// other events have here. It was passed over without a word, and the copy said to be whole.
+    async fn ids_that_are_given_again_are_told<R>() {
+        let monitor = Monitor::start::<R>().await;
+        let mut anew = options(1);
+        anew.log.numbering = Numbering::Stored;
+        let other = EventServer::start::<R>(anew, Arc::new(memory())).await.expect("it starts");
+        monitor.show(1, 1, other.addresses()[0]);
+        let store = memory();
+        let before = Event {
+            id: EventId::new(1, 1_000, 1),
+            event_type: EventType::from("a"),
+            timestamp: Timestamp::from_secs(1),
+            source_timestamp: None,
+            payload: None,
+        };
+        let before = Session::new(vec![before]).expect("one event");
+        store.apply(&[Arc::new(before)], &[], Sync::Now).expect("in memory");
+        let server = EventServer::start::<R>(under(&monitor, 2), Arc::new(store)).await;
+        let server = server.expect("it starts");
+        mirrored::<R>(&server, |mirror| mirror.connected).await;
+        other.handle().register(vec![event("b")]).await.expect("operational");
+        mirrored::<R>(&server, |mirror| mirror.given_again > 0 && !mirror.synced).await;
+    }
+
+    /// A disk that hangs is given up after half a minute, also by what the server registers itself
+    /// when it ends.
+    async fn a_server_whose_disk_hangs_ends<R>() {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (released, hangs) = (Mutex::new(released), Arc::new(AtomicBool::new(false)));
+        let (waits, is_waiting) = (hangs.clone(), Arc::new(AtomicBool::new(false)));
+        let seen = is_waiting.clone();
+        let may = move |_: &[Arc<Session>]| {
+            if waits.load(Ordering::SeqCst) {
+                is_waiting.store(true, Ordering::SeqCst);
+                // ends when it is released
+                let _ = released.lock().expect("no panic").recv();
+            }
+            Ok(())
+        };
+        let store = Arc::new(Asking { store: memory(), may: Box::new(may) });
+        let server = EventServer::start::<Hurried<R>>(options(1), store).await.expect("it starts");
+        hangs.store(true, Ordering::SeqCst);
+        let handle = server.handle();
+        R::spawn(async move {
+            let _ = handle.register(vec![event("a")]).await;
+        });
+        until::<R>(|| seen.load(Ordering::SeqCst)).await;
+        let stopped = within::<R, _>(Duration::from_secs(100), server.stop()).await;
+        drop(release);
+        stopped.expect("it ends").expect_err("what was registered is not on the disk");
+    }
+}
