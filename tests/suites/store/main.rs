@@ -4,9 +4,11 @@ mod lmdb;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use hat_core::eventer::Event;
 use hat_server::store::{DiskOptions, DiskStore, StoreError};
@@ -75,23 +77,21 @@ fn found(folder: &Scratch) -> BTreeMap<i64, usize> {
 }
 
 /// How often a store is killed before another one is begun: all of it is read after each kill.
-const LIVES: u64 = 40;
+const LIVES: u64 = 20;
+
+/// Stores that are killed at a time: a writer mostly waits for the disk.
+const LANES: u64 = 4;
 
 /// `HAT_KILLS` says how often; a thousand times is a run of some minutes.
 fn kills() -> u64 {
     std::env::var("HAT_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
 }
 
-#[test]
-fn what_was_answered_is_there_after_a_kill_at_any_moment() {
-    let mut folder = scratch("commit");
-    let (mut answered, mut all) = (BTreeMap::new(), 0);
-    for kill in 0..kills() {
-        if kill % LIVES == 0 {
-            all += answered.len();
-            answered.clear();
-            folder = scratch("commit");
-        }
+/// The lives of one store. Returns how many sessions were answered.
+fn lives(kills: Range<u64>) -> usize {
+    let folder = scratch(&format!("commit-{}", kills.start));
+    let mut answered = BTreeMap::new();
+    for kill in kills {
         // each third time so early that it may be killed while it opens; else while it works,
         // however busy the machine is
         let sessions = if kill % 3 == 0 { 0 } else { 1 + kill * 61 % 900 };
@@ -104,9 +104,33 @@ fn what_was_answered_is_there_after_a_kill_at_any_moment() {
             assert_eq!(found.get(session), Some(size), "session {session}, kill {kill}");
         }
     }
-    all += answered.len();
-    assert!(all > 0);
-    println!("{} kills, {all} answered sessions", kills());
+    answered.len()
+}
+
+#[test]
+fn what_was_answered_is_there_after_a_kill_at_any_moment() {
+    let (next, start) = (AtomicU64::new(0), Instant::now());
+    let lane = || -> (u64, usize) {
+        let (mut killed, mut answered) = (0, 0);
+        loop {
+            let first = next.fetch_add(LIVES, Ordering::Relaxed);
+            if first >= kills() {
+                return (killed, answered);
+            }
+            let these = first..(first + LIVES).min(kills());
+            killed += these.end - these.start;
+            answered += lives(these);
+            println!("a lane: {killed} kills, {answered} answered, {:?}", start.elapsed());
+        }
+    };
+    let (killed, answered) = std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..LANES).map(|_| scope.spawn(lane)).collect();
+        let done = lanes.into_iter().map(|lane| lane.join().expect("no panic"));
+        done.fold((0, 0), |(a, b), (killed, answered)| (a + killed, b + answered))
+    });
+    assert_eq!(killed, kills());
+    assert!(answered > 0);
+    println!("{killed} kills, {answered} answered sessions");
 }
 
 #[test]
