@@ -31,9 +31,9 @@ pub(crate) fn spinner(shown: bool, template: &str) -> ProgressBar {
 }
 
 /// Events of `total`, which are `checked` or `copied`.
-pub(crate) fn events_of(total: u64, what: &'static str) -> ProgressBar {
+pub(crate) fn events_of(prints: bool, total: u64, what: &'static str) -> ProgressBar {
     let template = "{wide_bar} {pos} of {len} events {msg} in {elapsed}, {eta} left";
-    bar(is_shown(false), total, template).with_message(what)
+    bar(is_shown(prints), total, template).with_message(what)
 }
 
 /// Events, which are `imported` or `exported`.

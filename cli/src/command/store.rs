@@ -47,7 +47,7 @@ pub(super) fn is_there(dir: &Path) -> Result<bool> {
 
 fn check(dir: &Path) -> Result<()> {
     let store = open(dir)?;
-    let bar = progress::events_of(store.stats()?.events, "checked");
+    let bar = progress::events_of(false, store.stats()?.events, "checked");
     let report = store.check(|events| bar.set_position(events))?;
     bar.finish_and_clear();
     for finding in &report.findings {
@@ -96,7 +96,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 fn copy_from(store: &DiskStore, to: &Path) -> Result<()> {
-    let bar = progress::events_of(store.stats()?.events, "copied");
+    let bar = progress::events_of(false, store.stats()?.events, "copied");
     let copied = store.copy_to(to, |events| bar.set_position(events))?;
     bar.finish_and_clear();
     say(&format!("{} copied to {}", counted(copied, "event"), to.display()));
@@ -139,7 +139,7 @@ fn compact(dir: &Path) -> Result<()> {
 
 fn export(dir: &Path) -> Result<()> {
     let store = open(dir)?;
-    let bar = progress::events_of(store.stats()?.events, "exported");
+    let bar = progress::events_of(false, store.stats()?.events, "exported");
     let mut out = BufWriter::new(io::stdout().lock());
     store.for_each(|event| {
         bar.inc(1);
@@ -200,7 +200,7 @@ fn import_lmdb(dir: &Path, path: &Path) -> Result<()> {
 /// Stores what is in the file of a deployed server, and says how much that was. Returns how many of
 /// its entries fit none of its references, and were left out.
 pub(super) fn import_file(store: &DiskStore, file: &mut LmdbFile, path: &Path) -> Result<u64> {
-    let bar = progress::events_of(file.len(), "imported");
+    let bar = progress::events_of(false, file.len(), "imported");
     let imported = lmdb::import(file, store, |events| {
         bar.set_position(events);
         systemd::progress(&format!("taken over {events} events of {}", path.display()));

@@ -19,6 +19,8 @@ mod monitor;
 mod peers;
 mod plant;
 mod process;
+#[cfg(target_os = "linux")]
+mod progress;
 mod reconnect;
 mod redundancy;
 mod register;

@@ -44,7 +44,11 @@ impl DiskStore {
                     QueryError::Store(error) => error,
                     other => StoreError::Damaged(other.to_string().into()),
                 })?;
+                let answered = answer.len();
                 let result = answer.into_result();
+                if result.events.len() < answered {
+                    return Err(StoreError::from(super::Damaged).into());
+                }
                 let Some(last) = result.events.last().map(|event| event.id) else { break };
                 params.last_event_id = Some(last);
                 result.events.into_iter().try_for_each(&mut each)?;
@@ -81,6 +85,12 @@ impl DiskStore {
         folder: &Path,
         fill: impl FnOnce(&Self) -> Result<T, E>,
     ) -> Result<T, E> {
+        // nobody begins another store there meanwhile
+        let _lock = super::file::lock_folder(folder)?;
+        let of = |error| StoreError::Path(folder.into(), Arc::new(error));
+        if folder.join(super::file::FILE).try_exists().map_err(of)? {
+            return Err(of(std::io::Error::from(std::io::ErrorKind::AlreadyExists)).into());
+        }
         let part = folder.join(super::file::PART);
         super::file::remove_begun(&part)?;
         let store = Self::open(&part, DiskOptions::default())?;
@@ -139,20 +149,32 @@ impl DiskStore {
     pub fn compact(&mut self) -> Result<(), StoreError> {
         self.drain()?;
         self.writer().journal.shrink()?;
-        let mut state = self.change();
-        let database = std::mem::replace(&mut state.database, Err(StoreError::Closed))?;
-        // nobody reads: `self` is borrowed by nobody else
-        let mut database = Arc::into_inner(database).ok_or(StoreError::Closed)?;
-        let compacted = super::guarded(|| {
-            while database
-                .compact()
-                .map_err(|error| super::wrong(&super::Fault::default(), &error.into()))?
-            {
-            }
-            Ok(())
-        });
-        state.database = Ok(Arc::new(database));
-        compacted
+        let mut tables = self.tables();
+        let fault = tables.fault.clone();
+        let compacted = {
+            let mut state = self.change();
+            let held = std::mem::replace(&mut state.database, Err(StoreError::Closed));
+            let mut database = match held.map(Arc::try_unwrap) {
+                Ok(Ok(database)) => database,
+                Ok(Err(held)) => {
+                    state.database = Ok(held);
+                    let what = "somebody reads the store; it is made compact while nobody does";
+                    return Err(StoreError::Unknown(what.into()));
+                }
+                Err(error) => {
+                    state.database = Err(error.clone());
+                    return Err(error);
+                }
+            };
+            let compacted = super::guarded(|| {
+                let wrong = |error: redb::CompactionError| super::wrong(&fault, &error.into());
+                while database.compact().map_err(wrong)? {}
+                Ok(())
+            });
+            state.database = Ok(Arc::new(database));
+            compacted
+        };
+        compacted.inspect_err(|error| self.after_fault(&mut tables, error))
     }
 }
 

@@ -94,9 +94,7 @@ impl DiskStore {
 
     /// Brings what is sealed into the tables, if anything is.
     pub(super) fn finish(&self, tables: &mut Tables) -> Result<(), StoreError> {
-        if let Some(error) = &tables.failed {
-            return Err(error.clone());
-        }
+        self.is_ready(tables)?;
         let Some(sealed) = self.read().sealed.clone() else { return Ok(()) };
         let rules = tables.retention.rules();
         let mut counts = Vec::new();

@@ -10,6 +10,7 @@
 //! one alone.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hat_core::eventer::{
@@ -36,6 +37,8 @@ struct State {
     is_off: bool,
     /// Operations until a write or a sync fails, and how.
     fault: Option<(u64, Fault)>,
+    /// Reads of a file that fail: its number, and how many of the next ones.
+    unreadable: Option<(usize, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +60,8 @@ enum Fault {
 impl Disk {
     fn new(seed: u64) -> Self {
         let files = Default::default();
-        let state = State { dice: seed, files, power: None, is_off: false, fault: None };
+        let state =
+            State { dice: seed, files, power: None, is_off: false, fault: None, unreadable: None };
         Self(Arc::new(Mutex::new(state)), 0)
     }
 
@@ -169,9 +173,16 @@ impl StorageBackend for Disk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let state = self.lock();
+        let mut state = self.lock();
         if state.is_off {
             return Err(io::Error::other("the power is off"));
+        }
+        if let Some((file, left)) = &mut state.unreadable
+            && *file == self.1
+            && *left > 0
+        {
+            *left -= 1;
+            return Err(io::Error::other("EIO on read"));
         }
         let start = offset as usize;
         let data = state.files[self.1].cache.get(start..start + out.len());
@@ -516,4 +527,212 @@ fn a_rule_holds_after_a_commit_that_failed_and_may_be_there_all_the_same() {
         assert_eq!(count(), 300, "a sync failed after {after} operations");
     }
     assert!(failed > 10, "{failed}");
+}
+
+/// Nothing of the file is kept in memory, and all of it is in the tables.
+fn uncached(sessions: i64) -> (Disk, DiskStore) {
+    let options = DiskOptions { cache: 0, check_below: 0, ..DiskOptions::default() };
+    let (disk, store) = new_store(options);
+    let sessions: Vec<_> = (1..=sessions).map(|number| session(number, 12)).collect();
+    store.apply(&sessions, &[], Sync::Now).expect("applied");
+    store.drain().expect("the disk");
+    (disk, store)
+}
+
+fn everything() -> QueryParams {
+    ServerParams { server_id: 1, ..ServerParams::default() }.into()
+}
+
+#[test]
+fn a_disk_that_cannot_be_read_has_failed_and_the_store_is_not_damaged() {
+    let (disk, store) = uncached(20);
+    disk.lock().unreadable = Some((0, u64::MAX));
+    let is_failed = |error: StoreError| {
+        let text = error.to_string();
+        assert!(matches!(error, StoreError::Failed(_)) && text.contains("EIO on read"), "{text}");
+    };
+    for _ in 0..3 {
+        match store.query(&everything()).expect_err("it cannot be read") {
+            crate::store::QueryError::Store(error) => is_failed(error),
+            other => panic!("{other}"),
+        }
+    }
+    is_failed(store.check(|_| {}).expect_err("it cannot be read"));
+    is_failed(store.stats().expect_err("it cannot be read"));
+    let copied: Result<(), StoreError> = store.for_each(|_| Ok(()));
+    is_failed(copied.expect_err("it cannot be read"));
+    let opened = DiskStore::open_on(Box::new(disk.clone()), DiskOptions::default());
+    is_failed(opened.expect_err("it cannot be read"));
+    // a file that ends too early is no fault of the disk
+    disk.lock().unreadable = None;
+    let half = disk.lock().files[0].cache.len() / 2;
+    for bytes in [half, half / 2] {
+        let state = &mut *disk.lock();
+        state.files[0].cache.truncate(bytes);
+        state.files[0].durable.truncate(bytes);
+    }
+    let opened = DiskStore::open_on(Box::new(disk), DiskOptions::default());
+    let error = opened.expect_err("half of it is gone");
+    assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+}
+
+#[test]
+fn a_read_that_failed_once_is_the_only_query_without_an_answer() {
+    let (disk, store) = uncached(20);
+    for _ in 0..3 {
+        disk.lock().unreadable = Some((0, 1));
+        store.query(&everything()).expect_err("it cannot be read");
+        assert_eq!(sessions(&store).len(), 240, "it can be read again");
+    }
+    // and what is registered goes on
+    let next = session(21, 12);
+    store.apply(&[next], &[], Sync::Now).expect("applied");
+    store.drain().expect("the disk");
+    assert_eq!(sessions(&store).len(), 252);
+    is_sound(&store);
+}
+
+#[test]
+fn rules_go_on_after_a_read_that_failed() {
+    let rules = vec![newest()];
+    let options = DiskOptions { cache: 0, check_below: 0, rules, ..DiskOptions::default() };
+    let (disk, store) = new_store(options);
+    let all: Vec<_> = (1..=40).map(|number| session(number, 12)).collect();
+    store.apply(&all, &[], Sync::Now).expect("applied");
+    store.drain().expect("the disk");
+    let now = Timestamp::from_secs(50);
+    disk.lock().unreadable = Some((0, 1));
+    let error = store.tidy(now).expect_err("it cannot be read");
+    assert!(matches!(error, StoreError::Failed(_)), "{error}");
+    // as the log does
+    store.recover().expect("the disk works again");
+    while store.tidy(now).expect("the disk") {}
+    assert_eq!(store.stats().expect("readable").events, 300);
+    is_sound(&store);
+}
+
+#[test]
+fn it_goes_on_when_there_is_room_again() {
+    let (disk, store) = uncached(20);
+    store.apply(&[session(21, 12)], &[], Sync::Now).expect("applied");
+    for after in 0..6 {
+        disk.lock().fault = Some((after, Fault::Full));
+        let error = store.drain().expect_err("there is no room");
+        assert!(matches!(error, StoreError::Full(_)), "{error}");
+        disk.lock().fault = None;
+        assert_eq!(sessions(&store).len(), 252, "queries go on");
+    }
+    store.drain().expect("there is room");
+    store.apply(&[session(22, 12)], &[], Sync::Now).expect("applied");
+    store.drain().expect("the disk");
+    assert_eq!(sessions(&store).len(), 264);
+    is_sound(&store);
+}
+
+#[test]
+fn a_store_that_was_not_made_compact_is_used_on() {
+    // somebody has it open still
+    let (_, mut store) = uncached(20);
+    let held = store.read().database.clone().expect("it is open");
+    let transaction = held.begin_read().expect("a transaction");
+    for _ in 0..2 {
+        store.compact().expect_err("it is in use");
+        assert_eq!(sessions(&store).len(), 240);
+    }
+    drop((transaction, held));
+    store.compact().expect("nobody has it");
+    assert_eq!(sessions(&store).len(), 240);
+    // the disk fails meanwhile
+    let mut failed = 0;
+    for fault in [Fault::Full, Fault::Write, Fault::Sync] {
+        for after in 0..40 {
+            let (disk, mut store) = uncached(20);
+            disk.lock().fault = Some((after, fault));
+            let compacted = store.compact();
+            disk.lock().fault = None;
+            if let Err(error) = compacted {
+                failed += 1;
+                let is_full = matches!(error, StoreError::Full(_));
+                assert_eq!(is_full, fault == Fault::Full, "{fault:?} after {after}: {error}");
+                store.recover().expect("the disk works again");
+            }
+            store.apply(&[session(21, 12)], &[], Sync::Now).expect("applied");
+            store.drain().expect("the disk");
+            assert_eq!(sessions(&store).len(), 252, "{fault:?} after {after}");
+            is_sound(&store);
+            drop(store);
+            disk.crash();
+            let store = DiskStore::open_on(Box::new(disk), DiskOptions::default());
+            assert_eq!(sessions(&store.expect("a store")).len(), 252, "{fault:?} after {after}");
+        }
+    }
+    assert!(failed > 30, "{failed}");
+}
+
+/// The disk, of which it is noted what is done after the medium is gone, which has the lock.
+#[derive(Debug)]
+struct Locked(Disk, Arc<AtomicBool>, Arc<AtomicU64>);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        self.1.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Medium for Locked {
+    fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
+        Ok(Box::new(Noting(self.0.clone(), self.1.clone(), self.2.clone())))
+    }
+
+    fn journal(&self, number: usize) -> io::Result<Box<dyn StorageBackend>> {
+        self.0.journal(number)
+    }
+}
+
+#[derive(Debug)]
+struct Noting(Disk, Arc<AtomicBool>, Arc<AtomicU64>);
+
+impl Noting {
+    fn note(&self) {
+        let is_unlocked = self.1.load(Ordering::Relaxed);
+        self.2.fetch_add(u64::from(is_unlocked), Ordering::Relaxed);
+    }
+}
+
+impl StorageBackend for Noting {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.note();
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.note();
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.note();
+        self.0.write(offset, data)
+    }
+}
+
+#[test]
+fn nothing_is_written_after_the_lock_was_given_back() {
+    let disk = Disk::new(1);
+    super::make_on(Box::new(disk.clone())).expect("a new store");
+    let written = Arc::<AtomicU64>::default();
+    let medium = Locked(disk, Arc::default(), written.clone());
+    let store = DiskStore::open_on(Box::new(medium), DiskOptions::default()).expect("a store");
+    store.apply(&[session(1, 12)], &[], Sync::Now).expect("applied");
+    store.drain().expect("the disk");
+    drop(store);
+    assert_eq!(written.load(Ordering::Relaxed), 0, "who has the lock by then writes, too");
 }

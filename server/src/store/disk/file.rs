@@ -41,25 +41,63 @@ pub(super) struct Folder {
     path: PathBuf,
     #[expect(dead_code, reason = "locked for as long as it is open")]
     lock: File,
+    /// The file of the tables, which is locked, too: a lock's file may be removed by who takes it
+    /// for a stale one. Not on Windows, where who has it open otherwise could not use it.
+    #[cfg(unix)]
+    tables: File,
+}
+
+/// Makes the folder where there is none, and locks it.
+pub(super) fn lock_folder(path: &Path) -> Result<File, StoreError> {
+    let of = |error| StoreError::Path(path.into(), Arc::new(error));
+    make_folders(path).map_err(of)?;
+    let mut options = OpenOptions::new();
+    let lock = options.create(true).truncate(false).write(true).open(path.join(LOCK));
+    lock_file(lock.map_err(of)?, path)
+}
+
+fn lock_file(file: File, folder: &Path) -> Result<File, StoreError> {
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(folder.into())),
+        Err(TryLockError::Error(error)) => Err(StoreError::Path(folder.into(), Arc::new(error))),
+    }
 }
 
 impl Folder {
-    /// Makes the folder where there is none, and locks it.
+    /// Locks the folder, and makes it and a store in it where there is none.
     pub(super) fn lock(path: &Path) -> Result<Self, StoreError> {
-        let of = |error| StoreError::Path(path.into(), Arc::new(error));
-        make_folders(path).map_err(of)?;
-        let mut options = OpenOptions::new();
-        let lock = options.create(true).truncate(false).write(true).open(path.join(LOCK));
-        let lock = lock.map_err(of)?;
-        match lock.try_lock() {
-            Ok(()) => {
-                let folder = Self { path: path.into(), lock };
-                folder.make()?;
-                Ok(folder)
+        let lock = lock_folder(path)?;
+        make(path)?;
+        #[cfg(unix)]
+        let tables = {
+            let file = path.join(FILE);
+            let opened = OpenOptions::new().read(true).write(true).open(&file);
+            lock_file(opened.map_err(|error| StoreError::Path(file, Arc::new(error)))?, path)?
+        };
+        Ok(Self {
+            path: path.into(),
+            lock,
+            #[cfg(unix)]
+            tables,
+        })
+    }
+
+    /// The file of the tables is the one that was locked: somebody may have moved the folder away,
+    /// and begun another store in its place.
+    fn is_the_same(&self, file: &File) -> io::Result<()> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            let of = |file: &File| file.metadata().map(|known| (known.dev(), known.ino()));
+            if of(&self.tables)? != of(file)? {
+                let path = self.path.join(FILE);
+                let what = format!("{} is not the file any more that was opened", path.display());
+                return Err(io::Error::other(what));
             }
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked(path.into())),
-            Err(TryLockError::Error(error)) => Err(of(error)),
         }
+        let _ = file;
+        Ok(())
     }
 }
 
@@ -98,61 +136,67 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-impl Folder {
-    /// Makes the files where there are none: that of the tables last, and under another name first,
-    /// for half a new file is none that could be opened.
-    fn make(&self) -> Result<(), StoreError> {
-        let path = self.path.join(FILE);
-        let of = |error| StoreError::Path(path.clone(), Arc::new(error));
-        if path.try_exists().map_err(of)? {
-            return Ok(());
+/// Makes the files in a folder that is locked where there are none: that of the tables last, and
+/// under another name first, for half a new file is none that could be opened.
+fn make(folder: &Path) -> Result<(), StoreError> {
+    let path = folder.join(FILE);
+    let of = |error| StoreError::Path(path.clone(), Arc::new(error));
+    match std::fs::metadata(&path) {
+        Ok(file) if file.len() == 0 => {
+            let what = format!(
+                "{} is empty, and so no store; restore a backup, or move the folder away to begin \
+                 anew",
+                path.display()
+            );
+            return Err(StoreError::Unknown(what.into()));
         }
-        self.is_nothing_lost()?;
-        for name in JOURNAL {
-            let path = self.path.join(name);
-            let of = |error| StoreError::Path(path.clone(), Arc::new(error));
-            File::create(&path).and_then(|file| file.sync_all()).map_err(of)?;
-        }
-        let new = self.path.join("events.new");
-        let _ = std::fs::remove_file(&new);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&new);
-        super::make_on(Box::new(backend(file.map_err(of)?).map_err(of)?))?;
-        File::open(&new).and_then(|file| file.sync_all()).map_err(of)?;
-        std::fs::rename(&new, &path).map_err(of)?;
-        sync_names(&self.path).map_err(of)
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(of(error)),
+        Err(_) => {}
     }
+    is_nothing_lost(folder)?;
+    for name in JOURNAL {
+        let path = folder.join(name);
+        let of = |error| StoreError::Path(path.clone(), Arc::new(error));
+        File::create(&path).and_then(|file| file.sync_all()).map_err(of)?;
+    }
+    let new = folder.join("events.new");
+    let _ = std::fs::remove_file(&new);
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&new);
+    super::make_on(Box::new(backend(file.map_err(of)?).map_err(of)?))?;
+    File::open(&new).and_then(|file| file.sync_all()).map_err(of)?;
+    std::fs::rename(&new, &path).map_err(of)?;
+    sync_names(folder).map_err(of)
 }
 
-impl Folder {
-    /// Nothing is begun anew where there was a store, or half of one: who starts a server over it
-    /// would take it for all that there is.
-    fn is_nothing_lost(&self) -> Result<(), StoreError> {
-        let dir = self.path.display();
-        let lost = |what: String| Err(StoreError::Unknown(what.into()));
-        let part = self.path.join(PART);
-        let of = |error| StoreError::Path(part.clone(), Arc::new(error));
-        if part.join(FILE).try_exists().map_err(of)? {
-            return lost(format!(
-                "{dir} has a part of a store: a restore or an import did not come to its end; do \
-                 it again, or remove {} to begin without it",
-                part.display()
-            ));
-        }
-        for name in JOURNAL {
-            let of = |error| StoreError::Path(self.path.join(name), Arc::new(error));
-            match std::fs::metadata(self.path.join(name)) {
-                Ok(file) if file.len() > 0 => {
-                    return lost(format!(
-                        "{dir} has {name} and no {FILE}: the store lacks its tables; restore a \
-                         backup, or move the folder away to begin anew"
-                    ));
-                }
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(of(error)),
-                _ => {}
-            }
-        }
-        Ok(())
+/// Nothing is begun anew where there was a store, or half of one: who starts a server over it
+/// would take it for all that there is.
+fn is_nothing_lost(folder: &Path) -> Result<(), StoreError> {
+    let dir = folder.display();
+    let lost = |what: String| Err(StoreError::Unknown(what.into()));
+    let part = folder.join(PART);
+    let of = |error| StoreError::Path(part.clone(), Arc::new(error));
+    if part.join(FILE).try_exists().map_err(of)? {
+        return lost(format!(
+            "{dir} has a part of a store: a restore or an import did not come to its end; do \
+             it again, or remove {} to begin without it",
+            part.display()
+        ));
     }
+    for name in JOURNAL {
+        let of = |error| StoreError::Path(folder.join(name), Arc::new(error));
+        match std::fs::metadata(folder.join(name)) {
+            Ok(file) if file.len() > 0 => {
+                return lost(format!(
+                    "{dir} has {name} and no {FILE}: the store lacks its tables; restore a \
+                     backup, or move the folder away to begin anew"
+                ));
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(of(error)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Removes what is left of a store in `part`, which was begun and has no end; who is still at it
@@ -176,15 +220,16 @@ pub(super) fn remove_begun(part: &Path) -> Result<(), StoreError> {
     removed
 }
 
-/// Makes the store in the folder `part`, which nobody has open, the one of `folder`: the whole of
-/// it or nothing, whatever happens meanwhile.
+/// Makes the store in the folder `part`, which nobody has open, the one of `folder`, which is
+/// locked: the whole of it or nothing, whatever happens meanwhile.
 pub(super) fn take_from(part: &Path, folder: &Path) -> Result<(), StoreError> {
     let of = |error| StoreError::Path(folder.into(), Arc::new(error));
-    // the tables last: without them there is no store
-    for name in JOURNAL.into_iter().chain([FILE]) {
-        std::fs::rename(part.join(name), folder.join(name)).map_err(of)?;
-    }
+    let take = |name| std::fs::rename(part.join(name), folder.join(name)).map_err(of);
+    JOURNAL.into_iter().try_for_each(take)?;
+    // the tables last, also on the disk: without them there is no store
     sync_names(folder).map_err(of)?;
+    take(FILE)?;
+    sync_folder(folder).map_err(of)?;
     // what is left is a lock that nobody holds
     let _ = std::fs::remove_dir_all(part);
     Ok(())
@@ -193,6 +238,7 @@ pub(super) fn take_from(part: &Path, folder: &Path) -> Result<(), StoreError> {
 impl Medium for Folder {
     fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
         let file = OpenOptions::new().read(true).write(true).open(self.path.join(FILE))?;
+        self.is_the_same(&file)?;
         Ok(Box::new(backend(file)?))
     }
 
@@ -235,6 +281,20 @@ pub(super) enum Operation {
     Sync,
 }
 
+/// What an error of reading says: of the disk, or of what is on it.
+pub(super) fn of_reading(error: Arc<io::Error>) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => StoreError::Damaged("a file ends too early".into()),
+        _ => StoreError::Failed(error),
+    }
+}
+
+/// An error that redb gives, as it was before it went through redb.
+pub(super) fn as_it_was(error: &io::Error) -> Arc<io::Error> {
+    let noted = error.get_ref().and_then(|inner| inner.downcast_ref::<Arc<io::Error>>());
+    noted.cloned().unwrap_or_else(|| Arc::new(io::Error::new(error.kind(), error.to_string())))
+}
+
 /// Whether there is no room for what was to be written.
 pub(super) fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
@@ -249,6 +309,7 @@ impl Fault {
         // a sync that has no room is as uncertain as any other that fails
         Some(match operation {
             Operation::Write if is_full(&error) => StoreError::Full(error),
+            Operation::Read => of_reading(error),
             _ => StoreError::Failed(error),
         })
     }
@@ -318,6 +379,7 @@ impl StorageBackend for Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Store as _;
     use crate::store::disk::{DiskOptions, DiskStore};
 
     /// A folder that goes with the test.
@@ -396,6 +458,80 @@ mod tests {
         drop(DiskStore::open(&part, DiskOptions::default()).expect("a part"));
         std::fs::remove_file(part.join(JOURNAL[0])).expect("a file");
         store.copy_to(&to.0, |_| {}).expect("a copy");
+    }
+
+    #[test]
+    fn an_empty_file_in_the_place_of_the_tables_is_no_new_store() {
+        let scratch = Scratch::new("empty");
+        let store = scratch.open().expect("a store");
+        store.go_on_above(&[(1, 5, None)]).expect("the disk");
+        drop(store);
+        // as a copy leaves it for which there was no room
+        std::fs::write(scratch.0.join(FILE), []).expect("a file");
+        let opened = scratch.open().map(drop).map_err(|error| error.to_string());
+        assert!(opened.as_ref().is_err_and(|error| error.contains("is empty")), "{opened:?}");
+        assert_eq!(std::fs::metadata(scratch.0.join(FILE)).expect("a file").len(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn without_the_file_of_the_lock_a_second_one_is_refused_too() {
+        let scratch = Scratch::new("no-lock");
+        let store = scratch.open().expect("a store");
+        // by somebody who takes it for a stale one
+        std::fs::remove_file(scratch.0.join(LOCK)).expect("a file");
+        let second = scratch.open();
+        assert!(matches!(second, Err(StoreError::Locked(_))), "{second:?}");
+        drop(store);
+        scratch.open().expect("nobody has it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_store_that_was_moved_away_is_not_opened_anew_in_its_successor() {
+        let (scratch, moved) = (Scratch::new("successor"), Scratch::new("moved"));
+        let store = scratch.open().expect("a store");
+        store.go_on_above(&[(1, 5, None)]).expect("the disk");
+        std::fs::rename(&scratch.0, &moved.0).expect("it can be moved");
+        let successor = scratch.open().expect("another store");
+        successor.go_on_above(&[(1, 7, None)]).expect("the disk");
+        let before = std::fs::read(scratch.0.join(FILE)).expect("a file");
+        // as after a fault
+        let wrong = |_: &_| Err(crate::store::disk::write::Wrong::Damaged);
+        store.change_file(&mut store.tables(), wrong).expect_err("it fails");
+        store.recover().expect_err("what is there now is another store");
+        assert!(std::fs::read(scratch.0.join(FILE)).expect("a file") == before);
+        drop(store);
+        assert!(std::fs::read(scratch.0.join(FILE)).expect("a file") == before);
+        drop(successor);
+        let successor = scratch.open().expect("a store");
+        assert_eq!(successor.servers()[0].reserved, 7);
+        assert_eq!(moved.open().expect("a store").servers()[0].reserved, 5);
+    }
+
+    #[test]
+    fn nobody_begins_a_store_where_one_is_being_made_or_the_reverse() {
+        let (from, to) = (Scratch::new("made-from"), Scratch::new("made-to"));
+        let store = from.open().expect("a store");
+        store.go_on_above(&[(1, 5, None)]).expect("the disk");
+        // while the copy is made
+        let made = DiskStore::make_whole(&to.0, |_| {
+            let begun = to.open();
+            assert!(matches!(begun, Err(StoreError::Locked(_))), "{begun:?}");
+            Ok::<_, StoreError>(())
+        });
+        made.expect("a copy");
+        drop(to.open().expect("a store"));
+        // and where somebody has begun one since it was looked for
+        std::fs::remove_dir_all(&to.0).expect("it was made");
+        let begun = to.open().expect("a store");
+        begun.go_on_above(&[(1, 9, None)]).expect("the disk");
+        let made = DiskStore::make_whole(&to.0, |_| Ok::<_, StoreError>(()));
+        assert!(matches!(made, Err(StoreError::Locked(_))), "{made:?}");
+        drop(begun);
+        let made = DiskStore::make_whole(&to.0, |_| Ok::<_, StoreError>(()));
+        assert!(matches!(made, Err(StoreError::Path(..))), "{made:?}");
+        assert_eq!(to.open().expect("a store").servers()[0].reserved, 9);
     }
 
     #[test]

@@ -171,7 +171,7 @@ impl Journal {
     pub(super) fn shrink(&mut self) -> Result<(), StoreError> {
         for file in &mut self.files {
             (file.at, file.len) = (0, 0);
-            file.bytes.set_len(0).map_err(failed)?;
+            file.bytes.set_len(0).map_err(full)?;
         }
         Ok(())
     }

@@ -108,10 +108,11 @@ const TRIES: usize = 3;
 #[derive(Debug)]
 pub struct DiskStore {
     options: DiskOptions,
-    medium: Box<dyn Medium>,
     tables: Mutex<Tables>,
     writer: Mutex<Writer>,
     state: RwLock<State>,
+    /// The last one: it has the lock, and redb writes when its file is closed.
+    medium: Box<dyn Medium>,
 }
 
 /// What queries see.
@@ -149,7 +150,7 @@ impl DiskStore {
     ///
     /// As [`open`](Self::open).
     pub fn open_on(medium: Box<dyn Medium>, options: DiskOptions) -> Result<Self, StoreError> {
-        let (database, fault) = open_tables(&*medium, &options)?;
+        let (database, fault) = open_tables(&*medium, options.cache, options.check_below)?;
         let (servers, position) = guarded(|| known(&database, &fault))?;
         let (journal, replay) = Journal::open(&*medium, position)?;
         let mut state = State {
@@ -170,7 +171,7 @@ impl DiskStore {
         state.durable = state.servers.iter().map(|(id, server)| (*id, server.last)).collect();
         let tables = Mutex::new(Tables::new(fault, &options));
         let writer = Mutex::new(Writer::new(journal));
-        Ok(Self { options, medium, tables, writer, state: RwLock::new(state) })
+        Ok(Self { options, tables, writer, state: RwLock::new(state), medium })
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -194,9 +195,20 @@ impl DiskStore {
     fn reading<T>(&self, read: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
         for _ in 0..TRIES {
             let opened = self.read().opened;
-            let done = guarded(&read);
-            if done.is_ok() || self.read().opened == opened {
-                return done;
+            let error = match guarded(&read) {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            if self.read().opened != opened {
+                continue;
+            }
+            // after a read that failed redb reads nothing more
+            let is_closed = self.read().database.is_err();
+            let is_failed = matches!(error, StoreError::Failed(_)) || is_closed;
+            let is_open = is_failed && self.open_for_readers(opened);
+            // what failed itself would fail again
+            if !(is_open && (is_closed || is_earlier(&error))) {
+                return Err(error);
             }
         }
         let what = "the file was opened anew each time that it was read";
@@ -264,7 +276,8 @@ impl State {
 /// Opens the file of the tables.
 fn open_tables(
     medium: &dyn Medium,
-    options: &DiskOptions,
+    cache: usize,
+    check_below: u64,
 ) -> Result<(Database, Fault), StoreError> {
     let fault = Fault::default();
     let inner = medium.open().map_err(|error| StoreError::Failed(Arc::new(error)))?;
@@ -273,8 +286,8 @@ fn open_tables(
     let of = |error: redb::Error| wrong(&fault, &error);
     let database = guarded(|| {
         let mut builder = Database::builder();
-        builder.set_cache_size(options.cache);
-        builder.set_check_integrity_on_open(len > 0 && len <= options.check_below);
+        builder.set_cache_size(cache);
+        builder.set_check_integrity_on_open(len > 0 && len <= check_below);
         let database = builder.create_with_backend(watched).map_err(|error| of(error.into()))?;
         match version(&database).map_err(of)? {
             Some(tables::VERSION) => {}
@@ -362,8 +375,21 @@ fn wrong(fault: &Fault, error: &redb::Error) -> StoreError {
         redb::Error::UpgradeRequired(version) => StoreError::Unknown(
             format!("the file is of an older version of redb, {version}").into(),
         ),
+        redb::Error::Io(error) => file::of_reading(file::as_it_was(error)),
+        redb::Error::PreviousIo => StoreError::Failed(Arc::new(std::io::Error::other(Earlier))),
         error => StoreError::Damaged(error.to_string().into()),
     }
+}
+
+/// The error of who reads after somebody whose read failed.
+#[derive(Debug, thiserror::Error)]
+#[error("it could not be read before")]
+struct Earlier;
+
+fn is_earlier(error: &StoreError) -> bool {
+    let StoreError::Failed(error) = error else { return false };
+    let Some(inner) = error.get_ref() else { return false };
+    inner.is::<Earlier>()
 }
 
 impl From<Damaged> for StoreError {

@@ -15,7 +15,7 @@ use super::part::Parts;
 use super::pending::{Change, Waiting};
 use super::tables::{self, PARTS, STORE, TYPES, Type};
 use super::tail::Tail;
-use super::write::Wrong;
+use super::write::{Tables, Wrong};
 use super::{DiskOptions, DiskStore, guarded, pending, wrong};
 use crate::store::index::{Key, Range};
 use crate::store::{StoreError, is_later};
@@ -298,11 +298,10 @@ impl DiskStore {
 
     fn clean(&self, rule: usize, now: Timestamp, step: usize) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        if let Some(error) = &tables.failed {
-            return Err(error.clone());
-        }
+        self.is_ready(&mut tables)?;
+        let rules = tables.retention.rules();
         if tables.retention.counted.is_none() {
-            let counted = self.guarded_read(|database| count(database, &tables.retention.rules))?;
+            let counted = self.guarded_read(&mut tables, |database| count(database, &rules))?;
             tables.retention.counted = Some(counted);
         }
         let counted = tables.retention.counted.as_ref().expect("counted before")[rule];
@@ -311,9 +310,9 @@ impl DiskStore {
         if !due.is_anything() {
             return Ok(false);
         }
-        let rules = tables.retention.rules();
-        let removal =
-            self.guarded_read(|database| look(database, &rules, rule, looked, due, step))?;
+        let removal = self.guarded_read(&mut tables, |database| {
+            look(database, &rules, rule, looked, due, step)
+        })?;
         if !removal.events.is_empty() {
             let mut removed = (0, 0);
             self.change_file(&mut tables, |transaction| {
@@ -329,17 +328,23 @@ impl DiskStore {
         Ok(removal.more)
     }
 
+    /// Where it cannot be read, nothing is changed before the file was opened anew.
     fn guarded_read<T>(
         &self,
+        tables: &mut Tables,
         read: impl FnOnce(&redb::Database) -> Result<T, Wrong>,
     ) -> Result<T, StoreError> {
         let database = self.read().database.clone()?;
-        guarded(|| {
+        let done = guarded(|| {
             read(&database).map_err(|error| match error {
                 Wrong::Redb(error) => wrong(&Fault::default(), &error),
                 Wrong::Damaged => Damaged.into(),
             })
-        })
+        });
+        if let Err(error @ StoreError::Failed(_)) = &done {
+            tables.failed = Some(error.clone());
+        }
+        done
     }
 }
 

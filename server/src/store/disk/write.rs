@@ -2,7 +2,8 @@
 //! held, that of the tables first.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, TryLockError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hat_core::eventer::{Event, Timestamp};
@@ -34,18 +35,24 @@ impl Writer {
     }
 }
 
+/// Time between two attempts to open a file that cannot be opened, while somebody asks.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// What only who changes the tables needs.
 #[derive(Debug)]
 pub(super) struct Tables {
-    fault: Fault,
+    pub(super) fault: Fault,
     /// What the disk did last is uncertain: nothing is written before the file was opened anew.
+    /// [`StoreError::Full`] where there was no room for that only.
     pub(super) failed: Option<StoreError>,
+    /// When who reads last tried in vain to open the file anew.
+    tried: Option<Instant>,
     pub(super) retention: Retention,
 }
 
 impl Tables {
     pub(super) fn new(fault: Fault, options: &DiskOptions) -> Self {
-        Self { fault, failed: None, retention: Retention::new(options) }
+        Self { fault, failed: None, tried: None, retention: Retention::new(options) }
     }
 }
 
@@ -246,8 +253,12 @@ impl DiskStore {
             transaction.commit().map_err(|error| of(error.into()))
         });
         drop(database);
-        let Err(error) = changed else { return Ok(()) };
-        // it may be on the disk all the same
+        changed.inspect_err(|error| self.after_fault(tables, error))
+    }
+
+    /// After a change of the tables that failed: opens them anew. It may be on the disk all the
+    /// same.
+    pub(super) fn after_fault(&self, tables: &mut Tables, error: &StoreError) {
         tables.retention.forget();
         if !matches!(error, StoreError::Full(_)) {
             tables.failed = Some(error.clone());
@@ -257,7 +268,44 @@ impl DiskStore {
         {
             tables.failed = Some(again);
         }
-        Err(error)
+    }
+
+    /// Whether the tables may be changed. Where there was no room even to open them anew, there may
+    /// be by now.
+    pub(super) fn is_ready(&self, tables: &mut Tables) -> Result<(), StoreError> {
+        match &tables.failed {
+            None => Ok(()),
+            Some(StoreError::Full(_)) => {
+                self.reopen(tables)?;
+                tables.failed = None;
+                Ok(())
+            }
+            Some(error) => Err(error.clone()),
+        }
+    }
+
+    /// Opens the tables anew for who reads, if nobody has since they were `opened` so often. Whether
+    /// they are open anew. Who changes the tables is not waited for, and what fails is not tried by
+    /// every query.
+    pub(super) fn open_for_readers(&self, opened: u64) -> bool {
+        let mut tables = match self.tables.try_lock() {
+            Ok(tables) => tables,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        if self.read().opened != opened {
+            return true;
+        }
+        if tables.tried.is_some_and(|at| at.elapsed() < PAUSE) {
+            return false;
+        }
+        let done = self.reopen(&mut tables);
+        tables.tried = done.is_err().then(Instant::now);
+        let is_open = done.is_ok();
+        if let Err(error) = done {
+            tables.failed.get_or_insert(error);
+        }
+        is_open
     }
 
     /// Opens the tables anew. What is in memory stays.
@@ -268,7 +316,8 @@ impl DiskStore {
         state.opened += 1;
         let before = std::mem::replace(&mut state.database, Err(StoreError::Closed));
         drop(before);
-        match super::open_tables(&*self.medium, &self.options) {
+        // without the check: what cannot be read is no reason to answer nothing
+        match super::open_tables(&*self.medium, self.options.cache, 0) {
             Ok((database, fault)) => {
                 state.database = Ok(Arc::new(database));
                 tables.fault = fault;

@@ -1,7 +1,10 @@
 //! The three kinds of queries.
 
+use std::collections::BTreeMap;
+
 use hat_core::eventer::{
-    Event, EventId, OrderBy, QueryParams, QueryResult, ServerParams, TimeseriesParams, Timestamp,
+    Event, EventId, EventType, OrderBy, QueryParams, QueryResult, ServerParams, TimeseriesParams,
+    Timestamp,
 };
 
 use super::{Store, TypeEntry};
@@ -9,6 +12,10 @@ use crate::store::QueryError;
 use crate::store::cut::Cut;
 use crate::store::index::{Key, Range, merged};
 use crate::store::types_wanted::TypesWanted;
+
+/// Events that are looked at for a pattern of types, before what is known of each type is: of many
+/// types that match, the first events of all have what is asked for.
+const FIRST: usize = 4_096;
 
 impl Store {
     /// The answer to `params`.
@@ -72,6 +79,11 @@ impl Store {
         let event = |(_, id): Key| &self.events[&id];
         let within = |event: &&Event| within_limits(event, params);
         let mut cut = self.cut(params.max_results);
+        if let TypesWanted::Matching(..) = asked
+            && let Some(first) = self.first(range, params, asked)
+        {
+            return result(first);
+        }
         match self.entries(asked) {
             None => cut.take_all(self.index.range(range).map(event).filter(within)),
             Some(entries) => {
@@ -80,6 +92,26 @@ impl Store {
             }
         }
         result(cut)
+    }
+
+    /// The answer, where the first events in the range have all of it.
+    fn first(
+        &self,
+        range: Range,
+        params: &TimeseriesParams,
+        asked: &TypesWanted,
+    ) -> Option<Cut<Event>> {
+        let mut cut = self.cut(params.max_results);
+        let mut keys = self.index.range(range);
+        for _ in 0..FIRST {
+            let Some((_, id)) = keys.next() else { return Some(cut) };
+            let event = &self.events[&id];
+            let is_asked = within_limits(event, params) && asked.matches(&event.event_type);
+            if is_asked && !cut.take(event.clone()) {
+                return Some(cut);
+            }
+        }
+        None
     }
 
     /// What a server registered, by session and instance. All that is kept counts as persisted:
@@ -108,11 +140,27 @@ impl Store {
             TypesWanted::Named(types) => {
                 Some(types.iter().filter_map(|one| self.types.get(one)).collect())
             }
-            TypesWanted::Matching(..) => {
-                let matching = self.names.iter().filter(|name| asked.matches(name));
-                Some(matching.filter_map(|name| self.types.get(name)).collect())
+            TypesWanted::Matching(_, query_types) => {
+                // in the order of types, each once
+                let mut entries = BTreeMap::new();
+                for query in query_types {
+                    let names = self.starting_as(query).filter(|name| asked.matches(name));
+                    entries.extend(names.filter_map(|name| Some((name, self.types.get(name)?))));
+                }
+                Some(entries.into_values().collect())
             }
         }
+    }
+
+    /// The types that start with the segments that all types have in common that `query` can match.
+    fn starting_as(&self, query: &EventType) -> impl Iterator<Item = &EventType> {
+        let fixed = query.segments().take_while(|segment| !matches!(*segment, "?" | "*"));
+        let start = EventType::from_segments(fixed);
+        let len = start.segments().count();
+        let is_in = move |name: &&EventType, start: &EventType| {
+            name.segments().take(len).eq(start.segments())
+        };
+        self.names.range(start.clone()..).take_while(move |name| is_in(name, &start))
     }
 
     /// Where the event stands by the timestamp asked for.

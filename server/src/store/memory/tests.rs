@@ -1,5 +1,6 @@
 use hat_core::eventer::{
-    LatestParams, Order, OrderBy, Payload, QueryParams, QueryResult, ServerParams, TimeseriesParams,
+    LatestParams, Order, OrderBy, Payload, QueryParams, QueryResult, ServerParams, Subscription,
+    TimeseriesParams,
 };
 use hat_core::sbs::Encode;
 
@@ -335,4 +336,65 @@ fn latest_events_of_many_servers_are_loaded() {
     let next = Event { id: EventId::new(2, 101, 1), timestamp: at(0), ..numbered(298) };
     store.apply(&Session::new(vec![next.clone()]).expect("a session"));
     assert_eq!(store.latest_of(&next.event_type), Some(&next));
+}
+
+/// Of more events than are looked at before what is known of types is: patterns that match few of
+/// them, in whatever order they are given, and more than once.
+#[test]
+fn patterns_of_types_find_what_matches_wherever_it_is() {
+    let mut store = Store::new(Config::new(7));
+    let mut all = Vec::new();
+    for number in 0..120 {
+        let of = |instance: i64| match (number, instance) {
+            (_, 0) if number % 50 == 3 => format!("a/{number}/x"),
+            (20 | 70, 1) => "a".to_owned(),
+            (_, 1) if number % 50 == 4 => format!("a/b{number}"),
+            _ => format!("b/{}", (number * 50 + instance) % 3_000),
+        };
+        let these = (0..50).map(|instance| RegisterEvent::new(typed(&of(instance)))).collect();
+        all.extend(store.register(these, at(number)));
+    }
+    for types in [
+        "a/*",
+        "a/?/x",
+        "?/?/x",
+        "a",
+        "a/b4 a/*",
+        "a/* a/?/x b/7",
+        "a/b*",
+        "c/*",
+        "b/?",
+        "*/x",
+        "a/?/x a/b4 a/?",
+        "a/*/x",
+    ] {
+        let types = asked(types);
+        // what no query type can be is refused
+        let Ok(subscription) = Subscription::new(types.clone().unwrap_or_default()) else {
+            continue;
+        };
+        let matching = |one: &&Event| subscription.matches(&one.event_type);
+        for order in [Order::Ascending, Order::Descending] {
+            let params = TimeseriesParams {
+                event_types: types.clone(),
+                order,
+                max_results: Some(40),
+                ..TimeseriesParams::default()
+            };
+            let mut expected: Vec<Event> = all.iter().filter(matching).cloned().collect();
+            expected.sort_by_key(|event| (event.timestamp, event.id));
+            if order == Order::Descending {
+                expected.reverse();
+            }
+            let more_follows = expected.len() > 40;
+            expected.truncate(40);
+            let found = store.query(&params.into()).expect("a valid query");
+            assert_eq!(found, QueryResult { events: expected, more_follows }, "{types:?}");
+        }
+        let mut latest: BTreeMap<EventType, Event> = BTreeMap::new();
+        latest.extend(all.iter().filter(matching).map(|it| (it.event_type.clone(), it.clone())));
+        let found = store.query(&LatestParams { event_types: types.clone() }.into());
+        let found = found.expect("a valid query").events;
+        assert_eq!(found, latest.into_values().collect::<Vec<_>>(), "{types:?}");
+    }
 }
