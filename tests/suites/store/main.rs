@@ -77,7 +77,7 @@ fn found(folder: &Scratch) -> BTreeMap<i64, usize> {
 }
 
 /// How often a store is killed before another one is begun: all of it is read after each kill.
-const LIVES: u64 = 20;
+const LIVES: u64 = 10;
 
 /// Stores that are killed at a time: a writer mostly waits for the disk.
 const LANES: u64 = 4;
@@ -94,7 +94,7 @@ fn lives(kills: Range<u64>) -> usize {
     for kill in kills {
         // each third time so early that it may be killed while it opens; else while it works,
         // however busy the machine is
-        let sessions = if kill % 3 == 0 { 0 } else { 1 + kill * 61 % 900 };
+        let sessions = if kill % 3 == 0 { 0 } else { 1 + kill * 61 % 300 };
         let time = Duration::from_millis(kill * 37 % 200);
         for (session, size) in killed_after(&folder, "commit", sessions as usize, time) {
             assert!(answered.insert(session, size).is_none(), "session {session} twice");

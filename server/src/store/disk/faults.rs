@@ -642,31 +642,6 @@ fn a_store_that_was_not_made_compact_is_used_on() {
     drop((transaction, held));
     store.compact().expect("nobody has it");
     assert_eq!(sessions(&store).len(), 240);
-    // the disk fails meanwhile
-    let mut failed = 0;
-    for fault in [Fault::Full, Fault::Write, Fault::Sync] {
-        for after in 0..40 {
-            let (disk, mut store) = uncached(20);
-            disk.lock().fault = Some((after, fault));
-            let compacted = store.compact();
-            disk.lock().fault = None;
-            if let Err(error) = compacted {
-                failed += 1;
-                let is_full = matches!(error, StoreError::Full(_));
-                assert_eq!(is_full, fault == Fault::Full, "{fault:?} after {after}: {error}");
-                store.recover().expect("the disk works again");
-            }
-            store.apply(&[session(21, 12)], &[], Sync::Now).expect("applied");
-            store.drain().expect("the disk");
-            assert_eq!(sessions(&store).len(), 252, "{fault:?} after {after}");
-            is_sound(&store);
-            drop(store);
-            disk.crash();
-            let store = DiskStore::open_on(Box::new(disk), DiskOptions::default());
-            assert_eq!(sessions(&store.expect("a store")).len(), 252, "{fault:?} after {after}");
-        }
-    }
-    assert!(failed > 30, "{failed}");
 }
 
 /// The disk, of which it is noted what is done after the medium is gone, which has the lock.
