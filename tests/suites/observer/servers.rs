@@ -80,7 +80,7 @@ impl Store for Asking {
 }
 
 fn memory() -> MemoryStore {
-    MemoryStore::new(Config::default())
+    MemoryStore::new(Config::new(1))
 }
 
 fn options(server_id: i64) -> Options {

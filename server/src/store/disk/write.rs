@@ -284,7 +284,7 @@ impl DiskStore {
         }
     }
 
-    /// Opens the tables anew for who reads, if nobody has since they were `opened` so often. Whether
+    /// Opens the tables anew for who reads, if nobody has since they were `opened` so often. If
     /// they are open anew. Who changes the tables is not waited for, and what fails is not tried by
     /// every query.
     pub(super) fn open_for_readers(&self, opened: u64) -> bool {
