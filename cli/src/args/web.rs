@@ -32,7 +32,7 @@ pub(crate) struct WebArgs {
     #[arg(long = "web-read-only")]
     read_only: bool,
     /// Who may register: a file with a line `user: operator` or `user: viewer` for each user of the
-    /// htpasswd file. Whoever it does not name may only look. It is read once, at the start.
+    /// htpasswd file. Whoever it does not name may only look. It is read again when it changes.
     #[arg(long = "web-roles", value_name = "FILE")]
     roles: Option<PathBuf>,
     /// The server can only be reached through a proxy: clients' addresses in logs are those of its

@@ -7,6 +7,7 @@ use std::fs;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hat_core::json::{Limits, Value};
 use hat_core::ws;
@@ -354,6 +355,44 @@ on_every_runtime! {
             let ws = WsOptions { credentials, ..WsOptions::default() };
             let page = served.client(ws).await.expect("a page");
             told(&page, "/server/status", |_| true).await;
+        });
+    }
+
+    /// Of a page that is open: what the file says by now counts, and what it says wrongly does not.
+    fn roles_change_while_a_page_is_open(runtime) {
+        let passwords = File::new(&format!("{runtime}.passwords"), "operator:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
+        let roles = File::new(&format!("{runtime}.roles"), "operator: viewer\n");
+        let args = format!("--web-htpasswd {} --web-roles {}", passwords.0.display(), roles.0.display());
+        let served = Paged::start(runtime, &args);
+        run(async {
+            let credentials = Some(("operator".to_owned(), "secret".to_owned()));
+            let page = served.client(WsOptions { credentials, ..WsOptions::default() }).await.expect("a page");
+            let registers = async || match page.send("register", &value(json!({"type": "a"}))).await {
+                Ok(_) => true,
+                Err(RequestError::Failed(Value::String(text))) => {
+                    assert_eq!(&*text, "operator may only look: registering takes the role `operator`");
+                    false
+                }
+                Err(error) => panic!("{error}"),
+            };
+            let until = async |expected: bool| while registers().await != expected {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            };
+            assert!(!registers().await);
+            fs::write(&roles.0, "operator: operator\n").expect("a file");
+            until(true).await;
+            // what is wrong is told to who runs the server, once for each slip
+            for (text, wrong) in [(Some("operator\n"), "line 1 of "), (None, "cannot read the roles of ")] {
+                match text {
+                    Some(text) => fs::write(&roles.0, text).expect("a file"),
+                    None => fs::remove_file(&roles.0).expect("a file"),
+                }
+                let line = served.server.hat.error_line();
+                assert!(line.contains("the roles of the page stay what they were") && line.contains(wrong), "{line}");
+                assert!(registers().await);
+            }
+            fs::write(&roles.0, "").expect("a file");
+            until(false).await;
         });
     }
 

@@ -210,6 +210,10 @@ impl Live {
         self.0.changed.1.close();
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.changed.1.is_closed()
+    }
+
     pub(super) fn viewer_came(&self) {
         self.0.viewers.fetch_add(1, Ordering::Relaxed);
         self.wake();

@@ -30,7 +30,8 @@ pub struct PageOptions {
     pub origins: Vec<String>,
     /// The page registers nothing, for anybody.
     pub read_only: bool,
-    /// Who may register, where the page asks for passwords. Default: everybody.
+    /// Who may register, where the page asks for passwords; the file is read again when it changes.
+    /// Default: everybody.
     pub roles: Roles,
     /// The server can only be reached through a proxy, whose `Forwarded` header names the clients.
     pub trust_proxy: bool,
@@ -100,11 +101,12 @@ impl Page {
             live: live.clone(),
             server_id,
             read_only,
-            roles,
+            roles: roles.clone(),
             turn: Mutex::new(()),
         };
         let server = listen::<R>(address, handler, options).await?;
         R::spawn(Refresh::new(handle, live.clone()).run::<R>());
+        R::spawn(roles.follow::<R>(live.clone()));
         Ok(Self { server, live })
     }
 
