@@ -34,7 +34,7 @@ const IDLE: u8 = 9;
 pub(crate) const HELP: &str = "\
 Exit codes:
   0  done; also after Ctrl-C, and when nobody reads the output any more
-  1  any other failure
+  1  any other failure; also where Ctrl-C came before all was exported, imported, replayed or found
   2  bad arguments or bad input
   3  no connection: refused, no such host, no answer in time; or cannot listen
   4  rejected by the server, for example because of the token, or of the transport selector
@@ -107,6 +107,9 @@ pub(crate) enum Failure {
     /// Some lines of the input were not registered.
     #[error("{text}")]
     Lines { text: String, wrong: bool },
+    /// Somebody asked for the end before all of something was done.
+    #[error("interrupted: {0}")]
+    Interrupted(String),
     /// Nobody reads the output any more: no failure at all.
     #[error("nobody reads the output")]
     OutputClosed,
@@ -128,6 +131,7 @@ impl Failure {
             Self::Lines { wrong: true, .. } => USAGE,
             Self::NotJuggler { .. } => PROTOCOL,
             Self::CallFailed { .. } | Self::NotRegistered | Self::Lines { .. } => NOT_REGISTERED,
+            Self::Interrupted(_) => OTHER,
             Self::OutputClosed => 0,
         }
     }

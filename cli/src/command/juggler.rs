@@ -162,7 +162,12 @@ async fn serve<R: Runtime>(args: JugglerServeArgs) -> Result<()> {
     listening::say(&at, server.addresses());
     let lines = lines();
     let mut number = 0;
-    while let Some(Ok(line)) = interrupt.or(lines.recv()).await {
+    let asked = loop {
+        let line = match interrupt.or(lines.recv()).await {
+            None => break true,
+            Some(Err(_)) => break false,
+            Some(Ok(line)) => line,
+        };
         number += 1;
         let line = line.context("cannot read standard input")?;
         if line.trim().is_empty() {
@@ -180,8 +185,8 @@ async fn serve<R: Runtime>(args: JugglerServeArgs) -> Result<()> {
                 set.map_err(|error| wrong(error.to_string()))?;
             }
         }
-    }
-    if number == 0 {
+    };
+    if number == 0 && !asked {
         // without an input it is there to be asked
         interrupt.wait().await;
     }

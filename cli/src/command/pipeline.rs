@@ -17,6 +17,7 @@ use smol::channel::Receiver;
 use super::input::{Batch, Item};
 use crate::client::Connected;
 use crate::exit::{Failure, say};
+use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::progress;
 use crate::runtime::sleep;
@@ -72,6 +73,7 @@ enum Next {
     Item(Result<Item>),
     Due,
     EndOfInput,
+    Interrupted,
 }
 
 impl<'a> Pipeline<'a> {
@@ -87,11 +89,18 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Registers all items, each batch when it is due, and gives the count of the events that were
-    /// registered.
-    pub(super) async fn run<R: Runtime>(mut self, items: Receiver<Result<Item>>) -> Result<usize> {
+    /// registered. After Ctrl-C it waits for the answers to what is on its way; that is a failure
+    /// where the input has an end: then not all of it was registered.
+    pub(super) async fn run<R: Runtime>(
+        mut self,
+        items: Receiver<Result<Item>>,
+        ends: bool,
+    ) -> Result<usize> {
+        let interrupt = Interrupt::watch()?;
         let mut start = Instant::now();
         let mut waiting: Option<Batch> = None;
         let mut end = None;
+        let mut interrupted = false;
         loop {
             let has_room = self.open.len() < MAX_OPEN && self.open_bytes < MAX_OPEN_BYTES;
             let input = async {
@@ -108,6 +117,16 @@ impl<'a> Pipeline<'a> {
                     None => pending().await,
                 }
             };
+            let over = end.is_some();
+            let asked = async {
+                if over {
+                    return pending().await;
+                }
+                interrupt.wait().await;
+                Next::Interrupted
+            };
+            // before the input, which may always have one more
+            let input = smol::future::or(asked, input);
             let next = match self.open.front_mut() {
                 Some(open) => {
                     let answer = async { Next::Answer(open.answer.as_mut().await) };
@@ -123,6 +142,10 @@ impl<'a> Pipeline<'a> {
                 // what was read before the wrong line is on its way
                 Next::Item(Err(error)) => end = Some(Err(error)),
                 Next::EndOfInput => end = Some(Ok(())),
+                Next::Interrupted => {
+                    (waiting, interrupted) = (None, ends);
+                    end = Some(Ok(()));
+                }
                 Next::Due => {
                     if let Some(batch) = waiting.take() {
                         // what could not be registered in time is not made up for in a burst
@@ -137,6 +160,10 @@ impl<'a> Pipeline<'a> {
         end.unwrap_or(Ok(()))?;
         let registered = self.progress.events;
         self.failed.map_or(Ok(()), |failed| failed.told(registered))?;
+        if interrupted {
+            let text = format!("{registered} events were registered, and those after them not");
+            return Err(Failure::Interrupted(text).into());
+        }
         Ok(registered)
     }
 
@@ -263,7 +290,7 @@ impl Progress {
 
 /// The size of standard input, where it is a file.
 #[cfg(unix)]
-fn input_size() -> Option<u64> {
+pub(super) fn input_size() -> Option<u64> {
     use std::os::fd::AsFd;
     let input = std::fs::File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
     let metadata = input.metadata().ok()?;
@@ -272,6 +299,6 @@ fn input_size() -> Option<u64> {
 
 /// The size of standard input, where it is a file: not asked for here.
 #[cfg(not(unix))]
-fn input_size() -> Option<u64> {
+pub(super) fn input_size() -> Option<u64> {
     None
 }

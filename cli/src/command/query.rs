@@ -10,6 +10,7 @@ use hat_core::eventer::{
 use crate::args::{ConnectArgs, OutputArgs, PageArgs, QueryCommand};
 use crate::client::{Connected, Page, Wanted};
 use crate::exit::{Failure, say};
+use crate::interrupt::Interrupt;
 use crate::output::Output;
 
 pub(crate) async fn query<R: Runtime>(command: QueryCommand) -> Result<()> {
@@ -64,8 +65,11 @@ async fn ask<R: Runtime>(
     let mut server = Connected::new::<R>(connect, Wanted::default()).await?;
     let mut pages = Pages::new(params);
     let mut last = None;
+    let interrupt = Interrupt::watch()?;
     let more = loop {
-        let Some(page) = server.next_page::<R>(connect, &mut pages).await? else { break false };
+        let page = interrupt.or(server.next_page::<R>(connect, &mut pages)).await;
+        let page = page.ok_or_else(|| Failure::Interrupted("not all was found".to_owned()))??;
+        let Some(page) = page else { break false };
         let Page { events, more_follows } = page;
         last = events.last().map(|event| event.id).or(last);
         if !all {

@@ -8,7 +8,7 @@ use hat_aio::Runtime;
 use hat_core::eventer::{EventType, Json, Payload, RegisterEvent};
 
 use super::input::{Form, Pace, items};
-use super::pipeline::{Pipeline, registered};
+use super::pipeline::{Pipeline, input_size, registered};
 use crate::args::{InputFormat, RegisterArgs};
 use crate::client::{Connected, Wanted};
 use crate::exit::Failure;
@@ -35,7 +35,9 @@ pub(crate) async fn register<R: Runtime>(mut args: RegisterArgs) -> Result<()> {
     } else if let Some(form) = form {
         let output = args.response.then_some(&mut output);
         let items = items(form, Pace::new(&args.pace));
-        Pipeline::new(&server, output, args.pace.keep_going).run::<R>(items).await?;
+        Pipeline::new(&server, output, args.pace.keep_going)
+            .run::<R>(items, input_size().is_some())
+            .await?;
     }
     server.client.close().await;
     Ok(())

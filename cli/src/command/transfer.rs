@@ -11,6 +11,7 @@ use crate::args::{
 };
 use crate::client::{Connected, Wanted};
 use crate::exit::{Failure, say};
+use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::progress;
 
@@ -35,7 +36,15 @@ pub(crate) async fn export<R: Runtime>(args: ExportArgs) -> Result<()> {
     );
     let bar = progress::events(true, "exported");
     let mut count = 0;
-    while let Some(page) = server.next_page::<R>(&args.connect, &mut pages).await? {
+    let interrupt = Interrupt::watch()?;
+    loop {
+        let page = interrupt.or(server.next_page::<R>(&args.connect, &mut pages)).await;
+        let Some(page) = page else {
+            bar.finish_and_clear();
+            let text = format!("{count} events were exported: the export is not complete");
+            return Err(Failure::Interrupted(text).into());
+        };
+        let Some(page) = page? else { break };
         output.events(&page.events)?;
         count += page.events.len();
         bar.set_position(count as u64);
@@ -74,7 +83,7 @@ async fn transfer<R: Runtime>(
     what: &str,
 ) -> Result<()> {
     let server = Connected::new::<R>(connect, Wanted::default()).await?;
-    let count = Pipeline::new(&server, None, keep_going).run::<R>(items).await?;
+    let count = Pipeline::new(&server, None, keep_going).run::<R>(items, true).await?;
     server.client.close().await;
     say(&format!("{count} events {what}"));
     Ok(())

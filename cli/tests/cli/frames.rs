@@ -1,5 +1,10 @@
 //! `hat chatter`, `hat juggler`: messages by hand, and the proxy between real peers.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
 use hat_tests::peers::{self, Peer};
 use serde_json::{Value, json};
 
@@ -166,4 +171,29 @@ fn what_is_no_juggler_server() {
     let ended = hat(&format!("juggler call {} x --timeout 5", server.address));
     assert!(ended.failed(5).contains("does not answer as a Juggler server does"), "{ended:?}");
     assert!(hat("juggler call a:1 x {").failed(2).contains("the data: "));
+}
+
+/// As at a terminal where nobody has typed anything yet.
+#[test]
+fn a_juggler_server_whose_input_says_nothing_ends_at_the_first_ctrl_c() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hat"))
+        .args(["juggler", "serve", "--listen", "127.0.0.1:0"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut line = String::new();
+    let stderr = child.stderr.as_mut().expect("a pipe");
+    BufReader::new(stderr).read_line(&mut line).expect("a line");
+    assert!(line.starts_with("listening on "), "{line}");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+    for _ in 0..600 {
+        if let Some(status) = child.try_wait().expect("it can be asked") {
+            return assert_eq!(status.code(), Some(0));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().expect("it runs");
+    panic!("it does not end");
 }

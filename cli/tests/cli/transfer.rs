@@ -1,6 +1,11 @@
 //! `hat export`, `import`, `replay`, `load`, `top` and `doctor`.
 
-use serde_json::Value;
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::on_every_runtime;
 use crate::process::{Ended, Hat, Server, hat, hat_with};
@@ -51,6 +56,62 @@ on_every_runtime! {
         assert_eq!(now["source_timestamp"], was["timestamp"]);
         let wrong = hat_with(&format!("import --keep-going {into}"), "{}\n");
         assert_eq!((wrong.code, wrong.stderr.len()), (Some(2), 2), "{wrong:?}");
+    }
+
+    /// What is on its way is waited for, and nobody takes the rest for done.
+    fn an_interrupted_input_says_what_was_registered(runtime) {
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let follower = Hat::start(&format!("subscribe --status {connect}"));
+        assert_eq!(follower.json(), json!({"status": "operational"}));
+        let line = |hour: u32| format!(
+            "{{\"id\":{{\"server\":1,\"session\":1,\"instance\":1}},\"type\":\"r\",\"timestamp\":\"2023-11-14T{hour}:13:00Z\"}}\n"
+        );
+        let replay = Hat::start_with(&format!("replay {connect}"), &(line(10) + &line(20)));
+        assert_eq!(follower.json()["segments"], json!(["r"]));
+        replay.signal("INT");
+        let text = "error: interrupted: 1 events were registered, and those after them not";
+        assert_eq!(replay.end().failed(1), text);
+
+        // what comes from a pipe may go on for ever
+        let lines = "{\"type\":\"p\"}\n".repeat(2);
+        let register = Hat::start_with(&format!("register --response --batch 1 --rate 0.001 {connect}"), &lines);
+        assert_eq!(follower.json()["segments"], json!(["p"]));
+        register.signal("INT");
+        assert_eq!(register.end().json().len(), 1);
+        assert_eq!(hat(&format!("query latest {connect}")).json().len(), 2);
+    }
+
+    /// Nobody reads what is exported while somebody asks for the end.
+    fn an_interrupted_export_ends_with_a_whole_line(runtime) {
+        let server = Server::start(runtime, "--max-results 1000");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let payload = "x".repeat(1_000);
+        let line = format!("{{\"type\":\"a\",\"payload\":{{\"kind\":\"json\",\"data\":\"{payload}\"}}}}\n");
+        hat_with(&format!("register {connect}"), &line.repeat(4_000)).json();
+        for command in ["export", "query timeseries --all"] {
+            let mut child = Command::new(env!("CARGO_BIN_EXE_hat"))
+                .args(format!("{command} {connect}").split_whitespace())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("the program starts");
+            let mut stdout = child.stdout.take().expect("a pipe");
+            let mut text = vec![0];
+            stdout.read_exact(&mut text).expect("it has begun");
+            let pid = child.id().to_string();
+            assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+            // its thread for signals is told before anybody reads on
+            thread::sleep(Duration::from_millis(300));
+            stdout.read_to_end(&mut text).expect("the rest");
+            let ended = child.wait_with_output().expect("it ends");
+            let error = String::from_utf8_lossy(&ended.stderr);
+            assert_eq!(ended.status.code(), Some(1), "{error}");
+            assert!(error.starts_with("error: interrupted: "), "{error}");
+            let text = String::from_utf8(text).expect("text");
+            assert!(text.ends_with("}\n") && text.lines().count() < 4_000, "{}", text.lines().count());
+            assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+        }
     }
 
     fn as_it_was_but_faster(runtime) {
