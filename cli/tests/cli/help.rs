@@ -108,15 +108,3 @@ fn completions_and_pages() {
     assert!(pages.len() > 20 && of.contains("idle"), "{}", pages.len());
     assert!(hat("completions tcsh").failed(2).contains("[possible values: bash, zsh, fish]"));
 }
-
-/// bash itself takes the script, and completes with it.
-#[test]
-fn bash_completes() {
-    let script = format!(
-        "source <({hat} completions bash); COMP_WORDS=(hat sub); COMP_CWORD=1; \
-         _hat hat sub hat; echo \"${{COMPREPLY[@]}}\"",
-        hat = env!("CARGO_BIN_EXE_hat")
-    );
-    let ended = std::process::Command::new("bash").args(["-c", &script]).output().expect("bash");
-    assert_eq!(String::from_utf8_lossy(&ended.stdout).trim(), "subscribe", "{ended:?}");
-}

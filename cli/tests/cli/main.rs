@@ -4,6 +4,7 @@ mod adminer;
 mod browser;
 #[cfg(unix)]
 mod chapter;
+mod completions;
 mod conf;
 mod cotp;
 mod demo;
