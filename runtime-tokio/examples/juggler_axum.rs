@@ -12,8 +12,10 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use axum::routing::get;
-use hat_tokio::juggler::{Connection, Handler, ListenOptions, Server, SharedState, Value, serve};
-use hat_tokio::web::{Client, Origins, upgrade};
+use hat_tokio::juggler::{
+    Connection, Deflate, Handler, ListenOptions, Server, SharedState, Value, serve,
+};
+use hat_tokio::web::{Client, Origins};
 
 struct Echo;
 
@@ -29,14 +31,14 @@ async fn websocket(
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     mut request: Request,
 ) -> Response {
-    match upgrade(&mut request, &Origins::Same) {
+    match server.upgrade(&mut request, &Origins::Same) {
         Err(refusal) => refusal.map(Body::from),
-        Ok((response, upgrading)) => {
+        Ok((response, upgrading, negotiated)) => {
             tokio::spawn(async move {
                 // where the client is gone before it has the answer there is nothing to serve
                 if let Ok(stream) = upgrading.stream().await {
                     let client = Client { address: remote.ip().to_string(), user: None };
-                    server.serve_on(stream, client);
+                    server.serve_on(stream, client, negotiated);
                 }
             });
             response.map(|()| Body::empty())
@@ -46,7 +48,9 @@ async fn websocket(
 
 /// The whole server: a page, and the WebSocket that follows `state`.
 pub(crate) fn app(state: &SharedState) -> Router {
-    let options = ListenOptions { state: Some(state.clone()), ..ListenOptions::default() };
+    let mut options = ListenOptions { state: Some(state.clone()), ..ListenOptions::default() };
+    // messages are compressed where clients can
+    options.ws.deflate = Some(Deflate::default());
     let server = Arc::new(serve(Echo, options));
     Router::new().route("/", get("a page")).route("/ws", get(websocket)).with_state(server)
 }

@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::get;
-use hat_tokio::juggler::{ConnectError, ConnectOptions, SharedState, connect, peer};
+use hat_tokio::juggler::{ConnectError, ConnectOptions, Deflate, SharedState, connect, peer};
 use hat_tokio::web::{HyperStream, Origins, hyper, upgrade};
 use hat_tokio::websocket;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -73,6 +73,52 @@ async fn pages_of_other_sites_and_plain_requests_are_refused() {
     let mut answer = String::new();
     plain.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+}
+
+/// Opens a WebSocket with `fields` in its request, and gives the answer's head and how its first
+/// frame begins: the octet of its bits, and the length of what it carries.
+async fn first_frame(address: SocketAddr, fields: &str) -> (String, u8, u64) {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let request = format!(
+        "GET /ws HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{fields}\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.expect("an answer"));
+    }
+    let bits = stream.read_u8().await.expect("a frame");
+    let length = match stream.read_u8().await.expect("a length") {
+        126 => stream.read_u16().await.expect("a length").into(),
+        127 => stream.read_u64().await.expect("a length"),
+        length => length.into(),
+    };
+    (String::from_utf8(head).expect("text").to_lowercase(), bits, length)
+}
+
+#[tokio::test]
+async fn a_state_is_compressed_where_the_client_can() {
+    const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    let (address, state) = serving().await;
+    let text = "a state ".repeat(8_000);
+    state.change(|state| state.replace(text.as_str())).expect("small");
+
+    let (head, bits, length) = first_frame(address, OFFER).await;
+    assert!(head.contains("sec-websocket-extensions: permessage-deflate"), "{head}");
+    // FIN, RSV1 and text: a message that is compressed (RFC 7692 section 6)
+    assert!(bits == 0xc1 && length < 2_000, "{bits:x}, {length} octets");
+    let (head, bits, length) = first_frame(address, "").await;
+    assert!(!head.contains("sec-websocket-extensions"), "{head}");
+    assert!(bits == 0x81 && length > 60_000, "{bits:x}, {length} octets");
+
+    let mut options = ConnectOptions::default();
+    options.ws.config.deflate = Some(Deflate::default());
+    let client = connect(address, options).await.expect("it is taken");
+    while client.changed().await.expect("connected") != text.as_str().into() {}
+    let answer = client.send("echo", &text.as_str().into()).await.expect("an answer");
+    assert_eq!(answer.as_str(), Some(text.as_str()));
+    client.close().await;
 }
 
 /// axum on a free port, which gives each WebSocket to `serve`.
@@ -162,17 +208,34 @@ async fn a_websocket_with_a_subprotocol_and_compression() {
 
 #[tokio::test]
 async fn a_peer_of_juggler_0_5() {
-    let address = within_axum(|stream| async move {
-        let other = peer::accept(stream, Default::default()).expect("it has addresses");
-        other.set_local_data("theirs").expect("small");
-        while let Ok(message) = other.receive().await {
-            other.send(&message).await.expect("sent");
-        }
-    })
-    .await;
-    let client = peer::connect(address, Default::default()).await.expect("it is taken");
-    assert_eq!(client.changed().await.expect("connected"), "theirs".into());
-    client.send(&"hello".into()).await.expect("sent");
-    assert_eq!(client.receive().await.expect("an echo"), "hello".into());
-    client.close().await;
+    let mut options = peer::ConnectOptions::default();
+    options.ws.config.deflate = Some(Deflate::default());
+    let theirs = options.clone();
+    let take = move |mut request: Request| {
+        let options = theirs.clone();
+        let upgraded = peer::upgrade(&mut request, &Origins::Same, &options);
+        let (response, upgrading, negotiated) = upgraded.expect("a WebSocket");
+        tokio::spawn(async move {
+            let stream = upgrading.stream().await.expect("taken");
+            let other = peer::accept(stream, options, negotiated).expect("it has addresses");
+            other.set_local_data("theirs").expect("small");
+            while let Ok(message) = other.receive().await {
+                other.send(&message).await.expect("sent");
+            }
+        });
+        std::future::ready(response.map(|()| Body::empty()))
+    };
+    let app = Router::new().route("/ws", get(take));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it listens");
+    tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let long = "hello ".repeat(1_000);
+    for options in [options, peer::ConnectOptions::default()] {
+        let client = peer::connect(address, options).await.expect("it is taken");
+        assert_eq!(client.changed().await.expect("connected"), "theirs".into());
+        client.send(&long.as_str().into()).await.expect("sent");
+        assert_eq!(client.receive().await.expect("an echo"), long.as_str().into());
+        client.close().await;
+    }
 }

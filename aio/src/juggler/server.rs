@@ -14,13 +14,14 @@ use crate::runtime::{Runtime, Stream};
 use crate::server::{Accepted, Core, Server as Taking};
 use crate::shared::{Close, ConnectionSlot, Wait};
 use crate::socket::Security;
-use crate::web::{self, Client, ListenError, Socket, Upgrade, WebOptions};
+use crate::web::{self, Client, ListenError, Origins, Socket, Upgrade, Upgrading, WebOptions};
 use crate::websocket;
 use hat_core::json::Value;
 use hat_core::juggler::server::{Config, Connection as Machine, RequestId};
 use hat_core::juggler::{Notification, SendFault};
 use hat_core::options::More;
-use hat_core::ws;
+use hat_core::ws::{self, Deflate, Negotiated};
+use http::{Request, Response};
 
 /// How a server is made.
 #[derive(Clone, Debug, Default)]
@@ -30,8 +31,8 @@ pub struct ListenOptions {
     /// The protocol: the delay of a connection's own state, pings, segments, limits.
     pub config: Config,
     /// Limits of the WebSocket below it, and whether messages are compressed where clients can:
-    /// its `deflate` is what the web server answers the handshake by. Behind another HTTP server
-    /// ([`Server::serve_on`]) nothing is compressed.
+    /// its `deflate` is what the web server, or [`Server::upgrade`] behind another one, answers the
+    /// handshake by.
     pub ws: ws::Config,
     /// The state that all connections follow. `None`: each has its own.
     pub state: Option<SharedState>,
@@ -48,11 +49,13 @@ pub struct Server {
     taking: Taking<()>,
     registry: Arc<Registry>,
     state: Option<SharedState>,
+    deflate: Option<Deflate>,
     serve_on: ServeOn,
 }
 
 /// Serves a stream of any kind.
-type ServeOn = Arc<dyn Fn(&Arc<Core<()>>, Accepted<Box<dyn Stream>>, Client) + Send + Sync>;
+type ServeOn =
+    Arc<dyn Fn(&Arc<Core<()>>, Accepted<Box<dyn Stream>>, Client, Negotiated) + Send + Sync>;
 
 /// Listens on `address`, on every address of its host; `handler` does what clients ask for.
 ///
@@ -65,7 +68,7 @@ pub async fn listen<R: Runtime>(
     options: ListenOptions,
 ) -> Result<Server, ListenError> {
     let (serving, web) = Serving::new(handler, options);
-    let sockets = serving.clone();
+    let (sockets, deflate) = (serving.clone(), web.deflate);
     let take = move |_: &Arc<Core<()>>, id, upgrade: Upgrade<Socket<R::Stream>>| {
         let Upgrade { mut stream, client, deflate, .. } = upgrade;
         let closer = stream.closer();
@@ -76,16 +79,18 @@ pub async fn listen<R: Runtime>(
         }
     };
     let taking = web::listen_with::<R, ()>(address, web, take).await?;
-    Ok(serving.server::<R>(taking))
+    Ok(serving.server::<R>(taking, deflate))
 }
 
 /// A server that does not listen: each of its connections is a WebSocket that another HTTP server
-/// took, and gives it by [`serve_on`](Server::serve_on). Of `options.web`, only `accept` is used.
+/// took, by [`upgrade`](Server::upgrade), and gives it by [`serve_on`](Server::serve_on). Of
+/// `options.web`, only `accept` and `deflate` are used.
 pub fn serve<R: Runtime>(handler: impl Handler, options: ListenOptions) -> Server {
     let (serving, web) = Serving::new(handler, options);
     let nothing = |_: &Arc<Core<()>>, _: Accepted<Socket<R::Stream>>| {};
     let core = Core::start::<R>(Vec::new(), web.accept, Security::Plain, nothing);
-    serving.server::<R>(Taking::new(core.expect("there is no listener that could fail")))
+    let taking = Taking::new(core.expect("there is no listener that could fail"));
+    serving.server::<R>(taking, web.deflate)
 }
 
 /// What every connection of a server is served by.
@@ -106,18 +111,19 @@ impl<H: Handler> Serving<H> {
         (Arc::new(Self { config, ws, inbox, handler, registry, state }), web)
     }
 
-    fn server<R: Runtime>(self: Arc<Self>, taking: Taking<()>) -> Server {
+    fn server<R: Runtime>(self: Arc<Self>, taking: Taking<()>, deflate: Option<Deflate>) -> Server {
         let (registry, state) = (self.registry.clone(), self.state.clone());
         if let Some(state) = state.clone() {
             R::spawn(state.flush_loop::<R, _>(taking.core().clone()));
         }
-        let serve_on: ServeOn = Arc::new(move |core, accepted, client| {
+        let serve_on: ServeOn = Arc::new(move |core, accepted, client, negotiated| {
             let Accepted { id, stream, slot } = accepted;
-            if let Some(connection) = self.start::<R>(id, stream, client, None, slot) {
+            let deflate = negotiated.deflate;
+            if let Some(connection) = self.start::<R>(id, stream, client, deflate, slot) {
                 core.register(id, connection);
             }
         });
-        Server { taking, registry, state, serve_on }
+        Server { taking, registry, state, deflate, serve_on }
     }
 
     /// Serves the WebSocket on `stream`; gives what closes it. Nothing, where it was gone before it
@@ -260,13 +266,32 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// Serves `client` on a stream whose handshake of WebSocket is done: that of another HTTP
-    /// server's [`upgrade`](web::upgrade), or any other. It counts as a connection of this server;
+    /// The answer of another HTTP server, hyper's or one that stands on it, to a client that asks
+    /// for the WebSocket of this one: as [`web::upgrade`], which also agrees with the client on
+    /// compression, where the options have `deflate`.
+    ///
+    /// Gives the answer, the connection to come, and what was agreed on: for
+    /// [`serve_on`](Self::serve_on).
+    ///
+    /// # Errors
+    ///
+    /// The answer to a request that is none for a WebSocket, or of a page that may not.
+    pub fn upgrade<B>(
+        &self,
+        request: &mut Request<B>,
+        origins: &Origins,
+    ) -> Result<(Response<()>, Upgrading, Negotiated), Box<Response<String>>> {
+        web::upgrade_with(request, origins, &[], self.deflate)
+    }
+
+    /// Serves `client` on a stream whose handshake of WebSocket is done, by
+    /// [`upgrade`](Self::upgrade) or by any other means. `negotiated` is what its answer said,
+    /// nothing by default. It counts as a connection of this server;
     /// [`max_connections`](crate::server::AcceptOptions::max_connections) does not hold it up.
-    pub fn serve_on(&self, stream: impl Stream, client: Client) {
+    pub fn serve_on(&self, stream: impl Stream, client: Client, negotiated: Negotiated) {
         let stream: Box<dyn Stream> = Box::new(stream);
         let core = self.taking.core();
-        (self.serve_on)(core, core.count(stream, None), client);
+        (self.serve_on)(core, core.count(stream, None), client, negotiated);
     }
 
     /// The connections that are open now, by number.

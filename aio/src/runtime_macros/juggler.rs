@@ -14,6 +14,7 @@ macro_rules! juggler_on {
                 Config, Error as ProtocolError, PingRule, SendFault, State,
             };
             pub use $crate::hat_core::retry::{OnRejection, RetryConfig};
+            pub use $crate::hat_core::ws::{Deflate, Negotiated};
             pub use $crate::juggler::{
                 Client, ConnectError, ConnectOptions, Error, NotificationStream, Notified,
                 ReconnectOptions, Reconnecting, RequestError, StartError, Stopped, Update,
@@ -24,7 +25,7 @@ macro_rules! juggler_on {
                 Connection, ConnectionId, Handler, ListenOptions, SendError, Server, SharedState,
             };
             #[cfg(feature = "web")]
-            pub use $crate::web::{ListenError, WebOptions};
+            pub use $crate::web::{ListenError, Origins, Upgrading, WebOptions};
 
             /// Connects to the server at `address`, and waits until it takes the WebSocket.
             ///
@@ -79,8 +80,8 @@ macro_rules! juggler_on {
                 $crate::juggler::listen::<super::$runtime>(address, handler, options).await
             }
 
-            /// A server for WebSockets that another HTTP server takes, which gives it each by
-            /// [`Server::serve_on`].
+            /// A server for WebSockets that another HTTP server takes by [`Server::upgrade`], and
+            /// gives it each by [`Server::serve_on`].
             #[cfg(feature = "web")]
             pub fn serve(handler: impl Handler, options: ListenOptions) -> Server {
                 $crate::juggler::serve::<super::$runtime>(handler, options)
@@ -92,17 +93,18 @@ macro_rules! juggler_on {
                 pub use $crate::hat_core::juggler::State;
                 pub use $crate::hat_core::juggler::rpc::Actions;
                 pub use $crate::hat_core::retry::{OnRejection, RetryConfig};
+                pub use $crate::hat_core::ws::{Deflate, Negotiated};
                 pub use $crate::juggler::peer::{
                     Call, CallError, ConnectOptions, Connection, Received, ReconnectOptions,
                     Reconnecting, RpcConnection, Stopped, Update, UpdateStream,
                 };
                 #[cfg(feature = "web")]
-                pub use $crate::juggler::peer::{ListenOptions, Server};
+                pub use $crate::juggler::peer::{ListenOptions, Server, upgrade};
                 pub use $crate::juggler::{
                     ConnectError, Error, StartError, WhileDisconnected, WsOptions,
                 };
                 #[cfg(feature = "web")]
-                pub use $crate::web::{ListenError, WebOptions};
+                pub use $crate::web::{ListenError, Origins, Upgrading, WebOptions};
 
                 /// Connects to the server at `address`, and waits until it takes the WebSocket.
                 ///
@@ -139,8 +141,10 @@ macro_rules! juggler_on {
                 pub fn accept(
                     stream: impl $crate::runtime::Stream,
                     options: ConnectOptions,
+                    negotiated: Negotiated,
                 ) -> std::io::Result<Connection> {
-                    $crate::juggler::peer::accept::<super::super::$runtime>(stream, options)
+                    type On = super::super::$runtime;
+                    $crate::juggler::peer::accept::<On>(stream, options, negotiated)
                 }
 
                 /// Keeps a client connected to the server at `address`: when a connection ends,

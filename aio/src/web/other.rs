@@ -21,7 +21,8 @@ pub struct Upgrading(OnUpgrade);
 ///
 /// Gives the answer, 101 with its headers, which the server has to send as it is; and the
 /// connection, of which it is the last answer. Nothing is agreed on beside the WebSocket, neither
-/// compression nor a subprotocol: [`websocket::upgrade`](crate::websocket::upgrade) does that.
+/// compression nor a subprotocol: [`websocket::upgrade`](crate::websocket::upgrade) does that, and
+/// for Juggler [`Server::upgrade`](crate::juggler::Server::upgrade).
 ///
 /// `origins` are those whose pages may open it.
 ///
@@ -56,10 +57,9 @@ pub(crate) fn upgrade_with<B>(
 }
 
 impl Upgrading {
-    /// Waits until the answer is sent, and gives the stream of the connection: for
-    /// `juggler::Server::serve_on`. In a task of its own, since the server sends the answer only
-    /// once its handler has given it. Cancel safe in that nothing goes on when it is dropped; the
-    /// connection ends then.
+    /// Waits until the answer is sent, and gives the stream of the connection. In a task of its
+    /// own, since the server sends the answer only once its handler has given it. Cancel safe in
+    /// that nothing goes on when it is dropped; the connection ends then.
     ///
     /// # Errors
     ///

@@ -23,7 +23,7 @@ mod upgrade;
 pub use connect::{ConnectError, ConnectOptions, WsOptions, connect, connect_on};
 #[cfg(feature = "juggler")]
 pub(crate) use connect::{Opening, asking, connect_as, connect_as_on, is_rejection};
-#[cfg(feature = "web")]
+#[cfg(feature = "juggler")]
 pub(crate) use connection::established;
 pub use connection::{Connection, MessageStream, SendError, accept, serve_on};
 pub use message::{Message, PeerClose};

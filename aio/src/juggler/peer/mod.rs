@@ -26,20 +26,20 @@ use crate::runtime::{Runtime, Stream};
 use crate::shared::{ConnectionSlot, Delivered, Session, Wait};
 #[cfg(feature = "web")]
 use crate::web::Client;
-use crate::websocket::{Opening, connect_as, connect_as_on};
+use crate::websocket::{Opening, connect_as, connect_as_on, established};
 pub use call::Call;
 use hat_core::json::{Array, SetError, Value};
 use hat_core::juggler::peer::Message;
 use hat_core::juggler::rpc::{CallId, Config, Connection as Machine, Incoming, RequestId};
 use hat_core::juggler::{SendFault, State};
 use hat_core::options::More;
-use hat_core::ws;
+use hat_core::ws::{self, Negotiated};
 pub use reconnect::{
     ReconnectOptions, Reconnecting, Stopped, Update, UpdateStream, keep_connected,
 };
 pub use rpc::{Received, RpcConnection};
 #[cfg(feature = "web")]
-pub use server::{ListenOptions, Server, listen};
+pub use server::{ListenOptions, Server, listen, upgrade};
 
 /// How a connection is made.
 #[derive(Clone, Debug, Default)]
@@ -109,8 +109,8 @@ pub async fn connect_on<R: Runtime>(
 }
 
 /// The server's end of a WebSocket whose handshake is done, which another HTTP server took: of the
-/// stream that [`web::upgrade`](crate::web::upgrade) gives, or of any other. Of `options.ws`, only
-/// `config` is used.
+/// stream that [`upgrade`] gives, or of any other. `negotiated` is what its answer said, nothing by
+/// default. Of `options.ws`, only `config` is used.
 ///
 /// # Errors
 ///
@@ -118,10 +118,11 @@ pub async fn connect_on<R: Runtime>(
 pub fn accept<R: Runtime>(
     stream: impl Stream,
     options: ConnectOptions,
+    negotiated: Negotiated,
 ) -> std::io::Result<Connection> {
     let ConnectOptions { ws, config, inbox, every_change, more: _ } = options;
     let session = |now| {
-        let ws = ws::Connection::established(ws::Role::Server, ws.config, now);
+        let ws = established(ws.config, negotiated.deflate, now);
         PeerSession::new(ws, config, inbox, every_change)
     };
     Ok(Connection::new(Handle::start::<R>(stream, session, ConnectionSlot::nowhere())?))

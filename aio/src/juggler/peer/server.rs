@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Connection, PeerSession};
+use super::{ConnectOptions, Connection, PeerSession};
 use crate::IntoAddress;
 use crate::inbox::InboxLimits;
 use crate::runtime::Runtime;
-use crate::web::{self, ListenError, WebOptions};
+use crate::web::{self, ListenError, Origins, Upgrading, WebOptions};
 use hat_core::juggler::rpc::Config;
 use hat_core::options::More;
-use hat_core::ws;
+use hat_core::ws::{self, Negotiated};
+use http::{Request, Response};
 
 /// A server whose connections the application accepts one by one.
 pub type Server = crate::server::Server<Connection>;
@@ -48,4 +49,22 @@ pub async fn listen<R: Runtime>(
     let connection =
         |handle, client| Connection { client: Some(Arc::new(client)), ..Connection::new(handle) };
     web::listen_for::<R, _, _>(address, web, ws, session, connection).await
+}
+
+/// The answer of another HTTP server, hyper's or one that stands on it, to a request for a
+/// WebSocket: as [`web::upgrade`], which also agrees with the client on compression, where
+/// `options.ws.config` has `deflate`.
+///
+/// Gives the answer, the connection to come, and what was agreed on: for
+/// [`accept`](super::accept), with the same options.
+///
+/// # Errors
+///
+/// The answer to a request that is none for a WebSocket, or of a page that may not.
+pub fn upgrade<B>(
+    request: &mut Request<B>,
+    origins: &Origins,
+    options: &ConnectOptions,
+) -> Result<(Response<()>, Upgrading, Negotiated), Box<Response<String>>> {
+    web::upgrade_with(request, origins, &[], options.ws.config.deflate)
 }
