@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use crate::establish::{FromStream, Listening, Split, without_handshake};
+use crate::establish::{FromStream, ListenSettings, Split, without_handshake};
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::Inbox;
@@ -168,7 +168,7 @@ impl Requests for ChatterSession {
     }
 }
 
-impl Listening<Connection> for ListenOptions {
+impl ListenSettings<Connection> for ListenOptions {
     fn split(self) -> Split<ConnectOptions> {
         let Self { name, config, inbox, accept, tls, more } = self;
         let settings = ConnectOptions { name, config, inbox, more, ..ConnectOptions::default() };

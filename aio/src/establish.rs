@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::address::IntoAddress;
 use crate::runtime::{Runtime, Stream};
-use crate::server::{AcceptOptions, Accepted, Core, Server};
+use crate::server::{AcceptOptions, AcceptedStream, Core, Server};
 use crate::shared::{Close, ConnectionSlot};
 use crate::socket::{Security, Socket};
 use crate::{ConnectError, ListenError, SocketOptions, net, tls};
@@ -27,7 +27,7 @@ pub(crate) trait FromStream: Sized + Send + 'static {
 }
 
 /// The options of a server whose connections are such handles.
-pub(crate) trait Listening<H: FromStream> {
+pub(crate) trait ListenSettings<H: FromStream> {
     fn split(self) -> Split<H::Settings>;
 }
 
@@ -99,11 +99,11 @@ pub(crate) async fn connect<R: Runtime, H: FromStream>(
 
 pub(crate) async fn listen<R: Runtime, H: FromStream>(
     address: impl IntoAddress,
-    options: impl Listening<H>,
+    options: impl ListenSettings<H>,
 ) -> Result<Server<H>, ListenError> {
     let Split { name, settings, accept, tls } = options.split();
-    let take = move |core: &Arc<Core<H>>, accepted: Accepted<_>| {
-        let Accepted { id, stream, slot } = accepted;
+    let take = move |core: &Arc<Core<H>>, accepted: AcceptedStream<_>| {
+        let AcceptedStream { id, stream, slot } = accepted;
         // one that was gone before it had an address is counted out
         if let Ok(connection) = H::start::<R>(stream, &settings, slot) {
             core.register(id, connection.closer());
@@ -119,7 +119,7 @@ pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
     address: impl IntoAddress,
     options: AcceptOptions,
     tls: Option<&tls::Acceptor>,
-    take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Clone + Send + 'static,
+    take: impl FnMut(&Arc<Core<C>>, AcceptedStream<Socket<R::Stream>>) + Clone + Send + 'static,
 ) -> Result<Server<C>, ListenError> {
     let core = start::<R, C>(address, options, tls, take).await?;
     Ok(Server::new(core))
@@ -130,7 +130,7 @@ pub(crate) async fn start<R: Runtime, C: Send + 'static>(
     address: impl IntoAddress,
     options: AcceptOptions,
     tls: Option<&tls::Acceptor>,
-    take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Clone + Send + 'static,
+    take: impl FnMut(&Arc<Core<C>>, AcceptedStream<Socket<R::Stream>>) + Clone + Send + 'static,
 ) -> Result<Arc<Core<C>>, ListenError> {
     let address = address.into_address()?;
     let security = Security::to_listen(&address, tls)?;

@@ -135,7 +135,7 @@ type Attempt<'a, R> = Pin<Box<dyn Future<Output = io::Result<<R as Runtime>::Str
 /// What listens.
 pub(crate) enum Listener<R: Runtime> {
     Tcp(R::Listener),
-    Unix(unix::Listening),
+    Unix(unix::UnixSocket),
 }
 
 impl<R: Runtime> Listener<R> {

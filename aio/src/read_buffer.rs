@@ -265,13 +265,13 @@ mod tests {
     }
 
     /// A machine whose peer sends, and what it gave.
-    struct Fed<M: Protocol> {
+    struct FedMachine<M: Protocol> {
         machine: M,
         input: ReadBuffer,
         incoming: Vec<M::Incoming>,
     }
 
-    impl<M: Protocol> Fed<M> {
+    impl<M: Protocol> FedMachine<M> {
         fn new(machine: M) -> Self {
             Self { machine, input: ReadBuffer::new(), incoming: Vec::new() }
         }
@@ -323,7 +323,7 @@ mod tests {
             grain: usize,
             look: impl Fn(usize, usize),
         ) -> usize {
-            let mut fed = Fed::new(machine);
+            let mut fed = FedMachine::new(machine);
             fed.feed(&[front, &vec![0; body]].concat(), grain, look);
             assert!(fed.incoming.is_empty() && fed.input.rx.bytes.len() <= front.len() + body);
             fed.input.held
@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn the_front_of_a_message_keeps_nothing_of_the_one_before_it() {
-        let mut fed = Fed::new(chatter());
+        let mut fed = FedMachine::new(chatter());
         fed.feed(&[&message(4_000_000)[..], MESSAGE].concat(), 1 << 20, |_, _| {});
         assert!(matches!(fed.incoming.pop(), Some(chatter::Incoming::Message(_))));
         fed.wake();
@@ -388,7 +388,7 @@ mod tests {
     #[test]
     fn a_message_that_is_kept_keeps_no_block() {
         let (large, small) = (message(60_000), message(1));
-        let mut fed = Fed::new(chatter());
+        let mut fed = FedMachine::new(chatter());
         let info = measure(|| {
             for _ in 0..1_000 {
                 while fed.input.size.bytes < buffer_pool::SIZE {

@@ -1,4 +1,6 @@
-//! What servers of all protocols share: taking connections, and ending with them.
+//! What servers of all protocols share: their connections, and ending with them.
+
+mod accept;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -8,25 +10,17 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use crate::SocketOptions;
 use crate::failures::{Failures, HandshakeFailure};
 use crate::net::Listener;
-use crate::runtime::{Runtime, Stream, sleep};
+use crate::runtime::Runtime;
 use crate::shared::{Close, ConnectionSlot};
 use crate::socket::{Security, Socket};
 use crate::trace;
 use crate::wakers::{Place, WakerSet, wait_in};
+use accept::accept_loop;
 use hat_core::options::More;
-
-/// Connections that were taken but not yet accepted by the application. More wait in the system's
-/// backlog.
-const ACCEPT_QUEUE: usize = 128;
-
-/// How long to wait after the system refused to hand out a connection (no file descriptors left,
-/// say): the first time, and at most, doubling in between.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
 /// How a server treats its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +53,7 @@ impl Default for AcceptOptions {
 
 /// A connection that was accepted.
 #[derive(Debug)]
-pub(crate) struct Accepted<T> {
+pub(crate) struct AcceptedStream<T> {
     /// A number of its own.
     pub(crate) id: u64,
     pub(crate) stream: T,
@@ -79,7 +73,7 @@ struct State<C> {
     tasks: usize,
     next_id: u64,
     /// Connections whose drivers run.
-    connections: BTreeMap<u64, Counting>,
+    connections: BTreeMap<u64, ConnectionEntry>,
     queue: VecDeque<C>,
     failures: Failures,
     /// Who waits for a change: few, and every change may matter to each.
@@ -90,7 +84,7 @@ struct State<C> {
 }
 
 /// A connection that counts.
-struct Counting {
+struct ConnectionEntry {
     remote: Option<SocketAddr>,
     /// It comes a moment after the connection is counted.
     closer: Option<Arc<dyn Close>>,
@@ -109,7 +103,7 @@ impl<C: Send + 'static> Core<C> {
         listeners: Vec<Listener<R>>,
         options: AcceptOptions,
         security: Security,
-        take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Clone + Send + 'static,
+        take: impl FnMut(&Arc<Core<C>>, AcceptedStream<Socket<R::Stream>>) + Clone + Send + 'static,
     ) -> io::Result<Arc<Self>> {
         let addresses =
             listeners.iter().filter_map(Listener::address).collect::<io::Result<_>>()?;
@@ -210,18 +204,22 @@ impl<C: Send + 'static> Core<C> {
     }
 
     /// Counts a connection, until what it is counted by is dropped.
-    pub(crate) fn count<T>(self: &Arc<Self>, stream: T, remote: Option<SocketAddr>) -> Accepted<T> {
+    pub(crate) fn count<T>(
+        self: &Arc<Self>,
+        stream: T,
+        remote: Option<SocketAddr>,
+    ) -> AcceptedStream<T> {
         let id = self.change(|state| {
             let id = state.next_id;
             state.next_id += 1;
-            state.connections.insert(id, Counting { remote, closer: None });
+            state.connections.insert(id, ConnectionEntry { remote, closer: None });
             id
         });
         let core = self.clone();
         let gone = move || {
             core.change(|state| state.connections.remove(&id));
         };
-        Accepted { id, stream, slot: ConnectionSlot::new(gone) }
+        AcceptedStream { id, stream, slot: ConnectionSlot::new(gone) }
     }
 
     /// Offers a connection to the application.
@@ -297,115 +295,6 @@ impl<C: Send + 'static> Core<C> {
             (state.is_gone() && free).then_some(())
         };
         self.until(gone).await;
-    }
-}
-
-async fn accept_loop<R: Runtime, C: Send + 'static>(
-    core: Arc<Core<C>>,
-    listener: Listener<R>,
-    security: Security,
-    mut take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Clone + Send + 'static,
-) {
-    let leaving = Leaving(core);
-    // behind it, to be dropped before it: it closes connections, when nothing listens any more
-    let listener = listener;
-    let core = &leaving.0;
-    let mut backoff = BACKOFF.0;
-    loop {
-        let max = core.options.max_connections;
-        let room = core.until(|state| match state.closing {
-            true => Some(false),
-            false => {
-                (state.connections.len() < max && state.queue.len() < ACCEPT_QUEUE).then_some(true)
-            }
-        });
-        if !room.await {
-            return;
-        }
-        match unless_closing(core, next::<R>(&listener, &core.options.socket)).await {
-            None => return,
-            Some(Ok((Fresh::Tcp(stream), remote))) if security.takes_time() => {
-                backoff = BACKOFF.0;
-                let accepted = core.count(stream, remote);
-                let (core, security, take) = (core.clone(), security.clone(), take.clone());
-                R::spawn(secure::<R, C>(core, accepted, security, take));
-            }
-            Some(Ok((stream, remote))) => {
-                backoff = BACKOFF.0;
-                let stream = match stream {
-                    Fresh::Tcp(stream) => Socket::plain(stream),
-                    Fresh::Unix(stream) => Socket::unix(stream),
-                };
-                take(core, core.count(stream.with(&core.options.socket), remote));
-            }
-            // the peer was gone before we took it
-            Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Some(Err(error)) => {
-                trace::accept_failed(&error);
-                let later = sleep::<R>(backoff);
-                if unless_closing(core, later).await.is_none() {
-                    return;
-                }
-                backoff = (backoff * 2).min(BACKOFF.1);
-            }
-        }
-    }
-}
-
-/// A connection as the system gives it.
-enum Fresh<S> {
-    Tcp(S),
-    Unix(Box<dyn Stream>),
-}
-
-/// Takes the next connection, with the address of its peer where that has one.
-async fn next<R: Runtime>(
-    listener: &Listener<R>,
-    options: &SocketOptions,
-) -> io::Result<(Fresh<R::Stream>, Option<SocketAddr>)> {
-    match listener {
-        Listener::Tcp(listener) => {
-            let (stream, remote) = R::accept(listener, options).await?;
-            Ok((Fresh::Tcp(stream), Some(remote)))
-        }
-        Listener::Unix(listener) => Ok((Fresh::Unix(listener.accept().await?), None)),
-    }
-}
-
-/// Makes `stream` secure before it is taken, in a task of its own: a peer that is slow with that
-/// holds up no other. The end of the server ends it.
-async fn secure<R: Runtime, C: Send + 'static>(
-    core: Arc<Core<C>>,
-    accepted: Accepted<R::Stream>,
-    security: Security,
-    mut take: impl FnMut(&Arc<Core<C>>, Accepted<Socket<R::Stream>>) + Send + 'static,
-) {
-    let Accepted { id, stream, slot } = accepted;
-    let remote = stream.peer_addr();
-    let secured = security.secure::<R>(stream, "");
-    match unless(&core, State::is_gone, secured).await {
-        Some(Ok(stream)) => {
-            let stream = stream.with(&core.options.socket);
-            take(&core, Accepted { id, stream, slot });
-        }
-        Some(Err(error)) => core.failed(remote.ok(), error),
-        None => {}
-    }
-}
-
-/// Counts an accepting task out, however it ends. With the last, connections are closed.
-struct Leaving<C: Send + 'static>(Arc<Core<C>>);
-
-impl<C: Send + 'static> Drop for Leaving<C> {
-    fn drop(&mut self) {
-        let gone = self.0.change(|state| {
-            state.tasks -= 1;
-            state.closing |= state.tasks == 0;
-            state.is_gone()
-        });
-        if gone {
-            self.0.close_connections();
-        }
     }
 }
 
@@ -503,7 +392,7 @@ impl<C: Send + 'static> Server<C> {
     /// a handshake, or wait to be accepted.
     #[must_use]
     pub fn connections(&self) -> Vec<OpenConnection> {
-        let open = |(_, counting): (&u64, &Counting)| OpenConnection {
+        let open = |(_, counting): (&u64, &ConnectionEntry)| OpenConnection {
             remote_address: counting.remote,
             closer: counting.closer.clone(),
         };

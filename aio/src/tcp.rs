@@ -10,7 +10,7 @@ use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::establish::{FromStream, Listening, Split, without_handshake};
+use crate::establish::{FromStream, ListenSettings, Split, without_handshake};
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::runtime::{Runtime, Stream};
@@ -187,7 +187,7 @@ impl Session for TcpSession {
     }
 }
 
-impl Listening<Connection> for ListenOptions {
+impl ListenSettings<Connection> for ListenOptions {
     fn split(self) -> Split<ConnectOptions> {
         let Self { name, input_buffer_limit, config, accept, tls, more } = self;
         let settings =
@@ -255,7 +255,7 @@ impl Connection {
     /// Why the connection is over, where that was before so many bytes came: these can still be
     /// [`read`](Self::read).
     pub async fn read_exact(&self, count: usize) -> Result<Bytes, Error> {
-        let _needed = Needed::new(self, count);
+        let _needed = ReadDemand::new(self, count);
         let take = |input: &mut Input| (input.len >= count).then(|| input.take_exact(count));
         self.handle.wait(Wait::Incoming, |session| session.take(take)).await?
     }
@@ -298,19 +298,19 @@ impl TcpSession {
 }
 
 /// A reader that waits for more than the input buffer may hold.
-struct Needed<'a> {
+struct ReadDemand<'a> {
     connection: &'a Connection,
     count: usize,
 }
 
-impl<'a> Needed<'a> {
+impl<'a> ReadDemand<'a> {
     fn new(connection: &'a Connection, count: usize) -> Self {
         connection.handle.call(|session| session.needed.push(count));
         Self { connection, count }
     }
 }
 
-impl Drop for Needed<'_> {
+impl Drop for ReadDemand<'_> {
     fn drop(&mut self) {
         self.connection.handle.look(|session| {
             let mine = session.needed.iter().position(|&count| count == self.count);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::establish::{FromStream, Listening, Split, without_handshake};
+use crate::establish::{FromStream, ListenSettings, Split, without_handshake};
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
 use crate::inbox::{Inbox, InboxLimits};
@@ -96,7 +96,7 @@ impl Session for TpktSession {
     }
 }
 
-impl Listening<Connection> for ListenOptions {
+impl ListenSettings<Connection> for ListenOptions {
     fn split(self) -> Split<ConnectOptions> {
         let Self { config, inbox, accept, tls, more } = self;
         let settings = ConnectOptions { config, inbox, more, ..ConnectOptions::default() };

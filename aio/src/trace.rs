@@ -129,9 +129,9 @@ mod events {
     pub(crate) struct Life;
 
     #[derive(Debug)]
-    pub(crate) struct Entered;
+    pub(crate) struct SpanGuard;
 
-    impl Drop for Entered {
+    impl Drop for SpanGuard {
         fn drop(&mut self) {}
     }
 
@@ -146,8 +146,8 @@ mod events {
 
         pub(crate) fn too_large(&self, _protocol: &str, _remote: SocketAddr, _message: &TooLarge) {}
 
-        pub(crate) fn enter(&self) -> Entered {
-            Entered
+        pub(crate) fn enter(&self) -> SpanGuard {
+            SpanGuard
         }
     }
 

@@ -19,7 +19,7 @@ pub trait UnixListener: Send + Sync + 'static {
 }
 
 /// A listening socket and its file, which goes with it.
-pub(crate) struct Listening {
+pub(crate) struct UnixSocket {
     // before `listener`: as long as the socket is open, the system gives the number of its file to
     // no other one
     #[cfg(unix)]
@@ -28,7 +28,7 @@ pub(crate) struct Listening {
     listener: Box<dyn UnixListener>,
 }
 
-impl Listening {
+impl UnixSocket {
     /// Takes the next connection. Cancel safe.
     pub(crate) async fn accept(&self) -> io::Result<Box<dyn Stream>> {
         poll_fn(|cx| self.listener.poll_accept(cx)).await
@@ -44,7 +44,7 @@ pub(crate) fn unsupported() -> io::Error {
 pub(crate) use file::bind;
 
 #[cfg(not(unix))]
-pub(crate) fn bind<R: crate::Runtime>(_path: &Path) -> io::Result<Listening> {
+pub(crate) fn bind<R: crate::Runtime>(_path: &Path) -> io::Result<UnixSocket> {
     Err(unsupported())
 }
 
@@ -56,14 +56,14 @@ mod file {
     use std::os::unix::net::{UnixListener, UnixStream};
     use std::path::{Path, PathBuf};
 
-    use super::Listening;
+    use super::UnixSocket;
     use crate::Runtime;
 
     /// Listens at `path`. The file of a server that is gone without having removed it makes place;
     /// a server that takes connections, and a file of another kind, do not.
     ///
     /// Who may connect is what the process' umask leaves, and the folder allows.
-    pub(crate) fn bind<R: Runtime>(path: &Path) -> io::Result<Listening> {
+    pub(crate) fn bind<R: Runtime>(path: &Path) -> io::Result<UnixSocket> {
         // still the same file where the process changes its folder
         let path = std::path::absolute(path)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
@@ -80,7 +80,7 @@ mod file {
         }?;
         drop(lock);
         let file = SocketFile::new(path)?;
-        Ok(Listening { listener: R::listen_unix(listener)?, file })
+        Ok(UnixSocket { listener: R::listen_unix(listener)?, file })
     }
 
     /// Whether nobody listens any more at the socket whose file is there.

@@ -61,16 +61,16 @@ pub(crate) async fn wait_in<T>(
     mut poll: impl FnMut(&mut Context<'_>, &mut Place) -> Poll<T>,
     leave: impl FnMut(&mut Place),
 ) -> T {
-    let mut waiting = Waiting { place: Place::default(), leave };
+    let mut waiting = WaitGuard { place: Place::default(), leave };
     poll_fn(|cx| poll(cx, &mut waiting.place)).await
 }
 
-struct Waiting<F: FnMut(&mut Place)> {
+struct WaitGuard<F: FnMut(&mut Place)> {
     place: Place,
     leave: F,
 }
 
-impl<F: FnMut(&mut Place)> Drop for Waiting<F> {
+impl<F: FnMut(&mut Place)> Drop for WaitGuard<F> {
     fn drop(&mut self) {
         if self.place.0.is_some() {
             (self.leave)(&mut self.place);

@@ -206,7 +206,7 @@ impl Command {
 
 pub(crate) use chatter::{ChatterCommand, ListenArgs, MessageArgs, ProxyArgs, Speaks};
 pub(crate) use cluster::{ClusterArgs, ClusterCommand};
-pub(crate) use connect::{ConnectArgs, Given};
+pub(crate) use connect::{ConnectArgs, ExplicitArgs};
 pub(crate) use cotp::{CotpCommand, CotpFormat, EchoArgs, PeerArgs, ProbeArgs, ScanArgs, SendArgs};
 pub(crate) use juggler::{CallArgs, JugglerCommand, JugglerServeArgs, PeerOfJuggler, WatchArgs};
 pub(crate) use load::{LoadArgs, LoadFormat, TopArgs};
@@ -289,7 +289,7 @@ fn refused(error: &clap::Error) -> ExitCode {
 
 /// Which of the arguments about a connection stand in the command line itself, and not in the
 /// environment.
-fn given(matches: &ArgMatches) -> Given {
+fn given(matches: &ArgMatches) -> ExplicitArgs {
     let mut matches = matches;
     while let Some((_, of)) = matches.subcommand() {
         matches = of;
@@ -298,7 +298,7 @@ fn given(matches: &ArgMatches) -> Given {
         let known = matches.try_contains_id(name).unwrap_or(false);
         known && matches.value_source(name) == Some(ValueSource::CommandLine)
     };
-    Given { connect: of("connect"), server: of("server"), token: of("token") }
+    ExplicitArgs { connect: of("connect"), server: of("server"), token: of("token") }
 }
 
 fn query_type(text: &str) -> Result<EventType, SubscriptionError> {

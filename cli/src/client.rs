@@ -22,21 +22,21 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Which events a client is told.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct Interest {
     pub(crate) types: Vec<EventType>,
     pub(crate) server_id: Option<i64>,
     pub(crate) persisted: bool,
 }
 
 /// A client, and where its server is: for what there is to say of a failure.
-pub(crate) struct Connected {
+pub(crate) struct ServerClient {
     pub(crate) client: Client,
     pub(crate) address: Address,
 }
 
-impl Connected {
+impl ServerClient {
     /// Connects, and waits until the server takes the client.
-    pub(crate) async fn new<R: Runtime>(args: &ConnectArgs, wanted: Wanted) -> Result<Self> {
+    pub(crate) async fn new<R: Runtime>(args: &ConnectArgs, wanted: Interest) -> Result<Self> {
         let address = args.address();
         let options = client_options(args, wanted)?;
         let connecting = connect::<R>(address.clone(), args.name(), options);
@@ -67,7 +67,7 @@ pub(crate) enum QueryOutcome {
     Ended(Error),
 }
 
-impl Connected {
+impl ServerClient {
     /// As [`query`](Self::query), on another connection if this one ends.
     pub(crate) async fn ask<R: Runtime>(
         &mut self,
@@ -78,7 +78,7 @@ impl Connected {
             Ok(result) => Ok(QueryOutcome::Answer(result)),
             Err(RequestError::Ended(error)) => {
                 let address = self.address.clone();
-                match Self::new::<R>(args, Wanted::default()).await {
+                match Self::new::<R>(args, Interest::default()).await {
                     Ok(again) => *self = again,
                     // the first is what happened
                     Err(_) => return Err(Failure::Ended { address, error }.into()),
@@ -97,7 +97,7 @@ pub(crate) struct Page {
     pub(crate) more_follows: bool,
 }
 
-impl Connected {
+impl ServerClient {
     /// The next of `pages`; `None` once nothing follows.
     ///
     /// A server that cannot send so many events at once, or sends more than we take, ends the
@@ -136,7 +136,7 @@ fn limit(args: &ConnectArgs) -> Duration {
 }
 
 /// What the client says of itself, and how long it waits.
-pub(crate) fn client_options(args: &ConnectArgs, wanted: Wanted) -> Result<ConnectOptions> {
+pub(crate) fn client_options(args: &ConnectArgs, wanted: Interest) -> Result<ConnectOptions> {
     let mut options = ConnectOptions {
         token: args.token.clone().map(Into::into),
         subscriptions: wanted.types,

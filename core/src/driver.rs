@@ -220,7 +220,7 @@ impl<M: Protocol, S: Read + Write> Driver<M, S> {
 }
 
 /// A socket whose reads can be given a limit.
-pub trait Blocking: Read + Write {
+pub trait BlockingSocket: Read + Write {
     /// How long a read waits; `None` for as long as it takes. Never zero.
     ///
     /// # Errors
@@ -229,20 +229,20 @@ pub trait Blocking: Read + Write {
     fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()>;
 }
 
-impl Blocking for TcpStream {
+impl BlockingSocket for TcpStream {
     fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
         self.set_read_timeout(limit)
     }
 }
 
 #[cfg(unix)]
-impl Blocking for UnixStream {
+impl BlockingSocket for UnixStream {
     fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
         self.set_read_timeout(limit)
     }
 }
 
-impl<M: Protocol, S: Blocking> Driver<M, S> {
+impl<M: Protocol, S: BlockingSocket> Driver<M, S> {
     /// For sockets that block: writes what is queued, and waits for what comes next for the
     /// application. `None` where it would wait for nothing that can come: the application has to
     /// call the machine first, or the [`deadline`](Self::deadline) has to pass.

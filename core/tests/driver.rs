@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
 use hat_core::chatter::{Config, Connection, Data, Incoming, PingRule, SendOptions};
-use hat_core::driver::{Blocking, Driver, Error};
+use hat_core::driver::{BlockingSocket, Driver, Error};
 use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
 
@@ -43,7 +43,7 @@ impl Write for Script {
     }
 }
 
-impl Blocking for Script {
+impl BlockingSocket for Script {
     fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
         assert_ne!(limit, Some(Duration::ZERO), "no limit at all, to the system");
         Ok(())

@@ -16,7 +16,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Keeps what is traced about messages: `sent MsgInitReq`.
 #[derive(Clone, Default)]
-struct Traced(Arc<Mutex<Vec<String>>>);
+struct TraceLog(Arc<Mutex<Vec<String>>>);
 
 /// The fields of one event.
 #[derive(Default)]
@@ -46,7 +46,7 @@ impl Visit for Fields {
     }
 }
 
-impl Subscriber for Traced {
+impl Subscriber for TraceLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.is_event() && *metadata.level() == Level::TRACE
     }
@@ -74,7 +74,7 @@ impl Subscriber for Traced {
 
 /// What is traced while `run` runs.
 fn traced(run: impl FnOnce()) -> Vec<String> {
-    let traced = Traced::default();
+    let traced = TraceLog::default();
     tracing::subscriber::with_default(traced.clone(), run);
     let mut lines = traced.0.lock().expect("no panic");
     std::mem::take(&mut *lines)

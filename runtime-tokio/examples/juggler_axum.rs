@@ -33,12 +33,12 @@ async fn websocket(
 ) -> Response {
     match server.upgrade(&mut request, &Origins::Same) {
         Err(refusal) => refusal.map(Body::from),
-        Ok((response, upgrading, negotiated)) => {
+        Ok((response, upgrading, agreement)) => {
             tokio::spawn(async move {
                 // where the client is gone before it has the answer there is nothing to serve
                 if let Ok(stream) = upgrading.stream().await {
                     let client = Client { address: remote.ip().to_string(), user: None };
-                    server.serve_on(stream, client, negotiated);
+                    server.serve_on(stream, client, agreement);
                 }
             });
             response.map(|()| Body::empty())

@@ -176,11 +176,11 @@ async fn a_websocket_with_a_subprotocol_and_compression() {
             ..theirs.clone()
         };
         let upgraded = websocket::upgrade(&mut request, &Origins::Same, &options);
-        let (response, upgrading, negotiated) = upgraded.expect("a WebSocket");
-        assert!(negotiated.deflate.is_some(), "the client offers it");
+        let (response, upgrading, agreement) = upgraded.expect("a WebSocket");
+        assert!(agreement.deflate.is_some(), "the client offers it");
         tokio::spawn(async move {
             let stream = upgrading.stream().await.expect("taken");
-            let connection = websocket::accept(stream, &options, negotiated);
+            let connection = websocket::accept(stream, &options, agreement);
             let connection = connection.expect("it has addresses");
             let taken = connection.response().subprotocol.expect("one of ours");
             connection.send(taken).await.expect("sent");
@@ -214,10 +214,10 @@ async fn a_peer_of_juggler_0_5() {
     let take = move |mut request: Request| {
         let options = theirs.clone();
         let upgraded = peer::upgrade(&mut request, &Origins::Same, &options);
-        let (response, upgrading, negotiated) = upgraded.expect("a WebSocket");
+        let (response, upgrading, agreement) = upgraded.expect("a WebSocket");
         tokio::spawn(async move {
             let stream = upgrading.stream().await.expect("taken");
-            let other = peer::accept(stream, options, negotiated).expect("it has addresses");
+            let other = peer::accept(stream, options, agreement).expect("it has addresses");
             other.set_local_data("theirs").expect("small");
             while let Ok(message) = other.receive().await {
                 other.send(&message).await.expect("sent");

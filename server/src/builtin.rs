@@ -14,7 +14,7 @@ use hat_core::eventer::{EventType, Json, Payload, RegisterEvent};
 
 /// How far a copy of another server's events is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Synced {
+pub enum SyncState {
     /// There is a connection to it.
     Connected,
     /// It has events that are missing here.
@@ -40,12 +40,12 @@ pub fn client(server_id: i64, name: &str, connected: bool) -> RegisterEvent {
 
 /// How far the copy is that `server_id` makes of the events of `remote_id`.
 #[must_use]
-pub fn synced(server_id: i64, remote_id: i64, synced: Synced) -> RegisterEvent {
+pub fn synced(server_id: i64, remote_id: i64, synced: SyncState) -> RegisterEvent {
     let state = match synced {
-        Synced::Connected => r#"{"state": "CONNECTED"}"#.into(),
-        Synced::Syncing => r#"{"state": "SYNCING"}"#.into(),
-        Synced::Synced(None) => r#"{"state": "SYNCED", "count": null}"#.into(),
-        Synced::Synced(Some(count)) => format!(r#"{{"state": "SYNCED", "count": {count}}}"#),
+        SyncState::Connected => r#"{"state": "CONNECTED"}"#.into(),
+        SyncState::Syncing => r#"{"state": "SYNCING"}"#.into(),
+        SyncState::Synced(None) => r#"{"state": "SYNCED", "count": null}"#.into(),
+        SyncState::Synced(Some(count)) => format!(r#"{{"state": "SYNCED", "count": {count}}}"#),
     };
     event(["event", &server_id.to_string(), "synced", &remote_id.to_string()], state)
 }
@@ -80,9 +80,12 @@ mod tests {
 
     #[test]
     fn what_a_copy_says_of_itself_is_known() {
-        assert!(are_synced(&[synced(1, 2, Synced::Connected), synced(1, 2, Synced::Syncing)]));
+        assert!(are_synced(&[
+            synced(1, 2, SyncState::Connected),
+            synced(1, 2, SyncState::Syncing)
+        ]));
         assert!(!are_synced(&[]));
-        assert!(!are_synced(&[synced(1, 2, Synced::Connected), engine(1, true)]));
+        assert!(!are_synced(&[synced(1, 2, SyncState::Connected), engine(1, true)]));
         for segments in [&["event", "1", "synced"][..], &["event", "1", "synced", "2", "3"]] {
             assert!(!are_synced(&[RegisterEvent::new(EventType::from_segments(segments))]));
         }
@@ -96,11 +99,11 @@ mod tests {
         assert_eq!(payload, r#""CONNECTED""#);
         let (segments, payload) = shown(&engine(-1, false));
         assert_eq!((segments, &payload[..]), (texts(&["event", "-1", "engine"]), r#""STOPPED""#));
-        let (segments, payload) = shown(&synced(1, 2, Synced::Synced(Some(5))));
+        let (segments, payload) = shown(&synced(1, 2, SyncState::Synced(Some(5))));
         assert_eq!(segments, texts(&["event", "1", "synced", "2"]));
         assert_eq!(payload, r#"{"state": "SYNCED", "count": 5}"#);
         assert_eq!(
-            shown(&synced(1, 2, Synced::Synced(None))).1,
+            shown(&synced(1, 2, SyncState::Synced(None))).1,
             r#"{"state": "SYNCED", "count": null}"#
         );
     }

@@ -23,7 +23,7 @@ use crate::store::{
 };
 use crate::token;
 
-type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// Which types a search is for.
 type Finds = Box<dyn Fn(&EventType) -> bool + Send>;
 // what the store gives; the outer error is that of the runtime, at its end
@@ -51,9 +51,9 @@ struct Inner {
     live: Option<Live>,
     mirrors: MirrorReports,
     // what asks the store, by `ask_store` on the server's runtime
-    query: fn(Arc<dyn Store>, QueryParams) -> Boxed<QueryOutcome>,
-    search: fn(Arc<dyn Store>, Finds, usize, usize) -> Boxed<SearchOutcome>,
-    stats: fn(Arc<dyn Store>) -> Boxed<StatsOutcome>,
+    query: fn(Arc<dyn Store>, QueryParams) -> BoxFuture<QueryOutcome>,
+    search: fn(Arc<dyn Store>, Finds, usize, usize) -> BoxFuture<SearchOutcome>,
+    stats: fn(Arc<dyn Store>) -> BoxFuture<StatsOutcome>,
 }
 
 /// What a server has done and how it fares, for people and metrics.
@@ -92,7 +92,7 @@ pub struct Report {
 fn ask_store<R: Runtime, T: Send + 'static>(
     store: Arc<dyn Store>,
     ask: impl FnOnce(&dyn Store) -> T + Send + 'static,
-) -> Boxed<io::Result<T>> {
+) -> BoxFuture<io::Result<T>> {
     if store.is_in_memory() {
         return Box::pin(std::future::ready(Ok(ask(&*store))));
     }
@@ -108,13 +108,15 @@ impl EngineHandle {
         log: Arc<dyn Log>,
         live: Option<Live>,
     ) -> Self {
-        let query = |store: Arc<dyn Store>, params: QueryParams| -> Boxed<QueryOutcome> {
+        let query = |store: Arc<dyn Store>, params: QueryParams| -> BoxFuture<QueryOutcome> {
             ask_store::<R, _>(store, move |store| store.query(&params))
         };
-        let search = |store: Arc<dyn Store>, finds: Finds, most, bytes| -> Boxed<SearchOutcome> {
-            ask_store::<R, _>(store, move |store| store.search(&*finds, most, bytes))
-        };
-        let stats = |store| -> Boxed<StatsOutcome> { ask_store::<R, _>(store, <dyn Store>::stats) };
+        let search =
+            |store: Arc<dyn Store>, finds: Finds, most, bytes| -> BoxFuture<SearchOutcome> {
+                ask_store::<R, _>(store, move |store| store.search(&*finds, most, bytes))
+            };
+        let stats =
+            |store| -> BoxFuture<StatsOutcome> { ask_store::<R, _>(store, <dyn Store>::stats) };
         let mirrors = MirrorReports::default();
         Self(Arc::new(Inner {
             engine,

@@ -14,6 +14,29 @@
 //! | [`control`] | requests to a running server from its own machine: a backup |
 //! | [`check`] | what is refused at the sender |
 //! | [`json`] | events as JSON, one line each, both ways |
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use hat_server::store::{MemoryStore, memory};
+//! use hat_server::{EventServer, Options};
+//! use hat_tokio::eventer::RegisterEvent;
+//! use hat_tokio::{Address, Tokio};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // `DiskStore::open` keeps events on a disk
+//! let store = Arc::new(MemoryStore::new(memory::Config::default()));
+//! let options = Options::new(Address::from(("127.0.0.1", 0)), 1);
+//! let server = EventServer::start::<Tokio>(options, store).await?;
+//! // clients connect to `server.addresses()`; the program itself needs no connection
+//! let event = RegisterEvent::json("plant/boiler/celsius", &81.5)?;
+//! let registered = server.handle().register(vec![event]).await?;
+//! assert_eq!(registered[0].id.server, 1);
+//! server.stop().await?;
+//! # Ok(())
+//! # }
+//! ```
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod adminer;
@@ -36,5 +59,5 @@ mod token;
 
 pub use engine::RegisterError;
 pub use engine_handle::{EngineHandle, Report};
-pub use server::{Ended, EventServer, Options, StartError};
+pub use server::{EndReason, EventServer, Options, StartError};
 pub use teller::Notify;

@@ -18,7 +18,7 @@ pub enum Source {
     Module(usize),
     /// The engine itself.
     Engine,
-    /// The server, for another server: see [`Synced`](crate::builtin::Synced).
+    /// The server, for another server: see [`SyncState`](crate::builtin::SyncState).
     Server,
     /// The page, or the program that embeds the server.
     Other,
@@ -58,12 +58,12 @@ pub trait Module: Send + 'static {
 const MAX_EVENTS: usize = 1 << 20;
 
 /// A module, and the events that it is asked about.
-type Subscribed = (Subscription, Box<dyn Module>);
+type Subscriber = (Subscription, Box<dyn Module>);
 
 /// The modules of a server.
 #[derive(Clone, Default)]
 pub(crate) struct Modules {
-    modules: Option<Arc<Mutex<Vec<Subscribed>>>>,
+    modules: Option<Arc<Mutex<Vec<Subscriber>>>>,
     /// What an answer may hold: the same as what a client may register.
     limits: Limits,
 }
@@ -152,20 +152,20 @@ mod tests {
     type Answers = Box<dyn FnMut(Source, &Event) -> Vec<RegisterEvent> + Send>;
 
     /// A module of a query type and a closure, which writes down what happens to it.
-    struct Written {
+    struct Recorder {
         name: &'static str,
         query: &'static str,
         log: Arc<Mutex<Vec<String>>>,
         answers: Answers,
     }
 
-    impl Written {
+    impl Recorder {
         fn note(&self, what: String) {
             self.log.lock().expect("no panic").push(format!("{} {what}", self.name));
         }
     }
 
-    impl Module for Written {
+    impl Module for Recorder {
         fn subscription(&self) -> Subscription {
             Subscription::new([&EventType::from(self.query)]).expect("a query type")
         }
@@ -198,7 +198,7 @@ mod tests {
         let log = Arc::new(Mutex::new(Vec::new()));
         let modules = modules.into_iter().map(|(name, query, answers)| {
             let log = log.clone();
-            Box::new(Written { name, query, log, answers }) as Box<dyn Module>
+            Box::new(Recorder { name, query, log, answers }) as Box<dyn Module>
         });
         let modules = Modules::new(modules.collect(), limits);
         let mut complete = modules.complete(Source::Client(5)).expect("there are modules");

@@ -269,14 +269,14 @@ impl EventServer {
     /// Waits until the server must end although nobody stopped it, and says why: its monitor wants
     /// it, or is lost and that is to be the end, or a fault of the program has ended what registers
     /// events. Cancel safe.
-    pub async fn ended(&self) -> Ended {
+    pub async fn ended(&self) -> EndReason {
         let fault = async {
             // nothing is sent: it ends with the log
             let _ = self.told_all.recv().await;
             if self.stopping.load(Ordering::Relaxed) {
                 return std::future::pending().await;
             }
-            Ended::Fault
+            EndReason::Fault
         };
         match &self.redundancy {
             Some(redundancy) => smol::future::or(redundancy.ended(), fault).await,
@@ -360,7 +360,7 @@ fn start_log(
 /// Why a server ends that nobody stopped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Ended {
+pub enum EndReason {
     /// The monitor wants it.
     #[error("the monitor asks the server to end")]
     CloseRequest,

@@ -12,7 +12,7 @@ pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, in PEM.
 #[derive(Clone, Debug)]
-pub struct Issued {
+pub struct IssuedCertificate {
     /// `BEGIN CERTIFICATE`
     pub certificate: String,
     /// `BEGIN PRIVATE KEY`
@@ -51,7 +51,7 @@ impl Authority {
 
     /// A certificate for a server at `hosts`, or a client.
     #[must_use]
-    pub fn issue(&self, hosts: &[&str]) -> Issued {
+    pub fn issue(&self, hosts: &[&str]) -> IssuedCertificate {
         self.issue_with(hosts, |_| ())
     }
 
@@ -61,15 +61,15 @@ impl Authority {
         &self,
         hosts: &[&str],
         change: impl FnOnce(&mut CertificateParams),
-    ) -> Issued {
+    ) -> IssuedCertificate {
         let (mut params, key) = (named("peer", hosts), key());
         change(&mut params);
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
-        Issued { certificate: certificate.pem(), key: key.serialize_pem() }
+        IssuedCertificate { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 }
 
-impl Issued {
+impl IssuedCertificate {
     /// Issued by its own key.
     #[must_use]
     pub fn by_itself(hosts: &[&str], is_ca: bool) -> Self {

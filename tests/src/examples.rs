@@ -9,19 +9,19 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use super::PREFIX;
 
 /// An example that runs, until this is dropped.
-struct Running {
+struct RunningExample {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
-impl Drop for Running {
+impl Drop for RunningExample {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-impl Running {
+impl RunningExample {
     fn start(name: &str, arguments: &[&str]) -> Self {
         let mut path: PathBuf = std::env::current_exe().expect("this test");
         path.pop();
@@ -68,30 +68,30 @@ impl Running {
 
 #[test]
 fn an_event_client_is_told_what_it_registers() {
-    let (_server, address) = Running::server("event_server", "127.0.0.1:0");
-    let mut client = Running::start("event_client", &[&address]);
+    let (_server, address) = RunningExample::server("event_server", "127.0.0.1:0");
+    let mut client = RunningExample::start("event_client", &[&address]);
     let told = client.line_of("plant/boiler/celsius: ");
     assert!(told.contains("81.5"), "{told}");
 }
 
 #[test]
 fn an_event_client_comes_back() {
-    let (server, address) = Running::server("event_server", "127.0.0.1:0");
-    let mut client = Running::start("event_reconnect", &[&address]);
+    let (server, address) = RunningExample::server("event_server", "127.0.0.1:0");
+    let mut client = RunningExample::start("event_reconnect", &[&address]);
     assert_eq!(client.line_of("connected"), "connected: the server is operational");
     drop(server);
     client.line_of("disconnected: ");
-    let (_server, _) = Running::server("event_server", &address);
+    let (_server, _) = RunningExample::server("event_server", &address);
     client.line_of("connected");
-    let _other = Running::start("event_client", &[&address]);
+    let _other = RunningExample::start("event_client", &[&address]);
     let told = client.line_of("plant/boiler/celsius: ");
     assert!(told.contains("81.5"), "{told}");
 }
 
 #[test]
 fn a_chatter_question_is_answered() {
-    let (mut server, address) = Running::server("chatter_server", "127.0.0.1:0");
-    let mut client = Running::start("chatter_client", &[&address]);
+    let (mut server, address) = RunningExample::server("chatter_server", "127.0.0.1:0");
+    let mut client = RunningExample::start("chatter_client", &[&address]);
     assert_eq!(client.line(), "Example.Answer: IS IT WARM?");
     client.ends();
     assert!(server.line().starts_with("127.0.0.1:"));
@@ -100,8 +100,8 @@ fn a_chatter_question_is_answered() {
 #[cfg(feature = "web")]
 #[test]
 fn a_juggler_client_follows_the_state() {
-    let (_server, address) = Running::server("juggler_server", "127.0.0.1:0");
-    let mut client = Running::start("juggler_client", &[&address]);
+    let (_server, address) = RunningExample::server("juggler_server", "127.0.0.1:0");
+    let mut client = RunningExample::start("juggler_client", &[&address]);
     assert_eq!(client.line(), r#"the state is {"temperature":20.5}"#);
     assert_eq!(client.line(), r#"the answer is "set for 127.0.0.1""#);
     assert_eq!(client.line(), r#"the state is {"temperature":21}"#);
@@ -111,14 +111,14 @@ fn a_juggler_client_follows_the_state() {
 #[cfg(feature = "web")]
 #[test]
 fn a_juggler_client_comes_back() {
-    let (server, address) = Running::server("juggler_server", "127.0.0.1:0");
-    let mut client = Running::start("juggler_reconnect", &[&address]);
+    let (server, address) = RunningExample::server("juggler_server", "127.0.0.1:0");
+    let mut client = RunningExample::start("juggler_reconnect", &[&address]);
     assert_eq!(client.line(), r#"the answer is "set for 127.0.0.1""#);
     client.line_of(r#"the state is {"temperature":21}"#);
     drop(server);
     client.line_of("disconnected: ");
     assert_eq!(client.line(), r#"the state was {"temperature":21}"#);
-    let (_server, _) = Running::server("juggler_server", &address);
+    let (_server, _) = RunningExample::server("juggler_server", &address);
     client.line_of("connected");
     assert_eq!(client.line(), r#"the state is {"temperature":20.5}"#);
 }
@@ -126,7 +126,7 @@ fn a_juggler_client_comes_back() {
 #[cfg(feature = "web")]
 #[test]
 fn websocket_messages_come_over() {
-    let (mut server, _) = Running::server("websocket", "127.0.0.1:0");
+    let (mut server, _) = RunningExample::server("websocket", "127.0.0.1:0");
     assert_eq!(server.line(), r#"over WebSocket came Text("a text")"#);
     assert_eq!(server.line(), r#"over WebSocket came Binary(b"\x01\x02\x03")"#);
     let told = server.line();
@@ -139,8 +139,8 @@ fn websocket_messages_come_over() {
 
 #[test]
 fn a_cotp_message_comes_back() {
-    let (mut server, address) = Running::server("cotp_echo", "127.0.0.1:0");
-    let mut client = Running::start("cotp_client", &[&address]);
+    let (mut server, address) = RunningExample::server("cotp_echo", "127.0.0.1:0");
+    let mut client = RunningExample::start("cotp_client", &[&address]);
     let told = client.line();
     assert!(told.starts_with("hello, in TPDUs of up to "), "{told}");
     client.ends();
@@ -159,7 +159,7 @@ fn tls_goes_both_ways() {
     std::fs::write(&server, both).expect("a file");
     std::fs::write(&roots, certificate).expect("a file");
     let files = [&server, &roots].map(|path| path.to_str().expect("text"));
-    let mut example = Running::start("tls", &files);
+    let mut example = RunningExample::start("tls", &files);
     assert_eq!(example.line(), "over TLS came hello");
     example.ends();
 }

@@ -1,6 +1,10 @@
 //! The code of the guide, `docs/src/`, run as documentation tests. Longer programs of the guide are
 //! examples of the runtime crates, which the guide includes.
 
+/// The first chapter: positions that outlive a program.
+#[doc = include_str!("../../docs/src/start.md")]
+pub struct Start;
+
 /// The chapter on limits: its table holds what the defaults are.
 #[doc = include_str!("../../docs/src/limits.md")]
 pub struct Limits;

@@ -4,7 +4,7 @@
 #![allow(missing_debug_implementations)]
 
 pub mod certificates;
-pub mod counted;
+pub mod counting;
 mod delegating;
 pub mod eventer;
 pub mod fuzzing;

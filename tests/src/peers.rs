@@ -55,7 +55,7 @@ pub use self::{
     environment::{Environment, SetupError, python_with, target_dir},
     inbox::{ErrorKind, PeerError, TIME_LIMIT},
     lines::Lines,
-    peer::{Call, Peer, Pending},
+    peer::{Call, Peer, PendingCall},
 };
 
 /// How a peer names its servers, clients and connections.

@@ -14,16 +14,16 @@ use crate::delegating::as_inner;
 
 static NAMES: Mutex<BTreeMap<String, Vec<SocketAddr>>> = Mutex::new(BTreeMap::new());
 
-/// From now on, [`Resolving`] finds `addresses` for `name`, whatever the port.
+/// From now on, [`ResolvingRuntime`] finds `addresses` for `name`, whatever the port.
 pub fn name(name: &str, addresses: impl Into<Vec<SocketAddr>>) {
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     names.insert(name.to_owned(), addresses.into());
 }
 
 /// `R`, except that it finds the addresses of names where [`name`] says.
-pub struct Resolving<R>(PhantomData<fn() -> R>);
+pub struct ResolvingRuntime<R>(PhantomData<fn() -> R>);
 
-impl<R: Runtime> Runtime for Resolving<R> {
+impl<R: Runtime> Runtime for ResolvingRuntime<R> {
     as_inner!(R: sockets, clock, spawn, unblock);
 
     async fn resolve(host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {

@@ -27,7 +27,7 @@ pub trait TestRuntime: Runtime {
     /// If the test takes longer than four minutes. One that blocks its thread for so long ends the
     /// process: nothing else could.
     fn run<T>(test: impl Future<Output = T>) -> T {
-        let _watched = Watched::start();
+        let _watched = TestWatch::start();
         Self::run_without_limit(limited::<Self, T>(test))
     }
 
@@ -74,9 +74,9 @@ async fn limited<R: Runtime, T>(test: impl Future<Output = T>) -> T {
 }
 
 /// A test that is under way, until this is dropped.
-struct Watched(#[expect(dead_code, reason = "held for its drop")] mpsc::Sender<()>);
+struct TestWatch(#[expect(dead_code, reason = "held for its drop")] mpsc::Sender<()>);
 
-impl Watched {
+impl TestWatch {
     /// Ends the process where the test does not end: it blocks its thread then, since otherwise
     /// [`limited`] would have ended it.
     fn start() -> Self {

@@ -19,9 +19,9 @@ static SHIFTS: Mutex<BTreeMap<TypeId, Duration>> = Mutex::new(BTreeMap::new());
 ///
 /// Timers that are set already do not learn of it: whoever is to see the new time must be woken by
 /// something else.
-pub struct Shifted<R, Of>(PhantomData<fn() -> (R, Of)>);
+pub struct ShiftedRuntime<R, Of>(PhantomData<fn() -> (R, Of)>);
 
-impl<R: Runtime, Of: 'static> Shifted<R, Of> {
+impl<R: Runtime, Of: 'static> ShiftedRuntime<R, Of> {
     /// Lets time pass.
     pub fn pass(time: Duration) {
         shift::<Self, _>(|shift| *shift += time);
@@ -37,7 +37,7 @@ fn shift<Of: 'static, T>(change: impl FnOnce(&mut Duration) -> T) -> T {
     change(shifts.entry(TypeId::of::<Of>()).or_default())
 }
 
-/// A timer of a [`Shifted`] runtime.
+/// A timer of a [`ShiftedRuntime`] runtime.
 pub struct Timer<R: Runtime, Of> {
     timer: R::Timer,
     of: PhantomData<fn() -> Of>,
@@ -49,11 +49,11 @@ impl<R: Runtime, Of: 'static> hat_aio::runtime::Timer for Timer<R, Of> {
     }
 
     fn reset(&mut self, at: Instant) {
-        self.timer.reset(at.checked_sub(Shifted::<R, Of>::ahead()).unwrap_or(at));
+        self.timer.reset(at.checked_sub(ShiftedRuntime::<R, Of>::ahead()).unwrap_or(at));
     }
 }
 
-impl<R: Runtime, Of: 'static> Runtime for Shifted<R, Of> {
+impl<R: Runtime, Of: 'static> Runtime for ShiftedRuntime<R, Of> {
     type Timer = Timer<R, Of>;
 
     as_inner!(R: sockets, resolve, spawn, unblock);

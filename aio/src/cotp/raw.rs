@@ -23,7 +23,7 @@ use super::connection::ConnectionInfo;
 use super::setup::{ConnectError, Decide, Decision, ListenError, numbered, privileged};
 use super::{ConnectOptions, Error, ListenOptions};
 use crate::runtime::{Runtime, Stream, Timer, after, within};
-use crate::server::{Accepted, Core, unless_closing};
+use crate::server::{AcceptedStream, Core, unless_closing};
 use crate::socket::Socket;
 use crate::stream_parts::{Early, facts_of_field};
 use crate::{IntoAddress, establish, net};
@@ -149,8 +149,8 @@ pub async fn listen_raw<R: Runtime>(
     let address = address.into_address().map_err(crate::ListenError::from)?;
     let (accept, tls, port) = (options.accept, options.tls.clone(), address.port());
     let options = Arc::new(options);
-    let take = move |core: &Arc<Core<_>>, accepted: Accepted<Socket<R::Stream>>| {
-        let Accepted { stream, slot, .. } = accepted;
+    let take = move |core: &Arc<Core<_>>, accepted: AcceptedStream<Socket<R::Stream>>| {
+        let AcceptedStream { stream, slot, .. } = accepted;
         let (core, options) = (core.clone(), options.clone());
         R::spawn(async move {
             let Ok(machine) = Machine::accept(options.config(), Instant::ORIGIN) else { return };

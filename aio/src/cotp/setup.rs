@@ -13,7 +13,7 @@ use super::{Connection, Error, Server};
 use crate::establish;
 use crate::inbox::InboxLimits;
 use crate::runtime::{Runtime, Stream};
-use crate::server::{AcceptOptions, Accepted, Core};
+use crate::server::{AcceptOptions, AcceptedStream, Core};
 use crate::shared::ConnectionSlot;
 use crate::{IntoAddress, SocketOptions, net, tls};
 use hat_core::cotp::{
@@ -86,11 +86,11 @@ pub enum Decision {
 }
 
 /// What a decision is waited for with.
-type Deciding = Pin<Box<dyn Future<Output = Decision> + Send>>;
+type DecisionFuture = Pin<Box<dyn Future<Output = Decision> + Send>>;
 
 /// Decides about requests.
 #[derive(Clone)]
-pub struct Decide(Arc<dyn Fn(ConnectRequest) -> Deciding + Send + Sync>);
+pub struct Decide(Arc<dyn Fn(ConnectRequest) -> DecisionFuture + Send + Sync>);
 
 impl Decide {
     /// Decides by `decide`, at once.
@@ -107,7 +107,7 @@ impl Decide {
         Self(Arc::new(move |request| Box::pin(decide(request))))
     }
 
-    pub(super) fn about(&self, request: ConnectRequest) -> Deciding {
+    pub(super) fn about(&self, request: ConnectRequest) -> DecisionFuture {
         (self.0)(request)
     }
 }
@@ -282,8 +282,8 @@ pub async fn listen<R: Runtime>(
     Machine::accept(options.config(), Instant::ORIGIN)?;
     let address = address.into_address().map_err(crate::ListenError::from)?;
     let (accept, tls) = (options.accept, options.tls.clone());
-    let take = move |core: &Arc<Core<Connection>>, accepted: Accepted<_>| {
-        let Accepted { id, stream, slot } = accepted;
+    let take = move |core: &Arc<Core<Connection>>, accepted: AcceptedStream<_>| {
+        let AcceptedStream { id, stream, slot } = accepted;
         let Ok(machine) = Machine::accept(options.config(), Instant::ORIGIN) else {
             return;
         };

@@ -6,10 +6,10 @@ use std::task::{Poll, Waker};
 
 /// One notification's acks: done when every [`Ticket`] is gone.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Acks(Arc<Mutex<Open>>);
+pub(super) struct Acks(Arc<Mutex<OpenAcks>>);
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenAcks {
     tickets: usize,
     waiting: Vec<Waker>,
 }
@@ -20,7 +20,7 @@ struct Open {
 pub(super) struct Ticket(Acks);
 
 impl Acks {
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, OpenAcks> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

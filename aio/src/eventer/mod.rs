@@ -18,7 +18,8 @@ pub use client::{
 pub use handler::{ConnectionInfo, Handler};
 pub use notifier::Notifier;
 pub use reconnect::{
-    ReconnectOptions, Reconnecting, StartError, Stopped, Update, UpdateStream, keep_connected,
+    ReconnectOptions, ReconnectingClient, StartError, StopReason, Update, UpdateStream,
+    keep_connected,
 };
 pub use server::{ListenOptions, Server, listen, listen_with};
 

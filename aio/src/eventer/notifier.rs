@@ -92,9 +92,9 @@ impl Notifier {
     /// together, once the first second of each is spent. Time in which a client takes 100 MB/s, as
     /// on a line of 1 Gbit/s, does not count. A client that is slow for longer slows nobody down:
     /// it is closed when more than [`max_queued`](hat_core::chatter::Config::max_queued) waits for
-    /// it, and the server's log says why. A [`Reconnecting`](super::Reconnecting) client comes back
-    /// and asks for what it missed. A program that tells more than its clients can read, and would
-    /// rather be held up by them than lose them, waits in between until they have
+    /// it, and the server's log says why. A [`ReconnectingClient`](super::ReconnectingClient) comes
+    /// back and asks for what it missed. A program that tells more than its clients can read, and
+    /// would rather be held up by them than lose them, waits in between until they have
     /// [`caught_up`](Self::caught_up).
     ///
     /// All clients are told when this is polled first; dropped after that, the events are told all

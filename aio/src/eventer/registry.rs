@@ -14,7 +14,7 @@ use crate::handle::Handle;
 use crate::inbox::Inbox;
 use crate::shared::{Delivered, Session};
 use crate::trace;
-use hat_core::eventer::server::{Connection as Machine, Incoming, Notified, NotifyId};
+use hat_core::eventer::server::{Connection as Machine, Incoming, NotifyId, NotifyOutcome};
 use hat_core::eventer::{EncodedEvents, Event, RegisterEvent, Routes, SendFault, Status};
 use hat_core::protocol::Protocol;
 
@@ -214,7 +214,7 @@ impl Registry {
                     }
                     None => machine.notify(events, persisted, acks.is_some()),
                 };
-                if let (Ok(Notified::AwaitsAck(id)), Some(acks)) = (&notified, acks) {
+                if let (Ok(NotifyOutcome::AwaitsAck(id)), Some(acks)) = (&notified, acks) {
                     session.acks.insert(*id, acks.ticket());
                 }
                 let queued = session.machine.tx().len();

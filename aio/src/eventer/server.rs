@@ -16,7 +16,7 @@ use crate::ConnectionId;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, InboxLimits};
 use crate::runtime::{Runtime, Stream};
-use crate::server::{AcceptOptions, Accepted, Core};
+use crate::server::{AcceptOptions, AcceptedStream, Core};
 use crate::shared::{ConnectionSlot, Wait};
 use crate::trace;
 use crate::{HandshakeFailure, IntoAddress, ListenError, establish, tls};
@@ -53,7 +53,7 @@ pub struct Server {
 }
 
 /// Serves a stream of any kind.
-type ServeOn = Arc<dyn Fn(&Arc<Core<()>>, Accepted<Box<dyn Stream>>) + Send + Sync>;
+type ServeOn = Arc<dyn Fn(&Arc<Core<()>>, AcceptedStream<Box<dyn Stream>>) + Send + Sync>;
 
 /// Listens on `address`, on every address of its host; `handler` does what clients ask for.
 ///
@@ -79,10 +79,10 @@ pub async fn listen_with<R: Runtime, H: Handler>(
     options: ListenOptions,
 ) -> Result<Server, ListenError> {
     let (accept, tls) = (options.accept, options.tls.clone());
-    let (serving, notifier) = Serving::new::<R>(handler, options);
+    let (serving, notifier) = ConnectionService::new::<R>(handler, options);
     let sockets = Arc::new(serving);
     let streams = sockets.clone();
-    let take = move |core: &Arc<Core<()>>, accepted: Accepted<_>| {
+    let take = move |core: &Arc<Core<()>>, accepted: AcceptedStream<_>| {
         sockets.start::<R>(core, accepted);
     };
     let core = establish::start::<R, ()>(address, accept, tls.as_ref(), take).await?;
@@ -91,14 +91,14 @@ pub async fn listen_with<R: Runtime, H: Handler>(
 }
 
 /// What every connection of a server is served by.
-struct Serving<H> {
+struct ConnectionService<H> {
     config: Config,
     inbox: InboxLimits,
     handler: Arc<H>,
     clients: Arc<Registry>,
 }
 
-impl<H: Handler> Serving<H> {
+impl<H: Handler> ConnectionService<H> {
     fn new<R: Runtime>(
         handler: impl FnOnce(Notifier) -> H,
         options: ListenOptions,
@@ -110,8 +110,8 @@ impl<H: Handler> Serving<H> {
         (Self { config, inbox, handler, clients }, notifier)
     }
 
-    fn start<R: Runtime>(&self, core: &Arc<Core<()>>, accepted: Accepted<impl Stream>) {
-        let Accepted { id, stream, slot } = accepted;
+    fn start<R: Runtime>(&self, core: &Arc<Core<()>>, accepted: AcceptedStream<impl Stream>) {
+        let AcceptedStream { id, stream, slot } = accepted;
         let session = |now| ServerSession {
             machine: Machine::new(self.config.clone(), now),
             inbox: Inbox::new(self.inbox),
@@ -156,8 +156,8 @@ async fn serve<H: Handler>(
             let end = handle.closed().await;
             let remote = handle.shared().remote;
             match failed {
-                Failed::Rejected(reason) => core.failed(Some(remote), Rejection(reason)),
-                Failed::Ended => core.failed(Some(remote), end),
+                Refusal::Rejected(reason) => core.failed(Some(remote), Rejection(reason)),
+                Refusal::Ended => core.failed(Some(remote), end),
             }
             return;
         }
@@ -189,7 +189,7 @@ async fn catching<T>(future: impl Future<Output = T>) -> std::thread::Result<T> 
 }
 
 /// Why a client was not taken.
-enum Failed {
+enum Refusal {
     /// The handler rejected it, for this reason.
     Rejected(String),
     /// The connection ended before the client was taken.
@@ -206,14 +206,14 @@ async fn initialize(
     handle: &Handle<ServerSession>,
     handler: &impl Handler,
     client: &Membership,
-) -> Result<Arc<ConnectionInfo>, Failed> {
+) -> Result<Arc<ConnectionInfo>, Refusal> {
     let said = handle
         .wait(Wait::Incoming, |session| match session.inbox.pop()? {
             Incoming::Init(said) => Some(said),
             _ => None,
         })
         .await
-        .map_err(|_| Failed::Ended)?;
+        .map_err(|_| Refusal::Ended)?;
     let remote_address = handle.shared().remote;
     let info = Arc::new(ConnectionInfo { id: client.id, remote_address, client: said });
     match handler.connected(&info).await {
@@ -222,12 +222,12 @@ async fn initialize(
             // gone before it could be told: what the handler began for it must end
             handle.close();
             handler.disconnected(&info).await;
-            Err(Failed::Ended)
+            Err(Refusal::Ended)
         }
         Err(reason) => {
             // what cannot be told ends in a close all the same
             let _ = handle.call(|session| session.machine.reject(reason.clone()));
-            Err(Failed::Rejected(reason))
+            Err(Refusal::Rejected(reason))
         }
     }
 }

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytestring::ByteString;
 
 use super::changes::Changes;
-use super::following::{self, Followed, Seen};
+use super::following::{self, SeenChanges, ValueSession};
 use super::{Answer, ConnectError, Error, WsOptions};
 use crate::IntoAddress;
 use crate::handle::Handle;
@@ -51,14 +51,14 @@ pub enum RequestError {
     #[error(transparent)]
     Ended(#[from] Error),
     /// There is no connection at this time, or the client is over: see
-    /// [`Reconnecting`](super::Reconnecting).
+    /// [`ReconnectingClient`](super::ReconnectingClient).
     #[error("there is no connection to the server")]
     NotConnected,
 }
 
 /// What the server notifies of.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Notified {
+pub struct Notice {
     /// Of what.
     pub name: ByteString,
     /// More of it.
@@ -98,7 +98,7 @@ pub async fn connect_on<R: Runtime>(
 pub struct Client {
     pub(super) handle: Handle<ClientSession>,
     /// Changes of the state that this handle has seen.
-    seen: Seen,
+    seen: SeenChanges,
 }
 
 pub(super) struct ClientSession {
@@ -107,7 +107,7 @@ pub(super) struct ClientSession {
     open: bool,
     /// Changes of the state so far.
     changes: Changes,
-    pub(super) inbox: Inbox<Notified>,
+    pub(super) inbox: Inbox<Notice>,
     answers: PendingRequests<RequestId, Answer>,
 }
 
@@ -132,7 +132,7 @@ impl Opening for ClientSession {
     }
 }
 
-impl Followed for ClientSession {
+impl ValueSession for ClientSession {
     fn changes(&mut self) -> &mut Changes {
         &mut self.changes
     }
@@ -169,7 +169,7 @@ impl Session for ClientSession {
                 Delivered::Inbox
             }
             Incoming::Notify { name, data, size } => {
-                self.inbox.push(Notified { name, data }, size);
+                self.inbox.push(Notice { name, data }, size);
                 Delivered::Inbox
             }
             Incoming::Response { request, result, .. } => self.answers.answer(request, result),
@@ -196,7 +196,7 @@ impl Requests for ClientSession {
 
 impl Client {
     fn new(handle: Handle<ClientSession>) -> Self {
-        Self { handle, seen: Seen::default() }
+        Self { handle, seen: SeenChanges::default() }
     }
 
     /// The server's state, as far as we were told; `null` in the beginning. It costs nothing: the
@@ -254,7 +254,7 @@ impl Client {
     /// # Errors
     ///
     /// Why the connection is over, once all that came before is taken.
-    pub async fn notification(&self) -> Result<Notified, Error> {
+    pub async fn notification(&self) -> Result<Notice, Error> {
         self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await
     }
 
@@ -275,9 +275,9 @@ pub struct NotificationStream {
 }
 
 impl futures_core::Stream for NotificationStream {
-    type Item = Notified;
+    type Item = Notice;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Notified>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Notice>> {
         let handle = &self.client.handle;
         let told = ready!(handle.poll_wait(cx, Wait::Incoming, |session| session.inbox.pop()));
         Poll::Ready(told.ok())

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Error;
 use super::changes::Changes;
 use crate::handle::Handle;
-use crate::reconnect::{Returning, Shared};
+use crate::reconnect::{ClientKind, Shared};
 use crate::shared::{Session, Wait};
 use hat_core::json::Value;
 use hat_core::protocol::Protocol;
 
 /// A session whose other side has a value.
-pub(super) trait Followed:
+pub(super) trait ValueSession:
     Session<Protocol: Protocol<Error = hat_core::juggler::Error>>
 {
     fn changes(&mut self) -> &mut Changes;
@@ -22,41 +22,44 @@ pub(super) trait Followed:
 
 /// Changes of the other side's value that one handle has seen. A clone has seen as many.
 #[derive(Debug, Default)]
-pub(super) struct Seen(AtomicU64);
+pub(super) struct SeenChanges(AtomicU64);
 
-impl Clone for Seen {
+impl Clone for SeenChanges {
     fn clone(&self) -> Self {
         Self(self.0.load(Ordering::Relaxed).into())
     }
 }
 
 /// The value, and what else came.
-pub(super) type Told<T> = (Option<Value>, Option<T>);
+pub(super) type News<T> = (Option<Value>, Option<T>);
 
-impl Seen {
+impl SeenChanges {
     /// Waits for a change that was not seen, and gives the newest value.
-    pub(super) async fn changed<S: Followed>(&self, handle: &Handle<S>) -> Result<Value, Error> {
+    pub(super) async fn changed<S: ValueSession>(
+        &self,
+        handle: &Handle<S>,
+    ) -> Result<Value, Error> {
         handle.wait(Wait::Incoming, |session| self.newest(session)).await
     }
 
     /// Waits for the next change, each once and in order; or with `every` unset, for one that was
     /// not seen; or for what `take` gives. What came together is given together: the value is never
     /// older than what came with it.
-    pub(super) async fn told<S: Followed, T>(
+    pub(super) async fn next<S: ValueSession, T>(
         &self,
         handle: &Handle<S>,
         every: bool,
         mut take: impl FnMut(&mut S) -> Option<T>,
-    ) -> Result<Told<T>, Error> {
-        let told = |session: &mut S| {
+    ) -> Result<News<T>, Error> {
+        let news = |session: &mut S| {
             let value = if every { session.changes().pop() } else { self.newest(session) };
             let other = take(session);
             (value.is_some() || other.is_some()).then_some((value, other))
         };
-        handle.wait(Wait::Incoming, told).await
+        handle.wait(Wait::Incoming, news).await
     }
 
-    fn newest<S: Followed>(&self, session: &mut S) -> Option<Value> {
+    fn newest<S: ValueSession>(&self, session: &mut S) -> Option<Value> {
         let count = session.changes().count();
         let unseen = count > self.0.swap(count, Ordering::Relaxed);
         unseen.then(|| session.value().clone())
@@ -64,14 +67,14 @@ impl Seen {
 }
 
 /// The other side's value after its next change: each change once, in order.
-pub(super) async fn next_change<S: Followed>(handle: &Handle<S>) -> Result<Value, Error> {
+pub(super) async fn next_change<S: ValueSession>(handle: &Handle<S>) -> Result<Value, Error> {
     handle.wait(Wait::Incoming, |session| session.changes().pop()).await
 }
 
 /// A kind of client that comes back, and follows a value across its connections: what is known is
 /// the value, as last told by a connection that is over.
-pub(super) trait FollowsAcross: Returning<Known = Value> {
-    type Session: Followed;
+pub(super) trait ValueClient: ClientKind<Known = Value> {
+    type Session: ValueSession;
 
     fn handle(client: &Self::Client) -> &Handle<Self::Session>;
 
@@ -86,13 +89,13 @@ pub(super) trait FollowsAcross: Returning<Known = Value> {
 }
 
 /// The value, as last told on whichever connection.
-pub(super) fn last_told<K: FollowsAcross>(shared: &Shared<K>) -> Value {
+pub(super) fn last_told<K: ValueClient>(shared: &Shared<K>) -> Value {
     let told = shared.client().and_then(|client| told_value(K::handle(&client)));
     told.unwrap_or_else(|| shared.known(Value::clone))
 }
 
 /// Whether that is what the other side says on the connection of now.
-pub(super) fn is_current<K: FollowsAcross>(shared: &Shared<K>) -> bool {
+pub(super) fn is_current<K: ValueClient>(shared: &Shared<K>) -> bool {
     shared.client().is_some_and(|client| {
         let handle = K::handle(&client);
         handle.end().is_none() && told_value(handle).is_some()
@@ -100,16 +103,16 @@ pub(super) fn is_current<K: FollowsAcross>(shared: &Shared<K>) -> bool {
 }
 
 /// Hands on what one connection tells, with `other` what else came, until it is over: says why.
-pub(super) async fn hand_on<K: FollowsAcross, T>(
+pub(super) async fn hand_on<K: ValueClient, T>(
     shared: &Shared<K>,
     client: &K::Client,
     every_change: bool,
     mut take: impl FnMut(&mut K::Session) -> Option<T>,
     other: impl Fn(T) -> K::Update,
 ) -> Error {
-    let (seen, handle) = (Seen::default(), K::handle(client));
+    let (seen, handle) = (SeenChanges::default(), K::handle(client));
     let error = loop {
-        let (value, more) = match seen.told(handle, every_change, &mut take).await {
+        let (value, more) = match seen.next(handle, every_change, &mut take).await {
             Ok(told) => told,
             Err(error) => break error,
         };
@@ -129,6 +132,6 @@ pub(super) async fn hand_on<K: FollowsAcross, T>(
 }
 
 /// The other side's value, if it has told any.
-fn told_value<S: Followed>(handle: &Handle<S>) -> Option<Value> {
+fn told_value<S: ValueSession>(handle: &Handle<S>) -> Option<Value> {
     handle.look(|session| (session.changes().count() > 0).then(|| session.value().clone()))
 }

@@ -21,7 +21,7 @@ mod server;
 #[cfg(feature = "web")]
 mod shared;
 
-use super::reconnect::Ended;
+use super::reconnect::Outcome;
 use super::websocket::is_rejection;
 
 #[cfg(feature = "web")]
@@ -29,14 +29,15 @@ pub use super::ConnectionId;
 pub use super::reconnect::WhileDisconnected;
 pub use super::websocket::WsOptions;
 pub use client::{
-    Client, ConnectOptions, NotificationStream, Notified, RequestError, connect, connect_on,
+    Client, ConnectOptions, Notice, NotificationStream, RequestError, connect, connect_on,
 };
 #[cfg(feature = "web")]
 pub use connection::{Connection, SendError};
 #[cfg(feature = "web")]
 pub use handler::Handler;
 pub use reconnect::{
-    ReconnectOptions, Reconnecting, StartError, Stopped, Update, UpdateStream, keep_connected,
+    ReconnectOptions, ReconnectingClient, StartError, StopReason, Update, UpdateStream,
+    keep_connected,
 };
 #[cfg(feature = "web")]
 pub use server::{ListenOptions, Server, listen, serve};
@@ -62,12 +63,12 @@ impl ConnectError {
     }
 
     /// What that is to a client that comes back.
-    fn ended(&self) -> Ended {
+    fn ended(&self) -> Outcome {
         match self {
             // a request that cannot be written never will be
-            Self::Request(_) => Ended::Hopeless,
-            error if error.is_rejection() => Ended::Rejected,
-            _ => Ended::Unreachable,
+            Self::Request(_) => Outcome::Hopeless,
+            error if error.is_rejection() => Outcome::Rejected,
+            _ => Outcome::Unreachable,
         }
     }
 }

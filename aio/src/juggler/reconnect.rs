@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::ClientSession;
-use super::following::{FollowsAcross, hand_on, is_current, last_told};
-use super::{Client, ConnectError, ConnectOptions, Error, Notified, RequestError, connect};
+use super::following::{ValueClient, hand_on, is_current, last_told};
+use super::{Client, ConnectError, ConnectOptions, Error, Notice, RequestError, connect};
 use crate::address::AddressError;
 use crate::handle::Handle;
 use crate::reconnect::{
-    Ended, Kept, Returning, Shared, WhileDisconnected, Work, of_every_reconnecting,
+    ClientKind, Kept, Outcome, Shared, WhileDisconnected, Work, of_every_reconnecting,
 };
 use crate::runtime::Runtime;
 use crate::websocket::asking;
@@ -35,7 +35,7 @@ pub struct ReconnectOptions {
     pub more: More,
 }
 
-/// What a [`Reconnecting`] client is told.
+/// What a [`ReconnectingClient`] is told.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Update {
@@ -46,7 +46,7 @@ pub enum Update {
     /// whole of it. Where nobody takes them, a newer one takes the place of an older one.
     State(Value),
     /// The server notifies. What it notified of while there was no connection is not known.
-    Notified(Notified),
+    Notified(Notice),
     /// There is no connection: it ended, or could not be made.
     Disconnected {
         /// Why.
@@ -56,7 +56,7 @@ pub enum Update {
     },
 }
 
-/// Why a [`Reconnecting`] client cannot even begin.
+/// Why a [`ReconnectingClient`] cannot even begin.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -68,8 +68,8 @@ pub enum StartError {
     Request(#[from] ws::RequestError),
 }
 
-/// Why a [`Reconnecting`] client is over.
-pub type Stopped = crate::reconnect::Stopped<ConnectError>;
+/// Why a [`ReconnectingClient`] is over.
+pub type StopReason = crate::reconnect::StopReason<ConnectError>;
 
 /// Keeps a client connected to the server at `address`: when a connection ends, another one is
 /// made. It does not wait for the first one.
@@ -80,12 +80,12 @@ pub type Stopped = crate::reconnect::Stopped<ConnectError>;
 pub async fn keep_connected<R: Runtime>(
     address: impl IntoAddress,
     options: ReconnectOptions,
-) -> Result<Reconnecting, StartError> {
+) -> Result<ReconnectingClient, StartError> {
     let address = address.into_address()?;
     asking::<R>(options.client.ws.clone(), &address.authority())?;
     let ReconnectOptions { client, retry, while_disconnected, more: _ } = options;
     let work = ClientWork { address, options: client };
-    Ok(Reconnecting { kept: Kept::start::<R>(Shared::new(while_disconnected), retry, work) })
+    Ok(ReconnectingClient { kept: Kept::start::<R>(Shared::new(while_disconnected), retry, work) })
 }
 
 /// A client that comes back after every outage. Cheap to clone; when the last clone is dropped, it
@@ -95,22 +95,22 @@ pub async fn keep_connected<R: Runtime>(
 /// server, and then the task that connects again. Updates on the connection and the state never do:
 /// where they are not taken, those that are out of date are left out.
 #[derive(Clone)]
-pub struct Reconnecting {
+pub struct ReconnectingClient {
     kept: Kept<JugglerClient>,
 }
 
 of_every_reconnecting!(Client);
 
-impl fmt::Debug for Reconnecting {
+impl fmt::Debug for ReconnectingClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reconnecting")
+        f.debug_struct("ReconnectingClient")
             .field("is_connected", &self.is_connected())
             .field("is_current", &self.is_current())
             .finish_non_exhaustive()
     }
 }
 
-impl Reconnecting {
+impl ReconnectingClient {
     /// The server's state, as last told: by an earlier connection, where that of now has told none
     /// yet or there is none, which [`is_current`](Self::is_current) says; `null` before the first.
     /// It costs nothing: the value is shared.
@@ -141,7 +141,7 @@ impl Reconnecting {
 /// The kind of client that comes back.
 struct JugglerClient;
 
-impl Returning for JugglerClient {
+impl ClientKind for JugglerClient {
     type Client = Client;
     type Update = Update;
     type Failure = ConnectError;
@@ -157,7 +157,7 @@ impl Returning for JugglerClient {
     }
 }
 
-impl FollowsAcross for JugglerClient {
+impl ValueClient for JugglerClient {
     type Session = ClientSession;
 
     fn handle(client: &Client) -> &Handle<ClientSession> {
@@ -186,7 +186,7 @@ impl Work<JugglerClient> for ClientWork {
     async fn one_connection<R: Runtime>(
         &mut self,
         shared: &Arc<Shared<JugglerClient>>,
-    ) -> (Ended, ConnectError) {
+    ) -> (Outcome, ConnectError) {
         let client = match connect::<R>(self.address.clone(), self.options.clone()).await {
             Ok(client) => client,
             Err(error) => return (error.ended(), error),
@@ -196,6 +196,6 @@ impl Work<JugglerClient> for ClientWork {
         let notified = |session: &mut ClientSession| session.inbox.pop();
         let every_change = self.options.every_change;
         let error = hand_on(shared, &client, every_change, notified, Update::Notified).await;
-        (Ended::Lost, error.into())
+        (Outcome::Lost, error.into())
     }
 }

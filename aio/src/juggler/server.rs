@@ -11,16 +11,16 @@ use crate::IntoAddress;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, InboxLimits};
 use crate::runtime::{Runtime, Stream};
-use crate::server::{Accepted, Core, Server as Taking};
+use crate::server::{AcceptedStream, Core, Server as Taking};
 use crate::shared::{Close, ConnectionSlot, Wait};
 use crate::socket::Security;
-use crate::web::{self, Client, ListenError, Origins, Socket, Upgrade, Upgrading, WebOptions};
+use crate::web::{self, Client, ListenError, Origins, PendingUpgrade, Socket, Upgrade, WebOptions};
 use crate::websocket;
 use hat_core::json::Value;
 use hat_core::juggler::server::{Config, Connection as Machine, RequestId};
 use hat_core::juggler::{Notification, SendFault};
 use hat_core::options::More;
-use hat_core::ws::{self, Deflate, Negotiated};
+use hat_core::ws::{self, Agreement, Deflate};
 use http::{Request, Response};
 
 /// How a server is made.
@@ -55,7 +55,7 @@ pub struct Server {
 
 /// Serves a stream of any kind.
 type ServeOn =
-    Arc<dyn Fn(&Arc<Core<()>>, Accepted<Box<dyn Stream>>, Client, Negotiated) + Send + Sync>;
+    Arc<dyn Fn(&Arc<Core<()>>, AcceptedStream<Box<dyn Stream>>, Client, Agreement) + Send + Sync>;
 
 /// Listens on `address`, on every address of its host; `handler` does what clients ask for.
 ///
@@ -67,7 +67,7 @@ pub async fn listen<R: Runtime>(
     handler: impl Handler,
     options: ListenOptions,
 ) -> Result<Server, ListenError> {
-    let (serving, web) = Serving::new(handler, options);
+    let (serving, web) = ConnectionService::new(handler, options);
     let (sockets, deflate) = (serving.clone(), web.deflate);
     let take = move |_: &Arc<Core<()>>, id, upgrade: Upgrade<Socket<R::Stream>>| {
         let Upgrade { mut stream, client, deflate, .. } = upgrade;
@@ -86,15 +86,15 @@ pub async fn listen<R: Runtime>(
 /// took, by [`upgrade`](Server::upgrade), and gives it by [`serve_on`](Server::serve_on). Of
 /// `options.web`, only `accept` and `deflate` are used.
 pub fn serve<R: Runtime>(handler: impl Handler, options: ListenOptions) -> Server {
-    let (serving, web) = Serving::new(handler, options);
-    let nothing = |_: &Arc<Core<()>>, _: Accepted<Socket<R::Stream>>| {};
+    let (serving, web) = ConnectionService::new(handler, options);
+    let nothing = |_: &Arc<Core<()>>, _: AcceptedStream<Socket<R::Stream>>| {};
     let core = Core::start::<R>(Vec::new(), web.accept, Security::Plain, nothing);
     let taking = Taking::new(core.expect("there is no listener that could fail"));
     serving.server::<R>(taking, web.deflate)
 }
 
 /// What every connection of a server is served by.
-struct Serving<H> {
+struct ConnectionService<H> {
     config: Config,
     ws: ws::Config,
     inbox: InboxLimits,
@@ -103,7 +103,7 @@ struct Serving<H> {
     state: Option<SharedState>,
 }
 
-impl<H: Handler> Serving<H> {
+impl<H: Handler> ConnectionService<H> {
     fn new(handler: H, options: ListenOptions) -> (Arc<Self>, WebOptions) {
         let ListenOptions { mut web, config, ws, state, inbox, more: _ } = options;
         web.deflate = web.deflate.or(ws.deflate);
@@ -116,9 +116,9 @@ impl<H: Handler> Serving<H> {
         if let Some(state) = state.clone() {
             R::spawn(state.flush_loop::<R, _>(taking.core().clone()));
         }
-        let serve_on: ServeOn = Arc::new(move |core, accepted, client, negotiated| {
-            let Accepted { id, stream, slot } = accepted;
-            let deflate = negotiated.deflate;
+        let serve_on: ServeOn = Arc::new(move |core, accepted, client, agreement| {
+            let AcceptedStream { id, stream, slot } = accepted;
+            let deflate = agreement.deflate;
             if let Some(connection) = self.start::<R>(id, stream, client, deflate, slot) {
                 core.register(id, connection);
             }
@@ -133,7 +133,7 @@ impl<H: Handler> Serving<H> {
         id: u64,
         stream: impl Stream,
         client: Client,
-        deflate: Option<ws::Agreed>,
+        deflate: Option<ws::DeflateAgreement>,
         slot: ConnectionSlot,
     ) -> Option<Arc<dyn Close>> {
         let session = |now| {
@@ -217,19 +217,19 @@ async fn serve_one<R: Runtime, H: Handler>(
 
 async fn answer<H: Handler>(connection: Connection, handler: Arc<H>, asked: PendingRequest) {
     let PendingRequest { request, name, data } = asked;
-    let open = Open { handle: &connection.handle, request: Some(request) };
+    let open = OpenRequest { handle: &connection.handle, request: Some(request) };
     let result = handler.request(&connection, &name, data).await;
     open.answer(result.as_ref()).await;
 }
 
 /// A request that has no answer yet. Dropped so, because the handler panicked, it is answered as
 /// failed: the client would wait for ever.
-struct Open<'a> {
+struct OpenRequest<'a> {
     handle: &'a ServerHandle,
     request: Option<RequestId>,
 }
 
-impl Open<'_> {
+impl OpenRequest<'_> {
     /// Answers as soon as the queue has room. An answer that can never be sent closes the
     /// connection.
     async fn answer(mut self, result: Result<&Value, &Value>) {
@@ -243,7 +243,7 @@ impl Open<'_> {
     }
 }
 
-impl Drop for Open<'_> {
+impl Drop for OpenRequest<'_> {
     fn drop(&mut self) {
         if let Some(request) = self.request.take() {
             let failed = Value::from("the request failed");
@@ -280,18 +280,18 @@ impl Server {
         &self,
         request: &mut Request<B>,
         origins: &Origins,
-    ) -> Result<(Response<()>, Upgrading, Negotiated), Box<Response<String>>> {
+    ) -> Result<(Response<()>, PendingUpgrade, Agreement), Box<Response<String>>> {
         web::upgrade_with(request, origins, &[], self.deflate)
     }
 
     /// Serves `client` on a stream whose handshake of WebSocket is done, by
-    /// [`upgrade`](Self::upgrade) or by any other means. `negotiated` is what its answer said,
+    /// [`upgrade`](Self::upgrade) or by any other means. `agreement` is what its answer said,
     /// nothing by default. It counts as a connection of this server;
     /// [`max_connections`](crate::server::AcceptOptions::max_connections) does not hold it up.
-    pub fn serve_on(&self, stream: impl Stream, client: Client, negotiated: Negotiated) {
+    pub fn serve_on(&self, stream: impl Stream, client: Client, agreement: Agreement) {
         let stream: Box<dyn Stream> = Box::new(stream);
         let core = self.taking.core();
-        (self.serve_on)(core, core.count(stream, None), client, negotiated);
+        (self.serve_on)(core, core.count(stream, None), client, agreement);
     }
 
     /// The connections that are open now, by number.

@@ -15,15 +15,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use options::{Stopped, WhileDisconnected};
+pub use options::{StopReason, WhileDisconnected};
 pub(crate) use shared::Shared;
-pub(crate) use task::{Either, Ended, Work, first};
+pub(crate) use task::{Either, Outcome, Work, first};
 
 use crate::runtime::Runtime;
 use hat_core::retry::{Retry, RetryConfig};
 
 /// A kind of client that comes back.
-pub(crate) trait Returning: Sized + Send + Sync + 'static {
+pub(crate) trait ClientKind: Sized + Send + Sync + 'static {
     /// The handle of one connection.
     type Client: Clone + Send;
     /// What the application is told.
@@ -41,12 +41,12 @@ pub(crate) trait Returning: Sized + Send + Sync + 'static {
 }
 
 /// The handles' end of a client that comes back. When the last clone is dropped, it closes.
-pub(crate) struct Kept<K: Returning> {
+pub(crate) struct Kept<K: ClientKind> {
     shared: Arc<Shared<K>>,
     _close: Arc<CloseOnDrop<K>>,
 }
 
-impl<K: Returning> Kept<K> {
+impl<K: ClientKind> Kept<K> {
     /// Starts the task that does `work`.
     pub(crate) fn start<R: Runtime>(
         shared: Shared<K>,
@@ -60,13 +60,13 @@ impl<K: Returning> Kept<K> {
     }
 }
 
-impl<K: Returning> Clone for Kept<K> {
+impl<K: ClientKind> Clone for Kept<K> {
     fn clone(&self) -> Self {
         Self { shared: self.shared.clone(), _close: self._close.clone() }
     }
 }
 
-impl<K: Returning> Deref for Kept<K> {
+impl<K: ClientKind> Deref for Kept<K> {
     type Target = Shared<K>;
 
     fn deref(&self) -> &Shared<K> {
@@ -74,32 +74,33 @@ impl<K: Returning> Deref for Kept<K> {
     }
 }
 
-impl<K: Returning> fmt::Debug for Kept<K> {
+impl<K: ClientKind> fmt::Debug for Kept<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let connected = self.client().is_some();
         f.debug_struct("Kept").field("is_connected", &connected).finish_non_exhaustive()
     }
 }
 
-struct CloseOnDrop<K: Returning>(Arc<Shared<K>>);
+struct CloseOnDrop<K: ClientKind>(Arc<Shared<K>>);
 
-impl<K: Returning> Drop for CloseOnDrop<K> {
+impl<K: ClientKind> Drop for CloseOnDrop<K> {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
 /// What every client that comes back has, and its stream of updates: for a module with `Update`,
-/// `Stopped`, `Error`, and `Reconnecting` that has a `kept`, whose connections are `$client`.
+/// `StopReason`, `Error`, and `ReconnectingClient` that has a `kept`, whose connections are
+/// `$client`.
 macro_rules! of_every_reconnecting {
     ($client:ty) => {
-        impl Reconnecting {
+        impl ReconnectingClient {
             /// What there is to know next. Cancel safe.
             ///
             /// # Errors
             ///
             /// Why the client is over, once all that came before is taken.
-            pub async fn next(&self) -> Result<Update, Stopped> {
+            pub async fn next(&self) -> Result<Update, StopReason> {
                 self.kept.next().await
             }
 
@@ -121,7 +122,7 @@ macro_rules! of_every_reconnecting {
             /// # Errors
             ///
             /// Why the client is over.
-            pub async fn connected(&self) -> Result<$client, Stopped> {
+            pub async fn connected(&self) -> Result<$client, StopReason> {
                 self.kept.connected().await
             }
 
@@ -145,21 +146,21 @@ macro_rules! of_every_reconnecting {
             /// the client is over once all of it is gone.
             ///
             /// Cancel safe: the closing goes on when this is dropped.
-            pub async fn close(&self) -> Stopped {
+            pub async fn close(&self) -> StopReason {
                 self.kept.close();
                 self.closed().await
             }
 
             /// Waits until the client is over, and says why. Cancel safe.
-            pub async fn closed(&self) -> Stopped {
+            pub async fn closed(&self) -> StopReason {
                 self.kept.stopped().await
             }
         }
 
-        /// What a [`Reconnecting`] client is told, as a stream.
+        /// What a [`ReconnectingClient`] is told, as a stream.
         #[derive(Debug)]
         pub struct UpdateStream {
-            client: Reconnecting,
+            client: ReconnectingClient,
         }
 
         impl futures_core::Stream for UpdateStream {

@@ -14,7 +14,7 @@ pub enum WhileDisconnected {
 /// Why a client that comes back is over.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Stopped<E> {
+pub enum StopReason<E> {
     /// We closed it.
     #[error("the client is closed")]
     Closed,

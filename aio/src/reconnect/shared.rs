@@ -4,25 +4,25 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::{Returning, Stopped, WhileDisconnected};
+use super::{ClientKind, StopReason, WhileDisconnected};
 use crate::wakers::{Place, WakerSet, wait_in};
 
 /// Updates that may wait to be taken. More waits in the inbox of the connection, which has limits
 /// of its own.
 const QUEUE: usize = 16;
 
-pub(crate) struct Shared<K: Returning> {
+pub(crate) struct Shared<K: ClientKind> {
     state: Mutex<State<K>>,
     while_disconnected: WhileDisconnected,
 }
 
-struct State<K: Returning> {
+struct State<K: ClientKind> {
     queue: VecDeque<Queued<K::Update>>,
     /// The connection of now.
     client: Option<K::Client>,
     known: K::Known,
     closing: bool,
-    stopped: Option<Stopped<K::Failure>>,
+    stopped: Option<StopReason<K::Failure>>,
     /// Who waits for an update, a connection, or the end.
     handles: WakerSet,
     /// The task, which waits for room, or to be closed.
@@ -38,15 +38,15 @@ struct Queued<U> {
 /// Those who wait for the same.
 type Waiting<K> = fn(&mut State<K>) -> &mut WakerSet;
 
-fn handles<K: Returning>(state: &mut State<K>) -> &mut WakerSet {
+fn handles<K: ClientKind>(state: &mut State<K>) -> &mut WakerSet {
     &mut state.handles
 }
 
-fn task<K: Returning>(state: &mut State<K>) -> &mut WakerSet {
+fn task<K: ClientKind>(state: &mut State<K>) -> &mut WakerSet {
     &mut state.task
 }
 
-impl<K: Returning> Shared<K> {
+impl<K: ClientKind> Shared<K> {
     pub(crate) fn new(while_disconnected: WhileDisconnected) -> Self {
         let state = State {
             queue: VecDeque::new(),
@@ -98,9 +98,9 @@ impl<K: Returning> Shared<K> {
 }
 
 /// An update, and whether the queue was full; or the end.
-type Next<K> = Result<(<K as Returning>::Update, bool), Stopped<<K as Returning>::Failure>>;
+type Next<K> = Result<(<K as ClientKind>::Update, bool), StopReason<<K as ClientKind>::Failure>>;
 
-impl<K: Returning> State<K> {
+impl<K: ClientKind> State<K> {
     fn next(&mut self) -> Option<Next<K>> {
         match self.queue.pop_front() {
             Some(queued) => Some(Ok((queued.update, self.queue.len() + 1 == QUEUE))),
@@ -110,8 +110,8 @@ impl<K: Returning> State<K> {
 }
 
 /// For the handles.
-impl<K: Returning> Shared<K> {
-    pub(crate) async fn next(&self) -> Result<K::Update, Stopped<K::Failure>> {
+impl<K: ClientKind> Shared<K> {
+    pub(crate) async fn next(&self) -> Result<K::Update, StopReason<K::Failure>> {
         let next = self.until(handles, State::next).await;
         self.taken(next)
     }
@@ -120,7 +120,7 @@ impl<K: Returning> Shared<K> {
     pub(crate) fn poll_next(
         &self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<K::Update, Stopped<K::Failure>>> {
+    ) -> Poll<Result<K::Update, StopReason<K::Failure>>> {
         let next = {
             let mut state = self.lock();
             let next = state.next();
@@ -132,7 +132,7 @@ impl<K: Returning> Shared<K> {
         next.map_or(Poll::Pending, |next| Poll::Ready(self.taken(next)))
     }
 
-    fn taken(&self, next: Next<K>) -> Result<K::Update, Stopped<K::Failure>> {
+    fn taken(&self, next: Next<K>) -> Result<K::Update, StopReason<K::Failure>> {
         let (update, has_room_again) = next?;
         if has_room_again {
             self.change(task, |_| ());
@@ -149,7 +149,7 @@ impl<K: Returning> Shared<K> {
         self.lock().client.clone()
     }
 
-    pub(crate) async fn connected(&self) -> Result<K::Client, Stopped<K::Failure>> {
+    pub(crate) async fn connected(&self) -> Result<K::Client, StopReason<K::Failure>> {
         let client = |state: &mut State<K>| match (&state.client, &state.stopped) {
             (_, Some(stopped)) => Some(Err(stopped.clone())),
             (client, None) => client.clone().map(Ok),
@@ -169,13 +169,13 @@ impl<K: Returning> Shared<K> {
         self.change(task, |state| state.closing = true);
     }
 
-    pub(crate) async fn stopped(&self) -> Stopped<K::Failure> {
+    pub(crate) async fn stopped(&self) -> StopReason<K::Failure> {
         self.until(handles, |state| state.stopped.clone()).await
     }
 }
 
 /// For the task.
-impl<K: Returning> Shared<K> {
+impl<K: ClientKind> Shared<K> {
     pub(super) async fn closing(&self) {
         self.until(task, |state| state.closing.then_some(())).await;
     }
@@ -230,7 +230,7 @@ impl<K: Returning> Shared<K> {
         update.into_iter().for_each(|update| self.tell(update));
     }
 
-    pub(super) fn stop(&self, stopped: Stopped<K::Failure>) {
+    pub(super) fn stop(&self, stopped: StopReason<K::Failure>) {
         self.change(handles, |state| {
             state.stopped.get_or_insert(stopped);
         });

@@ -5,22 +5,22 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::{Returning, Shared, Stopped};
+use super::{ClientKind, Shared, StopReason};
 use crate::runtime::{Runtime, sleep};
 use hat_core::retry::{Failure, Retry};
 
 /// What a kind of client does with each connection.
-pub(crate) trait Work<K: Returning>: Send + 'static {
+pub(crate) trait Work<K: ClientKind>: Send + 'static {
     /// Connects, and hands on what is told until the connection is over.
     fn one_connection<R: Runtime>(
         &mut self,
         shared: &Arc<Shared<K>>,
-    ) -> impl Future<Output = (Ended, K::Failure)> + Send;
+    ) -> impl Future<Output = (Outcome, K::Failure)> + Send;
 }
 
 /// How there is no connection any more, or none at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum Outcome {
     /// None came about.
     Unreachable,
     /// The server refused the client.
@@ -31,13 +31,13 @@ pub(crate) enum Ended {
     Hopeless,
 }
 
-pub(super) struct Task<K: Returning, W> {
+pub(super) struct Task<K: ClientKind, W> {
     shared: Arc<Shared<K>>,
     retry: Retry,
     work: W,
 }
 
-impl<K: Returning, W: Work<K>> Task<K, W> {
+impl<K: ClientKind, W: Work<K>> Task<K, W> {
     pub(super) fn new(shared: Arc<Shared<K>>, retry: Retry, work: W) -> Self {
         Self { shared, retry, work }
     }
@@ -46,8 +46,8 @@ impl<K: Returning, W: Work<K>> Task<K, W> {
     pub(super) async fn run<R: Runtime>(mut self) {
         let shared = self.shared.clone();
         let stopped = match first(shared.closing(), self.connections::<R>()).await {
-            Either::One(()) => Stopped::Closed,
-            Either::Other(reason) => Stopped::GaveUp(reason),
+            Either::One(()) => StopReason::Closed,
+            Either::Other(reason) => StopReason::GaveUp(reason),
         };
         if let Some(client) = shared.set_client(None) {
             K::close(client).await;
@@ -61,10 +61,10 @@ impl<K: Returning, W: Work<K>> Task<K, W> {
             let start = R::now();
             let (ended, reason) = self.work.one_connection::<R>(&self.shared).await;
             let failure = match ended {
-                Ended::Unreachable => Some(Failure::Unreachable),
-                Ended::Rejected => Some(Failure::Rejected),
-                Ended::Lost => Some(Failure::Lost { up: R::now() - start }),
-                Ended::Hopeless => None,
+                Outcome::Unreachable => Some(Failure::Unreachable),
+                Outcome::Rejected => Some(Failure::Rejected),
+                Outcome::Lost => Some(Failure::Lost { up: R::now() - start }),
+                Outcome::Hopeless => None,
             };
             drop(self.shared.set_client(None));
             let retry_in = failure.and_then(|failure| self.retry.after(failure));
@@ -77,10 +77,10 @@ impl<K: Returning, W: Work<K>> Task<K, W> {
     }
 }
 
-impl<K: Returning, W> Drop for Task<K, W> {
+impl<K: ClientKind, W> Drop for Task<K, W> {
     /// Also when the runtime drops its tasks.
     fn drop(&mut self) {
-        self.shared.stop(Stopped::Runtime);
+        self.shared.stop(StopReason::Runtime);
     }
 }
 

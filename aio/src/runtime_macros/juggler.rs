@@ -14,10 +14,10 @@ macro_rules! juggler_on {
                 Config, Error as ProtocolError, PingRule, SendFault, State,
             };
             pub use $crate::hat_core::retry::{OnRejection, RetryConfig};
-            pub use $crate::hat_core::ws::{Deflate, Negotiated};
+            pub use $crate::hat_core::ws::{Agreement, Deflate};
             pub use $crate::juggler::{
-                Client, ConnectError, ConnectOptions, Error, NotificationStream, Notified,
-                ReconnectOptions, Reconnecting, RequestError, StartError, Stopped, Update,
+                Client, ConnectError, ConnectOptions, Error, Notice, NotificationStream,
+                ReconnectOptions, ReconnectingClient, RequestError, StartError, StopReason, Update,
                 UpdateStream, WhileDisconnected, WsOptions,
             };
             #[cfg(feature = "web")]
@@ -25,7 +25,7 @@ macro_rules! juggler_on {
                 Connection, ConnectionId, Handler, ListenOptions, SendError, Server, SharedState,
             };
             #[cfg(feature = "web")]
-            pub use $crate::web::{ListenError, Origins, Upgrading, WebOptions};
+            pub use $crate::web::{ListenError, Origins, PendingUpgrade, WebOptions};
 
             /// Connects to the server at `address`, and waits until it takes the WebSocket.
             ///
@@ -61,7 +61,7 @@ macro_rules! juggler_on {
             pub async fn keep_connected(
                 address: impl $crate::IntoAddress,
                 options: ReconnectOptions,
-            ) -> Result<Reconnecting, StartError> {
+            ) -> Result<ReconnectingClient, StartError> {
                 $crate::juggler::keep_connected::<super::$runtime>(address, options).await
             }
 
@@ -93,10 +93,10 @@ macro_rules! juggler_on {
                 pub use $crate::hat_core::juggler::State;
                 pub use $crate::hat_core::juggler::rpc::Actions;
                 pub use $crate::hat_core::retry::{OnRejection, RetryConfig};
-                pub use $crate::hat_core::ws::{Deflate, Negotiated};
+                pub use $crate::hat_core::ws::{Agreement, Deflate};
                 pub use $crate::juggler::peer::{
-                    Call, CallError, ConnectOptions, Connection, Received, ReconnectOptions,
-                    Reconnecting, RpcConnection, Stopped, Update, UpdateStream,
+                    Call, CallError, ConnectOptions, Connection, MessageOrCall, ReconnectOptions,
+                    ReconnectingClient, RpcConnection, StopReason, Update, UpdateStream,
                 };
                 #[cfg(feature = "web")]
                 pub use $crate::juggler::peer::{ListenOptions, Server, upgrade};
@@ -104,7 +104,7 @@ macro_rules! juggler_on {
                     ConnectError, Error, StartError, WhileDisconnected, WsOptions,
                 };
                 #[cfg(feature = "web")]
-                pub use $crate::web::{ListenError, Origins, Upgrading, WebOptions};
+                pub use $crate::web::{ListenError, Origins, PendingUpgrade, WebOptions};
 
                 /// Connects to the server at `address`, and waits until it takes the WebSocket.
                 ///
@@ -141,10 +141,10 @@ macro_rules! juggler_on {
                 pub fn accept(
                     stream: impl $crate::runtime::Stream,
                     options: ConnectOptions,
-                    negotiated: Negotiated,
+                    agreement: Agreement,
                 ) -> std::io::Result<Connection> {
                     type On = super::super::$runtime;
-                    $crate::juggler::peer::accept::<On>(stream, options, negotiated)
+                    $crate::juggler::peer::accept::<On>(stream, options, agreement)
                 }
 
                 /// Keeps a client connected to the server at `address`: when a connection ends,
@@ -156,7 +156,7 @@ macro_rules! juggler_on {
                 pub async fn keep_connected(
                     address: impl $crate::IntoAddress,
                     options: ReconnectOptions,
-                ) -> Result<Reconnecting, StartError> {
+                ) -> Result<ReconnectingClient, StartError> {
                     $crate::juggler::peer::keep_connected::<super::super::$runtime>(
                         address, options,
                     )

@@ -83,8 +83,8 @@ macro_rules! protocols_on {
             pub use $crate::eventer::{
                 Client, ConnectError, ConnectOptions, ConnectionId, ConnectionInfo, Error, Events,
                 Handler, ListenOptions, Notification, NotificationStream, Notifier,
-                ReconnectOptions, Reconnecting, RequestError, Server, StartError, Stopped, Update,
-                UpdateStream, WhileDisconnected,
+                ReconnectOptions, ReconnectingClient, RequestError, Server, StartError, StopReason,
+                Update, UpdateStream, WhileDisconnected,
             };
             pub use $crate::hat_core::eventer::client::Config as ClientConfig;
             pub use $crate::hat_core::eventer::reconnect::{
@@ -137,7 +137,7 @@ macro_rules! protocols_on {
                 address: impl $crate::IntoAddress,
                 name: impl Into<$crate::hat_core::sbs::ByteString>,
                 options: ReconnectOptions,
-            ) -> Result<Reconnecting, StartError> {
+            ) -> Result<ReconnectingClient, StartError> {
                 $crate::eventer::keep_connected::<super::$runtime>(address, name, options).await
             }
 
@@ -299,9 +299,9 @@ macro_rules! protocols_on {
                 RawStream, Server,
             };
             pub use $crate::hat_core::cotp::{
-                Answer, Cause, Config, ConfigError, ConnectRequest, Diagnostic, During,
+                Answer, Cause, Config, ConfigError, ConnectRequest, Diagnostic,
                 Error as ProtocolError, Info, Policy, Reason, Receive, Response, Selector,
-                SendError, SendFault, TpduSize, Violation,
+                SendError, SendFault, Stage, TpduSize, Violation,
             };
             pub use $crate::server::AcceptOptions;
             pub use $crate::socket::Socket;

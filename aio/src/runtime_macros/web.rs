@@ -8,7 +8,8 @@ macro_rules! web_on {
             pub use $crate::server::AcceptOptions;
             pub use $crate::web::{
                 Client, EmbeddedFile, HtpasswdError, HyperStream, Limits, ListenError, Origins,
-                Routes, Upgrade, Upgraded, Upgrading, WebOptions, WebServer, http, hyper, upgrade,
+                PendingUpgrade, Routes, Upgrade, UpgradedStream, WebOptions, WebServer, http,
+                hyper, upgrade,
             };
 
             /// A connection of this runtime, as it is or with TLS over it.

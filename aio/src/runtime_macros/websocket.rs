@@ -8,13 +8,13 @@ macro_rules! websocket_on {
         pub mod websocket {
             pub use $crate::chatter::InboxLimits;
             pub use $crate::hat_core::ws::{
-                Config, Deflate, Error as ProtocolError, Negotiated, PingRule, Request, Response,
+                Agreement, Config, Deflate, Error as ProtocolError, PingRule, Request, Response,
                 SendError as SendFault, code,
             };
             #[cfg(feature = "web")]
             pub use $crate::web::{ListenError, WebOptions};
             #[cfg(feature = "web")]
-            pub use $crate::web::{Origins, Upgrading};
+            pub use $crate::web::{Origins, PendingUpgrade};
             pub use $crate::websocket::{
                 ConnectError, ConnectOptions, Connection, Error, Message, MessageStream, PeerClose,
                 SendError, WsOptions,
@@ -56,9 +56,9 @@ macro_rules! websocket_on {
             pub fn accept(
                 stream: impl $crate::runtime::Stream,
                 options: &ConnectOptions,
-                negotiated: Negotiated,
+                agreement: Agreement,
             ) -> std::io::Result<Connection> {
-                $crate::websocket::accept::<super::$runtime>(stream, options, negotiated)
+                $crate::websocket::accept::<super::$runtime>(stream, options, agreement)
             }
 
             /// Waits for the request of a client over a stream that there is already, and takes

@@ -11,7 +11,7 @@ use hyper::body::{Frame, SizeHint};
 use super::super::Runtime;
 use super::files::Content;
 
-type Reading = Pin<Box<dyn Future<Output = io::Result<Content>> + Send>>;
+type ContentFuture = Pin<Box<dyn Future<Output = io::Result<Content>> + Send>>;
 
 pub(super) struct Body(Kind);
 
@@ -20,8 +20,8 @@ enum Kind {
     File {
         content: Option<Content>,
         left: u64,
-        reading: Option<Reading>,
-        read: fn(Content) -> Reading,
+        reading: Option<ContentFuture>,
+        read: fn(Content) -> ContentFuture,
     },
 }
 
@@ -33,7 +33,7 @@ impl Body {
     /// A part of a file, read 64 KiB at a time where blocking stops no other task.
     pub(super) fn file<R: Runtime>(content: Content) -> Self {
         let left = content.len();
-        let read = |content: Content| -> Reading {
+        let read = |content: Content| -> ContentFuture {
             Box::pin(async { R::unblock(|| content.read()).await? })
         };
         Self(Kind::File { content: Some(content), left, reading: None, read })

@@ -50,11 +50,11 @@ pub use hyper;
 pub use hyper_stream::HyperStream;
 pub use options::{Client, EmbeddedFile, Limits, Origins, Routes, WebOptions};
 pub(crate) use other::upgrade_with;
-pub use other::{Upgrading, upgrade};
-pub use upgrade::{Upgrade, Upgraded};
+pub use other::{PendingUpgrade, upgrade};
+pub use upgrade::{Upgrade, UpgradedStream};
 
 use super::runtime::Runtime;
-use super::server::{Accepted, Core, Server};
+use super::server::{AcceptedStream, Core, Server};
 pub use super::socket::Socket;
 use crate::handle::Handle;
 use crate::shared::{ConnectionSlot, Session};
@@ -114,7 +114,7 @@ pub async fn listen<R: Runtime>(
 
 /// A server that gives each WebSocket to `take`, with the number of its connection. The connection
 /// is counted out when its stream is dropped; what can be closed sooner is given to its
-/// [`closer`](Upgraded::closer).
+/// [`closer`](UpgradedStream::closer).
 pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
     address: impl IntoAddress,
     options: WebOptions,
@@ -125,8 +125,8 @@ pub(crate) async fn listen_with<R: Runtime, C: Send + 'static>(
     let tls = options.tls.clone();
     let site = Arc::new(Site::new::<R>(options).await?);
     let served = site.clone();
-    let serve_each = move |core: &Arc<Core<C>>, accepted: Accepted<_>| {
-        let Accepted { id, stream, slot } = accepted;
+    let serve_each = move |core: &Arc<Core<C>>, accepted: AcceptedStream<_>| {
+        let AcceptedStream { id, stream, slot } = accepted;
         let closer = Arc::new(Closer::default());
         core.register(id, closer.clone());
         let serving = serve::<R, _>(stream, served.clone(), closer, shutdown_timeout, slot);

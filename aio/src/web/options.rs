@@ -173,7 +173,7 @@ pub struct Client {
     pub user: Option<String>,
 }
 
-type Answering = Pin<Box<dyn Future<Output = Option<Response<Bytes>>> + Send>>;
+type AnswerFuture = Pin<Box<dyn Future<Output = Option<Response<Bytes>>> + Send>>;
 
 /// An application's own answers, also to other methods than `GET`.
 ///
@@ -189,7 +189,7 @@ type Answering = Pin<Box<dyn Future<Output = Option<Response<Bytes>>> + Send>>;
 /// });
 /// ```
 #[derive(Clone)]
-pub struct Routes(Arc<dyn Fn(Request<Bytes>) -> Answering + Send + Sync>);
+pub struct Routes(Arc<dyn Fn(Request<Bytes>) -> AnswerFuture + Send + Sync>);
 
 impl Routes {
     /// Routes that `answer` decides.
@@ -201,7 +201,7 @@ impl Routes {
         Self(Arc::new(move |request| Box::pin(answer(request))))
     }
 
-    pub(super) fn ask(&self, request: Request<Bytes>) -> Answering {
+    pub(super) fn ask(&self, request: Request<Bytes>) -> AnswerFuture {
         (self.0)(request)
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use bytestring::ByteString;
-use hat_core::ws::{Deflate, Negotiated};
+use hat_core::ws::{Agreement, Deflate};
 use http::{Request, Response};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 
@@ -13,7 +13,7 @@ use super::websocket;
 
 /// What a connection becomes once the answer to its request for a WebSocket is sent.
 #[derive(Debug)]
-pub struct Upgrading(OnUpgrade);
+pub struct PendingUpgrade(OnUpgrade);
 
 /// The answer to a request for a WebSocket (RFC 6455 section 4.2), for a server that stands on
 /// hyper. The server has decided already that the path is that of a WebSocket, and who the client
@@ -33,7 +33,7 @@ pub struct Upgrading(OnUpgrade);
 pub fn upgrade<B>(
     request: &mut Request<B>,
     origins: &Origins,
-) -> Result<(Response<()>, Upgrading), Box<Response<String>>> {
+) -> Result<(Response<()>, PendingUpgrade), Box<Response<String>>> {
     let (response, upgrading, _) = upgrade_with(request, origins, &[], None)?;
     Ok((response, upgrading))
 }
@@ -44,7 +44,7 @@ pub(crate) fn upgrade_with<B>(
     origins: &Origins,
     subprotocols: &[ByteString],
     deflate: Option<Deflate>,
-) -> Result<(Response<()>, Upgrading, Negotiated), Box<Response<String>>> {
+) -> Result<(Response<()>, PendingUpgrade, Agreement), Box<Response<String>>> {
     let (mut head, ()) = Request::new(()).into_parts();
     head.method = request.method().clone();
     head.uri = request.uri().clone();
@@ -52,11 +52,11 @@ pub(crate) fn upgrade_with<B>(
     head.headers = request.headers().clone();
     let accept =
         websocket::handshake(&head, origins).map_err(|refusal| Box::new((*refusal).into()))?;
-    let (response, negotiated) = websocket::agree(accept, &head.headers, subprotocols, deflate, ());
-    Ok((response, Upgrading(hyper::upgrade::on(request)), negotiated))
+    let (response, agreement) = websocket::agree(accept, &head.headers, subprotocols, deflate, ());
+    Ok((response, PendingUpgrade(hyper::upgrade::on(request)), agreement))
 }
 
-impl Upgrading {
+impl PendingUpgrade {
     /// Waits until the answer is sent, and gives the stream of the connection. In a task of its
     /// own, since the server sends the answer only once its handler has given it. Cancel safe in
     /// that nothing goes on when it is dropped; the connection ends then.

@@ -12,8 +12,8 @@ use hyper::service::service_fn;
 
 use super::super::runtime::{Runtime, Stream, Timer, after, nameable};
 use super::io::{ForHyper, HyperTimer};
-use super::site::{Site, UpgradeSlot, Upgrading};
-use super::upgrade::{Upgrade, Upgraded};
+use super::site::{AnsweredUpgrade, Site, UpgradeSlot};
+use super::upgrade::{Upgrade, UpgradedStream};
 use crate::shared::{Close, ConnectionSlot};
 
 /// The least that hyper takes as limit of its buffer.
@@ -22,7 +22,7 @@ const LEAST_BUFFER: usize = 8 * 1024;
 /// Tells a connection that its server closes: the task that serves HTTP, or what the connection
 /// became.
 #[derive(Default)]
-pub(crate) struct Closer(Mutex<Closing>);
+pub(crate) struct Closer(Mutex<CloserState>);
 
 impl fmt::Debug for Closer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,7 +31,7 @@ impl fmt::Debug for Closer {
 }
 
 #[derive(Default)]
-struct Closing {
+struct CloserState {
     closing: bool,
     task: Option<Waker>,
     upgraded: Option<Arc<dyn Close>>,
@@ -50,7 +50,7 @@ impl Close for Closer {
 }
 
 impl Closer {
-    fn lock(&self) -> MutexGuard<'_, Closing> {
+    fn lock(&self) -> MutexGuard<'_, CloserState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -125,13 +125,13 @@ pub(super) async fn serve<R: Runtime, T: Stream>(
         return None;
     }
     let upgrading = upgrading.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-    let Upgrading { connection, client, head, pass, deflate } = upgrading;
+    let AnsweredUpgrade { connection, client, head, pass, deflate } = upgrading;
     let upgraded = connection.await.ok()?;
     let parts = upgraded.downcast::<ForHyper<R, T>>().ok()?;
     let stream = parts.io.into_inner();
     if let (Some(auth), Some(pass)) = (&site.auth, pass) {
         auth.stays(&closer, client.clone(), pass);
     }
-    let stream = Upgraded::new::<R>(stream, parts.read_buf, closer, shutdown_timeout, slot);
+    let stream = UpgradedStream::new::<R>(stream, parts.read_buf, closer, shutdown_timeout, slot);
     Some(Upgrade { stream, client, head, deflate })
 }

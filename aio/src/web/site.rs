@@ -24,7 +24,7 @@ use super::files::Files;
 use super::host;
 use super::options::{Client, Limits, Routes, WebOptions};
 use super::websocket;
-use hat_core::ws::{Agreed, Deflate};
+use hat_core::ws::{Deflate, DeflateAgreement};
 
 /// All that requests are answered from.
 #[derive(Debug)]
@@ -41,18 +41,18 @@ pub(super) struct Site {
 }
 
 /// An upgrade that was answered: how the connection is had, once hyper is done with it.
-pub(super) struct Upgrading {
+pub(super) struct AnsweredUpgrade {
     pub(super) connection: OnUpgrade,
     pub(super) client: Client,
     pub(super) head: Parts,
     /// What let it in, where there are passwords.
     pub(super) pass: Option<Pass>,
     /// How messages are compressed, where they are.
-    pub(super) deflate: Option<Agreed>,
+    pub(super) deflate: Option<DeflateAgreement>,
 }
 
 /// Where the service of a connection leaves the upgrade for its task.
-pub(super) type UpgradeSlot = Arc<Mutex<Option<Upgrading>>>;
+pub(super) type UpgradeSlot = Arc<Mutex<Option<AnsweredUpgrade>>>;
 
 impl Site {
     pub(super) async fn new<R: Runtime>(options: WebOptions) -> Result<Self, ListenError> {
@@ -116,10 +116,10 @@ impl Site {
             Decision::File(path) => self.files.answer::<R>(&path, &head).await,
             Decision::WebSocket(accept) => {
                 let client = self.client(&head, remote, access);
-                let (response, negotiated) =
+                let (response, agreement) =
                     websocket::agree(accept, &head.headers, &[], self.deflate, Body::empty());
-                let deflate = negotiated.deflate;
-                let upgrading = Upgrading { connection, client, head, pass, deflate };
+                let deflate = agreement.deflate;
+                let upgrading = AnsweredUpgrade { connection, client, head, pass, deflate };
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrading);
                 response
             }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use hat_core::ws::Agreed;
+use hat_core::ws::DeflateAgreement;
 use http::request::Parts;
 
 use super::super::runtime::{Runtime, Stream, sleep};
@@ -22,7 +22,7 @@ use crate::stream_parts::{Early, facts_of_field};
 #[derive(Debug)]
 pub struct Upgrade<T> {
     /// The connection.
-    pub stream: Upgraded<T>,
+    pub stream: UpgradedStream<T>,
     /// Who the client is.
     pub client: Client,
     /// The head of the request.
@@ -30,7 +30,7 @@ pub struct Upgrade<T> {
     /// How messages travel compressed, where [`WebOptions::deflate`](super::WebOptions::deflate)
     /// has it and the client offered it: for
     /// [`with_deflate`](hat_core::ws::Connection::with_deflate).
-    pub deflate: Option<Agreed>,
+    pub deflate: Option<DeflateAgreement>,
 }
 
 /// The stream of a connection that was upgraded. Reading begins with what came together with the
@@ -40,7 +40,7 @@ pub struct Upgrade<T> {
 /// this is dropped. So that it is, reading, writing and ending fail once
 /// [`shutdown_timeout`](super::WebOptions::shutdown_timeout) has passed after the server began to
 /// close.
-pub struct Upgraded<T> {
+pub struct UpgradedStream<T> {
     early: Early,
     stream: T,
     closer: Arc<Closer>,
@@ -50,13 +50,13 @@ pub struct Upgraded<T> {
     slot: ConnectionSlot,
 }
 
-impl<T> std::fmt::Debug for Upgraded<T> {
+impl<T> std::fmt::Debug for UpgradedStream<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Upgraded").field("early", &self.early.0.len()).finish_non_exhaustive()
+        f.debug_struct("UpgradedStream").field("early", &self.early.0.len()).finish_non_exhaustive()
     }
 }
 
-impl<T> Upgraded<T> {
+impl<T> UpgradedStream<T> {
     pub(super) fn new<R: Runtime>(
         stream: T,
         early: Bytes,
@@ -96,7 +96,7 @@ impl<T> Upgraded<T> {
     }
 }
 
-impl<T: Stream> Stream for Upgraded<T> {
+impl<T: Stream> Stream for UpgradedStream<T> {
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,

@@ -9,7 +9,7 @@ use http::{HeaderMap, Response, StatusCode, Version};
 use super::answer::Answer;
 use super::host;
 use super::options::Origins;
-use hat_core::ws::{self, Deflate, Negotiated, RequestFault};
+use hat_core::ws::{self, Agreement, Deflate, RequestFault};
 
 /// The `Sec-WebSocket-Accept` for a request at the WebSocket's path, or why there is no WebSocket
 /// for it: by the rules that the machine of a server has.
@@ -33,23 +33,23 @@ pub(super) fn agree<B>(
     subprotocols: &[ByteString],
     deflate: Option<Deflate>,
     nothing: B,
-) -> (Response<B>, Negotiated) {
+) -> (Response<B>, Agreement) {
     let fields = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let fields: Vec<_> = fields.collect();
-    let negotiated = Negotiated::of(fields.iter().copied(), subprotocols, deflate);
+    let agreement = Agreement::of(fields.iter().copied(), subprotocols, deflate);
     let mut response = Response::new(nothing);
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    for (name, value) in negotiated.headers() {
+    for (name, value) in agreement.headers() {
         // a subprotocol that was offered in a field is fit for one
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             headers.insert(name, value);
         }
     }
-    (response, negotiated)
+    (response, agreement)
 }
 
 /// What the client is told, with the fields that belong to it.
@@ -149,10 +149,10 @@ mod tests {
         let accept = HeaderValue::from_static("x");
         let agree = |headers: &HeaderMap, deflate| {
             let ours = ["plant.v1".into()];
-            let (response, negotiated) = agree(accept.clone(), headers, &ours, deflate, ());
+            let (response, agreement) = agree(accept.clone(), headers, &ours, deflate, ());
             let value = |name| response.headers().get(name).cloned();
             let extensions = value(header::SEC_WEBSOCKET_EXTENSIONS);
-            assert_eq!(extensions.is_some(), negotiated.deflate.is_some());
+            assert_eq!(extensions.is_some(), agreement.deflate.is_some());
             (value(header::SEC_WEBSOCKET_PROTOCOL), extensions)
         };
         let mut headers = HeaderMap::new();

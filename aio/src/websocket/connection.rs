@@ -15,7 +15,7 @@ use crate::shared::{ConnectionSlot, Delivered, Session, Wait};
 #[cfg(feature = "web")]
 use crate::web::Client;
 use hat_core::time::Instant;
-use hat_core::ws::{self, Agreed, Connection as Machine, Incoming, Negotiated, Role};
+use hat_core::ws::{self, Agreement, Connection as Machine, DeflateAgreement, Incoming, Role};
 
 /// Why something was not sent.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum SendError {
 }
 
 /// The server's end of a WebSocket whose handshake is done: what an HTTP server upgraded, by
-/// [`upgrade`](super::upgrade) or by itself. `negotiated` is what its answer said, nothing by
+/// [`upgrade`](super::upgrade) or by itself. `agreement` is what its answer said, nothing by
 /// default. Of `options.ws`, only `config` is used.
 ///
 /// # Errors
@@ -39,10 +39,10 @@ pub enum SendError {
 pub fn accept<R: Runtime>(
     stream: impl Stream,
     options: &ConnectOptions,
-    negotiated: Negotiated,
+    agreement: Agreement,
 ) -> io::Result<Connection> {
     let config = options.ws.config.clone();
-    let Negotiated { subprotocol, deflate } = negotiated;
+    let Agreement { subprotocol, deflate } = agreement;
     let session = |now| {
         let machine = established(config, deflate, now);
         let response = ws::Response { subprotocol, ..ws::Response::default() };
@@ -52,7 +52,11 @@ pub fn accept<R: Runtime>(
 }
 
 /// The machine of a server's end whose handshake is done.
-pub(crate) fn established(config: ws::Config, deflate: Option<Agreed>, now: Instant) -> Machine {
+pub(crate) fn established(
+    config: ws::Config,
+    deflate: Option<DeflateAgreement>,
+    now: Instant,
+) -> Machine {
     let machine = Machine::established(Role::Server, config, now);
     match deflate {
         Some(agreed) => machine.with_deflate(agreed),

@@ -9,7 +9,7 @@
 //!
 //! With the feature `web`, [`listen`] stands behind the HTTP front of [`web`](crate::web), which
 //! decides who may open a WebSocket; and [`upgrade`] answers a request within somebody else's HTTP
-//! server, hyper's or axum's. Any other server asks [`Negotiated`](hat_core::ws::Negotiated) what
+//! server, hyper's or axum's. Any other server asks [`Agreement`](hat_core::ws::Agreement) what
 //! its answer has to say.
 
 mod connect;

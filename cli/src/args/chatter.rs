@@ -54,7 +54,7 @@ pub(crate) struct MessageArgs {
     pub(crate) message_type: String,
     /// The encoded value: pairs of hexadecimal digits. Default: none.
     #[arg(value_name = "OCTETS", value_parser = encoded, default_value = "")]
-    pub(crate) data: Encoded,
+    pub(crate) data: Octets,
     /// The module of the type, in the dialect hat.
     #[arg(long, value_name = "NAME")]
     pub(crate) module: Option<String>,
@@ -73,10 +73,10 @@ pub(crate) struct MessageArgs {
 
 /// Octets. A type of its own: `Vec` is many arguments to clap.
 #[derive(Clone, Debug)]
-pub(crate) struct Encoded(pub(crate) Vec<u8>);
+pub(crate) struct Octets(pub(crate) Vec<u8>);
 
-fn encoded(text: &str) -> Result<Encoded, String> {
-    let octets = hexadecimal(text).map(Encoded);
+fn encoded(text: &str) -> Result<Octets, String> {
+    let octets = hexadecimal(text).map(Octets);
     octets.ok_or_else(|| "write pairs of hexadecimal digits, as 83616263".into())
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct ConnectArgs {
 
 /// What stands in the command line, where the rest comes from the environment.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Given {
+pub(crate) struct ExplicitArgs {
     pub(crate) connect: bool,
     pub(crate) server: bool,
     pub(crate) token: bool,
@@ -86,7 +86,7 @@ impl ConnectArgs {
     /// Completes what is not given by what the configuration file says of the server. What stands
     /// in the command line comes before the environment, and that before the file: a token is not
     /// sent to another server than it is meant for.
-    pub(super) fn resolve(&mut self, given: &Given) -> Result<(), String> {
+    pub(super) fn resolve(&mut self, given: &ExplicitArgs) -> Result<(), String> {
         if given.server && !given.connect {
             self.connect = None;
             self.token = self.token.take().filter(|_| given.token);

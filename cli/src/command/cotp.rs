@@ -23,7 +23,7 @@ use crate::interrupt::Interrupt;
 use crate::listening;
 use crate::output;
 use crate::runtime::{sleep, within};
-use tap::{Tap, Tapped};
+use tap::{Capture, Tap};
 
 pub(crate) async fn cotp<R: Runtime>(command: CotpCommand) -> Result<()> {
     match command {
@@ -72,7 +72,7 @@ async fn probe<R: Runtime>(args: ProbeArgs) -> Result<()> {
     if tls.is_some() {
         return Err(Failure::Input("--hex is not for connections of TLS".into()).into());
     }
-    let tap = Tapped::default();
+    let tap = Capture::default();
     let probed = within::<R, _>(peer.timeout, tapped::<R>(&peer, config, &tap)).await;
     let connection = match probed {
         Some(Ok(connection)) => connection,
@@ -89,7 +89,7 @@ async fn probe<R: Runtime>(args: ProbeArgs) -> Result<()> {
     confirmed(&peer, &connection, Some(&tap)).await
 }
 
-async fn confirmed(peer: &PeerArgs, connection: &Connection, tap: Option<&Tapped>) -> Result<()> {
+async fn confirmed(peer: &PeerArgs, connection: &Connection, tap: Option<&Capture>) -> Result<()> {
     let info = connection.info();
     let selector = |selector: &Option<Selector>| match selector {
         Some(selector) => selector.to_string(),
@@ -135,7 +135,7 @@ async fn confirmed(peer: &PeerArgs, connection: &Connection, tap: Option<&Tapped
 }
 
 /// The octets of both directions, for people.
-fn octets_of(peer: &PeerArgs, tap: &Tapped) -> Result<()> {
+fn octets_of(peer: &PeerArgs, tap: &Capture) -> Result<()> {
     if peer.format == CotpFormat::Jsonl {
         return Ok(());
     }
@@ -152,7 +152,7 @@ fn octets_of(peer: &PeerArgs, tap: &Tapped) -> Result<()> {
 async fn tapped<R: Runtime>(
     peer: &PeerArgs,
     config: Config,
-    tap: &Tapped,
+    tap: &Capture,
 ) -> Result<Connection, ConnectError> {
     let address = peer.address.clone();
     let io = |error: io::Error| {

@@ -21,7 +21,7 @@ use smol::channel::{Receiver, Sender, bounded};
 
 use super::machine::Machine;
 use crate::args::{ConnectArgs, DemoArgs};
-use crate::client::{Connected, Wanted};
+use crate::client::{Interest, ServerClient};
 use crate::output::{Output, payload};
 use crate::runtime::{Run, sleep, within};
 use hat_server::store::MemoryStore;
@@ -48,7 +48,7 @@ pub(crate) async fn demo<R: Run>(args: DemoArgs) -> Result<()> {
     ))?;
     output.flush()?;
 
-    let followed = Arc::new(Followed::default());
+    let followed = Arc::new(FollowerLog::default());
     let (ready, is_ready) = bounded(1);
     let following = on_thread::<Smol, _>(follow(address.clone(), followed.clone(), ready));
     let feeding = on_thread::<Tokio, _>(feed(address, args.seconds, followed.clone(), is_ready));
@@ -83,16 +83,16 @@ fn connect_args(address: Address, name: &str) -> ConnectArgs {
 
 /// What the follower was told, and when.
 #[derive(Default)]
-struct Followed(Mutex<Vec<(Event, Instant)>>);
+struct FollowerLog(Mutex<Vec<(Event, Instant)>>);
 
-impl Followed {
+impl FollowerLog {
     fn list(&self) -> MutexGuard<'_, Vec<(Event, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What the feeder did.
-struct Fed {
+struct FeedReport {
     /// With the time that each was registered at.
     registered: Vec<(Event, Instant)>,
     queried: Vec<Event>,
@@ -102,11 +102,11 @@ struct Fed {
 async fn feed(
     address: Address,
     seconds: u32,
-    followed: Arc<Followed>,
+    followed: Arc<FollowerLog>,
     follower: Receiver<()>,
-) -> Result<Fed> {
+) -> Result<FeedReport> {
     let args = connect_args(address, "demo feeder");
-    let server = Connected::new::<Tokio>(&args, Wanted::default()).await?;
+    let server = ServerClient::new::<Tokio>(&args, Interest::default()).await?;
     follower.recv().await.context("there is no follower")?;
     let mut machine = Machine::new();
     let mut registered = Vec::new();
@@ -129,14 +129,14 @@ async fn feed(
     let params = TimeseriesParams { order: Order::Ascending, ..TimeseriesParams::default() };
     let queried = server.query(&params.into()).await?.events;
     server.client.close().await;
-    Ok(Fed { registered, queried })
+    Ok(FeedReport { registered, queried })
 }
 
 /// Prints what the server notifies, until the server ends.
-async fn follow(address: Address, followed: Arc<Followed>, ready: Sender<()>) -> Result<()> {
+async fn follow(address: Address, followed: Arc<FollowerLog>, ready: Sender<()>) -> Result<()> {
     let types = vec![EventType::from_segments(["machine", "*"])];
-    let wanted = Wanted { types, ..Wanted::default() };
-    let server = Connected::new::<Smol>(&connect_args(address, "demo follower"), wanted).await?;
+    let wanted = Interest { types, ..Interest::default() };
+    let server = ServerClient::new::<Smol>(&connect_args(address, "demo follower"), wanted).await?;
     let mut output = Output::table();
     // a feeder that failed says so itself
     let _ = ready.send(()).await;
@@ -173,7 +173,11 @@ fn shown(event: &Event) -> String {
 }
 
 /// Tells what came of it, and fails if anything is missing.
-fn summarize<R: Run>(output: &mut Output, fed: &Fed, followed: &[(Event, Instant)]) -> Result<()> {
+fn summarize<R: Run>(
+    output: &mut Output,
+    fed: &FeedReport,
+    followed: &[(Event, Instant)],
+) -> Result<()> {
     let registered: Vec<&Event> = fed.registered.iter().map(|(event, _)| event).collect();
     let notified: Vec<&Event> = followed.iter().map(|(event, _)| event).collect();
     let sessions: BTreeSet<i64> = registered.iter().map(|event| event.id.session).collect();

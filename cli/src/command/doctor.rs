@@ -11,7 +11,7 @@ use hat_aio::{Address, Runtime, SocketOptions, tcp};
 use hat_core::eventer::{EventType, LatestParams, Timestamp};
 
 use crate::args::{ConnectArgs, DoctorArgs};
-use crate::client::{Connected, Wanted};
+use crate::client::{Interest, ServerClient};
 use crate::exit::{Failure, shown};
 use crate::output;
 use crate::runtime::within;
@@ -196,9 +196,9 @@ async fn over_tls<R: Runtime>(connect: &ConnectArgs, address: &Address) -> Resul
     }
 }
 
-async fn taken<R: Runtime>(connect: &ConnectArgs, address: &Address) -> Result<Connected> {
+async fn taken<R: Runtime>(connect: &ConnectArgs, address: &Address) -> Result<ServerClient> {
     let start = Instant::now();
-    let error = match Connected::new::<R>(connect, Wanted::default()).await {
+    let error = match ServerClient::new::<R>(connect, Interest::default()).await {
         Ok(server) => {
             let took = millis(start.elapsed());
             ok("protocol", &format!("an event server, {} ({took})", server.client.status()))?;
@@ -275,7 +275,7 @@ async fn clock<R: Runtime>(connect: &ConnectArgs) -> Result<()> {
     let nonce = Timestamp::now();
     let name = format!("hat-doctor-{}-{}", std::process::id(), nonce.us());
     let types = vec![EventType::from_segments(["event", "?", "eventer", &name])];
-    let follower = Connected::new::<R>(connect, Wanted { types, ..Wanted::default() }).await;
+    let follower = ServerClient::new::<R>(connect, Interest { types, ..Interest::default() }).await;
     let Ok(follower) = follower else {
         return line("warn", "clock", "not known: no second connection");
     };
@@ -305,7 +305,10 @@ async fn clock<R: Runtime>(connect: &ConnectArgs) -> Result<()> {
 
 /// A client comes, and goes: the server registers an event of either. The second takes one way
 /// there and one back, the first those of a connection's beginning, too.
-async fn readings_of_one<R: Runtime>(connect: &ConnectArgs, follower: &Connected) -> Vec<Reading> {
+async fn readings_of_one<R: Runtime>(
+    connect: &ConnectArgs,
+    follower: &ServerClient,
+) -> Vec<Reading> {
     let now = || Timestamp::now().as_secs_f64();
     let told = async || {
         loop {
@@ -321,7 +324,9 @@ async fn readings_of_one<R: Runtime>(connect: &ConnectArgs, follower: &Connected
     };
     let mut readings = Vec::new();
     let before = now();
-    let Ok(caller) = Connected::new::<R>(connect, Wanted::default()).await else { return readings };
+    let Ok(caller) = ServerClient::new::<R>(connect, Interest::default()).await else {
+        return readings;
+    };
     let Some((moment, after)) = told().await else { return readings };
     readings.push(Reading::new(before, moment, after));
     let before = now();
@@ -330,7 +335,7 @@ async fn readings_of_one<R: Runtime>(connect: &ConnectArgs, follower: &Connected
     readings
 }
 
-async fn round_trip(server: &Connected) -> Result<()> {
+async fn round_trip(server: &ServerClient) -> Result<()> {
     let nothing = LatestParams { event_types: Some(Vec::new()) }.into();
     let mut times = Vec::new();
     for _ in 0..QUERIES {

@@ -87,7 +87,7 @@ impl Form {
     }
 
     /// The event of a line; `None` of one that has none.
-    fn event(&mut self, line: &str) -> Result<Option<Parsed>, String> {
+    fn event(&mut self, line: &str) -> Result<Option<ParsedEvent>, String> {
         let text = line.trim_end_matches(['\n', '\r']);
         // an empty text is one
         if text.trim().is_empty() && !matches!(self, Self::Text(_)) {
@@ -122,15 +122,15 @@ impl Form {
                 };
                 let event = RegisterEvent { event_type, source_timestamp, payload };
                 event.check().map_err(|error| format!("the payload is no JSON: {error}"))?;
-                return Ok(Some(Parsed { event, timestamp: Some(timestamp) }));
+                return Ok(Some(ParsedEvent { event, timestamp: Some(timestamp) }));
             }
         };
-        Ok(Some(Parsed { event, timestamp: None }))
+        Ok(Some(ParsedEvent { event, timestamp: None }))
     }
 }
 
 /// An event that was read.
-struct Parsed {
+struct ParsedEvent {
     event: RegisterEvent,
     /// When it was registered before.
     timestamp: Option<Timestamp>,
@@ -301,7 +301,7 @@ impl<R: Read> Lines<R> {
                 Err(error) => break End::Error(error),
             };
             batch.bytes += line.len();
-            let Parsed { mut event, timestamp } = match self.form.event(&line) {
+            let ParsedEvent { mut event, timestamp } = match self.form.event(&line) {
                 Ok(Some(read)) => read,
                 Ok(None) => continue,
                 Err(error) => break End::Wrong(self.wrong(&error)),

@@ -71,7 +71,7 @@ impl PeerOfJuggler {
 /// What a client is told.
 enum Update {
     State(Value),
-    Notify(hat_aio::juggler::Notified),
+    Notify(hat_aio::juggler::Notice),
 }
 
 async fn watch<R: Runtime>(args: WatchArgs) -> Result<()> {

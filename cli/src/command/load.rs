@@ -14,7 +14,7 @@ use serde_json::json;
 use smol::channel::bounded;
 
 use crate::args::{LoadArgs, LoadFormat};
-use crate::client::{Connected, Wanted};
+use crate::client::{Interest, ServerClient};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::output;
@@ -53,12 +53,15 @@ pub(crate) async fn load<R: Runtime>(args: LoadArgs) -> Result<()> {
     let histogram = || Histogram::new(DIGITS).map(Mutex::new).context("no histogram");
     let mut servers = Vec::new();
     for _ in 0..args.clients {
-        servers.push(Connected::new::<R>(&args.connect, Wanted::default()).await?);
+        servers.push(ServerClient::new::<R>(&args.connect, Interest::default()).await?);
     }
     let follower = match args.follow {
         true => {
             let types = vec![args.prefix.segments().chain(["*"]).collect()];
-            Some(Connected::new::<R>(&args.connect, Wanted { types, ..Wanted::default() }).await?)
+            Some(
+                ServerClient::new::<R>(&args.connect, Interest { types, ..Interest::default() })
+                    .await?,
+            )
         }
         false => None,
     };
@@ -138,7 +141,11 @@ pub(crate) async fn load<R: Runtime>(args: LoadArgs) -> Result<()> {
 }
 
 /// One session after the other.
-async fn register<R: Runtime>(server: &Connected, shared: &Shared, offset: Duration) -> Result<()> {
+async fn register<R: Runtime>(
+    server: &ServerClient,
+    shared: &Shared,
+    offset: Duration,
+) -> Result<()> {
     let mut due = shared.start + offset;
     loop {
         if let Some(step) = shared.step {
@@ -176,7 +183,7 @@ impl Shared {
 }
 
 /// Counts how long events took until they were told.
-async fn follow(server: Connected, shared: Arc<Shared>) {
+async fn follow(server: ServerClient, shared: Arc<Shared>) {
     while let Ok(next) = server.client.next().await {
         let Notification::Events(events) = next else { continue };
         let now = hat_core::eventer::Timestamp::now().as_secs_f64();

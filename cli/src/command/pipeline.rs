@@ -15,7 +15,7 @@ use indicatif::ProgressBar;
 use smol::channel::Receiver;
 
 use super::input::{Batch, Item};
-use crate::client::Connected;
+use crate::client::ServerClient;
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -34,25 +34,25 @@ const NAMED: usize = 20;
 
 pub(super) type Answer = Result<Option<Vec<Event>>, RequestError>;
 
-pub(super) fn registered(server: &Connected, answer: Answer) -> Result<Vec<Event>> {
+pub(super) fn registered(server: &ServerClient, answer: Answer) -> Result<Vec<Event>> {
     let events = answer.map_err(|error| Failure::of_request(&server.address, error))?;
     Ok(events.ok_or(Failure::NotRegistered)?)
 }
 
 /// Batches on their way to the server, which answers them in order.
 pub(super) struct Pipeline<'a> {
-    server: &'a Connected,
-    open: VecDeque<Open>,
+    server: &'a ServerClient,
+    open: VecDeque<OpenBatch>,
     open_bytes: usize,
     output: Option<&'a mut Output>,
     progress: Progress,
     /// Where one goes on after failures: what failed.
-    failed: Option<Failed>,
+    failed: Option<FailedLines>,
 }
 
 /// Lines that failed.
 #[derive(Default)]
-struct Failed {
+struct FailedLines {
     lines: u64,
     /// The first of them.
     named: Vec<RangeInclusive<u64>>,
@@ -60,7 +60,7 @@ struct Failed {
     wrong: bool,
 }
 
-struct Open {
+struct OpenBatch {
     answer: Pin<Box<dyn Future<Output = Answer>>>,
     lines: RangeInclusive<u64>,
     events: usize,
@@ -79,12 +79,12 @@ enum Next {
 impl<'a> Pipeline<'a> {
     /// Prints to `output` what was registered, where there is one.
     pub(super) fn new(
-        server: &'a Connected,
+        server: &'a ServerClient,
         output: Option<&'a mut Output>,
         keep_going: bool,
     ) -> Self {
         let progress = Progress::start(output.is_some());
-        let failed = keep_going.then(Failed::default);
+        let failed = keep_going.then(FailedLines::default);
         Self { server, open: VecDeque::new(), open_bytes: 0, output, progress, failed }
     }
 
@@ -177,11 +177,13 @@ impl<'a> Pipeline<'a> {
             answer = Box::pin(ready(answered));
         }
         self.open_bytes += bytes;
-        self.open.push_back(Open { answer, lines, events: count, bytes });
+        self.open.push_back(OpenBatch { answer, lines, events: count, bytes });
     }
 
     fn answered(&mut self, answer: Answer) -> Result<()> {
-        let Some(Open { lines, events, bytes, .. }) = self.open.pop_front() else { return Ok(()) };
+        let Some(OpenBatch { lines, events, bytes, .. }) = self.open.pop_front() else {
+            return Ok(());
+        };
         self.open_bytes -= bytes;
         let over = matches!(answer, Err(RequestError::Ended(_)));
         let answer = registered(self.server, answer)
@@ -214,7 +216,7 @@ impl<'a> Pipeline<'a> {
 /// So late a batch may be before the later ones are put off.
 const LATE: Duration = Duration::from_millis(100);
 
-impl Failed {
+impl FailedLines {
     fn add(&mut self, lines: RangeInclusive<u64>, count: u64) {
         self.lines += count;
         let room = self.named.len() < NAMED;

@@ -8,7 +8,7 @@ use hat_core::eventer::{
 };
 
 use crate::args::{ConnectArgs, OutputArgs, PageArgs, QueryCommand};
-use crate::client::{Connected, Page, Wanted};
+use crate::client::{Interest, Page, ServerClient};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -62,7 +62,7 @@ async fn ask<R: Runtime>(
     params: QueryParams,
 ) -> Result<()> {
     let mut output = Output::new(output);
-    let mut server = Connected::new::<R>(connect, Wanted::default()).await?;
+    let mut server = ServerClient::new::<R>(connect, Interest::default()).await?;
     let mut pages = Pages::new(params);
     let mut last = None;
     let interrupt = Interrupt::watch()?;

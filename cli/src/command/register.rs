@@ -10,7 +10,7 @@ use hat_core::eventer::{EventType, Json, Payload, RegisterEvent};
 use super::input::{Form, Pace, items};
 use super::pipeline::{Pipeline, input_size, registered};
 use crate::args::{InputFormat, RegisterArgs};
-use crate::client::{Connected, Wanted};
+use crate::client::{Interest, ServerClient};
 use crate::exit::Failure;
 use crate::output::Output;
 
@@ -24,7 +24,7 @@ pub(crate) async fn register<R: Runtime>(mut args: RegisterArgs) -> Result<()> {
         }
     };
     let event = args.event_type.take().map(|event_type| event(&args, event_type)).transpose()?;
-    let server = Connected::new::<R>(&args.connect, Wanted::default()).await?;
+    let server = ServerClient::new::<R>(&args.connect, Interest::default()).await?;
     let mut output = Output::new(args.output);
     if let Some(event) = event {
         let answer = server.client.register_with_response(&[event]).await;

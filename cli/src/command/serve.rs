@@ -25,7 +25,7 @@ use hat_server::page::{Live, Page};
 use hat_server::{EventServer, Options, StartError};
 
 pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
-    let Asked { settings, log_conf, may_be_new } = settings(&args)?;
+    let Configuration { settings, log_conf, may_be_new } = settings(&args)?;
     if args.print_conf {
         return print(&settings);
     }
@@ -36,7 +36,7 @@ pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
 
 /// What the file and the arguments say.
 #[derive(Default)]
-struct Asked {
+struct Configuration {
     settings: Settings,
     /// The file's own configuration of the log.
     log_conf: Value,
@@ -45,8 +45,8 @@ struct Asked {
 }
 
 /// What is not used of the file is told.
-fn settings(args: &ServeArgs) -> Result<Asked> {
-    let mut asked = Asked::default();
+fn settings(args: &ServeArgs) -> Result<Configuration> {
+    let mut configuration = Configuration::default();
     if let Some(path) = &args.conf {
         let read = conf::read(path)?;
         let file = path.display();
@@ -71,12 +71,13 @@ fn settings(args: &ServeArgs) -> Result<Asked> {
             python(args)?;
         }
         let may_be_new = read.is_deployed && over.store.import_lmdb.is_none();
-        asked = Asked { settings: read.settings, log_conf: read.log_conf, may_be_new };
-        asked.settings.lay_over(over);
+        configuration =
+            Configuration { settings: read.settings, log_conf: read.log_conf, may_be_new };
+        configuration.settings.lay_over(over);
     } else {
-        asked.settings.lay_over(args.settings());
+        configuration.settings.lay_over(args.settings());
     }
-    Ok(asked)
+    Ok(configuration)
 }
 
 /// Whether to go on without what is in Python.

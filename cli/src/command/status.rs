@@ -5,13 +5,13 @@ use hat_aio::Runtime;
 use hat_aio::eventer::Notification;
 
 use crate::args::{Format, OutputArgs, StatusArgs, StatusFormat};
-use crate::client::{Connected, Wanted};
+use crate::client::{Interest, ServerClient};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 
 pub(crate) async fn status<R: Runtime>(args: StatusArgs) -> Result<()> {
     let interrupt = args.watch.then(Interrupt::watch).transpose()?;
-    let server = Connected::new::<R>(&args.connect, Wanted::default()).await?;
+    let server = ServerClient::new::<R>(&args.connect, Interest::default()).await?;
     let format = match args.format {
         StatusFormat::Jsonl => Format::Jsonl,
         StatusFormat::Table => Format::Table,

@@ -143,7 +143,7 @@ fn export(dir: &Path) -> Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     store.for_each(|event| {
         bar.inc(1);
-        writeln!(out, "{}", json::event(&event)).map_err(Stopped::Output)
+        writeln!(out, "{}", json::event(&event)).map_err(ExportError::Output)
     })?;
     out.flush()?;
     bar.finish_and_clear();
@@ -152,7 +152,7 @@ fn export(dir: &Path) -> Result<()> {
 
 /// Why an export ends early.
 #[derive(Debug, thiserror::Error)]
-enum Stopped {
+enum ExportError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]

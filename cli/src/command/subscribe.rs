@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use hat_aio::Runtime;
 use hat_aio::eventer::{
-    ConnectError, ReconnectOptions, Reconnecting, Stopped, Update, keep_connected,
+    ConnectError, ReconnectOptions, ReconnectingClient, StopReason, Update, keep_connected,
 };
 use hat_core::eventer::reconnect::{CatchUpConfig, Gap, OnRejection, Position, RetryConfig};
 use hat_core::eventer::{Event, EventType, Status, Subscription};
 
 use crate::args::SubscribeArgs;
-use crate::client::{Wanted, client_options, refusal};
+use crate::client::{Interest, client_options, refusal};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -34,7 +34,7 @@ pub(crate) async fn subscribe<R: Runtime>(args: SubscribeArgs) -> Result<()> {
     let all = || vec![EventType::from_segments(["*"])];
     let types = if args.types.is_empty() { all() } else { args.types.clone() };
     Subscription::new(&types).map_err(|error| Failure::Input(error.to_string()))?;
-    let wanted = Wanted { types, server_id: args.server_id, persisted: args.persisted };
+    let wanted = Interest { types, server_id: args.server_id, persisted: args.persisted };
     let state = args.state.as_deref().map(|path| State::open(path, &wanted)).transpose()?;
     let mut printer = Printer {
         output: Output::new(args.output.clone()),
@@ -88,7 +88,7 @@ impl Printer {
 /// Prints what there is to print, until there is a reason to end.
 async fn follow<R: Runtime>(
     args: &SubscribeArgs,
-    wanted: Wanted,
+    wanted: Interest,
     interrupt: &Interrupt,
     printer: &mut Printer,
 ) -> Result<()> {
@@ -137,7 +137,7 @@ async fn follow<R: Runtime>(
 }
 
 /// Enough have come before it was known whether any are missing: waits to say so.
-async fn tell_gap<R: Runtime>(client: &Reconnecting, args: &SubscribeArgs) {
+async fn tell_gap<R: Runtime>(client: &ReconnectingClient, args: &SubscribeArgs) {
     let gap = async {
         loop {
             match client.next().await {
@@ -164,7 +164,7 @@ fn say_gap(gap: &Gap) {
 /// Prints updates, until enough have come, none comes, or somebody asks for the end. Gives whether
 /// it is known, and told, if events are missing.
 async fn updates<R: Runtime>(
-    client: &Reconnecting,
+    client: &ReconnectingClient,
     args: &SubscribeArgs,
     interrupt: &Interrupt,
     printer: &mut Printer,
@@ -213,7 +213,7 @@ async fn updates<R: Runtime>(
                 print(update, args, printer)?;
                 blocked = blocked.max(start.elapsed());
             }
-            Err(Stopped::GaveUp(error)) => {
+            Err(StopReason::GaveUp(error)) => {
                 say_blocked(blocked);
                 return Err(ended(args, error, connected));
             }

@@ -15,7 +15,7 @@ use ratatui::crossterm::event::{self, Event as Input, KeyCode, KeyEventKind, Key
 use smol::channel::{Receiver, bounded};
 
 use crate::args::TopArgs;
-use crate::client::{Connected, QueryOutcome, Wanted};
+use crate::client::{Interest, QueryOutcome, ServerClient};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::output;
@@ -38,8 +38,8 @@ pub(crate) async fn top<R: Runtime>(args: TopArgs) -> Result<()> {
         true => vec![EventType::from_segments(["*"])],
         false => args.types.clone(),
     };
-    let wanted = Wanted { types: types.clone(), ..Wanted::default() };
-    let server = Connected::new::<R>(&args.connect, wanted).await?;
+    let wanted = Interest { types: types.clone(), ..Interest::default() };
+    let server = ServerClient::new::<R>(&args.connect, wanted).await?;
     let mut model = Model::new(server.address.to_string(), server.client.status());
     latest::<R>(&args, &mut model).await?;
     match args.once {
@@ -52,7 +52,7 @@ pub(crate) async fn top<R: Runtime>(args: TopArgs) -> Result<()> {
 
 /// The latest events, on another connection: what they are may end it, where there are many.
 async fn latest<R: Runtime>(args: &TopArgs, model: &mut Model) -> Result<()> {
-    let mut asker = Connected::new::<R>(&args.connect, Wanted::default()).await?;
+    let mut asker = ServerClient::new::<R>(&args.connect, Interest::default()).await?;
     let event_types = (!args.types.is_empty()).then(|| args.types.clone());
     match asker.ask::<R>(&args.connect, &LatestParams { event_types }.into()).await? {
         QueryOutcome::Answer(result) => {
@@ -72,7 +72,7 @@ async fn latest<R: Runtime>(args: &TopArgs, model: &mut Model) -> Result<()> {
 }
 
 /// Takes what the server tells for so long.
-async fn take<R: Runtime>(server: &Connected, model: &mut Model, time: Duration) -> Result<()> {
+async fn take<R: Runtime>(server: &ServerClient, model: &mut Model, time: Duration) -> Result<()> {
     let end = Instant::now() + time;
     loop {
         let left = end.saturating_duration_since(Instant::now());
@@ -91,7 +91,7 @@ async fn take<R: Runtime>(server: &Connected, model: &mut Model, time: Duration)
 }
 
 async fn once<R: Runtime>(
-    server: &Connected,
+    server: &ServerClient,
     interrupt: &Interrupt,
     model: &mut Model,
     time: Duration,
@@ -109,7 +109,7 @@ async fn once<R: Runtime>(
 }
 
 async fn watch<R: Runtime>(
-    server: &Connected,
+    server: &ServerClient,
     interrupt: &Interrupt,
     model: &mut Model,
 ) -> Result<()> {
@@ -120,7 +120,7 @@ async fn watch<R: Runtime>(
 }
 
 async fn show<R: Runtime>(
-    server: &Connected,
+    server: &ServerClient,
     interrupt: &Interrupt,
     model: &mut Model,
     terminal: &mut ratatui::DefaultTerminal,

@@ -9,7 +9,7 @@ use super::pipeline::Pipeline;
 use crate::args::{
     ConnectArgs, ExportArgs, ExportFormat, Format, ImportArgs, OutputArgs, ReplayArgs,
 };
-use crate::client::{Connected, Wanted};
+use crate::client::{Interest, ServerClient};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -18,7 +18,7 @@ use crate::progress;
 /// All events, oldest first, page by page.
 pub(crate) async fn export<R: Runtime>(args: ExportArgs) -> Result<()> {
     Subscription::new(&args.which.types).map_err(|error| Failure::Input(error.to_string()))?;
-    let mut server = Connected::new::<R>(&args.connect, Wanted::default()).await?;
+    let mut server = ServerClient::new::<R>(&args.connect, Interest::default()).await?;
     let format = match args.format {
         ExportFormat::Jsonl => Format::Jsonl,
         ExportFormat::Csv => Format::Csv,
@@ -82,7 +82,7 @@ async fn transfer<R: Runtime>(
     keep_going: bool,
     what: &str,
 ) -> Result<()> {
-    let server = Connected::new::<R>(connect, Wanted::default()).await?;
+    let server = ServerClient::new::<R>(connect, Interest::default()).await?;
     let count = Pipeline::new(&server, None, keep_going).run::<R>(items, true).await?;
     server.client.close().await;
     say(&format!("{count} events {what}"));

@@ -81,26 +81,26 @@ pub(crate) enum TypeSettings {
 
 /// A query type: `a/?/*`, or a list of segments where one of them has a slash in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[serde(from = "QueryTypeText", into = "QueryTypeText")]
 pub(crate) struct QueryType(pub(crate) EventType);
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum QueryTypeText {
     Text(String),
     Segments(Vec<String>),
 }
 
-impl From<Written> for QueryType {
-    fn from(written: Written) -> Self {
+impl From<QueryTypeText> for QueryType {
+    fn from(written: QueryTypeText) -> Self {
         Self(match written {
-            Written::Text(text) => text.parse().unwrap_or_else(|never| match never {}),
-            Written::Segments(segments) => EventType::from_segments(segments),
+            QueryTypeText::Text(text) => text.parse().unwrap_or_else(|never| match never {}),
+            QueryTypeText::Segments(segments) => EventType::from_segments(segments),
         })
     }
 }
 
-impl From<QueryType> for Written {
+impl From<QueryType> for QueryTypeText {
     fn from(QueryType(query_type): QueryType) -> Self {
         let text = query_type.to_string();
         let read: EventType = text.parse().unwrap_or_else(|never| match never {});

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::process::{Ended, Hat, Server, hat};
+use crate::process::{Hat, RunOutput, Server, hat};
 use crate::store::Folder;
 
 const CHAPTER: &str = include_str!("../../../docs/src/event-server.md");
@@ -55,7 +55,7 @@ fn the_configuration_is_one() {
 
 /// By a shell, which finds `hat` as a person's does.
 #[track_caller]
-fn run(line: &str) -> Ended {
+fn run(line: &str) -> RunOutput {
     let mut command = Command::new("sh");
     let program = Path::new(env!("CARGO_BIN_EXE_hat")).parent().expect("a folder");
     let path = std::env::var("PATH").unwrap_or_default();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::on_every_runtime;
 use crate::process::{Hat, Server, hat};
-use crate::redundancy::{Deployed, until};
+use crate::redundancy::{DeployedProgram, until};
 use crate::store::Folder;
 
 /// As an installation has it: with comments, the log of Python, both orders, limits, and a
@@ -92,7 +92,7 @@ on_every_runtime! {
         let (folder, at) = (Folder::new(), unused_addr());
         let path = folder.of("event.yaml");
         fs::write(&path, event_yaml(&folder, at.port())).expect("a file");
-        let python = Deployed::start_with(&folder, "hat-event-server", &path, at);
+        let python = DeployedProgram::start_with(&folder, "hat-event-server", &path, at);
         let connect = format!("--connect {at} --runtime {runtime} --token secret");
         let operational = || hat(&format!("status {connect}")).stdout.iter().any(|line| line.contains("operational"));
         until("the deployed server is operational", operational);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::on_every_runtime;
 use crate::process::{Hat, Server, hat, hat_with};
-use crate::redundancy::{Deployed, until};
+use crate::redundancy::{DeployedProgram, until};
 use crate::store::Folder;
 
 /// The next line that starts so.
@@ -23,7 +23,7 @@ fn line_of(hat: &Hat, start: &str) -> String {
 }
 
 /// A deployed server with everything in partitions by both timestamps.
-fn theirs_at(folder: &Folder, at: SocketAddr) -> Deployed {
+fn theirs_at(folder: &Folder, at: SocketAddr) -> DeployedProgram {
     let conf = json!({
         "name": "theirs", "server_id": 2, "modules": [],
         "backend": {
@@ -39,7 +39,7 @@ fn theirs_at(folder: &Folder, at: SocketAddr) -> Deployed {
     });
     let path = folder.of("theirs.json");
     std::fs::write(&path, conf.to_string()).expect("a file");
-    let theirs = Deployed::start_with(folder, "hat-event-server", &path, at);
+    let theirs = DeployedProgram::start_with(folder, "hat-event-server", &path, at);
     until("it is operational", || {
         let ended = hat(&format!("status --connect {at}"));
         ended.stdout.iter().any(|line| line.contains("operational"))

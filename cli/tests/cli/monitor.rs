@@ -28,7 +28,7 @@ impl Plant {
         Self { folder: Folder::new(), monitor_at, master_at, at: [one, two], runtime }
     }
 
-    fn monitor(&self) -> crate::redundancy::Deployed {
+    fn monitor(&self) -> crate::redundancy::DeployedProgram {
         monitor(&self.folder, self.monitor_at, self.master_at)
     }
 

@@ -21,7 +21,7 @@ pub(crate) struct Hat {
 
 /// What is left of a process.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct RunOutput {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<String>,
     pub(crate) stderr: Vec<String>,
@@ -109,11 +109,11 @@ impl Hat {
 
     /// Waits for the end.
     #[track_caller]
-    pub(crate) fn end(mut self) -> Ended {
+    pub(crate) fn end(mut self) -> RunOutput {
         let stdout = self.stdout.take().map(|lines| rest(&lines)).unwrap_or_default();
         let stderr = rest(&self.stderr);
         let status = self.wait();
-        let ended = Ended { code: status.code(), stdout, stderr };
+        let ended = RunOutput { code: status.code(), stdout, stderr };
         assert!(!ended.stderr.iter().any(|line| line.contains("panicked")), "{ended:?}");
         ended
     }
@@ -138,7 +138,7 @@ impl Drop for Hat {
     }
 }
 
-impl Ended {
+impl RunOutput {
     /// A success without a word on standard error; the output as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> Vec<Value> {
@@ -173,13 +173,13 @@ impl Ended {
 
 /// Runs `hat` to its end.
 #[track_caller]
-pub(crate) fn hat(args: &str) -> Ended {
+pub(crate) fn hat(args: &str) -> RunOutput {
     Hat::start(args).end()
 }
 
 /// The same with something on standard input.
 #[track_caller]
-pub(crate) fn hat_with(args: &str, input: &str) -> Ended {
+pub(crate) fn hat_with(args: &str, input: &str) -> RunOutput {
     Hat::start_with(args, input).end()
 }
 

@@ -19,12 +19,12 @@ use crate::store::Folder;
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// A deployed program, killed on drop. What it says is in a file, and shown if the test fails.
-pub(crate) struct Deployed {
+pub(crate) struct DeployedProgram {
     child: Child,
     log: PathBuf,
 }
 
-impl Deployed {
+impl DeployedProgram {
     /// Starts a program of the deployed packages, and waits until it listens.
     pub(crate) fn start(folder: &Folder, program: &str, conf: &Value, listens: SocketAddr) -> Self {
         let path = folder.of(&format!("{program}.json"));
@@ -66,7 +66,7 @@ impl Deployed {
     }
 }
 
-impl Drop for Deployed {
+impl Drop for DeployedProgram {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -81,14 +81,14 @@ impl Drop for Deployed {
 }
 
 /// A deployed monitor that blesses one server of a group.
-pub(crate) fn monitor(folder: &Folder, at: SocketAddr, master_at: SocketAddr) -> Deployed {
+pub(crate) fn monitor(folder: &Folder, at: SocketAddr, master_at: SocketAddr) -> DeployedProgram {
     let conf = json!({
         "default_algorithm": "BLESS_ONE", "group_algorithms": {},
         "server": {"host": "127.0.0.1", "port": at.port(), "default_rank": 1},
         "master": {"host": "127.0.0.1", "port": master_at.port()},
         "slave": {"parents": [], "connect_timeout": 5, "connect_retry_count": 1, "connect_retry_delay": 5},
     });
-    Deployed::start(folder, "hat-monitor", &conf, at)
+    DeployedProgram::start(folder, "hat-monitor", &conf, at)
 }
 
 #[track_caller]
@@ -166,7 +166,7 @@ on_every_runtime! {
         // ours is there first, and so the active one
         let server = Server::start_of(runtime, &ours_args);
         wait_for_status(&ours, "operational");
-        let python = Deployed::start(&folder, "hat-event-server", &theirs_conf, theirs_at);
+        let python = DeployedProgram::start(&folder, "hat-event-server", &theirs_conf, theirs_at);
         wait_for_status(&theirs, "standby");
         let mut answered = register_until_it_ends(&ours, "1", || drop(server));
 
@@ -179,7 +179,7 @@ on_every_runtime! {
         answered.extend(register_until_it_ends(&theirs, "2", || python.terminate()));
 
         wait_for_status(&ours, "operational");
-        let _python = Deployed::start(&folder, "hat-event-server", &theirs_conf, theirs_at);
+        let _python = DeployedProgram::start(&folder, "hat-event-server", &theirs_conf, theirs_at);
         wait_for_status(&theirs, "standby");
         answered.extend(hat(&format!("register x/3 --response {ours}")).json());
 

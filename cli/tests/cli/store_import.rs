@@ -6,7 +6,7 @@ use std::process::Command;
 use hat_tests::peers::{python_with, skipped};
 use serde_json::Value;
 
-use crate::process::{Ended, Server, hat, hat_with};
+use crate::process::{RunOutput, Server, hat, hat_with};
 
 struct Scratch(PathBuf);
 
@@ -25,7 +25,7 @@ fn scratch(name: &str) -> Scratch {
 
 /// A success that says something on standard error.
 #[track_caller]
-fn said(ended: &Ended, part: &str) {
+fn said(ended: &RunOutput, part: &str) {
     assert_eq!((ended.code, &ended.stdout[..]), (Some(0), &[][..]), "{ended:?}");
     assert!(ended.stderr.iter().any(|line| line.contains(part)), "{ended:?}");
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::on_every_runtime;
-use crate::process::{Ended, Hat, Server, hat, hat_with};
+use crate::process::{Hat, RunOutput, Server, hat, hat_with};
 
 /// What was printed, and the one line of how many there were.
 #[track_caller]
-fn counted(ended: Ended, text: &str) -> Vec<String> {
+fn counted(ended: RunOutput, text: &str) -> Vec<String> {
     assert_eq!((ended.code, &ended.stderr[..]), (Some(0), &[text.to_owned()][..]), "{ended:?}");
     ended.stdout
 }

@@ -21,12 +21,12 @@ use crate::store::Folder;
 use http::{extensions, get, get_as, upgrade};
 
 /// A server with a page, and where that is.
-struct Paged {
+struct PageServer {
     server: Server,
     page: SocketAddr,
 }
 
-impl Paged {
+impl PageServer {
     #[track_caller]
     fn start(runtime: &str, args: &str) -> Self {
         let server = Server::start(runtime, &format!("--web 127.0.0.1:0 {args}"));
@@ -94,7 +94,7 @@ impl Drop for File {
 
 on_every_runtime! {
     fn the_files_of_the_page(runtime) {
-        let served = Paged::start(runtime, "");
+        let served = PageServer::start(runtime, "");
         let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
              base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
         for (path, content_type, start) in [
@@ -118,7 +118,7 @@ on_every_runtime! {
     }
 
     fn a_page_is_told_what_happens(runtime) {
-        let served = Paged::start(runtime, "--server-id 7");
+        let served = PageServer::start(runtime, "--server-id 7");
         let connect = served.connect();
         run(async {
             let page = served.client(WsOptions::default()).await.expect("a page");
@@ -162,7 +162,7 @@ on_every_runtime! {
     }
 
     fn a_page_registers(runtime) {
-        let served = Paged::start(runtime, "");
+        let served = PageServer::start(runtime, "");
         let connect = format!("{} --runtime {runtime}", served.connect());
         let follower = Hat::start(&format!("subscribe --status page/* {connect}"));
         assert_eq!(follower.json(), json!({"status": "operational"}));
@@ -196,7 +196,7 @@ on_every_runtime! {
 
     /// Each has looked at what is there, and decided by it.
     fn of_two_users_at_once_one_is_asked_again(runtime) {
-        let served = Paged::start(runtime, "");
+        let served = PageServer::start(runtime, "");
         let refused = "there is another event of this type by now, and nothing was registered: look at it again";
         run(async {
             let pages = [
@@ -232,7 +232,7 @@ on_every_runtime! {
     }
 
     fn a_page_for_looking_only(runtime) {
-        let served = Paged::start(runtime, "--web-read-only");
+        let served = PageServer::start(runtime, "--web-read-only");
         run(async {
             let page = served.client(WsOptions::default()).await.expect("a page");
             assert_eq!(told(&page, "/server/read_only", |_| true).await, true.into());
@@ -254,7 +254,7 @@ on_every_runtime! {
         hat_with(&format!("register {connect}"), lines).json();
         server.hat.signal("KILL");
         drop(server);
-        let served = Paged::start(runtime, &args);
+        let served = PageServer::start(runtime, &args);
         run(async {
             let page = served.client(WsOptions::default()).await.expect("a page");
             let payload = told(&page, "/events/a~1b/payload/json/text", |_| true).await;
@@ -273,7 +273,7 @@ on_every_runtime! {
 
     /// A slash within a segment, and one between two.
     fn types_that_print_alike_are_two(runtime) {
-        let served = Paged::start(runtime, "");
+        let served = PageServer::start(runtime, "");
         run(async {
             let page = served.client(WsOptions::default()).await.expect("a page");
             for (name, payload) in [("a/b/c", "1"), ("a%2Fb/c", "2")] {
@@ -288,7 +288,7 @@ on_every_runtime! {
     }
 
     fn long_payloads_are_cut_and_had_whole(runtime) {
-        let served = Paged::start(runtime, "");
+        let served = PageServer::start(runtime, "");
         run(async {
             let page = served.client(WsOptions::default()).await.expect("a page");
             let text = format!("\"{}\"", "č".repeat(100_000));
@@ -307,7 +307,7 @@ on_every_runtime! {
     }
 
     fn bad_requests_are_told_what_is_wrong(runtime) {
-        let served = Paged::start(runtime, "");
+        let served = PageServer::start(runtime, "");
         run(async {
             let page = served.client(WsOptions::default()).await.expect("a page");
             for (name, data, expected) in [
@@ -334,7 +334,7 @@ on_every_runtime! {
     fn passwords(runtime) {
         // `printf secret | openssl dgst -sha1 -binary | base64`
         let file = File::new(&format!("{runtime}.htpasswd"), "operator:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
-        let served = Paged::start(runtime, &format!("--web-htpasswd {}", file.0.display()));
+        let served = PageServer::start(runtime, &format!("--web-htpasswd {}", file.0.display()));
         assert_eq!(get(served.page, "/index.html", "").status, 401);
         // operator:wrong, operator:secret
         let authorization = |it: &str| format!("Authorization: Basic {it}\r\n");
@@ -398,7 +398,7 @@ on_every_runtime! {
 
     fn pages_from_elsewhere(runtime) {
         let elsewhere = "Origin: https://elsewhere.example\r\n";
-        let served = Paged::start(runtime, "");
+        let served = PageServer::start(runtime, "");
         assert_eq!(upgrade(served.page, elsewhere), 403);
         let line = served.server.hat.error_line();
         assert!(line.contains("https://elsewhere.example") && line.contains("--web-origin"), "{line}");
@@ -408,15 +408,15 @@ on_every_runtime! {
         let line = served.server.hat.error_line();
         assert!(line.contains("refused a request for another host"), "{line}");
         assert!(line.contains("elsewhere.example"), "{line}");
-        let served = Paged::start(runtime, "--web-origin https://elsewhere.example");
+        let served = PageServer::start(runtime, "--web-origin https://elsewhere.example");
         assert_eq!(upgrade(served.page, elsewhere), 101);
         assert_eq!(upgrade(served.page, "Origin: https://other.example\r\n"), 403);
-        let served = Paged::start(runtime, "--web-origin any");
+        let served = PageServer::start(runtime, "--web-origin any");
         assert_eq!(upgrade(served.page, elsewhere), 101);
     }
 
     fn a_server_that_stops_tells_its_pages(runtime) {
-        let served = Paged::start(runtime, "");
+        let served = PageServer::start(runtime, "");
         run(async {
             let page = served.client(WsOptions::default()).await.expect("a page");
             told(&page, "/server/status", |it| it.as_str() == Some("operational")).await;
@@ -432,7 +432,7 @@ on_every_runtime! {
 
     fn what_cannot_be_served(runtime) {
         let serve = format!("serve --listen 127.0.0.1:0 --runtime {runtime}");
-        let taken = Paged::start(runtime, "");
+        let taken = PageServer::start(runtime, "");
         let mut lines = hat(&format!("{serve} --web {}", taken.page));
         assert!(lines.stderr.remove(0).starts_with("listening on "));
         assert!(lines.failed(3).contains("cannot listen"), "{lines:?}");
@@ -443,7 +443,7 @@ on_every_runtime! {
     }
 
     fn what_has_been_is_asked_for_in_pages(runtime) {
-        let served = Paged::start(runtime, "");
+        let served = PageServer::start(runtime, "");
         let connect = served.connect();
         let lines: String =
             (0..5).map(|n| format!("{{\"type\":\"a/b\",\"payload\":{{\"kind\":\"json\",\"data\":{n}}}}}\n")).collect();
@@ -484,7 +484,7 @@ on_every_runtime! {
         let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
         let both = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
         for (args, answer) in [("", Some(both)), ("--web-no-compression", None)] {
-            let served = Paged::start(runtime, args);
+            let served = PageServer::start(runtime, args);
             assert_eq!(extensions(served.page, offer).as_deref(), answer, "{args}");
             assert_eq!(extensions(served.page, ""), None, "{args}");
         }
@@ -493,7 +493,7 @@ on_every_runtime! {
     /// Beyond --max-types pages are not shown a type; a search and the details ask the store.
     fn a_search_finds_types_that_pages_are_not_shown(runtime) {
         let folder = Folder::new();
-        let served = Paged::start(runtime, &format!("--max-types 2 --store {}", folder.of("events")));
+        let served = PageServer::start(runtime, &format!("--max-types 2 --store {}", folder.of("events")));
         let connect = served.connect();
         let lines: String = ["a/old", "a/older", "b/x", "a/new"]
             .map(|it| format!("{{\"type\":\"{it}\",\"payload\":{{\"kind\":\"json\",\"data\":\"{it}\"}}}}\n"))
@@ -520,7 +520,7 @@ on_every_runtime! {
     }
 
     fn events_come_as_they_are_registered(runtime) {
-        let served = Paged::start(runtime, "");
+        let served = PageServer::start(runtime, "");
         let connect = served.connect();
         run(async {
             let page = served.client(WsOptions::default()).await.expect("a page");
@@ -542,7 +542,7 @@ on_every_runtime! {
 /// What a state may hold, for a client that reads it all.
 #[test]
 fn ten_thousand_types_are_one_state() {
-    let served = Paged::start("tokio", "");
+    let served = PageServer::start("tokio", "");
     let line = |n: usize| {
         format!("{{\"type\":\"load/{n}\",\"payload\":{{\"kind\":\"json\",\"data\":{n}}}}}\n")
     };

@@ -56,7 +56,7 @@ fn three_machines_as_they_are_deployed_speak_tls_and_know_each_other() {
         let mut command = Command::new(&program);
         command.args(["--config", &conf]).stdout(Stdio::null()).stderr(Stdio::null());
         command.env("NATS_NAME", name).env("HAT_PASSWORD", "secret").env("SYS_PASSWORD", "other");
-        servers.push(Killed(command.spawn().expect("nats-server starts")));
+        servers.push(ChildGuard(command.spawn().expect("nats-server starts")));
     }
     let server = |name: &str, password: &str| {
         let hosts = clients.map(|port| format!("127.0.0.1:{port}")).join(",");
@@ -145,9 +145,9 @@ fn what_the_containers_are_told_is_there_and_taken() {
     }
 }
 
-struct Killed(std::process::Child);
+struct ChildGuard(std::process::Child);
 
-impl Drop for Killed {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

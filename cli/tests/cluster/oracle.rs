@@ -18,7 +18,7 @@ const REGISTRARS: usize = 3;
 
 /// What was seen.
 #[derive(Default)]
-struct Seen {
+struct Observations {
     /// Answers: the events, by the name of the registration.
     answered: BTreeMap<String, Vec<Event>>,
     /// What subscribers were told, connection by connection.
@@ -28,7 +28,7 @@ struct Seen {
 }
 
 pub(crate) struct Oracle {
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<Observations>>,
     ends: Arc<AtomicBool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Oracle {
 impl Oracle {
     /// Registers and listens until [`end`](Self::end).
     pub(crate) fn start(addresses: &[String]) -> Self {
-        let (seen, ends) = (Arc::<Mutex<Seen>>::default(), Arc::<AtomicBool>::default());
+        let (seen, ends) = (Arc::<Mutex<Observations>>::default(), Arc::<AtomicBool>::default());
         let mut tasks = Vec::new();
         for (node, address) in addresses.iter().enumerate() {
             for number in 0..REGISTRARS {
@@ -155,7 +155,7 @@ fn size_of(name: &str) -> usize {
 async fn register(
     address: String,
     registrar: String,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<Observations>>,
     ends: Arc<AtomicBool>,
 ) {
     let mut number = 0;
@@ -190,7 +190,7 @@ async fn register(
     }
 }
 
-async fn listen(address: String, seen: Arc<Mutex<Seen>>, ends: Arc<AtomicBool>) {
+async fn listen(address: String, seen: Arc<Mutex<Observations>>, ends: Arc<AtomicBool>) {
     while !ends.load(Ordering::Relaxed) {
         let Some(client) = client(&address, vec!["*"]).await else {
             sleep(Duration::from_millis(50)).await;
@@ -216,7 +216,7 @@ async fn listen(address: String, seen: Arc<Mutex<Seen>>, ends: Arc<AtomicBool>) 
 
 /// What an oracle that saw `answers` and `told` says of histories.
 fn judged(answers: &[Vec<Event>], told: Vec<Event>, histories: &[Vec<Event>]) -> Option<String> {
-    let seen = Arc::<Mutex<Seen>>::default();
+    let seen = Arc::<Mutex<Observations>>::default();
     {
         let mut seen = seen.lock().expect("no panic");
         seen.told.push(told);

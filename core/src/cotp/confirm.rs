@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::config::{MAX_CONNECT_DATA, check_connect_data};
 use super::report::Report;
-use super::request::{ConnectRequest, Seen, one, put_preferred, units, wrong_octet};
+use super::request::{ConnectRequest, SeenCodes, one, put_preferred, units, wrong_octet};
 use super::tpdu::{Connect, Parameter, Tpdu, code, put_parameter};
 use super::{Config, ConfigError, Diagnostic, Selector, TpduSize, Violation};
 
@@ -123,7 +123,7 @@ fn variable(
     let size_code = if preferred { code::PREFERRED_SIZE } else { code::TPDU_SIZE };
     let parameters = Connect { variable: request.variable.clone(), ..Connect::default() };
     let asked = parameters.parameters().flatten().map(|parameter| parameter.code);
-    let mut seen = Seen::default();
+    let mut seen = SeenCodes::default();
     // the size is always confirmed (RFC 2126 clause 6.4)
     for code in asked.chain([size_code]).filter(|&code| seen.first(code)) {
         let selector = match code {
@@ -170,7 +170,7 @@ pub(super) fn read(cc: &Connect, config: &Config, report: &mut Report) -> Result
     }
     let mut said = Said::default();
     if !raw {
-        let mut seen = Seen::default();
+        let mut seen = SeenCodes::default();
         for parameter in cc.parameters() {
             let parameter = parameter?;
             seen.note(parameter.code, report);

@@ -169,7 +169,7 @@ pub enum Violation {
         /// Which TPDU.
         kind: Kind,
         /// Where the connection is.
-        during: During,
+        during: Stage,
     },
     /// An ED with no data, or with more than 16 octets (RFC 905 clause 13.8.4).
     #[error("expedited data of {octets} octets, but 1 to 16 are allowed")]
@@ -188,7 +188,7 @@ pub enum Violation {
 /// Where a connection is, in the words of its errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum During {
+pub enum Stage {
     /// The accepting side has no CR yet.
     #[error("instead of a CR")]
     AwaitingRequest,

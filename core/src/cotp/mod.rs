@@ -67,7 +67,7 @@ pub use config::{Answer, Config, Policy, Receive};
 pub use confirm::{Info, Response};
 pub use connection::{Connection, Incoming};
 pub use diagnostic::Diagnostic;
-pub use error::{AnswerError, ConfigError, During, Error, SendError, SendFault, Violation};
+pub use error::{AnswerError, ConfigError, Error, SendError, SendFault, Stage, Violation};
 pub use reason::{Cause, Reason};
 pub use request::ConnectRequest;
 pub use selector::Selector;

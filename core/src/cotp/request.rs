@@ -120,7 +120,7 @@ pub(super) fn read(
         ..ConnectRequest::default()
     };
     if !raw {
-        let mut seen = Seen::default();
+        let mut seen = SeenCodes::default();
         for parameter in cr.parameters() {
             let parameter = parameter.map_err(|violation| match violation {
                 Violation::ParameterOverrun { at: octet, .. } => at(octet)(violation),
@@ -254,9 +254,9 @@ pub(super) fn units(value: &Bytes) -> Option<u32> {
 
 /// The codes that stood in a variable part.
 #[derive(Default)]
-pub(super) struct Seen([u64; 4]);
+pub(super) struct SeenCodes([u64; 4]);
 
-impl Seen {
+impl SeenCodes {
     /// Reports a code that stood there before.
     pub(super) fn note(&mut self, code: u8, report: &mut Report) {
         if !self.first(code) {

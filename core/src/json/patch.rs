@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::str::FromStr;
 
-use super::write::Escaped;
+use super::write::EscapingWriter;
 use super::{Limits, ParseError, Pointer, PointerError, Value};
 
 /// What an operation takes in memory beside its value and its paths.
@@ -250,11 +250,11 @@ impl Operation {
         write!(out, r#"{{"op":"{name}""#)?;
         if let Some(from) = from {
             out.write_str(r#","from":""#)?;
-            write!(Escaped(out), "{from}")?;
+            write!(EscapingWriter(out), "{from}")?;
             out.write_char('"')?;
         }
         out.write_str(r#","path":""#)?;
-        write!(Escaped(out), "{}", self.path())?;
+        write!(EscapingWriter(out), "{}", self.path())?;
         out.write_char('"')?;
         if let Some(value) = value {
             out.write_str(r#","value":"#)?;

@@ -51,18 +51,18 @@ pub(super) fn push_text(part: &str, text: &mut String) {
 }
 
 /// What a mark and the character after it stand for.
-pub(super) enum Marked {
+pub(super) enum MarkedUnit {
     Half(u16),
     Mark,
 }
 
 /// What stands behind a mark; nothing if the text was not made here.
-pub(super) fn marked(next: Option<char>) -> Option<Marked> {
+pub(super) fn marked(next: Option<char>) -> Option<MarkedUnit> {
     match next? {
-        MARK => Some(Marked::Mark),
+        MARK => Some(MarkedUnit::Mark),
         next if STANDING.contains(&u32::from(next)) => {
             let half = u32::from(next) - STANDING.start() + HALVES.start();
-            half.try_into().ok().map(Marked::Half)
+            half.try_into().ok().map(MarkedUnit::Half)
         }
         _ => None,
     }
@@ -89,8 +89,8 @@ pub fn lossy_text(text: &str) -> Cow<'_, str> {
         plain.push_str(before);
         let mut next = behind.chars();
         plain.push(match marked(next.next()) {
-            Some(Marked::Half(_)) => char::REPLACEMENT_CHARACTER,
-            Some(Marked::Mark) | None => MARK,
+            Some(MarkedUnit::Half(_)) => char::REPLACEMENT_CHARACTER,
+            Some(MarkedUnit::Mark) | None => MARK,
         });
         rest = if marked(behind.chars().next()).is_some() { next.as_str() } else { behind };
     }

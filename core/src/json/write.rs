@@ -4,7 +4,7 @@
 use core::fmt::{self, Write};
 
 use super::Value;
-use super::surrogate::{self, Marked, marked};
+use super::surrogate::{self, MarkedUnit, marked};
 
 impl Value {
     /// Appends the value's text to `out`.
@@ -55,14 +55,14 @@ impl fmt::Display for Value {
 /// Appends a string in its quotes.
 fn write_text(text: &str, out: &mut impl Write) -> fmt::Result {
     out.write_char('"')?;
-    Escaped(out).write_str(text)?;
+    EscapingWriter(out).write_str(text)?;
     out.write_char('"')
 }
 
 /// Appends what is formatted, as the inside of a string.
-pub(super) struct Escaped<'a, W>(pub(super) &'a mut W);
+pub(super) struct EscapingWriter<'a, W>(pub(super) &'a mut W);
 
-impl<W: Write> Write for Escaped<'_, W> {
+impl<W: Write> Write for EscapingWriter<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut plain = 0;
         for (at, byte) in text.bytes().enumerate() {
@@ -80,8 +80,8 @@ impl<W: Write> Write for Escaped<'_, W> {
                 self.0.write_str(&text[plain..at])?;
                 plain = text.len() - behind.len() + next.map_or(0, char::len_utf8);
                 match marked {
-                    Marked::Half(half) => write!(self.0, "\\u{half:04x}")?,
-                    Marked::Mark => self.0.write_char(surrogate::MARK)?,
+                    MarkedUnit::Half(half) => write!(self.0, "\\u{half:04x}")?,
+                    MarkedUnit::Mark => self.0.write_char(surrogate::MARK)?,
                 }
                 continue;
             }

@@ -32,7 +32,7 @@ pub(super) struct Channel {
 
 /// What comes from the WebSocket.
 #[derive(Debug)]
-pub(super) enum Received {
+pub(super) enum ChannelEvent {
     /// A handshake that the application decides about.
     Upgrade(Box<ws::Request>),
     /// The handshake is done.
@@ -53,16 +53,16 @@ impl Channel {
         &mut self,
         rx: &mut RecvBuf,
         now: Instant,
-    ) -> Result<Polled<Received>, Error> {
+    ) -> Result<Polled<ChannelEvent>, Error> {
         if let Some(error) = &self.over {
             return Err(error.clone());
         }
         while !self.is_held_up() {
             let received = match self.ws.poll(rx, now)?.or_wait() {
                 Err(wait) => return Ok(wait),
-                Ok(ws::Incoming::Text(text)) => Received::Text(text),
-                Ok(ws::Incoming::Request(request)) => Received::Upgrade(request),
-                Ok(ws::Incoming::Open(response)) => Received::Open(response),
+                Ok(ws::Incoming::Text(text)) => ChannelEvent::Text(text),
+                Ok(ws::Incoming::Request(request)) => ChannelEvent::Upgrade(request),
+                Ok(ws::Incoming::Open(response)) => ChannelEvent::Open(response),
                 Ok(ws::Incoming::Binary(data)) => return Err(Error::Binary { size: data.len() }),
                 // the next poll says that it is over, once our part is written
                 Ok(ws::Incoming::Closed { .. }) => continue,

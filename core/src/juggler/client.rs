@@ -11,7 +11,7 @@ use core::time::Duration;
 use bytestring::ByteString;
 
 use super::message::{self, ToClient};
-use super::transport::{Received, Transport};
+use super::transport::{Transport, TransportEvent};
 use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::Value;
@@ -186,10 +186,10 @@ impl Client {
         loop {
             let incoming = match self.transport.next(rx, now)?.or_wait() {
                 Err(wait) => return Ok(wait),
-                Ok(Received::Open(response)) => Some(Incoming::Open(response)),
-                Ok(Received::Message(text)) => self.take(&text)?,
+                Ok(TransportEvent::Open(response)) => Some(Incoming::Open(response)),
+                Ok(TransportEvent::Message(text)) => self.take(&text)?,
                 // only servers are asked
-                Ok(Received::Upgrade(_)) => None,
+                Ok(TransportEvent::Upgrade(_)) => None,
             };
             if let Some(incoming) = incoming {
                 return Ok(Polled::Incoming(incoming));

@@ -1,7 +1,7 @@
 //! The state of one connection: its value, when it is flushed, and what the peer has of it.
 
 use super::peer_state::{Patches, PeerState};
-use super::{Autoflush, Flushed, SendFault, State};
+use super::{Autoflush, Flush, SendFault, State};
 use crate::time::Instant;
 
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Local {
     pub(super) fn follow(
         &mut self,
         state: &mut State,
-        flushed: Option<&Flushed>,
+        flushed: Option<&Flush>,
         to: &mut impl Patches,
     ) -> Result<(), SendFault> {
         if !self.is_replaced {

@@ -11,7 +11,7 @@
 //! | text messages | one each | segments of limited size, pings between them |
 //!
 //! ```text
-//! State ──change──> … ──Autoflush, or flush──> Flushed: one patch, encoded once, for every
+//! State ──change──> … ──Autoflush, or flush──> Flush: one patch, encoded once, for every
 //!                                              connection that follows
 //!
 //! Connection ── own state, messages, requests
@@ -103,4 +103,4 @@ pub use autoflush::Autoflush;
 pub use config::Config;
 pub use error::{Error, Fault, SendFault};
 pub use message::Notification;
-pub use state::{Flushed, State};
+pub use state::{Flush, State};

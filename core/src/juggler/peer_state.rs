@@ -10,7 +10,7 @@ use alloc::string::ToString;
 
 use bytestring::ByteString;
 
-use super::{Flushed, SendFault, State};
+use super::{Flush, SendFault, State};
 use crate::json::{Value, diff};
 
 /// With so many bytes that wait to be written, 256 KiB, whatever they are, no more patches are
@@ -70,7 +70,7 @@ impl PeerState {
     pub(super) fn follow(
         &mut self,
         state: &mut State,
-        flushed: Option<&Flushed>,
+        flushed: Option<&Flush>,
         to: &mut impl Patches,
     ) -> Result<(), SendFault> {
         let version = state.version();

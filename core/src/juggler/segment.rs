@@ -60,23 +60,23 @@ pub(super) fn cut(parts: &[ByteString], max: usize, mut send: impl FnMut(&[ByteS
 
 /// As many characters from the front of a text as there is room for.
 #[derive(Clone, Copy)]
-struct Fitting {
+struct Front {
     bytes: usize,
     units: usize,
 }
 
-fn fit(text: &str, room: usize) -> Fitting {
+fn fit(text: &str, room: usize) -> Front {
     let front = &text.as_bytes()[..room.min(text.len())];
     if front.is_ascii() {
-        return Fitting { bytes: front.len(), units: front.len() };
+        return Front { bytes: front.len(), units: front.len() };
     }
-    let mut fitting = Fitting { bytes: 0, units: 0 };
+    let mut fitting = Front { bytes: 0, units: 0 };
     for character in text.chars() {
         let units = fitting.units + character.len_utf16();
         if units > room {
             break;
         }
-        fitting = Fitting { bytes: fitting.bytes + character.len_utf8(), units };
+        fitting = Front { bytes: fitting.bytes + character.len_utf8(), units };
     }
     fitting
 }

@@ -24,8 +24,8 @@ use crate::json::{Limits, Patch, Pointer, SetError, Value};
 /// A JSON value whose changes are sent as patches.
 ///
 /// Versions count the flushes that changed something: 0 is `null`, with which every peer starts. A
-/// connection remembers the version that its peer has. Whoever is at [`Flushed::from`] takes
-/// [`Flushed::patch`] to be at [`Flushed::to`]; whoever is at another version than
+/// connection remembers the version that its peer has. Whoever is at [`Flush::from`] takes
+/// [`Flush::patch`] to be at [`Flush::to`]; whoever is at another version than
 /// [`version`](Self::version) takes [`whole`](Self::whole).
 ///
 /// ```
@@ -63,7 +63,7 @@ pub struct State {
 
 /// What a flush has to tell, for all connections alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flushed {
+pub struct Flush {
     /// The version that the patch is for.
     pub from: u64,
     /// The version that it leads to.
@@ -163,7 +163,7 @@ impl State {
     }
 
     /// Makes the changes since the last flush a new version, if they come to anything.
-    pub fn flush(&mut self) -> Option<Flushed> {
+    pub fn flush(&mut self) -> Option<Flush> {
         if self.changes.is_empty() {
             return None;
         }
@@ -177,7 +177,7 @@ impl State {
         self.whole = None;
         self.version += 1;
         let patch = Patch(operations).to_string().into();
-        Some(Flushed { from: self.version - 1, to: self.version, patch })
+        Some(Flush { from: self.version - 1, to: self.version, patch })
     }
 
     /// The version of the last flush, and the text of a patch that leads to it from any other: for

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use bytestring::ByteString;
 
-use super::transport::{Received, Transport};
+use super::transport::{Transport, TransportEvent};
 use super::{Config, Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::protocol::{Polled, Protocol, TooLarge};
@@ -70,9 +70,9 @@ impl Protocol for Connection {
     fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         match self.transport.next(rx, now) {
             Ok(received) => Ok(received.map(|received| match received {
-                Received::Upgrade(request) => Incoming::Upgrade(request),
-                Received::Open(response) => Incoming::Open(response),
-                Received::Message(text) => Incoming::Message(text),
+                TransportEvent::Upgrade(request) => Incoming::Upgrade(request),
+                TransportEvent::Open(response) => Incoming::Open(response),
+                TransportEvent::Message(text) => Incoming::Message(text),
             })),
             Err(error) => Err(self.transport.end(error)),
         }

@@ -35,7 +35,7 @@ pub(super) struct Transport {
 
 /// What came.
 #[derive(Debug)]
-pub(super) enum Received {
+pub(super) enum TransportEvent {
     Upgrade(Box<ws::Request>),
     Open(Box<ws::Response>),
     /// The text of a message.
@@ -64,7 +64,7 @@ impl Transport {
         &mut self,
         rx: &mut RecvBuf,
         now: Instant,
-    ) -> Result<Polled<Received>, Error> {
+    ) -> Result<Polled<TransportEvent>, Error> {
         self.liveness.look(rx, self.channel.tx(), now);
         let read = self.read(rx, now);
         self.liveness.seen(rx);
@@ -77,24 +77,24 @@ impl Transport {
         Ok(received)
     }
 
-    fn read(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Received>, Error> {
+    fn read(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<TransportEvent>, Error> {
         loop {
             let text = match self.channel.next(rx, now)?.or_wait() {
                 Err(wait) => return Ok(wait),
-                Ok(channel::Received::Upgrade(request)) => {
-                    return Ok(Polled::Incoming(Received::Upgrade(request)));
+                Ok(channel::ChannelEvent::Upgrade(request)) => {
+                    return Ok(Polled::Incoming(TransportEvent::Upgrade(request)));
                 }
-                Ok(channel::Received::Open(response)) => {
-                    return Ok(Polled::Incoming(Received::Open(response)));
+                Ok(channel::ChannelEvent::Open(response)) => {
+                    return Ok(Polled::Incoming(TransportEvent::Open(response)));
                 }
-                Ok(channel::Received::Text(text)) => text,
+                Ok(channel::ChannelEvent::Text(text)) => text,
             };
             let limit = self.config.max_message;
             match Segment::parse(&text)? {
                 Segment::More(part) => self.assembly.push(&part, limit)?,
                 Segment::Last(part) => {
                     let message = self.assembly.finish(part, limit)?;
-                    return Ok(Polled::Incoming(Received::Message(message)));
+                    return Ok(Polled::Incoming(TransportEvent::Message(message)));
                 }
                 Segment::Ping(payload) => {
                     trace::received("juggler ping", payload.len());

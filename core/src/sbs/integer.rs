@@ -84,7 +84,7 @@ pub(crate) fn put(value: i64, out: &mut impl Writer) {
 /// The same where it takes more than one byte. Nearly all take eight or fewer.
 #[inline(never)]
 fn put_more(value: i64, out: &mut impl Writer) {
-    match Encoded::of(value) {
+    match EncodedInteger::of(value) {
         Some(encoded) => out.put_word(encoded.padded(), encoded.len()),
         None => put_long(value, out),
     }
@@ -100,13 +100,13 @@ pub(crate) fn put_wide(value: i128, out: &mut impl Writer) {
 
 /// An integer that is encoded already, for where its length is asked for before it is written.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Encoded {
+pub(crate) struct EncodedInteger {
     /// What counts in the highest bytes.
     word: u64,
     len: usize,
 }
 
-impl Encoded {
+impl EncodedInteger {
     /// The longest of these, in bytes.
     pub(crate) const MOST: usize = 8;
 
@@ -210,9 +210,9 @@ mod tests {
         assert_eq!(out, bytes, "{value}");
         assert_eq!(encoded_len(value), bytes.len(), "{value}");
         assert_eq!(take(bytes), Ok((value, bytes.len())), "{value}");
-        match Encoded::of(value) {
+        match EncodedInteger::of(value) {
             Some(encoded) => assert_eq!(&encoded.padded()[..encoded.len()], bytes, "{value}"),
-            None => assert!(bytes.len() > Encoded::MOST, "{value}"),
+            None => assert!(bytes.len() > EncodedInteger::MOST, "{value}"),
         }
         // with more behind it, as in a message
         let more = [bytes, &[0x7f; 8]].concat();

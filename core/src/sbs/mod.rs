@@ -39,9 +39,7 @@ use decode::MAX_DEPTH;
 pub use decode::{Decode, Reader, decode};
 pub use encode::{Encode, TooDeep, encode, try_encode};
 pub use error::DecodeError;
-pub(crate) use integer::{
-    Encoded as EncodedInteger, encoded_len as integer_len, take as take_integer,
-};
+pub(crate) use integer::{EncodedInteger, encoded_len as integer_len, take as take_integer};
 #[cfg(feature = "std")]
 pub use repository::LoadError;
 pub use repository::{PreparedType, Repository, TypeError};

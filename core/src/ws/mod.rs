@@ -67,8 +67,8 @@ mod watch;
 pub use crate::keepalive::PingRule;
 pub use config::{Config, Role};
 pub use connection::{Connection, Incoming};
-pub use deflate::{Agreed, Deflate};
+pub use deflate::{Deflate, DeflateAgreement};
 pub use error::{AnswerError, Error, RequestError, SendError, Violation};
 pub use handshake::{
-    Field, HandshakeFault, Negotiated, Request, RequestFault, Response, accept_key, check_request,
+    Agreement, Field, HandshakeFault, Request, RequestFault, Response, accept_key, check_request,
 };

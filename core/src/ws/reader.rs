@@ -7,7 +7,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
-use super::deflate::{Agreed, Inflater};
+use super::deflate::{DeflateAgreement, Inflater};
 use super::frame::{self, Front, Head, Opcode};
 use super::utf8::Utf8;
 use super::{Config, Error, Role, Violation, mask};
@@ -68,7 +68,7 @@ impl Reader {
     }
 
     /// From now on messages may be compressed.
-    pub(super) fn inflate(&mut self, agreed: Agreed) {
+    pub(super) fn inflate(&mut self, agreed: DeflateAgreement) {
         self.inflater = Some(Inflater::new(agreed));
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hat_tokio::eventer::{
     CatchUpConfig, Event, EventType, Json, LatestParams, Payload, QueryParams, ReconnectOptions,
-    Reconnecting, RegisterEvent, Update, keep_connected,
+    ReconnectingClient, RegisterEvent, Update, keep_connected,
 };
 use hat_tokio::json::{Limits, Object, Pointer};
 use hat_tokio::juggler::{
@@ -52,7 +52,7 @@ pub(crate) async fn start(events: &str, page: &str) -> Result<Server, Box<dyn Er
 }
 
 /// Brings what the event server tells into the state, until the client is over.
-async fn follow(client: Reconnecting, state: SharedState) {
+async fn follow(client: ReconnectingClient, state: SharedState) {
     while let Ok(update) = client.next().await {
         match update {
             Update::Connected(_) => {
@@ -97,7 +97,7 @@ fn set(state: &SharedState, path: &Pointer, value: Value) {
 }
 
 /// Calls of the page. An error is a text for its user.
-struct Operate(Reconnecting);
+struct Operate(ReconnectingClient);
 
 impl Handler for Operate {
     async fn request(&self, page: &Connection, name: &str, data: Value) -> Result<Value, Value> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hat_core::chatter::Dialect;
 use hat_core::eventer::EncodedEvents;
-use hat_core::eventer::server::{Config, Connection, Incoming, Notified, NotifyId, RequestId};
+use hat_core::eventer::server::{Config, Connection, Incoming, NotifyId, NotifyOutcome, RequestId};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
@@ -101,9 +101,9 @@ machine!(EventerServer {
     ) -> PyResult<Option<u64>> {
         let notified = self.link.machine.notify(&events.0, persisted.0, with_ack.0).map_err(refused)?;
         Ok(match notified {
-            Notified::Nothing => None,
-            Notified::Sent => Some(0),
-            Notified::AwaitsAck(id) => {
+            NotifyOutcome::Nothing => None,
+            NotifyOutcome::Sent => Some(0),
+            NotifyOutcome::AwaitsAck(id) => {
                 self.last += 1;
                 self.acks.insert(id, self.last);
                 Some(self.last)

@@ -71,7 +71,7 @@ struct Writer {
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum Outcome {
     /// A session, to be applied and told.
     Session {
         /// Which it is, to whoever registered it.
@@ -161,17 +161,17 @@ impl Replica {
     /// # Errors
     ///
     /// [`Fault`]; nothing has changed then, and it may be taken again.
-    pub fn take(&mut self, sequence: u64, bytes: &Bytes) -> Result<Taken, Fault> {
+    pub fn take(&mut self, sequence: u64, bytes: &Bytes) -> Result<Outcome, Fault> {
         let taken = self.state.taken;
         if sequence <= taken {
-            return Ok(Taken::Again);
+            return Ok(Outcome::Again);
         }
         if sequence != taken + 1 {
             return Err(Fault::Gap { taken, found: sequence });
         }
         let became = match Message::decode(bytes) {
             Ok(message) => self.message(sequence, message)?,
-            Err(MessageError::Foreign) => Taken::Foreign,
+            Err(MessageError::Foreign) => Outcome::Foreign,
             Err(error) => return Err(Fault::Message(sequence, error)),
         };
         self.state.taken = sequence;
@@ -190,45 +190,45 @@ impl Replica {
         self.fetched.insert(sequence, part);
     }
 
-    fn message(&mut self, sequence: u64, message: Message) -> Result<Taken, Fault> {
+    fn message(&mut self, sequence: u64, message: Message) -> Result<Outcome, Fault> {
         let Message { place, timestamp, body } = message;
         match body {
             Body::Open => Ok(self.open(sequence, place)),
             Body::Part(bytes) => {
                 self.keep(sequence, bytes);
-                Ok(Taken::Part)
+                Ok(Outcome::Part)
             }
             Body::Session(_) | Body::Parted(..) => {
                 let known = self.state.writers.get(&place.writer).copied();
                 let Some(known) = known.filter(|known| known.epoch == place.epoch) else {
-                    return Ok(Taken::Void(place));
+                    return Ok(Outcome::Void(place));
                 };
                 if place.number != known.next {
                     return Ok(match place.number < known.next {
-                        true => Taken::Known,
-                        false => Taken::Void(place),
+                        true => Outcome::Known,
+                        false => Outcome::Void(place),
                     });
                 }
                 let bytes = match body {
                     Body::Parted(crc, parts) => self.join(sequence, crc, &parts)?,
                     Body::Session(bytes) | Body::Part(bytes) => bytes,
-                    Body::Open => return Ok(Taken::Foreign),
+                    Body::Open => return Ok(Outcome::Foreign),
                 };
                 let session = self.session(sequence, timestamp, &bytes)?;
                 self.state.timestamp = Some((session.timestamp().s(), session.timestamp().us()));
                 let goes_on = Writer { next: known.next + 1, last: sequence, ..known };
                 self.state.writers.insert(place.writer, goes_on);
-                Ok(Taken::Session { place, session: Arc::new(session) })
+                Ok(Outcome::Session { place, session: Arc::new(session) })
             }
         }
     }
 
-    fn open(&mut self, sequence: u64, place: Place) -> Taken {
+    fn open(&mut self, sequence: u64, place: Place) -> Outcome {
         let Place { writer, epoch, .. } = place;
         let writers = &mut self.state.writers;
         let known = writers.get(&writer);
         if known.is_some_and(|known| epoch <= known.epoch) {
-            return Taken::Known;
+            return Outcome::Known;
         }
         if known.is_none() && writers.len() >= MAX_WRITERS {
             let oldest = writers.iter().min_by_key(|(_, writer)| writer.last);
@@ -237,7 +237,7 @@ impl Replica {
             }
         }
         writers.insert(writer, Writer { epoch, next: 0, last: sequence });
-        Taken::Opened { writer, epoch }
+        Outcome::Opened { writer, epoch }
     }
 
     fn keep(&mut self, sequence: u64, bytes: Bytes) {

@@ -13,7 +13,7 @@ use hat_core::time::Instant;
 
 use super::message::{Body, Message};
 use super::outbox::{Key, Outbox, OutboxOptions, Publish};
-use super::replica::{Fault, Replica, State, Taken};
+use super::replica::{Fault, Outcome, Replica, State};
 use crate::store::Session;
 
 const NODES: usize = 3;
@@ -274,17 +274,17 @@ impl World {
                 return;
             };
             match node.replica.take(sequence, bytes) {
-                Ok(Taken::Session { place, session }) => {
+                Ok(Outcome::Session { place, session }) => {
                     node.sessions.push(session.clone());
                     if let Some(ticket) = node.outbox.applied(place) {
                         let answer = (session.number(), session.timestamp());
                         assert_eq!(self.answered.insert(ticket, answer), None, "answered twice");
                     }
                 }
-                Ok(Taken::Void(place)) => node.outbox.void(place),
-                Ok(Taken::Opened { writer, epoch }) => node.outbox.opened(writer, epoch),
-                Ok(Taken::Again) => assert!(wrong),
-                Ok(Taken::Known | Taken::Part | Taken::Foreign) => {}
+                Ok(Outcome::Void(place)) => node.outbox.void(place),
+                Ok(Outcome::Opened { writer, epoch }) => node.outbox.opened(writer, epoch),
+                Ok(Outcome::Again) => assert!(wrong),
+                Ok(Outcome::Known | Outcome::Part | Outcome::Foreign) => {}
                 Err(Fault::Gap { .. }) => assert!(wrong),
                 Err(Fault::Needs(_, part)) => {
                     node.replica.fetched(part, &self.stream[part as usize - 1]);

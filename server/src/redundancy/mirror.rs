@@ -29,7 +29,7 @@ use super::mirrors::Shared;
 use super::others::Other;
 use super::report::{MirrorReport, UnderWay};
 use super::waiting::{Waiting, WaitingLimits};
-use crate::builtin::{self, Synced};
+use crate::builtin::{self, SyncState};
 use crate::engine::Engine;
 use crate::engine_handle::EngineHandle;
 use crate::module::Source;
@@ -77,7 +77,7 @@ impl Error {
 
 /// What there is to do next while the copy is up to date.
 enum Next {
-    Told(Result<Notification, hat_aio::eventer::Error>),
+    Notification(Result<Notification, hat_aio::eventer::Error>),
     Written(Result<(), AppendError>),
 }
 
@@ -200,7 +200,7 @@ struct Copy<'a> {
     /// What is being written.
     under_way: Option<UnderWay>,
     /// What was told of the state last.
-    synced: Option<Synced>,
+    synced: Option<SyncState>,
 }
 
 impl Copy<'_> {
@@ -216,7 +216,7 @@ impl Copy<'_> {
         let last = R::unblock(move || store.last(server_id)).await;
         self.had = last.map_err(|_| StoreError::Closed)??;
         self.last = self.had.id;
-        self.tell(Synced::Connected).await?;
+        self.tell(SyncState::Connected).await?;
         let (mut held, mut count) = (Waiting::new(self.mirror.waiting), 0_u64);
         let mut writing: Option<Pending> = None;
         let mut asked_after = self.last;
@@ -231,7 +231,7 @@ impl Copy<'_> {
             let (page, more) = self.ask(QueryParams::Server(params)).await?;
             check(&page, more, asked_after)?;
             if !page.is_empty() && count == 0 {
-                self.tell(Synced::Syncing).await?;
+                self.tell(SyncState::Syncing).await?;
             }
             count += page.len() as u64;
             asked_after = page.last().map_or(asked_after, |event| event.id);
@@ -254,7 +254,7 @@ impl Copy<'_> {
         self.report(|report| report.synced = true);
         self.note_given_again();
         info!(server_id, events = count, "all events of another server are here");
-        self.tell(Synced::Synced(Some(count))).await
+        self.tell(SyncState::Synced(Some(count))).await
     }
 
     /// Writes what is told. Only the end of the connection, or of the disk, ends it.
@@ -275,7 +275,7 @@ impl Copy<'_> {
                 if self.waiting.is_full() {
                     std::future::pending::<()>().await;
                 }
-                Next::Told(self.client.next().await)
+                Next::Notification(self.client.next().await)
             };
             match or(written, told).await {
                 Next::Written(written) => {
@@ -283,16 +283,16 @@ impl Copy<'_> {
                     written?;
                     self.written();
                 }
-                Next::Told(Ok(Notification::Events(events))) => {
+                Next::Notification(Ok(Notification::Events(events))) => {
                     self.told(events.into_vec());
                     self.note_given_again();
                 }
-                Next::Told(Ok(Notification::Status(status))) => {
+                Next::Notification(Ok(Notification::Status(status))) => {
                     // the status counts once what was told before it is here
                     self.write_all(writing.take()).await?;
                     self.status(status).await?;
                 }
-                Next::Told(Err(error)) => {
+                Next::Notification(Err(error)) => {
                     self.write_all(writing.take()).await?;
                     return Err(error.into());
                 }
@@ -403,7 +403,7 @@ impl Copy<'_> {
             && let Some(synced) = self.synced
         {
             let again = match synced {
-                Synced::Synced(_) => Synced::Synced(None),
+                SyncState::Synced(_) => SyncState::Synced(None),
                 synced => synced,
             };
             self.tell_there(again).await?;
@@ -413,7 +413,7 @@ impl Copy<'_> {
     }
 
     /// Tells how far the copy is: there and here.
-    async fn tell(&mut self, synced: Synced) -> Result<(), Error> {
+    async fn tell(&mut self, synced: SyncState) -> Result<(), Error> {
         self.synced = Some(synced);
         self.tell_there(synced).await?;
         let event = self.event(synced);
@@ -421,11 +421,11 @@ impl Copy<'_> {
         Ok(())
     }
 
-    async fn tell_there(&self, synced: Synced) -> Result<(), Error> {
+    async fn tell_there(&self, synced: SyncState) -> Result<(), Error> {
         Ok(self.client.register(&[self.event(synced)]).await?)
     }
 
-    fn event(&self, synced: Synced) -> hat_core::eventer::RegisterEvent {
+    fn event(&self, synced: SyncState) -> hat_core::eventer::RegisterEvent {
         builtin::synced(self.mirror.who.server_id, self.other.server_id, synced)
     }
 }

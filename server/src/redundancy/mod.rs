@@ -41,9 +41,9 @@ use smol::channel::{Receiver, Sender, bounded};
 
 use crate::engine::Engine;
 use crate::engine_handle::EngineHandle;
-use crate::server::Ended;
+use crate::server::EndReason;
 
-pub use once::{Copied, MirrorOnce, MirrorOnceError, mirror_once};
+pub use once::{CopySummary, MirrorOnce, MirrorOnceError, mirror_once};
 pub use report::MirrorReport;
 pub(crate) use report::MirrorReports;
 pub use waiting::WaitingLimits;
@@ -115,8 +115,8 @@ pub(crate) struct Who {
 pub(crate) struct Redundancy {
     stop: Sender<()>,
     stopped: Receiver<()>,
-    ended: Receiver<Ended>,
-    why: Arc<Mutex<Option<Ended>>>,
+    ended: Receiver<EndReason>,
+    why: Arc<Mutex<Option<EndReason>>>,
 }
 
 impl Redundancy {
@@ -147,7 +147,7 @@ impl Redundancy {
     }
 
     /// Waits until the server must end, and says why.
-    pub(crate) async fn ended(&self) -> Ended {
+    pub(crate) async fn ended(&self) -> EndReason {
         let known = || self.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(why) = known() {
             return why;

@@ -30,7 +30,7 @@ pub struct MirrorOnce {
 /// What was copied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Copied {
+pub struct CopySummary {
     /// Events that came.
     pub events: u64,
     /// The servers that they are of.
@@ -69,7 +69,7 @@ pub async fn mirror_once<R: Runtime>(
     options: MirrorOnce,
     store: &DiskStore,
     mut progress: impl FnMut(u64),
-) -> Result<Copied, MirrorOnceError> {
+) -> Result<CopySummary, MirrorOnceError> {
     let connect_options = ConnectOptions {
         token: options.token.map(Into::into),
         tls: options.tls,
@@ -82,7 +82,8 @@ pub async fn mirror_once<R: Runtime>(
         let latest = client.query(&QueryParams::Latest(LatestParams::default())).await?;
         servers.extend(latest.events.iter().map(|event| event.id.server));
     }
-    let mut copied = Copied { servers: servers.iter().copied().collect(), ..Copied::default() };
+    let mut copied =
+        CopySummary { servers: servers.iter().copied().collect(), ..CopySummary::default() };
     let mut into = Import::new(store);
     for server_id in servers {
         copy(&client, server_id, store, &mut into, &mut progress).await?;

@@ -17,7 +17,7 @@ use super::rule::{Rule, Step};
 use super::{MonitorLost, MonitorOptions, Who, others};
 use crate::engine::Engine;
 use crate::engine_handle::EngineHandle;
-use crate::server::Ended;
+use crate::server::EndReason;
 
 /// Time between two attempts to find the monitor.
 pub(super) const RETRY: Duration = Duration::from_millis(500);
@@ -57,7 +57,7 @@ pub(super) async fn run<R: Runtime>(
     engine: Arc<Engine>,
     handle: EngineHandle,
     stopping: Receiver<()>,
-) -> Option<Ended> {
+) -> Option<EndReason> {
     let who = Arc::new(who);
     let (tls, retry) = (options.tls.clone(), options.retry);
     let waiting = options.waiting;
@@ -72,7 +72,7 @@ pub(super) async fn run<R: Runtime>(
 }
 
 impl Task {
-    async fn run<R: Runtime>(&mut self) -> Option<Ended> {
+    async fn run<R: Runtime>(&mut self) -> Option<EndReason> {
         let mut failed = String::new();
         loop {
             let lost = match self.connect::<R>().await? {
@@ -84,7 +84,9 @@ impl Task {
                     drop(component);
                     match (end, self.options.lost) {
                         (End::Stopped, _) => return None,
-                        (End::CloseRequest, MonitorLost::Exit) => return Some(Ended::CloseRequest),
+                        (End::CloseRequest, MonitorLost::Exit) => {
+                            return Some(EndReason::CloseRequest);
+                        }
                         // a monitor that ends asks all its components to end, too
                         (End::CloseRequest, MonitorLost::Stay) => "it ends".to_owned(),
                         (End::Lost(reason), _) => reason,
@@ -93,7 +95,7 @@ impl Task {
                 Err(error) => error.to_string(),
             };
             if self.options.lost == MonitorLost::Exit {
-                return Some(Ended::MonitorLost(lost));
+                return Some(EndReason::MonitorLost(lost));
             }
             if failed != lost {
                 warn!(monitor = %self.options.address, reason = lost, "no monitor: trying again");

@@ -12,7 +12,7 @@ use anyhow::Context;
 
 use crate::contenders::{Contender, Sides};
 use crate::figures::Figure;
-use crate::process::{Process, Used};
+use crate::process::{Process, Usage};
 use crate::report::{FAILED, Row, Table, Target};
 
 /// What one run of one contender came to.
@@ -20,9 +20,9 @@ pub(crate) struct Run {
     numbers: HashMap<String, f64>,
     /// Used by the server while the client measured, and the memory that it grew by; its peak is
     /// since its start. Nothing, where there is none.
-    pub(crate) server: Used,
+    pub(crate) server: Usage,
     /// The same of the client.
-    pub(crate) client: Used,
+    pub(crate) client: Usage,
 }
 
 impl Run {
@@ -145,7 +145,7 @@ fn run(sides: &Sides) -> anyhow::Result<Run> {
     let before = (used(), client.used());
     client.say("go").context("the client")?;
     let line = client.line().context("the client")?;
-    let since = |before: Used, after: Used| Used {
+    let since = |before: Usage, after: Usage| Usage {
         cpu: after.cpu - before.cpu,
         peak: after.peak,
         resident: after.resident - before.resident,

@@ -100,14 +100,14 @@ impl Process {
     }
 
     /// What it has used until now, with the processes that it started.
-    pub(crate) fn used(&self) -> Used {
-        let nothing = Used { cpu: f64::NAN, peak: f64::NAN, resident: f64::NAN };
-        let mut used = Used::of(self.child.id()).unwrap_or(nothing);
+    pub(crate) fn used(&self) -> Usage {
+        let nothing = Usage { cpu: f64::NAN, peak: f64::NAN, resident: f64::NAN };
+        let mut used = Usage::of(self.child.id()).unwrap_or(nothing);
         let mut pids = children(self.child.id());
         while let Some(pid) = pids.pop() {
             // one that has just ended no longer counts
-            let Used { cpu, peak, resident } = Used::of(pid).unwrap_or_default();
-            used = Used {
+            let Usage { cpu, peak, resident } = Usage::of(pid).unwrap_or_default();
+            used = Usage {
                 cpu: used.cpu + cpu,
                 peak: used.peak + peak,
                 resident: used.resident + resident,
@@ -136,7 +136,7 @@ impl Drop for Process {
 
 /// What a process has used.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Used {
+pub(crate) struct Usage {
     /// Processor time, user and system, seconds; the system counts it in steps of 10 ms.
     pub(crate) cpu: f64,
     /// The most memory that it had at a time (`VmHWM`), bytes.
@@ -145,7 +145,7 @@ pub(crate) struct Used {
     pub(crate) resident: f64,
 }
 
-impl Used {
+impl Usage {
     fn of(pid: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // behind the name, which may hold anything, the 12th and 13th field
@@ -163,8 +163,8 @@ impl Used {
 }
 
 /// What this process has used.
-pub(crate) fn used() -> Used {
-    Used::of(std::process::id()).unwrap_or_default()
+pub(crate) fn used() -> Usage {
+    Usage::of(std::process::id()).unwrap_or_default()
 }
 
 /// Processes that a process has started and that are still there.

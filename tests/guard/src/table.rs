@@ -20,7 +20,7 @@ pub struct Table {
 
 /// A difference between what is stored and what was counted.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Moved {
+pub enum Difference {
     /// By more than [`MARGIN`].
     Count {
         /// Which.
@@ -68,19 +68,19 @@ impl Table {
 
     /// What has moved from here to `now`.
     #[must_use]
-    pub fn moved(&self, now: &Self) -> Vec<Moved> {
+    pub fn moved(&self, now: &Self) -> Vec<Difference> {
         let mut moved = Vec::new();
         for (name, is) in &now.rows {
             match self.get(name) {
-                None => moved.push(Moved::New(name.clone())),
+                None => moved.push(Difference::New(name.clone())),
                 Some(was) if was.abs_diff(*is) * 100 > was * MARGIN => {
-                    moved.push(Moved::Count { name: name.clone(), was, is: *is });
+                    moved.push(Difference::Count { name: name.clone(), was, is: *is });
                 }
                 Some(_) => {}
             }
         }
         let gone = self.rows.iter().filter(|(name, _)| now.get(name).is_none());
-        moved.extend(gone.map(|(name, _)| Moved::Gone(name.clone())));
+        moved.extend(gone.map(|(name, _)| Difference::Gone(name.clone())));
         moved
     }
 }
@@ -103,7 +103,7 @@ impl fmt::Display for Table {
     }
 }
 
-impl fmt::Display for Moved {
+impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count { name, was, is } => {
@@ -155,6 +155,6 @@ mod tests {
     #[test]
     fn rows_that_come_and_go_are_told() {
         let moved = table(&[("old", 1)]).moved(&table(&[("new", 1)]));
-        assert_eq!(moved, [Moved::New("new".to_owned()), Moved::Gone("old".to_owned())]);
+        assert_eq!(moved, [Difference::New("new".to_owned()), Difference::Gone("old".to_owned())]);
     }
 }

@@ -18,7 +18,7 @@ struct Raw {
 }
 
 /// What became of a message, and what memory it took: at the most, and still.
-struct Taken {
+struct MessageCost {
     polled: Result<Option<server::Incoming>, hat_core::eventer::Error>,
     most: u64,
     still: i64,
@@ -47,7 +47,7 @@ impl Raw {
         raw
     }
 
-    fn send(&mut self, name: &'static str, data: Vec<u8>) -> Taken {
+    fn send(&mut self, name: &'static str, data: Vec<u8>) -> MessageCost {
         let options = SendOptions { last: false, token: true, ..SendOptions::default() };
         self.client.machine.send(Data::new(name, data), options).expect("room");
         self.client.carry(&mut self.server);
@@ -55,7 +55,7 @@ impl Raw {
         let info = measure(|| {
             polled = server.machine.poll(&mut server.rx, NOW).map(Polled::incoming);
         });
-        Taken { polled, most: info.bytes_max, still: info.bytes_current }
+        MessageCost { polled, most: info.bytes_max, still: info.bytes_current }
     }
 }
 

@@ -26,7 +26,7 @@ use hat_core::eventer::{
 use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
 use hat_smol::async_std::AsyncStd;
-use hat_tests::counted::Counted;
+use hat_tests::counting::CountingRuntime;
 use hat_tests::runtimes::TestRuntime;
 use smol::channel::{Receiver, bounded};
 
@@ -58,12 +58,12 @@ struct Here;
 
 async fn serve<R: TestRuntime>() -> Result<()> {
     let options = ListenOptions { status: Status::Operational, ..ListenOptions::default() };
-    let server = listen::<Counted<R, Here>>(("127.0.0.1", 0), Answers, options).await?;
+    let server = listen::<CountingRuntime<R, Here>>(("127.0.0.1", 0), Answers, options).await?;
     say(&format!("listening {}", server.addresses()[0]))?;
     let commands = commands();
     while let Ok(command) = commands.recv().await {
         match command.split(' ').collect::<Vec<_>>()[..] {
-            ["report"] => say(&report(&server, Counted::<R, Here>::tasks()))?,
+            ["report"] => say(&report(&server, CountingRuntime::<R, Here>::tasks()))?,
             ["notify", bytes, count] => {
                 notify(&server, bytes.parse()?, count.parse()?).await;
                 say("notified")?;

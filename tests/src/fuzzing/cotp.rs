@@ -11,7 +11,7 @@ use hat_core::time::Instant;
 use hat_core::tpkt;
 
 use super::feed::{Arrival, any_bytes};
-use super::gathering::Gathering;
+use super::gathering::Gatherer;
 use crate::pair::Pair;
 
 /// Small, so that inputs reach it.
@@ -46,7 +46,7 @@ pub(super) fn bytes(input: &[u8]) {
     };
     let make = || {
         let make = if on(0) { Connection::connect } else { Connection::accept };
-        Gathering::new(make(config.clone(), Instant::ORIGIN).expect("a configuration that fits"))
+        Gatherer::new(make(config.clone(), Instant::ORIGIN).expect("a configuration that fits"))
     };
     any_bytes(arrival, bytes, MOST, make, |gathering, incoming| match incoming {
         Incoming::Connect(_) => {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use arbitrary::{Result, Unstructured};
-use hat_core::eventer::client::{AckId, Incoming as ToClient, RequestId as Asked};
-use hat_core::eventer::server::{Incoming as ToServer, Notified, NotifyId, RequestId};
+use hat_core::eventer::client::{AckId, Incoming as ToClient, RequestId as ClientRequest};
+use hat_core::eventer::server::{Incoming as ToServer, NotifyId, NotifyOutcome, RequestId};
 use hat_core::eventer::{Event, LatestParams, QueryResult, Status, server};
 use hat_core::protocol::Protocol;
 
@@ -71,7 +71,7 @@ impl Step {
 
 /// What the client must still get that comes without its asking, oldest first.
 #[derive(Debug, PartialEq)]
-enum Told {
+enum Notice {
     Status(Status),
     Events { events: Vec<Event>, with_ack: bool },
 }
@@ -80,15 +80,15 @@ enum Told {
 struct Model {
     pair: Pair,
     status: Status,
-    told: VecDeque<Told>,
+    told: VecDeque<Notice>,
     /// Requests of the client without an answer, forgotten ones included, in the order of asking:
     /// the server sees them so.
-    unseen: VecDeque<Asked>,
+    unseen: VecDeque<ClientRequest>,
     /// Requests that the server has, with the client's name of each.
-    at_server: Vec<(RequestId, bool, Asked)>,
+    at_server: Vec<(RequestId, bool, ClientRequest)>,
     /// Those whose answer must reach the client: the instance of the event in it.
-    answered: Vec<(Asked, i64)>,
-    forgotten: BTreeSet<Asked>,
+    answered: Vec<(ClientRequest, i64)>,
+    forgotten: BTreeSet<ClientRequest>,
     /// Registrations without an answer that the server has not seen.
     silent: usize,
     unacked: Vec<AckId>,
@@ -140,7 +140,7 @@ impl Model {
                 self.unseen.push_back(self.pair.a.machine.query(&query).expect("open"));
             }
             Step::Forget(index) => {
-                let open: Vec<Asked> = self.waiting().collect();
+                let open: Vec<ClientRequest> = self.waiting().collect();
                 if !open.is_empty() {
                     let asked = open[index % open.len()];
                     self.pair.a.machine.forget(asked);
@@ -161,7 +161,7 @@ impl Model {
                 self.pair.b.machine.set_status(status).expect("open");
                 if status != self.status {
                     self.status = status;
-                    self.told.push_back(Told::Status(status));
+                    self.told.push_back(Notice::Status(status));
                 }
             }
             Step::Drive => self.drive(),
@@ -175,7 +175,7 @@ impl Model {
     }
 
     /// Requests that the client waits for.
-    fn waiting(&self) -> impl Iterator<Item = Asked> {
+    fn waiting(&self) -> impl Iterator<Item = ClientRequest> {
         let at_server = self.at_server.iter().map(|&(.., asked)| asked);
         let answered = self.answered.iter().map(|&(asked, _)| asked);
         let all = self.unseen.iter().copied().chain(at_server).chain(answered);
@@ -212,15 +212,15 @@ impl Model {
         let events: Vec<Event> =
             all.into_iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|it| it.0).collect();
         match notified {
-            Notified::Nothing => return assert!(events.is_empty()),
-            Notified::Sent => assert!(!with_ack),
-            Notified::AwaitsAck(id) => {
+            NotifyOutcome::Nothing => return assert!(events.is_empty()),
+            NotifyOutcome::Sent => assert!(!with_ack),
+            NotifyOutcome::AwaitsAck(id) => {
                 assert!(with_ack);
                 self.notified.push_back(id);
             }
         }
         assert!(!events.is_empty());
-        self.told.push_back(Told::Events { events, with_ack });
+        self.told.push_back(Notice::Events { events, with_ack });
     }
 
     /// Everything arrives, and is what the model says.
@@ -230,11 +230,11 @@ impl Model {
             match incoming {
                 ToClient::Ready(_) => panic!("twice ready"),
                 ToClient::Status(status) => {
-                    assert_eq!(self.told.pop_front(), Some(Told::Status(status)));
+                    assert_eq!(self.told.pop_front(), Some(Notice::Status(status)));
                 }
                 ToClient::Events { events, ack, .. } => {
                     let with_ack = ack.is_some();
-                    assert_eq!(self.told.pop_front(), Some(Told::Events { events, with_ack }));
+                    assert_eq!(self.told.pop_front(), Some(Notice::Events { events, with_ack }));
                     if let Some(ack) = ack {
                         let id = self.notified.pop_front().expect("a notification waits");
                         self.names.push((ack, id));
@@ -288,7 +288,7 @@ impl Model {
     }
 
     /// The client got an answer.
-    fn got(&mut self, request: Asked, events: &[Event]) {
+    fn got(&mut self, request: ClientRequest, events: &[Event]) {
         assert!(!self.forgotten.contains(&request));
         let at = self.answered.iter().position(|(asked, _)| *asked == request);
         let (_, instance) = self.answered.remove(at.expect("answered, and once only"));

@@ -10,18 +10,18 @@ use hat_core::time::Instant;
 
 /// A connection whose messages are put together here. In how many parts it gives them is a matter
 /// of how their bytes arrive, and nothing else about them may be.
-pub(super) struct Gathering {
+pub(super) struct Gatherer {
     pub(super) machine: Connection,
     coming: BytesMut,
 }
 
-impl Gathering {
+impl Gatherer {
     pub(super) fn new(machine: Connection) -> Self {
         Self { machine, coming: BytesMut::new() }
     }
 }
 
-impl Protocol for Gathering {
+impl Protocol for Gatherer {
     type Incoming = Incoming;
     type Error = Error;
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use hat_core::chatter::Dialect;
 use serde_json::{Value, json};
 
-use super::{Handle, Peer, PeerError, Pending, from_base64, to_addr, to_base64};
+use super::{Handle, Peer, PeerError, PendingCall, from_base64, to_addr, to_base64};
 
 /// A layer of the line protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,12 +113,12 @@ pub const ASK: How = How { last: false, ..ONE };
 
 impl<'a> Side<'a> {
     /// Starts a request without further parameters.
-    pub fn start(&self, method: &str) -> Pending<'a> {
+    pub fn start(&self, method: &str) -> PendingCall<'a> {
         self.peer.start(&self.layer.method(method), json!({"obj": self.object}))
     }
 
     /// Starts to send.
-    pub fn start_send(&self, data: &[u8], how: How) -> Pending<'a> {
+    pub fn start_send(&self, data: &[u8], how: How) -> PendingCall<'a> {
         let How { conv, last, token, timeout } = how;
         let data = to_base64(data);
         let mut params = json!({"obj": self.object, "type": "Test.Data", "data": data, "conv": conv, "last": last,
@@ -162,7 +162,7 @@ impl<'a> Side<'a> {
     }
 
     /// Starts to close.
-    pub fn close(&self) -> Pending<'a> {
+    pub fn close(&self) -> PendingCall<'a> {
         self.peer.start("close", json!({"obj": self.object}))
     }
 

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use super::install::{self, Installing};
+use super::install::{self, Installation};
 
 /// The sources of the peers and their requirements.
 pub(super) const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
@@ -136,7 +136,7 @@ impl Recipe {
         let files = |error| SetupError::Files { folder: folder.to_owned(), error };
 
         fs::create_dir_all(folder).map_err(files)?;
-        let _installing = Installing::begin();
+        let _installing = Installation::begin();
         let lock = folder.join(format!("{}.lock", self.name));
         let _lock = install::lock(&lock).map_err(files)?;
 

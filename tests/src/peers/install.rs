@@ -17,16 +17,16 @@ static ENDED: AtomicUsize = AtomicUsize::new(0);
 
 /// Somebody of this process installs a peer, or waits for another process that does, until this is
 /// dropped.
-pub(super) struct Installing(());
+pub(super) struct Installation(());
 
-impl Installing {
+impl Installation {
     pub(super) fn begin() -> Self {
         BEGUN.fetch_add(1, Ordering::Relaxed);
         Self(())
     }
 }
 
-impl Drop for Installing {
+impl Drop for Installation {
     fn drop(&mut self) {
         ENDED.fetch_add(1, Ordering::Relaxed);
     }

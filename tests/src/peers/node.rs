@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::environment::{SOURCES, target_dir};
-use super::install::{self, Installing};
+use super::install::{self, Installation};
 
 /// The tests of pages, whose scripts run a browser.
 const BROWSER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/browser");
@@ -65,7 +65,7 @@ fn provide(source: &Path) -> io::Result<PathBuf> {
     let peers = target_dir().join("peers");
     let folder = peers.join(package);
     fs::create_dir_all(&folder)?;
-    let _installing = Installing::begin();
+    let _installing = Installation::begin();
     // tests run at once, in threads and in processes
     let _lock = install::lock(&folder.with_extension("lock"))?;
 

@@ -119,10 +119,10 @@ impl Peer {
     /// Makes a request whose response is waited for later.
     ///
     /// The peer starts requests in the order in which they were made.
-    pub fn start(&self, method: &str, params: Value) -> Pending<'_> {
+    pub fn start(&self, method: &str, params: Value) -> PendingCall<'_> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         self.write(json!({"t": "req", "id": id, "m": method, "p": params}));
-        Pending { peer: self, id, method: method.to_owned() }
+        PendingCall { peer: self, id, method: method.to_owned() }
     }
 
     /// Waits for the object's next event of that name, and returns its parameters.
@@ -192,13 +192,13 @@ impl Drop for Peer {
 /// A request that was made.
 #[derive(Debug)]
 #[must_use = "a request whose response nobody reads may fail unseen"]
-pub struct Pending<'a> {
+pub struct PendingCall<'a> {
     peer: &'a Peer,
     id: u64,
     method: String,
 }
 
-impl Pending<'_> {
+impl PendingCall<'_> {
     /// Waits for the response.
     #[track_caller]
     pub fn wait(self) -> Result<Value, PeerError> {

@@ -59,14 +59,14 @@ pub enum Fault {
 
 #[derive(Default)]
 pub(super) struct Net {
-    listeners: BTreeMap<SocketAddr, Listening>,
+    listeners: BTreeMap<SocketAddr, ListenerState>,
     connections: BTreeMap<u64, [End; 2]>,
     next_connection: u64,
     next_port: u16,
 }
 
 #[derive(Default)]
-struct Listening {
+struct ListenerState {
     backlog: VecDeque<EndId>,
     waker: Option<Waker>,
 }
@@ -187,7 +187,7 @@ pub(super) fn bind(world: &World, address: SocketAddr) -> io::Result<SimulatedLi
     if inner.net.listeners.contains_key(&address) {
         return Err(ErrorKind::AddrInUse.into());
     }
-    inner.net.listeners.insert(address, Listening::default());
+    inner.net.listeners.insert(address, ListenerState::default());
     drop(inner);
     Ok(SimulatedListener { world: world.clone(), address })
 }

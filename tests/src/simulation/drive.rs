@@ -9,7 +9,7 @@ use hat_core::time::{Instant, earliest};
 
 use super::agenda::Plan;
 use super::end::{EndId, Ending, FLUSH, LINGER, Phase, STALL};
-use super::network::{Happened, Network, Outcome, Polled};
+use super::network::{Network, Occurrence, Outcome, PollReport};
 
 /// Lets an end do what it can now. It leaves the list of the runnable ones when it can do nothing
 /// more.
@@ -105,7 +105,7 @@ fn poll<M: Protocol<Incoming: fmt::Debug>, T>(
             Err(_) => Outcome::Error,
         };
         let taken = before.len() - end.rx.bytes.len();
-        let polled = Polled {
+        let polled = PollReport {
             now,
             arrived: end.arrived,
             consumed: before[..taken].to_vec(),
@@ -114,14 +114,14 @@ fn poll<M: Protocol<Incoming: fmt::Debug>, T>(
             held_up: end.held_up,
             deadline: end.machine().deadline(),
         };
-        net.happened.push_back(Happened::Polled(id, polled));
+        net.happened.push_back(Occurrence::Polled(id, polled));
     }
     end.arrived = false;
     match polled {
         Ok(None) => Ok(false),
         Ok(Some(incoming)) => {
             net.trace.note(net.now, || format!("{id} got {incoming:?}"));
-            net.happened.push_back(Happened::Incoming(id, incoming));
+            net.happened.push_back(Occurrence::Incoming(id, incoming));
             Ok(true)
         }
         Err(error) => {
@@ -186,7 +186,7 @@ fn over<M: Protocol<Incoming: fmt::Debug>, T>(
     }
     end.phase = Phase::Flushing { until };
     net.agenda.plan(until, Plan::Wake(id));
-    net.happened.push_back(Happened::Ended(id, ending));
+    net.happened.push_back(Occurrence::Ended(id, ending));
 }
 
 /// Writes what the machine left, for a bounded time; then the end of our stream.

@@ -53,14 +53,14 @@ impl Fate {
 }
 
 /// What a scenario is told: it decides what comes of it.
-pub enum Happened<M: Protocol, T> {
+pub enum Occurrence<M: Protocol, T> {
     /// The connection is up: [`start`](Network::start) a machine.
     Up(EndId),
     /// It was refused, at the caller.
     Refused(EndId),
     /// What a poll did, in a network that is [`watched`](Network::watched): comes in front of what
     /// it gave.
-    Polled(EndId, Polled),
+    Polled(EndId, PollReport),
     /// A machine gave something.
     Incoming(EndId, M::Incoming),
     /// The connection is over for this side.
@@ -71,7 +71,7 @@ pub enum Happened<M: Protocol, T> {
 
 /// What a poll did, seen from outside.
 #[derive(Debug)]
-pub struct Polled {
+pub struct PollReport {
     /// The time that the machine was told.
     pub now: Instant,
     /// Bytes had come since the poll before.
@@ -112,7 +112,7 @@ pub struct Network<M: Protocol, T> {
     pub(super) ends: Vec<End<M>>,
     pub(super) agenda: Agenda<T>,
     pub(super) runnable: VecDeque<EndId>,
-    pub(super) happened: VecDeque<Happened<M, T>>,
+    pub(super) happened: VecDeque<Occurrence<M, T>>,
     pub(super) limits: Limits,
     pub(super) is_watched: bool,
 }
@@ -142,7 +142,7 @@ impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
     }
 
     /// What happens next. `None`: nothing ever will.
-    pub fn step(&mut self) -> Option<Happened<M, T>> {
+    pub fn step(&mut self) -> Option<Occurrence<M, T>> {
         loop {
             if let Some(happened) = self.happened.pop_front() {
                 return Some(happened);
@@ -162,9 +162,9 @@ impl<M: Protocol<Incoming: fmt::Debug>, T> Network<M, T> {
             Plan::Arrive(end) => drive::arrive(self, end),
             Plan::Wake(end) => drive::wake(self, end),
             Plan::Fail(end) => drive::fail(self, end),
-            Plan::Up(end) => self.happened.push_back(Happened::Up(end)),
-            Plan::Refused(end) => self.happened.push_back(Happened::Refused(end)),
-            Plan::Timer(timer) => self.happened.push_back(Happened::Timer(timer)),
+            Plan::Up(end) => self.happened.push_back(Occurrence::Up(end)),
+            Plan::Refused(end) => self.happened.push_back(Occurrence::Refused(end)),
+            Plan::Timer(timer) => self.happened.push_back(Occurrence::Timer(timer)),
             Plan::Jump(clock, by) => {
                 self.clocks[clock.0] += by;
                 self.trace.note(self.now, || format!("clock {} jumps by {by:?}", clock.0));

@@ -2,7 +2,7 @@
 
 use hat_core::chatter;
 use hat_core::eventer::client::Incoming;
-use hat_core::eventer::server::{self, Notified};
+use hat_core::eventer::server::{self, NotifyOutcome};
 use hat_core::eventer::{LatestParams, QueryResult, SendFault, Status};
 use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
@@ -40,7 +40,7 @@ fn the_server_closes_and_what_it_queued_is_delivered() {
         pair.drive();
         let server::Incoming::Query { request, .. } = pair.b.take() else { panic!("not a query") };
         let notified = pair.b.machine.notify(&encoded(&[event(1, 1, "a")]), false, true);
-        assert!(matches!(notified, Ok(Notified::AwaitsAck(_))));
+        assert!(matches!(notified, Ok(NotifyOutcome::AwaitsAck(_))));
         pair.b.machine.set_status(Status::Stopping).expect("ready");
         pair.b.machine.close();
         let result = QueryResult::default();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hat_core::chatter;
 use hat_core::eventer::client::{Client, Incoming};
 use hat_core::eventer::message::{self, InitReq};
-use hat_core::eventer::server::{self, Notified};
+use hat_core::eventer::server::{self, NotifyOutcome};
 use hat_core::eventer::{Error, LatestParams, QueryResult, SendFault, Status};
 use hat_core::protocol::Protocol;
 use hat_core::sbs::{self, DecodeError};
@@ -170,7 +170,7 @@ fn a_refused_status_is_not_taken_as_told() {
 fn an_ack_goes_out_over_a_full_queue() {
     let mut pair = narrow();
     let events = encoded(&[event(1, 1, "a")]);
-    let Ok(Notified::AwaitsAck(id)) = pair.b.machine.notify(&events, false, true) else {
+    let Ok(NotifyOutcome::AwaitsAck(id)) = pair.b.machine.notify(&events, false, true) else {
         panic!("not sent")
     };
     pair.drive();

@@ -3,7 +3,7 @@
 use hat_core::chatter;
 use hat_core::eventer::client::{AckId, Incoming};
 use hat_core::eventer::message::InitReq;
-use hat_core::eventer::server::{self, Notified};
+use hat_core::eventer::server::{self, NotifyOutcome};
 use hat_core::eventer::{Event, SendFault, Status};
 use hat_core::protocol::Protocol;
 use hat_tests::pair::GRAINS;
@@ -44,7 +44,7 @@ fn events_without_an_ack() {
         let mut pair = ready(grain);
         let sent = [event(1, 1, "a"), event(2, 2, "b/c")];
         let notified = pair.b.machine.notify(&encoded(&sent), false, false);
-        assert_eq!(notified, Ok(Notified::Sent));
+        assert_eq!(notified, Ok(NotifyOutcome::Sent));
         pair.drive();
         match pair.a.take() {
             Incoming::Events { events, ack, size } => {
@@ -62,7 +62,7 @@ fn events_with_an_ack() {
     for grain in GRAINS {
         let mut pair = ready(grain);
         let notified = pair.b.machine.notify(&encoded(&[event(1, 1, "a")]), false, true);
-        let Ok(Notified::AwaitsAck(id)) = notified else { panic!("{notified:?}") };
+        let Ok(NotifyOutcome::AwaitsAck(id)) = notified else { panic!("{notified:?}") };
         pair.drive();
         assert!(pair.b.incoming.is_empty(), "no ack before the events are handled");
         let (_, ack) = events(&mut pair);
@@ -84,7 +84,7 @@ fn acks_come_in_any_order() {
         let mut notify = |instance| {
             let events = encoded(&[event(1, instance, "a")]);
             match pair.b.machine.notify(&events, false, true) {
-                Ok(Notified::AwaitsAck(id)) => id,
+                Ok(NotifyOutcome::AwaitsAck(id)) => id,
                 other => panic!("{other:?}"),
             }
         };
@@ -108,7 +108,7 @@ fn an_ack_counts_once() {
     let ack = frame(2, 2, false, true, "HatEventer.MsgEventsAck", b"");
     pair.b.feed(&[&ack[..], &ack].concat(), pair.now);
     let server::Incoming::Acked(id) = pair.b.take() else { panic!("no ack") };
-    assert_eq!(notified, Ok(Notified::AwaitsAck(id)));
+    assert_eq!(notified, Ok(NotifyOutcome::AwaitsAck(id)));
     assert!(pair.b.incoming.is_empty() && pair.b.error.is_none());
 }
 
@@ -119,7 +119,7 @@ fn gets(request: &InitReq, persisted: bool, expected: &[i64]) {
         let mut pair = ready_of(client_config(), server_config(), request, grain);
         let notified = pair.b.machine.notify(&encoded(&all), persisted, true);
         if expected.is_empty() {
-            assert_eq!(notified, Ok(Notified::Nothing));
+            assert_eq!(notified, Ok(NotifyOutcome::Nothing));
             assert!(pair.b.machine.tx().is_empty(), "not a byte goes out");
             nothing_is_open(&pair);
             continue;
@@ -160,6 +160,6 @@ fn a_client_gets_events_that_are_stored_or_not_as_it_asked() {
 #[test]
 fn no_events_are_no_message() {
     let mut pair = ready(usize::MAX);
-    assert_eq!(pair.b.machine.notify(&encoded(&[]), false, true), Ok(Notified::Nothing));
+    assert_eq!(pair.b.machine.notify(&encoded(&[]), false, true), Ok(NotifyOutcome::Nothing));
     assert!(pair.b.machine.tx().is_empty());
 }

@@ -2,7 +2,7 @@
 
 use hat_core::eventer::client::Incoming as ToClient;
 use hat_core::eventer::message::InitReq;
-use hat_core::eventer::server::{Incoming as ToServer, Notified};
+use hat_core::eventer::server::{Incoming as ToServer, NotifyOutcome};
 use hat_core::eventer::{Event, EventId, LatestParams, QueryResult, Status, Timestamp};
 use hat_tests::pair::GRAINS;
 
@@ -92,7 +92,7 @@ fn a_session() {
         assert_eq!(pair.a.take_tx(), wire::ACK);
         to_server(&mut pair, wire::ACK, grain);
         let ToServer::Acked(id) = pair.b.take() else { panic!("no ack") };
-        assert_eq!(notified, Ok(Notified::AwaitsAck(id)));
+        assert_eq!(notified, Ok(NotifyOutcome::AwaitsAck(id)));
         super::nothing_is_open(&pair);
     }
 }

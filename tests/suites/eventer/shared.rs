@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Buf;
 use hat_core::buffer::SendQueue;
 use hat_core::eventer::client::Incoming;
-use hat_core::eventer::server::Notified;
+use hat_core::eventer::server::NotifyOutcome;
 use hat_core::eventer::{EncodedEvents, Event, Payload};
 use hat_core::protocol::Protocol;
 use hat_tests::pair::GRAINS;
@@ -42,7 +42,7 @@ fn connections_that_get_all_share_one_buffer() {
     let mut pairs: Vec<Pair> = (0..20).map(|_| ready(usize::MAX)).collect();
     let mut queued = Vec::new();
     for pair in &mut pairs {
-        assert_eq!(pair.b.machine.notify(&encoded, false, false), Ok(Notified::Sent));
+        assert_eq!(pair.b.machine.notify(&encoded, false, false), Ok(NotifyOutcome::Sent));
         queued.push(large_chunks(pair));
     }
     assert_eq!(queued[0].len(), 1, "one run");

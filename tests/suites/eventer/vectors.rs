@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hat_core::chatter;
 use hat_core::eventer::client::Incoming as ToClient;
 use hat_core::eventer::message::{self, EventsNotify, InitReq, InitRes, RegisterReq, RegisterRes};
-use hat_core::eventer::server::{ClientInfo, Incoming as ToServer, Notified};
+use hat_core::eventer::server::{ClientInfo, Incoming as ToServer, NotifyOutcome};
 use hat_core::eventer::{Error, QueryParams, QueryResult, Status, Subscription};
 use hat_core::sbs::{self, Decode};
 use hat_tests::pair::GRAINS;
@@ -91,7 +91,7 @@ fn events_notifications() {
             let wire = frame(2, 2, true, !with_ack, message::EVENTS_NOTIFY, bytes);
             let notified = pair.b.machine.notify(&encoded(&sent), false, with_ack);
             if sent.is_empty() {
-                assert_eq!(notified, Ok(Notified::Nothing));
+                assert_eq!(notified, Ok(NotifyOutcome::Nothing));
             } else {
                 assert_eq!(pair.b.take_tx(), wire);
             }
@@ -111,7 +111,7 @@ fn events_acks() {
     cases(message::EVENTS_ACK, |grain, (), bytes| {
         let mut pair = ready(grain);
         let events = encoded(&[super::event(1, 1, "a")]);
-        let Ok(Notified::AwaitsAck(id)) = pair.b.machine.notify(&events, false, true) else {
+        let Ok(NotifyOutcome::AwaitsAck(id)) = pair.b.machine.notify(&events, false, true) else {
             panic!("not sent")
         };
         pair.drive();

@@ -8,7 +8,7 @@ use hat_aio::eventer::{
     ConnectionInfo, Handler, ListenOptions, Notifier, RequestError, listen_with,
 };
 use hat_core::eventer::{Event, EventId, EventType, Payload, RegisterEvent, Timestamp};
-use hat_tests::counted::Counted;
+use hat_tests::counting::CountingRuntime;
 use hat_tests::on_every_runtime;
 
 use crate::{at_once, client, local, until};
@@ -43,7 +43,7 @@ fn registered(event: RegisterEvent) -> Event {
 on_every_runtime! {
     async fn a_server_closed_under_load<R>() {
         struct Here;
-        let listening = listen_with::<Counted<R, Here>, _>(local(), Echo, ListenOptions::default());
+        let listening = listen_with::<CountingRuntime<R, Here>, _>(local(), Echo, ListenOptions::default());
         let server = listening.await.expect("listens");
         let (answered, failed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         for index in 0..CLIENTS {
@@ -72,13 +72,13 @@ on_every_runtime! {
         until::<R>(|| answered.load(Ordering::SeqCst) > 5 * CLIENTS).await;
         at_once::<R, _>(server.close()).await;
         assert!(server.connections().is_empty());
-        until::<R>(|| Counted::<R, Here>::tasks() == 0).await;
+        until::<R>(|| CountingRuntime::<R, Here>::tasks() == 0).await;
         until::<R>(|| failed.load(Ordering::SeqCst) == CLIENTS).await;
     }
 
     async fn a_server_dropped_under_load<R>() {
         struct Here;
-        let listening = listen_with::<Counted<R, Here>, _>(local(), Echo, ListenOptions::default());
+        let listening = listen_with::<CountingRuntime<R, Here>, _>(local(), Echo, ListenOptions::default());
         let server = listening.await.expect("listens");
         let mut clients = Vec::new();
         for _ in 0..CLIENTS {
@@ -91,6 +91,6 @@ on_every_runtime! {
         for client in &clients {
             at_once::<R, _>(client.closed()).await;
         }
-        until::<R>(|| Counted::<R, Here>::tasks() == 0).await;
+        until::<R>(|| CountingRuntime::<R, Here>::tasks() == 0).await;
     }
 }

@@ -1,7 +1,7 @@
 //! The deployed event server, killed in the middle of its work, and another one in its place.
 
 use hat_aio::eventer::{
-    Client, ReconnectOptions, Reconnecting, RequestError, Update, keep_connected,
+    Client, ReconnectOptions, ReconnectingClient, RequestError, Update, keep_connected,
 };
 use hat_core::eventer::reconnect::{CatchUpConfig, RetryConfig};
 use hat_core::eventer::{EventType, LatestParams};
@@ -27,7 +27,7 @@ fn event(session: i64) -> Value {
 }
 
 /// The sessions of the events of the next update that has any, or that catching up is done.
-async fn sessions(client: &Reconnecting) -> Result<Vec<i64>, bool> {
+async fn sessions(client: &ReconnectingClient) -> Result<Vec<i64>, bool> {
     loop {
         match client.next().await.expect("it goes on") {
             Update::Events(events) => {

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use hat_aio::eventer::{ConnectOptions, RequestError, connect};
 use hat_core::eventer::LatestParams;
-use hat_tests::counted::Counted;
+use hat_tests::counting::CountingRuntime;
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::within;
 
@@ -19,7 +19,7 @@ on_every_runtime! {
         struct Here;
         let mut server = Server::start::<R>();
         let options = ConnectOptions::default();
-        let client = connect::<Counted<R, Here>>(server.address, "unanswered", options).await;
+        let client = connect::<CountingRuntime<R, Here>>(server.address, "unanswered", options).await;
         let client = client.expect("taken");
         let params = LatestParams::default().into();
         let mut requests: Vec<_> = (0..1000).map(|_| Box::pin(client.query(&params))).collect();
@@ -39,7 +39,7 @@ on_every_runtime! {
         };
         at_once::<R, _>(all_fail).await;
         drop(client);
-        until::<R>(|| Counted::<R, Here>::tasks() == 0).await;
+        until::<R>(|| CountingRuntime::<R, Here>::tasks() == 0).await;
     }
 
     async fn clients_that_are_killed_are_gone_and_the_others_stay<R>() {

@@ -16,7 +16,7 @@ use hat_aio::eventer::{ConnectError, ConnectOptions, ListenOptions, Server, conn
 use hat_aio::{Error, chatter};
 use hat_core::chatter::PingRule;
 use hat_core::eventer;
-use hat_tests::counted::Counted;
+use hat_tests::counting::CountingRuntime;
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::TestRuntime;
 
@@ -28,7 +28,7 @@ async fn server<R: TestRuntime, Here: 'static>() -> Server {
     let mut options = ListenOptions::default();
     options.config.init_timeout = SHORT;
     options.config.chatter.ping = PingRule::Off;
-    listen::<Counted<R, Here>>(local(), (), options).await.expect("listens")
+    listen::<CountingRuntime<R, Here>>(local(), (), options).await.expect("listens")
 }
 
 /// Writes `bytes` one by one until the other side has had enough; how many it took.
@@ -47,25 +47,25 @@ on_every_runtime! {
     async fn a_client_that_connects_and_says_nothing<R>() {
         struct Here;
         let server = server::<R, Here>().await;
-        let idle = Counted::<R, Here>::tasks();
+        let idle = CountingRuntime::<R, Here>::tasks();
         let mut silent = TcpStream::connect(server.addresses()[0]).expect("connected");
         silent.set_read_timeout(Some(LONG)).expect("set");
         assert_eq!(silent.read(&mut [0]).expect("it is closed"), 0);
         drop(silent);
-        until::<R>(|| Counted::<R, Here>::tasks() == idle).await;
+        until::<R>(|| CountingRuntime::<R, Here>::tasks() == idle).await;
         assert!(server.connections().is_empty());
     }
 
     async fn a_client_that_says_who_it_is_a_byte_at_a_time<R>() {
         struct Here;
         let server = server::<R, Here>().await;
-        let idle = Counted::<R, Here>::tasks();
+        let idle = CountingRuntime::<R, Here>::tasks();
         // two minutes of them
         let (_, bytes) = init("x".repeat(20_000));
         let drips = TcpStream::connect(server.addresses()[0]).expect("connected");
         let taken = drip(drips, &bytes);
         assert!(taken < bytes.len(), "it must not go on for ever");
-        until::<R>(|| Counted::<R, Here>::tasks() == idle).await;
+        until::<R>(|| CountingRuntime::<R, Here>::tasks() == idle).await;
         assert!(server.connections().is_empty());
     }
 
@@ -86,11 +86,11 @@ on_every_runtime! {
             });
             let mut options = ConnectOptions::default();
             options.config.init_timeout = SHORT;
-            let connecting = connect::<Counted<R, Here>>(address, "client", options);
+            let connecting = connect::<CountingRuntime<R, Here>>(address, "client", options);
             let error = at_once::<R, _>(connecting).await.map(|_| ()).expect_err("no answer");
             let ConnectError::Ended(error) = error else { panic!("{error:?}") };
             assert_eq!(error.protocol(), Some(&eventer::Error::InitTimeout));
-            until::<R>(|| Counted::<R, Here>::tasks() == 0).await;
+            until::<R>(|| CountingRuntime::<R, Here>::tasks() == 0).await;
             server.join().expect("no panic");
         }
     }

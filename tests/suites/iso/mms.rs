@@ -9,7 +9,7 @@ use hat_tests::runtimes::TestRuntime;
 use serde_json::{Value, json};
 
 use crate::drivers::today;
-use crate::relay::{Ended, Relay};
+use crate::relay::{Relay, RelayEnd};
 use crate::{local, octets};
 
 /// A client and a server that are associated through a relay of ours.
@@ -18,7 +18,7 @@ struct Association {
     client: Handle,
     /// The server's end.
     accepted: Value,
-    ended: tokio::sync::oneshot::Receiver<Ended>,
+    ended: tokio::sync::oneshot::Receiver<RelayEnd>,
 }
 
 impl Association {
@@ -44,7 +44,7 @@ impl Association {
 }
 
 #[track_caller]
-fn both_closed(ended: &Ended) {
+fn both_closed(ended: &RelayEnd) {
     for end in [&ended.front, &ended.back] {
         // who closes with something unread resets the connection
         let closed = matches!(end.protocol(), Some(cotp::Error::Closed));

@@ -15,7 +15,7 @@ pub(crate) struct Relay {
 }
 
 /// The two connections of a relay, while messages go through it.
-pub(crate) struct Relayed {
+pub(crate) struct RelayConnections {
     /// From the peer's client.
     pub(crate) front: Connection,
     /// To the peer's server.
@@ -23,7 +23,7 @@ pub(crate) struct Relayed {
 }
 
 /// How a relayed connection has ended.
-pub(crate) struct Ended {
+pub(crate) struct RelayEnd {
     /// Why nothing more came from the peer's client.
     pub(crate) front: Error,
     /// Why nothing more came from the peer's server.
@@ -45,7 +45,7 @@ impl Relay {
 
     /// Takes one connection and makes the one behind it, with the selectors that the client asked
     /// for.
-    pub(crate) async fn accept<R: TestRuntime>(&self) -> Relayed {
+    pub(crate) async fn accept<R: TestRuntime>(&self) -> RelayConnections {
         let front = self.server.accept().await.expect("a client connects");
         let asked = front.info().agreed;
         let config = Config {
@@ -54,13 +54,13 @@ impl Relay {
             ..Config::default()
         };
         let back = client::<R>(self.target, config).await.expect("the server confirms");
-        Relayed { front, back }
+        RelayConnections { front, back }
     }
 }
 
-impl Relayed {
+impl RelayConnections {
     /// Hands messages on in both directions until both peers have ended.
-    pub(crate) async fn run<R: TestRuntime>(self) -> Ended {
+    pub(crate) async fn run<R: TestRuntime>(self) -> RelayEnd {
         let Self { front, back } = self;
         let (sender, answered) = tokio::sync::oneshot::channel();
         let (from, to) = (back.clone(), front.clone());
@@ -70,7 +70,7 @@ impl Relayed {
         let (front, requests) = forward(&front, &back).await;
         let answered = within::<R, _>(std::time::Duration::from_secs(10), answered).await;
         let (back, answers) = answered.expect("the server ends too").expect("the task ends");
-        Ended { front, back, requests, answers }
+        RelayEnd { front, back, requests, answers }
     }
 }
 

@@ -91,7 +91,7 @@ fn asking(calling: &[u8], called: &[u8]) -> Config {
 
 /// What tshark tells of a capture.
 #[derive(Default)]
-struct Told {
+struct Dissection {
     /// Packets that it found.
     packets: usize,
     /// TPDU codes in their order.
@@ -118,7 +118,7 @@ const FIELDS: [&str; 6] = [
 const WARNING: u32 = 0x0060_0000;
 
 /// Runs tshark on the capture. `None` where it is not installed; says so.
-fn told(test: &str, capture: &Capture) -> Option<Told> {
+fn told(test: &str, capture: &Capture) -> Option<Dissection> {
     if Command::new("tshark").arg("--version").output().is_err() {
         skip(
             &format!("iso::tshark::{test}"),
@@ -133,14 +133,14 @@ fn told(test: &str, capture: &Capture) -> Option<Told> {
     command.args(FIELDS.into_iter().flat_map(|name| ["-e", name]));
     let output = command.output().expect("tshark runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut told = Told::default();
+    let mut told = Dissection::default();
     for frame in String::from_utf8(output.stdout).expect("tshark writes UTF-8").lines() {
         told.frame(frame);
     }
     Some(told)
 }
 
-impl Told {
+impl Dissection {
     /// Takes a line in: the values of a field stand between commas, fields between tabs.
     fn frame(&mut self, line: &str) {
         let mut fields = line

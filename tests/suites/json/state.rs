@@ -1,7 +1,7 @@
 //! The state of Juggler and those who follow it.
 
 use hat_core::json::{Limits, Patch, Pointer, SetError, Token, Value, diff};
-use hat_core::juggler::{Flushed, State};
+use hat_core::juggler::{Flush, State};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -64,7 +64,7 @@ fn newcomers_get_what_was_flushed() {
     assert_eq!(state.whole().1, r#"[{"op":"replace","path":"","value":null}]"#);
     state.set(&path("/a"), 1).expect("fits");
     assert_eq!(state.whole().0, 0);
-    let Flushed { from, to, .. } = state.flush().expect("a change");
+    let Flush { from, to, .. } = state.flush().expect("a change");
     assert_eq!((from, to), (0, 1));
     state.set(&path("/a"), 2).expect("fits");
     // the next patch is for this one, not for what is there now
@@ -295,7 +295,7 @@ proptest! {
                 }
                 Step::Flush => {
                     let before = state.version();
-                    let Some(Flushed { from, to, patch }) = state.flush() else {
+                    let Some(Flush { from, to, patch }) = state.flush() else {
                         prop_assert_eq!(state.version(), before);
                         continue;
                     };

@@ -2,7 +2,7 @@
 
 use hat_core::json::Array;
 use hat_core::juggler::rpc::{
-    Actions, CallId, Config, Connection, Handled, Incoming, Limits, RequestId,
+    Actions, CallHandler, CallId, Config, Connection, Incoming, Limits, RequestId,
 };
 use hat_core::juggler::{Error, SendFault};
 use hat_tests::pair::GRAINS;
@@ -122,12 +122,12 @@ fn data_and_messages_pass_through() {
 #[test]
 fn actions_by_name_and_for_all_other_names() {
     let actions = Actions::new().with("add", 1).with("add", 2).with("", 3);
-    assert_eq!(actions.find("add"), Some(Handled::Named(&2)));
-    assert_eq!(actions.find(""), Some(Handled::Named(&3)));
+    assert_eq!(actions.find("add"), Some(CallHandler::Named(&2)));
+    assert_eq!(actions.find(""), Some(CallHandler::Named(&3)));
     assert_eq!(actions.find("other"), None);
     let actions = actions.with_default(4);
-    assert_eq!(actions.find("add"), Some(Handled::Named(&2)));
-    assert_eq!(actions.find("other"), Some(Handled::Default(&4)));
+    assert_eq!(actions.find("add"), Some(CallHandler::Named(&2)));
+    assert_eq!(actions.find("other"), Some(CallHandler::Default(&4)));
 }
 
 /// What nobody can do is refused, by the machine where it is no call that anybody could answer.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hat_core::juggler::rpc::{self, Actions, Handled};
+use hat_core::juggler::rpc::{self, Actions, CallHandler};
 use hat_tests::pair::{GRAINS, Pair};
 use hat_tests::vectors::{boolean, list, load, text};
 
@@ -125,16 +125,16 @@ fn serve(pair: &mut Pair<ws::Connection, rpc::Connection>) -> Vec<Value> {
             rpc::Incoming::Call { request, action, args, .. } => {
                 let machine = &mut pair.b.machine;
                 match actions.find(&action) {
-                    Some(Handled::Named(Action::Act)) => {
+                    Some(CallHandler::Named(Action::Act)) => {
                         match args.get(0).and_then(Value::as_i64) {
                             Some(x) => machine.respond(request, Ok(&(x + 1).into())),
                             None => machine.respond(request, Err(&"an argument is missing".into())),
                         }
                     }
-                    Some(Handled::Named(Action::Fail)) => {
+                    Some(CallHandler::Named(Action::Fail)) => {
                         machine.respond(request, Err(&"abc".into()))
                     }
-                    Some(Handled::Default(_)) => panic!("there is none"),
+                    Some(CallHandler::Default(_)) => panic!("there is none"),
                     None => machine.refuse_action(request),
                 }
                 .expect("it is open");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hat_aio::{Address, ConnectError, SocketOptions, chatter, cotp, eventer, juggler, tcp, tpkt};
 use hat_tests::on_every_runtime;
-use hat_tests::resolving::{Resolving, name};
+use hat_tests::resolving::{ResolvingRuntime, name};
 use hat_tests::runtimes::{TestRuntime, within};
 use hat_tests::silent::Silent;
 
@@ -85,29 +85,29 @@ on_every_runtime! {
         };
         let there = chatter::listen::<R>(local(), Default::default()).await.expect("listens");
         let to = names("chatter", there.addresses()[0]);
-        soon::<R, _, _>(chatter::connect::<Resolving<R>>(to, Default::default())).await;
+        soon::<R, _, _>(chatter::connect::<ResolvingRuntime<R>>(to, Default::default())).await;
 
         let there = tcp::listen::<R>(local(), Default::default()).await.expect("listens");
         let to = names("tcp", there.addresses()[0]);
-        soon::<R, _, _>(tcp::connect::<Resolving<R>>(to, Default::default())).await;
+        soon::<R, _, _>(tcp::connect::<ResolvingRuntime<R>>(to, Default::default())).await;
 
         let there = tpkt::listen::<R>(local(), Default::default()).await.expect("listens");
         let to = names("tpkt", there.addresses()[0]);
-        soon::<R, _, _>(tpkt::connect::<Resolving<R>>(to, Default::default())).await;
+        soon::<R, _, _>(tpkt::connect::<ResolvingRuntime<R>>(to, Default::default())).await;
 
         let there = cotp::listen::<R>(local(), Default::default()).await.expect("listens");
         let to = names("cotp", there.addresses()[0]);
-        soon::<R, _, _>(cotp::connect::<Resolving<R>>(to, Default::default())).await;
+        soon::<R, _, _>(cotp::connect::<ResolvingRuntime<R>>(to, Default::default())).await;
 
         let there = eventer::listen::<R>(local(), (), Default::default()).await.expect("listens");
         let to = names("eventer", there.addresses()[0]);
-        soon::<R, _, _>(eventer::connect::<Resolving<R>>(to, "name", Default::default())).await;
+        soon::<R, _, _>(eventer::connect::<ResolvingRuntime<R>>(to, "name", Default::default())).await;
 
         let there = juggler::peer::listen::<R>(local(), Default::default());
         let there = there.await.expect("listens");
         let to = names("juggler", there.addresses()[0]);
         let connecting =
-            juggler::peer::connect::<Resolving<R>>(to, Default::default());
+            juggler::peer::connect::<ResolvingRuntime<R>>(to, Default::default());
         soon::<R, _, _>(connecting).await;
     }
 
@@ -118,12 +118,12 @@ on_every_runtime! {
         let there = listener.local_addr().expect("its address");
 
         name(&host, [free(), free(), there]);
-        let connecting = tcp::connect::<Resolving<R>>(address(&host), Default::default());
+        let connecting = tcp::connect::<ResolvingRuntime<R>>(address(&host), Default::default());
         let connection = soon::<R, _, _>(connecting).await;
         assert_eq!(connection.remote_address(), there);
 
         name(&host, [free(), free()]);
-        let refused = tcp::connect::<Resolving<R>>(address(&host), Default::default()).await;
+        let refused = tcp::connect::<ResolvingRuntime<R>>(address(&host), Default::default()).await;
         let error = refused.expect_err("refused");
         assert_eq!(error.io().expect("the system's").kind(), ErrorKind::ConnectionRefused);
     }

@@ -13,7 +13,7 @@ use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::TestRuntime;
-use hat_tests::shifted::Shifted;
+use hat_tests::shifted::ShiftedRuntime;
 
 use super::{data, local, one};
 
@@ -73,7 +73,7 @@ async fn pinging<R: TestRuntime, Of: 'static>(inbox: usize) -> (Server, Connecti
         Config { ping: PingRule::Every { interval: INTERVAL }, ..Config::new(Dialect::Hat) };
     let inbox = InboxLimits { messages: inbox, ..InboxLimits::default() };
     let options = ListenOptions { config, inbox, ..ListenOptions::default() };
-    let server = listen::<Shifted<R, Of>>(local(), options).await.expect("listens");
+    let server = listen::<ShiftedRuntime<R, Of>>(local(), options).await.expect("listens");
     let stream = TcpStream::connect(server.addresses()[0]).expect("connected");
     let accepted = server.accept().await.expect("a connection");
     let config = Config { ping: PingRule::Off, ..Config::new(Dialect::Hat) };
@@ -83,7 +83,7 @@ async fn pinging<R: TestRuntime, Of: 'static>(inbox: usize) -> (Server, Connecti
 
 /// The server pings, which the peer reads, and answers behind 300 messages.
 async fn ping_and_pong<R: TestRuntime, Of: 'static>(accepted: &Connection, peer: &mut Peer) {
-    Shifted::<R, Of>::pass(INTERVAL);
+    ShiftedRuntime::<R, Of>::pass(INTERVAL);
     // wakes the server, which sees what time it is
     peer.send(1);
     peer.write();
@@ -126,7 +126,7 @@ fn an_application_that_takes_nothing_for_hours() {
         // the driver has run when there is the first: the inbox is full, and the rest is in the
         // socket
         assert_eq!(accepted.receive().await.expect("received").data.data, "0");
-        Shifted::<R, Here>::pass(10 * INTERVAL);
+        ShiftedRuntime::<R, Here>::pass(10 * INTERVAL);
         takes_all(1, &accepted, &mut peer).await;
     });
 }
@@ -140,7 +140,7 @@ fn a_server_that_did_not_run_for_hours() {
         let (_server, accepted, mut peer) = pinging::<R, Here>(1024).await;
         ping_and_pong::<R, Here>(&accepted, &mut peer).await;
         // all of it is in the socket, and nobody has looked yet
-        Shifted::<R, Here>::pass(10 * INTERVAL);
+        ShiftedRuntime::<R, Here>::pass(10 * INTERVAL);
         takes_all(0, &accepted, &mut peer).await;
     });
 }
@@ -160,7 +160,7 @@ fn an_application_that_takes_nothing_for_hours_and_a_peer_that_could_not_write()
     struct Here;
     on_one_thread(async {
         let (_server, accepted, mut peer) = pinging::<R, Here>(8).await;
-        Shifted::<R, Here>::pass(INTERVAL);
+        ShiftedRuntime::<R, Here>::pass(INTERVAL);
         peer.send(1);
         peer.write();
         assert_eq!(accepted.receive().await.expect("received").data.data, "0");
@@ -168,7 +168,7 @@ fn an_application_that_takes_nothing_for_hours_and_a_peer_that_could_not_write()
         peer.send(300);
         peer.write_some(5);
         assert_eq!(accepted.receive().await.expect("received").data.data, "0");
-        Shifted::<R, Here>::pass(10 * INTERVAL);
+        ShiftedRuntime::<R, Here>::pass(10 * INTERVAL);
         for number in 1..299 {
             let message = accepted.receive().await.expect("it is not given up");
             assert_eq!(message.data.data, number.to_string());
@@ -191,7 +191,7 @@ fn a_server_that_did_not_run_for_hours_and_a_message_that_had_begun() {
         peer.write_some(10);
         assert_eq!(accepted.receive().await.expect("received").data.data, "0");
         settle().await;
-        Shifted::<R, Here>::pass(10 * INTERVAL);
+        ShiftedRuntime::<R, Here>::pass(10 * INTERVAL);
         peer.write_some(5);
         settle().await;
         peer.write();
@@ -211,7 +211,7 @@ fn a_message_that_never_ends_is_given_up_in_time() {
         peer.write_some(5);
         settle().await;
         let limit = Config::new(Dialect::Hat).message_timeout;
-        Shifted::<R, Here>::pass(limit);
+        ShiftedRuntime::<R, Here>::pass(limit);
         peer.write_some(4);
         let error = accepted.closed().await;
         assert_eq!(error.protocol(), Some(&hat_core::chatter::Error::MessageTimeout));
@@ -223,12 +223,12 @@ on_every_runtime! {
     async fn a_peer_that_does_not_answer<R>() {
         struct Here;
         let (_server, accepted, mut peer) = pinging::<R, Here>(8).await;
-        Shifted::<R, Here>::pass(INTERVAL);
+        ShiftedRuntime::<R, Here>::pass(INTERVAL);
         peer.send(1);
         peer.write();
         accepted.receive().await.expect("received");
         peer.take_in();
-        Shifted::<R, Here>::pass(10 * INTERVAL);
+        ShiftedRuntime::<R, Here>::pass(10 * INTERVAL);
         // another call wakes the driver
         accepted.send(data("is anybody there"), one()).await.expect("open");
         let error = accepted.closed().await;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hat_aio::eventer::{
-    ConnectError, ConnectionInfo, Handler, ListenOptions, ReconnectOptions, Reconnecting,
-    RequestError, Server, Stopped, Update, WhileDisconnected, keep_connected, listen,
+    ConnectError, ConnectionInfo, Handler, ListenOptions, ReconnectOptions, ReconnectingClient,
+    RequestError, Server, StopReason, Update, WhileDisconnected, keep_connected, listen,
 };
 use hat_core::eventer::reconnect::{CatchUpConfig, Gap, OnRejection, Position, RetryConfig};
 use hat_core::eventer::{
@@ -119,7 +119,7 @@ fn quickly() -> RetryConfig {
 async fn client<R: TestRuntime>(
     address: SocketAddr,
     options: impl FnOnce(&mut ReconnectOptions),
-) -> Reconnecting {
+) -> ReconnectingClient {
     let mut all = ReconnectOptions { retry: quickly(), ..ReconnectOptions::default() };
     all.client.subscriptions = vec![event_type("a/*")];
     options(&mut all);
@@ -127,7 +127,7 @@ async fn client<R: TestRuntime>(
 }
 
 /// The next update that is no failed try, with the number of those in front of it.
-async fn next(client: &Reconnecting) -> (Update, usize) {
+async fn next(client: &ReconnectingClient) -> (Update, usize) {
     let mut failed = 0;
     loop {
         match client.next().await.expect("it goes on") {
@@ -137,7 +137,7 @@ async fn next(client: &Reconnecting) -> (Update, usize) {
     }
 }
 
-async fn events(client: &Reconnecting) -> Vec<Event> {
+async fn events(client: &ReconnectingClient) -> Vec<Event> {
     match next(client).await.0 {
         Update::Events(events) => events.into_vec(),
         update => panic!("not events: {update:?}"),
@@ -145,7 +145,7 @@ async fn events(client: &Reconnecting) -> Vec<Event> {
 }
 
 /// Waits until it is connected; how many tries failed before.
-async fn connected(client: &Reconnecting) -> usize {
+async fn connected(client: &ReconnectingClient) -> usize {
     let mut all = 0;
     loop {
         let (update, failed) = next(client).await;
@@ -162,7 +162,7 @@ async fn connected(client: &Reconnecting) -> usize {
     }
 }
 
-async fn lost(client: &Reconnecting) {
+async fn lost(client: &ReconnectingClient) {
     match next(client).await.0 {
         Update::Disconnected { reason: ConnectError::Ended(_), retry_in: Some(_) } => {}
         update => panic!("not the end of a connection: {update:?}"),
@@ -244,7 +244,7 @@ on_every_runtime! {
         }
         let stopped = stops.next().await.expect_err("over");
         assert_eq!(stopped.to_string(), "the server refused: not you; it is not tried again");
-        assert!(matches!(stops.connected().await, Err(Stopped::GaveUp(_))));
+        assert!(matches!(stops.connected().await, Err(StopReason::GaveUp(_))));
 
         let tries = client::<R>(server.addresses()[0], |_| ()).await;
         for _ in 0..3 {
@@ -369,8 +369,8 @@ on_every_runtime! {
         let address = server.addresses()[0];
         let closed = client::<R>(address, |_| ()).await;
         connected(&closed).await;
-        assert!(matches!(closed.close().await, Stopped::Closed));
-        assert!(matches!(closed.next().await, Err(Stopped::Closed)));
+        assert!(matches!(closed.close().await, StopReason::Closed));
+        assert!(matches!(closed.next().await, Err(StopReason::Closed)));
         assert!(!closed.is_connected());
 
         let dropped = client::<R>(address, |_| ()).await;
@@ -388,7 +388,7 @@ on_every_runtime! {
         let waiting = client::<R>(address, waits).await;
         let update = waiting.next().await.expect("a failed try");
         assert!(matches!(update, Update::Disconnected { .. }), "{update:?}");
-        assert!(matches!(waiting.close().await, Stopped::Closed));
+        assert!(matches!(waiting.close().await, StopReason::Closed));
     }
 
     async fn updates_that_nobody_takes_stop_nothing<R>() {

@@ -24,9 +24,9 @@ fn event(instance: i64, payload: Payload) -> Event {
 }
 
 /// Tells what is registered to who wants it, before it answers.
-struct Telling(Notifier);
+struct TellingHandler(Notifier);
 
-impl Handler for Telling {
+impl Handler for TellingHandler {
     async fn register(
         &self,
         _info: &ConnectionInfo,
@@ -49,7 +49,7 @@ on_every_runtime! {
     /// 60 MB at 200 kB/s are five minutes, longer than a test may take: who registers them must not
     /// wait for who reads them.
     async fn nobody_waits_for_who_reads_slowly<R>() {
-        let server = listen_with::<R, _>(local(), Telling, ListenOptions::default()).await;
+        let server = listen_with::<R, _>(local(), TellingHandler, ListenOptions::default()).await;
         let server = server.expect("listens");
         let address = server.addresses()[0];
         let subscriptions = vec![EventType::from_segments(["*"])];
@@ -76,7 +76,7 @@ on_every_runtime! {
     /// 64 MiB, four times what may be queued to a client, to one that reads with pauses and one
     /// that reads nothing: the first gets all of it, and the second holds nobody up for ever.
     async fn a_program_that_waits_until_clients_have_caught_up_loses_none_that_reads<R>() {
-        let server = listen_with::<R, _>(local(), Telling, ListenOptions::default()).await;
+        let server = listen_with::<R, _>(local(), TellingHandler, ListenOptions::default()).await;
         let server = server.expect("listens");
         let address = server.addresses()[0];
         let subscriptions = vec![EventType::from_segments(["*"])];
@@ -116,7 +116,8 @@ fn registrations_beside_a_reader() {
     type R = hat_tokio::Tokio;
     let measure = async {
         for rate in [None, Some(100), Some(20), Some(5), Some(3), Some(2)] {
-            let server = listen_with::<R, _>(local(), Telling, ListenOptions::default()).await;
+            let server =
+                listen_with::<R, _>(local(), TellingHandler, ListenOptions::default()).await;
             let server = server.expect("listens");
             let address = server.addresses()[0];
             if let Some(rate) = rate {

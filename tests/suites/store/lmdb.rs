@@ -14,14 +14,14 @@ use proptest::prelude::*;
 use crate::{Scratch, scratch};
 
 /// A file, and what the server that wrote it says is in it.
-struct Written {
+struct WrittenFile {
     path: PathBuf,
     events: Vec<Event>,
     last: Vec<(EventId, Timestamp)>,
     _folder: Scratch,
 }
 
-fn written(name: &str, count: usize) -> Written {
+fn written(name: &str, count: usize) -> WrittenFile {
     let folder = scratch(name);
     std::fs::create_dir_all(&folder.0).expect("a folder");
     let path = folder.0.join("event.db");
@@ -41,7 +41,7 @@ fn written(name: &str, count: usize) -> Written {
         (id, last["timestamp"].as_str().expect("a text").parse().expect("a time"))
     });
     let last = last.collect();
-    Written { path, events, last, _folder: folder }
+    WrittenFile { path, events, last, _folder: folder }
 }
 
 /// `HAT_LMDB_EVENTS` says how many events are written: a hundred thousand are a run of a minute.
@@ -79,7 +79,7 @@ fn a_file_of_the_deployed_server_is_taken_over_event_by_event() {
 }
 
 /// All of the events, in their order, and ids and times go on above them.
-fn same(store: &DiskStore, written: &Written) {
+fn same(store: &DiskStore, written: &WrittenFile) {
     let mut expected = written.events.iter();
     let each = |event: Event| {
         assert_eq!(Some(&event), expected.next());
@@ -204,7 +204,7 @@ fn other_files_are_refused_with_what_they_are() {
 
     // what a server writes meanwhile
     let mut bytes = whole;
-    let mut file = LmdbFile::new(Changing { file: Cursor::new(bytes.clone()), reads: 0 });
+    let mut file = LmdbFile::new(ChangingFile { file: Cursor::new(bytes.clone()), reads: 0 });
     let error = file.as_mut().expect("sound").for_each(|_| Ok::<_, LmdbError>(()));
     assert!(matches!(error, Err(LmdbError::Changed)), "{error:?}");
     bytes.truncate(8_192);
@@ -221,12 +221,12 @@ fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
 }
 
 /// A file whose server commits a transaction after some reads.
-struct Changing {
+struct ChangingFile {
     file: Cursor<Vec<u8>>,
     reads: usize,
 }
 
-impl std::io::Read for Changing {
+impl std::io::Read for ChangingFile {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         self.reads += 1;
         if self.reads == 20 {
@@ -241,7 +241,7 @@ impl std::io::Read for Changing {
     }
 }
 
-impl std::io::Seek for Changing {
+impl std::io::Seek for ChangingFile {
     fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
         self.file.seek(to)
     }

@@ -2,7 +2,9 @@
 //! it.
 
 use hat_aio::tls::{ConnectorOptions, Error};
-use hat_tests::certificates::{Authority, ExtendedKeyUsagePurpose, Issued, date_time_ymd};
+use hat_tests::certificates::{
+    Authority, ExtendedKeyUsagePurpose, IssuedCertificate, date_time_ymd,
+};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::TestRuntime;
 
@@ -15,7 +17,7 @@ const HERE: [&str; 2] = ["localhost", "127.0.0.1"];
 
 /// Why `options` refuse a server with that certificate. Any certificate is taken where that is
 /// asked for.
-async fn refused<R: TestRuntime>(issued: &Issued, options: ConnectorOptions) -> Error {
+async fn refused<R: TestRuntime>(issued: &IssuedCertificate, options: ConnectorOptions) -> Error {
     let server = server::<R>(accepting(&server_options(issued))).await;
     let error = refusal(client::<R>(&server, connecting(&options)).await);
 
@@ -77,7 +79,7 @@ on_every_runtime! {
     }
 
     async fn self_signed<R>() {
-        let issued = Issued::by_itself(&HERE, false);
+        let issued = IssuedCertificate::by_itself(&HERE, false);
         let error = refused::<R>(&issued, client_options()).await;
         assert!(matches!(error, Error::UnknownIssuer), "{error:?}");
 
@@ -90,7 +92,7 @@ on_every_runtime! {
 
     /// As `openssl req -x509` makes them.
     async fn of_an_authority_as_its_own<R>() {
-        let issued = Issued::by_itself(&HERE, true);
+        let issued = IssuedCertificate::by_itself(&HERE, true);
         let roots = text(&issued.certificate).into();
         let error = refused::<R>(&issued, ConnectorOptions { roots, ..ConnectorOptions::default() }).await;
         assert!(matches!(error, Error::CaAsPeer), "{error:?}");

@@ -3,7 +3,7 @@
 use hat_aio::chatter::Connection;
 use hat_aio::tls::{self, AcceptorOptions, ClientCertificates, ConnectorOptions, Error};
 use hat_aio::{ConnectError, SocketOptions, chatter};
-use hat_tests::certificates::{Authority, Issued, date_time_ymd};
+use hat_tests::certificates::{Authority, IssuedCertificate, date_time_ymd};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, within};
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn asking(client_certificates: ClientCertificates) -> AcceptorOptions {
     AcceptorOptions { client_certificates, ..server_options(&SERVER) }
 }
 
-fn showing(issued: Option<&Issued>) -> ConnectorOptions {
+fn showing(issued: Option<&IssuedCertificate>) -> ConnectorOptions {
     ConnectorOptions { certificate: issued.map(identity), ..client_options() }
 }
 

@@ -27,14 +27,15 @@ use hat_aio::chatter::{
 use hat_aio::tls::{self, Acceptor, Connector, Identity, Pem, Roots};
 use hat_aio::{Address, ConnectError};
 use hat_core::chatter::Data;
-use hat_tests::certificates::{Authority, Issued};
+use hat_tests::certificates::{Authority, IssuedCertificate};
 use hat_tests::runtimes::TestRuntime;
 
 /// Whom the tests trust.
 static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::new("The plant"));
 
 /// The certificate of a server on this machine.
-static SERVER: LazyLock<Issued> = LazyLock::new(|| AUTHORITY.issue(&["localhost", "127.0.0.1"]));
+static SERVER: LazyLock<IssuedCertificate> =
+    LazyLock::new(|| AUTHORITY.issue(&["localhost", "127.0.0.1"]));
 
 /// A free port of this machine.
 fn local() -> SocketAddr {
@@ -45,7 +46,7 @@ fn text(pem: impl Into<String>) -> Pem {
     Pem::Text(Bytes::from(pem.into()))
 }
 
-fn identity(issued: &Issued) -> Identity {
+fn identity(issued: &IssuedCertificate) -> Identity {
     Identity::new(text(issued.pem()))
 }
 
@@ -54,7 +55,7 @@ fn roots() -> Roots {
 }
 
 /// A server with that certificate.
-fn server_options(issued: &Issued) -> tls::AcceptorOptions {
+fn server_options(issued: &IssuedCertificate) -> tls::AcceptorOptions {
     tls::AcceptorOptions::new(identity(issued))
 }
 

@@ -83,9 +83,9 @@ fn connect_to_theirs(layer: Layer, file: &PemFile) -> (hat_aio::Address, peers::
     (at(address), peers::handle(&listening["obj"]))
 }
 
-struct Taken;
+struct AcceptingHandler;
 
-impl Handler for Taken {
+impl Handler for AcceptingHandler {
     async fn connected(&self, info: &ConnectionInfo) -> Result<(), String> {
         match &*info.client_name {
             "theirs" => Ok(()),
@@ -194,7 +194,7 @@ on_every_runtime! {
             return;
         }
         let options = ListenOptions { status: Status::Operational, tls: acceptor(), ..ListenOptions::default() };
-        let server = eventer::listen::<R>(local(), Taken, options).await.expect("listens");
+        let server = eventer::listen::<R>(local(), AcceptingHandler, options).await.expect("listens");
         let peer = deployed(Layer::Chatter);
         let mut params = tls(Layer::Chatter, None);
         params["addr"] = peers::to_addr(server.addresses()[0]);

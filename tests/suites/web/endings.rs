@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use hat_aio::juggler::{ListenOptions, listen, peer};
 use hat_aio::runtime::Stream;
 use hat_aio::server::AcceptOptions;
-use hat_aio::web::{Upgraded, WebOptions};
+use hat_aio::web::{UpgradedStream, WebOptions};
 use hat_core::ws;
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, within};
@@ -38,7 +38,7 @@ async fn is_told(peer: Peer) {
     assert!(rest.windows(2).any(|bytes| bytes == [0x88, 0x02]), "{}", rest.escape_ascii());
 }
 
-async fn read(stream: &mut Upgraded<impl Stream>) -> io::Result<usize> {
+async fn read(stream: &mut UpgradedStream<impl Stream>) -> io::Result<usize> {
     poll_fn(|cx| stream.poll_read(cx, &mut BytesMut::new(), 1000)).await
 }
 

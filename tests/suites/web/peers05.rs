@@ -1,8 +1,8 @@
 //! Juggler 0.5 over real sockets, both ends ours.
 
 use hat_aio::juggler::peer::{
-    CallError, ConnectOptions, Connection, ListenOptions, Received, RpcConnection, Server, connect,
-    listen,
+    CallError, ConnectOptions, Connection, ListenOptions, MessageOrCall, RpcConnection, Server,
+    connect, listen,
 };
 use hat_core::json::{Pointer, Value};
 use hat_tests::on_every_runtime;
@@ -57,7 +57,7 @@ on_every_runtime! {
         for (one, other) in [(&client, &accepted), (&accepted, &client)] {
             let serving = other.clone();
             R::spawn(async move {
-                while let Ok(Received::Call(call)) = serving.receive().await {
+                while let Ok(MessageOrCall::Call(call)) = serving.receive().await {
                     let sum = call.args.iter().filter_map(Value::as_i64).sum::<i64>();
                     match &*call.action {
                         "add" => call.respond(Ok(&sum.into())).await.expect("sent"),
@@ -106,8 +106,8 @@ on_every_runtime! {
         // a plain handle gives what is no call
         assert_eq!(accepted.connection().receive().await.expect("a message"), 2.into());
         match accepted.receive().await.expect("a call") {
-            Received::Call(call) => call.respond(Ok(&4.into())).await.expect("sent"),
-            Received::Message(message) => panic!("{message}"),
+            MessageOrCall::Call(call) => call.respond(Ok(&4.into())).await.expect("sent"),
+            MessageOrCall::Message(message) => panic!("{message}"),
         }
         assert_eq!(called.recv().await.expect("told").expect("a result"), 4.into());
         // who has asked is told of one that is none

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hat_aio::juggler::{
-    ConnectError, Connection, Handler, ListenOptions, ReconnectOptions, Reconnecting, RequestError,
-    Server, SharedState, StartError, Stopped, Update, WhileDisconnected, keep_connected, listen,
-    peer,
+    ConnectError, Connection, Handler, ListenOptions, ReconnectOptions, ReconnectingClient,
+    RequestError, Server, SharedState, StartError, StopReason, Update, WhileDisconnected,
+    keep_connected, listen, peer,
 };
 use hat_core::json::Value;
 use hat_core::juggler::State;
@@ -61,14 +61,14 @@ fn quickly() -> RetryConfig {
 async fn client<R: TestRuntime>(
     address: SocketAddr,
     options: impl FnOnce(&mut ReconnectOptions),
-) -> Reconnecting {
+) -> ReconnectingClient {
     let mut all = ReconnectOptions { retry: quickly(), ..ReconnectOptions::default() };
     options(&mut all);
     keep_connected::<R>(address, all).await.expect("an address")
 }
 
 /// The next update that is no failed try.
-async fn next(client: &Reconnecting) -> Update {
+async fn next(client: &ReconnectingClient) -> Update {
     loop {
         match client.next().await.expect("it goes on") {
             Update::Disconnected { reason: ConnectError::Connect(_), .. } => {}
@@ -77,7 +77,7 @@ async fn next(client: &Reconnecting) -> Update {
     }
 }
 
-async fn connected(client: &Reconnecting) {
+async fn connected(client: &ReconnectingClient) {
     loop {
         match next(client).await {
             Update::Connected => return,
@@ -88,14 +88,14 @@ async fn connected(client: &Reconnecting) {
     }
 }
 
-async fn told(client: &Reconnecting, expected: impl Into<Value>) {
+async fn told(client: &ReconnectingClient, expected: impl Into<Value>) {
     match next(client).await {
         Update::State(state) => assert_eq!(state, expected.into()),
         update => panic!("not the state: {update:?}"),
     }
 }
 
-async fn lost(client: &Reconnecting) {
+async fn lost(client: &ReconnectingClient) {
     match next(client).await {
         Update::Disconnected { reason: ConnectError::Ended(_), retry_in: Some(_) } => {}
         update => panic!("not the end of a connection: {update:?}"),
@@ -118,14 +118,14 @@ async fn serve_05<R: TestRuntime>(address: SocketAddr) -> peer::Server {
     }
 }
 
-async fn client_05<R: TestRuntime>(address: SocketAddr, calls: bool) -> peer::Reconnecting {
+async fn client_05<R: TestRuntime>(address: SocketAddr, calls: bool) -> peer::ReconnectingClient {
     let mut options = peer::ReconnectOptions { retry: quickly(), calls, ..Default::default() };
     options.client.config.peer.autoflush_delay = Some(Duration::ZERO);
     peer::keep_connected::<R>(address, options).await.expect("an address")
 }
 
 /// The next update of a client of 0.5 that is of no connection.
-async fn next_05(client: &peer::Reconnecting) -> peer::Update {
+async fn next_05(client: &peer::ReconnectingClient) -> peer::Update {
     loop {
         match client.next().await.expect("it goes on") {
             peer::Update::Disconnected { .. } | peer::Update::Connected => {}
@@ -238,10 +238,10 @@ on_every_runtime! {
             update => panic!("{update:?}"),
         }
         match stops.next().await.expect_err("over") {
-            Stopped::GaveUp(reason) => assert!(reason.to_string().contains("401"), "{reason}"),
+            StopReason::GaveUp(reason) => assert!(reason.to_string().contains("401"), "{reason}"),
             stopped => panic!("{stopped}"),
         }
-        assert!(matches!(stops.connected().await, Err(Stopped::GaveUp(_))));
+        assert!(matches!(stops.connected().await, Err(StopReason::GaveUp(_))));
 
         let tries = client::<R>(address, |_| ()).await;
         for _ in 0..3 {
@@ -350,7 +350,7 @@ on_every_runtime! {
         let address = server.addresses()[0];
         let closed = client::<R>(address, |_| ()).await;
         connected(&closed).await;
-        assert!(matches!(closed.close().await, Stopped::Closed));
+        assert!(matches!(closed.close().await, StopReason::Closed));
         while let Ok(update) = closed.next().await {
             assert!(matches!(update, Update::State(_)), "{update:?}");
         }
@@ -368,7 +368,7 @@ on_every_runtime! {
         let waiting = client::<R>(address, waits).await;
         let update = waiting.next().await.expect("a failed try");
         assert!(matches!(update, Update::Disconnected { .. }), "{update:?}");
-        assert!(matches!(waiting.close().await, Stopped::Closed));
+        assert!(matches!(waiting.close().await, StopReason::Closed));
     }
 
     async fn what_will_never_be_asked<R>() {
@@ -439,10 +439,10 @@ on_every_runtime! {
             R::spawn(async move {
                 while let Ok(received) = other.receive().await {
                     match received {
-                        peer::Received::Call(call) => {
+                        peer::MessageOrCall::Call(call) => {
                             call.respond(Ok(&"done".into())).await.expect("sent");
                         }
-                        peer::Received::Message(message) => panic!("{message}"),
+                        peer::MessageOrCall::Message(message) => panic!("{message}"),
                     }
                 }
             });

@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use bytes::{Buf, BytesMut};
 use hat_aio::runtime::Stream;
 use hat_aio::server::AcceptOptions;
-use hat_aio::web::{Origins, Upgraded, WebOptions};
+use hat_aio::web::{Origins, UpgradedStream, WebOptions};
 use hat_tests::on_every_runtime;
 
 use super::peer::Peer;
@@ -20,7 +20,7 @@ fn with(headers: &str) -> String {
 }
 
 /// Gives back what comes until the other side ends.
-async fn echo(mut stream: Upgraded<impl Stream>) {
+async fn echo(mut stream: UpgradedStream<impl Stream>) {
     let mut bytes = BytesMut::new();
     while poll_fn(|cx| stream.poll_read(cx, &mut bytes, 1000)).await.expect("read") > 0 {
         while !bytes.is_empty() {

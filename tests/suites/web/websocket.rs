@@ -8,7 +8,7 @@ use hat_aio::websocket::{
     ConnectError, ConnectOptions, Connection, ListenOptions, Message, PeerClose, SendError, Server,
     accept, connect, connect_on, listen, serve_on,
 };
-use hat_core::ws::{self, Negotiated, Violation, code};
+use hat_core::ws::{self, Agreement, Violation, code};
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, within};
 use smol::Async;
@@ -219,7 +219,7 @@ on_every_runtime! {
         let server = accept::<R>(
             IoStream::new(other),
             &ConnectOptions::default(),
-            Negotiated::default(),
+            Agreement::default(),
         );
         let server = server.expect("it has addresses");
         client.send("hello").await.expect("sent");

@@ -10,7 +10,7 @@ use crate::lines::Reply;
 use crate::objects::Report;
 
 /// What a callback comes to: a result, or the text of the exception that the test raised in it.
-pub(crate) type Called = Result<Value, String>;
+pub(crate) type CallResult = Result<Value, String>;
 
 /// Calls that wait for their reply.
 #[derive(Default)]
@@ -19,13 +19,13 @@ pub(crate) struct Calls(Mutex<State>);
 #[derive(Default)]
 struct State {
     last: u64,
-    pending: BTreeMap<u64, Sender<Called>>,
+    pending: BTreeMap<u64, Sender<CallResult>>,
 }
 
 impl Calls {
     /// Calls the tester as an object, and waits for its reply. Dropped before that, a reply is for
     /// nobody.
-    pub(crate) async fn call(&self, report: &Report, name: &str, params: &Value) -> Called {
+    pub(crate) async fn call(&self, report: &Report, name: &str, params: &Value) -> CallResult {
         let pending = self.start();
         if !report.call(pending.id, name, params) {
             return Err("the object is forgotten".into());
@@ -47,13 +47,13 @@ impl Calls {
         self.lock().pending.clear();
     }
 
-    fn start(&self) -> Pending<'_> {
+    fn start(&self) -> PendingCall<'_> {
         let (sender, reply) = bounded(1);
         let mut state = self.lock();
         state.last += 1;
         let id = state.last;
         state.pending.insert(id, sender);
-        Pending { calls: self, id, reply }
+        PendingCall { calls: self, id, reply }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -62,13 +62,13 @@ impl Calls {
 }
 
 /// A call that was started.
-struct Pending<'a> {
+struct PendingCall<'a> {
     calls: &'a Calls,
     id: u64,
-    reply: Receiver<Called>,
+    reply: Receiver<CallResult>,
 }
 
-impl Drop for Pending<'_> {
+impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         self.calls.lock().pending.remove(&self.id);
     }

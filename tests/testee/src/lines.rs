@@ -6,7 +6,7 @@ use std::io::{Write, stdout};
 use serde_json::{Value, json};
 
 use crate::answer::{Failure, Outcome};
-use crate::calls::Called;
+use crate::calls::CallResult;
 use crate::params::Params;
 
 /// Name and version of the line protocol.
@@ -22,7 +22,7 @@ pub(crate) struct Request {
 /// A line that answers a call.
 pub(crate) struct Reply {
     pub(crate) id: u64,
-    pub(crate) called: Called,
+    pub(crate) called: CallResult,
 }
 
 /// A line of the tester.

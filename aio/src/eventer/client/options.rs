@@ -70,7 +70,7 @@ pub enum RequestError {
     #[error(transparent)]
     Ended(#[from] Error),
     /// There is no connection at this time, or the client is over: see
-    /// [`Reconnecting`](crate::eventer::Reconnecting).
+    /// [`ReconnectingClient`](crate::eventer::ReconnectingClient).
     #[error("there is no connection to the server")]
     NotConnected,
 }

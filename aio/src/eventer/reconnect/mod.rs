@@ -10,10 +10,10 @@ use bytestring::ByteString;
 
 use super::{Client, ConnectError, Error, RequestError};
 use crate::IntoAddress;
-use crate::reconnect::{Kept, Returning, Shared, of_every_reconnecting};
+use crate::reconnect::{ClientKind, Kept, Shared, of_every_reconnecting};
 use crate::runtime::Runtime;
 use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent, Status, Subscription};
-pub use options::{ReconnectOptions, StartError, Stopped, Update};
+pub use options::{ReconnectOptions, StartError, StopReason, Update};
 use task::EventerWork;
 
 /// Keeps a client connected to the event server at `address` as `name`: when a connection ends,
@@ -26,18 +26,18 @@ pub async fn keep_connected<R: Runtime>(
     address: impl IntoAddress,
     name: impl Into<ByteString>,
     options: ReconnectOptions,
-) -> Result<Reconnecting, StartError> {
+) -> Result<ReconnectingClient, StartError> {
     let subscription = Subscription::new(&options.client.subscriptions)?;
     let (address, name) = (address.into_address()?, name.into());
     let (shared, retry) = (Shared::new(options.while_disconnected), options.retry.clone());
     let work = EventerWork::new(address, name, subscription, options);
-    Ok(Reconnecting { kept: Kept::start::<R>(shared, retry, work) })
+    Ok(ReconnectingClient { kept: Kept::start::<R>(shared, retry, work) })
 }
 
 /// The kind of client that comes back.
 struct EventClient;
 
-impl Returning for EventClient {
+impl ClientKind for EventClient {
     type Client = Client;
     type Update = Update;
     type Failure = ConnectError;
@@ -60,22 +60,22 @@ impl Returning for EventClient {
 /// and then the task that connects again. Updates on the connection alone never do: where they are
 /// not taken, those that are out of date are left out.
 #[derive(Clone)]
-pub struct Reconnecting {
+pub struct ReconnectingClient {
     kept: Kept<EventClient>,
 }
 
 of_every_reconnecting!(Client);
 
-impl fmt::Debug for Reconnecting {
+impl fmt::Debug for ReconnectingClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reconnecting")
+        f.debug_struct("ReconnectingClient")
             .field("status", &self.status())
             .field("is_connected", &self.is_connected())
             .finish_non_exhaustive()
     }
 }
 
-impl Reconnecting {
+impl ReconnectingClient {
     /// The server's status, as last told, by an earlier connection where there is none now;
     /// `standby` before the first.
     #[must_use]

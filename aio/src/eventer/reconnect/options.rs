@@ -36,7 +36,7 @@ pub struct ReconnectOptions {
     pub more: More,
 }
 
-/// What a [`Reconnecting`](super::Reconnecting) client is told.
+/// What a [`ReconnectingClient`](super::ReconnectingClient) is told.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Update {
@@ -66,7 +66,7 @@ pub enum Update {
     },
 }
 
-/// Why a [`Reconnecting`](super::Reconnecting) client cannot even begin.
+/// Why a [`ReconnectingClient`](super::ReconnectingClient) cannot even begin.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -78,5 +78,5 @@ pub enum StartError {
     Subscription(#[from] SubscriptionError),
 }
 
-/// Why a [`Reconnecting`](super::Reconnecting) client is over.
-pub type Stopped = crate::reconnect::Stopped<ConnectError>;
+/// Why a [`ReconnectingClient`](super::ReconnectingClient) is over.
+pub type StopReason = crate::reconnect::StopReason<ConnectError>;

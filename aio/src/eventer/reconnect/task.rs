@@ -14,10 +14,10 @@ use crate::eventer::client::Ack;
 use crate::eventer::{
     Client, ConnectError, ConnectOptions, Error, Events, Notification, RequestError, connect,
 };
-use crate::reconnect::{Either, Ended, Work, first};
+use crate::reconnect::{Either, Outcome, Work, first};
 use crate::runtime::{Runtime, within};
 use hat_core::eventer::Subscription;
-use hat_core::eventer::reconnect::{CatchUp, CatchUpConfig, Wanted};
+use hat_core::eventer::reconnect::{CatchUp, CatchUpConfig, Interest};
 
 type Shared = crate::reconnect::Shared<EventClient>;
 
@@ -25,26 +25,29 @@ pub(super) struct EventerWork {
     address: Address,
     name: ByteString,
     options: ConnectOptions,
-    missed: Option<Missed>,
+    missed: Option<MissedEvents>,
     /// The server took the client of now.
     taken: bool,
 }
 
 /// Events that were missed are asked for.
-struct Missed {
+struct MissedEvents {
     catch_up: CatchUp<Option<Ack>>,
     config: CatchUpConfig,
 }
 
 impl Work<EventClient> for EventerWork {
-    async fn one_connection<R: Runtime>(&mut self, shared: &Arc<Shared>) -> (Ended, ConnectError) {
+    async fn one_connection<R: Runtime>(
+        &mut self,
+        shared: &Arc<Shared>,
+    ) -> (Outcome, ConnectError) {
         let Err(error) = self.connect_and_serve::<R>(shared).await;
         let ended = match &error {
-            ConnectError::Ended(_) if self.taken => Ended::Lost,
-            error if error.is_rejection() => Ended::Rejected,
+            ConnectError::Ended(_) if self.taken => Outcome::Lost,
+            error if error.is_rejection() => Outcome::Rejected,
             // a client that cannot say what it is will not learn it
-            ConnectError::Init(_) => Ended::Hopeless,
-            _ => Ended::Unreachable,
+            ConnectError::Init(_) => Outcome::Hopeless,
+            _ => Outcome::Unreachable,
         };
         (ended, error)
     }
@@ -59,11 +62,11 @@ impl EventerWork {
     ) -> Self {
         let ReconnectOptions { client, catch_up, seen, from_nothing, .. } = options;
         let (server_id, persisted) = (client.server_id, client.persisted);
-        let wanted = Wanted { subscription, server_id, persisted };
+        let wanted = Interest { subscription, server_id, persisted };
         let missed = catch_up.map(|config| {
             let catch_up = CatchUp::new(config.clone(), wanted, seen);
             let catch_up = if from_nothing { catch_up.from_nothing() } else { catch_up };
-            Missed { catch_up, config }
+            MissedEvents { catch_up, config }
         });
         Self { address, name, options: client, missed, taken: false }
     }
@@ -134,7 +137,7 @@ impl EventerWork {
     }
 }
 
-impl Missed {
+impl MissedEvents {
     /// Requests until there is nothing left to ask, and hands on the answers: but not on a
     /// connection that only finds the position.
     async fn ask_for_all<R: Runtime>(

@@ -15,7 +15,7 @@ use std::task::Waker;
 use bytestring::ByteString;
 
 use super::changes::Changes;
-use super::following::{self, Followed, Seen};
+use super::following::{self, SeenChanges, ValueSession};
 use super::{Answer, ConnectError, Error, WsOptions};
 use crate::IntoAddress;
 use crate::handle::Handle;
@@ -33,11 +33,11 @@ use hat_core::juggler::peer::Message;
 use hat_core::juggler::rpc::{CallId, Config, Connection as Machine, Incoming, RequestId};
 use hat_core::juggler::{SendFault, State};
 use hat_core::options::More;
-use hat_core::ws::{self, Negotiated};
+use hat_core::ws::{self, Agreement};
 pub use reconnect::{
-    ReconnectOptions, Reconnecting, Stopped, Update, UpdateStream, keep_connected,
+    ReconnectOptions, ReconnectingClient, StopReason, Update, UpdateStream, keep_connected,
 };
-pub use rpc::{Received, RpcConnection};
+pub use rpc::{MessageOrCall, RpcConnection};
 #[cfg(feature = "web")]
 pub use server::{ListenOptions, Server, listen, upgrade};
 
@@ -71,7 +71,7 @@ pub enum CallError {
     /// The connection ended before the result came.
     #[error(transparent)]
     Ended(#[from] Error),
-    /// There is no connection at this time, or the client is over: see [`Reconnecting`].
+    /// There is no connection at this time, or the client is over: see [`ReconnectingClient`].
     #[error("there is no connection to the other side")]
     NotConnected,
     /// A client that was to come back without [`calls`](ReconnectOptions::calls).
@@ -109,7 +109,7 @@ pub async fn connect_on<R: Runtime>(
 }
 
 /// The server's end of a WebSocket whose handshake is done, which another HTTP server took: of the
-/// stream that [`upgrade`] gives, or of any other. `negotiated` is what its answer said, nothing by
+/// stream that [`upgrade`] gives, or of any other. `agreement` is what its answer said, nothing by
 /// default. Of `options.ws`, only `config` is used.
 ///
 /// # Errors
@@ -118,11 +118,11 @@ pub async fn connect_on<R: Runtime>(
 pub fn accept<R: Runtime>(
     stream: impl Stream,
     options: ConnectOptions,
-    negotiated: Negotiated,
+    agreement: Agreement,
 ) -> std::io::Result<Connection> {
     let ConnectOptions { ws, config, inbox, every_change, more: _ } = options;
     let session = |now| {
-        let ws = established(ws.config, negotiated.deflate, now);
+        let ws = established(ws.config, agreement.deflate, now);
         PeerSession::new(ws, config, inbox, every_change)
     };
     Ok(Connection::new(Handle::start::<R>(stream, session, ConnectionSlot::nowhere())?))
@@ -136,7 +136,7 @@ pub struct Connection {
     #[cfg(feature = "web")]
     client: Option<Arc<Client>>,
     /// Changes of the other side's data that this handle has seen.
-    seen: Seen,
+    seen: SeenChanges,
 }
 
 struct PeerSession {
@@ -213,7 +213,7 @@ impl Opening for PeerSession {
     }
 }
 
-impl Followed for PeerSession {
+impl ValueSession for PeerSession {
     fn changes(&mut self) -> &mut Changes {
         &mut self.changes
     }
@@ -242,7 +242,7 @@ impl Connection {
             handle,
             #[cfg(feature = "web")]
             client: None,
-            seen: Seen::default(),
+            seen: SeenChanges::default(),
         }
     }
 

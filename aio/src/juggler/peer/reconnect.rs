@@ -10,10 +10,10 @@ use super::{
 };
 use crate::handle::Handle;
 use crate::juggler::StartError;
-use crate::juggler::following::{FollowsAcross, hand_on, is_current, last_told};
+use crate::juggler::following::{ValueClient, hand_on, is_current, last_told};
 use crate::juggler::{ConnectError, Error};
 use crate::reconnect::{
-    Ended, Kept, Returning, Shared, WhileDisconnected, Work, of_every_reconnecting,
+    ClientKind, Kept, Outcome, Shared, WhileDisconnected, Work, of_every_reconnecting,
 };
 use crate::runtime::Runtime;
 use crate::websocket::asking;
@@ -39,7 +39,7 @@ pub struct ReconnectOptions {
     pub more: More,
 }
 
-/// What a [`Reconnecting`] client is told.
+/// What a [`ReconnectingClient`] is told.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Update {
@@ -62,8 +62,8 @@ pub enum Update {
     },
 }
 
-/// Why a [`Reconnecting`] client is over.
-pub type Stopped = crate::reconnect::Stopped<ConnectError>;
+/// Why a [`ReconnectingClient`] is over.
+pub type StopReason = crate::reconnect::StopReason<ConnectError>;
 
 /// Keeps a client connected to the server at `address`: when a connection ends, another one is
 /// made. It does not wait for the first one.
@@ -74,14 +74,14 @@ pub type Stopped = crate::reconnect::Stopped<ConnectError>;
 pub async fn keep_connected<R: Runtime>(
     address: impl IntoAddress,
     options: ReconnectOptions,
-) -> Result<Reconnecting, StartError> {
+) -> Result<ReconnectingClient, StartError> {
     let address = address.into_address()?;
     asking::<R>(options.client.ws.clone(), &address.authority())?;
     let ReconnectOptions { client, calls, retry, while_disconnected, more: _ } = options;
     let local = Arc::new(Local::default());
     let work = PeerWork { address, options: client, calls, local: local.clone() };
     let kept = Kept::start::<R>(Shared::new(while_disconnected), retry, work);
-    Ok(Reconnecting { kept, local, calls })
+    Ok(ReconnectingClient { kept, local, calls })
 }
 
 /// A client that comes back after every outage. Cheap to clone; when the last clone is dropped, it
@@ -91,7 +91,7 @@ pub async fn keep_connected<R: Runtime>(
 /// the other side, and then the task that connects again. Updates on the connection and the data
 /// never do: where they are not taken, those that are out of date are left out.
 #[derive(Clone)]
-pub struct Reconnecting {
+pub struct ReconnectingClient {
     kept: Kept<Peer>,
     local: Arc<Local>,
     calls: bool,
@@ -99,9 +99,9 @@ pub struct Reconnecting {
 
 of_every_reconnecting!(Connection);
 
-impl fmt::Debug for Reconnecting {
+impl fmt::Debug for ReconnectingClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reconnecting")
+        f.debug_struct("ReconnectingClient")
             .field("is_connected", &self.is_connected())
             .field("is_current", &self.is_current())
             .finish_non_exhaustive()
@@ -118,7 +118,7 @@ impl Local {
     }
 }
 
-impl Reconnecting {
+impl ReconnectingClient {
     /// Our data.
     #[must_use]
     pub fn local_data(&self) -> Value {
@@ -196,7 +196,7 @@ impl Reconnecting {
 /// The kind of client that comes back.
 struct Peer;
 
-impl Returning for Peer {
+impl ClientKind for Peer {
     type Client = Connection;
     type Update = Update;
     type Failure = ConnectError;
@@ -212,7 +212,7 @@ impl Returning for Peer {
     }
 }
 
-impl FollowsAcross for Peer {
+impl ValueClient for Peer {
     type Session = PeerSession;
 
     fn handle(connection: &Connection) -> &Handle<PeerSession> {
@@ -243,7 +243,7 @@ impl Work<Peer> for PeerWork {
     async fn one_connection<R: Runtime>(
         &mut self,
         shared: &Arc<Shared<Peer>>,
-    ) -> (Ended, ConnectError) {
+    ) -> (Outcome, ConnectError) {
         let connection = match connect::<R>(self.address.clone(), self.options.clone()).await {
             Ok(connection) => connection,
             Err(error) => return (error.ended(), error),
@@ -263,7 +263,7 @@ impl Work<Peer> for PeerWork {
         let got = |session: &mut PeerSession| session.inbox.pop();
         let every_change = self.options.every_change;
         let error = hand_on(shared, &connection, every_change, got, other).await;
-        (Ended::Lost, error.into())
+        (Outcome::Lost, error.into())
     }
 }
 

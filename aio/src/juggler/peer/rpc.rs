@@ -16,7 +16,7 @@ pub struct RpcConnection {
 
 /// What the other side sent.
 #[derive(Debug)]
-pub enum Received {
+pub enum MessageOrCall {
     /// A message that is no call.
     Message(Value),
     /// It calls an action of ours.
@@ -43,11 +43,11 @@ impl RpcConnection {
     /// # Errors
     ///
     /// Why the connection is over, once all that came before is taken.
-    pub async fn receive(&self) -> Result<Received, Error> {
+    pub async fn receive(&self) -> Result<MessageOrCall, Error> {
         let handle = &self.connection.handle;
         Ok(match handle.wait(Wait::Incoming, |session| session.inbox.pop()).await? {
-            Got::Message(message) => Received::Message(message),
-            Got::Call(request, action, args) => Received::Call(Call {
+            Got::Message(message) => MessageOrCall::Message(message),
+            Got::Call(request, action, args) => MessageOrCall::Call(Call {
                 action,
                 args,
                 handle: handle.clone(),

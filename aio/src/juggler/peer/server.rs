@@ -6,10 +6,10 @@ use super::{ConnectOptions, Connection, PeerSession};
 use crate::IntoAddress;
 use crate::inbox::InboxLimits;
 use crate::runtime::Runtime;
-use crate::web::{self, ListenError, Origins, Upgrading, WebOptions};
+use crate::web::{self, ListenError, Origins, PendingUpgrade, WebOptions};
 use hat_core::juggler::rpc::Config;
 use hat_core::options::More;
-use hat_core::ws::{self, Negotiated};
+use hat_core::ws::{self, Agreement};
 use http::{Request, Response};
 
 /// A server whose connections the application accepts one by one.
@@ -65,6 +65,6 @@ pub fn upgrade<B>(
     request: &mut Request<B>,
     origins: &Origins,
     options: &ConnectOptions,
-) -> Result<(Response<()>, Upgrading, Negotiated), Box<Response<String>>> {
+) -> Result<(Response<()>, PendingUpgrade, Agreement), Box<Response<String>>> {
     web::upgrade_with(request, origins, &[], options.ws.config.deflate)
 }

@@ -252,28 +252,28 @@ mod tests {
     }
 
     /// A name that counts how often it is looked at.
-    struct Counted<'a>(&'a str);
+    struct CountingText<'a>(&'a str);
 
     fn step() {
         STEPS.set(STEPS.get() + 1);
     }
 
-    impl<'a> From<&'a str> for Counted<'a> {
+    impl<'a> From<&'a str> for CountingText<'a> {
         fn from(name: &'a str) -> Self {
             Self(name)
         }
     }
 
-    impl PartialEq for Counted<'_> {
+    impl PartialEq for CountingText<'_> {
         fn eq(&self, other: &Self) -> bool {
             step();
             self.0 == other.0
         }
     }
 
-    impl Eq for Counted<'_> {}
+    impl Eq for CountingText<'_> {}
 
-    impl std::hash::Hash for Counted<'_> {
+    impl std::hash::Hash for CountingText<'_> {
         fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
             step();
             self.0.hash(state);
@@ -287,7 +287,7 @@ mod tests {
             let line = |user| format!("user{user}:{{SHA}}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
             let text: String = (0..lines).map(line).collect();
             STEPS.set(0);
-            let users = Users::parse_with::<Counted<'_>>(Path::new("users"), text.as_bytes());
+            let users = Users::parse_with::<CountingText<'_>>(Path::new("users"), text.as_bytes());
             assert_eq!(users.expect("a file").0.len(), lines);
             STEPS.get()
         };

@@ -180,10 +180,10 @@ impl Auth {
     }
 }
 
-type Loaded = (Result<Arc<Users>, HtpasswdError>, Option<Stamp>);
+type LoadResult = (Result<Arc<Users>, HtpasswdError>, Option<Stamp>);
 
 /// Reads the file, unless it is as it was.
-async fn load<R: Runtime>(path: &Path, known: Option<Stamp>) -> Option<Loaded> {
+async fn load<R: Runtime>(path: &Path, known: Option<Stamp>) -> Option<LoadResult> {
     let file = path.to_owned();
     let read = R::unblock(move || read(&file, known)).await.and_then(|read| read);
     match read {

@@ -19,13 +19,13 @@ pub(super) struct Watch(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    open: Vec<Open>,
+    open: Vec<OpenConnection>,
     /// The task that looks, while there is nothing to look at.
     waiting: WakerSet,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenConnection {
     connection: Weak<Closer>,
     client: Client,
     pass: Pass,
@@ -44,7 +44,7 @@ impl Watch {
         let mut wake = Vec::new();
         {
             let mut state = self.lock();
-            state.open.push(Open { connection, client, pass, gone: false });
+            state.open.push(OpenConnection { connection, client, pass, gone: false });
             state.waiting.wake(&mut wake);
         }
         wake.into_iter().for_each(Waker::wake);
@@ -73,12 +73,12 @@ impl Watch {
             for open in std::mem::take(&mut state.open) {
                 match (valid(&open.pass), open.gone) {
                     (false, true) => ended.push(open),
-                    (valid, _) => state.open.push(Open { gone: !valid, ..open }),
+                    (valid, _) => state.open.push(OpenConnection { gone: !valid, ..open }),
                 }
             }
         }
         // outside of the lock: a connection is not ours
-        for Open { connection, client, .. } in ended {
+        for OpenConnection { connection, client, .. } in ended {
             if let Some(connection) = connection.upgrade() {
                 trace::user_gone(&client.address, client.user.as_deref());
                 connection.close();

@@ -20,7 +20,7 @@ use super::{Conditions, Selection, Validators, respond};
 
 /// One file, and what it can be sent as.
 #[derive(Debug)]
-pub(super) struct Embedded {
+pub(super) struct EmbeddedEntry {
     pub(super) path: &'static str,
     content_type: &'static str,
     plain: Representation,
@@ -37,7 +37,7 @@ struct Representation {
     validators: Validators,
 }
 
-impl Embedded {
+impl EmbeddedEntry {
     pub(super) fn new(file: &'static EmbeddedFile) -> Self {
         let &EmbeddedFile { path, content_type, bytes } = file;
         let plain = Representation::new(Bytes::from_static(bytes), content_tag(bytes));

@@ -17,27 +17,27 @@ use super::answer::Answer;
 use super::body::Body;
 use super::options::EmbeddedFile;
 use super::path::FilePath;
-use embedded::Embedded;
+use embedded::EmbeddedEntry;
 pub(super) use folder::Content;
 pub(super) use select::{Conditions, Selection, Validators};
 
 /// All files of a server.
 #[derive(Debug)]
 pub(super) struct Files {
-    embedded: Vec<Arc<Embedded>>,
+    embedded: Vec<Arc<EmbeddedEntry>>,
     folder: Option<PathBuf>,
 }
 
 impl Files {
     pub(super) fn new(embedded: &'static [EmbeddedFile], folder: Option<PathBuf>) -> Self {
-        let embedded = embedded.iter().map(|file| Arc::new(Embedded::new(file)));
+        let embedded = embedded.iter().map(|file| Arc::new(EmbeddedEntry::new(file)));
         Self { embedded: embedded.collect(), folder }
     }
 
     pub(super) async fn answer<R: Runtime>(&self, path: &FilePath, head: &Parts) -> Response<Body> {
         let conditions = Conditions::new(&head.method, &head.headers);
         let named =
-            |embedded: &&Arc<Embedded>| embedded.path.strip_prefix('/') == Some(path.as_str());
+            |embedded: &&Arc<EmbeddedEntry>| embedded.path.strip_prefix('/') == Some(path.as_str());
         if let Some(embedded) = self.embedded.iter().find(named) {
             return embedded.answer::<R>(head, &conditions).await;
         }

@@ -13,9 +13,9 @@ const MOST: usize = 4096;
 
 /// What went over the stream first.
 #[derive(Clone, Default)]
-pub(super) struct Tapped(Arc<Mutex<[Vec<u8>; 2]>>);
+pub(super) struct Capture(Arc<Mutex<[Vec<u8>; 2]>>);
 
-impl Tapped {
+impl Capture {
     /// What came.
     pub(super) fn read(&self) -> Bytes {
         self.of(0)
@@ -42,11 +42,11 @@ impl Tapped {
 /// Passes everything on, and notes it.
 pub(super) struct Tap {
     stream: Box<dyn Stream>,
-    tapped: Tapped,
+    tapped: Capture,
 }
 
 impl Tap {
-    pub(super) fn new(stream: Box<dyn Stream>, tapped: Tapped) -> Self {
+    pub(super) fn new(stream: Box<dyn Stream>, tapped: Capture) -> Self {
         Self { stream, tapped }
     }
 }

@@ -22,12 +22,12 @@ use crate::progress;
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// A store that is open.
-pub(super) enum Opened {
+pub(super) enum OpenStore {
     Memory(Arc<MemoryStore>),
     Disk(PathBuf, Arc<DiskStore>),
 }
 
-impl Opened {
+impl OpenStore {
     pub(super) fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Memory(store) => store.clone(),
@@ -55,9 +55,9 @@ impl Opened {
 
 /// With `may_be_new`, a file to take the history over from that is not there is that of a server
 /// that never ran.
-pub(super) fn open(place: Place, may_be_new: bool) -> Result<Opened> {
+pub(super) fn open(place: Place, may_be_new: bool) -> Result<OpenStore> {
     match place {
-        Place::Memory(config) => Ok(Opened::Memory(Arc::new(MemoryStore::new(config)))),
+        Place::Memory(config) => Ok(OpenStore::Memory(Arc::new(MemoryStore::new(config)))),
         Place::Disk { dir, options, import_lmdb } => {
             if let Some(file) = import_lmdb
                 && !is_there(&dir)?
@@ -65,20 +65,20 @@ pub(super) fn open(place: Place, may_be_new: bool) -> Result<Opened> {
                 begin_with(&dir, &file, may_be_new)?;
             }
             let store = Arc::new(DiskStore::open(&dir, options)?);
-            Ok(Opened::Disk(dir, store))
+            Ok(OpenStore::Disk(dir, store))
         }
     }
 }
 
 /// Copies what another server has stored into the store.
 pub(super) async fn mirror_once<R: Runtime>(
-    opened: &Opened,
+    opened: &OpenStore,
     from: Address,
     name: &str,
     token: &Option<String>,
     files: &TlsArgs,
 ) -> Result<()> {
-    let Opened::Disk(_, store) = opened else {
+    let OpenStore::Disk(_, store) = opened else {
         return Err(Failure::Input("--mirror-once needs --store DIR (store.dir)".into()).into());
     };
     let tls = ClientTlsArgs { files: files.clone(), ..ClientTlsArgs::default() };

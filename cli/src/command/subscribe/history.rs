@@ -10,7 +10,7 @@ use hat_core::eventer::{
 
 use super::{Positions, Printer};
 use crate::args::SubscribeArgs;
-use crate::client::{self, Connected, QueryOutcome, too_large};
+use crate::client::{self, QueryOutcome, ServerClient, too_large};
 use crate::exit::{Failure, say};
 
 /// Prints the events that `args` ask for of those that are there already. Gives the last event of
@@ -20,10 +20,10 @@ use crate::exit::{Failure, say};
 /// meanwhile is after them, unless it was printed.
 pub(super) async fn print<R: Runtime>(
     args: &SubscribeArgs,
-    wanted: &client::Wanted,
+    wanted: &client::Interest,
     printer: &mut Printer,
 ) -> Result<Positions> {
-    let mut server = Connected::new::<R>(&args.connect, client::Wanted::default()).await?;
+    let mut server = ServerClient::new::<R>(&args.connect, client::Interest::default()).await?;
     let mut positions = newest::<R>(&mut server, args, wanted).await?;
     let asks = |order, t_from, max_results| {
         let event_types = (!args.types.is_empty()).then(|| args.types.clone());
@@ -76,14 +76,14 @@ fn wants(args: &SubscribeArgs, event: &Event) -> bool {
 
 /// The last event that there is.
 async fn newest<R: Runtime>(
-    server: &mut Connected,
+    server: &mut ServerClient,
     args: &SubscribeArgs,
-    wanted: &client::Wanted,
+    wanted: &client::Interest,
 ) -> Result<Positions> {
     let subscription = Subscription::new(&wanted.types);
     let subscription = subscription.map_err(|error| Failure::Input(error.to_string()))?;
     let (server_id, persisted) = (wanted.server_id, wanted.persisted);
-    let wanted = reconnect::Wanted { subscription, server_id, persisted };
+    let wanted = reconnect::Interest { subscription, server_id, persisted };
     let mut catch_up = CatchUp::<()>::new(CatchUpConfig::default(), wanted, []);
     catch_up.position();
     while let Some(params) = catch_up.query() {
@@ -106,7 +106,7 @@ async fn newest<R: Runtime>(
 
 /// All pages of an answer, until `take` has enough.
 async fn all<R: Runtime>(
-    server: &mut Connected,
+    server: &mut ServerClient,
     args: &SubscribeArgs,
     params: QueryParams,
     mut take: impl FnMut(Vec<Event>) -> Result<bool>,
@@ -126,7 +126,7 @@ async fn all<R: Runtime>(
 /// The position of an event: where the server does not have it, what is later by its id is new, and
 /// a gap will be told.
 async fn position_of<R: Runtime>(
-    server: &mut Connected,
+    server: &mut ServerClient,
     args: &SubscribeArgs,
     id: EventId,
 ) -> Result<Position> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Positions;
 use super::history::texts;
-use crate::client::Wanted;
+use crate::client::Interest;
 use crate::exit::{Failure, say};
 
 /// Of the file's contents.
@@ -46,7 +46,7 @@ struct Place {
 
 impl State {
     /// The state in the file at `path`, which need not be there.
-    pub(super) fn open(path: &Path, wanted: &Wanted) -> Result<Self> {
+    pub(super) fn open(path: &Path, wanted: &Interest) -> Result<Self> {
         let types = texts(&wanted.types);
         let of = |error: &dyn std::fmt::Display| {
             Failure::Input(format!("the state in {}: {error}", path.display()))

@@ -23,7 +23,7 @@ use super::super::request::{self, Fault, Reply};
 use super::super::run;
 use super::super::tpdu::{Connect, Disconnect, Kind, Reject, Segment, Tpdu};
 use super::super::{
-    Answer, Cause, Config, Diagnostic, During, Error, Policy, Reason, Selector, Violation,
+    Answer, Cause, Config, Diagnostic, Error, Policy, Reason, Selector, Stage, Violation,
 };
 use super::{Connection, Incoming, MAX_EXPEDITED, Phase};
 use crate::buffer::RecvBuf;
@@ -129,7 +129,7 @@ impl Connection {
     fn awaiting_request(&mut self, tpdu: Bytes) -> Result<Option<Incoming>, Error> {
         match Tpdu::parse(tpdu.clone()) {
             Ok(Tpdu::ConnectRequest(cr)) => self.request(&cr, &tpdu),
-            Ok(other) => Err(unexpected(&other, During::AwaitingRequest)),
+            Ok(other) => Err(unexpected(&other, Stage::AwaitingRequest)),
             Err(violation) => {
                 self.reject_unreadable(&tpdu);
                 Err(violation.into())
@@ -195,7 +195,7 @@ impl Connection {
                 Err(Error::Refused { reason, information })
             }
             Tpdu::Error(er) => Err(rejected(er)),
-            other => Err(unexpected(&other, During::AwaitingConfirm)),
+            other => Err(unexpected(&other, Stage::AwaitingConfirm)),
         }
     }
 
@@ -207,7 +207,7 @@ impl Connection {
             }
             Tpdu::DisconnectRequest(dr) => Err(self.disconnected(dr)?),
             Tpdu::Error(er) => Err(rejected(er)),
-            other => Err(unexpected(&other, During::Deciding)),
+            other => Err(unexpected(&other, Stage::Deciding)),
         }
     }
 
@@ -237,7 +237,7 @@ impl Connection {
                 if let Some(info) = self.info().filter(|_| strict && is_foreign(other.kind())) {
                     self.put_reject(info.remote_reference, Cause::TpduType, &front, 1);
                 }
-                Err(unexpected(&other, During::Open))
+                Err(unexpected(&other, Stage::Open))
             }
         }
     }
@@ -343,7 +343,7 @@ fn is_foreign(kind: Kind) -> bool {
     matches!(kind, Kind::Ak | Kind::Ea | Kind::Rj | Kind::Unknown(_))
 }
 
-fn unexpected(tpdu: &Tpdu, during: During) -> Error {
+fn unexpected(tpdu: &Tpdu, during: Stage) -> Error {
     match tpdu.kind() {
         kind if is_foreign(kind) => Violation::TpduType(kind).into(),
         kind => Violation::Unexpected { kind, during }.into(),

@@ -10,9 +10,9 @@ pub(super) fn is_sound(text: &str) -> bool {
 }
 
 /// What opened last is the lowest bit: 1 for objects. There is one for each level.
-type Open = u128;
+type OpenLevels = u128;
 
-const _: () = assert!(MAX_DEPTH == Open::BITS as usize);
+const _: () = assert!(MAX_DEPTH == OpenLevels::BITS as usize);
 
 struct Cursor<'a> {
     rest: &'a [u8],
@@ -21,7 +21,7 @@ struct Cursor<'a> {
 impl Cursor<'_> {
     /// One value, and nothing behind it. Needs no recursion.
     fn document(&mut self) -> Option<()> {
-        let (mut open, mut depth): (Open, usize) = (0, 0);
+        let (mut open, mut depth): (OpenLevels, usize) = (0, 0);
         loop {
             self.skip_space();
             let first = self.next()?;
@@ -30,7 +30,7 @@ impl Cursor<'_> {
                     return None;
                 }
                 depth += 1;
-                open = open << 1 | Open::from(first == b'{');
+                open = open << 1 | OpenLevels::from(first == b'{');
                 self.skip_space();
                 // the signs that close stand two places behind those that open
                 if self.rest.first() != Some(&(first + 2)) {

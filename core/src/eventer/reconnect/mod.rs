@@ -20,4 +20,4 @@ mod catch_up;
 mod tests;
 
 pub use crate::retry::{Failure, OnRejection, Retry, RetryConfig};
-pub use catch_up::{CatchUp, CatchUpConfig, Gap, Position, Wanted};
+pub use catch_up::{CatchUp, CatchUpConfig, Gap, Interest, Position};

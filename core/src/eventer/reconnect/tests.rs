@@ -4,7 +4,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{CatchUp, CatchUpConfig, Gap, Position, Wanted};
+use super::{CatchUp, CatchUpConfig, Gap, Interest, Position};
 use crate::eventer::{
     Event, EventId, Order, Payload, QueryParams, QueryResult, Subscription, Timestamp,
 };
@@ -29,7 +29,7 @@ fn at(session: i64) -> Position {
 /// For events of server 1, of these types.
 fn catch_up_with(config: CatchUpConfig, types: &str, seen: &[Position]) -> CatchUp<()> {
     let subscription = Subscription::new([types]).expect("a query type");
-    let wanted = Wanted { subscription, server_id: Some(1), persisted: false };
+    let wanted = Interest { subscription, server_id: Some(1), persisted: false };
     CatchUp::new(config, wanted, seen.iter().copied())
 }
 
@@ -139,7 +139,7 @@ fn a_run_after_one_that_found_nothing_is_given_everything() {
     // of any server
     let types: crate::eventer::EventType = "*".parse().expect("any text is a type");
     let subscription = Subscription::new([&types]).expect("a query type");
-    let wanted = Wanted { subscription, server_id: None, persisted: false };
+    let wanted = Interest { subscription, server_id: None, persisted: false };
     let catch_up = CatchUp::<()>::new(CatchUpConfig::default(), wanted, []);
     let mut catch_up = catch_up.from_nothing();
     catch_up.connected();

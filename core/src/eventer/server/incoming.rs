@@ -59,7 +59,7 @@ pub enum Incoming {
 
 /// What [`Connection::notify`](super::Connection::notify) did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notified {
+pub enum NotifyOutcome {
     /// No event concerns this client: nothing was sent.
     Nothing,
     /// The events are queued.

@@ -26,7 +26,7 @@ use crate::sbs::{Encode, Writer};
 use crate::time::Instant;
 
 pub use config::Config;
-pub use incoming::{ClientInfo, Incoming, Notified, NotifyId, RequestId};
+pub use incoming::{ClientInfo, Incoming, NotifyId, NotifyOutcome, RequestId};
 
 #[derive(Debug)]
 enum Phase {
@@ -135,7 +135,7 @@ impl Connection {
         events: &EncodedEvents,
         persisted: bool,
         with_ack: bool,
-    ) -> Result<Notified, SendFault> {
+    ) -> Result<NotifyOutcome, SendFault> {
         self.tell(events, None::<core::iter::Empty<usize>>, persisted, with_ack)
     }
 
@@ -156,7 +156,7 @@ impl Connection {
         matching: impl IntoIterator<Item = usize>,
         persisted: bool,
         with_ack: bool,
-    ) -> Result<Notified, SendFault> {
+    ) -> Result<NotifyOutcome, SendFault> {
         self.tell(events, Some(matching.into_iter()), persisted, with_ack)
     }
 
@@ -167,26 +167,26 @@ impl Connection {
         matching: Option<impl Iterator<Item = usize>>,
         persisted: bool,
         with_ack: bool,
-    ) -> Result<Notified, SendFault> {
+    ) -> Result<NotifyOutcome, SendFault> {
         let Phase::Ready(info, _) = &self.phase else {
             return Err(SendFault::NotReady);
         };
         if info.persisted != persisted {
-            return Ok(Notified::Nothing);
+            return Ok(NotifyOutcome::Nothing);
         }
         let selection = match matching {
             Some(matching) => events.pick(matching, info.server_id, &mut self.runs),
             None => events.select(&info.subscription, info.server_id, &mut self.runs),
         };
         if selection.is_empty() {
-            return Ok(Notified::Nothing);
+            return Ok(NotifyOutcome::Nothing);
         }
         let conversation = self.channel.start(message::EVENTS_NOTIFY, &selection, !with_ack)?;
         if !with_ack {
-            return Ok(Notified::Sent);
+            return Ok(NotifyOutcome::Sent);
         }
         self.acks.insert(conversation.first_id, ());
-        Ok(Notified::AwaitsAck(NotifyId(conversation.first_id)))
+        Ok(NotifyOutcome::AwaitsAck(NotifyId(conversation.first_id)))
     }
 
     /// Answers a registration: the events in the order of the request, or `None` if they were not

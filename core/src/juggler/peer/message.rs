@@ -10,13 +10,13 @@ use crate::juggler::fields::{Fields, text_of};
 
 /// What a peer receives.
 #[derive(Debug)]
-pub(super) enum Received {
+pub(super) enum PeerMessage {
     Data(Patch),
     Message(Value),
     Ping,
 }
 
-impl Received {
+impl PeerMessage {
     /// What traces call it.
     pub(super) fn name(&self) -> &'static str {
         match self {

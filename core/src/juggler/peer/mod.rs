@@ -24,7 +24,7 @@ use bytestring::ByteString;
 use super::channel::{self, Channel};
 use super::local::Local;
 use super::peer_state::{Patches, may_queue_patch};
-use super::{Autoflush, Error, Flushed, SendFault, State};
+use super::{Autoflush, Error, Flush, SendFault, State};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::{Limits, SetError, Value};
 use crate::protocol::{Polled, Protocol, TooLarge};
@@ -33,7 +33,7 @@ use crate::{trace, ws};
 
 use crate::options::More;
 pub use message::Message;
-use message::{DATA, PONG, Received};
+use message::{DATA, PONG, PeerMessage};
 
 /// When data is sent, and limits. Those of the WebSocket below, among them the size of a message,
 /// are in its own [`Config`](ws::Config).
@@ -205,11 +205,7 @@ impl Connection {
     /// # Errors
     ///
     /// [`SendFault::Closed`].
-    pub fn follow(
-        &mut self,
-        state: &mut State,
-        flushed: Option<&Flushed>,
-    ) -> Result<(), SendFault> {
+    pub fn follow(&mut self, state: &mut State, flushed: Option<&Flush>) -> Result<(), SendFault> {
         let sent = self.local.follow(state, flushed, &mut self.channel);
         sent.or_else(|fault| if fault.is_closed() { Err(fault) } else { Ok(()) })
     }
@@ -245,16 +241,18 @@ impl Connection {
 
     /// What a message comes to; `None` if the application need not know.
     fn take(&mut self, text: &ByteString) -> Result<Option<Incoming>, Error> {
-        let received = Received::parse(text, &self.limits)?;
+        let received = PeerMessage::parse(text, &self.limits)?;
         trace::received(received.name(), text.len());
         match received {
-            Received::Message(payload) => Ok(Some(Incoming::Message { payload, size: text.len() })),
-            Received::Data(patch) => {
+            PeerMessage::Message(payload) => {
+                Ok(Some(Incoming::Message { payload, size: text.len() }))
+            }
+            PeerMessage::Data(patch) => {
                 patch.apply(&mut self.remote, &self.limits)?;
                 self.remote_size = text.len();
                 Ok(Some(Incoming::Data))
             }
-            Received::Ping => {
+            PeerMessage::Ping => {
                 trace::sent("juggler PONG", PONG.len());
                 self.channel.reply(|channel| channel.put(&[PONG]));
                 Ok(None)
@@ -266,9 +264,9 @@ impl Connection {
         loop {
             let incoming = match self.channel.next(rx, now)?.or_wait() {
                 Err(wait) => return Ok(wait),
-                Ok(channel::Received::Upgrade(request)) => Some(Incoming::Upgrade(request)),
-                Ok(channel::Received::Open(response)) => Some(Incoming::Open(response)),
-                Ok(channel::Received::Text(text)) => self.take(&text)?,
+                Ok(channel::ChannelEvent::Upgrade(request)) => Some(Incoming::Upgrade(request)),
+                Ok(channel::ChannelEvent::Open(response)) => Some(Incoming::Open(response)),
+                Ok(channel::ChannelEvent::Text(text)) => self.take(&text)?,
             };
             if let Some(incoming) = incoming {
                 return Ok(Polled::Incoming(incoming));

@@ -12,7 +12,7 @@ pub struct Actions<H> {
 
 /// Who handles a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handled<'a, H> {
+pub enum CallHandler<'a, H> {
     /// The handler of this action. It gets the arguments.
     Named(&'a H),
     /// That of all others. It gets the name of the action, and the arguments after it.
@@ -43,9 +43,9 @@ impl<H> Actions<H> {
     /// Who handles `action`; `None` means that the call is to be
     /// [refused](super::Connection::refuse_action).
     #[must_use]
-    pub fn find(&self, action: &str) -> Option<Handled<'_, H>> {
-        let named = self.named.get(action).map(Handled::Named);
-        named.or(self.default.as_ref().map(Handled::Default))
+    pub fn find(&self, action: &str) -> Option<CallHandler<'_, H>> {
+        let named = self.named.get(action).map(CallHandler::Named);
+        named.or(self.default.as_ref().map(CallHandler::Default))
     }
 }
 

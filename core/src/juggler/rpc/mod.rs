@@ -29,7 +29,7 @@ use crate::time::Instant;
 use crate::{trace, ws};
 
 use crate::options::More;
-pub use actions::{Actions, Handled};
+pub use actions::{Actions, CallHandler};
 use message::{CallKind, Payload};
 
 /// What the deployed peer says of an action that it does not know.

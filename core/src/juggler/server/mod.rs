@@ -19,8 +19,8 @@ use bytestring::ByteString;
 use super::local::Local;
 use super::message::{self, Notification, Request, RequestKind};
 use super::peer_state::{Patches, may_queue_patch};
-use super::transport::{Received, Transport};
-use super::{Autoflush, Error, Flushed, SendFault, State};
+use super::transport::{Transport, TransportEvent};
+use super::{Autoflush, Error, Flush, SendFault, State};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::json::Value;
 use crate::protocol::{Polled, Protocol, TooLarge};
@@ -146,11 +146,7 @@ impl Connection {
     /// # Errors
     ///
     /// [`SendFault::Closed`].
-    pub fn follow(
-        &mut self,
-        state: &mut State,
-        flushed: Option<&Flushed>,
-    ) -> Result<(), SendFault> {
+    pub fn follow(&mut self, state: &mut State, flushed: Option<&Flush>) -> Result<(), SendFault> {
         let sent = self.local.follow(state, flushed, &mut self.transport);
         sent.or_else(|fault| if fault.is_closed() { Err(fault) } else { Ok(()) })
     }
@@ -235,16 +231,16 @@ impl Connection {
             }
             match self.transport.next(rx, now)?.or_wait() {
                 Err(wait) => return Ok(wait),
-                Ok(Received::Message(text)) => {
+                Ok(TransportEvent::Message(text)) => {
                     let limits = self.transport.config().limits;
                     trace::received("juggler request", text.len());
                     self.requests.push(Request::parse(&text, &limits)?, text.len());
                 }
-                Ok(Received::Upgrade(request)) => {
+                Ok(TransportEvent::Upgrade(request)) => {
                     return Ok(Polled::Incoming(Incoming::Upgrade(request)));
                 }
                 // only clients are told so
-                Ok(Received::Open(_)) => {}
+                Ok(TransportEvent::Open(_)) => {}
             }
         }
     }

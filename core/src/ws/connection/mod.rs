@@ -10,8 +10,8 @@ use core::time::Duration;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::deflate::{Agreed, Deflater};
-use super::handshake::{self, Field, Request, RequestFault, Response, Waiting};
+use super::deflate::{DeflateAgreement, Deflater};
+use super::handshake::{self, Field, PendingAnswer, Request, RequestFault, Response};
 use super::mask::Masks;
 use super::reader::Reader;
 use super::watch::Watch;
@@ -104,11 +104,11 @@ enum Phase {
         searched: usize,
     },
     /// The application decides about a request.
-    Deciding(Waiting),
+    Deciding(PendingAnswer),
     AwaitResponse {
         deadline: Instant,
         searched: usize,
-        expected: Waiting,
+        expected: PendingAnswer,
     },
     Open,
     /// We sent our Close, and the peer's is not here.
@@ -165,7 +165,7 @@ impl Connection {
         connection.phase = Phase::AwaitResponse {
             deadline: now + connection.config.handshake_timeout,
             searched: 0,
-            expected: Waiting {
+            expected: PendingAnswer {
                 accept: handshake::accept_of(&key),
                 subprotocols: request.subprotocols,
                 extensions: Vec::new(),
@@ -206,14 +206,15 @@ impl Connection {
     }
 
     /// The same connection, whose messages may be compressed as `agreed`: whoever has done the
-    /// handshake for an [`established`](Self::established) one has asked [`Agreed::answer`].
+    /// handshake for an [`established`](Self::established) one has asked
+    /// [`DeflateAgreement::answer`].
     #[must_use]
-    pub fn with_deflate(mut self, agreed: Agreed) -> Self {
+    pub fn with_deflate(mut self, agreed: DeflateAgreement) -> Self {
         self.set_deflate(agreed);
         self
     }
 
-    fn set_deflate(&mut self, agreed: Agreed) {
+    fn set_deflate(&mut self, agreed: DeflateAgreement) {
         self.reader.inflate(agreed);
         self.deflater = Some(Deflater::new(agreed));
     }

@@ -11,7 +11,7 @@ use miniz_oxide::deflate::core::{
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 
-use super::Agreed;
+use super::DeflateAgreement;
 use crate::ws::Violation;
 
 /// What ends a flushed stream and is not sent (section 7.2.1).
@@ -30,7 +30,7 @@ const WINDOW: usize = 32 * 1024;
 
 /// Compresses what is sent.
 pub(in crate::ws) struct Deflater {
-    agreed: Agreed,
+    agreed: DeflateAgreement,
     /// What helps with the next message; only with a context.
     kept: Option<Box<CompressorOxide>>,
 }
@@ -50,7 +50,7 @@ struct State {
 }
 
 impl Deflater {
-    pub(in crate::ws) fn new(agreed: Agreed) -> Self {
+    pub(in crate::ws) fn new(agreed: DeflateAgreement) -> Self {
         Self { agreed, kept: None }
     }
 
@@ -61,7 +61,7 @@ impl Deflater {
         size: usize,
         parts: impl Iterator<Item = &'a [u8]>,
     ) -> Option<Bytes> {
-        let Agreed { deflate, sends_with_context, .. } = self.agreed;
+        let DeflateAgreement { deflate, sends_with_context, .. } = self.agreed;
         if size < deflate.min_size.max(1) {
             return None;
         }
@@ -121,7 +121,7 @@ fn put(
 }
 
 impl Inflater {
-    pub(in crate::ws) fn new(agreed: Agreed) -> Self {
+    pub(in crate::ws) fn new(agreed: DeflateAgreement) -> Self {
         Self { with_context: agreed.receives_with_context, kept: None }
     }
 
@@ -237,9 +237,9 @@ mod tests {
 
     const LIMIT: usize = 1 << 20;
 
-    fn agreed(context: bool) -> Agreed {
+    fn agreed(context: bool) -> DeflateAgreement {
         let deflate = Deflate { level: 6, min_size: 0, context_takeover: context };
-        Agreed {
+        DeflateAgreement {
             deflate,
             sends_with_context: context,
             receives_with_context: context,
@@ -412,7 +412,7 @@ mod tests {
 
     #[test]
     fn what_is_small_or_gets_no_smaller_goes_as_it_is() {
-        let mut deflater = Deflater::new(Agreed {
+        let mut deflater = Deflater::new(DeflateAgreement {
             deflate: Deflate { min_size: 6, ..Deflate::default() },
             ..agreed(false)
         });

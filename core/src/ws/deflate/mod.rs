@@ -14,7 +14,7 @@ mod codec;
 mod negotiate;
 
 pub(super) use codec::{Deflater, Inflater};
-pub use negotiate::Agreed;
+pub use negotiate::DeflateAgreement;
 pub(super) use negotiate::{accepted, offer};
 
 /// How to compress, where the peer can. Off unless

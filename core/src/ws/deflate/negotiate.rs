@@ -15,7 +15,7 @@ const WINDOW_BITS: u8 = 15;
 
 /// What an end of a connection does with messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Agreed {
+pub struct DeflateAgreement {
     pub(super) deflate: Deflate,
     /// What we send before helps with what follows.
     pub(super) sends_with_context: bool,
@@ -35,7 +35,7 @@ struct Parameters {
     client_window: Option<Option<u8>>,
 }
 
-impl Agreed {
+impl DeflateAgreement {
     /// A server's answer to `offers`, the members of the client's `Sec-WebSocket-Extensions` in
     /// their order: what it does from then on, and the value of its own such header field. The
     /// first offer is taken that it can keep to; where there is none, messages are not compressed.
@@ -88,13 +88,13 @@ pub(in crate::ws) fn offer(deflate: Deflate) -> String {
 /// where it is no answer to our offer.
 ///
 /// A server that keeps its context, though it was asked not to, is taken: it only costs memory.
-pub(in crate::ws) fn accepted(deflate: Deflate, answer: &str) -> Option<Agreed> {
+pub(in crate::ws) fn accepted(deflate: Deflate, answer: &str) -> Option<DeflateAgreement> {
     let answer = parse(answer)?;
     // it was not offered; and a window has a size in an answer
     if answer.client_window.is_some() || answer.server_window == Some(None) {
         return None;
     }
-    Some(Agreed {
+    Some(DeflateAgreement {
         deflate,
         sends_with_context: deflate.context_takeover && !answer.client_no_context,
         receives_with_context: !answer.server_no_context,
@@ -157,7 +157,7 @@ mod tests {
     /// Whether we send and receive with a context, and what is answered.
     fn answer(deflate: Deflate, offers: &str) -> Option<(bool, bool, String)> {
         let offers = offers.split(',').map(str::trim);
-        let (agreed, answer) = Agreed::answer(deflate, offers)?;
+        let (agreed, answer) = DeflateAgreement::answer(deflate, offers)?;
         Some((agreed.sends_with_context, agreed.receives_with_context, answer))
     }
 

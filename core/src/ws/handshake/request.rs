@@ -216,7 +216,7 @@ pub fn check_request<'a>(
 
 /// What is kept of a request until it is answered.
 #[derive(Debug)]
-pub(in crate::ws) struct Waiting {
+pub(in crate::ws) struct PendingAnswer {
     pub(in crate::ws) accept: String,
     pub(in crate::ws) subprotocols: Vec<ByteString>,
     /// Server: the extensions that the client offers.
@@ -229,7 +229,7 @@ pub(in crate::ws) struct Waiting {
 pub(in crate::ws) fn parse(
     bytes: &[u8],
     max_headers: usize,
-) -> Result<(Request, Waiting), RequestFault> {
+) -> Result<(Request, PendingAnswer), RequestFault> {
     // a field takes two bytes at least, so that no limit is too large to make room for
     let mut fields = vec![httparse::EMPTY_HEADER; max_headers.min(bytes.len() / 2)];
     let mut parsed = httparse::Request::new(&mut fields);
@@ -255,5 +255,5 @@ pub(in crate::ws) fn parse(
         subprotocols: subprotocols.clone(),
     };
     let extensions = head::members(fields, "sec-websocket-extensions").map(head::text).collect();
-    Ok((request, Waiting { accept, subprotocols, extensions, deflate: None }))
+    Ok((request, PendingAnswer { accept, subprotocols, extensions, deflate: None }))
 }

@@ -4,9 +4,9 @@ use alloc::{format, vec};
 
 use bytestring::ByteString;
 
-use super::Waiting;
+use super::PendingAnswer;
 use super::head::{self, Field, Fields, Unsendable};
-use crate::ws::{Agreed, AnswerError, Deflate, Error, deflate};
+use crate::ws::{AnswerError, Deflate, DeflateAgreement, Error, deflate};
 
 /// What a server answers a request with that it takes, and a client receives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,8 +66,8 @@ pub enum HandshakeFault {
 pub(in crate::ws) fn parse(
     bytes: &[u8],
     max_headers: usize,
-    expected: &Waiting,
-) -> Result<(Response, Option<Agreed>), Error> {
+    expected: &PendingAnswer,
+) -> Result<(Response, Option<DeflateAgreement>), Error> {
     // a field takes two bytes at least, so that no limit is too large to make room for
     let mut fields = vec![httparse::EMPTY_HEADER; max_headers.min(bytes.len() / 2)];
     let mut parsed = httparse::Response::new(&mut fields);
@@ -92,8 +92,8 @@ pub(in crate::ws) fn parse(
 
 fn read<'a>(
     fields: &impl Fields<'a>,
-    expected: &Waiting,
-) -> Result<(Response, Option<Agreed>), HandshakeFault> {
+    expected: &PendingAnswer,
+) -> Result<(Response, Option<DeflateAgreement>), HandshakeFault> {
     if !head::lists(fields, "upgrade", "websocket") || !head::lists(fields, "connection", "upgrade")
     {
         return Err(HandshakeFault::NoUpgrade);
@@ -128,10 +128,10 @@ fn read<'a>(
 
 /// The head that takes a request.
 pub(in crate::ws) fn confirm(
-    waiting: &Waiting,
+    waiting: &PendingAnswer,
     response: &Response,
     deflate: Option<Deflate>,
-) -> Result<(String, Option<Agreed>), AnswerError> {
+) -> Result<(String, Option<DeflateAgreement>), AnswerError> {
     check(&response.headers)?;
     let mut out = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -145,7 +145,7 @@ pub(in crate::ws) fn confirm(
         out.extend(["Sec-WebSocket-Protocol: ", taken, "\r\n"]);
     }
     let offers = waiting.extensions.iter().map(|offer| &**offer);
-    let agreed = deflate.and_then(|deflate| Agreed::answer(deflate, offers));
+    let agreed = deflate.and_then(|deflate| DeflateAgreement::answer(deflate, offers));
     let agreed = agreed.map(|(agreed, answer)| {
         out.extend(["Sec-WebSocket-Extensions: ", &answer, "\r\n"]);
         agreed

@@ -12,7 +12,7 @@ use smol::channel::{Receiver, Sender, bounded};
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::super::replica::Taken;
+use super::super::replica::Outcome;
 use super::shared::{May, Shared};
 use crate::store::{Durability, LogOptions, Session, SessionUpdate, Store, StoreError, Sync};
 
@@ -30,7 +30,7 @@ const DOUBT: Duration = Duration::from_millis(50);
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     sessions: Vec<Arc<Session>>,
-    pub(super) taken: Vec<Taken>,
+    pub(super) taken: Vec<Outcome>,
     pub(super) bytes: usize,
     /// The sequence of its last message, its CRC-32C, and the mark after it.
     pub(super) sequence: u64,
@@ -39,8 +39,8 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn add(&mut self, taken: Taken, bytes: usize) {
-        if let Taken::Session { session, .. } = &taken {
+    pub(super) fn add(&mut self, taken: Outcome, bytes: usize) {
+        if let Outcome::Session { session, .. } = &taken {
             self.sessions.push(session.clone());
         }
         self.taken.push(taken);
@@ -49,7 +49,7 @@ impl Batch {
 }
 
 /// Where batches go, and where what became of them comes from.
-pub(super) type Ends = (Sender<Batch>, mpsc::UnboundedReceiver<Vec<Taken>>);
+pub(super) type Ends = (Sender<Batch>, mpsc::UnboundedReceiver<Vec<Outcome>>);
 
 pub(super) fn start(
     shared: Arc<Shared>,
@@ -117,7 +117,7 @@ struct Applier {
     shared: Arc<Shared>,
     store: Arc<dyn Store>,
     tell: Sender<SessionUpdate>,
-    applied: mpsc::UnboundedSender<Vec<Taken>>,
+    applied: mpsc::UnboundedSender<Vec<Outcome>>,
     due: SyncSender<()>,
     server_id: i64,
     sync: Sync,

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::super::outbox::{GivenUp, Outbox, OutboxOptions};
-use super::super::replica::{Replica, Taken};
+use super::super::replica::{Outcome, Replica};
 use super::mark::Known;
 use super::publisher::{Published, Publisher};
 use super::reader::Reader;
@@ -119,7 +119,7 @@ struct Driver {
     joined: latest::Receiver<Option<Joined>>,
     publish: mpsc::UnboundedSender<Published>,
     published: mpsc::UnboundedReceiver<Published>,
-    applied: mpsc::UnboundedReceiver<Vec<Taken>>,
+    applied: mpsc::UnboundedReceiver<Vec<Outcome>>,
     asked: mpsc::UnboundedReceiver<Request>,
     clock: fn() -> Timestamp,
     start: std::time::Instant,
@@ -248,18 +248,18 @@ impl Driver {
         }
     }
 
-    fn applied(&mut self, taken: Vec<Taken>) {
+    fn applied(&mut self, taken: Vec<Outcome>) {
         for one in taken {
             match one {
-                Taken::Session { place, session } => {
+                Outcome::Session { place, session } => {
                     if let Some(promise) = self.outbox.applied(place) {
                         self.shared.give_place();
                         promise.settle(Ok(Some(session)));
                     }
                 }
-                Taken::Void(place) => self.outbox.void(place),
-                Taken::Opened { writer, epoch } => self.outbox.opened(writer, epoch),
-                Taken::Known | Taken::Again | Taken::Part | Taken::Foreign => {}
+                Outcome::Void(place) => self.outbox.void(place),
+                Outcome::Opened { writer, epoch } => self.outbox.opened(writer, epoch),
+                Outcome::Known | Outcome::Again | Outcome::Part | Outcome::Foreign => {}
             }
         }
     }

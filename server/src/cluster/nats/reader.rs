@@ -15,7 +15,7 @@ use smol::channel::Sender;
 use tokio::sync::{Notify, watch as latest};
 use tracing::{debug, warn};
 
-use super::super::replica::{Fault, Replica, State, Taken};
+use super::super::replica::{Fault, Outcome, Replica, State};
 use super::applier::Batch;
 use super::mark;
 use super::shared::Shared;
@@ -173,7 +173,7 @@ impl Reader {
     /// Says where the last event is ahead of the time at which NATS stored it, in seconds since
     /// 1970: time never goes back, so one wrong clock sets that of all later events.
     fn compare_clocks(&mut self, stored: i64, batch: &Batch) {
-        let Some(Taken::Session { session, .. }) = batch.taken.last() else { return };
+        let Some(Outcome::Session { session, .. }) = batch.taken.last() else { return };
         let ahead = session.timestamp().s().saturating_sub(stored);
         if ahead > MOST_AHEAD && self.said_ahead.is_none_or(|at| at.elapsed() > REMINDER) {
             self.said_ahead = Some(Instant::now());
@@ -243,7 +243,7 @@ impl Reader {
                 None => (sequence, bytes),
             };
             let fault = match self.replica.take(at, body) {
-                Ok(Taken::Again) => return Err(again("messages come that were read before")),
+                Ok(Outcome::Again) => return Err(again("messages come that were read before")),
                 Ok(taken) => {
                     batch.add(taken, body.len());
                     if filled.take().is_none() {

@@ -20,12 +20,12 @@ fn open(of: Of) -> Bytes {
     message(of, 0, 0, Body::Open)
 }
 
-const fn opened((writer, epoch): Of) -> Taken {
-    Taken::Opened { writer, epoch }
+const fn opened((writer, epoch): Of) -> Outcome {
+    Outcome::Opened { writer, epoch }
 }
 
-const fn void((writer, epoch): Of, number: u64) -> Taken {
-    Taken::Void(Place { writer, epoch, number })
+const fn void((writer, epoch): Of, number: u64) -> Outcome {
+    Outcome::Void(Place { writer, epoch, number })
 }
 
 fn events(types: &[&str]) -> Bytes {
@@ -38,15 +38,15 @@ fn session(of: Of, number: u64, seconds: i64, types: &[&str]) -> Bytes {
 }
 
 /// What came of a message, in a word.
-fn word(taken: &Result<Taken, Fault>) -> String {
+fn word(taken: &Result<Outcome, Fault>) -> String {
     match taken {
-        Ok(Taken::Session { session, .. }) => {
+        Ok(Outcome::Session { session, .. }) => {
             let types = session.events().iter().map(|event| event.event_type.to_string());
             let types: Vec<_> = types.collect();
             format!("{} at {}: {}", session.number(), session.timestamp().s(), types.join(" "))
         }
-        Ok(Taken::Void(place)) => format!("void {}", place.number),
-        Ok(Taken::Opened { writer, epoch }) => format!("opened {writer:x} {epoch}"),
+        Ok(Outcome::Void(place)) => format!("void {}", place.number),
+        Ok(Outcome::Opened { writer, epoch }) => format!("opened {writer:x} {epoch}"),
         Ok(other) => format!("{other:?}").to_lowercase(),
         Err(fault) => format!("{fault:?}"),
     }
@@ -117,9 +117,9 @@ fn a_message_is_taken_once_and_none_is_left_out() {
     let mut replica = Replica::new(1, State { taken: 41, ..State::default() });
     let gap = Fault::Gap { taken: 41, found: 43 };
     assert_eq!(replica.take(43, &open(A)), Err(gap));
-    assert_eq!(replica.take(41, &open(A)), Ok(Taken::Again));
+    assert_eq!(replica.take(41, &open(A)), Ok(Outcome::Again));
     assert_eq!(replica.take(42, &open(A)), Ok(opened(A)));
-    assert_eq!(replica.take(42, &open(A)), Ok(Taken::Again));
+    assert_eq!(replica.take(42, &open(A)), Ok(Outcome::Again));
     assert_eq!(replica.taken(), 42);
 }
 
@@ -129,7 +129,7 @@ fn what_others_publish_is_passed_over_and_what_is_damaged_stops() {
     *damaged.last_mut().expect("bytes") ^= 1;
     let mut replica = Replica::new(1, State::default());
     assert_eq!(replica.take(1, &open(A)), Ok(opened(A)));
-    assert_eq!(replica.take(2, &Bytes::from_static(b"hello")), Ok(Taken::Foreign));
+    assert_eq!(replica.take(2, &Bytes::from_static(b"hello")), Ok(Outcome::Foreign));
     let before = replica.state().clone();
     let fault = Fault::Message(3, MessageError::Damaged);
     assert_eq!(replica.take(3, &damaged.into()), Err(fault));
@@ -198,12 +198,12 @@ fn the_writer_that_was_silent_for_the_longest_is_forgotten() {
         assert_eq!(replica.take(writer, &open((writer, 1))), Ok(opened((writer, 1))));
     }
     let goes_on = replica.take(writers + 1, &session((1, 1), 0, 1, &["a"]));
-    assert!(matches!(goes_on, Ok(Taken::Session { .. })));
+    assert!(matches!(goes_on, Ok(Outcome::Session { .. })));
     replica.take(writers + 2, &open((writers + 1, 1))).expect("taken");
     let forgotten = replica.take(writers + 3, &session((2, 1), 0, 1, &["a"]));
     assert_eq!(forgotten, Ok(void((2, 1), 0)));
     let goes_on = replica.take(writers + 4, &session((1, 1), 1, 1, &["a"]));
-    assert!(matches!(goes_on, Ok(Taken::Session { .. })));
+    assert!(matches!(goes_on, Ok(Outcome::Session { .. })));
 }
 
 /// Any message, most of them sensible.
@@ -238,9 +238,9 @@ proptest! {
             let taken = straight.take(sequence, bytes);
             prop_assert_eq!(&taken, &other.take(sequence, bytes));
             if again && taken.is_ok() {
-                prop_assert_eq!(other.take(sequence, bytes), Ok(Taken::Again));
+                prop_assert_eq!(other.take(sequence, bytes), Ok(Outcome::Again));
             }
-            if let Ok(Taken::Session { session, .. }) = &taken {
+            if let Ok(Outcome::Session { session, .. }) = &taken {
                 prop_assert_eq!(session.number(), i64::try_from(sequence).expect("small"));
                 prop_assert!(last < (session.number(), session.timestamp()) && last.1 <= session.timestamp());
                 last = (session.number(), session.timestamp());

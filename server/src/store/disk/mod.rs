@@ -18,6 +18,7 @@
 
 mod blocks;
 mod check;
+mod condition;
 mod copy;
 mod drain;
 #[cfg(test)]
@@ -48,12 +49,13 @@ use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use super::{Answer, FoundTypes, Last, QueryError, Session, Stats, Store, StoreError, Sync};
 use blocks::Damaged;
 pub use check::{Finding, Report};
+pub use condition::{Condition, JsonType, Step, Test};
 pub use copy::Import;
 use drain::Sealed;
 pub use file::Medium;
 use file::{Fault, Folder, Watched};
 use journal::Journal;
-pub use retain::{Condition, JsonType, Rule, Step, Test};
+pub use retain::Rule;
 use tables::{JOURNAL, PARTS, Position, SERVERS, STORE, Server, TYPES};
 use tail::Tail;
 use write::{Tables, Writer};

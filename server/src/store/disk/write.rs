@@ -204,7 +204,7 @@ impl DiskStore {
             server.timestamp = server.timestamp.max(Some(session.timestamp()));
             let conditions = &self.options.conditions;
             let kept: Vec<&Event> =
-                new.iter().filter(|it| super::retain::all_hold(conditions, it)).collect();
+                new.iter().filter(|it| super::condition::all_hold(conditions, it)).collect();
             let (run, stored) = part::run(&kept);
             prepared.runs.push(run);
             prepared.events.extend(stored);

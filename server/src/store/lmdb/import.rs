@@ -9,7 +9,7 @@ use crate::store::{DiskStore, StoreError};
 /// What was taken over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Imported {
+pub struct ImportSummary {
     /// Events that were in the file.
     pub given: u64,
     /// Those that the store has taken. The others are not above what it had of their server, or its
@@ -48,7 +48,7 @@ pub fn import<R: Read + Seek>(
     file: &mut LmdbFile<R>,
     store: &DiskStore,
     mut progress: impl FnMut(u64),
-) -> Result<Imported, ImportError> {
+) -> Result<ImportSummary, ImportError> {
     // first: whatever ends this early, no id of the file is given to another event
     let servers = file.servers()?;
     let last: Vec<_> =
@@ -66,5 +66,5 @@ pub fn import<R: Read + Seek>(
     })?;
     let (given, taken) = into.finish()?;
     progress(given);
-    Ok(Imported { given, taken, servers: servers.len(), unreferenced })
+    Ok(ImportSummary { given, taken, servers: servers.len(), unreferenced })
 }

@@ -32,7 +32,7 @@ use self::databases::Databases;
 use self::pages::Pages;
 
 pub use self::error::LmdbError;
-pub use self::import::{ImportError, Imported, import};
+pub use self::import::{ImportError, ImportSummary, import};
 
 /// Events that are read before they are handed out together.
 const BATCH: usize = 4_096;

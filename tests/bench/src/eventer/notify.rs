@@ -26,7 +26,7 @@ const A_ROUND: usize = 4096;
 
 /// What the clients want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Wanted {
+pub(crate) enum Interest {
     /// All of them everything.
     Same,
     /// Each its share of the types, by name: each event goes to one of them.
@@ -37,7 +37,7 @@ pub(crate) enum Wanted {
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Drive {
     pub(super) port: u16,
-    wanted: Wanted,
+    wanted: Interest,
     pub(super) clients: usize,
     milliseconds: u64,
 }
@@ -46,8 +46,8 @@ impl Drive {
     /// The query types of the client of this number.
     fn subscriptions(&self, client: usize) -> Vec<EventType> {
         match self.wanted {
-            Wanted::Same => vec![EventType::from_segments(["gateway", "*"])],
-            Wanted::Different => {
+            Interest::Same => vec![EventType::from_segments(["gateway", "*"])],
+            Interest::Different => {
                 (client..TYPES).step_by(self.clients).map(events::event_type).collect()
             }
         }
@@ -56,20 +56,20 @@ impl Drive {
     /// Notifications of one round.
     pub(super) fn round(&self) -> usize {
         match self.wanted {
-            Wanted::Same => (A_ROUND / self.clients).clamp(4, 512),
-            Wanted::Different => 512,
+            Interest::Same => (A_ROUND / self.clients).clamp(4, 512),
+            Interest::Different => 512,
         }
     }
 
     /// Events that all clients together are told in one round.
     fn told(&self) -> usize {
         let once = self.round() * PER_NOTIFICATION;
-        if self.wanted == Wanted::Same { once * self.clients } else { once }
+        if self.wanted == Interest::Same { once * self.clients } else { once }
     }
 }
 
 pub(super) async fn drive<R: Runtime>(drive: Drive) -> anyhow::Result<()> {
-    let told = Told::new(drive.told());
+    let told = Arrivals::new(drive.told());
     for client in 0..drive.clients {
         let subscriptions = drive.subscriptions(client);
         let options = ConnectOptions { subscriptions, ..ConnectOptions::default() };
@@ -83,11 +83,11 @@ pub(super) async fn drive<R: Runtime>(drive: Drive) -> anyhow::Result<()> {
 }
 
 /// Who asks for a round.
-pub(super) trait Asks {
+pub(super) trait Asker {
     fn ask(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
-impl Asks for (Client, RegisterEvent) {
+impl Asker for (Client, RegisterEvent) {
     async fn ask(&mut self) -> anyhow::Result<()> {
         self.0.register_with_response(std::slice::from_ref(&self.1)).await?;
         Ok(())
@@ -95,7 +95,11 @@ impl Asks for (Client, RegisterEvent) {
 }
 
 /// Asks for rounds until the time is over, and tells what they came to.
-pub(super) async fn rounds(drive: &Drive, told: &Told, mut asks: impl Asks) -> anyhow::Result<()> {
+pub(super) async fn rounds(
+    drive: &Drive,
+    told: &Arrivals,
+    mut asks: impl Asker,
+) -> anyhow::Result<()> {
     side::ready();
     let (start, mut rounds) = (Instant::now(), 0);
     while start.elapsed() < Duration::from_millis(drive.milliseconds) {
@@ -113,12 +117,12 @@ pub(super) async fn rounds(drive: &Drive, told: &Told, mut asks: impl Asks) -> a
 }
 
 /// When all that a round is expected to bring has come.
-pub(super) struct Told {
+pub(super) struct Arrivals {
     pub(super) counter: Counter,
     all: Receiver<()>,
 }
 
-impl Told {
+impl Arrivals {
     /// `a_round` events, or bytes, for all clients together.
     pub(super) fn new(a_round: usize) -> Self {
         let (sender, all) = bounded(1);

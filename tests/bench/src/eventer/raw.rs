@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::events;
-use super::notify::{Asks, Counter, Drive, Told, rounds};
+use super::notify::{Arrivals, Asker, Counter, Drive, rounds};
 use crate::side;
 
 /// The bytes of a notification.
@@ -41,7 +41,7 @@ pub(super) async fn serve() -> anyhow::Result<()> {
 
 pub(super) async fn drive(drive: Drive) -> anyhow::Result<()> {
     let round = drive.round();
-    let told = Told::new(round * notification().len() * drive.clients);
+    let told = Arrivals::new(round * notification().len() * drive.clients);
     let mut asks = TcpStream::connect(("127.0.0.1", drive.port)).await?;
     asks.set_nodelay(true)?;
     asks.write_u32(u32::try_from(drive.clients)?).await?;
@@ -52,7 +52,7 @@ pub(super) async fn drive(drive: Drive) -> anyhow::Result<()> {
     rounds(&drive, &told, (asks, u32::try_from(round)?)).await
 }
 
-impl Asks for (TcpStream, u32) {
+impl Asker for (TcpStream, u32) {
     async fn ask(&mut self) -> anyhow::Result<()> {
         Ok(self.0.write_u32(self.1).await?)
     }

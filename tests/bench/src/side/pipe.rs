@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::load::{Done, Load};
 
 /// Sends requests.
-pub(crate) trait Asks {
+pub(crate) trait Asker {
     /// Sends so many requests.
     fn ask(&mut self, count: usize) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
@@ -18,7 +18,7 @@ pub(crate) trait Answers {
 }
 
 /// A connection in two halves.
-impl<A: Asks + Send, B: Send> Asks for (A, B) {
+impl<A: Asker + Send, B: Send> Asker for (A, B) {
     async fn ask(&mut self, count: usize) -> anyhow::Result<()> {
         self.0.ask(count).await
     }
@@ -33,7 +33,7 @@ impl<A: Send, B: Answers + Send> Answers for (A, B) {
 /// Asks with `load.count` requests in flight.
 ///
 /// It sends before it reads, so what is in flight must be less than what the system buffers.
-pub(crate) async fn echo(pipe: &mut (impl Asks + Answers), load: &Load) -> anyhow::Result<Done> {
+pub(crate) async fn echo(pipe: &mut (impl Asker + Answers), load: &Load) -> anyhow::Result<Done> {
     super::ready();
     let (start, mut sent, mut received) = (Instant::now(), 0, 0);
     loop {

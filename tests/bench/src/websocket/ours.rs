@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::side;
 use crate::side::load::Load;
-use crate::side::pipe::{self, Answers, Asks};
+use crate::side::pipe::{self, Answers, Asker};
 
 /// Room for bytes that a read has at least.
 const CHUNK: usize = 16 * 1024;
@@ -104,7 +104,7 @@ struct Client {
     data: Bytes,
 }
 
-impl Asks for Client {
+impl Asker for Client {
     async fn ask(&mut self, count: usize) -> anyhow::Result<()> {
         for _ in 0..count {
             self.socket.machine.send_binary(&self.data)?;

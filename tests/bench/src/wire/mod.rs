@@ -56,7 +56,7 @@ async fn drive_raw(load: Load) -> anyhow::Result<()> {
             pipe::echo(&mut halves, &load).await?.tell();
         }
         Task::OneWay => {
-            let mut flow = raw::Counted::new(&load).await?;
+            let mut flow = raw::CountedConnection::new(&load).await?;
             pipe::one_way(&mut flow, &load).await?.tell();
         }
         Task::Latency => {

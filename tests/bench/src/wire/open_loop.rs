@@ -15,7 +15,7 @@ use smol::future::yield_now;
 use crate::side;
 use crate::side::latencies::Latencies;
 use crate::side::load::Load;
-use crate::side::pipe::{Answers, Asks};
+use crate::side::pipe::{Answers, Asker};
 
 /// When the requests in flight on a connection were due.
 type Due = Arc<Mutex<VecDeque<Instant>>>;
@@ -26,7 +26,7 @@ pub(super) async fn latency<R: Runtime, A, B>(
     load: &Load,
 ) -> anyhow::Result<()>
 where
-    A: Asks + Send + 'static,
+    A: Asker + Send + 'static,
     B: Answers + Send + 'static,
 {
     let (results, latencies) = unbounded();

@@ -10,7 +10,7 @@ use hat_core::chatter::Data;
 
 use crate::side;
 use crate::side::load::Load;
-use crate::side::pipe::{Answers, Asks, Flow};
+use crate::side::pipe::{Answers, Asker, Flow};
 
 /// A request that is answered with its own data.
 pub(super) const ECHO: &str = "Bench.Echo";
@@ -90,7 +90,7 @@ impl Client {
     }
 }
 
-impl Asks for Client {
+impl Asker for Client {
     async fn ask(&mut self, count: usize) -> anyhow::Result<()> {
         for _ in 0..count {
             self.connection.send(Data::new(ECHO, self.payload.clone()), REQUEST).await?;

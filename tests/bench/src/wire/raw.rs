@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::ours;
 use crate::side;
 use crate::side::load::Load;
-use crate::side::pipe::{Answers, Asks, Flow};
+use crate::side::pipe::{Answers, Asker, Flow};
 
 /// Bytes of a write and of a read.
 const CHUNK: usize = 64 * 1024;
@@ -74,7 +74,7 @@ pub(super) struct Writer {
     bytes: Vec<u8>,
 }
 
-impl Asks for Writer {
+impl Asker for Writer {
     async fn ask(&mut self, count: usize) -> anyhow::Result<()> {
         let len = count * self.len;
         if self.bytes.len() < len {
@@ -107,7 +107,7 @@ impl Answers for Reader {
 }
 
 /// A connection whose bytes are counted.
-pub(super) struct Counted {
+pub(super) struct CountedConnection {
     reader: OwnedReadHalf,
     writer: OwnedWriteHalf,
     len: usize,
@@ -116,7 +116,7 @@ pub(super) struct Counted {
     waiting: usize,
 }
 
-impl Counted {
+impl CountedConnection {
     pub(super) async fn new(load: &Load) -> anyhow::Result<Self> {
         let (reader, writer) = connect(load, b'c').await?;
         let len = wire_len(ours::COUNT, load.size, true)?;
@@ -124,7 +124,7 @@ impl Counted {
     }
 }
 
-impl Flow for Counted {
+impl Flow for CountedConnection {
     async fn send(&mut self, count: usize) -> anyhow::Result<()> {
         self.waiting += count * self.len;
         while self.waiting >= CHUNK {

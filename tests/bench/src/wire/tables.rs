@@ -21,7 +21,7 @@ const fn goal(factor: f64, than: &'static str) -> Goal {
 
 /// A load: what a client is told behind its port.
 #[derive(Clone, Copy)]
-struct Asked {
+struct LoadShape {
     task: Task,
     size: usize,
     count: usize,
@@ -29,8 +29,8 @@ struct Asked {
 }
 
 /// Makes the contenders of that name.
-fn contenders(bench: &Bench, names: &[&'static str], asked: Asked) -> Vec<Contender> {
-    let Asked { task, size, count, rate } = asked;
+fn contenders(bench: &Bench, names: &[&'static str], asked: LoadShape) -> Vec<Contender> {
+    let LoadShape { task, size, count, rate } = asked;
     let task = task.to_possible_value().map_or_else(String::new, |it| it.get_name().to_owned());
     // the slowest of a thousand answers is to be one of many
     let milliseconds = bench.milliseconds * if rate > 1 { 5 } else { 1 };
@@ -76,7 +76,7 @@ pub(crate) fn chatter(bench: &Bench) -> anyhow::Result<Vec<Table>> {
         (1024, vec![goal(5.0, TONIC), goal(2.0, NATS), goal(50.0, PYTHON), SMOL_GOAL]),
     ];
     for (count, goals) in works {
-        let asked = Asked { task: Task::Echo, size: 64, count, rate: 1 };
+        let asked = LoadShape { task: Task::Echo, size: 64, count, rate: 1 };
         let names = [RAW, TOKIO, SMOL, TONIC, TARPC, NATS, PYTHON];
         let work = Work {
             name: format!("{count} in flight"),
@@ -115,7 +115,7 @@ pub(crate) fn one_way(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     for (name, size) in [("16 B", 16), ("256 B", 256), ("4 KiB", 4 << 10), ("1 MiB", 1 << 20)] {
         let mut goals = vec![SMOL_GOAL];
         goals.extend((size >= 4 << 10).then(|| goal(0.9, RAW)));
-        let asked = Asked { task: Task::OneWay, size, count: 1, rate: 1 };
+        let asked = LoadShape { task: Task::OneWay, size, count: 1, rate: 1 };
         let work = Work {
             name: name.to_owned(),
             contenders: contenders(bench, &[RAW, TOKIO, SMOL, TONIC, NATS, PYTHON], asked),
@@ -147,9 +147,9 @@ fn fixed_rate(bench: &Bench) -> Table {
                  its time counts from then, also where it had to wait to be sent. The client spins, so that it is never late by itself.";
     let mut table = Table::new("Latency", about, &PERCENTILES).against(RAW);
     for count in [1, 100] {
-        let asked = Asked { task: Task::Latency, size: 64, count, rate: RATE };
+        let asked = LoadShape { task: Task::Latency, size: 64, count, rate: RATE };
         let mut all = contenders(bench, &[RAW, TOKIO, SMOL, TONIC, NATS], asked);
-        all.extend(contenders(bench, &[PYTHON], Asked { rate: PYTHON_RATE, ..asked }));
+        all.extend(contenders(bench, &[PYTHON], LoadShape { rate: PYTHON_RATE, ..asked }));
         let work = Work {
             name: format!("clients: {count}"),
             contenders: all,
@@ -169,9 +169,9 @@ fn slow_client(bench: &Bench) -> Table {
     let about = "The same with 10 clients; and again while one more has asked for messages of 64 KiB without end, receives nothing for half of \
                  the time, and then ten a second.";
     let mut table = Table::new("Latency beside a slow client", about, &PERCENTILES);
-    let asked = Asked { task: Task::Latency, size: 64, count: 10, rate: RATE };
+    let asked = LoadShape { task: Task::Latency, size: 64, count: 10, rate: RATE };
     let mut all = contenders(bench, &[TOKIO, SMOL], asked);
-    let slow = contenders(bench, &[TOKIO, SMOL], Asked { task: Task::LatencySlow, ..asked });
+    let slow = contenders(bench, &[TOKIO, SMOL], LoadShape { task: Task::LatencySlow, ..asked });
     let names = [TOKIO_SLOW, SMOL_SLOW];
     all.extend(names.into_iter().zip(slow).map(|(name, it)| Contender { name, ..it }));
     let work = Work {

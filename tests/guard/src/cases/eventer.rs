@@ -52,7 +52,7 @@ pub fn encoded() -> EncodedEvents {
 pub fn notify(servers: &mut [Side<server::Connection>], events: &EncodedEvents) {
     for server in servers {
         let notified = server.machine.notify(events, false, false).expect("there is room");
-        assert_eq!(notified, server::Notified::Sent);
+        assert_eq!(notified, server::NotifyOutcome::Sent);
         server.written();
     }
 }

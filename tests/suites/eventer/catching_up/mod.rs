@@ -5,7 +5,7 @@ mod site;
 
 use std::collections::{BTreeSet, VecDeque};
 
-use hat_core::eventer::reconnect::{CatchUp, CatchUpConfig, Gap, Position, Wanted};
+use hat_core::eventer::reconnect::{CatchUp, CatchUpConfig, Gap, Interest, Position};
 use hat_core::eventer::{Event, Subscription};
 use proptest::prelude::*;
 
@@ -90,7 +90,7 @@ enum Link {
 impl Model {
     fn new(page: usize, server_id: Option<i64>) -> Self {
         let subscription = Subscription::new([&event_type("a/*")]).expect("a query type");
-        let wanted = Wanted { subscription: subscription.clone(), server_id, persisted: false };
+        let wanted = Interest { subscription: subscription.clone(), server_id, persisted: false };
         Self {
             site: Site::default(),
             catch_up: CatchUp::new(CatchUpConfig::default(), wanted, []),

@@ -14,7 +14,7 @@ pub(super) struct Site {
     /// Seconds, one for each session: no two have the same.
     clock: i64,
     /// All that was ever registered, in that order.
-    pub(super) log: Vec<Registered>,
+    pub(super) log: Vec<SiteEvent>,
     /// The sessions that were counted, by server.
     sessions: BTreeMap<i64, i64>,
     /// Places in `log` of what is held: what is stored and what is not yet.
@@ -24,7 +24,7 @@ pub(super) struct Site {
     trimmed: BTreeSet<usize>,
 }
 
-pub(super) struct Registered {
+pub(super) struct SiteEvent {
     pub(super) event: Event,
     /// The server lost it, by a crash or with its disk.
     pub(super) lost: bool,
@@ -50,7 +50,7 @@ impl Site {
         for event in &events {
             self.held.insert(self.log.len());
             self.unstored.insert(self.log.len());
-            self.log.push(Registered { event: event.clone(), lost: false });
+            self.log.push(SiteEvent { event: event.clone(), lost: false });
         }
         events
     }

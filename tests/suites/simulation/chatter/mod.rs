@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use hat_core::chatter::{Config, Connection, Dialect, Error, PingRule};
 use hat_tests::simulation::{
-    ClockId, EndId, Ending, Fate, Happened, Limits, Network, Random, Seed, Shape, Tally, simulate,
+    ClockId, EndId, Ending, Fate, Limits, Network, Occurrence, Random, Seed, Shape, Tally, simulate,
 };
 
 use sides::Side;
@@ -117,21 +117,21 @@ impl Run {
         while let Some(happened) = self.net.step() {
             assert!(self.net.now().since_origin() < TOO_LONG, "the run does not end");
             match happened {
-                Happened::Up(end) => self.start(end),
-                Happened::Refused(_) => self.count("refused"),
-                Happened::Polled(end, polled) => {
+                Occurrence::Up(end) => self.start(end),
+                Occurrence::Refused(_) => self.count("refused"),
+                Occurrence::Polled(end, polled) => {
                     self.side(end).polled(&polled);
                 }
-                Happened::Incoming(end, incoming) => {
+                Occurrence::Incoming(end, incoming) => {
                     let now = self.net.time_of(end);
                     let what = self.side(end).incoming(incoming, now);
                     self.count(what);
                     self.check_open(end);
                 }
-                Happened::Ended(end, ending) => self.ended(end, ending),
-                Happened::Timer(Timer::Say(end)) => self.say(end),
-                Happened::Timer(Timer::Fault(end)) => self.fault(end),
-                Happened::Timer(Timer::Close(end)) => self.close(end),
+                Occurrence::Ended(end, ending) => self.ended(end, ending),
+                Occurrence::Timer(Timer::Say(end)) => self.say(end),
+                Occurrence::Timer(Timer::Fault(end)) => self.fault(end),
+                Occurrence::Timer(Timer::Close(end)) => self.close(end),
             }
         }
         assert_eq!(self.net.running(), 0, "an end has not come to its end");

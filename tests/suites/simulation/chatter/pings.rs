@@ -3,9 +3,9 @@
 
 use hat_core::chatter::{Config, Dialect, PingRule};
 use hat_core::time::Instant;
-use hat_tests::simulation::{Outcome, Polled};
+use hat_tests::simulation::{Outcome, PollReport};
 
-use super::wire::{Kind, Seen, messages};
+use super::wire::{Kind, SeenMessage, messages};
 
 /// The pings of one side.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Pings {
 
     /// A poll of an open connection: what it queued is what is due, no more and no less. With
     /// `is_exact`, also at the very microsecond: nothing kept the machine from being polled.
-    pub(super) fn polled(&mut self, polled: &Polled, is_exact: bool) {
+    pub(super) fn polled(&mut self, polled: &PollReport, is_exact: bool) {
         let taken = messages(&polled.consumed, self.has_modules);
         let mut queued = messages(&polled.queued, self.has_modules);
         if let PingRule::WhenIdle { delay, .. } = self.rule
@@ -95,7 +95,7 @@ impl Pings {
     }
 
     /// A ping was due, and this was queued.
-    fn sent(&mut self, queued: Option<Seen>, now: Instant) {
+    fn sent(&mut self, queued: Option<SeenMessage>, now: Instant) {
         let ping = queued.expect("a ping is due");
         assert_eq!((ping.kind, ping.owner), (Kind::Ping, true), "a ping is due");
         self.pings += 1;

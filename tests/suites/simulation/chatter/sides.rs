@@ -7,7 +7,7 @@ use hat_core::chatter::{
     Config, Connection, Conversation, Data, Dialect, Incoming, Message, SendFault, SendOptions,
 };
 use hat_core::time::{Instant, earliest};
-use hat_tests::simulation::{Outcome, Polled, Random, Tally};
+use hat_tests::simulation::{Outcome, PollReport, Random, Tally};
 
 use super::books::Books;
 use super::pings::Pings;
@@ -51,7 +51,7 @@ impl Side {
         self.books.clear();
     }
 
-    pub(super) fn polled(&mut self, polled: &Polled) {
+    pub(super) fn polled(&mut self, polled: &PollReport) {
         if self.is_closing {
             assert!(polled.queued.is_empty(), "a side that closes queues something");
             return;

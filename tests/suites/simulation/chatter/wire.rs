@@ -5,7 +5,7 @@ use hat_core::sbs::{Decode, Reader};
 
 /// What of a message concerns pings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct SeenMessage {
     pub(super) first: i64,
     pub(super) owner: bool,
     pub(super) kind: Kind,
@@ -19,7 +19,7 @@ pub(super) enum Kind {
 }
 
 /// The messages in `bytes`, which are whole blocks.
-pub(super) fn messages(bytes: &[u8], has_modules: bool) -> Vec<Seen> {
+pub(super) fn messages(bytes: &[u8], has_modules: bool) -> Vec<SeenMessage> {
     let mut rest = Bytes::copy_from_slice(bytes);
     let mut seen = Vec::new();
     while !rest.is_empty() {
@@ -30,7 +30,7 @@ pub(super) fn messages(bytes: &[u8], has_modules: bool) -> Vec<Seen> {
     seen
 }
 
-fn message(block: &Bytes, has_modules: bool) -> Seen {
+fn message(block: &Bytes, has_modules: bool) -> SeenMessage {
     fn field<T: Decode>(reader: &mut Reader<'_>) -> T {
         T::decode(reader).expect("a message as both sides write them")
     }
@@ -45,5 +45,5 @@ fn message(block: &Bytes, has_modules: bool) -> Seen {
         (Some(b"HatPing"), b"MsgPong") | (None, b"HatChatter.Pong") => Kind::Pong,
         _ => Kind::Other,
     };
-    Seen { first, owner, kind }
+    SeenMessage { first, owner, kind }
 }

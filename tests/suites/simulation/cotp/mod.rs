@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use hat_core::cotp::{Connection, Incoming, Reason, Response, TpduSize};
 use hat_tests::simulation::{
-    ClockId, EndId, Fate, Happened, Limits, Network, Seed, Shape, Tally, simulate,
+    ClockId, EndId, Fate, Limits, Network, Occurrence, Seed, Shape, Tally, simulate,
 };
 
 use sides::Side;
@@ -101,16 +101,16 @@ impl Run {
         while let Some(happened) = self.net.step() {
             assert!(self.net.now().since_origin() < TOO_LONG, "the run does not end");
             match happened {
-                Happened::Up(end) => self.start(end),
-                Happened::Refused(_) => self.count("refused by the network"),
-                Happened::Polled(..) => {}
-                Happened::Incoming(end, incoming) => self.incoming(end, incoming),
-                Happened::Ended(end, ending) => self.ended(end, ending),
-                Happened::Timer(Timer::Say(end)) => self.say(end),
-                Happened::Timer(Timer::Answer(end)) => self.answer(end),
-                Happened::Timer(Timer::ShutDown(end)) => self.shut_down(end),
-                Happened::Timer(Timer::Fault(end)) => self.fault(end),
-                Happened::Timer(Timer::Close(end)) => self.close(end),
+                Occurrence::Up(end) => self.start(end),
+                Occurrence::Refused(_) => self.count("refused by the network"),
+                Occurrence::Polled(..) => {}
+                Occurrence::Incoming(end, incoming) => self.incoming(end, incoming),
+                Occurrence::Ended(end, ending) => self.ended(end, ending),
+                Occurrence::Timer(Timer::Say(end)) => self.say(end),
+                Occurrence::Timer(Timer::Answer(end)) => self.answer(end),
+                Occurrence::Timer(Timer::ShutDown(end)) => self.shut_down(end),
+                Occurrence::Timer(Timer::Fault(end)) => self.fault(end),
+                Occurrence::Timer(Timer::Close(end)) => self.close(end),
             }
         }
         assert_eq!(self.net.running(), 0, "an end has not come to its end");

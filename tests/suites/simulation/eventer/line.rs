@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use hat_core::eventer::client::{AckId, Incoming, RequestId as Asked};
+use hat_core::eventer::client::{AckId, Incoming, RequestId as ClientRequest};
 use hat_core::eventer::message::InitReq;
 use hat_core::eventer::server::{NotifyId, RequestId};
 use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent, Status};
 
 /// What the client must see that comes without its asking, oldest first.
 #[derive(Debug, PartialEq)]
-pub(super) enum Told {
+pub(super) enum Notice {
     Ready(Status),
     Status(Status),
     Events { events: Vec<Event>, with_ack: bool },
@@ -18,8 +18,8 @@ pub(super) enum Told {
 /// What the server must see, oldest first.
 #[derive(Debug, PartialEq)]
 pub(super) enum Said {
-    Register { events: Vec<RegisterEvent>, asked: Option<Asked> },
-    Query { params: QueryParams, asked: Asked },
+    Register { events: Vec<RegisterEvent>, asked: Option<ClientRequest> },
+    Query { params: QueryParams, asked: ClientRequest },
 }
 
 /// An answer that is on its way.
@@ -43,7 +43,7 @@ pub(super) struct Line {
     /// Requests of the client that the server takes before it has answered one.
     pub(super) max_requests: usize,
     pub(super) standing: Standing,
-    pub(super) told: VecDeque<Told>,
+    pub(super) told: VecDeque<Notice>,
     pub(super) said: VecDeque<Said>,
     /// Notifications with an ack that the client has not seen.
     notified: VecDeque<NotifyId>,
@@ -52,10 +52,10 @@ pub(super) struct Line {
     /// Acks that the server has not seen, in the order of their sending.
     acked: VecDeque<NotifyId>,
     /// Requests that wait at the server.
-    at_server: BTreeMap<RequestId, Asked>,
-    answers: BTreeMap<Asked, Answer>,
+    at_server: BTreeMap<RequestId, ClientRequest>,
+    answers: BTreeMap<ClientRequest, Answer>,
     /// Requests of the client without an answer, but for the forgotten ones.
-    pub(super) open: BTreeSet<Asked>,
+    pub(super) open: BTreeSet<ClientRequest>,
     /// The client closed, and all it had said was written; the server did.
     pub(super) client_left: bool,
     pub(super) server_left: bool,
@@ -93,17 +93,17 @@ impl Line {
 
     /// The server told the client events.
     pub(super) fn notified(&mut self, events: Vec<Event>, ack: Option<NotifyId>) {
-        self.told.push_back(Told::Events { events, with_ack: ack.is_some() });
+        self.told.push_back(Notice::Events { events, with_ack: ack.is_some() });
         self.notified.extend(ack);
     }
 
     /// The client got something; gives what it is to acknowledge.
     pub(super) fn client_got(&mut self, incoming: Incoming) -> Option<AckId> {
         match incoming {
-            Incoming::Ready(status) => self.is_told(&Told::Ready(status)),
-            Incoming::Status(status) => self.is_told(&Told::Status(status)),
+            Incoming::Ready(status) => self.is_told(&Notice::Ready(status)),
+            Incoming::Status(status) => self.is_told(&Notice::Status(status)),
             Incoming::Events { events, ack, .. } => {
-                self.is_told(&Told::Events { events, with_ack: ack.is_some() });
+                self.is_told(&Notice::Events { events, with_ack: ack.is_some() });
                 if let Some(ack) = ack {
                     let id = self.notified.pop_front().expect("a notification waits for it");
                     assert_eq!(self.unacked.insert(ack, id), None, "two acks of one name");
@@ -120,12 +120,12 @@ impl Line {
         None
     }
 
-    fn is_told(&mut self, told: &Told) {
+    fn is_told(&mut self, told: &Notice) {
         let expected = self.told.pop_front();
         assert_eq!(Some(told), expected.as_ref(), "not what the server said next");
     }
 
-    fn is_answered(&mut self, asked: Asked, answer: &Answer) {
+    fn is_answered(&mut self, asked: ClientRequest, answer: &Answer) {
         assert!(self.open.remove(&asked), "an answer that nobody waits for");
         let expected = self.answers.remove(&asked);
         assert_eq!(Some(answer), expected.as_ref(), "not what the server answered");

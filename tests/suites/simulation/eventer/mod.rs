@@ -25,11 +25,11 @@ use hat_core::eventer::Event;
 use hat_core::eventer::client::{self, AckId, Client};
 use hat_core::eventer::server::{Connection, RequestId};
 use hat_tests::simulation::{
-    ClockId, Either, EndId, Fate, Happened, Limits, Network, Seed, Shape, Tally, simulate,
+    ClockId, Either, EndId, Fate, Limits, Network, Occurrence, Seed, Shape, Tally, simulate,
 };
 
 use line::Line;
-use server::{Answered, Server};
+use server::{PendingAnswer, Server};
 
 /// Clients of one run: now and then as many as the rule says, mostly a few, where a fault weighs
 /// more.
@@ -62,7 +62,7 @@ enum Timer {
     Close(EndId),
     /// The server decides about a client.
     Decide(EndId),
-    Answer(EndId, RequestId, Answered),
+    Answer(EndId, RequestId, PendingAnswer),
     /// Events are stored for good.
     Persist(Vec<Event>),
     Status,
@@ -140,14 +140,18 @@ impl Run {
         while let Some(happened) = self.net.step() {
             assert!(self.net.now().since_origin() < TOO_LONG, "the run does not end");
             match happened {
-                Happened::Up(end) if self.lines.contains_key(&end) => self.start_client(end),
-                Happened::Up(end) => self.start_server(end),
-                Happened::Refused(_) => self.count("refused"),
-                Happened::Polled(..) => {}
-                Happened::Incoming(end, Either::Client(incoming)) => self.client_got(end, incoming),
-                Happened::Incoming(end, Either::Server(incoming)) => self.server_got(end, incoming),
-                Happened::Ended(end, ending) => self.ended(end, ending),
-                Happened::Timer(timer) => self.time(timer),
+                Occurrence::Up(end) if self.lines.contains_key(&end) => self.start_client(end),
+                Occurrence::Up(end) => self.start_server(end),
+                Occurrence::Refused(_) => self.count("refused"),
+                Occurrence::Polled(..) => {}
+                Occurrence::Incoming(end, Either::Client(incoming)) => {
+                    self.client_got(end, incoming)
+                }
+                Occurrence::Incoming(end, Either::Server(incoming)) => {
+                    self.server_got(end, incoming)
+                }
+                Occurrence::Ended(end, ending) => self.ended(end, ending),
+                Occurrence::Timer(timer) => self.time(timer),
             }
         }
         assert_eq!(self.net.running(), 0, "an end has not come to its end");

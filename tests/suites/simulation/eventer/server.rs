@@ -13,12 +13,12 @@ use hat_tests::simulation::EndId;
 #[derive(Debug, Default)]
 pub(super) struct Notification {
     pub(super) waiting: BTreeSet<(EndId, NotifyId)>,
-    pub(super) then: Option<(EndId, RequestId, Answered)>,
+    pub(super) then: Option<(EndId, RequestId, PendingAnswer)>,
 }
 
 /// What a request waits for.
 #[derive(Clone, Debug)]
-pub(super) enum Answered {
+pub(super) enum PendingAnswer {
     Register(Option<Vec<Event>>),
     Query(QueryParams),
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use hat_core::eventer::server::{Config, Connection, Incoming, Notified, RequestId};
+use hat_core::eventer::server::{Config, Connection, Incoming, NotifyOutcome, RequestId};
 use hat_core::eventer::{EncodedEvents, Event, RegisterEvent, SendFault, Status};
 use hat_tests::simulation::{Either, EndId};
 
-use super::line::{Answer, Standing, Told};
-use super::server::{Answered, Notification};
+use super::line::{Answer, Notice, Standing};
+use super::server::{Notification, PendingAnswer};
 use super::{MANY_REQUESTS, MAX_QUEUED, Run, Timer, chatter_config, plant};
 
 impl Run {
@@ -48,7 +48,7 @@ impl Run {
             Incoming::Query { params, request } => {
                 self.line(end).server_got_query(&params, request);
                 self.check_open(end);
-                self.answer_later(end, request, Answered::Query(params));
+                self.answer_later(end, request, PendingAnswer::Query(params));
             }
             Incoming::Acked(id) => {
                 self.count("acks");
@@ -85,7 +85,7 @@ impl Run {
             self.net.call(end, |machine| machine.server().accept(status)).expect("it waits");
             let line = self.line(end);
             line.standing = Standing::Taken;
-            line.told.push_back(Told::Ready(status));
+            line.told.push_back(Notice::Ready(status));
             self.server.registry.insert(end);
         }
     }
@@ -96,7 +96,7 @@ impl Run {
         let random = &mut self.net.random;
         let (with_ack, fails) = (random.chance(50), random.chance(10));
         let persisted = random.duration(Duration::from_secs(2));
-        let answer = Answered::Register((!fails).then(|| registered.clone()));
+        let answer = PendingAnswer::Register((!fails).then(|| registered.clone()));
         self.net.timer(persisted, Timer::Persist(registered.clone()));
         match (with_ack, request) {
             (false, Some(request)) => self.answer_later(end, request, answer),
@@ -139,12 +139,12 @@ impl Run {
             };
             let wanted: Vec<_> = events.iter().filter(is_wanted).cloned().collect();
             match notified {
-                Ok(Notified::Nothing) => assert!(wanted.is_empty(), "not told: {wanted:?}"),
-                Ok(Notified::Sent) => {
+                Ok(NotifyOutcome::Nothing) => assert!(wanted.is_empty(), "not told: {wanted:?}"),
+                Ok(NotifyOutcome::Sent) => {
                     assert!(!with_ack && !wanted.is_empty());
                     line.notified(wanted, None);
                 }
-                Ok(Notified::AwaitsAck(id)) => {
+                Ok(NotifyOutcome::AwaitsAck(id)) => {
                     assert!(with_ack && !wanted.is_empty());
                     line.notified(wanted, Some(id));
                     notification.waiting.insert((end, id));
@@ -178,24 +178,24 @@ impl Run {
         }
     }
 
-    fn answer_later(&mut self, end: EndId, request: RequestId, answered: Answered) {
+    fn answer_later(&mut self, end: EndId, request: RequestId, answered: PendingAnswer) {
         let late = self.net.random.pick(&[0, 0, 20, 2000]);
         let after = self.net.random.duration(Duration::from_millis(late));
         self.net.timer(after, Timer::Answer(end, request, answered));
     }
 
-    pub(super) fn answer(&mut self, end: EndId, request: RequestId, answered: Answered) {
+    pub(super) fn answer(&mut self, end: EndId, request: RequestId, answered: PendingAnswer) {
         if !self.net.is_open(end) || !self.line(end).has_asked(request) {
             return;
         }
         let (sent, answer) = match &answered {
-            Answered::Register(events) => (
+            PendingAnswer::Register(events) => (
                 self.net.call(end, |machine| {
                     machine.server().register_response(request, events.as_deref())
                 }),
                 Answer::Registered(events.clone()),
             ),
-            Answered::Query(params) => {
+            PendingAnswer::Query(params) => {
                 let result = self.server.query(params);
                 (
                     self.net.call(end, |it| it.server().query_response(request, &result)),
@@ -227,7 +227,7 @@ impl Run {
         self.server.status = status;
         for end in self.server.registry.clone() {
             match self.net.call(end, |machine| machine.server().set_status(status)) {
-                Ok(()) if is_other => self.line(end).told.push_back(Told::Status(status)),
+                Ok(()) if is_other => self.line(end).told.push_back(Notice::Status(status)),
                 Ok(()) => {}
                 Err(fault) => self.too_slow(end, fault),
             }

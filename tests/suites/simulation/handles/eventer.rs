@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use hat_aio::eventer::{
     ConnectOptions, ConnectionInfo, Handler, ListenOptions, Notifier, ReconnectOptions,
-    Reconnecting, Server, Update, WhileDisconnected, connect, keep_connected, listen_with,
+    ReconnectingClient, Server, Update, WhileDisconnected, connect, keep_connected, listen_with,
 };
 use hat_aio::runtime::{sleep, within};
 use hat_core::eventer::reconnect::{CatchUpConfig, RetryConfig};
@@ -175,13 +175,13 @@ async fn register(number: usize, disk: Disk) -> Tally {
 }
 
 /// What the client that comes back was given.
-struct Given {
+struct GivenEvents {
     ids: BTreeSet<EventId>,
     first: Option<EventId>,
     has_gap: bool,
 }
 
-impl Given {
+impl GivenEvents {
     fn take(&mut self, update: Update, tally: &mut Tally) {
         match update {
             Update::Events(events) => {
@@ -221,7 +221,7 @@ async fn follow(disk: Disk) -> Tally {
     };
     let client = keep_connected::<Simulated>(address(), "follower", options);
     let client = client.await.expect("a subscription");
-    let mut given = Given { ids: BTreeSet::new(), first: None, has_gap: false };
+    let mut given = GivenEvents { ids: BTreeSet::new(), first: None, has_gap: false };
     let slow = chance(20);
     let busy = async {
         loop {
@@ -252,9 +252,9 @@ async fn follow(disk: Disk) -> Tally {
 /// Registers through the client itself until an event is answered, and waits for that event: gives
 /// its id.
 async fn settle(
-    client: &Reconnecting,
+    client: &ReconnectingClient,
     disk: &Disk,
-    given: &mut Given,
+    given: &mut GivenEvents,
     tally: &mut Tally,
 ) -> EventId {
     let world = World::current();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use hat_core::json::Value;
-use hat_core::juggler::client::RequestId as Asked;
+use hat_core::juggler::client::RequestId as ClientRequest;
 use hat_core::juggler::server::RequestId;
 use hat_tests::simulation::Random;
 
@@ -29,12 +29,12 @@ pub(super) struct Line {
     told: VecDeque<(String, Value)>,
     /// Requests that the server must see, oldest first, with those that it answers by itself: they
     /// have no name.
-    said: VecDeque<(Asked, String, Value)>,
+    said: VecDeque<(ClientRequest, String, Value)>,
     /// Requests that wait at the server.
-    at_server: BTreeMap<RequestId, Asked>,
-    answers: BTreeMap<Asked, Result<Value, Value>>,
+    at_server: BTreeMap<RequestId, ClientRequest>,
+    answers: BTreeMap<ClientRequest, Result<Value, Value>>,
     /// Requests of the client without an answer, but for the forgotten ones.
-    pub(super) open: BTreeSet<Asked>,
+    pub(super) open: BTreeSet<ClientRequest>,
 }
 
 impl Line {
@@ -53,7 +53,7 @@ impl Line {
     }
 
     /// The client asked.
-    pub(super) fn asked(&mut self, asked: Asked, name: &str, data: Value) {
+    pub(super) fn asked(&mut self, asked: ClientRequest, name: &str, data: Value) {
         assert!(self.open.insert(asked), "two requests of one name");
         if name.is_empty() {
             self.answers.insert(asked, Ok(data.clone()));
@@ -89,7 +89,7 @@ impl Line {
     }
 
     /// The client got an answer.
-    pub(super) fn is_answered(&mut self, asked: Asked, result: &Result<Value, Value>) {
+    pub(super) fn is_answered(&mut self, asked: ClientRequest, result: &Result<Value, Value>) {
         assert!(self.open.remove(&asked), "an answer that nobody waits for");
         let expected = self.answers.remove(&asked);
         assert_eq!(Some(result), expected.as_ref(), "not what the server answered");

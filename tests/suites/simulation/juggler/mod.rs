@@ -24,7 +24,7 @@ use hat_core::juggler::State;
 use hat_core::juggler::client::Client;
 use hat_core::juggler::server::{Connection, RequestId};
 use hat_tests::simulation::{
-    ClockId, Either, EndId, Fate, Happened, Limits, Network, Seed, Shape, Tally, simulate,
+    ClockId, Either, EndId, Fate, Limits, Network, Occurrence, Seed, Shape, Tally, simulate,
 };
 
 use line::Line;
@@ -146,14 +146,18 @@ impl Run {
         while let Some(happened) = self.net.step() {
             assert!(self.net.now().since_origin() < TOO_LONG, "the run does not end");
             match happened {
-                Happened::Up(end) if self.lines.contains_key(&end) => self.start_client(end),
-                Happened::Up(end) => self.start_server(end),
-                Happened::Refused(_) => self.count("refused by the network"),
-                Happened::Polled(..) => {}
-                Happened::Incoming(end, Either::Client(incoming)) => self.client_got(end, incoming),
-                Happened::Incoming(end, Either::Server(incoming)) => self.server_got(end, incoming),
-                Happened::Ended(end, ending) => self.ended(end, ending),
-                Happened::Timer(timer) => self.time(timer),
+                Occurrence::Up(end) if self.lines.contains_key(&end) => self.start_client(end),
+                Occurrence::Up(end) => self.start_server(end),
+                Occurrence::Refused(_) => self.count("refused by the network"),
+                Occurrence::Polled(..) => {}
+                Occurrence::Incoming(end, Either::Client(incoming)) => {
+                    self.client_got(end, incoming)
+                }
+                Occurrence::Incoming(end, Either::Server(incoming)) => {
+                    self.server_got(end, incoming)
+                }
+                Occurrence::Ended(end, ending) => self.ended(end, ending),
+                Occurrence::Timer(timer) => self.time(timer),
             }
         }
         assert_eq!(self.net.running(), 0, "an end has not come to its end");

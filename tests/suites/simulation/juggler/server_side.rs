@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hat_core::json::Value;
 use hat_core::juggler::server::{Connection, Incoming, RequestId};
-use hat_core::juggler::{Flushed, Notification};
+use hat_core::juggler::{Flush, Notification};
 use hat_core::ws;
 use hat_tests::simulation::{Either, EndId};
 
@@ -107,7 +107,7 @@ impl Run {
     }
 
     /// All that follow the shared state are told what a flush gave.
-    fn tell(&mut self, flushed: Option<&Flushed>) {
+    fn tell(&mut self, flushed: Option<&Flush>) {
         let servers: Vec<_> = self.lines.keys().map(|&client| self.net.peer(client)).collect();
         for end in servers {
             let line = self.line(end);
@@ -118,7 +118,7 @@ impl Run {
         }
     }
 
-    fn follow(&mut self, end: EndId, flushed: Option<&Flushed>) {
+    fn follow(&mut self, end: EndId, flushed: Option<&Flush>) {
         let shared = &mut self.shared;
         let followed = self.net.call(end, |it| it.server().follow(shared, flushed));
         // the client may have closed already

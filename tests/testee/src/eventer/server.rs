@@ -14,7 +14,7 @@ use smol::future::{or, poll_once};
 
 use super::form;
 use crate::answer::Failure;
-use crate::calls::{Called, Calls};
+use crate::calls::{CallResult, Calls};
 use crate::objects::{Boxed, Object, Report};
 use crate::params::Params;
 
@@ -102,14 +102,14 @@ impl Callbacks {
         (callbacks, Signals { introduced, closing })
     }
 
-    async fn call(&self, name: &str, params: &Value) -> Called {
+    async fn call(&self, name: &str, params: &Value) -> CallResult {
         // an error is the sign: the sender is gone
         let _ = self.introduced.recv().await;
         self.calls.call(&self.report, name, params).await
     }
 
     /// A call that fails when the server closes.
-    async fn ask(&self, name: &str, params: &Value) -> Called {
+    async fn ask(&self, name: &str, params: &Value) -> CallResult {
         let given_up = async {
             let _ = self.closing.recv().await;
             Err("the server is closing".to_owned())

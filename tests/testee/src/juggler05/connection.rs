@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
 
 use hat_aio::Runtime;
-use hat_aio::juggler::peer::{self as library, Call, CallError, Received, RpcConnection};
+use hat_aio::juggler::peer::{self as library, Call, CallError, MessageOrCall, RpcConnection};
 use hat_core::json::Value;
 use hat_core::juggler::rpc::Actions;
 use serde_json::json;
@@ -72,7 +72,7 @@ impl Connection {
         let connection = RpcConnection::new(self.library.clone());
         *rpc = Some(Rpc { connection: connection.clone(), actions });
         R::spawn(
-            Answering {
+            AnswerTask {
                 connection,
                 report: self.report.clone(),
                 calls: self.calls.clone(),
@@ -108,7 +108,7 @@ async fn report_data(reported: &AsyncMutex<library::Connection>, report: &Report
 }
 
 /// The task that takes messages and calls of a connection that is wrapped.
-struct Answering {
+struct AnswerTask {
     connection: RpcConnection,
     report: Arc<Report>,
     calls: Arc<Calls>,
@@ -117,13 +117,13 @@ struct Answering {
     rpc: Arc<Mutex<Option<Rpc>>>,
 }
 
-impl Answering {
+impl AnswerTask {
     async fn run<R: Runtime>(self) {
         while let Ok(received) = self.connection.receive().await {
             match received {
                 // an error: the connection was forgotten, and with it who would receive
-                Received::Message(message) => drop(self.messages.send(message).await),
-                Received::Call(call) => {
+                MessageOrCall::Message(message) => drop(self.messages.send(message).await),
+                MessageOrCall::Call(call) => {
                     report_data(&self.reported, &self.report).await;
                     self.answer::<R>(call);
                 }

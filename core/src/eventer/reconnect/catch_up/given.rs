@@ -8,12 +8,12 @@ use crate::eventer::Event;
 
 /// Events of answers, of each server.
 #[derive(Debug, Default)]
-pub(super) struct Given {
+pub(super) struct GivenEvents {
     of: BTreeMap<i64, BTreeSet<Position>>,
     len: usize,
 }
 
-impl Given {
+impl GivenEvents {
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -18,7 +18,7 @@ use crate::options::More;
 use crate::sbs::Encode;
 use ask::{Ask, At, Kind, Since, Walk};
 pub use gap::Gap;
-use given::Given;
+use given::GivenEvents;
 pub use position::Position;
 use position::Trail;
 
@@ -59,7 +59,7 @@ impl Default for CatchUpConfig {
 
 /// Which events a client wants: as it says it to the server.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wanted {
+pub struct Interest {
     /// The types.
     pub subscription: Subscription,
     /// Only of this server. `None`: of any.
@@ -112,7 +112,7 @@ pub struct Wanted {
 #[derive(Debug)]
 pub struct CatchUp<T> {
     config: CatchUpConfig,
-    wanted: Wanted,
+    wanted: Interest,
     /// The last event handed on, of each server.
     trails: BTreeMap<i64, Trail>,
     /// There was no event at all when the position was taken: all that comes is new.
@@ -137,7 +137,7 @@ pub struct CatchUp<T> {
     gap: Option<Gap>,
     held: VecDeque<Held<T>>,
     held_bytes: usize,
-    given: Given,
+    given: GivenEvents,
     /// Counts connections.
     connection: u64,
 }
@@ -157,7 +157,7 @@ impl<T> CatchUp<T> {
     #[must_use]
     pub fn new(
         config: CatchUpConfig,
-        wanted: Wanted,
+        wanted: Interest,
         seen: impl IntoIterator<Item = Position>,
     ) -> Self {
         let mut catch_up = Self {
@@ -176,7 +176,7 @@ impl<T> CatchUp<T> {
             gap: None,
             held: VecDeque::new(),
             held_bytes: 0,
-            given: Given::default(),
+            given: GivenEvents::default(),
             connection: 0,
         };
         for position in seen {

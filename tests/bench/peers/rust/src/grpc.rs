@@ -3,7 +3,7 @@
 //! ```text
 //! service Echo {
 //!     rpc Call(Payload) returns (Payload);
-//!     rpc Count(stream Payload) returns (Counted);
+//!     rpc Count(stream Payload) returns (Total);
 //! }
 //! ```
 
@@ -39,7 +39,7 @@ struct Payload {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct Counted {
+struct Total {
     #[prost(uint64, tag = "1")]
     messages: u64,
 }
@@ -69,7 +69,7 @@ impl Service<http::Request<Body>> for Echo {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         Box::pin(async move {
             Ok(if request.uri().path() == COUNT {
-                let codec = ProstCodec::<Counted, Payload>::default();
+                let codec = ProstCodec::<Total, Payload>::default();
                 tonic::server::Grpc::new(codec).client_streaming(CountCall, request).await
             } else {
                 let codec = ProstCodec::<Payload, Payload>::default();
@@ -93,8 +93,8 @@ impl UnaryService<Payload> for EchoCall {
 struct CountCall;
 
 impl ClientStreamingService<Payload> for CountCall {
-    type Response = Counted;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Counted>, Status>> + Send>>;
+    type Response = Total;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Total>, Status>> + Send>>;
 
     fn call(&mut self, request: Request<Streaming<Payload>>) -> Self::Future {
         Box::pin(async move {
@@ -103,7 +103,7 @@ impl ClientStreamingService<Payload> for CountCall {
                 payload?;
                 messages += 1;
             }
-            Ok(Response::new(Counted { messages }))
+            Ok(Response::new(Total { messages }))
         })
     }
 }
@@ -163,7 +163,7 @@ const WAITING: usize = 8 * 1024 * 1024;
 struct Stream {
     payloads: Option<mpsc::Sender<Payload>>,
     data: Bytes,
-    counted: JoinHandle<Result<Response<Counted>, Status>>,
+    counted: JoinHandle<Result<Response<Total>, Status>>,
 }
 
 impl Stream {
@@ -172,7 +172,7 @@ impl Stream {
         grpc.ready().await?;
         let (payloads, stream) = mpsc::channel((WAITING / load.size).clamp(1, 1024));
         let counted = tokio::spawn(async move {
-            let codec = ProstCodec::<Payload, Counted>::default();
+            let codec = ProstCodec::<Payload, Total>::default();
             let request = Request::new(ReceiverStream::new(stream));
             grpc.client_streaming(request, PathAndQuery::from_static(COUNT), codec).await
         });

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hat_tests::peers::{self, Call, ErrorKind, Handle, Peer, PeerError, Pending};
+use hat_tests::peers::{self, Call, ErrorKind, Handle, Peer, PeerError, PendingCall};
 use serde_json::{Value, json};
 
 /// An object of the layer: a server, or a client.
@@ -16,7 +16,7 @@ pub(crate) struct Side<'a> {
 
 impl<'a> Side<'a> {
     /// Starts a request of the layer.
-    pub(crate) fn start(&self, method: &str, params: Value) -> Pending<'a> {
+    pub(crate) fn start(&self, method: &str, params: Value) -> PendingCall<'a> {
         let params = with(json!({"obj": self.object}), params);
         self.peer.start(&format!("eventer.{method}"), params)
     }
@@ -75,9 +75,9 @@ impl<'a> Host<'a> {
     }
 
     /// Starts to connect a client to it.
-    pub(crate) fn start_connect(&self, peer: &'a Peer, more: Value) -> Connecting<'a> {
+    pub(crate) fn start_connect(&self, peer: &'a Peer, more: Value) -> PendingClient<'a> {
         let params = json!({"addr": peers::to_addr(self.addr), "client_name": "client"});
-        Connecting { peer, connected: peer.start("eventer.connect", with(params, more)) }
+        PendingClient { peer, connected: peer.start("eventer.connect", with(params, more)) }
     }
 
     #[track_caller]
@@ -105,12 +105,12 @@ impl<'a> Host<'a> {
 
 /// A client that is not there yet.
 #[must_use]
-pub(crate) struct Connecting<'a> {
+pub(crate) struct PendingClient<'a> {
     peer: &'a Peer,
-    connected: Pending<'a>,
+    connected: PendingCall<'a>,
 }
 
-impl<'a> Connecting<'a> {
+impl<'a> PendingClient<'a> {
     /// The client, and the status that it was told.
     #[track_caller]
     pub(crate) fn expect(self) -> (Side<'a>, Value) {

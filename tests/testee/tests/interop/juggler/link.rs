@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use hat_tests::peers::{self, Call, ErrorKind, Handle, Peer, Pending};
+use hat_tests::peers::{self, Call, ErrorKind, Handle, Peer, PendingCall};
 use serde_json::{Value, json};
 
 /// An object: a server, a client, or a connection.
@@ -15,7 +15,7 @@ pub(crate) struct Side<'a> {
 
 impl<'a> Side<'a> {
     /// Starts a request of the layer.
-    pub(crate) fn start(&self, method: &str, params: Value) -> Pending<'a> {
+    pub(crate) fn start(&self, method: &str, params: Value) -> PendingCall<'a> {
         let params = with(json!({"obj": self.object}), params);
         self.peer.start(&format!("{}.{method}", self.layer), params)
     }
@@ -92,7 +92,7 @@ impl<'a> Host<'a> {
     }
 
     /// Starts to connect to it.
-    pub(crate) fn start_connect<'b>(&self, peer: &'b Peer, more: Value) -> Pending<'b> {
+    pub(crate) fn start_connect<'b>(&self, peer: &'b Peer, more: Value) -> PendingCall<'b> {
         let target = json!({"address": format!("ws://{}/ws", self.addr)});
         peer.start(&format!("{}.connect", self.side.layer), with(target, more))
     }

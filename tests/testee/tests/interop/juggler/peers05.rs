@@ -1,6 +1,6 @@
 //! Juggler 0.5: data, messages and calls both ways.
 
-use hat_tests::peers::{ErrorKind, Peer, Pending};
+use hat_tests::peers::{ErrorKind, Peer, PendingCall};
 use serde_json::{Value, json};
 
 use super::link::{Host, Side};
@@ -16,7 +16,7 @@ fn both_ways<'a>(
     (host, [(one, other), (other, one)])
 }
 
-fn start_call<'a>(side: Side<'a>, action: &str, args: Value) -> Pending<'a> {
+fn start_call<'a>(side: Side<'a>, action: &str, args: Value) -> PendingCall<'a> {
     side.start("rpc_call", json!({"action": action, "args": args}))
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
-use hat_tests::peers::{ErrorKind, Peer, Pending};
+use hat_tests::peers::{ErrorKind, Peer, PendingCall};
 use serde_json::{Value, json};
 
 use super::link::{Host, Side};
@@ -14,7 +14,7 @@ fn serving<'a>(server: &'a Peer, more: Value) -> Host<'a> {
     Host::listen("juggler", server, &options)
 }
 
-fn ask<'a>(side: Side<'a>, name: &str, data: Value) -> Pending<'a> {
+fn ask<'a>(side: Side<'a>, name: &str, data: Value) -> PendingCall<'a> {
     side.start("send", json!({"name": name, "data": data}))
 }
 

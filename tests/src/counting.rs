@@ -14,9 +14,9 @@ static RUNNING: Mutex<BTreeMap<TypeId, usize>> = Mutex::new(BTreeMap::new());
 
 /// The runtime `R`, with the tasks of `Of` counted: any type that a test declares for itself, since
 /// tests run at once.
-pub struct Counted<R, Of>(PhantomData<fn() -> (R, Of)>);
+pub struct CountingRuntime<R, Of>(PhantomData<fn() -> (R, Of)>);
 
-impl<R: Runtime, Of: 'static> Counted<R, Of> {
+impl<R: Runtime, Of: 'static> CountingRuntime<R, Of> {
     /// Tasks that were spawned and have not ended.
     pub fn tasks() -> usize {
         with::<Self, _>(|count| *count)
@@ -44,7 +44,7 @@ impl<Of: 'static> Drop for Task<Of> {
     }
 }
 
-impl<R: Runtime, Of: 'static> Runtime for Counted<R, Of> {
+impl<R: Runtime, Of: 'static> Runtime for CountingRuntime<R, Of> {
     as_inner!(R: sockets, resolve, clock, unblock);
 
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
