@@ -31,8 +31,8 @@ mod events {
             self.0.in_scope(|| tracing::warn!("{text}"));
         }
 
-        /// A message ended the connection by its size. The span of the connection is not shown where
-        /// warnings are.
+        /// A message ended the connection by its size. The span of the connection is not shown
+        /// where warnings are.
         pub(crate) fn too_large(&self, protocol: &str, remote: SocketAddr, message: &TooLarge) {
             let _entered = self.0.enter();
             match message {

@@ -33,7 +33,10 @@ pub(crate) fn spinner(shown: bool, template: &str) -> ProgressBar {
 /// Events of `total`, which are `checked` or `copied`.
 pub(crate) fn events_of(prints: bool, total: u64, what: &'static str) -> ProgressBar {
     let template = "{wide_bar} {pos} of {len} events {msg} in {elapsed}, {eta} left";
-    bar(is_shown(prints), total, template).with_message(what)
+    let bar = bar(is_shown(prints), total, template).with_message(what);
+    // there from the beginning, also where it is full at once
+    bar.tick();
+    bar
 }
 
 /// Events, which are `imported` or `exported`.

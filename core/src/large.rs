@@ -50,6 +50,8 @@ mod tests {
     use super::*;
     use bytes::Buf;
 
+    use crate::buffer::Writer;
+
     #[test]
     fn what_comes_before_it_is_written_says_nothing_of_it() {
         let (mut large, mut tx) = (Large::default(), SendQueue::new());

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// A module, and all that it may use beside the standard library and other crates.
-const ALLOWED: [(&str, &[&str]); 19] = [
+const ALLOWED: [(&str, &[&str]); 20] = [
     ("ascending", &[]),
     ("time", &[]),
     ("trace", &[]),
@@ -16,18 +16,20 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("send", &["buffer"]),
     ("keepalive", &["buffer", "time"]),
     ("protocol", &["buffer", "time"]),
+    ("large", &["buffer", "protocol"]),
     ("driver", &["buffer", "protocol", "time"]),
     ("sbs", &["buffer"]),
     ("tcp", &["buffer", "options", "protocol", "send", "time"]),
     ("tpkt", &["buffer", "options", "protocol", "send", "time", "trace"]),
-    ("cotp", &["buffer", "options", "protocol", "send", "time", "tpkt", "trace"]),
-    ("ws", &["buffer", "keepalive", "options", "protocol", "send", "time", "trace"]),
+    ("cotp", &["buffer", "large", "options", "protocol", "send", "time", "tpkt", "trace"]),
+    ("ws", &["buffer", "keepalive", "large", "options", "protocol", "send", "time", "trace"]),
     (
         "chatter",
         &[
             "ascending",
             "buffer",
             "keepalive",
+            "large",
             "options",
             "protocol",
             "sbs",

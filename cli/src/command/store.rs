@@ -139,7 +139,7 @@ fn compact(dir: &Path) -> Result<()> {
 
 fn export(dir: &Path) -> Result<()> {
     let store = open(dir)?;
-    let bar = progress::events_of(false, store.stats()?.events, "exported");
+    let bar = progress::events_of(true, store.stats()?.events, "exported");
     let mut out = BufWriter::new(io::stdout().lock());
     store.for_each(|event| {
         bar.inc(1);

@@ -181,7 +181,6 @@ on_every_runtime! {
     }
 }
 
-/// Takes connections, answers each with the same, and closes it.
 on_every_runtime! {
     /// Larger than the server takes: both say so without being asked for more.
     fn a_message_that_is_too_large(runtime) {
@@ -200,6 +199,7 @@ on_every_runtime! {
     }
 }
 
+/// Takes connections, answers each with the same, and closes it.
 fn peer_that_answers(answer: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = listener.local_addr().expect("bound");

@@ -2,12 +2,12 @@
 
 use std::process::Command;
 
-use crate::process::{Ended, Hat, Server, hat};
+use crate::process::{Hat, RunOutput, Server, hat};
 use crate::store::Folder;
 
 /// What `commands` of a shell show on a terminal of 100 columns, one that `script` of util-linux
 /// makes.
-fn on_a_terminal(commands: &str) -> Ended {
+fn on_a_terminal(commands: &str) -> RunOutput {
     let mut command = Command::new("script");
     let shell = format!("stty cols 100; {commands}");
     command.args(["--quiet", "--return", "--command", &shell, "/dev/null"]);
@@ -15,7 +15,7 @@ fn on_a_terminal(commands: &str) -> Ended {
     Hat::spawn(command, "").end()
 }
 
-fn shows(ended: &Ended, expected: &str) {
+fn shows(ended: &RunOutput, expected: &str) {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.join("\n").contains(expected), "{expected}: {ended:?}");
 }

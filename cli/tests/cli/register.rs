@@ -64,8 +64,8 @@ fn lines_of_other_forms() {
     assert_eq!(rows[1]["type"], "plant/boiler");
 }
 
-/// Editors and shells of Windows put a mark of the byte order in front of a file, and files that are
-/// put together have it in front of a line.
+/// Editors and shells of Windows put a mark of the byte order in front of a file, and files that
+/// are put together have it in front of a line.
 #[test]
 fn a_byte_order_mark_in_front_of_a_line() {
     let server = Server::start("tokio", "");

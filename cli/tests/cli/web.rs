@@ -363,7 +363,7 @@ on_every_runtime! {
         let passwords = File::new(&format!("{runtime}.passwords"), "operator:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
         let roles = File::new(&format!("{runtime}.roles"), "operator: viewer\n");
         let args = format!("--web-htpasswd {} --web-roles {}", passwords.0.display(), roles.0.display());
-        let served = Paged::start(runtime, &args);
+        let served = PageServer::start(runtime, &args);
         run(async {
             let credentials = Some(("operator".to_owned(), "secret".to_owned()));
             let page = served.client(WsOptions { credentials, ..WsOptions::default() }).await.expect("a page");

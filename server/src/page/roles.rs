@@ -1,5 +1,5 @@
-//! Who may register, and who may only look: a file of roles beside the file of passwords, read again
-//! when it changes.
+//! Who may register, and who may only look: a file of roles beside the file of passwords, read
+//! again when it changes.
 //!
 //! ```text
 //! # user: viewer or operator

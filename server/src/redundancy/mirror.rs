@@ -135,7 +135,7 @@ impl Mirror {
             Err(error) => return (error, false),
         };
         let Err(error) = copy.run::<R>().await;
-        (error, matches!(copy.synced, Some(Synced::Synced(_))))
+        (error, matches!(copy.synced, Some(SyncState::Synced(_))))
     }
 
     async fn connect<'a, R: Runtime>(

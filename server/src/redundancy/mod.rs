@@ -54,7 +54,8 @@ pub enum MonitorLost {
     /// It stays and connects again. An active server goes on only where the monitor last showed no
     /// other server of its group; else it stands by: the other may be blessed by a monitor that
     /// still sees it. A server that is new to the group, and blessed by a monitor that has just
-    /// come back, gives it the time to come back, too: [`grace`](MonitorOptions::grace).
+    /// come back, works beside one that went on until that one is back, too, for one and a half
+    /// seconds at the most, unless there is a [`grace`](MonitorOptions::grace).
     #[default]
     Stay,
     /// It ends, as the deployed server does, and leaves the rest to who started it.
@@ -75,16 +76,15 @@ pub struct MonitorOptions {
     pub tls: Option<Connector>,
     /// Time between two attempts to connect to another server, 1 s. The deployed server waits 5 s.
     pub retry: Duration,
-    /// Time from the connection to the monitor until this server may start to work, 2 s: a server
-    /// of the group that went on without a monitor tries it again every half second, and gives an
-    /// attempt up after one. Until it is back, nobody else knows of it.
+    /// Time from the connection to the monitor until this server may start to work. A server of the
+    /// group that went on without a monitor tries it again every half second, and gives an attempt
+    /// up after one; until it is back, nobody else knows of it: with 2 s, no two work at once.
+    /// Default: none, because a server that starts alone stands by for as long, and deployed
+    /// clients that register in that time are refused and do not try again.
     pub grace: Duration,
     /// What may wait to be written of each copy.
     pub waiting: WaitingLimits,
 }
-
-/// Time that others are given to come back to the monitor.
-const GRACE: Duration = Duration::from_secs(2);
 
 impl MonitorOptions {
     /// The defaults.
@@ -96,7 +96,7 @@ impl MonitorOptions {
             lost: MonitorLost::default(),
             tls: None,
             retry: Duration::from_secs(1),
-            grace: GRACE,
+            grace: Duration::ZERO,
             waiting: WaitingLimits::default(),
         }
     }
@@ -162,9 +162,9 @@ impl Redundancy {
                 // stopped, and nobody waits any more
                 None if self.stop.is_closed() => std::future::pending().await,
                 // without a word: nobody would ever bless this server, or take the blessing away
-                None => {
-                    Ended::MonitorLost("a fault of the program has ended what follows it".into())
-                }
+                None => EndReason::MonitorLost(
+                    "a fault of the program has ended what follows it".into(),
+                ),
             },
         }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-use super::install::{self, Installing};
+use super::install::{self, Installation};
 use super::{python_with, target_dir};
 
 /// The package's folder.
@@ -86,7 +86,7 @@ fn wheel() -> Result<(PathBuf, File), String> {
     let python = python_with(TODAY.0, TODAY.1).map_err(|error| error.to_string())?;
     // the others of this process wait here, not for a lock that it holds itself
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    let _installing = Installing::begin();
+    let _installing = Installation::begin();
     let lock = install::lock(&folder.with_extension("lock")).map_err(text)?;
     if !*built {
         for file in std::fs::read_dir(&folder).map_err(text)? {

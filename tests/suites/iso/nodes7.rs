@@ -12,7 +12,7 @@ use hat_tests::peers::{node, skip, skipped};
 use hat_tests::runtimes::{TestRuntime, within};
 use serde_json::{Value, json};
 
-use crate::relay::{Relay, Relayed};
+use crate::relay::{Relay, RelayConnections};
 use crate::snap7;
 
 /// Whether the test has to be left out; says so.
@@ -53,7 +53,7 @@ impl Reading {
     /// # Panics
     ///
     /// If it ends without one, with what it said, or has none in two minutes.
-    async fn relayed<R: TestRuntime>(&mut self, relay: &Relay) -> Relayed {
+    async fn relayed<R: TestRuntime>(&mut self, relay: &Relay) -> RelayConnections {
         let mut accepted = pin!(relay.accept::<R>());
         for _ in 0..120 {
             if let Some(relayed) = within::<R, _>(Duration::from_secs(1), accepted.as_mut()).await {

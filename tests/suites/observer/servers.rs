@@ -18,10 +18,12 @@ use hat_tests::monitor::Monitor;
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, sleep, within};
 
+type May = Box<dyn Fn(&[Arc<Session>]) -> Result<(), StoreError> + Send + std::marker::Sync>;
+
 /// A store that asks before it applies anything.
 struct Asking {
     store: MemoryStore,
-    may: Box<dyn Fn(&[Arc<Session>]) -> Result<(), StoreError> + Send + std::marker::Sync>,
+    may: May,
 }
 
 impl Store for Asking {
@@ -143,8 +145,9 @@ on_every_runtime! {
         until::<R>(|| server.status() == Status::Operational).await;
     }
 
-    /// A deployed server counts sessions from 1 in a new store: what it registers there has ids that
-    /// other events have here. It was passed over without a word, and the copy said to be whole.
+    /// A deployed server counts sessions from 1 in a new store: what it registers there has ids
+    /// that other events have here. It was passed over without a word, and the copy said to be
+    /// whole.
     async fn ids_that_are_given_again_are_told<R>() {
         let monitor = Monitor::start::<R>().await;
         let mut anew = options(1);

@@ -151,10 +151,10 @@ impl Run {
                 Occurrence::Refused(_) => self.count("refused by the network"),
                 Occurrence::Polled(..) => {}
                 Occurrence::Incoming(end, Either::Client(incoming)) => {
-                    self.client_got(end, incoming)
+                    self.client_got(end, incoming);
                 }
                 Occurrence::Incoming(end, Either::Server(incoming)) => {
-                    self.server_got(end, incoming)
+                    self.server_got(end, incoming);
                 }
                 Occurrence::Ended(end, ending) => self.ended(end, ending),
                 Occurrence::Timer(timer) => self.time(timer),
