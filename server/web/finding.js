@@ -29,8 +29,8 @@ export class Finding {
   #asked = 0;
   #rows = new Map();
 
-  /** `on` has `request(name, data)`; `row(type)`: the row of a type in the state; `ready()`: whether
-   * to ask now; `found(rows)`: rows by type; `draw()`. */
+  /** `on` has `request(name, data)`; `row(type)`: the row of a type in the state; `ready()`:
+   * whether to ask now; `found(rows)`: rows by type; `draw()`. */
   constructor(on) {
     this.#on = on;
   }
