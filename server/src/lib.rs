@@ -26,7 +26,7 @@
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // `DiskStore::open` keeps events on a disk
-//! let store = Arc::new(MemoryStore::new(memory::Config::default()));
+//! let store = Arc::new(MemoryStore::new(memory::Config::new(1)));
 //! let options = Options::new(Address::from(("127.0.0.1", 0)), 1);
 //! let server = EventServer::start::<Tokio>(options, store).await?;
 //! // clients connect to `server.addresses()`; the program itself needs no connection
