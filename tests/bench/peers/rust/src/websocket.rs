@@ -9,7 +9,7 @@ use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
 
 use crate::side;
 use crate::side::load::Load;
-use crate::side::pipe::{self, Answers, Asks};
+use crate::side::pipe::{self, Answers, Asker};
 
 pub(crate) async fn serve() -> anyhow::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -41,7 +41,7 @@ struct Client {
     data: Bytes,
 }
 
-impl Asks for Client {
+impl Asker for Client {
     async fn ask(&mut self, count: usize) -> anyhow::Result<()> {
         for _ in 0..count {
             self.socket.feed(Message::Binary(self.data.clone())).await?;
