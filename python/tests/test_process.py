@@ -221,6 +221,9 @@ def test_interrupted():
 import asyncio, os, signal
 from test_cancel import ALL
 
+# shells start what runs in the background with the signal ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 async def main():
     of = ALL['chatter']
     srv = await of.listen()
