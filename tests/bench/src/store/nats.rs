@@ -59,7 +59,9 @@ pub(super) async fn drive(drive: Drive) -> anyhow::Result<()> {
     let start = Instant::now();
     loop {
         nats.publish("$JS.API.STREAM.CREATE.EVENTS", create.as_bytes()).await?;
-        match nats.answer().await {
+        // without a leader nobody answers
+        let answer = tokio::time::timeout(Duration::from_secs(2), nats.answer()).await;
+        match answer.unwrap_or_else(|_| bail!("nobody answers")) {
             Ok(_) => break,
             // servers that have not found each other yet
             Err(_) if start.elapsed() < clients::PATIENCE => {
