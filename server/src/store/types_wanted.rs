@@ -9,6 +9,7 @@ pub(super) enum TypesWanted {
     All,
     /// By name, each once.
     Named(BTreeSet<EventType>),
+    /// By query types, and the [starts](starts_of) of the types that these can match.
     Matching(Subscription, Vec<EventType>),
 }
 
@@ -33,7 +34,7 @@ impl TypesWanted {
         if query_types.iter().any(|query| query.segments().eq(["*"])) {
             return Ok(Self::All);
         }
-        Ok(Self::Matching(subscription, query_types))
+        Ok(Self::Matching(subscription, starts_of(&query_types)))
     }
 
     pub(super) fn matches(&self, event_type: &EventType) -> bool {
@@ -42,5 +43,49 @@ impl TypesWanted {
             Self::Named(types) => types.contains(event_type),
             Self::Matching(subscription, _) => subscription.matches(event_type),
         }
+    }
+}
+
+/// What all types have in common that a query type can match, for each of them, in order. None is
+/// under another, however many query types there are: who goes through the types under each start
+/// comes to none twice.
+fn starts_of(query_types: &[EventType]) -> Vec<EventType> {
+    let start = |query: &EventType| {
+        EventType::from_segments(query.segments().take_while(|one| !matches!(*one, "?" | "*")))
+    };
+    let mut starts: Vec<EventType> = Vec::new();
+    for start in query_types.iter().map(start).collect::<BTreeSet<_>>() {
+        // what is under a start comes right behind it
+        if !starts.last().is_some_and(|last| is_under(&start, last)) {
+            starts.push(start);
+        }
+    }
+    starts
+}
+
+/// Whether a type starts with the segments of `start`.
+pub(super) fn is_under(event_type: &EventType, start: &EventType) -> bool {
+    let mut segments = event_type.segments();
+    start.segments().all(|segment| segments.next() == Some(segment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_start_is_under_another() {
+        let starts = |texts: &[&str]| {
+            let typed = |text: &&str| text.parse().unwrap_or_else(|never| match never {});
+            let starts = starts_of(&texts.iter().map(typed).collect::<Vec<EventType>>());
+            starts.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(starts(&["b/*", "a/?/x", "a/?/y", "a/b/c/*", "ab/*", "a/b"]), ["a", "ab", "b"]);
+        assert_eq!(starts(&["a/b/*", "a/c/?", "a/b"]), ["a/b", "a/c"]);
+        // a thousand query types that can match anything go through all types once
+        let hostile: Vec<_> = (0..1_000).map(|index| format!("?/{index}")).collect();
+        let mut hostile: Vec<&str> = hostile.iter().map(String::as_str).collect();
+        hostile.push("a/*");
+        assert_eq!(starts(&hostile), [""]);
     }
 }

@@ -314,9 +314,9 @@ impl TypesWanted {
                 }
             }
             Self::All => disk.types_from(&[], |_| true, &mut types)?,
-            Self::Matching(subscription, query_types) => {
-                for query in query_types {
-                    let prefix = tables::query_prefix(query);
+            Self::Matching(subscription, starts) => {
+                for start in starts {
+                    let prefix = tables::type_key(start);
                     disk.types_from(&prefix, |one| subscription.matches(one), &mut types)?;
                 }
             }

@@ -181,27 +181,16 @@ impl Type {
 /// side by side: each ends with `00 01`, and `00` in one is `00 ff`.
 pub(super) fn type_key(event_type: &EventType) -> Vec<u8> {
     let mut key = Vec::new();
-    event_type.segments().for_each(|segment| push_segment(&mut key, segment));
-    key
-}
-
-/// The start that the keys of all types have in common that `query` can match, and the end of it
-/// where it matches no other.
-pub(super) fn query_prefix(query: &EventType) -> Vec<u8> {
-    let mut key = Vec::new();
-    let fixed = query.segments().take_while(|segment| !matches!(*segment, "?" | "*"));
-    fixed.for_each(|segment| push_segment(&mut key, segment));
-    key
-}
-
-fn push_segment(key: &mut Vec<u8>, segment: &str) {
-    for byte in segment.bytes() {
-        key.push(byte);
-        if byte == 0 {
-            key.push(0xff);
+    for segment in event_type.segments() {
+        for byte in segment.bytes() {
+            key.push(byte);
+            if byte == 0 {
+                key.push(0xff);
+            }
         }
+        key.extend_from_slice(&[0, 1]);
     }
-    key.extend_from_slice(&[0, 1]);
+    key
 }
 
 /// The type of a key.

@@ -1,17 +1,14 @@
 //! The three kinds of queries.
 
-use std::collections::BTreeMap;
-
 use hat_core::eventer::{
-    Event, EventId, EventType, OrderBy, QueryParams, QueryResult, ServerParams, TimeseriesParams,
-    Timestamp,
+    Event, EventId, OrderBy, QueryParams, QueryResult, ServerParams, TimeseriesParams, Timestamp,
 };
 
 use super::{Store, TypeEntry};
 use crate::store::QueryError;
 use crate::store::cut::Cut;
 use crate::store::index::{Key, Range, merged};
-use crate::store::types_wanted::TypesWanted;
+use crate::store::types_wanted::{TypesWanted, is_under};
 
 /// Events that are looked at for a pattern of types, before what is known of each type is: of many
 /// types that match, the first events of all have what is asked for.
@@ -140,27 +137,14 @@ impl Store {
             TypesWanted::Named(types) => {
                 Some(types.iter().filter_map(|one| self.types.get(one)).collect())
             }
-            TypesWanted::Matching(_, query_types) => {
-                // in the order of types, each once
-                let mut entries = BTreeMap::new();
-                for query in query_types {
-                    let names = self.starting_as(query).filter(|name| asked.matches(name));
-                    entries.extend(names.filter_map(|name| Some((name, self.types.get(name)?))));
-                }
-                Some(entries.into_values().collect())
+            TypesWanted::Matching(subscription, starts) => {
+                let names = starts.iter().flat_map(|start| {
+                    self.names.range(start.clone()..).take_while(|name| is_under(name, start))
+                });
+                let matching = names.filter(|name| subscription.matches(name));
+                Some(matching.filter_map(|name| self.types.get(name)).collect())
             }
         }
-    }
-
-    /// The types that start with the segments that all types have in common that `query` can match.
-    fn starting_as(&self, query: &EventType) -> impl Iterator<Item = &EventType> {
-        let fixed = query.segments().take_while(|segment| !matches!(*segment, "?" | "*"));
-        let start = EventType::from_segments(fixed);
-        let len = start.segments().count();
-        let is_in = move |name: &&EventType, start: &EventType| {
-            name.segments().take(len).eq(start.segments())
-        };
-        self.names.range(start.clone()..).take_while(move |name| is_in(name, &start))
     }
 
     /// Where the event stands by the timestamp asked for.
