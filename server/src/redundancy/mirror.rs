@@ -341,8 +341,8 @@ impl Copy<'_> {
         let is_given_again =
             |event: &Event| event.id <= had.id && Some(event.timestamp) > had.timestamp;
         let of_it = events.iter().filter(|event| event.id.server == self.other.server_id);
-        self.given_again |= of_it.clone().any(is_given_again);
         let count = of_it.filter(|event| is_given_again(event)).count() as u64;
+        self.given_again |= count > 0;
         self.report(|report| report.given_again += count);
         self.waiting.extend(events);
     }
