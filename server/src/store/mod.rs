@@ -20,11 +20,14 @@ mod answer;
 mod cut;
 pub mod disk;
 mod error;
+#[cfg(test)]
+pub(crate) mod fragile;
 mod index;
 pub mod lmdb;
 mod local;
 mod log;
 pub mod memory;
+pub(crate) mod on_panic;
 mod pending;
 mod session;
 mod shared_memory;

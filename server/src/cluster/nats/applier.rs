@@ -14,6 +14,7 @@ use tracing::warn;
 
 use super::super::replica::Outcome;
 use super::shared::{May, Shared};
+use crate::store::on_panic::OnPanic;
 use crate::store::{Durability, LogOptions, Session, SessionUpdate, Store, StoreError, Sync};
 
 /// Batches on their way to the store.
@@ -68,7 +69,8 @@ pub(super) fn start(
     let (clock, keeping, kept) = (log.clock, shared.clone(), store.clone());
     let keeper = thread::Builder::new().name("hat-store-tidy".into());
     let keeper = keeper.spawn(move || {
-        let _end = EndOfThread(&keeping, "what syncs the store");
+        // what is acknowledged would not be synced, without a word
+        let _stops = OnPanic(|| keeping.fault("what syncs the store"));
         keep(&*kept, &keeping, clock, flush, &is_due);
     });
     let keeper = keeper.map_err(failed)?;
@@ -76,41 +78,24 @@ pub(super) fn start(
     let applier = Applier { shared, store, tell, applied, due, server_id, sync, most, unsynced: 0 };
     let thread = thread::Builder::new().name("hat-store".into());
     let run = move || {
-        let last = Closes(applier.shared.clone());
+        let shared = applier.shared.clone();
+        // nor applied; the first here, to be the last: nobody is told before the store is free
+        let _stops = OnPanic(|| {
+            shared.fault("what applies the stream");
+            shared.closed();
+        });
         let store = applier.store.clone();
-        let _end = EndOfThread(&last.0, "what applies the stream");
         applier.run(&taken);
         // its end of `due` is gone: the other thread has the store, which is free once it ends
         let _ = keeper.join();
         if let Err(error) = store.sync() {
             warn!(%error, "the last sync failed: the next start applies again what it was for");
         }
-        // nobody is told before it is free
         drop(store);
+        shared.closed();
     };
     thread.spawn(run).map_err(failed)?;
     Ok((batches, came))
-}
-
-/// Says that all has ended, however it did.
-struct Closes(Arc<Shared>);
-
-impl Drop for Closes {
-    fn drop(&mut self) {
-        self.0.closed();
-    }
-}
-
-/// Stops the node where a fault ends one of its threads: what is acknowledged would not be applied,
-/// or not be synced, without a word.
-struct EndOfThread<'a>(&'a Shared, &'static str);
-
-impl Drop for EndOfThread<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.fault(self.1);
-        }
-    }
 }
 
 struct Applier {
@@ -284,85 +269,28 @@ fn keep(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use hat_core::eventer::QueryParams;
+    use std::sync::atomic::Ordering;
 
     use super::super::super::replica::State;
     use super::super::ClusterOptions;
     use super::*;
-    use crate::store::memory::Config;
-    use crate::store::{
-        Answer, AppendError, Health, Last, MemoryStore, QueryError, Stats, StoreError, pending,
-    };
+    use crate::store::fragile::Fragile;
+    use crate::store::{AppendError, Health, pending};
 
-    /// A store with a fault of the program in what is applied, or beside that.
-    struct Faulty {
-        inner: MemoryStore,
-        applies: AtomicBool,
-    }
-
-    impl Store for Faulty {
-        fn apply(&self, _: &[Arc<Session>], _: &[(i64, i64)], _: Sync) -> Result<(), StoreError> {
-            unreachable!("a node keeps a mark")
-        }
-
-        fn apply_marked(
-            &self,
-            _: &[Arc<Session>],
-            _: i64,
-            _: Bytes,
-            _: Sync,
-        ) -> Result<(), StoreError> {
-            assert!(self.applies.load(Ordering::SeqCst), "a store with a fault");
-            Ok(())
-        }
-
-        fn mark(&self, server_id: i64) -> Result<Option<Bytes>, StoreError> {
-            self.inner.mark(server_id)
-        }
-
-        fn sync(&self) -> Result<(), StoreError> {
-            Ok(())
-        }
-
-        fn recover(&self) -> Result<(), StoreError> {
-            Ok(())
-        }
-
-        fn query(&self, params: &QueryParams) -> Result<Answer, QueryError> {
-            self.inner.query(params)
-        }
-
-        fn last(&self, server_id: i64) -> Result<Last, StoreError> {
-            self.inner.last(server_id)
-        }
-
-        fn stats(&self) -> Result<Stats, StoreError> {
-            self.inner.stats()
-        }
-
-        fn tidy(&self, _: Timestamp) -> Result<bool, StoreError> {
-            panic!("a store with a fault")
-        }
-
-        fn is_in_memory(&self) -> bool {
-            false
-        }
-    }
-
-    /// The threads over such a store, and what they say and tell.
+    /// The threads over a store with a fault, and what they say and tell.
     struct Node {
         shared: Arc<Shared>,
         ends: Ends,
         feed: Receiver<SessionUpdate>,
     }
 
+    /// With a fault in what is applied, or in what is done beside it.
     fn node(applies: bool) -> Node {
         let options = ClusterOptions::new(vec!["nats://127.0.0.1:1".into()], "a node");
         let shared = Arc::new(Shared::new(&options, 1, &State::behind(0)));
-        let inner = MemoryStore::new(Config::new(1));
-        let store = Arc::new(Faulty { inner, applies: applies.into() });
+        let store = Fragile::new();
+        store.panics_applying.store(!applies, Ordering::SeqCst);
+        store.panics_tidying.store(applies, Ordering::SeqCst);
         let (tell, feed) = bounded(1);
         let ends = start(shared.clone(), store, &LogOptions::new(1), tell).expect("threads");
         Node { shared, ends, feed }

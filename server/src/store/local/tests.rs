@@ -1,11 +1,12 @@
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use hat_core::eventer::{Event, EventId, EventType, QueryParams, RegisterEvent, ServerParams};
 
 use super::*;
+use crate::store::fragile::Fragile;
 use crate::store::memory::Config;
-use crate::store::{Answer, Complete, Last, MemoryStore, QueryError, SessionUpdate, Stats, Sync};
+use crate::store::{Complete, MemoryStore, SessionUpdate, Sync};
 
 fn events(types: &str) -> Vec<RegisterEvent> {
     types.split_whitespace().map(|text| RegisterEvent::new(typed(text))).collect()
@@ -32,95 +33,6 @@ fn all(store: &dyn Store) -> Vec<EventId> {
     let params = ServerParams { server_id: 7, ..ServerParams::default() };
     let answer = store.query(&QueryParams::Server(params)).expect("an answer");
     answer.into_result().events.iter().map(|event| event.id).collect()
-}
-
-/// A disk that can be told to fail.
-struct Fragile {
-    inner: MemoryStore,
-    fault: Mutex<Option<StoreError>>,
-    sync_fault: Mutex<Option<StoreError>>,
-    recovered: AtomicUsize,
-    panics: AtomicBool,
-}
-
-impl Fragile {
-    fn new() -> Arc<Self> {
-        let inner = MemoryStore::new(Config::new(7));
-        let (fault, sync_fault) = (Mutex::default(), Mutex::default());
-        let (recovered, panics) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Arc::new(Self { inner, fault, sync_fault, recovered, panics })
-    }
-
-    fn fail(&self, fault: Option<StoreError>) {
-        *self.fault.lock().expect("no panic") = fault;
-    }
-
-    fn fail_syncs(&self, fault: Option<StoreError>) {
-        *self.sync_fault.lock().expect("no panic") = fault;
-    }
-
-    fn check(&self) -> Result<(), StoreError> {
-        self.fault.lock().expect("no panic").clone().map_or(Ok(()), Err)
-    }
-}
-
-impl Store for Fragile {
-    fn apply(
-        &self,
-        sessions: &[Arc<Session>],
-        reserve: &[(i64, i64)],
-        sync: Sync,
-    ) -> Result<(), StoreError> {
-        self.check()?;
-        self.inner.apply(sessions, reserve, sync)
-    }
-
-    fn apply_marked(
-        &self,
-        sessions: &[Arc<Session>],
-        server_id: i64,
-        mark: bytes::Bytes,
-        sync: Sync,
-    ) -> Result<(), StoreError> {
-        self.check()?;
-        self.inner.apply_marked(sessions, server_id, mark, sync)
-    }
-
-    fn mark(&self, server_id: i64) -> Result<Option<bytes::Bytes>, StoreError> {
-        self.inner.mark(server_id)
-    }
-
-    fn sync(&self) -> Result<(), StoreError> {
-        self.check()?;
-        self.sync_fault.lock().expect("no panic").clone().map_or(Ok(()), Err)
-    }
-
-    fn recover(&self) -> Result<(), StoreError> {
-        self.check()?;
-        self.recovered.fetch_add(1, Ordering::SeqCst);
-        Ok(())
-    }
-
-    fn query(&self, params: &QueryParams) -> Result<Answer, QueryError> {
-        self.inner.query(params)
-    }
-
-    fn last(&self, server_id: i64) -> Result<Last, StoreError> {
-        self.inner.last(server_id)
-    }
-
-    fn stats(&self) -> Result<Stats, StoreError> {
-        self.inner.stats()
-    }
-
-    fn tidy(&self, now: Timestamp) -> Result<bool, StoreError> {
-        assert!(!self.panics.load(Ordering::SeqCst), "a store with a fault");
-        self.inner.tidy(now)
-    }
-
-    fn is_in_memory(&self) -> bool {
-        false
-    }
 }
 
 #[test]
@@ -344,7 +256,7 @@ fn a_fault_of_the_program_leaves_nobody_waiting() {
 fn a_fault_beside_the_work_closes_the_log() {
     let store = Fragile::new();
     let (log, feed) = LocalLog::start(store.clone(), options()).expect("a log");
-    store.panics.store(true, Ordering::SeqCst);
+    store.panics_tidying.store(true, Ordering::SeqCst);
     assert!(feed.recv_blocking().is_err(), "nothing is told any more");
     assert!(matches!(log.append(events("a").into()).wait(), Err(AppendError::Closed)));
     assert!(matches!(log.health(), Health::Closed));

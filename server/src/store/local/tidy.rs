@@ -1,11 +1,10 @@
 //! The thread for what the store does beside the work: nobody who registers waits for it.
 
-use std::sync::{Arc, PoisonError};
-use std::thread;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use hat_core::eventer::Timestamp;
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::Shared;
 use crate::store::Store;
@@ -19,19 +18,6 @@ const AHEAD: Duration = Duration::from_secs(3_600);
 /// How long it has to be ahead before it is believed, 1 h: clocks that are wrong after a start are
 /// set right within minutes.
 const BELIEVED: Duration = Duration::from_secs(3_600);
-
-/// Closes the log where a fault ends this thread: what nobody removes would grow without a word.
-pub(super) struct EndOfThread(pub(super) Arc<Shared>);
-
-impl Drop for EndOfThread {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            error!("what the store does beside the work has ended by a fault of this program");
-            self.0.lock().closing = true;
-            self.0.arrived.notify_one();
-        }
-    }
-}
 
 /// Until the log is closed. Nothing that the store has is later than `last`.
 pub(super) fn run(

@@ -10,6 +10,7 @@ use smol::channel::Sender;
 use tracing::{error, info, warn};
 
 use super::{Durability, LogOptions, Numbering, Request, Shared, tidy};
+use crate::store::on_panic::OnPanic;
 use crate::store::pending::Promise;
 use crate::store::{Append, AppendError, Health, Session, SessionUpdate, Store, StoreError, Sync};
 
@@ -90,7 +91,12 @@ impl Work {
         let thread = thread::Builder::new().name("hat-store-tidy".into());
         let last = (self.timestamp > Timestamp::MIN).then_some(self.timestamp);
         self.tidying = Some(thread.spawn(move || {
-            let _end = tidy::EndOfThread(shared.clone());
+            // what nobody removes would grow without a word
+            let _closes = OnPanic(|| {
+                error!("what the store does beside the work has ended by a fault of this program");
+                shared.lock().closing = true;
+                shared.arrived.notify_one();
+            });
             tidy::run(&*store, &shared, clock, last);
         })?);
         Ok(())
