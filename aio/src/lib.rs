@@ -30,7 +30,7 @@
 //! | `tracing` | spans and events of connections |
 //!
 //! A runtime crate re-exports `connect` and `listen` of each protocol for its own runtime:
-//! applications use `hat_tokio` or `hat_smol`, not this module.
+//! applications use `hat_tokio`, `hat_smol` or `hat_compio`, not this module.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod address;

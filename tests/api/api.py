@@ -11,8 +11,8 @@ import json
 import pathlib
 import sys
 
-CRATES = ["hat_core", "hat_aio", "hat_tokio", "hat_smol", "hat_server"]
-RUNTIMES = ["hat_tokio", "hat_smol"]
+CRATES = ["hat_core", "hat_aio", "hat_tokio", "hat_smol", "hat_compio", "hat_server"]
+RUNTIMES = ["hat_tokio", "hat_smol", "hat_compio"]
 # every program has these
 STANDARD = {"std", "core", "alloc"}
 # What cannot be named through them and still is named: where, and why it is let pass.

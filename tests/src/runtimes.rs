@@ -61,6 +61,15 @@ impl TestRuntime for hat_smol::async_std::AsyncStd {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl TestRuntime for hat_compio::Compio {
+    const NAME: &'static str = "compio";
+
+    fn run_without_limit<T>(future: impl Future<Output = T>) -> T {
+        compio::runtime::Runtime::new().expect("a ring").block_on(future)
+    }
+}
+
 async fn limited<R: Runtime, T>(test: impl Future<Output = T>) -> T {
     let mut test = pin!(test);
     loop {

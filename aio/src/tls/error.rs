@@ -13,7 +13,9 @@ use hat_core::time::Utc;
 #[non_exhaustive]
 pub enum Error {
     /// The feature `tls` is off.
-    #[error("this build has no TLS: switch on the feature `tls` of hat-tokio or hat-smol")]
+    #[error(
+        "this build has no TLS: switch on the feature `tls` of hat-tokio, hat-smol or hat-compio"
+    )]
     NotBuilt,
     /// An `ssl+sbs://` address, and nothing that says how.
     #[error(

@@ -1,4 +1,4 @@
-//! The runtimes do what `Runtime` says: the three that come with this project, the one that the
+//! The runtimes do what `Runtime` says: those that come with this project, the one that the
 //! simulation runs on, and one whose sockets stay on their thread.
 #![allow(missing_docs, reason = "tests")]
 
@@ -18,6 +18,18 @@ on_every_runtime! {
         conformance::all::<R>().await;
         conformance::waking_from_another_thread::<R>().await;
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn compio_conforms() {
+    use hat_compio::Compio;
+    use hat_tests::runtimes::TestRuntime;
+
+    Compio::run(async {
+        conformance::all::<Compio>().await;
+        conformance::waking_from_another_thread::<Compio>().await;
+    });
 }
 
 #[test]

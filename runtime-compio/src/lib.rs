@@ -1,0 +1,118 @@
+//! The Hat communication protocols on [compio](https://docs.rs/compio), which is on io_uring: the
+//! system is given reads and writes, and completes them.
+//!
+//! Linux only, 5.19 or newer; elsewhere this crate is empty. Everything here must be called within
+//! a `compio::runtime::Runtime`, which runs its tasks on its own thread: a connection stays on the
+//! thread that opened or accepted it. Its handles go to any thread, like those of the other
+//! runtimes. The handles come from [`hat_aio`]; this crate supplies sockets, timers and tasks, and
+//! names `connect` and `listen` for each protocol.
+//!
+//! | feature | what |
+//! |---|---|
+//! | `websocket` | WebSocket's client, and both ends over a stream that there is |
+//! | `juggler` | Juggler's client, and both ends of 0.5 over a WebSocket that there is |
+//! | `web` | the HTTP front, and Juggler's servers behind it |
+//! | `tls` | TLS under every protocol, by rustls; needs a C compiler |
+//! | `serde` | `Serialize` and `Deserialize` for events and their parts, and for JSON values |
+//! | `chrono`, `jiff`, `time` | timestamps from and to the moments of these libraries |
+//! | `tracing` | spans and events of connections |
+#![cfg(target_os = "linux")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod listener;
+mod read;
+mod socket;
+mod stream;
+mod timer;
+mod write;
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::time::Instant;
+
+use compio::runtime::{spawn, spawn_blocking};
+use hat_aio::runtime::Stream;
+pub use listener::CompioListener;
+use socket2::SockAddr;
+pub use stream::CompioStream;
+pub use timer::CompioTimer;
+
+/// compio's ring, timers and tasks.
+#[derive(Clone, Copy, Debug)]
+pub struct Compio;
+
+hat_aio::protocols_on!(Compio);
+#[cfg(feature = "juggler")]
+hat_aio::juggler_on!(Compio);
+#[cfg(feature = "websocket")]
+hat_aio::websocket_on!(Compio);
+#[cfg(feature = "web")]
+hat_aio::web_on!(Compio);
+
+impl Runtime for Compio {
+    type Stream = CompioStream;
+    type Listener = CompioListener;
+    type Timer = CompioTimer;
+
+    async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<CompioStream> {
+        let socket = socket::connect(address.into(), options.local_address).await?;
+        CompioStream::new(socket, options)
+    }
+
+    async fn bind(address: SocketAddr) -> io::Result<CompioListener> {
+        CompioListener::bind(address)
+    }
+
+    async fn accept(
+        listener: &CompioListener,
+        options: &SocketOptions,
+    ) -> io::Result<(CompioStream, SocketAddr)> {
+        let (socket, address) = poll_fn(|cx| listener.poll_accept(cx)).await?;
+        let address = socket::internet(&address)?;
+        Ok((CompioStream::new(socket, options)?, address))
+    }
+
+    fn local_addr(listener: &CompioListener) -> io::Result<SocketAddr> {
+        listener.local_addr()
+    }
+
+    async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let host = host.to_owned();
+        let resolving = Self::unblock(move || (host.as_str(), port).to_socket_addrs());
+        Ok(resolving.await??.collect())
+    }
+
+    async fn connect_unix(path: &Path) -> io::Result<Box<dyn Stream>> {
+        let socket = socket::connect(SockAddr::unix(path)?, None).await?;
+        Ok(Box::new(CompioStream::local(socket)))
+    }
+
+    fn listen_unix(
+        listener: std::os::unix::net::UnixListener,
+    ) -> io::Result<Box<dyn UnixListener>> {
+        listener.set_nonblocking(false)?;
+        Ok(Box::new(CompioListener::new(listener.into())?))
+    }
+
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn timer(at: Instant) -> CompioTimer {
+        CompioTimer::new(at)
+    }
+
+    /// On this thread, where the sockets are.
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        spawn(task).detach();
+    }
+
+    async fn unblock<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        // dropped, it stops waiting for the work and not the work
+        Ok(spawn_blocking(work).await?)
+    }
+}
