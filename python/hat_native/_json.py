@@ -42,7 +42,8 @@ class _Patcher:
 
     def __init__(self, data: Data):
         self.data = data
-        # lists and objects that were copied for this patch already, kept alive so that their ids stay theirs
+        # lists and objects that were copied for this patch already, kept alive so that their ids
+        # stay theirs
         self._own: dict[int, Data] = {}
 
     def apply(self, operation: typing.Any) -> None:

@@ -253,7 +253,8 @@ class Link(asyncio.BufferedProtocol):
             try:
                 self.transport.write(data)
             except RuntimeError:
-                # uvloop's, between the end of a connection and `connection_lost`; asyncio's drops it
+                # uvloop's, between the end of a connection and `connection_lost`; asyncio's drops
+                # it
                 break
         if not self.write_paused and self.machine.backlog and not self._is_over:
             # what was written may have held up what is here
@@ -398,7 +399,8 @@ class Link(asyncio.BufferedProtocol):
             if self._linger and self.machine.over is None and not transport.is_closing():
                 await aio.uncancellable(self._wait_machine(), raise_cancel=False)
             if is_failed:
-                # a peer that broke the protocol or went silent is owed no more than what its system takes now
+                # a peer that broke the protocol or went silent is owed no more than what its system
+                # takes now
                 self.loop.call_soon(self._abort_if_stuck)
             if self.transport is not None:
                 self.transport.close()

@@ -128,5 +128,6 @@ async def accept(request: aiohttp.web.Request) -> tuple[aiohttp.web.WebSocketRes
     transport = request.transport
     if transport is None:
         raise ConnectionError()
-    # a client sends nothing before it has read the response, which was written in this turn of the loop
+    # a client sends nothing before it has read the response, which was written in this turn of the
+    # loop
     return response, transport, request.protocol, b''

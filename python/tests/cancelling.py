@@ -99,7 +99,8 @@ class Left:
         """Nothing at all is there any more."""
         for _ in range(20):
             await asyncio.sleep(0)
-        # uvloop keeps a protocol whose connection succeeds in the moment in which it is cancelled, whoever wrote it
+        # uvloop keeps a protocol whose connection succeeds in the moment in which it is cancelled,
+        # whoever wrote it
         if 'uvloop' not in type(asyncio.get_running_loop()).__module__:
             found = alive(self._kinds)
             assert found == [], found

@@ -154,7 +154,8 @@ async def test_any_cancel_at_any_time(seed):
     del srv, tasks, notifying
     await settle()
     if 'uvloop' not in type(asyncio.get_running_loop()).__module__:
-        # uvloop keeps a protocol whose connection succeeds in the moment in which it is cancelled, whoever wrote it
+        # uvloop keeps a protocol whose connection succeeds in the moment in which it is cancelled,
+        # whoever wrote it
         assert alive() == []
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert [str(i)[:300] for i in errors] == []

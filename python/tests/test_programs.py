@@ -176,7 +176,8 @@ async def test_a_plant(tmp_path, start, native):
         'slave': {'parents': [], 'connect_timeout': 1, 'connect_retry_count': 1, 'connect_retry_delay': 1},
         'ui': {'host': '127.0.0.1', 'port': ports['ui']}})
     component = {'host': '127.0.0.1', 'port': ports['monitor']}
-    # the other programs end where it does not listen yet, and whoever started them would start them again
+    # the other programs end where it does not listen yet, and whoever started them would start them
+    # again
     await (await until(lambda: net.connect(net.TcpAddress('127.0.0.1', ports['monitor'])))).async_close()
     start('hat-event-server', event_server(
         tmp_path, ports['event'], monitor_component={**component, 'group': 'event'}))

@@ -188,7 +188,8 @@ async def main():
                 events.register(name, sample(name))
 
     async def publish():
-        # hat-juggler would compare the whole state for each connection; a patch that is known goes through its transport as it is
+        # hat-juggler would compare the whole state for each connection; a patch that is known goes
+        # through its transport as it is
         while True:
             await asyncio.sleep(0.2)
             diff = events.tick()

@@ -131,7 +131,8 @@ class Connection(MessageConnection[Msg]):
         Raises `ConnectionError` once the connection is closed and all that came before was received. Cancelling loses nothing.
 
         """
-        # it is made when it is taken: those that wait are nothing that Python's collector must look at
+        # it is made when it is taken: those that wait are nothing that Python's collector must look
+        # at
         machine = self._machine
         while (message := machine.pop()) is None:
             await self._arrival()

@@ -234,7 +234,8 @@ class Server(Resource):
 
     async def _on_close(self) -> None:
         self._srv.close()
-        # as the deployed module: from 3.12 on this waits for connections, which may be somebody else's
+        # as the deployed module: from 3.12 on this waits for connections, which may be somebody
+        # else's
         if self._bind_connections or sys.version_info[:2] < (3, 12):
             await self._srv.wait_closed()
 

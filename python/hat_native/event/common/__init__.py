@@ -42,7 +42,8 @@ __all__ = ['Event', 'EventId', 'EventPayload', 'EventPayloadBinary', 'EventPaylo
            'min_timestamp', 'now', 'timestamp_from_bytes', 'timestamp_from_datetime', 'timestamp_from_float',
            'timestamp_to_bytes', 'timestamp_to_datetime', 'timestamp_to_float']
 
-# what else the deployed module offers has no machine here, and is the deployed one's where that is installed
+# what else the deployed module offers has no machine here, and is the deployed one's where that is
+# installed
 _rest = ('BackendClosedError', 'Backend', 'BackendConf', 'BackendRegisteredEventsCb', 'BackendFlushedEventsCb',
          'CreateBackend', 'BackendInfo', 'import_backend_info', 'EventTypeCollection',
          'create_event_type_collection', 'json_schema_repo', 'sbs_repo', 'timestamp_to_sbs', 'timestamp_from_sbs',
