@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hat_core::eventer::{Event, QueryParams, ServerParams, Timestamp};
 
+use super::write::Tables;
 use super::{DiskOptions, DiskStore, StoreError};
 use crate::store::{Last, QueryError, Session, Store, Sync};
 
@@ -174,7 +175,19 @@ impl DiskStore {
             state.database = Ok(Arc::new(database));
             compacted
         };
-        compacted.inspect_err(|error| self.after_fault(&mut tables, error))
+        compacted.inspect_err(|error| self.after_compacting(&mut tables, error))
+    }
+
+    /// After a fault while redb made the file compact. It does so by commits of one phase: where
+    /// the sync of one fails, that commit is what is read from then on, and its pages may be in the
+    /// system's memory only, which believes that they are written. So all of them are written again
+    /// before anything counts on them.
+    fn after_compacting(&self, tables: &mut Tables, error: &StoreError) {
+        tables.fault.retire();
+        tables.is_uncertain = true;
+        // where this fails, too, it is done before the store is used again
+        let _ = self.write_again(tables);
+        self.after_fault(tables, error);
     }
 }
 

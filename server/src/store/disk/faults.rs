@@ -381,6 +381,7 @@ fn new_store(options: DiskOptions) -> (Disk, DiskStore) {
     (disk, store)
 }
 
+#[track_caller]
 fn is_sound(store: &DiskStore) {
     let report = store.check(|_| {}).expect("readable");
     assert!(report.findings.is_empty(), "{:?}", report.findings);
@@ -642,6 +643,58 @@ fn a_store_that_was_not_made_compact_is_used_on() {
     drop((transaction, held));
     store.compact().expect("nobody has it");
     assert_eq!(sessions(&store).len(), 240);
+}
+
+#[test]
+fn compacting_on_a_disk_that_fails_loses_nothing() {
+    let options = || DiskOptions {
+        cache: 0,
+        check_below: 0,
+        rules: vec![newest()],
+        ..DiskOptions::default()
+    };
+    for kind in [Fault::Full, Fault::Write, Fault::Sync] {
+        let mut failed = 0;
+        for after in 0.. {
+            let (disk, mut store) = new_store(options());
+            // with something to give back
+            let all: Vec<_> = (1..=60).map(|number| session(number, 12)).collect();
+            store.apply(&all, &[], Sync::Now).expect("applied");
+            store.drain().expect("the disk");
+            while store.tidy(Timestamp::from_secs(70)).expect("the disk") {}
+            let kept = sessions(&store);
+            assert_eq!(kept.len(), 300);
+
+            disk.lock().fault = Some((after, kind));
+            let compacted = store.compact();
+            let is_over = disk.lock().fault.take().is_some_and(|(left, _)| left > 0);
+            assert!(sessions(&store) == kept, "{kind:?} after {after} operations: queries go on");
+            if compacted.is_err() {
+                failed += 1;
+                // the next command, or whoever goes on
+                if after % 2 == 0 {
+                    drop(store);
+                    store = DiskStore::open_on(Box::new(disk.clone()), options()).expect("a store");
+                } else {
+                    store.recover().expect("the disk works again");
+                }
+            }
+            store.compact().expect("the disk works again");
+            let next = session(61, 12);
+            store.apply(std::slice::from_ref(&next), &[], Sync::Now).expect("applied");
+            is_sound(&store);
+            drop(store);
+            disk.crash();
+            let store = DiskStore::open_on(Box::new(disk), options()).expect("a store");
+            is_sound(&store);
+            let expected = kept.iter().chain(next.events());
+            assert!(sessions(&store).iter().eq(expected), "{kind:?} after {after} operations");
+            if is_over {
+                break;
+            }
+        }
+        assert!(failed > 5, "{kind:?}: {failed}");
+    }
 }
 
 /// The disk, of which it is noted what is done after the medium is gone, which has the lock.

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hat_core::eventer::{Event, Timestamp};
-use redb::{Database, Durability, ReadableTable, WriteTransaction};
+use redb::{Database, Durability, ReadableTable, StorageBackend as _, WriteTransaction};
 
 use super::blocks::{self, Damaged};
-use super::file::Fault;
+use super::file::{Fault, Watched};
 use super::journal::{self, Journal};
 use super::retain::Retention;
 use super::tables::{STORE, Server};
@@ -35,6 +35,9 @@ impl Writer {
     }
 }
 
+/// Bytes of the file that are read and written again at once.
+const WINDOW: usize = 1 << 20;
+
 /// Time between two attempts to open a file that cannot be opened, while somebody asks.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -45,6 +48,9 @@ pub(super) struct Tables {
     /// What the disk did last is uncertain: nothing is written before the file was opened anew.
     /// [`StoreError::Full`] where there was no room for that only.
     pub(super) failed: Option<StoreError>,
+    /// What is read from the file may not be on the disk, and nobody would write it: see
+    /// [`DiskStore::write_again`].
+    pub(super) is_uncertain: bool,
     /// When who reads last tried in vain to open the file anew.
     tried: Option<Instant>,
     pub(super) retention: Retention,
@@ -52,7 +58,8 @@ pub(super) struct Tables {
 
 impl Tables {
     pub(super) fn new(fault: Fault, options: &DiskOptions) -> Self {
-        Self { fault, failed: None, tried: None, retention: Retention::new(options) }
+        let retention = Retention::new(options);
+        Self { fault, failed: None, is_uncertain: false, tried: None, retention }
     }
 }
 
@@ -276,6 +283,7 @@ impl DiskStore {
         match &tables.failed {
             None => Ok(()),
             Some(StoreError::Full(_)) => {
+                self.write_again(tables)?;
                 self.reopen(tables)?;
                 tables.failed = None;
                 Ok(())
@@ -308,6 +316,33 @@ impl DiskStore {
         is_open
     }
 
+    /// Writes the file as it is read, where it is uncertain, and syncs it. Nobody else may write it
+    /// meanwhile.
+    pub(super) fn write_again(&self, tables: &mut Tables) -> Result<(), StoreError> {
+        if !tables.is_uncertain {
+            return Ok(());
+        }
+        // who has it open could write what this has read before
+        tables.fault.retire();
+        let fault = Fault::default();
+        let inner = self.medium.open().map_err(|error| StoreError::Failed(Arc::new(error)))?;
+        let file = Watched { inner, fault: fault.clone() };
+        let again = || -> std::io::Result<()> {
+            let len = file.len()?;
+            let mut window = vec![0; WINDOW];
+            for start in (0..len).step_by(WINDOW) {
+                let size = (len - start).min(WINDOW as u64) as usize;
+                file.read(start, &mut window[..size])?;
+                file.write(start, &window[..size])?;
+            }
+            file.sync_data()
+        };
+        let done = again()
+            .map_err(|error| fault.error().unwrap_or_else(|| StoreError::Failed(Arc::new(error))));
+        tables.is_uncertain = done.is_err();
+        done
+    }
+
     /// Opens the tables anew. What is in memory stays.
     fn reopen(&self, tables: &mut Tables) -> Result<(), StoreError> {
         let mut state = self.change();
@@ -335,6 +370,7 @@ impl DiskStore {
     pub(super) fn open_again(&self) -> Result<(), StoreError> {
         let mut tables = self.tables();
         if tables.failed.is_some() {
+            self.write_again(&mut tables)?;
             self.reopen(&mut tables)?;
             self.change_file(&mut tables, |transaction| {
                 let mut table = transaction.open_table(STORE)?;
