@@ -15,9 +15,10 @@ use tracing::{info, warn};
 
 use crate::builtin;
 use crate::check::{self, Limits, Refusal};
+use crate::logs::{Appending, Logs, Registered};
 use crate::module::{Modules, Source};
 use crate::page::Live;
-use crate::store::{Append, AppendError, Log, Pending, Session};
+use crate::store::AppendError;
 use crate::teller::Progress;
 
 /// Why events are not registered.
@@ -49,7 +50,7 @@ pub(crate) struct Counts {
 /// Registers events, while it runs.
 pub(crate) struct Engine {
     server_id: i64,
-    log: Arc<dyn Log>,
+    logs: Arc<Logs>,
     modules: Modules,
     limits: Limits,
     own_events: bool,
@@ -66,7 +67,7 @@ impl Engine {
     #[expect(clippy::too_many_arguments, reason = "its parts, each made by who starts the server")]
     pub(crate) fn new(
         server_id: i64,
-        log: Arc<dyn Log>,
+        logs: Arc<Logs>,
         modules: Modules,
         limits: Limits,
         own_events: bool,
@@ -75,7 +76,7 @@ impl Engine {
         told: Arc<Progress>,
     ) -> Self {
         let (gate, counts) = (Mutex::new(()), Counts::default());
-        Self { server_id, log, modules, limits, own_events, notifier, live, told, gate, counts }
+        Self { server_id, logs, modules, limits, own_events, notifier, live, told, gate, counts }
     }
 
     pub(crate) fn server_id(&self) -> i64 {
@@ -86,22 +87,19 @@ impl Engine {
         self.notifier.status()
     }
 
-    /// Registers `events` as one session, and returns them. Ready once they are as durable as the
-    /// log promises.
+    /// Registers `events` as one session, or one of each log that they belong to, and returns them.
+    /// Ready once they are as durable as the log promises.
     pub(crate) async fn register(
         &self,
         source: Source,
         events: Vec<RegisterEvent>,
     ) -> Result<Vec<Event>, RegisterError> {
-        let count = events.len();
         let registered = self.try_register(source, events).await;
         match &registered {
-            Ok(Some(session)) => {
-                self.counts.sessions.fetch_add(1, Ordering::Relaxed);
-                let events = session.events().len() as u64;
-                self.counts.events.fetch_add(events, Ordering::Relaxed);
+            Ok(Registered { all, sessions, .. }) => {
+                self.counts.sessions.fetch_add(sessions.len() as u64, Ordering::Relaxed);
+                self.counts.events.fetch_add(*all as u64, Ordering::Relaxed);
             }
-            Ok(None) => {}
             Err(RegisterError::Refused(_)) => {
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);
             }
@@ -109,25 +107,23 @@ impl Engine {
                 self.counts.failed.fetch_add(1, Ordering::Relaxed);
             }
         }
-        // what modules added is told to subscribers, and no part of the answer
-        let own = |session: Arc<Session>| session.events()[..count].to_vec();
-        Ok(registered?.map(own).unwrap_or_default())
+        Ok(registered?.events)
     }
 
     async fn try_register(
         &self,
         source: Source,
         events: Vec<RegisterEvent>,
-    ) -> Result<Option<Arc<Session>>, RegisterError> {
+    ) -> Result<Registered, RegisterError> {
         check::check(&events, &self.limits)?;
-        let pending = {
+        let appending = {
             let _gate = self.lock();
             match self.status() {
                 Status::Operational => self.append(source, events),
                 status => return Err(RegisterError::NotOperational(status)),
             }
         };
-        Ok(pending.await?)
+        Ok(appending.registered().await?)
     }
 
     /// Registers an event of the server itself, if the engine runs, and waits until clients were
@@ -137,9 +133,17 @@ impl Engine {
             return;
         }
         match self.try_register(source, vec![event]).await {
-            Ok(Some(session)) => self.told.wait(session.number()).await,
-            Ok(None) | Err(RegisterError::NotOperational(_)) => {}
+            Ok(registered) => self.wait_for_clients(&registered).await,
+            Err(RegisterError::NotOperational(_)) => {}
             Err(error) => warn!(%error, "an event of the server itself is not registered"),
+        }
+    }
+
+    async fn wait_for_clients(&self, registered: &Registered) {
+        // of other ids nobody counts who was told
+        let own = registered.sessions.iter().find(|it| it.server_id() == self.server_id);
+        if let Some(session) = own {
+            self.told.wait(session.number()).await;
         }
     }
 
@@ -150,7 +154,7 @@ impl Engine {
             let _gate = self.lock();
             self.append_own(true)
         };
-        if let Err(error) = started.await {
+        if let Err(error) = started.registered().await {
             // it may get better, and then registrations work: until then each fails
             warn!(%error, "the start of the engine is not registered");
         }
@@ -170,22 +174,21 @@ impl Engine {
                 }
             }
         };
-        match stopped.await {
-            Ok(Some(session)) => self.told.wait(session.number()).await,
-            Ok(None) => {}
+        match stopped.registered().await {
+            Ok(registered) => self.wait_for_clients(&registered).await,
             Err(error) => warn!(%error, "the end of the engine is not registered"),
         }
         self.set_status(Status::Standby);
     }
 
-    fn append_own(&self, running: bool) -> Pending {
+    fn append_own(&self, running: bool) -> Appending {
         // without events it is settled at once
         let event = self.own_events.then(|| builtin::engine(self.server_id, running));
         self.append(Source::Engine, event.into_iter().collect())
     }
 
-    fn append(&self, source: Source, events: Vec<RegisterEvent>) -> Pending {
-        self.log.append(Append { events, complete: self.modules.complete(source) })
+    fn append(&self, source: Source, events: Vec<RegisterEvent>) -> Appending {
+        self.logs.append(source, &self.modules, events)
     }
 
     /// Shows another status, and registers nothing for it.

@@ -15,6 +15,7 @@ use tracing::{debug, info, warn};
 use crate::builtin;
 use crate::cluster::ClusterReport;
 use crate::engine::{Engine, RegisterError};
+use crate::logs::Logs;
 use crate::module::Source;
 use crate::page::Live;
 use crate::redundancy::{MirrorReport, MirrorReports};
@@ -47,7 +48,7 @@ struct Inner {
     store: Arc<dyn Store>,
     notifier: Notifier,
     token: Option<String>,
-    log: Arc<dyn Log>,
+    logs: Arc<Logs>,
     live: Option<Live>,
     mirrors: MirrorReports,
     // what asks the store, by `ask_store` on the server's runtime
@@ -84,8 +85,8 @@ pub struct Report {
     pub log: LogCounts,
     /// The copies of other servers' events.
     pub mirrors: Vec<MirrorReport>,
-    /// How the cluster is, where the server is in one.
-    pub cluster: Option<ClusterReport>,
+    /// How each of its streams is, where the server is in a cluster.
+    pub cluster: Vec<ClusterReport>,
 }
 
 /// Asks the store: on a thread where that may block, where it does.
@@ -105,7 +106,7 @@ impl EngineHandle {
         store: Arc<dyn Store>,
         notifier: Notifier,
         token: Option<String>,
-        log: Arc<dyn Log>,
+        logs: Arc<Logs>,
         live: Option<Live>,
     ) -> Self {
         let query = |store: Arc<dyn Store>, params: QueryParams| -> BoxFuture<QueryOutcome> {
@@ -123,7 +124,7 @@ impl EngineHandle {
             store,
             notifier,
             token,
-            log,
+            logs,
             live,
             mirrors,
             query,
@@ -133,7 +134,8 @@ impl EngineHandle {
     }
 
     /// Registers `events` as one session, and returns them with their ids and timestamps once they
-    /// are as durable as the server promises. Without events there is no session.
+    /// are as durable as the server promises. Without events there is no session. Where types are
+    /// divided among several server ids, there is one session for each id.
     ///
     /// Dropped before it is ready, the events may be registered all the same.
     ///
@@ -179,7 +181,7 @@ impl EngineHandle {
         Report {
             server_id: self.0.engine.server_id(),
             status: self.0.engine.status(),
-            health: self.0.log.health(),
+            health: self.0.logs.health(),
             stats: stats.ok().and_then(Result::ok),
             clients: self.0.notifier.connections().len(),
             events: counts.events.load(Ordering::Relaxed),
@@ -187,16 +189,16 @@ impl EngineHandle {
             failed: counts.failed.load(Ordering::Relaxed),
             refused: counts.refused.load(Ordering::Relaxed),
             cut: self.0.notifier.cut(),
-            log: self.0.log.counts(),
+            log: self.0.logs.counts(),
             mirrors: self.0.mirrors.all(),
-            cluster: self.0.log.cluster(),
+            cluster: self.0.logs.cluster(),
         }
     }
 
     /// What the log has done, and what waits for it: cheap, and never waits for a disk.
     #[must_use]
     pub fn log_counts(&self) -> LogCounts {
-        self.0.log.counts()
+        self.0.logs.counts()
     }
 
     /// The status that clients are told.
@@ -215,9 +217,9 @@ impl EngineHandle {
         &self.0.store
     }
 
-    /// Who orders sessions.
+    /// Who orders sessions of the server's own id.
     pub(crate) fn log(&self) -> &Arc<dyn Log> {
-        &self.0.log
+        self.0.logs.first()
     }
 }
 

@@ -48,6 +48,7 @@ pub mod control;
 mod engine;
 mod engine_handle;
 pub mod json;
+mod logs;
 pub mod metrics;
 pub mod module;
 pub mod page;

@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Metric, Registry};
 
+use crate::cluster::ClusterReport;
 use crate::engine_handle::Report;
 use crate::store::Health;
 
@@ -40,6 +41,14 @@ pub fn text(report: &Report, started: f64) -> Result<String, fmt::Error> {
     let mut text = String::new();
     prometheus_text::encode(&mut text, &registry)?;
     Ok(text)
+}
+
+fn leaders(stream: &ClusterReport) -> u64 {
+    stream.leader.is_some().into()
+}
+
+fn stream_label(stream: &ClusterReport) -> Labels {
+    vec![("stream", stream.stream.clone())]
 }
 
 struct All<'a>(&'a mut Registry);
@@ -103,31 +112,47 @@ impl All<'_> {
         self.add("store_sync_time_seconds", "Time that making durable took", time);
     }
 
+    /// By stream: a node has one for each of its server ids.
     fn cluster(&mut self, report: &Report) {
-        let Some(cluster) = &report.cluster else { return };
-        let serves = u64::from(cluster.serves);
-        self.gauge("cluster_serving", "1 if this node registers and tells events", serves);
-        let stopped = u64::from(cluster.stopped);
-        let help = "1 if this node has stopped for good, because the stream is not what it knows";
-        self.gauge("cluster_stopped", help, stopped);
-        let help = "The last message of the stream that this node has applied";
-        self.gauge("cluster_applied_sequence", help, cluster.applied);
-        let help = "The last message of the stream, when its leader was last asked";
-        self.gauge("cluster_last_sequence", help, cluster.last);
-        let help = "Messages of the stream that this node has not applied";
-        self.gauge("cluster_lag_messages", help, cluster.lag());
-        if let Some(time) = cluster.answered {
-            let time = ConstGauge::new(time.as_secs_f64());
-            self.add("cluster_silence_seconds", "Time since the leader answered last", time);
+        if report.cluster.is_empty() {
+            return;
         }
-        let help = "Registrations that were given up because the cluster took too long";
-        self.count("cluster_given_up", help, cluster.given_up);
-        let replicas = cluster.replicas.len() as u64 + u64::from(cluster.leader.is_some());
-        self.gauge("cluster_replicas", "NATS servers that keep the stream", replicas);
-        let current = cluster.replicas.iter().filter(|one| one.current && !one.offline).count();
-        let current = current as u64 + u64::from(cluster.leader.is_some());
+        let mut gauge = |name, help, of: fn(&ClusterReport) -> u64| {
+            let family = Family::<Labels, Gauge>::default();
+            for stream in &report.cluster {
+                let value = i64::try_from(of(stream)).unwrap_or(i64::MAX);
+                family.get_or_create(&stream_label(stream)).set(value);
+            }
+            self.add(name, help, family);
+        };
+        let help = "1 if this node registers and tells events";
+        gauge("cluster_serving", help, |it| it.serves.into());
+        let help = "1 if this node has stopped for good, because the stream is not what it knows";
+        gauge("cluster_stopped", help, |it| it.stopped.into());
+        let help = "The last message of the stream that this node has applied";
+        gauge("cluster_applied_sequence", help, |it| it.applied);
+        let help = "The last message of the stream, when its leader was last asked";
+        gauge("cluster_last_sequence", help, |it| it.last);
+        let help = "Messages of the stream that this node has not applied";
+        gauge("cluster_lag_messages", help, ClusterReport::lag);
+        let help = "NATS servers that keep the stream";
+        gauge("cluster_replicas", help, |it| it.replicas.len() as u64 + leaders(it));
         let help = "Those of them that have what their leader has";
-        self.gauge("cluster_current_replicas", help, current);
+        gauge("cluster_current_replicas", help, |it| {
+            it.replicas.iter().filter(|one| one.current && !one.offline).count() as u64
+                + leaders(it)
+        });
+        let silence = Family::<Labels, Gauge<f64, std::sync::atomic::AtomicU64>>::default();
+        let given_up = Family::<Labels, prometheus_client::metrics::counter::Counter>::default();
+        for stream in &report.cluster {
+            if let Some(time) = stream.answered {
+                silence.get_or_create(&stream_label(stream)).set(time.as_secs_f64());
+            }
+            given_up.get_or_create(&stream_label(stream)).inc_by(stream.given_up);
+        }
+        self.add("cluster_silence_seconds", "Time since the leader answered last", silence);
+        let help = "Registrations that were given up because the cluster took too long";
+        self.add("cluster_given_up", help, given_up);
     }
 
     fn mirrors(&mut self, report: &Report) {

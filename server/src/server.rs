@@ -9,26 +9,27 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hat_aio::eventer::{ListenOptions, Server, listen_with};
 use hat_aio::tls::Acceptor;
 use hat_aio::{Address, ListenError, Runtime};
 use hat_core::eventer::Status;
-use smol::channel::{Receiver, bounded};
+use smol::channel::{Receiver, Sender, bounded};
 use tracing::{info, warn};
 
 use crate::check::Limits;
 #[cfg(feature = "cluster")]
-use crate::cluster::{ClusterError, ClusterLog, ClusterOptions};
+use crate::cluster::{ClusterError, ClusterLog, ClusterOptions, ShardOptions};
 use crate::engine::Engine;
 use crate::engine_handle::EngineHandle;
+use crate::logs::{Logs, Shard, Started};
 use crate::module::{Module, Modules};
 use crate::page::Live;
 use crate::redundancy::{MonitorOptions, Redundancy};
-use crate::store::{AppendError, Feed, Health, LocalLog, Log, LogOptions, Store, StoreError};
+use crate::store::{AppendError, Health, LocalLog, Log, LogOptions, Store, StoreError};
 use crate::teller::{Notify, Progress, Teller};
 
 /// How long requests in hand may take once the server stops: clients ask on and on.
@@ -132,9 +133,9 @@ pub struct EventServer {
     server: Server,
     handle: EngineHandle,
     engine: Arc<Engine>,
-    log: Arc<dyn Log>,
+    logs: Arc<Logs>,
     redundancy: Option<Redundancy>,
-    /// Whether the log takes anything, where that changes.
+    /// Whether all logs take something, where that changes.
     serves: Option<Receiver<bool>>,
     told_all: Receiver<()>,
     stopping: AtomicBool,
@@ -162,8 +163,9 @@ impl EventServer {
             return Err(StartError::UnixInGroup(options.listen));
         }
         let server_id = options.log.server_id;
-        let (log, feed) = start_log(&mut options, store.clone())?;
-        let serves = log.serves();
+        let Started { logs, feeds } = start_logs(&mut options, store.clone())?;
+        let logs = Arc::new(logs);
+        let serves = all_serve::<R>(&logs);
         let told = Arc::new(Progress::new::<R>());
         let (live, token, modules) =
             (options.live, options.token, Modules::new(options.modules, options.limits));
@@ -173,7 +175,7 @@ impl EventServer {
         let handler = |notifier: hat_aio::eventer::Notifier| {
             let engine = Engine::new(
                 server_id,
-                log.clone(),
+                logs.clone(),
                 modules,
                 options.limits,
                 options.own_events,
@@ -182,13 +184,12 @@ impl EventServer {
                 told.clone(),
             );
             let engine = Arc::new(engine);
-            let health = log.clone();
             let handle = EngineHandle::new::<R>(
                 engine.clone(),
                 store,
                 notifier.clone(),
                 token.clone(),
-                health,
+                logs.clone(),
                 live.clone(),
             );
             made = Some((engine, notifier, handle.clone()));
@@ -204,12 +205,17 @@ impl EventServer {
         }
 
         let shown = live.clone();
-        let teller = Teller { feed, notifier, notify: options.notify, live, server_id, told };
         let (ended, told_all) = bounded(1);
-        R::spawn(async move {
-            teller.run().await;
-            drop(ended);
-        });
+        for feed in feeds {
+            let (notifier, live, told) = (notifier.clone(), live.clone(), told.clone());
+            let teller = Teller { feed, notifier, notify: options.notify, live, server_id, told };
+            let ended: Sender<()> = ended.clone();
+            R::spawn(async move {
+                teller.run().await;
+                drop(ended);
+            });
+        }
+        drop(ended);
         let redundancy = match options.monitor {
             _ if serves.is_some() => None,
             None => {
@@ -228,11 +234,11 @@ impl EventServer {
             }
         };
         if let Some(serves) = serves.clone() {
-            let (engine, log, live) = (engine.clone(), log.clone(), shown);
+            let (engine, logs, live) = (engine.clone(), logs.clone(), shown);
             R::spawn(async move {
                 loop {
-                    if let (Some(live), Some(cluster)) = (&live, log.cluster()) {
-                        live.set_reason(cluster.reason);
+                    if let Some(live) = &live {
+                        live.set_reason(logs.cluster().into_iter().find_map(|it| it.reason));
                     }
                     let Ok(serves) = serves.recv().await else { return };
                     engine.set_status(if serves { Status::Operational } else { Status::Standby });
@@ -243,7 +249,7 @@ impl EventServer {
             Box::pin(hat_aio::runtime::sleep::<R>(time))
         };
         let stopping = AtomicBool::new(false);
-        Ok(Self { server, handle, engine, log, redundancy, serves, told_all, stopping, sleep })
+        Ok(Self { server, handle, engine, logs, redundancy, serves, told_all, stopping, sleep })
     }
 
     /// Where it listens.
@@ -263,7 +269,7 @@ impl EventServer {
 
     /// Whether what is registered becomes durable.
     pub fn health(&self) -> Health {
-        self.log.health()
+        self.logs.health()
     }
 
     /// Waits until the server must end although nobody stopped it, and says why: its monitor wants
@@ -307,13 +313,13 @@ impl EventServer {
                 }
                 None => self.engine.stop().await,
             }
-            let failing = match self.log.health() {
+            let failing = match self.logs.health() {
                 // what a cluster has acknowledged is durable
                 Health::Failing(StoreError::Cluster(_)) => None,
                 Health::Failing(error) => Some(error),
                 _ => None,
             };
-            let closed = self.log.close().await;
+            let closed = self.logs.close().await;
             // what the log told last is with the clients' connections
             let _ = self.told_all.recv().await;
             failing.or(match closed {
@@ -338,10 +344,8 @@ impl EventServer {
 }
 
 /// Who orders sessions: this process, or the cluster.
-fn start_log(
-    options: &mut Options,
-    store: Arc<dyn Store>,
-) -> Result<(Arc<dyn Log>, Feed), StartError> {
+fn start_logs(options: &mut Options, store: Arc<dyn Store>) -> Result<Started, StartError> {
+    let server_id = options.log.server_id;
     #[cfg(feature = "cluster")]
     if let Some(cluster) = options.cluster.take() {
         if !options.modules.is_empty() {
@@ -350,11 +354,52 @@ fn start_log(
         if options.monitor.is_some() {
             return Err(ClusterError::Monitor.into());
         }
-        let (log, feed) = ClusterLog::start(store, options.log.clone(), cluster)?;
-        return Ok((Arc::new(log), feed));
+        let mut feeds = Vec::new();
+        let mut start = |server_id| -> Result<Arc<dyn Log>, StartError> {
+            let log = LogOptions { server_id, ..options.log.clone() };
+            let (log, feed) = ClusterLog::start(store.clone(), log, cluster.clone())?;
+            feeds.push(feed);
+            Ok(Arc::new(log))
+        };
+        let first = start(server_id)?;
+        let mut shards: Vec<Shard> = Vec::new();
+        for ShardOptions { server_id: id, types } in &cluster.shards {
+            if *id == server_id || shards.iter().any(|shard| shard.server_id == *id) {
+                return Err(ClusterError::Shard(*id).into());
+            }
+            shards.push(Shard { types: types.clone(), server_id: *id, log: start(*id)? });
+        }
+        return Ok(Started { logs: Logs::new(server_id, first, shards), feeds });
     }
     let (log, feed) = LocalLog::start(store, options.log.clone())?;
-    Ok((Arc::new(log), feed))
+    Ok(Started { logs: Logs::new(server_id, Arc::new(log), Vec::new()), feeds: vec![feed] })
+}
+
+/// Tells whether every log takes something, where that changes and at first.
+fn all_serve<R: Runtime>(logs: &Logs) -> Option<Receiver<bool>> {
+    let each: Vec<_> = logs.all().filter_map(|log| log.serves()).collect();
+    if each.len() < 2 {
+        return each.into_iter().next();
+    }
+    let (tell, all) = bounded(1);
+    let serving = Arc::new(Mutex::new(vec![false; each.len()]));
+    for (number, one) in each.into_iter().enumerate() {
+        let (tell, serving) = (tell.clone(), serving.clone());
+        R::spawn(async move {
+            while let Ok(serves) = one.recv().await {
+                let all = {
+                    let mut serving = serving.lock().unwrap_or_else(PoisonError::into_inner);
+                    serving[number] = serves;
+                    serving.iter().all(|serves| *serves)
+                };
+                if tell.send(all).await.is_err() {
+                    // nobody asks any more: the log is not kept waiting
+                    one.close();
+                }
+            }
+        });
+    }
+    Some(all)
 }
 
 /// Why a server ends that nobody stopped.

@@ -13,6 +13,7 @@ pub mod generated;
 pub mod guide;
 pub mod hurried;
 pub mod logged;
+pub mod machines;
 pub mod monitor;
 pub mod namespaces;
 pub mod pair;

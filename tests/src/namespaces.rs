@@ -126,7 +126,8 @@ impl Drop for Host {
     }
 }
 
-fn ip(line: &str) -> Result<(), String> {
+/// Runs `ip`, and says what is wrong where it fails.
+pub(crate) fn ip(line: &str) -> Result<(), String> {
     let output = Command::new("ip").args(line.split_whitespace()).output();
     let output = output.map_err(|error| format!("ip: {error}"))?;
     match output.status.success() {

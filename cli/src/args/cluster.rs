@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use crate::conf::settings::ClusterSettings;
+use crate::conf::settings::{ClusterSettings, ShardSettings};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ClusterArgs {
@@ -28,8 +28,23 @@ pub(crate) struct ClusterArgs {
     /// would give ids that were given before, so it is not made while any node knows of events.
     #[arg(long)]
     cluster_new: bool,
+    /// Give events of these types to a further server id, with a stream of its own: 2=plant/b/*.
+    ///
+    /// Can be given several times, for one id or for more; the first that has a type takes it. What
+    /// none has is of --server-id. All nodes need the same. One stream takes what three disks sync,
+    /// so this is for what is more than that.
+    #[arg(long, value_name = "ID=TYPE", value_parser = shard)]
+    cluster_shard: Vec<(i64, String)>,
     #[command(flatten)]
     nats: NatsArgs,
+}
+
+/// `ID=TYPE`.
+fn shard(text: &str) -> Result<(i64, String), String> {
+    let (server_id, event_type) = text.split_once('=').ok_or("it is no ID=TYPE")?;
+    let server_id = server_id.trim().parse();
+    let server_id = server_id.map_err(|_| format!("{text}: the id of a server is a number"))?;
+    Ok((server_id, event_type.to_owned()))
 }
 
 impl ClusterArgs {
@@ -39,8 +54,21 @@ impl ClusterArgs {
             servers: self.cluster.clone(),
             replicas: self.cluster_replicas,
             new: self.cluster_new.then_some(true),
+            shards: self.shards(),
             ..self.nats.settings()
         }
+    }
+
+    /// The types of an id stand together.
+    fn shards(&self) -> Vec<ShardSettings> {
+        let mut shards: Vec<ShardSettings> = Vec::new();
+        for (server_id, event_type) in self.cluster_shard.iter().cloned() {
+            match shards.iter_mut().find(|shard| shard.server_id == server_id) {
+                Some(shard) => shard.types.push(event_type),
+                None => shards.push(ShardSettings { server_id, types: vec![event_type] }),
+            }
+        }
+        shards
     }
 }
 

@@ -6,6 +6,10 @@ use crate::args::ClusterCommand;
 #[cfg(feature = "cluster")]
 use crate::conf::settings::ClusterSettings;
 use crate::exit::Failure;
+#[cfg(feature = "cluster")]
+use hat_core::eventer::{EventType, Subscription};
+#[cfg(feature = "cluster")]
+use hat_server::cluster::ShardOptions;
 
 /// Without clusters there is none to ask or to join.
 #[cfg(not(feature = "cluster"))]
@@ -86,6 +90,15 @@ pub(crate) fn options(
     options.credentials = settings.creds;
     options.ca = settings.ca;
     options.certificate = settings.cert.zip(settings.key);
+    let shards = settings.shards.into_iter().map(|shard| {
+        let types = Subscription::new(shard.types.iter().map(|it| EventType::from(&**it)));
+        let server_id = shard.server_id;
+        let types = types.map_err(|error| {
+            Failure::Input(format!("--cluster-shard (cluster.shards) of {server_id}: {error}"))
+        })?;
+        Ok(ShardOptions { server_id, types })
+    });
+    options.shards = shards.collect::<Result<_, Failure>>()?;
     Ok(options)
 }
 

@@ -104,6 +104,17 @@ pub(crate) struct ClusterSettings {
     pub(crate) cert: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) shards: Vec<ShardSettings>,
+}
+
+/// A further server id, and the types of events that it takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShardSettings {
+    pub(crate) server_id: i64,
+    /// As `a/*`.
+    pub(crate) types: Vec<String>,
 }
 
 /// Where levels of the log are read and changed.
@@ -270,6 +281,9 @@ impl Settings {
         over(&mut to.ca, cluster.ca);
         over(&mut to.cert, cluster.cert);
         over(&mut to.key, cluster.key);
+        if !cluster.shards.is_empty() {
+            to.shards = cluster.shards;
+        }
         over(&mut self.adminer.listen, other.adminer.listen);
         let (web, to) = (other.web, &mut self.web);
         over(&mut to.listen, web.listen);

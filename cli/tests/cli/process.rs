@@ -40,7 +40,16 @@ impl Hat {
 
     /// The same with variables of the environment.
     pub(crate) fn start_in(args: &str, input: &str, variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hat"));
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_hat")), args, input, variables)
+    }
+
+    /// The same by a command that runs `hat`, with arguments of its own.
+    pub(crate) fn start_by(
+        mut command: Command,
+        args: &str,
+        input: &str,
+        variables: &[(&str, &str)],
+    ) -> Self {
         // the environment of whoever runs the tests is none of theirs
         command.args(args.split_whitespace());
         for name in
@@ -207,13 +216,19 @@ impl Server {
     pub(crate) fn start_whole(runtime: &str, args: &str) -> Self {
         let listen = if args.contains("--listen ") { "" } else { "--listen 127.0.0.1:0" };
         let hat = Hat::start(&format!("serve {listen} --runtime {runtime} {args}"));
+        Self::of(hat, args.contains("--store "))
+    }
+
+    /// One that was started, once it listens.
+    #[track_caller]
+    pub(crate) fn of(hat: Hat, has_store: bool) -> Self {
         // a client may come, and be refused, before the server says where it listens
         let mut lines = std::iter::repeat_with(|| hat.error_line());
         let line = lines.find(|line| !line.contains(" WARN ")).expect("without an end");
         let rest = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}"));
         // whoever has no disk says so
         let in_memory = " (events are in memory only)";
-        let address = match args.contains("--store ") {
+        let address = match has_store {
             true => rest,
             false => rest.strip_suffix(in_memory).unwrap_or_else(|| panic!("{line}")),
         };

@@ -30,7 +30,8 @@ fn without_a_majority_a_node_says_so_and_answers_queries() {
     assert!(health.status == 503 && health.body.contains("no majority"), "{}", health.body);
     let metric = |name: &str| {
         let text = get(page, "/metrics", "").body;
-        let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+        let start = format!("{name}{{stream=\"hat-1\"}}");
+        let line = text.lines().find(|line| line.split(' ').next() == Some(&start));
         let value = line.and_then(|line| line.split(' ').nth(1)?.parse::<f64>().ok());
         value.unwrap_or_else(|| panic!("{name}: {text}"))
     };

@@ -9,7 +9,9 @@ mod process;
 mod http;
 
 mod deployed;
+mod disks;
 mod faults;
+mod machines;
 mod nats;
 mod nodes;
 mod oracle;

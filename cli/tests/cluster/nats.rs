@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use hat_tests::machines::{Machines, command_on};
 use hat_tests::peers;
 use serde_json::Value;
 
@@ -36,45 +37,64 @@ pub(crate) struct Nats {
 }
 
 struct Server {
-    port: u16,
+    address: SocketAddr,
+    route: SocketAddr,
+    machine: Option<String>,
     child: Option<Child>,
-    is_stopped: bool,
+    /// It runs, and does not answer.
+    is_silent: bool,
+}
+
+impl Server {
+    fn new(address: SocketAddr, route: SocketAddr, machine: Option<String>) -> Self {
+        Self { address, route, machine, child: None, is_silent: false }
+    }
 }
 
 impl Nats {
     /// `count` servers with `more` in their configuration, which keep what they have in `folder`.
     pub(crate) fn start(program: PathBuf, folder: &str, count: usize, more: &str) -> Self {
-        let port = || peers::unused_addr().port();
-        let (ports, routes): (Vec<_>, Vec<_>) = (0..count).map(|_| (port(), port())).unzip();
+        let server = || Server::new(peers::unused_addr(), peers::unused_addr(), None);
+        Self::run_all(program, folder, more, (0..count).map(|_| server()).collect())
+    }
+
+    /// One on each of three machines.
+    pub(crate) fn on(program: PathBuf, folder: &str, machines: &Machines) -> Self {
+        let server = |number| {
+            let host: Ipv4Addr = machines.address(number);
+            Server::new((host, 4222).into(), (host, 6222).into(), Some(machines.machine(number)))
+        };
+        Self::run_all(program, folder, "", (0..3).map(server).collect())
+    }
+
+    fn run_all(program: PathBuf, folder: &str, more: &str, servers: Vec<Server>) -> Self {
         let folder = PathBuf::from(folder);
         fs::create_dir_all(&folder).expect("a folder");
-        let all: Vec<_> = routes.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
-        for (number, (port, route)) in ports.iter().zip(&routes).enumerate() {
-            let cluster = match count {
+        let all: Vec<_> = servers.iter().map(|it| format!("nats://{}", it.route)).collect();
+        for (number, Server { address, route, .. }) in servers.iter().enumerate() {
+            let cluster = match servers.len() {
                 1 => String::new(),
                 _ => format!(
-                    "cluster {{ name: test, listen: \"127.0.0.1:{route}\", routes: [{}] }}",
+                    "cluster {{ name: test, listen: \"{route}\", routes: [{}] }}",
                     all.join(", ")
                 ),
             };
             let store = folder.join(format!("n{number}"));
             let text = format!(
-                "server_name: n{number}\nlisten: \"127.0.0.1:{port}\"\n{cluster}\n{more}\n\
+                "server_name: n{number}\nlisten: \"{address}\"\n{cluster}\n{more}\n\
                  jetstream {{ store_dir: \"{}\", sync_interval: always, max_file: 1G }}\n",
                 store.display()
             );
             fs::write(folder.join(format!("n{number}.conf")), text).expect("a file");
         }
-        let server = |port| Server { port, child: None, is_stopped: false };
-        let servers = ports.into_iter().map(server).collect();
         let mut nats = Self { program, folder, servers };
-        (0..count).for_each(|number| nats.run(number));
+        (0..nats.len()).for_each(|number| nats.run(number));
         nats
     }
 
     /// As an argument of `--cluster`.
     pub(crate) fn urls(&self) -> String {
-        let hosts = self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port));
+        let hosts = self.servers.iter().map(|server| server.address.to_string());
         format!("nats://{}", hosts.collect::<Vec<_>>().join(","))
     }
 
@@ -86,7 +106,7 @@ impl Nats {
             return;
         }
         let log = fs::File::create(self.folder.join(format!("n{number}.log"))).expect("a file");
-        let mut command = Command::new(&self.program);
+        let mut command = command_on(server.machine.as_deref(), &self.program);
         command.arg("-c").arg(self.folder.join(format!("n{number}.conf")));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         server.child = Some(command.spawn().expect("nats-server starts"));
@@ -108,14 +128,14 @@ impl Nats {
             child.kill().expect("it is ours");
             child.wait().expect("it is ours");
         }
-        self.servers[number].is_stopped = false;
+        self.servers[number].is_silent = false;
     }
 
     /// SIGSTOP: it is there, and says nothing.
     pub(crate) fn stop(&mut self, number: usize) {
         if let Some(child) = &self.servers[number].child {
             signal(child.id(), "STOP");
-            self.servers[number].is_stopped = true;
+            self.servers[number].is_silent = true;
         }
     }
 
@@ -123,10 +143,15 @@ impl Nats {
     pub(crate) fn go_on(&mut self, number: usize) {
         let server = &mut self.servers[number];
         if let Some(child) = &server.child
-            && std::mem::take(&mut server.is_stopped)
+            && std::mem::take(&mut server.is_silent)
         {
             signal(child.id(), "CONT");
         }
+    }
+
+    /// Whether it can be reached at all: one that cannot is not asked.
+    pub(crate) fn is_reachable(&mut self, number: usize, is_reachable: bool) {
+        self.servers[number].is_silent = !is_reachable;
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -142,8 +167,8 @@ impl Nats {
 
     /// A request to any server that runs, and its answer.
     pub(crate) fn ask(&self, subject: &str, payload: &str) -> Option<Value> {
-        let running = self.servers.iter().filter(|it| it.child.is_some() && !it.is_stopped);
-        running.map(|server| server.port).find_map(|port| request(port, subject, payload).ok())
+        let running = self.servers.iter().filter(|it| it.child.is_some() && !it.is_silent);
+        running.map(|server| server.address).find_map(|at| request(at, subject, payload).ok())
     }
 
     /// The same, until there is an answer.
@@ -168,8 +193,8 @@ impl Drop for Nats {
 }
 
 /// A request in the protocol of NATS itself.
-fn request(port: u16, subject: &str, payload: &str) -> std::io::Result<Value> {
-    let stream = TcpStream::connect(("127.0.0.1", port))?;
+fn request(address: SocketAddr, subject: &str, payload: &str) -> std::io::Result<Value> {
+    let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(3)))?;
     let mut lines = BufReader::new(&stream);
     let mut line = String::new();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hat_aio::eventer::{Client, ConnectOptions, connect};
 use hat_aio::{Address, SocketOptions};
 use hat_core::eventer::{Event, EventId, RegisterEvent, ServerParams, Status};
+use hat_tests::machines::{Machines, command_on};
 use hat_tests::peers;
 use hat_tokio::Tokio;
 
@@ -15,6 +16,7 @@ use crate::process::{Hat, Server};
 /// A node: it keeps its address and its store when it is killed.
 pub(crate) struct Node {
     args: String,
+    machine: Option<String>,
     pub(crate) address: String,
     /// Where its page is, and what programs ask for.
     pub(crate) page: SocketAddr,
@@ -32,14 +34,31 @@ impl Node {
 
     /// One with these arguments, which make it listen on `address`.
     pub(crate) fn of(address: String, page: SocketAddr, args: String) -> Self {
-        let mut node = Self { args, address, page, server: None };
+        let mut node = Self { args, machine: None, address, page, server: None };
+        node.run();
+        node
+    }
+
+    /// One on a machine.
+    pub(crate) fn on(machines: &Machines, number: usize, store: &str, urls: &str) -> Self {
+        let host = machines.address(number);
+        let (address, page) = (format!("{host}:23012"), (host, 8080).into());
+        let args = format!(
+            "--listen {address} --store {store} --cluster {urls} --name h{number} --web {page} {}",
+            crate::NEW
+        );
+        let machine = Some(machines.machine(number));
+        let mut node = Self { args, machine, address, page, server: None };
         node.run();
         node
     }
 
     pub(crate) fn run(&mut self) {
         if self.server.is_none() {
-            self.server = Some(Server::start_of("tokio", &self.args));
+            let command = command_on(self.machine.as_deref(), env!("CARGO_BIN_EXE_hat"));
+            let args = format!("serve --runtime tokio --no-own-events {}", self.args);
+            let hat = Hat::start_by(command, &args, "", &[]);
+            self.server = Some(Server::of(hat, true));
         }
     }
 

@@ -31,5 +31,5 @@ mod simulation;
 
 #[cfg(feature = "cluster")]
 #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
-pub use nats::{ClusterError, ClusterLog, ClusterOptions};
+pub use nats::{ClusterError, ClusterLog, ClusterOptions, ShardOptions};
 pub use report::{ClusterReport, ClusterStatus, ReplicaReport};

@@ -46,7 +46,7 @@ use crate::store::{
     Append, AppendError, Feed, Health, Log, LogCounts, LogOptions, Pending, Promise, Session,
     Store, StoreError, pending,
 };
-pub use options::ClusterOptions;
+pub use options::{ClusterOptions, ShardOptions};
 use shared::Shared;
 
 /// Why a node cannot take part in a cluster.
@@ -68,6 +68,11 @@ pub enum ClusterError {
     /// Modules would have to see ids that nobody knows before the cluster has given them.
     #[error("a server in a cluster has no modules: events have no ids before they are registered")]
     Modules,
+    /// Two of its streams would be one.
+    #[error(
+        "server id {0} is given to two shards, or is that of the server: each has an id of its own"
+    )]
+    Shard(i64),
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_nats::{ConnectOptions, Event, ServerAddr};
+use hat_core::eventer::Subscription;
 
 use super::ClusterError;
 
@@ -36,6 +37,19 @@ pub struct ClusterOptions {
     pub limit: Duration,
     /// How long the leader of the stream may be silent before the node stops serving, 10 s.
     pub silence: Duration,
+    /// Further server ids, each with a stream of its own, and the types of events that they take
+    /// from the server's own. The first that has a type takes it. None by default. The node serves
+    /// while all its streams do; all nodes need the same.
+    pub shards: Vec<ShardOptions>,
+}
+
+/// A server id of a node besides its own, with a stream of its own.
+#[derive(Clone, Debug)]
+pub struct ShardOptions {
+    /// The id: events of the shard have it.
+    pub server_id: i64,
+    /// Query types: which events are the shard's.
+    pub types: Subscription,
 }
 
 impl ClusterOptions {
@@ -52,6 +66,7 @@ impl ClusterOptions {
             certificate: None,
             limit: Duration::from_secs(20),
             silence: Duration::from_secs(10),
+            shards: Vec::new(),
         }
     }
 

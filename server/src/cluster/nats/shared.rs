@@ -64,6 +64,8 @@ struct State {
     served: bool,
     /// Since when the node does not serve, and the log was not told.
     unsaid: Option<Instant>,
+    /// Whether the log was told that the node does not serve.
+    said: bool,
     /// What NATS has said last of why it is not to be had.
     nats: Option<Arc<str>>,
 }
@@ -243,6 +245,7 @@ impl Shared {
         let mut state = self.lock();
         if state.stopped.is_none() {
             error!(
+                stream = self.stream,
                 reason = &*reason,
                 "this node has stopped: it keeps its data, answers queries, and registers nothing"
             );
@@ -280,8 +283,10 @@ impl Shared {
     pub(super) fn disk(&self, disk: Option<StoreError>) {
         let mut state = self.lock();
         match (&state.disk, &disk) {
-            (None, Some(error)) => error!(%error, "the store fails: nothing more is applied"),
-            (Some(_), None) => info!("the store works again"),
+            (None, Some(error)) => {
+                error!(stream = self.stream, %error, "the store fails: nothing more is applied");
+            }
+            (Some(_), None) => warn!(stream = self.stream, "the store works again"),
             _ => {}
         }
         state.disk = disk;
@@ -306,8 +311,12 @@ impl Shared {
     pub(super) fn refused(&self, reason: Option<Arc<str>>) {
         let mut state = self.lock();
         match (&state.refused, &reason) {
-            (None, Some(reason)) => warn!(reason = &**reason, "JetStream takes nothing"),
-            (Some(_), None) => info!("JetStream takes what is registered again"),
+            (None, Some(reason)) => {
+                warn!(stream = self.stream, reason = &**reason, "JetStream takes nothing");
+            }
+            (Some(_), None) => {
+                warn!(stream = self.stream, "JetStream takes what is registered again");
+            }
             _ => {}
         }
         state.refused = reason;
@@ -378,7 +387,11 @@ impl Shared {
         let serves = reason.is_none() && !state.closed;
         let served = std::mem::replace(&mut state.served, serves);
         if serves && !served {
-            info!(stream = self.stream, "this node of the cluster serves");
+            // as loud as what was said before
+            match std::mem::take(&mut state.said) {
+                true => warn!(stream = self.stream, "this node of the cluster serves again"),
+                false => info!(stream = self.stream, "this node of the cluster serves"),
+            }
         }
         let Some(reason) = reason else {
             state.unsaid = None;
@@ -386,10 +399,14 @@ impl Shared {
         };
         if served {
             state.unsaid = None;
-            warn!(reason = &*reason, "this node of the cluster does not serve any more");
+            state.said = true;
+            let stream = &*self.stream;
+            warn!(stream, reason = &*reason, "this node of the cluster does not serve any more");
         } else if state.unsaid.is_some_and(|since| since.elapsed() > self.silence) {
             state.unsaid = None;
-            warn!(reason = &*reason, "this node of the cluster does not serve yet");
+            state.said = true;
+            let stream = &*self.stream;
+            warn!(stream, reason = &*reason, "this node of the cluster does not serve yet");
         }
         self.tell(serves, served);
     }

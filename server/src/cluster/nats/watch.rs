@@ -182,7 +182,8 @@ impl Watch {
     fn wrong(&mut self, shared: &Shared, reason: String) {
         self.wrong += 1;
         shared.doubt(true);
-        warn!(reason, times = self.wrong, "something is wrong with the stream");
+        let stream = shared.stream();
+        warn!(stream, reason, times = self.wrong, "something is wrong with the stream");
         match self.wrong {
             TIMES.. => shared.stop(reason),
             _ => shared.silent(reason),

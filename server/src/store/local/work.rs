@@ -422,7 +422,8 @@ impl Work {
         }
         let before = std::mem::replace(&mut self.shared.lock().health, Health::Good);
         if let Health::Failing(_) = before {
-            info!("the store works again");
+            // as loud as what was said before
+            warn!("the store works again");
         }
     }
 
