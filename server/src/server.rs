@@ -25,11 +25,15 @@ use crate::check::Limits;
 use crate::cluster::{ClusterError, ClusterLog, ClusterOptions, ShardOptions};
 use crate::engine::Engine;
 use crate::engine_handle::EngineHandle;
-use crate::logs::{Logs, Shard, Started};
+#[cfg(feature = "cluster")]
+use crate::logs::Shard;
+use crate::logs::{Logs, Started};
 use crate::module::{Module, Modules};
 use crate::page::Live;
 use crate::redundancy::{MonitorOptions, Redundancy};
-use crate::store::{AppendError, Health, LocalLog, Log, LogOptions, Store, StoreError};
+#[cfg(feature = "cluster")]
+use crate::store::Log;
+use crate::store::{AppendError, Health, LocalLog, LogOptions, Store, StoreError};
 use crate::teller::{Notify, Progress, Teller};
 
 /// How long requests in hand may take once the server stops: clients ask on and on.
