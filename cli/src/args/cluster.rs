@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::StatusFormat;
 use crate::conf::settings::{ClusterSettings, ShardSettings};
 
 #[derive(Debug, ClapArgs)]
@@ -106,8 +107,7 @@ impl NatsArgs {
 pub(crate) enum ClusterCommand {
     /// Print how a cluster is: the stream and who leads it, the nodes and how far they are.
     ///
-    /// One JSON line for the stream, and one for each node that answers within two seconds. Exit
-    /// code 1 says that the stream has no leader, or that a node does not serve. Only in a `hat`
+    /// A line for the stream, and one for each node that answers within two seconds. Exit code 1 says that the stream has no leader, or that a node does not serve. Only in a `hat`
     /// that was built with the feature `cluster`, and on Tokio.
     Status(ClusterStatusArgs),
 }
@@ -121,6 +121,9 @@ pub(crate) struct ClusterStatusArgs {
     /// The number of the event server.
     #[arg(long, value_name = "ID", default_value_t = 1)]
     pub(crate) server_id: i64,
+    /// How to print: a JSON line each, or a table for people.
+    #[arg(long, value_enum, default_value_t = StatusFormat::Jsonl)]
+    pub(crate) format: StatusFormat,
     #[command(flatten)]
     nats: NatsArgs,
 }

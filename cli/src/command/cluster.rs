@@ -9,7 +9,9 @@ use crate::exit::Failure;
 #[cfg(feature = "cluster")]
 use hat_core::eventer::{EventType, Subscription};
 #[cfg(feature = "cluster")]
-use hat_server::cluster::ShardOptions;
+use hat_server::cluster::{ClusterStatus, ShardOptions};
+#[cfg(feature = "cluster")]
+use serde_json::json;
 
 /// Without clusters there is none to ask or to join.
 #[cfg(not(feature = "cluster"))]
@@ -28,19 +30,36 @@ pub(crate) async fn cluster(command: ClusterCommand) -> Result<()> {
 pub(crate) async fn cluster(command: ClusterCommand) -> Result<()> {
     use std::io::Write as _;
 
-    use hat_server::cluster::ClusterStatus;
-    use serde_json::json;
+    use crate::args::StatusFormat;
 
     let ClusterCommand::Status(args) = command;
     let options = options(args.settings(), "status".into())?;
     let status = ClusterStatus::ask(&options, args.server_id).await;
     let status = status.map_err(|error| Failure::Unreachable(error.to_string()))?;
-    let mut out = std::io::stdout().lock();
+    let text = match args.format {
+        StatusFormat::Jsonl => lines(&status),
+        StatusFormat::Table => table(&status),
+    };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    let node = |node: &hat_server::cluster::ClusterReport| !node.serves;
+    if let Some(reason) = status.reason {
+        anyhow::bail!("the stream {}: {reason}", status.stream);
+    }
+    if let Some(node) = status.nodes.iter().find(|one| node(one)) {
+        let reason = node.reason.as_deref().unwrap_or("it ends");
+        anyhow::bail!("the node {} does not serve: {reason}", node.node);
+    }
+    Ok(())
+}
+
+/// A JSON line for the stream, and one for each node.
+#[cfg(feature = "cluster")]
+fn lines(status: &ClusterStatus) -> String {
     let replicas = status.replicas.iter().map(|one| {
         let (current, offline) = (one.current, one.offline);
         json!({"server": one.name, "current": current, "offline": offline, "lag": one.lag})
     });
-    let stream = json!({
+    let mut text = json!({
         "stream": status.stream,
         "leader": status.leader,
         "replicas": replicas.collect::<Vec<_>>(),
@@ -48,8 +67,8 @@ pub(crate) async fn cluster(command: ClusterCommand) -> Result<()> {
         "last": status.last,
         "bytes": status.bytes,
         "reason": status.reason,
-    });
-    writeln!(out, "{stream}")?;
+    })
+    .to_string();
     for node in &status.nodes {
         let line = json!({
             "node": node.node,
@@ -61,17 +80,55 @@ pub(crate) async fn cluster(command: ClusterCommand) -> Result<()> {
             "given_up": node.given_up,
             "reason": node.reason,
         });
-        writeln!(out, "{line}")?;
+        text += &format!("\n{line}");
     }
-    let node = |node: &hat_server::cluster::ClusterReport| !node.serves;
-    if let Some(reason) = status.reason {
-        anyhow::bail!("the stream {}: {reason}", status.stream);
-    }
-    if let Some(node) = status.nodes.iter().find(|one| node(one)) {
-        let reason = node.reason.as_deref().unwrap_or("it ends");
-        anyhow::bail!("the node {} does not serve: {reason}", node.node);
-    }
-    Ok(())
+    text + "\n"
+}
+
+/// For people: the stream, the NATS servers that keep it, the nodes.
+#[cfg(feature = "cluster")]
+fn table(status: &ClusterStatus) -> String {
+    let ClusterStatus { stream, first, last, bytes, .. } = status;
+    let mut text = format!("{stream}: messages {first} to {last}, {bytes} bytes\n\n");
+    let mut servers = vec![["SERVER".to_owned(), "IS".to_owned(), "BEHIND".to_owned()]];
+    servers.extend(status.leader.iter().map(|it| [it.clone(), "leader".into(), "0".into()]));
+    servers.extend(status.replicas.iter().map(|one| {
+        let is = match (one.offline, one.current) {
+            (true, _) => "offline",
+            (false, true) => "current",
+            (false, false) => "catching up",
+        };
+        [one.name.clone(), is.into(), one.lag.to_string()]
+    }));
+    text += &columns(&servers);
+    text.push('\n');
+    let titles = ["NODE", "IS", "APPLIED", "BEHIND", "WAITING", "GIVEN UP", "WHY"];
+    let mut nodes = vec![titles.map(str::to_owned)];
+    nodes.extend(status.nodes.iter().map(|node| {
+        let is = match (node.stopped, node.serves) {
+            (true, _) => "stopped",
+            (false, true) => "serving",
+            (false, false) => "standby",
+        };
+        let behind = last.saturating_sub(node.applied);
+        let counts = [node.applied, behind, node.waiting as u64, node.given_up];
+        let [applied, behind, waiting, given_up] = counts.map(|it| it.to_string());
+        let why = node.reason.clone().unwrap_or_default();
+        [node.node.clone(), is.into(), applied, behind, waiting, given_up, why]
+    }));
+    text + &columns(&nodes)
+}
+
+/// Rows whose cells stand below each other.
+#[cfg(feature = "cluster")]
+fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
 }
 
 /// What `settings` ask for, for the node `name`.
@@ -120,6 +177,32 @@ fn servers(text: &str) -> Result<Vec<String>, String> {
 #[cfg(all(test, feature = "cluster"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_says_who_leads_and_who_is_behind() {
+        let mut status = ClusterStatus::default();
+        (status.stream, status.first, status.last) = ("hat-1".into(), 1, 120);
+        status.leader = Some("n0".into());
+        let mut replica = hat_server::cluster::ReplicaReport::default();
+        (replica.name, replica.lag) = ("north".into(), 7);
+        status.replicas = vec![replica];
+        let mut node = hat_server::cluster::ClusterReport::default();
+        (node.node, node.applied) = ("a".into(), 117);
+        node.reason = Some("3 messages of the stream are still to be applied".into());
+        status.nodes = vec![node];
+        let expected = "\
+hat-1: messages 1 to 120, 0 bytes
+
+SERVER  IS           BEHIND
+n0      leader       0
+north   catching up  7
+
+NODE  IS       APPLIED  BEHIND  WAITING  GIVEN UP  WHY
+a     standby  117      3       0        0         3 messages of the stream are still to be applied
+";
+        assert_eq!(table(&status), expected);
+        assert_eq!(lines(&status).lines().count(), 2);
+    }
 
     #[test]
     fn one_scheme_does_for_all_addresses() {
