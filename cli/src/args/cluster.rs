@@ -107,8 +107,9 @@ impl NatsArgs {
 pub(crate) enum ClusterCommand {
     /// Print how a cluster is: the stream and who leads it, the nodes and how far they are.
     ///
-    /// A line for the stream, and one for each node that answers within two seconds. Exit code 1 says that the stream has no leader, or that a node does not serve. Only in a `hat`
-    /// that was built with the feature `cluster`, and on Tokio.
+    /// A line for the stream, and one for each node that answers within two seconds. Exit code 1
+    /// says that the stream has no leader, or that a node does not serve. Only in a `hat` that was
+    /// built with the feature `cluster`, and on Tokio.
     Status(ClusterStatusArgs),
 }
 
