@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// A host and a port. Written `host:port`, IPv6 addresses in brackets. The addresses of
-/// `hat-chatter` 0.5, `tcp+sbs://host:port`, are read too, and for Juggler `ws://host` and
-/// `http://host`, whose port is 80 where it is not given; with `ssl+sbs://`, `wss://` and
-/// `https://` (port 443) the connection must be one of TLS, see [`tls`](crate::tls).
+/// `hat-chatter` 0.5, `tcp+sbs://host:port`, are read too, and for Juggler and WebSocket the URLs
+/// of browsers, `ws://host/path` and `http://host/path`, whose port is 80 where it is not given;
+/// with `ssl+sbs://`, `wss://` and `https://` (port 443) the connection must be one of TLS, see
+/// [`tls`](crate::tls). A path other than `/` is where the WebSocket is, whatever the options say;
+/// what connects without one refuses the address, and so does what listens.
 ///
 /// `unix:/run/hat.sock`, with a path that begins with `/` or `.`, is a Unix socket of this machine,
 /// for clients and servers of every protocol alike, without TLS. Its host is `localhost`. A server
@@ -31,6 +33,7 @@ pub struct Address {
     port: u16,
     tls: bool,
     unix: Option<PathBuf>,
+    path: Option<String>,
 }
 
 /// Why a text is no [`Address`].
@@ -51,8 +54,10 @@ pub enum AddressError {
         "the scheme `{0}` is not supported: write host:port, or one of tcp+sbs, ssl+sbs, ws, wss, http and https in front; or unix:/path"
     )]
     Scheme(String),
-    /// A URL with more than a host and a port.
-    #[error("`{0}` is a part of the address that stands in the options, where it has a place")]
+    /// A URL with more than a host and a port, where no WebSocket is asked for; or with a fragment.
+    #[error(
+        "`{0}` in an address: only the URL of a WebSocket has a path, and none has what follows a #"
+    )]
     Path(String),
 }
 
@@ -96,7 +101,7 @@ impl Address {
     /// An address by parts. `host` is a name, or an IP address without brackets.
     #[must_use]
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port, tls: false, unix: None }
+        Self { host: host.into(), port, tls: false, unix: None, path: None }
     }
 
     /// The address of the Unix socket at `path`.
@@ -122,6 +127,22 @@ impl Address {
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.tls
+    }
+
+    /// Path and query of a URL, `/ws?plant=1`, if it has more than `/`.
+    #[must_use]
+    pub fn url_path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// The host and port of a URL, for who has taken its path.
+    pub(crate) fn without_path(self) -> Self {
+        Self { path: None, ..self }
+    }
+
+    /// Refuses a path: nobody asks for it.
+    pub(crate) fn has_no_path(&self) -> Result<(), AddressError> {
+        self.path.clone().map_or(Ok(()), |path| Err(AddressError::Path(path)))
     }
 
     /// The name or IP address.
@@ -162,9 +183,14 @@ impl FromStr for Address {
             Some(at) if usual.is_some() => rest.split_at(at),
             _ => (rest, ""),
         };
-        if !matches!(path, "" | "/") {
-            return Err(AddressError::Path(path.into()));
+        if let Some(at) = path.find('#') {
+            return Err(AddressError::Path(path[at..].into()));
         }
+        let path = match path {
+            "" | "/" => None,
+            path if path.starts_with('?') => Some(format!("/{path}")),
+            path => Some(path.to_owned()),
+        };
         let (host, port) = match rest.rsplit_once(':').filter(|(_, port)| !port.contains(']')) {
             Some(parts) => parts,
             None => (rest, usual.ok_or_else(|| AddressError::NoPort(text.into()))?),
@@ -179,7 +205,7 @@ impl FromStr for Address {
         }
         match inner.unwrap_or(host) {
             "" => Err(AddressError::NoHost(text.into())),
-            host => Ok(Self { tls, ..Self::new(host, port) }),
+            host => Ok(Self { tls, path, ..Self::new(host, port) }),
         }
     }
 }
@@ -189,10 +215,14 @@ impl fmt::Display for Address {
         if let Some(path) = &self.unix {
             return write!(f, "unix:{}", path.display());
         }
-        if self.tls {
-            f.write_str("ssl+sbs://")?;
+        match (self.tls, &self.path) {
+            (true, None) => f.write_str("ssl+sbs://")?,
+            (true, Some(_)) => f.write_str("wss://")?,
+            (false, Some(_)) => f.write_str("ws://")?,
+            (false, None) => {}
         }
-        f.write_str(&self.authority())
+        f.write_str(&self.authority())?;
+        f.write_str(self.path.as_deref().unwrap_or_default())
     }
 }
 
@@ -299,6 +329,9 @@ mod tests {
             ("ws://plant", "plant:80"),
             ("http://[::1]:8080/", "[::1]:8080"),
             ("wss://plant/", "ssl+sbs://plant:443"),
+            ("ws://plant/ws", "ws://plant:80/ws"),
+            ("https://[::1]:8080?a=b", "wss://[::1]:8080/?a=b"),
+            ("wss://plant:443/hmi/ws?plant=1", "wss://plant:443/hmi/ws?plant=1"),
             ("unix:/run/hat.sock", "unix:/run/hat.sock"),
             ("unix:///run/hat.sock", "unix:/run/hat.sock"),
             ("unix:./hat.sock", "unix:./hat.sock"),
@@ -306,7 +339,9 @@ mod tests {
             ("unix:23012", "unix:23012"),
         ];
         for (text, expected) in cases {
-            assert_eq!(text.parse::<Address>().expect(text).to_string(), expected);
+            let address = text.parse::<Address>().expect(text);
+            assert_eq!(address.to_string(), expected);
+            assert_eq!(expected.parse::<Address>().as_ref(), Ok(&address), "read again");
         }
     }
 
@@ -324,7 +359,7 @@ mod tests {
         assert_eq!(error("unix:hat.sock"), AddressError::Port("hat.sock".into()));
         assert_eq!(error("unix:"), AddressError::Port(String::new()));
         assert_eq!(error("ftp://host:1"), AddressError::Scheme("ftp".into()));
-        assert_eq!(error("ws://host:1/ws"), AddressError::Path("/ws".into()));
+        assert_eq!(error("ws://host:1/ws#top"), AddressError::Path("#top".into()));
         assert_eq!(error("tcp+sbs://host:1/"), AddressError::Port("1/".into()));
     }
 }

@@ -36,6 +36,7 @@ pub(crate) async fn connect<R: Runtime>(
     tls: Option<&tls::Connector>,
     options: &SocketOptions,
 ) -> Result<Socket<R::Stream>, ConnectError> {
+    address.has_no_path()?;
     let security = Security::to_connect(address, tls)?;
     let time = options.connect_timeout;
     let failed = |error| ConnectError::Connect { address: address.clone(), error: Arc::new(error) };
@@ -150,6 +151,7 @@ impl<R: Runtime> Listener<R> {
 
 /// Listens on every address of the host.
 pub(crate) async fn bind<R: Runtime>(address: &Address) -> Result<Vec<Listener<R>>, ListenError> {
+    address.has_no_path()?;
     let mut listeners = Vec::new();
     let failed = |error| ListenError::Listen { address: address.clone(), error: Arc::new(error) };
     if let Some(path) = address.unix_path() {

@@ -82,7 +82,7 @@ pub async fn keep_connected<R: Runtime>(
     options: ReconnectOptions,
 ) -> Result<ReconnectingClient, StartError> {
     let address = address.into_address()?;
-    asking::<R>(options.client.ws.clone(), &address.authority())?;
+    asking::<R>(options.client.ws.clone(), &address.authority(), address.url_path())?;
     let ReconnectOptions { client, retry, while_disconnected, more: _ } = options;
     let work = ClientWork { address, options: client };
     Ok(ReconnectingClient { kept: Kept::start::<R>(Shared::new(while_disconnected), retry, work) })

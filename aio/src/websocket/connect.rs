@@ -20,7 +20,7 @@ use hat_core::ws;
 /// How a client asks for its WebSocket.
 #[derive(Clone, Debug)]
 pub struct WsOptions {
-    /// Path of the WebSocket, `/ws`.
+    /// Path of the WebSocket, `/ws`; that of the address, where it has one, goes before.
     pub ws_path: ByteString,
     /// The `Host` of the request. Default: `None`, the address; and `localhost` over a stream that
     /// there is already.
@@ -151,8 +151,8 @@ pub(crate) async fn connect_as<R: Runtime, S: Opening>(
 ) -> Result<Handle<S>, NoConnection<S>> {
     let address = address.into_address().map_err(crate::ConnectError::from)?;
     let (tls, socket) = (options.tls.clone(), options.socket);
-    let session = session(asking::<R>(options, &address.authority())?);
-    let stream = net::connect::<R>(&address, tls.as_ref(), &socket).await?;
+    let session = session(asking::<R>(options, &address.authority(), address.url_path())?);
+    let stream = net::connect::<R>(&address.without_path(), tls.as_ref(), &socket).await?;
     opened::<R, S>(stream, session).await
 }
 
@@ -162,7 +162,7 @@ pub(crate) async fn connect_as_on<R: Runtime, S: Opening>(
     options: WsOptions,
     session: impl FnOnce(ws::Connection) -> S,
 ) -> Result<Handle<S>, NoConnection<S>> {
-    opened::<R, S>(stream, session(asking::<R>(options, "localhost")?)).await
+    opened::<R, S>(stream, session(asking::<R>(options, "localhost", None)?)).await
 }
 
 async fn opened<R: Runtime, S: Opening>(
@@ -176,10 +176,12 @@ async fn opened<R: Runtime, S: Opening>(
     Ok(handle)
 }
 
-/// The machine of a client that asks for its WebSocket, at `host` unless the options say.
+/// The machine of a client that asks for its WebSocket, at `host` unless the options say, and at
+/// their path unless the address has one.
 pub(crate) fn asking<R: Runtime>(
     options: WsOptions,
     host: &str,
+    path: Option<&str>,
 ) -> Result<ws::Connection, ws::RequestError> {
     let WsOptions { ws_path, host: given, credentials, mut headers, subprotocols, config, .. } =
         options;
@@ -188,6 +190,7 @@ pub(crate) fn asking<R: Runtime>(
         headers.push(("Authorization".into(), value.into()));
     }
     let host = given.unwrap_or_else(|| host.into());
+    let ws_path = path.map_or(ws_path, ByteString::from);
     let request = ws::Request { headers, subprotocols, ..ws::Request::new(host, ws_path) };
     let config = ws::Config { mask_seed: R::seed(), ..config };
     // a connection's time begins when it does

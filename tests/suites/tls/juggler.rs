@@ -58,8 +58,14 @@ on_every_runtime! {
             tcp::ListenOptions { tls: acceptor(), ..tcp::ConnectOptions::default().into() };
         let server = tcp::listen::<R>(local(), options).await.expect("listens");
         let port = server.addresses()[0].port();
-        for scheme in ["ssl+sbs", "wss", "https"] {
-            let target: Address = format!("{scheme}://localhost:{port}").parse().expect("an address");
+        for (scheme, path, asked) in [
+            ("ssl+sbs", "", "/ws"),
+            ("wss", "", "/ws"),
+            ("https", "/", "/ws"),
+            ("wss", "/hmi/ws?plant=1", "/hmi/ws?plant=1"),
+        ] {
+            let target = format!("{scheme}://localhost:{port}{path}");
+            let target: Address = target.parse().expect("an address");
             let options = juggler::ConnectOptions { ws: ws(), ..juggler::ConnectOptions::default() };
             R::spawn(async move {
                 // it is never answered
@@ -71,6 +77,7 @@ on_every_runtime! {
                 head.extend_from_slice(&accepted.read(10_000).await.expect("a request"));
             }
             let head = String::from_utf8(head).expect("text");
+            assert!(head.starts_with(&format!("GET {asked} HTTP/1.1\r\n")), "{scheme}: {head}");
             assert!(head.contains(&format!("\r\nHost: localhost:{port}\r\n")), "{scheme}: {head}");
         }
     }

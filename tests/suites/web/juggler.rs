@@ -3,10 +3,12 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use hat_aio::address::AddressError;
 use hat_aio::juggler::{
-    Client, ConnectError, ConnectOptions, Connection, Handler, ListenOptions, RequestError, Server,
-    SharedState, WsOptions, connect, listen,
+    Client, ConnectError, ConnectOptions, Connection, Handler, ListenOptions, ReconnectOptions,
+    RequestError, Server, SharedState, Update, WsOptions, connect, keep_connected, listen,
 };
+use hat_aio::tcp;
 use hat_aio::web::{Origins, WebOptions};
 use hat_core::json::{Pointer, Value};
 use hat_core::juggler::State;
@@ -304,6 +306,29 @@ on_every_runtime! {
         let client = connect::<R>(address, options).await.expect("connected");
         client.send("", &1.into()).await.expect("an echo");
         assert_eq!(server.connections()[0].user(), Some("ana"));
+    }
+
+    async fn a_url_says_where_the_websocket_is<R>() {
+        let web = WebOptions { ws_path: Some("/plant/live".into()), ..WebOptions::default() };
+        let server = server::<R>((), ListenOptions { web, ..ListenOptions::default() }).await;
+        let address = server.addresses()[0];
+        for path in ["/plant/live", "/plant/live?room=3"] {
+            let url = format!("ws://{address}{path}");
+            let client = connect::<R>(&*url, ConnectOptions::default()).await.expect("connected");
+            client.send("", &1.into()).await.expect("an echo");
+            let client = keep_connected::<R>(&*url, ReconnectOptions::default()).await;
+            let client = client.expect("it starts");
+            while !matches!(client.next().await, Ok(Update::Connected)) {}
+            client.close().await;
+        }
+        let other = connect::<R>(format!("ws://{address}/else"), ConnectOptions::default()).await;
+        assert!(matches!(other, Err(ConnectError::Ended(_))), "{other:?}");
+        // what is no WebSocket has no path, nor has what listens
+        let url = format!("ws://{address}/ws");
+        let error = tcp::connect::<R>(&*url, tcp::ConnectOptions::default()).await.expect_err("no path");
+        assert!(matches!(&error, hat_aio::ConnectError::Address(AddressError::Path(path)) if path == "/ws"), "{error}");
+        let error = listen::<R>(&*url, (), ListenOptions::default()).await.expect_err("no path");
+        assert!(error.to_string().contains("`/ws` in an address"), "{error}");
     }
 }
 

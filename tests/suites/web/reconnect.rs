@@ -378,6 +378,8 @@ on_every_runtime! {
         assert!(matches!(error, StartError::Request(_)), "{error}");
         let error = keep_connected::<R>("nowhere", ReconnectOptions::default()).await;
         assert!(matches!(error.expect_err("no port"), StartError::Address(_)));
+        let error = keep_connected::<R>("ws://plant/a b", ReconnectOptions::default()).await;
+        assert!(matches!(error.expect_err("no path"), StartError::Request(_)));
     }
 
     /// 0.5: our data are told anew, and the other side's followed.

@@ -76,7 +76,7 @@ pub async fn keep_connected<R: Runtime>(
     options: ReconnectOptions,
 ) -> Result<ReconnectingClient, StartError> {
     let address = address.into_address()?;
-    asking::<R>(options.client.ws.clone(), &address.authority())?;
+    asking::<R>(options.client.ws.clone(), &address.authority(), address.url_path())?;
     let ReconnectOptions { client, calls, retry, while_disconnected, more: _ } = options;
     let local = Arc::new(Local::default());
     let work = PeerWork { address, options: client, calls, local: local.clone() };
