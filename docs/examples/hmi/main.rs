@@ -10,10 +10,8 @@ mod hmi;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut args = std::env::args().skip(1);
-    let events = args.next().unwrap_or("localhost:23012".into());
-    let page = args.next().unwrap_or("127.0.0.1:8081".into());
-    let hmi = hmi::start(&events, &page).await?;
+    let argument = |n, default: &str| std::env::args().nth(n).unwrap_or(default.into());
+    let hmi = hmi::start(&argument(1, "localhost:23012"), &argument(2, "127.0.0.1:8081")).await?;
     println!("page on http://{}/", hmi.addresses()[0]);
     std::future::pending().await
 }
