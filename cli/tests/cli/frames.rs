@@ -165,6 +165,47 @@ fn the_deployed_client_through_the_proxy() {
     assert!(texts[0].contains(r#"client_name: "c""#), "{texts:?}");
 }
 
+/// Both ends are the deployed package: what they say to each other comes through as it was sent,
+/// and is printed.
+#[test]
+fn the_deployed_peers_talk_through_the_proxy() {
+    if peers::skipped("the_deployed_peers_talk_through_the_proxy") {
+        return;
+    }
+    let (peer, theirs) = (Peer::today(), peers::unused_addr());
+    let listen =
+        json!({"addr": peers::to_addr(theirs), "status": "operational", "has_register_cb": true});
+    let server = peer.open("eventer.listen", listen);
+    let (proxy, address) = proxy(&theirs.to_string(), "--json");
+    let address = peers::to_addr(address.parse().expect("an address"));
+    let client = peer.open("eventer.connect", json!({"addr": address, "client_name": "behind"}));
+
+    let events = json!([{"type": ["a", "b"], "source_timestamp": null, "payload": {"kind": "json", "data": [1.5]}}]);
+    let params = json!({"obj": client, "events": events, "with_response": true});
+    let response = peer.start("eventer.register", params);
+    let call = peer.call_of("register", server);
+    assert_eq!(
+        (&call.params["info"]["client_name"], &call.params["events"]),
+        (&json!("behind"), &events)
+    );
+    let mut registered = events;
+    registered[0]["id"] = json!([1, 2, 3]);
+    registered[0]["timestamp"] = json!([100, 5]);
+    call.reply(Ok(json!({"events": registered})));
+    assert_eq!(response.expect(), json!({"events": registered}));
+
+    let mut said = Vec::new();
+    while !said.iter().any(|line: &String| line.contains("MsgRegisterRes")) {
+        let frame = proxy.json();
+        said.push(format!("{}: {}", frame["from"].as_str().expect("a text"), frame["text"]));
+    }
+    for part in
+        ["client: ", "server: ", "MsgInitReq", "MsgInitRes", "MsgRegisterReq", "behind", "1.5"]
+    {
+        assert!(said.iter().any(|line| line.contains(part)), "{part} in {said:?}");
+    }
+}
+
 #[test]
 fn what_is_no_juggler_server() {
     let server = Server::start("tokio", "");

@@ -1,18 +1,24 @@
-//! What a person sees of progress, who has a terminal.
+//! What a person sees who has a terminal: progress, and `hat top`.
 
-use std::process::Command;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
 
 use crate::process::{Hat, RunOutput, Server, hat};
 use crate::store::Folder;
 
-/// What `commands` of a shell show on a terminal of 100 columns, one that `script` of util-linux
-/// makes.
+/// What `commands` of a shell show on a terminal of 100 columns.
 fn on_a_terminal(commands: &str) -> RunOutput {
+    Hat::spawn(terminal(commands), "").end()
+}
+
+/// A terminal that `script` of util-linux makes.
+fn terminal(commands: &str) -> Command {
     let mut command = Command::new("script");
     let shell = format!("stty cols 100; {commands}");
     command.args(["--quiet", "--return", "--command", &shell, "/dev/null"]);
     command.env("HAT", env!("CARGO_BIN_EXE_hat")).env("TERM", "xterm");
-    Hat::spawn(command, "").end()
+    command.env_remove("HAT_TOKEN").env_remove("HAT_SERVER").env_remove("HAT_CONNECT");
+    command
 }
 
 fn shows(ended: &RunOutput, expected: &str) {
@@ -50,4 +56,44 @@ fn a_terminal_shows_how_far_an_export_and_an_import_are() {
     // and where standard error is no terminal, nothing is shown
     let ended = on_a_terminal(&format!("\"$HAT\" store import {third} < {file} 2>&1 | cat"));
     assert_eq!(ended.stdout.len(), 1, "{ended:?}");
+}
+
+/// Rates and latest values fill the terminal, keys stop and end it, and what was there before is
+/// there again.
+#[test]
+fn top_fills_the_terminal_until_q() {
+    let server = Server::start("tokio", "");
+    for event in ["a/first --json 17", "a/second --json 18"] {
+        hat(&format!("register {event} --response --connect {}", server.address)).json();
+    }
+    let mut command = terminal(&format!("stty rows 20; \"$HAT\" top --connect {}", server.address));
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`script` starts");
+    let mut keys = child.stdin.take().expect("a pipe");
+    let mut screen = child.stdout.take().expect("a pipe");
+    let mut shown = String::new();
+    // a program that shows something else has ended, or is ended by the runner of the tests
+    let mut until = |part: &str| {
+        let mut some = [0; 4096];
+        loop {
+            if let Some(at) = shown.find(part) {
+                return shown.drain(..at + part.len()).collect::<String>();
+            }
+            let count = screen.read(&mut some).expect("the terminal is read");
+            assert_ne!(count, 0, "{part}: {shown:?}");
+            shown.push_str(&String::from_utf8_lossy(&some[..count]));
+        }
+    };
+    until("\u{1b}[?1049h");
+    let first = until("q quit");
+    for part in
+        [" operational", "2 types", "by rate", "EVENTS/S", "a/first", "17", "a/second", "18"]
+    {
+        assert!(first.contains(part), "{part}: {first:?}");
+    }
+    keys.write_all(b" ").expect("the terminal takes keys");
+    until("PAUSED");
+    keys.write_all(b"q").expect("the terminal takes keys");
+    until("\u{1b}[?1049l");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }

@@ -210,6 +210,9 @@ fn servers_by_name() {
         events(&format!("{query} --connect {}", two.address), &[("HAT_SERVER", "one")]),
         [2]
     );
+    let one = ("HAT_CONNECT", &*one.address);
+    assert_eq!(events(query, &[one, ("HAT_TOKEN", "s3")]), [1]);
+    run(query, &[one, ("HAT_TOKEN", "wrong")]).failed(4);
     for (args, variables, part) in [
         ("query latest --server three", &[][..], "it has one, two"),
         ("query latest --server one --connect a:1", &[], "give one of them"),
