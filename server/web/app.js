@@ -99,6 +99,7 @@ const request = (name, data) => link.request(name, data);
 
 const table = new Table({ grid: $('grid'), head: $('head'), space: $('space') }, model, stream, {
   draw,
+  said: (text) => view.say(text),
   active: (row) => {
     if (row && !row.group && details.open) open(row);
   },
@@ -125,6 +126,7 @@ const history = new History($('history'), {
   now: () => model.now(),
   known: () => model.now() - Math.max(0, performance.now() - model.heardAt) / 1000,
   started: () => model.state?.server?.started,
+  stale: () => document.documentElement.dataset.stale === 'true',
   changed: remember,
   close: closeHistory,
   draw,

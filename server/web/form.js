@@ -37,6 +37,8 @@ export class Form {
   /** The type of the row that the form was opened for, and how its field shows it: a field has no
    * line ends, and what is typed has no spaces around it, but a type may. */
   #chosen = { type: '', field: '' };
+  /** Somebody has written in it since: what is there must not be written over. */
+  #written = false;
 
   /** `on` has:
    *
@@ -55,7 +57,10 @@ export class Form {
       event.preventDefault();
       if (!this.#review) this.#toConfirm();
     });
-    this.#form.addEventListener('input', () => this.#changed());
+    this.#form.addEventListener('input', () => {
+      this.#written = true;
+      this.#changed();
+    });
     this.#form.addEventListener('keydown', (event) => this.#key(event));
     this.#part.cancel.addEventListener('click', () => dialog.close());
     this.#part.back.addEventListener('click', () => this.#toEdit());
@@ -71,6 +76,7 @@ export class Form {
   async open(row) {
     const opened = ++this.#opened;
     this.#form.reset();
+    this.#written = false;
     this.#changed();
     const { type } = this.#form.elements;
     type.value = row?.type ?? '';
@@ -86,7 +92,7 @@ export class Form {
       // the beginning of a payload is none: whoever wants it must write it
       payload = event?.payload;
     }
-    if (this.#opened === opened && this.isOpen && type.value === this.#chosen.field) this.#fill(payload);
+    if (this.#opened === opened && this.isOpen && !this.#review && !this.#written) this.#fill(payload);
   }
 
   /** Says again whether something can be sent now. Called whenever the page is drawn. */

@@ -24,8 +24,10 @@ const MOST = 20_000;
 /** Characters of their payloads. */
 const MOST_CHARACTERS = 16 * 2 ** 20;
 
-/** Rows of the list that are in the document, until somebody asks for more. */
+/** Rows of the list that are in the document, until somebody asks for more, and at the most: each
+ * is made anew with every event that comes. The plot and the files have all. */
 const LISTED = 200;
+const MOST_LISTED = 1000;
 
 /** Series that can be told apart by their colours. */
 export const MOST_SERIES = 6;
@@ -68,7 +70,7 @@ export class History {
 
   /** `on` has `request(name, data)`; `row(type)`: the row of a type; `now()`: the server's seconds;
    * `known()`: until when the page knows all, in those; `started()`: when the server was started,
-   * undefined while nobody knows;
+   * undefined while nobody knows; `stale()`: there is nothing new, because the page hears nothing;
    * `changed()`: what is shown is another; `close()`; `draw()`: a frame is wanted. */
   constructor(drawer, on) {
     this.#drawer = drawer;
@@ -145,8 +147,11 @@ export class History {
     this.#restarted();
     this.#follow(now);
     this.#drawTrend();
-    const drawn = `${this.#version} ${this.#listed} ${this.paused} ${new Date().getDate()} ${this.#on.started() ?? this.#started}`;
+    const follows = !this.paused && this.#times()[1] === null;
+    const stale = follows && this.#on.stale();
+    const drawn = `${this.#version} ${this.#listed} ${this.paused} ${stale} ${new Date().getDate()} ${this.#on.started() ?? this.#started}`;
     if (this.#drawn === drawn) return;
+    this.#drawer.dataset.follows = follows;
     this.#drawn = drawn;
     this.#drawLegend();
     this.#drawList();
@@ -158,6 +163,7 @@ export class History {
     let text = this.loading ? 'Asking the server …' : `${count(known)} ${known === 1 ? 'event' : 'events'}`;
     if (!this.loading && more) text += full ? ': the newest of a type, for which there is room here; choose a shorter time for others' : '; the server has older ones in this time';
     if (!this.loading && !this.paused && this.series.some((one) => one.behind)) text += '; newer ones are on their way';
+    if (!this.loading && stale) text += `; what came after ${clock([Math.floor(this.#on.known()), 0]).replace(/\.000$/, '')} is not known`;
     if (!this.loading && cut) text += `; ${count(cut)} payloads are too long, and not in the plot`;
     if (!this.loading && this.paused && this.#on.started() !== this.#started) text += ' of before the server was started again';
     if (problem) text = problem;
@@ -230,7 +236,7 @@ export class History {
     await Promise.all(this.series.filter((one) => one.more && !one.full).map((one) => this.#page(one, asked)));
     if (this.#asked !== asked) return;
     this.loading = false;
-    this.#listed += LISTED;
+    this.#listed = Math.min(this.#listed + LISTED, MOST_LISTED);
     this.#changed();
   }
 
@@ -381,7 +387,7 @@ export class History {
     this.#part.typeHead.hidden = !several;
     this.#part.rows.replaceChildren(...rows);
     const all = this.series.reduce((sum, one) => sum + one.events.length, 0);
-    write(this.#part.listed, all > this.#listed ? `The newest ${count(this.#listed)} are listed.` : '');
+    write(this.#part.listed, all > this.#listed ? `The newest ${count(this.#listed)} are listed${this.#listed === MOST_LISTED ? '; choose a time that ends before them for older ones' : ''}.` : '');
   }
 }
 

@@ -26,6 +26,15 @@ const MARKED = 0.2;
 const SORT_INTERVAL = 1000;
 const SORT_REST = 10;
 
+/** Milliseconds for which rows keep their places since the pointer last moved over them: who points
+ * at one hits it. Where it moves on and on they are sorted all the same, after the longer time. */
+const HOLD = 1000;
+const LONGEST_HOLD = 5000;
+
+/** Milliseconds in which nobody has seen that another row is where the pointer is: a click then was
+ * meant for the one before. */
+const UNSEEN = 400;
+
 /** Pixels of a level of the tree. */
 const INDENT = 18;
 
@@ -84,8 +93,19 @@ export class Table {
   #chars = Infinity;
   #charWidth = 0;
   #cooling = 1;
+  /** Until when rows keep their places, since when they do, and where the pointer is. */
+  #heldUntil = -Infinity;
+  #heldSince = -Infinity;
+  #pointer = '';
+  /** Rows came or went meanwhile, and are not among what is shown. */
+  #waits = false;
+  /** When rows last moved by themselves, and the first index that shows another one. */
+  #shifted = { at: -Infinity, from: Infinity };
+  /** What the pointer went down on, `{row, seen}`. */
+  #pressed = null;
 
-  /** `on` has `draw()`: a frame is wanted; `active(row)`: it is another one; `open(row, byKey)`. */
+  /** `on` has `draw()`: a frame is wanted; `active(row)`: it is another one; `open(row, byKey)`;
+   * `said(text)`: say it to the user. */
   constructor({ grid, head, space }, model, stream, on) {
     this.#grid = grid;
     this.#head = head;
@@ -103,6 +123,8 @@ export class Table {
     grid.addEventListener('focus', () => {
       if (!this.active && this.shown.length) this.#activate(Math.ceil(this.#scrollTop / this.#rowHeight));
     });
+    space.addEventListener('pointermove', (event) => this.#point(event));
+    space.addEventListener('pointerdown', (event) => this.#press(event));
     space.addEventListener('click', (event) => this.#click(event));
     space.addEventListener('pointerover', (event) => this.#hover(event));
   }
@@ -193,8 +215,7 @@ export class Table {
   /** Brings the page up to date with the model. */
   draw(now) {
     if (this.#typesVersion !== this.#model.typesVersion) this.#typesChanged();
-    if (this.mode === 'stream') this.#follow();
-    else if (now - this.#foundAt > Math.max(SORT_INTERVAL, SORT_REST * this.#findTook) && this.#isMoving()) this.#keepPlace(() => this.#find());
+    if (!this.#isHeld()) this.#moveRows(now);
     const first = Math.max(0, Math.floor(this.#scrollTop / this.#rowHeight) - MARGIN);
     const wanted = Math.ceil(this.#viewHeight / this.#rowHeight) + 2 * MARGIN;
     this.#provide(wanted);
@@ -259,7 +280,7 @@ export class Table {
     slot.path.data = visibleName(shown.slice(0, cut));
     slot.leaf.data = visibleName(shown.slice(cut)) || '(no subtypes)';
     const depth = inTree ? row.parts.length : 0;
-    slot.typeCell.style.paddingLeft = `${depth * INDENT}px`;
+    slot.element.style.setProperty('--indent', `${depth * INDENT}px`);
     this.#fillWhole(slot, shown === row.type ? '' : visibleName(row.type));
     slot.element.removeAttribute('aria-expanded');
     if (inTree) slot.element.setAttribute('aria-level', depth + 1);
@@ -275,7 +296,7 @@ export class Table {
   #fillGroup(slot, { name, depth, open, count }) {
     slot.path.data = open ? '▾ ' : '▸ ';
     slot.leaf.data = visibleName(name) || '(empty)';
-    slot.typeCell.style.paddingLeft = `${depth * INDENT}px`;
+    slot.element.style.setProperty('--indent', `${depth * INDENT}px`);
     this.#fillWhole(slot, '');
     slot.payload.data = `${grouped(count)} ${count === 1 ? 'type' : 'types'}`;
     slot.time.data = slot.age.data = '';
@@ -294,12 +315,38 @@ export class Table {
     return this.onlyMarked || this.sorting.column !== 'type' || (this.#query && changes(this.#query));
   }
 
-  /** What came in the stream since the last time. Whoever has scrolled down keeps what is in
-   * view. */
-  #follow() {
-    if (this.#streamVersion === this.#stream.version) return;
+  /** Shows what came and went since the last time, in its order. Whoever has scrolled down keeps
+   * what is in view. */
+  #moveRows(now) {
+    const streams = this.mode === 'stream';
+    const due = now - this.#foundAt > Math.max(SORT_INTERVAL, SORT_REST * this.#findTook);
+    if (streams ? this.#streamVersion === this.#stream.version : !this.#waits && !(due && this.#isMoving())) return;
     this.#streamVersion = this.#stream.version;
+    const before = this.shown;
+    const top = Math.floor(this.#scrollTop / this.#rowHeight);
     this.#keepPlace(() => this.#find());
+    // what was in view, where it is now
+    const by = Math.floor(this.#scrollTop / this.#rowHeight) - top;
+    for (let i = top; i <= top + this.#viewHeight / this.#rowHeight && i < before.length; i++) {
+      if (before[i] === this.shown[i + by] || (before[i].group && before[i].group === this.shown[i + by]?.group)) continue;
+      this.#shifted = { at: performance.now(), from: i + by };
+      break;
+    }
+    // whoever points all the time sees what is new, and then has time to point at it
+    this.#heldSince = performance.now();
+  }
+
+  /** Somebody points at a row: all of them keep their places, and go on to be filled with what is
+   * new. An empty table has none to keep. */
+  #isHeld() {
+    const now = performance.now();
+    return this.shown.length > 0 && now < this.#heldUntil && now - this.#heldSince < LONGEST_HOLD;
+  }
+
+  #hold() {
+    const now = performance.now();
+    if (now >= this.#heldUntil) this.#heldSince = now;
+    this.#heldUntil = now + HOLD;
   }
 
   #provide(wanted) {
@@ -326,7 +373,7 @@ export class Table {
       for (const row of added) this.#names.add(row.parts);
     }
     this.#sorted = merged(kept, added);
-    if (this.mode !== 'stream') this.#keepPlace(() => this.#find());
+    this.#waits = true;
     const { active } = this;
     if (active && !active.fixed && !active.group && !this.found && this.#model.rows.get(active.type) !== active) this.#setActive(null);
   }
@@ -346,12 +393,13 @@ export class Table {
   /** Shows what the server found for the search. */
   setFound(rows) {
     this.found = rows;
-    this.#find();
+    this.#waits = true;
     this.#on.draw();
   }
 
   #find() {
     const start = performance.now();
+    this.#waits = false;
     if (this.mode === 'stream') this.shown = this.#stream.rows;
     else {
       const rows = this.found ? [...this.found.values()].sort(order) : this.#sorted;
@@ -486,13 +534,30 @@ export class Table {
     else if (cell.matches('.type')) cell.title = visibleName(row.type);
   }
 
-  #click(event) {
+  /** The pointer moves, and not the rows below it. */
+  #point({ clientX, clientY }) {
+    const at = `${clientX} ${clientY}`;
+    if (this.#pointer === at) return;
+    this.#pointer = at;
+    this.#hold();
+  }
+
+  #press(event) {
     const slot = this.#slotAt(event);
+    const { at, from } = this.#shifted;
+    this.#pressed = slot?.row ? { row: slot.row, seen: slot.index < from || performance.now() - at > UNSEEN } : null;
+    this.#hold();
+  }
+
+  /** Opens what the pointer went down on, where that is what could be seen there. */
+  #click(event) {
+    const row = event.detail === 0 ? this.#slotAt(event)?.row : this.#pressed?.row;
     // whoever marks text wants to copy it
-    if (!slot?.row || !getSelection().isCollapsed) return;
-    this.#setActive(slot.row);
-    if (slot.row.group) this.#toggle(slot.row, !slot.row.open);
-    else this.#on.open(slot.row, false);
+    if (!row || !getSelection().isCollapsed) return;
+    if (event.detail > 0 && !this.#pressed.seen) return this.#on.said('The rows moved just now, and none was chosen: click again.');
+    this.#setActive(row);
+    if (row.group) this.#toggle(row, !row.open);
+    else this.#on.open(row, false);
   }
 
   #activate(index) {

@@ -17,6 +17,10 @@ export class View {
   #rateVersion = -1;
   #clients = new Map();
   #said;
+  /** What the title says of the server, and whether all is well. */
+  #titled = 'hat';
+  #live = false;
+  #operational = false;
 
   constructor(root) {
     this.#part = Object.fromEntries(Array.from(root.querySelectorAll('[data-view]'), (element) => [element.dataset.view, element]));
@@ -36,7 +40,12 @@ export class View {
   draw(model, link, now) {
     const serverNow = model.now();
     this.#connection(model, link, now);
-    if (!model.state) return;
+    if (model.state) this.#state(model, serverNow);
+    const title = `${this.#live && this.#operational ? '' : '! '}${this.#titled}`;
+    if (document.title !== title) document.title = title;
+  }
+
+  #state(model, serverNow) {
     const { server = {}, rate } = model.state;
     this.#server(server, serverNow);
     if (this.#rateVersion !== model.rateVersion) {
@@ -65,10 +74,12 @@ export class View {
     write(connectionText, text);
     // not in the live region: it would be read out each second
     write(connectionWait, wait);
+    this.#live = state === 'live';
     if (connection.dataset.state !== state) {
       connection.dataset.state = state;
       connection.title = link.reason ? `The last connection was ended: ${link.reason.message}` : '';
-      document.documentElement.dataset.stale = state !== 'live' && model.rows.size > 0;
+      // from the first state on there is something that can be old, also without any events
+      document.documentElement.dataset.stale = state !== 'live' && silent < Infinity;
       retry.hidden = state !== 'waiting';
     }
     const old = state !== 'live' && silent >= 1000 && silent < Infinity;
@@ -107,8 +118,8 @@ export class View {
     write(registered, count(server.registered));
     write(kept, count(server.events_kept));
     write(types, count(server.event_types));
-    const title = `${server.status === 'operational' ? '' : '! '}${server.name ?? 'hat'} ${server.server_id ?? ''}`;
-    if (document.title !== title) document.title = title;
+    this.#titled = `${server.name ?? 'hat'} ${server.server_id ?? ''}`;
+    this.#operational = server.status === 'operational';
   }
 
   #drawClients(clients, serverNow) {

@@ -3,54 +3,10 @@
 //
 //     {"want": "commands"}                    how many commands were registered, as a number
 
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
-import { chromium } from 'playwright-core';
 import { faults } from './axe.mjs';
+import { script } from './script.mjs';
 
-const PATIENCE = 30_000;
-
-const { values: options, positionals: [url] } = parseArgs({
-  allowPositionals: true,
-  options: { chromium: { type: 'string', default: '/usr/bin/chromium' }, screenshots: { type: 'string', default: 'screenshots' } },
-});
-const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
-
-async function want(what, more = {}) {
-  say({ want: what, ...more });
-  return (await answers.next()).value.trim();
-}
-
-const browser = await chromium.launch({ executablePath: options.chromium, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
-const page = await browser.newPage({ viewport: { width: 800, height: 600 } });
-page.setDefaultTimeout(PATIENCE);
-const broken = [];
-page.on('pageerror', (error) => broken.push(String(error.stack)));
-
-let done = 0;
-async function check(what, body) {
-  try {
-    await body();
-    if (broken.length) throw new Error(broken.join('; '));
-  } catch (error) {
-    say({ failed: what, error: String(error?.stack ?? error) });
-    await browser.close();
-    process.exit(1);
-  }
-  done++;
-  say({ check: what });
-}
-
-async function until(what, ask) {
-  const end = Date.now() + PATIENCE;
-  while (Date.now() < end) {
-    if (await ask()) return;
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-  throw new Error(`it did not come: ${what}`);
-}
+const { url, page, want, check, until, screenshot, end } = await script({ width: 800, height: 600 });
 
 const text = (id) => page.locator(`#${id}`).textContent();
 const point = (name, data) => want('register', { events: [{ type: `hmi/feeder 1/${name}`, payload: { kind: 'json', data } }] });
@@ -68,7 +24,7 @@ await check('what the field says is shown', async () => {
   if (await page.locator('body').getAttribute('data-position') !== 'open') throw new Error('the picture');
   const found = await faults(page);
   if (found.length) throw new Error(found.join('; '));
-  await page.screenshot({ path: join(options.screenshots, 'hmi.png') });
+  await screenshot('hmi');
 });
 
 await check('a command is confirmed first, and becomes an event', async () => {
@@ -93,6 +49,4 @@ await check('without an event server nothing is sent, and the page says so', asy
   await until('the current', async () => (await text('current')) === '7');
 });
 
-await browser.close();
-say({ done });
-process.exit(0);
+await end();

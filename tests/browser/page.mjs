@@ -32,6 +32,7 @@ import { faults } from './axe.mjs';
 import { cost } from './cost.mjs';
 import { investigate } from './investigate.mjs';
 import { lasting } from './lasting.mjs';
+import { pointing } from './pointing.mjs';
 
 const { values: options, positionals: [url] } = parseArgs({
   allowPositionals: true,
@@ -590,6 +591,7 @@ for (const scheme of ['light', 'dark']) {
 
 const screenshot = (name) => page.screenshot({ path: join(options.screenshots, `${name}.png`) });
 await investigate({ page, context, url, check, equal, until, find, row, pick, open, register, json, screenshot, want });
+await pointing({ page, context, url, check, equal, until, find, row, open, register, json, want });
 await lasting({ page, context, url, check, equal, until, find, open, register, json, want });
 
 await check('it keeps up with changes', async () => {

@@ -4,5 +4,6 @@
 //! Screenshots are left in `target/browser/`.
 
 mod hmi;
+mod many;
 mod page;
 mod published;

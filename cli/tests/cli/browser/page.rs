@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hat_tests::peers::browser::{Script, skipped};
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::process::{Hat, Server, hat_with};
@@ -18,7 +19,7 @@ const BATCHES: u32 = 50;
 type Fields<'a> = BTreeMap<&'a str, &'a RawValue>;
 
 /// What the script drives.
-struct World {
+pub(super) struct World {
     runtime: &'static str,
     server: Option<Server>,
     /// Where it is started again.
@@ -28,24 +29,37 @@ struct World {
 }
 
 impl World {
-    fn new(runtime: &'static str) -> Self {
-        let server = Server::start(runtime, "--web 127.0.0.1:0");
+    /// `more` are arguments of the server, until it is started again.
+    pub(super) fn new(runtime: &'static str, more: &str) -> Self {
+        let server = Server::start(runtime, &format!("--web 127.0.0.1:0 {more}"));
         let page = page(&server.hat);
         let address = server.address.clone();
         Self { runtime, server: Some(server), page, address, load: None }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/", self.page)
     }
 
     fn server(&self) -> &Server {
         self.server.as_ref().expect("the script starts it before it goes on")
     }
 
-    fn does(&mut self, want: &str, line: &str) -> &'static str {
+    pub(super) fn does(&mut self, want: &str, line: &str) -> &'static str {
         let asked: Fields = serde_json::from_str(line).expect("an object");
         match want {
-            "register" => {
-                let args =
-                    format!("register --runtime {} --connect {}", self.runtime, self.address);
-                assert_eq!(hat_with(&args, &lines(asked["events"])).code, Some(0));
+            "register" => self.register(&lines(asked["events"])),
+            "many" => {
+                let number =
+                    |name| asked.get(name).map_or(0, |it| it.get().parse().expect("a number"));
+                let kind: String = serde_json::from_str(asked["type"].get()).expect("a text");
+                let from: usize = number("from");
+                let events = (from..from + number("count")).map(|n| {
+                    let kind = kind.replace('#', &n.to_string());
+                    let payload = json!({"kind": "json", "data": n});
+                    format!("{}\n", json!({"type": kind, "payload": payload}))
+                });
+                self.register(&events.collect::<String>());
             }
             "load" => self.load(&asked),
             "freeze" => self.server().hat.signal("STOP"),
@@ -70,6 +84,11 @@ impl World {
             _ => panic!("the script asks for something new: {line}"),
         }
         "done"
+    }
+
+    fn register(&self, lines: &str) {
+        let args = format!("register --runtime {} --connect {}", self.runtime, self.address);
+        assert_eq!(hat_with(&args, lines).code, Some(0));
     }
 
     /// Another process registers the events again and again, in a mixed order, at the rate asked
@@ -132,8 +151,8 @@ fn test(runtime: &'static str) {
     if skipped(&format!("browser::page::{runtime}")) {
         return;
     }
-    let mut world = World::new(runtime);
-    let script = Script::start("page.mjs", &format!("http://{}/", world.page), runtime);
+    let mut world = World::new(runtime, "");
+    let script = Script::start("page.mjs", &world.url(), runtime);
     let checks = script.run(|want, line| world.does(want, line));
     assert!(checks >= 20, "{checks} checks");
 }
