@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use compio::buf::{BufResult, IntoInner};
+use compio::driver::PollFirst;
 use compio::driver::op::{Recv, RecvFlags};
 use compio::runtime::{Submit, submit};
 
@@ -24,6 +25,9 @@ pub(crate) struct Reading {
     buffer: Vec<u8>,
     /// What of it was read and not given yet.
     kept: Range<usize>,
+    /// The last read took less than it asked for: there was no more, and the system need not look
+    /// before it waits.
+    drained: bool,
 }
 
 impl Reading {
@@ -57,7 +61,10 @@ impl Reading {
                 Some(operation) => operation,
                 None => {
                     let buffer = self.take_buffer(most);
-                    let receive = Recv::new(socket.share(), buffer, RecvFlags::empty());
+                    let mut receive = Recv::new(socket.share(), buffer, RecvFlags::empty());
+                    if self.drained {
+                        receive.poll_first();
+                    }
                     self.under_way.insert(submit(receive))
                 }
             };
@@ -66,7 +73,12 @@ impl Reading {
             self.buffer = operation.into_inner();
             match read {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return Poll::Ready(read),
+                read => {
+                    // not at the end of the stream, which may be asked for again
+                    let count = read.as_ref().map_or(0, |&count| count);
+                    self.drained = (1..self.buffer.len()).contains(&count);
+                    return Poll::Ready(read);
+                }
             }
         }
     }

@@ -20,7 +20,7 @@ pub trait TestRuntime: Runtime {
     /// Its name, for a process that is to run on the same one.
     const NAME: &'static str;
 
-    /// Runs `test` on this thread; the tasks that it starts run on others.
+    /// Runs `test` on this thread; the tasks that it starts run on others, or on this one too.
     ///
     /// # Panics
     ///
@@ -33,6 +33,18 @@ pub trait TestRuntime: Runtime {
 
     /// The same for however long it takes: for processes that somebody else ends.
     fn run_without_limit<T>(future: impl Future<Output = T>) -> T;
+
+    /// Does `work`, which waits for tasks of this runtime, where that stops none of them: some run
+    /// everything on one thread.
+    ///
+    /// # Panics
+    ///
+    /// If the work does.
+    fn elsewhere<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send {
+        async { Self::unblock(work).await.expect("no panic") }
+    }
 }
 
 impl TestRuntime for hat_tokio::Tokio {
@@ -108,11 +120,38 @@ impl TestWatch {
 }
 
 /// Makes a test for each runtime of each generic body: `chatter::tokio`, `chatter::smol`,
-/// `chatter::async_std`.
+/// `chatter::async_std`, and on Linux `chatter::compio`, which runs everything on one thread.
 #[macro_export]
 macro_rules! on_every_runtime {
     ($($(#[$meta:meta])* async fn $name:ident<$runtime:ident>() $body:block)+) => {
-        $($(#[$meta])* mod $name {
+        $($crate::tests_of_body! {
+            $(#[$meta])* $name $runtime $body
+            #[cfg(target_os = "linux")]
+            #[test]
+            fn compio() {
+                use hat_compio::Compio;
+                <Compio as $crate::runtimes::TestRuntime>::run(Box::pin(body::<Compio>()));
+            }
+        })+
+    };
+}
+
+/// The same on those runtimes whose tasks run on other threads than the test: for bodies that block
+/// their thread in calls of a peer, which waits for such a task.
+#[macro_export]
+macro_rules! on_threaded_runtimes {
+    ($($(#[$meta:meta])* async fn $name:ident<$runtime:ident>() $body:block)+) => {
+        $($crate::tests_of_body! { $(#[$meta])* $name $runtime $body })+
+    };
+}
+
+/// The tests of one body: those that every body has, and `more`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tests_of_body {
+    ($(#[$meta:meta])* $name:ident $runtime:ident $body:block $($more:item)?) => {
+        $(#[$meta])*
+        mod $name {
             #[allow(unused_imports)]
             use super::*;
 
@@ -135,6 +174,8 @@ macro_rules! on_every_runtime {
                 use hat_smol::async_std::AsyncStd;
                 <AsyncStd as $crate::runtimes::TestRuntime>::run(Box::pin(body::<AsyncStd>()));
             }
-        })+
+
+            $($more)?
+        }
     };
 }

@@ -20,18 +20,6 @@ on_every_runtime! {
     }
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn compio_conforms() {
-    use hat_compio::Compio;
-    use hat_tests::runtimes::TestRuntime;
-
-    Compio::run(async {
-        conformance::all::<Compio>().await;
-        conformance::waking_from_another_thread::<Compio>().await;
-    });
-}
-
 #[test]
 fn the_simulated_runtime_conforms() {
     let latency = Duration::from_millis(1);

@@ -9,7 +9,7 @@ use hat_aio::eventer::{
 };
 use hat_core::eventer::{Event, EventId, EventType, Payload, RegisterEvent, Timestamp};
 use hat_tests::counting::CountingRuntime;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 
 use crate::{at_once, client, local, until};
 
@@ -40,7 +40,7 @@ fn registered(event: RegisterEvent) -> Event {
     }
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn a_server_closed_under_load<R>() {
         struct Here;
         let listening = listen_with::<CountingRuntime<R, Here>, _>(local(), Echo, ListenOptions::default());

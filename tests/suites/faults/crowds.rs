@@ -1,7 +1,7 @@
 //! Thousands of connections at once, then gone: `AcceptOptions::max_connections` allows them, and
 //! nothing is left of them.
 
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers;
 
 use crate::process::{Report, Server, crowd};
@@ -11,7 +11,7 @@ const CROWD: usize = 5000;
 /// As many that each leave something are a leak.
 const CROWDS: usize = 8;
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn five_thousand_at_once_then_gone<R>() {
         let mut server = Server::start::<R>();
         if descriptors() < CROWD + 100 {

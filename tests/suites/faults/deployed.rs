@@ -5,7 +5,7 @@ use hat_aio::eventer::{
 };
 use hat_core::eventer::reconnect::{CatchUpConfig, RetryConfig};
 use hat_core::eventer::{EventType, LatestParams};
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::{self, Peer, handle, skipped};
 use hat_tests::runtimes::TestRuntime;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ fn ask_a_thousand<R: TestRuntime>(client: &Client) -> smol::channel::Receiver<Re
     failed
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn a_deployed_server_is_killed_and_replaced<R>() {
         if skipped("a_deployed_server_is_killed_and_replaced") {
             return;

@@ -6,13 +6,13 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use hat_core::eventer::LatestParams;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::runtimes::sleep;
 
 use crate::process::Server;
 use crate::{at_once, client, init, until};
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn taking_connections_backs_off_and_recovers<R>() {
         let mut server = Server::with_descriptors::<R>("64");
         let first = client::<R>(server.address, "first").await;

@@ -22,7 +22,7 @@ use hat_core::chatter::{Config, Connection, Data, Error, SendOptions};
 use hat_core::eventer::{LatestParams, Status};
 use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::runtimes::TestRuntime;
 
 use crate::process::Server;
@@ -39,7 +39,7 @@ async fn chatter_server<R: TestRuntime>() -> chatter::Server {
     listening.await.expect("listens")
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn a_client_that_never_reads_a_gigabyte<R>() {
         let mut server = Server::start::<R>();
         let mut sleeper = TcpStream::connect(server.address).expect("connected");

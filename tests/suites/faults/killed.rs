@@ -8,13 +8,13 @@ use std::task::Poll;
 use hat_aio::eventer::{ConnectOptions, RequestError, connect};
 use hat_core::eventer::LatestParams;
 use hat_tests::counting::CountingRuntime;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::runtimes::within;
 
 use crate::process::{Server, crowd};
 use crate::{at_once, client, until};
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn a_killed_server_fails_all_open_requests<R>() {
         struct Here;
         let mut server = Server::start::<R>();

@@ -17,7 +17,7 @@ use hat_aio::{Error, chatter};
 use hat_core::chatter::PingRule;
 use hat_core::eventer;
 use hat_tests::counting::CountingRuntime;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::runtimes::TestRuntime;
 
 use crate::{LONG, at_once, init, local, until};
@@ -43,7 +43,7 @@ fn drip(mut stream: TcpStream, bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn a_client_that_connects_and_says_nothing<R>() {
         struct Here;
         let server = server::<R, Here>().await;

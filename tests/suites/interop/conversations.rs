@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hat_aio::chatter::SendOptions;
 use hat_core::chatter::Message;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::chatter::{ASK, How, ONE};
 use hat_tests::peers::skipped;
 
@@ -16,7 +16,7 @@ fn flags(message: &Message) -> [bool; 3] {
     [message.first, message.last, message.token]
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn conversations_that_we_start<R>() {
         if skipped("conversations_that_we_start") {
             return;

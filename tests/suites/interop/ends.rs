@@ -3,7 +3,7 @@
 use hat_aio::ConnectError;
 use hat_aio::chatter::{ConnectOptions, Error, SendOptions, connect};
 use hat_core::chatter::Error as Reason;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::chatter::ONE;
 use hat_tests::peers::{ErrorKind, skipped, unused_addr};
 use serde_json::json;
@@ -15,7 +15,7 @@ fn closed(error: &Error) {
     assert!(matches!(error.protocol(), Some(Reason::Closed)), "{error:?}");
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn we_close<R>() {
         if skipped("we_close") {
             return;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hat_aio::eventer::{Client, ConnectOptions, Notification, connect};
 use hat_core::chatter::PingRule;
 use hat_core::eventer::{EventType, QueryParams, RegisterEvent, ServerParams};
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::chatter::Layer;
 use hat_tests::peers::{self, Handle, Peer, skipped};
 use hat_tests::runtimes::{TestRuntime, sleep};
@@ -46,7 +46,7 @@ fn event(instance: i64) -> Value {
            "payload": null})
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn a_result_of_100_000_events<R>() {
         if skipped("a_result_of_100_000_events") {
             return;

@@ -9,7 +9,7 @@ use hat_core::chatter::PingRule;
 use hat_core::eventer::{
     Event, EventId, EventType, Payload, QueryParams, QueryResult, RegisterEvent, Status, Timestamp,
 };
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::chatter::Layer;
 use hat_tests::peers::{self, Handle, Peer, skipped};
 use hat_tests::runtimes::{TestRuntime, sleep};
@@ -82,7 +82,7 @@ fn query(client: Handle, events: i64) -> Value {
     json!({"obj": client, "params": params})
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn large_results<R>() {
         if skipped("large_results") {
             return;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hat_aio::chatter::{InboxLimits, SendOptions};
 use hat_core::chatter::{Error, PingRule};
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::chatter::{Layer, ONE};
 use hat_tests::peers::skipped;
 use hat_tests::runtimes::sleep;
@@ -33,7 +33,7 @@ fn they_ping(setup: Setup) -> Setup {
     setup.also(&pings)
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn who_answers_is_kept<R>() {
         if skipped("who_answers_is_kept") {
             return;

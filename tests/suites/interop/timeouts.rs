@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hat_aio::chatter::SendOptions;
 use hat_core::chatter::Incoming;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::chatter::{ASK, How, Layer, ONE};
 use hat_tests::peers::skipped;
 use serde_json::json;
@@ -18,7 +18,7 @@ fn setups() -> impl Iterator<Item = Setup> {
     Setup::all_punctual().filter(|setup| setup.layer == Layer::Chatter05)
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn ours<R>() {
         if skipped("ours") {
             return;

@@ -7,7 +7,7 @@ use hat_aio::cotp::{ConnectError, Connection, Error};
 use hat_aio::server::AcceptOptions;
 use hat_aio::tpkt;
 use hat_core::cotp::{self, Config, Reason};
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::{self, ErrorKind, Handle, Peer, from_base64, skipped, to_addr, to_base64};
 use hat_tests::runtimes::TestRuntime;
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ fn closed(end: &Error) {
     assert!(matches!(end.protocol(), Some(cotp::Error::Closed)), "{end:?}");
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn selectors_as_both_see_them<R>() {
         if skipped("iso::drivers::selectors_as_both_see_them") {
             return;

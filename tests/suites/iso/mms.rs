@@ -3,7 +3,7 @@
 
 use hat_aio::Error;
 use hat_core::cotp;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::{self, ErrorKind, Handle, from_addr, skipped, to_addr, to_base64};
 use hat_tests::runtimes::TestRuntime;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ fn both_closed(ended: &RelayEnd) {
     }
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn requests_and_answers<R>() {
         if skipped("iso::mms::requests_and_answers") {
             return;

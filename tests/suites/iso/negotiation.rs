@@ -2,7 +2,7 @@
 
 use hat_aio::cotp::ConnectError;
 use hat_core::cotp::{Config, Diagnostic, Policy, Selector, TpduSize};
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::{ErrorKind, skipped};
 
 use crate::drivers::{Theirs, listening};
@@ -13,7 +13,7 @@ fn offering(octets: u16) -> Config {
     Config { offered_size, ..Config::default() }
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn sizes<R>() {
         if skipped("iso::negotiation::sizes") {
             return;

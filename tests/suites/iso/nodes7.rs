@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use hat_core::cotp;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::{node, skip, skipped};
 use hat_tests::runtimes::{TestRuntime, within};
 use serde_json::{Value, json};
@@ -99,7 +99,7 @@ fn a_node_that_does_not_start_is_told() {
     assert!(said.contains("no such script"), "{said}");
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn values_through_our_relay<R>() {
         if left_out("iso::nodes7::values_through_our_relay") {
             return;

@@ -18,7 +18,7 @@ use hat_aio::runtime::Stream;
 use hat_aio::{tcp, tls};
 use hat_core::cotp::{self, Config, ConnectRequest, Reason, Response};
 use hat_tests::certificates::Authority;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::runtimes::{TestRuntime, sleep};
 
 use crate::local;
@@ -112,7 +112,7 @@ async fn gateway<R: TestRuntime>(to: SocketAddr, count: Arc<AtomicU64>) -> Socke
     address
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn a_server_gives_the_stream_back_behind_its_cc<R>() {
         let server = server::<R>(confirming(variable(CC))).await;
         let mut peer = TcpStream::connect(server.addresses()[0]).expect("connected");

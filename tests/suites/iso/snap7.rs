@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 
 use hat_core::cotp::{self, Config, Diagnostic, Reason, Selector};
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::{self, Handle, Peer, from_addr, from_base64, skipped, to_addr, to_base64};
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ pub(crate) fn close(object: Handle) {
     snap7().expect("close", json!({"obj": object}));
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn a_client_through_our_relay<R>() {
         if skipped("iso::snap7::a_client_through_our_relay") {
             return;

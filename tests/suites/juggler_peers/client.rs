@@ -6,7 +6,7 @@ use std::time::Duration;
 use hat_aio::juggler::{Client, ConnectOptions, RequestError, connect};
 use hat_core::json::Value;
 use hat_core::juggler::{Error, PingRule};
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::{self, Peer, skipped};
 use hat_tests::runtimes::{TestRuntime, sleep};
 use serde_json::json;
@@ -17,7 +17,7 @@ async fn client<R: TestRuntime>(address: SocketAddr, options: ConnectOptions) ->
     connect::<R>(address, options).await.expect("the peer listens")
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn a_state_of_10_megabytes_and_its_changes<R>() {
         if skipped("juggler_peers::client::a_state_of_10_megabytes_and_its_changes") {
             return;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hat_aio::juggler::{Connection, Handler, ListenOptions, SharedState, listen};
 use hat_core::json::Value;
 use hat_core::juggler::State;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::{Lines, node, skip, skipped};
 use serde_json::{Value as Json, json};
 
@@ -85,7 +85,7 @@ impl Handler for Double {
     }
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn states_requests_and_notifications<R>() {
         if left_out("juggler_peers::node::states_requests_and_notifications") {
             return;

@@ -2,7 +2,7 @@
 
 use hat_aio::juggler::peer::{self, CallError, ConnectOptions, Connection, RpcConnection};
 use hat_core::json::Value;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::{self, Handle, Peer, skipped};
 use hat_tests::runtimes::TestRuntime;
 use serde_json::json;
@@ -35,7 +35,7 @@ async fn message(connection: &Connection) -> Value {
     connection.receive().await.expect("a message")
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn data_and_messages_of_10_megabytes<R>() {
         if skipped("juggler_peers::peers05::data_and_messages_of_10_megabytes") {
             return;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hat_aio::juggler::{Connection, Handler, ListenOptions, Server, SharedState, listen};
 use hat_core::json::Value;
 use hat_core::juggler::State;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::{ErrorKind, Peer, skipped};
 use hat_tests::runtimes::TestRuntime;
 use serde_json::json;
@@ -38,7 +38,7 @@ async fn serving<R: TestRuntime>(
     (Arc::new(server), gone)
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn messages_of_10_megabytes<R>() {
         if skipped("juggler_peers::server::messages_of_10_megabytes") {
             return;

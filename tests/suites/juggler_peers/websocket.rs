@@ -11,7 +11,7 @@ use hat_aio::websocket::{
     ConnectOptions, Connection, ListenOptions, Message, PeerClose, connect, listen,
 };
 use hat_core::ws::Deflate;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::{Lines, SetupError, node, python_with, skip, skipped};
 use serde_json::{Value as Json, json};
 
@@ -145,7 +145,7 @@ async fn against<R: hat_tests::runtimes::TestRuntime>(command: fn() -> Command) 
     }
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn websockets_of_python<R>() {
         let test = "juggler_peers::websocket::websockets_of_python";
         if skipped(test) {

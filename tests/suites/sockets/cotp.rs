@@ -243,11 +243,15 @@ on_every_runtime! {
         let server = server::<R>(Config { half_close: true, ..Config::default() }).await;
         let mut peer = TcpStream::connect(server.addresses()[0]).expect("connected");
         peer.write_all(b"\x03\x00\x00\x0b\x06\xe0\x00\x00\x00\x07\x00").expect("a CR");
-        let mut cc = [0; 14];
-        peer.read_exact(&mut cc).expect("a CC");
-        assert_eq!(cc[5], 0xd0);
-        peer.write_all(b"\x03\x00\x00\x08\x02\xf0\x80?").expect("a DT");
-        peer.shutdown(std::net::Shutdown::Write).expect("ended");
+        let asking = R::elsewhere(move || {
+            let mut cc = [0; 14];
+            peer.read_exact(&mut cc).expect("a CC");
+            assert_eq!(cc[5], 0xd0);
+            peer.write_all(b"\x03\x00\x00\x08\x02\xf0\x80?").expect("a DT");
+            peer.shutdown(std::net::Shutdown::Write).expect("ended");
+            peer
+        });
+        let mut peer = asking.await;
         let accepted = server.accept().await.expect("a connection");
         assert_eq!(accepted.receive().await.expect("a message"), "?");
         assert!(accepted.receive().await.is_err());
@@ -280,9 +284,8 @@ on_every_runtime! {
 
         let server = server::<R>(config).await;
         let mut peer = TcpStream::connect(server.addresses()[0]).expect("connected");
-        assert_eq!(peer.read(&mut [0; 100]).expect("closed"), 0);
+        R::elsewhere(move || assert_eq!(peer.read(&mut [0; 100]).expect("closed"), 0)).await;
         assert!(within::<R, _>(SOON, server.accept()).await.is_none());
-        drop(peer);
         while server.open_connections() > 0 {
             sleep::<R>(Duration::from_millis(1)).await;
         }

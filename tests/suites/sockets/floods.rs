@@ -43,21 +43,30 @@ on_every_runtime! {
         let mut flooder = TcpStream::connect(server.addresses()[0]).expect("connected");
         let accepted = server.accept().await.expect("a connection");
         flooder.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout");
-        let pings = PING.repeat(10_000);
-        // until the system's buffers of both directions are full: then we must have stopped reading
-        let mut written = 0;
-        while flooder.write_all(&pings).is_ok() {
-            written += pings.len();
-            assert!(written < 256 * 1024 * 1024, "the flood is taken without end");
-        }
+        let flooding = R::elsewhere(move || {
+            let pings = PING.repeat(10_000);
+            // until the system's buffers of both directions are full: then we must have stopped
+            // reading
+            let mut written = 0;
+            while flooder.write_all(&pings).is_ok() {
+                written += pings.len();
+                assert!(written < 256 * 1024 * 1024, "the flood is taken without end");
+            }
+            (flooder, written)
+        });
+        let (mut flooder, written) = flooding.await;
         assert!(accepted.end_reason().is_none());
 
         // once it reads, it gets a pong for every ping that was read
         flooder.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
-        let (mut buffer, mut pongs) = (vec![0; 1 << 20], 0);
-        while let Ok(count @ 1..) = flooder.read(&mut buffer) {
-            pongs += count;
-        }
+        let reading = R::elsewhere(move || {
+            let (mut buffer, mut pongs) = (vec![0; 1 << 20], 0);
+            while let Ok(count @ 1..) = flooder.read(&mut buffer) {
+                pongs += count;
+            }
+            pongs
+        });
+        let pongs = reading.await;
         assert!(pongs > written / 2, "{pongs} bytes of pongs for {written} bytes of pings");
     }
 
@@ -71,13 +80,18 @@ on_every_runtime! {
         let reader = std::thread::spawn(move || std::io::copy(&mut pongs, &mut std::io::sink()));
 
         flooder.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout");
-        let block = [&PING.repeat(2_600), MESSAGE].concat();
-        let mut messages = 0;
-        while flooder.write_all(&block).is_ok() {
-            messages += 1;
-            // 4 MiB in the inbox, and what the system keeps
-            assert!(messages * block.len() < 32 * 1024 * 1024, "more is read than may be kept");
-        }
+        let flooding = R::elsewhere(move || {
+            let block = [&PING.repeat(2_600), MESSAGE].concat();
+            let mut messages = 0;
+            while flooder.write_all(&block).is_ok() {
+                messages += 1;
+                // 4 MiB in the inbox, and what the system keeps
+                assert!(messages * block.len() < 32 * 1024 * 1024, "more is read than may be kept");
+            }
+            (flooder, messages)
+        });
+        // it is open as long as what is in the inbox is taken
+        let (_flooder, messages) = flooding.await;
         for _ in 0..messages {
             assert_eq!(&accepted.receive().await.expect("sent").data.data[..], b"x");
         }

@@ -48,7 +48,7 @@ on_every_runtime! {
             } else {
                 drop(server);
             }
-            let (end, again) = comes_back.join().expect("no panic");
+            let (end, again) = R::elsewhere(|| comes_back.join().expect("no panic")).await;
             assert_eq!(end.expect("an orderly end"), 0);
             let error = again.map(|_| ()).expect_err("nobody listens");
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);

@@ -10,7 +10,7 @@ use hat_aio::{chatter, cotp, eventer, tpkt};
 use hat_core::chatter::{Config, Data};
 use hat_core::eventer::{EventType, Status};
 use hat_tests::certificates::PemFile;
-use hat_tests::on_every_runtime;
+use hat_tests::on_threaded_runtimes;
 use hat_tests::peers::chatter::{Layer, ONE, Side};
 use hat_tests::peers::{self, Peer, skipped};
 use serde_json::{Value, json};
@@ -94,7 +94,7 @@ impl Handler for AcceptingHandler {
     }
 }
 
-on_every_runtime! {
+on_threaded_runtimes! {
     async fn chatter_clients_of_deployed_servers<R>() {
         if skipped("chatter_clients_of_deployed_servers") {
             return;
