@@ -2,6 +2,7 @@
 // links, files, and what it says where not all is shown.
 
 import { readFile } from 'node:fs/promises';
+import { apart } from './apart.mjs';
 import { faults } from './axe.mjs';
 
 /** `of` has what page.mjs gives its checks. */
@@ -219,23 +220,35 @@ export async function investigate({ page, context, url, check, equal, until, fin
     await register(...types.map((type) => json(type, 1)));
     await find('inv/central*/*');
     await until('all', async () => (await shown()) === types.length);
+    const differ = async (tab) => {
+      const seen = await tab.locator('.row:visible').evaluateAll((rows) => rows.map((one) => {
+        const [path, leaf, cell] = ['.path', '.leaf', '.type'].map((part) => one.querySelector(part));
+        // what the style sheet cuts besides is not seen either
+        const fits = cell.scrollWidth <= cell.clientWidth && path.scrollWidth <= path.clientWidth + 1;
+        return fits ? path.textContent + leaf.textContent : '';
+      }));
+      return seen.every((text) => text.includes('…')) && new Set(seen).size === types.length;
+    };
     for (const width of [1440, 1024]) {
       await page.setViewportSize({ width, height: 800 });
       await pick(page.locator('.row:visible').first(), () => details.isVisible());
-      await until(`different at ${width}`, async () => {
-        const seen = await page.locator('.row:visible').evaluateAll((rows) => rows.map((one) => {
-          const [path, leaf, cell] = ['.path', '.leaf', '.type'].map((part) => one.querySelector(part));
-          // what the style sheet cuts besides is not seen either
-          const fits = cell.scrollWidth <= cell.clientWidth && path.scrollWidth <= path.clientWidth + 1;
-          return fits ? path.textContent + leaf.textContent : '';
-        }));
-        return seen.every((text) => text.includes('…')) && new Set(seen).size === types.length;
-      });
+      await until(`different at ${width}`, () => differ(page));
       await accessible(`cut names at ${width}`);
       await screenshot(`cut-${width}`);
     }
     await page.keyboard.press('Escape');
     await page.setViewportSize({ width: 1280, height: 800 });
+    // on a narrow page an age stands beside the name, and takes more room the older it is
+    const narrow = await apart(context, url, 'inv/central*/*');
+    await narrow.tab.setViewportSize({ width: 390, height: 844 });
+    await until('different at 390', () => differ(narrow.tab));
+    if ((await want('freeze')) !== 'skip') {
+      await narrow.tab.clock.fastForward(50_000_000);
+      await until('they are old', async () => (await narrow.cells('.age')).every((age) => /^13 h \d\d m$/.test(age)));
+      equal(await differ(narrow.tab), true, 'whether they are different with their ages');
+      await want('thaw');
+    }
+    await narrow.close();
   });
 
   await check('a page that is looked at again finds out whether its connection is dead', async () => {

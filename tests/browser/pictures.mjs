@@ -50,12 +50,26 @@ for (const colorScheme of ['light', 'dark']) {
     await picture('history');
     await page.locator('#history [data-part=close]').click();
     await page.locator('#history').waitFor({ state: 'hidden' });
+    // on a narrow page the details cover the button
+    await page.locator('#grid').press('r');
+    await page.locator('#register[open]').waitFor();
+    await picture('register');
+    await page.locator('[name=submit]').click();
+    await page.locator('[data-part=confirm]:enabled').waitFor();
+    await picture('confirm');
+    await page.keyboard.press('Escape');
     await page.locator('#details [data-part=close]').click();
     await page.locator('button[data-mode=tree]').click();
     await picture('tree');
-    await page.locator('#open-register').click();
-    await page.locator('#register[open]').waitFor();
-    await picture('register');
+    await page.locator('button[data-mode=stream]').click();
+    await picture('stream');
+    await page.locator('button[data-mode=latest]').click();
+    await page.locator('#open-rules').click();
+    await page.locator('#rules textarea').fill('alarm */voltage /value > 23.5\nstale */voltage 1s');
+    await picture('rules');
+    await page.locator('#rules .main').click();
+    await page.locator('#alarms:visible').waitFor();
+    await picture('alarms');
     await context.close();
   }
 }
