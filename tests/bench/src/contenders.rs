@@ -75,6 +75,8 @@ pub(crate) const RAW: &str = "raw TCP";
 pub(crate) const TOKIO: &str = "hat on Tokio";
 /// The same on the other runtime.
 pub(crate) const SMOL: &str = "hat on smol";
+/// The same on io_uring.
+pub(crate) const COMPIO: &str = "hat on compio";
 
 /// Where programs come from that are not this one.
 #[derive(Default)]

@@ -51,6 +51,8 @@ enum Command {
     All(Options),
     /// Chatter, request and response: one and 1024 in flight, 64 B.
     Chatter(Options),
+    /// Chatter, request and response on many connections at once.
+    Connections(Options),
     /// Chatter, one way: 16 B to 1 MiB.
     OneWay(Options),
     /// Request and response at a fixed rate: percentiles, and whether a slow client slows others.
@@ -151,6 +153,7 @@ type Measure = fn(&Bench) -> anyhow::Result<Vec<Table>>;
 const TABLES: &[Measure] = &[
     encoding::tables,
     wire::chatter,
+    wire::connections,
     wire::one_way,
     wire::latency,
     websocket::tables,
@@ -178,6 +181,7 @@ fn main() -> anyhow::Result<()> {
             run(&options, TABLES)
         }
         Command::Chatter(options) => run(&options, &[wire::chatter]),
+        Command::Connections(options) => run(&options, &[wire::connections]),
         Command::OneWay(options) => run(&options, &[wire::one_way]),
         Command::Latency(options) => run(&options, &[wire::latency]),
         Command::Websocket(options) => run(&options, &[websocket::tables]),

@@ -15,6 +15,9 @@ pub(crate) enum Peer {
     Tokio,
     /// This library on smol.
     Smol,
+    /// This library on compio.
+    #[cfg(target_os = "linux")]
+    Compio,
 }
 
 /// On this thread, as a task like those that it spawns: the future in `block_on` itself is woken
@@ -35,6 +38,22 @@ pub(crate) fn smol<T: Send + 'static>(
     // the receiver waits for it, so it is there
     smol::spawn(async move { drop(sender.send(future.await)) }).detach();
     receiver.recv().context("the task panicked")?
+}
+
+/// On a ring of this thread, as a task like those that it spawns: the future in `block_on` itself
+/// is polled with every turn of the ring.
+#[cfg(target_os = "linux")]
+pub(crate) fn compio<T: Send + 'static>(
+    future: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+) -> anyhow::Result<T> {
+    use compio::driver::ProactorBuilder;
+    use compio::runtime::{RuntimeBuilder, spawn};
+
+    let mut ring = ProactorBuilder::new();
+    // what completes waits until the thread asks, instead of interrupting it
+    ring.single_issuer(true).coop_taskrun(true).taskrun_flag(true);
+    let runtime = RuntimeBuilder::new().with_proactor(ring).build()?;
+    runtime.block_on(async { spawn(future).await.map_err(std::io::Error::from)? })
 }
 
 /// What a server does when it has nothing more to do: it is looked at before it ends.

@@ -40,6 +40,8 @@ pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
         Peer::Raw => runtimes::tokio(raw::serve()),
         Peer::Tokio => runtimes::tokio(server::serve::<hat_tokio::Tokio>()),
         Peer::Smol => runtimes::smol(server::serve::<hat_smol::Smol>()),
+        #[cfg(target_os = "linux")]
+        Peer::Compio => runtimes::compio(server::serve::<hat_compio::Compio>()),
     }?;
     runtimes::stay()
 }
@@ -51,9 +53,17 @@ pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {
             runtimes::tokio(register::drive::<hat_tokio::Tokio>(it))
         }
         (Peer::Smol, &Task::Register(it)) => runtimes::smol(register::drive::<hat_smol::Smol>(it)),
+        #[cfg(target_os = "linux")]
+        (Peer::Compio, &Task::Register(it)) => {
+            runtimes::compio(register::drive::<hat_compio::Compio>(it))
+        }
         (Peer::Raw, &Task::Notify(it)) => runtimes::tokio(raw::drive(it)),
         (Peer::Tokio, &Task::Notify(it)) => runtimes::tokio(notify::drive::<hat_tokio::Tokio>(it)),
         (Peer::Smol, &Task::Notify(it)) => runtimes::smol(notify::drive::<hat_smol::Smol>(it)),
+        #[cfg(target_os = "linux")]
+        (Peer::Compio, &Task::Notify(it)) => {
+            runtimes::compio(notify::drive::<hat_compio::Compio>(it))
+        }
     }
 }
 

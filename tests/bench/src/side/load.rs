@@ -11,18 +11,23 @@ pub(crate) struct Load {
     pub(crate) task: Task,
     /// Bytes of a message.
     pub(crate) size: usize,
-    /// Requests in flight; of a latency, clients.
+    /// Requests in flight; of `each` and a latency, clients.
     pub(crate) count: usize,
     pub(crate) milliseconds: u64,
     /// Requests a second of all clients together, of a latency.
     #[arg(default_value_t = 1)]
     pub(crate) rate: u32,
+    /// Connections beside those that ask, which say nothing.
+    #[arg(default_value_t = 0)]
+    pub(crate) idle: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Task {
     /// Requests with so many in flight, as fast as they are answered.
     Echo,
+    /// Requests on `count` connections, with one in flight on each, as fast as they are answered.
+    Each,
     /// Messages one way, as fast as they are taken.
     OneWay,
     /// Requests at a fixed rate, and how long each took.

@@ -12,7 +12,7 @@ use clap::Args;
 use hat_aio::Runtime;
 use hat_aio::runtime::sleep;
 
-pub(crate) use self::tables::{chatter, latency, one_way};
+pub(crate) use self::tables::{chatter, connections, latency, one_way};
 use crate::runtimes::{self, Peer};
 use crate::side::load::{Load, Task};
 use crate::side::pipe;
@@ -36,6 +36,8 @@ pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
         Peer::Raw => runtimes::tokio(raw::serve()),
         Peer::Tokio => runtimes::tokio(ours::serve::<hat_tokio::Tokio>()),
         Peer::Smol => runtimes::smol(ours::serve::<hat_smol::Smol>()),
+        #[cfg(target_os = "linux")]
+        Peer::Compio => runtimes::compio(ours::serve::<hat_compio::Compio>()),
     }?;
     runtimes::stay()
 }
@@ -46,6 +48,8 @@ pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {
         Peer::Raw => runtimes::tokio(drive_raw(load)),
         Peer::Tokio => runtimes::tokio(drive_ours::<hat_tokio::Tokio>(load)),
         Peer::Smol => runtimes::smol(drive_ours::<hat_smol::Smol>(load)),
+        #[cfg(target_os = "linux")]
+        Peer::Compio => runtimes::compio(drive_ours::<hat_compio::Compio>(load)),
     }
 }
 
@@ -54,6 +58,14 @@ async fn drive_raw(load: Load) -> anyhow::Result<()> {
         Task::Echo => {
             let mut halves = raw::echo(&load).await?;
             pipe::echo(&mut halves, &load).await?.tell();
+        }
+        Task::Each => {
+            let mut clients = Vec::new();
+            for _ in 0..load.count + load.idle {
+                clients.push(raw::echo(&load).await?);
+            }
+            let _idle = clients.split_off(load.count);
+            pipe::each::<hat_tokio::Tokio>(clients, &load).await?.tell();
         }
         Task::OneWay => {
             let mut flow = raw::CountedConnection::new(&load).await?;
@@ -76,6 +88,14 @@ async fn drive_ours<R: Runtime>(load: Load) -> anyhow::Result<()> {
         Task::Echo => {
             let mut client = ours::Client::new::<R>(&load).await?;
             pipe::echo(&mut client, &load).await?.tell();
+        }
+        Task::Each => {
+            let mut clients = Vec::new();
+            for _ in 0..load.count + load.idle {
+                clients.push(ours::Client::new::<R>(&load).await?);
+            }
+            let _idle = clients.split_off(load.count);
+            pipe::each::<R>(clients, &load).await?.tell();
         }
         Task::OneWay => {
             let mut client = ours::Client::new::<R>(&load).await?;

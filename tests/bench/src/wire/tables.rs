@@ -2,7 +2,7 @@
 
 use super::Task;
 use crate::Bench;
-use crate::contenders::{Contender, RAW, SMOL, TOKIO};
+use crate::contenders::{COMPIO, Contender, RAW, SMOL, TOKIO};
 use crate::measure::{Goal, MIB, Of, Work, measure};
 use crate::report::Table;
 use clap::ValueEnum;
@@ -26,15 +26,16 @@ struct LoadShape {
     size: usize,
     count: usize,
     rate: u32,
+    idle: usize,
 }
 
 /// Makes the contenders of that name.
 fn contenders(bench: &Bench, names: &[&'static str], asked: LoadShape) -> Vec<Contender> {
-    let LoadShape { task, size, count, rate } = asked;
+    let LoadShape { task, size, count, rate, idle } = asked;
     let task = task.to_possible_value().map_or_else(String::new, |it| it.get_name().to_owned());
     // the slowest of a thousand answers is to be one of many
     let milliseconds = bench.milliseconds * if rate > 1 { 5 } else { 1 };
-    let numbers = [size as u64, count as u64, milliseconds, rate.into()];
+    let numbers = [size as u64, count as u64, milliseconds, rate.into(), idle as u64];
     let mut load = vec![task];
     load.extend(numbers.map(|number| number.to_string()));
     let programs = &bench.programs;
@@ -45,6 +46,8 @@ fn contenders(bench: &Bench, names: &[&'static str], asked: LoadShape) -> Vec<Co
             RAW => ours("raw"),
             TOKIO => ours("tokio"),
             SMOL => ours("smol"),
+            COMPIO if cfg!(target_os = "linux") => ours("compio"),
+            COMPIO => (Err("not here: Linux only".to_owned()), Vec::new(), Vec::new()),
             PYTHON => (programs.python("chatter.py"), vec!["serve"], vec!["drive"]),
             NATS => {
                 let program = programs.rust_with("nats-server", "nats-server");
@@ -76,14 +79,40 @@ pub(crate) fn chatter(bench: &Bench) -> anyhow::Result<Vec<Table>> {
         (1024, vec![goal(5.0, TONIC), goal(2.0, NATS), goal(50.0, PYTHON), SMOL_GOAL]),
     ];
     for (count, goals) in works {
-        let asked = LoadShape { task: Task::Echo, size: 64, count, rate: 1 };
-        let names = [RAW, TOKIO, SMOL, TONIC, TARPC, NATS, PYTHON];
+        let asked = LoadShape { task: Task::Echo, size: 64, count, rate: 1, idle: 0 };
+        let names = [RAW, TOKIO, SMOL, COMPIO, TONIC, TARPC, NATS, PYTHON];
         let work = Work {
             name: format!("{count} in flight"),
             contenders: contenders(bench, &names, asked),
             columns: &columns,
             lower_is_better: false,
             goals,
+        };
+        measure(&mut table, &work, bench.rounds);
+    }
+    Ok(vec![table])
+}
+
+/// Many connections at once.
+pub(crate) fn connections(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    let about = "Requests of 64 B that are answered with the same, on 100 connections at once with one in flight on each, alone and beside \
+                 connections that say nothing; one thread a side.";
+    let titles = ["round trips/s", "client CPU µs", "server CPU µs"];
+    let columns: [Of; 3] = [
+        |run| run.rate("messages"),
+        |run| run.client.cpu * 1e6 / run.get("messages"),
+        |run| run.server.cpu * 1e6 / run.get("messages"),
+    ];
+    let mut table = Table::new("Chatter: many connections", about, &titles).against(RAW);
+    let beside = if bench.quick { 100 } else { 9_900 };
+    for (name, idle, factor) in [("100", 0, 1.1), ("100 of 10 000", beside, 1.3)] {
+        let asked = LoadShape { task: Task::Each, size: 64, count: 100, rate: 1, idle };
+        let work = Work {
+            name: name.to_owned(),
+            contenders: contenders(bench, &[RAW, TOKIO, SMOL, COMPIO], asked),
+            columns: &columns,
+            lower_is_better: false,
+            goals: vec![SMOL_GOAL, Goal { contender: COMPIO, factor, than: TOKIO }],
         };
         measure(&mut table, &work, bench.rounds);
     }
@@ -115,7 +144,7 @@ pub(crate) fn one_way(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     for (name, size) in [("16 B", 16), ("256 B", 256), ("4 KiB", 4 << 10), ("1 MiB", 1 << 20)] {
         let mut goals = vec![SMOL_GOAL];
         goals.extend((size >= 4 << 10).then(|| goal(0.9, RAW)));
-        let asked = LoadShape { task: Task::OneWay, size, count: 1, rate: 1 };
+        let asked = LoadShape { task: Task::OneWay, size, count: 1, rate: 1, idle: 0 };
         let work = Work {
             name: name.to_owned(),
             contenders: contenders(bench, &[RAW, TOKIO, SMOL, TONIC, NATS, PYTHON], asked),
@@ -147,7 +176,7 @@ fn fixed_rate(bench: &Bench) -> Table {
                  its time counts from then, also where it had to wait to be sent. The client spins, so that it is never late by itself.";
     let mut table = Table::new("Latency", about, &PERCENTILES).against(RAW);
     for count in [1, 100] {
-        let asked = LoadShape { task: Task::Latency, size: 64, count, rate: RATE };
+        let asked = LoadShape { task: Task::Latency, size: 64, count, rate: RATE, idle: 0 };
         let mut all = contenders(bench, &[RAW, TOKIO, SMOL, TONIC, NATS], asked);
         all.extend(contenders(bench, &[PYTHON], LoadShape { rate: PYTHON_RATE, ..asked }));
         let work = Work {
@@ -169,7 +198,7 @@ fn slow_client(bench: &Bench) -> Table {
     let about = "The same with 10 clients; and again while one more has asked for messages of 64 KiB without end, receives nothing for half of \
                  the time, and then ten a second.";
     let mut table = Table::new("Latency beside a slow client", about, &PERCENTILES);
-    let asked = LoadShape { task: Task::Latency, size: 64, count: 10, rate: RATE };
+    let asked = LoadShape { task: Task::Latency, size: 64, count: 10, rate: RATE, idle: 0 };
     let mut all = contenders(bench, &[TOKIO, SMOL], asked);
     let slow = contenders(bench, &[TOKIO, SMOL], LoadShape { task: Task::LatencySlow, ..asked });
     let names = [TOKIO_SLOW, SMOL_SLOW];
