@@ -29,11 +29,12 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
-    host: String,
+    // boxed, because addresses stand in errors
+    host: Box<str>,
     port: u16,
     tls: bool,
-    unix: Option<PathBuf>,
-    path: Option<String>,
+    unix: Option<Box<Path>>,
+    path: Option<Box<str>>,
 }
 
 /// Why a text is no [`Address`].
@@ -101,13 +102,13 @@ impl Address {
     /// An address by parts. `host` is a name, or an IP address without brackets.
     #[must_use]
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port, tls: false, unix: None, path: None }
+        Self { host: host.into().into(), port, tls: false, unix: None, path: None }
     }
 
     /// The address of the Unix socket at `path`.
     #[must_use]
     pub fn unix(path: impl Into<PathBuf>) -> Self {
-        Self { unix: Some(path.into()), ..Self::new("localhost", 0) }
+        Self { unix: Some(path.into().into()), ..Self::new("localhost", 0) }
     }
 
     /// The path of the Unix socket, if it is one.
@@ -142,7 +143,7 @@ impl Address {
 
     /// Refuses a path: nobody asks for it.
     pub(crate) fn has_no_path(&self) -> Result<(), AddressError> {
-        self.path.clone().map_or(Ok(()), |path| Err(AddressError::Path(path)))
+        self.path.clone().map_or(Ok(()), |path| Err(AddressError::Path(path.into())))
     }
 
     /// The name or IP address.
@@ -188,8 +189,8 @@ impl FromStr for Address {
         }
         let path = match path {
             "" | "/" => None,
-            path if path.starts_with('?') => Some(format!("/{path}")),
-            path => Some(path.to_owned()),
+            path if path.starts_with('?') => Some(format!("/{path}").into()),
+            path => Some(path.into()),
         };
         let (host, port) = match rest.rsplit_once(':').filter(|(_, port)| !port.contains(']')) {
             Some(parts) => parts,
@@ -230,7 +231,7 @@ impl Address {
     /// `host:port` without a scheme, as in a request's `Host`.
     pub(crate) fn authority(&self) -> String {
         if self.unix.is_some() {
-            return self.host.clone();
+            return self.host.to_string();
         }
         if self.host.parse::<Ipv6Addr>().is_ok() {
             format!("[{}]:{}", self.host, self.port)
