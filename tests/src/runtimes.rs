@@ -10,6 +10,8 @@ use hat_aio::Runtime;
 pub use hat_aio::runtime::{sleep, within};
 
 use crate::peers::install;
+#[cfg(target_os = "linux")]
+use crate::peers::skip;
 
 /// A test that takes longer hangs, unless a peer was installed meanwhile. Most need less than a
 /// second.
@@ -82,6 +84,17 @@ impl TestRuntime for hat_compio::Compio {
     }
 }
 
+/// Whether a test has to be left out because the system allows no io_uring, as in many containers;
+/// says so in one line.
+#[cfg(target_os = "linux")]
+pub fn has_no_ring(test_name: &str) -> bool {
+    let ring = compio::runtime::Runtime::new();
+    if let Err(error) = &ring {
+        skip(test_name, &format!("no io_uring here: {error}"));
+    }
+    ring.is_err()
+}
+
 async fn limited<R: Runtime, T>(test: impl Future<Output = T>) -> T {
     let mut test = pin!(test);
     loop {
@@ -130,6 +143,9 @@ macro_rules! on_every_runtime {
             #[test]
             fn compio() {
                 use hat_compio::Compio;
+                if $crate::runtimes::has_no_ring(stringify!($name)) {
+                    return;
+                }
                 <Compio as $crate::runtimes::TestRuntime>::run(Box::pin(body::<Compio>()));
             }
         })+
