@@ -1,4 +1,5 @@
-//! A map for keys that come in ascending order and go in about that order, as ids of messages do.
+//! A map for keys that are inserted in ascending order and removed in about the same order, such as
+//! ids of messages.
 //!
 //! ```text
 //! ring    7 ·  9 open  10 ·  12 open  15 open  <── 16 goes to the back

@@ -1,5 +1,5 @@
-//! A machine on a socket, for loops of one's own: blocking ones, and those that are told when a
-//! socket is ready.
+//! A machine on a socket, for event loops of your own: blocking loops, and loops that are notified
+//! when a socket is ready.
 //!
 //! ```text
 //!            readiness                               blocking
@@ -33,7 +33,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// that waits for its peer is told for how long.
 const LATE: Duration = Duration::from_secs(1);
 
-/// Why a connection is over.
+/// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error<E: core::error::Error> {
     /// The machine says so. What it had left to say was written as far as the socket took it at
@@ -252,7 +252,8 @@ impl<M: Protocol, S: BlockingSocket> Driver<M, S> {
     ///
     /// # Errors
     ///
-    /// [`Error`]: the connection is over, and the socket can go.
+    /// [`Error`]: the connection is over, and the socket can go. An orderly end is one of them, the
+    /// machine's own error for it, as `Error::Protocol(chatter::Error::Closed)`.
     pub fn wait(
         &mut self,
         now: impl Fn() -> Instant,

@@ -1,5 +1,4 @@
-//! Ping and pong, timed: when to send a ping, and when to give a silent peer up. Two rules are in
-//! use.
+//! Timing of pings: when to send one, and when to give up a silent peer. Two rules are in use.
 //!
 //! ```text
 //! WhenIdle   received ──delay──> ping ──timeout──> given up        anything received starts over

@@ -1,4 +1,4 @@
-//! Which message that was sent may have been too large for the peer.
+//! Guesses which sent message may have been too large for the peer.
 
 use crate::buffer::SendQueue;
 use crate::protocol::TooLarge;

@@ -3,9 +3,9 @@
 //! | module | what |
 //! |---|---|
 //! | [`time`], [`buffer`], [`protocol`] | what a machine is, and how it is driven |
-//! | `driver` | that loop over a socket of the system, blocking or not; feature `std` |
+//! | `driver` | the run loop over a socket of the system, blocking or not; feature `std` |
 //! | [`tcp`] | plain TCP as a machine: the identity |
-//! | [`sbs`] | simple binary serialization: what all messages are written in |
+//! | [`sbs`] | simple binary serialization: the encoding of all messages |
 //! | [`chatter`] | messages in conversations, both deployed dialects |
 //! | [`eventer`] | event client and event server, over Chatter |
 //! | [`observer`] | a component of a redundant plant and its monitor, over Chatter |
@@ -14,17 +14,17 @@
 //! | [`tpkt`] | packets over TCP, RFC 1006 |
 //! | [`cotp`] | ISO transport class 0, over TPKT |
 //! | [`ws`] | WebSocket: messages over HTTP's port, RFC 6455 |
-//! | [`retry`] | when a client that comes back tries again |
+//! | [`retry`] | the delays between attempts of a client that reconnects |
 //!
 //! | feature | what |
 //! |---|---|
 //! | `std`, on by default | `driver`, sockets' errors, the system's clock, schema files |
 //! | `serde` | `Serialize` and `Deserialize` for events and their parts, and for JSON values |
-//! | `chrono`, `jiff`, `time` | timestamps from and to the moments of these libraries |
+//! | `chrono`, `jiff`, `time` | conversions between timestamps and the types of these libraries |
 //! | `tracing` | spans and events of connections |
 //!
-//! Nothing here has a clock, a socket, a thread, or randomness: whoever drives the machines has
-//! them. Without the feature `std` the crate needs `alloc` only.
+//! Nothing here has a clock, a socket, a thread, or randomness: the driver of the machines supplies
+//! what they need. Without the feature `std` the crate needs `alloc` only.
 //!
 //! # The run loop
 //!
@@ -38,7 +38,7 @@
 //!    |---|---|---|
 //!    | `Incoming(i)` | this is for the application | poll again, unless it can take no more |
 //!    | `Needs(n)` | `n` more bytes must come | read from the socket in step 3 |
-//!    | `HeldUp` | something else than bytes must come first | do not read |
+//!    | `HeldUp` | something other than bytes must happen first | do not read |
 //!    | an error | the connection is over | write what is left, for a bounded time, and close |
 //!
 //! 2. **Write** [`tx`](protocol::Protocol::tx) to the socket, as far as that takes it, also after
@@ -48,8 +48,8 @@
 //!
 //! After a wait, read before the next poll, also where it was the deadline that came: after a
 //! process was stopped or a machine slept, the answer that a deadline waited for may lie in the
-//! socket. A socket that fails is no end of the stream: poll for what came before, without setting
-//! [`RecvBuf::eof`](buffer::RecvBuf::eof), and end with the socket's own error.
+//! socket. A socket that fails is not an end of the stream: poll for what came before, without
+//! setting [`RecvBuf::eof`](buffer::RecvBuf::eof), and end with the socket's own error.
 //!
 //! When the machine [`is_closed`](protocol::Protocol::is_closed), the socket can go.
 //!

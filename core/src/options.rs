@@ -1,4 +1,4 @@
-//! How options and configurations are written, once for all of them.
+//! The conventions for all options and configurations.
 //!
 //! They are structs with public fields, a default for each, and one more field that is hidden: so a
 //! literal of one ends with `..Default::default()`, and a release that adds a field breaks no

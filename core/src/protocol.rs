@@ -1,4 +1,4 @@
-//! The contract between a state machine and whoever drives it.
+//! The contract between a state machine and its driver.
 //!
 //! ```text
 //!          ┌───────────────────── after anything happened ─────────────────────┐
@@ -27,7 +27,7 @@ use crate::time::Instant;
 pub trait Protocol {
     /// What the peer sent, or what became of something that the application started.
     type Incoming;
-    /// Why the connection is over. Final: every later poll returns it again.
+    /// Why the connection ended. Final: every later poll returns it again.
     type Error: Error + Clone;
 
     /// Takes at most one message from `rx`, does what is due at `now`, and says what must happen

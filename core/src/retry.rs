@@ -1,4 +1,4 @@
-//! When a client that comes back after every outage tries again, whatever it speaks.
+//! The delays between attempts of a client that reconnects, for every protocol.
 
 use crate::options::More;
 use core::time::Duration;
@@ -43,7 +43,7 @@ pub enum OnRejection {
     Stop,
 }
 
-/// Why there is no connection.
+/// Why a connection could not be established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// None came about.

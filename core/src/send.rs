@@ -1,4 +1,4 @@
-//! What calls that send have in common, whatever their protocol: how they are refused.
+//! What all calls that send have in common: how they are refused.
 
 use core::error::Error;
 

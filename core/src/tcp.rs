@@ -1,4 +1,4 @@
-//! TCP itself as a protocol: bytes in, bytes out, no messages. The identity machine.
+//! Plain TCP as a machine: bytes in, bytes out, without messages.
 //!
 //! ```text
 //! Open ──end()──> we send no more ──peer ends──┐

@@ -1,4 +1,4 @@
-//! Time without a clock: a state machine never asks what time it is, it is told.
+//! Time without a clock: a state machine never asks for the time, it is passed to it.
 //!
 //! An [`Instant`] is a duration since an origin that the caller chose: the start of the program, of
 //! a simulation, of a test. Only differences and order matter, so every machine that is driven

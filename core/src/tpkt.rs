@@ -69,7 +69,7 @@ pub enum Error {
     #[error("TPKT version {0} instead of 3: the peer does not speak TPKT")]
     Version(u8),
     /// A packet shorter than its header and the smallest TPDU (RFC 1006 clause 6).
-    #[error("a TPKT packet of {0} octets, but 7 is the least")]
+    #[error("a TPKT packet of {0} octets; the minimum is 7")]
     Length(u16),
 }
 
@@ -90,7 +90,7 @@ pub enum SendFault {
         limit: usize,
     },
     /// Less than 3 or more than 65531 octets.
-    #[error("a TPDU of {size} octets does not fit a TPKT packet: send 3 to 65531")]
+    #[error("a TPDU of {size} octets does not fit in a TPKT packet: send 3 to 65531")]
     Size {
         /// What was to be sent, octets.
         size: usize,

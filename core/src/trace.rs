@@ -1,4 +1,4 @@
-//! What machines tell `tracing`, with its feature; nothing without it.
+//! What machines report to `tracing`; nothing without its feature.
 
 #[cfg(feature = "tracing")]
 mod told {

@@ -17,15 +17,15 @@ use crate::sbs::{Encode, Writer};
 use crate::time::{Instant, earliest};
 use crate::trace;
 
-/// How to send a message. The defaults are those of the deployed peers' `send`: a conversation of
+/// Options of a message. The defaults are those of the deployed peers' `send`: a conversation of
 /// one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendOptions {
-    /// The conversation to go on with; `None` starts a new one.
+    /// The conversation to continue; `None` starts a new one.
     pub conversation: Option<Conversation>,
     /// This message ends the conversation. Default: true.
     pub last: bool,
-    /// The other side may send next. Default: true.
+    /// Passes the token: the peer may send next. Default: true.
     pub token: bool,
     /// Report [`Incoming::Timeout`] at this time unless the conversation goes on before, in either
     /// direction. Without meaning where `last` is set.
@@ -186,7 +186,7 @@ impl Connection {
         self.forgotten.insert(conversation);
     }
 
-    /// Conversations that are open now, both sides' together.
+    /// The number of open conversations of both sides.
     #[must_use]
     pub fn open_conversations(&self) -> usize {
         self.conversations.len()
@@ -345,7 +345,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Keeps the books of a message that is no ping and no pong. Whether it is one for the
+    /// Keeps the books of a message that is neither a ping nor a pong. Whether it is one for the
     /// application.
     #[inline]
     fn admit(&mut self, head: Head) -> Result<bool, Error> {

@@ -3,7 +3,7 @@ use alloc::boxed::Box;
 use super::{Conversation, Data};
 use crate::sbs::DecodeError;
 
-/// Why a connection is over.
+/// Why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -19,15 +19,15 @@ pub enum Error {
         need: usize,
     },
     /// A block that claims more than [`Config::max_message`](super::Config::max_message).
-    #[error("the peer announced a message of {size} bytes, but {limit} is the limit")]
+    #[error("the peer announced a message of {size} bytes; the limit is {limit}")]
     TooLarge {
         /// Bytes claimed; `u64::MAX` stands for that many and more.
         size: u64,
         /// The limit.
         limit: usize,
     },
-    /// A block that is no message.
-    #[error("a message does not decode: {0}")]
+    /// A block that is not a message.
+    #[error("a message cannot be decoded: {0}")]
     Malformed(#[from] DecodeError),
     /// Nothing came in time after a ping.
     #[error("the peer did not answer a ping in time")]
@@ -64,7 +64,7 @@ pub enum Violation {
     #[error("a message without the token")]
     NoToken,
     /// Bytes behind the message in its block.
-    #[error("{left} bytes left over behind a message")]
+    #[error("{left} bytes left over after a message")]
     TrailingBytes {
         /// How many.
         left: usize,
@@ -88,7 +88,7 @@ pub enum SendFault {
         limit: usize,
     },
     /// [`Config::max_message`](super::Config::max_message).
-    #[error("the message takes {size} bytes, but {limit} is the limit")]
+    #[error("the message takes {size} bytes; the limit is {limit}")]
     TooLarge {
         /// What it takes, bytes.
         size: usize,
@@ -105,7 +105,7 @@ pub enum SendFault {
     #[error("the conversation is not open")]
     NotOpen,
     /// The other side has the token: wait for its message.
-    #[error("the token of the conversation is with the other side")]
+    #[error("the peer has the token of the conversation")]
     NoToken,
     /// A module name in the dialect `HatChatter`, which has no place for it.
     #[error("this dialect has no module names: write the type as Module.Type")]

@@ -14,8 +14,9 @@ pub enum Policy {
     Interop,
     /// The letter of RFC 905 and RFC 2126: each tolerance is an error, and a CR of ours keeps to
     /// its 128 octets. It is for conformance tests, not for plants: it refuses peers that offer or
-    /// send TPDUs over 2048 octets, which RFC 905 does not have in class 0 (libiec61850 offers 8192
-    /// and iec61850bean 65531), those of Siemens that send DTs without data, and clients of RDP.
+    /// send TPDUs over 2048 octets, which RFC 905 does not allow in class 0 (libiec61850 offers
+    /// 8192 and iec61850bean 65531), those of Siemens that send DTs without data, and clients of
+    /// RDP.
     Strict,
 }
 

@@ -37,31 +37,31 @@ pub enum Diagnostic {
     #[error("option bits {0:#x} beside the class, which are 0 in class 0")]
     OptionBits(u8),
     /// A CR of more than 128 octets (RFC 905 clause 13.3).
-    #[error("a CR of {octets} octets, but 128 is the most")]
+    #[error("a CR of {octets} octets; the limit is 128")]
     LongRequest {
         /// Its length.
         octets: usize,
     },
     /// A TPDU size in a CR that RFC 905 does not have in class 0, 4096 octets and more. Common over
     /// TCP.
-    #[error("a TPDU size of {0} octets, which RFC 905 does not have in class 0")]
+    #[error("a TPDU size of {0} octets, which RFC 905 does not allow in class 0")]
     NonStandardSize(TpduSize),
     /// A parameter that is unknown, or not of class 0: ignored. In a CR that is the rule under both
     /// policies.
-    #[error("parameter {code:#04x} is not of class 0 and was ignored")]
+    #[error("parameter {code:#04x} is not defined in class 0 and was ignored")]
     ParameterIgnored {
         /// Its code.
         code: u8,
     },
     /// A parameter with an invalid value was taken as absent.
-    #[error("parameter {code:#04x} has an invalid value and was taken as absent")]
+    #[error("parameter {code:#04x} has an invalid value and was treated as absent")]
     ParameterInvalid {
         /// Its code.
         code: u8,
     },
     /// A parameter stood in a TPDU twice; the later one counts, which is the rule under both
     /// policies.
-    #[error("parameter {code:#04x} stands there twice: the later one counts")]
+    #[error("parameter {code:#04x} occurs twice: the later one counts")]
     ParameterRepeated {
         /// Its code.
         code: u8,
@@ -91,7 +91,7 @@ pub enum Diagnostic {
         expected: Selector,
     },
     /// More than 32 octets of user data in a CR or CC (RFC 905 clause 13.3.5): ignored.
-    #[error("{octets} octets of connect data, but 32 is the most: ignored")]
+    #[error("{octets} octets of connect data exceed the limit of 32")]
     ConnectDataIgnored {
         /// How many.
         octets: usize,

@@ -6,7 +6,7 @@ use super::tpdu::{Kind, TooLong};
 use super::{Cause, Diagnostic, Reason};
 use crate::tpkt;
 
-/// Why a connection is over.
+/// Why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,7 +18,7 @@ pub enum Error {
     ClosedDuringHandshake,
     /// The handshake took longer than
     /// [`Config::handshake_timeout`](super::Config::handshake_timeout).
-    #[error("the handshake was not done in time")]
+    #[error("the handshake was not completed in time")]
     HandshakeTimeout,
     /// The peer refused our request with a DR.
     #[error("the peer refused the connection: {reason}{}", Said(information))]
@@ -56,19 +56,21 @@ pub enum Error {
     #[error(transparent)]
     Tpkt(tpkt::Error),
     /// The stream ended inside a message.
-    #[error("the connection ended inside a message: {received} octets of it arrived")]
+    #[error("the connection ended inside a message, of which {received} octets had arrived")]
     Incomplete {
         /// Octets of the message that arrived.
         received: u64,
     },
     /// A message over [`Config::max_tsdu`](super::Config::max_tsdu).
-    #[error("the peer sends a message of more than {limit} octets, which is the limit")]
+    #[error("the peer sent a message of more than {limit} octets, which is the limit")]
     TsduTooLarge {
         /// The limit, octets.
         limit: usize,
     },
     /// The application took no expedited data, and more came than is kept for it.
-    #[error("the peer sent more than {limit} pieces of expedited data that nobody took")]
+    #[error(
+        "the peer sent more than {limit} pieces of expedited data that the application had not taken"
+    )]
     ExpeditedOverflow {
         /// How many are kept.
         limit: usize,
@@ -111,7 +113,7 @@ impl fmt::Display for Octets<'_> {
         let Some(octets) = self.0.as_ref().filter(|octets| !octets.is_empty()) else {
             return Ok(());
         };
-        f.write_str(", up to the octet that was wrong: ")?;
+        f.write_str(", up to and including the invalid octet: ")?;
         hexadecimal(octets, f)
     }
 }
@@ -125,7 +127,7 @@ fn hexadecimal(octets: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 #[non_exhaustive]
 pub enum Violation {
     /// LI is 0 or 255, or larger than the TPDU (RFC 905 clause 13.2.1).
-    #[error("length indicator {li} in a TPDU with {have} octets behind it")]
+    #[error("length indicator {li} in a TPDU with {have} octets after it")]
     LengthIndicator {
         /// What it says.
         li: u8,
@@ -142,7 +144,7 @@ pub enum Violation {
         li: u8,
     },
     /// A parameter that ends behind the header.
-    #[error("parameter {code:#04x} ends behind the header (octet {at})")]
+    #[error("parameter {code:#04x} extends past the header (octet {at})")]
     ParameterOverrun {
         /// Its code.
         code: u8,
@@ -224,7 +226,7 @@ pub enum SendFault {
     },
     /// A message is sent in parts and has not ended: see
     /// [`send_part`](super::Connection::send_part).
-    #[error("a message is sent in parts: send its last part first")]
+    #[error("a message is being sent in parts: send its last part first")]
     InMessage,
     /// Expedited data was not negotiated: see [`Config::expedited`](super::Config::expedited).
     #[error("expedited data was not negotiated")]
@@ -252,16 +254,14 @@ pub enum ConfigError {
     #[error(transparent)]
     TooLong(#[from] TooLong),
     /// More than 32 octets of connect data.
-    #[error("connect data of {octets} octets: 32 is the most")]
+    #[error("connect data of {octets} octets: the limit is 32")]
     ConnectData {
         /// How many.
         octets: usize,
     },
     /// A CR of more than 128 octets (RFC 905 clause 13.3), under
     /// [`Policy::Strict`](super::Policy::Strict).
-    #[error(
-        "a CR of {octets} octets, but 128 is the most: shorten the selectors or the connect data"
-    )]
+    #[error("a CR of {octets} octets; the limit is 128: shorten the selectors or the connect data")]
     LongRequest {
         /// Its length.
         octets: usize,
@@ -277,7 +277,7 @@ pub enum ConfigError {
 #[non_exhaustive]
 pub enum AnswerError {
     /// No request waits for an answer: it was answered, or withdrawn, or the connection is over.
-    #[error("no request waits for an answer")]
+    #[error("no request is waiting for an answer")]
     NotWaiting,
     /// A part of the answer is too long.
     #[error(transparent)]

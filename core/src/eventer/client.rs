@@ -279,7 +279,7 @@ impl Client {
                 self.requests.remove(request.0);
                 Ok(Some(request))
             }
-            Some(_) => Err(unexpected(message, "as the answer to a request of another kind")),
+            Some(_) => Err(unexpected(message, "in answer to a request of another kind")),
         }
     }
 

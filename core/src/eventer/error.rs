@@ -11,10 +11,10 @@ pub enum Error {
     #[error(transparent)]
     Chatter(#[from] chatter::Error),
     /// The server does not take the client: its text, by `HatEventer.MsgInitRes`.
-    #[error("the server refused: {0}")]
+    #[error("the server refused the client: {0}")]
     Rejected(ByteString),
     /// The other side did not say its part of the initialization in time.
-    #[error("the other side did not initialize the connection in time")]
+    #[error("the peer did not initialize the connection in time")]
     InitTimeout,
     /// A message that has no place here.
     #[error("unexpected message `{message}` {place}")]
@@ -24,8 +24,8 @@ pub enum Error {
         /// Where in the conversation of the two sides.
         place: &'static str,
     },
-    /// A message whose data is no value of its type.
-    #[error("the data of `{message}` does not decode: {error}")]
+    /// A message whose data is not a value of its type.
+    #[error("the data of `{message}` cannot be decoded: {error}")]
     Malformed {
         /// Its type.
         message: ByteString,
@@ -59,16 +59,16 @@ pub enum SendFault {
     /// Chatter refused it: closed, queue full, too large, no such conversation.
     #[error(transparent)]
     Chatter(#[from] chatter::SendFault),
-    /// An event that others could not take: the text of its JSON payload is no JSON.
+    /// An event that others could not take: the text of its JSON payload is not JSON.
     #[error(
-        "the payload of event {index} is no JSON that every peer can take: register it as binary, or mend it"
+        "the payload of event {index} is not JSON that every peer accepts: correct it, or register it as binary"
     )]
     NotJson {
         /// Which of the events, from 0 on.
         index: usize,
     },
     /// More events for one session than servers take.
-    #[error("more than {limit} events are too many for one session: register them in several")]
+    #[error("a session holds at most {limit} events: register them in several sessions")]
     TooManyEvents {
         /// [`MAX_REGISTERED`](super::client::MAX_REGISTERED).
         limit: usize,

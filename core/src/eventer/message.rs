@@ -47,7 +47,7 @@ sbs::record! {
     pub struct InitReq {
         /// The name of the client: what it is, not who.
         pub client_name: ByteString,
-        /// A secret that the server may ask for. A server usually accepts a client without one.
+        /// The token that the server may require. A server usually accepts a client without one.
         pub client_token: Option<ByteString>,
         /// The query types of the events to notify, as sent: they may not make a
         /// [`Subscription`](super::Subscription), which the server then answers with

@@ -1,6 +1,6 @@
 /// A text that names nothing of the kind asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is no {kind}; write one of: {expected}")]
+#[error("this is not a valid {kind}; write one of: {expected}")]
 pub struct UnknownName {
     /// What was asked for, for example `status`.
     pub kind: &'static str,

@@ -150,7 +150,7 @@ impl Json {
     ///
     /// # Errors
     ///
-    /// [`JsonError`]: the text is no JSON (`NaN` and `Infinity` are none), a number is infinite as
+    /// [`JsonError`]: the text is not JSON (`NaN` and `Infinity` are none), a number is infinite as
     /// a double, or it is nested too deeply.
     pub fn check(&self) -> Result<(), JsonError> {
         check::check(&self.text)
@@ -204,18 +204,18 @@ impl Json {
     }
 }
 
-/// Why a payload is no value of the type asked for.
+/// Why a payload is not a value of the type asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
     /// It is binary.
-    #[error("the payload is binary, of type {data_type:?}, and no JSON")]
+    #[error("the payload is binary, of type {data_type:?}, not JSON")]
     Binary {
         /// What its data is.
         data_type: ByteString,
     },
     /// It is not JSON, or JSON of another form: what is wrong, and where.
-    #[error("the payload is not as expected: {0}")]
+    #[error("the payload does not have the expected form: {0}")]
     Json(String),
 }
 

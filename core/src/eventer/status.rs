@@ -42,7 +42,7 @@ mod tests {
         let error = "Standby".parse::<Status>().expect_err("names are in lower case");
         assert_eq!(
             error.to_string(),
-            "this is no status; write one of: standby, starting, operational, stopping"
+            "this is not a valid status; write one of: standby, starting, operational, stopping"
         );
     }
 }

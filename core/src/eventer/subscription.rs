@@ -72,7 +72,7 @@ pub struct Subscription {
 pub enum SubscriptionError {
     /// A `*` with something after it.
     #[error(
-        "query type {index} has a * that is not its last segment; for one segment of any value write ?"
+        "query type {index} has a * that is not its last segment; to match any one segment, write ?"
     )]
     StarNotLast {
         /// Which query type.
@@ -80,7 +80,7 @@ pub enum SubscriptionError {
     },
     /// More than [`MAX_DEPTH`] segments.
     #[error(
-        "query type {index} has {depth} segments, and {MAX_DEPTH} are the most; end it earlier with *"
+        "query type {index} has {depth} segments; the limit is {MAX_DEPTH}: end it earlier with *"
     )]
     TooDeep {
         /// Which query type.
@@ -90,7 +90,7 @@ pub enum SubscriptionError {
     },
     /// More than [`MAX_PATTERNS`] different sets of places for `?`.
     #[error(
-        "the ? stand in {patterns} different sets of places, and {MAX_PATTERNS} are the most; use * instead, or fewer query types"
+        "the query types have ? in {patterns} different combinations of positions; the limit is {MAX_PATTERNS}: use * instead, or fewer query types"
     )]
     TooManyPatterns {
         /// How many sets of places.
@@ -98,7 +98,7 @@ pub enum SubscriptionError {
     },
     /// More than [`MAX_STEPS`] places for a look-up to go through.
     #[error(
-        "a look-up would go through {steps} places, and {MAX_STEPS} are the most: the ? stand in too many different places of types that are too deep; use * instead"
+        "a look-up would take {steps} steps; the limit is {MAX_STEPS}: deep query types have ? in too many different positions; use * instead"
     )]
     TooManySteps {
         /// How many, at least.
@@ -107,7 +107,7 @@ pub enum SubscriptionError {
     /// More than [`MAX_SIZE`] bytes of query types, or what two have in common takes too long to
     /// find.
     #[error(
-        "the query types take more than {MAX_SIZE} bytes, or too long to find; subscribe to fewer"
+        "the query types take more than {MAX_SIZE} bytes, or have too much in common to be indexed; subscribe to fewer"
     )]
     TooLarge,
 }

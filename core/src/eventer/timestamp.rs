@@ -42,25 +42,27 @@ pub enum TimestampError {
     #[error("{0} microseconds are not within 0 to 999999; carry them into the seconds")]
     Microseconds(u32),
     /// Seconds that 64 bits cannot hold.
-    #[error("the moment is further from 1970 than 2^63 seconds")]
+    #[error("the time is more than 2^63 seconds from 1970")]
     OutOfRange,
     /// A number of seconds that is infinite or not a number.
     #[error("the number of seconds is infinite or not a number")]
     NotFinite,
     /// A moment that the system's clock type cannot hold.
-    #[error("the system's time cannot hold the moment")]
+    #[error("the time is out of the range of the system's clock type")]
     NotSystemTime,
     /// A moment that the type of another library cannot hold. A peer may send any.
-    #[error("the moment is out of the range of {0}")]
+    #[error("the time is out of the range of {0}")]
     Beyond(&'static str),
     /// A text that is not of the form asked for, from this byte on.
-    #[error("the time is not RFC 3339 from byte {at} on: write it as 2006-01-02T15:04:05.999999Z")]
+    #[error(
+        "the time is not RFC 3339: byte {at} is wrong; write it as 2006-01-02T15:04:05.999999Z"
+    )]
     Syntax {
         /// The offset in bytes of the part that is wrong.
         at: usize,
     },
     /// A text with a month, day, hour, minute, second or offset that does not exist.
-    #[error("the time has no such {0}")]
+    #[error("the time has an impossible {0}")]
     NoSuch(&'static str),
 }
 

@@ -33,7 +33,7 @@ impl<'de> Deserialize<'de> for EventType {
             type Value = EventType;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the segments of an event type, or a text as `a/b`")
+                f.write_str("a list of segments, or a text such as `a/b`")
             }
 
             fn visit_str<E>(self, text: &str) -> Result<EventType, E> {
@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for Timestamp {
             type Value = Timestamp;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a time by RFC 3339, or seconds and microseconds")
+                f.write_str("a time in the form of RFC 3339, or seconds and microseconds")
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Timestamp, E> {
@@ -106,7 +106,7 @@ enum Form<J> {
     },
 }
 
-/// A JSON payload that is no JSON, which a peer may have sent, is an error.
+/// A JSON payload that is not JSON, which a peer may have sent, is an error.
 impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let form = match self {
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn what_is_none() {
         for (value, reason) in [
-            (json!({"type": 1}), "the segments of an event type"),
+            (json!({"type": 1}), "a list of segments"),
             (json!({"type": "a", "source_timestamp": "noon"}), "not RFC 3339"),
             (json!({"type": "a", "source_timestamp": [1]}), "invalid length 1"),
             (json!({"type": "a", "source_timestamp": [1, 1_000_000]}), "0 to 999999"),

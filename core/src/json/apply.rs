@@ -20,7 +20,9 @@ pub enum PatchError {
     },
     /// Something was to be added to a list at no index of it and not at its end: past the end,
     /// negative, with leading zeros, or a name.
-    #[error("operation {operation}: `{path}` ends in no index of that list of {len} elements")]
+    #[error(
+        "operation {operation}: `{path}` does not end in an index of the list, which has {len} elements"
+    )]
     Index {
         /// Which operation.
         operation: usize,
@@ -29,8 +31,10 @@ pub enum PatchError {
         /// The length of the list.
         len: usize,
     },
-    /// Something was to be added inside of what is no list and no object.
-    #[error("operation {operation}: `{path}` leads into a value of kind {kind}")]
+    /// Something was to be added inside a value that is neither a list nor an object.
+    #[error(
+        "operation {operation}: `{path}` leads into a value that is neither an object nor a list, but of type {kind}"
+    )]
     Inside {
         /// Which operation.
         operation: usize,
@@ -50,7 +54,9 @@ pub enum PatchError {
         path: String,
     },
     /// A `test` found something else.
-    #[error("operation {operation}: the value at `{path}` is not the one to test for")]
+    #[error(
+        "operation {operation}: the value at `{path}` is not the one that the operation tests for"
+    )]
     Test {
         /// Which operation.
         operation: usize,

@@ -15,7 +15,7 @@ pub const MAX_PADDING: usize = 65_536;
 #[non_exhaustive]
 pub enum SetError {
     /// With it, lists and objects would be inside each other beyond [`Limits::depth`].
-    #[error("set at `{path}`, the value would be nested deeper than {limit} levels")]
+    #[error("the value set at `{path}` would be nested deeper than {limit} levels")]
     TooDeep {
         /// Where it was to be set.
         path: String,
@@ -23,7 +23,9 @@ pub enum SetError {
         limit: usize,
     },
     /// With it, the whole would be over [`Limits::size`].
-    #[error("with what is set at `{path}`, the whole would take more than {limit} bytes of memory")]
+    #[error(
+        "with the value set at `{path}`, the whole would take more than {limit} bytes of memory"
+    )]
     TooLarge {
         /// Where it was to be set.
         path: String,
@@ -31,7 +33,7 @@ pub enum SetError {
         limit: usize,
     },
     /// An index further past the end of a list than [`MAX_PADDING`].
-    #[error("to set `{path}`, more than {limit} elements `null` would have to stand before it")]
+    #[error("setting `{path}` would insert more than {limit} `null` elements before it")]
     Padding {
         /// Where it was to be set.
         path: String,

@@ -129,7 +129,7 @@ impl Value {
     }
 
     /// As [`get`](Self::get), for a path that is written out: `/boiler/0/temperature`. A text that
-    /// is no path leads nowhere.
+    /// is not a path leads nowhere.
     #[must_use]
     pub fn pointer(&self, path: &str) -> Option<&Self> {
         self.get(&path.parse().ok()?)

@@ -13,12 +13,12 @@ use super::object::{MEMBER_WEIGHT, Member};
 use super::scan::{Scanner, Stop};
 use super::{Array, CONTAINER_WEIGHT, Limits, Object, STRING_WEIGHT, VALUE_WEIGHT, Value};
 
-/// Why a text is no value. Lines and columns count from 1, columns in bytes.
+/// Why a text is not a value. Lines and columns count from 1, columns in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
     /// It is not JSON. Python's encoder writes `NaN` and `Infinity`, which are none.
-    #[error("not JSON, at line {line} column {column}: {reason}")]
+    #[error("invalid JSON at line {line} column {column}: {reason}")]
     Syntax {
         /// What is wrong.
         reason: &'static str,

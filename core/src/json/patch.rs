@@ -67,21 +67,21 @@ pub enum Operation {
     },
 }
 
-/// Why a value is no patch. Operations count from 0.
+/// Why a value is not a patch. Operations count from 0.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedPatch {
-    /// The text is no JSON.
+    /// The text is not JSON.
     #[error(transparent)]
     Json(#[from] ParseError),
     /// A patch is a list.
-    #[error("a patch is a list of operations, not of kind {kind}")]
+    #[error("a patch must be a list of operations; this is of type {kind}")]
     NotList {
         /// What it is.
         kind: &'static str,
     },
     /// An operation is an object with the members `op`, `path`, and `value` or `from`.
-    #[error("operation {operation}: the member `{member}` is missing, or no text")]
+    #[error("operation {operation}: the member `{member}` is missing or is not a string")]
     Member {
         /// Which operation.
         operation: usize,
@@ -89,7 +89,7 @@ pub enum MalformedPatch {
         member: &'static str,
     },
     /// Neither `add`, `remove`, `replace`, `move`, `copy` nor `test`.
-    #[error("operation {operation}: there is no operation `{name}`")]
+    #[error("operation {operation}: unknown operation `{name}`")]
     Unknown {
         /// Which operation.
         operation: usize,

@@ -13,7 +13,7 @@ pub(super) enum Stop {
     Size,
 }
 
-const ENDS: Stop = Stop::Syntax("the text ends too early");
+const ENDS: Stop = Stop::Syntax("the text ends inside the value");
 
 /// A place in a text.
 pub(super) struct Scanner<'a> {
@@ -45,7 +45,7 @@ impl<'a> Scanner<'a> {
         self.skip_space();
         match self.peek() {
             None => Ok(()),
-            Some(_) => Err(Stop::Syntax("there is more behind the value")),
+            Some(_) => Err(Stop::Syntax("there is more text after the value")),
         }
     }
 
@@ -81,14 +81,16 @@ impl<'a> Scanner<'a> {
                 self.at += 1;
                 Ok(())
             }
-            _ => Err(Stop::Syntax("the colon behind the name of a member is missing")),
+            _ => Err(Stop::Syntax("the colon after the name of a member is missing")),
         }
     }
 
     pub(super) fn word(&mut self, word: &'static str) -> Result<(), Stop> {
         for byte in word.bytes() {
             if self.peek() != Some(byte) {
-                return Err(Stop::Syntax("this is no value: it might be null, true or false"));
+                return Err(Stop::Syntax(
+                    "this is not a value: only null, true and false are words",
+                ));
             }
             self.at += 1;
         }
@@ -104,7 +106,7 @@ impl<'a> Scanner<'a> {
             Some(b'0') => {
                 self.at += 1;
                 if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-                    return Err(Stop::Syntax("a number does not begin with a zero"));
+                    return Err(Stop::Syntax("a number must not begin with a zero"));
                 }
             }
             Some(b'1'..=b'9') => {
@@ -115,8 +117,8 @@ impl<'a> Scanner<'a> {
                 }
             }
             None => return Err(ENDS),
-            Some(_) if negative => return Err(Stop::Syntax("there is no digit behind the sign")),
-            Some(_) => return Err(Stop::Syntax("this is no value")),
+            Some(_) if negative => return Err(Stop::Syntax("there is no digit after the sign")),
+            Some(_) => return Err(Stop::Syntax("this is not a value")),
         }
         let mut whole = true;
         if self.pass(b'.') {
@@ -211,7 +213,7 @@ impl<'a> Scanner<'a> {
                 give(self.whole(unit));
                 return Ok(());
             }
-            _ => return Err(Stop::Syntax("there is no such escape in a string")),
+            _ => return Err(Stop::Syntax("JSON has no such escape in a string")),
         };
         self.at += 1;
         give(Ok(character));
@@ -241,7 +243,7 @@ impl<'a> Scanner<'a> {
         for _ in 0..4 {
             let digit = self.peek().ok_or(ENDS)?;
             let digit = char::from(digit).to_digit(16);
-            let digit = digit.ok_or(Stop::Syntax("`\\u` takes four hexadecimal digits"))?;
+            let digit = digit.ok_or(Stop::Syntax("`\\u` needs four hexadecimal digits"))?;
             unit = unit * 16 + digit as u16;
             self.at += 1;
         }

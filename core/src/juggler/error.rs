@@ -12,7 +12,7 @@ const MAX_SHOWN: usize = 64;
 /// The most bytes of a Close's reason (RFC 6455 section 5.5).
 const MAX_REASON: usize = 123;
 
-/// Why a connection is over.
+/// Why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -39,10 +39,10 @@ pub enum Error {
         limit: usize,
     },
     /// A message that is not JSON, or larger or deeper than [`Limits`](crate::json::Limits) allow.
-    #[error("a message is not JSON that we take: {0}")]
+    #[error("a message was not accepted as JSON: {0}")]
     Json(#[from] ParseError),
     /// A message without a member that its type has, or with one that cannot be meant.
-    #[error("a {message} with {fault}")]
+    #[error("malformed {message}: {fault}")]
     Malformed {
         /// What message.
         message: &'static str,
@@ -52,12 +52,12 @@ pub enum Error {
     /// A message of a type that has no place here.
     #[error("a message of the unknown type `{0}`")]
     UnknownType(ByteString),
-    /// The peer's changes of its state are no JSON Patch.
-    #[error("the changes of a state are no JSON Patch: {0}")]
+    /// The peer's changes of its state are not a JSON Patch.
+    #[error("the changes of a state are not a JSON Patch: {0}")]
     MalformedPatch(#[from] MalformedPatch),
     /// The peer's changes of its state do not fit what we have of it, or go over
     /// [`Limits`](crate::json::Limits).
-    #[error("the changes of a state do not fit: {0}")]
+    #[error("the changes of a state cannot be applied: {0}")]
     Patch(#[from] PatchError),
     /// 0.7: nothing came in time after a ping.
     #[error("the peer did not answer a ping in time")]
@@ -72,15 +72,15 @@ pub enum Fault {
     #[error("no `{0}`")]
     Missing(&'static str),
     /// A member is of a kind that it cannot be.
-    #[error("a `{member}` that is no {expected}")]
+    #[error("a `{member}` that is not a {expected}")]
     Kind {
         /// Its name.
         member: &'static str,
         /// What it should be.
         expected: &'static str,
     },
-    /// It is no object, and so has no type.
-    #[error("no members: it is no object")]
+    /// It is not an object, and so has no type.
+    #[error("no members: it is not an object")]
     NotAnObject,
     /// An id that we would have to repeat is longer than any peer's.
     #[error("an `id` of {size} bytes (limit: {limit})")]
@@ -163,7 +163,7 @@ pub enum SendFault {
         limit: usize,
     },
     /// The request was answered before, or it is none of this connection.
-    #[error("the request does not wait for an answer")]
+    #[error("the request is not waiting for an answer")]
     NotAsked,
 }
 

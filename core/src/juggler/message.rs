@@ -55,7 +55,7 @@ impl Request {
             (_, None) => RequestKind::Wrong("the request has no `data`"),
             (name, Some(data)) => match name.as_str() {
                 Some(name) => RequestKind::Named(name.into(), data.clone()),
-                None => RequestKind::Wrong("the `name` of the request is no string"),
+                None => RequestKind::Wrong("the `name` of the request is not a string"),
             },
         };
         Ok(Self { id, asked })

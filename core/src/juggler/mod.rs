@@ -75,7 +75,7 @@
 //!
 //! A message that does not decode, is of an unknown type, or lacks a member of its type ends the
 //! connection, with a Close that says so; members that nobody knows are passed over. That is what
-//! the deployed peers do. Two things they take and we do not, as they are no JSON: `NaN` and
+//! the deployed peers do. Two things they take and we do not, as they are not JSON: `NaN` and
 //! `Infinity`, and halves of surrogate pairs.
 
 mod autoflush;

@@ -10,8 +10,8 @@
 //!
 //! The deployed peers count a segment in characters, and not the same: Python in code points,
 //! JavaScript in UTF-16 units. Neither looks at the size of what it receives. We cut so that both
-//! counts stay within the limit: by UTF-16 units, and never inside of a character. (A browser does
-//! cut inside of one: its WebSocket turns each half into U+FFFD, and no receiver can tell.)
+//! counts stay within the limit: by UTF-16 units, and never inside a character. (A browser does cut
+//! inside one: its WebSocket turns each half into U+FFFD, and no receiver can tell.)
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -18,8 +18,8 @@ pub enum Error {
         /// Its type, as received; the start of it, if it is longer than any that there is.
         message: ByteString,
     },
-    /// A message whose data is no value of its type.
-    #[error("the data of `{message}` does not decode: {error}")]
+    /// A message whose data is not a value of its type.
+    #[error("the data of `{message}` cannot be decoded: {error}")]
     Malformed {
         /// Its type.
         message: &'static str,

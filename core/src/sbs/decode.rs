@@ -21,10 +21,10 @@ const MAX_RESERVED: usize = 64 * 1024;
 
 /// A value that can be read from SBS.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no form in SBS",
+    message = "`{Self}` cannot be represented in SBS",
     label = "cannot be decoded",
     note = "SBS has bool, i16 to i128, u16 to u64, f32, f64, String, ByteString, bytes::Bytes, (), Option, Vec and Box of these; bytes are `bytes::Bytes`, not `Vec<u8>`",
-    note = "types of one's own are made with `sbs::record!` and `sbs::choice!`, or implement `Decode`"
+    note = "define types of your own with `sbs::record!` and `sbs::choice!`, or implement `Decode`"
 )]
 pub trait Decode: Sized {
     /// The fewest bytes that a value of this type takes. A count is held against what is left
@@ -384,7 +384,7 @@ impl Decode for f32 {
         let wide = f64::decode(reader)?;
         let value = wide as Self;
         if value.is_infinite() && wide.is_finite() {
-            let reason = "a number that single precision cannot hold";
+            let reason = "a number that does not fit in single precision";
             return Err(DecodeError::NotAllowed { at, reason });
         }
         Ok(value)

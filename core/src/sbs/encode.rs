@@ -10,10 +10,10 @@ use crate::buffer::Writer;
 
 /// A value that can be written as SBS.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no form in SBS",
+    message = "`{Self}` cannot be represented in SBS",
     label = "cannot be encoded",
     note = "SBS has bool, i16 to i128, u16 to u64, f32, f64, String, ByteString, bytes::Bytes, (), Option, Vec and Box of these; bytes are `bytes::Bytes`, not `Vec<u8>`",
-    note = "types of one's own are made with `sbs::record!` and `sbs::choice!`, or implement `Encode`"
+    note = "define types of your own with `sbs::record!` and `sbs::choice!`, or implement `Encode`"
 )]
 pub trait Encode {
     /// How many bytes [`encode`](Self::encode) writes, exactly. It is asked for first, because a
@@ -68,7 +68,7 @@ pub fn try_encode(value: &impl Encode) -> Result<Bytes, TooDeep> {
 /// A value that nests deeper than it may be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the value is nested deeper than {limit} levels of arrays and boxes, and nobody could decode it"
+    "the value is nested deeper than {limit} levels of arrays and boxes, so no peer could decode it"
 )]
 pub struct TooDeep {
     /// The limit.

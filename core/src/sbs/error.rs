@@ -4,7 +4,7 @@
 #[non_exhaustive]
 pub enum DecodeError {
     /// The bytes end inside a value.
-    #[error("the bytes end early: {missing} more needed at byte {at}")]
+    #[error("the data ends too early: {missing} more bytes are needed at byte {at}")]
     UnexpectedEnd {
         /// Where the value that is cut starts.
         at: usize,
@@ -35,7 +35,7 @@ pub enum DecodeError {
         at: usize,
     },
     /// A count of bytes or elements that what follows cannot hold.
-    #[error("the count at byte {at} is {count}, but what follows holds {most} at the most")]
+    #[error("the count at byte {at} is {count}, but the data after it holds at most {most}")]
     CountTooLarge {
         /// Where the count starts.
         at: usize,
@@ -46,7 +46,7 @@ pub enum DecodeError {
     },
     /// More values that take no bytes, in a message as a whole, than its length pays for:
     /// `Array(Array(None))`.
-    #[error("the values up to byte {at} that take no bytes are more than {limit}")]
+    #[error("there are more than {limit} values without any bytes up to byte {at}")]
     TooManyEmpty {
         /// Where the value that is too much would be.
         at: usize,

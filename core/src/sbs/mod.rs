@@ -1,4 +1,4 @@
-//! SBS, simple binary serialization: what every Hat message is written in.
+//! SBS, simple binary serialization: the encoding of every Hat message.
 //!
 //! ```text
 //! None     nothing                          Bytes   count, then the bytes

@@ -3,7 +3,7 @@ use bytestring::ByteString;
 use super::code;
 use super::handshake::{HandshakeFault, RequestFault};
 
-/// Why a connection is over.
+/// Why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -16,7 +16,7 @@ pub enum Error {
     CloseTimeout,
     /// The peer ended the stream between two frames, without a Close: it crashed, or something on
     /// the way gave the connection up. Other libraries call this 1006.
-    #[error("the peer ended the connection without a Close")]
+    #[error("the peer ended the connection without a Close frame")]
     Lost,
     /// The peer ended the stream inside a frame.
     #[error("the connection ended inside a frame: {have} of at least {need} bytes arrived")]
@@ -31,7 +31,7 @@ pub enum Error {
     ClosedDuringHandshake,
     /// The handshake took longer than
     /// [`Config::handshake_timeout`](super::Config::handshake_timeout).
-    #[error("the handshake was not done in time")]
+    #[error("the handshake was not completed in time")]
     HandshakeTimeout,
     /// A message took longer than [`Config::message_timeout`](super::Config::message_timeout). The
     /// peer was told 1008.
@@ -53,12 +53,12 @@ pub enum Error {
         /// Where the server says that it is instead.
         location: Option<ByteString>,
     },
-    /// Client: the server's answer is no answer to our request.
-    #[error("the server's handshake is wrong: {0}")]
+    /// Client: the server's answer is not an answer to our request.
+    #[error("the server's handshake is invalid: {0}")]
     Handshake(HandshakeFault),
-    /// Server: the peer's request is no request for a WebSocket. It was told the status of the
+    /// Server: the peer's request is not a request for a WebSocket. It was told the status of the
     /// fault.
-    #[error("the peer's request is wrong: {0}")]
+    #[error("the peer's request is invalid: {0}")]
     Request(RequestFault),
     /// Server: the application refused the peer's request.
     #[error("the peer's request was refused with status {status}")]
@@ -90,10 +90,10 @@ fn at(location: Option<&ByteString>) -> impl core::fmt::Display + '_ {
 pub enum Violation {
     /// Bits that belong to extensions, none of which was agreed on. The bits are RSV1 = 4, RSV2 =
     /// 2, RSV3 = 1.
-    #[error("a frame with reserved bits {0:#05b}, but no extension was agreed on")]
+    #[error("a frame with reserved bits {0:#05b}, but no extension was negotiated")]
     ReservedBits(u8),
     /// Opcodes 3 to 7 and 11 to 15 are none.
-    #[error("a frame with opcode {0}, which there is not")]
+    #[error("a frame with the unknown opcode {0}")]
     Opcode(u8),
     /// A client must mask each frame.
     #[error("a frame without a mask from a client")]
@@ -128,7 +128,7 @@ pub enum Violation {
     /// A text message that is not UTF-8.
     #[error("a text message that is not UTF-8")]
     Text,
-    /// A compressed message that is no DEFLATE stream.
+    /// A compressed message that is not a DEFLATE stream.
     #[error("a compressed message that cannot be decompressed")]
     Deflate,
     /// A compressed message of more blocks than what it inflates to explains: each costs as much as
@@ -193,7 +193,7 @@ pub enum SendError {
         limit: usize,
     },
     /// The payload of a Ping has at most 125 bytes, the reason of a Close 123.
-    #[error("{size} bytes do not fit a control frame: at most {limit}")]
+    #[error("{size} bytes do not fit in a control frame: the limit is {limit}")]
     ControlTooLong {
         /// What was to be sent, bytes.
         size: usize,
@@ -201,7 +201,7 @@ pub enum SendError {
         limit: usize,
     },
     /// A code that a Close must not carry, see [`code::is_valid`].
-    #[error("close code {0} must not be sent: take 1000, or one of 3000 to 4999")]
+    #[error("close code {0} must not be sent: use 1000, or one of 3000 to 4999")]
     CloseCode(u16),
 }
 
@@ -218,11 +218,11 @@ crate::send::fault!(
 pub enum RequestError {
     /// The host is empty, or has a character that the `Host` header cannot carry.
     #[error(
-        "{0:?} is no host: give a name or an address, with `:port` where it is not the usual one"
+        "{0:?} is not a host: give a name or an address, with `:port` unless it is the default"
     )]
     Host(ByteString),
     /// The path does not start with `/`, or has a character that must be percent-encoded.
-    #[error("{0:?} is no path: start with `/` and percent-encode all but visible ASCII")]
+    #[error("{0:?} is not a path: start it with `/`, and percent-encode all but visible ASCII")]
     Path(ByteString),
     /// A header field that HTTP cannot carry, or one that the handshake itself writes.
     #[error("the header field {name:?} cannot be sent: {}", field_fault(*reserved))]
@@ -232,8 +232,8 @@ pub enum RequestError {
         /// The handshake writes this field.
         reserved: bool,
     },
-    /// A subprotocol that is no HTTP token, or given twice.
-    #[error("{0:?} is no subprotocol: give distinct HTTP tokens")]
+    /// A subprotocol that is not an HTTP token, or given twice.
+    #[error("{0:?} is not a valid subprotocol: give distinct HTTP tokens")]
     Subprotocol(ByteString),
 }
 
@@ -242,7 +242,7 @@ pub enum RequestError {
 #[non_exhaustive]
 pub enum AnswerError {
     /// No request waits for an answer.
-    #[error("no request waits for an answer")]
+    #[error("no request is waiting for an answer")]
     NotWaiting,
     /// A subprotocol that the client did not offer. The request still waits.
     #[error("the client did not offer the subprotocol {0:?}")]
@@ -257,7 +257,7 @@ pub enum AnswerError {
         reserved: bool,
     },
     /// A refusal is a status of 300 to 599. The request still waits.
-    #[error("status {0} is no refusal: give one of 300 to 599")]
+    #[error("status {0} does not refuse a request: give one of 300 to 599")]
     Status(u16),
 }
 

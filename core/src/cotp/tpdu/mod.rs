@@ -77,7 +77,7 @@ pub struct Segment {
 
 /// A header over 254 octets, or a TPDU over 65531.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the TPDU has no room for that: its header takes {header} octets of at most 254")]
+#[error("the header of the TPDU would take {header} octets; the limit is 254")]
 pub struct TooLong {
     /// Octets that the header would take, LI not counted.
     pub header: usize,

@@ -11,7 +11,7 @@ pub(super) const MAX_DEPTH: usize = 128;
 /// Digits that no infinite number has without an exponent: the greatest double has 309.
 pub(super) const ALWAYS_FINITE: usize = 300;
 
-/// Why a text is no JSON that every peer can take.
+/// Why a text is not JSON that every peer can take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonError {
@@ -19,14 +19,14 @@ pub enum JsonError {
     #[error("{0}")]
     Syntax(String),
     /// A number that is infinite as a double: Python reads it so, and writes it as `Infinity`,
-    /// which is no JSON.
-    #[error("the number at byte {at} is out of range: a double ends at 1.8e308")]
+    /// which is not JSON.
+    #[error("the number at byte {at} is out of range: the largest double is 1.8e308")]
     Infinite {
         /// Where it begins.
         at: usize,
     },
-    /// A value of a program that JSON has no form for, as a map whose keys are no texts.
-    #[error("the value has no form in JSON: {0}")]
+    /// A value of a program that JSON has no form for, as a map whose keys are not texts.
+    #[error("the value cannot be written as JSON: {0}")]
     Value(String),
     /// More than 128 levels of arrays and objects.
     #[error("arrays and objects are nested more than {MAX_DEPTH} levels deep")]

@@ -4,7 +4,7 @@ use super::check::{ALWAYS_FINITE, MAX_DEPTH};
 
 /// Whether `text` is JSON that every peer can take, by the grammar of RFC 8259. `false` where that
 /// takes a closer look, which also says what is wrong: at numbers with an exponent or of many
-/// digits, and at all that is no JSON.
+/// digits, and at all that is not JSON.
 pub(super) fn is_sound(text: &str) -> bool {
     Cursor { rest: text.as_bytes() }.document().is_some()
 }

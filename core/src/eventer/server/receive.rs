@@ -13,7 +13,7 @@ use crate::eventer::{Error, EventType, Subscription};
 
 /// Where a question stands that nobody could answer: not the first of its conversation, or one that
 /// keeps the token.
-const UNANSWERABLE: &str = "in a conversation that has no place for an answer";
+const UNANSWERABLE: &str = "in a conversation where it cannot be answered";
 
 impl Connection {
     /// What a message comes to; `None` if the application need not know.
@@ -36,7 +36,7 @@ impl Connection {
         let size = message.data.data.len();
         if size > self.max_init {
             let limit = self.max_init;
-            self.refuse_init(message, format!("the initialization takes {size} bytes, and {limit} are the most: subscribe to fewer types, or to * at the end of them"));
+            self.refuse_init(message, format!("the initialization takes {size} bytes; the limit is {limit}: subscribe to fewer types, or end them earlier with *"));
             return Ok(None);
         }
         let init: InitReq = self.channel.decode(message)?;
@@ -44,7 +44,7 @@ impl Connection {
         let segments: usize = init.subscriptions.iter().map(EventType::len).sum();
         if segments > self.max_segments {
             let limit = self.max_segments;
-            self.refuse_init(message, format!("the query types have {segments} segments, and {limit} are the most: subscribe to fewer types"));
+            self.refuse_init(message, format!("the query types have {segments} segments; the limit is {limit}: subscribe to fewer types"));
             return Ok(None);
         }
         match Subscription::new(&init.subscriptions) {

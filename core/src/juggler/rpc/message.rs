@@ -53,7 +53,7 @@ impl Payload {
                 let asked = match (action.as_str(), args.as_array()) {
                     (Some(action), Some(args)) => CallKind::Action(action.into(), args.clone()),
                     (None, _) => CallKind::Wrong(super::INVALID_ACTION),
-                    (_, None) => CallKind::Wrong("the `args` of the call are no list"),
+                    (_, None) => CallKind::Wrong("the `args` of the call are not a list"),
                 };
                 Ok(Self::Request { id: Id::new(fields.required("id")?)?, asked })
             }

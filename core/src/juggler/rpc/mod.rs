@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Both sides call, each counts its own calls from 1, and any number may be open at a time.
-//! Messages that are no calls pass through.
+//! Messages that are not calls pass through.
 
 mod actions;
 mod message;
@@ -85,7 +85,7 @@ pub enum Incoming {
     Open(Box<ws::Response>),
     /// The other side's data have changed: see [`peer::Connection::remote_data`].
     Data,
-    /// A message that is no call.
+    /// A message that is not a call.
     Message {
         /// What it says.
         payload: Value,
@@ -157,7 +157,7 @@ impl Connection {
         }
     }
 
-    /// The connection of which the calls are messages: its data, and messages that are no calls.
+    /// The connection of which the calls are messages: its data, and messages that are not calls.
     #[must_use]
     pub fn peer(&self) -> &peer::Connection {
         &self.peer

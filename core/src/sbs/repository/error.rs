@@ -6,7 +6,7 @@ use alloc::string::String;
 #[non_exhaustive]
 pub enum TypeError {
     /// A name without a module that is none of the six builtins.
-    #[error("`{name}` is no builtin type: types of a schema are named `Module.Type`")]
+    #[error("`{name}` is not a builtin type: types of a schema are named `Module.Type`")]
     NoBuiltin {
         /// The name.
         name: String,
@@ -58,7 +58,7 @@ pub enum TypeError {
         keyword: String,
     },
     /// A type with parameters, asked for by its name alone.
-    #[error("`{definition}` has parameters: define a type that gives them, and use that")]
+    #[error("`{definition}` has parameters: define a type that sets them, and use that type")]
     Parametric {
         /// The name that was asked for.
         definition: String,
@@ -73,7 +73,7 @@ pub enum TypeError {
     },
     /// A parametric type whose arguments grow with each recursion: `T(a) = Optional(T(Array(a)))`.
     #[error(
-        "`{definition}` expands into itself with ever other arguments: more than {limit} at once"
+        "`{definition}` expands into itself with ever new arguments: more than {limit} types are being expanded at once"
     )]
     Endless {
         /// The definition.
@@ -90,7 +90,7 @@ pub enum TypeError {
         limit: usize,
     },
     /// More types and entries in one type than the limit.
-    #[error("`{definition}` takes the type past {limit} types and entries")]
+    #[error("`{definition}` makes the type larger than {limit} types and entries")]
     TooLarge {
         /// The definition at the limit.
         definition: String,

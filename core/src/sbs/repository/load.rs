@@ -20,7 +20,7 @@ pub enum LoadError {
         #[source]
         error: io::Error,
     },
-    /// A file is no schema.
+    /// A file is not a schema.
     #[error("{}: {error}", path.display())]
     Schema {
         /// Which.

@@ -68,7 +68,9 @@ impl Repository {
         Self::default()
     }
 
-    /// Of one schema text.
+    /// Of one schema text. The types that its definitions name may be in modules that are added
+    /// later, so they are looked up when a type is used; [`check`](Self::check) looks all
+    /// of them up at once.
     ///
     /// # Errors
     ///

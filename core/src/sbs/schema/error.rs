@@ -16,12 +16,12 @@ impl fmt::Display for Position {
     }
 }
 
-/// Why a text is no schema.
+/// Why a text is not a schema.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SchemaError {
     /// The text is longer than [`MAX_SCHEMA_LEN`](super::MAX_SCHEMA_LEN).
-    #[error("the schema has {len} bytes, more than {limit}: split it into modules")]
+    #[error("the schema has {len} bytes; the limit is {limit}: split it into modules")]
     TooLong {
         /// Bytes of the text.
         len: usize,
@@ -76,7 +76,7 @@ pub enum SchemaError {
     },
 }
 
-/// Why JSON is no exported repository. `at` is a JSON pointer.
+/// Why JSON is not an exported repository. `at` is a JSON pointer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonError {
@@ -97,7 +97,7 @@ pub enum JsonError {
         name: String,
     },
     /// Entries in a type that is neither a Record nor a Choice.
-    #[error("at `{at}`: `{name}` cannot have entries, only Record and Choice")]
+    #[error("at `{at}`: `{name}` cannot have entries: only Record and Choice can")]
     EntriesInReference {
         /// Where.
         at: String,

@@ -100,7 +100,7 @@ impl<'a> Parser<'a> {
             Some("Choice" | "Union") => Ok(Type::Choice(self.entries(first, level)?)),
             Some(_) => {
                 self.at -= 1;
-                Err(self.unexpected("`Record` or `Choice` in front of entries"))
+                Err(self.unexpected("`Record` or `Choice` before entries"))
             }
             None => Ok(Type::Reference(self.reference(first, level)?)),
         }
@@ -127,7 +127,9 @@ impl<'a> Parser<'a> {
 
     fn reference(&mut self, first: &str, level: usize) -> Result<Reference, SchemaError> {
         let (module, name) = match self.eat(b'.') {
-            true => (Some(first.into()), self.identifier("the name of a type, next to the dot")?),
+            true => {
+                (Some(first.into()), self.identifier("the name of a type, directly after the dot")?)
+            }
             false => (None, first),
         };
         let mut arguments = Vec::new();
@@ -218,7 +220,7 @@ mod tests {
         );
         refused(
             "module M T = Set { a: None }",
-            "line 1, column 18: expected `Record` or `Choice` in front of entries, found `{`",
+            "line 1, column 18: expected `Record` or `Choice` before entries, found `{`",
         );
         refused(
             "module M T None",
@@ -226,7 +228,7 @@ mod tests {
         );
         refused(
             "module M T = A. B",
-            "line 1, column 16: expected the name of a type, next to the dot, found the character ' '",
+            "line 1, column 16: expected the name of a type, directly after the dot, found the character ' '",
         );
         refused(
             "module M 1T = None",

@@ -57,7 +57,7 @@ impl Connection {
             Found::From(searched) => {
                 let wait = wait_for_head(rx)?;
                 if now >= deadline {
-                    self.put_refusal(408, &[], "The request did not come in time.\n");
+                    self.put_refusal(408, &[], "The request did not arrive in time.\n");
                     return Err(Error::HandshakeTimeout);
                 }
                 self.phase = Phase::AwaitRequest { deadline, searched };

@@ -85,7 +85,7 @@ pub(in crate::ws) fn offer(deflate: Deflate) -> String {
 }
 
 /// What a client does after the server's answer, one member of `Sec-WebSocket-Extensions`. `None`
-/// where it is no answer to our offer.
+/// where it is not an answer to our offer.
 ///
 /// A server that keeps its context, though it was asked not to, is taken: it only costs memory.
 pub(in crate::ws) fn accepted(deflate: Deflate, answer: &str) -> Option<DeflateAgreement> {

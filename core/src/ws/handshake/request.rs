@@ -83,7 +83,7 @@ impl Request {
 #[non_exhaustive]
 pub enum RequestFault {
     /// The head is over [`Config::max_handshake`](crate::ws::Config::max_handshake).
-    #[error("its head takes more than {limit} bytes")]
+    #[error("its head has more than {limit} bytes")]
     TooLarge {
         /// The limit, bytes.
         limit: usize,
@@ -94,8 +94,8 @@ pub enum RequestFault {
         /// The limit.
         limit: usize,
     },
-    /// It is not HTTP.
-    #[error("it is no HTTP request")]
+    /// It is no HTTP.
+    #[error("it is not an HTTP request")]
     NotHttp,
     /// HTTP, but of a version before 1.1.
     #[error("it is not HTTP/1.1")]
@@ -107,7 +107,7 @@ pub enum RequestFault {
     #[error("its target is not a path")]
     Target,
     /// No `Host`, or more than one.
-    #[error("it has not exactly one Host")]
+    #[error("it does not have exactly one Host")]
     Host,
     /// It has a body, whose bytes would be taken for frames.
     #[error("it has a body")]
@@ -119,7 +119,7 @@ pub enum RequestFault {
     #[error("its Sec-WebSocket-Version is not 13")]
     Version,
     /// No `Sec-WebSocket-Key`, more than one, or not 16 octets in base64.
-    #[error("it has not exactly one Sec-WebSocket-Key of 16 octets in base64")]
+    #[error("it does not have exactly one Sec-WebSocket-Key of 16 octets in base64")]
     Key,
 }
 

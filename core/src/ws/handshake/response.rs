@@ -31,7 +31,7 @@ impl Response {
 #[non_exhaustive]
 pub enum HandshakeFault {
     /// The head is over [`Config::max_handshake`](crate::ws::Config::max_handshake).
-    #[error("its head takes more than {limit} bytes")]
+    #[error("its head has more than {limit} bytes")]
     TooLarge {
         /// The limit, bytes.
         limit: usize,
@@ -42,9 +42,9 @@ pub enum HandshakeFault {
         /// The limit.
         limit: usize,
     },
-    /// It is not HTTP/1.1.
+    /// It is no HTTP/1.1.
     #[error(
-        "it is no HTTP/1.1 response: is this the port of a web server, and TLS or not as it should be?"
+        "it is not an HTTP/1.1 response: check that the port is that of a web server, and whether it expects TLS"
     )]
     NotHttp,
     /// `Upgrade: websocket` or `Connection: upgrade` is missing.
@@ -55,10 +55,10 @@ pub enum HandshakeFault {
     #[error("its Sec-WebSocket-Accept does not answer the key")]
     Accept,
     /// An extension, or one with parameters, that was not offered.
-    #[error("it takes an extension that was not offered")]
+    #[error("it selects an extension that was not offered")]
     Extension,
     /// A subprotocol that was not offered.
-    #[error("it takes the subprotocol {0:?}, which was not offered")]
+    #[error("it selects the subprotocol {0:?}, which was not offered")]
     Subprotocol(ByteString),
 }
 

@@ -10,7 +10,7 @@ pub enum Gap {
     /// A server does not have the last event any more that it told: it lost its last events,
     /// started over, or does not store them.
     #[error(
-        "server {server} does not have its event {id} any more: it lost events, started over, or does not store them",
+        "server {server} no longer has its event {id}: it lost events, started over, or does not store them",
         server = .last.id.server, id = Id(&.last.id)
     )]
     Lost {
@@ -19,33 +19,39 @@ pub enum Gap {
     },
     /// A server keeps less than what came since: the oldest event of its series is newer than the
     /// last that is known.
-    #[error("the server does not keep events for long enough: the oldest that it has are newer")]
+    #[error(
+        "the server has removed events since: the oldest that it keeps are newer than the last one received"
+    )]
     Trimmed,
     /// There are events of a server that no event was known of before.
-    #[error("server {server} was not known before: what it registered earlier was not asked for")]
+    #[error(
+        "server {server} was not known before: the events that it registered earlier were not queried"
+    )]
     NewServer {
         /// Which server.
         server: i64,
     },
     /// Before the outage it was not known up to where there is everything.
-    #[error("what was the last event before was not known: the server did not say")]
+    #[error(
+        "the last event before the connection ended is not known: the server had not said which it was"
+    )]
     NoPosition,
     /// A server did not answer, or not in time, or its answers did not go on.
-    #[error("the server did not answer what was asked, or not in time")]
+    #[error("the server did not answer a query, or not in time")]
     Unanswered,
     /// An answer ended the connection, however few events were asked for.
     #[error(
-        "the server's answer ended the connection, however few events were asked for: an event is larger than this client takes or the server sends"
+        "the server's answer ended the connection, however few events were queried: an event is larger than this client accepts or the server sends"
     )]
     TooLarge,
     /// More events were told while the server was asked than may be held.
-    #[error("more events came while the server was asked than may wait ({limit} bytes)")]
+    #[error("more events arrived during the queries than may be held ({limit} bytes)")]
     TooMuchHeld {
         /// [`CatchUpConfig::max_held`](super::CatchUpConfig::max_held).
         limit: usize,
     },
     /// More servers registered events than may be remembered.
-    #[error("events of more than {limit} servers came, and no more are remembered")]
+    #[error("events of more than {limit} servers arrived; the positions of no more are kept")]
     TooManyServers {
         /// [`CatchUpConfig::max_servers`](super::CatchUpConfig::max_servers).
         limit: usize,
