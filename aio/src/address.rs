@@ -1,4 +1,4 @@
-//! Where to connect to or listen: a host, by name or IP address, and a port.
+//! An address to connect to or to listen on: a host name or IP address, and a port.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -37,22 +37,22 @@ pub struct Address {
     path: Option<Box<str>>,
 }
 
-/// Why a text is no [`Address`].
+/// Why a text is not an [`Address`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
     /// No `:port` at the end.
     #[error("no port in `{0}`: write host:port, or [address]:port for IPv6")]
     NoPort(String),
-    /// A port that is no number from 0 to 65535.
-    #[error("`{0}` is no port: write a number from 0 to 65535")]
+    /// A port that is not a number from 0 to 65535.
+    #[error("`{0}` is not a port: write a number from 0 to 65535")]
     Port(String),
     /// Nothing in front of the port.
     #[error("no host in `{0}`: write host:port")]
     NoHost(String),
     /// A scheme other than those of [`Address`].
     #[error(
-        "the scheme `{0}` is not supported: write host:port, or one of tcp+sbs, ssl+sbs, ws, wss, http and https in front; or unix:/path"
+        "the scheme `{0}` is not supported: write host:port, unix:/path, or a URL with one of tcp+sbs, ssl+sbs, ws, wss, http and https"
     )]
     Scheme(String),
     /// A URL with more than a host and a port, where no WebSocket is asked for; or with a fragment.

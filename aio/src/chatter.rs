@@ -25,41 +25,41 @@ use hat_core::chatter::{
 use hat_core::options::More;
 use hat_core::send;
 
-/// Why a connection is over.
+/// Why a connection ended.
 pub type Error = crate::Error<hat_core::chatter::Error>;
 
 /// A server whose connections the application accepts one by one.
 pub type Server = crate::server::Server<Connection>;
 
-/// How a connection is made.
+/// Options of a connection.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
-    /// A name for [`Connection::name`]; a server gives it to its connections.
+    /// A name, which [`Connection::name`] returns; a server gives it to its connections.
     pub name: Option<String>,
     /// The protocol: dialect, pings, limits.
     pub config: Config,
-    /// What may wait for [`Connection::receive`] before nothing more is read.
+    /// Limits of what may wait for [`Connection::receive`]. At a limit nothing more is read.
     pub inbox: InboxLimits,
-    /// Our side of TLS, where the connection is to be one. See [`tls`].
+    /// Uses TLS, with this configuration. See [`tls`].
     pub tls: Option<tls::Connector>,
-    /// The time limit of connecting, and the socket.
+    /// The time limit of connecting, and options of the socket.
     pub socket: SocketOptions,
     #[doc(hidden)]
     pub more: More,
 }
 
-/// How a server is made, and its connections.
+/// Options of a server and its connections.
 #[derive(Clone, Debug, Default)]
 pub struct ListenOptions {
-    /// A name for [`Connection::name`]; a server gives it to its connections.
+    /// A name, which [`Connection::name`] returns; a server gives it to its connections.
     pub name: Option<String>,
     /// The protocol: dialect, pings, limits.
     pub config: Config,
-    /// What may wait for [`Connection::receive`] before nothing more is read.
+    /// Limits of what may wait for [`Connection::receive`]. At a limit nothing more is read.
     pub inbox: InboxLimits,
-    /// How connections are accepted, and whether they end with the server.
+    /// Limits on connections, and whether they end with the server.
     pub accept: AcceptOptions,
-    /// Our side of TLS, where connections are to be that. See [`tls`].
+    /// Uses TLS, with this configuration. See [`tls`].
     pub tls: Option<tls::Acceptor>,
     #[doc(hidden)]
     pub more: More,
@@ -73,17 +73,17 @@ impl From<ConnectOptions> for ListenOptions {
     }
 }
 
-/// How to send a message. The defaults are those of the deployed peers' `send`: a conversation of
+/// Options of a message. The defaults are those of the deployed peers' `send`: a conversation of
 /// one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendOptions {
-    /// The conversation to go on with; `None` starts a new one.
+    /// The conversation to continue; `None` starts a new one.
     pub conversation: Option<Conversation>,
     /// This message ends the conversation. Default: true.
     pub last: bool,
-    /// The other side may send next. Default: true.
+    /// Passes the token: the peer may send next. Default: true.
     pub token: bool,
-    /// Report [`Incoming::Timeout`] after this time unless the conversation goes on before, in
+    /// Reports [`Incoming::Timeout`] after this time unless the conversation continues before, in
     /// either direction.
     pub timeout: Option<Duration>,
 }
@@ -96,14 +96,14 @@ impl Default for SendOptions {
 
 without_handshake!();
 
-/// Why a request has no answer.
+/// Why a request has no response.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// It was not sent.
     #[error(transparent)]
     Refused(SendFault),
-    /// The connection ended before the answer came.
+    /// The connection ended before the response arrived.
     #[error(transparent)]
     Ended(#[from] Error),
 }
@@ -199,14 +199,14 @@ impl FromStream for Connection {
 }
 
 impl Connection {
-    /// Queues a message, waiting while 256 KiB are queued, and gives its conversation.
+    /// Queues a message, waiting while 256 KiB are queued, and returns its conversation.
     ///
-    /// Tasks that wait at the same time are served in no particular order. Cancel safe: dropped
-    /// before it is ready, nothing of the message is sent.
+    /// Tasks that wait at the same time are served in no particular order. Cancel safe: if the
+    /// future is dropped before it is ready, nothing of the message is sent.
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the data, for every reason but a full queue.
+    /// [`SendError`], with the data, for every reason except a full queue.
     pub async fn send(&self, data: Data, options: SendOptions) -> Result<Conversation, SendError> {
         let options = self.machine_options(options);
         let sent = self.handle.send_data(data, |session, data| {
@@ -216,13 +216,13 @@ impl Connection {
         sent.await.map_err(|refused| SendError { fault: refused.fault, data: refused.data.into() })
     }
 
-    /// Starts a conversation with `data`, and gives the peer's next message in it. Waits while 256
-    /// KiB are queued.
+    /// Starts a conversation with `data`, and returns the peer's next message in it. Waits while
+    /// 256 KiB are queued.
     ///
-    /// The answer comes to this call alone, and not to [`receive`](Self::receive). An answer that
-    /// is not the last of its conversation can be gone on from, with [`send`](Self::send). There is
-    /// no time limit: dropped before it is ready, the conversation is given up as by
-    /// [`forget`](Self::forget); what was asked may be done all the same.
+    /// Only this call receives the response, not [`receive`](Self::receive). If the response is not
+    /// the last message of its conversation, [`send`](Self::send) can continue it. There is no time
+    /// limit. If the future is dropped before it is ready, the conversation is abandoned as by
+    /// [`forget`](Self::forget); the peer may carry out the request all the same.
     ///
     /// # Errors
     ///
@@ -242,8 +242,8 @@ impl Connection {
         }
     }
 
-    /// Gives a conversation up, one whose time is over say: it counts no longer as open, and what
-    /// the peer still sends in it is passed over. The peer is not told.
+    /// Abandons a conversation, for example after a timeout: it no longer counts as open, and
+    /// further messages of the peer in it are dropped. The peer is not notified.
     pub fn forget(&self, conversation: Conversation) {
         self.handle.call(|session| session.machine.forget(conversation));
     }
@@ -264,14 +264,14 @@ impl Connection {
         MachineOptions { conversation, last, token, timeout }
     }
 
-    /// The next message. Timeouts of conversations are passed over: an application that sets any
-    /// uses [`next`](Self::next).
+    /// Waits for the next message. Timeouts of conversations are skipped: an application that sets
+    /// any uses [`next`](Self::next).
     ///
-    /// What arrived before the connection ended is given first. Cancel safe.
+    /// Messages that arrived before the connection ended are returned first. Cancel safe.
     ///
     /// # Errors
     ///
-    /// Why the connection is over.
+    /// Why the connection ended.
     pub async fn receive(&self) -> Result<Message, Error> {
         loop {
             if let Incoming::Message(message) = self.next().await? {
@@ -280,28 +280,28 @@ impl Connection {
         }
     }
 
-    /// The next message, or conversation that timed out. Cancel safe.
+    /// Waits for the next message, or the next conversation that times out. Cancel safe.
     ///
     /// # Errors
     ///
-    /// Why the connection is over.
+    /// Why the connection ended.
     pub async fn next(&self) -> Result<Incoming, Error> {
         self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await
     }
 
-    /// All that [`next`](Self::next) gives, as a stream. It ends when the connection does.
+    /// Everything that [`next`](Self::next) returns, as a stream. It ends when the connection does.
     #[must_use]
     pub fn incoming(&self) -> IncomingStream {
         IncomingStream { handle: self.handle.clone() }
     }
 
-    /// The name that it was given in [`ConnectOptions`].
+    /// The name from its options.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// Conversations that are open now, both sides' together.
+    /// The number of open conversations of both sides.
     #[must_use]
     pub fn open_conversations(&self) -> usize {
         self.handle.look(|session| session.machine.open_conversations())

@@ -1,4 +1,4 @@
-//! What a runtime must do so that everything here runs on it, as tests of it.
+//! Tests of what a runtime must do so that everything here runs on it.
 //!
 //! With the feature `conformance`. Each function panics where a [`Runtime`] does not do what that
 //! trait says, and waits for ever where it loses a wake-up: give them a time limit. They use the
@@ -50,7 +50,7 @@ pub async fn all<R: Runtime>() {
 /// passed.
 pub async fn timers<R: Runtime>() {
     let start = R::now();
-    assert!(R::now() >= start, "the clock goes back");
+    assert!(R::now() >= start, "the clock went backwards");
     sleep::<R>(A_WHILE).await;
     assert!(R::now() - start >= A_WHILE, "a timer fired early");
 
@@ -71,7 +71,7 @@ pub async fn timers<R: Runtime>() {
     timer.reset(R::now() + Duration::from_secs(3600));
     let mut other = R::timer(R::now() + A_WHILE);
     poll_fn(|cx| {
-        assert!(timer.poll(cx).is_pending(), "a timer was put off, and fired");
+        assert!(timer.poll(cx).is_pending(), "a postponed timer fired early");
         other.poll(cx)
     })
     .await;
@@ -139,14 +139,14 @@ pub async fn names<R: Runtime>() {
 pub async fn connecting<R: Runtime>() {
     let listener = R::bind(loopback(0)).await.expect("a free port");
     let address = R::local_addr(&listener).expect("it listens");
-    assert!(address.port() != 0, "the port that was given is not told");
+    assert!(address.port() != 0, "the assigned port is not reported");
     let (client, server) = pair_at::<R>(&listener).await;
     assert_eq!(client.peer_addr().expect("connected"), address);
     assert_eq!(server.local_addr().expect("connected"), address);
     assert_eq!(client.local_addr().expect("connected"), server.peer_addr().expect("connected"));
 
     let taken = R::bind(address).await;
-    assert!(taken.is_err(), "two listeners have one address");
+    assert!(taken.is_err(), "two listeners share one address");
     drop((client, server, listener));
     // as a server does that is started again
     let listener = R::bind(address).await.expect("the address is free again");
@@ -192,7 +192,7 @@ pub async fn reading<R: Runtime>() {
     let (mut client, mut server) = pair::<R>().await;
     let mut into = BytesMut::from(&b"before "[..]);
     let pending = poll_fn(|cx| Poll::Ready(client.poll_read(cx, &mut into, 100))).await;
-    assert!(pending.is_pending(), "nothing was sent, and something was read");
+    assert!(pending.is_pending(), "something was read although nothing was sent");
     assert_eq!(into, &b"before "[..], "a read that is pending changed the buffer");
 
     // the next read may bring another buffer, and its task is woken
@@ -209,7 +209,10 @@ pub async fn reading<R: Runtime>() {
 
     shut(&mut server).await.expect("it is open");
     for _ in 0..3 {
-        assert_eq!(read(&mut client, 100).await.expect("the end is no error"), &b""[..]);
+        assert_eq!(
+            read(&mut client, 100).await.expect("the end of the stream is not an error"),
+            &b""[..]
+        );
     }
 }
 
@@ -266,7 +269,7 @@ pub async fn a_reader_that_stops<R: Runtime>() {
                 }
             }
         }
-        assert!(written < TOO_MANY, "{written} bytes wait for a reader that takes none");
+        assert!(written < TOO_MANY, "{written} bytes were accepted for a reader that takes none");
     }
     let reading = async {
         let mut taken = 0;

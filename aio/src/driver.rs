@@ -79,8 +79,8 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     /// The socket failed: no more reads, or no more writes. Told once the machine has had all that
     /// came before.
     failed: Option<Arc<io::Error>>,
-    /// It failed in a read: nothing more comes. That is no end of the stream, and the machine is
-    /// not told one.
+    /// It failed in a read: nothing more comes. That is not an end of the stream, and the machine
+    /// is not told one.
     cut: bool,
     /// Since when there is something to write and the system takes none of it.
     stuck: Option<Instant>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::address::AddressError;
 use crate::{Address, tls};
 
-/// Why a connection is over: for a reason of its protocol, or because the system said so.
+/// Why a connection ended: for a reason of its protocol, or because of the system.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error<E> {
@@ -15,9 +15,9 @@ pub enum Error<E> {
     /// The socket failed, or [TLS](Error::tls) over it.
     #[error("the connection is lost: {0}")]
     Io(Arc<io::Error>),
-    /// It was closed, by us or by the peer's end, and for five seconds the peer took nothing of
-    /// what was left to write. Where a connection stays open for sending after the peer's end,
-    /// because that is asked for, it may take nothing for a minute.
+    /// It was closed by either side, and for five seconds the peer read nothing of what was left to
+    /// write. If an option keeps the connection open for sending after the peer's end, the peer may
+    /// read nothing for a minute.
     #[error("the connection was closed with data that the peer did not read")]
     Stalled,
     /// Nothing was received for as long as
@@ -56,66 +56,66 @@ impl<E> From<E> for Error<E> {
     }
 }
 
-/// Why there is no connection.
+/// Why a connection could not be established.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// What was given is no address.
+    /// The given value is not an address.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The host name stands for no address.
+    /// The host name has no address.
     #[error("cannot find the address of `{address}`: {error}")]
     Resolve {
-        /// What was asked for.
+        /// The requested address.
         address: Address,
-        /// What the system said.
+        /// The system's error.
         error: Arc<io::Error>,
     },
-    /// No address of the host took the connection. The error is of the last one tried.
+    /// No address of the host accepted the connection. The error is that of the last attempt.
     #[error("cannot connect to {address}: {error}")]
     Connect {
-        /// What was asked for.
+        /// The requested address.
         address: Address,
-        /// What the system said.
+        /// The system's error.
         error: Arc<io::Error>,
     },
-    /// There is a connection, but no TLS over it; or the options make none.
-    #[error("no TLS with {address}: {error}")]
+    /// TLS could not be established over the connection, or the options do not allow it.
+    #[error("cannot establish TLS with {address}: {error}")]
     Tls {
-        /// What was asked for.
+        /// The requested address.
         address: Address,
         /// Which check failed.
         error: tls::Error,
     },
 }
 
-/// Why there is no server.
+/// Why a server could not be started.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListenError {
-    /// What was given is no address.
+    /// The given value is not an address.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The host name stands for no address.
+    /// The host name has no address.
     #[error("cannot find the address of `{address}`: {error}")]
     Resolve {
-        /// What was asked for.
+        /// The requested address.
         address: Address,
-        /// What the system said.
+        /// The system's error.
         error: Arc<io::Error>,
     },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {
-        /// What was asked for.
+        /// The requested address.
         address: Address,
-        /// What the system said.
+        /// The system's error.
         error: Arc<io::Error>,
     },
     /// The address asks for TLS, and the options have none.
-    #[error("no TLS at {address}: {error}")]
+    #[error("cannot serve TLS at {address}: {error}")]
     Tls {
-        /// What was asked for.
+        /// The requested address.
         address: Address,
         /// What is missing.
         error: tls::Error,
@@ -123,7 +123,7 @@ pub enum ListenError {
 }
 
 impl ConnectError {
-    /// What the system said, if it was the system.
+    /// The system's error, if it was the cause.
     #[must_use]
     pub fn io(&self) -> Option<&io::Error> {
         match self {
@@ -136,7 +136,7 @@ impl ConnectError {
 }
 
 impl ListenError {
-    /// What the system said, if it was the system.
+    /// The system's error, if it was the cause.
     #[must_use]
     pub fn io(&self) -> Option<&io::Error> {
         match self {

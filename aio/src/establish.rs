@@ -1,4 +1,5 @@
-//! Makes the handles of every protocol: of a client that connects, and of what a server accepts.
+//! Creates the handles of every protocol, for clients that connect and for connections that a
+//! server accepts.
 
 use std::io;
 use std::sync::Arc;

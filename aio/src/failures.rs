@@ -26,8 +26,8 @@ pub struct HandshakeFailure {
 impl fmt::Display for HandshakeFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.remote {
-            Some(remote) => write!(f, "no connection with {remote}: {}", self.cause),
-            None => write!(f, "no connection with a peer that is gone: {}", self.cause),
+            Some(remote) => write!(f, "no connection to {remote}: {}", self.cause),
+            None => write!(f, "no connection to a peer that is gone: {}", self.cause),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an application holds of one connection, whatever its protocol.
+//! The handle of one connection, common to all protocols.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ macro_rules! of_every_connection {
         ///
         /// # Errors
         ///
-        /// Why the connection is over.
+        /// Why the connection ended.
         pub async fn drain(&self) -> Result<(), Error> {
             self.handle.drain().await
         }
@@ -190,7 +190,7 @@ impl<S: Session> Handle<S> {
     }
 
     /// Calls `send` as soon as the queue has room, and again while it refuses for a full one.
-    /// Cancel safe: dropped before it is ready, nothing is sent.
+    /// Cancel safe: if the future is dropped before it is ready, nothing is sent.
     ///
     /// Where the machine says that it is closed, the reason of the end is given, which says more.
     pub(crate) async fn send<T, F: Fault>(

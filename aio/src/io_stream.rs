@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::runtime::Stream;
-use crate::stream_parts::{Ends, Unflushed};
+use crate::stream_parts::{StreamAddresses, Unflushed};
 
 /// Bytes that one read takes at the most.
 const READ: usize = 64 * 1024;
@@ -22,20 +22,20 @@ const READ: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct IoStream<T> {
     stream: T,
-    ends: Ends,
+    ends: StreamAddresses,
     unflushed: Unflushed,
 }
 
 impl<T> IoStream<T> {
     /// `stream`, without addresses.
     pub fn new(stream: T) -> Self {
-        Self { stream, ends: Ends::default(), unflushed: Unflushed::default() }
+        Self { stream, ends: StreamAddresses::default(), unflushed: Unflushed::default() }
     }
 
     /// The same with addresses to be shown.
     #[must_use]
     pub fn with_addresses(self, local: SocketAddr, remote: SocketAddr) -> Self {
-        Self { ends: Ends { local, remote }, ..self }
+        Self { ends: StreamAddresses { local, remote }, ..self }
     }
 }
 

@@ -26,7 +26,7 @@
 //! | `web` | the HTTP front, and Juggler's servers behind it |
 //! | `tls` | TLS under every protocol, by rustls; needs a C compiler |
 //! | `serde` | `Serialize` and `Deserialize` for events and their parts, and for JSON values |
-//! | `chrono`, `jiff`, `time` | timestamps from and to the moments of these libraries |
+//! | `chrono`, `jiff`, `time` | conversions between timestamps and the types of these libraries |
 //! | `tracing` | spans and events of connections |
 //!
 //! A runtime crate re-exports `connect` and `listen` of each protocol for its own runtime:

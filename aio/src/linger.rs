@@ -1,5 +1,4 @@
-//! The end of a connection that may have written something last: waiting until the peer ends its
-//! side too.
+//! The end of a connection after its last write: waiting until the peer ends its side too.
 //!
 //! A socket that is closed while something unread is in it may throw away what it wrote last. So
 //! what still comes is read and forgotten, for a while.

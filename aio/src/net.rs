@@ -62,7 +62,7 @@ async fn dial<R: Runtime>(
     if let Some(local) = options.local_address {
         targets.retain(|target| target.is_ipv4() == local.is_ipv4());
         if targets.is_empty() {
-            let text = format!("it has no address of the family of our address {local}");
+            let text = format!("it has no address of the same family as the local address {local}");
             return Err(failed(io::Error::new(io::ErrorKind::AddrNotAvailable, text)));
         }
     }

@@ -12,7 +12,7 @@ use crate::{IntoAddress, SocketOptions, net, tls};
 use hat_core::observer::{Component as Machine, ComponentInfo, Config, Incoming, SendFault, State};
 use hat_core::options::More;
 
-/// Why a connection is over.
+/// Why a connection ended.
 pub type Error = crate::Error<hat_core::observer::Error>;
 
 /// What a component says of itself, and its limits.
@@ -24,9 +24,9 @@ pub struct ConnectOptions {
     pub config: Config,
     /// What may wait for [`Component::next`] before nothing more is read.
     pub inbox: InboxLimits,
-    /// Our side of TLS, where the connection is to be one. See [`tls`].
+    /// Uses TLS, with this configuration. See [`tls`].
     pub tls: Option<tls::Connector>,
-    /// The time limit of connecting, and the socket.
+    /// The time limit of connecting, and options of the socket.
     pub socket: SocketOptions,
     #[doc(hidden)]
     pub more: More,
@@ -45,7 +45,7 @@ impl Default for ConnectOptions {
     }
 }
 
-/// Why there is no component.
+/// Why a component could not connect.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -53,7 +53,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Connect(#[from] crate::ConnectError),
     /// What the component says of itself is larger than a message may be.
-    #[error("the component cannot say who it is: {0}")]
+    #[error("the component's registration cannot be sent: {0}")]
     Hello(SendFault),
 }
 
@@ -123,8 +123,7 @@ impl Component {
     /// component should close. Cancel safe.
     ///
     /// # Errors
-    ///
-    /// Why the connection is over, once all that came before is taken.
+    /// Why the connection ended, after everything that arrived before has been returned.
     pub async fn next(&self) -> Result<Incoming, Error> {
         self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await
     }

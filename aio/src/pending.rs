@@ -1,4 +1,4 @@
-//! Our requests that are not answered yet, and the futures that wait for them.
+//! Requests that are not answered yet, and the futures that wait for them.
 
 use std::collections::BTreeMap;
 use std::future::Future;

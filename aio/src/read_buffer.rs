@@ -1,4 +1,4 @@
-//! Where a driver reads to: how much at a time, and into which memory.
+//! The buffer that a driver reads into: how much at a time, and into which memory.
 //!
 //! ```text
 //! asked for   2 KiB ──full──> 4 KiB ── … ──> 64 KiB          a quiet connection holds little

@@ -1,4 +1,4 @@
-//! What a runtime supplies. Implemented on a unit struct: no `&self`, no `dyn`, no boxed futures.
+//! The traits that a runtime implements, on a unit struct: no `&self`, no `dyn`, no boxed futures.
 
 use std::future::{Future, poll_fn, ready};
 use std::hash::{BuildHasher, RandomState};

@@ -1,4 +1,4 @@
-//! What servers of all protocols share: their connections, and ending with them.
+//! What servers of all protocols share: their connections, and how these end with the server.
 
 mod accept;
 
@@ -22,19 +22,19 @@ use crate::wakers::{Place, WakerSet, wait_in};
 use accept::accept_loop;
 use hat_core::options::More;
 
-/// How a server treats its connections.
+/// Limits and options of a server's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptOptions {
     /// Closing the server closes its connections, and waits for them. Default: true, as
     /// `hat-drivers`.
     pub bind_connections: bool,
-    /// Connections at a time, 16 384: half of what the usual limit on file descriptors allows with
-    /// room to spare. At the limit, new ones wait in the system's
-    /// [backlog](crate::runtime::BACKLOG) until one ends. Where the system has no descriptor left
-    /// before that, they wait there too: the server tries again after 5 ms, then ever later, up to
-    /// a second. Those that are still in their TLS handshake count.
+    /// The maximum number of connections at a time, 16 384: half of the usual limit on file
+    /// descriptors. At the limit, new ones wait in the system's [backlog](crate::runtime::BACKLOG)
+    /// until one ends. If the system runs out of descriptors before that, they wait there, too: the
+    /// server tries again after 5 ms, with delays that grow up to a second. Connections in their
+    /// TLS handshake count.
     pub max_connections: usize,
-    /// Their sockets: keepalive, user timeout, idle timeout.
+    /// Options of their sockets: keepalive, user timeout, idle timeout.
     pub socket: SocketOptions,
     #[doc(hidden)]
     pub more: More,
@@ -348,13 +348,13 @@ impl<C: Send + 'static> Server<C> {
         &self.core
     }
 
-    /// The name that it was given, where its protocol has names.
+    /// Its name, if its protocol has names.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The next connection; `None` once the server is closed. Cancel safe.
+    /// Waits for the next connection; `None` once the server is closed. Cancel safe.
     pub async fn accept(&self) -> Option<C> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
@@ -376,20 +376,21 @@ impl<C: Send + 'static> Server<C> {
         self.core.addresses()
     }
 
-    /// The next connection whose handshake failed, with the address of its peer and the cause;
-    /// `None` once the server is closed. At most 64 are kept for who does not ask. Cancel safe.
+    /// Waits for the next connection whose handshake failed, and returns the address of its peer
+    /// and the cause; `None` once the server is closed. At most 64 are kept until this is called.
+    /// Cancel safe.
     pub async fn handshake_failure(&self) -> Option<HandshakeFailure> {
         self.core.handshake_failure().await
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     #[must_use]
     pub fn open_connections(&self) -> usize {
         self.core.open_connections()
     }
 
-    /// The connections that are open, in the order in which they came; also those that are still in
-    /// a handshake, or wait to be accepted.
+    /// The open connections, in the order in which they arrived, including those that are still in
+    /// a handshake or wait to be accepted.
     #[must_use]
     pub fn connections(&self) -> Vec<OpenConnection> {
         let open = |(_, counting): (&u64, &ConnectionEntry)| OpenConnection {
@@ -428,8 +429,8 @@ impl OpenConnection {
         self.remote_address
     }
 
-    /// Starts the end of the connection: what was sent is still written. One that is over is left
-    /// alone, as is one in a handshake, which has a time limit of its own.
+    /// Starts to close the connection; what was sent is still written. Has no effect on a
+    /// connection that has ended, or is still in a handshake, which has its own time limit.
     pub fn close(&self) {
         if let Some(closer) = &self.closer {
             closer.close();

@@ -79,7 +79,7 @@ pub(crate) const ENOUGH_QUEUED: usize = 256 * 1024;
 /// The shared state of one connection.
 pub(crate) struct State<S: Session> {
     pub(crate) session: S,
-    /// Why the connection is over. Set once.
+    /// Why the connection ended. Set once.
     pub(crate) ended: Option<SessionError<S>>,
     /// The socket is closed and the driver gone.
     pub(crate) finished: bool,

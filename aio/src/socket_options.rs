@@ -1,4 +1,4 @@
-//! How sockets are made, for every protocol: how long a connection attempt may take, and how soon a
+//! Options of sockets, for every protocol: how long a connection attempt may take, and how soon a
 //! peer that vanished is noticed.
 //!
 //! ```text
@@ -21,12 +21,13 @@ use socket2::{SockRef, TcpKeepalive};
 /// 9 s, and gives up connecting after 30 s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketOptions {
-    /// How long connecting may take in all, 30 s: resolving the name, and trying every address. A
-    /// host that is switched off says nothing, and systems wait for it for minutes. What follows (a
-    /// TLS handshake, the handshake of the protocol) has a limit of its own. Servers do not use it.
+    /// The time limit for connecting, 30 s, including resolving the name and trying every address.
+    /// A host that is switched off does not answer, and systems wait for it for minutes. What
+    /// follows (a TLS handshake, the handshake of the protocol) has its own limit. Servers do not
+    /// use it.
     pub connect_timeout: Duration,
-    /// Our address, to choose an interface or a source port; port 0 lets the system choose one.
-    /// Addresses of the peer that are of the other family are not tried. Default: the system
+    /// The local address, to choose an interface or a source port; with port 0 the system chooses
+    /// the port. Addresses of the peer of the other family are not tried. Default: the system
     /// chooses. Servers do not use it.
     pub local_address: Option<SocketAddr>,
     /// TCP keepalive (RFC 9293 section 3.8.4): how a peer that vanished (a cable that was pulled, a

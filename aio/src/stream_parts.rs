@@ -1,4 +1,4 @@
-//! What streams have in common that stand on another one, or are those of another library.
+//! What streams over other streams, or of other libraries, have in common.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,12 +8,12 @@ use bytes::{Buf, Bytes, BytesMut};
 
 /// The addresses of a stream that has none of its own.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ends {
+pub(crate) struct StreamAddresses {
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
 }
 
-impl Default for Ends {
+impl Default for StreamAddresses {
     /// `0.0.0.0:0` as both.
     fn default() -> Self {
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));

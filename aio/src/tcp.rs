@@ -22,13 +22,13 @@ use crate::{ConnectError, IntoAddress, ListenError, SocketOptions, tls};
 use hat_core::options::More;
 use hat_core::tcp::{Config, Incoming, Raw, SendError};
 
-/// Why a connection is over.
+/// Why a connection ended.
 pub type Error = crate::Error<hat_core::tcp::Error>;
 
 /// A server whose connections the application accepts one by one.
 pub type Server = crate::server::Server<Connection>;
 
-/// How a connection is made.
+/// Options of a connection.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
     /// A name for [`ConnectionInfo`]; a server gives it to its connections.
@@ -38,15 +38,15 @@ pub struct ConnectOptions {
     pub input_buffer_limit: usize,
     /// What may be queued, and half-open connections.
     pub config: Config,
-    /// Our side of TLS, where the connection is to be one. See [`tls`].
+    /// Uses TLS, with this configuration. See [`tls`].
     pub tls: Option<tls::Connector>,
-    /// The time limit of connecting, and the socket.
+    /// The time limit of connecting, and options of the socket.
     pub socket: SocketOptions,
     #[doc(hidden)]
     pub more: More,
 }
 
-/// How a server is made, and its connections.
+/// Options of a server and its connections.
 #[derive(Clone, Debug)]
 pub struct ListenOptions {
     /// A name for [`ConnectionInfo`]; a server gives it to its connections.
@@ -56,9 +56,9 @@ pub struct ListenOptions {
     pub input_buffer_limit: usize,
     /// What may be queued, and half-open connections.
     pub config: Config,
-    /// How connections are accepted, and whether they end with the server.
+    /// Limits on connections, and whether they end with the server.
     pub accept: AcceptOptions,
-    /// Our side of TLS, where connections are to be that. See [`tls`].
+    /// Uses TLS, with this configuration. See [`tls`].
     pub tls: Option<tls::Acceptor>,
     #[doc(hidden)]
     pub more: More,

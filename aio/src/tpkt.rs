@@ -1,4 +1,4 @@
-//! TPKT connections and servers on a runtime: packets with one TPDU each. COTP stands on the same
+//! TPKT connections and servers on a runtime: packets with one TPDU each. COTP uses the same
 //! framing, see [`cotp`](crate::cotp).
 
 use std::io;
@@ -19,37 +19,37 @@ use crate::{ConnectError, IntoAddress, ListenError, SocketOptions, tls};
 use hat_core::options::More;
 use hat_core::tpkt::{Config, Connection as Machine, SendError};
 
-/// Why a connection is over.
+/// Why a connection ended.
 pub type Error = crate::Error<hat_core::tpkt::Error>;
 
 /// A server whose connections the application accepts one by one.
 pub type Server = crate::server::Server<Connection>;
 
-/// How a connection is made.
+/// Options of a connection.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
     /// Limits of the protocol.
     pub config: Config,
-    /// What may wait for [`Connection::receive`] before nothing more is read.
+    /// Limits of what may wait for [`Connection::receive`]. At a limit nothing more is read.
     pub inbox: InboxLimits,
-    /// Our side of TLS, where the connection is to be one. See [`tls`].
+    /// Uses TLS, with this configuration. See [`tls`].
     pub tls: Option<tls::Connector>,
-    /// The time limit of connecting, and the socket.
+    /// The time limit of connecting, and options of the socket.
     pub socket: SocketOptions,
     #[doc(hidden)]
     pub more: More,
 }
 
-/// How a server is made, and its connections.
+/// Options of a server and its connections.
 #[derive(Clone, Debug, Default)]
 pub struct ListenOptions {
     /// Limits of the protocol.
     pub config: Config,
-    /// What may wait for [`Connection::receive`] before nothing more is read.
+    /// Limits of what may wait for [`Connection::receive`]. At a limit nothing more is read.
     pub inbox: InboxLimits,
-    /// How connections are accepted, and whether they end with the server.
+    /// Limits on connections, and whether they end with the server.
     pub accept: AcceptOptions,
-    /// Our side of TLS, where connections are to be that. See [`tls`].
+    /// Uses TLS, with this configuration. See [`tls`].
     pub tls: Option<tls::Acceptor>,
     #[doc(hidden)]
     pub more: More,
@@ -127,21 +127,21 @@ impl FromStream for Connection {
 impl Connection {
     /// Queues one packet with `tpdu`, 3 to 65531 octets, waiting while 256 KiB are queued.
     ///
-    /// Cancel safe: dropped before it is ready, nothing is sent.
+    /// Cancel safe: if the future is dropped before it is ready, nothing is sent.
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the data, for every reason but a full queue.
+    /// [`SendError`], with the data, for every reason except a full queue.
     pub async fn send(&self, tpdu: impl Into<Bytes>) -> Result<(), SendError> {
         self.handle.send_data(tpdu.into(), |session, tpdu| session.machine.send(tpdu)).await
     }
 
-    /// The TPDU of the next packet. What arrived before the connection ended is given first. Cancel
-    /// safe.
+    /// The TPDU of the next packet. Messages that arrived before the connection ended are returned
+    /// first. Cancel safe.
     ///
     /// # Errors
     ///
-    /// Why the connection is over.
+    /// Why the connection ended.
     pub async fn receive(&self) -> Result<Bytes, Error> {
         self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await
     }

@@ -1,4 +1,4 @@
-//! What the driver and servers tell `tracing`, with its feature; nothing without it.
+//! What the driver and the servers report to `tracing`; nothing without its feature.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -26,8 +26,8 @@ mod events {
 
         /// The other side ended the connection while ours did not read.
         pub(crate) fn ended_unread(&self) {
-            let text = "the connection ended while the application took too little of what arrived for \
-                        the socket to be read: the peer may have closed it for that";
+            let text = "the connection ended while the application received too slowly for the \
+                        socket to be read: the peer may have closed it for that reason";
             self.0.in_scope(|| tracing::warn!("{text}"));
         }
 
@@ -41,21 +41,21 @@ mod events {
                     %remote,
                     size,
                     limit,
-                    "a message is larger than is taken: the connection is closed"
+                    "a message is larger than the limit: the connection is closed"
                 ),
                 TooLarge::Refused { size, reason } => tracing::warn!(
                     protocol,
                     %remote,
                     largest = size,
                     reason = &**reason,
-                    "the peer closed the connection for a message that is larger than it takes"
+                    "the peer closed the connection because a message was larger than its limit"
                 ),
                 TooLarge::Unanswered { size } => tracing::warn!(
                     protocol,
                     %remote,
                     size,
-                    "the connection ended after a large message that nothing answered: the peer may \
-                     take smaller ones only"
+                    "the connection ended after a large message that was not answered: the peer \
+                     may have a smaller limit"
                 ),
                 _ => {}
             }
@@ -67,7 +67,7 @@ mod events {
     }
 
     pub(crate) fn accept_failed(error: &impl Display) {
-        tracing::warn!(%error, "cannot take a connection, trying again");
+        tracing::warn!(%error, "cannot accept a connection, trying again");
     }
 
     /// What a client was to be told, or told us, and is not: it is closed, or its answer cut.
@@ -82,31 +82,31 @@ mod events {
 
     #[cfg(feature = "web")]
     pub(crate) fn htpasswd_failed(error: &impl Display) {
-        tracing::error!(%error, "nobody is let in until the password file is right");
+        tracing::error!(%error, "nobody is admitted until the password file is valid");
     }
 
     #[cfg(feature = "web")]
     pub(crate) fn host_refused(remote: &str, host: &str) {
-        let hint = "if it is this server, allow the name: WebOptions::hosts, or --web-origin with the site of the page";
-        tracing::warn!(remote, ?host, hint, "refused a request for another host");
+        let hint = "if the name is this server's, allow it: WebOptions::hosts, or --web-origin with the origin of the page";
+        tracing::warn!(remote, ?host, hint, "refused a request for an unknown host name");
     }
 
     #[cfg(feature = "web")]
     pub(crate) fn origin_refused(remote: &str, origin: &str) {
-        let hint = "if it may, name it: WebOptions::origins, or --web-origin";
-        tracing::warn!(remote, ?origin, hint, "refused the WebSocket to a page of another site");
+        let hint = "to allow this origin, add it: WebOptions::origins, or --web-origin";
+        tracing::warn!(remote, ?origin, hint, "refused a WebSocket from a page of another origin");
     }
 
     #[cfg(feature = "web")]
     pub(crate) fn password_refused(remote: &str, user: Option<&str>) {
-        let hint = "if it is a user of yours, set the password in the htpasswd file";
+        let hint = "if the user is known, set the password in the htpasswd file";
         tracing::warn!(remote, ?user, hint, "refused a wrong user or password");
     }
 
     #[cfg(feature = "web")]
     pub(crate) fn user_gone(remote: &str, user: Option<&str>) {
-        let text = "closed the WebSocket of a user who is no longer in the htpasswd file, or has another \
-                    password there";
+        let text = "closed the WebSocket of a user who was removed from the htpasswd file or whose \
+                    password changed there";
         tracing::warn!(remote, ?user, "{text}");
     }
 

@@ -37,7 +37,7 @@ impl UnixSocket {
 
 /// What a runtime without Unix sockets says.
 pub(crate) fn unsupported() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "there are no Unix sockets here")
+    io::Error::new(io::ErrorKind::Unsupported, "this platform has no Unix sockets")
 }
 
 #[cfg(unix)]

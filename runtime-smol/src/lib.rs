@@ -6,13 +6,13 @@
 //!
 //! | feature | what |
 //! |---|---|
-//! | `websocket` | WebSocket's client, and both ends over a stream that there is |
-//! | `juggler` | Juggler's client, and both ends of 0.5 over a WebSocket that there is |
-//! | `web` | the HTTP front, and Juggler's servers behind it |
+//! | `websocket` | the WebSocket client, and both ends over a stream that you have |
+//! | `juggler` | the Juggler client, and both ends of 0.5 over a WebSocket that you have |
+//! | `web` | HTTP and WebSocket servers, the Juggler servers among them |
 //! | `tls` | TLS under every protocol, by rustls; needs a C compiler |
 //! | `async-std` | the module `async_std`, which names all of it for that runtime too |
 //! | `serde` | `Serialize` and `Deserialize` for events and their parts, and for JSON values |
-//! | `chrono`, `jiff`, `time` | timestamps from and to the moments of these libraries |
+//! | `chrono`, `jiff`, `time` | conversions between timestamps and the types of these libraries |
 //! | `tracing` | spans and events of connections |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -231,22 +231,22 @@ impl Connection {
     /// Queues a message of any length, waiting while 256 KiB are queued. It is cut into TPDUs
     /// without a copy.
     ///
-    /// Cancel safe: dropped before it is ready, nothing is sent.
+    /// Cancel safe: if the future is dropped before it is ready, nothing is sent.
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the data, for every reason but a full queue.
+    /// [`SendError`], with the data, for every reason except a full queue.
     pub async fn send(&self, data: impl Into<Bytes>) -> Result<(), SendError> {
         self.send_by(data.into(), Machine::send).await
     }
 
     /// Queues a part of a message whose length need not be known yet, waiting while 256 KiB are
     /// queued; `end` says that it is the last one. Before that, only parts can be sent. Cancel
-    /// safe: dropped before it is ready, nothing is sent.
+    /// safe: if the future is dropped before it is ready, nothing is sent.
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the data, for every reason but a full queue.
+    /// [`SendError`], with the data, for every reason except a full queue.
     pub async fn send_part(&self, data: impl Into<Bytes>, end: bool) -> Result<(), SendError> {
         self.send_by(data.into(), |machine, data| machine.send_part(data, end)).await
     }
@@ -256,7 +256,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the data, for every reason but a full queue.
+    /// [`SendError`], with the data, for every reason except a full queue.
     pub async fn send_expedited(&self, data: impl Into<Bytes>) -> Result<(), SendError> {
         self.send_by(data.into(), Machine::send_expedited).await
     }
@@ -273,7 +273,7 @@ impl Connection {
     /// here, and one of more than [`max_tsdu`](hat_core::cotp::Config::max_tsdu) octets ends the
     /// connection: [`receive_part`](Self::receive_part) has no such limit.
     ///
-    /// What arrived before the connection ended is given first. Cancel safe.
+    /// Messages that arrived before the connection ended are returned first. Cancel safe.
     ///
     /// # Errors
     ///

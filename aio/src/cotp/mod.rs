@@ -14,7 +14,7 @@ pub use setup::{
     OnError, connect, connect_on, listen, serve_on,
 };
 
-/// Why a connection is over.
+/// Why a connection ended.
 pub type Error = super::Error<hat_core::cotp::Error>;
 
 /// A server whose connections the application accepts one by one, each with its handshake done.

@@ -26,7 +26,7 @@ use hat_core::time::Instant;
 /// programs listen on it.
 pub const DEFAULT_PORT: u16 = 102;
 
-/// How a connection is made.
+/// Options of a connection.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
     /// The protocol: selectors, sizes, policy, limits. Its `source_reference` is a number that
@@ -36,15 +36,15 @@ pub struct ConnectOptions {
     pub reference: Option<u16>,
     /// What may wait to be received before nothing more is read.
     pub inbox: InboxLimits,
-    /// Our side of TLS, where the connection is to be one. See [`tls`].
+    /// Uses TLS, with this configuration. See [`tls`].
     pub tls: Option<tls::Connector>,
-    /// The time limit of connecting, and the socket.
+    /// The time limit of connecting, and options of the socket.
     pub socket: SocketOptions,
     #[doc(hidden)]
     pub more: More,
 }
 
-/// How a server is made, and its connections.
+/// Options of a server and its connections.
 #[derive(Clone, Debug, Default)]
 pub struct ListenOptions {
     /// The protocol: selectors, sizes, policy, limits. Its `source_reference` is a number that
@@ -57,9 +57,9 @@ pub struct ListenOptions {
     pub decide: Option<Decide>,
     /// What may wait to be received before nothing more is read.
     pub inbox: InboxLimits,
-    /// How connections are accepted, and whether they end with the server.
+    /// Limits on connections, and whether they end with the server.
     pub accept: AcceptOptions,
-    /// Our side of TLS, where connections are to be that. See [`tls`].
+    /// Uses TLS, with this configuration. See [`tls`].
     pub tls: Option<tls::Acceptor>,
     #[doc(hidden)]
     pub more: More,
@@ -118,7 +118,7 @@ impl fmt::Debug for Decide {
     }
 }
 
-/// Why there is no connection.
+/// Why a connection could not be established.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -134,7 +134,7 @@ pub enum ConnectError {
     Ended(#[from] Error),
 }
 
-/// Why there is no server.
+/// Why a server could not be started.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListenError {
@@ -143,8 +143,8 @@ pub enum ListenError {
     Listen(#[from] crate::ListenError),
     /// The port of ISO transport is for privileged programs on this system.
     #[error(
-        "the system refuses port {port} to this program: choose another, or give it the right to bind ports \
-         below 1024 (on Linux CAP_NET_BIND_SERVICE)"
+        "the system does not let this program bind port {port}: choose another, or give the \
+         program the right to bind ports below 1024 (on Linux CAP_NET_BIND_SERVICE)"
     )]
     PrivilegedPort {
         /// The port.
@@ -254,7 +254,7 @@ async fn on<R: Runtime>(
     Ok(connection)
 }
 
-/// Why there is no connection over a stream that was there.
+/// Why a connection over a given stream could not be established.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnError {

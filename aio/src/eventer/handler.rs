@@ -6,14 +6,14 @@ use crate::ConnectionId;
 use hat_core::eventer::server::ClientInfo;
 use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent};
 
-/// A connection of a server: which, from where, and what the client said of itself.
+/// A connection of a server: its number, its peer's address, and the client's initialization.
 #[derive(Clone, Debug)]
 pub struct ConnectionInfo {
     /// Its number.
     pub id: ConnectionId,
     /// The client's address.
     pub remote_address: SocketAddr,
-    /// What the client said.
+    /// The client's initialization.
     pub client: ClientInfo,
 }
 
@@ -25,31 +25,31 @@ impl Deref for ConnectionInfo {
     }
 }
 
-/// What a server does for its clients. Every method has a default.
+/// How a server serves its clients. Every method has a default.
 ///
-/// What one client asks is handled one after the other, in the order that it came, as the deployed
-/// server does: a query sees the events registered before it. Clients do not wait for each other.
+/// The requests of one client are handled one after another, in order, as by the deployed server: a
+/// query sees the events registered before it. Clients do not wait for each other.
 pub trait Handler: Send + Sync + 'static {
-    /// A client says who it is. An error is told to it, and it is not taken. Default: every client
-    /// is taken.
+    /// Called when a client initializes its connection. An error rejects the client, with the error
+    /// as the reason. Default: every client is accepted.
     fn connected(&self, info: &ConnectionInfo) -> impl Future<Output = Result<(), String>> + Send {
         let _ = info;
         ready(Ok(()))
     }
 
-    /// A client that [`connected`](Self::connected) took is gone: for each such client once, also
-    /// where it went before it could be told.
+    /// Called once for each client that [`connected`](Self::connected) accepted, when its
+    /// connection has ended, even before the client learned that it was accepted.
     fn disconnected(&self, info: &ConnectionInfo) -> impl Future<Output = ()> + Send {
         let _ = info;
         ready(())
     }
 
-    /// A client registers events, as one session. Gives them as they were registered, in the same
-    /// order, or `None` if they were not, which is the default. The client is told where it asked
-    /// for that.
+    /// Called when a client registers events, as one session. Returns the registered events in the
+    /// same order, or `None` if they were not registered, which is the default. The client gets the
+    /// result if it asked for a response.
     ///
-    /// Events with a JSON payload that is no JSON do not come here: they are refused, which is
-    /// logged, since the clients that they would be told to could not take them. See
+    /// Events with a JSON payload that is not JSON do not arrive here: they are refused, which is
+    /// logged, because the clients to be notified could not decode them. See
     /// [`RegisterEvent::check`].
     fn register(
         &self,
@@ -60,11 +60,11 @@ pub trait Handler: Send + Sync + 'static {
         ready(None)
     }
 
-    /// A client asks for events. Default: there are none.
+    /// Called when a client queries events. Default: there are none.
     ///
-    /// The protocol has no answer that refuses a query. The deployed server ends the connection
-    /// instead: [`Notifier::disconnect`](super::Notifier::disconnect), after which what this gives
-    /// is not sent.
+    /// The protocol has no response that refuses a query. The deployed server ends the connection
+    /// instead: [`Notifier::disconnect`](super::Notifier::disconnect), after which the result is
+    /// not sent.
     fn query(
         &self,
         info: &ConnectionInfo,
@@ -75,5 +75,5 @@ pub trait Handler: Send + Sync + 'static {
     }
 }
 
-/// A server that takes every client, registers nothing and knows no events.
+/// A server that accepts every client, registers nothing and has no events.
 impl Handler for () {}

@@ -23,5 +23,5 @@ pub use reconnect::{
 };
 pub use server::{ListenOptions, Server, listen, listen_with};
 
-/// Why a connection is over.
+/// Why a connection ended.
 pub type Error = super::Error<hat_core::eventer::Error>;

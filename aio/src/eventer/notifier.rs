@@ -55,11 +55,11 @@ impl Notifier {
         self.registry.infos()
     }
 
-    /// Closes the connection of one client: what is queued to it is still written. Gives whether
+    /// Closes the connection of one client; what is queued for it is still written. Returns whether
     /// there is such a client.
     ///
-    /// [`Handler::disconnected`](super::Handler::disconnected) is called as for any client that is
-    /// gone.
+    /// [`Handler::disconnected`](super::Handler::disconnected) is called as for any client that
+    /// disconnects.
     pub fn disconnect(&self, id: ConnectionId) -> bool {
         self.registry.disconnect(id)
     }
@@ -70,19 +70,18 @@ impl Notifier {
     pub fn cut(&self) -> u64 {
         self.registry.cut()
     }
-
-    /// The status that clients are told.
+    /// The present status.
     #[must_use]
     pub fn status(&self) -> Status {
         self.registry.status()
     }
 
-    /// Tells a new status to all clients. Setting the same one again tells nothing.
+    /// Sets the status, and notifies all clients if it changed.
     pub fn set_status(&self, status: Status) {
         self.registry.set_status(status);
     }
 
-    /// Tells events of one session to the clients that want them: those whose `persisted` is the
+    /// Notifies the subscribed clients of the events of one session: those whose `persisted` is the
     /// same, by their subscription and server id. With `with_ack`, ready when every client that was
     /// told has acknowledged or is gone.
     ///

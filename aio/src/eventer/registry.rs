@@ -269,8 +269,8 @@ fn close_if_refused<T>(
         && !fault.is_closed()
     {
         let what = match fault.is_queue_full() {
-            true => "a client reads more slowly than it is notified: it is closed",
-            false => "a client cannot be notified: it is closed",
+            true => "a client reads more slowly than it is notified: its connection is closed",
+            false => "a client cannot be notified: its connection is closed",
         };
         trace::refused(info, what, &fault);
         cut.fetch_add(1, Ordering::Relaxed);

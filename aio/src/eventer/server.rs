@@ -25,20 +25,20 @@ use hat_core::eventer::server::{Config, Connection as Machine, Incoming, Request
 use hat_core::eventer::{Event, JsonError, QueryResult, RegisterEvent, SendFault, Status};
 use hat_core::options::More;
 
-/// How a server is made.
+/// Options of a server.
 #[derive(Clone, Debug, Default)]
 pub struct ListenOptions {
-    /// The status that clients are told. Default: `standby`.
+    /// The initial status. Default: `standby`.
     pub status: Status,
     /// The protocol: pings, limits, close timeout. What may be queued to one client is
     /// [`chatter.max_queued`](hat_core::chatter::Config::max_queued): a client that has more to
-    /// read is closed.
+    /// read is disconnected.
     pub config: Config,
-    /// What one client may have asked before nothing more is read from it.
+    /// Limits of the requests of one client that wait. At a limit nothing more is read from it.
     pub inbox: InboxLimits,
-    /// How connections are taken, and whether they end with the server.
+    /// Limits on connections, and whether they end with the server.
     pub accept: AcceptOptions,
-    /// Our side of TLS, where connections are to be that. See [`tls`].
+    /// Uses TLS, with this configuration. See [`tls`].
     pub tls: Option<tls::Acceptor>,
     #[doc(hidden)]
     pub more: More,
@@ -55,7 +55,7 @@ pub struct Server {
 /// Serves a stream of any kind.
 type ServeOn = Arc<dyn Fn(&Arc<Core<()>>, AcceptedStream<Box<dyn Stream>>) + Send + Sync>;
 
-/// Listens on `address`, on every address of its host; `handler` does what clients ask for.
+/// Listens on `address`, on every address of its host; `handler` serves the clients' requests.
 ///
 /// # Errors
 ///
@@ -68,7 +68,8 @@ pub async fn listen<R: Runtime>(
     listen_with::<R, _>(address, |_| handler, options).await
 }
 
-/// As [`listen`], with a handler that itself tells the clients: it is made from what does that.
+/// As [`listen`], with a handler that notifies the clients itself: it is made from the
+/// [`Notifier`].
 ///
 /// # Errors
 ///
@@ -312,7 +313,7 @@ async fn send(
 /// An answer that can never be sent, because it is too large say, closes the connection: the client
 /// would wait for ever.
 fn close_unanswered(handle: &Handle<ServerSession>, info: &ConnectionInfo, fault: SendFault) {
-    trace::refused(info, "an answer cannot be sent: the client is closed", &fault);
+    trace::refused(info, "a response cannot be sent: the client's connection is closed", &fault);
     handle.close();
 }
 
@@ -338,27 +339,27 @@ impl Server {
         self.notifier.connections()
     }
 
-    /// Closes the connection of one client: what is queued to it is still written. Gives whether
+    /// Closes the connection of one client; what is queued for it is still written. Returns whether
     /// there is such a client.
     ///
-    /// [`Handler::disconnected`](super::Handler::disconnected) is called as for any client that is
-    /// gone.
+    /// [`Handler::disconnected`](super::Handler::disconnected) is called as for any client that
+    /// disconnects.
     pub fn disconnect(&self, id: ConnectionId) -> bool {
         self.notifier.disconnect(id)
     }
 
-    /// The status that clients are told.
+    /// The present status.
     #[must_use]
     pub fn status(&self) -> Status {
         self.notifier.status()
     }
 
-    /// Tells a new status to all clients. Setting the same one again tells nothing.
+    /// Sets the status, and notifies all clients if it changed.
     pub fn set_status(&self, status: Status) {
         self.notifier.set_status(status);
     }
 
-    /// Tells events of one session to the clients that want them: [`Notifier::notify_events`].
+    /// Notifies the subscribed clients of the events of one session: [`Notifier::notify_events`].
     pub async fn notify_events(&self, events: &[Event], persisted: bool, with_ack: bool) {
         self.notifier.notify_events(events, persisted, with_ack).await;
     }
@@ -368,7 +369,7 @@ impl Server {
         self.notifier.caught_up().await;
     }
 
-    /// What tells the clients, for other tasks to hold.
+    /// A handle for notifying clients, which other tasks can hold.
     #[must_use]
     pub fn notifier(&self) -> Notifier {
         self.notifier.clone()
@@ -380,22 +381,22 @@ impl Server {
         self.core.addresses()
     }
 
-    /// The next client that was not taken, with its address and the cause: it broke the protocol
-    /// before it said who it is, was silent, or the handler rejected it. `None` once the server is
-    /// closed. At most 64 are kept for who does not ask. Cancel safe.
+    /// Waits for the next client that was not accepted, and returns its address and the cause: it
+    /// broke the protocol before it was initialized, was silent, or was rejected by the handler.
+    /// `None` once the server is closed. At most 64 are kept until this is called. Cancel safe.
     pub async fn handshake_failure(&self) -> Option<HandshakeFailure> {
         self.core.handshake_failure().await
     }
 
-    /// Waits until every request that the handler has in hand is answered, for `time` at the most:
-    /// before [`close`](Self::close), so that who was registered is told. Requests that come
-    /// meanwhile are handled as ever. Cancel safe.
+    /// Waits until every request that the handler is processing is answered, but at most for
+    /// `time`: call it before [`close`](Self::close), so that clients learn what was registered.
+    /// Requests that arrive meanwhile are handled as usual. Cancel safe.
     pub async fn answered(&self, time: Duration) {
         self.notifier.answered(time).await;
     }
 
     /// Stops listening, closes the connections that are bound to the server, and waits until all of
-    /// that is done: also until the handler was told of the last client that is gone.
+    /// that is done, including the last call of the handler's `disconnected`.
     ///
     /// Cancel safe: the closing goes on when this is dropped.
     pub async fn close(&self) {
@@ -403,7 +404,7 @@ impl Server {
         self.core.closed().await;
     }
 
-    /// How many connections are open, with those that are still in a handshake.
+    /// The number of open connections, including those that are still in a handshake.
     #[must_use]
     pub fn open_connections(&self) -> usize {
         self.core.open_connections()

@@ -45,12 +45,12 @@ pub enum RequestError {
     #[error(transparent)]
     Refused(#[from] SendFault),
     /// The server says that it failed, and why.
-    #[error("the server answers: {0}")]
+    #[error("the server reports a failure: {0}")]
     Failed(Value),
-    /// The connection ended before the answer came.
+    /// The connection ended before the response arrived.
     #[error(transparent)]
     Ended(#[from] Error),
-    /// There is no connection at this time, or the client is over: see
+    /// There is no connection at present, or the client has stopped: see
     /// [`ReconnectingClient`](super::ReconnectingClient).
     #[error("there is no connection to the server")]
     NotConnected,
@@ -213,7 +213,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Why the connection is over.
+    /// Why the connection ended.
     pub async fn changed(&self) -> Result<Value, Error> {
         self.seen.changed(&self.handle).await
     }
@@ -224,8 +224,7 @@ impl Client {
     /// else from the first call on. Cancel safe.
     ///
     /// # Errors
-    ///
-    /// Why the connection is over, once all that came before is taken.
+    /// Why the connection ended, after everything that arrived before has been returned.
     pub async fn next_change(&self) -> Result<Value, Error> {
         following::next_change(&self.handle).await
     }
@@ -252,8 +251,7 @@ impl Client {
     /// What the server notifies of next. Cancel safe.
     ///
     /// # Errors
-    ///
-    /// Why the connection is over, once all that came before is taken.
+    /// Why the connection ended, after everything that arrived before has been returned.
     pub async fn notification(&self) -> Result<Notice, Error> {
         self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await
     }

@@ -127,7 +127,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Why the connection is over.
+    /// Why the connection ended.
     pub async fn flush(&self) -> Result<(), Error> {
         if self.handle.look(|session| !session.machine.is_open()) {
             // nothing is sent any more
@@ -149,7 +149,7 @@ impl Connection {
 
     /// Notifies the client; waits while 256 KiB are queued.
     ///
-    /// Cancel safe: dropped before it is ready, nothing is sent.
+    /// Cancel safe: if the future is dropped before it is ready, nothing is sent.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@ use std::future::{Future, ready};
 use super::connection::Connection;
 use hat_core::json::Value;
 
-/// What a server does for its clients. Every method has a default.
+/// How a server serves its clients. Every method has a default.
 pub trait Handler: Send + Sync + 'static {
     /// A client has connected. Its requests wait until this is done, so what it changes in the
     /// connection's own state is there first.

@@ -44,10 +44,10 @@ pub use server::{ListenOptions, Server, listen, serve};
 #[cfg(feature = "web")]
 pub use shared::SharedState;
 
-/// Why a connection is over.
+/// Why a connection ended.
 pub type Error = super::Error<hat_core::juggler::Error>;
 
-/// Why there is no client.
+/// Why a client could not connect.
 pub type ConnectError = super::websocket::ConnectError<hat_core::juggler::Error>;
 
 impl ConnectError {

@@ -29,7 +29,7 @@ pub struct ReconnectOptions {
     pub client: ConnectOptions,
     /// When to try again, and when to give up.
     pub retry: RetryConfig,
-    /// What requests do while there is no connection.
+    /// What happens to requests while there is no connection.
     pub while_disconnected: WhileDisconnected,
     #[doc(hidden)]
     pub more: More,
@@ -47,11 +47,11 @@ pub enum Update {
     State(Value),
     /// The server notifies. What it notified of while there was no connection is not known.
     Notified(Notice),
-    /// There is no connection: it ended, or could not be made.
+    /// There is no connection: it ended, or could not be established.
     Disconnected {
         /// Why.
         reason: ConnectError,
-        /// When the next try is made; `None` if there will be none.
+        /// The delay before the next attempt; `None` if there will be none.
         retry_in: Option<Duration>,
     },
 }
@@ -60,7 +60,7 @@ pub enum Update {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// What was given is no address.
+    /// The given value is not an address.
     #[error(transparent)]
     Address(#[from] AddressError),
     /// The request for the WebSocket cannot be written.
@@ -76,7 +76,7 @@ pub type StopReason = crate::reconnect::StopReason<ConnectError>;
 ///
 /// # Errors
 ///
-/// [`StartError`]: no try would ever succeed.
+/// [`StartError`]: no attempt could ever succeed.
 pub async fn keep_connected<R: Runtime>(
     address: impl IntoAddress,
     options: ReconnectOptions,
@@ -88,7 +88,7 @@ pub async fn keep_connected<R: Runtime>(
     Ok(ReconnectingClient { kept: Kept::start::<R>(Shared::new(while_disconnected), retry, work) })
 }
 
-/// A client that comes back after every outage. Cheap to clone; when the last clone is dropped, it
+/// A client that reconnects after every outage. Cheap to clone; when the last clone is dropped, it
 /// closes.
 ///
 /// Its updates are to be taken with [`next`](Self::next): notifications that nobody takes stop the
@@ -125,7 +125,7 @@ impl ReconnectingClient {
         is_current(&self.kept)
     }
 
-    /// As [`Client::send`], on the connection of now: see
+    /// As [`Client::send`], on the present connection: see
     /// [`WhileDisconnected`](super::WhileDisconnected). Where the connection ends before the answer
     /// comes, it fails, and is not sent again: what was asked may be done all the same.
     ///

@@ -23,7 +23,7 @@ use hat_core::options::More;
 use hat_core::ws::{self, Agreement, Deflate};
 use http::{Request, Response};
 
-/// How a server is made.
+/// Options of a server.
 #[derive(Clone, Debug, Default)]
 pub struct ListenOptions {
     /// The web server: paths, files, passwords.
@@ -36,7 +36,7 @@ pub struct ListenOptions {
     pub ws: ws::Config,
     /// The state that all connections follow. `None`: each has its own.
     pub state: Option<SharedState>,
-    /// What one client may have asked before nothing more is read from it.
+    /// Limits of the requests of one client that wait. At a limit nothing more is read from it.
     pub inbox: InboxLimits,
     #[doc(hidden)]
     pub more: More,
@@ -57,7 +57,7 @@ pub struct Server {
 type ServeOn =
     Arc<dyn Fn(&Arc<Core<()>>, AcceptedStream<Box<dyn Stream>>, Client, Agreement) + Send + Sync>;
 
-/// Listens on `address`, on every address of its host; `handler` does what clients ask for.
+/// Listens on `address`, on every address of its host; `handler` serves the clients' requests.
 ///
 /// # Errors
 ///
@@ -332,14 +332,14 @@ impl Server {
     }
 
     /// Stops listening, closes the connections that are bound to the server, and waits until all of
-    /// that is done: also until the handler was told of the last client that is gone.
+    /// that is done, including the last call of the handler's `disconnected`.
     ///
     /// Cancel safe: the closing goes on when this is dropped.
     pub async fn close(&self) {
         self.taking.close().await;
     }
 
-    /// How many connections are open, with those that are still in a handshake.
+    /// The number of open connections, including those that are still in a handshake.
     #[must_use]
     pub fn open_connections(&self) -> usize {
         self.taking.open_connections()

@@ -1,4 +1,4 @@
-//! Clients that come back after every outage, whatever they speak.
+//! Clients that reconnect after every outage, for every protocol.
 //!
 //! ```text
 //! application <──Update── queue <── task ──> one connection after the other
@@ -28,9 +28,9 @@ pub(crate) trait ClientKind: Sized + Send + Sync + 'static {
     type Client: Clone + Send;
     /// What the application is told.
     type Update: Send;
-    /// Why there is no connection.
+    /// Why a connection could not be established.
     type Failure: Clone + Send;
-    /// What is known of the server, while there is no connection too.
+    /// What is known of the server, even while there is no connection.
     type Known: Default + Send;
 
     /// There is no connection, and the next try is made in so long, if there will be one.

@@ -20,7 +20,7 @@ pub enum StopReason<E> {
     Closed,
     /// No other try is made, by [`RetryConfig`](hat_core::retry::RetryConfig). This was the last
     /// failure.
-    #[error("{0}; it is not tried again")]
+    #[error("{0}; no further attempt is made")]
     GaveUp(E),
     /// The runtime ended before the client did.
     #[error("the runtime was shut down")]

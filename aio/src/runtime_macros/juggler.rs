@@ -65,8 +65,8 @@ macro_rules! juggler_on {
                 $crate::juggler::keep_connected::<super::$runtime>(address, options).await
             }
 
-            /// Listens on `address`, on every address of its host; `handler` does what clients ask
-            /// for.
+            /// Listens on `address`, on every address of its host; `handler` serves the clients'
+            /// requests.
             ///
             /// # Errors
             ///

@@ -1,4 +1,5 @@
-//! What a runtime crate writes to name `connect` and `listen` of every protocol for its runtime.
+//! The macros with which a runtime crate defines `connect` and `listen` of every protocol for its
+//! runtime.
 
 #[cfg(feature = "juggler")]
 mod juggler;

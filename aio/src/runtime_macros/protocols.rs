@@ -99,8 +99,8 @@ macro_rules! protocols_on {
             };
             pub use $crate::server::AcceptOptions;
 
-            /// Connects to the event server at `address` as `name`, and waits until it takes the
-            /// client.
+            /// Connects to the event server at `address` as `name`, and waits until the server
+            /// accepts the client.
             ///
             /// # Errors
             ///
@@ -141,8 +141,8 @@ macro_rules! protocols_on {
                 $crate::eventer::keep_connected::<super::$runtime>(address, name, options).await
             }
 
-            /// Listens on `address`, on every address of its host; `handler` does what clients ask
-            /// for.
+            /// Listens on `address`, on every address of its host; `handler` serves the clients'
+            /// requests.
             ///
             /// # Errors
             ///
@@ -155,8 +155,8 @@ macro_rules! protocols_on {
                 $crate::eventer::listen::<super::$runtime>(address, handler, options).await
             }
 
-            /// As [`listen`], with a handler that itself tells the clients: it is made from what
-            /// does that.
+            /// As [`listen`], with a handler that notifies the clients itself: it is made from the
+            /// [`Notifier`].
             ///
             /// # Errors
             ///

@@ -66,7 +66,7 @@ macro_rules! websocket_on {
             ///
             /// # Errors
             ///
-            /// Why there is no connection.
+            /// Why a connection could not be established.
             pub async fn serve_on(
                 stream: impl $crate::runtime::Stream,
                 options: &ConnectOptions,

@@ -36,7 +36,26 @@ fn of_certificate(error: CertificateError) -> Error {
             },
         },
         CertificateError::Other(other) if is_ca(&other) => Error::CaAsPeer,
-        error => Error::Certificate { reason: error.to_string() },
+        error => Error::Certificate { reason: reason(&error) },
+    }
+}
+
+/// What rustls says, in words where it has none. A plant meets the first when its authority gets a
+/// new key and keeps its name.
+fn reason(error: &CertificateError) -> String {
+    match error {
+        CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "the trusted root with the name of its issuer has a different key: give the issuer's \
+             current certificate as a root"
+                .to_owned()
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
+            "it is signed with an algorithm that is not supported".to_owned()
+        }
+        CertificateError::Revoked => "it is revoked".to_owned(),
+        CertificateError::BadEncoding => "it is damaged".to_owned(),
+        error => error.to_string(),
     }
 }
 

@@ -13,9 +13,7 @@ use hat_core::time::Utc;
 #[non_exhaustive]
 pub enum Error {
     /// The feature `tls` is off.
-    #[error(
-        "this build has no TLS: switch on the feature `tls` of hat-tokio, hat-smol or hat-compio"
-    )]
+    #[error("this build has no TLS: enable the feature `tls` of hat-tokio, hat-smol or hat-compio")]
     NotBuilt,
     /// An `ssl+sbs://` address, and nothing that says how.
     #[error(
@@ -26,15 +24,13 @@ pub enum Error {
     #[error("there is no TLS over a Unix socket: leave `tls` out of the options")]
     Unix,
     /// The host, or the `server_name` of the options, cannot stand in a certificate.
-    #[error(
-        "`{name}` is no name that a certificate could have: set `server_name` in the TLS options"
-    )]
+    #[error("`{name}` cannot be the name in a certificate: set `server_name` in the TLS options")]
     ServerName {
         /// What was to be verified.
         name: String,
     },
     /// The peer's certificate is too old.
-    #[error("the peer's certificate expired on {}; the clock here says {}", utc(*.not_after), utc(*.now))]
+    #[error("the peer's certificate expired on {}; this machine's clock says {}", utc(*.not_after), utc(*.now))]
     Expired {
         /// Its last second, since 1970.
         not_after: u64,
@@ -42,7 +38,7 @@ pub enum Error {
         now: u64,
     },
     /// The peer's certificate is not valid yet, or a clock is wrong.
-    #[error("the peer's certificate is not valid before {}; the clock here says {}", utc(*.not_before), utc(*.now))]
+    #[error("the peer's certificate is not valid before {}; this machine's clock says {}", utc(*.not_before), utc(*.now))]
     NotYetValid {
         /// Its first second, since 1970.
         not_before: u64,
@@ -63,13 +59,14 @@ pub enum Error {
     },
     /// None of the roots has issued the peer's certificate: also where it is self-signed.
     #[error(
-        "the peer's certificate was issued by nobody we trust, or is self-signed: give the certificate of its issuer as root"
+        "the peer's certificate was not issued by a trusted authority, or is self-signed: give the certificate of its issuer as a root"
     )]
     UnknownIssuer,
     /// The peer shows a CA certificate as its own, though it may be among the roots.
     #[error(
-        "the peer's certificate is that of a certificate authority, as `openssl req -x509` makes them, which no peer may use as its \
-         own: make one with `-addext basicConstraints=critical,CA:FALSE`, or let the authority issue one"
+        "the peer's certificate is that of a certificate authority, as `openssl req -x509` makes \
+         them, and cannot identify a peer: make one with `-addext \
+         basicConstraints=critical,CA:FALSE`, or have the authority issue one"
     )]
     CaAsPeer,
     /// The peer's certificate is not made for what the peer does with it.
@@ -87,11 +84,11 @@ pub enum Error {
         reason: String,
     },
     /// A client came without a certificate, which this server asks for.
-    #[error("the client has no certificate, and this server takes no client without")]
+    #[error("the client has no certificate, and this server requires one")]
     NoClientCertificate,
-    /// What arrived first is no TLS.
+    /// What arrived first is not TLS.
     #[error(
-        "the peer does not speak TLS: its first byte is {first:#04x}, which begins no TLS record"
+        "the peer does not speak TLS: its first byte is {first:#04x}, which does not begin a TLS record"
     )]
     NotTls {
         /// The byte.
@@ -111,20 +108,18 @@ pub enum Error {
     },
     /// The peer went away in the handshake.
     #[error(
-        "the peer ended the connection in the TLS handshake: it may not speak TLS, or refuse us without saying why"
+        "the peer ended the connection in the TLS handshake: it may not speak TLS, or may have refused this side without a reason"
     )]
     Closed,
     /// The stream ended without `close_notify`: what came before may not be all that was sent.
-    #[error(
-        "the connection was cut off: the peer ended it without saying so in TLS (close_notify)"
-    )]
+    #[error("the connection was cut off: the peer ended it without TLS's close_notify")]
     Truncated,
     /// This side has written as many records as the keys of a TLS 1.2 connection are good for (2^24
     /// with AES-GCM). TLS 1.2 cannot change them, so nothing more is written, and the stream ends
     /// without `close_notify`: the peer learns that this was not all.
     #[error(
-        "this side has written {limit} records, as many as the keys of TLS 1.2 are good for: connect anew, or let both sides \
-         speak TLS 1.3, which changes its keys"
+        "this side has written {limit} records, as many as one set of TLS 1.2 keys may protect: \
+         connect again, or use TLS 1.3 on both sides, which changes its keys"
     )]
     RecordsUsedUp {
         /// The limit.
@@ -184,11 +179,11 @@ pub enum ConfigError {
     File {
         /// Which file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: Arc<io::Error>,
     },
     /// The text is damaged.
-    #[error("{pem} is no PEM: {reason}")]
+    #[error("{pem} is not PEM: {reason}")]
     Pem {
         /// Where.
         pem: String,
@@ -196,14 +191,14 @@ pub enum ConfigError {
         reason: String,
     },
     /// No certificate is in it.
-    #[error("{pem} holds no certificate: there must be a section BEGIN CERTIFICATE")]
+    #[error("{pem} holds no certificate: it must have a BEGIN CERTIFICATE section")]
     NoCertificate {
         /// Where.
         pem: String,
     },
     /// No private key is in it.
     #[error(
-        "{pem} holds no private key: add it there (BEGIN PRIVATE KEY), or name the file that holds it"
+        "{pem} holds no private key: add a BEGIN PRIVATE KEY section, or name the file that has one"
     )]
     NoKey {
         /// Where.
@@ -225,7 +220,7 @@ pub enum ConfigError {
         /// What is wrong.
         reason: String,
     },
-    /// A root that is no certificate.
+    /// A root that is not a certificate.
     #[error("{pem} holds a root that cannot be used: {reason}")]
     Root {
         /// Where.
@@ -259,22 +254,22 @@ fn names(presented: &[String]) -> String {
 fn alert(code: u8) -> &'static str {
     match code {
         10 => "unexpected message",
-        20 | 21 | 50 | 51 => "what we sent could not be decrypted",
+        20 | 21 | 50 | 51 => "what this side sent could not be decrypted",
         40 => "handshake failure: no cipher suite in common, or a client certificate is asked for",
-        42 => "our certificate is damaged, or refused",
-        43 => "our certificate is of a kind that is not supported",
-        44 => "our certificate is revoked",
-        45 => "our certificate has expired",
-        46 => "our certificate is refused",
+        42 => "this side's certificate is damaged or was refused",
+        43 => "this side's certificate is of an unsupported kind",
+        44 => "this side's certificate is revoked",
+        45 => "this side's certificate has expired",
+        46 => "this side's certificate was refused",
         47 => "illegal parameter",
-        48 => "our certificate was issued by nobody whom the peer trusts",
+        48 => "the peer does not trust the issuer of this side's certificate",
         49 => "access denied",
         70 => "no TLS version in common",
-        71 => "it asks for stronger cipher suites",
+        71 => "it requires stronger cipher suites",
         80 => "internal error of the peer",
         90 => "the peer gave up",
-        112 => "the peer does not know the server name that was asked for",
-        116 => "it asks for a client certificate: give one in the TLS options",
+        112 => "the peer does not know the requested server name",
+        116 => "it requires a client certificate: give one in the TLS options",
         120 => "no application protocol in common",
         _ => "see RFC 8446 section 6",
     }

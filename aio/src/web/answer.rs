@@ -33,11 +33,12 @@ impl Answer {
     }
 
     pub(super) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "there is nothing here")
+        Self::new(StatusCode::NOT_FOUND, "there is no such page")
     }
 
     pub(super) fn method_not_allowed(allowed: &'static str) -> Self {
-        let answer = Self::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this path");
+        let answer =
+            Self::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not support the method");
         answer.with(header::ALLOW, HeaderValue::from_static(allowed))
     }
 
@@ -46,7 +47,7 @@ impl Answer {
     }
 
     pub(super) fn unauthorized() -> Self {
-        let answer = Self::new(StatusCode::UNAUTHORIZED, "a user and a password are needed");
+        let answer = Self::new(StatusCode::UNAUTHORIZED, "a user name and a password are required");
         let challenge = HeaderValue::from_static("Basic realm=\"hat\", charset=\"UTF-8\"");
         answer.with(header::WWW_AUTHENTICATE, challenge)
     }
@@ -62,11 +63,11 @@ impl Answer {
     }
 
     pub(super) fn body_too_slow() -> Self {
-        Self::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time").closing()
+        Self::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time").closing()
     }
 
     pub(super) fn bad_body() -> Self {
-        Self::bad_request("the body does not end as its headers say").closing()
+        Self::bad_request("the body does not have the length that its headers announce").closing()
     }
 
     pub(super) fn failed() -> Self {
@@ -74,7 +75,8 @@ impl Answer {
     }
 
     pub(super) fn redirect(to: HeaderValue) -> Self {
-        Self::new(StatusCode::FOUND, "it is elsewhere").with(header::LOCATION, to)
+        Self::new(StatusCode::FOUND, "the resource is at another address")
+            .with(header::LOCATION, to)
     }
 }
 

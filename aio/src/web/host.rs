@@ -20,7 +20,7 @@ pub(super) fn site(head: &Parts) -> Option<&str> {
 /// Why a request is not answered, if its host is none, or none of `hosts`.
 ///
 /// HTTP/1.1 wants one `Host`, exactly (RFC 9112, section 3.2): with none or two, a proxy and we may
-/// not mean the same site. One that is no host is refused for the same reason.
+/// not mean the same site. One that is not a host is refused for the same reason.
 pub(super) fn check(head: &Parts, hosts: Option<&[String]>) -> Option<Answer> {
     let mut values = head.headers.get_all(header::HOST).iter();
     let (value, more) = (values.next(), values.next().is_some());
@@ -33,15 +33,15 @@ pub(super) fn check(head: &Parts, hosts: Option<&[String]>) -> Option<Answer> {
     // an empty one is that of a client whose target has no host
     let is_host = |text: &str| text.is_empty() || name(text).is_some();
     if value.is_some_and(|value| !value.to_str().is_ok_and(is_host)) {
-        return Some(Answer::bad_request("the `Host` header is no host").closing());
+        return Some(Answer::bad_request("the `Host` header is not a host").closing());
     }
     let site = site(head);
     if site.is_some_and(|site| !is_host(site)) {
-        return Some(Answer::bad_request("there is no host in the target").closing());
+        return Some(Answer::bad_request("the request target has no host").closing());
     }
     let allowed = |hosts: &[String]| site.and_then(name).is_some_and(|host| knows(hosts, host));
     if hosts.is_some_and(|hosts| !allowed(hosts)) {
-        let reason = "this server is not known by this name: use its IP address, or see its log";
+        let reason = "this server does not go by this name: use its IP address, or see its log";
         return Some(Answer::new(StatusCode::MISDIRECTED_REQUEST, reason));
     }
     None

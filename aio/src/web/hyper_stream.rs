@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use hyper::rt::{Read, ReadBuf, Write};
 
 use crate::runtime::Stream;
-use crate::stream_parts::{Ends, Unflushed};
+use crate::stream_parts::{StreamAddresses, Unflushed};
 
 /// Bytes that one read takes at the most.
 const READ: usize = 64 * 1024;
@@ -21,7 +21,7 @@ const READ: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct HyperStream<T> {
     stream: T,
-    ends: Ends,
+    ends: StreamAddresses,
     scratch: Vec<u8>,
     unflushed: Unflushed,
 }
@@ -29,13 +29,18 @@ pub struct HyperStream<T> {
 impl<T> HyperStream<T> {
     /// `stream`, without addresses.
     pub fn new(stream: T) -> Self {
-        Self { stream, ends: Ends::default(), scratch: Vec::new(), unflushed: Unflushed::default() }
+        Self {
+            stream,
+            ends: StreamAddresses::default(),
+            scratch: Vec::new(),
+            unflushed: Unflushed::default(),
+        }
     }
 
     /// The same with addresses to be shown.
     #[must_use]
     pub fn with_addresses(self, local: SocketAddr, remote: SocketAddr) -> Self {
-        Self { ends: Ends { local, remote }, ..self }
+        Self { ends: StreamAddresses { local, remote }, ..self }
     }
 }
 

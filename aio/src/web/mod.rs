@@ -1,4 +1,5 @@
-//! The HTTP front of WebSocket servers: static files, passwords, and the way to the WebSocket.
+//! The HTTP server in front of WebSocket servers: static files, passwords, and the upgrade to a
+//! WebSocket.
 //!
 //! ```text
 //!  socket ─(TLS)─> hyper ──head──> decide ──┬── answer ───────────────────> socket
@@ -70,7 +71,7 @@ pub type WebServer<T> = Server<Upgrade<T>>;
 /// stand there, where nobody sees whether the client reads.
 const UNSENT: u32 = 128 * 1024;
 
-/// Why there is no web server.
+/// Why a web server could not be started.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListenError {
@@ -85,11 +86,11 @@ pub enum ListenError {
     StaticDir {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: Arc<std::io::Error>,
     },
-    /// A path that is no path of a URL.
-    #[error("`{path}` is no {name}: it must begin with `/`, and have no line ends")]
+    /// A path that is not a path of a URL.
+    #[error("`{path}` is not a valid {name}: it must begin with `/`, and contain no line breaks")]
     Path {
         /// Which option it is.
         name: &'static str,

@@ -24,8 +24,8 @@ pub struct WebOptions {
     /// server a folder. `None`: `/` is a path like any other.
     pub index_path: Option<String>,
     /// Folder of the files that are served. Its subfolders are served too; names that begin with a
-    /// dot are not, except `.well-known`. Symbolic links are followed inside of the folder, those
-    /// to absolute paths too, and never out of it. Default: none.
+    /// dot are not, except `.well-known`. Symbolic links are followed inside the folder, those to
+    /// absolute paths too, and never out of it. Default: none.
     pub static_dir: Option<PathBuf>,
     /// Files that are compiled into the program. They come before those of `static_dir`. Default:
     /// none.

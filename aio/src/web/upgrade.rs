@@ -83,7 +83,8 @@ impl<T> UpgradedStream<T> {
             Poll::Pending => Ok(()),
             Poll::Ready(()) => {
                 self.late = Box::pin(ready(()));
-                let text = "the server closed, and the client did not in time";
+                let text =
+                    "the server closed the connection, and the client did not follow in time";
                 Err(io::Error::new(io::ErrorKind::TimedOut, text))
             }
         }

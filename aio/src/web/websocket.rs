@@ -20,7 +20,7 @@ pub(super) fn handshake(head: &Parts, origins: &Origins) -> Result<HeaderValue, 
     let accept = ws::check_request(head.method.as_str(), http_1_1, fields.iter().copied());
     let accept = accept.map_err(|fault| Box::new(refusal(fault)))?;
     if !allows(origins, &head.headers, host::site(head)) {
-        let reason = "pages of this site may not open the WebSocket";
+        let reason = "pages of this origin may not open the WebSocket";
         return Err(Box::new(Answer::new(StatusCode::FORBIDDEN, reason)));
     }
     Ok(HeaderValue::from_str(&accept).expect("Base64 is fit for a header"))

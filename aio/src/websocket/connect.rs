@@ -35,7 +35,7 @@ pub struct WsOptions {
     pub subprotocols: Vec<ByteString>,
     /// Our side of TLS, where the server is `wss`. See [`tls`]. Default: none.
     pub tls: Option<tls::Connector>,
-    /// The time limit of connecting, and the socket.
+    /// The time limit of connecting, and options of the socket.
     pub socket: SocketOptions,
     /// Limits. Its `mask_seed` is drawn anew for each connection.
     pub config: ws::Config,
@@ -59,18 +59,18 @@ impl Default for WsOptions {
     }
 }
 
-/// How a connection is made.
+/// Options of a connection.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
     /// How it asks for its WebSocket.
     pub ws: WsOptions,
-    /// What may wait for [`Connection::receive`] before nothing more is read.
+    /// Limits of what may wait for [`Connection::receive`]. At a limit nothing more is read.
     pub inbox: InboxLimits,
     #[doc(hidden)]
     pub more: More,
 }
 
-/// Why there is no client.
+/// Why a client could not connect.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError<E = ws::Error> {
@@ -139,7 +139,7 @@ pub(crate) trait Opening: Session {
     fn is_open(&self) -> bool;
 }
 
-/// Why there is no connection of such a session.
+/// Why such a session could not be established.
 type NoConnection<S> = ConnectError<<<S as Session>::Protocol as Protocol>::Error>;
 
 /// Connects, starts the driver of what `session` makes of the WebSocket, and waits until the server

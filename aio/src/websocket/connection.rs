@@ -224,7 +224,7 @@ impl Connection {
     /// Sends a message, a text or bytes; waits while 256 KiB are queued. `Ok` means that it is
     /// queued: [`drain`](Self::drain) waits until it is with the system.
     ///
-    /// Cancel safe: dropped before it is ready, nothing is sent.
+    /// Cancel safe: if the future is dropped before it is ready, nothing is sent.
     ///
     /// # Errors
     ///

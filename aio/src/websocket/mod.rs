@@ -32,5 +32,5 @@ pub use server::{ListenOptions, Server, listen};
 #[cfg(feature = "web")]
 pub use upgrade::upgrade;
 
-/// Why a connection is over.
+/// Why a connection ended.
 pub type Error = super::Error<hat_core::ws::Error>;

@@ -13,14 +13,14 @@ use hat_core::ws;
 /// A server whose connections the application accepts one by one.
 pub type Server = crate::server::Server<Connection>;
 
-/// How a server is made, and its connections.
+/// Options of a server and its connections.
 #[derive(Clone, Debug, Default)]
 pub struct ListenOptions {
     /// The web server: path, origins, files, passwords, TLS. It takes no subprotocol.
     pub web: WebOptions,
     /// Limits of a WebSocket, and whether messages are compressed where clients can.
     pub config: ws::Config,
-    /// What may wait for [`Connection::receive`] before nothing more is read.
+    /// Limits of what may wait for [`Connection::receive`]. At a limit nothing more is read.
     pub inbox: InboxLimits,
     #[doc(hidden)]
     pub more: More,

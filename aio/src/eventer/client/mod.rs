@@ -24,7 +24,8 @@ pub use notification::{Events, Notification, NotificationStream};
 pub use options::{ConnectError, ConnectOptions, RequestError};
 use session::{Answer, ClientSession, Notice};
 
-/// Connects to the event server at `address` as `name`, and waits until it takes the client.
+/// Connects to the event server at `address` as `name`, and waits until the server accepts the
+/// client.
 ///
 /// # Errors
 ///
@@ -45,8 +46,7 @@ pub async fn connect<R: Runtime>(
     Ok(Client { handle })
 }
 
-/// As [`connect`], over a stream that there is already. Of `options`, `tls` and `socket` are not
-/// used.
+/// As [`connect`], over a given stream. The options `tls` and `socket` are not used.
 ///
 /// # Errors
 ///
@@ -83,24 +83,23 @@ pub struct Client {
 }
 
 impl Client {
-    /// The server's status, as last told.
+    /// The server's last known status.
     #[must_use]
     pub fn status(&self) -> Status {
         // a client that was handed out was taken by the server, which told its status
         self.handle.look(|session| session.status).unwrap_or(Status::Standby)
     }
 
-    /// What the server tells next: a status or events. Cancel safe.
+    /// Waits for the next notification of the server: a status or events. Cancel safe.
     ///
     /// # Errors
-    ///
-    /// Why the connection is over, once all that came before is taken.
+    /// Why the connection ended, after everything that arrived before has been returned.
     pub async fn next(&self) -> Result<Notification, Error> {
         let told = self.handle.wait(Wait::Incoming, |session| session.inbox.pop()).await?;
         Ok(self.notification(told))
     }
 
-    /// All that [`next`](Self::next) gives, as a stream. It ends when the connection does.
+    /// Everything that [`next`](Self::next) returns, as a stream. It ends when the connection does.
     #[must_use]
     pub fn notifications(&self) -> NotificationStream {
         NotificationStream { client: self.clone() }
@@ -116,17 +115,16 @@ impl Client {
         }
     }
 
-    /// Registers events as one session, without asking what becomes of them; waits while 256 KiB
-    /// are queued.
+    /// Registers events as one session, without a response; waits while 256 KiB are queued.
     ///
-    /// `Ok` means that the events are queued here: not that they are written, that the server has
-    /// them, or that it took them. On a connection that is frozen it stays `Ok` until 256 KiB wait,
-    /// and what waits is lost if the connection ends then. A runtime that stops takes what is
-    /// queued with it: before `main` returns, wait for [`close`](Self::close), which writes it, or
-    /// for [`drain`](Self::drain). Who must know that an event is registered uses
+    /// `Ok` means that the events are queued, not that they are written, or that the server has
+    /// received or registered them. On a frozen connection the result stays `Ok` until 256 KiB are
+    /// queued, and these are lost if the connection then ends. When the runtime stops, what is
+    /// queued is lost as well: before `main` returns, wait for [`close`](Self::close), which writes
+    /// it, or for [`drain`](Self::drain). To know that an event is registered, use
     /// [`register_with_response`](Self::register_with_response).
     ///
-    /// Cancel safe: dropped before it is ready, nothing is sent.
+    /// Cancel safe: if the future is dropped before it is ready, nothing is sent.
     ///
     /// # Errors
     ///
@@ -135,11 +133,11 @@ impl Client {
         Ok(self.handle.send(|session| session.machine.register(events)).await??)
     }
 
-    /// Registers events as one session and gives them as they were registered, in the same order;
+    /// Registers events as one session, and returns the registered events in the same order, or
     /// `None` if the server did not register them.
     ///
-    /// Dropped before it is ready, the answer is dropped when it comes; the events may be
-    /// registered all the same.
+    /// If the future is dropped before it is ready, the response is dropped when it arrives; the
+    /// events may be registered all the same.
     ///
     /// # Errors
     ///
@@ -156,9 +154,9 @@ impl Client {
         }
     }
 
-    /// Asks for events: with [`LatestParams`](hat_core::eventer::LatestParams), say.
+    /// Queries events, for example with [`LatestParams`](hat_core::eventer::LatestParams).
     ///
-    /// Dropped before it is ready, the answer is dropped when it comes.
+    /// If the future is dropped before it is ready, the response is dropped when it arrives.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! An event client that comes back after every outage: see [`reconnect`](crate::reconnect).
+//! An event client that reconnects after every outage: see [`reconnect`](crate::reconnect).
 
 mod options;
 mod task;
@@ -16,12 +16,12 @@ use hat_core::eventer::{Event, QueryParams, QueryResult, RegisterEvent, Status, 
 pub use options::{ReconnectOptions, StartError, StopReason, Update};
 use task::EventerWork;
 
-/// Keeps a client connected to the event server at `address` as `name`: when a connection ends,
-/// another one is made, with the same subscriptions. It does not wait for the first one.
+/// Keeps a client connected to the event server at `address` as `name`: when a connection ends, it
+/// opens another one with the same subscriptions. It does not wait for the first connection.
 ///
 /// # Errors
 ///
-/// [`StartError`]: no try would ever succeed.
+/// [`StartError`]: no attempt could ever succeed.
 pub async fn keep_connected<R: Runtime>(
     address: impl IntoAddress,
     name: impl Into<ByteString>,
@@ -41,7 +41,7 @@ impl ClientKind for EventClient {
     type Client = Client;
     type Update = Update;
     type Failure = ConnectError;
-    /// The server's status, as last told.
+    /// The server's last known status.
     type Known = Option<Status>;
 
     fn disconnected(reason: ConnectError, retry_in: Option<Duration>) -> Update {
@@ -53,12 +53,12 @@ impl ClientKind for EventClient {
     }
 }
 
-/// A client that comes back after every outage. Cheap to clone; when the last clone is dropped, it
+/// A client that reconnects after every outage. Cheap to clone; when the last clone is dropped, it
 /// closes.
 ///
-/// Its updates are to be taken with [`next`](Self::next): events that nobody takes stop the server,
-/// and then the task that connects again. Updates on the connection alone never do: where they are
-/// not taken, those that are out of date are left out.
+/// Take its updates with [`next`](Self::next): events that are not taken stop the connection, and
+/// then the task that reconnects. Updates about the connection never do: if they are not taken,
+/// outdated ones are dropped.
 #[derive(Clone)]
 pub struct ReconnectingClient {
     kept: Kept<EventClient>,
@@ -76,19 +76,19 @@ impl fmt::Debug for ReconnectingClient {
 }
 
 impl ReconnectingClient {
-    /// The server's status, as last told, by an earlier connection where there is none now;
-    /// `standby` before the first.
+    /// The server's last known status, possibly from an earlier connection; `standby` before the
+    /// first one.
     #[must_use]
     pub fn status(&self) -> Status {
         self.kept.known(|status| status.unwrap_or(Status::Standby))
     }
 
-    /// As [`Client::register`], on the connection of now: see
-    /// [`WhileDisconnected`](super::WhileDisconnected). `Ok` means
-    /// that the events are queued on that connection, and no more: if it ends before they are
-    /// written, they are lost, and [`Update`] tells only of the end.
+    /// As [`Client::register`], on the present connection: see
+    /// [`WhileDisconnected`](super::WhileDisconnected). `Ok` means only that the events are queued
+    /// on that connection: if it ends before they are written, they are lost, and [`Update`]
+    /// reports only the end.
     ///
-    /// Cancel safe: dropped before it is ready, nothing is sent.
+    /// Cancel safe: if the future is dropped before it is ready, nothing is sent.
     ///
     /// # Errors
     ///
@@ -97,12 +97,12 @@ impl ReconnectingClient {
         self.to_ask().await?.register(events).await
     }
 
-    /// As [`Client::register_with_response`], on the connection of now: see
+    /// As [`Client::register_with_response`], on the present connection: see
     /// [`WhileDisconnected`](super::WhileDisconnected).
     ///
     /// # Errors
     ///
-    /// [`RequestError`]. Where the connection ended, the events may be registered all the same.
+    /// [`RequestError`]. If the connection ended, the events may be registered all the same.
     pub async fn register_with_response(
         &self,
         events: &[RegisterEvent],
@@ -110,7 +110,7 @@ impl ReconnectingClient {
         self.to_ask().await?.register_with_response(events).await
     }
 
-    /// As [`Client::query`], on the connection of now: see
+    /// As [`Client::query`], on the present connection: see
     /// [`WhileDisconnected`](super::WhileDisconnected).
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! How a client comes back, what it tells of that, and why it stops.
+//! How a client reconnects, how it reports that, and why it stops.
 
 use std::time::Duration;
 
@@ -10,46 +10,46 @@ use hat_core::eventer::{Status, SubscriptionError};
 use hat_core::options::More;
 use hat_core::retry::RetryConfig;
 
-/// What a client says of itself, and how it comes back.
+/// Options of a client that reconnects.
 #[derive(Clone, Debug, Default)]
 pub struct ReconnectOptions {
-    /// Each connection. The subscriptions are made again every time.
+    /// Options of each connection. The subscriptions are the same every time.
     pub client: ConnectOptions,
     /// When to try again, and when to give up.
     pub retry: RetryConfig,
-    /// Requests for the events that were missed. Default: `None`, as `hat.event.component`; what
-    /// happens during an outage is not told.
+    /// Whether and how to query the events that were missed. Default: `None`, as
+    /// `hat.event.component`: events during an outage are missed.
     ///
-    /// What was missed is what came after the position. Where none is known, a short connection
-    /// that subscribes to nothing asks for it before the first one that does.
+    /// Missed events are those after the position. If none is known, a short connection without
+    /// subscriptions queries it before the first connection with them.
     pub catch_up: Option<CatchUpConfig>,
-    /// With [`catch_up`](Self::catch_up): the last events that are known from an earlier run, one a
-    /// server. What came after them is asked for at the first connection already.
+    /// With [`catch_up`](Self::catch_up): the last events that are known from an earlier run, one
+    /// for each server. The first connection already queries the events after them.
     pub seen: Vec<Position>,
     /// With [`catch_up`](Self::catch_up), and nothing in [`seen`](Self::seen): an earlier run found
-    /// a server without events, so that all that there are are new. Default: `false`, only what
-    /// comes from now on is told.
+    /// a server without events, so all of its events are new. Default: `false`: only events from
+    /// now on are reported.
     pub from_nothing: bool,
-    /// What requests do while there is no connection.
+    /// What happens to requests while there is no connection.
     pub while_disconnected: WhileDisconnected,
     #[doc(hidden)]
     pub more: More,
 }
 
-/// What a [`ReconnectingClient`](super::ReconnectingClient) is told.
+/// What a [`ReconnectingClient`](super::ReconnectingClient) reports.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Update {
-    /// There is a connection, and this is the server's status.
+    /// A connection has been established; the server has this status.
     Connected(Status),
     /// The server's new status.
     Status(Status),
-    /// Events that the client subscribed to: told by the server, or asked for because they were
+    /// Events that the client subscribed to: notified by the server, or queried because they were
     /// missed.
     Events(Events),
-    /// What was missed has been handed on: all of it, for certain, where `complete` is true.
-    /// Otherwise some may be missing, and `gap` says why. Comes once for every connection on which
-    /// the server was asked to the end, where [`catch_up`](ReconnectOptions::catch_up) is set: see
+    /// All missed events have been reported, for certain, if `complete` is true. Otherwise some may
+    /// be missing, and `gap` says why. Reported once for every connection on which the queries were
+    /// completed, where [`catch_up`](ReconnectOptions::catch_up) is set: see
     /// [`CatchUp`](hat_core::eventer::reconnect::CatchUp) for what is promised.
     CaughtUp {
         /// There is no gap.
@@ -57,26 +57,26 @@ pub enum Update {
         /// Why events may be missing.
         gap: Option<Gap>,
     },
-    /// There is no connection: it ended, or could not be made.
+    /// There is no connection: it ended, or could not be established.
     Disconnected {
         /// Why.
         reason: ConnectError,
-        /// When the next try is made; `None` if there will be none.
+        /// The delay before the next attempt; `None` if there will be none.
         retry_in: Option<Duration>,
     },
 }
 
-/// Why a [`ReconnectingClient`](super::ReconnectingClient) cannot even begin.
+/// Why a [`ReconnectingClient`](super::ReconnectingClient) cannot start.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// What was given is no address.
+    /// The given value is not an address.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The subscriptions are none: no server would take them.
+    /// The subscriptions are invalid: no server would accept them.
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
 }
 
-/// Why a [`ReconnectingClient`](super::ReconnectingClient) is over.
+/// Why a [`ReconnectingClient`](super::ReconnectingClient) has stopped.
 pub type StopReason = crate::reconnect::StopReason<ConnectError>;

@@ -41,14 +41,14 @@ pub use rpc::{MessageOrCall, RpcConnection};
 #[cfg(feature = "web")]
 pub use server::{ListenOptions, Server, listen, upgrade};
 
-/// How a connection is made.
+/// Options of a connection.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
     /// How it asks for its WebSocket.
     pub ws: WsOptions,
     /// The protocol: the delay of data, limits.
     pub config: Config,
-    /// What may wait for [`Connection::receive`] before nothing more is read.
+    /// Limits of what may wait for [`Connection::receive`]. At a limit nothing more is read.
     pub inbox: InboxLimits,
     /// Every change of the other side's data is kept for [`Connection::next_change`] from the
     /// beginning, and nothing more is read while as many wait as `inbox` allows. Default: off; they
@@ -66,16 +66,16 @@ pub enum CallError {
     #[error(transparent)]
     Refused(#[from] SendFault),
     /// The other side says that it failed, and why.
-    #[error("the other side answers: {0}")]
+    #[error("the peer reports a failure: {0}")]
     Failed(Value),
     /// The connection ended before the result came.
     #[error(transparent)]
     Ended(#[from] Error),
-    /// There is no connection at this time, or the client is over: see [`ReconnectingClient`].
-    #[error("there is no connection to the other side")]
+    /// There is no connection at present, or the client has stopped: see [`ReconnectingClient`].
+    #[error("there is no connection to the peer")]
     NotConnected,
     /// A client that was to come back without [`calls`](ReconnectOptions::calls).
-    #[error("calls were not asked for: set `ReconnectOptions::calls`")]
+    #[error("calls are not enabled: set `ReconnectOptions::calls`")]
     NoCalls,
 }
 
@@ -145,11 +145,11 @@ struct PeerSession {
     open: bool,
     /// Changes of the other side's data so far.
     changes: Changes,
-    inbox: Inbox<Got>,
+    inbox: Inbox<Received>,
     answers: PendingRequests<CallId, Answer>,
 }
 
-enum Got {
+enum Received {
     Message(Value),
     Call(RequestId, ByteString, Array),
 }
@@ -193,9 +193,11 @@ impl Session for PeerSession {
                 let peer = self.machine.peer();
                 self.changes.push(peer.remote_data(), peer.remote_change_size());
             }
-            Incoming::Message { payload, size } => self.inbox.push(Got::Message(payload), size),
+            Incoming::Message { payload, size } => {
+                self.inbox.push(Received::Message(payload), size)
+            }
             Incoming::Call { request, action, args, size } => {
-                self.inbox.push(Got::Call(request, action, args), size);
+                self.inbox.push(Received::Call(request, action, args), size);
             }
             Incoming::Returned { call, result, .. } => return self.answers.answer(call, result),
         }
@@ -280,7 +282,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Why the connection is over.
+    /// Why the connection ended.
     pub async fn flush(&self) -> Result<(), Error> {
         if self.handle.look(|session| !session.machine.peer().is_open()) {
             // nothing is sent any more
@@ -306,7 +308,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Why the connection is over.
+    /// Why the connection ended.
     pub async fn changed(&self) -> Result<Value, Error> {
         self.seen.changed(&self.handle).await
     }
@@ -317,15 +319,14 @@ impl Connection {
     /// else from the first call on. Cancel safe.
     ///
     /// # Errors
-    ///
-    /// Why the connection is over, once all that came before is taken.
+    /// Why the connection ended, after everything that arrived before has been returned.
     pub async fn next_change(&self) -> Result<Value, Error> {
         following::next_change(&self.handle).await
     }
 
     /// Sends a message; waits while 256 KiB are queued.
     ///
-    /// Cancel safe: dropped before it is ready, nothing is sent.
+    /// Cancel safe: if the future is dropped before it is ready, nothing is sent.
     ///
     /// # Errors
     ///
@@ -339,12 +340,11 @@ impl Connection {
     /// RPC too, unless an [`RpcConnection`] was asked for. Cancel safe.
     ///
     /// # Errors
-    ///
-    /// Why the connection is over, once all that came before is taken.
+    /// Why the connection ended, after everything that arrived before has been returned.
     pub async fn receive(&self) -> Result<Value, Error> {
-        let message = |got: &Got| match got {
-            Got::Message(message) => Some(message.clone()),
-            Got::Call(..) => None,
+        let message = |got: &Received| match got {
+            Received::Message(message) => Some(message.clone()),
+            Received::Call(..) => None,
         };
         self.handle.wait(Wait::Incoming, |session| session.inbox.pop_first(message)).await
     }

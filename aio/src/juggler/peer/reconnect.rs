@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{
-    Call, CallError, ConnectOptions, Connection, Got, PeerSession, RpcConnection, connect,
+    Call, CallError, ConnectOptions, Connection, PeerSession, Received, RpcConnection, connect,
 };
 use crate::handle::Handle;
 use crate::juggler::StartError;
@@ -53,11 +53,11 @@ pub enum Update {
     Message(Value),
     /// The other side calls an action of ours: with [`calls`](ReconnectOptions::calls).
     Call(Call),
-    /// There is no connection: it ended, or could not be made.
+    /// There is no connection: it ended, or could not be established.
     Disconnected {
         /// Why.
         reason: ConnectError,
-        /// When the next try is made; `None` if there will be none.
+        /// The delay before the next attempt; `None` if there will be none.
         retry_in: Option<Duration>,
     },
 }
@@ -70,7 +70,7 @@ pub type StopReason = crate::reconnect::StopReason<ConnectError>;
 ///
 /// # Errors
 ///
-/// [`StartError`]: no try would ever succeed.
+/// [`StartError`]: no attempt could ever succeed.
 pub async fn keep_connected<R: Runtime>(
     address: impl IntoAddress,
     options: ReconnectOptions,
@@ -84,7 +84,7 @@ pub async fn keep_connected<R: Runtime>(
     Ok(ReconnectingClient { kept, local, calls })
 }
 
-/// A client that comes back after every outage. Cheap to clone; when the last clone is dropped, it
+/// A client that reconnects after every outage. Cheap to clone; when the last clone is dropped, it
 /// closes.
 ///
 /// Its updates are to be taken with [`next`](Self::next): messages and calls that nobody takes stop
@@ -162,7 +162,7 @@ impl ReconnectingClient {
         is_current(&self.kept)
     }
 
-    /// As [`Connection::send`], on the connection of now: see
+    /// As [`Connection::send`], on the present connection: see
     /// [`WhileDisconnected`](crate::juggler::WhileDisconnected).
     ///
     /// # Errors
@@ -172,7 +172,7 @@ impl ReconnectingClient {
         self.to_ask().await?.send(message).await
     }
 
-    /// As [`RpcConnection::call`], on the connection of now: see
+    /// As [`RpcConnection::call`], on the present connection: see
     /// [`WhileDisconnected`](crate::juggler::WhileDisconnected). Where the connection ends before
     /// the result comes, it fails, and is not called again: what was asked may be done all the
     /// same.
@@ -254,8 +254,8 @@ impl Work<Peer> for PeerWork {
         self.tell_local(shared, &connection);
         shared.tell(Update::Connected);
         let other = |got| match got {
-            Got::Message(message) => Update::Message(message),
-            Got::Call(request, action, args) => {
+            Received::Message(message) => Update::Message(message),
+            Received::Call(request, action, args) => {
                 let handle = connection.handle.clone();
                 Update::Call(Call { action, args, handle, request: Some(request) })
             }

@@ -1,4 +1,4 @@
-use super::{Call, CallError, Connection, Error, Got, PeerSession};
+use super::{Call, CallError, Connection, Error, PeerSession, Received};
 use crate::pending::PendingResponse;
 use crate::shared::Wait;
 use hat_core::json::Value;
@@ -17,15 +17,15 @@ pub struct RpcConnection {
 /// What the other side sent.
 #[derive(Debug)]
 pub enum MessageOrCall {
-    /// A message that is no call.
+    /// A message that is not a call.
     Message(Value),
     /// It calls an action of ours.
     Call(Call),
 }
 
 impl RpcConnection {
-    /// Asks for calls on `connection`, also for its clones: their
-    /// [`receive`](Connection::receive) gives what is no call.
+    /// Asks for calls on `connection`, also for its clones: their [`receive`](Connection::receive)
+    /// gives what is not a call.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
         connection.handle.call(super::PeerSession::begin_calls);
@@ -41,13 +41,12 @@ impl RpcConnection {
     /// What the other side sends next: a message, or a call of an action of ours. Cancel safe.
     ///
     /// # Errors
-    ///
-    /// Why the connection is over, once all that came before is taken.
+    /// Why the connection ended, after everything that arrived before has been returned.
     pub async fn receive(&self) -> Result<MessageOrCall, Error> {
         let handle = &self.connection.handle;
         Ok(match handle.wait(Wait::Incoming, |session| session.inbox.pop()).await? {
-            Got::Message(message) => MessageOrCall::Message(message),
-            Got::Call(request, action, args) => MessageOrCall::Call(Call {
+            Received::Message(message) => MessageOrCall::Message(message),
+            Received::Call(request, action, args) => MessageOrCall::Call(Call {
                 action,
                 args,
                 handle: handle.clone(),
@@ -84,9 +83,9 @@ impl PeerSession {
             return;
         }
         let waiting = self.inbox.take_all().into_iter().filter_map(|(got, size)| match got {
-            Got::Message(message) => Some((message, size)),
+            Received::Message(message) => Some((message, size)),
             // none before calls have begun
-            Got::Call(..) => None,
+            Received::Call(..) => None,
         });
         self.machine.begin(waiting);
     }

@@ -15,7 +15,7 @@ use http::{Request, Response};
 /// A server whose connections the application accepts one by one.
 pub type Server = crate::server::Server<Connection>;
 
-/// How a server is made, and its connections.
+/// Options of a server and its connections.
 #[derive(Clone, Debug, Default)]
 pub struct ListenOptions {
     /// The web server: paths, files, passwords.
@@ -25,7 +25,7 @@ pub struct ListenOptions {
     /// Limits of the WebSocket below it, and whether messages are compressed where clients can:
     /// its `deflate` is what the web server answers the handshake by.
     pub ws: ws::Config,
-    /// What may wait for [`Connection::receive`] before nothing more is read.
+    /// Limits of what may wait for [`Connection::receive`]. At a limit nothing more is read.
     pub inbox: InboxLimits,
     /// Every change of the other side's data is kept for [`Connection::next_change`] from the
     /// beginning, and nothing more is read while as many wait as `inbox` allows. Default: off; they

@@ -29,7 +29,7 @@ pub enum HtpasswdError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: Arc<io::Error>,
     },
     /// A line is not `user:hash`, or its hash is cut short or otherwise wrong.
@@ -44,7 +44,7 @@ pub enum HtpasswdError {
     },
     /// A hash of another kind.
     #[error(
-        "{}, line {line}: hashes of the kind `{scheme}` are not supported: make the line again with `htpasswd -B`",
+        "{}, line {line}: hashes of the kind `{scheme}` are not supported: create the line again with `htpasswd -B`",
         path.display()
     )]
     Scheme {
@@ -83,12 +83,12 @@ impl Users {
                 continue;
             }
             let (user, hash) =
-                line.split_once(':').ok_or_else(|| wrong("there is no `:` after the user"))?;
+                line.split_once(':').ok_or_else(|| wrong("there is no `:` after the user name"))?;
             if user.is_empty() {
-                return Err(wrong("there is no user before the `:`"));
+                return Err(wrong("there is no user name before the `:`"));
             }
             if !known.insert(user.into()) {
-                return Err(wrong("this user is in a line above too"));
+                return Err(wrong("this user already has a line above"));
             }
             let hash = Hash::parse(hash).map_err(|error| match error {
                 HashError::Wrong(what) => wrong(what),
@@ -137,7 +137,9 @@ impl Hash {
                 Ok(hash) if (1..=8).contains(&salt.len()) => {
                     Ok(Self::Apr1 { salt: salt.into(), hash })
                 }
-                _ => Err(HashError::Wrong("this is no `$apr1$` hash: it is cut short or too long")),
+                _ => Err(HashError::Wrong(
+                    "this is not a `$apr1$` hash: it is too short or too long",
+                )),
             };
         }
         if ["$2y$", "$2b$", "$2a$"].iter().any(|prefix| text.starts_with(prefix)) {
@@ -148,13 +150,13 @@ impl Hash {
                 }
                 Some(_) => Err(HashError::Wrong("the cost of a bcrypt hash must be 4 to 17")),
                 None => {
-                    Err(HashError::Wrong("this is no bcrypt hash: it is cut short or too long"))
+                    Err(HashError::Wrong("this is not a bcrypt hash: it is too short or too long"))
                 }
             };
         }
         if let Some(hash) = text.strip_prefix("{SHA}") {
             let hash = BASE64.decode(hash).ok().and_then(|hash| hash.try_into().ok());
-            return hash.map(Self::Sha1).ok_or(HashError::Wrong("this is no `{SHA}` hash"));
+            return hash.map(Self::Sha1).ok_or(HashError::Wrong("this is not a `{SHA}` hash"));
         }
         Err(HashError::Scheme(scheme(text)))
     }
@@ -301,16 +303,16 @@ mod tests {
     fn refusals() {
         let good = "ana:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=";
         for (text, expected) in [
-            ("ana", "users, line 1: there is no `:` after the user"),
-            (":{SHA}x", "users, line 1: there is no user before the `:`"),
-            ("\n#\nana:{SHA}x", "users, line 3: this is no `{SHA}` hash"),
+            ("ana", "users, line 1: there is no `:` after the user name"),
+            (":{SHA}x", "users, line 1: there is no user name before the `:`"),
+            ("\n#\nana:{SHA}x", "users, line 3: this is not a `{SHA}` hash"),
             (
                 "ana:$apr1$abc",
-                "users, line 1: this is no `$apr1$` hash: it is cut short or too long",
+                "users, line 1: this is not a `$apr1$` hash: it is too short or too long",
             ),
             (
                 "ana:$2y$04$abc",
-                "users, line 1: this is no bcrypt hash: it is cut short or too long",
+                "users, line 1: this is not a bcrypt hash: it is too short or too long",
             ),
             (
                 "ana:$2y$31$SlY8GFd.TaD5rNOAgs.FGO/uEPW0bRh9hQb041V8guKhNFUXRmir6",
@@ -318,17 +320,17 @@ mod tests {
             ),
             (
                 "ana:$6$abc$def",
-                "users, line 1: hashes of the kind `$6$` are not supported: make the line again with `htpasswd -B`",
+                "users, line 1: hashes of the kind `$6$` are not supported: create the line again with `htpasswd -B`",
             ),
             (
                 "ana:{SSHA}abc",
-                "users, line 1: hashes of the kind `{SSHA}` are not supported: make the line again with `htpasswd -B`",
+                "users, line 1: hashes of the kind `{SSHA}` are not supported: create the line again with `htpasswd -B`",
             ),
             (
                 "ana:secret",
-                "users, line 1: hashes of the kind `crypt or plain text` are not supported: make the line again with `htpasswd -B`",
+                "users, line 1: hashes of the kind `crypt or plain text` are not supported: create the line again with `htpasswd -B`",
             ),
-            (&format!("{good}\n{good}"), "users, line 2: this user is in a line above too"),
+            (&format!("{good}\n{good}"), "users, line 2: this user already has a line above"),
         ] {
             assert_eq!(parse(text).expect_err(text), expected);
         }

@@ -208,7 +208,7 @@ fn read(path: &Path, known: Option<Stamp>) -> io::Result<Option<(Vec<u8>, Stamp)
     let mut text = Vec::new();
     std::fs::File::open(path)?.take(htpasswd::MAX_FILE + 1).read_to_end(&mut text)?;
     if text.len() as u64 > htpasswd::MAX_FILE {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 1 MiB"));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
     }
     Ok(Some((text, now)))
 }

@@ -239,5 +239,5 @@ fn answers_say_why() {
         panic!("decided otherwise")
     };
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(answer.reason, "this method is not for this path");
+    assert_eq!(answer.reason, "this path does not support the method");
 }

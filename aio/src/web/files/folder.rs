@@ -44,8 +44,8 @@ pub(in super::super) struct Content {
     next: Bytes,
 }
 
-/// Looks for a file, and reads the beginning of what is wanted of it. `None` for what is no file,
-/// or may not be read.
+/// Looks for a file, and reads the beginning of what is wanted of it. `None` for what is not a
+/// file, or may not be read.
 ///
 /// The folder is looked up each time: it may be a handle to the release of the day.
 pub(super) fn find(root: &Path, path: &str, wanted: &Conditions) -> io::Result<Option<Found>> {
