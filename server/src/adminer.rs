@@ -1,4 +1,4 @@
-//! HatEventAdminer: where the deployed tools read and change what a server logs.
+//! HatEventAdminer: how the deployed tools read and change the log levels of a server.
 //!
 //! ```text
 //! client                                                    server
@@ -45,12 +45,12 @@ pub trait LogControl: Send + Sync + 'static {
 
 sbs::choice! {
     /// `MsgGetLogConfRes = Choice { success: String, error: String }`
-    enum Got { Success(ByteString), Error(ByteString) }
+    enum GetResponse { Success(ByteString), Error(ByteString) }
 }
 
 sbs::choice! {
     /// `MsgSetLogConfRes = Choice { success: None, error: String }`
-    enum WasSet { Success, Error(ByteString) }
+    enum SetResponse { Success, Error(ByteString) }
 }
 
 /// A server of HatEventAdminer. Whoever reaches it may do all of it: there are no passwords in it.
@@ -97,14 +97,14 @@ async fn serve(connection: &Connection, control: &dyn LogControl) {
         let Some(answer) = answer(&message, control) else {
             warn!(
                 kind = &*message.data.r#type,
-                "an adminer sends what there is no answer to: it is closed"
+                "an adminer sent a request that is not understood: its connection is closed"
             );
             return;
         };
         let conversation = Some(message.conversation);
         let options = SendOptions { conversation, ..SendOptions::default() };
         if let Err(error) = connection.send(answer, options).await {
-            warn!(%error, "an adminer cannot be answered");
+            warn!(%error, "cannot answer an adminer");
             return;
         }
     }
@@ -115,16 +115,16 @@ fn answer(message: &Message, control: &dyn LogControl) -> Option<Data> {
     match &*message.data.r#type {
         GET => {
             sbs::decode::<()>(&message.data.data).ok()?;
-            Some(Data::new(GOT, sbs::encode(&Got::Success(control.get().into()))))
+            Some(Data::new(GOT, sbs::encode(&GetResponse::Success(control.get().into()))))
         }
         SET => {
             let conf: ByteString = sbs::decode(&message.data.data).ok()?;
             let answer = match control.set(&conf) {
                 Ok(()) => {
-                    info!(conf = &*conf, "an adminer has changed what is logged");
-                    WasSet::Success
+                    info!(conf = &*conf, "an adminer has changed the log levels");
+                    SetResponse::Success
                 }
-                Err(error) => WasSet::Error(error.into()),
+                Err(error) => SetResponse::Error(error.into()),
             };
             Some(Data::new(WAS_SET, sbs::encode(&answer)))
         }

@@ -1,4 +1,4 @@
-//! The events that a server registers of itself, as the deployed one does: without source
+//! The events that a server registers about itself, as the deployed one does: without source
 //! timestamp, payloads in JSON.
 //!
 //! | type | payload |

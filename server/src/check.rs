@@ -1,8 +1,8 @@
-//! What is refused at the sender, because a deployed peer could not take it from us.
+//! Checks of registrations: what is refused because a deployed peer could not receive it.
 //!
 //! | refused | what the deployed software does with it |
 //! |---|---|
-//! | a JSON payload that is no JSON | each Python client that is given it is disconnected |
+//! | a JSON payload that is not JSON | each Python client that is given it is disconnected |
 //! | `NaN`, `Infinity`, numbers beyond doubles | `hat-event-server` ends: it cannot store them |
 //! | nested deeper than [`Limits::max_depth`] | Python's parser gives up at some 990 levels |
 //! | events and registrations over their size | no answer or notification has room for them |
@@ -47,8 +47,8 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The text is no JSON.
-    #[error("event {index}: the payload is no JSON: {reason}")]
+    /// The text is not JSON.
+    #[error("event {index}: the payload is not JSON: {reason}")]
     NoJson {
         /// Which event.
         index: usize,
@@ -56,7 +56,7 @@ pub enum Refusal {
         reason: String,
     },
     /// A number that is no finite double.
-    #[error("event {index}: the payload has a number that no double holds, at byte {at}")]
+    #[error("event {index}: the payload has a number out of the range of a double, at byte {at}")]
     Number {
         /// Which event.
         index: usize,
@@ -72,7 +72,7 @@ pub enum Refusal {
         limit: usize,
     },
     /// One event is too large.
-    #[error("event {index} has {size} bytes, and {limit} are the limit")]
+    #[error("event {index} has {size} bytes; the limit is {limit}")]
     Event {
         /// Which event.
         index: usize,
@@ -82,13 +82,15 @@ pub enum Refusal {
         limit: usize,
     },
     /// All together are too large.
-    #[error("the registration has more than {limit} bytes, which is the limit: register in parts")]
+    #[error(
+        "the registration has more than {limit} bytes, which is the limit: split it into several"
+    )]
     Registration {
         /// The limit.
         limit: usize,
     },
     /// There are too many.
-    #[error("the registration has {count} events, and {limit} are the limit: register in parts")]
+    #[error("the registration has {count} events; the limit is {limit}: split it into several")]
     Count {
         /// How many there are.
         count: usize,

@@ -69,7 +69,7 @@ impl Control {
                 }
                 let served = stream.and_then(|stream| serve(&stream, &store));
                 if let Err(error) = served {
-                    warn!(%error, "a request on the control socket has no answer");
+                    warn!(%error, "cannot answer a request on the control socket");
                     // without file descriptors, say, the next one would fail as soon
                     std::thread::sleep(AFTER_FAULT);
                 }
@@ -99,18 +99,18 @@ fn serve(stream: &UnixStream, store: &DiskStore) -> io::Result<()> {
     let say = |answer: Value| writeln!(&mut { stream }, "{answer}");
     let request: Value = serde_json::from_str(&line).unwrap_or_default();
     let Some(to) = request["backup"].as_str().map(Path::new).filter(|to| to.is_absolute()) else {
-        return say(json!({"error": "ask for {\"backup\": \"/an/absolute/path\"}"}));
+        return say(json!({"error": "send {\"backup\": \"/an/absolute/path\"}"}));
     };
-    info!(to = %to.display(), "a backup begins");
+    info!(to = %to.display(), "backup started");
     // who asked may be gone: the copy is made all the same
     let copied = store.copy_to(to, |events| drop(say(json!({"copied": events}))));
     match copied {
         Ok(events) => {
-            info!(to = %to.display(), events, "a backup is whole");
+            info!(to = %to.display(), events, "backup complete");
             say(json!({"done": events}))
         }
         Err(error) => {
-            warn!(to = %to.display(), %error, "there is no backup");
+            warn!(to = %to.display(), %error, "backup failed");
             say(json!({"error": error.to_string()}))
         }
     }

@@ -135,7 +135,7 @@ impl Engine {
         match self.try_register(source, vec![event]).await {
             Ok(registered) => self.wait_for_clients(&registered).await,
             Err(RegisterError::NotOperational(_)) => {}
-            Err(error) => warn!(%error, "an event of the server itself is not registered"),
+            Err(error) => warn!(%error, "cannot register an event of the server itself"),
         }
     }
 
@@ -156,7 +156,7 @@ impl Engine {
         };
         if let Err(error) = started.registered().await {
             // it may get better, and then registrations work: until then each fails
-            warn!(%error, "the start of the engine is not registered");
+            warn!(%error, "cannot register the start of the engine");
         }
         self.set_status(Status::Operational);
     }
@@ -176,7 +176,7 @@ impl Engine {
         };
         match stopped.registered().await {
             Ok(registered) => self.wait_for_clients(&registered).await,
-            Err(error) => warn!(%error, "the end of the engine is not registered"),
+            Err(error) => warn!(%error, "cannot register the end of the engine"),
         }
         self.set_status(Status::Standby);
     }

@@ -1,5 +1,5 @@
-//! Where events are registered and asked for: by clients, by the page, and by the program that
-//! embeds the server.
+//! The handle for registering and querying events, used by clients, by the page, and by the program
+//! that embeds the server.
 
 use std::fmt;
 use std::io;
@@ -26,7 +26,7 @@ use crate::token;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// Which types a search is for.
-type Finds = Box<dyn Fn(&EventType) -> bool + Send>;
+type TypeFilter = Box<dyn Fn(&EventType) -> bool + Send>;
 // what the store gives; the outer error is that of the runtime, at its end
 type QueryOutcome = io::Result<Result<Answer, QueryError>>;
 type SearchOutcome = io::Result<Result<FoundTypes, QueryError>>;
@@ -53,7 +53,7 @@ struct Inner {
     mirrors: MirrorReports,
     // what asks the store, by `ask_store` on the server's runtime
     query: fn(Arc<dyn Store>, QueryParams) -> BoxFuture<QueryOutcome>,
-    search: fn(Arc<dyn Store>, Finds, usize, usize) -> BoxFuture<SearchOutcome>,
+    search: fn(Arc<dyn Store>, TypeFilter, usize, usize) -> BoxFuture<SearchOutcome>,
     stats: fn(Arc<dyn Store>) -> BoxFuture<StatsOutcome>,
 }
 
@@ -63,7 +63,7 @@ struct Inner {
 pub struct Report {
     /// Its id.
     pub server_id: i64,
-    /// The status that clients are told.
+    /// The present status.
     pub status: Status,
     /// Whether what is registered becomes durable.
     pub health: Health,
@@ -113,7 +113,7 @@ impl EngineHandle {
             ask_store::<R, _>(store, move |store| store.query(&params))
         };
         let search =
-            |store: Arc<dyn Store>, finds: Finds, most, bytes| -> BoxFuture<SearchOutcome> {
+            |store: Arc<dyn Store>, finds: TypeFilter, most, bytes| -> BoxFuture<SearchOutcome> {
                 ask_store::<R, _>(store, move |store| store.search(&*finds, most, bytes))
             };
         let stats =
@@ -162,7 +162,7 @@ impl EngineHandle {
     /// it has no more types than pages are shown.
     pub(crate) async fn search(
         &self,
-        finds: Finds,
+        finds: TypeFilter,
         most: usize,
         bytes: usize,
     ) -> Option<Result<FoundTypes, QueryError>> {
@@ -201,7 +201,7 @@ impl EngineHandle {
         self.0.logs.counts()
     }
 
-    /// The status that clients are told.
+    /// The present status.
     #[must_use]
     pub fn status(&self) -> Status {
         self.0.engine.status()
@@ -244,7 +244,7 @@ impl Handler for EngineHandle {
     }
 
     async fn disconnected(&self, info: &ConnectionInfo) {
-        info!(id = %info.id, name = &*info.client_name, "client gone");
+        info!(id = %info.id, name = &*info.client_name, "client disconnected");
         if let Some(live) = &self.0.live {
             live.client_went(info);
         }
@@ -260,14 +260,14 @@ impl Handler for EngineHandle {
         let status = self.status();
         if status != Status::Operational && builtin::are_synced(&events) {
             // a mirror says how far it is to whoever it mirrors, a standby included
-            debug!(id = %info.id, name = &*info.client_name, %status, "a copy of this server");
+            debug!(id = %info.id, name = &*info.client_name, %status, "a server that mirrors this one");
             return None;
         }
         let registered = self.0.engine.register(Source::Client(info.id.get()), events).await;
         registered
             .inspect_err(|error| {
                 let (id, name) = (info.id, &*info.client_name);
-                warn!(%id, address = %info.remote_address, name, %error, "not registered");
+                warn!(%id, address = %info.remote_address, name, %error, "registration refused");
             })
             .ok()
     }
@@ -277,7 +277,7 @@ impl Handler for EngineHandle {
     async fn query(&self, info: &ConnectionInfo, params: QueryParams) -> QueryResult {
         EngineHandle::query(self, params).await.unwrap_or_else(|error| {
             let (id, name) = (info.id, &*info.client_name);
-            warn!(%id, address = %info.remote_address, name, %error, "a query that has no answer: the client is disconnected");
+            warn!(%id, address = %info.remote_address, name, %error, "a query cannot be answered: the client is disconnected");
             self.0.notifier.disconnect(info.id);
             QueryResult::default()
         })

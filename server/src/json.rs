@@ -87,7 +87,7 @@ pub fn register_event(line: &str) -> Result<RegisterEvent, String> {
             "type" | "segments" => {}
             // the server's own, where the line is one that was printed
             "id" | "timestamp" => {}
-            _ => return Err(format!("there is no field `{name}` in an event")),
+            _ => return Err(format!("an event has no field `{name}`")),
         }
     }
     Ok(RegisterEvent { event_type, source_timestamp, payload })
@@ -108,7 +108,7 @@ pub fn stored_event(line: &str) -> Result<Event, String> {
             "timestamp" => timestamp = read_timestamp(value).map_err(of)?,
             "source_timestamp" => source_timestamp = read_timestamp(value).map_err(of)?,
             "payload" => payload = read_any_payload(value).map_err(of)?,
-            _ => return Err(format!("there is no field `{name}` in an event")),
+            _ => return Err(format!("an event has no field `{name}`")),
         }
     }
     Ok(Event {
@@ -128,7 +128,7 @@ fn read_id(value: &RawValue) -> Result<EventId, String> {
     Ok(EventId::new(field("server")?, field("session")?, field("instance")?))
 }
 
-/// Also the text that is no JSON, which peers have written.
+/// Also the text that is not JSON, which peers have written.
 fn read_any_payload(value: &RawValue) -> Result<Option<Payload>, String> {
     let invalid = (value.get() != "null").then(|| fields(value.get())).transpose()?;
     let is_invalid = invalid.as_ref().and_then(|fields| fields.get("kind"));
@@ -151,10 +151,12 @@ fn read_any_payload(value: &RawValue) -> Result<Option<Payload>, String> {
 pub fn event_type(text: &str) -> Result<EventType, String> {
     let event_type: EventType = text.parse().unwrap_or_else(|never| match never {});
     let unsound = |segment: &str| segment.is_empty() || segment.contains(['?', '*']);
-    let meant = r#"write it as "segments": ["a", "b"] where it is meant"#;
+    let meant = r#"write it as "segments": ["a", "b"] if that is the segment"#;
     match event_type.segments().find(|segment| unsound(segment)) {
-        Some("") => Err(format!("an empty segment in `{text}`; {meant}")),
-        Some(segment) => Err(format!("`?` and `*` cannot be in a segment: {segment}; {meant}")),
+        Some("") => Err(format!("`{text}` has an empty segment; {meant}")),
+        Some(segment) => {
+            Err(format!("`?` and `*` are not allowed in a segment: {segment}; {meant}"))
+        }
         None if event_type.is_empty() => Err("an event type needs a segment: write a/b".into()),
         None => Ok(event_type),
     }
@@ -173,7 +175,11 @@ fn read_whole_type(fields: &Fields<'_>) -> Result<EventType, String> {
         Some(named) => named == event_type,
         None => read_text(named).is_ok_and(|named| named == event_type.to_string()),
     });
-    if agrees { Ok(event_type) } else { Err("`type` and `segments` are of different types".into()) }
+    if agrees {
+        Ok(event_type)
+    } else {
+        Err("`type` and `segments` name different event types".into())
+    }
 }
 
 fn read_type(value: &RawValue) -> Result<EventType, String> {
@@ -217,22 +223,22 @@ fn read_payload(value: &RawValue) -> Result<Option<Payload>, String> {
             data.map_err(|error| error.to_string().replace(" at line 1 column", " at column"))?
                 .into()
         }
-        // what is printed of a payload that is no JSON: others could not take it
+        // what is printed of a payload that is not JSON: others could not take it
         "invalid" => {
             return Err(
-                "the payload was no JSON when it was registered, and cannot be registered again"
+                "the payload was not JSON when it was registered, so it cannot be registered again"
                     .into(),
             );
         }
         "binary" => {
             let data = BASE64_STANDARD.decode(read_text(field("data")?)?);
-            let data = data.map_err(|error| format!("`data` is no base64: {error}"))?;
+            let data = data.map_err(|error| format!("`data` is not base64: {error}"))?;
             Payload::binary(read_text(field("type")?)?, data)
         }
-        kind => return Err(format!("there is no kind `{kind}`: write json or binary")),
+        kind => return Err(format!("unknown kind `{kind}`: write json or binary")),
     };
     match fields.keys().next() {
-        Some(name) => Err(format!("there is no field `{name}` in it")),
+        Some(name) => Err(format!("it has no field `{name}`")),
         None => Ok(Some(payload)),
     }
 }
@@ -325,26 +331,26 @@ mod tests {
         refused(r#"{"type":1}"#, r#"`type`: write "a/b" or ["a", "b"]"#);
         refused(
             r#"{"type":"a/*"}"#,
-            "`type`: `?` and `*` cannot be in a segment: *; write it as \"segments\": [\"a\", \"b\"] where it is meant",
+            "`type`: `?` and `*` are not allowed in a segment: *; write it as \"segments\": [\"a\", \"b\"] if that is the segment",
         );
         refused(r#"{"type":""}"#, "`type`: an event type needs a segment: write a/b");
         refused(
             r#"{"type":"a//b"}"#,
-            "`type`: an empty segment in `a//b`; write it as \"segments\": [\"a\", \"b\"] where it is meant",
+            "`type`: `a//b` has an empty segment; write it as \"segments\": [\"a\", \"b\"] if that is the segment",
         );
         refused(r#"{"segments":"a/b"}"#, r#"`segments`: write ["a", "b"]"#);
         refused(
             r#"{"type":"a/b","segments":["a/c"]}"#,
-            "`type` and `segments` are of different types",
+            "`type` and `segments` name different event types",
         );
-        refused(r#"{"type":"a","paylod":null}"#, "there is no field `paylod` in an event");
+        refused(r#"{"type":"a","paylod":null}"#, "an event has no field `paylod`");
         refused(
             r#"{"type":"a","source_timestamp":5}"#,
             "`source_timestamp`: write RFC 3339, [seconds, microseconds] or null",
         );
         refused(
             r#"{"type":"a","payload":{"kind":"x"}}"#,
-            "`payload`: there is no kind `x`: write json or binary",
+            "`payload`: unknown kind `x`: write json or binary",
         );
         refused(r#"{"type":"a","payload":{"kind":"json"}}"#, "`payload`: needs a field `data`");
     }

@@ -1,4 +1,4 @@
-//! What a server has done and how it fares, as Prometheus reads it.
+//! Metrics of a server, for Prometheus.
 //!
 //! Every name says its unit; those that end in `_total` only grow, from the start of the process.
 
@@ -32,7 +32,7 @@ type Labels = Vec<(&'static str, String)>;
 /// None that a `String` can have.
 pub fn text(report: &Report, started: f64) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("hat");
-    let mut all = All(&mut registry);
+    let mut all = Metrics(&mut registry);
     all.server(report, started);
     all.registrations(report);
     all.store(report);
@@ -51,9 +51,9 @@ fn stream_label(stream: &ClusterReport) -> Labels {
     vec![("stream", stream.stream.clone())]
 }
 
-struct All<'a>(&'a mut Registry);
+struct Metrics<'a>(&'a mut Registry);
 
-impl All<'_> {
+impl Metrics<'_> {
     fn add(&mut self, name: &str, help: &str, metric: impl Metric) {
         self.0.register(name, help, metric);
     }
@@ -68,48 +68,54 @@ impl All<'_> {
 
     fn server(&mut self, report: &Report, started: f64) {
         let start = ConstGauge::new(started);
-        self.add("start_time_seconds", "When the process started, since 1970", start);
+        self.add("start_time_seconds", "Start time of the process since 1970", start);
         let family = Family::<Labels, Gauge>::default();
         for status in STATUSES {
             let is = i64::from(report.status == status);
             family.get_or_create(&vec![("status", status.to_string())]).set(is);
         }
-        self.add("status", "1 for the status that clients are told", family);
+        self.add("status", "1 for the current status of the server", family);
         self.gauge("connected_clients", "Clients that are connected", report.clients as u64);
-        let help = "Clients that were closed because they could not be told something: they read too slowly";
+        let help =
+            "Clients that were disconnected because they read their notifications too slowly";
         self.count("cut_clients", help, report.cut);
     }
 
     fn registrations(&mut self, report: &Report) {
         self.count("registered_events", "Events registered", report.events);
         self.count("registered_sessions", "Sessions registered", report.sessions);
-        let help = "Registrations refused because of what is in them, also where nobody waits for an answer";
+        let help =
+            "Registrations refused because of their content, including those without a response";
         self.count("refused_registrations", help, report.refused);
-        let help = "Registrations that failed because of the status or the store, also where nobody waits for an answer";
+        let help = "Registrations that failed because of the status or the store, including those without a response";
         self.count("failed_registrations", help, report.failed);
         let waiting = report.log.waiting as u64;
-        self.gauge("waiting_registrations", "Registrations and copies that wait", waiting);
+        self.gauge(
+            "waiting_registrations",
+            "Registrations and copies that are waiting for the store",
+            waiting,
+        );
     }
 
     fn store(&mut self, report: &Report) {
         let works = matches!(report.health, Health::Good);
-        self.gauge("store_working", "1 if what is registered becomes durable", u64::from(works));
+        self.gauge("store_working", "1 if registered events become durable", u64::from(works));
         if let Some(stats) = &report.stats {
-            self.gauge("store_events", "Events that are kept", stats.events);
+            self.gauge("store_events", "Events in the store", stats.events);
             self.gauge("store_types", "Types that have a latest event", stats.types);
-            self.gauge(
-                "store_size_bytes",
-                "Bytes that the store takes on the disk",
-                stats.disk_bytes,
-            );
+            self.gauge("store_size_bytes", "Size of the store on the disk", stats.disk_bytes);
             let help = "Events that are not in the indexes on the disk yet";
             self.gauge("store_unindexed_events", help, stats.tail_events);
         }
         let log = &report.log;
-        self.count("store_syncs", "Times that something was made durable", log.syncs);
-        self.count("store_failed_syncs", "Times that this failed", log.failed_syncs);
+        self.count("store_syncs", "Syncs of the store to the disk", log.syncs);
+        self.count(
+            "store_failed_syncs",
+            "Syncs of the store to the disk that failed",
+            log.failed_syncs,
+        );
         let time = ConstCounter::new(log.sync_time.as_secs_f64());
-        self.add("store_sync_time_seconds", "Time that making durable took", time);
+        self.add("store_sync_time_seconds", "Time taken by syncs of the store to the disk", time);
     }
 
     /// By stream: a node has one for each of its server ids.
@@ -125,19 +131,19 @@ impl All<'_> {
             }
             self.add(name, help, family);
         };
-        let help = "1 if this node registers and tells events";
+        let help = "1 if this node registers events and notifies clients";
         gauge("cluster_serving", help, |it| it.serves.into());
-        let help = "1 if this node has stopped for good, because the stream is not what it knows";
+        let help = "1 if this node has stopped for good, because the stream is not the one that it has applied";
         gauge("cluster_stopped", help, |it| it.stopped.into());
         let help = "The last message of the stream that this node has applied";
         gauge("cluster_applied_sequence", help, |it| it.applied);
-        let help = "The last message of the stream, when its leader was last asked";
+        let help = "The last message of the stream, as of the last answer of its leader";
         gauge("cluster_last_sequence", help, |it| it.last);
-        let help = "Messages of the stream that this node has not applied";
+        let help = "Messages of the stream that this node has not applied yet";
         gauge("cluster_lag_messages", help, ClusterReport::lag);
-        let help = "NATS servers that keep the stream";
+        let help = "Replicas of the stream on NATS servers";
         gauge("cluster_replicas", help, |it| it.replicas.len() as u64 + leaders(it));
-        let help = "Those of them that have what their leader has";
+        let help = "Replicas of the stream that are up to date with their leader";
         gauge("cluster_current_replicas", help, |it| {
             it.replicas.iter().filter(|one| one.current && !one.offline).count() as u64
                 + leaders(it)
@@ -150,8 +156,8 @@ impl All<'_> {
             }
             given_up.get_or_create(&stream_label(stream)).inc_by(stream.given_up);
         }
-        self.add("cluster_silence_seconds", "Time since the leader answered last", silence);
-        let help = "Registrations that were given up because the cluster took too long";
+        self.add("cluster_silence_seconds", "Time since the last answer of the leader", silence);
+        let help = "Registrations that failed because the cluster took too long";
         self.add("cluster_given_up", help, given_up);
     }
 
@@ -174,12 +180,12 @@ impl All<'_> {
                 lag.get_or_create(&labels).set(time.as_secs_f64());
             }
         }
-        self.add("mirror_connected", "1 with a connection to the other server", connected);
-        self.add("mirror_synced", "1 if all that it had stored is here", synced);
-        self.add("mirrored_events", "Events of the other server that were copied", events);
-        let help = "Events of the other server that were not, because other events have their ids";
+        self.add("mirror_connected", "1 if the other server is connected", connected);
+        self.add("mirror_synced", "1 if all events of the other server have been copied", synced);
+        self.add("mirrored_events", "Events of the other server that have been copied", events);
+        let help = "Events of the other server that were not copied, because other events here have their ids";
         self.add("mirror_ids_given_again", help, again);
-        let help = "From the timestamp of the last event that was copied until it was stored here";
+        let help = "Time from the timestamp of the last copied event until it was stored here";
         self.add("mirror_lag_seconds", help, lag);
     }
 }

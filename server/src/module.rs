@@ -1,4 +1,4 @@
-//! Programs of one's own within the server: what they make of events belongs to the same session.
+//! Modules: your own code within the server, whose events belong to the same session.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -104,7 +104,7 @@ impl Modules {
                     if let Err(refusal) = check(&answer, &limits) {
                         tracing::error!(
                             module = number, session, %refusal,
-                            "a module answers what nobody may register: it is left out"
+                            "a module answered with events that must not be registered: they are left out"
                         );
                         answer.clear();
                     }
@@ -117,7 +117,7 @@ impl Modules {
             if processed + further.len() > MAX_EVENTS || bytes > limits.max_registration {
                 tracing::error!(
                     session,
-                    "modules answer each other without an end: they are stopped"
+                    "modules answer each other's events endlessly: they are stopped"
                 );
                 (further, made) = Default::default();
             }
@@ -138,7 +138,7 @@ fn calmly<T: Default>(number: usize, call: impl FnOnce() -> T) -> T {
     std::panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
         tracing::error!(
             module = number,
-            "a module panicked: the session goes on without its answer"
+            "a module panicked: the session is registered without its events"
         );
         T::default()
     })

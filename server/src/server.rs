@@ -46,7 +46,7 @@ const LAST_SYNC: Duration = Duration::from_secs(30);
 /// How a server works.
 pub struct Options {
     /// Where it listens. With a [`monitor`](Self::monitor), others must be able to connect to this,
-    /// so that it is no Unix socket.
+    /// so that it is not a Unix socket.
     pub listen: Address,
     /// What it is called at a monitor; towards other event servers it is the client `event/<name>`.
     pub name: String,
@@ -110,7 +110,7 @@ impl Options {
     }
 }
 
-/// Why there is no server.
+/// Why a server could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -127,7 +127,7 @@ pub enum StartError {
     Cluster(#[from] ClusterError),
     /// A server with a [`monitor`](Options::monitor) was to listen on a Unix socket.
     #[error(
-        "a server of a group cannot listen on {0}: the others of its group connect to it; let it listen on HOST:PORT"
+        "a server of a group cannot listen on {0}, because the other servers connect to it: let it listen on HOST:PORT"
     )]
     UnixInGroup(Address),
 }
@@ -228,7 +228,7 @@ impl EventServer {
             }
             Some(monitor) => {
                 let addresses = server.addresses();
-                let who = crate::redundancy::Who {
+                let who = crate::redundancy::ServerIdentity {
                     name: options.name,
                     server_id,
                     token,
@@ -266,7 +266,7 @@ impl EventServer {
         self.handle.clone()
     }
 
-    /// The status that clients are told.
+    /// The present status.
     pub fn status(&self) -> Status {
         self.engine.status()
     }
@@ -334,8 +334,9 @@ impl EventServer {
         };
         let patience = async {
             (self.sleep)(LAST_SYNC).await;
-            let what = format!("it does not take what is left within {} s", LAST_SYNC.as_secs());
-            warn!("the disk is given up: {what}");
+            let what =
+                format!("it did not accept the remaining events within {} s", LAST_SYNC.as_secs());
+            warn!("giving up on the disk: {what}");
             let error = std::io::Error::new(std::io::ErrorKind::TimedOut, what);
             Some(StoreError::Failed(Arc::new(error)))
         };
@@ -417,7 +418,7 @@ pub enum EndReason {
     #[error("the monitor is lost: {0}")]
     MonitorLost(String),
     /// What registers events has ended, by a panic of a module say.
-    #[error("what registers events has ended by a fault of the program")]
+    #[error("the task that registers events has ended because of a bug in this program")]
     Fault,
 }
 

@@ -1,4 +1,4 @@
-//! Tells clients what became of sessions, in their order, and who waits for that how far it is.
+//! Notifies clients of sessions, in order, and reports its progress to those who wait for it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

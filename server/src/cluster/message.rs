@@ -74,7 +74,9 @@ pub enum MessageError {
     #[error("it was published by another program")]
     Foreign,
     /// It was published by a node of another version.
-    #[error("it is of version {0} and this program knows {VERSION}; use a later one")]
+    #[error(
+        "it has version {0}, and this program knows versions up to {VERSION}; use a later program"
+    )]
     Version(u8),
     /// It is ours, and not what was published.
     #[error("it is damaged")]

@@ -103,7 +103,9 @@ pub enum Outcome {
 #[non_exhaustive]
 pub enum Fault {
     /// Messages are missing before it.
-    #[error("message {found} of the stream comes after message {taken}: those between are missing")]
+    #[error(
+        "message {found} of the stream follows message {taken}: the messages between them are missing"
+    )]
     Gap {
         /// The last that was taken.
         taken: u64,
@@ -117,7 +119,7 @@ pub enum Fault {
     #[error("message {0} of the stream: {1}")]
     Message(u64, MessageError),
     /// Its events cannot be read.
-    #[error("message {0} of the stream has events that cannot be read")]
+    #[error("message {0} of the stream has events that cannot be decoded")]
     Events(u64),
 }
 

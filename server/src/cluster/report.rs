@@ -23,13 +23,13 @@ pub struct ClusterReport {
     pub stopped: bool,
     /// The NATS server that leads the stream, when it was last asked.
     pub leader: Option<String>,
-    /// The other NATS servers that keep the stream.
+    /// The other Replicas of the stream on NATS servers.
     pub replicas: Vec<ReplicaReport>,
     /// The sequence of the last message that this node has applied.
     pub applied: u64,
     /// The sequence of the last message of the stream, when its leader was last asked.
     pub last: u64,
-    /// Time since the leader answered last; `None` where it never did.
+    /// Time since the last answer of the leader; `None` where it never did.
     pub answered: Option<Duration>,
     /// Registrations that wait for the cluster.
     pub waiting: usize,

@@ -61,7 +61,7 @@ struct Node {
 }
 
 /// A message on its way, and what its sender will think of it.
-struct OnItsWay {
+struct MessageInFlight {
     at: u64,
     node: usize,
     life: u64,
@@ -78,7 +78,7 @@ struct World {
     stream: Vec<Bytes>,
     /// What JetStream knows of ids: it forgets them, here soon.
     ids: BTreeMap<String, (u64, u64)>,
-    on_their_way: Vec<OnItsWay>,
+    on_their_way: Vec<MessageInFlight>,
     nodes: Vec<Node>,
     lives: u64,
     answered: BTreeMap<Ticket, (i64, Timestamp)>,
@@ -184,7 +184,7 @@ impl World {
             let life = self.nodes[at].life;
             // who waits in vain learns it sooner than a message that is late comes
             let acknowledged = !lost && !deaf && !late;
-            self.on_their_way.push(OnItsWay {
+            self.on_their_way.push(MessageInFlight {
                 at: self.tick + delay,
                 node: at,
                 life,

@@ -152,7 +152,9 @@ fn event_type(fields: &Object) -> Result<EventType, String> {
     let text = text(fields, "type", "an event")?;
     let event_type = name::event_type(text);
     match event_type.segments().find(|segment| segment.contains(['?', '*'])) {
-        Some(segment) => Err(format!("the type: `?` and `*` cannot be in a segment: {segment}")),
+        Some(segment) => {
+            Err(format!("the type: `?` and `*` are not allowed in a segment: {segment}"))
+        }
         None => Ok(event_type),
     }
 }
@@ -171,7 +173,7 @@ fn read_payload(value: Option<&Value>) -> Result<Option<Payload>, String> {
             let what = "the binary payload";
             let fields = object(binary, what, &["type", "data"])?;
             let data = BASE64_STANDARD.decode(text(fields, "data", what)?);
-            let data = data.map_err(|error| format!("the data are no base64: {error}"))?;
+            let data = data.map_err(|error| format!("the data is not base64: {error}"))?;
             Ok(Some(Payload::binary(text(fields, "type", what)?, data)))
         }
         _ => Err("the payload: write null, {\"json\": …} or {\"binary\": …}".to_owned()),

@@ -19,7 +19,7 @@ pub(super) fn object<'a>(
 
 pub(super) fn text<'a>(fields: &'a Object, name: &str, what: &str) -> Result<&'a str, String> {
     let value = fields.get(name).ok_or_else(|| format!("{what} needs a field `{name}`"))?;
-    value.as_str().ok_or_else(|| format!("`{name}` must be a text, not {}", value.kind()))
+    value.as_str().ok_or_else(|| format!("`{name}` must be a string, not {}", value.kind()))
 }
 
 /// A timestamp, if one is given: `[seconds, microseconds]`.
@@ -70,7 +70,7 @@ pub(super) fn texts<'a>(
         value.as_array().and_then(|texts| texts.iter().map(Value::as_str).collect());
     texts
         .filter(|texts| texts.len() <= most)
-        .ok_or_else(|| format!("`{name}`: write a list of at most {most} texts"))
+        .ok_or_else(|| format!("`{name}`: write a list of at most {most} strings"))
 }
 
 /// A member that is there and not null.

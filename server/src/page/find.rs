@@ -22,10 +22,10 @@ const MAX_TERM: usize = 1024;
 
 /// A search.
 #[derive(Debug)]
-pub(super) struct Search(Vec<Way>);
+pub(super) struct Search(Vec<Alternative>);
 
 #[derive(Debug)]
-struct Way {
+struct Alternative {
     words: Vec<String>,
     patterns: Vec<Vec<String>>,
 }
@@ -36,7 +36,7 @@ impl Search {
         let ways = value.as_array().filter(|ways| (1..=MAX_WAYS).contains(&ways.len()));
         let ways =
             ways.ok_or_else(|| format!("`any`: write a list of 1 to {MAX_WAYS} searches"))?;
-        Ok(Self(ways.iter().map(Way::read).collect::<Result<_, _>>()?))
+        Ok(Self(ways.iter().map(Alternative::read).collect::<Result<_, _>>()?))
     }
 
     /// Whether it finds the type of this name.
@@ -50,13 +50,13 @@ impl Search {
     }
 }
 
-impl Way {
+impl Alternative {
     fn read(value: &Value) -> Result<Self, String> {
         let object = fields::object(value, "a search", &["words", "patterns"])?;
         let terms = |name| -> Result<Vec<String>, String> {
             let terms = fields::texts(object, name, MAX_TERMS)?;
             match terms.iter().find(|term| term.is_empty() || term.len() > MAX_TERM) {
-                Some(_) => Err(format!("`{name}`: each has 1 to {MAX_TERM} bytes")),
+                Some(_) => Err(format!("`{name}`: each term has 1 to {MAX_TERM} bytes")),
                 None => Ok(terms.into_iter().map(str::to_lowercase).collect()),
             }
         };
@@ -170,8 +170,8 @@ mod tests {
     fn what_is_no_search_is_refused_in_words() {
         let refused = |value: serde_json::Value| Search::read(&value.into()).expect_err("refused");
         assert_eq!(refused(json!([])), "`any`: write a list of 1 to 8 searches");
-        assert_eq!(refused(json!([{"words": [""]}])), "`words`: each has 1 to 1024 bytes");
-        assert_eq!(refused(json!([{"words": 1}])), "`words`: write a list of at most 32 texts");
+        assert_eq!(refused(json!([{"words": [""]}])), "`words`: each term has 1 to 1024 bytes");
+        assert_eq!(refused(json!([{"words": 1}])), "`words`: write a list of at most 32 strings");
         assert_eq!(refused(json!([{"x": 1}])), "a search has no field `x`: write words, patterns");
     }
 

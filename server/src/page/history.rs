@@ -117,7 +117,7 @@ fn limit_span(
     if let (Some(from), Some(to)) = (from, to)
         && from > to
     {
-        return Err("the time asked for ends before it begins".to_owned());
+        return Err("the requested time range ends before it begins".to_owned());
     }
     let is_query = |it: &EventType| it.segments().any(|segment| segment == "?" || segment == "*");
     if !types.iter().any(is_query) {
@@ -127,7 +127,7 @@ fn limit_span(
     match span {
         Some(span) if span <= MAX_SPAN => Ok(()),
         _ => Err(format!(
-            "query types with `?` or `*` are looked up over {} days at the most: say from when, or name the types",
+            "query types with `?` or `*` can span at most {} days: give a start time, or name the types",
             MAX_SPAN / 86_400
         )),
     }
@@ -224,9 +224,9 @@ mod tests {
         );
         assert_eq!(
             refused(json!({"types": ["a"], "from": [2, 0], "to": [1, 0]})),
-            "the time asked for ends before it begins"
+            "the requested time range ends before it begins"
         );
-        let days = "query types with `?` or `*` are looked up over 366 days at the most: say from when, or name the types";
+        let days = "query types with `?` or `*` can span at most 366 days: give a start time, or name the types";
         assert_eq!(refused(json!({"types": ["a/*"]})), days);
         assert_eq!(refused(json!({"types": ["?"], "from": [0, 0], "to": [40_000_000, 0]})), days);
         assert_eq!(

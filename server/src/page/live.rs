@@ -103,7 +103,7 @@ impl Live {
         let everything = QueryParams::Latest(LatestParams::default());
         match handle.query(everything).await {
             Ok(found) => self.latest().load(found.events),
-            Err(error) => warn!(%error, "the pages cannot show what was registered before"),
+            Err(error) => warn!(%error, "the page cannot show earlier events"),
         }
     }
 
@@ -238,7 +238,7 @@ impl Live {
 
     fn set(&self, path: &Pointer, value: Value) {
         if let Err(error) = self.0.state.change(|state| state.set(path, value)) {
-            warn!(%error, "the pages cannot show it");
+            warn!(%error, "the page cannot show the events");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The page of `hat serve --web`: what is shown of a server, and who shows it.
+//! The page of `hat serve --web`: the state that it shows, and the web server that serves it.
 //!
 //! ```text
 //! clients ──> engine ──> Store           files     server/web/, compiled in, under its CSP

@@ -89,7 +89,7 @@ impl Refresh {
         self.live.state().change(|state| take(state, cut, changes.gone, set));
         if !self.cut.is_empty() && !std::mem::replace(&mut self.full, true) {
             warn!(
-                "there are too many types for the page, or their names and payloads are too long: it does not show all"
+                "there are too many event types for the page, or their names and payloads are too long: it does not show all of them"
             );
         }
     }
@@ -163,7 +163,7 @@ fn set_or_remove(state: &mut State, path: &Pointer, value: Value) -> bool {
 /// Numbers in the place of numbers need no room to speak of.
 fn set(state: &mut State, path: Pointer, value: Value) {
     if let Err(error) = state.set(&path, value) {
-        warn!(%error, "the pages cannot show it");
+        warn!(%error, "the page cannot show the events");
     }
 }
 

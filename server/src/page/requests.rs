@@ -58,8 +58,8 @@ impl Handler for Requests {
             "stream" => self.live.streams().follow(connection, &data),
             // how long a page's question takes, behind all that is queued to it
             "echo" if data.as_f64().is_some() => Ok(data),
-            "echo" => Err("`echo` takes a number".to_owned()),
-            _ => Err(format!("there is no such request: ask for one of {NAMES}")),
+            "echo" => Err("`echo` needs a number".to_owned()),
+            _ => Err(format!("unknown request: use one of {NAMES}")),
         };
         answer.map_err(Value::from)
     }
@@ -72,28 +72,30 @@ impl Requests {
     async fn register(&self, connection: &Connection, data: &Value) -> Result<Value, String> {
         let user = connection.user();
         if self.read_only {
-            return Err("this page is for looking only: it registers nothing".to_owned());
+            return Err("this page is read-only: it registers nothing".to_owned());
         }
         if self.roles.of(user) != Role::Operator {
             let user = user.unwrap_or(ANONYMOUS);
-            return Err(format!("{user} may only look: registering takes the role `operator`"));
+            return Err(format!("{user} may only view: registering requires the role `operator`"));
         }
         let Registration { event, deadline, expected } = event::to_register(data)?;
         let _turn = self.turn.lock().await;
         if let Some(expected) = expected {
             let latest = self.stored(&event.event_type).await?;
             if !expected.is(latest.as_ref()) {
-                return Err("there is another event of this type by now, and nothing was \
-                            registered: look at it again"
-                    .to_owned());
+                return Err(
+                    "a newer event of this type has been registered meanwhile, so nothing \
+                            was registered: review it again"
+                        .to_owned(),
+                );
             }
         }
         // as late as can be: all of the above may have taken time
         let late = deadline.is_some_and(|deadline| Timestamp::now().as_secs_f64() > deadline);
         if late {
             return Err(
-                "the request came too late, and nothing was registered: the server, or the \
-                        way to it, was held up"
+                "the request arrived too late, so nothing was registered: the server or the \
+                        connection was delayed"
                     .to_owned(),
             );
         }

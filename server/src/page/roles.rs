@@ -59,11 +59,11 @@ struct State {
 #[non_exhaustive]
 pub enum RolesError {
     /// The file cannot be read.
-    #[error("cannot read the roles of {}: {error}", path.display())]
+    #[error("cannot read the file of roles {}: {error}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: Arc<std::io::Error>,
     },
     /// A line that says something else.
@@ -142,7 +142,7 @@ impl File {
                 state.by_user = by_user;
                 info!(path = %self.path.display(), "the roles of the page have changed");
             }
-            Err(error) => warn!(error, "the roles of the page stay what they were"),
+            Err(error) => warn!(error, "the roles of the page remain unchanged"),
         }
     }
 
@@ -157,7 +157,7 @@ fn text(path: &Path) -> Result<String, RolesError> {
         let mut text = String::new();
         std::fs::File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
         if text.len() as u64 > MAX_FILE {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 1 MiB"));
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
         }
         Ok(text)
     };

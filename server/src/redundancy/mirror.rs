@@ -24,10 +24,10 @@ use smol::channel::Receiver;
 use smol::future::or;
 use tracing::{debug, info, warn};
 
-use super::Who;
+use super::ServerIdentity;
 use super::mirrors::Shared;
 use super::others::Other;
-use super::report::{MirrorReport, UnderWay};
+use super::report::{MirrorReport, PendingWrite};
 use super::waiting::{Waiting, WaitingLimits};
 use crate::builtin::{self, SyncState};
 use crate::engine::Engine;
@@ -41,7 +41,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// What every mirror needs.
 #[derive(Clone)]
 pub(crate) struct Mirror {
-    pub(crate) who: Arc<Who>,
+    pub(crate) who: Arc<ServerIdentity>,
     pub(crate) engine: Arc<Engine>,
     pub(crate) handle: EngineHandle,
     pub(crate) tls: Option<Connector>,
@@ -62,9 +62,9 @@ enum Error {
     Write(#[from] AppendError),
     #[error("the copy cannot be read: {0}")]
     Read(#[from] StoreError),
-    #[error("it says that more events follow, and gives none that were not there before")]
+    #[error("it says that more events follow, but sends only known ones")]
     NoProgress,
-    #[error("it gives {1:?} behind {0:?}: what is out of order cannot be copied")]
+    #[error("it sends {1:?} after {0:?}: events that are out of order cannot be copied")]
     Disorder(EventId, EventId),
 }
 
@@ -108,7 +108,7 @@ impl Mirror {
                         host = other.host,
                         port = other.port,
                         reason,
-                        "another server is not mirrored"
+                        "cannot mirror another server"
                     );
                     failed = reason;
                 }
@@ -198,7 +198,7 @@ struct Copy<'a> {
     /// The other server has given ids that it had given before.
     given_again: bool,
     /// What is being written.
-    under_way: Option<UnderWay>,
+    under_way: Option<PendingWrite>,
     /// What was told of the state last.
     synced: Option<SyncState>,
 }
@@ -253,7 +253,7 @@ impl Copy<'_> {
         }
         self.report(|report| report.synced = true);
         self.note_given_again();
-        info!(server_id, events = count, "all events of another server are here");
+        info!(server_id, events = count, "all events of another server have been copied");
         self.tell(SyncState::Synced(Some(count))).await
     }
 
@@ -326,7 +326,7 @@ impl Copy<'_> {
         let events: Vec<Event> = events.into_iter().filter(fresh).collect();
         self.last = last;
         let (count, newest) = (events.len() as u64, events.last().map(|event| event.timestamp));
-        self.under_way = newest.map(|last| UnderWay { events: count, last });
+        self.under_way = newest.map(|last| PendingWrite { events: count, last });
         let sessions = sessions(events);
         (!sessions.is_empty()).then(|| self.mirror.handle.log().mirror(sessions))
     }
@@ -354,7 +354,7 @@ impl Copy<'_> {
                 server_id = self.other.server_id,
                 host = self.other.host,
                 port = self.other.port,
-                "another server has lost its store, and gives ids again that other events have here: \
+                "another server has lost its store, and reuses ids that other events have here: \
                  its new events are not copied; give it a new server id"
             );
         }
@@ -451,7 +451,7 @@ fn sessions(events: Vec<Event>) -> Vec<Session> {
     let of_sessions = events.chunk_by(same).map(|events| Session::new(events.to_vec()));
     let taken = of_sessions.filter_map(|session| {
         session
-            .inspect_err(|error| warn!(%error, "another server has events that cannot be taken"))
+            .inspect_err(|error| warn!(%error, "another server has events that cannot be copied"))
             .ok()
     });
     taken.collect()

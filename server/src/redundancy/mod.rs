@@ -1,5 +1,5 @@
-//! A server in a redundant installation: one of a group is active, the others stand by with copies
-//! of its events.
+//! A server in a redundant installation: one server of a group is active, the others stand by with
+//! copies of its events.
 //!
 //! ```text
 //! hat-monitor <── component ── Redundancy ──> who is there ──> a Mirror for each other server
@@ -104,7 +104,7 @@ impl MonitorOptions {
 
 /// What others know of this server.
 #[derive(Clone, Debug)]
-pub(crate) struct Who {
+pub(crate) struct ServerIdentity {
     pub(crate) name: String,
     pub(crate) server_id: i64,
     pub(crate) token: Option<String>,
@@ -122,7 +122,7 @@ pub(crate) struct Redundancy {
 impl Redundancy {
     pub(crate) fn start<R: Runtime>(
         options: MonitorOptions,
-        who: Who,
+        who: ServerIdentity,
         engine: Arc<Engine>,
         handle: EngineHandle,
     ) -> Self {
@@ -163,7 +163,7 @@ impl Redundancy {
                 None if self.stop.is_closed() => std::future::pending().await,
                 // without a word: nobody would ever bless this server, or take the blessing away
                 None => EndReason::MonitorLost(
-                    "a fault of the program has ended what follows it".into(),
+                    "the task that mirrors it has ended because of a bug in this program".into(),
                 ),
             },
         }

@@ -51,7 +51,7 @@ pub enum MirrorOnceError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The server makes no sense.
-    #[error("the server says that more events follow, and gives none that were not there before")]
+    #[error("the server says that more events follow, but sends only known ones")]
     NoProgress,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hat_core::observer::{ComponentInfo, State};
 use serde_json::{Value, json};
 
-use super::Who;
+use super::ServerIdentity;
 use crate::token;
 
 /// Another server of the group.
@@ -17,7 +17,7 @@ pub(super) struct Other {
 }
 
 /// What this server says of itself, by `hat-event://monitor_data.yaml`.
-pub(super) fn own_data(who: &Who) -> String {
+pub(super) fn own_data(who: &ServerIdentity) -> String {
     let (host, port) = &who.address;
     let server = json!({"host": host, "port": port});
     json!({"server_id": who.server_id, "eventer_server": server, "server_token": who.token})
@@ -26,7 +26,7 @@ pub(super) fn own_data(who: &Who) -> String {
 
 /// The other servers of `group` that are to be mirrored: those with the same token, where this
 /// server has one.
-pub(super) fn others(who: &Who, group: &str, state: &State) -> BTreeSet<Other> {
+pub(super) fn others(who: &ServerIdentity, group: &str, state: &State) -> BTreeSet<Other> {
     let of_group = state.components.iter().filter(|info| is_other(info, group, state));
     of_group.filter_map(|info| parse(who, info)).collect()
 }
@@ -47,7 +47,7 @@ fn is_other(info: &ComponentInfo, group: &str, state: &State) -> bool {
     info.group.as_deref() == Some(group) && !state.own.as_ref().is_some_and(is_own)
 }
 
-fn parse(who: &Who, info: &ComponentInfo) -> Option<Other> {
+fn parse(who: &ServerIdentity, info: &ComponentInfo) -> Option<Other> {
     let data: Value = serde_json::from_str(&info.data).ok()?;
     let server = &data["eventer_server"];
     let other = Other {
@@ -70,7 +70,7 @@ fn parse(who: &Who, info: &ComponentInfo) -> Option<Other> {
             name = info.name.as_deref(),
             host = other.host,
             port = other.port,
-            "another server has the same id: it is not mirrored; give every server an id of its own"
+            "another server has the same id and is not mirrored; give every server its own id"
         );
         return None;
     }
@@ -81,9 +81,9 @@ fn parse(who: &Who, info: &ComponentInfo) -> Option<Other> {
 mod tests {
     use super::*;
 
-    fn who(token: Option<&str>) -> Who {
+    fn who(token: Option<&str>) -> ServerIdentity {
         let address = ("127.0.0.1".into(), 23012);
-        Who { name: "a".into(), server_id: 1, token: token.map(Into::into), address }
+        ServerIdentity { name: "a".into(), server_id: 1, token: token.map(Into::into), address }
     }
 
     fn component(cid: i64, group: &str, data: &str) -> ComponentInfo {

@@ -58,13 +58,13 @@ impl MirrorReports {
 
 /// Events that are being written.
 #[derive(Clone, Copy)]
-pub(super) struct UnderWay {
+pub(super) struct PendingWrite {
     pub(super) events: u64,
     /// The timestamp of the last.
     pub(super) last: Timestamp,
 }
 
-impl UnderWay {
+impl PendingWrite {
     /// They are stored.
     pub(super) fn stored(self, report: &mut MirrorReport) {
         let lag = Timestamp::now().as_secs_f64() - self.last.as_secs_f64();

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::mirror::Mirror;
 use super::mirrors::Mirrors;
 use super::rule::{Rule, Step};
-use super::{MonitorLost, MonitorOptions, Who, others};
+use super::{MonitorLost, MonitorOptions, ServerIdentity, others};
 use crate::engine::Engine;
 use crate::engine_handle::EngineHandle;
 use crate::server::EndReason;
@@ -43,7 +43,7 @@ enum Next {
 
 struct Task {
     options: MonitorOptions,
-    who: Arc<Who>,
+    who: Arc<ServerIdentity>,
     engine: Arc<Engine>,
     mirrors: Mirrors,
     stopping: Receiver<()>,
@@ -53,7 +53,7 @@ struct Task {
 /// Runs until it is stopped; says why, where the server must end by itself.
 pub(super) async fn run<R: Runtime>(
     options: MonitorOptions,
-    who: Who,
+    who: ServerIdentity,
     engine: Arc<Engine>,
     handle: EngineHandle,
     stopping: Receiver<()>,
@@ -98,7 +98,7 @@ impl Task {
                 return Some(EndReason::MonitorLost(lost));
             }
             if failed != lost {
-                warn!(monitor = %self.options.address, reason = lost, "no monitor: trying again");
+                warn!(monitor = %self.options.address, reason = lost, "no connection to the monitor: trying again");
                 failed = lost;
             }
             let stopped = async { self.stopping.recv().await.is_err() };
@@ -203,7 +203,7 @@ impl Task {
         let has_others = others::has_others(group, state);
         let other_works = others::other_is_active(group, state);
         if self.rule.shown(has_others, other_works, component.is_active()) {
-            info!("another server was blessed meanwhile");
+            info!("another server has been blessed meanwhile");
             self.engine.stop().await;
         }
     }

@@ -12,19 +12,21 @@ use hat_core::eventer::SubscriptionError;
 pub enum StoreError {
     /// There is no room left on the disk, or no more than the quota allows. Nothing was changed; it
     /// works again once there is room.
-    #[error("no room left on the disk: {0}; free some, or let retention rules keep less")]
+    #[error("the disk is full: {0}; free some space, or let the retention rules keep less")]
     Full(Arc<io::Error>),
     /// The disk failed while it was written or synced. What was being written is uncertain, and
     /// nothing more is written before [`Store::recover`](super::Store::recover) has succeeded.
-    #[error("the disk failed: {0}; look into the system's log")]
+    #[error("the disk failed: {0}; see the system's log")]
     Failed(Arc<io::Error>),
     /// What is on the disk is not what was written.
-    #[error("the store is damaged: {0}; restore a backup, or `hat store export` what can be read")]
+    #[error(
+        "the store is damaged: {0}; restore a backup, or save what can be read with `hat store export`"
+    )]
     Damaged(Arc<str>),
     /// Another process has the store open.
-    #[error("{0} is open in another process; one server uses a store at a time")]
+    #[error("{0} is open in another process; only one server at a time can use a store")]
     Locked(PathBuf),
-    /// The file is no store, or one of a version that this program does not know.
+    /// The file is not a store, or one of a version that this program does not know.
     #[error("{0}")]
     Unknown(Arc<str>),
     /// The path cannot be used.
@@ -46,10 +48,10 @@ pub enum AppendError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// So many registrations wait already.
-    #[error("{0} registrations wait for the disk already; register more slowly")]
+    #[error("{0} registrations are already waiting for the disk; register more slowly")]
     Busy(usize),
     /// The store has an event with the last number that a session can have: none is given twice.
-    #[error("no session number is left above those in the store; give the server another id")]
+    #[error("no session number is left above those in the store; give the server a new id")]
     NumbersUsedUp,
     /// The log was closed, or its thread is gone.
     #[error("the log is closed")]
@@ -60,14 +62,14 @@ pub enum AppendError {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueryError {
-    /// The event types asked for are no valid query types. The deployed server ends the connection
+    /// The event types asked for are not valid query types. The deployed server ends the connection
     /// that asks this.
     #[error("the event types of the query: {0}")]
     EventTypes(#[from] SubscriptionError),
     /// A server query that goes on after an event of another server. The deployed server ends the
     /// connection that asks this.
     #[error(
-        "the query asks for server {server_id} after an event of server {last}; ask after one of its own"
+        "the query asks for events of server {server_id} after an event of server {last}; name an event of server {server_id} instead"
     )]
     OtherServer {
         /// The server asked for.

@@ -225,7 +225,9 @@ struct EndOfThread(Arc<Shared>);
 impl Drop for EndOfThread {
     fn drop(&mut self) {
         if !self.0.lock().closed {
-            error!("the log has ended by a fault of this program: nothing is registered any more");
+            error!(
+                "the log has ended because of a bug in this program: nothing more can be registered"
+            );
             self.0.end(None);
             self.0.due.notify_one();
         }

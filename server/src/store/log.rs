@@ -58,9 +58,9 @@ pub trait Log: Send + Sync + 'static {
 pub struct LogCounts {
     /// Registrations and copies that wait for their turn.
     pub waiting: usize,
-    /// Times that something was made durable.
+    /// Syncs of the store to the disk.
     pub syncs: u64,
-    /// Times that this failed.
+    /// Syncs of the store to the disk that failed.
     pub failed_syncs: u64,
     /// How long all of them took.
     pub sync_time: Duration,

@@ -1,4 +1,4 @@
-//! Where events are kept.
+//! The stores of events.
 //!
 //! ```text
 //! register ─> Log: orders sessions, makes them durable ─> answers, a feed in the order of sessions
@@ -31,7 +31,7 @@ pub(crate) mod on_panic;
 mod pending;
 mod session;
 mod shared_memory;
-mod types_wanted;
+mod type_selection;
 
 use std::sync::Arc;
 

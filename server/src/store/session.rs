@@ -17,13 +17,13 @@ pub enum SessionError {
     #[error("a session has at least one event")]
     Empty,
     /// They are of more than one session, or their timestamps differ.
-    #[error("event {0:?} is of another session or has another timestamp than the first")]
+    #[error("event {0:?} has another session or another timestamp than the first event")]
     Mixed(EventId),
     /// Their instances do not ascend.
     #[error("event {0:?} does not come after the one before it")]
     Order(EventId),
     /// No server gives such an id.
-    #[error("event {0:?}: sessions and instances count from 1")]
+    #[error("event {0:?} has a session or an instance below 1")]
     Id(EventId),
 }
 

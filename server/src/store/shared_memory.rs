@@ -6,16 +6,26 @@ use bytes::Bytes;
 use hat_core::eventer::{QueryParams, Timestamp};
 
 use super::memory::{self, Config};
-use super::types_wanted::TypesWanted;
+use super::type_selection::TypeSelection;
 use super::{Answer, Last, QueryError, Session, Stats, Store, StoreError, Sync};
 
 /// Events in memory only, shared: nothing is left of them when the process ends. All that is
 /// applied counts as durable.
+///
+/// ```
+/// use hat_server::store::{MemoryStore, memory};
+///
+/// let mut config = memory::Config::new(1); // the server's id
+/// config.max_events = 10_000;
+/// let store = MemoryStore::new(config);
+/// assert_eq!(store.lock().kept(), 0);
+/// ```
 #[derive(Debug)]
 pub struct MemoryStore(Mutex<memory::Store>);
 
 impl MemoryStore {
-    /// Without events.
+    /// Without events. [`Config::new`] takes the server's id, that of
+    /// [`Options`](crate::Options).
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self(Mutex::new(memory::Store::new(config)))
@@ -66,7 +76,7 @@ impl Store for MemoryStore {
     }
 
     fn query(&self, params: &QueryParams) -> Result<Answer, QueryError> {
-        let asked = TypesWanted::of(params)?;
+        let asked = TypeSelection::of(params)?;
         self.lock().answer(params, &asked).map(Answer::from)
     }
 

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use super::super::replica::Outcome;
-use super::shared::{May, Shared};
+use super::shared::{Permission, Shared};
 use crate::store::on_panic::OnPanic;
 use crate::store::{Durability, LogOptions, Session, SessionUpdate, Store, StoreError, Sync};
 
@@ -50,14 +50,14 @@ impl Batch {
 }
 
 /// Where batches go, and where what became of them comes from.
-pub(super) type Ends = (Sender<Batch>, mpsc::UnboundedReceiver<Vec<Outcome>>);
+pub(super) type ApplierChannels = (Sender<Batch>, mpsc::UnboundedReceiver<Vec<Outcome>>);
 
 pub(super) fn start(
     shared: Arc<Shared>,
     store: Arc<dyn Store>,
     log: &LogOptions,
     tell: Sender<SessionUpdate>,
-) -> Result<Ends, StoreError> {
+) -> Result<ApplierChannels, StoreError> {
     let failed = |error| StoreError::Failed(Arc::new(error));
     let (batches, taken) = bounded(WAITING);
     let (applied, came) = mpsc::unbounded_channel();
@@ -70,7 +70,7 @@ pub(super) fn start(
     let keeper = thread::Builder::new().name("hat-store-tidy".into());
     let keeper = keeper.spawn(move || {
         // what is acknowledged would not be synced, without a word
-        let _stops = OnPanic(|| keeping.fault("what syncs the store"));
+        let _stops = OnPanic(|| keeping.fault("the task that syncs the store"));
         keep(&*kept, &keeping, clock, flush, &is_due);
     });
     let keeper = keeper.map_err(failed)?;
@@ -81,7 +81,7 @@ pub(super) fn start(
         let shared = applier.shared.clone();
         // nor applied; the first here, to be the last: nobody is told before the store is free
         let _stops = OnPanic(|| {
-            shared.fault("what applies the stream");
+            shared.fault("the task that applies the stream");
             shared.closed();
         });
         let store = applier.store.clone();
@@ -89,7 +89,7 @@ pub(super) fn start(
         // its end of `due` is gone: the other thread has the store, which is free once it ends
         let _ = keeper.join();
         if let Err(error) = store.sync() {
-            warn!(%error, "the last sync failed: the next start applies again what it was for");
+            warn!(%error, "the last sync failed: the next start applies its messages again");
         }
         drop(store);
         shared.closed();
@@ -140,13 +140,13 @@ impl Applier {
     fn may_apply(&self, batch: &Batch, batches: &Receiver<Batch>) -> bool {
         loop {
             match self.shared.may_apply(batch.sequence) {
-                May::Apply => return true,
-                May::Never => {
+                Permission::Apply => return true,
+                Permission::Never => {
                     while batches.recv_blocking().is_ok() {}
                     return false;
                 }
-                May::Wait if batches.is_closed() => return false,
-                May::Wait => thread::sleep(DOUBT),
+                Permission::Wait if batches.is_closed() => return false,
+                Permission::Wait => thread::sleep(DOUBT),
             }
         }
     }
@@ -255,7 +255,7 @@ fn keep(
             Ok(goes_on) => (more, is_full) = (goes_on, false),
             Err(error @ StoreError::Full(_)) => {
                 if !std::mem::replace(&mut is_full, true) {
-                    warn!(%error, "events are durable, and cannot be brought where they belong");
+                    warn!(%error, "events are durable in the journal, but cannot be moved into the tables");
                 }
                 more = false;
             }
@@ -280,7 +280,7 @@ mod tests {
     /// The threads over a store with a fault, and what they say and tell.
     struct Node {
         shared: Arc<Shared>,
-        ends: Ends,
+        ends: ApplierChannels,
         feed: Receiver<SessionUpdate>,
     }
 
@@ -305,7 +305,7 @@ mod tests {
         assert!(feed.recv_blocking().is_err(), "nothing is told any more");
         assert!(!matches!(closed.wait(), Err(AppendError::Busy(_))), "who waits is told");
         let reason = shared.has_stopped().expect("it has stopped");
-        assert!(reason.contains("what applies the stream"), "{reason}");
+        assert!(reason.contains("the task that applies the stream"), "{reason}");
         assert!(matches!(shared.health(), Health::Closed));
     }
 
@@ -317,9 +317,9 @@ mod tests {
             reason
         });
         let reason = stopped.expect("it is asked until it says so");
-        assert!(reason.contains("what syncs the store"), "{reason}");
+        assert!(reason.contains("the task that syncs the store"), "{reason}");
         assert!(matches!(shared.health(), Health::Failing(_)));
-        assert!(matches!(shared.may_apply(1), May::Never), "nothing more is applied");
+        assert!(matches!(shared.may_apply(1), Permission::Never), "nothing more is applied");
         drop(batches);
     }
 }

@@ -14,11 +14,11 @@ use tracing::warn;
 
 use super::super::outbox::{GivenUp, Outbox, OutboxOptions};
 use super::super::replica::{Outcome, Replica};
-use super::mark::Known;
-use super::publisher::{Published, Publisher};
+use super::mark::StoredPosition;
+use super::publisher::{Publication, Publisher};
 use super::reader::Reader;
 use super::shared::Shared;
-use super::watch::{Joined, Watch};
+use super::watch::{JoinedStream, Watch};
 use super::{ClusterError, ClusterOptions, Request, applier, nodes};
 use crate::store::{AppendError, LogOptions, Promise, SessionUpdate, Store, StoreError};
 
@@ -36,7 +36,7 @@ pub(super) struct Start {
     pub(super) options: ClusterOptions,
     pub(super) connect: ConnectOptions,
     pub(super) servers: Vec<ServerAddr>,
-    pub(super) known: Known,
+    pub(super) known: StoredPosition,
     pub(super) tell: Sender<SessionUpdate>,
     pub(super) asked: mpsc::UnboundedReceiver<Request>,
 }
@@ -49,7 +49,7 @@ pub(super) fn start(runtime: &Handle, start: Start) -> Result<(), ClusterError> 
         let mut tasks = JoinSet::new();
         let (publish, publishes) = mpsc::unbounded_channel();
         let (results, published) = mpsc::unbounded_channel();
-        let (join, joined) = latest::channel(None::<Joined>);
+        let (join, joined) = latest::channel(None::<JoinedStream>);
         // a node that has stopped is no fault of the program: the applier waits for its end
         let mut unused = None;
         match connect.connect(servers).await {
@@ -116,9 +116,9 @@ fn writer() -> u64 {
 struct Driver {
     outbox: Outbox<Promise>,
     shared: Arc<Shared>,
-    joined: latest::Receiver<Option<Joined>>,
-    publish: mpsc::UnboundedSender<Published>,
-    published: mpsc::UnboundedReceiver<Published>,
+    joined: latest::Receiver<Option<JoinedStream>>,
+    publish: mpsc::UnboundedSender<Publication>,
+    published: mpsc::UnboundedReceiver<Publication>,
     applied: mpsc::UnboundedReceiver<Vec<Outcome>>,
     asked: mpsc::UnboundedReceiver<Request>,
     clock: fn() -> Timestamp,
@@ -144,8 +144,8 @@ impl Driver {
             let due = self.start + due.since_origin();
             tokio::select! {
                 biased;
-                Some(taken) = self.applied.recv() => self.applied(taken),
-                Some(published) = self.published.recv() => self.published(published),
+                Some(taken) = self.applied.recv() => self.on_applied(taken),
+                Some(published) = self.published.recv() => self.on_published(published),
                 request = self.asked.recv() => match request {
                     Some(request) => self.request(request),
                     // the log was dropped: nobody waits any more
@@ -167,10 +167,10 @@ impl Driver {
     /// What has arrived meanwhile goes into the same step.
     fn take_the_rest(&mut self) {
         while let Ok(taken) = self.applied.try_recv() {
-            self.applied(taken);
+            self.on_applied(taken);
         }
         while let Ok(published) = self.published.try_recv() {
-            self.published(published);
+            self.on_published(published);
         }
         while let Ok(request) = self.asked.try_recv() {
             self.request(request);
@@ -189,16 +189,18 @@ impl Driver {
         }
         if self.closing.is_some_and(|at| at <= now) {
             let given_up = self.outbox.drain();
-            self.give_up(given_up, "the server ends");
+            self.give_up(given_up, "the server is stopping");
         }
         let given_up = self.outbox.expire(now);
         if !given_up.is_empty() {
             let (stored, unknown): (Vec<_>, Vec<_>) =
                 given_up.into_iter().partition(|one| one.is_stored);
             let seconds = self.limit.as_secs_f32();
-            let text = format!("acknowledged by the cluster, not applied here within {seconds} s");
+            let text = format!(
+                "acknowledged by the cluster, but not applied by this node within {seconds} s"
+            );
             self.give_up(stored, &text);
-            let failure = self.failure.as_deref().unwrap_or("nobody answers");
+            let failure = self.failure.as_deref().unwrap_or("no answer");
             let text = format!("not acknowledged by the cluster within {seconds} s: {failure}");
             self.give_up(unknown, &text);
         }
@@ -210,7 +212,7 @@ impl Driver {
         }
         while let Some(publish) = self.outbox.next(now, self.clock) {
             // where it is gone, what waits is given up in time
-            let _ = self.publish.send(Published {
+            let _ = self.publish.send(Publication {
                 publish,
                 since: std::time::Instant::now(),
                 failure: None,
@@ -229,26 +231,26 @@ impl Driver {
         }
     }
 
-    fn published(&mut self, published: Published) {
+    fn on_published(&mut self, published: Publication) {
         let key = published.publish.key;
         match published.failure {
             None => {
                 self.outbox.stored(key);
                 if self.failure.take().is_some() {
-                    self.shared.refused(None);
+                    self.shared.set_refusal(None);
                 }
             }
             Some(failure) => {
                 self.outbox.failed(key, self.now());
                 if failure.is_refusal {
-                    self.shared.refused(Some(failure.text.clone()));
+                    self.shared.set_refusal(Some(failure.text.clone()));
                 }
                 self.failure = Some(failure.text);
             }
         }
     }
 
-    fn applied(&mut self, taken: Vec<Outcome>) {
+    fn on_applied(&mut self, taken: Vec<Outcome>) {
         for one in taken {
             match one {
                 Outcome::Session { place, session } => {
@@ -269,12 +271,12 @@ impl Driver {
             return;
         }
         let uncertain = given_up.iter().filter(|one| one.uncertain).count();
-        warn!(registrations = given_up.len(), uncertain, reason, "given up");
+        warn!(registrations = given_up.len(), uncertain, reason, "registrations given up");
         for GivenUp { ticket, uncertain, .. } in given_up {
             self.shared.give_place();
             self.shared.gave_up();
             let certainty = match uncertain {
-                true => "whether the events are registered is not known",
+                true => "it is not known whether the events are registered",
                 false => "the events are not registered",
             };
             let text = format!("{reason}; {certainty}");
@@ -332,7 +334,7 @@ mod tests {
             let Err(AppendError::Store(StoreError::Cluster(reason))) = answer else {
                 panic!("{answer:?}")
             };
-            assert!(reason.contains("a fault of this program"), "{reason}");
+            assert!(reason.contains("a bug in this program"), "{reason}");
             assert!(shared.has_stopped().is_some());
             drop(request);
             driver.await.expect("it ends");

@@ -17,7 +17,7 @@ pub(super) struct Mark {
 
 /// What is known at the start.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct StoredPosition {
     pub(super) state: State,
     /// When the stream was made; `None` where none was ever joined.
     pub(super) created: Option<i64>,
@@ -25,11 +25,13 @@ pub(super) struct Known {
     pub(super) before: u64,
 }
 
-impl Known {
+impl StoredPosition {
     pub(super) fn of(store: &dyn Store, server_id: i64) -> Result<Self, StoreError> {
         if let Some(mark) = store.mark(server_id)? {
             let mark: Mark = serde_json::from_slice(&mark).map_err(|error| {
-                StoreError::Unknown(format!("its place in the cluster: {error}").into())
+                StoreError::Unknown(
+                    format!("its position in the stream cannot be read: {error}").into(),
+                )
             })?;
             return Ok(Self { state: mark.state, created: Some(mark.created), before: 0 });
         }

@@ -54,7 +54,7 @@ use shared::Shared;
 #[non_exhaustive]
 pub enum ClusterError {
     /// There is no Tokio here.
-    #[error("a cluster needs the runtime Tokio: NATS' client runs on no other")]
+    #[error("a cluster needs Tokio: the NATS client runs on no other runtime")]
     Runtime,
     /// A file cannot be used.
     #[error("{0}: {1}")]
@@ -63,10 +63,12 @@ pub enum ClusterError {
     #[error("the addresses of the cluster: {0}")]
     Servers(String),
     /// A monitor would decide about what the cluster decides.
-    #[error("a server in a cluster has no monitor: all nodes of the cluster serve")]
+    #[error("a server in a cluster cannot have a monitor: all nodes of the cluster serve")]
     Monitor,
     /// Modules would have to see ids that nobody knows before the cluster has given them.
-    #[error("a server in a cluster has no modules: events have no ids before they are registered")]
+    #[error(
+        "a server in a cluster cannot have modules: events have no ids before they are registered"
+    )]
     Modules,
     /// Two of its streams would be one.
     #[error(
@@ -109,7 +111,7 @@ impl ClusterLog {
     ) -> Result<(Self, Feed), ClusterError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ClusterError::Runtime)?;
         let servers = options.servers()?;
-        let known = mark::Known::of(&*store, log.server_id)?;
+        let known = mark::StoredPosition::of(&*store, log.server_id)?;
         let (tell, feed) = bounded(log.max_told.max(1));
         let (requests, asked) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(&options, log.server_id, &known.state));

@@ -36,7 +36,7 @@ pub(super) async fn answer(client: Client, server_id: i64, shared: Arc<Shared>) 
                     let _ = client.publish(reply, report.into()).await;
                 }
             }
-            Err(error) => warn!(%error, "nobody can ask how this node is"),
+            Err(error) => warn!(%error, "this node cannot answer queries for its status"),
         }
         sleep(PATIENCE).await;
     }

@@ -25,7 +25,7 @@ const NOT_NOW: [u64; 3] = [10_008, 10_009, 10_158];
 
 /// What is to be published, and what became of it.
 #[derive(Debug)]
-pub(super) struct Published {
+pub(super) struct Publication {
     pub(super) publish: Publish,
     pub(super) since: Instant,
     /// Why it may not be stored; `None` where it is.
@@ -44,7 +44,7 @@ pub(super) struct Publisher {
     shared: Arc<Shared>,
     stream: String,
     subject: String,
-    results: mpsc::UnboundedSender<Published>,
+    results: mpsc::UnboundedSender<Publication>,
 }
 
 impl Publisher {
@@ -52,17 +52,18 @@ impl Publisher {
         context: Context,
         shared: Arc<Shared>,
         server_id: i64,
-        results: mpsc::UnboundedSender<Published>,
+        results: mpsc::UnboundedSender<Publication>,
     ) -> Self {
         let (stream, subject) = (stream_name(server_id), subject(server_id));
         Self { context, shared, stream, subject, results }
     }
 
-    pub(super) async fn run(self, mut publishes: mpsc::UnboundedReceiver<Published>) {
+    pub(super) async fn run(self, mut publishes: mpsc::UnboundedReceiver<Publication>) {
         let this = Arc::new(self);
         while let Some(published) = publishes.recv().await {
             if published.since.elapsed() > ACKNOWLEDGED {
-                let failure = Failure { text: "NATS takes nothing".into(), is_refusal: false };
+                let failure =
+                    Failure { text: "NATS accepts no messages".into(), is_refusal: false };
                 this.done(published, Some(failure));
                 continue;
             }
@@ -89,7 +90,7 @@ impl Publisher {
         }
     }
 
-    fn done(&self, mut published: Published, failure: Option<Failure>) {
+    fn done(&self, mut published: Publication, failure: Option<Failure>) {
         published.failure = failure;
         // where the driver has ended, nobody wants to know
         let _ = self.results.send(published);

@@ -19,7 +19,7 @@ use super::super::replica::{Fault, Outcome, Replica, State};
 use super::applier::Batch;
 use super::mark;
 use super::shared::Shared;
-use super::watch::{Joined, another};
+use super::watch::{JoinedStream, another};
 
 /// Messages that are asked for ahead, and applied at once, at the most. Each may be as large as
 /// NATS lets it be, 1 MiB by default: some two hundred of them are in memory while much is to be
@@ -45,7 +45,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Reader {
     pub(super) replica: Replica,
     pub(super) shared: Arc<Shared>,
-    pub(super) joined: latest::Receiver<Option<Joined>>,
+    pub(super) joined: latest::Receiver<Option<JoinedStream>>,
     pub(super) batches: Sender<Batch>,
     /// The watch sees that nothing comes although there is something.
     pub(super) restart: Arc<Notify>,
@@ -55,7 +55,7 @@ pub(super) struct Reader {
 
 /// Why it does not go on.
 #[derive(Debug, thiserror::Error)]
-enum Ended {
+enum ReadError {
     /// For good. What was taken before is right, and is applied.
     #[error("{0}")]
     Stopped(String),
@@ -65,12 +65,12 @@ enum Ended {
     /// It may go on from where it was.
     #[error("{0}")]
     Again(String),
-    #[error("the node ends")]
+    #[error("the node is stopping")]
     Closed,
 }
 
-fn again(error: impl ToString) -> Ended {
-    Ended::Again(error.to_string())
+fn again(error: impl ToString) -> ReadError {
+    ReadError::Again(error.to_string())
 }
 
 impl Reader {
@@ -87,21 +87,21 @@ impl Reader {
             self.may_read().await;
             match self.read(&joined).await {
                 Ok(never) => match never {},
-                Err(Ended::Closed) => return,
-                Err(Ended::Stopped(reason)) => {
+                Err(ReadError::Closed) => return,
+                Err(ReadError::Stopped(reason)) => {
                     self.shared.stop_behind(self.replica.taken(), reason);
                     return std::future::pending().await;
                 }
-                Err(Ended::Another(reason)) => {
+                Err(ReadError::Another(reason)) => {
                     self.shared.stop(reason);
                     return std::future::pending().await;
                 }
-                Err(Ended::Again(reason)) => {
+                Err(ReadError::Again(reason)) => {
                     let is_said = |(before, at): &(String, Instant)| {
                         *before == reason && at.elapsed() < REMINDER
                     };
                     if !said.as_ref().is_some_and(is_said) {
-                        warn!(reason, "the stream is not read: trying again");
+                        warn!(reason, "the stream cannot be read: trying again");
                         said = Some((reason, Instant::now()));
                     }
                 }
@@ -110,7 +110,7 @@ impl Reader {
         }
     }
 
-    async fn read(&mut self, joined: &Joined) -> Result<std::convert::Infallible, Ended> {
+    async fn read(&mut self, joined: &JoinedStream) -> Result<std::convert::Infallible, ReadError> {
         let config = pull::OrderedConfig {
             deliver_policy: DeliverPolicy::ByStartSequence {
                 start_sequence: self.replica.taken() + 1,
@@ -125,8 +125,8 @@ impl Reader {
         let restart = self.restart.clone();
         loop {
             let chunk = tokio::select! {
-                chunk = messages.next() => chunk.ok_or_else(|| again("it has ended"))?,
-                () = restart.notified() => return Err(again("nothing comes, and there is more")),
+                chunk = messages.next() => chunk.ok_or_else(|| again("the stream of messages has ended"))?,
+                () = restart.notified() => return Err(again("no messages arrive, although there are more")),
             };
             self.may_read().await;
             let mut batch = Batch::default();
@@ -135,7 +135,7 @@ impl Reader {
                 match message {
                     Ok(message) => {
                         let Ok(info) = message.info() else {
-                            ended = Some(again("a message without a sequence"));
+                            ended = Some(again("a message has no sequence number"));
                             break;
                         };
                         let sequence = info.stream_sequence;
@@ -181,27 +181,30 @@ impl Reader {
             warn!(
                 ahead,
                 session,
-                "events are stamped so many seconds after NATS stored them, and all later ones are \
-                 until then: the clock of a node, or of a NATS server, is wrong"
+                "events have timestamps later than NATS stored them, by this many seconds, and so \
+                 will all later events until the clock has caught up: the clock of a node, or of a \
+                 NATS server, is wrong"
             );
         }
     }
 
     /// Before the first message of a consumer: whether the stream still has what was taken last. A
     /// stream that has lost its end, and has grown since, comes with other messages behind it.
-    async fn goes_on(&self, stream: &Stream) -> Result<(), Ended> {
+    async fn goes_on(&self, stream: &Stream) -> Result<(), ReadError> {
         let State { taken, crc, .. } = *self.replica.state();
         if crc == 0 {
             return Ok(());
         }
         match stream.get_raw_message(taken).await {
             Ok(message) if crc32c::crc32c(&message.payload) == crc => Ok(()),
-            Ok(_) => Err(Ended::Another(another(taken))),
+            Ok(_) => Err(ReadError::Another(another(taken))),
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
                 // deleted, or too old; or not there yet, where a leader is behind for a moment
                 let last = stream.get_info().await.map_err(again)?.state.last_sequence;
                 match last < taken {
-                    true => Err(again("the stream ends before what was read of it")),
+                    true => {
+                        Err(again("the stream ends before the messages that were read from it"))
+                    }
                     false => Ok(()),
                 }
             }
@@ -217,7 +220,7 @@ impl Reader {
     }
 
     /// What was taken goes to the store.
-    async fn pass(&mut self, created: i64, mut batch: Batch) -> Result<(), Ended> {
+    async fn pass(&mut self, created: i64, mut batch: Batch) -> Result<(), ReadError> {
         if batch.taken.is_empty() {
             return Ok(());
         }
@@ -225,7 +228,7 @@ impl Reader {
         batch.crc = self.replica.state().crc;
         batch.mark = mark::encode(created, self.replica.state());
         self.shared.set_read(batch.sequence);
-        self.batches.send(batch).await.map_err(|_| Ended::Closed)
+        self.batches.send(batch).await.map_err(|_| ReadError::Closed)
     }
 
     async fn take(
@@ -234,7 +237,7 @@ impl Reader {
         sequence: u64,
         bytes: &Bytes,
         batch: &mut Batch,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), ReadError> {
         // a message before it that the consumer has left out
         let mut filled = None;
         loop {
@@ -243,7 +246,7 @@ impl Reader {
                 None => (sequence, bytes),
             };
             let fault = match self.replica.take(at, body) {
-                Ok(Outcome::Again) => return Err(again("messages come that were read before")),
+                Ok(Outcome::Again) => return Err(again("messages arrive that were read before")),
                 Ok(taken) => {
                     batch.add(taken, body.len());
                     if filled.take().is_none() {
@@ -266,18 +269,18 @@ impl Reader {
                     }
                     filled = Some((taken + 1, missing));
                 }
-                fault => return Err(Ended::Stopped(fault.to_string())),
+                fault => return Err(ReadError::Stopped(fault.to_string())),
             }
         }
     }
 }
 
 /// A message that has to be there.
-async fn fetch(stream: &Stream, sequence: u64, fault: &Fault) -> Result<Bytes, Ended> {
+async fn fetch(stream: &Stream, sequence: u64, fault: &Fault) -> Result<Bytes, ReadError> {
     match stream.get_raw_message(sequence).await {
         Ok(message) => Ok(message.payload),
         Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
-            Err(Ended::Stopped(format!("{fault}; begin anew with a backup of another node")))
+            Err(ReadError::Stopped(format!("{fault}; start over with a backup of another node")))
         }
         Err(error) => Err(again(error)),
     }

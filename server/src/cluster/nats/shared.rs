@@ -37,7 +37,7 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct State {
     /// What keeps the node from serving for good.
-    stopped: Option<Stopped>,
+    stopped: Option<StopCause>,
     /// The stream may not be the one that it was: nothing of it is used until that is decided.
     doubts: bool,
     /// Why the last question to the leader had no answer.
@@ -72,14 +72,14 @@ struct State {
 
 /// What keeps a node from serving for good.
 #[derive(Debug)]
-struct Stopped {
+struct StopCause {
     reason: Arc<str>,
     /// The sequence of the last message that is certain, and may still be applied.
     certain: u64,
 }
 
 /// Whether messages may be applied.
-pub(super) enum May {
+pub(super) enum Permission {
     Apply,
     /// It is not decided yet.
     Wait,
@@ -190,7 +190,7 @@ impl Shared {
     }
 
     /// The leader has answered. Where it had been silent for long, all that it has now comes first.
-    pub(super) fn answered(&self, answer: Answer) {
+    pub(super) fn on_answer(&self, answer: Answer) {
         let mut state = self.lock();
         let was_silent = state.answered.is_none_or(|at| at.elapsed() > self.silence);
         if was_silent || state.target.is_none() {
@@ -209,19 +209,19 @@ impl Shared {
         self.judge();
     }
 
-    /// What NATS says of the connection, where it is no good.
+    /// What NATS says of the connection, where it is not good.
     pub(super) fn nats(&self, said: impl Into<Arc<str>>) {
         self.lock().nats = Some(said.into());
     }
 
     /// The leader has not answered.
-    pub(super) fn silent(&self, reason: impl Into<Arc<str>>) {
+    pub(super) fn set_silent(&self, reason: impl Into<Arc<str>>) {
         self.lock().silent = Some(reason.into());
         self.judge();
     }
 
     /// JetStream has answered that there is no stream.
-    pub(super) fn absent(&self, reason: impl Into<Arc<str>>) {
+    pub(super) fn set_absent(&self, reason: impl Into<Arc<str>>) {
         let mut state = self.lock();
         (state.silent, state.nats) = (Some(reason.into()), None);
         drop(state);
@@ -236,7 +236,7 @@ impl Shared {
 
     /// A part of the node has ended by a panic.
     pub(super) fn fault(&self, part: &str) {
-        self.stop(format!("{part} has ended by a fault of this program; start the node again"));
+        self.stop(format!("{part} has ended because of a bug in this program; restart the node"));
     }
 
     /// The same, where the messages up to `certain` are right.
@@ -247,9 +247,9 @@ impl Shared {
             error!(
                 stream = self.stream,
                 reason = &*reason,
-                "this node has stopped: it keeps its data, answers queries, and registers nothing"
+                "this node has stopped: it keeps its data and answers queries, but registers nothing"
             );
-            state.stopped = Some(Stopped { reason, certain });
+            state.stopped = Some(StopCause { reason, certain });
         }
         drop(state);
         self.judge();
@@ -271,12 +271,12 @@ impl Shared {
     }
 
     /// Whether the messages up to `sequence` may be applied.
-    pub(super) fn may_apply(&self, sequence: u64) -> May {
+    pub(super) fn may_apply(&self, sequence: u64) -> Permission {
         let state = self.lock();
         match &state.stopped {
-            Some(stopped) if stopped.certain < sequence => May::Never,
-            None if state.doubts => May::Wait,
-            _ => May::Apply,
+            Some(stopped) if stopped.certain < sequence => Permission::Never,
+            None if state.doubts => Permission::Wait,
+            _ => Permission::Apply,
         }
     }
 
@@ -307,15 +307,15 @@ impl Shared {
         self.lock().disk.is_some()
     }
 
-    /// JetStream takes nothing, for this reason; or it does again.
-    pub(super) fn refused(&self, reason: Option<Arc<str>>) {
+    /// JetStream accepts no messages, for this reason; or it does again.
+    pub(super) fn set_refusal(&self, reason: Option<Arc<str>>) {
         let mut state = self.lock();
         match (&state.refused, &reason) {
             (None, Some(reason)) => {
-                warn!(stream = self.stream, reason = &**reason, "JetStream takes nothing");
+                warn!(stream = self.stream, reason = &**reason, "JetStream accepts no messages");
             }
             (Some(_), None) => {
-                warn!(stream = self.stream, "JetStream takes what is registered again");
+                warn!(stream = self.stream, "JetStream accepts messages again");
             }
             _ => {}
         }
@@ -360,11 +360,12 @@ impl Shared {
         }
         let Some(target) = state.target else {
             let said = state.nats.clone().or_else(|| state.silent.clone());
-            return Some(said.unwrap_or_else(|| "the cluster is not found yet".into()));
+            return Some(said.unwrap_or_else(|| "the cluster has not been found yet".into()));
         };
         if state.answered.is_none_or(|at| at.elapsed() > self.silence) {
-            let silent = state.silent.as_deref().unwrap_or("it is silent");
-            let text = format!("no majority of the cluster: its leader does not answer ({silent})");
+            let silent = state.silent.as_deref().unwrap_or("no answer");
+            let text =
+                format!("the cluster has no majority: its leader does not answer ({silent})");
             return Some(text.into());
         }
         let applied = self.applied();
@@ -375,7 +376,7 @@ impl Shared {
         let stands = state.moved.is_some_and(|at| at.elapsed() > self.silence);
         (applied < state.last && stands).then(|| {
             let (left, time) = (state.last - applied, self.silence.as_secs_f32());
-            format!("nothing is applied for {time} s, and {left} messages of the stream are there")
+            format!("nothing has been applied for {time} s, although {left} messages of the stream are left")
                 .into()
         })
     }
@@ -401,7 +402,7 @@ impl Shared {
             state.unsaid = None;
             state.said = true;
             let stream = &*self.stream;
-            warn!(stream, reason = &*reason, "this node of the cluster does not serve any more");
+            warn!(stream, reason = &*reason, "this node of the cluster has stopped serving");
         } else if state.unsaid.is_some_and(|since| since.elapsed() > self.silence) {
             state.unsaid = None;
             state.said = true;

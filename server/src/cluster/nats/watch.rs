@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{debug, info, warn};
 
 use super::ClusterOptions;
-use super::mark::Known;
+use super::mark::StoredPosition;
 use super::nodes::gather;
 use super::shared::{Answer, Shared};
 use crate::cluster::ReplicaReport;
@@ -50,7 +50,7 @@ pub(super) fn subject(server_id: i64) -> String {
 
 /// The stream, once it is known to be the right one.
 #[derive(Clone, Debug)]
-pub(super) struct Joined {
+pub(super) struct JoinedStream {
     pub(super) stream: Stream,
     /// When it was made, in nanoseconds since 1970.
     pub(super) created: i64,
@@ -63,8 +63,8 @@ pub(super) struct Watch {
     replicas: usize,
     /// Where there is no stream, this node makes it.
     is_new: bool,
-    known: Known,
-    join: latest::Sender<Option<Joined>>,
+    known: StoredPosition,
+    join: latest::Sender<Option<JoinedStream>>,
     created: Option<i64>,
     silent: u32,
     wrong: u32,
@@ -78,8 +78,8 @@ impl Watch {
         context: Context,
         options: &ClusterOptions,
         server_id: i64,
-        known: Known,
-        join: latest::Sender<Option<Joined>>,
+        known: StoredPosition,
+        join: latest::Sender<Option<JoinedStream>>,
     ) -> Self {
         let (replicas, is_new) = (options.replicas, options.is_new);
         let (created, silent, wrong, stuck) = (None, 0, 0, (0, 0));
@@ -112,27 +112,28 @@ impl Watch {
             match answer {
                 Ok(Ok(stream)) => {
                     let looked = timeout(PATIENCE, self.look(&stream, applied, crc)).await;
-                    match looked.unwrap_or_else(|_| Err(Wrong::Silent("it takes too long".into())))
+                    match looked
+                        .unwrap_or_else(|_| Err(StreamError::Silent("it took too long".into())))
                     {
                         Ok(()) => self.good(&shared, stream.cached_info(), &restart),
-                        Err(Wrong::Silent(reason)) => self.silent(&shared, reason).await,
-                        Err(Wrong::Stream(reason)) => self.wrong(&shared, reason),
+                        Err(StreamError::Silent(reason)) => self.on_silence(&shared, reason).await,
+                        Err(StreamError::Stream(reason)) => self.on_fault(&shared, reason),
                     }
                 }
                 Ok(Err(error)) => match error.kind() {
                     GetStreamErrorKind::JetStream(said)
                         if said.error_code() == ErrorCode::STREAM_NOT_FOUND =>
                     {
-                        self.missing(&shared).await;
+                        self.on_missing(&shared).await;
                     }
                     GetStreamErrorKind::JetStream(said) => {
-                        self.silent(&shared, said.to_string()).await;
+                        self.on_silence(&shared, said.to_string()).await;
                     }
-                    _ => self.silent(&shared, error.to_string()).await,
+                    _ => self.on_silence(&shared, error.to_string()).await,
                 },
                 Err(_) => {
                     let seconds = PATIENCE.as_secs();
-                    self.silent(&shared, format!("no answer within {seconds} s")).await;
+                    self.on_silence(&shared, format!("no answer within {seconds} s")).await;
                 }
             }
         }
@@ -158,16 +159,16 @@ impl Watch {
         // one server by itself has no leader, and is one
         let leader = leader.or_else(|| Some(self.client.server_info().server_name));
         shared.set_max_message(info.config.max_message_size);
-        shared.answered(Answer { leader, replicas: replicas(info), last });
+        shared.on_answer(Answer { leader, replicas: replicas(info), last });
     }
 
     /// Nobody answers. A server that is alive, and is not in touch with the others, is left.
-    async fn silent(&mut self, shared: &Shared, reason: String) {
+    async fn on_silence(&mut self, shared: &Shared, reason: String) {
         if self.said != reason {
             debug!(reason, "the leader of the stream does not answer");
             self.said.clone_from(&reason);
         }
-        shared.silent(reason);
+        shared.set_silent(reason);
         self.silent += 1;
         if self.silent.is_multiple_of(TIMES)
             && self.client.connection_state() == Connection::Connected
@@ -179,33 +180,34 @@ impl Watch {
 
     /// The stream cannot be the one that was joined. A leader may be wrong for a moment, in which
     /// nothing is read or applied.
-    fn wrong(&mut self, shared: &Shared, reason: String) {
+    fn on_fault(&mut self, shared: &Shared, reason: String) {
         self.wrong += 1;
         shared.doubt(true);
         let stream = shared.stream();
         warn!(stream, reason, times = self.wrong, "something is wrong with the stream");
         match self.wrong {
             TIMES.. => shared.stop(reason),
-            _ => shared.silent(reason),
+            _ => shared.set_silent(reason),
         }
     }
 
     /// There is no stream: a node that never had one makes it, where the cluster is new.
-    async fn missing(&mut self, shared: &Shared) {
+    async fn on_missing(&mut self, shared: &Shared) {
         if self.known.created.is_some() || self.created.is_some() {
-            let reason = "the stream is gone; restore it, or begin anew with a new server id";
-            return self.wrong(shared, reason.into());
+            let reason =
+                "the stream has been deleted; restore it, or start over with a new server id";
+            return self.on_fault(shared, reason.into());
         }
         if !self.is_new {
             let reason = format!(
-                "there is no stream {}: in a new cluster one node makes it (--cluster-new, once); \
-                 where it was lost, restore it",
+                "there is no stream {}: in a new cluster one node creates it (--cluster-new, \
+                 once); if it was lost, restore it",
                 shared.stream()
             );
-            return shared.absent(reason);
+            return shared.set_absent(reason);
         }
         if let Some(reason) = self.known_elsewhere().await {
-            return shared.absent(reason);
+            return shared.set_absent(reason);
         }
         let config = Config {
             name: stream_name(self.server_id),
@@ -223,10 +225,10 @@ impl Watch {
             Ok(Ok(_)) => info!(
                 stream = shared.stream(),
                 replicas = self.replicas,
-                "the stream of the cluster is made"
+                "created the stream of the cluster"
             ),
-            Ok(Err(error)) => self.silent(shared, error.to_string()).await,
-            Err(_) => self.silent(shared, "it does not make the stream".into()).await,
+            Ok(Err(error)) => self.on_silence(shared, error.to_string()).await,
+            Err(_) => self.on_silence(shared, "it did not create the stream".into()).await,
         }
     }
 
@@ -235,30 +237,30 @@ impl Watch {
         let nodes = gather(&self.client, self.server_id).await;
         let known = nodes.iter().find(|node| node.stopped || node.applied > self.known.before)?;
         Some(format!(
-            "the cluster is not new, and its stream is gone: the node {} has applied message {} of \
-             it; restore the stream, or begin anew with a new server id",
+            "the cluster is not new, but its stream has been deleted: the node {} has applied \
+             message {} of it; restore the stream, or start over with a new server id",
             known.node, known.applied
         ))
     }
 
     /// Looks whether it is the stream that this node knows, or one to begin with.
-    async fn look(&mut self, stream: &Stream, applied: u64, crc: u32) -> Result<(), Wrong> {
+    async fn look(&mut self, stream: &Stream, applied: u64, crc: u32) -> Result<(), StreamError> {
         let info = stream.cached_info();
         if info.cluster.as_ref().is_some_and(|it| it.name.is_some() && it.leader.is_none()) {
-            return Err(Wrong::Silent("the stream has no leader".into()));
+            return Err(StreamError::Silent("the stream has no leader".into()));
         }
         let created = nanoseconds(info);
         let state = &info.state;
         if state.last_sequence < applied {
-            return Err(Wrong::Stream(format!(
-                "the stream ends with message {}, and message {applied} of it is applied here",
+            return Err(StreamError::Stream(format!(
+                "the stream ends with message {}, but this node has applied message {applied} of it",
                 state.last_sequence
             )));
         }
         if state.first_sequence > applied + 1 {
-            return Err(Wrong::Stream(format!(
-                "the stream begins with message {}, and those after message {applied} are missing \
-                 here; begin anew with a backup of another node",
+            return Err(StreamError::Stream(format!(
+                "the stream begins with message {}, so this node misses the messages after \
+                 {applied}; start over with a backup of another node",
                 state.first_sequence
             )));
         }
@@ -268,16 +270,16 @@ impl Watch {
             Some(before) => recognize(stream, before == created, applied, crc).await?,
         }
         if let Some(reason) = loses(&info.config) {
-            return Err(Wrong::Stream(reason.into()));
+            return Err(StreamError::Stream(reason.into()));
         }
         if self.created == Some(created) {
             return Ok(());
         }
         let replicas = info.config.num_replicas;
         if replicas < self.replicas {
-            return Err(Wrong::Stream(format!(
-                "the stream has {replicas} replicas, and this node wants {}: `nats stream edit` \
-                 gives it more, --cluster-replicas wants fewer",
+            return Err(StreamError::Stream(format!(
+                "the stream has {replicas} replicas, and this node requires {}: add replicas with \
+                 `nats stream edit`, or require fewer with --cluster-replicas",
                 self.replicas
             )));
         }
@@ -289,26 +291,26 @@ impl Watch {
         );
         self.created = Some(created);
         self.known.created = Some(created);
-        self.join.send_replace(Some(Joined { stream: stream.clone(), created }));
+        self.join.send_replace(Some(JoinedStream { stream: stream.clone(), created }));
         Ok(())
     }
 
     /// A node that has applied nothing of any stream begins with the first message of one.
-    fn begin(&self, info: &Info) -> Result<(), Wrong> {
+    fn begin(&self, info: &Info) -> Result<(), StreamError> {
         let first = info.config.first_sequence.unwrap_or(1).max(1);
         let before = self.known.before;
         if before + 1 == first {
             return Ok(());
         }
-        Err(Wrong::Stream(match before {
+        Err(StreamError::Stream(match before {
             0 => format!(
-                "the events before message {first} of the stream are in the stores of its first \
-                 node only; begin with a backup of one that has them"
+                "the events before message {first} of the stream are only in the store of the node \
+                 that created it; start with a backup of a node that has them"
             ),
             _ => format!(
                 "the store has sessions of this server up to {before}, and the stream begins with \
-                 message {first}: they are not of one history; begin with an empty store, or with \
-                 a backup of another node"
+                 message {first}: they do not belong to the same history; start with an empty \
+                 store, or with a backup of another node"
             ),
         }))
     }
@@ -318,26 +320,28 @@ impl Watch {
 /// after a time that somebody chose is no such reason.
 fn loses(config: &Config) -> Option<&'static str> {
     if config.storage != StorageType::File {
-        return Some("the stream is not on disks");
+        return Some("the stream is not stored on disk");
     }
     if config.retention != RetentionPolicy::Limits {
-        return Some("the stream forgets what was read: its retention is to be `limits`");
+        return Some("the stream removes messages that were read: set its retention to `limits`");
     }
     let is_dropping =
         config.discard != DiscardPolicy::New && (config.max_bytes > 0 || config.max_messages > 0);
     if is_dropping {
-        return Some("the stream drops what is old for want of room: its discard is to be `new`");
+        return Some(
+            "the stream drops old messages when it is full: set its discard policy to `new`",
+        );
     }
     if config.max_messages_per_subject > 0 {
-        return Some("the stream keeps so many messages of a subject only");
+        return Some("the stream limits the messages of a subject");
     }
     if config.no_ack {
-        return Some("the stream acknowledges nothing");
+        return Some("the stream does not acknowledge messages");
     }
     let is_copy = config.mirror.is_some()
         || config.sources.as_ref().is_some_and(|sources| !sources.is_empty());
     if is_copy {
-        return Some("the stream has messages of other streams");
+        return Some("the stream mirrors or collects other streams");
     }
     None
 }
@@ -345,31 +349,31 @@ fn loses(config: &Config) -> Option<&'static str> {
 /// What is said of a stream whose message `applied` is another one.
 pub(super) fn another(applied: u64) -> String {
     format!(
-        "the stream is another one: its message {applied} is not the one that is applied here; \
-         begin anew with a new server id, or restore the stream"
+        "the stream is another one: its message {applied} is not the one that this node has \
+         applied; start over with a new server id, or restore the stream"
     )
 }
 
 /// Whether the message that was applied last is the one in the stream; where it is not there any
 /// more, the time when the stream was made has to do.
-async fn recognize(stream: &Stream, same: bool, applied: u64, crc: u32) -> Result<(), Wrong> {
+async fn recognize(stream: &Stream, same: bool, applied: u64, crc: u32) -> Result<(), StreamError> {
     let by_time = match same {
         true => Ok(()),
-        false => Err(Wrong::Stream(another(applied))),
+        false => Err(StreamError::Stream(another(applied))),
     };
     if crc == 0 {
         return by_time;
     }
     match stream.get_raw_message(applied).await {
         Ok(message) if crc32c::crc32c(&message.payload) == crc => Ok(()),
-        Ok(_) => Err(Wrong::Stream(another(applied))),
+        Ok(_) => Err(StreamError::Stream(another(applied))),
         Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => by_time,
-        Err(error) => Err(Wrong::Silent(error.to_string())),
+        Err(error) => Err(StreamError::Silent(error.to_string())),
     }
 }
 
 /// What a look can come to.
-enum Wrong {
+enum StreamError {
     Silent(String),
     Stream(String),
 }

@@ -112,8 +112,8 @@ fn refused(data: &str, expected: &str) {
 fn refusals() {
     refused("[]", "the data of `register` must be an object, not array");
     refused("{}", "an event needs a field `type`");
-    refused(r#"{"type":1}"#, "`type` must be a text, not number");
-    refused(r#"{"type":"a/*"}"#, "the type: `?` and `*` cannot be in a segment: *");
+    refused(r#"{"type":1}"#, "`type` must be a string, not number");
+    refused(r#"{"type":"a/*"}"#, "the type: `?` and `*` are not allowed in a segment: *");
     refused(
         r#"{"type":"a","time":1}"#,
         "the data of `register` has no field `time`: write type, source_timestamp, payload, deadline, expected",
@@ -138,5 +138,5 @@ fn refusals() {
     let error = to_register(&parse(&payload(r#"{"json":{"text":"{"}}"#))).expect_err("no JSON");
     assert!(error.starts_with("the payload is not JSON: "), "{error}");
     let error = to_register(&parse(&payload(r#"{"binary":{"type":"T","data":"A"}}"#)));
-    assert!(error.expect_err("no base64").starts_with("the data are no base64: "));
+    assert!(error.expect_err("no base64").starts_with("the data is not base64: "));
 }

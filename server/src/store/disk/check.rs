@@ -13,7 +13,7 @@ use super::file::Fault;
 use super::pending::Change;
 use super::tables::{self, PARTS, SERVERS, STORE, Server, TYPES, Type};
 use super::tail::Tail;
-use super::write::Wrong;
+use super::write::ChangeError;
 use super::{DiskStore, guarded, is_in, part, pending, wrong};
 use crate::store::index::Key;
 use crate::store::{StoreError, is_later};
@@ -36,12 +36,12 @@ pub type Finding = String;
 
 /// An order of events does not change it, and one that is missing, doubled or changed does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Sum {
+struct Checksum {
     count: u64,
     hash: u64,
 }
 
-impl Sum {
+impl Checksum {
     fn add(&mut self, prefix: u64, key: Key) {
         self.count = self.count.wrapping_add(1);
         self.hash = self.hash.wrapping_add(Self::of(prefix, key));
@@ -91,7 +91,7 @@ impl DiskStore {
         let (transaction, sealed, mut in_tail) = {
             let state = self.read();
             let transaction = state.database.clone()?.begin_read();
-            let in_tail = In::of(&state.tail);
+            let in_tail = JournalContent::of(&state.tail);
             (transaction, state.sealed.clone(), in_tail)
         };
         guarded(|| {
@@ -105,8 +105,8 @@ impl DiskStore {
                 Check { report, progress }.run(&transaction, in_tail)
             };
             run().map_err(|error| match error {
-                Wrong::Redb(error) => wrong(&Fault::default(), &error),
-                Wrong::Damaged => blocks::Damaged.into(),
+                ChangeError::Redb(error) => wrong(&Fault::default(), &error),
+                ChangeError::Damaged => blocks::Damaged.into(),
             })
         })
     }
@@ -119,13 +119,13 @@ struct Check<'a> {
 
 /// What is in the journal and not in the tables. Its frames were checked when they were read.
 #[derive(Default)]
-struct In {
+struct JournalContent {
     events: u64,
     types: HashSet<EventType>,
     servers: BTreeSet<i64>,
 }
 
-impl In {
+impl JournalContent {
     fn of(tail: &Tail) -> Self {
         let mut all = Self::default();
         all.add(tail);
@@ -140,7 +140,7 @@ impl In {
 }
 
 /// What is known of a type, and the latest event of it that was seen.
-struct Seen {
+struct TypeReport {
     known: Type,
     latest: Option<Event>,
     /// The latest event, where it waits.
@@ -157,14 +157,18 @@ impl Check<'_> {
         }
     }
 
-    fn run(&mut self, transaction: &redb::ReadTransaction, tail: In) -> Result<(), Wrong> {
+    fn run(
+        &mut self,
+        transaction: &redb::ReadTransaction,
+        tail: JournalContent,
+    ) -> Result<(), ChangeError> {
         let mut servers: BTreeMap<i64, Server> = BTreeMap::new();
         for entry in transaction.open_table(SERVERS)?.iter()? {
             let (server_id, record) = entry?;
             servers
                 .insert(server_id.value(), Server::from_bytes(server_id.value(), record.value())?);
         }
-        let mut types: HashMap<EventType, Seen> = HashMap::new();
+        let mut types: HashMap<EventType, TypeReport> = HashMap::new();
         let mut outside: BTreeSet<EventId> = BTreeSet::new();
         let mut numbers: HashMap<u64, EventType> = HashMap::new();
         for entry in transaction.open_table(TYPES)?.iter()? {
@@ -172,7 +176,7 @@ impl Check<'_> {
             let known = Type::from_bytes(key.value(), record.value())?;
             let event_type = tables::type_of(key.value())?;
             let latest: Option<Event> = match &known.latest {
-                Some(stored) => Some(sbs::decode(stored).map_err(|_| Wrong::Damaged)?),
+                Some(stored) => Some(sbs::decode(stored).map_err(|_| ChangeError::Damaged)?),
                 None => None,
             };
             if let Some(latest) = &latest {
@@ -186,8 +190,14 @@ impl Check<'_> {
             if let Some(other) = numbers.insert(known.number, event_type.clone()) {
                 self.finding(format!("{event_type} and {other} have the same number"));
             }
-            let seen =
-                Seen { known, latest, waiting: None, found_latest: false, events: 0, bytes: 0 };
+            let seen = TypeReport {
+                known,
+                latest,
+                waiting: None,
+                found_latest: false,
+                events: 0,
+                bytes: 0,
+            };
             types.insert(event_type, seen);
         }
         let pending = self.pending(transaction, &numbers, &mut types)?;
@@ -195,17 +205,17 @@ impl Check<'_> {
         self.indexes(transaction, &numbers, pending, expected)?;
         for (event_type, seen) in &types {
             if seen.known.latest.is_some() && !seen.found_latest {
-                self.finding(format!("the latest event of {event_type} is nowhere else"));
+                self.finding(format!("the latest event of {event_type} is not among the events"));
             }
             if (seen.events, seen.bytes) != (seen.known.events, seen.known.bytes) {
-                self.finding(format!("the events of {event_type} are counted wrong"));
+                self.finding(format!("the count of the events of {event_type} is wrong"));
             }
         }
         let store = transaction.open_table(STORE)?;
         let counted = store.get(tables::EVENTS_NAME)?.map_or(0, |count| count.value());
         let series: u64 = types.values().map(|seen| seen.events).sum();
         if counted != series {
-            self.finding(format!("{counted} events are counted, and {series} are there"));
+            self.finding(format!("the count of events is {counted}, but there are {series}"));
         }
         let new = tail.types.iter().filter(|event_type| !types.contains_key(*event_type)).count();
         self.report.types = (types.len() + new) as u64;
@@ -220,9 +230,9 @@ impl Check<'_> {
         &mut self,
         transaction: &redb::ReadTransaction,
         numbers: &HashMap<u64, EventType>,
-        types: &mut HashMap<EventType, Seen>,
-    ) -> Result<[Sum; 4], Wrong> {
-        let mut sums = [Sum::default(); 4];
+        types: &mut HashMap<EventType, TypeReport>,
+    ) -> Result<[Checksum; 4], ChangeError> {
+        let mut sums = [Checksum::default(); 4];
         let mut latest: HashMap<u64, Key> = HashMap::new();
         // of each bucket it is read before what came
         let mut gone: HashSet<EventId> = HashSet::new();
@@ -230,8 +240,7 @@ impl Check<'_> {
             let waiting = match record {
                 Ok(waiting) => waiting,
                 Err(key) => {
-                    let finding =
-                        format!("the record {key:?} of what waits is not what was written");
+                    let finding = format!("the record {key:?} of pending events is damaged");
                     return self.finding(finding);
                 }
             };
@@ -241,14 +250,16 @@ impl Check<'_> {
                     Change::Gone(number, one) => (true, number, one),
                 };
                 let Some(seen) = numbers.get(number).and_then(|one| types.get_mut(one)) else {
-                    self.finding(format!("type number {number}, which is not known, waits"));
+                    self.finding(format!(
+                        "there are pending events of the unknown type number {number}"
+                    ));
                     continue;
                 };
                 let before = seen.latest.as_ref().map(|latest| latest.id);
                 let is_latest = is_gone && before == Some(one.key.1);
                 if !seen.known.in_series || before.is_none() || is_latest {
                     let of = &numbers[number];
-                    self.finding(format!("events of {of} wait, and its latest is not there"));
+                    self.finding(format!("there are pending events of {of}, but no latest event"));
                 }
                 let by: i64 = if is_gone { -1 } else { 1 };
                 let Type { events, bytes, .. } = &mut seen.known;
@@ -273,7 +284,7 @@ impl Check<'_> {
             }
         })?;
         for (number, key) in latest {
-            let seen = types.get_mut(&numbers[&number]).ok_or(Wrong::Damaged)?;
+            let seen = types.get_mut(&numbers[&number]).ok_or(ChangeError::Damaged)?;
             if seen.latest.as_ref().is_none_or(|one| is_later((one.timestamp, one.id), key)) {
                 seen.waiting = Some(key.1);
             }
@@ -286,20 +297,20 @@ impl Check<'_> {
         &mut self,
         transaction: &redb::ReadTransaction,
         servers: &BTreeMap<i64, Server>,
-        types: &mut HashMap<EventType, Seen>,
+        types: &mut HashMap<EventType, TypeReport>,
         outside: &BTreeSet<EventId>,
-    ) -> Result<[Sum; 4], Wrong> {
-        let mut sums = [Sum::default(); 4];
+    ) -> Result<[Checksum; 4], ChangeError> {
+        let mut sums = [Checksum::default(); 4];
         let mut before: Option<EventId> = None;
         for entry in transaction.open_table(PARTS)?.iter()? {
             let (key, record) = entry?;
             let key = key.value();
             let Ok(events) = part::decode(key, &Bytes::copy_from_slice(record.value())) else {
-                self.finding(format!("the record of events {key:?} is not what was written"));
+                self.finding(format!("the record of events {key:?} is damaged"));
                 continue;
             };
             let Some(server) = servers.get(&key.0) else {
-                self.finding(format!("there are events of server {}, which is not known", key.0));
+                self.finding(format!("there are events of the unknown server {}", key.0));
                 continue;
             };
             for (id, stored) in events {
@@ -308,7 +319,7 @@ impl Check<'_> {
                     (self.progress)(self.report.events);
                 }
                 if before.is_some_and(|before| before >= id) || id > server.last {
-                    self.finding(format!("event {id:?} is out of its place"));
+                    self.finding(format!("event {id:?} is out of order"));
                 }
                 before = Some(id);
                 let Ok(event) = sbs::decode::<Event>(&stored) else {
@@ -316,7 +327,7 @@ impl Check<'_> {
                     continue;
                 };
                 let Some(seen) = types.get_mut(&event.event_type) else {
-                    self.finding(format!("the type of event {id:?} is not known"));
+                    self.finding(format!("the type of event {id:?} is unknown"));
                     continue;
                 };
                 if let Some(latest) = &seen.latest {
@@ -351,23 +362,23 @@ impl Check<'_> {
         &mut self,
         transaction: &redb::ReadTransaction,
         numbers: &HashMap<u64, EventType>,
-        mut sums: [Sum; 4],
-        expected: [Sum; 4],
-    ) -> Result<(), Wrong> {
+        mut sums: [Checksum; 4],
+        expected: [Checksum; 4],
+    ) -> Result<(), ChangeError> {
         let mut before = None;
         for entry in transaction.open_table(blocks::TABLE)?.iter()? {
             let (first, record) = entry?;
             let Ok((prefix, keys)) = blocks::decode(&first.value(), record.value()) else {
-                self.finding("a record of an index is not what was written".into());
+                self.finding("a record of an index is damaged".into());
                 continue;
             };
             let (number, by) = (prefix >> 1, (prefix & 1) as usize);
             if number != 0 && !numbers.contains_key(&number) {
-                self.finding(format!("an index is of type number {number}, which is not known"));
+                self.finding(format!("an index is of the unknown type number {number}"));
             }
             for key in keys {
                 if before.is_some_and(|before| before >= (prefix, key)) {
-                    self.finding(format!("an index is not in order at event {:?}", key.1));
+                    self.finding(format!("an index is out of order at event {:?}", key.1));
                 }
                 before = Some((prefix, key));
                 sums[if number == 0 { by } else { 2 + by }].add(prefix, key);
@@ -378,7 +389,7 @@ impl Check<'_> {
         for ((name, sum), expected) in names.into_iter().zip(sums).zip(expected) {
             if sum != expected {
                 self.finding(format!(
-                    "the index by {name} has {} events, and should have {} or others",
+                    "the index by {name} has {} events; it should have {}, or other events",
                     sum.count, expected.count
                 ));
             }

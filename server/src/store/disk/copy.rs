@@ -159,7 +159,7 @@ impl DiskStore {
                 Ok(Ok(database)) => database,
                 Ok(Err(held)) => {
                     state.database = Ok(held);
-                    let what = "somebody reads the store; it is made compact while nobody does";
+                    let what = "the store is being read; it can be compacted only while it is not";
                     return Err(StoreError::Unknown(what.into()));
                 }
                 Err(error) => {

@@ -18,14 +18,14 @@ use super::pending::Waiting;
 use super::retain::Rules;
 use super::tables::{self, JOURNAL, PARTS, Position, SERVERS, STORE, Server, TYPES, Type};
 use super::tail::{Tail, TailType};
-use super::write::{Tables, Writer, Wrong};
+use super::write::{ChangeError, Tables, Writer};
 use super::{DiskOptions, DiskStore, part, pending};
 use crate::store::index::{Key, Range};
 use crate::store::{StoreError, is_later};
 
 /// A tail that takes no more.
 #[derive(Debug)]
-pub(super) struct Sealed {
+pub(super) struct SealedTail {
     pub(super) tail: Tail,
     /// The number of the first frame that is not of it.
     pub(super) covers: u64,
@@ -89,7 +89,7 @@ impl DiskStore {
         let tail = std::mem::take(&mut state.tail);
         let servers = state.servers.clone();
         state.journal = 0;
-        state.sealed = Some(Arc::new(Sealed { tail, covers, servers }));
+        state.sealed = Some(Arc::new(SealedTail { tail, covers, servers }));
     }
 
     /// Brings what is sealed into the tables, if anything is.
@@ -119,14 +119,14 @@ impl DiskStore {
     }
 }
 
-fn position(transaction: &WriteTransaction) -> Result<Position, Wrong> {
+fn position(transaction: &WriteTransaction) -> Result<Position, ChangeError> {
     let table = transaction.open_table(JOURNAL)?;
     let record = table.get(())?.ok_or(Damaged)?;
     Ok(Position::from_bytes(record.value())?)
 }
 
 /// From now on the journal counts from the first frame that is not of `sealed`.
-fn advance(transaction: &WriteTransaction, sealed: &Sealed) -> Result<(), Wrong> {
+fn advance(transaction: &WriteTransaction, sealed: &SealedTail) -> Result<(), ChangeError> {
     let mut servers = transaction.open_table(SERVERS)?;
     for (server_id, server) in &sealed.servers {
         servers.insert(server_id, &server.to_bytes()[..])?;
@@ -152,7 +152,7 @@ fn index(
     transaction: &WriteTransaction,
     rules: &Rules,
     counts: &mut Vec<(Option<usize>, i64, i64)>,
-) -> Result<(), Wrong> {
+) -> Result<(), ChangeError> {
     let mut parts = transaction.open_table(PARTS)?;
     for (key, record) in part::records(tail.events().map(|(event, stored)| (event.id, stored))) {
         parts.insert(key, &record[..])?;
@@ -249,7 +249,10 @@ fn waiting_of(tail: &Tail, known: &TailType) -> Result<Vec<Waiting>, Damaged> {
 }
 
 /// Removes events from their records.
-pub(super) fn remove_events(transaction: &WriteTransaction, ids: &[EventId]) -> Result<(), Wrong> {
+pub(super) fn remove_events(
+    transaction: &WriteTransaction,
+    ids: &[EventId],
+) -> Result<(), ChangeError> {
     let mut parts = transaction.open_table(PARTS)?;
     let mut ids = ids.to_vec();
     ids.sort_unstable();

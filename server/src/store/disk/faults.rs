@@ -18,7 +18,7 @@ use hat_core::eventer::{
 };
 use redb::{ReadableDatabase, ReadableTable, StorageBackend};
 
-use super::write::Wrong;
+use super::write::ChangeError;
 use super::{DiskOptions, DiskStore, Medium, PARTS, Rule};
 use crate::store::{Session, Store, StoreError, Sync};
 
@@ -426,7 +426,7 @@ fn who_reads_on_while_the_file_is_opened_anew_changes_nothing_when_that_ends() {
                 // the second time the fault is still there
                 "a sync" => {}
                 why => drop(store.change_file(&mut store.tables(), |_| match why {
-                    "damage" => Err(Wrong::Damaged),
+                    "damage" => Err(ChangeError::Damaged),
                     _ => panic!("as redb may do"),
                 })),
             }
@@ -474,7 +474,7 @@ fn a_query_begins_anew_where_the_file_is_opened_anew_meanwhile() {
         let times = std::cell::Cell::new(0);
         let finds = |one: &EventType| {
             if one.segments().next() == Some("0001") && times.replace(times.get() + 1) + 1 < most {
-                let changed = store.change_file(&mut store.tables(), |_| Err(Wrong::Damaged));
+                let changed = store.change_file(&mut store.tables(), |_| Err(ChangeError::Damaged));
                 changed.expect_err("it is refused");
                 store.recover().expect("the disk");
             }

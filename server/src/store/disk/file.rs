@@ -92,7 +92,7 @@ impl Folder {
             let of = |file: &File| file.metadata().map(|known| (known.dev(), known.ino()));
             if of(&self.tables)? != of(file)? {
                 let path = self.path.join(FILE);
-                let what = format!("{} is not the file any more that was opened", path.display());
+                let what = format!("{} is no longer the file that was opened", path.display());
                 return Err(io::Error::other(what));
             }
         }
@@ -144,8 +144,8 @@ fn make(folder: &Path) -> Result<(), StoreError> {
     match std::fs::metadata(&path) {
         Ok(file) if file.len() == 0 => {
             let what = format!(
-                "{} is empty, and so no store; restore a backup, or move the folder away to begin \
-                 anew",
+                "{} is empty, so it is not a store; restore a backup, or move the folder away to \
+                 start over",
                 path.display()
             );
             return Err(StoreError::Unknown(what.into()));
@@ -178,8 +178,8 @@ fn is_nothing_lost(folder: &Path) -> Result<(), StoreError> {
     let of = |error| StoreError::Path(part.clone(), Arc::new(error));
     if part.join(FILE).try_exists().map_err(of)? {
         return lost(format!(
-            "{dir} has a part of a store: a restore or an import did not come to its end; do \
-             it again, or remove {} to begin without it",
+            "{dir} has a part of a store: a restore or an import was not completed; repeat it, or \
+             remove {} to start without it",
             part.display()
         ));
     }
@@ -188,8 +188,8 @@ fn is_nothing_lost(folder: &Path) -> Result<(), StoreError> {
         match std::fs::metadata(folder.join(name)) {
             Ok(file) if file.len() > 0 => {
                 return lost(format!(
-                    "{dir} has {name} and no {FILE}: the store lacks its tables; restore a \
-                     backup, or move the folder away to begin anew"
+                    "{dir} has {name} and no {FILE}: the store lacks its tables; restore a backup, \
+                     or move the folder away to start over"
                 ));
             }
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(of(error)),
@@ -263,16 +263,16 @@ fn backend(file: File) -> io::Result<redb::backends::FileBackend> {
 /// longer, and redb writes when it closes that: from what it knows, which is not what there is any
 /// more.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fault(Arc<Known>);
+pub(super) struct Fault(Arc<FaultState>);
 
 #[derive(Debug, Default)]
-struct Known {
-    first: Mutex<Option<Failed>>,
+struct FaultState {
+    first: Mutex<Option<Failure>>,
     is_retired: RwLock<bool>,
 }
 
 /// What was done, and what the system said.
-type Failed = (Operation, Arc<io::Error>);
+type Failure = (Operation, Arc<io::Error>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
@@ -337,12 +337,12 @@ impl Fault {
 /// Bytes whose faults are noted. They are locked by other means, if at all: the folder's lock
 /// outlives a store that is opened anew.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct WatchedBytes {
     pub(super) inner: Box<dyn StorageBackend>,
     pub(super) fault: Fault,
 }
 
-impl StorageBackend for Watched {
+impl StorageBackend for WatchedBytes {
     fn len(&self) -> io::Result<u64> {
         self.fault.run(Operation::Read, || self.inner.len())
     }
@@ -446,7 +446,7 @@ mod tests {
                 std::fs::rename(to.0.join(PART).join(name), to.0.join(name)).expect("a file");
             }
             let opened = to.open().map(drop).map_err(|error| error.to_string());
-            assert!(opened.is_err_and(|error| error.contains("did not come to its end")));
+            assert!(opened.is_err_and(|error| error.contains("was not completed")));
             assert_eq!(store.copy_to(&to.0, |_| {}).expect("a copy"), 0);
             let copy = to.open().expect("a store");
             assert_eq!(copy.servers()[0].reserved, 5, "that of the store and not of the part");
@@ -497,7 +497,7 @@ mod tests {
         successor.go_on_above(&[(1, 7, None)]).expect("the disk");
         let before = std::fs::read(scratch.0.join(FILE)).expect("a file");
         // as after a fault
-        let wrong = |_: &_| Err(crate::store::disk::write::Wrong::Damaged);
+        let wrong = |_: &_| Err(crate::store::disk::write::ChangeError::Damaged);
         store.change_file(&mut store.tables(), wrong).expect_err("it fails");
         store.recover().expect_err("what is there now is another store");
         assert!(std::fs::read(scratch.0.join(FILE)).expect("a file") == before);

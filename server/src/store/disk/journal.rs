@@ -105,7 +105,7 @@ impl Journal {
             runs.push((journal.next, bodies));
         }
         if journal.goes_on(0)? || journal.goes_on(1)? {
-            let what = format!("frame {} of its journal is not what was written", journal.next);
+            let what = format!("frame {} of its journal is damaged", journal.next);
             return Err(StoreError::Damaged(what.into()));
         }
         if let Some((file, start, frame)) = last {

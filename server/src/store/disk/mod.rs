@@ -1,4 +1,4 @@
-//! Events on a disk.
+//! A store of events on disk.
 //!
 //! ```text
 //! apply ─> journal: the events as on the wire ── one write, one sync ──> durable
@@ -51,9 +51,9 @@ use blocks::Damaged;
 pub use check::{Finding, Report};
 pub use condition::{Condition, JsonType, Step, Test};
 pub use copy::Import;
-use drain::Sealed;
+use drain::SealedTail;
 pub use file::Medium;
-use file::{Fault, Folder, Watched};
+use file::{Fault, Folder, WatchedBytes};
 use journal::Journal;
 pub use retain::Rule;
 use tables::{JOURNAL, PARTS, Position, SERVERS, STORE, Server, TYPES};
@@ -125,7 +125,7 @@ struct State {
     /// How often it was opened again.
     opened: u64,
     /// What is on its way into the tables.
-    sealed: Option<Arc<Sealed>>,
+    sealed: Option<Arc<SealedTail>>,
     /// What came after that.
     tail: Tail,
     /// Bytes of the journal that hold it.
@@ -167,7 +167,7 @@ impl DiskStore {
         if let Some((covers, bodies)) = replay.sealed {
             state.replay(&bodies)?;
             let (tail, servers) = (std::mem::take(&mut state.tail), state.servers.clone());
-            state.sealed = Some(Arc::new(Sealed { tail, covers, servers }));
+            state.sealed = Some(Arc::new(SealedTail { tail, covers, servers }));
         }
         state.replay(&replay.bodies)?;
         state.durable = state.servers.iter().map(|(id, server)| (*id, server.last)).collect();
@@ -226,7 +226,7 @@ impl DiskStore {
             (transaction, state.sealed.clone(), state.tail.len() as u64)
         };
         let mut tail = tail;
-        let counts = || -> Result<(u64, u64), write::Wrong> {
+        let counts = || -> Result<(u64, u64), write::ChangeError> {
             let transaction = transaction?;
             if let Some(sealed) = &sealed
                 && !is_in(&transaction, sealed)?
@@ -245,8 +245,8 @@ impl DiskStore {
             Ok((events, count))
         };
         let (events, types) = counts().map_err(|error| match error {
-            write::Wrong::Redb(error) => wrong(&Fault::default(), &error),
-            write::Wrong::Damaged => Damaged.into(),
+            write::ChangeError::Redb(error) => wrong(&Fault::default(), &error),
+            write::ChangeError::Damaged => Damaged.into(),
         })?;
         let files = [self.medium.open(), self.medium.journal(0), self.medium.journal(1)];
         let len = |file: std::io::Result<Box<dyn redb::StorageBackend>>| file?.len();
@@ -284,7 +284,7 @@ fn open_tables(
     let fault = Fault::default();
     let inner = medium.open().map_err(|error| StoreError::Failed(Arc::new(error)))?;
     let len = inner.len().map_err(|error| StoreError::Failed(Arc::new(error)))?;
-    let watched = Watched { inner, fault: fault.clone() };
+    let watched = WatchedBytes { inner, fault: fault.clone() };
     let of = |error: redb::Error| wrong(&fault, &error);
     let database = guarded(|| {
         let mut builder = Database::builder();
@@ -297,9 +297,9 @@ fn open_tables(
                 let known = tables::VERSION;
                 let by = if version < known { "an earlier" } else { "a later" };
                 let what = format!(
-                    "the store is of version {version}, which {by} hat made, and this one knows \
-                     {known}: let that one export it (hat store export), and import that here \
-                     (hat store import)"
+                    "the store has version {version}, which {by} hat created, and this hat knows \
+                     version {known}: export it with that hat (hat store export), and import it \
+                     with this one (hat store import)"
                 );
                 return Err(StoreError::Unknown(what.into()));
             }
@@ -315,7 +315,7 @@ fn known(
     database: &Database,
     fault: &Fault,
 ) -> Result<(BTreeMap<i64, Server>, Position), StoreError> {
-    let read = || -> Result<_, write::Wrong> {
+    let read = || -> Result<_, write::ChangeError> {
         let transaction = database.begin_read()?;
         let mut servers = BTreeMap::new();
         for entry in transaction.open_table(SERVERS)?.iter()? {
@@ -327,8 +327,8 @@ fn known(
         Ok((servers, Position::from_bytes(record.value())?))
     };
     read().map_err(|error| match error {
-        write::Wrong::Redb(error) => wrong(fault, &error),
-        write::Wrong::Damaged => Damaged.into(),
+        write::ChangeError::Redb(error) => wrong(fault, &error),
+        write::ChangeError::Damaged => Damaged.into(),
     })
 }
 
@@ -336,7 +336,7 @@ fn known(
 fn make_on(inner: Box<dyn redb::StorageBackend>) -> Result<(), StoreError> {
     let fault = Fault::default();
     let of = |error: redb::Error| wrong(&fault, &error);
-    let watched = Watched { inner, fault: fault.clone() };
+    let watched = WatchedBytes { inner, fault: fault.clone() };
     let database = Database::builder().create_with_backend(watched);
     create(&database.map_err(|error| of(error.into()))?).map_err(of)
 }
@@ -378,7 +378,9 @@ fn wrong(fault: &Fault, error: &redb::Error) -> StoreError {
             format!("the file is of an older version of redb, {version}").into(),
         ),
         redb::Error::Io(error) => file::of_reading(file::as_it_was(error)),
-        redb::Error::PreviousIo => StoreError::Failed(Arc::new(std::io::Error::other(Earlier))),
+        redb::Error::PreviousIo => {
+            StoreError::Failed(Arc::new(std::io::Error::other(EarlierFailure)))
+        }
         error => StoreError::Damaged(error.to_string().into()),
     }
 }
@@ -386,22 +388,25 @@ fn wrong(fault: &Fault, error: &redb::Error) -> StoreError {
 /// The error of who reads after somebody whose read failed.
 #[derive(Debug, thiserror::Error)]
 #[error("it could not be read before")]
-struct Earlier;
+struct EarlierFailure;
 
 fn is_earlier(error: &StoreError) -> bool {
     let StoreError::Failed(error) = error else { return false };
     let Some(inner) = error.get_ref() else { return false };
-    inner.is::<Earlier>()
+    inner.is::<EarlierFailure>()
 }
 
 impl From<Damaged> for StoreError {
     fn from(_: Damaged) -> Self {
-        Self::Damaged("a record is not what was written".into())
+        Self::Damaged("a record is damaged".into())
     }
 }
 
 /// Whether the tables have what is sealed: it is for a moment in both.
-fn is_in(transaction: &redb::ReadTransaction, sealed: &Sealed) -> Result<bool, write::Wrong> {
+fn is_in(
+    transaction: &redb::ReadTransaction,
+    sealed: &SealedTail,
+) -> Result<bool, write::ChangeError> {
     let table = transaction.open_table(JOURNAL)?;
     let record = table.get(())?.ok_or(Damaged)?;
     Ok(Position::from_bytes(record.value())?.next >= sealed.covers)
@@ -412,7 +417,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreEr
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(StoreError::Damaged(text.unwrap_or("it makes no sense").into()))
+        Err(StoreError::Damaged(text.unwrap_or("it is not valid").into()))
     })
 }
 

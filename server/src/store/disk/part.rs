@@ -11,7 +11,7 @@ use hat_core::sbs::{self, Decode, Encode, Reader};
 use redb::ReadableTable;
 
 use super::blocks::Damaged;
-use super::write::Wrong;
+use super::write::ChangeError;
 
 /// Bytes of a record, unless it holds a single event that is larger. What is looked for alone is
 /// read with its neighbours, so they are few; and a page of the file, 4 KiB, holds it.
@@ -134,17 +134,17 @@ impl<T: ReadableTable<PartKey, &'static [u8]>> Parts<T> {
     }
 
     /// An event, as it is stored, which is there for certain.
-    pub(super) fn find(&mut self, id: EventId) -> Result<Bytes, Wrong> {
+    pub(super) fn find(&mut self, id: EventId) -> Result<Bytes, ChangeError> {
         let at = |read: &[(EventId, Bytes)]| read.binary_search_by_key(&id, |(id, _)| *id);
         if let Ok(at) = at(&self.read) {
             return Ok(self.read[at].1.clone());
         }
         let from = (id.server, i64::MIN, i64::MIN);
         let found = self.table.range(from..=(id.server, id.session, id.instance))?;
-        let (key, record) = { found }.next_back().transpose()?.ok_or(Wrong::Damaged)?;
+        let (key, record) = { found }.next_back().transpose()?.ok_or(ChangeError::Damaged)?;
         let record = Bytes::copy_from_slice(record.value());
         self.read = decode(key.value(), &record)?;
-        let at = at(&self.read).map_err(|_| Wrong::Damaged)?;
+        let at = at(&self.read).map_err(|_| ChangeError::Damaged)?;
         Ok(self.read[at].1.clone())
     }
 }

@@ -25,7 +25,7 @@ use redb::{ReadableTable, StorageError, Table, TableDefinition, WriteTransaction
 use super::blocks::{self, Damaged, put, take, unzigzag, zigzag};
 use super::part::{PartKey, Parts};
 use super::tables::{self, PARTS, TYPES, Type};
-use super::write::Wrong;
+use super::write::ChangeError;
 use crate::store::index::Key;
 use crate::store::is_later;
 
@@ -197,7 +197,7 @@ pub(super) fn take_out(
     table: &mut Table<'_, RecordKey, &'static [u8]>,
     drain: u64,
     types: &[(u64, Vec<Waiting>)],
-) -> Result<bool, Wrong> {
+) -> Result<bool, ChangeError> {
     let Some((first, _)) = types.first() else { return Ok(true) };
     let key = (first / BUCKET, drain);
     let mut gone: BTreeMap<u64, Vec<Waiting>> = BTreeMap::new();
@@ -235,7 +235,7 @@ pub(super) fn of_types(
     table: &impl ReadableTable<RecordKey, &'static [u8]>,
     numbers: &[u64],
     mut each: impl FnMut(Change),
-) -> Result<(), Wrong> {
+) -> Result<(), ChangeError> {
     for numbers in numbers.chunk_by(|one, other| are_together(*one, *other)) {
         let bucket = numbers[0] / BUCKET;
         for entry in table.range((bucket, 0)..=(bucket, u64::MAX))? {
@@ -252,7 +252,7 @@ pub(super) fn of_types(
 pub(super) fn latest_of(
     table: &impl ReadableTable<RecordKey, &'static [u8]>,
     numbers: &[u64],
-) -> Result<HashMap<u64, Key>, Wrong> {
+) -> Result<HashMap<u64, Key>, ChangeError> {
     let mut latest: HashMap<u64, Key> = HashMap::new();
     let mut gone: HashSet<EventId> = HashSet::new();
     of_types(table, numbers, |change| match change {
@@ -273,7 +273,7 @@ pub(super) fn latest_of(
 pub(super) fn all(
     table: &impl ReadableTable<RecordKey, &'static [u8]>,
     mut each: impl FnMut(Result<&[Change], RecordKey>),
-) -> Result<(), Wrong> {
+) -> Result<(), ChangeError> {
     let mut changes = Vec::new();
     for entry in table.range::<RecordKey>(..)? {
         let (key, record) = entry?;
@@ -291,7 +291,7 @@ pub(super) fn bring_in_turn(
     transaction: &WriteTransaction,
     drain: u64,
     types: u64,
-) -> Result<(), Wrong> {
+) -> Result<(), ChangeError> {
     let period = period(types);
     let buckets = in_turn(&transaction.open_table(TABLE)?, drain % period, period)?;
     bring_in(transaction, buckets)
@@ -303,7 +303,7 @@ fn in_turn(
     table: &impl ReadableTable<RecordKey, &'static [u8]>,
     turn: u64,
     period: u64,
-) -> Result<Vec<u64>, Wrong> {
+) -> Result<Vec<u64>, ChangeError> {
     let (mut buckets, mut from) = (Vec::new(), Some(turn));
     while let Some(at) = from {
         let Some(entry) = table.range((at, 0)..)?.next() else { break };
@@ -323,7 +323,7 @@ fn in_turn(
 pub(super) fn bring_in_types(
     transaction: &WriteTransaction,
     numbers: impl Iterator<Item = u64>,
-) -> Result<(), Wrong> {
+) -> Result<(), ChangeError> {
     let buckets: BTreeSet<u64> = numbers.map(|number| number / BUCKET).collect();
     bring_in(transaction, buckets)
 }
@@ -331,7 +331,7 @@ pub(super) fn bring_in_types(
 fn bring_in(
     transaction: &WriteTransaction,
     buckets: impl IntoIterator<Item = u64>,
-) -> Result<(), Wrong> {
+) -> Result<(), ChangeError> {
     let mut pending = transaction.open_table(TABLE)?;
     let mut indexes = transaction.open_table(blocks::TABLE)?;
     let mut types = transaction.open_table(TYPES)?;
@@ -399,7 +399,7 @@ fn bring(
     parts: &mut Parts<Records<'_>>,
     number: u64,
     changes: &Changes,
-) -> Result<(), Wrong> {
+) -> Result<(), ChangeError> {
     let later = |one: Key, other: Key| if is_later(one, other) { other } else { one };
     let latest = changes.came.iter().map(|one| one.key).reduce(later);
     // an event that is there says of which type it is
@@ -443,7 +443,7 @@ fn one_left(
     indexes: &Indexes<'_>,
     number: u64,
     gone: &HashMap<EventId, Waiting>,
-) -> Result<Option<Key>, Wrong> {
+) -> Result<Option<Key>, ChangeError> {
     for record in indexes.range(blocks::whole(tables::prefix(number, OrderBy::Timestamp)))?.rev() {
         let (first, record) = record?;
         let (_, keys) = blocks::decode(&first.value(), record.value())?;

@@ -20,13 +20,13 @@ use super::file::Fault;
 use super::pending::{Change, Waiting};
 use super::tables::{self, PARTS, TYPES, Type};
 use super::tail::Tail;
-use super::write::Wrong;
+use super::write::ChangeError;
 use super::{DiskStore, State, part, pending, wrong};
 use crate::store::answer::Stored;
 use crate::store::cut::Cut;
 use crate::store::index::{Key, Range, merged};
 use crate::store::memory::query::{are_within_limits, within_limits};
-use crate::store::types_wanted::TypesWanted;
+use crate::store::type_selection::TypeSelection;
 use crate::store::{Answer, QueryError, StoreError, is_later};
 
 /// Types whose indexes are merged. Where a query matches more, all events are gone through and
@@ -40,13 +40,13 @@ impl DiskStore {
             QueryParams::Timeseries(params) => self.timeseries(params),
             QueryParams::Server(params) => self.server(params),
         };
-        answer.map_err(Refused::into_error)
+        answer.map_err(ReadRefusal::into_error)
     }
 
     /// The latest event of every type asked for, in the order of types. However many they are,
     /// nothing follows.
-    fn latest(&self, params: &LatestParams) -> Result<Answer, Refused> {
-        let asked = TypesWanted::new(params.event_types.as_deref())?;
+    fn latest(&self, params: &LatestParams) -> Result<Answer, ReadRefusal> {
+        let asked = TypeSelection::new(params.event_types.as_deref())?;
         let (mut disk, tail) = self.view(|state| {
             let latest = |tail| -> Vec<(Event, Bytes)> {
                 let types = asked.in_tail(tail);
@@ -78,7 +78,7 @@ impl DiskStore {
     }
 
     /// Events in the order of time.
-    fn timeseries(&self, params: &TimeseriesParams) -> Result<Answer, Refused> {
+    fn timeseries(&self, params: &TimeseriesParams) -> Result<Answer, ReadRefusal> {
         let by = params.order_by;
         let (from, to) = match by {
             OrderBy::Timestamp => (params.t_from, params.t_to),
@@ -91,7 +91,7 @@ impl DiskStore {
             to: to.unwrap_or(Timestamp::MAX),
             after: None,
         };
-        let asked = TypesWanted::new(params.event_types.as_deref())?;
+        let asked = TypeSelection::new(params.event_types.as_deref())?;
         let mut cut = self.cut(params.max_results);
         if let Some(last) = params.last_event_id {
             // as with the deployed server, nothing is found after an event that is not itself in
@@ -109,7 +109,7 @@ impl DiskStore {
                 within_limits(event, params).then(|| (key, stored.clone()))
             };
             let indexes: Vec<_> = match &asked {
-                TypesWanted::All => state.tails().map(|tail| tail.index.range(range)).collect(),
+                TypeSelection::All => state.tails().map(|tail| tail.index.range(range)).collect(),
                 _ => {
                     let indexes = |tail| {
                         let types: Vec<&EventType> = asked.in_tail(tail);
@@ -121,7 +121,7 @@ impl DiskStore {
             merged(indexes, range.order).filter_map(found).take(most).collect::<Vec<_>>()
         })?;
         let types = match &asked {
-            TypesWanted::All => None,
+            TypeSelection::All => None,
             asked => Some(asked.on_disk(&disk)?),
         };
         let (prefixes, filter) = match &types {
@@ -139,7 +139,7 @@ impl DiskStore {
             (Some(types), None) => disk.pending(types.values(), range, params, most)?,
             _ => Pending::default(),
         };
-        let mut merged = Merged::new(&disk, &prefixes, range, pending, tail)?;
+        let mut merged = MergedKeys::new(&disk, &prefixes, range, pending, tail)?;
         while let Some((key, stored)) = merged.next()? {
             let stored = match stored {
                 Some(stored) => stored,
@@ -164,7 +164,7 @@ impl DiskStore {
     }
 
     /// What a server registered, by session and instance.
-    fn server(&self, params: &ServerParams) -> Result<Answer, Refused> {
+    fn server(&self, params: &ServerParams) -> Result<Answer, ReadRefusal> {
         let server_id = params.server_id;
         let after = match params.last_event_id {
             None => EventId::new(server_id, i64::MIN, i64::MIN),
@@ -211,7 +211,7 @@ impl DiskStore {
     }
 
     /// Where an event of the series stands by a timestamp.
-    fn key_of(&self, id: EventId, by: OrderBy) -> Result<Option<Key>, Refused> {
+    fn key_of(&self, id: EventId, by: OrderBy) -> Result<Option<Key>, ReadRefusal> {
         let (mut disk, tail) =
             self.view(|state| state.tails().find_map(|tail| tail.get(id)).cloned())?;
         let in_tail = tail.is_some();
@@ -234,7 +234,7 @@ impl DiskStore {
 
     /// What is in the tables, and what `take` takes of the tails: together they are all there is,
     /// and what both have is the same.
-    fn view<T>(&self, take: impl FnOnce(&State) -> T) -> Result<(Disk, T), Refused> {
+    fn view<T>(&self, take: impl FnOnce(&State) -> T) -> Result<(Disk, T), ReadRefusal> {
         let state = self.read();
         let database = state.database.clone().map_err(QueryError::from)?;
         // a tail goes after the tables have it, so tables that are looked at under the same lock
@@ -259,35 +259,35 @@ fn decoded(stored: &Bytes) -> Result<Event, Damaged> {
 }
 
 /// Why there is no answer.
-enum Refused {
+enum ReadRefusal {
     Query(QueryError),
-    Wrong(Wrong),
+    Change(ChangeError),
 }
 
-impl Refused {
+impl ReadRefusal {
     fn into_error(self) -> QueryError {
         match self {
             Self::Query(error) => error,
             // a transaction that only reads has written nothing that is uncertain
-            Self::Wrong(Wrong::Redb(error)) => wrong(&Fault::default(), &error).into(),
-            Self::Wrong(Wrong::Damaged) => StoreError::from(Damaged).into(),
+            Self::Change(ChangeError::Redb(error)) => wrong(&Fault::default(), &error).into(),
+            Self::Change(ChangeError::Damaged) => StoreError::from(Damaged).into(),
         }
     }
 }
 
-impl<E: Into<Wrong>> From<E> for Refused {
+impl<E: Into<ChangeError>> From<E> for ReadRefusal {
     fn from(error: E) -> Self {
-        Self::Wrong(error.into())
+        Self::Change(error.into())
     }
 }
 
-impl From<QueryError> for Refused {
+impl From<QueryError> for ReadRefusal {
     fn from(error: QueryError) -> Self {
         Self::Query(error)
     }
 }
 
-impl TypesWanted {
+impl TypeSelection {
     /// The types of the tail that match.
     fn in_tail<'a>(&self, tail: &'a Tail) -> Vec<&'a EventType> {
         match self {
@@ -301,7 +301,7 @@ impl TypesWanted {
 
     /// The types on the disk that match: looked up, or gone through where they start as a query
     /// type does.
-    fn on_disk(&self, disk: &Disk) -> Result<BTreeMap<EventType, Type>, Refused> {
+    fn on_disk(&self, disk: &Disk) -> Result<BTreeMap<EventType, Type>, ReadRefusal> {
         let mut types = BTreeMap::new();
         match self {
             Self::Named(named) => {
@@ -338,7 +338,7 @@ struct Disk {
 }
 
 impl Disk {
-    fn new(transaction: ReadTransaction, database: Arc<Database>) -> Result<Self, Refused> {
+    fn new(transaction: ReadTransaction, database: Arc<Database>) -> Result<Self, ReadRefusal> {
         Ok(Self {
             parts: transaction.open_table(PARTS)?,
             types: transaction.open_table(TYPES)?,
@@ -350,14 +350,14 @@ impl Disk {
     }
 
     /// The record that an event would be in.
-    fn part_of(&self, id: EventId) -> Result<Option<(i64, i64, i64)>, Refused> {
+    fn part_of(&self, id: EventId) -> Result<Option<(i64, i64, i64)>, ReadRefusal> {
         let from = (id.server, i64::MIN, i64::MIN);
         let to = (id.server, id.session, id.instance);
         let found = self.parts.range(from..=to)?.next_back().transpose()?;
         Ok(found.map(|(key, _)| key.value()))
     }
 
-    fn event(&mut self, id: EventId) -> Result<Option<Bytes>, Refused> {
+    fn event(&mut self, id: EventId) -> Result<Option<Bytes>, ReadRefusal> {
         let find = |read: &[(EventId, Bytes)]| {
             let at = read.binary_search_by_key(&id, |(id, _)| *id).ok()?;
             Some(read[at].1.clone())
@@ -379,7 +379,7 @@ impl Disk {
     fn newer_than<'a>(
         &mut self,
         types: impl Iterator<Item = &'a Type>,
-    ) -> Result<HashMap<u64, Bytes>, Refused> {
+    ) -> Result<HashMap<u64, Bytes>, ReadRefusal> {
         let mut known: HashMap<u64, &Type> = types.map(|one| (one.number, one)).collect();
         let mut numbers: Vec<u64> = known.keys().copied().collect();
         numbers.sort_unstable();
@@ -410,7 +410,7 @@ impl Disk {
         range: Range,
         params: &TimeseriesParams,
         most: usize,
-    ) -> Result<Pending, Refused> {
+    ) -> Result<Pending, ReadRefusal> {
         let mut numbers: Vec<u64> = types.map(|one| one.number).collect();
         numbers.sort_unstable();
         let (mut keys, mut gone) = (Vec::new(), HashSet::new());
@@ -444,7 +444,7 @@ impl Disk {
         prefix: &[u8],
         matches: impl Fn(&EventType) -> bool,
         types: &mut BTreeMap<EventType, Type>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), ReadRefusal> {
         for entry in self.types.range(prefix..)? {
             let (key, record) = entry?;
             let key = key.value();
@@ -461,7 +461,7 @@ impl Disk {
 }
 
 /// Keys of several indexes, of what waits and of the tail, in one order, each once.
-struct Merged {
+struct MergedKeys {
     order: Order,
     sources: Vec<Source>,
     heads: BTreeSet<(Key, usize)>,
@@ -497,14 +497,14 @@ impl Source {
     }
 }
 
-impl Merged {
+impl MergedKeys {
     fn new(
         disk: &Disk,
         prefixes: &[u64],
         range: Range,
         pending: Pending,
         tail: Vec<(Key, Bytes)>,
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, ReadRefusal> {
         let Pending { keys, gone } = pending;
         let mut sources = vec![Source::Pending(keys.into_iter())];
         for prefix in prefixes {
@@ -520,7 +520,7 @@ impl Merged {
     }
 
     /// The next key, with the event where it is from the tail.
-    fn next(&mut self) -> Result<Option<(Key, Option<Bytes>)>, Refused> {
+    fn next(&mut self) -> Result<Option<(Key, Option<Bytes>)>, ReadRefusal> {
         let head = match self.order {
             Order::Ascending => self.heads.first(),
             Order::Descending => self.heads.last(),
@@ -547,7 +547,7 @@ impl Merged {
         Ok(Some((head.0, None)))
     }
 
-    fn advance(&mut self, head: (Key, usize)) -> Result<(), Refused> {
+    fn advance(&mut self, head: (Key, usize)) -> Result<(), ReadRefusal> {
         self.heads.remove(&head);
         let (_, at) = head;
         self.heads.extend(self.sources[at].next(&self.gone)?.map(|key| (key, at)));

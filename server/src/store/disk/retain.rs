@@ -14,7 +14,7 @@ use super::part::Parts;
 use super::pending::{Change, Waiting};
 use super::tables::{self, PARTS, STORE, TYPES, Type};
 use super::tail::Tail;
-use super::write::{Tables, Wrong};
+use super::write::{ChangeError, Tables};
 use super::{DiskOptions, DiskStore, guarded, pending, wrong};
 use crate::store::index::{Key, Range};
 use crate::store::{StoreError, is_later};
@@ -68,7 +68,7 @@ pub(super) struct Retention {
     /// Events and bytes that each rule holds for; nothing before they were counted.
     counted: Option<Vec<(i64, i64)>>,
     /// For each rule, where it has looked.
-    looked: Vec<Looked>,
+    looked: Vec<RuleProgress>,
     /// When the rules last saw everything.
     drained: Option<Timestamp>,
 }
@@ -78,7 +78,7 @@ impl Retention {
         let rules = Rules(std::sync::Arc::new(options.rules.clone()));
         Self {
             counted: None,
-            looked: vec![Looked::default(); options.rules.len()],
+            looked: vec![RuleProgress::default(); options.rules.len()],
             drained: None,
             rules,
         }
@@ -91,13 +91,13 @@ impl Retention {
     /// What is in the indexes is uncertain: it is counted and looked at anew.
     pub(super) fn forget(&mut self) {
         self.counted = None;
-        self.looked.fill(Looked::default());
+        self.looked.fill(RuleProgress::default());
     }
 
     /// Events and bytes that came into the indexes, by rule. Older ones may be among them than
     /// where a rule has looked.
     pub(super) fn count(&mut self, added: &[(Option<usize>, i64, i64)]) {
-        self.looked.fill(Looked::default());
+        self.looked.fill(RuleProgress::default());
         let Some(counted) = &mut self.counted else { return };
         for (rule, events, bytes) in added {
             if let Some(rule) = rule {
@@ -111,7 +111,7 @@ impl Retention {
 /// Where a rule has looked, in each order: what is before that is another's, or kept as a latest
 /// event.
 #[derive(Clone, Copy, Debug, Default)]
-struct Looked {
+struct RuleProgress {
     by_source: Option<Key>,
     by_timestamp: Option<Key>,
 }
@@ -120,8 +120,8 @@ struct Looked {
 /// of a whole record.
 #[derive(Default)]
 struct Removal {
-    events: Vec<OfSome>,
-    looked: Looked,
+    events: Vec<TypedEvent>,
+    looked: RuleProgress,
     more: bool,
 }
 
@@ -179,7 +179,7 @@ impl DiskStore {
         }
         let counted = tables.retention.counted.as_ref().expect("counted before")[rule];
         let (limits, looked) = (&self.options.rules[rule], tables.retention.looked[rule]);
-        let due = Due::new(limits, counted, now);
+        let due = DueRemovals::new(limits, counted, now);
         if !due.is_anything() {
             return Ok(false);
         }
@@ -205,13 +205,13 @@ impl DiskStore {
     fn guarded_read<T>(
         &self,
         tables: &mut Tables,
-        read: impl FnOnce(&redb::Database) -> Result<T, Wrong>,
+        read: impl FnOnce(&redb::Database) -> Result<T, ChangeError>,
     ) -> Result<T, StoreError> {
         let database = self.read().database.clone()?;
         let done = guarded(|| {
             read(&database).map_err(|error| match error {
-                Wrong::Redb(error) => wrong(&Fault::default(), &error),
-                Wrong::Damaged => Damaged.into(),
+                ChangeError::Redb(error) => wrong(&Fault::default(), &error),
+                ChangeError::Damaged => Damaged.into(),
             })
         });
         if let Err(error @ StoreError::Failed(_)) = &done {
@@ -223,7 +223,7 @@ impl DiskStore {
 
 /// What has to go.
 #[derive(Clone, Copy)]
-struct Due {
+struct DueRemovals {
     /// Events that are too many, and that may go at most.
     too_many: i64,
     at_most: i64,
@@ -231,7 +231,7 @@ struct Due {
     before: Option<Timestamp>,
 }
 
-impl Due {
+impl DueRemovals {
     fn new(rule: &Rule, (events, bytes): (i64, i64), now: Timestamp) -> Self {
         let limit = |limit: u64| i64::try_from(limit).unwrap_or(i64::MAX);
         let before = rule.max_age.and_then(|age| {
@@ -266,7 +266,7 @@ impl Due {
 }
 
 /// Events and bytes of each rule, by what is known of types.
-fn count(database: &redb::Database, rules: &Rules) -> Result<Vec<(i64, i64)>, Wrong> {
+fn count(database: &redb::Database, rules: &Rules) -> Result<Vec<(i64, i64)>, ChangeError> {
     let mut counted = vec![(0, 0); rules.0.len()];
     let transaction = database.begin_read()?;
     let mut ruled: HashMap<u64, usize> = HashMap::new();
@@ -294,7 +294,7 @@ fn count(database: &redb::Database, rules: &Rules) -> Result<Vec<(i64, i64)>, Wr
         }
     })?;
     if is_damaged {
-        return Err(Wrong::Damaged);
+        return Err(ChangeError::Damaged);
     }
     Ok(counted)
 }
@@ -304,10 +304,10 @@ fn look(
     database: &redb::Database,
     rules: &Rules,
     rule: usize,
-    looked: Looked,
-    mut due: Due,
+    looked: RuleProgress,
+    mut due: DueRemovals,
     step: usize,
-) -> Result<Removal, Wrong> {
+) -> Result<Removal, ChangeError> {
     let transaction = database.begin_read()?;
     let indexes = transaction.open_table(blocks::TABLE)?;
     let mut parts = Parts::new(transaction.open_table(PARTS)?);
@@ -361,7 +361,7 @@ fn look(
     Ok(removal)
 }
 
-impl Looked {
+impl RuleProgress {
     fn by(&mut self, by: OrderBy) -> &mut Option<Key> {
         match by {
             OrderBy::Timestamp => &mut self.by_timestamp,
@@ -374,9 +374,9 @@ impl Looked {
 /// Returns how many and their bytes.
 fn remove(
     transaction: &WriteTransaction,
-    events: &[OfSome],
+    events: &[TypedEvent],
     keep_latest: bool,
-) -> Result<(i64, i64), Wrong> {
+) -> Result<(i64, i64), ChangeError> {
     let mut removed = (0, 0);
     let mut gone = Vec::new();
     let mut by_type: BTreeMap<&EventType, Vec<Waiting>> = BTreeMap::new();
@@ -396,7 +396,7 @@ fn remove(
     for (_, event_type, events) in at_once {
         let key = tables::type_key(event_type);
         let record = types.get(&key[..])?.map(|record| Type::from_bytes(&key, record.value()));
-        let mut record = record.ok_or(Wrong::Damaged)??;
+        let mut record = record.ok_or(ChangeError::Damaged)??;
         let latest: Option<Event> = match &record.latest {
             Some(bytes) => Some(sbs::decode(bytes).map_err(|_| Damaged)?),
             None => None,
@@ -433,22 +433,22 @@ fn remove(
 }
 
 /// An event that is to be removed, of some type.
-type OfSome = (EventType, Waiting);
+type TypedEvent = (EventType, Waiting);
 
 /// A type by its number and its name, and events of it that are to be removed.
-type OfType<'a> = (u64, &'a EventType, Vec<Waiting>);
+type TypeEvents<'a> = (u64, &'a EventType, Vec<Waiting>);
 
 /// Lets wait what can: events that are certainly not the latest of their types. Returns them, and
 /// by types what has to be removed at once.
 fn part_by_what_can_wait<'a>(
     transaction: &WriteTransaction,
     by_type: BTreeMap<&'a EventType, Vec<Waiting>>,
-) -> Result<(Vec<Waiting>, Vec<OfType<'a>>), Wrong> {
-    let mut numbered: Vec<(bool, OfType<'a>)> = Vec::with_capacity(by_type.len());
+) -> Result<(Vec<Waiting>, Vec<TypeEvents<'a>>), ChangeError> {
+    let mut numbered: Vec<(bool, TypeEvents<'a>)> = Vec::with_capacity(by_type.len());
     let types = transaction.open_table(TYPES)?;
     for (event_type, events) in by_type {
         let key = tables::type_key(event_type);
-        let record = types.get(&key[..])?.ok_or(Wrong::Damaged)?;
+        let record = types.get(&key[..])?.ok_or(ChangeError::Damaged)?;
         let record = Type::from_bytes(&key, record.value())?;
         let mut can_wait = false;
         if let Some(latest) = record.latest.as_ref().filter(|_| record.in_series) {
@@ -491,7 +491,7 @@ fn take_out<'a>(
     indexes: &mut redb::Table<'_, blocks::Raw, &'static [u8]>,
     type_number: u64,
     events: impl Iterator<Item = &'a Waiting> + Clone,
-) -> Result<(), Wrong> {
+) -> Result<(), ChangeError> {
     for by in [OrderBy::Timestamp, OrderBy::SourceTimestamp] {
         let mut keys: Vec<Key> = events.clone().filter_map(|one| one.key_by(by)).collect();
         keys.sort_unstable();

@@ -10,7 +10,7 @@ use hat_core::eventer::{Event, Timestamp};
 use redb::{Database, Durability, ReadableTable, StorageBackend as _, WriteTransaction};
 
 use super::blocks::{self, Damaged};
-use super::file::{Fault, Watched};
+use super::file::{Fault, WatchedBytes};
 use super::journal::{self, Journal};
 use super::retain::Retention;
 use super::tables::{STORE, Server};
@@ -75,24 +75,24 @@ pub(super) fn begin(database: &Database) -> Result<WriteTransaction, redb::Error
 
 /// What a change can come to.
 #[derive(Debug)]
-pub(super) enum Wrong {
+pub(super) enum ChangeError {
     Redb(redb::Error),
     Damaged,
 }
 
-impl<E: Into<redb::Error>> From<E> for Wrong {
+impl<E: Into<redb::Error>> From<E> for ChangeError {
     fn from(error: E) -> Self {
         Self::Redb(error.into())
     }
 }
 
-impl From<Damaged> for Wrong {
+impl From<Damaged> for ChangeError {
     fn from(_: Damaged) -> Self {
         Self::Damaged
     }
 }
 
-impl From<blocks::Fault> for Wrong {
+impl From<blocks::Fault> for ChangeError {
     fn from(fault: blocks::Fault) -> Self {
         match fault {
             blocks::Fault::Storage(error) => Self::Redb(error.into()),
@@ -103,7 +103,7 @@ impl From<blocks::Fault> for Wrong {
 
 /// Sessions, as they are to be written.
 #[derive(Default)]
-struct Prepared {
+struct PreparedSessions {
     runs: Vec<Bytes>,
     events: Vec<(Event, Bytes)>,
     servers: BTreeMap<i64, Server>,
@@ -163,12 +163,12 @@ impl DiskStore {
     pub(super) fn flush(&self, writer: &mut Writer) -> Result<(), StoreError> {
         match &writer.failed {
             Some(error) => Err(error.clone()),
-            None => self.commit(writer, Prepared::default()),
+            None => self.commit(writer, PreparedSessions::default()),
         }
     }
 
     /// One frame of the journal for all that waits.
-    fn commit(&self, writer: &mut Writer, prepared: Prepared) -> Result<(), StoreError> {
+    fn commit(&self, writer: &mut Writer, prepared: PreparedSessions) -> Result<(), StoreError> {
         let mut servers: BTreeMap<i64, Server> = BTreeMap::new();
         {
             let state = self.read();
@@ -198,8 +198,8 @@ impl DiskStore {
     }
 
     /// What of `sessions` is new and is stored at all.
-    fn prepare(&self, sessions: &[Arc<Session>]) -> Prepared {
-        let mut prepared = Prepared::default();
+    fn prepare(&self, sessions: &[Arc<Session>]) -> PreparedSessions {
+        let mut prepared = PreparedSessions::default();
         for session in sessions {
             let server = self.known(&mut prepared.servers, session.server_id());
             let events = session.events();
@@ -227,7 +227,7 @@ impl DiskStore {
     }
 
     /// From now on it is found.
-    fn publish(&self, prepared: Prepared, writer: &Writer, durable: bool) {
+    fn publish(&self, prepared: PreparedSessions, writer: &Writer, durable: bool) {
         let mut state = self.change();
         for (event, stored) in prepared.events {
             state.tail.add(event, stored);
@@ -246,14 +246,14 @@ impl DiskStore {
     pub(super) fn change_file(
         &self,
         tables: &mut Tables,
-        change: impl FnOnce(&WriteTransaction) -> Result<(), Wrong>,
+        change: impl FnOnce(&WriteTransaction) -> Result<(), ChangeError>,
     ) -> Result<(), StoreError> {
         let database = self.read().database.clone()?;
         let fault = tables.fault.clone();
         let changed = guarded(|| {
-            let of = |wrong_: Wrong| match wrong_ {
-                Wrong::Redb(error) => wrong(&fault, &error),
-                Wrong::Damaged => Damaged.into(),
+            let of = |wrong_: ChangeError| match wrong_ {
+                ChangeError::Redb(error) => wrong(&fault, &error),
+                ChangeError::Damaged => Damaged.into(),
             };
             let transaction = begin(&database).map_err(|error| of(error.into()))?;
             change(&transaction).map_err(of)?;
@@ -326,7 +326,7 @@ impl DiskStore {
         tables.fault.retire();
         let fault = Fault::default();
         let inner = self.medium.open().map_err(|error| StoreError::Failed(Arc::new(error)))?;
-        let file = Watched { inner, fault: fault.clone() };
+        let file = WatchedBytes { inner, fault: fault.clone() };
         let again = || -> std::io::Result<()> {
             let len = file.len()?;
             let mut window = vec![0; WINDOW];

@@ -61,11 +61,11 @@ impl Databases {
     pub(super) fn open<R: Read + Seek>(pages: &mut Pages<R>) -> Result<Self, LmdbError> {
         let settings = open(pages, "SYSTEM_SETTINGS")?;
         let version = settings.get(pages, &0_u64.to_be_bytes())?.unwrap_or_default();
-        let version: String = serde_json::from_slice(&version)
-            .map_err(|_| settings.wrong("there is no version in it"))?;
+        let version: String =
+            serde_json::from_slice(&version).map_err(|_| settings.wrong("it has no version"))?;
         if version != VERSION {
             let text = format!(
-                "the file has version {version}, and only {VERSION} can be imported; `hat-event-lmdb-convert` makes it of older ones"
+                "the file has version {version}, and only {VERSION} can be imported; `hat-event-lmdb-convert` converts older files"
             );
             return Err(LmdbError::Unknown(text.into()));
         }
@@ -88,7 +88,7 @@ impl Databases {
         pages: &mut Pages<R>,
         node: &Node,
     ) -> Result<(Event, Copies), LmdbError> {
-        let id = event_id(&node.key).ok_or_else(|| self.refs.wrong("a key is no id"))?;
+        let id = event_id(&node.key).ok_or_else(|| self.refs.wrong("a key is not an id"))?;
         let wrong = |what: &str| self.refs.wrong(format!("{}: {what}", text(id)));
         let refs = self.refs.value(pages, node)?;
         let mut rest = &refs[..];
@@ -97,19 +97,20 @@ impl Databases {
             let (database, size) = match *kind {
                 LATEST => (&self.latest_data, 8),
                 TIMESERIES => (&self.timeseries, TIMESERIES_KEY),
-                _ => return Err(wrong("it refers to a database that there is not")),
+                _ => return Err(wrong("it refers to a database that does not exist")),
             };
             let (key, after) =
                 after.split_at_checked(size).ok_or_else(|| wrong("a reference ends early"))?;
             rest = after;
             let bytes = database.get(pages, key)?.ok_or_else(|| {
-                wrong(&format!("it refers to an entry of {} that there is not", database.name))
+                wrong(&format!("it refers to an entry of {} that does not exist", database.name))
             })?;
             let event = match found.take() {
                 Some((first, event)) if first == bytes => event,
-                Some(_) => return Err(wrong("it is not the same everywhere")),
-                None => decode(&bytes, id)
-                    .ok_or_else(|| wrong("what it refers to is no event of this id"))?,
+                Some(_) => return Err(wrong("its copies differ")),
+                None => decode(&bytes, id).ok_or_else(|| {
+                    wrong("it refers to something other than the event with this id")
+                })?,
             };
             match *kind {
                 LATEST => {
@@ -139,11 +140,12 @@ impl Databases {
         event: &Event,
     ) -> Result<(), LmdbError> {
         let segments = self.latest_type.get(pages, key)?.unwrap_or_default();
-        let segments: Vec<String> = serde_json::from_slice(&segments)
-            .map_err(|_| self.latest_type.wrong("a type is missing, or is no array of texts"))?;
+        let segments: Vec<String> = serde_json::from_slice(&segments).map_err(|_| {
+            self.latest_type.wrong("a type is missing, or is not an array of strings")
+        })?;
         match EventType::from_segments(segments) == event.event_type {
             true => Ok(()),
-            false => Err(self.latest_type.wrong("a type is not that of its latest event")),
+            false => Err(self.latest_type.wrong("a type differs from that of its latest event")),
         }
     }
 }
@@ -179,15 +181,15 @@ fn open<R: Read + Seek>(pages: &mut Pages<R>, name: &'static str) -> Result<Data
     let node = main.get(pages, name.as_bytes())?.filter(|node| node.flags == IS_DATABASE);
     let Some(node) = node else {
         let text = format!(
-            "there is no database {name} in the file: it is not that of an event server, or of a version before {VERSION}; \
-             `hat-event-lmdb-convert` makes {VERSION} of older ones"
+            "the file has no database {name}: it is not an event server's, or its version is older \
+             than {VERSION}; `hat-event-lmdb-convert` converts older files"
         );
         return Err(LmdbError::Unknown(text.into()));
     };
     let value = pages.value(&node)?;
     match value.len() {
         TREE => Ok(Database { name, tree: Tree::read(&value)? }),
-        _ => Err(LmdbError::entry(name, "its description has another length")),
+        _ => Err(LmdbError::entry(name, "its description has the wrong length")),
     }
 }
 

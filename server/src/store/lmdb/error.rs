@@ -20,7 +20,7 @@ pub enum LmdbError {
     Damaged(Arc<str>),
     /// A server wrote to it.
     #[error(
-        "the file was written to while it was read; stop the server that uses it, or import a copy (`hat-event-lmdb-manager copy`)"
+        "the file was written while it was being read; stop the server that uses it, or import a copy (`hat-event-lmdb-manager copy`)"
     )]
     Changed,
 }

@@ -67,12 +67,12 @@ impl Meta {
     pub(super) fn read(number: u64, bytes: &[u8; META]) -> Result<Self, LmdbError> {
         let magic = u32_at(bytes, HEADER);
         if magic == Some(MAGIC.swap_bytes()) {
-            return Err(unknown("it was written by a machine of the other byte order"));
+            return Err(unknown("it was written by a machine with the other byte order"));
         }
         if magic != Some(MAGIC) {
             return Err(match u32_at(bytes, 12) {
-                Some(MAGIC) => unknown("it was written by a machine of 32 bits"),
-                _ => unknown("it is no file of LMDB, or its first pages are damaged"),
+                Some(MAGIC) => unknown("it was written by a 32-bit machine"),
+                _ => unknown("it is not an LMDB file, or its first pages are damaged"),
             });
         }
         let version = u32_at(bytes, HEADER + 4).unwrap_or_default();
@@ -80,7 +80,7 @@ impl Meta {
             return Err(unknown(&format!("its format has version {version}, not {VERSION}")));
         }
         if u64_at(bytes, 0) != Some(number) || u16_at(bytes, 10) != Some(IS_META) {
-            return Err(LmdbError::page(number, "it is no meta page"));
+            return Err(LmdbError::page(number, "it is not a meta page"));
         }
         let page_size = u32_at(bytes, HEADER + 24).unwrap_or_default();
         if !page_size.is_power_of_two() || !(256..=65_536).contains(&page_size) {
@@ -100,7 +100,7 @@ impl Meta {
     pub(super) fn newest(metas: [Self; 2]) -> Result<Self, LmdbError> {
         let [even, odd] = metas;
         if even.page_size != odd.page_size {
-            return Err(LmdbError::Damaged("the two meta pages name different sizes".into()));
+            return Err(LmdbError::Damaged("the two meta pages have different page sizes".into()));
         }
         let is_new = even.transaction == 0 && odd.transaction == 0;
         let follows = even.transaction.is_multiple_of(2)
@@ -108,7 +108,7 @@ impl Meta {
             && even.transaction.abs_diff(odd.transaction) == 1;
         if !is_new && !follows {
             let text = format!(
-                "the two meta pages are of the transactions {} and {}, which do not follow on each other",
+                "the two meta pages are of the transactions {} and {}, which are not consecutive",
                 even.transaction, odd.transaction
             );
             return Err(LmdbError::Damaged(text.into()));

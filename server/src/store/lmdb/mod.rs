@@ -105,13 +105,13 @@ impl<R: Read + Seek> LmdbFile<R> {
             let value = ids.value(&mut self.pages, &node)?;
             let id = databases::event_id(&value)
                 .filter(|id| node.key == id.server.to_be_bytes()[..])
-                .ok_or_else(|| ids.wrong("a value is no id of its server"))?;
+                .ok_or_else(|| ids.wrong("a value is not an id of its server"))?;
             let timestamp = match times.get(&mut self.pages, &node.key)? {
                 None => None,
                 Some(bytes) => {
                     let bytes = bytes[..].try_into().ok();
                     let timestamp = bytes.and_then(|bytes| Timestamp::from_bytes(bytes).ok());
-                    Some(timestamp.ok_or_else(|| times.wrong("a value is no time"))?)
+                    Some(timestamp.ok_or_else(|| times.wrong("a value is not a timestamp"))?)
                 }
             };
             servers.push(LastOf { id, timestamp });

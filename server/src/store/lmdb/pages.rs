@@ -98,22 +98,22 @@ impl<R: Read + Seek> Pages<R> {
         };
         let header = self.read(page, 0, HEADER)?;
         if u64_at(&header, 0) != Some(page) || u16_at(&header, 10) != Some(OVERFLOW) {
-            return Err(LmdbError::page(page, "it is no overflow page"));
+            return Err(LmdbError::page(page, "it is not an overflow page"));
         }
         let pages = u32_at(&header, 12).unwrap_or_default();
         let room = u64::from(pages) * self.meta.page_size as u64;
         let ends = page.checked_add(pages.into()).is_some_and(|end| end <= self.meta.last_page + 1);
         if !ends || room < (HEADER + size) as u64 {
-            return Err(LmdbError::page(page, "its value does not fit into its pages"));
+            return Err(LmdbError::page(page, "its value does not fit in its pages"));
         }
         self.read(page, HEADER, size)
     }
 
     /// `len` bytes from `offset` on in a page, and in those that follow it.
     fn read(&mut self, page: u64, offset: usize, len: usize) -> Result<Bytes, LmdbError> {
-        let early = || LmdbError::page(page, "the file ends before it does");
+        let early = || LmdbError::page(page, "it extends past the end of the file");
         if page > self.meta.last_page {
-            return Err(LmdbError::page(page, "there is no such page"));
+            return Err(LmdbError::page(page, "the page does not exist"));
         }
         let start = page.checked_mul(self.meta.page_size as u64).ok_or_else(early)?;
         let start = start.checked_add(offset as u64).ok_or_else(early)?;
@@ -136,7 +136,7 @@ impl Page {
     fn read(number: u64, bytes: Bytes) -> Result<Self, LmdbError> {
         let wrong = |what| LmdbError::page(number, what);
         if u64_at(&bytes, 0) != Some(number) {
-            return Err(wrong("it has another number"));
+            return Err(wrong("it has the wrong number"));
         }
         let is_leaf = match u16_at(&bytes, 10) {
             Some(LEAF) => true,
@@ -156,7 +156,7 @@ impl Page {
 
     /// Where a node starts, and its key.
     fn key_of(&self, index: usize) -> Result<(usize, Bytes), LmdbError> {
-        let outside = || self.wrong("a node is not within it");
+        let outside = || self.wrong("a node extends past its end");
         let first = HEADER + 2 * self.nodes;
         let at = u16_at(&self.bytes, HEADER + 2 * index).map(usize::from);
         let at = at.filter(|at| *at >= first && index < self.nodes).ok_or_else(outside)?;
@@ -183,7 +183,7 @@ impl Page {
         let size = u32_at(&self.bytes, at).unwrap_or_default() as usize;
         let flags = u16_at(&self.bytes, at + 4).unwrap_or_default();
         let start = at + 8 + key.len();
-        let outside = || self.wrong("a value is not within it");
+        let outside = || self.wrong("a value extends past its end");
         let value = if flags & IS_LARGE != 0 {
             let page = u64_at(&self.bytes, start).ok_or_else(outside)?;
             Place::Overflow { page, size }
@@ -201,7 +201,7 @@ fn read_meta(source: &mut (impl Read + Seek)) -> Result<Meta, LmdbError> {
         source.seek(SeekFrom::Start(start))?;
         match source.read_exact(&mut bytes) {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                let text = "this file cannot be imported: it is too short for a file of LMDB";
+                let text = "this file cannot be imported: it is too short for an LMDB file";
                 Err(LmdbError::Unknown(text.into()))
             }
             Err(error) => Err(error.into()),

@@ -32,7 +32,7 @@ impl Tree {
             let node = page.node(index)?;
             return Ok(Some(node).filter(|node| node.key == key));
         }
-        Err(LmdbError::page(number, "its tree is deeper than it says"))
+        Err(LmdbError::page(number, "its tree is deeper than its header says"))
     }
 
     /// All entries, from the first on.
@@ -44,7 +44,7 @@ impl Tree {
     fn want_level(&self, page: &Page, level: u16) -> Result<(), LmdbError> {
         match page.is_leaf == (level == self.depth) {
             true => Ok(()),
-            false => Err(page.wrong("it is not where pages of its kind are")),
+            false => Err(page.wrong("it is at the wrong depth for its kind")),
         }
     }
 }
@@ -125,7 +125,7 @@ impl Walk {
             return Ok(None);
         }
         let (seen, entries) = (self.seen, self.tree.entries);
-        let text = format!("{seen} entries are found where a database should have {entries}");
+        let text = format!("{seen} entries were found in a database that should have {entries}");
         Err(LmdbError::Damaged(text.into()))
     }
 }

@@ -84,7 +84,7 @@ impl Calendar {
             if self.ahead.is_none() {
                 warn!(
                     %clock, last = %self.at,
-                    "the clock is far ahead of what was registered last: for an hour, nothing is removed for its age"
+                    "the clock is far ahead of the last event: for an hour, no event is removed because of its age"
                 );
             }
             let ahead = *self.ahead.get_or_insert(instant);

@@ -93,7 +93,9 @@ impl Work {
         self.tidying = Some(thread.spawn(move || {
             // what nobody removes would grow without a word
             let _closes = OnPanic(|| {
-                error!("what the store does beside the work has ended by a fault of this program");
+                error!(
+                    "the background work of the store has ended because of a bug in this program"
+                );
                 shared.lock().closing = true;
                 shared.arrived.notify_one();
             });
@@ -121,7 +123,7 @@ impl Work {
                 self.shared.due.notify_one();
             }
             if let Some(tidied) = tidied {
-                self.tidied(tidied);
+                self.on_tidied(tidied);
             }
         }
         let lost = self.last_flush();
@@ -144,7 +146,7 @@ impl Work {
             return None;
         }
         let events = self.unsynced_events;
-        error!(events, "the last events that were answered are not on the disk");
+        error!(events, "the last acknowledged events are not on the disk");
         match self.health() {
             Health::Failing(error) => Some(error),
             _ => Some(StoreError::Closed),
@@ -320,12 +322,12 @@ impl Work {
 
     /// What came of a step beside the work. Where there is no room, what is registered goes on for
     /// as long as the store has room elsewhere.
-    fn tidied(&mut self, tidied: Result<(), StoreError>) {
+    fn on_tidied(&mut self, tidied: Result<(), StoreError>) {
         let is_full = matches!(tidied, Err(StoreError::Full(_)));
         match tidied {
             Err(error) if !is_full => self.ill(&error),
             Err(error) if !self.tidy_is_full => {
-                warn!(%error, "events are durable, and cannot be brought where they belong: soon nothing more is registered");
+                warn!(%error, "events are durable in the journal, but cannot be moved into the tables: registrations will soon fail");
             }
             _ => {}
         }
@@ -391,7 +393,7 @@ impl Work {
         if behind && !self.clock_is_behind {
             warn!(
                 clock = %now, last = %self.timestamp,
-                "the clock is behind the last event: events get the timestamp of that one until it has caught up"
+                "the clock is behind the last event: new events get that event's timestamp until the clock has caught up"
             );
         } else if !behind && self.clock_is_behind {
             info!(clock = %now, "the clock has caught up with the last event");
@@ -434,7 +436,7 @@ impl Work {
         let failing = Health::Failing(reason.clone());
         let before = std::mem::replace(&mut self.shared.lock().health, failing);
         if !matches!(before, Health::Failing(_)) {
-            error!(error = %reason, "the store fails: nothing is registered until it works again");
+            error!(error = %reason, "the store fails: nothing can be registered until it works again");
         }
     }
 }

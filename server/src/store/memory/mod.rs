@@ -1,5 +1,5 @@
-//! Events in memory, for a server on the command line: registers them and answers all three kinds
-//! of queries.
+//! Events in memory, for a server without a disk: registers them and answers all three kinds of
+//! queries.
 //!
 //! ```text
 //! events   id ─> event               all that are kept: of the series, and the latest of each type
@@ -106,8 +106,8 @@ impl Store {
     /// Registers `events` as one session at `now`, and returns them in their order, with ids and
     /// timestamps.
     ///
-    /// Nothing at all is no session. What is kept is copied: no frame is kept alive. Takes `log n`
-    /// time an event.
+    /// Nothing at all is not a session. What is kept is copied: no frame is kept alive. Takes `log
+    /// n` time an event.
     pub fn register(&mut self, events: Vec<RegisterEvent>, now: Timestamp) -> Vec<Event> {
         if events.is_empty() {
             return Vec::new();

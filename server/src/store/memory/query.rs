@@ -8,7 +8,7 @@ use super::{Store, TypeEntry};
 use crate::store::QueryError;
 use crate::store::cut::Cut;
 use crate::store::index::{Key, Range, merged};
-use crate::store::types_wanted::{TypesWanted, is_under};
+use crate::store::type_selection::{TypeSelection, is_under};
 
 /// Events that are looked at for a pattern of types, before what is known of each type is: of many
 /// types that match, the first events of all have what is asked for.
@@ -21,7 +21,7 @@ impl Store {
     ///
     /// [`QueryError`].
     pub fn query(&self, params: &QueryParams) -> Result<QueryResult, QueryError> {
-        self.answer(params, &TypesWanted::of(params)?)
+        self.answer(params, &TypeSelection::of(params)?)
     }
 
     /// The answer to `params`, which ask for these types: whoever shares the store finds them out
@@ -29,7 +29,7 @@ impl Store {
     pub(in crate::store) fn answer(
         &self,
         params: &QueryParams,
-        asked: &TypesWanted,
+        asked: &TypeSelection,
     ) -> Result<QueryResult, QueryError> {
         match params {
             QueryParams::Latest(_) => Ok(self.latest(asked)),
@@ -40,7 +40,7 @@ impl Store {
 
     /// The latest event of every type asked for, in the order of types. However many they are,
     /// nothing follows.
-    fn latest(&self, asked: &TypesWanted) -> QueryResult {
+    fn latest(&self, asked: &TypeSelection) -> QueryResult {
         let latest = |entry: &TypeEntry| self.events.get(&entry.latest?.0).cloned();
         let events = match self.entries(asked) {
             None => self.names.iter().filter_map(|name| latest(self.types.get(name)?)).collect(),
@@ -54,7 +54,7 @@ impl Store {
     /// `last_event_id` goes on after that event. As with the deployed server, nothing is found
     /// where that event is not itself within the limits in time (of the timestamp that orders), or
     /// not in the series any more.
-    fn timeseries(&self, params: &TimeseriesParams, asked: &TypesWanted) -> QueryResult {
+    fn timeseries(&self, params: &TimeseriesParams, asked: &TypeSelection) -> QueryResult {
         let (from, to) = match params.order_by {
             OrderBy::Timestamp => (params.t_from, params.t_to),
             OrderBy::SourceTimestamp => (params.source_t_from, params.source_t_to),
@@ -76,7 +76,7 @@ impl Store {
         let event = |(_, id): Key| &self.events[&id];
         let within = |event: &&Event| within_limits(event, params);
         let mut cut = self.cut(params.max_results);
-        if let TypesWanted::Matching(..) = asked
+        if let TypeSelection::Matching(..) = asked
             && let Some(first) = self.first(range, params, asked)
         {
             return result(first);
@@ -96,7 +96,7 @@ impl Store {
         &self,
         range: Range,
         params: &TimeseriesParams,
-        asked: &TypesWanted,
+        asked: &TypeSelection,
     ) -> Option<Cut<Event>> {
         let mut cut = self.cut(params.max_results);
         let mut keys = self.index.range(range);
@@ -131,13 +131,13 @@ impl Store {
 
     /// What is known of the types asked for, unless that is all. Those that are asked for by name
     /// are looked up.
-    fn entries(&self, asked: &TypesWanted) -> Option<Vec<&TypeEntry>> {
+    fn entries(&self, asked: &TypeSelection) -> Option<Vec<&TypeEntry>> {
         match asked {
-            TypesWanted::All => None,
-            TypesWanted::Named(types) => {
+            TypeSelection::All => None,
+            TypeSelection::Named(types) => {
                 Some(types.iter().filter_map(|one| self.types.get(one)).collect())
             }
-            TypesWanted::Matching(subscription, starts) => {
+            TypeSelection::Matching(subscription, starts) => {
                 let names = starts.iter().flat_map(|start| {
                     self.names.range(start.clone()..).take_while(|name| is_under(name, start))
                 });

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hat_core::eventer::{Event, EventType};
 
-use super::{Refused, Type, decoded, tables};
+use super::{ReadRefusal, Type, decoded, tables};
 use crate::store::disk::DiskStore;
 use crate::store::index::Key;
 use crate::store::{FoundTypes, QueryError, StoreError, is_later};
@@ -30,7 +30,7 @@ impl DiskStore {
         finds: &dyn Fn(&EventType) -> bool,
         most: usize,
         bytes: usize,
-    ) -> Result<FoundTypes, Refused> {
+    ) -> Result<FoundTypes, ReadRefusal> {
         let (mut disk, mut tail) = self.view(|state| {
             let mut latest: BTreeMap<EventType, Event> = BTreeMap::new();
             for tail in state.tails() {
@@ -58,7 +58,7 @@ impl DiskStore {
             }
             found.searched += 1;
             if finds(&event_type) {
-                found.take(most, bytes, || -> Result<Event, Refused> {
+                found.take(most, bytes, || -> Result<Event, ReadRefusal> {
                     let pending = disk.newer_than(std::iter::once(&known))?.remove(&known.number);
                     let Some(stored) = pending.or(known.latest) else {
                         return newer.ok_or(super::Damaged.into());
@@ -72,7 +72,7 @@ impl DiskStore {
         for (event_type, event) in tail {
             found.searched += 1;
             if finds(&event_type) {
-                found.take(most, bytes, || Ok::<_, Refused>(event))?;
+                found.take(most, bytes, || Ok::<_, ReadRefusal>(event))?;
             }
         }
         Ok(found)

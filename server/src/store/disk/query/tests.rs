@@ -63,8 +63,8 @@ fn of_what_waits_a_query_takes_no_more_than_it_answers_whatever_its_limits() {
         store.drain().expect("in memory");
     }
     let Ok((disk, ())) = store.view(|_| ()) else { panic!("it is open") };
-    let Ok(types) = TypesWanted::new(Some(&[EventType::from_segments(["*"])]))
-        .map_err(Refused::from)
+    let Ok(types) = TypeSelection::new(Some(&[EventType::from_segments(["*"])]))
+        .map_err(ReadRefusal::from)
         .and_then(|asked| asked.on_disk(&disk))
     else {
         panic!("there are types")

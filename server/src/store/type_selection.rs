@@ -5,7 +5,7 @@ use hat_core::eventer::{EventType, QueryParams, Subscription};
 use super::QueryError;
 
 /// Which types a query asks for.
-pub(super) enum TypesWanted {
+pub(super) enum TypeSelection {
     All,
     /// By name, each once.
     Named(BTreeSet<EventType>),
@@ -13,7 +13,7 @@ pub(super) enum TypesWanted {
     Matching(Subscription, Vec<EventType>),
 }
 
-impl TypesWanted {
+impl TypeSelection {
     /// What the params ask for; all, where they name no types.
     pub(super) fn of(params: &QueryParams) -> Result<Self, QueryError> {
         Self::new(match params {
