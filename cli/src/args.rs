@@ -51,8 +51,8 @@ pub(crate) struct Args {
     /// The async runtime under the command.
     #[arg(long, global = true, value_enum, default_value_t = RuntimeName::Tokio)]
     pub(crate) runtime: RuntimeName,
-    /// Logs on standard error: -v clients, -vv connections, -vvv messages. Otherwise RUST_LOG
-    /// decides.
+    /// Log to standard error: clients with -v, connections with -vv, messages with -vvv. Without
+    /// it, RUST_LOG decides.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     #[command(subcommand)]
@@ -67,76 +67,78 @@ pub(crate) enum RuntimeName {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run an event server that keeps its events on a disk with --store, else in memory only.
+    /// Run an event server, which keeps its events on disk with --store, otherwise in memory only.
     ///
     /// Prints `listening on HOST:PORT` on standard error. Ctrl-C tells all clients the status
-    /// `stopping`, sends what is left to send, and ends. A client without a token is taken; one
-    /// with a token only if it is the server's. Without --store events count as persisted as soon
-    /// as they are registered, and are gone when the server ends. With --monitor the server is one
-    /// of a group, of which one is active. With --cluster it is one of several nodes, which are all
-    /// active.
+    /// `stopping`, sends what is still queued, and stops the server. A client without a token is
+    /// accepted; a client with a token is accepted only if the token is the server's. Without
+    /// --store, events count as persisted as soon as they are registered, and are lost when the
+    /// server stops. With --monitor, the server belongs to a group in which one server is active.
+    /// With --cluster, it is one of several nodes that are all active.
     Serve(Box<ServeArgs>),
     /// Print events as they are registered, until Ctrl-C.
     ///
-    /// With --last, --from or --after, events come first that were registered before; with --state,
-    /// those since the last run. Between them and what follows none is missing and none comes
-    /// twice, or standard error says why some may be.
+    /// With --last, --from or --after, earlier events are printed first; with --state, the events
+    /// since the last run. No event is missing or printed twice between them and the live events;
+    /// if some may be, standard error says why.
     Subscribe(SubscribeArgs),
-    /// Register one event, or those that come on standard input.
+    /// Register one event, or events from standard input.
     ///
-    /// With a TYPE, one event: its payload is --json, or --binary, or else what comes on standard
-    /// input, where that is no terminal: JSON, or nothing.
+    /// With a TYPE, registers one event. Its payload is given by --json, or with --binary, or is
+    /// read as JSON from standard input, unless that is a terminal; an empty input means no
+    /// payload.
     ///
-    /// Without, events come as JSON lines (--input). A line is an object with `type` ("a/b"), or
-    /// `segments` (["a", "b"], for segments with a slash in them), and optionally
+    /// Without a TYPE, registers events from JSON lines (--input). A line is an object with `type`
+    /// ("a/b"), or `segments` (["a", "b"], for segments with a slash in them), and optionally
     /// `source_timestamp` (RFC 3339, [seconds, microseconds] or null) and `payload` ({"kind":
     /// "json", "data": ...}, {"kind": "binary", "type": TEXT, "data": BASE64} or null). The lines
-    /// that `subscribe` and `query` print will do: `id` and `timestamp` are the server's, and left
-    /// out here. The command ends when the server has answered for every event.
+    /// that `subscribe` and `query` print are accepted; their `id` and `timestamp` are ignored,
+    /// because the server sets both. The command ends when the server has confirmed every event.
     Register(RegisterArgs),
-    /// Print events that were registered.
+    /// Print registered events.
     #[command(subcommand, arg_required_else_help = false)]
     Query(QueryCommand),
     /// Print the server's status.
     Status(StatusArgs),
-    /// Print all events that a server has, oldest first: for `import` and `replay`.
+    /// Print all events of a server, oldest first, for `import` and `replay`.
     Export(ExportArgs),
-    /// Register the events that `export` printed, as fast as the server takes them.
+    /// Register the events that `export` printed, as fast as the server accepts them.
     ///
-    /// A server gives each event an id and a timestamp of its own; what it was before is the
-    /// source timestamp then (--times). Ids and times as they were are kept by `hat store import`.
+    /// The server gives each event a new id and timestamp; the old timestamp becomes the source
+    /// timestamp (--times). `hat store import` keeps ids and timestamps.
     Import(ImportArgs),
-    /// Register the events that `export` printed, with the pauses that were between them.
+    /// Register the events that `export` printed, with the original pauses between them.
     Replay(ReplayArgs),
-    /// Register events as fast as a server takes them, or at a rate, and print how long it took.
+    /// Register events as fast as a server accepts them, or at a given rate, and print how long it
+    /// took.
     ///
     /// The events are real: they stay in the server's store. Their types begin with --type.
     Load(LoadArgs),
-    /// Show rates and latest values, type by type, until q.
+    /// Show the rate and the latest value of each event type, until q is pressed.
     Top(TopArgs),
-    /// Look for what is wrong on the way to an event server, step by step.
+    /// Diagnose the connection to an event server, step by step.
     ///
-    /// The name, TCP, TLS, the protocol, the token, the difference of the clocks, the round trip:
-    /// each step says what to do where it fails. The exit code is that of the failure.
+    /// Checks the name, TCP, TLS, the protocol, the token, the difference between the clocks, and
+    /// the round trip. A step that fails says what to do. The exit code is that of the failure.
     Doctor(DoctorArgs),
-    /// Follow, ask or be a Juggler server.
+    /// Follow or call a Juggler server, or run one.
     #[command(subcommand, arg_required_else_help = false)]
     Juggler(JugglerCommand),
-    /// Send and receive Chatter messages, or look at what others say to each other.
+    /// Send and receive Chatter messages, or watch the messages between two peers.
     #[command(subcommand, arg_required_else_help = false)]
     Chatter(ChatterCommand),
-    /// Try ISO transport (COTP over TPKT) peers, or be one.
+    /// Test ISO transport (COTP over TPKT) peers, or run one.
     #[command(subcommand, arg_required_else_help = false)]
     Cotp(CotpCommand),
-    /// Look after the store of `hat serve --store DIR`, while no server uses it.
+    /// Maintain the store of `hat serve --store DIR` while no server uses it.
     #[command(subcommand, arg_required_else_help = false)]
     Store(StoreCommand),
-    /// Ask how the nodes of `hat serve --cluster` are.
+    /// Query the status of the nodes of `hat serve --cluster`.
     #[command(subcommand, arg_required_else_help = false)]
     Cluster(ClusterCommand),
     /// Run a server, feed it this machine's load, memory and network counters, and follow them.
     Demo(DemoArgs),
-    /// Print what makes a shell complete the command's arguments.
+    /// Print a script that makes a shell complete the command's arguments.
     ///
     /// bash: `hat completions bash > ~/.local/share/bash-completion/completions/hat`; zsh: into a
     /// file `_hat` in a folder of $fpath; fish: `~/.config/fish/completions/hat.fish`.
@@ -145,7 +147,7 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         shell: ShellName,
     },
-    /// Print the manual page, or write the pages of all commands into a folder.
+    /// Print the manual page, or write the pages of all commands to a folder.
     Man(ManArgs),
 }
 
@@ -225,10 +227,10 @@ pub(crate) use web::WebArgs;
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
-    /// How to print: JSON lines, or for people.
+    /// The output format: JSON lines, or text for people.
     #[arg(long, value_enum, default_value_t = StatusFormat::Jsonl)]
     pub(crate) format: StatusFormat,
-    /// Print every change too, until Ctrl-C.
+    /// Also print every change, until Ctrl-C.
     #[arg(long)]
     pub(crate) watch: bool,
 }
@@ -238,7 +240,7 @@ pub(crate) enum StatusFormat {
     /// JSON lines.
     #[value(alias = "json")]
     Jsonl,
-    /// For people.
+    /// Text for people.
     Table,
 }
 
@@ -266,7 +268,7 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     }
     if let Some(connect) = args.command.connect_mut() {
         connect.resolve(&given).map_err(|error| {
-            exit::say(&format!("error: {error} (--help says more)"));
+            exit::say(&format!("error: {error} (see --help)"));
             ExitCode::from(exit::USAGE)
         })?;
     }
@@ -283,7 +285,7 @@ fn refused(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     // up to the empty line before tips and usage; lists stand in lines of their own
     let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
-    exit::say(&format!("{} (--help says more)", lines.collect::<Vec<_>>().join(" ")));
+    exit::say(&format!("{} (see --help)", lines.collect::<Vec<_>>().join(" ")));
     exit::USAGE.into()
 }
 
@@ -314,7 +316,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "write a number from 1 on".into())
+    text.parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(|| "write a number of at least 1".into())
 }
 
 #[cfg(test)]

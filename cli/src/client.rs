@@ -114,7 +114,7 @@ impl ServerClient {
                     return Ok(Some(Page { events: pages.answered(result), more_follows }));
                 }
                 QueryOutcome::Ended(error) if pages.failed(too_large(&error)) => {
-                    info!(%error, "the answer ended the connection: fewer events are asked for");
+                    info!(%error, "the answer ended the connection: querying fewer events at a time");
                 }
                 QueryOutcome::Ended(error) => {
                     return Err(Failure::Ended { address: self.address.clone(), error }.into());
@@ -151,7 +151,7 @@ pub(crate) fn client_options(args: &ConnectArgs, wanted: Interest) -> Result<Con
     Ok(options)
 }
 
-/// Why there is no client.
+/// Why a client could not connect.
 pub(crate) fn refusal(address: Address, error: ConnectError) -> anyhow::Error {
     match error {
         ConnectError::Connect(error) => Failure::of_connect(error).into(),

@@ -33,16 +33,16 @@ const IDLE: u8 = 9;
 /// The codes, for `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  0  done; also after Ctrl-C, and when nobody reads the output any more
-  1  any other failure; also where Ctrl-C came before all was exported, imported, replayed or found
+  0  success; also after Ctrl-C, and when the output is no longer read
+  1  any other failure; also if Ctrl-C interrupts an export, import, replay or query
   2  bad arguments or bad input
   3  no connection: refused, no such host, no answer in time; or cannot listen
-  4  rejected by the server, for example because of the token, or of the transport selector
-  5  the peer speaks something else, or broke the protocol
+  4  rejected by the server, for example because of the token or the transport selector
+  5  the peer speaks another protocol, or violated the protocol
   6  the connection was lost or closed by the server
-  7  the server did not register the events, or answers that a call failed
-  8  no TLS: the peer's certificate does not verify, it refuses ours, or does not speak TLS
-  9  fewer events came than were to be waited for (subscribe --count with --idle-timeout)";
+  7  the server did not register the events, or a call failed
+  8  TLS failed: a certificate was refused on either side, or the peer does not speak TLS
+  9  fewer events arrived than requested (subscribe --count with --idle-timeout)";
 
 /// A failure with a code of its own.
 #[derive(Debug, thiserror::Error)]
@@ -50,25 +50,25 @@ pub(crate) enum Failure {
     /// What a person or a program wrote is wrong.
     #[error("{0}")]
     Input(String),
-    /// There is no connection, or no server.
+    /// The connection could not be established, or the server not started.
     #[error(transparent)]
     NoConnection(#[from] ConnectError),
     /// The same, where it was tried step by step.
     #[error("{0}")]
     Unreachable(String),
     /// There is a connection, but no TLS over it.
-    #[error("no TLS with {address}: {error}")]
+    #[error("cannot establish TLS with {address}: {error}")]
     Tls { address: Address, error: tls::Error },
     /// The connection did not come in time.
     #[error("no connection to {address} within {} s", time.as_secs_f64())]
     TimedOut { address: Address, time: Duration },
     /// The peer of a probe does not answer.
-    #[error("{address} does not answer within {} s", time.as_secs_f64())]
+    #[error("no answer from {address} within {} s", time.as_secs_f64())]
     Silent { address: Address, time: Duration },
     /// The peer of a probe closes when it has read the connection request.
     #[error(
-        "{address} closed the connection without an answer to the connection request: some devices, S7 \
-         among them, do so for a transport selector that they do not know (--remote-tsel)"
+        "{address} closed the connection without answering the connection request: some devices, \
+         S7 among them, do so for an unknown transport selector (--remote-tsel)"
     )]
     CutAtRequest { address: Address },
     /// The server says no.
@@ -77,32 +77,32 @@ pub(crate) enum Failure {
     /// The address cannot be listened on.
     #[error("{0}")]
     CannotListen(String),
-    /// Whoever answers is no ISO transport peer.
-    #[error("{address} does not answer as an ISO transport peer does: {error}")]
+    /// Whoever answers is not an ISO transport peer.
+    #[error("{address} is not an ISO transport peer: {error}")]
     NotCotp { address: Address, error: Box<hat_aio::cotp::Error> },
     /// A connection with an ISO transport peer is over.
-    #[error("the connection to {address} is over: {error}")]
+    #[error("the connection to {address} ended: {error}")]
     OverCotp { address: Address, error: Box<hat_aio::cotp::Error> },
     /// A connection with another peer did not come about, or is over.
     #[error("{address}: {reason}")]
     Over { address: Address, reason: String },
-    /// Whoever answers is no Juggler server, or does not take the client.
-    #[error("{address} does not answer as a Juggler server does: {reason}")]
+    /// Whoever answers is not a Juggler server, or does not take the client.
+    #[error("{address} is not a Juggler server: {reason}")]
     NotJuggler { address: Address, reason: String },
     /// A Juggler server answers that it failed.
-    #[error("{address} answers that `{name}` failed: {text}")]
+    #[error("the request `{name}` to {address} failed: {text}")]
     CallFailed { address: Address, name: String, text: String },
-    /// Whoever answers is no event server.
-    #[error("{address} does not answer as an event server does: {error}")]
+    /// Whoever answers is not an event server.
+    #[error("{address} is not an event server: {error}")]
     NotEventer { address: Address, error: Error },
     /// The connection is over.
-    #[error("the connection to {address} is over: {error}")]
+    #[error("the connection to {address} ended: {error}")]
     Ended { address: Address, error: Error },
     /// The server answered that it did not register the events.
     #[error("the server did not register the events")]
     NotRegistered,
     /// Nothing came for as long as may be waited.
-    #[error("{came} of {count} events came, and then none for {seconds} s")]
+    #[error("{came} of {count} events arrived, and then none for {seconds} s")]
     Idle { came: usize, count: usize, seconds: f64 },
     /// Some lines of the input were not registered.
     #[error("{text}")]
@@ -111,7 +111,7 @@ pub(crate) enum Failure {
     #[error("interrupted: {0}")]
     Interrupted(String),
     /// Nobody reads the output any more: no failure at all.
-    #[error("nobody reads the output")]
+    #[error("the output is no longer read")]
     OutputClosed,
 }
 
@@ -136,7 +136,7 @@ impl Failure {
         }
     }
 
-    /// Why there is no connection.
+    /// Why a connection could not be established.
     pub(crate) fn of_connect(error: ConnectError) -> Self {
         match error {
             ConnectError::Tls { address, error } => Self::Tls { address, error },

@@ -11,28 +11,27 @@ use super::seconds;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ChatterCommand {
-    /// Send a message and print the answer of the same conversation, as a JSON line.
+    /// Send a message and print the response of the same conversation as a JSON line.
     ///
-    /// The data is the encoded value of TYPE, in hexadecimal digits: a message of another kind than
-    /// events needs its schema to be read, which is not known here.
+    /// The data is the encoded value of TYPE in hexadecimal digits, because hat does not know the
+    /// schemas of other messages than those of events.
     Send(MessageArgs),
-    /// Take connections and print the messages that come, as JSON lines, until Ctrl-C.
+    /// Accept connections and print the messages that arrive as JSON lines, until Ctrl-C.
     Listen(ListenArgs),
-    /// Stand between a client and a server, and print what they say to each other.
+    /// Run a proxy between a client and a server, and print the messages between them.
     ///
-    /// What goes through is not changed, and goes through also where it cannot be read. Frames of
-    /// Chatter, Eventer, Juggler (HTTP and WebSocket), TPKT and COTP are taken apart; what is
-    /// encrypted by TLS is counted. Printing slows what goes through where nobody reads fast
-    /// enough.
+    /// Data is forwarded unchanged, even if it cannot be decoded. Frames of Chatter, Eventer,
+    /// Juggler (HTTP and WebSocket), TPKT and COTP are decoded; data encrypted by TLS is only
+    /// counted. Forwarding slows down if the output is read too slowly.
     Proxy(ProxyArgs),
 }
 
-/// Of Chatter.
+/// A dialect of Chatter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DialectName {
-    /// Of today: hat-drivers, hat-event.
+    /// The current dialect, of hat-drivers and hat-event.
     HatChatter,
-    /// Of hat-chatter 0.5: messages name a module.
+    /// The dialect of hat-chatter 0.5, in which messages name a module.
     Hat,
 }
 
@@ -52,19 +51,19 @@ pub(crate) struct MessageArgs {
     /// The type of the message: Module.Type, or Type with --module.
     #[arg(value_name = "TYPE")]
     pub(crate) message_type: String,
-    /// The encoded value: pairs of hexadecimal digits. Default: none.
+    /// The encoded value as pairs of hexadecimal digits. Default: none.
     #[arg(value_name = "OCTETS", value_parser = encoded, default_value = "")]
     pub(crate) data: Octets,
-    /// The module of the type, in the dialect hat.
+    /// The module of the type; only in the dialect hat.
     #[arg(long, value_name = "NAME")]
     pub(crate) module: Option<String>,
     /// The dialect.
     #[arg(long, value_enum, default_value_t = DialectName::HatChatter)]
     pub(crate) dialect: DialectName,
-    /// The message ends its conversation: wait for no answer.
+    /// End the conversation with the message, and do not wait for a response.
     #[arg(long)]
     pub(crate) last: bool,
-    /// How long connecting and the answer may take.
+    /// How long connecting and the response may take.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub(crate) timeout: Duration,
     #[command(flatten)]
@@ -77,18 +76,18 @@ pub(crate) struct Octets(pub(crate) Vec<u8>);
 
 fn encoded(text: &str) -> Result<Octets, String> {
     let octets = hexadecimal(text).map(Octets);
-    octets.ok_or_else(|| "write pairs of hexadecimal digits, as 83616263".into())
+    octets.ok_or_else(|| "write pairs of hexadecimal digits, such as 83616263".into())
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ListenArgs {
-    /// Where to listen: host:port. Port 0 is any free one.
+    /// The address to listen on: host:port. Port 0 selects a free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:23010")]
     pub(crate) listen: Address,
     /// The dialect.
     #[arg(long, value_enum, default_value_t = DialectName::HatChatter)]
     pub(crate) dialect: DialectName,
-    /// Answer messages that do not end their conversation with the same data.
+    /// Answer each message that does not end its conversation with the same data.
     #[arg(long)]
     pub(crate) echo: bool,
     #[command(flatten)]
@@ -97,33 +96,33 @@ pub(crate) struct ListenArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ProxyArgs {
-    /// Where to listen for clients: host:port. Port 0 is any free one.
+    /// The address to listen on for clients: host:port. Port 0 selects a free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(crate) listen: Address,
     /// The server: host:port.
     pub(crate) address: Address,
-    /// What they speak. Default: what the client's first octets look like.
+    /// The protocol. Default: recognized from the client's first octets.
     #[arg(long, value_enum)]
     pub(crate) speaks: Option<Speaks>,
     /// Print JSON lines.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Octets of a message that are printed, at most; of JSON, characters.
+    /// The maximum number of octets of a message to print; of JSON, characters.
     #[arg(long, value_name = "OCTETS", default_value_t = 256)]
     pub(crate) most: usize,
 }
 
-/// What peers speak.
+/// The protocol of the peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Speaks {
-    /// Chatter, with Eventer in it.
+    /// Chatter, including Eventer.
     Chatter,
     /// Chatter of hat-chatter 0.5.
     Hat,
-    /// HTTP, and Juggler in its WebSocket.
+    /// HTTP, and Juggler in a WebSocket.
     Juggler,
-    /// COTP in TPKT.
+    /// COTP over TPKT.
     Cotp,
-    /// Anything: only counted.
+    /// Any protocol; data is only counted.
     Raw,
 }

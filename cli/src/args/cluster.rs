@@ -9,24 +9,24 @@ use crate::conf::settings::{ClusterSettings, ShardSettings};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ClusterArgs {
-    /// Be one of several nodes that all register and tell the same events in the same order, by way
-    /// of NATS JetStream at these addresses: nats://a,b,c with a port where it is not 4222, or
-    /// tls://a,b,c.
+    /// Run as one of several nodes that all register and notify the same events in the same order,
+    /// through NATS JetStream at these addresses: nats://a,b,c or tls://a,b,c, with a port unless
+    /// it is 4222.
     ///
-    /// All nodes have the same --server-id, and each a --store of its own. An answer says that the
-    /// events are with a majority of the NATS servers, and can be found on this node. Only in a
-    /// `hat` that was built with the feature `cluster`, and on Tokio.
+    /// All nodes have the same --server-id, and each has its own --store. A response to a
+    /// registration means that a majority of the NATS servers have the events, and that queries to
+    /// this node find them. Requires a `hat` built with the feature `cluster`, and Tokio.
     #[arg(long, value_name = "URLS", env = "HAT_CLUSTER", hide_env_values = true)]
     cluster: Option<String>,
-    /// How many NATS servers keep the events, 1 to 5, where this node is the first of the cluster.
-    /// [default: as many as --cluster names]
+    /// How many NATS servers keep the events, 1 to 5, if this node creates the stream of the
+    /// cluster. [default: as many as --cluster names]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(1..=5))]
     cluster_replicas: Option<u8>,
-    /// The cluster is new: make the place where events are kept, if there is none. For the first
-    /// start of one node.
+    /// Create the stream that keeps the events if there is none. For the first start of one node of
+    /// a new cluster.
     ///
-    /// Without it a node waits until another one has made that place. Where it was lost, a new one
-    /// would give ids that were given before, so it is not made while any node knows of events.
+    /// Without it, a node waits until another one has created the stream. A new stream in place of
+    /// a lost one would reuse ids, so none is created while any node has events.
     #[arg(long)]
     cluster_new: bool,
     /// Give events of these types to a further server id, with a stream of its own: 2=plant/b/*.
@@ -76,16 +76,16 @@ impl ClusterArgs {
 /// Who one is to NATS.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct NatsArgs {
-    /// A file with NATS credentials, as nsc writes them.
+    /// A file of NATS credentials, as written by nsc.
     #[arg(long, value_name = "FILE")]
     cluster_creds: Option<PathBuf>,
-    /// Certificates in PEM by which those of the NATS servers are judged, beside the system's.
+    /// Certificates in PEM to trust for the NATS servers, in addition to the system's.
     #[arg(long, value_name = "FILE")]
     cluster_ca: Option<PathBuf>,
     /// The node's certificate for NATS, in PEM.
     #[arg(long, value_name = "FILE", requires = "cluster_key")]
     cluster_cert: Option<PathBuf>,
-    /// The key of that certificate, in PEM.
+    /// The private key of that certificate, in PEM.
     #[arg(long, value_name = "FILE", requires = "cluster_cert")]
     cluster_key: Option<PathBuf>,
 }
@@ -105,7 +105,7 @@ impl NatsArgs {
 /// What can be done with a cluster.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClusterCommand {
-    /// Print how a cluster is: the stream and who leads it, the nodes and how far they are.
+    /// Print the status of a cluster: the stream and its leader, and the progress of each node.
     ///
     /// A line for the stream, and one for each node that answers within two seconds. Exit code 1
     /// says that the stream has no leader, or that a node does not serve. Only in a `hat` that was

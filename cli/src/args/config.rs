@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 /// What the file is, for people.
-pub(crate) const HELP: &str = r#"The configuration file names servers. It is $HAT_CONFIG, or else hat/config.toml in $XDG_CONFIG_HOME, which is
-~/.config where it is not set.
+pub(crate) const HELP: &str = r#"The configuration file names servers. It is $HAT_CONFIG if set,
+otherwise hat/config.toml in $XDG_CONFIG_HOME or ~/.config.
 
   default = "plant"             # the server of commands that name none; optional
 
@@ -19,8 +19,9 @@ pub(crate) const HELP: &str = r#"The configuration file names servers. It is $HA
   timeout = 5                   # seconds, as --timeout
   tls = true                    # as --tls; also tls_ca, tls_cert, tls_key and tls_name
 
-What stands in the command line comes before the environment (HAT_CONNECT, HAT_SERVER, HAT_TOKEN), and that before the file. With --server
-NAME the environment's address and token are not used."#;
+The command line takes precedence over the environment (HAT_CONNECT, HAT_SERVER, HAT_TOKEN), and the
+environment over the file. With --server NAME, the address and the token of the environment are not
+used."#;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -69,7 +70,7 @@ impl Config {
     pub(super) fn missing() -> String {
         match path() {
             Some((path, _)) => format!("there is no file {}", path.display()),
-            None => "there is no configuration file: HAT_CONFIG says where one is".into(),
+            None => "there is no configuration file: set HAT_CONFIG to its path".into(),
         }
     }
 }
@@ -77,7 +78,9 @@ impl Config {
 impl Server {
     pub(super) fn token(&self) -> Result<Option<String>, String> {
         match (&self.token, &self.token_file) {
-            (Some(_), Some(_)) => Err("both token and token_file".into()),
+            (Some(_), Some(_)) => {
+                Err("it has both token and token_file: remove one of them".into())
+            }
             (Some(token), None) => Ok(Some(token.clone())),
             (None, Some(path)) => {
                 let read = std::fs::read_to_string(path);

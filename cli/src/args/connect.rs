@@ -18,17 +18,17 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ConnectArgs {
     /// The event server: host:port, ssl+sbs://host:port for TLS, or unix:/path for a Unix socket.
-    /// Default: that of --server, or 127.0.0.1:23012.
+    /// Default: the address of --server, or 127.0.0.1:23012.
     #[arg(long, value_name = "ADDRESS", env = "HAT_CONNECT")]
     connect: Option<Address>,
-    /// The event server, by its name in the configuration file (see `hat --help`). Default: the one
-    /// that the file says.
+    /// The name of the event server in the configuration file (see `hat --help`). Default: the
+    /// default server of the file.
     #[arg(long, value_name = "NAME", env = "HAT_SERVER")]
     server: Option<String>,
-    /// The secret that the server asks for.
+    /// The token that the server requires.
     #[arg(long, env = "HAT_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
-    /// What the server is told that this client is. Default: hat.
+    /// The name of this client, as reported to the server. Default: hat.
     #[arg(long)]
     name: Option<String>,
     /// How long connecting may take. Default: 10 s.
@@ -95,7 +95,7 @@ impl ConnectArgs {
             self.server = None;
         }
         if self.connect.is_some() && self.server.is_some() {
-            return Err("--connect and --server both say which server (HAT_CONNECT and HAT_SERVER too): give one of them".into());
+            return Err("--connect and --server (or HAT_CONNECT and HAT_SERVER) both name a server: use one of them".into());
         }
         if self.connect.is_some() {
             return Ok(());
@@ -110,7 +110,7 @@ impl ConnectArgs {
         let Some(server) = config.servers.get(&name) else {
             let names: Vec<_> = config.servers.keys().map(String::as_str).collect();
             let names = if names.is_empty() { "no server".into() } else { names.join(", ") };
-            return Err(format!("no server `{name}` in {}: it has {names}", path.display()));
+            return Err(format!("no server `{name}` in {}, which has {names}", path.display()));
         };
         let of = |error: String| format!("server `{name}` in {}: {error}", path.display());
         self.complete(server).map_err(of)

@@ -10,29 +10,29 @@ use hat_core::cotp::{Selector, TpduSize};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CotpCommand {
-    /// Connect, print in one line what the peer confirms, and close.
+    /// Connect, print in one line what the peer confirms, and disconnect.
     ///
-    /// Where the peer refuses, its reason is told and the exit code is 4; where it is silent, 3;
-    /// where it answers as no ISO transport peer does, 5; where it closes without an answer, 6:
-    /// some devices do so for a selector that they do not know, S7 among them.
+    /// If the peer refuses, prints its reason and exits with code 4. The exit code is 3 if the peer
+    /// does not answer, 5 if it is not an ISO transport peer, and 6 if it closes the connection
+    /// without an answer, as some devices, S7 among them, do for an unknown selector.
     Probe(ProbeArgs),
-    /// Connect, send octets as one message, print what the peer answers, and close.
+    /// Connect, send octets as one message, print the peer's response, and disconnect.
     Send(SendArgs),
-    /// Try one selector of the peer after the other, and print what becomes of each.
+    /// Try selectors of the peer one after another, and print the result of each.
     ///
-    /// Exit code 0 where the peer confirms one of them at least, 4 otherwise.
+    /// The exit code is 0 if the peer confirms at least one of them, otherwise 4.
     Scan(ScanArgs),
-    /// Send every message back, until Ctrl-C.
+    /// Accept connections and send every message back, until Ctrl-C.
     ///
-    /// Prints `listening on HOST:PORT` on standard error, and a line for each caller that comes,
-    /// and that goes.
+    /// Prints `listening on HOST:PORT` on standard error, and a line when a caller connects or
+    /// disconnects.
     Echo(EchoArgs),
 }
 
 /// For `--help`.
 const SELECTORS: &str = "\
-A selector is pairs of hexadecimal digits (0001), a text (text:SERVER), octets as decimal numbers (1.2), or
-rack and slot of an S7 (0/2, which is 0102).";
+A selector is written as pairs of hexadecimal digits (0001), as text (text:SERVER), as decimal
+octets (1.2), or as the rack and slot of an S7 (0/2, which is 0102).";
 
 /// What is asked of a peer.
 #[derive(Clone, Debug, Args)]
@@ -40,20 +40,20 @@ pub(crate) struct PeerArgs {
     /// The peer: host or host:port.
     #[arg(value_parser = address)]
     pub(crate) address: Address,
-    /// Our transport selector.
+    /// The local transport selector.
     #[arg(long, value_name = "SELECTOR", value_parser = selector)]
     pub(crate) local_tsel: Option<Selector>,
     /// The TPDU size to offer, in octets: 128 to 8192, a power of two. Default: 2048.
     #[arg(long, value_name = "OCTETS", value_parser = tpdu_size)]
     pub(crate) tpdu_size: Option<TpduSize>,
-    /// Keep the peer to the letter of the standards (RFC 905, RFC 2126): what it does otherwise
-    /// ends the connection.
+    /// Require the peer to follow the standards (RFC 905, RFC 2126) exactly: any deviation ends the
+    /// connection.
     #[arg(long)]
     pub(crate) strict: bool,
-    /// How long the peer may take to answer, the connection included.
+    /// How long connecting and the peer's answer may take.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = super::seconds)]
     pub(crate) timeout: Duration,
-    /// How to print.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = CotpFormat::Text)]
     pub(crate) format: CotpFormat,
 }
@@ -61,7 +61,7 @@ pub(crate) struct PeerArgs {
 /// How to print what a peer says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CotpFormat {
-    /// For people.
+    /// Text for people.
     Text,
     /// JSON lines.
     #[value(alias = "json")]
@@ -76,7 +76,7 @@ pub(crate) struct ProbeArgs {
     /// The peer's transport selector.
     #[arg(long, value_name = "SELECTOR", value_parser = selector)]
     pub(crate) remote_tsel: Option<Selector>,
-    /// Print the octets of the request (CR) and of the answer (CC) too.
+    /// Also print the octets of the request (CR) and the confirmation (CC).
     #[arg(long)]
     pub(crate) hex: bool,
     #[command(flatten)]
@@ -88,14 +88,14 @@ pub(crate) struct ProbeArgs {
 pub(crate) struct SendArgs {
     #[command(flatten)]
     pub(crate) peer: PeerArgs,
-    /// The message: pairs of hexadecimal digits, also with spaces or colons between them. Without
-    /// it, standard input as it is.
+    /// The message as pairs of hexadecimal digits, optionally with spaces or colons between them.
+    /// Default: standard input, unchanged.
     #[arg(value_name = "OCTETS", value_parser = octets)]
     pub(crate) message: Option<Message>,
     /// The peer's transport selector.
     #[arg(long, value_name = "SELECTOR", value_parser = selector)]
     pub(crate) remote_tsel: Option<Selector>,
-    /// Messages to wait for.
+    /// The number of messages to wait for.
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub(crate) answers: usize,
     #[command(flatten)]
@@ -111,10 +111,10 @@ pub(crate) struct Message(pub(crate) Vec<u8>);
 pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) peer: PeerArgs,
-    /// Selectors to try. Default: 0001 to 0004, and racks 0 and 1 with slots 0 to 5.
+    /// The selectors to try. Default: 0001 to 0004, and racks 0 and 1 with slots 0 to 5.
     #[arg(value_name = "SELECTOR", value_parser = selector)]
     pub(crate) selectors: Vec<Selector>,
-    /// Wait so long before each but the first: some devices take few connections.
+    /// The pause before each attempt but the first: some devices accept few connections at a time.
     #[arg(long, value_name = "SECONDS", default_value = "0.1", value_parser = super::seconds)]
     pub(crate) pause: Duration,
 }
@@ -122,11 +122,11 @@ pub(crate) struct ScanArgs {
 #[derive(Debug, Args)]
 #[command(after_help = SELECTORS)]
 pub(crate) struct EchoArgs {
-    /// Where to listen: host or host:port. The usual port, 102, is for privileged programs on most
-    /// systems.
+    /// The address to listen on: host or host:port. The standard port, 102, requires privileges on
+    /// most systems.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:102", value_parser = address)]
     pub(crate) listen: Address,
-    /// The selector that peers must call. Default: any.
+    /// The transport selector that callers must use. Default: any.
     #[arg(long, value_name = "SELECTOR", value_parser = selector)]
     pub(crate) local_tsel: Option<Selector>,
     #[command(flatten)]
@@ -141,8 +141,8 @@ fn address(text: &str) -> Result<Address, String> {
 fn selector(text: &str) -> Result<Selector, String> {
     let wrong = || {
         format!(
-            "`{text}` is no selector: write pairs of hexadecimal digits, as 0001, or text:NAME, octets \
-             as 1.2, or rack/slot as 0/2"
+            "`{text}` is not a selector: write pairs of hexadecimal digits such as 0001, \
+             text:NAME, octets such as 1.2, or rack/slot such as 0/2"
         )
     };
     if let Some(name) = text.strip_prefix("text:") {
@@ -215,7 +215,7 @@ mod tests {
             assert_eq!(selector(text).expect(text).octets()[..], *octets, "{text}");
         }
         for text in ["1", "zz", "8/0", "0/32", "1.256", "1.", "+1+f", "0/2/1"] {
-            assert!(selector(text).expect_err(text).contains("is no selector"), "{text}");
+            assert!(selector(text).expect_err(text).contains("is not a selector"), "{text}");
         }
     }
 

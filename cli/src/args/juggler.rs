@@ -13,13 +13,14 @@ use super::seconds;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum JugglerCommand {
-    /// Print a server's state, and again at every change, and its notifications, as JSON lines.
+    /// Print a server's state, initially and at every change, and its notifications, as JSON lines.
     ///
-    /// {"state": …} and {"notify": NAME, "data": …}, until Ctrl-C.
+    /// Prints {"state": …} and {"notify": NAME, "data": …} until Ctrl-C.
     Watch(WatchArgs),
-    /// Ask a server for something, and print the result as JSON. A failure is exit code 7.
+    /// Send a request to a server and print the result as JSON. The exit code of a failed request
+    /// is 7.
     Call(CallArgs),
-    /// Be a server whose state comes as JSON lines on standard input, until that ends or Ctrl-C.
+    /// Run a server whose state is read as JSON lines from standard input, until its end or Ctrl-C.
     ///
     /// A line is the whole new state, or {"notify": NAME, "data": …} for a notification. Requests
     /// are printed as JSON lines, and answered with their own data. Prints `listening on
@@ -33,10 +34,10 @@ pub(crate) struct PeerOfJuggler {
     /// The server: host:port, or a URL: ws://host:port/path or wss://host:port/path.
     #[arg(value_name = "ADDRESS")]
     pub(crate) url: JugglerUrl,
-    /// Path of the WebSocket. Default: that of the URL, or /ws.
+    /// The path of the WebSocket. Default: the path of the URL, or /ws.
     #[arg(long, value_name = "PATH")]
     pub(crate) ws_path: Option<String>,
-    /// User and password, where the server asks for them: user:password.
+    /// The user name and the password, if the server requires them: user:password.
     #[arg(long, value_name = "USER:PASSWORD", env = "HAT_JUGGLER_USER", hide_env_values = true)]
     pub(crate) user: Option<String>,
     /// How long connecting may take.
@@ -80,10 +81,10 @@ impl PeerOfJuggler {
 pub(crate) struct WatchArgs {
     #[command(flatten)]
     pub(crate) peer: PeerOfJuggler,
-    /// Only this part of the state: a JSON pointer, /a/0. It is printed where it changed.
+    /// Print only this part of the state, a JSON pointer such as /a/0, whenever it changes.
     #[arg(long, value_name = "POINTER", value_parser = super::output::pointer)]
     pub(crate) path: Option<Pointer>,
-    /// End after so many lines.
+    /// End after this many lines.
     #[arg(long)]
     pub(crate) count: Option<usize>,
 }
@@ -92,19 +93,19 @@ pub(crate) struct WatchArgs {
 pub(crate) struct CallArgs {
     #[command(flatten)]
     pub(crate) peer: PeerOfJuggler,
-    /// What is asked for.
+    /// The name of the request.
     pub(crate) name: String,
-    /// The data, as JSON.
+    /// The data of the request, as JSON.
     #[arg(default_value = "null")]
     pub(crate) data: String,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct JugglerServeArgs {
-    /// Where to listen: host:port. Port 0 is any free one.
+    /// The address to listen on: host:port. Port 0 selects a free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: Address,
-    /// A folder of files to serve too.
+    /// A folder of files to serve as well.
     #[arg(long, value_name = "DIR")]
     pub(crate) files: Option<PathBuf>,
     #[command(flatten)]

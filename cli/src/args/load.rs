@@ -13,34 +13,35 @@ use super::{ConnectArgs, at_least_one, query_type, seconds};
 pub(crate) struct LoadArgs {
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
-    /// Connections, each of which registers one session after the other.
+    /// The number of connections; each registers one session after another.
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = at_least_one)]
     pub(crate) clients: usize,
     /// How long to register.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub(crate) seconds: Duration,
-    /// Events a second of all connections together. Default: as many as are taken.
+    /// Events per second, over all connections. Default: as many as
+    /// the server accepts.
     ///
-    /// The time of a session is counted from when it was due: what waits behind a slow answer is
-    /// slow too.
+    /// The time of a session is measured from when it was due, so a session that waits for a slow
+    /// response counts as slow, too.
     #[arg(long, value_name = "EVENTS_PER_SECOND", value_parser = rate)]
     pub(crate) rate: Option<f64>,
-    /// Events in a session.
+    /// The number of events in a session.
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = at_least_one)]
     pub(crate) batch: usize,
-    /// Event types: TYPE/0, TYPE/1, and so on, one after the other.
+    /// The number of event types: TYPE/0, TYPE/1, and so on, in turn.
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = at_least_one)]
     pub(crate) types: usize,
-    /// What the types begin with.
+    /// The beginning of the event types.
     #[arg(long = "type", value_name = "TYPE", default_value = "load", value_parser = json::event_type)]
     pub(crate) prefix: EventType,
-    /// Bytes of a payload, a JSON string; 0 is none.
+    /// The size of the payload, a JSON string, in bytes; 0 means no payload.
     #[arg(long, value_name = "BYTES", default_value_t = 16)]
     pub(crate) payload: usize,
-    /// Subscribe too, and count how long it takes until the events are told.
+    /// Also subscribe, and measure the time until the events are notified.
     #[arg(long)]
     pub(crate) follow: bool,
-    /// How to print.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = LoadFormat::Text)]
     pub(crate) format: LoadFormat,
 }
@@ -48,9 +49,9 @@ pub(crate) struct LoadArgs {
 /// How to print what a load came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LoadFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object; units are in the names.
+    /// One JSON object, with units in the names.
     Json,
 }
 
@@ -58,11 +59,11 @@ pub(crate) enum LoadFormat {
 pub(crate) struct TopArgs {
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
-    /// Event types, with `?` and `*`. Without any: all.
+    /// Event types, with `?` and `*`. Default: all events.
     #[arg(value_name = "TYPE", value_parser = query_type)]
     pub(crate) types: Vec<EventType>,
-    /// Watch for so long, print the table once, and end: for scripts and for outputs that are no
-    /// terminals.
+    /// Watch for this long, print the table once, and end: for scripts and for output that is not a
+    /// terminal.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) once: Option<Duration>,
 }

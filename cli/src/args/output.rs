@@ -10,19 +10,19 @@ use crate::output::Template;
 /// How to print events.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct OutputArgs {
-    /// How to print: jsonl, table, csv, payload, or a template such as '{timestamp} {type}
+    /// The output format: jsonl, table, csv, payload, or a template such as '{timestamp} {type}
     /// {/celsius}'.
     ///
-    /// `jsonl` prints a JSON object a line, as `register` and `import` read them. `csv` has a line
-    /// of names first. `payload` prints payloads alone: JSON as its text in a line, binary data as
-    /// the bytes that they are, without an end of line. In a template stand {type}, {id}, {server},
-    /// {session}, {instance}, {timestamp}, {source_timestamp}, {payload}, and JSON pointers into
-    /// the payload, {/a/0}; texts are printed without quotes, what is not there as nothing; {{ and
-    /// }} are braces, \t and \n what they always are.
+    /// `jsonl` prints one JSON object per line, which `register` and `import` can read. `csv`
+    /// begins with a line of names. `payload` prints only payloads: JSON as one line of text,
+    /// binary data unchanged and without a line break. A template can contain {type}, {id},
+    /// {server}, {session}, {instance}, {timestamp}, {source_timestamp}, {payload}, and JSON
+    /// pointers into the payload, such as {/a/0}. Strings are printed without quotes, and missing
+    /// values as nothing; {{ and }} print braces, \t a tab, and \n a line break.
     #[arg(long, value_name = "FORMAT", default_value = "jsonl")]
     pub(crate) format: Format,
-    /// Print only this part of JSON payloads, in place of the whole: a JSON pointer, /a/0. Where
-    /// there is none, no payload is printed.
+    /// Print only this part of JSON payloads, a JSON pointer such as /a/0. If a payload does not
+    /// have it, no payload is printed.
     #[arg(long, value_name = "POINTER", value_parser = pointer)]
     pub(crate) path: Option<Pointer>,
 }

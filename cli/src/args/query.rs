@@ -10,10 +10,11 @@ use super::{ConnectArgs, OutputArgs, query_type};
 pub(crate) enum QueryCommand {
     /// The latest event of every type.
     Latest(LatestArgs),
-    /// Events in the order of time.
+    /// Events in order of their timestamps.
     #[command(after_help = time::HELP)]
     Timeseries(Box<TimeseriesArgs>),
-    /// What one server registered, in that order.
+    /// The events of one server, in the order in which it
+    /// registered them.
     Server(ServerArgs),
 }
 
@@ -23,7 +24,7 @@ pub(crate) struct LatestArgs {
     pub(crate) connect: ConnectArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// Event types, with `?` and `*`. Without any: all.
+    /// Event types, with `?` and `*`. Default: all events.
     #[arg(value_name = "TYPE", value_parser = query_type)]
     pub(crate) types: Vec<EventType>,
 }
@@ -44,10 +45,10 @@ pub(crate) struct TimeseriesArgs {
     /// The latest source timestamp, inclusive.
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     pub(crate) source_to: Option<Timestamp>,
-    /// Newest first, or oldest first.
+    /// The order of the events.
     #[arg(long, value_enum, default_value_t = OrderName::Desc)]
     pub(crate) order: OrderName,
-    /// Which timestamp orders. By the source timestamp, events without one are left out.
+    /// The timestamp to order by. By the source timestamp, events without one are omitted.
     #[arg(long, value_enum, default_value_t = OrderByName::Timestamp)]
     pub(crate) order_by: OrderByName,
 }
@@ -77,7 +78,7 @@ impl From<OrderName> for Order {
 pub(crate) enum OrderByName {
     /// When the server registered the event.
     Timestamp,
-    /// When it happened, by its source.
+    /// When the event happened, according to its source.
     #[value(name = "source_timestamp", alias = "source-timestamp", alias = "sourceTimestamp")]
     SourceTimestamp,
 }
@@ -99,10 +100,10 @@ pub(crate) struct ServerArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) page: PageArgs,
-    /// Which server.
+    /// The server's id.
     #[arg(long, value_name = "ID", default_value_t = 1)]
     pub(crate) server_id: i64,
-    /// Only what is stored for good.
+    /// Only persisted events.
     #[arg(long)]
     pub(crate) persisted: bool,
 }
@@ -110,7 +111,7 @@ pub(crate) struct ServerArgs {
 /// Which events: their types, and when they were registered.
 #[derive(Debug, Args)]
 pub(crate) struct WhichArgs {
-    /// Event types, with `?` and `*`. Without any: all.
+    /// Event types, with `?` and `*`. Default: all events.
     #[arg(value_name = "TYPE", value_parser = query_type)]
     pub(crate) types: Vec<EventType>,
     /// The earliest timestamp, inclusive.
@@ -124,13 +125,14 @@ pub(crate) struct WhichArgs {
 /// How much of an answer.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct PageArgs {
-    /// The most events in an answer, and in each page of --all. The server has a limit of its own.
+    /// The maximum number of events in a response, and in each page of --all. The server has its
+    /// own limit.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i64).range(0..))]
     pub(crate) max_results: Option<i64>,
     /// Start after this event: server,session,instance.
     #[arg(long, value_name = "ID", value_parser = event_id)]
     pub(crate) last_event_id: Option<EventId>,
-    /// Ask again until nothing follows, and print each page as it comes.
+    /// Query page after page until no events follow, and print each page as it arrives.
     #[arg(long)]
     pub(crate) all: bool,
 }

@@ -7,21 +7,21 @@ use crate::conf::settings::{Lost, MonitorSettings};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RedundancyArgs {
-    /// Be one of a group of servers: register events only while the monitor (hat-monitor) at this
-    /// address says so, and copy those of the others.
+    /// Run as one of a group of servers: register events only while the monitor (hat-monitor) at
+    /// this address blesses this server, and copy the events of the others.
     ///
-    /// The address of --listen is what others are told: it must be one that they can connect to.
+    /// The other servers connect to the address of --listen, so it must be reachable for them.
     #[arg(long, value_name = "HOST:PORT")]
     monitor: Option<Address>,
-    /// What the server is called at the monitor. [default: hat]
+    /// The server's name at the monitor. [default: hat]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// The group of servers of which one is active. [default: event]
+    /// The group of servers, one of which is active. [default: event]
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
-    /// What to do when the monitor is gone: stay (stand by, unless there is no other server in the
-    /// group) and connect again, or exit, as the
-    /// deployed server does. [default: stay]
+    /// What to do when the connection to the monitor is lost: stay (stand by, unless no other
+    /// server is in the group) and connect again, or exit, as the deployed server does. [default:
+    /// stay]
     #[arg(long, value_enum)]
     monitor_lost: Option<Lost>,
 }

@@ -11,60 +11,58 @@ use crate::conf::settings::{AdminerSettings, Numbering, StoreSettings};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ServeArgs {
-    /// Read the configuration in this file, and let the other arguments win over it.
+    /// Read the configuration from this file. Other arguments take precedence over it.
     ///
-    /// It is the event.yaml of a deployed hat-event-server (YAML, TOML or JSON), or our own in
-    /// TOML: --print-conf writes one. `-` is
-    /// standard input.
+    /// It is the event.yaml of a deployed hat-event-server (YAML, TOML or JSON), or hat's own in
+    /// TOML, which --print-conf prints. `-` is standard input.
     #[arg(long, value_name = "FILE")]
     pub(crate) conf: Option<PathBuf>,
-    /// Print the whole configuration as TOML, with its defaults and the token, and end.
+    /// Print the whole configuration as TOML, including defaults and the token, and exit.
     #[arg(long)]
     pub(crate) print_conf: bool,
-    /// Start though the configuration names modules or a backend in Python, which do not run here.
+    /// Start even if the configuration names modules or a backend in Python, which cannot run here.
     #[arg(long)]
     pub(crate) without_modules: bool,
-    /// First copy what the event server at this address has stored into the store, with ids and
-    /// times, and serve then. What is there already is not copied again.
+    /// Before serving, copy the events that the event server at this address has stored, with their
+    /// ids and timestamps, into the store. Events that the store already has are not copied again.
     ///
-    /// What that server registers meanwhile or later is not among it: stop it then, and start with
-    /// this again to copy the rest before. In a group under a monitor, a server copies and stands
-    /// by without it.
+    /// Events that the other server registers meanwhile or later are not copied: to copy them as
+    /// well, stop this server and start it with this option again. In a group under a monitor, a
+    /// server copies the events of the others without this option.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) mirror_once: Option<Address>,
-    /// Where to listen: host:port, or unix:/path for a Unix socket. Port 0 is any free one. With
-    /// --tls-cert connections are those of TLS. [default: 127.0.0.1:23012]
+    /// The address to listen on: host:port, or unix:/path for a Unix socket. Port 0 selects a free
+    /// port. With --tls-cert, connections use TLS. [default: 127.0.0.1:23012]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<Address>,
-    /// The server's number, the first part of every event's id. [default: 1]
+    /// The server's id, which is the first part of every event's id. [default: 1]
     #[arg(long, value_name = "ID")]
     server_id: Option<i64>,
-    /// The secret that a client may not get wrong.
+    /// The token of the server. A client with another token is rejected.
     #[arg(long, env = "HAT_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// Without --store: events to keep; beyond that the oldest are forgotten, but for the latest of
-    /// each type. [default: 100000]
+    /// The number of events to keep without --store. Beyond it, the oldest events are removed,
+    /// except for the latest of each type. [default: 100000]
     #[arg(long, value_name = "COUNT")]
     max_events: Option<usize>,
-    /// Types whose latest event is kept without --store, and shown on the page; beyond that those
-    /// are forgotten that were registered last
-    /// the longest ago. [default: 100000]
+    /// The number of event types whose latest event is kept without --store, and shown on the page.
+    /// Beyond it, the types without an event for the longest time are removed. [default: 100000]
     #[arg(long, value_name = "COUNT")]
     max_types: Option<usize>,
-    /// Events in one answer, also where more are asked for. [default: 4096]
+    /// The maximum number of events in one response, even if a client requests more. [default:
+    /// 4096]
     #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
     max_results: Option<usize>,
-    /// Register no events of the server itself: that its engine has started, that a client has come
-    /// or is gone.
+    /// Do not register the server's own events: the start of its engine, and connected and
+    /// disconnected clients.
     #[arg(long)]
     no_own_events: bool,
-    /// Where the numbers of sessions go on: above the clock in microseconds, so that none is given
-    /// twice whatever becomes of the store, or
-    /// after what is stored. [default: clock]
+    /// How new sessions are numbered: from the clock in microseconds, so that no number is reused
+    /// even if the store is lost, or from the last stored session. [default: clock]
     #[arg(long, value_enum)]
     numbering: Option<Numbering>,
-    /// Where levels of the log are read and changed, by the deployed clients of HatEventAdminer:
-    /// host:port. Whoever reaches it may.
+    /// The address at which deployed clients of HatEventAdminer can read and change log levels:
+    /// host:port. Everyone who can reach it is allowed to.
     #[arg(long, value_name = "ADDRESS")]
     adminer: Option<Address>,
     #[command(flatten)]

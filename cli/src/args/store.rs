@@ -10,47 +10,49 @@ use crate::conf::settings::{Durability, Notify};
 /// What can be done with a store.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
-    /// Read everything, and hold every table against every other. Exit code 1 says that something
-    /// is wrong, and where.
+    /// Read the whole store and compare its tables with each other. Exit code 1 means that the
+    /// store is damaged; the output says where.
     Check(StoreArgs),
-    /// Print how much there is, as one JSON line.
+    /// Print the size of the store as one JSON line.
     Stats(StoreArgs),
-    /// Copy the store into another folder, with ids, times and reserved session numbers. The copy
-    /// is compact, and a store like any other: to restore it, serve it, or copy it back.
+    /// Copy the store to another folder, with ids, timestamps and reserved session numbers. The
+    /// copy is compact and is itself a store: to restore it, serve it or copy it back.
     ///
-    /// Where a server has the store open, that server makes the copy beside its work, with its own
-    /// rights: it must be able to write there.
+    /// If a server has the store open, that server makes the copy while it works. It needs the
+    /// permission to write to the other folder.
     Backup {
         #[command(flatten)]
         store: StoreArgs,
         /// A folder without a store.
         to: PathBuf,
     },
-    /// Copy a backup into the folder of a store that is gone. Sessions go on above the clock, so no
-    /// id is given twice.
+    /// Copy a backup to the folder of a lost store. New sessions are numbered from the clock, so no
+    /// id is reused.
     Restore {
         #[command(flatten)]
         store: StoreArgs,
         /// The folder of the backup.
         from: PathBuf,
     },
-    /// Give unused space back to the disk.
+    /// Return unused space to the disk.
     Compact(StoreArgs),
-    /// Print every event as a JSON line, by server, session and instance, with ids and times.
+    /// Print every event as a JSON line, with its id and timestamps, in order of server, session
+    /// and instance.
     Export(StoreArgs),
-    /// Store events that come as JSON lines on standard input, as `export` prints them, with their
-    /// ids and times.
+    /// Store events read as JSON lines from standard input, as `export` prints them, with their ids
+    /// and timestamps.
     ///
-    /// Those of a server come by session and instance. Events that are not above the last one of
-    /// their server are passed over, and counted.
+    /// The events of a server must be in order of session and instance. Events that do not come
+    /// after the last stored event of their server are skipped and counted.
     ///
-    /// With `--from-lmdb` they come from the file of a hat-event-server instead (hat-event 0.9 with
-    /// its LMDB backend, version 0.9 of the file). Sessions and times go on above those of the
-    /// file. Stop that server first: what it has not flushed is not in its file.
+    /// With `--from-lmdb`, events are read from the file of a hat-event-server instead (hat-event
+    /// 0.9 with its LMDB backend, file version 0.9). New sessions and timestamps continue above
+    /// those of the file. Stop that server first: events that it has not flushed are not in its
+    /// file.
     Import {
         #[command(flatten)]
         store: StoreArgs,
-        /// The file that `db_path` of the server's configuration names. It is only read.
+        /// The file named by `db_path` in the server's configuration. It is not changed.
         #[arg(long, value_name = "FILE")]
         from_lmdb: Option<PathBuf>,
     },
@@ -66,23 +68,22 @@ pub(crate) struct StoreArgs {
 /// Where a server keeps its events.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct KeepArgs {
-    /// The folder to keep events in; made where there is none. Without it they are in memory only,
-    /// and gone when the server ends.
+    /// The folder to keep events in; it is created if it does not exist. Without it, events are
+    /// kept in memory only, and are lost when the server stops.
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
-    /// What an answer to a registration promises: `commit`, that the events are on the disk;
-    /// `flush:100ms`, that they will be so long after it, so that a crash loses what was answered
-    /// since. [default: commit]
+    /// What a response to a registration promises. `commit`: the events are on the disk.
+    /// `flush:100ms`: they will be within 100 ms, so a crash can lose the events of the last 100
+    /// ms. [default: commit]
     #[arg(long, value_name = "WHEN")]
     durability: Option<Durability>,
-    /// When subscribers are told who did not ask for persisted events: once these are on the disk,
-    /// or early, as soon as their order is fixed. A crash then makes events vanish that were told.
-    /// [default: durable]
+    /// When subscribers that did not ask for persisted events are notified: once the events are on
+    /// the disk, or early, as soon as their order is fixed. With early, a crash can lose events
+    /// that subscribers have seen. [default: durable]
     #[arg(long, value_enum, value_name = "WHEN")]
     notify: Option<Notify>,
-    /// Where there is no store in the folder yet, begin with the history in this file of a
-    /// hat-event-server (its `db_path`). Stop that server first. A store that is there is left as
-    /// it is.
+    /// If the folder has no store yet, start with the history in this file of a hat-event-server
+    /// (its `db_path`). Stop that server first. An existing store is not changed.
     #[arg(long, value_name = "FILE")]
     import_lmdb: Option<PathBuf>,
 }

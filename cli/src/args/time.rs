@@ -3,9 +3,10 @@
 use hat_core::eventer::Timestamp;
 
 /// For `--help`.
-pub(crate) const HELP: &str = "A time is RFC 3339 (2023-11-14T22:13:20Z), a date (2023-11-14, its first moment), either without a zone in \
-UTC, seconds since 1970 (1700000000.5), now, today, yesterday (their first moment, in UTC), or a while before now: -90s, -15m, -1h, -2d, \
--1w, -500ms.";
+pub(crate) const HELP: &str = "A time is written in the form of RFC 3339 (2023-11-14T22:13:20Z), \
+as a date (2023-11-14, which is its first moment), as seconds since 1970 (1700000000.5), as now, \
+today or yesterday (their first moment, in UTC), or as a duration before now: -90s, -15m, -1h, \
+-2d, -1w, -500ms. Without a zone, UTC is assumed.";
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -47,7 +48,7 @@ fn time_at(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 
 fn wrong(text: &str) -> String {
     format!(
-        "`{text}` is no time: write 2023-11-14T22:13:20Z, 2023-11-14, now, today, yesterday, -15m, -1h, -2d, or seconds since 1970"
+        "`{text}` is not a time: write 2023-11-14T22:13:20Z, 2023-11-14, now, today, yesterday, -15m, -1h, -2d, or seconds since 1970"
     )
 }
 
@@ -113,7 +114,7 @@ mod tests {
         let now = Timestamp::from_secs(0);
         for text in ["", "tomorrow", "-", "-1", "-h", "-1x", "1.", "1.2.3", "2023-11", ".", "-é"] {
             let error = time_at(text, now).expect_err(text);
-            assert!(error.contains("is no time: write"), "{text}: {error}");
+            assert!(error.contains("is not a time: write"), "{text}: {error}");
         }
         assert!(time_at("2023-02-30", now).is_err());
         assert!(time_at("99999999999999999999", now).is_err());

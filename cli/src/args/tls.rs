@@ -17,15 +17,15 @@ use crate::exit::Failure;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct TlsArgs {
-    /// Our certificate with those of its issuers, PEM. A server speaks TLS with it; a client shows
-    /// it to a server that asks.
+    /// The certificate of this side with those of its issuers, in PEM. A server uses TLS if it has
+    /// one; a client presents it to a server that requires one.
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
-    /// The private key of the certificate, PEM, where it is not in the same file.
+    /// The private key of the certificate, in PEM, unless it is in the same file.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// Who may have issued the peer's certificate, PEM. With it a server takes only clients that
-    /// have one; a client trusts these instead of the system's.
+    /// The trusted issuers of the peer's certificate, in PEM. With it, a server requires a
+    /// certificate of its clients; a client trusts these issuers instead of the system's.
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_ca: Option<PathBuf>,
 }
@@ -34,15 +34,16 @@ pub(crate) struct TlsArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct ClientTlsArgs {
-    /// TLS, with a server whose certificate the system trusts.
+    /// Use TLS, and trust the issuers that the system trusts.
     #[arg(long)]
     pub(crate) tls: bool,
     #[command(flatten)]
     pub(crate) files: TlsArgs,
-    /// The name in the server's certificate, where it is not the host of the address.
+    /// The name in the server's certificate, unless it is the host of the address.
     #[arg(long, value_name = "NAME")]
     pub(crate) tls_name: Option<String>,
-    /// TLS, with whoever answers: nobody else can listen in, but it may be anybody.
+    /// Use TLS without verifying the server: the connection is encrypted, but the server may be
+    /// anyone.
     #[arg(long)]
     pub(crate) dangerous_accept_any_certificate: bool,
 }
@@ -73,7 +74,7 @@ impl TlsArgs {
     pub(crate) fn acceptor(&self, address: &Address) -> Result<Option<Acceptor>, Failure> {
         let Some(identity) = self.identity() else {
             return match address.is_tls() || self.tls_ca.is_some() {
-                true => Err(Failure::Input("a server of TLS needs --tls-cert".into())),
+                true => Err(Failure::Input("a TLS server needs --tls-cert".into())),
                 false => Ok(None),
             };
         };

@@ -15,17 +15,17 @@ pub(crate) struct ExportArgs {
     pub(crate) connect: ConnectArgs,
     #[command(flatten)]
     pub(crate) which: WhichArgs,
-    /// How to print: JSON lines, which import and replay read, or CSV, which register reads.
+    /// The output format: JSON lines, for import and replay, or CSV, for register.
     #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
     pub(crate) format: ExportFormat,
 }
 
-/// What an export looks like.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
-    /// An event a line, as a JSON object.
+    /// One event per line, as a JSON object.
     Jsonl,
-    /// A line of names first.
+    /// CSV that begins with a line of names.
     Csv,
 }
 
@@ -33,10 +33,10 @@ pub(crate) enum ExportFormat {
 pub(crate) struct ImportArgs {
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
-    /// What `export` printed. Default: standard input.
+    /// The output of `export`. Default: standard input.
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// What becomes of the times.
+    /// What to do with timestamps.
     #[arg(long, value_enum, default_value_t = Times::Original)]
     pub(crate) times: Times,
     #[command(flatten)]
@@ -47,19 +47,19 @@ pub(crate) struct ImportArgs {
 pub(crate) struct ReplayArgs {
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
-    /// What `export` printed. Default: standard input.
+    /// The output of `export`. Default: standard input.
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// How many times as fast as it was: 10, or 0.5.
+    /// The speed, as a multiple of the original: 10, or 0.5.
     #[arg(long, value_name = "TIMES", default_value = "1", value_parser = speed)]
     pub(crate) speed: f64,
-    /// The longest pause, before it is made shorter or longer by --speed: 90s, 15m, 1h.
+    /// The longest pause, before --speed is applied: 90s, 15m, 1h.
     #[arg(long, value_name = "DURATION", value_parser = pause)]
     pub(crate) max_pause: Option<Duration>,
-    /// What becomes of the times.
+    /// What to do with timestamps.
     #[arg(long, value_enum, default_value_t = Times::Original)]
     pub(crate) times: Times,
-    /// Go on after a line that is wrong, or that the server does not register.
+    /// Continue after a line that is invalid, or that the server does not register.
     #[arg(long)]
     pub(crate) keep_going: bool,
 }
@@ -68,23 +68,24 @@ pub(crate) struct ReplayArgs {
 /// server's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Times {
-    /// The source timestamp is kept; without one, it is the time that the event was registered
-    /// before.
+    /// The source timestamp is kept; if there is none, the old timestamp becomes the source
+    /// timestamp.
     Original,
-    /// The same, moved to now: as long before the registration as it was then.
+    /// As with keep, but moved to the present: as long before the registration as it was
+    /// originally.
     Now,
-    /// The source timestamp is kept as it is, or as it is not.
+    /// The source timestamp is kept as it is, even if there is none.
     Source,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
     let speed = text.parse().ok().filter(|speed| (0.001..=1e6).contains(speed));
-    speed.ok_or_else(|| "write how many times as fast, from 0.001 to 1000000".into())
+    speed.ok_or_else(|| "write a speed from 0.001 to 1000000".into())
 }
 
 fn pause(text: &str) -> Result<Duration, String> {
     let seconds = while_of(text).filter(|seconds| (0.0..=1e9).contains(seconds));
     seconds
         .map(Duration::from_secs_f64)
-        .ok_or_else(|| "write a time as 500ms, 90s, 15m or 1h".into())
+        .ok_or_else(|| "write a duration such as 500ms, 90s, 15m or 1h".into())
 }

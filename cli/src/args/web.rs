@@ -11,36 +11,39 @@ use crate::conf::settings::WebSettings;
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Page")]
 pub(crate) struct WebArgs {
-    /// Show the server live on a page: host:port, as in 127.0.0.1:8080. Port 0 is any free one.
+    /// Show the server live on a web page at this address: host:port, such as 127.0.0.1:8080. Port
+    /// 0 selects a free port.
     ///
-    /// Prints `page on http://HOST:PORT/` on standard error. The page shows status, clients, rate
-    /// and the latest event of each type, and it registers events. It does not ask for the token:
-    /// whoever reaches the address may do all of that, unless there is --web-htpasswd. With
-    /// --tls-cert it is an https page; without, passwords can be read on the network.
+    /// Prints `page on http://HOST:PORT/` on standard error. The page shows the status, clients,
+    /// rate and the latest event of each type, and can register events. It does not ask for the
+    /// token: everyone who can reach the address can do all of this, unless --web-htpasswd is used.
+    /// With --tls-cert, the page uses https; without it, passwords can be read on the network.
     #[arg(long = "web", value_name = "ADDRESS")]
     address: Option<Address>,
-    /// Ask for a user and password of this htpasswd file ($apr1$, bcrypt, {SHA}). It is read again
-    /// when it changes.
+    /// Require a user name and a password from this htpasswd file ($apr1$, bcrypt, {SHA}). The file
+    /// is read again when it changes.
     #[arg(long = "web-htpasswd", value_name = "FILE")]
     htpasswd: Option<PathBuf>,
-    /// Pages of this site may connect: `https://plant.example`, or `any`. Default: this page only,
-    /// and that only at IP addresses, localhost and the host of --web (other names get 421); with
-    /// other sites, by another name or behind a proxy, name the one that this page is seen at, too.
+    /// Allow pages of this origin to connect: `https://plant.example`, or `any`. By default only
+    /// this page may, and only at IP addresses, localhost and the host of --web (other names are
+    /// answered with 421). If this page has another name, or is behind a proxy, allow its own
+    /// origin, too.
     #[arg(long = "web-origin", value_name = "ORIGIN")]
     origins: Vec<String>,
-    /// The page is for looking only: it registers nothing, for anybody.
+    /// The page is read-only: nobody can register events.
     #[arg(long = "web-read-only")]
     read_only: bool,
-    /// Who may register: a file with a line `user: operator` or `user: viewer` for each user of the
-    /// htpasswd file. Whoever it does not name may only look. It is read again when it changes.
+    /// Who may register events: a file with a line `user: operator` or `user: viewer` for each user
+    /// of the htpasswd file. Users that it does not name can only view. The file is read again when
+    /// it changes.
     #[arg(long = "web-roles", value_name = "FILE")]
     roles: Option<PathBuf>,
-    /// The server can only be reached through a proxy: clients' addresses in logs are those of its
+    /// The server can be reached only through a proxy: take clients' addresses in logs from its
     /// `Forwarded` header.
     #[arg(long = "web-trust-proxy")]
     trust_proxy: bool,
-    /// Send what the page is told as it is: by default it is compressed (permessage-deflate, RFC
-    /// 7692), which takes a tenth of the network for a large state and some processor time.
+    /// Do not compress the data sent to the page. By default it is compressed (permessage-deflate,
+    /// RFC 7692), which reduces a large state to a tenth and takes some processor time.
     #[arg(long = "web-no-compression")]
     no_compression: bool,
 }

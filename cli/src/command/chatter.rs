@@ -122,7 +122,7 @@ async fn receive(connection: &Connection, echo: bool) -> Result<()> {
                 }
             }
             Err(error) => {
-                say(&format!("{from} is gone: {error}"));
+                say(&format!("{from} disconnected: {error}"));
                 return Ok(());
             }
         }

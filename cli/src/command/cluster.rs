@@ -17,7 +17,7 @@ use serde_json::json;
 #[cfg(not(feature = "cluster"))]
 pub(crate) fn not_built() -> Failure {
     let how = "`cargo install hat-cli --features cluster`";
-    Failure::Input(format!("this hat was built without clusters: {how}"))
+    Failure::Input(format!("this hat was built without the feature cluster: {how}"))
 }
 
 #[cfg(not(feature = "cluster"))]
@@ -170,7 +170,9 @@ fn servers(text: &str) -> Result<Vec<String>, String> {
     };
     match scheme {
         "nats" | "tls" => Ok(servers.map(server).collect()),
-        scheme => Err(format!("--cluster: {scheme}:// is neither nats:// nor tls://")),
+        scheme => Err(format!(
+            "--cluster: the scheme {scheme}:// is not supported: write nats:// or tls://"
+        )),
     }
 }
 

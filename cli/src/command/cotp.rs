@@ -70,7 +70,7 @@ async fn probe<R: Runtime>(args: ProbeArgs) -> Result<()> {
         return confirmed(&peer, &connection, None).await;
     }
     if tls.is_some() {
-        return Err(Failure::Input("--hex is not for connections of TLS".into()).into());
+        return Err(Failure::Input("--hex cannot be used with TLS".into()).into());
     }
     let tap = Capture::default();
     let probed = within::<R, _>(peer.timeout, tapped::<R>(&peer, config, &tap)).await;
@@ -261,10 +261,10 @@ async fn scan<R: Runtime>(args: ScanArgs) -> Result<()> {
         };
         output::print(&scanned(&peer, &selector, result))?;
     }
-    say(&format!("{confirmed} selectors confirmed, {refused} not"));
+    say(&format!("{confirmed} selectors confirmed, {refused} not confirmed"));
     match confirmed {
         0 => {
-            let reason = "none of these selectors is taken".to_owned();
+            let reason = "none of these selectors was confirmed".to_owned();
             Err(Failure::Rejected { address: peer.address, reason }.into())
         }
         _ => Ok(()),
@@ -326,7 +326,7 @@ async fn send_back(connection: Connection) {
     let selector =
         |selector: &Option<Selector>| selector.as_ref().map_or("none".into(), ToString::to_string);
     say(&format!(
-        "{caller} came: its TSEL {}, ours {}, TPDU size {} octets",
+        "{caller} connected: remote TSEL {}, local TSEL {}, TPDU size {} octets",
         selector(&info.remote_selector),
         selector(&info.local_selector),
         info.tpdu_size.octets()
@@ -345,7 +345,9 @@ async fn send_back(connection: Connection) {
         }
     };
     connection.close().await;
-    say(&format!("{caller} is gone: {messages} messages of {octets} octets sent back; {reason}"));
+    say(&format!(
+        "{caller} disconnected after {messages} messages of {octets} octets were sent back: {reason}"
+    ));
 }
 
 /// Pairs of hexadecimal digits, as they are read.
@@ -368,7 +370,7 @@ impl Failure {
         Self::of_setup(address, error)
     }
 
-    /// Why there is no COTP connection.
+    /// Why a COTP connection could not be established.
     fn of_setup(address: Address, error: ConnectError) -> Self {
         match error {
             ConnectError::Connect(error) => Self::of_connect(error),

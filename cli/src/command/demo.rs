@@ -107,7 +107,7 @@ async fn feed(
 ) -> Result<FeedReport> {
     let args = connect_args(address, "demo feeder");
     let server = ServerClient::new::<Tokio>(&args, Interest::default()).await?;
-    follower.recv().await.context("there is no follower")?;
+    follower.recv().await.context("the follower is missing")?;
     let mut machine = Machine::new();
     let mut registered = Vec::new();
     let start = Instant::now();
@@ -216,7 +216,7 @@ fn summarize<R: Run>(
     ))?;
     output.flush()?;
     if notified != registered {
-        bail!("the follower was told other events than were registered");
+        bail!("the follower received other events than were registered");
     }
     if queried != registered {
         bail!("the query found other events than were registered");

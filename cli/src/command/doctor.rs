@@ -64,18 +64,18 @@ async fn unix_socket<R: Runtime>(path: &Path, time: Duration) -> Result<()> {
     match connected.unwrap_or_else(|| Err(late())) {
         Ok(_) => {
             let took = millis(start.elapsed());
-            ok("socket", &format!("{} takes connections ({took})", path.display()))
+            ok("socket", &format!("{} accepts connections ({took})", path.display()))
         }
         Err(error) => {
             let todo = match error.kind() {
                 io::ErrorKind::NotFound => {
-                    "there is no such file: is the server started, and its --listen this path?"
+                    "the file does not exist: check that the server runs, and that its --listen is this path"
                 }
                 io::ErrorKind::ConnectionRefused => {
-                    "the file is left of a server that is gone: start it again"
+                    "the file was left by a server that no longer runs: start it again"
                 }
                 io::ErrorKind::PermissionDenied => {
-                    "who may connect is what the server's umask leaves, and its folder allows"
+                    "the server's umask and the folder's permissions decide who may connect"
                 }
                 _ => "check the path",
             };
@@ -99,7 +99,7 @@ async fn name_and_tcp<R: Runtime>(connect: &ConnectArgs, address: &Address) -> R
             return Err(failed(
                 "name",
                 error,
-                "the name server does not answer: /etc/resolv.conf, the network",
+                "the name server does not answer: check /etc/resolv.conf and the network",
             ));
         }
         Some(Err(error)) => {
@@ -130,7 +130,7 @@ async fn name_and_tcp<R: Runtime>(connect: &ConnectArgs, address: &Address) -> R
         match within::<R, _>(time, R::connect(target, &options)).await {
             Some(Ok(_)) => {
                 connected = true;
-                ok("TCP", &format!("{target} takes connections ({})", millis(start.elapsed())))?;
+                ok("TCP", &format!("{target} accepts connections ({})", millis(start.elapsed())))?;
             }
             Some(Err(error)) => {
                 line("warn", "TCP", &format!("{target}: {error}"))?;
@@ -155,10 +155,10 @@ async fn name_and_tcp<R: Runtime>(connect: &ConnectArgs, address: &Address) -> R
         .is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused);
     let todo = match refused {
         true => {
-            "nobody listens there: is the server running, on this port, and not on 127.0.0.1 only (`hat serve --listen`)?"
+            "nothing listens there: check that the server runs, on this port, and not only on 127.0.0.1 (`hat serve --listen`)"
         }
         false => {
-            "nothing comes back: a firewall on the way, a wrong address, or a machine that is off"
+            "there is no reply: a firewall may block it, the address may be wrong, or the machine off"
         }
     };
     Err(failed("TCP", no_connection(&error), todo))
@@ -172,10 +172,10 @@ fn no_connection(error: &anyhow::Error) -> anyhow::Error {
 async fn over_tls<R: Runtime>(connect: &ConnectArgs, address: &Address) -> Result<()> {
     let tls = connect.tls.connector(address, connect.timeout());
     let Some(tls) = tls.map_err(|error| {
-        failed("TLS", error.into(), "name files of PEM with --tls-ca, --tls-cert and --tls-key")
+        failed("TLS", error.into(), "give PEM files with --tls-ca, --tls-cert and --tls-key")
     })?
     else {
-        return line("-", "TLS", "not asked for (--tls)");
+        return line("-", "TLS", "not used (--tls)");
     };
     let options = tcp::ConnectOptions { tls: Some(tls), ..tcp::ConnectOptions::default() };
     let start = Instant::now();
@@ -183,14 +183,14 @@ async fn over_tls<R: Runtime>(connect: &ConnectArgs, address: &Address) -> Resul
         Ok(connection) => {
             let took = millis(start.elapsed());
             connection.close().await;
-            ok("TLS", &format!("the server's certificate is good ({took})"))
+            ok("TLS", &format!("the server's certificate is valid ({took})"))
         }
         Err(error) => {
             let error = Failure::of_connect(error).into();
             Err(failed(
                 "TLS",
                 error,
-                "a private authority is named with --tls-ca, another name with --tls-name; a server without TLS needs no --tls",
+                "give a private authority with --tls-ca, or another name with --tls-name; omit --tls for a server without TLS",
             ))
         }
     }
@@ -203,8 +203,8 @@ async fn taken<R: Runtime>(connect: &ConnectArgs, address: &Address) -> Result<S
             let took = millis(start.elapsed());
             ok("protocol", &format!("an event server, {} ({took})", server.client.status()))?;
             match &connect.token {
-                Some(_) => ok("token", "the server takes it")?,
-                None => ok("token", "none given: the server takes this client without")?,
+                Some(_) => ok("token", "accepted by the server")?,
+                None => ok("token", "none given, and the server requires none of this client")?,
             }
             return Ok(server);
         }
@@ -215,14 +215,16 @@ async fn taken<R: Runtime>(connect: &ConnectArgs, address: &Address) -> Result<S
         return Err(failed(
             "token",
             error,
-            "the token is the server's --token, or that of its configuration: give it with --token or HAT_TOKEN",
+            "it must be the server's --token, or the token of its configuration: give it with --token or HAT_TOKEN",
         ));
     }
     let todo = match connect.tls.connector(address, connect.timeout()) {
         Ok(None) => {
-            "something else listens there, or it speaks TLS (--tls); the usual port is 23012"
+            "another program listens there, or the server uses TLS (--tls); the default port is 23012"
         }
-        _ => "something else listens there, or it speaks without TLS; the usual port is 23012",
+        _ => {
+            "another program listens there, or the server does not use TLS; the default port is 23012"
+        }
     };
     Err(failed("protocol", error, todo))
 }
@@ -261,13 +263,13 @@ impl Reading {
         let within = seconds(self.within);
         if self.ahead.abs() <= self.within {
             return format!(
-                "no difference to this machine's that the way there and back does not hide: less than {}",
+                "no measurable difference to this machine's clock: less than {}",
                 seconds(self.ahead.abs() + self.within)
             );
         }
         let way = if self.ahead < 0.0 { "behind" } else { "ahead of" };
         let ahead = seconds(self.ahead.abs());
-        format!("the server's is {ahead} {way} this machine's, give or take {within}")
+        format!("the server's clock is {ahead} {way} this machine's, within {within}")
     }
 }
 
@@ -277,7 +279,7 @@ async fn clock<R: Runtime>(connect: &ConnectArgs) -> Result<()> {
     let types = vec![EventType::from_segments(["event", "?", "eventer", &name])];
     let follower = ServerClient::new::<R>(connect, Interest { types, ..Interest::default() }).await;
     let Ok(follower) = follower else {
-        return line("warn", "clock", "not known: no second connection");
+        return line("warn", "clock", "unknown: the second connection failed");
     };
     let connect = connect.named(&name);
     let mut readings = Vec::new();
@@ -290,14 +292,14 @@ async fn clock<R: Runtime>(connect: &ConnectArgs) -> Result<()> {
     }
     follower.client.close().await;
     let Some(best) = Reading::best(&readings) else {
-        return line("-", "clock", "not known: the server registers no events of its own");
+        return line("-", "clock", "unknown: the server does not register its own events");
     };
     if best.is_wrong() {
         line("warn", "clock", &best.text())?;
         return line(
             "",
             "",
-            "→ let both follow a time server (NTP): times of events are the server's",
+            "→ synchronize both clocks by NTP: timestamps of events are the server's",
         );
     }
     ok("clock", &best.text())
@@ -344,7 +346,7 @@ async fn round_trip(server: &ServerClient) -> Result<()> {
             return Err(failed(
                 "round trip",
                 error,
-                "the server's log says why it closed the connection",
+                "see the server's log for the reason why it closed the connection",
             ));
         }
         times.push(start.elapsed());
@@ -352,7 +354,7 @@ async fn round_trip(server: &ServerClient) -> Result<()> {
     times.sort_unstable();
     let most = times.last().copied().unwrap_or_default();
     let text = format!(
-        "{} median, {} at most, of {QUERIES} queries",
+        "median {}, maximum {}, of {QUERIES} queries",
         millis(times[QUERIES / 2]),
         millis(most)
     );
@@ -378,17 +380,17 @@ mod tests {
         assert!(!slow.is_wrong() && (slow.ahead - 0.3).abs() < 1e-9 && slow.within == 0.5);
         assert_eq!(
             slow.text(),
-            "no difference to this machine's that the way there and back does not hide: less than 800.0 ms"
+            "no measurable difference to this machine's clock: less than 800.0 ms"
         );
         // the server's is two seconds ahead, on the same line
         let wrong = Reading::new(100.0, 102.8, 101.0);
         assert!(wrong.is_wrong());
-        let text = "the server's is 2.3 s ahead of this machine's, give or take 500.0 ms";
+        let text = "the server's clock is 2.3 s ahead of this machine's, within 500.0 ms";
         assert_eq!(wrong.text(), text);
         // a quick answer says more than a slow one
         let quick = Reading::new(110.0, 108.001, 110.002);
         assert_eq!(Reading::best(&[slow, quick, wrong]), Some(quick));
-        let text = "the server's is 2.0 s behind this machine's, give or take 1.0 ms";
+        let text = "the server's clock is 2.0 s behind this machine's, within 1.0 ms";
         assert!(quick.is_wrong() && quick.text() == text, "{}", quick.text());
         // a clock that was set back between the two
         assert_eq!(Reading::new(100.0, 100.0, 99.0).within, 0.0);

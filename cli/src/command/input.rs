@@ -18,7 +18,7 @@ use crate::exit::Failure;
 use csv::Columns;
 use hat_server::json;
 
-/// The longest line: what a message may hold. More is no line that anyone wrote.
+/// The longest line: what a message may hold. Nobody writes a longer one.
 const MAX_LINE: u64 = 64 * 1024 * 1024;
 
 /// The mark of the byte order, in UTF-8.
@@ -71,11 +71,11 @@ pub(super) enum Form {
 impl Form {
     /// As the arguments say.
     pub(super) fn new(format: InputFormat, event_type: Option<EventType>) -> Result<Self, Failure> {
-        let needs = |name| Failure::Input(format!("--input {name} needs the TYPE of its events"));
+        let needs = |name| Failure::Input(format!("--input {name} needs a TYPE for its events"));
         Ok(match (format, event_type) {
             (InputFormat::Jsonl, None) => Self::Jsonl,
             (InputFormat::Jsonl, Some(_)) => {
-                let text = "with --input jsonl each line has its own type: leave TYPE out";
+                let text = "with --input jsonl each line has its own type: omit TYPE";
                 return Err(Failure::Input(text.into()));
             }
             (InputFormat::Csv, event_type) => Self::Csv { event_type, columns: None },
@@ -121,7 +121,7 @@ impl Form {
                     Times::Original | Times::Now => Some(source_timestamp.unwrap_or(timestamp)),
                 };
                 let event = RegisterEvent { event_type, source_timestamp, payload };
-                event.check().map_err(|error| format!("the payload is no JSON: {error}"))?;
+                event.check().map_err(|error| format!("the payload is not JSON: {error}"))?;
                 return Ok(Some(ParsedEvent { event, timestamp: Some(timestamp) }));
             }
         };
@@ -377,7 +377,7 @@ impl<R: Read> Lines<R> {
 enum End {
     Batch,
     Input,
-    /// A line is no event.
+    /// A line is not an event.
     Wrong(anyhow::Error),
     /// There is no line to be had.
     Error(anyhow::Error),

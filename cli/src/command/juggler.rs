@@ -37,7 +37,7 @@ impl PeerOfJuggler {
             None => None,
             Some(user) => {
                 let (name, password) = user.split_once(':').ok_or_else(|| {
-                    Failure::Input("--user: write the user, a colon and the password".into())
+                    Failure::Input("--user: write the user name, a colon and the password".into())
                 })?;
                 Some((name.to_owned(), password.to_owned()))
             }
@@ -56,7 +56,7 @@ impl PeerOfJuggler {
             Some(Ok(client)) => Ok(client),
             Some(Err(ConnectError::Connect(error))) => Err(Failure::of_connect(error).into()),
             Some(Err(ConnectError::Ended(error))) => {
-                let reason = format!("it takes no WebSocket: {error}");
+                let reason = format!("it does not accept the WebSocket: {error}");
                 Err(Failure::NotJuggler { address, reason }.into())
             }
             Some(Err(error)) => Err(Failure::Input(error.to_string()).into()),

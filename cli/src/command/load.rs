@@ -112,7 +112,7 @@ pub(crate) async fn load<R: Runtime>(args: LoadArgs) -> Result<()> {
                 shared.stop.store(true, Ordering::Relaxed);
                 result = Err(error);
             }
-            Some(Some(Err(_))) => bail!("a part of the load ended without a word"),
+            Some(Some(Err(_))) => bail!("a part of the load ended without a result"),
             Some(None) => {
                 let registered = shared.registered.load(Ordering::Relaxed);
                 let time = start.elapsed();
@@ -252,7 +252,7 @@ fn summarize(shared: &Shared, time: Duration, follow: bool, format: LoadFormat) 
     if follow {
         output::print(&row("told", &notifications))?;
         if told < registered {
-            say(&format!("note: {} events were not told in time", registered - told));
+            say(&format!("note: {} events were not notified in time", registered - told));
         }
     }
     Ok(())

@@ -56,7 +56,7 @@ struct FailedLines {
     lines: u64,
     /// The first of them.
     named: Vec<RangeInclusive<u64>>,
-    /// Lines that were no events were among them.
+    /// Lines that were not events were among them.
     wrong: bool,
 }
 
@@ -161,7 +161,8 @@ impl<'a> Pipeline<'a> {
         let registered = self.progress.events;
         self.failed.map_or(Ok(()), |failed| failed.told(registered))?;
         if interrupted {
-            let text = format!("{registered} events were registered, and those after them not");
+            let text =
+                format!("{registered} events were registered, and the ones after them were not");
             return Err(Failure::Interrupted(text).into());
         }
         Ok(registered)
@@ -242,7 +243,7 @@ impl FailedLines {
         });
         let named: Vec<_> = named.collect();
         let text = format!(
-            "{registered} events registered, {lines} lines not: {}{more}",
+            "{registered} events registered, {lines} lines failed: {}{more}",
             named.join(", ")
         );
         Err(Failure::Lines { text, wrong }.into())

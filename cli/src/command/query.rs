@@ -68,7 +68,8 @@ async fn ask<R: Runtime>(
     let interrupt = Interrupt::watch()?;
     let more = loop {
         let page = interrupt.or(server.next_page::<R>(connect, &mut pages)).await;
-        let page = page.ok_or_else(|| Failure::Interrupted("not all was found".to_owned()))??;
+        let page =
+            page.ok_or_else(|| Failure::Interrupted("the result is not complete".to_owned()))??;
         let Some(page) = page else { break false };
         let Page { events, more_follows } = page;
         last = events.last().map(|event| event.id).or(last);
@@ -83,14 +84,14 @@ async fn ask<R: Runtime>(
     };
     if pages.place_lost() {
         say(
-            "note: the server forgot events while it was asked: what was between the last that it gave and the next is missing",
+            "note: the server removed events during the query: those between the previous page and the next one are missing",
         );
     }
     if more {
         let after = last.filter(|_| !all).map(|EventId { server, session, instance }| {
             format!(", for example with --last-event-id {server},{session},{instance} or --all")
         });
-        say(&format!("note: more follows; ask for it{}", after.unwrap_or_default()));
+        say(&format!("note: more events follow; query them{}", after.unwrap_or_default()));
     }
     server.client.close().await;
     Ok(())

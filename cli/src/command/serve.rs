@@ -57,16 +57,16 @@ fn settings(args: &ServeArgs) -> Result<Configuration> {
         let backend = read.backend.filter(|_| over.store.dir.is_none());
         if let Some(backend) = backend {
             say(&format!(
-                "{file}: the backend {backend} is Python and does not run here: events are in \
-                 memory only without --store DIR"
+                "{file}: the backend {backend} is Python and cannot run here: without --store DIR, \
+                 events are in memory only"
             ));
             python(args)?;
         }
         if !read.modules.is_empty() {
             let modules = read.modules.join(", ");
             say(&format!(
-                "{file}: modules are Python and do not run here, so that what they register is \
-                 missing: {modules}"
+                "{file}: modules are Python and cannot run here, so the events that they register \
+                 will be missing: {modules}"
             ));
             python(args)?;
         }
@@ -84,7 +84,7 @@ fn settings(args: &ServeArgs) -> Result<Configuration> {
 fn python(args: &ServeArgs) -> Result<(), Failure> {
     match args.without_modules || args.print_conf {
         true => Ok(()),
-        false => Err(Failure::Input("--without-modules starts without what is in Python".into())),
+        false => Err(Failure::Input("use --without-modules to start without them".into())),
     }
 }
 

@@ -112,7 +112,7 @@ fn backup(dir: &Path, to: &Path) -> Result<()> {
             let bar = progress::events(false, "copied");
             let copied = hat_server::control::backup(dir, to, |events| bar.set_position(events));
             let copied = copied.with_context(|| {
-                format!("the server that has the store in {} open does not copy it", dir.display())
+                format!("the server that uses the store in {} cannot copy it", dir.display())
             })?;
             bar.finish_and_clear();
             let copied = counted(copied, "event");
@@ -177,7 +177,7 @@ fn import(dir: &Path) -> Result<()> {
     bar.finish_and_clear();
     let passed = given - taken.min(given);
     say(&format!(
-        "{} imported, {passed} passed over: not above the last one of their server",
+        "{} imported, {passed} skipped (not after the last stored event of their server)",
         counted(taken, "event")
     ));
     Ok(())
@@ -191,7 +191,7 @@ fn import_lmdb(dir: &Path, path: &Path) -> Result<()> {
     match import_file(&store, &mut file, path)? {
         0 => Ok(()),
         entries => bail!(
-            "{entries} entries of {} do not fit its references; the deployed server finds them by no id, and they were not imported",
+            "{entries} entries of {} do not match its references; the deployed server cannot find them by id, and they were not imported",
             path.display()
         ),
     }
@@ -203,7 +203,7 @@ pub(super) fn import_file(store: &DiskStore, file: &mut LmdbFile, path: &Path) -
     let bar = progress::events_of(false, file.len(), "imported");
     let imported = lmdb::import(file, store, |events| {
         bar.set_position(events);
-        systemd::progress(&format!("taken over {events} events of {}", path.display()));
+        systemd::progress(&format!("imported {events} events of {}", path.display()));
     });
     let imported = imported.map_err(|error| match error {
         ImportError::File(error) => Failure::Input(format!("{}: {error}", path.display())).into(),
@@ -212,11 +212,13 @@ pub(super) fn import_file(store: &DiskStore, file: &mut LmdbFile, path: &Path) -
     bar.finish_and_clear();
     let passed = imported.given - imported.taken.min(imported.given);
     say(&format!(
-        "{} of {} imported, {passed} passed over: not above the last one of their server",
+        "{} of {} imported, {passed} skipped (not after the last stored event of their server)",
         counted(imported.taken, "event"),
         counted(imported.servers, "server")
     ));
-    say("what the server had not flushed when it last ran (flush_period) is not in its file");
+    say(
+        "events that the server had not flushed when it stopped (flush_period) are not in its file",
+    );
     Ok(imported.unreferenced)
 }
 

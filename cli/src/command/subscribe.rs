@@ -151,9 +151,9 @@ async fn tell_gap<R: Runtime>(client: &ReconnectingClient, args: &SubscribeArgs)
     match within::<R, _>(args.connect.timeout(), gap).await.flatten() {
         Some(None) => {}
         Some(Some(gap)) => say_gap(&gap),
-        None => say(
-            "note: it is not known whether events are missing: the server was not asked to the end",
-        ),
+        None => {
+            say("note: events may be missing: the queries for earlier events were not completed")
+        }
     }
 }
 
@@ -228,7 +228,7 @@ async fn updates<R: Runtime>(
 fn say_blocked(blocked: Duration) {
     if blocked >= Duration::from_secs(1) {
         say(&format!(
-            "note: nobody read the output for {:.1} s: the server may have closed the connection for that",
+            "note: the output was not read for {:.1} s: the server may have closed the connection because of that",
             blocked.as_secs_f64()
         ));
     }

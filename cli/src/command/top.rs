@@ -30,7 +30,7 @@ const PRINTED: usize = 1000;
 
 pub(crate) async fn top<R: Runtime>(args: TopArgs) -> Result<()> {
     if args.once.is_none() && !(io::stdout().is_terminal() && io::stdin().is_terminal()) {
-        let text = "this is no terminal: --once SECONDS prints the table once, `hat subscribe` prints events";
+        let text = "this is not a terminal: use --once SECONDS to print the table once, or `hat subscribe` to print events";
         return Err(Failure::Input(text.into()).into());
     }
     let interrupt = Interrupt::watch()?;
@@ -58,13 +58,13 @@ async fn latest<R: Runtime>(args: &TopArgs, model: &mut Model) -> Result<()> {
         QueryOutcome::Answer(result) => {
             if result.more_follows {
                 say(
-                    "note: the server has more types than it sends at once: others appear with their next event",
+                    "note: the server has more types than fit in one response: the others appear with their next event",
                 );
             }
             result.events.into_iter().for_each(|event| model.known(event));
         }
         QueryOutcome::Ended(_) => say(
-            "note: the latest values are too many for one answer: types appear with their next event",
+            "note: the latest events do not fit in one response: types appear with their next event",
         ),
     }
     asker.client.close().await;

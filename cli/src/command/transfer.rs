@@ -53,7 +53,7 @@ pub(crate) async fn export<R: Runtime>(args: ExportArgs) -> Result<()> {
     server.client.close().await;
     say(&format!("{count} events exported"));
     if pages.place_lost() {
-        let text = "the server forgot events while it was asked: the export is not complete";
+        let text = "the server removed events during the export: it is not complete";
         return Err(anyhow::anyhow!(text));
     }
     Ok(())

@@ -38,7 +38,7 @@ pub(super) fn read(root: &Map<String, Value>) -> Result<Read, String> {
     if let Some(kind) = root.get("type")
         && kind != "event"
     {
-        return Err(format!("type: {kind} is no configuration of an event server"));
+        return Err(format!("type: {kind} is not the configuration of an event server"));
     }
     read.settings.name = Some(root.text("name")?);
     read.settings.server_id = Some(server_id(&root)?);
@@ -86,7 +86,10 @@ fn server_id(root: &Section<'_>) -> Result<i64, String> {
     let id = root.integer("server_id")?;
     match id {
         0.. => Ok(id),
-        _ => Err(root.wrong("server_id", "a number from 0 on: others cannot store negative ones")),
+        _ => Err(root.wrong(
+            "server_id",
+            "a number of at least 0: other servers cannot store negative ones",
+        )),
     }
 }
 
@@ -118,18 +121,18 @@ fn lmdb(backend: &Section<'_>, read: &mut Read) -> Result<(), String> {
     if !matches!(backend.get("identifier"), None | Some(Value::Null)) {
         read.warn(
             "backend.identifier",
-            "a store is known by its folder, and locked while it is open",
+            "a store is identified by its folder, and locked while it is open",
         );
     }
     backend.number("flush_period")?;
     read.warn(
         "backend.flush_period",
-        "events are on the disk before they are answered; --durability flush:TIME answers first",
+        "events are on the disk before the response; --durability flush:TIME responds earlier",
     );
     backend.number("cleanup_period")?;
     read.warn(
         "backend.cleanup_period",
-        "what is too old or too much goes in small steps, all the time",
+        "events over the limits are removed continuously, in small steps",
     );
     let conditions = backend.array("conditions")?.iter().enumerate();
     let conditions = conditions.map(|(number, value)| {
@@ -149,19 +152,19 @@ fn lmdb(backend: &Section<'_>, read: &mut Read) -> Result<(), String> {
     latest.others(&["subscriptions"], read);
     if rules.iter().any(|rule| rule.keep_latest == Some(false)) {
         read.warnings.push(
-            "backend.latest.subscriptions says whose latest events are kept beyond the limits; a latest \
-             query finds those of all other types, too, while they are kept"
+            "backend.latest.subscriptions selects the types whose latest events are kept beyond \
+             the limits; a latest query also finds those of all other types while they are kept"
                 .into(),
         );
     }
     if let Some(most) = backend.get("timeseries_max_results") {
         let most = most.as_u64().and_then(|most| usize::try_from(most).ok());
         let most = most.filter(|most| *most > 0);
-        let wrong = || backend.wrong("timeseries_max_results", "a number from 1 on");
+        let wrong = || backend.wrong("timeseries_max_results", "a number of at least 1");
         read.settings.max_results = Some(most.ok_or_else(wrong)?);
     }
     if backend.get("timeseries_event_type_cache_size").is_some() {
-        read.warn("backend.timeseries_event_type_cache_size", "there is no such cache here");
+        read.warn("backend.timeseries_event_type_cache_size", "this server has no such cache");
     }
     let known = [
         "module",
@@ -351,7 +354,7 @@ impl<'a> Section<'a> {
     /// Names the keys that are none of these.
     fn others(&self, known: &[&str], read: &mut Read) {
         for key in self.map.keys().filter(|key| !known.contains(&key.as_str())) {
-            read.warn(&self.at(key), "nothing here or in hat-event 0.9 knows it");
+            read.warn(&self.at(key), "neither this server nor hat-event 0.9 knows it");
         }
     }
 }

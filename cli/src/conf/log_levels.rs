@@ -61,7 +61,7 @@ pub(crate) fn read(conf: &Value) -> Result<Levels, String> {
         conf.keys().filter(|key| !levels_only.contains(&key.as_str())).cloned().collect();
     if !unused.is_empty() {
         levels.unused.push(format!(
-            "{{{}}} is not used: only levels are, and everything is logged on standard error",
+            "{{{}}} is not used: only levels are used, and everything is logged to standard error",
             unused.join(", ")
         ));
     }

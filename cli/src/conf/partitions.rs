@@ -44,7 +44,7 @@ pub(super) struct Limit {
 pub(super) enum Error {
     #[error(transparent)]
     Types(#[from] SubscriptionError),
-    #[error("the partitions overlap in more than {MAX_RULES} ways: write rules of our own instead")]
+    #[error("the partitions overlap in more than {MAX_RULES} ways: write [[store.rules]] instead")]
     TooMany,
 }
 

@@ -109,7 +109,7 @@ impl Settings {
             (is_clustered && !on_disk, "--cluster (cluster.servers)", "--store DIR (store.dir)"),
             (
                 has_more && !is_clustered,
-                "what is said of a cluster",
+                "an option of a cluster",
                 "--cluster URLS (cluster.servers)",
             ),
             (

@@ -129,8 +129,9 @@ mod json_text {
         deserializer: D,
     ) -> Result<Option<Value>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
-        let wrong =
-            |error| de::Error::custom(format!("a value is JSON in a text, as '1.5': {error}"));
+        let wrong = |error| {
+            de::Error::custom(format!("a value must be a string of JSON, such as '1.5': {error}"))
+        };
         text.map(|text| serde_json::from_str(&text).map_err(wrong)).transpose()
     }
 }

@@ -171,9 +171,9 @@ pub(crate) struct LogSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Numbering {
-    /// Above what is stored, and above the clock.
+    /// Above the last stored session, and above the clock.
     Clock,
-    /// After what is stored.
+    /// After the last stored session.
     Stored,
 }
 
@@ -183,7 +183,7 @@ pub(crate) enum Numbering {
 pub(crate) enum Notify {
     /// When events are durable.
     Durable,
-    /// As soon as their order is fixed: a crash then makes events vanish that were told.
+    /// As soon as their order is fixed: a crash can lose events that subscribers have seen.
     Early,
 }
 
@@ -210,8 +210,7 @@ impl std::str::FromStr for Durability {
         }
         let flush = text.strip_prefix("flush:").and_then(time::parse);
         let flush = flush.filter(|time| *time <= Duration::from_secs(3_600));
-        let wrong =
-            "write commit, or flush: and a time, as flush:100ms or flush:2s, an hour at the most";
+        let wrong = "write commit, or flush: and a duration of at most an hour, such as flush:100ms or flush:2s";
         flush.map(|time| Self(Flush(time))).ok_or_else(|| wrong.into())
     }
 }

@@ -111,7 +111,7 @@ fn what_is_wrong_is_said() {
         ("listne = 1", "unknown field `listne`"),
         ("listen = \"h\"", "no port in `h`"),
         ("[store]\ndurability = \"soon\"", "write commit, or flush:"),
-        ("[[store.rules]]\ntypes = [\"*\"]\nmax_age = \"1 week\"", "is no time: write 100ms"),
+        ("[[store.rules]]\ntypes = [\"*\"]\nmax_age = \"1 week\"", "is not a time: write 100ms"),
         ("[monitor]\nlost = \"cry\"", "unknown variant `cry`"),
     ] {
         let said = error(text);

@@ -38,7 +38,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
 ) -> Result<Option<Duration>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     let wrong = |text: &str| {
-        de::Error::custom(format!("`{text}` is no time: write 100ms, 2s, 15m, 12h or 30d"))
+        de::Error::custom(format!("`{text}` is not a time: write 100ms, 2s, 15m, 12h or 30d"))
     };
     text.map(|text| parse(&text).ok_or_else(|| wrong(&text))).transpose()
 }

@@ -44,7 +44,11 @@ impl Template {
                         match chars.next() {
                             Some('}') => break,
                             Some(char) => name.push(char),
-                            None => return Err(format!("`{{{name}` has no `}}` in the template")),
+                            None => {
+                                return Err(format!(
+                                    "`{{{name}` has no closing `}}` in the template"
+                                ));
+                            }
                         }
                     }
                     pieces.push(Piece::Text(std::mem::take(&mut text)));
@@ -111,7 +115,7 @@ impl Piece {
             pointer if pointer.starts_with('/') => {
                 Self::Part(pointer.parse().map_err(|error| format!("{{{pointer}}}: {error}"))?)
             }
-            _ => return Err(format!("there is no {{{name}}} in a template: write {NAMES}")),
+            _ => return Err(format!("unknown name {{{name}}} in the template: write {NAMES}")),
         })
     }
 }
@@ -148,11 +152,11 @@ mod tests {
     #[test]
     fn what_is_no_template() {
         for (template, part) in [
-            ("{", "has no `}`"),
-            ("{type", "`{type` has no `}`"),
+            ("{", "has no closing `}`"),
+            ("{type", "`{type` has no closing `}`"),
             ("}", "without a `{`"),
-            ("{typ}", "there is no {typ} in a template"),
-            ("{}", "there is no {}"),
+            ("{typ}", "unknown name {typ} in the template"),
+            ("{}", "unknown name {}"),
         ] {
             let error = Template::new(template).expect_err(template);
             assert!(error.contains(part), "{template}: {error}");

@@ -47,7 +47,7 @@ on_every_runtime! {
         let output = command.args(["-c", SCRIPT, &port]).output().expect("Python runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         // what was silent before is told now
-        assert!(server.hat.error_line().contains("an adminer has changed what is logged"));
+        assert!(server.hat.error_line().contains("an adminer has changed the log levels"));
         server.hat.signal("TERM");
         let ended = server.hat.end();
         assert_eq!(ended.code, Some(0));

@@ -120,7 +120,7 @@ on_every_runtime! {
         for part in [
             "log.{formatters, handlers} is not used",
             "backend.identifier is not used", "backend.flush_period is not used", "backend.cleanup_period is not used",
-            "taking over ", " events of 1 server imported", "had not flushed",
+            "importing ", " events of 1 server imported", "had not flushed",
         ] {
             assert!(all.contains(part), "{part}: {all}");
         }
@@ -143,7 +143,7 @@ on_every_runtime! {
         let server = start();
         let mut line = server.error_line();
         while !line.starts_with("listening on ") {
-            assert!(!line.contains("taking over"), "{line}");
+            assert!(!line.contains("importing"), "{line}");
             line = server.error_line();
         }
         assert!(stored().len() > before.len());

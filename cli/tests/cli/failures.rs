@@ -24,7 +24,10 @@ fn what_was_not_built_is_said() {
     for args in [&serve, "cluster status nats://a"] {
         let ended = hat(args);
         let said = ended.failed(2);
-        assert!(said.contains("built without clusters") && said.contains("--features"), "{said}");
+        assert!(
+            said.contains("built without the feature cluster") && said.contains("--features"),
+            "{said}"
+        );
     }
 }
 
@@ -34,8 +37,8 @@ fn a_cluster_needs_tokio_and_addresses() {
     let folder = crate::store::Folder::new();
     let serve = format!("serve --store {} --cluster", folder.of("events"));
     for (args, part) in [
-        (format!("--runtime smol {serve} nats://127.0.0.1:1"), "a cluster needs the runtime Tokio"),
-        (format!("{serve} http://127.0.0.1:1"), "neither nats:// nor tls://"),
+        (format!("--runtime smol {serve} nats://127.0.0.1:1"), "a cluster needs Tokio"),
+        (format!("{serve} http://127.0.0.1:1"), "the scheme http:// is not supported"),
         (format!("{serve} nats://"), "the addresses of the cluster"),
         (format!("{serve} nats://a --cluster-creds /nonexistent"), "/nonexistent: "),
         ("--runtime smol cluster status nats://127.0.0.1:1".into(), "Tokio"),
@@ -57,27 +60,27 @@ fn arguments_that_are_wrong() {
         ("status --runtime async-std", "[possible values: tokio, smol]"),
         ("status --format xml", "[possible values: jsonl, table]"),
         ("subscribe --format xml", "write jsonl, table, csv, payload, or a template"),
-        ("subscribe --format {typ}", "there is no {typ} in a template"),
+        ("subscribe --format {typ}", "unknown name {typ} in the template"),
         ("subscribe --path x", "the path `x` does not start with `/`"),
         ("status --connect nowhere", "no port in `nowhere`"),
         ("status --timeout -1", "'-1'"),
         ("status --timeout 0", "a number of seconds"),
         ("serve --listen ftp://localhost:80", "the scheme `ftp` is not supported"),
-        ("serve --max-results 0", "a number from 1 on"),
+        ("serve --max-results 0", "a number of at least 1"),
         ("serve --cluster nats://a", "--cluster (cluster.servers) needs --store DIR"),
-        ("serve --cluster-replicas 3", "what is said of a cluster needs --cluster URLS"),
+        ("serve --cluster-replicas 3", "an option of a cluster needs --cluster URLS"),
         ("serve --store x --cluster a --monitor b:1", "exclude each other"),
         ("subscribe a/*/b", "a * that is not its last segment"),
-        ("register a/?", "cannot be in a segment"),
+        ("register a/?", "are not allowed in a segment"),
         ("register a --json {", "--json: EOF"),
-        ("register a//b", "an empty segment in `a//b`"),
-        ("register a --input jsonl", "leave TYPE out"),
-        ("register --input text", "--input text needs the TYPE of its events"),
-        ("register --rate 0", "a number of events a second"),
+        ("register a//b", "`a//b` has an empty segment"),
+        ("register a --input jsonl", "omit TYPE"),
+        ("register --input text", "--input text needs a TYPE for its events"),
+        ("register --rate 0", "a number of events per second"),
         ("register a --binary t --file /nonexistent", "cannot read /nonexistent"),
         ("register --json 1", "not provided: <TYPE>"),
-        ("query timeseries --from soon", "`soon` is no time: write 2023-11-14T22:13:20Z"),
-        ("query timeseries --from -1", "`-1` is no time"),
+        ("query timeseries --from soon", "`soon` is not a time: write 2023-11-14T22:13:20Z"),
+        ("query timeseries --from -1", "`-1` is not a time"),
         ("query timeseries --order up", "[possible values: desc, asc]"),
         ("query server --last-event-id 1,2", "three numbers"),
         ("query server --last-event-id 2,1,1", "an event of server 1"),
@@ -126,7 +129,7 @@ on_every_runtime! {
             let address = peer_that_answers(answer);
             for client in ["status", "subscribe"] {
                 let ended = hat(&format!("{client} --connect {address} --runtime {runtime}"));
-                let expected = format!("error: {address} does not answer as an event server does: ");
+                let expected = format!("error: {address} is not an event server: ");
                 assert!(ended.failed(5).starts_with(&expected), "{ended:?}");
             }
         }
@@ -149,7 +152,7 @@ on_every_runtime! {
         }
         server.hat.signal("KILL");
         for follower in followers {
-            let expected = format!("error: the connection to {} is over: ", server.address);
+            let expected = format!("error: the connection to {} ended: ", server.address);
             assert!(follower.end().failed(6).starts_with(&expected));
         }
     }
@@ -159,7 +162,7 @@ on_every_runtime! {
         let connect = format!("--connect {} --runtime {runtime}", server.address);
         for (line, part) in [
             ("nonsense", "expected ident at column 2"),
-            ("{\"type\": \"*\"}", "cannot be in a segment"),
+            ("{\"type\": \"*\"}", "are not allowed in a segment"),
         ] {
             let ended = hat_with(&format!("register {connect}"), &format!("{{\"type\":\"a\"}}\n{line}\n"));
             let error = ended.failed(2);
@@ -192,9 +195,9 @@ on_every_runtime! {
         let warned = |line: &str, parts: [&str; 4]| {
             assert!(parts.iter().all(|part| line.contains(part)), "{line}");
         };
-        let told = "the connection ended after a large message that nothing answered";
+        let told = "the connection ended after a large message that was not answered";
         warned(&ended.stderr[0], ["WARN", told, "eventer client", "size=681574"]);
-        let told = "a message is larger than is taken: the connection is closed";
+        let told = "a message is larger than the limit: the connection is closed";
         warned(&server.hat.error_line(), ["WARN", told, "size=681574", "limit=67108864"]);
     }
 }

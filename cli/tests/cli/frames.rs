@@ -35,7 +35,7 @@ on_every_runtime! {
         assert_eq!((&answer["type"], &answer["data"], &answer["last"]), (&json!("Test.Data"), &json!("81ff"), &json!(true)));
         let came = listener.json();
         assert_eq!((&came["type"], &came["data"], &came["first"]), (&json!("Test.Data"), &json!("81ff"), &json!(true)));
-        assert!(listener.error_line().contains("is gone: "));
+        assert!(listener.error_line().contains("disconnected: "));
         assert_eq!(hat(&format!("chatter send {address} A.B --last --runtime {runtime}")).json(), [""; 0]);
         assert_eq!(listener.json()["type"], "A.B");
         let hangs = hat(&format!("chatter send {address} A.B --last --dialect hat --module M --runtime {runtime}"));
@@ -82,8 +82,8 @@ on_every_runtime! {
         for part in ["client COTP", "CR from reference", "server COTP", "CC from reference", "the end of a message: 320100"] {
             assert!(of(part), "{part} in {lines:?}");
         }
-        assert!(echo.error_line().contains("came: its TSEL none, ours 0102"), "a line per caller");
-        assert!(echo.error_line().contains("is gone: 1 messages of 3 octets sent back"));
+        assert!(echo.error_line().contains("connected: remote TSEL none, local TSEL 0102"), "a line per caller");
+        assert!(echo.error_line().contains("disconnected after 1 messages of 3 octets were sent back"));
     }
 
     fn juggler_from_a_shell(runtime) {
@@ -210,7 +210,7 @@ fn the_deployed_peers_talk_through_the_proxy() {
 fn what_is_no_juggler_server() {
     let server = Server::start("tokio", "");
     let ended = hat(&format!("juggler call {} x --timeout 5", server.address));
-    assert!(ended.failed(5).contains("does not answer as a Juggler server does"), "{ended:?}");
+    assert!(ended.failed(5).contains("is not a Juggler server"), "{ended:?}");
     assert!(hat("juggler call a:1 x {").failed(2).contains("the data: "));
 }
 

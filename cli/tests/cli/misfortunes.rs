@@ -100,7 +100,7 @@ fn a_kill_while_a_store_is_looked_after() {
                     if fs::exists(format!("{made}/part/events.redb")).expect("a folder") {
                         let ended = hat(&serve);
                         let line = ended.failed(1);
-                        assert!(line.contains("did not come to its end"), "{line}");
+                        assert!(line.contains("was not completed"), "{line}");
                     }
                 }
             }
@@ -134,7 +134,7 @@ fn what_may_not_be_looked_at_is_not_taken_for_nothing() {
     let store = folder.of("store");
     let serve = format!("serve --listen 127.0.0.1:0 --store {store}");
     for (history, says) in
-        [(nowhere, "Not a directory"), (folder.of("event.db"), "it is not there")]
+        [(nowhere, "Not a directory"), (folder.of("event.db"), "it does not exist")]
     {
         let ended = hat(&format!("{serve} --import-lmdb {history}"));
         let line = ended.failed(2);
@@ -205,7 +205,7 @@ on_every_runtime! {
         assert_eq!(refused.code, Some(7), "{refused:?}");
         let (line, body) = get(page, "/healthz");
         assert_eq!(line, "HTTP/1.1 503 Service Unavailable");
-        assert!(body.contains("no room left on the disk"), "{body}");
+        assert!(body.contains("the disk is full"), "{body}");
         assert!(get(page, "/metrics").1.contains("hat_store_working 0"));
         // what was answered is there, and followers were told that and nothing else
         assert_eq!(hat(&format!("query server --all {connect}")).json(), answered);
@@ -242,7 +242,7 @@ on_every_runtime! {
         let ended = server.end();
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let log = ended.stderr.join("\n");
-        assert!(log.contains("no room left on the disk"), "{log}");
+        assert!(log.contains("the disk is full"), "{log}");
     }
 
     /// What was answered and cannot be brought to the disk at the end is no success.
@@ -260,8 +260,8 @@ on_every_runtime! {
         let ended = server.end();
         assert_eq!(ended.code, Some(1), "{ended:?}");
         let log = ended.stderr.join("\n");
-        assert!(log.contains("error: no room left on the disk"), "{log}");
-        assert!(log.contains("the last events that were answered are not on the disk"), "{log}");
+        assert!(log.contains("error: the disk is full"), "{log}");
+        assert!(log.contains("the last acknowledged events are not on the disk"), "{log}");
     }
 
     /// Who is told when: `--notify early` before the disk has it, else after; those who asked for

@@ -123,7 +123,7 @@ on_every_runtime! {
         wait_for_status(&plant.connect(1), "operational");
         drop(lost);
         let line = first.hat.error_line();
-        assert!(line.contains("no monitor: trying again"), "{line}");
+        assert!(line.contains("no connection to the monitor: trying again"), "{line}");
         let register = format!("register a --response {}", plant.connect(1));
         let registered = hat(&register).json().remove(0);
 

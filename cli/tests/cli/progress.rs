@@ -43,7 +43,7 @@ fn a_terminal_shows_how_far_an_export_and_an_import_are() {
     assert_eq!(std::fs::read_to_string(&file).expect("a file").lines().count(), 3);
     let ended = on_a_terminal(&format!("\"$HAT\" store import {other} < {file}"));
     shows(&ended, " events imported in ");
-    shows(&ended, "3 events imported, 0 passed over");
+    shows(&ended, "3 events imported, 0 skipped");
     let ended = on_a_terminal(&format!("\"$HAT\" store check {other}"));
     shows(&ended, " of 3 events checked in ");
     let ended = on_a_terminal(&format!("\"$HAT\" store backup {other} {backup}"));

@@ -28,7 +28,7 @@ on_every_runtime! {
 
         let _again = Server::start_of(runtime, &format!("--listen {address}"));
         // this server has nothing on a disk, and says so by what it answers
-        let missing = "events of the outage may be missing: server 1 does not have its event 1,";
+        let missing = "events of the outage may be missing: server 1 no longer has its event 1,";
         while !follower.error_line().starts_with(missing) {}
         hat(&format!("register b {connect}")).json();
         assert_eq!(follower.json()["segments"], json!(["b"]));

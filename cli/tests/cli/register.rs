@@ -123,7 +123,7 @@ fn one_goes_on_after_lines_that_are_wrong() {
     let ended = hat_with(&format!("register --keep-going {connect}"), lines);
     assert_eq!((ended.code, ended.stderr.len()), (Some(2), 4), "{ended:?}");
     assert!(ended.stderr[0].starts_with("line 2 of standard input: "), "{ended:?}");
-    assert_eq!(ended.stderr[3], "error: 3 events registered, 3 lines not: 2 to 3, 6");
+    assert_eq!(ended.stderr[3], "error: 3 events registered, 3 lines failed: 2 to 3, 6");
     assert_eq!(hat(&format!("query timeseries {connect}")).json().len(), 3);
     let well = hat_with(&format!("register --keep-going {connect}"), "{\"type\":\"a\"}\n");
     assert_eq!(well.json(), [""; 0]);

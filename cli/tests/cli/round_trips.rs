@@ -76,7 +76,7 @@ on_every_runtime! {
 
         let page = hat(&format!("query server {connect}"));
         assert_eq!((page.code, page.stdout.len()), (Some(0), 1000));
-        assert!(page.stderr[0].starts_with("note: more follows"), "{:?}", page.stderr);
+        assert!(page.stderr[0].starts_with("note: more events follow"), "{:?}", page.stderr);
         assert_eq!(hat(&format!("query server --all {connect}")).json(), registered);
         // what was printed can be registered
         let printed: Vec<_> = registered[..3].iter().map(Value::to_string).collect();
@@ -175,7 +175,7 @@ fn a_query_that_is_too_large_for_one_message_comes_in_pages() {
     assert_eq!((server.code, server.stdout.len()), (Some(0), 4_000), "{:?}", server.stderr);
     let page = hat(&format!("query timeseries {connect}"));
     assert!((100..4_000).contains(&page.stdout.len()), "{}", page.stdout.len());
-    assert!(page.stderr[0].starts_with("note: more follows"), "{:?}", page.stderr);
+    assert!(page.stderr[0].starts_with("note: more events follow"), "{:?}", page.stderr);
 }
 
 #[test]

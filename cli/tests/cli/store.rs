@@ -93,7 +93,7 @@ on_every_runtime! {
         let folder = Folder::new();
         let store = folder.of("store");
         let server = Server::start_of(runtime, &format!("--store {store}"));
-        let expected = format!("error: {store} is open in another process; one server uses a store at a time");
+        let expected = format!("error: {store} is open in another process; only one server at a time can use a store");
         let serve = format!("serve --listen 127.0.0.1:0 --store {store} --runtime {runtime}");
         assert_eq!(hat(&serve).failed(1), expected);
         assert_eq!(hat(&format!("store stats {store}")).failed(1), expected);
@@ -196,9 +196,9 @@ fn a_store_is_looked_after() {
     let import = format!("store import {imported}");
     let ended = hat_with(&import, &lines);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.stderr[0].starts_with("4 events imported, 0 passed over"), "{ended:?}");
+    assert!(ended.stderr[0].starts_with("4 events imported, 0 skipped"), "{ended:?}");
     let ended = hat_with(&import, &lines);
-    assert!(ended.stderr[0].starts_with("0 events imported, 4 passed over"), "{ended:?}");
+    assert!(ended.stderr[0].starts_with("0 events imported, 4 skipped"), "{ended:?}");
     assert_eq!(of(&imported), expected);
     assert!(hat_with(&import, "{}").failed(2).contains("line 1"));
 

@@ -49,7 +49,7 @@ fn a_file_of_the_deployed_server_is_imported_checked_copied_and_served() {
 
     let imported = hat(&format!("store import {store} --from-lmdb {file}"));
     let count = expected.len();
-    said(&imported, &format!("{count} events of 2 servers imported, 0 passed over"));
+    said(&imported, &format!("{count} events of 2 servers imported, 0 skipped"));
     said(&imported, "had not flushed");
     assert_eq!(hat(&format!("store export {store}")).json(), expected);
     said(&hat(&format!("store check {store}")), &format!("{count} events of"));
@@ -80,6 +80,6 @@ fn what_is_no_file_of_the_deployed_server_makes_no_store() {
     let args = format!("store import {} --from-lmdb {}", store.display(), file.display());
     assert!(hat(&args).failed(2).contains("cannot be read"));
     std::fs::write(&file, [b'x'; 20_000]).expect("a file");
-    assert!(hat(&args).failed(2).contains("no file of LMDB"));
+    assert!(hat(&args).failed(2).contains("not an LMDB file"));
     assert!(!store.exists());
 }

@@ -133,7 +133,7 @@ on_every_runtime! {
         register(&connect, 1..=1);
         let ended = hat(&format!("subscribe --last 1 --count 2 --idle-timeout 0.2 {connect}"));
         assert_eq!((ended.code, ended.stdout.len()), (Some(9), 1), "{ended:?}");
-        assert_eq!(ended.stderr, ["error: 1 of 2 events came, and then none for 0.2 s"]);
+        assert_eq!(ended.stderr, ["error: 1 of 2 events arrived, and then none for 0.2 s"]);
         assert_eq!(hat(&format!("subscribe --idle-timeout 0.2 {connect}")).json(), [""; 0]);
     }
 }
@@ -144,8 +144,11 @@ fn a_state_that_is_none() {
     let connect = format!("--connect {}", server.address);
     let state = Scratch::new("none");
     for (text, part) in [
-        ("", "it is no state of `hat subscribe`"),
-        (r#"{"version":2,"types":[],"positions":[]}"#, "version 2, where 1 is known"),
+        ("", "it is not a state of `hat subscribe`"),
+        (
+            r#"{"version":2,"types":[],"positions":[]}"#,
+            "it has version 2, and this hat knows version 1",
+        ),
         (
             r#"{"version":1,"types":[],"positions":[{"server":1,"session":1,"instance":1,"timestamp":"?"}]}"#,
             "RFC 3339",
@@ -214,9 +217,9 @@ fn servers_by_name() {
     assert_eq!(events(query, &[one, ("HAT_TOKEN", "s3")]), [1]);
     run(query, &[one, ("HAT_TOKEN", "wrong")]).failed(4);
     for (args, variables, part) in [
-        ("query latest --server three", &[][..], "it has one, two"),
-        ("query latest --server one --connect a:1", &[], "give one of them"),
-        ("query latest", &[("HAT_SERVER", "one"), ("HAT_CONNECT", "a:1")], "give one of them"),
+        ("query latest --server three", &[][..], "which has one, two"),
+        ("query latest --server one --connect a:1", &[], "use one of them"),
+        ("query latest", &[("HAT_SERVER", "one"), ("HAT_CONNECT", "a:1")], "use one of them"),
         ("query latest", &[("HAT_CONFIG", "/nonexistent")], "cannot read /nonexistent"),
     ] {
         let ended = run(args, variables);

@@ -87,9 +87,9 @@ on_every_runtime! {
         let connect = format!("--runtime {runtime} --connect {} --tls-ca {root}", server.address);
         hat(&format!("status {connect} --tls-cert {}", path(&files.client))).json();
         let ended = hat(&format!("status {connect}"));
-        assert!(ended.failed(8).contains("it asks for a client certificate"));
+        assert!(ended.failed(8).contains("it requires a client certificate"));
         let ended = hat(&format!("status {connect} --tls-cert {}", path(&files.stranger)));
-        assert!(ended.failed(8).contains("issued by nobody whom the peer trusts"));
+        assert!(ended.failed(8).contains("the peer does not trust the issuer of this side's certificate"));
     }
 
     fn what_does_not_verify_has_a_code_of_its_own(runtime) {
@@ -97,7 +97,7 @@ on_every_runtime! {
         let server = Server::start(runtime, &format!("--tls-cert {}", path(&files.stranger)));
         let connect = format!("--runtime {runtime} --connect {}", server.address);
         let ended = hat(&format!("status {connect} --tls-ca {}", path(&files.root)));
-        let text = format!("error: no TLS with {}: the peer's certificate was issued by nobody", server.address);
+        let text = format!("error: cannot establish TLS with {}: the peer's certificate was not issued by a trusted authority", server.address);
         assert!(ended.failed(8).starts_with(&text), "{ended:?}");
         // plain at a server of TLS
         let ended = hat(&format!("status {connect}"));
@@ -117,8 +117,8 @@ on_every_runtime! {
             (format!("serve --tls-cert {cert} --tls-key {client}"), "not the key of the certificate"),
             ("serve --tls-cert /no/such/file".into(), "cannot read /no/such/file: "),
             (format!("serve --tls-key {client}"), "--tls-cert <FILE>"),
-            (format!("serve --tls-ca {client}"), "a server of TLS needs --tls-cert"),
-            (format!("serve --listen ssl+sbs://{address}"), "a server of TLS needs --tls-cert"),
+            (format!("serve --tls-ca {client}"), "a TLS server needs --tls-cert"),
+            (format!("serve --listen ssl+sbs://{address}"), "a TLS server needs --tls-cert"),
             (format!("status --connect {address} --tls-ca /no/such/file"), "cannot read /no/such/file: "),
         ] {
             let ended = hat(&format!("{args} --runtime {runtime}"));

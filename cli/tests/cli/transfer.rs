@@ -70,7 +70,7 @@ on_every_runtime! {
         let replay = Hat::start_with(&format!("replay {connect}"), &(line(10) + &line(20)));
         assert_eq!(follower.json()["segments"], json!(["r"]));
         replay.signal("INT");
-        let text = "error: interrupted: 1 events were registered, and those after them not";
+        let text = "error: interrupted: 1 events were registered, and the ones after them were not";
         assert_eq!(replay.end().failed(1), text);
 
         // what comes from a pipe may go on for ever
@@ -154,7 +154,7 @@ on_every_runtime! {
         let top = hat(&format!("top --once 0.2 {connect}")).json_lines();
         assert!(top[0].contains(" operational  0.0 events/s  1 types"), "{top:?}");
         assert!(top[1].contains("EVENTS/S") && top[2].ends_with("a/known                         1"), "{top:?}");
-        assert!(hat(&format!("top {connect}")).failed(2).contains("this is no terminal"));
+        assert!(hat(&format!("top {connect}")).failed(2).contains("this is not a terminal"));
     }
 
     fn a_server_that_is_well(runtime) {
@@ -174,9 +174,9 @@ on_every_runtime! {
         for (args, code, step, todo) in [
             (format!("{} --token wrong", server.address), 4, "token", "HAT_TOKEN"),
             (format!("{} --dangerous-accept-any-certificate --timeout 1", server.address), 8, "TLS", "a server without TLS"),
-            (nobody.to_string(), 3, "TCP", "nobody listens there"),
+            (nobody.to_string(), 3, "TCP", "nothing listens there"),
             ("host.invalid:1".to_owned(), 3, "name", "check the spelling"),
-            (format!("{silent} --timeout 0.2"), 5, "protocol", "something else listens there"),
+            (format!("{silent} --timeout 0.2"), 5, "protocol", "another program listens there"),
         ] {
             let ended = hat(&format!("doctor {args} --runtime {runtime}"));
             assert_eq!(ended.code, Some(code), "{ended:?}");

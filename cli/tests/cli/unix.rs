@@ -51,7 +51,7 @@ on_every_runtime! {
         assert_eq!(hat(&format!("query latest {connect}")).json(), registered);
         let steps = hat(&format!("doctor {address} --runtime {runtime}"));
         assert_eq!(steps.code, Some(0), "{steps:?}");
-        let socket = format!("ok    socket      {} takes connections", folder.socket().display());
+        let socket = format!("ok    socket      {} accepts connections", folder.socket().display());
         assert!(steps.stdout[0].starts_with(&socket), "{steps:?}");
     }
 
@@ -96,7 +96,7 @@ on_every_runtime! {
         assert!(line.contains(&folder.address()), "{line}");
         let ended = hat(&format!("doctor {} --runtime {runtime}", folder.address()));
         assert_eq!(ended.code, Some(3), "{ended:?}");
-        assert!(ended.stdout.iter().any(|line| line.contains("no such file")), "{ended:?}");
+        assert!(ended.stdout.iter().any(|line| line.contains("the file does not exist")), "{ended:?}");
         // there is no TLS over it
         let ended = hat(&format!(
             "status --runtime {runtime} --connect {} --dangerous-accept-any-certificate",

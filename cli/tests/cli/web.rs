@@ -197,7 +197,7 @@ on_every_runtime! {
     /// Each has looked at what is there, and decided by it.
     fn of_two_users_at_once_one_is_asked_again(runtime) {
         let served = PageServer::start(runtime, "");
-        let refused = "there is another event of this type by now, and nothing was registered: look at it again";
+        let refused = "a newer event of this type has been registered meanwhile, so nothing was registered: review it again";
         run(async {
             let pages = [
                 served.client(WsOptions::default()).await.expect("a page"),
@@ -236,7 +236,7 @@ on_every_runtime! {
         run(async {
             let page = served.client(WsOptions::default()).await.expect("a page");
             assert_eq!(told(&page, "/server/read_only", |_| true).await, true.into());
-            let expected = "this page is for looking only: it registers nothing";
+            let expected = "this page is read-only: it registers nothing";
             assert_eq!(failed(&page, "register", json!({"type": "a"})).await, expected);
             assert_eq!(page.send("echo", &value(json!(5))).await.expect("an echo"), value(json!(5)));
         });
@@ -312,13 +312,13 @@ on_every_runtime! {
             let page = served.client(WsOptions::default()).await.expect("a page");
             for (name, data, expected) in [
                 ("register", json!({}), "an event needs a field `type`"),
-                ("register", json!({"type": "a/?"}), "the type: `?` and `*` cannot be in a segment: ?"),
+                ("register", json!({"type": "a/?"}), "the type: `?` and `*` are not allowed in a segment: ?"),
                 ("register", json!({"type": "a", "payload": 5}), "the payload must be an object, not number"),
-                ("register", json!({"type": "a", "deadline": 1}), "the request came too late, and nothing was registered: the server, or the way to it, was held up"),
+                ("register", json!({"type": "a", "deadline": 1}), "the request arrived too late, so nothing was registered: the server or the connection was delayed"),
                 ("register", json!({"type": "a", "deadline": "soon"}), "the deadline: write seconds since 1970"),
-                ("echo", json!("x"), "`echo` takes a number"),
+                ("echo", json!("x"), "`echo` needs a number"),
                 ("event", json!(null), "the data of `event` must be an object, not null"),
-                ("other", json!({}), "there is no such request: ask for one of `register`, `event`, `history`, `types`, `stream`, `echo`"),
+                ("other", json!({}), "unknown request: use one of `register`, `event`, `history`, `types`, `stream`, `echo`"),
             ] {
                 assert_eq!(failed(&page, name, data).await, expected, "{name}");
             }
@@ -370,7 +370,7 @@ on_every_runtime! {
             let registers = async || match page.send("register", &value(json!({"type": "a"}))).await {
                 Ok(_) => true,
                 Err(RequestError::Failed(Value::String(text))) => {
-                    assert_eq!(&*text, "operator may only look: registering takes the role `operator`");
+                    assert_eq!(&*text, "operator may only view: registering requires the role `operator`");
                     false
                 }
                 Err(error) => panic!("{error}"),
@@ -382,13 +382,13 @@ on_every_runtime! {
             fs::write(&roles.0, "operator: operator\n").expect("a file");
             until(true).await;
             // what is wrong is told to who runs the server, once for each slip
-            for (text, wrong) in [(Some("operator\n"), "line 1 of "), (None, "cannot read the roles of ")] {
+            for (text, wrong) in [(Some("operator\n"), "line 1 of "), (None, "cannot read the file of roles ")] {
                 match text {
                     Some(text) => fs::write(&roles.0, text).expect("a file"),
                     None => fs::remove_file(&roles.0).expect("a file"),
                 }
                 let line = served.server.hat.error_line();
-                assert!(line.contains("the roles of the page stay what they were") && line.contains(wrong), "{line}");
+                assert!(line.contains("the roles of the page remain unchanged") && line.contains(wrong), "{line}");
                 assert!(registers().await);
             }
             fs::write(&roles.0, "").expect("a file");
@@ -406,7 +406,7 @@ on_every_runtime! {
         // a name that leads here, of somebody else's page (DNS rebinding)
         assert_eq!(get_as(served.page, "elsewhere.example", "/index.html").status, 421);
         let line = served.server.hat.error_line();
-        assert!(line.contains("refused a request for another host"), "{line}");
+        assert!(line.contains("refused a request for an unknown host name"), "{line}");
         assert!(line.contains("elsewhere.example"), "{line}");
         let served = PageServer::start(runtime, "--web-origin https://elsewhere.example");
         assert_eq!(upgrade(served.page, elsewhere), 101);
@@ -469,7 +469,7 @@ on_every_runtime! {
             let (texts, ..) = ask(json!({"types": ["a/b"], "by": "source_timestamp"})).await;
             assert_eq!(texts, "");
             let refused = failed(&page, "history", json!({"types": ["a/*"]})).await;
-            assert!(refused.starts_with("query types with `?` or `*` are looked up over 366 days"), "{refused}");
+            assert!(refused.starts_with("query types with `?` or `*` can span at most 366 days"), "{refused}");
 
             // and types by their names
             let found = page.send("types", &value(json!({"any": [{"words": ["A"], "patterns": ["?/b"]}]}))).await.expect("types");

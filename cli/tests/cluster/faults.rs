@@ -24,7 +24,7 @@ fn without_a_majority_a_node_says_so_and_answers_queries() {
     let count = cluster.nats.len();
     [leader, (leader + 1) % count].iter().for_each(|number| cluster.nats.kill(*number));
     cluster.nodes[0].becomes(&cluster.runtime, Status::Standby);
-    cluster.nodes[0].says("no majority of the cluster");
+    cluster.nodes[0].says("the cluster has no majority");
     let page = cluster.nodes[0].page;
     let health = get(page, "/healthz", "");
     assert!(health.status == 503 && health.body.contains("no majority"), "{}", health.body);
@@ -221,7 +221,7 @@ fn a_message_that_is_missing_stops_the_node_that_needs_it() {
     let store = cluster.folder.of("new");
     let node = Node::start(1, &store, &cluster.nats.urls(), "");
     let line = node.says("this node has stopped");
-    assert!(line.contains("those between are missing"), "{line}");
+    assert!(line.contains("the messages between them are missing"), "{line}");
     node.becomes(&cluster.runtime, Status::Standby);
     let client = cluster.runtime.block_on(node.client()).expect("a client");
     let found = cluster.runtime.block_on(events_after(&client, None));
@@ -253,7 +253,7 @@ fn a_full_jetstream_is_told_and_works_again_once_there_is_room() {
     };
     limit(2);
     assert_eq!(register("full"), None);
-    cluster.nodes[0].says("JetStream takes nothing");
+    cluster.nodes[0].says("JetStream accepts no messages");
     limit(-1);
     let after = until("it works again", || register("after"));
     let found = cluster.runtime.block_on(events_after(&client, None)).expect("an answer");

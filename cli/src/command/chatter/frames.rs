@@ -76,7 +76,8 @@ impl Decoder {
         let octets = self.input.len() + self.skip;
         (octets > 0).then(|| {
             let have = self.input.len();
-            let text = format!("the connection ended inside of a frame: {have} octets of it came");
+            let text =
+                format!("the connection ended inside a frame, of which {have} octets had arrived");
             Frame { protocol: "octets", octets, text }
         })
     }
@@ -128,15 +129,15 @@ impl Decoder {
     fn chatter(&mut self) -> bool {
         let length_len = usize::from(self.input[0]);
         if length_len == 0 || length_len > 8 {
-            return self.lost("Chatter", "no block begins so");
+            return self.lost("Chatter", "no block begins like this");
         }
         let Some(length) = self.input.get(1..=length_len) else { return false };
         let body = length.iter().fold(0_u64, |length, &octet| length << 8 | u64::from(octet));
         let Ok(body) = usize::try_from(body) else {
-            return self.lost("Chatter", "no block is so long");
+            return self.lost("Chatter", "no block has this length");
         };
         if body > u32::MAX as usize {
-            return self.lost("Chatter", "no block is so long");
+            return self.lost("Chatter", "no block has this length");
         }
         let head = 1 + length_len;
         let Some(block) = self.take("Chatter", head, body) else { return false };
@@ -150,7 +151,7 @@ impl Decoder {
                 self.tell(protocol, head + body, text);
             }
             Err(error) => {
-                self.tell("Chatter", head + body, format!("no message: {error}"));
+                self.tell("Chatter", head + body, format!("invalid message: {error}"));
             }
         }
         true
@@ -160,7 +161,7 @@ impl Decoder {
         let &[version, _, high, low, ..] = &self.input[..] else { return false };
         let length = usize::from(u16::from_be_bytes([high, low]));
         if version != 3 || length < 7 {
-            return self.lost("TPKT", "no packet begins so");
+            return self.lost("TPKT", "no packet begins like this");
         }
         let Some(tpdu) = self.take("TPKT", 4, length - 4) else { return false };
         let text = match Tpdu::parse(tpdu.clone()) {
@@ -174,7 +175,7 @@ impl Decoder {
     fn http(&mut self) -> bool {
         let Some(end) = find(&self.input, b"\r\n\r\n") else {
             if self.input.len() > MOST {
-                return self.lost("HTTP", "a head without an end");
+                return self.lost("HTTP", "an incomplete HTTP header");
             }
             return false;
         };
@@ -194,7 +195,7 @@ impl Decoder {
         self.tell("HTTP", head.len(), first);
         if !self.upgraded {
             if chunked {
-                return self.lost("HTTP", "a body in chunks");
+                return self.lost("HTTP", "a chunked body");
             }
             // bodies are not looked at
             let body: usize = length.unwrap_or(0);
@@ -224,10 +225,10 @@ impl Decoder {
             return false;
         }
         let Ok(body) = usize::try_from(body) else {
-            return self.lost("WebSocket", "no frame is so long");
+            return self.lost("WebSocket", "no frame has this length");
         };
         if body > u32::MAX as usize {
-            return self.lost("WebSocket", "no frame is so long");
+            return self.lost("WebSocket", "no frame has this length");
         }
         let mask = self.input[if masked { head - 4 } else { head }..head].to_vec();
         let Some(data) = self.take("WebSocket", head, body) else { return false };
@@ -335,7 +336,7 @@ impl Msg {
     }
 }
 
-/// The value of a message of Eventer, for people; `None` where it is no message of Eventer.
+/// The value of a message of Eventer, for people; `None` where it is not a message of Eventer.
 pub(super) fn eventer(name: &str, data: &Bytes) -> Option<String> {
     fn value<T: sbs::Decode + Debug>(data: &Bytes) -> String {
         match sbs::decode::<T>(data) {

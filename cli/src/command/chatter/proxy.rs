@@ -72,7 +72,7 @@ async fn between<R: Runtime>(
             return;
         }
     };
-    say(&format!("#{number} {from} came"));
+    say(&format!("#{number} {from} connected"));
     // the client speaks first in all of these, and what it speaks both do
     let (tell, told) = bounded(1);
     let there = pass(
@@ -92,7 +92,7 @@ async fn between<R: Runtime>(
     let (there, back) = smol::future::zip(there, back).await;
     client.close().await;
     server.close().await;
-    say(&format!("#{number} {from} is gone"));
+    say(&format!("#{number} {from} disconnected"));
     for result in [there, back] {
         if let Err(error) = result {
             // the first says enough

@@ -34,7 +34,7 @@ impl Columns {
             fields(line, delimiter)?.iter().map(|name| name.trim().to_owned()).collect();
         let has = |name: &str| names.iter().any(|other| other == name);
         if !has("type") && !has_type {
-            return Err("the first line of CSV names the columns, of which one must be type, unless a TYPE is given".into());
+            return Err("the first line of CSV must name the columns, among them type unless a TYPE is given".into());
         }
         if let Some(twice) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name))
         {
@@ -43,7 +43,7 @@ impl Columns {
         let whole = has("payload");
         if whole && let Some(name) = names.iter().find(|name| !COLUMNS.contains(&name.as_str())) {
             return Err(format!(
-                "there is no column `{name}` beside payload: write {}",
+                "a column `{name}` cannot stand beside payload: write {}",
                 COLUMNS.join(", ")
             ));
         }
@@ -59,7 +59,7 @@ impl Columns {
         let record = fields(line, self.delimiter)?;
         if record.len() != self.names.len() {
             let (has, needs) = (record.len(), self.names.len());
-            return Err(format!("it has {has} fields, and the first line {needs}"));
+            return Err(format!("it has {has} fields, but the first line has {needs}"));
         }
         let field = |name: &str| {
             let at = self.names.iter().position(|other| other == name);
@@ -111,12 +111,12 @@ fn whole(
         }
         (Some("binary"), data) => {
             let data = BASE64_STANDARD.decode(data.unwrap_or_default());
-            let data = data.map_err(|error| format!("payload: no base64: {error}"))?;
+            let data = data.map_err(|error| format!("payload: this is not base64: {error}"))?;
             Ok(Some(Payload::binary(name.unwrap_or_default(), data)))
         }
-        (Some("json"), None) => Err("payload: there is none, and its kind is json".into()),
+        (Some("json"), None) => Err("payload: it is empty, although its kind is json".into()),
         (Some(kind), _) => {
-            Err(format!("payload_kind: there is no kind `{kind}`: write json or binary"))
+            Err(format!("payload_kind: unknown kind `{kind}`: write json or binary"))
         }
     }
 }
@@ -174,16 +174,16 @@ mod tests {
     #[test]
     fn what_is_wrong_with_lines() {
         let refused = |first: &str| Columns::new(first, false).err().expect("wrong");
-        assert!(refused("x,y").contains("one must be type"));
+        assert!(refused("x,y").contains("among them type"));
         assert!(refused("type,x,x").contains("two columns have the name `x`"));
-        assert!(refused("type,payload,x").contains("no column `x` beside payload"));
+        assert!(refused("type,payload,x").contains("a column `x` cannot stand beside payload"));
         let columns =
             Columns::new("type,source_timestamp,payload_kind,payload", false).expect("columns");
         for (line, part) in [
-            ("a", "it has 1 fields, and the first line 4"),
+            ("a", "it has 1 fields, but the first line has 4"),
             (",,,", "needs a segment"),
-            ("a/?,,,", "cannot be in a segment"),
-            ("a,soon,,", "source_timestamp: `soon` is no time"),
+            ("a/?,,,", "are not allowed in a segment"),
+            ("a,soon,,", "source_timestamp: `soon` is not a time"),
             ("a,,xml,1", "no kind `xml`"),
             ("a,,binary,?", "no base64"),
             ("a,,,{", "payload: "),

@@ -41,7 +41,7 @@ impl OpenStore {
         if let Self::Disk(dir, store) = self {
             let control = hat_server::control::Control::open(dir, store.clone());
             let warn = |error: &std::io::Error| {
-                tracing::warn!(%error, "the store cannot be backed up while the server runs");
+                tracing::warn!(%error, "`hat store backup` will not work while the server runs");
             };
             return control.inspect_err(warn).ok();
         }
@@ -104,8 +104,8 @@ pub(super) async fn mirror_once<R: Runtime>(
     })?;
     bar.finish_and_clear();
     say(&format!(
-        "{} of {} copied from {from}; what it has not stored yet, and what it registers from now \
-         on, is not among them",
+        "{} of {} copied from {from}; events that it has not stored yet, or registers from now on, \
+         are not included",
         counted(copied.events, "event"),
         counted(copied.servers.len(), "server")
     ));
@@ -119,19 +119,21 @@ fn begin_with(dir: &Path, path: &Path, may_be_new: bool) -> Result<()> {
     let is_there = path.try_exists().map_err(of)?;
     if !is_there && !may_be_new {
         let text =
-            "it is not there; without --import-lmdb (store.import_lmdb) the store begins empty";
+            "it does not exist; without --import-lmdb (store.import_lmdb) the store starts empty";
         return Err(of(std::io::Error::new(std::io::ErrorKind::NotFound, text)).into());
     }
     if !is_there {
-        say(&format!("there is no history in {}: the store begins empty", path.display()));
+        say(&format!("there is no history in {}: the store starts empty", path.display()));
         return Ok(());
     }
     let of = |error| Failure::Input(format!("{}: {error}", path.display()));
     let mut file = LmdbFile::open(path).map_err(of)?;
-    say(&format!("taking over {} entries of {}", file.len(), path.display()));
+    say(&format!("importing {} entries of {}", file.len(), path.display()));
     let left = DiskStore::make_whole(dir, |store| import_file(store, &mut file, path))?;
     if left > 0 {
-        say(&format!("{left} entries fit no reference of the file, and were not imported"));
+        say(&format!(
+            "{left} entries do not match any reference of the file, and were not imported"
+        ));
     }
     Ok(())
 }

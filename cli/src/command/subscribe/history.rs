@@ -98,7 +98,7 @@ async fn newest<R: Runtime>(
         }
     }
     if catch_up.needs_position() {
-        let text = "the server does not say what its last event is: begin without --state, --last, --from and --after";
+        let text = "the server does not report its last event: start without --state, --last, --from and --after";
         return Err(Failure::Input(text.into()).into());
     }
     Ok(catch_up.positions().map(|position| (position.id.server, position)).collect())
@@ -118,7 +118,7 @@ async fn all<R: Runtime>(
         }
     }
     if pages.place_lost() {
-        say("events may be missing: the server forgot some while it was asked");
+        say("events may be missing: the server removed some during the query");
     }
     Ok(())
 }

@@ -60,11 +60,14 @@ impl State {
             Err(error) => return Err(of(&error).into()),
         };
         let mut contents: Contents = serde_json::from_str(&text).map_err(|error| {
-            of(&format!("it is no state of `hat subscribe`: {error}; remove it to begin anew"))
+            of(&format!("it is not a state of `hat subscribe`: {error}; remove it to start over"))
         })?;
         if contents.version != VERSION {
             let version = contents.version;
-            return Err(of(&format!("version {version}, where {VERSION} is known")).into());
+            return Err(of(&format!(
+                "it has version {version}, and this hat knows version {VERSION}"
+            ))
+            .into());
         }
         for place in &contents.positions {
             place.timestamp.parse::<hat_core::eventer::Timestamp>().map_err(|error| of(&error))?;
@@ -72,7 +75,7 @@ impl State {
         if contents.types != types {
             let before = contents.types.join(" ");
             say(&format!(
-                "note: the last run subscribed to {before}: of other types there is only what came after it stopped"
+                "note: the last run subscribed to {before}: of other types, only events since it stopped are printed"
             ));
             contents.types = types;
         }

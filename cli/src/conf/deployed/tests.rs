@@ -122,8 +122,12 @@ fn what_is_wrong_is_said_with_its_place() {
     };
     for (path, value, error) in [
         (&["name"][..], json!(1), "name: it must be a text"),
-        (&["type"], json!("gateway"), "type: \"gateway\" is no configuration of an event server"),
-        (&["server_id"], json!(-1), "server_id: it must be a number from 0 on"),
+        (
+            &["type"],
+            json!("gateway"),
+            "type: \"gateway\" is not the configuration of an event server",
+        ),
+        (&["server_id"], json!(-1), "server_id: it must be a number of at least 0"),
         (&["eventer_server"], json!([]), "eventer_server: it must be an object"),
         (
             &["eventer_server", "port"],
