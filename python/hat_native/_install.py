@@ -51,7 +51,7 @@ def install(only: Iterable[str] | str | None = None) -> None:
     wanted = set(TABLE if only is None else [only] if isinstance(only, str) else only)
     unknown = wanted - set(TABLE)
     if unknown:
-        raise ValueError(f"no module of ours for {', '.join(sorted(unknown))}; there are {', '.join(TABLE)}")
+        raise ValueError(f"hat_native does not replace {', '.join(sorted(unknown))}; it replaces {', '.join(TABLE)}")
 
     late = [name for name in sorted(wanted) if name in sys.modules and not _is_ours(sys.modules[name])]
     if late:

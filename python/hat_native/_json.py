@@ -84,7 +84,7 @@ class _Patcher:
         elif isinstance(data, list):
             data = list(data)
         else:
-            raise Exception('JSON Patch path leads through a value without parts')
+            raise Exception('JSON Patch path leads through a value that is neither an object nor a list')
         self._own[id(data)] = data
         return data
 

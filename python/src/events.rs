@@ -332,7 +332,7 @@ impl Events {
     fn event_type_of(&self, of: &Bound<'_, PyAny>) -> PyResult<EventType> {
         let Ok(tuple) = of.cast_exact::<PyTuple>() else { return event_type(of) };
         let known = self.known.bind(of.py());
-        // what has no hash is no event type either, and refused below
+        // what has no hash is not an event type either, and refused below
         if let Ok(Some(found)) = known.get_item(tuple) {
             return Ok(found.cast::<KnownType>()?.get().0.clone());
         }
@@ -530,5 +530,5 @@ fn of_member<T: Copy>(
             return Ok(*one);
         }
     }
-    Err(PyValueError::new_err(format!("{} is no {what}", value.repr()?)))
+    Err(PyValueError::new_err(format!("{} is not a valid {what}", value.repr()?)))
 }

@@ -298,7 +298,7 @@ macro_rules! machine {
                 self.link.over()
             }
 
-            /// Whether it is over because the peer ended the stream, be it inside of a message.
+            /// Whether it is over because the peer ended the stream, be it inside a message.
             #[getter]
             fn ended(&self) -> bool {
                 self.link.ended()

@@ -288,7 +288,7 @@ impl Builder<'_, '_> {
     fn plain(&mut self, of: &Bound<'_, PyAny>, depth: u32) -> PyResult<Node> {
         let kind = of.get_type().name()?;
         Ok(match &*kind.to_cow()? {
-            "NoneType" if of.is_none() => return Err(PyValueError::new_err("no type")),
+            "NoneType" if of.is_none() => return Err(PyValueError::new_err("the type is None")),
             "NoneType" => Node::None,
             "BooleanType" => Node::Boolean,
             "IntegerType" => Node::Integer,
@@ -298,7 +298,7 @@ impl Builder<'_, '_> {
             "ArrayType" => Node::Array(self.node(&of.get_item(0)?, depth + 1)?),
             "RecordType" => Node::Record(self.entries(of, depth)?),
             "ChoiceType" => Node::Choice(self.entries(of, depth)?),
-            other => return Err(PyValueError::new_err(format!("{other} is no SBS type"))),
+            other => return Err(PyValueError::new_err(format!("{other} is not an SBS type"))),
         })
     }
 
@@ -359,7 +359,7 @@ fn put_integer(value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
 fn take_integer<'py>(py: Python<'py>, reader: &mut Reader<'_>) -> PyResult<Bound<'py, PyAny>> {
     let rest = reader.peek();
     let Some(len) = rest.iter().take(MAX_INTEGER).position(|byte| byte & 0x80 != 0) else {
-        return Err(PyValueError::new_err("an Integer without an end"));
+        return Err(PyValueError::new_err("an Integer has no last byte"));
     };
     if len < 9 {
         return Ok(reader.integer().map_err(error::value)?.into_pyobject(py)?.into_any());

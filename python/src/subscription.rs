@@ -46,7 +46,7 @@ impl Subscription {
     fn matches(&self, of: &Bound<'_, PyAny>) -> PyResult<bool> {
         let is_tuple = of.cast_exact::<PyTuple>().is_ok();
         let answers = self.answers.bind(of.py());
-        // what has no hash is no event type either, and refused below
+        // what has no hash is not an event type either, and refused below
         if is_tuple && let Ok(Some(answer)) = answers.get_item(of) {
             return answer.is_truthy();
         }

@@ -150,7 +150,7 @@ async def main():
                                            for kind, value in data["payload"].items()}
             latest = events.whole.get(data["type"])
             if "expected" in data and data["expected"] != (latest and {name: latest[name] for name in ("id", "timestamp")}):
-                raise Exception("there is another event of this type by now, and nothing was registered: look at it again")
+                raise Exception("a newer event of this type has been registered meanwhile, so nothing was registered: review it again")
             return events.register(data["type"], payload, data["source_timestamp"])
         if name == "event":
             return events.whole.get(data["type"])

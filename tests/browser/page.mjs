@@ -304,7 +304,7 @@ await check('what has changed meanwhile is to be looked at again', async () => {
   await register(json('browser/breaker', 'locked'));
   await payloadIs('browser/breaker', '"locked"');
   await confirm.click();
-  await until('it says so', async () => /another event of this type/.test(await alert.textContent()));
+  await until('it says so', async () => /a newer event of this type/.test(await alert.textContent()));
   await until('what is there', async () => (await page.locator('[data-part=confirmOld]').textContent()) === '"locked"');
   await confirm.click();
   await payloadIs('browser/breaker', '"open"');
@@ -331,7 +331,7 @@ await check('of two operators who act at once, one is asked again', async () => 
   const open = (one) => one.locator('#register[open]').count();
   await until('one is done', async () => (await open(page)) + (await open(other)) === 1);
   const asked = (await open(page)) ? page : other;
-  await until('the other is asked again', async () => /another event of this type/.test(await asked.locator('#register [role=alert]').textContent()));
+  await until('the other is asked again', async () => /a newer event of this type/.test(await asked.locator('#register [role=alert]').textContent()));
   const winner = asked === page ? 1 : 0;
   await until('what was registered', async () => (await asked.locator('[data-part=confirmOld]').textContent()) === `"by ${winner}"`);
   await asked.locator('[data-part=cancel], [data-part=back]').locator('visible=true').first().click();

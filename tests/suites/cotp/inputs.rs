@@ -178,6 +178,6 @@ fn our_own_request_within_128_octets() {
     assert_eq!(long(Policy::Interop), Ok(()));
     let error = long(Policy::Strict).expect_err("too long").to_string();
     let expected =
-        "a CR of 132 octets, but 128 is the most: shorten the selectors or the connect data";
+        "a CR of 132 octets; the limit is 128: shorten the selectors or the connect data";
     assert_eq!(error, expected);
 }

@@ -122,7 +122,7 @@ fn connection_request_that_is_not_acceptable() {
     let rejected = outcome(AwaitRequest, &Config::default(), "0300000d 08e0 0000 0007 00 c109", 1);
     assert_eq!(
         rejected,
-        "> 030000140f70000703c10908e00000000700c109 | ! parameter 0xc1 ends behind the header (octet 8)"
+        "> 030000140f70000703c10908e00000000700c109 | ! parameter 0xc1 extends past the header (octet 8)"
     );
 }
 

@@ -143,9 +143,15 @@ fn all_or_nothing() {
     let late = r#"[{"op":"add","path":"/a","value":1},{"op":"remove","path":"/b/0"},{"op":"test","path":"/a","value":2}]"#;
     let error = refused(r#"{"b":[1,2]}"#, late);
     assert_eq!(error, PatchError::Test { operation: 2, path: "/a".into() });
-    assert_eq!(error.to_string(), "operation 2: the value at `/a` is not the one to test for");
+    assert_eq!(
+        error.to_string(),
+        "operation 2: the value at `/a` is not the one that the operation tests for"
+    );
     let inside = refused(r#"{"b":true}"#, r#"[{"op":"add","path":"/b/c","value":1}]"#);
-    assert_eq!(inside.to_string(), "operation 0: `/b/c` leads into a value of kind boolean");
+    assert_eq!(
+        inside.to_string(),
+        "operation 0: `/b/c` leads into a value that is neither an object nor a list, but of type boolean"
+    );
 }
 
 #[test]

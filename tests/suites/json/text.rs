@@ -121,7 +121,7 @@ fn errors_say_where() {
     assert!(matches!(error, ParseError::Syntax { line: 2, column: 11, .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "not JSON, at line 2 column 11: this is no value: it might be null, true or false"
+        "invalid JSON at line 2 column 11: this is not a value: only null, true and false are words"
     );
 
     let limits = Limits { depth: 2, ..Limits::default() };
@@ -195,11 +195,14 @@ fn checked_without_being_read() {
     let error = check("[[[]]]", 2).expect_err("too deep");
     assert_eq!(error, ParseError::TooDeep { line: 1, column: 3, limit: 2 });
     let error = check("[1,", 128).expect_err("not JSON");
-    assert_eq!(error.to_string(), "not JSON, at line 1 column 4: the text ends too early");
+    assert_eq!(
+        error.to_string(),
+        "invalid JSON at line 1 column 4: the text ends inside the value"
+    );
     let error = check("[1E400]", 128).expect_err("no double");
     assert_eq!(
         error.to_string(),
-        "not JSON, at line 1 column 2: the number is larger than any double"
+        "invalid JSON at line 1 column 2: the number is larger than any double"
     );
 }
 

@@ -277,7 +277,7 @@ fn what_a_narrow_type_cannot_hold_is_refused() {
     assert_eq!(double(0.1), Ok(0.1));
     assert_eq!(double(f64::INFINITY), Ok(f32::INFINITY));
     assert!(double(f64::NAN).is_ok_and(f32::is_nan));
-    let reason = "a number that single precision cannot hold";
+    let reason = "a number that does not fit in single precision";
     assert_eq!(double(1e39), Err(DecodeError::NotAllowed { at, reason }));
 }
 

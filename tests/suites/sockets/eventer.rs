@@ -229,7 +229,7 @@ on_every_runtime! {
         let options = ConnectOptions::default();
         let refused = connect::<R>(server.addresses()[0], "nobody", options).await;
         let error = refused.map(|_| ()).expect_err("refused");
-        assert_eq!(error.to_string(), "the server refused: nobody may not");
+        assert_eq!(error.to_string(), "the server refused the client: nobody may not");
         let ConnectError::Ended(error) = error else { panic!("{error:?}") };
         assert!(matches!(error.protocol(), Some(Error::Rejected(_))));
         assert!(server.connections().is_empty());

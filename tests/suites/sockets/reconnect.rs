@@ -243,7 +243,7 @@ on_every_runtime! {
             update => panic!("{update:?}"),
         }
         let stopped = stops.next().await.expect_err("over");
-        assert_eq!(stopped.to_string(), "the server refused: not you; it is not tried again");
+        assert_eq!(stopped.to_string(), "the server refused the client: not you; no further attempt is made");
         assert!(matches!(stops.connected().await, Err(StopReason::GaveUp(_))));
 
         let tries = client::<R>(server.addresses()[0], |_| ()).await;

@@ -28,8 +28,8 @@ fn says(line: &str, parts: &[&str]) {
     }
 }
 
-const REFUSED: &str = "a message is larger than is taken: the connection is closed";
-const UNANSWERED: &str = "the connection ended after a large message that nothing answered";
+const REFUSED: &str = "a message is larger than the limit: the connection is closed";
+const UNANSWERED: &str = "the connection ended after a large message that was not answered";
 
 on_every_runtime! {
     async fn over_chatter<R>() {
@@ -96,7 +96,7 @@ on_every_runtime! {
         let [refuser, sender] = lines::<R>(client.local_address(), address).await;
         says(&refuser, &["WARN", REFUSED, "protocol=\"websocket\"", "size=1001", "limit=1000"]);
         let reason = "reason=\"a message of at least 1001 bytes, but the limit is 1000\"";
-        says(&sender, &["WARN", "a message that is larger than it takes", "largest=1001", reason]);
+        says(&sender, &["WARN", "a message was larger than its limit", "largest=1001", reason]);
     }
 
     async fn over_eventer<R>() {
@@ -130,6 +130,6 @@ on_every_runtime! {
         let [refuser, sender] = lines::<R>(client.local_address(), address).await;
         says(&refuser, &["WARN", REFUSED, "\"juggler server\"", "size=1001", "limit=1000"]);
         let reason = "reason=\"a message of more than 1000 bytes, which is the limit\"";
-        says(&sender, &["WARN", "a message that is larger than it takes", "largest=15", reason]);
+        says(&sender, &["WARN", "a message was larger than its limit", "largest=15", reason]);
     }
 }

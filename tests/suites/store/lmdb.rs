@@ -182,7 +182,7 @@ fn other_files_are_refused_with_what_they_are() {
     let whole = std::fs::read(&written("lmdb-other", 100).path).expect("the file");
     let refusal = |bytes: Vec<u8>| read(bytes).expect_err("refused").to_string();
     assert!(refusal(Vec::new()).contains("too short"));
-    assert!(refusal(vec![b'x'; 100_000]).contains("no file of LMDB"));
+    assert!(refusal(vec![b'x'; 100_000]).contains("not an LMDB file"));
 
     let mut bytes = whole.clone();
     bytes[16..20].reverse();
@@ -200,7 +200,7 @@ fn other_files_are_refused_with_what_they_are() {
     assert!(refusal(bytes).contains("version 0.7, and only 0.9"));
     let mut bytes = whole.clone();
     replace(&mut bytes, b"SYSTEM_SETTINGS", b"TZSTEM_SETTINGS");
-    assert!(refusal(bytes).contains("there is no database"));
+    assert!(refusal(bytes).contains("has no database"));
 
     // what a server writes meanwhile
     let mut bytes = whole;
@@ -208,7 +208,7 @@ fn other_files_are_refused_with_what_they_are() {
     let error = file.as_mut().expect("sound").for_each(|_| Ok::<_, LmdbError>(()));
     assert!(matches!(error, Err(LmdbError::Changed)), "{error:?}");
     bytes.truncate(8_192);
-    assert!(refusal(bytes).contains("the file ends before it does"));
+    assert!(refusal(bytes).contains("it extends past the end of the file"));
 }
 
 fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {

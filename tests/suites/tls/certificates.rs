@@ -78,6 +78,14 @@ on_every_runtime! {
         assert!(matches!(error, Error::UnknownIssuer), "{error:?}");
     }
 
+    async fn of_an_issuer_with_a_new_key<R>() {
+        let issued = Authority::new("The plant").issue(&HERE);
+        let error = refused::<R>(&issued, client_options()).await;
+        let text = "the peer's certificate is refused: the trusted root with the name of its issuer \
+                    has a different key: ";
+        assert!(error.to_string().starts_with(text), "{error}");
+    }
+
     async fn self_signed<R>() {
         let issued = IssuedCertificate::by_itself(&HERE, false);
         let error = refused::<R>(&issued, client_options()).await;

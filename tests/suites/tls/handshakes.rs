@@ -134,7 +134,7 @@ on_every_runtime! {
         });
         let error = refusal(connect::<R>(target, with(connector())).await);
         assert!(matches!(error, Error::NotTls { first: b'2' }), "{error:?}");
-        let text = "the peer does not speak TLS: its first byte is 0x32, which begins no TLS record";
+        let text = "the peer does not speak TLS: its first byte is 0x32, which does not begin a TLS record";
         assert_eq!(error.to_string(), text);
     }
 

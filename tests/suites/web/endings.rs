@@ -61,7 +61,7 @@ on_every_runtime! {
         at_once::<R>(server.close()).await;
         assert_eq!(server.open_connections(), 0);
         let reason = accepted.end_reason().expect("it is over").to_string();
-        assert!(reason.contains("the client did not in time"), "{reason}");
+        assert!(reason.contains("the client did not follow in time"), "{reason}");
         is_told(silent).await;
     }
 

@@ -89,7 +89,7 @@ on_every_runtime! {
         let double = one.send("double", &21.into()).await.expect("a result");
         assert_eq!(double, value(json!([42])));
         let error = one.send("fly", &Value::Null).await.expect_err("unknown");
-        assert_eq!(error.to_string(), "the server answers: \"`fly` is unknown\"");
+        assert_eq!(error.to_string(), "the server reports a failure: \"`fly` is unknown\"");
         let echo = one.send("", &value(json!({"a": [1.5]}))).await.expect("an echo");
         assert_eq!(echo, value(json!({"a": [1.5]})));
         // the state is there before the answer
@@ -341,7 +341,7 @@ fn a_handler_that_panics() {
         let server = server::<hat_tokio::Tokio>(Office(list()), options).await;
         let client = client::<hat_tokio::Tokio>(&server).await;
         let error = client.send("panic", &Value::Null).await.expect_err("failed");
-        assert_eq!(error.to_string(), "the server answers: \"the request failed\"");
+        assert_eq!(error.to_string(), "the server reports a failure: \"the request failed\"");
         client.send("double", &1.into()).await.expect("a result");
     });
 }

@@ -163,7 +163,7 @@ on_every_runtime! {
         let fails = async || listen::<R>(local(), options.clone()).await.map(|_| ()).expect_err("wrong");
         fs::write(&path, format!("{USERS}ana:$6$salt$hash\n")).expect("written");
         let text = format!(
-            "{}, line 4: hashes of the kind `$6$` are not supported: make the line again with `htpasswd -B`",
+            "{}, line 4: hashes of the kind `$6$` are not supported: create the line again with `htpasswd -B`",
             path.display()
         );
         assert_eq!(fails().await.to_string(), text);

@@ -97,7 +97,7 @@ on_every_runtime! {
     async fn options_that_no_server_starts_with<R>() {
         let fails = async |options| listen::<R>(local(), options).await.map(|_| ()).expect_err("wrong");
         let options = WebOptions { ws_path: Some("ws".into()), ..WebOptions::default() };
-        let text = "`ws` is no ws_path: it must begin with `/`, and have no line ends";
+        let text = "`ws` is not a valid ws_path: it must begin with `/`, and contain no line breaks";
         assert_eq!(fails(options).await.to_string(), text);
         let options = WebOptions { index_path: Some("/\r\nX: y".into()), ..WebOptions::default() };
         assert!(matches!(fails(options).await, ListenError::Path { name: "index_path", .. }));
