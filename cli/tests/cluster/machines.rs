@@ -134,7 +134,7 @@ fn any_machine_can_be_pulled_while_clients_go_on() {
         // the other two go on; of this one there may be one answer more for each client
         let before = oracle.answered();
         until("the others answer", || (oracle.answered() > before + 200).then_some(()));
-        let line = cluster.nodes[number].says("does not serve any more");
+        let line = cluster.nodes[number].says("has stopped serving");
         assert!(line.contains("no majority") || line.contains("not applied"), "{line}");
         machines.plug(number);
         cluster.nats.is_reachable(number, true);
