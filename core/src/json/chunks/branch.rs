@@ -108,6 +108,8 @@ impl<T: Item> Branch<T> {
             child.end += len;
         }
         self.children.insert(index + 1, Child { end: start + len, node });
+        // a node that is cut at its end leaves little behind it
+        self.join(index + 1);
         (self.children.len() > MAX).then(|| self.cut(index + 1))
     }
 

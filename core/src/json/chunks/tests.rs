@@ -147,6 +147,24 @@ proptest! {
     }
 }
 
+/// A node that is cut at its end leaves one item behind it, which may stand before a small node.
+#[test]
+fn what_a_cut_leaves_is_joined_with_a_small_neighbour() {
+    let lens: &[u32] = if cfg!(miri) { &[50] } else { &[730, 742] };
+    for &len in lens {
+        for place in 0..=len as usize {
+            let mut items: Vec<u32> = (0..len).collect();
+            let mut chunks = Chunks::from(items.clone());
+            for item in 0..44 {
+                items.insert(place, item);
+                chunks.insert(place, item);
+            }
+            assert!(chunks.iter().eq(&items));
+            check_node(&chunks);
+        }
+    }
+}
+
 #[test]
 fn a_sequence_that_grows_at_its_end_has_full_nodes() {
     let mut chunks = Chunks::default();

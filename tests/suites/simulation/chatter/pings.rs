@@ -64,7 +64,10 @@ impl Pings {
             self.waiting = None;
         }
         let gives_message = taken.iter().any(|seen| seen.kind == Kind::Other);
-        if polled.held_up {
+        // of a poll that gives a timeout only the deadline shows that it was held up, too
+        let is_timeout = polled.outcome == Outcome::Incoming && !gives_message;
+        let hides = is_timeout && polled.deadline.is_none_or(|at| at > polled.now);
+        if polled.held_up || (hides && self.due.is_some_and(|due| polled.now >= due)) {
             self.deaf = true;
         } else if self.deaf && !gives_message && polled.outcome == Outcome::Nothing {
             // it reads again: the time of silence starts anew
