@@ -8,9 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use hyper::rt::{self, ReadBufCursor, Sleep};
 
+use super::site::UpgradeSlot;
 use crate::linger::Linger;
 use crate::runtime::{Runtime, Stream, Timer, after};
 
@@ -25,11 +26,43 @@ pub(super) struct ForHyper<R: Runtime, T> {
     stall: Duration,
     stalled: Option<R::Timer>,
     lingering: Option<Linger<R>>,
+    /// Whether an upgrade was answered.
+    upgrading: UpgradeSlot,
+    /// The end of that answer, where the stream has no room for it. hyper forgets what it has not
+    /// written once it is done with the answer.
+    kept: BytesMut,
 }
 
 impl<R: Runtime, T: Stream> ForHyper<R, T> {
-    pub(super) fn new(stream: T, stall: Duration) -> Self {
-        Self { stream, rx: BytesMut::new(), stall, stalled: None, lingering: None }
+    pub(super) fn new(stream: T, stall: Duration, upgrading: UpgradeSlot) -> Self {
+        let (rx, kept) = (BytesMut::new(), BytesMut::new());
+        Self { stream, rx, stall, stalled: None, lingering: None, upgrading, kept }
+    }
+
+    /// Writes what is left of the answer to an upgrade.
+    pub(super) fn poll_kept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.kept.is_empty() {
+            let parts = [IoSlice::new(&self.kept)];
+            match self.stream.poll_write(cx, &parts) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(written) => {
+                    self.stalled = None;
+                    self.kept.advance(written?);
+                }
+                Poll::Pending => return self.poll_stall(cx),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The stream takes nothing: an error once it has not for too long.
+    fn poll_stall<V>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<V>> {
+        let timer = self.stalled.get_or_insert_with(|| R::timer(after(R::now(), self.stall)));
+        timer.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn is_upgrading(&self) -> bool {
+        self.upgrading.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     pub(super) fn into_inner(self) -> T {
@@ -66,12 +99,18 @@ impl<R: Runtime, T: Stream> rt::Write for ForHyper<R, T> {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        if let Poll::Ready(written) = this.stream.poll_write(cx, parts) {
+        if this.kept.is_empty()
+            && let Poll::Ready(written) = this.stream.poll_write(cx, parts)
+        {
             this.stalled = None;
             return Poll::Ready(written);
         }
-        let timer = this.stalled.get_or_insert_with(|| R::timer(after(R::now(), this.stall)));
-        timer.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        if !this.is_upgrading() {
+            return this.poll_stall(cx);
+        }
+        // no more than hyper's buffer has
+        parts.iter().for_each(|part| this.kept.extend_from_slice(part));
+        Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()))
     }
 
     fn is_write_vectored(&self) -> bool {

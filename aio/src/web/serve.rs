@@ -106,15 +106,19 @@ pub(super) async fn serve<R: Runtime, T: Stream>(
             .max_header_size(limits.head_size)
             .max_buf_size(limits.head_size.max(LEAST_BUFFER))
             .half_close(true)
-            .serve_connection(ForHyper::<R, T>::new(stream, limits.stall_timeout), service)
+            .serve_connection(
+                ForHyper::<R, T>::new(stream, limits.stall_timeout, upgrading.clone()),
+                service
+            )
             .with_upgrades()
     );
     let mut deadline = None::<R::Timer>;
+    let until = |at: Duration| R::timer(after(R::now(), at));
     // errors are the client's: what could be told was told to it
     let done = poll_fn(|cx| {
         if deadline.is_none() && closer.poll_closing(cx).is_ready() {
             connection.as_mut().graceful_shutdown();
-            deadline = Some(R::timer(after(R::now(), shutdown_timeout)));
+            deadline = Some(until(shutdown_timeout));
         }
         if let Poll::Ready(done) = connection.as_mut().poll(cx) {
             return Poll::Ready(done.is_ok());
@@ -128,7 +132,20 @@ pub(super) async fn serve<R: Runtime, T: Stream>(
     let AnsweredUpgrade { connection, client, head, pass, deflate } = upgrading;
     let upgraded = connection.await.ok()?;
     let parts = upgraded.downcast::<ForHyper<R, T>>().ok()?;
-    let stream = parts.io.into_inner();
+    let mut io = parts.io;
+    let answered = poll_fn(|cx| {
+        if deadline.is_none() && closer.poll_closing(cx).is_ready() {
+            deadline = Some(until(shutdown_timeout));
+        }
+        if let Poll::Ready(answered) = io.poll_kept(cx) {
+            return Poll::Ready(answered.is_ok());
+        }
+        deadline.as_mut().map_or(Poll::Pending, |timer| timer.poll(cx).map(|()| false))
+    });
+    if !answered.await {
+        return None;
+    }
+    let stream = io.into_inner();
     if let (Some(auth), Some(pass)) = (&site.auth, pass) {
         auth.stays(&closer, client.clone(), pass);
     }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hat_core::eventer::{EventType, Payload, RegisterEvent};
-use hat_server::store::{DiskOptions, DiskStore, Durability, LocalLog, Log, LogOptions};
+use hat_server::store::{
+    DiskOptions, DiskStore, Durability, LocalLog, Log, LogOptions, StoreError,
+};
 
 /// Clients that wait together.
 const CLIENTS: u64 = 8;
@@ -21,7 +23,7 @@ fn main() {
     };
     // small, so that it goes to the disk often
     let options = DiskOptions { tail_events: 2_000, ..DiskOptions::default() };
-    let store = Arc::new(DiskStore::open(Path::new(folder), options).expect("a store"));
+    let store = Arc::new(open(Path::new(folder), &options));
     let durability = match &durability[..] {
         "commit" => Durability::Commit,
         _ => Durability::Flush(Duration::from_millis(100)),
@@ -38,6 +40,18 @@ fn main() {
     for client in clients {
         client.join().expect("no panic");
     }
+}
+
+/// Opens the store. The suite starts processes from several threads: until such a process runs its
+/// own program, it has whatever the suite had open, and that may be the lock of this store.
+fn open(folder: &Path, options: &DiskOptions) -> DiskStore {
+    for _ in 0..100 {
+        match DiskStore::open(folder, options.clone()) {
+            Err(StoreError::Locked(_)) => std::thread::sleep(Duration::from_millis(20)),
+            opened => return opened.expect("a store"),
+        }
+    }
+    panic!("{} stays locked", folder.display())
 }
 
 fn client(number: u64, log: &dyn Log) {

@@ -2,12 +2,14 @@
 
 use std::future::poll_fn;
 use std::io::IoSlice;
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use hat_aio::runtime::Stream;
 use hat_aio::server::AcceptOptions;
 use hat_aio::web::{Origins, UpgradedStream, WebOptions};
 use hat_tests::on_every_runtime;
+use hat_tests::runtimes::sleep;
 
 use super::peer::Peer;
 use super::{Folder, server, until};
@@ -85,6 +87,30 @@ on_every_runtime! {
         assert_eq!(peer.ask(REQUEST).await.status, 101);
         let upgrade = server.accept().await.expect("a WebSocket");
         R::spawn(echo(upgrade.stream));
+        peer.send("x").await;
+        assert_eq!(peer.exactly(1).await.expect("an echo"), b"x");
+    }
+
+    /// The end of the file and the whole answer to the upgrade wait for room when the answer is
+    /// given: the client reads slowly.
+    async fn an_upgrade_behind_an_answer_that_waits_for_room<R>() {
+        const LEN: usize = 8 << 20;
+        let folder = Folder::new();
+        folder.write("large", vec![b'a'; LEN]);
+        let options = WebOptions { static_dir: Some(folder.path("")), ..WebOptions::default() };
+        let server = server::<R>(options).await;
+        let mut peer = Peer::new::<R>(server.addresses()[0]).await;
+        peer.send(["GET /large HTTP/1.1\r\nHost: plant\r\n\r\n", REQUEST].concat()).await;
+        assert_eq!(peer.head().await.expect("an answer").status, 200);
+        let mut left = LEN;
+        while left > 0 {
+            let part = left.min(64 << 10);
+            assert!(peer.exactly(part).await.expect("the file").iter().all(|it| *it == b'a'));
+            left -= part;
+            sleep::<R>(Duration::from_millis(1)).await;
+        }
+        assert_eq!(peer.head().await.expect("an answer").status, 101);
+        R::spawn(echo(server.accept().await.expect("a WebSocket").stream));
         peer.send("x").await;
         assert_eq!(peer.exactly(1).await.expect("an echo"), b"x");
     }

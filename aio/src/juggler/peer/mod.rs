@@ -194,7 +194,7 @@ impl Session for PeerSession {
                 self.changes.push(peer.remote_data(), peer.remote_change_size());
             }
             Incoming::Message { payload, size } => {
-                self.inbox.push(Received::Message(payload), size)
+                self.inbox.push(Received::Message(payload), size);
             }
             Incoming::Call { request, action, args, size } => {
                 self.inbox.push(Received::Call(request, action, args), size);
