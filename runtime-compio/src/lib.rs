@@ -3,8 +3,9 @@
 //!
 //! Linux only, 5.19 or newer; elsewhere this crate is empty. Everything here must be called within
 //! a `compio::runtime::Runtime`, which runs its tasks on its own thread: a connection stays on the
-//! thread that opened or accepted it. Its handles go to any thread, like those of the other
-//! runtimes. The handles come from [`hat_aio`]; this crate supplies sockets, timers and tasks, and
+//! thread that opened or accepted it. Handles go to any thread, but for those that contain the
+//! socket or wait on a timer; the guide's chapter on runtimes has the limits of this one. The
+//! handles come from [`hat_aio`]; this crate supplies sockets, timers and tasks, and
 //! defines `connect` and `listen` for each protocol.
 //!
 //! | feature | what |

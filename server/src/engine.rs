@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::builtin;
 use crate::check::{self, Limits, Refusal};
-use crate::logs::{Appending, Logs, Registered};
+use crate::logs::{Appending, Logs, Registered, Route};
 use crate::module::{Modules, Source};
 use crate::page::Live;
 use crate::store::AppendError;
@@ -93,8 +93,9 @@ impl Engine {
         &self,
         source: Source,
         events: Vec<RegisterEvent>,
+        route: Route,
     ) -> Result<Vec<Event>, RegisterError> {
-        let registered = self.try_register(source, events).await;
+        let registered = self.try_register(source, events, route).await;
         match &registered {
             Ok(Registered { all, sessions, .. }) => {
                 self.counts.sessions.fetch_add(sessions.len() as u64, Ordering::Relaxed);
@@ -114,12 +115,13 @@ impl Engine {
         &self,
         source: Source,
         events: Vec<RegisterEvent>,
+        route: Route,
     ) -> Result<Registered, RegisterError> {
         check::check(&events, &self.limits)?;
         let appending = {
             let _gate = self.lock();
             match self.status() {
-                Status::Operational => self.append(source, events),
+                Status::Operational => self.append(source, events, route),
                 status => return Err(RegisterError::NotOperational(status)),
             }
         };
@@ -132,7 +134,7 @@ impl Engine {
         if !self.own_events || self.status() != Status::Operational {
             return;
         }
-        match self.try_register(source, vec![event]).await {
+        match self.try_register(source, vec![event], Route::Own).await {
             Ok(registered) => self.wait_for_clients(&registered).await,
             Err(RegisterError::NotOperational(_)) => {}
             Err(error) => warn!(%error, "cannot register an event of the server itself"),
@@ -140,9 +142,8 @@ impl Engine {
     }
 
     async fn wait_for_clients(&self, registered: &Registered) {
-        // of other ids nobody counts who was told
-        let own = registered.sessions.iter().find(|it| it.server_id() == self.server_id);
-        if let Some(session) = own {
+        // what is the server's own is of its own id
+        for session in &registered.sessions {
             self.told.wait(session.number()).await;
         }
     }
@@ -184,11 +185,21 @@ impl Engine {
     fn append_own(&self, running: bool) -> Appending {
         // without events it is settled at once
         let event = self.own_events.then(|| builtin::engine(self.server_id, running));
-        self.append(Source::Engine, event.into_iter().collect())
+        self.append(Source::Engine, event.into_iter().collect(), Route::Own)
     }
 
-    fn append(&self, source: Source, events: Vec<RegisterEvent>) -> Appending {
-        self.logs.append(source, &self.modules, events)
+    fn append(&self, source: Source, events: Vec<RegisterEvent>, route: Route) -> Appending {
+        self.logs.append(source, &self.modules, events, route)
+    }
+
+    /// The status of a node of a cluster that serves, or does not. One that stops stays so.
+    pub(crate) fn follow(&self, serves: bool) {
+        let _gate = self.lock();
+        match self.status() {
+            Status::Stopping => {}
+            _ if serves => self.show(Status::Operational),
+            _ => self.show(Status::Standby),
+        }
     }
 
     /// Shows another status, and registers nothing for it.

@@ -15,7 +15,7 @@ use tracing::{debug, info, warn};
 use crate::builtin;
 use crate::cluster::ClusterReport;
 use crate::engine::{Engine, RegisterError};
-use crate::logs::Logs;
+use crate::logs::{Logs, Route};
 use crate::module::Source;
 use crate::page::Live;
 use crate::redundancy::{MirrorReport, MirrorReports};
@@ -143,7 +143,16 @@ impl EngineHandle {
     ///
     /// [`RegisterError`].
     pub async fn register(&self, events: Vec<RegisterEvent>) -> Result<Vec<Event>, RegisterError> {
-        self.0.engine.register(Source::Other, events).await
+        self.0.engine.register(Source::Other, events, Route::ByType).await
+    }
+
+    /// Registers `events` as one session in any case: all of the server id that the first one's
+    /// type has.
+    pub(crate) async fn register_together(
+        &self,
+        events: Vec<RegisterEvent>,
+    ) -> Result<Vec<Event>, RegisterError> {
+        self.0.engine.register(Source::Other, events, Route::Together).await
     }
 
     /// Answers a query, in every status.
@@ -263,7 +272,8 @@ impl Handler for EngineHandle {
             debug!(id = %info.id, name = &*info.client_name, %status, "a server that mirrors this one");
             return None;
         }
-        let registered = self.0.engine.register(Source::Client(info.id.get()), events).await;
+        let registered =
+            self.0.engine.register(Source::Client(info.id.get()), events, Route::ByType).await;
         registered
             .inspect_err(|error| {
                 let (id, name) = (info.id, &*info.client_name);

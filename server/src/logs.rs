@@ -5,7 +5,7 @@
 //!                    └─> log of server 2 ─┴─> one store, where queries find all of it
 //! ```
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hat_core::eventer::{Event, EventType, RegisterEvent, Subscription};
 
@@ -28,6 +28,26 @@ pub(crate) struct Logs {
     /// Takes what is of no shard.
     first: Arc<dyn Log>,
     shards: Vec<Shard>,
+    rounds: Mutex<Rounds>,
+}
+
+/// Rounds that all logs have made, for a watchdog: one log that hangs must stop the count.
+#[derive(Default)]
+struct Rounds {
+    /// Those of each when the last common one was counted.
+    seen: Vec<u64>,
+    common: u64,
+}
+
+/// Which log takes a registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// Each event that of its type.
+    ByType,
+    /// That of the first event's type takes all: they are registered together or not at all.
+    Together,
+    /// That of the server's own id: what the server registers of itself.
+    Own,
 }
 
 /// What was started: the logs, and what each of them tells.
@@ -56,7 +76,7 @@ pub(crate) struct Registered {
 
 impl Logs {
     pub(crate) fn new(server_id: i64, first: Arc<dyn Log>, shards: Vec<Shard>) -> Self {
-        Self { server_id, first, shards }
+        Self { server_id, first, shards, rounds: Mutex::default() }
     }
 
     /// The one of the server's own id, which also takes copies of other servers' events.
@@ -75,8 +95,14 @@ impl Logs {
         source: Source,
         modules: &Modules,
         events: Vec<RegisterEvent>,
+        route: Route,
     ) -> Appending {
         let count = events.len();
+        let together = match route {
+            Route::ByType => None,
+            Route::Together => Some(events.first().map_or(0, |it| self.number_of(&it.event_type))),
+            Route::Own => Some(0),
+        };
         if self.shards.is_empty() {
             let append = Append { events, complete: modules.complete(source) };
             let pending = self.first.append(append);
@@ -85,7 +111,8 @@ impl Logs {
         let mut groups: Vec<(Vec<usize>, Vec<RegisterEvent>)> = Vec::new();
         groups.resize_with(1 + self.shards.len(), Default::default);
         for (place, event) in events.into_iter().enumerate() {
-            let (places, events) = &mut groups[self.number_of(&event.event_type)];
+            let number = together.unwrap_or_else(|| self.number_of(&event.event_type));
+            let (places, events) = &mut groups[number];
             places.push(place);
             events.push(event);
         }
@@ -102,22 +129,51 @@ impl Logs {
         self.shards.iter().position(|it| it.types.matches(event_type)).map_or(0, |at| at + 1)
     }
 
-    /// That of one that fails, if one does.
+    /// That of one that fails, if one does: a disk before what is the cluster's.
     pub(crate) fn health(&self) -> Health {
-        let bad = self.all().map(|log| log.health()).find(|it| !matches!(it, Health::Good));
-        bad.unwrap_or_default()
+        let bad: Vec<_> =
+            self.all().map(|log| log.health()).filter(|it| !matches!(it, Health::Good)).collect();
+        let is_cluster = |it: &&Health| matches!(it, Health::Failing(StoreError::Cluster(_)));
+        let worst = bad.iter().find(|it| !is_cluster(it)).or(bad.first());
+        worst.cloned().unwrap_or_default()
     }
 
-    /// Those of all, added up; the rounds are those of the one that has made the fewest.
+    /// Why the server does not serve: the reason of a stream that does not, with its name where
+    /// there are several.
+    pub(crate) fn reason(&self) -> Option<String> {
+        let streams = self.cluster();
+        let of = |serves: bool| {
+            let mut those = streams.iter().filter(|it| it.serves == serves);
+            those.find_map(|it| Some((&it.stream, it.reason.as_ref()?)))
+        };
+        let (stream, reason) = of(false).or_else(|| of(true))?;
+        Some(match streams.len() {
+            1 => reason.clone(),
+            _ => format!("{stream}: {reason}"),
+        })
+    }
+
+    /// Those of all, added up; of the rounds, only what all of them have made since one was counted
+    /// last.
     pub(crate) fn counts(&self) -> LogCounts {
         let add = |a: LogCounts, b: LogCounts| LogCounts {
             waiting: a.waiting + b.waiting,
             syncs: a.syncs + b.syncs,
             failed_syncs: a.failed_syncs + b.failed_syncs,
             sync_time: a.sync_time + b.sync_time,
-            rounds: a.rounds.min(b.rounds),
+            rounds: 0,
         };
-        self.all().map(|log| log.counts()).reduce(add).unwrap_or_default()
+        if self.shards.is_empty() {
+            return self.first.counts();
+        }
+        let each: Vec<_> = self.all().map(|log| log.counts()).collect();
+        let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+        rounds.seen.resize(each.len(), 0);
+        if each.iter().zip(&rounds.seen).all(|(log, seen)| log.rounds > *seen) {
+            rounds.seen = each.iter().map(|log| log.rounds).collect();
+            rounds.common += 1;
+        }
+        LogCounts { rounds: rounds.common, ..each.into_iter().fold(LogCounts::default(), add) }
     }
 
     /// How the streams are, where the server is in a cluster.
@@ -148,7 +204,7 @@ impl Appending {
     pub(crate) async fn registered(self) -> Result<Registered, AppendError> {
         let Self { parts, count } = self;
         let mut done = Registered::default();
-        let mut failed = None;
+        let mut failed: Vec<(i64, AppendError)> = Vec::new();
         let mut placed: Vec<(usize, Event)> = Vec::new();
         for (server_id, places, pending) in parts {
             match pending.await {
@@ -162,25 +218,25 @@ impl Appending {
                     }
                     done.sessions.push(session);
                 }
-                Err(error) => failed = failed.or(Some((server_id, error))),
+                Err(error) => failed.push((server_id, error)),
             }
         }
-        match failed {
-            None => {
-                placed.sort_unstable_by_key(|(place, _)| *place);
-                done.events.extend(placed.into_iter().map(|(_, event)| event));
-                Ok(done)
-            }
-            Some((_, error)) if done.sessions.is_empty() => Err(error),
-            Some((server_id, error)) => {
-                let there: Vec<_> = done.sessions.iter().map(|it| it.last_id()).collect();
-                let what = format!(
-                    "the events of server id {server_id} are not registered: {error}; \
-                     the others of the same registration are, up to {there:?}"
-                );
-                Err(AppendError::Store(StoreError::Cluster(what.into())))
-            }
+        if failed.is_empty() {
+            placed.sort_unstable_by_key(|(place, _)| *place);
+            done.events.extend(placed.into_iter().map(|(_, event)| event));
+            return Ok(done);
         }
+        if let ([(_, error)], []) = (&failed[..], &done.sessions[..]) {
+            return Err(error.clone());
+        }
+        let mut parts: Vec<_> =
+            failed.iter().map(|(id, error)| format!("server id {id}: {error}")).collect();
+        for session in &done.sessions {
+            let (id, last) = (session.server_id(), session.last_id());
+            parts.push(format!("server id {id}: registered, up to {last:?}"));
+        }
+        let what = format!("the registration is divided, and a part failed: {}", parts.join("; "));
+        Err(AppendError::Store(StoreError::Cluster(what.into())))
     }
 }
 
@@ -209,7 +265,8 @@ mod tests {
         let logs = Logs::new(1, first, vec![Shard { types, server_id: 2, log: second.clone() }]);
         let modules = Modules::new(Vec::new(), Default::default());
         let append = |types: &[&str]| {
-            smol::block_on(logs.append(Source::Other, &modules, events(types)).registered())
+            let appending = logs.append(Source::Other, &modules, events(types), Route::ByType);
+            smol::block_on(appending.registered())
         };
         let registered = append(&["a/1", "b/1", "a/2", "b/2"]).expect("registered");
         let types: Vec<_> = registered.events.iter().map(|it| it.event_type.to_string()).collect();
@@ -221,21 +278,37 @@ mod tests {
         let only = append(&["b"]).expect("registered");
         assert_eq!((only.events[0].id.server, only.sessions.len()), (2, 1));
 
+        // what belongs together is of one session, and what is the server's own is of its log
+        let routed = |types: &[&str], route| {
+            let appending = logs.append(Source::Other, &modules, events(types), route);
+            smol::block_on(appending.registered()).expect("registered")
+        };
+        let together = routed(&["b/3", "hat/1/page/me"], Route::Together);
+        let ids: Vec<_> = together.events.iter().map(|it| it.id.server).collect();
+        assert_eq!((ids, together.sessions.len()), (vec![2, 2], 1));
+        assert_eq!(routed(&["b/own"], Route::Own).events[0].id.server, 1);
+
+        // a round counts once both have made it
+        let rounds = logs.counts().rounds;
+        while logs.counts().rounds < rounds + 2 {
+            std::thread::yield_now();
+        }
+
         // one query finds what is of both, by time
         let all = QueryParams::Timeseries(TimeseriesParams::default());
         let found = store.query(&all).expect("an answer").into_result().events;
-        assert_eq!(found.len(), 5);
+        assert_eq!(found.len(), 8);
         assert!(found.windows(2).all(|two| two[0].timestamp >= two[1].timestamp));
 
         // a log that takes nothing more
         smol::block_on(second.close()).expect("it ends");
         let error = append(&["a/3", "b/3"]).map(drop).expect_err("half of it fails").to_string();
-        assert!(error.contains("server id 2 are not registered: the log is closed"), "{error}");
-        assert!(error.contains("the others of the same registration are"), "{error}");
+        assert!(error.contains("server id 2: the log is closed"), "{error}");
+        assert!(error.contains("server id 1: registered, up to EventId"), "{error}");
         let error = append(&["b/4"]).map(drop).expect_err("all of it fails").to_string();
         assert_eq!(error, "the log is closed");
         let found = store.query(&all).expect("an answer").into_result().events;
         let last: Vec<EventId> = found.iter().map(|event| event.id).take(1).collect();
-        assert_eq!((last[0].server, found.len()), (1, 6), "the part of the other one is there");
+        assert_eq!((last[0].server, found.len()), (1, 9), "the part of the other one is there");
     }
 }

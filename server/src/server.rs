@@ -17,7 +17,7 @@ use hat_aio::eventer::{ListenOptions, Server, listen_with};
 use hat_aio::tls::Acceptor;
 use hat_aio::{Address, ListenError, Runtime};
 use hat_core::eventer::Status;
-use smol::channel::{Receiver, Sender, bounded};
+use smol::channel::{Receiver, Sender, bounded, unbounded};
 use tracing::{info, warn};
 
 use crate::check::Limits;
@@ -209,14 +209,25 @@ impl EventServer {
         }
 
         let shown = live.clone();
-        let (ended, told_all) = bounded(1);
-        for feed in feeds {
+        let (ended, told_all) = bounded(feeds.len());
+        for (number, feed) in feeds.into_iter().enumerate() {
             let (notifier, live, told) = (notifier.clone(), live.clone(), told.clone());
-            let teller = Teller { feed, notifier, notify: options.notify, live, server_id, told };
+            let teller = Teller {
+                feed,
+                notifier,
+                notify: options.notify,
+                live,
+                server_id,
+                told: told.clone(),
+            };
             let ended: Sender<()> = ended.clone();
             R::spawn(async move {
                 teller.run().await;
-                drop(ended);
+                // the first is of the server's own id, which is what is waited for
+                if number == 0 {
+                    told.end();
+                }
+                let _ = ended.try_send(());
             });
         }
         drop(ended);
@@ -242,10 +253,10 @@ impl EventServer {
             R::spawn(async move {
                 loop {
                     if let Some(live) = &live {
-                        live.set_reason(logs.cluster().into_iter().find_map(|it| it.reason));
+                        live.set_reason(logs.reason());
                     }
                     let Ok(serves) = serves.recv().await else { return };
-                    engine.set_status(if serves { Status::Operational } else { Status::Standby });
+                    engine.follow(serves);
                 }
             });
         }
@@ -281,7 +292,7 @@ impl EventServer {
     /// events. Cancel safe.
     pub async fn ended(&self) -> EndReason {
         let fault = async {
-            // nothing is sent: it ends with the log
+            // each log ends with a word
             let _ = self.told_all.recv().await;
             if self.stopping.load(Ordering::Relaxed) {
                 return std::future::pending().await;
@@ -324,8 +335,8 @@ impl EventServer {
                 _ => None,
             };
             let closed = self.logs.close().await;
-            // what the log told last is with the clients' connections
-            let _ = self.told_all.recv().await;
+            // what the logs told last is with the clients' connections
+            while self.told_all.recv().await.is_ok() {}
             failing.or(match closed {
                 Err(AppendError::Store(StoreError::Cluster(_))) => None,
                 Err(AppendError::Store(error)) => Some(error),
@@ -386,19 +397,17 @@ fn all_serve<R: Runtime>(logs: &Logs) -> Option<Receiver<bool>> {
     if each.len() < 2 {
         return each.into_iter().next();
     }
-    let (tell, all) = bounded(1);
+    let (tell, all) = unbounded();
     let serving = Arc::new(Mutex::new(vec![false; each.len()]));
     for (number, one) in each.into_iter().enumerate() {
         let (tell, serving) = (tell.clone(), serving.clone());
         R::spawn(async move {
             while let Ok(serves) = one.recv().await {
-                let all = {
-                    let mut serving = serving.lock().unwrap_or_else(PoisonError::into_inner);
-                    serving[number] = serves;
-                    serving.iter().all(|serves| *serves)
-                };
-                if tell.send(all).await.is_err() {
-                    // nobody asks any more: the log is not kept waiting
+                let mut serving = serving.lock().unwrap_or_else(PoisonError::into_inner);
+                serving[number] = serves;
+                // under the lock: what is told last is how it is
+                if tell.try_send(serving.iter().all(|serves| *serves)).is_err() {
+                    // nobody asks any more
                     one.close();
                 }
             }

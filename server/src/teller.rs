@@ -56,7 +56,6 @@ impl Teller {
                 }
             }
         }
-        self.told.end();
     }
 
     async fn tell(&self, session: &Session) {
@@ -116,7 +115,8 @@ impl Progress {
         drop(reached);
     }
 
-    fn end(&self) {
+    /// Nobody is told any more.
+    pub(crate) fn end(&self) {
         self.reach(i64::MAX - 1);
     }
 

@@ -152,7 +152,7 @@ async fn tell_gap<R: Runtime>(client: &ReconnectingClient, args: &SubscribeArgs)
         Some(None) => {}
         Some(Some(gap)) => say_gap(&gap),
         None => {
-            say("note: events may be missing: the queries for earlier events were not completed")
+            say("note: events may be missing: the queries for earlier events were not completed");
         }
     }
 }

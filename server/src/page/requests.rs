@@ -101,7 +101,7 @@ impl Requests {
         }
         let event_type = event.event_type.to_string();
         let record = self.record(connection, &event);
-        let registered = self.handle.register(vec![event, record]).await;
+        let registered = self.handle.register_together(vec![event, record]).await;
         let registered = registered.map_err(|error| error.to_string())?.into_iter().next();
         let registered = registered.ok_or("nothing was registered")?;
         let address = connection.remote();

@@ -1,5 +1,6 @@
 //! The whole of a store, event by event, and into another.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -106,14 +107,21 @@ impl DiskStore {
 
     fn copy_into(&self, copy: &Self, progress: &mut impl FnMut(u64)) -> Result<u64, StoreError> {
         let mut into = Import::new(copy);
-        // before the events: what is applied meanwhile may be applied again, and not be left out
-        let marks: Vec<_> = {
+        // before the events: what is applied meanwhile may be applied again, and not be left out.
+        // A server of which something comes only meanwhile is left out: it would have no mark
+        let (known, marks): (BTreeSet<i64>, Vec<_>) = {
             let state = self.read();
             let mark =
                 |(id, server): (&i64, &super::tables::Server)| Some((*id, server.mark.clone()?));
-            state.servers.iter().filter_map(mark).collect()
+            (
+                state.servers.keys().copied().collect(),
+                state.servers.iter().filter_map(mark).collect(),
+            )
         };
         self.for_each(|event| {
+            if !known.contains(&event.id.server) {
+                return Ok(());
+            }
             into.add(event)?;
             if into.taken.is_multiple_of(4_096) {
                 progress(into.taken);
@@ -124,6 +132,7 @@ impl DiskStore {
         let last: Vec<_> = self
             .servers()
             .iter()
+            .filter(|last| known.contains(&last.id.server))
             .map(|last| (last.id.server, last.reserved, last.timestamp))
             .collect();
         copy.write(&[], &last, &marks, Sync::Now)?;
@@ -175,19 +184,31 @@ impl DiskStore {
             state.database = Ok(Arc::new(database));
             compacted
         };
-        compacted.inspect_err(|error| self.after_compacting(&mut tables, error))
+        compacted.map_err(|error| self.after_compacting(&mut tables, error))
     }
 
     /// After a fault while redb made the file compact. It does so by commits of one phase: where
     /// the sync of one fails, that commit is what is read from then on, and its pages may be in the
     /// system's memory only, which believes that they are written. So all of them are written again
     /// before anything counts on them.
-    fn after_compacting(&self, tables: &mut Tables, error: &StoreError) {
+    fn after_compacting(&self, tables: &mut Tables, error: StoreError) -> StoreError {
         tables.fault.retire();
         tables.is_uncertain = true;
-        // where this fails, too, it is done before the store is used again
-        let _ = self.write_again(tables);
-        self.after_fault(tables, error);
+        let error = match self.write_again(tables) {
+            Ok(()) => error,
+            Err(again) => {
+                let what = format!(
+                    "{error}; and {again}: a power failure now may damage the store, so copy it to \
+                     another disk (`hat store backup`) before this machine restarts"
+                );
+                let error = StoreError::Failed(Arc::new(std::io::Error::other(what)));
+                // it is done before this process changes anything
+                tables.failed = Some(error.clone());
+                error
+            }
+        };
+        self.after_fault(tables, &error);
+        error
     }
 }
 

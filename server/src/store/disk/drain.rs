@@ -50,6 +50,20 @@ impl DiskStore {
         self.finish(&mut tables)
     }
 
+    /// The same for what is due. Where another thread has just done it, what came since then is not
+    /// enough for a commit of its own.
+    pub(super) fn drain_what_is_due(&self) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        self.finish(&mut tables)?;
+        if !self.is_over(1) {
+            return Ok(());
+        }
+        let mut writer = self.writer();
+        self.seal(&mut writer)?;
+        drop(writer);
+        self.finish(&mut tables)
+    }
+
     /// Waits until there is room for more, where whoever calls [`tidy`](super::Store::tidy) does
     /// not keep up.
     pub(super) fn make_room(&self) -> Result<(), StoreError> {

@@ -131,7 +131,7 @@ impl DiskStore {
         use crate::store::Store as _;
         if self.is_due() {
             let came: usize = self.read().tails().map(Tail::len).sum();
-            self.drain()?;
+            self.drain_what_is_due()?;
             // twice as many may go: where there is always something to drain, nothing else would
             // keep the disk bounded
             self.clean_all(now, STEP.max(2 * came))?;
