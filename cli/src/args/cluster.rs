@@ -31,9 +31,9 @@ pub(crate) struct ClusterArgs {
     cluster_new: bool,
     /// Give events of these types to a further server id, with a stream of its own: 2=plant/b/*.
     ///
-    /// Can be given several times, for one id or for more; of several ids whose types match, the one
-    /// that was named first takes an event. What none has is of --server-id. All nodes need the same. One stream takes what three disks sync,
-    /// so this is for what is more than that.
+    /// Can be given several times, for one id or for more; of several ids whose types match, the
+    /// one that was named first takes an event. What none has is of --server-id. All nodes need the
+    /// same. One stream takes what three disks sync, so this is for what is more than that.
     #[arg(long, value_name = "ID=TYPE", value_parser = shard)]
     cluster_shard: Vec<(i64, String)>,
     #[command(flatten)]
