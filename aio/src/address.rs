@@ -137,6 +137,7 @@ impl Address {
     }
 
     /// The host and port of a URL, for who has taken its path.
+    #[cfg(feature = "websocket")]
     pub(crate) fn without_path(self) -> Self {
         Self { path: None, ..self }
     }
