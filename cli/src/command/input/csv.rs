@@ -184,8 +184,8 @@ mod tests {
             (",,,", "needs a segment"),
             ("a/?,,,", "are not allowed in a segment"),
             ("a,soon,,", "source_timestamp: `soon` is not a time"),
-            ("a,,xml,1", "no kind `xml`"),
-            ("a,,binary,?", "no base64"),
+            ("a,,xml,1", "unknown kind `xml`"),
+            ("a,,binary,?", "this is not base64"),
             ("a,,,{", "payload: "),
         ] {
             let error = columns.event(line, None).expect_err(line);
