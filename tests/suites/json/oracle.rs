@@ -38,13 +38,32 @@ fn takes_out_the_root(patch: &Value) -> bool {
     })
 }
 
+/// Numbers that differ in how they are written only, `0` and `0.0`, are equal by the RFC (4.6), and
+/// not there.
+fn tests_a_number(patch: &Value) -> bool {
+    fn has_number(value: &Value) -> bool {
+        match value {
+            Value::Number(_) => true,
+            Value::Array(values) => values.iter().any(has_number),
+            Value::Object(members) => members.iter().any(|(_, value)| has_number(value)),
+            _ => false,
+        }
+    }
+    let operations = patch.as_array().expect("a list");
+    operations.iter().any(|it| it["op"].as_str() == Some("test") && has_number(&it["value"]))
+}
+
 proptest! {
     #[test]
     fn a_patch_is_applied_alike((document, patch) in patches()) {
         if takes_out_the_root(&patch) {
             return Ok(());
         }
-        prop_assert_eq!(ours(&document, &patch), theirs(&document, &patch.to_string()));
+        let (ours, theirs) = (ours(&document, &patch), theirs(&document, &patch.to_string()));
+        if theirs.is_none() && tests_a_number(&patch) {
+            return Ok(());
+        }
+        prop_assert_eq!(ours, theirs);
     }
 
     #[test]

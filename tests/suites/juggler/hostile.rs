@@ -194,8 +194,8 @@ fn to_a_peer() {
                 ),
                 ("1", "malformed message: no members"),
                 (r#"{"type":"PONG","payload":{}}"#, "a message of the unknown type `PONG`"),
-                (r#"{"type":"MESSAGE"}"#, "a MESSAGE message with no `payload`"),
-                (r#"{"type":"DATA"}"#, "a DATA message with no `payload`"),
+                (r#"{"type":"MESSAGE"}"#, "malformed MESSAGE message: no `payload`"),
+                (r#"{"type":"DATA"}"#, "malformed DATA message: no `payload`"),
                 (r#"{"type":"DATA","payload":1}"#, "the changes of a state are not a JSON Patch"),
                 (
                     r#"{"type":"DATA","payload":[{"op":"add","path":"/a/b","value":1}]}"#,

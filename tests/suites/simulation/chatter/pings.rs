@@ -66,7 +66,8 @@ impl Pings {
         let gives_message = taken.iter().any(|seen| seen.kind == Kind::Other);
         // of a poll that gives a timeout only the deadline shows that it was held up, too
         let is_timeout = polled.outcome == Outcome::Incoming && !gives_message;
-        let hides = is_timeout && polled.deadline.is_none_or(|at| at > polled.now);
+        let pings = queued.iter().any(|seen| seen.kind == Kind::Ping);
+        let hides = is_timeout && !pings && polled.deadline.is_none_or(|at| at > polled.now);
         if polled.held_up || (hides && self.due.is_some_and(|due| polled.now >= due)) {
             self.deaf = true;
         } else if self.deaf && !gives_message && polled.outcome == Outcome::Nothing {
