@@ -61,5 +61,5 @@ fn refusals_name_the_file() {
 
     let long = folder.write("long.sbs", "é".repeat(1024 * 1024));
     let error = Repository::load(long).expect_err("too long").to_string();
-    assert!(error.contains("more than 1048576"), "{error}");
+    assert!(error.contains("the limit is 1048576"), "{error}");
 }

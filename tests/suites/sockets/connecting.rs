@@ -142,6 +142,6 @@ on_every_runtime! {
         assert_eq!(seen, connection.local_address());
 
         let error = tcp::connect::<R>(to, from("::1")).await.expect_err("the other family");
-        assert!(error.to_string().contains("no address of the family of our address [::1]:0"));
+        assert!(error.to_string().contains("no address of the same family as the local address [::1]:0"));
     }
 }
