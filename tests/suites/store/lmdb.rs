@@ -190,7 +190,7 @@ fn other_files_are_refused_with_what_they_are() {
     // there, the header has 12 bytes
     let mut bytes = whole.clone();
     bytes.copy_within(16..100, 12);
-    assert!(refusal(bytes).contains("32 bits"));
+    assert!(refusal(bytes).contains("32-bit"));
     let mut bytes = whole.clone();
     bytes[20] = 2;
     assert!(refusal(bytes).contains("version 2, not 1"));

@@ -73,7 +73,7 @@ on_every_runtime! {
             assert!(accepted.is_none(), "nobody to accept");
         }
         let error = refused(client::<R>(&required, connecting(&showing(None))).await).await;
-        let text = "the peer ended TLS with alert 116: it asks for a client certificate: ";
+        let text = "the peer ended TLS with alert 116: it requires a client certificate: ";
         assert!(error.to_string().starts_with(text), "{error}");
     }
 
