@@ -146,7 +146,6 @@ on_every_runtime! {
         let mut server = serve::<R>(local(), &value).await;
         let address = server.addresses()[0];
         let client = client::<R>(address, |_| ()).await;
-        assert!(client.state().is_null());
         for round in 0..3 {
             connected(&client).await;
             told(&client, json!({"round": round - 1})).await;
