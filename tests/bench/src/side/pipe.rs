@@ -3,8 +3,6 @@
 
 use std::time::Instant;
 
-use hat_aio::Runtime;
-
 use super::load::{Done, Load};
 
 /// Sends requests.
@@ -40,27 +38,8 @@ pub(crate) async fn echo(pipe: &mut (impl Asker + Answers), load: &Load) -> anyh
     asked(pipe, load).await
 }
 
-/// Asks on every connection at once, each in a task of its own with one request in flight.
-pub(crate) async fn each<R: Runtime>(
-    pipes: Vec<impl Asker + Answers + Send + 'static>,
-    load: &Load,
-) -> anyhow::Result<Done> {
-    super::ready();
-    let start = Instant::now();
-    let (sender, receiver) = smol::channel::bounded(pipes.len());
-    for mut pipe in pipes {
-        let (sender, load) = (sender.clone(), Load { count: 1, ..load.clone() });
-        R::spawn(async move { drop(sender.send(asked(&mut pipe, &load).await).await) });
-    }
-    drop(sender);
-    let mut messages = 0;
-    while let Ok(done) = receiver.recv().await {
-        messages += done?.messages;
-    }
-    Ok(Done { messages, size: load.size, seconds: start.elapsed().as_secs_f64() })
-}
-
-async fn asked(pipe: &mut (impl Asker + Answers), load: &Load) -> anyhow::Result<Done> {
+/// The same for who has said that it is ready.
+pub(crate) async fn asked(pipe: &mut (impl Asker + Answers), load: &Load) -> anyhow::Result<Done> {
     let (start, mut sent, mut received) = (Instant::now(), 0, 0);
     loop {
         if sent == 0 || start.elapsed() < load.time() {

@@ -1,6 +1,7 @@
 //! Chatter over loopback against raw TCP of the same bytes, `hat-drivers`, and what a person would
 //! pick instead: tonic, tarpc, NATS.
 
+mod each;
 mod open_loop;
 mod ours;
 mod raw;
@@ -12,6 +13,7 @@ use clap::Args;
 use hat_aio::Runtime;
 use hat_aio::runtime::sleep;
 
+use self::each::each;
 pub(crate) use self::tables::{chatter, connections, latency, one_way};
 use crate::runtimes::{self, Peer};
 use crate::side::load::{Load, Task};
@@ -65,7 +67,7 @@ async fn drive_raw(load: Load) -> anyhow::Result<()> {
                 clients.push(raw::echo(&load).await?);
             }
             let _idle = clients.split_off(load.count);
-            pipe::each::<hat_tokio::Tokio>(clients, &load).await?.tell();
+            each::<hat_tokio::Tokio>(clients, &load).await?.tell();
         }
         Task::OneWay => {
             let mut flow = raw::CountedConnection::new(&load).await?;
@@ -95,7 +97,7 @@ async fn drive_ours<R: Runtime>(load: Load) -> anyhow::Result<()> {
                 clients.push(ours::Client::new::<R>(&load).await?);
             }
             let _idle = clients.split_off(load.count);
-            pipe::each::<R>(clients, &load).await?.tell();
+            each::<R>(clients, &load).await?.tell();
         }
         Task::OneWay => {
             let mut client = ours::Client::new::<R>(&load).await?;

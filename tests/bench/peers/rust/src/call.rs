@@ -26,7 +26,7 @@ pub(crate) async fn run<C: Call>(load: &Load) -> anyhow::Result<()> {
             let connects = (0..load.count).map(|_| C::connect(load));
             latency(try_join_all(connects).await?, load).await?;
         }
-        Task::OneWay | Task::LatencySlow => anyhow::bail!("it has no such calls"),
+        Task::Each | Task::OneWay | Task::LatencySlow => anyhow::bail!("it has no such calls"),
     }
     Ok(())
 }
