@@ -1,4 +1,4 @@
-"""Chatter by hat-drivers: `serve`, or `drive PORT TASK SIZE COUNT MS RATE`"""
+"""Chatter by hat-drivers: `serve`, or `drive PORT TASK SIZE COUNT MS RATE IDLE`; IDLE is 0 here"""
 
 import asyncio
 import collections
@@ -35,7 +35,7 @@ async def serve():
     await server.wait_closed()
 
 
-async def drive(port, task, size, count, milliseconds, rate):
+async def drive(port, task, size, count, milliseconds, rate, _idle):
     # messages that wait to be sent: its default is 1024, whatever their size.
     # Version 0.10 takes the limit of those received for both.
     queue = min(1024, max(1, 8 * 1024 * 1024 // size))
