@@ -97,9 +97,10 @@ impl Engine {
     ) -> Result<Vec<Event>, RegisterError> {
         let registered = self.try_register(source, events, route).await;
         match &registered {
-            Ok(Registered { all, sessions, .. }) => {
-                self.counts.sessions.fetch_add(sessions.len() as u64, Ordering::Relaxed);
-                self.counts.events.fetch_add(*all as u64, Ordering::Relaxed);
+            Ok(registered) => {
+                let (sessions, events) = (registered.sessions.len(), registered.all());
+                self.counts.sessions.fetch_add(sessions as u64, Ordering::Relaxed);
+                self.counts.events.fetch_add(events as u64, Ordering::Relaxed);
             }
             Err(RegisterError::Refused(_)) => {
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);

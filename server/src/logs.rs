@@ -69,8 +69,7 @@ pub(crate) struct Appending {
 pub(crate) struct Registered {
     /// Those that were asked for, in their order.
     pub(crate) events: Vec<Event>,
-    /// All of them, those that modules added included.
-    pub(crate) all: usize,
+    /// They have what modules added, too.
     pub(crate) sessions: Vec<Arc<Session>>,
 }
 
@@ -98,16 +97,16 @@ impl Logs {
         route: Route,
     ) -> Appending {
         let count = events.len();
-        let together = match route {
-            Route::ByType => None,
-            Route::Together => Some(events.first().map_or(0, |it| self.number_of(&it.event_type))),
-            Route::Own => Some(0),
-        };
         if self.shards.is_empty() {
             let append = Append { events, complete: modules.complete(source) };
             let pending = self.first.append(append);
             return Appending { parts: vec![(self.server_id, Vec::new(), pending)], count };
         }
+        let together = match route {
+            Route::ByType => None,
+            Route::Together => Some(events.first().map_or(0, |it| self.number_of(&it.event_type))),
+            Route::Own => Some(0),
+        };
         let mut groups: Vec<(Vec<usize>, Vec<RegisterEvent>)> = Vec::new();
         groups.resize_with(1 + self.shards.len(), Default::default);
         for (place, event) in events.into_iter().enumerate() {
@@ -195,6 +194,13 @@ impl Logs {
     }
 }
 
+impl Registered {
+    /// How many events there are, those that modules added included.
+    pub(crate) fn all(&self) -> usize {
+        self.sessions.iter().map(|session| session.events().len()).sum()
+    }
+}
+
 impl Appending {
     /// Waits until all of it is settled.
     ///
@@ -210,7 +216,6 @@ impl Appending {
             match pending.await {
                 Ok(None) => {}
                 Ok(Some(session)) => {
-                    done.all += session.events().len();
                     match places.is_empty() {
                         // what modules added is told to subscribers, and no part of the answer
                         true => done.events = session.events()[..count].to_vec(),
@@ -274,7 +279,7 @@ mod tests {
         let ids: Vec<_> =
             registered.events.iter().map(|it| (it.id.server, it.id.instance)).collect();
         assert_eq!(ids, [(1, 1), (2, 1), (1, 2), (2, 2)]);
-        assert_eq!((registered.all, registered.sessions.len()), (4, 2));
+        assert_eq!((registered.all(), registered.sessions.len()), (4, 2));
         let only = append(&["b"]).expect("registered");
         assert_eq!((only.events[0].id.server, only.sessions.len()), (2, 1));
 

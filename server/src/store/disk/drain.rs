@@ -41,25 +41,25 @@ impl DiskStore {
     ///
     /// [`StoreError`].
     pub fn drain(&self) -> Result<(), StoreError> {
-        let mut tables = self.tables();
-        self.finish(&mut tables)?;
-        let mut writer = self.writer();
-        self.seal(&mut writer)?;
-        // who applies goes on beside the commit
-        drop(writer);
-        self.finish(&mut tables)
+        self.drain_if(|_| true)
     }
 
     /// The same for what is due. Where another thread has just done it, what came since then is not
     /// enough for a commit of its own.
     pub(super) fn drain_what_is_due(&self) -> Result<(), StoreError> {
+        self.drain_if(|store| store.is_over(1))
+    }
+
+    /// Finishes what is sealed, and drains the tail where that is `wanted` then.
+    fn drain_if(&self, wanted: impl FnOnce(&Self) -> bool) -> Result<(), StoreError> {
         let mut tables = self.tables();
         self.finish(&mut tables)?;
-        if !self.is_over(1) {
+        if !wanted(self) {
             return Ok(());
         }
         let mut writer = self.writer();
         self.seal(&mut writer)?;
+        // who applies goes on beside the commit
         drop(writer);
         self.finish(&mut tables)
     }
