@@ -135,7 +135,10 @@ fn any_machine_can_be_pulled_while_clients_go_on() {
         let before = oracle.answered();
         until("the others answer", || (oracle.answered() > before + 200).then_some(()));
         let line = cluster.nodes[number].says("has stopped serving");
-        assert!(line.contains("no majority") || line.contains("nothing has been applied"), "{line}");
+        assert!(
+            line.contains("no majority") || line.contains("nothing has been applied"),
+            "{line}"
+        );
         machines.plug(number);
         cluster.nats.is_reachable(number, true);
         cluster.nodes[number].ready(&cluster.runtime);
