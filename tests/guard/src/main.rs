@@ -16,6 +16,9 @@ struct Args {
     /// Store what was counted.
     #[arg(long)]
     bless: bool,
+    /// Count the cases of one module alone, as `chatter`, and hold them against nothing.
+    #[arg(long, value_name = "MODULE", conflicts_with = "bless")]
+    only: Option<String>,
     /// Only run the cases: what callgrind is given.
     #[arg(long, hide = true)]
     cases: bool,
@@ -24,7 +27,7 @@ struct Args {
 fn main() -> Result<()> {
     let args = Args::parse();
     if args.cases {
-        cases::run();
+        cases::run(args.only.as_deref());
         return Ok(());
     }
     if cfg!(debug_assertions) {
@@ -32,10 +35,13 @@ fn main() -> Result<()> {
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let profiles = std::env::current_exe()?.with_file_name("hat-guard-profiles");
-    let now = valgrind::count(&profiles)?;
+    let now = valgrind::count(&profiles, args.only.as_deref())?;
     print!("{now}");
     println!("Where they are spent: callgrind_annotate {}/profile.N", profiles.display());
 
+    if args.only.is_some() {
+        return Ok(());
+    }
     let missed = targets::missed(&now);
     missed.iter().for_each(|missed| println!("AIM     {missed}"));
     let stored = folder.join("counts.txt");

@@ -17,24 +17,25 @@ pub const CASES: &str = "--cases";
 const NO_REP: &str =
     "glibc.cpu.x86_rep_movsb_threshold=1073741824:glibc.cpu.x86_rep_stosb_threshold=1073741824";
 
-/// Counts all cases; the profiles, which `callgrind_annotate` reads, are left in `folder`.
+/// Counts all cases, or those of one module; the profiles, which `callgrind_annotate` reads, are left in `folder`.
 ///
 /// # Errors
 ///
 /// There is no valgrind, or it failed, or what it wrote is not what was expected.
-pub fn count(folder: &Path) -> Result<Table> {
+pub fn count(folder: &Path, only: Option<&str>) -> Result<Table> {
     let tools = format!("{}, {}", version("rustc")?, version("valgrind")?);
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("emptying {}", folder.display()))?;
     }
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let output = Command::new("valgrind")
-        .arg("--tool=callgrind")
+        .args(["--tool=callgrind", "--dump-instr=yes"])
         .arg(format!("--toggle-collect={COUNTED}"))
         .arg(format!("--dump-after={DUMP}"))
         .arg(format!("--callgrind-out-file={}", folder.join("profile").display()))
         .arg(std::env::current_exe().context("finding this program")?)
         .arg(CASES)
+        .args(only.map(|only| format!("--only={only}")))
         // the environment moves the stack, and with it what memcpy does
         .env_clear()
         .env("GLIBC_TUNABLES", NO_REP)

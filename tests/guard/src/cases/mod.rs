@@ -58,13 +58,17 @@ impl<P: Protocol> Side<P> {
     }
 }
 
-/// All cases, in the order of the table.
-pub fn run() {
-    sbs::run();
-    chatter::run();
-    eventer::run();
-    subscription::run();
-    cotp::run();
-    ws::run();
-    juggler::run();
+/// All cases, in the order of the table; or those of one module.
+pub fn run(only: Option<&str>) {
+    let modules: [(&str, fn()); 7] = [
+        ("sbs", sbs::run),
+        ("chatter", chatter::run),
+        ("eventer", eventer::run),
+        ("subscription", subscription::run),
+        ("cotp", cotp::run),
+        ("ws", ws::run),
+        ("juggler", juggler::run),
+    ];
+    let wanted = modules.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
+    wanted.for_each(|(_, run)| run());
 }
