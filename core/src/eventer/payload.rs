@@ -1,13 +1,15 @@
 //! Payloads: what an event carries.
 
 use alloc::string::{String, ToString};
+use core::fmt;
+use core::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::sbs;
+use crate::sbs::{self, Decode, DecodeError, Encode, Reader, Writer};
 
 mod check;
 mod sound;
@@ -37,20 +39,20 @@ sbs::record! {
     }
 }
 
-sbs::record! {
-    /// A JSON value as its text, by `HatEventer.EventPayloadJson`.
-    ///
-    /// The text is kept as it was received and parsed on demand: most events are stored or passed
-    /// on, and a text that another program wrote should leave as it came. So a `Json` that was
-    /// received can hold what is not JSON: [`parse`](Self::parse) says so. Python's encoder, for
-    /// one, writes `NaN` and lone surrogates.
-    ///
-    /// Two of them are equal when their texts are. To compare meanings, compare what
-    /// [`parse`](Self::parse) returns.
-    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-    pub struct Json {
-        text: ByteString,
-    }
+/// A JSON value as its text, by `HatEventer.EventPayloadJson`.
+///
+/// The text is kept as it was received and parsed on demand: most events are stored or passed on,
+/// and a text that another program wrote should leave as it came. So a `Json` that was received can
+/// hold what is not JSON: [`parse`](Self::parse) says so. Python's encoder, for one, writes `NaN`
+/// and lone surrogates.
+///
+/// Two of them are equal when their texts are. To compare meanings, compare what
+/// [`parse`](Self::parse) returns.
+#[derive(Clone)]
+pub struct Json {
+    text: ByteString,
+    /// The text was found to be JSON when this was made. Not so where nobody has looked yet.
+    checked: bool,
 }
 
 impl Payload {
@@ -119,7 +121,9 @@ impl Payload {
                 data_type: ByteString::from(&**data_type),
                 data: Bytes::copy_from_slice(data),
             }),
-            Self::Json(json) => Self::Json(Json { text: ByteString::from(json.text()) }),
+            Self::Json(json) => {
+                Self::Json(Json { text: ByteString::from(json.text()), checked: json.checked })
+            }
         }
     }
 }
@@ -128,7 +132,7 @@ impl Json {
     /// The text of `value`, without white space.
     #[must_use]
     pub fn from_value(value: &serde_json::Value) -> Self {
-        Self { text: value.to_string().into() }
+        Self::from_text_as_is(value.to_string())
     }
 
     /// `text` as it stands, once it was found to be JSON that every peer can take.
@@ -137,12 +141,13 @@ impl Json {
     ///
     /// [`check`](Self::check) says what is wrong.
     pub fn from_text(text: impl Into<ByteString>) -> Result<Self, JsonError> {
-        let json = Self { text: text.into() };
-        json.check()?;
-        Ok(json)
+        let text = text.into();
+        check::check(&text)?;
+        Ok(Self { text, checked: true })
     }
 
-    /// Whether the text is JSON that every peer can take. Takes one pass, and no memory of note.
+    /// Whether the text is JSON that every peer can take. Takes one pass, and no memory of note;
+    /// of one that [`from_text`](Self::from_text) made, it is known.
     ///
     /// A peer that cannot parse a payload ends its connection: so whoever sends such a text on
     /// disconnects everybody that it is told to. A lone surrogate (`"\ud83d"`) is legal (RFC 8259
@@ -153,13 +158,13 @@ impl Json {
     /// [`JsonError`]: the text is not JSON (`NaN` and `Infinity` are none), a number is infinite as
     /// a double, or it is nested too deeply.
     pub fn check(&self) -> Result<(), JsonError> {
-        check::check(&self.text)
+        if self.checked { Ok(()) } else { check::check(&self.text) }
     }
 
     /// `text` as it stands, for text that is known to be JSON, or that is to leave as it came.
     #[must_use]
     pub fn from_text_as_is(text: impl Into<ByteString>) -> Self {
-        Self { text: text.into() }
+        Self { text: text.into(), checked: false }
     }
 
     /// The text.
@@ -201,6 +206,47 @@ impl Json {
         let part = value.pointer_mut(pointer).map(serde_json::Value::take);
         let part = part.map(serde_json::from_value).transpose();
         part.map_err(|error| ParseError::Json(error.to_string()))
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Json").field("text", &self.text).finish()
+    }
+}
+
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Json {}
+
+impl Hash for Json {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl Encode for Json {
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        self.text.encoded_len()
+    }
+
+    #[inline]
+    fn encode(&self, out: &mut impl Writer) {
+        self.text.encode(out);
+    }
+}
+
+impl Decode for Json {
+    const MIN_LEN: usize = ByteString::MIN_LEN;
+
+    #[inline]
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self::from_text_as_is(ByteString::decode(reader)?))
     }
 }
 
@@ -255,11 +301,22 @@ mod tests {
     #[test]
     fn what_is_not_json_can_arrive_but_not_be_made() {
         assert!(Json::from_text("NaN").is_err());
-        let bytes = sbs::encode(&Payload::Json(Json { text: "NaN".into() }));
+        let bytes = sbs::encode(&Payload::Json(Json::from_text_as_is("NaN")));
         match sbs::decode(&bytes) {
             Ok(Payload::Json(json)) => assert!(json.parse::<serde_json::Value>().is_err()),
             other => panic!("decoded as {other:?}"),
         }
+    }
+
+    /// What came over the wire is looked at whenever it is to be sent on.
+    #[test]
+    fn what_was_checked_is_known_and_nothing_else() {
+        let sound = Json::from_text("1").expect("JSON");
+        assert!(sound.checked);
+        let received: Payload = sbs::decode(&sbs::encode(&Payload::from(sound))).expect("valid");
+        assert!(received.as_json().is_some_and(|json| !json.checked && json.check().is_ok()));
+        assert!(Json::from_text_as_is("NaN").check().is_err());
+        assert_eq!(received.as_json(), Some(&Json::from_text("1").expect("JSON")));
     }
 
     #[test]
