@@ -16,3 +16,4 @@ mod writer;
 pub use recv::RecvBuf;
 pub use send::SendQueue;
 pub use writer::Writer;
+pub(crate) use writer::{Room, write_word};

@@ -2,8 +2,8 @@ use alloc::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::Writer;
 use super::cut::Cut;
+use super::{Room, Writer};
 
 /// Payloads from this size on (bytes) are queued by reference. Below it a copy into the gathered
 /// tail costs less than a part of its own, with two small allocations, and one more slice in the
@@ -16,6 +16,13 @@ const CUT: usize = 1024;
 /// The gathered tail is closed at this size (bytes), so that a queue that grows never copies what
 /// it holds, and is not kept when it drained and was larger.
 const TAIL: usize = 64 * 1024;
+
+/// The least size of the tail (bytes).
+const LEAST: usize = 64;
+
+/// Bytes behind the room for a message that [`Writer::put_with`] may write to, and that what comes
+/// next is written over.
+const SLACK: usize = 8;
 
 /// Parts that one system call takes: 64 KiB in COTP segments of 2 KiB are 66.
 #[cfg(feature = "std")]
@@ -31,8 +38,11 @@ const WRITE_PARTS: usize = 128;
 pub struct SendQueue {
     /// Closed parts, written first.
     parts: VecDeque<Part>,
-    /// Where small messages gather; written after `parts`.
+    /// Where small messages gather; written after `parts`. They are written in place: what waits
+    /// stands from `start` to `end`, and there is more behind it. Both are 0 where nothing waits.
     tail: BytesMut,
+    start: usize,
+    end: usize,
     /// Bytes in `parts`.
     parts_len: usize,
     /// Bytes ever taken by the socket.
@@ -82,7 +92,7 @@ impl SendQueue {
     /// Bytes waiting to be written.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.parts_len + self.tail.len()
+        self.parts_len + self.end - self.start
     }
 
     /// Nothing waits to be written.
@@ -111,6 +121,7 @@ impl SendQueue {
         self.parts.clear();
         self.parts_len = 0;
         self.tail = BytesMut::new();
+        (self.start, self.end) = (0, 0);
     }
 
     /// Appends `data` with `header`, at most [`MAX_HEADER`](super::cut::MAX_HEADER) bytes, in front
@@ -127,23 +138,32 @@ impl SendQueue {
         self.put_part(Part::Cut(Cut::new(header, data, each)));
     }
 
+    /// Room for `len` bytes that count as written, for whoever has no more than small parts to
+    /// write; `None` where there may be one that goes by reference.
+    #[inline]
+    pub(crate) fn room(&mut self, len: usize) -> Option<Room<'_>> {
+        if len >= BY_REFERENCE {
+            return None;
+        }
+        self.make_room(len + SLACK);
+        let start = self.end;
+        self.end += len;
+        Some(Room::new(&mut self.tail[start..start + len + SLACK]))
+    }
+
     /// Appends the first `len` of `bytes`. A copy of a length that is known takes a fraction of the
     /// instructions, so all are copied; what comes next is written over the rest.
     #[inline]
     pub(crate) fn put_padded<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
-        if self.tail.len() + N > TAIL {
-            self.close_tail();
-        }
-        let end = self.tail.len() + len;
-        self.tail.extend_from_slice(bytes);
-        self.tail.truncate(end);
+        self.make_room(N);
+        self.tail[self.end..self.end + N].copy_from_slice(bytes);
+        self.end += len;
     }
 
     /// Appends a copy of `bytes` that `change` has been over: for bytes that go out masked.
     pub fn put_changed(&mut self, bytes: &[u8], change: impl FnOnce(&mut [u8])) {
         self.put_slice(bytes);
-        let start = self.tail.len() - bytes.len();
-        change(&mut self.tail[start..]);
+        change(&mut self.tail[self.end - bytes.len()..self.end]);
     }
 
     /// Writes to `socket`, blocking or not, until it takes no more or all is written, in as few
@@ -172,9 +192,55 @@ impl SendQueue {
         Ok((self.sent - start) as usize)
     }
 
+    /// Sees to it that `len` bytes can be written behind what waits.
+    #[inline]
+    fn make_room(&mut self, len: usize) {
+        if self.tail.len() - self.end < len {
+            self.grow(len);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, len: usize) {
+        self.rearrange(len);
+        let needed = self.end + len;
+        if needed > self.tail.len() {
+            let size = (2 * self.tail.len()).clamp(LEAST, TAIL).max(needed);
+            if self.end == 0 {
+                // nothing waits that would have to move along
+                self.tail.clear();
+            }
+            self.tail.resize(size, 0);
+        }
+    }
+
+    /// The same for bytes that are many: nothing is written there before.
+    #[cold]
+    fn put_many(&mut self, bytes: &[u8]) {
+        self.rearrange(bytes.len());
+        self.tail.truncate(self.end);
+        self.tail.extend_from_slice(bytes);
+        self.end = self.tail.len();
+    }
+
+    /// Moves what waits to the start of the tail where it is less than what was written from there,
+    /// and closes the tail where it would be too large with `len` bytes more.
+    fn rearrange(&mut self, len: usize) {
+        let waits = self.end - self.start;
+        if self.start > waits {
+            self.tail.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, waits);
+        }
+        if self.end + len > TAIL {
+            self.close_tail();
+        }
+    }
+
     fn close_tail(&mut self) {
-        if !self.tail.is_empty() {
-            let tail = self.tail.split().freeze();
+        if self.end > 0 {
+            let mut tail = self.tail.split_to(self.end).freeze();
+            tail.advance(self.start);
+            (self.start, self.end) = (0, 0);
             self.put_part(Part::Whole(tail));
         }
     }
@@ -188,10 +254,13 @@ impl SendQueue {
 impl Writer for SendQueue {
     #[inline]
     fn put_slice(&mut self, bytes: &[u8]) {
-        if self.tail.len() + bytes.len() > TAIL {
-            self.close_tail();
+        if bytes.len() >= BY_REFERENCE {
+            return self.put_many(bytes);
         }
-        self.tail.extend_from_slice(bytes);
+        self.make_room(bytes.len());
+        let start = self.end;
+        self.end += bytes.len();
+        self.tail[start..self.end].copy_from_slice(bytes);
     }
 
     #[inline]
@@ -205,8 +274,11 @@ impl Writer for SendQueue {
     }
 
     #[inline]
-    fn put_word(&mut self, bytes: [u8; 8], len: usize) {
-        self.put_padded(&bytes, len);
+    fn put_with<const MOST: usize>(&mut self, write: impl FnOnce(&mut [u8]) -> usize) {
+        self.make_room(MOST);
+        let len = write(&mut self.tail[self.end..]);
+        assert!(len <= MOST, "{len} bytes written, and {MOST} are the most");
+        self.end += len;
     }
 }
 
@@ -217,7 +289,7 @@ impl Buf for SendQueue {
 
     fn chunk(&self) -> &[u8] {
         match self.parts.front() {
-            None => &self.tail,
+            None => &self.tail[self.start..self.end],
             Some(Part::Whole(bytes)) => bytes,
             Some(Part::Cut(cut)) => cut.chunk(),
         }
@@ -225,7 +297,7 @@ impl Buf for SendQueue {
 
     #[cfg(feature = "std")]
     fn chunks_vectored<'a>(&'a self, into: &mut [std::io::IoSlice<'a>]) -> usize {
-        let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
+        let tail = (self.end > 0).then_some(&self.tail[self.start..self.end]);
         let chunks = self.parts.iter().flat_map(Part::chunks).chain(tail);
         let mut filled = 0;
         for (slot, chunk) in into.iter_mut().zip(chunks) {
@@ -252,9 +324,12 @@ impl Buf for SendQueue {
             self.parts_len -= len;
             self.parts.pop_front();
         }
-        self.tail.advance(count);
-        if self.tail.is_empty() && self.tail.capacity() > TAIL {
-            self.tail = BytesMut::new();
+        self.start += count;
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            if self.tail.capacity() > TAIL {
+                self.tail = BytesMut::new();
+            }
         }
     }
 }
@@ -264,6 +339,7 @@ mod tests {
     use super::*;
     use alloc::vec;
     use alloc::vec::Vec;
+    use proptest::prelude::*;
 
     #[test]
     fn order_is_kept_between_gathered_and_referenced() {
@@ -284,6 +360,41 @@ mod tests {
         }
         assert!(written == expected);
         assert_eq!(queue.sent(), end);
+    }
+
+    proptest! {
+        /// However parts are written and taken, they come out whole and in order.
+        #[test]
+        fn it_is_a_queue(calls in proptest::collection::vec((0_u8..6, 0_usize..9000), 0..60)) {
+            let (mut queue, mut expected) = (SendQueue::new(), Vec::new());
+            for (count, (call, size)) in calls.into_iter().enumerate() {
+                let part = vec![count as u8; size];
+                match call {
+                    0 => queue.put_slice(&part),
+                    1 => queue.put_bytes(&part.clone().into()),
+                    2 => queue.put_changed(&part, <[u8]>::reverse),
+                    3 => match queue.room(size) {
+                        Some(mut room) => room.put_slice(&part),
+                        None => queue.put_slice(&part),
+                    },
+                    4 => queue.put_with::<8>(|to| {
+                        to[..8].fill(count as u8);
+                        size % 9
+                    }),
+                    _ => {
+                        let size = size.min(queue.chunk().len());
+                        prop_assert_eq!(&queue.chunk()[..size], &expected[..size]);
+                        queue.advance(size);
+                        expected.drain(..size);
+                        continue;
+                    }
+                }
+                let written = if call == 4 { size % 9 } else { size };
+                expected.extend_from_slice(&vec![count as u8; written]);
+                prop_assert_eq!(queue.len(), expected.len());
+            }
+            prop_assert_eq!(queue.copy_to_bytes(queue.len()), expected);
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use alloc::vec::Vec;
+use core::mem;
 
 use bytes::{Bytes, BytesMut};
 
@@ -12,34 +13,25 @@ pub trait Writer {
         self.put_slice(bytes);
     }
 
-    /// Appends the first `len` of `bytes`, at most all 8. Writers that have room for all copy all,
-    /// and write what comes next over the rest: a copy of a length that is known takes a fraction
-    /// of the instructions.
+    /// Appends what `write` writes to the start of the memory that it is given, and says how many
+    /// bytes that is: at most `MOST`. There are as many, but for the end of memory that has the
+    /// exact size. Whatever else it writes there is written over.
     ///
     /// # Panics
     ///
-    /// It may where `len` is more than 8.
+    /// It may where `write` says more than there was memory for.
     #[inline]
-    fn put_word(&mut self, bytes: [u8; 8], len: usize) {
+    fn put_with<const MOST: usize>(&mut self, write: impl FnOnce(&mut [u8]) -> usize) {
+        let mut bytes = [0; MOST];
+        let len = write(&mut bytes);
         self.put_slice(&bytes[..len]);
     }
 }
 
-/// Its memory grows for what is meant only: of one that has its exact size, nothing moves.
 impl Writer for Vec<u8> {
     #[inline]
     fn put_slice(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
-    }
-
-    #[inline]
-    fn put_word(&mut self, bytes: [u8; 8], len: usize) {
-        if self.capacity() - self.len() < bytes.len() {
-            return self.extend_from_slice(&bytes[..len]);
-        }
-        let end = self.len() + len;
-        self.extend_from_slice(&bytes);
-        self.truncate(end);
     }
 }
 
@@ -50,26 +42,104 @@ impl Writer for BytesMut {
     }
 }
 
+/// Writes the first `len` of `bytes` to the start of `to`, and gives `len`: for
+/// [`Writer::put_with`]. A copy of a length that is known takes a fraction of the instructions, so
+/// all are copied where there is memory for them.
+#[inline]
+pub(crate) fn write_word(bytes: [u8; 8], len: usize, to: &mut [u8]) -> usize {
+    match to.first_chunk_mut() {
+        Some(to) => *to = bytes,
+        None => write_start(u64::from_be_bytes(bytes), len, to),
+    }
+    len
+}
+
+/// The same at the end of the memory.
+#[cold]
+fn write_start(word: u64, len: usize, to: &mut [u8]) {
+    to[..len].copy_from_slice(&word.to_be_bytes()[..len]);
+}
+
+/// Memory of the size that is needed, which is written from its start on.
+///
+/// # Panics
+///
+/// Where more is written than there is room for.
+#[derive(Debug)]
+pub(crate) struct Room<'a> {
+    rest: &'a mut [u8],
+}
+
+impl<'a> Room<'a> {
+    pub(crate) fn new(memory: &'a mut [u8]) -> Self {
+        Self { rest: memory }
+    }
+
+    /// `len` bytes, all of which `fill` writes.
+    ///
+    /// # Panics
+    ///
+    /// Where it writes more or less.
+    #[allow(clippy::slow_vector_initialization, reason = "glibc's calloc looks in no cache")]
+    #[inline]
+    pub(crate) fn filled(len: usize, fill: impl FnOnce(&mut Room<'_>)) -> Vec<u8> {
+        let mut memory = Vec::with_capacity(len);
+        memory.resize(len, 0);
+        let mut room = Room::new(&mut memory);
+        fill(&mut room);
+        assert!(room.rest.is_empty(), "{} of {len} bytes are not written", room.rest.len());
+        memory
+    }
+}
+
+impl Writer for Room<'_> {
+    #[inline]
+    fn put_slice(&mut self, bytes: &[u8]) {
+        let (place, rest) = mem::take(&mut self.rest).split_at_mut(bytes.len());
+        place.copy_from_slice(bytes);
+        self.rest = rest;
+    }
+
+    #[inline]
+    fn put_with<const MOST: usize>(&mut self, write: impl FnOnce(&mut [u8]) -> usize) {
+        let len = write(self.rest);
+        self.rest = &mut mem::take(&mut self.rest)[len..];
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use alloc::vec;
 
-    /// With room for all of a word, and without.
+    /// Writes more than it says, where there is memory for it.
+    fn put(out: &mut impl Writer, bytes: &[u8]) {
+        out.put_with::<8>(|memory| {
+            memory.fill(b'x');
+            memory[..bytes.len()].copy_from_slice(bytes);
+            bytes.len()
+        });
+    }
+
     #[test]
-    fn of_a_word_its_start_is_appended() {
-        for capacity in [0, 5, 64] {
-            let mut out = Vec::with_capacity(capacity);
-            let mut expected = vec![];
-            for len in [3, 0, 8, 2, 1] {
-                out.put_word(*b"abcdefgh", len);
-                expected.extend_from_slice(&b"abcdefgh"[..len]);
-                assert_eq!(out, expected);
-            }
-        }
-        let mut exact = Vec::with_capacity(5);
-        exact.put_word(*b"abcdefgh", 3);
-        exact.put_word(*b"abcdefgh", 2);
-        assert_eq!((&exact[..], exact.capacity()), (&b"abcab"[..], 5));
+    fn what_is_written_in_place_is_as_long_as_it_says() {
+        let parts = [&b"abc"[..], b"", b"12345678", b"ABCDE"];
+        let mut vec = vec![];
+        parts.iter().for_each(|bytes| put(&mut vec, bytes));
+        assert_eq!(vec, b"abc12345678ABCDE");
+        let room = Room::filled(16, |room| parts.iter().for_each(|bytes| put(room, bytes)));
+        assert_eq!(room, vec);
+    }
+
+    #[test]
+    #[should_panic(expected = "1 of 4 bytes are not written")]
+    fn less_than_there_is_room_for() {
+        Room::filled(4, |room| room.put_slice(b"abc"));
+    }
+
+    #[test]
+    #[should_panic(expected = "mid > len")]
+    fn more_than_there_is_room_for() {
+        Room::new(&mut [0; 2]).put_slice(b"abc");
     }
 }

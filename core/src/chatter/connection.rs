@@ -138,8 +138,13 @@ impl Connection {
         let opening = self.config.dialect.opening(head, name, data_len);
         let size = opening.len() + data_len;
         self.fits(size)?;
-        opening.put(size, &mut self.tx);
-        data.encode(&mut self.tx);
+        if let Some(mut room) = self.tx.room(frame::front_len(size) + size) {
+            opening.put(size, &mut room);
+            data.encode(&mut room);
+        } else {
+            opening.put(size, &mut self.tx);
+            data.encode(&mut self.tx);
+        }
         self.large.queued(size, &self.tx);
         self.last_id = id;
         trace::sent(name.r#type, data_len);

@@ -2,6 +2,8 @@
 //!
 //! Writers use the smallest `m` of at least 1; readers take leading zeros.
 
+use crate::buffer::{Writer, write_word};
+
 /// The front of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Front {
@@ -52,12 +54,13 @@ pub(super) fn front_len(body: usize) -> usize {
     9 - zeros / 8
 }
 
-/// The front of a block with a body of `body` bytes: the last [`front_len`] of these. No memory has
-/// the 2^56 bytes that would need one more.
+/// Writes the front of a block with a body of `body` bytes.
 #[inline]
-pub(super) fn front(body: usize) -> [u8; 8] {
-    let length_len = front_len(body) - 1;
-    ((length_len as u64) << (8 * length_len.min(7)) | body as u64).to_be_bytes()
+pub(super) fn put_front(body: usize, out: &mut impl Writer) {
+    let len = front_len(body);
+    // no memory has the 2^56 bytes that would need one more
+    let front = (len as u64 - 1) << 56 | (body as u64) << (64 - 8 * len.min(8));
+    out.put_with::<8>(|to| write_word(front.to_be_bytes(), len, to));
 }
 
 #[cfg(test)]
@@ -68,7 +71,9 @@ mod tests {
     #[track_caller]
     fn both_ways(body: usize, bytes: &[u8]) {
         assert_eq!(front_len(body), bytes.len());
-        assert_eq!(&front(body)[8 - front_len(body)..], bytes);
+        let mut front = vec![];
+        put_front(body, &mut front);
+        assert_eq!(front, bytes);
         assert_eq!(parse(bytes, usize::MAX), Front::Known { head: bytes.len(), body });
     }
 

@@ -14,7 +14,7 @@ use bytestring::ByteString;
 
 use super::frame;
 use super::{Conversation, Dialect};
-use crate::buffer::{SendQueue, Writer};
+use crate::buffer::Writer;
 use crate::sbs::{Decode, DecodeError, Encode, EncodedInteger as Integer, Reader, take_integer};
 
 /// What a message carries: a type and its encoding. Chatter does not look into it.
@@ -148,13 +148,10 @@ impl Dialect {
     #[inline]
     pub(super) fn opening(self, head: Head, name: Name<'_>, data_len: usize) -> Opening<'_> {
         let short = match self {
-            Dialect::HatChatter => Short::of(head, name.r#type.len(), data_len),
+            Dialect::HatChatter => Opening::short(head, name.r#type, data_len),
             Dialect::Hat => None,
         };
-        match short {
-            Some(short) => Opening::Short(short, name.r#type),
-            None => Opening::Any { dialect: self, head, name, data_len },
-        }
+        short.unwrap_or(Opening::Any { dialect: self, head, name, data_len })
     }
 
     /// Where the parts of a message stand in its block. `None` where that takes a closer look:
@@ -230,55 +227,42 @@ pub(super) struct Layout {
     pub(super) data: Range<usize>,
 }
 
+/// Bytes of owner, token and last.
+const FLAGS: usize = 3;
+
 /// A message up to its data: its length stands in front of it, and is asked for first.
 pub(super) enum Opening<'a> {
-    /// All its integers are short: what stands around the name, and the name.
-    Short(Short, &'a str),
+    /// All its integers are short, and encoded already.
+    Short {
+        id: Integer,
+        first: Integer,
+        /// The flags and the length of the name.
+        flags: Integer,
+        name: &'a str,
+        data_len: Integer,
+    },
     /// Of any dialect, with integers of any length.
     Any { dialect: Dialect, head: Head, name: Name<'a>, data_len: usize },
 }
 
-/// What stands around the name in an opening, encoded, where no integer takes more than eight
-/// bytes.
-pub(super) struct Short {
-    /// Room for a front, then id, first, the flags and the length of the name; zeros from `end` on.
-    start: [u8; START + FRONT],
-    end: usize,
-    data_len: Integer,
-}
-
-/// Bytes of owner, token and last.
-const FLAGS: usize = 3;
-
-/// Bytes of the room for a front, which ends where the rest starts.
-const FRONT: usize = 8;
-
-/// Bytes of a front and of what stands in front of a name, at the most.
-const START: usize = FRONT + 3 * Integer::MOST;
-
-impl Short {
+impl<'a> Opening<'a> {
     #[inline]
-    fn of(head: Head, text_len: usize, data_len: usize) -> Option<Self> {
+    fn short(head: Head, name: &'a str, data_len: usize) -> Option<Self> {
         let id = Integer::of(head.id)?;
         // most messages start a conversation
         let first = if head.first == head.id { id } else { Integer::of(head.first)? };
         let flags = [head.owner, head.token, head.last].map(u8::from);
-        let flags = Integer::of(text_len as i64)?.behind(flags)?;
-        let (mut start, mut end) = ([0; START + FRONT], FRONT);
-        for integer in [id, first, flags] {
-            start[end..end + Integer::MOST].copy_from_slice(&integer.padded());
-            end += integer.len();
-        }
-        Some(Self { start, end, data_len: Integer::of(data_len as i64)? })
+        let flags = Integer::of(name.len() as i64)?.behind(flags)?;
+        Some(Self::Short { id, first, flags, name, data_len: Integer::of(data_len as i64)? })
     }
-}
 
-impl Opening<'_> {
     /// Bytes that it takes.
     #[inline]
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Short(short, name) => short.end - FRONT + name.len() + short.data_len.len(),
+            Self::Short { id, first, flags, name, data_len } => {
+                id.len() + first.len() + flags.len() + name.len() + data_len.len()
+            }
             &Self::Any { dialect, head, name, data_len } => {
                 let module = if dialect == Dialect::Hat { name.module.encoded_len() } else { 0 };
                 let ids = head.id.encoded_len() + head.first.encoded_len();
@@ -290,28 +274,23 @@ impl Opening<'_> {
 
     /// Writes it, and in front of it that of a block of `size` bytes.
     #[inline]
-    pub(super) fn put(self, size: usize, queue: &mut SendQueue) {
+    pub(super) fn put(&self, size: usize, out: &mut impl Writer) {
+        frame::put_front(size, out);
         match self {
-            Self::Short(Short { mut start, end, data_len }, name) => {
-                start[..FRONT].copy_from_slice(&frame::front(size));
-                // as long as the longest is from the first byte that counts on
-                let from = FRONT - frame::front_len(size);
-                let counts: &[u8; START] =
-                    start[from..].first_chunk().expect("a front's bytes more");
-                queue.put_padded(counts, end - from);
-                queue.put_slice(name.as_bytes());
-                queue.put_padded(&data_len.padded(), data_len.len());
+            Self::Short { id, first, flags, name, data_len } => {
+                [id, first, flags].into_iter().for_each(|part| part.put(out));
+                out.put_slice(name.as_bytes());
+                data_len.put(out);
             }
-            Self::Any { dialect, head, name, data_len } => {
-                queue.put_slice(&frame::front(size)[FRONT - frame::front_len(size)..]);
-                head.id.encode(queue);
-                head.first.encode(queue);
-                queue.put_slice(&[head.owner.into(), head.token.into(), head.last.into()]);
+            &Self::Any { dialect, head, name, data_len } => {
+                head.id.encode(out);
+                head.first.encode(out);
+                out.put_slice(&[head.owner.into(), head.token.into(), head.last.into()]);
                 if dialect == Dialect::Hat {
-                    name.module.encode(queue);
+                    name.module.encode(out);
                 }
-                name.r#type.encode(queue);
-                (data_len as i64).encode(queue);
+                name.r#type.encode(out);
+                (data_len as i64).encode(out);
             }
         }
     }
@@ -335,9 +314,7 @@ mod tests {
         let mut queue = SendQueue::new();
         opening.put(bytes.len(), &mut queue);
         queue.put_slice(&data.data);
-        let front = frame::front_len(bytes.len());
-        assert_eq!(&queue.chunk()[..front], &frame::front(bytes.len())[FRONT - front..]);
-        assert_eq!(&queue.chunk()[front..], bytes);
+        assert_eq!(&queue.chunk()[frame::front_len(bytes.len())..], bytes);
         if dialect == Dialect::HatChatter {
             let layout = dialect.layout(bytes).expect("a message");
             assert_eq!(layout.head, head);

@@ -6,6 +6,7 @@ use core::ops::Range;
 use bytes::Bytes;
 
 use super::{Event, EventType, Subscription};
+use crate::buffer::Room;
 use crate::sbs::{Encode, Writer};
 
 /// Events of one session, encoded. However many connections they are notified to, their bytes exist
@@ -28,14 +29,14 @@ impl EncodedEvents {
     /// Encodes `events`.
     #[must_use]
     pub fn new(events: &[Event]) -> Self {
-        let mut bytes = Vec::with_capacity(events.iter().map(Encode::encoded_len).sum());
-        let encode = |event: &Event| {
-            event.encode(&mut bytes);
-            let (event_type, server) = (event.event_type.clone(), event.id.server);
-            Entry { event_type, server, end: bytes.len() }
+        let mut end = 0;
+        let entry = |event: &Event| {
+            end += event.encoded_len();
+            Entry { event_type: event.event_type.clone(), server: event.id.server, end }
         };
-        let events = events.iter().map(encode).collect();
-        Self { bytes: bytes.into(), events }
+        let entries = events.iter().map(entry).collect();
+        let bytes = Room::filled(end, |room| events.iter().for_each(|event| event.encode(room)));
+        Self { bytes: bytes.into(), events: entries }
     }
 
     /// How many events these are.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::{MAX_DEPTH, integer};
-use crate::buffer::Writer;
+use crate::buffer::{Room, Writer};
 
 /// A value that can be written as SBS.
 #[diagnostic::on_unimplemented(
@@ -16,9 +16,9 @@ use crate::buffer::Writer;
     note = "define types of your own with `sbs::record!` and `sbs::choice!`, or implement `Encode`"
 )]
 pub trait Encode {
-    /// How many bytes [`encode`](Self::encode) writes, exactly. It is asked for first, because a
-    /// length stands in front of most things; nothing is ever encoded into a buffer of its own to
-    /// find it out.
+    /// How many bytes [`encode`](Self::encode) writes, exactly: encoding panics where it is another
+    /// number. It is asked for first, because a length stands in front of most things; nothing is
+    /// ever encoded into a buffer of its own to find it out.
     fn encoded_len(&self) -> usize;
 
     /// Writes the value.
@@ -60,9 +60,7 @@ pub fn try_encode(value: &impl Encode) -> Result<Bytes, TooDeep> {
     if !value.fits_depth(MAX_DEPTH) {
         return Err(TooDeep { limit: MAX_DEPTH });
     }
-    let mut out = Vec::with_capacity(value.encoded_len());
-    value.encode(&mut out);
-    Ok(out.into())
+    Ok(Room::filled(value.encoded_len(), |room| value.encode(room)).into())
 }
 
 /// A value that nests deeper than it may be decoded.

@@ -2,7 +2,7 @@
 //! that keep the sign. The top bit marks the **last** byte. `0` is `80`, `64` is `00 C0`, `-65` is
 //! `7F BF`.
 
-use super::Writer;
+use crate::buffer::{Writer, write_word};
 
 pub(super) const LAST: u8 = 0x80;
 pub(super) const GROUP: u8 = 0x7f;
@@ -12,32 +12,26 @@ pub(super) const SIGN: u8 = 0x40;
 const MOST_GROUPS: usize = 19;
 
 macro_rules! fixed_width {
-    ($int:ty, $len:ident, $put_long:ident, $take:ident, $take_rest:ident) => {
+    ($int:ty, $len:ident, $write_long:ident, $take:ident, $take_rest:ident) => {
         /// Bytes that the encoding of `value` takes.
         #[inline]
         pub(crate) const fn $len(value: $int) -> usize {
-            match value {
-                -0x40..0x40 => 1,
-                -0x2000..0x2000 => 2,
-                -0x10_0000..0x10_0000 => 3,
-                _ => {
-                    let magnitude = value ^ (value >> (<$int>::BITS - 1));
-                    let bits = <$int>::BITS - magnitude.leading_zeros() + 1;
-                    bits.div_ceil(7) as usize
-                }
-            }
+            // the sign takes one bit more; that one bit is always set saves a question
+            let magnitude = (value ^ (value >> (<$int>::BITS - 1))) | 1;
+            ((<$int>::BITS + 7 - magnitude.leading_zeros()) / 7) as usize
         }
 
-        fn $put_long(value: $int, out: &mut impl Writer) {
+        /// Writes any `value` to the start of `to`, and gives how many bytes it takes.
+        #[cold]
+        fn $write_long(value: $int, to: &mut [u8]) -> usize {
             let groups = $len(value);
-            let mut bytes = [0; MOST_GROUPS];
             let mut rest = value;
-            for byte in bytes[..groups].iter_mut().rev() {
+            for byte in to[..groups].iter_mut().rev() {
                 *byte = rest as u8 & GROUP;
                 rest >>= 7;
             }
-            bytes[groups - 1] |= LAST;
-            out.put_slice(&bytes[..groups]);
+            to[groups - 1] |= LAST;
+            groups
         }
 
         /// The integer at the start of `bytes` and the bytes it takes.
@@ -77,16 +71,8 @@ macro_rules! fixed_width {
 pub(crate) fn put(value: i64, out: &mut impl Writer) {
     match value {
         -0x40..0x40 => out.put_slice(&[value as u8 & GROUP | LAST]),
-        _ => put_more(value, out),
-    }
-}
-
-/// The same where it takes more than one byte. Nearly all take eight or fewer.
-#[inline(never)]
-fn put_more(value: i64, out: &mut impl Writer) {
-    match EncodedInteger::of(value) {
-        Some(encoded) => out.put_word(encoded.padded(), encoded.len()),
-        None => put_long(value, out),
+        // what writes it sees the memory alone: the writer can stay in registers
+        _ => out.put_with::<MOST_GROUPS>(|to| write(value, to)),
     }
 }
 
@@ -94,7 +80,17 @@ fn put_more(value: i64, out: &mut impl Writer) {
 pub(crate) fn put_wide(value: i128, out: &mut impl Writer) {
     match i64::try_from(value) {
         Ok(value) => put(value, out),
-        Err(_) => put_wide_long(value, out),
+        Err(_) => out.put_with::<MOST_GROUPS>(|to| write_long_wide(value, to)),
+    }
+}
+
+/// Writes `value` to the start of `to`, and gives how many bytes it takes. Nearly all take eight or
+/// fewer.
+#[inline(never)]
+fn write(value: i64, to: &mut [u8]) -> usize {
+    match EncodedInteger::of_many(value) {
+        Some(encoded) => encoded.write(to),
+        None => write_long(value, to),
     }
 }
 
@@ -125,6 +121,7 @@ impl EncodedInteger {
         })
     }
 
+    #[inline]
     fn of_many(value: i64) -> Option<Self> {
         let len = encoded_len(value);
         if len > Self::MOST {
@@ -147,10 +144,14 @@ impl EncodedInteger {
         self.len
     }
 
-    /// Its bytes, and zeros behind them.
     #[inline]
-    pub(crate) fn padded(&self) -> [u8; Self::MOST] {
-        self.word.to_be_bytes()
+    pub(crate) fn put(&self, out: &mut impl Writer) {
+        out.put_with::<{ Self::MOST }>(|to| self.write(to));
+    }
+
+    #[inline]
+    fn write(&self, to: &mut [u8]) -> usize {
+        write_word(self.word.to_be_bytes(), self.len, to)
     }
 }
 
@@ -186,8 +187,8 @@ fn gather(bytes: u64) -> u64 {
     halves & 0x0000_0000_0fff_ffff | (halves & 0x0fff_ffff_0000_0000) >> 4
 }
 
-fixed_width!(i64, encoded_len, put_long, take, take_rest);
-fixed_width!(i128, encoded_len_wide, put_wide_long, take_wide, take_wide_rest);
+fixed_width!(i64, encoded_len, write_long, take, take_rest);
+fixed_width!(i128, encoded_len_wide, write_long_wide, take_wide, take_wide_rest);
 
 /// Why no integer could be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,7 +212,13 @@ mod tests {
         assert_eq!(encoded_len(value), bytes.len(), "{value}");
         assert_eq!(take(bytes), Ok((value, bytes.len())), "{value}");
         match EncodedInteger::of(value) {
-            Some(encoded) => assert_eq!(&encoded.padded()[..encoded.len()], bytes, "{value}"),
+            Some(encoded) => {
+                let mut room = [0; EncodedInteger::MOST];
+                let len = encoded.write(&mut room);
+                assert_eq!(&room[..len], bytes, "{value}");
+                let len = encoded.write(&mut room[..len]);
+                assert_eq!((&room[..len], encoded.len()), (bytes, len), "{value}");
+            }
             None => assert!(bytes.len() > EncodedInteger::MOST, "{value}"),
         }
         // with more behind it, as in a message
