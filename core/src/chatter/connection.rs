@@ -6,9 +6,9 @@ use bytes::{Buf, Bytes};
 
 use super::conversation::Table;
 use super::frame::{self, Front};
-use super::message::{Head, Layout, Name};
+use super::message::{Head, Layout, Name, Opening, ShortOpening};
 use super::names::Names;
-use super::{Config, Conversation, Data, Error, Message, SendError, SendFault, Violation};
+use super::{Config, Conversation, Data, Dialect, Error, Message, SendError, SendFault, Violation};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::keepalive::{Due, Keepalive};
 use crate::large::Large;
@@ -135,17 +135,10 @@ impl Connection {
         let head = Head { id, first, owner, token: options.token, last: options.last };
         // measured once: for events that is a walk over all of them
         let data_len = data.encoded_len();
-        let opening = self.config.dialect.opening(head, name, data_len);
-        let size = opening.len() + data_len;
-        self.fits(size)?;
-        if let Some(mut room) = self.tx.room(frame::front_len(size) + size) {
-            opening.put(size, &mut room);
-            data.encode(&mut room);
-        } else {
-            opening.put(size, &mut self.tx);
-            data.encode(&mut self.tx);
+        match self.short_opening(head, name, data_len) {
+            Some(opening) => self.queue(&opening, data, data_len)?,
+            None => self.queue(&self.opening(head, name, data_len), data, data_len)?,
         }
-        self.large.queued(size, &self.tx);
         self.last_id = id;
         trace::sent(name.r#type, data_len);
         if self.config.out_of_turn {
@@ -219,7 +212,7 @@ impl Connection {
         if !matches!(self.phase, Phase::Open) {
             return Err(SendFault::Closed);
         }
-        if name.module.is_some() && self.config.dialect == super::Dialect::HatChatter {
+        if name.module.is_some() && self.config.dialect == Dialect::HatChatter {
             return Err(SendFault::ModuleNotSupported);
         }
         if self.config.out_of_turn {
@@ -239,24 +232,50 @@ impl Connection {
         }
     }
 
-    /// Whether a message and the queue with it stay within their limits.
     #[inline]
-    fn fits(&self, size: usize) -> Result<(), SendFault> {
+    fn short_opening<'a>(
+        &self,
+        head: Head,
+        name: Name<'a>,
+        data_len: usize,
+    ) -> Option<ShortOpening<'a>> {
+        let is_short = self.config.dialect == Dialect::HatChatter;
+        is_short.then(|| ShortOpening::new(head, name.r#type, data_len)).flatten()
+    }
+
+    fn opening<'a>(&self, head: Head, name: Name<'a>, data_len: usize) -> Opening<'a> {
+        Opening { dialect: self.config.dialect, head, name, data_len }
+    }
+
+    /// Queues a block of `opening` and `data`, of `data_len` bytes, if it and the queue with it stay
+    /// within their limits.
+    #[inline]
+    fn queue(
+        &mut self,
+        opening: &impl Encode,
+        data: &impl Encode,
+        data_len: usize,
+    ) -> Result<(), SendFault> {
+        let size = opening.encoded_len() + data_len;
         if size > self.config.max_message {
             return Err(SendFault::TooLarge { size, limit: self.config.max_message });
         }
-        let front = frame::front_len(size);
-        if !self.tx.is_empty() && self.tx.len() + front + size > self.config.max_queued {
+        let whole = frame::front_len(size) + size;
+        if !self.tx.is_empty() && self.tx.len() + whole > self.config.max_queued {
             return Err(SendFault::QueueFull { limit: self.config.max_queued });
         }
+        match self.tx.room(whole) {
+            Some(mut room) => put_block(size, opening, data, &mut room),
+            None => put_block(size, opening, data, &mut self.tx),
+        }
+        self.large.queued(size, &self.tx);
         Ok(())
     }
 
     /// Writes a block without data into the queue, whatever waits there.
     fn push_empty(&mut self, head: Head, name: Name<'_>) {
-        let opening = self.config.dialect.opening(head, name, 0);
-        let size = opening.len();
-        opening.put(size, &mut self.tx);
+        let opening = self.opening(head, name, 0);
+        put_block(opening.encoded_len(), &opening, &(), &mut self.tx);
         self.last_id = head.id;
         trace::sent(name.r#type, 0);
     }
@@ -563,6 +582,14 @@ impl Protocol for Connection {
             Phase::Over(_) => true,
         }
     }
+}
+
+/// Writes a block of `size` bytes.
+#[inline]
+fn put_block(size: usize, opening: &impl Encode, data: &impl Encode, out: &mut impl Writer) {
+    frame::put_front(size, out);
+    opening.encode(out);
+    data.encode(out);
 }
 
 fn message(head: Head, data: Data) -> Message {

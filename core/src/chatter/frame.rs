@@ -50,16 +50,21 @@ fn known(head: usize, body: u64, limit: usize) -> Front {
 /// Bytes that the front of a block with a body of `body` bytes takes.
 #[inline]
 pub(super) fn front_len(body: usize) -> usize {
-    let zeros = (body as u64 | 1).leading_zeros() as usize;
-    9 - zeros / 8
+    match body {
+        0..=0xff => 2,
+        _ => 9 - body.leading_zeros() as usize / 8,
+    }
 }
 
 /// Writes the front of a block with a body of `body` bytes.
 #[inline]
 pub(super) fn put_front(body: usize, out: &mut impl Writer) {
+    if let 0..=0xff = body {
+        return out.put_slice(&[1, body as u8]);
+    }
     let len = front_len(body);
     // no memory has the 2^56 bytes that would need one more
-    let front = (len as u64 - 1) << 56 | (body as u64) << (64 - 8 * len.min(8));
+    let front = (len as u64 - 1) << 56 | (body as u64) << (64 - 8 * len);
     out.put_with::<8>(|to| write_word(front.to_be_bytes(), len, to));
 }
 

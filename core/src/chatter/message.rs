@@ -12,7 +12,6 @@ use core::ops::Range;
 use bytes::{Buf, Bytes};
 use bytestring::ByteString;
 
-use super::frame;
 use super::{Conversation, Dialect};
 use crate::buffer::Writer;
 use crate::sbs::{Decode, DecodeError, Encode, EncodedInteger as Integer, Reader, take_integer};
@@ -144,16 +143,6 @@ impl Dialect {
         }
     }
 
-    /// A message up to its data, of which `data_len` bytes must follow.
-    #[inline]
-    pub(super) fn opening(self, head: Head, name: Name<'_>, data_len: usize) -> Opening<'_> {
-        let short = match self {
-            Dialect::HatChatter => Opening::short(head, name.r#type, data_len),
-            Dialect::Hat => None,
-        };
-        short.unwrap_or(Opening::Any { dialect: self, head, name, data_len })
-    }
-
     /// Where the parts of a message stand in its block. `None` where that takes a closer look:
     /// [`decode`](Self::decode) says what is wrong, if anything is.
     #[inline]
@@ -227,72 +216,73 @@ pub(super) struct Layout {
     pub(super) data: Range<usize>,
 }
 
-/// Bytes of owner, token and last.
-const FLAGS: usize = 3;
-
-/// A message up to its data: its length stands in front of it, and is asked for first.
-pub(super) enum Opening<'a> {
-    /// All its integers are short, and encoded already.
-    Short {
-        id: Integer,
-        first: Integer,
-        /// The flags and the length of the name.
-        flags: Integer,
-        name: &'a str,
-        data_len: Integer,
-    },
-    /// Of any dialect, with integers of any length.
-    Any { dialect: Dialect, head: Head, name: Name<'a>, data_len: usize },
+/// A message of [`Dialect::HatChatter`] up to its data, all of whose integers are short, and encoded
+/// already: their lengths stand in front of them, and are asked for first.
+pub(super) struct ShortOpening<'a> {
+    id: Integer,
+    first: Integer,
+    /// The flags and the length of the name.
+    flags: Integer,
+    name: &'a str,
+    data_len: Integer,
 }
 
-impl<'a> Opening<'a> {
+impl<'a> ShortOpening<'a> {
     #[inline]
-    fn short(head: Head, name: &'a str, data_len: usize) -> Option<Self> {
+    pub(super) fn new(head: Head, name: &'a str, data_len: usize) -> Option<Self> {
         let id = Integer::of(head.id)?;
         // most messages start a conversation
         let first = if head.first == head.id { id } else { Integer::of(head.first)? };
         let flags = [head.owner, head.token, head.last].map(u8::from);
         let flags = Integer::of(name.len() as i64)?.behind(flags)?;
-        Some(Self::Short { id, first, flags, name, data_len: Integer::of(data_len as i64)? })
+        Some(Self { id, first, flags, name, data_len: Integer::of(data_len as i64)? })
+    }
+}
+
+impl Encode for ShortOpening<'_> {
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        let Self { id, first, flags, name, data_len } = self;
+        id.len() + first.len() + flags.len() + name.len() + data_len.len()
     }
 
-    /// Bytes that it takes.
     #[inline]
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Short { id, first, flags, name, data_len } => {
-                id.len() + first.len() + flags.len() + name.len() + data_len.len()
-            }
-            &Self::Any { dialect, head, name, data_len } => {
-                let module = if dialect == Dialect::Hat { name.module.encoded_len() } else { 0 };
-                let ids = head.id.encoded_len() + head.first.encoded_len();
-                let data_len = (data_len as i64).encoded_len();
-                ids + FLAGS + module + name.r#type.encoded_len() + data_len
-            }
-        }
+    fn encode(&self, out: &mut impl Writer) {
+        self.id.put(out);
+        self.first.put(out);
+        self.flags.put(out);
+        out.put_slice(self.name.as_bytes());
+        self.data_len.put(out);
+    }
+}
+
+/// A message of any dialect up to its data, of which `data_len` bytes must follow.
+pub(super) struct Opening<'a> {
+    pub(super) dialect: Dialect,
+    pub(super) head: Head,
+    pub(super) name: Name<'a>,
+    pub(super) data_len: usize,
+}
+
+impl Encode for Opening<'_> {
+    fn encoded_len(&self) -> usize {
+        let &Self { dialect, head: Head { id, first, owner, token, last }, name, data_len } = self;
+        let module = if dialect == Dialect::Hat { name.module.encoded_len() } else { 0 };
+        let flags = [owner, token, last].len();
+        let (r#type, data_len) = (name.r#type.encoded_len(), (data_len as i64).encoded_len());
+        id.encoded_len() + first.encoded_len() + flags + module + r#type + data_len
     }
 
-    /// Writes it, and in front of it that of a block of `size` bytes.
-    #[inline]
-    pub(super) fn put(&self, size: usize, out: &mut impl Writer) {
-        frame::put_front(size, out);
-        match self {
-            Self::Short { id, first, flags, name, data_len } => {
-                [id, first, flags].into_iter().for_each(|part| part.put(out));
-                out.put_slice(name.as_bytes());
-                data_len.put(out);
-            }
-            &Self::Any { dialect, head, name, data_len } => {
-                head.id.encode(out);
-                head.first.encode(out);
-                out.put_slice(&[head.owner.into(), head.token.into(), head.last.into()]);
-                if dialect == Dialect::Hat {
-                    name.module.encode(out);
-                }
-                name.r#type.encode(out);
-                (data_len as i64).encode(out);
-            }
+    fn encode(&self, out: &mut impl Writer) {
+        let &Self { dialect, head: Head { id, first, owner, token, last }, name, data_len } = self;
+        id.encode(out);
+        first.encode(out);
+        [owner, token, last].iter().for_each(|flag| flag.encode(out));
+        if dialect == Dialect::Hat {
+            name.module.encode(out);
         }
+        name.r#type.encode(out);
+        (data_len as i64).encode(out);
     }
 }
 
@@ -305,16 +295,18 @@ impl Data {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::buffer::SendQueue;
+    use crate::sbs;
 
     #[track_caller]
     fn both_ways(dialect: Dialect, head: Head, data: Data, bytes: &[u8]) {
-        let opening = dialect.opening(head, data.name(), data.data.len());
-        assert_eq!(opening.len() + data.data.len(), bytes.len());
-        let mut queue = SendQueue::new();
-        opening.put(bytes.len(), &mut queue);
-        queue.put_slice(&data.data);
-        assert_eq!(&queue.chunk()[frame::front_len(bytes.len())..], bytes);
+        let (name, data_len) = (data.name(), data.data.len());
+        let opening = sbs::encode(&Opening { dialect, head, name, data_len });
+        assert_eq!([&opening[..], &data.data].concat(), bytes);
+        if let Some(short) = ShortOpening::new(head, name.r#type, data_len)
+            && dialect == Dialect::HatChatter
+        {
+            assert_eq!(sbs::encode(&short), opening);
+        }
         if dialect == Dialect::HatChatter {
             let layout = dialect.layout(bytes).expect("a message");
             assert_eq!(layout.head, head);
