@@ -3,6 +3,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use core::time::Duration;
 
 use bytes::{Buf, Bytes};
+use bytestring::ByteString;
 
 use super::conversation::Table;
 use super::frame::{self, Front};
@@ -96,7 +97,7 @@ impl Connection {
             conversations: Table::default(),
             keepalive: Keepalive::new(config.ping, now),
             ping: None,
-            names: Names::default(),
+            names: Names::new(config.names),
             forgotten: BTreeSet::new(),
             unsent_replies: VecDeque::new(),
             message_due: None,
@@ -300,48 +301,24 @@ impl Connection {
         }
     }
 
-    /// Takes one block, of `body` bytes behind `front`. `None`: it was a ping or a pong, or of a
-    /// conversation that was given up.
+    /// Where the parts of a block stand, and its name, which is known of almost all. `None` where it
+    /// takes a closer look.
     #[inline]
-    fn receive(
-        &mut self,
-        rx: &mut RecvBuf,
-        front: usize,
-        body: usize,
-    ) -> Result<Option<Message>, Error> {
-        let end = front + body;
-        let block = &rx.bytes[front..end];
-        // almost all messages have the name of one before them
-        let known = self.config.dialect.layout(block).and_then(|layout| {
-            let name = self.names.get(&block[layout.name.clone()])?.clone();
-            Some((layout, name))
-        });
-        let Some((Layout { head, data, .. }, r#type)) = known else {
-            rx.bytes.advance(front);
-            let block = rx.bytes.split_to(body).freeze();
-            return self.receive_first(block).map_err(|error| self.end(error));
-        };
-        trace::received(&r#type, data.len());
-        let admitted = self.arrived(head, body - data.end).and_then(|()| self.admit(head));
-        if !admitted.map_err(|error| self.end(error))? {
-            rx.bytes.advance(end);
-            return Ok(None);
-        }
-        // one reference is counted, the block becomes its data
-        let mut block = rx.bytes.split_to(end).freeze();
-        block.advance(front + data.start);
-        block.truncate(data.len());
-        Ok(Some(message(head, Data { module: None, r#type, data: block })))
+    fn known(&mut self, block: &[u8]) -> Option<(Layout, ByteString)> {
+        let layout = self.config.dialect.layout(block)?;
+        let name = self.names.find(&block[layout.name.clone()])?;
+        trace::received(&name, layout.data.len());
+        Some((layout, name))
     }
 
-    /// The same for the first message of its name, for pings and pongs, for those with modules, and
-    /// for what is wrong.
+    /// Takes the first message of its name, pings and pongs, those with modules, and what is wrong.
+    /// `None`: it was a ping or a pong, or of a conversation that was given up.
     #[cold]
     fn receive_first(&mut self, block: Bytes) -> Result<Option<Message>, Error> {
         let dialect = self.config.dialect;
         let (head, data, left) = dialect.decode(block)?;
         trace::received(&data.r#type, data.data.len());
-        self.arrived(head, left)?;
+        self.arrived(head.conversation(), left)?;
         if data.name() == dialect.ping() {
             self.reply(dialect.pong(), head.conversation());
             return Ok(None);
@@ -356,8 +333,7 @@ impl Connection {
 
     /// What goes for every message that came, `left` bytes of which are behind its data.
     #[inline]
-    fn arrived(&mut self, head: Head, left: usize) -> Result<(), Error> {
-        let conversation = head.conversation();
+    fn arrived(&mut self, conversation: Conversation, left: usize) -> Result<(), Error> {
         if left > 0 && self.config.strict {
             let violation = Violation::TrailingBytes { left };
             return Err(Error::Violation { conversation, violation });
@@ -502,9 +478,27 @@ impl Connection {
                 }
             };
             self.message_due = None;
-            if let Some(message) = self.receive(rx, front, body)? {
-                return Ok(Polled::Incoming(Incoming::Message(message)));
+            let end = front + body;
+            let Some((Layout { head, data, .. }, r#type)) = self.known(&rx.bytes[front..end])
+            else {
+                rx.bytes.advance(front);
+                let block = rx.bytes.split_to(body).freeze();
+                match self.receive_first(block).map_err(|error| self.end(error))? {
+                    Some(message) => return Ok(Polled::Incoming(Incoming::Message(message))),
+                    None => continue,
+                }
+            };
+            let admitted = self.arrived(head.conversation(), body - data.end);
+            let admitted = admitted.and_then(|()| self.admit(head));
+            if admitted.map_err(|error| self.end(error))? {
+                // one reference is counted, the block becomes its data
+                let mut block = rx.bytes.split_to(end).freeze();
+                block.advance(front + data.start);
+                block.truncate(data.len());
+                let data = Data { module: None, r#type, data: block };
+                return Ok(Polled::Incoming(Incoming::Message(message(head, data))));
             }
+            rx.bytes.advance(end);
         };
         if let Polled::HeldUp = wait {
             self.not_reading();
@@ -592,6 +586,7 @@ fn put_block(size: usize, opening: &impl Encode, data: &impl Encode, out: &mut i
     data.encode(out);
 }
 
+#[inline]
 fn message(head: Head, data: Data) -> Message {
     let Head { token, last, .. } = head;
     Message { data, conversation: head.conversation(), first: head.is_first(), last, token }

@@ -72,6 +72,10 @@ pub struct Config {
     /// End the connection where the peer breaks a rule that the deployed software does not police:
     /// see [`Violation`]. Default: off.
     pub strict: bool,
+    /// Types of the messages that are expected, without modules; those that come often first. They
+    /// are known before they come, and nobody has to count who shares them, which is a sixth of
+    /// the time that a small message takes. Others are taken as well. Default: none.
+    pub names: &'static [&'static str],
     /// Let the application send without the token, and in conversations that are not open, as the
     /// deployed libraries do; no books are kept then but of timeouts, and
     /// [`max_conversations`](Self::max_conversations) has no meaning. For who puts this under
@@ -100,6 +104,7 @@ impl Config {
             max_conversations: 65_536,
             max_unsent_replies: 16,
             strict: false,
+            names: &[],
             out_of_turn: false,
             more: More::default(),
         }

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use bytestring::ByteString;
 
-use super::{Error, SendFault};
+use super::{Error, SendFault, message};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::chatter::{self, Conversation, Incoming, Message, SendOptions};
 use crate::protocol::{Polled, Protocol, TooLarge};
@@ -33,6 +33,7 @@ impl Channel {
         now: Instant,
     ) -> Self {
         let deadline = Some(now + init_timeout);
+        let config = chatter::Config { names: message::NAMES, ..config };
         let chatter = chatter::Connection::new(config, now);
         Self { chatter, max_decoded, over: None, deadline }
     }

@@ -41,6 +41,19 @@ pub const QUERY_REQ: &str = "HatEventer.MsgQueryReq";
 /// The name of [`QueryRes`].
 pub const QUERY_RES: &str = "HatEventer.MsgQueryRes";
 
+/// All of them, those that come often first.
+pub(super) const NAMES: &[&str] = &[
+    EVENTS_NOTIFY,
+    REGISTER_REQ,
+    REGISTER_RES,
+    EVENTS_ACK,
+    QUERY_REQ,
+    QUERY_RES,
+    STATUS_NOTIFY,
+    INIT_REQ,
+    INIT_RES,
+];
+
 sbs::record! {
     /// Who the client is and what it wants to be told, by `HatEventer.MsgInitReq`.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]

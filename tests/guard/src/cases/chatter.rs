@@ -13,16 +13,20 @@ use crate::meter::{counted, done};
 pub const ASK: SendOptions =
     SendOptions { conversation: None, last: false, token: true, timeout: None };
 
-/// Two connections that keep to the rules of `dialect`.
+/// The longest name in use.
+const NAME: &str = "HatEventer.MsgEventsNotify";
+
+/// Two connections that keep to the rules of `dialect` and expect [`NAME`].
 #[must_use]
 pub fn pair(dialect: Dialect) -> [Side<Connection>; 2] {
-    [(); 2].map(|()| Side::new(Connection::new(Config::new(dialect), NOW)))
+    let config = || Config { names: &[NAME], ..Config::new(dialect) };
+    [(); 2].map(|()| Side::new(Connection::new(config(), NOW)))
 }
 
-/// 64 bytes, under the longest name in use.
+/// 64 bytes under [`NAME`].
 #[must_use]
 pub fn data() -> Data {
-    Data::new("HatEventer.MsgEventsNotify", Bytes::from(vec![7; 64]))
+    Data::new(NAME, Bytes::from(vec![7; 64]))
 }
 
 /// The next message that has arrived.
