@@ -67,7 +67,8 @@ impl<V> Ascending<V> {
     /// Sets the value of `key`, and gives the one that it had.
     pub(crate) fn insert(&mut self, key: i64, value: V) -> Option<V> {
         let is_next = self.ring.back().is_none_or(|&(last, _)| last < key)
-            && self.rest.last_key_value().is_none_or(|(&last, _)| last < key);
+            && (self.rest.is_empty()
+                || self.rest.last_key_value().is_none_or(|(&last, _)| last < key));
         if is_next {
             self.ring.push_back((key, Some(value)));
             self.filled += 1;

@@ -38,23 +38,19 @@ impl Channel {
         Self { chatter, max_decoded, over: None, deadline }
     }
 
-    /// The next message of the peer, or the error that the connection ended with.
-    pub(super) fn next(
+    /// The error that the connection ended with.
+    pub(super) fn over(&self) -> Option<&Error> {
+        self.over.as_ref()
+    }
+
+    /// What Chatter gives, as it gives it: a message is large, and moved as seldom as can be.
+    #[inline]
+    pub(super) fn poll(
         &mut self,
         rx: &mut RecvBuf,
         now: Instant,
-    ) -> Result<Polled<Message>, Error> {
-        if let Some(error) = &self.over {
-            return Err(error.clone());
-        }
-        loop {
-            match self.chatter.poll(rx, now)?.or_wait() {
-                Ok(Incoming::Message(message)) => return Ok(Polled::Incoming(message)),
-                // no conversation of this protocol has a timeout
-                Ok(Incoming::Timeout(_)) => {}
-                Err(wait) => return Ok(wait),
-            }
-        }
+    ) -> Result<Polled<Incoming>, chatter::Error> {
+        self.chatter.poll(rx, now)
     }
 
     /// Nothing is read for now: the client is not waited for.

@@ -271,27 +271,30 @@ impl Client {
 
     /// The request that `message` answers; `None` if it was forgotten, or never made.
     fn answered(&mut self, message: &Message, kind: Kind) -> Result<Option<RequestId>, Error> {
+        if !message.conversation.owner {
+            return Ok(None);
+        }
         let request = RequestId(message.conversation.first_id);
-        let asked = self.requests.get(request.0).filter(|_| message.conversation.owner);
-        match asked {
+        match self.requests.remove(request.0) {
             None => Ok(None),
-            Some(&asked) if asked == kind => {
-                self.requests.remove(request.0);
-                Ok(Some(request))
-            }
+            Some(asked) if asked == kind => Ok(Some(request)),
             Some(_) => Err(unexpected(message, "in answer to a request of another kind")),
         }
     }
 
     fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         let wait = loop {
-            match self.channel.next(rx, now)?.or_wait() {
-                Err(wait) => break wait,
-                Ok(message) => {
-                    if let Some(incoming) = self.take(&message)? {
+            match &self.channel.poll(rx, now) {
+                Ok(Polled::Incoming(chatter::Incoming::Message(message))) => {
+                    if let Some(incoming) = self.take(message)? {
                         return Ok(Polled::Incoming(incoming));
                     }
                 }
+                // no conversation of this protocol has a timeout
+                Ok(Polled::Incoming(chatter::Incoming::Timeout(_))) => {}
+                Ok(Polled::Needs(bytes)) => break Polled::Needs(*bytes),
+                Ok(Polled::HeldUp) => break Polled::HeldUp,
+                Err(error) => return Err(error.clone().into()),
             }
         };
         if self.channel.is_late(now) { Err(Error::InitTimeout) } else { Ok(wait) }
@@ -313,10 +316,15 @@ impl Protocol for Client {
     type Error = Error;
 
     fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
-        self.step(rx, now).map_err(|error| {
+        if let Some(error) = self.channel.over() {
+            return Err(error.clone());
+        }
+        let polled = self.step(rx, now);
+        if let Err(error) = &polled {
             self.requests.clear();
-            self.channel.end(error)
-        })
+            self.channel.end(error.clone());
+        }
+        polled
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -215,13 +215,13 @@ impl Decode for EventType {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let start = reader.position();
         let len = reader.count(1)?;
-        let mut canonical = start + integer_len(len as i64);
-        if reader.position() == canonical
+        if reader.position() == start + 1
             && let Some(size) = plain_size(reader.peek(), len)
         {
             reader.skip(size)?;
             return Ok(Self { encoded: reader.since(start), len });
         }
+        let mut canonical = start + integer_len(len as i64);
         for _ in 0..len {
             let text = text(reader)?.len();
             canonical += integer_len(text as i64) + text;
@@ -234,19 +234,33 @@ impl Decode for EventType {
 }
 
 /// Bytes that `len` texts at the start of `bytes` take, where all are ASCII and have lengths of one
-/// byte, as those of nearly all types.
+/// byte, as those of nearly all types. `None` where it takes a closer look.
 #[inline]
 fn plain_size(bytes: &[u8], len: usize) -> Option<usize> {
-    let mut rest = bytes;
+    let mut size = 0;
     for _ in 0..len {
-        let (&len @ 0x80..=0xbf, behind) = rest.split_first()? else { return None };
-        let (text, behind) = behind.split_at_checked(usize::from(len & 0x3f))?;
-        if !text.is_ascii() {
-            return None;
-        }
-        rest = behind;
+        let &length @ 0x80..=0xbf = bytes.get(size)? else { return None };
+        size += 1 + usize::from(length & 0x3f);
     }
-    Some(bytes.len() - rest.len())
+    // lengths have their top bit set, and of texts only those that are ASCII have none that is
+    (top_bits(bytes, size)? == len).then_some(size)
+}
+
+/// How many of the first `size` bytes have their top bit set. `None` where more than 255 might, or
+/// where fewer than eight bytes follow.
+#[inline]
+fn top_bits(bytes: &[u8], size: usize) -> Option<usize> {
+    const TOPS: u64 = 0x0101_0101_0101_0101;
+    if size > 255 {
+        return None;
+    }
+    let tops = |word: &[u8; 8]| u64::from_le_bytes(*word) >> 7 & TOPS;
+    let (words, _) = bytes.get(..(size | 7) + 1)?.as_chunks();
+    let (last, words) = words.split_last()?;
+    let of_last = tops(last) & ((1 << (8 * (size % 8))) - 1);
+    let counts = words.iter().fold(of_last, |counts, word| counts + tops(word));
+    // the highest byte of this product is the sum of all
+    Some((counts.wrapping_mul(TOPS) >> 56) as usize)
 }
 
 /// The type in `encoded`, which was decoded before, with the shortest lengths.
@@ -401,6 +415,24 @@ mod tests {
         let event_type: EventType = sbs::decode(&long).expect("readers accept leading groups");
         assert_eq!(event_type, EventType::from_segments(["a", ""]));
         assert_eq!(sbs::encode(&event_type)[..], [0x82, 0x81, b'a', 0x80]);
+    }
+
+    /// Whatever is behind it, and wherever a letter stands that is not ASCII.
+    #[test]
+    fn types_of_every_length() {
+        for len in 0..300 {
+            for letters in [&["a"][..], &["a", "č"], &["č", "a"]] {
+                let text = letters.iter().cycle().take(len).copied().collect::<String>();
+                let event_type = EventType::from_segments([&text, "", &text]);
+                let mut bytes = sbs::encode(&event_type).to_vec();
+                assert_eq!(sbs::decode(&bytes.clone().into()), Ok(event_type.clone()));
+                bytes.extend([0xff; 8]);
+                let bytes = bytes.into();
+                assert_eq!(EventType::decode(&mut Reader::new(&bytes)), Ok(event_type));
+            }
+        }
+        assert_eq!(plain_size(b"\x81a\x82bc\xff\xff\xff\xff\xff\xff\xff\xff", 2), Some(5));
+        assert_eq!(plain_size(b"\x81a\x82b\xc4\x8d\xff\xff\xff\xff\xff\xff\xff", 2), None);
     }
 
     #[test]

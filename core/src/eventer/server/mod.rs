@@ -269,13 +269,17 @@ impl Connection {
                 self.channel.not_reading();
                 break Polled::HeldUp;
             }
-            match self.channel.next(rx, now)?.or_wait() {
-                Err(wait) => break wait,
-                Ok(message) => {
-                    if let Some(incoming) = self.take(&message)? {
+            match &self.channel.poll(rx, now) {
+                Ok(Polled::Incoming(chatter::Incoming::Message(message))) => {
+                    if let Some(incoming) = self.take(message)? {
                         return Ok(Polled::Incoming(incoming));
                     }
                 }
+                // no conversation of this protocol has a timeout
+                Ok(Polled::Incoming(chatter::Incoming::Timeout(_))) => {}
+                Ok(Polled::Needs(bytes)) => break Polled::Needs(*bytes),
+                Ok(Polled::HeldUp) => break Polled::HeldUp,
+                Err(error) => return Err(error.clone().into()),
             }
         };
         let rejected = matches!(self.phase, Phase::Rejected);
@@ -301,10 +305,15 @@ impl Protocol for Connection {
     type Error = Error;
 
     fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
-        self.step(rx, now).map_err(|error| {
+        if let Some(error) = self.channel.over() {
+            return Err(error.clone());
+        }
+        let polled = self.step(rx, now);
+        if let Err(error) = &polled {
             self.clear();
-            self.channel.end(error)
-        })
+            self.channel.end(error.clone());
+        }
+        polled
     }
 
     fn deadline(&self) -> Option<Instant> {

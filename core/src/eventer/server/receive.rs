@@ -17,6 +17,7 @@ const UNANSWERABLE: &str = "in a conversation where it cannot be answered";
 
 impl Connection {
     /// What a message comes to; `None` if the application need not know.
+    #[inline(never)] // within the loop of a poll, all its addresses would be made in advance
     pub(super) fn take(&mut self, message: &Message) -> Result<Option<Incoming>, Error> {
         match self.phase {
             Phase::AwaitingInit => self.take_init(message),
