@@ -6,7 +6,7 @@ use core::fmt;
 use super::EventType;
 
 mod algebra;
-mod hash;
+mod segment;
 mod trie;
 
 use trie::Trie;

@@ -7,16 +7,16 @@
 //! ```
 //!
 //! Edge `i` leads to node `i + 1`, so a step takes a search in the hashes of a node, which lie
-//! close together, one comparison, and one read of the next node: it says where the text is too.
-//! Where there is one child only, it is compared and nothing is hashed. The hash needs no secret:
-//! equal hashes are ordered by text, so a peer that makes them collide gains nothing.
+//! close together, and one read of the next node, in whose line of memory is what stands for the
+//! segment, too. Where there is one child only, it is compared and nothing is hashed. The hash needs no secret:
+//! equal hashes are ordered by segment, so a peer that makes them collide gains nothing.
 
 use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
 use core::ops::Range;
 
-use super::hash::{hash, position};
+use super::segment::{Key, position};
 use crate::eventer::EventType;
 use crate::eventer::event_type::SegmentBytes;
 
@@ -29,17 +29,21 @@ const FEW: usize = 16;
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Trie {
     nodes: Vec<Node>,
-    hashes: Vec<u64>,
+    hashes: Vec<u32>,
     texts: Vec<u8>,
 }
 
-/// Indices are 32 bits wide: a subscription's size is limited to less.
+/// Indices are 32 bits wide: a subscription's size is limited to less. Two nodes are in a line of
+/// memory, and none is in two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(align(32))]
 struct Node {
+    /// The segment that leads here.
+    key: Key,
     /// Edges to children by their segments, of ascending hash.
     first: u32,
     end: u32,
-    /// Where the segment that leads here ends in the texts. It starts where the one before ends.
+    /// Where that segment ends in the texts. It starts where the one before ends.
     text_end: u32,
     /// Whether the edge at `end` is `?`.
     any: bool,
@@ -47,6 +51,20 @@ struct Node {
     ends: bool,
     /// Whether a query type ends here with `*`.
     rest: bool,
+}
+
+/// A segment that is looked up.
+#[derive(Clone, Copy)]
+struct Segment<'a> {
+    key: Key,
+    text: &'a [u8],
+}
+
+impl<'a> Segment<'a> {
+    #[inline]
+    fn new(text: &'a [u8]) -> Self {
+        Self { key: Key::of(text), text }
+    }
 }
 
 /// Query types that share the segments up to a node.
@@ -78,7 +96,7 @@ impl Trie {
         &mut self,
         group: Group,
         cursors: &mut [SegmentBytes<'a>],
-        children: &mut Vec<(u64, &'a [u8], Range<usize>)>,
+        children: &mut Vec<(Segment<'a>, Range<usize>)>,
         below: &mut Vec<Group>,
     ) {
         let mut node = self.nodes[group.node as usize];
@@ -92,29 +110,29 @@ impl Trie {
                 Some(b"?") if any.is_empty() => any = index..index + 1,
                 Some(b"?") => any.end = index + 1,
                 Some(segment) => match children.last_mut() {
-                    Some((_, last, types)) if *last == segment => types.end = index + 1,
-                    _ => children.push((hash(segment), segment, index..index + 1)),
+                    Some((last, types)) if last.text == segment => types.end = index + 1,
+                    _ => children.push((Segment::new(segment), index..index + 1)),
                 },
             }
         }
-        children.sort_unstable_by_key(|&(hash, segment, _)| (hash, segment));
+        children.sort_unstable_by_key(|&(Segment { key, text }, _)| (key.hash(), key, text));
         node.first = self.hashes.len() as u32;
         node.end = node.first + children.len() as u32;
         node.any = !any.is_empty();
         self.nodes[group.node as usize] = node;
-        for (hash, segment, types) in children.drain(..) {
-            below.push(Group { node: self.add(hash, segment), types });
+        for (Segment { key, text }, types) in children.drain(..) {
+            below.push(Group { node: self.add(key.hash(), key, text), types });
         }
         if node.any {
-            below.push(Group { node: self.add(0, b""), types: any });
+            below.push(Group { node: self.add(0, Key::default(), b""), types: any });
         }
     }
 
     /// An edge, and the node that it leads to.
-    fn add(&mut self, hash: u64, segment: &[u8]) -> u32 {
-        self.texts.extend_from_slice(segment);
+    fn add(&mut self, hash: u32, key: Key, text: &[u8]) -> u32 {
+        self.texts.extend_from_slice(text);
         self.hashes.push(hash);
-        self.nodes.push(Node { text_end: self.texts.len() as u32, ..Node::default() });
+        self.nodes.push(Node { key, text_end: self.texts.len() as u32, ..Node::default() });
         self.hashes.len() as u32
     }
 
@@ -133,11 +151,7 @@ impl Trie {
         let mut node = &self.nodes[ROOT as usize];
         while !node.rest {
             let Some(segment) = segments.next() else { return node.ends };
-            let child = match node.end - node.first {
-                0 => None,
-                1 => (self.text(node.first as usize) == segment).then_some(node.first + 1),
-                _ => self.find(node, hash(segment), segment),
-            };
+            let child = self.find(node, Segment::new(segment));
             let any = node.any();
             let next = match (child, any) {
                 (None, None) => return false,
@@ -150,19 +164,19 @@ impl Trie {
     }
 
     /// Whether one of the paths from `nodes` on matches. Goes along all of them at once, so that
-    /// each segment is hashed once.
+    /// each segment is looked at once.
     fn branches_match(&self, nodes: [u32; 2], segments: SegmentBytes<'_>) -> bool {
         let mut active = Active::new();
         let mut next = Active::new();
         nodes.into_iter().for_each(|node| active.push(node));
         for segment in segments {
-            let hash = hash(segment);
+            let segment = Segment::new(segment);
             for node in active.nodes() {
                 let node = &self.nodes[node as usize];
                 if node.rest {
                     return true;
                 }
-                if let Some(child) = self.find(node, hash, segment) {
+                if let Some(child) = self.find(node, segment) {
                     next.push(child);
                 }
                 if let Some(any) = node.any() {
@@ -257,7 +271,7 @@ impl Trie {
     pub(super) fn child(&self, node: u32, segment: &[u8]) -> Option<u32> {
         match segment {
             b"?" => self.any(node),
-            _ => self.find(&self.nodes[node as usize], hash(segment), segment),
+            _ => self.find(&self.nodes[node as usize], Segment::new(segment)),
         }
     }
 
@@ -273,31 +287,52 @@ impl Trie {
         (node.first..node.end).map(|edge| (self.text(edge as usize), edge + 1))
     }
 
-    #[inline]
-    fn find(&self, node: &Node, hash: u64, segment: &[u8]) -> Option<u32> {
+    /// Where `segment` leads from `node`.
+    #[inline(always)] // what is looked up stays in registers
+    fn find(&self, node: &Node, segment: Segment<'_>) -> Option<u32> {
         let (first, end) = (node.first as usize, node.end as usize);
-        let hashes = &self.hashes[first..end];
-        let from = position(hashes, hash);
-        if hashes.get(from) != Some(&hash) {
-            return None;
-        }
-        let mut edge = first + from;
-        if self.text(edge) != segment {
-            // another segment of the same hash: they are in order
-            let equal = hashes[from..].partition_point(|&other| other == hash);
-            let (mut low, mut high) = (edge, edge + equal);
-            while low < high {
-                let middle = low.midpoint(high);
-                if self.text(middle) < segment { low = middle + 1 } else { high = middle }
-            }
-            edge = low;
-            if edge == first + from + equal || self.text(edge) != segment {
-                return None;
+        match end - first {
+            0 => None,
+            1 => self.is(first, segment).then_some(first as u32 + 1),
+            _ => {
+                let (hashes, hash) = (&self.hashes[first..end], segment.key.hash());
+                let at = position(hashes, hash);
+                if hashes.get(at) != Some(&hash) {
+                    return None;
+                }
+                let edge = first + at;
+                if self.is(edge, segment) {
+                    return Some(edge as u32 + 1);
+                }
+                self.find_equal(edge, end, segment)
             }
         }
-        Some(edge as u32 + 1)
     }
 
+    /// The same among the edges from `edge` to `end` that have one hash with it, where that is of
+    /// another segment: they are in order.
+    #[cold]
+    fn find_equal(&self, edge: usize, end: usize, segment: Segment<'_>) -> Option<u32> {
+        let hash = self.hashes[edge];
+        let (mut low, mut high) = (edge, edge);
+        high += self.hashes[edge..end].partition_point(|&other| other == hash);
+        let last = high;
+        while low < high {
+            let middle = low.midpoint(high);
+            let other = (self.nodes[middle + 1].key, self.text(middle));
+            if other < (segment.key, segment.text) { low = middle + 1 } else { high = middle }
+        }
+        (low < last && self.is(low, segment)).then_some(low as u32 + 1)
+    }
+
+    /// Whether `segment` is that of `edge`.
+    #[inline]
+    fn is(&self, edge: usize, segment: Segment<'_>) -> bool {
+        self.nodes[edge + 1].key == segment.key
+            && (!segment.key.is_long() || self.text(edge) == segment.text)
+    }
+
+    /// The segment of `edge`.
     #[inline]
     fn text(&self, edge: usize) -> &[u8] {
         let [before, to] = [edge, edge + 1].map(|node| self.nodes[node].text_end as usize);
@@ -364,16 +399,25 @@ mod tests {
 
     #[test]
     fn segments_of_equal_hash_are_told_apart() {
-        let types = ["a", "b", "c"].map(|text| EventType::from_segments([text]));
+        let long = "as long as need be";
+        let texts = ["a", "b", "c", "as long as need be 1", "as long as need be 2"];
+        let types = texts.map(|text| EventType::from_segments([text]));
         let mut trie = Trie::new(&types.iter().collect::<Vec<_>>());
-        // as if all three had the hash 7
+        // as if all had the hash 7
         trie.hashes.fill(7);
-        trie.texts = b"abc".to_vec();
-        let node = &trie.nodes[ROOT as usize];
-        for (text, found) in [(b"a", Some(1)), (b"b", Some(2)), (b"c", Some(3)), (b"d", None)] {
-            assert_eq!(trie.find(node, 7, text), found);
+        let mut segments = texts.map(|text| Segment::new(text.as_bytes()));
+        segments.sort_unstable_by_key(|segment| (segment.key, segment.text));
+        trie.texts.clear();
+        for (node, segment) in trie.nodes[1..].iter_mut().zip(&segments) {
+            trie.texts.extend_from_slice(segment.text);
+            (node.key, node.text_end) = (segment.key, trie.texts.len() as u32);
         }
-        assert_eq!(trie.find(node, 7, b""), None);
-        assert_eq!(trie.find(node, 8, b"a"), None);
+        let find = |segment| trie.find_equal(0, segments.len(), segment);
+        for (index, segment) in segments.iter().enumerate() {
+            assert_eq!(find(*segment), Some(index as u32 + 1));
+        }
+        for other in [&b"d"[..], b"", long.as_bytes()] {
+            assert_eq!(find(Segment::new(other)), None);
+        }
     }
 }
