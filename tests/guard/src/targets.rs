@@ -1,8 +1,8 @@
 //! What the counts are to come under. Missing one is said and fails nothing: that no count gets
 //! worse is up to the stored ones.
 //!
-//! Chatter does not reach its 250: it takes 440 to 810, see `counts.txt`, and the README of
-//! `tests/bench` on where they go.
+//! Chatter and the registration of an event do not reach theirs; the README of `tests/bench` says
+//! where they go.
 
 use crate::table::Table;
 
@@ -10,26 +10,31 @@ use crate::table::Table;
 enum Bound {
     /// Instructions.
     Of(u64),
-    /// So many times the instructions of another row.
-    Times(u64, &'static str),
+    /// So many percent of the instructions of another row.
+    Percent(u64, &'static str),
 }
 
-/// Chatter: a message of 64 bytes takes 250 instructions a side for framing, encoding or decoding,
-/// and its conversation. SBS: not more than prost takes for the same data. Matching: not more than
-/// twice as much in 100 000 query types as in 10.
-const TARGETS: [(&str, Bound); 12] = [
-    ("sbs/encode-1", Bound::Times(1, "prost/encode-1")),
-    ("sbs/decode-1", Bound::Times(1, "prost/decode-1")),
-    ("sbs/encode-1000", Bound::Times(1, "prost/encode-1000")),
-    ("sbs/decode-1000", Bound::Times(1, "prost/decode-1000")),
-    ("chatter/one-way/send", Bound::Of(250)),
+/// Chatter: a message of 64 bytes takes 220 instructions to send and 250 to receive, for framing,
+/// encoding or decoding, and its conversation. Registering an event: half of what it took before
+/// messages were written in place. SBS: not more than prost takes for the same data. Matching: not
+/// more than half as much again in 100 000 query types as in 10.
+const TARGETS: [(&str, Bound); 16] = [
+    ("sbs/encode-1", Bound::Percent(100, "prost/encode-1")),
+    ("sbs/decode-1", Bound::Percent(100, "prost/decode-1")),
+    ("sbs/encode-1000", Bound::Percent(100, "prost/encode-1000")),
+    ("sbs/decode-1000", Bound::Percent(100, "prost/decode-1000")),
+    ("chatter/one-way/send", Bound::Of(220)),
     ("chatter/one-way/receive", Bound::Of(250)),
     ("chatter/one-at-a-time/receive", Bound::Of(250)),
-    ("chatter/question/send", Bound::Of(250)),
+    ("chatter/question/send", Bound::Of(220)),
     ("chatter/question/receive", Bound::Of(250)),
-    ("chatter/answer/send", Bound::Of(250)),
+    ("chatter/answer/send", Bound::Of(220)),
     ("chatter/answer/receive", Bound::Of(250)),
-    ("subscription/match-100000", Bound::Times(2, "subscription/match-10")),
+    ("eventer/register/send", Bound::Of(1011)),
+    ("eventer/register/receive", Bound::Of(1104)),
+    ("eventer/registered/send", Bound::Of(684)),
+    ("eventer/registered/receive", Bound::Of(1214)),
+    ("subscription/match-100000", Bound::Percent(150, "subscription/match-10")),
 ];
 
 /// The targets that `table` misses, in words.
@@ -39,8 +44,8 @@ pub fn missed(table: &Table) -> Vec<String> {
         let count = table.get(name).unwrap_or(u64::MAX);
         let (most, why) = match *bound {
             Bound::Of(most) => (most, "the target".to_owned()),
-            Bound::Times(times, other) => {
-                (times * table.get(other).unwrap_or(0), format!("{times} x {other}"))
+            Bound::Percent(percent, other) => {
+                (percent * table.get(other).unwrap_or(0) / 100, format!("{percent} % of {other}"))
             }
         };
         (count > most)
@@ -57,7 +62,7 @@ mod tests {
     fn a_target_that_is_missed_is_named() {
         let at_the_bound = TARGETS.iter().map(|(name, bound)| match bound {
             Bound::Of(most) => (*name, *most),
-            Bound::Times(times, _) => (*name, 10 * times),
+            Bound::Percent(percent, _) => (*name, percent / 10),
         });
         let prost = ["prost/encode-1", "prost/decode-1", "prost/encode-1000", "prost/decode-1000"];
         let others =
@@ -71,8 +76,8 @@ mod tests {
         assert_eq!(
             missed(&table),
             [
-                "sbs/encode-1: 11 instructions, and 10 are the most: 1 x prost/encode-1",
-                "chatter/one-way/send: 251 instructions, and 250 are the most: the target",
+                "sbs/encode-1: 11 instructions, and 10 are the most: 100 % of prost/encode-1",
+                "chatter/one-way/send: 221 instructions, and 220 are the most: the target",
             ]
         );
     }
