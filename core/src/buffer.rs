@@ -1,8 +1,8 @@
 //! The two buffers between a machine and its socket.
 //!
 //! ```text
-//!   socket ──read──> RecvBuf ──poll──> machine ──send──> SendQueue ──write──> socket
-//!                    (driver's)                          (machine's)
+//!   socket ─read─> RecvBuf ─poll─> machine ─send─> SendQueue ─write─> socket
+//!                  (driver's)                      (machine's)
 //! ```
 //!
 //! [`RecvBuf`] belongs to whoever drives the machine, [`SendQueue`] to the machine, so both can be

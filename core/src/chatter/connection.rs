@@ -248,8 +248,8 @@ impl Connection {
         Opening { dialect: self.config.dialect, head, name, data_len }
     }
 
-    /// Queues a block of `opening` and `data`, of `data_len` bytes, if it and the queue with it stay
-    /// within their limits.
+    /// Queues a block of `opening` and `data`, of `data_len` bytes, if it and the queue stay within
+    /// their limits.
     #[inline]
     fn queue(
         &mut self,
@@ -301,8 +301,8 @@ impl Connection {
         }
     }
 
-    /// Where the parts of a block stand, and its name, which is known of almost all. `None` where it
-    /// takes a closer look.
+    /// Where the parts of a block stand, and its name, which is known of almost all. `None` where
+    /// it takes a closer look.
     #[inline]
     fn known(&mut self, block: &[u8]) -> Option<(Layout, ByteString)> {
         let layout = self.config.dialect.layout(block)?;

@@ -216,8 +216,8 @@ pub(super) struct Layout {
     pub(super) data: Range<usize>,
 }
 
-/// A message of [`Dialect::HatChatter`] up to its data, all of whose integers are short, and encoded
-/// already: their lengths stand in front of them, and are asked for first.
+/// A message of [`Dialect::HatChatter`] up to its data, all of whose integers are short. They are
+/// encoded already: a length stands in front of the message, and is asked for first.
 pub(super) struct ShortOpening<'a> {
     id: Integer,
     first: Integer,

@@ -17,7 +17,8 @@ pub const CASES: &str = "--cases";
 const NO_REP: &str =
     "glibc.cpu.x86_rep_movsb_threshold=1073741824:glibc.cpu.x86_rep_stosb_threshold=1073741824";
 
-/// Counts all cases, or those of one module; the profiles, which `callgrind_annotate` reads, are left in `folder`.
+/// Counts all cases, or those of one module; the profiles, which `callgrind_annotate` reads, are
+/// left in `folder`.
 ///
 /// # Errors
 ///

@@ -89,9 +89,9 @@ const WINDOW: usize = 16;
 ///
 /// Hashes are spread evenly, so among `n` the place is within two `sqrt(n)` of where the hash's
 /// size says (four standard deviations), and from the hash that is found there, within some of the
-/// root of that; twice so it is a few places away, among a million. So three or four lines of memory
-/// are read, and no step asks anything that a processor would have to guess. Where it is not, by
-/// chance or because a peer made up segments to that end, all of them are searched.
+/// root of that; twice so it is a few places away. So three or four lines of memory are read, and
+/// no step asks anything that a processor would have to guess. Where it is not, by chance or
+/// because a peer made up segments to that end, all of them are searched.
 #[inline]
 pub(super) fn position(hashes: &[u32], hash: u32) -> usize {
     let len = hashes.len();

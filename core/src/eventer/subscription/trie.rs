@@ -1,15 +1,16 @@
 //! Query types as a tree by segment, in three arrays.
 //!
 //! ```text
-//! nodes   [ root │ children of root, by hash │ its ? child │ children of the first of those … ]
+//! nodes   [ root │ children of root, by hash │ its ? child │ children of the first … ]
 //! hashes  [        the same order: of the segment that leads to the node, 0 for ? ]
 //! texts   [        the same order: the segments; nodes say where each ends, and the next starts ]
 //! ```
 //!
 //! Edge `i` leads to node `i + 1`, so a step takes a search in the hashes of a node, which lie
 //! close together, and one read of the next node, in whose line of memory is what stands for the
-//! segment, too. Where there is one child only, it is compared and nothing is hashed. The hash needs no secret:
-//! equal hashes are ordered by segment, so a peer that makes them collide gains nothing.
+//! segment, too. Where there is one child only, it is compared and nothing is hashed. The hash
+//! needs no secret: equal hashes are ordered by segment, so a peer that makes them collide gains
+//! nothing.
 
 use alloc::vec;
 use alloc::vec::Vec;
