@@ -51,10 +51,12 @@ pub(crate) fn bind<R: crate::Runtime>(_path: &Path) -> io::Result<UnixSocket> {
 #[cfg(unix)]
 mod file {
     use std::fs::{self, File};
-    use std::io;
+    use std::io::{self, ErrorKind};
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
-    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::os::unix::net::UnixListener;
     use std::path::{Path, PathBuf};
+
+    use socket2::{Domain, SockAddr, Socket, Type};
 
     use super::UnixSocket;
     use crate::Runtime;
@@ -72,7 +74,7 @@ mod file {
         let lock = File::open(folder)?;
         lock.lock()?;
         let listener = match UnixListener::bind(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left(&path) => {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && is_left(&path) => {
                 fs::remove_file(&path)?;
                 UnixListener::bind(&path)
             }
@@ -86,8 +88,15 @@ mod file {
     /// Whether nobody listens any more at the socket whose file is there.
     fn is_left(path: &Path) -> bool {
         let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-        let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-        is_socket && UnixStream::connect(path).is_err_and(refused)
+        is_socket
+            && try_connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    }
+
+    /// Connects, and does not wait: a server whose queue is full of others is one that is there.
+    fn try_connect(path: &Path) -> io::Result<()> {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(&SockAddr::unix(path)?)
     }
 
     /// Removes the file when it is dropped, unless another one has its place.

@@ -11,6 +11,7 @@ use hat_core::chatter::Config;
 use hat_core::eventer::{Event, EventId, EventType, RegisterEvent, Timestamp};
 use hat_tests::on_every_runtime;
 use smol::Async;
+use socket2::{Domain, SockAddr, Type};
 
 use crate::{data, local, pair};
 
@@ -179,6 +180,27 @@ on_every_runtime! {
         let refused = tcp::listen::<R>(&address, Default::default()).await;
         refused.expect_err("no socket's file is removed");
         assert_eq!(std::fs::read(&path).expect("still there"), b"precious");
+    }
+
+    /// One that takes connections slowly is there all the same: who looks does not wait for it.
+    async fn a_server_whose_queue_is_full<R>() {
+        let folder = Folder::new();
+        let slow = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+        let at = SockAddr::unix(folder.socket()).expect("a short path");
+        slow.bind(&at).expect("a free place");
+        slow.listen(1).expect("listens");
+        let mut waiting = Vec::new();
+        loop {
+            let next = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+            next.set_nonblocking(true).expect("a socket");
+            if next.connect(&at).is_err() {
+                break;
+            }
+            waiting.push(next);
+        }
+        let second = tcp::listen::<R>(Address::unix(folder.socket()), Default::default()).await;
+        let text = second.expect_err("the first is there").to_string();
+        assert!(text.contains("in use"), "{text}");
     }
 
     async fn a_request_gets_its_own_answer<R>() {
