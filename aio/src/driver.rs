@@ -125,6 +125,8 @@ struct HeldUp {
     over: bool,
     /// Bytes that were read since. With more than the system keeps, what came in that time is here.
     read: usize,
+    /// The last read was pending although something has arrived: another one will give it.
+    promised: bool,
 }
 
 /// What a round came to.
@@ -193,8 +195,14 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
         match self.input.poll_read(&mut self.stream, cx) {
             Poll::Pending => {
-                self.held_up.iter_mut().for_each(|held| held.over = true);
-                self.behind_since = None;
+                let promised = self.held_up.is_some() && self.has_unread(cx);
+                self.held_up.iter_mut().for_each(|held| {
+                    held.promised = promised;
+                    held.over |= !promised;
+                });
+                if !promised {
+                    self.behind_since = None;
+                }
                 false
             }
             Poll::Ready(Ok(())) => {
@@ -211,6 +219,16 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         }
     }
 
+    /// Whether a read that was pending has missed something. It is not asked before the peer would
+    /// be given up: it takes a system call.
+    fn has_unread(&mut self, cx: &mut Context<'_>) -> bool {
+        self.stream.has_unread(cx).unwrap_or_else(|error| {
+            self.cut = true;
+            self.failed.get_or_insert(Arc::new(error));
+            false
+        })
+    }
+
     /// Polls the machine and writes what it queued, under the lock; nothing here waits.
     fn exchange(&mut self, cx: &mut Context<'_>, received: bool) -> Round {
         let shared = self.shared.clone();
@@ -220,11 +238,12 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         if self.held_up.is_some_and(|held| held.over) {
             self.go_on(&mut state, now);
         }
-        if received
-            && self.held_up.is_none()
+        if self.held_up.is_none()
             && let Some(late) = Self::lateness(&mut state, now)
+            && (received || self.reading && self.has_unread(cx))
         {
-            self.held_up = Some(HeldUp { told: late >= LATE, ..HeldUp::since(self.ran) });
+            let (told, promised) = (late >= LATE, !received);
+            self.held_up = Some(HeldUp { told, promised, ..HeldUp::since(self.ran) });
             self.behind_since.get_or_insert(self.ran);
         }
         self.ran = now;
@@ -262,7 +281,10 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             && readable
             && now - self.quiet_since >= time
         {
-            end = Some(Error::Idle { time });
+            match self.has_unread(cx) {
+                true => self.quiet_since = now,
+                false => end = Some(self.failed.clone().map_or(Error::Idle { time }, Error::Io)),
+            }
         }
         // what came before the socket failed is still taken, as far as there is room for it
         if end.is_none() && !readable && (room || !ended) {
@@ -291,8 +313,9 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         round
     }
 
-    /// How long the time for something had come before this was polled, if it had. What just came
-    /// may be what the machine waited for, and more of it may be in the socket.
+    /// How long the time for something had come before this was polled, if it had. What just came,
+    /// or has arrived and is not read yet, may be what the machine waited for, and more of it may
+    /// be in the socket.
     fn lateness(state: &mut State<S>, now: Instant) -> Option<Duration> {
         let deadline = state.session.machine().deadline()?;
         (deadline <= now).then(|| now - deadline)
@@ -384,8 +407,10 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         let room = state.session.has_room();
         let idle = self.stream.idle_timeout().filter(|_| readable);
         let idle = idle.map(|time| self.quiet_since + time);
-        // a machine that is not polled has no deadline to keep
-        let machine = state.session.machine().deadline().filter(|_| room);
+        // a machine that is not polled has no deadline to keep, and one whose time stands still has
+        // none until the read that is promised
+        let promised = self.held_up.filter(|held| held.promised).map(|_| self.ran + LATE);
+        let machine = promised.or(state.session.machine().deadline()).filter(|_| room);
         earliest(earliest(machine, self.stalls_at()), idle)
     }
 
@@ -488,10 +513,11 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
 
 impl HeldUp {
     fn since(since: Instant) -> Self {
-        Self { since, told: false, over: false, read: 0 }
+        Self { since, told: false, over: false, read: 0, promised: false }
     }
 
     fn read_more(&mut self, count: usize) {
+        self.promised = false;
         self.read = self.read.saturating_add(count);
         self.over |= self.read >= KEPT_BY_SYSTEM;
     }

@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn, ready};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
@@ -10,8 +11,10 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use socket2::SockRef;
 
 use crate::SocketOptions;
+use crate::socket_options::SystemSocket;
 #[cfg(unix)]
 use crate::unix::UnixListener;
 use crate::unix::unsupported;
@@ -122,6 +125,22 @@ pub trait Stream: Send + Unpin + 'static {
         most: usize,
     ) -> Poll<io::Result<usize>>;
 
+    /// Whether something has arrived, the end of the stream or an error too, that the next reads
+    /// will give, though [`poll_read`](Self::poll_read) was pending just before. Asked where a
+    /// peer would be given up for its silence: a thread that was busy may not have heard from the
+    /// system yet what came meanwhile. Default: `false`, for streams of which a pending read has
+    /// always looked.
+    ///
+    /// [`has_unread`] answers this for a socket that does not block.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system. The next read need not give them again.
+    fn has_unread(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let _ = cx;
+        Ok(false)
+    }
+
     /// Writes from the start of `parts` and gives how many bytes the system took. Bytes that are
     /// given are on their way without another call: a stream that buffers, or whose writes complete
     /// later, is ready once they are done.
@@ -177,6 +196,10 @@ impl Stream for Box<dyn Stream> {
         (**self).poll_read(cx, into, most)
     }
 
+    fn has_unread(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        (**self).has_unread(cx)
+    }
+
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -199,6 +222,21 @@ impl Stream for Box<dyn Stream> {
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         (**self).peer_addr()
+    }
+}
+
+/// Whether bytes, or the end of the stream, wait in a socket that does not block.
+///
+/// # Errors
+///
+/// Those of the system, which tells each of them once.
+pub fn has_unread(socket: &impl SystemSocket) -> io::Result<bool> {
+    match SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        // asked again after a moment
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

@@ -168,6 +168,10 @@ impl<S: Stream> Stream for Socket<S> {
         either!(mut self, stream => stream.poll_read(cx, into, most))
     }
 
+    fn has_unread(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        either!(mut self, stream => stream.has_unread(cx))
+    }
+
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,

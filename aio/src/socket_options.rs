@@ -10,9 +10,9 @@
 use std::io;
 use std::net::SocketAddr;
 #[cfg(not(windows))]
-use std::os::fd::AsFd as SystemSocket;
+pub(crate) use std::os::fd::AsFd as SystemSocket;
 #[cfg(windows)]
-use std::os::windows::io::AsSocket as SystemSocket;
+pub(crate) use std::os::windows::io::AsSocket as SystemSocket;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};

@@ -64,6 +64,10 @@ impl Early {
 /// What a stream says of itself, as the one in its field says it.
 macro_rules! facts_of_field {
     ($field:ident) => {
+        fn has_unread(&mut self, cx: &mut std::task::Context<'_>) -> std::io::Result<bool> {
+            self.$field.has_unread(cx)
+        }
+
         fn idle_timeout(&self) -> Option<std::time::Duration> {
             self.$field.idle_timeout()
         }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use hat_aio::SocketOptions;
-use hat_aio::runtime::Stream;
+use hat_aio::runtime::{Stream, has_unread};
 use smol::Async;
 use socket2::{Domain, Socket, Type};
 
@@ -90,6 +90,10 @@ impl Stream for SmolStream {
                 }
             }
         }
+    }
+
+    fn has_unread(&mut self, _cx: &mut Context<'_>) -> io::Result<bool> {
+        has_unread(&self.stream)
     }
 
     fn poll_write(

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, BytesMut};
 use hat_aio::SocketOptions;
-use hat_aio::runtime::Stream;
+use hat_aio::runtime::{Stream, has_unread};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -43,6 +43,10 @@ macro_rules! stream_of_socket {
                 // `try_read_buf`: unlike that, this one takes a short read as a sign that there is
                 // no more, which spares a system call
                 pin!(self.0.read_buf(&mut into.limit(most))).poll(cx)
+            }
+
+            fn has_unread(&mut self, _cx: &mut Context<'_>) -> io::Result<bool> {
+                has_unread(&self.0)
             }
 
             fn poll_write(

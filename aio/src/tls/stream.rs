@@ -315,6 +315,11 @@ impl<S: Stream> Stream for TlsStream<S> {
         }
     }
 
+    /// The start of a record that is here already is nothing that will be given.
+    fn has_unread(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        self.stream.has_unread(cx)
+    }
+
     /// Where it was pending, the next call must bring the same bytes first: they are encrypted
     /// already.
     fn poll_write(

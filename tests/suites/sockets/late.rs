@@ -6,7 +6,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use bytes::Buf;
+use hat_aio::SocketOptions;
 use hat_aio::chatter::{Connection, InboxLimits, ListenOptions, Server, listen};
+use hat_aio::server::AcceptOptions;
 use hat_core::buffer::RecvBuf;
 use hat_core::chatter::{Config, Connection as Machine, Dialect, PingRule, SendOptions};
 use hat_core::protocol::Protocol;
@@ -216,6 +218,65 @@ fn a_message_that_never_ends_is_given_up_in_time() {
         let error = accepted.closed().await;
         assert_eq!(error.protocol(), Some(&hat_core::chatter::Error::MessageTimeout));
     });
+}
+
+/// A call wakes the server before its loop has heard of what is in the socket.
+async fn woken_before_it_reads<R: TestRuntime, Of: 'static>() {
+    let (_server, accepted, mut peer) = pinging::<R, Of>(1024).await;
+    ping_and_pong::<R, Of>(&accepted, &mut peer).await;
+    ShiftedRuntime::<R, Of>::pass(10 * INTERVAL);
+    accepted.send(data("is anybody there"), one()).await.expect("open");
+    for number in 0..300 {
+        let message = accepted.receive().await.expect("it is not given up");
+        assert_eq!(message.data.data, number.to_string());
+    }
+}
+
+/// The same where the machine has no time of its own, and the socket has.
+async fn woken_before_it_reads_with_a_limit<R: TestRuntime, Of: 'static>() {
+    let config = Config { ping: PingRule::Off, ..Config::new(Dialect::Hat) };
+    let socket = SocketOptions { idle_timeout: Some(INTERVAL), ..SocketOptions::default() };
+    let accept = AcceptOptions { socket, ..AcceptOptions::default() };
+    let options = ListenOptions { config, accept, ..ListenOptions::default() };
+    let server = listen::<ShiftedRuntime<R, Of>>(local(), options).await.expect("listens");
+    let stream = TcpStream::connect(server.addresses()[0]).expect("connected");
+    let accepted = server.accept().await.expect("a connection");
+    let config = Config { ping: PingRule::Off, ..Config::new(Dialect::Hat) };
+    let machine = Machine::new(config, Instant::ORIGIN);
+    let mut peer = Peer { stream, machine, rx: RecvBuf::new() };
+    for number in 0..3 {
+        peer.send(1);
+        peer.write();
+        ShiftedRuntime::<R, Of>::pass(10 * INTERVAL);
+        accepted.send(data("is anybody there"), one()).await.expect("open");
+        accepted.receive().await.unwrap_or_else(|error| panic!("{number}: {error}"));
+    }
+    ShiftedRuntime::<R, Of>::pass(10 * INTERVAL);
+    accepted.send(data("is anybody there"), one()).await.expect("open");
+    let error = accepted.closed().await;
+    assert!(matches!(error, hat_aio::Error::Idle { .. }), "{error}");
+}
+
+#[test]
+fn a_server_that_is_woken_before_it_reads() {
+    type R = hat_tokio::Tokio;
+    struct Here;
+    struct Limited;
+    on_one_thread(woken_before_it_reads::<R, Here>());
+    on_one_thread(woken_before_it_reads_with_a_limit::<R, Limited>());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_ring_that_is_woken_before_it_reads() {
+    type R = hat_compio::Compio;
+    struct Here;
+    struct Limited;
+    if hat_tests::runtimes::has_no_ring("a_ring_that_is_woken_before_it_reads") {
+        return;
+    }
+    R::run(woken_before_it_reads::<R, Here>());
+    R::run(woken_before_it_reads_with_a_limit::<R, Limited>());
 }
 
 on_every_runtime! {

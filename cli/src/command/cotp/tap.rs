@@ -64,6 +64,10 @@ impl Stream for Tap {
         Poll::Ready(read)
     }
 
+    fn has_unread(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        self.stream.has_unread(cx)
+    }
+
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
