@@ -15,7 +15,7 @@ use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -26,6 +26,9 @@ use crate::runtime::{Runtime, Stream, Timer, sleep};
 
 /// Long enough that another task has its turn, and short enough for a test.
 const A_WHILE: Duration = Duration::from_millis(20);
+
+/// More work that blocks than runtimes have threads for, or most of them.
+const MANY: usize = 300;
 
 /// Bytes that no system keeps for a reader that takes nothing.
 const TOO_MANY: usize = 256 * 1024 * 1024;
@@ -129,6 +132,28 @@ pub async fn blocking_work<R: Runtime>() {
     done.until(1).await;
 }
 
+/// More work that blocks than a runtime has threads for waits, and stops nothing else. For runtimes
+/// that have threads for it.
+pub async fn much_blocking_work<R: Runtime>() {
+    let (done, gate) = (Count::default(), Arc::new((Mutex::new(false), Condvar::new())));
+    for _ in 0..MANY {
+        let (done, gate) = (done.clone(), gate.clone());
+        R::spawn(async move {
+            let work = R::unblock(move || {
+                let (is_open, opened) = &*gate;
+                let is_open = is_open.lock().expect("nobody panicked");
+                drop(opened.wait_while(is_open, |is_open| !*is_open));
+            });
+            work.await.expect("the runtime runs");
+            done.add(1);
+        });
+    }
+    sleep::<R>(A_WHILE).await;
+    *gate.0.lock().expect("nobody panicked") = true;
+    gate.1.notify_all();
+    done.until(MANY).await;
+}
+
 /// Addresses are found for a name, with the port that was asked for.
 pub async fn names<R: Runtime>() {
     let found = R::resolve("localhost", 1234).await.expect("it has addresses");
@@ -194,6 +219,8 @@ pub async fn reading<R: Runtime>() {
     let pending = poll_fn(|cx| Poll::Ready(client.poll_read(cx, &mut into, 100))).await;
     assert!(pending.is_pending(), "something was read although nothing was sent");
     assert_eq!(into, &b"before "[..], "a read that is pending changed the buffer");
+    let unread = poll_fn(|cx| Poll::Ready(client.has_unread(cx))).await;
+    assert!(!unread.expect("it is open"), "nothing was sent");
 
     // the next read may bring another buffer, and its task is woken
     let mut other = BytesMut::from(&b"another "[..]);
@@ -201,6 +228,10 @@ pub async fn reading<R: Runtime>() {
     let count = poll_fn(|cx| client.poll_read(cx, &mut other, 4)).await.expect("it was sent");
     assert!((1..=4).contains(&count), "{count} bytes, where 4 were asked for");
     assert_eq!(other, [&b"another "[..], &b"0123456789"[..count]].concat(), "it appends");
+    // what is known to be unread is given: a read that is pending is not the last word
+    while poll_fn(|cx| Poll::Ready(client.has_unread(cx))).await.expect("it is open") {
+        other.extend_from_slice(&read(&mut client, 100).await.expect("it was sent"));
+    }
     let mut rest = other.split_off(8);
     while rest.len() < 10 {
         rest.extend_from_slice(&read(&mut client, 100).await.expect("it was sent"));

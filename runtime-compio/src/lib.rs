@@ -4,9 +4,9 @@
 //! Linux only, 5.19 or newer; elsewhere this crate is empty. Everything here must be called within
 //! a `compio::runtime::Runtime`, which runs its tasks on its own thread: a connection stays on the
 //! thread that opened or accepted it. Handles go to any thread, but for those that contain the
-//! socket or wait on a timer; the guide's chapter on runtimes has the limits of this one. The
-//! handles come from [`hat_aio`]; this crate supplies sockets, timers and tasks, and
-//! defines `connect` and `listen` for each protocol.
+//! socket; the guide's chapter on runtimes has the limits of this one. The handles come from
+//! [`hat_aio`]; this crate supplies sockets, timers and tasks, and defines `connect` and `listen`
+//! for each protocol.
 //!
 //! | feature | what |
 //! |---|---|
@@ -20,8 +20,11 @@
 #![cfg(target_os = "linux")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod blocking;
+mod clock;
 mod listener;
 mod read;
+mod ring;
 mod socket;
 mod stream;
 mod timer;
@@ -33,9 +36,9 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::time::Instant;
 
-use compio::runtime::{spawn, spawn_blocking};
 use hat_aio::runtime::Stream;
 pub use listener::CompioListener;
+pub use ring::spawn;
 use socket2::SockAddr;
 pub use stream::CompioStream;
 pub use timer::CompioTimer;
@@ -107,13 +110,12 @@ impl Runtime for Compio {
 
     /// On this thread, where the sockets are.
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-        spawn(task).detach();
+        ring::spawn(task);
     }
 
     async fn unblock<T: Send + 'static>(
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<T> {
-        // dropped, it stops waiting for the work and not the work
-        Ok(spawn_blocking(work).await?)
+        blocking::run(work).await
     }
 }

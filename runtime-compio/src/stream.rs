@@ -1,6 +1,6 @@
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use hat_aio::SocketOptions;
@@ -58,9 +58,12 @@ impl Stream for CompioStream {
         writing.poll(socket, cx, parts)
     }
 
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // what was given up is behind what was given before
-        ready!(self.0.writing.poll_idle(cx));
+    fn has_unread(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let Connection { reading, socket, .. } = &mut *self.0;
+        reading.has_unread(socket, cx)
+    }
+
+    fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.0.socket.of_system().shutdown(Shutdown::Write))
     }
 

@@ -1,31 +1,36 @@
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use compio::time::sleep_until;
 use hat_aio::runtime::Timer;
-use send_wrapper::SendWrapper;
 
-/// A compio timer.
+use crate::clock::{Clock, Waiting};
+
+/// A timer of the ring that it is polled on first, or of a thread for all those that are polled
+/// outside of one. It goes to any thread.
 pub struct CompioTimer {
     at: Instant,
-    /// None once it has fired.
-    sleep: Option<SendWrapper<Pin<Box<dyn Future<Output = ()>>>>>,
+    fired: bool,
+    waiting: Option<Waiting>,
 }
 
 impl CompioTimer {
     pub(crate) fn new(at: Instant) -> Self {
-        Self { at, sleep: Some(SendWrapper::new(Box::pin(sleep_until(at)))) }
+        Self { at, fired: false, waiting: None }
     }
 }
 
 impl Timer for CompioTimer {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(sleep) = &mut self.sleep {
-            std::task::ready!(sleep.as_mut().poll(cx));
-            self.sleep = None;
+        while !self.fired {
+            if let Some(waiting) = &self.waiting {
+                self.fired = ready!(waiting.poll(cx));
+                self.waiting = None;
+            } else if self.at <= Instant::now() {
+                self.fired = true;
+            } else {
+                self.waiting = Clock::here().wait(self.at);
+            }
         }
         Poll::Ready(())
     }

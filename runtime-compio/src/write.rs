@@ -3,25 +3,20 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use compio::buf::{BufResult, IntoInner};
-use compio::driver::op::{Send, SendFlags};
+use compio::driver::op::{Interest, PollOnce, SendFlags};
 use compio::runtime::{Submit, submit};
 
 use crate::socket::{Shared, Socket};
 
-/// Bytes that one write takes at the most.
-const MOST: usize = 256 * 1024;
+/// Parts that the system takes in one call.
+const PARTS: usize = 1024;
 
-/// Memory that a connection keeps for its next write, bytes.
-const KEPT: usize = 4 * 1024;
-
-/// The writing half of a connection. The system takes bytes from memory that it is given for the
-/// time of the write, so they are copied: the caller's may be gone before.
+/// The writing half of a connection. It writes at once, with a call of the system: a write that the
+/// ring does is one as well, and besides takes a copy of the bytes, memory for itself, and another
+/// turn of the task that waits for it. The ring waits until there is room.
 #[derive(Default)]
 pub(crate) struct Writing {
-    under_way: Option<Submit<Send<Vec<u8>, Shared>>>,
-    /// The memory of the last write.
-    buffer: Vec<u8>,
+    waiting: Option<Submit<PollOnce<Shared>>>,
 }
 
 impl Writing {
@@ -32,52 +27,36 @@ impl Writing {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         loop {
-            if self.under_way.is_none() {
-                let bytes = gather(std::mem::take(&mut self.buffer), parts);
-                if bytes.is_empty() {
-                    return Poll::Ready(Ok(0));
-                }
-                let send = Send::new(socket.share(), bytes, SendFlags::NOSIGNAL);
-                self.under_way = Some(submit(send));
+            if let Some(waiting) = &mut self.waiting {
+                // whatever it says, the next write finds out
+                let _ = ready!(Pin::new(waiting).poll(cx));
+                self.waiting = None;
             }
-            match ready!(self.poll_written(cx)) {
+            match write(socket, parts) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let room = PollOnce::new(socket.share(), Interest::Writable);
+                    self.waiting = Some(submit(room));
+                }
                 written => return Poll::Ready(written),
             }
         }
     }
-
-    /// Waits until no write is under way.
-    pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // what failed, the next write finds out
-        self.poll_written(cx).map(|_| ())
-    }
-
-    /// How many bytes the write that is under way wrote; 0 if there is none.
-    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Some(operation) = &mut self.under_way else { return Poll::Ready(Ok(0)) };
-        let BufResult(written, operation) = ready!(Pin::new(operation).poll(cx));
-        self.under_way = None;
-        self.buffer = operation.into_inner();
-        if self.buffer.capacity() > KEPT {
-            self.buffer = Vec::new();
-        }
-        Poll::Ready(written)
-    }
 }
 
-/// What of `parts` one write takes, in the memory of `bytes`.
-fn gather(mut bytes: Vec<u8>, parts: &[IoSlice<'_>]) -> Vec<u8> {
-    bytes.clear();
-    for part in parts {
-        let room = MOST - bytes.len();
-        bytes.extend_from_slice(&part[..part.len().min(room)]);
+fn write(socket: &Socket, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    let flags = (SendFlags::DONTWAIT | SendFlags::NOSIGNAL).bits().cast_signed();
+    match parts {
+        [part] => socket.of_system().send_with_flags(part, flags),
+        parts => {
+            let parts = &parts[..parts.len().min(PARTS)];
+            socket.of_system().send_vectored_with_flags(parts, flags)
+        }
     }
-    bytes
 }
 
 impl fmt::Debug for Writing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writing").field("under_way", &self.under_way.is_some()).finish()
+        f.debug_struct("Writing").field("waiting", &self.waiting.is_some()).finish()
     }
 }

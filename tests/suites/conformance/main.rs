@@ -3,6 +3,8 @@
 #![allow(missing_docs, reason = "tests")]
 
 mod local;
+#[cfg(target_os = "linux")]
+mod rings;
 
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ on_every_runtime! {
     async fn conforms<R>() {
         conformance::all::<R>().await;
         conformance::waking_from_another_thread::<R>().await;
+        conformance::much_blocking_work::<R>().await;
     }
 }
 
