@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 
 use self::clients::{Chatter, Eventer, Raw, drive as drive_as};
 use crate::Bench;
-use crate::contenders::{Contender, RAW, SMOL, TOKIO};
+use crate::contenders::{COMPIO, Contender, RAW, SMOL, TOKIO};
 use crate::measure::{Of, Work, measure};
 use crate::report::Table;
 use crate::runtimes;
@@ -25,6 +25,9 @@ enum Peer {
     ChatterTokio,
     /// Chatter on smol.
     ChatterSmol,
+    /// Chatter on compio.
+    #[cfg(target_os = "linux")]
+    ChatterCompio,
     /// Eventer clients on Tokio; the server is that of [`crate::eventer`].
     EventerTokio,
     /// The same on smol.
@@ -57,6 +60,8 @@ pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
         Peer::Raw => runtimes::tokio(servers::raw()),
         Peer::ChatterTokio => runtimes::tokio(servers::chatter::<hat_tokio::Tokio>()),
         Peer::ChatterSmol => runtimes::smol(servers::chatter::<hat_smol::Smol>()),
+        #[cfg(target_os = "linux")]
+        Peer::ChatterCompio => runtimes::compio(servers::chatter::<hat_compio::Compio>()),
         Peer::EventerTokio | Peer::EventerSmol => anyhow::bail!("see `serve eventer`"),
     }?;
     runtimes::stay()
@@ -71,6 +76,11 @@ pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {
         Peer::Raw => runtimes::tokio(drive_as::<Tokio, Raw>(it)),
         Peer::ChatterTokio => runtimes::tokio(drive_as::<Tokio, Chatter<Tokio>>(it)),
         Peer::ChatterSmol => runtimes::smol(drive_as::<Smol, Chatter<Smol>>(it)),
+        #[cfg(target_os = "linux")]
+        Peer::ChatterCompio => {
+            use hat_compio::Compio;
+            runtimes::compio(drive_as::<Compio, Chatter<Compio>>(it))
+        }
         Peer::EventerTokio => runtimes::tokio(drive_as::<Tokio, Eventer<Tokio>>(it)),
         Peer::EventerSmol => runtimes::smol(drive_as::<Smol, Eventer<Smol>>(it)),
     }
@@ -90,7 +100,11 @@ fn contenders(bench: &Bench, protocol: &str, work: &[usize]) -> Vec<Contender> {
         };
         Contender::new(name, bench.programs.itself(), &serve, &["drive", "crowd", &peer], work)
     };
-    vec![ours(TOKIO, "tokio"), ours(SMOL, "smol")]
+    let mut contenders = vec![ours(TOKIO, "tokio"), ours(SMOL, "smol")];
+    if protocol == "chatter" && cfg!(target_os = "linux") {
+        contenders.push(ours(COMPIO, "compio"));
+    }
+    contenders
 }
 
 fn raw(bench: &Bench, work: &[usize]) -> Contender {
