@@ -106,11 +106,14 @@ impl Ring {
     }
 }
 
+/// A timer of compio.
+type Sleep = Pin<Box<dyn Future<Output = ()>>>;
+
 /// The task of a ring that passes wake-ups on and fires timers.
 struct Pump {
     ring: Arc<Ring>,
     /// compio's one timer, and when it fires.
-    sleep: Option<(Instant, Pin<Box<dyn Future<Output = ()>>>)>,
+    sleep: Option<(Instant, Sleep)>,
 }
 
 impl Future for Pump {
