@@ -1,5 +1,5 @@
-//! compio's rings, one a thread: they wake tasks of each other, and handles of theirs are used where
-//! there is none.
+//! compio's rings, one a thread: they wake tasks of each other, and handles of theirs are used
+//! where there is none.
 
 use std::future::{pending, poll_fn};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
