@@ -1,8 +1,8 @@
 //! What a ring has of ours: its timers, and the tasks that other threads wake.
 //!
 //! ```text
-//! another thread ── wake ──> woken: as many as there are tasks ──┐
-//!                    └── the first of them wakes the pump ──> pump ──> tasks, on the ring's thread
+//! another thread ─wake─> woken, which has room for every task
+//!                          └─with the first of them─> pump ─wake, on its thread─> tasks
 //! ```
 //!
 //! compio takes wake-ups from other threads into a queue of fixed length, and who finds it full
