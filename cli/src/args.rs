@@ -74,7 +74,7 @@ pub(crate) enum Command {
     /// accepted; a client with a token is accepted only if the token is the server's. Without
     /// --store, events count as persisted as soon as they are registered, and are lost when the
     /// server stops. With --monitor, the server belongs to a group in which one server is active.
-    /// With --cluster, it is one of several nodes that are all active.
+    /// With --cluster, it is one of several nodes that are all active; with both, one of them is.
     Serve(Box<ServeArgs>),
     /// Print events as they are registered, until Ctrl-C.
     ///

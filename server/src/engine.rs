@@ -5,6 +5,9 @@
 //! standby ──────────> starting ─────────────> operational ──────────> stopping ──────> standby
 //!    ^ registrations fail in all of them but one                       STOPPED is registered
 //! ```
+//!
+//! In a cluster nothing is registered for that: the server is operational while its node serves.
+//! Under a monitor that holds for the active server only, and starting is to claim the stream.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,6 +50,14 @@ pub(crate) struct Counts {
     pub(crate) refused: AtomicU64,
 }
 
+/// What the status of a node of a cluster follows.
+struct Gate {
+    /// Its logs can take something.
+    serves: bool,
+    /// It is the one that registers, or every node is.
+    active: bool,
+}
+
 /// Registers events, while it runs.
 pub(crate) struct Engine {
     server_id: i64,
@@ -59,7 +70,7 @@ pub(crate) struct Engine {
     told: Arc<Progress>,
     /// Held while the status changes, and while something is appended: nothing gets behind
     /// `STOPPED`.
-    gate: Mutex<()>,
+    gate: Mutex<Gate>,
     pub(crate) counts: Counts,
 }
 
@@ -75,7 +86,8 @@ impl Engine {
         live: Option<Live>,
         told: Arc<Progress>,
     ) -> Self {
-        let (gate, counts) = (Mutex::new(()), Counts::default());
+        let gate = Gate { serves: false, active: !logs.are_fenced() };
+        let (gate, counts) = (Mutex::new(gate), Counts::default());
         Self { server_id, logs, modules, limits, own_events, notifier, live, told, gate, counts }
     }
 
@@ -149,9 +161,14 @@ impl Engine {
         }
     }
 
-    /// From standby to operational.
-    pub(crate) async fn start(&self) {
+    /// From standby to operational. False where another server has been faster, or the cluster does
+    /// not answer: then it stands by, and may be started again. Dropped before it is ready, the
+    /// engine is to be stopped.
+    pub(crate) async fn start(&self) -> bool {
         self.set_status(Status::Starting);
+        if self.logs.are_fenced() {
+            return self.claim().await;
+        }
         let started = {
             let _gate = self.lock();
             self.append_own(true)
@@ -161,11 +178,62 @@ impl Engine {
             warn!(%error, "cannot register the start of the engine");
         }
         self.set_status(Status::Operational);
+        true
+    }
+
+    async fn claim(&self) -> bool {
+        let claimed = self.logs.claim().await;
+        let mut gate = self.lock();
+        gate.active = claimed.is_ok();
+        if let Err(error) = claimed {
+            warn!(%error, "cannot become the active node");
+        }
+        self.show(if gate.active && gate.serves { Status::Operational } else { Status::Standby });
+        gate.active
+    }
+
+    /// Whether another server has taken over from this one.
+    pub(crate) fn is_fenced(&self) -> bool {
+        self.lock().active && !self.logs.hold()
+    }
+
+    /// To standby, because another server has taken over. That is not forgotten before the engine
+    /// is stopped or started.
+    pub(crate) fn fenced(&self) {
+        let mut gate = self.lock();
+        gate.active = false;
+        if !matches!(self.status(), Status::Standby) {
+            self.show(Status::Standby);
+        }
+    }
+
+    /// To standby, in a cluster under a monitor.
+    async fn release(&self) {
+        let (released, serves) = {
+            let mut gate = self.lock();
+            gate.active = false;
+            if matches!(self.status(), Status::Starting | Status::Operational) {
+                self.show(Status::Stopping);
+            }
+            (self.logs.release(), gate.serves)
+        };
+        if serves {
+            // what fails has told who waited for it
+            for one in released {
+                let _ = one.await;
+            }
+        }
+        if self.status() != Status::Standby {
+            self.set_status(Status::Standby);
+        }
     }
 
     /// To standby, from whatever status. What was appended before is still registered; what comes
     /// from now on fails.
     pub(crate) async fn stop(&self) {
+        if self.logs.are_fenced() {
+            return self.release().await;
+        }
         let stopped = {
             let _gate = self.lock();
             match self.status() {
@@ -195,12 +263,20 @@ impl Engine {
 
     /// The status of a node of a cluster that serves, or does not. One that stops stays so.
     pub(crate) fn follow(&self, serves: bool) {
-        let _gate = self.lock();
+        let mut gate = self.lock();
+        gate.serves = serves;
         match self.status() {
-            Status::Stopping => {}
-            _ if serves => self.show(Status::Operational),
+            // whoever starts or stops it shows what follows
+            Status::Starting | Status::Stopping => {}
+            Status::Standby if !(serves && gate.active) => {}
+            _ if serves && gate.active => self.show(Status::Operational),
             _ => self.show(Status::Standby),
         }
+    }
+
+    /// Whether the logs of a node can take something.
+    pub(crate) fn serves(&self) -> bool {
+        self.lock().serves
     }
 
     /// Shows another status, and registers nothing for it.
@@ -217,7 +293,7 @@ impl Engine {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, ()> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Gate> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,11 +8,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hat_core::eventer::{Event, EventType, RegisterEvent, Subscription};
+use smol::channel::Receiver;
 
 use crate::cluster::ClusterReport;
 use crate::module::{Modules, Source};
 use crate::store::{
-    Append, AppendError, Feed, Health, Log, LogCounts, Pending, Session, StoreError,
+    Append, AppendError, Feed, Fence, Health, Log, LogCounts, Pending, Session, StoreError,
 };
 
 /// Who orders events of some types.
@@ -178,6 +179,43 @@ impl Logs {
     /// How the streams are, where the server is in a cluster.
     pub(crate) fn cluster(&self) -> Vec<ClusterReport> {
         self.all().filter_map(|log| log.cluster()).collect()
+    }
+
+    /// Whether a monitor decides which server of several registers, and the logs see to it.
+    pub(crate) fn are_fenced(&self) -> bool {
+        self.first.fence().is_some()
+    }
+
+    /// Makes this server the one that registers. One log after the other, the server's own first:
+    /// of two servers that try at once, whoever has that one is to have all.
+    pub(crate) async fn claim(&self) -> Result<(), AppendError> {
+        for log in self.all() {
+            let claimed = match log.fence() {
+                Some(fence) if !fence.holds() => fence.claim().await,
+                _ => Ok(None),
+            };
+            if let Err(error) = claimed {
+                // without waiting: nothing was appended
+                self.release();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this server is the one that registers, in all logs.
+    pub(crate) fn hold(&self) -> bool {
+        self.all().all(|log| log.fence().is_none_or(Fence::holds))
+    }
+
+    /// From now on another one may be. Returns what is settled once all that was appended is.
+    pub(crate) fn release(&self) -> Vec<Pending> {
+        self.all().filter_map(|log| Some(log.fence()?.release())).collect()
+    }
+
+    /// Each is told where another server has taken over from this one.
+    pub(crate) fn lost(&self) -> Vec<Receiver<()>> {
+        self.all().filter_map(|log| Some(log.fence()?.lost())).collect()
     }
 
     /// Closes all of them. The first error, where something was not made durable.

@@ -131,8 +131,10 @@ impl Metrics<'_> {
             }
             self.add(name, help, family);
         };
-        let help = "1 if this node registers events and notifies clients";
+        let help = "1 if this node can register events and notify clients";
         gauge("cluster_serving", help, |it| it.serves.into());
+        let help = "1 if this node registers events: under a monitor, one node does";
+        gauge("cluster_active", help, |it| it.active.unwrap_or(it.serves).into());
         let help = "1 if this node has stopped for good, because the stream is not the one that it has applied";
         gauge("cluster_stopped", help, |it| it.stopped.into());
         let help = "The last message of the stream that this node has applied";
@@ -150,7 +152,9 @@ impl Metrics<'_> {
         });
         let silence = Family::<Labels, Gauge<f64, std::sync::atomic::AtomicU64>>::default();
         let given_up = Family::<Labels, prometheus_client::metrics::counter::Counter>::default();
+        let fenced = Family::<Labels, prometheus_client::metrics::counter::Counter>::default();
         for stream in &report.cluster {
+            fenced.get_or_create(&stream_label(stream)).inc_by(stream.fenced);
             if let Some(time) = stream.answered {
                 silence.get_or_create(&stream_label(stream)).set(time.as_secs_f64());
             }
@@ -159,6 +163,8 @@ impl Metrics<'_> {
         self.add("cluster_silence_seconds", "Time since the last answer of the leader", silence);
         let help = "Registrations that failed because the cluster took too long";
         self.add("cluster_given_up", help, given_up);
+        let help = "How often another node has taken over from this one while it was active";
+        self.add("cluster_fenced", help, fenced);
     }
 
     fn mirrors(&mut self, report: &Report) {

@@ -72,8 +72,9 @@ pub struct Options {
     /// What a page shows of the server; `None` where there is none.
     pub live: Option<Live>,
     /// The cluster that orders events, in place of this process: the server is operational while
-    /// its node serves. Tokio only. A server in a cluster has no monitor and no modules, and
-    /// registers no events of its engine: that runs as long as any node does.
+    /// its node serves. Tokio only. A server in a cluster has no modules, and registers no events
+    /// of its engine: that runs as long as any node does. With a [`monitor`](Self::monitor), only
+    /// the node that it blesses is operational, and a second active one is fenced.
     #[cfg(feature = "cluster")]
     #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
     pub cluster: Option<ClusterOptions>,
@@ -231,8 +232,20 @@ impl EventServer {
             });
         }
         drop(ended);
+        let (tell, news) = bounded(1);
+        for lost in logs.lost() {
+            let (logs, live, tell) = (logs.clone(), shown.clone(), tell.clone());
+            R::spawn(async move {
+                while lost.recv().await.is_ok() {
+                    if let Some(live) = &live {
+                        live.set_reason(logs.reason());
+                    }
+                    let _ = tell.try_send(());
+                }
+            });
+        }
         let redundancy = match options.monitor {
-            _ if serves.is_some() => None,
+            None if serves.is_some() => None,
             None => {
                 engine.start().await;
                 None
@@ -244,8 +257,11 @@ impl EventServer {
                     server_id,
                     token,
                     address: announced(&listen, addresses),
+                    is_node: serves.is_some(),
                 };
-                Some(Redundancy::start::<R>(monitor, who, engine.clone(), handle.clone()))
+                let (engine, handle) = (engine.clone(), handle.clone());
+                let news = serves.is_some().then_some(news);
+                Some(Redundancy::start::<R>(monitor, who, engine, handle, news))
             }
         };
         if let Some(serves) = serves.clone() {
@@ -257,6 +273,8 @@ impl EventServer {
                     }
                     let Ok(serves) = serves.recv().await else { return };
                     engine.follow(serves);
+                    // where one is on its way, that is enough
+                    let _ = tell.try_send(());
                 }
             });
         }
@@ -367,9 +385,7 @@ fn start_logs(options: &mut Options, store: Arc<dyn Store>) -> Result<Started, S
         if !options.modules.is_empty() {
             return Err(ClusterError::Modules.into());
         }
-        if options.monitor.is_some() {
-            return Err(ClusterError::Monitor.into());
-        }
+        let cluster = ClusterOptions { is_monitored: options.monitor.is_some(), ..cluster };
         let mut feeds = Vec::new();
         let mut start = |server_id| -> Result<Arc<dyn Log>, StartError> {
             let log = LogOptions { server_id, ..options.log.clone() };

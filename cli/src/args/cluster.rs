@@ -13,6 +13,9 @@ pub(crate) struct ClusterArgs {
     /// through NATS JetStream at these addresses: nats://a,b,c or tls://a,b,c, with a port unless
     /// it is 4222.
     ///
+    /// With --monitor, only the node that the monitor blesses registers, and the others stand by; a
+    /// second active node is fenced. All nodes need the same of the two.
+    ///
     /// All nodes have the same --server-id, and each has its own --store. A response to a
     /// registration means that a majority of the NATS servers have the events, and that queries to
     /// this node find them. Requires a `hat` built with the feature `cluster`, and Tokio.
@@ -29,6 +32,10 @@ pub(crate) struct ClusterArgs {
     /// a lost one would reuse ids, so none is created while any node has events.
     #[arg(long)]
     cluster_new: bool,
+    /// Let every node register again, if a monitor has decided which one does. For the first start
+    /// of one node without --monitor; the nodes that still have one stand by then.
+    #[arg(long)]
+    cluster_unfence: bool,
     /// Give events of these types to a further server id, with a stream of its own: 2=plant/b/*.
     ///
     /// Can be given several times, for one id or for more; of several ids whose types match, the
@@ -55,6 +62,7 @@ impl ClusterArgs {
             servers: self.cluster.clone(),
             replicas: self.cluster_replicas,
             new: self.cluster_new.then_some(true),
+            unfence: self.cluster_unfence.then_some(true),
             shards: self.shards(),
             ..self.nats.settings()
         }

@@ -8,7 +8,8 @@ use crate::conf::settings::{Lost, MonitorSettings};
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RedundancyArgs {
     /// Run as one of a group of servers: register events only while the monitor (hat-monitor) at
-    /// this address blesses this server, and copy the events of the others.
+    /// this address blesses this server, and copy the events of the others. With --cluster there is
+    /// nothing to copy.
     ///
     /// The other servers connect to the address of --listen, so it must be reachable for them.
     #[arg(long, value_name = "HOST:PORT")]

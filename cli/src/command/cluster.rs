@@ -42,12 +42,16 @@ pub(crate) async fn cluster(command: ClusterCommand) -> Result<()> {
     };
     std::io::stdout().lock().write_all(text.as_bytes())?;
     let node = |node: &hat_server::cluster::ClusterReport| !node.serves;
+    let conflict = status.shard_conflict();
     if let Some(reason) = status.reason {
         anyhow::bail!("the stream {}: {reason}", status.stream);
     }
     if let Some(node) = status.nodes.iter().find(|one| node(one)) {
         let reason = node.reason.as_deref().unwrap_or("it ends");
         anyhow::bail!("the node {} does not serve: {reason}", node.node);
+    }
+    if let Some(conflict) = conflict {
+        anyhow::bail!(conflict);
     }
     Ok(())
 }
@@ -73,11 +77,14 @@ fn lines(status: &ClusterStatus) -> String {
         let line = json!({
             "node": node.node,
             "serves": node.serves,
+            "active": node.active,
+            "fenced": node.fenced,
             "stopped": node.stopped,
             "applied": node.applied,
             "lag": status.last.saturating_sub(node.applied),
             "waiting": node.waiting,
             "given_up": node.given_up,
+            "shards": node.shards,
             "reason": node.reason,
         });
         text += &format!("\n{line}");
@@ -105,10 +112,11 @@ fn table(status: &ClusterStatus) -> String {
     let titles = ["NODE", "IS", "APPLIED", "BEHIND", "WAITING", "GIVEN UP", "WHY"];
     let mut nodes = vec![titles.map(str::to_owned)];
     nodes.extend(status.nodes.iter().map(|node| {
-        let is = match (node.stopped, node.serves) {
-            (true, _) => "stopped",
-            (false, true) => "serving",
-            (false, false) => "standby",
+        let is = match (node.stopped, node.serves, node.active) {
+            (true, ..) => "stopped",
+            (false, true, None) => "serving",
+            (false, true, Some(true)) => "active",
+            (false, false, _) | (false, true, Some(false)) => "standby",
         };
         let behind = last.saturating_sub(node.applied);
         let counts = [node.applied, behind, node.waiting as u64, node.given_up];
@@ -144,6 +152,7 @@ pub(crate) fn options(
         options.replicas = replicas.into();
     }
     options.is_new = settings.new.unwrap_or_default();
+    options.unfences = settings.unfence.unwrap_or_default();
     options.credentials = settings.creds;
     options.ca = settings.ca;
     options.certificate = settings.cert.zip(settings.key);
@@ -191,7 +200,10 @@ mod tests {
         let mut node = hat_server::cluster::ClusterReport::default();
         (node.node, node.applied) = ("a".into(), 117);
         node.reason = Some("3 messages of the stream are still to be applied".into());
-        status.nodes = vec![node];
+        let mut other = hat_server::cluster::ClusterReport::default();
+        (other.node, other.applied, other.serves, other.active) =
+            ("b".into(), 120, true, Some(true));
+        status.nodes = vec![node, other];
         let expected = "\
 hat-1: messages 1 to 120, 0 bytes
 
@@ -201,9 +213,10 @@ north   catching up  7
 
 NODE  IS       APPLIED  BEHIND  WAITING  GIVEN UP  WHY
 a     standby  117      3       0        0         3 messages of the stream are still to be applied
+b     active   120      0       0        0
 ";
         assert_eq!(table(&status), expected);
-        assert_eq!(lines(&status).lines().count(), 2);
+        assert_eq!(lines(&status).lines().count(), 3);
     }
 
     #[test]

@@ -97,12 +97,13 @@ impl Settings {
         let (has_web, has_cert) = (web.listen.is_some(), self.tls.cert.is_some());
         let (cluster, is_clustered) = (&self.cluster, self.cluster.servers.is_some());
         let has_more = [&cluster.creds, &cluster.ca, &cluster.cert, &cluster.key];
-        let is_said =
-            cluster.replicas.is_some() || cluster.new.is_some() || !cluster.shards.is_empty();
+        let is_said = [cluster.new, cluster.unfence].iter().any(|it| it.is_some())
+            || cluster.replicas.is_some()
+            || !cluster.shards.is_empty();
         let has_more = is_said || has_more.iter().any(|it| it.is_some());
-        if is_clustered && is_monitored {
-            let what = "--cluster (cluster.servers) and --monitor (monitor.address)";
-            let why = "all nodes of a cluster are active";
+        if cluster.unfence == Some(true) && is_monitored {
+            let what = "--cluster-unfence (cluster.unfence) and --monitor (monitor.address)";
+            let why = "the first ends that a monitor decides which node registers";
             return Err(Failure::Input(format!("{what} exclude each other: {why}")));
         }
         let wants = [

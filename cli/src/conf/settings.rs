@@ -96,6 +96,9 @@ pub(crate) struct ClusterSettings {
     /// Whether this node makes what is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) new: Option<bool>,
+    /// Whether this node ends that a monitor decides which node registers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unfence: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) creds: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]

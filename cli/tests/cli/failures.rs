@@ -69,7 +69,7 @@ fn arguments_that_are_wrong() {
         ("serve --max-results 0", "a number of at least 1"),
         ("serve --cluster nats://a", "--cluster (cluster.servers) needs --store DIR"),
         ("serve --cluster-replicas 3", "an option of a cluster needs --cluster URLS"),
-        ("serve --store x --cluster a --monitor b:1", "exclude each other"),
+        ("serve --store x --cluster a --cluster-unfence --monitor b:1", "exclude each other"),
         ("subscribe a/*/b", "a * that is not its last segment"),
         ("register a/?", "are not allowed in a segment"),
         ("register a --json {", "--json: EOF"),

@@ -12,6 +12,7 @@ mod deployed;
 mod disks;
 mod faults;
 mod machines;
+mod monitored;
 mod nats;
 mod nodes;
 mod oracle;

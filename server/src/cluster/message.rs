@@ -3,7 +3,7 @@
 //! ```text
 //! at   bytes
 //!  0   4     "HATS": what has not this is not ours, and is passed over
-//!  4   1     the version of what follows, 1: another one stops a node that does not know it
+//!  4   1     the version of the kind, 1 or 2: one that a node does not know stops it
 //!  5   1     the kind
 //!  6   4     CRC-32C of all that follows, least significant byte first
 //! 10   8     the writer: drawn anew at each start of a node
@@ -13,12 +13,20 @@
 //! 42   …     by kind
 //! ```
 //!
-//! | kind | what | follows |
-//! |---|---|---|
-//! | 0 | an epoch of a writer opens, and those before it are over | nothing |
-//! | 1 | a session | its events as in `HatEventer.MsgRegisterReq` |
-//! | 2 | a part of a session that is larger than a message may be | bytes |
-//! | 3 | such a session | CRC-32C of the whole, then the sequences of its parts, 8 bytes each |
+//! | kind | version | what | follows |
+//! |---|---|---|---|
+//! | 0 | 1 | an epoch of a writer opens, and those before it are over | nothing |
+//! | 1 | 1 | a session | its events as in `HatEventer.MsgRegisterReq` |
+//! | 2 | 1 | a part of a session that is larger than a message may be | bytes |
+//! | 3 | 1 | such a session | CRC-32C of the whole, then the sequences of its parts, 8 bytes each |
+//! | 4 | 2 | a fence | the sequence of the fence before, 8 bytes |
+//! | 5 | 2 | the end of fences | the same |
+//!
+//! With a fence an epoch opens, and those of all other writers are over; from then on only another
+//! fence opens one of another writer. With the end of fences an epoch opens, too, and then any
+//! writer may open. The fence before is of either kind, and 0 where there is none. Where it is not
+//! the last that there is, the message does nothing: of two that were published at once, one is
+//! heard. Programs that know version 1 only stop at them.
 //!
 //! Numbers are big-endian but for the checks.
 
@@ -26,8 +34,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use hat_core::eventer::Timestamp;
 
 const MAGIC: [u8; 4] = *b"HATS";
-/// The version of this format.
-pub const VERSION: u8 = 1;
+/// The latest version of this format. Each message has the lowest that has its kind.
+pub const VERSION: u8 = 2;
 /// Bytes before what depends on the kind.
 pub const HEAD: usize = 42;
 
@@ -64,6 +72,11 @@ pub enum Body {
     Part(Bytes),
     /// A session whose bytes stand in parts: the check of the whole, and their sequences.
     Parted(u32, Vec<u64>),
+    /// The epoch opens, and nobody else may go on or open, except by another fence. It says which
+    /// fence is the last that its writer has seen.
+    Fence(u64),
+    /// The same, and from then on everybody may open again.
+    Lift(u64),
 }
 
 /// Why bytes are no message.
@@ -89,8 +102,9 @@ impl Message {
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(HEAD + 64);
         out.put_slice(&MAGIC);
-        out.put_u8(VERSION);
-        out.put_u8(self.body.kind());
+        let kind = self.body.kind();
+        out.put_u8(version_of(kind));
+        out.put_u8(kind);
         out.put_u32_le(0);
         out.put_u64(self.place.writer);
         out.put_u32(self.place.epoch);
@@ -103,6 +117,7 @@ impl Message {
                 out.put_u32_le(*crc);
                 sequences.iter().for_each(|sequence| out.put_u64(*sequence));
             }
+            Body::Fence(before) | Body::Lift(before) => out.put_u64(*before),
         }
         let crc = crc32c::crc32c_append(crc32c::crc32c(&out[4..6]), &out[10..]);
         out[6..10].copy_from_slice(&crc.to_le_bytes());
@@ -119,7 +134,7 @@ impl Message {
             return Err(MessageError::Foreign);
         }
         let version = *bytes.get(4).ok_or(MessageError::Damaged)?;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(MessageError::Version(version));
         }
         if bytes.len() < HEAD {
@@ -130,6 +145,9 @@ impl Message {
             return Err(MessageError::Damaged);
         }
         let kind = bytes[5];
+        if version != version_of(kind) {
+            return Err(MessageError::Damaged);
+        }
         let mut head = &bytes[10..HEAD];
         let (writer, epoch, number) = (head.get_u64(), head.get_u32(), head.get_u64());
         let timestamp = head.try_into().map_err(|_| MessageError::Damaged)?;
@@ -139,6 +157,11 @@ impl Message {
     }
 }
 
+/// The version that has brought a kind of message.
+const fn version_of(kind: u8) -> u8 {
+    if kind < 4 { 1 } else { 2 }
+}
+
 impl Body {
     fn kind(&self) -> u8 {
         match self {
@@ -146,6 +169,8 @@ impl Body {
             Self::Session(_) => 1,
             Self::Part(_) => 2,
             Self::Parted(..) => 3,
+            Self::Fence(_) => 4,
+            Self::Lift(_) => 5,
         }
     }
 
@@ -162,6 +187,8 @@ impl Body {
                 }
                 Ok(Self::Parted(crc, sequences))
             }
+            4 if bytes.len() == 8 => Ok(Self::Fence(bytes.get_u64())),
+            5 if bytes.len() == 8 => Ok(Self::Lift(bytes.get_u64())),
             _ => Err(MessageError::Damaged),
         }
     }
@@ -194,13 +221,30 @@ mod tests {
     }
 
     #[test]
+    fn a_fence_is_of_a_version_that_stops_programs_which_do_not_know_it() {
+        let of = |body| Message {
+            place: Place { writer: 1, epoch: 1, number: 0 },
+            timestamp: Timestamp::MIN,
+            body,
+        };
+        for (body, kind) in [(Body::Fence(0x0102), 4), (Body::Lift(0x0102), 5)] {
+            let bytes = of(body.clone()).encode();
+            assert_eq!(&bytes[..6], [b"HATS\x02".as_slice(), &[kind]].concat());
+            assert_eq!(bytes[HEAD..], [0, 0, 0, 0, 0, 0, 1, 2]);
+            assert_eq!(Message::decode(&bytes), Ok(of(body)));
+        }
+        assert_eq!(of(Body::Open).encode()[4], 1, "what programs of version 1 know, they read");
+    }
+
+    #[test]
     fn what_is_not_ours_is_told_from_what_is_damaged() {
         let of =
             |bytes: &[u8]| Message::decode(&Bytes::copy_from_slice(bytes)).expect_err("no message");
         assert_eq!(of(b""), MessageError::Foreign);
         assert_eq!(of(b"hello"), MessageError::Foreign);
         assert_eq!(of(b"HATS"), MessageError::Damaged);
-        assert_eq!(of(b"HATS\x02 whatever"), MessageError::Version(2));
+        assert_eq!(of(b"HATS\x03 whatever"), MessageError::Version(3));
+        assert_eq!(of(b"HATS\x00 whatever"), MessageError::Version(0));
     }
 
     proptest! {
@@ -210,6 +254,7 @@ mod tests {
             let place = Place { writer, epoch: 5, number };
             let bytes = Bytes::from(bytes);
             let mut bodies = vec![Body::Session(bytes.clone()), Body::Part(bytes), Body::Open];
+            bodies.extend([Body::Fence(number), Body::Lift(number)]);
             if !sequences.is_empty() {
                 bodies.push(Body::Parted(writer as u32, sequences));
             }

@@ -11,6 +11,7 @@
 //! | [`message`] | a message of the stream, byte for byte |
 //! | [`replica`] | the rules of applying: what every node makes of the messages |
 //! | [`outbox`] | what a node has to publish, and what became of it |
+//! | [`role`] | whether a node registers, where a monitor decides that |
 //! | [`ClusterReport`] | how the cluster is, as a node sees it |
 //!
 //! The session's number is the sequence of its message, so ids are the same on every node, and
@@ -26,6 +27,7 @@ mod nats;
 pub mod outbox;
 pub mod replica;
 mod report;
+pub mod role;
 #[cfg(test)]
 mod simulation;
 

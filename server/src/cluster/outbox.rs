@@ -10,6 +10,9 @@
 //!    ^ given up: what was sent may be in the stream, so the next epoch ends this one
 //! ```
 //!
+//! Where a monitor decides which node registers, an epoch is opened by a fence at first: see
+//! [`Role`](super::role::Role).
+//!
 //! A session is settled when this node sees it in the stream, which is when a majority has it. What
 //! is given up after it was sent is uncertain: until the next epoch opens it may come, and never
 //! after that.
@@ -71,8 +74,20 @@ enum Phase {
     /// When its opening was published, where it was.
     Opening {
         sent: Option<Instant>,
+        by: Opening,
     },
     Open,
+}
+
+/// How an epoch opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Beside those of other writers, or behind one's own fence.
+    Plain,
+    /// By a fence, behind the fence at this sequence.
+    Fence(u64),
+    /// The same, and others may open again.
+    Lift(u64),
 }
 
 #[derive(Debug)]
@@ -170,6 +185,12 @@ impl<T> Outbox<T> {
         self.phase == Phase::Open
     }
 
+    /// Whose sessions they are.
+    #[must_use]
+    pub fn writer(&self) -> u64 {
+        self.writer
+    }
+
     /// Whether a new epoch has to be opened.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -177,8 +198,8 @@ impl<T> Outbox<T> {
     }
 
     /// Opens the next epoch: what is not settled goes on in it.
-    pub fn open(&mut self) {
-        self.phase = Phase::Opening { sent: None };
+    pub fn open(&mut self, by: Opening) {
+        self.phase = Phase::Opening { sent: None, by };
         self.epoch += 1;
         self.next = 0;
     }
@@ -205,10 +226,15 @@ impl<T> Outbox<T> {
         }
         self.not_before = None;
         match self.phase {
-            Phase::Closed | Phase::Opening { sent: Some(_) } => None,
-            Phase::Opening { sent: None } => {
-                self.phase = Phase::Opening { sent: Some(now) };
-                Some(self.publish(self.place(0), 0, clock(), Body::Open))
+            Phase::Closed | Phase::Opening { sent: Some(_), .. } => None,
+            Phase::Opening { sent: None, by } => {
+                self.phase = Phase::Opening { sent: Some(now), by };
+                let body = match by {
+                    Opening::Plain => Body::Open,
+                    Opening::Fence(before) => Body::Fence(before),
+                    Opening::Lift(before) => Body::Lift(before),
+                };
+                Some(self.publish(self.place(0), 0, clock(), body))
             }
             Phase::Open => self.next_session(clock),
         }
@@ -246,7 +272,7 @@ impl<T> Outbox<T> {
 
     fn publish(&self, place: Place, round: u32, timestamp: Timestamp, body: Body) -> Publish {
         let Place { writer, epoch, number } = place;
-        let is_opening = body == Body::Open;
+        let is_opening = matches!(body, Body::Open | Body::Fence(_) | Body::Lift(_));
         let id = match is_opening {
             true => format!("{writer:016x}-{epoch}-open"),
             false => format!("{writer:016x}-{epoch}-{number}-{round}"),
@@ -268,9 +294,10 @@ impl<T> Outbox<T> {
     pub fn failed(&mut self, key: Key, now: Instant) {
         let pause = now + self.options.pause;
         if key.is_opening {
-            let is_opening = matches!(self.phase, Phase::Opening { sent: Some(_) });
-            if key.place.epoch == self.epoch && is_opening {
-                self.phase = Phase::Opening { sent: None };
+            if let Phase::Opening { sent: Some(_), by } = self.phase
+                && key.place.epoch == self.epoch
+            {
+                self.phase = Phase::Opening { sent: None, by };
                 self.not_before = Some(pause);
             }
             return;
@@ -281,6 +308,27 @@ impl<T> Outbox<T> {
         self.not_in_flight(len);
         self.recovering = true;
         self.not_before = Some(pause);
+    }
+
+    /// The node has seen that an epoch does not open. Whether it is the one that this opens, which
+    /// is closed then.
+    pub fn refused(&mut self, writer: u64, epoch: u32) -> bool {
+        let is_opening = matches!(self.phase, Phase::Opening { .. });
+        let is_ours = (writer, epoch) == (self.writer, self.epoch) && is_opening;
+        if is_ours {
+            self.close();
+        }
+        is_ours
+    }
+
+    /// The node has seen another writer take over: what is not settled was not applied, and never
+    /// will be. Returns who waits for it. What is being opened is not closed: the stream decides.
+    pub fn fenced(&mut self) -> Vec<T> {
+        if self.phase == Phase::Open {
+            self.close();
+        }
+        (self.sent, self.sent_bytes, self.recovering) = (0, 0, false);
+        self.items.drain(..).map(|item| item.ticket).collect()
     }
 
     /// The node has seen an epoch open.
@@ -335,7 +383,7 @@ impl<T> Outbox<T> {
     /// Gives up what has taken too long: sessions, and the opening of an epoch, which the next one
     /// takes the place of. A stream that loses what it has acknowledged may have lost it.
     pub fn expire(&mut self, now: Instant) -> Vec<GivenUp<T>> {
-        if let Phase::Opening { sent: Some(since) } = self.phase
+        if let Phase::Opening { sent: Some(since), .. } = self.phase
             && now >= since + self.options.limit
         {
             self.close();
@@ -362,7 +410,7 @@ impl<T> Outbox<T> {
     pub fn deadline(&self) -> Option<Instant> {
         let first = self.items.front().map(|item| item.since + self.options.limit);
         let opening = match self.phase {
-            Phase::Opening { sent } => sent.map(|since| since + self.options.limit),
+            Phase::Opening { sent, .. } => sent.map(|since| since + self.options.limit),
             _ => None,
         };
         [first, self.not_before, opening].into_iter().flatten().min()

@@ -13,6 +13,11 @@
 //! registered one after the other keeps its order through lost messages and elections, a retry is
 //! never applied twice, however late it comes, and what was given up never comes back. Epochs only
 //! grow: the opening of one that is over opens nothing when it comes late.
+//!
+//! Where a monitor decides which node registers, that one opens by a fence, which ends the epochs
+//! of all other writers. What they published comes before the fence, and is applied, or behind it,
+//! and is void, for every node alike: sessions of two writers never interleave. A fence names the
+//! one before it; one that names another comes late, and is refused.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -57,6 +62,23 @@ pub struct State {
     /// The seconds and microseconds of the last session's timestamp.
     timestamp: Option<(i64, u32)>,
     writers: BTreeMap<u64, Writer>,
+    #[serde(default, skip_serializing_if = "FenceState::is_none")]
+    fence: FenceState,
+}
+
+/// Who may register, as the stream says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FenceState {
+    /// The sequence of the last message that was a fence, or lifted one; 0 where there was none.
+    pub sequence: u64,
+    /// Only one writer may register; else all that open.
+    pub is_up: bool,
+}
+
+impl FenceState {
+    fn is_none(&self) -> bool {
+        self.sequence == 0
+    }
 }
 
 /// What is known of a writer.
@@ -67,6 +89,9 @@ struct Writer {
     next: u64,
     /// The sequence of its last message.
     last: u64,
+    /// A fence has ended its epoch.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    over: bool,
 }
 
 /// What became of a message.
@@ -87,6 +112,22 @@ pub enum Outcome {
     Again,
     /// An epoch opens.
     Opened {
+        /// Whose.
+        writer: u64,
+        /// Which.
+        epoch: u32,
+    },
+    /// An epoch opens, and those of all other writers are over.
+    TakenOver {
+        /// Whose.
+        writer: u64,
+        /// Which.
+        epoch: u32,
+        /// Nobody else may open, except by another fence.
+        is_up: bool,
+    },
+    /// An epoch does not open: a fence forbids it, or another one came before this one.
+    Refused {
         /// Whose.
         writer: u64,
         /// Which.
@@ -128,6 +169,12 @@ impl State {
     #[must_use]
     pub fn behind(sequence: u64) -> Self {
         Self { taken: sequence, ..Self::default() }
+    }
+
+    /// Who may register.
+    #[must_use]
+    pub fn fence(&self) -> FenceState {
+        self.fence
     }
 }
 
@@ -195,14 +242,14 @@ impl Replica {
     fn message(&mut self, sequence: u64, message: Message) -> Result<Outcome, Fault> {
         let Message { place, timestamp, body } = message;
         match body {
-            Body::Open => Ok(self.open(sequence, place)),
+            Body::Open | Body::Fence(_) | Body::Lift(_) => Ok(self.open(sequence, place, &body)),
             Body::Part(bytes) => {
                 self.keep(sequence, bytes);
                 Ok(Outcome::Part)
             }
             Body::Session(_) | Body::Parted(..) => {
                 let known = self.state.writers.get(&place.writer).copied();
-                let Some(known) = known.filter(|known| known.epoch == place.epoch) else {
+                let Some(known) = known.filter(|it| it.epoch == place.epoch && !it.over) else {
                     return Ok(Outcome::Void(place));
                 };
                 if place.number != known.next {
@@ -214,7 +261,7 @@ impl Replica {
                 let bytes = match body {
                     Body::Parted(crc, parts) => self.join(sequence, crc, &parts)?,
                     Body::Session(bytes) | Body::Part(bytes) => bytes,
-                    Body::Open => return Ok(Outcome::Foreign),
+                    Body::Open | Body::Fence(_) | Body::Lift(_) => return Ok(Outcome::Foreign),
                 };
                 let session = self.session(sequence, timestamp, &bytes)?;
                 self.state.timestamp = Some((session.timestamp().s(), session.timestamp().us()));
@@ -225,21 +272,40 @@ impl Replica {
         }
     }
 
-    fn open(&mut self, sequence: u64, place: Place) -> Outcome {
+    fn open(&mut self, sequence: u64, place: Place, body: &Body) -> Outcome {
         let Place { writer, epoch, .. } = place;
-        let writers = &mut self.state.writers;
-        let known = writers.get(&writer);
+        let State { writers, fence, .. } = &mut self.state;
+        let known = writers.get(&writer).copied();
         if known.is_some_and(|known| epoch <= known.epoch) {
             return Outcome::Known;
         }
+        let is_up = matches!(body, Body::Fence(_));
+        let takes_over = match body {
+            Body::Fence(before) | Body::Lift(before) => {
+                if *before != fence.sequence {
+                    return Outcome::Refused { writer, epoch };
+                }
+                *fence = FenceState { sequence, is_up };
+                // kept, for their epochs: what of them comes late stays void
+                writers.values_mut().for_each(|writer| writer.over = true);
+                true
+            }
+            _ if fence.is_up && known.is_none_or(|known| known.over) => {
+                return Outcome::Refused { writer, epoch };
+            }
+            _ => false,
+        };
         if known.is_none() && writers.len() >= MAX_WRITERS {
             let oldest = writers.iter().min_by_key(|(_, writer)| writer.last);
             if let Some(oldest) = oldest.map(|(writer, _)| *writer) {
                 writers.remove(&oldest);
             }
         }
-        writers.insert(writer, Writer { epoch, next: 0, last: sequence });
-        Outcome::Opened { writer, epoch }
+        writers.insert(writer, Writer { epoch, next: 0, last: sequence, over: false });
+        match takes_over {
+            true => Outcome::TakenOver { writer, epoch, is_up },
+            false => Outcome::Opened { writer, epoch },
+        }
     }
 
     fn keep(&mut self, sequence: u64, bytes: Bytes) {

@@ -13,9 +13,15 @@ pub struct ClusterReport {
     pub node: String,
     /// The name of the stream.
     pub stream: String,
-    /// Whether this node registers and tells: it has applied what there was when it last joined,
+    /// Whether this node can register and tell: it has applied what there was when it last joined,
     /// and the stream's leader answers it.
     pub serves: bool,
+    /// Whether this node is the one that registers, where a monitor decides that; `None` where all
+    /// nodes do that serve.
+    pub active: Option<bool>,
+    /// How often another node has taken over from this one since the start, while this one was
+    /// active.
+    pub fenced: u64,
     /// Why it does not, where it does not.
     pub reason: Option<String>,
     /// The node has stopped for good: what it would have to apply next is not what it knows. Only
@@ -33,8 +39,12 @@ pub struct ClusterReport {
     pub answered: Option<Duration>,
     /// Registrations that wait for the cluster.
     pub waiting: usize,
-    /// Registrations that were given up since the start, because they took too long.
+    /// Registrations that were given up since the start, because they took too long or another node
+    /// took over.
     pub given_up: u64,
+    /// Which server id takes which types, as `2=north/*`, in the order in which they are asked;
+    /// `None` where a node of an earlier version does not say so. All nodes need the same.
+    pub shards: Option<String>,
 }
 
 /// A NATS server that follows the leader of the stream.
@@ -60,6 +70,19 @@ impl ClusterReport {
     }
 }
 
+/// What the nodes have that divide types otherwise than `shards`: the name of each, and that.
+pub(crate) fn other_shards(nodes: &[ClusterReport], shards: &str) -> Option<String> {
+    let others = nodes.iter().filter_map(|node| Some((&node.node, node.shards.as_deref()?)));
+    let others = others.filter(|(_, its)| *its != shards);
+    let texts: Vec<_> = others
+        .map(|(node, its)| match its {
+            "" => format!("{node} has none"),
+            its => format!("{node} has {its}"),
+        })
+        .collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
+}
+
 /// How a cluster is, as NATS and its nodes say when they are asked.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -80,4 +103,40 @@ pub struct ClusterStatus {
     pub bytes: u64,
     /// The nodes that have answered, by name.
     pub nodes: Vec<ClusterReport>,
+}
+
+impl ClusterStatus {
+    /// What the first node has of shards and which others have something else, where some do:
+    /// events of the same type are registered under different ids then.
+    #[must_use]
+    pub fn shard_conflict(&self) -> Option<String> {
+        let first = self.nodes.iter().find(|node| node.shards.is_some())?;
+        let shards = first.shards.as_deref()?;
+        let others = other_shards(&self.nodes, shards)?;
+        let its = if shards.is_empty() { "none" } else { shards };
+        Some(format!("the nodes have different shards: {} has {its}, {others}", first.node))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_with_other_shards_are_named() {
+        let node = |node: &str, shards: Option<&str>| ClusterReport {
+            node: node.into(),
+            shards: shards.map(Into::into),
+            ..ClusterReport::default()
+        };
+        let conflict = |nodes: &[ClusterReport]| {
+            ClusterStatus { nodes: nodes.to_vec(), ..ClusterStatus::default() }.shard_conflict()
+        };
+        let (a, b) = (node("a", Some("2=x/*")), node("b", Some("2=x/*")));
+        let (c, old) = (node("c", Some("")), node("d", None));
+        assert_eq!(conflict(&[]), None);
+        assert_eq!(conflict(&[old.clone(), a.clone(), b.clone()]), None);
+        let said = conflict(&[old, a, b, c]).expect("c has none");
+        assert_eq!(said, "the nodes have different shards: a has 2=x/*, c has none");
+    }
 }

@@ -19,7 +19,7 @@ use hat_aio::eventer::{Client, ConnectError, ConnectOptions, Notification, Reque
 use hat_aio::runtime::sleep;
 use hat_aio::tls::Connector;
 use hat_aio::{Address, Runtime, SocketOptions};
-use hat_core::eventer::{Event, EventId, QueryParams, ServerParams, Status};
+use hat_core::eventer::{Event, EventId, EventType, QueryParams, ServerParams, Status};
 use smol::channel::Receiver;
 use smol::future::or;
 use tracing::{debug, info, warn};
@@ -98,18 +98,22 @@ impl Mirror {
                 if !ended.is_ours() {
                     shared.set_status(&other, None);
                 }
-                let reports = self.handle.mirrors();
-                reports.change(other.server_id, |it| (it.connected, it.synced) = (false, false));
+                if !self.who.is_node {
+                    let reports = self.handle.mirrors();
+                    let gone = |it: &mut MirrorReport| (it.connected, it.synced) = (false, false);
+                    reports.change(other.server_id, gone);
+                }
                 // the same reason again and again is told once, until it went well in between
                 let reason = ended.to_string();
                 if failed != reason || was_synced {
-                    warn!(
-                        server_id = other.server_id,
-                        host = other.host,
-                        port = other.port,
-                        reason,
-                        "cannot mirror another server"
-                    );
+                    let (host, port) = (&*other.host, other.port);
+                    match self.who.is_node {
+                        true => warn!(host, port, reason, "cannot watch another node"),
+                        false => {
+                            let server_id = other.server_id;
+                            warn!(server_id, host, port, reason, "cannot mirror another server");
+                        }
+                    }
                     failed = reason;
                 }
                 sleep::<R>(self.retry).await;
@@ -128,8 +132,13 @@ impl Mirror {
     }
 
     /// A connection to `other`, from its beginning to its end. Gives why it ended, and whether all
-    /// was here.
+    /// was here, or it was watched.
     async fn connection<R: Runtime>(&self, other: &Other, shared: &Shared) -> (Error, bool) {
+        if self.who.is_node {
+            let mut watched = false;
+            let Err(error) = self.watch::<R>(other, shared, &mut watched).await;
+            return (error, watched);
+        }
         let mut copy = match self.connect::<R>(other, shared).await {
             Ok(copy) => copy,
             Err(error) => return (error, false),
@@ -138,14 +147,33 @@ impl Mirror {
         (error, matches!(copy.synced, Some(SyncState::Synced(_))))
     }
 
-    async fn connect<'a, R: Runtime>(
-        &'a self,
-        other: &'a Other,
-        shared: &'a Shared,
-    ) -> Result<Copy<'a>, Error> {
+    /// Only the status of `other`, which has the same events.
+    async fn watch<R: Runtime>(
+        &self,
+        other: &Other,
+        shared: &Shared,
+        watched: &mut bool,
+    ) -> Result<std::convert::Infallible, Error> {
+        let client = self.client::<R>(other, Vec::new()).await?;
+        *watched = true;
+        shared.set_status(other, Some(client.status()));
+        let (host, port) = (&*other.host, other.port);
+        info!(host, port, status = %client.status(), "watching another node");
+        loop {
+            if let Notification::Status(status) = client.next().await? {
+                shared.set_status(other, Some(status));
+            }
+        }
+    }
+
+    async fn client<R: Runtime>(
+        &self,
+        other: &Other,
+        subscriptions: Vec<EventType>,
+    ) -> Result<Client, Error> {
         let options = ConnectOptions {
             token: self.who.token.clone().map(Into::into),
-            subscriptions: vec!["*".into()],
+            subscriptions,
             server_id: Some(other.server_id),
             persisted: true,
             socket: SocketOptions { connect_timeout: CONNECT, ..SocketOptions::default() },
@@ -154,7 +182,15 @@ impl Mirror {
         };
         let address = Address::new(other.host.clone(), other.port);
         let address = if self.tls.is_some() { address.with_tls() } else { address };
-        let client = connect::<R>(address, format!("event/{}", self.who.name), options).await?;
+        Ok(connect::<R>(address, format!("event/{}", self.who.name), options).await?)
+    }
+
+    async fn connect<'a, R: Runtime>(
+        &'a self,
+        other: &'a Other,
+        shared: &'a Shared,
+    ) -> Result<Copy<'a>, Error> {
+        let client = self.client::<R>(other, vec!["*".into()]).await?;
         shared.set_status(other, Some(client.status()));
         info!(
             server_id = other.server_id,

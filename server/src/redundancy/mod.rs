@@ -22,6 +22,10 @@
 //! The rules are those of `hat-event-server` 0.9, so that both kinds of servers make a pair: a
 //! server that is blessed waits until no other server that it sees is starting, operational or
 //! stopping; what is mirrored is what the other has stored.
+//!
+//! Nodes of a cluster have the same events, and mirror nothing: they only look whether another one
+//! is active. To start is to claim the stream there, which fences whoever else is active; a server
+//! that was fenced stands by until the monitor changes its blessing.
 
 mod mirror;
 mod mirrors;
@@ -109,6 +113,8 @@ pub(crate) struct ServerIdentity {
     pub(crate) server_id: i64,
     pub(crate) token: Option<String>,
     pub(crate) address: (String, u16),
+    /// It is a node of a cluster: the others of the group have the same id, and the same events.
+    pub(crate) is_node: bool,
 }
 
 /// The part of a server that makes it redundant.
@@ -120,17 +126,20 @@ pub(crate) struct Redundancy {
 }
 
 impl Redundancy {
+    /// `cluster` is told whenever a node of one may serve again or not, or was fenced.
     pub(crate) fn start<R: Runtime>(
         options: MonitorOptions,
         who: ServerIdentity,
         engine: Arc<Engine>,
         handle: EngineHandle,
+        cluster: Option<Receiver<()>>,
     ) -> Self {
         let (stop, stopping) = bounded(1);
         let (done, stopped) = bounded(1);
         let (end, ended) = bounded(1);
         R::spawn(async move {
-            if let Some(why) = task::run::<R>(options, who, engine, handle, stopping).await {
+            if let Some(why) = task::run::<R>(options, who, engine, handle, cluster, stopping).await
+            {
                 // there is room for one
                 let _ = end.try_send(why);
             }

@@ -63,7 +63,7 @@ fn parse(who: &ServerIdentity, info: &ComponentInfo) -> Option<Other> {
     if who.token.is_some() && !token.is_some_and(|token| token::is(who.token.as_deref(), token)) {
         return None;
     }
-    if other.server_id == who.server_id {
+    if other.server_id == who.server_id && !who.is_node {
         // ids would mean two things: neither can have the other's events
         tracing::error!(
             server_id = who.server_id,
@@ -83,7 +83,8 @@ mod tests {
 
     fn who(token: Option<&str>) -> ServerIdentity {
         let address = ("127.0.0.1".into(), 23012);
-        ServerIdentity { name: "a".into(), server_id: 1, token: token.map(Into::into), address }
+        let token = token.map(Into::into);
+        ServerIdentity { name: "a".into(), server_id: 1, token, address, is_node: false }
     }
 
     fn component(cid: i64, group: &str, data: &str) -> ComponentInfo {
@@ -112,6 +113,11 @@ mod tests {
         assert!(found(None, &other) && found(Some("t"), &other));
         assert!(!found(Some("u"), &other), "another token");
         assert!(!found(None, &said), "our own id");
+        let own = component(1, "event", "null");
+        let components = vec![own.clone(), component(2, "event", &said)];
+        let state = State { own: Some(own), components: components.into() };
+        let node = ServerIdentity { is_node: true, ..who(None) };
+        assert_eq!(others(&node, "event", &state).len(), 1, "another node has the same");
     }
 
     #[test]

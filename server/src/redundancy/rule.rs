@@ -32,16 +32,21 @@ pub(super) struct Rule {
     connected: Option<Instant>,
     /// This server is blessed.
     blessed: bool,
-    /// The engine was started and not stopped since.
+    /// The engine was started, or is being, and not stopped since.
     running: bool,
     /// The monitor last showed another component of the group.
     has_others: bool,
+    /// The engine could not be started: not again before then.
+    not_before: Option<Instant>,
 }
+
+/// Time between two attempts to start the engine.
+const RETRY: Duration = Duration::from_secs(1);
 
 impl Rule {
     pub(super) fn new(lost: MonitorLost, grace: Duration) -> Self {
         let (blessed, running, has_others) = (false, false, false);
-        Self { lost, grace, connected: None, blessed, running, has_others }
+        Self { lost, grace, connected: None, blessed, running, has_others, not_before: None }
     }
 
     #[cfg(test)]
@@ -68,13 +73,22 @@ impl Rule {
         if !self.blessed || self.running || other_is_active {
             return Step::Nothing;
         }
-        match self.grace.saturating_sub(now.saturating_duration_since(connected)) {
+        let grace = self.grace.saturating_sub(now.saturating_duration_since(connected));
+        let retry = self.not_before.map(|at| at.saturating_duration_since(now));
+        match grace.max(retry.unwrap_or_default()) {
             Duration::ZERO => Step::Start,
             rest => Step::In(rest),
         }
     }
 
-    /// The engine is started.
+    /// The engine could not be started: another server was faster, say. It is tried again, as long
+    /// as this server is blessed and no other is active.
+    pub(super) fn failed(&mut self, now: Instant) {
+        self.running = false;
+        self.not_before = Some(now + RETRY);
+    }
+
+    /// The engine is being started.
     pub(super) fn started(&mut self) {
         self.running = true;
     }

@@ -1,5 +1,6 @@
 //! The monitor, the blessing, and what follows from it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,10 @@ enum Next {
     Stop,
     OtherChanged,
     Rested,
+    /// The engine is started, or is not.
+    Started(bool),
+    /// Something is new of the node of a cluster.
+    Cluster,
     Monitor(Result<Incoming, hat_aio::observer::Error>),
 }
 
@@ -48,6 +53,12 @@ struct Task {
     mirrors: Mirrors,
     stopping: Receiver<()>,
     rule: Rule,
+    /// Told what is new of the node of a cluster.
+    cluster: Option<Receiver<()>>,
+    /// The engine, while it starts: a claim takes time, and what the monitor says meanwhile counts.
+    starting: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
+    /// Another server has taken over, and the blessing has not changed since.
+    fenced: bool,
 }
 
 /// Runs until it is stopped; says why, where the server must end by itself.
@@ -56,6 +67,7 @@ pub(super) async fn run<R: Runtime>(
     who: ServerIdentity,
     engine: Arc<Engine>,
     handle: EngineHandle,
+    cluster: Option<Receiver<()>>,
     stopping: Receiver<()>,
 ) -> Option<EndReason> {
     let who = Arc::new(who);
@@ -64,7 +76,9 @@ pub(super) async fn run<R: Runtime>(
     let mirror = Mirror { who: who.clone(), engine: engine.clone(), handle, tls, retry, waiting };
     let mirrors = Mirrors::new(mirror);
     let rule = Rule::new(options.lost, options.grace);
-    let mut task = Task { options, who, engine, mirrors, stopping, rule };
+    let (starting, fenced) = (None, false);
+    let mut task =
+        Task { options, who, engine, mirrors, stopping, rule, cluster, starting, fenced };
     let ended = task.run::<R>().await;
     task.stand_by().await;
     task.mirrors.stop();
@@ -75,6 +89,8 @@ impl Task {
     async fn run<R: Runtime>(&mut self) -> Option<EndReason> {
         let mut failed = String::new();
         loop {
+            // one that goes on without a monitor, too
+            self.look_at_fence();
             let lost = match self.connect::<R>().await? {
                 Ok(component) => {
                     failed.clear();
@@ -114,7 +130,7 @@ impl Task {
 
     /// `None`: it was stopped meanwhile.
     async fn connect<R: Runtime>(
-        &self,
+        &mut self,
     ) -> Option<Result<Component, hat_aio::observer::ConnectError>> {
         let mut options = ConnectOptions {
             data: others::own_data(&self.who).into(),
@@ -137,12 +153,15 @@ impl Task {
     /// Does what the monitor says, until the connection ends.
     async fn follow<R: Runtime>(&mut self, component: &Component) -> End {
         self.rule.connected(R::now());
-        component.set_ready(true);
+        self.show_ready(component);
         loop {
+            self.look_at_fence();
             let step = self.rule.step(R::now(), self.mirrors.other_is_active());
             if step == Step::Start {
                 info!("blessed, and no other server is active");
-                self.engine.start().await;
+                let engine = self.engine.clone();
+                self.starting = Some(Box::pin(async move { engine.start().await }));
+                self.fenced = false;
                 self.rule.started();
             }
             match self.next::<R>(component, step).await {
@@ -154,6 +173,13 @@ impl Task {
                     return End::Stopped;
                 }
                 Next::OtherChanged | Next::Rested => {}
+                Next::Started(is_active) => {
+                    self.starting = None;
+                    if !is_active {
+                        self.rule.failed(R::now());
+                    }
+                }
+                Next::Cluster => self.show_ready(component),
                 Next::Monitor(Ok(Incoming::State(state))) => {
                     self.state::<R>(component, &state).await;
                 }
@@ -177,14 +203,42 @@ impl Task {
         }
     }
 
-    async fn next<R: Runtime>(&self, component: &Component, step: Step) -> Next {
+    /// A server that was fenced stands by, blessed as it is: two monitors may each bless one, and
+    /// they would take it from each other for ever.
+    fn look_at_fence(&mut self) {
+        if self.starting.is_none() && self.engine.is_fenced() {
+            self.rule.stand_by();
+            self.engine.fenced();
+            self.fenced = true;
+        }
+    }
+
+    /// A node that cannot register would keep others of the group from doing so.
+    fn show_ready(&self, component: &Component) {
+        component.set_ready(self.cluster.is_none() || self.engine.serves());
+    }
+
+    async fn next<R: Runtime>(&mut self, component: &Component, step: Step) -> Next {
+        let Self { starting, stopping, mirrors, cluster, .. } = self;
         let stop = async {
-            let _ = self.stopping.recv().await;
+            let _ = stopping.recv().await;
             Next::Stop
         };
         let changed = async {
-            self.mirrors.changed().await;
+            mirrors.changed().await;
             Next::OtherChanged
+        };
+        let started = async {
+            match starting {
+                Some(starting) => Next::Started(starting.await),
+                None => std::future::pending().await,
+            }
+        };
+        let node = async {
+            match cluster {
+                Some(cluster) if cluster.recv().await.is_ok() => Next::Cluster,
+                _ => std::future::pending().await,
+            }
         };
         let rested = async {
             match step {
@@ -194,7 +248,7 @@ impl Task {
             Next::Rested
         };
         let monitor = async { Next::Monitor(component.next().await) };
-        or(stop, or(or(changed, rested), monitor)).await
+        or(stop, or(or(or(started, node), or(changed, rested)), monitor)).await
     }
 
     async fn state<R: Runtime>(&mut self, component: &Component, state: &State) {
@@ -204,20 +258,30 @@ impl Task {
         let other_works = others::other_is_active(group, state);
         if self.rule.shown(has_others, other_works, component.is_active()) {
             info!("another server has been blessed meanwhile");
-            self.engine.stop().await;
+            self.stop_engine().await;
         }
     }
 
     /// There is no monitor any more. Whether the engine goes on: see [`MonitorLost`].
     async fn lost(&mut self) {
-        if self.rule.monitor_lost() {
-            self.engine.stop().await;
+        let fenced = std::mem::take(&mut self.fenced);
+        let must_stop = self.rule.monitor_lost() || fenced;
+        // nobody would see to it meanwhile
+        let half_started = self.starting.is_some() && self.rule.stand_by();
+        if must_stop || half_started {
+            self.stop_engine().await;
         }
     }
 
     async fn stand_by(&mut self) {
-        if self.rule.stand_by() {
-            self.engine.stop().await;
+        let fenced = std::mem::take(&mut self.fenced);
+        if self.rule.stand_by() || fenced {
+            self.stop_engine().await;
         }
+    }
+
+    async fn stop_engine(&mut self) {
+        self.starting = None;
+        self.engine.stop().await;
     }
 }

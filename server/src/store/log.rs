@@ -46,10 +46,37 @@ pub trait Log: Send + Sync + 'static {
         None
     }
 
+    /// Makes this log the only one that registers, where several servers share its order and a
+    /// monitor decides which of them does; `None` where nothing does.
+    fn fence(&self) -> Option<&dyn Fence> {
+        None
+    }
+
     /// Makes durable what is not yet, settles everything that waits, and ends. What is appended
     /// after that is refused. Settled, with `None`, when it is done; with the reason, where events
     /// that were answered could not be made durable. Called again, it is the same.
     fn close(&self) -> Pending;
+}
+
+/// Of a log whose order several servers share: one of them at a time registers. Nothing here
+/// blocks.
+pub trait Fence: Send + Sync {
+    /// Makes this log the one that registers: all other logs of the same order register nothing
+    /// that comes behind it, whether they know of it or not. Settled, with `None`, once it is, and
+    /// all that was registered before is in the store; with the reason, where another one was
+    /// first, or it takes too long. It may be tried again.
+    fn claim(&self) -> Pending;
+
+    /// Whether it is the one, as far as it knows. What is appended else is refused.
+    fn holds(&self) -> bool;
+
+    /// Told when another log has taken over from this one, and it has seen that: it holds no more,
+    /// and what was appended and is not settled by then was refused. Told again once that is
+    /// settled by a claim or a release. It has one listener.
+    fn lost(&self) -> Receiver<()>;
+
+    /// Registers nothing more. Settled, with `None`, once all that was appended before is.
+    fn release(&self) -> Pending;
 }
 
 /// What a log has done since it began, and what waits: for people, metrics, and a watchdog.

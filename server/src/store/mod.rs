@@ -42,7 +42,7 @@ pub use answer::Answer;
 pub use disk::{DiskOptions, DiskStore};
 pub use error::{AppendError, QueryError, StoreError};
 pub use local::{Durability, LocalLog, LogOptions, Numbering};
-pub use log::{Append, Complete, Feed, Health, Log, LogCounts, SessionUpdate};
+pub use log::{Append, Complete, Feed, Fence, Health, Log, LogCounts, SessionUpdate};
 pub use pending::Pending;
 #[cfg(feature = "cluster")]
 pub(crate) use pending::{Promise, pending};

@@ -12,7 +12,7 @@ use smol::channel::{Receiver, Sender, bounded};
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::super::replica::Outcome;
+use super::super::replica::{FenceState, Outcome};
 use super::shared::{Permission, Shared};
 use crate::store::on_panic::OnPanic;
 use crate::store::{Durability, LogOptions, Session, SessionUpdate, Store, StoreError, Sync};
@@ -36,6 +36,8 @@ pub(super) struct Batch {
     /// The sequence of its last message, its CRC-32C, and the mark after it.
     pub(super) sequence: u64,
     pub(super) crc: u32,
+    /// Who may register behind it.
+    pub(super) fence: FenceState,
     pub(super) mark: Bytes,
 }
 
@@ -117,7 +119,7 @@ impl Applier {
             if !self.may_apply(&batch, batches) || !self.apply(&batch, batches) {
                 return;
             }
-            self.shared.set_applied(batch.sequence, batch.crc);
+            self.shared.set_applied(batch.sequence, batch.crc, batch.fence);
             // who waits is answered once it can be found, and nobody is told before
             let _ = self.applied.send(batch.taken);
             for session in batch.sessions {

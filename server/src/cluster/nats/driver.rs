@@ -1,4 +1,4 @@
-//! The task with the outbox: what is published, and who is answered.
+//! The task with the outbox: what is published, who is answered, and whether this node registers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,11 @@ use smol::channel::Sender;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch as latest};
 use tokio::task::JoinSet;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::super::outbox::{GivenUp, Outbox, OutboxOptions};
 use super::super::replica::{Outcome, Replica};
+use super::super::role::{Role, RoleChange};
 use super::mark::StoredPosition;
 use super::publisher::{Publication, Publisher};
 use super::reader::Reader;
@@ -70,6 +71,10 @@ pub(super) fn start(runtime: &Handle, start: Start) -> Result<(), ClusterError> 
                 };
                 tasks.spawn(reader.run());
                 tasks.spawn(nodes::answer(client.clone(), log.server_id, shared.clone()));
+                // all nodes have that of the server's own id in common
+                if !options.shards.iter().any(|shard| shard.server_id == log.server_id) {
+                    tasks.spawn(nodes::compare(client.clone(), log.server_id, shared.clone()));
+                }
                 let publisher =
                     Publisher::new(context.clone(), shared.clone(), log.server_id, results);
                 tasks.spawn(publisher.run(publishes));
@@ -86,6 +91,13 @@ pub(super) fn start(runtime: &Handle, start: Start) -> Result<(), ClusterError> 
                 writer(),
                 OutboxOptions { limit: options.limit, ..OutboxOptions::default() },
             ),
+            role: match (options.is_monitored, options.unfences) {
+                (true, _) => Role::Standby,
+                (false, true) => Role::Lifting,
+                (false, false) => Role::Free,
+            },
+            claim: None,
+            releasing: Vec::new(),
             shared,
             joined,
             publish,
@@ -113,8 +125,21 @@ fn writer() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()
 }
 
+/// Who wants this node to be the one that registers.
+struct Claim {
+    promise: Promise,
+    since: std::time::Instant,
+    /// What is to be applied before it is published, once the leader has been asked: behind a fence
+    /// that came before, and is not seen yet, it would be refused.
+    target: Option<u64>,
+}
+
 struct Driver {
     outbox: Outbox<Promise>,
+    role: Role,
+    claim: Option<Claim>,
+    /// Who waits until all is settled.
+    releasing: Vec<Promise>,
     shared: Arc<Shared>,
     joined: latest::Receiver<Option<JoinedStream>>,
     publish: mpsc::UnboundedSender<Publication>,
@@ -136,10 +161,14 @@ impl Driver {
     async fn run(mut self, tasks: &mut JoinSet<()>) {
         loop {
             self.step();
+            if self.outbox.is_empty() {
+                self.releasing.drain(..).for_each(|promise| promise.settle(Ok(None)));
+            }
             if self.closing.is_some() && self.outbox.is_empty() {
                 return;
             }
-            let due = self.outbox.deadline().into_iter().chain(self.closing).min();
+            let due = self.outbox.deadline().into_iter().chain(self.closing);
+            let due = due.chain(self.claim.is_some().then(|| self.now() + ROUND)).min();
             let due = due.unwrap_or(self.now() + Duration::from_secs(1)).max(self.now() + ROUND);
             let due = self.start + due.since_origin();
             tokio::select! {
@@ -185,6 +214,7 @@ impl Driver {
         let now = self.now();
         if let Some(stopped) = self.shared.has_stopped() {
             let given_up = self.outbox.drain();
+            self.claim_failed(&stopped);
             return self.give_up(given_up, &stopped);
         }
         if self.closing.is_some_and(|at| at <= now) {
@@ -204,12 +234,27 @@ impl Driver {
             let text = format!("not acknowledged by the cluster within {seconds} s: {failure}");
             self.give_up(unknown, &text);
         }
+        if self.claim.as_ref().is_some_and(|claim| claim.since.elapsed() > self.limit) {
+            self.role.release(&mut self.outbox);
+            let failure = self.failure.as_deref().unwrap_or("no answer of the cluster");
+            self.claim_failed(&format!("not within {} s: {failure}", self.limit.as_secs_f32()));
+        }
         if self.joined.borrow().is_none() {
             return;
         }
-        if self.outbox.is_closed() {
-            self.outbox.open();
+        let (applied, fence) = self.shared.applied_fence();
+        if let Some(claim) = &mut self.claim
+            && claim.target.is_none()
+        {
+            claim.target = self.shared.last_since(claim.since);
         }
+        let target = match &self.claim {
+            Some(claim) => claim.target,
+            None => Some(self.shared.last()),
+        };
+        let caught_up = target.is_some_and(|target| applied >= target);
+        let change = self.role.step(fence, caught_up, &mut self.outbox);
+        self.on_change(change, Vec::new());
         while let Some(publish) = self.outbox.next(now, self.clock) {
             // where it is gone, what waits is given up in time
             let _ = self.publish.send(Publication {
@@ -224,7 +269,27 @@ impl Driver {
         match request {
             // its promise says that the log is closed
             Request::Append(..) if self.closing.is_some() => self.shared.give_place(),
+            Request::Append(_, promise)
+                if !self.role.may_register(self.shared.applied_fence().1) =>
+            {
+                self.shared.give_place();
+                promise.settle(Err(not_active()));
+            }
             Request::Append(body, promise) => self.outbox.push(promise, body, self.now()),
+            Request::Claim(promise) if self.shared.is_monitored() && self.role != Role::Active => {
+                self.role.claim();
+                self.shared.forget_fence();
+                let (since, target) = (std::time::Instant::now(), None);
+                self.claim = Some(Claim { promise, since, target });
+            }
+            Request::Claim(promise) => promise.settle(Ok(None)),
+            Request::Release(promise) => {
+                self.role.release(&mut self.outbox);
+                self.shared.set_may_register(!self.shared.is_monitored());
+                self.shared.forget_fence();
+                self.claim_failed("it is not wanted any more");
+                self.releasing.push(promise);
+            }
             Request::Close => {
                 self.closing.get_or_insert(Instant::from_origin(self.start.elapsed()) + self.limit);
             }
@@ -260,9 +325,52 @@ impl Driver {
                     }
                 }
                 Outcome::Void(place) => self.outbox.void(place),
-                Outcome::Opened { writer, epoch } => self.outbox.opened(writer, epoch),
+                one @ (Outcome::Opened { .. }
+                | Outcome::TakenOver { .. }
+                | Outcome::Refused { .. }) => {
+                    let (change, lost) = self.role.saw(&one, &mut self.outbox);
+                    self.on_change(change, lost);
+                }
                 Outcome::Known | Outcome::Again | Outcome::Part | Outcome::Foreign => {}
             }
+        }
+    }
+
+    /// What the stream has made of the node, and of who waited.
+    fn on_change(&mut self, change: Option<RoleChange>, lost: Vec<Promise>) {
+        match change {
+            Some(RoleChange::Claimed) => {
+                self.shared.set_may_register(true);
+                info!(
+                    stream = self.shared.stream(),
+                    "this node is active: only what it registers counts"
+                );
+                if let Some(claim) = self.claim.take() {
+                    claim.promise.settle(Ok(None));
+                }
+            }
+            Some(RoleChange::Refused) => {
+                self.claim_failed("another server was faster, or the fence was not stored in time");
+            }
+            Some(RoleChange::Fenced) => self.shared.fence(lost.len()),
+            None => {}
+        }
+        if lost.is_empty() {
+            return;
+        }
+        let (registrations, reason) = (lost.len(), "another server has taken over");
+        warn!(registrations, uncertain = 0, reason, "registrations given up");
+        for promise in lost {
+            self.shared.give_place();
+            self.shared.gave_up();
+            let text = format!("{reason}; the events are not registered");
+            promise.settle(Err(AppendError::Store(StoreError::Cluster(text.into()))));
+        }
+    }
+
+    fn claim_failed(&mut self, reason: &str) {
+        if let Some(claim) = self.claim.take() {
+            claim.promise.settle(Err(AppendError::Store(StoreError::Cluster(reason.into()))));
         }
     }
 
@@ -283,6 +391,12 @@ impl Driver {
             ticket.settle(Err(AppendError::Store(StoreError::Cluster(text.into()))));
         }
     }
+}
+
+/// What is appended to a node that does not register.
+pub(super) fn not_active() -> AppendError {
+    let text = "this node is not the active one; the events are not registered";
+    AppendError::Store(StoreError::Cluster(text.into()))
 }
 
 impl Drop for Driver {
@@ -312,6 +426,9 @@ mod tests {
             let (_join, joined) = latest::channel(None);
             let driver = Driver {
                 outbox: Outbox::new(1, OutboxOptions::default()),
+                role: Role::Free,
+                claim: None,
+                releasing: Vec::new(),
                 shared: shared.clone(),
                 joined,
                 publish,

@@ -11,7 +11,7 @@
 //! | file | what |
 //! |---|---|
 //! | `options` | what a node is told about its cluster |
-//! | `driver` | the task with the outbox: what is published, and who is answered |
+//! | `driver` | the task with the outbox: what is published, who is answered, who registers |
 //! | `publisher` | publishes, many at a time; chops what is too large for one message |
 //! | `reader` | reads the stream in order, from what the store has applied |
 //! | `applier` | the threads that bring sessions into the store and tell the feed |
@@ -43,8 +43,8 @@ use tokio::sync::mpsc;
 
 use super::report::ClusterReport;
 use crate::store::{
-    Append, AppendError, Feed, Health, Log, LogCounts, LogOptions, Pending, Promise, Session,
-    Store, StoreError, pending,
+    Append, AppendError, Feed, Fence, Health, Log, LogCounts, LogOptions, Pending, Promise,
+    Session, Store, StoreError, pending,
 };
 pub use options::{ClusterOptions, ShardOptions};
 use shared::Shared;
@@ -62,9 +62,6 @@ pub enum ClusterError {
     /// The addresses make no sense.
     #[error("the addresses of the cluster: {0}")]
     Servers(String),
-    /// A monitor would decide about what the cluster decides.
-    #[error("a server in a cluster cannot have a monitor: all nodes of the cluster serve")]
-    Monitor,
     /// Modules would have to see ids that nobody knows before the cluster has given them.
     #[error(
         "a server in a cluster cannot have modules: events have no ids before they are registered"
@@ -93,6 +90,8 @@ pub struct ClusterLog {
 #[derive(Debug)]
 enum Request {
     Append(bytes::Bytes, Promise),
+    Claim(Promise),
+    Release(Promise),
     Close,
 }
 
@@ -133,6 +132,13 @@ impl ClusterLog {
         Ok((Self { shared, requests, max_waiting }, feed))
     }
 
+    /// Where the node has ended, the promise says that the log is closed.
+    fn ask(&self, request: fn(Promise) -> Request) -> Pending {
+        let (promise, pending) = pending();
+        let _ = self.requests.send(request(promise));
+        pending
+    }
+
     fn refused(reason: &str) -> Pending {
         Pending::settled(Err(AppendError::Store(StoreError::Cluster(reason.into()))))
     }
@@ -145,6 +151,10 @@ impl Log for ClusterLog {
         }
         if append.complete.is_some() {
             return Self::refused("modules do not run in a cluster");
+        }
+        // not only where the engine has heard of it
+        if self.shared.is_monitored() && !self.shared.may_register() {
+            return Pending::settled(Err(driver::not_active()));
         }
         if !self.shared.take_place(self.max_waiting) {
             return Pending::settled(Err(AppendError::Busy(self.max_waiting)));
@@ -186,5 +196,28 @@ impl Log for ClusterLog {
 
     fn cluster(&self) -> Option<ClusterReport> {
         Some(self.shared.report())
+    }
+
+    fn fence(&self) -> Option<&dyn Fence> {
+        self.shared.is_monitored().then_some(self as &dyn Fence)
+    }
+}
+
+impl Fence for ClusterLog {
+    fn claim(&self) -> Pending {
+        self.ask(Request::Claim)
+    }
+
+    fn holds(&self) -> bool {
+        self.shared.may_register()
+    }
+
+    fn lost(&self) -> Receiver<()> {
+        self.shared.lost()
+    }
+
+    fn release(&self) -> Pending {
+        self.shared.set_may_register(false);
+        self.ask(Request::Release)
     }
 }

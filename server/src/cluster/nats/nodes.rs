@@ -11,10 +11,14 @@ use tracing::warn;
 use super::shared::Shared;
 use super::watch::{replicas, stream_name};
 use super::{ClusterError, ClusterOptions};
+use crate::cluster::report::other_shards;
 use crate::cluster::{ClusterReport, ClusterStatus};
 
 /// How long nodes may take to answer, and the leader of the stream.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Time before the options of nodes are compared, and between two times.
+const COMPARE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
 
 /// Nodes that are waited for at the most: a cluster has three or five.
 const MOST: usize = 1_024;
@@ -39,6 +43,23 @@ pub(super) async fn answer(client: Client, server_id: i64, shared: Arc<Shared>) 
             Err(error) => warn!(%error, "this node cannot answer queries for its status"),
         }
         sleep(PATIENCE).await;
+    }
+}
+
+/// Says where other nodes divide types otherwise among server ids, for as long as the node runs.
+pub(super) async fn compare(client: Client, server_id: i64, shared: Arc<Shared>) {
+    let mut said = None;
+    sleep(COMPARE[0]).await;
+    loop {
+        let others = other_shards(&gather(&client, server_id).await, shared.shards());
+        if let Some(others) = &others
+            && said.as_ref() != Some(others)
+        {
+            let own = shared.shards();
+            warn!(own, others, "the nodes of the cluster have different shards");
+        }
+        said = others;
+        sleep(COMPARE[1]).await;
     }
 }
 

@@ -41,6 +41,13 @@ pub struct ClusterOptions {
     /// from the server's own. The first that has a type takes it. None by default. The node serves
     /// while all its streams do; all nodes need the same.
     pub shards: Vec<ShardOptions>,
+    /// A monitor decides which node registers: this one does nothing of it before it has claimed
+    /// that, and an earlier one that does not know of it yet is fenced. Off by default; a server
+    /// with a monitor sets it by itself. All nodes need the same.
+    pub is_monitored: bool,
+    /// Where a monitor decided which node registers, it is to do so no more: this node ends that,
+    /// once, where no monitor is its own. Off by default.
+    pub unfences: bool,
 }
 
 /// A server id of a node besides its own, with a stream of its own.
@@ -67,7 +74,21 @@ impl ClusterOptions {
             limit: Duration::from_secs(20),
             silence: Duration::from_secs(10),
             shards: Vec::new(),
+            is_monitored: false,
+            unfences: false,
         }
+    }
+
+    /// Which server id takes which types.
+    pub(super) fn shards_text(&self) -> String {
+        let types = self.shards.iter().flat_map(|shard| {
+            shard
+                .types
+                .query_types()
+                .into_iter()
+                .map(move |one| format!("{}={one}", shard.server_id))
+        });
+        types.collect::<Vec<_>>().join(" ")
     }
 
     /// The addresses.

@@ -226,6 +226,7 @@ impl Reader {
         }
         batch.sequence = self.replica.taken();
         batch.crc = self.replica.state().crc;
+        batch.fence = self.replica.state().fence();
         batch.mark = mark::encode(created, self.replica.state());
         self.shared.set_read(batch.sequence);
         self.batches.send(batch).await.map_err(|_| ReadError::Closed)

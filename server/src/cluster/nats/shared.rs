@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use smol::channel::{Receiver, Sender, unbounded};
+use smol::channel::{Receiver, Sender, bounded, unbounded};
 use tracing::{error, info, warn};
 
-use super::super::replica;
+use super::super::replica::{self, FenceState};
 use super::super::report::{ClusterReport, ReplicaReport};
 use super::ClusterOptions;
 use crate::store::{Health, LogCounts, Promise, StoreError};
@@ -29,8 +29,16 @@ pub(super) struct Shared {
     holds: AtomicBool,
     waiting: AtomicUsize,
     given_up: AtomicU64,
+    /// This node may register: see [`Role`](super::super::role::Role).
+    may_register: AtomicBool,
+    /// How often another node has taken over from this one.
+    fenced: AtomicU64,
+    /// Told when another node has taken over, and when that is forgotten.
+    lost: (Sender<()>, Receiver<()>),
+    is_monitored: bool,
     node: String,
     stream: String,
+    shards: String,
     silence: Duration,
 }
 
@@ -50,6 +58,10 @@ struct State {
     moved: Option<Instant>,
     /// CRC-32C of the message that was applied last, 0 where none was.
     crc: u32,
+    /// Who may register behind it.
+    fence: FenceState,
+    /// Another node has taken over from this one, whose blessing has not changed since.
+    taken_over: Option<Arc<str>>,
     /// Why the store does not take anything.
     disk: Option<StoreError>,
     /// Why nothing is published.
@@ -95,10 +107,10 @@ pub(super) struct Answer {
 
 impl Shared {
     pub(super) fn new(options: &ClusterOptions, server_id: i64, known: &replica::State) -> Self {
-        let (applied, crc) = (known.taken, known.crc);
+        let (applied, crc, fence) = (known.taken, known.crc, known.fence());
         let unsaid = Some(Instant::now());
         Self {
-            state: Mutex::new(State { crc, unsaid, ..State::default() }),
+            state: Mutex::new(State { crc, fence, unsaid, ..State::default() }),
             serves: unbounded(),
             applied: AtomicU64::new(applied),
             read: AtomicU64::new(applied),
@@ -107,8 +119,13 @@ impl Shared {
             holds: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             given_up: AtomicU64::new(0),
+            may_register: AtomicBool::new(!options.is_monitored),
+            fenced: AtomicU64::new(0),
+            lost: bounded(1),
+            is_monitored: options.is_monitored,
             node: options.node.clone(),
             stream: super::watch::stream_name(server_id),
+            shards: options.shards_text(),
             silence: options.silence,
         }
     }
@@ -119,6 +136,10 @@ impl Shared {
 
     pub(super) fn stream(&self) -> &str {
         &self.stream
+    }
+
+    pub(super) fn shards(&self) -> &str {
+        &self.shards
     }
 
     pub(super) fn serves(&self) -> Receiver<bool> {
@@ -179,11 +200,68 @@ impl Shared {
         (self.applied(), state.crc)
     }
 
-    pub(super) fn set_applied(&self, sequence: u64, crc: u32) {
+    /// How far the store is, and who may register behind that.
+    pub(super) fn applied_fence(&self) -> (u64, FenceState) {
+        let state = self.lock();
+        (self.applied(), state.fence)
+    }
+
+    pub(super) fn is_monitored(&self) -> bool {
+        self.is_monitored
+    }
+
+    pub(super) fn may_register(&self) -> bool {
+        self.may_register.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_may_register(&self, may: bool) {
+        self.may_register.store(may, Ordering::Release);
+    }
+
+    pub(super) fn lost(&self) -> Receiver<()> {
+        self.lost.1.clone()
+    }
+
+    /// Another node has taken over from this one: it registers nothing until that is forgotten.
+    pub(super) fn fence(&self, registrations: usize) {
+        self.set_may_register(false);
+        self.fenced.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.lock();
+        let sequence = state.fence.sequence;
+        let reason = format!(
+            "another server has taken over, by message {sequence} of the stream: this one stands \
+             by until the monitor changes its blessing"
+        );
+        error!(stream = self.stream, registrations, reason, "this node was fenced");
+        state.taken_over = Some(reason.into());
+        drop(state);
+        // where one is there, that is enough
+        let _ = self.lost.0.try_send(());
+    }
+
+    /// The blessing has changed, or the node claims anew.
+    pub(super) fn forget_fence(&self) {
+        if self.lock().taken_over.take().is_some() {
+            let _ = self.lost.0.try_send(());
+        }
+    }
+
+    /// The last message of the stream, when its leader was last asked.
+    pub(super) fn last(&self) -> u64 {
+        self.lock().last
+    }
+
+    /// The same, where it was asked after `asked`.
+    pub(super) fn last_since(&self, asked: Instant) -> Option<u64> {
+        let state = self.lock();
+        state.answered.is_some_and(|at| at > asked).then_some(state.last)
+    }
+
+    pub(super) fn set_applied(&self, sequence: u64, crc: u32, fence: FenceState) {
         let mut state = self.lock();
         // under the lock: the two belong together
         self.applied.store(sequence, Ordering::Release);
-        state.crc = crc;
+        (state.crc, state.fence) = (crc, fence);
         state.moved = Some(Instant::now());
         drop(state);
         self.judge();
@@ -344,6 +422,7 @@ impl Shared {
         state.closed = true;
         let closers = std::mem::take(&mut state.closers);
         drop(state);
+        self.lost.0.close();
         self.judge();
         for promise in closers {
             promise.settle(Ok(None));
@@ -366,6 +445,14 @@ impl Shared {
             let silent = state.silent.as_deref().unwrap_or("no answer");
             let text =
                 format!("the cluster has no majority: its leader does not answer ({silent})");
+            return Some(text.into());
+        }
+        if state.fence.is_up && !self.is_monitored {
+            let sequence = state.fence.sequence;
+            let text = format!(
+                "since message {sequence} of the stream a monitor decides which node registers: \
+                 start this node with --monitor, or end that with --cluster-unfence"
+            );
             return Some(text.into());
         }
         let applied = self.applied();
@@ -427,7 +514,8 @@ impl Shared {
         if let Some(disk) = &state.disk {
             return Health::Failing(disk.clone());
         }
-        match self.reason(&state).or_else(|| state.refused.clone()) {
+        let other = || state.taken_over.clone().or_else(|| state.refused.clone());
+        match self.reason(&state).or_else(other) {
             Some(reason) => Health::Failing(StoreError::Cluster(reason)),
             None => Health::Good,
         }
@@ -436,11 +524,15 @@ impl Shared {
     pub(super) fn report(&self) -> ClusterReport {
         let state = self.lock();
         let reason = self.reason(&state);
+        let serves = reason.is_none() && !state.closed;
+        let other = || state.taken_over.clone().or_else(|| state.refused.clone());
         ClusterReport {
             node: self.node.clone(),
             stream: self.stream.clone(),
-            serves: reason.is_none() && !state.closed,
-            reason: reason.or_else(|| state.refused.clone()).map(|reason| reason.to_string()),
+            serves,
+            active: self.is_monitored.then(|| serves && self.may_register()),
+            fenced: self.fenced.load(Ordering::Relaxed),
+            reason: reason.or_else(other).map(|reason| reason.to_string()),
             stopped: state.stopped.is_some(),
             leader: state.leader.clone(),
             replicas: state.replicas.clone(),
@@ -449,6 +541,7 @@ impl Shared {
             answered: state.answered.map(|at| at.elapsed()),
             waiting: self.waiting.load(Ordering::Relaxed),
             given_up: self.given_up.load(Ordering::Relaxed),
+            shards: Some(self.shards.clone()),
         }
     }
 }

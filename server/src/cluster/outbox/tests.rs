@@ -12,7 +12,7 @@ impl Bench {
     fn open() -> Self {
         let mut bench =
             Self { outbox: Outbox::new(7, OutboxOptions::default()), now: Instant::ORIGIN };
-        bench.outbox.open();
+        bench.outbox.open(Opening::Plain);
         assert_eq!(bench.next(), "1-open");
         bench.outbox.opened(7, 1);
         bench
@@ -98,7 +98,7 @@ fn nothing_goes_out_before_the_epoch_is_in_the_stream() {
     outbox.push('a', Bytes::from_static(b"a"), now);
     assert!(outbox.is_closed());
     assert_eq!(outbox.next(now, || Timestamp::MIN), None);
-    outbox.open();
+    outbox.open(Opening::Plain);
     let open = outbox.next(now, || Timestamp::MIN).expect("it opens");
     assert_eq!(open.message.body, Body::Open);
     assert_eq!(outbox.next(now, || Timestamp::MIN), None);
@@ -114,14 +114,14 @@ fn nothing_goes_out_before_the_epoch_is_in_the_stream() {
 fn an_opening_that_never_comes_is_followed_by_another_one() {
     let mut bench =
         Bench { outbox: Outbox::new(7, OutboxOptions::default()), now: Instant::ORIGIN };
-    bench.outbox.open();
+    bench.outbox.open(Opening::Plain);
     assert_eq!(bench.next(), "1-open");
     assert_eq!(bench.outbox.deadline(), Some(bench.now + Duration::from_secs(10)));
     bench.wait(Duration::from_secs(9));
     assert!(bench.outbox.expire(bench.now).is_empty() && !bench.outbox.is_closed());
     bench.wait(Duration::from_secs(1));
     assert!(bench.outbox.expire(bench.now).is_empty() && bench.outbox.is_closed());
-    bench.outbox.open();
+    bench.outbox.open(Opening::Plain);
     assert_eq!(bench.next(), "2-open");
     // it comes after all, and opens nothing
     bench.outbox.opened(7, 1);
@@ -142,7 +142,7 @@ fn what_is_given_up_after_it_was_sent_is_uncertain_and_the_next_epoch_ends_this_
     let given_up = bench.outbox.expire(bench.now);
     assert_eq!(given_up, [GivenUp { ticket: 'a', uncertain: true, is_stored: false }]);
     assert!(bench.outbox.is_closed());
-    bench.outbox.open();
+    bench.outbox.open(Opening::Plain);
     assert_eq!(bench.next(), "2-open");
     // it came after all
     assert_eq!(bench.outbox.applied(place(0)), None);
@@ -183,7 +183,7 @@ fn a_writer_that_is_not_known_any_more_opens_again() {
     assert_eq!(bench.next(), "a as 1-0-0 at 0");
     bench.outbox.void(place(0));
     assert!(bench.outbox.is_closed());
-    bench.outbox.open();
+    bench.outbox.open(Opening::Plain);
     assert_eq!(bench.next(), "2-open");
     bench.outbox.opened(7, 2);
     assert_eq!(bench.next(), "a as 2-0-0 at 0");
@@ -207,4 +207,44 @@ fn so_many_are_on_their_way_and_no_more() {
     assert_eq!(bench.next(), "nothing", "it is too large beside another");
     bench.outbox.applied(place(2));
     assert_eq!(bench.next(), "d as 1-3-0 at 0", "and alone it goes always");
+}
+
+#[test]
+fn a_fence_goes_out_like_an_opening_until_it_is_seen_refused_or_given_up() {
+    let mut bench =
+        Bench { outbox: Outbox::new(7, OutboxOptions::default()), now: Instant::ORIGIN };
+    bench.outbox.open(Opening::Fence(5));
+    assert_eq!(bench.next(), "Fence(5)");
+    assert_eq!(bench.next(), "nothing");
+    let opening = Key { place: place(0), is_opening: true, round: 0 };
+    bench.outbox.failed(opening, bench.now);
+    bench.wait(Duration::from_millis(100));
+    let again = bench.publish().expect("a retry");
+    assert_eq!((again.message.body, &*again.id), (Body::Fence(5), "0000000000000007-1-open"));
+    assert!(!bench.outbox.refused(7, 2) && !bench.outbox.refused(8, 1), "that of another");
+    assert!(bench.outbox.refused(7, 1) && bench.outbox.is_closed());
+    assert!(!bench.outbox.refused(7, 1), "once");
+    bench.outbox.open(Opening::Fence(9));
+    assert_eq!(bench.next(), "Fence(9)");
+    bench.wait(Duration::from_secs(10));
+    assert!(bench.outbox.expire(bench.now).is_empty() && bench.outbox.is_closed());
+}
+
+#[test]
+fn who_waits_when_another_takes_over_is_given_back_and_nothing_of_it_goes_out_again() {
+    let mut bench = Bench::open();
+    "abc".chars().for_each(|it| bench.push(it));
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    bench.outbox.stored(key(0, 0));
+    assert_eq!(bench.next(), "b as 1-1-0 at 0");
+    assert_eq!(bench.outbox.applied(place(0)), Some('a'));
+    assert_eq!(bench.outbox.fenced(), ['b', 'c']);
+    assert!(bench.outbox.is_closed() && bench.outbox.is_empty());
+    bench.outbox.void(place(1));
+    bench.outbox.failed(key(1, 0), bench.now);
+    assert_eq!(bench.next(), "nothing");
+    // while it opens itself, the stream decides which of the two comes first
+    bench.outbox.open(Opening::Fence(9));
+    assert!(bench.outbox.fenced().is_empty());
+    assert_eq!(bench.next(), "Fence(9)");
 }

@@ -133,8 +133,8 @@ fn what_others_publish_is_passed_over_and_what_is_damaged_stops() {
     let before = replica.state().clone();
     let fault = Fault::Message(3, MessageError::Damaged);
     assert_eq!(replica.take(3, &damaged.into()), Err(fault));
-    let fault = Fault::Message(3, MessageError::Version(2));
-    assert_eq!(replica.take(3, &Bytes::from_static(b"HATS\x02")), Err(fault));
+    let fault = Fault::Message(3, MessageError::Version(3));
+    assert_eq!(replica.take(3, &Bytes::from_static(b"HATS\x03")), Err(fault));
     assert_eq!(
         replica.take(3, &message(A, 0, 1, Body::Session(events(&[])))),
         Err(Fault::Events(3))
@@ -213,7 +213,12 @@ fn any_message() -> impl Strategy<Value = Bytes> {
         2 => of.clone().prop_map(open),
         8 => (of.clone(), 0..5u64, 0..9i64)
             .prop_map(|(of, number, at)| session(of, number, at, &["a", "b"])),
-        1 => (of, 0..5u64).prop_map(|(of, number)| message(of, number, 1, Body::Part(events(&["a"])))),
+        1 => (of.clone(), 0..5u64)
+            .prop_map(|(of, number)| message(of, number, 1, Body::Part(events(&["a"])))),
+        1 => (of, 0..6u64, any::<bool>()).prop_map(|(of, before, is_up)| match is_up {
+            true => fence(of, before),
+            false => message(of, 0, 0, Body::Lift(before)),
+        }),
         1 => any::<Vec<u8>>().prop_map(Bytes::from),
     ]
 }
@@ -251,4 +256,99 @@ proptest! {
         }
         prop_assert_eq!(straight.state(), other.state());
     }
+}
+
+const fn taken_over((writer, epoch): Of, is_up: bool) -> Outcome {
+    Outcome::TakenOver { writer, epoch, is_up }
+}
+
+const fn refused((writer, epoch): Of) -> Outcome {
+    Outcome::Refused { writer, epoch }
+}
+
+/// Takes messages in their order from 1 on.
+fn outcomes(messages: &[Bytes]) -> Vec<Outcome> {
+    let mut replica = Replica::new(1, State::default());
+    let taken = messages.iter().zip(1..).map(|(bytes, sequence)| replica.take(sequence, bytes));
+    taken.map(|outcome| outcome.expect("a good message")).collect()
+}
+
+fn fence(of: Of, before: u64) -> Bytes {
+    message(of, 0, 0, Body::Fence(before))
+}
+
+#[test]
+fn a_fence_ends_what_others_have_open_and_only_the_next_ends_it() {
+    let messages = [
+        open(A),
+        session(A, 0, 1, &["before"]),
+        fence(B, 0),
+        session(A, 1, 1, &["late"]),
+        session(A, 0, 1, &["again"]),
+        session(B, 0, 1, &["behind"]),
+        open(A2),
+        open(A),
+        session(A2, 0, 1, &["no"]),
+        fence((0xC, 1), 0),
+        fence((0xC, 2), 3),
+        session(B, 1, 1, &["late"]),
+        open((0xB, 2)),
+        open((0xC, 3)),
+        session((0xC, 3), 0, 1, &["own"]),
+    ];
+    let outcomes = outcomes(&messages);
+    let others: Vec<_> =
+        outcomes.iter().filter(|it| !matches!(it, Outcome::Session { .. })).collect();
+    let expected = [
+        opened(A),
+        taken_over(B, true),
+        void(A, 1),
+        void(A, 0),
+        refused(A2),
+        Outcome::Known,
+        void(A2, 0),
+        refused((0xC, 1)),
+        taken_over((0xC, 2), true),
+        void(B, 1),
+        refused((0xB, 2)),
+        opened((0xC, 3)),
+    ];
+    assert_eq!(others, expected.iter().collect::<Vec<_>>());
+    let sessions = trace(&messages).into_iter().filter(|it| it.contains(" at "));
+    assert_eq!(sessions.collect::<Vec<_>>(), ["2 at 1: before", "6 at 1: behind", "15 at 1: own"]);
+}
+
+#[test]
+fn once_a_fence_is_lifted_everybody_opens_again_and_what_is_late_stays_void() {
+    let lift = |of, before| message(of, 0, 0, Body::Lift(before));
+    let messages = [
+        open(A),
+        fence(B, 0),
+        fence(B, 0),
+        lift((0xC, 1), 2),
+        fence((0xD, 1), 0),
+        fence((0xD, 1), 2),
+        open(A),
+        session(A, 0, 1, &["late"]),
+        session(B, 0, 1, &["late"]),
+        open(A2),
+        open((0xB, 2)),
+        lift((0xC, 1), 2),
+    ];
+    let d = (0xD, 1);
+    let expected = [
+        opened(A),
+        taken_over(B, true),
+        Outcome::Known,
+        taken_over((0xC, 1), false),
+        refused(d),
+        refused(d),
+        Outcome::Known,
+        void(A, 0),
+        void(B, 0),
+        opened(A2),
+        opened((0xB, 2)),
+        Outcome::Known,
+    ];
+    assert_eq!(outcomes(&messages), expected);
 }

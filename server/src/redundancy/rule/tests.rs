@@ -155,3 +155,22 @@ fn what_the_loss_of_the_monitor_means() {
     assert!(!rule.shown(true, false, false) && rule.is_running());
     assert!(rule.shown(true, true, false) && !rule.is_running());
 }
+
+/// Another node was faster to claim the stream, say.
+#[test]
+fn an_engine_that_does_not_start_is_started_again_while_the_server_is_blessed() {
+    let now = Instant::now();
+    let mut rule = Rule::new(MonitorLost::Stay, Duration::ZERO);
+    rule.connected(now);
+    rule.blessed();
+    assert_eq!(rule.step(now, false), Step::Start);
+    rule.started();
+    assert_eq!(rule.step(now, false), Step::Nothing);
+    rule.failed(now);
+    assert_eq!(rule.step(now, false), Step::In(Duration::from_secs(1)));
+    assert_eq!(rule.step(now + Duration::from_secs(1), true), Step::Nothing, "another is active");
+    assert_eq!(rule.step(now + Duration::from_secs(1), false), Step::Start);
+    rule.started();
+    assert!(rule.stand_by(), "it is to be stopped, also half started");
+    assert_eq!(rule.step(now + Duration::from_secs(9), false), Step::Nothing);
+}
