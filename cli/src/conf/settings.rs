@@ -279,6 +279,7 @@ impl Settings {
         over(&mut to.servers, cluster.servers);
         over(&mut to.replicas, cluster.replicas);
         over(&mut to.new, cluster.new);
+        over(&mut to.unfence, cluster.unfence);
         over(&mut to.creds, cluster.creds);
         over(&mut to.ca, cluster.ca);
         over(&mut to.cert, cluster.cert);

@@ -44,6 +44,20 @@ address = "10.0.0.9:23010"
 group = "event"
 lost = "exit"
 
+[cluster]
+servers = "nats://a,b,c"
+replicas = 3
+new = true
+unfence = true
+creds = "/etc/hat/nats.creds"
+ca = "/etc/hat/nats-ca.pem"
+cert = "/etc/hat/nats.pem"
+key = "/etc/hat/nats-key.pem"
+
+[[cluster.shards]]
+server_id = 4
+types = ["x/*"]
+
 [adminer]
 listen = "127.0.0.1:23015"
 

@@ -194,7 +194,7 @@ fn one_node_of_a_group_registers_and_another_takes_over_from_one_that_is_killed_
     let flood = pair.flood(first, "a");
     std::thread::sleep(Duration::from_millis(500));
     let refused = pair.flood(second, "no");
-    let mut registered = vec![pair.end(refused)];
+    let mut registered = vec![pair.runtime.block_on(refused.task).expect("no panic")];
     assert!(registered[0].answered.is_empty() && registered[0].refused.len() == 16);
     assert_eq!([first, second].map(|it| pair.metric(it, "hat_cluster_active")), [1.0, 0.0]);
     assert_eq!(get(pair.nodes[second].page, "/healthz", "").status, 200, "a standby is well");
@@ -300,6 +300,8 @@ fn a_node_without_a_monitor_registers_nothing_behind_a_fence_until_it_is_lifted(
     };
     let node = free(2, "");
     let stands_by = || {
+        // the page comes after clients can connect
+        TcpStream::connect(node.page).ok()?;
         let health = get(node.page, "/healthz", "");
         (health.status == 503 && health.body.contains("a monitor decides which node")).then_some(())
     };
