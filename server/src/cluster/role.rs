@@ -123,15 +123,15 @@ impl Role {
                     return (Some(RoleChange::Claimed), Vec::new());
                 }
             }
-            // lifted: it goes on in an epoch of its own
-            Outcome::TakenOver { is_up: false, .. }
-                if matches!(self, Self::Free | Self::Lifting) =>
-            {
-                if outbox.is_open() {
+            Outcome::TakenOver { is_up, .. } => {
+                // lifted: it goes on in an epoch of its own
+                let goes_on = !is_up && matches!(self, Self::Free | Self::Lifting);
+                if goes_on && outbox.is_open() {
                     outbox.close();
                 }
-            }
-            Outcome::TakenOver { .. } => {
+                if goes_on {
+                    return (None, Vec::new());
+                }
                 let lost = outbox.fenced();
                 if *self == Self::Active {
                     *self = Self::Standby;
