@@ -97,7 +97,7 @@ impl Settings {
         let (has_web, has_cert) = (web.listen.is_some(), self.tls.cert.is_some());
         let (cluster, is_clustered) = (&self.cluster, self.cluster.servers.is_some());
         let has_more = [&cluster.creds, &cluster.ca, &cluster.cert, &cluster.key];
-        let is_said = [cluster.new, cluster.unfence].iter().any(|it| it.is_some())
+        let is_said = [cluster.new, cluster.unfence].iter().any(Option::is_some)
             || cluster.replicas.is_some()
             || !cluster.shards.is_empty();
         let has_more = is_said || has_more.iter().any(|it| it.is_some());
