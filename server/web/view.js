@@ -3,6 +3,7 @@
 
 import { age, count, exact, visibleName } from './format.js';
 import { Chart } from './chart.js';
+import { Cluster } from './cluster.js';
 
 /** Milliseconds behind from which on the page says so. */
 const BEHIND = 2000;
@@ -14,6 +15,7 @@ const SILENT = 5000;
 export class View {
   #part;
   #chart;
+  #cluster;
   #rateVersion = -1;
   #clients = new Map();
   #said;
@@ -24,7 +26,8 @@ export class View {
 
   constructor(root) {
     this.#part = Object.fromEntries(Array.from(root.querySelectorAll('[data-view]'), (element) => [element.dataset.view, element]));
-    const { chart, chartTop, chartReadout } = this.#part;
+    const { chart, chartTop, chartReadout, cluster } = this.#part;
+    this.#cluster = new Cluster(cluster);
     this.#chart = new Chart({ svg: chart, top: chartTop, readout: chartReadout });
   }
 
@@ -48,6 +51,7 @@ export class View {
   #state(model, serverNow) {
     const { server = {}, rate } = model.state;
     this.#server(server, serverNow);
+    this.#cluster.draw(server.cluster, serverNow);
     if (this.#rateVersion !== model.rateVersion) {
       this.#rateVersion = model.rateVersion;
       this.#chart.draw(rate);

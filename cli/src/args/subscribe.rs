@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use hat_aio::Address;
 use hat_core::eventer::{EventId, EventType, Timestamp};
 
 use super::query::event_id;
@@ -63,4 +64,8 @@ pub(crate) struct SubscribeArgs {
     /// reported on standard error. Only a server that rejects the client ends the command.
     #[arg(long)]
     pub(crate) reconnect: bool,
+    /// With --reconnect: where the same events are, too, as in --connect: the other nodes of a
+    /// cluster, say. Repeat the option for several. Each attempt is made at the next address.
+    #[arg(long, value_name = "ADDRESS", requires = "reconnect")]
+    pub(crate) alternative: Vec<Address>,
 }

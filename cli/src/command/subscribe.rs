@@ -119,6 +119,7 @@ async fn follow<R: Runtime>(
     };
     let options = ReconnectOptions {
         client: client_options(&args.connect, wanted)?,
+        alternatives: args.alternative.clone(),
         retry,
         catch_up: catches_up.then(CatchUpConfig::default),
         from_nothing: known.as_ref().is_some_and(Positions::is_empty),

@@ -2,6 +2,7 @@
 
 use hat_aio::Address;
 use hat_core::eventer::Status;
+use hat_core::json::{Array, Value};
 use hat_tokio::juggler;
 
 use crate::http::get;
@@ -50,6 +51,21 @@ fn without_a_majority_a_node_says_so_and_answers_queries() {
             }
         };
         tokio::time::timeout(TIME_LIMIT, shown).await.expect("the page says why");
+        // three nodes that answer, or did, and three servers that keep the stream, or did
+        let stream = async {
+            let names =
+                |list: &str| format!("/server/cluster/0/{list}").parse().expect("a pointer");
+            let (servers, nodes) = (names("servers"), names("nodes"));
+            loop {
+                let state = client.state();
+                let count = |path| state.get(path).and_then(Value::as_array).map_or(0, Array::len);
+                if (count(&servers), count(&nodes)) == (3, 3) {
+                    return;
+                }
+                client.changed().await.expect("the connection stays");
+            }
+        };
+        tokio::time::timeout(TIME_LIMIT, stream).await.expect("the page shows the cluster");
     });
     let client = cluster.runtime.block_on(cluster.nodes[0].client()).expect("a client");
     let answer = cluster.runtime.block_on(client.register_with_response(&events(&["without"])));

@@ -34,4 +34,4 @@ mod simulation;
 #[cfg(feature = "cluster")]
 #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
 pub use nats::{ClusterError, ClusterLog, ClusterOptions, ShardOptions};
-pub use report::{ClusterReport, ClusterStatus, ReplicaReport};
+pub use report::{ClusterReport, ClusterStatus, NodeReport, ReplicaReport};

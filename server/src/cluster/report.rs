@@ -45,6 +45,26 @@ pub struct ClusterReport {
     /// Which server id takes which types, as `2=north/*`, in the order in which they are asked;
     /// `None` where a node of an earlier version does not say so. All nodes need the same.
     pub shards: Option<String>,
+    /// The nodes that have answered since this one has started, itself among them, by name. Not
+    /// told to others: each asks by itself.
+    #[serde(skip)]
+    pub nodes: Vec<NodeReport>,
+}
+
+/// A node of the cluster, as it has answered another one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NodeReport {
+    /// What it is called.
+    pub name: String,
+    /// Whether it registers and tells.
+    pub serves: bool,
+    /// Why it does not, where it does not.
+    pub reason: Option<String>,
+    /// The sequence of the last message that it has applied.
+    pub applied: u64,
+    /// Time since its last answer: nodes are asked every five seconds.
+    pub answered: Duration,
 }
 
 /// A NATS server that follows the leader of the stream.

@@ -29,6 +29,7 @@ pub(super) static FILES: &[EmbeddedFile] = embedded! {
     "uPlot.LICENSE": "text/plain; charset=utf-8",
     "app.js": SCRIPT,
     "chart.js": SCRIPT,
+    "cluster.js": SCRIPT,
     "details.js": SCRIPT,
     "export.js": SCRIPT,
     "finding.js": SCRIPT,

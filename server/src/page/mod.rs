@@ -17,6 +17,7 @@
 //! changed since its last time, so that its cost depends on how many types changed and not on how
 //! many events there were.
 
+mod cluster;
 mod event;
 mod events;
 mod fields;

@@ -12,6 +12,7 @@ use hat_core::juggler::State;
 use smol::future::yield_now;
 use tracing::warn;
 
+use super::cluster;
 use super::event::{self, Extent};
 use super::events::{Changes, Events};
 use super::live::Live;
@@ -40,12 +41,22 @@ pub(super) struct Refresh {
     cut: BTreeSet<Arc<str>>,
     /// It was said that the state is full.
     full: bool,
+    /// How the cluster is, as it was shown last.
+    cluster: Option<Value>,
 }
 
 impl Refresh {
     pub(super) fn new(handle: EngineHandle, live: Live) -> Self {
         let rate = Rate::new(Timestamp::now().s());
-        Self { handle, live, events: Events::new(), rate, cut: BTreeSet::new(), full: false }
+        Self {
+            handle,
+            live,
+            events: Events::new(),
+            rate,
+            cut: BTreeSet::new(),
+            full: false,
+            cluster: None,
+        }
     }
 
     /// Runs until the page is closed: at once when something happens after a quiet time, then once
@@ -105,6 +116,14 @@ impl Refresh {
         let step = self.rate.step(now.s(), registered);
         if step == Step::None {
             return;
+        }
+        if !report.cluster.is_empty() {
+            let shown = Some(cluster::value(&report.cluster, now.as_secs_f64()));
+            if shown != self.cluster {
+                self.cluster.clone_from(&shown);
+                let path = Pointer::new(["server", "cluster"]);
+                self.live.state().change(|state| set(state, path, shown.unwrap_or_default()));
+            }
         }
         self.live.state().change(|state| {
             match step {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hat_aio::Address;
 use hat_aio::eventer::{
     ConnectError, ConnectionInfo, Handler, ListenOptions, ReconnectOptions, ReconnectingClient,
     RequestError, Server, StopReason, Update, WhileDisconnected, keep_connected, listen,
@@ -188,6 +189,32 @@ on_every_runtime! {
             assert_eq!(client.status(), Status::Stopping, "as last told");
             server = serve::<R>(address, &disk).await;
         }
+    }
+
+    async fn a_client_goes_on_at_another_address_from_its_last_event<R>() {
+        // two nodes that have the same events, and a third address where nobody is
+        let disk = Disk::default();
+        let (one, other) = (serve::<R>(local(), &disk).await, serve::<R>(local(), &disk).await);
+        let nobody = serve::<R>(local(), &disk).await;
+        let dead = nobody.addresses()[0];
+        nobody.close().await;
+        let alternatives = vec![Address::from(dead), Address::from(other.addresses()[0])];
+        let client = client::<R>(one.addresses()[0], |options| {
+            options.alternatives = alternatives;
+            options.catch_up = Some(CatchUpConfig::default());
+        }).await;
+        connected(&client).await;
+        let whole = |update| matches!(update, Update::CaughtUp { complete: true, .. });
+        assert!(whole(next(&client).await.0));
+        let told = disk.register("a/1");
+        one.notify_events(&[told.clone()], false, false).await;
+        assert_eq!(events(&client).await, [told]);
+        one.close().await;
+        lost(&client).await;
+        let missed = disk.register("a/2");
+        assert!(connected(&client).await >= 1, "the one where nobody is comes first");
+        assert_eq!(events(&client).await, [missed]);
+        assert!(whole(next(&client).await.0));
     }
 
     async fn requests_fail_or_wait_while_there_is_no_server<R>() {

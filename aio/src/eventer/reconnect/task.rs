@@ -1,6 +1,7 @@
 //! What the task of an event client does with each connection: it hands on what is told, and asks
 //! for what was missed.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ use hat_core::eventer::reconnect::{CatchUp, CatchUpConfig, Interest};
 type Shared = crate::reconnect::Shared<EventClient>;
 
 pub(super) struct EventerWork {
-    address: Address,
+    /// The first is that of the next attempt.
+    addresses: VecDeque<Address>,
     name: ByteString,
     options: ConnectOptions,
     missed: Option<MissedEvents>,
@@ -42,6 +44,7 @@ impl Work<EventClient> for EventerWork {
         shared: &Arc<Shared>,
     ) -> (Outcome, ConnectError) {
         let Err(error) = self.connect_and_serve::<R>(shared).await;
+        self.addresses.rotate_left(1);
         let ended = match &error {
             ConnectError::Ended(_) if self.taken => Outcome::Lost,
             error if error.is_rejection() => Outcome::Rejected,
@@ -60,7 +63,8 @@ impl EventerWork {
         subscription: Subscription,
         options: ReconnectOptions,
     ) -> Self {
-        let ReconnectOptions { client, catch_up, seen, from_nothing, .. } = options;
+        let ReconnectOptions { client, catch_up, seen, from_nothing, alternatives, .. } = options;
+        let addresses = std::iter::once(address).chain(alternatives).collect();
         let (server_id, persisted) = (client.server_id, client.persisted);
         let wanted = Interest { subscription, server_id, persisted };
         let missed = catch_up.map(|config| {
@@ -68,7 +72,7 @@ impl EventerWork {
             let catch_up = if from_nothing { catch_up.from_nothing() } else { catch_up };
             MissedEvents { catch_up, config }
         });
-        Self { address, name, options: client, missed, taken: false }
+        Self { addresses, name, options: client, missed, taken: false }
     }
 
     async fn connect_and_serve<R: Runtime>(
@@ -79,7 +83,7 @@ impl EventerWork {
         if self.missed.as_ref().is_some_and(|missed| missed.catch_up.needs_position()) {
             self.find_position::<R>().await?;
         }
-        let (address, name) = (self.address.clone(), self.name.clone());
+        let (address, name) = (self.addresses[0].clone(), self.name.clone());
         let client = connect::<R>(address, name, self.options.clone()).await?;
         self.taken = true;
         Err(self.serve::<R>(shared, &client).await.into())
@@ -91,7 +95,7 @@ impl EventerWork {
         let Some(missed) = &mut self.missed else { return Ok(()) };
         let mut options = self.options.clone();
         options.subscriptions = Vec::new();
-        let client = connect::<R>(self.address.clone(), self.name.clone(), options).await?;
+        let client = connect::<R>(self.addresses[0].clone(), self.name.clone(), options).await?;
         self.taken = true;
         missed.catch_up.position();
         missed.ask_for_all::<R>(&client, None).await?;

@@ -71,10 +71,11 @@ pub(super) fn start(runtime: &Handle, start: Start) -> Result<(), ClusterError> 
                 };
                 tasks.spawn(reader.run());
                 tasks.spawn(nodes::answer(client.clone(), log.server_id, shared.clone()));
-                // all nodes have that of the server's own id in common
-                if !options.shards.iter().any(|shard| shard.server_id == log.server_id) {
-                    tasks.spawn(nodes::compare(client.clone(), log.server_id, shared.clone()));
-                }
+                // all nodes have the stream of the server's own id in common
+                let is_own = !options.shards.iter().any(|shard| shard.server_id == log.server_id);
+                let following =
+                    nodes::follow(client.clone(), log.server_id, shared.clone(), is_own);
+                tasks.spawn(following);
                 let publisher =
                     Publisher::new(context.clone(), shared.clone(), log.server_id, results);
                 tasks.spawn(publisher.run(publishes));

@@ -1,7 +1,7 @@
 //! Nodes tell who asks how they are, and who asks puts it together.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::{Client, jetstream};
 use futures_util::StreamExt as _;
@@ -17,11 +17,14 @@ use crate::cluster::{ClusterReport, ClusterStatus};
 /// How long nodes may take to answer, and the leader of the stream.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Time before the options of nodes are compared, and between two times.
-const COMPARE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
+/// From one question of a node to the next: [`PATIENCE`] is between them, too.
+const REST: Duration = Duration::from_secs(3);
+
+/// Time before the options of nodes are compared: they may be about to be started with others.
+const COMPARE: Duration = Duration::from_secs(10);
 
 /// Nodes that are waited for at the most: a cluster has three or five.
-const MOST: usize = 1_024;
+pub(super) const MOST: usize = 1_024;
 
 /// Where nodes are asked.
 fn subject(server_id: i64) -> String {
@@ -46,20 +49,24 @@ pub(super) async fn answer(client: Client, server_id: i64, shared: Arc<Shared>) 
     }
 }
 
-/// Says where other nodes divide types otherwise among server ids, for as long as the node runs.
-pub(super) async fn compare(client: Client, server_id: i64, shared: Arc<Shared>) {
-    let mut said = None;
-    sleep(COMPARE[0]).await;
+/// Asks all nodes how they are, again and again, for as long as this one runs; where it `compares`,
+/// it says where others divide types otherwise among server ids.
+pub(super) async fn follow(client: Client, server_id: i64, shared: Arc<Shared>, compares: bool) {
+    let (start, mut said) = (Instant::now(), None);
     loop {
-        let others = other_shards(&gather(&client, server_id).await, shared.shards());
-        if let Some(others) = &others
-            && said.as_ref() != Some(others)
-        {
-            let own = shared.shards();
-            warn!(own, others, "the nodes of the cluster have different shards");
+        let nodes = gather(&client, server_id).await;
+        if compares && start.elapsed() >= COMPARE {
+            let others = other_shards(&nodes, shared.shards());
+            if let Some(others) = &others
+                && said.as_ref() != Some(others)
+            {
+                let own = shared.shards();
+                warn!(own, others, "the nodes of the cluster have different shards");
+            }
+            said = others;
         }
-        said = others;
-        sleep(COMPARE[1]).await;
+        shared.set_nodes(nodes);
+        sleep(REST).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! What all parts of a node know together.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use smol::channel::{Receiver, Sender, bounded, unbounded};
 use tracing::{error, info, warn};
 
 use super::super::replica::{self, FenceState};
-use super::super::report::{ClusterReport, ReplicaReport};
+use super::super::report::{ClusterReport, NodeReport, ReplicaReport};
 use super::ClusterOptions;
 use crate::store::{Health, LogCounts, Promise, StoreError};
 
@@ -68,6 +69,8 @@ struct State {
     refused: Option<Arc<str>>,
     leader: Option<String>,
     replicas: Vec<ReplicaReport>,
+    /// Who has answered since the start, by name, and when last.
+    nodes: BTreeMap<String, (ClusterReport, Instant)>,
     last: u64,
     counts: LogCounts,
     closers: Vec<Promise>,
@@ -285,6 +288,18 @@ impl Shared {
         state.last = answer.last;
         drop(state);
         self.judge();
+    }
+
+    /// These nodes have just answered. Those that have not stay, and are the older for it.
+    pub(super) fn set_nodes(&self, answered: Vec<ClusterReport>) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        for report in answered {
+            // names are what peers say
+            if state.nodes.len() < super::nodes::MOST || state.nodes.contains_key(&report.node) {
+                state.nodes.insert(report.node.clone(), (report, now));
+            }
+        }
     }
 
     /// What NATS says of the connection, where it is not good.
@@ -542,6 +557,17 @@ impl Shared {
             waiting: self.waiting.load(Ordering::Relaxed),
             given_up: self.given_up.load(Ordering::Relaxed),
             shards: Some(self.shards.clone()),
+            nodes: state.nodes.values().map(node_report).collect(),
         }
+    }
+}
+
+fn node_report((report, at): &(ClusterReport, Instant)) -> NodeReport {
+    NodeReport {
+        name: report.node.clone(),
+        serves: report.serves,
+        reason: report.reason.clone(),
+        applied: report.applied,
+        answered: at.elapsed(),
     }
 }
