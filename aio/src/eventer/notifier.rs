@@ -99,6 +99,9 @@ impl Notifier {
     /// All clients are told when this is polled first; dropped after that, the events are told all
     /// the same.
     pub async fn notify_events(&self, events: &[Event], persisted: bool, with_ack: bool) {
+        if !self.registry.has_listeners(persisted) {
+            return;
+        }
         let events = EncodedEvents::new(events);
         let acks = with_ack.then(Acks::default);
         let behind = self.registry.notify(&events, persisted, acks.as_ref());

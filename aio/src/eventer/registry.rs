@@ -92,8 +92,11 @@ pub(super) struct Registry {
 struct Clients {
     status: Status,
     taken: BTreeMap<ConnectionId, Client>,
-    /// Who wants which events, of those that are `routed`.
-    routes: Routes<ConnectionId>,
+    /// Who wants which events, of those that are `routed`: as soon as they are registered, and once
+    /// they are persisted.
+    routes: [Routes<ConnectionId>; 2],
+    /// Clients that are not among the routes.
+    unrouted: usize,
     /// Memory for who wants which event of a notification, used again.
     wanted: Vec<(ConnectionId, usize)>,
 }
@@ -110,7 +113,8 @@ impl Registry {
         let clients = Mutex::new(Clients {
             status,
             taken: BTreeMap::new(),
-            routes: Routes::default(),
+            routes: Default::default(),
+            unrouted: 0,
             wanted: Vec::new(),
         });
         Self { clients, in_hand: Acks::default(), cut: AtomicU64::new(0) }
@@ -133,7 +137,9 @@ impl Registry {
         let mut clients = self.lock();
         let status = clients.status;
         handle.call(|session| session.machine.accept(status))?;
-        let routed = clients.routes.insert(info.id, &info.subscription);
+        let routes = &mut clients.routes[usize::from(info.persisted)];
+        let routed = routes.insert(info.id, &info.subscription);
+        clients.unrouted += usize::from(!routed);
         clients
             .taken
             .insert(info.id, Client { info: info.clone(), handle: handle.clone(), routed });
@@ -144,7 +150,9 @@ impl Registry {
         let mut clients = self.lock();
         let removed = clients.taken.remove(&id);
         if let Some(client) = &removed {
-            clients.routes.remove(id, &client.info.subscription);
+            let routes = &mut clients.routes[usize::from(client.info.persisted)];
+            routes.remove(id, &client.info.subscription);
+            clients.unrouted -= usize::from(!client.routed);
         }
         drop(clients);
         // outside of the lock: dropping a handle may close its connection
@@ -188,6 +196,12 @@ impl Registry {
         }
     }
 
+    /// Whether any client wants events at all: without one, they need not be encoded.
+    pub(super) fn has_listeners(&self, persisted: bool) -> bool {
+        let clients = self.lock();
+        clients.unrouted > 0 || !clients.routes[usize::from(persisted)].is_empty()
+    }
+
     /// Queues events to every client that wants them; gives those that have a lot to read.
     pub(super) fn notify(
         &self,
@@ -197,7 +211,7 @@ impl Registry {
     ) -> Vec<Handle<ServerSession>> {
         let mut clients = self.lock();
         let Clients { taken, routes, wanted, .. } = &mut *clients;
-        find(routes, events, wanted);
+        find(&routes[usize::from(persisted)], events, wanted);
         let mut wanted = wanted.chunk_by(|(one, _), (other, _)| one == other).peekable();
         let mut behind = Vec::new();
         for (id, Client { info, handle, routed }) in taken {

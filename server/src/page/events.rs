@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use hat_core::eventer::Event;
 
+use super::latest::Latest;
 use super::name;
-use crate::store::memory::Store;
 
 /// Types that are taken from the store at once: clients wait meanwhile, some 0.1 ms.
 const BATCH: usize = 1_000;
@@ -42,15 +42,15 @@ impl Events {
         Self { last: 0, by_name: HashMap::new(), by_change: BTreeMap::new() }
     }
 
-    /// What has changed in `store` since the last time, or the first part of it. From then on it
+    /// What has changed in `latest` since the last time, or the first part of it. From then on it
     /// counts as told.
-    pub(super) fn changes(&mut self, store: &Store) -> Changes {
-        let events = store.latest_after(self.last, BATCH);
+    pub(super) fn changes(&mut self, latest: &Latest) -> Changes {
+        let events = latest.after(self.last, BATCH);
         let more = events.len() == BATCH;
         let set =
             events.into_iter().map(|(change, event)| (self.told(change, &event), event)).collect();
         // only with the last part: until then, older changes stand for types that are still to come
-        let gone = if more { Vec::new() } else { self.forget_before(store.oldest_latest()) };
+        let gone = if more { Vec::new() } else { self.forget_before(latest.oldest()) };
         Changes { set, gone, more }
     }
 
@@ -80,18 +80,25 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::memory::Config;
-    use hat_core::eventer::{EventType, RegisterEvent, Timestamp};
+    use crate::store::Session;
+    use hat_core::eventer::{EventId, EventType, Timestamp};
 
-    fn register(store: &mut Store, types: &str) {
-        let event = |text: &str| RegisterEvent::new(EventType::from_segments(text.split('/')));
-        let events = types.split_whitespace().map(event).collect();
-        store.register(events, Timestamp::from_secs(1));
+    /// Sessions count from 1.
+    fn register(latest: &mut Latest, sessions: &mut i64, types: &str) {
+        *sessions += 1;
+        let events = types.split_whitespace().zip(1..).map(|(text, instance)| Event {
+            id: EventId::new(1, *sessions, instance),
+            event_type: EventType::from_segments(text.split('/')),
+            timestamp: Timestamp::from_secs(1),
+            source_timestamp: None,
+            payload: None,
+        });
+        latest.apply(&Session::new(events.collect()).expect("a session"));
     }
 
     /// As `name=session.instance`, and `-name`.
-    fn changes(events: &mut Events, store: &Store) -> String {
-        let Changes { set, gone, more } = events.changes(store);
+    fn changes(events: &mut Events, latest: &Latest) -> String {
+        let Changes { set, gone, more } = events.changes(latest);
         assert!(!more);
         let set = set
             .iter()
@@ -102,35 +109,34 @@ mod tests {
 
     #[test]
     fn each_type_that_changed_comes_once() {
-        let (mut store, mut events) = (Store::new(Config::new(1)), Events::new());
-        assert_eq!(changes(&mut events, &store), "");
-        register(&mut store, "a b a");
-        assert_eq!(changes(&mut events, &store), "b=1.2 a=1.3");
-        assert_eq!(changes(&mut events, &store), "");
-        register(&mut store, "a");
-        register(&mut store, "c/d a");
-        assert_eq!(changes(&mut events, &store), "c/d=3.1 a=3.2");
+        let (mut latest, mut events, mut sessions) = (Latest::new(100_000), Events::new(), 0);
+        assert_eq!(changes(&mut events, &latest), "");
+        register(&mut latest, &mut sessions, "a b a");
+        assert_eq!(changes(&mut events, &latest), "b=1.2 a=1.3");
+        assert_eq!(changes(&mut events, &latest), "");
+        register(&mut latest, &mut sessions, "a");
+        register(&mut latest, &mut sessions, "c/d a");
+        assert_eq!(changes(&mut events, &latest), "c/d=3.1 a=3.2");
     }
 
     #[test]
     fn what_the_store_forgets_goes() {
-        let config = Config { max_types: 2, ..Config::new(1) };
-        let (mut store, mut events) = (Store::new(config), Events::new());
-        register(&mut store, "a b");
-        assert_eq!(changes(&mut events, &store), "a=1.1 b=1.2");
-        register(&mut store, "a c");
-        assert_eq!(changes(&mut events, &store), "a=2.1 c=2.2 -b");
-        register(&mut store, "d e f");
-        assert_eq!(changes(&mut events, &store), "e=3.2 f=3.3 -a -c");
+        let (mut latest, mut events, mut sessions) = (Latest::new(2), Events::new(), 0);
+        register(&mut latest, &mut sessions, "a b");
+        assert_eq!(changes(&mut events, &latest), "a=1.1 b=1.2");
+        register(&mut latest, &mut sessions, "a c");
+        assert_eq!(changes(&mut events, &latest), "a=2.1 c=2.2 -b");
+        register(&mut latest, &mut sessions, "d e f");
+        assert_eq!(changes(&mut events, &latest), "e=3.2 f=3.3 -a -c");
     }
 
     #[test]
     fn many_come_in_parts() {
-        let (mut store, mut events) = (Store::new(Config::new(1)), Events::new());
+        let (mut latest, mut events, mut sessions) = (Latest::new(100_000), Events::new(), 0);
         let types: Vec<_> = (0..BATCH + 1).map(|n| n.to_string()).collect();
-        register(&mut store, &types.join(" "));
-        let first = events.changes(&store);
+        register(&mut latest, &mut sessions, &types.join(" "));
+        let first = events.changes(&latest);
         assert_eq!((first.set.len(), first.more), (BATCH, true));
-        assert_eq!(changes(&mut events, &store), "1000=1.1001");
+        assert_eq!(changes(&mut events, &latest), "1000=1.1001");
     }
 }

@@ -165,7 +165,7 @@ pub(super) async fn types(
     // each once: what changes meanwhile comes again, or the search might never end
     let mut left = live.latest().types();
     while left > 0 {
-        let batch = live.latest().latest_after(last, BATCH.min(left));
+        let batch = live.latest().after(last, BATCH.min(left));
         let Some((change, _)) = batch.last() else { break };
         last = *change;
         left -= batch.len();

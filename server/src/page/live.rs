@@ -16,11 +16,11 @@ use hat_core::juggler::State;
 use smol::channel::{Receiver, Sender, bounded};
 use tracing::warn;
 
+use super::latest::Latest;
 use super::rate;
 use super::stream::Streams;
 use crate::engine_handle::EngineHandle;
 use crate::store::Session;
-use crate::store::memory::{self, Config};
 
 /// Characters of what a client says of itself. It may say megabytes, and every page would be told.
 const MAX_TEXT: usize = 256;
@@ -42,8 +42,8 @@ struct Inner {
     server_id: i64,
     max_types: u64,
     state: SharedState,
-    /// The latest event of each type, and no series: what pages show, whatever the store is.
-    latest: Mutex<memory::Store>,
+    /// The latest event of each type: what pages show, whatever the store is.
+    latest: Mutex<Latest>,
     /// The pages that follow all events.
     streams: Streams,
     /// Pages that are open.
@@ -82,8 +82,7 @@ impl Live {
         set.expect("the state of a server without clients and events is small");
         // flushed by hand: the first change at once, the next after a while
         let state = SharedState::new(state, None);
-        let config = Config { max_events: 0, max_types, ..Config::new(server_id) };
-        let latest = Mutex::new(memory::Store::new(config));
+        let latest = Mutex::new(Latest::new(max_types));
         let (viewers, changed) = (AtomicUsize::new(0), bounded(1));
         let streams = Streams::default();
         Self(Arc::new(Inner {
@@ -115,7 +114,7 @@ impl Live {
     }
 
     /// The latest event of each type. Whoever registers waits for who holds it, so not for long.
-    pub(super) fn latest(&self) -> MutexGuard<'_, memory::Store> {
+    pub(super) fn latest(&self) -> MutexGuard<'_, Latest> {
         self.0.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

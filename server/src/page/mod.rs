@@ -24,6 +24,7 @@ mod fields;
 mod files;
 mod find;
 mod history;
+mod latest;
 mod live;
 mod name;
 mod probes;

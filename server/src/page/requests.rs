@@ -129,7 +129,7 @@ impl Requests {
         let latest = match self.stored(&event_type).await? {
             Some(event) => Some(event),
             // one that rules have removed
-            None => self.live.latest().latest_of(&event_type).cloned(),
+            None => self.live.latest().of(&event_type).cloned(),
         };
         Ok(latest.map_or(Value::Null, |latest| event::value(&latest, Extent::Whole)))
     }

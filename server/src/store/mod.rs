@@ -261,7 +261,7 @@ pub trait Store: Send + std::marker::Sync + 'static {
 /// Whether an event takes the place of `latest` as the latest one of their type: by id within a
 /// server, by timestamp between servers, as with the deployed server. It leaves equal timestamps to
 /// the order of arrival, which a start changes; here the id decides.
-fn is_later(latest: index::Key, event: index::Key) -> bool {
+pub(crate) fn is_later(latest: index::Key, event: index::Key) -> bool {
     match latest.1.server == event.1.server {
         true => latest.1 <= event.1,
         false => latest <= event,

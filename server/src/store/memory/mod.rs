@@ -17,6 +17,7 @@
 pub(super) mod query;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+#[cfg(test)]
 use std::ops::Bound;
 
 use bytes::Bytes;
@@ -209,16 +210,11 @@ impl Store {
     }
 
     /// The latest events of types that changed after the change `after`, oldest first, at most so
-    /// many, each with the number of its change. Changes count from 1.
-    pub fn latest_after(&self, after: u64, most: usize) -> Vec<(u64, Event)> {
+    /// many, each with the number of its change.
+    #[cfg(test)]
+    pub(crate) fn latest_after(&self, after: u64, most: usize) -> Vec<(u64, Event)> {
         let changed = self.latest.range((Bound::Excluded(after), Bound::Unbounded)).take(most);
         changed.map(|(change, id)| (*change, self.events[id].clone())).collect()
-    }
-
-    /// The oldest change that made an event the latest of its type, of those that still are. Types
-    /// that changed before it last are forgotten.
-    pub fn oldest_latest(&self) -> Option<u64> {
-        self.latest.first_key_value().map(|(change, _)| *change)
     }
 
     fn add(&mut self, event: Event) {

@@ -1,0 +1,197 @@
+//! The latest event of each type, for pages: what is registered is taken in a time that does not
+//! depend on how many types there are.
+//!
+//! ```text
+//! types   type ─> event, and the number of the change that made it the latest
+//! order   (1, a) (2, b) (3, a) …        oldest first; what a later change of its type has made
+//!                                       void stays until it is in front, or half of them are
+//! ```
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use hat_core::eventer::{Event, EventId, EventType};
+
+use crate::store::{Session, is_later};
+
+#[derive(Debug)]
+pub(super) struct Latest {
+    max_types: usize,
+    /// The last event of each server.
+    last: BTreeMap<i64, EventId>,
+    types: HashMap<EventType, Entry>,
+    /// The changes, of which those that are void have another number than their type.
+    order: VecDeque<(u64, EventType)>,
+    /// How often the latest event of a type has changed.
+    changes: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    event: Event,
+    change: u64,
+}
+
+/// Changes that are void and kept all the same, where there are few types.
+const VOID: usize = 1_024;
+
+impl Latest {
+    /// Of at most so many types: those that changed last.
+    pub(super) fn new(max_types: usize) -> Self {
+        let (last, types, order) = (BTreeMap::new(), HashMap::new(), VecDeque::new());
+        Self { max_types, last, types, order, changes: 0 }
+    }
+
+    /// Takes what is above the last event of its server. It is copied: no frame is kept alive.
+    pub(super) fn apply(&mut self, session: &Session) {
+        let last = self.last.get(&session.server_id()).copied();
+        let events = session.events();
+        let known = events.partition_point(|event| last.is_some_and(|last| event.id <= last));
+        events[known..].iter().for_each(|event| self.add(event));
+    }
+
+    /// Takes the latest event of each type, as a store has them: of many servers, in any order.
+    pub(super) fn load(&mut self, mut latest: Vec<Event>) {
+        // the oldest is forgotten first. By time, and not as events of one server follow each
+        // other: that is no order among many servers
+        latest.sort_by_key(|event| (event.timestamp, event.id));
+        latest.iter().for_each(|event| self.add(event));
+    }
+
+    /// How many types there are.
+    pub(super) fn types(&self) -> usize {
+        self.types.len()
+    }
+
+    /// The latest event of a type.
+    pub(super) fn of(&self, event_type: &EventType) -> Option<&Event> {
+        Some(&self.types.get(event_type)?.event)
+    }
+
+    /// The events of types that changed after the change `after`, oldest first, at most so many,
+    /// each with the number of its change. Changes count from 1.
+    pub(super) fn after(&self, after: u64, most: usize) -> Vec<(u64, Event)> {
+        let start = self.order.partition_point(|(change, _)| *change <= after);
+        let valid = self.order.range(start..).filter(|change| self.is_valid(change));
+        let with_event = |(change, event_type): &(u64, EventType)| {
+            Some((*change, self.types.get(event_type)?.event.clone()))
+        };
+        valid.filter_map(with_event).take(most).collect()
+    }
+
+    /// The oldest change that made an event the latest of its type, of those that still are. Types
+    /// that changed before it last are forgotten.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.order.iter().find(|change| self.is_valid(change)).map(|(change, _)| *change)
+    }
+
+    fn add(&mut self, event: &Event) {
+        let last = self.last.entry(event.id.server).or_insert(event.id);
+        *last = (*last).max(event.id);
+        let known = self.types.get_mut(&event.event_type);
+        // another server's may be older than what is there
+        if let Some(Entry { event: known, .. }) = &known
+            && !is_later((known.timestamp, known.id), (event.timestamp, event.id))
+        {
+            return;
+        }
+        self.changes += 1;
+        let entry = Entry { event: event.detached(), change: self.changes };
+        let event_type = entry.event.event_type.clone();
+        self.order.push_back((entry.change, event_type.clone()));
+        match known {
+            Some(known) => *known = entry,
+            None => drop(self.types.insert(event_type, entry)),
+        }
+        self.shrink();
+    }
+
+    /// Back to the limits.
+    fn shrink(&mut self) {
+        while self.types.len() > self.max_types
+            && let Some(first) = self.order.pop_front()
+        {
+            if self.is_valid(&first) {
+                self.types.remove(&first.1);
+            }
+        }
+        if self.order.len() > 2 * self.types.len() + VOID {
+            let types = &self.types;
+            self.order.retain(|change| is_valid(types, change));
+        }
+    }
+
+    fn is_valid(&self, change: &(u64, EventType)) -> bool {
+        is_valid(&self.types, change)
+    }
+}
+
+fn is_valid(types: &HashMap<EventType, Entry>, (change, event_type): &(u64, EventType)) -> bool {
+    types.get(event_type).is_some_and(|entry| entry.change == *change)
+}
+
+#[cfg(test)]
+mod tests {
+    use hat_core::eventer::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::memory;
+
+    fn session(server: i64, number: i64, seconds: i64, types: &[u8]) -> Session {
+        let events = types.iter().zip(1..).map(|(name, instance)| Event {
+            id: EventId::new(server, number, instance),
+            event_type: EventType::from_segments([name.to_string()]),
+            timestamp: Timestamp::from_secs(seconds),
+            source_timestamp: None,
+            payload: None,
+        });
+        Session::new(events.collect()).expect("a session")
+    }
+
+    proptest! {
+        /// The store in memory is the oracle: it does the same with trees, in more time.
+        #[test]
+        fn it_has_what_the_store_has(
+            sessions in prop::collection::vec(
+                (1..3i64, 0..20i64, prop::collection::vec(0..12u8, 1..6)), 1..60),
+            max_types in 1..12usize,
+            asked in 0..40u64,
+        ) {
+            let config = memory::Config { max_events: 0, max_types, ..memory::Config::new(1) };
+            let (mut store, mut latest) = (memory::Store::new(config), Latest::new(max_types));
+            for (number, (server, seconds, types)) in sessions.iter().enumerate() {
+                // the last one comes twice
+                for _ in 0..2 {
+                    let session = session(*server, number as i64 + 1, *seconds, types);
+                    store.apply(&session);
+                    latest.apply(&session);
+                }
+                let plain = |all: Vec<(u64, Event)>| -> Vec<Event> {
+                    all.into_iter().map(|(_, event)| event).collect()
+                };
+                prop_assert_eq!(plain(latest.after(0, 100)), plain(store.latest_after(0, 100)));
+                prop_assert_eq!(latest.types(), store.types());
+                let first = latest.after(0, 1).first().map(|(change, _)| *change);
+                prop_assert_eq!(latest.oldest(), first);
+                let (all, some) = (latest.after(0, 100), latest.after(asked, 2));
+                let rest = all.into_iter().filter(|(change, _)| *change > asked).take(2);
+                prop_assert_eq!(some, rest.collect::<Vec<_>>());
+                for name in 0..12u8 {
+                    let event_type = EventType::from_segments([name.to_string()]);
+                    prop_assert_eq!(latest.of(&event_type), store.latest_of(&event_type));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_void_goes_where_one_type_changes_all_the_time() {
+        let mut latest = Latest::new(10);
+        latest.apply(&session(1, 1, 1, &[0]));
+        for number in 2..5_000 {
+            latest.apply(&session(1, number, 1, &[1]));
+        }
+        assert!(latest.order.len() <= 2 * 2 + VOID, "{}", latest.order.len());
+        assert_eq!((latest.types(), latest.oldest()), (2, Some(1)));
+    }
+}
