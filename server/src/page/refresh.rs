@@ -42,7 +42,7 @@ pub(super) struct Refresh {
     /// It was said that the state is full.
     full: bool,
     /// How the cluster is, as it was shown last.
-    cluster: Option<Value>,
+    cluster: Value,
 }
 
 impl Refresh {
@@ -55,7 +55,7 @@ impl Refresh {
             rate,
             cut: BTreeSet::new(),
             full: false,
-            cluster: None,
+            cluster: Value::Null,
         }
     }
 
@@ -118,11 +118,11 @@ impl Refresh {
             return;
         }
         if !report.cluster.is_empty() {
-            let shown = Some(cluster::value(&report.cluster, now.as_secs_f64()));
+            let shown = cluster::value(&report.cluster, now.as_secs_f64());
             if shown != self.cluster {
-                self.cluster.clone_from(&shown);
+                self.cluster = shown.clone();
                 let path = Pointer::new(["server", "cluster"]);
-                self.live.state().change(|state| set(state, path, shown.unwrap_or_default()));
+                self.live.state().change(|state| set(state, path, shown));
             }
         }
         self.live.state().change(|state| {
