@@ -15,10 +15,10 @@ use hat_core::retry::RetryConfig;
 pub struct ReconnectOptions {
     /// Options of each connection. The subscriptions are the same every time.
     pub client: ConnectOptions,
-    /// Where the same events are, too: the other nodes of a cluster, say. Each attempt is made at the
-    /// next address, in turn, the first one included. Ids are the same at all nodes, so that
-    /// [`catch_up`](Self::catch_up) continues at any of them; a node that is behind the previous one
-    /// notifies events again, which are reported again. Default: none.
+    /// Where the same events are, too: the other nodes of a cluster, say. Each attempt is made at
+    /// the next address, in turn, the first one included. Ids are the same at all nodes, so that
+    /// [`catch_up`](Self::catch_up) continues at any of them; a node that is behind the previous
+    /// one notifies events again, which are reported again. Default: none.
     pub alternatives: Vec<Address>,
     /// When to try again, and when to give up: each address that fails is a failure.
     pub retry: RetryConfig,
