@@ -38,6 +38,16 @@ impl Contender {
         Self::apart(name, program, serve, client, work)
     }
 
+    /// With another name, and a server that is started in another way.
+    pub(crate) fn serving(
+        self,
+        name: &'static str,
+        change: impl FnOnce(Program) -> Program,
+    ) -> Self {
+        let change = |it: Sides| Sides { server: it.server.map(change), ..it };
+        Self { name, sides: self.sides.map(change) }
+    }
+
     /// The sides are of two programs: `serve` starts the server; the port and `work` are added to
     /// the client.
     pub(crate) fn apart<A: ToString>(

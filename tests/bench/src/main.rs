@@ -34,6 +34,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 use self::contenders::Programs;
+use self::measure::Rounds;
 use self::report::{Report, Table};
 
 /// Measures implementations side by side.
@@ -46,15 +47,19 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// All tables; writes them to tests/bench/RESULTS.md and to bench.json beside the build, unless
-    /// it is told another place.
+    /// All tables; writes them to tests/bench/RESULTS.md, their plots to docs/src/plots, and bench.json
+    /// beside the build, unless it is told another place.
     All(Options),
     /// Chatter, request and response: one and 1024 in flight, 64 B.
     Chatter(Options),
     /// Chatter, request and response on many connections at once.
     Connections(Options),
+    /// Chatter, request and response with a server on one thread and on two.
+    Threads(Options),
     /// Chatter, one way: 16 B to 1 MiB.
     OneWay(Options),
+    /// Chatter over TLS, beside tokio-rustls.
+    Tls(Options),
     /// Request and response at a fixed rate: percentiles, and whether a slow client slows others.
     Latency(Options),
     /// WebSocket echo: 64 B and 64 KiB, one in flight and pipelined.
@@ -125,12 +130,19 @@ struct Options {
     /// One very short round, whose figures say nothing: only whether everything works.
     #[arg(long)]
     quick: bool,
+    /// Compare the processor time that a message takes on both sides, and not how many there are in a
+    /// second: other work on the machine changes it least.
+    #[arg(long)]
+    cpu: bool,
     /// With what takes many minutes: ten million events.
     #[arg(long)]
     long: bool,
     /// Write the tables as Markdown.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    /// Write a plot of each table of growth into this folder, as SVG.
+    #[arg(long, value_name = "FOLDER")]
+    plots: Option<PathBuf>,
     /// Write the tables as JSON, with all spreads.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -139,7 +151,7 @@ struct Options {
 /// What every table needs to be measured.
 struct Bench {
     programs: Programs,
-    rounds: usize,
+    rounds: Rounds,
     milliseconds: u64,
     quick: bool,
     long: bool,
@@ -154,7 +166,9 @@ const TABLES: &[Measure] = &[
     encoding::tables,
     wire::chatter,
     wire::connections,
+    wire::threads,
     wire::one_way,
+    wire::over_tls,
     wire::latency,
     websocket::tables,
     eventer::tables,
@@ -174,6 +188,8 @@ fn main() -> anyhow::Result<()> {
             if !options.quick {
                 let markdown = || concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md").into();
                 options.markdown.get_or_insert_with(markdown);
+                let plots = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src/plots").into();
+                options.plots.get_or_insert_with(plots);
                 let folder = std::env::current_exe()?;
                 let folder = folder.ancestors().nth(2).unwrap_or(Path::new("target"));
                 options.json.get_or_insert_with(|| folder.join("bench.json"));
@@ -183,6 +199,8 @@ fn main() -> anyhow::Result<()> {
         Command::Chatter(options) => run(&options, &[wire::chatter]),
         Command::Connections(options) => run(&options, &[wire::connections]),
         Command::OneWay(options) => run(&options, &[wire::one_way]),
+        Command::Threads(options) => run(&options, &[wire::threads]),
+        Command::Tls(options) => run(&options, &[wire::over_tls]),
         Command::Latency(options) => run(&options, &[wire::latency]),
         Command::Websocket(options) => run(&options, &[websocket::tables]),
         Command::Cotp(options) => run(&options, &[cotp::tables]),
@@ -216,17 +234,21 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn run(options: &Options, tables: &[Measure]) -> anyhow::Result<()> {
-    let &Options { rounds, milliseconds, quick, long, .. } = options;
-    let (rounds, milliseconds) = if quick { (1, 30) } else { (rounds, milliseconds) };
+    let &Options { rounds, milliseconds, quick, cpu, long, .. } = options;
+    let (count, milliseconds) = if quick { (1, 30) } else { (rounds, milliseconds) };
+    let rounds = Rounds { count, by_cpu: cpu };
     let bench = Bench { programs: Programs::default(), rounds, milliseconds, quick, long };
     let warning = if quick { " Too short to say anything." } else { "" };
-    let mut report = Report::new(format!("{rounds} rounds of {milliseconds} ms a row.{warning}"));
+    let mut report = Report::new(format!("{count} rounds of {milliseconds} ms a row.{warning}"));
     for table in tables {
         report.tables.extend(table(&bench)?);
     }
     report.print();
     if let Some(file) = &options.markdown {
         report.write_markdown(file)?;
+    }
+    if let Some(folder) = &options.plots {
+        report.write_plots(folder)?;
     }
     if let Some(file) = &options.json {
         report.write_json(file)?;

@@ -35,6 +35,11 @@ impl Run {
     pub(crate) fn rate(&self, name: &str) -> f64 {
         self.get(name) / self.get("seconds")
     }
+
+    /// Processor time of both sides for one of what `rate` counts in a second.
+    fn cpu_of_one(&self, rate: Of) -> f64 {
+        (self.client.cpu + self.server.cpu) / (rate(self) * self.get("seconds"))
+    }
 }
 
 /// Bytes.
@@ -54,6 +59,21 @@ pub(crate) struct Work<'a> {
     pub(crate) goals: Vec<Goal>,
 }
 
+/// How often everything runs, and what is compared then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rounds {
+    pub(crate) count: usize,
+    /// Ratios and goals are of the processor time that both sides together take for what the first
+    /// figure counts, where that is a rate: other work on the machine changes it least.
+    pub(crate) by_cpu: bool,
+}
+
+impl Rounds {
+    pub(crate) fn at_most(self, most: usize) -> Self {
+        Self { count: self.count.min(most), ..self }
+    }
+}
+
 /// What a contender must reach.
 #[derive(Clone, Copy)]
 pub(crate) struct Goal {
@@ -68,21 +88,33 @@ pub(crate) struct Goal {
 type Runs = Result<Vec<Run>, String>;
 
 /// Measures a kind of work in `rounds`, and adds a row for each contender.
-pub(crate) fn measure(table: &mut Table, work: &Work, rounds: usize) {
-    let all = run_all(work, rounds);
+pub(crate) fn measure(table: &mut Table, work: &Work, rounds: Rounds) {
+    let all = run_all(work, rounds.count);
     eprintln!("{}, {}: done", table.title, work.name);
+    let by_cpu = rounds.by_cpu && !work.lower_is_better;
+    table.by_cpu |= by_cpu;
+    let compared = |run: &Run| match by_cpu {
+        true => run.cpu_of_one(work.columns[0]),
+        false => (work.columns[0])(run),
+    };
     // what is compared, by round
-    let first = |runs: &Runs| Some(runs.as_ref().ok()?.iter().map(work.columns[0]).collect());
+    let of = |runs: &Runs| Some(runs.as_ref().ok()?.iter().map(compared).collect());
     let names = work.contenders.iter().map(|contender| contender.name);
-    let firsts: HashMap<&str, Vec<f64>> =
-        names.zip(&all).filter_map(|(name, runs)| Some((name, first(runs)?))).collect();
+    let values = names.zip(&all).filter_map(|(name, runs)| Some((name, of(runs)?))).collect();
+    let compared = Compared { values, lower_is_better: work.lower_is_better || by_cpu };
     for (contender, runs) in work.contenders.iter().zip(&all) {
         let row = match runs {
-            Ok(runs) => row(contender.name, runs, work, table.reference.as_deref(), &firsts),
+            Ok(runs) => row(contender.name, runs, work, table.reference.as_deref(), &compared),
             Err(reason) => Row::missing(&work.name, contender.name, reason),
         };
         table.rows.push(row);
     }
+}
+
+/// What is compared of each contender, by round.
+struct Compared<'a> {
+    values: HashMap<&'a str, Vec<f64>>,
+    lower_is_better: bool,
 }
 
 /// Every contender in turn within each round; one that has failed is left out from then on.
@@ -104,18 +136,18 @@ fn run_all(work: &Work, rounds: usize) -> Vec<Runs> {
     all
 }
 
-/// The row of a contender that was measured; `firsts` is what is compared, of all that were.
+/// The row of a contender that was measured.
 fn row(
     name: &str,
     runs: &[Run],
     work: &Work,
     reference: Option<&str>,
-    firsts: &HashMap<&str, Vec<f64>>,
+    compared: &Compared<'_>,
 ) -> Row {
     let columns = work.columns.iter().map(|&of| Figure::of(runs.iter().map(of).collect()));
     let mut row = Row::new(&work.name, name, columns.collect());
     let ratio_to = |other: &str| {
-        let rounds = firsts.get(name)?.iter().zip(firsts.get(other)?);
+        let rounds = compared.values.get(name)?.iter().zip(compared.values.get(other)?);
         Some(Figure::of(rounds.map(|(own, other)| own / other).collect()))
     };
     if let Some(ratio) = reference.and_then(ratio_to) {
@@ -124,9 +156,11 @@ fn row(
     for goal in work.goals.iter().filter(|goal| goal.contender == name) {
         let ratio = ratio_to(goal.than).map(|ratio| ratio.median);
         let of = format!("× {}", goal.than);
-        row = row.with_target(match work.lower_is_better {
-            true => Target::at_most(goal.factor, &of, ratio),
-            false => Target::at_least(goal.factor, &of, ratio),
+        row = row.with_target(match (compared.lower_is_better, work.lower_is_better) {
+            (false, _) => Target::at_least(goal.factor, &of, ratio),
+            (true, true) => Target::at_most(goal.factor, &of, ratio),
+            // a rate was to be so many times as high: the time of a unit may be so much of the other
+            (true, false) => Target::at_most(1.0 / goal.factor, &of, ratio),
         });
     }
     row

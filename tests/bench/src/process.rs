@@ -10,6 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use nix::time::{ClockId, clock_getcpuclockid};
+use nix::unistd::Pid;
 
 /// A process that says nothing and does nothing for this long is stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,11 +27,12 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(crate) struct Program {
     path: PathBuf,
     arguments: Vec<String>,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Program {
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), arguments: Vec::new() }
+        Self { path: path.into(), arguments: Vec::new(), variables: Vec::new() }
     }
 
     /// This program itself, as one of the sides.
@@ -40,6 +43,12 @@ impl Program {
     /// With further arguments.
     pub(crate) fn with<A: ToString>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
         self.arguments.extend(arguments.into_iter().map(|argument| argument.to_string()));
+        self
+    }
+
+    /// With a variable of its environment.
+    pub(crate) fn with_variable(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.variables.push((name, value.to_string()));
         self
     }
 
@@ -62,6 +71,7 @@ impl Process {
     pub(crate) fn start(program: &Program) -> anyhow::Result<Self> {
         let mut child = Command::new(&program.path)
             .args(&program.arguments)
+            .envs(program.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -137,7 +147,7 @@ impl Drop for Process {
 /// What a process has used.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
-    /// Processor time, user and system, seconds; the system counts it in steps of 10 ms.
+    /// Processor time, user and system, seconds.
     pub(crate) cpu: f64,
     /// The most memory that it had at a time (`VmHWM`), bytes.
     pub(crate) peak: f64,
@@ -151,7 +161,9 @@ impl Usage {
         // behind the name, which may hold anything, the 12th and 13th field
         let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
         let mut ticks = || fields.next()?.parse::<f64>().ok();
-        let cpu = (ticks()? + ticks()?) / 100.0;
+        // the same in nanoseconds, where the process is still there to be asked
+        let ticks = (ticks()? + ticks()?) / 100.0;
+        let cpu = clock(pid).unwrap_or(ticks);
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let bytes = |name| {
             let text = status.lines().find_map(|line| line.strip_prefix(name))?;
@@ -160,6 +172,13 @@ impl Usage {
         };
         Some(Self { cpu, peak: bytes("VmHWM:")?, resident: bytes("VmRSS:")? })
     }
+}
+
+/// The processor time clock of a process, seconds.
+fn clock(pid: u32) -> Option<f64> {
+    let pid = Pid::from_raw(i32::try_from(pid).ok()?);
+    let time = clock_getcpuclockid(pid).and_then(ClockId::now).ok()?;
+    Some(Duration::from(time).as_secs_f64())
 }
 
 /// What this process has used.

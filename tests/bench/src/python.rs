@@ -29,7 +29,7 @@ pub(crate) fn tables(bench: &Bench) -> anyhow::Result<Vec<Table>> {
                 "--loop",
                 event_loop,
             ]);
-            run.args(["--rounds", &bench.rounds.to_string()]);
+            run.args(["--rounds", &bench.rounds.count.to_string()]);
             succeed(run.args(bench.quick.then_some("--quick")), "python/bench/bench.py")
         });
         match output {

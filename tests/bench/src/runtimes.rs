@@ -29,8 +29,21 @@ pub(crate) fn tokio<T: Send + 'static>(
     runtime.block_on(async { tokio::spawn(future).await? })
 }
 
-/// On the one thread of smol's executor, where what is spawned runs too: a future in `block_on`
-/// would be on another one than its connections.
+/// On so many threads.
+pub(crate) fn tokio_on<T: Send + 'static>(
+    threads: usize,
+    future: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+) -> anyhow::Result<T> {
+    if threads == 1 {
+        return tokio(future);
+    }
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(threads).enable_all().build()?;
+    runtime.block_on(async { tokio::spawn(future).await? })
+}
+
+/// On the threads of smol's executor, one or as many as `SMOL_THREADS` says, where what is spawned
+/// runs too: a future in `block_on` would be on another one than its connections.
 pub(crate) fn smol<T: Send + 'static>(
     future: impl Future<Output = anyhow::Result<T>> + Send + 'static,
 ) -> anyhow::Result<T> {

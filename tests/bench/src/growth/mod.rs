@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use crate::contenders::{Contender, TOKIO};
 use crate::measure::{Goal, Of, Work, measure};
-use crate::report::Table;
+use crate::report::{Plot, SizeIn, Table};
 use crate::{Bench, eventer, runtimes};
 
 /// One client of a run.
@@ -38,11 +38,13 @@ pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {
 struct Growth<'a> {
     title: &'a str,
     about: &'a str,
-    titles: &'a [&'a str],
+    titles: &'a [&'static str],
     /// The first is the cost of one unit.
     columns: &'a [Of],
     /// The smallest first.
     sizes: &'a [Size],
+    /// The file of its plot, and what grows.
+    plot: (&'static str, &'static str),
     /// What one unit may cost at the largest size, in units of the smallest.
     most: f64,
 }
@@ -54,7 +56,11 @@ impl Growth<'_> {
     fn table(&self, bench: &Bench, contender: impl Fn(Size) -> Contender) -> Table {
         let sizes = if bench.quick { &self.sizes[..2] } else { self.sizes };
         let (smallest, largest) = (sizes[0].0, sizes[sizes.len() - 1].0);
-        let mut table = Table::new(self.title, self.about, self.titles).against(smallest);
+        let (name, size) = self.plot;
+        let plot =
+            Plot { name, size, cost: self.titles[0], size_in: SizeIn::Contender, columns: &[0] };
+        let table = Table::new(self.title, self.about, self.titles);
+        let mut table = table.against(smallest).plotted(plot);
         let work = Work {
             name: TOKIO.to_owned(),
             contenders: sizes.iter().copied().map(contender).collect(),
@@ -62,7 +68,7 @@ impl Growth<'_> {
             lower_is_better: true,
             goals: vec![Goal { contender: largest, factor: self.most, than: smallest }],
         };
-        measure(&mut table, &work, bench.rounds.min(2));
+        measure(&mut table, &work, bench.rounds.at_most(2));
         table
     }
 }
@@ -74,6 +80,7 @@ pub(crate) fn tables(bench: &Bench) -> anyhow::Result<Vec<Table>> {
 fn messages(bench: &Bench) -> Table {
     let growth = Growth {
         title: "Growth: messages",
+        plot: ("messages", "messages over one connection"),
         about: "Chatter messages of 64 bytes over one connection, echoed, 256 in flight.",
         titles: &["both sides' CPU µs a message", "both sides' CPU ms"],
         columns: &[
@@ -104,6 +111,7 @@ fn messages(bench: &Bench) -> Table {
 fn clients(bench: &Bench) -> Table {
     let growth = Growth {
         title: "Growth: clients",
+        plot: ("clients", "clients that are notified"),
         about: "Notifications of 10 events, of which every client wants all.",
         titles: &[
             "server CPU µs a client",
@@ -130,6 +138,7 @@ fn clients(bench: &Bench) -> Table {
 fn types(bench: &Bench) -> Table {
     let growth = Growth {
         title: "Growth: event types",
+        plot: ("event-types", "event types in the store"),
         about: "`hat serve`, which keeps the latest event of every type and a series of as many, as large as that. Each type is registered once more, in batches of 1 000. The cost of an \
                 event has the logarithm of the size in it, and the processor's caches.",
         titles: &["server CPU µs an event", "server CPU ms", "server bytes a type"],
@@ -157,6 +166,7 @@ const QUERY_TYPES: [Size; 5] =
 fn build(bench: &Bench) -> Table {
     let growth = Growth {
         title: "Growth: making a subscription",
+        plot: ("making", "query types"),
         about: "A subscription of query types, made of a list of them.",
         titles: &["ns a query type", "ms"],
         columns: &[|run| run.get("build") * 1e9 / run.get("types"), |run| run.get("build") * 1e3],
@@ -169,6 +179,7 @@ fn build(bench: &Bench) -> Table {
 fn matching(bench: &Bench) -> Table {
     let growth = Growth {
         title: "Growth: matching",
+        plot: ("matching", "query types"),
         about: "One event type, held against a subscription of query types; event types from all over it, each time another one.",
         titles: &["ns a match"],
         columns: &[|run| run.get("match") * 1e9],

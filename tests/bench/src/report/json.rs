@@ -20,6 +20,7 @@ fn table(table: &Table) -> Value {
         "title": table.title,
         "about": table.about,
         "reference": table.reference,
+        "by_cpu": table.by_cpu,
         "rows": table.rows.iter().map(|it| row(it, table)).collect::<Vec<_>>(),
     })
 }

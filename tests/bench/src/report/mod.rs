@@ -3,6 +3,7 @@
 
 mod json;
 mod machine;
+mod plot;
 mod text;
 
 use std::fs;
@@ -11,6 +12,7 @@ use std::path::Path;
 use anyhow::Context;
 
 pub(crate) use self::machine::Machine;
+pub(crate) use self::plot::{Plot, SizeIn};
 use crate::figures::{Figure, short};
 
 /// All tables of one run of the bench.
@@ -30,6 +32,10 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<String>,
     /// The contender whose first figure is 1 in the column of ratios; none, no such column.
     pub(crate) reference: Option<String>,
+    /// Ratios are of the processor time that a unit of the first figure takes.
+    pub(crate) by_cpu: bool,
+    /// The plot that is made of it, if one is.
+    pub(crate) plot: Option<Plot>,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -41,6 +47,8 @@ impl Table {
             about: about.to_owned(),
             columns: columns.iter().map(|&it| it.to_owned()).collect(),
             reference: None,
+            by_cpu: false,
+            plot: None,
             rows: Vec::new(),
         }
     }
@@ -49,6 +57,12 @@ impl Table {
     /// same round.
     pub(crate) fn against(mut self, contender: &str) -> Self {
         self.reference = Some(contender.to_owned());
+        self
+    }
+
+    /// With a plot.
+    pub(crate) fn plotted(mut self, plot: Plot) -> Self {
+        self.plot = Some(plot);
         self
     }
 
@@ -187,6 +201,11 @@ impl Report {
 
     pub(crate) fn write_markdown(&self, file: &Path) -> anyhow::Result<()> {
         write(file, &text::markdown(self))
+    }
+
+    /// An SVG for each table that has a plot.
+    pub(crate) fn write_plots(&self, folder: &Path) -> anyhow::Result<()> {
+        self.tables.iter().try_for_each(|table| plot::write(table, folder))
     }
 
     pub(crate) fn write_json(&self, file: &Path) -> anyhow::Result<()> {

@@ -34,7 +34,8 @@ fn grid(table: &Table, style: comfy_table::TableStyle) -> comfy_table::Table {
     grid.load_style(style);
     let mut header = vec!["work".to_owned(), "who".to_owned()];
     header.extend(table.columns.iter().cloned());
-    header.extend(table.reference.iter().map(|it| format!("× {it}")));
+    let of = if table.by_cpu { ", processor time" } else { "" };
+    header.extend(table.reference.iter().map(|it| format!("× {it}{of}")));
     let targets = table.rows.iter().any(|row| !targets_of(row).is_empty());
     header.extend(targets.then(|| "target".to_owned()));
     let width = header.len();

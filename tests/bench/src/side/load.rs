@@ -1,5 +1,6 @@
 //! What a client is told to do.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -20,6 +21,9 @@ pub(crate) struct Load {
     /// Connections beside those that ask, which say nothing.
     #[arg(default_value_t = 0)]
     pub(crate) idle: usize,
+    /// Over TLS, with a server whose certificate is in this file.
+    #[arg(long)]
+    pub(crate) tls: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

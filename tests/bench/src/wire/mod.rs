@@ -6,7 +6,9 @@ mod open_loop;
 mod ours;
 mod raw;
 mod tables;
+mod tls;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,7 +16,7 @@ use hat_aio::Runtime;
 use hat_aio::runtime::sleep;
 
 use self::each::each;
-pub(crate) use self::tables::{chatter, connections, latency, one_way};
+pub(crate) use self::tables::{chatter, connections, latency, one_way, over_tls, threads};
 use crate::runtimes::{self, Peer};
 use crate::side::load::{Load, Task};
 use crate::side::pipe;
@@ -23,6 +25,12 @@ use crate::side::pipe;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Serve {
     peer: Peer,
+    /// Over TLS, with the certificate and the key in this file.
+    #[arg(long)]
+    tls: Option<PathBuf>,
+    /// Threads of Tokio; those of smol are `SMOL_THREADS`.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
 }
 
 /// A client of such a server.
@@ -34,12 +42,13 @@ pub(crate) struct Drive {
 }
 
 pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
+    let tls = serve.tls.as_deref().map(tls::server).transpose()?;
     match serve.peer {
-        Peer::Raw => runtimes::tokio(raw::serve()),
-        Peer::Tokio => runtimes::tokio(ours::serve::<hat_tokio::Tokio>()),
-        Peer::Smol => runtimes::smol(ours::serve::<hat_smol::Smol>()),
+        Peer::Raw => runtimes::tokio_on(serve.threads, raw::serve(tls)),
+        Peer::Tokio => runtimes::tokio_on(serve.threads, ours::serve::<hat_tokio::Tokio>(tls)),
+        Peer::Smol => runtimes::smol(ours::serve::<hat_smol::Smol>(tls)),
         #[cfg(target_os = "linux")]
-        Peer::Compio => runtimes::compio(ours::serve::<hat_compio::Compio>()),
+        Peer::Compio => runtimes::compio(ours::serve::<hat_compio::Compio>(tls)),
     }?;
     runtimes::stay()
 }

@@ -6,8 +6,11 @@ use anyhow::ensure;
 use bytes::Bytes;
 use hat_aio::Runtime;
 use hat_aio::chatter::{ConnectOptions, Connection, ListenOptions, SendOptions, connect, listen};
+use hat_aio::tls::rustls::ServerConfig;
+use hat_aio::tls::{Acceptor, Connector};
 use hat_core::chatter::Data;
 
+use super::tls;
 use crate::side;
 use crate::side::load::Load;
 use crate::side::pipe::{Answers, Asker, Flow};
@@ -25,8 +28,10 @@ pub(super) const FLOOD: &str = "Bench.Flood";
 const REQUEST: SendOptions =
     SendOptions { conversation: None, last: false, token: true, timeout: None };
 
-pub(super) async fn serve<R: Runtime>() -> anyhow::Result<()> {
-    let server = listen::<R>(("127.0.0.1", 0), ListenOptions::default()).await?;
+pub(super) async fn serve<R: Runtime>(tls: Option<Arc<ServerConfig>>) -> anyhow::Result<()> {
+    let tls = tls.map(Acceptor::from_config);
+    let options = ListenOptions { tls, ..ListenOptions::default() };
+    let server = listen::<R>(("127.0.0.1", 0), options).await?;
     side::listening(server.addresses()[0].port());
     while let Some(connection) = server.accept().await {
         R::spawn(async move {
@@ -72,7 +77,9 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) async fn new<R: Runtime>(load: &Load) -> anyhow::Result<Self> {
-        let connection = connect::<R>(("127.0.0.1", load.port), ConnectOptions::default()).await?;
+        let tls = load.tls.as_deref().map(tls::client).transpose()?.map(Connector::from_config);
+        let options = ConnectOptions { tls, ..ConnectOptions::default() };
+        let connection = connect::<R>(("127.0.0.1", load.port), options).await?;
         let payload = Bytes::from(vec![1; load.size]);
         Ok(Self { connection: Arc::new(connection), payload, last: 0 })
     }

@@ -6,14 +6,18 @@
 //! client ── 'c' ──> bytes, end ──> server: their count, 8 bytes
 //! ```
 
+use std::sync::Arc;
+
+use hat_aio::tls::rustls::ServerConfig;
+use hat_aio::tls::rustls::pki_types::ServerName;
 use hat_core::chatter::{Config, Connection, Data, SendOptions};
 use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::ours;
+use super::{ours, tls};
 use crate::side;
 use crate::side::load::Load;
 use crate::side::pipe::{Answers, Asker, Flow};
@@ -21,27 +25,43 @@ use crate::side::pipe::{Answers, Asker, Flow};
 /// Bytes of a write and of a read.
 const CHUNK: usize = 64 * 1024;
 
-pub(super) async fn serve() -> anyhow::Result<()> {
+/// A connection, with TLS or without.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
+
+pub(super) async fn serve(tls: Option<Arc<ServerConfig>>) -> anyhow::Result<()> {
+    let acceptor = tls.map(TlsAcceptor::from);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     side::listening(listener.local_addr()?.port());
     loop {
         let (stream, _) = listener.accept().await?;
-        tokio::spawn(answer(stream));
+        stream.set_nodelay(true)?;
+        match acceptor.clone() {
+            None => drop(tokio::spawn(answer(stream))),
+            Some(acceptor) => {
+                tokio::spawn(async move { answer(acceptor.accept(stream).await?).await });
+            }
+        }
     }
 }
 
-async fn answer(mut stream: TcpStream) -> anyhow::Result<()> {
-    stream.set_nodelay(true)?;
+async fn answer(mut stream: impl Stream) -> anyhow::Result<()> {
     let echoes = stream.read_u8().await? == b'e';
     let (mut buffer, mut counted) = (vec![0; CHUNK], 0);
     loop {
         match stream.read(&mut buffer).await? {
             0 => break,
-            count if echoes => stream.write_all(&buffer[..count]).await?,
+            count if echoes => {
+                stream.write_all(&buffer[..count]).await?;
+                // TLS may keep what the socket did not take
+                stream.flush().await?;
+            }
             count => counted += count as u64,
         }
     }
-    Ok(stream.write_u64(counted).await?)
+    stream.write_u64(counted).await?;
+    Ok(stream.flush().await?)
 }
 
 /// Bytes that Chatter takes for a message.
@@ -52,11 +72,28 @@ fn wire_len(r#type: &'static str, size: usize, last: bool) -> anyhow::Result<usi
     Ok(bytes::Buf::remaining(machine.tx()))
 }
 
-async fn connect(load: &Load, mode: u8) -> anyhow::Result<(OwnedReadHalf, OwnedWriteHalf)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", load.port)).await?;
+/// The ends of a connection: one call through a table for each system call.
+type ReadEnd = Box<dyn AsyncRead + Send + Unpin>;
+type WriteEnd = Box<dyn AsyncWrite + Send + Unpin>;
+
+async fn connect(load: &Load, mode: u8) -> anyhow::Result<(ReadEnd, WriteEnd)> {
+    let stream = TcpStream::connect(("127.0.0.1", load.port)).await?;
     stream.set_nodelay(true)?;
-    stream.write_u8(mode).await?;
-    Ok(stream.into_split())
+    let (reader, mut writer): (ReadEnd, WriteEnd) = match &load.tls {
+        None => {
+            let (reader, writer) = stream.into_split();
+            (Box::new(reader), Box::new(writer))
+        }
+        Some(file) => {
+            let connector = TlsConnector::from(tls::client(file)?);
+            let name = ServerName::try_from("127.0.0.1")?;
+            let (reader, writer) = tokio::io::split(connector.connect(name, stream).await?);
+            (Box::new(reader), Box::new(writer))
+        }
+    };
+    writer.write_u8(mode).await?;
+    writer.flush().await?;
+    Ok((reader, writer))
 }
 
 /// The halves of a connection that is echoed.
@@ -68,7 +105,7 @@ pub(super) async fn echo(load: &Load) -> anyhow::Result<(Writer, Reader)> {
 }
 
 pub(super) struct Writer {
-    writer: OwnedWriteHalf,
+    writer: WriteEnd,
     len: usize,
     /// As many as were written at once so far.
     bytes: Vec<u8>,
@@ -80,12 +117,13 @@ impl Asker for Writer {
         if self.bytes.len() < len {
             self.bytes.resize(len, 1);
         }
-        Ok(self.writer.write_all(&self.bytes[..len]).await?)
+        self.writer.write_all(&self.bytes[..len]).await?;
+        Ok(self.writer.flush().await?)
     }
 }
 
 pub(super) struct Reader {
-    reader: OwnedReadHalf,
+    reader: ReadEnd,
     len: usize,
     buffer: Vec<u8>,
     /// Bytes of a message that is not all here.
@@ -108,8 +146,8 @@ impl Answers for Reader {
 
 /// A connection whose bytes are counted.
 pub(super) struct CountedConnection {
-    reader: OwnedReadHalf,
-    writer: OwnedWriteHalf,
+    reader: ReadEnd,
+    writer: WriteEnd,
     len: usize,
     chunk: Vec<u8>,
     /// Bytes of messages that do not fill a write.

@@ -4,8 +4,10 @@ use super::Task;
 use crate::Bench;
 use crate::contenders::{COMPIO, Contender, RAW, SMOL, TOKIO};
 use crate::measure::{Goal, MIB, Of, Work, measure};
-use crate::report::Table;
+use crate::process::Program;
+use crate::report::{Plot, SizeIn, Table};
 use clap::ValueEnum;
+use hat_tests::certificates::{IssuedCertificate, PemFile};
 
 const TONIC: &str = "tonic";
 const TARPC: &str = "tarpc";
@@ -31,6 +33,16 @@ struct LoadShape {
 
 /// Makes the contenders of that name.
 fn contenders(bench: &Bench, names: &[&'static str], asked: LoadShape) -> Vec<Contender> {
+    contenders_with(bench, names, asked, &[])
+}
+
+/// The same with further arguments for both sides.
+fn contenders_with(
+    bench: &Bench,
+    names: &[&'static str],
+    asked: LoadShape,
+    more: &[&str],
+) -> Vec<Contender> {
     let LoadShape { task, size, count, rate, idle } = asked;
     let task = task.to_possible_value().map_or_else(String::new, |it| it.get_name().to_owned());
     // the slowest of a thousand answers is to be one of many
@@ -38,10 +50,13 @@ fn contenders(bench: &Bench, names: &[&'static str], asked: LoadShape) -> Vec<Co
     let numbers = [size as u64, count as u64, milliseconds, rate.into(), idle as u64];
     let mut load = vec![task];
     load.extend(numbers.map(|number| number.to_string()));
+    load.extend(more.iter().map(ToString::to_string));
     let programs = &bench.programs;
     let make = |&name: &&'static str| {
-        let ours =
-            |peer| (programs.itself(), vec!["serve", "wire", peer], vec!["drive", "wire", peer]);
+        let ours = |peer| {
+            let serve = ["serve", "wire", peer].iter().chain(more).copied().collect();
+            (programs.itself(), serve, vec!["drive", "wire", peer])
+        };
         let (program, serve, drive) = match name {
             RAW => ours("raw"),
             TOKIO => ours("tokio"),
@@ -119,6 +134,39 @@ pub(crate) fn connections(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     Ok(vec![table])
 }
 
+const RAW_2: &str = "raw TCP, 2 threads";
+const TOKIO_2: &str = "hat on Tokio, 2 threads";
+const SMOL_2: &str = "hat on smol, 2 threads";
+
+/// A server on one thread and on two.
+pub(crate) fn threads(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    let about = "The same 100 connections to a server with one thread and with two; the clients have one thread. Where they take one core of two, two threads cannot answer \
+                 twice as much: whether they disturb each other is what the server's processor time says.";
+    let titles = ["round trips/s", "client CPU µs", "server CPU µs"];
+    let columns: [Of; 3] = [
+        |run| run.rate("messages"),
+        |run| run.client.cpu * 1e6 / run.get("messages"),
+        |run| run.server.cpu * 1e6 / run.get("messages"),
+    ];
+    let mut table = Table::new("Chatter: two threads a server", about, &titles).against(RAW);
+    let asked = LoadShape { task: Task::Each, size: 64, count: 100, rate: 1, idle: 0 };
+    let names = [RAW, TOKIO, SMOL];
+    let mut all = contenders(bench, &names, asked);
+    let on_two = |server: Program| server.with(["--threads", "2"]).with_variable("SMOL_THREADS", 2);
+    let two = [RAW_2, TOKIO_2, SMOL_2].into_iter().zip(contenders(bench, &names, asked));
+    all.extend(two.map(|(name, it)| it.serving(name, on_two)));
+    let goals = [(RAW_2, RAW), (TOKIO_2, TOKIO), (SMOL_2, SMOL)];
+    let work = Work {
+        name: "100".to_owned(),
+        contenders: all,
+        columns: &columns,
+        lower_is_better: false,
+        goals: goals.map(|(contender, than)| Goal { contender, factor: 1.7, than }).to_vec(),
+    };
+    measure(&mut table, &work, bench.rounds);
+    Ok(vec![table])
+}
+
 /// Messages that are not answered.
 pub(crate) fn one_way(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     let about = "Messages from the client to the server, which counts them; one thread a side. The time is until the server has said that it has \
@@ -140,7 +188,14 @@ pub(crate) fn one_way(bench: &Bench) -> anyhow::Result<Vec<Table>> {
         |run| run.client.peak / MIB,
         |run| run.server.peak / MIB,
     ];
-    let mut table = Table::new("Chatter: one way", about, &titles).against(RAW);
+    let plot = Plot {
+        name: "one-way",
+        size: "bytes of a message",
+        cost: "both sides' CPU µs a message",
+        size_in: SizeIn::Work,
+        columns: &[2, 3],
+    };
+    let mut table = Table::new("Chatter: one way", about, &titles).against(RAW).plotted(plot);
     for (name, size) in [("16 B", 16), ("256 B", 256), ("4 KiB", 4 << 10), ("1 MiB", 1 << 20)] {
         let mut goals = vec![SMOL_GOAL];
         goals.extend((size >= 4 << 10).then(|| goal(0.9, RAW)));
@@ -155,6 +210,41 @@ pub(crate) fn one_way(bench: &Bench) -> anyhow::Result<Vec<Table>> {
         measure(&mut table, &work, bench.rounds);
     }
     table.floor("16 B", TOKIO, 0, 2e6);
+    Ok(vec![table])
+}
+
+/// The same over TLS.
+pub(crate) fn over_tls(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    let about = "The rows above over TLS 1.3, with one configuration of rustls for all; raw TCP is tokio-rustls there. What is in flight, or goes one way, is \
+                 of 64 B, and as the row says.";
+    let titles = ["messages/s", "MB/s", "client CPU µs", "server CPU µs"];
+    let columns: [Of; 4] = [
+        |run| run.rate("messages"),
+        |run| run.rate("messages") * run.get("size") / 1e6,
+        |run| run.client.cpu * 1e6 / run.get("messages"),
+        |run| run.server.cpu * 1e6 / run.get("messages"),
+    ];
+    let pem = PemFile::new(&IssuedCertificate::by_itself(&["127.0.0.1"], false).pem());
+    let tls = ["--tls", &*pem.path().to_string_lossy()];
+    let mut table = Table::new("Chatter: over TLS", about, &titles).against(RAW);
+    let works = [
+        ("1 in flight", Task::Echo, 64, 1),
+        ("1024 in flight", Task::Echo, 64, 1024),
+        ("one way, 256 B", Task::OneWay, 256, 1),
+        ("one way, 4 KiB", Task::OneWay, 4 << 10, 1),
+        ("one way, 1 MiB", Task::OneWay, 1 << 20, 1),
+    ];
+    for (name, task, size, count) in works {
+        let asked = LoadShape { task, size, count, rate: 1, idle: 0 };
+        let work = Work {
+            name: name.to_owned(),
+            contenders: contenders_with(bench, &[RAW, TOKIO, SMOL, COMPIO], asked, &tls),
+            columns: &columns,
+            lower_is_better: false,
+            goals: if count == 1024 { vec![] } else { vec![goal(1.0, RAW), SMOL_GOAL] },
+        };
+        measure(&mut table, &work, bench.rounds);
+    }
     Ok(vec![table])
 }
 
