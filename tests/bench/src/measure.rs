@@ -69,6 +69,9 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
+    /// For figures that are the same each time.
+    pub(crate) const ONE: Self = Self { count: 1, by_cpu: false };
+
     pub(crate) fn at_most(self, most: usize) -> Self {
         Self { count: self.count.min(most), ..self }
     }

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use self::clients::{Chatter, Eventer, Raw, drive as drive_as};
 use crate::Bench;
 use crate::contenders::{COMPIO, Contender, RAW, SMOL, TOKIO};
-use crate::measure::{Of, Work, measure};
+use crate::measure::{Of, Rounds, Work, measure};
 use crate::report::Table;
 use crate::runtimes;
 
@@ -137,7 +137,7 @@ pub(crate) fn memory(bench: &Bench) -> anyhow::Result<Vec<Table>> {
             let (name, goals) = (format!("{protocol}, {name}"), Vec::new());
             let work = Work { name, contenders, columns: &columns, lower_is_better: true, goals };
             // memory is the same each time
-            measure(&mut table, &work, 1);
+            measure(&mut table, &work, Rounds::ONE);
         }
         for contender in [TOKIO, SMOL] {
             table.limit(protocol, contender, 0, most);
@@ -161,7 +161,7 @@ pub(crate) fn idle(bench: &Bench) -> anyhow::Result<Vec<Table>> {
         let contenders = contenders(bench, protocol, &[connections, 0, 0, milliseconds]);
         let (name, goals) = (protocol.to_owned(), Vec::new());
         let work = Work { name, contenders, columns: &columns, lower_is_better: true, goals };
-        measure(&mut table, &work, 1);
+        measure(&mut table, &work, Rounds::ONE);
         for contender in [TOKIO, SMOL] {
             table.limit(protocol, contender, 0, 2.0);
             table.limit(protocol, contender, 1, 2.0);

@@ -22,7 +22,7 @@ use self::peers::Kept;
 use crate::Bench;
 use crate::contenders::Contender;
 use crate::eventer::events;
-use crate::measure::{Goal, MIB, Of, Work, measure};
+use crate::measure::{Goal, MIB, Of, Rounds, Work, measure};
 use crate::report::Table;
 use crate::runtimes;
 
@@ -234,7 +234,7 @@ fn queries(bench: &Bench, scratch: &Scratch) -> anyhow::Result<Table> {
         let name = format!("{size} events");
         let work =
             Work { name, contenders, columns: &columns, lower_is_better: true, goals: Vec::new() };
-        measure(&mut table, &work, 1);
+        measure(&mut table, &work, Rounds::ONE);
     }
     table.limit("", COMMIT, 0, 1.0);
     Ok(table)
@@ -270,7 +270,7 @@ fn starts(bench: &Bench, scratch: &Scratch) -> anyhow::Result<Table> {
         let name = format!("{size} events, {types} types");
         let work =
             Work { name, contenders, columns: &columns, lower_is_better: true, goals: Vec::new() };
-        measure(&mut table, &work, 1);
+        measure(&mut table, &work, Rounds::ONE);
     }
     table.limit("", COMMIT, 0, 2_000.0);
     table.limit("", COMMIT, 1, 1_000.0);
