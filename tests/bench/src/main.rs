@@ -47,8 +47,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// All tables; writes them to tests/bench/RESULTS.md, their plots to docs/src/plots, and bench.json
-    /// beside the build, unless it is told another place.
+    /// All tables; writes them to tests/bench/RESULTS.md, their plots to docs/src/plots, and
+    /// bench.json beside the build, unless it is told another place.
     All(Options),
     /// Chatter, request and response: one and 1024 in flight, 64 B.
     Chatter(Options),
@@ -130,8 +130,8 @@ struct Options {
     /// One very short round, whose figures say nothing: only whether everything works.
     #[arg(long)]
     quick: bool,
-    /// Compare the processor time that a message takes on both sides, and not how many there are in a
-    /// second: other work on the machine changes it least.
+    /// Compare the processor time that a message takes on both sides, and not how many there are in
+    /// a second: other work on the machine changes it least.
     #[arg(long)]
     cpu: bool,
     /// With what takes many minutes: ten million events.

@@ -162,7 +162,7 @@ fn row(
         row = row.with_target(match (compared.lower_is_better, work.lower_is_better) {
             (false, _) => Target::at_least(goal.factor, &of, ratio),
             (true, true) => Target::at_most(goal.factor, &of, ratio),
-            // a rate was to be so many times as high: the time of a unit may be so much of the other
+            // a rate was to be so many times as high: one may take as much less time
             (true, false) => Target::at_most(1.0 / goal.factor, &of, ratio),
         });
     }

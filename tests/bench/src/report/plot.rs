@@ -1,6 +1,6 @@
 //! Cost against size, as SVG for the guide.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -100,18 +100,19 @@ fn draw(file: &Path, plot: &Plot, lines: &Lines) -> anyhow::Result<()> {
     };
     let ((x0, x1), (y0, y1)) = (range(|it| it.0), range(|it| it.1));
     anyhow::ensure!(x0 < x1, "there are no two sizes");
-    // names of sizes as they stand in the table
-    let names: BTreeMap<u64, String> = all().map(|it| (it.0 as u64, written(it.0))).collect();
+    // whole decades: a line that is level has numbers beside it, too
+    let (y0, y1) = (10_f64.powf(y0.log10().floor()), 10_f64.powf((y1 * 1.01).log10().ceil()));
+    let sizes: BTreeSet<u64> = all().map(|it| it.0 as u64).collect();
     let root = SVGBackend::new(file, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&root)
         .margin(12)
+        .margin_right(40)
         .x_label_area_size(44)
         .y_label_area_size(64)
         .build_cartesian_2d(
-            (x0..x1).log_scale().with_key_points(names.keys().map(|it| *it as f64).collect()),
-            // a line that is level is not drawn along an edge
-            (y0 / 2.0..y1 * 2.0).log_scale(),
+            (x0..x1).log_scale().with_key_points(sizes.iter().map(|it| *it as f64).collect()),
+            (y0..y1).log_scale(),
         )?;
     chart
         .configure_mesh()
@@ -129,16 +130,20 @@ fn draw(file: &Path, plot: &Plot, lines: &Lines) -> anyhow::Result<()> {
         chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
     }
     if lines.len() > 1 {
-        chart.configure_series_labels().background_style(WHITE.mix(0.8)).draw()?;
+        let mut legend = chart.configure_series_labels();
+        legend.position(SeriesLabelPosition::UpperLeft).background_style(WHITE.mix(0.8)).draw()?;
     }
     Ok(root.present()?)
 }
 
 fn written(size: f64) -> String {
-    match size {
-        it if it >= 1e6 => format!("{} M", it / 1e6),
-        it if it >= 1e3 => format!("{} k", it / 1e3),
-        it => it.to_string(),
+    let in_units = |unit: f64| (size >= unit && size % unit == 0.0).then_some(size / unit);
+    match (in_units(1_048_576.0), in_units(1_024.0)) {
+        (Some(count), _) => format!("{count} Mi"),
+        (_, Some(count)) => format!("{count} Ki"),
+        _ if size >= 1e6 => format!("{} M", size / 1e6),
+        _ if size >= 1e3 => format!("{} k", size / 1e3),
+        _ => size.to_string(),
     }
 }
 
