@@ -6,7 +6,8 @@ import { age, count, visibleName } from './format.js';
 const GONE = 12;
 
 /** What a stream is shown as: `{name, state, text, title, servers, nodes}`, the last two of
- * `{name, state, text, title}`; a `state` is `good`, `warn` or `bad`. `now` is the server's clock. */
+ * `{name, state, text, title}`; a `state` is `good`, `warn` or `bad`. `now` is by the server's
+ * clock. */
 export function described(stream, now) {
   const behind = Math.max(0, stream.last - stream.applied);
   const state = stream.stopped ? 'bad' : stream.serves ? 'good' : 'warn';
