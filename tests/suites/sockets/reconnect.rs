@@ -207,7 +207,7 @@ on_every_runtime! {
         let whole = |update| matches!(update, Update::CaughtUp { complete: true, .. });
         assert!(whole(next(&client).await.0));
         let told = disk.register("a/1");
-        one.notify_events(&[told.clone()], false, false).await;
+        one.notify_events(std::slice::from_ref(&told), false, false).await;
         assert_eq!(events(&client).await, [told]);
         one.close().await;
         lost(&client).await;
