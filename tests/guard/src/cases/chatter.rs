@@ -16,14 +16,14 @@ pub const ASK: SendOptions =
 /// The longest name in use.
 const NAME: &str = "HatEventer.MsgEventsNotify";
 
-/// Two connections that keep to the rules of `dialect` and expect [`NAME`].
+/// Two connections that keep to the rules of `dialect` and expect `NAME`.
 #[must_use]
 pub fn pair(dialect: Dialect) -> [Side<Connection>; 2] {
     let config = || Config { names: &[NAME], ..Config::new(dialect) };
     [(); 2].map(|()| Side::new(Connection::new(config(), NOW)))
 }
 
-/// 64 bytes under [`NAME`].
+/// 64 bytes under `NAME`.
 #[must_use]
 pub fn data() -> Data {
     Data::new(NAME, Bytes::from(vec![7; 64]))
