@@ -1,11 +1,10 @@
 //! The one driver: a task a connection that moves bytes between a socket and a machine.
 //!
 //! ```text
-//! Running ─────> Flushing ─────> ShuttingDown ──> Lingering ──> gone
-//!   read, poll,    what the        end of our       until the
-//!   write until    machine left    side             peer ends its
-//!   the machine    in tx, for a                     side too
-//!   is over        bounded time
+//! Running ──────────────> Flushing ─────────> ShuttingDown ──> Lingering ──> gone
+//!   read, poll, write       what the machine    end of our       until the
+//!   until the machine       left in tx, for     side             peer ends its
+//!   is over                 a bounded time                       side too
 //! ```
 //!
 //! Reading and writing go on at once: two peers that both send first must not stop each other. What

@@ -2,9 +2,9 @@
 //! peer that vanished is noticed.
 //!
 //! ```text
-//! silent line      ─idle─> probe ─interval─> probe ─interval─> given up    keepalive
-//! unacknowledged   ─user_timeout─> given up                                user timeout
-//! nothing received ─idle_timeout─> given up                                idle timeout
+//! silent line      ──idle──> probe ──interval──> probe ──interval──> given up      keepalive
+//! unacknowledged   ──user_timeout──> given up                                      user timeout
+//! nothing received ──idle_timeout──> given up                                      idle timeout
 //! ```
 
 use std::io;

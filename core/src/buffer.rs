@@ -1,7 +1,7 @@
 //! The two buffers between a machine and its socket.
 //!
 //! ```text
-//!   socket ─read─> RecvBuf ─poll─> machine ─send─> SendQueue ─write─> socket
+//!   socket ──read──> RecvBuf ──poll──> machine ──send──> SendQueue ──write──> socket
 //!                  (driver's)                      (machine's)
 //! ```
 //!

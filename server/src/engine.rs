@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            start             STARTED is registered        stop
-//! standby ----------> starting -------------> operational ----------> stopping ------> standby
+//! standby ──────────> starting ─────────────> operational ──────────> stopping ──────> standby
 //!    ^ registrations fail in all of them but one                       STOPPED is registered
 //! ```
 //!

@@ -1,10 +1,10 @@
 //! An event server over a store.
 //!
 //! ```text
-//! client -> EngineHandle - register -> Engine -> Log --> Store <-- query - EngineHandle <- client
-//!                                                 │ feed                  mirrors -> Log::mirror
+//! client ─> EngineHandle ─ register ─> Engine ─> Log ──> Store <── query ─ EngineHandle <─ client
+//!                                                 │ feed                  mirrors ─> Log::mirror
 //!                                                 v
-//!                                               Teller -> clients, pages
+//!                                               Teller ─> clients, pages
 //! ```
 
 use std::fmt;

@@ -1,8 +1,8 @@
 //! A stream of plain bytes over a stream of records.
 //!
 //! ```text
-//! poll_write:  parts ─encrypt, at most 64 KiB─> records ─until the system has all─> Ready
-//! poll_read:   socket ─> incoming ─decrypt, at most a record─> plain bytes ─> into
+//! poll_write:  parts ──encrypt, at most 64 KiB──> records ──until all are with the system──> Ready
+//! poll_read:   socket ──> incoming ──decrypt, at most a record──> plain bytes ──> into
 //! ```
 //!
 //! A write is ready only when the system has taken every record of it, so 'written' means the same

@@ -6,9 +6,9 @@
 //!
 //! conversation  named by (first, owner)
 //!     the owner                   the other side
-//!     id=7 first=7 owner token ─>                       starts it, gives the token
-//!                              <─ id=3 first=7 token    may send: it has the token
-//!     id=8 first=7 owner last  ─>                       ends it
+//!     id=7 first=7 owner token ────────>                       starts it, gives the token
+//!              <──────────────────────── id=3 first=7 token    may send: it has the token
+//!     id=8 first=7 owner last  ────────>                       ends it
 //! ```
 //!
 //! Two dialects are deployed and differ in names and pings only: [`Dialect::HatChatter`]

@@ -1,8 +1,8 @@
 //! The client's end of an Eventer connection.
 //!
 //! ```text
-//! Initializing ─InitRes success─> Ready ─> over
-//!      └─InitRes error─> over (Rejected)
+//! Initializing ──InitRes success──> Ready ──> over
+//!      └──────────InitRes error─────────────> over (Rejected)
 //! ```
 
 use alloc::vec::Vec;

@@ -38,7 +38,7 @@ pub const MAX_SIZE: usize = 64 * 1024 * 1024;
 ///
 /// ```text
 /// a/b   a/?/c   d/*          ● ─a─> ○ ─b─> ●            ● a query type ends here
-///                            │      └─?─> ○ ─c─> ●      ✱ any segments, or none
+///                            │      └─?─> ○ ─c─> ●      ✱ any more segments, or none
 ///                            └─d─> ✱
 /// ```
 ///

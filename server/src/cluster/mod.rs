@@ -1,9 +1,9 @@
 //! Events of several machines: one order of sessions for all nodes, kept by NATS JetStream.
 //!
 //! ```text
-//! register -> Outbox -- publish --> JetStream, replicated -- in order --> Replica -> Store
+//! register ─> Outbox ── publish ──> JetStream, replicated ── in order ──> Replica ─> Store
 //!                ^                                                          │
-//!                └---- applied: who waits is answered ----------------------┘
+//!                └──── applied: who waits is answered ──────────────────────┘
 //! ```
 //!
 //! | part | what |

@@ -2,11 +2,11 @@
 //! when one is given up. No clock, no socket.
 //!
 //! ```text
-//! push -> Waiting -- next --> Sent -- stored --> Stored -- applied --> its ticket, the session
+//! push ─> Waiting ── next ──> Sent ── stored ──> Stored ── applied ──> its ticket, the session
 //!            ^                 │                   │
-//!            └-- failed, void -┴-------------------┘     expire --> its ticket: given up
+//!            └── failed, void ─┴───────────────────┘     expire ──> its ticket: given up
 //!
-//! Closed -- open --> Opening -- the node sees it in the stream --> Open
+//! Closed ── open ──> Opening ── the node sees it in the stream ──> Open
 //!    ^ given up: what was sent may be in the stream, so the next epoch ends this one
 //! ```
 //!

@@ -2,10 +2,10 @@
 //! clock, no socket, no disk: every node that is given the same messages makes the same of them.
 //!
 //! ```text
-//! message -> in its place?  -- no --> Fault::Gap            passed over where it was taken before
-//!              └-> ours?    -- no --> passed over, or a Fault where it should be
-//!                    └-> the next of its writer? -- no --> Void, or Known
-//!                          └-> Session: its number is the sequence of the message
+//! message ─> in its place?  ── no ──> Fault::Gap            passed over where it was taken before
+//!              └─> ours?    ── no ──> passed over, or a Fault where it should be
+//!                    └─> the next of its writer? ── no ──> Void, or Known
+//!                          └─> Session: its number is the sequence of the message
 //! ```
 //!
 //! A writer is one life of a node. It opens an epoch, and then its sessions count from 0: one that

@@ -3,10 +3,10 @@
 //!
 //! ```text
 //!           claim, and all is applied that there was     the node sees its fence
-//! Standby ------------------------------------> Claiming -----------------------> Active
+//! Standby ────────────────────────────────────> Claiming ───────────────────────> Active
 //!    ^                                             │                                │
-//!    ├-- refused: another fence came first --------┘                                │
-//!    └-- release, or the node sees another one's fence -----------------------------┘
+//!    ├── refused: another fence came first ────────┘                                │
+//!    └── release, or the node sees another one's fence ─────────────────────────────┘
 //! ```
 //!
 //! Without a monitor every node registers: `Free`. Such a node registers nothing in a stream that

@@ -2,10 +2,10 @@
 //! copies of its events.
 //!
 //! ```text
-//! hat-monitor <-- component -- Redundancy --> who is there --> a Mirror for each other server
-//!                                  │                                └--> Log::mirror
+//! hat-monitor <── component ── Redundancy ──> who is there ──> a Mirror for each other server
+//!                                  │                                └──> Log::mirror
 //!                                  │ blessed, and no other server is active
-//!                                  └--> Engine::start, Engine::stop
+//!                                  └──> Engine::start, Engine::stop
 //! ```
 //!
 //! | file | what |

@@ -3,9 +3,9 @@
 //!
 //! ```text
 //!           blessed, no other server active, and the grace is over
-//! standby ----------------------------------------------------------> working
+//! standby ──────────────────────────────────────────────────────────> working
 //!    ^                                                                   │
-//!    └- no longer blessed; another server blessed meanwhile; no monitor, and not alone -┘
+//!    └─ no longer blessed; another server blessed meanwhile; no monitor, and not alone ─┘
 //! ```
 
 use std::time::{Duration, Instant};

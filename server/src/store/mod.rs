@@ -1,9 +1,9 @@
 //! The stores of events.
 //!
 //! ```text
-//! register -> Log: orders sessions, makes them durable -> answers, a feed in the order of sessions
+//! register ─> Log: orders sessions, makes them durable ─> answers, a feed in the order of sessions
 //!              │
-//!              └- apply -> Store: applies sessions in order, answers queries
+//!              └─ apply ─> Store: applies sessions in order, answers queries
 //! ```
 //!
 //! | part | what |

@@ -1,8 +1,8 @@
 //! The server's end of an Eventer connection.
 //!
 //! ```text
-//! AwaitingInit ─InitReq─> Deciding ─accept─> Ready ─> over
-//!                            └─reject─> Rejected ─close timeout─> over
+//! AwaitingInit ──InitReq──> Deciding ──accept──> Ready ──────────────────> over
+//!                              └─────reject──> Rejected ──close timeout──> over
 //! ```
 
 mod config;

@@ -1,7 +1,7 @@
 //! Query types as a tree by segment, in three arrays.
 //!
 //! ```text
-//! nodes   [ root │ children of root, by hash │ its ? child │ children of the first … ]
+//! nodes   [ root │ children of root, by hash │ its ? child │ children of the first of those … ]
 //! hashes  [        the same order: of the segment that leads to the node, 0 for ? ]
 //! texts   [        the same order: the segments; nodes say where each ends, and the next starts ]
 //! ```

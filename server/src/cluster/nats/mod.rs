@@ -1,11 +1,11 @@
 //! The driver: the rules of this module's parent over NATS JetStream, as a [`Log`].
 //!
 //! ```text
-//! append -> Driver (the Outbox) -> publisher ═══> JetStream ═══> reader (the Replica)
+//! append ─> Driver (the Outbox) ─> publisher ═══> JetStream ═══> reader (the Replica)
 //!              ^                                      ^                │ sessions, and a mark
 //!              │                                      │ "who leads?"   v
-//!              │ applied: who waits is answered     watch           applier -> Store, feed
-//!              └-------------------------------------------------------┘
+//!              │ applied: who waits is answered     watch           applier ─> Store, feed
+//!              └───────────────────────────────────────────────────────┘
 //! ```
 //!
 //! | file | what |
