@@ -2,6 +2,7 @@
 
 use hat_core::json::{Object, Value};
 
+use super::live::short;
 use crate::cluster::{ClusterReport, NodeReport, ReplicaReport};
 
 /// An element for each stream. `now` is in seconds since 1970: pages show ages, and the state does
@@ -21,7 +22,7 @@ fn of_stream(stream: &ClusterReport, now: f64) -> Object {
         ("node", (&*stream.node).into()),
         ("serves", stream.serves.into()),
         ("stopped", stream.stopped.into()),
-        ("reason", text(stream.reason.as_deref())),
+        ("reason", stream.reason.as_deref().map_or(Value::Null, Value::from)),
         ("applied", stream.applied.into()),
         ("last", stream.last.into()),
         ("waiting", (stream.waiting as u64).into()),
@@ -43,15 +44,11 @@ fn server(replica: &ReplicaReport, leads: bool) -> Value {
 
 fn node(node: &NodeReport, now: f64) -> Value {
     Value::from(Object::from([
-        ("name", Value::from(&*node.name)),
+        ("name", short(&node.name)),
         ("serves", node.serves.into()),
-        ("reason", text(node.reason.as_deref())),
+        ("reason", node.reason.as_deref().map_or(Value::Null, short)),
         ("applied", node.applied.into()),
         // whole seconds: an answer that is the same one keeps its time
         ("answered", (now - node.answered.as_secs_f64()).round().into()),
     ]))
-}
-
-fn text(text: Option<&str>) -> Value {
-    text.map_or(Value::Null, Value::from)
 }

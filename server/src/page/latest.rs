@@ -71,7 +71,7 @@ impl Latest {
     /// each with the number of its change. Changes count from 1.
     pub(super) fn after(&self, after: u64, most: usize) -> Vec<(u64, Event)> {
         let start = self.order.partition_point(|(change, _)| *change <= after);
-        let valid = self.order.range(start..).filter(|change| self.is_valid(change));
+        let valid = self.order.range(start..).filter(|change| is_valid(&self.types, change));
         let with_event = |(change, event_type): &(u64, EventType)| {
             Some((*change, self.types.get(event_type)?.event.clone()))
         };
@@ -81,7 +81,7 @@ impl Latest {
     /// The oldest change that made an event the latest of its type, of those that still are. Types
     /// that changed before it last are forgotten.
     pub(super) fn oldest(&self) -> Option<u64> {
-        self.order.iter().find(|change| self.is_valid(change)).map(|(change, _)| *change)
+        self.order.iter().find(|change| is_valid(&self.types, change)).map(|(change, _)| *change)
     }
 
     fn add(&mut self, event: &Event) {
@@ -110,7 +110,7 @@ impl Latest {
         while self.types.len() > self.max_types
             && let Some(first) = self.order.pop_front()
         {
-            if self.is_valid(&first) {
+            if is_valid(&self.types, &first) {
                 self.types.remove(&first.1);
             }
         }
@@ -119,12 +119,9 @@ impl Latest {
             self.order.retain(|change| is_valid(types, change));
         }
     }
-
-    fn is_valid(&self, change: &(u64, EventType)) -> bool {
-        is_valid(&self.types, change)
-    }
 }
 
+/// Whether the change is the last one of its type.
 fn is_valid(types: &HashMap<EventType, Entry>, (change, event_type): &(u64, EventType)) -> bool {
     types.get(event_type).is_some_and(|entry| entry.change == *change)
 }

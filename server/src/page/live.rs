@@ -246,7 +246,8 @@ fn client_path(info: &ConnectionInfo) -> Pointer {
     Pointer::new(["clients".to_owned(), info.id.to_string()])
 }
 
-fn short(text: &str) -> Value {
+/// What others say of themselves.
+pub(super) fn short(text: &str) -> Value {
     match text.char_indices().nth(MAX_TEXT) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
         None => text.into(),

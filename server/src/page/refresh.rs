@@ -41,22 +41,12 @@ pub(super) struct Refresh {
     cut: BTreeSet<Arc<str>>,
     /// It was said that the state is full.
     full: bool,
-    /// How the cluster is, as it was shown last.
-    cluster: Value,
 }
 
 impl Refresh {
     pub(super) fn new(handle: EngineHandle, live: Live) -> Self {
         let rate = Rate::new(Timestamp::now().s());
-        Self {
-            handle,
-            live,
-            events: Events::new(),
-            rate,
-            cut: BTreeSet::new(),
-            full: false,
-            cluster: Value::Null,
-        }
+        Self { handle, live, events: Events::new(), rate, cut: BTreeSet::new(), full: false }
     }
 
     /// Runs until the page is closed: at once when something happens after a quiet time, then once
@@ -117,14 +107,8 @@ impl Refresh {
         if step == Step::None {
             return;
         }
-        if !report.cluster.is_empty() {
-            let shown = cluster::value(&report.cluster, now.as_secs_f64());
-            if shown != self.cluster {
-                self.cluster = shown.clone();
-                let path = Pointer::new(["server", "cluster"]);
-                self.live.state().change(|state| set(state, path, shown));
-            }
-        }
+        let cluster = (!report.cluster.is_empty())
+            .then(|| ("cluster", cluster::value(&report.cluster, now.as_secs_f64())));
         self.live.state().change(|state| {
             match step {
                 Step::None => {}
@@ -137,12 +121,13 @@ impl Refresh {
                     set(state, Pointer::new(["rate", "at"]), at.into());
                 }
             }
-            for (name, value) in [
+            let counts = [
                 ("registered", registered.into()),
                 ("events_kept", kept.into()),
                 ("event_types", types.into()),
                 ("types_cut", (self.cut.len() as u64 + forgotten).into()),
-            ] {
+            ];
+            for (name, value) in counts.into_iter().chain(cluster) {
                 set(state, Pointer::new(["server", name]), value);
             }
         });

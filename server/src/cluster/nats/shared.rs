@@ -70,7 +70,7 @@ struct State {
     leader: Option<String>,
     replicas: Vec<ReplicaReport>,
     /// Who has answered since the start, by name, and when last.
-    nodes: BTreeMap<String, (ClusterReport, Instant)>,
+    nodes: BTreeMap<String, (NodeReport, Instant)>,
     last: u64,
     counts: LogCounts,
     closers: Vec<Promise>,
@@ -83,6 +83,13 @@ struct State {
     said: bool,
     /// What NATS has said last of why it is not to be had.
     nats: Option<Arc<str>>,
+}
+
+impl State {
+    /// Why nothing is registered although the node could serve.
+    fn hindrance(&self) -> Option<Arc<str>> {
+        self.taken_over.clone().or_else(|| self.refused.clone())
+    }
 }
 
 /// What keeps a node from serving for good.
@@ -290,15 +297,20 @@ impl Shared {
         self.judge();
     }
 
-    /// These nodes have just answered. Those that have not stay, and are the older for it.
+    /// These nodes have just answered. Those that have not stay, and are the older for it, until
+    /// there are too many: names are what peers say.
     pub(super) fn set_nodes(&self, answered: Vec<ClusterReport>) {
         let now = Instant::now();
         let mut state = self.lock();
-        for report in answered {
-            // names are what peers say
-            if state.nodes.len() < super::nodes::MOST || state.nodes.contains_key(&report.node) {
-                state.nodes.insert(report.node.clone(), (report, now));
-            }
+        for ClusterReport { node: name, serves, reason, applied, .. } in answered {
+            let report =
+                NodeReport { name: name.clone(), serves, reason, applied, ..Default::default() };
+            state.nodes.insert(name, (report, now));
+        }
+        while state.nodes.len() > super::nodes::MOST {
+            let oldest = state.nodes.iter().min_by_key(|(_, (_, at))| *at);
+            let Some(oldest) = oldest.map(|(name, _)| name.clone()) else { break };
+            state.nodes.remove(&oldest);
         }
     }
 
@@ -529,8 +541,7 @@ impl Shared {
         if let Some(disk) = &state.disk {
             return Health::Failing(disk.clone());
         }
-        let other = || state.taken_over.clone().or_else(|| state.refused.clone());
-        match self.reason(&state).or_else(other) {
+        match self.reason(&state).or_else(|| state.hindrance()) {
             Some(reason) => Health::Failing(StoreError::Cluster(reason)),
             None => Health::Good,
         }
@@ -540,14 +551,18 @@ impl Shared {
         let state = self.lock();
         let reason = self.reason(&state);
         let serves = reason.is_none() && !state.closed;
-        let other = || state.taken_over.clone().or_else(|| state.refused.clone());
+        let reason = reason.or_else(|| state.hindrance());
+        let known = |(node, at): &(NodeReport, Instant)| NodeReport {
+            answered: at.elapsed(),
+            ..node.clone()
+        };
         ClusterReport {
             node: self.node.clone(),
             stream: self.stream.clone(),
             serves,
             active: self.is_monitored.then(|| serves && self.may_register()),
             fenced: self.fenced.load(Ordering::Relaxed),
-            reason: reason.or_else(other).map(|reason| reason.to_string()),
+            reason: reason.map(|reason| reason.to_string()),
             stopped: state.stopped.is_some(),
             leader: state.leader.clone(),
             replicas: state.replicas.clone(),
@@ -557,17 +572,30 @@ impl Shared {
             waiting: self.waiting.load(Ordering::Relaxed),
             given_up: self.given_up.load(Ordering::Relaxed),
             shards: Some(self.shards.clone()),
-            nodes: state.nodes.values().map(node_report).collect(),
+            nodes: state.nodes.values().map(known).collect(),
         }
     }
 }
 
-fn node_report((report, at): &(ClusterReport, Instant)) -> NodeReport {
-    NodeReport {
-        name: report.node.clone(),
-        serves: report.serves,
-        reason: report.reason.clone(),
-        applied: report.applied,
-        answered: at.elapsed(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_not_answered_for_the_longest_makes_room_for_others() {
+        let options = ClusterOptions::new(vec!["nats://127.0.0.1:1".into()], "a node");
+        let shared = Shared::new(&options, 1, &replica::State::default());
+        let answer = |name: String| {
+            shared.set_nodes(vec![ClusterReport { node: name, ..ClusterReport::default() }]);
+        };
+        answer("first".into());
+        (1..super::super::nodes::MOST).for_each(|number| answer(number.to_string()));
+        answer("1".into());
+        let names = || shared.report().nodes.into_iter().map(|it| it.name).collect::<Vec<_>>();
+        assert!(names().contains(&"first".to_owned()), "as many as there may be");
+        answer("one more".into());
+        let names = names();
+        assert_eq!(names.len(), super::super::nodes::MOST);
+        assert!(names.contains(&"one more".into()) && !names.contains(&"first".into()));
     }
 }

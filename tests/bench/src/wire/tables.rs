@@ -108,24 +108,25 @@ pub(crate) fn chatter(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     Ok(vec![table])
 }
 
+const ROUND_TRIPS: [&str; 3] = ["round trips/s", "client CPU µs", "server CPU µs"];
+const ROUND_TRIPS_OF: [Of; 3] = [
+    |run| run.rate("messages"),
+    |run| run.client.cpu * 1e6 / run.get("messages"),
+    |run| run.server.cpu * 1e6 / run.get("messages"),
+];
+
 /// Many connections at once.
 pub(crate) fn connections(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     let about = "Requests of 64 B that are answered with the same, on 100 connections at once with one in flight on each, alone and beside \
                  connections that say nothing; one thread a side.";
-    let titles = ["round trips/s", "client CPU µs", "server CPU µs"];
-    let columns: [Of; 3] = [
-        |run| run.rate("messages"),
-        |run| run.client.cpu * 1e6 / run.get("messages"),
-        |run| run.server.cpu * 1e6 / run.get("messages"),
-    ];
-    let mut table = Table::new("Chatter: many connections", about, &titles).against(RAW);
+    let mut table = Table::new("Chatter: many connections", about, &ROUND_TRIPS).against(RAW);
     let beside = if bench.quick { 100 } else { 9_900 };
     for (name, idle, factor) in [("100", 0, 1.1), ("100 of 10 000", beside, 1.3)] {
         let asked = LoadShape { task: Task::Each, size: 64, count: 100, rate: 1, idle };
         let work = Work {
             name: name.to_owned(),
             contenders: contenders(bench, &[RAW, TOKIO, SMOL, COMPIO], asked),
-            columns: &columns,
+            columns: &ROUND_TRIPS_OF,
             lower_is_better: false,
             goals: vec![SMOL_GOAL, Goal { contender: COMPIO, factor, than: TOKIO }],
         };
@@ -142,13 +143,7 @@ const SMOL_2: &str = "hat on smol, 2 threads";
 pub(crate) fn threads(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     let about = "The same 100 connections to a server with one thread and with two; the clients have one thread. Where they take one core of two, two threads cannot answer \
                  twice as much: whether they disturb each other is what the server's processor time says.";
-    let titles = ["round trips/s", "client CPU µs", "server CPU µs"];
-    let columns: [Of; 3] = [
-        |run| run.rate("messages"),
-        |run| run.client.cpu * 1e6 / run.get("messages"),
-        |run| run.server.cpu * 1e6 / run.get("messages"),
-    ];
-    let mut table = Table::new("Chatter: two threads a server", about, &titles).against(RAW);
+    let mut table = Table::new("Chatter: two threads a server", about, &ROUND_TRIPS).against(RAW);
     let asked = LoadShape { task: Task::Each, size: 64, count: 100, rate: 1, idle: 0 };
     let names = [RAW, TOKIO, SMOL];
     let mut all = contenders(bench, &names, asked);
@@ -159,7 +154,7 @@ pub(crate) fn threads(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     let work = Work {
         name: "100".to_owned(),
         contenders: all,
-        columns: &columns,
+        columns: &ROUND_TRIPS_OF,
         lower_is_better: false,
         goals: goals.map(|(contender, than)| Goal { contender, factor: 1.7, than }).to_vec(),
     };
