@@ -31,7 +31,7 @@ function describedServer({ name, leads, current, offline, lag }) {
   return { name: visibleName(name), state, text, title: `NATS server ${visibleName(name)}: ${text}` };
 }
 
-function describedNode({ name, serves, reason, applied, answered }, stream, now) {
+function describedNode({ name, serves, active, reason, applied, answered }, stream, now) {
   const shown = visibleName(name);
   const silent = now - answered;
   const behind = Math.max(0, stream.last - applied);
@@ -39,7 +39,8 @@ function describedNode({ name, serves, reason, applied, answered }, stream, now)
   if (silent > GONE) return { name: shown, state: 'bad', text: `no answer for ${age(silent)}`, title };
   if (!serves) return { name: shown, state: 'warn', text: 'does not serve', title };
   // what came since its answer is not behind
-  const text = name === stream.node ? 'this node' : 'serves';
+  const what = active === null ? 'serves' : active ? 'active' : 'standby';
+  const text = name === stream.node ? `${what}, this node` : what;
   return { name: shown, state: 'good', text, title: behind ? `${title}\n${count(behind)} behind, or not asked since` : title };
 }
 

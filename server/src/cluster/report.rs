@@ -57,8 +57,10 @@ pub struct ClusterReport {
 pub struct NodeReport {
     /// What it is called.
     pub name: String,
-    /// Whether it registers and tells.
+    /// Whether it can register and tell.
     pub serves: bool,
+    /// Whether it is the one that registers, where a monitor decides that.
+    pub active: Option<bool>,
     /// Why it does not, where it does not.
     pub reason: Option<String>,
     /// The sequence of the last message that it has applied.

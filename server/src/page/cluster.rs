@@ -46,6 +46,7 @@ fn node(node: &NodeReport, now: f64) -> Value {
     Value::from(Object::from([
         ("name", short(&node.name)),
         ("serves", node.serves.into()),
+        ("active", node.active.map_or(Value::Null, Value::from)),
         ("reason", node.reason.as_deref().map_or(Value::Null, short)),
         ("applied", node.applied.into()),
         // whole seconds: an answer that is the same one keeps its time

@@ -19,14 +19,20 @@ test('servers of NATS lead, have all, are behind, or lost', () => {
 });
 
 test('a node that does not answer any more stays, and says for how long', () => {
-  const node = (name, answered, changes) => ({ name, serves: true, reason: null, applied: 40, answered, ...changes });
+  const node = (name, answered, changes) => ({ name, serves: true, active: null, reason: null, applied: 40, answered, ...changes });
   const { nodes } = described(stream({
     nodes: [node('a', 998), node('b', 996), node('c', 934), node('d', 999, { serves: false, reason: 'the store fails' }), node('e\u202e', 999)],
   }), 1000);
   assert.deepEqual(texts(nodes), [
-    'a: this node (good)', 'b: serves (good)', 'c: no answer for 1 m 06 s (bad)', 'd: does not serve (warn)', 'e‹U+202E›: serves (good)',
+    'a: serves, this node (good)', 'b: serves (good)', 'c: no answer for 1 m 06 s (bad)', 'd: does not serve (warn)', 'e‹U+202E›: serves (good)',
   ]);
   assert.match(nodes[3].title, /the store fails/);
+});
+
+test('under a monitor one node is active, and the others stand by, which is well', () => {
+  const node = (name, active) => ({ name, serves: true, active, reason: null, applied: 40, answered: 999 });
+  const { nodes } = described(stream({ nodes: [node('a', false), node('b', true), node('c', false)] }), 1000);
+  assert.deepEqual(texts(nodes), ['a: standby, this node (good)', 'b: active (good)', 'c: standby (good)']);
 });
 
 test('a stream says what is left to do, and why its node does not serve', () => {

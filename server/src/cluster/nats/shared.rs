@@ -302,9 +302,10 @@ impl Shared {
     pub(super) fn set_nodes(&self, answered: Vec<ClusterReport>) {
         let now = Instant::now();
         let mut state = self.lock();
-        for ClusterReport { node: name, serves, reason, applied, .. } in answered {
+        for ClusterReport { node: name, serves, active, reason, applied, .. } in answered {
+            let answered = Duration::ZERO;
             let report =
-                NodeReport { name: name.clone(), serves, reason, applied, ..Default::default() };
+                NodeReport { name: name.clone(), serves, active, reason, applied, answered };
             state.nodes.insert(name, (report, now));
         }
         while state.nodes.len() > super::nodes::MOST {
