@@ -87,6 +87,8 @@ enum Command {
     Memory(Options),
     /// Processor time of idle connections.
     Idle(Options),
+    /// How many idle connections a machine holds, and what each of them takes there.
+    Machine(Options),
     /// One side of a run: a server until its standard input ends.
     #[command(hide = true, subcommand)]
     Serve(Serve),
@@ -116,6 +118,7 @@ enum Drive {
     Eventer(eventer::Drive),
     Growth(growth::Drive),
     Juggler(juggler::Drive),
+    Machine(crowd::Machine),
     Store(store::Drive),
 }
 
@@ -177,6 +180,7 @@ const TABLES: &[Measure] = &[
     store::cluster::tables,
     crowd::memory,
     crowd::idle,
+    crowd::machine,
     growth::tables,
     cotp::tables,
     juggler::tables,
@@ -213,6 +217,7 @@ fn main() -> anyhow::Result<()> {
         Command::Python(options) => run(&options, &[python::tables]),
         Command::Memory(options) => run(&options, &[crowd::memory]),
         Command::Idle(options) => run(&options, &[crowd::idle]),
+        Command::Machine(options) => run(&options, &[crowd::machine]),
         Command::Juggler(options) => run(&options, &[juggler::tables]),
         Command::Serve(Serve::Wire(it)) => wire::serve(&it),
         Command::Drive(Drive::Wire(it)) => wire::drive(&it),
@@ -230,6 +235,7 @@ fn main() -> anyhow::Result<()> {
         Command::Drive(Drive::Eventer(it)) => eventer::drive(&it),
         Command::Drive(Drive::Growth(it)) => growth::drive(&it),
         Command::Drive(Drive::Juggler(it)) => juggler::drive(&it),
+        Command::Drive(Drive::Machine(it)) => crowd::drive_machine(&it),
     }
 }
 

@@ -28,7 +28,8 @@ pub(super) async fn drive<R: Runtime, C: Client>(drive: Drive) -> anyhow::Result
     for _ in 0..drive.before {
         clients.push(C::connect(drive.port).await?);
     }
-    side::ready();
+    // beside those that are there, whose pings go on
+    R::unblock(side::ready).await?;
     for _ in 0..drive.more {
         clients.push(C::connect(drive.port).await?);
     }

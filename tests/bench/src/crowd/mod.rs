@@ -6,14 +6,16 @@
 //! connections are there before, so that what a process needs once is not counted.
 
 mod clients;
+mod machine;
 mod servers;
 
 use clap::{Args, ValueEnum};
 
 use self::clients::{Chatter, Eventer, Raw, drive as drive_as};
+pub(crate) use self::machine::{Machine, drive as drive_machine};
 use crate::Bench;
 use crate::contenders::{COMPIO, Contender, RAW, SMOL, TOKIO};
-use crate::measure::{Of, Rounds, Work, measure};
+use crate::measure::{Goal, Of, Rounds, Run, Work, measure};
 use crate::report::Table;
 use crate::runtimes;
 
@@ -166,6 +168,58 @@ pub(crate) fn idle(bench: &Bench) -> anyhow::Result<Vec<Table>> {
             table.limit(protocol, contender, 0, 2.0);
             table.limit(protocol, contender, 1, 2.0);
         }
+    }
+    Ok(vec![table])
+}
+
+/// Connections of one process of [`machine`]: less than a system lets it have without being asked.
+const EACH: usize = 12_500;
+
+fn each(run: &Run, name: &str) -> f64 {
+    run.get(name) / run.get("connections")
+}
+
+/// How many connections a machine holds, and whether one costs more where there are many.
+pub(crate) fn machine(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    let about = "Connections of Chatter that are idle but for their pings (one after 20 s of silence, for 20 s), in processes of 12 500 a side, all on this machine; the memory of the \
+                 system is what is no longer available to programs beside that of both sides.";
+    let titles = [
+        "both sides' and the system's bytes",
+        "server, bytes",
+        "client, bytes",
+        "system, bytes",
+        "connecting, both sides' CPU µs",
+        "idle, both sides' % of a core for 10 000",
+    ];
+    let columns: [Of; 6] = [
+        |run| each(run, "server") + each(run, "client") + each(run, "system"),
+        |run| each(run, "server"),
+        |run| each(run, "client"),
+        |run| each(run, "system"),
+        |run| each(run, "connecting") * 1e6,
+        |run| each(run, "idle") / run.get("seconds") * 1e6,
+    ];
+    let all = [("25 000", 25_000), ("50 000", 50_000), ("100 000", 100_000), ("200 000", 200_000)];
+    let (sizes, process, milliseconds) = match bench.quick {
+        true => ([("100", 100), ("200", 200)].to_vec(), 50, 100),
+        false => (all.to_vec(), EACH, 20_000),
+    };
+    let (smallest, largest) = (sizes[0].0, sizes[sizes.len() - 1].0);
+    let mut table = Table::new("Connections a machine holds", about, &titles).against(smallest);
+    for (name, peer) in [(TOKIO, "chatter-tokio"), (SMOL, "chatter-smol")] {
+        let contender = |&(size, count): &(&'static str, usize)| {
+            let drive = bench.programs.itself().map(|it| it.with(["drive", "machine", peer]));
+            let drive = drive.map(|it| it.with([count, process]));
+            Contender::alone(size, drive, milliseconds)
+        };
+        let work = Work {
+            name: name.to_owned(),
+            contenders: sizes.iter().map(contender).collect(),
+            columns: &columns,
+            lower_is_better: true,
+            goals: vec![Goal { contender: largest, factor: 1.1, than: smallest }],
+        };
+        measure(&mut table, &work, Rounds::ONE);
     }
     Ok(vec![table])
 }
