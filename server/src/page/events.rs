@@ -44,7 +44,7 @@ impl Events {
 
     /// What has changed in `latest` since the last time, or the first part of it. From then on it
     /// counts as told.
-    pub(super) fn changes(&mut self, latest: &Latest) -> Changes {
+    pub(super) fn changes(&mut self, latest: &mut Latest) -> Changes {
         let events = latest.after(self.last, BATCH);
         let more = events.len() == BATCH;
         let set =
@@ -97,7 +97,7 @@ mod tests {
     }
 
     /// As `name=session.instance`, and `-name`.
-    fn changes(events: &mut Events, latest: &Latest) -> String {
+    fn changes(events: &mut Events, latest: &mut Latest) -> String {
         let Changes { set, gone, more } = events.changes(latest);
         assert!(!more);
         let set = set
@@ -110,24 +110,24 @@ mod tests {
     #[test]
     fn each_type_that_changed_comes_once() {
         let (mut latest, mut events, mut sessions) = (Latest::new(100_000), Events::new(), 0);
-        assert_eq!(changes(&mut events, &latest), "");
+        assert_eq!(changes(&mut events, &mut latest), "");
         register(&mut latest, &mut sessions, "a b a");
-        assert_eq!(changes(&mut events, &latest), "b=1.2 a=1.3");
-        assert_eq!(changes(&mut events, &latest), "");
+        assert_eq!(changes(&mut events, &mut latest), "a=1.3 b=1.2");
+        assert_eq!(changes(&mut events, &mut latest), "");
         register(&mut latest, &mut sessions, "a");
         register(&mut latest, &mut sessions, "c/d a");
-        assert_eq!(changes(&mut events, &latest), "c/d=3.1 a=3.2");
+        assert_eq!(changes(&mut events, &mut latest), "a=3.2 c/d=3.1");
     }
 
     #[test]
     fn what_the_store_forgets_goes() {
         let (mut latest, mut events, mut sessions) = (Latest::new(2), Events::new(), 0);
         register(&mut latest, &mut sessions, "a b");
-        assert_eq!(changes(&mut events, &latest), "a=1.1 b=1.2");
+        assert_eq!(changes(&mut events, &mut latest), "a=1.1 b=1.2");
         register(&mut latest, &mut sessions, "a c");
-        assert_eq!(changes(&mut events, &latest), "a=2.1 c=2.2 -b");
+        assert_eq!(changes(&mut events, &mut latest), "a=2.1 c=2.2 -b");
         register(&mut latest, &mut sessions, "d e f");
-        assert_eq!(changes(&mut events, &latest), "e=3.2 f=3.3 -a -c");
+        assert_eq!(changes(&mut events, &mut latest), "e=3.2 f=3.3 -a -c");
     }
 
     #[test]
@@ -135,8 +135,8 @@ mod tests {
         let (mut latest, mut events, mut sessions) = (Latest::new(100_000), Events::new(), 0);
         let types: Vec<_> = (0..BATCH + 1).map(|n| n.to_string()).collect();
         register(&mut latest, &mut sessions, &types.join(" "));
-        let first = events.changes(&latest);
+        let first = events.changes(&mut latest);
         assert_eq!((first.set.len(), first.more), (BATCH, true));
-        assert_eq!(changes(&mut events, &latest), "1000=1.1001");
+        assert_eq!(changes(&mut events, &mut latest), "1000=1.1001");
     }
 }

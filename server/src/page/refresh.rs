@@ -70,7 +70,7 @@ impl Refresh {
         // each once: what is registered meanwhile is for the next time, or this one might never end
         let mut left = self.live.latest().types();
         loop {
-            let changes = self.events.changes(&self.live.latest());
+            let changes = self.events.changes(&mut self.live.latest());
             left = left.saturating_sub(changes.set.len());
             let is_last = !changes.more || left == 0;
             self.show(changes);
