@@ -60,10 +60,18 @@ pub(super) fn in_order<'a>(
 }
 
 impl Index {
-    pub(super) fn insert(&mut self, event: &Event) {
-        self.by_timestamp.insert((event.timestamp, event.id));
-        if let Some(timestamp) = event.source_timestamp {
-            self.by_source.insert((timestamp, event.id));
+    pub(super) fn insert(&mut self, key: Key, source: Option<Timestamp>) {
+        self.by_timestamp.insert(key);
+        if let Some(timestamp) = source {
+            self.by_source.insert((timestamp, key.1));
+        }
+    }
+
+    /// Makes room for so many events, also by their source timestamps.
+    pub(super) fn reserve(&mut self, events: usize, with_source: bool) {
+        self.by_timestamp.in_order.reserve(events);
+        if with_source {
+            self.by_source.in_order.reserve(events);
         }
     }
 

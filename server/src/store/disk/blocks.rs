@@ -61,16 +61,7 @@ pub(super) fn whole(prefix: u64) -> std::ops::RangeInclusive<Raw> {
 fn encode(prefix: u64, keys: &[Key]) -> Vec<u8> {
     let mut out = vec![0; 4];
     for pair in keys.windows(2) {
-        let ((before, from), (at, id)) = (pair[0], pair[1]);
-        let elapsed = (micros(at) - micros(before)) as u128;
-        let same_server = from.server == id.server;
-        put(&mut out, elapsed << 1 | u128::from(!same_server));
-        if !same_server {
-            put(&mut out, zigzag(i128::from(id.server)));
-        }
-        put(&mut out, zigzag(i128::from(id.session) - i128::from(from.session)));
-        let base = if from.session == id.session { from.instance } else { 0 };
-        put(&mut out, zigzag(i128::from(id.instance) - i128::from(base)));
+        put_key(&mut out, pair[0], pair[1]);
     }
     let crc = checksum(&raw(prefix, keys[0]), &out[4..]);
     out[..4].copy_from_slice(&crc.to_le_bytes());
@@ -79,26 +70,60 @@ fn encode(prefix: u64, keys: &[Key]) -> Vec<u8> {
 
 /// The prefix and all the keys of a record.
 pub(super) fn decode(first: &Raw, record: &[u8]) -> Result<(u64, Vec<Key>), Damaged> {
-    let (crc, mut rest) = record.split_at_checked(4).ok_or(Damaged)?;
-    if crc != checksum(first, rest).to_le_bytes() {
-        return Err(Damaged);
-    }
+    let mut rest = sound(first, record)?;
     let (prefix, mut last) = key(first)?;
     let mut keys = vec![last];
     while !rest.is_empty() {
-        let elapsed = take(&mut rest)?;
-        let (at, mut id) = last;
-        if elapsed & 1 == 1 {
-            id.server = integer(unzigzag(take(&mut rest)?))?;
-        }
-        let session = i128::from(id.session) + unzigzag(take(&mut rest)?);
-        let base = if session == i128::from(id.session) { id.instance } else { 0 };
-        id.session = integer(session)?;
-        id.instance = integer(i128::from(base) + unzigzag(take(&mut rest)?))?;
-        last = (later(at, elapsed >> 1)?, id);
+        last = take_key(&mut rest, last)?;
         keys.push(last);
     }
     Ok((prefix, keys))
+}
+
+/// The last key of a record, and how many there are.
+fn end(first: &Raw, record: &[u8]) -> Result<(Key, usize), Damaged> {
+    let mut rest = sound(first, record)?;
+    let (_, mut last) = key(first)?;
+    let mut count = 1;
+    while !rest.is_empty() {
+        last = take_key(&mut rest, last)?;
+        count += 1;
+    }
+    Ok((last, count))
+}
+
+/// What is behind the checksum of a record.
+fn sound<'a>(first: &Raw, record: &'a [u8]) -> Result<&'a [u8], Damaged> {
+    let (crc, rest) = record.split_at_checked(4).ok_or(Damaged)?;
+    if crc != checksum(first, rest).to_le_bytes() {
+        return Err(Damaged);
+    }
+    Ok(rest)
+}
+
+/// A key that comes after another one.
+fn put_key(out: &mut Vec<u8>, (before, from): Key, (at, id): Key) {
+    let elapsed = (micros(at) - micros(before)) as u128;
+    let same_server = from.server == id.server;
+    put(out, elapsed << 1 | u128::from(!same_server));
+    if !same_server {
+        put(out, zigzag(i128::from(id.server)));
+    }
+    put(out, zigzag(i128::from(id.session) - i128::from(from.session)));
+    let base = if from.session == id.session { from.instance } else { 0 };
+    put(out, zigzag(i128::from(id.instance) - i128::from(base)));
+}
+
+fn take_key(rest: &mut &[u8], (at, mut id): Key) -> Result<Key, Damaged> {
+    let elapsed = take(rest)?;
+    if elapsed & 1 == 1 {
+        id.server = integer(unzigzag(take(rest)?))?;
+    }
+    let session = i128::from(id.session) + unzigzag(take(rest)?);
+    let base = if session == i128::from(id.session) { id.instance } else { 0 };
+    id.session = integer(session)?;
+    id.instance = integer(i128::from(base) + unzigzag(take(rest)?))?;
+    Ok((later(at, elapsed >> 1)?, id))
 }
 
 fn checksum(first: &Raw, rest: &[u8]) -> u32 {
@@ -142,6 +167,10 @@ pub(super) fn put(out: &mut Vec<u8>, mut value: u128) {
 }
 
 pub(super) fn take(bytes: &mut &[u8]) -> Result<u128, Damaged> {
+    if let [first @ ..0x80, rest @ ..] = *bytes {
+        *bytes = rest;
+        return Ok(u128::from(*first));
+    }
     let mut value = 0_u128;
     for shift in (0..126).step_by(7) {
         let (first, rest) = bytes.split_first().ok_or(Damaged)?;
@@ -189,7 +218,7 @@ pub(super) fn insert(
             keys => write(table, prefix, &[], keys.to_vec()),
         };
     }
-    let mut left = keys;
+    let mut left = append(table, prefix, keys)?;
     while !left.is_empty() {
         let (old, count) = around(table, prefix, left)?;
         let (new, rest) = left.split_at(count);
@@ -197,6 +226,39 @@ pub(super) fn insert(
         write(table, prefix, &old, merge(&old, new))?;
     }
     Ok(())
+}
+
+/// Adds keys that all come after those of the index, as nearly all do: the last record is written
+/// on, and is not taken apart. What does not come so is given back.
+fn append<'a>(
+    table: &mut Table<'_, Raw, &'static [u8]>,
+    prefix: u64,
+    keys: &'a [Key],
+) -> Result<&'a [Key], Fault> {
+    let Some(next) = keys.first() else { return Ok(keys) };
+    let entry = table.range(whole(prefix))?.next_back().transpose()?;
+    let entry = entry.map(|(first, record)| (first.value(), record.value().to_vec()));
+    let Some((first, mut record)) = entry.filter(|(first, _)| *first < raw(prefix, *next)) else {
+        return Ok(keys);
+    };
+    let (mut last, count) = end(&first, &record)?;
+    if last >= *next {
+        return Ok(keys);
+    }
+    let (new, rest) = keys.split_at(keys.len().min(MOST.saturating_sub(count)));
+    if !new.is_empty() {
+        for &key in new {
+            put_key(&mut record, last, key);
+            last = key;
+        }
+        let crc = checksum(&first, &record[4..]);
+        record[..4].copy_from_slice(&crc.to_le_bytes());
+        table.insert(first, &record[..])?;
+    }
+    for piece in rest.chunks(MOST) {
+        table.insert(raw(prefix, piece[0]), &encode(prefix, piece)[..])?;
+    }
+    Ok(&[])
 }
 
 /// Removes keys, which ascend, from the index of `prefix`. Those that are not there are passed
@@ -405,6 +467,58 @@ mod tests {
         let first = raw(9, keys[0]);
         let (prefix, decoded) = decode(&first, &record).expect("sound");
         assert_eq!((prefix, decoded), (9, keys));
+    }
+
+    /// In order or not: the index has all keys once, and where they come in order its records are
+    /// full.
+    #[test]
+    fn records_that_are_written_on_are_full() {
+        let memory = redb::backends::InMemoryBackend::new();
+        let database = redb::Database::builder().create_with_backend(memory).expect("in memory");
+        let transaction = database.begin_write().expect("in memory");
+        let mut table = transaction.open_table(TABLE).expect("in memory");
+        let key = |n| (Timestamp::from_secs(n / 7), EventId::new(1 + n % 2, n, n % 3));
+        let mut keys: Vec<_> = (0..3_000).map(key).collect();
+        keys.sort_unstable();
+        let read = |table: &Table<'_, Raw, &'static [u8]>, prefix| -> Vec<Vec<Key>> {
+            let records = table.range(whole(prefix)).expect("in memory");
+            let decoded = records.map(|entry| {
+                let (first, record) = entry.expect("in memory");
+                decode(&first.value(), record.value()).expect("sound").1
+            });
+            decoded.collect()
+        };
+        let mut left = &keys[..];
+        for size in [1, 1, 100, 154, 1, 255, 600, 3].into_iter().cycle() {
+            let (some, rest) = left.split_at(left.len().min(size));
+            insert(&mut table, 3, some, false).expect("in memory");
+            left = rest;
+            if left.is_empty() {
+                break;
+            }
+        }
+        let full: Vec<_> = keys.chunks(MOST).map(<[Key]>::to_vec).collect();
+        assert_eq!(read(&table, 3), full);
+        // the same, every third of them late, and some of them twice
+        let late: Vec<_> = keys.iter().step_by(3).copied().collect();
+        for some in keys.chunks(50) {
+            let early: Vec<_> = some.iter().filter(|key| !late.contains(key)).copied().collect();
+            insert(&mut table, 4, &early, false).expect("in memory");
+        }
+        for some in [&late[..], &late[500..], &keys[2_990..]] {
+            insert(&mut table, 4, some, false).expect("in memory");
+        }
+        assert_eq!(read(&table, 4).concat(), keys);
+        // nothing is written behind damage
+        let (first, mut record) = {
+            let last = table.range(whole(3)).expect("in memory").next_back();
+            let (first, record) = last.expect("one").expect("in memory");
+            (first.value(), record.value().to_vec())
+        };
+        record[5] ^= 1;
+        table.insert(first, &record[..]).expect("in memory");
+        let refused = insert(&mut table, 3, &[key(4_000)], false);
+        assert!(matches!(refused, Err(Fault::Damaged)));
     }
 
     #[test]

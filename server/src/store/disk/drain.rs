@@ -100,7 +100,8 @@ impl DiskStore {
 
     pub(super) fn seal_up_to(&self, covers: u64) {
         let mut state = self.change();
-        let tail = std::mem::take(&mut state.tail);
+        let next = state.tail.next();
+        let tail = std::mem::replace(&mut state.tail, next);
         let servers = state.servers.clone();
         state.journal = 0;
         state.sealed = Some(Arc::new(SealedTail { tail, covers, servers }));
@@ -168,7 +169,7 @@ fn index(
     counts: &mut Vec<(Option<usize>, i64, i64)>,
 ) -> Result<(), ChangeError> {
     let mut parts = transaction.open_table(PARTS)?;
-    for (key, record) in part::records(tail.events().map(|(event, stored)| (event.id, stored))) {
+    for (key, record) in part::records(tail.events().map(|event| (event.id, &event.bytes))) {
         parts.insert(key, &record[..])?;
     }
     drop(parts);
@@ -216,8 +217,8 @@ fn index(
             .is_none_or(|previous| is_later((previous.timestamp, previous.id), known.latest));
         if is_later {
             gone.extend(previous.filter(|_| !record.in_series).map(|previous| previous.id));
-            let (_, stored) = tail.get(known.latest.1).ok_or(Damaged)?;
-            record.latest = Some(stored.clone());
+            let latest = tail.get(known.latest.1).ok_or(Damaged)?;
+            record.latest = Some(latest.bytes.clone());
             record.in_series = true;
         }
         record.events += events as u64;
@@ -256,8 +257,8 @@ fn index(
 /// What the tail has of one type.
 fn waiting_of(tail: &Tail, known: &TailType) -> Result<Vec<Waiting>, Damaged> {
     let one = |key: Key| {
-        let (event, stored) = tail.get(key.1).ok_or(Damaged)?;
-        Ok(Waiting { key, source: event.source_timestamp, size: stored.len() as u64 })
+        let event = tail.get(key.1).ok_or(Damaged)?;
+        Ok(Waiting { key, source: event.source_timestamp, size: event.bytes.len() as u64 })
     };
     known.index.range(ALL(OrderBy::Timestamp)).map(one).collect()
 }

@@ -57,7 +57,7 @@ use file::{Fault, Folder, WatchedBytes};
 use journal::Journal;
 pub use retain::Rule;
 use tables::{JOURNAL, PARTS, Position, SERVERS, STORE, Server, TYPES};
-use tail::Tail;
+use tail::{Tail, TailEvent};
 use write::{Tables, Writer};
 
 /// How a [`DiskStore`] works.
@@ -262,7 +262,7 @@ impl State {
             let (servers, events) = journal::read_body(body)?;
             for stored in events {
                 let event: Event = sbs::decode(&stored).map_err(|_| Damaged)?;
-                self.tail.add(event, stored);
+                self.tail.add(&event.event_type, TailEvent::new(&event, stored));
             }
             self.servers.extend(servers.into_iter().map(|server| (server.last.server, server)));
         }

@@ -19,7 +19,7 @@ use super::blocks::{self, Damaged, Keys};
 use super::file::Fault;
 use super::pending::{Change, Waiting};
 use super::tables::{self, PARTS, TYPES, Type};
-use super::tail::Tail;
+use super::tail::{Tail, TailEvent};
 use super::write::ChangeError;
 use super::{DiskStore, State, part, pending, wrong};
 use crate::store::answer::Stored;
@@ -48,9 +48,9 @@ impl DiskStore {
     fn latest(&self, params: &LatestParams) -> Result<Answer, ReadRefusal> {
         let asked = TypeSelection::new(params.event_types.as_deref())?;
         let (mut disk, tail) = self.view(|state| {
-            let latest = |tail| -> Vec<(Event, Bytes)> {
-                let types = asked.in_tail(tail);
-                types.into_iter().filter_map(|one| tail.latest(one)).cloned().collect()
+            let latest = |tail: &Tail| -> Vec<(EventType, TailEvent)> {
+                let latest = |one: &EventType| Some((one.clone(), tail.latest(one)?.clone()));
+                asked.in_tail(tail).into_iter().filter_map(latest).collect()
             };
             state.tails().flat_map(latest).collect::<Vec<_>>()
         })?;
@@ -62,16 +62,16 @@ impl DiskStore {
                 latest.insert(event_type, stored);
             }
         }
-        for (event, stored) in tail {
-            let is_latest = match latest.get(&event.event_type) {
+        for (event_type, event) in tail {
+            let is_latest = match latest.get(&event_type) {
                 None => true,
                 Some(before) => {
                     let before = decoded(before)?;
-                    is_later((before.timestamp, before.id), (event.timestamp, event.id))
+                    is_later((before.timestamp, before.id), event.key())
                 }
             };
             if is_latest {
-                latest.insert(event.event_type, stored);
+                latest.insert(event_type, event.bytes);
             }
         }
         Ok(Answer::new(latest.into_values().map(Stored::Bytes).collect(), false))
@@ -105,8 +105,9 @@ impl DiskStore {
         let most = cut.most.saturating_add(1);
         let (mut disk, tail) = self.view(|state| {
             let found = |key: Key| {
-                let (event, stored) = state.tails().find_map(|tail| tail.get(key.1))?;
-                within_limits(event, params).then(|| (key, stored.clone()))
+                let event = state.tails().find_map(|tail| tail.get(key.1))?;
+                are_within_limits(event.timestamp, event.source_timestamp, params)
+                    .then(|| (key, event.bytes.clone()))
             };
             let indexes: Vec<_> = match &asked {
                 TypeSelection::All => state.tails().map(|tail| tail.index.range(range)).collect(),
@@ -184,7 +185,7 @@ impl DiskStore {
             let events = |tail| -> Vec<(EventId, Bytes)> {
                 let tail: &Tail = tail;
                 let events = tail.between(after, end).iter().take(most);
-                events.map(|(event, stored)| (event.id, stored.clone())).collect()
+                events.map(|event| (event.id, event.bytes.clone())).collect()
             };
             state.tails().flat_map(events).collect::<Vec<_>>()
         })?;
@@ -215,14 +216,17 @@ impl DiskStore {
         let (mut disk, tail) =
             self.view(|state| state.tails().find_map(|tail| tail.get(id)).cloned())?;
         let in_tail = tail.is_some();
-        let event = match tail {
-            Some((event, _)) => Some(event),
-            None => disk.event(id)?.as_ref().map(decoded).transpose()?,
+        let times = match tail {
+            Some(event) => Some((event.timestamp, event.source_timestamp)),
+            None => {
+                let event = disk.event(id)?.as_ref().map(decoded).transpose()?;
+                event.map(|event| (event.timestamp, event.source_timestamp))
+            }
         };
-        let Some(event) = event else { return Ok(None) };
+        let Some((timestamp, source)) = times else { return Ok(None) };
         let timestamp = match by {
-            OrderBy::Timestamp => Some(event.timestamp),
-            OrderBy::SourceTimestamp => event.source_timestamp,
+            OrderBy::Timestamp => Some(timestamp),
+            OrderBy::SourceTimestamp => source,
         };
         let Some(timestamp) = timestamp else { return Ok(None) };
         let key = (timestamp, id);

@@ -6,7 +6,7 @@ use std::sync::{Arc, TryLockError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hat_core::eventer::{Event, Timestamp};
+use hat_core::eventer::{Event, EventType, Timestamp};
 use redb::{Database, Durability, ReadableTable, StorageBackend as _, WriteTransaction};
 
 use super::blocks::{self, Damaged};
@@ -14,6 +14,7 @@ use super::file::{Fault, WatchedBytes};
 use super::journal::{self, Journal};
 use super::retain::Retention;
 use super::tables::{STORE, Server};
+use super::tail::TailEvent;
 use super::{DiskOptions, DiskStore, guarded, part, wrong};
 use crate::store::{Session, StoreError, Sync};
 
@@ -103,9 +104,9 @@ impl From<blocks::Fault> for ChangeError {
 
 /// Sessions, as they are to be written.
 #[derive(Default)]
-struct PreparedSessions {
+struct PreparedSessions<'a> {
     runs: Vec<Bytes>,
-    events: Vec<(Event, Bytes)>,
+    events: Vec<(&'a EventType, TailEvent)>,
     servers: BTreeMap<i64, Server>,
 }
 
@@ -168,7 +169,11 @@ impl DiskStore {
     }
 
     /// One frame of the journal for all that waits.
-    fn commit(&self, writer: &mut Writer, prepared: PreparedSessions) -> Result<(), StoreError> {
+    fn commit(
+        &self,
+        writer: &mut Writer,
+        prepared: PreparedSessions<'_>,
+    ) -> Result<(), StoreError> {
         let mut servers: BTreeMap<i64, Server> = BTreeMap::new();
         {
             let state = self.read();
@@ -198,7 +203,7 @@ impl DiskStore {
     }
 
     /// What of `sessions` is new and is stored at all.
-    fn prepare(&self, sessions: &[Arc<Session>]) -> PreparedSessions {
+    fn prepare<'a>(&self, sessions: &'a [Arc<Session>]) -> PreparedSessions<'a> {
         let mut prepared = PreparedSessions::default();
         for session in sessions {
             let server = self.known(&mut prepared.servers, session.server_id());
@@ -214,6 +219,8 @@ impl DiskStore {
                 new.iter().filter(|it| super::condition::all_hold(conditions, it)).collect();
             let (run, stored) = part::run(&kept);
             prepared.runs.push(run);
+            let stored = kept.iter().zip(stored);
+            let stored = stored.map(|(it, bytes)| (&it.event_type, TailEvent::new(it, bytes)));
             prepared.events.extend(stored);
         }
         prepared
@@ -227,10 +234,10 @@ impl DiskStore {
     }
 
     /// From now on it is found.
-    fn publish(&self, prepared: PreparedSessions, writer: &Writer, durable: bool) {
+    fn publish(&self, prepared: PreparedSessions<'_>, writer: &Writer, durable: bool) {
         let mut state = self.change();
-        for (event, stored) in prepared.events {
-            state.tail.add(event, stored);
+        for (event_type, stored) in prepared.events {
+            state.tail.add(event_type, stored);
         }
         state.servers.extend(prepared.servers);
         if durable {

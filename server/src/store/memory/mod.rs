@@ -229,8 +229,8 @@ impl Store {
             }
         };
         if has_series {
-            self.index.insert(&event);
-            entry.index.insert(&event);
+            self.index.insert((event.timestamp, event.id), event.source_timestamp);
+            entry.index.insert((event.timestamp, event.id), event.source_timestamp);
             self.series.push_back(id);
         }
         let previous = entry.latest;

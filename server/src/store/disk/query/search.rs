@@ -7,7 +7,7 @@ use hat_core::eventer::{Event, EventType};
 
 use super::{ReadRefusal, Type, decoded, tables};
 use crate::store::disk::DiskStore;
-use crate::store::index::Key;
+use crate::store::disk::tail::TailEvent;
 use crate::store::{FoundTypes, QueryError, StoreError, is_later};
 
 impl DiskStore {
@@ -32,14 +32,13 @@ impl DiskStore {
         bytes: usize,
     ) -> Result<FoundTypes, ReadRefusal> {
         let (mut disk, mut tail) = self.view(|state| {
-            let mut latest: BTreeMap<EventType, Event> = BTreeMap::new();
+            let mut latest: BTreeMap<EventType, TailEvent> = BTreeMap::new();
             for tail in state.tails() {
-                for (event, _) in tail.types.keys().filter_map(|one| tail.latest(one)) {
-                    let is_latest = latest
-                        .get(&event.event_type)
-                        .is_none_or(|before| is_later(key_of(before), key_of(event)));
-                    if is_latest {
-                        latest.insert(event.event_type.clone(), event.clone());
+                let events = tail.types.keys().filter_map(|one| Some((one, tail.latest(one)?)));
+                for (event_type, event) in events {
+                    let before = latest.get(event_type);
+                    if before.is_none_or(|before| is_later(before.key(), event.key())) {
+                        latest.insert(event_type.clone(), event.clone());
                     }
                 }
             }
@@ -60,25 +59,24 @@ impl DiskStore {
             if finds(&event_type) {
                 found.take(most, bytes, || -> Result<Event, ReadRefusal> {
                     let pending = disk.newer_than(std::iter::once(&known))?.remove(&known.number);
-                    let Some(stored) = pending.or(known.latest) else {
-                        return newer.ok_or(super::Damaged.into());
-                    };
-                    let stored = decoded(&stored)?;
-                    let newer = newer.filter(|newer| is_later(key_of(&stored), key_of(newer)));
-                    Ok(newer.unwrap_or(stored))
+                    let stored = pending.or(known.latest).as_ref().map(decoded).transpose()?;
+                    let newer = newer.filter(|newer| match &stored {
+                        Some(stored) => is_later((stored.timestamp, stored.id), newer.key()),
+                        None => true,
+                    });
+                    match (newer, stored) {
+                        (Some(newer), _) => Ok(decoded(&newer.bytes)?),
+                        (None, stored) => stored.ok_or(super::Damaged.into()),
+                    }
                 })?;
             }
         }
         for (event_type, event) in tail {
             found.searched += 1;
             if finds(&event_type) {
-                found.take(most, bytes, || Ok::<_, ReadRefusal>(event))?;
+                found.take(most, bytes, || Ok::<_, ReadRefusal>(decoded(&event.bytes)?))?;
             }
         }
         Ok(found)
     }
-}
-
-fn key_of(event: &Event) -> Key {
-    (event.timestamp, event.id)
 }
