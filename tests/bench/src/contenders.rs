@@ -145,6 +145,12 @@ impl Programs {
     }
 }
 
+/// The profile of what is built, that of this program, and its folder.
+const PROFILE: (&str, &str) = match cfg!(debug_assertions) {
+    true => ("dev", "debug"),
+    false => ("release", "release"),
+};
+
 /// Where cargo puts what it builds: this program is `target/release/hat-bench`.
 fn target() -> Result<PathBuf, String> {
     let itself = env::current_exe().map_err(|error| format!("not here: {error}"))?;
@@ -156,7 +162,7 @@ fn build_peers() -> Result<PathBuf, String> {
     let target = target()?.join("bench-peers");
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/rust/Cargo.toml");
     build(&target, &["--locked", "--manifest-path", manifest])?;
-    Ok(target.join("release").join("hat-bench-peers"))
+    Ok(target.join(PROFILE.1).join("hat-bench-peers"))
 }
 
 /// The command line, built beside this program.
@@ -164,7 +170,7 @@ fn build_hat() -> Result<PathBuf, String> {
     let target = target()?;
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
     build(&target, &["--package", "hat-cli", "--manifest-path", manifest])?;
-    Ok(target.join("release").join("hat"))
+    Ok(target.join(PROFILE.1).join("hat"))
 }
 
 /// Builds what `arguments` say, into `target`.
@@ -172,7 +178,7 @@ fn build(target: &Path, arguments: &[&str]) -> Result<(), String> {
     eprintln!("building {} into {}", arguments.join(" "), target.display());
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--quiet", "--target-dir"]).arg(target).args(arguments);
+    command.args(["build", "--profile", PROFILE.0, "--quiet", "--target-dir"]).arg(target).args(arguments);
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("not here: it could not be built ({status})")),
