@@ -51,8 +51,8 @@ const HALF_OPEN_STALL: Duration = Duration::from_secs(60);
 const BEHIND: Duration = Duration::from_secs(1);
 
 /// A driver that runs so long after the time for something has not run in between, and what its
-/// peer had no time for counts anew. Timers are late by a millisecond: a peer that sends a byte in
-/// each of them is not to have its time for ever.
+/// peer had no time for counts anew. Timers are late by [`SLACK`](crate::runtime::SLACK) at most: a
+/// peer that sends a byte each time is not to have its time for ever.
 const LATE: Duration = Duration::from_secs(1);
 
 /// Bytes that a system may keep for a reader, as far as known: 6 MiB with Linux's defaults.

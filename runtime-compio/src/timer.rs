@@ -2,7 +2,7 @@ use std::fmt;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use hat_aio::runtime::Timer;
+use hat_aio::runtime::{Timer, coarse};
 
 use crate::clock::{Clock, Waiting};
 
@@ -16,7 +16,7 @@ pub struct CompioTimer {
 
 impl CompioTimer {
     pub(crate) fn new(at: Instant) -> Self {
-        Self { at, fired: false, waiting: None }
+        Self { at: coarse(at, Instant::now()), fired: false, waiting: None }
     }
 }
 

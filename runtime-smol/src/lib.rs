@@ -29,7 +29,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use hat_aio::runtime::{BACKLOG, Timer};
+use hat_aio::runtime::{BACKLOG, Timer, coarse};
 pub use net::SmolStream;
 use socket2::{Domain, Socket, Type};
 
@@ -98,7 +98,7 @@ impl Runtime for Smol {
     }
 
     fn timer(at: Instant) -> SmolTimer {
-        SmolTimer(smol::Timer::at(at))
+        SmolTimer(smol::Timer::at(coarse(at, Smol::now())))
     }
 
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
@@ -123,6 +123,6 @@ impl Timer for SmolTimer {
     }
 
     fn reset(&mut self, at: Instant) {
-        self.0.set_at(at);
+        self.0.set_at(coarse(at, Smol::now()));
     }
 }

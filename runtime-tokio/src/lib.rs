@@ -28,7 +28,7 @@ use std::time::Instant;
 
 #[cfg(unix)]
 use hat_aio::runtime::Stream;
-use hat_aio::runtime::{BACKLOG, Timer};
+use hat_aio::runtime::{BACKLOG, Timer, coarse};
 pub use net::TokioStream;
 use tokio::net::TcpSocket;
 
@@ -100,7 +100,7 @@ impl Runtime for Tokio {
     }
 
     fn timer(at: Instant) -> TokioTimer {
-        TokioTimer(Box::pin(tokio::time::sleep_until(at.into())))
+        TokioTimer(Box::pin(tokio::time::sleep_until(coarse(at, Tokio::now()).into())))
     }
 
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
@@ -132,6 +132,6 @@ impl Timer for TokioTimer {
     }
 
     fn reset(&mut self, at: Instant) {
-        self.0.as_mut().reset(at.into());
+        self.0.as_mut().reset(coarse(at, Tokio::now()).into());
     }
 }

@@ -178,7 +178,10 @@ fn build(target: &Path, arguments: &[&str]) -> Result<(), String> {
     eprintln!("building {} into {}", arguments.join(" "), target.display());
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--profile", PROFILE.0, "--quiet", "--target-dir"]).arg(target).args(arguments);
+    command
+        .args(["build", "--profile", PROFILE.0, "--quiet", "--target-dir"])
+        .arg(target)
+        .args(arguments);
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("not here: it could not be built ({status})")),
