@@ -97,6 +97,9 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     behind_since: Option<Instant>,
     /// When the machine was polled last.
     ran: Instant,
+    /// Since this task was woken the machine was polled and what it queued written, and nothing is
+    /// left but to read what may be there.
+    settled: bool,
     timer: Option<(R::Timer, Instant)>,
     /// Tasks to wake once the lock is released. Kept for its memory.
     wake: Vec<Waker>,
@@ -159,6 +162,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             held_up: None,
             behind_since: None,
             ran: Instant::ORIGIN,
+            settled: false,
             timer: None,
             wake: Vec::new(),
             _farewell: farewell,
@@ -170,7 +174,13 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             Phase::Running => {
                 let asked = self.reading;
                 let read = asked && self.read(cx);
-                match self.exchange(cx, read) {
+                if self.settled && !read && self.held_up.is_none() {
+                    // nothing has come since then; a call would have woken this task again
+                    return Round::Idle;
+                }
+                let round = self.exchange(cx, read);
+                self.settled = matches!(round, Round::Idle);
+                match round {
                     // a socket that was not asked will not wake us
                     Round::Idle if read || (self.reading && !asked) => Round::Moved,
                     round => round,
@@ -249,6 +259,10 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         self.ran = now;
         let machine_now = self.held_up.map_or(now, |held| held.since);
         let had_failed = self.failed.is_some();
+        if !received {
+            // woken for what was queued, as a rule: the machine need not be polled before and after
+            self.write_out(cx, &mut state, now);
+        }
         let mut end = self.work(cx, &mut state, machine_now, now);
         let machine = state.session.machine();
         if !self.shut && machine.sends_no_more() && machine.tx().is_empty() {
@@ -339,11 +353,19 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     ) -> Option<SessionError<S>> {
         loop {
             let end = self.poll_machine(state, machine_now);
-            if self.write(cx, state.session.machine().tx(), now) == 0 || end.is_some() {
+            if self.write_out(cx, state, now) == 0 || end.is_some() {
                 return end;
             }
+        }
+    }
+
+    /// Writes, and wakes those who wait for that.
+    fn write_out(&mut self, cx: &mut Context<'_>, state: &mut State<S>, now: Instant) -> usize {
+        let written = self.write(cx, state.session.machine().tx(), now);
+        if written > 0 {
             state.outgoing.wake(&mut self.wake);
         }
+        written
     }
 
     /// Takes from the machine what it has, as long as there is room for it.
@@ -543,6 +565,7 @@ impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.input.woken();
+        self.settled = false;
         for _ in 0..BUDGET {
             match self.round(cx) {
                 Round::Moved if self.input.is_enough() => break,

@@ -110,7 +110,8 @@ impl ReadBuffer {
         let (missing, bytes) = (self.missing, &mut self.rx.bytes);
         let (here, size) = (bytes.len(), self.size.bytes);
         if size < buffer_pool::SIZE || here.max(missing) > buffer_pool::SIZE / 2 {
-            if bytes.capacity() - here < size {
+            // half of it will do: a read that finds nothing needs no memory at all
+            if bytes.capacity() - here < (size / 2).max(missing.min(size)) {
                 self.grow(size.max(missing.min(here)));
             }
             let room = self.rx.bytes.capacity() - here;
