@@ -47,7 +47,9 @@ impl WakerSet {
 
     /// Moves all tasks to `list`, to be woken when the lock is released.
     pub(crate) fn wake(&mut self, list: &mut Vec<Waker>) {
-        list.extend(self.waiting.drain(..).map(|(_, waker)| waker));
+        if !self.waiting.is_empty() {
+            list.extend(self.waiting.drain(..).map(|(_, waker)| waker));
+        }
     }
 
     fn find(&self, number: u64) -> Option<usize> {
