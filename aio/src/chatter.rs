@@ -121,6 +121,17 @@ struct ChatterSession {
     answers: PendingRequests<Conversation, Message>,
 }
 
+impl ChatterSession {
+    fn next_message(&mut self) -> Option<Message> {
+        loop {
+            match self.inbox.pop()? {
+                Incoming::Message(message) => return Some(message),
+                Incoming::Timeout(_) => {}
+            }
+        }
+    }
+}
+
 impl Session for ChatterSession {
     type Protocol = Machine;
 
@@ -273,11 +284,7 @@ impl Connection {
     ///
     /// Why the connection ended.
     pub async fn receive(&self) -> Result<Message, Error> {
-        loop {
-            if let Incoming::Message(message) = self.next().await? {
-                return Ok(message);
-            }
-        }
+        self.handle.wait(Wait::Incoming, |session| session.next_message()).await
     }
 
     /// Waits for the next message, or the next conversation that times out. Cancel safe.

@@ -159,10 +159,10 @@ impl<S: Session> Handle<S> {
         mut take: impl FnMut(&mut S) -> Option<T>,
     ) -> Poll<Result<T, SessionError<S>>> {
         let mut state = self.shared.lock();
-        let had_room = state.session.has_room();
-        let may = match on {
-            Wait::Room => state.session.machine().tx().len() < ENOUGH_QUEUED,
-            Wait::Incoming | Wait::Outgoing => true,
+        let (may, had_room) = match on {
+            Wait::Room => (state.session.machine().tx().len() < ENOUGH_QUEUED, true),
+            Wait::Outgoing => (true, true),
+            Wait::Incoming => (true, state.session.has_room()),
         };
         if may && let Some(value) = take(&mut state.session) {
             // the driver is stopped by an inbox without room, or waits for what was just queued
@@ -206,6 +206,39 @@ impl<S: Session> Handle<S> {
 
     /// The same with data that the machine takes, which comes back where it is not sent.
     pub(crate) async fn send_data<D, T, F: Fault>(
+        &self,
+        data: D,
+        mut send: impl FnMut(&mut S, D) -> Result<T, SendError<F, D>>,
+    ) -> Result<T, SendError<F, D>> {
+        match self.send_now(data, &mut send) {
+            Ok(sent) => sent,
+            // mostly there is room, and what waits for it is large and would be moved with this
+            Err(data) => Box::pin(self.send_later(data, send)).await,
+        }
+    }
+
+    /// Sends if there is room, or gives the data back.
+    fn send_now<D, T, F: Fault>(
+        &self,
+        data: D,
+        send: impl FnOnce(&mut S, D) -> Result<T, SendError<F, D>>,
+    ) -> Result<Result<T, SendError<F, D>>, D> {
+        let mut state = self.shared.lock();
+        if state.session.machine().tx().len() >= ENOUGH_QUEUED {
+            return Err(data);
+        }
+        let sent = match send(&mut state.session, data) {
+            Err(SendError { fault, data }) if fault.is_queue_full() => return Err(data),
+            sent => sent,
+        };
+        let driver = state.driver.take();
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
+        Ok(sent)
+    }
+
+    /// Sends as soon as there is room.
+    async fn send_later<D, T, F: Fault>(
         &self,
         data: D,
         mut send: impl FnMut(&mut S, D) -> Result<T, SendError<F, D>>,

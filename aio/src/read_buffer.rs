@@ -152,7 +152,9 @@ impl ReadBuffer {
 
     /// Moves what is here to `memory`, which is of `pool`, or its own.
     fn replace(&mut self, mut memory: BytesMut, pool: Option<Pool>) {
-        memory.extend_from_slice(&self.rx.bytes);
+        if !self.rx.bytes.is_empty() {
+            memory.extend_from_slice(&self.rx.bytes);
+        }
         self.held = memory.capacity();
         let spent = mem::replace(&mut self.rx.bytes, memory);
         if let Some(pool) = mem::replace(&mut self.pool, pool) {

@@ -39,6 +39,7 @@ impl WakerSet {
     }
 
     /// Nobody waits at `place` any more.
+    #[inline]
     pub(crate) fn leave(&mut self, place: &mut Place) {
         if let Some(index) = place.0.take().and_then(|number| self.find(number)) {
             self.waiting.remove(index);
