@@ -121,6 +121,7 @@ struct ChatterSession {
 }
 
 impl ChatterSession {
+    /// The next message in the inbox. Timeouts before it are passed over.
     fn next_message(&mut self) -> Option<Message> {
         loop {
             match self.inbox.pop()? {
@@ -278,7 +279,7 @@ impl Connection {
     ///
     /// Why the connection ended.
     pub async fn receive(&self) -> Result<Message, Error> {
-        self.handle.wait(Wait::Incoming, |session| session.next_message()).await
+        self.handle.wait(Wait::Incoming, ChatterSession::next_message).await
     }
 
     /// Waits for the next message, or the next conversation that times out. Cancel safe.

@@ -56,7 +56,8 @@ const BEHIND: Duration = Duration::from_secs(1);
 /// each of them is not to have its time for ever.
 const LATE: Duration = Duration::from_secs(1);
 
-/// A timer that is further away than this cannot have fired, however coarse its ticks are.
+/// A timer that is further away than this has not fired: one never fires early, and what two clocks
+/// may differ by is less.
 const NEAR: Duration = Duration::from_millis(100);
 
 /// Bytes that a system may keep for a reader, as far as known: 6 MiB with Linux's defaults.
