@@ -1,55 +1,83 @@
-//! Memory for large reads, used again.
+//! Memory for reads, used again.
 //!
 //! Messages are slices of the block that they were read into, so a connection whose messages still
 //! wait needs another block for the next read. Blocks that were given back and freed each time
 //! would go to the system and come again, page by page: at 1 MiB a message that cost half of the
 //! speed. So what was read full is kept here, and is free again when the last message of it is
-//! dropped.
+//! dropped. A connection that has gone quiet gives its small block back too, and would allocate
+//! another one for each request.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use bytes::BytesMut;
 
-/// Bytes of a block: what one read takes.
+/// Bytes of a large block: what one read takes.
 pub(crate) const SIZE: usize = 64 * 1024;
 
-/// Blocks that a thread keeps, 2 MiB: what is in flight between a few busy connections and their
-/// applications.
+/// Bytes of a small one: what a read of a quiet connection takes.
+pub(crate) const SMALL: usize = 2 * 1024;
+
+/// Blocks of each size that a thread keeps, 2 MiB and 64 KiB: what is in flight between a few busy
+/// connections and their applications.
 const MOST: usize = 32;
 
 /// Blocks that are looked at for one that is free. The oldest are the likeliest.
 const TRIED: usize = 4;
 
 thread_local! {
-    /// Oldest first; free ones, and such whose messages still live.
-    static SPENT: RefCell<VecDeque<BytesMut>> = const { RefCell::new(VecDeque::new()) };
+    /// Of each pool, oldest first; free ones, and such whose messages still live.
+    static SPENT: [RefCell<VecDeque<BytesMut>>; 2] =
+        const { [RefCell::new(VecDeque::new()), RefCell::new(VecDeque::new())] };
 }
 
-/// An empty block of [`SIZE`].
-pub(crate) fn take() -> BytesMut {
-    SPENT.with_borrow_mut(|spent| {
-        for _ in 0..spent.len().min(TRIED) {
-            let Some(mut block) = spent.pop_front() else { break };
-            if block.try_reclaim(SIZE) {
-                return block;
+/// The blocks of one size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pool {
+    /// Of [`SMALL`] bytes.
+    Small,
+    /// Of [`SIZE`] bytes.
+    Large,
+}
+
+impl Pool {
+    const fn size(self) -> usize {
+        match self {
+            Self::Small => SMALL,
+            Self::Large => SIZE,
+        }
+    }
+
+    /// An empty block.
+    pub(crate) fn take(self) -> BytesMut {
+        self.with_spent(|spent| {
+            for _ in 0..spent.len().min(TRIED) {
+                let Some(mut block) = spent.pop_front() else { break };
+                if block.try_reclaim(self.size()) {
+                    return block;
+                }
+                spent.push_back(block);
+            }
+            BytesMut::with_capacity(self.size())
+        })
+    }
+
+    /// Keeps a block that [`take`](Self::take) gave. What is in it is gone; what was split off from
+    /// it stays.
+    pub(crate) fn give(self, mut block: BytesMut) {
+        block.clear();
+        self.with_spent(|spent| {
+            if spent.len() == MOST {
+                // somebody may keep its messages for ever
+                spent.pop_front();
             }
             spent.push_back(block);
-        }
-        BytesMut::with_capacity(SIZE)
-    })
-}
+        });
+    }
 
-/// Keeps a block that [`take`] gave. What is in it is gone; what was split off from it stays.
-pub(crate) fn give(mut block: BytesMut) {
-    block.clear();
-    SPENT.with_borrow_mut(|spent| {
-        if spent.len() == MOST {
-            // somebody may keep its messages for ever
-            spent.pop_front();
-        }
-        spent.push_back(block);
-    });
+    fn with_spent<T>(self, use_it: impl FnOnce(&mut VecDeque<BytesMut>) -> T) -> T {
+        SPENT.with(|spent| use_it(&mut spent[self as usize].borrow_mut()))
+    }
 }
 
 #[cfg(test)]
@@ -58,23 +86,25 @@ mod tests {
 
     #[test]
     fn a_block_is_used_again_once_its_messages_are_gone() {
-        let mut block = take();
+        let mut block = Pool::Large.take();
         let memory = block.as_ptr();
         block.extend_from_slice(b"message and rest");
         let message = block.split_to(7);
-        give(block);
-        let other = take();
+        Pool::Large.give(block);
+        let other = Pool::Large.take();
         assert_ne!(other.as_ptr(), memory);
         assert_eq!(message, "message");
         drop(message);
-        let again = take();
+        let again = Pool::Large.take();
         assert_eq!((again.as_ptr(), again.len(), again.capacity()), (memory, 0, SIZE));
     }
 
     #[test]
     fn a_thread_keeps_so_many_and_no_more() {
-        let blocks: Vec<_> = (0..2 * MOST).map(|_| take()).collect();
-        blocks.into_iter().for_each(give);
-        assert_eq!(SPENT.with_borrow(VecDeque::len), MOST);
+        for pool in [Pool::Small, Pool::Large] {
+            let blocks: Vec<_> = (0..2 * MOST).map(|_| pool.take()).collect();
+            blocks.into_iter().for_each(|block| pool.give(block));
+            assert_eq!(pool.with_spent(|spent| spent.len()), MOST);
+        }
     }
 }

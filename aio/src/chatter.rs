@@ -23,7 +23,6 @@ use hat_core::chatter::{
     SendOptions as MachineOptions,
 };
 use hat_core::options::More;
-use hat_core::send;
 
 /// Why a connection ended.
 pub type Error = crate::Error<hat_core::chatter::Error>;
@@ -121,6 +120,18 @@ struct ChatterSession {
     answers: PendingRequests<Conversation, Message>,
 }
 
+impl ChatterSession {
+    /// The next message in the inbox. Timeouts before it are passed over.
+    fn next_message(&mut self) -> Option<Message> {
+        loop {
+            match self.inbox.pop()? {
+                Incoming::Message(message) => return Some(message),
+                Incoming::Timeout(_) => {}
+            }
+        }
+    }
+}
+
 impl Session for ChatterSession {
     type Protocol = Machine;
 
@@ -209,11 +220,7 @@ impl Connection {
     /// [`SendError`], with the data, for every reason except a full queue.
     pub async fn send(&self, data: Data, options: SendOptions) -> Result<Conversation, SendError> {
         let options = self.machine_options(options);
-        let sent = self.handle.send_data(data, |session, data| {
-            let unboxed = |SendError { fault, data }| send::SendError { fault, data: *data };
-            session.machine.send(data, options).map_err(unboxed)
-        });
-        sent.await.map_err(|refused| SendError { fault: refused.fault, data: refused.data.into() })
+        self.handle.send_data(data, |session, data| session.machine.send(data, options)).await
     }
 
     /// Starts a conversation with `data`, and returns the peer's next message in it. Waits while
@@ -230,8 +237,7 @@ impl Connection {
     pub async fn request(&self, data: Data) -> Result<Message, RequestError> {
         let options = MachineOptions { last: false, ..MachineOptions::default() };
         let sent = self.handle.send_data(data, |session, data| {
-            let unboxed = |SendError { fault, data }| send::SendError { fault, data: *data };
-            let conversation = session.machine.send(data, options).map_err(unboxed)?;
+            let conversation = session.machine.send(data, options)?;
             session.answers.open(conversation);
             Ok(conversation)
         });
@@ -273,11 +279,7 @@ impl Connection {
     ///
     /// Why the connection ended.
     pub async fn receive(&self) -> Result<Message, Error> {
-        loop {
-            if let Incoming::Message(message) = self.next().await? {
-                return Ok(message);
-            }
-        }
+        self.handle.wait(Wait::Incoming, ChatterSession::next_message).await
     }
 
     /// Waits for the next message, or the next conversation that times out. Cancel safe.

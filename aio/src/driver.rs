@@ -12,6 +12,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -55,6 +56,10 @@ const BEHIND: Duration = Duration::from_secs(1);
 /// peer that sends a byte each time is not to have its time for ever.
 const LATE: Duration = Duration::from_secs(1);
 
+/// A timer that is further away than this has not fired: one never fires early, and what two clocks
+/// may differ by is less.
+const NEAR: Duration = Duration::from_millis(100);
+
 /// Bytes that a system may keep for a reader, as far as known: 6 MiB with Linux's defaults.
 const KEPT_BY_SYSTEM: usize = 8 * 1024 * 1024;
 
@@ -97,7 +102,16 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     behind_since: Option<Instant>,
     /// When the machine was polled last.
     ran: Instant,
-    timer: Option<(R::Timer, Instant)>,
+    /// Since this task was woken the machine was polled and what it queued written, and nothing is
+    /// left but to read what may be there.
+    settled: bool,
+    /// Somebody was woken for what came, and had no turn yet.
+    delivered: bool,
+    /// Who was woken the last time had something sent by the next turn of this task.
+    answers: bool,
+    /// This turn goes on with the one before.
+    goes_on: bool,
+    timer: Option<ArmedTimer<R>>,
     /// Tasks to wake once the lock is released. Kept for its memory.
     wake: Vec<Waker>,
     /// The last field: it is dropped after the stream, with which the socket is closed.
@@ -129,8 +143,18 @@ struct HeldUp {
     promised: bool,
 }
 
+/// A timer that was polled.
+struct ArmedTimer<R: Runtime> {
+    timer: R::Timer,
+    at: Instant,
+    /// The task that it wakes.
+    task: Waker,
+}
+
 /// What a round came to.
 enum Round {
+    /// Others have their turn, and this task the next one.
+    Yield,
     /// Bytes moved, or the phase changed: another round.
     Moved,
     /// Nothing to do before a wake-up.
@@ -159,6 +183,10 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             held_up: None,
             behind_since: None,
             ran: Instant::ORIGIN,
+            settled: false,
+            delivered: false,
+            answers: false,
+            goes_on: false,
             timer: None,
             wake: Vec::new(),
             _farewell: farewell,
@@ -170,7 +198,15 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             Phase::Running => {
                 let asked = self.reading;
                 let read = asked && self.read(cx);
-                match self.exchange(cx, read) {
+                if self.settled && !read && self.held_up.is_none() {
+                    // nothing has come since then; a call would have woken this task again
+                    return Round::Idle;
+                }
+                let round = self.exchange(cx, read);
+                self.settled = matches!(round, Round::Idle);
+                match round {
+                    // what they answer is written, and the socket looked at, in one go
+                    Round::Idle if read && self.delivered && self.answers => Round::Yield,
                     // a socket that was not asked will not wake us
                     Round::Idle if read || (self.reading && !asked) => Round::Moved,
                     round => round,
@@ -235,6 +271,10 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         let _entered = shared.life.enter();
         let now = shared.now();
         let mut state = shared.lock();
+        let called = state.driver.is_none();
+        if mem::take(&mut self.delivered) {
+            self.answers = called;
+        }
         if self.held_up.is_some_and(|held| held.over) {
             self.go_on(&mut state, now);
         }
@@ -249,6 +289,10 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         self.ran = now;
         let machine_now = self.held_up.map_or(now, |held| held.since);
         let had_failed = self.failed.is_some();
+        if !received {
+            // woken for what was queued, as a rule: the machine need not be polled before and after
+            self.write_out(cx, &mut state, now);
+        }
         let mut end = self.work(cx, &mut state, machine_now, now);
         let machine = state.session.machine();
         if !self.shut && machine.sends_no_more() && machine.tx().is_empty() {
@@ -298,11 +342,15 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             }
             None => {
                 self.reading = readable;
-                let deadline = self.deadline(&mut state, readable);
+                let deadline = self.deadline(&mut state, room, readable);
                 if state.driver.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
                     state.driver = Some(cx.waker().clone());
                 }
-                let due = self.arm(cx, deadline).is_ready();
+                // what else woke this task need not have been the timer
+                let due = match received || called {
+                    true if self.is_far(cx, deadline, now) => false,
+                    _ => self.arm(cx, deadline).is_ready(),
+                };
                 // what failed in a write may be a stream that has nothing to read, and wakes nobody
                 let failed = self.failed.is_some() && !had_failed;
                 if due || failed { Round::Moved } else { Round::Idle }
@@ -339,11 +387,19 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     ) -> Option<SessionError<S>> {
         loop {
             let end = self.poll_machine(state, machine_now);
-            if self.write(cx, state.session.machine().tx(), now) == 0 || end.is_some() {
+            if self.write_out(cx, state, now) == 0 || end.is_some() {
                 return end;
             }
+        }
+    }
+
+    /// Writes, and wakes those who wait for that.
+    fn write_out(&mut self, cx: &mut Context<'_>, state: &mut State<S>, now: Instant) -> usize {
+        let written = self.write(cx, state.session.machine().tx(), now);
+        if written > 0 {
             state.outgoing.wake(&mut self.wake);
         }
+        written
     }
 
     /// Takes from the machine what it has, as long as there is room for it.
@@ -370,6 +426,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
                         Delivered::Inbox => state.incoming.wake(&mut self.wake),
                         Delivered::To(waker) => self.wake.push(waker),
                     }
+                    self.delivered |= !self.wake.is_empty();
                     self.taken = 0;
                 }
                 Err(error) => {
@@ -403,8 +460,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     }
 
     /// When the driver must run even if nothing happens.
-    fn deadline(&self, state: &mut State<S>, readable: bool) -> Option<Instant> {
-        let room = state.session.has_room();
+    fn deadline(&self, state: &mut State<S>, room: bool, readable: bool) -> Option<Instant> {
         let idle = self.stream.idle_timeout().filter(|_| readable);
         let idle = idle.map(|time| self.quiet_since + time);
         // a machine that is not polled has no deadline to keep, and one whose time stands still has
@@ -423,6 +479,12 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         self.eof_since.map(|eof| since.max(eof) + HALF_OPEN_STALL)
     }
 
+    /// Whether the timer need not be looked at: it will wake this task in time, and has not fired.
+    fn is_far(&self, cx: &Context<'_>, deadline: Option<Instant>, now: Instant) -> bool {
+        let (Some(armed), Some(deadline)) = (&self.timer, deadline) else { return false };
+        armed.at <= deadline && now + NEAR < armed.at && armed.task.will_wake(cx.waker())
+    }
+
     /// Sets the timer, and is ready where the time has come. A timer that would fire too early is
     /// left alone: most deadlines move on before they come, and setting a timer costs more than a
     /// wake-up in vain.
@@ -432,20 +494,24 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             self.timer = None;
             return Poll::Pending;
         };
-        let (timer, armed) =
-            self.timer.get_or_insert_with(|| (R::timer(self.shared.real(deadline)), deadline));
-        if deadline < *armed {
+        let ArmedTimer { timer, at, task } = self.timer.get_or_insert_with(|| ArmedTimer {
+            timer: R::timer(self.shared.real(deadline)),
+            at: deadline,
+            task: cx.waker().clone(),
+        });
+        if deadline < *at {
             timer.reset(self.shared.real(deadline));
-            *armed = deadline;
+            *at = deadline;
         }
         while timer.poll(cx).is_ready() {
-            if deadline <= *armed {
+            if deadline <= *at {
                 self.timer = None;
                 return Poll::Ready(());
             }
             timer.reset(self.shared.real(deadline));
-            *armed = deadline;
+            *at = deadline;
         }
+        task.clone_from(cx.waker());
         Poll::Pending
     }
 
@@ -542,9 +608,16 @@ impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.input.woken();
+        if !mem::take(&mut self.goes_on) {
+            self.input.woken();
+        }
+        self.settled = false;
         for _ in 0..BUDGET {
             match self.round(cx) {
+                Round::Yield => {
+                    self.goes_on = true;
+                    break;
+                }
                 Round::Moved if self.input.is_enough() => break,
                 Round::Moved => {}
                 Round::Idle => return Poll::Pending,

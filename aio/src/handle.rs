@@ -73,6 +73,23 @@ pub(crate) struct Handle<S: Session> {
     _close: Arc<CloseOnDrop<S>>,
 }
 
+/// What a refused call gives back of its data: itself, or a box that it is in.
+pub(crate) trait Returned<D>: From<D> {
+    fn data(self) -> D;
+}
+
+impl<D> Returned<D> for D {
+    fn data(self) -> D {
+        self
+    }
+}
+
+impl<D> Returned<D> for Box<D> {
+    fn data(self) -> D {
+        *self
+    }
+}
+
 struct CloseOnDrop<S: Session>(Arc<Shared<S>>);
 
 impl<S: Session> Drop for CloseOnDrop<S> {
@@ -159,10 +176,10 @@ impl<S: Session> Handle<S> {
         mut take: impl FnMut(&mut S) -> Option<T>,
     ) -> Poll<Result<T, SessionError<S>>> {
         let mut state = self.shared.lock();
-        let had_room = state.session.has_room();
-        let may = match on {
-            Wait::Room => state.session.machine().tx().len() < ENOUGH_QUEUED,
-            Wait::Incoming | Wait::Outgoing => true,
+        let (may, had_room) = match on {
+            Wait::Room => (state.session.machine().tx().len() < ENOUGH_QUEUED, true),
+            Wait::Outgoing => (true, true),
+            Wait::Incoming => (true, state.session.has_room()),
         };
         if may && let Some(value) = take(&mut state.session) {
             // the driver is stopped by an inbox without room, or waits for what was just queued
@@ -205,13 +222,46 @@ impl<S: Session> Handle<S> {
     }
 
     /// The same with data that the machine takes, which comes back where it is not sent.
-    pub(crate) async fn send_data<D, T, F: Fault>(
+    pub(crate) async fn send_data<D, B: Returned<D>, T, F: Fault>(
         &self,
         data: D,
-        mut send: impl FnMut(&mut S, D) -> Result<T, SendError<F, D>>,
-    ) -> Result<T, SendError<F, D>> {
+        mut send: impl FnMut(&mut S, D) -> Result<T, SendError<F, B>>,
+    ) -> Result<T, SendError<F, B>> {
+        match self.send_now(data, &mut send) {
+            Ok(sent) => sent,
+            // mostly there is room, and what waits for it is large and would be moved with this
+            Err(data) => Box::pin(self.send_later(data, send)).await,
+        }
+    }
+
+    /// Sends if there is room, or gives the data back.
+    fn send_now<D, B: Returned<D>, T, F: Fault>(
+        &self,
+        data: D,
+        send: impl FnOnce(&mut S, D) -> Result<T, SendError<F, B>>,
+    ) -> Result<Result<T, SendError<F, B>>, B> {
+        let mut state = self.shared.lock();
+        if state.session.machine().tx().len() >= ENOUGH_QUEUED {
+            return Err(data.into());
+        }
+        let sent = match send(&mut state.session, data) {
+            Err(SendError { fault, data }) if fault.is_queue_full() => return Err(data),
+            sent => sent,
+        };
+        let driver = state.driver.take();
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
+        Ok(sent)
+    }
+
+    /// Sends as soon as there is room.
+    async fn send_later<D, B: Returned<D>, T, F: Fault>(
+        &self,
+        data: B,
+        mut send: impl FnMut(&mut S, D) -> Result<T, SendError<F, B>>,
+    ) -> Result<T, SendError<F, B>> {
         let mut waiting = Some(data);
-        let sent = self.wait(Wait::Room, |session| match send(session, waiting.take()?) {
+        let sent = self.wait(Wait::Room, |session| match send(session, waiting.take()?.data()) {
             Err(SendError { fault, data }) if fault.is_queue_full() => {
                 waiting = Some(data);
                 None

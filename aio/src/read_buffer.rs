@@ -3,7 +3,8 @@
 //! ```text
 //! asked for   2 KiB ──full──> 4 KiB ── … ──> 64 KiB          a quiet connection holds little
 //!               <── two short in a row ──                    one is the end of a message
-//! memory      a buffer of the connection's own               a block that the thread uses again
+//! memory      a block that the          its own              a block that the thread uses again
+//!             thread uses again
 //! ```
 //!
 //! What is announced takes no memory: the buffer is doubled when it is full. And what is kept of a
@@ -14,13 +15,13 @@ use std::io;
 use std::mem;
 use std::task::{Context, Poll};
 
-use crate::buffer_pool;
+use crate::buffer_pool::{self, Pool};
 use crate::runtime::Stream;
 use bytes::BytesMut;
 use hat_core::buffer::RecvBuf;
 
 /// Bytes that one read asks for: the least, so that an idle connection holds little, and the most.
-const READ: std::ops::RangeInclusive<usize> = 2 * 1024..=buffer_pool::SIZE;
+const READ: std::ops::RangeInclusive<usize> = buffer_pool::SMALL..=buffer_pool::SIZE;
 
 /// Bytes that one read takes of a message that is known to be large.
 const LARGE_READ: usize = 256 * 1024;
@@ -38,8 +39,8 @@ pub(crate) struct ReadBuffer {
     /// Bytes that the machine needs before it can go on; zero: nothing is read.
     pub(crate) missing: usize,
     size: Size,
-    /// What is read goes to a block that is used again.
-    block: bool,
+    /// What is read goes to a block of this pool, which is used again.
+    pool: Option<Pool>,
     /// Bytes of the memory that `rx` is in, those in front of it that were taken included.
     held: usize,
     /// Bytes that were read since the driver was woken.
@@ -54,7 +55,7 @@ impl ReadBuffer {
             rx: RecvBuf::new(),
             missing: 0,
             size: Size::default(),
-            block: false,
+            pool: None,
             held: 0,
             taken: 0,
             last: 0,
@@ -110,7 +111,8 @@ impl ReadBuffer {
         let (missing, bytes) = (self.missing, &mut self.rx.bytes);
         let (here, size) = (bytes.len(), self.size.bytes);
         if size < buffer_pool::SIZE || here.max(missing) > buffer_pool::SIZE / 2 {
-            if bytes.capacity() - here < size {
+            // half of it will do: a read that finds nothing needs no memory at all
+            if bytes.capacity() - here < (size / 2).max(missing.min(size)) {
                 self.grow(size.max(missing.min(here)));
             }
             let room = self.rx.bytes.capacity() - here;
@@ -119,13 +121,7 @@ impl ReadBuffer {
         if bytes.capacity() - here < buffer_pool::SIZE / 2
             && !bytes.try_reclaim(buffer_pool::SIZE - here)
         {
-            let mut block = buffer_pool::take();
-            block.extend_from_slice(bytes);
-            let spent = mem::replace(bytes, block);
-            self.held = bytes.capacity();
-            if mem::replace(&mut self.block, true) {
-                buffer_pool::give(spent);
-            }
+            self.replace(Pool::Large.take(), Some(Pool::Large));
         }
         size.min(self.rx.bytes.capacity() - here)
     }
@@ -136,43 +132,45 @@ impl ReadBuffer {
         if bytes.try_reclaim(room) {
             return;
         }
+        if bytes.is_empty() && room == buffer_pool::SMALL {
+            return self.replace(Pool::Small.take(), Some(Pool::Small));
+        }
         if bytes.capacity() < self.held {
             // part of it was taken: doubled, it would be doubled with that
             return self.move_to(room);
         }
         // doubles what is full, and moves pages instead of bytes where it can
         bytes.reserve(room);
-        self.block = false;
+        self.pool = None;
         self.held = bytes.capacity();
     }
 
     /// Moves what is here to memory of its own, with room for `room` bytes more.
     fn move_to(&mut self, room: usize) {
-        let bytes = &mut self.rx.bytes;
-        let mut own = BytesMut::with_capacity(bytes.len() + room);
-        own.extend_from_slice(bytes);
-        self.held = own.capacity();
-        let spent = mem::replace(bytes, own);
-        if mem::take(&mut self.block) {
-            buffer_pool::give(spent);
+        self.replace(BytesMut::with_capacity(self.rx.bytes.len() + room), None);
+    }
+
+    /// Moves what is here to `memory`, which is of `pool`, or its own.
+    fn replace(&mut self, mut memory: BytesMut, pool: Option<Pool>) {
+        if !self.rx.bytes.is_empty() {
+            memory.extend_from_slice(&self.rx.bytes);
+        }
+        self.held = memory.capacity();
+        let spent = mem::replace(&mut self.rx.bytes, memory);
+        if let Some(pool) = mem::replace(&mut self.pool, pool) {
+            pool.give(spent);
         }
     }
 
     /// Nothing is there to be read: memory that is not needed meanwhile goes where others have it.
     fn give_back(&mut self) {
-        if self.block && self.rx.bytes.is_empty() {
-            self.block = false;
-            self.held = 0;
-            buffer_pool::give(mem::take(&mut self.rx.bytes));
-        } else if self.taken == 0 {
-            // woken for something else, so nothing comes in at a rate that would miss the memory
-            self.rx.release();
-            if self.rx.bytes.is_empty() {
-                self.held = 0;
-            } else if self.held / 4 > self.rx.bytes.len() + *READ.start() {
-                // the start of a message in the memory of those before it
-                self.move_to(0);
-            }
+        // woken for something else: nothing comes in at a rate that would miss the memory
+        let is_quiet = self.taken == 0;
+        if self.rx.bytes.is_empty() && (is_quiet || self.pool == Some(Pool::Large)) {
+            self.replace(BytesMut::new(), None);
+        } else if is_quiet && self.held / 4 > self.rx.bytes.len() + *READ.start() {
+            // the start of a message in the memory of those before it
+            self.move_to(0);
         }
     }
 }

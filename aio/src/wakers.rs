@@ -39,6 +39,7 @@ impl WakerSet {
     }
 
     /// Nobody waits at `place` any more.
+    #[inline]
     pub(crate) fn leave(&mut self, place: &mut Place) {
         if let Some(index) = place.0.take().and_then(|number| self.find(number)) {
             self.waiting.remove(index);
@@ -47,7 +48,9 @@ impl WakerSet {
 
     /// Moves all tasks to `list`, to be woken when the lock is released.
     pub(crate) fn wake(&mut self, list: &mut Vec<Waker>) {
-        list.extend(self.waiting.drain(..).map(|(_, waker)| waker));
+        if !self.waiting.is_empty() {
+            list.extend(self.waiting.drain(..).map(|(_, waker)| waker));
+        }
     }
 
     fn find(&self, number: u64) -> Option<usize> {

@@ -36,9 +36,11 @@ macro_rules! stream_of_socket {
                 into: &mut BytesMut,
                 most: usize,
             ) -> Poll<io::Result<usize>> {
-                // an idle connection holds no memory for what may come
-                ready!(self.0.poll_read_ready(cx))?;
-                into.reserve(most);
+                if into.capacity() - into.len() < most {
+                    // an idle connection holds no memory for what may come
+                    ready!(self.0.poll_read_ready(cx))?;
+                    into.reserve(most);
+                }
                 // straight into the spare capacity, which need not be cleared first. Not
                 // `try_read_buf`: unlike that, this one takes a short read as a sign that there is
                 // no more, which spares a system call
