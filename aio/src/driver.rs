@@ -608,9 +608,8 @@ impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if !mem::take(&mut self.goes_on) {
-            self.input.woken();
-        }
+        let goes_on = mem::take(&mut self.goes_on);
+        self.input.turn(goes_on);
         self.settled = false;
         for _ in 0..BUDGET {
             match self.round(cx) {

@@ -43,8 +43,10 @@ pub(crate) struct ReadBuffer {
     pool: Option<Pool>,
     /// Bytes of the memory that `rx` is in, those in front of it that were taken included.
     held: usize,
-    /// Bytes that were read since the driver was woken.
+    /// Bytes that were read in this turn of the driver.
     taken: usize,
+    /// This turn goes on with the one before.
+    goes_on: bool,
     /// Bytes that the last read took.
     last: usize,
 }
@@ -58,16 +60,18 @@ impl ReadBuffer {
             pool: None,
             held: 0,
             taken: 0,
+            goes_on: false,
             last: 0,
         }
     }
 
-    /// The driver was woken.
-    pub(crate) fn woken(&mut self) {
+    /// The driver has its turn, which `goes_on` with the one before or is for something new.
+    pub(crate) fn turn(&mut self, goes_on: bool) {
         self.taken = 0;
+        self.goes_on = goes_on;
     }
 
-    /// So much was read since the driver was woken that those who take it should have their turn,
+    /// So much was read in this turn of the driver that those who take it should have their turn,
     /// while it is in the processor's cache. That is worth a seventh of the time at 1 MiB a
     /// message, and who answers part by part begins earlier.
     pub(crate) fn is_enough(&self) -> bool {
@@ -166,7 +170,13 @@ impl ReadBuffer {
     fn give_back(&mut self) {
         // woken for something else: nothing comes in at a rate that would miss the memory
         let is_quiet = self.taken == 0;
-        if self.rx.bytes.is_empty() && (is_quiet || self.pool == Some(Pool::Large)) {
+        let is_spare = match self.pool {
+            // between a request and its answer it is kept for the next
+            Some(Pool::Small) => is_quiet && !self.goes_on,
+            Some(Pool::Large) => true,
+            None => is_quiet,
+        };
+        if self.rx.bytes.is_empty() && is_spare {
             self.replace(BytesMut::new(), None);
         } else if is_quiet && self.held / 4 > self.rx.bytes.len() + *READ.start() {
             // the start of a message in the memory of those before it
@@ -280,7 +290,7 @@ mod tests {
             let mut stream = Sent(sent.chunks(grain).map(<[u8]>::to_vec).collect());
             let mut cx = Context::from_waker(Waker::noop());
             loop {
-                self.input.woken();
+                self.input.turn(false);
                 self.input.missing = loop {
                     match self.machine.poll(&mut self.input.rx, Instant::ORIGIN) {
                         Ok(Polled::Incoming(incoming)) => self.incoming.push(incoming),
