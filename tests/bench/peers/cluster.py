@@ -4,7 +4,8 @@ told by all nodes, and how soon a client registers again whose node was killed.
     python cluster.py catch-up|delivery|move HAT FOLDER
 
 with the Python of `target/peers/today`, which has the deployed software, and a release build of `hat` with the feature
-`cluster`. EVENTS and ROUNDS in the environment change how much. Each prints lines of figures.
+`cluster`. EVENTS and ROUNDS in the environment change how much, and RATE how many events a second 300 clients are told.
+Each prints lines of figures.
 """
 
 import asyncio
@@ -21,6 +22,12 @@ import sys
 import time
 import urllib.request
 
+if sys.argv[1] == 'delivery':
+    # three hundred `hat subscribe` would be as many processes: these clients are of the package `hat_native`, which is
+    # there before what it stands in for
+    import hat_native
+    hat_native.install()
+
 from hat.drivers import net
 from hat.event import common, eventer
 
@@ -28,6 +35,7 @@ TASK, HAT, FOLDER = sys.argv[1], *(pathlib.Path(it).resolve() for it in sys.argv
 NATS = pathlib.Path(os.environ['NATS_SERVER'])
 EVENTS = int(os.environ.get('EVENTS', 1_000_000))
 ROUNDS = int(os.environ.get('ROUNDS', 5))
+RATE = int(os.environ.get('RATE', 1000))
 
 
 def free_port():
@@ -127,9 +135,6 @@ async def told(port, count, counter):
 
 
 async def delivery():
-    """Three hundred `hat subscribe` would be as many processes: here they are clients of the package `hat_native`."""
-    import hat_native
-    hat_native.install()
     with contextlib.ExitStack() as stack:
         cluster = Cluster(3, stack)
         for node in cluster.nodes:
@@ -139,14 +144,23 @@ async def delivery():
         await asyncio.sleep(2)
         for _ in range(ROUNDS):
             counter[0], start = 0, time.monotonic()
+            before = processor_time(cluster)
             done = await asyncio.to_thread(load, cluster.nodes[0][1], '--clients', 4, '--batch', 100, '--types', 1000,
-                                           '--seconds', 3)
+                                           '--rate', RATE, '--seconds', 5)
             wanted = done['events'] * sum(map(len, clients))
             while counter[0] < wanted:
+                assert all(it.is_open for node in clients for it in node), 'a client was too slow, and was cut off'
                 await asyncio.sleep(0.01)
-            took = time.monotonic() - start
+            took, used = time.monotonic() - start, processor_time(cluster) - before
             print(f'{done["events"] / done["seconds"]:,.0f} events/s registered; told to 3 x 100 clients: '
-                  f'{wanted / took:,.0f} events/s, all of them {took - done["seconds"]:.2f} s after the last answer', flush=True)
+                  f'{wanted / took:,.0f} events/s, all of them {took - done["seconds"]:.2f} s after the last answer; '
+                  f'{used * 1e6 / wanted:.2f} us of the nodes for each', flush=True)
+
+
+def processor_time(cluster):
+    """What the nodes have used, seconds."""
+    fields = [pathlib.Path(f'/proc/{node.pid}/stat').read_text().rsplit(') ', 1)[1].split() for node, _, _ in cluster.nodes]
+    return sum(int(it[11]) + int(it[12]) for it in fields) / os.sysconf('SC_CLK_TCK')
 
 
 async def move():
