@@ -2,12 +2,17 @@
 //! process only so many sockets: this one starts all of them, and asks what they have used.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 
 use crate::process::{Process, Program, Usage};
 use crate::side;
+
+/// For servers to take what waits with the system: clients are connected before that.
+const ACCEPTING: Duration = Duration::from_secs(2);
 
 /// What the processes do together.
 #[derive(Args, Clone, Debug)]
@@ -57,19 +62,22 @@ pub(crate) fn drive(machine: &Machine) -> anyhow::Result<()> {
     let empty = nobody.used();
     drop(nobody);
 
-    let (before, available) = (servers.used(), available()?);
+    let (before, available, sockets) = (servers.used(), available()?, sockets()?);
     let mut clients = Crowd(Vec::new());
     for (at, port) in ports.iter().enumerate() {
         let size = (connections - at * each).min(*each);
         clients.0.push(client(port.trim(), size)?);
     }
     clients.lines().context("a client")?;
+    thread::sleep(ACCEPTING);
     let (connected, of_clients) = (servers.used(), clients.used());
     let system = available - self::available()?;
     side::ready();
     clients.0.iter_mut().try_for_each(|it| it.say("go"))?;
     clients.lines().context("a client")?;
     let (server, client) = (servers.used(), clients.used());
+    let held = (self::sockets()? - sockets) / 2;
+    ensure!(held >= *connections, "of {connections} connections {held} are left");
     let started = count as f64;
     let server_bytes = connected.resident - before.resident;
     let client_bytes = of_clients.resident - empty.resident * started;
@@ -83,6 +91,14 @@ pub(crate) fn drive(machine: &Machine) -> anyhow::Result<()> {
         ("idle", server.cpu - connected.cpu + client.cpu - of_clients.cpu),
     ]);
     Ok(())
+}
+
+/// TCP sockets of this machine, of which a connection within it has two.
+fn sockets() -> anyhow::Result<usize> {
+    let text = fs::read_to_string("/proc/net/sockstat")?;
+    let line = text.lines().find_map(|it| it.strip_prefix("TCP: inuse "));
+    let count = line.and_then(|it| it.split(' ').next()?.parse().ok());
+    count.context("/proc/net/sockstat has no `TCP: inuse`")
 }
 
 /// Bytes of memory that are left.
