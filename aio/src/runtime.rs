@@ -243,7 +243,8 @@ pub fn has_unread(socket: &impl SystemSocket) -> io::Result<bool> {
 
 /// A timer that can be set again.
 pub trait Timer: Send + Unpin + 'static {
-    /// Ready once the time has come.
+    /// Ready once the time has come. Until then the task is woken when it comes, without another
+    /// poll before that: a connection whose timer is far away does not poll it.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// Fires at `at` instead, also if it has fired before.
