@@ -109,6 +109,11 @@ impl Process {
         Ok(writeln!(stdin, "{line}")?)
     }
 
+    /// How many files and sockets it has open.
+    pub(crate) fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).map_or(0, Iterator::count)
+    }
+
     /// What it has used until now, with the processes that it started.
     pub(crate) fn used(&self) -> Usage {
         let nothing = Usage { cpu: f64::NAN, peak: f64::NAN, resident: f64::NAN };

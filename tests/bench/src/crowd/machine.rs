@@ -36,6 +36,10 @@ impl Crowd {
         self.0.iter().map(Process::line).collect()
     }
 
+    fn open_files(&self) -> usize {
+        self.0.iter().map(Process::open_files).sum()
+    }
+
     fn used(&self) -> Usage {
         self.0.iter().map(Process::used).fold(Usage::default(), |sum, one| Usage {
             cpu: sum.cpu + one.cpu,
@@ -62,7 +66,7 @@ pub(crate) fn drive(machine: &Machine) -> anyhow::Result<()> {
     let empty = nobody.used();
     drop(nobody);
 
-    let (before, available, sockets) = (servers.used(), available()?, sockets()?);
+    let (before, available, files) = (servers.used(), available()?, servers.open_files());
     let mut clients = Crowd(Vec::new());
     for (at, port) in ports.iter().enumerate() {
         let size = (connections - at * each).min(*each);
@@ -76,7 +80,7 @@ pub(crate) fn drive(machine: &Machine) -> anyhow::Result<()> {
     clients.0.iter_mut().try_for_each(|it| it.say("go"))?;
     clients.lines().context("a client")?;
     let (server, client) = (servers.used(), clients.used());
-    let held = (self::sockets()? - sockets) / 2;
+    let held = servers.open_files().saturating_sub(files);
     ensure!(held >= *connections, "of {connections} connections {held} are left");
     let started = count as f64;
     let server_bytes = connected.resident - before.resident;
@@ -91,14 +95,6 @@ pub(crate) fn drive(machine: &Machine) -> anyhow::Result<()> {
         ("idle", server.cpu - connected.cpu + client.cpu - of_clients.cpu),
     ]);
     Ok(())
-}
-
-/// TCP sockets of this machine, of which a connection within it has two.
-fn sockets() -> anyhow::Result<usize> {
-    let text = fs::read_to_string("/proc/net/sockstat")?;
-    let line = text.lines().find_map(|it| it.strip_prefix("TCP: inuse "));
-    let count = line.and_then(|it| it.split(' ').next()?.parse().ok());
-    count.context("/proc/net/sockstat has no `TCP: inuse`")
 }
 
 /// Bytes of memory that are left.
