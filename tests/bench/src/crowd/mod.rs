@@ -172,7 +172,8 @@ pub(crate) fn idle(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     Ok(vec![table])
 }
 
-/// Connections of one process of [`machine()`]: less than a system lets it have without being asked.
+/// Connections of one process of [`machine()`]: less than a system lets it have without being
+/// asked.
 const EACH: usize = 12_500;
 
 fn each(run: &Run, name: &str) -> f64 {
