@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use hat_core::eventer::{Event, EventId, EventType};
+use hat_core::eventer::{Event, EventId, EventType, Payload};
 
 use crate::store::{Session, is_later};
 
@@ -29,20 +29,13 @@ pub(super) struct Latest {
     changes: u64,
     /// The last change that was taken.
     taken: u64,
-    /// Events that still keep the frame alive in which they came.
-    attached: usize,
 }
 
 #[derive(Debug)]
 struct Entry {
     event: Event,
     change: u64,
-    is_attached: bool,
 }
-
-/// Frames that are kept alive until their events are taken. Of more types at once, events are
-/// copied when they come.
-const ATTACHED: usize = 1_024;
 
 /// Changes that are void and kept all the same, where there are few types.
 const VOID: usize = 1_024;
@@ -51,10 +44,10 @@ impl Latest {
     /// Of at most so many types: those that changed last.
     pub(super) fn new(max_types: usize) -> Self {
         let (last, types, order) = (BTreeMap::new(), HashMap::new(), VecDeque::new());
-        Self { max_types, last, types, order, changes: 0, taken: 0, attached: 0 }
+        Self { max_types, last, types, order, changes: 0, taken: 0 }
     }
 
-    /// Takes what is above the last event of its server.
+    /// Takes what is above the last event of its server. It is copied: no frame is kept alive.
     pub(super) fn apply(&mut self, session: &Session) {
         let last = self.last.get(&session.server_id()).copied();
         let events = session.events();
@@ -81,17 +74,16 @@ impl Latest {
     }
 
     /// The events of types that changed after the change `after`, oldest first, at most so many,
-    /// each with the number of its change. Changes count from 1. They keep no frame alive.
+    /// each with the number of its change. Changes count from 1.
     pub(super) fn after(&mut self, after: u64, most: usize) -> Vec<(u64, Event)> {
         let start = self.order.partition_point(|(change, _)| *change <= after);
-        let Self { types, attached, taken, .. } = self;
+        let valid = self.order.range(start..).filter(|change| is_valid(&self.types, change));
         let with_event = |(change, event_type): &(u64, EventType)| {
-            let entry = types.get_mut(event_type).filter(|entry| entry.change == *change)?;
-            entry.detach(attached);
-            *taken = (*taken).max(*change);
-            Some((*change, entry.event.clone()))
+            Some((*change, self.types.get(event_type)?.event.clone()))
         };
-        self.order.range(start..).filter_map(with_event).take(most).collect()
+        let events: Vec<_> = valid.filter_map(with_event).take(most).collect();
+        self.taken = events.last().map_or(self.taken, |(change, _)| self.taken.max(*change));
+        events
     }
 
     /// The oldest change that made an event the latest of its type, of those that still are. Types
@@ -111,19 +103,23 @@ impl Latest {
             return;
         }
         match known {
-            Some(known) if known.change > self.taken => known.set(event, &mut self.attached),
             Some(known) => {
-                self.changes += 1;
-                known.change = self.changes;
-                known.set(event, &mut self.attached);
-                self.order.push_back((known.change, known.event.event_type.clone()));
+                // its type is there, in memory of its own
+                let event_type = known.event.event_type.clone();
+                let payload = event.payload.as_ref().map(Payload::detached);
+                known.event = Event { event_type, payload, ..*event };
+                if known.change <= self.taken {
+                    self.changes += 1;
+                    known.change = self.changes;
+                    self.order.push_back((known.change, known.event.event_type.clone()));
+                }
             }
             None => {
                 self.changes += 1;
                 let (event, change) = (event.detached(), self.changes);
                 let event_type = event.event_type.clone();
                 self.order.push_back((change, event_type.clone()));
-                self.types.insert(event_type, Entry { event, change, is_attached: false });
+                self.types.insert(event_type, Entry { event, change });
             }
         }
         self.shrink();
@@ -134,36 +130,13 @@ impl Latest {
         while self.types.len() > self.max_types
             && let Some(first) = self.order.pop_front()
         {
-            if is_valid(&self.types, &first)
-                && let Some(gone) = self.types.remove(&first.1)
-            {
-                self.attached -= usize::from(gone.is_attached);
+            if is_valid(&self.types, &first) {
+                self.types.remove(&first.1);
             }
         }
         if self.order.len() > 2 * self.types.len() + VOID {
             let types = &self.types;
             self.order.retain(|change| is_valid(types, change));
-        }
-    }
-}
-
-impl Entry {
-    fn set(&mut self, event: &Event, attached: &mut usize) {
-        // its type is there already, in memory of its own: of the frame that is the payload only
-        let event_type = self.event.event_type.clone();
-        self.event = Event { event_type, payload: event.payload.clone(), ..*event };
-        if !std::mem::replace(&mut self.is_attached, true) {
-            *attached += 1;
-        }
-        if *attached > ATTACHED {
-            self.detach(attached);
-        }
-    }
-
-    fn detach(&mut self, attached: &mut usize) {
-        if std::mem::take(&mut self.is_attached) {
-            self.event = self.event.detached();
-            *attached -= 1;
         }
     }
 }
@@ -176,7 +149,7 @@ fn is_valid(types: &HashMap<EventType, Entry>, (change, event_type): &(u64, Even
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use hat_core::eventer::{Payload, Timestamp};
+    use hat_core::eventer::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
@@ -246,35 +219,24 @@ mod tests {
     }
 
     #[test]
-    fn few_frames_are_kept_alive() {
-        let payload = |of: &Event| {
-            of.payload.as_ref().and_then(Payload::as_binary).map(|it| it.data.as_ptr())
-        };
-        let mut latest = Latest::new(10_000);
-        let event = |number: i64, name: i64, frame: &Bytes| Event {
+    fn no_frame_is_kept_alive() {
+        let frame = Bytes::from(vec![7; 100]);
+        let event = |number: i64| Event {
             id: EventId::new(1, number, 1),
-            event_type: EventType::from_segments([name.to_string()]),
+            event_type: EventType::from_segments(["a"]),
             timestamp: Timestamp::from_secs(1),
             source_timestamp: None,
             payload: Some(Payload::binary("", frame.slice(..3))),
         };
-        let mut number = 0;
-        for _ in 0..2 {
-            for name in 0..2 * ATTACHED as i64 {
-                number += 1;
-                let frame = Bytes::from(vec![7; 100]);
-                let session = Session::new(vec![event(number, name, &frame)]).expect("a session");
-                latest.apply(&session);
-            }
-            assert!(latest.attached <= ATTACHED);
+        let mut latest = Latest::new(10);
+        for number in 1..4 {
+            latest.apply(&Session::new(vec![event(number)]).expect("a session"));
+            assert_eq!(latest.of(&event(1).event_type), Some(&event(number)));
+            assert!(frame.is_unique(), "of the event {number}");
         }
-        assert_eq!(latest.attached, ATTACHED);
-        let frame = Bytes::from(vec![7; 100]);
-        latest.apply(&Session::new(vec![event(number + 1, 0, &frame)]).expect("a session"));
-        let taken = latest.after(0, usize::MAX);
-        assert_eq!((taken.len(), latest.attached), (2 * ATTACHED, 0));
-        let own = |it: &(u64, Event)| payload(&it.1) != Some(frame.as_ptr());
-        assert!(taken.iter().all(own));
+        latest.after(0, 10);
+        latest.apply(&Session::new(vec![event(4)]).expect("a session"));
+        assert!(frame.is_unique());
     }
 
     #[test]
