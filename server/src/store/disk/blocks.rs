@@ -63,42 +63,37 @@ fn encode(prefix: u64, keys: &[Key]) -> Vec<u8> {
     for pair in keys.windows(2) {
         put_key(&mut out, pair[0], pair[1]);
     }
-    let crc = checksum(&raw(prefix, keys[0]), &out[4..]);
-    out[..4].copy_from_slice(&crc.to_le_bytes());
+    seal(&raw(prefix, keys[0]), &mut out);
     out
 }
 
 /// The prefix and all the keys of a record.
 pub(super) fn decode(first: &Raw, record: &[u8]) -> Result<(u64, Vec<Key>), Damaged> {
-    let mut rest = sound(first, record)?;
-    let (prefix, mut last) = key(first)?;
-    let mut keys = vec![last];
-    while !rest.is_empty() {
-        last = take_key(&mut rest, last)?;
-        keys.push(last);
-    }
+    let mut keys = Vec::new();
+    let prefix = read(first, record, |key| keys.push(key))?;
     Ok((prefix, keys))
 }
 
 /// The last key of a record, and how many there are.
 fn end(first: &Raw, record: &[u8]) -> Result<(Key, usize), Damaged> {
-    let mut rest = sound(first, record)?;
-    let (_, mut last) = key(first)?;
-    let mut count = 1;
-    while !rest.is_empty() {
-        last = take_key(&mut rest, last)?;
-        count += 1;
-    }
+    let (mut last, mut count) = (FIRST, 0);
+    read(first, record, |key| (last, count) = (key, count + 1))?;
     Ok((last, count))
 }
 
-/// What is behind the checksum of a record.
-fn sound<'a>(first: &Raw, record: &'a [u8]) -> Result<&'a [u8], Damaged> {
-    let (crc, rest) = record.split_at_checked(4).ok_or(Damaged)?;
+/// Gives the keys of a record, in order, and its prefix.
+fn read(first: &Raw, record: &[u8], mut each: impl FnMut(Key)) -> Result<u64, Damaged> {
+    let (crc, mut rest) = record.split_at_checked(4).ok_or(Damaged)?;
     if crc != checksum(first, rest).to_le_bytes() {
         return Err(Damaged);
     }
-    Ok(rest)
+    let (prefix, mut last) = key(first)?;
+    each(last);
+    while !rest.is_empty() {
+        last = take_key(&mut rest, last)?;
+        each(last);
+    }
+    Ok(prefix)
 }
 
 /// A key that comes after another one.
@@ -124,6 +119,12 @@ fn take_key(rest: &mut &[u8], (at, mut id): Key) -> Result<Key, Damaged> {
     id.session = integer(session)?;
     id.instance = integer(i128::from(base) + unzigzag(take(rest)?))?;
     Ok((later(at, elapsed >> 1)?, id))
+}
+
+/// Puts the checksum in front of what is behind it.
+fn seal(first: &Raw, record: &mut [u8]) {
+    let crc = checksum(first, &record[4..]);
+    record[..4].copy_from_slice(&crc.to_le_bytes());
 }
 
 fn checksum(first: &Raw, rest: &[u8]) -> u32 {
@@ -251,13 +252,10 @@ fn append<'a>(
             put_key(&mut record, last, key);
             last = key;
         }
-        let crc = checksum(&first, &record[4..]);
-        record[..4].copy_from_slice(&crc.to_le_bytes());
+        seal(&first, &mut record);
         table.insert(first, &record[..])?;
     }
-    for piece in rest.chunks(MOST) {
-        table.insert(raw(prefix, piece[0]), &encode(prefix, piece)[..])?;
-    }
+    write(table, prefix, &[], rest.to_vec())?;
     Ok(&[])
 }
 

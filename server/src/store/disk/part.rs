@@ -161,6 +161,8 @@ mod tests {
         };
         let events: Vec<_> = (1..=100).map(event).collect();
         let (run, stored) = run(&events.iter().collect::<Vec<_>>());
+        let of_run = |stored: &Bytes| run.as_ptr_range().contains(&stored.as_ptr());
+        assert!(stored.iter().all(of_run), "memory of its own");
         assert!(run.len() > stored.iter().map(Bytes::len).sum());
         let by_id = events.iter().map(|event| event.id).zip(&stored);
         let parts: Vec<_> = records(by_id).collect();

@@ -229,8 +229,9 @@ impl Store {
             }
         };
         if has_series {
-            self.index.insert((event.timestamp, event.id), event.source_timestamp);
-            entry.index.insert((event.timestamp, event.id), event.source_timestamp);
+            let (key, source) = ((event.timestamp, id), event.source_timestamp);
+            self.index.insert(key, source);
+            entry.index.insert(key, source);
             self.series.push_back(id);
         }
         let previous = entry.latest;
