@@ -3,9 +3,9 @@ told by all nodes, and how soon a client registers again whose node was killed.
 
     python cluster.py catch-up|delivery|move HAT FOLDER
 
-with the Python of `target/peers/today`, which has the deployed software, and a release build of `hat` with the feature
-`cluster`. EVENTS and ROUNDS in the environment change how much, and RATE how many events a second 300 clients are told.
-Each prints lines of figures.
+with the Python of `target/peers/today`, which has the deployed software (and for `delivery` the wheel of `python/`,
+installed beside it), and a release build of `hat` with the feature `cluster`. EVENTS and ROUNDS in the environment
+change how much, and RATE how many events a second 300 clients are told. Each prints lines of figures.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -31,17 +30,13 @@ if sys.argv[1] == 'delivery':
 from hat.drivers import net
 from hat.event import common, eventer
 
+from processes import free_port, used
+
 TASK, HAT, FOLDER = sys.argv[1], *(pathlib.Path(it).resolve() for it in sys.argv[2:4])
 NATS = pathlib.Path(os.environ['NATS_SERVER'])
 EVENTS = int(os.environ.get('EVENTS', 1_000_000))
 ROUNDS = int(os.environ.get('ROUNDS', 5))
 RATE = int(os.environ.get('RATE', 1000))
-
-
-def free_port():
-    with socket.socket() as it:
-        it.bind(('127.0.0.1', 0))
-        return it.getsockname()[1]
 
 
 class Cluster:
@@ -77,6 +72,10 @@ class Cluster:
                            '--name', f'h{number}', '--cluster', self._urls, *args)
         self.nodes.append((node, port, web))
         return self.nodes[-1]
+
+    def used(self):
+        """Processor time of the nodes, seconds."""
+        return sum(used(node) for node, _, _ in self.nodes)
 
 
 def metric(web, name):
@@ -144,23 +143,17 @@ async def delivery():
         await asyncio.sleep(2)
         for _ in range(ROUNDS):
             counter[0], start = 0, time.monotonic()
-            before = processor_time(cluster)
+            before = cluster.used()
             done = await asyncio.to_thread(load, cluster.nodes[0][1], '--clients', 4, '--batch', 100, '--types', 1000,
                                            '--rate', RATE, '--seconds', 5)
             wanted = done['events'] * sum(map(len, clients))
             while counter[0] < wanted:
                 assert all(it.is_open for node in clients for it in node), 'a client was too slow, and was cut off'
                 await asyncio.sleep(0.01)
-            took, used = time.monotonic() - start, processor_time(cluster) - before
+            took, nodes = time.monotonic() - start, cluster.used() - before
             print(f'{done["events"] / done["seconds"]:,.0f} events/s registered; told to 3 x 100 clients: '
                   f'{wanted / took:,.0f} events/s, all of them {took - done["seconds"]:.2f} s after the last answer; '
-                  f'{used * 1e6 / wanted:.2f} us of the nodes for each', flush=True)
-
-
-def processor_time(cluster):
-    """What the nodes have used, seconds."""
-    fields = [pathlib.Path(f'/proc/{node.pid}/stat').read_text().rsplit(') ', 1)[1].split() for node, _, _ in cluster.nodes]
-    return sum(int(it[11]) + int(it[12]) for it in fields) / os.sysconf('SC_CLK_TCK')
+                  f'{nodes * 1e6 / wanted:.2f} us of the nodes for each', flush=True)
 
 
 async def move():

@@ -22,17 +22,13 @@ from hat import juggler
 from hat.drivers.net import stream
 from hat.event import common, eventer
 
+from processes import free_port, used
+
 TASK, HAT, BENCH, FOLDER = sys.argv[1], *(pathlib.Path(it).resolve() for it in sys.argv[2:5])
 BIN = pathlib.Path(sys.executable).parent
 ROUNDS = int(os.environ.get('ROUNDS', 3))
 MILLISECONDS = int(os.environ.get('MILLISECONDS', 2000))
 EVENTS = int(os.environ.get('EVENTS', 1_000_000))
-
-
-def free_port():
-    with socket.socket() as it:
-        it.bind(('127.0.0.1', 0))
-        return it.getsockname()[1]
 
 
 def start(*args, **kwargs):
@@ -61,12 +57,6 @@ def serve(port, name, *args):
 def end(process, how=signal.SIGTERM):
     process.send_signal(how)
     process.wait()
-
-
-def used(process):
-    """Processor time, seconds."""
-    fields = pathlib.Path(f'/proc/{process.pid}/stat').read_text().rsplit(') ', 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def memory(process):

@@ -244,7 +244,11 @@ fn run(options: &Options, tables: &[Measure]) -> anyhow::Result<()> {
     let (count, milliseconds) = if quick { (1, 30) } else { (rounds, milliseconds) };
     let rounds = Rounds { count, by_cpu: cpu };
     let bench = Bench { programs: Programs::default(), rounds, milliseconds, quick, long };
-    let warning = if quick { " Too short to say anything." } else { "" };
+    let warning = match cfg!(debug_assertions) {
+        _ if quick => " Too short to say anything.",
+        true => " Without optimisation: the figures say nothing.",
+        false => "",
+    };
     let mut report = Report::new(format!("{count} rounds of {milliseconds} ms a row.{warning}"));
     for table in tables {
         report.tables.extend(table(&bench)?);

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::ops::Add;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -121,12 +122,7 @@ impl Process {
         let mut pids = children(self.child.id());
         while let Some(pid) = pids.pop() {
             // one that has just ended no longer counts
-            let Usage { cpu, peak, resident } = Usage::of(pid).unwrap_or_default();
-            used = Usage {
-                cpu: used.cpu + cpu,
-                peak: used.peak + peak,
-                resident: used.resident + resident,
-            };
+            used = used + Usage::of(pid).unwrap_or_default();
             pids.extend(children(pid));
         }
         used
@@ -170,13 +166,34 @@ impl Usage {
         let ticks = (ticks()? + ticks()?) / 100.0;
         let cpu = clock(pid).unwrap_or(ticks);
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let bytes = |name| {
-            let text = status.lines().find_map(|line| line.strip_prefix(name))?;
-            let kilobytes: f64 = text.trim().strip_suffix(" kB")?.parse().ok()?;
-            Some(kilobytes * 1024.0)
-        };
-        Some(Self { cpu, peak: bytes("VmHWM:")?, resident: bytes("VmRSS:")? })
+        let (peak, resident) = (bytes(&status, "VmHWM:")?, bytes(&status, "VmRSS:")?);
+        Some(Self { cpu, peak, resident })
     }
+}
+
+impl Add for Usage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            cpu: self.cpu + other.cpu,
+            peak: self.peak + other.peak,
+            resident: self.resident + other.resident,
+        }
+    }
+}
+
+/// Bytes of memory that are left on this machine.
+pub(crate) fn available() -> anyhow::Result<f64> {
+    let text = fs::read_to_string("/proc/meminfo")?;
+    bytes(&text, "MemAvailable:").context("/proc/meminfo has no `MemAvailable`")
+}
+
+/// What a line of `/proc` says that begins with `name`.
+fn bytes(text: &str, name: &str) -> Option<f64> {
+    let text = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kilobytes: f64 = text.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes * 1024.0)
 }
 
 /// The processor time clock of a process, seconds.

@@ -1,14 +1,14 @@
 //! As many connections as a machine holds, in several processes a side, since the system gives one
 //! process only so many sockets: this one starts all of them, and asks what they have used.
 
-use std::fs;
+use std::ops::Add;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use crate::process::{Process, Program, Usage};
+use crate::process::{self, Process, Program, Usage};
 use crate::side;
 
 /// For servers to take what waits with the system: clients are connected before that.
@@ -41,11 +41,7 @@ impl Crowd {
     }
 
     fn used(&self) -> Usage {
-        self.0.iter().map(Process::used).fold(Usage::default(), |sum, one| Usage {
-            cpu: sum.cpu + one.cpu,
-            peak: sum.peak + one.peak,
-            resident: sum.resident + one.resident,
-        })
+        self.0.iter().map(Process::used).fold(Usage::default(), Usage::add)
     }
 }
 
@@ -57,8 +53,8 @@ pub(crate) fn drive(machine: &Machine) -> anyhow::Result<()> {
     let servers = Crowd((0..count).map(|_| Process::start(&server)).collect::<Result<_, _>>()?);
     let ports = servers.lines().context("a server")?;
     let client = |port: &str, size: usize| {
-        let work = [&size.to_string(), "0", "0", &milliseconds.to_string()].map(str::to_owned);
-        Process::start(&itself.clone().with(["drive", "crowd", peer, port]).with(work))
+        let drive = itself.clone().with(["drive", "crowd", peer, port]);
+        Process::start(&drive.with([size, 0, 0]).with([milliseconds]))
     };
     // what a client takes without connections
     let nobody = Crowd(vec![client(&ports[0], 0)?]);
@@ -66,7 +62,7 @@ pub(crate) fn drive(machine: &Machine) -> anyhow::Result<()> {
     let empty = nobody.used();
     drop(nobody);
 
-    let (before, available, files) = (servers.used(), available()?, servers.open_files());
+    let (before, available, files) = (servers.used(), process::available()?, servers.open_files());
     let mut clients = Crowd(Vec::new());
     for (at, port) in ports.iter().enumerate() {
         let size = (connections - at * each).min(*each);
@@ -75,7 +71,7 @@ pub(crate) fn drive(machine: &Machine) -> anyhow::Result<()> {
     clients.lines().context("a client")?;
     thread::sleep(ACCEPTING);
     let (connected, of_clients) = (servers.used(), clients.used());
-    let system = available - self::available()?;
+    let system = available - process::available()?;
     side::ready();
     clients.0.iter_mut().try_for_each(|it| it.say("go"))?;
     clients.lines().context("a client")?;
@@ -95,12 +91,4 @@ pub(crate) fn drive(machine: &Machine) -> anyhow::Result<()> {
         ("idle", server.cpu - connected.cpu + client.cpu - of_clients.cpu),
     ]);
     Ok(())
-}
-
-/// Bytes of memory that are left.
-fn available() -> anyhow::Result<f64> {
-    let text = fs::read_to_string("/proc/meminfo")?;
-    let line = text.lines().find_map(|it| it.strip_prefix("MemAvailable:"));
-    let kilobytes = line.and_then(|it| it.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-    Ok(kilobytes.context("/proc/meminfo has no `MemAvailable`")? * 1024.0)
 }
