@@ -264,9 +264,9 @@ pub const SLACK: Duration = Duration::from_millis(250);
 const COARSE: Duration = Duration::from_secs(4);
 
 /// When a timer for `at` fires that is set `now`: where it is at least 4 s away, at the next
-/// quarter of a second of this process. Pings and time limits of connections come together so, and
-/// the process is woken for all of them at once: of 10 000 connections that are idle but for a ping
-/// in 20 s, four times a second instead of a thousand times.
+/// quarter of a second of this process. Pings and time limits of connections come together so: of
+/// 10 000 connections that are idle but for a ping in 20 s, timers wake the process four times a
+/// second instead of five hundred times.
 pub fn coarse(at: Instant, now: Instant) -> Instant {
     static START: OnceLock<Instant> = OnceLock::new();
 
