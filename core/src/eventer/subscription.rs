@@ -1,5 +1,6 @@
 //! Sets of query types.
 
+use alloc::sync::Arc;
 use alloc::vec::{self, Vec};
 use core::fmt;
 
@@ -51,7 +52,8 @@ pub const MAX_SIZE: usize = 64 * 1024 * 1024;
 /// `a/b`, and `a/*` covers `a`. So two subscriptions of the same reduced query types are equal, in
 /// whatever form they were given.
 ///
-/// Its memory is its own: it keeps no frame alive that query types were decoded from.
+/// Its memory is its own: it keeps no frame alive that query types were decoded from. Clones share
+/// it.
 ///
 /// ```
 /// use hat_core::eventer::Subscription;
@@ -63,7 +65,7 @@ pub const MAX_SIZE: usize = 64 * 1024 * 1024;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Subscription {
-    trie: Trie,
+    trie: Arc<Trie>,
 }
 
 /// Why query types make no [`Subscription`]. Query types are counted from 0, in the order given.
@@ -161,7 +163,8 @@ impl Subscription {
         if left == 0 {
             return Err(SubscriptionError::TooLarge);
         }
-        Ok(Self { trie: if sorted.len() == all { trie } else { Trie::new(&sorted) } })
+        let trie = if sorted.len() == all { trie } else { Trie::new(&sorted) };
+        Ok(Self { trie: Arc::new(trie) })
     }
 
     /// Whether one of the query types matches `event_type`.
@@ -270,7 +273,7 @@ fn pattern(index: usize, query_type: &EventType) -> Result<u128, SubscriptionErr
 /// Matches nothing.
 impl Default for Subscription {
     fn default() -> Self {
-        Self { trie: Trie::new(&[]) }
+        Self { trie: Arc::new(Trie::new(&[])) }
     }
 }
 
