@@ -70,6 +70,10 @@ impl<V> Ascending<V> {
             && (self.rest.is_empty()
                 || self.rest.last_key_value().is_none_or(|(&last, _)| last < key));
         if is_next {
+            // mostly one is open, and an idle connection should hold no places for four
+            if self.ring.capacity() == 0 {
+                self.ring.reserve_exact(1);
+            }
             self.ring.push_back((key, Some(value)));
             self.filled += 1;
             return None;
