@@ -1,6 +1,7 @@
 //! What streams over other streams, or of other libraries, have in common.
 
 use std::io;
+use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::task::{Context, Poll, ready};
 
@@ -39,15 +40,26 @@ impl Unflushed {
             self.0 = ready!(write(stream, cx))?;
         }
         ready!(flush(stream, cx))?;
-        Poll::Ready(Ok(std::mem::take(&mut self.0)))
+        Poll::Ready(Ok(mem::take(&mut self.0)))
     }
 }
 
-/// Bytes of a stream that were read before it was handed on.
+/// Bytes of a stream that were read before it was handed on. Once they are taken, nothing is left
+/// of the memory that they were read into.
 #[derive(Debug, Default)]
-pub(crate) struct Early(pub(crate) Bytes);
+pub(crate) struct Early(Bytes);
 
 impl Early {
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        // also none keep their memory
+        Self(if bytes.is_empty() { Bytes::new() } else { bytes })
+    }
+
+    /// How many there still are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Moves at most `most` of them to `into`, and gives their count; `None` where there are none
     /// any more.
     pub(crate) fn take(&mut self, into: &mut BytesMut, most: usize) -> Option<usize> {
@@ -57,6 +69,7 @@ impl Early {
         let count = most.min(self.0.len());
         into.extend_from_slice(&self.0[..count]);
         self.0.advance(count);
+        *self = Self::new(mem::take(&mut self.0));
         Some(count)
     }
 }
@@ -82,3 +95,22 @@ macro_rules! facts_of_field {
     };
 }
 pub(crate) use facts_of_field;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_early_keeps_no_memory_once_it_is_taken() {
+        for text in ["", "GET"] {
+            let mut block = BytesMut::with_capacity(8 * 1024);
+            block.extend_from_slice(text.as_bytes());
+            let mut early = Early::new(block.split().freeze());
+            let mut into = BytesMut::new();
+            while early.take(&mut into, 2).is_some() {}
+            assert_eq!(into, text);
+            // nobody else has it
+            assert!(block.try_reclaim(8 * 1024));
+        }
+    }
+}

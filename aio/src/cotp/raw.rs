@@ -58,7 +58,7 @@ impl<S: Stream> RawConnection<S> {
     /// The stream, from behind the handshake on.
     #[must_use]
     pub fn into_stream(self) -> RawStream<S> {
-        RawStream { early: Early(self.early), stream: self.stream }
+        RawStream { early: Early::new(self.early), stream: self.stream }
     }
 
     /// The stream as it was given or made, and what was read of it behind the handshake. No more of
@@ -83,7 +83,7 @@ pub struct RawStream<S> {
 
 impl<S> fmt::Debug for RawStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RawStream").field("early", &self.early.0.len()).finish_non_exhaustive()
+        f.debug_struct("RawStream").field("early", &self.early.len()).finish_non_exhaustive()
     }
 }
 

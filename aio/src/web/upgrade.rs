@@ -52,7 +52,7 @@ pub struct UpgradedStream<T> {
 
 impl<T> std::fmt::Debug for UpgradedStream<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UpgradedStream").field("early", &self.early.0.len()).finish_non_exhaustive()
+        f.debug_struct("UpgradedStream").field("early", &self.early.len()).finish_non_exhaustive()
     }
 }
 
@@ -69,7 +69,7 @@ impl<T> UpgradedStream<T> {
             poll_fn(|cx| closing.poll_closing(cx)).await;
             sleep::<R>(shutdown_timeout).await;
         });
-        Self { early: Early(early), stream, closer, late, slot }
+        Self { early: Early::new(early), stream, closer, late, slot }
     }
 
     /// What tells the connection that its server closes.
