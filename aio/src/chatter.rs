@@ -146,6 +146,10 @@ impl Session for ChatterSession {
         self.inbox.has_room_times(times)
     }
 
+    fn rest(&mut self) {
+        self.inbox.rest();
+    }
+
     fn deliver(&mut self, incoming: Incoming, memory: usize) -> Delivered {
         let incoming = match incoming {
             Incoming::Message(message) if self.answers.contains(message.conversation) => {

@@ -109,8 +109,6 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     delivered: bool,
     /// Who was woken the last time had something sent by the next turn of this task.
     answers: bool,
-    /// This turn goes on with the one before.
-    goes_on: bool,
     timer: Option<ArmedTimer<R>>,
     /// Tasks to wake once the lock is released. Kept for its memory.
     wake: Vec<Waker>,
@@ -186,7 +184,6 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             settled: false,
             delivered: false,
             answers: false,
-            goes_on: false,
             timer: None,
             wake: Vec::new(),
             _farewell: farewell,
@@ -351,6 +348,9 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
                     true if self.is_far(cx, deadline, now) => false,
                     _ => self.arm(cx, deadline).is_ready(),
                 };
+                if due {
+                    state.session.rest();
+                }
                 // what failed in a write may be a stream that has nothing to read, and wakes nobody
                 let failed = self.failed.is_some() && !had_failed;
                 if due || failed { Round::Moved } else { Round::Idle }
@@ -608,15 +608,11 @@ impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let goes_on = mem::take(&mut self.goes_on);
-        self.input.turn(goes_on);
+        self.input.turn();
         self.settled = false;
         for _ in 0..BUDGET {
             match self.round(cx) {
-                Round::Yield => {
-                    self.goes_on = true;
-                    break;
-                }
+                Round::Yield => break,
                 Round::Moved if self.input.is_enough() => break,
                 Round::Moved => {}
                 Round::Idle => return Poll::Pending,

@@ -57,7 +57,16 @@ impl<T> Inbox<T> {
 
     pub(crate) fn push(&mut self, item: T, weight: usize) {
         self.bytes += weight;
+        // mostly one waits, and a connection that is idle should hold no places for four
+        if self.items.capacity() == 0 {
+            self.items.reserve_exact(1);
+        }
         self.items.push_back((item, weight));
+    }
+
+    /// Nothing has come for a while: memory of a burst is given back.
+    pub(crate) fn rest(&mut self) {
+        self.items.shrink_to_fit();
     }
 
     pub(crate) fn pop(&mut self) -> Option<T> {
@@ -82,5 +91,25 @@ impl<T> Inbox<T> {
     pub(crate) fn take_all(&mut self) -> VecDeque<(T, usize)> {
         self.bytes = 0;
         std::mem::take(&mut self.items)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_takes_one_place_and_a_burst_gives_its_places_back() {
+        let mut inbox = Inbox::new(InboxLimits::default());
+        for _ in 0..2 {
+            inbox.push(1, 0);
+            assert_eq!(inbox.pop(), Some(1));
+            assert_eq!(inbox.items.capacity(), 1);
+        }
+        (0..1024).for_each(|item| inbox.push(item, 0));
+        (0..1024).for_each(|item| assert_eq!(inbox.pop(), Some(item)));
+        assert!(inbox.items.capacity() >= 1024);
+        inbox.rest();
+        assert_eq!(inbox.items.capacity(), 0);
     }
 }

@@ -99,6 +99,10 @@ impl Session for ComponentSession {
         self.inbox.has_room()
     }
 
+    fn rest(&mut self) {
+        self.inbox.rest();
+    }
+
     fn deliver(&mut self, incoming: Incoming, memory: usize) -> Delivered {
         let weight = match &incoming {
             Incoming::State(state) => {

@@ -45,8 +45,6 @@ pub(crate) struct ReadBuffer {
     held: usize,
     /// Bytes that were read in this turn of the driver.
     taken: usize,
-    /// This turn goes on with the one before.
-    goes_on: bool,
     /// Bytes that the last read took.
     last: usize,
 }
@@ -60,15 +58,13 @@ impl ReadBuffer {
             pool: None,
             held: 0,
             taken: 0,
-            goes_on: false,
             last: 0,
         }
     }
 
-    /// The driver has its turn, which `goes_on` with the one before or is for something new.
-    pub(crate) fn turn(&mut self, goes_on: bool) {
+    /// The driver has its turn.
+    pub(crate) fn turn(&mut self) {
         self.taken = 0;
-        self.goes_on = goes_on;
     }
 
     /// So much was read in this turn of the driver that those who take it should have their turn,
@@ -170,13 +166,7 @@ impl ReadBuffer {
     fn give_back(&mut self) {
         // woken for something else: nothing comes in at a rate that would miss the memory
         let is_quiet = self.taken == 0;
-        let is_spare = match self.pool {
-            // between a request and its answer it is kept for the next
-            Some(Pool::Small) => is_quiet && !self.goes_on,
-            Some(Pool::Large) => true,
-            None => is_quiet,
-        };
-        if self.rx.bytes.is_empty() && is_spare {
+        if self.rx.bytes.is_empty() && (self.pool.is_some() || is_quiet) {
             self.replace(BytesMut::new(), None);
         } else if is_quiet && self.held / 4 > self.rx.bytes.len() + *READ.start() {
             // the start of a message in the memory of those before it
@@ -290,7 +280,7 @@ mod tests {
             let mut stream = Sent(sent.chunks(grain).map(<[u8]>::to_vec).collect());
             let mut cx = Context::from_waker(Waker::noop());
             loop {
-                self.input.turn(false);
+                self.input.turn();
                 self.input.missing = loop {
                     match self.machine.poll(&mut self.input.rx, Instant::ORIGIN) {
                         Ok(Polled::Incoming(incoming)) => self.incoming.push(incoming),
@@ -389,6 +379,13 @@ mod tests {
         fed.wake();
         assert_eq!(fed.input.rx.bytes, MESSAGE);
         assert!(fed.input.held <= 4 * 1024, "{} bytes", fed.input.held);
+    }
+
+    #[test]
+    fn a_connection_that_waits_holds_no_memory_for_the_next_read() {
+        let mut fed = FedMachine::new(chatter());
+        fed.feed(&message(1), usize::MAX, |_, _| {});
+        assert_eq!((fed.input.held, fed.input.rx.bytes.capacity()), (0, 0));
     }
 
     /// A thousand messages of one byte that the application does not take, each read on its own by

@@ -40,6 +40,10 @@ pub(crate) trait Session: Send + 'static {
         memory: usize,
     ) -> Delivered;
 
+    /// A time of the machine has come, as that of a ping after silence: memory that a burst took is
+    /// given back. Never called for a protocol without any.
+    fn rest(&mut self) {}
+
     /// The connection is over: `wake` those who wait for something that will not come.
     fn ended(&mut self, wake: &mut Vec<Waker>) {
         let _ = wake;

@@ -96,6 +96,10 @@ impl Session for CotpSession {
         self.inbox.has_room()
     }
 
+    fn rest(&mut self) {
+        self.inbox.rest();
+    }
+
     fn deliver(&mut self, incoming: Incoming, memory: usize) -> Delivered {
         match incoming {
             Incoming::Connect(request) if self.asks => self.asked = Some(request),

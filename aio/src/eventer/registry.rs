@@ -54,6 +54,10 @@ impl Session for ServerSession {
         self.inbox.has_room()
     }
 
+    fn rest(&mut self) {
+        self.inbox.rest();
+    }
+
     fn deliver(&mut self, incoming: Incoming, memory: usize) -> Delivered {
         let weight = match &incoming {
             Incoming::Acked(id) => {

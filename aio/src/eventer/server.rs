@@ -3,7 +3,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -165,7 +165,10 @@ async fn serve<H: Handler>(
     };
     // ends with the connection, or with a handler that panics: what it began for the client must
     // end then too
-    let ended = catching(requests(&handle, &*handler, &info, &client.registry)).await;
+    let ended = {
+        let requests = pin!(requests(&handle, &*handler, &info, &client.registry));
+        catching(requests).await
+    };
     client.registry.remove(client.id);
     handler.disconnected(&info).await;
     handle.close();
@@ -176,8 +179,7 @@ async fn serve<H: Handler>(
 }
 
 /// What `future` gives, or what it panicked with.
-async fn catching<T>(future: impl Future<Output = T>) -> std::thread::Result<T> {
-    let mut future = pin!(future);
+async fn catching<T>(mut future: Pin<&mut impl Future<Output = T>>) -> std::thread::Result<T> {
     poll_fn(|cx| {
         // it is not polled again, and what it shares is behind locks
         let poll = AssertUnwindSafe(|| future.as_mut().poll(cx));

@@ -158,6 +158,10 @@ impl Session for ClientSession {
         !self.machine.is_open() || (self.inbox.has_room_times(times) && self.changes.has_room())
     }
 
+    fn rest(&mut self) {
+        self.inbox.rest();
+    }
+
     fn deliver(&mut self, incoming: Incoming, _memory: usize) -> Delivered {
         match incoming {
             Incoming::Open(_) => {

@@ -44,6 +44,10 @@ impl Session for ServerSession {
         !self.machine.is_open() || self.inbox.has_room()
     }
 
+    fn rest(&mut self) {
+        self.inbox.rest();
+    }
+
     fn deliver(&mut self, incoming: Incoming, _memory: usize) -> Delivered {
         match incoming {
             Incoming::Request { request, name, data, size } => {

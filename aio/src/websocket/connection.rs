@@ -155,6 +155,10 @@ impl Session for WsSession {
         !self.machine.is_open() || self.inbox.has_room()
     }
 
+    fn rest(&mut self) {
+        self.inbox.rest();
+    }
+
     fn deliver(&mut self, incoming: Incoming, memory: usize) -> Delivered {
         match incoming {
             Incoming::Request(request) => self.confirm(*request),

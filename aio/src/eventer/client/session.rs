@@ -47,6 +47,10 @@ impl Session for ClientSession {
         self.inbox.has_room_times(times)
     }
 
+    fn rest(&mut self) {
+        self.inbox.rest();
+    }
+
     fn deliver(&mut self, incoming: Incoming, memory: usize) -> Delivered {
         match incoming {
             Incoming::Ready(status) => {

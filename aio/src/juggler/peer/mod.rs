@@ -184,6 +184,10 @@ impl Session for PeerSession {
             || (self.inbox.has_room_times(times) && self.changes.has_room())
     }
 
+    fn rest(&mut self) {
+        self.inbox.rest();
+    }
+
     fn deliver(&mut self, incoming: Incoming, _memory: usize) -> Delivered {
         match incoming {
             Incoming::Open(_) => self.open = true,
