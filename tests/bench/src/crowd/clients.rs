@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use bytes::Bytes;
 use hat_aio::runtime::sleep;
-use hat_aio::{Runtime, chatter, eventer};
+use hat_aio::{Runtime, chatter, eventer, juggler};
 use hat_core::chatter::Data;
 use hat_core::eventer::{EventType, Payload, RegisterEvent};
+use hat_core::json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -91,6 +92,25 @@ impl<R: Runtime> Client for Eventer<R> {
         let payload = Some(Payload::binary("", bytes));
         let event = RegisterEvent { payload, ..RegisterEvent::new("burst") };
         self.0.register_with_response(&[event]).await?.context("not registered")?;
+        Ok(())
+    }
+}
+
+/// Its pings, and the state that it follows, come by themselves.
+pub(super) struct Juggler<R>(juggler::Client, PhantomData<R>);
+
+impl<R: Runtime> Client for Juggler<R> {
+    async fn connect(port: u16) -> anyhow::Result<Self> {
+        let url = format!("ws://127.0.0.1:{port}/ws");
+        let client = juggler::connect::<R>(&url, juggler::ConnectOptions::default()).await?;
+        Ok(Self(client, PhantomData))
+    }
+
+    async fn burst(&mut self, bytes: Bytes) -> anyhow::Result<()> {
+        // text that takes no escapes
+        let text = Value::from("x".repeat(bytes.len()));
+        let answer = self.0.send("echo", &text).await;
+        anyhow::ensure!(answer.is_ok_and(|answer| answer == text), "no echo");
         Ok(())
     }
 }

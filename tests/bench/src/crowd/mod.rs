@@ -11,7 +11,7 @@ mod servers;
 
 use clap::{Args, ValueEnum};
 
-use self::clients::{Chatter, Eventer, Raw, drive as drive_as};
+use self::clients::{Chatter, Eventer, Juggler, Raw, drive as drive_as};
 pub(crate) use self::machine::{Machine, drive as drive_machine};
 use crate::Bench;
 use crate::contenders::{COMPIO, Contender, RAW, SMOL, TOKIO};
@@ -34,6 +34,10 @@ enum Peer {
     EventerTokio,
     /// The same on smol.
     EventerSmol,
+    /// Juggler clients on Tokio; the server is that of [`crate::juggler`].
+    JugglerTokio,
+    /// The same on smol.
+    JugglerSmol,
 }
 
 /// A server that echoes.
@@ -65,6 +69,7 @@ pub(crate) fn serve(serve: &Serve) -> anyhow::Result<()> {
         #[cfg(target_os = "linux")]
         Peer::ChatterCompio => runtimes::compio(servers::chatter::<hat_compio::Compio>()),
         Peer::EventerTokio | Peer::EventerSmol => anyhow::bail!("see `serve eventer`"),
+        Peer::JugglerTokio | Peer::JugglerSmol => anyhow::bail!("see `serve juggler`"),
     }?;
     runtimes::stay()
 }
@@ -85,22 +90,28 @@ pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {
         }
         Peer::EventerTokio => runtimes::tokio(drive_as::<Tokio, Eventer<Tokio>>(it)),
         Peer::EventerSmol => runtimes::smol(drive_as::<Smol, Eventer<Smol>>(it)),
+        Peer::JugglerTokio => runtimes::tokio(drive_as::<Tokio, Juggler<Tokio>>(it)),
+        Peer::JugglerSmol => runtimes::smol(drive_as::<Smol, Juggler<Smol>>(it)),
     }
 }
 
-/// Bytes that a connection of Chatter may take on a side, and that an Eventer client may.
-const MOST: [f64; 2] = [6.0 * 1024.0, 10.0 * 1024.0];
+/// The protocols whose connections' memory is measured, and the bytes that each may take on a side.
+const MEMORY: [(&str, f64); 3] =
+    [("chatter", 4.0 * 1024.0), ("eventer", 6.0 * 1024.0), ("juggler", 12.0 * 1024.0)];
+
+/// Characters of the state that Juggler's clients follow, about: next to nothing.
+const STATE: &str = "100";
 
 /// Who has the connections, for one protocol.
 fn contenders(bench: &Bench, protocol: &str, work: &[usize]) -> Vec<Contender> {
     let ours = |name, runtime: &str| {
         let peer = format!("{protocol}-{runtime}");
-        let serve = if protocol == "eventer" {
-            ["serve", "eventer", runtime]
-        } else {
-            ["serve", "crowd", &peer]
+        let serve: &[&str] = match protocol {
+            "eventer" => &["serve", "eventer", runtime],
+            "juggler" => &["serve", "juggler", runtime, STATE],
+            _ => &["serve", "crowd", &peer],
         };
-        Contender::new(name, bench.programs.itself(), &serve, &["drive", "crowd", &peer], work)
+        Contender::new(name, bench.programs.itself(), serve, &["drive", "crowd", &peer], work)
     };
     let mut contenders = vec![ours(TOKIO, "tokio"), ours(SMOL, "smol")];
     if protocol == "chatter" && cfg!(target_os = "linux") {
@@ -129,7 +140,7 @@ pub(crate) fn memory(bench: &Bench) -> anyhow::Result<Vec<Table>> {
         |run| run.client.resident / run.get("connections"),
     ];
     let mut table = Table::new("Memory", about, &titles);
-    for (protocol, most) in ["chatter", "eventer"].into_iter().zip(MOST) {
+    for (protocol, most) in MEMORY {
         for (name, burst) in [("idle", 0), ("after a burst", 64 * 1024)] {
             let arguments = [before, connections, burst, 300];
             let mut contenders = contenders(bench, protocol, &arguments);
