@@ -9,6 +9,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::BytesMut;
 
@@ -22,8 +23,14 @@ pub(crate) const SMALL: usize = 2 * 1024;
 /// connections and their applications.
 const MOST: usize = 32;
 
+/// Small blocks that connections of this process keep between reads, 2 MiB: those that are busy
+/// need no look into a pool, and those that are idle, however many, hold no more than that.
+pub(crate) const MOST_KEPT: usize = 1024;
+
 /// Blocks that are looked at for one that is free. The oldest are the likeliest.
 const TRIED: usize = 4;
+
+static KEPT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// Of each pool, oldest first; free ones, and such whose messages still live.
@@ -77,6 +84,25 @@ impl Pool {
 
     fn with_spent<T>(self, use_it: impl FnOnce(&mut VecDeque<BytesMut>) -> T) -> T {
         SPENT.with(|spent| use_it(&mut spent[self as usize].borrow_mut()))
+    }
+}
+
+/// One of the small blocks that connections keep between reads.
+#[derive(Debug)]
+pub(crate) struct KeptBlock(());
+
+impl KeptBlock {
+    /// Unless as many are kept as may be.
+    pub(crate) fn new() -> Option<Self> {
+        let one_more = |kept| (kept < MOST_KEPT).then_some(kept + 1);
+        // nothing else hangs on the count
+        KEPT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok().map(|_| Self(()))
+    }
+}
+
+impl Drop for KeptBlock {
+    fn drop(&mut self) {
+        KEPT.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -109,6 +109,8 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     delivered: bool,
     /// Who was woken the last time had something sent by the next turn of this task.
     answers: bool,
+    /// This turn goes on with the one before.
+    goes_on: bool,
     timer: Option<ArmedTimer<R>>,
     /// Tasks to wake once the lock is released. Kept for its memory.
     wake: Vec<Waker>,
@@ -184,6 +186,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             settled: false,
             delivered: false,
             answers: false,
+            goes_on: false,
             timer: None,
             wake: Vec::new(),
             _farewell: farewell,
@@ -608,11 +611,15 @@ impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.input.turn();
+        let goes_on = mem::take(&mut self.goes_on);
+        self.input.turn(goes_on);
         self.settled = false;
         for _ in 0..BUDGET {
             match self.round(cx) {
-                Round::Yield => break,
+                Round::Yield => {
+                    self.goes_on = true;
+                    break;
+                }
                 Round::Moved if self.input.is_enough() => break,
                 Round::Moved => {}
                 Round::Idle => return Poll::Pending,

@@ -15,7 +15,7 @@ use std::io;
 use std::mem;
 use std::task::{Context, Poll};
 
-use crate::buffer_pool::{self, Pool};
+use crate::buffer_pool::{self, KeptBlock, Pool};
 use crate::runtime::Stream;
 use bytes::BytesMut;
 use hat_core::buffer::RecvBuf;
@@ -45,6 +45,10 @@ pub(crate) struct ReadBuffer {
     held: usize,
     /// Bytes that were read in this turn of the driver.
     taken: usize,
+    /// This turn goes on with the one before.
+    goes_on: bool,
+    /// The small block that it has between reads is one of those that connections may keep.
+    kept: Option<KeptBlock>,
     /// Bytes that the last read took.
     last: usize,
 }
@@ -58,13 +62,16 @@ impl ReadBuffer {
             pool: None,
             held: 0,
             taken: 0,
+            goes_on: false,
+            kept: None,
             last: 0,
         }
     }
 
-    /// The driver has its turn.
-    pub(crate) fn turn(&mut self) {
+    /// The driver has its turn, which `goes_on` with the one before or is for something new.
+    pub(crate) fn turn(&mut self, goes_on: bool) {
         self.taken = 0;
+        self.goes_on = goes_on;
     }
 
     /// So much was read in this turn of the driver that those who take it should have their turn,
@@ -141,6 +148,7 @@ impl ReadBuffer {
         }
         // doubles what is full, and moves pages instead of bytes where it can
         bytes.reserve(room);
+        self.kept = None;
         self.pool = None;
         self.held = bytes.capacity();
     }
@@ -150,8 +158,15 @@ impl ReadBuffer {
         self.replace(BytesMut::with_capacity(self.rx.bytes.len() + room), None);
     }
 
+    /// Whether its small block is one of those that are kept.
+    fn keep(&mut self) -> bool {
+        self.kept = self.kept.take().or_else(KeptBlock::new);
+        self.kept.is_some()
+    }
+
     /// Moves what is here to `memory`, which is of `pool`, or its own.
     fn replace(&mut self, mut memory: BytesMut, pool: Option<Pool>) {
+        self.kept = None;
         if !self.rx.bytes.is_empty() {
             memory.extend_from_slice(&self.rx.bytes);
         }
@@ -166,7 +181,14 @@ impl ReadBuffer {
     fn give_back(&mut self) {
         // woken for something else: nothing comes in at a rate that would miss the memory
         let is_quiet = self.taken == 0;
-        if self.rx.bytes.is_empty() && (self.pool.is_some() || is_quiet) {
+        let is_spare = match self.pool {
+            // between a request and its answer, or the next one, it is kept, as long as not too
+            // many are: connections that only have their pings would all have one
+            Some(Pool::Small) => (is_quiet && !self.goes_on) || !self.keep(),
+            Some(Pool::Large) => true,
+            None => is_quiet,
+        };
+        if self.rx.bytes.is_empty() && is_spare {
             self.replace(BytesMut::new(), None);
         } else if is_quiet && self.held / 4 > self.rx.bytes.len() + *READ.start() {
             // the start of a message in the memory of those before it
@@ -220,6 +242,7 @@ mod tests {
     use hat_core::{cotp, tpkt, ws};
 
     use super::*;
+    use crate::buffer_pool::MOST_KEPT;
 
     /// What a peer sent, read by read.
     struct Sent(VecDeque<Vec<u8>>);
@@ -279,8 +302,8 @@ mod tests {
         fn feed(&mut self, sent: &[u8], grain: usize, look: impl Fn(usize, usize)) {
             let mut stream = Sent(sent.chunks(grain).map(<[u8]>::to_vec).collect());
             let mut cx = Context::from_waker(Waker::noop());
+            self.input.turn(false);
             loop {
-                self.input.turn();
                 self.input.missing = loop {
                     match self.machine.poll(&mut self.input.rx, Instant::ORIGIN) {
                         Ok(Polled::Incoming(incoming)) => self.incoming.push(incoming),
@@ -381,11 +404,21 @@ mod tests {
         assert!(fed.input.held <= 4 * 1024, "{} bytes", fed.input.held);
     }
 
+    /// More connections than may keep a block, of which each has had one message.
     #[test]
-    fn a_connection_that_waits_holds_no_memory_for_the_next_read() {
-        let mut fed = FedMachine::new(chatter());
-        fed.feed(&message(1), usize::MAX, |_, _| {});
-        assert_eq!((fed.input.held, fed.input.rx.bytes.capacity()), (0, 0));
+    fn idle_connections_keep_a_few_blocks_and_quiet_ones_none() {
+        let message = message(1);
+        let mut all: Vec<_> = (0..=MOST_KEPT).map(|_| FedMachine::new(chatter())).collect();
+        all.iter_mut().for_each(|fed| fed.feed(&message, usize::MAX, |_, _| {}));
+        let has_block = |fed: &&FedMachine<_>| fed.input.rx.bytes.capacity() > 0;
+        let kept = all.iter().filter(has_block).count();
+        assert!((1..=MOST_KEPT).contains(&kept), "{kept} blocks");
+        all.iter_mut().for_each(FedMachine::wake);
+        assert_eq!(all.iter().filter(has_block).count(), 0);
+        // and others may keep them
+        let last = all.last_mut().expect("there are some");
+        last.feed(&message, usize::MAX, |_, _| {});
+        assert!(has_block(&&*last));
     }
 
     /// A thousand messages of one byte that the application does not take, each read on its own by
