@@ -109,8 +109,8 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     delivered: bool,
     /// Who was woken the last time had something sent by the next turn of this task.
     answers: bool,
-    /// This turn goes on with the one before.
-    goes_on: bool,
+    /// Somebody wanted something of the connection in this turn.
+    called: bool,
     timer: Option<ArmedTimer<R>>,
     /// Tasks to wake once the lock is released. Kept for its memory.
     wake: Vec<Waker>,
@@ -186,7 +186,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             settled: false,
             delivered: false,
             answers: false,
-            goes_on: false,
+            called: false,
             timer: None,
             wake: Vec::new(),
             _farewell: farewell,
@@ -272,6 +272,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         let now = shared.now();
         let mut state = shared.lock();
         let called = state.driver.is_none();
+        self.called |= called;
         if mem::take(&mut self.delivered) {
             self.answers = called;
         }
@@ -611,18 +612,19 @@ impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let goes_on = mem::take(&mut self.goes_on);
-        self.input.turn(goes_on);
+        self.input.begin_turn();
+        self.called = false;
         self.settled = false;
         for _ in 0..BUDGET {
             match self.round(cx) {
-                Round::Yield => {
-                    self.goes_on = true;
-                    break;
-                }
+                Round::Yield => break,
                 Round::Moved if self.input.is_enough() => break,
                 Round::Moved => {}
-                Round::Idle => return Poll::Pending,
+                Round::Idle => {
+                    let called = self.called;
+                    self.input.end_turn(called);
+                    return Poll::Pending;
+                }
                 Round::Done => return Poll::Ready(()),
             }
         }

@@ -13,7 +13,7 @@
 
 use std::io;
 use std::mem;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::buffer_pool::{self, KeptBlock, Pool};
 use crate::runtime::Stream;
@@ -45,8 +45,6 @@ pub(crate) struct ReadBuffer {
     held: usize,
     /// Bytes that were read in this turn of the driver.
     taken: usize,
-    /// This turn goes on with the one before.
-    goes_on: bool,
     /// The small block that it has between reads is one of those that connections may keep.
     kept: Option<KeptBlock>,
     /// Bytes that the last read took.
@@ -62,16 +60,34 @@ impl ReadBuffer {
             pool: None,
             held: 0,
             taken: 0,
-            goes_on: false,
             kept: None,
             last: 0,
         }
     }
 
-    /// The driver has its turn, which `goes_on` with the one before or is for something new.
-    pub(crate) fn turn(&mut self, goes_on: bool) {
+    /// The driver has its turn.
+    pub(crate) fn begin_turn(&mut self) {
         self.taken = 0;
-        self.goes_on = goes_on;
+    }
+
+    /// The driver waits: memory that is not needed meanwhile goes where others have it. `called`
+    /// says that somebody wanted something of the connection in this turn.
+    pub(crate) fn end_turn(&mut self, called: bool) {
+        // woken for something else: nothing comes in at a rate that would miss the memory
+        let is_quiet = self.taken == 0;
+        let is_spare = match self.pool {
+            // from a request to its answer, and to the next one, it is kept, as long as not too
+            // many are: connections that only have their pings would all have one
+            Some(Pool::Small) => (is_quiet && !called) || !self.keep(),
+            Some(Pool::Large) => true,
+            None => is_quiet,
+        };
+        if self.rx.bytes.is_empty() && is_spare {
+            self.replace(BytesMut::new(), None);
+        } else if is_quiet && self.held / 4 > self.rx.bytes.len() + *READ.start() {
+            // the start of a message in the memory of those before it
+            self.move_to(0);
+        }
     }
 
     /// So much was read in this turn of the driver that those who take it should have their turn,
@@ -97,12 +113,12 @@ impl ReadBuffer {
         stream: &mut impl Stream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.rx.bytes.capacity() == 0 {
+            // most turns of a connection that is told things have nothing to read
+            ready!(stream.poll_readable(cx));
+        }
         let most = self.make_room();
-        let Poll::Ready(read) = stream.poll_read(cx, &mut self.rx.bytes, most) else {
-            self.give_back();
-            return Poll::Pending;
-        };
-        let count = read?;
+        let count = ready!(stream.poll_read(cx, &mut self.rx.bytes, most))?;
         self.taken += count;
         self.last = count;
         self.rx.eof = count == 0;
@@ -174,25 +190,6 @@ impl ReadBuffer {
         let spent = mem::replace(&mut self.rx.bytes, memory);
         if let Some(pool) = mem::replace(&mut self.pool, pool) {
             pool.give(spent);
-        }
-    }
-
-    /// Nothing is there to be read: memory that is not needed meanwhile goes where others have it.
-    fn give_back(&mut self) {
-        // woken for something else: nothing comes in at a rate that would miss the memory
-        let is_quiet = self.taken == 0;
-        let is_spare = match self.pool {
-            // between a request and its answer, or the next one, it is kept, as long as not too
-            // many are: connections that only have their pings would all have one
-            Some(Pool::Small) => (is_quiet && !self.goes_on) || !self.keep(),
-            Some(Pool::Large) => true,
-            None => is_quiet,
-        };
-        if self.rx.bytes.is_empty() && is_spare {
-            self.replace(BytesMut::new(), None);
-        } else if is_quiet && self.held / 4 > self.rx.bytes.len() + *READ.start() {
-            // the start of a message in the memory of those before it
-            self.move_to(0);
         }
     }
 }
@@ -302,7 +299,7 @@ mod tests {
         fn feed(&mut self, sent: &[u8], grain: usize, look: impl Fn(usize, usize)) {
             let mut stream = Sent(sent.chunks(grain).map(<[u8]>::to_vec).collect());
             let mut cx = Context::from_waker(Waker::noop());
-            self.input.turn(false);
+            self.input.begin_turn();
             loop {
                 self.input.missing = loop {
                     match self.machine.poll(&mut self.input.rx, Instant::ORIGIN) {
@@ -313,7 +310,7 @@ mod tests {
                     }
                 };
                 if self.input.poll_read(&mut stream, &mut cx).is_pending() {
-                    return;
+                    return self.input.end_turn(false);
                 }
                 look(self.input.held, self.input.rx.bytes.len());
             }

@@ -126,6 +126,14 @@ pub trait Stream: Send + Unpin + 'static {
         most: usize,
     ) -> Poll<io::Result<usize>>;
 
+    /// Pending where [`poll_read`](Self::poll_read) would be, and the task is woken as by that.
+    /// Asked before memory is taken for a read that may find nothing. Ready says no more than that
+    /// a read is worth trying. Default: ready.
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
+
     /// Whether something has arrived, the end of the stream or an error too, that the next reads
     /// will give, though [`poll_read`](Self::poll_read) was pending just before. Asked where a
     /// peer would be given up for its silence: a thread that was busy may not have heard from the
@@ -195,6 +203,10 @@ impl Stream for Box<dyn Stream> {
         most: usize,
     ) -> Poll<io::Result<usize>> {
         (**self).poll_read(cx, into, most)
+    }
+
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        (**self).poll_readable(cx)
     }
 
     fn has_unread(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {

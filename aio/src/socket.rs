@@ -168,6 +168,10 @@ impl<S: Stream> Stream for Socket<S> {
         either!(mut self, stream => stream.poll_read(cx, into, most))
     }
 
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        either!(mut self, stream => stream.poll_readable(cx))
+    }
+
     fn has_unread(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         either!(mut self, stream => stream.has_unread(cx))
     }

@@ -60,10 +60,14 @@ impl Early {
         self.0.len()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Moves at most `most` of them to `into`, and gives their count; `None` where there are none
     /// any more.
     pub(crate) fn take(&mut self, into: &mut BytesMut, most: usize) -> Option<usize> {
-        if self.0.is_empty() {
+        if self.is_empty() {
             return None;
         }
         let count = most.min(self.0.len());

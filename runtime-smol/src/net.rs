@@ -92,6 +92,15 @@ impl Stream for SmolStream {
         }
     }
 
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.drained {
+            // an error is told by the read
+            let _ = ready!(self.stream.poll_readable(cx));
+            self.drained = false;
+        }
+        Poll::Ready(())
+    }
+
     fn has_unread(&mut self, _cx: &mut Context<'_>) -> io::Result<bool> {
         has_unread(&self.stream)
     }

@@ -47,6 +47,11 @@ macro_rules! stream_of_socket {
                 pin!(self.0.read_buf(&mut into.limit(most))).poll(cx)
             }
 
+            fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+                // an error is told by the read
+                self.0.poll_read_ready(cx).map(drop)
+            }
+
             fn has_unread(&mut self, _cx: &mut Context<'_>) -> io::Result<bool> {
                 has_unread(&self.0)
             }

@@ -100,6 +100,10 @@ impl<S: Stream> Stream for RawStream<S> {
         }
     }
 
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.early.is_empty() { self.stream.poll_readable(cx) } else { Poll::Ready(()) }
+    }
+
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,

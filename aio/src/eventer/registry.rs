@@ -1,6 +1,7 @@
 //! The clients of a server that were taken, and the status that they are told.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -101,8 +102,8 @@ struct Clients {
     routes: [Routes<ConnectionId>; 2],
     /// Clients that are not among the routes.
     unrouted: usize,
-    /// Memory for who wants which event of a notification, used again.
-    wanted: Vec<(ConnectionId, usize)>,
+    /// Memory for who wants which events of a notification, used again.
+    wanted: Vec<(ConnectionId, Range<usize>)>,
 }
 
 struct Client {
@@ -227,7 +228,7 @@ impl Registry {
                 let machine = &mut session.machine;
                 let notified = match matching {
                     Some(matching) => {
-                        let matching = matching.iter().map(|&(_, index)| index);
+                        let matching = matching.iter().map(|(_, range)| range.clone());
                         machine.notify_matching(events, matching, persisted, acks.is_some())
                     }
                     None => machine.notify(events, persisted, acks.is_some()),
@@ -251,7 +252,7 @@ impl Registry {
 fn find(
     routes: &Routes<ConnectionId>,
     events: &EncodedEvents,
-    wanted: &mut Vec<(ConnectionId, usize)>,
+    wanted: &mut Vec<(ConnectionId, Range<usize>)>,
 ) {
     wanted.clear();
     let (mut first, mut clients, mut same) = (Vec::new(), Vec::new(), true);
@@ -260,17 +261,21 @@ fn find(
         if index == 0 {
             first.clone_from(&clients);
         }
+        let was_same = same;
         same = same && clients == first;
-        wanted.extend(clients.iter().map(|&client| (client, index)));
+        if was_same && !same {
+            wanted.extend(first.iter().map(|&client| (client, 0..index)));
+        }
+        if !same {
+            wanted.extend(clients.iter().map(|&client| (client, index..index + 1)));
+        }
     }
     if same {
         // events of one session are of a kind: who wants one mostly wants all
-        let count = events.len();
-        wanted.clear();
-        wanted.extend(first.into_iter().flat_map(|id| (0..count).map(move |index| (id, index))));
+        wanted.extend(first.into_iter().map(|client| (client, 0..events.len())));
     } else {
-        // it is made of runs in order, one for each event, which a stable sort only merges
-        wanted.sort();
+        // it is made of runs in order, which a stable sort only merges
+        wanted.sort_by_key(|(client, range)| (*client, range.start));
     }
 }
 
@@ -293,5 +298,56 @@ fn close_if_refused<T>(
         trace::refused(info, what, &fault);
         cut.fetch_add(1, Ordering::Relaxed);
         handle.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hat_core::eventer::{EventId, Subscription, Timestamp};
+
+    use super::*;
+
+    #[track_caller]
+    fn finds(types: &[&str], expected: &[(u64, Range<usize>)]) {
+        let mut routes = Routes::default();
+        for (id, query_type) in [(1, "a/*"), (2, "a/b"), (3, "*")] {
+            let subscription = Subscription::new([query_type]).expect("a query type");
+            assert!(routes.insert(ConnectionId(id), &subscription));
+        }
+        let event = |(instance, event_type): (i64, &&str)| Event {
+            id: EventId::new(1, 1, instance),
+            event_type: (*event_type).into(),
+            timestamp: Timestamp::from_secs(0),
+            source_timestamp: None,
+            payload: None,
+        };
+        let events: Vec<Event> = (0..).zip(types).map(event).collect();
+        let mut wanted = vec![(ConnectionId(9), 7..8)];
+        find(&routes, &EncodedEvents::new(&events), &mut wanted);
+        let wanted: Vec<_> = wanted.into_iter().map(|(id, range)| (id.0, range)).collect();
+        assert_eq!(wanted, expected);
+    }
+
+    #[test]
+    fn who_wants_all_of_a_notification_is_found_once() {
+        finds(&["a/b", "a/b", "a/b"], &[(1, 0..3), (2, 0..3), (3, 0..3)]);
+        finds(&["x", "y"], &[(3, 0..2)]);
+        finds(&[], &[]);
+    }
+
+    #[test]
+    fn who_wants_some_of_it_is_found_in_order() {
+        let expected = [
+            (1, 0..2),
+            (1, 2..3),
+            (1, 4..5),
+            (2, 0..2),
+            (2, 4..5),
+            (3, 0..2),
+            (3, 2..3),
+            (3, 3..4),
+            (3, 4..5),
+        ];
+        finds(&["a/b", "a/b", "a/c", "x", "a/b"], &expected);
     }
 }

@@ -111,6 +111,14 @@ impl<T: Stream> Stream for UpgradedStream<T> {
         }
     }
 
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // the read will tell of the lateness
+        match self.early.is_empty() && self.check(cx).is_ok() {
+            true => self.stream.poll_readable(cx),
+            false => Poll::Ready(()),
+        }
+    }
+
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,

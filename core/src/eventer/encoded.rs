@@ -56,28 +56,40 @@ impl EncodedEvents {
         self.events.iter().map(|event| &event.event_type)
     }
 
-    /// Those at `indices`, which ascend, as runs of bytes in `runs`, whose memory is used again;
-    /// and their count.
+    /// Those in the ranges `wanted`, which ascend, as runs of bytes in `runs`, whose memory is used
+    /// again; and their count.
     pub(super) fn pick<'a>(
         &'a self,
-        indices: impl Iterator<Item = usize>,
+        wanted: impl Iterator<Item = Range<usize>>,
         server: Option<i64>,
         runs: &'a mut Vec<Range<usize>>,
     ) -> Selection<'a> {
         runs.clear();
         let mut count = 0;
-        for index in indices {
-            let event = &self.events[index];
-            if server.is_none_or(|server| server == event.server) {
-                count += 1;
-                let start = index.checked_sub(1).map_or(0, |before| self.events[before].end);
-                match runs.last_mut() {
-                    Some(run) if run.end == start => run.end = event.end,
-                    _ => runs.push(start..event.end),
+        for range in wanted {
+            match server {
+                None => count += self.add(range, runs),
+                Some(server) => {
+                    let of_server = |&index: &usize| self.events[index].server == server;
+                    let added =
+                        range.filter(of_server).map(|index| self.add(index..index + 1, runs));
+                    count += added.sum::<usize>();
                 }
             }
         }
         Selection { bytes: &self.bytes, runs, count }
+    }
+
+    /// Adds a range of events to `runs`, and gives their count.
+    fn add(&self, range: Range<usize>, runs: &mut Vec<Range<usize>>) -> usize {
+        let end = |count: usize| count.checked_sub(1).map_or(0, |last| self.events[last].end);
+        let (start, end) = (end(range.start), end(range.end));
+        match runs.last_mut() {
+            _ if range.is_empty() => {}
+            Some(run) if run.end == start => run.end = end,
+            _ => runs.push(start..end),
+        }
+        range.len()
     }
 
     /// Those that match, as runs of bytes in `runs`, whose memory is used again; and their count.
@@ -89,7 +101,7 @@ impl EncodedEvents {
     ) -> Selection<'a> {
         let types = self.event_types().enumerate();
         let wanted = types.filter(|(_, event_type)| subscription.matches(event_type));
-        self.pick(wanted.map(|(index, _)| index), server, runs)
+        self.pick(wanted.map(|(index, _)| index..index + 1), server, runs)
     }
 }
 

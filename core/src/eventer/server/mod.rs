@@ -136,12 +136,12 @@ impl Connection {
         persisted: bool,
         with_ack: bool,
     ) -> Result<NotifyOutcome, SendFault> {
-        self.tell(events, None::<core::iter::Empty<usize>>, persisted, with_ack)
+        self.tell(events, None::<core::iter::Empty<Range<usize>>>, persisted, with_ack)
     }
 
     /// As [`notify`](Self::notify), where it is known already which of `events` match the client's
-    /// subscription: those at `matching`, which ascend. [`Routes`](super::Routes) find them for
-    /// many clients at once.
+    /// subscription: those in the ranges `matching`, which ascend. [`Routes`](super::Routes) find
+    /// them for many clients at once.
     ///
     /// # Errors
     ///
@@ -153,18 +153,18 @@ impl Connection {
     pub fn notify_matching(
         &mut self,
         events: &EncodedEvents,
-        matching: impl IntoIterator<Item = usize>,
+        matching: impl IntoIterator<Item = Range<usize>>,
         persisted: bool,
         with_ack: bool,
     ) -> Result<NotifyOutcome, SendFault> {
         self.tell(events, Some(matching.into_iter()), persisted, with_ack)
     }
 
-    /// Tells those at `matching`, or those that match where that is not known yet.
+    /// Tells those in `matching`, or those that match where that is not known yet.
     fn tell(
         &mut self,
         events: &EncodedEvents,
-        matching: Option<impl Iterator<Item = usize>>,
+        matching: Option<impl Iterator<Item = Range<usize>>>,
         persisted: bool,
         with_ack: bool,
     ) -> Result<NotifyOutcome, SendFault> {

@@ -9,6 +9,7 @@ use hat_aio::chatter::{ConnectOptions, Connection, ListenOptions, SendOptions, c
 use hat_aio::tls::rustls::ServerConfig;
 use hat_aio::tls::{Acceptor, Connector};
 use hat_core::chatter::Data;
+use hat_core::sbs::ByteString;
 
 use super::tls;
 use crate::side;
@@ -100,7 +101,9 @@ impl Client {
 impl Asker for Client {
     async fn ask(&mut self, count: usize) -> anyhow::Result<()> {
         for _ in 0..count {
-            self.connection.send(Data::new(ECHO, self.payload.clone()), REQUEST).await?;
+            self.connection
+                .send(Data::new(ByteString::from_static(ECHO), self.payload.clone()), REQUEST)
+                .await?;
         }
         Ok(())
     }
@@ -119,7 +122,7 @@ impl Answers for Client {
 impl Flow for Client {
     async fn send(&mut self, count: usize) -> anyhow::Result<()> {
         for _ in 0..count {
-            let data = Data::new(COUNT, self.payload.clone());
+            let data = Data::new(ByteString::from_static(COUNT), self.payload.clone());
             self.connection.send(data, SendOptions::default()).await?;
         }
         Ok(())
