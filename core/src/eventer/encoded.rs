@@ -21,8 +21,8 @@ pub struct EncodedEvents {
 struct Entry {
     event_type: EventType,
     server: i64,
-    /// Where its encoding ends; it starts where the one before ends.
-    end: usize,
+    /// Where its encoding stands.
+    place: Range<usize>,
 }
 
 impl EncodedEvents {
@@ -31,8 +31,13 @@ impl EncodedEvents {
     pub fn new(events: &[Event]) -> Self {
         let mut end = 0;
         let entry = |event: &Event| {
+            let start = end;
             end += event.encoded_len();
-            Entry { event_type: event.event_type.clone(), server: event.id.server, end }
+            Entry {
+                event_type: event.event_type.clone(),
+                server: event.id.server,
+                place: start..end,
+            }
         };
         let entries = events.iter().map(entry).collect();
         let bytes = Room::filled(end, |room| events.iter().for_each(|event| event.encode(room)));
@@ -81,15 +86,17 @@ impl EncodedEvents {
     }
 
     /// Adds a range of events to `runs`, and gives their count.
+    #[inline]
     fn add(&self, range: Range<usize>, runs: &mut Vec<Range<usize>>) -> usize {
-        let end = |count: usize| count.checked_sub(1).map_or(0, |last| self.events[last].end);
-        let (start, end) = (end(range.start), end(range.end));
-        match runs.last_mut() {
-            _ if range.is_empty() => {}
-            Some(run) if run.end == start => run.end = end,
-            _ => runs.push(start..end),
+        let events = &self.events[range];
+        if let (Some(first), Some(last)) = (events.first(), events.last()) {
+            let (start, end) = (first.place.start, last.place.end);
+            match runs.last_mut() {
+                Some(run) if run.end == start => run.end = end,
+                _ => runs.push(start..end),
+            }
         }
-        range.len()
+        events.len()
     }
 
     /// Those that match, as runs of bytes in `runs`, whose memory is used again; and their count.
