@@ -73,6 +73,11 @@ impl Default for SocketOptions {
 /// The times of TCP keepalive. The default is that of libiec61850, which field devices run: 5 s,
 /// then two probes 2 s apart; with systems' own, a peer that vanished is noticed after two hours.
 ///
+/// Where tens of thousands of connections are idle between processes of one Linux machine, their
+/// probes come together and are dropped where its queue is full (`net.core.netdev_max_backlog`,
+/// 1 000 packets): live connections are cut then, with `ETIMEDOUT`. Raise that limit there, or
+/// switch keepalive off for protocols that ping.
+///
 /// Times are whole seconds for the system: they are rounded up, and limited to 1 to 32 767 s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {

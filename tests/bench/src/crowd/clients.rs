@@ -65,7 +65,7 @@ pub(super) struct Chatter<R>(chatter::Connection, PhantomData<R>);
 
 impl<R: Runtime> Client for Chatter<R> {
     async fn connect(port: u16) -> anyhow::Result<Self> {
-        let options = chatter::ConnectOptions::default();
+        let options = chatter::ConnectOptions { socket: super::socket(), ..Default::default() };
         let connection = chatter::connect::<R>(("127.0.0.1", port), options).await?;
         Ok(Self(connection, PhantomData))
     }

@@ -1,14 +1,16 @@
 //! Servers that echo, a task a connection.
 
 use hat_aio::Runtime;
-use hat_aio::chatter::{ConnectOptions, Connection, SendOptions, listen};
+use hat_aio::chatter::{Connection, ListenOptions, SendOptions, listen};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::side;
 
 pub(super) async fn chatter<R: Runtime>() -> anyhow::Result<()> {
-    let server = listen::<R>(("127.0.0.1", 0), ConnectOptions::default().into()).await?;
+    let mut options = ListenOptions::default();
+    options.accept.socket = super::socket();
+    let server = listen::<R>(("127.0.0.1", 0), options).await?;
     side::listening(server.addresses()[0].port());
     while let Some(connection) = server.accept().await {
         R::spawn(echo(connection));

@@ -53,6 +53,11 @@ impl Client {
         let (mut kind, mut bytes) = (None, 0);
         loop {
             let Message::Text(text) = self.0.read()? else { continue };
+            // also between two segments; a server that asks so waits with what has changed since
+            if let Some(payload) = text.strip_prefix('2') {
+                self.0.send(Message::text(format!("3{payload}")))?;
+                continue;
+            }
             bytes += text.len();
             if kind.is_none() {
                 let front = text.get(..40).unwrap_or(&text);
@@ -66,8 +71,7 @@ impl Client {
             match text.as_bytes().first() {
                 Some(b'0') => return Ok((kind.context("a kind")?, bytes)),
                 Some(b'1') => {}
-                // a ping; nothing is measured for as long as that
-                _ => (kind, bytes) = (None, 0),
+                other => anyhow::bail!("a text of an unknown kind: {other:?}"),
             }
         }
     }
