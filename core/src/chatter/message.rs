@@ -44,8 +44,8 @@ impl fmt::Debug for Data {
 }
 
 impl Data {
-    /// Data of [`Dialect::HatChatter`]. A `&str` is copied; a name that is sent often is better made
-    /// by [`ByteString::from_static`], or cloned, which allocates nothing.
+    /// Data of [`Dialect::HatChatter`]. A `&str` is copied; a name that is sent often is better
+    /// made by [`ByteString::from_static`], or cloned, which allocates nothing.
     #[must_use]
     pub fn new(r#type: impl Into<ByteString>, data: impl Into<Bytes>) -> Self {
         Self { module: None, r#type: r#type.into(), data: data.into() }
