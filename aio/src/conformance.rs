@@ -42,6 +42,7 @@ pub async fn all<R: Runtime>() {
     connecting::<R>().await;
     giving_up::<R>().await;
     reading::<R>().await;
+    waiting_to_read::<R>().await;
     writing::<R>().await;
     a_reader_that_stops::<R>().await;
     both_ways_at_once::<R>().await;
@@ -244,6 +245,26 @@ pub async fn reading<R: Runtime>() {
             read(&mut client, 100).await.expect("the end of the stream is not an error"),
             &b""[..]
         );
+    }
+}
+
+/// Where a stream says that a read would be pending, it wakes its task for what comes, the end too.
+pub async fn waiting_to_read<R: Runtime>() {
+    let (mut client, mut server) = pair::<R>().await;
+    for sent in [&b"x"[..], b""] {
+        let mut into = BytesMut::new();
+        let pending = poll_fn(|cx| Poll::Ready(client.poll_read(cx, &mut into, 100))).await;
+        assert!(pending.is_pending(), "something was read although nothing was sent");
+        let told = poll_fn(|cx| client.poll_readable(cx));
+        let sending = async {
+            sleep::<R>(A_WHILE).await;
+            match sent {
+                b"" => shut(&mut server).await.expect("it is open"),
+                sent => write_all(&mut server, sent).await,
+            }
+        };
+        both(told, sending).await;
+        assert_eq!(read(&mut client, 100).await.expect("it was sent"), sent);
     }
 }
 

@@ -193,6 +193,14 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         }
     }
 
+    /// This task waits: what is not needed meanwhile is given back.
+    fn end_turn(&mut self) {
+        self.input.end_turn(self.called);
+        if self.input.is_quiet() && !self.called {
+            self.shared.lock().session.rest();
+        }
+    }
+
     fn round(&mut self, cx: &mut Context<'_>) -> Round {
         match &mut self.phase {
             Phase::Running => {
@@ -352,9 +360,6 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
                     true if self.is_far(cx, deadline, now) => false,
                     _ => self.arm(cx, deadline).is_ready(),
                 };
-                if due {
-                    state.session.rest();
-                }
                 // what failed in a write may be a stream that has nothing to read, and wakes nobody
                 let failed = self.failed.is_some() && !had_failed;
                 if due || failed { Round::Moved } else { Round::Idle }
@@ -621,8 +626,7 @@ impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
                 Round::Moved if self.input.is_enough() => break,
                 Round::Moved => {}
                 Round::Idle => {
-                    let called = self.called;
-                    self.input.end_turn(called);
+                    self.end_turn();
                     return Poll::Pending;
                 }
                 Round::Done => return Poll::Ready(()),
@@ -659,3 +663,6 @@ impl<S: Session> Drop for Farewell<S> {
         waiting.into_iter().for_each(Waker::wake);
     }
 }
+
+#[cfg(test)]
+mod tests;

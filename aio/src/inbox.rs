@@ -64,7 +64,7 @@ impl<T> Inbox<T> {
         self.items.push_back((item, weight));
     }
 
-    /// Nothing has come for a while: memory of a burst is given back.
+    /// Gives back the memory of a burst.
     pub(crate) fn rest(&mut self) {
         self.items.shrink_to_fit();
     }

@@ -70,11 +70,16 @@ impl ReadBuffer {
         self.taken = 0;
     }
 
+    /// Nothing was read in this turn, which was for something else: nothing comes in at a rate that
+    /// would miss the memory.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.taken == 0
+    }
+
     /// The driver waits: memory that is not needed meanwhile goes where others have it. `called`
     /// says that somebody wanted something of the connection in this turn.
     pub(crate) fn end_turn(&mut self, called: bool) {
-        // woken for something else: nothing comes in at a rate that would miss the memory
-        let is_quiet = self.taken == 0;
+        let is_quiet = self.is_quiet();
         let is_spare = match self.pool {
             // from a request to its answer, and to the next one, it is kept, as long as not too
             // many are: connections that only have their pings would all have one

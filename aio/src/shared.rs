@@ -40,8 +40,8 @@ pub(crate) trait Session: Send + 'static {
         memory: usize,
     ) -> Delivered;
 
-    /// A time of the machine has come, as that of a ping after silence: memory that a burst took is
-    /// given back. Never called for a protocol without any.
+    /// The driver had a turn in which nothing came and nobody wanted anything, as when a timer
+    /// fires: memory that a burst took is given back.
     fn rest(&mut self) {}
 
     /// The connection is over: `wake` those who wait for something that will not come.

@@ -261,9 +261,8 @@ fn find(
         if index == 0 {
             first.clone_from(&clients);
         }
-        let was_same = same;
-        same = same && clients == first;
-        if was_same && !same {
+        if same && clients != first {
+            same = false;
             wanted.extend(first.iter().map(|&client| (client, 0..index)));
         }
         if !same {

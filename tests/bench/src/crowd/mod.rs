@@ -106,7 +106,7 @@ pub(crate) fn drive(drive: &Drive) -> anyhow::Result<()> {
 
 /// The protocols whose connections' memory is measured, and the bytes that each may take on a side.
 const MEMORY: [(&str, f64); 3] =
-    [("chatter", 4.0 * 1024.0), ("eventer", 6.0 * 1024.0), ("juggler", 12.0 * 1024.0)];
+    [("chatter", 4.0 * 1024.0), ("eventer", 6.0 * 1024.0), ("juggler", 8.0 * 1024.0)];
 
 /// Characters of the state that Juggler's clients follow, about: next to nothing.
 const STATE: &str = "100";

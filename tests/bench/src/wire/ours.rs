@@ -101,9 +101,8 @@ impl Client {
 impl Asker for Client {
     async fn ask(&mut self, count: usize) -> anyhow::Result<()> {
         for _ in 0..count {
-            self.connection
-                .send(Data::new(ByteString::from_static(ECHO), self.payload.clone()), REQUEST)
-                .await?;
+            let data = Data::new(ByteString::from_static(ECHO), self.payload.clone());
+            self.connection.send(data, REQUEST).await?;
         }
         Ok(())
     }
