@@ -35,6 +35,8 @@
 
 pub mod address;
 mod buffer_pool;
+#[cfg(test)]
+mod by_hand;
 pub mod chatter;
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -93,7 +93,8 @@ async fn race<R: Runtime>(
 ) -> io::Result<R::Stream> {
     let mut targets = targets.iter();
     let mut attempts = Vec::new();
-    let mut next = R::timer(R::now());
+    // none where there is nothing to wait for: a timer that is due may still be late by a moment
+    let mut next: Option<R::Timer> = None;
     let mut failure = io::Error::from(io::ErrorKind::NotFound);
     poll_fn(|cx| {
         loop {
@@ -114,7 +115,8 @@ async fn race<R: Runtime>(
                 return Poll::Ready(Ok(stream));
             }
             // one that failed makes place for the next at once
-            if attempts.len() == before && next.poll(cx).is_pending() {
+            let waits = |timer: &mut R::Timer| timer.poll(cx).is_pending();
+            if attempts.len() == before && next.as_mut().is_some_and(waits) {
                 return Poll::Pending;
             }
             match targets.next() {
@@ -125,7 +127,8 @@ async fn race<R: Runtime>(
                 }
                 None => return Poll::Pending,
             }
-            next.reset(after(R::now(), ATTEMPT_DELAY));
+            let is_last = targets.len() == 0;
+            next = (!is_last).then(|| R::timer(after(R::now(), ATTEMPT_DELAY)));
         }
     })
     .await
@@ -167,7 +170,25 @@ pub(crate) async fn bind<R: Runtime>(address: &Address) -> Result<Vec<Listener<R
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
     use super::*;
+    use crate::by_hand::{ByHand, set_clock, tried};
+
+    #[test]
+    fn the_first_address_is_tried_at_once_and_each_other_one_after_the_attempt_delay() {
+        let targets = [1, 2, 3].map(|port| SocketAddr::from(([10, 0, 0, 1], port)));
+        let options = SocketOptions::default();
+        let mut race = pin!(race::<ByHand>(&targets, &options));
+        let mut cx = Context::from_waker(Waker::noop());
+        // a timer is late by a moment
+        for (ms, count) in [(0, 1), (250, 1), (251, 2), (501, 2), (502, 3), (1000, 3)] {
+            set_clock(Duration::from_millis(ms));
+            assert!(race.as_mut().poll(&mut cx).is_pending());
+            assert_eq!(tried(), targets[..count], "after {ms} ms");
+        }
+    }
 
     #[test]
     fn families_take_turns_and_keep_their_order() {
