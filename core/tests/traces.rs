@@ -1,9 +1,11 @@
-//! What the machines of every protocol tell `tracing` of each message: its type and its size.
+//! What the machines of every protocol tell `tracing` of each message: its type and its size. And
+//! what they warn of.
 #![cfg(feature = "tracing")]
 #![allow(missing_docs, reason = "tests")]
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Buf;
 use hat_core::buffer::RecvBuf;
@@ -14,7 +16,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Keeps what is traced about messages: `sent MsgInitReq`.
+/// Keeps what is traced about messages, `sent MsgInitReq`, and warnings.
 #[derive(Clone, Default)]
 struct TraceLog(Arc<Mutex<Vec<String>>>);
 
@@ -48,7 +50,7 @@ impl Visit for Fields {
 
 impl Subscriber for TraceLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() == Level::TRACE
+        metadata.is_event() && [Level::TRACE, Level::WARN].contains(metadata.level())
     }
 
     fn new_span(&self, _span: &Attributes<'_>) -> Id {
@@ -62,9 +64,12 @@ impl Subscriber for TraceLog {
     fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        if let (Some(r#type), Some(_)) = (fields.r#type, fields.bytes) {
-            self.0.lock().expect("no panic").push(format!("{} {type}", fields.message));
-        }
+        let line = match (*event.metadata().level(), fields.r#type, fields.bytes) {
+            (Level::WARN, _, _) => fields.message,
+            (_, Some(r#type), Some(_)) => format!("{} {type}", fields.message),
+            _ => return,
+        };
+        self.0.lock().expect("no panic").push(line);
     }
 
     fn enter(&self, _span: &Id) {}
@@ -293,4 +298,31 @@ fn juggler_0_5_names_its_messages() {
             "received juggler MESSAGE",
         ],
     );
+}
+
+/// Sends, of the peer's pings, an answer to none. It is not silent: it says something every second.
+#[test]
+fn who_answers_no_ping_behind_changes_is_warned_of_once() {
+    const WARNING: &str = "the peer does not answer a ping behind changes";
+    let config = juggler::server::Config::default();
+    let mut server = juggler::server::Connection::new(websocket(ws::Role::Server), config);
+    let mut silent = websocket(ws::Role::Client);
+    let mut rx = RecvBuf::new();
+    let mut second = |seconds, text: String| {
+        server.change(|state| state.replace(text)).expect("small");
+        // refused while so much is under way
+        let _ = server.flush();
+        // an answer to nothing
+        silent.send_text(&"3".into()).expect("room");
+        carry(&mut silent, &mut rx);
+        let now = Instant::ORIGIN + Duration::from_secs(seconds);
+        assert!(server.poll(&mut rx, now).expect("it is not silent").incoming().is_none());
+        server.tx().clear();
+    };
+    let few = traced(|| (0..100).for_each(|at| second(at, at.to_string())));
+    assert!(!few.iter().any(|line| line == WARNING), "it need not answer yet: {few:#?}");
+    let lines = traced(|| (100..200).for_each(|at| second(at, at.to_string().repeat(10_000))));
+    assert_eq!(lines.iter().filter(|line| *line == WARNING).count(), 1, "{lines:#?}");
+    let sent = lines.iter().filter(|line| *line == "sent juggler state").count();
+    assert_eq!(sent, 2, "64 KiB are under way, with the small ones");
 }

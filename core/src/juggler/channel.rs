@@ -59,7 +59,10 @@ impl Channel {
         }
         while !self.is_held_up() {
             let received = match self.ws.poll(rx, now)?.or_wait() {
-                Err(wait) => return Ok(wait),
+                Err(wait) => {
+                    self.window.look(now);
+                    return Ok(wait);
+                }
                 Ok(ws::Incoming::Text(text)) => ChannelEvent::Text(text),
                 Ok(ws::Incoming::Request(request)) => ChannelEvent::Upgrade(request),
                 Ok(ws::Incoming::Open(response)) => ChannelEvent::Open(response),

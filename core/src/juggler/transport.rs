@@ -71,7 +71,10 @@ impl Transport {
         let received = read?;
         match received {
             Polled::Incoming(_) => {}
-            Polled::Needs(_) => self.keep_alive(now)?,
+            Polled::Needs(_) => {
+                self.window.look(now);
+                self.keep_alive(now)?;
+            }
             Polled::HeldUp => self.liveness.not_reading(),
         }
         Ok(received)

@@ -7,27 +7,45 @@
 //! ```
 //!
 //! What is with the system, with a proxy or in a radio's queue has left us, and may be a minute
-//! old when the peer shows it. So it is the peer that says how far it is, by its pong.
+//! old when the peer shows it. So it is the peer that says how far it is, by its pong. One that
+//! never does is told nothing more once the window is full, and a warning says so.
 
 use alloc::string::ToString;
+use core::time::Duration;
 
 use bytestring::ByteString;
 
 use super::SendFault;
+use crate::time::Instant;
+use crate::trace;
 
 /// Bytes of patches before the peer is asked whether it has seen them: a ping and a pong are a
 /// thousandth of that.
 const ASK: usize = 16 * 1024;
+
+/// A pong that has not come for so long is warned of: as long as a peer may be silent by default.
+const LATE: Duration = Duration::from_secs(30);
 
 /// Patches that the peer may not have seen yet.
 #[derive(Debug)]
 pub(super) struct Window {
     size: usize,
     unseen: usize,
-    /// The ping that is under way, and the bytes before it.
-    asked: Option<(ByteString, usize)>,
+    asked: Option<Asked>,
     /// Pings so far.
     count: u64,
+}
+
+/// A ping that is under way.
+#[derive(Debug)]
+struct Asked {
+    payload: ByteString,
+    /// Bytes of patches before it.
+    before: usize,
+    /// Since when nothing was there to be read, the pong neither.
+    since: Option<Instant>,
+    /// It was warned of.
+    warned: bool,
 }
 
 impl Window {
@@ -53,9 +71,22 @@ impl Window {
     /// A pong came with `payload`. Gives the payload of the next ping, if one is due.
     #[must_use]
     pub(super) fn answered(&mut self, payload: &[u8]) -> Option<ByteString> {
-        let (_, seen) = self.asked.take_if(|(asked, _)| asked.as_bytes() == payload)?;
-        self.unseen -= seen;
+        let asked = self.asked.take_if(|asked| asked.payload.as_bytes() == payload)?;
+        self.unseen -= asked.before;
         self.ask()
+    }
+
+    /// All that has come was read at `now`: warns of a pong that is [`LATE`], once.
+    pub(super) fn look(&mut self, now: Instant) {
+        if self.is_late(now) {
+            trace::unanswered(self.unseen, LATE);
+        }
+    }
+
+    fn is_late(&mut self, now: Instant) -> bool {
+        let Some(asked) = self.asked.as_mut().filter(|asked| !asked.warned) else { return false };
+        asked.warned = now - *asked.since.get_or_insert(now) >= LATE;
+        asked.warned
     }
 
     fn ask(&mut self) -> Option<ByteString> {
@@ -64,7 +95,8 @@ impl Window {
         }
         self.count += 1;
         let payload = ByteString::from(self.count.to_string());
-        self.asked = Some((payload.clone(), self.unseen));
+        let (before, since) = (self.unseen, None);
+        self.asked = Some(Asked { payload: payload.clone(), before, since, warned: false });
         Some(payload)
     }
 }
@@ -99,6 +131,22 @@ mod tests {
         assert_eq!(window.answered(b"1"), None, "once");
         assert_eq!(window.answered(b"2"), None);
         assert_eq!(window.unseen, 0);
+    }
+
+    #[test]
+    fn a_pong_that_does_not_come_is_late_once() {
+        let at = |seconds| Instant::ORIGIN + Duration::from_secs(seconds);
+        let mut window = Window::new(4 * ASK);
+        assert!(!window.is_late(at(0)), "nothing was asked");
+        assert_eq!(window.sent(ASK).as_deref(), Some("1"));
+        assert!(!window.is_late(at(100)), "from here on");
+        assert!(!window.is_late(at(129)));
+        assert!(window.is_late(at(130)));
+        assert!(!window.is_late(at(200)), "it was said");
+        assert_eq!(window.answered(b"1"), None);
+        assert_eq!(window.sent(ASK).as_deref(), Some("2"));
+        assert!(!window.is_late(at(300)), "another one");
+        assert!(window.is_late(at(330)));
     }
 
     #[test]
