@@ -5,14 +5,20 @@ use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, LazyLock, Mutex};
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
+use hat_core::chatter;
+use hat_core::protocol::Protocol;
 
 use crate::SocketOptions;
+use crate::driver::Driver;
 use crate::runtime::{Runtime, Stream, Timer};
+use crate::shared::{ConnectionSlot, Delivered, Session, Shared};
 
 thread_local! {
     /// What the clock shows since its start.
@@ -95,14 +101,49 @@ impl Timer for ByHandTimer {
     }
 }
 
-/// What a peer has sent, and nobody has read; what is written is gone.
+/// A connection of which the other end is the test.
 #[derive(Clone, Default)]
-pub(crate) struct Wire(Arc<Mutex<VecDeque<u8>>>);
+pub(crate) struct Wire(Arc<Mutex<WireState>>);
+
+#[derive(Default)]
+struct WireState {
+    /// What the peer has sent, and nobody has read.
+    sent: VecDeque<u8>,
+    written: usize,
+    is_full: bool,
+    is_elsewhere: bool,
+    fails: Option<io::ErrorKind>,
+    has_failed: bool,
+}
 
 impl Wire {
+    fn state(&self) -> MutexGuard<'_, WireState> {
+        self.0.lock().expect("no panic")
+    }
+
     /// The peer has sent this.
     pub(crate) fn receive(&self, sent: &[u8]) {
-        self.0.lock().expect("no panic").extend(sent);
+        self.state().sent.extend(sent);
+    }
+
+    /// Bytes that were written.
+    pub(crate) fn written(&self) -> usize {
+        self.state().written
+    }
+
+    /// The peer does not read, or does again.
+    pub(crate) fn fill(&self, is_full: bool) {
+        self.state().is_full = is_full;
+    }
+
+    /// Writes fail, and then reads do.
+    pub(crate) fn fail(&self, kind: io::ErrorKind) {
+        self.state().fails = Some(kind);
+    }
+
+    /// It belongs to another thread.
+    pub(crate) fn move_elsewhere(&self) {
+        self.state().is_elsewhere = true;
     }
 }
 
@@ -113,10 +154,18 @@ impl Stream for Wire {
         into: &mut BytesMut,
         most: usize,
     ) -> Poll<io::Result<usize>> {
-        let mut sent = self.0.lock().expect("no panic");
+        let mut state = self.state();
+        if state.has_failed {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        let sent = &mut state.sent;
         let count = sent.len().min(most);
         into.extend(sent.drain(..count));
         if count > 0 { Poll::Ready(Ok(count)) } else { Poll::Pending }
+    }
+
+    fn is_here(&self) -> bool {
+        !self.state().is_elsewhere
     }
 
     fn poll_write(
@@ -124,7 +173,17 @@ impl Stream for Wire {
         _: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()))
+        let mut state = self.state();
+        if let Some(kind) = state.fails {
+            state.has_failed = true;
+            return Poll::Ready(Err(kind.into()));
+        }
+        if state.is_full {
+            return Poll::Pending;
+        }
+        let count = parts.iter().map(|part| part.len()).sum();
+        state.written += count;
+        Poll::Ready(Ok(count))
     }
 
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -138,4 +197,89 @@ impl Stream for Wire {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         Ok(nowhere())
     }
+}
+
+/// Chatter, whose messages nobody keeps.
+pub(crate) struct Forgetful {
+    pub(crate) machine: chatter::Connection,
+    /// How often it gave memory back.
+    pub(crate) rested: usize,
+}
+
+impl Session for Forgetful {
+    type Protocol = chatter::Connection;
+
+    const NAME: &'static str = "forgetful";
+
+    fn machine(&mut self) -> &mut chatter::Connection {
+        &mut self.machine
+    }
+
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    fn rest(&mut self) {
+        self.rested += 1;
+    }
+
+    fn deliver(&mut self, _: chatter::Incoming, _: usize) -> Delivered {
+        Delivered::Inbox
+    }
+}
+
+/// One end of a connection, whose driver has its turns by hand.
+pub(crate) struct End {
+    pub(crate) wire: Wire,
+    pub(crate) shared: Arc<Shared<Forgetful>>,
+    driver: Driver<ByHand, Forgetful>,
+    woken: Arc<Woken>,
+}
+
+impl End {
+    pub(crate) fn new() -> Self {
+        let (wire, config) = (Wire::default(), chatter::Config::default());
+        let session = |now| Forgetful { machine: chatter::Connection::new(config, now), rested: 0 };
+        let shared = Shared::new::<ByHand>(wire.clone(), session).expect("it has addresses");
+        let driver = Driver::new(shared.clone(), ConnectionSlot::nowhere());
+        Self { wire, shared, driver, woken: Arc::default() }
+    }
+
+    /// The driver has its turn.
+    pub(crate) fn turn(&mut self) {
+        self.is_woken();
+        let waker = Waker::from(self.woken.clone());
+        let _ = Pin::new(&mut self.driver).poll(&mut Context::from_waker(&waker));
+    }
+
+    /// Whether the driver was woken since the last time.
+    pub(crate) fn is_woken(&self) -> bool {
+        self.woken.take()
+    }
+}
+
+/// Whether a task was woken.
+#[derive(Default)]
+pub(crate) struct Woken(AtomicBool);
+
+impl Woken {
+    /// Since the last time.
+    pub(crate) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A message as a peer sends it.
+pub(crate) fn message() -> Vec<u8> {
+    let mut peer =
+        chatter::Connection::new(chatter::Config::default(), hat_core::time::Instant::ORIGIN);
+    peer.send(chatter::Data::new("x", "y"), chatter::SendOptions::default()).expect("room");
+    let len = peer.tx().len();
+    peer.tx().copy_to_bytes(len).to_vec()
 }

@@ -265,7 +265,7 @@ impl Connection {
     /// [`SendError`], with the data; also when the queue is full.
     pub fn try_send(&self, data: Data, options: SendOptions) -> Result<Conversation, SendError> {
         let options = self.machine_options(options);
-        self.handle.call(|session| session.machine.send(data, options))
+        self.handle.queue(|session| session.machine.send(data, options))
     }
 
     fn machine_options(&self, options: SendOptions) -> MachineOptions {

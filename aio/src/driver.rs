@@ -70,8 +70,7 @@ enum Phase<R: Runtime> {
     Lingering(Linger<R>),
 }
 
-pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
-    stream: T,
+pub(crate) struct Driver<R: Runtime, S: Session> {
     shared: Arc<Shared<S>>,
     input: ReadBuffer,
     /// Bytes that the machine took of what was read since something was kept of it.
@@ -111,14 +110,17 @@ pub(crate) struct Driver<R: Runtime, T: Stream, S: Session> {
     answers: bool,
     /// Somebody wanted something of the connection in this turn.
     called: bool,
+    /// Things that came in this turn.
+    came: usize,
     timer: Option<ArmedTimer<R>>,
+    /// For how long nothing may be received.
+    idle_timeout: Option<Duration>,
     /// Tasks to wake once the lock is released. Kept for its memory.
     wake: Vec<Waker>,
-    /// The last field: it is dropped after the stream, with which the socket is closed.
     _farewell: Farewell<S>,
 }
 
-/// Says that a connection is over and its socket closed, when it is dropped. Counts it out of its
+/// Closes the socket when it is dropped, and says that the connection is over. Counts it out of its
 /// server first, for who is told looks there.
 struct Farewell<S: Session> {
     shared: Arc<Shared<S>>,
@@ -163,11 +165,11 @@ enum Round {
     Done,
 }
 
-impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
-    pub(crate) fn new(stream: T, shared: Arc<Shared<S>>, slot: ConnectionSlot) -> Self {
+impl<R: Runtime, S: Session> Driver<R, S> {
+    pub(crate) fn new(shared: Arc<Shared<S>>, slot: ConnectionSlot) -> Self {
         let farewell = Farewell { shared: shared.clone(), slot };
+        let idle_timeout = shared.stream().as_deref().and_then(Stream::idle_timeout);
         Self {
-            stream,
             shared,
             input: ReadBuffer::new(),
             taken: 0,
@@ -187,10 +189,33 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             delivered: false,
             answers: false,
             called: false,
+            came: 0,
             timer: None,
+            idle_timeout,
             wake: Vec::new(),
             _farewell: farewell,
         }
+    }
+
+    fn turn(&mut self, stream: &mut dyn Stream, cx: &mut Context<'_>) -> Poll<()> {
+        self.input.begin_turn();
+        self.called = false;
+        self.settled = false;
+        self.came = 0;
+        for _ in 0..BUDGET {
+            match self.round(stream, cx) {
+                Round::Yield => break,
+                Round::Moved if self.input.is_enough() => break,
+                Round::Moved => {}
+                Round::Idle => {
+                    self.end_turn();
+                    return Poll::Pending;
+                }
+                Round::Done => return Poll::Ready(()),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// This task waits: what is not needed meanwhile is given back.
@@ -201,16 +226,16 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         }
     }
 
-    fn round(&mut self, cx: &mut Context<'_>) -> Round {
+    fn round(&mut self, stream: &mut dyn Stream, cx: &mut Context<'_>) -> Round {
         match &mut self.phase {
             Phase::Running => {
                 let asked = self.reading;
-                let read = asked && self.read(cx);
+                let read = asked && self.read(stream, cx);
                 if self.settled && !read && self.held_up.is_none() {
                     // nothing has come since then; a call would have woken this task again
                     return Round::Idle;
                 }
-                let round = self.exchange(cx, read);
+                let round = self.exchange(stream, cx, read);
                 self.settled = matches!(round, Round::Idle);
                 match round {
                     // what they answer is written, and the socket looked at, in one go
@@ -222,13 +247,13 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
             }
             Phase::Flushing { until } => {
                 let until = *until;
-                self.flush(cx, until)
+                self.flush(stream, cx, until)
             }
             Phase::ShuttingDown { until } => {
                 let until = *until;
-                self.shut_down(cx, until)
+                self.shut_down(stream, cx, until)
             }
-            Phase::Lingering(linger) => match linger.poll(cx, &mut self.stream) {
+            Phase::Lingering(linger) => match linger.poll(cx, stream) {
                 Poll::Pending => Round::Idle,
                 Poll::Ready(()) => Round::Done,
             },
@@ -236,10 +261,10 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     }
 
     /// Reads once; whether anything came, the end included.
-    fn read(&mut self, cx: &mut Context<'_>) -> bool {
-        match self.input.poll_read(&mut self.stream, cx) {
+    fn read(&mut self, stream: &mut dyn Stream, cx: &mut Context<'_>) -> bool {
+        match self.input.poll_read(stream, cx) {
             Poll::Pending => {
-                let promised = self.held_up.is_some() && self.has_unread(cx);
+                let promised = self.held_up.is_some() && self.has_unread(stream, cx);
                 self.held_up.iter_mut().for_each(|held| {
                     held.promised = promised;
                     held.over |= !promised;
@@ -265,8 +290,8 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
 
     /// Whether a read that was pending has missed something. It is not asked before the peer would
     /// be given up: it takes a system call.
-    fn has_unread(&mut self, cx: &mut Context<'_>) -> bool {
-        self.stream.has_unread(cx).unwrap_or_else(|error| {
+    fn has_unread(&mut self, stream: &mut dyn Stream, cx: &mut Context<'_>) -> bool {
+        stream.has_unread(cx).unwrap_or_else(|error| {
             self.cut = true;
             self.failed.get_or_insert(Arc::new(error));
             false
@@ -274,13 +299,18 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     }
 
     /// Polls the machine and writes what it queued, under the lock; nothing here waits.
-    fn exchange(&mut self, cx: &mut Context<'_>, received: bool) -> Round {
+    fn exchange(&mut self, stream: &mut dyn Stream, cx: &mut Context<'_>, received: bool) -> Round {
         let shared = self.shared.clone();
         let _entered = shared.life.enter();
         let now = shared.now();
         let mut state = shared.lock();
         let called = state.driver.is_none();
         self.called |= called;
+        let had_failed = self.failed.is_some();
+        if let Some(error) = state.direct.failed.take() {
+            // before whatever a read has told since
+            self.failed = Some(Arc::new(error));
+        }
         if mem::take(&mut self.delivered) {
             self.answers = called;
         }
@@ -289,7 +319,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         }
         if self.held_up.is_none()
             && let Some(late) = Self::lateness(&mut state, now)
-            && (received || self.reading && self.has_unread(cx))
+            && (received || self.reading && self.has_unread(stream, cx))
         {
             let (told, promised) = (late >= LATE, !received);
             self.held_up = Some(HeldUp { told, promised, ..HeldUp::since(self.ran) });
@@ -297,16 +327,15 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         }
         self.ran = now;
         let machine_now = self.held_up.map_or(now, |held| held.since);
-        let had_failed = self.failed.is_some();
         if !received {
             // woken for what was queued, as a rule: the machine need not be polled before and after
-            self.write_out(cx, &mut state, now);
+            self.write_out(stream, cx, &mut state, now);
         }
-        let mut end = self.work(cx, &mut state, machine_now, now);
+        let mut end = self.work(stream, cx, &mut state, machine_now, now);
         let machine = state.session.machine();
         if !self.shut && machine.sends_no_more() && machine.tx().is_empty() {
             // a socket that cannot be ended has failed, which the next read tells
-            self.shut = self.stream.poll_shutdown(cx).is_ready();
+            self.shut = stream.poll_shutdown(cx).is_ready();
         }
         let room = state.session.has_room();
         let ended = self.cut || self.input.rx.eof;
@@ -329,12 +358,12 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         if end.is_none() && self.stalls_at().is_some_and(|at| now >= at) {
             end = Some(Error::Stalled);
         }
-        if let Some(time) = self.stream.idle_timeout()
+        if let Some(time) = self.idle_timeout
             && end.is_none()
             && readable
             && now - self.quiet_since >= time
         {
-            match self.has_unread(cx) {
+            match self.has_unread(stream, cx) {
                 true => self.quiet_since = now,
                 false => end = Some(self.failed.clone().map_or(Error::Idle { time }, Error::Io)),
             }
@@ -345,6 +374,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         }
         let round = match end {
             Some(error) => {
+                state.direct.is_due = false;
                 self.end(&mut state, error);
                 self.phase = Phase::Flushing { until: now + FLUSH };
                 Round::Moved
@@ -360,6 +390,9 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
                     true if self.is_far(cx, deadline, now) => false,
                     _ => self.arm(cx, deadline).is_ready(),
                 };
+                let is_plain = readable && self.stuck.is_none() && self.held_up.is_none();
+                state.direct.is_due = is_plain && self.came == 1;
+                state.direct.wakes_at = self.timer.as_ref().map(|armed| armed.at);
                 // what failed in a write may be a stream that has nothing to read, and wakes nobody
                 let failed = self.failed.is_some() && !had_failed;
                 if due || failed { Round::Moved } else { Round::Idle }
@@ -389,6 +422,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     /// held the machine up.
     fn work(
         &mut self,
+        stream: &mut dyn Stream,
         cx: &mut Context<'_>,
         state: &mut State<S>,
         machine_now: Instant,
@@ -396,15 +430,21 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     ) -> Option<SessionError<S>> {
         loop {
             let end = self.poll_machine(state, machine_now);
-            if self.write_out(cx, state, now) == 0 || end.is_some() {
+            if self.write_out(stream, cx, state, now) == 0 || end.is_some() {
                 return end;
             }
         }
     }
 
     /// Writes, and wakes those who wait for that.
-    fn write_out(&mut self, cx: &mut Context<'_>, state: &mut State<S>, now: Instant) -> usize {
-        let written = self.write(cx, state.session.machine().tx(), now);
+    fn write_out(
+        &mut self,
+        stream: &mut dyn Stream,
+        cx: &mut Context<'_>,
+        state: &mut State<S>,
+        now: Instant,
+    ) -> usize {
+        let written = self.write(stream, cx, state.session.machine().tx(), now);
         if written > 0 {
             state.outgoing.wake(&mut self.wake);
         }
@@ -435,6 +475,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
                         Delivered::Inbox => state.incoming.wake(&mut self.wake),
                         Delivered::To(waker) => self.wake.push(waker),
                     }
+                    self.came += 1;
                     self.delivered |= !self.wake.is_empty();
                     self.taken = 0;
                 }
@@ -447,14 +488,20 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
     }
 
     /// Writes until the system takes no more, and gives how many bytes it took.
-    fn write(&mut self, cx: &mut Context<'_>, tx: &mut SendQueue, now: Instant) -> usize {
+    fn write(
+        &mut self,
+        stream: &mut dyn Stream,
+        cx: &mut Context<'_>,
+        tx: &mut SendQueue,
+        now: Instant,
+    ) -> usize {
         let mut written = 0;
         while tx.has_remaining() {
             if self.failed.is_some() {
                 tx.clear();
                 break;
             }
-            match poll_write(&mut self.stream, cx, tx) {
+            match poll_write(stream, cx, tx) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(0)) => self.failed = Some(Arc::new(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => {
@@ -470,7 +517,7 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
 
     /// When the driver must run even if nothing happens.
     fn deadline(&self, state: &mut State<S>, room: bool, readable: bool) -> Option<Instant> {
-        let idle = self.stream.idle_timeout().filter(|_| readable);
+        let idle = self.idle_timeout.filter(|_| readable);
         let idle = idle.map(|time| self.quiet_since + time);
         // a machine that is not polled has no deadline to keep, and one whose time stands still has
         // none until the read that is promised
@@ -556,12 +603,12 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         }
     }
 
-    fn flush(&mut self, cx: &mut Context<'_>, until: Instant) -> Round {
+    fn flush(&mut self, stream: &mut dyn Stream, cx: &mut Context<'_>, until: Instant) -> Round {
         let shared = self.shared.clone();
         let now = shared.now();
         let mut state = shared.lock();
         let tx = state.session.machine().tx();
-        self.write(cx, tx, now);
+        self.write(stream, cx, tx, now);
         let done = tx.is_empty();
         drop(state);
         if done {
@@ -572,8 +619,13 @@ impl<R: Runtime, T: Stream, S: Session> Driver<R, T, S> {
         if self.arm(cx, Some(until)).is_ready() { Round::Done } else { Round::Idle }
     }
 
-    fn shut_down(&mut self, cx: &mut Context<'_>, until: Instant) -> Round {
-        match self.stream.poll_shutdown(cx) {
+    fn shut_down(
+        &mut self,
+        stream: &mut dyn Stream,
+        cx: &mut Context<'_>,
+        until: Instant,
+    ) -> Round {
+        match stream.poll_shutdown(cx) {
             // the end of TLS has to be written too, and the peer may not read
             Poll::Pending if self.arm(cx, Some(until)).is_ready() => Round::Done,
             Poll::Pending => Round::Idle,
@@ -599,8 +651,8 @@ impl HeldUp {
 }
 
 /// Writes as much of `tx` as one system call takes.
-fn poll_write(
-    stream: &mut impl Stream,
+pub(crate) fn poll_write(
+    stream: &mut dyn Stream,
     cx: &mut Context<'_>,
     tx: &SendQueue,
 ) -> Poll<io::Result<usize>> {
@@ -613,34 +665,23 @@ fn poll_write(
     stream.poll_write(cx, &parts[..count])
 }
 
-impl<R: Runtime, T: Stream, S: Session> Future for Driver<R, T, S> {
+impl<R: Runtime, S: Session> Future for Driver<R, S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.input.begin_turn();
-        self.called = false;
-        self.settled = false;
-        for _ in 0..BUDGET {
-            match self.round(cx) {
-                Round::Yield => break,
-                Round::Moved if self.input.is_enough() => break,
-                Round::Moved => {}
-                Round::Idle => {
-                    self.end_turn();
-                    return Poll::Pending;
-                }
-                Round::Done => return Poll::Ready(()),
-            }
+        let shared = self.shared.clone();
+        match &mut *shared.stream() {
+            Some(stream) => self.turn(&mut **stream, cx),
+            // only the end of this task takes it
+            None => Poll::Ready(()),
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }
 
 // nothing is pinned in place: the timer and the stream are `Unpin`
-impl<R: Runtime, T: Stream, S: Session> Unpin for Driver<R, T, S> {}
+impl<R: Runtime, S: Session> Unpin for Driver<R, S> {}
 
-impl<R: Runtime, T: Stream, S: Session> Drop for Driver<R, T, S> {
+impl<R: Runtime, S: Session> Drop for Driver<R, S> {
     /// Also when the runtime drops its tasks, or the machine panicked: nobody is left waiting.
     fn drop(&mut self) {
         let shared = self.shared.clone();
@@ -654,6 +695,7 @@ impl<R: Runtime, T: Stream, S: Session> Drop for Driver<R, T, S> {
 
 impl<S: Session> Drop for Farewell<S> {
     fn drop(&mut self) {
+        drop(self.shared.take_stream());
         self.slot = ConnectionSlot::nowhere();
         let mut waiting = Vec::new();
         let mut state = self.shared.lock();

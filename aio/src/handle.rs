@@ -6,7 +6,9 @@ use std::task::{Context, Poll, Waker};
 
 use crate::driver::Driver;
 use crate::runtime::{Runtime, Stream};
-use crate::shared::{ConnectionSlot, ENOUGH_QUEUED, Session, SessionError, Shared, Wait};
+use crate::shared::{
+    ConnectionSlot, ENOUGH_QUEUED, Session, SessionError, Shared, Wait, wake_driver,
+};
 use crate::wakers::{Place, wait_in};
 use hat_core::protocol::Protocol;
 use hat_core::send::{Fault, SendError};
@@ -112,8 +114,8 @@ impl<S: Session> Handle<S> {
         session: impl FnOnce(Instant) -> S,
         slot: ConnectionSlot,
     ) -> std::io::Result<Self> {
-        let shared = Shared::new::<R>(stream.local_addr()?, stream.peer_addr()?, session);
-        R::spawn(Driver::<R, _, S>::new(stream, shared.clone(), slot));
+        let shared = Shared::new::<R>(stream, session)?;
+        R::spawn(Driver::<R, S>::new(shared.clone(), slot));
         Ok(Self { _close: Arc::new(CloseOnDrop(shared.clone())), shared })
     }
 
@@ -123,12 +125,17 @@ impl<S: Session> Handle<S> {
 
     /// Calls the machine, and wakes the driver for what the call queued.
     pub(crate) fn call<T>(&self, call: impl FnOnce(&mut S) -> T) -> T {
-        let (value, driver) = {
-            let mut state = self.shared.lock();
-            let value = call(&mut state.session);
-            (value, state.driver.take())
-        };
-        driver.into_iter().for_each(Waker::wake);
+        let mut state = self.shared.lock();
+        let value = call(&mut state.session);
+        wake_driver(state);
+        value
+    }
+
+    /// The same for a call that does no more than queue a message.
+    pub(crate) fn queue<T>(&self, call: impl FnOnce(&mut S) -> T) -> T {
+        let mut state = self.shared.lock();
+        let value = call(&mut state.session);
+        self.shared.queued(state);
         value
     }
 
@@ -182,14 +189,15 @@ impl<S: Session> Handle<S> {
             Wait::Incoming => (true, state.session.has_room()),
         };
         if may && let Some(value) = take(&mut state.session) {
-            // the driver is stopped by an inbox without room, or waits for what was just queued
-            let wake = !had_room || !matches!(on, Wait::Incoming);
-            let driver = if wake { state.driver.take() } else { None };
             if let Some(place) = &mut place {
                 state.waiting(on).leave(place);
             }
-            drop(state);
-            driver.into_iter().for_each(Waker::wake);
+            match on {
+                Wait::Room => self.shared.queued(state),
+                // the driver is stopped by an inbox without room
+                Wait::Incoming if had_room => {}
+                Wait::Incoming | Wait::Outgoing => wake_driver(state),
+            }
             return Poll::Ready(Ok(value));
         }
         if let Some(error) = &state.ended {
@@ -248,9 +256,7 @@ impl<S: Session> Handle<S> {
             Err(SendError { fault, data }) if fault.is_queue_full() => return Err(data),
             sent => sent,
         };
-        let driver = state.driver.take();
-        drop(state);
-        driver.into_iter().for_each(Waker::wake);
+        self.shared.queued(state);
         Ok(sent)
     }
 

@@ -42,6 +42,7 @@ pub mod chatter;
 pub mod conformance;
 mod connection_id;
 pub mod cotp;
+mod direct_write;
 mod driver;
 mod error;
 mod establish;

@@ -32,7 +32,7 @@ impl<R: Runtime> Linger<R> {
     }
 
     /// Ready once the peer has ended its side, the stream has failed, or the time is over.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, stream: &mut impl Stream) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, stream: &mut dyn Stream) -> Poll<()> {
         if self.timer.poll(cx).is_ready() {
             return Poll::Ready(());
         }

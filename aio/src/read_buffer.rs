@@ -115,7 +115,7 @@ impl ReadBuffer {
     /// Reads once; what came, the end included, is in `rx`.
     pub(crate) fn poll_read(
         &mut self,
-        stream: &mut impl Stream,
+        stream: &mut dyn Stream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         if self.rx.bytes.capacity() == 0 {

@@ -150,6 +150,12 @@ pub trait Stream: Send + Unpin + 'static {
         Ok(false)
     }
 
+    /// Whether this thread may call it. Default: every thread may, not at once. A stream that
+    /// belongs to one thread says it of that one.
+    fn is_here(&self) -> bool {
+        true
+    }
+
     /// Writes from the start of `parts` and gives how many bytes the system took. Bytes that are
     /// given are on their way without another call: a stream that buffers, or whose writes complete
     /// later, is ready once they are done.
@@ -207,6 +213,10 @@ impl Stream for Box<dyn Stream> {
 
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         (**self).poll_readable(cx)
+    }
+
+    fn is_here(&self) -> bool {
+        (**self).is_here()
     }
 
     fn has_unread(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {

@@ -2,17 +2,19 @@
 //! and the clock.
 //!
 //! ```text
-//! handle ──call, wait──> Shared <──poll, write── driver
+//! handle ──call, wait──> Shared <──poll, read, write── driver
 //!                          ^
 //! server ──────close───────┘
 //! ```
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 
-use crate::runtime::{Runtime, after};
+use crate::direct_write::DirectWrite;
+use crate::runtime::{Runtime, Stream, after};
 use crate::wakers::{Place, WakerSet};
 use crate::{Error, trace};
 use hat_core::protocol::Protocol;
@@ -90,6 +92,7 @@ pub(crate) struct State<S: Session> {
     /// The application asked for the end.
     pub(crate) closing: bool,
     pub(crate) driver: Option<Waker>,
+    pub(crate) direct: DirectWrite,
     pub(crate) incoming: WakerSet,
     pub(crate) outgoing: WakerSet,
     pub(crate) finishing: WakerSet,
@@ -105,9 +108,19 @@ impl<S: Session> State<S> {
     }
 }
 
+/// Lets the driver have its turn, once the lock is released.
+pub(crate) fn wake_driver<S: Session>(mut state: MutexGuard<'_, State<S>>) {
+    let driver = state.driver.take();
+    drop(state);
+    driver.into_iter().for_each(Waker::wake);
+}
+
 /// What a handle and its driver share.
 pub(crate) struct Shared<S: Session> {
     state: Mutex<State<S>>,
+    /// The socket, until it is closed: the driver has it for its turns, and for a moment who sends,
+    /// see [`DirectWrite`]. Where both locks are taken, this one is first, or is not waited for.
+    stream: Mutex<Option<Box<dyn Stream>>>,
     now: fn() -> std::time::Instant,
     origin: std::time::Instant,
     pub(crate) local: SocketAddr,
@@ -116,35 +129,56 @@ pub(crate) struct Shared<S: Session> {
 }
 
 impl<S: Session> Shared<S> {
-    /// The state of a connection over a stream between these addresses, whose session is made by
-    /// `session` at its origin of time.
+    /// The state of a connection over `stream`, whose session is made by `session` at its origin of
+    /// time.
     pub(crate) fn new<R: Runtime>(
-        local: SocketAddr,
-        remote: SocketAddr,
+        stream: impl Stream,
         session: impl FnOnce(Instant) -> S,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+    ) -> io::Result<Arc<Self>> {
+        let (local, remote) = (stream.local_addr()?, stream.peer_addr()?);
+        Ok(Arc::new(Self {
             state: Mutex::new(State {
                 session: session(Instant::ORIGIN),
                 ended: None,
                 finished: false,
                 closing: false,
                 driver: None,
+                direct: DirectWrite::default(),
                 incoming: WakerSet::default(),
                 outgoing: WakerSet::default(),
                 finishing: WakerSet::default(),
             }),
+            stream: Mutex::new(Some(Box::new(stream))),
             now: R::now,
             origin: R::now(),
             local,
             remote,
             life: trace::Life::opened(S::NAME, local, remote),
-        })
+        }))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State<S>> {
         // a machine that panicked is polled no more; what it holds is still safe to look at
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The socket, until it is closed.
+    pub(crate) fn stream(&self) -> MutexGuard<'_, Option<Box<dyn Stream>>> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the socket, to be closed.
+    pub(crate) fn take_stream(&self) -> Option<Box<dyn Stream>> {
+        self.stream().take()
+    }
+
+    /// The socket, where nobody else has it at this moment.
+    pub(crate) fn free_stream(&self) -> Option<MutexGuard<'_, Option<Box<dyn Stream>>>> {
+        match self.stream.try_lock() {
+            Ok(stream) => Some(stream),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -157,13 +191,10 @@ impl<S: Session> Shared<S> {
     }
 
     pub(crate) fn close(&self) {
-        let driver = {
-            let mut state = self.lock();
-            state.closing = true;
-            state.session.machine().close();
-            state.driver.take()
-        };
-        driver.into_iter().for_each(Waker::wake);
+        let mut state = self.lock();
+        state.closing = true;
+        state.session.machine().close();
+        wake_driver(state);
     }
 
     pub(crate) fn poll_finished(

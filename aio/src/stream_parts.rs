@@ -85,6 +85,10 @@ macro_rules! facts_of_field {
             self.$field.has_unread(cx)
         }
 
+        fn is_here(&self) -> bool {
+            self.$field.is_here()
+        }
+
         fn idle_timeout(&self) -> Option<std::time::Duration> {
             self.$field.idle_timeout()
         }

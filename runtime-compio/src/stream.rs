@@ -1,8 +1,10 @@
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::os::fd::{AsRawFd, RawFd};
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
+use compio::runtime::Runtime;
 use hat_aio::SocketOptions;
 use hat_aio::runtime::Stream;
 use send_wrapper::SendWrapper;
@@ -23,6 +25,8 @@ struct Connection {
     reading: Reading,
     writing: Writing,
     socket: Socket,
+    /// The number of its ring.
+    ring: Option<RawFd>,
 }
 
 impl CompioStream {
@@ -34,7 +38,8 @@ impl CompioStream {
     /// A Unix socket. It shows `0.0.0.0:0` as both addresses.
     pub(crate) fn local(socket: SendWrapper<Socket>) -> Self {
         let (reading, writing) = (Reading::default(), Writing::default());
-        Self(SendWrapper::new(Connection { reading, writing, socket: socket.take() }))
+        let (socket, ring) = (socket.take(), ring());
+        Self(SendWrapper::new(Connection { reading, writing, socket, ring }))
     }
 }
 
@@ -58,6 +63,10 @@ impl Stream for CompioStream {
         writing.poll(socket, cx, parts)
     }
 
+    fn is_here(&self) -> bool {
+        self.0.valid() && self.0.ring == ring()
+    }
+
     fn has_unread(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let Connection { reading, socket, .. } = &mut *self.0;
         reading.has_unread(socket, cx)
@@ -74,6 +83,11 @@ impl Stream for CompioStream {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         shown(&self.0.socket.of_system().peer_addr()?)
     }
+}
+
+/// The number of the ring that this thread is in, if it is in one.
+fn ring() -> Option<RawFd> {
+    Runtime::try_with_current(AsRawFd::as_raw_fd).ok()
 }
 
 /// The address of a socket; that of a Unix socket is no IP address.

@@ -320,6 +320,10 @@ impl<S: Stream> Stream for TlsStream<S> {
         self.stream.has_unread(cx)
     }
 
+    fn is_here(&self) -> bool {
+        self.stream.is_here()
+    }
+
     /// Where it was pending, the next call must bring the same bytes first: they are encrypted
     /// already.
     fn poll_write(

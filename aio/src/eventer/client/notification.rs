@@ -83,7 +83,7 @@ impl Drop for Ack {
     fn drop(&mut self) {
         if !self.withheld {
             // a connection that is over needs no ack
-            let _ = self.handle.call(|session| session.machine.ack(self.id));
+            let _ = self.handle.queue(|session| session.machine.ack(self.id));
         }
     }
 }
