@@ -390,8 +390,10 @@ impl<R: Runtime, S: Session> Driver<R, S> {
                     true if self.is_far(cx, deadline, now) => false,
                     _ => self.arm(cx, deadline).is_ready(),
                 };
-                let is_plain = readable && self.stuck.is_none() && self.held_up.is_none();
-                state.direct.is_due = is_plain && self.came == 1;
+                // what is written then leaves the machine as it is now
+                let is_plain = readable && self.held_up.is_none();
+                let is_written = state.session.machine().tx().is_empty();
+                state.direct.is_due = self.came == 1 && is_plain && is_written;
                 state.direct.wakes_at = self.timer.as_ref().map(|armed| armed.at);
                 // what failed in a write may be a stream that has nothing to read, and wakes nobody
                 let failed = self.failed.is_some() && !had_failed;

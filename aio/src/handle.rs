@@ -195,8 +195,8 @@ impl<S: Session> Handle<S> {
             match on {
                 Wait::Room => self.shared.queued(state),
                 // the driver is stopped by an inbox without room
-                Wait::Incoming if had_room => {}
-                Wait::Incoming | Wait::Outgoing => wake_driver(state),
+                Wait::Incoming if !had_room => wake_driver(state),
+                Wait::Incoming | Wait::Outgoing => {}
             }
             return Poll::Ready(Ok(value));
         }
