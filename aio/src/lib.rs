@@ -12,7 +12,7 @@
 //! - One driver, a task a connection, runs any machine on any runtime.
 //! - A handle locks the machine and calls it directly, then wakes the driver. The lock is never
 //!   held across an await, so refusals are the machine's own typed errors, at the place of the
-//!   call.
+//!   call. The answer to one message the handle writes itself, and the driver sleeps on.
 //! - A task that sends waits while 256 KiB are queued, and a driver that read 64 KiB lets those who
 //!   take it have their turn: what was written or read is still in the processor's cache then.
 //! - [`tls`] (feature `tls`) stands between the driver and the socket, for every protocol alike.

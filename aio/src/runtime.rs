@@ -109,6 +109,10 @@ pub trait Runtime: Sized + Send + Sync + 'static {
 }
 
 /// A connected socket.
+///
+/// The driver of its connection calls it, one call at a time; what answers a single message may be
+/// written by the task that sends it, with the waker of the driver and on another thread, where
+/// [`is_here`](Self::is_here) allows that.
 pub trait Stream: Send + Unpin + 'static {
     /// Appends what has arrived to `into`, at most `most` bytes, and gives their count: 0 is the
     /// end of the stream.
@@ -150,8 +154,8 @@ pub trait Stream: Send + Unpin + 'static {
         Ok(false)
     }
 
-    /// Whether this thread may call it. Default: every thread may, not at once. A stream that
-    /// belongs to one thread says it of that one.
+    /// Whether this thread may write to it, outside of its driver too. Default: every one may. A
+    /// stream that belongs to a thread, or to what runs there, says so.
     fn is_here(&self) -> bool {
         true
     }
