@@ -113,7 +113,7 @@ struct WireState {
     is_full: bool,
     is_elsewhere: bool,
     fails: Option<io::ErrorKind>,
-    has_failed: bool,
+    is_reset: bool,
 }
 
 impl Wire {
@@ -136,9 +136,19 @@ impl Wire {
         self.state().is_full = is_full;
     }
 
-    /// Writes fail, and then reads do.
+    /// Writes fail from now on.
     pub(crate) fn fail(&self, kind: io::ErrorKind) {
         self.state().fails = Some(kind);
+    }
+
+    /// Writes succeed again.
+    pub(crate) fn recover(&self) {
+        self.state().fails = None;
+    }
+
+    /// Reads fail from now on.
+    pub(crate) fn reset(&self) {
+        self.state().is_reset = true;
     }
 
     /// It belongs to another thread.
@@ -155,7 +165,7 @@ impl Stream for Wire {
         most: usize,
     ) -> Poll<io::Result<usize>> {
         let mut state = self.state();
-        if state.has_failed {
+        if state.is_reset {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
         let sent = &mut state.sent;
@@ -164,7 +174,7 @@ impl Stream for Wire {
         if count > 0 { Poll::Ready(Ok(count)) } else { Poll::Pending }
     }
 
-    fn is_here(&self) -> bool {
+    fn may_write_here(&self) -> bool {
         !self.state().is_elsewhere
     }
 
@@ -173,15 +183,15 @@ impl Stream for Wire {
         _: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let count = parts.iter().map(|part| part.len()).sum();
+        assert!(count > 0, "a write of nothing");
         let mut state = self.state();
         if let Some(kind) = state.fails {
-            state.has_failed = true;
             return Poll::Ready(Err(kind.into()));
         }
         if state.is_full {
             return Poll::Pending;
         }
-        let count = parts.iter().map(|part| part.len()).sum();
         state.written += count;
         Poll::Ready(Ok(count))
     }

@@ -25,8 +25,8 @@ use crate::shared::{Session, Shared, State, wake_driver};
 /// Whether what is sent next is written by who sends it. The driver says so at the end of a turn.
 #[derive(Debug, Default)]
 pub(crate) struct DirectWrite {
-    /// One thing came in the driver's last turn, nothing was sent since, and the driver waits for
-    /// nothing but the socket and its timer.
+    /// One thing came in the driver's last turn, nothing was sent since, and neither the driver nor
+    /// the machine waits for anything but the socket and a timer.
     pub(crate) is_due: bool,
     /// When that timer wakes the driver, or earlier.
     pub(crate) wakes_at: Option<Instant>,
@@ -55,12 +55,21 @@ impl<S: Session> Shared<S> {
         // the driver's turn, where it has the stream already
         let Some(mut stream) = self.free_stream() else { return false };
         let State { session, driver: Some(driver), direct, .. } = state else { return false };
-        let Some(stream) = stream.as_mut().filter(|stream| stream.is_here()) else { return false };
+        let Some(stream) = stream.as_mut().filter(|stream| stream.may_write_here()) else {
+            return false;
+        };
         let tx = session.machine().tx();
+        if !tx.has_remaining() {
+            // it was refused
+            return false;
+        }
         match poll_write(&mut **stream, &mut Context::from_waker(driver), tx) {
             Poll::Ready(Ok(count)) => tx.advance(count),
-            Poll::Ready(Err(error)) => direct.failed = Some(error),
-            Poll::Pending => {}
+            Poll::Ready(Err(error)) => {
+                direct.failed = Some(error);
+                return false;
+            }
+            Poll::Pending => return false,
         }
         let is_written = !tx.has_remaining();
         let deadline = session.machine().deadline();

@@ -307,9 +307,8 @@ impl<R: Runtime, S: Session> Driver<R, S> {
         let called = state.driver.is_none();
         self.called |= called;
         let had_failed = self.failed.is_some();
-        if let Some(error) = state.direct.failed.take() {
-            // before whatever a read has told since
-            self.failed = Some(Arc::new(error));
+        if self.cut || self.input.rx.eof {
+            self.meet_failure(&mut state);
         }
         if mem::take(&mut self.delivered) {
             self.answers = called;
@@ -391,9 +390,10 @@ impl<R: Runtime, S: Session> Driver<R, S> {
                     _ => self.arm(cx, deadline).is_ready(),
                 };
                 // what is written then leaves the machine as it is now
-                let is_plain = readable && self.held_up.is_none();
-                let is_written = state.session.machine().tx().is_empty();
-                state.direct.is_due = self.came == 1 && is_plain && is_written;
+                let is_plain = readable && self.held_up.is_none() && self.failed.is_none();
+                let is_done =
+                    state.session.machine().tx().is_empty() && !state.session.holds_back();
+                state.direct.is_due = self.came == 1 && is_plain && is_done;
                 state.direct.wakes_at = self.timer.as_ref().map(|armed| armed.at);
                 // what failed in a write may be a stream that has nothing to read, and wakes nobody
                 let failed = self.failed.is_some() && !had_failed;
@@ -438,6 +438,14 @@ impl<R: Runtime, S: Session> Driver<R, S> {
         }
     }
 
+    /// A direct write failed, before whatever reads have told since. What they have brought is for
+    /// the machine first, as where this task's own write fails.
+    fn meet_failure(&mut self, state: &mut State<S>) {
+        if let Some(error) = state.direct.failed.take() {
+            self.failed = Some(Arc::new(error));
+        }
+    }
+
     /// Writes, and wakes those who wait for that.
     fn write_out(
         &mut self,
@@ -446,6 +454,7 @@ impl<R: Runtime, S: Session> Driver<R, S> {
         state: &mut State<S>,
         now: Instant,
     ) -> usize {
+        self.meet_failure(state);
         let written = self.write(stream, cx, state.session.machine().tx(), now);
         if written > 0 {
             state.outgoing.wake(&mut self.wake);

@@ -112,7 +112,7 @@ pub trait Runtime: Sized + Send + Sync + 'static {
 ///
 /// The driver of its connection calls it, one call at a time; what answers a single message may be
 /// written by the task that sends it, with the waker of the driver and on another thread, where
-/// [`is_here`](Self::is_here) allows that.
+/// [`may_write_here`](Self::may_write_here) allows that.
 pub trait Stream: Send + Unpin + 'static {
     /// Appends what has arrived to `into`, at most `most` bytes, and gives their count: 0 is the
     /// end of the stream.
@@ -154,10 +154,10 @@ pub trait Stream: Send + Unpin + 'static {
         Ok(false)
     }
 
-    /// Whether this thread may write to it, outside of its driver too. Default: every one may. A
-    /// stream that belongs to a thread, or to what runs there, says so.
-    fn is_here(&self) -> bool {
-        true
+    /// Whether this thread may write to it, and not only its driver: with the waker of the driver,
+    /// outside of its task, maybe outside of the runtime. Default: no.
+    fn may_write_here(&self) -> bool {
+        false
     }
 
     /// Writes from the start of `parts` and gives how many bytes the system took. Bytes that are
@@ -219,8 +219,8 @@ impl Stream for Box<dyn Stream> {
         (**self).poll_readable(cx)
     }
 
-    fn is_here(&self) -> bool {
-        (**self).is_here()
+    fn may_write_here(&self) -> bool {
+        (**self).may_write_here()
     }
 
     fn has_unread(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {

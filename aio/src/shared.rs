@@ -42,6 +42,11 @@ pub(crate) trait Session: Send + 'static {
         memory: usize,
     ) -> Delivered;
 
+    /// The machine has more that came, and gives it once it is told what to answer.
+    fn holds_back(&mut self) -> bool {
+        false
+    }
+
     /// The driver had a turn in which nothing came and nobody wanted anything, as when a timer
     /// fires: memory that a burst took is given back.
     fn rest(&mut self) {}

@@ -172,8 +172,8 @@ impl<S: Stream> Stream for Socket<S> {
         either!(mut self, stream => stream.poll_readable(cx))
     }
 
-    fn is_here(&self) -> bool {
-        either!(self, stream => stream.is_here())
+    fn may_write_here(&self) -> bool {
+        either!(self, stream => stream.may_write_here())
     }
 
     fn has_unread(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {

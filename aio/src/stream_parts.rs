@@ -85,8 +85,8 @@ macro_rules! facts_of_field {
             self.$field.has_unread(cx)
         }
 
-        fn is_here(&self) -> bool {
-            self.$field.is_here()
+        fn may_write_here(&self) -> bool {
+            self.$field.may_write_here()
         }
 
         fn idle_timeout(&self) -> Option<std::time::Duration> {

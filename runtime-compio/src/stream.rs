@@ -63,7 +63,7 @@ impl Stream for CompioStream {
         writing.poll(socket, cx, parts)
     }
 
-    fn is_here(&self) -> bool {
+    fn may_write_here(&self) -> bool {
         self.0.valid() && self.0.ring == ring()
     }
 

@@ -105,6 +105,10 @@ impl Stream for SmolStream {
         has_unread(&self.stream)
     }
 
+    fn may_write_here(&self) -> bool {
+        true
+    }
+
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,

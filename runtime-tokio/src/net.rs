@@ -56,6 +56,10 @@ macro_rules! stream_of_socket {
                 has_unread(&self.0)
             }
 
+            fn may_write_here(&self) -> bool {
+                true
+            }
+
             fn poll_write(
                 &mut self,
                 cx: &mut Context<'_>,

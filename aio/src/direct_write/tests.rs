@@ -78,17 +78,58 @@ fn what_the_system_does_not_take_waits_for_the_driver() {
 }
 
 #[test]
+fn what_was_refused_is_no_write() {
+    let mut end = End::new();
+    end.receive(1);
+    end.shared.queued(end.shared.lock());
+    assert_eq!((end.written(), end.is_woken()), (0, true));
+}
+
+/// The reason of the end, with an error of the stream by its kind.
+fn ended(end: &End) -> Option<Result<io::ErrorKind, Error<hat_core::chatter::Error>>> {
+    match end.shared.lock().ended.clone()? {
+        Error::Io(error) => Some(Ok(error.kind())),
+        error => Some(Err(error)),
+    }
+}
+
+#[test]
 fn a_write_that_fails_is_the_end_as_one_of_the_driver_is() {
     let mut end = End::new();
     end.receive(1);
     end.wire.fail(io::ErrorKind::BrokenPipe);
     end.send();
     assert!(end.is_woken());
-    assert!(end.shared.lock().ended.is_none());
+    end.wire.reset();
+    assert!(ended(&end).is_none());
     end.turn();
-    let ended = end.shared.lock().ended.clone();
-    let Some(Error::Io(error)) = ended else { panic!("{ended:?}") };
-    assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    assert_eq!(ended(&end).expect("over").ok(), Some(io::ErrorKind::BrokenPipe));
+}
+
+#[test]
+fn what_came_before_a_write_failed_is_told_first() {
+    let mut end = End::new();
+    end.receive(1);
+    end.wire.fail(io::ErrorKind::BrokenPipe);
+    end.send();
+    // eight bytes of length
+    end.wire.receive(&[&[8][..], &[0xff; 8]].concat());
+    end.turn();
+    let error = ended(&end).expect("over").expect_err("what the peer has sent is no message");
+    assert!(matches!(error, Error::Protocol(_)), "{error}");
+}
+
+#[test]
+fn after_a_write_that_failed_nothing_is_written_directly() {
+    let mut end = End::new();
+    end.turn();
+    end.wire.fail(io::ErrorKind::OutOfMemory);
+    end.send();
+    end.turn();
+    end.wire.recover();
+    end.receive(1);
+    end.send();
+    assert_eq!((end.written(), end.is_woken()), (0, true), "it would come behind a gap");
 }
 
 #[test]

@@ -44,6 +44,10 @@ impl Session for ServerSession {
         !self.machine.is_open() || self.inbox.has_room()
     }
 
+    fn holds_back(&mut self) -> bool {
+        self.machine.waiting_requests() > 0
+    }
+
     fn rest(&mut self) {
         self.inbox.rest();
     }

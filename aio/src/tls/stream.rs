@@ -320,8 +320,8 @@ impl<S: Stream> Stream for TlsStream<S> {
         self.stream.has_unread(cx)
     }
 
-    fn is_here(&self) -> bool {
-        self.stream.is_here()
+    fn may_write_here(&self) -> bool {
+        self.stream.may_write_here()
     }
 
     /// Where it was pending, the next call must bring the same bytes first: they are encrypted

@@ -53,6 +53,10 @@ impl Stream for SimulatedStream {
         self.world.poll_read(cx, self.end, into, most)
     }
 
+    fn may_write_here(&self) -> bool {
+        true
+    }
+
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,

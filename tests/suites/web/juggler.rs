@@ -11,13 +11,14 @@ use hat_aio::juggler::{
 use hat_aio::tcp;
 use hat_aio::web::{Origins, WebOptions};
 use hat_core::json::{Pointer, Value};
-use hat_core::juggler::State;
+use hat_core::juggler::{PingRule, State};
 use hat_core::ws;
 use hat_tests::on_every_runtime;
 use hat_tests::runtimes::{TestRuntime, sleep};
+use hat_tests::websocket::frame;
 use serde_json::json;
 
-use super::peer::{Peer, get};
+use super::peer::{Peer, get, upgraded};
 use super::{Folder, local, until};
 
 fn value(json: serde_json::Value) -> Value {
@@ -233,6 +234,31 @@ on_every_runtime! {
             assert!(client.ended().await.protocol().is_some_and(hat_core::juggler::Error::is_closed));
         }
         assert_eq!(names, ["only you"]);
+    }
+
+    /// They come together, and each is given once the one before it is answered.
+    async fn requests_one_behind_another<R>() {
+        struct Echo;
+        impl Handler for Echo {
+            async fn request(&self, _: &Connection, name: &str, _: Value) -> Result<Value, Value> {
+                Ok(name.into())
+            }
+        }
+        // no pings, for which the server would look again
+        let mut options = ListenOptions::default();
+        options.config.transport.ping = PingRule::Off;
+        let server = server::<R>(Echo, options).await;
+        let mut client = upgraded::<R>(server.addresses()[0]).await;
+        let requests = ["a", "b", "c"].map(|name| {
+            let request = format!(r#"0{{"type":"request","id":0,"name":"{name}","data":null}}"#);
+            frame(ws::Role::Client, 0x81, request.as_bytes())
+        });
+        client.send(requests.concat()).await;
+        for name in ["a", "b", "c"] {
+            let expected = format!(r#"0{{"type":"response","id":0,"success":true,"data":"{name}"}}"#);
+            // the state comes as well
+            while client.frame().await.1 != expected.as_bytes() {}
+        }
     }
 
     async fn requests_in_parallel<R>() {

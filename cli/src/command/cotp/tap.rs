@@ -68,6 +68,10 @@ impl Stream for Tap {
         self.stream.has_unread(cx)
     }
 
+    fn may_write_here(&self) -> bool {
+        self.stream.may_write_here()
+    }
+
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,

@@ -185,6 +185,13 @@ impl Connection {
         self.local.told().is_behind()
     }
 
+    /// Requests that have come, and whose turn has not: they are given once those before them are
+    /// answered.
+    #[must_use]
+    pub fn waiting_requests(&self) -> usize {
+        self.requests.waiting()
+    }
+
     /// Requests that were given and wait for our answer.
     #[must_use]
     pub fn open_requests(&self) -> usize {

@@ -69,6 +69,11 @@ impl Requests {
         self.open.remove(&request);
     }
 
+    /// Requests whose turn has not come.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Requests that the application has to answer.
     pub(super) fn open(&self) -> usize {
         self.open.len()
