@@ -1,24 +1,23 @@
-//! A runtime without any: tests poll what they test, and set the clock.
+//! A runtime without any: tests poll what they test, set the clock, and are the other end of each
+//! connection.
+
+mod end;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
-use hat_core::chatter;
-use hat_core::protocol::Protocol;
+use bytes::BytesMut;
 
 use crate::SocketOptions;
-use crate::driver::Driver;
 use crate::runtime::{Runtime, Stream, Timer};
-use crate::shared::{ConnectionSlot, Delivered, Session, Shared};
+
+pub(crate) use self::end::{End, Woken, message};
 
 thread_local! {
     /// What the clock shows since its start.
@@ -207,89 +206,4 @@ impl Stream for Wire {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         Ok(nowhere())
     }
-}
-
-/// Chatter, whose messages nobody keeps.
-pub(crate) struct Forgetful {
-    pub(crate) machine: chatter::Connection,
-    /// How often it gave memory back.
-    pub(crate) rested: usize,
-}
-
-impl Session for Forgetful {
-    type Protocol = chatter::Connection;
-
-    const NAME: &'static str = "forgetful";
-
-    fn machine(&mut self) -> &mut chatter::Connection {
-        &mut self.machine
-    }
-
-    fn has_room(&self) -> bool {
-        true
-    }
-
-    fn rest(&mut self) {
-        self.rested += 1;
-    }
-
-    fn deliver(&mut self, _: chatter::Incoming, _: usize) -> Delivered {
-        Delivered::Inbox
-    }
-}
-
-/// One end of a connection, whose driver has its turns by hand.
-pub(crate) struct End {
-    pub(crate) wire: Wire,
-    pub(crate) shared: Arc<Shared<Forgetful>>,
-    driver: Driver<ByHand, Forgetful>,
-    woken: Arc<Woken>,
-}
-
-impl End {
-    pub(crate) fn new() -> Self {
-        let (wire, config) = (Wire::default(), chatter::Config::default());
-        let session = |now| Forgetful { machine: chatter::Connection::new(config, now), rested: 0 };
-        let shared = Shared::new::<ByHand>(wire.clone(), session).expect("it has addresses");
-        let driver = Driver::new(shared.clone(), ConnectionSlot::nowhere());
-        Self { wire, shared, driver, woken: Arc::default() }
-    }
-
-    /// The driver has its turn.
-    pub(crate) fn turn(&mut self) {
-        self.is_woken();
-        let waker = Waker::from(self.woken.clone());
-        let _ = Pin::new(&mut self.driver).poll(&mut Context::from_waker(&waker));
-    }
-
-    /// Whether the driver was woken since the last time.
-    pub(crate) fn is_woken(&self) -> bool {
-        self.woken.take()
-    }
-}
-
-/// Whether a task was woken.
-#[derive(Default)]
-pub(crate) struct Woken(AtomicBool);
-
-impl Woken {
-    /// Since the last time.
-    pub(crate) fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
-    }
-}
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// A message as a peer sends it.
-pub(crate) fn message() -> Vec<u8> {
-    let mut peer =
-        chatter::Connection::new(chatter::Config::default(), hat_core::time::Instant::ORIGIN);
-    peer.send(chatter::Data::new("x", "y"), chatter::SendOptions::default()).expect("room");
-    let len = peer.tx().len();
-    peer.tx().copy_to_bytes(len).to_vec()
 }

@@ -40,9 +40,6 @@ impl<S: Session> Shared<S> {
         if !mem::take(&mut state.direct.is_due) || !self.write_here(&mut state) {
             return wake_driver(state);
         }
-        if state.outgoing.is_empty() {
-            return;
-        }
         let mut wake = Vec::new();
         state.outgoing.wake(&mut wake);
         drop(state);

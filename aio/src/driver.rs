@@ -197,13 +197,18 @@ impl<R: Runtime, S: Session> Driver<R, S> {
         }
     }
 
-    fn turn(&mut self, stream: &mut dyn Stream, cx: &mut Context<'_>) -> Poll<()> {
+    fn turn(
+        &mut self,
+        shared: &Shared<S>,
+        stream: &mut dyn Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         self.input.begin_turn();
         self.called = false;
         self.settled = false;
         self.came = 0;
         for _ in 0..BUDGET {
-            match self.round(stream, cx) {
+            match self.round(shared, stream, cx) {
                 Round::Yield => break,
                 Round::Moved if self.input.is_enough() => break,
                 Round::Moved => {}
@@ -226,7 +231,12 @@ impl<R: Runtime, S: Session> Driver<R, S> {
         }
     }
 
-    fn round(&mut self, stream: &mut dyn Stream, cx: &mut Context<'_>) -> Round {
+    fn round(
+        &mut self,
+        shared: &Shared<S>,
+        stream: &mut dyn Stream,
+        cx: &mut Context<'_>,
+    ) -> Round {
         match &mut self.phase {
             Phase::Running => {
                 let asked = self.reading;
@@ -235,7 +245,7 @@ impl<R: Runtime, S: Session> Driver<R, S> {
                     // nothing has come since then; a call would have woken this task again
                     return Round::Idle;
                 }
-                let round = self.exchange(stream, cx, read);
+                let round = self.exchange(shared, stream, cx, read);
                 self.settled = matches!(round, Round::Idle);
                 match round {
                     // what they answer is written, and the socket looked at, in one go
@@ -247,7 +257,7 @@ impl<R: Runtime, S: Session> Driver<R, S> {
             }
             Phase::Flushing { until } => {
                 let until = *until;
-                self.flush(stream, cx, until)
+                self.flush(shared, stream, cx, until)
             }
             Phase::ShuttingDown { until } => {
                 let until = *until;
@@ -299,8 +309,13 @@ impl<R: Runtime, S: Session> Driver<R, S> {
     }
 
     /// Polls the machine and writes what it queued, under the lock; nothing here waits.
-    fn exchange(&mut self, stream: &mut dyn Stream, cx: &mut Context<'_>, received: bool) -> Round {
-        let shared = self.shared.clone();
+    fn exchange(
+        &mut self,
+        shared: &Shared<S>,
+        stream: &mut dyn Stream,
+        cx: &mut Context<'_>,
+        received: bool,
+    ) -> Round {
         let _entered = shared.life.enter();
         let now = shared.now();
         let mut state = shared.lock();
@@ -614,8 +629,13 @@ impl<R: Runtime, S: Session> Driver<R, S> {
         }
     }
 
-    fn flush(&mut self, stream: &mut dyn Stream, cx: &mut Context<'_>, until: Instant) -> Round {
-        let shared = self.shared.clone();
+    fn flush(
+        &mut self,
+        shared: &Shared<S>,
+        stream: &mut dyn Stream,
+        cx: &mut Context<'_>,
+        until: Instant,
+    ) -> Round {
         let now = shared.now();
         let mut state = shared.lock();
         let tx = state.session.machine().tx();
@@ -682,7 +702,7 @@ impl<R: Runtime, S: Session> Future for Driver<R, S> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let shared = self.shared.clone();
         match &mut *shared.stream() {
-            Some(stream) => self.turn(&mut **stream, cx),
+            Some(stream) => self.turn(&shared, &mut **stream, cx),
             // only the end of this task takes it
             None => Poll::Ready(()),
         }

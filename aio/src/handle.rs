@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use crate::driver::Driver;
 use crate::runtime::{Runtime, Stream};
@@ -203,14 +203,14 @@ impl<S: Session> Handle<S> {
         if let Some(error) = &state.ended {
             return Poll::Ready(Err(error.clone()));
         }
-        // something was taken that is not a whole yet
-        let driver = (!had_room && state.session.has_room()).then(|| state.driver.take()).flatten();
         match place {
             Some(place) => state.waiting(on).add(cx, place),
             None => state.waiting(on).add_task(cx),
         }
-        drop(state);
-        driver.into_iter().for_each(Waker::wake);
+        // something was taken that is not a whole yet
+        if !had_room && state.session.has_room() {
+            wake_driver(state);
+        }
         Poll::Pending
     }
 

@@ -46,11 +46,6 @@ impl WakerSet {
         }
     }
 
-    /// Whether nobody waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// Moves all tasks to `list`, to be woken when the lock is released.
     pub(crate) fn wake(&mut self, list: &mut Vec<Waker>) {
         if !self.waiting.is_empty() {
