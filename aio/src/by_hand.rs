@@ -109,6 +109,8 @@ struct WireState {
     /// What the peer has sent, and nobody has read.
     sent: VecDeque<u8>,
     written: usize,
+    /// The runtime has not heard of it yet.
+    is_unheard: bool,
     is_full: bool,
     is_elsewhere: bool,
     fails: Option<io::ErrorKind>,
@@ -123,6 +125,16 @@ impl Wire {
     /// The peer has sent this.
     pub(crate) fn receive(&self, sent: &[u8]) {
         self.state().sent.extend(sent);
+    }
+
+    /// The runtime has not heard of what was sent, or has.
+    pub(crate) fn unhear(&self, is_unheard: bool) {
+        self.state().is_unheard = is_unheard;
+    }
+
+    /// Whether all that was sent was read.
+    pub(crate) fn is_read(&self) -> bool {
+        self.state().sent.is_empty()
     }
 
     /// Bytes that were written.
@@ -167,10 +179,17 @@ impl Stream for Wire {
         if state.is_reset {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
+        if state.is_unheard {
+            return Poll::Pending;
+        }
         let sent = &mut state.sent;
         let count = sent.len().min(most);
         into.extend(sent.drain(..count));
         if count > 0 { Poll::Ready(Ok(count)) } else { Poll::Pending }
+    }
+
+    fn has_unread(&mut self, _: &mut Context<'_>) -> io::Result<bool> {
+        Ok(!self.state().sent.is_empty())
     }
 
     fn may_write_here(&self) -> bool {
@@ -195,8 +214,9 @@ impl Stream for Wire {
         Poll::Ready(Ok(count))
     }
 
+    /// As that of TLS, which has something to write.
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+        if self.state().is_full { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

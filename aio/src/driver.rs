@@ -60,6 +60,10 @@ const LATE: Duration = Duration::from_secs(1);
 /// may differ by is less.
 const NEAR: Duration = Duration::from_millis(100);
 
+/// After a write that failed, a read is waited for so long: what came before is in the socket, and a
+/// runtime hears of that a moment later.
+const UNHEARD: Duration = Duration::from_millis(250);
+
 /// Bytes that a system may keep for a reader, as far as known: 6 MiB with Linux's defaults.
 const KEPT_BY_SYSTEM: usize = 8 * 1024 * 1024;
 
@@ -86,6 +90,8 @@ pub(crate) struct Driver<R: Runtime, S: Session> {
     /// It failed in a read: nothing more comes. That is not an end of the stream, and the machine
     /// is not told one.
     cut: bool,
+    /// Since when writes fail, and reads have given nothing more.
+    failing_since: Option<Instant>,
     /// Since when there is something to write and the system takes none of it.
     stuck: Option<Instant>,
     /// Since when the connection closes, and since when the peer sends no more: a peer that was
@@ -178,6 +184,7 @@ impl<R: Runtime, S: Session> Driver<R, S> {
             shut: false,
             failed: None,
             cut: false,
+            failing_since: None,
             stuck: None,
             closing_since: None,
             eof_since: None,
@@ -241,7 +248,8 @@ impl<R: Runtime, S: Session> Driver<R, S> {
             Phase::Running => {
                 let asked = self.reading;
                 let read = asked && self.read(stream, cx);
-                if self.settled && !read && self.held_up.is_none() {
+                let is_judged = self.held_up.is_some() || self.failed.is_some();
+                if self.settled && !read && !is_judged {
                     // nothing has come since then; a call would have woken this task again
                     return Round::Idle;
                 }
@@ -308,6 +316,21 @@ impl<R: Runtime, S: Session> Driver<R, S> {
         })
     }
 
+    /// Whether all is read that came before a write failed, where the last read was pending. What
+    /// comes later is not waited for, though a peer that reads no more may go on writing: nothing
+    /// can be answered, and what is sent would be lost without a word.
+    fn is_drained(&mut self, stream: &mut dyn Stream, cx: &mut Context<'_>, now: Instant) -> bool {
+        let since = *self.failing_since.get_or_insert(now);
+        if now - since < UNHEARD {
+            return false;
+        }
+        let is_drained = !self.has_unread(stream, cx);
+        if !is_drained {
+            self.failing_since = Some(now);
+        }
+        is_drained
+    }
+
     /// Polls the machine and writes what it queued, under the lock; nothing here waits.
     fn exchange(
         &mut self,
@@ -322,6 +345,7 @@ impl<R: Runtime, S: Session> Driver<R, S> {
         let called = state.driver.is_none();
         self.called |= called;
         let had_failed = self.failed.is_some();
+        let nothing_came = self.reading && !received;
         if self.cut || self.input.rx.eof {
             self.meet_failure(&mut state);
         }
@@ -383,7 +407,8 @@ impl<R: Runtime, S: Session> Driver<R, S> {
             }
         }
         // what came before the socket failed is still taken, as far as there is room for it
-        if end.is_none() && !readable && (room || !ended) {
+        let drained = had_failed && nothing_came && self.is_drained(stream, cx, now);
+        if end.is_none() && (drained || !readable && (room || !ended)) {
             end = self.failed.clone().map(Error::Io);
         }
         let round = match end {
@@ -513,7 +538,8 @@ impl<R: Runtime, S: Session> Driver<R, S> {
         }
     }
 
-    /// Writes until the system takes no more, and gives how many bytes it took.
+    /// Writes until the system takes no more, and gives how many bytes wait no more: those that it
+    /// took, and after a failure those that it never will.
     fn write(
         &mut self,
         stream: &mut dyn Stream,
@@ -524,6 +550,7 @@ impl<R: Runtime, S: Session> Driver<R, S> {
         let mut written = 0;
         while tx.has_remaining() {
             if self.failed.is_some() {
+                written += tx.len();
                 tx.clear();
                 break;
             }
@@ -549,7 +576,8 @@ impl<R: Runtime, S: Session> Driver<R, S> {
         // none until the read that is promised
         let promised = self.held_up.filter(|held| held.promised).map(|_| self.ran + LATE);
         let machine = promised.or(state.session.machine().deadline()).filter(|_| room);
-        earliest(earliest(machine, self.stalls_at()), idle)
+        let drained = self.failing_since.map(|since| since + UNHEARD);
+        earliest(earliest(earliest(machine, self.stalls_at()), idle), drained)
     }
 
     /// When a peer is given up that takes nothing of what is left to write.

@@ -56,6 +56,7 @@ pub mod juggler;
 mod linger;
 mod net;
 pub mod observer;
+mod panics;
 mod pending;
 mod read_buffer;
 pub mod reconnect;

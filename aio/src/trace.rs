@@ -80,6 +80,17 @@ mod events {
         tracing::error!(%id, %remote, name, %reason, "{what}");
     }
 
+    /// The same of a peer of Juggler, which is closed.
+    #[cfg(feature = "juggler")]
+    pub(crate) fn cut(
+        remote: SocketAddr,
+        client: Option<&str>,
+        what: &str,
+        reason: &impl Display,
+    ) {
+        tracing::error!(%remote, client, %reason, "{what}: its connection is closed");
+    }
+
     #[cfg(feature = "web")]
     pub(crate) fn htpasswd_failed(error: &impl Display) {
         tracing::error!(%error, "nobody is admitted until the password file is valid");
@@ -160,6 +171,15 @@ mod events {
     ) {
     }
 
+    #[cfg(feature = "juggler")]
+    pub(crate) fn cut(
+        _remote: SocketAddr,
+        _client: Option<&str>,
+        _what: &str,
+        _reason: &impl Display,
+    ) {
+    }
+
     #[cfg(feature = "web")]
     pub(crate) fn htpasswd_failed(_error: &impl Display) {}
 
@@ -182,6 +202,8 @@ mod events {
 }
 
 pub(crate) use events::{Life, accept_failed, handshake_failed, refused};
+#[cfg(feature = "juggler")]
+pub(crate) use events::cut;
 #[cfg(feature = "web")]
 pub(crate) use events::{
     file_failed, host_refused, htpasswd_failed, origin_refused, password_refused, user_gone,

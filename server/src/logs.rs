@@ -187,12 +187,15 @@ impl Logs {
     }
 
     /// Makes this server the one that registers. One log after the other, the server's own first:
-    /// of two servers that try at once, whoever has that one is to have all.
+    /// of two servers that try at once, whoever has that one is to have all. Neither would have all
+    /// if each went on where the other was faster.
     pub(crate) async fn claim(&self) -> Result<(), AppendError> {
-        for log in self.all() {
+        for (number, log) in self.all().enumerate() {
             let claimed = match log.fence() {
-                Some(fence) if !fence.holds() => fence.claim().await,
-                _ => Ok(None),
+                Some(fence) if fence.holds() => Ok(None),
+                Some(_) if number > 0 && !holds(&self.first) => Err(taken_over()),
+                Some(fence) => fence.claim().await,
+                None => Ok(None),
             };
             if let Err(error) = claimed {
                 // without waiting: nothing was appended
@@ -205,7 +208,7 @@ impl Logs {
 
     /// Whether this server is the one that registers, in all logs.
     pub(crate) fn hold(&self) -> bool {
-        self.all().all(|log| log.fence().is_none_or(Fence::holds))
+        self.all().all(holds)
     }
 
     /// From now on another one may be. Returns what is settled once all that was appended is.
@@ -230,6 +233,16 @@ impl Logs {
         }
         outcome
     }
+}
+
+/// Whether this server is the one that registers in a log.
+fn holds(log: &Arc<dyn Log>) -> bool {
+    log.fence().is_none_or(Fence::holds)
+}
+
+fn taken_over() -> AppendError {
+    let text = "another server has taken over the first stream before this one had all of them";
+    AppendError::Store(StoreError::Cluster(text.into()))
 }
 
 impl Registered {
@@ -294,6 +307,85 @@ mod tests {
     fn start(store: &Arc<dyn Store>, server_id: i64) -> (Arc<dyn Log>, Feed) {
         let log = LocalLog::start(store.clone(), LogOptions::new(server_id)).expect("a log");
         (Arc::new(log.0), log.1)
+    }
+
+    /// A log under a monitor, of which only the fence does something.
+    struct Fenced {
+        holds: Mutex<bool>,
+        /// Whether another server takes over as soon as it is claimed.
+        is_taken: bool,
+        claims: Mutex<usize>,
+    }
+
+    impl Fenced {
+        fn new(is_taken: bool) -> Arc<Self> {
+            Arc::new(Self { holds: Mutex::default(), is_taken, claims: Mutex::default() })
+        }
+    }
+
+    impl Log for Fenced {
+        fn append(&self, _: Append) -> Pending {
+            Pending::settled(Err(AppendError::Closed))
+        }
+
+        fn mirror(&self, _: Vec<Session>) -> Pending {
+            Pending::settled(Err(AppendError::Closed))
+        }
+
+        fn health(&self) -> Health {
+            Health::Good
+        }
+
+        fn fence(&self) -> Option<&dyn Fence> {
+            Some(self)
+        }
+
+        fn close(&self) -> Pending {
+            Pending::settled(Ok(None))
+        }
+    }
+
+    impl Fence for Fenced {
+        fn claim(&self) -> Pending {
+            *self.claims.lock().expect("no panic") += 1;
+            *self.holds.lock().expect("no panic") = !self.is_taken;
+            Pending::settled(Ok(None))
+        }
+
+        fn holds(&self) -> bool {
+            *self.holds.lock().expect("no panic")
+        }
+
+        fn lost(&self) -> Receiver<()> {
+            smol::channel::bounded(1).1
+        }
+
+        fn release(&self) -> Pending {
+            *self.holds.lock().expect("no panic") = false;
+            Pending::settled(Ok(None))
+        }
+    }
+
+    /// Two nodes that are blessed at once claim the streams at once.
+    #[test]
+    fn who_lost_the_first_stream_claims_no_other() {
+        let logs = |first: &Arc<Fenced>, second: &Arc<Fenced>| {
+            let types = Subscription::new([EventType::from_segments(["b", "*"])]).expect("types");
+            Logs::new(1, first.clone(), vec![Shard { types, server_id: 2, log: second.clone() }])
+        };
+        let claims = |log: &Fenced| *log.claims.lock().expect("no panic");
+        let (first, second) = (Fenced::new(true), Fenced::new(false));
+        let slow = logs(&first, &second);
+        let error = smol::block_on(slow.claim()).expect_err("another one has the first");
+        assert!(error.to_string().contains("has taken over the first stream"), "{error}");
+        assert_eq!((claims(&first), claims(&second)), (1, 0), "the other one is to have both");
+
+        let (first, second) = (Fenced::new(false), Fenced::new(false));
+        let fast = logs(&first, &second);
+        smol::block_on(fast.claim()).expect("both");
+        smol::block_on(fast.claim()).expect("as before");
+        assert!(fast.hold());
+        assert_eq!((claims(&first), claims(&second)), (1, 1));
     }
 
     fn events(types: &[&str]) -> Vec<RegisterEvent> {

@@ -20,6 +20,7 @@ pub(crate) struct Forgetful {
     pub(crate) machine: chatter::Connection,
     /// How often it gave memory back.
     pub(crate) rested: usize,
+    pub(crate) delivered: usize,
 }
 
 impl Session for Forgetful {
@@ -40,6 +41,7 @@ impl Session for Forgetful {
     }
 
     fn deliver(&mut self, _: chatter::Incoming, _: usize) -> Delivered {
+        self.delivered += 1;
         Delivered::Inbox
     }
 }
@@ -55,7 +57,8 @@ pub(crate) struct End {
 impl End {
     pub(crate) fn new() -> Self {
         let (wire, config) = (Wire::default(), chatter::Config::default());
-        let session = |now| Forgetful { machine: chatter::Connection::new(config, now), rested: 0 };
+        let machine = |now| chatter::Connection::new(config, now);
+        let session = |now| Forgetful { machine: machine(now), rested: 0, delivered: 0 };
         let shared = Shared::new::<ByHand>(wire.clone(), session).expect("it has addresses");
         let driver = Driver::new(shared.clone(), ConnectionSlot::nowhere());
         Self { wire, shared, driver, woken: Arc::default() }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 
@@ -129,6 +129,11 @@ impl Session for CotpSession {
             Incoming::Diagnostic(_) => return Delivered::Nothing,
         }
         Delivered::Inbox
+    }
+
+    fn ended(&mut self, _wake: &mut Vec<Waker>) {
+        // as with plain TCP: that the peer sends no more may have been a cut
+        self.ended = false;
     }
 }
 

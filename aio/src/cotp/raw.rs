@@ -14,13 +14,15 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::connection::ConnectionInfo;
-use super::setup::{ConnectError, Decide, Decision, ListenError, numbered, privileged};
+use super::setup::{
+    ConnectError, Decide, Decision, DecisionFuture, ListenError, numbered, privileged,
+};
 use super::{ConnectOptions, Error, ListenOptions};
 use crate::runtime::{Runtime, Stream, Timer, after, within};
 use crate::server::{AcceptedStream, Core, unless_closing};
@@ -34,6 +36,10 @@ use hat_core::time::Instant;
 
 /// Time for what is left to tell a peer when the handshake fails, its DR or ER.
 const FLUSH: Duration = Duration::from_secs(1);
+
+/// Bytes of what is behind the handshake that are read while a decision is waited for, to notice a
+/// peer that leaves.
+const EARLY: usize = 4 * 1024;
 
 /// A server whose connections are given to the application as streams, behind their handshake.
 /// Closing it ends handshakes, and no connection that was given.
@@ -61,8 +67,9 @@ impl<S: Stream> RawConnection<S> {
         RawStream { early: Early::new(self.early), stream: self.stream }
     }
 
-    /// The stream as it was given or made, and what was read of it behind the handshake. No more of
-    /// it is read than the handshake takes, so that is mostly nothing.
+    /// The stream as it was given or made, and what was read of it behind the handshake: nothing,
+    /// but for up to 4 KiB of a peer that sent them while a [decision](super::Decide::later) was
+    /// waited for.
     #[must_use]
     pub fn into_parts(self) -> (S, Bytes) {
         (self.stream, self.early)
@@ -193,13 +200,16 @@ async fn handshake<R: Runtime, S: Stream>(
             }
         };
         let established = match polled {
-            Polled::Incoming(Incoming::Connect(request)) => {
-                let decision = match decide {
-                    Some(decide) => decide.about(*request).await,
-                    None => Decision::Confirm(Default::default()),
-                };
-                answer(&mut machine, decision)
-            }
+            Polled::Incoming(Incoming::Connect(request)) => match decide {
+                None => answer(&mut machine, Decision::Confirm(Default::default())),
+                Some(decide) => {
+                    let deciding = decide.about(*request);
+                    match unless_gone(deciding, &mut stream, &mut rx).await.map_err(failed)? {
+                        Some(decision) => answer(&mut machine, decision),
+                        None => false,
+                    }
+                }
+            },
             Polled::Incoming(Incoming::Connected(_)) => true,
             // diagnostics; nothing else comes before the end of a handshake
             Polled::Incoming(_) => false,
@@ -226,6 +236,31 @@ async fn handshake<R: Runtime, S: Stream>(
             return Ok(RawConnection { stream, early: rx.bytes.freeze(), info });
         }
     }
+}
+
+/// The decision, unless the peer leaves before. What it sends meanwhile is for whatever speaks
+/// behind the handshake.
+async fn unless_gone<S: Stream>(
+    mut deciding: DecisionFuture,
+    stream: &mut S,
+    rx: &mut RecvBuf,
+) -> io::Result<Option<Decision>> {
+    poll_fn(|cx| {
+        if let Poll::Ready(decision) = deciding.as_mut().poll(cx) {
+            return Poll::Ready(Ok(Some(decision)));
+        }
+        while rx.bytes.len() < EARLY {
+            let room = EARLY - rx.bytes.len();
+            if ready!(stream.poll_read(cx, &mut rx.bytes, room))? == 0 {
+                // the machine says what that is
+                rx.bytes.clear();
+                rx.eof = true;
+                return Poll::Ready(Ok(None));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// Whether the connection is established by that.

@@ -86,7 +86,7 @@ pub enum Decision {
 }
 
 /// What a decision is waited for with.
-type DecisionFuture = Pin<Box<dyn Future<Output = Decision> + Send>>;
+pub(super) type DecisionFuture = Pin<Box<dyn Future<Output = Decision> + Send>>;
 
 /// Decides about requests.
 #[derive(Clone)]
@@ -100,7 +100,9 @@ impl Decide {
 
     /// Decides by `decide`, which may wait: a gateway asks its far side before it confirms. Nothing
     /// more is read from the peer meanwhile than one DT, and there is no time limit but the peer's
-    /// own. The future is dropped where the peer withdraws its request or leaves.
+    /// own. The future is dropped where the peer withdraws its request or leaves; with
+    /// [`listen_raw`](super::listen_raw) where it leaves, since what it sends meanwhile need be no
+    /// TPDU.
     pub fn later<F: Future<Output = Decision> + Send + 'static>(
         decide: impl Fn(ConnectRequest) -> F + Send + Sync + 'static,
     ) -> Self {

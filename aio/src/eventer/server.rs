@@ -1,11 +1,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::{Pin, pin};
+use std::panic::resume_unwind;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::handler::{ConnectionInfo, Handler};
@@ -15,6 +13,7 @@ use super::registry::{Progress, Registry, ServerSession};
 use crate::ConnectionId;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, InboxLimits};
+use crate::panics::catching;
 use crate::runtime::{Runtime, Stream};
 use crate::server::{AcceptOptions, AcceptedStream, Core};
 use crate::shared::{ConnectionSlot, Wait};
@@ -176,19 +175,6 @@ async fn serve<H: Handler>(
     if let Err(panic) = ended {
         resume_unwind(panic);
     }
-}
-
-/// What `future` gives, or what it panicked with.
-async fn catching<T>(mut future: Pin<&mut impl Future<Output = T>>) -> std::thread::Result<T> {
-    poll_fn(|cx| {
-        // it is not polled again, and what it shares is behind locks
-        let poll = AssertUnwindSafe(|| future.as_mut().poll(cx));
-        match catch_unwind(poll) {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    })
-    .await
 }
 
 /// Why a client was not taken.

@@ -3,7 +3,7 @@ use std::task::Waker;
 
 use bytestring::ByteString;
 
-use super::Error;
+use super::{Error, cut};
 use super::shared::SharedState;
 use crate::ConnectionId;
 use crate::handle::Handle;
@@ -165,6 +165,13 @@ impl Connection {
     pub async fn notify(&self, name: &str, data: &Value) -> Result<(), SendError> {
         let notification = Notification::new(name, data);
         Ok(self.handle.send(|session| session.machine.notify(&notification)).await??)
+    }
+
+    /// Closes the connection of a client that cannot be told something.
+    pub(super) fn cut(&self, fault: &SendFault) {
+        cut(&self.handle, Some(&self.client.address), fault, |session, code, reason| {
+            session.machine.close_with(code, reason)
+        });
     }
 
     of_every_connection!();

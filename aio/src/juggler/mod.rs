@@ -23,6 +23,11 @@ mod shared;
 
 use super::reconnect::Outcome;
 use super::websocket::is_rejection;
+use crate::handle::Handle;
+use crate::shared::Session;
+use crate::trace;
+use hat_core::juggler::SendFault;
+use hat_core::ws::{self, code};
 
 #[cfg(feature = "web")]
 pub use super::ConnectionId;
@@ -71,6 +76,28 @@ impl ConnectError {
             _ => Outcome::Unreachable,
         }
     }
+}
+
+/// Closes the connection of a peer that cannot be told something: it must not go on as if there had
+/// been nothing to tell. Both sides learn why; `close` is the machine's `close_with`, `client` who a
+/// proxy says it is.
+fn cut<S: Session>(
+    handle: &Handle<S>,
+    client: Option<&str>,
+    fault: &SendFault,
+    close: impl FnOnce(&mut S, u16, &str) -> Result<(), ws::SendError>,
+) {
+    // one that is closing or over has been told of
+    if !fault.is_closed() {
+        let what = match fault.is_queue_full() {
+            true => "a peer reads more slowly than it is told",
+            false => "a peer cannot be told something",
+        };
+        trace::cut(handle.shared().remote, client, what, fault);
+        // refused where the end has begun meanwhile
+        let _ = handle.call(|session| close(session, code::POLICY, what));
+    }
+    handle.close();
 }
 
 /// What a request or a call came to: its result, or the failure of the other side.

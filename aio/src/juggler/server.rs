@@ -1,15 +1,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::connection::{Connection, PendingRequest, ServerHandle, ServerSession};
+use super::connection::{Connection, PendingRequest, ServerSession};
 use super::handler::Handler;
 use super::shared::{Follower, SharedState};
 use crate::ConnectionId;
 use crate::IntoAddress;
 use crate::handle::Handle;
 use crate::inbox::{Inbox, InboxLimits};
+use crate::panics::catching;
 use crate::runtime::{Runtime, Stream};
 use crate::server::{AcceptedStream, Core, Server as Taking};
 use crate::shared::{Close, ConnectionSlot, Wait};
@@ -18,7 +21,7 @@ use crate::web::{self, Client, ListenError, Origins, PendingUpgrade, Socket, Upg
 use crate::websocket;
 use hat_core::json::Value;
 use hat_core::juggler::server::{Config, Connection as Machine, RequestId};
-use hat_core::juggler::{Notification, SendFault};
+use hat_core::juggler::Notification;
 use hat_core::options::More;
 use hat_core::ws::{self, Agreement, Deflate};
 use http::{Request, Response};
@@ -198,10 +201,36 @@ async fn serve_one<R: Runtime, H: Handler>(
     taken: Membership,
     parallel: bool,
 ) {
-    handler.connected(&connection).await;
-    let handle = &connection.handle;
-    // ends with the connection
-    while let Ok(asked) = handle.wait(Wait::Incoming, |session| session.inbox.pop()).await {
+    let mut is_connected = false;
+    // ends with the connection, or with a handler that panics: what it began for the client must
+    // end then too, and a client that nobody serves is not kept
+    let ended = {
+        let serving = pin!(async {
+            handler.connected(&connection).await;
+            is_connected = true;
+            requests::<R, _>(&connection, &handler, parallel).await;
+        });
+        catching(serving).await
+    };
+    taken.registry.lock().remove(&taken.id);
+    if is_connected {
+        handler.disconnected(&connection).await;
+    }
+    connection.handle.close();
+    connection.handle.closed().await;
+    if let Err(panic) = ended {
+        resume_unwind(panic);
+    }
+}
+
+/// Answers what the client asks for, until the connection ends.
+async fn requests<R: Runtime, H: Handler>(
+    connection: &Connection,
+    handler: &Arc<H>,
+    parallel: bool,
+) {
+    let pop = |session: &mut ServerSession| session.inbox.pop();
+    while let Ok(asked) = connection.handle.wait(Wait::Incoming, pop).await {
         let answering = answer(connection.clone(), handler.clone(), asked);
         if parallel {
             R::spawn(answering);
@@ -209,15 +238,11 @@ async fn serve_one<R: Runtime, H: Handler>(
             answering.await;
         }
     }
-    taken.registry.lock().remove(&taken.id);
-    handler.disconnected(&connection).await;
-    handle.close();
-    handle.closed().await;
 }
 
 async fn answer<H: Handler>(connection: Connection, handler: Arc<H>, asked: PendingRequest) {
     let PendingRequest { request, name, data } = asked;
-    let open = OpenRequest { handle: &connection.handle, request: Some(request) };
+    let open = OpenRequest { connection: &connection, request: Some(request) };
     let result = handler.request(&connection, &name, data).await;
     open.answer(result.as_ref()).await;
 }
@@ -225,7 +250,7 @@ async fn answer<H: Handler>(connection: Connection, handler: Arc<H>, asked: Pend
 /// A request that has no answer yet. Dropped so, because the handler panicked, it is answered as
 /// failed: the client would wait for ever.
 struct OpenRequest<'a> {
-    handle: &'a ServerHandle,
+    connection: &'a Connection,
     request: Option<RequestId>,
 }
 
@@ -236,9 +261,10 @@ impl OpenRequest<'_> {
         let Some(request) = self.request.take() else {
             return;
         };
-        let responded = self.handle.send(|session| session.machine.respond(request, result));
-        if let Ok(Err(_)) = responded.await {
-            self.handle.close();
+        let handle = &self.connection.handle;
+        let responded = handle.send(|session| session.machine.respond(request, result));
+        if let Ok(Err(fault)) = responded.await {
+            self.connection.cut(&fault);
         }
     }
 }
@@ -249,8 +275,8 @@ impl Drop for OpenRequest<'_> {
             let failed = Value::from("the request failed");
             let responded =
                 |session: &mut ServerSession| session.machine.respond(request, Err(&failed));
-            if self.handle.call(responded).is_err() {
-                self.handle.close();
+            if let Err(fault) = self.connection.handle.call(responded) {
+                self.connection.cut(&fault);
             }
         }
     }
@@ -308,12 +334,15 @@ impl Server {
 
     /// Notifies all clients; the notification is encoded once. A client whose send queue is full,
     /// because it does not read, is closed: it must not go on as if there had been nothing to tell.
+    /// It and the server's log are told why.
     pub fn notify_all(&self, name: &str, data: &Value) {
         let notification = Notification::new(name, data);
         for connection in self.connections() {
             let told = connection.handle.call(|session| session.machine.notify(&notification));
-            if matches!(told, Err(SendFault::QueueFull { .. })) {
-                connection.handle.close();
+            if let Err(fault) = told
+                && fault.is_queue_full()
+            {
+                connection.cut(&fault);
             }
         }
     }

@@ -122,10 +122,14 @@ impl<R: Runtime, T: Stream> rt::Write for ForHyper<R, T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.lingering.is_none() {
-            ready!(self.stream.poll_shutdown(cx))?;
-        }
         let this = &mut *self;
+        if this.lingering.is_none() {
+            match this.stream.poll_shutdown(cx) {
+                Poll::Ready(ended) => ended?,
+                // the end of TLS has to be written too, and the client may not read
+                Poll::Pending => return this.poll_stall(cx),
+            }
+        }
         this.lingering.get_or_insert_with(Linger::new).poll(cx, &mut this.stream).map(Ok)
     }
 }
@@ -166,5 +170,30 @@ impl<R: Runtime> rt::Timer for HyperTimer<R> {
 
     fn now(&self) -> Instant {
         R::now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use hyper::rt::Write as _;
+
+    use super::*;
+    use crate::by_hand::{ByHand, Wire, set_clock};
+
+    #[test]
+    fn a_client_that_does_not_take_the_end_of_tls_is_not_waited_for() {
+        let (wire, stall) = (Wire::default(), Duration::from_secs(30));
+        let mut stream = ForHyper::<ByHand, _>::new(wire.clone(), stall, UpgradeSlot::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut ended_at = |seconds| {
+            set_clock(Duration::from_secs(seconds));
+            Pin::new(&mut stream).poll_shutdown(&mut cx)
+        };
+        wire.fill(true);
+        assert!(ended_at(0).is_pending() && ended_at(29).is_pending());
+        let Poll::Ready(Err(error)) = ended_at(31) else { panic!("it is waited for") };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

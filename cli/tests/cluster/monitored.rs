@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::http::get;
 use crate::nats::{Nats, program, until};
-use crate::nodes::{Node, client, events, events_after};
+use crate::nodes::{Node, client, events, events_after, events_of};
 use crate::{Folder, NEW};
 
 /// A deployed monitor that blesses one server of a group, killed on drop.
@@ -60,9 +60,19 @@ struct Pair {
 
 impl Pair {
     fn start(program: PathBuf, servers: usize, folder: Folder, monitors: [SocketAddr; 2]) -> Self {
+        Self::start_with(program, servers, folder, monitors, "")
+    }
+
+    fn start_with(
+        program: PathBuf,
+        servers: usize,
+        folder: Folder,
+        monitors: [SocketAddr; 2],
+        options: &str,
+    ) -> Self {
         let nats = Nats::start(program, &folder.of("nats"), servers, "");
         let node = |number: usize| {
-            let more = format!("{NEW} --monitor {}", monitors[number]);
+            let more = format!("{NEW} --monitor {} {options}", monitors[number]);
             Node::start(number, &folder.of(&format!("h{number}")), &nats.urls(), &more)
         };
         let nodes = [node(0), node(1)];
@@ -126,10 +136,25 @@ impl Pair {
 
     /// What a node says of a number.
     fn metric(&self, node: usize, name: &str) -> f64 {
+        self.metrics(node, name)[0]
+    }
+
+    /// What it says of that for each of its streams.
+    fn metrics(&self, node: usize, name: &str) -> Vec<f64> {
         let text = get(self.nodes[node].page, "/metrics", "").body;
-        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
-        let value = lines.find(|(of, _)| of.split('{').next() == Some(name));
-        value.unwrap_or_else(|| panic!("no {name} in {text}")).1.parse().expect("a number")
+        let lines = text.lines().filter_map(|line| line.split_once(' '));
+        let values = lines.filter(|(of, _)| of.split('{').next() == Some(name));
+        let values: Vec<_> = values.map(|(_, value)| value.parse().expect("a number")).collect();
+        assert!(!values.is_empty(), "no {name} in {text}");
+        values
+    }
+
+    /// Registers events at a node, if that does.
+    fn register(&self, node: usize, types: &[&str]) -> Option<Vec<Event>> {
+        self.runtime.block_on(async {
+            let client = self.nodes[node].client().await.expect("it runs");
+            client.register_with_response(&events(types)).await.expect("a connection")
+        })
     }
 }
 
@@ -284,6 +309,56 @@ fn of_two_active_nodes_the_first_is_fenced_says_so_and_stands_by_until_its_bless
     let mut groups: Vec<_> = names.iter().map(of).collect();
     groups.dedup();
     assert_eq!(groups, ["a", "b", "c", "d"]);
+}
+
+/// One stream for `b` and all below, one for everything else: a blessing is for both.
+#[test]
+fn the_active_node_has_all_streams_and_another_one_takes_over_all_of_them() {
+    let test = "the_active_node_has_all_streams_and_another_one_takes_over_all_of_them";
+    let Some(program) = program(test) else { return };
+    let (folder, at) = (Folder::new(), [peers::unused_addr(), peers::unused_addr()]);
+    let first = Monitor::start(&folder, "first", at[0]);
+    let mut pair = Pair::start_with(program, 1, folder, at, "--cluster-shard 2=b/*");
+    let is_active = |pair: &Pair| [0, 1].map(|it| pair.metrics(it, "hat_cluster_active"));
+    pair.is(0, Status::Operational);
+    let mut all = pair.register(0, &["a/1", "b/1"]).expect("registered");
+    assert_eq!(all.iter().map(|it| it.id.server).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(is_active(&pair), [[1.0, 1.0], [0.0, 0.0]]);
+    for types in [&["a/2"][..], &["b/2"], &["a/2", "b/2"]] {
+        assert_eq!(pair.register(1, types), None, "the other one registers nothing");
+    }
+
+    // two monitors that do not see each other bless one each
+    let second = Monitor::start(&pair.folder, "second", at[1]);
+    pair.is(1, Status::Operational);
+    pair.is(0, Status::Standby);
+    pair.nodes[0].says("this node was fenced");
+    until("both streams have seen it", || {
+        (is_active(&pair) == [[0.0, 0.0], [1.0, 1.0]]).then_some(())
+    });
+    assert_eq!(pair.metrics(0, "hat_cluster_fenced_total"), [1.0, 1.0]);
+    for types in [&["a/3"][..], &["b/3"], &["a/3", "b/3"]] {
+        assert_eq!(pair.register(0, types), None, "the one that was fenced registers nothing");
+    }
+    all.extend(pair.register(1, &["b/4", "a/4"]).expect("registered"));
+
+    // the one that is active is killed: the other one is blessed anew, and has both
+    pair.nodes[1].kill();
+    drop((first, second));
+    let _first = Monitor::start(&pair.folder, "first", at[0]);
+    pair.is(0, Status::Operational);
+    all.extend(pair.register(0, &["a/5", "b/5"]).expect("registered"));
+    pair.nodes[1].run();
+    for server in [1, 2] {
+        let of_it: Vec<_> = all.iter().filter(|it| it.id.server == server).cloned().collect();
+        for node in &pair.nodes {
+            until("each node has what was answered, and no more", || {
+                let client = pair.runtime.block_on(node.client())?;
+                let found = pair.runtime.block_on(events_of(&client, server, None))?;
+                (found == of_it).then_some(())
+            });
+        }
+    }
 }
 
 #[test]

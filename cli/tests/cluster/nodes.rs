@@ -129,11 +129,20 @@ pub(crate) async fn client(address: &str, subscriptions: Vec<&str>) -> Option<Cl
 }
 
 /// All events of the server after one of them.
-pub(crate) async fn events_after(client: &Client, mut last: Option<EventId>) -> Option<Vec<Event>> {
+pub(crate) async fn events_after(client: &Client, last: Option<EventId>) -> Option<Vec<Event>> {
+    events_of(client, 1, last).await
+}
+
+/// The same of one of several ids.
+pub(crate) async fn events_of(
+    client: &Client,
+    server_id: i64,
+    mut last: Option<EventId>,
+) -> Option<Vec<Event>> {
     let mut events = Vec::new();
     loop {
         let params = ServerParams {
-            server_id: 1,
+            server_id,
             persisted: true,
             last_event_id: last,
             ..ServerParams::default()

@@ -112,7 +112,14 @@ impl SendQueue {
     /// of that was [dropped](Self::clear).
     #[must_use]
     pub fn end(&self) -> u64 {
-        self.sent + self.dropped + self.len() as u64
+        self.front() + self.len() as u64
+    }
+
+    /// The position of the first byte that waits, on the same scale: what is before it is with the
+    /// system, or was [dropped](Self::clear), and waits no more.
+    #[must_use]
+    pub fn front(&self) -> u64 {
+        self.sent + self.dropped
     }
 
     /// Drops everything that waits. For connections that are over.

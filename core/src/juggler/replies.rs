@@ -25,7 +25,7 @@ impl Replies {
     /// Whether at least `count` replies, or `bytes` of them, wait to be written.
     pub(super) fn hold_up(&mut self, tx: &SendQueue, count: usize, bytes: usize) -> bool {
         while let Some(&(end, size)) = self.waiting.front()
-            && end <= tx.sent()
+            && end <= tx.front()
         {
             self.bytes -= size;
             self.waiting.pop_front();

@@ -112,6 +112,15 @@ async fn gateway<R: TestRuntime>(to: SocketAddr, count: Arc<AtomicU64>) -> Socke
     address
 }
 
+/// Counts when it is dropped.
+struct CountDrop(Arc<AtomicU64>);
+
+impl Drop for CountDrop {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 on_threaded_runtimes! {
     async fn a_server_gives_the_stream_back_behind_its_cc<R>() {
         let server = server::<R>(confirming(variable(CC))).await;
@@ -168,6 +177,46 @@ on_threaded_runtimes! {
         // silence ends with the time for it, and the server
         let _silent = TcpStream::connect(server.addresses()[0]).expect("connected");
         server.close().await;
+    }
+
+    async fn a_decision_is_not_waited_for_where_the_peer_leaves<R>() {
+        let (asked, gone) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (asking, going) = (asked.clone(), gone.clone());
+        let decide = Decide::later(move |_| {
+            let dropped = CountDrop(going.clone());
+            asking.fetch_add(1, Ordering::SeqCst);
+            async move {
+                let _dropped = dropped;
+                std::future::pending().await
+            }
+        });
+        let server = server::<R>(decide).await;
+        let mut peer = TcpStream::connect(server.addresses()[0]).expect("connected");
+        peer.write_all(&[CR, b"behind"].concat()).expect("written");
+        while asked.load(Ordering::SeqCst) == 0 {
+            sleep::<R>(Duration::from_millis(1)).await;
+        }
+        sleep::<R>(Duration::from_millis(20)).await;
+        assert_eq!(gone.load(Ordering::SeqCst), 0);
+        drop(peer);
+        let failure = server.handshake_failure().await.expect("told");
+        assert!(failure.remote.is_some());
+        assert_eq!(gone.load(Ordering::SeqCst), 1);
+    }
+
+    async fn what_came_while_a_decision_was_waited_for_is_behind_the_cc<R>() {
+        let decide = Decide::later(|_| async {
+            sleep::<R>(Duration::from_millis(50)).await;
+            let variable_part = Some(variable(CC));
+            Decision::Confirm(Response { variable_part, ..Response::default() })
+        });
+        let server = server::<R>(decide).await;
+        let mut peer = TcpStream::connect(server.addresses()[0]).expect("connected");
+        let behind = [7; 10_000];
+        peer.write_all(&[CR, &behind].concat()).expect("written");
+        let accepted = server.accept().await.expect("a connection");
+        let stream = bytes_of::<R>(accepted.into_stream());
+        assert_eq!(stream.read_exact(behind.len()).await.expect("read"), &behind[..]);
     }
 
     /// The whole of a session as RDP's: CR, CC, then TLS from end to end through a gateway.

@@ -262,6 +262,26 @@ on_every_runtime! {
         assert_eq!(answer, b"\x03\x00\x00\x08\x02\xf0\x80!");
     }
 
+    /// Its end was none: what we sent behind it is lost.
+    async fn a_peer_that_resets_the_connection_behind_its_end<R>() {
+        let server = server::<R>(Config { half_close: true, ..Config::default() }).await;
+        let mut peer = TcpStream::connect(server.addresses()[0]).expect("connected");
+        peer.write_all(b"\x03\x00\x00\x0b\x06\xe0\x00\x00\x00\x07\x00").expect("a CR");
+        let accepted = server.accept().await.expect("a connection");
+        peer.shutdown(std::net::Shutdown::Write).expect("ended");
+        let end = accepted.receive().await.expect_err("only an end");
+        assert!(matches!(end, Error::Protocol(cotp::Error::Closed)), "{end}");
+        accepted.send("nobody reads this").await.expect("our side is open");
+        accepted.drain().await.expect("with the system");
+        // with something unread in it
+        drop(peer);
+        while accepted.send("nor this").await.is_ok() {
+            sleep::<R>(SOON).await;
+        }
+        let end = accepted.receive().await.expect_err("over");
+        assert!(matches!(end, Error::Io(_)), "{end}");
+    }
+
     async fn a_peer_that_resets_the_connection<R>() {
         let server = server::<R>(Config::default()).await;
         let mut peer = TcpStream::connect(server.addresses()[0]).expect("connected");

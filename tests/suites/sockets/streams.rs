@@ -1,12 +1,14 @@
 //! Every protocol over streams that are no TCP sockets of the runtime: here the two ends of a Unix
 //! socket.
 
+use std::io::{ErrorKind, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hat_aio::chatter::{self, RequestError, SendOptions};
 use hat_aio::eventer::{self, ConnectionInfo, Handler, Notification};
-use hat_aio::{Address, IoStream, cotp, tcp, tpkt};
+use hat_aio::{Address, Error, IoStream, cotp, tcp, tpkt};
 use hat_core::chatter::Config;
 use hat_core::eventer::{Event, EventId, EventType, RegisterEvent, Timestamp};
 use hat_tests::on_every_runtime;
@@ -20,6 +22,12 @@ type Stream = IoStream<Async<UnixStream>>;
 fn ends() -> (Stream, Stream) {
     let (one, other) = Async::<UnixStream>::pair().expect("a pair");
     (IoStream::new(one), IoStream::new(other))
+}
+
+#[track_caller]
+fn nobody_reads<T, E>(told: Result<T, Error<E>>) {
+    let Err(Error::Io(error)) = told else { panic!("no error of the stream") };
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe, "{error}");
 }
 
 /// A folder of its own for a test, gone after it.
@@ -122,6 +130,33 @@ on_every_runtime! {
         drop(told);
         server.close().await;
         client.closed().await;
+    }
+
+    /// It may go on writing, or say nothing: that what was sent to it is lost is told.
+    async fn a_peer_that_reads_no_more<R>() {
+        let folder = Folder::new();
+        let address = Address::unix(folder.socket());
+
+        let server = tcp::listen::<R>(&address, Default::default()).await.expect("a free place");
+        let mut peer = UnixStream::connect(folder.socket()).expect("it listens");
+        let connection = server.accept().await.expect("the peer");
+        peer.write_all(b"last words").expect("room");
+        peer.shutdown(Shutdown::Read).expect("connected");
+        connection.write("lost").await.expect("room");
+        nobody_reads(connection.drain().await);
+        assert_eq!(connection.read_exact(10).await.expect("written before"), "last words");
+        nobody_reads(connection.read(1).await);
+        server.close().await;
+
+        let server = chatter::listen::<R>(&address, Default::default()).await.expect("a place");
+        let peer = UnixStream::connect(folder.socket()).expect("it listens");
+        let connection = server.accept().await.expect("the peer");
+        peer.shutdown(Shutdown::Read).expect("connected");
+        connection.send(data("lost"), SendOptions::default()).await.expect("room");
+        nobody_reads(connection.receive().await);
+        let sent = connection.send(data("more"), SendOptions::default()).await;
+        assert!(sent.expect_err("over").fault.is_closed());
+        server.close().await;
     }
 
     /// By address, for every protocol alike.

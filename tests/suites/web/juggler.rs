@@ -1,6 +1,7 @@
 //! Juggler 0.7 over real sockets, our client with our server.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hat_aio::address::AddressError;
@@ -13,7 +14,7 @@ use hat_aio::web::{Origins, WebOptions};
 use hat_core::json::{Pointer, Value};
 use hat_core::juggler::{PingRule, State};
 use hat_core::ws;
-use hat_tests::on_every_runtime;
+use hat_tests::{logged, on_every_runtime};
 use hat_tests::runtimes::{TestRuntime, sleep};
 use hat_tests::websocket::frame;
 use serde_json::json;
@@ -286,6 +287,65 @@ on_every_runtime! {
         });
         let error = client.send("never", &Value::Null).await.expect_err("closed");
         assert!(matches!(error, RequestError::Ended(_)), "{error}");
+    }
+
+    /// Also where the handler keeps it.
+    async fn a_handler_that_panics_closes_that_connection_only<R>() {
+        #[derive(Default)]
+        struct Faulty {
+            kept: Mutex<Vec<Connection>>,
+            gone: AtomicUsize,
+        }
+        impl Handler for &'static Faulty {
+            async fn connected(&self, connection: &Connection) {
+                self.kept.lock().expect("a list").push(connection.clone());
+            }
+
+            async fn disconnected(&self, _: &Connection) {
+                self.gone.fetch_add(1, Ordering::SeqCst);
+            }
+
+            async fn request(&self, _: &Connection, name: &str, _: Value) -> Result<Value, Value> {
+                assert_ne!(name, "panic", "a fault, on purpose");
+                Ok("done".into())
+            }
+        }
+        let handler: &'static Faulty = Box::leak(Box::default());
+        let server = server::<R>(handler, ListenOptions::default()).await;
+        let (one, two) = (client::<R>(&server).await, client::<R>(&server).await);
+        one.send("panic", &Value::Null).await.expect_err("a fault");
+        one.ended().await;
+        assert_eq!(two.send("now", &Value::Null).await.expect("a result"), "done".into());
+        until::<R>(|| server.open_connections() == 1).await;
+        assert_eq!(handler.gone.load(Ordering::SeqCst), 1, "it is told of the client all the same");
+    }
+
+    async fn a_client_that_reads_too_slowly_to_be_notified_is_told_so<R>() {
+        logged::start();
+        let ws = ws::Config { max_queued: 256 * 1024, ..ws::Config::default() };
+        let server = server::<R>((), ListenOptions { ws, ..ListenOptions::default() }).await;
+        let mut peer = upgraded::<R>(server.addresses()[0]).await;
+        until::<R>(|| !server.connections().is_empty()).await;
+        let connection = server.connections().remove(0);
+        let text = Value::from("x".repeat(100_000));
+        while connection.end_reason().is_none() && server.connections().len() == 1 {
+            server.notify_all("news", &text);
+            if logged::nothing_about(connection.remote_address()) {
+                sleep::<R>(Duration::from_millis(1)).await;
+            } else {
+                break;
+            }
+        }
+        let line = logged::about::<R>(connection.remote_address()).await;
+        assert!(line.contains("a peer reads more slowly than it is told"), "{line}");
+        assert!(line.contains("the send queue is full (limit: 262144 bytes)"), "{line}");
+        let close = loop {
+            match peer.frame().await {
+                (8, close) => break close,
+                (_, _) => {}
+            }
+        };
+        assert_eq!(close, b"\x03\xf0a peer reads more slowly than it is told");
     }
 
     async fn a_large_state_in_segments<R>() {

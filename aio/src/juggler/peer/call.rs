@@ -4,8 +4,8 @@ use bytestring::ByteString;
 
 use super::{CallError, PeerSession};
 use crate::handle::Handle;
+use crate::juggler::cut;
 use hat_core::json::{Array, Value};
-use hat_core::juggler::SendFault;
 use hat_core::juggler::rpc::RequestId;
 
 /// A call of the other side. Dropped without an answer, it is answered as that of an action that
@@ -54,9 +54,13 @@ impl Drop for Call {
     fn drop(&mut self) {
         if let Some(request) = self.request.take() {
             let refused = self.handle.call(|session| session.machine.refuse_action(request));
-            if matches!(refused, Err(SendFault::QueueFull { .. })) {
+            if let Err(fault) = refused
+                && fault.is_queue_full()
+            {
                 // the other side would wait for ever
-                self.handle.close();
+                cut(&self.handle, None, &fault, |session, code, reason| {
+                    session.machine.peer_mut().close_with(code, reason)
+                });
             }
         }
     }

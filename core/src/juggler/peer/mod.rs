@@ -141,6 +141,16 @@ impl Connection {
         self.channel.ws().refuse(status, headers, text)
     }
 
+    /// Starts the end of the connection with `code` (RFC 6455 section 7.4) and a `reason` for people,
+    /// at most 123 bytes. It goes out over a full queue too.
+    ///
+    /// # Errors
+    ///
+    /// [`ws::SendError`]. Nothing is queued then.
+    pub fn close_with(&mut self, code: u16, reason: &str) -> Result<(), ws::SendError> {
+        self.channel.ws().close_with(code, reason)
+    }
+
     /// Queues a message. Its text is shared by all connections that it is given to.
     ///
     /// # Errors

@@ -62,8 +62,8 @@ pub enum Incoming {
 ///
 /// - **Application**: [`respond`](Self::respond), [`notify`](Self::notify),
 ///   [`change`](Self::change), [`flush`](Self::flush), [`follow`](Self::follow),
-///   [`close`](Protocol::close); [`confirm`](Self::confirm) and [`refuse`](Self::refuse) in the
-///   handshake.
+///   [`close`](Protocol::close), [`close_with`](Self::close_with); [`confirm`](Self::confirm) and
+///   [`refuse`](Self::refuse) in the handshake.
 /// - **Driver**: [`poll`](Protocol::poll), [`tx`](Protocol::tx), [`deadline`](Protocol::deadline),
 ///   [`is_closed`](Protocol::is_closed).
 /// - **Introspection**: [`state`](Self::state), [`is_behind`](Self::is_behind),
@@ -108,6 +108,18 @@ impl Connection {
         text: &str,
     ) -> Result<(), ws::AnswerError> {
         self.transport.channel.ws().refuse(status, headers, text)
+    }
+
+    /// Starts the end of the connection with `code` (RFC 6455 section 7.4) and a `reason` for people,
+    /// at most 123 bytes. It goes out over a full queue too.
+    ///
+    /// # Errors
+    ///
+    /// [`ws::SendError`]. Nothing is queued then.
+    pub fn close_with(&mut self, code: u16, reason: &str) -> Result<(), ws::SendError> {
+        self.transport.channel.ws().close_with(code, reason)?;
+        self.requests.clear();
+        Ok(())
     }
 
     /// Answers a request, once: with its result, or with what became of it instead, usually a text.

@@ -245,7 +245,7 @@ impl Connection {
 
     /// Whether so many pongs wait to be written that nothing more may be read.
     fn held_up(&mut self) -> bool {
-        while self.unsent_replies.front().is_some_and(|&end| end <= self.tx.sent()) {
+        while self.unsent_replies.front().is_some_and(|&end| end <= self.tx.front()) {
             self.unsent_replies.pop_front();
         }
         self.unsent_replies.len() >= self.config.max_unsent_replies
