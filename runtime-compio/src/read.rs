@@ -85,11 +85,10 @@ impl Reading {
     /// Whether something has arrived that was not given, though the last read was pending.
     pub(crate) fn has_unread(&mut self, socket: &Socket, cx: &mut Context<'_>) -> io::Result<bool> {
         let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        match receive(socket, &mut [0], peek) {
+        let failed = match receive(socket, &mut [0], peek) {
             Ok(_) => return Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
+            Err(error) => Some(error).filter(|it| it.kind() != io::ErrorKind::WouldBlock),
+        };
         // it is not with the socket; the ring may have it, and does what it holds back where it is
         // to wait
         Runtime::with_current(|ring| {
@@ -99,12 +98,19 @@ impl Reading {
             // to sleep now
             ring.waker().wake_by_ref();
         });
-        let Some(_) = &self.under_way else { return Ok(false) };
-        match self.wait(socket, cx) {
-            Poll::Pending => return Ok(false),
+        let read = match &self.under_way {
+            Some(_) => self.wait(socket, cx),
+            None => Poll::Pending,
+        };
+        match read {
+            Poll::Pending => return failed.map_or(Ok(false), Err),
             // the end is there for the next read too
             Poll::Ready(Ok(count)) => self.kept = 0..count,
             Poll::Ready(Err(error)) => self.failed = Some(error),
+        }
+        if failed.is_some() {
+            // the system has told that, and will not again: it is told behind what was kept
+            (self.failed, self.drained) = (failed, false);
         }
         Ok(true)
     }

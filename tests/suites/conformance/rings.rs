@@ -2,17 +2,22 @@
 //! where there is none.
 
 use std::future::{pending, poll_fn};
+use std::io::{ErrorKind, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use compio::runtime::Runtime as Ring;
+use hat_aio::SocketOptions;
 use hat_aio::eventer::{self, ConnectionInfo, Handler};
-use hat_aio::runtime::{Runtime, sleep};
+use hat_aio::runtime::{Runtime, Stream, sleep};
 use hat_compio::Compio;
 use hat_core::eventer::{Event, RegisterEvent};
 use hat_tests::runtimes::has_no_ring;
+use socket2::SockRef;
 
 /// Far more than the wake-ups from other threads that compio keeps for a ring.
 const TASKS: usize = 1000;
@@ -94,6 +99,40 @@ fn two_rings_that_wake_each_other() {
     for ring in rings {
         ring.recv_timeout(TIME_LIMIT).expect("they stop each other");
     }
+}
+
+/// The ring has read it by then, and the socket has only the reset.
+#[test]
+fn what_came_before_a_reset_is_given_before_it_is_told() {
+    if has_no_ring("what_came_before_a_reset_is_given_before_it_is_told") {
+        return;
+    }
+    let done = elsewhere(|| {
+        Ring::new().expect("a ring").block_on(async {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listens");
+            let address = listener.local_addr().expect("an address");
+            let connected = Compio::connect(address, &SocketOptions::default()).await;
+            let mut stream = connected.expect("connected");
+            let (mut peer, _) = listener.accept().expect("a client");
+            let mut read = BytesMut::new();
+            let waiting = poll_fn(|cx| Poll::Ready(stream.poll_read(cx, &mut read, 64))).await;
+            assert!(waiting.is_pending());
+            // the ring waits for bytes from here on, and reads them with the next system call
+            sleep::<Compio>(Duration::from_millis(1)).await;
+            peer.write_all(b"x").expect("written");
+            thread::sleep(Duration::from_millis(20));
+            SockRef::from(&peer).set_linger(Some(Duration::ZERO)).expect("an option");
+            drop(peer);
+            thread::sleep(Duration::from_millis(20));
+            let unread = poll_fn(|cx| Poll::Ready(stream.has_unread(cx))).await;
+            assert!(unread.expect("a byte, before the reset is told"));
+            let count = poll_fn(|cx| stream.poll_read(cx, &mut read, 64)).await;
+            assert_eq!((count.expect("a byte"), &read[..]), (1, &b"x"[..]));
+            let end = poll_fn(|cx| stream.poll_read(cx, &mut read, 64)).await;
+            assert_eq!(end.expect_err("a reset").kind(), ErrorKind::ConnectionReset);
+        });
+    });
+    done.recv_timeout(TIME_LIMIT).expect("no panic");
 }
 
 /// A task that other threads wake all the time misses none of it.
