@@ -25,6 +25,8 @@ OVER = 2
 """State of a machine: the connection is over."""
 ARM = 4
 """State of a machine: the timer must be set anew."""
+HELD = 8
+"""State of a machine: what has come must wait for something else than bytes."""
 
 FLUSH_TIMEOUT = 10.0
 """Seconds that a connection which closes has for what waits to be written. The deployed modules wait for ever."""
@@ -94,6 +96,12 @@ class Link(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport | None = None
         self.write_paused = False
         self.read_paused = False
+        """Whether the program takes nothing"""
+        self.held_up = 0
+        """`HELD` while the machine is"""
+        self._read_held = False
+        self._polls = False
+        self._going = False
         self._get_info = info
         self._on_made = on_made
         self._send_queue_size = send_queue_size
@@ -137,7 +145,7 @@ class Link(asyncio.BufferedProtocol):
         except Exception:
             self.transport.abort()  # type: ignore[union-attr]
             return
-        self._apply([], self.machine.poll(self.loop.time())[1])
+        self.poll()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         # asyncio would make bytes of 256 KiB for each read, and shorten them
@@ -151,7 +159,12 @@ class Link(asyncio.BufferedProtocol):
         incoming, state = self.machine.feed(data, self.loop.time())
         # what a program answers to a single message is not gathered: nothing more is expected
         self._prompt = len(incoming) == 1
-        if incoming or state:
+        if state & self.held_up:
+            # not before more comes: most are held up for a moment only, and one that goes meanwhile
+            # is seen to go
+            self._read_held = True
+            self._settle_reading()
+        if incoming or state or self.held_up:
             self._apply(incoming, state)
 
     def eof_received(self) -> bool | None:
@@ -198,17 +211,25 @@ class Link(asyncio.BufferedProtocol):
 
     async def wait_room(self) -> None:
         """Wait until a message may be queued. Senders go in the order in which they came."""
+        was_first = False
         while self.is_full:
             if self.group.is_closing:
                 raise ClosedError()
             future = self.loop.create_future()
-            self._room.append(future)
+            if was_first:
+                self._room.appendleft(future)
+            else:
+                self._room.append(future)
             try:
                 await future
-            except BaseException:
+            finally:
                 if future.done() and not future.cancelled():
-                    self._next_room()
-                raise
+                    self._going = False
+                    if self._room:
+                        # the next goes also where this one writes nothing: it may be cancelled,
+                        # refused, or have nothing to say any more
+                        self.loop.call_soon(self._pass_room)
+            was_first = True
         if self.group.is_closing:
             raise ClosedError()
 
@@ -239,8 +260,8 @@ class Link(asyncio.BufferedProtocol):
         if not self._flushing:
             self._flushing = True
             self.loop.call_soon(self._flush_turn)
-        if self._room and not self.is_full:
-            self._next_room()
+        if self._room:
+            self._pass_room()
 
     def flush(self) -> None:
         """Write what waits, unless the peer takes nothing."""
@@ -256,13 +277,13 @@ class Link(asyncio.BufferedProtocol):
                 # uvloop's, between the end of a connection and `connection_lost`; asyncio's drops
                 # it
                 break
-        if not self.write_paused and self.machine.backlog and not self._is_over:
-            # what was written may have held up what is here
-            incoming, state = self.machine.poll(self.loop.time())
-            if incoming or state:
-                self._apply(incoming, state)
-        if self._room and not self.is_full:
-            self._next_room()
+        if self.held_up and not self.write_paused and not self._polls:
+            # what was written may have held up what is here; not at once, as this may be called
+            # out of what came
+            self._polls = True
+            self.loop.call_soon(self._poll_turn)
+        if self._room:
+            self._pass_room()
 
     async def wait_lost(self) -> None:
         """Wait until the transport is gone."""
@@ -284,17 +305,18 @@ class Link(asyncio.BufferedProtocol):
             raise ConnectionError()
 
     def pause(self) -> None:
-        """Take nothing more from the peer."""
+        """Take nothing more from the peer, as the program takes nothing."""
         if not self.read_paused and self.transport is not None and not self.transport.is_closing():
             self.read_paused = True
-            self.transport.pause_reading()
+            self.machine.pause(self.loop.time())
+            self._settle_reading()
 
     def resume(self) -> None:
         """Go on after `pause`."""
         if self.read_paused:
             self.read_paused = False
-            if self.transport is not None and not self.transport.is_closing():
-                self.transport.resume_reading()
+            self.machine.resume(self.loop.time())
+            self._settle_reading()
 
     def arm(self) -> None:
         """Set the timer to the machine's deadline."""
@@ -317,9 +339,9 @@ class Link(asyncio.BufferedProtocol):
         if self._is_over:
             on_over(self.reason or '')
 
-    def apply(self, result: tuple[list[Any], int]) -> None:
-        """Do what a machine's method asks for."""
-        self._apply(*result)
+    def poll(self) -> None:
+        """Do what is due, with what has come."""
+        self._apply(*self.machine.poll(self.loop.time()))
 
     def fault(self, reason: str) -> Exception:
         """What `on_over` was told, as an exception: a `ConnectionError` where the peer has gone, whatever it had begun to say."""
@@ -331,6 +353,12 @@ class Link(asyncio.BufferedProtocol):
         self._held.extend(incoming)
 
     def _apply(self, incoming: list[Any], state: int) -> None:
+        held = state & HELD
+        if held != self.held_up:
+            self.held_up = held
+            if self._read_held and not held:
+                self._read_held = False
+                self._settle_reading()
         if incoming and not self._is_over:
             self.on_incoming(incoming)
         if state & ARM:
@@ -352,20 +380,34 @@ class Link(asyncio.BufferedProtocol):
         self._flushing = False
         self.flush()
 
+    def _poll_turn(self) -> None:
+        self._polls = False
+        self.poll()
+
+    def _settle_reading(self) -> None:
+        """Read, unless the program takes nothing or the machine is held up."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        if self.read_paused or self._read_held:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+
     def _on_timer(self) -> None:
         self._timer = None
         incoming, state = self.machine.poll(self.loop.time())
-        if incoming or state & ~ARM:
-            self._apply(incoming, state & ~ARM)
+        self._apply(incoming, state & ~ARM)
         if not self._is_over:
             self.arm()
 
-    def _next_room(self) -> None:
-        while self._room:
+    def _pass_room(self) -> None:
+        """Let the sender go that has waited longest, where there is room and no other is about to go."""
+        while self._room and not self._going and not self.is_full:
             future = self._room.popleft()
             if not future.done():
+                self._going = True
                 future.set_result(None)
-                break
 
     def _end(self, reason: str) -> None:
         if self._is_over:
@@ -415,6 +457,8 @@ class Link(asyncio.BufferedProtocol):
         """The peer may say that it closes too."""
         self._machine_over = self.loop.create_future()
         self.resume()
+        # all that could hold it up is written
+        self.poll()
         handle = self.loop.call_later(self._linger, self._linger_ended)
         try:
             await self._machine_over

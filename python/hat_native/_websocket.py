@@ -47,7 +47,7 @@ class WebSocketLink(Link):
         if transport.is_closing():
             self.connection_lost(None)
             return
-        transport.resume_reading()
+        self._settle_reading()
         if tail:
             self.feed(tail)
 

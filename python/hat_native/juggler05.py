@@ -246,7 +246,7 @@ class Connection(MessageConnection[typing.Any]):
                     self._remote_data = _json.patch(self._remote_data, msg['payload'])
                     self._change_cbs.notify()
                 elif kind == 'PING':
-                    self._machine.send({'type': 'PONG', 'payload': {}})
+                    self._machine.reply({'type': 'PONG', 'payload': {}})
                     self._link.wrote()
                 else:
                     raise Exception("invalid message type")
@@ -267,6 +267,9 @@ class Connection(MessageConnection[typing.Any]):
 class RpcConnection(Resource):
     """Remote procedure call juggler connection wrapper
 
+    Messages that are no calls and no answers wait for `receive`, 65536 of them. Then calls and answers
+    wait too, which is logged, until one of the messages is received.
+
     Actions are functions/coroutines identified by action name and called with arguments received as part of `rpc` message. Those of
     one connection are called one after the other.
 
@@ -283,6 +286,8 @@ class RpcConnection(Resource):
         self._actions = actions
         self._default_action = default_action
         self._messages: aio.Queue[typing.Any] = aio.Queue()
+        self._room: asyncio.Future[None] | None = None
+        self._was_full = False
         self._next_ids = itertools.count(1)
         self._calls: dict[int, asyncio.Future[typing.Any]] = {}
 
@@ -344,10 +349,14 @@ class RpcConnection(Resource):
 
         """
         try:
-            return await self._messages.get()
+            msg = await self._messages.get()
 
         except aio.QueueClosedError:
             raise ConnectionError()
+
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+        return msg
 
     async def call(self,
                    action: str,
@@ -382,6 +391,8 @@ class RpcConnection(Resource):
                 msg = await self._conn.receive()
                 if not isinstance(msg, dict) or msg.get('type') != 'rpc':
                     self._messages.put_nowait(msg)
+                    while self._messages.qsize() >= MAX_MESSAGES:
+                        await self._wait_room()
                 elif msg['direction'] == 'request':
                     await self._on_request(msg)
                 elif msg['direction'] == 'response':
@@ -397,10 +408,33 @@ class RpcConnection(Resource):
 
         finally:
             self.close()
+            self._settle()
             self._messages.close()
             for future in self._calls.values():
                 if not future.done():
                     future.set_exception(ConnectionError())
+
+    async def _wait_room(self) -> None:
+        """Wait until a message is received."""
+        if not self._was_full:
+            self._was_full = True
+            mlog.warning("%s messages wait to be received: calls and answers wait behind them", MAX_MESSAGES)
+        self._room = asyncio.get_running_loop().create_future()
+        await self._room
+
+    def _settle(self) -> None:
+        """Take what came before the end, and waits behind an action or for room; there are no more actions."""
+        queue = self._conn._queue
+        try:
+            while queue:
+                msg = queue.popleft()
+                if not isinstance(msg, dict) or msg.get('type') != 'rpc':
+                    self._messages.put_nowait(msg)
+                elif msg['direction'] == 'response':
+                    self._on_response(msg)
+
+        except Exception as e:
+            mlog.error("rpc receive loop error: %s", e, exc_info=e)
 
     async def _on_request(self, msg: typing.Any) -> None:
         action = self._actions.get(msg['action'])

@@ -5,9 +5,15 @@
 //! them would have to be made anew with every change. So the machine is the transport, and patches
 //! are found between Python's objects.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use bytestring::ByteString;
+use hat_core::buffer::{RecvBuf, SendQueue};
 use hat_core::json::{self, Limits, Value};
 use hat_core::juggler::{self, texts};
+use hat_core::protocol::{Polled, Protocol, TooLarge};
+use hat_core::time::Instant;
 use hat_core::ws::{self, Role};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -110,10 +116,82 @@ impl JugglerTexts {
     }
 }
 
+/// Answers to pings of 0.5 that may wait to be written before nothing more is read, as many as
+/// the machine of the other version lets wait: a peer that asks and never reads must be stopped.
+const MAX_UNSENT_REPLIES: usize = 16;
+
+/// A WebSocket that reads no further while too many of its user's replies wait to be written.
+struct Replying {
+    ws: ws::Connection,
+    /// Where in the send queue those end that are not written yet.
+    unsent: VecDeque<u64>,
+    /// Since when they have held it up.
+    since: Option<Instant>,
+}
+
+impl Replying {
+    fn reply(&mut self, text: &ByteString) -> Result<(), ws::SendError> {
+        self.ws.send_text(text)?;
+        self.unsent.push_back(self.ws.tx().end());
+        Ok(())
+    }
+
+    /// One that is closing is polled to its end.
+    fn is_held_up(&mut self) -> bool {
+        let sent = self.ws.tx().sent();
+        while self.unsent.pop_front_if(|end| *end <= sent).is_some() {}
+        self.unsent.len() >= MAX_UNSENT_REPLIES && self.ws.is_open()
+    }
+}
+
+impl Protocol for Replying {
+    type Incoming = ws::Incoming;
+    type Error = ws::Error;
+
+    fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<ws::Incoming>, ws::Error> {
+        if self.is_held_up() {
+            self.since.get_or_insert(now);
+            return Ok(Polled::HeldUp);
+        }
+        if let Some(since) = self.since.take() {
+            // a message that had begun was not read on
+            self.ws.stood_still(now - since);
+        }
+        self.ws.poll(rx, now)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        if self.since.is_some() { None } else { self.ws.deadline() }
+    }
+
+    fn stood_still(&mut self, time: Duration) {
+        // the time for which it is held up is told once that is over, all of it
+        if self.since.is_none() {
+            self.ws.stood_still(time);
+        }
+    }
+
+    fn too_large(&self) -> Option<TooLarge> {
+        self.ws.too_large()
+    }
+
+    fn tx(&mut self) -> &mut SendQueue {
+        self.ws.tx()
+    }
+
+    fn close(&mut self) {
+        self.ws.close();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.ws.is_closed()
+    }
+}
+
 /// The machine of one end of 0.5, as [`JugglerTexts`]. None also comes in, and means nothing.
 #[pyclass(module = "hat_native._native")]
 pub(crate) struct PeerTexts {
-    link: Link<ws::Connection>,
+    link: Link<Replying>,
     json: Json,
 }
 
@@ -125,8 +203,9 @@ machine!(PeerTexts {
         client: bool,
         seed: u64,
     ) -> Self {
+        let ws = web_socket(client, seed, now);
         Self {
-            link: Link::new(web_socket(client, seed, now)),
+            link: Link::new(Replying { ws, unsent: VecDeque::new(), since: None }),
             json: Json { encode: json.0.unbind(), decode: json.1.unbind() },
         }
     }
@@ -134,7 +213,13 @@ machine!(PeerTexts {
     /// Queues a message.
     fn send(&mut self, message: &Bound<'_, PyAny>) -> PyResult<()> {
         let text = self.json.text(message)?;
-        self.link.machine.send_text(&text).map_err(error::connection)
+        self.link.machine.ws.send_text(&text).map_err(error::connection)
+    }
+
+    /// Queues the answer to a message that asks for nothing else.
+    fn reply(&mut self, message: &Bound<'_, PyAny>) -> PyResult<()> {
+        let text = self.json.text(message)?;
+        self.link.machine.reply(&text).map_err(error::connection)
     }
 });
 

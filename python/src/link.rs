@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use hat_core::buffer::RecvBuf;
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
@@ -21,6 +21,8 @@ const WRITE: u8 = 1;
 const OVER: u8 = 2;
 /// The deadline is earlier than the one that the handle has a timer for.
 const ARM: u8 = 4;
+/// Nothing more can be had from what is here before something else happens than that bytes arrive.
+const HELD: u8 = 8;
 /// The fewest bytes that are sent as they are: a view and a write of its own cost less than a copy.
 const LENT: usize = 32 * 1024;
 
@@ -30,6 +32,10 @@ pub(crate) struct Link<P: Protocol> {
     rx: RecvBuf,
     /// Bytes that the machine needs before it can go on.
     missing: usize,
+    /// The last answer of the machine was that it is held up.
+    held_up: bool,
+    /// Until when its time has gone on, while the program takes nothing and so nothing is read.
+    paused: Option<Instant>,
     /// Why it is over; empty where the peer ended it between two messages, or we did.
     over: Option<String>,
     /// The machine's own word for it.
@@ -50,6 +56,8 @@ impl<P: Protocol> Link<P> {
             machine,
             rx: RecvBuf::new(),
             missing: 0,
+            held_up: false,
+            paused: None,
             over: None,
             error: None,
             ended: false,
@@ -97,6 +105,7 @@ impl<P: Protocol> Link<P> {
         match self.machine.poll(&mut self.rx, now) {
             Ok(polled) => {
                 self.missing = polled.missing();
+                self.held_up = matches!(polled, Polled::HeldUp);
                 polled.incoming()
             }
             Err(error) => {
@@ -118,11 +127,32 @@ impl<P: Protocol> Link<P> {
     pub(crate) fn state(&mut self) -> u8 {
         let write = if self.machine.tx().has_remaining() { WRITE } else { 0 };
         let over = if self.over.is_some() { OVER } else { 0 };
+        let held = if self.held_up && self.over.is_none() { HELD } else { 0 };
         let arm = match self.machine.deadline() {
             Some(at) if at < self.armed && self.over.is_none() => ARM,
             _ => 0,
         };
-        write | over | arm
+        write | over | arm | held
+    }
+
+    /// Nothing is read until [`resume`](Self::resume): what the peer has to do by a deadline it may
+    /// have done long ago, where nobody looks.
+    pub(crate) fn pause(&mut self, now: Instant) {
+        self.paused.get_or_insert(now);
+    }
+
+    pub(crate) fn resume(&mut self, now: Instant) {
+        self.stand_still(now);
+        self.paused = None;
+    }
+
+    /// The time for which nothing was read is none of the peer's. The machine is polled meanwhile,
+    /// by the real time: what the program set a time for goes on.
+    pub(crate) fn stand_still(&mut self, now: Instant) {
+        if let Some(since) = &mut self.paused {
+            self.machine.stood_still(now - *since);
+            *since = now.max(*since);
+        }
     }
 
     /// A payload to be sent: large bytes as they are, anything else as a copy.
@@ -259,6 +289,7 @@ macro_rules! machine {
                 let now = crate::link::instant(now);
                 let many = self.link.backlog() >= crate::gc::MANY_BYTES;
                 let _paused = crate::gc::pause(py, many)?;
+                self.link.stand_still(now);
                 while let Some(incoming) = self.link.next(now) {
                     match self.value(py, incoming) {
                         Ok(value) => pyo3::types::PyListMethods::append(&list, value)?,
@@ -285,6 +316,17 @@ macro_rules! machine {
             /// When poll must be called, in seconds of the clock of `now`, or None.
             fn arm(&mut self) -> Option<f64> {
                 self.link.arm()
+            }
+
+            /// The program takes nothing, and nothing is read before `resume`: the peer is not
+            /// taken for silent.
+            fn pause(&mut self, now: f64) {
+                self.link.pause(crate::link::instant(now));
+            }
+
+            /// Reading goes on.
+            fn resume(&mut self, now: f64) {
+                self.link.resume(crate::link::instant(now));
             }
 
             /// Refuses new messages; what is queued can still be taken.

@@ -231,6 +231,14 @@ class Client(Resource):
         self._fail()
 
     def _fail(self) -> None:
+        try:
+            # the callback that these wait for is cancelled with the connection: they have arrived
+            # all the same
+            for msg in self._notifications:
+                if msg['type'] == 'response':
+                    self._process(msg)
+        except Exception as e:
+            _transport_log.error("receive loop error: %s", e, exc_info=e)
         for future in self._requests.values():
             if not future.done():
                 future.set_exception(ConnectionError())

@@ -30,6 +30,9 @@ mlog: logging.Logger = logging.getLogger('hat.juggler.server')
 
 _transport_log: logging.Logger = logging.getLogger('hat.juggler.transport')
 
+MAX_REQUESTS = 1024
+"""Requests of a connection that may wait and run before receiving is paused; the deployed module has no limit"""
+
 ConnectionCb: typing.TypeAlias = aio.AsyncCallable[['Connection'], None]
 """Connection callback"""
 
@@ -65,7 +68,8 @@ async def listen(host: str,
 
     `request_cb` is called with a connection, and with the name and the data of each of its requests. What it returns is the answer;
     where it raises, the text of the exception is the answer, which raises `JugglerError` at the client. Requests are processed
-    one after the other, or with `parallel_requests` as they come. Without `request_cb` each request fails.
+    one after the other, or with `parallel_requests` as they come. Without `request_cb` each request fails. With 1024 that are not
+    answered, nothing more of the connection is read.
 
     `static_dir` is served at ``/``, and ``/`` itself leads to `index_path`. With `htpasswd_file`, of ``$apr1$`` passwords, only its
     users are served; it is read once. With `ssl_ctx` the server speaks https and wss. `additional_routes` are aiohttp's. With
@@ -218,6 +222,7 @@ class Connection(Resource):
         self._state = state
         self._parallel_requests = parallel_requests
         self._requests: collections.deque[typing.Any] = collections.deque()
+        self._running = 0
         self._more: asyncio.Future[None] | None = None
         self._ws, transport, protocol, tail = upgraded
         self._sync = Sync(link, link.machine, autoflush_delay,
@@ -290,7 +295,7 @@ class Connection(Resource):
         self._requests.extend(incoming)
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
-        if len(self._requests) >= 1024:
+        if len(self._requests) + self._running >= MAX_REQUESTS:
             self._link.pause()
 
     async def _request_loop(self) -> None:
@@ -301,12 +306,11 @@ class Connection(Resource):
                     msg = queue.popleft()
                     if msg['type'] != 'request':
                         raise Exception("invalid message type")
+                    self._running += 1
                     if self._parallel_requests:
                         self.async_group.spawn(self._process_request, msg)
                     else:
                         await self._process_request(msg)
-                    if self._link.read_paused and len(queue) < 1024:
-                        self._link.resume()
                 self._more = self._link.loop.create_future()
                 await self._more
 
@@ -341,6 +345,11 @@ class Connection(Resource):
         except Exception as e:
             self.close()
             mlog.error("process request error: %s", e, exc_info=e)
+
+        finally:
+            self._running -= 1
+            if self._link.read_paused and len(self._requests) + self._running < MAX_REQUESTS:
+                self._link.resume()
 
     def _on_sync_error(self, e: Exception) -> None:
         mlog.error("sync loop error: %s", e, exc_info=e)

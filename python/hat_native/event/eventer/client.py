@@ -293,10 +293,14 @@ class Client(Resource):
             mlog.error("read loop error: %s", reason)
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
-        if not self._queue and not self._busy:
-            self._fail()
+        self._fail()
 
     def _fail(self) -> None:
+        # the callback that these wait for may be cancelled with the connection: they have arrived
+        # all the same
+        for incoming in self._queue:
+            if incoming[0] in (REGISTERED, QUERIED):
+                self._settle(incoming)
         for future in self._requests.values():
             if not future.done():
                 future.set_exception(ConnectionError())

@@ -332,9 +332,9 @@ class _Connection(Resource):
             await link.wait_room()
         getattr(self._machine, method)(*args)
         link.wrote()
-        if self._machine.backlog:
+        if link.held_up:
             # it waited for this answer
-            link.apply(self._machine.poll(link.loop.time()))
+            link.poll()
 
     async def set_status(self, status: common.Status) -> None:
         with contextlib.suppress(ConnectionError):
