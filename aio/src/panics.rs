@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::task::Poll;
 
 /// What `future` gives, or what it panicked with.
-pub(crate) async fn catching<T>(mut future: Pin<&mut impl Future<Output = T>>) -> std::thread::Result<T> {
+pub(crate) async fn catching<T>(
+    mut future: Pin<&mut impl Future<Output = T>>,
+) -> std::thread::Result<T> {
     poll_fn(|cx| {
         // it is not polled again, and what it shares is behind locks
         let poll = AssertUnwindSafe(|| future.as_mut().poll(cx));

@@ -82,12 +82,7 @@ mod events {
 
     /// The same of a peer of Juggler, which is closed.
     #[cfg(feature = "juggler")]
-    pub(crate) fn cut(
-        remote: SocketAddr,
-        client: Option<&str>,
-        what: &str,
-        reason: &impl Display,
-    ) {
+    pub(crate) fn cut(remote: SocketAddr, client: Option<&str>, what: &str, reason: &impl Display) {
         tracing::error!(%remote, client, %reason, "{what}: its connection is closed");
     }
 
@@ -201,9 +196,9 @@ mod events {
     pub(crate) fn handshake_failed(_remote: Option<SocketAddr>, _error: &impl Display) {}
 }
 
-pub(crate) use events::{Life, accept_failed, handshake_failed, refused};
 #[cfg(feature = "juggler")]
 pub(crate) use events::cut;
+pub(crate) use events::{Life, accept_failed, handshake_failed, refused};
 #[cfg(feature = "web")]
 pub(crate) use events::{
     file_failed, host_refused, htpasswd_failed, origin_refused, password_refused, user_gone,

@@ -3,8 +3,8 @@ use std::task::Waker;
 
 use bytestring::ByteString;
 
-use super::{Error, cut};
 use super::shared::SharedState;
+use super::{Error, cut};
 use crate::ConnectionId;
 use crate::handle::Handle;
 use crate::handle::of_every_connection;

@@ -14,9 +14,9 @@ use hat_aio::web::{Origins, WebOptions};
 use hat_core::json::{Pointer, Value};
 use hat_core::juggler::{PingRule, State};
 use hat_core::ws;
-use hat_tests::{logged, on_every_runtime};
 use hat_tests::runtimes::{TestRuntime, sleep};
 use hat_tests::websocket::frame;
+use hat_tests::{logged, on_every_runtime};
 use serde_json::json;
 
 use super::peer::{Peer, get, upgraded};
