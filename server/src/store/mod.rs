@@ -17,6 +17,7 @@
 //! replicated one say, changes neither the store nor who uses them.
 
 mod answer;
+pub(crate) mod calendar;
 mod cut;
 pub mod disk;
 mod error;

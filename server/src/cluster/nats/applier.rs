@@ -14,6 +14,7 @@ use tracing::warn;
 
 use super::super::replica::{FenceState, Outcome};
 use super::shared::{Permission, Shared};
+use crate::store::calendar::Calendar;
 use crate::store::on_panic::OnPanic;
 use crate::store::{Durability, LogOptions, Session, SessionUpdate, Store, StoreError, Sync};
 
@@ -226,6 +227,7 @@ fn keep(
     due: &std::sync::mpsc::Receiver<()>,
 ) {
     let (mut more, mut tidied, mut is_full) = (false, Instant::now(), false);
+    let mut calendar = Calendar::default();
     loop {
         match due.recv_timeout(if more { Duration::ZERO } else { flush }) {
             Err(RecvTimeoutError::Disconnected) => return,
@@ -253,7 +255,11 @@ fn keep(
             continue;
         }
         tidied = Instant::now();
-        match store.tidy(clock()) {
+        if shared.has_caught_up() {
+            // the newest event is not one of long ago, as where a node comes new
+            calendar.look_at(store, tidied);
+        }
+        match store.tidy(calendar.now(clock(), tidied)) {
             Ok(goes_on) => (more, is_full) = (goes_on, false),
             Err(error @ StoreError::Full(_)) => {
                 if !std::mem::replace(&mut is_full, true) {

@@ -256,6 +256,12 @@ impl Shared {
         }
     }
 
+    /// Whether all is applied that the stream had when its leader was last asked.
+    pub(super) fn has_caught_up(&self) -> bool {
+        let state = self.lock();
+        state.answered.is_some() && self.applied() >= state.last
+    }
+
     /// The last message of the stream, when its leader was last asked.
     pub(super) fn last(&self) -> u64 {
         self.lock().last

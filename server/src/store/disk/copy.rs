@@ -6,13 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hat_core::eventer::{Event, QueryParams, ServerParams, Timestamp};
+use hat_core::sbs::Encode;
 
 use super::write::Tables;
 use super::{DiskOptions, DiskStore, StoreError};
 use crate::store::{Last, QueryError, Session, Store, Sync};
 
-/// Events that share a sync when they are copied.
+/// Events that share a sync when they are copied, and bytes of their payloads: those are in memory
+/// some three times meanwhile.
 const BATCH: usize = 32_768;
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 impl DiskStore {
     /// The servers whose events there are, and the last of each.
@@ -218,6 +221,7 @@ pub struct Import<'a> {
     events: Vec<Event>,
     sessions: Vec<Arc<Session>>,
     waiting: usize,
+    waiting_bytes: usize,
     /// Events that were given.
     pub taken: u64,
     before: u64,
@@ -234,7 +238,8 @@ impl<'a> Import<'a> {
     #[must_use]
     pub fn new(store: &'a DiskStore) -> Self {
         let before = store.stats().map_or(0, |stats| stats.events);
-        Self { store, events: Vec::new(), sessions: Vec::new(), waiting: 0, taken: 0, before }
+        let (events, sessions) = (Vec::new(), Vec::new());
+        Self { store, events, sessions, waiting: 0, waiting_bytes: 0, taken: 0, before }
     }
 
     /// Adds the next event. Those of a server come by session and instance; what is not above the
@@ -251,9 +256,10 @@ impl<'a> Import<'a> {
         if !is_same {
             self.end_session()?;
         }
-        self.events.push(event);
         self.taken += 1;
         self.waiting += 1;
+        self.waiting_bytes += event.payload.as_ref().map_or(0, Encode::encoded_len);
+        self.events.push(event);
         Ok(())
     }
 
@@ -263,7 +269,7 @@ impl<'a> Import<'a> {
             let session = session.map_err(|error| StoreError::Unknown(error.to_string().into()))?;
             self.sessions.push(Arc::new(session));
         }
-        if self.waiting >= BATCH {
+        if self.waiting >= BATCH || self.waiting_bytes >= BATCH_BYTES {
             self.flush()?;
         }
         Ok(())
@@ -272,7 +278,7 @@ impl<'a> Import<'a> {
     fn flush(&mut self) -> Result<(), StoreError> {
         self.store.apply(&self.sessions, &[], Sync::Now)?;
         self.sessions.clear();
-        self.waiting = 0;
+        (self.waiting, self.waiting_bytes) = (0, 0);
         if self.store.is_due() {
             self.store.drain()?;
         }

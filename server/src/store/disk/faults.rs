@@ -37,6 +37,8 @@ struct State {
     is_off: bool,
     /// Operations until a write or a sync fails, and how.
     fault: Option<(u64, Fault)>,
+    /// Bytes that there is room for in the tables.
+    quota: Option<usize>,
     /// Reads of a file that fail: its number, and how many of the next ones.
     unreadable: Option<(usize, u64)>,
 }
@@ -60,8 +62,15 @@ enum Fault {
 impl Disk {
     fn new(seed: u64) -> Self {
         let files = Default::default();
-        let state =
-            State { dice: seed, files, power: None, is_off: false, fault: None, unreadable: None };
+        let state = State {
+            dice: seed,
+            files,
+            power: None,
+            is_off: false,
+            fault: None,
+            quota: None,
+            unreadable: None,
+        };
         Self(Arc::new(Mutex::new(state)), 0)
     }
 
@@ -106,6 +115,12 @@ impl State {
         self.dice ^= self.dice >> 7;
         self.dice ^= self.dice << 17;
         self.dice % most
+    }
+
+    /// Whether a file may be so long.
+    fn has_room(&self, file: usize, len: usize) -> io::Result<()> {
+        let is_full = file == 0 && self.quota.is_some_and(|most| len > most);
+        if is_full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     fn operation(&mut self, file: usize, kind: Fault) -> io::Result<()> {
@@ -193,6 +208,7 @@ impl StorageBackend for Disk {
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut state = self.lock();
         state.operation(self.1, Fault::Write)?;
+        state.has_room(self.1, len as usize)?;
         // the length is the file system's: its journal keeps it
         let file = &mut state.files[self.1];
         file.cache.resize(len as usize, 0);
@@ -214,6 +230,7 @@ impl StorageBackend for Disk {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.lock();
         state.operation(self.1, Fault::Write)?;
+        state.has_room(self.1, offset as usize + data.len())?;
         let file = &mut state.files[self.1];
         let mut at = offset as usize;
         if file.cache.len() < at + data.len() {
@@ -627,6 +644,37 @@ fn it_goes_on_when_there_is_room_again() {
     store.apply(&[session(22, 12)], &[], Sync::Now).expect("applied");
     store.drain().expect("the disk");
     assert_eq!(sessions(&store).len(), 264);
+    is_sound(&store);
+}
+
+/// Where there is no room for what came, rules that keep less make some.
+#[test]
+fn rules_make_room_on_a_full_disk() {
+    let rules = vec![newest()];
+    let options = DiskOptions { cache: 0, check_below: 0, rules, ..DiskOptions::default() };
+    let (disk, store) = new_store(options);
+    let mut number = 0;
+    let mut apply = |store: &DiskStore| {
+        let some: Vec<_> = (1..=1000).map(|next| session(number + next, 12)).collect();
+        number += 1000;
+        store.apply(&some, &[], Sync::Now).expect("the journal has room");
+    };
+    apply(&store);
+    store.drain().expect("there is room");
+    let size = disk.lock().files[0].cache.len();
+    disk.lock().quota = Some(size);
+    while store.drain().is_ok() {
+        apply(&store);
+    }
+    let error = store.drain().expect_err("there is no room");
+    assert!(matches!(error, StoreError::Full(_)), "{error}");
+    let mut now = Timestamp::from_secs(number);
+    for _ in 0..1000 {
+        now = Timestamp::from_secs(now.s() + 3600);
+        store.tidy(now).expect("rules make room");
+    }
+    store.drain().expect("there is room");
+    assert_eq!(store.stats().expect("readable").events, 300);
     is_sound(&store);
 }
 

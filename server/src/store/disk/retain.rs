@@ -22,6 +22,10 @@ use crate::store::{StoreError, is_later};
 /// Events that one step removes at most, as in the deployed server, while there is nothing to
 /// drain: what is registered comes between two steps.
 const STEP: usize = 1_024;
+
+/// The same on a disk that is full.
+const FEW: usize = 16;
+
 /// Events that one step looks at, or twice as many as it may remove.
 const LOOK: usize = 16_384;
 
@@ -125,34 +129,67 @@ struct Removal {
     more: bool,
 }
 
+/// What came of a step.
+#[derive(Clone, Copy, Default)]
+struct Cleaned {
+    /// Something was removed.
+    any: bool,
+    /// There is more to do at once.
+    more: bool,
+}
+
 impl DiskStore {
     /// A step of cleaning. Whether there is more to do at once.
     pub(super) fn tidy_step(&self, now: Timestamp) -> Result<bool, StoreError> {
         use crate::store::Store as _;
         if self.is_due() {
             let came: usize = self.read().tails().map(Tail::len).sum();
-            self.drain_what_is_due()?;
             // twice as many may go: where there is always something to drain, nothing else would
             // keep the disk bounded
-            self.clean_all(now, STEP.max(2 * came))?;
+            self.clean_behind(self.drain_what_is_due(), now, STEP.max(2 * came))?;
             return Ok(true);
         }
         if self.options.rules.is_empty() {
             return Ok(false);
         }
-        if self.is_overdue(now) {
-            self.drain()?;
-        }
-        self.clean_all(now, STEP)
+        let drained = if self.is_overdue(now) { self.drain() } else { Ok(()) };
+        self.clean_behind(drained, now, STEP)
     }
 
-    /// At most `step` events for each rule. Whether there is more to do at once.
-    fn clean_all(&self, now: Timestamp, step: usize) -> Result<bool, StoreError> {
-        let mut more = false;
-        for rule in 0..self.options.rules.len() {
-            more |= self.clean(rule, now, step)?;
+    /// Cleans behind a drain. Where that found no room, what the rules remove makes some, in the
+    /// file: it is the drain's error where they remove nothing.
+    fn clean_behind(
+        &self,
+        drained: Result<(), StoreError>,
+        now: Timestamp,
+        step: usize,
+    ) -> Result<bool, StoreError> {
+        let full = match drained {
+            Ok(()) => None,
+            Err(error @ StoreError::Full(_)) => Some(error),
+            Err(error) => return Err(error),
+        };
+        let cleaned = match self.clean_all(now, step) {
+            // what is removed is written, too, before its place is free: a little fits in more often
+            Err(StoreError::Full(_)) => self.clean_all(now, FEW)?,
+            cleaned => cleaned?,
+        };
+        match full {
+            Some(error) if !cleaned.any => Err(error),
+            Some(_) => Ok(true),
+            None => Ok(cleaned.more),
         }
-        Ok(more)
+    }
+
+    /// At most `step` events for each rule.
+    fn clean_all(&self, now: Timestamp, step: usize) -> Result<Cleaned, StoreError> {
+        let mut all = Cleaned::default();
+        for rule in 0..self.options.rules.len() {
+            let cleaned = self.clean(rule, now, step)?;
+            all.any |= cleaned.any;
+            all.more |= cleaned.more;
+        }
+        Ok(all)
     }
 
     /// Whether rules could not get at what was stored for too long: they see what is in the
@@ -169,7 +206,7 @@ impl DiskStore {
         is_overdue && self.read().tail.len() > 0
     }
 
-    fn clean(&self, rule: usize, now: Timestamp, step: usize) -> Result<bool, StoreError> {
+    fn clean(&self, rule: usize, now: Timestamp, step: usize) -> Result<Cleaned, StoreError> {
         let mut tables = self.tables();
         self.is_ready(&mut tables)?;
         let rules = tables.retention.rules();
@@ -181,7 +218,7 @@ impl DiskStore {
         let (limits, looked) = (&self.options.rules[rule], tables.retention.looked[rule]);
         let due = DueRemovals::new(limits, counted, now);
         if !due.is_anything() {
-            return Ok(false);
+            return Ok(Cleaned::default());
         }
         let removal = self.guarded_read(&mut tables, |database| {
             look(database, &rules, rule, looked, due, step)
@@ -198,7 +235,7 @@ impl DiskStore {
             }
         }
         tables.retention.looked[rule] = removal.looked;
-        Ok(removal.more)
+        Ok(Cleaned { any: !removal.events.is_empty(), more: removal.more })
     }
 
     /// Where it cannot be read, nothing is changed before the file was opened anew.

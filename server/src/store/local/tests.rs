@@ -53,6 +53,20 @@ fn sessions_are_told_in_order_first_ordered_then_durable() {
     assert_eq!(told, ["ordered 1", "durable 1", "ordered 2", "durable 2"]);
 }
 
+/// Or it could be given again after a start, to other events.
+#[test]
+fn a_number_that_is_not_reserved_is_told_to_nobody() {
+    let store = Fragile::new();
+    let (log, feed) = LocalLog::start(store.clone(), options()).expect("a log");
+    store.fail(Some(StoreError::Full(Arc::new(std::io::ErrorKind::StorageFull.into()))));
+    log.append(events("a").into()).wait().expect_err("there is no room");
+    assert!(feed.try_recv().is_err());
+    store.fail(None);
+    let session = registered(&log, "b")[0].id.session;
+    let Ok(SessionUpdate::Ordered(told)) = feed.recv_blocking() else { panic!("not told") };
+    assert_eq!(told.number(), session);
+}
+
 #[test]
 fn nothing_is_no_session_and_after_the_end_nothing_is_taken() {
     let (log, _) = LocalLog::start(memory(), options()).expect("a log");

@@ -10,6 +10,7 @@ use smol::channel::Sender;
 use tracing::{error, info, warn};
 
 use super::{Durability, LogOptions, Numbering, Request, Shared, tidy};
+use crate::store::calendar::Calendar;
 use crate::store::on_panic::OnPanic;
 use crate::store::pending::Promise;
 use crate::store::{Append, AppendError, Health, Session, SessionUpdate, Store, StoreError, Sync};
@@ -89,7 +90,9 @@ impl Work {
     pub(super) fn start_tidying(&mut self) -> io::Result<()> {
         let (store, shared, clock) = (self.store.clone(), self.shared.clone(), self.options.clock);
         let thread = thread::Builder::new().name("hat-store-tidy".into());
-        let last = (self.timestamp > Timestamp::MIN).then_some(self.timestamp);
+        let mut calendar = Calendar::default();
+        // before anything is registered by a clock that may be wrong
+        calendar.look_at(&*store, Instant::now());
         self.tidying = Some(thread.spawn(move || {
             // what nobody removes would grow without a word
             let _closes = OnPanic(|| {
@@ -99,7 +102,7 @@ impl Work {
                 shared.lock().closing = true;
                 shared.arrived.notify_one();
             });
-            tidy::run(&*store, &shared, clock, last);
+            tidy::run(&*store, &shared, clock, calendar);
         })?);
         Ok(())
     }
@@ -210,21 +213,24 @@ impl Work {
         if batch.sessions.is_empty() {
             return;
         }
-        let reserve = self.reserve();
+        if let Err(error) = self.reserve() {
+            self.ill(&error);
+            return batch.fail(&error);
+        }
         for session in &batch.sessions {
             self.tell(SessionUpdate::Ordered(session.clone()));
         }
         match self.options.durability {
-            Durability::Commit => self.commit(batch, &reserve),
-            Durability::Flush(time) => self.answer_first(batch, &reserve, time),
+            Durability::Commit => self.commit(batch),
+            Durability::Flush(time) => self.answer_first(batch, time),
         }
     }
 
     /// Durable first, then answered and told.
-    fn commit(&mut self, batch: Batch, reserve: &[(i64, i64)]) {
-        match self.timed(|store| store.apply(&batch.sessions, reserve, Sync::Now)) {
+    fn commit(&mut self, batch: Batch) {
+        match self.timed(|store| store.apply(&batch.sessions, &[], Sync::Now)) {
             Ok(()) => {
-                self.well(reserve);
+                self.well();
                 let sessions = batch.succeed();
                 for session in sessions {
                     self.tell(SessionUpdate::Durable(session));
@@ -238,23 +244,16 @@ impl Work {
     }
 
     /// Answered first. A disk that fails has nobody to tell: so nothing is answered while it does.
-    fn answer_first(&mut self, batch: Batch, reserve: &[(i64, i64)], time: Duration) {
+    fn answer_first(&mut self, batch: Batch, time: Duration) {
         if let Health::Failing(_) = self.health() {
             self.flush();
         }
         if let Health::Failing(error) = self.health() {
             return batch.fail(&error);
         }
-        let applied = if reserve.is_empty() {
-            self.store.apply(&batch.sessions, reserve, Sync::Later)
-        } else {
-            // numbers must not be told before they are reserved
-            let reserved = self.timed(|store| store.apply(&[], reserve, Sync::Now));
-            reserved.and_then(|()| self.store.apply(&batch.sessions, &[], Sync::Later))
-        };
-        match applied {
+        match self.store.apply(&batch.sessions, &[], Sync::Later) {
             Ok(()) => {
-                self.well(reserve);
+                self.well();
                 self.unsynced_events += batch.events;
                 self.unsynced.extend(batch.succeed());
                 let time = time.min(LONGEST_FLUSH);
@@ -292,7 +291,7 @@ impl Work {
         }
         match self.timed(<dyn Store>::sync) {
             Ok(()) => {
-                self.well(&[]);
+                self.well();
                 self.unsynced_events = 0;
                 for session in std::mem::take(&mut self.unsynced) {
                     self.tell(SessionUpdate::Durable(session));
@@ -310,7 +309,7 @@ impl Work {
         match self.store.recover() {
             Ok(()) => {
                 self.recover_at = None;
-                self.well(&[]);
+                self.well();
                 self.flush();
             }
             Err(error) => {
@@ -401,12 +400,17 @@ impl Work {
         self.clock_is_behind = behind;
     }
 
-    /// Numbers to reserve, where those that are do not suffice.
-    fn reserve(&self) -> Vec<(i64, i64)> {
+    /// Reserves numbers, where those that are do not suffice: none may be told before, or it could
+    /// be given again after a start.
+    fn reserve(&mut self) -> Result<(), StoreError> {
         if self.session <= self.reserved {
-            return Vec::new();
+            return Ok(());
         }
-        vec![(self.options.server_id, self.session.saturating_add(self.options.lease))]
+        let up_to = self.session.saturating_add(self.options.lease);
+        let reserve = [(self.options.server_id, up_to)];
+        self.timed(|store| store.apply(&[], &reserve, Sync::Now))?;
+        self.reserved = up_to;
+        Ok(())
     }
 
     fn tell(&self, told: SessionUpdate) {
@@ -418,10 +422,7 @@ impl Work {
         self.shared.lock().health.clone()
     }
 
-    fn well(&mut self, reserve: &[(i64, i64)]) {
-        if let Some((_, session)) = reserve.first() {
-            self.reserved = *session;
-        }
+    fn well(&self) {
         let before = std::mem::replace(&mut self.shared.lock().health, Health::Good);
         if let Health::Failing(_) = before {
             // as loud as what was said before
