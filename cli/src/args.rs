@@ -79,8 +79,8 @@ pub(crate) enum Command {
     /// Print events as they are registered, until Ctrl-C.
     ///
     /// With --last, --from or --after, earlier events are printed first; with --state, the events
-    /// since the last run. No event is missing or printed twice between them and the live events;
-    /// if some may be, standard error says why.
+    /// since the last run. No event is missing between them and the live events, nor printed twice;
+    /// if some may be missing, standard error says why.
     Subscribe(SubscribeArgs),
     /// Register one event, or events from standard input.
     ///

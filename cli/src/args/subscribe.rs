@@ -38,13 +38,13 @@ pub(crate) struct SubscribeArgs {
     /// Repeat the option for several servers. `1,0,0` is before the first event of server 1.
     #[arg(long, value_name = "ID", group = "begin", value_parser = event_id)]
     pub(crate) after: Vec<EventId>,
-    /// Continue where the last run with this file stopped: no event is missing or printed twice; if
-    /// some may be, standard error says why.
+    /// Continue where the last run with this file stopped: no event is missing; if some may be,
+    /// standard error says why.
     ///
     /// The first run creates the file, and begins as --last, --from or --after say, or with the
     /// events registered from then on. The file is replaced as a whole each time that all events
-    /// that have arrived are printed. After a run was killed, the next one may print the events
-    /// since then again.
+    /// that have arrived are printed, and on the disk or taken by who reads the pipe. The events
+    /// since then may be printed again by the next run, where this one or its reader was killed.
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
     /// End after this many events.

@@ -1,13 +1,14 @@
 //! Batches of events on their way to the server, many at once.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::{Future, pending, ready};
 use std::io;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hat_aio::Runtime;
 use hat_aio::eventer::RequestError;
 use hat_core::eventer::Event;
@@ -40,14 +41,25 @@ pub(super) fn registered(server: &ServerClient, answer: Answer) -> Result<Vec<Ev
 }
 
 /// Batches on their way to the server, which answers them in order.
+///
+/// After a failure no more input is taken, and what is on its way is waited for: whoever goes on
+/// from there knows what the server has.
 pub(super) struct Pipeline<'a> {
     server: &'a ServerClient,
     open: VecDeque<OpenBatch>,
     open_bytes: usize,
     output: Option<&'a mut Output>,
     progress: Progress,
-    /// Where one goes on after failures: what failed.
-    failed: Option<FailedLines>,
+    /// A line that fails is not the end.
+    keep_going: bool,
+    /// Batches that were sent.
+    batches: usize,
+    /// The last of their lines.
+    last_line: u64,
+    failed: FailedLines,
+    /// The lines that were on their way when the connection was lost.
+    uncertain: Option<RangeInclusive<u64>>,
+    end: Option<End>,
 }
 
 /// Lines that failed.
@@ -76,6 +88,14 @@ enum Next {
     Interrupted,
 }
 
+/// Why no more input is taken.
+enum End {
+    Input,
+    Interrupted,
+    /// The first failure, or the first that one does not go on after.
+    Failed(anyhow::Error),
+}
+
 impl<'a> Pipeline<'a> {
     /// Prints to `output` what was registered, where there is one.
     pub(super) fn new(
@@ -84,13 +104,24 @@ impl<'a> Pipeline<'a> {
         keep_going: bool,
     ) -> Self {
         let progress = Progress::start(output.is_some());
-        let failed = keep_going.then(FailedLines::default);
-        Self { server, open: VecDeque::new(), open_bytes: 0, output, progress, failed }
+        Self {
+            server,
+            open: VecDeque::new(),
+            open_bytes: 0,
+            output,
+            progress,
+            keep_going,
+            batches: 0,
+            last_line: 0,
+            failed: FailedLines::default(),
+            uncertain: None,
+            end: None,
+        }
     }
 
     /// Registers all items, each batch when it is due, and gives the count of the events that were
-    /// registered. After Ctrl-C it waits for the answers to what is on its way; that is a failure
-    /// where the input has an end: then not all of it was registered.
+    /// registered. After a failure or Ctrl-C it waits for the answers to what is on its way. Ctrl-C
+    /// is a failure where the input has an end: then not all of it was registered.
     pub(super) async fn run<R: Runtime>(
         mut self,
         items: Receiver<Result<Item>>,
@@ -99,25 +130,22 @@ impl<'a> Pipeline<'a> {
         let interrupt = Interrupt::watch()?;
         let mut start = Instant::now();
         let mut waiting: Option<Batch> = None;
-        let mut end = None;
-        let mut interrupted = false;
+        // what follows a line that is wrong
+        let mut unread = false;
         loop {
             let has_room = self.open.len() < MAX_OPEN && self.open_bytes < MAX_OPEN_BYTES;
+            let over = self.end.is_some();
             let input = async {
                 match &waiting {
-                    _ if !has_room => pending().await,
+                    _ if over || !has_room => pending().await,
                     Some(batch) => {
                         let due = batch.due.unwrap_or_default();
                         sleep::<R>(due.saturating_sub(start.elapsed())).await;
                         Next::Due
                     }
-                    None if end.is_none() => {
-                        items.recv().await.map_or(Next::EndOfInput, Next::Item)
-                    }
-                    None => pending().await,
+                    None => items.recv().await.map_or(Next::EndOfInput, Next::Item),
                 }
             };
-            let over = end.is_some();
             let asked = async {
                 if over {
                     return pending().await;
@@ -132,20 +160,19 @@ impl<'a> Pipeline<'a> {
                     let answer = async { Next::Answer(open.answer.as_mut().await) };
                     smol::future::or(answer, input).await
                 }
-                None if end.is_some() && waiting.is_none() => break,
+                None if over => break,
                 None => input.await,
             };
             match next {
-                Next::Answer(answer) => self.answered(answer)?,
+                Next::Answer(answer) => self.answered(answer),
                 Next::Item(Ok(Item::Batch(batch))) => waiting = Some(batch),
                 Next::Item(Ok(Item::Wrong { line, error })) => self.wrong(line, &error),
-                // what was read before the wrong line is on its way
-                Next::Item(Err(error)) => end = Some(Err(error)),
-                Next::EndOfInput => end = Some(Ok(())),
-                Next::Interrupted => {
-                    (waiting, interrupted) = (None, ends);
-                    end = Some(Ok(()));
+                Next::Item(Err(error)) => {
+                    unread = true;
+                    self.fail(error);
                 }
+                Next::EndOfInput => self.end = Some(End::Input),
+                Next::Interrupted => self.end = Some(End::Interrupted),
                 Next::Due => {
                     if let Some(batch) = waiting.take() {
                         // what could not be registered in time is not made up for in a burst
@@ -157,15 +184,14 @@ impl<'a> Pipeline<'a> {
             }
         }
         self.progress.finish();
-        end.unwrap_or(Ok(()))?;
-        let registered = self.progress.events;
-        self.failed.map_or(Ok(()), |failed| failed.told(registered))?;
-        if interrupted {
-            let text =
-                format!("{registered} events were registered, and the ones after them were not");
-            return Err(Failure::Interrupted(text).into());
-        }
-        Ok(registered)
+        let more = match waiting {
+            Some(_) => More::Known,
+            None if unread => More::Unknown,
+            None if items.try_recv().is_ok() => More::Known,
+            None if items.is_closed() => More::Nothing,
+            None => More::Unknown,
+        };
+        self.outcome(ends, more)
     }
 
     /// Sends a batch. The library sends with the first poll, so that comes now.
@@ -177,41 +203,144 @@ impl<'a> Pipeline<'a> {
         if let Some(answered) = smol::future::poll_once(&mut answer).await {
             answer = Box::pin(ready(answered));
         }
+        self.batches += 1;
+        self.last_line = *lines.end();
         self.open_bytes += bytes;
         self.open.push_back(OpenBatch { answer, lines, events: count, bytes });
     }
 
-    fn answered(&mut self, answer: Answer) -> Result<()> {
-        let Some(OpenBatch { lines, events, bytes, .. }) = self.open.pop_front() else {
-            return Ok(());
-        };
+    fn answered(&mut self, answer: Answer) {
+        let Some(OpenBatch { lines, events, bytes, .. }) = self.open.pop_front() else { return };
         self.open_bytes -= bytes;
-        let over = matches!(answer, Err(RequestError::Ended(_)));
-        let answer = registered(self.server, answer)
-            .with_context(|| format!("lines {} to {}", lines.start(), lines.end()));
-        let events = match (answer, &mut self.failed) {
-            (Ok(events), _) => events,
-            (Err(error), Some(failed)) if !over => {
-                self.progress.say(&format!("{error:#}"));
-                failed.add(lines, events as u64);
-                return Ok(());
+        let lost = matches!(answer, Err(RequestError::Ended(_)));
+        match registered(self.server, answer) {
+            Ok(registered) => {
+                self.progress.advance(registered.len(), bytes);
+                self.print(&registered);
             }
-            (Err(error), _) => return Err(error),
-        };
-        self.progress.advance(events.len(), bytes);
-        match &mut self.output {
-            Some(output) => output.events(&events),
-            None => Ok(()),
+            Err(error) if lost => self.lost(lines, error),
+            Err(error) => {
+                let error = error.context(format!("lines {} to {}", lines.start(), lines.end()));
+                self.failed.add(lines, events as u64);
+                if self.keep_going {
+                    self.progress.say(&format!("{error:#}"));
+                } else {
+                    self.fail(error);
+                }
+            }
         }
+    }
+
+    fn print(&mut self, events: &[Event]) {
+        if let Some(output) = &mut self.output
+            && let Err(error) = output.events(events)
+        {
+            // said once
+            self.output = None;
+            self.fail(error);
+        }
+    }
+
+    /// The answer to these lines will never be known; the reason is the same for all of them.
+    fn lost(&mut self, lines: RangeInclusive<u64>, error: anyhow::Error) {
+        let first = match &self.uncertain {
+            Some(earlier) => *earlier.start(),
+            None => {
+                self.fail(error);
+                *lines.start()
+            }
+        };
+        self.uncertain = Some(first..=*lines.end());
     }
 
     fn wrong(&mut self, line: u64, error: &anyhow::Error) {
         self.progress.say(&format!("{error:#}"));
-        if let Some(failed) = &mut self.failed {
-            failed.wrong = true;
-            failed.add(line..=line, 1);
+        self.failed.wrong = true;
+        self.failed.add(line..=line, 1);
+    }
+
+    /// No more input is taken. The first such failure is how the command ends, later ones are said.
+    fn fail(&mut self, error: anyhow::Error) {
+        match &self.end {
+            Some(End::Failed(_)) => self.progress.say(&format!("{error:#}")),
+            _ => self.end = Some(End::Failed(error)),
         }
     }
+
+    /// What it came to, once every answer is there.
+    fn outcome(mut self, ends: bool, more: More) -> Result<usize> {
+        let (registered, failed) = (self.progress.events, self.failed.lines > 0);
+        match self.end.take() {
+            Some(End::Failed(error)) => Err(self.failure(error, more)),
+            Some(End::Interrupted) if ends && !failed => {
+                let text = format!(
+                    "{registered} events were registered, and the ones after them were not"
+                );
+                Err(Failure::Interrupted(text).into())
+            }
+            end if failed => {
+                let stopped = matches!(end, Some(End::Interrupted)) && more != More::Nothing;
+                Err(Failure::Lines { text: self.summary(stopped), wrong: self.failed.wrong }.into())
+            }
+            _ => Ok(registered),
+        }
+    }
+
+    /// A failure, with what was registered all the same, and what was not.
+    fn failure(&self, error: anyhow::Error, more: More) -> anyhow::Error {
+        let alone = self.batches <= 1 && self.progress.events == 0 && more != More::Known;
+        if alone && !self.keep_going && self.uncertain.is_none() {
+            return error;
+        }
+        let summary = self.summary(more != More::Nothing);
+        match error.downcast_ref() {
+            Some(Failure::OutputClosed) => {
+                if more != More::Nothing || self.failed.lines > 0 {
+                    say(&format!("note: {error}: {summary}"));
+                }
+                error
+            }
+            Some(Failure::Input(_)) => {
+                Failure::Lines { text: format!("{error:#}; {summary}"), wrong: true }.into()
+            }
+            Some(Failure::NotRegistered) => {
+                Failure::Lines { text: format!("{error:#}; {summary}"), wrong: self.failed.wrong }
+                    .into()
+            }
+            _ => error.context(summary),
+        }
+    }
+
+    /// What was registered and what was not; `stopped` before the end of the input.
+    fn summary(&self, stopped: bool) -> String {
+        let mut text = format!("{} events registered", self.progress.events);
+        if self.failed.lines > 0 {
+            text += &format!(", {}", self.failed);
+        }
+        if let Some(lines) = &self.uncertain {
+            let others = if self.failed.lines > 0 { "other " } else { "" };
+            text += &format!(
+                "; the {others}lines {} to {} may or may not be registered",
+                lines.start(),
+                lines.end()
+            );
+        }
+        match self.last_line {
+            _ if !stopped => {}
+            0 => text += "; nothing was sent",
+            last => text += &format!("; nothing after line {last} was sent"),
+        }
+        text
+    }
+}
+
+/// Whether there is more input than what was sent.
+#[derive(Clone, Copy, PartialEq)]
+enum More {
+    Known,
+    /// It was not read so far.
+    Unknown,
+    Nothing,
 }
 
 /// So late a batch may be before the later ones are put off.
@@ -229,24 +358,17 @@ impl FailedLines {
             _ => {}
         }
     }
+}
 
-    /// A failure, where there was one.
-    fn told(self, registered: usize) -> Result<()> {
-        let Self { lines, named, wrong } = self;
-        if lines == 0 {
-            return Ok(());
-        }
-        let more = if named.len() == NAMED { ", …" } else { "" };
-        let named = named.iter().map(|lines| match (lines.start(), lines.end()) {
+impl fmt::Display for FailedLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = self.named.iter().map(|lines| match (lines.start(), lines.end()) {
             (start, end) if start == end => start.to_string(),
             (start, end) => format!("{start} to {end}"),
         });
         let named: Vec<_> = named.collect();
-        let text = format!(
-            "{registered} events registered, {lines} lines failed: {}{more}",
-            named.join(", ")
-        );
-        Err(Failure::Lines { text, wrong }.into())
+        let more = if named.len() == NAMED { ", …" } else { "" };
+        write!(f, "{} lines failed: {}{more}", self.lines, named.join(", "))
     }
 }
 

@@ -1,9 +1,13 @@
 //! `hat subscribe`: events as they are registered, and what was registered before.
 //!
 //! ```text
-//! state file, or history ──> positions ──> what came since, what comes ──> printer ──> state file
+//! state file, or history ──> positions ──> what came since, what comes ──> printer ──> reader
+//!                                                                                         │
+//!                                                           state file <── what it has taken
 //! ```
 
+#[cfg_attr(not(unix), path = "subscribe/no_delivery.rs")]
+mod delivery;
 mod history;
 mod state;
 
@@ -23,8 +27,15 @@ use crate::client::{Interest, client_options, refusal};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
-use crate::runtime::within;
+use crate::runtime::{sleep, within};
+use delivery::Delivery;
 use state::State;
+
+/// How often a pipe is asked whether its reader has taken what was printed.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+/// So long a reader has at the end.
+const LAST_READ: Duration = Duration::from_secs(5);
 
 /// The last event that was printed, or is known, of each server.
 type Positions = BTreeMap<i64, Position>;
@@ -42,10 +53,17 @@ pub(crate) async fn subscribe<R: Runtime>(args: SubscribeArgs) -> Result<()> {
         left: args.count.unwrap_or(usize::MAX),
         printed: Positions::new(),
         state,
+        delivery: Delivery::new(),
     };
     let followed = follow::<R>(&args, wanted, &interrupt, &mut printer).await;
-    // whatever ended it: what was printed was printed
-    let saved = printer.save();
+    // nobody is left to take what was printed: the next run prints it again
+    if let Err(error) = &followed
+        && let Some(Failure::OutputClosed) = error.downcast_ref()
+    {
+        return followed;
+    }
+    // whatever else ended it: what was printed was printed
+    let saved = printer.save_last::<R>().await;
     followed.and(saved)
 }
 
@@ -58,6 +76,7 @@ struct Printer {
     /// The last of them, of each server.
     printed: Positions,
     state: Option<State>,
+    delivery: Delivery,
 }
 
 impl Printer {
@@ -80,8 +99,34 @@ impl Printer {
         Ok(())
     }
 
-    fn save(&mut self) -> Result<()> {
-        self.state.as_mut().map_or(Ok(()), State::save)
+    /// Saves the state once all that was printed has arrived. Gives whether there is nothing left
+    /// to save.
+    fn save(&mut self) -> Result<bool> {
+        let Some(state) = self.state.as_mut().filter(|state| state.is_dirty()) else {
+            return Ok(true);
+        };
+        if !self.delivery.is_complete()? {
+            return Ok(false);
+        }
+        state.save()?;
+        Ok(true)
+    }
+
+    /// The same at the end, for which a reader has some time.
+    async fn save_last<R: Runtime>(&mut self) -> Result<()> {
+        let start = Instant::now();
+        while !self.save()? {
+            if start.elapsed() >= LAST_READ {
+                say(&format!(
+                    "note: the last lines were not read within {} s: the state does not cover them, \
+                     and the next run prints them again",
+                    LAST_READ.as_secs()
+                ));
+                return Ok(());
+            }
+            sleep::<R>(ASK_AGAIN / 10).await;
+        }
+        Ok(())
     }
 }
 
@@ -180,8 +225,7 @@ async fn updates<R: Runtime>(
         let next = match smol::future::poll_once(client.next()).await {
             Some(next) => next,
             None => {
-                printer.save()?;
-                let next = interrupt.or(client.next());
+                let next = interrupt.or(next::<R>(client, printer));
                 let next = match args.idle_timeout {
                     None => next.await,
                     Some(idle) => {
@@ -192,7 +236,7 @@ async fn updates<R: Runtime>(
                     }
                 };
                 match next {
-                    Some(next) => next,
+                    Some(next) => next?,
                     None => return Ok(true),
                 }
             }
@@ -222,6 +266,19 @@ async fn updates<R: Runtime>(
         }
     }
     Ok(caught_up)
+}
+
+/// The next update; until it comes, the state is saved as soon as it may be.
+async fn next<R: Runtime>(
+    client: &ReconnectingClient,
+    printer: &mut Printer,
+) -> Result<Result<Update, StopReason>> {
+    while !printer.save()? {
+        if let Some(next) = within::<R, _>(ASK_AGAIN, client.next()).await {
+            return Ok(next);
+        }
+    }
+    Ok(client.next().await)
 }
 
 /// While nobody reads what is printed, nothing is read from the server either, which has a limit to

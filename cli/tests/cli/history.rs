@@ -114,6 +114,7 @@ on_every_runtime! {
         };
         let (server, copied, ours) = start();
         assert!(copied.contains("events of 1 server copied from"), "{copied}");
+        assert!(copied.contains(", 0 skipped (not after"), "{copied}");
         assert_eq!(held(&ours), held(&theirs));
         server.signal("TERM");
         assert_eq!(server.end().code, Some(0));
@@ -124,6 +125,22 @@ on_every_runtime! {
         let count: u64 = copied.split(' ').next().and_then(|it| it.parse().ok()).expect("a number");
         assert!((100..200).contains(&count), "only the rest: {copied}");
         assert_eq!(held(&ours), held(&theirs));
+    }
+
+    /// What is told where `--mirror-once` cannot know all ids: the events of a server by its id.
+    fn events_of_one_server_go_into_a_store(runtime) {
+        let folder = Folder::new();
+        let server = Server::start_of(runtime, &format!("--store {}", folder.of("theirs")));
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let lines: String = (0..300).map(|n| format!("{{\"type\":\"x/{n}\",\"payload\":{{\"kind\":\"json\",\"data\":{n}}}}}\n")).collect();
+        assert_eq!(hat_with(&format!("register --batch 50 {connect}"), &lines).code, Some(0));
+        let stored = hat(&format!("query server --server-id 1 --persisted --all {connect}"));
+        let ours = folder.of("ours");
+        let ended = hat_with(&format!("store import {ours}"), &stored.stdout.join("\n"));
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let kept = hat(&format!("store export {ours}")).json();
+        assert!(kept.len() >= 300, "{} events", kept.len());
+        assert_eq!(kept, stored.json());
     }
 
     fn nobody_to_copy_from(runtime) {

@@ -1,7 +1,16 @@
 //! What `hat register` takes, and `hat query` gives, in the forms that people write.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use hat_core::eventer::{Event, EventId, RegisterEvent, Status, Timestamp};
+use hat_smol::eventer::{ConnectionInfo, Handler, ListenOptions, listen};
 use serde_json::{Value, json};
 
+use crate::on_every_runtime;
 use crate::process::{Hat, Server, hat, hat_with};
 
 fn payload(event: &Value) -> &Value {
@@ -186,4 +195,120 @@ fn every_format() {
     assert!(latest("--format table")[3].contains(r#"{"celsius":81.50"#));
     Hat::start_with(&format!("register fw --binary t {connect}"), "\u{1}\u{2}").end().json();
     assert_eq!(latest("fw --format payload"), ["\u{1}\u{2}"]);
+}
+
+/// `count` lines, each with its number.
+fn numbered(count: usize) -> Vec<String> {
+    let line = |n| format!("{{\"type\":\"n\",\"payload\":{{\"kind\":\"json\",\"data\":{n}}}}}\n");
+    (1..=count).map(line).collect()
+}
+
+/// The number between two texts.
+#[track_caller]
+fn between(line: &str, before: &str, after: &str) -> usize {
+    let rest = line.split_once(before).and_then(|(_, rest)| rest.split_once(after));
+    rest.and_then(|(number, _)| number.parse().ok())
+        .unwrap_or_else(|| panic!("{before}…{after}: {line}"))
+}
+
+/// Registers everything but events of the type `refused`, about which it thinks for long enough
+/// that many others are on their way behind them. Counts what it registered.
+#[derive(Clone, Default)]
+struct Choosy(Arc<AtomicI64>);
+
+impl Handler for Choosy {
+    async fn register(&self, _: &ConnectionInfo, events: Vec<RegisterEvent>) -> Option<Vec<Event>> {
+        if events.iter().any(|event| event.event_type.to_string() == "refused") {
+            smol::Timer::after(Duration::from_millis(500)).await;
+            return None;
+        }
+        let registered = events.into_iter().map(|event| Event {
+            id: EventId::new(1, self.0.fetch_add(1, Ordering::SeqCst) + 1, 1),
+            event_type: event.event_type,
+            timestamp: Timestamp::now(),
+            source_timestamp: event.source_timestamp,
+            payload: event.payload,
+        });
+        Some(registered.collect())
+    }
+}
+
+on_every_runtime! {
+    /// What is on its way behind a batch that is refused is registered: it is waited for, and said.
+    fn a_refused_batch_does_not_hide_the_ones_behind_it(runtime) {
+        let options = ListenOptions { status: Status::Operational, ..ListenOptions::default() };
+        let address: SocketAddr = ([127, 0, 0, 1], 0).into();
+        let choosy = Choosy::default();
+        let server = smol::block_on(listen(address, choosy.clone(), options)).expect("a free port");
+        let connect = format!("--connect {} --runtime {runtime}", server.addresses()[0]);
+        let mut lines = numbered(1_000);
+        for at in [9, 19] {
+            lines[at] = "{\"type\":\"refused\"}\n".to_owned();
+        }
+        let ended = hat_with(&format!("register --batch 1 {connect}"), &lines.concat());
+        assert_eq!((ended.code, ended.stderr.len()), (Some(7), 2), "{ended:?}");
+        let refused = "the server did not register the events";
+        assert_eq!(ended.stderr[0], format!("lines 20 to 20: {refused}"));
+        let line = &ended.stderr[1];
+        assert!(line.starts_with(&format!("error: lines 10 to 10: {refused}; ")), "{line}");
+        let registered = between(line, "; ", " events registered, 2 lines failed: 10, 20; ");
+        let last = between(line, "; nothing after line ", " was sent");
+        assert_eq!(registered, choosy.0.load(Ordering::SeqCst) as usize, "{line}");
+        assert_eq!(last, registered + 2, "{line}");
+        assert!((20..1_000).contains(&last), "{line}");
+
+        // one goes on: the same two, and all the others
+        let ended = hat_with(&format!("register --batch 1 --keep-going {connect}"), &lines.concat());
+        assert_eq!((ended.code, ended.stderr.len()), (Some(7), 3), "{ended:?}");
+        assert_eq!(ended.stderr[2], "error: 998 events registered, 2 lines failed: 10, 20");
+    }
+
+    /// Nobody knows of what was on its way, and that is said, with what failed before.
+    fn a_lost_connection_leaves_lines_uncertain(runtime) {
+        for keep_going in [false, true] {
+            let server = Server::start(runtime, "");
+            let connect = format!("--connect {} --runtime {runtime}", server.address);
+            let mut lines = numbered(5_000);
+            let mut options = "--batch 1 --rate 50 --response".to_owned();
+            if keep_going {
+                lines[1] = "nonsense\n".to_owned();
+                options += " --keep-going";
+            }
+            let register = Hat::start_with(&format!("register {options} {connect}"), &lines.concat());
+            for _ in 0..3 {
+                register.json();
+            }
+            server.hat.signal("STOP");
+            thread::sleep(Duration::from_secs(1));
+            server.hat.signal("KILL");
+            let ended = register.end();
+            assert_eq!((ended.code, ended.stderr.len()), (Some(6), 1 + usize::from(keep_going)), "{ended:?}");
+            let line = ended.stderr.last().expect("one");
+            let registered = between(line, "error: ", " events registered");
+            assert_eq!(registered, 3 + ended.stdout.len(), "{ended:?}");
+            let failed = match keep_going {
+                false => "; the lines ",
+                true => ", 1 lines failed: 2; the other lines ",
+            };
+            let first = between(line, &format!(" events registered{failed}"), " to ");
+            let last = between(line, &format!(" {first} to "), " may or may not be registered; ");
+            assert_eq!(first, registered + 1 + usize::from(keep_going), "{line}");
+            assert!(last > first, "{line}");
+            let rest = format!("; nothing after line {last} was sent: the connection to {} ended: ", server.address);
+            assert!(line.contains(&rest), "{line}");
+        }
+    }
+}
+
+/// What was read before a wrong line is registered, and its count is said.
+#[test]
+fn a_wrong_line_is_told_with_what_was_registered_before_it() {
+    let server = Server::start("tokio", "");
+    let connect = format!("--connect {}", server.address);
+    let lines = numbered(5).concat() + "nonsense\n" + &numbered(5).concat();
+    let ended = hat_with(&format!("register --batch 2 {connect}"), &lines);
+    let line = ended.failed(2);
+    assert!(line.starts_with("error: line 6 of standard input: "), "{line}");
+    assert!(line.ends_with("; 5 events registered; nothing after line 5 was sent"), "{line}");
+    assert_eq!(hat(&format!("query timeseries {connect}")).json().len(), 5);
 }

@@ -1,6 +1,13 @@
 //! `hat subscribe`: what was before, where the last run stopped, and when it ends.
 
 use std::process::Command;
+#[cfg(target_os = "linux")]
+use std::{
+    io::Read,
+    process::{Child, ChildStdout, Stdio},
+    thread,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -136,6 +143,147 @@ on_every_runtime! {
         assert_eq!(ended.stderr, ["error: 1 of 2 events arrived, and then none for 0.2 s"]);
         assert_eq!(hat(&format!("subscribe --idle-timeout 0.2 {connect}")).json(), [""; 0]);
     }
+}
+
+/// A subscriber whose output is taken only as far as a test says.
+#[cfg(target_os = "linux")]
+struct SlowlyRead {
+    child: Child,
+    stdout: ChildStdout,
+}
+
+#[cfg(target_os = "linux")]
+impl SlowlyRead {
+    fn start(args: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hat"));
+        command.args(args.split_whitespace()).env_remove("HAT_TOKEN").env_remove("RUST_LOG");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let stdout = child.stdout.take().expect("a pipe");
+        Self { child, stdout }
+    }
+
+    /// Takes so many lines, and not a byte more.
+    fn take(&mut self, count: usize) -> Vec<i64> {
+        let mut text = Vec::new();
+        while text.iter().filter(|&&byte| byte == b'\n').count() < count {
+            let mut byte = [0];
+            self.stdout.read_exact(&mut byte).expect("one more line");
+            text.extend(byte);
+        }
+        let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        numbers(&lines.map(|line| serde_json::from_slice(line).expect("JSON")).collect::<Vec<_>>())
+    }
+
+    /// Reads nothing more, and waits for the end: its code, and what it said.
+    fn end_unread(self) -> (Option<i32>, String) {
+        let Self { child, stdout } = self;
+        drop(stdout);
+        Self::ended(child)
+    }
+
+    fn ended(child: Child) -> (Option<i32>, String) {
+        let output = child.wait_with_output().expect("it ends");
+        (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+    }
+}
+
+#[cfg(target_os = "linux")]
+on_every_runtime! {
+    /// The state covers what the reader has taken, not what waits in the pipe.
+    fn a_killed_reader_has_not_read_what_is_in_the_pipe(runtime) {
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let state = Scratch::new(&format!("pipe-{runtime}"));
+        let subscribe = format!("subscribe n/* --state {} {connect}", state.path());
+        hat(&format!("{subscribe} --idle-timeout 0.2")).json();
+        let before = std::fs::read_to_string(&state.0).expect("the state");
+
+        register(&connect, 1..=50);
+        let mut follower = SlowlyRead::start(&subscribe);
+        assert_eq!(follower.take(5), all(1, 5));
+        // it has nothing to do any more but to save the state
+        thread::sleep(Duration::from_millis(500));
+        assert_eq!(std::fs::read_to_string(&state.0).expect("the state"), before);
+        drop(follower.stdout);
+        // finds nobody who reads
+        register(&connect, 51..=51);
+        assert_eq!(SlowlyRead::ended(follower.child), (Some(0), String::new()));
+        let again = numbers(&hat(&format!("{subscribe} --idle-timeout 0.5")).json());
+        assert_eq!(again, all(1, 51), "6 to 51 are new to the reader");
+    }
+
+    /// Once the reader has taken everything, the state covers it without another event.
+    fn a_slow_reader_that_takes_everything(runtime) {
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let state = Scratch::new(&format!("drained-{runtime}"));
+        let subscribe = format!("subscribe n/* --state {} {connect}", state.path());
+        hat(&format!("{subscribe} --idle-timeout 0.2")).json();
+        let before = std::fs::read_to_string(&state.0).expect("the state");
+
+        register(&connect, 1..=20);
+        let mut follower = SlowlyRead::start(&subscribe);
+        assert_eq!(follower.take(5), all(1, 5));
+        thread::sleep(Duration::from_millis(300));
+        assert_eq!(follower.take(15), all(6, 20));
+        while std::fs::read_to_string(&state.0).expect("the state") == before {
+            thread::yield_now();
+        }
+        follower.child.kill().expect("it runs");
+        follower.end_unread();
+        register(&connect, 21..=22);
+        assert_eq!(numbers(&hat(&format!("{subscribe} --count 2")).json()), [21, 22]);
+    }
+
+    /// At an orderly end a reader has a moment: what it does not take is said, and comes again.
+    fn an_end_before_the_reader_has_taken_everything(runtime) {
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let state = Scratch::new(&format!("unread-{runtime}"));
+        let subscribe = format!("subscribe n/* --state {} {connect}", state.path());
+        hat(&format!("{subscribe} --idle-timeout 0.2")).json();
+        register(&connect, 1..=4);
+
+        let follower = SlowlyRead::start(&format!("{subscribe} --count 2"));
+        let SlowlyRead { child, stdout } = follower;
+        let (code, said) = SlowlyRead::ended(child);
+        assert_eq!(code, Some(0), "{said}");
+        let note = "note: the last lines were not read within 5 s: the state does not cover them, \
+                    and the next run prints them again\n";
+        assert_eq!(said, note);
+        drop(stdout);
+
+        let mut follower = SlowlyRead::start(&format!("{subscribe} --count 2"));
+        thread::sleep(Duration::from_millis(500));
+        assert_eq!(follower.take(2), [1, 2]);
+        assert_eq!(follower.end_unread(), (Some(0), String::new()));
+        assert_eq!(numbers(&hat(&format!("{subscribe} --count 2")).json()), [3, 4]);
+    }
+}
+
+/// A file has what was printed, and the next run goes on behind it.
+#[test]
+fn a_state_beside_a_file() {
+    let server = Server::start("tokio", "");
+    let connect = format!("--connect {}", server.address);
+    let (state, output) = (Scratch::new("beside"), Scratch::new("output"));
+    let run = |args: &str| {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&output.0);
+        let args = format!("subscribe n/* --state {} {args} {connect}", state.path());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hat"));
+        command.args(args.split_whitespace()).env_remove("HAT_TOKEN");
+        let status = command.stdout(file.expect("a file")).status().expect("the program starts");
+        assert_eq!(status.code(), Some(0));
+    };
+    run("--idle-timeout 0.2");
+    register(&connect, 1..=9);
+    run("--count 4");
+    run("--count 5");
+    let text = std::fs::read_to_string(&output.0).expect("the output");
+    let lines: Vec<_> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(numbers(&lines), all(1, 9));
 }
 
 #[test]

@@ -21,7 +21,8 @@ sbs::choice! {
 
 sbs::record! {
     /// Asks for the newest event of every type, by `HatEventer.QueryLatestParams`. The order of the
-    /// answer is not defined, and nothing follows.
+    /// answer is not defined. `more_follows` says that it was cut to what a message may have: then
+    /// fewer types have to be asked for.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct LatestParams {
         /// Query types, of which the event's type must match one. `None` is any type, an empty list

@@ -7,19 +7,31 @@
 //!                                       void stays until it is in front, or half of them are
 //! ```
 //!
+//! Whole events are kept, for who asks for one that the store has no more; and no more bytes of
+//! them than a limit says, however few types they are of.
+//!
 //! A change counts once it is taken: an event that nobody has seen gives way to the next one in its
 //! place. So a type that changes a thousand times between two looks costs a search each time, and
 //! one copy.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use hat_core::eventer::{Event, EventId, EventType, Payload};
+use hat_core::eventer::{Event, EventId, EventType, Payload, Timestamp};
+use hat_core::sbs::Encode as _;
 
 use crate::store::{Session, is_later};
+
+/// Bytes of events, as they are encoded: what the state of a page may take as text.
+pub(super) const MAX_BYTES: usize = 256 << 20;
 
 #[derive(Debug)]
 pub(super) struct Latest {
     max_types: usize,
+    max_bytes: usize,
+    /// What the events take.
+    bytes: usize,
+    /// Types were left out to stay within the bytes, or were not read.
+    left_out: bool,
     /// The last event of each server.
     last: BTreeMap<i64, EventId>,
     types: HashMap<EventType, Entry>,
@@ -44,7 +56,17 @@ impl Latest {
     /// Of at most so many types: those that changed last.
     pub(super) fn new(max_types: usize) -> Self {
         let (last, types, order) = (BTreeMap::new(), HashMap::new(), VecDeque::new());
-        Self { max_types, last, types, order, changes: 0, taken: 0 }
+        Self {
+            max_types,
+            max_bytes: MAX_BYTES,
+            bytes: 0,
+            left_out: false,
+            last,
+            types,
+            order,
+            changes: 0,
+            taken: 0,
+        }
     }
 
     /// Takes what is above the last event of its server. It is copied: no frame is kept alive.
@@ -55,12 +77,15 @@ impl Latest {
         events[known..].iter().for_each(|event| self.add(event));
     }
 
-    /// Takes the latest event of each type, as a store has them: of many servers, in any order.
-    pub(super) fn load(&mut self, mut latest: Vec<Event>) {
-        // the oldest is forgotten first. By time, and not as events of one server follow each
-        // other: that is no order among many servers
-        latest.sort_by_key(|event| (event.timestamp, event.id));
-        latest.iter().for_each(|event| self.add(event));
+    /// Takes latest events of types, as a store has them: of many servers, in any order.
+    pub(super) fn load(&mut self, read: NewestEvents) {
+        self.left_out |= read.left_out;
+        read.events.into_values().for_each(|event| self.add(&event));
+    }
+
+    /// Whether a type may be missing though there are not too many of them.
+    pub(super) fn has_left_out(&self) -> bool {
+        self.left_out
     }
 
     /// How many types there are.
@@ -102,8 +127,10 @@ impl Latest {
         {
             return;
         }
+        self.bytes += event.encoded_len();
         match known {
             Some(known) => {
+                self.bytes -= known.event.encoded_len();
                 // its type is there, in memory of its own
                 let event_type = known.event.event_type.clone();
                 let payload = event.payload.as_ref().map(Payload::detached);
@@ -127,17 +154,59 @@ impl Latest {
 
     /// Back to the limits.
     fn shrink(&mut self) {
-        while self.types.len() > self.max_types
+        while (self.types.len() > self.max_types || self.bytes > self.max_bytes)
             && let Some(first) = self.order.pop_front()
         {
             if is_valid(&self.types, &first) {
-                self.types.remove(&first.1);
+                self.left_out |= self.types.len() <= self.max_types;
+                let gone = self.types.remove(&first.1);
+                self.bytes -= gone.map_or(0, |entry| entry.event.encoded_len());
             }
         }
         if self.order.len() > 2 * self.types.len() + VOID {
             let types = &self.types;
             self.order.retain(|change| is_valid(types, change));
         }
+    }
+}
+
+/// The newest of the events that a store is asked for part by part: within the limits, whatever it
+/// has.
+#[derive(Debug)]
+pub(super) struct NewestEvents {
+    max_types: usize,
+    max_bytes: usize,
+    bytes: usize,
+    /// By time, and not as events of one server follow each other: that is no order among many
+    /// servers.
+    events: BTreeMap<(Timestamp, EventId), Event>,
+    /// Not all was read, or there was no room for all.
+    left_out: bool,
+}
+
+impl NewestEvents {
+    pub(super) fn new(max_types: usize) -> Self {
+        let (bytes, events, left_out) = (0, BTreeMap::new(), false);
+        Self { max_types, max_bytes: MAX_BYTES, bytes, events, left_out }
+    }
+
+    /// Takes the latest events of some types: each type comes once.
+    pub(super) fn take(&mut self, events: Vec<Event>) {
+        for event in events {
+            self.bytes += event.encoded_len();
+            self.events.insert((event.timestamp, event.id), event);
+            while (self.events.len() > self.max_types || self.bytes > self.max_bytes)
+                && let Some((_, oldest)) = self.events.pop_first()
+            {
+                self.left_out |= self.events.len() < self.max_types;
+                self.bytes -= oldest.encoded_len();
+            }
+        }
+    }
+
+    /// There are some that were not read.
+    pub(super) fn miss(&mut self) {
+        self.left_out = true;
     }
 }
 
@@ -237,6 +306,70 @@ mod tests {
         latest.after(0, 10);
         latest.apply(&Session::new(vec![event(4)]).expect("a session"));
         assert!(frame.is_unique());
+    }
+
+    fn large(server: i64, number: i64, name: &str, size: usize) -> Event {
+        Event {
+            id: EventId::new(server, number, 1),
+            event_type: EventType::from_segments([name]),
+            timestamp: Timestamp::from_secs(number),
+            source_timestamp: None,
+            payload: Some(Payload::binary("", vec![0; size])),
+        }
+    }
+
+    #[test]
+    fn the_oldest_give_way_where_events_are_large_and_that_is_known() {
+        let mut latest = Latest { max_bytes: 10_000, ..Latest::new(100) };
+        let mut number = 0;
+        let mut apply = |latest: &mut Latest, name: &str, size| {
+            number += 1;
+            latest.apply(&Session::new(vec![large(1, number, name, size)]).expect("a session"));
+            let bytes = latest.types.values().map(|entry| entry.event.encoded_len());
+            assert_eq!(latest.bytes, bytes.sum::<usize>());
+            assert!(latest.bytes <= 10_000);
+        };
+        for _ in 0..5 {
+            ["a", "b", "c"].iter().for_each(|name| apply(&mut latest, name, 3_000));
+        }
+        assert!(!latest.has_left_out());
+        apply(&mut latest, "d", 3_000);
+        assert_eq!((latest.types(), latest.has_left_out()), (3, true));
+        // one that grows pushes others out, and in the end itself
+        apply(&mut latest, "d", 9_000);
+        assert_eq!(latest.types(), 1);
+        apply(&mut latest, "d", 20_000);
+        assert_eq!((latest.types(), latest.bytes), (0, 0));
+        apply(&mut latest, "e", 10);
+        assert_eq!(latest.types(), 1);
+        // too many types is another thing, and known by their number
+        let mut few = Latest::new(2);
+        ["a", "b", "c"].iter().for_each(|name| apply(&mut few, name, 10));
+        assert_eq!((few.types(), few.has_left_out()), (2, false));
+    }
+
+    #[test]
+    fn of_parts_the_newest_are_kept_within_the_limits() {
+        let types = |newest: NewestEvents| -> Vec<i64> {
+            let mut latest = Latest::new(100);
+            latest.load(newest);
+            latest.after(0, 100).iter().map(|(_, event)| event.id.session).collect()
+        };
+        let parts = || {
+            [
+                vec![large(1, 5, "e", 10), large(2, 1, "a", 10)],
+                vec![large(1, 3, "c", 10), large(2, 4, "d", 10)],
+            ]
+        };
+        let mut few = NewestEvents::new(3);
+        parts().into_iter().for_each(|part| few.take(part));
+        assert!(!few.left_out);
+        assert_eq!(types(few), [3, 4, 5]);
+        let size = large(1, 5, "e", 10).encoded_len();
+        let mut small = NewestEvents { max_bytes: 2 * size, ..NewestEvents::new(3) };
+        parts().into_iter().for_each(|part| small.take(part));
+        assert!(small.left_out);
+        assert_eq!(types(small), [4, 5]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The state that all pages follow, and what changes it at once: clients, status, addresses.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,23 +11,30 @@ use hat_aio::Runtime;
 use hat_aio::eventer::ConnectionInfo;
 use hat_aio::juggler::SharedState;
 use hat_aio::runtime::sleep;
-use hat_core::eventer::{LatestParams, QueryParams, Status, Timestamp};
+use hat_core::eventer::{EventType, LatestParams, QueryParams, Status, Timestamp};
 use hat_core::json::{Array, Limits, Object, Pointer, Value};
 use hat_core::juggler::State;
 use smol::channel::{Receiver, Sender, bounded};
 use tracing::warn;
 
-use super::latest::Latest;
+use super::latest::{Latest, NewestEvents};
 use super::rate;
 use super::stream::Streams;
 use crate::engine_handle::EngineHandle;
-use crate::store::Session;
+use crate::store::{QueryError, Session};
 
 /// Characters of what a client says of itself. It may say megabytes, and every page would be told.
 const MAX_TEXT: usize = 256;
 
 /// Subscriptions of a client that are shown.
 const MAX_SUBSCRIPTIONS: usize = 64;
+
+/// Parts that a store with more latest events than one answer holds is read in: each is a look at
+/// all its types.
+const PARTS: u64 = 16;
+
+/// Bytes of payloads of one part, about. So much is in memory beside what is kept.
+const PART_BYTES: usize = 64 << 20;
 
 /// What pages show of a server. Cheap to clone.
 #[derive(Clone)]
@@ -40,7 +48,9 @@ impl fmt::Debug for Live {
 
 struct Inner {
     server_id: i64,
-    max_types: u64,
+    /// Types that pages are shown at the most. Fewer than was said at first, where there was no
+    /// room for the bytes of more.
+    max_types: AtomicU64,
     state: SharedState,
     /// The latest event of each type: what pages show, whatever the store is.
     latest: Mutex<Latest>,
@@ -87,7 +97,7 @@ impl Live {
         let streams = Streams::default();
         Self(Arc::new(Inner {
             server_id,
-            max_types: max_types as u64,
+            max_types: AtomicU64::new(max_types as u64),
             state,
             latest,
             streams,
@@ -99,18 +109,69 @@ impl Live {
     /// Takes what is in the store when the server starts. Where that cannot be read, pages begin
     /// with nothing.
     pub(crate) async fn load(&self, handle: &EngineHandle) {
-        let everything = QueryParams::Latest(LatestParams::default());
-        match handle.query(everything).await {
-            Ok(found) => self.latest().load(found.events),
+        match self.read(handle).await {
+            Ok(newest) => {
+                let mut latest = self.latest();
+                latest.load(newest);
+                if latest.has_left_out() {
+                    warn!(
+                        types = latest.types(),
+                        "the latest events are too large for the page: it shows those of the types \
+                         that changed last, and says how many are missing"
+                    );
+                }
+                self.limit(&latest);
+            }
             Err(error) => warn!(%error, "the page cannot show earlier events"),
         }
     }
 
+    /// The newest of the latest events in the store, in one answer or in parts.
+    async fn read(&self, handle: &EngineHandle) -> Result<NewestEvents, QueryError> {
+        let most = usize::try_from(self.max_types()).unwrap_or(usize::MAX);
+        let mut newest = NewestEvents::new(most);
+        let found = handle.query(QueryParams::Latest(LatestParams::default())).await?;
+        if !found.more_follows {
+            newest.take(found.events);
+            return Ok(newest);
+        }
+        drop(found);
+        // a type is in the part that its hash says: in which order they come is not said
+        let hasher = RandomState::new();
+        for part in 0..PARTS {
+            let hasher = hasher.clone();
+            let is_in = move |one: &EventType| hasher.hash_one(one) % PARTS == part;
+            let Some(found) = handle.search(Box::new(is_in), most, PART_BYTES).await else {
+                // a store in memory that cuts its answers: ours do not
+                newest.miss();
+                break;
+            };
+            let found = found?;
+            if found.events.len() < found.found {
+                newest.miss();
+            }
+            newest.take(found.events);
+        }
+        Ok(newest)
+    }
+
     /// Takes what was registered.
     pub(crate) fn applied(&self, session: &Session) {
-        self.latest().apply(session);
+        {
+            let mut latest = self.latest();
+            latest.apply(session);
+            self.limit(&latest);
+        }
         self.0.streams.applied(session);
         self.wake();
+    }
+
+    /// Where types are left out for their bytes, those that are there are the most that are shown:
+    /// so pages are told how many are missing, and searches go on in the store.
+    fn limit(&self, latest: &Latest) {
+        if latest.has_left_out() {
+            self.0.max_types.fetch_min(latest.types() as u64, Ordering::Relaxed);
+        }
     }
 
     /// The latest event of each type. Whoever registers waits for who holds it, so not for long.
@@ -148,7 +209,7 @@ impl Live {
 
     /// Types that pages are shown at the most.
     pub(super) fn max_types(&self) -> u64 {
-        self.0.max_types
+        self.0.max_types.load(Ordering::Relaxed)
     }
 
     /// Shows that the page registers nothing.

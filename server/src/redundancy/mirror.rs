@@ -62,9 +62,16 @@ enum Error {
     Write(#[from] AppendError),
     #[error("the copy cannot be read: {0}")]
     Read(#[from] StoreError),
-    #[error("it says that more events follow, but sends only known ones")]
+    #[error("it {0}")]
+    Page(#[from] PageFault),
+}
+
+/// Why a page of another server's events cannot be copied.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum PageFault {
+    #[error("says that more events follow, but sends only known ones")]
     NoProgress,
-    #[error("it sends {1:?} after {0:?}: events that are out of order cannot be copied")]
+    #[error("sends {1:?} after {0:?}: events that are out of order cannot be copied")]
     Disorder(EventId, EventId),
 }
 
@@ -98,7 +105,7 @@ impl Mirror {
                 if !ended.is_ours() {
                     shared.set_status(&other, None);
                 }
-                if !self.who.is_node {
+                if other.is_copied {
                     let reports = self.handle.mirrors();
                     let gone = |it: &mut MirrorReport| (it.connected, it.synced) = (false, false);
                     reports.change(other.server_id, gone);
@@ -107,10 +114,15 @@ impl Mirror {
                 let reason = ended.to_string();
                 if failed != reason || was_synced {
                     let (host, port) = (&*other.host, other.port);
-                    match self.who.is_node {
-                        true => warn!(host, port, reason, "cannot watch another node"),
+                    let server_id = other.server_id;
+                    match other.is_copied {
+                        false if self.who.is_node => {
+                            warn!(host, port, reason, "cannot watch another node");
+                        }
                         false => {
-                            let server_id = other.server_id;
+                            warn!(server_id, host, port, reason, "cannot watch another server");
+                        }
+                        true => {
                             warn!(server_id, host, port, reason, "cannot mirror another server");
                         }
                     }
@@ -134,7 +146,7 @@ impl Mirror {
     /// A connection to `other`, from its beginning to its end. Gives why it ended, and whether all
     /// was here, or it was watched.
     async fn connection<R: Runtime>(&self, other: &Other, shared: &Shared) -> (Error, bool) {
-        if self.who.is_node {
+        if !other.is_copied {
             let mut watched = false;
             let Err(error) = self.watch::<R>(other, shared, &mut watched).await;
             return (error, watched);
@@ -147,7 +159,8 @@ impl Mirror {
         (error, matches!(copy.synced, Some(SyncState::Synced(_))))
     }
 
-    /// Only the status of `other`, which has the same events.
+    /// Only the status of `other`: a node, which has the same events, or one whose events cannot be
+    /// copied.
     async fn watch<R: Runtime>(
         &self,
         other: &Other,
@@ -158,7 +171,7 @@ impl Mirror {
         *watched = true;
         shared.set_status(other, Some(client.status()));
         let (host, port) = (&*other.host, other.port);
-        info!(host, port, status = %client.status(), "watching another node");
+        info!(host, port, status = %client.status(), "watching another server");
         loop {
             if let Notification::Status(status) = client.next().await? {
                 shared.set_status(other, Some(status));
@@ -468,13 +481,13 @@ impl Copy<'_> {
 
 /// Whether a page goes on behind what was asked after, in order: one that does not would be asked
 /// for again without an end, and what is out of order would be passed over as known.
-fn check(page: &[Event], more: bool, asked_after: EventId) -> Result<(), Error> {
+pub(super) fn check(page: &[Event], more: bool, asked_after: EventId) -> Result<(), PageFault> {
     let disorder = page.windows(2).find(|two| two[1].id < two[0].id);
     if let Some(two) = disorder {
-        return Err(Error::Disorder(two[0].id, two[1].id));
+        return Err(PageFault::Disorder(two[0].id, two[1].id));
     }
     if more && page.last().is_none_or(|last| last.id <= asked_after) {
-        return Err(Error::NoProgress);
+        return Err(PageFault::NoProgress);
     }
     Ok(())
 }
@@ -513,12 +526,15 @@ mod tests {
         let after = EventId::new(2, 1, 2);
         let page = [event(1, 3), event(2, 1)];
         assert!(check(&page, true, after).is_ok() && check(&[], false, after).is_ok());
-        assert!(matches!(check(&[], true, after), Err(Error::NoProgress)));
+        assert!(matches!(check(&[], true, after), Err(PageFault::NoProgress)));
         // the same again, as a server does that does not know the id
-        assert!(matches!(check(&[event(1, 1), after_it()], true, after), Err(Error::NoProgress)));
+        assert!(matches!(
+            check(&[event(1, 1), after_it()], true, after),
+            Err(PageFault::NoProgress)
+        ));
         assert!(check(&[event(1, 1), after_it()], false, after).is_ok(), "known, and no more");
         let back = [event(2, 1), event(1, 3)];
-        assert!(matches!(check(&back, false, after), Err(Error::Disorder(..))));
+        assert!(matches!(check(&back, false, after), Err(PageFault::Disorder(..))));
     }
 
     fn after_it() -> Event {

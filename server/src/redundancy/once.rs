@@ -6,8 +6,9 @@ use std::time::Duration;
 use hat_aio::eventer::{Client, ConnectError, ConnectOptions, RequestError, connect};
 use hat_aio::tls::Connector;
 use hat_aio::{Address, Runtime, SocketOptions};
-use hat_core::eventer::{LatestParams, QueryParams, ServerParams};
+use hat_core::eventer::{EventId, LatestParams, QueryParams, ServerParams};
 
+use super::mirror::{PageFault, check};
 use crate::store::disk::Import;
 use crate::store::{DiskStore, Store as _, StoreError};
 
@@ -23,7 +24,8 @@ pub struct MirrorOnce {
     pub token: Option<String>,
     /// TLS, where the server is to be asked over that.
     pub tls: Option<Connector>,
-    /// Whose events are copied. None: those of all servers that a latest event is of.
+    /// Whose events are copied. None: those of all servers that a latest event is of, unless these
+    /// are more than one answer holds.
     pub servers: Vec<i64>,
 }
 
@@ -31,8 +33,11 @@ pub struct MirrorOnce {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CopySummary {
-    /// Events that came.
+    /// Events that the store has taken.
     pub events: u64,
+    /// Events that came and that the store has passed over: it has later ones of their server, or
+    /// its conditions say so.
+    pub skipped: u64,
     /// The servers that they are of.
     pub servers: Vec<i64>,
 }
@@ -50,9 +55,41 @@ pub enum MirrorOnceError {
     /// The store takes no more.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The answer of latest events, by which servers are found, was cut: nothing is copied, for
+    /// events of a server that is not among them would be left behind unseen.
+    #[error(
+        "the server has more latest events than one answer holds, so there may be events of more \
+         servers than were found ({}): the ids of all servers to copy must be given",
+        listed(.found)
+    )]
+    ServersUncertain {
+        /// The servers in the answer.
+        found: Vec<i64>,
+    },
     /// The server makes no sense.
     #[error("the server says that more events follow, but sends only known ones")]
     NoProgress,
+    /// The server makes no sense: the second event comes after the first.
+    #[error("the server sends {1:?} after {0:?}: events that are out of order cannot be copied")]
+    Disorder(EventId, EventId),
+}
+
+impl From<PageFault> for MirrorOnceError {
+    fn from(fault: PageFault) -> Self {
+        match fault {
+            PageFault::NoProgress => Self::NoProgress,
+            PageFault::Disorder(one, next) => Self::Disorder(one, next),
+        }
+    }
+}
+
+/// Ids that a message names: there may be any number of them.
+const LISTED: usize = 16;
+
+fn listed(ids: &[i64]) -> String {
+    let shown: Vec<_> = ids.iter().take(LISTED).map(ToString::to_string).collect();
+    let more = if ids.len() > LISTED { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// Copies what the server at `from` has stored into `store`, with ids and times: what is there
@@ -81,6 +118,9 @@ pub async fn mirror_once<R: Runtime>(
     if servers.is_empty() {
         let latest = client.query(&QueryParams::Latest(LatestParams::default())).await?;
         servers.extend(latest.events.iter().map(|event| event.id.server));
+        if latest.more_follows {
+            return Err(MirrorOnceError::ServersUncertain { found: servers.into_iter().collect() });
+        }
     }
     let mut copied =
         CopySummary { servers: servers.iter().copied().collect(), ..CopySummary::default() };
@@ -88,7 +128,8 @@ pub async fn mirror_once<R: Runtime>(
     for server_id in servers {
         copy(&client, server_id, store, &mut into, &mut progress).await?;
     }
-    copied.events = into.finish()?.0;
+    let (given, taken) = into.finish()?;
+    (copied.events, copied.skipped) = (taken, given.saturating_sub(taken));
     Ok(copied)
 }
 
@@ -99,21 +140,17 @@ async fn copy(
     into: &mut Import<'_>,
     progress: &mut impl FnMut(u64),
 ) -> Result<(), MirrorOnceError> {
-    let mut last = Some(store.last(server_id)?.id).filter(|id| id.session > 0);
+    let mut last = store.last(server_id)?.id;
     loop {
         let params = ServerParams {
             server_id,
             persisted: true,
-            last_event_id: last,
+            last_event_id: (last.session > 0).then_some(last),
             ..ServerParams::default()
         };
         let page = client.query(&QueryParams::Server(params)).await?;
-        let end = page.events.last().map(|event| event.id);
-        // the same page again would be asked for without an end
-        if page.more_follows && (end.is_none() || end <= last) {
-            return Err(MirrorOnceError::NoProgress);
-        }
-        last = end.or(last);
+        check(&page.events, page.more_follows, last)?;
+        last = page.events.last().map_or(last, |event| event.id);
         for event in page.events {
             into.add(event)?;
         }
@@ -121,5 +158,115 @@ async fn copy(
         if !page.more_follows {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hat_aio::eventer::{ConnectionInfo, Handler, ListenOptions, listen};
+    use hat_core::eventer::{Event, EventType, QueryResult, Subscription, Timestamp};
+    use hat_tokio::Tokio;
+
+    use super::*;
+    use crate::store::DiskOptions;
+    use crate::store::disk::{Condition, Test};
+
+    /// Answers each kind of query with the same page.
+    struct Answers {
+        latest: QueryResult,
+        page: QueryResult,
+    }
+
+    impl Handler for Answers {
+        async fn query(&self, _: &ConnectionInfo, params: QueryParams) -> QueryResult {
+            match params {
+                QueryParams::Latest(_) => self.latest.clone(),
+                _ => self.page.clone(),
+            }
+        }
+    }
+
+    fn event(session: i64, name: &str) -> Event {
+        Event {
+            id: EventId::new(2, session, 1),
+            event_type: EventType::from_segments([name]),
+            timestamp: Timestamp::from_secs(session),
+            source_timestamp: None,
+            payload: None,
+        }
+    }
+
+    fn answer(events: impl IntoIterator<Item = Event>, more_follows: bool) -> QueryResult {
+        QueryResult { events: events.into_iter().collect(), more_follows }
+    }
+
+    /// Copies from a server with these answers into a new store, which stores no type `left`.
+    fn copied(
+        name: &str,
+        answers: Answers,
+        servers: &[i64],
+    ) -> Result<CopySummary, MirrorOnceError> {
+        let folder = std::env::temp_dir().join(format!("hat-once-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        // nothing holds it
+        let none = Condition {
+            types: Subscription::new(&[EventType::from_segments(["left"])]).expect("a type"),
+            test: Test::Any(Vec::new()),
+        };
+        let options = DiskOptions { conditions: vec![none], ..DiskOptions::default() };
+        let store = DiskStore::open(&folder, options).expect("a store");
+        let body = async {
+            let server = listen::<Tokio>(("127.0.0.1", 0), answers, ListenOptions::default());
+            let server = server.await.expect("a server");
+            let options = MirrorOnce { servers: servers.to_vec(), ..MirrorOnce::default() };
+            let from = Address::from(server.addresses()[0]);
+            mirror_once::<Tokio>(from, options, &store, |_| ()).await
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let copied = runtime.expect("Tokio").block_on(body);
+        drop(store);
+        let _ = std::fs::remove_dir_all(&folder);
+        copied
+    }
+
+    #[test]
+    fn where_the_latest_events_are_cut_the_ids_are_asked_for() {
+        let latest = answer([event(1, "a")], true);
+        let page = answer([event(1, "a"), event(2, "b")], false);
+        let answers = || Answers { latest: latest.clone(), page: page.clone() };
+        let error = copied("cut", answers(), &[]).expect_err("uncertain");
+        assert!(
+            matches!(&error, MirrorOnceError::ServersUncertain { found } if found[..] == [2]),
+            "{error}"
+        );
+        let given = copied("given", answers(), &[2]).expect("the ids are given");
+        assert_eq!((given.events, given.skipped, given.servers), (2, 0, vec![2]));
+    }
+
+    #[test]
+    fn what_the_store_passes_over_is_not_copied() {
+        let page = answer([event(1, "a"), event(2, "left"), event(3, "b")], false);
+        let answers = Answers { latest: page.clone(), page };
+        let copied = copied("passed", answers, &[]).expect("a copy");
+        assert_eq!((copied.events, copied.skipped), (2, 1));
+    }
+
+    #[test]
+    fn a_page_that_is_out_of_order_is_not_copied() {
+        let page = answer([event(1, "a"), event(3, "b"), event(2, "c")], false);
+        let answers = Answers { latest: page.clone(), page };
+        let error = copied("disorder", answers, &[]).expect_err("out of order");
+        let (one, next) = (EventId::new(2, 3, 1), EventId::new(2, 2, 1));
+        assert!(
+            matches!(error, MirrorOnceError::Disorder(a, b) if (a, b) == (one, next)),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_message_names_some_ids() {
+        assert_eq!(listed(&[1, -2]), "1, -2");
+        let many: Vec<i64> = (0..100_000).collect();
+        assert!(listed(&many).ends_with("15, …"));
     }
 }

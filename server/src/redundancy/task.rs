@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use super::mirror::Mirror;
 use super::mirrors::Mirrors;
+use super::others::SharedIds;
 use super::rule::{Rule, Step};
 use super::{MonitorLost, MonitorOptions, ServerIdentity, others};
 use crate::engine::Engine;
@@ -51,6 +52,8 @@ struct Task {
     who: Arc<ServerIdentity>,
     engine: Arc<Engine>,
     mirrors: Mirrors,
+    /// Ids that were said to be shared.
+    shared_ids: SharedIds,
     stopping: Receiver<()>,
     rule: Rule,
     /// Told what is new of the node of a cluster.
@@ -76,9 +79,19 @@ pub(super) async fn run<R: Runtime>(
     let mirror = Mirror { who: who.clone(), engine: engine.clone(), handle, tls, retry, waiting };
     let mirrors = Mirrors::new(mirror);
     let rule = Rule::new(options.lost, options.grace);
-    let (starting, fenced) = (None, false);
-    let mut task =
-        Task { options, who, engine, mirrors, stopping, rule, cluster, starting, fenced };
+    let (shared_ids, starting, fenced) = (SharedIds::new(), None, false);
+    let mut task = Task {
+        options,
+        who,
+        engine,
+        mirrors,
+        shared_ids,
+        stopping,
+        rule,
+        cluster,
+        starting,
+        fenced,
+    };
     let ended = task.run::<R>().await;
     task.stand_by().await;
     task.mirrors.stop();
@@ -253,7 +266,11 @@ impl Task {
 
     async fn state<R: Runtime>(&mut self, component: &Component, state: &State) {
         let group = &self.options.group;
-        self.mirrors.update::<R>(&others::others(&self.who, group, state));
+        let (others, shared) = others::others(&self.who, group, state);
+        // the monitor shows its state at each change of any component
+        others::say_shared(&self.who, &self.shared_ids, &shared);
+        self.shared_ids = shared;
+        self.mirrors.update::<R>(&others);
         let has_others = others::has_others(group, state);
         let other_works = others::other_is_active(group, state);
         if self.rule.shown(has_others, other_works, component.is_active()) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use hat_aio::{Address, Runtime};
-use hat_server::redundancy::{self, MirrorOnce, MirrorOnceError};
+use hat_server::redundancy::{self, CopySummary, MirrorOnce, MirrorOnceError};
 use hat_server::store::lmdb::LmdbFile;
 use hat_server::store::{DiskStore, MemoryStore, Store};
 
@@ -78,7 +78,7 @@ pub(super) async fn mirror_once<R: Runtime>(
     token: &Option<String>,
     files: &TlsArgs,
 ) -> Result<()> {
-    let OpenStore::Disk(_, store) = opened else {
+    let OpenStore::Disk(dir, store) = opened else {
         return Err(Failure::Input("--mirror-once needs --store DIR (store.dir)".into()).into());
     };
     let tls = ClientTlsArgs { files: files.clone(), ..ClientTlsArgs::default() };
@@ -100,16 +100,34 @@ pub(super) async fn mirror_once<R: Runtime>(
     let copied = copied.await.map_err(|error| match error {
         MirrorOnceError::Connect(error) => refusal(from.clone(), error),
         MirrorOnceError::Request(error) => Failure::of_request(&from, error),
+        error @ MirrorOnceError::ServersUncertain { .. } => uncertain(&error, &from, dir).into(),
         error => anyhow::Error::from(error),
     })?;
     bar.finish_and_clear();
-    say(&format!(
-        "{} of {} copied from {from}; events that it has not stored yet, or registers from now on, \
-         are not included",
-        counted(copied.events, "event"),
-        counted(copied.servers.len(), "server")
-    ));
+    say(&summary(&copied, &from));
     Ok(())
+}
+
+/// What was copied, and what was not.
+fn summary(copied: &CopySummary, from: &Address) -> String {
+    let events = counted(copied.events, "event");
+    let servers = counted(copied.servers.len(), "server");
+    let skipped = copied.skipped;
+    format!(
+        "{events} of {servers} copied from {from}, {skipped} skipped (not after the last stored \
+         event of their server, or not to be stored by the configuration); events that it has not \
+         stored yet, or registers from now on, are not included"
+    )
+}
+
+/// Which servers there are to copy cannot be found out: a way to copy those that somebody knows of.
+fn uncertain(error: &MirrorOnceError, from: &Address, dir: &Path) -> Failure {
+    Failure::Input(format!(
+        "nothing was copied from {from}: {error}. Copy the events of each server by its id (hat \
+         query server --server-id ID --persisted --all --connect {from} | hat store import {}), \
+         then start without --mirror-once",
+        dir.display()
+    ))
 }
 
 /// Makes a store of what is in the file of a deployed server: the whole of it, or none.
@@ -136,4 +154,29 @@ fn begin_with(dir: &Path, path: &Path, may_be_new: bool) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_skipped_is_not_counted_as_copied() {
+        let mut copied = CopySummary::default();
+        (copied.events, copied.skipped, copied.servers) = (1, 3, vec![1, 2]);
+        let said = summary(&copied, &Address::new("h", 1));
+        let start = "1 event of 2 servers copied from h:1, 3 skipped (not after the last stored";
+        assert!(said.starts_with(start), "{said}");
+    }
+
+    #[test]
+    fn where_servers_may_be_missing_a_way_is_named() {
+        let error = MirrorOnceError::ServersUncertain { found: vec![2, 5] };
+        let said = uncertain(&error, &Address::new("h", 1), Path::new("/d")).to_string();
+        assert!(
+            said.starts_with("nothing was copied from h:1: the server has more latest"),
+            "{said}"
+        );
+        assert!(said.contains("(2, 5)") && said.contains("| hat store import /d)"), "{said}");
+    }
 }

@@ -111,6 +111,11 @@ impl State {
         }
     }
 
+    /// Whether the file says something else.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
     /// Replaces the file, where it says something else: who reads it finds the old one or the new
     /// one, also after the power failed.
     pub(super) fn save(&mut self) -> Result<()> {

@@ -74,7 +74,8 @@ pub struct DiskOptions {
     /// Events in one answer, also where more are asked for: 4 096, as with the deployed server.
     pub max_results: usize,
     /// Bytes of events in one answer, 16 MiB; one event is always answered. What was cut off
-    /// follows.
+    /// follows. Of latest events, which nobody can ask for in parts, as many as a message may have
+    /// are answered, 64 MiB, where that is more.
     pub max_answer: usize,
     /// A file of at most so many bytes is checked as a whole when it is opened: 256 MiB, which
     /// takes a second or less. A larger one is checked by `hat store check`.

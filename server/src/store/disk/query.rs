@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hat_core::chatter;
 use hat_core::eventer::{
     Event, EventId, EventType, LatestParams, Order, OrderBy, QueryParams, ServerParams,
     TimeseriesParams, Timestamp,
 };
-use hat_core::sbs;
+use hat_core::sbs::{self, Encode as _};
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
 use super::blocks::{self, Damaged, Keys};
@@ -43,38 +44,72 @@ impl DiskStore {
         answer.map_err(ReadRefusal::into_error)
     }
 
-    /// The latest event of every type asked for, in the order of types. However many they are,
-    /// nothing follows.
+    /// The latest event of every type asked for, in the order of types: as many as there is room
+    /// for, and whether more follows.
+    ///
+    /// Nobody can be sent more than a message, so no more than that is taken; `max_answer` may say
+    /// more, for who takes larger messages, but not less: there is no asking for the rest.
     fn latest(&self, params: &LatestParams) -> Result<Answer, ReadRefusal> {
+        let most = self.options.max_answer.max(chatter::Config::default().max_message);
+        let (events, more_follows) = self.latest_within(params, most)?.into_parts();
+        Ok(Answer::new(events, more_follows))
+    }
+
+    fn latest_within(
+        &self,
+        params: &LatestParams,
+        most: usize,
+    ) -> Result<Cut<Stored>, ReadRefusal> {
         let asked = TypeSelection::new(params.event_types.as_deref())?;
-        let (mut disk, tail) = self.view(|state| {
+        let (mut disk, in_tails) = self.view(|state| {
             let latest = |tail: &Tail| -> Vec<(EventType, TailEvent)> {
                 let latest = |one: &EventType| Some((one.clone(), tail.latest(one)?.clone()));
                 asked.in_tail(tail).into_iter().filter_map(latest).collect()
             };
             state.tails().flat_map(latest).collect::<Vec<_>>()
         })?;
-        let types = asked.on_disk(&disk)?;
-        let mut newer = disk.newer_than(types.values())?;
-        let mut latest: BTreeMap<EventType, Bytes> = BTreeMap::new();
+        let mut tail: BTreeMap<EventType, TailEvent> = BTreeMap::new();
+        for (event_type, event) in in_tails {
+            let before = tail.get(&event_type);
+            if before.is_none_or(|before| is_later(before.key(), event.key())) {
+                tail.insert(event_type, event);
+            }
+        }
+        let types = asked.on_disk(&disk, Room::latest(most))?;
+        let mut newer = disk.newer_within(&types, most)?;
+        let mut cut = Cut::new(None, usize::MAX, most);
         for (event_type, known) in types {
-            if let Some(stored) = newer.remove(&known.number).or(known.latest) {
-                latest.insert(event_type, stored);
-            }
-        }
-        for (event_type, event) in tail {
-            let is_latest = match latest.get(&event_type) {
-                None => true,
-                Some(before) => {
-                    let before = decoded(before)?;
-                    is_later((before.timestamp, before.id), event.key())
+            while let Some(before) = tail.first_entry()
+                && *before.key() < event_type
+            {
+                if !cut.take(Stored::Bytes(before.remove().bytes)) {
+                    return Ok(cut);
                 }
+            }
+            let stored = match newer.remove(&known.number) {
+                Some((_, Some(stored))) => stored,
+                // a slice would keep the whole record
+                Some((id, None)) => Bytes::copy_from_slice(&disk.event(id)?.ok_or(Damaged)?),
+                None => disk.latest_of(&event_type, &known)?,
             };
-            if is_latest {
-                latest.insert(event_type, event.bytes);
+            let stored = match tail.remove(&event_type) {
+                Some(event) => {
+                    let before = decoded(&stored)?;
+                    let is_latest = is_later((before.timestamp, before.id), event.key());
+                    if is_latest { event.bytes } else { stored }
+                }
+                None => stored,
+            };
+            if !cut.take(Stored::Bytes(stored)) {
+                return Ok(cut);
             }
         }
-        Ok(Answer::new(latest.into_values().map(Stored::Bytes).collect(), false))
+        for event in tail.into_values() {
+            if !cut.take(Stored::Bytes(event.bytes)) {
+                break;
+            }
+        }
+        Ok(cut)
     }
 
     /// Events in the order of time.
@@ -123,7 +158,7 @@ impl DiskStore {
         })?;
         let types = match &asked {
             TypeSelection::All => None,
-            asked => Some(asked.on_disk(&disk)?),
+            asked => Some(asked.on_disk(&disk, Room::numbers())?),
         };
         let (prefixes, filter) = match &types {
             None => (vec![tables::prefix(0, by)], None),
@@ -305,7 +340,11 @@ impl TypeSelection {
 
     /// The types on the disk that match: looked up, or gone through where they start as a query
     /// type does.
-    fn on_disk(&self, disk: &Disk) -> Result<BTreeMap<EventType, Type>, ReadRefusal> {
+    fn on_disk(
+        &self,
+        disk: &Disk,
+        mut room: Room,
+    ) -> Result<BTreeMap<EventType, Type>, ReadRefusal> {
         let mut types = BTreeMap::new();
         match self {
             Self::Named(named) => {
@@ -313,19 +352,71 @@ impl TypeSelection {
                     let key = tables::type_key(event_type);
                     if let Some(record) = disk.types.get(&key[..])? {
                         let known = Type::from_bytes(&key, record.value())?;
-                        types.insert(event_type.clone(), known);
+                        if !room.take(event_type.clone(), known, &mut types) {
+                            break;
+                        }
                     }
                 }
             }
-            Self::All => disk.types_from(&[], |_| true, &mut types)?,
+            Self::All => disk.types_from(&[], |_| true, &mut room, &mut types)?,
             Self::Matching(subscription, starts) => {
                 for start in starts {
                     let prefix = tables::type_key(start);
-                    disk.types_from(&prefix, |one| subscription.matches(one), &mut types)?;
+                    let matches = |one: &EventType| subscription.matches(one);
+                    disk.types_from(&prefix, matches, &mut room, &mut types)?;
                 }
             }
         }
         Ok(types)
+    }
+}
+
+/// What is kept of the types that a query asks for, however many they are.
+struct Room {
+    /// Bytes left of latest events that are kept; others are read again when it is their turn.
+    events: usize,
+    /// Where only types with a latest event are asked for: bytes left of their names. An event is
+    /// longer than the name of its type, so behind those nothing is answered.
+    names: Option<usize>,
+}
+
+impl Room {
+    /// For an answer of latest events of so many bytes.
+    fn latest(most: usize) -> Self {
+        // one event is answered always, and the next one shows that more follows
+        Self { events: most, names: Some(most.max(1)) }
+    }
+
+    /// For the numbers of types.
+    fn numbers() -> Self {
+        Self { events: 0, names: None }
+    }
+
+    /// Takes a type. False if there is no room for others: the last one is what shows that more
+    /// follows.
+    fn take(
+        &mut self,
+        event_type: EventType,
+        mut known: Type,
+        types: &mut BTreeMap<EventType, Type>,
+    ) -> bool {
+        let Some(latest) = &known.latest else {
+            if self.names.is_none() {
+                types.insert(event_type, known);
+            }
+            return true;
+        };
+        match self.events.checked_sub(latest.len()) {
+            Some(left) => self.events = left,
+            // from the first on that is not kept, none is
+            None => (self.events, known.latest) = (0, None),
+        }
+        let is_last = self.names == Some(0);
+        if let Some(left) = &mut self.names {
+            *left = left.saturating_sub(event_type.encoded_len());
+        }
+        types.insert(event_type, known);
+        !is_last
     }
 }
 
@@ -406,6 +497,52 @@ impl Disk {
         Ok(events)
     }
 
+    /// What is later than the latest events of types where it waits, by the numbers of the types,
+    /// and the events themselves up to `most` bytes of them.
+    fn newer_within(
+        &mut self,
+        types: &BTreeMap<EventType, Type>,
+        most: usize,
+    ) -> Result<HashMap<u64, (EventId, Option<Bytes>)>, ReadRefusal> {
+        let by_number: HashMap<u64, (&EventType, &Type)> =
+            types.iter().map(|one| (one.1.number, one)).collect();
+        let mut numbers: Vec<u64> = by_number.keys().copied().collect();
+        numbers.sort_unstable();
+        let mut newer: Vec<(EventId, u64)> = Vec::new();
+        for (number, key) in pending::latest_of(&self.pending, &numbers)? {
+            let Some((event_type, known)) = by_number.get(&number) else { continue };
+            let before = decoded(&self.latest_of(event_type, known)?)?;
+            if is_later((before.timestamp, before.id), key) {
+                newer.push((key.1, number));
+            }
+        }
+        // by id, for neighbours are in one record
+        newer.sort_unstable();
+        let mut events = HashMap::with_capacity(newer.len());
+        let mut left = Some(most);
+        for (id, number) in newer {
+            let mut kept = None;
+            if let Some(room) = left {
+                let stored = self.event(id)?.ok_or(Damaged)?;
+                left = room.checked_sub(stored.len());
+                // a slice would keep the whole record, for each type
+                kept = left.map(|_| Bytes::copy_from_slice(&stored));
+            }
+            events.insert(number, (id, kept));
+        }
+        Ok(events)
+    }
+
+    /// The latest event of a type that has one, from its record where it was not kept.
+    fn latest_of(&self, event_type: &EventType, known: &Type) -> Result<Bytes, ReadRefusal> {
+        if let Some(latest) = &known.latest {
+            return Ok(latest.clone());
+        }
+        let key = tables::type_key(event_type);
+        let record = self.types.get(&key[..])?.ok_or(Damaged)?;
+        Ok(Type::from_bytes(&key, record.value())?.latest.ok_or(Damaged)?)
+    }
+
     /// What waits for types within `range`: of what came and is within the limits of `params`, the
     /// first `most`.
     fn pending<'a>(
@@ -447,6 +584,7 @@ impl Disk {
         &self,
         prefix: &[u8],
         matches: impl Fn(&EventType) -> bool,
+        room: &mut Room,
         types: &mut BTreeMap<EventType, Type>,
     ) -> Result<(), ReadRefusal> {
         for entry in self.types.range(prefix..)? {
@@ -457,7 +595,10 @@ impl Disk {
             }
             let event_type = tables::type_of(key)?;
             if matches(&event_type) {
-                types.insert(event_type, Type::from_bytes(key, record.value())?);
+                let known = Type::from_bytes(key, record.value())?;
+                if !room.take(event_type, known, types) {
+                    break;
+                }
             }
         }
         Ok(())

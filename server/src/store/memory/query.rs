@@ -39,7 +39,8 @@ impl Store {
     }
 
     /// The latest event of every type asked for, in the order of types. However many they are,
-    /// nothing follows.
+    /// nothing follows: `max_types` says how many there can be, and no event is copied, for their
+    /// payloads are those that the store has.
     fn latest(&self, asked: &TypeSelection) -> QueryResult {
         let latest = |entry: &TypeEntry| self.events.get(&entry.latest?.0).cloned();
         let events = match self.entries(asked) {
