@@ -60,8 +60,8 @@ const LATE: Duration = Duration::from_secs(1);
 /// may differ by is less.
 const NEAR: Duration = Duration::from_millis(100);
 
-/// After a write that failed, a read is waited for so long: what came before is in the socket, and a
-/// runtime hears of that a moment later.
+/// After a write that failed, a read is waited for so long: what came before is in the socket, and
+/// a runtime hears of that a moment later.
 const UNHEARD: Duration = Duration::from_millis(250);
 
 /// Bytes that a system may keep for a reader, as far as known: 6 MiB with Linux's defaults.

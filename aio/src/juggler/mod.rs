@@ -79,8 +79,8 @@ impl ConnectError {
 }
 
 /// Closes the connection of a peer that cannot be told something: it must not go on as if there had
-/// been nothing to tell. Both sides learn why; `close` is the machine's `close_with`, `client` who a
-/// proxy says it is.
+/// been nothing to tell. Both sides learn why; `close` is the machine's `close_with`, `client` who
+/// a proxy says it is.
 fn cut<S: Session>(
     handle: &Handle<S>,
     client: Option<&str>,

@@ -110,8 +110,8 @@ impl Connection {
         self.transport.channel.ws().refuse(status, headers, text)
     }
 
-    /// Starts the end of the connection with `code` (RFC 6455 section 7.4) and a `reason` for people,
-    /// at most 123 bytes. It goes out over a full queue too.
+    /// Starts the end of the connection with `code` (RFC 6455 section 7.4) and a `reason` for
+    /// people, at most 123 bytes. It goes out over a full queue too.
     ///
     /// # Errors
     ///

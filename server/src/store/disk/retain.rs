@@ -170,7 +170,8 @@ impl DiskStore {
             Err(error) => return Err(error),
         };
         let cleaned = match self.clean_all(now, step) {
-            // what is removed is written, too, before its place is free: a little fits in more often
+            // what is left of a page is written before its place is free: of a few events that
+            // fits in more often
             Err(StoreError::Full(_)) => self.clean_all(now, FEW)?,
             cleaned => cleaned?,
         };
