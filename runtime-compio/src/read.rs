@@ -84,6 +84,9 @@ impl Reading {
 
     /// Whether something has arrived that was not given, though the last read was pending.
     pub(crate) fn has_unread(&mut self, socket: &Socket, cx: &mut Context<'_>) -> io::Result<bool> {
+        if !self.kept.is_empty() || self.failed.is_some() {
+            return Ok(true);
+        }
         let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         let failed = match receive(socket, &mut [0], peek) {
             Ok(_) => return Ok(true),

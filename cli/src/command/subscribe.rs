@@ -54,6 +54,7 @@ pub(crate) async fn subscribe<R: Runtime>(args: SubscribeArgs) -> Result<()> {
         printed: Positions::new(),
         state,
         delivery: Delivery::new(),
+        asked_before: Instant::now(),
     };
     let followed = follow::<R>(&args, wanted, &interrupt, &mut printer).await;
     // nobody is left to take what was printed: the next run prints it again
@@ -77,6 +78,8 @@ struct Printer {
     printed: Positions,
     state: Option<State>,
     delivery: Delivery,
+    /// When the state was to be saved before something was printed.
+    asked_before: Instant,
 }
 
 impl Printer {
@@ -110,6 +113,16 @@ impl Printer {
         }
         state.save()?;
         Ok(true)
+    }
+
+    /// The same before something is printed: a reader that keeps up has emptied the pipe since the
+    /// last time, and right after a line it has not.
+    fn save_before(&mut self) -> Result<()> {
+        if self.asked_before.elapsed() >= ASK_AGAIN {
+            self.asked_before = Instant::now();
+            self.save()?;
+        }
+        Ok(())
     }
 
     /// The same at the end, for which a reader has some time.
@@ -254,6 +267,7 @@ async fn updates<R: Runtime>(
                 if matches!(update, Update::Events(_)) {
                     last = Instant::now();
                 }
+                printer.save_before()?;
                 let start = Instant::now();
                 print(update, args, printer)?;
                 blocked = blocked.max(start.elapsed());

@@ -37,10 +37,15 @@ impl Drop for Scratch {
 }
 
 fn register(connect: &str, numbers: std::ops::RangeInclusive<i64>) {
+    let command = format!("register --batch 7 {connect}");
+    assert_eq!(hat_with(&command, &lines(numbers)).json(), [""; 0]);
+}
+
+/// What registers these.
+fn lines(numbers: std::ops::RangeInclusive<i64>) -> String {
     let line =
         |n| format!("{{\"type\":\"n/{n}\",\"payload\":{{\"kind\":\"json\",\"data\":{n}}}}}\n");
-    let lines: String = numbers.map(line).collect();
-    assert_eq!(hat_with(&format!("register --batch 7 {connect}"), &lines).json(), [""; 0]);
+    numbers.map(line).collect()
 }
 
 fn numbers(lines: &[Value]) -> Vec<i64> {
@@ -234,6 +239,29 @@ on_every_runtime! {
         follower.end_unread();
         register(&connect, 21..=22);
         assert_eq!(numbers(&hat(&format!("{subscribe} --count 2")).json()), [21, 22]);
+    }
+
+    /// With one event after the other there is no long pause in which it could.
+    fn a_reader_that_keeps_up_with_a_stream(runtime) {
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let state = Scratch::new(&format!("stream-{runtime}"));
+        let subscribe = format!("subscribe n/* --state {} {connect}", state.path());
+        hat(&format!("{subscribe} --idle-timeout 0.2")).json();
+        let saved = || std::fs::read_to_string(&state.0).expect("the state");
+        let before = saved();
+
+        let mut follower = SlowlyRead::start(&subscribe);
+        let registering = format!("register --rate 50 --batch 1 {connect}");
+        let registering = Hat::start_with(&registering, &lines(1..=1000));
+        let mut taken = 0;
+        while saved() == before {
+            taken += follower.take(1).len();
+            assert!(taken < 1000, "the state waits for a pause");
+        }
+        registering.signal("KILL");
+        follower.child.kill().expect("it runs");
+        follower.end_unread();
     }
 
     /// At an orderly end a reader has a moment: what it does not take is said, and comes again.

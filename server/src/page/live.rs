@@ -116,8 +116,8 @@ impl Live {
                 if latest.has_left_out() {
                     warn!(
                         types = latest.types(),
-                        "the latest events are too large for the page: it shows those of the types \
-                         that changed last, and says how many are missing"
+                        "the latest events are too large for the page: it shows those of as many \
+                         types as there is room for, and says how many are missing"
                     );
                 }
                 self.limit(&latest);

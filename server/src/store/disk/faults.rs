@@ -647,35 +647,51 @@ fn it_goes_on_when_there_is_room_again() {
     is_sound(&store);
 }
 
-/// Where there is no room for what came, rules that keep less make some.
-#[test]
-fn rules_make_room_on_a_full_disk() {
-    let rules = vec![newest()];
+/// A store with these sessions, and a disk that has no room for what came behind them.
+fn full(rule: Rule, sessions: &[Arc<Session>]) -> DiskStore {
+    let rules = vec![rule];
     let options = DiskOptions { cache: 0, check_below: 0, rules, ..DiskOptions::default() };
     let (disk, store) = new_store(options);
-    let mut number = 0;
-    let mut apply = |store: &DiskStore| {
-        let some: Vec<_> = (1..=1000).map(|next| session(number + next, 12)).collect();
-        number += 1000;
-        store.apply(&some, &[], Sync::Now).expect("the journal has room");
-    };
-    apply(&store);
+    let mut number = sessions.len() as i64;
+    store.apply(sessions, &[], Sync::Now).expect("applied");
     store.drain().expect("there is room");
     let size = disk.lock().files[0].cache.len();
     disk.lock().quota = Some(size);
     while store.drain().is_ok() {
-        apply(&store);
+        let more: Vec<_> = (1..=1000).map(|next| session(number + next, 12)).collect();
+        number += 1000;
+        store.apply(&more, &[], Sync::Now).expect("the journal has room");
     }
     let error = store.drain().expect_err("there is no room");
     assert!(matches!(error, StoreError::Full(_)), "{error}");
-    let mut now = Timestamp::from_secs(number);
-    for _ in 0..1000 {
-        now = Timestamp::from_secs(now.s() + 3600);
-        store.tidy(now).expect("rules make room");
+    store
+}
+
+/// Where there is no room for what came, rules that keep less make some.
+#[test]
+fn rules_make_room_on_a_full_disk() {
+    let sessions: Vec<_> = (1..=1000).map(|number| session(number, 12)).collect();
+    let store = full(newest(), &sessions);
+    for hour in 1..1000 {
+        store.tidy(Timestamp::from_secs(hour * 3600)).expect("rules make room");
     }
     store.drain().expect("there is room");
     assert_eq!(store.stats().expect("readable").events, 300);
     is_sound(&store);
+}
+
+#[test]
+fn rules_look_past_the_events_of_others_on_a_full_disk() {
+    // more events of no rule than are looked at in one go, and some of one behind them
+    let others = (1..=4000).map(|number| session(number, 5));
+    let sessions: Vec<_> = others.chain((4001..=5000).map(|number| session(number, 12))).collect();
+    let types = Subscription::new([EventType::from_segments(["6"])]).expect("types");
+    let store = full(Rule { types, max_entries: Some(10), ..newest() }, &sessions);
+    let before = store.stats().expect("readable").events;
+    for hour in 1..4 {
+        store.tidy(Timestamp::from_secs(hour * 3600)).expect("the rule makes room");
+    }
+    assert!(store.stats().expect("readable").events < before);
 }
 
 #[test]

@@ -162,23 +162,24 @@ impl DiskStore {
         &self,
         drained: Result<(), StoreError>,
         now: Timestamp,
-        step: usize,
+        mut step: usize,
     ) -> Result<bool, StoreError> {
         let full = match drained {
-            Ok(()) => None,
-            Err(error @ StoreError::Full(_)) => Some(error),
+            Ok(()) => return Ok(self.clean_all(now, step)?.more),
+            Err(error @ StoreError::Full(_)) => error,
             Err(error) => return Err(error),
         };
-        let cleaned = match self.clean_all(now, step) {
-            // what is left of a page is written before its place is free: of a few events that
-            // fits in more often
-            Err(StoreError::Full(_)) => self.clean_all(now, FEW)?,
-            cleaned => cleaned?,
-        };
-        match full {
-            Some(error) if !cleaned.any => Err(error),
-            Some(_) => Ok(true),
-            None => Ok(cleaned.more),
+        loop {
+            match self.clean_all(now, step) {
+                // what is left of a page is written before its place is free: of a few events that
+                // fits in more often
+                Err(StoreError::Full(_)) if step > FEW => step = FEW,
+                Ok(Cleaned { any: true, .. }) => return Ok(true),
+                // not in the next round: the drain that fails there makes rules look from the start
+                Ok(Cleaned { more: true, .. }) => {}
+                Ok(_) => return Err(full),
+                Err(error) => return Err(error),
+            }
         }
     }
 

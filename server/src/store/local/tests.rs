@@ -67,6 +67,20 @@ fn a_number_that_is_not_reserved_is_told_to_nobody() {
     assert_eq!(told.number(), session);
 }
 
+/// Where nothing waits to be synced, nothing else would find out that there is room again.
+#[test]
+fn answers_go_on_once_a_full_disk_has_room() {
+    let store = Fragile::new();
+    let durability = Durability::Flush(Duration::from_secs(3600));
+    let options = LogOptions { durability, ..options() };
+    let (log, _feed) = LocalLog::start(store.clone(), options).expect("a log");
+    store.fail(Some(StoreError::Full(Arc::new(std::io::ErrorKind::StorageFull.into()))));
+    log.append(events("a").into()).wait().expect_err("there is no room");
+    store.fail(None);
+    registered(&log, "b");
+    assert!(matches!(log.health(), Health::Good));
+}
+
 #[test]
 fn nothing_is_no_session_and_after_the_end_nothing_is_taken() {
     let (log, _) = LocalLog::start(memory(), options()).expect("a log");

@@ -248,7 +248,11 @@ impl Work {
         if let Health::Failing(_) = self.health() {
             self.flush();
         }
-        if let Health::Failing(error) = self.health() {
+        // of a disk that was only full, the next attempt tells whether there is room again
+        let is_uncertain = !self.unsynced.is_empty() || self.recover_at.is_some();
+        if let Health::Failing(error) = self.health()
+            && is_uncertain
+        {
             return batch.fail(&error);
         }
         match self.store.apply(&batch.sessions, &[], Sync::Later) {
