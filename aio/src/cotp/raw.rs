@@ -179,7 +179,8 @@ pub async fn listen_raw<R: Runtime>(
     server.map_err(|error| privileged(error, port))
 }
 
-/// Does the handshake of `machine` over `stream`, and reads nothing that is behind it.
+/// Does the handshake of `machine` over `stream`. What is behind it is not read, but for the start
+/// of what comes while a decision is waited for.
 async fn handshake<R: Runtime, S: Stream>(
     mut stream: S,
     mut machine: Machine,

@@ -193,26 +193,48 @@ impl SlowlyRead {
     }
 }
 
+/// A server, and a subscriber's state that begins with what is registered from now on.
+#[cfg(target_os = "linux")]
+struct Begun {
+    connect: String,
+    subscribe: String,
+    state: Scratch,
+    _server: Server,
+}
+
+#[cfg(target_os = "linux")]
+impl Begun {
+    fn new(runtime: &str, name: &str) -> Self {
+        let server = Server::start(runtime, "");
+        let connect = format!("--connect {} --runtime {runtime}", server.address);
+        let state = Scratch::new(&format!("{name}-{runtime}"));
+        let subscribe = format!("subscribe n/* --state {} {connect}", state.path());
+        hat(&format!("{subscribe} --idle-timeout 0.2")).json();
+        Self { connect, subscribe, state, _server: server }
+    }
+
+    fn saved(&self) -> String {
+        std::fs::read_to_string(&self.state.0).expect("the state")
+    }
+}
+
 #[cfg(target_os = "linux")]
 on_every_runtime! {
     /// The state covers what the reader has taken, not what waits in the pipe.
     fn a_killed_reader_has_not_read_what_is_in_the_pipe(runtime) {
-        let server = Server::start(runtime, "");
-        let connect = format!("--connect {} --runtime {runtime}", server.address);
-        let state = Scratch::new(&format!("pipe-{runtime}"));
-        let subscribe = format!("subscribe n/* --state {} {connect}", state.path());
-        hat(&format!("{subscribe} --idle-timeout 0.2")).json();
-        let before = std::fs::read_to_string(&state.0).expect("the state");
+        let begun = Begun::new(runtime, "pipe");
+        let Begun { connect, subscribe, .. } = &begun;
+        let before = begun.saved();
 
-        register(&connect, 1..=50);
-        let mut follower = SlowlyRead::start(&subscribe);
+        register(connect, 1..=50);
+        let mut follower = SlowlyRead::start(subscribe);
         assert_eq!(follower.take(5), all(1, 5));
         // it has nothing to do any more but to save the state
         thread::sleep(Duration::from_millis(500));
-        assert_eq!(std::fs::read_to_string(&state.0).expect("the state"), before);
+        assert_eq!(begun.saved(), before);
         drop(follower.stdout);
         // finds nobody who reads
-        register(&connect, 51..=51);
+        register(connect, 51..=51);
         assert_eq!(SlowlyRead::ended(follower.child), (Some(0), String::new()));
         let again = numbers(&hat(&format!("{subscribe} --idle-timeout 0.5")).json());
         assert_eq!(again, all(1, 51), "6 to 51 are new to the reader");
@@ -220,42 +242,35 @@ on_every_runtime! {
 
     /// Once the reader has taken everything, the state covers it without another event.
     fn a_slow_reader_that_takes_everything(runtime) {
-        let server = Server::start(runtime, "");
-        let connect = format!("--connect {} --runtime {runtime}", server.address);
-        let state = Scratch::new(&format!("drained-{runtime}"));
-        let subscribe = format!("subscribe n/* --state {} {connect}", state.path());
-        hat(&format!("{subscribe} --idle-timeout 0.2")).json();
-        let before = std::fs::read_to_string(&state.0).expect("the state");
+        let begun = Begun::new(runtime, "drained");
+        let Begun { connect, subscribe, .. } = &begun;
+        let before = begun.saved();
 
-        register(&connect, 1..=20);
-        let mut follower = SlowlyRead::start(&subscribe);
+        register(connect, 1..=20);
+        let mut follower = SlowlyRead::start(subscribe);
         assert_eq!(follower.take(5), all(1, 5));
         thread::sleep(Duration::from_millis(300));
         assert_eq!(follower.take(15), all(6, 20));
-        while std::fs::read_to_string(&state.0).expect("the state") == before {
+        while begun.saved() == before {
             thread::yield_now();
         }
         follower.child.kill().expect("it runs");
         follower.end_unread();
-        register(&connect, 21..=22);
+        register(connect, 21..=22);
         assert_eq!(numbers(&hat(&format!("{subscribe} --count 2")).json()), [21, 22]);
     }
 
     /// With one event after the other there is no long pause in which it could.
     fn a_reader_that_keeps_up_with_a_stream(runtime) {
-        let server = Server::start(runtime, "");
-        let connect = format!("--connect {} --runtime {runtime}", server.address);
-        let state = Scratch::new(&format!("stream-{runtime}"));
-        let subscribe = format!("subscribe n/* --state {} {connect}", state.path());
-        hat(&format!("{subscribe} --idle-timeout 0.2")).json();
-        let saved = || std::fs::read_to_string(&state.0).expect("the state");
-        let before = saved();
+        let begun = Begun::new(runtime, "stream");
+        let Begun { connect, subscribe, .. } = &begun;
+        let before = begun.saved();
 
-        let mut follower = SlowlyRead::start(&subscribe);
+        let mut follower = SlowlyRead::start(subscribe);
         let registering = format!("register --rate 50 --batch 1 {connect}");
         let registering = Hat::start_with(&registering, &lines(1..=1000));
         let mut taken = 0;
-        while saved() == before {
+        while begun.saved() == before {
             taken += follower.take(1).len();
             assert!(taken < 1000, "the state waits for a pause");
         }
@@ -266,12 +281,8 @@ on_every_runtime! {
 
     /// At an orderly end a reader has a moment: what it does not take is said, and comes again.
     fn an_end_before_the_reader_has_taken_everything(runtime) {
-        let server = Server::start(runtime, "");
-        let connect = format!("--connect {} --runtime {runtime}", server.address);
-        let state = Scratch::new(&format!("unread-{runtime}"));
-        let subscribe = format!("subscribe n/* --state {} {connect}", state.path());
-        hat(&format!("{subscribe} --idle-timeout 0.2")).json();
-        register(&connect, 1..=4);
+        let Begun { connect, subscribe, .. } = &Begun::new(runtime, "unread");
+        register(connect, 1..=4);
 
         let follower = SlowlyRead::start(&format!("{subscribe} --count 2"));
         let SlowlyRead { child, stdout } = follower;

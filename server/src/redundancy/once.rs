@@ -67,10 +67,10 @@ pub enum MirrorOnceError {
         found: Vec<i64>,
     },
     /// The server makes no sense.
-    #[error("the server says that more events follow, but sends only known ones")]
+    #[error("the server {}", PageFault::NoProgress)]
     NoProgress,
-    /// The server makes no sense: the second event comes after the first.
-    #[error("the server sends {1:?} after {0:?}: events that are out of order cannot be copied")]
+    /// The server makes no sense: it sent the second event behind the first, and its id is lower.
+    #[error("the server {}", PageFault::Disorder(*.0, *.1))]
     Disorder(EventId, EventId),
 }
 

@@ -23,10 +23,6 @@ pub(crate) enum Stored {
 }
 
 impl Answer {
-    pub(crate) fn new(events: Vec<Stored>, more_follows: bool) -> Self {
-        Self { events, more_follows }
-    }
-
     /// How many events there are.
     #[must_use]
     pub fn len(&self) -> usize {

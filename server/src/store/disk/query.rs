@@ -51,8 +51,7 @@ impl DiskStore {
     /// more, for who takes larger messages, but not less: there is no asking for the rest.
     fn latest(&self, params: &LatestParams) -> Result<Answer, ReadRefusal> {
         let most = self.options.max_answer.max(chatter::Config::default().max_message);
-        let (events, more_follows) = self.latest_within(params, most)?.into_parts();
-        Ok(Answer::new(events, more_follows))
+        Ok(self.latest_within(params, most)?.into())
     }
 
     fn latest_within(
