@@ -14,7 +14,8 @@ use core::time::Duration;
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::time::Instant;
 
-/// How a connection finds out that its peer is gone.
+/// How a connection finds out that its peer is gone. A peer that takes a large message slowly is
+/// not: as long as what waits for it becomes less, it is given the time of its ping again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PingRule {
     /// No pings are sent, and a silent peer is never given up. Pings of the peer are answered all
@@ -88,6 +89,15 @@ impl Keepalive {
         }
     }
 
+    /// The ping's time begins anew.
+    pub(crate) fn again(&mut self, now: Instant) {
+        self.at = match self.rule {
+            PingRule::Off => None,
+            PingRule::WhenIdle { timeout, .. } => Some(now + timeout),
+            PingRule::Every { interval } => Some(now + interval),
+        };
+    }
+
     /// The machine does not read for now: nothing is due before it does, and the time of silence
     /// starts anew with the next [`poll`](Self::poll).
     pub(crate) fn not_reading(&mut self) {
@@ -119,12 +129,38 @@ impl Keepalive {
             return Due::GiveUp;
         }
         self.waiting = true;
-        self.at = match self.rule {
-            PingRule::Off => None,
-            PingRule::WhenIdle { timeout, .. } => Some(now + timeout),
-            PingRule::Every { interval } => Some(now + interval),
-        };
+        self.again(now);
         Due::Ping
+    }
+}
+
+/// Whether a peer that has not answered takes what it is sent: asked when it would be given up, so
+/// that it costs nothing before. As long as more waits behind what was written, the system's
+/// buffers are full, and room in them is made by a peer that reads: slowly, but it lives. And a
+/// ping that waits behind it is one that no peer can answer yet.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    /// Where the queue was written up to when it was looked at last.
+    sent: u64,
+    /// Where the ping ends that had not left then.
+    ping_end: Option<u64>,
+}
+
+impl Backlog {
+    /// The ping is in `tx`, behind `before` bytes. One with nothing before it leaves at once.
+    pub(crate) fn ping(&mut self, before: usize, tx: &SendQueue) {
+        self.sent = tx.sent();
+        self.ping_end = (before > 0).then(|| tx.end());
+    }
+
+    /// Whether something was written since the last look, from before what still waits or waited
+    /// until then.
+    pub(crate) fn moves(&mut self, tx: &SendQueue) -> bool {
+        let is_written = tx.sent() > self.sent;
+        let waited = !tx.is_empty() || self.ping_end.is_some();
+        self.sent = tx.sent();
+        self.ping_end.take_if(|end| tx.sent() >= *end);
+        is_written && waited
     }
 }
 

@@ -11,7 +11,7 @@ use super::message::{Head, Layout, Name, Opening, ShortOpening};
 use super::names::Names;
 use super::{Config, Conversation, Data, Dialect, Error, Message, SendError, SendFault, Violation};
 use crate::buffer::{RecvBuf, SendQueue};
-use crate::keepalive::{Due, Keepalive};
+use crate::keepalive::{Backlog, Due, Keepalive};
 use crate::large::Large;
 use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::sbs::{Encode, Writer};
@@ -64,6 +64,7 @@ pub struct Connection {
     keepalive: Keepalive,
     /// The conversation of the ping that waits for its answer.
     ping: Option<Conversation>,
+    backlog: Backlog,
     /// Names of what came.
     names: Names,
     /// Conversations that were given up and whose peer may still send.
@@ -97,6 +98,7 @@ impl Connection {
             conversations: Table::default(),
             keepalive: Keepalive::new(config.ping, now),
             ping: None,
+            backlog: Backlog::default(),
             names: Names::new(config.names),
             forgotten: BTreeSet::new(),
             unsent_replies: VecDeque::new(),
@@ -368,10 +370,14 @@ impl Connection {
         }
     }
 
+    fn is_out_of_turn(&self) -> bool {
+        self.config.out_of_turn && !self.config.strict
+    }
+
     /// Keeps the books of a conversation that the peer sent a message of.
     #[inline]
     fn note(&mut self, head: Head, conversation: Conversation) -> Result<(), Error> {
-        if self.config.out_of_turn && !self.config.strict {
+        if self.is_out_of_turn() {
             self.conversations.end(conversation);
             return Ok(());
         }
@@ -406,7 +412,9 @@ impl Connection {
     fn send_ping(&mut self) {
         let id = self.last_id + 1;
         let head = Head { id, first: id, owner: true, token: true, last: false };
+        let before = self.tx.len();
         self.push_empty(head, self.config.dialect.ping());
+        self.backlog.ping(before, &self.tx);
         self.ping = Some(Conversation { first_id: id, owner: true });
     }
 
@@ -506,10 +514,14 @@ impl Connection {
             match self.keepalive.poll(now) {
                 Due::Nothing => {}
                 Due::Ping => self.send_ping(),
+                Due::GiveUp if self.backlog.moves(&self.tx) => self.keepalive.again(now),
                 Due::GiveUp => return Err(self.end(Error::PingTimeout)),
             }
         }
         let timeout = self.conversations.timed_out(now);
+        if let Some(conversation) = timeout.filter(|_| self.is_out_of_turn()) {
+            self.conversations.end(conversation);
+        }
         Ok(timeout.map_or(wait, |conversation| Polled::Incoming(Incoming::Timeout(conversation))))
     }
 }

@@ -62,6 +62,6 @@ pub use query::{
 pub use routes::{MAX_ROUTED, Routes};
 pub use status::Status;
 pub use subscription::{
-    MAX_DEPTH, MAX_PATTERNS, MAX_SIZE, MAX_STEPS, Subscription, SubscriptionError,
+    MAX_DEPTH, MAX_PATTERNS, MAX_SEGMENTS, MAX_SIZE, MAX_STEPS, Subscription, SubscriptionError,
 };
 pub use timestamp::{Timestamp, TimestampError};

@@ -35,6 +35,11 @@ const MAX_BRANCHES: usize = 1 << 20;
 /// usual ones.
 pub const MAX_SIZE: usize = 64 * 1024 * 1024;
 
+/// Segments that the query types of a [`Subscription`] may have in all, 1 048 576: each takes some
+/// hundred bytes while the subscription is made, and may be one of a message that is 64 MiB long.
+/// Ten times what a hundred thousand usual query types have.
+pub const MAX_SEGMENTS: usize = 1 << 20;
+
 /// Which event types somebody wants: a set of query types, looked up as one.
 ///
 /// ```text
@@ -106,6 +111,11 @@ pub enum SubscriptionError {
         /// How many, at least.
         steps: usize,
     },
+    /// More than [`MAX_SEGMENTS`] segments in all.
+    #[error(
+        "the query types have more than {MAX_SEGMENTS} segments in all; name fewer, or end them earlier with *"
+    )]
+    TooManySegments,
     /// More than [`MAX_SIZE`] bytes of query types, or what two have in common takes too long to
     /// find.
     #[error(
@@ -127,13 +137,17 @@ impl Subscription {
     ) -> Result<Self, SubscriptionError> {
         let mut types: Vec<EventType> = Vec::new();
         let mut patterns = Vec::new();
-        let mut size = 0;
+        let (mut size, mut segments) = (0, 0);
         for (index, query_type) in query_types.into_iter().enumerate() {
             let query_type = query_type.into();
             patterns.push((pattern(index, &query_type)?, query_type.len()));
             size += crate::sbs::Encode::encoded_len(&query_type);
+            segments += query_type.len();
             if size > MAX_SIZE {
                 return Err(SubscriptionError::TooLarge);
+            }
+            if segments > MAX_SEGMENTS {
+                return Err(SubscriptionError::TooManySegments);
             }
             types.push(query_type);
         }

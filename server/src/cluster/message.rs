@@ -29,15 +29,31 @@
 //! heard. Programs that know version 1 only stop at them.
 //!
 //! Numbers are big-endian but for the checks.
+//!
+//! A session has limits, [`MAX_SESSION`], [`MAX_DECODED`] and [`MAX_PARTS`]: what is beyond them is
+//! never published, and a node that comes to it stops, as at what is damaged. So nobody who may
+//! write to the subject makes the nodes take memory without limit.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use hat_core::eventer::Timestamp;
+use hat_core::eventer::{RegisterEvent, Timestamp};
+use hat_core::sbs::{self, Decode, Reader};
 
 const MAGIC: [u8; 4] = *b"HATS";
 /// The latest version of this format. Each message has the lowest that has its kind.
 pub const VERSION: u8 = 2;
 /// Bytes before what depends on the kind.
 pub const HEAD: usize = 42;
+
+/// Bytes of a session's events as SBS, 64 MiB: a registration comes in a message of Chatter, whose
+/// limit is this by default. Part of the format, as the next two are: every node has the same.
+pub const MAX_SESSION: usize = 64 << 20;
+/// Bytes that they may take in memory once they are decoded, payloads and types not counted,
+/// 128 MiB: three bytes can be an event, and each takes 160. Four times what a server takes of a
+/// client by default.
+pub const MAX_DECODED: usize = 128 << 20;
+/// Parts of a session, 4 096: enough where NATS takes messages of 16 KiB, and with its default of
+/// 1 MiB there are 64.
+pub const MAX_PARTS: usize = 4_096;
 
 /// Which session it is, to whoever published it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +110,49 @@ pub enum MessageError {
     /// It is ours, and not what was published.
     #[error("it is damaged")]
     Damaged,
+}
+
+/// Why a session is in no stream.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// [`MAX_SESSION`].
+    #[error("its events take {0} bytes; a session of a cluster has at most {MAX_SESSION}")]
+    TooLarge(usize),
+    /// [`MAX_PARTS`].
+    #[error("it would be in {0} parts; a session of a cluster is in at most {MAX_PARTS}")]
+    TooManyParts(usize),
+    /// [`MAX_DECODED`], or they are no events.
+    #[error("its events cannot be decoded: {0}")]
+    Events(#[from] sbs::DecodeError),
+}
+
+/// The events of a session, within its limits.
+///
+/// # Errors
+///
+/// [`SessionError`].
+pub fn events(bytes: &Bytes) -> Result<Vec<RegisterEvent>, SessionError> {
+    if bytes.len() > MAX_SESSION {
+        return Err(SessionError::TooLarge(bytes.len()));
+    }
+    let mut reader = Reader::new(bytes).with_max_memory(MAX_DECODED);
+    let events = Vec::decode(&mut reader)?;
+    reader.finish()?;
+    Ok(events)
+}
+
+/// Whether every node takes these events as a session.
+///
+/// # Errors
+///
+/// [`SessionError`].
+pub fn check(bytes: &Bytes) -> Result<(), SessionError> {
+    // nothing to look at where even the shortest events, of three bytes, are not too many
+    match bytes.len() / 3 * size_of::<RegisterEvent>() <= MAX_DECODED {
+        true => Ok(()),
+        false => events(bytes).map(drop),
+    }
 }
 
 impl Message {

@@ -19,15 +19,16 @@
 //! and is void, for every node alike: sessions of two writers never interleave. A fence names the
 //! one before it; one that names another comes late, and is refused.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use hat_core::eventer::{Event, EventId, RegisterEvent, Timestamp};
-use hat_core::sbs;
+use hat_core::eventer::{Event, EventId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::message::{Body, Message, MessageError, Place};
+use super::message::{
+    self, Body, MAX_PARTS, MAX_SESSION, Message, MessageError, Place, SessionError,
+};
 use crate::store::Session;
 
 /// Writers that may go on, 256: of more, the one that published nothing for the longest is
@@ -37,7 +38,10 @@ const MAX_WRITERS: usize = 256;
 
 /// Bytes of parts that are kept until their session comes, 64 MiB: what is not kept is asked for
 /// again.
-const MAX_PARTS: usize = 64 << 20;
+const MAX_KEPT: usize = 64 << 20;
+
+/// Bytes that a part takes beside its own: one may be empty.
+const PART: usize = 64;
 
 /// The rules, and what they need to know of what came before.
 #[derive(Debug)]
@@ -162,6 +166,9 @@ pub enum Fault {
     /// Its events cannot be read.
     #[error("message {0} of the stream has events that cannot be decoded")]
     Events(u64),
+    /// It is beyond the limits of a session.
+    #[error("the session in message {0} of the stream: {1}")]
+    Session(u64, SessionError),
 }
 
 impl State {
@@ -309,19 +316,23 @@ impl Replica {
     }
 
     fn keep(&mut self, sequence: u64, bytes: Bytes) {
-        self.parts_bytes += bytes.len();
+        self.parts_bytes += bytes.len() + PART;
         self.parts.push_back((sequence, bytes));
-        while self.parts_bytes > MAX_PARTS
+        while self.parts_bytes > MAX_KEPT
             && let Some((_, oldest)) = self.parts.pop_front()
         {
-            self.parts_bytes -= oldest.len();
+            self.parts_bytes -= oldest.len() + PART;
         }
     }
 
     /// Puts the parts of a session together, and lets them go.
-    fn join(&mut self, sequence: u64, crc: u32, parts: &[u64]) -> Result<Bytes, Fault> {
-        let mut whole = BytesMut::new();
-        for wanted in parts {
+    fn join(&mut self, sequence: u64, crc: u32, names: &[u64]) -> Result<Bytes, Fault> {
+        let beyond = |error| Fault::Session(sequence, error);
+        if names.len() > MAX_PARTS {
+            return Err(beyond(SessionError::TooManyParts(names.len())));
+        }
+        let (mut parts, mut len) = (Vec::with_capacity(names.len()), 0);
+        for wanted in names {
             if *wanted >= sequence {
                 return Err(Fault::Events(sequence));
             }
@@ -329,20 +340,27 @@ impl Replica {
             let kept = kept.ok().map(|at| &self.parts[at].1);
             let part = kept.or_else(|| self.fetched.get(wanted));
             let part = part.ok_or(Fault::Needs(sequence, *wanted))?;
-            whole.extend_from_slice(part);
+            len += part.len();
+            if len > MAX_SESSION {
+                return Err(beyond(SessionError::TooLarge(len)));
+            }
+            parts.push(part);
         }
+        let mut whole = BytesMut::with_capacity(len);
+        parts.into_iter().for_each(|part| whole.extend_from_slice(part));
         if crc32c::crc32c(&whole) != crc {
             return Err(Fault::Message(sequence, MessageError::Damaged));
         }
-        self.parts.retain(|(at, _)| !parts.contains(at));
-        self.parts_bytes = self.parts.iter().map(|(_, bytes)| bytes.len()).sum();
+        let used: BTreeSet<_> = names.iter().collect();
+        self.parts.retain(|(at, _)| !used.contains(at));
+        self.parts_bytes = self.parts.iter().map(|(_, bytes)| bytes.len() + PART).sum();
         Ok(whole.freeze())
     }
 
     fn session(&self, sequence: u64, at: Timestamp, bytes: &Bytes) -> Result<Session, Fault> {
         let unreadable = || Fault::Events(sequence);
         let number = i64::try_from(sequence).map_err(|_| unreadable())?;
-        let events: Vec<RegisterEvent> = sbs::decode(bytes).map_err(|_| unreadable())?;
+        let events = message::events(bytes).map_err(|error| Fault::Session(sequence, error))?;
         let timestamp = at.max(self.timestamp());
         let numbered = events.into_iter().zip(1..).map(|(event, instance)| Event {
             id: EventId::new(self.server_id, number, instance),

@@ -1,7 +1,7 @@
 //! First, owner, token, last: who may send when, and what is remembered.
 
 use hat_core::chatter::{
-    Config, Conversation, Error, SendError, SendFault, SendOptions, Violation,
+    Config, Conversation, Error, Incoming, SendError, SendFault, SendOptions, Violation,
 };
 use hat_core::protocol::Protocol;
 use hat_core::time::Instant;
@@ -171,6 +171,9 @@ fn out_of_turn_anybody_may_send_in_any_conversation_and_no_books_are_kept() {
     assert_eq!(pair.a.machine.open_conversations(), 0);
     assert_eq!(pair.b.machine.open_conversations(), 0);
     let timed = SendOptions { timeout: Some(Instant::ORIGIN), ..OPEN };
-    pair.a.machine.send(data("T", b""), timed).expect("sent");
+    let timed = pair.a.machine.send(data("T", b""), timed).expect("sent");
     assert_eq!(pair.a.machine.open_conversations(), 1, "kept for its timeout");
+    pair.drive();
+    assert_eq!(pair.a.take(), Incoming::Timeout(timed));
+    assert_eq!(pair.a.machine.open_conversations(), 0, "and no longer");
 }

@@ -111,6 +111,53 @@ fn pings_and_pongs_go_out_over_a_full_queue() {
 }
 
 #[test]
+fn a_peer_that_takes_a_large_message_slowly_lives() {
+    for dialect in [Dialect::Hat, Dialect::HatChatter] {
+        let config = Config { max_queued: 1 << 20, ..Config::new(dialect) };
+        let (mut connection, mut rx) = (connection(&config), hat_core::buffer::RecvBuf::new());
+        let large = data("T", &[0; 1 << 20]);
+        connection.send(large, SendOptions::default()).expect("sent");
+        let mut now = Instant::ORIGIN;
+        // 100 octets a second for half an hour, and not one of them reaches the ping
+        for _ in 0..1800 {
+            now += seconds(1);
+            bytes::Buf::advance(connection.tx(), 100);
+            assert!(connection.poll(&mut rx, now).is_ok(), "{dialect:?} at {now:?}");
+        }
+        let waiting = connection.tx().len();
+        assert!(waiting < (1 << 20) - 180_000 + 100, "one ping waits, not one for each delay");
+        // it takes nothing any more: what it took since the last look gives it one look more
+        let stopped = now;
+        let error = loop {
+            now += seconds(1);
+            if let Err(error) = connection.poll(&mut rx, now) {
+                break error;
+            }
+        };
+        assert_eq!(error, Error::PingTimeout);
+        let took = now.since(stopped);
+        assert!(took >= seconds(20) && took <= seconds(40), "{took:?}");
+    }
+}
+
+#[test]
+fn a_ping_behind_a_large_message_has_its_time_once_it_has_left() {
+    let ping = PingRule::WhenIdle { delay: seconds(20), timeout: seconds(5) };
+    let config = Config { ping, max_queued: 1 << 20, ..quiet() };
+    let (mut connection, mut rx) = (connection(&config), hat_core::buffer::RecvBuf::new());
+    connection.send(data("T", &[0; 1 << 20]), SendOptions::default()).expect("sent");
+    let at = |time| Instant::ORIGIN + time;
+    assert!(connection.poll(&mut rx, at(seconds(20))).is_ok());
+    let all = connection.tx().len();
+    bytes::Buf::advance(connection.tx(), all);
+    // it left at some time before this look
+    assert!(connection.poll(&mut rx, at(seconds(25))).is_ok());
+    assert_eq!(connection.deadline(), Some(at(seconds(30))));
+    assert!(connection.poll(&mut rx, at(seconds(30) - MS)).is_ok());
+    assert_eq!(connection.poll(&mut rx, at(seconds(30))), Err(Error::PingTimeout));
+}
+
+#[test]
 fn a_conversation_timeout_is_reported_once() {
     for dialect in [Dialect::Hat, Dialect::HatChatter] {
         for grain in GRAINS {

@@ -210,3 +210,18 @@ fn a_look_up_has_a_budget_of_steps() {
     };
     assert!(steps > MAX_STEPS && steps <= 128 * 100, "{steps}");
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "slow there")]
+fn what_it_takes_while_it_is_made_has_a_limit() {
+    // a byte each on the wire, and a node each where nothing is in common
+    let empty = |types: usize, segments: usize| {
+        (0..types).map(move |index| {
+            let own = format!("{index}");
+            EventType::from_segments([&own[..]].into_iter().chain((1..segments).map(|_| "")))
+        })
+    };
+    assert!(Subscription::new(empty(MAX_SEGMENTS / 128, 128)).is_ok());
+    let more = empty(MAX_SEGMENTS / 128, 128).chain(empty(1, 1));
+    assert_eq!(Subscription::new(more), Err(SubscriptionError::TooManySegments));
+}

@@ -43,8 +43,11 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// Adds what became of a message of so many bytes.
     pub(super) fn add(&mut self, taken: Outcome, bytes: usize) {
         if let Outcome::Session { session, .. } = &taken {
+            // as SBS an event can be a fiftieth of what it is in memory
+            self.bytes += size_of_val(session.events());
             self.sessions.push(session.clone());
         }
         self.taken.push(taken);

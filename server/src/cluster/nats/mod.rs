@@ -41,6 +41,7 @@ use hat_core::sbs;
 use smol::channel::{Receiver, bounded};
 use tokio::sync::mpsc;
 
+use super::message;
 use super::report::ClusterReport;
 use crate::store::{
     Append, AppendError, Feed, Fence, Health, Log, LogCounts, LogOptions, Pending, Promise,
@@ -156,12 +157,16 @@ impl Log for ClusterLog {
         if self.shared.is_monitored() && !self.shared.may_register() {
             return Pending::settled(Err(driver::not_active()));
         }
+        let events = sbs::encode(&append.events);
+        if let Err(error) = message::check(&events) {
+            return Self::refused(&format!("{error}; register fewer events at once"));
+        }
         if !self.shared.take_place(self.max_waiting) {
             return Pending::settled(Err(AppendError::Busy(self.max_waiting)));
         }
         let (promise, pending) = pending();
         // dropped with the request where nobody takes it, it says that the log is closed
-        if self.requests.send(Request::Append(sbs::encode(&append.events), promise)).is_err() {
+        if self.requests.send(Request::Append(events, promise)).is_err() {
             self.shared.give_place();
         }
         pending

@@ -10,7 +10,7 @@ use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::super::message::{Body, HEAD, Message};
+use super::super::message::{Body, HEAD, MAX_PARTS, Message};
 use super::super::outbox::Publish;
 use super::driver::ACKNOWLEDGED;
 use super::shared::Shared;
@@ -110,6 +110,10 @@ impl Publisher {
             return Err(PublishError::new(PublishErrorKind::MaxPayloadExceeded));
         };
         let size = most - HEAD;
+        // no node takes it, and messages that are this small are not for events of this size
+        if bytes.len().div_ceil(size) > MAX_PARTS {
+            return Err(PublishError::new(PublishErrorKind::MaxPayloadExceeded));
+        }
         let mut acknowledged = Vec::new();
         for (number, start) in (0..bytes.len()).step_by(size).enumerate() {
             let part = Body::Part(bytes.slice(start..bytes.len().min(start + size)));

@@ -1,8 +1,10 @@
 //! Traces: what comes of the messages of a stream, one after the other.
 
-use hat_core::eventer::RegisterEvent;
+use hat_core::eventer::{EventType, RegisterEvent};
+use hat_core::sbs;
 use proptest::prelude::*;
 
+use super::super::message::MAX_DECODED;
 use super::*;
 
 /// A writer, and one of its epochs.
@@ -351,4 +353,54 @@ fn once_a_fence_is_lifted_everybody_opens_again_and_what_is_late_stays_void() {
         Outcome::Known,
     ];
     assert_eq!(outcomes(&messages), expected);
+}
+
+#[test]
+fn parts_without_end_or_that_come_again_and_again_are_no_session() {
+    let mut replica = Replica::new(1, State::default());
+    let part = Bytes::from(vec![0; 1 << 20]);
+    for (message, sequence) in [open(A), message(A, 0, 1, Body::Part(part))].iter().zip(1..) {
+        replica.take(sequence, message).expect("what comes before");
+    }
+    let parted = |count| message(A, 0, 1, Body::Parted(0, vec![2; count]));
+    let too_large = SessionError::TooLarge(65 << 20);
+    assert_eq!(replica.take(3, &parted(65)), Err(Fault::Session(3, too_large)));
+    assert_eq!(
+        replica.take(3, &parted(64)),
+        Err(Fault::Message(3, MessageError::Damaged)),
+        "they are put together"
+    );
+    let too_many = SessionError::TooManyParts(MAX_PARTS + 1);
+    assert_eq!(replica.take(3, &parted(MAX_PARTS + 1)), Err(Fault::Session(3, too_many)));
+}
+
+#[test]
+fn parts_that_are_empty_take_room_all_the_same() {
+    let mut replica = Replica::new(1, State::default());
+    for sequence in 0..=(MAX_KEPT / PART) as u64 {
+        replica.keep(sequence, Bytes::new());
+    }
+    assert_eq!(replica.parts.len(), MAX_KEPT / PART);
+    assert_eq!(replica.parts.front().map(|(at, _)| *at), Some(1), "the oldest goes first");
+}
+
+#[test]
+fn what_takes_much_more_memory_than_bytes_is_no_session() {
+    let shortest = sbs::encode(&RegisterEvent::new(EventType::from_segments([""; 0])));
+    assert_eq!(shortest.len(), 3);
+    let events = |count: usize| {
+        let count_of_them = sbs::encode(&(count as i64));
+        Bytes::from([&count_of_them[..], &shortest.repeat(count)].concat())
+    };
+    let most = MAX_DECODED / size_of::<RegisterEvent>();
+    for (count, fits) in [(most, true), (most + 1, false)] {
+        let (mut replica, events) = (Replica::new(1, State::default()), events(count));
+        assert_eq!(message::check(&events).is_ok(), fits, "who publishes knows it before");
+        replica.take(1, &open(A)).expect("an epoch");
+        let session = message(A, 0, 1, Body::Session(events));
+        match replica.take(2, &session) {
+            Ok(Outcome::Session { session, .. }) => assert_eq!(session.events().len(), count),
+            taken => assert!(!fits && matches!(taken, Err(Fault::Session(2, _))), "{taken:?}"),
+        }
+    }
 }
