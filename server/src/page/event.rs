@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hat_core::eventer::{Event, EventId, EventType, Json, Payload, RegisterEvent, Timestamp};
 use hat_core::json::{Object, Value};
+use hat_core::sbs::Encode as _;
 
 use super::fields::{event_id, object, text, timestamp as read_timestamp};
 use super::name;
@@ -34,48 +35,125 @@ pub(super) enum Extent {
 
 /// `event`, but for its type.
 pub(super) fn value(event: &Event, extent: Extent) -> Value {
+    let payload = event.payload.as_ref().map(|payload| match payload {
+        Payload::Json(json) => {
+            let text = json.text();
+            text_value(if extent == Extent::Cut { first_text(text) } else { text }, text.len())
+        }
+        Payload::Binary(binary) => {
+            let data = &binary.data[..];
+            let shown = if extent == Extent::Cut { first_data(data) } else { data };
+            data_value(&binary.data_type, shown, data.len())
+        }
+    });
+    with_payload(event, payload)
+}
+
+/// An event with its type, for where it is not the key, as much of it as [`Extent::Cut`] says.
+pub(super) fn named(event: &Event) -> Value {
+    with_type(value(event, Extent::Cut), event)
+}
+
+/// Bytes of an event as [`named`] gives it, about.
+pub(super) fn weight(event: &Event) -> usize {
+    let payload = match &event.payload {
+        None => 0,
+        Some(Payload::Json(json)) => json.text().len().min(CUT),
+        Some(Payload::Binary(binary)) => binary.data.len().min(CUT_BYTES) + binary.data_type.len(),
+    };
+    event.event_type.encoded_len() + payload
+}
+
+/// What pages are shown of an event, in memory of its own: of a payload of megabytes, no more is
+/// kept than is sent.
+#[derive(Debug)]
+pub(super) struct Excerpt {
+    /// Its payload is cut: a JSON text may be only the beginning of one.
+    event: Event,
+    /// Bytes of the whole payload.
+    size: usize,
+}
+
+impl Excerpt {
+    pub(super) fn of(event: &Event) -> Self {
+        let (payload, size) = match &event.payload {
+            None => (None, 0),
+            Some(Payload::Json(json)) => {
+                let first = Json::from_text_as_is(first_text(json.text()));
+                (Some(first.into()), json.text().len())
+            }
+            Some(Payload::Binary(binary)) => {
+                let first = first_data(&binary.data).to_vec();
+                (Some(Payload::binary(&*binary.data_type, first)), binary.data.len())
+            }
+        };
+        let event_type = event.event_type.detached();
+        Self { event: Event { event_type, payload, ..*event }, size }
+    }
+
+    pub(super) fn event_type(&self) -> &EventType {
+        &self.event.event_type
+    }
+
+    /// What it takes.
+    pub(super) fn weight(&self) -> usize {
+        self.event.encoded_len()
+    }
+
+    /// As [`named`] gives the event.
+    pub(super) fn named(&self) -> Value {
+        let payload = self.event.payload.as_ref().map(|payload| match payload {
+            Payload::Json(json) => text_value(json.text(), self.size),
+            Payload::Binary(binary) => data_value(&binary.data_type, &binary.data, self.size),
+        });
+        with_type(with_payload(&self.event, payload), &self.event)
+    }
+}
+
+fn with_payload(event: &Event, payload: Option<Value>) -> Value {
     let EventId { server, session, instance } = event.id;
     Value::Object(Object::from([
         ("id", Value::from([server, session, instance])),
         ("timestamp", timestamp(event.timestamp)),
         ("source_timestamp", event.source_timestamp.map(timestamp).into()),
-        ("payload", event.payload.as_ref().map(|it| payload(it, extent)).into()),
+        ("payload", payload.into()),
     ]))
 }
 
-/// Bytes of a payload as it is in the state, about.
-pub(super) fn size(payload: &Payload) -> usize {
-    match payload {
-        Payload::Json(json) => json.text().len().min(CUT),
-        Payload::Binary(binary) => binary.data.len().min(CUT_BYTES) + binary.data_type.len(),
+fn with_type(mut value: Value, event: &Event) -> Value {
+    if let Value::Object(fields) = &mut value {
+        fields.insert("type", name::name(&event.event_type));
     }
+    value
 }
 
 fn timestamp(timestamp: Timestamp) -> Value {
     [Value::from(timestamp.s()), timestamp.us().into()].into()
 }
 
-fn payload(payload: &Payload, extent: Extent) -> Value {
-    let (kind, mut fields, truncated) = match payload {
-        Payload::Json(json) => {
-            let text = json.text();
-            let end = text.char_indices().nth(CUT).filter(|_| extent == Extent::Cut);
-            let shown = end.map_or(text, |(end, _)| &text[..end]);
-            let fields: [(_, Value); 2] = [("text", shown.into()), ("size", text.len().into())];
-            ("json", Object::from(fields), end.is_some())
-        }
-        Payload::Binary(binary) => {
-            let data = &binary.data[..];
-            let end = (extent == Extent::Cut && data.len() > CUT_BYTES).then_some(CUT_BYTES);
-            let shown = BASE64_STANDARD.encode(end.map_or(data, |end| &data[..end]));
-            let fields: [(_, Value); 3] = [
-                ("type", (&*binary.data_type).into()),
-                ("data", shown.into()),
-                ("size", data.len().into()),
-            ];
-            ("binary", Object::from(fields), end.is_some())
-        }
-    };
+fn first_text(text: &str) -> &str {
+    text.char_indices().nth(CUT).map_or(text, |(end, _)| &text[..end])
+}
+
+fn first_data(data: &[u8]) -> &[u8] {
+    &data[..data.len().min(CUT_BYTES)]
+}
+
+/// A JSON payload of `size` bytes, of which `text` is shown.
+fn text_value(text: &str, size: usize) -> Value {
+    let fields: [(_, Value); 2] = [("text", text.into()), ("size", size.into())];
+    payload("json", Object::from(fields), text.len() < size)
+}
+
+/// A binary payload of `size` bytes, of which `data` are shown.
+fn data_value(data_type: &str, data: &[u8], size: usize) -> Value {
+    let shown = BASE64_STANDARD.encode(data);
+    let fields: [(_, Value); 3] =
+        [("type", data_type.into()), ("data", shown.into()), ("size", size.into())];
+    payload("binary", Object::from(fields), data.len() < size)
+}
+
+fn payload(kind: &'static str, mut fields: Object, truncated: bool) -> Value {
     if truncated {
         fields.insert("truncated", true);
     }

@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use hat_core::eventer::{
-    Event, EventType, Order, OrderBy, QueryParams, TimeseriesParams, Timestamp,
-};
+use hat_core::eventer::{EventType, Order, OrderBy, QueryParams, TimeseriesParams, Timestamp};
 use hat_core::json::{Array, Object, Value};
 use smol::future::yield_now;
 use smol::lock::Semaphore;
@@ -23,7 +21,7 @@ const PAGE: usize = 200;
 /// Events of one answer at the most: some hundred milliseconds of a server's work.
 const MAX_PAGE: usize = 2_000;
 
-/// Bytes of payloads in one answer, about. A page that shows more has no use for it, and one behind
+/// Bytes of types and payloads in one answer, about. A page that shows more has no use for it, and one behind
 /// a slow link must not wait for minutes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -55,23 +53,14 @@ pub(super) async fn history(handle: &EngineHandle, data: &Value) -> Result<Value
     let mut bytes = 0;
     let mut events = Array::default();
     for event in found.events.iter().take(limit) {
-        events.push(named(event));
-        bytes += event.payload.as_ref().map_or(0, event::size);
+        events.push(event::named(event));
+        bytes += event::weight(event);
         if bytes > MAX_BYTES {
             break;
         }
     }
     let more = found.more_follows || events.len() < found.events.len();
     Ok(Object::from([("events", Value::Array(events)), ("more", more.into())]).into())
-}
-
-/// An event with its type, for where it is not the key.
-pub(super) fn named(event: &Event) -> Value {
-    let mut value = event::value(event, Extent::Cut);
-    if let Value::Object(fields) = &mut value {
-        fields.insert("type", name::name(&event.event_type));
-    }
-    value
 }
 
 fn read(data: &Value) -> Result<(TimeseriesParams, usize), String> {
@@ -177,7 +166,7 @@ pub(super) async fn types(
             }
             found += 1;
             if events.len() < limit && bytes <= MAX_BYTES {
-                bytes += event.payload.as_ref().map_or(0, event::size);
+                bytes += event::weight(event);
                 events.insert(name, event::value(event, Extent::Cut));
             }
         }

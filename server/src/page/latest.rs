@@ -98,6 +98,11 @@ impl Latest {
         Some(&self.types.get(event_type)?.event)
     }
 
+    /// Whether the event of this id, and all before it of its server, were taken.
+    pub(super) fn has_taken(&self, id: EventId) -> bool {
+        self.last.get(&id.server).is_some_and(|last| *last >= id)
+    }
+
     /// The events of types that changed after the change `after`, oldest first, at most so many,
     /// each with the number of its change. Changes count from 1.
     pub(super) fn after(&mut self, after: u64, most: usize) -> Vec<(u64, Event)> {

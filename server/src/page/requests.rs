@@ -13,6 +13,7 @@ use super::history;
 use super::live::Live;
 use super::roles::{Role, Roles};
 use crate::engine_handle::EngineHandle;
+use crate::store::is_later;
 
 /// What can be asked for.
 const NAMES: &str = "`register`, `event`, `history`, `types`, `stream`, `echo`";
@@ -27,8 +28,9 @@ pub(super) struct Requests {
     pub(super) server_id: i64,
     pub(super) read_only: bool,
     pub(super) roles: Roles,
-    /// Users register one after the other: what one of them saw holds until it is done.
-    pub(super) turn: Mutex<()>,
+    /// Users register one after the other: what one of them saw holds until it is done. What they
+    /// registered is known here until it is shown.
+    pub(super) turn: Mutex<Vec<Event>>,
 }
 
 impl Handler for Requests {
@@ -79,9 +81,12 @@ impl Requests {
             return Err(format!("{user} may only view: registering requires the role `operator`"));
         }
         let Registration { event, deadline, expected } = event::to_register(data)?;
-        let _turn = self.turn.lock().await;
+        let mut registered_before = self.turn.lock().await;
+        registered_before.retain(|event| !self.live.latest().has_taken(event.id));
         if let Some(expected) = expected {
-            let latest = self.stored(&event.event_type).await?;
+            let latest = self.latest(&event.event_type).await?;
+            let before = registered_before.iter().rfind(|it| it.event_type == event.event_type);
+            let latest = later(latest, before.cloned());
             if !expected.is(latest.as_ref()) {
                 return Err(
                     "a newer event of this type has been registered meanwhile, so nothing \
@@ -106,6 +111,7 @@ impl Requests {
         let registered = registered.ok_or("nothing was registered")?;
         let address = connection.remote();
         info!(user, address, event_type, id = ?registered.id, "registered from the page");
+        registered_before.push(registered.detached());
         Ok(event::value(&registered, Extent::Whole))
     }
 
@@ -125,20 +131,139 @@ impl Requests {
 
     async fn event(&self, data: &Value) -> Result<Value, String> {
         let event_type = event::asked(data)?;
-        // what pages are shown comes a moment later than the answer of who registered it
-        let latest = match self.stored(&event_type).await? {
-            Some(event) => Some(event),
-            // one that rules have removed
-            None => self.live.latest().of(&event_type).cloned(),
-        };
+        let latest = self.latest(&event_type).await?;
         Ok(latest.map_or(Value::Null, |latest| event::value(&latest, Extent::Whole)))
     }
 
-    /// The latest event of a type, from the store itself.
+    /// The latest event of a type. The store may not have it: rules have removed it, or a condition
+    /// kept it out. What pages are shown comes a moment later than the answer of who registered it.
+    async fn latest(&self, event_type: &EventType) -> Result<Option<Event>, String> {
+        let stored = self.stored(event_type).await?;
+        Ok(later(stored, self.live.latest().of(event_type).cloned()))
+    }
+
+    /// The latest event of a type that the store has.
     async fn stored(&self, event_type: &EventType) -> Result<Option<Event>, String> {
         let event_types = Some(vec![event_type.clone()]);
         let found = self.handle.query(QueryParams::Latest(LatestParams { event_types }));
         let found = found.await.map_err(|error| error.to_string())?.events;
         Ok(found.into_iter().find(|event| event.event_type == *event_type))
+    }
+}
+
+/// The later one of two events of a type.
+fn later(one: Option<Event>, other: Option<Event>) -> Option<Event> {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            let is_later = is_later((one.timestamp, one.id), (other.timestamp, other.id));
+            Some(if is_later { other } else { one })
+        }
+        (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use hat_aio::Address;
+    use hat_aio::juggler::{Client, ConnectOptions, connect};
+    use hat_core::eventer::Subscription;
+    use hat_core::json::Object;
+    use hat_tokio::Tokio;
+
+    use super::*;
+    use crate::page::{Page, PageOptions};
+    use crate::store::disk::{Condition, Test};
+    use crate::store::{DiskOptions, DiskStore};
+    use crate::{EventServer, Options};
+
+    /// A server whose store takes no event of the type `unstored`, and a page of it.
+    async fn served(folder: &Path) -> anyhow::Result<(EventServer, Page, Client)> {
+        let none = Condition {
+            types: Subscription::new(&[EventType::from_segments(["unstored"])])?,
+            test: Test::Any(Vec::new()),
+        };
+        let store = DiskOptions { conditions: vec![none], ..DiskOptions::default() };
+        let store = Arc::new(DiskStore::open(folder, store)?);
+        let live = Live::new(1, 100);
+        let address = Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+        let mut options = Options::new(address.clone(), 1);
+        options.live = Some(live.clone());
+        let server = EventServer::start::<Tokio>(options, store).await?;
+        let (options, handle) = (PageOptions::default(), server.handle());
+        let page = Page::open::<Tokio>(address, options, None, handle, live).await?;
+        let at = Address::from(page.addresses()[0]);
+        let client = connect::<Tokio>(at, ConnectOptions::default()).await?;
+        Ok((server, page, client))
+    }
+
+    /// What a page says that its user saw.
+    fn seen(event: &Value) -> Value {
+        let of = |path: &str| event.get(&path.parse().expect("a path")).cloned();
+        match (of("/id"), of("/timestamp")) {
+            (Some(id), Some(timestamp)) => {
+                Object::from([("id", id), ("timestamp", timestamp)]).into()
+            }
+            _ => Value::Null,
+        }
+    }
+
+    #[test]
+    fn what_is_not_stored_is_the_latest_all_the_same() {
+        let folder = std::env::temp_dir().join(format!("hat-page-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        let body = async {
+            let (server, page, client) = served(&folder).await?;
+            let register = |seen: Value| {
+                let payload: Value = serde_json::json!({"json": {"text": "1"}}).into();
+                let data = [("type", "unstored".into()), ("payload", payload), ("expected", seen)];
+                Value::from(Object::from(data))
+            };
+            // at once, one after the other, each as its user saw it
+            let mut last = Value::Null;
+            for _ in 0..20 {
+                let request = register(seen(&last));
+                last = client.send("register", &request).await.expect("what its user saw");
+                let refused = client.send("register", &request).await.expect_err("another by now");
+                assert!(refused.to_string().contains("a newer event"), "{refused}");
+            }
+            // what a page is shown before somebody confirms is what the server compares with
+            let asked = serde_json::json!({"type": "unstored"}).into();
+            while client.send("event", &asked).await? != last {
+                tokio::task::yield_now().await;
+            }
+            client.send("register", &register(seen(&last))).await.expect("the same");
+            page.close().await;
+            server.stop().await?;
+            anyhow::Ok(())
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let done = runtime.expect("Tokio").block_on(body);
+        let _ = std::fs::remove_dir_all(&folder);
+        done.expect("no fault on the way");
+    }
+
+    #[test]
+    fn of_two_events_the_later_one_by_its_server_or_by_its_time() {
+        let event = |server, session, seconds| Event {
+            id: hat_core::eventer::EventId::new(server, session, 1),
+            event_type: EventType::from_segments(["a"]),
+            timestamp: Timestamp::from_secs(seconds),
+            source_timestamp: None,
+            payload: None,
+        };
+        for (one, other) in [
+            (event(1, 1, 5), event(1, 2, 5)),
+            (event(2, 9, 5), event(1, 1, 6)),
+            // a clock that was set back
+            (event(1, 1, 9), event(1, 2, 5)),
+        ] {
+            let [first, second] = [(&one, &other), (&other, &one)]
+                .map(|(one, other)| later(Some(one.clone()), Some(other.clone())));
+            assert_eq!((first.as_ref(), second.as_ref()), (Some(&other), Some(&other)));
+            assert_eq!(later(Some(one.clone()), None), later(None, Some(one)));
+        }
     }
 }

@@ -102,7 +102,7 @@ impl Page {
             server_id,
             read_only,
             roles: roles.clone(),
-            turn: Mutex::new(()),
+            turn: Mutex::default(),
         };
         let server = listen::<R>(address, handler, options).await?;
         R::spawn(Refresh::new(handle, live.clone()).run::<R>());
