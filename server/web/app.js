@@ -86,8 +86,10 @@ const link = new Link(addressOf(location), {
   },
   // not at once: the first comes while the link is made
   phase: () => queueMicrotask(() => {
-    if (link.phase === 'live') streamed();
-    else {
+    if (link.phase === 'live') {
+      streamed();
+      history.reconnected();
+    } else {
       if (streamedFor !== null) stream.interrupt();
       streamedFor = null;
     }

@@ -1,28 +1,13 @@
-// The drawer with what has been: the events of one type or of several over a time, page by page
-// from the server, and the plot of their numbers.
+// The drawer with what has been: the events of one type or of several over a time, and the plot of
+// their numbers. series.js has the events.
 //
-//     series   {type, pointer, events, more}      newest first; `more`: the server has older ones;
-//                                                 `behind`: it has newer ones, too
-//
-// While it is not paused and the time has no end, what is new is asked for when the latest event of
+// While it is not paused and the time is not over, what is new is asked for when the latest event of
 // a type is another one.
 
 import { brief, clock, count, exact, visibleName } from './format.js';
-import { keyOf } from './model.js';
 import { isUnknown, member, valueOf } from './search.js';
+import { compareIds, secondsBy, Series } from './series.js';
 import { Trend } from './trend.js';
-
-/** Events that one request asks for. */
-const PAGE = 500;
-
-/** The same of what is new: as many as the server gives at once. */
-const NEW_PAGE = 2000;
-
-/** Events of a series that are kept in the page: more are points that nobody tells apart. */
-const MOST = 20_000;
-
-/** Characters of their payloads. */
-const MOST_CHARACTERS = 16 * 2 ** 20;
 
 /** Rows of the list that are in the document, until somebody asks for more, and at the most: each
  * is made anew with every event that comes. The plot and the files have all. */
@@ -35,18 +20,11 @@ export const MOST_SERIES = 6;
 /** Milliseconds between two requests for what is new. */
 const FOLLOW = 1000;
 
-/** Seconds of events that may be missing at the new end: then the newest are asked for, in place
- * of all in between. */
-const LATE = 10;
-
-/** Seconds that the clocks of the page and the server may be apart. */
-const CLOCKS = 5;
-
 /** The times to choose from, in seconds; `all` goes back as far as the server keeps events. */
 export const SPANS = { '15m': 900, '1h': 3600, '6h': 21_600, '1d': 86_400, '7d': 604_800, '30d': 2_592_000 };
 
 export class History {
-  /** `[{type, pointer, events, more, full, behind, problem}]`, in the order of the plot. */
+  /** Each a `Series`, in the order of the plot. */
   series = [];
   /** `{span, from, to, by}`: `span` one of `SPANS`, `all` or `range`; `from` and `to` are seconds,
    * of a range. */
@@ -62,7 +40,10 @@ export class History {
   #version = 0;
   #drawn = '';
   #trendDrawn = '';
-  #until = null;
+  /** Until when the page knew all when it was last drawn and not paused, and until when the values
+   * of each series hold. */
+  #known = null;
+  #ends = null;
   #followedAt = 0;
   #following = false;
   /** The start of the server that was asked. */
@@ -78,7 +59,7 @@ export class History {
     this.#part = Object.fromEntries(Array.from(drawer.querySelectorAll('[data-part]'), (element) => [element.dataset.part, element]));
     const { close, span, by, from, to, pause, older, reset } = this.#part;
     close.addEventListener('click', () => on.close());
-    span.addEventListener('change', () => this.setRange({ ...this.range, span: span.value, ...(span.value === 'range' ? this.#limits() : {}) }));
+    span.addEventListener('change', () => this.setRange({ ...this.range, span: span.value, ...(span.value === 'range' ? this.#asRange() : {}) }));
     by.addEventListener('change', () => this.setRange({ ...this.range, by: by.value }));
     for (const field of [from, to]) field.addEventListener('change', () => this.setRange({ ...this.range, span: 'range', from: inputOf(from), to: inputOf(to) }));
     pause.addEventListener('click', () => this.pause(!this.paused));
@@ -98,7 +79,7 @@ export class History {
   /** Shows these, `[{type, pointer}]`. A pointer that is not given is the first number of the
    * latest payload. */
   show(series, range = this.range) {
-    this.series = series.slice(0, MOST_SERIES).map(({ type, pointer }) => ({ type, pointer: pointer ?? null, events: [], more: false, problem: '' }));
+    this.series = series.slice(0, MOST_SERIES).map((one) => this.#seriesOf(one));
     this.#drawer.hidden = false;
     this.setRange(range);
   }
@@ -141,49 +122,75 @@ export class History {
     this.#on.changed();
   }
 
+  /** There is a connection again: what was not to be had without one is asked for. */
+  reconnected() {
+    if (!this.open || this.loading) return;
+    for (const one of this.series) one.problem = '';
+    this.#changed();
+    const missing = this.series.filter((one) => !one.loaded);
+    if (missing.length) this.#pages(missing);
+  }
+
   /** Brings the drawer up to date; called whenever the page is drawn. */
   draw(now) {
     if (!this.open) return;
     this.#restarted();
     this.#follow(now);
     this.#drawTrend();
-    const follows = !this.paused && this.#times()[1] === null;
+    const follows = !this.paused && this.series.some((one) => one.isOpen);
     const stale = follows && this.#on.stale();
-    const drawn = `${this.#version} ${this.#listed} ${this.paused} ${stale} ${new Date().getDate()} ${this.#on.started() ?? this.#started}`;
+    const drawn = `${this.#version} ${this.#listed} ${this.paused} ${follows} ${stale} ${new Date().getDate()} ${this.#on.started() ?? this.#started}`;
     if (this.#drawn === drawn) return;
     this.#drawer.dataset.follows = follows;
     this.#drawn = drawn;
     this.#drawLegend();
     this.#drawList();
-    const known = this.series.reduce((sum, one) => sum + one.events.length, 0);
-    const more = this.series.some((one) => one.more);
-    const problem = this.series.find((one) => one.problem)?.problem;
-    const full = this.series.some((one) => one.full);
-    const cut = this.series.reduce((sum, one) => sum + one.events.reduce((sum, event) => sum + isUnknown(event), 0), 0);
-    let text = this.loading ? 'Asking the server …' : `${count(known)} ${known === 1 ? 'event' : 'events'}`;
-    if (!this.loading && more) text += full ? ': the newest of a type, for which there is room here; choose a shorter time for others' : '; the server has older ones in this time';
-    if (!this.loading && !this.paused && this.series.some((one) => one.behind)) text += '; newer ones are on their way';
-    if (!this.loading && stale) text += `; what came after ${clock([Math.floor(this.#on.known()), 0]).replace(/\.000$/, '')} is not known`;
-    if (!this.loading && cut) text += `; ${count(cut)} payloads are too long, and not in the plot`;
-    if (!this.loading && this.paused && this.#on.started() !== this.#started) text += ' of before the server was started again';
-    if (problem) text = problem;
-    write(this.#part.state, text);
-    this.#part.state.classList.toggle('wrong', Boolean(problem));
-    this.#part.older.hidden = !more || full || this.loading;
+    write(this.#part.state, this.loading ? 'Asking the server …' : this.#state(stale));
+    this.#part.state.classList.toggle('wrong', this.series.some((one) => one.problem));
+    this.#part.older.hidden = this.loading || !this.series.some((one) => one.more && !one.full);
   }
 
-  /** A time without an end goes on to where the page knows what was: what is old does not look like
-   * now, and a value holds until the next one. */
+  /** What is here, and what is not. */
+  #state(stale) {
+    const { series } = this;
+    const missing = series.find((one) => !one.loaded && one.problem);
+    if (missing) return missing.problem;
+    const known = series.reduce((sum, one) => sum + one.events.length, 0);
+    const cut = series.reduce((sum, one) => sum + one.events.reduce((sum, event) => sum + isUnknown(event), 0), 0);
+    const problem = series.find((one) => one.problem)?.problem;
+    const lost = series.find((one) => one.lost)?.lost;
+    let text = `${count(known)} ${known === 1 ? 'event' : 'events'}`;
+    if (series.some((one) => one.more && one.full)) text += ': the newest of a type, for which there is room here; choose a shorter time for others';
+    else if (series.some((one) => one.more)) text += '; the server has older ones in this time';
+    else if (series.some((one) => one.gone)) text += '; the server has no older ones in this time any more';
+    if (problem) text += `; they cannot be loaded: ${problem}`;
+    if (!this.paused && series.some((one) => one.behind)) text += '; newer ones are on their way';
+    if (stale) text += `; what came after ${clock([Math.floor(this.#on.known()), 0]).replace(/\.000$/, '')} is not known`;
+    else if (!this.paused && lost) text += `; what is new cannot be loaded: ${lost}`;
+    if (series.some((one) => one.unkept)) text += '; the server does not keep the latest one, which is not here';
+    if (cut) text += `; ${count(cut)} payloads are too long, and not in the plot`;
+    if (this.paused && this.#on.started() !== this.#started) text += ' of before the server was started again';
+    return text;
+  }
+
+  /** By the time of registration, a value holds until the next one, and to where it is known that
+   * there is none: what is old does not look like now. */
   #drawTrend() {
-    const [from, to] = this.#times();
-    const goesOn = to === null && this.range.by === 'timestamp' && !this.series.some((one) => one.behind);
-    if (!this.paused || !this.#until) this.#until = this.#on.known();
-    const step = Math.max(1, (this.#until - (from ?? this.#until)) / 600);
-    const drawn = `${this.#version} ${goesOn ? Math.floor(this.#until / step) : ''}`;
+    const [from, to] = this.#limits();
+    const { by } = this.range;
+    if (!this.paused || !this.#ends) {
+      this.#known = this.#on.known();
+      const end = (until) => (until === null || to === null ? until : Math.min(until, to));
+      this.#ends = this.series.map((one) => (by === 'timestamp' ? end(one.until()) : null));
+    }
+    const last = to ?? (by === 'timestamp' ? this.#known : null);
+    const step = Math.max(1, ((last ?? this.#known) - (from ?? this.#known)) / 600);
+    const coarse = [last, ...this.#ends].map((time) => time && Math.floor(time / step));
+    const drawn = `${this.#version} ${coarse}`;
     if (this.#trendDrawn === drawn) return;
     this.#trendDrawn = drawn;
-    const series = this.series.map((one) => ({ name: `${visibleName(one.type)} ${one.pointer ?? ''}`.trim(), points: pointsOf(one, this.range.by) }));
-    this.#trend.draw(series, from, goesOn ? this.#until : to, goesOn);
+    const series = this.series.map((one, i) => ({ name: `${visibleName(one.type)} ${one.pointer ?? ''}`.trim(), points: pointsOf(one, by), until: this.#ends[i] }));
+    this.#trend.draw(series, from, last);
   }
 
   /** All events that are here, newest first, each with its type. */
@@ -194,16 +201,17 @@ export class History {
   }
 
   /** The time that is shown, in seconds; null for 'no limit'. */
-  #times() {
+  #limits() {
     const { span, from, to } = this.range;
     if (span === 'range') return [from, to];
     if (span === 'all') return [null, null];
     return [this.#on.now() - SPANS[span], null];
   }
 
-  #limits() {
+  /** What a range begins as: the time that is shown. */
+  #asRange() {
     const now = Math.floor(this.#on.now());
-    const [from] = this.#times();
+    const [from] = this.#limits();
     return { from: Math.floor(from ?? now - 3600), to: now };
   }
 
@@ -215,96 +223,60 @@ export class History {
     if (this.#started !== undefined && !this.paused && !this.loading) this.#load();
   }
 
-  async #load() {
-    const asked = ++this.#asked;
-    this.loading = true;
+  #seriesOf(one) {
+    return new Series(one, { by: this.range.by, limits: () => this.#limits() }, this.#on);
+  }
+
+  #load() {
     this.#started = this.#on.started();
-    for (const one of this.series) Object.assign(one, { events: [], more: false, full: false, behind: false, problem: '', followed: undefined, loadedAt: this.#on.now() - CLOCKS });
-    this.#changed();
-    await Promise.all(this.series.map((one) => this.#page(one, asked)));
-    if (this.#asked !== asked) return;
-    this.loading = false;
-    for (const one of this.series) one.pointer ??= this.#guess(one);
-    this.#changed();
-    this.#on.changed();
+    this.#ends = null;
+    this.series = this.series.map((one) => this.#seriesOf(one));
+    return this.#pages(this.series);
   }
 
   async #older() {
-    const asked = this.#asked;
-    this.loading = true;
-    this.#changed();
-    await Promise.all(this.series.filter((one) => one.more && !one.full).map((one) => this.#page(one, asked)));
-    if (this.#asked !== asked) return;
-    this.loading = false;
+    if (!(await this.#pages(this.series.filter((one) => one.more && !one.full)))) return;
     this.#listed = Math.min(this.#listed + LISTED, MOST_LISTED);
     this.#changed();
   }
 
-  /** The next older page of a series. */
-  async #page(one, asked) {
-    const [from, to] = this.#times();
-    const after = one.events.at(-1)?.id ?? null;
-    try {
-      const data = { types: [one.type], from: stamp(from), to: stamp(to), by: this.range.by, order: 'descending', limit: PAGE, after };
-      const { events, more } = await this.#on.request('history', data);
-      if (this.#asked !== asked) return;
-      one.more = more;
-      keep(one, one.events.concat(events));
-    } catch (error) {
-      if (this.#asked === asked) one.problem = error.message;
-    }
+  /** Asks for the next page of each of these; whether they are still what is shown then. */
+  async #pages(series) {
+    const asked = ++this.#asked;
+    this.loading = true;
+    this.#changed();
+    await Promise.all(series.map((one) => one.page()));
+    if (this.#asked !== asked) return false;
+    this.loading = false;
+    // also of what is paused: it is of now
+    this.#ends = null;
+    for (const one of this.series) one.pointer ??= this.#guess(one);
+    this.#changed();
+    this.#on.changed();
+    return true;
   }
 
-  /** What came since: everything from the newest that is known, also what the latest values never
-   * showed. */
+  /** What came since, where there may be something. */
   async #follow(now) {
-    const [, to] = this.#times();
     const wait = this.series.some((one) => one.behind) ? 0 : FOLLOW;
-    if (this.paused || this.loading || this.#following || to !== null || now < this.#followedAt + wait) return;
-    const behind = this.series.filter((one) => !one.problem && this.#isBehind(one));
+    if (this.paused || this.loading || this.#following || now < this.#followedAt + wait) return;
+    const { series } = this;
+    const behind = series.filter((one) => one.loaded && one.isOpen && (one.isBehind || one.lost));
     if (!behind.length) return;
     this.#followedAt = now;
     this.#following = true;
-    await this.#catchUp(behind, this.#asked);
-    this.#following = false;
-  }
-
-  /** Whether there may be newer events: of a type that the state has no room for nobody tells. */
-  #isBehind(one) {
-    const row = this.#on.row(one.type);
-    return !row || row.key !== (one.followed ?? (one.events[0] ? keyOf(one.events[0]) : ''));
-  }
-
-  /** By the time of registration, whatever the order is: what comes late by its source time is new
-   * all the same. */
-  async #catchUp(behind, asked) {
-    const { by } = this.range;
     for (const one of behind) {
-      const key = this.#on.row(one.type)?.key ?? '';
-      const last = one.events.reduce((last, event) => (last && compareTimes(last, event) >= 0 ? last : event), null);
-      try {
-        const data = { types: [one.type], from: last?.timestamp ?? stamp(one.loadedAt), to: null, by: 'timestamp', order: 'ascending', limit: NEW_PAGE, after: last?.id ?? null };
-        const { events, more } = await this.#on.request('history', data);
-        if (this.#asked !== asked) return;
-        const known = new Set(one.events.map(keyOf));
-        const fresh = events.filter((event) => event[by] && !known.has(keyOf(event)));
-        const wasBehind = one.behind;
-        one.behind = more;
-        // faster than they can be asked for
-        const newest = events.at(-1);
-        if (more && newest && this.#on.known() - secondsBy(newest, 'timestamp') > LATE) return void this.#load();
-        if (fresh.length) {
-          const all = [...fresh.reverse(), ...one.events];
-          if (by !== 'timestamp') all.sort((a, b) => secondsBy(b, by) - secondsBy(a, by) || compareIds(b.id, a.id));
-          keep(one, all);
-        }
-        if (fresh.length || wasBehind !== more) this.#changed();
-        one.followed = more ? undefined : key;
-        one.pointer ??= this.#guess(one);
-      } catch {
-        // it is said at the connection, and asked again when that is back
+      const became = await one.follow();
+      // another time, or other types
+      if (this.series !== series) break;
+      if (became === 'late') {
+        this.#load();
+        break;
       }
+      one.pointer ??= this.#guess(one);
+      if (became === 'changed') this.#changed();
     }
+    this.#following = false;
   }
 
   #changed() {
@@ -358,7 +330,7 @@ export class History {
       remove.textContent = '✕';
       remove.setAttribute('aria-label', `Take ${visibleName(one.type)} away`);
       remove.addEventListener('click', () => {
-        this.show(this.series.filter((other) => other !== one));
+        this.show(this.series.filter((other) => other.type !== one.type));
         this.focus();
       });
       item.append(remove);
@@ -391,19 +363,6 @@ export class History {
   }
 }
 
-/** Keeps the newest of `events` that there is room for. */
-function keep(one, events) {
-  let [end, characters] = [0, 0];
-  for (; end < events.length && end < MOST; end++) {
-    const { json, binary } = events[end].payload ?? {};
-    characters += json?.text.length ?? binary?.data.length ?? 0;
-    if (characters > MOST_CHARACTERS) break;
-  }
-  one.full = end < events.length || end === MOST;
-  one.more ||= end < events.length;
-  one.events = end < events.length ? events.slice(0, end) : events;
-}
-
 /** JSON pointers of the numbers in a value, those that are not deep first; at most 50. */
 export function numbers(value) {
   const found = [];
@@ -434,24 +393,6 @@ export function pointsOf({ events, pointer }, by) {
     }
   }
   return [times, values];
-}
-
-function secondsBy(event, by) {
-  const [s, us] = event[by] ?? event.timestamp;
-  return s + us / 1e6;
-}
-
-function compareTimes(a, b) {
-  return a.timestamp[0] - b.timestamp[0] || a.timestamp[1] - b.timestamp[1] || compareIds(a.id, b.id);
-}
-
-function compareIds(a, b) {
-  for (let i = 0; i < 3; i++) if (a[i] !== b[i]) return a[i] - b[i];
-  return 0;
-}
-
-function stamp(seconds) {
-  return seconds === null ? null : [Math.floor(seconds), 0];
 }
 
 /** Seconds as a field for local time takes them, and back. */

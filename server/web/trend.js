@@ -29,8 +29,8 @@ export class Trend {
   #wanted = null;
   #zoom = null;
   #shape = '';
-  /** The last of the times is the end of the plot, and no event. */
-  #held = false;
+  /** Until when the values of each series hold, in seconds; null where nobody says. */
+  #ends = [];
 
   /** `on` has `zoomed(bool)`. */
   constructor({ plot, readout }, on) {
@@ -46,10 +46,10 @@ export class Trend {
     });
   }
 
-  /** Plots `[{name, points}]` between two times in seconds; null is where they begin or end. Where
-   * `held`, the last values are still there at the end. */
-  draw(series, from, to, held = false) {
-    this.#wanted = { series, from, to, held };
+  /** Plots `[{name, points, until}]` between two times in seconds; null is where they begin or end.
+   * The last value of a series is there `until` a time; where that is null, the plot does not say. */
+  draw(series, from, to) {
+    this.#wanted = { series, from, to };
     if (loading) return this.#make();
     loading = import('./uPlot.js').then(({ default: library }) => {
       Trend.library = library;
@@ -86,9 +86,9 @@ export class Trend {
   #make() {
     const library = Trend.library;
     if (!library || !this.#wanted) return;
-    const { series, to, held } = this.#wanted;
-    const tables = series.map(({ points }) => (held ? heldUntil(points, to) : points));
-    this.#held = tables.some((table, i) => table !== series[i].points);
+    const { series } = this.#wanted;
+    const tables = series.map(({ points, until }) => heldUntil(points, until));
+    this.#ends = series.map(({ until }) => until);
     const data = tables.length > 1 ? library.join(tables) : tables[0];
     const shape = series.map(({ name }) => name).join('\n');
     this.#plot.hidden = !tables.some(([, values]) => values.some((value) => value !== null));
@@ -116,9 +116,10 @@ export class Trend {
 
   #all() {
     const times = this.#chart.data[0];
-    const { from, to, held } = this.#wanted;
+    const { from, to } = this.#wanted;
     const first = from ?? times[0] ?? 0;
-    const last = held || to === null ? Math.max(times.at(-1) ?? first, to ?? first, first) : to;
+    // an event may be ahead of the clock
+    const last = Math.max(times.at(-1) ?? first, to ?? first, first);
     return last > first ? [first, last] : [first - 1, first + 1];
   }
 
@@ -133,7 +134,7 @@ export class Trend {
       legend: { show: false },
       scales: { x: { time: true, auto: false }, y: { auto: true } },
       axes: [{ ...axis, space: 70, values: (_, times, __, ___, step) => axisTimes(times, step) }, { ...axis, size: 70 }],
-      series: [{}, ...series.map(({ name }, i) => ({ label: name, stroke: colour(`--plot-${i}`), width: 1.5, dash: [[], [6, 3], [2, 3], [10, 4, 2, 4], [1, 2], [14, 4]][i], paths: stepped, points: { size: 4, filter: (chart, i, show) => (show ? this.#events(chart.data[i]) : null) } }))],
+      series: [{}, ...series.map(({ name }, i) => ({ label: name, stroke: colour(`--plot-${i}`), width: 1.5, dash: [[], [6, 3], [2, 3], [10, 4, 2, 4], [1, 2], [14, 4]][i], paths: stepped, points: { size: 4, filter: (chart, i, show) => (show ? this.#events(chart, i) : null) } }))],
       cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
       hooks: {
         setSelect: [(chart) => {
@@ -148,11 +149,11 @@ export class Trend {
     };
   }
 
-  /** Where a series has values of events. */
-  #events(values) {
-    const end = values.length - (this.#held ? 1 : 0);
+  /** Where a series has values of events, and not one that is still there. */
+  #events({ data: [times, ...values] }, series) {
+    const end = this.#ends[series - 1];
     const indices = [];
-    for (let i = 0; i < end; i++) if (values[i] !== null && values[i] !== undefined) indices.push(i);
+    for (const [i, value] of values[series - 1].entries()) if (value !== null && value !== undefined && times[i] !== end) indices.push(i);
     return indices;
   }
 
@@ -164,7 +165,7 @@ export class Trend {
     this.#readout.textContent = time === null ? '' : clock([Math.floor(time), Math.floor((time % 1) * 1e6)]);
     for (const element of legend) {
       const i = Number(element.dataset.series);
-      const text = time === null || !chart.data[i + 1] ? '' : valueAt(chart.data[0], chart.data[i + 1], time);
+      const text = time === null || !chart.data[i + 1] ? '' : valueAt(chart.data[0], chart.data[i + 1], time, this.#ends[i]);
       if (element.textContent !== text) element.textContent = text;
     }
   }
@@ -216,9 +217,9 @@ export function heldUntil(points, until) {
   return [[...times, until], [...values, values.at(-1)]];
 }
 
-/** The value that held at a time, as text; none where the event before it had no number. Beyond
- * 2^53 it is not the one that was sent, digit by digit. */
-export function valueAt(times, values, time) {
+/** The value that held at a time, as text; none where the event before it had no number, nor after
+ * what is known. Beyond 2^53 it is not the one that was sent, digit by digit. */
+export function valueAt(times, values, time, until = null) {
   let [low, high] = [0, times.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -228,6 +229,6 @@ export function valueAt(times, values, time) {
   // another series has an event there
   while (low > 0 && values[low - 1] === undefined) low--;
   const value = values[low - 1] ?? null;
-  if (value === null) return '–';
+  if (value === null || (until !== null && time > until && time > times[low - 1])) return '–';
   return Math.abs(value) > Number.MAX_SAFE_INTEGER ? `≈ ${value}` : String(value);
 }

@@ -46,6 +46,7 @@ pub(super) static FILES: &[EmbeddedFile] = embedded! {
     "rules.js": SCRIPT,
     "rules_form.js": SCRIPT,
     "search.js": SCRIPT,
+    "series.js": SCRIPT,
     "stream.js": SCRIPT,
     "table.js": SCRIPT,
     "trend.js": SCRIPT,

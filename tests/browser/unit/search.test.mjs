@@ -193,6 +193,8 @@ test('numbers of a payload, and the points of a plot', () => {
   assert.deepEqual(pointsOf(series, 'timestamp'), [[1, 2, 3, 4], [5, 7, 1, null]]);
   // an event of another series is no event of this one; one without the number ends the value
   assert.deepEqual([valueAt([1, 2, 3], [5, undefined, 7], 2.5), valueAt([1, 2, 3], [5, null, 7], 2.5), valueAt([1], [5], 0.5)], ['5', '–', '–']);
+  // nor does anybody know what is after the time until which events are known
+  assert.deepEqual([valueAt([1, 9], [5, 5], 9, 9), valueAt([1, 9], [5, undefined], 9, 8)], ['5', '–']);
 });
 
 test('numbers that JavaScript does not have are not shown as others', () => {
