@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use hat_aio::Address;
 use hat_aio::eventer::Notification;
-use hat_core::eventer::{Event, EventId, EventType, Order, Payload, TimeseriesParams};
+use hat_core::eventer::{Event, EventId, EventType, Order, Pages, Payload, TimeseriesParams};
 use hat_smol::Smol;
 use hat_tokio::Tokio;
 use smol::channel::{Receiver, Sender, bounded};
@@ -106,7 +106,7 @@ async fn feed(
     follower: Receiver<()>,
 ) -> Result<FeedReport> {
     let args = connect_args(address, "demo feeder");
-    let server = ServerClient::new::<Tokio>(&args, Interest::default()).await?;
+    let mut server = ServerClient::new::<Tokio>(&args, Interest::default()).await?;
     follower.recv().await.context("the follower is missing")?;
     let mut machine = Machine::new();
     let mut registered = Vec::new();
@@ -127,7 +127,11 @@ async fn feed(
     // who is missing then is told in the summary
     let _ = within::<Tokio, _>(PATIENCE, all_followed).await;
     let params = TimeseriesParams { order: Order::Ascending, ..TimeseriesParams::default() };
-    let queried = server.query(&params.into()).await?.events;
+    // one answer has not all of a long demo
+    let (mut pages, mut queried) = (Pages::new(params.into()), Vec::new());
+    while let Some(page) = server.next_page::<Tokio>(&args, &mut pages).await? {
+        queried.extend(page.events);
+    }
     server.client.close().await;
     Ok(FeedReport { registered, queried })
 }

@@ -63,7 +63,7 @@ async fn ask<R: Runtime>(
 ) -> Result<()> {
     let mut output = Output::new(output);
     let mut server = ServerClient::new::<R>(connect, Interest::default()).await?;
-    let mut pages = Pages::new(params);
+    let mut pages = Pages::new(params.clone());
     let mut last = None;
     let interrupt = Interrupt::watch()?;
     let more = loop {
@@ -88,11 +88,35 @@ async fn ask<R: Runtime>(
         );
     }
     if more {
-        let after = last.filter(|_| !all).map(|EventId { server, session, instance }| {
-            format!(", for example with --last-event-id {server},{session},{instance} or --all")
-        });
-        say(&format!("note: more events follow; query them{}", after.unwrap_or_default()));
+        say(&more_follows(&params, last.filter(|_| !all)));
     }
     server.client.close().await;
     Ok(())
+}
+
+/// How to ask for what was not in the answer, behind the event `last` where there is a choice.
+fn more_follows(params: &QueryParams, last: Option<EventId>) -> String {
+    if let QueryParams::Latest(_) = params {
+        return "note: the server has more latest events than fit into one response: name the \
+                types that you need, and fewer of them"
+            .into();
+    }
+    let after = last.map(|EventId { server, session, instance }| {
+        format!(", for example with --last-event-id {server},{session},{instance} or --all")
+    });
+    format!("note: more events follow; query them{}", after.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_to_do_can_be_done() {
+        let last = Some(EventId::new(1, 2, 3));
+        let latest = more_follows(&LatestParams::default().into(), last);
+        assert!(latest.contains("name the types") && !latest.contains("--"), "{latest}");
+        let others = more_follows(&TimeseriesParams::default().into(), last);
+        assert!(others.ends_with("--last-event-id 1,2,3 or --all"), "{others}");
+    }
 }

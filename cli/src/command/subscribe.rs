@@ -34,6 +34,10 @@ use state::State;
 /// How often a pipe is asked whether its reader has taken what was printed.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
+/// How long a state may be older than what was printed while one event follows the other: each time
+/// that it is saved, the disk syncs.
+const SAVE_AGAIN: Duration = Duration::from_secs(1);
+
 /// So long a reader has at the end.
 const LAST_READ: Duration = Duration::from_secs(5);
 
@@ -54,7 +58,7 @@ pub(crate) async fn subscribe<R: Runtime>(args: SubscribeArgs) -> Result<()> {
         printed: Positions::new(),
         state,
         delivery: Delivery::new(),
-        asked_before: Instant::now(),
+        pace: SavePace::new(Instant::now()),
     };
     let followed = follow::<R>(&args, wanted, &interrupt, &mut printer).await;
     // nobody is left to take what was printed: the next run prints it again
@@ -78,8 +82,28 @@ struct Printer {
     printed: Positions,
     state: Option<State>,
     delivery: Delivery,
-    /// When the state was to be saved before something was printed.
-    asked_before: Instant,
+    pace: SavePace,
+}
+
+/// When the state is to be saved before something is printed.
+struct SavePace {
+    asked: Instant,
+    saved: Instant,
+}
+
+impl SavePace {
+    fn new(now: Instant) -> Self {
+        Self { asked: now, saved: now }
+    }
+
+    /// Whether to ask now if what was printed has arrived.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = now >= self.saved + SAVE_AGAIN && now >= self.asked + ASK_AGAIN;
+        if is_due {
+            self.asked = now;
+        }
+        is_due
+    }
 }
 
 impl Printer {
@@ -112,14 +136,14 @@ impl Printer {
             return Ok(false);
         }
         state.save()?;
+        self.pace.saved = Instant::now();
         Ok(true)
     }
 
     /// The same before something is printed: a reader that keeps up has emptied the pipe since the
     /// last time, and right after a line it has not.
     fn save_before(&mut self) -> Result<()> {
-        if self.asked_before.elapsed() >= ASK_AGAIN {
-            self.asked_before = Instant::now();
+        if self.pace.is_due(Instant::now()) {
             self.save()?;
         }
         Ok(())
@@ -340,5 +364,29 @@ fn print(update: Update, args: &SubscribeArgs, printer: &mut Printer) -> Result<
             Ok(())
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_without_a_pause_is_saved_once_a_second() {
+        let start = Instant::now();
+        let mut pace = SavePace::new(start);
+        let times = (1..=300).map(|step| start + step * Duration::from_millis(10));
+        let saved = times.filter(|now| {
+            let is_due = pace.is_due(*now);
+            if is_due {
+                pace.saved = *now;
+            }
+            is_due
+        });
+        assert_eq!(saved.count(), 3);
+        // the reader has not taken it yet: it is asked again soon
+        let mut pace = SavePace::new(start);
+        let at = |millis| start + Duration::from_millis(millis);
+        assert!(pace.is_due(at(1_000)) && !pace.is_due(at(1_099)) && pace.is_due(at(1_100)));
     }
 }

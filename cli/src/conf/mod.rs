@@ -60,11 +60,16 @@ pub(crate) fn read(path: &Path) -> Result<Read, Failure> {
 
 fn text_of(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
-    let read = match path.as_os_str() == "-" {
-        true => std::io::stdin().lock().take(MAX_SIZE).read_to_string(&mut text),
-        false => std::fs::File::open(path)?.take(MAX_SIZE).read_to_string(&mut text),
+    let input: Box<dyn std::io::Read> = match path.as_os_str() == "-" {
+        true => Box::new(std::io::stdin().lock()),
+        false => Box::new(std::fs::File::open(path)?),
     };
-    read.map(|_| text)
+    input.take(MAX_SIZE + 1).read_to_string(&mut text)?;
+    // a part of it might be read as a whole
+    if text.len() as u64 > MAX_SIZE {
+        return Err(std::io::Error::other("it is longer than 16 MiB"));
+    }
+    Ok(text)
 }
 
 /// The values, whatever the format. JSON is YAML, too, but its errors are better told as JSON's.

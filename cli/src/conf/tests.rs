@@ -173,3 +173,19 @@ fn the_format_is_that_of_the_name_or_of_the_text() {
         parse(Path::new(name), text).expect_err(text);
     }
 }
+
+/// What is behind the limit could be rules: it is not left out.
+#[test]
+fn a_file_that_is_too_long_is_refused() {
+    let name = format!("hat-conf-{}.toml", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let text = "#\n".repeat(8 << 20);
+    std::fs::write(&path, &text).expect("a file");
+    let read_whole = read(&path);
+    std::fs::write(&path, text + "server_id = 1\n").expect("a file");
+    let refused = read(&path);
+    std::fs::remove_file(&path).expect("it is there");
+    read_whole.expect("16 MiB can be read");
+    let said = refused.expect_err("one more line").to_string();
+    assert!(said.ends_with("it cannot be read: it is longer than 16 MiB"), "{said}");
+}
