@@ -101,6 +101,11 @@ pub(crate) enum Command {
     /// Print the server's status.
     Status(StatusArgs),
     /// Print all events of a server, oldest first, for `import` and `replay`.
+    ///
+    /// Events that the server keeps only as the latest of their types are among them. A deployed
+    /// hat-event-server answers from one of its partitions, the first one by timestamp that may
+    /// have the types: events of other partitions are missing, unless they are the latest of their
+    /// types. `hat query server --all` and `hat serve --mirror-once` get those, too.
     Export(ExportArgs),
     /// Register the events that `export` printed, as fast as the server accepts them.
     ///
@@ -213,7 +218,7 @@ pub(crate) use cotp::{CotpCommand, CotpFormat, EchoArgs, PeerArgs, ProbeArgs, Sc
 pub(crate) use juggler::{CallArgs, JugglerCommand, JugglerServeArgs, PeerOfJuggler, WatchArgs};
 pub(crate) use load::{LoadArgs, LoadFormat, TopArgs};
 pub(crate) use output::{Format, OutputArgs};
-pub(crate) use query::{PageArgs, QueryCommand};
+pub(crate) use query::{PageArgs, QueryCommand, WhichArgs};
 pub(crate) use redundancy::RedundancyArgs;
 pub(crate) use register::{InputFormat, PaceArgs, RegisterArgs};
 pub(crate) use serve::ServeArgs;

@@ -58,6 +58,29 @@ on_every_runtime! {
         assert_eq!((wrong.code, wrong.stderr.len()), (Some(2), 2), "{wrong:?}");
     }
 
+    /// What is kept only as the latest of its type is exported in its place.
+    fn latest_events_that_no_series_has_are_exported(runtime) {
+        let (one, two) = (Server::start(runtime, "--max-events 3"), Server::start(runtime, ""));
+        let from = format!("--connect {} --runtime {runtime}", one.address);
+        let into = format!("--connect {} --runtime {runtime}", two.address);
+        for event_type in ["slow/a", "slow/b", "x", "x", "x", "x"] {
+            hat(&format!("register {event_type} {from}")).json();
+        }
+        assert_eq!(hat(&format!("query timeseries {from}")).json().len(), 3);
+        let exported = counted(hat(&format!("export {from}")), "5 events exported");
+        let types = |lines: &[String]| kept(lines).into_iter().map(|it| it.0).collect::<Vec<_>>();
+        let expected = [json!(["slow", "a"]), json!(["slow", "b"]), json!(["x"]), json!(["x"]), json!(["x"])];
+        assert_eq!(types(&exported), expected);
+        assert_eq!(counted(hat(&format!("export x {from}")), "3 events exported"), exported[2..]);
+        assert_eq!(counted(hat(&format!("export slow/b {from}")), "1 events exported"), exported[1..2]);
+        let event: Value = serde_json::from_str(&exported[1]).expect("JSON");
+        let since = event["timestamp"].as_str().expect("a time");
+        assert_eq!(counted(hat(&format!("export --from {since} {from}")), "4 events exported"), exported[1..]);
+
+        counted(hat_with(&format!("import {into}"), &exported.join("\n")), "5 events imported");
+        assert_eq!(hat(&format!("query latest slow/* {into}")).json().len(), 2);
+    }
+
     /// What is on its way is waited for, and nobody takes the rest for done.
     fn an_interrupted_input_says_what_was_registered(runtime) {
         let server = Server::start(runtime, "");
@@ -73,12 +96,15 @@ on_every_runtime! {
         let text = "error: interrupted: 1 events were registered, and the ones after them were not";
         assert_eq!(replay.end().failed(1), text);
 
-        // what comes from a pipe may go on for ever
+        // what comes from a pipe may go on for ever, and ends so
         let lines = "{\"type\":\"p\"}\n".repeat(2);
         let register = Hat::start_with(&format!("register --response --batch 1 --rate 0.001 {connect}"), &lines);
         assert_eq!(follower.json()["segments"], json!(["p"]));
         register.signal("INT");
-        assert_eq!(register.end().json().len(), 1);
+        let ended = register.end();
+        let note = "note: interrupted: 1 events registered; nothing after line 1 was sent";
+        assert_eq!((ended.code, &ended.stderr[..]), (Some(0), &[note.to_owned()][..]));
+        assert_eq!(ended.stdout.len(), 1);
         assert_eq!(hat(&format!("query latest {connect}")).json().len(), 2);
     }
 
