@@ -137,13 +137,17 @@ impl Output {
 
 /// One line on standard output, for commands that print nothing else.
 pub(crate) fn print(line: &str) -> Result<()> {
+    print_text(&format!("{line}\n"))
+}
+
+/// Whole lines on standard output, for commands that print nothing else.
+pub(crate) fn print_text(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
-    written(out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n")))?;
-    written(out.flush())
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
 /// A reader that went, such as `head`, is the quiet end of a command.
-fn written(result: io::Result<()>) -> Result<()> {
+pub(crate) fn written(result: io::Result<()>) -> Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
             Err(Failure::OutputClosed.into())

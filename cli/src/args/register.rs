@@ -53,7 +53,7 @@ pub(crate) enum InputFormat {
     /// CSV that begins with a line of names: type (unless TYPE is given), source_timestamp,
     /// payload_kind (json or binary), payload_type and payload (JSON or base64), as `--format csv`
     /// prints them. Without a column payload, all other columns become the members of a JSON
-    /// object.
+    /// object. A type is a/b, or ["a", "b"] if a segment has a slash in it.
     Csv,
     /// One JSON value per line: the payload of an event of TYPE.
     Values,

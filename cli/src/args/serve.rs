@@ -31,6 +31,10 @@ pub(crate) struct ServeArgs {
     /// server copies the events of the others without this option.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) mirror_once: Option<Address>,
+    /// With --mirror-once: copy the events of the server with this id only. Repeat the option for
+    /// several. Default: those of every server of which there is a latest event.
+    #[arg(long, value_name = "ID", requires = "mirror_once")]
+    pub(crate) mirror_once_server: Vec<i64>,
     /// The address to listen on: host:port, or unix:/path for a Unix socket. Port 0 selects a free
     /// port. With --tls-cert, connections use TLS. [default: 127.0.0.1:23012]
     #[arg(long, value_name = "ADDRESS")]

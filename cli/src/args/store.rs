@@ -45,6 +45,9 @@ pub(crate) enum StoreCommand {
     /// The events of a server must be in order of session and instance. Events that do not come
     /// after the last stored event of their server are skipped and counted.
     ///
+    /// If the folder has no store yet, it is created with all events or not at all. An import into
+    /// a store that is there may end in the middle of them: repeat it before a server uses it.
+    ///
     /// With `--from-lmdb`, events are read from the file of a hat-event-server instead (hat-event
     /// 0.9 with its LMDB backend, file version 0.9). New sessions and timestamps continue above
     /// those of the file. Stop that server first: events that it has not flushed are not in its

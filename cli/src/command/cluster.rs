@@ -28,8 +28,6 @@ pub(crate) async fn cluster(command: ClusterCommand) -> Result<()> {
 
 #[cfg(feature = "cluster")]
 pub(crate) async fn cluster(command: ClusterCommand) -> Result<()> {
-    use std::io::Write as _;
-
     use crate::args::StatusFormat;
 
     let ClusterCommand::Status(args) = command;
@@ -40,7 +38,7 @@ pub(crate) async fn cluster(command: ClusterCommand) -> Result<()> {
         StatusFormat::Jsonl => lines(&status),
         StatusFormat::Table => table(&status),
     };
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    crate::output::print_text(&text)?;
     let node = |node: &hat_server::cluster::ClusterReport| !node.serves;
     let conflict = status.shard_conflict();
     if let Some(reason) = status.reason {

@@ -15,7 +15,7 @@ use smol::channel::{Receiver, Sender, bounded};
 
 use crate::args::{InputFormat, PaceArgs, Times};
 use crate::exit::Failure;
-use csv::Columns;
+use csv::{Columns, Quotes};
 use hat_server::json;
 
 /// The longest line: what a message may hold. Nobody writes a longer one.
@@ -69,6 +69,11 @@ pub(super) enum Form {
 }
 
 impl Form {
+    /// Whether nothing has a meaning without the next line.
+    fn needs_header(&self) -> bool {
+        matches!(self, Self::Csv { columns: None, .. })
+    }
+
     /// As the arguments say.
     pub(super) fn new(format: InputFormat, event_type: Option<EventType>) -> Result<Self, Failure> {
         let needs = |name| Failure::Input(format!("--input {name} needs a TYPE for its events"));
@@ -230,7 +235,7 @@ fn items_from(
     // not joined: it may wait for input when the command ends
     thread::spawn(move || {
         let input = BufReader::with_capacity(64 * 1024, open());
-        let mut lines = Lines::new(input, name, form, pace);
+        let mut lines = Lines::new(LineReader::new(input, name), form, pace);
         if let Err(error) = lines.send(&sender) {
             // nobody is left to tell it to
             let _ = sender.send_blocking(Err(error));
@@ -239,14 +244,79 @@ fn items_from(
     receiver
 }
 
-struct Lines<R: Read> {
+/// Lines of text, which are counted, and limited in length.
+pub(super) struct LineReader<R: Read> {
     input: BufReader<R>,
     /// Where they come from.
     name: String,
+    /// The last of those that were read last, from 1 on, and the first of them.
+    number: u64,
+    first: u64,
+}
+
+impl<R: Read> LineReader<R> {
+    pub(super) fn new(input: BufReader<R>, name: String) -> Self {
+        Self { input, name, number: 0, first: 0 }
+    }
+
+    /// The next line.
+    pub(super) fn next_line(&mut self) -> Result<Option<String>> {
+        self.next(None, true)
+    }
+
+    /// The next line, with those that belong to it because of quotes. A mark of the byte order in
+    /// front of it is not a part of it: of any line, or of the first.
+    fn next(&mut self, mut quotes: Option<Quotes>, any_mark: bool) -> Result<Option<String>> {
+        let (mut line, is_first) = (Vec::new(), self.number == 0);
+        let (mut is_open, mut is_any) = (false, false);
+        self.first = self.number + 1;
+        loop {
+            let before = line.len();
+            let most = (MAX_LINE + 1).saturating_sub(before as u64);
+            let read = (&mut self.input).take(most).read_until(b'\n', &mut line);
+            let is_more = read.with_context(|| format!("cannot read {}", self.name))? > 0;
+            if !is_more {
+                break;
+            }
+            is_any = true;
+            self.number += 1;
+            if line.len() as u64 > MAX_LINE {
+                let of_quotes = if is_open { ": a quote is not closed" } else { "" };
+                return Err(self.wrong(&format!("it is longer than 64 MiB{of_quotes}")));
+            }
+            // what Windows puts in front of a file; in a line of text it may be meant
+            if before == 0 && line.starts_with(MARK) && (is_first || any_mark) {
+                line.drain(..MARK.len());
+            }
+            let start = before.min(line.len());
+            is_open = quotes.as_mut().is_some_and(|quotes| quotes.are_open_after(&line[start..]));
+            if !is_open {
+                break;
+            }
+        }
+        if is_open {
+            return Err(self.wrong("a quote is not closed"));
+        }
+        match String::from_utf8(line) {
+            Ok(line) => Ok(is_any.then_some(line)),
+            Err(_) => Err(self.wrong("it is not UTF-8")),
+        }
+    }
+
+    /// What is wrong with the line that was read last.
+    pub(super) fn wrong(&self, what: &str) -> anyhow::Error {
+        let lines = match self.first < self.number {
+            true => format!("lines {} to {}", self.first, self.number),
+            false => format!("line {}", self.number),
+        };
+        Failure::Input(format!("{lines} of {}: {what}", self.name)).into()
+    }
+}
+
+struct Lines<R: Read> {
+    lines: LineReader<R>,
     form: Form,
     pace: Pace,
-    /// Of the line read last, from 1 on.
-    number: u64,
     /// Events that were read.
     events: u64,
     /// When it began.
@@ -256,8 +326,8 @@ struct Lines<R: Read> {
 }
 
 impl<R: Read> Lines<R> {
-    fn new(input: BufReader<R>, name: String, form: Form, pace: Pace) -> Self {
-        Self { input, name, form, pace, number: 0, events: 0, start: Timestamp::now(), held: None }
+    fn new(lines: LineReader<R>, form: Form, pace: Pace) -> Self {
+        Self { lines, form, pace, events: 0, start: Timestamp::now(), held: None }
     }
 
     fn send(&mut self, to: &Sender<Result<Item>>) -> Result<()> {
@@ -270,7 +340,7 @@ impl<R: Read> Lines<R> {
                 End::Batch => {}
                 End::Input => return Ok(()),
                 End::Wrong(error) if self.pace.keep_going => {
-                    let item = Item::Wrong { line: self.number, error };
+                    let item = Item::Wrong { line: self.lines.number, error };
                     if to.send_blocking(Ok(item)).is_err() {
                         return Ok(());
                     }
@@ -281,7 +351,7 @@ impl<R: Read> Lines<R> {
     }
 
     fn batch(&mut self) -> (Batch, End) {
-        let first = self.number + 1;
+        let first = self.lines.number + 1;
         let mut batch = Batch { events: Vec::new(), lines: first..=first, bytes: 0, due: None };
         let mut due = None;
         if let Some((event, line, at)) = self.held.take() {
@@ -291,7 +361,7 @@ impl<R: Read> Lines<R> {
         }
         let first = *batch.lines.start();
         let end = loop {
-            let no_more_yet = self.input.buffer().is_empty() && !batch.events.is_empty();
+            let no_more_yet = self.lines.input.buffer().is_empty() && !batch.events.is_empty();
             if batch.events.len() >= self.pace.most || batch.bytes >= BATCH_BYTES || no_more_yet {
                 break End::Batch;
             }
@@ -304,7 +374,10 @@ impl<R: Read> Lines<R> {
             let ParsedEvent { mut event, timestamp } = match self.form.event(&line) {
                 Ok(Some(read)) => read,
                 Ok(None) => continue,
-                Err(error) => break End::Wrong(self.wrong(&error)),
+                Err(error) if self.form.needs_header() => {
+                    break End::Error(self.lines.wrong(&error));
+                }
+                Err(error) => break End::Wrong(self.lines.wrong(&error)),
             };
             let at = self.pace.due(self.events, timestamp);
             self.events += 1;
@@ -313,14 +386,14 @@ impl<R: Read> Lines<R> {
             }
             let later = matches!(self.pace.schedule, Schedule::AsBefore { .. }) && at > due;
             if later && !batch.events.is_empty() {
-                self.held = Some((event, self.number, at));
+                self.held = Some((event, self.lines.number, at));
                 break End::Batch;
             }
             if batch.events.is_empty() {
                 due = at;
             }
             batch.events.push(event);
-            batch.lines = first..=self.number;
+            batch.lines = first..=self.lines.number;
         };
         // centuries are what a file may say
         batch.due = due.map(|due| Duration::from_secs_f64(due.clamp(0.0, 1e12)));
@@ -337,39 +410,11 @@ impl<R: Read> Lines<R> {
 
     /// The next line, in CSV with those that belong to it.
     fn next(&mut self) -> Result<Option<String>> {
-        let (mut line, is_first) = (Vec::new(), self.number == 0);
-        loop {
-            let before = line.len();
-            let most = (MAX_LINE + 1).saturating_sub(before as u64);
-            let read = (&mut self.input).take(most).read_until(b'\n', &mut line);
-            read.with_context(|| format!("cannot read {}", self.name))?;
-            if line.len() == before {
-                break;
-            }
-            self.number += 1;
-            if line.len() as u64 > MAX_LINE {
-                return Err(self.wrong("it is longer than 64 MiB"));
-            }
-            let open = matches!(self.form, Form::Csv { .. }) && csv::is_open(&line);
-            if !open {
-                break;
-            }
+        match &self.form {
+            Form::Csv { columns, .. } => self.lines.next(Some(Quotes::new(columns.as_ref())), true),
+            Form::Text(_) => self.lines.next(None, false),
+            _ => self.lines.next_line(),
         }
-        if line.is_empty() {
-            return Ok(None);
-        }
-        // what Windows puts in front of a file; in a line of text it may be meant
-        if line.starts_with(MARK) && (is_first || !matches!(self.form, Form::Text(_))) {
-            line.drain(..MARK.len());
-        }
-        match String::from_utf8(line) {
-            Ok(line) => Ok(Some(line)),
-            Err(_) => Err(self.wrong("it is not UTF-8")),
-        }
-    }
-
-    fn wrong(&self, what: &str) -> anyhow::Error {
-        Failure::Input(format!("line {} of {}: {what}", self.number, self.name)).into()
     }
 }
 
@@ -393,8 +438,8 @@ mod tests {
 
     fn read(input: &str, form: Form, pace: Pace) -> (Vec<Batch>, Result<()>) {
         let (sender, receiver) = smol::channel::unbounded();
-        let end = Lines::new(BufReader::new(input.as_bytes()), "standard input".into(), form, pace)
-            .send(&sender);
+        let lines = LineReader::new(BufReader::new(input.as_bytes()), "standard input".into());
+        let end = Lines::new(lines, form, pace).send(&sender);
         drop(sender);
         let mut batches = Vec::new();
         while let Ok(item) = receiver.recv_blocking() {

@@ -20,8 +20,10 @@ use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::listening;
 use crate::log;
+use crate::output;
 use hat_server::adminer::Adminer;
 use hat_server::page::{Live, Page};
+use hat_server::redundancy::MirrorOnce;
 use hat_server::{EventServer, Options, StartError};
 
 pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
@@ -31,7 +33,8 @@ pub(crate) async fn serve<R: Runtime>(args: ServeArgs) -> Result<()> {
     }
     let plan = Plan::new(&settings)?;
     log::configure(&settings.log).map_err(Failure::Input)?;
-    run::<R>(plan, args.mirror_once, log_conf, may_be_new).await
+    let mirror_once = args.mirror_once.map(|from| (from, args.mirror_once_server));
+    run::<R>(plan, mirror_once, log_conf, may_be_new).await
 }
 
 /// What the file and the arguments say.
@@ -92,13 +95,12 @@ fn print(settings: &Settings) -> Result<()> {
     // what could not be started is not printed as if it could
     Plan::new(settings)?;
     let text = conf::print(&settings.clone().with_defaults())?;
-    use std::io::Write as _;
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
+    output::print_text(&text)
 }
 
 async fn run<R: Runtime>(
     plan: Plan,
-    mirror_once: Option<Address>,
+    mirror_once: Option<(Address, Vec<i64>)>,
     log_conf: Value,
     may_be_new: bool,
 ) -> Result<()> {
@@ -106,8 +108,10 @@ async fn run<R: Runtime>(
     let (in_memory, opened) = (plan.place.is_memory(), place::open(plan.place, may_be_new)?);
     // not before: a history that is taken over may take minutes, and may be ended at any moment
     let interrupt = Interrupt::watch()?;
-    if let Some(from) = mirror_once {
-        let copying = place::mirror_once::<R>(&opened, from, &plan.name, &plan.token, &plan.files);
+    if let Some((from, servers)) = mirror_once {
+        let name = format!("event/{}", plan.name);
+        let options = MirrorOnce { name, token: plan.token.clone(), servers, tls: None };
+        let copying = place::mirror_once::<R>(&opened, from, options, &plan.files);
         match interrupt.or(copying).await {
             Some(copied) => copied?,
             None => return Ok(()),

@@ -1,6 +1,6 @@
 //! `hat store`: what an operator does with a store while no server uses it.
 
-use std::io::{self, BufRead, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -9,9 +9,11 @@ use hat_server::store::disk::Import;
 use hat_server::store::lmdb::{self, ImportError, LmdbFile};
 use hat_server::store::{DiskOptions, DiskStore, Store, StoreError};
 
+use super::input::LineReader;
 use super::serve::systemd;
 use crate::args::StoreCommand;
 use crate::exit::{Failure, say};
+use crate::output::{self, written};
 use crate::progress;
 
 /// The name of a store in its folder.
@@ -79,16 +81,13 @@ fn stats(dir: &Path) -> Result<()> {
         )
     });
     let servers: Vec<_> = servers.collect();
-    let mut out = io::stdout().lock();
-    writeln!(
-        out,
+    output::print(&format!(
         r#"{{"events":{},"types":{},"bytes":{},"servers":[{}]}}"#,
         stats.events,
         stats.types,
         stats.disk_bytes,
         servers.join(",")
-    )?;
-    Ok(())
+    ))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
@@ -143,34 +142,43 @@ fn export(dir: &Path) -> Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     store.for_each(|event| {
         bar.inc(1);
-        writeln!(out, "{}", json::event(&event)).map_err(ExportError::Output)
+        written(writeln!(out, "{}", json::event(&event)))
     })?;
-    out.flush()?;
+    written(out.flush())?;
     bar.finish_and_clear();
     Ok(())
 }
 
-/// Why an export ends early.
-#[derive(Debug, thiserror::Error)]
-enum ExportError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Output(io::Error),
+/// Stores what `fill` puts into the store in `dir`. Where there is none, it is made of the whole of
+/// that or not at all: a server that starts later takes what is there for everything, and numbers
+/// its sessions above it, so that what is missing could not be imported any more.
+fn import_into<T>(dir: &Path, fill: impl FnOnce(&DiskStore) -> Result<T>) -> Result<T> {
+    if !is_there(dir)? {
+        return DiskStore::make_whole(dir, fill);
+    }
+    let store = DiskStore::open(dir, DiskOptions::default())?;
+    fill(&store).with_context(|| {
+        let dir = dir.display();
+        format!("a part of the import may be in {dir}: repeat it before a server uses the store")
+    })
 }
 
 fn import(dir: &Path) -> Result<()> {
-    let store = DiskStore::open(dir, DiskOptions::default())?;
+    import_into(dir, import_lines)
+}
+
+fn import_lines(store: &DiskStore) -> Result<()> {
     let bar = progress::events(false, "imported");
-    let mut into = Import::new(&store);
-    for (line, number) in io::stdin().lock().lines().zip(1..) {
-        let line = line?;
+    let mut into = Import::new(store);
+    let input = BufReader::with_capacity(64 * 1024, io::stdin().lock());
+    let mut lines = LineReader::new(input, "standard input".into());
+    while let Some(line) = lines.next_line()? {
         if line.trim().is_empty() {
             continue;
         }
-        let event = json::stored_event(&line)
-            .map_err(|error| Failure::Input(format!("line {number}: {error}")))?;
-        into.add(event).with_context(|| format!("line {number}"))?;
+        let event = json::stored_event(&line).map_err(|error| lines.wrong(&error))?;
+        into.check(&event).map_err(|error| lines.wrong(&error.to_string()))?;
+        into.add(event)?;
         bar.inc(1);
     }
     let (given, taken) = into.finish()?;
@@ -187,8 +195,7 @@ fn import_lmdb(dir: &Path, path: &Path) -> Result<()> {
     // before a store is made
     let mut file = LmdbFile::open(path)
         .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
-    let store = DiskStore::open(dir, DiskOptions::default())?;
-    match import_file(&store, &mut file, path)? {
+    match import_into(dir, |store| import_file(store, &mut file, path))? {
         0 => Ok(()),
         entries => bail!(
             "{entries} entries of {} do not match its references; the deployed server cannot find them by id, and they were not imported",

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use hat_core::eventer::{Event, Payload};
+use hat_core::eventer::{Event, EventType, Payload};
+use hat_server::json;
 
 /// The names of the columns, in the first line.
 pub(crate) const COLUMNS: [&str; 9] = [
@@ -43,7 +44,7 @@ pub(super) fn line(event: &Event, payload: Option<&Payload>) -> String {
         id.server.to_string(),
         id.session.to_string(),
         id.instance.to_string(),
-        event.event_type.to_string(),
+        event_type(&event.event_type),
         event.timestamp.to_string(),
         source.unwrap_or_default(),
         kind.to_owned(),
@@ -59,4 +60,19 @@ pub(super) fn line(event: &Event, payload: Option<&Payload>) -> String {
     let _ = bytes.flush();
     let line = String::from_utf8(bytes).unwrap_or_default();
     line.trim_end_matches('\n').to_owned()
+}
+
+/// A type as it can be read again: `a/b`, or its segments as JSON where one of them has a slash in
+/// it, say.
+fn event_type(event_type: &EventType) -> String {
+    let text = event_type.to_string();
+    match !is_segments(&text) && json::event_type(&text).as_ref() == Ok(event_type) {
+        true => text,
+        false => serde_json::Value::from_iter(event_type.segments()).to_string(),
+    }
+}
+
+/// Whether the text of a type is its segments as JSON.
+pub(crate) fn is_segments(text: &str) -> bool {
+    text.starts_with("[\"") || text == "[]"
 }

@@ -127,7 +127,35 @@ on_every_runtime! {
         assert_eq!(held(&ours), held(&theirs));
     }
 
-    /// What is told where `--mirror-once` cannot know all ids: the events of a server by its id.
+    /// Where `--mirror-once` cannot know all ids, or is to copy some: each server by its id.
+    fn servers_that_are_named_are_copied(runtime) {
+        let folder = Folder::new();
+        let (theirs, ours) = (folder.of("theirs"), folder.of("ours"));
+        let line = |server: i64| format!("{{\"id\":{{\"server\":{server},\"session\":1,\"instance\":1}},\"type\":\"x/{server}\",\"timestamp\":[1,0]}}\n");
+        let ended = hat_with(&format!("store import {theirs}"), &[4, 5, 6].map(line).concat());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let server = Server::start_of(runtime, &format!("--store {theirs}"));
+        let copy = |args: &str| {
+            let args = format!("serve --listen 127.0.0.1:0 --runtime {runtime} --no-own-events --server-id 9 --store {ours} {args}");
+            let server = Hat::start(&args);
+            let copied = line_of(&server, "");
+            line_of(&server, "listening on ");
+            server.signal("TERM");
+            assert_eq!(server.end().code, Some(0));
+            let kept = hat(&format!("store export {ours}")).json();
+            (copied, kept.iter().map(|it| it["id"]["server"].as_i64().expect("a number")).collect::<Vec<_>>())
+        };
+        let once = format!("--mirror-once {}", server.address);
+        let (said, kept) = copy(&format!("{once} --mirror-once-server 6 --mirror-once-server 4"));
+        assert!(said.starts_with("2 events of 2 servers copied from"), "{said}");
+        assert_eq!(kept, [4, 6]);
+        let (said, kept) = copy(&once);
+        assert!(said.starts_with("1 event of 3 servers copied from"), "{said}");
+        assert_eq!(kept, [4, 5, 6]);
+        assert!(hat("serve --mirror-once-server 4").stderr.join(" ").contains("--mirror-once <ADDRESS>"));
+    }
+
+    /// The events of a server by its id, into a store.
     fn events_of_one_server_go_into_a_store(runtime) {
         let folder = Folder::new();
         let server = Server::start_of(runtime, &format!("--store {}", folder.of("theirs")));

@@ -49,7 +49,7 @@ fn killed_after(args: &str, input: &str, time: Duration) -> bool {
 
 /// Kills `hat` with these arguments at moments all over its life, calls `look` after each, and
 /// lets it come to its end at last.
-fn killed_at_any_moment(args: &str, input: &str, mut look: impl FnMut()) {
+pub(crate) fn killed_at_any_moment(args: &str, input: &str, mut look: impl FnMut()) {
     let mut time = Duration::from_millis(5);
     // each time a little later, until it is done before it is killed
     while !killed_after(args, input, time) {
@@ -60,10 +60,27 @@ fn killed_at_any_moment(args: &str, input: &str, mut look: impl FnMut()) {
 }
 
 #[track_caller]
-fn is_sound(store: &str, events: usize) {
+pub(crate) fn is_sound(store: &str, events: usize) {
     let ended = hat(&format!("store check {store}"));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr[0].starts_with(&format!("{events} events of ")), "{ended:?}");
+}
+
+/// A store that was being made is whole, or there is none: no server starts over half of it, and
+/// takes it for the whole.
+#[track_caller]
+pub(crate) fn is_whole_or_none(store: &str, events: usize) {
+    let ended = hat(&format!("store check {store}"));
+    if ended.code == Some(0) {
+        is_sound(store, events);
+        return;
+    }
+    assert!(ended.failed(2).contains("there is no store in"), "{ended:?}");
+    if fs::exists(format!("{store}/part/events.redb")).expect("a folder") {
+        let ended = hat(&format!("serve --listen 127.0.0.1:0 --store {store}"));
+        let line = ended.failed(1);
+        assert!(line.contains("was not completed"), "{line}");
+    }
 }
 
 /// Each command that writes a store: what was there is whole after a kill, a copy is whole or not
@@ -75,36 +92,12 @@ fn a_kill_while_a_store_is_looked_after() {
     let lines = lines(EVENTS);
     let [store, backup, restored] = ["store", "backup", "restored"].map(|name| folder.of(name));
 
-    // an import may be in part there, from the first event on; the next one goes on
-    let import = format!("store import {store}");
-    killed_at_any_moment(&import, &lines, || {
-        let ended = hat(&format!("store check {store}"));
-        let nothing = ended.code == Some(2) && ended.stderr[0].contains("there is no store in");
-        assert!(nothing || ended.code == Some(0), "{ended:?}");
-    });
-    let ended = hat_with(&import, &lines);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    is_sound(&store, EVENTS);
-
-    for (args, made) in [
-        (format!("store backup {store} {backup}"), &backup),
-        (format!("store restore {restored} {backup}"), &restored),
+    for (args, input, made) in [
+        (format!("store import {store}"), &*lines, &store),
+        (format!("store backup {store} {backup}"), "", &backup),
+        (format!("store restore {restored} {backup}"), "", &restored),
     ] {
-        killed_at_any_moment(&args, "", || {
-            let ended = hat(&format!("store check {made}"));
-            match ended.code {
-                Some(0) => is_sound(made, EVENTS),
-                // no server starts over half of it, and takes it for the whole
-                _ => {
-                    let serve = format!("serve --listen 127.0.0.1:0 --store {made}");
-                    if fs::exists(format!("{made}/part/events.redb")).expect("a folder") {
-                        let ended = hat(&serve);
-                        let line = ended.failed(1);
-                        assert!(line.contains("was not completed"), "{line}");
-                    }
-                }
-            }
-        });
+        killed_at_any_moment(&args, input, || is_whole_or_none(made, EVENTS));
         is_sound(made, EVENTS);
         is_sound(&store, EVENTS);
     }

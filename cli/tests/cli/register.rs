@@ -123,6 +123,72 @@ fn what_is_printed_as_csv_can_be_registered() {
     assert!(first.iter().map(rest).eq(again.iter().map(rest)), "{first:?} {again:?}");
 }
 
+/// A text of the type would say other segments.
+#[test]
+fn a_type_that_a_text_does_not_say_is_the_same_after_csv() {
+    let server = Server::start("tokio", "");
+    let connect = format!("--connect {}", server.address);
+    let types = [
+        json!(["event", "1", "eventer", "gateway/gw1"]),
+        json!(["a,\"b", "", "?"]),
+        json!(["[\"a\"]"]),
+        json!(["[a]", "b"]),
+    ];
+    let lines = types.each_ref().map(|it| json!({"segments": it}).to_string() + "\n").concat();
+    let args = format!("register --response --format csv {connect}");
+    let csv = hat_with(&args, &lines).json_lines().join("\n");
+    assert!(csv.contains(",[a]/b,"), "{csv}");
+    let again = hat_with(&format!("register --response --input csv {connect}"), &csv).json();
+    assert!(again.iter().map(|event| &event["segments"]).eq(&types), "{csv}: {again:?}");
+}
+
+/// Every line is registered, or the command says which one is not.
+#[test]
+fn no_line_of_csv_is_lost_to_a_quote() {
+    let server = Server::start("tokio", "");
+    let connect = format!("--connect {}", server.address);
+    let register = |csv: &str| hat_with(&format!("register --response --input csv {connect}"), csv);
+    let csv = "type,name\na/b,5\" pipe\na/c,foo\na/d,6\" pipe\na/e,7\" pipe\n";
+    let rows = register(csv).json();
+    let names = rows.iter().map(|row| row["payload"]["data"]["name"].as_str().expect("a text"));
+    assert!(names.eq(["5\" pipe", "foo", "6\" pipe", "7\" pipe"]), "{rows:?}");
+
+    let ended = register("type,name\na/b,\"5 pipe\na/c,foo\na/d,bar\n");
+    let line = ended.failed(2);
+    assert!(line.contains("lines 2 to 4 of standard input: a quote is not closed"), "{line}");
+    let ended = register("type,name\na/b,\"5 pipe\na/c,\"6 pipe\n");
+    let line = ended.failed(2);
+    assert!(line.contains("lines 2 to 3 of standard input: text follows a quote"), "{line}");
+    for csv in ["type,name\ra/b,1\ra/c,2\r", "type,name\na/b,1\ra/c,2\n"] {
+        let ended = register(csv);
+        let line = ended.failed(2);
+        assert!(line.contains("a carriage return ends the record"), "{csv:?}: {line}");
+    }
+    assert_eq!(hat(&format!("query timeseries {connect}")).json().len(), rows.len());
+}
+
+/// Quotes are looked for once in every line: of a large field, too.
+#[test]
+fn a_field_of_many_lines_takes_no_longer_than_its_bytes() {
+    let server = Server::start("tokio", "");
+    let connect = format!("--connect {}", server.address);
+    let csv = format!("type,text\na/b,\"{}\"\n", "x\n".repeat(400_000));
+    let ended = hat_with(&format!("register --response --input csv {connect}"), &csv).json();
+    assert_eq!(payload(&ended[0])["data"]["text"].as_str().expect("a text").len(), 800_000);
+}
+
+/// Nothing behind names that are wrong has a meaning.
+#[test]
+fn one_does_not_go_on_after_the_names_of_columns_that_are_wrong() {
+    let server = Server::start("tokio", "");
+    let connect = format!("--connect {}", server.address);
+    let ended =
+        hat_with(&format!("register t --input csv --keep-going {connect}"), "x,x\n1,2\n3,4\n");
+    let line = ended.failed(2);
+    assert!(line.contains("line 1 of standard input: two columns have the name `x`"), "{line}");
+    assert_eq!(hat(&format!("query latest {connect}")).json().len(), 0);
+}
+
 #[test]
 fn one_goes_on_after_lines_that_are_wrong() {
     let server = Server::start("tokio", "");

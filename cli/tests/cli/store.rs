@@ -155,6 +155,66 @@ on_every_runtime! {
     }
 }
 
+/// `hat store export DIR | head`: nobody reads any more, and nothing is wrong with that.
+#[test]
+fn a_reader_that_goes_is_no_failure_of_a_store() {
+    let folder = Folder::new();
+    let store = folder.of("store");
+    let lines = r#"{"id":{"server":7,"session":1,"instance":1},"type":"a","timestamp":[1,0]}"#;
+    assert_eq!(hat_with(&format!("store import {store}"), lines).code, Some(0));
+    for args in [
+        format!("store export {store}"),
+        format!("store stats {store}"),
+        "serve --print-conf".to_owned(),
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hat"));
+        command.args(args.split_whitespace()).stdout(writer);
+        let ended = command.output().expect("the program starts");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), &*said), (Some(0), ""), "{args}");
+    }
+}
+
+/// Each line that is no event of a store is named, and makes no store.
+#[test]
+fn a_line_that_cannot_be_imported_is_named() {
+    let folder = Folder::new();
+    let store = folder.of("store");
+    let import = |text: &[u8]| {
+        let (mut command, path) =
+            (std::process::Command::new(env!("CARGO_BIN_EXE_hat")), folder.of("lines"));
+        fs::write(&path, text).expect("a file");
+        command.args(["store", "import", &store]).stdin(fs::File::open(path).expect("the file"));
+        let ended = command.output().expect("the program starts");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        assert!(!fs::exists(format!("{store}/events.redb")).expect("the folder"), "{said}");
+        said
+    };
+    let line = |session: i64, instance: i64| {
+        format!(
+            r#"{{"id":{{"server":7,"session":{session},"instance":{instance}}},"type":"a","timestamp":[1,0]}}"#
+        ) + "\n"
+    };
+    for (second, why) in [
+        ((0, 1), "has a session or an instance below 1"),
+        ((2, 0), "has a session or an instance below 1"),
+        ((1, 1), "does not come after the one before it"),
+    ] {
+        for third in [String::new(), line(3, 1)] {
+            let said = import(&(line(1, 2) + &line(second.0, second.1) + &third).into_bytes());
+            assert!(said.contains("line 2 of standard input: ") && said.contains(why), "{said}");
+        }
+    }
+    let mut bytes = line(1, 1).into_bytes();
+    bytes.extend(b"\xff\n");
+    assert!(import(&bytes).contains("line 2 of standard input: it is not UTF-8"));
+    let long = line(1, 1) + &" ".repeat((64 << 20) + 1);
+    assert!(import(long.as_bytes()).contains("line 2 of standard input: it is longer than 64 MiB"));
+}
+
 /// From one store through all of the commands to another, which holds the same.
 #[test]
 fn a_store_is_looked_after() {

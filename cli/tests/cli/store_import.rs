@@ -30,6 +30,16 @@ fn said(ended: &RunOutput, part: &str) {
     assert!(ended.stderr.iter().any(|line| line.contains(part)), "{ended:?}");
 }
 
+/// Lets the deployed server's code write a file of so many events, and returns what it says of it.
+fn write_lmdb(file: &str, events: usize) -> String {
+    let python = python_with("today", "tests/peers/requirements-today.txt");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/peers/lmdb_file.py");
+    let mut command = Command::new(python.unwrap_or_else(|error| panic!("{error}")));
+    let output = command.args([script, file, &events.to_string()]).output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
 #[test]
 fn a_file_of_the_deployed_server_is_imported_checked_copied_and_served() {
     if skipped("a_file_of_the_deployed_server_is_imported_checked_copied_and_served") {
@@ -38,12 +48,7 @@ fn a_file_of_the_deployed_server_is_imported_checked_copied_and_served() {
     let scratch = scratch("lmdb");
     let path = |name: &str| scratch.0.join(name).display().to_string();
     let (file, store, copy, again) = (path("event.db"), path("store"), path("copy"), path("again"));
-    let python = python_with("today", "tests/peers/requirements-today.txt");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/peers/lmdb_file.py");
-    let mut command = Command::new(python.unwrap_or_else(|error| panic!("{error}")));
-    let output = command.args([script, &file, "200"]).output().expect("it runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).expect("text");
+    let text = write_lmdb(&file, 200);
     let parse = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
     let expected: Vec<_> = text.lines().skip(1).map(parse).collect();
 
@@ -71,6 +76,42 @@ fn a_file_of_the_deployed_server_is_imported_checked_copied_and_served() {
     let new = hat(&format!("register --response --connect {} new", server.address)).json();
     let last = parse(text.lines().next().expect("a line"))[1]["id"]["session"].as_i64();
     assert!(new[0]["id"]["session"].as_i64() > last, "{new:?} after {last:?}");
+}
+
+/// A server that starts later takes what is there for the whole, and a repeated import passes over
+/// what comes before it.
+#[test]
+fn half_of_a_file_of_the_deployed_server_is_no_store() {
+    if skipped("half_of_a_file_of_the_deployed_server_is_no_store") {
+        return;
+    }
+    let scratch = scratch("half-lmdb");
+    let path = |name: &str| scratch.0.join(name).display().to_string();
+    let (file, damaged, store) = (path("event.db"), path("damaged.db"), path("store"));
+    let events = write_lmdb(&file, 3_000).lines().skip(1).count();
+
+    // behind other events there are some that are none any more
+    let mut bytes = std::fs::read(&file).expect("the file");
+    for at in 1..bytes.len() - 7 {
+        if bytes[at..].starts_with(b"limited") && bytes[at - 1] == 0x80 | 7 {
+            bytes[at - 1] = 0;
+        }
+    }
+    std::fs::write(&damaged, bytes).expect("a file");
+    let ended = hat(&format!("store import {store} --from-lmdb {damaged}"));
+    assert!(ended.failed(2).contains("damaged.db"), "{ended:?}");
+    assert!(hat(&format!("store check {store}")).failed(2).contains("there is no store in"));
+
+    #[cfg(target_os = "linux")]
+    {
+        let args = format!("store import {store} --from-lmdb {file}");
+        crate::misfortunes::killed_at_any_moment(&args, "", || {
+            crate::misfortunes::is_whole_or_none(&store, events);
+        });
+    }
+    let ended = hat(&format!("store import {store} --from-lmdb {file}"));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    said(&hat(&format!("store check {store}")), &format!("{events} events of"));
 }
 
 #[test]

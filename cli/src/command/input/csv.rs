@@ -7,7 +7,7 @@ use hat_core::eventer::{EventType, Json, Payload, RegisterEvent, Timestamp};
 use hat_server::json;
 
 use crate::args::time;
-use crate::output::csv::COLUMNS;
+use crate::output::csv::{COLUMNS, is_segments};
 
 /// What the columns are.
 pub(crate) struct Columns {
@@ -18,9 +18,69 @@ pub(crate) struct Columns {
     whole: bool,
 }
 
-/// Whether a quote is open at the end of the lines so far: a line goes on behind it.
-pub(super) fn is_open(line: &[u8]) -> bool {
-    !line.iter().filter(|byte| **byte == b'"').count().is_multiple_of(2)
+/// Where quotes are open in the lines of a record, as the parser reads them: a quote opens a field
+/// only where the field begins, and is a character like any other behind that.
+pub(super) struct Quotes {
+    /// Not known before the first line is whole.
+    delimiter: Option<u8>,
+    comma: Place,
+    semicolon: Place,
+    has_comma: bool,
+    has_semicolon: bool,
+}
+
+/// Where in a record.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    FieldStart,
+    Field,
+    Quoted,
+    /// Behind a quote in a quoted field: the end of it, or the first of two.
+    Quote,
+}
+
+impl Place {
+    fn after(self, byte: u8, delimiter: u8) -> Self {
+        match (self, byte) {
+            (Self::FieldStart | Self::Quote, b'"') => Self::Quoted,
+            (Self::Quoted, b'"') => Self::Quote,
+            (Self::Quoted, _) => Self::Quoted,
+            (_, b'\r' | b'\n') => Self::FieldStart,
+            (_, byte) if byte == delimiter => Self::FieldStart,
+            _ => Self::Field,
+        }
+    }
+}
+
+impl Quotes {
+    /// At the start of a record; without columns, of the first.
+    pub(super) fn new(columns: Option<&Columns>) -> Self {
+        Self {
+            delimiter: columns.map(|columns| columns.delimiter),
+            comma: Place::FieldStart,
+            semicolon: Place::FieldStart,
+            has_comma: false,
+            has_semicolon: false,
+        }
+    }
+
+    /// Whether one is open at the end of `line`, the next of the record: it goes on behind it.
+    pub(super) fn are_open_after(&mut self, line: &[u8]) -> bool {
+        for byte in line {
+            self.comma = self.comma.after(*byte, b',');
+            self.semicolon = self.semicolon.after(*byte, b';');
+            self.has_comma |= *byte == b',';
+            self.has_semicolon |= *byte == b';';
+        }
+        let delimiter = self.delimiter.unwrap_or(delimiter(self.has_comma, self.has_semicolon));
+        (if delimiter == b';' { self.semicolon } else { self.comma }) == Place::Quoted
+    }
+}
+
+/// What stands between the names in the first line: where the comma is the decimal sign,
+/// spreadsheets write semicolons.
+fn delimiter(has_comma: bool, has_semicolon: bool) -> u8 {
+    if !has_comma && has_semicolon { b';' } else { b',' }
 }
 
 impl Columns {
@@ -28,8 +88,7 @@ impl Columns {
     pub(super) fn new(line: &str, has_type: bool) -> Result<Self, String> {
         // spreadsheets write a mark of the byte order
         let line = line.trim_start_matches('\u{feff}');
-        // where the comma is the decimal sign, they write semicolons
-        let delimiter = if !line.contains(',') && line.contains(';') { b';' } else { b',' };
+        let delimiter = delimiter(line.contains(','), line.contains(';'));
         let names: Vec<String> =
             fields(line, delimiter)?.iter().map(|name| name.trim().to_owned()).collect();
         let has = |name: &str| names.iter().any(|other| other == name);
@@ -66,7 +125,7 @@ impl Columns {
             at.and_then(|at| record.get(at)).filter(|field| !field.is_empty())
         };
         let event_type = match (field("type"), event_type) {
-            (Some(text), _) => json::event_type(text).map_err(|error| format!("type: {error}"))?,
+            (Some(text), _) => event_type_of(text).map_err(|error| format!("type: {error}"))?,
             (None, Some(event_type)) => event_type.clone(),
             (None, None) => return Err("type: an event type needs a segment: write a/b".into()),
         };
@@ -92,6 +151,17 @@ impl Columns {
         let json = Json::from_text(format!("{{{}}}", members.join(",")));
         json.map(|json| Some(json.into())).map_err(|error| error.to_string())
     }
+}
+
+/// The type in a cell: `a/b`, or segments as JSON, as they are printed where a text does not say
+/// them.
+fn event_type_of(text: &str) -> Result<EventType, String> {
+    if !is_segments(text) {
+        return json::event_type(text);
+    }
+    let segments = serde_json::from_str::<Vec<String>>(text);
+    let segments = segments.map_err(|_| format!("`{text}`: write a/b or [\"a\", \"b\"]"))?;
+    Ok(EventType::from_segments(segments))
 }
 
 fn source_time(text: &str) -> Result<Timestamp, String> {
@@ -130,8 +200,9 @@ fn scalar(text: &str) -> String {
     if is_scalar { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
-/// The fields of a record.
+/// The fields of the record that the line is.
 fn fields(line: &str, delimiter: u8) -> Result<StringRecord, String> {
+    is_one_record(line, delimiter)?;
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .delimiter(delimiter)
@@ -139,6 +210,32 @@ fn fields(line: &str, delimiter: u8) -> Result<StringRecord, String> {
     let mut record = StringRecord::new();
     reader.read_record(&mut record).map_err(|error| error.to_string())?;
     Ok(record)
+}
+
+/// The parser would leave out what follows the record, and read on over a quote that closes a field
+/// by mistake, maybe lines after that.
+fn is_one_record(line: &str, delimiter: u8) -> Result<(), String> {
+    let mut place = Place::FieldStart;
+    // of the field there is nothing left but blanks
+    let mut is_closed = false;
+    for byte in line.bytes() {
+        if place != Place::Quoted {
+            if matches!(byte, b'\r' | b'\n') {
+                let what = "a carriage return ends the record within the line: end lines with LF \
+                            or CRLF, and put a field that has one into quotes";
+                return Err(what.into());
+            }
+            is_closed |= place == Place::Quote && byte != b'"';
+            is_closed &= byte != delimiter;
+            if is_closed && !matches!(byte, b' ' | b'\t') {
+                let what = "text follows a quote that closes a field: write a quote within a \
+                            quoted field as two";
+                return Err(what.into());
+            }
+        }
+        place = place.after(byte, delimiter);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -171,6 +268,50 @@ mod tests {
         );
     }
 
+    /// As the parser of the fields sees them, also where nobody should write so.
+    #[test]
+    fn a_quote_is_open_where_a_field_begins_with_it() {
+        let open = |columns: Option<&str>, line: &str| {
+            let columns = columns.map(|names| Columns::new(names, true).expect(names));
+            Quotes::new(columns.as_ref()).are_open_after(line.as_bytes())
+        };
+        for (line, expected) in [
+            ("a,5\" pipe\n", false),
+            ("a,\"5 pipe\n", true),
+            ("\"", true),
+            ("\"\"", false),
+            ("\"\"\"", true),
+            ("\"a\"\"\",b", false),
+            ("\"a\"b\"", false),
+            ("a,\"b,\",\"c\n", true),
+            ("a;\"b\n", false),
+        ] {
+            assert_eq!(open(Some("x,y"), line), expected, "{line}");
+        }
+        assert!(open(Some("x;y"), "a;\"b\n") && !open(Some("x;y"), "a,\"b\n"));
+        // the first line says itself what stands between its fields
+        assert!(open(None, "a;\"b\n") && !open(None, "a;\"b\",c\n"));
+        let mut quotes = Quotes::new(None);
+        assert!(quotes.are_open_after(b"\"a;\n") && !quotes.are_open_after(b"b\",\"c\"\n"));
+    }
+
+    #[test]
+    fn a_line_is_one_record() {
+        let columns = Columns::new("type,x", false).expect("columns");
+        for line in ["a,1\ra,2", "a,1\r\ra", "a,1\r\"b"] {
+            let error = columns.event(line, None).expect_err(line);
+            assert!(error.contains("a carriage return ends the record"), "{line:?}: {error}");
+        }
+        for line in ["a,\"5\" pipe", "a,\"5 pipe\na,\"6 pipe", "a,\"5 pipe\na,6\" pipe"] {
+            let error = columns.event(line, None).expect_err(line);
+            assert!(error.contains("text follows a quote"), "{line:?}: {error}");
+        }
+        assert_eq!(payload("x,y", "\"a\" ,2"), r#"t {"x":"a ","y":2}"#);
+        assert!(Columns::new("type,x\ra,1", false).is_err_and(|it| it.contains("carriage")));
+        assert_eq!(payload("x", "\"1\r2\""), r#"t {"x":"1\r2"}"#);
+        assert_eq!(payload("x", "5\" pipe"), r#"t {"x":"5\" pipe"}"#);
+    }
+
     #[test]
     fn what_is_wrong_with_lines() {
         let refused = |first: &str| Columns::new(first, false).err().expect("wrong");
@@ -183,6 +324,7 @@ mod tests {
             ("a", "it has 1 fields, but the first line has 4"),
             (",,,", "needs a segment"),
             ("a/?,,,", "are not allowed in a segment"),
+            (r#""[""a"", 1]",,,"#, r#"write a/b or ["a", "b"]"#),
             ("a,soon,,", "source_timestamp: `soon` is not a time"),
             ("a,,xml,1", "unknown kind `xml`"),
             ("a,,binary,?", "this is not base64"),

@@ -74,11 +74,10 @@ pub(super) fn open(place: Place, may_be_new: bool) -> Result<OpenStore> {
 pub(super) async fn mirror_once<R: Runtime>(
     opened: &OpenStore,
     from: Address,
-    name: &str,
-    token: &Option<String>,
+    options: MirrorOnce,
     files: &TlsArgs,
 ) -> Result<()> {
-    let OpenStore::Disk(dir, store) = opened else {
+    let OpenStore::Disk(_, store) = opened else {
         return Err(Failure::Input("--mirror-once needs --store DIR (store.dir)".into()).into());
     };
     let tls = ClientTlsArgs { files: files.clone(), ..ClientTlsArgs::default() };
@@ -87,12 +86,7 @@ pub(super) async fn mirror_once<R: Runtime>(
         false => None,
     };
     let bar = progress::events(false, "copied");
-    let options = MirrorOnce {
-        name: format!("event/{name}"),
-        token: token.clone(),
-        tls,
-        servers: Vec::new(),
-    };
+    let options = MirrorOnce { tls, ..options };
     let copied = redundancy::mirror_once::<R>(from.clone(), options, store, |events| {
         bar.set_position(events);
         systemd::progress(&format!("copied {events} events of {from}"));
@@ -100,7 +94,7 @@ pub(super) async fn mirror_once<R: Runtime>(
     let copied = copied.await.map_err(|error| match error {
         MirrorOnceError::Connect(error) => refusal(from.clone(), error),
         MirrorOnceError::Request(error) => Failure::of_request(&from, error),
-        error @ MirrorOnceError::ServersUncertain { .. } => uncertain(&error, &from, dir).into(),
+        error @ MirrorOnceError::ServersUncertain { .. } => uncertain(&error, &from).into(),
         error => anyhow::Error::from(error),
     })?;
     bar.finish_and_clear();
@@ -120,13 +114,10 @@ fn summary(copied: &CopySummary, from: &Address) -> String {
     )
 }
 
-/// Which servers there are to copy cannot be found out: a way to copy those that somebody knows of.
-fn uncertain(error: &MirrorOnceError, from: &Address, dir: &Path) -> Failure {
+/// Which servers there are to copy cannot be found out: who knows them can say so.
+fn uncertain(error: &MirrorOnceError, from: &Address) -> Failure {
     Failure::Input(format!(
-        "nothing was copied from {from}: {error}. Copy the events of each server by its id (hat \
-         query server --server-id ID --persisted --all --connect {from} | hat store import {}), \
-         then start without --mirror-once",
-        dir.display()
+        "nothing was copied from {from}: {error}: --mirror-once-server ID, once for each of them"
     ))
 }
 
@@ -170,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn where_servers_may_be_missing_a_way_is_named() {
+    fn where_servers_may_be_missing_the_option_is_named() {
         let error = MirrorOnceError::ServersUncertain { found: vec![2, 5] };
-        let said = uncertain(&error, &Address::new("h", 1), Path::new("/d")).to_string();
+        let said = uncertain(&error, &Address::new("h", 1)).to_string();
         assert!(
             said.starts_with("nothing was copied from h:1: the server has more latest"),
             "{said}"
         );
-        assert!(said.contains("(2, 5)") && said.contains("| hat store import /d)"), "{said}");
+        assert!(said.contains("(2, 5)") && said.contains("--mirror-once-server ID"), "{said}");
     }
 }

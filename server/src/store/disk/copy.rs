@@ -10,7 +10,7 @@ use hat_core::sbs::Encode;
 
 use super::write::Tables;
 use super::{DiskOptions, DiskStore, StoreError};
-use crate::store::{Last, QueryError, Session, Store, Sync};
+use crate::store::{Last, QueryError, Session, SessionError, Store, Sync};
 
 /// Events that share a sync when they are copied, and bytes of their payloads: those are in memory
 /// some three times meanwhile.
@@ -242,18 +242,40 @@ impl<'a> Import<'a> {
         Self { store, events, sessions, waiting: 0, waiting_bytes: 0, taken: 0, before }
     }
 
+    /// Whether `event` may be the next: its session and its instance are above 0, and it comes
+    /// after the event before it where that is of the same session.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError`].
+    pub fn check(&self, event: &Event) -> Result<(), SessionError> {
+        if event.id.session < 1 || event.id.instance < 1 {
+            return Err(SessionError::Id(event.id));
+        }
+        match self.session_of(event) {
+            Some(last) if last.id >= event.id => Err(SessionError::Order(event.id)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The last event, where `event` is of the same session.
+    fn session_of(&self, event: &Event) -> Option<&Event> {
+        self.events.last().filter(|last| {
+            (last.id.server, last.id.session, last.timestamp)
+                == (event.id.server, event.id.session, event.timestamp)
+        })
+    }
+
     /// Adds the next event. Those of a server come by session and instance; what is not above the
     /// last one of its server is passed over.
     ///
     /// # Errors
     ///
-    /// [`StoreError`].
+    /// [`StoreError`]; [`Unknown`](StoreError::Unknown) where [`check`](Self::check) refuses it.
     pub fn add(&mut self, event: Event) -> Result<(), StoreError> {
-        let is_same = self.events.last().is_some_and(|last| {
-            (last.id.server, last.id.session, last.timestamp)
-                == (event.id.server, event.id.session, event.timestamp)
-        });
-        if !is_same {
+        let refused = |error: SessionError| StoreError::Unknown(error.to_string().into());
+        self.check(&event).map_err(refused)?;
+        if self.session_of(&event).is_none() {
             self.end_session()?;
         }
         self.taken += 1;
