@@ -11,6 +11,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use hat_aio::eventer::Notifier;
 use hat_core::eventer::{Event, RegisterEvent, Status};
@@ -100,14 +101,16 @@ impl Engine {
     }
 
     /// Registers `events` as one session, or one of each log that they belong to, and returns them.
-    /// Ready once they are as durable as the log promises.
+    /// Ready once they are as durable as the log promises. What is not on its way `until` then is
+    /// not registered.
     pub(crate) async fn register(
         &self,
         source: Source,
         events: Vec<RegisterEvent>,
         route: Route,
+        until: Option<Instant>,
     ) -> Result<Vec<Event>, RegisterError> {
-        let registered = self.try_register(source, events, route).await;
+        let registered = self.try_register(source, events, route, until).await;
         match &registered {
             Ok(registered) => {
                 let (sessions, events) = (registered.sessions.len(), registered.all());
@@ -129,12 +132,13 @@ impl Engine {
         source: Source,
         events: Vec<RegisterEvent>,
         route: Route,
+        until: Option<Instant>,
     ) -> Result<Registered, RegisterError> {
         check::check(&events, &self.limits)?;
         let appending = {
             let _gate = self.lock();
             match self.status() {
-                Status::Operational => self.append(source, events, route),
+                Status::Operational => self.append(source, events, route, until),
                 status => return Err(RegisterError::NotOperational(status)),
             }
         };
@@ -147,7 +151,7 @@ impl Engine {
         if !self.own_events || self.status() != Status::Operational {
             return;
         }
-        match self.try_register(source, vec![event], Route::Own).await {
+        match self.try_register(source, vec![event], Route::Own, None).await {
             Ok(registered) => self.wait_for_clients(&registered).await,
             Err(RegisterError::NotOperational(_)) => {}
             Err(error) => warn!(%error, "cannot register an event of the server itself"),
@@ -254,11 +258,17 @@ impl Engine {
     fn append_own(&self, running: bool) -> Appending {
         // without events it is settled at once
         let event = self.own_events.then(|| builtin::engine(self.server_id, running));
-        self.append(Source::Engine, event.into_iter().collect(), Route::Own)
+        self.append(Source::Engine, event.into_iter().collect(), Route::Own, None)
     }
 
-    fn append(&self, source: Source, events: Vec<RegisterEvent>, route: Route) -> Appending {
-        self.logs.append(source, &self.modules, events, route)
+    fn append(
+        &self,
+        source: Source,
+        events: Vec<RegisterEvent>,
+        route: Route,
+        until: Option<Instant>,
+    ) -> Appending {
+        self.logs.append(source, &self.modules, events, route, until)
     }
 
     /// The status of a node of a cluster that serves, or does not. One that stops stays so.

@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use hat_aio::Runtime;
 use hat_aio::eventer::{ConnectionInfo, Handler, Notifier};
@@ -143,16 +144,17 @@ impl EngineHandle {
     ///
     /// [`RegisterError`].
     pub async fn register(&self, events: Vec<RegisterEvent>) -> Result<Vec<Event>, RegisterError> {
-        self.0.engine.register(Source::Other, events, Route::ByType).await
+        self.0.engine.register(Source::Other, events, Route::ByType, None).await
     }
 
     /// Registers `events` as one session in any case: all of the server id that the first one's
-    /// type has.
+    /// type has. What is not on its way `until` then is not registered.
     pub(crate) async fn register_together(
         &self,
         events: Vec<RegisterEvent>,
+        until: Option<Instant>,
     ) -> Result<Vec<Event>, RegisterError> {
-        self.0.engine.register(Source::Other, events, Route::Together).await
+        self.0.engine.register(Source::Other, events, Route::Together, until).await
     }
 
     /// Answers a query, in every status.
@@ -272,8 +274,11 @@ impl Handler for EngineHandle {
             debug!(id = %info.id, name = &*info.client_name, %status, "a server that mirrors this one");
             return None;
         }
-        let registered =
-            self.0.engine.register(Source::Client(info.id.get()), events, Route::ByType).await;
+        let registered = self
+            .0
+            .engine
+            .register(Source::Client(info.id.get()), events, Route::ByType, None)
+            .await;
         registered
             .inspect_err(|error| {
                 let (id, name) = (info.id, &*info.client_name);

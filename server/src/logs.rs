@@ -6,6 +6,7 @@
 //! ```
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use hat_core::eventer::{Event, EventType, RegisterEvent, Subscription};
 use smol::channel::Receiver;
@@ -89,17 +90,18 @@ impl Logs {
     }
 
     /// Registers events: those of each log as one session of it. A log takes what it is given in
-    /// the order of the calls.
+    /// the order of the calls. What is not on its way `until` then is not registered.
     pub(crate) fn append(
         &self,
         source: Source,
         modules: &Modules,
         events: Vec<RegisterEvent>,
         route: Route,
+        until: Option<Instant>,
     ) -> Appending {
         let count = events.len();
         if self.shards.is_empty() {
-            let append = Append { events, complete: modules.complete(source) };
+            let append = Append { events, complete: modules.complete(source), until };
             let pending = self.first.append(append);
             return Appending { parts: vec![(self.server_id, Vec::new(), pending)], count };
         }
@@ -119,7 +121,7 @@ impl Logs {
         let ids = std::iter::once(self.server_id).chain(self.shards.iter().map(|it| it.server_id));
         let parts = self.all().zip(ids).zip(groups).filter(|(_, (places, _))| !places.is_empty());
         let parts = parts.map(|((log, server_id), (places, events))| {
-            (server_id, places, log.append(events.into()))
+            (server_id, places, log.append(Append { until, ..events.into() }))
         });
         Appending { parts: parts.collect(), count }
     }
@@ -400,7 +402,8 @@ mod tests {
         let logs = Logs::new(1, first, vec![Shard { types, server_id: 2, log: second.clone() }]);
         let modules = Modules::new(Vec::new(), Default::default());
         let append = |types: &[&str]| {
-            let appending = logs.append(Source::Other, &modules, events(types), Route::ByType);
+            let appending =
+                logs.append(Source::Other, &modules, events(types), Route::ByType, None);
             smol::block_on(appending.registered())
         };
         let registered = append(&["a/1", "b/1", "a/2", "b/2"]).expect("registered");
@@ -415,7 +418,7 @@ mod tests {
 
         // what belongs together is of one session, and what is the server's own is of its log
         let routed = |types: &[&str], route| {
-            let appending = logs.append(Source::Other, &modules, events(types), route);
+            let appending = logs.append(Source::Other, &modules, events(types), route, None);
             smol::block_on(appending.registered()).expect("registered")
         };
         let together = routed(&["b/3", "hat/1/page/me"], Route::Together);

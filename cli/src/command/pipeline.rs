@@ -282,6 +282,11 @@ impl<'a> Pipeline<'a> {
                 let stopped = matches!(end, Some(End::Interrupted)) && more != More::Nothing;
                 Err(Failure::Lines { text: self.summary(stopped), wrong: self.failed.wrong }.into())
             }
+            // an input without an end is ended so, but not in the middle of what it gave
+            Some(End::Interrupted) if more == More::Known => {
+                say(&format!("note: interrupted: {}", self.summary(true)));
+                Ok(registered)
+            }
             _ => Ok(registered),
         }
     }

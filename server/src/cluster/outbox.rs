@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hat_core::eventer::Timestamp;
-use hat_core::time::Instant;
+use hat_core::time::{Instant, earliest};
 
 use super::message::{Body, Message, Place};
 
@@ -66,6 +66,8 @@ pub struct Outbox<T> {
     /// Something failed: one at a time, until one is applied.
     recovering: bool,
     not_before: Option<Instant>,
+    /// The first time by which a session is to be sent or not at all, of those that have one.
+    hurry: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +104,8 @@ struct Item<T> {
     /// How often it was void: as often it needs a new id.
     round: u32,
     since: Instant,
+    /// By then it is sent for the first time, or not at all.
+    until: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +146,11 @@ pub struct GivenUp<T> {
 }
 
 impl<T> Item<T> {
+    /// It was to be sent by now, and never was.
+    fn is_late(&self, now: Instant) -> bool {
+        self.place.is_none() && self.until.is_some_and(|until| until <= now)
+    }
+
     fn give_up(self) -> GivenUp<T> {
         let (uncertain, is_stored) = (self.place.is_some(), self.step == Step::Stored);
         GivenUp { ticket: self.ticket, uncertain, is_stored }
@@ -164,6 +173,7 @@ impl<T> Outbox<T> {
             sent_bytes: 0,
             recovering: false,
             not_before: None,
+            hurry: None,
         }
     }
 
@@ -204,9 +214,10 @@ impl<T> Outbox<T> {
         self.next = 0;
     }
 
-    /// Adds a session: its events as SBS.
-    pub fn push(&mut self, ticket: T, body: Bytes, now: Instant) {
+    /// Adds a session: its events as SBS. Where it is not sent `until` then, it never is.
+    pub fn push(&mut self, ticket: T, body: Bytes, until: Option<Instant>, now: Instant) {
         let (step, round, since) = (Step::Waiting, 0, now);
+        self.hurry = earliest(self.hurry, until);
         self.items.push_back(Item {
             ticket,
             body,
@@ -215,6 +226,7 @@ impl<T> Outbox<T> {
             step,
             round,
             since,
+            until,
         });
     }
 
@@ -236,11 +248,11 @@ impl<T> Outbox<T> {
                 };
                 Some(self.publish(self.place(0), 0, clock(), body))
             }
-            Phase::Open => self.next_session(clock),
+            Phase::Open => self.next_session(now, clock),
         }
     }
 
-    fn next_session(&mut self, clock: impl FnOnce() -> Timestamp) -> Option<Publish> {
+    fn next_session(&mut self, now: Instant, clock: impl FnOnce() -> Timestamp) -> Option<Publish> {
         let most = if self.recovering { 1 } else { self.options.max_sent };
         let at = self.items.iter().position(|item| item.step == Step::Waiting)?;
         if self.recovering && at > 0 {
@@ -249,6 +261,10 @@ impl<T> Outbox<T> {
         }
         let next = self.place(self.next);
         let item = &mut self.items[at];
+        if item.is_late(now) {
+            // for `late`, which comes before what is behind it
+            return None;
+        }
         let fits = self.sent_bytes + item.body.len() <= self.options.max_sent_bytes;
         if self.sent > 0 && (self.sent >= most || !fits) {
             return None;
@@ -380,6 +396,25 @@ impl<T> Outbox<T> {
         self.phase = Phase::Closed;
     }
 
+    /// Gives up what was to be sent by now, and never was: who waits for it. It is certain not to
+    /// be registered.
+    pub fn late(&mut self, now: Instant) -> Vec<T> {
+        if self.hurry.is_none_or(|at| now < at) {
+            return Vec::new();
+        }
+        let (mut late, mut hurry) = (Vec::new(), None);
+        for item in std::mem::take(&mut self.items) {
+            if item.is_late(now) {
+                late.push(item.ticket);
+                continue;
+            }
+            hurry = earliest(hurry, item.until.filter(|_| item.place.is_none()));
+            self.items.push_back(item);
+        }
+        self.hurry = hurry;
+        late
+    }
+
     /// Gives up what has taken too long: sessions, and the opening of an epoch, which the next one
     /// takes the place of. A stream that loses what it has acknowledged may have lost it.
     pub fn expire(&mut self, now: Instant) -> Vec<GivenUp<T>> {
@@ -404,7 +439,7 @@ impl<T> Outbox<T> {
         given_up
     }
 
-    /// When [`expire`](Self::expire) or [`next`](Self::next) has something to do, if nothing
+    /// When [`expire`](Self::expire), [`late`](Self::late) or [`next`](Self::next) has something to do, if nothing
     /// happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
@@ -413,7 +448,7 @@ impl<T> Outbox<T> {
             Phase::Opening { sent, .. } => sent.map(|since| since + self.options.limit),
             _ => None,
         };
-        [first, self.not_before, opening].into_iter().flatten().min()
+        [first, self.not_before, opening, self.hurry].into_iter().flatten().min()
     }
 
     /// Gives up everything.

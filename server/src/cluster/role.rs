@@ -186,7 +186,7 @@ mod tests {
         fn push(&mut self, name: char) {
             assert!(self.role.may_register(self.replica.state().fence()), "{name} is refused");
             let events = sbs::encode(&vec![RegisterEvent::new(name.to_string().as_str())]);
-            self.outbox.push(name, events, Instant::ORIGIN);
+            self.outbox.push(name, events, None, Instant::ORIGIN);
         }
 
         /// What it publishes now.

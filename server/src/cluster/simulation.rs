@@ -249,7 +249,7 @@ impl World {
         node.count += 1;
         let name = format!("{}/{}", ticket.life, ticket.count);
         let events = vec![RegisterEvent::new(name.as_str()), RegisterEvent::new("second")];
-        node.outbox.push(ticket, sbs::encode(&events), now);
+        node.outbox.push(ticket, sbs::encode(&events), None, now);
     }
 
     fn publish(&mut self, at: usize, faults: bool) {
@@ -510,7 +510,7 @@ impl World {
         node.count += 1;
         let name = format!("{}/{}", ticket.life, ticket.count);
         let events = vec![RegisterEvent::new(name.as_str()), RegisterEvent::new("second")];
-        node.outbox.push(ticket, sbs::encode(&events), now);
+        node.outbox.push(ticket, sbs::encode(&events), None, now);
         for _ in 0..300 {
             self.step(false);
         }

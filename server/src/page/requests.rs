@@ -1,5 +1,7 @@
 //! The requests of pages, and their answers.
 
+use std::time::{Duration, Instant};
+
 use hat_aio::juggler::{Connection, Handler};
 use hat_core::eventer::{
     Event, EventType, Json, LatestParams, QueryParams, RegisterEvent, Timestamp,
@@ -96,17 +98,19 @@ impl Requests {
             }
         }
         // as late as can be: all of the above may have taken time
-        let late = deadline.is_some_and(|deadline| Timestamp::now().as_secs_f64() > deadline);
-        if late {
+        let left = deadline.map(|deadline| deadline - Timestamp::now().as_secs_f64());
+        if left.is_some_and(|left| left <= 0.0) {
             return Err(
                 "the request arrived too late, so nothing was registered: the server or the \
                         connection was delayed"
                     .to_owned(),
             );
         }
+        let left = left.and_then(|left| Duration::try_from_secs_f64(left).ok());
+        let until = left.and_then(|left| Instant::now().checked_add(left));
         let event_type = event.event_type.to_string();
         let record = self.record(connection, &event);
-        let registered = self.handle.register_together(vec![event, record]).await;
+        let registered = self.handle.register_together(vec![event, record], until).await;
         let registered = registered.map_err(|error| error.to_string())?.into_iter().next();
         let registered = registered.ok_or("nothing was registered")?;
         let address = connection.remote();

@@ -53,6 +53,9 @@ pub enum AppendError {
     /// The store has an event with the last number that a session can have: none is given twice.
     #[error("no session number is left above those in the store; give the server a new id")]
     NumbersUsedUp,
+    /// They waited for longer than they may: see [`Append::until`](super::Append::until).
+    #[error("the events waited for too long, so they were not registered")]
+    Late,
     /// The log was closed, or its thread is gone.
     #[error("the log is closed")]
     Closed,

@@ -1,7 +1,7 @@
 //! The log: orders sessions and makes them durable.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hat_core::eventer::{Event, RegisterEvent};
 use smol::channel::Receiver;
@@ -102,6 +102,9 @@ pub struct Append {
     pub events: Vec<RegisterEvent>,
     /// What else belongs to the session: see [`Complete`].
     pub complete: Option<Complete>,
+    /// They are on their way to the disk or to the cluster by then, or are not registered at all:
+    /// [`AppendError::Late`]. What is on its way then may still come. Default: `None`.
+    pub until: Option<Instant>,
 }
 
 /// Adds to a session what follows from its events, once they have their ids and timestamp and
@@ -113,7 +116,7 @@ pub type Complete = Box<dyn FnMut(&[Event]) -> Vec<RegisterEvent> + Send>;
 
 impl From<Vec<RegisterEvent>> for Append {
     fn from(events: Vec<RegisterEvent>) -> Self {
-        Self { events, complete: None }
+        Self { events, complete: None, until: None }
     }
 }
 

@@ -222,6 +222,10 @@ impl Driver {
             let given_up = self.outbox.drain();
             self.give_up(given_up, "the server is stopping");
         }
+        for promise in self.outbox.late(now) {
+            self.shared.give_place();
+            promise.settle(Err(AppendError::Late));
+        }
         let given_up = self.outbox.expire(now);
         if !given_up.is_empty() {
             let (stored, unknown): (Vec<_>, Vec<_>) =
@@ -270,13 +274,17 @@ impl Driver {
         match request {
             // its promise says that the log is closed
             Request::Append(..) if self.closing.is_some() => self.shared.give_place(),
-            Request::Append(_, promise)
+            Request::Append(.., promise)
                 if !self.role.may_register(self.shared.applied_fence().1) =>
             {
                 self.shared.give_place();
                 promise.settle(Err(not_active()));
             }
-            Request::Append(body, promise) => self.outbox.push(promise, body, self.now()),
+            Request::Append(body, until, promise) => {
+                let until =
+                    until.map(|at| Instant::from_origin(at.saturating_duration_since(self.start)));
+                self.outbox.push(promise, body, until, self.now());
+            }
             Request::Claim(promise) if self.shared.is_monitored() && self.role != Role::Active => {
                 self.role.claim();
                 self.shared.forget_fence();
@@ -443,7 +451,7 @@ mod tests {
                 closing: None,
             };
             let (promise, answer) = crate::store::pending();
-            request.send(Request::Append(b"events"[..].into(), promise)).expect("it asks");
+            request.send(Request::Append(b"events"[..].into(), None, promise)).expect("it asks");
             let mut tasks = JoinSet::new();
             tasks.spawn(async { panic!("a task with a fault") });
             let driver = tokio::spawn(async move { driver.run(&mut tasks).await });

@@ -36,6 +36,7 @@ mod watch;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hat_core::sbs;
 use smol::channel::{Receiver, bounded};
@@ -90,7 +91,7 @@ pub struct ClusterLog {
 /// What the driver is asked for.
 #[derive(Debug)]
 enum Request {
-    Append(bytes::Bytes, Promise),
+    Append(bytes::Bytes, Option<Instant>, Promise),
     Claim(Promise),
     Release(Promise),
     Close,
@@ -166,7 +167,7 @@ impl Log for ClusterLog {
         }
         let (promise, pending) = pending();
         // dropped with the request where nobody takes it, it says that the log is closed
-        if self.requests.send(Request::Append(events, promise)).is_err() {
+        if self.requests.send(Request::Append(events, append.until, promise)).is_err() {
             self.shared.give_place();
         }
         pending

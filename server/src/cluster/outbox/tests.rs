@@ -19,7 +19,7 @@ impl Bench {
     }
 
     fn push(&mut self, ticket: char) {
-        self.outbox.push(ticket, Bytes::from(vec![ticket as u8]), self.now);
+        self.outbox.push(ticket, Bytes::from(vec![ticket as u8]), None, self.now);
     }
 
     fn publish(&mut self) -> Option<Publish> {
@@ -95,7 +95,7 @@ fn what_failed_goes_again_alone_with_the_same_id_and_time() {
 fn nothing_goes_out_before_the_epoch_is_in_the_stream() {
     let mut outbox = Outbox::new(7, OutboxOptions::default());
     let now = Instant::ORIGIN;
-    outbox.push('a', Bytes::from_static(b"a"), now);
+    outbox.push('a', Bytes::from_static(b"a"), None, now);
     assert!(outbox.is_closed());
     assert_eq!(outbox.next(now, || Timestamp::MIN), None);
     outbox.open(Opening::Plain);
@@ -154,7 +154,7 @@ fn what_is_given_up_after_it_was_sent_is_uncertain_and_the_next_epoch_ends_this_
 #[test]
 fn what_was_never_sent_is_certainly_not_registered() {
     let mut outbox = Outbox::new(7, OutboxOptions::default());
-    outbox.push('a', Bytes::new(), Instant::ORIGIN);
+    outbox.push('a', Bytes::new(), None, Instant::ORIGIN);
     let given_up = outbox.expire(Instant::ORIGIN + Duration::from_secs(10));
     assert_eq!(given_up, [GivenUp { ticket: 'a', uncertain: false, is_stored: false }]);
 }
@@ -197,7 +197,7 @@ fn so_many_are_on_their_way_and_no_more() {
     for ticket in ['a', 'b', 'c'] {
         bench.push(ticket);
     }
-    bench.outbox.push('d', Bytes::from_static(b"dddd"), bench.now);
+    bench.outbox.push('d', Bytes::from_static(b"dddd"), None, bench.now);
     assert_eq!(bench.next(), "a as 1-0-0 at 0");
     assert_eq!(bench.next(), "b as 1-1-0 at 0");
     assert_eq!(bench.next(), "nothing");
@@ -247,4 +247,42 @@ fn who_waits_when_another_takes_over_is_given_back_and_nothing_of_it_goes_out_ag
     bench.outbox.open(Opening::Fence(9));
     assert!(bench.outbox.fenced().is_empty());
     assert_eq!(bench.next(), "Fence(9)");
+}
+
+#[test]
+fn what_is_to_be_sent_by_a_time_is_sent_by_then_or_never() {
+    let second = Duration::from_secs(1);
+    let mut bench = Bench::open();
+    bench.push('a');
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    bench.outbox.failed(key(0, 0), bench.now);
+    for ticket in ['b', 'c'] {
+        let until = Some(bench.now + second * 3);
+        bench.outbox.push(ticket, Bytes::from(vec![ticket as u8]), until, bench.now);
+    }
+    bench.push('d');
+    bench.wait(second * 2);
+    assert!(bench.outbox.late(bench.now).is_empty());
+    // they wait behind one that is sent again, whose answer does not come
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    assert_eq!(bench.next(), "nothing");
+    bench.wait(second);
+    assert_eq!(bench.outbox.deadline(), Some(bench.now));
+    assert_eq!(bench.outbox.applied(place(0)), Some('a'));
+    assert_eq!(bench.next(), "nothing", "not a moment later, also where nobody has asked for it");
+    assert_eq!(bench.outbox.late(bench.now), ['b', 'c']);
+    assert_eq!(bench.next(), "d as 1-1-0 at 3");
+    assert!(bench.outbox.late(bench.now + second).is_empty());
+}
+
+#[test]
+fn what_was_sent_by_its_time_goes_on() {
+    let mut bench = Bench::open();
+    let until = Some(bench.now + Duration::from_secs(1));
+    bench.outbox.push('a', Bytes::from_static(b"a"), until, bench.now);
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    bench.outbox.failed(key(0, 0), bench.now);
+    bench.wait(Duration::from_secs(2));
+    assert!(bench.outbox.late(bench.now).is_empty(), "it may be in the stream");
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
 }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 use hat_core::eventer::{Event, EventId, EventType, QueryParams, RegisterEvent, ServerParams};
 
@@ -67,6 +68,17 @@ fn a_number_that_is_not_reserved_is_told_to_nobody() {
     assert_eq!(told.number(), session);
 }
 
+#[test]
+fn what_is_to_be_on_its_way_by_a_time_is_so_by_then_or_never() {
+    let store = memory();
+    let (log, _) = LocalLog::start(store.clone(), options()).expect("a log");
+    let append = |until| log.append(Append { until: Some(until), ..events("a").into() }).wait();
+    let late = append(Instant::now());
+    assert!(matches!(late, Err(AppendError::Late)), "{late:?}");
+    append(Instant::now() + Duration::from_secs(3600)).expect("registered").expect("a session");
+    assert_eq!(all(&*store), [EventId::new(7, 1, 1)], "and no number is left out");
+}
+
 /// Where nothing waits to be synced, nothing else would find out that there is room again.
 #[test]
 fn answers_go_on_once_a_full_disk_has_room() {
@@ -102,7 +114,8 @@ fn what_follows_from_events_is_of_their_session() {
         assert_eq!(so_far.len(), rounds);
         if rounds < 3 { events("further") } else { Vec::new() }
     };
-    let append = Append { events: events("a"), complete: Some(Box::new(complete)) };
+    let complete: Complete = Box::new(complete);
+    let append = Append { complete: Some(complete), ..events("a").into() };
     let session = log.append(append).wait().expect("registered").expect("a session");
     assert_eq!(session.events().len(), 3);
     assert_eq!(all(&*store).len(), 3);
@@ -270,7 +283,7 @@ fn after_the_last_number_nothing_is_registered() {
 fn a_fault_of_the_program_leaves_nobody_waiting() {
     let (log, feed) = LocalLog::start(memory(), options()).expect("a log");
     let complete: Complete = Box::new(|_| panic!("a module with a fault"));
-    let append = Append { events: events("a"), complete: Some(complete) };
+    let append = Append { complete: Some(complete), ..events("a").into() };
     let (faulty, behind) = (log.append(append), log.append(events("b").into()));
     assert!(matches!(faulty.wait(), Err(AppendError::Closed)));
     assert!(matches!(behind.wait(), Err(AppendError::Closed)));

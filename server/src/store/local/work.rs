@@ -342,6 +342,11 @@ impl Work {
             Request::Append(_, promise) if self.session == i64::MAX => {
                 promise.settle(Err(AppendError::NumbersUsedUp));
             }
+            Request::Append(Append { until: Some(until), .. }, promise)
+                if until <= Instant::now() =>
+            {
+                promise.settle(Err(AppendError::Late));
+            }
             Request::Append(append, promise) => {
                 let session = Arc::new(self.number(append));
                 batch.events += session.events().len();
@@ -359,7 +364,7 @@ impl Work {
 
     /// Gives ids, and the timestamp: never an earlier one than before.
     fn number(&mut self, append: Append) -> Session {
-        let Append { events, complete } = append;
+        let Append { events, complete, .. } = append;
         self.session += 1;
         let now = (self.options.clock)();
         self.timestamp = self.timestamp.max(now);
