@@ -71,7 +71,7 @@ pub(crate) enum Times {
     /// The source timestamp is kept; if there is none, the old timestamp becomes the source
     /// timestamp.
     Original,
-    /// As with keep, but moved to the present: as long before the registration as it was
+    /// As with original, but moved to the present: as long before the registration as it was
     /// originally.
     Now,
     /// The source timestamp is kept as it is, even if there is none.

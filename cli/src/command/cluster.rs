@@ -16,7 +16,7 @@ use serde_json::json;
 /// Without clusters there is none to ask or to join.
 #[cfg(not(feature = "cluster"))]
 pub(crate) fn not_built() -> Failure {
-    let how = "`cargo install hat-cli --features cluster`";
+    let how = "`cargo install --path cli --features cluster`";
     Failure::Input(format!("this hat was built without the feature cluster: {how}"))
 }
 

@@ -110,7 +110,8 @@ async fn run<R: Runtime>(
     let interrupt = Interrupt::watch()?;
     if let Some((from, servers)) = mirror_once {
         let name = format!("event/{}", plan.name);
-        let options = MirrorOnce { name, token: plan.token.clone(), servers, tls: None };
+        let (token, own_server) = (plan.token.clone(), Some(plan.server_id));
+        let options = MirrorOnce { name, token, servers, own_server, tls: None };
         let copying = place::mirror_once::<R>(&opened, from, options, &plan.files);
         match interrupt.or(copying).await {
             Some(copied) => copied?,
@@ -215,6 +216,9 @@ fn failure(error: ListenError) -> Failure {
 fn start_failure(error: StartError) -> anyhow::Error {
     match error {
         StartError::Listen(error) => Failure::CannotListen(error.to_string()).into(),
+        // a disk may get better
+        #[cfg(feature = "cluster")]
+        StartError::Cluster(hat_server::cluster::ClusterError::Store(error)) => error.into(),
         #[cfg(feature = "cluster")]
         StartError::Cluster(error) => Failure::Input(error.to_string()).into(),
         error => error.into(),

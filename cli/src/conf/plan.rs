@@ -1,5 +1,6 @@
 //! What a whole configuration asks for, checked, with its defaults.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,8 +15,11 @@ use hat_server::store::{DiskOptions, LogOptions};
 use super::Settings;
 use super::retention::{ConditionSettings, RuleSettings};
 use super::settings::{ClusterSettings, Durability, Lost, Notify, Numbering};
-use crate::args::{ADDRESS, TlsArgs};
+use crate::args::{ADDRESS, ClientTlsArgs, TlsArgs};
 use crate::exit::Failure;
+
+/// How long TLS with another server of a group may take.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// Events and types that are kept in memory.
 const IN_MEMORY: usize = 100_000;
@@ -180,6 +184,11 @@ impl Settings {
                 "--listen HOST:PORT (listen): other servers cannot connect to a unix: address",
             ),
             (
+                is_monitored && self.listen.as_ref().is_some_and(is_any),
+                "--monitor (monitor.address)",
+                "--listen HOST:PORT (listen) that the other servers can connect to: an address of all interfaces leads each to itself",
+            ),
+            (
                 self.tls.key.is_some() && !has_cert,
                 "--tls-key (tls.key)",
                 "--tls-cert FILE (tls.cert)",
@@ -220,7 +229,7 @@ impl Plan {
             notify,
             place: place(&settings, server_id)?,
             shown_types: settings.store.max_types.unwrap_or(IN_MEMORY),
-            monitor: monitor(&settings),
+            monitor: monitor(&settings, &files)?,
             cluster: settings.cluster.servers.is_some().then(|| settings.cluster.clone()),
             web: web(&settings)?,
             adminer: settings.adminer.listen,
@@ -267,14 +276,29 @@ fn place(settings: &Settings, server_id: i64) -> Result<Place> {
     Ok(Place::Disk { dir, options, import_lmdb: store.import_lmdb.clone() })
 }
 
-fn monitor(settings: &Settings) -> Option<MonitorOptions> {
+/// Whether it stands for all addresses of this machine.
+fn is_any(address: &Address) -> bool {
+    address.host().parse().is_ok_and(|address: IpAddr| address.is_unspecified())
+}
+
+fn monitor(settings: &Settings, files: &TlsArgs) -> Result<Option<MonitorOptions>> {
     let monitor = &settings.monitor;
     let lost = match monitor.lost {
         Some(Lost::Exit) => MonitorLost::Exit,
         _ => MonitorLost::Stay,
     };
     let group = monitor.group.clone().unwrap_or_default();
-    Some(MonitorOptions { lost, ..MonitorOptions::new(monitor.address.clone()?, group) })
+    let Some(address) = monitor.address.clone() else { return Ok(None) };
+    let options = MonitorOptions::new(address, group);
+    // who speaks TLS is in a group of servers that do
+    let tls = match files.tls_cert {
+        Some(_) => {
+            let client = ClientTlsArgs { files: files.clone(), ..ClientTlsArgs::default() };
+            client.connector(&options.address, CONNECT)?
+        }
+        None => None,
+    };
+    Ok(Some(MonitorOptions { lost, tls, ..options }))
 }
 
 fn web(settings: &Settings) -> Result<Option<(Address, PageOptions)>> {

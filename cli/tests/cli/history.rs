@@ -127,6 +127,33 @@ on_every_runtime! {
         assert_eq!(held(&ours), held(&theirs));
     }
 
+    /// Whose events are whose cannot be told, so nothing is left out without a word.
+    fn a_store_in_which_its_server_registered_is_no_place_for_events_of_the_same_id(runtime) {
+        let (folder, theirs) = (Folder::new(), Server::start(runtime, "--server-id 2"));
+        let register = |name| hat(&format!("register {name} --runtime {runtime} --connect {}", theirs.address)).json();
+        register("a");
+        let args = format!(
+            "serve --listen 127.0.0.1:0 --runtime {runtime} --store {} --server-id 2 --mirror-once {}",
+            folder.of("ours"), theirs.address
+        );
+        // as often as it likes while nothing is registered here
+        for _ in 0..2 {
+            let ours = Hat::start(&format!("{args} --no-own-events"));
+            line_of(&ours, "listening on ");
+            ours.signal("TERM");
+            assert_eq!(ours.end().code, Some(0));
+        }
+        let ours = Hat::start(&args);
+        line_of(&ours, "listening on ");
+        ours.signal("TERM");
+        assert_eq!(ours.end().code, Some(0));
+        register("b");
+        let refused = hat(&args);
+        let said = refused.failed(1);
+        assert!(said.contains("this store has events of server 2"), "{said}");
+        assert!(said.contains("give this server another id"), "{said}");
+    }
+
     /// Where `--mirror-once` cannot know all ids, or is to copy some: each server by its id.
     fn servers_that_are_named_are_copied(runtime) {
         let folder = Folder::new();

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use hat_tests::certificates::{Authority, PemFile};
 use hat_tests::peers::{self, unused_addr};
 use serde_json::Value;
 
@@ -90,6 +91,16 @@ fn who_is_to_end_without_a_monitor_ends() {
     assert!(last.starts_with("error: the monitor is lost: "), "{ended:?}");
 }
 
+/// The others would connect to themselves, and find nothing there that they had to copy.
+#[test]
+fn an_address_of_all_interfaces_is_none_that_others_connect_to() {
+    for listen in ["0.0.0.0:0", "[::]:0"] {
+        let ended = hat(&format!("serve --listen {listen} --monitor {}", unused_addr()));
+        let text = ended.failed(2);
+        assert!(text.contains("--monitor (monitor.address) needs --listen HOST:PORT"), "{text}");
+    }
+}
+
 on_every_runtime! {
     fn who_is_to_end_ends_with_its_monitor(runtime) {
         if peers::skipped("who_is_to_end_ends_with_its_monitor") {
@@ -150,6 +161,28 @@ on_every_runtime! {
         let last = [(works as i64, "STOPPED".to_owned()), (stands_by as i64, "STARTED".to_owned())];
         assert_eq!(plant.engines(stands_by)[before..], last);
         drop(stays);
+    }
+
+    /// Who speaks TLS copies from the others over TLS.
+    fn a_group_with_tls_has_a_standby(runtime) {
+        if peers::skipped("a_group_with_tls_has_a_standby") {
+            return;
+        }
+        let authority = Authority::new("The plant");
+        let root = PemFile::new(&authority.pem());
+        let own = PemFile::new(&authority.issue(&["127.0.0.1"]).pem());
+        let tls = format!("--tls-cert {} --tls-ca {}", own.path().display(), root.path().display());
+        let plant = Plant::new(runtime);
+        let _monitor = plant.monitor();
+        let first = format!("{} {tls}", plant.connect(1));
+        let _first = plant.server(1, &tls);
+        wait_for_status(&first, "operational");
+        hat(&format!("register a {first}")).json();
+        let _second = plant.server(2, &tls);
+        let synced = format!("query latest event/2/synced/1 {first}");
+        until("the second has all", || hat(&synced).stdout.iter().any(|line| line.contains("SYNCED")));
+        let second = format!("{} {tls}", plant.connect(2));
+        assert_eq!(hat(&format!("query latest a {second}")).json().len(), 1);
     }
 
     /// Of two, none knows what the other is told, so none works.

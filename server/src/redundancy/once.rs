@@ -1,6 +1,8 @@
 //! A copy of a server's events without a monitor: until everything is here that it has stored.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hat_aio::eventer::{Client, ConnectError, ConnectOptions, RequestError, connect};
@@ -10,7 +12,7 @@ use hat_core::eventer::{EventId, LatestParams, QueryParams, ServerParams};
 
 use super::mirror::{PageFault, check};
 use crate::store::disk::Import;
-use crate::store::{DiskStore, Store as _, StoreError};
+use crate::store::{DiskStore, QueryError, Store as _, StoreError};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -27,6 +29,9 @@ pub struct MirrorOnce {
     /// Whose events are copied. None: those of all servers that a latest event is of, unless these
     /// are more than one answer holds.
     pub servers: Vec<i64>,
+    /// The id under which whoever has the store registers, or will: where the other server has that
+    /// too, its events must be those that are in the store.
+    pub own_server: Option<i64>,
 }
 
 /// What was copied.
@@ -66,6 +71,15 @@ pub enum MirrorOnceError {
         /// The servers in the answer.
         found: Vec<i64>,
     },
+    /// The store has events of its own server's id that the other one does not have, this one the
+    /// last: that has registered under the id, too, and what of that is missing cannot be told.
+    #[error(
+        "this store has events of server {}, the last of session {}, that the server to copy from \
+         does not have, although it has that id, too: give this server another id, or copy into a \
+         store in which nothing was registered",
+        .0.server, .0.session
+    )]
+    OwnEvents(EventId),
     /// The server makes no sense.
     #[error("the server {}", PageFault::NoProgress)]
     NoProgress,
@@ -126,11 +140,51 @@ pub async fn mirror_once<R: Runtime>(
         CopySummary { servers: servers.iter().copied().collect(), ..CopySummary::default() };
     let mut into = Import::new(store);
     for server_id in servers {
+        if options.own_server == Some(server_id) {
+            check_own(&client, store, server_id).await?;
+        }
         copy(&client, server_id, store, &mut into, &mut progress).await?;
     }
     let (given, taken) = into.finish()?;
     (copied.events, copied.skipped) = (taken, given.saturating_sub(taken));
     Ok(copied)
+}
+
+/// Whether what the store has of a server is a part of what the other one has.
+async fn check_own(
+    client: &Client,
+    store: &DiskStore,
+    server_id: i64,
+) -> Result<(), MirrorOnceError> {
+    let last = store.last(server_id)?;
+    if last.id.session < 1 {
+        return Ok(());
+    }
+    let before = EventId { instance: last.id.instance - 1, ..last.id };
+    let params = ServerParams {
+        server_id,
+        max_results: Some(1),
+        last_event_id: Some(before),
+        ..ServerParams::default()
+    };
+    let params = QueryParams::Server(params);
+    let ours = store.query(&params).map_err(unasked)?.into_result();
+    // one that is not kept cannot be compared
+    let Some(ours) = ours.events.first() else { return Ok(()) };
+    let theirs = client.query(&params).await?;
+    // all of it: where numbers go on from the last, both servers give the same ids
+    match theirs.events.first() == Some(ours) {
+        true => Ok(()),
+        false => Err(MirrorOnceError::OwnEvents(last.id)),
+    }
+}
+
+/// A query of one server has no types that could be wrong.
+fn unasked(error: QueryError) -> MirrorOnceError {
+    match error {
+        QueryError::Store(error) => error.into(),
+        error => StoreError::Failed(Arc::new(io::Error::other(error))).into(),
+    }
 }
 
 async fn copy(
