@@ -15,11 +15,11 @@ import { Form } from './form.js';
 import { History, MOST_SERIES, SPANS } from './history.js';
 import { addressOf, Link } from './link.js';
 import { Model } from './model.js';
-import { count } from './format.js';
+import { clock, count } from './format.js';
 import * as place from './place.js';
 import { Rules } from './rules.js';
 import { RulesForm } from './rules_form.js';
-import { finder, hint, parse } from './search.js';
+import { changes, hint, NONE_LIKE_THAT, parse } from './search.js';
 import { MOST as MOST_STREAMED, Stream } from './stream.js';
 import { Table } from './table.js';
 import { View } from './view.js';
@@ -64,7 +64,7 @@ const parts = [
   (now) => table.draw(now),
   goToRegistered,
   (now) => {
-    if (details.open && !details.row.fixed && !table.found && !finding.asking && model.rows.get(details.row.type) !== details.row) close();
+    followDetails();
     details.draw(now, model.now());
   },
   (now) => history.draw(now),
@@ -205,6 +205,14 @@ function close() {
   draw();
 }
 
+/** The details are of a row that goes on to be filled with what is new, or they close. */
+function followDetails() {
+  if (!details.open || details.row.fixed) return;
+  const row = table.rowOf(details.row.type);
+  if (row) details.show(row);
+  else if (!finding.asking) close();
+}
+
 function showHistory(series, range) {
   document.documentElement.dataset.history = 'open';
   history.show(series, range);
@@ -235,6 +243,7 @@ function drawCount() {
   const query = search.value.trim();
   let text = '';
   if (table.mode === 'stream') text = `${count(shown)} ${shown === 1 ? 'event' : 'events'}`;
+  else if (untested()) text = `${count(shown)} of ${count(table.named)} looked at`;
   else if (table.found) text = `${count(shown)} of ${count(finding.found)} found among ${count(finding.searched)}`;
   else if (table.mode === 'tree') text = query ? `${count(table.matching)} of ${count(all)}` : `${count(all)} ${all === 1 ? 'type' : 'types'}`;
   else text = query ? `${count(shown)} of ${count(all)}` : `${count(all)} ${all === 1 ? 'type' : 'types'}`;
@@ -243,24 +252,43 @@ function drawCount() {
   if (cut > 0) missing = `${count(cut)} of ${count(cut + all)} types are not in this table: there is no room for them. A search asks the server${rules.some ? ', and no rule looks at them' : ''}.`;
   else if (most && all >= most) missing = `The server keeps ${count(most)} types, those that changed last.`;
   if (table.unknown) missing = `${missing} ${count(table.unknown)} ${table.unknown === 1 ? 'payload is' : 'payloads are'} too long for this table: no condition looks at ${table.unknown === 1 ? 'it' : 'them'}.`.trim();
+  if (table.ahead) missing = `${missing} ${count(table.ahead)} ${table.ahead === 1 ? 'event is' : 'events are'} ahead of the server’s clock: nobody knows how old ${table.ahead === 1 ? 'it is' : 'they are'}.`.trim();
+  if (untested()) missing = `${missing} The conditions were tested on ${count(table.named)} of the ${count(finding.found)} types whose names match: search for fewer types.`.trim();
   if (finding.problem) missing = `The server cannot be asked for the types that are missing here: ${finding.problem}`;
   if (table.mode === 'stream') missing = missedByStream();
   write($('missing'), missing);
   $('missing').hidden = !missing;
   let empty = '';
-  if (!shown && table.mode === 'stream') empty = query ? `No event that came meanwhile matches “${query}”.` : 'Events appear here when they are registered.';
+  if (!shown && table.mode === 'stream') empty = emptyStream(query);
   else if (!shown && finding.asking) empty = 'Asking the server …';
+  else if (!shown && table.onlyMarked && all) empty = `No rule marks a type${query ? ` that matches “${query}”` : ''}.`;
+  else if (!shown && untested()) empty = `None of the ${count(table.named)} types that were looked at matches “${query}”; the names of ${count(untested())} others match, too.`;
+  else if (!shown && query && finding.problem) empty = `No event type in this table matches “${query}”.`;
   else if (!shown && query && all) empty = `No event type matches “${query}”. ${hintFor(query)}`;
   else if (!shown) empty = model.state ? 'No events yet.' : loading();
   write($('empty'), empty);
   $('empty').hidden = !empty;
 }
 
+/** Types whose names match, and on which nobody tested the conditions: the server gives the events
+ * of some, and they are not in the state. */
+function untested() {
+  return table.found && changes(search.value) ? Math.max(0, finding.found - table.named) : 0;
+}
+
+/** Why there is nothing in the stream: told is not all that there was, as `missing` says. */
+function emptyStream(query) {
+  if (link.phase !== 'live') return 'Waiting for the server …';
+  if (streamedFor === null) return streamProblem ? `The server does not tell of these events: ${streamProblem}` : 'Asking the server …';
+  return query ? `No event that matches “${query}” has been told since it was searched for.` : 'Events appear here when they are registered.';
+}
+
 /** What the stream does not have, of what came since it was opened. */
 function missedByStream() {
-  const { missed, interrupted, dropped } = stream;
+  const { missed, interrupted, dropped, widened } = stream;
   const texts = [missed ? `${count(missed)} events came too fast to be shown: search for fewer types.` : ''];
   if (interrupted) texts.push(`The stream was interrupted ${interrupted === 1 ? 'once' : `${count(interrupted)} times`}, while the page was hidden or had no connection: what came then is not here.`);
+  if (widened !== null) texts.push(`What came before ${clock([Math.floor(widened), 0]).replace(/\.000$/, '')} is here only where an earlier search found it.`);
   if (dropped) texts.push(`The newest ${count(MOST_STREAMED)} events are here: ${count(dropped)} older ones made room.`);
   return texts.filter(Boolean).join(' ');
 }
@@ -274,6 +302,7 @@ function loading() {
 let hinted = { key: '', text: '' };
 function hintFor(query) {
   const key = `${query}\n${model.typesVersion}`;
+  if (table.named && changes(query)) return NONE_LIKE_THAT;
   if (hinted.key !== key) hinted = { key, text: hint(query, table.all) };
   return hinted.text;
 }
@@ -301,7 +330,7 @@ function find() {
   search.setAttribute('aria-invalid', Boolean(problem));
   search.title = problem ?? '';
   table.search(query);
-  stream.filter(query ? finder(query, () => model.now()) : null);
+  stream.search(query, () => model.now());
   finding.ask(askedOfServer(query));
   streamed();
   remember();
@@ -312,8 +341,9 @@ function askedOfServer(query) {
   return table.mode !== 'stream' && model.state?.server?.types_cut > 0 ? query : '';
 }
 
-/** What the server was last asked to tell of. */
+/** What the server was last asked to tell of, and why it does not. */
 let streamedFor = null;
+let streamProblem = '';
 let streamTimer = null;
 
 /** Asks the server for the events that the stream shows, or for none. Whoever types is waited
@@ -324,10 +354,11 @@ function streamed() {
     const wanted = table.mode === 'stream' && !document.hidden ? JSON.stringify(parse(search.value).ways) : null;
     if (wanted === null && streamedFor !== null && table.mode === 'stream') stream.interrupt();
     if (wanted === streamedFor || link.phase !== 'live') return;
-    streamedFor = wanted;
+    [streamedFor, streamProblem] = [wanted, ''];
     request('stream', wanted ? { any: JSON.parse(wanted) } : {}).catch((error) => {
-      streamedFor = null;
+      [streamedFor, streamProblem] = [null, error.message];
       if (link.phase === 'live') view.say(error.message);
+      draw();
     });
   }, 150);
 }

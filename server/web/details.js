@@ -50,7 +50,10 @@ export class Details {
   show(row) {
     this.#pane.hidden = false;
     if (this.#row === row) return;
+    const goesOn = this.#row?.type === row.type && !row.fixed && !this.#row.fixed;
     this.#row = row;
+    // another row of the same type: all that is there is whose event it is
+    if (goesOn) return void (this.#version = null);
     this.#version = -1;
     this.#whole = null;
     this.#problem = '';
@@ -78,7 +81,8 @@ export class Details {
     const [s, us] = this.#shown.timestamp;
     const old = age(serverNow - s - us / 1e6);
     const newer = keyOf(this.#shown) === row.key ? '' : ': there is a newer event, which waits while text of this one is marked';
-    write(this.#part.age, (old === 'now' ? old : `${old} ago`) + newer);
+    const text = old === 'now' ? old : old.startsWith('in ') ? `${old}: its time is ahead of the server’s clock` : `${old} ago`;
+    write(this.#part.age, text + newer);
     this.#pane.dataset.heat = now - row.changedAt < 500 ? 1 : 0;
   }
 

@@ -16,7 +16,8 @@ const AGAIN = 2000;
 const REST = 10;
 
 export class Finding {
-  /** How many types match by their names, and among how many. */
+  /** How many types match by their names, and among how many; of these the server gives the events
+   * of some. */
   found = 0;
   searched = 0;
   asking = false;
@@ -35,15 +36,15 @@ export class Finding {
     this.#on = on;
   }
 
-  /** Asks for what a query finds, and goes on to; for none, asks for nothing. */
+  /** Asks for what a query finds by its names, and goes on to; for none, asks for nothing. A query
+   * of conditions alone goes for all types. */
   ask(query) {
     this.query = query;
     clearTimeout(this.#timer);
     const asked = ++this.#asked;
-    this.#rows = new Map();
     [this.asking, this.problem] = [false, ''];
-    const { ways, terms } = parse(query);
-    if (!terms.length) return;
+    const { ways, terms, conditions, problem } = parse(query);
+    if (problem || !(terms.length + conditions.length)) return;
     this.asking = true;
     this.#timer = setTimeout(() => this.#again(ways, asked), DELAY);
   }
@@ -71,7 +72,8 @@ export class Finding {
     }
   }
 
-  /** The row of the state, or one that stays the same from answer to answer. */
+  /** The row of the state, or one that stays the same from answer to answer, also to that of another
+   * query: who has it open sees what is new. */
   #row(type, event) {
     const known = this.#on.row(type);
     if (known) return known;

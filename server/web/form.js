@@ -29,8 +29,9 @@ export class Form {
   #error;
   #part;
   #on;
-  /** What is to be confirmed: `{request, expected, sent}`, where `expected` is the event that was
-   * there when it was looked at: null where there was none, undefined until the server has said. */
+  /** What is to be confirmed: `{request, now, expected, sent}`, where `now` says that its source time
+   * is the moment in which it is sent, and `expected` is the event that was there when it was looked
+   * at: null where there was none, undefined until the server has said. */
   #review = null;
   /** How often the form was opened: an answer is for the form that it was asked by. */
   #opened = 0;
@@ -149,11 +150,12 @@ export class Form {
   async #toConfirm(problem = '') {
     const request = this.#read();
     if (!request) return;
-    const review = { request, expected: undefined, sent: false };
+    const review = { request, now: this.#form.elements.now.checked, expected: undefined, sent: false };
     this.#review = review;
     this.#part.confirmType.textContent = visibleName(request.type);
     this.#part.confirmOld.textContent = 'Asking the server …';
     this.#part.confirmNew.textContent = shown(request.payload);
+    this.#part.confirmSource.textContent = review.now ? 'The moment in which you press Register.' : 'None.';
     this.#say(problem);
     this.#step('confirm');
     this.#part.confirmHeading.focus();
@@ -184,11 +186,6 @@ export class Form {
     const request = { type: type && elements.type.value === field ? type : elements.type.value.trim(), source_timestamp: null, payload: null };
     if (!request.type) return wrong('type', 'An event needs a type, as in: plant/boiler/temperature');
     if (/[?*]/.test(request.type)) return wrong('type', '`?` and `*` are for subscriptions: the type of an event has neither.');
-    if (elements.now.checked) {
-      // by the server's clock: the one of this machine may be wrong
-      const now = Math.round(this.#on.now() * 1000);
-      request.source_timestamp = [Math.floor(now / 1000), (now % 1000) * 1000];
-    }
     if (elements.kind.value === 'json') {
       const text = elements.json.value.trim();
       if (!text) return wrong('json', 'Write the payload as JSON, or choose None.');
@@ -209,6 +206,9 @@ export class Form {
     const hindrance = this.#on.ready();
     if (hindrance) return this.#say(hindrance);
     const { request, expected } = review;
+    // not when it was written: somebody may have looked at it for long; and by the server's clock,
+    // for the one of this machine may be wrong
+    if (review.now) request.source_timestamp = stamp(this.#on.now());
     review.sent = true;
     this.#part.confirm.disabled = true;
     const opened = this.#opened;
@@ -226,7 +226,7 @@ export class Form {
       if (this.#opened === opened) this.#dialog.close();
       this.#on.registered(request.type, `Registered ${visibleName(request.type)} at ${exact(event.timestamp).slice(11, 26)}.`);
     } catch (error) {
-      failed(error instanceof TimeOver ? `Not confirmed: the server did not answer within ${DEADLINE + GRACE} s. It does not carry it out any more; look at the latest event of ${visibleName(request.type)}.` : error.message);
+      failed(error instanceof TimeOver ? `Not confirmed: the server did not answer within ${DEADLINE + GRACE} s. It is not known whether the event is registered, or still will be; look at the latest event of ${visibleName(request.type)}.` : error.message);
     } finally {
       review.sent = false;
       this.draw();
@@ -237,6 +237,12 @@ export class Form {
     this.#error.textContent = text;
     for (const field of this.#form.querySelectorAll('[aria-invalid]')) field.removeAttribute('aria-invalid');
   }
+}
+
+/** Seconds as a timestamp, to the millisecond. */
+function stamp(seconds) {
+  const milliseconds = Math.round(seconds * 1000);
+  return [Math.floor(milliseconds / 1000), (milliseconds % 1000) * 1000];
 }
 
 class TimeOver extends Error {}

@@ -26,14 +26,31 @@ function written(char) {
   return `‹U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}›`;
 }
 
-/** How long ago, in at most eight characters: `now`, `7 s`, `3 m 05 s`, `2 h 08 m`, `5 d 03 h`. */
+/** Seconds by which a time may be ahead of the server's clock and count as now: the page knows that
+ * clock no better. */
+export const AHEAD = 5;
+
+/** How long ago, in at most eight characters: `now`, `7 s`, `3 m 05 s`, `2 h 08 m`, `5 d 03 h`. What
+ * is ahead of the clock, because that was set back, is `in 59 m`. */
 export function age(seconds) {
+  if (seconds < -AHEAD) return `in ${ahead(Math.floor(-seconds))}`;
   if (!(seconds >= 1)) return 'now';
   const s = Math.floor(seconds);
   if (s < 60) return `${s} s`;
   if (s < 3600) return `${Math.floor(s / 60)} m ${pad(s % 60)} s`;
   if (s < 86_400) return `${Math.floor(s / 3600)} h ${pad(Math.floor(s / 60) % 60)} m`;
   return `${count(Math.floor(s / 86_400))} d ${pad(Math.floor(s / 3600) % 24)} h`;
+}
+
+/** How long something lasts: as an age, but unknown where its beginning is ahead of the clock. */
+export function lasting(seconds) {
+  return seconds < -AHEAD ? '–' : age(seconds);
+}
+
+function ahead(s) {
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} m`;
+  return s < 86_400 ? `${Math.floor(s / 3600)} h` : `${count(Math.floor(s / 86_400))} d`;
 }
 
 /** `[seconds, microseconds]` as local time to the millisecond, with the day where it is not

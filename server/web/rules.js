@@ -4,10 +4,10 @@
 //     stale plant/* 60s                    marks each row whose event is older
 //
 // Whether a row is an alarm is found out when its event changes; whether it is stale, when it is
-// drawn or counted. Of a payload that is too long for the state nobody knows: such rows are counted
-// on their own.
+// drawn or counted. Of a payload that is too long for the state nobody knows, nor of the age of an
+// event that is ahead of the server's clock: such rows are marked and counted on their own.
 
-import { finder, isUnknown, parse, seconds } from './search.js';
+import { finder, isAhead, isUnknown, parse, seconds } from './search.js';
 
 /** Lines that there may be: each is looked at for each event. */
 const MOST = 50;
@@ -42,7 +42,7 @@ export class Rules {
   #rules = [];
   #version = 0;
   #alarms = new Set();
-  /** Rows that may be alarms: their payloads are cut short. */
+  /** Rows that may be alarms, `row.mayAlarm`: their payloads are cut short. */
   #unknown = new Set();
   #mortal = new Set();
 
@@ -74,12 +74,13 @@ export class Rules {
 
   /** Looks at a row whose event is another one. */
   changed(row) {
-    if (!this.some && !row.alarm && row.staleAfter === undefined) return;
+    if (!this.some && !row.alarm && !row.mayAlarm && row.staleAfter === undefined) return;
     const alarm = this.#rules.find((rule) => rule.kind === 'alarm' && rule.finds(row));
     row.alarm = alarm?.query;
     if (alarm) this.#alarms.add(row);
     else this.#alarms.delete(row);
-    if (!alarm && isUnknown(row.event) && this.#rules.some((rule) => rule.mayFind?.(row))) this.#unknown.add(row);
+    row.mayAlarm = !alarm && isUnknown(row.event) && this.#rules.some((rule) => rule.mayFind?.(row));
+    if (row.mayAlarm) this.#unknown.add(row);
     else this.#unknown.delete(row);
     // by its name alone: once for each set of rules
     if (row.rulesVersion !== this.#version) {
@@ -97,11 +98,14 @@ export class Rules {
     this.#mortal.delete(row);
   }
 
-  /** How many rows are lit, are too old, and may have to be lit. */
+  /** How many rows are lit, are too old, and may have to be lit or be too old. */
   counts(now) {
-    let stale = 0;
-    for (const row of this.#mortal) stale += isStale(row, now);
-    return { alarms: this.#alarms.size, stale, unknown: this.#unknown.size };
+    let [stale, unknown] = [0, this.#unknown.size];
+    for (const row of this.#mortal) {
+      stale += isStale(row, now);
+      unknown += !row.mayAlarm && isUnsure(row, now);
+    }
+    return { alarms: this.#alarms.size, stale, unknown };
   }
 }
 
@@ -110,4 +114,9 @@ export function isStale(row, now) {
   if (row.staleAfter === undefined) return false;
   const [s, us] = row.event.timestamp;
   return now - s - us / 1e6 > row.staleAfter;
+}
+
+/** Whether nobody knows if a rule marks a row. */
+export function isUnsure(row, now) {
+  return row.mayAlarm === true || (row.staleAfter !== undefined && isAhead(row.event, now));
 }

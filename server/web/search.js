@@ -12,6 +12,8 @@
 // The server finds types by the same rules (server/src/page/find.rs), but for payloads and ages,
 // which are for the page alone.
 
+import { AHEAD } from './format.js';
+
 const collator = new Intl.Collator('en', { numeric: true });
 
 /** By subtypes: `unit 2` before `unit 10`, and a type before those below it. */
@@ -67,21 +69,36 @@ export function parse(query) {
 }
 
 /** A test of rows for what somebody typed. `now()` is the server's time in seconds; `unknown` is
- * what holds for a payload of which only the beginning is here. */
+ * what holds for a payload of which only the beginning is here, and for the age of an event that is
+ * ahead of the clock. */
 export function finder(query, now = () => Date.now() / 1000, unknown = false) {
-  const { ways, conditions, problem } = parse(query);
+  const { conditions, problem } = parse(query);
   // what cannot be read is not half read
   if (problem) return () => false;
-  const found = ways.map(({ words, patterns }) => {
+  const byName = namesFinder(query);
+  if (!conditions.length) return byName;
+  return (row) => byName(row) && conditions.every((condition) => holds(condition, row.event, now, unknown));
+}
+
+/** A test of rows for the words and patterns of a query, whatever its conditions are. */
+export function namesFinder(query) {
+  const found = parse(query).ways.map(({ words, patterns }) => {
     const compiled = patterns.map((pattern) => pattern.split('/').map(part));
     return (name) => words.every((word) => hasWord(name, word)) && (!compiled.length || everyMatches(compiled, name.split('/')));
   });
-  const byName = ({ type }) => {
+  return ({ type }) => {
     const name = type.toLowerCase();
     return found.some((finds) => finds(name));
   };
-  if (!conditions.length) return byName;
-  return (row) => byName(row) && conditions.every((condition) => holds(condition, row.event, now, unknown));
+}
+
+/** Whether all that one query finds is found by another, as far as their terms say so. */
+export function narrows(query, other) {
+  const [narrow, wide] = [parse(query), parse(other)];
+  if (wide.problem) return false;
+  const isWithin = (way, other) => other.words.every((word) => way.words.some((longer) => hasWord(longer, word))) && other.patterns.every((pattern) => way.patterns.includes(pattern));
+  const isSame = (one) => (other) => one.of === other.of && one.op === other.op && one.value === other.value;
+  return narrow.ways.every((way) => wide.ways.some((other) => isWithin(way, other))) && wide.conditions.every((one) => narrow.conditions.some(isSame(one)));
 }
 
 /** Whether what a query finds depends on payloads or on the time. */
@@ -132,10 +149,16 @@ export function isUnknown(event) {
   return Boolean(event.payload?.json?.truncated);
 }
 
+/** Whether an event is ahead of the server's clock, which was set back: then nobody knows how old
+ * it is. Until the clock has caught up, all that is registered gets the same time. */
+export function isAhead(event, now) {
+  return now - secondsOf(event.timestamp) < -AHEAD;
+}
+
 /** Whether a condition holds for an event. A payload that is not JSON, or has no such member,
  * fulfils none. */
 function holds({ of, op, value }, event, now, unknown) {
-  if (of === 'age') return compare(op, now() - secondsOf(event.timestamp), value);
+  if (of === 'age') return isAhead(event, now()) ? unknown : compare(op, now() - secondsOf(event.timestamp), value);
   if (of === 'delay') return event.source_timestamp !== null && compare(op, secondsOf(event.timestamp) - secondsOf(event.source_timestamp), value);
   if (isUnknown(event)) return unknown;
   const found = member(valueOf(event), of === 'payload' ? '' : of);
@@ -194,6 +217,9 @@ function compare(op, found, wanted) {
   }
 }
 
+/** What a search says that fails at its conditions. */
+export const NONE_LIKE_THAT = 'Types match by their names, but none has a payload or an age like that.';
+
 /** What to say, where `query` finds none of `rows`: which of its terms is the one that is not
  * there. */
 export function hint(query, rows) {
@@ -204,7 +230,7 @@ export function hint(query, rows) {
     return rows.reduce((sum, row) => sum + finds(row), 0);
   };
   const quoted = terms.map((term) => (/[\s]/.test(term) ? `"${term}"` : term));
-  if (conditions.length && finding(quoted.join(' '))) return 'Types match by their names, but none has a payload or an age like that.';
+  if (conditions.length && finding(quoted.join(' '))) return NONE_LIKE_THAT;
   for (const [i, term] of terms.entries()) {
     const others = quoted.filter((_, other) => other !== i).join(' ');
     const left = others ? finding(others) : 0;

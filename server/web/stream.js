@@ -2,6 +2,7 @@
 // it left out.
 
 import { keyOf } from './model.js';
+import { finder, narrows } from './search.js';
 
 /** Events that are kept in the page. */
 export const MOST = 5000;
@@ -19,11 +20,16 @@ export class Stream {
   missed = 0;
   /** Events that were here, or waited, and made room for newer ones. */
   dropped = 0;
-  /** How often the server was not asked for a while, with events here from before. */
+  /** How often the server was not asked for a while, since it was first. */
   interrupted = 0;
+  /** When it was last searched for something that an earlier search may have left out, in the
+   * server's seconds; null where it was not. */
+  widened = null;
   /** Grows when `rows` changed. */
   version = 0;
 
+  /** What it was searched for since it was opened; null where it was not yet. */
+  #query = null;
   #finds = null;
   #arrivals = [];
 
@@ -37,12 +43,15 @@ export class Stream {
     else this.#show(found);
   }
 
-  /** From now on only what `finds` says; what does not match goes. */
-  filter(finds) {
-    this.#finds = finds;
-    if (finds) {
-      this.rows = this.rows.filter(finds);
-      this.waiting = this.waiting.filter(finds);
+  /** From now on only what a query finds; what does not match goes. `now()` is the server's time in
+   * seconds. */
+  search(query, now) {
+    if (this.#query !== null && !narrows(query, this.#query)) this.widened = now();
+    this.#query = query;
+    this.#finds = query ? finder(query, now) : null;
+    if (this.#finds) {
+      this.rows = this.rows.filter(this.#finds);
+      this.waiting = this.waiting.filter(this.#finds);
     }
     this.version++;
   }
@@ -55,13 +64,14 @@ export class Stream {
     this.#show(waiting);
   }
 
-  /** What comes for a while is not told. */
+  /** What comes for a while is not told, also where nothing has come yet. */
   interrupt() {
-    if (this.rows.length || this.waiting.length) this.interrupted++;
+    this.interrupted++;
   }
 
   clear() {
     [this.rows, this.waiting, this.missed, this.dropped, this.interrupted, this.#arrivals] = [[], [], 0, 0, 0, []];
+    [this.widened, this.#query] = [null, null];
     this.version++;
   }
 

@@ -7,8 +7,8 @@
 
 import { age, brief, clock, count as grouped, exact, visibleName } from './format.js';
 import { Names } from './names.js';
-import { isStale } from './rules.js';
-import { changes, finder, isUnknown, order } from './search.js';
+import { isStale, isUnsure } from './rules.js';
+import { changes, finder, isUnknown, namesFinder, order } from './search.js';
 
 /** Rows that are drawn above and below what is visible, so that the next frame of a scroll finds
  * them there. */
@@ -62,8 +62,11 @@ export class Table {
    * of the model are its own. */
   found = null;
   /** Types that match by their names, and of whose payloads nobody knows: only the beginning is
-   * here. */
+   * here. And those of whose ages nobody knows: they are ahead of the server's clock. */
   unknown = 0;
+  ahead = 0;
+  /** Types whose names match, of those whose events are here. */
+  named = 0;
   /** The row that the keyboard is at, or null. */
   active = null;
 
@@ -86,6 +89,7 @@ export class Table {
   #root = null;
   #finds = null;
   #mayFind = null;
+  #byName = null;
   #stream;
   #streamVersion = -1;
   #foundAt = -Infinity;
@@ -187,6 +191,7 @@ export class Table {
     this.#query = query;
     this.#finds = query ? finder(query, () => this.#model.now()) : null;
     this.#mayFind = query && changes(query) ? finder(query, () => this.#model.now(), true) : null;
+    this.#byName = query ? namesFinder(query) : null;
     this.found = null;
     this.#find();
     this.#grid.scrollTop = this.#scrollTop = 0;
@@ -269,6 +274,7 @@ export class Table {
     put(slot, 'heat', HEAT.find(([until]) => since < until * this.#cooling)?.[1] ?? 0, (heat) => (slot.element.dataset.heat = heat));
     put(slot, 'alarm', row.alarm !== undefined, (alarm) => slot.element.classList.toggle('is-alarm', alarm));
     put(slot, 'stale', !row.fixed && isStale(row, serverNow), (stale) => slot.element.classList.toggle('is-stale', stale));
+    put(slot, 'unsure', !row.fixed && isUnsure(row, serverNow), (unsure) => slot.element.classList.toggle('is-unsure', unsure));
     put(slot, 'open', (row.fixed ? row.key : row.type) === this.#openType, (open) => slot.element.setAttribute('aria-selected', open));
   }
 
@@ -300,9 +306,9 @@ export class Table {
     this.#fillWhole(slot, '');
     slot.payload.data = `${grouped(count)} ${count === 1 ? 'type' : 'types'}`;
     slot.time.data = slot.age.data = '';
-    slot.ageText = slot.heat = slot.none = slot.alarm = slot.stale = undefined;
+    slot.ageText = slot.heat = slot.none = slot.alarm = slot.stale = slot.unsure = undefined;
     slot.element.dataset.heat = 0;
-    slot.element.classList.remove('is-alarm', 'is-stale');
+    slot.element.classList.remove('is-alarm', 'is-stale', 'is-unsure');
     slot.payloadCell.classList.add('none');
     slot.element.setAttribute('aria-selected', false);
     slot.open = false;
@@ -374,8 +380,21 @@ export class Table {
     }
     this.#sorted = merged(kept, added);
     this.#waits = true;
+    this.#followActive();
+  }
+
+  /** The row of a type: the state's, or what the server found. */
+  rowOf(type) {
+    return this.#model.rows.get(type) ?? this.found?.get(type);
+  }
+
+  /** The active row is one that goes on to be filled with what is new. */
+  #followActive() {
     const { active } = this;
-    if (active && !active.fixed && !active.group && !this.found && this.#model.rows.get(active.type) !== active) this.#setActive(null);
+    if (!active || active.fixed || active.group) return;
+    const row = this.rowOf(active.type);
+    if (!row) this.#setActive(null);
+    else this.active = row;
   }
 
   /** What is in view stays where it is when rows come above it. */
@@ -394,6 +413,7 @@ export class Table {
   setFound(rows) {
     this.found = rows;
     this.#waits = true;
+    this.#followActive();
     this.#on.draw();
   }
 
@@ -402,11 +422,16 @@ export class Table {
     this.#waits = false;
     if (this.mode === 'stream') this.shown = this.#stream.rows;
     else {
-      const rows = this.found ? [...this.found.values()].sort(order) : this.#sorted;
+      // what the server found besides what is in the state
+      const others = this.found ? [...this.found.values()].filter((row) => !this.#model.rows.has(row.type)) : [];
+      const rows = merged(this.#sorted, others.sort(order));
       this.shown = this.#finds ? rows.filter(this.#finds) : rows;
-      this.unknown = this.#mayFind ? rows.reduce((sum, row) => sum + (isUnknown(row.event) && this.#mayFind(row) && !this.#finds(row)), 0) : 0;
+      const maybe = this.#mayFind ? rows.filter((row) => this.#mayFind(row) && !this.#finds(row)) : [];
+      this.unknown = maybe.reduce((sum, row) => sum + isUnknown(row.event), 0);
+      this.ahead = maybe.length - this.unknown;
+      this.named = this.found && this.#byName ? rows.reduce((sum, row) => sum + this.#byName(row), 0) : 0;
       const now = this.#model.now();
-      if (this.onlyMarked) this.shown = this.shown.filter((row) => row.alarm !== undefined || isStale(row, now));
+      if (this.onlyMarked) this.shown = this.shown.filter((row) => row.alarm !== undefined || isStale(row, now) || isUnsure(row, now));
       this.matchingRows = this.shown;
       if (this.mode === 'tree') this.shown = this.#tree(this.shown);
       else if (this.sorting.column !== 'type') this.shown = sortedBy(this.shown, this.sorting);

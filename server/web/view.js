@@ -1,7 +1,7 @@
 // Everything but the table, the details and the form: the server, its clients, the rate, and the
 // state of the connection.
 
-import { age, count, exact, visibleName } from './format.js';
+import { age, count, exact, lasting, visibleName } from './format.js';
 import { Chart } from './chart.js';
 import { Cluster } from './cluster.js';
 
@@ -100,7 +100,7 @@ export class View {
     const state = alarms ? 'alarm' : stale || unknown ? 'stale' : 'calm';
     if (marks.dataset.state !== state) marks.dataset.state = state;
     const texts = [alarms || !stale ? `${count(alarms)} ${alarms === 1 ? 'alarm' : 'alarms'}` : '', stale ? `${count(stale)} stale` : '', unknown ? `${count(unknown)} not known` : ''];
-    marks.title = unknown ? 'Show only rows that a rule marks. Not known: the payload is too long for this table, and its rule cannot look at it' : 'Show only rows that a rule marks';
+    marks.title = unknown ? 'Show only rows that a rule marks, or may mark. Not known: the payload is too long for this table, or the event is ahead of the server’s clock, and its rule cannot look at it' : 'Show only rows that a rule marks';
     write(marksText, texts.filter(Boolean).join(' · '));
   }
 
@@ -118,7 +118,7 @@ export class View {
     write(identity, [`server ${server.server_id ?? '–'}`, ...(server.addresses ?? []), ...(server.reason ? [server.reason] : [])].join(' · '));
     if (status.dataset.state !== server.status) status.dataset.state = server.status;
     write(statusText, server.status ?? 'unknown');
-    write(uptime, server.started === undefined ? '–' : age(serverNow - server.started));
+    write(uptime, server.started === undefined ? '–' : lasting(serverNow - server.started));
     write(registered, count(server.registered));
     write(kept, count(server.events_kept));
     write(types, count(server.event_types));
@@ -147,7 +147,7 @@ export class View {
       const [name, ...subscriptions] = [clients[id].name, ...clients[id].subscriptions].map(visibleName);
       write(item.name, name);
       write(item.about, [address, persisted ? 'persisted' : '', subscriptions.join('  ') || 'no subscription'].filter(Boolean).join(' · '));
-      write(item.age, age(serverNow - connected));
+      write(item.age, lasting(serverNow - connected));
       const title = `${name} at ${address}, since ${exact([Math.floor(connected), 0])}\n${subscriptions.join('\n')}`;
       if (item.element.title !== title) item.element.title = title;
     }

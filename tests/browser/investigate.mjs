@@ -89,14 +89,24 @@ export async function investigate({ page, context, url, check, equal, until, fin
     await details.waitFor({ state: 'hidden' });
   });
 
-  await check('the stream says that it was interrupted', async () => {
+  await check('the stream says that it was interrupted, also where nothing has come, and from when on it has all', async () => {
+    await find('inv/stream/none');
     await mode('stream');
-    let n = 0;
-    await until('the first', async () => (await register(json('inv/stream/c', n++)), (await shown()) > 0));
+    await until('nothing', async () => (await page.locator('#empty').textContent()) === 'No event that matches “inv/stream/none” has been told since it was searched for.');
+    const missing = () => page.locator('#missing').textContent();
     const hidden = (is) => page.evaluate((is) => {
       Object.defineProperty(document, 'hidden', { value: is, configurable: true });
       document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
     }, is);
+    await hidden(true);
+    await until('it says so', async () => /^The stream was interrupted once/.test(await missing()));
+    await hidden(false);
+    await find('inv/stream/*');
+    await until('since when', async () => /What came before \d\d:\d\d:\d\d is here only where an earlier search found it\.$/.test(await missing()));
+    await mode('latest');
+    await mode('stream');
+    let n = 0;
+    await until('the first', async () => (await register(json('inv/stream/c', n++)), (await shown()) > 0));
     await hidden(true);
     await until('it says so', async () => /^The stream was interrupted once, while the page was hidden/.test(await page.locator('#missing').textContent()));
     await hidden(false);
@@ -212,6 +222,91 @@ export async function investigate({ page, context, url, check, equal, until, fin
     await other.locator('#search').fill('inv bay 10');
     await until('the server has it', async () => /^1 of 1 found among/.test(await other.locator('#count').textContent()));
     equal(await other.locator('.row:visible .type').textContent(), 'inv/bay 10/temp', 'the type');
+    await other.close();
+  });
+
+  await check('what the server found goes on in the details, and what nobody looked at is said', async () => {
+    const other = await context.newPage();
+    let found = '"found":1,';
+    await other.routeWebSocket(/\/ws$/, (socket) => {
+      const server = socket.connectToServer();
+      const cut = (text) => text.replace('"types_cut":0', '"types_cut":7').replaceAll('inv/bay 1/temp', 'inv/hidden').replaceAll('inv~1bay 1~1temp', 'inv~1hidden');
+      // answers are not the state
+      server.onMessage((message) => socket.send(message.includes('"type":"response"') ? message.replace('"found":1,', found) : cut(message)));
+    });
+    await other.goto(url);
+    const [seen, pane] = [() => other.locator('.row:visible .type').allTextContents(), other.locator('#details')];
+    await other.locator('#search').fill('inv "bay 1/"');
+    await until('the server has it', async () => (await seen()).join() === 'inv/bay 1/temp');
+    await other.locator('.row:visible').click();
+    await pane.waitFor();
+    await other.locator('#search').fill('inv "bay 1/" temp');
+    await until('another answer', async () => /^1 of 1 found among/.test(await other.locator('#count').textContent()));
+    await register(json('inv/bay 1/temp', { value: 4711 }));
+    await until('what is new', async () => (await pane.locator('pre').textContent()).includes('4711'));
+    await other.locator('#search').fill('inv turbine');
+    await pane.waitFor({ state: 'hidden' });
+    // rows of the state are there whatever the server gives
+    await other.locator('#search').fill('inv */temp /value < 5000');
+    await until('those of both', async () => (await seen()).includes('inv/bay 1/temp') && (await seen()).includes('inv/bay 10/temp'));
+    found = '"found":5000,';
+    await other.locator('#search').fill('inv "bay 1/" /value > 5000');
+    await until('what was not tested', async () => /The conditions were tested on 1 of the 5\u2009000 types whose names match: search for fewer types\.$/.test(await other.locator('#missing').textContent()));
+    equal(await other.locator('#empty').textContent(), 'None of the 1 types that were looked at matches “inv "bay 1/" /value > 5000”; the names of 4\u2009999 others match, too.', 'what it says');
+    await other.close();
+  });
+
+  await check('a history goes on after a question that failed, and up to the end of a time', async () => {
+    await register(...Array.from({ length: 600 }, (_, n) => json('inv/long', n)));
+    const other = await context.newPage();
+    let fails = false;
+    await other.routeWebSocket(/\/ws$/, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((message) => {
+        const [, id] = /^0\{"type":"request","id":(\d+),"name":"history".*"descending"/.exec(message) ?? [];
+        if (fails && id) socket.send(`0{"type":"response","id":${id},"success":false,"data":"The store is busy."}`);
+        else server.send(message);
+      });
+    });
+    const state = other.locator('#history [data-part=state]');
+    const says = (text) => until(text, async () => (await state.textContent()) === text);
+    await other.goto(`${url}#history=inv/long`);
+    await says('500 events; the server has older ones in this time');
+    fails = true;
+    await other.locator('#history [data-part=older]').click();
+    await says('500 events; the server has older ones in this time; they cannot be loaded: The store is busy.');
+    await register(json('inv/long', 600));
+    await says('501 events; the server has older ones in this time; they cannot be loaded: The store is busy.');
+    fails = false;
+    await other.locator('#history [data-part=older]').click();
+    await says('601 events');
+    const now = Math.floor(Date.now() / 1000);
+    await other.goto(`${url}#history=inv/long&span=range&from=${now + 1}&to=${now + 3600}`);
+    await says('0 events');
+    await until('its beginning', () => Date.now() >= (now + 2) * 1000);
+    await register(json('inv/long', 601));
+    await says('1 event');
+    await other.close();
+  });
+
+  await check('an event that is ahead of the clock is not new, and no rule says how old it is', async () => {
+    await register({ type: 'inv/ahead' });
+    const other = await context.newPage();
+    await other.routeWebSocket(/\/ws$/, (socket) => {
+      const server = socket.connectToServer();
+      server.onMessage((message) => socket.send(String(message).replace(/("inv\/ahead":\{[^}]*"timestamp":\[)(\d+)/, (_, before, s) => before + (Number(s) + 3570))));
+    });
+    await other.addInitScript(() => localStorage.setItem('hat.rules', 'stale inv/ahead 60s'));
+    await other.goto(url);
+    await other.locator('#search').fill('inv/ahead');
+    await until('its age', async () => /^in 59 m$/.test(await other.locator('.row:visible .age').textContent()));
+    equal(await other.locator('[data-view=marksText]').textContent(), '0 alarms · 1 not known', 'what the rules say');
+    equal(await other.locator('.row.is-unsure:visible').count(), 1, 'rows that are marked');
+    await other.locator('.row:visible').click();
+    await until('it says why', async () => /^in 59 m: its time is ahead of the server’s clock$/.test(await other.locator('#details [data-part=age]').textContent()));
+    await other.locator('#search').fill('inv/ahead age < 1h');
+    await until('no condition', async () => /1 event is ahead of the server’s clock: nobody knows how old it is\.$/.test(await other.locator('#missing').textContent()));
+    await other.evaluate(() => localStorage.removeItem('hat.rules'));
     await other.close();
   });
 

@@ -312,6 +312,26 @@ await check('what has changed meanwhile is to be looked at again', async () => {
   await find('browser/');
 });
 
+await check('now as the source time is the moment of sending, however long somebody looks', async () => {
+  await page.locator('#open-register').click();
+  await page.locator('[name=type]').fill('browser/moment');
+  await page.locator('[name=kind][value=none]').check();
+  await page.locator('[name=now]').check();
+  await review();
+  equal(await page.locator('[data-part=confirmSource]').textContent(), 'The moment in which you press Register.', 'the source time to confirm');
+  await page.waitForTimeout(4000);
+  const pressed = Date.now();
+  await confirm.click();
+  await page.locator('#register').waitFor({ state: 'hidden' });
+  await find('browser/moment');
+  await open('browser/moment');
+  const source = Date.parse((await details.locator('[data-part=source]').textContent()).split('\n')[1]);
+  // the page knows the server's clock to a second or two
+  if (!(source > pressed - 3000)) throw new Error(`sent at ${new Date(pressed).toISOString()}, with the source time ${new Date(source).toISOString()}`);
+  await page.keyboard.press('Escape');
+  await find('browser/');
+});
+
 await check('of two operators who act at once, one is asked again', async () => {
   const other = await context.newPage();
   await other.goto(url);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ordered, scale } from '../../../server/web/chart.js';
-import { age, brief, bytes, clock, count, exact, fromHex, hexdump, visibleName } from '../../../server/web/format.js';
+import { age, brief, bytes, clock, count, exact, fromHex, hexdump, lasting, visibleName } from '../../../server/web/format.js';
 import { pretty, readable } from '../../../server/web/json.js';
 import { addressOf } from '../../../server/web/link.js';
 import { Model } from '../../../server/web/model.js';
@@ -109,6 +109,9 @@ test('the WebSocket is beside the page, also where a proxy has it in a folder', 
 test('ages and sizes', () => {
   assert.deepEqual([-5, 0.9, 1, 59.9, 60, 3599, 3600, 86_399, 86_400, 1e9].map(age),
     ['now', 'now', '1 s', '59 s', '1 m 00 s', '59 m 59 s', '1 h 00 m', '23 h 59 m', '1 d 00 h', '11\u2009574 d 01 h']);
+  // of a clock that was set back
+  assert.deepEqual([-6, -59.9, -3540, -7200, -86_400 * 1234].map(age), ['in 6 s', 'in 59 s', 'in 59 m', 'in 2 h', 'in 1\u2009234 d']);
+  assert.deepEqual([-6, -5, 60].map(lasting), ['–', 'now', '1 m 00 s']);
   assert.deepEqual([0, 1023, 1024, 204_800, 5_000_000].map(bytes), ['0 B', '1023 B', '1.0 KiB', '200 KiB', '4.8 MiB']);
   assert.deepEqual([0, 999, 1000, 1234567, undefined].map(count), ['0', '999', '1\u2009000', '1\u2009234\u2009567', '–']);
 });

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Names } from '../../../server/web/names.js';
-import { isStale, Rules, rulesOf } from '../../../server/web/rules.js';
-import { finder, hasWord, hint, member, parse, seconds } from '../../../server/web/search.js';
+import { isStale, isUnsure, Rules, rulesOf } from '../../../server/web/rules.js';
+import { finder, hasWord, hint, member, narrows, parse, seconds } from '../../../server/web/search.js';
 import { csv, jsonLines } from '../../../server/web/export.js';
 import { numbers, pointsOf } from '../../../server/web/history.js';
 import { read, written } from '../../../server/web/place.js';
@@ -96,7 +96,7 @@ test('rules light rows, and count those that are too old', () => {
   assert.deepEqual([alarm.alarm, old.alarm], ['*/alarm /level = critical', undefined]);
   assert.deepEqual(rules.counts(1061), { alarms: 1, stale: 2, unknown: 0 });
   assert.deepEqual([isStale(old, 1059), isStale(old, 1061), isStale(other, 9999)], [false, true, false]);
-  alarm.event = event(json({ level: 'none' }), [2000, 0]);
+  alarm.event = event(json({ level: 'none' }), [1061, 0]);
   rules.changed(alarm);
   assert.deepEqual(rules.counts(1061), { alarms: 0, stale: 1, unknown: 0 });
   rules.gone(old);
@@ -105,6 +105,23 @@ test('rules light rows, and count those that are too old', () => {
   assert.match(rulesOf('\nstale plant/*').problem, /^Line 2: write how old/);
   assert.match(rulesOf('warn x').problem, /^Line 1: write “alarm”/);
   assert.match(rulesOf('alarm age > 5s').problem, /does not depend on the age/);
+});
+
+test('what is ahead of a clock that was set back is not taken for new', () => {
+  const ahead = row('plant/x', json(1), [4600, 0]);
+  const found = (query, unknown) => finder(query, () => 1060, unknown)(ahead);
+  for (const query of ['age < 5s', 'age > 40m']) assert.deepEqual([found(query, false), found(query, true)], [false, true], query);
+  const rules = new Rules();
+  rules.set('stale plant/* 60s');
+  rules.all(new Map([['plant/x', ahead], ['site/y', row('site/y', json(1), [4600, 0])]]));
+  assert.deepEqual([isStale(ahead, 1060), isUnsure(ahead, 1060), rules.counts(1060)], [false, true, { alarms: 0, stale: 0, unknown: 1 }]);
+  assert.deepEqual([isUnsure(ahead, 4600), rules.counts(4600)], [false, { alarms: 0, stale: 0, unknown: 0 }]);
+  assert.deepEqual([isStale(ahead, 4661), rules.counts(4661)], [true, { alarms: 0, stale: 1, unknown: 0 }]);
+  // a clock that is known only so well
+  assert.ok(!isUnsure(ahead, 4596));
+  rules.set('');
+  rules.all(new Map([['plant/x', ahead]]));
+  assert.ok(!isUnsure(ahead, 1060));
 });
 
 test('the stream says how many events made room, also while it is paused', () => {
@@ -136,14 +153,35 @@ test('the stream is newest first, waits while it is paused, and says what it mis
   assert.equal(stream.interrupted, 0);
   stream.interrupt();
   assert.equal(stream.interrupted, 1);
-  stream.filter(finder('payload > 1'));
+  stream.search('payload > 1', () => 3);
   assert.equal(stream.rows.length, 2);
   stream.take({ events: [told(0), told(9)], missed: 0 }, 2500);
   assert.deepEqual(stream.rows.map(({ event }) => String(event.id)), ['1,1,9', '1,1,3', '1,1,2']);
   stream.clear();
-  stream.interrupt();
-  // nothing was there that could have a gap
   assert.equal(stream.interrupted, 0);
+  // the page says that nothing has come: then it must know
+  stream.interrupt();
+  assert.equal(stream.interrupted, 1);
+});
+
+test('a stream that is searched for more than before says from when on', () => {
+  const stream = new Stream();
+  let now = 10;
+  const searched = (query) => {
+    now += 1;
+    stream.search(query, () => now);
+    return stream.widened;
+  };
+  assert.deepEqual(['', 'pu', 'pump', 'pump bay /value > 5'].map(searched), [null, null, null, null]);
+  assert.deepEqual([searched('pump /value > 5'), searched('pump 1 /value > 5'), searched('')], [15, 15, 17]);
+  stream.clear();
+  assert.deepEqual(['valve', 'pump'].map(searched), [null, 19]);
+});
+
+test('a query is narrower than another where its terms say so', () => {
+  for (const [narrow, wide] of [['a', ''], ['pumps', 'pump'], ['b a', 'a'], ['a/* "x"', 'a/*'], ['a age > 5s', 'a'], ['bay 1', 'bay']]) assert.ok(narrows(narrow, wide), `${narrow} in ${wide}`);
+  // numbers are whole
+  for (const [narrow, wide] of [['', 'a'], ['pump', 'pumps'], ['bay 10', 'bay 1'], ['bay10', 'bay1'], ['a', 'a age > 5s'], ['x', 'age > soon'], ['a/b', 'a/*']]) assert.ok(!narrows(narrow, wide), `${narrow} in ${wide}`);
 });
 
 test('the address says what is looked at', () => {
@@ -214,6 +252,7 @@ test('a payload that is cut short, or has numbers of Python, is not lost to rule
   rules.all(rows);
   assert.deepEqual([long.alarm, python.alarm], [undefined, '*/alarm /level = critical']);
   assert.deepEqual(rules.counts(0), { alarms: 1, stale: 0, unknown: 1 });
+  assert.deepEqual([long, other, python].map((row) => isUnsure(row, 0)), [true, false, false]);
   rules.gone(long);
   assert.deepEqual(rules.counts(0), { alarms: 1, stale: 0, unknown: 0 });
   assert.deepEqual(['/text ~ "NaN"', '/value = NaN', '/low = -Infinity', '/value > 0'].map((query) => finder(query)(python)), [true, true, true, false]);
