@@ -358,6 +358,7 @@ impl<T> Outbox<T> {
         // what was sent in the epoch before and is still here was not applied, and never will be
         for item in &mut self.items {
             (item.place, item.step, item.round) = (None, Step::Waiting, 0);
+            self.hurry = earliest(self.hurry, item.until);
         }
     }
 

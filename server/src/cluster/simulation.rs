@@ -241,6 +241,8 @@ impl World {
             return;
         }
         let now = self.now();
+        let hurries = faults && self.random.one_in(4);
+        let until = hurries.then(|| now + Duration::from_millis(100 * self.random.below(30)));
         let node = &mut self.nodes[at];
         if !node.role.may_register(node.replica.state().fence()) {
             return;
@@ -249,11 +251,12 @@ impl World {
         node.count += 1;
         let name = format!("{}/{}", ticket.life, ticket.count);
         let events = vec![RegisterEvent::new(name.as_str()), RegisterEvent::new("second")];
-        node.outbox.push(ticket, sbs::encode(&events), None, now);
+        node.outbox.push(ticket, sbs::encode(&events), until, now);
     }
 
     fn publish(&mut self, at: usize, faults: bool) {
         let now = self.now();
+        self.certainly_not.extend(self.nodes[at].outbox.late(now));
         for given_up in self.nodes[at].outbox.expire(now) {
             if !given_up.uncertain {
                 self.certainly_not.insert(given_up.ticket);

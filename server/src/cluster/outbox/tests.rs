@@ -285,4 +285,12 @@ fn what_was_sent_by_its_time_goes_on() {
     bench.wait(Duration::from_secs(2));
     assert!(bench.outbox.late(bench.now).is_empty(), "it may be in the stream");
     assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    // in the next epoch it is certain that it is not, and it does not hold up what is behind it
+    bench.push('b');
+    bench.outbox.close();
+    bench.outbox.open(Opening::Plain);
+    assert_eq!(bench.next(), "2-open");
+    bench.outbox.opened(7, 2);
+    assert_eq!(bench.outbox.late(bench.now), ['a']);
+    assert_eq!(bench.next(), "b as 2-0-0 at 2");
 }
