@@ -243,7 +243,7 @@ mod tests {
             let told = page.notification().await?.data;
             let of = |path: &str| told.get(&path.parse().expect("a path")).cloned();
             let events = of("/events").expect("events");
-            assert_eq!(events.as_array().map(|it| it.len()), Some(MAX_EVENTS - 1));
+            assert_eq!(events.as_array().map(hat_core::json::Array::len), Some(MAX_EVENTS - 1));
             assert_eq!(of("/events/498/type"), Some("pumps".into()));
             assert_eq!(of("/missed"), Some(2.into()));
             anyhow::Ok(())
