@@ -72,8 +72,8 @@ export class Finding {
     }
   }
 
-  /** The row of the state, or one that stays the same from answer to answer, also to that of another
-   * query: who has it open sees what is new. */
+  /** The row of the state, or one that stays the same from answer to answer, also to that of
+   * another query: who has it open sees what is new. */
   #row(type, event) {
     const known = this.#on.row(type);
     if (known) return known;

@@ -29,9 +29,9 @@ export class Form {
   #error;
   #part;
   #on;
-  /** What is to be confirmed: `{request, now, expected, sent}`, where `now` says that its source time
-   * is the moment in which it is sent, and `expected` is the event that was there when it was looked
-   * at: null where there was none, undefined until the server has said. */
+  /** What is to be confirmed: `{request, now, expected, sent}`, where `now` says that its source
+   * time is the moment in which it is sent, and `expected` is the event that was there when it was
+   * looked at: null where there was none, undefined until the server has said. */
   #review = null;
   /** How often the form was opened: an answer is for the form that it was asked by. */
   #opened = 0;

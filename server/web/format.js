@@ -30,8 +30,8 @@ function written(char) {
  * clock no better. */
 export const AHEAD = 5;
 
-/** How long ago, in at most eight characters: `now`, `7 s`, `3 m 05 s`, `2 h 08 m`, `5 d 03 h`. What
- * is ahead of the clock, because that was set back, is `in 59 m`. */
+/** How long ago, in at most eight characters: `now`, `7 s`, `3 m 05 s`, `2 h 08 m`, `5 d 03 h`.
+ * What is ahead of the clock, because that was set back, is `in 59 m`. */
 export function age(seconds) {
   if (seconds < -AHEAD) return `in ${ahead(Math.floor(-seconds))}`;
   if (!(seconds >= 1)) return 'now';

@@ -1,8 +1,8 @@
 // The drawer with what has been: the events of one type or of several over a time, and the plot of
 // their numbers. series.js has the events.
 //
-// While it is not paused and the time is not over, what is new is asked for when the latest event of
-// a type is another one.
+// While it is not paused and the time is not over, what is new is asked for when the latest event
+// of a type is another one.
 
 import { brief, clock, count, exact, visibleName } from './format.js';
 import { isUnknown, member, valueOf } from './search.js';

@@ -1,8 +1,8 @@
-// The events of one type over a time, as far as the page has them: page by page from the server, and
-// what comes meanwhile.
+// The events of one type over a time, as far as the page has them: page by page from the server,
+// and what comes meanwhile.
 //
-// The server finds nothing after an event that it does not have any more. So where it finds nothing,
-// it is asked once more from the time of that event on.
+// The server finds nothing after an event that it does not have any more. So where it finds
+// nothing, it is asked once more from the time of that event on.
 
 import { keyOf } from './model.js';
 

@@ -47,7 +47,8 @@ export class Trend {
   }
 
   /** Plots `[{name, points, until}]` between two times in seconds; null is where they begin or end.
-   * The last value of a series is there `until` a time; where that is null, the plot does not say. */
+   * The last value of a series is there `until` a time; where that is null, the plot does not say.
+   */
   draw(series, from, to) {
     this.#wanted = { series, from, to };
     if (loading) return this.#make();

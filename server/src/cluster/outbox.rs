@@ -440,8 +440,8 @@ impl<T> Outbox<T> {
         given_up
     }
 
-    /// When [`expire`](Self::expire), [`late`](Self::late) or [`next`](Self::next) has something to do, if nothing
-    /// happens before.
+    /// When [`expire`](Self::expire), [`late`](Self::late) or [`next`](Self::next) has something to
+    /// do, if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let first = self.items.front().map(|item| item.since + self.options.limit);

@@ -21,8 +21,8 @@ const PAGE: usize = 200;
 /// Events of one answer at the most: some hundred milliseconds of a server's work.
 const MAX_PAGE: usize = 2_000;
 
-/// Bytes of types and payloads in one answer, about. A page that shows more has no use for it, and one behind
-/// a slow link must not wait for minutes.
+/// Bytes of types and payloads in one answer, about. A page that shows more has no use for it, and
+/// one behind a slow link must not wait for minutes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Types, or query types, of one question: lines of a plot that can still be told apart, and some
