@@ -3,14 +3,15 @@
 //! There, an event is kept as long as one of the partitions that it belongs to keeps it, or as long
 //! as it is the latest of its type, where such are kept. Here, the first rule that is for its type
 //! decides. So there is a rule for each way in which partitions overlap, those of the most
-//! partitions
-//! first: it keeps what the most generous of them does, and never less. What belongs to none goes.
+//! partitions first: it keeps what the most generous of them does, and never less. Partitions by
+//! source timestamps have events of their own, and what has none takes no room in them: they are
+//! limits of their own in a rule. What belongs to no partition goes.
 
 use std::time::Duration;
 
 use hat_core::eventer::{Subscription, SubscriptionError};
 
-use super::retention::{QueryType, RuleSettings, subscription};
+use super::retention::{QueryType, RuleSettings, SourceSettings, subscription};
 
 /// The most rules that partitions may make: 256. A rule is looked up for every event.
 const MAX_RULES: usize = 256;
@@ -115,35 +116,69 @@ fn keeps_everything(rule: &RuleSettings) -> bool {
     rule.max_entries.is_none() && rule.max_age.is_none() && rule.max_bytes.is_none()
 }
 
-/// What the most generous of the partitions keeps.
+/// What the most generous of the partitions keeps, of each order.
 fn rule(overlap: &Overlap, partitions: &[Partition]) -> RuleSettings {
     let types = overlap.types.query_types().into_iter().map(QueryType).collect();
     let keep_latest = (!overlap.latest).then_some(false);
-    let of: Vec<_> = overlap.partitions.iter().map(|at| &partitions[*at]).collect();
-    if of.is_empty() {
-        return RuleSettings {
-            types,
-            max_entries: Some(0),
-            keep_latest,
-            ..RuleSettings::default()
-        };
+    let rule = RuleSettings { types, keep_latest, ..RuleSettings::default() };
+    let limit = |order_by| {
+        let of = overlap.partitions.iter().map(|at| &partitions[*at]);
+        let of = of.filter(|partition| partition.order_by == order_by);
+        of.map(|partition| partition.limit).reduce(Limit::or)
+    };
+    match (limit(OrderBy::Timestamp), limit(OrderBy::Source)) {
+        (None, None) => RuleSettings { max_entries: Some(0), ..rule },
+        (Some(limit), None) => limited(rule, limit),
+        // whatever the others keep
+        (_, Some(limit)) | (Some(limit), Some(_)) if limit.keeps_everything() => rule,
+        (Some(limit), Some(by_source)) => {
+            RuleSettings { by_source: Some(by_source.settings()), ..limited(rule, limit) }
+        }
+        // nothing is counted: the age of each event decides
+        (None, Some(limit)) if limit.is_age_only() => {
+            RuleSettings { age_by_source: Some(true), ..limited(rule, limit) }
+        }
+        // what has no source timestamp is in none of them: it is not kept for longer than the rest
+        (None, Some(limit)) => {
+            RuleSettings { by_source: Some(limit.settings()), ..limited(rule, limit) }
+        }
     }
-    /// The largest of limits; none where one has none.
-    fn largest<T: Ord>(limits: impl Iterator<Item = Option<T>>) -> Option<T> {
-        limits.reduce(|one, other| Some(one?.max(other?))).flatten()
+}
+
+fn limited(rule: RuleSettings, limit: Limit) -> RuleSettings {
+    let SourceSettings { max_entries, min_entries, max_age, max_bytes } = limit.settings();
+    RuleSettings { max_entries, min_entries, max_age, max_bytes, ..rule }
+}
+
+impl Limit {
+    /// The larger of limits; none where one has none.
+    fn or(self, other: Self) -> Self {
+        fn larger<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+            one.zip(other).map(|(one, other)| one.max(other))
+        }
+        Self {
+            min_entries: self.min_entries.max(other.min_entries),
+            max_entries: larger(self.max_entries, other.max_entries),
+            max_age: larger(self.max_age, other.max_age),
+            max_bytes: larger(self.max_bytes, other.max_bytes),
+        }
     }
-    let limits = || of.iter().map(|partition| partition.limit);
-    let min_entries = limits().map(|limit| limit.min_entries).max().filter(|least| *least > 0);
-    let max_age = largest(limits().map(|limit| limit.max_age));
-    let by_source = of.iter().all(|partition| partition.order_by == OrderBy::Source);
-    RuleSettings {
-        types,
-        max_entries: largest(limits().map(|limit| limit.max_entries)),
-        min_entries,
-        max_age,
-        age_by_source: (by_source && max_age.is_some()).then_some(true),
-        max_bytes: largest(limits().map(|limit| limit.max_bytes)),
-        keep_latest,
+
+    fn keeps_everything(self) -> bool {
+        self.max_entries.is_none() && self.max_age.is_none() && self.max_bytes.is_none()
+    }
+
+    fn is_age_only(self) -> bool {
+        self == Self { max_age: self.max_age, ..Self::default() }
+    }
+
+    fn settings(self) -> SourceSettings {
+        SourceSettings {
+            max_entries: self.max_entries,
+            min_entries: Some(self.min_entries).filter(|least| *least > 0),
+            max_age: self.max_age,
+            max_bytes: self.max_bytes,
+        }
     }
 }
 
@@ -196,25 +231,74 @@ mod tests {
         assert_eq!(shown("a/b c", &latest), ["a/b:5", "a/*:5-", "a/b,c:0", "*:0-"]);
     }
 
+    fn limit(max_entries: u64, max_age: u64, max_bytes: u64, min_entries: u64) -> Limit {
+        let some = |limit| Some(limit).filter(|limit| *limit > 0);
+        Limit {
+            max_entries: some(max_entries),
+            max_age: some(max_age).map(Duration::from_secs),
+            max_bytes: some(max_bytes),
+            min_entries,
+        }
+    }
+
+    /// The only rule for partitions of everything.
+    fn only_rule(partitions: &[(OrderBy, Limit)]) -> Option<RuleSettings> {
+        let of = |(order_by, limit): &(OrderBy, Limit)| Partition {
+            order_by: *order_by,
+            types: types("*"),
+            limit: *limit,
+        };
+        let partitions: Vec<_> = partitions.iter().map(of).collect();
+        let mut rules = rules(&types("*"), &partitions).expect("rules");
+        assert!(rules.len() <= 1, "{rules:?}");
+        rules.pop()
+    }
+
     #[test]
     fn the_most_generous_limit_holds() {
-        let limit = |max_age, max_bytes, min_entries| Limit {
-            max_age: Some(Duration::from_secs(max_age)),
-            max_bytes,
-            min_entries,
-            max_entries: None,
-        };
-        let of = |order_by, limit| Partition { order_by, types: types("*"), limit };
-        let two =
-            [of(OrderBy::Source, limit(5, Some(7), 1)), of(OrderBy::Source, limit(3, None, 2))];
-        let rules = rules(&types("*"), &two).expect("rules");
+        let by_source =
+            [(OrderBy::Source, limit(0, 5, 7, 1)), (OrderBy::Source, limit(0, 3, 0, 2))];
+        let (min_entries, max_age) = (Some(2), Some(Duration::from_secs(5)));
+        let limits = SourceSettings { min_entries, max_age, ..SourceSettings::default() };
         let expected = RuleSettings {
             types: types("*"),
-            min_entries: Some(2),
-            max_age: Some(Duration::from_secs(5)),
-            age_by_source: Some(true),
+            min_entries,
+            max_age,
+            by_source: Some(limits),
             ..RuleSettings::default()
         };
-        assert_eq!(rules, [expected]);
+        assert_eq!(only_rule(&by_source), Some(expected));
+    }
+
+    /// An event is in each of them, and none takes the room of another's.
+    #[test]
+    fn partitions_of_both_orders_count_for_themselves() {
+        let five = limit(5, 0, 0, 0);
+        let of = |order_by, limit| (order_by, limit);
+        let rule = RuleSettings {
+            types: types("*"),
+            max_entries: Some(5),
+            by_source: Some(five.settings()),
+            ..RuleSettings::default()
+        };
+        let usual = [of(OrderBy::Timestamp, five), of(OrderBy::Source, five)];
+        assert_eq!(only_rule(&usual), Some(rule.clone()));
+        assert_eq!(only_rule(&usual[1..]), Some(rule.clone()), "and so many others");
+        let (by_age, age) = (limit(0, 9, 0, 0), Some(Duration::from_secs(9)));
+        let mixed = [of(OrderBy::Timestamp, five), of(OrderBy::Source, by_age)];
+        let limits = SourceSettings { max_age: age, ..SourceSettings::default() };
+        let expected = RuleSettings { by_source: Some(limits), ..rule.clone() };
+        assert_eq!(only_rule(&mixed), Some(expected));
+        let expected = RuleSettings {
+            max_entries: None,
+            max_age: age,
+            age_by_source: Some(true),
+            by_source: None,
+            ..rule
+        };
+        assert_eq!(only_rule(&mixed[1..]), Some(expected));
+        for unlimited in [OrderBy::Timestamp, OrderBy::Source] {
+            assert_eq!(only_rule(&[usual[0], usual[1], of(unlimited, limit(0, 0, 0, 3))]), None);
+        }
     }
 }

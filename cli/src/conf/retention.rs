@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hat_core::eventer::{EventType, Subscription, SubscriptionError};
-use hat_server::store::disk::{Condition, JsonType, Rule, Step, Test};
+use hat_server::store::disk::{Condition, JsonType, Rule, SourceLimits, Step, Test};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,6 +27,23 @@ pub(crate) struct RuleSettings {
     pub(crate) max_bytes: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) keep_latest: Option<bool>,
+    /// Events with a source timestamp are kept within these, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) by_source: Option<SourceSettings>,
+}
+
+/// Limits by source timestamps: see [`SourceLimits`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourceSettings {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_entries: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) min_entries: Option<u64>,
+    #[serde(default, with = "time", skip_serializing_if = "Option::is_none")]
+    pub(crate) max_age: Option<Duration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_bytes: Option<u64>,
 }
 
 /// A condition: see [`Condition`].
@@ -141,8 +158,20 @@ pub(crate) fn subscription(types: &[QueryType]) -> Result<Subscription, Subscrip
     Subscription::new(types.iter().map(|QueryType(query_type)| query_type))
 }
 
+/// Why a rule or a condition says nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RuleError {
+    #[error(transparent)]
+    Types(#[from] SubscriptionError),
+    #[error("age_by_source and by_source exclude each other: remove age_by_source")]
+    TwoOrders,
+}
+
 impl RuleSettings {
-    pub(crate) fn rule(&self) -> Result<Rule, SubscriptionError> {
+    pub(crate) fn rule(&self) -> Result<Rule, RuleError> {
+        if self.by_source.is_some() && self.age_by_source == Some(true) {
+            return Err(RuleError::TwoOrders);
+        }
         Ok(Rule {
             types: subscription(&self.types)?,
             max_entries: self.max_entries,
@@ -150,13 +179,25 @@ impl RuleSettings {
             max_age: self.max_age,
             age_by_source: self.age_by_source.unwrap_or(false),
             max_bytes: self.max_bytes,
+            by_source: self.by_source.as_ref().map(SourceSettings::limits),
             keep_latest: self.keep_latest.unwrap_or(true),
         })
     }
 }
 
+impl SourceSettings {
+    fn limits(&self) -> SourceLimits {
+        SourceLimits {
+            max_entries: self.max_entries,
+            min_entries: self.min_entries.unwrap_or(0),
+            max_age: self.max_age,
+            max_bytes: self.max_bytes,
+        }
+    }
+}
+
 impl ConditionSettings {
-    pub(crate) fn condition(&self) -> Result<Condition, SubscriptionError> {
+    pub(crate) fn condition(&self) -> Result<Condition, RuleError> {
         Ok(Condition { types: subscription(&self.types)?, test: self.test.test() })
     }
 }

@@ -33,6 +33,12 @@ keep_latest = false
 types = ["*"]
 max_age = "36h"
 
+[store.rules.by_source]
+max_entries = 100
+min_entries = 5
+max_age = "10d"
+max_bytes = 1000
+
 [[store.conditions]]
 types = ["a/?"]
 
@@ -139,6 +145,10 @@ fn what_is_wrong_is_said() {
         (
             "[store]\ndir = \"d\"\n[[store.rules]]\ntypes = [\"*/a\"]",
             "store.rules, the 1. of them: query type 0 has a *",
+        ),
+        (
+            "[store]\ndir = \"d\"\n[[store.rules]]\ntypes = []\nage_by_source = true\nby_source = {}",
+            "store.rules, the 1. of them: age_by_source and by_source exclude each other",
         ),
     ] {
         let said = Plan::new(&settings(text)).err().expect("wrong").to_string();

@@ -59,14 +59,21 @@ fn limits_become_rules() {
     let rules = of(&conf).expect("it is right").settings.store.rules;
     assert_eq!(rules.len(), 2);
     let types = vec![QueryType(EventType::from_segments(["a", "x/y", "*"]))];
-    let expected = super::super::retention::RuleSettings {
-        types,
+    let limits = super::super::retention::SourceSettings {
         max_entries: Some(5),
         min_entries: Some(10),
         max_age: Some(std::time::Duration::from_millis(86_400_500)),
-        age_by_source: Some(true),
         max_bytes: Some(1_000_000),
+    };
+    let expected = super::super::retention::RuleSettings {
+        types,
+        max_entries: limits.max_entries,
+        min_entries: limits.min_entries,
+        max_age: limits.max_age,
+        age_by_source: None,
+        max_bytes: limits.max_bytes,
         keep_latest: None,
+        by_source: Some(limits),
     };
     assert_eq!(rules[0], expected);
     assert_eq!((rules[1].max_entries, rules[1].keep_latest), (Some(0), None), "the latest only");

@@ -349,6 +349,19 @@ fn write(
     Ok(())
 }
 
+/// How many keys are in the index of `prefix`.
+pub(super) fn count(
+    table: &impl ReadableTable<Raw, &'static [u8]>,
+    prefix: u64,
+) -> Result<usize, Fault> {
+    let mut count = 0;
+    for entry in table.range(whole(prefix))? {
+        let (first, record) = entry?;
+        count += end(&first.value(), record.value())?.1;
+    }
+    Ok(count)
+}
+
 /// Whether a key is in the index of `prefix`: one record is read.
 pub(super) fn contains(
     table: &impl ReadableTable<Raw, &'static [u8]>,

@@ -122,7 +122,7 @@ impl DiskStore {
             }
             Ok(())
         })?;
-        tables.retention.count(&counts);
+        tables.retention.count(&counts, &sealed.tail);
         let mut state = self.change();
         state.sealed = None;
         let lasts = sealed.servers.iter().map(|(id, server)| (*id, server.last));
@@ -151,7 +151,8 @@ fn advance(transaction: &WriteTransaction, sealed: &SealedTail) -> Result<(), Ch
     Ok(())
 }
 
-const ALL: fn(OrderBy) -> Range = |by| Range {
+/// A whole index.
+pub(super) const ALL: fn(OrderBy) -> Range = |by| Range {
     by,
     order: hat_core::eventer::Order::Ascending,
     from: Timestamp::MIN,

@@ -282,6 +282,7 @@ fn newest() -> Rule {
         min_entries: 0,
         max_age: None,
         age_by_source: false,
+        by_source: None,
         max_bytes: None,
         keep_latest: true,
     }

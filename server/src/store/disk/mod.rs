@@ -55,7 +55,7 @@ use drain::SealedTail;
 pub use file::Medium;
 use file::{Fault, Folder, WatchedBytes};
 use journal::Journal;
-pub use retain::Rule;
+pub use retain::{Rule, SourceLimits};
 use tables::{JOURNAL, PARTS, Position, SERVERS, STORE, Server, TYPES};
 use tail::{Tail, TailEvent};
 use write::{Tables, Writer};

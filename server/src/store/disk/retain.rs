@@ -1,5 +1,7 @@
 //! What is kept for how long.
 
+mod windows;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use hat_core::sbs;
 use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::blocks::{self, Damaged, Keys};
-use super::drain::remove_events;
+use super::drain::{ALL, remove_events};
 use super::file::Fault;
 use super::part::Parts;
 use super::pending::{Change, Waiting};
@@ -18,6 +20,7 @@ use super::write::{ChangeError, Tables};
 use super::{DiskOptions, DiskStore, guarded, pending, wrong};
 use crate::store::index::{Key, Range};
 use crate::store::{StoreError, is_later};
+use windows::Windows;
 
 /// Events that one step removes at most, as in the deployed server, while there is nothing to
 /// drain: what is registered comes between two steps.
@@ -49,9 +52,27 @@ pub struct Rule {
     pub age_by_source: bool,
     /// Bytes of events that are kept at most, as they are stored, without indexes.
     pub max_bytes: Option<u64>,
+    /// Events that have a source timestamp are kept also where these limits keep them: each kind of
+    /// limits counts the events that it keeps, and an event goes where neither keeps it.
+    /// `age_by_source` means nothing then.
+    pub by_source: Option<SourceLimits>,
     /// The latest event of a type stays also where it would have to go: latest queries, and those
     /// of a server, find it.
     pub keep_latest: bool,
+}
+
+/// Which events are kept by their source timestamps: those that have none are not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourceLimits {
+    /// Events that are kept at most: those of the lowest go first.
+    pub max_entries: Option<u64>,
+    /// Events that are kept at least, whatever else is said here.
+    pub min_entries: u64,
+    /// How old they get, by their source timestamps.
+    pub max_age: Option<Duration>,
+    /// Bytes of events that are kept at most: so many events as have as many on the average of the
+    /// rule.
+    pub max_bytes: Option<u64>,
 }
 
 /// The rules, to be looked up.
@@ -73,6 +94,8 @@ pub(super) struct Retention {
     counted: Option<Vec<(i64, i64)>>,
     /// For each rule, where it has looked.
     looked: Vec<RuleProgress>,
+    /// The same of those that keep events by both timestamps.
+    windows: Vec<Windows>,
     /// When the rules last saw everything.
     drained: Option<Timestamp>,
 }
@@ -83,6 +106,7 @@ impl Retention {
         Self {
             counted: None,
             looked: vec![RuleProgress::default(); options.rules.len()],
+            windows: vec![Windows::default(); options.rules.len()],
             drained: None,
             rules,
         }
@@ -98,15 +122,26 @@ impl Retention {
         self.looked.fill(RuleProgress::default());
     }
 
-    /// Events and bytes that came into the indexes, by rule. Older ones may be among them than
-    /// where a rule has looked.
-    pub(super) fn count(&mut self, added: &[(Option<usize>, i64, i64)]) {
+    /// Events and bytes of `tail` that came into the indexes, by rule. Older ones may be among them
+    /// than where a rule has looked.
+    pub(super) fn count(&mut self, added: &[(Option<usize>, i64, i64)], tail: &Tail) {
         self.looked.fill(RuleProgress::default());
         let Some(counted) = &mut self.counted else { return };
         for (rule, events, bytes) in added {
             if let Some(rule) = rule {
                 counted[*rule].0 += events;
                 counted[*rule].1 += bytes;
+            }
+        }
+        let is_any = self.rules.0.iter().any(|rule| rule.by_source.is_some());
+        for event_type in tail.types.keys().filter(|_| is_any && !added.is_empty()) {
+            let rule = self.rules.of(event_type);
+            let Some(rule) = rule.filter(|rule| self.rules.0[*rule].by_source.is_some()) else {
+                continue;
+            };
+            for event in tail.of(event_type) {
+                let size = event.bytes.len() as i64;
+                self.windows[rule].came(event.key(), event.source_timestamp, size);
             }
         }
     }
@@ -120,13 +155,35 @@ struct RuleProgress {
     by_timestamp: Option<Key>,
 }
 
-/// What a step of one rule removes: of an event only what indexes know, for its bytes are a slice
-/// of a whole record.
+/// What a step of one rule removes.
 #[derive(Default)]
 struct Removal {
-    events: Vec<TypedEvent>,
+    picked: Picked,
     looked: RuleProgress,
     more: bool,
+}
+
+/// Events that are to be removed: of each only what indexes know, for its bytes are a slice of a
+/// whole record.
+#[derive(Default)]
+struct Picked {
+    events: Vec<TypedEvent>,
+    types: HashSet<EventType>,
+}
+
+impl Picked {
+    fn add(&mut self, event: &Event, size: u64) {
+        let event_type = match self.types.get(&event.event_type) {
+            Some(known) => known.clone(),
+            None => {
+                let detached = event.event_type.detached();
+                self.types.insert(detached.clone());
+                detached
+            }
+        };
+        let key = (event.timestamp, event.id);
+        self.events.push((event_type, Waiting { key, source: event.source_timestamp, size }));
+    }
 }
 
 /// What came of a step.
@@ -214,10 +271,25 @@ impl DiskStore {
         let rules = tables.retention.rules();
         if tables.retention.counted.is_none() {
             let counted = self.guarded_read(&mut tables, |database| count(database, &rules))?;
-            tables.retention.counted = Some(counted);
+            let windows = counted.iter().map(|count| Windows::new(count.sourced));
+            tables.retention.windows = windows.collect();
+            let counted = counted.iter().map(|count| (count.events, count.bytes));
+            tables.retention.counted = Some(counted.collect());
         }
         let counted = tables.retention.counted.as_ref().expect("counted before")[rule];
-        let (limits, looked) = (&self.options.rules[rule], tables.retention.looked[rule]);
+        let limits = &self.options.rules[rule];
+        if let Some(by_source) = limits.by_source {
+            let at = tables.retention.windows[rule];
+            let mut removal = windows::Step::new(limits, by_source, counted, at, now);
+            if !removal.is_anything() {
+                return Ok(Cleaned::default());
+            }
+            self.guarded_read(&mut tables, |database| removal.look(database, &rules, rule, step))?;
+            let any = self.take_away(&mut tables, rule, &removal.picked)?;
+            tables.retention.windows[rule] = removal.at;
+            return Ok(Cleaned { any, more: removal.more });
+        }
+        let looked = tables.retention.looked[rule];
         let due = DueRemovals::new(limits, counted, now);
         if !due.is_anything() {
             return Ok(Cleaned::default());
@@ -225,19 +297,31 @@ impl DiskStore {
         let removal = self.guarded_read(&mut tables, |database| {
             look(database, &rules, rule, looked, due, step)
         })?;
-        if !removal.events.is_empty() {
-            let mut removed = (0, 0);
-            self.change_file(&mut tables, |transaction| {
-                removed = remove(transaction, &removal.events, limits.keep_latest)?;
-                Ok(())
-            })?;
-            if let Some(counted) = &mut tables.retention.counted {
-                counted[rule].0 -= removed.0;
-                counted[rule].1 -= removed.1;
-            }
-        }
+        let any = self.take_away(&mut tables, rule, &removal.picked)?;
         tables.retention.looked[rule] = removal.looked;
-        Ok(Cleaned { any: !removal.events.is_empty(), more: removal.more })
+        Ok(Cleaned { any, more: removal.more })
+    }
+
+    /// Removes what a rule has picked, if it is anything.
+    fn take_away(
+        &self,
+        tables: &mut Tables,
+        rule: usize,
+        picked: &Picked,
+    ) -> Result<bool, StoreError> {
+        if picked.events.is_empty() {
+            return Ok(false);
+        }
+        let mut removed = (0, 0);
+        self.change_file(tables, |transaction| {
+            removed = remove(transaction, &picked.events, self.options.rules[rule].keep_latest)?;
+            Ok(())
+        })?;
+        if let Some(counted) = &mut tables.retention.counted {
+            counted[rule].0 -= removed.0;
+            counted[rule].1 -= removed.1;
+        }
+        Ok(true)
     }
 
     /// Where it cannot be read, nothing is changed before the file was opened anew.
@@ -273,12 +357,7 @@ struct DueRemovals {
 impl DueRemovals {
     fn new(rule: &Rule, (events, bytes): (i64, i64), now: Timestamp) -> Self {
         let limit = |limit: u64| i64::try_from(limit).unwrap_or(i64::MAX);
-        let before = rule.max_age.and_then(|age| {
-            let age = i128::try_from(age.as_micros()).ok()?;
-            let at = i128::from(now.s()) * 1_000_000 + i128::from(now.us()) - age;
-            let s = i64::try_from(at.div_euclid(1_000_000)).ok()?;
-            Timestamp::new(s, at.rem_euclid(1_000_000) as u32).ok()
-        });
+        let before = rule.max_age.and_then(|age| oldest_time(age, now));
         Self {
             too_many: rule.max_entries.map_or(0, |most| events.saturating_sub(limit(most))),
             at_most: events.saturating_sub(limit(rule.min_entries)),
@@ -304,18 +383,40 @@ impl DueRemovals {
     }
 }
 
+/// What is older than `age` is of before then.
+fn oldest_time(age: Duration, now: Timestamp) -> Option<Timestamp> {
+    let age = i128::try_from(age.as_micros()).ok()?;
+    let at = i128::from(now.s()) * 1_000_000 + i128::from(now.us()) - age;
+    let s = i64::try_from(at.div_euclid(1_000_000)).ok()?;
+    Timestamp::new(s, at.rem_euclid(1_000_000) as u32).ok()
+}
+
+/// What a rule holds for.
+#[derive(Clone, Copy, Default)]
+struct RuleCount {
+    events: i64,
+    bytes: i64,
+    /// Events with a source timestamp, where the rule counts them.
+    sourced: i64,
+}
+
 /// Events and bytes of each rule, by what is known of types.
-fn count(database: &redb::Database, rules: &Rules) -> Result<Vec<(i64, i64)>, ChangeError> {
-    let mut counted = vec![(0, 0); rules.0.len()];
+fn count(database: &redb::Database, rules: &Rules) -> Result<Vec<RuleCount>, ChangeError> {
+    let mut counted = vec![RuleCount::default(); rules.0.len()];
     let transaction = database.begin_read()?;
+    let indexes = transaction.open_table(blocks::TABLE)?;
     let mut ruled: HashMap<u64, usize> = HashMap::new();
     for entry in transaction.open_table(TYPES)?.range::<&[u8]>(..)? {
         let (key, record) = entry?;
         let known = Type::from_bytes(key.value(), record.value())?;
         if let Some(rule) = rules.of(&tables::type_of(key.value())?) {
             ruled.insert(known.number, rule);
-            counted[rule].0 += known.events as i64;
-            counted[rule].1 += known.bytes as i64;
+            counted[rule].events += known.events as i64;
+            counted[rule].bytes += known.bytes as i64;
+            if rules.0[rule].by_source.is_some() {
+                let prefix = tables::prefix(known.number, OrderBy::SourceTimestamp);
+                counted[rule].sourced += blocks::count(&indexes, prefix)? as i64;
+            }
         }
     }
     let mut is_damaged = false;
@@ -327,8 +428,9 @@ fn count(database: &redb::Database, rules: &Rules) -> Result<Vec<(i64, i64)>, Ch
                 Change::Gone(number, one) => (-1, number, one),
             };
             if let Some(rule) = ruled.get(number) {
-                counted[*rule].0 += by;
-                counted[*rule].1 += by * one.size as i64;
+                counted[*rule].events += by;
+                counted[*rule].bytes += by * one.size as i64;
+                counted[*rule].sourced += by * i64::from(one.source.is_some());
             }
         }
     })?;
@@ -351,23 +453,16 @@ fn look(
     let indexes = transaction.open_table(blocks::TABLE)?;
     let mut parts = Parts::new(transaction.open_table(PARTS)?);
     let mut removal = Removal { looked, ..Removal::default() };
-    let mut types: HashSet<EventType> = HashSet::new();
     let mut left = LOOK.max(2 * step);
     let by_source = rules.0[rule].age_by_source;
     for by in [OrderBy::SourceTimestamp, OrderBy::Timestamp] {
         if by == OrderBy::SourceTimestamp && !by_source {
             continue;
         }
-        let range = Range {
-            by,
-            order: hat_core::eventer::Order::Ascending,
-            from: Timestamp::MIN,
-            to: Timestamp::MAX,
-            after: *removal.looked.by(by),
-        };
+        let range = Range { after: *removal.looked.by(by), ..ALL(by) };
         let mut keys = Keys::new(&indexes, tables::prefix(0, by), range)?;
         loop {
-            if left == 0 || removal.events.len() >= step {
+            if left == 0 || removal.picked.events.len() >= step {
                 removal.more = true;
                 return Ok(removal);
             }
@@ -382,17 +477,7 @@ fn look(
                 if !due.takes(key.0, stored.len()) {
                     break;
                 }
-                let event_type = match types.get(&event.event_type) {
-                    Some(known) => known.clone(),
-                    None => {
-                        let detached = event.event_type.detached();
-                        types.insert(detached.clone());
-                        detached
-                    }
-                };
-                let (size, source) = (stored.len() as u64, event.source_timestamp);
-                let one = Waiting { key: (event.timestamp, event.id), source, size };
-                removal.events.push((event_type, one));
+                removal.picked.add(&event, stored.len() as u64);
             }
             *removal.looked.by(by) = Some(key);
         }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
-use hat_core::eventer::{Event, EventId, EventType, Timestamp};
+use hat_core::eventer::{Event, EventId, EventType, OrderBy, Timestamp};
 
+use super::drain::ALL;
 use crate::store::index::{Index, Key};
 use crate::store::is_later;
 
@@ -133,6 +134,13 @@ impl Tail {
         let Some(events) = self.events.get(&end.server) else { return &[] };
         let up_to = |id| events.partition_point(|event| event.id <= id);
         events.get(up_to(after)..up_to(end)).unwrap_or_default()
+    }
+
+    /// The events of one type.
+    pub(super) fn of(&self, event_type: &EventType) -> impl Iterator<Item = &TailEvent> {
+        let known = self.types.get(event_type).into_iter();
+        let keys = known.flat_map(|known| known.index.range(ALL(OrderBy::Timestamp)));
+        keys.filter_map(|key| self.get(key.1))
     }
 
     pub(super) fn latest(&self, event_type: &EventType) -> Option<&TailEvent> {

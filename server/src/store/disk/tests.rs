@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -410,6 +410,7 @@ fn keep(types: &str) -> Rule {
         min_entries: 0,
         max_age: None,
         age_by_source: false,
+        by_source: None,
         max_bytes: None,
         keep_latest: true,
     }
@@ -448,6 +449,121 @@ fn what_a_rule_says_goes_and_the_latest_stays() {
     // of the last of all, min_entries keeps one
     cleaned(&store, 1_000);
     assert_eq!(ids(&store, ascending()), "1.2 1.3 1.6 4.1");
+}
+
+/// What a partition of the deployed server keeps: the oldest go as long as a limit says so.
+fn trim(partition: &mut BTreeSet<(Timestamp, EventId)>, limits: SourceLimits, now: Timestamp) {
+    let most = limits.max_entries.unwrap_or(u64::MAX);
+    let before = limits.max_age.map(|age| at(now.s() - age.as_secs() as i64));
+    while let Some(oldest) = partition.first()
+        && partition.len() as u64 > limits.min_entries
+        && (partition.len() as u64 > most || before.is_some_and(|before| oldest.0 < before))
+    {
+        partition.pop_first();
+    }
+}
+
+/// As two partitions do, each with events of its own: whatever comes late, without a source
+/// timestamp, or with one from long ago.
+#[test]
+fn events_are_kept_by_both_timestamps_as_by_two_partitions() {
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let of = |max_entries, min_entries, max_age| SourceLimits {
+        max_entries,
+        min_entries,
+        max_age,
+        max_bytes: None,
+    };
+    let pairs = [
+        (of(Some(150), 0, None), of(Some(150), 0, None)),
+        (of(Some(0), 0, None), of(Some(90), 0, None)),
+        (of(Some(150), 0, None), of(Some(2), 0, None)),
+        (of(Some(200), 0, seconds(9)), of(Some(60), 20, seconds(5))),
+        (of(None, 0, seconds(6)), of(Some(100), 0, None)),
+        (of(Some(80), 30, seconds(4)), of(None, 0, seconds(12))),
+    ];
+    for (case, (by_timestamp, by_source)) in pairs.into_iter().enumerate() {
+        let scratch = Scratch::new(&format!("windows-{case}"));
+        let rule = Rule {
+            max_entries: by_timestamp.max_entries,
+            min_entries: by_timestamp.min_entries,
+            max_age: by_timestamp.max_age,
+            by_source: Some(by_source),
+            keep_latest: case % 2 == 0,
+            ..keep("a/*")
+        };
+        let options = || DiskOptions { rules: vec![rule.clone()], ..DiskOptions::default() };
+        let mut dice = Dice(0x2545_f491_4f6c_dd1d ^ case as u64);
+        let mut store = scratch.open(options());
+        let (mut one, mut other) = (BTreeSet::new(), BTreeSet::new());
+        for number in 1..=40 {
+            let (server, second) = if number % 3 > 0 { (1, number) } else { (2, number - 7) };
+            // for some time nothing has a source timestamp
+            let sourced = if (15..25).contains(&number) { 0 } else { 3 };
+            let event = |instance| Event {
+                id: EventId::new(server, number, instance),
+                event_type: typed(&format!("{}/{}", dice.one_of(&["a", "a", "b"]), dice.below(7))),
+                timestamp: at(second),
+                source_timestamp: (dice.below(4) < sourced).then(|| at(dice.below(45) as i64)),
+                payload: None,
+            };
+            let session = Session::new((1..=50).map(event).collect()).expect("a session");
+            for event in session.events() {
+                if event.event_type.segments().next() == Some("a") {
+                    one.insert((event.timestamp, event.id));
+                    other.extend(event.source_timestamp.map(|source| (source, event.id)));
+                }
+            }
+            store.apply(&[Arc::new(session)], &[], Sync::Now).expect("the disk");
+            if number % 11 == 5 {
+                drop(store);
+                store = scratch.open(options());
+            }
+            if number % 4 == 1 {
+                // not cleaned this time
+                continue;
+            }
+            store.drain().expect("the disk");
+            while store.tidy(at(number)).expect("the disk") {}
+            trim(&mut one, by_timestamp, at(number));
+            trim(&mut other, by_source, at(number));
+            let expected: BTreeSet<_> = one.iter().chain(&other).map(|(_, id)| *id).collect();
+            let params = TimeseriesParams { event_types: Some(vec![typed("a/*")]), ..ascending() };
+            let kept = store.query(&params.into()).expect("an answer").into_result().events;
+            let kept: BTreeSet<_> = kept.iter().map(|event| event.id).collect();
+            assert_eq!(kept, expected, "case {case}, after {number}");
+        }
+        cleaned(&store, 41);
+    }
+}
+
+/// In more steps than one, and bytes as events on the average have them.
+#[test]
+fn many_events_go_by_both_timestamps() {
+    let scratch = Scratch::new("windows-many");
+    let limits = SourceLimits { max_bytes: Some(10_000), ..SourceLimits::default() };
+    let rules = vec![Rule { max_entries: Some(500), by_source: Some(limits), ..keep("*") }];
+    let store = scratch.open(DiskOptions { rules, ..DiskOptions::default() });
+    for number in 1..=30 {
+        let event = |instance| Event {
+            id: EventId::new(1, number, instance),
+            event_type: typed("a"),
+            timestamp: at(number),
+            // the first third of the sessions is the newest
+            source_timestamp: (number <= 10).then(|| at(100 + number)),
+            payload: None,
+        };
+        let session = Session::new((1..=1_000).map(event).collect()).expect("a session");
+        store.apply(&[Arc::new(session)], &[], Sync::Now).expect("the disk");
+    }
+    cleaned(&store, 31);
+    let params = TimeseriesParams { max_results: Some(4_096), ..ascending() };
+    let kept = store.query(&params.into()).expect("an answer").into_result().events;
+    let (sourced, others): (Vec<_>, Vec<_>) =
+        kept.iter().partition(|event| event.source_timestamp.is_some());
+    assert_eq!(others.len(), 500);
+    assert!((600..1_000).contains(&sourced.len()), "{} of 10 kB", sourced.len());
+    assert!(sourced.iter().all(|event| event.id.session == 10), "the newest by their source");
 }
 
 #[test]
