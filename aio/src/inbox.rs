@@ -18,7 +18,8 @@ pub struct InboxLimits {
     pub messages: usize,
     /// Bytes, 4 MiB: what a fast peer sends while a slow application wakes up. One message is
     /// always taken, however large. A message counts as all that was read with it, as it keeps that
-    /// memory: a few bytes among 60 KiB of pings are 60 KiB.
+    /// memory: a few bytes among 60 KiB of pings are 60 KiB. One of Juggler counts as what its
+    /// value takes in memory, where that is more.
     pub bytes: usize,
     #[doc(hidden)]
     pub more: More,

@@ -14,7 +14,7 @@ use hat_core::json::{self, Limits, Value};
 use hat_core::juggler::{self, texts};
 use hat_core::protocol::{Polled, Protocol, TooLarge};
 use hat_core::time::Instant;
-use hat_core::ws::{self, Role};
+use hat_core::ws::{self, Role, code};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
@@ -232,6 +232,12 @@ impl PeerTexts {
         match incoming {
             ws::Incoming::Text(text) => self.json.value(py, &text),
             ws::Incoming::Binary(_) => Err(PyValueError::new_err("unsupported message type")),
+            // not an orderly end: the peer cut us off, or found a fault
+            ws::Incoming::Closed { code: Some(code), reason }
+                if !matches!(code, code::NORMAL | code::GOING_AWAY) =>
+            {
+                Err(error::connection(juggler::Error::ClosedByPeer { code, reason }))
+            }
             _ => Ok(py.None().into_bound(py)),
         }
     }

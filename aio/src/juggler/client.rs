@@ -5,7 +5,7 @@ use bytestring::ByteString;
 
 use super::changes::Changes;
 use super::following::{self, SeenChanges, ValueSession};
-use super::{Answer, ConnectError, Error, WsOptions};
+use super::{Answer, ConnectError, Error, WsOptions, weight};
 use crate::IntoAddress;
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
@@ -173,7 +173,8 @@ impl Session for ClientSession {
                 Delivered::Inbox
             }
             Incoming::Notify { name, data, size } => {
-                self.inbox.push(Notice { name, data }, size);
+                let weight = weight(size, &data);
+                self.inbox.push(Notice { name, data }, weight);
                 Delivered::Inbox
             }
             Incoming::Response { request, result, .. } => self.answers.answer(request, result),
@@ -283,5 +284,28 @@ impl futures_core::Stream for NotificationStream {
         let handle = &self.client.handle;
         let told = ready!(handle.poll_wait(cx, Wait::Incoming, |session| session.inbox.pop()));
         Poll::Ready(told.ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hat_core::time::Instant;
+
+    /// An empty list has two bytes on the wire, and a hundred here.
+    #[test]
+    fn what_waits_counts_as_what_it_takes_in_memory() {
+        let inbox = InboxLimits::new(1024, 100_000);
+        let (ws, session) = ClientSession::parts(ConnectOptions { inbox, ..Default::default() });
+        let ws = ws::Connection::established(ws::Role::Client, ws.config, Instant::ORIGIN);
+        let mut session = session(ws);
+        let text = format!("[{}0]", "[],".repeat(500));
+        let data = Value::parse(&text, &Default::default()).expect("JSON");
+        let waiting = std::iter::repeat_with(|| {
+            let (name, data) = ("n".into(), data.clone());
+            session.deliver(Incoming::Notify { name, data, size: text.len() }, 0);
+            session.has_room()
+        });
+        assert_eq!(waiting.take(100).take_while(|has_room| *has_room).count(), 2);
     }
 }

@@ -4,7 +4,7 @@ use std::task::Waker;
 use bytestring::ByteString;
 
 use super::shared::SharedState;
-use super::{Error, cut};
+use super::{Error, cut, weight};
 use crate::ConnectionId;
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
@@ -55,7 +55,8 @@ impl Session for ServerSession {
     fn deliver(&mut self, incoming: Incoming, _memory: usize) -> Delivered {
         match incoming {
             Incoming::Request { request, name, data, size } => {
-                self.inbox.push(PendingRequest { request, name, data }, size);
+                let weight = weight(size, &data);
+                self.inbox.push(PendingRequest { request, name, data }, weight);
                 Delivered::Inbox
             }
             // the web server did the handshake

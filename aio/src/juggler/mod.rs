@@ -100,5 +100,11 @@ fn cut<S: Session>(
     handle.close();
 }
 
+/// What counts of a message in an inbox: its bytes on the wire, or those that its value takes in
+/// memory, which may be thirty times as many.
+fn weight(size: usize, value: &hat_core::json::Value) -> usize {
+    size.max(value.size())
+}
+
 /// What a request or a call came to: its result, or the failure of the other side.
 type Answer = Result<hat_core::json::Value, hat_core::json::Value>;

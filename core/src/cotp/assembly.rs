@@ -26,6 +26,11 @@ impl Assembly {
         self.received
     }
 
+    /// Whether it keeps a message whose end is not here yet.
+    pub(super) fn is_keeping(&self) -> bool {
+        self.received.is_some() && self.receive == Receive::Whole
+    }
+
     /// Takes a segment, which is empty only at the end of a message. `None`: there is nothing to
     /// give yet.
     pub(super) fn push(&mut self, segment: Segment) -> Result<Option<(Bytes, bool)>, Error> {

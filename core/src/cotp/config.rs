@@ -111,6 +111,11 @@ pub struct Config {
     /// The largest message accepted in one piece, in octets. Default 64 MiB: hundreds of times the
     /// largest MMS file block or S7 job in practice.
     pub max_tsdu: usize,
+    /// How long a message that is given in one piece may take to arrive, from its first TPDU to its
+    /// last, 10 minutes: what one of 64 MiB takes on a line of 1 Mbit/s. A peer that sends a TPDU
+    /// now and then, and never the last, would otherwise keep what it has sent in memory for as
+    /// long as it likes. There is no such limit with [`Receive::Parts`], where nothing is kept.
+    pub message_timeout: Duration,
     /// Octets that may wait to be written, headers included, 16 MiB. A send over it is refused and
     /// hands its data back; one on an empty queue is always taken.
     pub max_queued: usize,
@@ -164,6 +169,7 @@ impl Default for Config {
             half_close: false,
             deliver_empty: true,
             max_tsdu: 64 * 1024 * 1024,
+            message_timeout: Duration::from_secs(600),
             max_queued: 16 * 1024 * 1024,
             max_empty: 16,
             handshake_timeout: Duration::from_secs(10),

@@ -67,6 +67,9 @@ pub enum Error {
         /// The limit, octets.
         limit: usize,
     },
+    /// A message took longer than [`Config::message_timeout`](super::Config::message_timeout).
+    #[error("the peer began a message and did not finish it in time")]
+    MessageTimeout,
     /// The application took no expedited data, and more came than is kept for it.
     #[error(
         "the peer sent more than {limit} pieces of expedited data that the application had not taken"

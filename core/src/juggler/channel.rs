@@ -11,7 +11,8 @@ use super::{Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::time::Instant;
-use crate::{trace, ws};
+use crate::trace;
+use crate::ws::{self, code};
 
 /// The largest header of the WebSocket, bytes.
 pub(super) const MAX_HEADER: usize = 14;
@@ -24,6 +25,8 @@ const WINDOW: usize = 256 * 1024;
 pub(super) struct Channel {
     ws: ws::Connection,
     over: Option<Error>,
+    /// What the peer said in its Close, where that came first and is no orderly end.
+    cut: Option<Error>,
     replies: Replies,
     max_unsent_replies: usize,
     /// Patches of our data that the peer may not have seen yet, in 0.5.
@@ -44,7 +47,7 @@ impl Channel {
     pub(super) fn new(ws: ws::Connection, max_unsent_replies: usize) -> Self {
         let max_unsent_replies = max_unsent_replies.max(1);
         let (replies, window) = (Replies::default(), Window::new(WINDOW));
-        Self { ws, over: None, replies, max_unsent_replies, window }
+        Self { ws, over: None, cut: None, replies, max_unsent_replies, window }
     }
 
     /// The next thing that came, or the error that the connection ended with. Nothing is read while
@@ -58,7 +61,11 @@ impl Channel {
             return Err(error.clone());
         }
         while !self.is_held_up() {
-            let received = match self.ws.poll(rx, now)?.or_wait() {
+            let was_open = self.ws.is_open();
+            // the Close that the peer sent is why the WebSocket is over, however it ends
+            let polled =
+                self.ws.poll(rx, now).map_err(|error| self.cut.take().unwrap_or(error.into()))?;
+            let received = match polled.or_wait() {
                 Err(wait) => {
                     self.window.look(now);
                     return Ok(wait);
@@ -68,7 +75,13 @@ impl Channel {
                 Ok(ws::Incoming::Open(response)) => ChannelEvent::Open(response),
                 Ok(ws::Incoming::Binary(data)) => return Err(Error::Binary { size: data.len() }),
                 // the next poll says that it is over, once our part is written
-                Ok(ws::Incoming::Closed { .. }) => continue,
+                Ok(ws::Incoming::Closed { code, reason }) => {
+                    // what answers our own Close repeats its code
+                    if was_open {
+                        self.cut = cut(code, reason);
+                    }
+                    continue;
+                }
                 Ok(ws::Incoming::Pong(payload)) => {
                     let ping = self.window.answered(&payload);
                     self.ask(ping);
@@ -149,6 +162,11 @@ impl Channel {
         self.over.get_or_insert(error).clone()
     }
 
+    /// The connection is over, and has said why.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.is_some()
+    }
+
     /// As [`Protocol::too_large`].
     pub(super) fn too_large(&self) -> Option<TooLarge> {
         match self.over {
@@ -191,4 +209,10 @@ impl Channel {
     pub(super) fn is_closed(&self) -> bool {
         self.over.is_some() || self.ws.is_closed()
     }
+}
+
+/// What a Close of the peer comes to that is not an orderly end.
+fn cut(code: Option<u16>, reason: ByteString) -> Option<Error> {
+    let code = code.filter(|code| !matches!(*code, code::NORMAL | code::GOING_AWAY))?;
+    Some(Error::ClosedByPeer { code, reason })
 }

@@ -5,8 +5,9 @@ use crate::keepalive::PingRule;
 use crate::options::More;
 
 /// What both ends of 0.7 have: sizes, pings, limits. Those of the WebSocket below are in its own
-/// [`Config`](crate::ws::Config); among them `max_queued`, which here is held against whole
-/// messages: one on an empty queue is always taken.
+/// [`Config`](crate::ws::Config). Two of them are held against whole messages here, all their
+/// segments together: `max_queued`, where one on an empty queue is always taken, and
+/// `message_timeout`.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// When to ping and when to give up. Default: after 30 s of silence each, as the deployed

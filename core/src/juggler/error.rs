@@ -19,6 +19,16 @@ pub enum Error {
     /// The WebSocket is over; [`ws::Error::Closed`] is the orderly end.
     #[error(transparent)]
     Ws(#[from] ws::Error),
+    /// The peer closed the connection first, and not because it was done (1000) or went away
+    /// (1001): it cut us off, or found a fault in what we sent. One that gives no code is taken for
+    /// an orderly end.
+    #[error("the peer closed the connection with code {code}{}", said(reason))]
+    ClosedByPeer {
+        /// The code of its Close (RFC 6455 section 7.4).
+        code: u16,
+        /// Its reason, for people; often empty.
+        reason: ByteString,
+    },
     /// A binary message. Juggler speaks text.
     #[error("a binary message of {size} bytes, but Juggler speaks text")]
     Binary {
@@ -59,6 +69,11 @@ pub enum Error {
     /// [`Limits`](crate::json::Limits).
     #[error("the changes of a state cannot be applied: {0}")]
     Patch(#[from] PatchError),
+    /// 0.7: a message in segments that took longer than the WebSocket's
+    /// [`message_timeout`](ws::Config::message_timeout), from the first of them to the last. The
+    /// peer was told 1008.
+    #[error("the peer began a message and did not finish it in time")]
+    MessageTimeout,
     /// 0.7: nothing came in time after a ping.
     #[error("the peer did not answer a ping in time")]
     PingTimeout,
@@ -93,7 +108,7 @@ pub enum Fault {
 }
 
 impl Error {
-    /// Whether this is an orderly end: the other side closed, or we did.
+    /// Whether this is an orderly end: the other side closed because it was done, or we did.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Ws(ws::Error::Closed))
@@ -110,13 +125,14 @@ impl Error {
             Self::MessageTooLarge { .. } => code::TOO_BIG,
             Self::Json(_) => code::INVALID_DATA,
             Self::PingTimeout => code::GOING_AWAY,
+            Self::MessageTimeout => code::POLICY,
             _ => code::PROTOCOL_ERROR,
         }
     }
 
     /// Tells the peer, if it is the one that is told by us and not by the WebSocket.
     pub(super) fn tell(&self, ws: &mut ws::Connection) {
-        if matches!(self, Self::Ws(_)) {
+        if matches!(self, Self::Ws(_) | Self::ClosedByPeer { .. }) {
             return;
         }
         let text = self.to_string();
@@ -124,6 +140,11 @@ impl Error {
         // one that is closing already cannot be told, and need not
         let _ = ws.close_with(self.code(), reason);
     }
+}
+
+/// The peer's reason, quoted and escaped: its text must not control a terminal.
+fn said(reason: &ByteString) -> String {
+    if reason.is_empty() { String::new() } else { format!(", and says {reason:?}") }
 }
 
 /// How a message starts, in words.

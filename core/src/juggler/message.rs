@@ -60,6 +60,15 @@ impl Request {
         };
         Ok(Self { id, asked })
     }
+
+    /// About how many bytes of memory its data take.
+    pub(super) fn weight(&self) -> usize {
+        match &self.asked {
+            RequestKind::Echo(data) => data.size(),
+            RequestKind::Named(name, data) => name.len().saturating_add(data.size()),
+            RequestKind::Wrong(_) => 0,
+        }
+    }
 }
 
 /// What a client receives.

@@ -110,12 +110,20 @@ impl Segment {
 #[derive(Debug, Default)]
 pub(super) struct Assembly {
     text: String,
+    /// A segment came that is not the last, empty perhaps.
+    inside: bool,
 }
 
 impl Assembly {
+    /// Whether a message has begun whose end is not here.
+    pub(super) fn is_inside(&self) -> bool {
+        self.inside
+    }
+
     /// Appends a segment that is not the last. The message may take `limit` bytes.
     pub(super) fn push(&mut self, part: &str, limit: usize) -> Result<(), Error> {
         let size = self.text.len() + part.len();
+        self.inside = true;
         if size > limit {
             self.text = String::new();
             return Err(Error::MessageTooLarge { limit });
@@ -127,9 +135,11 @@ impl Assembly {
     /// The message, with its last segment; one of a single segment is not copied.
     pub(super) fn finish(&mut self, last: ByteString, limit: usize) -> Result<ByteString, Error> {
         if self.text.is_empty() && last.len() <= limit {
+            self.inside = false;
             return Ok(last);
         }
         self.push(&last, limit)?;
+        self.inside = false;
         Ok(core::mem::take(&mut self.text).into())
     }
 }

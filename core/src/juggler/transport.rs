@@ -28,6 +28,8 @@ pub(super) struct Transport {
     pub(super) channel: Channel,
     config: Config,
     assembly: Assembly,
+    /// Until when the message whose first segments are here has to be complete.
+    message_due: Option<Instant>,
     liveness: Liveness,
     /// Patches of our state that the peer may not have seen yet.
     window: Window,
@@ -50,6 +52,7 @@ impl Transport {
             channel,
             config,
             assembly: Assembly::default(),
+            message_due: None,
             liveness,
             window: Window::new(WINDOW),
         }
@@ -74,8 +77,9 @@ impl Transport {
             Polled::Needs(_) => {
                 self.window.look(now);
                 self.keep_alive(now)?;
+                self.expect_rest(now)?;
             }
-            Polled::HeldUp => self.liveness.not_reading(),
+            Polled::HeldUp => self.held_up(),
         }
         Ok(received)
     }
@@ -97,6 +101,7 @@ impl Transport {
                 Segment::More(part) => self.assembly.push(&part, limit)?,
                 Segment::Last(part) => {
                     let message = self.assembly.finish(part, limit)?;
+                    self.message_due = None;
                     return Ok(Polled::Incoming(TransportEvent::Message(message)));
                 }
                 Segment::Ping(payload) => {
@@ -112,15 +117,34 @@ impl Transport {
         }
     }
 
-    /// Nothing is read for now: the time of silence starts anew when it is.
+    /// Limits the time of a message of which only the first segments are here. For the WebSocket
+    /// each of them is a message that is complete, and for the pings a sign of life.
+    fn expect_rest(&mut self, now: Instant) -> Result<(), Error> {
+        if !self.assembly.is_inside() || !self.channel.is_open() {
+            self.message_due = None;
+            return Ok(());
+        }
+        let timeout = self.channel.ws().config().message_timeout;
+        let due = *self.message_due.get_or_insert(now + timeout);
+        if now < due { Ok(()) } else { Err(Error::MessageTimeout) }
+    }
+
+    /// Nothing is read for now: the time of silence, and that of a message that has begun, start
+    /// anew when it is.
     pub(super) fn not_reading(&mut self) {
-        self.liveness.not_reading();
+        self.held_up();
         self.channel.ws().not_reading();
+    }
+
+    fn held_up(&mut self) {
+        self.message_due = None;
+        self.liveness.not_reading();
     }
 
     /// As [`Protocol::stood_still`].
     pub(super) fn stood_still(&mut self, time: Duration) {
         self.liveness.stood_still(time);
+        self.message_due.iter_mut().for_each(|due| *due += time);
         self.channel.ws().stood_still(time);
     }
 
@@ -189,13 +213,14 @@ impl Transport {
 
     pub(super) fn end(&mut self, error: Error) -> Error {
         self.assembly = Assembly::default();
+        self.message_due = None;
         self.liveness.stop();
         self.channel.end(error)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let pings = self.liveness.deadline().filter(|_| self.channel.is_open());
-        earliest(self.channel.deadline(), pings)
+        let own = earliest(self.liveness.deadline(), self.message_due);
+        earliest(self.channel.deadline(), own.filter(|_| self.channel.is_open()))
     }
 
     pub(super) fn tx(&mut self) -> &mut SendQueue {

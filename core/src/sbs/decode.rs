@@ -11,8 +11,8 @@ use super::{DecodeError, integer};
 /// deepest Hat message has four; a level costs some hundred bytes of stack.
 pub(super) const MAX_DEPTH: u32 = 64;
 
-/// Elements that an array may have when they take no bytes (`Array(None)`): nothing else bounds
-/// them. Peers write a handful.
+/// Elements that take no bytes (`Array(None)`) may be as many as there are bytes, and so many more:
+/// nothing else bounds them. Peers write a handful.
 pub(super) const MAX_EMPTY_ELEMENTS: u64 = 65_536;
 
 /// Bytes of memory that an array reserves on the strength of its count alone; past that it grows
@@ -68,6 +68,8 @@ pub struct Reader<'a> {
     /// Bytes that elements of arrays may still take in memory, and how many those were.
     memory: usize,
     max_memory: usize,
+    /// Elements of arrays so far that took no bytes.
+    empty: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -80,7 +82,8 @@ impl<'a> Reader<'a> {
     /// At the start of `source`, following at most `max_depth` levels of nesting.
     #[must_use]
     pub fn with_max_depth(source: &'a Bytes, max_depth: u32) -> Self {
-        Self { source, at: 0, depth: 0, max_depth, memory: usize::MAX, max_memory: usize::MAX }
+        let memory = usize::MAX;
+        Self { source, at: 0, depth: 0, max_depth, memory, max_memory: memory, empty: 0 }
     }
 
     /// The same, where the elements of all arrays together may take `max_memory` bytes once they
@@ -188,7 +191,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The count in front of elements that take at least `min_len` bytes each; what is left can
-    /// hold them.
+    /// hold them. Those that may take none may be 65 536, or as many as there are bytes left.
     ///
     /// # Errors
     ///
@@ -217,7 +220,8 @@ impl<'a> Reader<'a> {
         };
         let count = u64::try_from(count).map_err(|_| DecodeError::NegativeCount { at })?;
         let most = match min_len {
-            0 => MAX_EMPTY_ELEMENTS,
+            // a box does not say how few bytes its value takes
+            0 => MAX_EMPTY_ELEMENTS.max(self.remaining() as u64),
             _ => (self.remaining() / min_len) as u64,
         };
         if count > most {
@@ -271,11 +275,36 @@ impl<'a> Reader<'a> {
         let reserved = count.min(MAX_RESERVED / size_of::<T>().max(1));
         self.nested(|reader| {
             let mut elements = Vec::with_capacity(reserved);
+            if min_len == 0 {
+                reader.sparse(count, &mut elements, element)?;
+                return Ok(elements);
+            }
             for _ in 0..count {
                 elements.push(element(reader)?);
             }
             Ok(elements)
         })
+    }
+
+    /// Elements that may take no bytes, of which there are not too many in all arrays together.
+    fn sparse<T>(
+        &mut self,
+        count: usize,
+        elements: &mut Vec<T>,
+        mut element: impl FnMut(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<(), DecodeError> {
+        let limit = self.source.len().saturating_add(MAX_EMPTY_ELEMENTS as usize);
+        for _ in 0..count {
+            let before = self.at;
+            elements.push(element(self)?);
+            if self.at == before {
+                self.empty += 1;
+                if self.empty > limit {
+                    return Err(DecodeError::TooManyEmpty { at: self.at, limit });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Runs `inner` one level deeper.

@@ -27,7 +27,8 @@ pub struct Config {
     /// How long a message may take to arrive, from the first byte of its first frame to its last,
     /// 10 minutes as in [`chatter`](crate::chatter): what one of 64 MiB takes on a line of 1
     /// Mbit/s. Every byte is a sign of life, so a peer that sends one a second would otherwise keep
-    /// what it has sent in memory for years. Over it the connection ends with 1008.
+    /// what it has sent in memory for years. Over it the connection ends with 1008. It also holds
+    /// for a message of [`juggler`](crate::juggler) 0.7, from its first segment to its last.
     pub message_timeout: Duration,
     /// Bytes that may wait to be written, headers included, 16 MiB. A send over it is refused; one
     /// on an empty queue is always taken. Pongs and the Close go out over it.

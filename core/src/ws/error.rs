@@ -131,9 +131,9 @@ pub enum Violation {
     /// A compressed message that is not a DEFLATE stream.
     #[error("a compressed message that cannot be decompressed")]
     Deflate,
-    /// A compressed message of more blocks than what it inflates to explains: each costs as much as
-    /// some thousand bytes, also an empty one of ten bits.
-    #[error("a compressed message of {0} blocks that inflate to next to nothing")]
+    /// Compressed messages of more blocks than what they inflate to explains, the last one of so
+    /// many: each costs as much as some thousand bytes, also an empty one of ten bits.
+    #[error("compressed messages of blocks that inflate to next to nothing, the last one of {0}")]
     DeflateBlocks(usize),
     /// A frame over [`Config::max_frame`](super::Config::max_frame).
     #[error("a frame of {size} bytes, but the limit is {limit}")]

@@ -1,10 +1,12 @@
 //! Messages: segments, parts, limits, the end of the stream, and what is copied.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes};
 use hat_core::cotp::{
     Config, Connection, Diagnostic, Error, Incoming, Receive, SendFault, TpduSize,
 };
-use hat_core::protocol::Protocol;
+use hat_core::protocol::{Polled, Protocol};
 use hat_core::time::Instant;
 use hat_tests::pair::{GRAINS, Pair};
 
@@ -89,6 +91,71 @@ fn a_message_over_the_limit() {
     pair.a.machine.send(pattern(10)).expect("sent");
     pair.drive();
     assert_eq!(pair.b.error, Some(Error::TsduTooLarge { limit: 9 }));
+}
+
+/// A message without an end is not kept for as long as its sender likes, however alive that is.
+#[test]
+fn a_message_that_does_not_end() {
+    let part: &[u8] = b"\x03\0\0\x09\x02\xf0\0ab";
+    let last: &[u8] = b"\x03\0\0\x08\x02\xf0\x80c";
+    let limit = Config::default().message_timeout;
+    let later = |time| Instant::ORIGIN + time;
+    let second = Duration::from_secs(1);
+    for grain in GRAINS {
+        let mut pair = connected(small(), Config::default(), grain);
+        let b = &mut pair.b;
+        assert_eq!(b.machine.deadline(), None);
+        b.feed(part, later(second));
+        assert_eq!(b.machine.deadline(), Some(later(limit + second)));
+        for now in 2..600 {
+            b.feed(part, later(now * second));
+        }
+        assert_eq!(b.error, None);
+        b.feed(&part[..3], later(limit + second));
+        assert_eq!(b.error, Some(Error::MessageTimeout));
+        assert!(b.machine.is_closed() && b.machine.deadline().is_none());
+    }
+    // each message has its own time, which may stand still, and none is counted between them
+    let mut pair = connected(small(), Config::default(), usize::MAX);
+    let b = &mut pair.b;
+    for round in 0..3 {
+        let start = later(round * 3 * limit);
+        b.feed(part, start);
+        b.machine.stood_still(second);
+        b.feed(part, start + limit);
+        b.feed(last, start + limit + second);
+        assert_eq!((data(b.take()), b.machine.deadline()), ("ababc".into(), None));
+        b.feed(&[], start + 2 * limit);
+        // the next one begins where the one before it ends
+        b.feed(&[part, last, part].concat(), start + 2 * limit);
+        assert_eq!(data(b.take()), "abc");
+        b.feed(&[part, last].concat(), start + (3 * limit - second));
+        assert_eq!(data(b.take()), "ababc");
+    }
+    // in parts nothing is kept
+    let parts = Config { receive: Receive::Parts, ..Config::default() };
+    let mut pair = connected(small(), parts, usize::MAX);
+    for hour in 0..10 {
+        pair.b.feed(part, later(hour * 3600 * second));
+        assert_eq!((pair.b.error.as_ref(), pair.b.machine.deadline()), (None, None));
+    }
+}
+
+/// The application's own limit: what was noticed before is not given behind the error.
+#[test]
+fn after_a_failure_of_the_application_there_is_its_error_and_nothing_else() {
+    let mut pair = connected(small(), Config::default(), usize::MAX);
+    // a number, which is reported, and then data
+    let numbered = b"\x03\0\0\x08\x02\xf0\x81c";
+    pair.b.rx.feed(numbered);
+    let now = Instant::ORIGIN;
+    let reported = pair.b.machine.poll(&mut pair.b.rx, now).expect("it is open");
+    assert!(matches!(reported, Polled::Incoming(Incoming::Diagnostic(_))), "{reported:?}");
+    let error = Error::ExpeditedOverflow { limit: 1 };
+    pair.b.machine.fail(error.clone());
+    for _ in 0..3 {
+        assert_eq!(pair.b.machine.poll(&mut pair.b.rx, now), Err(error.clone()));
+    }
 }
 
 #[test]

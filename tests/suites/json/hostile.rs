@@ -54,6 +54,51 @@ fn copies_of_copies() {
     assert_eq!(error, PatchError::TooDeep { operation: 127, limit: 128 });
 }
 
+/// A copy that is changed deep inside and then overwritten, again and again: each is another
+/// version of all that its path leads through. What was overwritten is not kept, and what was there
+/// before is there again when the patch fails.
+#[test]
+fn copies_that_are_changed_and_overwritten() {
+    let members: String = (0..30).map(|n| format!(r#""m{n}":{n},"#)).collect();
+    let nested = (0..100).fold("0".to_owned(), |inner, _| format!(r#"{{{members}"a":{inner}}}"#));
+    let document = value(&format!(r#"{{"v":{nested},"w":0}}"#));
+    let deep = "/a".repeat(100);
+    let pairs = (0..4_000).map(|n| {
+        format!(
+            r#"{{"op":"copy","from":"/v","path":"/w"}},{{"op":"replace","path":"/w{deep}","value":{n}}}"#
+        )
+    });
+    let pairs = pairs.collect::<Vec<_>>().join(",");
+    // a limit that what is kept goes over early
+    let limits = Limits { size: 4 << 20, ..Limits::default() };
+    let mut changed = document.clone();
+    patch(&format!("[{pairs}]")).apply(&mut changed, &limits).expect("within the limits");
+    assert_eq!(changed.pointer(&format!("/w{deep}")), Some(&3_999.into()));
+    assert_eq!(changed.pointer(&format!("/v{deep}")), Some(&0.into()));
+
+    let mut unchanged = document.clone();
+    let fails = patch(&format!(
+        r#"[{{"op":"remove","path":"/v/m7"}},{pairs},{{"op":"remove","path":"/x"}}]"#
+    ));
+    let error = fails.apply(&mut unchanged, &limits).expect_err("nothing there");
+    assert_eq!(error, PatchError::Missing { operation: 8_001, path: "/x".into() });
+    assert_eq!(unchanged, document);
+}
+
+/// What is moved about or replaced many times is not refused for its size: most of it is the same.
+#[test]
+fn a_large_part_that_is_moved_many_times() {
+    let large: Value = (0..10_000).map(|n| Value::from(format!("text {n}"))).collect();
+    let mut document = value(r#"{"a":0,"b":0}"#);
+    document.set(&"/a".parse().expect("a path"), large, &Limits::default()).expect("small");
+    let before = document.clone();
+    let moves = r#"{"op":"move","from":"/a","path":"/b"},{"op":"move","from":"/b","path":"/a"}"#;
+    let all = format!(r#"[{}]"#, [moves; 500].join(","));
+    let limits = Limits { size: 2 * document.size(), ..Limits::default() };
+    patch(&all).apply(&mut document, &limits).expect("within the limits");
+    assert_eq!((&document["a"], &document["b"]), (&before["a"], &Value::Null));
+}
+
 #[test]
 fn depth_by_moves() {
     // each move hangs the chain under a new object, at a path that never gets long

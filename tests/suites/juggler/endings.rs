@@ -1,7 +1,7 @@
 //! How connections end, and what is left then.
 
 use bytes::Buf;
-use hat_core::juggler::{Error, Notification, SendFault};
+use hat_core::juggler::{Error, Notification, SendFault, rpc};
 use hat_tests::pair::GRAINS;
 
 use super::*;
@@ -71,6 +71,77 @@ fn an_orderly_end_of_either_side() {
         assert!(pair.a.error.as_ref().is_some_and(Error::is_closed));
         assert!(pair.b.error.as_ref().is_some_and(Error::is_closed));
     }
+}
+
+/// Who is cut off learns why: the code and the reason of the Close are the error, and no orderly
+/// end.
+#[test]
+fn what_the_peer_says_in_its_close_is_the_error() {
+    fn cut<P: Protocol<Error = Error>>(machine: P, grain: usize, code: u16, reason: &str) -> Error {
+        let mut pair = Pair::new(websocket(Role::Server), machine, grain);
+        pair.drive();
+        pair.a.machine.close_with(code, reason).expect("it is open");
+        pair.drive();
+        assert_eq!(pair.a.error, Some(ws::Error::Closed), "our part is written");
+        let error = pair.b.error.expect("it is over");
+        let again = pair.b.machine.poll(&mut pair.b.rx, pair.now);
+        assert_eq!(again.err().as_ref(), Some(&error), "final");
+        error
+    }
+    fn all<P: Protocol<Error = Error>>(machine: impl Fn() -> P) {
+        for grain in GRAINS {
+            let slow = "a peer reads more slowly than it is told";
+            for (code, reason) in [(1008, slow), (1002, "malformed request: no `id`"), (3000, "")] {
+                let error = cut(machine(), grain, code, reason);
+                assert_eq!(error, Error::ClosedByPeer { code, reason: reason.into() });
+                assert!(!error.is_closed(), "{error}");
+            }
+            for code in [1000, 1001] {
+                assert_eq!(cut(machine(), grain, code, "done"), Error::Ws(ws::Error::Closed));
+            }
+        }
+    }
+    all(|| client(client_config()));
+    all(|| peer::Connection::new(websocket(Role::Client), peer::Config::default()));
+    all(|| rpc::Connection::new(websocket(Role::Client), rpc::Config::default()));
+    let error = Error::ClosedByPeer { code: 1008, reason: "\u{1b}[31mtoo slow".into() };
+    let text = r#"the peer closed the connection with code 1008, and says "\u{1b}[31mtoo slow""#;
+    assert_eq!(error.to_string(), text);
+    let error = Error::ClosedByPeer { code: 3000, reason: "".into() };
+    assert_eq!(error.to_string(), "the peer closed the connection with code 3000");
+    // a Close without a code
+    let mut pair = to_client(client_config(), usize::MAX);
+    pair.b.feed(&[0x88, 0], Instant::ORIGIN);
+    pair.b.take_tx();
+    pair.b.feed(&[], Instant::ORIGIN);
+    assert_eq!(pair.b.error, Some(Error::Ws(ws::Error::Closed)));
+}
+
+/// Who closed first knows why: the other side repeats the code of our Close.
+#[test]
+fn the_answer_to_our_own_close_is_an_orderly_end() {
+    let mut pair = both(usize::MAX);
+    pair.drive();
+    pair.b.machine.close_with(1008, "too slow").expect("it is open");
+    pair.drive();
+    assert_eq!(pair.b.error, Some(Error::Ws(ws::Error::Closed)));
+    let reason = "too slow".into();
+    assert_eq!(pair.a.error, Some(Error::ClosedByPeer { code: 1008, reason }));
+}
+
+/// Nor is its reason lost where it does not read what we had queued before.
+#[test]
+fn the_reason_of_a_peer_that_reads_nothing_more() {
+    let mut pair = to_server(server_config(), usize::MAX);
+    pair.drive();
+    pair.a.machine.close_with(1011, "no disk").expect("it is open");
+    let bytes = pair.a.take_tx();
+    pair.a.stalled = true;
+    pair.b.machine.notify(&Notification::new("n", &Value::Null)).expect("room");
+    pair.b.feed(&bytes, Instant::ORIGIN);
+    pair.b.feed(&[], Instant::ORIGIN + ws::Config::default().close_timeout);
+    let reason = "no disk".into();
+    assert_eq!(pair.b.error, Some(Error::ClosedByPeer { code: 1011, reason }));
 }
 
 /// A request that waits for an answer, or many that hold reading up, must not keep a connection

@@ -172,6 +172,26 @@ fn a_client_that_asks_faster_than_we_answer() {
     assert_eq!(texts(&mut pair.a).len(), 10);
 }
 
+/// What waits is counted as what it takes in memory: an empty list has two bytes on the wire.
+#[test]
+fn requests_that_are_small_on_the_wire_and_large_in_memory() {
+    let config = server::Config { max_waiting: 100_000, ..server_config() };
+    let mut pair = to_server(config, usize::MAX);
+    let lists = vec!["[]"; 500].join(",");
+    let request = format!(r#"0{{"type":"request","id":1,"name":"n","data":[{lists}]}}"#);
+    assert!(json(&format!("[{lists}]")).size() > 25 * request.len());
+    say(&mut pair, &[REQUEST]);
+    say(&mut pair, &[request.as_str(); 10]);
+    // two are 88 000 bytes, and the third is over the limit
+    assert_eq!((pair.b.machine.waiting_requests(), pair.b.missing), (3, 0));
+    for _ in 0..11 {
+        let (request, ..) = asked(pair.b.take());
+        pair.b.machine.respond(request, Ok(&Value::Null)).expect("open");
+        pair.drive();
+    }
+    assert_eq!(texts(&mut pair.a).len(), 11);
+}
+
 /// A peer that asks for what the machine itself answers, and never reads, is stopped.
 #[test]
 fn answers_that_nobody_reads() {

@@ -102,6 +102,44 @@ fn a_plain_connection_passes_calls_until_they_begin() {
     }
 }
 
+/// What is left of those that come again is not given once the connection is over, or closed: the
+/// error is final, and nothing could be answered.
+#[test]
+fn messages_that_come_again_end_with_the_connection() {
+    let message = |text: &str| (json(text), text.len());
+    let fresh = || {
+        let config = Config { plain: true, ..Config::default() };
+        let machine = Connection::new(websocket(Role::Server), config);
+        Pair::new(websocket(Role::Client), machine, usize::MAX)
+    };
+    let call = r#"{"type":"rpc","id":1,"direction":"request","action":"a","args":[]}"#;
+    let mut pair = fresh();
+    pair.b.machine.begin([message(r#"{"type":"rpc"}"#), message("1"), message(call)]);
+    pair.drive();
+    let error = pair.b.error.clone().expect("a call without a direction");
+    assert!(matches!(error, Error::Malformed { .. }), "{error}");
+    for _ in 0..3 {
+        let again = pair.b.machine.poll(&mut pair.b.rx, pair.now);
+        assert_eq!(again, Err(error.clone()));
+    }
+    // nor what is to come again from then on
+    let mut pair = fresh();
+    pair.drive();
+    pair.a.machine.send_binary(&[1_u8; 3][..].to_vec().into()).expect("room");
+    pair.drive();
+    assert_eq!(pair.b.error, Some(Error::Binary { size: 3 }));
+    pair.b.machine.begin([message("1")]);
+    let again = pair.b.machine.poll(&mut pair.b.rx, pair.now);
+    assert_eq!(again, Err(Error::Binary { size: 3 }));
+
+    let mut pair = fresh();
+    pair.b.machine.begin([message(call), message("1"), message(call)]);
+    pair.b.machine.close();
+    pair.drive();
+    assert!(pair.b.incoming.is_empty(), "{:?}", pair.b.incoming);
+    assert!(pair.b.error.as_ref().is_some_and(Error::is_closed));
+}
+
 #[test]
 fn data_and_messages_pass_through() {
     let mut pair = rpcs(7);

@@ -57,6 +57,75 @@ fn anything_is_a_sign_of_life() {
     assert_eq!(pair.b.error, None);
 }
 
+/// Every pong is a sign of life, and what came of the message before it is kept all the same.
+#[test]
+fn a_message_in_segments_that_does_not_end() {
+    let limit = ws::Config::default().message_timeout;
+    fn ends<P: Protocol<Error = Error>>(mut pair: Pair<ws::Connection, P>, limit: Duration) {
+        say(&mut pair, &["1["]);
+        while pair.now + seconds(25) < Instant::ORIGIN + limit {
+            pair.wait(seconds(25));
+            say(&mut pair, &["3", "1"]);
+        }
+        pair.wait((Instant::ORIGIN + limit) - pair.now - MS);
+        assert!(pair.b.error.is_none());
+        pair.wait(MS);
+        assert_eq!(pair.b.error, Some(Error::MessageTimeout));
+        let expected = "the peer began a message and did not finish it in time";
+        assert_eq!(close_of(&pair.a), (1008, expected.to_owned()));
+        assert_eq!(pair.b.machine.deadline(), None);
+    }
+    ends(to_server(server_that_pings(), usize::MAX), limit);
+    ends(to_server(server_config(), 1), limit);
+    ends(to_client(client_config(), usize::MAX), limit);
+}
+
+/// Each message has its own time, and none is counted between them.
+#[test]
+fn messages_in_segments_that_end_in_time() {
+    let mut pair = to_server(server_config(), usize::MAX);
+    let limit = ws::Config::default().message_timeout;
+    for _ in 0..3 {
+        say(&mut pair, &[r#"1{"type":"request","id":1,"#]);
+        pair.wait(limit - MS);
+        say(&mut pair, &[r#"0"name":"","data":1}"#]);
+        pair.wait(limit - MS);
+    }
+    assert_eq!((pair.b.error.as_ref(), texts(&mut pair.a).len()), (None, 3));
+    // the machine's time may stand still
+    say(&mut pair, &["1"]);
+    pair.wait(limit - MS);
+    pair.b.machine.stood_still(seconds(1));
+    pair.wait(seconds(1));
+    assert_eq!(pair.b.error, None);
+    pair.wait(MS);
+    assert_eq!(pair.b.error, Some(Error::MessageTimeout));
+}
+
+/// Nor while nothing is read for the application's sake.
+#[test]
+fn the_time_of_a_message_does_not_go_on_while_we_do_not_listen() {
+    let config = server::Config { max_requests: 1, ..server_config() };
+    let mut pair = to_server(config, usize::MAX);
+    say(&mut pair, &[r#"0{"type":"request","id":1,"name":"slow","data":0}"#]);
+    let (request, ..) = asked(pair.b.take());
+    pair.b.machine.respond(request, Ok(&Value::Null)).expect("it is open");
+    say(&mut pair, &["1"]);
+    let limit = ws::Config::default().message_timeout;
+    pair.wait(limit - MS);
+    // all that is queued behind the pong waits
+    (pair.a.stalled, pair.a.missing) = (true, 0);
+    say(&mut pair, &["2"; 17]);
+    assert_eq!((pair.b.missing, pair.b.machine.deadline()), (0, None));
+    pair.wait(seconds(100_000));
+    assert_eq!(pair.b.error, None);
+    pair.a.stalled = false;
+    pair.wait(limit - MS);
+    assert_eq!(pair.b.error, None);
+    pair.wait(MS);
+    assert_eq!(pair.b.error, Some(Error::MessageTimeout));
+}
+
 /// An application that answers nothing must not make the connection look dead: we do not listen.
 #[test]
 fn silence_does_not_count_while_we_do_not_listen() {
@@ -171,6 +240,59 @@ fn one_patch_is_under_way_until_the_peer_says_that_it_came() {
         |value: &Value| value["diff"][0]["value"].as_str().map(|text| text[..2].to_owned());
     let told: Vec<_> = joined(&told).iter().map(number).collect();
     assert_eq!(told, [Some("0 ".into()), Some("9 ".into())]);
+}
+
+/// The frames of a server: opcode and payload of each.
+fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut frames = Vec::new();
+    while let [first, len, rest @ ..] = bytes {
+        let (len, rest) = match len {
+            126 => (usize::from(u16::from_be_bytes([rest[0], rest[1]])), &rest[2..]),
+            127 => panic!("no frame is so long here"),
+            len => (usize::from(*len), rest),
+        };
+        frames.push((first & 0x0f, rest[..len].to_vec()));
+        bytes = &rest[len..];
+    }
+    frames
+}
+
+/// Of several pings a peer may answer the last one only (RFC 6455 section 5.5.3), also where that
+/// is one of the WebSocket's own.
+#[test]
+fn changes_go_on_to_a_peer_that_answers_the_last_ping_only() {
+    let rule = PingRule::WhenIdle { delay: seconds(30), timeout: seconds(30) };
+    let ws = websocket_of(Role::Server, ws::Config { ping: rule, ..ws::Config::default() });
+    let config = peer::Config { autoflush_delay: Some(Duration::ZERO), ..peer::Config::default() };
+    // the other side is bytes: its own machine would answer every ping
+    let mut pair = Pair::new(websocket(Role::Client), peer::Connection::new(ws, config), 1);
+    let mut told = 0;
+    let mut read = |pair: &mut ToPeer, answers: bool| {
+        let came = frames(&pair.b.take_tx());
+        told += came.iter().filter(|(opcode, _)| *opcode == 1).count();
+        let last = came.iter().rfind(|(opcode, _)| *opcode == 9).filter(|_| answers);
+        let pong = last.map(|(_, payload)| {
+            [&[0x8a, 0x80 | payload.len() as u8, 0, 0, 0, 0], &payload[..]].concat()
+        });
+        pair.b.feed(&pong.unwrap_or_default(), pair.now);
+        told
+    };
+    let change = |pair: &mut ToPeer, number: usize| {
+        let text = format!("{number} {}", "x".repeat(20_000));
+        pair.b.machine.change(|state| state.replace(text)).expect("small");
+        pair.b.feed(&[], pair.now);
+    };
+    pair.b.feed(&[], pair.now);
+    change(&mut pair, 0);
+    assert_eq!(read(&mut pair, false), 1);
+    // it stalls, is asked whether it lives, and answers that
+    pair.now = Instant::ORIGIN + seconds(30);
+    pair.b.feed(&[], pair.now);
+    read(&mut pair, true);
+    for number in 1..100 {
+        change(&mut pair, number);
+        assert_eq!(read(&mut pair, true), 1 + number);
+    }
 }
 
 #[test]

@@ -295,3 +295,33 @@ fn parts_of_a_dynamic_value() {
     let text = Value::optional(Some("a"));
     assert_eq!((text["value"].as_str(), text.get("none")), (Some("a"), None));
 }
+
+sbs::record! {
+    #[derive(Clone, Debug, PartialEq)]
+    struct Boxed { one: Box<i64>, other: Box<bool> }
+}
+
+/// A box does not say how few bytes it takes, so that types may be recursive.
+#[test]
+fn long_arrays_of_boxes() {
+    let numbers: Vec<_> = (0..70_000).map(Box::new).collect();
+    assert_eq!(sbs::decode::<Vec<Box<i64>>>(&sbs::encode(&numbers)).as_ref(), Ok(&numbers));
+    let records = vec![Boxed { one: Box::new(1), other: Box::new(true) }; 70_000];
+    assert_eq!(sbs::decode::<Vec<Boxed>>(&sbs::encode(&records)).as_ref(), Ok(&records));
+    // the count is held against what is there all the same
+    let huge = [&sbs::encode(&(1_i64 << 40))[..], &[0x80; 70_000]].concat();
+    let error = DecodeError::CountTooLarge { at: 0, count: 1 << 40, most: 70_000 };
+    assert_eq!(sbs::decode::<Vec<Box<i64>>>(&huge.into()), Err(error));
+}
+
+/// As many as there are bytes, and 65 536 more, however many arrays they are in.
+#[test]
+fn typed_elements_without_bytes_add_up() {
+    let nothing = |count| vec![Box::new(()); count];
+    let few = vec![nothing(65_536)];
+    assert_eq!(sbs::decode::<Vec<Vec<Box<()>>>>(&sbs::encode(&few)).as_ref(), Ok(&few));
+    // 65 536 in each of three, as in the dynamic decoder
+    let many = sbs::encode(&vec![nothing(65_536); 3]);
+    let error = DecodeError::TooManyEmpty { at: 7, limit: 65_546 };
+    assert_eq!(sbs::decode::<Vec<Vec<Box<()>>>>(&many), Err(error));
+}

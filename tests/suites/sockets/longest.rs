@@ -133,7 +133,8 @@ on_every_runtime! {
         client.close().await;
 
         let config = hat_core::cotp::Config {
-            max_tsdu: MOST, max_queued: MOST, handshake_timeout: LONGEST, ..Default::default()
+            max_tsdu: MOST, max_queued: MOST, message_timeout: LONGEST, handshake_timeout: LONGEST,
+            ..Default::default()
         };
         let options = cotp::ConnectOptions { config, inbox: INBOX, socket: socket(), ..Default::default() };
         let accepting = cotp::ListenOptions { accept: accept(), ..options.clone().into() };

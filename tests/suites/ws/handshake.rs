@@ -80,6 +80,28 @@ fn requests_that_are_taken() {
     }
 }
 
+/// A target that is a whole URI (RFC 6455 section 4.2.1), which names the host in place of `Host`
+/// (RFC 9112 section 3.2.2).
+#[test]
+fn targets_in_absolute_form() {
+    for (target, host, path) in [
+        ("http://plant.example/ws", "plant.example", "/ws"),
+        ("HTTPS://plant.example:8080/ws?user=1", "plant.example:8080", "/ws?user=1"),
+        ("http://[::1]:80", "[::1]:80", "/"),
+        ("http://plant.example?user=a@b", "plant.example", "/?user=a@b"),
+    ] {
+        for grain in GRAINS {
+            let stream = request(&format!("GET => GET {target} HTTP/1.1"));
+            let incoming = decide(&mut server(), stream.as_bytes(), grain);
+            assert_eq!((&*incoming.host, &*incoming.path), (host, path), "{target}");
+        }
+        // it is to be there all the same
+        let stream = request(&format!("GET => GET {target} HTTP/1.1")).replace("Host: a\r\n", "");
+        let error = read(&mut server(), stream.as_bytes(), usize::MAX).error;
+        assert_eq!(error, Error::Request(RequestFault::Host));
+    }
+}
+
 /// Gives a server a request, and the request that it gives to the application.
 fn decide(server: &mut Connection, stream: &[u8], grain: usize) -> Request {
     let mut rx = RecvBuf::new();
@@ -99,7 +121,13 @@ fn requests_that_are_refused() {
         ("GET => POST /ws HTTP/1.1", RequestFault::Method, "405 Method Not Allowed"),
         ("GET => GET /ws HTTP/1.0", RequestFault::HttpVersion, "505 HTTP Version Not Supported"),
         ("GET => GET /ws HTTP/2.0", RequestFault::HttpVersion, "505 HTTP Version Not Supported"),
-        ("GET => GET http://a/ws HTTP/1.1", RequestFault::Target, "400 Bad Request"),
+        ("GET => GET http:///ws HTTP/1.1", RequestFault::Target, "400 Bad Request"),
+        ("GET => GET http://?x HTTP/1.1", RequestFault::Target, "400 Bad Request"),
+        ("GET => GET http:/ws HTTP/1.1", RequestFault::Target, "400 Bad Request"),
+        ("GET => GET http://user@a/ws HTTP/1.1", RequestFault::Target, "400 Bad Request"),
+        ("GET => GET http://a/ws#x HTTP/1.1", RequestFault::Target, "400 Bad Request"),
+        ("GET => GET ftp://a/ws HTTP/1.1", RequestFault::Target, "400 Bad Request"),
+        ("GET => GET a:80 HTTP/1.1", RequestFault::Target, "400 Bad Request"),
         ("GET => GET * HTTP/1.1", RequestFault::Target, "400 Bad Request"),
         ("GET => hello", RequestFault::NotHttp, "400 Bad Request"),
         ("GET => \u{16}\u{3}\u{1}", RequestFault::NotHttp, "400 Bad Request"),

@@ -16,7 +16,7 @@ use bytestring::ByteString;
 
 use super::changes::Changes;
 use super::following::{self, SeenChanges, ValueSession};
-use super::{Answer, ConnectError, Error, WsOptions};
+use super::{Answer, ConnectError, Error, WsOptions, weight};
 use crate::IntoAddress;
 use crate::handle::Handle;
 use crate::handle::of_every_connection;
@@ -198,10 +198,12 @@ impl Session for PeerSession {
                 self.changes.push(peer.remote_data(), peer.remote_change_size());
             }
             Incoming::Message { payload, size } => {
-                self.inbox.push(Received::Message(payload), size);
+                let weight = weight(size, &payload);
+                self.inbox.push(Received::Message(payload), weight);
             }
             Incoming::Call { request, action, args, size } => {
-                self.inbox.push(Received::Call(request, action, args), size);
+                let weight = weight(size, &Value::Array(args.clone()));
+                self.inbox.push(Received::Call(request, action, args), weight);
             }
             Incoming::Returned { call, result, .. } => return self.answers.answer(call, result),
         }
@@ -354,4 +356,26 @@ impl Connection {
     }
 
     of_every_connection!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hat_core::time::Instant;
+
+    /// An empty list has two bytes on the wire, and a hundred here.
+    #[test]
+    fn what_waits_counts_as_what_it_takes_in_memory() {
+        let ws = ws::Connection::established(ws::Role::Client, Default::default(), Instant::ORIGIN);
+        let inbox = InboxLimits::new(1024, 100_000);
+        let mut session = PeerSession::new(ws, Config::default(), inbox, false);
+        let text = format!("[{}0]", "[],".repeat(500));
+        let payload = Value::parse(&text, &Default::default()).expect("JSON");
+        let waiting = std::iter::repeat_with(|| {
+            let payload = payload.clone();
+            session.deliver(Incoming::Message { payload, size: text.len() }, 0);
+            session.has_room()
+        });
+        assert_eq!(waiting.take(100).take_while(|has_room| *has_room).count(), 2);
+    }
 }

@@ -39,7 +39,7 @@ impl Protocol for Connection {
     fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::AwaitRequest { deadline } | Phase::AwaitConfirm { deadline } => Some(deadline),
-            _ => None,
+            _ => self.message_due,
         }
     }
 
@@ -48,6 +48,7 @@ impl Protocol for Connection {
         {
             *deadline += time;
         }
+        self.message_due.iter_mut().for_each(|due| *due += time);
     }
 
     fn too_large(&self) -> Option<TooLarge> {
@@ -84,8 +85,7 @@ impl Protocol for Connection {
         }
         self.end(Error::Closed);
         self.phase = Phase::Closing;
-        self.report.clear();
-        self.pending = None;
+        self.forget_pending();
     }
 
     fn is_closing(&self) -> bool {

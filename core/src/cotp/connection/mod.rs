@@ -79,6 +79,8 @@ pub struct Connection {
     /// Parts of a message were sent, and not its last.
     in_message: bool,
     assembly: Assembly,
+    /// Until when the message that is coming in, and is given whole, has to be complete.
+    message_due: Option<Instant>,
     /// DTs without data in a row.
     empty: u32,
     report: Report,
@@ -147,6 +149,7 @@ impl Connection {
             segmenter: Segmenter::new(TpduSize::MIN),
             in_message: false,
             assembly: Assembly::new(config.receive, config.max_tsdu),
+            message_due: None,
             empty: 0,
             report: Report::new(config.policy),
             pending: None,
@@ -247,12 +250,13 @@ impl Connection {
         Err(SendError { fault, data })
     }
 
-    /// Ends the connection for a limit that the application keeps by itself: nothing more is read,
-    /// what is queued is still written, and every later poll returns `error`. One that is over
-    /// stays as it is.
+    /// Ends the connection for a limit that the application keeps by itself: nothing more is read
+    /// or given, what is queued is still written, and every later poll returns `error`. One that is
+    /// over stays as it is.
     pub fn fail(&mut self, error: Error) {
         if !matches!(self.phase, Phase::Over(_)) {
             self.end(error);
+            self.forget_pending();
         }
     }
 
@@ -326,8 +330,15 @@ impl Connection {
         self.info.insert(Box::new(info))
     }
 
+    /// Nothing of what was noticed, and of what came with it, is given any more.
+    fn forget_pending(&mut self) {
+        self.report.clear();
+        self.pending = None;
+    }
+
     fn end(&mut self, error: Error) -> Error {
         self.assembly = Assembly::new(self.config.receive, 0);
+        self.message_due = None;
         self.held = None;
         self.phase = Phase::Over(error.clone());
         error

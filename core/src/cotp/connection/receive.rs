@@ -74,8 +74,22 @@ impl Connection {
             {
                 Err(Error::HandshakeTimeout)
             }
-            _ => Ok(wait),
+            _ => {
+                self.expect_rest(now)?;
+                Ok(wait)
+            }
         }
+    }
+
+    /// Limits the time of a message that is given whole, and of which only the start is here.
+    fn expect_rest(&mut self, now: Instant) -> Result<(), Error> {
+        if self.assembly.is_keeping() {
+            let due = *self.message_due.get_or_insert(now + self.config.message_timeout);
+            if now >= due {
+                return Err(Error::MessageTimeout);
+            }
+        }
+        Ok(())
     }
 
     /// The DTs that have come, as long as there is nothing about them to be looked at closer.
@@ -280,6 +294,9 @@ impl Connection {
     fn segment(&mut self, segment: Segment) -> Result<Option<Incoming>, Error> {
         self.empty = 0;
         let given = self.assembly.push(segment)?;
+        if given.is_some() {
+            self.message_due = None;
+        }
         Ok(given.map(|(data, end)| Incoming::Data { data, end }))
     }
 

@@ -170,9 +170,10 @@ impl Connection {
 
     /// From now on messages are also calls, where [`Config::plain`] has left them alone. `waiting`
     /// are messages that were passed before and nobody has taken, with their bytes on the wire:
-    /// they come again before any other, for some may be calls. Does nothing if calls have begun.
+    /// they come again before any other, for some may be calls. Does nothing if calls have begun;
+    /// once the connection is over, nothing comes again.
     pub fn begin(&mut self, waiting: impl IntoIterator<Item = (Value, usize)>) {
-        if core::mem::take(&mut self.plain) {
+        if core::mem::take(&mut self.plain) && !self.peer.channel().is_over() {
             self.again.extend(waiting);
         }
     }
@@ -273,6 +274,13 @@ impl Connection {
         }
     }
 
+    /// Nothing of what was open can be answered any more, and nothing comes again.
+    fn forget_all(&mut self) {
+        self.calls.clear();
+        self.requests.clear();
+        self.again = VecDeque::new();
+    }
+
     fn step(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         while !self.is_held_up() {
             if let Some((payload, size)) = self.again.pop_front() {
@@ -308,8 +316,7 @@ impl Protocol for Connection {
 
     fn poll(&mut self, rx: &mut RecvBuf, now: Instant) -> Result<Polled<Incoming>, Error> {
         let polled = self.step(rx, now).map_err(|error| {
-            self.calls.clear();
-            self.requests.clear();
+            self.forget_all();
             self.peer.channel().end(error)
         });
         if polled.is_ok() {
@@ -336,8 +343,7 @@ impl Protocol for Connection {
     }
 
     fn close(&mut self) {
-        self.calls.clear();
-        self.requests.clear();
+        self.forget_all();
         self.peer.close();
     }
 

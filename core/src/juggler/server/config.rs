@@ -19,8 +19,9 @@ pub struct Config {
     /// Requests of the client that may wait for our answer, 1024; at least one. With so many
     /// nothing is read until one is answered, no pings either.
     pub max_requests: usize,
-    /// Bytes of requests that may wait for the one before them to be answered, 16 MiB: with more,
-    /// nothing is read either.
+    /// Bytes of memory that the data of requests may take that wait for the one before them to be
+    /// answered, as [`Value::size`](crate::json::Value::size) counts them, 16 MiB: with more,
+    /// nothing is read either. On the wire they may have been a thirtieth of that.
     pub max_waiting: usize,
     #[doc(hidden)]
     pub more: More,

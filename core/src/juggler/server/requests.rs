@@ -16,6 +16,7 @@ pub(super) struct Requests {
     open: BTreeMap<RequestId, Id>,
     /// Those whose turn has not come, with the bytes that they took on the wire.
     waiting: VecDeque<(Request, usize)>,
+    /// Bytes of memory that their data take: up to thirty times what came on the wire.
     waiting_bytes: usize,
 }
 
@@ -39,8 +40,8 @@ impl Requests {
     }
 
     pub(super) fn push(&mut self, request: Request, size: usize) {
+        self.waiting_bytes = self.waiting_bytes.saturating_add(request.weight());
         self.waiting.push_back((request, size));
-        self.waiting_bytes += size;
     }
 
     /// The next one whose turn it is.
@@ -49,7 +50,7 @@ impl Requests {
             return None;
         }
         let next = self.waiting.pop_front()?;
-        self.waiting_bytes -= next.1;
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(next.0.weight());
         Some(next)
     }
 

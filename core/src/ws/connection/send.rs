@@ -48,16 +48,17 @@ impl Connection {
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         fits_control(payload.len(), MAX_CONTROL)?;
         self.may_send(MAX_HEADER + payload.len())?;
+        self.put_ping(payload);
+        Ok(())
+    }
+
+    /// Queues a Ping over a full queue too: one that a layer above sends, one at a time. Those of
+    /// our own that follow carry its payload: their answer is the answer to it, too.
+    pub(crate) fn put_ping(&mut self, payload: &[u8]) {
         self.put_control(Opcode::Ping, &[payload]);
         if let Some(watch) = &mut self.watch {
             watch.payload = Bytes::copy_from_slice(payload);
         }
-        Ok(())
-    }
-
-    /// Queues a Ping over a full queue too: one that a layer above sends, one at a time.
-    pub(crate) fn put_ping(&mut self, payload: &[u8]) {
-        self.put_control(Opcode::Ping, &[payload]);
     }
 
     /// Starts the end of the connection with `code` and a `reason` for people, at most 123 bytes.

@@ -14,7 +14,8 @@ const VERSION: &str = "13";
 /// What a client asks for, and a server receives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    /// The `Host` header: name or address, with `:port` where it is not the scheme's usual one.
+    /// The `Host` header: name or address, with `:port` where it is not the scheme's usual one. Of
+    /// a received request whose target is a whole URI, the host in that.
     pub host: ByteString,
     /// The path, with the query if there is one: `/ws?user=1`. Not decoded.
     pub path: ByteString,
@@ -103,8 +104,9 @@ pub enum RequestFault {
     /// Another method than GET.
     #[error("its method is not GET")]
     Method,
-    /// The target is not a path: what only a proxy is asked for.
-    #[error("its target is not a path")]
+    /// The target is neither a path nor an `http` or `https` URI with a host and nothing but a path
+    /// and a query behind it: what only a proxy is asked for.
+    #[error("its target is neither a path nor an HTTP URI")]
     Target,
     /// No `Host`, or more than one.
     #[error("it does not have exactly one Host")]
@@ -244,16 +246,44 @@ pub(in crate::ws) fn parse(
     let fields = &head::fields(parsed.headers);
     let method = parsed.method.unwrap_or_default();
     let accept = check_request(method, parsed.version == Some(1), fields.clone())?;
-    let path = parsed.path.filter(|path| path.starts_with('/')).ok_or(RequestFault::Target)?;
-    let host = head::only(fields, "host").ok_or(RequestFault::Host)?;
+    let target = parsed.path.and_then(Target::parse).ok_or(RequestFault::Target)?;
+    let host = head::only(fields, "host").map(head::text).ok_or(RequestFault::Host)?;
     let subprotocols: Vec<_> =
         head::members(fields, "sec-websocket-protocol").map(head::text).collect();
     let request = Request {
-        host: head::text(host),
-        path: path.into(),
+        host: target.host.map_or(host, Into::into),
+        path: target.path,
         headers: head::others(fields),
         subprotocols: subprotocols.clone(),
     };
     let extensions = head::members(fields, "sec-websocket-extensions").map(head::text).collect();
     Ok((request, PendingAnswer { accept, subprotocols, extensions, deflate: None }))
+}
+
+/// What is asked for.
+struct Target<'a> {
+    /// The host, where the target says it.
+    host: Option<&'a str>,
+    path: ByteString,
+}
+
+impl<'a> Target<'a> {
+    /// The target of a request: a path, or a whole URI of HTTP or HTTPS, as a proxy may send it
+    /// (RFC 6455 section 4.2.1). That names the host in the place of `Host` (RFC 9112 section
+    /// 3.2.2); one with a user in it is taken for an attempt to deceive (RFC 9110 section 4.2.4).
+    fn parse(target: &'a str) -> Option<Self> {
+        if target.starts_with('/') {
+            return Some(Self { host: None, path: target.into() });
+        }
+        let (scheme, rest) = target.split_once("://")?;
+        if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+            return None;
+        }
+        let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if host.is_empty() || host.contains('@') || path.contains('#') {
+            return None;
+        }
+        let path = if path.starts_with('/') { path.into() } else { format!("/{path}").into() };
+        Some(Self { host: Some(host), path })
+    }
 }
