@@ -84,7 +84,7 @@ async fn ask<R: Runtime>(
     };
     if pages.place_lost() {
         say(
-            "note: the server removed events during the query: those between the previous page and the next one are missing",
+            "note: events may be missing between one page and the next: the server removed some during the query, or did not send what it said would follow",
         );
     }
     if more {

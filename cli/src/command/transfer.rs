@@ -73,7 +73,7 @@ pub(crate) async fn export<R: Runtime>(args: ExportArgs) -> Result<()> {
     server.client.close().await;
     say(&format!("{count} events exported"));
     if pages.place_lost() {
-        let text = "the server removed events during the export: it is not complete";
+        let text = "the export is not complete: the server removed events meanwhile, or did not send what it said would follow";
         return Err(anyhow::anyhow!(text));
     }
     Ok(())

@@ -20,10 +20,12 @@ use super::{Event, EventId, Order, OrderBy, QueryParams, QueryResult, Timestamp}
 pub struct Pages {
     params: QueryParams,
     page: Page,
-    /// The last event that came.
+    /// How far what was given goes.
     last: Option<Key>,
-    /// Asked by time, and not after an event.
-    by_time: bool,
+    /// The last event of the last answer: to go on after it.
+    after: Option<Key>,
+    /// The server did not know that event any more: the place is looked for again, by time.
+    searching: bool,
     done: bool,
     place_lost: bool,
 }
@@ -41,24 +43,27 @@ impl Pages {
             QueryParams::Server(params) => params.max_results,
         };
         let page = Page::new(most);
-        Self { params, page, last: None, by_time: false, done: false, place_lost: false }
+        let (searching, done, place_lost) = (false, false, false);
+        Self { params, page, last: None, after: None, searching, done, place_lost }
     }
 
     /// What to ask next; `None` where nothing follows.
     #[must_use]
     pub fn query(&self) -> Option<QueryParams> {
         let mut params = self.params.clone();
-        let last = self.last.map(|(_, id)| id);
         match &mut params {
             _ if self.done => return None,
             QueryParams::Latest(_) => {}
             QueryParams::Server(params) => {
                 params.max_results = self.page.size();
-                params.last_event_id = last.or(params.last_event_id);
+                params.last_event_id = self.after.map(|(_, id)| id).or(params.last_event_id);
             }
             QueryParams::Timeseries(params) => {
                 params.max_results = self.page.size();
-                let Some((timestamp, id)) = self.last else { return Some(params.clone().into()) };
+                // by time it is asked from the last that was given on
+                let Some((timestamp, id)) = self.after.or(self.last) else {
+                    return Some(params.clone().into());
+                };
                 // the order's limit moves along: a server need not look at what was given
                 let limit = match (params.order, params.order_by) {
                     (Order::Ascending, OrderBy::Timestamp) => &mut params.t_from,
@@ -67,7 +72,7 @@ impl Pages {
                     (Order::Descending, OrderBy::SourceTimestamp) => &mut params.source_t_to,
                 };
                 *limit = timestamp.or(*limit);
-                params.last_event_id = (!self.by_time).then_some(id);
+                params.last_event_id = self.after.is_some().then_some(id);
             }
         }
         Some(params)
@@ -76,43 +81,86 @@ impl Pages {
     /// The answer to [`query`](Self::query): gives what of it is new.
     pub fn answered(&mut self, result: QueryResult) -> Vec<Event> {
         self.page.grow();
-        let QueryParams::Timeseries(params) = &self.params else {
-            let last = result.events.last().map(|event| (None, event.id));
-            let goes_on = last.is_some() && last != self.last;
-            self.last = last.or(self.last);
-            let latest = matches!(self.params, QueryParams::Latest(_));
-            self.done = latest || !result.more_follows || !goes_on;
-            // what follows in an answer that does not go on cannot be asked for
-            self.place_lost |= result.more_follows && self.done && !latest;
-            return result.events;
+        let (events, goes_on) = match &self.params {
+            QueryParams::Latest(_) => {
+                self.done = true;
+                return result.events;
+            }
+            QueryParams::Server(params) => {
+                let asked_after = self.after.map(|(_, id)| id).or(params.last_event_id);
+                self.by_id(result.events, asked_after)
+            }
+            QueryParams::Timeseries(_) if result.events.is_empty() && self.after.is_some() => {
+                // more was to follow: the server does not know the last event any more. It is asked
+                // by time, but not again before something has come
+                (self.after, self.place_lost) = (None, true);
+                self.done = core::mem::replace(&mut self.searching, true);
+                return Vec::new();
+            }
+            QueryParams::Timeseries(params) => {
+                let (order, order_by) = (params.order, params.order_by);
+                self.by_time(result.events, order, order_by)
+            }
         };
-        let by_source = params.order_by == OrderBy::SourceTimestamp;
-        let ascending = params.order == Order::Ascending;
+        self.done = !(result.more_follows && goes_on);
+        // what follows in an answer that does not go on cannot be asked for
+        let asked_for_some = self.page.size().is_none_or(|size| size > 0);
+        self.place_lost |= result.more_follows && self.done && asked_for_some;
+        events
+    }
+
+    /// Events of one server: gives those that are new, and whether to go on.
+    fn by_id(
+        &mut self,
+        mut events: Vec<Event>,
+        asked_after: Option<EventId>,
+    ) -> (Vec<Event>, bool) {
+        events.retain(|event| asked_after.is_none_or(|after| event.id > after));
+        let last = events.iter().map(|event| event.id).max();
+        self.after = last.map(|id| (None, id)).or(self.after);
+        (events, last.is_some())
+    }
+
+    /// The same for events in the order of time.
+    fn by_time(
+        &mut self,
+        mut events: Vec<Event>,
+        order: Order,
+        order_by: OrderBy,
+    ) -> (Vec<Event>, bool) {
         let key = |event: &Event| {
-            let timestamp = if by_source { event.source_timestamp } else { Some(event.timestamp) };
+            let timestamp = match order_by {
+                OrderBy::Timestamp => Some(event.timestamp),
+                OrderBy::SourceTimestamp => event.source_timestamp,
+            };
             (timestamp, event.id)
         };
-        if result.events.is_empty() && self.last.is_some() && !self.by_time {
-            // more was to follow: the server does not know the last event any more
-            (self.by_time, self.place_lost) = (true, true);
-            return Vec::new();
+        let is_behind = |one: Key, other: Option<Key>| match order {
+            Order::Ascending => other.is_none_or(|other| one > other),
+            Order::Descending => other.is_none_or(|other| one < other),
+        };
+        let (given, asked_after) = (self.last, self.after);
+        let Some(end) = events.last().map(key) else { return (events, false) };
+        if self.searching {
+            events.retain(|event| is_behind(key(event), given));
+        } else {
+            // a server may have events of several out of order while it has not stored them; so
+            // only what was asked after is certain to have come
+            events.retain(|event| Some(event.id) != asked_after.map(|(_, id)| id));
         }
-        let known = self.last;
-        let last = result.events.last().map(key);
-        let goes_on = last.is_some() && (last != known || self.by_time);
-        let mut events = result.events;
-        if self.by_time {
-            let after = |event: &Event| {
-                known.is_none_or(
-                    |known| if ascending { key(event) > known } else { key(event) < known },
-                )
-            };
-            events.retain(after);
+        let keys = events.iter().map(key).filter(|&key| is_behind(key, given));
+        let furthest =
+            keys.reduce(|one, other| if is_behind(one, Some(other)) { one } else { other });
+        self.after = Some(end);
+        if furthest.is_some() {
+            (self.last, self.searching) = (furthest, false);
+            return (events, true);
         }
-        self.last = last.or(self.last);
-        self.by_time = false;
-        self.done = !result.more_follows || !goes_on;
-        events
+        // on the way to the place each answer goes further, and one by time does not end at it
+        let goes_on = self.searching
+            && is_behind(end, asked_after)
+            && (asked_after.is_some() || given.is_none_or(|given| is_behind(given, Some(end))));
+        (events, goes_on)
     }
 
     /// The connection ended instead of an answer: because the message was too large, of so many
@@ -123,8 +171,8 @@ impl Pages {
         !latest && self.page.shrink(too_large)
     }
 
-    /// The server forgot the last event of a page before it was asked for the next: there may have
-    /// been others behind it that were not given.
+    /// The server forgot the last event of a page before it was asked for the next, or said that
+    /// more follows and gave nothing more: there may have been others that were not given.
     #[must_use]
     pub fn place_lost(&self) -> bool {
         self.place_lost
@@ -152,6 +200,10 @@ mod tests {
 
     fn sessions(events: &[Event]) -> Vec<i64> {
         events.iter().map(|event| event.id.session).collect()
+    }
+
+    fn asked_by_time() -> TimeseriesParams {
+        TimeseriesParams { order: Order::Ascending, ..TimeseriesParams::default() }
     }
 
     fn asked(pages: &Pages) -> TimeseriesParams {
@@ -188,6 +240,105 @@ mod tests {
         pages.answered(answer([], false));
         assert_eq!(sessions(&pages.answered(answer([9], false))), [0; 0]);
         assert_eq!((pages.query(), pages.place_lost()), (None, true));
+    }
+
+    /// Of one session, whose events have one time, and from a server that forgets.
+    #[test]
+    fn no_event_is_given_again_where_the_place_is_looked_for_over_several_pages() {
+        let at_once = |instance| Event {
+            id: EventId::new(1, 1, instance),
+            timestamp: Timestamp::from_secs(9),
+            ..event(1)
+        };
+        for order in [Order::Ascending, Order::Descending] {
+            let mut has: Vec<Event> = (1..=100).map(at_once).collect();
+            if order == Order::Descending {
+                has.reverse();
+            }
+            let mut pages = Pages::new(TimeseriesParams { order, ..asked_by_time() }.into());
+            let (mut given, mut asks) = (Vec::new(), 0);
+            while pages.query().is_some() {
+                let params = asked(&pages);
+                asks += 1;
+                assert!(asks < 40, "it asks for ever");
+                if asks == 4 {
+                    // the last that came, and what is older
+                    let last = params.last_event_id.expect("the last");
+                    has.retain(|event| event.id != last);
+                }
+                let behind = match params.last_event_id {
+                    None => 0,
+                    Some(last) => has
+                        .iter()
+                        .position(|event| event.id == last)
+                        .map_or(has.len(), |place| place + 1),
+                };
+                let found: Vec<_> = has[behind..].iter().take(10).cloned().collect();
+                let more_follows = has.len() - behind > found.len();
+                given.extend(pages.answered(QueryResult { events: found, more_follows }));
+            }
+            let ids: alloc::collections::BTreeSet<_> = given.iter().map(|event| event.id).collect();
+            assert_eq!((given.len(), ids.len()), (100, 100), "each once");
+            assert!(pages.place_lost());
+        }
+    }
+
+    #[test]
+    fn an_answer_that_repeats_what_came_ends_it_and_that_is_said() {
+        for params in [asked_by_time().into(), ServerParams::of(1).into()] {
+            let mut pages = Pages::new(params);
+            assert_eq!(sessions(&pages.answered(answer(1..=3, true))), [1, 2, 3]);
+            assert_eq!(sessions(&pages.answered(answer([3], true))), [0; 0], "it was given");
+            assert_eq!((pages.query(), pages.place_lost()), (None, true));
+        }
+        // behind what is repeated there may be more
+        let mut pages = Pages::new(asked_by_time().into());
+        pages.answered(answer(1..=3, true));
+        assert_eq!(sessions(&pages.answered(answer([3, 4], false))), [4]);
+        assert_eq!((pages.query(), pages.place_lost()), (None, false));
+    }
+
+    #[test]
+    fn a_first_answer_that_has_nothing_and_goes_on_ends_it() {
+        for params in [asked_by_time().into(), ServerParams::of(1).into()] {
+            let mut pages = Pages::new(params);
+            assert_eq!(sessions(&pages.answered(answer([], true))), [0; 0]);
+            assert_eq!((pages.query(), pages.place_lost()), (None, true));
+        }
+        // it was asked for nothing
+        for params in [
+            TimeseriesParams { max_results: Some(0), ..asked_by_time() }.into(),
+            ServerParams { max_results: Some(0), ..ServerParams::of(1) }.into(),
+        ] {
+            let mut pages = Pages::new(params);
+            pages.answered(answer([], true));
+            assert_eq!((pages.query(), pages.place_lost()), (None, false));
+        }
+    }
+
+    /// It knows nothing after an event that it gives by its time, again and again.
+    #[test]
+    fn a_server_that_contradicts_itself_is_asked_no_further() {
+        let mut pages = Pages::new(asked_by_time().into());
+        assert_eq!(sessions(&pages.answered(answer([2], true))), [2]);
+        let mut asks = 0;
+        while pages.query().is_some() {
+            asks += 1;
+            assert!(asks < 40, "it asks for ever");
+            let sessions_of = asked(&pages).last_event_id.is_none().then_some(2);
+            assert_eq!(sessions(&pages.answered(answer(sessions_of, true))), [0; 0]);
+        }
+        assert!(pages.place_lost());
+        // and one that gives the same pages in turn
+        let mut pages = Pages::new(asked_by_time().into());
+        let (mut given, mut asks) = (Vec::new(), 0);
+        while pages.query().is_some() {
+            asks += 1;
+            assert!(asks < 40, "it asks for ever");
+            let page = if asks % 2 == 0 { 4..=6 } else { 1..=3 };
+            given.extend(sessions(&pages.answered(answer(page, true))));
+        }
+        assert!(pages.place_lost());
     }
 
     #[test]

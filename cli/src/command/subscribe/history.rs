@@ -34,7 +34,7 @@ pub(super) async fn print<R: Runtime>(
         let params = asks(Order::Descending, None, Some(most)).into();
         let mut events = Vec::new();
         all::<R>(&mut server, args, params, |page| {
-            events.extend(page.into_iter().filter(|event| wants(args, event)));
+            events.extend(page.into_iter().filter(|event| wants(args, &positions, event)));
             Ok(events.len() < last)
         })
         .await?;
@@ -45,7 +45,8 @@ pub(super) async fn print<R: Runtime>(
     if args.from.is_some() {
         let params = asks(Order::Ascending, args.from, None).into();
         all::<R>(&mut server, args, params, |page| {
-            let events: Vec<_> = page.into_iter().filter(|event| wants(args, event)).collect();
+            let wanted = page.into_iter().filter(|event| wants(args, &positions, event));
+            let events: Vec<_> = wanted.collect();
             printer.events(&events)?;
             Ok(printer.left > 0)
         })
@@ -57,8 +58,12 @@ pub(super) async fn print<R: Runtime>(
     }
     server.client.close().await;
     if printer.left == 0 {
-        // what is behind the last that was printed is still to come
-        return Ok(printer.printed.clone());
+        // what is behind the last that was printed is still to come; a server whose last event is
+        // before that has nothing there
+        let last = printer.printed.values().map(|at| (at.timestamp, at.id)).max();
+        positions.retain(|_, at| last.is_none_or(|last| (at.timestamp, at.id) < last));
+        positions.extend(&printer.printed);
+        return Ok(positions);
     }
     for (&id, &printed) in &printer.printed {
         let known = positions.entry(id).or_insert(printed);
@@ -69,12 +74,15 @@ pub(super) async fn print<R: Runtime>(
     Ok(positions)
 }
 
-/// Of what a query in the order of time gives, which knows no servers.
-fn wants(args: &SubscribeArgs, event: &Event) -> bool {
+/// Of what a query in the order of time gives, which knows no servers, nor what is stored: what is
+/// not, which is behind the position, is told once it is.
+fn wants(args: &SubscribeArgs, positions: &Positions, event: &Event) -> bool {
+    let stored = |at: &Position| event.id <= at.id;
     args.server_id.is_none_or(|server| server == event.id.server)
+        && (!args.persisted || positions.get(&event.id.server).is_none_or(stored))
 }
 
-/// The last event that there is.
+/// The last event of each server that registered any lately, or of the one that is wanted.
 async fn newest<R: Runtime>(
     server: &mut ServerClient,
     args: &SubscribeArgs,
@@ -118,7 +126,9 @@ async fn all<R: Runtime>(
         }
     }
     if pages.place_lost() {
-        say("events may be missing: the server removed some during the query");
+        say(
+            "events may be missing: the server removed some during the query, or did not send what it said would follow",
+        );
     }
     Ok(())
 }

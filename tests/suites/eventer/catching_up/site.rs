@@ -11,8 +11,12 @@ use crate::event_type;
 /// The event servers behind one address: one of them answers, and holds the events of all.
 #[derive(Default)]
 pub(super) struct Site {
-    /// Seconds, one for each session: no two have the same.
+    /// Seconds, one for each session: no two of a server have the same.
     clock: i64,
+    /// How many seconds the clock of each server is ahead.
+    pub(super) ahead: [i64; 3],
+    /// Answers have no more than this: the server cuts them.
+    pub(super) most: Option<usize>,
     /// All that was ever registered, in that order.
     pub(super) log: Vec<SiteEvent>,
     /// The sessions that were counted, by server.
@@ -42,7 +46,7 @@ impl Site {
             .map(|(name, instance)| Event {
                 id: EventId::new(server, *session, instance),
                 event_type: event_type(name),
-                timestamp: Timestamp::from_secs(self.clock),
+                timestamp: Timestamp::from_secs(self.clock + self.ahead[server as usize - 1]),
                 source_timestamp: None,
                 payload: None,
             })
@@ -55,8 +59,27 @@ impl Site {
         events
     }
 
-    pub(super) fn flush(&mut self) {
-        self.unstored.clear();
+    /// What was registered is stored. Gives that, session by session.
+    pub(super) fn flush(&mut self) -> Vec<Vec<Event>> {
+        let mut sessions: Vec<Vec<Event>> = Vec::new();
+        for at in std::mem::take(&mut self.unstored) {
+            let event = &self.log[at].event;
+            let of = |event: &Event| (event.id.server, event.id.session);
+            match sessions.last_mut().filter(|last| of(&last[0]) == of(event)) {
+                Some(last) => last.push(event.clone()),
+                None => sessions.push(vec![event.clone()]),
+            }
+        }
+        sessions
+    }
+
+    pub(super) fn is_stored(&self, at: usize) -> bool {
+        !self.unstored.contains(&at)
+    }
+
+    /// How many events are not stored.
+    pub(super) fn unstored(&self) -> usize {
+        self.unstored.len()
     }
 
     /// All that is not stored is lost, and its ids are given again.
@@ -88,10 +111,11 @@ impl Site {
 
     /// Only the last `count` events of the series are kept, and the latest of each type.
     pub(super) fn trim(&mut self, count: usize) {
-        let leave: Vec<_> = self.held.iter().rev().skip(count).copied().collect();
-        self.trimmed.extend(leave);
+        let mut held: Vec<_> = self.held.iter().copied().collect();
+        held.sort_by_key(|&at| self.time(at));
+        self.trimmed.extend(held.iter().rev().skip(count));
         let mut types = BTreeSet::new();
-        for at in self.held.clone().into_iter().rev() {
+        for at in held.into_iter().rev() {
             let latest = types.insert(self.log[at].event.event_type.clone());
             if self.trimmed.contains(&at) && !latest {
                 self.held.remove(&at);
@@ -104,13 +128,34 @@ impl Site {
         self.held.iter().map(|&at| (at, &self.log[at].event))
     }
 
-    fn series(&self) -> impl DoubleEndedIterator<Item = &Event> {
-        let in_series = |at: &&usize| !self.trimmed.contains(at);
-        self.held.iter().filter(in_series).map(|&at| &self.log[at].event)
+    fn time(&self, at: usize) -> (Timestamp, EventId) {
+        let event = &self.log[at].event;
+        (event.timestamp, event.id)
     }
 
-    /// As the deployed server answers, with at most `page` events.
+    fn series(&self) -> Vec<Event> {
+        let in_series = self.held.iter().filter(|at| !self.trimmed.contains(at));
+        let mut series: Vec<_> = in_series.map(|&at| self.log[at].event.clone()).collect();
+        series.sort_by_key(|event| (event.timestamp, event.id));
+        series
+    }
+
+    /// As the deployed server answers, with at most `page` events, and cut where ours would cut.
     pub(super) fn query(&self, params: &QueryParams, page: usize) -> QueryResult {
+        let mut result = self.whole(params, page);
+        let mut left = self.most.unwrap_or(usize::MAX);
+        let fit = result.events.iter().take_while(|event| {
+            let fits = weight(event) <= left;
+            left = left.saturating_sub(weight(event));
+            fits
+        });
+        let fit = fit.count();
+        result.more_follows |= fit < result.events.len();
+        result.events.truncate(fit);
+        result
+    }
+
+    fn whole(&self, params: &QueryParams, page: usize) -> QueryResult {
         let matching = |types: &Option<Vec<_>>| match types {
             None => |_: &Event, _: Option<&Subscription>| true,
             Some(_) => |event: &Event, asked: Option<&Subscription>| {
@@ -124,8 +169,12 @@ impl Site {
             QueryParams::Latest(params) => {
                 let (matching, asked) = (matching(&params.event_types), asked(&params.event_types));
                 let mut latest = BTreeMap::new();
-                for (_, event) in self.held().filter(|(_, event)| matching(event, asked.as_ref())) {
-                    latest.insert(event.event_type.clone(), event.clone());
+                let mut held: Vec<_> = self.held.iter().copied().collect();
+                held.sort_by_key(|&at| self.time(at));
+                for event in held.into_iter().map(|at| &self.log[at].event) {
+                    if matching(event, asked.as_ref()) {
+                        latest.insert(event.event_type.clone(), event.clone());
+                    }
                 }
                 QueryResult { events: latest.into_values().collect(), more_follows: false }
             }
@@ -133,6 +182,7 @@ impl Site {
                 let after = |event: &Event| params.last_event_id.is_none_or(|last| event.id > last);
                 let mut events: Vec<_> = self
                     .held()
+                    .filter(|&(at, _)| !params.persisted || self.is_stored(at))
                     .map(|(_, event)| event)
                     .filter(|event| event.id.server == params.server_id && after(event))
                     .cloned()
@@ -142,9 +192,12 @@ impl Site {
             }
             QueryParams::Timeseries(params) => {
                 let (matching, asked) = (matching(&params.event_types), asked(&params.event_types));
-                let TimeseriesParams { t_from, order, last_event_id, .. } = params;
-                let in_time = |event: &&Event| t_from.is_none_or(|from| from <= event.timestamp);
-                let mut events: Vec<_> = self.series().filter(in_time).cloned().collect();
+                let TimeseriesParams { t_from, t_to, order, last_event_id, .. } = params;
+                let mut events = self.series();
+                events.retain(|event| {
+                    t_from.is_none_or(|from| from <= event.timestamp)
+                        && t_to.is_none_or(|to| event.timestamp <= to)
+                });
                 if *order == Order::Descending {
                     events.reverse();
                 }
@@ -156,6 +209,15 @@ impl Site {
                 cut(events, params.max_results, page)
             }
         }
+    }
+}
+
+/// What an event takes of an answer.
+pub(super) fn weight(event: &Event) -> usize {
+    match event.event_type.to_string().rsplit('/').next() {
+        Some("fat") => 6,
+        Some("huge") => 100,
+        _ => 1,
     }
 }
 

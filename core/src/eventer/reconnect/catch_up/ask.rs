@@ -1,5 +1,6 @@
 //! The queries of catching up, one after the other.
 
+use super::search::Search;
 use super::{Position, Trail};
 use crate::eventer::{EventId, Timestamp};
 
@@ -8,8 +9,12 @@ use crate::eventer::{EventId, Timestamp};
 pub(super) enum Ask {
     /// For a position: the newest event that there is.
     Newest,
+    /// For a position, too: what was registered before that, newest first.
+    Recent(Recent),
     /// The same of a server without series: the latest events of what is subscribed to.
     Latest,
+    /// For a position, too: the last event of one server.
+    Last(Search),
     /// What one server registered.
     Server(Walk),
     /// What was registered since, by whom it may be: are there servers that are not known?
@@ -22,17 +27,33 @@ pub(super) enum Ask {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Newest,
+    Recent,
     Latest,
+    /// The last event of a server.
+    Last(i64),
     Server(i64),
+    /// Whether a server has what it has not stored.
+    Unstored(i64),
     Since,
     Oldest,
+}
+
+impl Kind {
+    /// Whether it can be asked for fewer events.
+    pub(super) fn is_paged(self) -> bool {
+        matches!(self, Self::Server(_) | Self::Since | Self::Recent)
+    }
 }
 
 impl Ask {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Newest => Kind::Newest,
+            Self::Recent(_) => Kind::Recent,
             Self::Latest => Kind::Latest,
+            Self::Last(search) if search.is_paged() => Kind::Server(search.server),
+            Self::Last(search) => Kind::Last(search.server),
+            Self::Server(Walk { server, at: At::Unstored, .. }) => Kind::Unstored(*server),
             Self::Server(walk) => Kind::Server(walk.server),
             Self::Since(_) => Kind::Since,
             Self::Oldest => Kind::Oldest,
@@ -56,6 +77,8 @@ pub(super) struct Walk {
 pub(super) enum At {
     /// The position so many steps back is to be found.
     Step(usize),
+    /// The position is not stored, and nothing behind it: has the server registered it at all?
+    Unstored,
     /// None was found: from the first event on.
     Start,
     /// What follows this event.
@@ -72,6 +95,7 @@ impl Walk {
     pub(super) fn after(&self, trail: &Trail) -> Option<EventId> {
         match self.at {
             At::Step(back) => trail.step(back).map(|position| position.before()),
+            At::Unstored => Some(trail.newest().before()),
             At::Start => None,
             At::After(id) => Some(id),
         }
@@ -95,6 +119,14 @@ impl Walk {
         // where the server started over, ids say less: it goes by the time, too
         event.id > known.id || !self.exact && event.timestamp > known.timestamp
     }
+}
+
+/// Through the newest events of all servers, back in time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recent {
+    /// `None` where one page is enough.
+    pub(super) from: Option<Timestamp>,
+    pub(super) after: Option<(Timestamp, EventId)>,
 }
 
 /// Through the events of all servers, in the order of time.

@@ -18,12 +18,12 @@ pub enum Gap {
         last: Position,
     },
     /// A server keeps less than what came since: the oldest event of its series is newer than the
-    /// last that is known.
+    /// last that is known, or than where servers that are not known were looked for.
     #[error(
         "the server has removed events since: the oldest that it keeps are newer than the last one received"
     )]
     Trimmed,
-    /// There are events of a server that no event was known of before.
+    /// There are events of a server that no event was known of before, and they are not its first.
     #[error(
         "server {server} was not known before: the events that it registered earlier were not queried"
     )]
@@ -39,7 +39,8 @@ pub enum Gap {
     /// A server did not answer, or not in time, or its answers did not go on.
     #[error("the server did not answer a query, or not in time")]
     Unanswered,
-    /// An answer ended the connection, however few events were asked for.
+    /// An answer ended the connection, however few events were asked for; or the server said that
+    /// more follows, and could not send one event of it.
     #[error(
         "the server's answer ended the connection, however few events were queried: an event is larger than this client accepts or the server sends"
     )]

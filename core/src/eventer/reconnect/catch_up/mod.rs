@@ -4,23 +4,26 @@ mod ask;
 mod gap;
 mod given;
 mod position;
+mod questions;
+mod search;
+mod start;
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::eventer::page::Page;
 use crate::eventer::{
     Event, LatestParams, Order, QueryParams, QueryResult, ServerParams, Subscription,
     TimeseriesParams, Timestamp,
 };
 use crate::options::More;
 use crate::sbs::Encode;
-use ask::{Ask, At, Kind, Since, Walk};
+use ask::{Ask, At, Recent, Since, Walk};
 pub use gap::Gap;
 use given::GivenEvents;
 pub use position::Position;
 use position::Trail;
+use questions::{Place, Questions};
 
 /// Limits of catching up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +38,11 @@ pub struct CatchUpConfig {
     /// told what came after them. An answer may give what the server tells at the same time; beyond
     /// this many it would be handed on twice.
     pub max_given: usize,
+    /// How long before the last event servers are looked for that are not known, 60 s: by so much
+    /// the clocks of servers may differ, together with how much later the events of one of them may
+    /// be stored or copied than those of another. So much of what it has already a client that
+    /// wants events of any server asks for again after each outage.
+    pub look_back: Duration,
     /// Events to ask for at a time. Default: `None`, the server's own limit. Fewer are asked for
     /// where an answer is too large.
     pub max_results: Option<i64>,
@@ -50,6 +58,7 @@ impl Default for CatchUpConfig {
             max_servers: 256,
             max_held: 16 * 1024 * 1024,
             max_given: 262_144,
+            look_back: Duration::from_secs(60),
             max_results: None,
             timeout: Duration::from_secs(30),
             more: More::default(),
@@ -86,27 +95,43 @@ pub struct Interest {
 /// told it to us, nobody can know of.
 ///
 /// - **The position** is the last event known of each server. Before anything was seen it is taken
-///   from the server: [`needs_position`](Self::needs_position).
+///   from the server: [`needs_position`](Self::needs_position). Where events are wanted once they
+///   are stored, it is the last one that is.
 /// - Each server is asked for what it registered after its position, page by page, oldest first.
 ///   The answer must begin with the event of the position, id and timestamp; where it does not,
 ///   that is a gap, and what the server has is asked for from an older position, or from its
-///   beginning: then what is later than the position, by id or by time, is new.
+///   beginning: then what is later than the position, by id or by time, is new. What a server has
+///   registered and not stored is not lost, where only stored events are wanted: it will tell it.
 /// - What the server tells meanwhile is held until then, and handed on without what came in an
 ///   answer already. That holds for what it tells later too, since it may answer with an event that
 ///   it has still to tell.
 /// - Before that, servers that are not known yet are looked for among the events since the
-///   position, in the order of time, where events of any server are wanted.
-/// - At the end the oldest event of the series is asked for: it must not be after the position, or
-///   events may have been forgotten in between, which an answer does not show (a server keeps the
-///   latest event of each type for longer than others).
+///   position, in the order of time, where events of any server are wanted: from
+///   [`look_back`](CatchUpConfig::look_back) before it on, as clocks differ. What such a server
+///   registered before the first of its events that is found is not asked for, which is a gap.
+/// - At the end the oldest event of the series is asked for: it must not be after the position, nor
+///   after where servers were looked for, or events may have been forgotten in between, which an
+///   answer does not show (a server keeps the latest event of each type for longer than others). It
+///   need not be that old where it is the oldest still that it was before the outage, or, after a
+///   start with positions, the first that its server ever registered (session 1, instance 1).
+/// - A question that ends the connection is asked again for fewer events. One that ends it for a
+///   single event, or twice where it has no pages, is left out until the rest has been asked, which
+///   is a gap: so catching up ends whatever servers send. Each kind of question, and each server,
+///   counts for itself.
 ///
 /// `hat-event` answers a query in the order of time from one of its partitions only, the first with
 /// that order. Where it has several, what they keep is taken to be alike; where it has none, or
 /// stores none of the types, that is a gap.
 ///
-/// Two limits: beyond [`max_given`](CatchUpConfig::max_given) an event may be handed on twice, and
-/// events that a server registers with its clock set back, under ids that it gave before, are taken
-/// for known ones (in which case there is a gap anyway).
+/// Three limits:
+///
+/// - Beyond [`max_given`](CatchUpConfig::max_given) an event may be handed on twice.
+/// - Events that a server registers with its clock set back, under ids that it gave before, are
+///   taken for known ones (in which case there is a gap anyway).
+/// - Events of a server that was not known are missed, without a gap, where its clock is behind
+///   those of others by more than [`look_back`](CatchUpConfig::look_back) (or one of theirs ahead,
+///   for the last event that was told). Where an event that is told shows that clocks differ so
+///   much, each server that turns up later is a gap, and others are looked for from that event on.
 ///
 /// `T` goes with the events of one notification: what acknowledges them, say.
 #[derive(Debug)]
@@ -117,22 +142,30 @@ pub struct CatchUp<T> {
     trails: BTreeMap<i64, Trail>,
     /// There was no event at all when the position was taken: all that comes is new.
     from_nothing: bool,
+    /// The position is being asked for: what is known of it is not all.
+    positioning: bool,
+    /// A connection ended meanwhile.
+    found_in_part: bool,
     /// Up to when all servers that registered events are known.
     servers_until: Option<Timestamp>,
+    /// An event was told that was too early for it to be found by looking back.
+    clocks_differ: bool,
     /// A server could not be remembered.
     overflowed: bool,
     /// What is to be asked, what is being asked first.
     asks: VecDeque<Ask>,
-    page: Page,
-    /// Questions that ended the connection: how often, since one was answered.
-    failures: BTreeMap<Kind, u32>,
-    /// Questions that are left out until the rest has been asked.
-    unanswerable: BTreeSet<Kind>,
+    questions: Questions,
     /// Positions after which events came: the server must keep everything since.
     since: Vec<Position>,
+    /// A server was asked from before its first event on, and it is not certain that it gave its
+    /// first.
+    unproven: bool,
     /// From when on servers that are not known were looked for: it must keep everything since then,
     /// too. `None` within is from the first event on.
     looked_from: Option<Option<Timestamp>>,
+    /// The oldest event of the series when that was last asked. Where it is that still, nothing was
+    /// removed.
+    oldest: Option<Position>,
     /// Not told yet.
     gap: Option<Gap>,
     held: VecDeque<Held<T>>,
@@ -150,7 +183,7 @@ struct Held<T> {
     connection: u64,
 }
 
-/// Asking for the position. These are for the driver of a client, as is the rest.
+/// For the driver of a client, as is the rest.
 impl<T> CatchUp<T> {
     /// For a client that wants these events. `seen` are the last events that it knows, one a
     /// server, from an earlier run; [`connected`](Self::connected) asks for what came after them.
@@ -161,18 +194,21 @@ impl<T> CatchUp<T> {
         seen: impl IntoIterator<Item = Position>,
     ) -> Self {
         let mut catch_up = Self {
-            page: Page::new(config.max_results),
+            questions: Questions::new(config.max_results),
             config,
             wanted,
             trails: BTreeMap::new(),
             from_nothing: false,
+            positioning: false,
+            found_in_part: false,
             servers_until: None,
+            clocks_differ: false,
             overflowed: false,
             asks: VecDeque::new(),
-            failures: BTreeMap::new(),
-            unanswerable: BTreeSet::new(),
             since: Vec::new(),
+            unproven: false,
             looked_from: None,
+            oldest: None,
             gap: None,
             held: VecDeque::new(),
             held_bytes: 0,
@@ -204,47 +240,6 @@ impl<T> CatchUp<T> {
             self.start_from(server, Trail::at(Position::start(server)));
         }
     }
-
-    /// Whether there is no position yet. Then make a connection that subscribes to nothing, call
-    /// [`position`](Self::position), ask and answer until [`query`](Self::query) gives nothing
-    /// more, and only then make the connection that subscribes.
-    ///
-    /// On one that subscribes it would be too late: an event that is registered at the same time
-    /// may be in the answer, and so before the position, and the connection may end before it is
-    /// told.
-    #[must_use]
-    pub fn needs_position(&self) -> bool {
-        self.trails.is_empty() && !self.from_nothing
-    }
-
-    /// There is a connection that subscribes to nothing: the position is to be asked for.
-    pub fn position(&mut self) {
-        self.asks = [Ask::Newest].into();
-        self.leave_out_unanswerable();
-        if self.asks.is_empty() {
-            self.asks = [Ask::Latest].into();
-            self.leave_out_unanswerable();
-        }
-    }
-
-    fn take_position(&mut self, result: &QueryResult) {
-        let ask = self.asks.pop_front();
-        if result.events.is_empty() {
-            match ask {
-                Some(Ask::Newest) => self.asks.push_back(Ask::Latest),
-                _ => self.start_from_nothing(),
-            }
-            return;
-        }
-        for event in &result.events {
-            let (server, position) = (event.id.server, Position::from(event));
-            self.servers_known(position.timestamp);
-            let newer = |trail: &Trail| trail.newest().id < position.id;
-            if self.wants(server) && self.trails.get(&server).is_none_or(newer) {
-                self.start_from(server, Trail::at(position));
-            }
-        }
-    }
 }
 
 impl<T> CatchUp<T> {
@@ -253,6 +248,7 @@ impl<T> CatchUp<T> {
     /// still missing.
     pub fn connected(&mut self) {
         self.connection += 1;
+        self.positioning = false;
         if self.held.is_empty() {
             self.given.clear();
         }
@@ -263,9 +259,10 @@ impl<T> CatchUp<T> {
             self.note(Gap::NoPosition);
         }
         let looks = self.wanted.server_id.is_none() && !self.needs_position();
-        let since = Ask::Since(Since { from: self.servers_until, after: None });
+        let from = self.servers_until.map(|until| until - self.config.look_back);
+        let since = Ask::Since(Since { from, after: None });
         if looks {
-            self.looked_from.get_or_insert(self.servers_until);
+            self.looked_from.get_or_insert(from);
         }
         let known = self.trails.iter().map(|(&id, trail)| Ask::Server(Walk::from(id, trail)));
         self.asks = looks.then_some(since).into_iter().chain(known).collect();
@@ -291,16 +288,27 @@ impl<T> CatchUp<T> {
         if self.from_nothing {
             self.start_from(server, Trail::owing(Position::start(server)));
         } else {
-            self.note(Gap::NewServer { server });
+            self.note_new(first);
             self.start_from(server, Trail::owing(first));
         }
-        let trail = self.trails.get(&server);
-        self.asks.extend(trail.map(|trail| Ask::Server(Walk::from(server, trail))));
+        match self.trails.get(&server) {
+            Some(trail) => self.asks.push_back(Ask::Server(Walk::from(server, trail))),
+            None => self.note(Gap::TooManyServers { limit: self.config.max_servers }),
+        }
+        self.leave_out_unanswerable();
+    }
+
+    /// Of a server nothing was known before this event: unless it is its first, there may have been
+    /// others.
+    fn note_new(&mut self, first: Position) {
+        if !first.is_first() {
+            self.note(Gap::NewServer { server: first.id.server });
+        }
     }
 
     fn leave_out_unanswerable(&mut self) {
         let all = self.asks.len();
-        self.asks.retain(|ask| !self.unanswerable.contains(&ask.kind()));
+        self.asks.retain(|ask| !self.questions.is_left_out(ask.kind()));
         if self.asks.len() < all {
             self.note(Gap::TooLarge);
         }
@@ -313,16 +321,36 @@ impl<T> CatchUp<T> {
     /// What to ask next; `None` where there is nothing to ask, or no more.
     #[must_use]
     pub fn query(&self) -> Option<QueryParams> {
-        let (persisted, max_results) = (self.wanted.persisted, self.page.size());
+        let ask = *self.asks.front()?;
+        let (persisted, max_results) = (self.wanted.persisted, self.questions.size(ask.kind()));
         let types = || Some(self.wanted.subscription.query_types());
-        Some(match *self.asks.front()? {
+        Some(match ask {
             Ask::Newest => {
                 TimeseriesParams { max_results: Some(1), ..TimeseriesParams::default() }.into()
             }
+            Ask::Recent(Recent { from, after }) => TimeseriesParams {
+                t_from: from,
+                t_to: after.map(|(timestamp, _)| timestamp),
+                max_results,
+                last_event_id: after.map(|(_, id)| id),
+                ..TimeseriesParams::default()
+            }
+            .into(),
             Ask::Latest => LatestParams { event_types: types() }.into(),
+            Ask::Last(search) => ServerParams {
+                server_id: search.server,
+                persisted,
+                max_results: if search.is_paged() { max_results } else { Some(1) },
+                last_event_id: Some(search.after()),
+            }
+            .into(),
             Ask::Server(walk) => {
                 let server_id = walk.server;
                 let last_event_id = walk.after(self.trails.get(&server_id)?);
+                let (persisted, max_results) = match walk.at {
+                    At::Unstored => (false, Some(1)),
+                    _ => (persisted, max_results),
+                };
                 ServerParams { server_id, persisted, max_results, last_event_id }.into()
             }
             Ask::Since(Since { from, after }) => TimeseriesParams {
@@ -345,59 +373,82 @@ impl<T> CatchUp<T> {
 
     /// The answer to [`query`](Self::query): gives what of it is to be handed on.
     pub fn answered(&mut self, result: QueryResult) -> Vec<Event> {
-        self.failures.clear();
-        self.page.grow();
-        match self.asks.front().copied() {
-            None => Vec::new(),
-            Some(Ask::Latest) if self.from_nothing => {
+        let Some(&ask) = self.asks.front() else { return Vec::new() };
+        self.questions.answered(ask.kind(), self.place(&ask), &result);
+        let mut new = Vec::new();
+        match ask {
+            _ if self.positioning => {
+                self.take_position(ask, &result);
+                return new;
+            }
+            Ask::Newest | Ask::Recent(_) | Ask::Last(_) => self.asks.clear(),
+            Ask::Latest => {
                 self.asks.pop_front();
-                self.meet_all(&result);
-                self.check_at_the_end();
-                Vec::new()
+                match self.wanted.server_id {
+                    None => self.meet_all(&result),
+                    // others have events, but no series: who knows what was there
+                    Some(_) if !result.events.is_empty() => self.note(Gap::Trimmed),
+                    Some(_) => {}
+                }
+                if result.more_follows {
+                    self.note(Gap::TooLarge);
+                }
             }
-            Some(Ask::Newest | Ask::Latest) => {
-                self.take_position(&result);
-                Vec::new()
-            }
-            Some(Ask::Server(walk)) => {
-                let new = self.go_on(walk, result);
-                self.check_at_the_end();
-                new
-            }
-            Some(Ask::Since(since)) => {
-                self.look_for_servers(since, &result);
-                self.check_at_the_end();
-                Vec::new()
-            }
-            Some(Ask::Oldest) => {
+            Ask::Server(walk) => new = self.go_on(walk, result),
+            Ask::Since(since) => self.look_for_servers(since, &result),
+            Ask::Oldest => {
                 self.asks.pop_front();
                 self.check(result.events.first());
-                Vec::new()
             }
+        }
+        self.check_at_the_end();
+        new
+    }
+
+    /// Where a question begins.
+    fn place(&self, ask: &Ask) -> Place {
+        match ask {
+            Ask::Server(walk) => {
+                (None, self.trails.get(&walk.server).and_then(|trail| walk.after(trail)))
+            }
+            Ask::Last(search) => (None, Some(search.after())),
+            Ask::Recent(recent) => {
+                recent.after.map_or((None, None), |(at, id)| (Some(at), Some(id)))
+            }
+            Ask::Since(since) => (since.from, since.after),
+            Ask::Newest | Ask::Latest | Ask::Oldest => (None, None),
         }
     }
 
     /// One page of the events of one server.
     fn go_on(&mut self, mut walk: Walk, result: QueryResult) -> Vec<Event> {
+        let has_nothing = result.events.is_empty();
+        if has_nothing && result.more_follows {
+            // not even one event fits
+            self.asks.pop_front();
+            self.note(Gap::TooLarge);
+            return Vec::new();
+        }
         let Some(trail) = self.trails.get_mut(&walk.server) else { return Vec::new() };
         let asked_after = walk.after(trail);
         match walk.at {
-            At::Step(back) => {
+            At::Step(_) | At::Unstored => {
+                let back = if let At::Step(back) = walk.at { back } else { 0 };
                 let place = trail.step(back).unwrap_or(walk.known.0);
                 let is_it = |event: &Event| Position::from(event) == place;
-                if !place.is_start() && !result.events.iter().any(is_it) {
-                    // what came is asked for again, from where it is certain
-                    let older = trail.step(back + 1).is_some();
-                    walk.at = if older { At::Step(back + 1) } else { At::Start };
-                    walk.exact = false;
-                    let last = trail.newest();
-                    self.note(Gap::Lost { last });
-                    self.asks[0] = Ask::Server(walk);
+                let is_there = match place.is_start() {
+                    // it had one
+                    true => !trail.owed || !has_nothing,
+                    false => result.events.iter().any(is_it),
+                };
+                if matches!(walk.at, At::Unstored) && is_there {
+                    // it is told once it is stored
+                    self.asks.pop_front();
                     return Vec::new();
                 }
-                if place.is_start() && trail.owed && result.events.is_empty() {
-                    // it had one
-                    self.gap.get_or_insert(Gap::Trimmed);
+                if !is_there {
+                    self.is_missing(walk, back, has_nothing);
+                    return Vec::new();
                 }
                 if back > 0 {
                     trail.step_back(Some(back));
@@ -433,12 +484,10 @@ impl<T> CatchUp<T> {
             new && self.wanted.subscription.matches(&event.event_type)
         });
         let (mut since, _) = walk.known;
-        if let Some(first) = came.filter(|_| since.is_start() && matches!(walk.at, At::Step(_))) {
+        if since.is_start() && matches!(walk.at, At::Step(_)) {
             // is it the first that there ever was?
-            since = first;
-            if (first.id.session, first.id.instance) != (1, 1) {
-                self.note(Gap::Trimmed);
-            }
+            self.unproven |= !came.is_some_and(|first: Position| first.is_first());
+            since = came.unwrap_or(since);
         }
         if came.is_some() && !since.is_start() && !self.since.contains(&since) {
             self.since.push(since);
@@ -458,12 +507,41 @@ impl<T> CatchUp<T> {
         events
     }
 
+    /// What a server had is not in its answer.
+    fn is_missing(&mut self, mut walk: Walk, back: usize, has_nothing: bool) {
+        let Some(trail) = self.trails.get(&walk.server) else { return };
+        let asked = matches!(walk.at, At::Unstored);
+        if self.wanted.persisted && back == 0 && has_nothing && !asked {
+            // it may not have stored it yet
+            walk.at = At::Unstored;
+        } else if trail.newest().is_start() {
+            self.asks.pop_front();
+            self.note(Gap::Trimmed);
+            return;
+        } else {
+            // what came is asked for again, from where it is certain
+            let older = trail.step(back + 1).is_some();
+            walk.at = if older { At::Step(back + 1) } else { At::Start };
+            walk.exact = false;
+            let last = trail.newest();
+            self.note(Gap::Lost { last });
+        }
+        self.asks[0] = Ask::Server(walk);
+        self.leave_out_unanswerable();
+    }
+
     /// One page of the events of all servers: those that are not known are to be asked too.
     fn look_for_servers(&mut self, since: Since, result: &QueryResult) {
         self.asks.pop_front();
+        let is_new = |event: &&Event| {
+            let trail = self.trails.get(&event.id.server);
+            trail.is_none_or(|trail| trail.newest().id < event.id)
+        };
+        // one that was known may have come from a clock that was wrong
+        let last_new = result.events.iter().rfind(is_new).map(|event| event.timestamp);
         self.meet_all(result);
-        if let Some(last) = result.events.last() {
-            self.servers_known(last.timestamp);
+        if let Some(timestamp) = last_new {
+            self.servers_known(timestamp);
         }
         let goes_on = |event: &&Event| {
             since.after != Some(event.id) && since.from.is_none_or(|from| from <= event.timestamp)
@@ -498,7 +576,7 @@ impl<T> CatchUp<T> {
 
     /// Once all was asked: did the server keep everything from the positions on?
     fn check_at_the_end(&mut self) {
-        let checks = !self.since.is_empty() || self.looked_from.is_some();
+        let checks = !self.since.is_empty() || self.looked_from.is_some() || self.unproven;
         if checks && self.asks.is_empty() && self.gap.is_none() {
             self.asks.push_back(Ask::Oldest);
             self.leave_out_unanswerable();
@@ -510,20 +588,33 @@ impl<T> CatchUp<T> {
         let keeps = |since: &Position| {
             oldest.is_some_and(|at| (at.timestamp, at.id) <= (since.timestamp, since.id))
         };
-        let kept = core::mem::take(&mut self.since).iter().all(keeps);
-        let looked = self.looked_from.take().is_none_or(|from| match from {
-            Some(from) => oldest.is_some_and(|at| at.timestamp <= from),
-            None if self.trails.is_empty() => oldest.is_none(),
-            None => oldest.is_some_and(|at| (at.id.session, at.id.instance) == (1, 1)),
-        });
-        if !(kept && looked) {
+        let mut certain = core::mem::take(&mut self.since).iter().all(keeps);
+        let is_first = oldest.is_some_and(|at| at.is_first());
+        let unproven = core::mem::take(&mut self.unproven);
+        match self.looked_from.take() {
+            None => certain &= !unproven,
+            Some(Some(from)) => {
+                let reaches = oldest.is_some_and(|at| at.timestamp <= from);
+                // there may have been nothing so long ago
+                certain &= reaches || !unproven && self.oldest.is_none() && is_first;
+            }
+            Some(None) if self.trails.is_empty() => certain &= oldest.is_none(),
+            Some(None) => certain &= is_first && !unproven,
+        }
+        if oldest.is_none() && unproven && self.wanted.server_id.is_some() {
+            // there is nothing at all, or there are no series
+            self.asks.push_back(Ask::Latest);
+            self.leave_out_unanswerable();
+        } else if !certain && (oldest.is_none() || oldest != self.oldest) {
             self.note(Gap::Trimmed);
         }
+        self.oldest = oldest;
     }
 
     /// There will be no answer, or not in time: no more is asked for, and that is a gap.
     pub fn give_up(&mut self) {
         self.asks.clear();
+        self.positioning = false;
         self.note(Gap::Unanswered);
     }
 
@@ -532,13 +623,8 @@ impl<T> CatchUp<T> {
     /// known. Fewer events are asked for next time; where it is one already, that question is left
     /// out at the next connection, which is a gap.
     pub fn failed(&mut self, too_large: Option<(u64, usize)>) {
-        let Some(kind) = self.asks.front().map(Ask::kind) else { return };
-        let failures = self.failures.entry(kind).or_default();
-        *failures += 1;
-        let paged = matches!(kind, Kind::Server(_) | Kind::Since);
-        let again = if paged { self.page.shrink(too_large) } else { *failures < 2 };
-        if !again {
-            self.unanswerable.insert(kind);
+        if let Some(&ask) = self.asks.front() {
+            self.questions.failed(ask.kind(), self.place(&ask), too_large);
         }
     }
 
@@ -580,19 +666,26 @@ impl<T> CatchUp<T> {
         self.given.leave_out(events, connection == self.connection);
         for event in events {
             let (server, position) = (event.id.server, Position::from(&*event));
-            self.servers_known(position.timestamp);
             match self.trails.get_mut(&server) {
                 Some(trail) => {
                     let newest = trail.newest();
                     let later_id = position.id > newest.id;
-                    let later = position.timestamp > newest.timestamp;
                     // ids go back where a server starts over, but not together with the time; what
-                    // an earlier connection told may be lost since
-                    if later_id && later || connection == self.connection && (later_id || later) {
+                    // an earlier connection told may be lost since, and what is known be later
+                    let later = (position.timestamp, position.id) > (newest.timestamp, newest.id);
+                    let goes_on = later || later_id && connection == self.connection;
+                    if goes_on || trail.owed && position == newest {
                         trail.push(position);
+                        self.told_at(position.timestamp);
                     }
                 }
-                None => self.start_from(server, Trail::at(position)),
+                None => {
+                    self.told_at(position.timestamp);
+                    if self.clocks_differ {
+                        self.note_new(position);
+                    }
+                    self.start_from(server, Trail::at(position));
+                }
             }
         }
     }
@@ -603,9 +696,9 @@ impl<T> CatchUp<T> {
     /// it, and keeps it all.
     pub fn finish(&mut self) -> Option<Gap> {
         self.since.clear();
+        self.unproven = false;
         self.looked_from = None;
-        // with the next outage there are other answers
-        self.unanswerable.clear();
+        self.questions.forget();
         // it is told once; one of a connection that ended before is told now
         self.gap.take()
     }
@@ -613,6 +706,19 @@ impl<T> CatchUp<T> {
     fn servers_known(&mut self, until: Timestamp) {
         if until > Timestamp::MIN {
             self.servers_until = self.servers_until.max(Some(until));
+        }
+    }
+
+    /// An event is told that was registered now. Where that is too early for servers with such a
+    /// clock to have been found, those that turn up may have registered more; and it is looked for
+    /// them from there on, as nobody knows which clock is right.
+    fn told_at(&mut self, now: Timestamp) {
+        match self.servers_until {
+            Some(until) if now < until - self.config.look_back => {
+                self.clocks_differ = true;
+                self.servers_until = Some(now);
+            }
+            _ => self.servers_known(now),
         }
     }
 

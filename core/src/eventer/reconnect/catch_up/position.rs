@@ -29,6 +29,12 @@ impl Position {
         self.id.session < 1 || self.id.instance < 1
     }
 
+    /// Whether no event of its server was before it, whatever that keeps. Servers that number their
+    /// sessions by a clock have none that is known for that.
+    pub(super) const fn is_first(&self) -> bool {
+        self.id.session == 1 && self.id.instance == 1
+    }
+
     /// What to ask after, so that the event itself is found again.
     pub(super) const fn before(&self) -> EventId {
         let EventId { server, session, instance } = self.id;
