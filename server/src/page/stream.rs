@@ -136,6 +136,11 @@ impl Waiting {
     }
 
     fn push(&mut self, event: Arc<Excerpt>) {
+        // it would take the room of all others, and have none in the end
+        if event.weight() > MAX_BYTES {
+            self.missed += 1;
+            return;
+        }
         self.bytes += event.weight();
         self.events.push_back(event);
         while (self.events.len() > MAX_EVENTS || self.bytes > MAX_BYTES)
@@ -210,6 +215,10 @@ mod tests {
         let name = "x".repeat(MAX_BYTES);
         let names = waiting((1..=3).map(|n| event(n, &name, 0)));
         assert_eq!((names.events.len(), names.bytes, names.missed), (0, 0, 3));
+        // nor does it take the room of those that have some
+        let among = [event(1, "a", 0), event(2, &name, 0), event(3, "b", 0)];
+        let small = waiting(among);
+        assert_eq!((small.events.len(), small.missed), (2, 1));
     }
 
     struct Followed(Arc<Streams>);
