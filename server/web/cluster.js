@@ -1,6 +1,6 @@
 // The streams of a cluster: the NATS servers that keep each, and the nodes over it.
 
-import { age, count, visibleName } from './format.js';
+import { age, AHEAD, count, visibleName } from './format.js';
 
 /** Seconds without an answer from which on a node counts as gone: nodes are asked every five. */
 const GONE = 12;
@@ -35,7 +35,11 @@ function describedNode({ name, serves, active, reason, applied, answered }, stre
   const shown = visibleName(name);
   const silent = now - answered;
   const behind = Math.max(0, stream.last - applied);
-  const title = [`Node ${shown}: applied ${count(applied)}, last answer ${age(silent)} ago`, reason].filter(Boolean).join('\n');
+  // the clock was set back since: whether it answers shows when it answers again
+  const isUnknown = silent < -AHEAD;
+  const last = isUnknown ? 'its last answer is ahead of the server’s clock' : silent < 1 ? 'last answer now' : `last answer ${age(silent)} ago`;
+  const title = [`Node ${shown}: applied ${count(applied)}, ${last}`, reason].filter(Boolean).join('\n');
+  if (isUnknown) return { name: shown, state: 'warn', text: 'not known', title };
   if (silent > GONE) return { name: shown, state: 'bad', text: `no answer for ${age(silent)}`, title };
   if (!serves) return { name: shown, state: 'warn', text: 'does not serve', title };
   // what came since its answer is not behind

@@ -31,6 +31,8 @@ export class Trend {
   #shape = '';
   /** Until when the values of each series hold, in seconds; null where nobody says. */
   #ends = [];
+  /** The same of those that have a value there which no event has. */
+  #held = [];
 
   /** `on` has `zoomed(bool)`. */
   constructor({ plot, readout }, on) {
@@ -90,6 +92,7 @@ export class Trend {
     const { series } = this.#wanted;
     const tables = series.map(({ points, until }) => heldUntil(points, until));
     this.#ends = series.map(({ until }) => until);
+    this.#held = series.map(({ points, until }, i) => (tables[i] === points ? null : until));
     const data = tables.length > 1 ? library.join(tables) : tables[0];
     const shape = series.map(({ name }) => name).join('\n');
     this.#plot.hidden = !tables.some(([, values]) => values.some((value) => value !== null));
@@ -135,7 +138,7 @@ export class Trend {
       legend: { show: false },
       scales: { x: { time: true, auto: false }, y: { auto: true } },
       axes: [{ ...axis, space: 70, values: (_, times, __, ___, step) => axisTimes(times, step) }, { ...axis, size: 70 }],
-      series: [{}, ...series.map(({ name }, i) => ({ label: name, stroke: colour(`--plot-${i}`), width: 1.5, dash: [[], [6, 3], [2, 3], [10, 4, 2, 4], [1, 2], [14, 4]][i], paths: stepped, points: { size: 4, filter: (chart, i, show) => (show ? this.#events(chart, i) : null) } }))],
+      series: [{}, ...series.map(({ name }, i) => ({ label: name, stroke: colour(`--plot-${i}`), width: 1.5, dash: [[], [6, 3], [2, 3], [10, 4, 2, 4], [1, 2], [14, 4]][i], paths: stepped, points: { size: 4, filter: ({ data: [times, ...values] }, i, show) => (show ? eventsAt(times, values[i - 1], this.#held[i - 1]) : null) } }))],
       cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
       hooks: {
         setSelect: [(chart) => {
@@ -148,14 +151,6 @@ export class Trend {
         ready: [(chart) => chart.over.addEventListener('dblclick', () => this.reset())],
       },
     };
-  }
-
-  /** Where a series has values of events, and not one that is still there. */
-  #events({ data: [times, ...values] }, series) {
-    const end = this.#ends[series - 1];
-    const indices = [];
-    for (const [i, value] of values[series - 1].entries()) if (value !== null && value !== undefined && times[i] !== end) indices.push(i);
-    return indices;
   }
 
   /** The values at the cursor: each is the last one before it. */
@@ -216,6 +211,14 @@ export function heldUntil(points, until) {
   const [times, values] = points;
   if (!times.length || until === null || until <= times.at(-1)) return points;
   return [[...times, until], [...values, values.at(-1)]];
+}
+
+/** Where a series has values of events, and not the one that `heldUntil` added; null where it added
+ * none. */
+export function eventsAt(times, values, held) {
+  const indices = [];
+  for (const [i, value] of values.entries()) if (value !== null && value !== undefined && times[i] !== held) indices.push(i);
+  return indices;
 }
 
 /** The value that held at a time, as text; none where the event before it had no number, nor after

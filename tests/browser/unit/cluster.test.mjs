@@ -29,6 +29,13 @@ test('a node that does not answer any more stays, and says for how long', () => 
   assert.match(nodes[3].title, /the store fails/);
 });
 
+test('of a node whose last answer is ahead of a clock that was set back nobody knows whether it serves', () => {
+  const node = (name, answered) => ({ name, serves: true, active: null, reason: null, applied: 40, answered });
+  const { nodes } = described(stream({ nodes: [node('a', 1003), node('b', 4560)] }), 1000);
+  assert.deepEqual(texts(nodes), ['a: serves, this node (good)', 'b: not known (warn)']);
+  assert.deepEqual(nodes.map(({ title }) => title), ['Node a: applied 40, last answer now', 'Node b: applied 40, its last answer is ahead of the server’s clock']);
+});
+
 test('under a monitor one node is active, and the others stand by, which is well', () => {
   const node = (name, active) => ({ name, serves: true, active, reason: null, applied: 40, answered: 999 });
   const { nodes } = described(stream({ nodes: [node('a', false), node('b', true), node('c', false)] }), 1000);

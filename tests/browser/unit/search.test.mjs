@@ -8,7 +8,7 @@ import { finder, hasWord, hint, member, narrows, parse, seconds } from '../../..
 import { csv, jsonLines } from '../../../server/web/export.js';
 import { numbers, pointsOf } from '../../../server/web/history.js';
 import { read, written } from '../../../server/web/place.js';
-import { heldUntil, valueAt } from '../../../server/web/trend.js';
+import { eventsAt, heldUntil, valueAt } from '../../../server/web/trend.js';
 import { Stream } from '../../../server/web/stream.js';
 
 const json = (value) => ({ json: { text: JSON.stringify(value), size: 1 } });
@@ -221,6 +221,10 @@ test('a value holds until the end of the plot, and no event is made up', () => {
   assert.deepEqual(heldUntil(points, 9), [[1, 2, 9], [5, 6, 6]]);
   for (const until of [2, 1, null]) assert.equal(heldUntil(points, until), points);
   assert.deepEqual(heldUntil([[], []], 9), [[], []]);
+  // an event at the end has its mark, what was added there has none
+  assert.deepEqual(eventsAt([1, 2], [5, 6], null), [0, 1]);
+  assert.deepEqual(eventsAt([1, 2, 9], [5, undefined, 5], 9), [0]);
+  assert.deepEqual(eventsAt([1], [5], null), [0]);
 });
 
 test('numbers of a payload, and the points of a plot', () => {
