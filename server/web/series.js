@@ -50,6 +50,9 @@ export class Series {
 
   #time;
   #on;
+  /** The newest event by its registration that the server has given, also where it does not belong
+   * to the time: what is new comes after it. */
+  #newest = null;
   /** What the latest event of the type was when what is new was asked for. */
   #followed;
   /** Until when, in the server's seconds, all events are here, whatever the latest one is. */
@@ -76,7 +79,9 @@ export class Series {
       if (this.events.at(-1) !== oldest) return;
       this.gone = this.more && !events.length;
       [this.more, this.problem] = [more, ''];
-      if (!oldest) [this.loaded, this.#until] = [true, known];
+      // the first page is of one moment; what an older one has may be newer than what nobody has
+      // asked for yet
+      if (!oldest) [this.loaded, this.#until, this.#newest] = [true, known, newestOf(this.#newest, events)];
       this.#keep(this.events.concat(events));
     } catch (error) {
       this.problem = error.message;
@@ -107,24 +112,25 @@ export class Series {
   /** Asks for what came since: everything from the newest that is known on, also what the latest
    * values never showed. By the time of registration, whatever the order is: what comes late by its
    * source time is new all the same. Gives 'changed', 'late' where events come faster than they can
-   * be asked for, or null. */
+   * be asked for and the newest are to be asked for anew, or null. By the source time that would
+   * give the same ones: what was registered last is not what is newest. */
   async follow() {
     const { by } = this.#time;
-    const [from, to] = this.#time.limits();
+    const [, to] = this.#time.limits();
     const latest = this.#on.row(this.type);
     const [key, event] = [latest?.key ?? '', latest?.event];
     const known = this.#on.known();
-    const last = this.events.reduce((last, event) => (last && compareTimes(last, event) >= 0 ? last : event), null);
+    const last = this.#newest;
     const before = [this.behind, this.unkept, this.lost].join();
     let fresh = [];
     try {
       const data = { from: last?.timestamp ?? stamp(this.#loadedAt), to: by === 'timestamp' ? stamp(to) : null, by: 'timestamp', order: 'ascending', limit: NEW_PAGE };
       const { events, more } = last ? await this.#further(last, data) : await this.#ask(data);
       const newest = events.at(-1);
-      if (more && this.#on.known() - secondsBy(newest, 'timestamp') > LATE) return 'late';
-      const isIn = (event) => event[by] && !(from !== null && secondsBy(event, by) < from) && !(to !== null && secondsBy(event, by) > to);
+      if (more && by === 'timestamp' && this.#on.known() - secondsBy(newest, 'timestamp') > LATE) return 'late';
+      this.#newest = newestOf(last, events);
       const here = this.#keys();
-      fresh = events.filter((event) => !here.has(keyOf(event)) && isIn(event));
+      fresh = events.filter((event) => !here.has(keyOf(event)) && this.#isIn(event));
       if (fresh.length) this.#keep([...fresh.reverse(), ...this.events].sort((a, b) => secondsBy(b, by) - secondsBy(a, by) || compareIds(b.id, a.id)));
       [this.behind, this.lost, this.#followed] = [more, '', more ? undefined : key];
       this.#until = more ? secondsBy(newest, 'timestamp') : known;
@@ -148,11 +154,19 @@ export class Series {
     // there is nothing, or `last` is gone: all from its time on, of which some may be here
     const edge = data.order === 'ascending' ? 'from' : 'to';
     const here = this.#keys();
+    const isOld = (event) => here.has(keyOf(event)) || (edge === 'from' && compareTimes(event, last) <= 0 && !this.#isIn(event));
     let { events, more } = await this.#ask({ ...data, [edge]: last[data.by] });
-    while (more && events.length && events.every((event) => here.has(keyOf(event)))) {
+    while (more && events.length && events.every(isOld)) {
       ({ events, more } = await this.#ask({ ...data, [edge]: last[data.by], after: events.at(-1).id }));
     }
-    return { events: events.filter((event) => !here.has(keyOf(event))), more };
+    return { events: events.filter((event) => !isOld(event)), more };
+  }
+
+  /** Whether an event belongs to the time. */
+  #isIn(event) {
+    const { by } = this.#time;
+    const [from, to] = this.#time.limits();
+    return event[by] && !(from !== null && secondsBy(event, by) < from) && !(to !== null && secondsBy(event, by) > to);
   }
 
   #keys() {
@@ -182,6 +196,11 @@ export function secondsBy(event, by) {
 export function compareIds(a, b) {
   for (let i = 0; i < 3; i++) if (a[i] !== b[i]) return a[i] - b[i];
   return 0;
+}
+
+/** The last registered of `events` and one more. */
+function newestOf(newest, events) {
+  return events.reduce((last, event) => (last && compareTimes(last, event) >= 0 ? last : event), newest);
 }
 
 function compareTimes(a, b) {

@@ -201,3 +201,40 @@ test('events that come faster than they can be asked for are asked for anew', as
   for (let n = 0; n < 4000; n++) server.register(1030 + n / 100);
   assert.equal(await series.follow(), 'late');
 });
+
+test('by the source time, what does not belong to the time is gone past, however much it is', async () => {
+  const server = new Server();
+  server.register(1000, { source: 900 });
+  for (let n = 0; n < 4500; n++) server.register(1000 + n / 10, { source: n % 2 ? null : 100 });
+  server.now = 2000;
+  const series = server.series({ by: 'source_timestamp', from: 800, to: 5000 });
+  await series.page();
+  assert.deepEqual([instances(series), series.isBehind], [[1], true]);
+  for (let n = 0; n < 3; n++) assert.notEqual(await series.follow(), 'late');
+  assert.deepEqual([instances(series), series.isBehind, series.behind, server.requests.length], [[1], false, false, 4]);
+  server.now = 2010;
+  server.register(2010, { source: 2005 });
+  await series.follow();
+  assert.deepEqual([instances(series), server.requests.length], [[4502, 1], 5]);
+  // the place to go on from has left the store, and there are as many of its moment
+  for (let n = 0; n < 2500; n++) server.register(2010);
+  for (let n = 0; n < 2; n++) await series.follow();
+  server.kept.pop();
+  server.register(2010, { source: 2006 });
+  await series.follow();
+  assert.deepEqual([instances(series), series.isBehind, series.behind], [[7003, 4502, 1], false, false]);
+});
+
+test('by the source time, what is new is not lost behind an older page', async () => {
+  const server = new Server();
+  for (let n = 1; n <= 600; n++) server.register(1000, { source: n });
+  server.now = 1010;
+  const series = server.series({ by: 'source_timestamp' });
+  await series.page();
+  server.register(1010, { source: 601 });
+  server.register(1011, { source: 0.5 });
+  await series.page();
+  assert.deepEqual([series.events.length, instances(series)[0]], [601, 600]);
+  await series.follow();
+  assert.deepEqual([series.events.length, instances(series)[0]], [602, 601]);
+});
