@@ -30,13 +30,13 @@
 //!
 //! Numbers are big-endian but for the checks.
 //!
-//! A session has limits, [`MAX_SESSION`], [`MAX_DECODED`] and [`MAX_PARTS`]: what is beyond them is
+//! A session has limits, [`MAX_SESSION`], [`MAX_EVENTS`] and [`MAX_PARTS`]: what is beyond them is
 //! never published, and a node that comes to it stops, as at what is damaged. So nobody who may
 //! write to the subject makes the nodes take memory without limit.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use hat_core::eventer::{RegisterEvent, Timestamp};
-use hat_core::sbs::{self, Decode, Reader};
+use hat_core::sbs::{self, Decode as _, Reader};
 
 const MAGIC: [u8; 4] = *b"HATS";
 /// The latest version of this format. Each message has the lowest that has its kind.
@@ -47,12 +47,11 @@ pub const HEAD: usize = 42;
 /// Bytes of a session's events as SBS, 64 MiB: a registration comes in a message of Chatter, whose
 /// limit is this by default. Part of the format, as the next two are: every node has the same.
 pub const MAX_SESSION: usize = 64 << 20;
-/// Bytes that they may take in memory once they are decoded, payloads and types not counted,
-/// 128 MiB: three bytes can be an event, and each takes 160. Four times what a server takes of a
-/// client by default.
-pub const MAX_DECODED: usize = 128 << 20;
-/// Parts of a session, 4 096: enough where NATS takes messages of 16 KiB, and with its default of
-/// 1 MiB there are 64.
+/// Its events, 524 288: each is three bytes at the least, and takes some 160 in memory. More than
+/// twice what a server takes of a client by default.
+pub const MAX_EVENTS: usize = 1 << 19;
+/// Parts of a session, 4 096: those of 64 MiB with messages of 16 KiB. With 1 MiB, which NATS takes
+/// by default, there are 65.
 pub const MAX_PARTS: usize = 4_096;
 
 /// Which session it is, to whoever published it.
@@ -119,10 +118,13 @@ pub enum SessionError {
     /// [`MAX_SESSION`].
     #[error("its events take {0} bytes; a session of a cluster has at most {MAX_SESSION}")]
     TooLarge(usize),
+    /// [`MAX_EVENTS`].
+    #[error("it has {0} events; a session of a cluster has at most {MAX_EVENTS}")]
+    TooManyEvents(usize),
     /// [`MAX_PARTS`].
-    #[error("it would be in {0} parts; a session of a cluster is in at most {MAX_PARTS}")]
+    #[error("it is in {0} parts; a session of a cluster is in at most {MAX_PARTS}")]
     TooManyParts(usize),
-    /// [`MAX_DECODED`], or they are no events.
+    /// They are no events.
     #[error("its events cannot be decoded: {0}")]
     Events(#[from] sbs::DecodeError),
 }
@@ -133,26 +135,24 @@ pub enum SessionError {
 ///
 /// [`SessionError`].
 pub fn events(bytes: &Bytes) -> Result<Vec<RegisterEvent>, SessionError> {
-    if bytes.len() > MAX_SESSION {
-        return Err(SessionError::TooLarge(bytes.len()));
-    }
-    let mut reader = Reader::new(bytes).with_max_memory(MAX_DECODED);
-    let events = Vec::decode(&mut reader)?;
-    reader.finish()?;
-    Ok(events)
+    let count = i64::decode(&mut Reader::new(bytes))?;
+    check(bytes, usize::try_from(count).unwrap_or(0))?;
+    Ok(sbs::decode(bytes)?)
 }
 
-/// Whether every node takes these events as a session.
+/// Whether every node takes so many events, which are `bytes` as SBS, as a session.
 ///
 /// # Errors
 ///
 /// [`SessionError`].
-pub fn check(bytes: &Bytes) -> Result<(), SessionError> {
-    // nothing to look at where even the shortest events, of three bytes, are not too many
-    match bytes.len() / 3 * size_of::<RegisterEvent>() <= MAX_DECODED {
-        true => Ok(()),
-        false => events(bytes).map(drop),
+pub fn check(bytes: &Bytes, count: usize) -> Result<(), SessionError> {
+    if bytes.len() > MAX_SESSION {
+        return Err(SessionError::TooLarge(bytes.len()));
     }
+    if count > MAX_EVENTS {
+        return Err(SessionError::TooManyEvents(count));
+    }
+    Ok(())
 }
 
 impl Message {

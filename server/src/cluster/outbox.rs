@@ -146,6 +146,11 @@ pub struct GivenUp<T> {
 }
 
 impl<T> Item<T> {
+    /// It is what was published as `key`.
+    fn is(&self, key: Key) -> bool {
+        !key.is_opening && self.place == Some(key.place) && self.round == key.round
+    }
+
     /// It was to be sent by now, and never was.
     fn is_late(&self, now: Instant) -> bool {
         self.place.is_none() && self.until.is_some_and(|until| until <= now)
@@ -306,6 +311,15 @@ impl<T> Outbox<T> {
         }
     }
 
+    /// It can never be stored. Returns who waits for it; what is behind it goes on in the next
+    /// epoch, where no number is missing.
+    pub fn impossible(&mut self, key: Key) -> Option<T> {
+        let at = self.items.iter().position(|item| item.is(key))?;
+        let item = self.items.remove(at)?;
+        self.close();
+        Some(item.ticket)
+    }
+
     /// Whether it was stored is not known, or it was not: it is published again, with the same id.
     pub fn failed(&mut self, key: Key, now: Instant) {
         let pause = now + self.options.pause;
@@ -459,8 +473,7 @@ impl<T> Outbox<T> {
     }
 
     fn item(&mut self, key: Key) -> Option<&mut Item<T>> {
-        let is = |item: &Item<T>| item.place == Some(key.place) && item.round == key.round;
-        self.items.iter_mut().find(|item| !key.is_opening && is(item))
+        self.items.iter_mut().find(|item| item.is(key))
     }
 
     fn not_in_flight(&mut self, len: usize) {

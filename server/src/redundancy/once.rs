@@ -71,12 +71,12 @@ pub enum MirrorOnceError {
         /// The servers in the answer.
         found: Vec<i64>,
     },
-    /// The store has events of its own server's id that the other one does not have, this one the
-    /// last: that has registered under the id, too, and what of that is missing cannot be told.
+    /// The store has events of its own server's id, this one the last, and the other one does not
+    /// have it: that has registered under the id, too, and what of that is missing cannot be told.
     #[error(
-        "this store has events of server {}, the last of session {}, that the server to copy from \
-         does not have, although it has that id, too: give this server another id, or copy into a \
-         store in which nothing was registered",
+        "this store has events of server {}, the last of session {}, which are not those of that id \
+         that the server to copy from has, or one of the two does not keep that event: give this \
+         server another id, or copy into a store in which nothing was registered",
         .0.server, .0.session
     )]
     OwnEvents(EventId),
@@ -169,13 +169,12 @@ async fn check_own(
     };
     let params = QueryParams::Server(params);
     let ours = store.query(&params).map_err(unasked)?.into_result();
-    // one that is not kept cannot be compared
-    let Some(ours) = ours.events.first() else { return Ok(()) };
     let theirs = client.query(&params).await?;
     // all of it: where numbers go on from the last, both servers give the same ids
-    match theirs.events.first() == Some(ours) {
-        true => Ok(()),
-        false => Err(MirrorOnceError::OwnEvents(last.id)),
+    match (ours.events.first(), theirs.events.first()) {
+        (Some(ours), Some(theirs)) if ours == theirs => Ok(()),
+        // also where one of them does not keep it: then nobody can tell
+        _ => Err(MirrorOnceError::OwnEvents(last.id)),
     }
 }
 

@@ -16,7 +16,7 @@ use super::super::outbox::{GivenUp, Outbox, OutboxOptions};
 use super::super::replica::{Outcome, Replica};
 use super::super::role::{Role, RoleChange};
 use super::mark::StoredPosition;
-use super::publisher::{Publication, Publisher};
+use super::publisher::{FailureKind, Publication, Publisher};
 use super::reader::Reader;
 use super::shared::Shared;
 use super::watch::{JoinedStream, Watch};
@@ -314,9 +314,15 @@ impl Driver {
                     self.shared.set_refusal(None);
                 }
             }
+            Some(failure) if failure.kind == FailureKind::Impossible => {
+                if let Some(promise) = self.outbox.impossible(key) {
+                    self.shared.give_place();
+                    promise.settle(Err(AppendError::Store(StoreError::Cluster(failure.text))));
+                }
+            }
             Some(failure) => {
                 self.outbox.failed(key, self.now());
-                if failure.is_refusal {
+                if failure.kind == FailureKind::Refusal {
                     self.shared.set_refusal(Some(failure.text.clone()));
                 }
                 self.failure = Some(failure.text);

@@ -159,7 +159,7 @@ impl Log for ClusterLog {
             return Pending::settled(Err(driver::not_active()));
         }
         let events = sbs::encode(&append.events);
-        if let Err(error) = message::check(&events) {
+        if let Err(error) = message::check(&events, append.events.len()) {
             return Self::refused(&format!("{error}; register fewer events at once"));
         }
         if !self.shared.take_place(self.max_waiting) {

@@ -19,6 +19,10 @@ use super::watch::{stream_name, subject};
 /// Bytes of a message that NATS counts beside ours: its headers, which have the id.
 const ROOM: usize = 1_024;
 
+/// Bytes of a message that names parts: its check, and each name.
+const CHECK: usize = 4;
+const NAME: usize = 8;
+
 /// Errors of JetStream that say "not now": 10008, no leader of all; 10009, not this one; 10158, the
 /// same id is being stored.
 const NOT_NOW: [u64; 3] = [10_008, 10_009, 10_158];
@@ -35,8 +39,17 @@ pub(super) struct Publication {
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) text: Arc<str>,
+    pub(super) kind: FailureKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FailureKind {
+    /// It may be stored, or will be when it is published again.
+    Passing,
     /// JetStream has said no, and will for some time: it is full, say.
-    pub(super) is_refusal: bool,
+    Refusal,
+    /// Nothing of it that counts is stored, and nothing will be: it is too large.
+    Impossible,
 }
 
 pub(super) struct Publisher {
@@ -62,8 +75,8 @@ impl Publisher {
         let this = Arc::new(self);
         while let Some(published) = publishes.recv().await {
             if published.since.elapsed() > ACKNOWLEDGED {
-                let failure =
-                    Failure { text: "NATS accepts no messages".into(), is_refusal: false };
+                let (text, kind) = ("NATS accepts no messages".into(), FailureKind::Passing);
+                let failure = Failure { text, kind };
                 this.done(published, Some(failure));
                 continue;
             }
@@ -74,7 +87,7 @@ impl Publisher {
             if bytes.len() > most {
                 tokio::spawn(async move {
                     let became = this.chop(&published.publish, most).await;
-                    this.done(published, became.err().map(Failure::from));
+                    this.done(published, became.err());
                 });
                 continue;
             }
@@ -104,15 +117,21 @@ impl Publisher {
 
     /// The parts of a session, and then the session itself, which names them: until that one is
     /// there, nobody sees anything of it.
-    async fn chop(&self, publish: &Publish, most: usize) -> Result<(), PublishError> {
+    async fn chop(&self, publish: &Publish, most: usize) -> Result<(), Failure> {
         let Message { place, timestamp, body } = publish.message.clone();
         let Body::Session(bytes) = body else {
-            return Err(PublishError::new(PublishErrorKind::MaxPayloadExceeded));
+            return Err(PublishError::new(PublishErrorKind::MaxPayloadExceeded).into());
         };
         let size = most - HEAD;
-        // no node takes it, and messages that are this small are not for events of this size
-        if bytes.len().div_ceil(size) > MAX_PARTS {
-            return Err(PublishError::new(PublishErrorKind::MaxPayloadExceeded));
+        // the message that names them has to fit, too
+        let most_parts = MAX_PARTS.min((size - CHECK) / NAME);
+        if bytes.len().div_ceil(size) > most_parts {
+            let text = format!(
+                "the events take {} bytes, and NATS takes messages of {most} bytes, of which a \
+                 session has at most {most_parts}: register fewer events at once",
+                bytes.len()
+            );
+            return Err(Failure { text: text.into(), kind: FailureKind::Impossible });
         }
         let mut acknowledged = Vec::new();
         for (number, start) in (0..bytes.len()).step_by(size).enumerate() {
@@ -151,6 +170,7 @@ impl From<PublishError> for Failure {
             Some(said) => said.to_string(),
             None => error.to_string(),
         };
-        Self { text: text.into(), is_refusal }
+        let kind = if is_refusal { FailureKind::Refusal } else { FailureKind::Passing };
+        Self { text: text.into(), kind }
     }
 }

@@ -294,3 +294,20 @@ fn what_was_sent_by_its_time_goes_on() {
     assert_eq!(bench.outbox.late(bench.now), ['a']);
     assert_eq!(bench.next(), "b as 2-0-0 at 2");
 }
+
+#[test]
+fn what_can_never_be_stored_holds_nothing_up() {
+    let mut bench = Bench::open();
+    bench.push('a');
+    bench.push('b');
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    assert_eq!(bench.next(), "b as 1-1-0 at 0");
+    assert_eq!(bench.outbox.impossible(key(0, 0)), Some('a'));
+    assert_eq!(bench.outbox.impossible(key(0, 0)), None, "once");
+    // its number is missing in this epoch: what was sent behind it is void
+    assert!(bench.outbox.is_closed());
+    bench.outbox.open(Opening::Plain);
+    assert_eq!(bench.next(), "2-open");
+    bench.outbox.opened(7, 2);
+    assert_eq!(bench.next(), "b as 2-0-0 at 0");
+}

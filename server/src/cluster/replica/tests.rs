@@ -4,7 +4,7 @@ use hat_core::eventer::{EventType, RegisterEvent};
 use hat_core::sbs;
 use proptest::prelude::*;
 
-use super::super::message::MAX_DECODED;
+use super::super::message::MAX_EVENTS;
 use super::*;
 
 /// A writer, and one of its epochs.
@@ -385,22 +385,22 @@ fn parts_that_are_empty_take_room_all_the_same() {
 }
 
 #[test]
-fn what_takes_much_more_memory_than_bytes_is_no_session() {
+fn events_that_take_much_more_memory_than_bytes_have_a_limit() {
     let shortest = sbs::encode(&RegisterEvent::new(EventType::from_segments([""; 0])));
     assert_eq!(shortest.len(), 3);
-    let events = |count: usize| {
-        let count_of_them = sbs::encode(&(count as i64));
-        Bytes::from([&count_of_them[..], &shortest.repeat(count)].concat())
-    };
-    let most = MAX_DECODED / size_of::<RegisterEvent>();
-    for (count, fits) in [(most, true), (most + 1, false)] {
-        let (mut replica, events) = (Replica::new(1, State::default()), events(count));
-        assert_eq!(message::check(&events).is_ok(), fits, "who publishes knows it before");
+    for (count, fits) in [(MAX_EVENTS, true), (MAX_EVENTS + 1, false)] {
+        let length = sbs::encode(&(count as i64));
+        let events = Bytes::from([&length[..], &shortest.repeat(count)].concat());
+        assert_eq!(message::check(&events, count).is_ok(), fits, "who publishes knows it before");
+        let mut replica = Replica::new(1, State::default());
         replica.take(1, &open(A)).expect("an epoch");
         let session = message(A, 0, 1, Body::Session(events));
         match replica.take(2, &session) {
             Ok(Outcome::Session { session, .. }) => assert_eq!(session.events().len(), count),
-            taken => assert!(!fits && matches!(taken, Err(Fault::Session(2, _))), "{taken:?}"),
+            taken => {
+                let too_many = Fault::Session(2, SessionError::TooManyEvents(count));
+                assert!(!fits && taken == Err(too_many), "{count}");
+            }
         }
     }
 }
