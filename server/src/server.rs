@@ -43,6 +43,10 @@ const ANSWERING: Duration = Duration::from_secs(1);
 /// said.
 const LAST_SYNC: Duration = Duration::from_secs(30);
 
+/// The longest that the end waits for connections, 5 s. Each ends within its close timeout; what is
+/// left then has a request in hand that waits for a disk which does not answer.
+const CLOSING: Duration = Duration::from_secs(5);
+
 /// How a server works.
 pub struct Options {
     /// Where it listens. With a [`monitor`](Self::monitor), others must be able to connect to this,
@@ -329,7 +333,8 @@ impl EventServer {
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where what was answered may not be durable.
+    /// [`StoreError`], where what was answered may not be durable. A disk that does not answer is
+    /// given up after half a minute, and so are requests that wait for it.
     pub async fn stop(&self) -> Result<(), StoreError> {
         info!("stopping");
         self.stopping.store(true, Ordering::Relaxed);
@@ -346,20 +351,15 @@ impl EventServer {
                 }
                 None => self.engine.stop().await,
             }
-            let failing = match self.logs.health() {
-                // what a cluster has acknowledged is durable
-                Health::Failing(StoreError::Cluster(_)) => None,
-                Health::Failing(error) => Some(error),
-                _ => None,
-            };
             let closed = self.logs.close().await;
             // what the logs told last is with the clients' connections
             while self.told_all.recv().await.is_ok() {}
-            failing.or(match closed {
+            match closed {
+                // what a cluster has acknowledged is durable
                 Err(AppendError::Store(StoreError::Cluster(_))) => None,
                 Err(AppendError::Store(error)) => Some(error),
                 _ => None,
-            })
+            }
         };
         let patience = async {
             (self.sleep)(LAST_SYNC).await;
@@ -372,7 +372,15 @@ impl EventServer {
         let lost = smol::future::or(last_sync, patience).await;
         // who was registered last is answered before its connection is closed
         self.server.answered(ANSWERING).await;
-        self.server.close().await;
+        let left = async {
+            (self.sleep)(CLOSING).await;
+            let connections = self.server.open_connections();
+            warn!(
+                connections,
+                "not waiting any longer for requests that the disk has not answered"
+            );
+        };
+        smol::future::or(self.server.close(), left).await;
         lost.map_or(Ok(()), Err)
     }
 }

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hat_aio::eventer::{ConnectOptions, connect};
 use hat_core::eventer::{Event, EventId, EventType, QueryParams, RegisterEvent, Status, Timestamp};
 use hat_server::redundancy::{MirrorReport, MonitorOptions};
 use hat_server::store::memory::Config;
 use hat_server::store::{
-    Answer, Last, MemoryStore, Numbering, QueryError, Session, Stats, Store, StoreError, Sync,
+    Answer, Health, Last, MemoryStore, Numbering, QueryError, Session, Stats, Store, StoreError,
+    Sync,
 };
 use hat_server::{EventServer, Options};
 use hat_tests::hurried::Hurried;
@@ -79,6 +81,10 @@ impl Store for Asking {
         // it may fail, and block
         false
     }
+}
+
+fn no_room() -> StoreError {
+    StoreError::Full(Arc::new(std::io::ErrorKind::StorageFull.into()))
 }
 
 fn memory() -> MemoryStore {
@@ -188,14 +194,41 @@ on_every_runtime! {
         };
         let store = Arc::new(Asking { store: memory(), may: Box::new(may) });
         let server = EventServer::start::<Hurried<R>>(options(1), store).await.expect("it starts");
+        let at = server.addresses()[0];
+        let client = connect::<R>(at, "client", ConnectOptions::default()).await.expect("a client");
         hangs.store(true, Ordering::SeqCst);
         let handle = server.handle();
         R::spawn(async move {
             let _ = handle.register(vec![event("a")]).await;
         });
         until::<R>(|| seen.load(Ordering::SeqCst)).await;
+        // what clients wait for is in the hands of the disk, too
+        R::spawn(async move {
+            let _ = client.register_with_response(&[event("b")]).await;
+        });
+        R::spawn(async move {
+            let _ = connect::<R>(at, "late", ConnectOptions::default()).await;
+        });
+        until::<R>(|| server.handle().log_counts().waiting == 2).await;
         let stopped = within::<R, _>(Duration::from_secs(100), server.stop()).await;
         drop(release);
         stopped.expect("it ends").expect_err("what was registered is not on the disk");
+    }
+
+    /// What could not be registered was refused, and nothing that was acknowledged is missing.
+    async fn a_server_whose_disk_is_full_ends_well<R>() {
+        let is_full = Arc::new(AtomicBool::new(false));
+        let full = is_full.clone();
+        let may = move |_: &[Arc<Session>]| match full.load(Ordering::SeqCst) {
+            true => Err(no_room()),
+            false => Ok(()),
+        };
+        let store = Arc::new(Asking { store: memory(), may: Box::new(may) });
+        let server = EventServer::start::<R>(options(1), store).await.expect("it starts");
+        server.handle().register(vec![event("a")]).await.expect("there is room");
+        is_full.store(true, Ordering::SeqCst);
+        server.handle().register(vec![event("b")]).await.expect_err("there is none");
+        assert!(matches!(server.health(), Health::Failing(_)));
+        server.stop().await.expect("nothing is lost");
     }
 }
