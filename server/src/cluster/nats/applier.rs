@@ -245,8 +245,11 @@ fn keep(
                 let recovered = store.recover().and_then(|()| store.sync());
                 shared.disk(recovered.err());
             }
-            more = false;
-            continue;
+            // of a full one, what is old can be removed, and that may make room
+            if shared.disk_fails() && !shared.disk_is_full() {
+                more = false;
+                continue;
+            }
         }
         if shared.take_unsynced()
             && let Err(error) = timed(shared, || store.sync())
@@ -258,8 +261,9 @@ fn keep(
             continue;
         }
         tidied = Instant::now();
-        if shared.has_caught_up() {
-            // the newest event is not one of long ago, as where a node comes new
+        if shared.has_caught_up() || shared.disk_is_full() {
+            // the newest event is not one of long ago, as where a node comes new; one that has no
+            // room does not catch up before what is old is removed
             calendar.look_at(store, tidied);
         }
         match store.tidy(calendar.now(clock(), tidied)) {
@@ -318,6 +322,33 @@ mod tests {
         let reason = shared.has_stopped().expect("it has stopped");
         assert!(reason.contains("the task that applies the stream"), "{reason}");
         assert!(matches!(shared.health(), Health::Closed));
+    }
+
+    /// The rules may be what makes room.
+    #[test]
+    fn a_full_disk_is_tidied_while_something_waits_for_room() {
+        let options = ClusterOptions::new(vec!["nats://127.0.0.1:1".into()], "a node");
+        let shared = Arc::new(Shared::new(&options, 1, &State::behind(0)));
+        let store = Fragile::new();
+        store.fail(Some(StoreError::Full(Arc::new(std::io::ErrorKind::StorageFull.into()))));
+        let (tell, _feed) = bounded(1);
+        let ends = start(shared.clone(), store.clone(), &LogOptions::new(1), tell);
+        let (batches, _applied) = ends.expect("threads");
+        batches.send_blocking(Batch { sequence: 1, ..Batch::default() }).expect("it takes one");
+        let until = |what: &str, is: &dyn Fn() -> bool| {
+            let start = Instant::now();
+            while !is() {
+                assert!(start.elapsed() < Duration::from_secs(30), "{what}");
+                thread::sleep(DOUBT);
+            }
+        };
+        until("it cannot be applied", &|| shared.holds());
+        let before = store.tidied.load(Ordering::SeqCst);
+        until("it is tidied", &|| store.tidied.load(Ordering::SeqCst) > before);
+        assert!(shared.disk_fails(), "and it is said all the same");
+        store.fail(None);
+        until("it is applied", &|| !shared.disk_fails());
+        drop(batches);
     }
 
     #[test]
