@@ -33,6 +33,7 @@ use crate::page::Live;
 use crate::redundancy::{MonitorOptions, Redundancy};
 #[cfg(feature = "cluster")]
 use crate::store::Log;
+use crate::store::on_panic::OnPanic;
 use crate::store::{AppendError, Health, LocalLog, LogOptions, Store, StoreError};
 use crate::teller::{Notify, Progress, Teller};
 
@@ -147,6 +148,8 @@ pub struct EventServer {
     /// Whether all logs take something, where that changes.
     serves: Option<Receiver<bool>>,
     told_all: Receiver<()>,
+    /// Closed where a panic has ended a task of the server.
+    faults: (Sender<()>, Receiver<()>),
     stopping: AtomicBool,
     sleep: fn(Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -215,6 +218,7 @@ impl EventServer {
 
         let shown = live.clone();
         let (ended, told_all) = bounded(feeds.len());
+        let faults = bounded(1);
         for (number, feed) in feeds.into_iter().enumerate() {
             let (notifier, live, told) = (notifier.clone(), live.clone(), told.clone());
             let teller = Teller {
@@ -226,27 +230,30 @@ impl EventServer {
                 told: told.clone(),
             };
             let ended: Sender<()> = ended.clone();
-            R::spawn(async move {
+            let task = async move {
                 teller.run().await;
                 // the first is of the server's own id, which is what is waited for
                 if number == 0 {
                     told.end();
                 }
                 let _ = ended.try_send(());
-            });
+            };
+            // else the events of this log would be told to nobody any more, without a word
+            R::spawn(watched(task, faults.0.clone()));
         }
         drop(ended);
         let (tell, news) = bounded(1);
         for lost in logs.lost() {
             let (logs, live, tell) = (logs.clone(), shown.clone(), tell.clone());
-            R::spawn(async move {
+            let task = async move {
                 while lost.recv().await.is_ok() {
                     if let Some(live) = &live {
                         live.set_reason(logs.reason());
                     }
                     let _ = tell.try_send(());
                 }
-            });
+            };
+            R::spawn(watched(task, faults.0.clone()));
         }
         let redundancy = match options.monitor {
             None if serves.is_some() => None,
@@ -270,7 +277,7 @@ impl EventServer {
         };
         if let Some(serves) = serves.clone() {
             let (engine, logs, live) = (engine.clone(), logs.clone(), shown);
-            R::spawn(async move {
+            let task = async move {
                 loop {
                     if let Some(live) = &live {
                         live.set_reason(logs.reason());
@@ -280,13 +287,25 @@ impl EventServer {
                     // where one is on its way, that is enough
                     let _ = tell.try_send(());
                 }
-            });
+            };
+            R::spawn(watched(task, faults.0.clone()));
         }
         let sleep = |time| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(hat_aio::runtime::sleep::<R>(time))
         };
         let stopping = AtomicBool::new(false);
-        Ok(Self { server, handle, engine, logs, redundancy, serves, told_all, stopping, sleep })
+        Ok(Self {
+            server,
+            handle,
+            engine,
+            logs,
+            redundancy,
+            serves,
+            told_all,
+            faults,
+            stopping,
+            sleep,
+        })
     }
 
     /// Where it listens.
@@ -315,7 +334,7 @@ impl EventServer {
     pub async fn ended(&self) -> EndReason {
         let fault = async {
             // each log ends with a word
-            let _ = self.told_all.recv().await;
+            let _ = smol::future::or(self.told_all.recv(), self.faults.1.recv()).await;
             if self.stopping.load(Ordering::Relaxed) {
                 return std::future::pending().await;
             }
@@ -385,6 +404,14 @@ impl EventServer {
     }
 }
 
+/// A task that the server cannot do without: where a panic ends it, `faults` is closed.
+async fn watched(task: impl Future<Output = ()>, faults: Sender<()>) {
+    let _says = OnPanic(|| {
+        faults.close();
+    });
+    task.await;
+}
+
 /// Who orders sessions: this process, or the cluster.
 fn start_logs(options: &mut Options, store: Arc<dyn Store>) -> Result<Started, StartError> {
     let server_id = options.log.server_id;
@@ -450,8 +477,11 @@ pub enum EndReason {
     /// There is no monitor any more, and the server was to end then.
     #[error("the monitor is lost: {0}")]
     MonitorLost(String),
-    /// What registers events has ended, by a panic of a module say.
-    #[error("the task that registers events has ended because of a bug in this program")]
+    /// What registers events, or tells clients of them, has ended: by a panic of a module, say.
+    #[error(
+        "a task that registers events or tells clients of them has ended because of a bug in this \
+         program"
+    )]
     Fault,
 }
 
@@ -459,4 +489,21 @@ pub enum EndReason {
 fn announced(listen: &Address, addresses: &[SocketAddr]) -> (String, u16) {
     let port = addresses.first().map_or(listen.port(), SocketAddr::port);
     (listen.host().to_owned(), port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The others of several go on, so that their end tells nothing.
+    #[tokio::test]
+    async fn a_task_that_panics_is_told_of() {
+        let (fault, faults) = bounded(1);
+        let well = tokio::spawn(watched(async {}, fault.clone()));
+        well.await.expect("it ends");
+        assert!(!faults.is_closed());
+        let faulty = tokio::spawn(watched(async { panic!("a task with a fault") }, fault));
+        faulty.await.expect_err("it panics");
+        assert!(faults.is_closed());
+    }
 }
