@@ -351,3 +351,17 @@ fn a_fault_beside_the_work_closes_the_log() {
     assert!(matches!(log.append(events("a").into()).wait(), Err(AppendError::Closed)));
     assert!(matches!(log.health(), Health::Closed));
 }
+
+#[test]
+fn a_fault_of_the_program_before_the_last_sync_is_no_success() {
+    let store = Fragile::new();
+    let durability = Durability::Flush(Duration::from_secs(3600));
+    let (log, _feed) =
+        LocalLog::start(store.clone(), LogOptions { durability, ..options() }).expect("a log");
+    registered(&log, "a");
+    store.panics_syncing.store(true, Ordering::SeqCst);
+    for _ in 0..2 {
+        let closed = log.close().wait();
+        assert!(matches!(closed, Err(AppendError::Store(StoreError::Failed(_)))), "{closed:?}");
+    }
+}

@@ -270,6 +270,8 @@ impl Work {
         match self.store.apply(&batch.sessions, &[], Sync::Later) {
             Ok(()) => {
                 self.well();
+                // before anything is answered
+                self.shared.lock().unsynced = true;
                 self.unsynced_events += batch.events;
                 self.unsynced.extend(batch.succeed());
                 let time = time.min(LONGEST_FLUSH);
@@ -310,6 +312,7 @@ impl Work {
                 self.well();
                 self.unsynced_events = 0;
                 let sessions = std::mem::take(&mut self.unsynced);
+                self.shared.lock().unsynced = false;
                 self.tell_durable(sessions);
             }
             Err(error) => {
