@@ -15,6 +15,7 @@ use tracing::warn;
 use super::super::replica::{FenceState, Outcome};
 use super::shared::{Permission, Shared};
 use crate::store::calendar::Calendar;
+use crate::store::last_step::wait_for_step;
 use crate::store::on_panic::OnPanic;
 use crate::store::{Durability, LogOptions, Session, SessionUpdate, Store, StoreError, Sync};
 
@@ -92,12 +93,12 @@ pub(super) fn start(
         });
         let store = applier.store.clone();
         applier.run(&taken);
-        // its end of `due` is gone: the other thread has the store, which is free once it ends
-        let _ = keeper.join();
         if let Err(error) = store.sync() {
             warn!(%error, "the last sync failed: the next start applies its messages again");
         }
         drop(store);
+        // its end of `due` is gone: the other thread has the store, which is free once it ends
+        wait_for_step(&keeper);
         shared.closed();
     };
     thread.spawn(run).map_err(failed)?;
@@ -349,6 +350,29 @@ mod tests {
         store.fail(None);
         until("it is applied", &|| !shared.disk_fails());
         drop(batches);
+    }
+
+    /// What can be done after the next start keeps nobody.
+    #[test]
+    fn the_end_does_not_wait_for_a_long_step_beside_the_work() {
+        let options = ClusterOptions::new(vec!["nats://127.0.0.1:1".into()], "a node");
+        let shared = Arc::new(Shared::new(&options, 1, &State::behind(0)));
+        let store = Fragile::new();
+        store.hangs_tidying.store(true, Ordering::SeqCst);
+        let (tell, _feed) = bounded(1);
+        let ends = start(shared.clone(), store.clone(), &LogOptions::new(1), tell);
+        let (batches, _applied) = ends.expect("threads");
+        while store.tidied.load(Ordering::SeqCst) == 0 {
+            thread::sleep(DOUBT);
+        }
+        let (promise, pending) = pending();
+        shared.wait_for_the_end(promise);
+        drop(batches);
+        let (closed, is_closed) = sync_channel(1);
+        thread::spawn(move || closed.send(pending.wait()));
+        let outcome = is_closed.recv_timeout(Duration::from_secs(20));
+        store.hangs_tidying.store(false, Ordering::SeqCst);
+        outcome.expect("it ends").expect("all is synced");
     }
 
     #[test]

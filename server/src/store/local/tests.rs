@@ -352,6 +352,24 @@ fn a_fault_beside_the_work_closes_the_log() {
     assert!(matches!(log.health(), Health::Closed));
 }
 
+/// All is durable: who ends need not wait for what can be done after the next start.
+#[test]
+fn the_end_does_not_wait_for_a_long_step_beside_the_work() {
+    let store = Fragile::new();
+    store.hangs_tidying.store(true, Ordering::SeqCst);
+    let (log, _feed) = LocalLog::start(store.clone(), options()).expect("a log");
+    registered(&log, "a");
+    while store.tidied.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    let (closed, is_closed) = std::sync::mpsc::channel();
+    let pending = log.close();
+    std::thread::spawn(move || closed.send(pending.wait()));
+    let outcome = is_closed.recv_timeout(Duration::from_secs(20));
+    store.hangs_tidying.store(false, Ordering::SeqCst);
+    outcome.expect("it is closed").expect("everything is durable");
+}
+
 #[test]
 fn a_fault_of_the_program_before_the_last_sync_is_no_success() {
     let store = Fragile::new();

@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use super::{Durability, LogOptions, Numbering, Request, Shared, tidy};
 use crate::store::calendar::Calendar;
+use crate::store::last_step::wait_for_step;
 use crate::store::on_panic::OnPanic;
 use crate::store::pending::Promise;
 use crate::store::{Append, AppendError, Health, Session, SessionUpdate, Store, StoreError, Sync};
@@ -145,7 +146,7 @@ impl Work {
         self.shared.due.notify_one();
         if let Some(tidying) = self.tidying.take() {
             // it has the store, which is free once this has ended
-            let _ = tidying.join();
+            wait_for_step(&tidying);
         }
         self.shared.end(lost);
     }
