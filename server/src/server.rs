@@ -33,6 +33,7 @@ use crate::page::Live;
 use crate::redundancy::{MonitorOptions, Redundancy};
 #[cfg(feature = "cluster")]
 use crate::store::Log;
+use crate::store::on_panic::OnPanic;
 use crate::store::{AppendError, Health, LocalLog, LogOptions, Store, StoreError};
 use crate::teller::{Notify, Progress, Teller};
 
@@ -42,6 +43,10 @@ const ANSWERING: Duration = Duration::from_secs(1);
 /// The longest that the end waits for a disk, 30 s: after that, what is not on it is given up, and
 /// said.
 const LAST_SYNC: Duration = Duration::from_secs(30);
+
+/// The longest that the end waits for connections, 5 s. Each ends within its close timeout; what is
+/// left then has a request in hand that waits for a disk which does not answer.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// How a server works.
 pub struct Options {
@@ -143,6 +148,8 @@ pub struct EventServer {
     /// Whether all logs take something, where that changes.
     serves: Option<Receiver<bool>>,
     told_all: Receiver<()>,
+    /// Closed where a panic has ended a task of the server.
+    faults: (Sender<()>, Receiver<()>),
     stopping: AtomicBool,
     sleep: fn(Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -211,6 +218,7 @@ impl EventServer {
 
         let shown = live.clone();
         let (ended, told_all) = bounded(feeds.len());
+        let faults = bounded(1);
         for (number, feed) in feeds.into_iter().enumerate() {
             let (notifier, live, told) = (notifier.clone(), live.clone(), told.clone());
             let teller = Teller {
@@ -222,27 +230,30 @@ impl EventServer {
                 told: told.clone(),
             };
             let ended: Sender<()> = ended.clone();
-            R::spawn(async move {
+            let task = async move {
                 teller.run().await;
                 // the first is of the server's own id, which is what is waited for
                 if number == 0 {
                     told.end();
                 }
                 let _ = ended.try_send(());
-            });
+            };
+            // else the events of this log would be told to nobody any more, without a word
+            R::spawn(watched(task, faults.0.clone()));
         }
         drop(ended);
         let (tell, news) = bounded(1);
         for lost in logs.lost() {
             let (logs, live, tell) = (logs.clone(), shown.clone(), tell.clone());
-            R::spawn(async move {
+            let task = async move {
                 while lost.recv().await.is_ok() {
                     if let Some(live) = &live {
                         live.set_reason(logs.reason());
                     }
                     let _ = tell.try_send(());
                 }
-            });
+            };
+            R::spawn(watched(task, faults.0.clone()));
         }
         let redundancy = match options.monitor {
             None if serves.is_some() => None,
@@ -266,7 +277,7 @@ impl EventServer {
         };
         if let Some(serves) = serves.clone() {
             let (engine, logs, live) = (engine.clone(), logs.clone(), shown);
-            R::spawn(async move {
+            let task = async move {
                 loop {
                     if let Some(live) = &live {
                         live.set_reason(logs.reason());
@@ -276,13 +287,25 @@ impl EventServer {
                     // where one is on its way, that is enough
                     let _ = tell.try_send(());
                 }
-            });
+            };
+            R::spawn(watched(task, faults.0.clone()));
         }
         let sleep = |time| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(hat_aio::runtime::sleep::<R>(time))
         };
         let stopping = AtomicBool::new(false);
-        Ok(Self { server, handle, engine, logs, redundancy, serves, told_all, stopping, sleep })
+        Ok(Self {
+            server,
+            handle,
+            engine,
+            logs,
+            redundancy,
+            serves,
+            told_all,
+            faults,
+            stopping,
+            sleep,
+        })
     }
 
     /// Where it listens.
@@ -311,7 +334,7 @@ impl EventServer {
     pub async fn ended(&self) -> EndReason {
         let fault = async {
             // each log ends with a word
-            let _ = self.told_all.recv().await;
+            let _ = smol::future::or(self.told_all.recv(), self.faults.1.recv()).await;
             if self.stopping.load(Ordering::Relaxed) {
                 return std::future::pending().await;
             }
@@ -329,7 +352,8 @@ impl EventServer {
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where what was answered may not be durable.
+    /// [`StoreError`], where what was answered may not be durable. A disk that does not answer is
+    /// given up after half a minute, and so are requests that wait for it.
     pub async fn stop(&self) -> Result<(), StoreError> {
         info!("stopping");
         self.stopping.store(true, Ordering::Relaxed);
@@ -346,20 +370,15 @@ impl EventServer {
                 }
                 None => self.engine.stop().await,
             }
-            let failing = match self.logs.health() {
-                // what a cluster has acknowledged is durable
-                Health::Failing(StoreError::Cluster(_)) => None,
-                Health::Failing(error) => Some(error),
-                _ => None,
-            };
             let closed = self.logs.close().await;
             // what the logs told last is with the clients' connections
             while self.told_all.recv().await.is_ok() {}
-            failing.or(match closed {
+            match closed {
+                // what a cluster has acknowledged is durable
                 Err(AppendError::Store(StoreError::Cluster(_))) => None,
                 Err(AppendError::Store(error)) => Some(error),
                 _ => None,
-            })
+            }
         };
         let patience = async {
             (self.sleep)(LAST_SYNC).await;
@@ -372,9 +391,25 @@ impl EventServer {
         let lost = smol::future::or(last_sync, patience).await;
         // who was registered last is answered before its connection is closed
         self.server.answered(ANSWERING).await;
-        self.server.close().await;
+        let left = async {
+            (self.sleep)(CLOSING).await;
+            let connections = self.server.open_connections();
+            warn!(
+                connections,
+                "not waiting any longer for requests that the disk has not answered"
+            );
+        };
+        smol::future::or(self.server.close(), left).await;
         lost.map_or(Ok(()), Err)
     }
+}
+
+/// A task that the server cannot do without: where a panic ends it, `faults` is closed.
+async fn watched(task: impl Future<Output = ()>, faults: Sender<()>) {
+    let _says = OnPanic(|| {
+        faults.close();
+    });
+    task.await;
 }
 
 /// Who orders sessions: this process, or the cluster.
@@ -442,8 +477,11 @@ pub enum EndReason {
     /// There is no monitor any more, and the server was to end then.
     #[error("the monitor is lost: {0}")]
     MonitorLost(String),
-    /// What registers events has ended, by a panic of a module say.
-    #[error("the task that registers events has ended because of a bug in this program")]
+    /// What registers events, or tells clients of them, has ended: by a panic of a module, say.
+    #[error(
+        "a task that registers events or tells clients of them has ended because of a bug in this \
+         program"
+    )]
     Fault,
 }
 
@@ -451,4 +489,21 @@ pub enum EndReason {
 fn announced(listen: &Address, addresses: &[SocketAddr]) -> (String, u16) {
     let port = addresses.first().map_or(listen.port(), SocketAddr::port);
     (listen.host().to_owned(), port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The others of several go on, so that their end tells nothing.
+    #[tokio::test]
+    async fn a_task_that_panics_is_told_of() {
+        let (fault, faults) = bounded(1);
+        let well = tokio::spawn(watched(async {}, fault.clone()));
+        well.await.expect("it ends");
+        assert!(!faults.is_closed());
+        let faulty = tokio::spawn(watched(async { panic!("a task with a fault") }, fault));
+        faulty.await.expect_err("it panics");
+        assert!(faults.is_closed());
+    }
 }

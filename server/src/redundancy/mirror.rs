@@ -9,8 +9,9 @@
 //!
 //! One write to the store is under way at a time, and what comes meanwhile is in the next: a
 //! session that could not be written is followed by none, or the copy would have a hole that nobody
-//! ever fills. It is asked for again on the next connection. An event whose id is that of another
-//! one here is not copied, and that is told.
+//! ever fills. It is asked for again after a pause, on the same connection: a new one would be in
+//! the other's history each time. An event whose id is that of another one here is not copied, and
+//! that is told.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,10 @@ use crate::store::{AppendError, Last, Pending, Session, StoreError};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// The longest pause between two attempts to copy: with room on the disk again, the copy is up to
+/// date after that.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// What every mirror needs.
 #[derive(Clone)]
@@ -76,9 +81,10 @@ pub(super) enum PageFault {
 }
 
 impl Error {
-    /// The connection could go on, and what the other server said of itself still holds.
-    fn is_ours(&self) -> bool {
-        matches!(self, Self::Write(_) | Self::Read(_))
+    /// Only the copy cannot go on: the connection can, and what the other server says of itself
+    /// holds.
+    fn is_of_copy(&self) -> bool {
+        matches!(self, Self::Write(_) | Self::Read(_) | Self::Page(_))
     }
 }
 
@@ -100,34 +106,12 @@ impl Mirror {
         loop {
             let connection = async {
                 let (ended, was_synced) = self.connection::<R>(&other, shared).await;
-                // where it is our disk that fails, the other may be active all the same, and this
-                // server must not start beside it
-                if !ended.is_ours() {
-                    shared.set_status(&other, None);
+                shared.set_status(&other, None);
+                self.is_gone(&other);
+                if was_synced {
+                    failed.clear();
                 }
-                if other.is_copied {
-                    let reports = self.handle.mirrors();
-                    let gone = |it: &mut MirrorReport| (it.connected, it.synced) = (false, false);
-                    reports.change(other.server_id, gone);
-                }
-                // the same reason again and again is told once, until it went well in between
-                let reason = ended.to_string();
-                if failed != reason || was_synced {
-                    let (host, port) = (&*other.host, other.port);
-                    let server_id = other.server_id;
-                    match other.is_copied {
-                        false if self.who.is_node => {
-                            warn!(host, port, reason, "cannot watch another node");
-                        }
-                        false => {
-                            warn!(server_id, host, port, reason, "cannot watch another server");
-                        }
-                        true => {
-                            warn!(server_id, host, port, reason, "cannot mirror another server");
-                        }
-                    }
-                    failed = reason;
-                }
+                self.say(&other, &ended, &mut failed);
                 sleep::<R>(self.retry).await;
                 false
             };
@@ -136,11 +120,39 @@ impl Mirror {
                 let _ = stopping.recv().await;
                 true
             };
-            if or(stopped, connection).await || shared.leave(&other) {
+            if or(stopped, connection).await {
                 shared.set_status(&other, None);
                 return;
             }
+            if shared.leave(&other) {
+                // where it is shown again, somebody else asks it by now
+                return;
+            }
         }
+    }
+
+    /// There is no connection to `other`.
+    pub(super) fn is_gone(&self, other: &Other) {
+        if other.is_copied {
+            let gone = |it: &mut MirrorReport| (it.connected, it.synced) = (false, false);
+            self.handle.mirrors().change(other.server_id, gone);
+        }
+    }
+
+    /// Says why there is no copy, or nothing is known. The same reason again and again is said
+    /// once.
+    fn say(&self, other: &Other, error: &Error, said: &mut String) {
+        let reason = error.to_string();
+        if *said == reason {
+            return;
+        }
+        let (server_id, host, port) = (other.server_id, &*other.host, other.port);
+        match other.is_copied {
+            false if self.who.is_node => warn!(host, port, reason, "cannot watch another node"),
+            false => warn!(server_id, host, port, reason, "cannot watch another server"),
+            true => warn!(server_id, host, port, reason, "cannot mirror another server"),
+        }
+        *said = reason;
     }
 
     /// A connection to `other`, from its beginning to its end. Gives why it ended, and whether all
@@ -222,6 +234,8 @@ impl Mirror {
             last: EventId::default(),
             given_again: false,
             under_way: None,
+            writing: None,
+            asked: 0,
             synced: None,
         };
         copy.report(|report| report.connected = true);
@@ -248,26 +262,82 @@ struct Copy<'a> {
     given_again: bool,
     /// What is being written.
     under_way: Option<PendingWrite>,
+    /// It, where it is of what was asked for.
+    writing: Option<Pending>,
+    /// Events that were asked for and written, on this connection.
+    asked: u64,
     /// What was told of the state last.
     synced: Option<SyncState>,
 }
 
 impl Copy<'_> {
-    /// Runs until the connection ends, or the copy cannot be written.
+    /// Runs until the connection ends. A copy that cannot be written is begun again behind what is
+    /// written.
     async fn run<R: Runtime>(&mut self) -> Result<std::convert::Infallible, Error> {
-        self.catch_up::<R>().await?;
+        let (mut pause, mut said) = (self.mirror.retry, String::new());
+        loop {
+            let begun = R::now();
+            let Err(error) = self.copy::<R>().await;
+            if !error.is_of_copy() {
+                return Err(error);
+            }
+            // one that went well for long
+            if R::now().saturating_duration_since(begun) > LONGEST_PAUSE {
+                (pause, said) = (self.mirror.retry, String::new());
+            }
+            self.mirror.say(self.other, &error, &mut said);
+            self.mirror.handle.mirrors().unsynced(self.other.server_id);
+            if let Some(SyncState::Synced(_)) = self.synced {
+                self.tell(SyncState::Syncing).await?;
+            }
+            self.rest::<R>(pause).await?;
+            pause = (pause * 2).min(LONGEST_PAUSE.max(self.mirror.retry));
+        }
+    }
+
+    async fn copy<R: Runtime>(&mut self) -> Result<std::convert::Infallible, Error> {
+        let caught_up = self.catch_up::<R>().await;
+        // however it ended: what is being written would be asked for again, and told twice
+        let settled = self.settle().await;
+        caught_up?;
+        settled?;
         self.follow().await
+    }
+
+    /// Waits for so long. What is told meanwhile is stored there, and asked for after that.
+    async fn rest<R: Runtime>(&mut self, time: Duration) -> Result<(), Error> {
+        let mut rested = std::pin::pin!(sleep::<R>(time));
+        loop {
+            let rested = async {
+                rested.as_mut().await;
+                None
+            };
+            let told = async { Some(self.client.next().await) };
+            match or(rested, told).await {
+                None => return Ok(()),
+                Some(Ok(Notification::Events(events))) => {
+                    self.told(events.into_vec());
+                    self.waiting.take();
+                }
+                Some(Ok(Notification::Status(status))) => self.status(status).await?,
+                Some(Err(error)) => return Err(error.into()),
+            }
+        }
     }
 
     /// Asks for what is missing, until nothing is.
     async fn catch_up<R: Runtime>(&mut self) -> Result<(), Error> {
         let (store, server_id) = (self.mirror.handle.store().clone(), self.other.server_id);
         let last = R::unblock(move || store.last(server_id)).await;
-        self.had = last.map_err(|_| StoreError::Closed)??;
-        self.last = self.had.id;
-        self.tell(SyncState::Connected).await?;
-        let (mut held, mut count) = (Waiting::new(self.mirror.waiting), 0_u64);
-        let mut writing: Option<Pending> = None;
+        let last = last.map_err(|_| StoreError::Closed)??;
+        self.last = last.id;
+        // what was told before this is stored there
+        self.waiting.take();
+        if self.synced.is_none() {
+            self.had = last;
+            self.tell(SyncState::Connected).await?;
+        }
+        let mut held = Waiting::new(self.mirror.waiting);
         let mut asked_after = self.last;
         loop {
             self.lost = false;
@@ -279,31 +349,35 @@ impl Copy<'_> {
             };
             let (page, more) = self.ask(QueryParams::Server(params)).await?;
             check(&page, more, asked_after)?;
-            if !page.is_empty() && count == 0 {
+            if !page.is_empty() && !matches!(self.synced, Some(SyncState::Syncing)) {
                 self.tell(SyncState::Syncing).await?;
             }
-            count += page.len() as u64;
             asked_after = page.last().map_or(asked_after, |event| event.id);
             held.extend(page);
             // the last session may go on in the next page
             let whole = if more { held.take_whole() } else { held.take() };
-            if let Some(writing) = writing.take() {
-                writing.await?;
-                self.written();
-            }
-            writing = self.write(whole);
+            self.settle().await?;
+            self.writing = self.write(whole);
             if !more && !self.lost {
                 break;
             }
         }
-        if let Some(writing) = writing.take() {
-            writing.await?;
-            self.written();
-        }
+        self.settle().await?;
         self.report(|report| report.synced = true);
         self.note_given_again();
-        info!(server_id, events = count, "all events of another server have been copied");
-        self.tell(SyncState::Synced(Some(count))).await
+        let events = self.asked;
+        info!(server_id, events, "all events of another server have been copied");
+        self.tell(SyncState::Synced(Some(events))).await
+    }
+
+    /// Waits until what was asked for and is being written is stored.
+    async fn settle(&mut self) -> Result<(), Error> {
+        if let Some(writing) = self.writing.take() {
+            writing.await?;
+            self.asked += self.under_way.map_or(0, |write| write.events);
+            self.written();
+        }
+        Ok(())
     }
 
     /// Writes what is told. Only the end of the connection, or of the disk, ends it.

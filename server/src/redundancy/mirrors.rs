@@ -1,13 +1,18 @@
 //! A task for each other server, and whether one of them is active.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hat_aio::Runtime;
+use hat_aio::runtime::sleep;
 use hat_core::eventer::Status;
 use smol::channel::{Receiver, Sender, bounded};
+use smol::future::FutureExt as _;
+use tracing::error;
 
-use super::mirror::Mirror;
+use super::mirror::{LONGEST_PAUSE, Mirror};
 use super::others::Other;
 
 /// The copies of other servers' events.
@@ -54,7 +59,16 @@ impl Mirrors {
             servers.insert(other.clone(), Server { wanted: true, status: None, tried: false });
             let (mirror, shared) = (self.mirror.clone(), self.shared.clone());
             let (other, stopping) = (other.clone(), self.stopping.clone());
-            R::spawn(async move { mirror.run::<R>(other, &shared, stopping).await });
+            R::spawn(async move {
+                let run = || mirror.clone().run::<R>(other.clone(), &shared, stopping.clone());
+                let panicked = || {
+                    let server_id = other.server_id;
+                    error!(server_id, "a bug in this program ended a copy: it is begun again");
+                    shared.forget(&other);
+                    mirror.is_gone(&other);
+                };
+                supervised::<R, _>(run, panicked, LONGEST_PAUSE).await;
+            });
         }
     }
 
@@ -78,7 +92,27 @@ impl Mirrors {
     }
 }
 
+/// Runs a task until it ends, and again where a panic ended it: nobody else would see that a copy
+/// does not go on, or that another server is active.
+async fn supervised<R: Runtime, F: Future<Output = ()>>(
+    run: impl Fn() -> F,
+    panicked: impl Fn(),
+    pause: Duration,
+) {
+    while AssertUnwindSafe(run()).catch_unwind().await.is_err() {
+        panicked();
+        sleep::<R>(pause).await;
+    }
+}
+
 impl Shared {
+    /// Nothing is known of `other`, as before it was asked.
+    fn forget(&self, other: &Other) {
+        if let Some(server) = self.lock().get_mut(other) {
+            (server.status, server.tried) = (None, false);
+        }
+    }
+
     pub(super) fn set_status(&self, other: &Other, status: Option<Status>) {
         if let Some(server) = self.lock().get_mut(other) {
             server.status = status;
@@ -102,5 +136,27 @@ impl Shared {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Other, Server>> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use hat_tokio::Tokio;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_is_run_again() {
+        let (runs, panics) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let run = || async {
+            assert!(runs.fetch_add(1, Ordering::SeqCst) > 0, "a task with a fault");
+        };
+        let panicked = || {
+            panics.fetch_add(1, Ordering::SeqCst);
+        };
+        supervised::<Tokio, _>(run, panicked, Duration::ZERO).await;
+        assert_eq!((runs.into_inner(), panics.into_inner()), (2, 1));
     }
 }

@@ -19,6 +19,12 @@ pub(crate) struct Fragile {
     pub(crate) panics_applying: AtomicBool,
     /// See [`panics_applying`](Self::panics_applying).
     pub(crate) panics_tidying: AtomicBool,
+    /// A fault of the program in syncs.
+    pub(crate) panics_syncing: AtomicBool,
+    /// Steps beside the work that were begun.
+    pub(crate) tidied: AtomicUsize,
+    /// Such a step does not end while this is so.
+    pub(crate) hangs_tidying: AtomicBool,
 }
 
 impl Fragile {
@@ -26,8 +32,17 @@ impl Fragile {
         let inner = MemoryStore::new(Config::new(7));
         let (fault, sync_fault) = (Mutex::default(), Mutex::default());
         let recovered = AtomicUsize::new(0);
-        let (panics_applying, panics_tidying) = (AtomicBool::default(), AtomicBool::default());
-        Arc::new(Self { inner, fault, sync_fault, recovered, panics_applying, panics_tidying })
+        Arc::new(Self {
+            inner,
+            fault,
+            sync_fault,
+            recovered,
+            panics_applying: AtomicBool::default(),
+            panics_tidying: AtomicBool::default(),
+            panics_syncing: AtomicBool::default(),
+            tidied: AtomicUsize::default(),
+            hangs_tidying: AtomicBool::default(),
+        })
     }
 
     pub(crate) fn fail(&self, fault: Option<StoreError>) {
@@ -71,6 +86,7 @@ impl Store for Fragile {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
+        assert!(!self.panics_syncing.load(Ordering::SeqCst), "a store with a fault");
         self.check()?;
         self.sync_fault.lock().expect("no panic").clone().map_or(Ok(()), Err)
     }
@@ -95,6 +111,10 @@ impl Store for Fragile {
 
     fn tidy(&self, now: Timestamp) -> Result<bool, StoreError> {
         assert!(!self.panics_tidying.load(Ordering::SeqCst), "a store with a fault");
+        self.tidied.fetch_add(1, Ordering::SeqCst);
+        while self.hangs_tidying.load(Ordering::SeqCst) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
         self.inner.tidy(now)
     }
 

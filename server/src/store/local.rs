@@ -116,6 +116,8 @@ struct Queue {
     closers: Vec<Promise>,
     closing: bool,
     closed: bool,
+    /// Something was answered and is not durable yet.
+    unsynced: bool,
     /// Why what was answered last is not durable, once it is closed.
     lost: Option<StoreError>,
     health: Health,
@@ -224,11 +226,18 @@ struct EndOfThread(Arc<Shared>);
 
 impl Drop for EndOfThread {
     fn drop(&mut self) {
-        if !self.0.lock().closed {
+        let queue = self.0.lock();
+        let (closed, unsynced) = (queue.closed, queue.unsynced);
+        drop(queue);
+        if !closed {
             error!(
                 "the log has ended because of a bug in this program: nothing more can be registered"
             );
-            self.0.end(None);
+            self.0.end(unsynced.then(|| {
+                let what = "a bug in this program ended the log before the last acknowledged \
+                            events were synced";
+                StoreError::Failed(Arc::new(std::io::Error::other(what)))
+            }));
             self.0.due.notify_one();
         }
     }

@@ -24,6 +24,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fragile;
 mod index;
+pub(crate) mod last_step;
 pub mod lmdb;
 mod local;
 mod log;

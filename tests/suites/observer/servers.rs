@@ -6,13 +6,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hat_core::eventer::{Event, EventId, EventType, QueryParams, RegisterEvent, Status, Timestamp};
+use hat_aio::eventer::{
+    ConnectOptions, ConnectionInfo, Handler, ListenOptions, Notification, connect, listen,
+};
+use hat_core::eventer::{
+    Event, EventId, EventType, QueryParams, QueryResult, RegisterEvent, ServerParams, Status,
+    Timestamp,
+};
 use hat_server::redundancy::{MirrorReport, MonitorOptions};
 use hat_server::store::memory::Config;
 use hat_server::store::{
-    Answer, Last, MemoryStore, Numbering, QueryError, Session, Stats, Store, StoreError, Sync,
+    Answer, Health, Last, MemoryStore, Numbering, QueryError, Session, Stats, Store, StoreError,
+    Sync,
 };
-use hat_server::{EventServer, Options};
+use hat_server::{EventServer, Notify, Options};
 use hat_tests::hurried::Hurried;
 use hat_tests::monitor::Monitor;
 use hat_tests::on_every_runtime;
@@ -79,6 +86,10 @@ impl Store for Asking {
         // it may fail, and block
         false
     }
+}
+
+fn no_room() -> StoreError {
+    StoreError::Full(Arc::new(std::io::ErrorKind::StorageFull.into()))
 }
 
 fn memory() -> MemoryStore {
@@ -188,14 +199,135 @@ on_every_runtime! {
         };
         let store = Arc::new(Asking { store: memory(), may: Box::new(may) });
         let server = EventServer::start::<Hurried<R>>(options(1), store).await.expect("it starts");
+        let at = server.addresses()[0];
+        let client = connect::<R>(at, "client", ConnectOptions::default()).await.expect("a client");
         hangs.store(true, Ordering::SeqCst);
         let handle = server.handle();
         R::spawn(async move {
             let _ = handle.register(vec![event("a")]).await;
         });
         until::<R>(|| seen.load(Ordering::SeqCst)).await;
+        // what clients wait for is in the hands of the disk, too
+        R::spawn(async move {
+            let _ = client.register_with_response(&[event("b")]).await;
+        });
+        R::spawn(async move {
+            let _ = connect::<R>(at, "late", ConnectOptions::default()).await;
+        });
+        until::<R>(|| server.handle().log_counts().waiting == 2).await;
         let stopped = within::<R, _>(Duration::from_secs(100), server.stop()).await;
         drop(release);
         stopped.expect("it ends").expect_err("what was registered is not on the disk");
+    }
+
+    /// What could not be registered was refused, and nothing that was acknowledged is missing.
+    async fn a_server_whose_disk_is_full_ends_well<R>() {
+        let is_full = Arc::new(AtomicBool::new(false));
+        let full = is_full.clone();
+        let may = move |_: &[Arc<Session>]| match full.load(Ordering::SeqCst) {
+            true => Err(no_room()),
+            false => Ok(()),
+        };
+        let store = Arc::new(Asking { store: memory(), may: Box::new(may) });
+        let server = EventServer::start::<R>(options(1), store).await.expect("it starts");
+        server.handle().register(vec![event("a")]).await.expect("there is room");
+        is_full.store(true, Ordering::SeqCst);
+        server.handle().register(vec![event("b")]).await.expect_err("there is none");
+        assert!(matches!(server.health(), Health::Failing(_)));
+        server.stop().await.expect("nothing is lost");
+    }
+
+    /// A standby without room tries again and again. Each attempt began with a connection, and with
+    /// events of it in the other's history; and its own subscribers were told the same at each.
+    async fn a_standby_without_room_writes_nothing_elsewhere_and_tells_once<R>() {
+        let monitor = Monitor::start::<R>().await;
+        let other = EventServer::start::<R>(options(1), Arc::new(memory())).await.expect("it starts");
+        monitor.show(1, 1, other.addresses()[0]);
+        monitor.bless("server-1");
+        let (is_full, attempts) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+        let (full, counted) = (is_full.clone(), attempts.clone());
+        let may = move |sessions: &[Arc<Session>]| {
+            let copies = sessions.iter().any(|session| session.server_id() == 1);
+            if !copies || !full.load(Ordering::SeqCst) {
+                return Ok(());
+            }
+            counted.fetch_add(1, Ordering::SeqCst);
+            Err(no_room())
+        };
+        let store = Arc::new(Asking { store: memory(), may: Box::new(may) });
+        let options = Options { notify: Notify::Early, ..under(&monitor, 2) };
+        let server = EventServer::start::<R>(options, store).await.expect("it starts");
+        let subscribed =
+            ConnectOptions { subscriptions: vec!["*".into()], ..ConnectOptions::default() };
+        let client = connect::<R>(server.addresses()[0], "client", subscribed).await;
+        let client = client.expect("a client");
+        until::<R>(|| attempts.load(Ordering::SeqCst) > 5).await;
+        let own = |all: Vec<Event>| {
+            let own = [
+                EventType::from("event/2/synced/1"),
+                EventType::from_segments(["event", "1", "eventer", "event/server-2"]),
+            ];
+            all.into_iter().filter(|it| own.contains(&it.event_type)).count()
+        };
+        let params = ServerParams { server_id: 1, ..ServerParams::default() };
+        let params = QueryParams::Server(params);
+        let history = other.handle().query(params.clone()).await.expect("an answer").events;
+        // connected, and the two states of the copy before it is whole
+        assert_eq!(own(history), 3);
+        is_full.store(false, Ordering::SeqCst);
+        mirrored::<R>(&server, |mirror| mirror.synced).await;
+        let history = other.handle().query(params).await.expect("an answer").events;
+        let mut told: Vec<EventId> = Vec::new();
+        while told.last() != history.last().map(|event| &event.id) {
+            if let Notification::Events(events) = client.next().await.expect("a connection") {
+                let of_it = events.into_vec().into_iter().map(|event| event.id);
+                told.extend(of_it.filter(|id| id.server == 1));
+            }
+        }
+        assert!(told.is_sorted_by(|one, next| one < next), "each once: {told:?}");
+        assert_eq!(own(history), 4, "and it is whole");
+    }
+
+    /// A server whose events cannot be copied is active all the same, and each attempt on a new
+    /// connection would be in its history.
+    async fn whose_events_are_out_of_order_is_asked_again_and_not_left<R>() {
+        #[derive(Clone, Default)]
+        struct Disordered(Arc<[AtomicUsize; 2]>);
+
+        impl Handler for Disordered {
+            async fn connected(&self, _: &ConnectionInfo) -> Result<(), String> {
+                self.0[0].fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            }
+
+            async fn query(&self, _: &ConnectionInfo, _: QueryParams) -> QueryResult {
+                self.0[1].fetch_add(1, Ordering::SeqCst);
+                let event = |session| Event {
+                    id: EventId::new(1, session, 1),
+                    event_type: EventType::from("a"),
+                    timestamp: Timestamp::from_secs(1),
+                    source_timestamp: None,
+                    payload: None,
+                };
+                QueryResult { events: vec![event(2), event(1)], more_follows: false }
+            }
+        }
+
+        let monitor = Monitor::start::<R>().await;
+        let counts = Disordered::default();
+        let active = ListenOptions { status: Status::Operational, ..ListenOptions::default() };
+        let local: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
+        let other = listen::<R>(local, counts.clone(), active).await.expect("it listens");
+        monitor.show(1, 1, other.addresses()[0]);
+        monitor.bless("server-2");
+        let server = EventServer::start::<R>(under(&monitor, 2), Arc::new(memory())).await;
+        let server = server.expect("it starts");
+        while counts.0[1].load(Ordering::SeqCst) < 5 {
+            assert_eq!(server.status(), Status::Standby, "beside one that is operational");
+            sleep::<R>(Duration::from_millis(1)).await;
+        }
+        assert_eq!(counts.0[0].load(Ordering::SeqCst), 1, "connections");
+        other.close().await;
+        until::<R>(|| server.status() == Status::Operational).await;
     }
 }

@@ -15,6 +15,7 @@ use tracing::warn;
 use super::super::replica::{FenceState, Outcome};
 use super::shared::{Permission, Shared};
 use crate::store::calendar::Calendar;
+use crate::store::last_step::wait_for_step;
 use crate::store::on_panic::OnPanic;
 use crate::store::{Durability, LogOptions, Session, SessionUpdate, Store, StoreError, Sync};
 
@@ -92,12 +93,12 @@ pub(super) fn start(
         });
         let store = applier.store.clone();
         applier.run(&taken);
-        // its end of `due` is gone: the other thread has the store, which is free once it ends
-        let _ = keeper.join();
         if let Err(error) = store.sync() {
             warn!(%error, "the last sync failed: the next start applies its messages again");
         }
         drop(store);
+        // its end of `due` is gone: the other thread has the store, which is free once it ends
+        wait_for_step(&keeper);
         shared.closed();
     };
     thread.spawn(run).map_err(failed)?;
@@ -245,8 +246,11 @@ fn keep(
                 let recovered = store.recover().and_then(|()| store.sync());
                 shared.disk(recovered.err());
             }
-            more = false;
-            continue;
+            // of a full one, what is old can be removed, and that may make room
+            if shared.disk_fails() && !shared.disk_is_full() {
+                more = false;
+                continue;
+            }
         }
         if shared.take_unsynced()
             && let Err(error) = timed(shared, || store.sync())
@@ -258,8 +262,9 @@ fn keep(
             continue;
         }
         tidied = Instant::now();
-        if shared.has_caught_up() {
-            // the newest event is not one of long ago, as where a node comes new
+        if shared.has_caught_up() || shared.disk_is_full() {
+            // the newest event is not one of long ago, as where a node comes new; one that has no
+            // room does not catch up before what is old is removed
             calendar.look_at(store, tidied);
         }
         match store.tidy(calendar.now(clock(), tidied)) {
@@ -318,6 +323,56 @@ mod tests {
         let reason = shared.has_stopped().expect("it has stopped");
         assert!(reason.contains("the task that applies the stream"), "{reason}");
         assert!(matches!(shared.health(), Health::Closed));
+    }
+
+    /// The rules may be what makes room.
+    #[test]
+    fn a_full_disk_is_tidied_while_something_waits_for_room() {
+        let options = ClusterOptions::new(vec!["nats://127.0.0.1:1".into()], "a node");
+        let shared = Arc::new(Shared::new(&options, 1, &State::behind(0)));
+        let store = Fragile::new();
+        store.fail(Some(StoreError::Full(Arc::new(std::io::ErrorKind::StorageFull.into()))));
+        let (tell, _feed) = bounded(1);
+        let ends = start(shared.clone(), store.clone(), &LogOptions::new(1), tell);
+        let (batches, _applied) = ends.expect("threads");
+        batches.send_blocking(Batch { sequence: 1, ..Batch::default() }).expect("it takes one");
+        let until = |what: &str, is: &dyn Fn() -> bool| {
+            let start = Instant::now();
+            while !is() {
+                assert!(start.elapsed() < Duration::from_secs(30), "{what}");
+                thread::sleep(DOUBT);
+            }
+        };
+        until("it cannot be applied", &|| shared.holds());
+        let before = store.tidied.load(Ordering::SeqCst);
+        until("it is tidied", &|| store.tidied.load(Ordering::SeqCst) > before);
+        assert!(shared.disk_fails(), "and it is said all the same");
+        store.fail(None);
+        until("it is applied", &|| !shared.disk_fails());
+        drop(batches);
+    }
+
+    /// What can be done after the next start keeps nobody.
+    #[test]
+    fn the_end_does_not_wait_for_a_long_step_beside_the_work() {
+        let options = ClusterOptions::new(vec!["nats://127.0.0.1:1".into()], "a node");
+        let shared = Arc::new(Shared::new(&options, 1, &State::behind(0)));
+        let store = Fragile::new();
+        store.hangs_tidying.store(true, Ordering::SeqCst);
+        let (tell, _feed) = bounded(1);
+        let ends = start(shared.clone(), store.clone(), &LogOptions::new(1), tell);
+        let (batches, _applied) = ends.expect("threads");
+        while store.tidied.load(Ordering::SeqCst) == 0 {
+            thread::sleep(DOUBT);
+        }
+        let (promise, pending) = pending();
+        shared.wait_for_the_end(promise);
+        drop(batches);
+        let (closed, is_closed) = sync_channel(1);
+        thread::spawn(move || closed.send(pending.wait()));
+        let outcome = is_closed.recv_timeout(Duration::from_secs(20));
+        store.hangs_tidying.store(false, Ordering::SeqCst);
+        outcome.expect("it ends").expect("all is synced");
     }
 
     #[test]

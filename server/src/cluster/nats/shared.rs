@@ -419,6 +419,11 @@ impl Shared {
         self.lock().disk.is_some()
     }
 
+    /// Whether all that it fails for is room.
+    pub(super) fn disk_is_full(&self) -> bool {
+        matches!(self.lock().disk, Some(StoreError::Full(_)))
+    }
+
     /// JetStream accepts no messages, for this reason; or it does again.
     pub(super) fn set_refusal(&self, reason: Option<Arc<str>>) {
         let mut state = self.lock();

@@ -125,26 +125,75 @@ fn what_follows_from_events_is_of_their_session() {
 fn mirrored_sessions_keep_their_ids_and_are_taken_once() {
     let store = memory();
     let (log, _) = LocalLog::start(store.clone(), options()).expect("a log");
-    let event = |session, instance| Event {
-        id: EventId::new(9, session, instance),
-        event_type: typed("a"),
-        timestamp: Timestamp::from_secs(5),
-        source_timestamp: None,
-        payload: None,
-    };
-    let session = |events| Session::new(events).expect("a session");
-    let pieces = || {
-        vec![
-            session(vec![event(3, 1), event(3, 2)]),
-            session(vec![event(3, 2), event(3, 3)]),
-            session(vec![event(2, 1)]),
-        ]
-    };
+    let pieces = || vec![copied(3, &[1, 2]), copied(3, &[2, 3]), copied(2, &[1])];
     assert!(log.mirror(pieces()).wait().expect("mirrored").is_none());
     assert!(log.mirror(pieces()).wait().expect("mirrored").is_none());
     let last = store.last(9).expect("a store");
     assert_eq!((last.id, last.reserved), (EventId::new(9, 3, 3), 3));
     assert_eq!(store.stats().expect("a store").events, 3);
+}
+
+/// A session of another server, or a part of one.
+fn copied(session: i64, instances: &[i64]) -> Session {
+    let event = |instance: &i64| Event {
+        id: EventId::new(9, session, *instance),
+        event_type: typed("a"),
+        timestamp: Timestamp::from_secs(5),
+        source_timestamp: None,
+        payload: None,
+    };
+    Session::new(instances.iter().map(event).collect()).expect("a session")
+}
+
+/// What was told of the events of other servers, once the log is closed.
+fn told_of_copies(log: &LocalLog, feed: &Feed) -> Vec<(&'static str, EventId)> {
+    log.close().wait().expect("closed");
+    let mut told = Vec::new();
+    while let Ok(update) = feed.recv_blocking() {
+        let (what, session) = match update {
+            SessionUpdate::Ordered(session) => ("ordered", session),
+            SessionUpdate::Durable(session) => ("durable", session),
+        };
+        told.extend(session.events().iter().map(|event| (what, event.id)));
+    }
+    told
+}
+
+/// It is asked for again where it is not known what became of it, by a new connection say.
+#[test]
+fn what_is_mirrored_again_is_told_once() {
+    let store = memory();
+    store.apply(&[Arc::new(copied(2, &[1]))], &[], Sync::Now).expect("applied");
+    let (log, feed) = LocalLog::start(store, options()).expect("a log");
+    // the first is there since before the start
+    let attempts =
+        [vec![copied(2, &[1]), copied(3, &[1, 2])], vec![copied(3, &[1, 2]), copied(4, &[1])]];
+    for sessions in attempts {
+        log.mirror(sessions).wait().expect("mirrored");
+    }
+    log.mirror(vec![copied(4, &[1, 2])]).wait().expect("mirrored");
+    let ids = [[3, 1], [3, 2], [4, 1], [4, 2]].map(|[session, no]| EventId::new(9, session, no));
+    let mut told = told_of_copies(&log, &feed);
+    told.sort();
+    let of = |what| ids.map(|id| (what, id));
+    assert_eq!(told, [of("durable"), of("ordered")].concat());
+}
+
+#[test]
+fn a_copy_that_finds_no_room_is_told_once() {
+    for durability in [Durability::Commit, Durability::Flush(Duration::from_secs(3600))] {
+        let store = Fragile::new();
+        let options = LogOptions { durability, ..options() };
+        let (log, feed) = LocalLog::start(store.clone(), options).expect("a log");
+        store.fail(Some(StoreError::Full(Arc::new(std::io::ErrorKind::StorageFull.into()))));
+        for _ in 0..3 {
+            log.mirror(vec![copied(3, &[1])]).wait().expect_err("there is no room");
+        }
+        store.fail(None);
+        log.mirror(vec![copied(3, &[1])]).wait().expect("mirrored");
+        let id = EventId::new(9, 3, 1);
+        assert_eq!(told_of_copies(&log, &feed), [("ordered", id), ("durable", id)]);
+    }
 }
 
 static CLOCK: AtomicI64 = AtomicI64::new(0);
@@ -301,4 +350,36 @@ fn a_fault_beside_the_work_closes_the_log() {
     assert!(feed.recv_blocking().is_err(), "nothing is told any more");
     assert!(matches!(log.append(events("a").into()).wait(), Err(AppendError::Closed)));
     assert!(matches!(log.health(), Health::Closed));
+}
+
+/// All is durable: who ends need not wait for what can be done after the next start.
+#[test]
+fn the_end_does_not_wait_for_a_long_step_beside_the_work() {
+    let store = Fragile::new();
+    store.hangs_tidying.store(true, Ordering::SeqCst);
+    let (log, _feed) = LocalLog::start(store.clone(), options()).expect("a log");
+    registered(&log, "a");
+    while store.tidied.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    let (closed, is_closed) = std::sync::mpsc::channel();
+    let pending = log.close();
+    std::thread::spawn(move || closed.send(pending.wait()));
+    let outcome = is_closed.recv_timeout(Duration::from_secs(20));
+    store.hangs_tidying.store(false, Ordering::SeqCst);
+    outcome.expect("it is closed").expect("everything is durable");
+}
+
+#[test]
+fn a_fault_of_the_program_before_the_last_sync_is_no_success() {
+    let store = Fragile::new();
+    let durability = Durability::Flush(Duration::from_secs(3600));
+    let (log, _feed) =
+        LocalLog::start(store.clone(), LogOptions { durability, ..options() }).expect("a log");
+    registered(&log, "a");
+    store.panics_syncing.store(true, Ordering::SeqCst);
+    for _ in 0..2 {
+        let closed = log.close().wait();
+        assert!(matches!(closed, Err(AppendError::Store(StoreError::Failed(_)))), "{closed:?}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The log's thread: orders what is appended, and hands it to the store.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -11,6 +12,7 @@ use tracing::{error, info, warn};
 
 use super::{Durability, LogOptions, Numbering, Request, Shared, tidy};
 use crate::store::calendar::Calendar;
+use crate::store::last_step::wait_for_step;
 use crate::store::on_panic::OnPanic;
 use crate::store::pending::Promise;
 use crate::store::{Append, AppendError, Health, Session, SessionUpdate, Store, StoreError, Sync};
@@ -40,9 +42,19 @@ pub(super) struct Work {
     unsynced_events: usize,
     flush_at: Option<Instant>,
     tidying: Option<JoinHandle<()>>,
+    /// Up to where copies of other servers' events were told.
+    told: BTreeMap<i64, Told>,
     /// It was said that there is no room for what is done beside the work.
     tidy_is_full: bool,
     recover_at: Option<Instant>,
+}
+
+/// Up to where copies of a server's events were told. Who copies them brings them again where it
+/// does not know what became of them, and the store passes them over then.
+#[derive(Clone, Copy, Default)]
+struct Told {
+    ordered: EventId,
+    durable: EventId,
 }
 
 /// What is done at once.
@@ -80,6 +92,7 @@ impl Work {
             unsynced_events: 0,
             flush_at: None,
             tidying: None,
+            told: BTreeMap::new(),
             tidy_is_full: false,
             recover_at: None,
             options,
@@ -133,7 +146,7 @@ impl Work {
         self.shared.due.notify_one();
         if let Some(tidying) = self.tidying.take() {
             // it has the store, which is free once this has ended
-            let _ = tidying.join();
+            wait_for_step(&tidying);
         }
         self.shared.end(lost);
     }
@@ -217,8 +230,10 @@ impl Work {
             self.ill(&error);
             return batch.fail(&error);
         }
-        for session in &batch.sessions {
-            self.tell(SessionUpdate::Ordered(session.clone()));
+        for session in batch.sessions.clone() {
+            if let Some(session) = self.new_of(session, |told| &mut told.ordered) {
+                self.tell(SessionUpdate::Ordered(session));
+            }
         }
         match self.options.durability {
             Durability::Commit => self.commit(batch),
@@ -232,9 +247,7 @@ impl Work {
             Ok(()) => {
                 self.well();
                 let sessions = batch.succeed();
-                for session in sessions {
-                    self.tell(SessionUpdate::Durable(session));
-                }
+                self.tell_durable(sessions);
             }
             Err(error) => {
                 self.ill(&error);
@@ -258,6 +271,8 @@ impl Work {
         match self.store.apply(&batch.sessions, &[], Sync::Later) {
             Ok(()) => {
                 self.well();
+                // before anything is answered
+                self.shared.lock().unsynced = true;
                 self.unsynced_events += batch.events;
                 self.unsynced.extend(batch.succeed());
                 let time = time.min(LONGEST_FLUSH);
@@ -297,9 +312,9 @@ impl Work {
             Ok(()) => {
                 self.well();
                 self.unsynced_events = 0;
-                for session in std::mem::take(&mut self.unsynced) {
-                    self.tell(SessionUpdate::Durable(session));
-                }
+                let sessions = std::mem::take(&mut self.unsynced);
+                self.shared.lock().unsynced = false;
+                self.tell_durable(sessions);
             }
             Err(error) => {
                 self.ill(&error);
@@ -356,6 +371,9 @@ impl Work {
             Request::Mirror(sessions, promise) => {
                 batch.events +=
                     sessions.iter().map(|session| session.events().len()).sum::<usize>();
+                for session in &sessions {
+                    self.know(session.server_id());
+                }
                 batch.sessions.extend(sessions.into_iter().map(Arc::new));
                 batch.mirrored.push(promise);
             }
@@ -420,6 +438,44 @@ impl Work {
         self.timed(|store| store.apply(&[], &reserve, Sync::Now))?;
         self.reserved = up_to;
         Ok(())
+    }
+
+    /// Up to where the store had the events of another server before any was copied here: these
+    /// were told by whoever copied them, or never will be.
+    fn know(&mut self, server_id: i64) {
+        self.told.entry(server_id).or_insert_with(|| {
+            // one that cannot be read takes nothing either
+            let last = self.store.last(server_id).map_or_else(|_| EventId::default(), |it| it.id);
+            Told { ordered: last, durable: last }
+        });
+    }
+
+    /// What of a session was not told up to this mark, which is moved: all of it, where it was
+    /// registered here.
+    fn new_of(
+        &mut self,
+        session: Arc<Session>,
+        mark: fn(&mut Told) -> &mut EventId,
+    ) -> Option<Arc<Session>> {
+        if session.server_id() == self.options.server_id {
+            return Some(session);
+        }
+        let mark = mark(self.told.entry(session.server_id()).or_default());
+        let before = std::mem::replace(mark, session.last_id().max(*mark));
+        let told = session.events().partition_point(|event| event.id <= before);
+        match told {
+            0 => Some(session),
+            // none is left where all were told
+            _ => Session::new(session.events()[told..].to_vec()).ok().map(Arc::new),
+        }
+    }
+
+    fn tell_durable(&mut self, sessions: Vec<Arc<Session>>) {
+        for session in sessions {
+            if let Some(session) = self.new_of(session, |told| &mut told.durable) {
+                self.tell(SessionUpdate::Durable(session));
+            }
+        }
     }
 
     fn tell(&self, told: SessionUpdate) {
