@@ -336,6 +336,8 @@ impl<T> CatchUp<T> {
                 ..TimeseriesParams::default()
             }
             .into(),
+            // any event shows that there was something
+            Ask::Latest if !self.positioning => LatestParams { event_types: None }.into(),
             Ask::Latest => LatestParams { event_types: types() }.into(),
             Ask::Last(search) => ServerParams {
                 server_id: search.server,
@@ -384,11 +386,19 @@ impl<T> CatchUp<T> {
             Ask::Newest | Ask::Recent(_) | Ask::Last(_) => self.asks.clear(),
             Ask::Latest => {
                 self.asks.pop_front();
-                match self.wanted.server_id {
-                    None => self.meet_all(&result),
-                    // others have events, but no series: who knows what was there
-                    Some(_) if !result.events.is_empty() => self.note(Gap::Trimmed),
-                    Some(_) => {}
+                let is_wanted = |event: &Event| {
+                    self.wants(event.id.server)
+                        && self.wanted.subscription.matches(&event.event_type)
+                };
+                let (wanted, others): (Vec<_>, Vec<_>) =
+                    result.events.into_iter().partition(is_wanted);
+                if self.wanted.server_id.is_none() {
+                    self.meet_all(&wanted);
+                }
+                // there are events, and no series: who knows what was there
+                let is_met = self.wanted.server_id.is_none() && !wanted.is_empty();
+                if !is_met && !(wanted.is_empty() && others.is_empty()) {
+                    self.note(Gap::Trimmed);
                 }
                 if result.more_follows {
                     self.note(Gap::TooLarge);
@@ -539,7 +549,7 @@ impl<T> CatchUp<T> {
         };
         // one that was known may have come from a clock that was wrong
         let last_new = result.events.iter().rfind(is_new).map(|event| event.timestamp);
-        self.meet_all(result);
+        self.meet_all(&result.events);
         if let Some(timestamp) = last_new {
             self.servers_known(timestamp);
         }
@@ -566,8 +576,8 @@ impl<T> CatchUp<T> {
         }
     }
 
-    fn meet_all(&mut self, result: &QueryResult) {
-        for event in &result.events {
+    fn meet_all(&mut self, events: &[Event]) {
+        for event in events {
             if !self.trails.contains_key(&event.id.server) {
                 self.meet(event.id.server, event.into());
             }
