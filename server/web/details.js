@@ -50,15 +50,21 @@ export class Details {
   show(row) {
     this.#pane.hidden = false;
     if (this.#row === row) return;
-    const goesOn = this.#row?.type === row.type && !row.fixed && !this.#row.fixed;
+    const goesOn = this.#goesOnAs(row);
     this.#row = row;
     // another row of the same type: all that is there is whose event it is
     if (goesOn) return void (this.#version = null);
     this.#version = -1;
-    this.#whole = null;
-    this.#problem = '';
+    [this.#shown, this.#whole, this.#problem] = [null, null, ''];
     this.#part.payload.scrollTop = 0;
     this.#part.type.textContent = visibleName(row.type) || '(no subtypes)';
+  }
+
+  /** Whether what is shown is of the same event, or the same type where that is followed: its row
+   * may be another one by now. */
+  #goesOnAs(row) {
+    const own = this.#row;
+    return own === row || (own?.type === row.type && !own.fixed === !row.fixed && (!row.fixed || own.key === row.key));
   }
 
   hide() {
@@ -76,6 +82,8 @@ export class Details {
     if (this.#version === -1 || (this.#version !== row.version && !this.#isMarked())) {
       this.#version = row.version;
       if (this.#whole && keyOf(this.#whole) !== row.key) this.#whole = null;
+      // what was said is of another event
+      if (this.#shown && keyOf(this.#shown) !== row.key) this.#problem = '';
       this.#fill(this.#event());
     }
     const [s, us] = this.#shown.timestamp;
@@ -133,7 +141,7 @@ export class Details {
   async #copyPayload() {
     const row = this.#row;
     if (isCut(this.#event().payload)) await this.#load();
-    if (this.#row === row && !isCut(this.#event().payload)) await this.#copy(copied(this.#event().payload), 'Payload');
+    if (this.#goesOnAs(row) && !isCut(this.#event().payload)) await this.#copy(copied(this.#event().payload), 'Payload');
   }
 
   async #load() {
@@ -141,14 +149,14 @@ export class Details {
     this.#part.whole.disabled = true;
     try {
       const event = await this.#on.request('event', { type: row.type });
-      if (this.#row !== row) return;
+      if (!this.#goesOnAs(row)) return;
       if (!event) throw new Error('The server has no event of this type any more.');
       // an event of the stream stays what it is
       if (row.fixed && keyOf(event) !== row.key) throw new Error('There is a newer event of this type: only the beginning of this one is here.');
       this.#whole = event;
       this.#problem = '';
     } catch (error) {
-      if (this.#row === row) this.#problem = error.message;
+      if (this.#goesOnAs(row)) this.#problem = error.message;
     } finally {
       this.#part.whole.disabled = false;
       if (this.#row) this.#fill(this.#event());
