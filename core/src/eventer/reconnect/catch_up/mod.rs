@@ -396,8 +396,9 @@ impl<T> CatchUp<T> {
                     self.meet_all(&wanted);
                 }
                 // there are events, and no series: who knows what was there
-                let is_met = self.wanted.server_id.is_none() && !wanted.is_empty();
-                if !is_met && !(wanted.is_empty() && others.is_empty()) {
+                let has_some = !wanted.is_empty();
+                let is_met = has_some && self.wanted.server_id.is_none();
+                if !is_met && (has_some || !others.is_empty()) {
                     self.note(Gap::Trimmed);
                 }
                 if result.more_follows {
