@@ -10,17 +10,17 @@
 
 import { Details } from './details.js';
 import { csv, jsonLines, save } from './export.js';
-import { Finding } from './finding.js';
+import { Finding, noneTested } from './finding.js';
 import { Form } from './form.js';
 import { History, MOST_SERIES, SPANS } from './history.js';
 import { addressOf, Link } from './link.js';
 import { Model } from './model.js';
-import { clock, count } from './format.js';
+import { clock, count, counted } from './format.js';
 import * as place from './place.js';
 import { Rules } from './rules.js';
 import { RulesForm } from './rules_form.js';
 import { changes, hint, NONE_LIKE_THAT, parse } from './search.js';
-import { MOST as MOST_STREAMED, Stream } from './stream.js';
+import { Following, MOST as MOST_STREAMED, Stream } from './stream.js';
 import { Table } from './table.js';
 import { View } from './view.js';
 
@@ -87,14 +87,12 @@ const link = new Link(addressOf(location), {
   // not at once: the first comes while the link is made
   phase: () => queueMicrotask(() => {
     if (link.phase === 'live') {
-      streamed();
+      following.follow();
       history.reconnected();
-    } else {
-      if (streamedFor !== null) stream.interrupt();
-      streamedFor = null;
-    }
+    } else following.ended();
     draw();
   }),
+  progress: draw,
 });
 
 const request = (name, data) => link.request(name, data);
@@ -139,6 +137,16 @@ const finding = new Finding({
   row: (type) => model.rows.get(type),
   ready: () => link.phase === 'live' && !document.hidden,
   found: (rows) => table.setFound(rows),
+  draw,
+});
+
+const following = new Following(stream, {
+  request,
+  wanted: () => (table.mode === 'stream' && !document.hidden ? search.value : null),
+  shown: () => table.mode === 'stream',
+  ready: () => link.phase === 'live',
+  now: () => model.now(),
+  said: (text) => view.say(text),
   draw,
 });
 
@@ -242,18 +250,18 @@ function drawCount() {
   const { types_cut: cut = 0, max_types: most } = model.state?.server ?? {};
   const query = search.value.trim();
   let text = '';
-  if (table.mode === 'stream') text = `${count(shown)} ${shown === 1 ? 'event' : 'events'}`;
+  if (table.mode === 'stream') text = counted(shown, 'event');
   else if (untested()) text = `${count(shown)} of ${count(table.named)} looked at`;
   else if (table.found) text = `${count(shown)} of ${count(finding.found)} found among ${count(finding.searched)}`;
-  else if (table.mode === 'tree') text = query ? `${count(table.matching)} of ${count(all)}` : `${count(all)} ${all === 1 ? 'type' : 'types'}`;
-  else text = query ? `${count(shown)} of ${count(all)}` : `${count(all)} ${all === 1 ? 'type' : 'types'}`;
+  else if (table.mode === 'tree') text = query ? `${count(table.matching)} of ${count(all)}` : counted(all, 'type');
+  else text = query ? `${count(shown)} of ${count(all)}` : counted(all, 'type');
   write($('count'), text);
   let missing = '';
-  if (cut > 0) missing = `${count(cut)} of ${count(cut + all)} types are not in this table: there is no room for them. A search asks the server${rules.some ? ', and no rule looks at them' : ''}.`;
-  else if (most && all >= most) missing = `The server keeps ${count(most)} types, those that changed last.`;
+  if (cut > 0) missing = `${count(cut)} of ${counted(cut + all, 'type')} ${cut === 1 ? 'is not in this table: there is no room for it' : 'are not in this table: there is no room for them'}. A search asks the server${rules.some ? ', and no rule looks at them' : ''}.`;
+  else if (most && all >= most) missing = most === 1 ? 'The server keeps one type, the one that changed last.' : `The server keeps ${count(most)} types, those that changed last.`;
   if (table.unknown) missing = `${missing} ${count(table.unknown)} ${table.unknown === 1 ? 'payload is' : 'payloads are'} too long for this table: no condition looks at ${table.unknown === 1 ? 'it' : 'them'}.`.trim();
   if (table.ahead) missing = `${missing} ${count(table.ahead)} ${table.ahead === 1 ? 'event is' : 'events are'} ahead of the server’s clock: nobody knows how old ${table.ahead === 1 ? 'it is' : 'they are'}.`.trim();
-  if (untested()) missing = `${missing} The conditions were tested on ${count(table.named)} of the ${count(finding.found)} types whose names match: search for fewer types.`.trim();
+  if (untested()) missing = `${missing} The conditions were tested on ${count(table.named)} of ${finding.found === 1 ? 'the one type whose name matches' : `the ${count(finding.found)} types whose names match`}: search for fewer types.`.trim();
   if (finding.problem) missing = `The server cannot be asked for the types that are missing here: ${finding.problem}`;
   if (table.mode === 'stream') missing = missedByStream();
   write($('missing'), missing);
@@ -262,7 +270,7 @@ function drawCount() {
   if (!shown && table.mode === 'stream') empty = emptyStream(query);
   else if (!shown && finding.asking) empty = 'Asking the server …';
   else if (!shown && table.onlyMarked && all) empty = `No rule marks a type${query ? ` that matches “${query}”` : ''}.`;
-  else if (!shown && untested()) empty = `None of the ${count(table.named)} types that were looked at matches “${query}”; the names of ${count(untested())} others match, too.`;
+  else if (!shown && untested()) empty = noneTested(table.named, untested(), query);
   else if (!shown && query && finding.problem) empty = `No event type in this table matches “${query}”.`;
   else if (!shown && query && all) empty = `No event type matches “${query}”. ${hintFor(query)}`;
   else if (!shown) empty = model.state ? 'No events yet.' : loading();
@@ -279,17 +287,23 @@ function untested() {
 /** Why there is nothing in the stream: told is not all that there was, as `missing` says. */
 function emptyStream(query) {
   if (link.phase !== 'live') return 'Waiting for the server …';
-  if (streamedFor === null) return streamProblem ? `The server does not tell of these events: ${streamProblem}` : 'Asking the server …';
+  const { problem } = parse(query);
+  if (problem) return problem;
+  if (following.problem) return notTold();
+  if (!following.isTold) return 'Asking the server …';
   return query ? `No event that matches “${query}” has been told since it was searched for.` : 'Events appear here when they are registered.';
 }
+
+const notTold = () => `The server does not tell of these events: ${following.problem}`;
 
 /** What the stream does not have, of what came since it was opened. */
 function missedByStream() {
   const { missed, interrupted, dropped, widened } = stream;
-  const texts = [missed ? `${count(missed)} events came too fast to be shown: search for fewer types.` : ''];
+  const texts = [missed ? `${counted(missed, 'event')} came too fast to be shown: search for fewer types.` : ''];
+  if (following.problem && stream.rows.length) texts.push(notTold());
   if (interrupted) texts.push(`The stream was interrupted ${interrupted === 1 ? 'once' : `${count(interrupted)} times`}, while the page was hidden or had no connection: what came then is not here.`);
-  if (widened !== null) texts.push(`What came before ${clock([Math.floor(widened), 0]).replace(/\.000$/, '')} is here only where an earlier search found it.`);
-  if (dropped) texts.push(`The newest ${count(MOST_STREAMED)} events are here: ${count(dropped)} older ones made room.`);
+  if (widened !== null) texts.push(`What came before ${clock([Math.ceil(widened), 0]).replace(/\.000$/, '')} is here only where an earlier search found it.`);
+  if (dropped) texts.push(`The newest ${count(MOST_STREAMED)} events are here: ${counted(dropped, 'older one')} made room.`);
   return texts.filter(Boolean).join(' ');
 }
 
@@ -332,7 +346,7 @@ function find() {
   table.search(query);
   stream.search(query, () => model.now());
   finding.ask(askedOfServer(query));
-  streamed();
+  following.follow();
   remember();
 }
 
@@ -341,36 +355,17 @@ function askedOfServer(query) {
   return table.mode !== 'stream' && model.state?.server?.types_cut > 0 ? query : '';
 }
 
-/** What the server was last asked to tell of, and why it does not. */
-let streamedFor = null;
-let streamProblem = '';
-let streamTimer = null;
-
-/** Asks the server for the events that the stream shows, or for none. Whoever types is waited
- * for. */
-function streamed() {
-  clearTimeout(streamTimer);
-  streamTimer = setTimeout(() => {
-    const wanted = table.mode === 'stream' && !document.hidden ? JSON.stringify(parse(search.value).ways) : null;
-    if (wanted === null && streamedFor !== null && table.mode === 'stream') stream.interrupt();
-    if (wanted === streamedFor || link.phase !== 'live') return;
-    [streamedFor, streamProblem] = [wanted, ''];
-    request('stream', wanted ? { any: JSON.parse(wanted) } : {}).catch((error) => {
-      [streamedFor, streamProblem] = [null, error.message];
-      if (link.phase === 'live') view.say(error.message);
-      draw();
-    });
-  }, 150);
-}
-
-document.addEventListener('visibilitychange', streamed);
+document.addEventListener('visibilitychange', () => following.follow());
 
 /** Shows one of the views. */
 function show(mode) {
   for (const button of document.querySelectorAll('button[data-mode]')) button.setAttribute('aria-pressed', button.dataset.mode === mode);
   document.documentElement.dataset.mode = mode;
   if (table.mode === mode) return;
-  if (mode === 'stream') stream.clear();
+  if (mode === 'stream') {
+    stream.clear();
+    following.opened();
+  }
   if (details.open) close();
   table.show(mode);
   find();
@@ -442,8 +437,8 @@ function exported(events, kind) {
   if (kind === 'csv') save(`${name}.csv`, 'text/csv;charset=utf-8', csv(some));
   else save(`${name}.jsonl`, 'application/jsonl', jsonLines(some));
   const payloads = some.filter(({ payload }) => (payload?.json ?? payload?.binary)?.truncated).length;
-  let text = `${count(some.length)} of ${count(events.length)} events in ${name}.${kind}.`;
-  if (payloads) text += ` ${count(payloads)} payloads are cut short, and marked so.`;
+  let text = `${count(some.length)} of ${counted(events.length, 'event')} in ${name}.${kind}.`;
+  if (payloads) text += payloads === 1 ? ' One payload is cut short, and marked so.' : ` ${count(payloads)} payloads are cut short, and marked so.`;
   view.say(text);
 }
 

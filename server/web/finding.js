@@ -1,6 +1,7 @@
 // A search that the server answers, where the state does not hold all types. It is asked again and
 // again: what is shown is the latest event of a type, also where the state does not have it.
 
+import { count } from './format.js';
 import { keyOf } from './model.js';
 import { parse } from './search.js';
 
@@ -83,4 +84,13 @@ export class Finding {
     if (row.key !== key) Object.assign(row, { event, key, version: row.version + 1, changedAt: performance.now() });
     return row;
   }
+}
+
+/** What is said where a search finds none of the types whose events are here, `named`, and `others`
+ * match by their names. */
+export function noneTested(named, others, query) {
+  const rest = others === 1 ? 'the name of one other matches, too' : `the names of ${count(others)} others match, too`;
+  if (named > 1) return `None of the ${count(named)} types that were looked at matches “${query}”; ${rest}.`;
+  if (named === 1) return `The one type that was looked at does not match “${query}”; ${rest}.`;
+  return others === 1 ? `One type matches “${query}” by its name, and was not looked at.` : `${count(others)} types match “${query}” by their names, and none was looked at.`;
 }

@@ -80,6 +80,11 @@ export function count(n) {
   return Number.isFinite(n) ? String(n).replace(/\B(?=(\d{3})+(?!\d))/g, THIN_SPACE) : '–';
 }
 
+/** `1 event`, `12 345 events`. */
+export function counted(n, what) {
+  return `${count(n)} ${what}${n === 1 ? '' : 's'}`;
+}
+
 /** `812 B`, `3.4 KiB`, `17 MiB`. */
 export function bytes(n) {
   if (!Number.isFinite(n)) return '–';

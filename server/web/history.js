@@ -4,7 +4,7 @@
 // While it is not paused and the time is not over, what is new is asked for when the latest event
 // of a type is another one.
 
-import { brief, clock, count, exact, visibleName } from './format.js';
+import { brief, clock, count, counted, exact, visibleName } from './format.js';
 import { isUnknown, member, valueOf } from './search.js';
 import { compareIds, secondsBy, Series } from './series.js';
 import { Trend } from './trend.js';
@@ -157,19 +157,20 @@ export class History {
     if (missing) return missing.problem;
     const known = series.reduce((sum, one) => sum + one.events.length, 0);
     const cut = series.reduce((sum, one) => sum + one.events.reduce((sum, event) => sum + isUnknown(event), 0), 0);
-    const problem = series.find((one) => one.problem)?.problem;
-    const lost = series.find((one) => one.lost)?.lost;
-    let text = `${count(known)} ${known === 1 ? 'event' : 'events'}`;
+    // texts of the server are sentences
+    const reason = (name) => series.find((one) => one[name])?.[name].replace(/\.$/, '');
+    const [problem, lost] = [reason('problem'), reason('lost')];
+    let text = counted(known, 'event');
     if (series.some((one) => one.more && one.full)) text += ': the newest of a type, for which there is room here; choose a shorter time for others';
     else if (series.some((one) => one.more)) text += '; the server has older ones in this time';
     else if (series.some((one) => one.gone)) text += '; the server has no older ones in this time any more';
-    if (problem) text += `; they cannot be loaded: ${problem}`;
     if (!this.paused && series.some((one) => one.behind)) text += '; newer ones are on their way';
     if (stale) text += `; what came after ${clock([Math.floor(this.#on.known()), 0]).replace(/\.000$/, '')} is not known`;
-    else if (!this.paused && lost) text += `; what is new cannot be loaded: ${lost}`;
     if (series.some((one) => one.unkept)) text += '; the server does not keep the latest one, which is not here';
-    if (cut) text += `; ${count(cut)} payloads are too long, and not in the plot`;
-    if (this.paused && this.#on.started() !== this.#started) text += ' of before the server was started again';
+    if (cut) text += `; ${counted(cut, 'payload')} ${cut === 1 ? 'is' : 'are'} too long, and not in the plot`;
+    if (this.paused && this.#on.started() !== this.#started) text += '; these are from before the server was started again';
+    if (problem) text += `; older ones cannot be loaded: ${problem}`;
+    if (!this.paused && !stale && lost) text += `; what is new cannot be loaded: ${lost}`;
     return text;
   }
 

@@ -44,7 +44,8 @@ export function addressOf(location) {
  * - `reset()`: a new connection is open, its state starts from null;
  * - `state(diff)`, `notify(name, data)`: as of a `Connection`;
  * - `phase()`: the field `phase` changed: 'connecting', 'live' or 'waiting', the last until
- *   `retryAt` (as of `performance.now()`).
+ *   `retryAt` (as of `performance.now()`);
+ * - `progress()`: the field `progress` changed.
  */
 export class Link {
   phase = 'connecting';
@@ -146,7 +147,7 @@ export class Link {
       notify: (name, data) => this.#on.notify?.(name, data),
       progress: (characters) => {
         this.progress = characters;
-        this.#on.phase();
+        this.#on.progress?.();
       },
       close: (reason) => this.#lost(reason),
     });

@@ -96,9 +96,14 @@ export function namesFinder(query) {
 export function narrows(query, other) {
   const [narrow, wide] = [parse(query), parse(other)];
   if (wide.problem) return false;
-  const isWithin = (way, other) => other.words.every((word) => way.words.some((longer) => hasWord(longer, word))) && other.patterns.every((pattern) => way.patterns.includes(pattern));
   const isSame = (one) => (other) => one.of === other.of && one.op === other.op && one.value === other.value;
-  return narrow.ways.every((way) => wide.ways.some((other) => isWithin(way, other))) && wide.conditions.every((one) => narrow.conditions.some(isSame(one)));
+  return namesNarrow(narrow.ways, wide.ways) && wide.conditions.every((one) => narrow.conditions.some(isSame(one)));
+}
+
+/** The same of the names alone, by the ways of both. */
+export function namesNarrow(narrow, wide) {
+  const isWithin = (way, other) => other.words.every((word) => way.words.some((longer) => hasWord(longer, word))) && other.patterns.every((pattern) => way.patterns.includes(pattern));
+  return narrow.every((way) => wide.some((other) => isWithin(way, other)));
 }
 
 /** Whether what a query finds depends on payloads or on the time. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { mock, test } from 'node:test';
 import { Connection, PING_DELAY, PING_TIMEOUT, segments } from '../../../server/web/juggler.js';
-import { retryDelay } from '../../../server/web/link.js';
+import { Link, retryDelay } from '../../../server/web/link.js';
 
 const { cases, decode_cases } = JSON.parse(readFileSync(new URL('../../vectors/juggler07.json', import.meta.url)));
 
@@ -142,4 +142,24 @@ test('attempts to come back get rarer, to a limit, and are spread', () => {
   assert.equal(retryDelay(50, 0.5), 15_000);
   assert.equal(retryDelay(50, 0), 11_250);
   assert.equal(retryDelay(50, 1), 18_750);
+});
+
+test('a message in segments is no other phase of a link', (test) => {
+  for (const timer of ['setTimeout', 'setInterval']) test.mock.method(globalThis, timer, () => 0);
+  const seen = [];
+  let [socket, link] = [null, null];
+  Object.assign(globalThis, { addEventListener: () => {}, document: { hidden: false }, WebSocket: class extends Socket { constructor() { super(); socket = this; } } });
+  link = new Link('ws://plant/ws', {
+    reset: () => seen.push('reset'),
+    state: () => seen.push('state'),
+    phase: () => seen.push(link?.phase ?? 'connecting'),
+    progress: () => seen.push(link.progress),
+  });
+  socket.open();
+  socket.frame('0{"type":"state","diff":[]}');
+  assert.deepEqual(seen.splice(0), ['connecting', 'reset', 'state', 'live']);
+  for (const frame of ['1{"type":"st', '1ate","di', '0ff":[]}']) socket.frame(frame);
+  assert.deepEqual(seen.splice(0), [11, 19, 0, 'state']);
+  socket.dispatchEvent(new Event('close'));
+  assert.deepEqual(seen, ['waiting']);
 });

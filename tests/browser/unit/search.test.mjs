@@ -1,4 +1,4 @@
-// What a search finds, names that are cut, rules, and the stream of events.
+// What a search finds, names that are cut, rules, files, and plots.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,6 @@ import { csv, jsonLines } from '../../../server/web/export.js';
 import { numbers, pointsOf } from '../../../server/web/history.js';
 import { read, written } from '../../../server/web/place.js';
 import { eventsAt, heldUntil, valueAt } from '../../../server/web/trend.js';
-import { Stream } from '../../../server/web/stream.js';
 
 const json = (value) => ({ json: { text: JSON.stringify(value), size: 1 } });
 const event = (payload = null, timestamp = [1000, 0], source_timestamp = null) => ({ id: [1, 1, 1], timestamp, source_timestamp, payload });
@@ -122,60 +121,6 @@ test('what is ahead of a clock that was set back is not taken for new', () => {
   rules.set('');
   rules.all(new Map([['plant/x', ahead]]));
   assert.ok(!isUnsure(ahead, 1060));
-});
-
-test('the stream says how many events made room, also while it is paused', () => {
-  const stream = new Stream();
-  const told = (from, count) => stream.take({ events: Array.from({ length: count }, (_, n) => ({ ...event(null), type: 'a', id: [1, 1, from + n] })), missed: 0 });
-  told(1, 5000);
-  assert.deepEqual([stream.rows.length, stream.dropped], [5000, 0]);
-  stream.pause(true);
-  told(5001, 3000);
-  told(8001, 2500);
-  assert.deepEqual([stream.waiting.length, stream.dropped], [5000, 500]);
-  stream.pause(false);
-  assert.deepEqual([stream.rows.length, stream.rows[0].event.id[2], stream.dropped], [5000, 10_500, 5500]);
-  stream.clear();
-  assert.equal(stream.dropped, 0);
-});
-
-test('the stream is newest first, waits while it is paused, and says what it missed', () => {
-  const stream = new Stream();
-  const told = (n, type = 'a') => ({ ...event(json(n)), type, id: [1, 1, n] });
-  stream.take({ events: [told(1), told(2)], missed: 0 }, 1000);
-  assert.deepEqual(stream.rows.map(({ event }) => String(event.id)), ['1,1,2', '1,1,1']);
-  stream.pause(true);
-  stream.take({ events: [told(3)], missed: 4 }, 2000);
-  assert.deepEqual([stream.rows.length, stream.waiting.length, stream.missed], [2, 1, 4]);
-  assert.equal(stream.rate(2000), 7 / 3);
-  stream.pause(false);
-  assert.deepEqual(stream.rows.map(({ event }) => String(event.id)), ['1,1,3', '1,1,2', '1,1,1']);
-  assert.equal(stream.interrupted, 0);
-  stream.interrupt();
-  assert.equal(stream.interrupted, 1);
-  stream.search('payload > 1', () => 3);
-  assert.equal(stream.rows.length, 2);
-  stream.take({ events: [told(0), told(9)], missed: 0 }, 2500);
-  assert.deepEqual(stream.rows.map(({ event }) => String(event.id)), ['1,1,9', '1,1,3', '1,1,2']);
-  stream.clear();
-  assert.equal(stream.interrupted, 0);
-  // the page says that nothing has come: then it must know
-  stream.interrupt();
-  assert.equal(stream.interrupted, 1);
-});
-
-test('a stream that is searched for more than before says from when on', () => {
-  const stream = new Stream();
-  let now = 10;
-  const searched = (query) => {
-    now += 1;
-    stream.search(query, () => now);
-    return stream.widened;
-  };
-  assert.deepEqual(['', 'pu', 'pump', 'pump bay /value > 5'].map(searched), [null, null, null, null]);
-  assert.deepEqual([searched('pump /value > 5'), searched('pump 1 /value > 5'), searched('')], [15, 15, 17]);
-  stream.clear();
-  assert.deepEqual(['valve', 'pump'].map(searched), [null, 19]);
 });
 
 test('a query is narrower than another where its terms say so', () => {
