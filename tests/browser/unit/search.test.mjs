@@ -144,21 +144,52 @@ test('the address says what is looked at', () => {
 test('what is shown becomes CSV and lines of JSON', () => {
   const events = [
     { ...event({ json: { text: '{"x": 1.50}', size: 11 } }, [1_700_000_000, 250], [1, 0]), type: 'a,b' },
-    { ...event({ binary: { type: '=cmd', data: 'AP8=', size: 2 } }, [1_700_000_000, 0]), type: '=1+1' },
-    { ...event({ json: { text: '[1', size: 9000, truncated: true } }), type: 'c' },
+    { ...event({ binary: { type: '=cmd', data: '+P8=', size: 2 } }, [1_700_000_000, 0]), type: '=1+1' },
+    { ...event({ json: { text: '-Infinity', size: 9 } }), type: 'c' },
     { ...event(), type: '-5' },
   ];
-  assert.deepEqual(csv(events).split('\r\n').slice(1), [
-    '"a,b",2023-11-14T22:13:20.000250Z,1970-01-01T00:00:01.000000Z,1,1,1,json,,"{""x"": 1.50}",11,',
-    "'=1+1,2023-11-14T22:13:20.000000Z,,1,1,1,binary,'=cmd,AP8=,2,",
-    'c,1970-01-01T00:16:40.000000Z,,1,1,1,json,,[1,9000,true',
-    '-5,1970-01-01T00:16:40.000000Z,,1,1,1,,,,,',
+  assert.deepEqual(csv(events).split('\r\n'), [
+    'type,timestamp,source_timestamp,server,session,instance,payload_kind,payload_type,payload',
+    '"a,b",2023-11-14T22:13:20.000250Z,1970-01-01T00:00:01.000000Z,1,1,1,json,,"{""x"": 1.50}"',
+    '"[""=1+1""]",2023-11-14T22:13:20.000000Z,,1,1,1,binary,\'=cmd,+P8=',
+    "c,1970-01-01T00:16:40.000000Z,,1,1,1,invalid,,'-Infinity",
+    '-5,1970-01-01T00:16:40.000000Z,,1,1,1,,,',
     '',
   ]);
   const lines = jsonLines(events).trimEnd().split('\n');
   assert.equal(lines[0], '{"type":"a,b","id":[1,1,1],"timestamp":"2023-11-14T22:13:20.000250Z","source_timestamp":"1970-01-01T00:00:01.000000Z","payload":{"kind":"json","data":{"x": 1.50}}}');
-  assert.deepEqual(JSON.parse(lines[2]).payload, { kind: 'json', text: '[1', size: 9000, cut: true });
+  assert.deepEqual(JSON.parse(lines[2]).payload, { kind: 'invalid', text: '-Infinity' });
   assert.equal(JSON.parse(lines[3]).payload, null);
+});
+
+test('a file says which payloads are cut short', () => {
+  const events = [{ ...event({ json: { text: '[1', size: 9000, truncated: true } }), type: 'c' }, { ...event(json(1)), type: 'd' }];
+  assert.deepEqual(csv(events).split('\r\n'), [
+    'type,timestamp,source_timestamp,server,session,instance,payload_kind,payload_type,payload,payload_size,payload_cut',
+    'c,1970-01-01T00:16:40.000000Z,,1,1,1,json,,[1,9000,true',
+    'd,1970-01-01T00:16:40.000000Z,,1,1,1,json,,1,1,',
+    '',
+  ]);
+  assert.deepEqual(JSON.parse(jsonLines(events).split('\n')[0]).payload, { kind: 'json', text: '[1', size: 9000, cut: true });
+});
+
+test('a type that a text with slashes does not say is its segments in a file', () => {
+  const of = (type) => {
+    const [, line] = csv([{ ...event(), type }]).split('\r\n');
+    const { type: text, segments } = JSON.parse(jsonLines([{ ...event(), type }]));
+    return [line.slice(0, line.indexOf(',1970')), text, segments];
+  };
+  assert.deepEqual(of('a b/c'), ['a b/c', 'a b/c', undefined]);
+  assert.deepEqual(of('50 %/5%x'), ['50 %/5%x', '50 %/5%x', undefined]);
+  assert.deepEqual(of('a%2Fb/c'), ['"[""a/b"",""c""]"', 'a/b/c', ['a/b', 'c']]);
+  assert.deepEqual(of('%252F'), ['%2F', '%2F', undefined]);
+  assert.deepEqual(of('%2525'), ['%25', '%25', undefined]);
+  assert.deepEqual(of('%25_'), ['%_', '%_', undefined]);
+  assert.deepEqual(of(''), ['[]', '', []]);
+  assert.deepEqual(of('%_'), ['"[""""]"', '', ['']]);
+  assert.deepEqual(of('a/'), ['"[""a"",""""]"', 'a/', ['a', '']]);
+  assert.deepEqual(of('a/?'), ['"[""a"",""?""]"', 'a/?', ['a', '?']]);
+  assert.deepEqual(of('["a"]'), ['"[""[\\""a\\""]""]"', '["a"]', undefined]);
 });
 
 test('a value holds until the end of the plot, and no event is made up', () => {
