@@ -473,6 +473,8 @@ addEventListener('resize', cover);
 addEventListener('hashchange', () => {
   go();
   goToWanted();
+  // no search at all is another one, too
+  if (model.state && !search.value) find();
 });
 loaded(rulesForm.load());
 go();

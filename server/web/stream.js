@@ -131,10 +131,11 @@ export class Following {
   #stream;
   #on;
   #timer = null;
-  /** What the server was last asked for in this connection, as JSON, and did not refuse; and how
-   * often it was asked. */
+  /** What the server was last asked for in this connection, as JSON, and did not refuse; how often
+   * it was asked, and which of these questions it answered last. */
   #asked = null;
   #asks = 0;
+  #answered = 0;
   /** It may tell of something: also where it refused what was asked for last. */
   #tells = false;
   /** What it told of last, since the stream was opened: also before a connection ended. */
@@ -149,7 +150,7 @@ export class Following {
 
   /** The server tells of what was asked for last. */
   get isTold() {
-    return this.#asked !== null && this.#told === this.#asked;
+    return this.#asked !== null && this.#answered === this.#asks;
   }
 
   /** The stream was opened anew. */
@@ -181,6 +182,7 @@ export class Following {
     const ask = ++this.#asks;
     try {
       await this.#on.request('stream', wanted === null ? {} : { any: JSON.parse(wanted) });
+      this.#answered = ask;
       if (wanted !== null) this.#tellsOf(wanted);
     } catch (error) {
       // what was asked since decides, and where the connection ended, that it did

@@ -172,9 +172,13 @@ timed('a connection that ends is an interruption, also while a search is under w
   await answer(await ask('c'), 'There is no connection to the server.');
   assert.equal(one.problem, 'There is no connection to the server.');
   await end();
-  assert.equal(stream.interrupted, 2);
   await end();
   assert.equal(stream.interrupted, 2);
+  at.live = true;
+  const again = await ask('b');
+  assert.ok(!one.isTold);
+  await answer(again);
+  assert.deepEqual([one.isTold, stream.widened], [true, 50]);
 });
 
 timed('a search that is refused says why, unless another was asked since', async ({ stream, asked, said, one, ask, answer }) => {
