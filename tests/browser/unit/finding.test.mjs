@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { Finding } from '../../../server/web/finding.js';
+import { Finding, noneTested } from '../../../server/web/finding.js';
 
 const event = (instance) => ({ id: [1, 1, instance], timestamp: [instance, 0], source_timestamp: null, payload: null });
 
@@ -56,4 +56,14 @@ test('conditions alone are asked for among all types, and what cannot be read is
   } finally {
     mock.timers.reset();
   }
+});
+
+test('what is said of types that nobody looked at has its numbers right', () => {
+  assert.deepEqual([[3, 2], [1, 4999], [1, 1], [0, 1], [0, 2]].map(([named, others]) => noneTested(named, others, 'a')), [
+    'None of the 3 types that were looked at matches “a”; the names of 2 others match, too.',
+    'The one type that was looked at does not match “a”; the names of 4\u2009999 others match, too.',
+    'The one type that was looked at does not match “a”; the name of one other matches, too.',
+    'One type matches “a” by its name, and was not looked at.',
+    '2 types match “a” by their names, and none was looked at.',
+  ]);
 });
