@@ -148,9 +148,9 @@ export class Following {
     [this.#stream, this.#on] = [stream, on];
   }
 
-  /** The server tells of what was asked for last. */
+  /** The server tells of what is wanted. */
   get isTold() {
-    return this.#asked !== null && this.#answered === this.#asks;
+    return this.#asked !== null && this.#answered === this.#asks && this.#asked === this.#wanted();
   }
 
   /** The stream was opened anew. */
@@ -173,8 +173,7 @@ export class Following {
   }
 
   async #follow() {
-    const query = this.#on.wanted();
-    const wanted = query === null ? null : JSON.stringify(parse(query).ways);
+    const wanted = this.#wanted();
     if (wanted === null ? !this.#tells : wanted === this.#asked) return;
     if (!this.#on.ready()) return;
     if (wanted === null && this.#on.shown()) this.#stream.interrupt();
@@ -191,6 +190,11 @@ export class Following {
       this.#on.said(error.message);
     }
     this.#on.draw();
+  }
+
+  #wanted() {
+    const query = this.#on.wanted();
+    return query === null ? null : JSON.stringify(parse(query).ways);
   }
 
   /** From some time before now on, the server tells of this; what it told of before had less,

@@ -140,6 +140,8 @@ timed('a wider search says from when on it has all: from its answer on', async (
   one.opened();
   await answer(await ask('pump'));
   assert.deepEqual([one.isTold, stream.widened], [true, null]);
+  at.query = 'pu';
+  assert.ok(!one.isTold);
   const wider = await ask('pu');
   at.now = 12.5;
   assert.deepEqual([one.isTold, stream.widened], [false, null]);
