@@ -71,8 +71,8 @@ function isPlain(segments) {
   return segments.length > 0 && segments.every((segment) => segment && !/[/?*]/.test(segment));
 }
 
-/** A type as it can be read again, and no spreadsheet takes it for a formula: `a/b`, or its segments
- * as JSON. */
+/** A type as it can be read again, and as no spreadsheet takes it for a formula: `a/b`, or its
+ * segments as JSON. */
 function typeText(type) {
   const segments = segmentsOf(type);
   const text = segments.join('/');
