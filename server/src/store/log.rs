@@ -103,7 +103,8 @@ pub struct Append {
     /// What else belongs to the session: see [`Complete`].
     pub complete: Option<Complete>,
     /// They are on their way to the disk or to the cluster by then, or are not registered at all:
-    /// [`AppendError::Late`]. What is on its way then may still come. Default: `None`.
+    /// [`AppendError::Late`](super::AppendError::Late). What is on its way then may still come.
+    /// Default: `None`.
     pub until: Option<Instant>,
 }
 

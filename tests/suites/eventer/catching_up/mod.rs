@@ -1,6 +1,6 @@
 //! Catching up against several servers that restart, lose events, give ids again, forget the
-//! oldest, store later than they tell, have clocks that differ, send more than the client takes, and
-//! fail at any message.
+//! oldest, store later than they tell, have clocks that differ, send more than the client takes,
+//! and fail at any message.
 
 mod site;
 
