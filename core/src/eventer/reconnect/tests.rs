@@ -94,6 +94,7 @@ fn at_first_the_position_is_asked_for() {
     catch_up.connected();
     assert_eq!(asked_after(&catch_up), Some(EventId::new(1, 7, 0)));
     assert_eq!(sessions(&catch_up.answered(answer([7], false))), NONE);
+    keeps_since(&mut catch_up, 7);
     assert_eq!((catch_up.query(), catch_up.finish()), (None, None));
 }
 
@@ -187,6 +188,7 @@ fn the_trace_of_the_documentation() {
     let mut catch_up = catch_up(&[at(6)]);
     catch_up.connected();
     catch_up.answered(answer([6], false));
+    keeps_since(&mut catch_up, 6);
     assert_eq!(catch_up.finish(), None);
     for session in [7, 8, 9] {
         assert!(catch_up.told(vec![event(1, session, "a")], ()).is_some());
@@ -363,6 +365,7 @@ fn what_is_held_keeps_no_frame() {
     catch_up.connected();
     assert_eq!(catch_up.told(vec![decoded], ()), None, "held");
     assert_eq!(sessions(&catch_up.answered(answer([1], false))), NONE);
+    keeps_since(&mut catch_up, 1);
     let (events, ()) = catch_up.release().expect("what was held");
     assert!(events == [told] && !is_in_frame(&events[0]));
 }

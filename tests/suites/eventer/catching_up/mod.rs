@@ -362,9 +362,18 @@ impl Model {
         let held: BTreeSet<usize> = self.site.held().map(|(at, _)| at).collect();
         let asked_all =
             !self.unanswered && self.setup.limit == Limit::None && self.setup.max_servers > 3;
+        let held_events = self.site.held().map(|(_, event)| event);
+        let holds: BTreeSet<i64> =
+            held_events.filter(|event| self.wants(event)).map(|event| event.id.server).collect();
         for (at, registered) in self.site.log.iter().enumerate().skip(from) {
             let position = Position::from(&registered.event);
+            // two of the limits: nobody can know of it
+            let is_unknowable = from == 0
+                && self.setup.server_id.is_none()
+                && !holds.contains(&registered.event.id.server)
+                || self.setup.ahead != [0; 3] && !held.contains(&at);
             if !self.wants(&registered.event)
+                || is_unknowable
                 || self.given.contains(&position)
                 || self.excused.contains(&at)
                 // it is told once it is stored, unless it is removed before

@@ -123,7 +123,7 @@ pub struct Interest {
 /// that order. Where it has several, what they keep is taken to be alike; where it has none, or
 /// stores none of the types, that is a gap.
 ///
-/// Three limits:
+/// Four limits:
 ///
 /// - Beyond [`max_given`](CatchUpConfig::max_given) an event may be handed on twice.
 /// - Events that a server registers with its clock set back, under ids that it gave before, are
@@ -131,7 +131,12 @@ pub struct Interest {
 /// - Events of a server that was not known are missed, without a gap, where its clock is behind
 ///   those of others by more than [`look_back`](CatchUpConfig::look_back) (or one of theirs ahead,
 ///   for the last event that was told). Where an event that is told shows that clocks differ so
-///   much, each server that turns up later is a gap, and others are looked for from that event on.
+///   much, each server that turns up later is a gap, which is told with the next catching up, and
+///   others are looked for from that event on. Whether events were removed is judged by time, too,
+///   and so is not certain within what clocks differ by.
+/// - Where nothing was registered at all before the outage, the first event of any server counts as
+///   the first of all: of another one, all of whose events of these types were removed meanwhile,
+///   nothing is known.
 ///
 /// `T` goes with the events of one notification: what acknowledges them, say.
 #[derive(Debug)]
@@ -160,12 +165,12 @@ pub struct CatchUp<T> {
     /// A server was asked from before its first event on, and it is not certain that it gave its
     /// first.
     unproven: bool,
-    /// From when on servers that are not known were looked for: it must keep everything since then,
-    /// too. `None` within is from the first event on.
+    /// Up to when all servers were known when others were looked for: it must keep everything since
+    /// then, too. `None` within is from the first event on.
     looked_from: Option<Option<Timestamp>>,
-    /// The oldest event of the series when that was last asked. Where it is that still, nothing was
-    /// removed.
-    oldest: Option<Position>,
+    /// The oldest event of the series when that was last asked, `None` within where there was none.
+    /// Where it is that still, nothing was removed.
+    oldest: Option<Option<Position>>,
     /// Not told yet.
     gap: Option<Gap>,
     held: VecDeque<Held<T>>,
@@ -262,7 +267,7 @@ impl<T> CatchUp<T> {
         let from = self.servers_until.map(|until| until - self.config.look_back);
         let since = Ask::Since(Since { from, after: None });
         if looks {
-            self.looked_from.get_or_insert(from);
+            self.looked_from.get_or_insert(self.servers_until);
         }
         let known = self.trails.iter().map(|(&id, trail)| Ask::Server(Walk::from(id, trail)));
         self.asks = looks.then_some(since).into_iter().chain(known).collect();
@@ -500,7 +505,9 @@ impl<T> CatchUp<T> {
             self.unproven |= !came.is_some_and(|first: Position| first.is_first());
             since = came.unwrap_or(since);
         }
-        if came.is_some() && !since.is_start() && !self.since.contains(&since) {
+        // of one server it is not known up to when it registered nothing
+        let counts = came.is_some() || self.wanted.server_id.is_some();
+        if counts && !since.is_start() && !self.since.contains(&since) {
             self.since.push(since);
         }
         match newest {
@@ -555,7 +562,9 @@ impl<T> CatchUp<T> {
             self.servers_known(timestamp);
         }
         let goes_on = |event: &&Event| {
-            since.after != Some(event.id) && since.from.is_none_or(|from| from <= event.timestamp)
+            // each goes further, so they end
+            let at = (event.timestamp, event.id);
+            since.from.is_none_or(|from| since.after.map_or(from <= at.0, |id| (from, id) < at))
         };
         match result.events.last().filter(goes_on) {
             Some(last) if result.more_follows => {
@@ -569,7 +578,7 @@ impl<T> CatchUp<T> {
         }
         if !matches!(self.asks.front(), Some(Ask::Since(_))) {
             self.note_held_servers();
-            if self.trails.is_empty() {
+            if self.trails.is_empty() || self.looked_from == Some(None) {
                 // what has left the series may be there as the latest of its type
                 self.asks.push_back(Ask::Latest);
                 self.leave_out_unanswerable();
@@ -604,10 +613,13 @@ impl<T> CatchUp<T> {
         let unproven = core::mem::take(&mut self.unproven);
         match self.looked_from.take() {
             None => certain &= !unproven,
-            Some(Some(from)) => {
+            Some(Some(until)) => {
+                let known = self.oldest.flatten();
+                // what is removed goes oldest first: from there on, also where another one's clock
+                // was behind. Where nothing is known of before, there may have been nothing
+                let from = known.map_or(until, |_| until - self.config.look_back);
                 let reaches = oldest.is_some_and(|at| at.timestamp <= from);
-                // there may have been nothing so long ago
-                certain &= reaches || !unproven && self.oldest.is_none() && is_first;
+                certain &= reaches || !unproven && known.is_none() && is_first;
             }
             Some(None) if self.trails.is_empty() => certain &= oldest.is_none(),
             Some(None) => certain &= is_first && !unproven,
@@ -616,10 +628,10 @@ impl<T> CatchUp<T> {
             // there is nothing at all, or there are no series
             self.asks.push_back(Ask::Latest);
             self.leave_out_unanswerable();
-        } else if !certain && (oldest.is_none() || oldest != self.oldest) {
+        } else if !certain && (oldest.is_none() || Some(oldest) != self.oldest) {
             self.note(Gap::Trimmed);
         }
-        self.oldest = oldest;
+        self.oldest = Some(oldest);
     }
 
     /// There will be no answer, or not in time: no more is asked for, and that is a gap.
@@ -710,6 +722,10 @@ impl<T> CatchUp<T> {
         self.unproven = false;
         self.looked_from = None;
         self.questions.forget();
+        if self.gap.is_some() {
+            // of a server that has started over since, say
+            self.oldest = None;
+        }
         // it is told once; one of a connection that ended before is told now
         self.gap.take()
     }

@@ -55,7 +55,7 @@ impl<T> CatchUp<T> {
         self.asks.pop_front();
         match ask {
             Ask::Last(search) => self.take_last(search, result),
-            Ask::Oldest => self.oldest = result.events.first().map(Position::from),
+            Ask::Oldest => self.oldest = Some(result.events.first().map(Position::from)),
             ask => {
                 for event in &result.events {
                     let (server, position) = (event.id.server, Position::from(event));
@@ -90,10 +90,11 @@ impl<T> CatchUp<T> {
             }
             Ask::Recent(recent) => {
                 if let Some(event) = last.filter(|_| one.is_none()) {
-                    self.oldest = Some(event.into());
-                    let (timestamp, id) = (event.timestamp, event.id);
-                    if result.more_follows && recent.after.is_none_or(|(_, after)| after != id) {
-                        let after = Some((timestamp, id));
+                    self.oldest = Some(Some(event.into()));
+                    let at = (event.timestamp, event.id);
+                    // each goes further back, so they end
+                    if result.more_follows && recent.after.is_none_or(|after| at < after) {
+                        let after = Some(at);
                         return self.ask_for_position(Ask::Recent(Recent { after, ..recent }));
                     }
                 }

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 
 use super::servers::Servers;
 use super::{
-    CatchUp, CatchUpConfig, Event, EventId, Gap, Interest, Position, Subscription, Timestamp, event,
+    CatchUp, CatchUpConfig, Event, EventId, Gap, Interest, Position, QueryResult, Subscription,
+    Timestamp, event,
 };
 
 fn id(server: i64, session: i64) -> EventId {
@@ -188,10 +189,7 @@ fn the_first_event_of_a_server_is_handed_on_once_also_where_its_server_was_not_a
     servers.events.push(found.clone());
     assert_eq!(catch_up.told(vec![found.clone()], ()), None, "held");
     assert_eq!(
-        catch_up.answered(crate::eventer::QueryResult {
-            events: vec![known, found.clone()],
-            more_follows: false,
-        }),
+        catch_up.answered(QueryResult { events: vec![known, found.clone()], more_follows: false }),
         []
     );
     // no answer any more, in time
@@ -283,12 +281,80 @@ fn a_position_that_was_found_in_part_is_none() {
     let mut catch_up = client("a", None, false);
     catch_up.position();
     let newest = servers.events[1..].to_vec();
-    catch_up.answered(crate::eventer::QueryResult { events: newest, more_follows: true });
+    catch_up.answered(QueryResult { events: newest, more_follows: true });
     catch_up.failed(None);
     assert!(catch_up.needs_position(), "the connection ended before all servers were known");
     servers.find_position(&mut catch_up);
     let outcome = servers.catch_up(&mut catch_up);
     assert_eq!((outcome.given, outcome.gap), (vec![], None));
+}
+
+// What servers keep.
+
+/// As `hat serve` numbers sessions: by its clock.
+fn at(second: i64, name: &str) -> Event {
+    event_at(1, second * 1_000_000, second, name)
+}
+
+#[test]
+fn a_history_that_began_a_moment_ago_is_whole() {
+    let mut servers =
+        Servers { events: vec![at(1000, "started"), at(1001, "a")], ..Servers::default() };
+    let seen = servers.events[1].clone();
+    // the position is of an earlier run, or is found here
+    let mut found = client("*", None, false);
+    servers.find_position(&mut found);
+    for mut catch_up in [client_that_saw("*", None, false, &[&seen]), found] {
+        let outcome = servers.catch_up(&mut catch_up);
+        assert_eq!((outcome.given, outcome.gap), (vec![], None));
+    }
+    // and where there was nothing at all
+    servers.events.clear();
+    let mut catch_up = client("*", None, false);
+    servers.find_position(&mut catch_up);
+    told(&mut catch_up, at(1000, "started"));
+    servers.events = vec![at(1000, "started"), at(1001, "a")];
+    let outcome = servers.catch_up(&mut catch_up);
+    assert_eq!((outcome.given, outcome.gap), (vec![servers.events[1].id], None));
+}
+
+#[test]
+fn a_gap_is_of_its_outage() {
+    let mut servers =
+        Servers { events: vec![at(1000, "started"), at(1001, "a")], ..Servers::default() };
+    let mut catch_up = client("*", None, false);
+    servers.find_position(&mut catch_up);
+    assert_eq!(servers.catch_up(&mut catch_up).gap, None);
+    // it kept nothing
+    servers.events = vec![at(1010, "started")];
+    let lost = servers.catch_up(&mut catch_up);
+    assert_eq!(lost.given, [servers.events[0].id]);
+    assert!(matches!(lost.gap, Some(Gap::Lost { .. })), "{lost:?}");
+    servers.events.push(at(1020, "a"));
+    let outcome = servers.catch_up(&mut catch_up);
+    assert_eq!((outcome.given, outcome.gap), (vec![servers.events[1].id], None));
+}
+
+#[test]
+fn answers_in_turn_that_lead_nowhere_end() {
+    let (one, other) = (at(1000, "a"), at(1000, "b"));
+    let other = Event { id: id(2, 1), ..other };
+    for seen in [&[][..], &[&at(999, "a")]] {
+        let mut catch_up = client_that_saw("*", None, false, seen);
+        match seen.is_empty() {
+            true => catch_up.position(),
+            false => catch_up.connected(),
+        }
+        let mut questions = 0;
+        while catch_up.query().is_some() {
+            questions += 1;
+            assert!(questions < 100, "it asks for ever");
+            let event = if questions % 2 == 0 { &one } else { &other };
+            let result = QueryResult { events: vec![event.clone()], more_follows: true };
+            catch_up.answered(result);
+        }
+        assert!(catch_up.finish().is_some(), "it is said");
+    }
 }
 
 // Of one server among others.
