@@ -44,8 +44,8 @@ const ANSWERING: Duration = Duration::from_secs(1);
 /// said.
 const LAST_SYNC: Duration = Duration::from_secs(30);
 
-/// The longest that the end waits for connections, 5 s. Each ends within its close timeout; what is
-/// left then has a request in hand that waits for a disk which does not answer.
+/// The longest that the end waits for connections where the disk was given up, 5 s: requests in
+/// hand wait for it.
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// How a server works.
@@ -386,9 +386,9 @@ impl EventServer {
                 format!("it did not accept the remaining events within {} s", LAST_SYNC.as_secs());
             warn!("giving up on the disk: {what}");
             let error = std::io::Error::new(std::io::ErrorKind::TimedOut, what);
-            Some(StoreError::Failed(Arc::new(error)))
+            (Some(StoreError::Failed(Arc::new(error))), true)
         };
-        let lost = smol::future::or(last_sync, patience).await;
+        let (lost, hangs) = smol::future::or(async { (last_sync.await, false) }, patience).await;
         // who was registered last is answered before its connection is closed
         self.server.answered(ANSWERING).await;
         let left = async {
@@ -399,7 +399,11 @@ impl EventServer {
                 "not waiting any longer for requests that the disk has not answered"
             );
         };
-        smol::future::or(self.server.close(), left).await;
+        match hangs {
+            true => smol::future::or(self.server.close(), left).await,
+            // who takes slowly what is queued has the time for it
+            false => self.server.close().await,
+        }
         lost.map_or(Ok(()), Err)
     }
 }

@@ -18,8 +18,14 @@ use crate::exit::Failure;
 use csv::{Columns, Quotes};
 use hat_server::json;
 
-/// The longest line: what a message may hold. Nobody writes a longer one.
-const MAX_LINE: u64 = 64 * 1024 * 1024;
+/// The longest line that is registered, 64 MiB: what a message may hold.
+const MAX_LINE: u64 = 64 * MEBIBYTE;
+
+/// The longest line of a store's events, 128 MiB: a message may hold 64 MiB, of which binary data
+/// are a third longer in a line.
+pub(super) const MAX_STORED_LINE: u64 = 128 * MEBIBYTE;
+
+const MEBIBYTE: u64 = 1024 * 1024;
 
 /// The mark of the byte order, in UTF-8.
 pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -235,7 +241,7 @@ fn items_from(
     // not joined: it may wait for input when the command ends
     thread::spawn(move || {
         let input = BufReader::with_capacity(64 * 1024, open());
-        let mut lines = Lines::new(LineReader::new(input, name), form, pace);
+        let mut lines = Lines::new(LineReader::new(input, name, MAX_LINE), form, pace);
         if let Err(error) = lines.send(&sender) {
             // nobody is left to tell it to
             let _ = sender.send_blocking(Err(error));
@@ -252,11 +258,13 @@ pub(super) struct LineReader<R: Read> {
     /// The last of those that were read last, from 1 on, and the first of them.
     number: u64,
     first: u64,
+    /// Bytes that each may have.
+    most: u64,
 }
 
 impl<R: Read> LineReader<R> {
-    pub(super) fn new(input: BufReader<R>, name: String) -> Self {
-        Self { input, name, number: 0, first: 0 }
+    pub(super) fn new(input: BufReader<R>, name: String, most: u64) -> Self {
+        Self { input, name, number: 0, first: 0, most }
     }
 
     /// The next line.
@@ -272,7 +280,7 @@ impl<R: Read> LineReader<R> {
         self.first = self.number + 1;
         loop {
             let before = line.len();
-            let most = (MAX_LINE + 1).saturating_sub(before as u64);
+            let most = (self.most + 1).saturating_sub(before as u64);
             let read = (&mut self.input).take(most).read_until(b'\n', &mut line);
             let is_more = read.with_context(|| format!("cannot read {}", self.name))? > 0;
             if !is_more {
@@ -280,9 +288,10 @@ impl<R: Read> LineReader<R> {
             }
             is_any = true;
             self.number += 1;
-            if line.len() as u64 > MAX_LINE {
+            if line.len() as u64 > self.most {
                 let of_quotes = if is_open { ": a quote is not closed" } else { "" };
-                return Err(self.wrong(&format!("it is longer than 64 MiB{of_quotes}")));
+                let most = self.most / MEBIBYTE;
+                return Err(self.wrong(&format!("it is longer than {most} MiB{of_quotes}")));
             }
             // what Windows puts in front of a file; in a line of text it may be meant
             if before == 0 && line.starts_with(MARK) && (is_first || any_mark) {
@@ -438,7 +447,8 @@ mod tests {
 
     fn read(input: &str, form: Form, pace: Pace) -> (Vec<Batch>, Result<()>) {
         let (sender, receiver) = smol::channel::unbounded();
-        let lines = LineReader::new(BufReader::new(input.as_bytes()), "standard input".into());
+        let lines =
+            LineReader::new(BufReader::new(input.as_bytes()), "standard input".into(), MAX_LINE);
         let end = Lines::new(lines, form, pace).send(&sender);
         drop(sender);
         let mut batches = Vec::new();

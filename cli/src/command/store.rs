@@ -9,7 +9,7 @@ use hat_server::store::disk::Import;
 use hat_server::store::lmdb::{self, ImportError, LmdbFile};
 use hat_server::store::{DiskOptions, DiskStore, Store, StoreError};
 
-use super::input::LineReader;
+use super::input::{LineReader, MAX_STORED_LINE};
 use super::serve::systemd;
 use crate::args::StoreCommand;
 use crate::exit::{Failure, say};
@@ -171,7 +171,7 @@ fn import_lines(store: &DiskStore) -> Result<()> {
     let bar = progress::events(false, "imported");
     let mut into = Import::new(store);
     let input = BufReader::with_capacity(64 * 1024, io::stdin().lock());
-    let mut lines = LineReader::new(input, "standard input".into());
+    let mut lines = LineReader::new(input, "standard input".into(), MAX_STORED_LINE);
     while let Some(line) = lines.next_line()? {
         if line.trim().is_empty() {
             continue;

@@ -316,7 +316,9 @@ impl<T> Outbox<T> {
     pub fn impossible(&mut self, key: Key) -> Option<T> {
         let at = self.items.iter().position(|item| item.is(key))?;
         let item = self.items.remove(at)?;
-        self.close();
+        if key.place.epoch == self.epoch {
+            self.close();
+        }
         Some(item.ticket)
     }
 

@@ -411,9 +411,11 @@ impl Copy<'_> {
                     self.note_given_again();
                 }
                 Next::Notification(Ok(Notification::Status(status))) => {
-                    // the status counts once what was told before it is here
-                    self.write_all(writing.take()).await?;
+                    // it counts once what was told before it is here; where that cannot be written,
+                    // at once: nobody says it again
+                    let written = self.write_all(writing.take()).await;
                     self.status(status).await?;
+                    written?;
                 }
                 Next::Notification(Err(error)) => {
                     self.write_all(writing.take()).await?;

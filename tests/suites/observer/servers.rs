@@ -295,6 +295,42 @@ on_every_runtime! {
         assert_eq!(own(&history), 4);
     }
 
+    /// What is told of who stops is known also where what came before it cannot be written: nobody
+    /// says it again, and none of the two would be active.
+    async fn who_stops_is_known_although_its_last_events_find_no_room<R>() {
+        let monitor = Monitor::start::<R>().await;
+        monitor.bless("server-1");
+        let first = EventServer::start::<R>(under(&monitor, 1), Arc::new(memory())).await;
+        let first = first.expect("it starts");
+        until::<R>(|| first.status() == Status::Operational).await;
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let released = Mutex::new(released);
+        let [is_full, is_waiting] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+        let (full, waits) = (is_full.clone(), is_waiting.clone());
+        let may = move |sessions: &[Arc<Session>]| {
+            let copies = sessions.iter().any(|session| session.server_id() == 1);
+            if !copies || !full.load(Ordering::SeqCst) {
+                return Ok(());
+            }
+            waits.store(true, Ordering::SeqCst);
+            // at once where it was released
+            let _ = released.lock().expect("no panic").recv();
+            Err(no_room())
+        };
+        let store = Arc::new(Asking { store: memory(), may: Box::new(may) });
+        let second = EventServer::start::<R>(under(&monitor, 2), store).await.expect("it starts");
+        mirrored::<R>(&second, |mirror| mirror.synced).await;
+        is_full.store(true, Ordering::SeqCst);
+        first.handle().register(vec![event("a")]).await.expect("operational");
+        until::<R>(|| is_waiting.load(Ordering::SeqCst)).await;
+        monitor.bless("server-2");
+        until::<R>(|| first.status() == Status::Standby).await;
+        // mostly it has come by then, behind what is being written
+        sleep::<R>(Duration::from_millis(50)).await;
+        drop(release);
+        until::<R>(|| second.status() == Status::Operational).await;
+    }
+
     /// A server whose events cannot be copied is active all the same, and each attempt on a new
     /// connection would be in its history.
     async fn whose_events_are_out_of_order_is_asked_again_and_not_left<R>() {

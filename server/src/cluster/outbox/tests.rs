@@ -311,3 +311,14 @@ fn what_can_never_be_stored_holds_nothing_up() {
     bench.outbox.opened(7, 2);
     assert_eq!(bench.next(), "b as 2-0-0 at 0");
 }
+
+#[test]
+fn what_is_impossible_of_an_epoch_that_is_over_ends_no_other() {
+    let mut bench = Bench::open();
+    bench.push('a');
+    assert_eq!(bench.next(), "a as 1-0-0 at 0");
+    bench.outbox.close();
+    bench.outbox.open(Opening::Fence(0));
+    assert_eq!(bench.outbox.impossible(key(0, 0)), Some('a'));
+    assert!(!bench.outbox.is_closed());
+}
