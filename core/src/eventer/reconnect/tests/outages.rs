@@ -47,6 +47,7 @@ fn positions(catch_up: &CatchUp<()>) -> Vec<EventId> {
 // What a client cannot take.
 
 #[test]
+#[cfg_attr(miri, ignore = "slow there")]
 fn an_event_that_no_answer_can_bring_is_left_out_whatever_is_asked_before_it() {
     // the answers to the search for other servers come, as they have what is subscribed to only
     let events = [
@@ -69,6 +70,7 @@ fn an_event_that_no_answer_can_bring_is_left_out_whatever_is_asked_before_it() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "slow there")]
 fn many_large_events_of_each_server_come_all() {
     for weight in [10, 13] {
         let mut events = vec![event(1, 1, "large"), event(2, 1, "large")];
@@ -360,6 +362,7 @@ fn answers_in_turn_that_lead_nowhere_end() {
 // Of one server among others.
 
 #[test]
+#[cfg_attr(miri, ignore = "slow there")]
 fn the_position_of_one_server_where_another_registered_last() {
     for persisted in [false, true] {
         let before = vec![event(2, 3, "a"), event(2, 5, "b"), event(1, 6, "a")];
