@@ -117,6 +117,7 @@ fn a_position_that_no_answer_can_bring_is_looked_for_no_more() {
 // What is stored later than it is registered.
 
 #[test]
+#[cfg_attr(miri, ignore = "slow there")]
 fn what_is_not_stored_yet_is_not_lost() {
     // of a long history only the last events are not stored
     for server_id in [None, Some(1)] {
