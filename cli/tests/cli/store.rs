@@ -212,7 +212,9 @@ fn a_line_that_cannot_be_imported_is_named() {
     bytes.extend(b"\xff\n");
     assert!(import(&bytes).contains("line 2 of standard input: it is not UTF-8"));
     let long = line(1, 1) + &" ".repeat((128 << 20) + 1);
-    assert!(import(long.as_bytes()).contains("line 2 of standard input: it is longer than 128 MiB"));
+    assert!(
+        import(long.as_bytes()).contains("line 2 of standard input: it is longer than 128 MiB")
+    );
 }
 
 /// From one store through all of the commands to another, which holds the same.
