@@ -95,6 +95,7 @@ fn poll<M: Protocol<Incoming: fmt::Debug>, T>(
     let end = &mut net.ends[id.0];
     let before = if is_watched { end.rx.bytes.to_vec() } else { Vec::new() };
     let queued = end.machine().tx().end();
+    let waited = end.machine().tx().len();
     let polled = end.poll(now);
     end.check_poll(net.limits);
     end.polling = matches!(polled, Ok(Some(_)));
@@ -113,6 +114,8 @@ fn poll<M: Protocol<Incoming: fmt::Debug>, T>(
             outcome,
             held_up: end.held_up,
             deadline: end.machine().deadline(),
+            sent: end.machine().tx().sent(),
+            waits: [waited, end.machine().tx().len()],
         };
         net.happened.push_back(Occurrence::Polled(id, polled));
     }

@@ -86,6 +86,10 @@ pub struct PollReport {
     pub held_up: bool,
     /// Its deadline after it.
     pub deadline: Option<Instant>,
+    /// Bytes of what it ever queued that are with the network.
+    pub sent: u64,
+    /// Bytes that wait for it, before the poll and after it.
+    pub waits: [usize; 2],
 }
 
 /// What a poll gave.

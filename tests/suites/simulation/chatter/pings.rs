@@ -18,6 +18,10 @@ pub(super) struct Pings {
     deaf: bool,
     /// Our ping that was not answered: the first id of its conversation.
     waiting: Option<i64>,
+    /// What was sent when the peer was last looked at, and where the ping ends that waited behind
+    /// something then.
+    looked: u64,
+    ping_end: Option<u64>,
     /// The last poll found the peer silent for too long.
     pub(super) gave_up: bool,
     pub(super) pings: u64,
@@ -37,6 +41,8 @@ impl Pings {
             due,
             deaf: false,
             waiting: None,
+            looked: 0,
+            ping_end: None,
             gave_up: false,
             pings: 0,
             pongs: 0,
@@ -84,11 +90,17 @@ impl Pings {
             let is_in_time = was_deaf || late.is_some_and(|late| late.is_zero());
             assert!(!is_exact || is_in_time, "{late:?} late");
         }
-        self.gave_up = is_due && self.waiting.is_some();
+        let is_silent = is_due && self.waiting.is_some();
+        self.gave_up = is_silent && !self.takes(polled);
         if self.gave_up {
             assert_eq!(polled.outcome, Outcome::Error, "a silent peer is not given up");
+        } else if is_silent {
+            self.expect(polled.now);
         } else if is_due && polled.outcome != Outcome::Error {
+            let is_behind = polled.waits[0] > 0 || queued.len() > 1;
             self.sent(queued.pop(), polled.now);
+            self.looked = polled.sent;
+            self.ping_end = is_behind.then_some(polled.sent + polled.waits[1] as u64);
         }
         // what is left are the answers to the pings that came
         let answers = queued.into_iter().map(|seen| {
@@ -101,12 +113,26 @@ impl Pings {
         self.pongs += answers.len() as u64;
     }
 
+    /// Whether a peer that has not answered has taken something of what waits for it since the last
+    /// look: it lives.
+    fn takes(&mut self, polled: &PollReport) -> bool {
+        let takes = polled.sent > self.looked && (polled.waits[1] > 0 || self.ping_end.is_some());
+        self.looked = polled.sent;
+        self.ping_end = self.ping_end.filter(|end| polled.sent < *end);
+        takes
+    }
+
     /// A ping was due, and this was queued.
     fn sent(&mut self, queued: Option<SeenMessage>, now: Instant) {
         let ping = queued.expect("a ping is due");
         assert_eq!((ping.kind, ping.owner), (Kind::Ping, true), "a ping is due");
         self.pings += 1;
         self.waiting = Some(ping.first);
+        self.expect(now);
+    }
+
+    /// From now on its answer, or another sign of life, has its time.
+    fn expect(&mut self, now: Instant) {
         self.due = match self.rule {
             PingRule::Off => None,
             PingRule::WhenIdle { timeout, .. } => Some(now + timeout),
