@@ -115,6 +115,7 @@ pub mod json;
 pub mod juggler;
 mod keepalive;
 mod large;
+mod message_time;
 pub mod observer;
 pub mod options;
 pub mod protocol;

@@ -13,6 +13,7 @@ use super::{Config, Conversation, Data, Dialect, Error, Message, SendError, Send
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::keepalive::{Backlog, Due, Keepalive};
 use crate::large::Large;
+use crate::message_time::MessageTime;
 use crate::protocol::{Polled, Protocol, TooLarge};
 use crate::sbs::{Encode, Writer};
 use crate::time::{Instant, earliest};
@@ -72,7 +73,7 @@ pub struct Connection {
     /// Where in `tx` each pong or other reply that is not written yet ends.
     unsent_replies: VecDeque<u64>,
     /// When the message that has begun must be here.
-    message_due: Option<Instant>,
+    message_time: MessageTime,
     /// Bytes that were in the receive buffer when the last poll ended: more means that something
     /// came.
     seen: usize,
@@ -102,7 +103,7 @@ impl Connection {
             names: Names::new(config.names),
             forgotten: BTreeSet::new(),
             unsent_replies: VecDeque::new(),
-            message_due: None,
+            message_time: MessageTime::default(),
             seen: 0,
             large: Large::default(),
             config,
@@ -437,22 +438,16 @@ impl Connection {
 
     /// Limits the time of a message of which only the start is here.
     fn expect_rest(&mut self, rx: &RecvBuf, now: Instant) -> Result<(), Error> {
-        match self.message_due {
-            _ if rx.bytes.is_empty() => Ok(()),
-            Some(due) if now >= due => Err(Error::MessageTimeout),
-            Some(_) => Ok(()),
-            None => {
-                self.message_due = Some(now + self.config.message_timeout);
-                Ok(())
-            }
-        }
+        let is_over =
+            !rx.bytes.is_empty() && self.message_time.is_over(now, self.config.message_timeout);
+        if is_over { Err(Error::MessageTimeout) } else { Ok(()) }
     }
 
     /// Nothing is read for now, here or by the protocol above: the time of a message that has
     /// begun, and that of silence, are counted anew when it is.
     #[cold]
     pub(crate) fn not_reading(&mut self) {
-        self.message_due = None;
+        self.message_time.stop();
         self.keepalive.not_reading();
     }
 
@@ -485,7 +480,7 @@ impl Connection {
                     break wait;
                 }
             };
-            self.message_due = None;
+            self.message_time.stop();
             let end = front + body;
             let Some((Layout { head, data, .. }, r#type)) = self.known(&rx.bytes[front..end])
             else {
@@ -547,14 +542,14 @@ impl Protocol for Connection {
         match self.phase {
             Phase::Open => {
                 let quiet = earliest(self.keepalive.deadline(), self.conversations.deadline());
-                earliest(quiet, self.message_due)
+                earliest(quiet, self.message_time.deadline())
             }
             Phase::Closing | Phase::Over(_) => None,
         }
     }
 
     fn stood_still(&mut self, time: Duration) {
-        self.message_due.iter_mut().for_each(|due| *due += time);
+        self.message_time.stood_still(time);
         self.keepalive.stood_still(time);
     }
 

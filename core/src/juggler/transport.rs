@@ -11,6 +11,7 @@ use super::window::Window;
 use super::{Config, Error, SendFault};
 use crate::buffer::{RecvBuf, SendQueue};
 use crate::keepalive::{Due, Liveness};
+use crate::message_time::MessageTime;
 use crate::protocol::{Polled, Protocol};
 use crate::time::{Instant, earliest};
 use crate::{trace, ws};
@@ -29,7 +30,7 @@ pub(super) struct Transport {
     config: Config,
     assembly: Assembly,
     /// Until when the message whose first segments are here has to be complete.
-    message_due: Option<Instant>,
+    message_time: MessageTime,
     liveness: Liveness,
     /// Patches of our state that the peer may not have seen yet.
     window: Window,
@@ -52,7 +53,7 @@ impl Transport {
             channel,
             config,
             assembly: Assembly::default(),
-            message_due: None,
+            message_time: MessageTime::default(),
             liveness,
             window: Window::new(WINDOW),
         }
@@ -101,7 +102,7 @@ impl Transport {
                 Segment::More(part) => self.assembly.push(&part, limit)?,
                 Segment::Last(part) => {
                     let message = self.assembly.finish(part, limit)?;
-                    self.message_due = None;
+                    self.message_time.stop();
                     return Ok(Polled::Incoming(TransportEvent::Message(message)));
                 }
                 Segment::Ping(payload) => {
@@ -121,12 +122,11 @@ impl Transport {
     /// each of them is a message that is complete, and for the pings a sign of life.
     fn expect_rest(&mut self, now: Instant) -> Result<(), Error> {
         if !self.assembly.is_inside() || !self.channel.is_open() {
-            self.message_due = None;
+            self.message_time.stop();
             return Ok(());
         }
         let timeout = self.channel.ws().config().message_timeout;
-        let due = *self.message_due.get_or_insert(now + timeout);
-        if now < due { Ok(()) } else { Err(Error::MessageTimeout) }
+        if self.message_time.is_over(now, timeout) { Err(Error::MessageTimeout) } else { Ok(()) }
     }
 
     /// Nothing is read for now: the time of silence, and that of a message that has begun, start
@@ -137,14 +137,14 @@ impl Transport {
     }
 
     fn held_up(&mut self) {
-        self.message_due = None;
+        self.message_time.stop();
         self.liveness.not_reading();
     }
 
     /// As [`Protocol::stood_still`].
     pub(super) fn stood_still(&mut self, time: Duration) {
         self.liveness.stood_still(time);
-        self.message_due.iter_mut().for_each(|due| *due += time);
+        self.message_time.stood_still(time);
         self.channel.ws().stood_still(time);
     }
 
@@ -213,13 +213,13 @@ impl Transport {
 
     pub(super) fn end(&mut self, error: Error) -> Error {
         self.assembly = Assembly::default();
-        self.message_due = None;
+        self.message_time.stop();
         self.liveness.stop();
         self.channel.end(error)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let own = earliest(self.liveness.deadline(), self.message_due);
+        let own = earliest(self.liveness.deadline(), self.message_time.deadline());
         earliest(self.channel.deadline(), own.filter(|_| self.channel.is_open()))
     }
 

@@ -39,7 +39,7 @@ impl Protocol for Connection {
     fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::AwaitRequest { deadline } | Phase::AwaitConfirm { deadline } => Some(deadline),
-            _ => self.message_due,
+            _ => self.message_time.deadline(),
         }
     }
 
@@ -48,7 +48,7 @@ impl Protocol for Connection {
         {
             *deadline += time;
         }
-        self.message_due.iter_mut().for_each(|due| *due += time);
+        self.message_time.stood_still(time);
     }
 
     fn too_large(&self) -> Option<TooLarge> {

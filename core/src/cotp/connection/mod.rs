@@ -17,6 +17,7 @@ use super::{
 };
 use crate::buffer::{SendQueue, Writer};
 use crate::large::Large;
+use crate::message_time::MessageTime;
 use crate::time::Instant;
 use crate::tpkt;
 use crate::trace;
@@ -80,7 +81,7 @@ pub struct Connection {
     in_message: bool,
     assembly: Assembly,
     /// Until when the message that is coming in, and is given whole, has to be complete.
-    message_due: Option<Instant>,
+    message_time: MessageTime,
     /// DTs without data in a row.
     empty: u32,
     report: Report,
@@ -149,7 +150,7 @@ impl Connection {
             segmenter: Segmenter::new(TpduSize::MIN),
             in_message: false,
             assembly: Assembly::new(config.receive, config.max_tsdu),
-            message_due: None,
+            message_time: MessageTime::default(),
             empty: 0,
             report: Report::new(config.policy),
             pending: None,
@@ -338,7 +339,7 @@ impl Connection {
 
     fn end(&mut self, error: Error) -> Error {
         self.assembly = Assembly::new(self.config.receive, 0);
-        self.message_due = None;
+        self.message_time.stop();
         self.held = None;
         self.phase = Phase::Over(error.clone());
         error

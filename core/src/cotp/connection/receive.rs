@@ -83,13 +83,9 @@ impl Connection {
 
     /// Limits the time of a message that is given whole, and of which only the start is here.
     fn expect_rest(&mut self, now: Instant) -> Result<(), Error> {
-        if self.assembly.is_keeping() {
-            let due = *self.message_due.get_or_insert(now + self.config.message_timeout);
-            if now >= due {
-                return Err(Error::MessageTimeout);
-            }
-        }
-        Ok(())
+        let is_over = self.assembly.is_keeping()
+            && self.message_time.is_over(now, self.config.message_timeout);
+        if is_over { Err(Error::MessageTimeout) } else { Ok(()) }
     }
 
     /// The DTs that have come, as long as there is nothing about them to be looked at closer.
@@ -295,7 +291,7 @@ impl Connection {
         self.empty = 0;
         let given = self.assembly.push(segment)?;
         if given.is_some() {
-            self.message_due = None;
+            self.message_time.stop();
         }
         Ok(given.map(|(data, end)| Incoming::Data { data, end }))
     }

@@ -38,11 +38,11 @@ impl Protocol for Connection {
             Phase::AwaitRequest { deadline, .. } | Phase::AwaitResponse { deadline, .. } => {
                 Some(deadline)
             }
-            Phase::Closing(ref patience) => earliest(patience.until, self.message_due),
+            Phase::Closing(ref patience) => earliest(patience.until, self.message_time.deadline()),
             Phase::Draining(ref patience) => patience.until,
             Phase::Open => {
                 let pings = self.watch.as_ref().and_then(|watch| watch.liveness.deadline());
-                earliest(pings, self.message_due)
+                earliest(pings, self.message_time.deadline())
             }
             Phase::Deciding(_) | Phase::Over(_) => None,
         }
@@ -58,7 +58,7 @@ impl Protocol for Connection {
             }
             Phase::Deciding(_) | Phase::Open | Phase::Over(_) => {}
         }
-        self.message_due.iter_mut().for_each(|due| *due += time);
+        self.message_time.stood_still(time);
         if let Some(watch) = &mut self.watch {
             watch.liveness.stood_still(time);
         }

@@ -18,6 +18,7 @@ use super::watch::Watch;
 use super::{AnswerError, Config, Error, RequestError, Role};
 use crate::buffer::{SendQueue, Writer};
 use crate::large::Large;
+use crate::message_time::MessageTime;
 use crate::time::Instant;
 
 /// What [`Connection::poll`](crate::protocol::Protocol::poll) gives.
@@ -84,7 +85,7 @@ pub struct Connection {
     /// Where messages are compressed.
     deflater: Option<Deflater>,
     /// Until when the message of which only the start is here has to be complete.
-    message_due: Option<Instant>,
+    message_time: MessageTime,
     /// Where in `tx` each pong that is not written yet ends.
     unsent_replies: VecDeque<u64>,
     /// Where pings are on.
@@ -195,7 +196,7 @@ impl Connection {
             masks: Masks::new(config.mask_seed),
             reader: Reader::new(role, &config),
             deflater: None,
-            message_due: None,
+            message_time: MessageTime::default(),
             unsent_replies: VecDeque::new(),
             watch: Watch::new(config.ping),
             large: Large::default(),
@@ -301,7 +302,7 @@ impl Connection {
     fn end(&mut self, error: Error) -> Error {
         self.reader = Reader::new(self.role, &self.config);
         self.deflater = None;
-        self.message_due = None;
+        self.message_time.stop();
         self.unsent_replies = VecDeque::new();
         self.phase = Phase::Over(error.clone());
         error

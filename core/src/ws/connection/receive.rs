@@ -189,7 +189,7 @@ impl Connection {
     fn has_come(&mut self) {
         self.large.received(&self.tx);
         if !self.reader.is_inside() {
-            self.message_due = None;
+            self.message_time.stop();
         }
     }
 
@@ -198,8 +198,7 @@ impl Connection {
         if rx.bytes.is_empty() && !self.reader.is_inside() {
             return Ok(());
         }
-        let due = *self.message_due.get_or_insert(now + self.config.message_timeout);
-        if now < due {
+        if !self.message_time.is_over(now, self.config.message_timeout) {
             return Ok(());
         }
         if self.is_open() {
@@ -212,7 +211,7 @@ impl Connection {
     /// begun, and that of silence, are counted anew when it is.
     #[cold]
     pub(crate) fn not_reading(&mut self) {
-        self.message_due = None;
+        self.message_time.stop();
         if let Some(watch) = &mut self.watch {
             watch.liveness.not_reading();
         }
