@@ -7,6 +7,8 @@ mod position;
 mod questions;
 mod search;
 mod start;
+mod told;
+mod walk;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -17,13 +19,13 @@ use crate::eventer::{
     TimeseriesParams, Timestamp,
 };
 use crate::options::More;
-use crate::sbs::Encode;
 use ask::{Ask, At, Recent, Since, Walk};
 pub use gap::Gap;
 use given::GivenEvents;
 pub use position::Position;
 use position::Trail;
 use questions::{Place, Questions};
+use told::Held;
 
 /// Limits of catching up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,14 +179,6 @@ pub struct CatchUp<T> {
     held_bytes: usize,
     given: GivenEvents,
     /// Counts connections.
-    connection: u64,
-}
-
-/// What was told while the server was asked.
-#[derive(Debug)]
-struct Held<T> {
-    events: Vec<Event>,
-    with: T,
     connection: u64,
 }
 
@@ -436,118 +430,6 @@ impl<T> CatchUp<T> {
         }
     }
 
-    /// One page of the events of one server.
-    fn go_on(&mut self, mut walk: Walk, result: QueryResult) -> Vec<Event> {
-        let has_nothing = result.events.is_empty();
-        if has_nothing && result.more_follows {
-            // not even one event fits
-            self.asks.pop_front();
-            self.note(Gap::TooLarge);
-            return Vec::new();
-        }
-        let Some(trail) = self.trails.get_mut(&walk.server) else { return Vec::new() };
-        let asked_after = walk.after(trail);
-        match walk.at {
-            At::Step(_) | At::Unstored => {
-                let back = if let At::Step(back) = walk.at { back } else { 0 };
-                let place = trail.step(back).unwrap_or(walk.known.0);
-                let is_it = |event: &Event| Position::from(event) == place;
-                let is_there = match place.is_start() {
-                    // it had one
-                    true => !trail.owed || !has_nothing,
-                    false => result.events.iter().any(is_it),
-                };
-                if matches!(walk.at, At::Unstored) && is_there {
-                    // it is told once it is stored
-                    self.asks.pop_front();
-                    return Vec::new();
-                }
-                if !is_there {
-                    self.is_missing(walk, back, has_nothing);
-                    return Vec::new();
-                }
-                if back > 0 {
-                    trail.step_back(Some(back));
-                    walk.goes_by_time(trail);
-                }
-            }
-            At::Start => {
-                trail.step_back(None);
-                walk.goes_by_time(trail);
-            }
-            At::After(_) => {}
-        }
-        let mut newest = asked_after;
-        let (mut came, mut stray) = (None, false);
-        let mut events = result.events;
-        events.retain(|event| {
-            // each goes further, so they end
-            if event.id.server != walk.server || newest.is_some_and(|newest| event.id <= newest) {
-                // a server may give again what we asked to go on after
-                stray |= newest != Some(event.id);
-                return false;
-            }
-            newest = Some(event.id);
-            let position = Position::from(event);
-            if position != trail.newest() || trail.owed {
-                trail.push(position);
-            }
-            let new = walk.is_new(position);
-            if new {
-                came.get_or_insert(position);
-                self.given.insert(event, self.config.max_given);
-            }
-            new && self.wanted.subscription.matches(&event.event_type)
-        });
-        let (mut since, _) = walk.known;
-        if since.is_start() && matches!(walk.at, At::Step(_)) {
-            // is it the first that there ever was?
-            self.unproven |= !came.is_some_and(|first: Position| first.is_first());
-            since = came.unwrap_or(since);
-        }
-        // of one server it is not known up to when it registered nothing
-        let counts = came.is_some() || self.wanted.server_id.is_some();
-        if counts && !since.is_start() && !self.since.contains(&since) {
-            self.since.push(since);
-        }
-        match newest {
-            Some(last) if result.more_follows && newest > asked_after => {
-                walk.at = At::After(last);
-                self.asks[0] = Ask::Server(walk);
-            }
-            _ => {
-                self.asks.pop_front();
-                if result.more_follows || stray {
-                    self.note(Gap::Unanswered);
-                }
-            }
-        }
-        events
-    }
-
-    /// What a server had is not in its answer.
-    fn is_missing(&mut self, mut walk: Walk, back: usize, has_nothing: bool) {
-        let Some(trail) = self.trails.get(&walk.server) else { return };
-        let asked = matches!(walk.at, At::Unstored);
-        if self.wanted.persisted && back == 0 && has_nothing && !asked {
-            // it may not have stored it yet
-            walk.at = At::Unstored;
-        } else if trail.newest().is_start() {
-            self.asks.pop_front();
-            self.note(Gap::Trimmed);
-            return;
-        } else {
-            // what came is asked for again, from where it is certain
-            let older = trail.step(back + 1).is_some();
-            walk.at = if older { At::Step(back + 1) } else { At::Start };
-            walk.exact = false;
-            let last = trail.newest();
-            self.note(Gap::Lost { last });
-        }
-        self.asks[0] = Ask::Server(walk);
-        self.leave_out_unanswerable();
-    }
-
     /// One page of the events of all servers: those that are not known are to be asked too.
     fn look_for_servers(&mut self, since: Since, result: &QueryResult) {
         self.asks.pop_front();
@@ -651,68 +533,6 @@ impl<T> CatchUp<T> {
         }
     }
 
-    /// Events that the server told. Gives those back that are to be handed on now, which may be
-    /// none of them; `None` if they are held.
-    pub fn told(&mut self, mut events: Vec<Event>, with: T) -> Option<(Vec<Event>, T)> {
-        if self.asks.is_empty() && self.held.is_empty() {
-            self.keep_new(&mut events, self.connection);
-            return Some((events, with));
-        }
-        // counted as what they are, so they must not keep the blocks that they were read to
-        let events: Vec<_> = events.iter().map(Event::detached).collect();
-        self.held_bytes += events.encoded_len() + events.len() * size_of::<Event>();
-        self.held.push_back(Held { events, with, connection: self.connection });
-        if self.held_bytes > self.config.max_held {
-            self.asks.clear();
-            self.note(Gap::TooMuchHeld { limit: self.config.max_held });
-        }
-        None
-    }
-
-    /// Once nothing is to be asked any more: the next events that were held, without those that
-    /// were handed on already; none may be left. While there is no connection, call it only for
-    /// what was to be released before.
-    pub fn release(&mut self) -> Option<(Vec<Event>, T)> {
-        if !self.asks.is_empty() {
-            return None;
-        }
-        let Some(Held { mut events, with, connection }) = self.held.pop_front() else {
-            self.held_bytes = 0;
-            return None;
-        };
-        self.keep_new(&mut events, connection);
-        Some((events, with))
-    }
-
-    /// Leaves out what an answer gave already, and notes the rest as seen.
-    fn keep_new(&mut self, events: &mut Vec<Event>, connection: u64) {
-        self.given.leave_out(events, connection == self.connection);
-        for event in events {
-            let (server, position) = (event.id.server, Position::from(&*event));
-            match self.trails.get_mut(&server) {
-                Some(trail) => {
-                    let newest = trail.newest();
-                    let later_id = position.id > newest.id;
-                    // ids go back where a server starts over, but not together with the time; what
-                    // an earlier connection told may be lost since, and what is known be later
-                    let later = (position.timestamp, position.id) > (newest.timestamp, newest.id);
-                    let goes_on = later || later_id && connection == self.connection;
-                    if goes_on || trail.owed && position == newest {
-                        trail.push(position);
-                        self.told_at(position.timestamp);
-                    }
-                }
-                None => {
-                    self.told_at(position.timestamp);
-                    if self.clocks_differ {
-                        self.note_new(position);
-                    }
-                    self.start_from(server, Trail::at(position));
-                }
-            }
-        }
-    }
-
     /// To be called once [`query`](Self::query) gives nothing more on a connection that subscribes:
     /// why it is not certain that nothing is missing, to be told to who must know. `None` where it
     /// is certain: every server still has the last event that was known, gave all that came after
@@ -733,19 +553,6 @@ impl<T> CatchUp<T> {
     fn servers_known(&mut self, until: Timestamp) {
         if until > Timestamp::MIN {
             self.servers_until = self.servers_until.max(Some(until));
-        }
-    }
-
-    /// An event is told that was registered now. Where that is too early for servers with such a
-    /// clock to have been found, those that turn up may have registered more; and it is looked for
-    /// them from there on, as nobody knows which clock is right.
-    fn told_at(&mut self, now: Timestamp) {
-        match self.servers_until {
-            Some(until) if now < until - self.config.look_back => {
-                self.clocks_differ = true;
-                self.servers_until = Some(now);
-            }
-            _ => self.servers_known(now),
         }
     }
 

@@ -1,11 +1,10 @@
 //! Finding the position, where nothing is known yet.
 //!
 //! ```text
-//! newest ──> recent ──> last of each server     of any server, where only what is stored counts
-//!   │          │
-//!   │          └──────> latest ──> last         of one server that others registered after
-//!   └─ none ──────────> latest ──> last         without series
-//!                                   └──> oldest   of a server that has nothing
+//! newest ──> recent ──> last of each server   of any, where only what is stored counts
+//!   │          └─────> latest ──> last         of one, not the newest
+//!   └─ none ─────────> latest ──> last         without series
+//!                                  └─> oldest  of a server that has nothing
 //! ```
 
 use super::ask::{Ask, Kind, Recent};
