@@ -15,6 +15,10 @@ use crate::args::ConnectArgs;
 use crate::exit::Failure;
 use crate::runtime::within;
 
+/// Why events may be missing where pages have lost their place: see `Pages::place_lost`.
+pub(crate) const PLACE_LOST: &str =
+    "the server removed events during the query, or did not send what it said would follow";
+
 /// The library limits how long a connection takes to come, and how long the server takes to answer
 /// then. The whole is given so much more than one of them that a peer that takes the connection and
 /// says nothing is told from nobody at all, on a busy machine too.

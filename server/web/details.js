@@ -1,8 +1,9 @@
 // The pane with all of one event: it follows the active row of the table and is updated in place.
 
-import { age, bytes, exact, fromBase64, hexdump, hexOf, visible, visibleName } from './format.js';
+import { age, bytes, exact, fromBase64, hexdump, hexOf, secondsOf, visible, visibleName } from './format.js';
 import { layout, pretty } from './json.js';
 import { keyOf } from './model.js';
+import { isAhead } from './search.js';
 
 /** Tokens of JSON that are coloured: each is an element, and they are made anew whenever the event
  * changes. */
@@ -86,10 +87,10 @@ export class Details {
       if (this.#shown && keyOf(this.#shown) !== row.key) this.#problem = '';
       this.#fill(this.#event());
     }
-    const [s, us] = this.#shown.timestamp;
-    const old = age(serverNow - s - us / 1e6);
+    const old = age(serverNow - secondsOf(this.#shown.timestamp));
     const newer = keyOf(this.#shown) === row.key ? '' : ': there is a newer event, which waits while text of this one is marked';
-    const text = old === 'now' ? old : old.startsWith('in ') ? `${old}: its time is ahead of the server’s clock` : `${old} ago`;
+    let text = old === 'now' ? old : `${old} ago`;
+    if (isAhead(this.#shown, serverNow)) text = `${old}: its time is ahead of the server’s clock`;
     write(this.#part.age, text + newer);
     this.#pane.dataset.heat = now - row.changedAt < 500 ? 1 : 0;
   }

@@ -26,6 +26,9 @@ function written(char) {
   return `‹U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}›`;
 }
 
+/** `[seconds, microseconds]` in seconds. */
+export const secondsOf = ([s, us]) => s + us / 1e6;
+
 /** Seconds by which a time may be ahead of the server's clock and count as now: the page knows that
  * clock no better. */
 export const AHEAD = 5;

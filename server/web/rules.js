@@ -7,6 +7,7 @@
 // drawn or counted. Of a payload that is too long for the state nobody knows, nor of the age of an
 // event that is ahead of the server's clock: such rows are marked and counted on their own.
 
+import { secondsOf } from './format.js';
 import { finder, isAhead, isUnknown, parse, seconds } from './search.js';
 
 /** Lines that there may be: each is looked at for each event. */
@@ -112,8 +113,7 @@ export class Rules {
 /** Whether the event of a row is older than a rule allows. */
 export function isStale(row, now) {
   if (row.staleAfter === undefined) return false;
-  const [s, us] = row.event.timestamp;
-  return now - s - us / 1e6 > row.staleAfter;
+  return now - secondsOf(row.event.timestamp) > row.staleAfter;
 }
 
 /** Whether nobody knows if a rule marks a row. */

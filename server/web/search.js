@@ -12,7 +12,7 @@
 // The server finds types by the same rules (server/src/page/find.rs), but for payloads and ages,
 // which are for the page alone.
 
-import { AHEAD } from './format.js';
+import { AHEAD, secondsOf } from './format.js';
 
 const collator = new Intl.Collator('en', { numeric: true });
 
@@ -169,8 +169,6 @@ function holds({ of, op, value }, event, now, unknown) {
   const found = member(valueOf(event), of === 'payload' ? '' : of);
   return found !== undefined && compare(op, found, value);
 }
-
-const secondsOf = ([s, us]) => s + us / 1e6;
 
 const values = new WeakMap();
 

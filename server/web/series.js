@@ -4,6 +4,7 @@
 // The server finds nothing after an event that it does not have any more. So where it finds
 // nothing, it is asked once more from the time of that event on.
 
+import { secondsOf } from './format.js';
 import { keyOf } from './model.js';
 
 /** Events that one request asks for. */
@@ -189,8 +190,7 @@ export class Series {
 
 /** The time of an event that is asked for, in seconds. */
 export function secondsBy(event, by) {
-  const [s, us] = event[by] ?? event.timestamp;
-  return s + us / 1e6;
+  return secondsOf(event[by] ?? event.timestamp);
 }
 
 export function compareIds(a, b) {

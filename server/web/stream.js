@@ -1,6 +1,7 @@
 // All events as they come, newest first: the server tells them while somebody looks, and how many
 // it left out.
 
+import { secondsOf } from './format.js';
 import { keyOf } from './model.js';
 import { finder, narrows, namesNarrow, parse } from './search.js';
 
@@ -112,7 +113,7 @@ export class Stream {
     const [found, others] = [[], []];
     for (const row of rows) (this.#finds(row) ? found : others).push(row);
     const all = [...others, ...this.#others];
-    for (const { event } of all.splice(MOST)) this.#othersUntil = Math.max(this.#othersUntil ?? -Infinity, secondsOf(event));
+    for (const { event } of all.splice(MOST)) this.#othersUntil = Math.max(this.#othersUntil ?? -Infinity, secondsOf(event.timestamp));
     this.#others = all;
     return found;
   }
@@ -204,8 +205,6 @@ export class Following {
     this.#told = wanted;
   }
 }
-
-const secondsOf = ({ timestamp: [s, us] }) => s + us / 1e6;
 
 /** A row of the table that is one event, and stays it; `order` grows with each. */
 export function rowOf(event, changedAt, order) {

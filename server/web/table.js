@@ -5,7 +5,7 @@
 // The row of index i is always drawn by slot i % slots, so that scrolling by one row fills one slot
 // anew and moves no other.
 
-import { age, brief, clock, count as grouped, exact, visibleName } from './format.js';
+import { age, brief, clock, count as grouped, exact, secondsOf, visibleName } from './format.js';
 import { Names } from './names.js';
 import { isStale, isUnsure } from './rules.js';
 import { changes, finder, isUnknown, namesFinder, order } from './search.js';
@@ -42,8 +42,8 @@ const INDENT = 18;
 const COLUMNS = {
   type: null,
   payload: (row) => sortedPayload(row),
-  time: (row) => row.event.timestamp[0] + row.event.timestamp[1] / 1e6,
-  age: (row) => -(row.event.timestamp[0] + row.event.timestamp[1] / 1e6),
+  time: (row) => secondsOf(row.event.timestamp),
+  age: (row) => -secondsOf(row.event.timestamp),
 };
 
 export class Table {
@@ -268,8 +268,7 @@ export class Table {
       put(slot, 'none', !row.event.payload, (none) => slot.payloadCell.classList.toggle('none', none));
       slot.time.data = clock(row.event.timestamp, today);
     }
-    const [s, us] = row.event.timestamp;
-    put(slot, 'ageText', age(serverNow - s - us / 1e6), (text) => (slot.age.data = text));
+    put(slot, 'ageText', age(serverNow - secondsOf(row.event.timestamp)), (text) => (slot.age.data = text));
     const since = now - row.changedAt;
     put(slot, 'heat', HEAT.find(([until]) => since < until * this.#cooling)?.[1] ?? 0, (heat) => (slot.element.dataset.heat = heat));
     put(slot, 'alarm', row.alarm !== undefined, (alarm) => slot.element.classList.toggle('is-alarm', alarm));

@@ -49,6 +49,13 @@ pub(crate) struct ClientTlsArgs {
 }
 
 impl TlsArgs {
+    /// TLS of a server towards another one, which trusts the same issuers as it does, and is shown
+    /// its certificate.
+    pub(crate) fn connector(&self, address: &Address) -> Result<Option<Connector>, Failure> {
+        ClientTlsArgs { files: self.clone(), ..ClientTlsArgs::default() }
+            .connector(address, CONNECT)
+    }
+
     /// What these settings say.
     pub(crate) fn of(settings: &TlsSettings) -> Self {
         let TlsSettings { cert, key, ca } = settings.clone();
@@ -85,6 +92,9 @@ impl TlsArgs {
         built(options.build())
     }
 }
+
+/// How long TLS with another server may take.
+const CONNECT: Duration = Duration::from_secs(10);
 
 impl ClientTlsArgs {
     /// TLS of a client, if it is to speak that, whose handshake takes no longer than `time`.

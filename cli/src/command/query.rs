@@ -8,7 +8,7 @@ use hat_core::eventer::{
 };
 
 use crate::args::{ConnectArgs, OutputArgs, PageArgs, QueryCommand};
-use crate::client::{Interest, Page, ServerClient};
+use crate::client::{Interest, PLACE_LOST, Page, ServerClient};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -83,9 +83,7 @@ async fn ask<R: Runtime>(
         }
     };
     if pages.place_lost() {
-        say(
-            "note: events may be missing between one page and the next: the server removed some during the query, or did not send what it said would follow",
-        );
+        say(&format!("note: events may be missing between one page and the next: {PLACE_LOST}"));
     }
     if more {
         say(&more_follows(&params, last.filter(|_| !all)));

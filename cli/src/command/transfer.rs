@@ -14,7 +14,7 @@ use super::pipeline::Pipeline;
 use crate::args::{
     ConnectArgs, ExportArgs, ExportFormat, Format, ImportArgs, OutputArgs, ReplayArgs, WhichArgs,
 };
-use crate::client::{Interest, QueryOutcome, ServerClient};
+use crate::client::{Interest, PLACE_LOST, QueryOutcome, ServerClient};
 use crate::exit::{Failure, say};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -73,8 +73,7 @@ pub(crate) async fn export<R: Runtime>(args: ExportArgs) -> Result<()> {
     server.client.close().await;
     say(&format!("{count} events exported"));
     if pages.place_lost() {
-        let text = "the export is not complete: the server removed events meanwhile, or did not send what it said would follow";
-        return Err(anyhow::anyhow!(text));
+        return Err(anyhow::anyhow!("the export is not complete: {PLACE_LOST}"));
     }
     Ok(())
 }
@@ -87,14 +86,13 @@ async fn latest<R: Runtime>(
     event_types: Option<Vec<EventType>>,
 ) -> Result<Vec<Event>> {
     let params = LatestParams { event_types };
-    let missing = match server.ask::<R>(connect, &params.into()).await? {
+    let (events, reason) = match server.ask::<R>(connect, &params.into()).await? {
         QueryOutcome::Answer(QueryResult { events, more_follows: false }) => return Ok(events),
         QueryOutcome::Answer(QueryResult { events, .. }) => {
             (events, "they do not fit into one response".to_owned())
         }
         QueryOutcome::Ended(error) => (Vec::new(), error.to_string()),
     };
-    let (events, reason) = missing;
     say(&format!(
         "note: not all latest events are known ({reason}): those that the server keeps only as the \
          latest of their types may be missing; export fewer types at a time"

@@ -126,11 +126,14 @@ fn rule(overlap: &Overlap, partitions: &[Partition]) -> RuleSettings {
         let of = of.filter(|partition| partition.order_by == order_by);
         of.map(|partition| partition.limit).reduce(Limit::or)
     };
-    match (limit(OrderBy::Timestamp), limit(OrderBy::Source)) {
+    let limits = (limit(OrderBy::Timestamp), limit(OrderBy::Source));
+    if [limits.0, limits.1].into_iter().flatten().any(Limit::keeps_everything) {
+        // whatever the other keeps
+        return rule;
+    }
+    match limits {
         (None, None) => RuleSettings { max_entries: Some(0), ..rule },
         (Some(limit), None) => limited(rule, limit),
-        // whatever the others keep
-        (_, Some(limit)) | (Some(limit), Some(_)) if limit.keeps_everything() => rule,
         (Some(limit), Some(by_source)) => {
             RuleSettings { by_source: Some(by_source.settings()), ..limited(rule, limit) }
         }

@@ -15,11 +15,8 @@ use hat_server::store::{DiskOptions, LogOptions};
 use super::Settings;
 use super::retention::{ConditionSettings, RuleSettings};
 use super::settings::{ClusterSettings, Durability, Lost, Notify, Numbering};
-use crate::args::{ADDRESS, ClientTlsArgs, TlsArgs};
+use crate::args::{ADDRESS, TlsArgs};
 use crate::exit::Failure;
-
-/// How long TLS with another server of a group may take.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// Events and types that are kept in memory.
 const IN_MEMORY: usize = 100_000;
@@ -292,10 +289,7 @@ fn monitor(settings: &Settings, files: &TlsArgs) -> Result<Option<MonitorOptions
     let options = MonitorOptions::new(address, group);
     // who speaks TLS is in a group of servers that do
     let tls = match files.tls_cert {
-        Some(_) => {
-            let client = ClientTlsArgs { files: files.clone(), ..ClientTlsArgs::default() };
-            client.connector(&options.address, CONNECT)?
-        }
+        Some(_) => files.connector(&options.address)?,
         None => None,
     };
     Ok(Some(MonitorOptions { lost, tls, ..options }))

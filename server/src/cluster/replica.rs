@@ -316,12 +316,12 @@ impl Replica {
     }
 
     fn keep(&mut self, sequence: u64, bytes: Bytes) {
-        self.parts_bytes += bytes.len() + PART;
+        self.parts_bytes += weight(&bytes);
         self.parts.push_back((sequence, bytes));
         while self.parts_bytes > MAX_KEPT
             && let Some((_, oldest)) = self.parts.pop_front()
         {
-            self.parts_bytes -= oldest.len() + PART;
+            self.parts_bytes -= weight(&oldest);
         }
     }
 
@@ -353,7 +353,7 @@ impl Replica {
         }
         let used: BTreeSet<_> = names.iter().collect();
         self.parts.retain(|(at, _)| !used.contains(at));
-        self.parts_bytes = self.parts.iter().map(|(_, bytes)| bytes.len() + PART).sum();
+        self.parts_bytes = self.parts.iter().map(|(_, bytes)| weight(bytes)).sum();
         Ok(whole.freeze())
     }
 
@@ -371,6 +371,11 @@ impl Replica {
         });
         Session::new(numbered.collect()).map_err(|_| unreadable())
     }
+}
+
+/// Bytes that a part takes.
+fn weight(part: &Bytes) -> usize {
+    part.len() + PART
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 use hat_aio::{Address, Runtime};
@@ -11,15 +10,12 @@ use hat_server::store::lmdb::LmdbFile;
 use hat_server::store::{DiskStore, MemoryStore, Store};
 
 use super::systemd;
-use crate::args::{ClientTlsArgs, TlsArgs};
+use crate::args::TlsArgs;
 use crate::client::refusal;
 use crate::command::store::{counted, import_file, is_there};
 use crate::conf::Place;
 use crate::exit::{Failure, say};
 use crate::progress;
-
-/// How long the handshake with another server may take.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// A store that is open.
 pub(super) enum OpenStore {
@@ -80,9 +76,8 @@ pub(super) async fn mirror_once<R: Runtime>(
     let OpenStore::Disk(_, store) = opened else {
         return Err(Failure::Input("--mirror-once needs --store DIR (store.dir)".into()).into());
     };
-    let tls = ClientTlsArgs { files: files.clone(), ..ClientTlsArgs::default() };
     let tls = match from.is_tls() {
-        true => tls.connector(&from, CONNECT)?,
+        true => files.connector(&from)?,
         false => None,
     };
     let bar = progress::events(false, "copied");

@@ -10,7 +10,7 @@ use hat_core::eventer::{
 
 use super::{Positions, Printer};
 use crate::args::SubscribeArgs;
-use crate::client::{self, QueryOutcome, ServerClient, too_large};
+use crate::client::{self, PLACE_LOST, QueryOutcome, ServerClient, too_large};
 use crate::exit::{Failure, say};
 
 /// Prints the events that `args` ask for of those that are there already. Gives the last event of
@@ -126,9 +126,7 @@ async fn all<R: Runtime>(
         }
     }
     if pages.place_lost() {
-        say(
-            "events may be missing: the server removed some during the query, or did not send what it said would follow",
-        );
+        say(&format!("events may be missing: {PLACE_LOST}"));
     }
     Ok(())
 }

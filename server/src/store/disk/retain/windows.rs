@@ -138,11 +138,9 @@ impl Step {
         (events, i64::try_from(bytes).unwrap_or(i64::MAX))
     }
 
-    /// Whether a mark may move.
+    /// Whether one of the marks may move.
     pub(super) fn is_anything(&self) -> bool {
-        let ((events, bytes), (sourced, sourced_bytes)) = (self.kept(), self.kept_by_source());
-        self.limits[0].may_lose(events, bytes)
-            || (self.at.passed > 0 && self.limits[1].may_lose(sourced, sourced_bytes))
+        self.may_move(OrderBy::Timestamp) || self.may_move(OrderBy::SourceTimestamp)
     }
 
     /// Moves both marks on, until `step` events go.
@@ -187,6 +185,7 @@ impl Step {
         Ok(())
     }
 
+    /// Whether the mark of this order may move.
     fn may_move(&self, by: OrderBy) -> bool {
         match by {
             OrderBy::Timestamp => {
