@@ -22,7 +22,7 @@ use crate::check::{self, Limits, Refusal};
 use crate::logs::{Appending, Logs, Registered, Route};
 use crate::module::{Modules, Source};
 use crate::page::Live;
-use crate::store::AppendError;
+use crate::store::{AppendError, Health, StoreError};
 use crate::teller::Progress;
 
 /// Why events are not registered.
@@ -281,6 +281,14 @@ impl Engine {
             Status::Standby if !(serves && gate.active) => {}
             _ if serves && gate.active => self.show(Status::Operational),
             _ => self.show(Status::Standby),
+        }
+    }
+
+    /// Why nothing can be stored, where the last attempt failed.
+    pub(crate) fn disk_fault(&self) -> Option<StoreError> {
+        match self.logs.health() {
+            Health::Failing(error) => Some(error),
+            Health::Good | Health::Closed => None,
         }
     }
 

@@ -26,6 +26,8 @@ struct Shown {
     components: BTreeMap<i64, (ComponentInfo, Option<Connection>)>,
     /// The name of who is blessed.
     blessed: Option<String>,
+    /// One that is ready is blessed, whoever it is, and stays so until it is not.
+    blesses_one: bool,
 }
 
 impl Monitor {
@@ -67,6 +69,12 @@ impl Monitor {
         shown.tell();
     }
 
+    /// Blesses one of the components that are ready from now on, as a deployed monitor does by
+    /// `BLESS_ONE`.
+    pub fn bless_one(&self) {
+        lock(&self.shared).blesses_one = true;
+    }
+
     /// Blesses the component of this name from now on, also where it comes later.
     pub fn bless(&self, name: &str) {
         let mut shown = lock(&self.shared);
@@ -76,7 +84,22 @@ impl Monitor {
 }
 
 impl Shown {
+    /// Nobody is blessed before who was has ended its work.
+    fn choose(&mut self) {
+        let mut infos = self.components.values().map(|(info, _)| info);
+        let works = |info: &&ComponentInfo| info.blessing_res.token.is_some();
+        let is_ready = |info: &&ComponentInfo| info.blessing_res.ready;
+        let name = |info: &ComponentInfo| info.name.as_ref().map(ToString::to_string);
+        self.blessed = match infos.clone().find(works) {
+            Some(info) => name(info).filter(|_| info.blessing_res.ready),
+            None => infos.find(is_ready).and_then(name),
+        };
+    }
+
     fn tell(&mut self) {
+        if self.blesses_one {
+            self.choose();
+        }
         for (cid, (info, _)) in &mut self.components {
             let is_blessed = self.blessed.as_deref() == info.name.as_deref();
             let token = (is_blessed && info.blessing_res.ready).then_some(*cid);

@@ -8,11 +8,12 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use hat_tests::peers;
-use serde_json::Value;
+use hat_tests::peers::{self, unused_addr};
+use serde_json::{Value, json};
 
 use crate::on_every_runtime;
 use crate::process::{Hat, Server, hat, hat_with};
+use crate::redundancy::{DeployedProgram, monitor, until, wait_for_status};
 use crate::store::Folder;
 
 /// Many events as `hat store export` prints them, each with some bytes.
@@ -236,6 +237,51 @@ on_every_runtime! {
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let log = ended.stderr.join("\n");
         assert!(log.contains("the disk is full"), "{log}");
+    }
+
+    /// The deployed server ends there, and its monitor blesses another one; ours stays, and gives
+    /// the blessing back. It would have kept it, and refused everything.
+    fn an_active_server_whose_disk_fills_up_hands_over(runtime) {
+        if peers::skipped("an_active_server_whose_disk_fills_up_hands_over") {
+            return;
+        }
+        let folder = Folder::new();
+        let [monitor_at, master_at, theirs_at] = [(); 3].map(|()| unused_addr());
+        let _monitor = monitor(&folder, monitor_at, master_at);
+        let args = format!("--server-id 1 --name ours --monitor {monitor_at} --runtime {runtime}");
+        let Some((server, address, _)) = on_a_small_disk(&folder, &args) else { return };
+        let ours = format!("--connect {address} --runtime {runtime}");
+        wait_for_status(&ours, "operational");
+        let theirs_conf = json!({
+            "name": "theirs", "server_id": 2, "backend": {"module": "hat.event.backends.memory"},
+            "modules": [], "eventer_server": {"host": "127.0.0.1", "port": theirs_at.port()},
+            "monitor_component": {"host": "127.0.0.1", "port": monitor_at.port(), "group": "event"},
+        });
+        let _python = DeployedProgram::start(&folder, "hat-event-server", &theirs_conf, theirs_at);
+        let theirs = format!("--connect {theirs_at} --runtime {runtime}");
+        wait_for_status(&theirs, "standby");
+        let large = "x".repeat(100_000);
+        let large = format!("{{\"type\":\"x\",\"payload\":{{\"kind\":\"json\",\"data\":\"{large}\"}}}}\n");
+        let mut answered = Vec::new();
+        loop {
+            let ended = hat_with(&format!("register --response {ours}"), &large);
+            match ended.code {
+                Some(0) => answered.extend(ended.json()),
+                _ => break,
+            }
+        }
+        wait_for_status(&theirs, "operational");
+        wait_for_status(&ours, "standby");
+        answered.extend(hat(&format!("register x --response {theirs}")).json());
+        until("nothing that was answered is missing there", || {
+            let held = hat(&format!("query timeseries x --all {theirs}")).json();
+            answered.iter().all(|event| held.contains(event))
+        });
+        server.signal("TERM");
+        let ended = server.end();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let log = ended.stderr.join("\n");
+        assert!(log.contains("another server of the group is ready"), "{log}");
     }
 
     /// What was answered and cannot be brought to the disk at the end is no success.

@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `task` | the monitor, the blessing, and what is done about it |
 //! | `rule` | when this server works |
+//! | `ready` | when it would be blessed: not while its disk fails and another is ready |
 //! | `others` | which other servers there are, by what the monitor shows |
 //! | `mirrors` | a task for each of them, and whether one of them is active |
 //! | `once` | a copy of a server's events without a monitor, until it is whole |
@@ -31,6 +32,7 @@ mod mirror;
 mod mirrors;
 mod once;
 mod others;
+mod ready;
 mod report;
 mod rule;
 mod task;
@@ -86,6 +88,14 @@ pub struct MonitorOptions {
     /// Default: none, because a server that starts alone stands by for as long, and deployed
     /// clients that register in that time are refused and do not try again.
     pub grace: Duration,
+    /// How long the disk of an active server fails, with a server of its group ready, until it
+    /// gives the blessing back, so that the monitor blesses that one: 3 s, so that a disk that is
+    /// full for a moment changes nothing. It is ready again once the disk has worked for half a
+    /// minute, or no other server is ready. The deployed server ends at once.
+    ///
+    /// A standby whose disk fails is not ready from the first failure on, as long as another one
+    /// is. Nodes of a cluster are ready while they serve.
+    pub withdraw_after: Duration,
     /// What may wait to be written of each copy.
     pub waiting: WaitingLimits,
 }
@@ -101,6 +111,7 @@ impl MonitorOptions {
             tls: None,
             retry: Duration::from_secs(1),
             grace: Duration::ZERO,
+            withdraw_after: Duration::from_secs(3),
             waiting: WaitingLimits::default(),
         }
     }

@@ -117,6 +117,12 @@ pub(super) fn other_is_active(group: &str, state: &State) -> bool {
     others.any(|info| info.active_token().is_some())
 }
 
+/// Whether another component of `group` would take a blessing, or has one.
+pub(super) fn other_is_ready(group: &str, state: &State) -> bool {
+    let mut others = state.components.iter().filter(|info| is_other(info, group, state));
+    others.any(|info| info.blessing_res.ready)
+}
+
 /// Whether there is another component of `group`.
 pub(super) fn has_others(group: &str, state: &State) -> bool {
     state.components.iter().any(|info| is_other(info, group, state))

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hat_aio::Runtime;
 use hat_aio::observer::{Component, ConnectOptions, connect};
 use hat_aio::runtime::sleep;
+use hat_core::eventer::Status;
 use hat_core::observer::{Incoming, State};
 use smol::channel::Receiver;
 use smol::future::or;
@@ -15,6 +16,7 @@ use tracing::{info, warn};
 use super::mirror::Mirror;
 use super::mirrors::Mirrors;
 use super::others::SharedIds;
+use super::ready::{Change, Known, Readiness};
 use super::rule::{Rule, Step};
 use super::{MonitorLost, MonitorOptions, ServerIdentity, others};
 use crate::engine::Engine;
@@ -27,6 +29,9 @@ pub(super) const RETRY: Duration = Duration::from_millis(500);
 /// How long one attempt may take of a server that stays without a monitor: it must be back before
 /// the [grace](MonitorOptions::grace) of one that is new is over, also where an attempt hangs.
 pub(super) const CONNECT: Duration = Duration::from_secs(1);
+
+/// Time between two looks at the disk.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How a connection to the monitor ended.
 enum End {
@@ -56,6 +61,7 @@ struct Task {
     shared_ids: SharedIds,
     stopping: Receiver<()>,
     rule: Rule,
+    readiness: Readiness,
     /// Told what is new of the node of a cluster.
     cluster: Option<Receiver<()>>,
     /// The engine, while it starts: a claim takes time, and what the monitor says meanwhile counts.
@@ -79,6 +85,7 @@ pub(super) async fn run<R: Runtime>(
     let mirror = Mirror { who: who.clone(), engine: engine.clone(), handle, tls, retry, waiting };
     let mirrors = Mirrors::new(mirror);
     let rule = Rule::new(options.lost, options.grace);
+    let readiness = Readiness::new(options.withdraw_after);
     let (shared_ids, starting, fenced) = (SharedIds::new(), None, false);
     let mut task = Task {
         options,
@@ -88,6 +95,7 @@ pub(super) async fn run<R: Runtime>(
         shared_ids,
         stopping,
         rule,
+        readiness,
         cluster,
         starting,
         fenced,
@@ -166,9 +174,9 @@ impl Task {
     /// Does what the monitor says, until the connection ends.
     async fn follow<R: Runtime>(&mut self, component: &Component) -> End {
         self.rule.connected(R::now());
-        self.show_ready(component);
         loop {
             self.look_at_fence();
+            self.show_ready::<R>(component);
             let step = self.rule.step(R::now(), self.mirrors.other_is_active());
             if step == Step::Start {
                 info!("blessed, and no other server is active");
@@ -185,14 +193,13 @@ impl Task {
                     component.close().await;
                     return End::Stopped;
                 }
-                Next::OtherChanged | Next::Rested => {}
+                Next::OtherChanged | Next::Rested | Next::Cluster => {}
                 Next::Started(is_active) => {
                     self.starting = None;
                     if !is_active {
                         self.rule.failed(R::now());
                     }
                 }
-                Next::Cluster => self.show_ready(component),
                 Next::Monitor(Ok(Incoming::State(state))) => {
                     self.state::<R>(component, &state).await;
                 }
@@ -226,9 +233,30 @@ impl Task {
         }
     }
 
-    /// A node that cannot register would keep others of the group from doing so.
-    fn show_ready(&self, component: &Component) {
-        component.set_ready(self.cluster.is_none() || self.engine.serves());
+    /// A server that cannot register would keep others of the group from doing so.
+    fn show_ready<R: Runtime>(&mut self, component: &Component) {
+        if self.cluster.is_some() {
+            return component.set_ready(self.engine.serves());
+        }
+        let fault = self.engine.disk_fault();
+        let known = Known {
+            disk_fails: fault.is_some(),
+            works: self.engine.status() != Status::Standby,
+            other_is_ready: others::other_is_ready(&self.options.group, &component.state()),
+        };
+        match (self.readiness.look(R::now(), known), fault) {
+            (Some(Change::Withdrawn), Some(error)) => warn!(
+                %error,
+                "nothing can be stored here, and another server of the group is ready: this one \
+                 takes no blessing until its disk has worked for half a minute"
+            ),
+            (Some(Change::Mended), _) => warn!("the disk works again: ready to be blessed"),
+            (Some(Change::Needed), _) => {
+                warn!("no other server of the group is ready: ready to be blessed");
+            }
+            _ => {}
+        }
+        component.set_ready(self.readiness.is_ready());
     }
 
     async fn next<R: Runtime>(&mut self, component: &Component, step: Step) -> Next {
@@ -255,8 +283,8 @@ impl Task {
         };
         let rested = async {
             match step {
-                Step::In(time) => sleep::<R>(time).await,
-                Step::Start | Step::Nothing => std::future::pending().await,
+                Step::In(time) => sleep::<R>(time.min(LOOK)).await,
+                Step::Start | Step::Nothing => sleep::<R>(LOOK).await,
             }
             Next::Rested
         };

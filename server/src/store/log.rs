@@ -148,7 +148,8 @@ pub enum Health {
     /// What is appended becomes durable.
     #[default]
     Good,
-    /// Appends fail for this reason, until an attempt goes well again.
+    /// Appends fail for this reason, until an attempt goes well again. Where there was no room, it
+    /// is looked for once a second.
     Failing(StoreError),
     /// It was closed.
     Closed,

@@ -194,6 +194,17 @@ pub trait Store: Send + std::marker::Sync + 'static {
     /// [`StoreError`]: it is as it was.
     fn recover(&self) -> Result<(), StoreError>;
 
+    /// Whether there is room for one more [`apply`](Self::apply) of about so many `bytes`, now. It
+    /// applies nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]: there is none, or the disk fails.
+    fn probe(&self, bytes: usize) -> Result<(), StoreError> {
+        let _ = bytes;
+        self.apply(&[], &[], Sync::Now)
+    }
+
     /// Answers a query. By the semantics of the deployed server, where it is not said otherwise.
     ///
     /// # Errors

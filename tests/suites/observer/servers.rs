@@ -237,6 +237,47 @@ on_every_runtime! {
         server.stop().await.expect("nothing is lost");
     }
 
+    /// Another one of the group is ready: it is blessed, and works. Where none is, whoever works
+    /// stays, whatever its disk does.
+    async fn whose_disk_fails_hands_over_where_another_is_ready<R>() {
+        let monitor = Monitor::start::<R>().await;
+        monitor.bless_one();
+        let [first_full, second_full] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+        let start = async |server_id, full: &Arc<AtomicBool>| {
+            let full = full.clone();
+            let may = move |_: &[Arc<Session>]| match full.load(Ordering::SeqCst) {
+                true => Err(no_room()),
+                false => Ok(()),
+            };
+            let store = Arc::new(Asking { store: memory(), may: Box::new(may) });
+            let mut options = under(&monitor, server_id);
+            options.monitor.as_mut().expect("a group").withdraw_after = Duration::from_millis(1);
+            EventServer::start::<R>(options, store).await.expect("it starts")
+        };
+        let first = start(1, &first_full).await;
+        until::<R>(|| first.status() == Status::Operational).await;
+        first_full.store(true, Ordering::SeqCst);
+        first.handle().register(vec![event("a")]).await.expect_err("no room");
+        // nobody is better
+        sleep::<R>(Duration::from_millis(1_500)).await;
+        assert_eq!(first.status(), Status::Operational);
+        let second = start(2, &second_full).await;
+        until::<R>(|| second.status() == Status::Operational).await;
+        assert_eq!(first.status(), Status::Standby);
+        second.handle().register(vec![event("b")]).await.expect("there is room");
+        second_full.store(true, Ordering::SeqCst);
+        second.handle().register(vec![event("c")]).await.expect_err("no room");
+        // nor is it here: the first one has not found room meanwhile
+        sleep::<R>(Duration::from_millis(1_500)).await;
+        assert_eq!(second.status(), Status::Operational);
+        // it is needed when the other is gone, and takes the blessing
+        second.stop().await.expect("nothing is lost");
+        until::<R>(|| first.status() == Status::Operational).await;
+        first_full.store(false, Ordering::SeqCst);
+        until::<R>(|| matches!(first.health(), Health::Good)).await;
+        first.handle().register(vec![event("d")]).await.expect("there is room");
+    }
+
     /// A standby without room tries again and again. Each attempt began with a connection, and with
     /// events of it in the other's history; and its own subscribers were told the same at each.
     async fn a_standby_without_room_writes_nothing_elsewhere_and_tells_once<R>() {

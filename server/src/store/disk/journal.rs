@@ -140,6 +140,15 @@ impl Journal {
         Ok(())
     }
 
+    /// Whether there is room for a frame of so many bytes. It is kept, in zeros.
+    ///
+    /// Nothing is written into a frame, so that nothing becomes uncertain where it fails.
+    pub(super) fn probe(&mut self, bytes: usize) -> Result<(), StoreError> {
+        let file = &mut self.files[self.active];
+        let end = file.at.saturating_add(frame_len(bytes) as u64 + HEAD as u64);
+        file.reach(end).map_err(full)
+    }
+
     /// The next frame goes into the other file, which holds nothing that counts. Returns the number
     /// after those in this one.
     pub(super) fn switch(&mut self) -> u64 {

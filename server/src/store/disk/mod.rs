@@ -456,6 +456,10 @@ impl Store for DiskStore {
         self.open_again()
     }
 
+    fn probe(&self, bytes: usize) -> Result<(), StoreError> {
+        self.has_room_for(bytes)
+    }
+
     fn query(&self, params: &QueryParams) -> Result<Answer, QueryError> {
         self.reading(|| match self.answer(params) {
             Err(QueryError::Store(error)) => Err(error),

@@ -168,6 +168,16 @@ impl DiskStore {
         }
     }
 
+    /// Whether the journal and, where it is due, the tables take so much more.
+    pub(super) fn has_room_for(&self, bytes: usize) -> Result<(), StoreError> {
+        self.make_room()?;
+        let mut writer = self.writer();
+        match &writer.failed {
+            Some(error) => Err(error.clone()),
+            None => writer.journal.probe(bytes),
+        }
+    }
+
     /// One frame of the journal for all that waits.
     fn commit(
         &self,

@@ -246,6 +246,26 @@ fn a_full_disk_refuses_and_takes_again_when_there_is_room() {
 }
 
 #[test]
+fn room_is_found_although_nobody_registers() {
+    let store = Fragile::new();
+    let (log, _) = LocalLog::start(store.clone(), options()).expect("a log");
+    let full = || StoreError::Full(Arc::new(std::io::ErrorKind::StorageFull.into()));
+    store.fail(Some(full()));
+    log.append(events("a").into()).wait().expect_err("no room");
+    // looked for again and again
+    let rounds = log.counts().rounds;
+    while log.counts().rounds < rounds + 3 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(matches!(log.health(), Health::Failing(StoreError::Full(_))));
+    store.fail(None);
+    while !matches!(log.health(), Health::Good) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(all(&*store), [], "nothing was registered for it");
+}
+
+#[test]
 fn a_sync_that_failed_is_not_tried_again_before_the_store_was_opened_anew() {
     let store = Fragile::new();
     let (log, _) = LocalLog::start(store.clone(), options()).expect("a log");

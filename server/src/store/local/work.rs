@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use hat_core::eventer::{Event, EventId, RegisterEvent, Timestamp};
+use hat_core::sbs::Encode;
 use smol::channel::Sender;
 use tracing::{error, info, warn};
 
@@ -19,7 +20,7 @@ use crate::store::{Append, AppendError, Health, Session, SessionUpdate, Store, S
 
 /// Time between two rounds of the work while nothing happens: who watches sees that it goes on.
 const ROUND: Duration = Duration::from_secs(1);
-/// Time between two attempts to use a disk again that failed.
+/// Time between two attempts to use a disk again that failed, or to find room on one that was full.
 const RECOVER: Duration = Duration::from_secs(1);
 /// No clock can name the end of every [`Duration`]; a sync that is due in a year is none that
 /// anybody counts on.
@@ -47,6 +48,8 @@ pub(super) struct Work {
     /// It was said that there is no room for what is done beside the work.
     tidy_is_full: bool,
     recover_at: Option<Instant>,
+    /// When to look whether there is room again for what last found none, and its bytes.
+    probe_at: Option<(Instant, usize)>,
 }
 
 /// Up to where copies of a server's events were told. Who copies them brings them again where it
@@ -95,6 +98,7 @@ impl Work {
             told: BTreeMap::new(),
             tidy_is_full: false,
             recover_at: None,
+            probe_at: None,
             options,
         })
     }
@@ -128,6 +132,11 @@ impl Work {
             }
             if self.recover_at.is_some_and(|at| at <= Instant::now()) {
                 self.recover();
+            }
+            if let Some((at, bytes)) = self.probe_at
+                && at <= Instant::now()
+            {
+                self.probe(bytes);
             }
             let is_due = self.store.is_due();
             let tidied = {
@@ -173,7 +182,8 @@ impl Work {
     /// nothing comes any more.
     fn wait(&self) -> Option<Vec<Request>> {
         let round = Some(Instant::now() + ROUND);
-        let due = [round, self.flush_at, self.recover_at].into_iter().flatten().min();
+        let probe_at = self.probe_at.map(|(at, _)| at);
+        let due = [round, self.flush_at, self.recover_at, probe_at].into_iter().flatten().min();
         let mut queue = self.shared.lock();
         queue.counts.rounds += 1;
         loop {
@@ -227,8 +237,7 @@ impl Work {
             return;
         }
         if let Err(error) = self.reserve() {
-            self.ill(&error);
-            return batch.fail(&error);
+            return self.refuse(batch, &error);
         }
         for session in batch.sessions.clone() {
             if let Some(session) = self.new_of(session, |told| &mut told.ordered) {
@@ -249,10 +258,7 @@ impl Work {
                 let sessions = batch.succeed();
                 self.tell_durable(sessions);
             }
-            Err(error) => {
-                self.ill(&error);
-                batch.fail(&error);
-            }
+            Err(error) => self.refuse(batch, &error),
         }
     }
 
@@ -281,11 +287,17 @@ impl Work {
                     self.flush();
                 }
             }
-            Err(error) => {
-                self.ill(&error);
-                batch.fail(&error);
-            }
+            Err(error) => self.refuse(batch, &error),
         }
+    }
+
+    /// The store took nothing of it.
+    fn refuse(&mut self, batch: Batch, error: &StoreError) {
+        self.ill(error);
+        if let StoreError::Full(_) = error {
+            self.probe_at = Some((Instant::now() + RECOVER, batch.bytes()));
+        }
+        batch.fail(error);
     }
 
     /// Makes something durable, and counts that.
@@ -334,6 +346,24 @@ impl Work {
             Err(error) => {
                 self.ill(&error);
                 self.recover_at = Some(Instant::now() + RECOVER);
+            }
+        }
+    }
+
+    /// Looks whether a disk that was full has room again: nobody may register anything for long, and
+    /// who asks how the server fares would be told what has passed.
+    fn probe(&mut self, bytes: usize) {
+        self.probe_at = None;
+        let is_full = matches!(self.health(), Health::Failing(StoreError::Full(_)));
+        // what was answered is tried again by itself
+        if !is_full || !self.unsynced.is_empty() {
+            return;
+        }
+        match self.store.probe(bytes) {
+            Ok(()) => self.well(),
+            Err(error) => {
+                self.ill(&error);
+                self.probe_at = Some((Instant::now() + RECOVER, bytes));
             }
         }
     }
@@ -517,6 +547,12 @@ impl Batch {
             promise.settle(Ok(None));
         }
         self.sessions
+    }
+
+    /// What its events take on the wire, which is about what they take on the disk.
+    fn bytes(&self) -> usize {
+        let events = self.sessions.iter().flat_map(|session| session.events());
+        events.map(Encode::encoded_len).sum()
     }
 
     fn fail(self, error: &StoreError) {
