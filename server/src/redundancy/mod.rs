@@ -94,8 +94,8 @@ pub struct MonitorOptions {
     /// minute, or no other server is ready. The deployed server ends at once.
     ///
     /// A standby whose disk fails is not ready from the first failure on, as long as another one
-    /// is. Nodes of a cluster are ready while they serve.
-    pub withdraw_after: Duration,
+    /// is. Nodes of a cluster are ready while they serve. `None`: a server is always ready.
+    pub withdraw_after: Option<Duration>,
     /// What may wait to be written of each copy.
     pub waiting: WaitingLimits,
 }
@@ -111,7 +111,7 @@ impl MonitorOptions {
             tls: None,
             retry: Duration::from_secs(1),
             grace: Duration::ZERO,
-            withdraw_after: Duration::from_secs(3),
+            withdraw_after: Some(Duration::from_secs(3)),
             waiting: WaitingLimits::default(),
         }
     }

@@ -42,7 +42,8 @@ pub(super) enum Change {
 /// Whether this server is ready.
 #[derive(Debug)]
 pub(super) struct Readiness {
-    withdraw_after: Duration,
+    /// See [`MonitorOptions`](super::MonitorOptions::withdraw_after).
+    withdraw_after: Option<Duration>,
     withdrawn: bool,
     /// Since when the disk fails, or works: what was last known, and since when.
     disk: Option<(bool, Instant)>,
@@ -51,7 +52,7 @@ pub(super) struct Readiness {
 }
 
 impl Readiness {
-    pub(super) fn new(withdraw_after: Duration) -> Self {
+    pub(super) fn new(withdraw_after: Option<Duration>) -> Self {
         Self { withdraw_after, withdrawn: false, disk: None, needed_until: None }
     }
 
@@ -61,6 +62,7 @@ impl Readiness {
 
     /// To be asked at each change, and once a second.
     pub(super) fn look(&mut self, now: Instant, known: Known) -> Option<Change> {
+        let withdraw_after = self.withdraw_after?;
         let since = match self.disk {
             Some((failed, since)) if failed == known.disk_fails => since,
             _ => now,
@@ -79,7 +81,7 @@ impl Readiness {
             self.needed_until = now.checked_add(RETURN);
             return Some(Change::Needed);
         }
-        let enough = if known.works { self.withdraw_after } else { Duration::ZERO };
+        let enough = if known.works { withdraw_after } else { Duration::ZERO };
         let is_needed = self.needed_until.is_some_and(|until| now < until);
         if !known.disk_fails || !known.other_is_ready || is_needed || lasted < enough {
             return None;
@@ -105,7 +107,7 @@ mod tests {
     impl Server {
         fn new(now: Instant, works: bool) -> Self {
             let known = Known { disk_fails: false, works, other_is_ready: true };
-            Self { readiness: Readiness::new(AFTER), now, known }
+            Self { readiness: Readiness::new(Some(AFTER)), now, known }
         }
 
         /// What changes within so many seconds, and after how many.
