@@ -472,6 +472,9 @@ impl<R: Runtime, S: Session> Driver<R, S> {
     ) -> Option<SessionError<S>> {
         loop {
             let end = self.poll_machine(state, machine_now);
+            if state.session.caught_up() {
+                state.outgoing.wake(&mut self.wake);
+            }
             if self.write_out(stream, cx, state, now) == 0 || end.is_some() {
                 return end;
             }

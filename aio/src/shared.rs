@@ -47,6 +47,12 @@ pub(crate) trait Session: Send + 'static {
         false
     }
 
+    /// Whether what a task [waits](Wait::Outgoing) for has come about although nothing had to be
+    /// written for it; said once.
+    fn caught_up(&mut self) -> bool {
+        false
+    }
+
     /// The driver had a turn in which nothing came and nobody wanted anything, as when a timer
     /// fires: memory that a burst took is given back.
     fn rest(&mut self) {}

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 /// place: the set is never larger than the number of futures that wait.
 #[derive(Debug, Default)]
 pub(crate) struct WakerSet {
+    /// The number of the place, even, or an odd one of a [task](Self::add_task).
     waiting: Vec<(u64, Waker)>,
     last: u64,
 }
@@ -19,23 +20,29 @@ impl WakerSet {
         match place.0.and_then(|number| self.find(number)) {
             Some(index) => self.waiting[index].1.clone_from(cx.waker()),
             None => {
-                self.last += 1;
-                *place = Place(Some(self.last));
-                // mostly one task waits, and an idle connection should hold no places for four
-                if self.waiting.capacity() == 0 {
-                    self.waiting.reserve_exact(1);
-                }
-                self.waiting.push((self.last, cx.waker().clone()));
+                let number = (self.last | 1) + 1;
+                *place = Place(Some(number));
+                self.push(number, cx);
             }
         }
     }
 
-    /// The same without a place, for what has no future to be dropped. A task that waits already is
-    /// not added again.
+    /// The same without a place, for what has no future to be dropped. A task that waits so already
+    /// is not added again; one that waits at a place is, for it may leave that.
     pub(crate) fn add_task(&mut self, cx: &Context<'_>) {
-        if !self.waiting.iter().any(|(_, waker)| waker.will_wake(cx.waker())) {
-            self.add(cx, &mut Place::default());
+        let mut tasks = self.waiting.iter().filter(|(number, _)| number % 2 == 1);
+        if !tasks.any(|(_, waker)| waker.will_wake(cx.waker())) {
+            self.push((self.last + 1) | 1, cx);
         }
+    }
+
+    fn push(&mut self, number: u64, cx: &Context<'_>) {
+        self.last = number;
+        // mostly one task waits, and an idle connection should hold no places for four
+        if self.waiting.capacity() == 0 {
+            self.waiting.reserve_exact(1);
+        }
+        self.waiting.push((number, cx.waker().clone()));
     }
 
     /// Nobody waits at `place` any more.
@@ -127,6 +134,24 @@ mod tests {
             set.borrow_mut().wake(&mut woken);
             assert_eq!(woken.len(), 2);
         }
+    }
+
+    /// A task that polls a stream, and beside it a future that is dropped.
+    #[test]
+    fn a_task_waits_on_when_its_future_leaves() {
+        let set = RefCell::default();
+        let mut cx = Context::from_waker(Waker::noop());
+        {
+            let mut short = pin!(wait_for_ever(&set));
+            assert!(short.as_mut().poll(&mut cx).is_pending());
+            for _ in 0..3 {
+                set.borrow_mut().add_task(&cx);
+            }
+            assert_eq!(set.borrow().waiting.len(), 2);
+        }
+        let mut woken = Vec::new();
+        set.borrow_mut().wake(&mut woken);
+        assert_eq!(woken.len(), 1);
     }
 
     #[test]

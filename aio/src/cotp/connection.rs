@@ -302,14 +302,19 @@ impl Connection {
     }
 
     /// The next part of a message, as it came; with
-    /// [`Receive::Whole`](hat_core::cotp::Receive::Whole) the next message. Cancel safe.
+    /// [`Receive::Whole`](hat_core::cotp::Receive::Whole) the next message. What a
+    /// [`receive`](Self::receive) that was dropped has gathered comes first, as one part. Cancel
+    /// safe.
     ///
     /// # Errors
     ///
     /// Those of [`receive`](Self::receive).
     pub async fn receive_part(&self) -> Result<Part, Error> {
         let take = |session: &mut CotpSession| {
-            let part = session.inbox.pop();
+            let part = match session.gathered.is_empty() {
+                true => session.inbox.pop(),
+                false => Some(Part { data: session.gathered.split().freeze(), end: false }),
+            };
             session.or_end(part)
         };
         self.handle.wait(Wait::Incoming, take).await?

@@ -214,8 +214,10 @@ async fn initialize(
             Err(Refusal::Ended)
         }
         Err(reason) => {
-            // what cannot be told ends in a close all the same
-            let _ = handle.call(|session| session.machine.reject(reason.clone()));
+            if handle.call(|session| session.machine.reject(reason.clone())).is_err() {
+                // it cannot be told, being larger than a message may be, and the client would wait
+                handle.close();
+            }
             Err(Refusal::Rejected(reason))
         }
     }

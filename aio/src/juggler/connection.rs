@@ -20,6 +20,8 @@ pub(super) type ServerHandle = Handle<ServerSession>;
 pub(super) struct ServerSession {
     pub(super) machine: Machine,
     pub(super) inbox: Inbox<PendingRequest>,
+    /// A task waits until the client is not behind.
+    pub(super) awaited: bool,
 }
 
 /// A request that waits for the handler.
@@ -46,6 +48,12 @@ impl Session for ServerSession {
 
     fn holds_back(&mut self) -> bool {
         self.machine.waiting_requests() > 0
+    }
+
+    fn caught_up(&mut self) -> bool {
+        let caught_up = self.awaited && !self.machine.is_behind();
+        self.awaited &= !caught_up;
+        caught_up
     }
 
     fn rest(&mut self) {
@@ -149,9 +157,11 @@ impl Connection {
                 let _ = self.handle.call(|session| session.machine.flush());
             }
         }
-        let told = self
-            .handle
-            .wait(Wait::Outgoing, |session| (!session.machine.is_behind()).then_some(()));
+        let told = self.handle.wait(Wait::Outgoing, |session| {
+            let is_behind = session.machine.is_behind();
+            session.awaited |= is_behind;
+            (!is_behind).then_some(())
+        });
         told.await?;
         self.handle.drain().await
     }

@@ -44,7 +44,7 @@ impl SeenChanges {
 
     /// Waits for the next change, each once and in order; or with `every` unset, for one that was
     /// not seen; or for what `take` gives. What came together is given together: the value is never
-    /// older than what came with it.
+    /// older than what came with it. With `every`, all changes that are there are given first.
     pub(super) async fn next<S: ValueSession, T>(
         &self,
         handle: &Handle<S>,
@@ -53,7 +53,7 @@ impl SeenChanges {
     ) -> Result<News<T>, Error> {
         let news = |session: &mut S| {
             let value = if every { session.changes().pop() } else { self.newest(session) };
-            let other = take(session);
+            let other = if every && value.is_some() { None } else { take(session) };
             (value.is_some() || other.is_some()).then_some((value, other))
         };
         handle.wait(Wait::Incoming, news).await
@@ -111,10 +111,10 @@ pub(super) async fn hand_on<K: ValueClient, T>(
     other: impl Fn(T) -> K::Update,
 ) -> Error {
     let (seen, handle) = (SeenChanges::default(), K::handle(client));
-    let error = loop {
+    loop {
         let (value, more) = match seen.next(handle, every_change, &mut take).await {
             Ok(told) => told,
-            Err(error) => break error,
+            Err(error) => return error,
         };
         match value.map(K::changed) {
             Some(update) if every_change => shared.hand_on(update).await,
@@ -124,14 +124,10 @@ pub(super) async fn hand_on<K: ValueClient, T>(
         if let Some(more) = more {
             shared.hand_on(other(more)).await;
         }
-    };
-    if let Some(value) = told_value(handle) {
-        shared.know(value);
     }
-    error
 }
 
 /// The other side's value, if it has told any.
-fn told_value<S: ValueSession>(handle: &Handle<S>) -> Option<Value> {
+pub(super) fn told_value<S: ValueSession>(handle: &Handle<S>) -> Option<Value> {
     handle.look(|session| (session.changes().count() > 0).then(|| session.value().clone()))
 }

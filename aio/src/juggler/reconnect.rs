@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::ClientSession;
-use super::following::{ValueClient, hand_on, is_current, last_told};
+use super::following::{ValueClient, hand_on, is_current, last_told, told_value};
 use super::{Client, ConnectError, ConnectOptions, Error, Notice, RequestError, connect};
 use crate::address::AddressError;
 use crate::handle::Handle;
@@ -152,6 +152,14 @@ impl ClientKind for JugglerClient {
         Update::Disconnected { reason, retry_in }
     }
 
+    fn is_over(client: &Client) -> bool {
+        client.handle.end().is_some()
+    }
+
+    fn known_of(client: &Client) -> Option<Value> {
+        told_value(&client.handle)
+    }
+
     async fn close(client: Client) {
         client.close().await;
     }
@@ -191,11 +199,12 @@ impl Work<JugglerClient> for ClientWork {
             Ok(client) => client,
             Err(error) => return (error.ended(), error),
         };
-        shared.set_client(Some(client.clone()));
-        shared.tell(Update::Connected);
+        let since = R::now();
+        shared.set_client(client.clone());
+        shared.tell_connection(Update::Connected);
         let notified = |session: &mut ClientSession| session.inbox.pop();
         let every_change = self.options.every_change;
         let error = hand_on(shared, &client, every_change, notified, Update::Notified).await;
-        (Outcome::Lost, error.into())
+        (Outcome::Lost { since }, error.into())
     }
 }

@@ -142,7 +142,7 @@ impl<H: Handler> ConnectionService<H> {
         let session = |now| {
             let ws = websocket::established(self.ws.clone(), deflate, now);
             let machine = Machine::new(ws, self.config.clone());
-            ServerSession { machine, inbox: Inbox::new(self.inbox) }
+            ServerSession { machine, inbox: Inbox::new(self.inbox), awaited: false }
         };
         let handle = Handle::start::<R>(stream, session, ConnectionSlot::nowhere()).ok()?;
         let closer = handle.shared().clone();

@@ -36,6 +36,12 @@ pub(crate) trait ClientKind: Sized + Send + Sync + 'static {
     /// There is no connection, and the next try is made in so long, if there will be one.
     fn disconnected(reason: Self::Failure, retry_in: Option<Duration>) -> Self::Update;
 
+    /// Whether a connection has ended: what it has told may still wait to be handed on.
+    fn is_over(client: &Self::Client) -> bool;
+
+    /// What a connection knows of the server, if anything.
+    fn known_of(client: &Self::Client) -> Option<Self::Known>;
+
     /// Closes a connection, and waits until that is done.
     fn close(client: Self::Client) -> impl Future<Output = ()> + Send;
 }
@@ -76,7 +82,7 @@ impl<K: ClientKind> Deref for Kept<K> {
 
 impl<K: ClientKind> fmt::Debug for Kept<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let connected = self.client().is_some();
+        let connected = self.live().is_some();
         f.debug_struct("Kept").field("is_connected", &connected).finish_non_exhaustive()
     }
 }
@@ -113,11 +119,12 @@ macro_rules! of_every_reconnecting {
             /// Whether there is a connection.
             #[must_use]
             pub fn is_connected(&self) -> bool {
-                self.kept.client().is_some()
+                self.kept.live().is_some()
             }
 
             /// The connection of now; waits for one, if there is none. What it receives is not
-            /// there to be taken: it comes as updates. Cancel safe.
+            /// there to be taken: it comes as updates. Where one has ended and updates wait to be
+            /// taken before another is made, that one is given. Cancel safe.
             ///
             /// # Errors
             ///

@@ -21,6 +21,8 @@ struct State<K: ClientKind> {
     /// The connection of now.
     client: Option<K::Client>,
     known: K::Known,
+    /// The task waits for updates to be taken.
+    held_up: bool,
     closing: bool,
     stopped: Option<StopReason<K::Failure>>,
     /// Who waits for an update, a connection, or the end.
@@ -31,8 +33,18 @@ struct State<K: ClientKind> {
 
 struct Queued<U> {
     update: U,
-    /// It must be taken; else it is out of date once a newer one comes to a full queue.
-    kept: bool,
+    kind: Kind,
+}
+
+/// When an update may be dropped from a full queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Never.
+    Kept,
+    /// Once there is a connection, or none, again: it says that there is one or none.
+    Connection,
+    /// Once a newer one comes, or a connection: it says how the server is.
+    Condition,
 }
 
 /// Those who wait for the same.
@@ -52,6 +64,7 @@ impl<K: ClientKind> Shared<K> {
             queue: VecDeque::new(),
             client: None,
             known: K::Known::default(),
+            held_up: false,
             closing: false,
             stopped: None,
             handles: WakerSet::default(),
@@ -145,14 +158,25 @@ impl<K: ClientKind> Shared<K> {
         look(&self.lock().known)
     }
 
+    /// The last connection, until it is known to the task that it has ended.
     pub(crate) fn client(&self) -> Option<K::Client> {
         self.lock().client.clone()
     }
 
+    /// The connection of now, where there is one.
+    pub(crate) fn live(&self) -> Option<K::Client> {
+        self.client().filter(|client| !K::is_over(client))
+    }
+
+    /// Waits for a connection. One that has ended is given only where the task waits for updates to
+    /// be taken: who is to take them may be who waits here.
     pub(crate) async fn connected(&self) -> Result<K::Client, StopReason<K::Failure>> {
         let client = |state: &mut State<K>| match (&state.client, &state.stopped) {
             (_, Some(stopped)) => Some(Err(stopped.clone())),
-            (client, None) => client.clone().map(Ok),
+            (Some(client), None) if state.held_up || !K::is_over(client) => {
+                Some(Ok(client.clone()))
+            }
+            _ => None,
         };
         self.until(handles, client).await
     }
@@ -160,7 +184,7 @@ impl<K: ClientKind> Shared<K> {
     /// The connection that a request goes to, if it is to go to any.
     pub(crate) async fn to_ask(&self) -> Option<K::Client> {
         match self.while_disconnected {
-            WhileDisconnected::Fail => self.client(),
+            WhileDisconnected::Fail => self.live(),
             WhileDisconnected::Wait => self.connected().await.ok(),
         }
     }
@@ -180,9 +204,17 @@ impl<K: ClientKind> Shared<K> {
         self.until(task, |state| state.closing.then_some(())).await;
     }
 
-    /// There is a connection, or none.
-    pub(crate) fn set_client(&self, client: Option<K::Client>) -> Option<K::Client> {
-        self.change(handles, |state| std::mem::replace(&mut state.client, client))
+    /// There is a connection.
+    pub(crate) fn set_client(&self, client: K::Client) {
+        self.change(handles, |state| state.client = Some(client));
+    }
+
+    /// There is none any more. What it knew of the server is known on.
+    pub(super) fn take_client(&self) -> Option<K::Client> {
+        if let Some(known) = self.client().and_then(|client| K::known_of(&client)) {
+            self.know(known);
+        }
+        self.change(handles, |state| state.client.take())
     }
 
     /// Notes what is known of the server.
@@ -192,18 +224,34 @@ impl<K: ClientKind> Shared<K> {
 
     /// Waits for room. The update is there until it is taken.
     pub(crate) async fn hand_on(&self, update: K::Update) {
-        self.until(task, |state| (state.queue.len() < QUEUE).then_some(())).await;
-        self.change(handles, |state| state.queue.push_back(Queued { update, kept: true }));
+        if self.lock().queue.len() >= QUEUE {
+            self.change(handles, |state| state.held_up = true);
+            self.until(task, |state| (state.queue.len() < QUEUE).then_some(())).await;
+        }
+        self.change(handles, |state| {
+            state.held_up = false;
+            state.queue.push_back(Queued { update, kind: Kind::Kept });
+        });
     }
 
-    /// Waits for nothing: in a full queue the update takes the place of those that nobody took and
-    /// that it makes out of date.
+    /// Tells that there is a connection, or none. Waits for nothing: in a full queue the update
+    /// takes the place of those that nobody took and that it makes out of date.
+    pub(crate) fn tell_connection(&self, update: K::Update) {
+        self.tell_as(Kind::Connection, update, |kind| kind != Kind::Kept);
+    }
+
+    /// The same of how the server is; that there is a connection is not out of date for it.
     pub(crate) fn tell(&self, update: K::Update) {
+        self.tell_as(Kind::Condition, update, |kind| kind == Kind::Condition);
+    }
+
+    /// The queue has room for what must be taken, and for one of either kind behind that.
+    fn tell_as(&self, kind: Kind, update: K::Update, is_outdated: fn(Kind) -> bool) {
         self.change(handles, |state| {
             if state.queue.len() >= QUEUE {
-                while state.queue.pop_back_if(|queued| !queued.kept).is_some() {}
+                while state.queue.pop_back_if(|queued| is_outdated(queued.kind)).is_some() {}
             }
-            state.queue.push_back(Queued { update, kept: false });
+            state.queue.push_back(Queued { update, kind });
         });
     }
 
@@ -234,5 +282,106 @@ impl<K: ClientKind> Shared<K> {
         self.change(handles, |state| {
             state.stopped.get_or_insert(stopped);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    /// A kind of client whose connections are flags: whether they are over.
+    struct Fake;
+
+    impl ClientKind for Fake {
+        type Client = Arc<AtomicBool>;
+        type Update = &'static str;
+        type Failure = ();
+        type Known = ();
+
+        fn disconnected((): (), _: Option<std::time::Duration>) -> &'static str {
+            "disconnected"
+        }
+
+        fn is_over(client: &Self::Client) -> bool {
+            client.load(Ordering::SeqCst)
+        }
+
+        fn known_of(_: &Self::Client) -> Option<()> {
+            None
+        }
+
+        async fn close(_: Self::Client) {}
+    }
+
+    fn shared() -> Shared<Fake> {
+        Shared::new(WhileDisconnected::Wait)
+    }
+
+    fn poll<T>(future: impl Future<Output = T>) -> Poll<T> {
+        pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn fill(shared: &Shared<Fake>) {
+        for _ in 0..QUEUE {
+            assert_eq!(poll(shared.hand_on("kept")), Poll::Ready(()));
+        }
+    }
+
+    fn queued(shared: &Shared<Fake>) -> Vec<&'static str> {
+        shared.lock().queue.iter().map(|queued| queued.update).collect()
+    }
+
+    #[test]
+    fn an_outage_is_told_however_full_the_queue_is() {
+        let shared = shared();
+        fill(&shared);
+        shared.tell_connection("disconnected");
+        shared.tell_connection("connected");
+        for status in ["one", "two"] {
+            shared.tell(status);
+            assert_eq!(queued(&shared)[QUEUE..], ["connected", status]);
+        }
+        shared.tell_connection("disconnected");
+        assert_eq!(queued(&shared)[QUEUE..], ["disconnected"]);
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_connection_that_has_ended_is_none_unless_nobody_takes_what_it_told() {
+        let shared = shared();
+        let old = Arc::new(AtomicBool::new(true));
+        shared.set_client(old.clone());
+        assert!(shared.live().is_none());
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let mut cx = Context::from_waker(&waker);
+        let mut connected = pin!(shared.connected());
+        assert!(connected.as_mut().poll(&mut cx).is_pending());
+        fill(&shared);
+        assert!(connected.as_mut().poll(&mut cx).is_pending(), "nothing waits for room");
+        woken.0.store(false, Ordering::SeqCst);
+        // who waits for the connection may be who is to take that
+        let mut held = pin!(shared.hand_on("one more"));
+        assert!(held.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(woken.0.load(Ordering::SeqCst), "it is woken for that");
+        assert!(connected.as_mut().poll(&mut cx).is_ready());
+        assert!(matches!(poll(shared.next()), Poll::Ready(Ok("kept"))));
+        assert!(held.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        assert!(poll(shared.connected()).is_pending());
+        shared.set_client(Arc::default());
+        assert!(poll(shared.connected()).is_ready());
     }
 }

@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 
 use super::{ClientKind, Shared, StopReason};
 use crate::runtime::{Runtime, sleep};
@@ -25,8 +26,8 @@ pub(crate) enum Outcome {
     Unreachable,
     /// The server refused the client.
     Rejected,
-    /// The server had taken the client.
-    Lost,
+    /// The server had taken the client, at this time.
+    Lost { since: Instant },
     /// No try will ever succeed.
     Hopeless,
 }
@@ -49,7 +50,7 @@ impl<K: ClientKind, W: Work<K>> Task<K, W> {
             Either::One(()) => StopReason::Closed,
             Either::Other(reason) => StopReason::GaveUp(reason),
         };
-        if let Some(client) = shared.set_client(None) {
+        if let Some(client) = shared.take_client() {
             K::close(client).await;
         }
         shared.stop(stopped);
@@ -58,17 +59,16 @@ impl<K: ClientKind, W: Work<K>> Task<K, W> {
     /// One connection after the other; ends with the last failure where no other try is to be made.
     async fn connections<R: Runtime>(&mut self) -> K::Failure {
         loop {
-            let start = R::now();
             let (ended, reason) = self.work.one_connection::<R>(&self.shared).await;
             let failure = match ended {
                 Outcome::Unreachable => Some(Failure::Unreachable),
                 Outcome::Rejected => Some(Failure::Rejected),
-                Outcome::Lost => Some(Failure::Lost { up: R::now() - start }),
+                Outcome::Lost { since } => Some(Failure::Lost { up: R::now() - since }),
                 Outcome::Hopeless => None,
             };
-            drop(self.shared.set_client(None));
+            drop(self.shared.take_client());
             let retry_in = failure.and_then(|failure| self.retry.after(failure));
-            self.shared.tell(K::disconnected(reason.clone(), retry_in));
+            self.shared.tell_connection(K::disconnected(reason.clone(), retry_in));
             match retry_in {
                 Some(delay) => sleep::<R>(delay).await,
                 None => return reason,

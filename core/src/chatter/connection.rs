@@ -178,7 +178,8 @@ impl Connection {
     /// Of conversations given up, the last [`max_conversations`](Config::max_conversations) are
     /// remembered.
     pub fn forget(&mut self, conversation: Conversation) {
-        if self.conversations.token(conversation).is_none() {
+        // where nobody's turn matters, one that is open need not be known
+        if self.conversations.token(conversation).is_none() && !self.is_out_of_turn() {
             return;
         }
         self.conversations.end(conversation);

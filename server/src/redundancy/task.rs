@@ -238,11 +238,15 @@ impl Task {
         if self.cluster.is_some() {
             return component.set_ready(self.engine.serves());
         }
-        let fault = self.engine.disk_fault();
+        let (state, fault) = (component.state(), self.engine.disk_fault());
+        if state.own.is_none() {
+            // nothing was shown yet: that is not to say that there is no other
+            return component.set_ready(self.readiness.is_ready());
+        }
         let known = Known {
             disk_fails: fault.is_some(),
             works: self.engine.status() != Status::Standby,
-            other_is_ready: others::other_is_ready(&self.options.group, &component.state()),
+            other_is_ready: others::other_is_ready(&self.options.group, &state),
         };
         match (self.readiness.look(R::now(), known), fault) {
             (Some(Change::Withdrawn), Some(error)) => warn!(

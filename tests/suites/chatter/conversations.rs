@@ -155,6 +155,23 @@ fn a_connection_that_lives_long_does_not_grow() {
 }
 
 #[test]
+fn out_of_turn_what_was_given_up_is_passed_over_too() {
+    let config = Config { out_of_turn: true, ..quiet() };
+    let mut pair = super::pair_of(&config, usize::MAX);
+    let [given_up, other] =
+        [(); 2].map(|()| pair.a.machine.send(data("A", b""), OPEN).expect("sent"));
+    pair.a.machine.forget(given_up);
+    pair.drive();
+    for (conversation, text) in [(given_up, "late"), (other, "wanted")] {
+        message(pair.b.take());
+        let answered = Conversation { owner: false, ..conversation };
+        pair.b.machine.send(data(text, b""), within(answered)).expect("sent");
+    }
+    pair.drive();
+    assert_eq!(message(pair.a.take()).data.r#type, "wanted");
+}
+
+#[test]
 fn out_of_turn_anybody_may_send_in_any_conversation_and_no_books_are_kept() {
     let config = Config { out_of_turn: true, max_conversations: 1, ..quiet() };
     let mut pair = super::pair_of(&config, usize::MAX);

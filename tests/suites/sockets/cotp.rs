@@ -239,6 +239,27 @@ on_every_runtime! {
         assert_eq!(accepted.receive().await.expect("whole"), vec![8; 5000]);
     }
 
+    /// What a call that was dropped had gathered is not lost, and comes before what is behind it.
+    async fn a_message_in_parts_after_a_call_that_was_dropped<R>() {
+        let config = Config { receive: Receive::Parts, ..Config::default() };
+        let (_server, client, accepted) = pair::<R>(config).await;
+        client.send_part("begins, ", false).await.expect("sent");
+        let waits = within::<R, _>(Duration::from_millis(50), accepted.receive()).await;
+        assert!(waits.is_none(), "it has not ended");
+        client.send_part("ends", true).await.expect("sent");
+        client.send("the next one").await.expect("sent");
+        let mut received = Vec::new();
+        loop {
+            let part = accepted.receive_part().await.expect("a part");
+            received.extend_from_slice(&part.data);
+            if part.end {
+                break;
+            }
+        }
+        assert_eq!(received, b"begins, ends");
+        assert_eq!(accepted.receive().await.expect("whole"), "the next one");
+    }
+
     async fn an_answer_after_the_end_of_the_peer<R>() {
         let server = server::<R>(Config { half_close: true, ..Config::default() }).await;
         let mut peer = TcpStream::connect(server.addresses()[0]).expect("connected");

@@ -125,7 +125,29 @@ fn events(notification: Notification) -> Vec<Event> {
     }
 }
 
+/// Refuses everyone, with more words than a message may have.
+#[derive(Clone)]
+struct Wordy;
+
+impl Handler for Wordy {
+    async fn connected(&self, _: &ConnectionInfo) -> Result<(), String> {
+        Err("no".repeat(10_000))
+    }
+}
+
 on_every_runtime! {
+    /// It would wait for ever, and hold its place.
+    async fn a_client_that_cannot_be_told_why_is_closed<R>() {
+        let mut options = ListenOptions::default();
+        options.config.chatter.max_message = 10_000;
+        let server = listen::<R>(local(), Wordy, options).await.expect("listens");
+        let refused = connect::<R>(server.addresses()[0], "client", ConnectOptions::default()).await;
+        let error = refused.expect_err("closed");
+        assert!(!error.is_rejection(), "{error}");
+        let failure = server.handshake_failure().await.expect("it is told");
+        assert!(failure.cause.to_string().contains("rejected"), "{failure}");
+    }
+
     async fn register_query_notify<R>() {
         let store = Store::default();
         let server = server::<R>(&store).await;

@@ -284,6 +284,31 @@ on_every_runtime! {
         while !matches!(tries.next().await.expect("it goes on"), Update::Connected(_)) {}
     }
 
+    /// The connection that asks for the position is taken, and that with the subscriptions is not:
+    /// it was told as one that was lost, and tried again for ever.
+    async fn a_client_whose_subscriptions_are_refused_gives_up<R>() {
+        #[derive(Clone, Default)]
+        struct Choosy;
+
+        impl Handler for Choosy {
+            async fn connected(&self, info: &ConnectionInfo) -> Result<(), String> {
+                if info.subscription.is_empty() { Ok(()) } else { Err("not those".into()) }
+            }
+        }
+
+        let server = listen::<R>(local(), Choosy, ListenOptions::default()).await.expect("listens");
+        let client = client::<R>(server.addresses()[0], |options| {
+            options.retry.on_rejection = OnRejection::Stop;
+            options.catch_up = Some(CatchUpConfig::default());
+        })
+        .await;
+        match client.next().await.expect("the refusal") {
+            Update::Disconnected { reason, retry_in: None } if reason.is_rejection() => {}
+            update => panic!("{update:?}"),
+        }
+        client.next().await.expect_err("over");
+    }
+
     async fn missed_events_come_once_and_in_order<R>() {
         let disk = Disk::default();
         let mut server = serve::<R>(local(), &disk).await;
@@ -423,13 +448,8 @@ on_every_runtime! {
         let server = serve::<R>(local(), &disk).await;
         let client = client::<R>(server.addresses()[0], |_| ()).await;
         for _ in 0..50 {
-            let connection = loop {
-                let connection = client.connected().await.expect("connected");
-                if connection.end_reason().is_none() {
-                    break connection;
-                }
-                sleep::<R>(Duration::from_millis(1)).await;
-            };
+            let connection = client.connected().await.expect("connected");
+            assert!(connection.end_reason().is_none(), "not one that has ended");
             for info in server.connections() {
                 server.disconnect(info.id);
             }

@@ -317,18 +317,50 @@ on_every_runtime! {
         }
     }
 
+    /// A notification comes behind all changes that the server had made before it.
+    async fn every_change_comes_before_what_was_said_after_it<R>() {
+        let value = state(0);
+        let server = serve::<R>(local(), &value).await;
+        let every = |options: &mut ReconnectOptions| options.client.every_change = true;
+        let client = client::<R>(server.addresses()[0], every).await;
+        connected(&client).await;
+        told(&client, 0).await;
+        for number in 1..=200 {
+            value.change(|state| state.replace(number)).expect("small");
+            if number % 4 == 0 {
+                server.notify_all("n", &number.into());
+            }
+        }
+        let mut newest = 0;
+        loop {
+            match client.next().await.expect("it goes on") {
+                Update::State(state) => newest = state.as_i64().expect("a number"),
+                Update::Notified(it) if it.data == 200.into() => break,
+                Update::Notified(it) => {
+                    assert!(it.data.as_i64().expect("a number") <= newest, "{it:?} at {newest}");
+                }
+                update => panic!("{update:?}"),
+            }
+        }
+    }
+
+    async fn what_was_told_is_known_after_the_end<R>() {
+        let value = state(7);
+        let server = serve::<R>(local(), &value).await;
+        let client = client::<R>(server.addresses()[0], |_| ()).await;
+        connected(&client).await;
+        told(&client, 7).await;
+        client.close().await;
+        assert_eq!(client.state(), 7.into());
+    }
+
     async fn updates_that_nobody_takes_stop_nothing<R>() {
         let value = state(0);
         let server = serve::<R>(local(), &value).await;
         let client = client::<R>(server.addresses()[0], |_| ()).await;
         for round in 0..30 {
-            let connection = loop {
-                let connection = client.connected().await.expect("connected");
-                if connection.end_reason().is_none() {
-                    break connection;
-                }
-                sleep::<R>(Duration::from_millis(1)).await;
-            };
+            let connection = client.connected().await.expect("connected");
+            assert!(connection.end_reason().is_none(), "not one that has ended");
             value.change(|state| state.replace(round)).expect("small");
             while connection.state() != round.into() {
                 connection.changed().await.expect("open");

@@ -48,6 +48,14 @@ impl ClientKind for EventClient {
         Update::Disconnected { reason, retry_in }
     }
 
+    fn is_over(client: &Client) -> bool {
+        client.is_over()
+    }
+
+    fn known_of(client: &Client) -> Option<Option<Status>> {
+        Some(Some(client.status()))
+    }
+
     async fn close(client: Client) {
         client.close().await;
     }

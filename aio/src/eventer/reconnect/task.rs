@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytestring::ByteString;
 
@@ -28,8 +29,8 @@ pub(super) struct EventerWork {
     name: ByteString,
     options: ConnectOptions,
     missed: Option<MissedEvents>,
-    /// The server took the client of now.
-    taken: bool,
+    /// When the server took the client of now.
+    taken: Option<Instant>,
 }
 
 /// Events that were missed are asked for.
@@ -45,11 +46,11 @@ impl Work<EventClient> for EventerWork {
     ) -> (Outcome, ConnectError) {
         let Err(error) = self.connect_and_serve::<R>(shared).await;
         self.addresses.rotate_left(1);
-        let ended = match &error {
-            ConnectError::Ended(_) if self.taken => Outcome::Lost,
-            error if error.is_rejection() => Outcome::Rejected,
+        let ended = match (&error, self.taken) {
+            (error, _) if error.is_rejection() => Outcome::Rejected,
+            (ConnectError::Ended(_), Some(since)) => Outcome::Lost { since },
             // a client that cannot say what it is will not learn it
-            ConnectError::Init(_) => Outcome::Hopeless,
+            (ConnectError::Init(_), _) => Outcome::Hopeless,
             _ => Outcome::Unreachable,
         };
         (ended, error)
@@ -72,20 +73,20 @@ impl EventerWork {
             let catch_up = if from_nothing { catch_up.from_nothing() } else { catch_up };
             MissedEvents { catch_up, config }
         });
-        Self { addresses, name, options: client, missed, taken: false }
+        Self { addresses, name, options: client, missed, taken: None }
     }
 
     async fn connect_and_serve<R: Runtime>(
         &mut self,
         shared: &Arc<Shared>,
     ) -> Result<Infallible, ConnectError> {
-        self.taken = false;
+        self.taken = None;
         if self.missed.as_ref().is_some_and(|missed| missed.catch_up.needs_position()) {
             self.find_position::<R>().await?;
         }
         let (address, name) = (self.addresses[0].clone(), self.name.clone());
         let client = connect::<R>(address, name, self.options.clone()).await?;
-        self.taken = true;
+        self.taken = Some(R::now());
         Err(self.serve::<R>(shared, &client).await.into())
     }
 
@@ -96,10 +97,12 @@ impl EventerWork {
         let mut options = self.options.clone();
         options.subscriptions = Vec::new();
         let client = connect::<R>(self.addresses[0].clone(), self.name.clone(), options).await?;
-        self.taken = true;
+        self.taken = Some(R::now());
         missed.catch_up.position();
         missed.ask_for_all::<R>(&client, None).await?;
         client.close().await;
+        // the next one may be refused
+        self.taken = None;
         Ok(())
     }
 
@@ -107,8 +110,8 @@ impl EventerWork {
     async fn serve<R: Runtime>(&mut self, shared: &Shared, client: &Client) -> Error {
         let status = client.status();
         shared.know(Some(status));
-        shared.set_client(Some(client.clone()));
-        shared.tell(Update::Connected(status));
+        shared.set_client(client.clone());
+        shared.tell_connection(Update::Connected(status));
         let Err(error) = self.serve_to_the_end::<R>(shared, client).await;
         error
     }

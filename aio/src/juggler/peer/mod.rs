@@ -147,6 +147,8 @@ struct PeerSession {
     changes: Changes,
     inbox: Inbox<Received>,
     answers: PendingRequests<CallId, Answer>,
+    /// A task waits until the other side is not behind.
+    awaited: bool,
 }
 
 enum Received {
@@ -163,6 +165,7 @@ impl PeerSession {
             changes: Changes::new(every_change, inbox),
             inbox: Inbox::new(inbox),
             answers: PendingRequests::new(),
+            awaited: false,
         }
     }
 }
@@ -182,6 +185,12 @@ impl Session for PeerSession {
         // what came before
         !self.machine.peer().is_open()
             || (self.inbox.has_room_times(times) && self.changes.has_room())
+    }
+
+    fn caught_up(&mut self) -> bool {
+        let caught_up = self.awaited && !self.machine.peer().is_behind();
+        self.awaited &= !caught_up;
+        caught_up
     }
 
     fn rest(&mut self) {
@@ -296,7 +305,11 @@ impl Connection {
         }
         // without room in the queue, it is told as soon as there is some
         let _ = self.handle.call(|session| session.machine.peer_mut().flush());
-        let told = |session: &mut PeerSession| (!session.machine.peer().is_behind()).then_some(());
+        let told = |session: &mut PeerSession| {
+            let is_behind = session.machine.peer().is_behind();
+            session.awaited |= is_behind;
+            (!is_behind).then_some(())
+        };
         self.handle.wait(Wait::Outgoing, told).await?;
         self.handle.drain().await
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::handle::Handle;
 use crate::juggler::StartError;
-use crate::juggler::following::{ValueClient, hand_on, is_current, last_told};
+use crate::juggler::following::{ValueClient, hand_on, is_current, last_told, told_value};
 use crate::juggler::{ConnectError, Error};
 use crate::reconnect::{
     ClientKind, Kept, Outcome, Shared, WhileDisconnected, Work, of_every_reconnecting,
@@ -207,6 +207,14 @@ impl ClientKind for Peer {
         Update::Disconnected { reason, retry_in }
     }
 
+    fn is_over(connection: &Connection) -> bool {
+        connection.handle.end().is_some()
+    }
+
+    fn known_of(connection: &Connection) -> Option<Value> {
+        told_value(&connection.handle)
+    }
+
     async fn close(connection: Connection) {
         connection.close().await;
     }
@@ -251,8 +259,9 @@ impl Work<Peer> for PeerWork {
         if self.calls {
             drop(RpcConnection::new(connection.clone()));
         }
+        let since = R::now();
         self.tell_local(shared, &connection);
-        shared.tell(Update::Connected);
+        shared.tell_connection(Update::Connected);
         let other = |got| match got {
             Received::Message(message) => Update::Message(message),
             Received::Call(request, action, args) => {
@@ -263,7 +272,7 @@ impl Work<Peer> for PeerWork {
         let got = |session: &mut PeerSession| session.inbox.pop();
         let every_change = self.options.every_change;
         let error = hand_on(shared, &connection, every_change, got, other).await;
-        (Outcome::Lost, error.into())
+        (Outcome::Lost { since }, error.into())
     }
 }
 
@@ -275,6 +284,6 @@ impl PeerWork {
             // within the limits that they were held to when they were set
             let _ = connection.set_local_data(local.value().clone());
         }
-        shared.set_client(Some(connection.clone()));
+        shared.set_client(connection.clone());
     }
 }

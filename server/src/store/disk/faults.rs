@@ -648,6 +648,27 @@ fn it_goes_on_when_there_is_room_again() {
     is_sound(&store);
 }
 
+/// A full disk is asked for room, also where the file itself is long enough; and a crash finds what
+/// is durable where it was asked.
+#[test]
+fn room_is_asked_for_without_a_trace() {
+    let (disk, store) = uncached(3);
+    for bytes in [0, 100, 1 << 20] {
+        disk.lock().fault = Some((0, Fault::Full));
+        let error = store.probe(bytes).expect_err("there is no room");
+        assert!(matches!(error, StoreError::Full(_)), "{error}");
+        disk.lock().fault = None;
+        store.probe(bytes).expect("there is room");
+    }
+    store.apply(&[session(4, 12)], &[], Sync::Now).expect("applied");
+    store.probe(1000).expect("there is room");
+    drop(store);
+    disk.crash();
+    let store = DiskStore::open_on(Box::new(disk), DiskOptions::default()).expect("sound");
+    assert_eq!(sessions(&store).len(), 48);
+    is_sound(&store);
+}
+
 /// A store with these sessions, and a disk that has no room for what came behind them.
 fn full(rule: Rule, sessions: &[Arc<Session>]) -> DiskStore {
     let rules = vec![rule];

@@ -40,6 +40,7 @@ const WINDOW: usize = 1 << 20;
 /// A file grows by as much as it has, within these limits, in zeros: where its length and its
 /// blocks stay as they are, a sync is of the frame alone.
 const EXTENT: RangeInclusive<u64> = 1 << 16..=1 << 20;
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// The two files, and where the next frame goes.
 #[derive(Debug)]
@@ -142,11 +143,14 @@ impl Journal {
 
     /// Whether there is room for a frame of so many bytes. It is kept, in zeros.
     ///
-    /// Nothing is written into a frame, so that nothing becomes uncertain where it fails.
+    /// They are behind the head that ends the last frame, where nothing counts: nothing becomes
+    /// uncertain where it fails. They are written also where the file is long enough: some file
+    /// systems need room for that, too.
     pub(super) fn probe(&mut self, bytes: usize) -> Result<(), StoreError> {
         let file = &mut self.files[self.active];
-        let end = file.at.saturating_add(frame_len(bytes) as u64 + HEAD as u64);
-        file.reach(end).map_err(full)
+        let start = file.at + HEAD as u64;
+        file.reach(start.saturating_add(frame_len(bytes) as u64)).map_err(full)?;
+        file.bytes.write(start, &ZEROS[..bytes.clamp(1, ZEROS.len())]).map_err(full)
     }
 
     /// The next frame goes into the other file, which holds nothing that counts. Returns the number
@@ -253,7 +257,6 @@ fn frame_len(body: usize) -> usize {
 impl File {
     /// Grows to `end` at least.
     fn reach(&mut self, end: u64) -> io::Result<()> {
-        static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
         while self.len < end.next_multiple_of(self.len.clamp(*EXTENT.start(), *EXTENT.end())) {
             self.bytes.write(self.len, &ZEROS)?;
             self.len += ZEROS.len() as u64;
