@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
-use crate::conf::log_levels::directives;
+use crate::conf::log_levels::{UNSAID, directives};
 use crate::conf::settings::LogSettings;
 
 /// What was started.
@@ -25,7 +25,7 @@ pub(crate) fn start(verbose: u8) {
     let environment = EnvFilter::try_from_default_env().ok();
     let is_decided = verbose > 0 || environment.is_some();
     let filter = match verbose {
-        0 => environment.unwrap_or_else(|| EnvFilter::new("warn,async_nats=off")),
+        0 => environment.unwrap_or_else(|| EnvFilter::new(UNSAID)),
         1 => EnvFilter::new("info"),
         2 => EnvFilter::new("debug"),
         _ => EnvFilter::new("trace"),

@@ -44,6 +44,9 @@ pub(crate) async fn cluster(command: ClusterCommand) -> Result<()> {
     if let Some(reason) = status.reason {
         anyhow::bail!("the stream {}: {reason}", status.stream);
     }
+    if status.nodes.is_empty() {
+        anyhow::bail!("no node of {} answers", status.stream);
+    }
     if let Some(node) = status.nodes.iter().find(|one| node(one)) {
         let reason = node.reason.as_deref().unwrap_or("it ends");
         anyhow::bail!("the node {} does not serve: {reason}", node.node);

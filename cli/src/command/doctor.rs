@@ -35,7 +35,7 @@ pub(crate) async fn doctor<R: Runtime>(args: DoctorArgs) -> Result<()> {
     over_tls::<R>(&connect, &address).await?;
     let server = taken::<R>(&connect, &address).await?;
     clock::<R>(&connect).await?;
-    round_trip(&server).await?;
+    round_trip::<R>(&server, &connect).await?;
     server.client.close().await;
     Ok(())
 }
@@ -337,17 +337,28 @@ async fn readings_of_one<R: Runtime>(
     readings
 }
 
-async fn round_trip(server: &ServerClient) -> Result<()> {
+async fn round_trip<R: Runtime>(server: &ServerClient, connect: &ConnectArgs) -> Result<()> {
     let nothing = LatestParams { event_types: Some(Vec::new()) }.into();
     let mut times = Vec::new();
     for _ in 0..QUERIES {
         let start = Instant::now();
-        if let Err(error) = server.query(&nothing).await {
-            return Err(failed(
-                "round trip",
-                error,
-                "see the server's log for the reason why it closed the connection",
-            ));
+        match within::<R, _>(connect.timeout(), server.query(&nothing)).await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                return Err(failed(
+                    "round trip",
+                    error,
+                    "see the server's log for the reason why it closed the connection",
+                ));
+            }
+            None => {
+                let (address, time) = (server.address.clone(), connect.timeout());
+                return Err(failed(
+                    "round trip",
+                    Failure::Silent { address, time }.into(),
+                    "the server takes clients and does not answer: its disk may hang",
+                ));
+            }
         }
         times.push(start.elapsed());
     }

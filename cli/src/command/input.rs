@@ -260,11 +260,13 @@ pub(super) struct LineReader<R: Read> {
     first: u64,
     /// Bytes that each may have.
     most: u64,
+    /// The last line was wrong, and was read to its end: the next one can be had.
+    is_whole: bool,
 }
 
 impl<R: Read> LineReader<R> {
     pub(super) fn new(input: BufReader<R>, name: String, most: u64) -> Self {
-        Self { input, name, number: 0, first: 0, most }
+        Self { input, name, number: 0, first: 0, most, is_whole: false }
     }
 
     /// The next line.
@@ -278,6 +280,7 @@ impl<R: Read> LineReader<R> {
         let (mut line, is_first) = (Vec::new(), self.number == 0);
         let (mut is_open, mut is_any) = (false, false);
         self.first = self.number + 1;
+        self.is_whole = false;
         loop {
             let before = line.len();
             let most = (self.most + 1).saturating_sub(before as u64);
@@ -308,7 +311,10 @@ impl<R: Read> LineReader<R> {
         }
         match String::from_utf8(line) {
             Ok(line) => Ok(is_any.then_some(line)),
-            Err(_) => Err(self.wrong("it is not UTF-8")),
+            Err(_) => {
+                self.is_whole = true;
+                Err(self.wrong("it is not UTF-8"))
+            }
         }
     }
 
@@ -377,6 +383,9 @@ impl<R: Read> Lines<R> {
             let line = match self.next() {
                 Ok(Some(line)) => line,
                 Ok(None) => break End::Input,
+                Err(error) if self.lines.is_whole && !self.form.needs_header() => {
+                    break End::Wrong(error);
+                }
                 Err(error) => break End::Error(error),
             };
             batch.bytes += line.len();
@@ -483,6 +492,25 @@ mod tests {
         let end = batches("{\"type\":\"a\"}\n\n{}\n{\"type\":\"b\"}\n", 9, &[(1, 1..=1)]);
         let error = end.expect_err("line 3 has no type");
         assert_eq!(error.to_string(), "line 3 of standard input: an event needs a field `type`");
+    }
+
+    #[test]
+    fn what_is_no_text_is_a_line_like_another() {
+        let input: &[u8] = b"{\"type\":\"a\"}\nG\xfcte\n{\"type\":\"b\"}\n";
+        let (sender, receiver) = smol::channel::unbounded();
+        let lines = LineReader::new(BufReader::new(input), "standard input".into(), MAX_LINE);
+        let pace = Pace::new(&PaceArgs { batch: 9, rate: None, keep_going: true });
+        Lines::new(lines, Form::Jsonl, pace).send(&sender).expect("it goes on");
+        drop(sender);
+        let items: Vec<_> = std::iter::from_fn(|| receiver.recv_blocking().ok()).collect();
+        let told = items.into_iter().map(|item| match item.expect("no end") {
+            Item::Batch(batch) => format!("{} of {:?}", batch.events.len(), batch.lines),
+            Item::Wrong { line, error } => format!("{line}: {error}"),
+        });
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            ["1 of 1..=1", "2: line 2 of standard input: it is not UTF-8", "1 of 3..=3"]
+        );
     }
 
     #[test]

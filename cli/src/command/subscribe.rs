@@ -254,7 +254,8 @@ async fn updates<R: Runtime>(
 ) -> Result<bool> {
     let mut connected = false;
     let mut caught_up = false;
-    let mut last = Instant::now();
+    // from the first connection on: that none comes is no sign that no event does
+    let (mut ever_connected, mut last) = (false, Instant::now());
     // the longest that one write waited, of this connection
     let mut blocked = Duration::ZERO;
     while printer.left > 0 {
@@ -266,9 +267,17 @@ async fn updates<R: Runtime>(
                 let next = match args.idle_timeout {
                     None => next.await,
                     Some(idle) => {
-                        match within::<R, _>(idle.saturating_sub(last.elapsed()), next).await {
+                        let time = match ever_connected {
+                            true => idle,
+                            false => idle.max(connect_limit(args)),
+                        };
+                        match within::<R, _>(time.saturating_sub(last.elapsed()), next).await {
                             Some(next) => next,
-                            None => return idle_end(args, printer).map(|()| true),
+                            None if !ever_connected => {
+                                let address = args.connect.address();
+                                return Err(Failure::TimedOut { address, time }.into());
+                            }
+                            None => return idle_end(args, printer).map(|()| caught_up),
                         }
                     }
                 };
@@ -283,6 +292,9 @@ async fn updates<R: Runtime>(
                 match update {
                     Update::Connected(_) => {
                         (connected, caught_up, blocked) = (true, false, Duration::ZERO);
+                        if !std::mem::replace(&mut ever_connected, true) {
+                            last = Instant::now();
+                        }
                     }
                     Update::Disconnected { .. } => say_blocked(blocked),
                     Update::CaughtUp { .. } => caught_up = true,
@@ -328,6 +340,11 @@ fn say_blocked(blocked: Duration) {
             blocked.as_secs_f64()
         ));
     }
+}
+
+/// So long the first connection may take: a little more than an attempt has.
+fn connect_limit(args: &SubscribeArgs) -> Duration {
+    args.connect.timeout().saturating_add(Duration::from_secs(2))
 }
 
 fn idle_end(args: &SubscribeArgs, printer: &Printer) -> Result<()> {

@@ -25,9 +25,6 @@ use model::{Model, Sort};
 /// From one picture to the next.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Lines of a table that is printed once.
-const PRINTED: usize = 1000;
-
 pub(crate) async fn top<R: Runtime>(args: TopArgs) -> Result<()> {
     if args.once.is_none() && !(io::stdout().is_terminal() && io::stdin().is_terminal()) {
         let text = "this is not a terminal: use --once SECONDS to print the table once, or `hat subscribe` to print events";
@@ -102,7 +99,7 @@ async fn once<R: Runtime>(
         None => return Ok(()),
     }
     model.tick(start.elapsed());
-    for line in view::lines(model, PRINTED) {
+    for line in view::lines(model, usize::MAX) {
         output::print(&line)?;
     }
     Ok(())

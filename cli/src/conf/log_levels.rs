@@ -22,6 +22,9 @@ const LOGGERS: [(&str, &[&str]); 8] = [
     ("hat.drivers.chatter", &["hat_aio::chatter"]),
 ];
 
+/// What is logged where nothing is said.
+pub(crate) const UNSAID: &str = "warn,async_nats=off";
+
 /// What there is in one.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Levels {
@@ -114,7 +117,7 @@ fn targets(name: &str) -> Vec<String> {
 
 /// The filter that these settings stand for, as it is written for `tracing`.
 pub(crate) fn directives(settings: &LogSettings) -> String {
-    let level = settings.level.clone().unwrap_or_else(|| "error".into());
+    let level = settings.level.clone().unwrap_or_else(|| UNSAID.into());
     let targets: &BTreeMap<_, _> = &settings.targets;
     let targets = targets.iter().map(|(target, level)| format!("{target}={level}"));
     [level].into_iter().chain(targets).collect::<Vec<_>>().join(",")
@@ -137,7 +140,7 @@ mod tests {
         let expected = "info,hat_aio=error,hat_aio::web=error,hat_server=debug";
         assert_eq!(shown(&conf), Ok(expected.into()));
         assert_eq!(shown(&json!({"version": 1})), Ok("warn".into()));
-        assert_eq!(shown(&json!({})), Ok("error".into()));
+        assert_eq!(shown(&json!({})), Ok(UNSAID.into()));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use hat_server::page::{PageOptions, Roles};
 use hat_server::redundancy::{MonitorLost, MonitorOptions};
 use hat_server::store::memory::Config;
 use hat_server::store::{DiskOptions, LogOptions};
+use tracing_subscriber::filter::LevelFilter;
 
 use super::Settings;
 use super::retention::{ConditionSettings, RuleSettings};
@@ -106,6 +107,22 @@ impl Settings {
             let what = "--cluster-unfence (cluster.unfence) and --monitor (monitor.address)";
             let why = "the first ends that a monitor decides which node registers";
             return Err(Failure::Input(format!("{what} exclude each other: {why}")));
+        }
+        if self.max_results == Some(0) {
+            let text =
+                "--max-results (max_results) must be at least 1: with 0, no query has an answer";
+            return Err(Failure::Input(text.into()));
+        }
+        if cluster.replicas.is_some_and(|it| !(1..=5).contains(&it)) {
+            let text = "--cluster-replicas (cluster.replicas) must be 1 to 5";
+            return Err(Failure::Input(text.into()));
+        }
+        for (key, level) in self.log.levels() {
+            if level.parse::<LevelFilter>().is_err() {
+                let levels = "off, error, warn, info, debug and trace";
+                let text = format!("{key}: `{level}` is no level; the levels are {levels}");
+                return Err(Failure::Input(text));
+            }
         }
         let wants = [
             (is_clustered && !on_disk, "--cluster (cluster.servers)", "--store DIR (store.dir)"),

@@ -170,6 +170,15 @@ pub(crate) struct LogSettings {
     pub(crate) targets: BTreeMap<String, String>,
 }
 
+impl LogSettings {
+    /// The levels, each with its key in the file.
+    pub(crate) fn levels(&self) -> impl Iterator<Item = (String, &str)> {
+        let all = self.level.iter().map(|level| ("log.level".to_owned(), &**level));
+        let targets = self.targets.iter();
+        all.chain(targets.map(|(target, level)| (format!("log.targets.{target}"), &**level)))
+    }
+}
+
 /// Where session numbers go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -299,8 +308,12 @@ impl Settings {
         over(&mut to.trust_proxy, web.trust_proxy);
         over(&mut to.compression, web.compression);
         let (tls, to) = (other.tls, &mut self.tls);
-        over(&mut to.cert, tls.cert);
-        over(&mut to.key, tls.key);
+        if tls.cert.is_some() {
+            // the key of another certificate is none for this one, which may bring its own
+            (to.cert, to.key) = (tls.cert, tls.key);
+        } else {
+            over(&mut to.key, tls.key);
+        }
         over(&mut to.ca, tls.ca);
         over(&mut self.log.level, other.log.level);
         self.log.targets.extend(other.log.targets);

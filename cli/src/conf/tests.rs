@@ -199,3 +199,16 @@ fn a_file_that_is_too_long_is_refused() {
     let said = refused.expect_err("one more line").to_string();
     assert!(said.ends_with("it cannot be read: it is longer than 16 MiB"), "{said}");
 }
+
+/// The key of one certificate is none for another.
+#[test]
+fn a_certificate_of_the_arguments_has_its_own_key() {
+    let file = || settings("[tls]\ncert = \"a.pem\"\nkey = \"a.key\"\nca = \"ca.pem\"\n");
+    let mut all = file();
+    all.lay_over(settings("[tls]\ncert = \"both.pem\"\n"));
+    let path = |text: &str| Some(std::path::PathBuf::from(text));
+    assert_eq!((all.tls.cert, all.tls.key, all.tls.ca), (path("both.pem"), None, path("ca.pem")));
+    let mut all = file();
+    all.lay_over(settings("[tls]\nkey = \"b.key\"\n"));
+    assert_eq!((all.tls.cert, all.tls.key), (path("a.pem"), path("b.key")));
+}

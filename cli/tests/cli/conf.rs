@@ -268,6 +268,11 @@ fn what_is_wrong_is_one_line() {
         ("a.toml", "nonsense = 1", "unknown field `nonsense`"),
         ("a.json", r#"{"type": "event", "name": 1}"#, "name: it must be a text"),
         ("a.toml", "[store]\ndurability = \"flush:1s\"", "needs --store DIR (store.dir)"),
+        // each was taken, and logged or answered nothing
+        ("a.toml", "[log]\nlevel = \"warning\"", "log.level: `warning` is no level"),
+        ("a.toml", "[log.targets]\nhat_aio = \"loud\"", "log.targets.hat_aio: `loud` is no level"),
+        ("a.toml", "max_results = 0", "(max_results) must be at least 1"),
+        ("a.toml", "[cluster]\nreplicas = 9", "(cluster.replicas) must be 1 to 5"),
     ] {
         let path = folder.of(name);
         fs::write(&path, text).expect("a file");

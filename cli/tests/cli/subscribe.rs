@@ -57,6 +57,19 @@ fn all(from: i64, to: i64) -> Vec<i64> {
 }
 
 on_every_runtime! {
+    /// That no event came is no answer where no server did.
+    fn no_server_is_not_taken_for_no_event(runtime) {
+        // the system takes the connection, and nobody is there
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let at = silent.local_addr().expect("bound");
+        for more in ["", "--reconnect"] {
+            let ended = hat(&format!(
+                "subscribe --idle-timeout 0.1 --timeout 0.2 --connect {at} --runtime {runtime} {more}"
+            ));
+            assert_eq!(ended.code, Some(3), "{ended:?}");
+        }
+    }
+
     fn history_comes_first(runtime) {
         let server = Server::start(runtime, "--max-results 10");
         let connect = format!("--connect {} --runtime {runtime}", server.address);
