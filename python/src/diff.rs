@@ -6,7 +6,7 @@
 
 use hat_core::json::{self, Limits, Value};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyString};
 
 use crate::json::{read, write};
 
@@ -40,14 +40,11 @@ fn diff(
         if let (Ok(from), Ok(to)) = (from.cast::<PyDict>(), to.cast::<PyDict>()) {
             return diff_dicts(from, to, path, operations, depth);
         }
-        if let (Ok(from), Ok(to)) = (from.cast::<PyList>(), to.cast::<PyList>())
-            && let Some(done) = diff_lists(from, to, path, operations, depth)?
-        {
-            return Ok(done);
+        if let (Ok(from), Ok(to)) = (from.cast::<PyList>(), to.cast::<PyList>()) {
+            return diff_lists(from, to, path, operations, depth);
         }
     }
-    let same = from.get_type().is(to.get_type()) && from.eq(to)? && depth > 0;
-    if same { Ok(()) } else { operation(operations, "replace", path, Some(to)) }
+    if same_scalar(from, to)? { Ok(()) } else { operation(operations, "replace", path, Some(to)) }
 }
 
 fn diff_dicts(
@@ -81,46 +78,148 @@ fn diff_dicts(
     Ok(())
 }
 
-/// None where one has something in it that only Python can compare.
 fn diff_lists(
     from: &Bound<'_, PyList>,
     to: &Bound<'_, PyList>,
     path: &str,
     operations: &Bound<'_, PyList>,
     depth: u32,
-) -> PyResult<Option<()>> {
+) -> PyResult<()> {
     let changed = |count: usize| count * 2 <= to.len();
     if from.len() == to.len()
         && changed(from.iter().zip(to.iter()).filter(|(a, b)| !a.is(b)).count())
     {
         for (index, (old, value)) in from.iter().zip(to.iter()).enumerate() {
-            if !old.is(&value) {
-                diff(&old, &value, &format!("{path}/{index}"), operations, depth - 1)?;
-            }
+            diff(&old, &value, &format!("{path}/{index}"), operations, depth - 1)?;
         }
-        return Ok(Some(()));
+        return Ok(());
     }
-    let (Some(old), Some(new)) = (core_value(from)?, core_value(to)?) else { return Ok(None) };
-    let found = json::diff(&old, &new);
-    if found.is_empty() {
-        return Ok(Some(()));
+    match core_diff(from, to)? {
+        Some(found) => {
+            for one in found.try_iter()? {
+                let one = one?;
+                let at = one.get_item("path")?;
+                one.set_item("path", format!("{path}{}", at.cast::<PyString>()?.to_cow()?))?;
+                operations.append(one)?;
+            }
+            Ok(())
+        }
+        None => diff_by_place(from, to, path, operations, depth),
     }
-    let Some(found) = read(from.py(), &found.to_string())? else { return Ok(None) };
-    for one in found.try_iter()? {
-        let one = one?;
-        let at = one.get_item("path")?;
-        one.set_item("path", format!("{path}{}", at.cast::<PyString>()?.to_cow()?))?;
-        operations.append(one)?;
-    }
-    Ok(Some(()))
 }
 
-fn core_value(list: &Bound<'_, PyList>) -> PyResult<Option<Value>> {
+/// The operations that core finds; None where one of the lists has something in it that only Python
+/// can write or compare.
+fn core_diff<'py>(
+    from: &Bound<'py, PyList>,
+    to: &Bound<'py, PyList>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let (Some((old, floats)), Some((new, more))) = (core_value(from)?, core_value(to)?) else {
+        return Ok(None);
+    };
+    let found = json::diff(&old, &new);
+    if floats || more {
+        // there 1 is 1.0, as it is for 0.7's diff, and not for 0.5's
+        let mut patched = old;
+        if found.apply(&mut patched, &Limits::default()).is_err()
+            || patched.to_string() != new.to_string()
+        {
+            return Ok(None);
+        }
+    }
+    read(from.py(), &found.to_string())
+}
+
+/// The value of a list, and whether there may be floats in it that are equal to integers.
+fn core_value(list: &Bound<'_, PyList>) -> PyResult<Option<(Value, bool)>> {
     let mut text = String::new();
     if !write(list.as_any(), &mut text, MAX_DEPTH)? {
         return Ok(None);
     }
-    Ok(Value::parse(&text, &Limits::default()).ok())
+    let floats = text.contains(".0") || text.contains("e+");
+    Ok(Value::parse(&text, &Limits::default()).ok().map(|value| (value, floats)))
+}
+
+/// Elements that are the same at the head and at the tail stay; between them each is what became of
+/// the one in its place. Where that is more than there are elements, the list is sent as a whole.
+fn diff_by_place(
+    from: &Bound<'_, PyList>,
+    to: &Bound<'_, PyList>,
+    path: &str,
+    operations: &Bound<'_, PyList>,
+    depth: u32,
+) -> PyResult<()> {
+    let first = operations.len();
+    let most = from.len().min(to.len());
+    let mut head = 0;
+    while head < most && same(&from.get_item(head)?, &to.get_item(head)?, depth - 1)? {
+        head += 1;
+    }
+    let (mut old_end, mut new_end) = (from.len(), to.len());
+    while old_end.min(new_end) > head
+        && same(&from.get_item(old_end - 1)?, &to.get_item(new_end - 1)?, depth - 1)?
+    {
+        old_end -= 1;
+        new_end -= 1;
+    }
+    let both = old_end.min(new_end);
+    for index in head..both {
+        let (old, value) = (from.get_item(index)?, to.get_item(index)?);
+        diff(&old, &value, &format!("{path}/{index}"), operations, depth - 1)?;
+    }
+    for _ in both..old_end {
+        operation(operations, "remove", &format!("{path}/{both}"), None)?;
+    }
+    for index in both..new_end {
+        operation(operations, "add", &format!("{path}/{index}"), Some(&to.get_item(index)?))?;
+    }
+    if operations.len() - first > to.len().max(1) {
+        operations.del_slice(first, operations.len())?;
+        operation(operations, "replace", path, Some(to))?;
+    }
+    Ok(())
+}
+
+/// Whether there is no difference between two values, as [`diff`] finds them.
+fn same(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>, depth: u32) -> PyResult<bool> {
+    if one.is(other) {
+        return Ok(true);
+    }
+    if depth > 0 {
+        if let (Ok(one), Ok(other)) = (one.cast::<PyDict>(), other.cast::<PyDict>()) {
+            if one.len() != other.len() {
+                return Ok(false);
+            }
+            for (key, value) in one.iter() {
+                match other.get_item(key)? {
+                    Some(of) if same(&value, &of, depth - 1)? => {}
+                    _ => return Ok(false),
+                }
+            }
+            return Ok(true);
+        }
+        if let (Ok(one), Ok(other)) = (one.cast::<PyList>(), other.cast::<PyList>()) {
+            if one.len() != other.len() {
+                return Ok(false);
+            }
+            for (value, of) in one.iter().zip(other.iter()) {
+                if !same(&value, &of, depth - 1)? {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
+    }
+    same_scalar(one, other)
+}
+
+/// Whether two values are the same text or number, or the same word. Python's own equality is not
+/// asked for anything that may have parts: for it `[0]` is `[False]`, and `(1,)` is `(1.0,)`.
+fn same_scalar(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let is_scalar = one.is_instance_of::<PyString>()
+        || one.is_instance_of::<PyInt>()
+        || one.is_instance_of::<PyFloat>();
+    Ok(one.is(other) || is_scalar && one.get_type().is(other.get_type()) && one.eq(other)?)
 }
 
 fn operation(

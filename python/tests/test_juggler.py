@@ -320,6 +320,31 @@ def test_patches():
             _json.patch(data, [op])
 
 
+def test_patches_tell_numbers_from_truths():
+    """For Python, 0 is False and 1 is 1.0, also inside of lists; for the peer of a patch they are not the same."""
+    numbers = [0, False, 0.0, 1, True, 1.0]
+    around = [lambda x: [x], lambda x: {'a': x}, lambda x: ['č', x], lambda x: ['"', [x]], lambda x: {'č': [x, 1 << 70]},
+              lambda x: [1 << 70, {'a': [x, 'č']}], lambda x: ('č', x), lambda x: [(x,)], lambda x: [x, 2.0, 2]]
+    for one in numbers:
+        for other in numbers:
+            for of in around:
+                for ending in ([], ['č'], [other]):
+                    a, b = [of(one), 'x'], [of(other), 'x', *ending]
+                    diff = _json.diff(a, b)
+                    assert same(json.patch(a, diff), b), (a, b, diff)
+                    assert same(_json.patch(a, diff), b)
+    deep = ['č', 0]
+    for _ in range(100):
+        deep = [deep]
+    other = json.decode(json.encode(deep).replace(' 0', ' false'))
+    assert not same(deep, other) and same(_json.patch(deep, _json.diff(deep, other)), other)
+    # what stays is not sent again, be it text that is not ASCII
+    many = [{'č': i} for i in range(100)]
+    assert _json.diff(many, [{'č': 'new'}, *({**i} for i in many)]) == [{'op': 'add', 'path': '/0', 'value': {'č': 'new'}}]
+    assert _json.diff(many, [{**i} for i in many if i['č'] != 50]) == [{'op': 'remove', 'path': '/50'}]
+    assert _json.diff(many, [{'č': -i['č']} for i in many][:2]) == [{'op': 'replace', 'path': '', 'value': [{'č': 0}, {'č': -1}]}]
+
+
 def same(a, b):
     return json.encode(a) == json.encode(b)
 
