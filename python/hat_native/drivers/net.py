@@ -539,7 +539,7 @@ class _Protocol(asyncio.Protocol):
 async def create_connection(create_protocol: Callable[[], typing.Any],
                             addr: StreamAddress,
                             kwargs: dict[str, typing.Any]) -> typing.Any:
-    """Connect to `addr`. For the drivers of this package."""
+    """Connect to `addr`. For the drivers of this package: the protocol that it returns has an `info`."""
     loop = asyncio.get_running_loop()
     made: list[typing.Any] = []
 
@@ -557,7 +557,12 @@ async def create_connection(create_protocol: Callable[[], typing.Any],
         while made:
             made.pop().abandon()
         raise
-    return made.pop()
+    protocol = made.pop()
+    if protocol.info is None:
+        # of a peer that resets before there is a transport, the system does not know who it was
+        protocol.abandon()
+        raise ConnectionError('the connection was lost as soon as it was made')
+    return protocol
 
 
 def stream_type(addr: StreamAddress) -> StreamType:
