@@ -320,6 +320,19 @@ def test_patches():
             _json.patch(data, [op])
 
 
+@pytest.mark.parametrize('copied', [{'b': [0]}, [[0], 1]], ids=['object', 'list'])
+def test_a_copy_is_another_value(copied):
+    """What a patch has changed already is its own, but in one place only."""
+    at = '/a/b' if isinstance(copied, dict) else '/a/0'
+    for first, last in (('a', 'c'), ('c', 'a')):
+        diff = [{'op': 'add', 'path': f'{at}/0', 'value': 1}, {'op': 'copy', 'from': '/a', 'path': '/c'},
+                {'op': 'add', 'path': f'{at}/0'.replace('a', first, 1), 'value': 2},
+                {'op': 'add', 'path': f'{at}/0'.replace('a', last, 1), 'value': 3}]
+        data = {'a': copied}
+        assert _json.patch(data, diff) == json.patch(data, diff)
+        assert data == {'a': copied} and copied in ({'b': [0]}, [[0], 1])
+
+
 def test_patches_tell_numbers_from_truths():
     """For Python, 0 is False and 1 is 1.0, also inside of lists; for the peer of a patch they are not the same."""
     numbers = [0, False, 0.0, 1, True, 1.0]
