@@ -165,9 +165,11 @@ class Server(Resource):
         acks: list[asyncio.Future[None]] = []
         for conn, notification in self._encode(conns, events):
             if conn.link.write_paused and conn.link.is_full:
-                acks.append(self.async_group.spawn(conn.notify_later, notification, persisted, with_ack))
                 if not with_ack:
-                    await acks.pop()
+                    # not as a task of the server, whose closing would cancel it, and us with it
+                    await conn.notify_later(notification, persisted, False)
+                elif self.is_open:
+                    acks.append(self.async_group.spawn(conn.notify_later, notification, persisted, True))
                 continue
             ack = conn.notify(notification, persisted, with_ack)
             if ack is not None:
