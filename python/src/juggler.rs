@@ -17,7 +17,7 @@ use pyo3::types::PyString;
 use crate::chatter::{MAX_MESSAGE, when_idle};
 use crate::error;
 use crate::json::{read, write};
-use crate::link::{Link, instant, machine};
+use crate::link::{Link, NEVER, instant, machine};
 
 /// Levels that are written here.
 const MAX_DEPTH: u32 = 64;
@@ -26,6 +26,7 @@ fn web_socket(client: bool, seed: u64, now: f64) -> ws::Connection {
     let config = ws::Config {
         max_frame: MAX_MESSAGE,
         max_message: MAX_MESSAGE,
+        message_timeout: NEVER,
         max_queued: usize::MAX / 2,
         mask_seed: seed,
         ..ws::Config::default()
