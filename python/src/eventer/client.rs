@@ -59,6 +59,7 @@ machine!(EventerClient {
             chatter: config(Dialect::HatChatter, when_idle(delay, timeout)),
             init_timeout: NEVER,
             max_requests: usize::MAX,
+            max_decoded: usize::MAX,
             ..Config::default()
         };
         let machine = Client::new(config, &init, instant(now)).map_err(refused)?;

@@ -59,6 +59,9 @@ machine!(EventerServer {
             init_timeout: NEVER,
             close_timeout: duration(close_timeout),
             max_requests: if max_requests == 0 { usize::MAX } else { max_requests },
+            max_decoded: usize::MAX,
+            max_init: usize::MAX,
+            max_segments: usize::MAX,
             ..Config::default()
         };
         Self {
