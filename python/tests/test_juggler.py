@@ -210,6 +210,17 @@ async def test_http(module, port, tmp_path):
         await module.connect(f'ws://{base}/ws')
 
 
+@each(ours, theirs)
+async def test_nobody_is_let_in_where_no_password_can_be_tested(module, port, tmp_path, monkeypatch):
+    (tmp_path / 'htpasswd').write_text('user:$apr1$12345678$x\n')
+    srv = await module.listen('127.0.0.1', port, htpasswd_file=tmp_path / 'htpasswd')
+    monkeypatch.setenv('PATH', str(tmp_path))
+    async with aiohttp.ClientSession() as session:
+        response = await session.get(f'http://127.0.0.1:{port}/', auth=aiohttp.BasicAuth('user', 'secret'))
+        assert response.status == 401 and response.headers['WWW-Authenticate'] == 'Basic realm=""'
+    await srv.async_close()
+
+
 @sides(ours, theirs)
 async def test_tls(client, server, port, tmp_path):
     pem = tmp_path / 'pem'
