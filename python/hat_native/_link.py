@@ -72,9 +72,9 @@ _thread = _Thread()
 class Link(asyncio.BufferedProtocol):
     """One connection: its transport, its machine, its timer and its group.
 
-    `info` is called with the transport; what it returns is the attribute of this name. `on_made` is called once the transport is
-    there, `on_incoming` with what a read brought, and `on_over` once, when the connection is over, with the reason: empty after an
-    orderly end.
+    `info` is called with the transport; what it returns is the attribute of this name. `create_group` is called once the transport
+    is there, for a group that is neither `group` nor one of its own, then `on_made`; `on_incoming` with what a read brought, and
+    `on_over` once, when the connection is over, with the reason: empty after an orderly end.
 
     """
 
@@ -85,6 +85,7 @@ class Link(asyncio.BufferedProtocol):
                  send_queue_size: int,
                  on_made: Callable[[Link], None] | None = None,
                  group: aio.Group | None = None,
+                 create_group: Callable[[], aio.Group] | None = None,
                  linger: float = 0):
         self.loop = asyncio.get_running_loop()
         self.machine = machine
@@ -104,6 +105,7 @@ class Link(asyncio.BufferedProtocol):
         self._going = False
         self._get_info = info
         self._on_made = on_made
+        self._create_group = create_group
         self._send_queue_size = send_queue_size
         self._held: list[Any] = []
         self._unsent = 0
@@ -139,6 +141,8 @@ class Link(asyncio.BufferedProtocol):
         try:
             self.info = self._get_info(transport)
             self.ssl_object = transport.get_extra_info('ssl_object')
+            if self._create_group is not None:
+                self.group = self._create_group()
             self.group.spawn(aio.call_on_cancel, self._shut_down)
             if self._on_made is not None:
                 self._on_made(self)
