@@ -32,7 +32,7 @@ FLUSH_TIMEOUT = 10.0
 """Seconds that a connection which closes has for what waits to be written. The deployed modules wait for ever."""
 
 MAX_UNWRITTEN = 16 * 1024 * 1024
-"""Bytes that may wait in a machine while the peer takes nothing, beside the limit on messages."""
+"""Bytes that may wait in a machine while the peer takes nothing, beside the limit on messages, if there is one."""
 
 LARGE = 64 * 1024
 """Bytes of a message that is written at once."""
@@ -210,8 +210,8 @@ class Link(asyncio.BufferedProtocol):
     @property
     def is_full(self) -> bool:
         """Whether a message must wait for the peer to take what was sent before."""
-        return self.write_paused and (
-            0 < self._send_queue_size <= self._unsent or self.machine.queued >= MAX_UNWRITTEN)
+        return self.write_paused and 0 < self._send_queue_size and (
+            self._send_queue_size <= self._unsent or self.machine.queued >= MAX_UNWRITTEN)
 
     async def wait_room(self) -> None:
         """Wait until a message may be queued. Senders go in the order in which they came."""

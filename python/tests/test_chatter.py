@@ -440,6 +440,19 @@ async def test_close_ends_where_the_peer_takes_nothing(addr, monkeypatch):
     await srv.async_close()
 
 
+@each(ours, theirs)
+async def test_a_queue_without_limit(module, addr):
+    """With a `send_queue_size` of 0 nobody waits, be it for a peer that takes nothing."""
+    conns = aio.Queue()
+    srv = await net.listen(conns.put_nowait, addr, input_buffer_limit=1)
+    a = await module.connect(addr, send_queue_size=0)
+    raw = await conns.get()
+    for _ in range(10):
+        await asyncio.wait_for(a.send(Data('t', bytes(8 << 20))), 10)
+    raw._protocol._transport.abort()
+    await close(a, srv)
+
+
 async def test_what_cannot_be_sent_is_refused_at_the_call(addr):
     srv, a, b = await open_pair(ours, ours, addr)
     for data in (Data(1, b''), Data('t', 'text'), Data('t', 5), Data('t', None)):
