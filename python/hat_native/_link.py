@@ -74,7 +74,8 @@ class Link(asyncio.BufferedProtocol):
 
     `info` is called with the transport; what it returns is the attribute of this name. `create_group` is called once the transport
     is there, for a group that is neither `group` nor one of its own, then `on_made`; `on_incoming` with what a read brought, and
-    `on_over` once, when the connection is over, with the reason: empty after an orderly end.
+    `on_over` once, when the connection is over, with the reason: empty after an orderly end. `log` is called with the info, for what
+    logs the bytes that are read and written.
 
     """
 
@@ -86,7 +87,8 @@ class Link(asyncio.BufferedProtocol):
                  on_made: Callable[[Link], None] | None = None,
                  group: aio.Group | None = None,
                  create_group: Callable[[], aio.Group] | None = None,
-                 linger: float = 0):
+                 linger: float = 0,
+                 log: Callable[[Any], logging.LoggerAdapter[logging.Logger]] | None = None):
         self.loop = asyncio.get_running_loop()
         self.machine = machine
         self.info: Any = None
@@ -106,6 +108,8 @@ class Link(asyncio.BufferedProtocol):
         self._get_info = info
         self._on_made = on_made
         self._create_group = create_group
+        self._create_log = log
+        self._log: logging.LoggerAdapter[logging.Logger] | None = None
         self._send_queue_size = send_queue_size
         self._held: list[Any] = []
         self._unsent = 0
@@ -141,6 +145,9 @@ class Link(asyncio.BufferedProtocol):
         try:
             self.info = self._get_info(transport)
             self.ssl_object = transport.get_extra_info('ssl_object')
+            if self._create_log is not None:
+                self._log = self._create_log(self.info)
+                self._log.debug('open')
             if self._create_group is not None:
                 self.group = self._create_group()
             self.group.spawn(aio.call_on_cancel, self._shut_down)
@@ -160,6 +167,8 @@ class Link(asyncio.BufferedProtocol):
 
     def feed(self, data: bytes | memoryview) -> None:
         """Take what the peer sent."""
+        if self._log is not None and self._log.isEnabledFor(logging.DEBUG):
+            self._log.debug('receive (%s)', data.hex(' '))
         incoming, state = self.machine.feed(data, self.loop.time())
         # what a program answers to a single message is not gathered: nothing more is expected
         self._prompt = len(incoming) == 1
@@ -191,6 +200,8 @@ class Link(asyncio.BufferedProtocol):
         if self._machine_over is not None and not self._machine_over.done():
             self._machine_over.set_result(None)
         self.transport = None
+        if self._log is not None:
+            self._log.debug('close')
 
     def pause_writing(self) -> None:
         self.write_paused = True
@@ -276,7 +287,7 @@ class Link(asyncio.BufferedProtocol):
                 break
             self._unsent = 0
             try:
-                self.transport.write(data)
+                self._write(data)
             except RuntimeError:
                 # uvloop's, between the end of a connection and `connection_lost`; asyncio's drops
                 # it
@@ -375,6 +386,11 @@ class Link(asyncio.BufferedProtocol):
                 self._machine_over.set_result(None)
             self._end(self.machine.over or '')
 
+    def _write(self, data: Any) -> None:
+        if self._log is not None and self._log.isEnabledFor(logging.DEBUG):
+            self._log.debug('send (%s)', data.hex(' '))
+        self.transport.write(data)  # type: ignore[union-attr]
+
     def _flush_much(self, size: int) -> None:
         if not self.write_paused and (size >= LARGE or self._unsent >= MAX_TURN_MESSAGES
                                       or self.machine.queued >= MAX_TURN):
@@ -441,7 +457,7 @@ class Link(asyncio.BufferedProtocol):
             self.write_paused = False
             self.machine.close()
             while (data := self.machine.take()) is not None and not transport.is_closing():
-                transport.write(data)
+                self._write(data)
             if self._linger and self.machine.over is None and not transport.is_closing():
                 await aio.uncancellable(self._wait_machine(), raise_cancel=False)
             if is_failed:

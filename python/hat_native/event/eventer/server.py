@@ -215,8 +215,8 @@ class Server(Resource):
         def create_protocol() -> Link:
             machine = _native.EventerServer(encoder, asyncio.get_running_loop().time(), self._close_timeout,
                                             ping_delay, ping_timeout, receive_queue_size)
-            return Link(machine, info=net.info_of(addr, name), send_queue_size=send_queue_size,
-                        on_made=lambda link: srv.take(_Connection(link, receive_queue_size)))
+            return net.link(machine, addr, name, send_queue_size=send_queue_size,
+                            on_made=lambda link: srv.take(_Connection(link, receive_queue_size)))
 
         await srv.start(create_protocol, addr, name, kwargs)
         mlog.debug("listening on %s", addr)
