@@ -141,7 +141,7 @@ fn core_value(list: &Bound<'_, PyList>) -> PyResult<Option<(Value, bool)>> {
 }
 
 /// Elements that are the same at the head and at the tail stay; between them each is what became of
-/// the one in its place. Where that is more than there are elements, the list is sent as a whole.
+/// the one in its place. Where that takes more than the list as a whole, it is sent as a whole.
 fn diff_by_place(
     from: &Bound<'_, PyList>,
     to: &Bound<'_, PyList>,
@@ -173,11 +173,34 @@ fn diff_by_place(
     for index in both..new_end {
         operation(operations, "add", &format!("{path}/{index}"), Some(&to.get_item(index)?))?;
     }
-    if operations.len() - first > to.len().max(1) {
-        operations.del_slice(first, operations.len())?;
-        operation(operations, "replace", path, Some(to))?;
+    if operations.len() - first > 1 {
+        let whole = PyList::empty(to.py());
+        operation(&whole, "replace", path, Some(to))?;
+        let found = operations.get_slice(first, operations.len());
+        if weight(&found, MAX_DEPTH)? > weight(&whole, MAX_DEPTH)? {
+            operations.set_slice(first, operations.len(), whole.as_any())?;
+        }
     }
     Ok(())
+}
+
+/// About how many characters the text of a value has.
+fn weight(value: &Bound<'_, PyAny>, depth: u32) -> PyResult<usize> {
+    let mut sum = 4;
+    if value.is_instance_of::<PyString>() {
+        sum += value.len()?;
+    } else if depth == 0 {
+        // neither side of the comparison is looked at this far down
+    } else if let Ok(dict) = value.cast::<PyDict>() {
+        for (key, value) in dict.iter() {
+            sum += weight(&key, depth - 1)? + weight(&value, depth - 1)?;
+        }
+    } else if let Ok(list) = value.cast::<PyList>() {
+        for value in list.iter() {
+            sum += weight(&value, depth - 1)?;
+        }
+    }
+    Ok(sum)
 }
 
 /// Whether there is no difference between two values, as [`diff`] finds them.

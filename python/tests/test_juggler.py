@@ -366,6 +366,8 @@ def test_patches_tell_numbers_from_truths():
     many = [{'č': i} for i in range(100)]
     assert _json.diff(many, [{'č': 'new'}, *({**i} for i in many)]) == [{'op': 'add', 'path': '/0', 'value': {'č': 'new'}}]
     assert _json.diff(many, [{**i} for i in many if i['č'] != 50]) == [{'op': 'remove', 'path': '/50'}]
+    texts = [f'č{i}' for i in range(100)]
+    assert _json.diff(texts, [f'{i}!' for i in texts]) == [{'op': 'replace', 'path': '', 'value': [f'{i}!' for i in texts]}]
     assert _json.diff(many, [{'č': -i['č']} for i in many][:2]) == [{'op': 'replace', 'path': '', 'value': [{'č': 0}, {'č': -1}]}]
 
 
