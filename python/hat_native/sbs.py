@@ -223,7 +223,7 @@ _MAX_FOREIGN = 64
 
 def _plan(refs: _Refs, t: Type) -> _native.Plan:
     if type(t) is not Ref:
-        # as tuples, and as keys, types of different classes are equal: IntegerType() is StringType()
+        # as keys, types of different classes are equal tuples: IntegerType() is StringType()
         return _native.Plan(refs, t)
     if isinstance(refs, _References):
         plans = refs.plans
