@@ -58,7 +58,10 @@ class _Patcher:
         elif op == 'move':
             self._add(tokens, self._remove(_tokens(operation['from'])))
         elif op == 'copy':
-            self._add(tokens, self._get(_tokens(operation['from'])))
+            value = self._get(_tokens(operation['from']))
+            # it stands in two places now: whatever of it changes, is copied again
+            self._own.clear()
+            self._add(tokens, value)
         elif op == 'test':
             if self._get(tokens) != operation['value']:
                 raise Exception('JSON Patch test failed')

@@ -32,7 +32,7 @@ FLUSH_TIMEOUT = 10.0
 """Seconds that a connection which closes has for what waits to be written. The deployed modules wait for ever."""
 
 MAX_UNWRITTEN = 16 * 1024 * 1024
-"""Bytes that may wait in a machine while the peer takes nothing, beside the limit on messages."""
+"""Bytes that may wait in a machine while the peer takes nothing, beside the limit on messages, if there is one."""
 
 LARGE = 64 * 1024
 """Bytes of a message that is written at once."""
@@ -72,9 +72,10 @@ _thread = _Thread()
 class Link(asyncio.BufferedProtocol):
     """One connection: its transport, its machine, its timer and its group.
 
-    `info` is called with the transport; what it returns is the attribute of this name. `on_made` is called once the transport is
-    there, `on_incoming` with what a read brought, and `on_over` once, when the connection is over, with the reason: empty after an
-    orderly end.
+    `info` is called with the transport; what it returns is the attribute of this name. `create_group` is called once the transport
+    is there, for a group that is neither `group` nor one of its own, then `on_made`; `on_incoming` with what a read brought, and
+    `on_over` once, when the connection is over, with the reason: empty after an orderly end. `log` is called with the info, for what
+    logs the bytes that are read and written.
 
     """
 
@@ -85,7 +86,9 @@ class Link(asyncio.BufferedProtocol):
                  send_queue_size: int,
                  on_made: Callable[[Link], None] | None = None,
                  group: aio.Group | None = None,
-                 linger: float = 0):
+                 create_group: Callable[[], aio.Group] | None = None,
+                 linger: float = 0,
+                 log: Callable[[Any], logging.LoggerAdapter[logging.Logger]] | None = None):
         self.loop = asyncio.get_running_loop()
         self.machine = machine
         self.info: Any = None
@@ -104,6 +107,9 @@ class Link(asyncio.BufferedProtocol):
         self._going = False
         self._get_info = info
         self._on_made = on_made
+        self._create_group = create_group
+        self._create_log = log
+        self._log: logging.LoggerAdapter[logging.Logger] | None = None
         self._send_queue_size = send_queue_size
         self._held: list[Any] = []
         self._unsent = 0
@@ -139,6 +145,11 @@ class Link(asyncio.BufferedProtocol):
         try:
             self.info = self._get_info(transport)
             self.ssl_object = transport.get_extra_info('ssl_object')
+            if self._create_log is not None:
+                self._log = self._create_log(self.info)
+                self._log.debug('open')
+            if self._create_group is not None:
+                self.group = self._create_group()
             self.group.spawn(aio.call_on_cancel, self._shut_down)
             if self._on_made is not None:
                 self._on_made(self)
@@ -156,6 +167,8 @@ class Link(asyncio.BufferedProtocol):
 
     def feed(self, data: bytes | memoryview) -> None:
         """Take what the peer sent."""
+        if self._log is not None and self._log.isEnabledFor(logging.DEBUG):
+            self._log.debug('receive (%s)', data.hex(' '))
         incoming, state = self.machine.feed(data, self.loop.time())
         # what a program answers to a single message is not gathered: nothing more is expected
         self._prompt = len(incoming) == 1
@@ -187,6 +200,8 @@ class Link(asyncio.BufferedProtocol):
         if self._machine_over is not None and not self._machine_over.done():
             self._machine_over.set_result(None)
         self.transport = None
+        if self._log is not None:
+            self._log.debug('close')
 
     def pause_writing(self) -> None:
         self.write_paused = True
@@ -206,8 +221,8 @@ class Link(asyncio.BufferedProtocol):
     @property
     def is_full(self) -> bool:
         """Whether a message must wait for the peer to take what was sent before."""
-        return self.write_paused and (
-            0 < self._send_queue_size <= self._unsent or self.machine.queued >= MAX_UNWRITTEN)
+        return self.write_paused and 0 < self._send_queue_size and (
+            self._send_queue_size <= self._unsent or self.machine.queued >= MAX_UNWRITTEN)
 
     async def wait_room(self) -> None:
         """Wait until a message may be queued. Senders go in the order in which they came."""
@@ -272,7 +287,7 @@ class Link(asyncio.BufferedProtocol):
                 break
             self._unsent = 0
             try:
-                self.transport.write(data)
+                self._write(data)
             except RuntimeError:
                 # uvloop's, between the end of a connection and `connection_lost`; asyncio's drops
                 # it
@@ -371,6 +386,11 @@ class Link(asyncio.BufferedProtocol):
                 self._machine_over.set_result(None)
             self._end(self.machine.over or '')
 
+    def _write(self, data: Any) -> None:
+        if self._log is not None and self._log.isEnabledFor(logging.DEBUG):
+            self._log.debug('send (%s)', data.hex(' '))
+        self.transport.write(data)  # type: ignore[union-attr]
+
     def _flush_much(self, size: int) -> None:
         if not self.write_paused and (size >= LARGE or self._unsent >= MAX_TURN_MESSAGES
                                       or self.machine.queued >= MAX_TURN):
@@ -437,7 +457,7 @@ class Link(asyncio.BufferedProtocol):
             self.write_paused = False
             self.machine.close()
             while (data := self.machine.take()) is not None and not transport.is_closing():
-                transport.write(data)
+                self._write(data)
             if self._linger and self.machine.over is None and not transport.is_closing():
                 await aio.uncancellable(self._wait_machine(), raise_cancel=False)
             if is_failed:

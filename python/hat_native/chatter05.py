@@ -162,8 +162,10 @@ async def listen(sbs_repo: typing.Any,
         server.async_group.spawn(aio.call, connection_cb, conn)
 
     def create_protocol() -> Link:
-        group = server.async_group.create_subgroup() if bind_connections else None
-        return Link(_machine(ping_timeout), info=_addresses, send_queue_size=0, on_made=on_made, group=group)
+        # not before the handshake of TLS: one that fails is not told of, and would leave its group
+        create_group = server.async_group.create_subgroup if bind_connections else None
+        return Link(_machine(ping_timeout), info=_addresses, send_queue_size=0, on_made=on_made,
+                    create_group=create_group)
 
     srv = await asyncio.get_running_loop().create_server(create_protocol, url.hostname, url.port, ssl=ssl_ctx,
                                                          start_serving=False)

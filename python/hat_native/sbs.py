@@ -222,6 +222,9 @@ _MAX_FOREIGN = 64
 
 
 def _plan(refs: _Refs, t: Type) -> _native.Plan:
+    if type(t) is not Ref:
+        # as keys, types of different classes are equal tuples: IntegerType() is StringType()
+        return _native.Plan(refs, t)
     if isinstance(refs, _References):
         plans = refs.plans
     else:
@@ -231,11 +234,7 @@ def _plan(refs: _Refs, t: Type) -> _native.Plan:
                 _foreign.clear()
             known = _foreign[id(refs)] = refs, {}
         plans = known[1]
-    try:
-        plan = plans.get(t)
-    except TypeError:
-        # a type with a list in it
-        return _native.Plan(refs, t)
+    plan = plans.get(t)
     if plan is None:
         plan = plans[t] = _native.Plan(refs, t)
     return plan

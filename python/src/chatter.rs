@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
 
 use crate::error;
-use crate::link::{Link, duration, instant, machine};
+use crate::link::{Link, NEVER, duration, instant, machine};
 use crate::values::{NamedTuple, Truth};
 
 /// The largest message, either way. The deployed modules have no limit, and send query results of
@@ -26,6 +26,7 @@ pub(crate) fn config(dialect: Dialect, ping: PingRule) -> Config {
     Config {
         ping,
         max_message: MAX_MESSAGE,
+        message_timeout: NEVER,
         // the handle waits where more than its queue size waits: a refusal would be one that the
         // deployed modules do not know
         max_queued: usize::MAX / 2,

@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use crate::chatter::bytes;
 use crate::error;
-use crate::link::{Link, instant, machine};
+use crate::link::{Link, NEVER, instant, machine};
 
 /// How long a handshake may take. The deployed module waits for ever, for a peer that may have gone
 /// without a word.
@@ -71,7 +71,9 @@ machine!(Cotp {
             source_reference: reference,
             half_close: false,
             max_tsdu: MAX_TSDU,
+            message_timeout: NEVER,
             max_queued: usize::MAX / 2,
+            max_empty: u32::MAX,
             handshake_timeout: HANDSHAKE,
             ..cotp::Config::default()
         };

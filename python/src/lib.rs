@@ -10,6 +10,7 @@
 //! One crossing from Python a read, not a message. There is no thread, no task and no clock here:
 //! the event loop says what time it is.
 mod chatter;
+mod diff;
 mod error;
 mod eventer;
 mod events;
@@ -41,7 +42,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<sbs::Plan>()?;
     module.add_class::<subscription::Subscription>()?;
     module.add_function(wrap_pyfunction!(sbs::parse_schema, module)?)?;
-    module.add_function(wrap_pyfunction!(juggler::json_diff, module)?)?;
+    module.add_function(wrap_pyfunction!(diff::json_diff, module)?)?;
     module.add_function(wrap_pyfunction!(json::json_encode, module)?)?;
     module.add_function(wrap_pyfunction!(json::json_decode, module)?)
 }

@@ -15,6 +15,9 @@ use pyo3::types::{PyBytes, PyMemoryView, PySlice};
 
 use crate::chatter::bytes;
 
+/// Ten years: a time limit of a machine where the deployed modules wait for ever.
+pub(crate) const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// Something waits to be written.
 const WRITE: u8 = 1;
 /// The connection is over.

@@ -440,6 +440,19 @@ async def test_close_ends_where_the_peer_takes_nothing(addr, monkeypatch):
     await srv.async_close()
 
 
+@each(ours, theirs)
+async def test_a_queue_without_limit(module, addr):
+    """With a `send_queue_size` of 0 nobody waits, be it for a peer that takes nothing."""
+    conns = aio.Queue()
+    srv = await net.listen(conns.put_nowait, addr, input_buffer_limit=1)
+    a = await module.connect(addr, send_queue_size=0)
+    raw = await conns.get()
+    for _ in range(10):
+        await asyncio.wait_for(a.send(Data('t', bytes(8 << 20))), 10)
+    raw._protocol._transport.abort()
+    await close(a, srv)
+
+
 async def test_what_cannot_be_sent_is_refused_at_the_call(addr):
     srv, a, b = await open_pair(ours, ours, addr)
     for data in (Data(1, b''), Data('t', 'text'), Data('t', 5), Data('t', None)):
@@ -459,3 +472,21 @@ async def test_loggers(addr, caplog):
     assert record.name == 'hat.drivers.chatter'
     assert record.meta['type'] == 'ChatterServer'
     await srv.async_close()
+
+
+@each(ours, theirs)
+async def test_what_is_read_and_written_is_logged(module, addr, caplog):
+    """The log of communication, as that of any stream of `net`."""
+    caplog.set_level(logging.DEBUG, 'hat.drivers.net.stream')
+    srv, a, b = await open_pair(module, module, addr, {'name': 'a'}, {'name': 'b'})
+    await a.send(Data('t', b'1'))
+    await b.receive()
+    infos = a.info, b.info
+    await close(a, b, srv)
+    await asyncio.sleep(0.05)
+    sent = '01 09 81 81 01 01 01 81 74 81 31'
+    for info, actions in zip(infos, (['open', f'send ({sent})', 'close'], ['open', f'receive ({sent})', 'close'])):
+        meta = {'type': 'TcpConnection', **net.connection_info_to_json(info), 'communication': True}
+        logged = [i for i in caplog.records if getattr(i, 'meta', None) == meta]
+        assert [i.getMessage() for i in logged] == actions
+        assert {i.name for i in logged} == {'hat.drivers.net.stream'}

@@ -13,6 +13,7 @@ from hat.event import common
 from hat.event import eventer as theirs
 from hat.event.eventer import common as eventer_common
 
+from hat_native import _link
 from hat_native.drivers import chatter as our_chatter
 from hat_native.event import common as our_common
 from hat_native.event import eventer as ours
@@ -178,6 +179,32 @@ async def test_acks_end_with_the_connection(client, server, addr):
     assert not notifying.done()
     await c.async_close()
     await asyncio.wait_for(notifying, 5)
+    await srv.async_close()
+
+
+@each(ours, theirs)
+@pytest.mark.parametrize('with_ack', [False, True])
+async def test_a_server_that_closes_while_a_client_takes_nothing(module, addr, with_ack, monkeypatch):
+    """Neither who waits for room nor who notifies while the server closes is told of it by an exception."""
+    if with_ack and module is theirs:
+        return  # raises GroupClosedError
+    monkeypatch.setattr(_link, 'FLUSH_TIMEOUT', 0.1)
+    srv = await module.listen(addr, send_queue_size=1, ping_delay=None)
+    blocked = asyncio.Event()
+    c = await module.connect(addr, 'name', subscriptions=[('*',)], receive_queue_size=1, ping_delay=None,
+                             events_cb=lambda c, events: blocked.wait())
+    event = common.Event(common.EventId(1, 1, 1), ('a',), common.now(), None,
+                         common.EventPayloadBinary('', bytes(4 * 1024 * 1024)))
+    while True:
+        waiting = asyncio.create_task(srv.notify_events([event], False))
+        if not (await asyncio.wait([waiting], timeout=1))[0]:
+            break
+        await waiting
+    srv.close()
+    await asyncio.wait_for(srv.notify_events([event], False, with_ack), 15)
+    await asyncio.wait_for(waiting, 15)
+    blocked.set()
+    await c.async_close()
     await srv.async_close()
 
 

@@ -210,6 +210,17 @@ async def test_http(module, port, tmp_path):
         await module.connect(f'ws://{base}/ws')
 
 
+@each(ours, theirs)
+async def test_nobody_is_let_in_where_no_password_can_be_tested(module, port, tmp_path, monkeypatch):
+    (tmp_path / 'htpasswd').write_text('user:$apr1$12345678$x\n')
+    srv = await module.listen('127.0.0.1', port, htpasswd_file=tmp_path / 'htpasswd')
+    monkeypatch.setenv('PATH', str(tmp_path))
+    async with aiohttp.ClientSession() as session:
+        response = await session.get(f'http://127.0.0.1:{port}/', auth=aiohttp.BasicAuth('user', 'secret'))
+        assert response.status == 401 and response.headers['WWW-Authenticate'] == 'Basic realm=""'
+    await srv.async_close()
+
+
 @sides(ours, theirs)
 async def test_tls(client, server, port, tmp_path):
     pem = tmp_path / 'pem'
@@ -318,6 +329,46 @@ def test_patches():
                {'op': 'test', 'path': '/a', 'value': 1}, {'op': 'add', 'path': '/a/b/c', 'value': 1}, {'op': 'add', 'path': 'a'}):
         with pytest.raises(Exception):
             _json.patch(data, [op])
+
+
+@pytest.mark.parametrize('copied', [{'b': [0]}, [[0], 1]], ids=['object', 'list'])
+def test_a_copy_is_another_value(copied):
+    """What a patch has changed already is its own, but in one place only."""
+    at = '/a/b' if isinstance(copied, dict) else '/a/0'
+    for first, last in (('a', 'c'), ('c', 'a')):
+        diff = [{'op': 'add', 'path': f'{at}/0', 'value': 1}, {'op': 'copy', 'from': '/a', 'path': '/c'},
+                {'op': 'add', 'path': f'{at}/0'.replace('a', first, 1), 'value': 2},
+                {'op': 'add', 'path': f'{at}/0'.replace('a', last, 1), 'value': 3}]
+        data = {'a': copied}
+        assert _json.patch(data, diff) == json.patch(data, diff)
+        assert data == {'a': copied} and copied in ({'b': [0]}, [[0], 1])
+
+
+def test_patches_tell_numbers_from_truths():
+    """For Python, 0 is False and 1 is 1.0, also inside of lists; for the peer of a patch they are not the same."""
+    numbers = [0, False, 0.0, 1, True, 1.0]
+    around = [lambda x: [x], lambda x: {'a': x}, lambda x: ['č', x], lambda x: ['"', [x]], lambda x: {'č': [x, 1 << 70]},
+              lambda x: [1 << 70, {'a': [x, 'č']}], lambda x: ('č', x), lambda x: [(x,)], lambda x: [x, 2.0, 2]]
+    for one in numbers:
+        for other in numbers:
+            for of in around:
+                for ending in ([], ['č'], [other]):
+                    a, b = [of(one), 'x'], [of(other), 'x', *ending]
+                    diff = _json.diff(a, b)
+                    assert same(json.patch(a, diff), b), (a, b, diff)
+                    assert same(_json.patch(a, diff), b)
+    deep = ['č', 0]
+    for _ in range(100):
+        deep = [deep]
+    other = json.decode(json.encode(deep).replace(' 0', ' false'))
+    assert not same(deep, other) and same(_json.patch(deep, _json.diff(deep, other)), other)
+    # what stays is not sent again, be it text that is not ASCII
+    many = [{'č': i} for i in range(100)]
+    assert _json.diff(many, [{'č': 'new'}, *({**i} for i in many)]) == [{'op': 'add', 'path': '/0', 'value': {'č': 'new'}}]
+    assert _json.diff(many, [{**i} for i in many if i['č'] != 50]) == [{'op': 'remove', 'path': '/50'}]
+    texts = [f'č{i}' for i in range(100)]
+    assert _json.diff(texts, [f'{i}!' for i in texts]) == [{'op': 'replace', 'path': '', 'value': [f'{i}!' for i in texts]}]
+    assert _json.diff(many, [{'č': -i['č']} for i in many][:2]) == [{'op': 'replace', 'path': '', 'value': [{'č': 0}, {'č': -1}]}]
 
 
 def same(a, b):

@@ -1,5 +1,7 @@
 import asyncio
 import pickle
+import socket
+import struct
 
 import pytest
 
@@ -7,8 +9,12 @@ from hat import aio
 from hat.drivers import net as theirs
 from hat.drivers import tcp as their_tcp
 
+from hat_native.drivers import chatter
+from hat_native.drivers import cotp
 from hat_native.drivers import net as ours
 from hat_native.drivers import tcp as our_tcp
+from hat_native.drivers import tpkt
+from hat_native.event import eventer
 
 from conftest import each, sides
 
@@ -166,3 +172,25 @@ async def test_unix(module, tmp_path):
     await a.write(b'1')
     assert await b.read() == b'1'
     await close(a, b, srv)
+
+
+@pytest.mark.parametrize('event_loop_policy', [asyncio.DefaultEventLoopPolicy()], ids=['asyncio'])
+@pytest.mark.parametrize('connect', [ours.connect, tpkt.connect, cotp.connect, chatter.connect,
+                                     lambda addr: eventer.connect(addr, 'name')], ids=['net', 'tpkt', 'cotp', 'chatter', 'eventer'])
+async def test_a_peer_that_resets_at_once(connect, addr, monkeypatch):
+    """A peer that resets as soon as it has accepted, before there is a transport, which then has no peer any more."""
+    loop = asyncio.get_running_loop()
+    sock_connect = loop.sock_connect
+    with socket.create_server(addr) as srv:
+
+        async def reset_then(sock, address):
+            await sock_connect(sock, address)
+            peer, _ = srv.accept()
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+            peer.close()
+            with pytest.raises(OSError):
+                sock.getpeername()
+
+        monkeypatch.setattr(loop, 'sock_connect', reset_then)
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(connect(addr), 5)

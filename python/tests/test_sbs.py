@@ -130,3 +130,16 @@ def test_generated_data_is_never_a_crash():
         except (ValueError, IndexError):
             continue
         assert str(value) == str(reference.decode(name, data))
+
+
+def test_types_that_are_equal_tuples():
+    """For Python, the classes of types are tuples, and those of equal contents the same."""
+    refs = ours.Repository('module M\nT = Integer')._refs
+    for one in (refs, dict(refs)):
+        for of, value in ((ours.IntegerType(), 5), (ours.StringType(), 'x'), (ours.NoneType(), None), (ours.BooleanType(), True),
+                          (ours.ArrayType(ours.IntegerType()), [5]), (ours.ArrayType(ours.StringType()), ['x']),
+                          (ours.RecordType((('a', ours.IntegerType()),)), {'a': 5}), (ours.ChoiceType((('a', ours.IntegerType()),)), ('a', 5)),
+                          (ours.Ref('M', 'T'), 5), (ours.ArrayType(ours.Ref('M', 'T')), [5])):
+            data = theirs.PySerializer.encode(one, of, value)
+            assert ours.NativeSerializer.encode(one, of, value) == data
+            assert ours.NativeSerializer.decode(one, of, data) == value

@@ -102,8 +102,8 @@ async def listen(connection_cb: ConnectionCb,
 
     def create_protocol() -> Link:
         machine = create_machine(ping_delay, ping_timeout)
-        return Link(machine, info=net.info_of(addr, name), send_queue_size=send_queue_size,
-                    on_made=lambda link: server.take(Connection(link, receive_queue_size)))
+        return net.link(machine, addr, name, send_queue_size=send_queue_size,
+                        on_made=lambda link: server.take(Connection(link, receive_queue_size)))
 
     await server.start(create_protocol, addr, name, kwargs)
     return server
@@ -192,7 +192,7 @@ async def _connect(addr: net.StreamAddress,
 
     def create_protocol() -> Link:
         machine = create_machine(ping_delay, ping_timeout)
-        return Link(machine, info=net.info_of(addr, name), send_queue_size=send_queue_size)
+        return net.link(machine, addr, name, send_queue_size=send_queue_size)
 
     link: Link = await net.create_connection(create_protocol, addr, kwargs)
     return link

@@ -79,7 +79,7 @@ async def connect(addr: net.StreamAddress,
 
     def create_protocol() -> Link:
         machine = _native.Cotp(asyncio.get_running_loop().time(), next(_references), True, local_tsel, remote_tsel)
-        return Link(machine, info=net.info_of(addr, name), send_queue_size=cotp_send_queue_size)
+        return net.link(machine, addr, name, send_queue_size=cotp_send_queue_size)
 
     link = await net.create_connection(create_protocol, addr, kwargs)
     try:
@@ -111,8 +111,8 @@ async def listen(connection_cb: ConnectionCb,
 
     def create_protocol() -> Link:
         machine = _native.Cotp(asyncio.get_running_loop().time(), next(_references), False)
-        return Link(machine, info=net.info_of(addr, name), send_queue_size=cotp_send_queue_size,
-                    on_made=lambda link: server.take(_Waiting(link)))
+        return net.link(machine, addr, name, send_queue_size=cotp_send_queue_size,
+                        on_made=lambda link: server.take(_Waiting(link)))
 
     await server.start(create_protocol, addr, name, kwargs)
     return server

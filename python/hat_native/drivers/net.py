@@ -19,7 +19,7 @@ import typing
 from hat import aio
 
 from hat_native import _deployed
-from hat_native._link import FLUSH_TIMEOUT, adapter
+from hat_native._link import FLUSH_TIMEOUT, Link, adapter
 from hat_native._resource import Resource
 
 
@@ -376,8 +376,7 @@ class _Protocol(asyncio.Protocol):
         try:
             self.info = connection_info(self._kind, self._name, transport)
             self.ssl_object = transport.get_extra_info('ssl_object')
-            kind = 'TcpConnection' if self._kind is StreamType.TCP else 'UnixConnection'
-            self._log = adapter(mlog, kind, {**connection_info_to_json(self.info), 'communication': True})
+            self._log = _communication_log(self.info)
             self._log.debug('open')
             self.connection = Connection(self)
             if self._on_made is not None:
@@ -539,7 +538,7 @@ class _Protocol(asyncio.Protocol):
 async def create_connection(create_protocol: Callable[[], typing.Any],
                             addr: StreamAddress,
                             kwargs: dict[str, typing.Any]) -> typing.Any:
-    """Connect to `addr`. For the drivers of this package."""
+    """Connect to `addr`. For the drivers of this package: the protocol that it returns has an `info`."""
     loop = asyncio.get_running_loop()
     made: list[typing.Any] = []
 
@@ -557,7 +556,12 @@ async def create_connection(create_protocol: Callable[[], typing.Any],
         while made:
             made.pop().abandon()
         raise
-    return made.pop()
+    protocol = made.pop()
+    if protocol.info is None:
+        # of a peer that resets before there is a transport, the system does not know who it was
+        protocol.abandon()
+        raise ConnectionError('the connection was lost as soon as it was made')
+    return protocol
 
 
 def stream_type(addr: StreamAddress) -> StreamType:
@@ -584,9 +588,15 @@ def connection_info(kind: StreamType,
     return UnixConnectionInfo(name=name, addr=pathlib.Path(sockname or peername))
 
 
-def info_of(addr: StreamAddress, name: str | None) -> Callable[[asyncio.BaseTransport], ConnectionInfo]:
-    """`connection_info` for connections to or at `addr`."""
-    return functools.partial(connection_info, stream_type(addr), name)
+def link(machine: typing.Any, addr: StreamAddress, name: str | None, **kwargs: typing.Any) -> Link:
+    """A `Link` to or at `addr`, whose info and log of communication are those of a `Connection`."""
+    info = functools.partial(connection_info, stream_type(addr), name)
+    return Link(machine, info=info, log=_communication_log, **kwargs)
+
+
+def _communication_log(info: ConnectionInfo) -> logging.LoggerAdapter[logging.Logger]:
+    kind = 'TcpConnection' if isinstance(info, TcpConnectionInfo) else 'UnixConnection'
+    return adapter(mlog, kind, {**connection_info_to_json(info), 'communication': True})
 
 
 def _server_info(kind: StreamType, name: str | None, srv: typing.Any) -> ServerInfo:

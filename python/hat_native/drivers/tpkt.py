@@ -39,7 +39,7 @@ async def connect(addr: net.StreamAddress,
     name = pop_name(kwargs)
 
     def create_protocol() -> Link:
-        return Link(_native.Tpkt(), info=net.info_of(addr, name), send_queue_size=0)
+        return net.link(_native.Tpkt(), addr, name, send_queue_size=0)
 
     link = await net.create_connection(create_protocol, addr, kwargs)
     return Connection(link, tpkt_receive_queue_size)
@@ -63,8 +63,8 @@ async def listen(connection_cb: ConnectionCb,
     name = pop_name(kwargs)
 
     def create_protocol() -> Link:
-        return Link(_native.Tpkt(), info=net.info_of(addr, name), send_queue_size=0,
-                    on_made=lambda link: server.take(Connection(link, tpkt_receive_queue_size)))
+        return net.link(_native.Tpkt(), addr, name, send_queue_size=0,
+                        on_made=lambda link: server.take(Connection(link, tpkt_receive_queue_size)))
 
     await server.start(create_protocol, addr, name, kwargs)
     return server

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 import pathlib
 import typing
 
 import aiohttp
 import aiohttp.hdrs
 import aiohttp.web
+
+
+mlog: logging.Logger = logging.getLogger('hat.juggler.server')
+"""Module logger"""
 
 
 class BasicAuth:
@@ -48,7 +53,12 @@ class BasicAuth:
         if known is not None:
             return hmac.compare_digest(known.encode(), auth.password.encode())
         password_hash = self._hashes.get(auth.login)
-        if password_hash is None or not await _verify(auth.password, password_hash):
+        try:
+            if password_hash is None or not await _verify(auth.password, password_hash):
+                return False
+        except Exception as e:
+            # nobody is let in, and whoever runs the server should know that it is not the password
+            mlog.error("password of a user can not be tested: %s", e, exc_info=e)
             return False
         self._passwords[auth.login] = auth.password
         return True

@@ -1,7 +1,6 @@
 //! The client's end.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use hat_core::chatter::Dialect;
 use hat_core::eventer::Error;
@@ -13,11 +12,8 @@ use pyo3::types::PyTuple;
 use super::{Of, WaitingEvents, refused};
 use crate::chatter::{config, when_idle};
 use crate::events::{Events, event_type};
-use crate::link::{Link, instant, machine};
+use crate::link::{Link, NEVER, instant, machine};
 use crate::values::Truth;
-
-/// Ten years: the deployed client waits for ever.
-const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// The machine of a client. What comes in are pairs of a kind and its value:
 ///
@@ -63,6 +59,7 @@ machine!(EventerClient {
             chatter: config(Dialect::HatChatter, when_idle(delay, timeout)),
             init_timeout: NEVER,
             max_requests: usize::MAX,
+            max_decoded: usize::MAX,
             ..Config::default()
         };
         let machine = Client::new(config, &init, instant(now)).map_err(refused)?;

@@ -1,7 +1,6 @@
 //! The server's end of one connection.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use hat_core::chatter::Dialect;
 use hat_core::eventer::EncodedEvents;
@@ -12,11 +11,8 @@ use pyo3::types::{PyList, PyTuple};
 use super::{Of, WaitingEvents, refused};
 use crate::chatter::{config, when_idle};
 use crate::events::Events;
-use crate::link::{Link, duration, instant, machine};
+use crate::link::{Link, NEVER, duration, instant, machine};
 use crate::values::Truth;
-
-/// As in the client: the deployed server waits for ever.
-const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// Events that were encoded once, for any number of connections.
 #[pyclass(frozen, module = "hat_native._native")]
@@ -63,6 +59,9 @@ machine!(EventerServer {
             init_timeout: NEVER,
             close_timeout: duration(close_timeout),
             max_requests: if max_requests == 0 { usize::MAX } else { max_requests },
+            max_decoded: usize::MAX,
+            max_init: usize::MAX,
+            max_segments: usize::MAX,
             ..Config::default()
         };
         Self {

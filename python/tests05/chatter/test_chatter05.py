@@ -181,11 +181,38 @@ async def test_addresses(module, repo):
         await module.connect(repo, srv.addresses[0])
 
 
-@sides
-async def test_tls(client, server, repo, tmp_path):
+@pytest.fixture
+def pem(tmp_path):
     pem = tmp_path / 'pem'
     subprocess.run(['openssl', 'req', '-batch', '-x509', '-noenc', '-newkey', 'rsa:2048', '-days', '1',
                     '-keyout', str(pem), '-out', str(pem)], stderr=subprocess.DEVNULL, check=True)
+    return pem
+
+
+@each
+async def test_failed_handshakes_leave_nothing(module, repo, pem):
+    conns = aio.Queue()
+    port = util.get_unused_tcp_port()
+    srv = await module.listen(repo, f'ssl+sbs://127.0.0.1:{port}', conns.put_nowait, pem_file=str(pem))
+    for _ in range(3):
+        reader, writer = await asyncio.open_connection('127.0.0.1', port)
+        writer.write(b'this is no TLS')
+        while await reader.read(1024):
+            pass
+        writer.close()
+    a = await module.connect(repo, srv.addresses[0])
+    b = await asyncio.wait_for(conns.get(), 5)
+    # those that failed came before this one
+    groups = len(srv.async_group._children)
+    assert groups <= 1
+    await a.async_close()
+    await b.wait_closed()
+    assert not srv.async_group._children
+    await srv.async_close()
+
+
+@sides
+async def test_tls(client, server, repo, pem):
     address = f'ssl+sbs://127.0.0.1:{util.get_unused_tcp_port()}'
     conns = aio.Queue()
     srv = await server.listen(repo, address, conns.put_nowait, pem_file=str(pem))

@@ -76,6 +76,21 @@ async def test_data(client, server, delay):
 
 
 @sides
+async def test_truths_are_no_numbers(client, server):
+    """A change that Python's own equality does not see is one: 0 is no False, also inside of lists that only Python can write."""
+    from hat import json
+    srv, a, b = await open_pair(client, server, autoflush_delay=0)
+    for data in (['č', 0], ['č', False], ['č', [True]], ['č', [1]], ['č', [1.0]], [0, 2.0], [False, 2], {'a': ['"', {'b': 0}]},
+                 {'a': ['"', {'b': False}]}):
+        a.set_local_data(data)
+        async with asyncio.timeout(5):
+            while json.encode(b.remote_data) != json.encode(data):
+                await asyncio.sleep(0.005)
+    await a.async_close()
+    await srv.async_close()
+
+
+@sides
 async def test_rpc(client, server):
     srv, a, b = await open_pair(client, server)
 

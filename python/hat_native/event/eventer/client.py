@@ -89,7 +89,7 @@ async def connect(addr: net.StreamAddress,
     def create_protocol() -> Link:
         machine = _native.EventerClient(encoder, asyncio.get_running_loop().time(), client_name, client_token,
                                         subscriptions, server_id, persisted, ping_delay, ping_timeout)
-        return Link(machine, info=net.info_of(addr, name), send_queue_size=send_queue_size)
+        return net.link(machine, addr, name, send_queue_size=send_queue_size)
 
     link = await net.create_connection(create_protocol, addr, kwargs)
     client = Client(link, status_cb, events_cb, receive_queue_size)

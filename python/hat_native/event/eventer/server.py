@@ -165,9 +165,11 @@ class Server(Resource):
         acks: list[asyncio.Future[None]] = []
         for conn, notification in self._encode(conns, events):
             if conn.link.write_paused and conn.link.is_full:
-                acks.append(self.async_group.spawn(conn.notify_later, notification, persisted, with_ack))
                 if not with_ack:
-                    await acks.pop()
+                    # not as a task of the server, whose closing would cancel it, and us with it
+                    await conn.notify_later(notification, persisted, False)
+                elif self.is_open:
+                    acks.append(self.async_group.spawn(conn.notify_later, notification, persisted, True))
                 continue
             ack = conn.notify(notification, persisted, with_ack)
             if ack is not None:
@@ -213,8 +215,8 @@ class Server(Resource):
         def create_protocol() -> Link:
             machine = _native.EventerServer(encoder, asyncio.get_running_loop().time(), self._close_timeout,
                                             ping_delay, ping_timeout, receive_queue_size)
-            return Link(machine, info=net.info_of(addr, name), send_queue_size=send_queue_size,
-                        on_made=lambda link: srv.take(_Connection(link, receive_queue_size)))
+            return net.link(machine, addr, name, send_queue_size=send_queue_size,
+                            on_made=lambda link: srv.take(_Connection(link, receive_queue_size)))
 
         await srv.start(create_protocol, addr, name, kwargs)
         mlog.debug("listening on %s", addr)
