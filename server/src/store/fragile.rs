@@ -14,6 +14,7 @@ pub(crate) struct Fragile {
     pub(crate) inner: MemoryStore,
     fault: Mutex<Option<StoreError>>,
     sync_fault: Mutex<Option<StoreError>>,
+    probe_fault: Mutex<Option<StoreError>>,
     pub(crate) recovered: AtomicUsize,
     /// A fault of the program, in what is applied or beside that.
     pub(crate) panics_applying: AtomicBool,
@@ -30,12 +31,13 @@ pub(crate) struct Fragile {
 impl Fragile {
     pub(crate) fn new() -> Arc<Self> {
         let inner = MemoryStore::new(Config::new(7));
-        let (fault, sync_fault) = (Mutex::default(), Mutex::default());
+        let [fault, sync_fault, probe_fault] = [(); 3].map(|()| Mutex::default());
         let recovered = AtomicUsize::new(0);
         Arc::new(Self {
             inner,
             fault,
             sync_fault,
+            probe_fault,
             recovered,
             panics_applying: AtomicBool::default(),
             panics_tidying: AtomicBool::default(),
@@ -53,12 +55,22 @@ impl Fragile {
         *self.sync_fault.lock().expect("no panic") = fault;
     }
 
+    /// No room is found for anything like what found none.
+    pub(crate) fn fail_probes(&self, fault: Option<StoreError>) {
+        *self.probe_fault.lock().expect("no panic") = fault;
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         self.fault.lock().expect("no panic").clone().map_or(Ok(()), Err)
     }
 }
 
 impl Store for Fragile {
+    fn probe(&self, _: usize) -> Result<(), StoreError> {
+        self.check()?;
+        self.probe_fault.lock().expect("no panic").clone().map_or(Ok(()), Err)
+    }
+
     fn apply(
         &self,
         sessions: &[Arc<Session>],

@@ -149,7 +149,8 @@ pub enum Health {
     #[default]
     Good,
     /// Appends fail for this reason, until an attempt goes well again. Where there was no room, it
-    /// is looked for once a second.
+    /// is looked for once a second: until there is some for what was refused, or for 1 MiB of it,
+    /// appends of that size fail, though smaller ones may be taken.
     Failing(StoreError),
     /// It was closed.
     Closed,

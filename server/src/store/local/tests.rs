@@ -245,6 +245,23 @@ fn a_full_disk_refuses_and_takes_again_when_there_is_room() {
     assert_eq!(durable.count(), 1);
 }
 
+/// Small events that still find room do not hide that others are refused.
+#[test]
+fn a_disk_with_room_for_little_is_full_for_who_found_none() {
+    let store = Fragile::new();
+    let (log, _) = LocalLog::start(store.clone(), options()).expect("a log");
+    let full = || StoreError::Full(Arc::new(std::io::ErrorKind::StorageFull.into()));
+    store.fail(Some(full()));
+    log.append(events("large").into()).wait().expect_err("no room");
+    store.fail_probes(Some(full()));
+    store.fail(None);
+    registered(&log, "small");
+    assert!(matches!(log.health(), Health::Failing(StoreError::Full(_))));
+    store.fail_probes(None);
+    registered(&log, "small");
+    assert!(matches!(log.health(), Health::Good));
+}
+
 #[test]
 fn room_is_found_although_nobody_registers() {
     let store = Fragile::new();

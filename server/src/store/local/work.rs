@@ -22,6 +22,8 @@ use crate::store::{Append, AppendError, Health, Session, SessionUpdate, Store, S
 const ROUND: Duration = Duration::from_secs(1);
 /// Time between two attempts to use a disk again that failed, or to find room on one that was full.
 const RECOVER: Duration = Duration::from_secs(1);
+/// A disk that takes so many bytes at once is not full, whatever found no room on it: 1 MiB.
+const ROOM: usize = 1024 * 1024;
 /// No clock can name the end of every [`Duration`]; a sync that is due in a year is none that
 /// anybody counts on.
 const LONGEST_FLUSH: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -48,7 +50,8 @@ pub(super) struct Work {
     /// It was said that there is no room for what is done beside the work.
     tidy_is_full: bool,
     recover_at: Option<Instant>,
-    /// When to look whether there is room again for what last found none, and its bytes.
+    /// What last found no room has none as far as is known: when to look again, for how many bytes.
+    /// What is smaller may be taken meanwhile.
     probe_at: Option<(Instant, usize)>,
 }
 
@@ -133,10 +136,8 @@ impl Work {
             if self.recover_at.is_some_and(|at| at <= Instant::now()) {
                 self.recover();
             }
-            if let Some((at, bytes)) = self.probe_at
-                && at <= Instant::now()
-            {
-                self.probe(bytes);
+            if self.probe_at.is_some_and(|(at, _)| at <= Instant::now()) {
+                self.probe();
             }
             let is_due = self.store.is_due();
             let tidied = {
@@ -295,7 +296,7 @@ impl Work {
     fn refuse(&mut self, batch: Batch, error: &StoreError) {
         self.ill(error);
         if let StoreError::Full(_) = error {
-            self.probe_at = Some((Instant::now() + RECOVER, batch.bytes()));
+            self.probe_at = Some((Instant::now() + RECOVER, batch.bytes().min(ROOM)));
         }
         batch.fail(error);
     }
@@ -352,20 +353,24 @@ impl Work {
 
     /// Looks whether a disk that was full has room again: nobody may register anything for long, and
     /// who asks how the server fares would be told what has passed.
-    fn probe(&mut self, bytes: usize) {
-        self.probe_at = None;
-        let is_full = matches!(self.health(), Health::Failing(StoreError::Full(_)));
-        // what was answered is tried again by itself
-        if !is_full || !self.unsynced.is_empty() {
-            return;
+    fn probe(&mut self) {
+        // what was answered, or is uncertain, is tried again by itself
+        if self.has_room() && self.unsynced.is_empty() && self.recover_at.is_none() {
+            self.well();
         }
+    }
+
+    /// Whether there is room by now for what found none.
+    fn has_room(&mut self) -> bool {
+        let Some((_, bytes)) = self.probe_at else { return true };
         match self.store.probe(bytes) {
-            Ok(()) => self.well(),
+            Ok(()) => self.probe_at = None,
             Err(error) => {
                 self.ill(&error);
                 self.probe_at = Some((Instant::now() + RECOVER, bytes));
             }
         }
+        self.probe_at.is_none()
     }
 
     /// What came of a step beside the work. Where there is no room, what is registered goes on for
@@ -517,7 +522,12 @@ impl Work {
         self.shared.lock().health.clone()
     }
 
-    fn well(&self) {
+    /// Something was stored. Where it was small, and what found no room before was not, the next
+    /// one like that is refused again.
+    fn well(&mut self) {
+        if !self.has_room() {
+            return;
+        }
         let before = std::mem::replace(&mut self.shared.lock().health, Health::Good);
         if let Health::Failing(_) = before {
             // as loud as what was said before
