@@ -1,17 +1,19 @@
 //! `hat juggler`: what web developers ask of a server, and a server to try a page with.
 
+use std::future::pending;
 use std::io::{self, BufRead};
 use std::thread;
 
 use anyhow::{Context, Result};
 use hat_aio::juggler::{
-    Client, ConnectError, ConnectOptions, Connection, Handler, ListenOptions, RequestError,
+    Client, ConnectError, ConnectOptions, Connection, Error, Handler, ListenOptions, RequestError,
     SharedState, WsOptions, connect, listen,
 };
 use hat_aio::{Runtime, SocketOptions};
 use hat_core::json::{Limits, Value};
 use hat_core::juggler::State;
 use smol::channel::{Receiver, bounded};
+use smol::future::or;
 
 use crate::args::{CallArgs, JugglerCommand, JugglerServeArgs, PeerOfJuggler, WatchArgs};
 use crate::exit::Failure;
@@ -82,11 +84,7 @@ async fn watch<R: Runtime>(args: WatchArgs) -> Result<()> {
     let mut left = count.unwrap_or(usize::MAX);
     let mut last = None;
     while left > 0 {
-        let next =
-            smol::future::or(async { client.next_change().await.map(Update::State) }, async {
-                client.notification().await.map(Update::Notify)
-            });
-        let Some(next) = interrupt.or(next).await else { break };
+        let Some(next) = interrupt.or(next(&client)).await else { break };
         let line = match next.map_err(|error| peer.over(&error))? {
             Update::State(state) => {
                 let part = path.as_ref().map_or(Some(&state), |path| state.get(path)).cloned();
@@ -108,6 +106,25 @@ async fn watch<R: Runtime>(args: WatchArgs) -> Result<()> {
     }
     client.close().await;
     Ok(())
+}
+
+/// What comes next: changes before notifications, and the end behind all of both.
+async fn next(client: &Client) -> Result<Update, Error> {
+    let change = async {
+        match client.next_change().await {
+            Ok(state) => Ok(Update::State(state)),
+            // notifications that came before the end wait in an inbox of their own
+            Err(_) => pending().await,
+        }
+    };
+    let notified = async {
+        match client.notification().await {
+            Ok(notice) => Ok(Update::Notify(notice)),
+            // a change may have come since it was looked for
+            Err(_) => client.next_change().await.map(Update::State),
+        }
+    };
+    or(change, notified).await
 }
 
 async fn call<R: Runtime>(args: CallArgs) -> Result<()> {
