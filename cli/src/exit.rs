@@ -80,11 +80,8 @@ pub(crate) enum Failure {
     /// Whoever answers is not an ISO transport peer.
     #[error("{address} is not an ISO transport peer: {error}")]
     NotCotp { address: Address, error: Box<hat_aio::cotp::Error> },
-    /// A connection with an ISO transport peer is over.
-    #[error("the connection to {address} ended: {error}")]
-    OverCotp { address: Address, error: Box<hat_aio::cotp::Error> },
-    /// A connection with another peer did not come about, or is over.
-    #[error("{address}: {reason}")]
+    /// A connection with a peer that is no event server is over.
+    #[error("the connection to {address} ended: {reason}")]
     Over { address: Address, reason: String },
     /// Whoever answers is not a Juggler server, or does not take the client.
     #[error("{address} is not a Juggler server: {reason}")]
@@ -126,7 +123,7 @@ impl Failure {
             Self::NotEventer { .. } | Self::NotCotp { .. } => PROTOCOL,
             Self::Ended { error, .. } if broke_protocol(error) => PROTOCOL,
             Self::Ended { .. } | Self::CutAtRequest { .. } => LOST,
-            Self::OverCotp { .. } | Self::Over { .. } => LOST,
+            Self::Over { .. } => LOST,
             Self::Idle { .. } => IDLE,
             Self::Lines { wrong: true, .. } => USAGE,
             Self::NotJuggler { .. } => PROTOCOL,
@@ -141,6 +138,18 @@ impl Failure {
         match error {
             ConnectError::Tls { address, error } => Self::Tls { address, error },
             error => Self::NoConnection(error),
+        }
+    }
+
+    /// Why the connection to `address`, a peer that is no event server, is over.
+    pub(crate) fn of_end<E>(address: Address, error: &hat_aio::Error<E>) -> Self
+    where
+        hat_aio::Error<E>: std::error::Error,
+    {
+        match error.tls().cloned() {
+            // in TLS 1.3 a server refuses a client's certificate when the client thinks all is done
+            Some(error) => Self::Tls { address, error },
+            None => Self::Over { address, reason: error.to_string() },
         }
     }
 

@@ -211,7 +211,7 @@ async fn send<R: Runtime>(args: SendArgs) -> Result<()> {
         let answer = match within::<R, _>(time, connection.receive()).await {
             None => return Err(Failure::Silent { address, time }.into()),
             Some(Err(error)) => {
-                return Err(Failure::OverCotp { address, error: Box::new(error) }.into());
+                return Err(Failure::of_end(address, &error).into());
             }
             Some(Ok(answer)) => answer,
         };
@@ -360,6 +360,8 @@ impl Failure {
     fn of_probe(address: Address, error: ConnectError, time: Duration) -> Self {
         if let ConnectError::Ended(error) = &error {
             match error.protocol() {
+                // in TLS 1.3 a peer refuses our certificate when we think all is done
+                None if error.tls().is_some() => return Self::of_end(address, error),
                 Some(Error::HandshakeTimeout) => return Self::Silent { address, time },
                 Some(Error::ClosedDuringHandshake) => return Self::CutAtRequest { address },
                 // a reset

@@ -57,6 +57,9 @@ impl PeerOfJuggler {
             None => Err(Failure::TimedOut { address, time }.into()),
             Some(Ok(client)) => Ok(client),
             Some(Err(ConnectError::Connect(error))) => Err(Failure::of_connect(error).into()),
+            Some(Err(ConnectError::Ended(error))) if error.tls().is_some() => {
+                Err(Failure::of_end(address, &error).into())
+            }
             Some(Err(ConnectError::Ended(error))) => {
                 let reason = format!("it does not accept the WebSocket: {error}");
                 Err(Failure::NotJuggler { address, reason }.into())
@@ -65,8 +68,8 @@ impl PeerOfJuggler {
         }
     }
 
-    fn over(&self, reason: &impl ToString) -> Failure {
-        Failure::Over { address: self.address().clone(), reason: reason.to_string() }
+    fn over(&self, error: &Error) -> Failure {
+        Failure::of_end(self.address().clone(), error)
     }
 }
 
@@ -139,7 +142,9 @@ async fn call<R: Runtime>(args: CallArgs) -> Result<()> {
             let text = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
             return Err(Failure::CallFailed { address, name, text }.into());
         }
-        Some(Err(error)) => return Err(peer.over(&error).into()),
+        Some(Err(RequestError::Ended(error))) => return Err(peer.over(&error).into()),
+        // too large, in practice
+        Some(Err(error)) => return Err(Failure::Input(error.to_string()).into()),
     };
     output::print(&result.to_string())?;
     client.close().await;
