@@ -38,8 +38,13 @@ async fn send<R: Runtime>(args: MessageArgs) -> Result<()> {
     let data = Data { module: module.map(Into::into), ..Data::new(message_type, data.0) };
     let over = |error: &Error| Failure::of_end(address.clone(), error);
     if last {
-        let sent = connection.send(data, SendOptions::default()).await;
-        sent.map_err(|error| Failure::Input(error.to_string()))?;
+        match connection.send(data, SendOptions::default()).await {
+            Ok(_) => {}
+            Err(error) if error.fault.is_closed() => {
+                return Err(over(&connection.ended().await).into());
+            }
+            Err(error) => return Err(Failure::Input(error.to_string()).into()),
+        }
         connection.drain().await.map_err(|error| over(&error))?;
     } else {
         match within::<R, _>(timeout, connection.request(data)).await {

@@ -205,8 +205,20 @@ async fn send<R: Runtime>(args: SendArgs) -> Result<()> {
     let options = ConnectOptions { config, tls, ..ConnectOptions::default() };
     let connection = peer.connected::<R>(options).await?;
     let (address, time) = (peer.address.clone(), peer.timeout);
-    let sent = connection.send(message).await;
-    sent.map_err(|error| Failure::Input(error.to_string()))?;
+    match connection.send(message).await {
+        Ok(()) => {}
+        Err(error) if error.fault.is_closed() => {
+            return Err(Failure::of_end(address, &connection.ended().await).into());
+        }
+        Err(error) => return Err(Failure::Input(error.to_string()).into()),
+    }
+    // it waits in the queue: without an answer, nothing else says that it is lost. A peer that is
+    // slow has more time for it while the connection closes
+    if answers == 0
+        && let Some(Err(error)) = within::<R, _>(time, connection.drain()).await
+    {
+        return Err(Failure::of_end(address, &error).into());
+    }
     for _ in 0..answers {
         let answer = match within::<R, _>(time, connection.receive()).await {
             None => return Err(Failure::Silent { address, time }.into()),
@@ -223,7 +235,10 @@ async fn send<R: Runtime>(args: SendArgs) -> Result<()> {
         };
         output::print(&line)?;
     }
-    connection.close().await;
+    let end = connection.close().await;
+    if answers == 0 && !matches!(end.protocol(), Some(Error::Closed)) {
+        return Err(Failure::of_end(address, &end).into());
+    }
     Ok(())
 }
 
