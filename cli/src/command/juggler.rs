@@ -12,7 +12,7 @@ use hat_aio::juggler::{
 use hat_aio::{Runtime, SocketOptions};
 use hat_core::json::{Limits, Value};
 use hat_core::juggler::State;
-use smol::channel::{Receiver, bounded};
+use smol::channel::{Receiver, Sender, bounded};
 use smol::future::or;
 
 use crate::args::{CallArgs, JugglerCommand, JugglerServeArgs, PeerOfJuggler, WatchArgs};
@@ -20,7 +20,7 @@ use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::listening;
 use crate::output;
-use crate::runtime::within;
+use crate::runtime::{sleep, within};
 
 /// How long changes of the state gather before they are told: as `hat-juggler`.
 const FLUSH: std::time::Duration = std::time::Duration::from_millis(200);
@@ -156,7 +156,10 @@ fn parsed(text: &str) -> Result<Value, String> {
 }
 
 /// Prints requests, and gives each its own data back.
-struct Echo;
+struct Echo {
+    /// Takes what went wrong with the output.
+    failed: Sender<anyhow::Error>,
+}
 
 impl Handler for Echo {
     async fn request(
@@ -166,8 +169,12 @@ impl Handler for Echo {
         data: Value,
     ) -> Result<Value, Value> {
         let (name, from) = (Value::from(name), Value::from(connection.remote()));
-        // nobody reads: the answer is due all the same
-        let _ = output::print(&format!(r#"{{"request":{name},"data":{data},"from":{from}}}"#));
+        let line = format!(r#"{{"request":{name},"data":{data},"from":{from}}}"#);
+        // the answer is due all the same
+        if let Err(error) = output::print(&line) {
+            // the first says enough
+            let _ = self.failed.try_send(error);
+        }
         Ok(data)
     }
 }
@@ -179,42 +186,48 @@ async fn serve<R: Runtime>(args: JugglerServeArgs) -> Result<()> {
     options.web.static_dir = args.files;
     options.web.tls = args.tls.acceptor(&args.listen)?;
     let at = args.listen.clone();
-    let server = listen::<R>(args.listen, Echo, options).await;
+    let (sender, failed) = bounded(1);
+    let server = listen::<R>(args.listen, Echo { failed: sender }, options).await;
     let server = server.map_err(|error| Failure::CannotListen(error.to_string()))?;
     listening::say(&at, server.addresses());
-    let lines = lines();
-    let mut number = 0;
-    let asked = loop {
-        let line = match interrupt.or(lines.recv()).await {
-            None => break true,
-            Some(Err(_)) => break false,
-            Some(Ok(line)) => line,
-        };
-        number += 1;
-        let line = line.context("cannot read standard input")?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let wrong = |error| Failure::Input(format!("line {number} of standard input: {error}"));
-        let value = parsed(&line).map_err(wrong)?;
-        let field = |name: &str| value.as_object().and_then(|object| object.get(name)).cloned();
-        match (field("notify"), field("data")) {
-            (Some(name), Some(data)) if name.as_str().is_some() => {
-                server.notify_all(name.as_str().unwrap_or_default(), &data);
+    let told = async {
+        let lines = lines();
+        let mut number = 0;
+        while let Ok(line) = lines.recv().await {
+            number += 1;
+            let line = line.context("cannot read standard input")?;
+            if line.trim().is_empty() {
+                continue;
             }
-            _ => {
-                let set = state.change(|state| state.replace(value));
-                set.map_err(|error| wrong(error.to_string()))?;
+            let wrong = |error| Failure::Input(format!("line {number} of standard input: {error}"));
+            let value = parsed(&line).map_err(wrong)?;
+            let field = |name: &str| value.as_object().and_then(|object| object.get(name)).cloned();
+            match (field("notify"), field("data")) {
+                (Some(name), Some(data)) if name.as_str().is_some() => {
+                    server.notify_all(name.as_str().unwrap_or_default(), &data);
+                }
+                _ => {
+                    let set = state.change(|state| state.replace(value));
+                    set.map_err(|error| wrong(error.to_string()))?;
+                }
             }
         }
+        if number == 0 {
+            // without an input it is there to be asked
+            pending::<()>().await;
+        }
+        Ok(())
     };
-    if number == 0 && !asked {
-        // without an input it is there to be asked
-        interrupt.wait().await;
-    }
+    let failed = async {
+        let error = failed.recv().await;
+        // whose request could not be printed is about to be answered
+        sleep::<R>(FLUSH).await;
+        error.map_or(Ok(()), Err)
+    };
+    let ended = interrupt.or(or(failed, told)).await;
     state.flush();
     server.close().await;
-    Ok(())
+    ended.unwrap_or(Ok(()))
 }
 
 /// Lines of standard input, read in a thread of their own.

@@ -1,6 +1,7 @@
 //! `hat juggler`: what is told, and how its commands end.
 
 use std::net::SocketAddr;
+use std::process::{ChildStdin, Command};
 
 use hat_core::json::Value;
 use hat_smol::juggler::{ListenOptions, Server, listen};
@@ -8,7 +9,7 @@ use serde_json::json;
 use smol::future::poll_once;
 
 use crate::on_every_runtime;
-use crate::process::Hat;
+use crate::process::{Hat, hat};
 
 /// A server of the library.
 fn library(options: ListenOptions) -> (Server, SocketAddr) {
@@ -16,6 +17,20 @@ fn library(options: ListenOptions) -> (Server, SocketAddr) {
     let server = smol::block_on(listen(address, (), options)).expect("a free port");
     let address = server.addresses()[0];
     (server, address)
+}
+
+/// The address in what a server says first.
+fn address(server: &Hat) -> String {
+    let line = server.error_line();
+    line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned()
+}
+
+/// `hat juggler serve` with a pipe as its standard input, and where it listens.
+fn serve(runtime: &str) -> (Hat, ChildStdin, String) {
+    let args = format!("juggler serve --listen 127.0.0.1:0 --runtime {runtime}");
+    let (server, input) = Hat::start_open(&args);
+    let address = address(&server);
+    (server, input, address)
 }
 
 on_every_runtime! {
@@ -46,5 +61,32 @@ on_every_runtime! {
             assert_eq!(watch.json(), json!({"notify": "n", "data": number}));
         }
         watch.end().failed(6);
+    }
+
+    /// A server whose output nobody reads any more ends, and one that cannot write it fails; who
+    /// asked is answered.
+    fn output_that_cannot_be_written(runtime) {
+        let (mut server, input, at) = serve(runtime);
+        server.stop_reading();
+        let call = |at: &str| hat(&format!("juggler call {at} x 5 --runtime {runtime}"));
+        assert_eq!(call(&at).json_lines(), ["5"]);
+        // whoever reads goes with the line that nobody wants
+        for _ in 0..100 {
+            if server.has_ended() {
+                break;
+            }
+            call(&at);
+        }
+        assert_eq!(server.end().code, Some(0));
+        drop(input);
+
+        let mut full = Command::new("sh");
+        let hat = env!("CARGO_BIN_EXE_hat");
+        let serve = format!("juggler serve --listen 127.0.0.1:0 --runtime {runtime}");
+        full.args(["-c", &format!("exec {hat} {serve} > /dev/full")]);
+        let server = Hat::spawn(full, "");
+        let at = address(&server);
+        assert_eq!(call(&at).json_lines(), ["5"]);
+        assert!(server.end().failed(1).contains("cannot write the output: "));
     }
 }
