@@ -1,10 +1,10 @@
 //! `hat juggler`: what web developers ask of a server, and a server to try a page with.
 
 use std::future::pending;
-use std::io::{self, BufRead};
+use std::io::{self, BufReader};
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hat_aio::juggler::{
     Client, ConnectError, ConnectOptions, Connection, Error, Handler, ListenOptions, RequestError,
     SharedState, WsOptions, connect, listen,
@@ -15,6 +15,7 @@ use hat_core::juggler::State;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::or;
 
+use super::input::{LineReader, MAX_LINE};
 use crate::args::{CallArgs, JugglerCommand, JugglerServeArgs, PeerOfJuggler, WatchArgs};
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
@@ -192,10 +193,10 @@ async fn serve<R: Runtime>(args: JugglerServeArgs) -> Result<()> {
     listening::say(&at, server.addresses());
     let told = async {
         let lines = lines();
-        let mut number = 0;
+        let mut is_any = false;
         while let Ok(line) = lines.recv().await {
-            number += 1;
-            let line = line.context("cannot read standard input")?;
+            is_any = true;
+            let (number, line) = line?;
             if line.trim().is_empty() {
                 continue;
             }
@@ -212,7 +213,7 @@ async fn serve<R: Runtime>(args: JugglerServeArgs) -> Result<()> {
                 }
             }
         }
-        if number == 0 {
+        if !is_any {
             // without an input it is there to be asked
             pending::<()>().await;
         }
@@ -230,12 +231,20 @@ async fn serve<R: Runtime>(args: JugglerServeArgs) -> Result<()> {
     ended.unwrap_or(Ok(()))
 }
 
-/// Lines of standard input, read in a thread of their own.
-fn lines() -> Receiver<io::Result<String>> {
+/// Lines of standard input with their numbers, read in a thread of their own.
+fn lines() -> Receiver<Result<(u64, String)>> {
     let (sender, receiver) = bounded(16);
     thread::spawn(move || {
-        for line in io::stdin().lock().lines() {
-            if sender.send_blocking(line).is_err() {
+        let input = BufReader::new(io::stdin());
+        let mut lines = LineReader::new(input, "standard input".into(), MAX_LINE);
+        loop {
+            let line = match lines.next_line() {
+                Ok(None) => return,
+                Ok(Some(line)) => Ok((lines.number(), line)),
+                Err(error) => Err(error),
+            };
+            let is_over = line.is_err();
+            if sender.send_blocking(line).is_err() || is_over {
                 return;
             }
         }

@@ -1,5 +1,6 @@
 //! `hat juggler`: what is told, and how its commands end.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{ChildStdin, Command};
 
@@ -88,5 +89,27 @@ on_every_runtime! {
         let at = address(&server);
         assert_eq!(call(&at).json_lines(), ["5"]);
         assert!(server.end().failed(1).contains("cannot write the output: "));
+    }
+
+    /// What stands before a wrong line is told, and the connections are closed.
+    fn a_line_that_is_wrong(runtime) {
+        let wrong: [(&[u8], &str); 3] = [
+            (b"nonsense\n", "line 3 of standard input: "),
+            (b"\"\xff\"\n", "line 3 of standard input: it is not UTF-8"),
+            (&[b' '; 64 * 1024 * 1024 + 2], "line 3 of standard input: it is longer than 64 MiB"),
+        ];
+        for (line, part) in wrong {
+            let (server, mut input, at) = serve(runtime);
+            let watch = Hat::start(&format!("juggler watch {at} --runtime {runtime}"));
+            writeln!(input, "{{\"a\":1}}").expect("written");
+            while watch.json() != json!({"state": {"a": 1}}) {}
+            writeln!(input, "{{\"a\":2}}").expect("written");
+            // the server may end before it has read all of it
+            let _ = input.write_all(line);
+            assert_eq!(watch.json(), json!({"state": {"a": 2}}));
+            assert!(watch.end().failed(6).contains("the connection is closed"), "{part}");
+            let ended = server.end();
+            assert!(ended.failed(2).contains(part), "{ended:?}");
+        }
     }
 }
