@@ -9,9 +9,10 @@ use hat_aio::juggler::{
     Client, ConnectError, ConnectOptions, Connection, Error, Handler, ListenOptions, RequestError,
     SharedState, WsOptions, connect, listen,
 };
-use hat_aio::{Runtime, SocketOptions};
+use hat_aio::{Address, Runtime, SocketOptions};
 use hat_core::json::{Limits, Value};
-use hat_core::juggler::State;
+use hat_core::juggler::{Error as JugglerError, State};
+use hat_core::ws;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::or;
 
@@ -58,19 +59,28 @@ impl PeerOfJuggler {
             None => Err(Failure::TimedOut { address, time }.into()),
             Some(Ok(client)) => Ok(client),
             Some(Err(ConnectError::Connect(error))) => Err(Failure::of_connect(error).into()),
-            Some(Err(ConnectError::Ended(error))) if error.tls().is_some() => {
-                Err(Failure::of_end(address, &error).into())
-            }
-            Some(Err(ConnectError::Ended(error))) => {
-                let reason = format!("it does not accept the WebSocket: {error}");
-                Err(Failure::NotJuggler { address, reason }.into())
-            }
+            Some(Err(ConnectError::Ended(error))) => Err(not_taken(address, &error).into()),
             Some(Err(error)) => Err(Failure::Input(error.to_string()).into()),
         }
     }
 
     fn over(&self, error: &Error) -> Failure {
         Failure::of_end(self.address().clone(), error)
+    }
+}
+
+/// Why a server does not accept the WebSocket of a client.
+fn not_taken(address: Address, error: &Error) -> Failure {
+    match error.protocol() {
+        None if error.tls().is_some() => Failure::of_end(address, error),
+        // who asks is not who may: another path or host would be no better
+        Some(JugglerError::Ws(ws::Error::Refused { status: 401 | 403, .. })) => {
+            Failure::Rejected { address, reason: error.to_string() }
+        }
+        _ => {
+            let reason = format!("it does not accept the WebSocket: {error}");
+            Failure::NotJuggler { address, reason }
+        }
     }
 }
 

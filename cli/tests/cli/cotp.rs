@@ -173,6 +173,17 @@ on_every_runtime! {
         let line = ended.stderr.last().expect("an error, behind a warning of large messages");
         assert!(line.starts_with(&format!("error: the connection to {address} ended: ")), "{line}");
     }
+
+    fn a_peer_that_breaks_the_protocol(runtime) {
+        let address = peer(|stream, reference| {
+            stream.write_all(&confirmed(reference))?;
+            stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n")?;
+            io::copy(stream, &mut io::sink()).map(drop)
+        });
+        let ended = hat(&format!("cotp send {address} 00 --runtime {runtime}"));
+        let line = ended.failed(5);
+        assert!(line.contains("the peer does not speak TPKT"), "{line}");
+    }
 }
 
 /// Takes callers, reads their requests, and goes on as `then` says with their references.

@@ -46,6 +46,31 @@ on_every_runtime! {
         assert!(hat(&format!("chatter send {nobody} A.B")).failed(3).contains("cannot connect"));
     }
 
+    /// The peer is at fault, or gone: neither is the input of who sends.
+    fn messages_to_peers_that_end(runtime) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        thread::spawn(move || {
+            use std::io::Write;
+            for (number, stream) in listener.incoming().enumerate() {
+                let mut stream = stream.expect("a connection");
+                if number == 0 {
+                    // a block that is no message
+                    stream.write_all(b"\x01\x01\x00").expect("written");
+                    let _ = std::io::copy(&mut stream, &mut std::io::sink());
+                }
+            }
+        });
+        let send = format!("chatter send {address} A.B --runtime {runtime}");
+        hat(&send).failed(5);
+        for _ in 0..20 {
+            hat(&send).failed(6);
+            // what is with the system before the end is seen counts as sent
+            let code = hat(&format!("{send} --last")).code;
+            assert!([Some(0), Some(6)].contains(&code), "{code:?}");
+        }
+    }
+
     fn a_proxy_before_an_event_server(runtime) {
         let server = Server::start(runtime, "");
         let (proxy, address) = proxy(&server.address, &format!("--json --runtime {runtime}"));

@@ -6,6 +6,8 @@ use std::process::{ChildStdin, Command};
 
 use hat_core::json::Value;
 use hat_smol::juggler::{ListenOptions, Server, listen};
+use hat_smol::websocket;
+use hat_tests::certificates::PemFile;
 use serde_json::json;
 use smol::future::poll_once;
 
@@ -110,6 +112,44 @@ on_every_runtime! {
             assert!(watch.end().failed(6).contains("the connection is closed"), "{part}");
             let ended = server.end();
             assert!(ended.failed(2).contains(part), "{ended:?}");
+        }
+    }
+
+    fn who_is_not_taken(runtime) {
+        // `htpasswd -nbs ana secret`
+        let users = PemFile::new("ana:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
+        let mut options = ListenOptions::default();
+        options.web.htpasswd_file = Some(users.path().into());
+        let (_server, address) = library(options);
+        for command in ["watch", "call"] {
+            let name = if command == "call" { "x" } else { "" };
+            let args = format!("juggler {command} {address} {name} --runtime {runtime}");
+            let rejected = format!("error: {address} rejected the connection: ");
+            for user in ["", "--user ana:wrong"] {
+                let ended = hat(&format!("{args} {user}"));
+                let line = ended.failed(4);
+                assert!(line.starts_with(&rejected) && line.contains("401"), "{line}");
+            }
+            // there is no such page, which another user would not find either
+            hat(&format!("{args} --user ana:secret --ws-path /other")).failed(5);
+        }
+    }
+
+    fn a_server_that_breaks_the_protocol(runtime) {
+        let address: SocketAddr = ([127, 0, 0, 1], 0).into();
+        let server = smol::block_on(websocket::listen(address, Default::default()));
+        let server = server.expect("a free port");
+        let address = server.addresses()[0];
+        for message in ["nonsense", r#"0{"type":"state","diff":[{"op":"remove","path":"/x"}]}"#] {
+            for command in ["watch", "call"] {
+                let name = if command == "call" { "x" } else { "" };
+                let args = format!("juggler {command} {address} {name} --runtime {runtime}");
+                let client = Hat::start(&args);
+                let connection = smol::block_on(server.accept()).expect("a client");
+                smol::block_on(connection.send(message)).expect("sent");
+                let ended = client.end();
+                assert!(ended.failed(5).starts_with(&format!("error: the connection to {address} ended: ")), "{ended:?}");
+            }
         }
     }
 }
