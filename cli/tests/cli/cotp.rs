@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use hat_tests::peers::{self, Peer, unused_addr};
+#[cfg(target_os = "linux")]
+use hat_tests::silent::Silent;
 use serde_json::json;
 
 use crate::on_every_runtime;
@@ -183,6 +185,19 @@ on_every_runtime! {
         let ended = hat(&format!("cotp send {address} 00 --runtime {runtime}"));
         let line = ended.failed(5);
         assert!(line.contains("the peer does not speak TPKT"), "{line}");
+    }
+
+    /// A host that is switched off is not asked for one selector after the other.
+    #[cfg(target_os = "linux")]
+    fn nobody_to_be_scanned(runtime) {
+        let silent = Silent::new();
+        let address = silent.address();
+        for command in ["probe", "send", "scan"] {
+            let octets = if command == "send" { "00" } else { "" };
+            let ended = hat(&format!("cotp {command} {address} {octets} --timeout 0.3 --runtime {runtime}"));
+            let line = ended.failed(3);
+            assert!(line.starts_with(&format!("error: cannot connect to {address}: ")), "{line}");
+        }
     }
 }
 
