@@ -111,6 +111,27 @@ on_every_runtime! {
         assert!(echo.error_line().contains("disconnected after 1 messages of 3 octets were sent back"));
     }
 
+    /// Of a message as much as was asked for, and a mark where there is more.
+    fn as_much_of_a_message_as_is_wanted(runtime) {
+        let echo = Hat::start(&format!("cotp echo --listen 127.0.0.1:0 --runtime {runtime}"));
+        let line = echo.error_line();
+        let echo_address = line.strip_prefix("listening on ").expect("listens");
+        let octets = "0a".repeat(60);
+        for (most, shown) in [(60, octets.clone()), (3, "0a0a0a…".to_owned())] {
+            let (proxy, address) = proxy(echo_address, &format!("--most {most} --runtime {runtime}"));
+            hat(&format!("cotp send {address} {octets} --runtime {runtime}")).json_lines();
+            let lines: Vec<_> = (0..4).map(|_| proxy.line()).collect();
+            let expected = format!("DT 60 octets of data, the end of a message: {shown}");
+            assert_eq!(lines.iter().filter(|line| line.ends_with(&expected)).count(), 2, "{lines:?}");
+        }
+        let (_server, address) = listening(&format!("juggler serve --listen 127.0.0.1:0 --runtime {runtime}"));
+        let (proxy, address) = proxy(&address, &format!("--most 4 --json --runtime {runtime}"));
+        hat(&format!("juggler call {address} add {{\"x\":1}} --runtime {runtime}")).json_lines();
+        let mut frames = std::iter::repeat_with(|| proxy.json());
+        let frame = frames.find(|frame| frame["protocol"] == "Juggler").expect("without an end");
+        assert!(frame["text"].as_str().is_some_and(|text| text.ends_with('…') && text.chars().count() == 5), "{frame}");
+    }
+
     fn juggler_from_a_shell(runtime) {
         let input = "{\"a\":1}\n";
         let (server, address) = listening_with(&format!("juggler serve --listen 127.0.0.1:0 --runtime {runtime}"), "");
