@@ -49,7 +49,7 @@ async fn send<R: Runtime>(args: MessageArgs) -> Result<()> {
     } else {
         match within::<R, _>(timeout, connection.request(data)).await {
             None => return Err(Failure::Silent { address, time: timeout }.into()),
-            Some(Ok(message)) => output::print(&line(&message, None))?,
+            Some(Ok(message)) => output::print_json(&line(&message, None))?,
             Some(Err(RequestError::Ended(error))) => return Err(over(&error).into()),
             Some(Err(error)) => return Err(Failure::Input(error.to_string()).into()),
         }
@@ -116,7 +116,7 @@ async fn receive(connection: &Connection, echo: bool) -> Result<()> {
     loop {
         match connection.receive().await {
             Ok(message) => {
-                output::print(&line(&message, Some(from.clone())))?;
+                output::print_json(&line(&message, Some(from.clone())))?;
                 if echo && !message.last && message.token {
                     let conversation = Some(message.conversation);
                     let options = SendOptions { conversation, ..SendOptions::default() };

@@ -115,7 +115,7 @@ async fn watch<R: Runtime>(args: WatchArgs) -> Result<()> {
                 format!(r#"{{"notify":{name},"data":{}}}"#, notified.data)
             }
         };
-        output::print(&line)?;
+        output::print_json(&line)?;
         left -= 1;
     }
     client.close().await;
@@ -157,7 +157,7 @@ async fn call<R: Runtime>(args: CallArgs) -> Result<()> {
         // too large, in practice
         Some(Err(error)) => return Err(Failure::Input(error.to_string()).into()),
     };
-    output::print(&result.to_string())?;
+    output::print_json(&result.to_string())?;
     client.close().await;
     Ok(())
 }
@@ -182,7 +182,7 @@ impl Handler for Echo {
         let (name, from) = (Value::from(name), Value::from(connection.remote()));
         let line = format!(r#"{{"request":{name},"data":{data},"from":{from}}}"#);
         // the answer is due all the same
-        if let Err(error) = output::print(&line) {
+        if let Err(error) = output::print_json(&line) {
             // the first says enough
             let _ = self.failed.try_send(error);
         }
