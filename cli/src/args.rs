@@ -19,6 +19,7 @@ mod tls;
 mod transfer;
 mod web;
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -267,6 +268,11 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     if let Command::Doctor(args) = &mut args.command
         && let Some(address) = args.address.take()
     {
+        if given.connect {
+            // not clap's conflict, to which the environment's would be one too
+            exit::say("error: HOST and --connect both name a server: use one of them (see --help)");
+            return Err(exit::USAGE.into());
+        }
         // as --connect: no named server's token goes there
         args.connect = std::mem::take(&mut args.connect).at(address);
         given.connect = true;
@@ -318,6 +324,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.001..=86_400.0).contains(seconds));
     let seconds = seconds.ok_or("write a number of seconds, from 0.001 to 86400")?;
     Ok(Duration::from_secs_f64(seconds))
+}
+
+/// A number within these limits.
+fn limited(text: &str, limits: RangeInclusive<usize>) -> Result<usize, String> {
+    let (least, most) = (*limits.start(), *limits.end());
+    let number = text.parse().ok().filter(|number| limits.contains(number));
+    number.ok_or_else(|| format!("write a number from {least} to {most}"))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

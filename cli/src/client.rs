@@ -22,7 +22,7 @@ pub(crate) const PLACE_LOST: &str =
 /// The library limits how long a connection takes to come, and how long the server takes to answer
 /// then. The whole is given so much more than one of them that a peer that takes the connection and
 /// says nothing is told from nobody at all, on a busy machine too.
-const GRACE: Duration = Duration::from_secs(1);
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 /// Which events a client is told.
 #[derive(Clone, Debug, Default)]

@@ -1,5 +1,7 @@
 //! How a command ends: one line on standard error and a code of its own for every kind of failure.
 
+mod violation;
+
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -7,7 +9,8 @@ use std::time::Duration;
 
 use hat_aio::eventer::{Error, RequestError};
 use hat_aio::{Address, ConnectError, tls};
-use hat_core::eventer::Error as EventerError;
+
+use violation::Violation;
 
 /// Anything that has no code of its own.
 const OTHER: u8 = 1;
@@ -80,12 +83,9 @@ pub(crate) enum Failure {
     /// Whoever answers is not an ISO transport peer.
     #[error("{address} is not an ISO transport peer: {error}")]
     NotCotp { address: Address, error: Box<hat_aio::cotp::Error> },
-    /// A connection with an ISO transport peer is over.
-    #[error("the connection to {address} ended: {error}")]
-    OverCotp { address: Address, error: Box<hat_aio::cotp::Error> },
-    /// A connection with another peer did not come about, or is over.
-    #[error("{address}: {reason}")]
-    Over { address: Address, reason: String },
+    /// A connection with a peer that is no event server is over.
+    #[error("the connection to {address} ended: {reason}")]
+    Over { address: Address, reason: String, is_violation: bool },
     /// Whoever answers is not a Juggler server, or does not take the client.
     #[error("{address} is not a Juggler server: {reason}")]
     NotJuggler { address: Address, reason: String },
@@ -124,9 +124,10 @@ impl Failure {
             Self::Tls { .. } => TLS,
             Self::Rejected { .. } => REJECTED,
             Self::NotEventer { .. } | Self::NotCotp { .. } => PROTOCOL,
-            Self::Ended { error, .. } if broke_protocol(error) => PROTOCOL,
+            Self::Ended { error, .. } if error.is_violation() => PROTOCOL,
+            Self::Over { is_violation: true, .. } => PROTOCOL,
             Self::Ended { .. } | Self::CutAtRequest { .. } => LOST,
-            Self::OverCotp { .. } | Self::Over { .. } => LOST,
+            Self::Over { .. } => LOST,
             Self::Idle { .. } => IDLE,
             Self::Lines { wrong: true, .. } => USAGE,
             Self::NotJuggler { .. } => PROTOCOL,
@@ -144,6 +145,21 @@ impl Failure {
         }
     }
 
+    /// Why the connection to `address`, a peer that is no event server, is over.
+    pub(crate) fn of_end<E>(address: Address, error: &hat_aio::Error<E>) -> Self
+    where
+        hat_aio::Error<E>: Violation + std::error::Error,
+    {
+        match error.tls().cloned() {
+            // in TLS 1.3 a server refuses a client's certificate when the client thinks all is done
+            Some(error) => Self::Tls { address, error },
+            None => {
+                let (reason, is_violation) = (error.to_string(), error.is_violation());
+                Self::Over { address, reason, is_violation }
+            }
+        }
+    }
+
     /// Why a request to `address` has no answer.
     pub(crate) fn of_request(address: &Address, error: RequestError) -> anyhow::Error {
         match error {
@@ -151,19 +167,6 @@ impl Failure {
             // too large, in practice: the rest is waited out
             error => Self::Input(error.to_string()).into(),
         }
-    }
-}
-
-/// Whether the peer said something that it must not; an end in the middle of a message is a lost
-/// connection.
-fn broke_protocol(error: &Error) -> bool {
-    use hat_core::chatter::Error as Chatter;
-    match error.protocol() {
-        Some(EventerError::Chatter(error)) => {
-            !matches!(error, Chatter::Closed | Chatter::Truncated { .. } | Chatter::PingTimeout)
-        }
-        Some(_) => true,
-        None => false,
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod csv;
 mod part;
 mod template;
+mod terminal;
 
 use std::io::{self, BufWriter, Stdout, Write};
 
@@ -29,6 +30,8 @@ pub(crate) struct Output {
     /// The part of payloads that is printed.
     path: Option<Pointer>,
     out: BufWriter<Stdout>,
+    /// What is printed must not control it.
+    to_terminal: bool,
     header: bool,
     status: Option<Status>,
 }
@@ -36,7 +39,8 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn new(args: OutputArgs) -> Self {
         let OutputArgs { format, path } = args;
-        Self { format, path, out: BufWriter::new(io::stdout()), header: true, status: None }
+        let (out, to_terminal) = (BufWriter::new(io::stdout()), terminal::is_one());
+        Self { format, path, out, to_terminal, header: true, status: None }
     }
 
     /// For people.
@@ -64,6 +68,7 @@ impl Output {
         let payload = event.payload.as_ref();
         let header = std::mem::take(&mut self.header);
         let line = match &self.format {
+            Format::Jsonl if self.to_terminal => terminal::json(&json::event(event)),
             Format::Jsonl => json::event(event),
             Format::Table => {
                 if header {
@@ -75,11 +80,19 @@ impl Output {
                 if header {
                     self.line(&csv::header())?;
                 }
-                csv::line(event, payload)
+                let line = csv::line(event, payload);
+                if self.to_terminal { shown(&line) } else { line }
             }
             Format::Payload => match payload {
+                Some(Payload::Binary(binary)) if self.to_terminal => {
+                    let text = terminal::binary(&binary.data);
+                    return written(self.out.write_all(text.as_bytes()));
+                }
                 Some(Payload::Binary(binary)) => return written(self.out.write_all(&binary.data)),
-                Some(Payload::Json(json)) => json.text().replace(['\n', '\r'], " "),
+                Some(Payload::Json(json)) => {
+                    let line = json.text().replace(['\n', '\r'], " ");
+                    if self.to_terminal { terminal::json(&line) } else { line }
+                }
                 None => String::new(),
             },
             Format::Template(template) => template.line(event, payload),
@@ -138,6 +151,11 @@ impl Output {
 /// One line on standard output, for commands that print nothing else.
 pub(crate) fn print(line: &str) -> Result<()> {
     print_text(&format!("{line}\n"))
+}
+
+/// One line of JSON on standard output, in which texts of a peer may be.
+pub(crate) fn print_json(line: &str) -> Result<()> {
+    if terminal::is_one() { print(&terminal::json(line)) } else { print(line) }
 }
 
 /// Whole lines on standard output, for commands that print nothing else.

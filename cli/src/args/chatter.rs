@@ -107,7 +107,8 @@ pub(crate) struct ProxyArgs {
     /// Print JSON lines.
     #[arg(long)]
     pub(crate) json: bool,
-    /// The maximum number of octets of a message to print; of JSON, characters.
+    /// The maximum number of octets of a message to print; of decoded messages, such as JSON,
+    /// characters. `…` marks what was cut.
     #[arg(long, value_name = "OCTETS", default_value_t = 256)]
     pub(crate) most: usize,
 }

@@ -20,7 +20,8 @@ pub(crate) enum CotpCommand {
     Send(SendArgs),
     /// Try selectors of the peer one after another, and print the result of each.
     ///
-    /// The exit code is 0 if the peer confirms at least one of them, otherwise 4.
+    /// The exit code is 0 if the peer confirms at least one of them, otherwise 4. If there is no
+    /// TCP connection to it, the command ends at once with code 3.
     Scan(ScanArgs),
     /// Accept connections and send every message back, until Ctrl-C.
     ///

@@ -19,6 +19,9 @@ pub(crate) enum JugglerCommand {
     Watch(WatchArgs),
     /// Send a request to a server and print the result as JSON. The exit code of a failed request
     /// is 7.
+    ///
+    /// --timeout limits connecting, and then the response. If no response arrives in time, the exit
+    /// code is 3, and the server may still carry out the request.
     Call(CallArgs),
     /// Run a server whose state is read as JSON lines from standard input, until its end or Ctrl-C.
     ///
@@ -40,7 +43,7 @@ pub(crate) struct PeerOfJuggler {
     /// The user name and the password, if the server requires them: user:password.
     #[arg(long, value_name = "USER:PASSWORD", env = "HAT_JUGGLER_USER", hide_env_values = true)]
     pub(crate) user: Option<String>,
-    /// How long connecting may take.
+    /// How long connecting may take; in `call`, also the response.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub(crate) timeout: Duration,
     #[command(flatten)]

@@ -18,7 +18,8 @@ pub(crate) struct OutputArgs {
     /// binary data unchanged and without a line break. A template can contain {type}, {id},
     /// {server}, {session}, {instance}, {timestamp}, {source_timestamp}, {payload}, and JSON
     /// pointers into the payload, such as {/a/0}. Strings are printed without quotes, and missing
-    /// values as nothing; {{ and }} print braces, \t a tab, and \n a line break.
+    /// values as nothing; {{ and }} print braces, \t a tab, and \n a line break. On a terminal,
+    /// control characters of events are escaped in every format.
     #[arg(long, value_name = "FORMAT", default_value = "jsonl")]
     pub(crate) format: Format,
     /// Print only this part of JSON payloads, a JSON pointer such as /a/0. If a payload does not

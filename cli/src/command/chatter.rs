@@ -5,7 +5,7 @@ mod proxy;
 
 use anyhow::Result;
 use hat_aio::chatter::{
-    ConnectOptions, Connection, ListenOptions, RequestError, SendOptions, connect, listen,
+    ConnectOptions, Connection, Error, ListenOptions, RequestError, SendOptions, connect, listen,
 };
 use hat_aio::{ListenError, Runtime, SocketOptions};
 use hat_core::chatter::{Config, Data, Message};
@@ -36,19 +36,22 @@ async fn send<R: Runtime>(args: MessageArgs) -> Result<()> {
     };
     let connection = connect::<R>(address.clone(), options).await.map_err(Failure::of_connect)?;
     let data = Data { module: module.map(Into::into), ..Data::new(message_type, data.0) };
-    let over = |reason: String| Failure::Over { address: address.clone(), reason };
+    let over = |error: &Error| Failure::of_end(address.clone(), error);
     if last {
-        let sent = connection.send(data, SendOptions::default()).await;
-        sent.map_err(|error| Failure::Input(error.to_string()))?;
-        connection.drain().await.map_err(|error| over(error.to_string()))?;
+        match connection.send(data, SendOptions::default()).await {
+            Ok(_) => {}
+            Err(error) if error.fault.is_closed() => {
+                return Err(over(&connection.ended().await).into());
+            }
+            Err(error) => return Err(Failure::Input(error.to_string()).into()),
+        }
+        connection.drain().await.map_err(|error| over(&error))?;
     } else {
         match within::<R, _>(timeout, connection.request(data)).await {
             None => return Err(Failure::Silent { address, time: timeout }.into()),
-            Some(Ok(message)) => output::print(&line(&message, None))?,
-            Some(Err(RequestError::Refused(fault))) => {
-                return Err(Failure::Input(fault.to_string()).into());
-            }
-            Some(Err(error)) => return Err(over(error.to_string()).into()),
+            Some(Ok(message)) => output::print_json(&line(&message, None))?,
+            Some(Err(RequestError::Ended(error))) => return Err(over(&error).into()),
+            Some(Err(error)) => return Err(Failure::Input(error.to_string()).into()),
         }
     }
     connection.close().await;
@@ -113,7 +116,7 @@ async fn receive(connection: &Connection, echo: bool) -> Result<()> {
     loop {
         match connection.receive().await {
             Ok(message) => {
-                output::print(&line(&message, Some(from.clone())))?;
+                output::print_json(&line(&message, Some(from.clone())))?;
                 if echo && !message.last && message.token {
                     let conversation = Some(message.conversation);
                     let options = SendOptions { conversation, ..SendOptions::default() };

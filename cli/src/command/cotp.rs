@@ -13,11 +13,13 @@ use hat_aio::cotp::{
     connect_on, listen,
 };
 use hat_aio::runtime::Stream;
-use hat_aio::{Address, ConnectError as NoConnection, Runtime};
+use hat_aio::tls::Connector;
+use hat_aio::{Address, ConnectError as NoConnection, Runtime, SocketOptions};
 use hat_core::cotp::{Config, Error, Policy, Selector};
 use serde_json::json;
 
 use crate::args::{CotpCommand, CotpFormat, EchoArgs, PeerArgs, ProbeArgs, ScanArgs, SendArgs};
+use crate::client::GRACE;
 use crate::exit::{Failure, say, shown};
 use crate::interrupt::Interrupt;
 use crate::listening;
@@ -48,9 +50,17 @@ impl PeerArgs {
     }
 
     /// A connection with the peer, or a failure with a code of its own.
-    async fn connected<R: Runtime>(&self, options: ConnectOptions) -> Result<Connection, Failure> {
+    async fn connected<R: Runtime>(
+        &self,
+        config: Config,
+        tls: Option<Connector>,
+    ) -> Result<Connection, Failure> {
         let (address, time) = (self.address.clone(), self.timeout);
-        match within::<R, _>(time, connect::<R>(address.clone(), options)).await {
+        let socket = SocketOptions { connect_timeout: time, ..SocketOptions::default() };
+        let options = ConnectOptions { config, tls, socket, ..ConnectOptions::default() };
+        match within::<R, _>(time.saturating_add(GRACE), connect::<R>(address.clone(), options))
+            .await
+        {
             None => Err(Failure::Silent { address, time }),
             Some(Err(error)) => Err(Failure::of_probe(address, error, time)),
             Some(Ok(connection)) => Ok(connection),
@@ -65,8 +75,7 @@ async fn probe<R: Runtime>(args: ProbeArgs) -> Result<()> {
     let tls = tls.connector(&peer.address, peer.timeout)?;
     let config = peer.config(remote_tsel);
     if !hex {
-        let options = ConnectOptions { config, tls, ..ConnectOptions::default() };
-        let connection = peer.connected::<R>(options).await?;
+        let connection = peer.connected::<R>(config, tls).await?;
         return confirmed(&peer, &connection, None).await;
     }
     if tls.is_some() {
@@ -177,7 +186,7 @@ async fn stream<R: Runtime>(address: &Address) -> io::Result<Box<dyn Stream>> {
     if let Some(path) = address.unix_path() {
         return R::connect_unix(path).await;
     }
-    let socket = hat_aio::SocketOptions::default();
+    let socket = SocketOptions::default();
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for target in R::resolve(address.host(), address.port()).await? {
         match R::connect(target, &socket).await {
@@ -202,16 +211,27 @@ async fn send<R: Runtime>(args: SendArgs) -> Result<()> {
     };
     let tls = tls.connector(&peer.address, peer.timeout)?;
     let config = peer.config(remote_tsel);
-    let options = ConnectOptions { config, tls, ..ConnectOptions::default() };
-    let connection = peer.connected::<R>(options).await?;
+    let connection = peer.connected::<R>(config, tls).await?;
     let (address, time) = (peer.address.clone(), peer.timeout);
-    let sent = connection.send(message).await;
-    sent.map_err(|error| Failure::Input(error.to_string()))?;
+    match connection.send(message).await {
+        Ok(()) => {}
+        Err(error) if error.fault.is_closed() => {
+            return Err(Failure::of_end(address, &connection.ended().await).into());
+        }
+        Err(error) => return Err(Failure::Input(error.to_string()).into()),
+    }
+    // it waits in the queue: without an answer, nothing else says that it is lost. A peer that is
+    // slow has more time for it while the connection closes
+    if answers == 0
+        && let Some(Err(error)) = within::<R, _>(time, connection.drain()).await
+    {
+        return Err(Failure::of_end(address, &error).into());
+    }
     for _ in 0..answers {
         let answer = match within::<R, _>(time, connection.receive()).await {
             None => return Err(Failure::Silent { address, time }.into()),
             Some(Err(error)) => {
-                return Err(Failure::OverCotp { address, error: Box::new(error) }.into());
+                return Err(Failure::of_end(address, &error).into());
             }
             Some(Ok(answer)) => answer,
         };
@@ -223,7 +243,10 @@ async fn send<R: Runtime>(args: SendArgs) -> Result<()> {
         };
         output::print(&line)?;
     }
-    connection.close().await;
+    let end = connection.close().await;
+    if answers == 0 && !matches!(end.protocol(), Some(Error::Closed)) {
+        return Err(Failure::of_end(address, &end).into());
+    }
     Ok(())
 }
 
@@ -242,8 +265,7 @@ async fn scan<R: Runtime>(args: ScanArgs) -> Result<()> {
             sleep::<R>(pause).await;
         }
         let config = peer.config(Some(selector.clone()));
-        let options = ConnectOptions { config, ..ConnectOptions::default() };
-        let result = match peer.connected::<R>(options).await {
+        let result = match peer.connected::<R>(config, None).await {
             Ok(connection) => {
                 let octets = connection.info().tpdu_size.octets();
                 connection.close().await;
@@ -360,6 +382,8 @@ impl Failure {
     fn of_probe(address: Address, error: ConnectError, time: Duration) -> Self {
         if let ConnectError::Ended(error) = &error {
             match error.protocol() {
+                // in TLS 1.3 a peer refuses our certificate when we think all is done
+                None if error.tls().is_some() => return Self::of_end(address, error),
                 Some(Error::HandshakeTimeout) => return Self::Silent { address, time },
                 Some(Error::ClosedDuringHandshake) => return Self::CutAtRequest { address },
                 // a reset

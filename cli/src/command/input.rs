@@ -19,7 +19,7 @@ use csv::{Columns, Quotes};
 use hat_server::json;
 
 /// The longest line that is registered, 64 MiB: what a message may hold.
-const MAX_LINE: u64 = 64 * MEBIBYTE;
+pub(super) const MAX_LINE: u64 = 64 * MEBIBYTE;
 
 /// The longest line of a store's events, 128 MiB: a message may hold 64 MiB, of which binary data
 /// are a third longer in a line.
@@ -316,6 +316,11 @@ impl<R: Read> LineReader<R> {
                 Err(self.wrong("it is not UTF-8"))
             }
         }
+    }
+
+    /// The number of the line that was read last, from 1 on.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// What is wrong with the line that was read last.

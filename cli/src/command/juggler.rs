@@ -1,24 +1,28 @@
 //! `hat juggler`: what web developers ask of a server, and a server to try a page with.
 
-use std::io::{self, BufRead};
+use std::future::pending;
+use std::io::{self, BufReader};
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hat_aio::juggler::{
-    Client, ConnectError, ConnectOptions, Connection, Handler, ListenOptions, RequestError,
+    Client, ConnectError, ConnectOptions, Connection, Error, Handler, ListenOptions, RequestError,
     SharedState, WsOptions, connect, listen,
 };
-use hat_aio::{Runtime, SocketOptions};
+use hat_aio::{Address, Runtime, SocketOptions};
 use hat_core::json::{Limits, Value};
-use hat_core::juggler::State;
-use smol::channel::{Receiver, bounded};
+use hat_core::juggler::{Error as JugglerError, State};
+use hat_core::ws;
+use smol::channel::{Receiver, Sender, bounded};
+use smol::future::or;
 
+use super::input::{LineReader, MAX_LINE};
 use crate::args::{CallArgs, JugglerCommand, JugglerServeArgs, PeerOfJuggler, WatchArgs};
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::listening;
 use crate::output;
-use crate::runtime::within;
+use crate::runtime::{sleep, within};
 
 /// How long changes of the state gather before they are told: as `hat-juggler`.
 const FLUSH: std::time::Duration = std::time::Duration::from_millis(200);
@@ -55,16 +59,28 @@ impl PeerOfJuggler {
             None => Err(Failure::TimedOut { address, time }.into()),
             Some(Ok(client)) => Ok(client),
             Some(Err(ConnectError::Connect(error))) => Err(Failure::of_connect(error).into()),
-            Some(Err(ConnectError::Ended(error))) => {
-                let reason = format!("it does not accept the WebSocket: {error}");
-                Err(Failure::NotJuggler { address, reason }.into())
-            }
+            Some(Err(ConnectError::Ended(error))) => Err(not_taken(address, &error).into()),
             Some(Err(error)) => Err(Failure::Input(error.to_string()).into()),
         }
     }
 
-    fn over(&self, reason: &impl ToString) -> Failure {
-        Failure::Over { address: self.address().clone(), reason: reason.to_string() }
+    fn over(&self, error: &Error) -> Failure {
+        Failure::of_end(self.address().clone(), error)
+    }
+}
+
+/// Why a server does not accept the WebSocket of a client.
+fn not_taken(address: Address, error: &Error) -> Failure {
+    match error.protocol() {
+        None if error.tls().is_some() => Failure::of_end(address, error),
+        // who asks is not who may: another path or host would be no better
+        Some(JugglerError::Ws(ws::Error::Refused { status: 401 | 403, .. })) => {
+            Failure::Rejected { address, reason: error.to_string() }
+        }
+        _ => {
+            let reason = format!("it does not accept the WebSocket: {error}");
+            Failure::NotJuggler { address, reason }
+        }
     }
 }
 
@@ -82,11 +98,7 @@ async fn watch<R: Runtime>(args: WatchArgs) -> Result<()> {
     let mut left = count.unwrap_or(usize::MAX);
     let mut last = None;
     while left > 0 {
-        let next =
-            smol::future::or(async { client.next_change().await.map(Update::State) }, async {
-                client.notification().await.map(Update::Notify)
-            });
-        let Some(next) = interrupt.or(next).await else { break };
+        let Some(next) = interrupt.or(next(&client)).await else { break };
         let line = match next.map_err(|error| peer.over(&error))? {
             Update::State(state) => {
                 let part = path.as_ref().map_or(Some(&state), |path| state.get(path)).cloned();
@@ -103,11 +115,30 @@ async fn watch<R: Runtime>(args: WatchArgs) -> Result<()> {
                 format!(r#"{{"notify":{name},"data":{}}}"#, notified.data)
             }
         };
-        output::print(&line)?;
+        output::print_json(&line)?;
         left -= 1;
     }
     client.close().await;
     Ok(())
+}
+
+/// What comes next: changes before notifications, and the end behind all of both.
+async fn next(client: &Client) -> Result<Update, Error> {
+    let change = async {
+        match client.next_change().await {
+            Ok(state) => Ok(Update::State(state)),
+            // notifications that came before the end wait in an inbox of their own
+            Err(_) => pending().await,
+        }
+    };
+    let notified = async {
+        match client.notification().await {
+            Ok(notice) => Ok(Update::Notify(notice)),
+            // a change may have come since it was looked for
+            Err(_) => client.next_change().await.map(Update::State),
+        }
+    };
+    or(change, notified).await
 }
 
 async fn call<R: Runtime>(args: CallArgs) -> Result<()> {
@@ -122,9 +153,11 @@ async fn call<R: Runtime>(args: CallArgs) -> Result<()> {
             let text = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
             return Err(Failure::CallFailed { address, name, text }.into());
         }
-        Some(Err(error)) => return Err(peer.over(&error).into()),
+        Some(Err(RequestError::Ended(error))) => return Err(peer.over(&error).into()),
+        // too large, in practice
+        Some(Err(error)) => return Err(Failure::Input(error.to_string()).into()),
     };
-    output::print(&result.to_string())?;
+    output::print_json(&result.to_string())?;
     client.close().await;
     Ok(())
 }
@@ -134,7 +167,10 @@ fn parsed(text: &str) -> Result<Value, String> {
 }
 
 /// Prints requests, and gives each its own data back.
-struct Echo;
+struct Echo {
+    /// Takes what went wrong with the output.
+    failed: Sender<anyhow::Error>,
+}
 
 impl Handler for Echo {
     async fn request(
@@ -144,8 +180,12 @@ impl Handler for Echo {
         data: Value,
     ) -> Result<Value, Value> {
         let (name, from) = (Value::from(name), Value::from(connection.remote()));
-        // nobody reads: the answer is due all the same
-        let _ = output::print(&format!(r#"{{"request":{name},"data":{data},"from":{from}}}"#));
+        let line = format!(r#"{{"request":{name},"data":{data},"from":{from}}}"#);
+        // the answer is due all the same
+        if let Err(error) = output::print_json(&line) {
+            // the first says enough
+            let _ = self.failed.try_send(error);
+        }
         Ok(data)
     }
 }
@@ -157,50 +197,64 @@ async fn serve<R: Runtime>(args: JugglerServeArgs) -> Result<()> {
     options.web.static_dir = args.files;
     options.web.tls = args.tls.acceptor(&args.listen)?;
     let at = args.listen.clone();
-    let server = listen::<R>(args.listen, Echo, options).await;
+    let (sender, failed) = bounded(1);
+    let server = listen::<R>(args.listen, Echo { failed: sender }, options).await;
     let server = server.map_err(|error| Failure::CannotListen(error.to_string()))?;
     listening::say(&at, server.addresses());
-    let lines = lines();
-    let mut number = 0;
-    let asked = loop {
-        let line = match interrupt.or(lines.recv()).await {
-            None => break true,
-            Some(Err(_)) => break false,
-            Some(Ok(line)) => line,
-        };
-        number += 1;
-        let line = line.context("cannot read standard input")?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let wrong = |error| Failure::Input(format!("line {number} of standard input: {error}"));
-        let value = parsed(&line).map_err(wrong)?;
-        let field = |name: &str| value.as_object().and_then(|object| object.get(name)).cloned();
-        match (field("notify"), field("data")) {
-            (Some(name), Some(data)) if name.as_str().is_some() => {
-                server.notify_all(name.as_str().unwrap_or_default(), &data);
+    let told = async {
+        let lines = lines();
+        let mut is_any = false;
+        while let Ok(line) = lines.recv().await {
+            is_any = true;
+            let (number, line) = line?;
+            if line.trim().is_empty() {
+                continue;
             }
-            _ => {
-                let set = state.change(|state| state.replace(value));
-                set.map_err(|error| wrong(error.to_string()))?;
+            let wrong = |error| Failure::Input(format!("line {number} of standard input: {error}"));
+            let value = parsed(&line).map_err(wrong)?;
+            let field = |name: &str| value.as_object().and_then(|object| object.get(name)).cloned();
+            match (field("notify"), field("data")) {
+                (Some(name), Some(data)) if name.as_str().is_some() => {
+                    server.notify_all(name.as_str().unwrap_or_default(), &data);
+                }
+                _ => {
+                    let set = state.change(|state| state.replace(value));
+                    set.map_err(|error| wrong(error.to_string()))?;
+                }
             }
         }
+        if !is_any {
+            // without an input it is there to be asked
+            pending::<()>().await;
+        }
+        Ok(())
     };
-    if number == 0 && !asked {
-        // without an input it is there to be asked
-        interrupt.wait().await;
-    }
+    let failed = async {
+        let error = failed.recv().await;
+        // whose request could not be printed is about to be answered
+        sleep::<R>(FLUSH).await;
+        error.map_or(Ok(()), Err)
+    };
+    let ended = interrupt.or(or(failed, told)).await;
     state.flush();
     server.close().await;
-    Ok(())
+    ended.unwrap_or(Ok(()))
 }
 
-/// Lines of standard input, read in a thread of their own.
-fn lines() -> Receiver<io::Result<String>> {
+/// Lines of standard input with their numbers, read in a thread of their own.
+fn lines() -> Receiver<Result<(u64, String)>> {
     let (sender, receiver) = bounded(16);
     thread::spawn(move || {
-        for line in io::stdin().lock().lines() {
-            if sender.send_blocking(line).is_err() {
+        let input = BufReader::new(io::stdin());
+        let mut lines = LineReader::new(input, "standard input".into(), MAX_LINE);
+        loop {
+            let line = match lines.next_line() {
+                Ok(None) => return,
+                Ok(Some(line)) => Ok((lines.number(), line)),
+                Err(error) => Err(error),
+            };
+            let is_over = line.is_err();
+            if sender.send_blocking(line).is_err() || is_over {
                 return;
             }
         }

@@ -1,10 +1,16 @@
 //! `hat cotp`: probing, and echoing to the deployed client.
 
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
 use hat_tests::peers::{self, Peer, unused_addr};
+#[cfg(target_os = "linux")]
+use hat_tests::silent::Silent;
 use serde_json::json;
 
 use crate::on_every_runtime;
-use crate::process::{Hat, hat};
+use crate::process::{Hat, hat, hat_with};
 
 /// An echo server, and where it listens.
 fn echo(runtime: &str, args: &str) -> (Hat, String) {
@@ -81,8 +87,6 @@ fn an_ipv6_address_without_a_port() {
 /// The words of a peer that refuses reach the person who asked.
 #[test]
 fn what_a_peer_says_when_it_refuses() {
-    use std::io::{Read, Write};
-
     let refusing = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = refusing.local_addr().expect("bound");
     let refuse = std::thread::spawn(move || {
@@ -146,4 +150,74 @@ on_every_runtime! {
         let line: serde_json::Value = serde_json::from_str(&ended.stdout[1]).expect("JSON");
         assert_eq!((&line["remote_tsel"], &line["confirmed"]), (&json!("58"), &json!(false)));
     }
+
+    /// What the peer does not take was not sent, whether an answer is waited for or not.
+    fn messages_that_are_lost(runtime) {
+        // DR, reason 128, at once behind the confirmation
+        let address = peer(|stream, [high, low]| {
+            stream.write_all(&[confirmed([high, low]), vec![3, 0, 0, 11, 6, 0x80, high, low, 0, 1, 0x80]].concat())?;
+            // to the end of the caller
+            io::copy(stream, &mut io::sink()).map(drop)
+        });
+        for answers in 0..2 {
+            let ended = hat(&format!("cotp send {address} 00 --answers {answers} --runtime {runtime}"));
+            let line = ended.failed(6);
+            assert!(line.contains("the peer disconnected: "), "{line}");
+        }
+        // a reset in the middle of a message
+        let address = peer(|stream, reference| {
+            stream.write_all(&confirmed(reference))?;
+            stream.read_exact(&mut [0; 1])
+        });
+        let message = "x".repeat(16 * 1024 * 1024);
+        let ended = hat_with(&format!("cotp send {address} --answers 0 --runtime {runtime}"), &message);
+        ended.failed_after(6);
+        let line = ended.stderr.last().expect("an error, behind a warning of large messages");
+        assert!(line.starts_with(&format!("error: the connection to {address} ended: ")), "{line}");
+    }
+
+    fn a_peer_that_breaks_the_protocol(runtime) {
+        let address = peer(|stream, reference| {
+            stream.write_all(&confirmed(reference))?;
+            stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n")?;
+            io::copy(stream, &mut io::sink()).map(drop)
+        });
+        let ended = hat(&format!("cotp send {address} 00 --runtime {runtime}"));
+        let line = ended.failed(5);
+        assert!(line.contains("the peer does not speak TPKT"), "{line}");
+    }
+
+    /// A host that is switched off is not asked for one selector after the other.
+    #[cfg(target_os = "linux")]
+    fn nobody_to_be_scanned(runtime) {
+        let silent = Silent::new();
+        let address = silent.address();
+        for command in ["probe", "send", "scan"] {
+            let octets = if command == "send" { "00" } else { "" };
+            let ended = hat(&format!("cotp {command} {address} {octets} --timeout 0.3 --runtime {runtime}"));
+            let line = ended.failed(3);
+            assert!(line.starts_with(&format!("error: cannot connect to {address}: ")), "{line}");
+        }
+    }
+}
+
+/// Takes callers, reads their requests, and goes on as `then` says with their references.
+fn peer(then: impl Fn(&mut TcpStream, [u8; 2]) -> io::Result<()> + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut request = [0; 14];
+            stream.read_exact(&mut request).expect("a CR");
+            // a caller that is gone is what is looked at
+            let _ = then(&mut stream, [request[8], request[9]]);
+        }
+    });
+    address
+}
+
+/// A CC for that reference.
+fn confirmed([high, low]: [u8; 2]) -> Vec<u8> {
+    vec![3, 0, 0, 14, 9, 0xd0, high, low, 0, 1, 0, 0xc0, 1, 11]
 }

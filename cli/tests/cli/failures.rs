@@ -86,6 +86,10 @@ fn arguments_that_are_wrong() {
         ("query server --last-event-id 2,1,1", "an event of server 1"),
         ("query server --max-results -1", "'-1'"),
         ("demo --seconds 0", "0 is not in"),
+        ("doctor --connect a:1 b", "HOST and --connect both name a server"),
+        ("load --rate 0.001 --batch 100000000000000000", "a number from 1 to 1000000"),
+        ("load --payload 18446744073709551615", "a number from 0 to 67108864"),
+        ("load --clients 4294967296", "a number from 1 to 100000"),
     ] {
         let ended = hat(args);
         let line = ended.failed(2);

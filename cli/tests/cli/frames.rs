@@ -46,6 +46,31 @@ on_every_runtime! {
         assert!(hat(&format!("chatter send {nobody} A.B")).failed(3).contains("cannot connect"));
     }
 
+    /// The peer is at fault, or gone: neither is the input of who sends.
+    fn messages_to_peers_that_end(runtime) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        thread::spawn(move || {
+            use std::io::Write;
+            for (number, stream) in listener.incoming().enumerate() {
+                let mut stream = stream.expect("a connection");
+                if number == 0 {
+                    // a block that is no message
+                    stream.write_all(b"\x01\x01\x00").expect("written");
+                    let _ = std::io::copy(&mut stream, &mut std::io::sink());
+                }
+            }
+        });
+        let send = format!("chatter send {address} A.B --runtime {runtime}");
+        hat(&send).failed(5);
+        for _ in 0..20 {
+            hat(&send).failed(6);
+            // what is with the system before the end is seen counts as sent
+            let code = hat(&format!("{send} --last")).code;
+            assert!([Some(0), Some(6)].contains(&code), "{code:?}");
+        }
+    }
+
     fn a_proxy_before_an_event_server(runtime) {
         let server = Server::start(runtime, "");
         let (proxy, address) = proxy(&server.address, &format!("--json --runtime {runtime}"));
@@ -84,6 +109,27 @@ on_every_runtime! {
         }
         assert!(echo.error_line().contains("connected: remote TSEL none, local TSEL 0102"), "a line per caller");
         assert!(echo.error_line().contains("disconnected after 1 messages of 3 octets were sent back"));
+    }
+
+    /// Of a message as much as was asked for, and a mark where there is more.
+    fn as_much_of_a_message_as_is_wanted(runtime) {
+        let echo = Hat::start(&format!("cotp echo --listen 127.0.0.1:0 --runtime {runtime}"));
+        let line = echo.error_line();
+        let echo_address = line.strip_prefix("listening on ").expect("listens");
+        let octets = "0a".repeat(60);
+        for (most, shown) in [(60, octets.clone()), (3, "0a0a0a…".to_owned())] {
+            let (proxy, address) = proxy(echo_address, &format!("--most {most} --runtime {runtime}"));
+            hat(&format!("cotp send {address} {octets} --runtime {runtime}")).json_lines();
+            let lines: Vec<_> = (0..4).map(|_| proxy.line()).collect();
+            let expected = format!("DT 60 octets of data, the end of a message: {shown}");
+            assert_eq!(lines.iter().filter(|line| line.ends_with(&expected)).count(), 2, "{lines:?}");
+        }
+        let (_server, address) = listening(&format!("juggler serve --listen 127.0.0.1:0 --runtime {runtime}"));
+        let (proxy, address) = proxy(&address, &format!("--most 4 --json --runtime {runtime}"));
+        hat(&format!("juggler call {address} add {{\"x\":1}} --runtime {runtime}")).json_lines();
+        let mut frames = std::iter::repeat_with(|| proxy.json());
+        let frame = frames.find(|frame| frame["protocol"] == "Juggler").expect("without an end");
+        assert!(frame["text"].as_str().is_some_and(|text| text.ends_with('…') && text.chars().count() == 5), "{frame}");
     }
 
     fn juggler_from_a_shell(runtime) {

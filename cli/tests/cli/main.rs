@@ -13,6 +13,7 @@ mod failures;
 mod frames;
 mod help;
 mod history;
+mod juggler;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod misfortunes;

@@ -1,7 +1,7 @@
 //! `hat` as a process whose output is read line by line.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,29 +50,34 @@ impl Hat {
         input: &str,
         variables: &[(&str, &str)],
     ) -> Self {
-        // the environment of whoever runs the tests is none of theirs
-        command.args(args.split_whitespace());
-        for name in
-            ["HAT_TOKEN", "HAT_CONNECT", "HAT_SERVER", "HAT_CONFIG", "HOME", "RUST_LOG", "COLUMNS"]
-        {
-            command.env_remove(name);
-        }
-        command.env("XDG_CONFIG_HOME", "/nonexistent");
+        prepare(&mut command, args);
         command.envs(variables.iter().copied());
         Self::spawn(command, input)
     }
 
+    /// One whose standard input stays open, as a terminal does, to be written by the test.
+    pub(crate) fn start_open(args: &str) -> (Self, ChildStdin) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hat"));
+        prepare(&mut command, args);
+        Self::spawn_open(command)
+    }
+
     /// Any command, with something on standard input.
-    pub(crate) fn spawn(mut command: Command, input: &str) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the program starts");
-        let mut stdin = child.stdin.take().expect("a pipe");
-        let stdout = lines(child.stdout.take().expect("a pipe"));
-        let stderr = lines(child.stderr.take().expect("a pipe"));
+    pub(crate) fn spawn(command: Command, input: &str) -> Self {
+        let (hat, mut stdin) = Self::spawn_open(command);
         let input = input.to_owned();
         // the process may end without reading it
         thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
-        Self { child, stdout: Some(stdout), stderr }
+        hat
+    }
+
+    fn spawn_open(mut command: Command) -> (Self, ChildStdin) {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let stdin = child.stdin.take().expect("a pipe");
+        let stdout = lines(child.stdout.take().expect("a pipe"));
+        let stderr = lines(child.stderr.take().expect("a pipe"));
+        (Self { child, stdout: Some(stdout), stderr }, stdin)
     }
 
     /// The next line of standard output.
@@ -235,6 +240,17 @@ impl Server {
         let address = address.to_owned();
         Self { hat, address }
     }
+}
+
+/// Arguments of `hat`; the environment of whoever runs the tests is none of theirs.
+fn prepare(command: &mut Command, args: &str) {
+    command.args(args.split_whitespace());
+    for name in
+        ["HAT_TOKEN", "HAT_CONNECT", "HAT_SERVER", "HAT_CONFIG", "HOME", "RUST_LOG", "COLUMNS"]
+    {
+        command.env_remove(name);
+    }
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
 }
 
 fn lines(output: impl Read + Send + 'static) -> Receiver<String> {

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
-use crate::process::{Hat, RunOutput, Server, hat};
+use crate::process::{Hat, RunOutput, Server, hat, hat_with};
 use crate::store::Folder;
 
 /// What `commands` of a shell show on a terminal of 100 columns.
@@ -96,4 +96,41 @@ fn top_fills_the_terminal_until_q() {
     keys.write_all(b"q").expect("the terminal takes keys");
     until("\u{1b}[?1049l");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+/// What an event, or a Juggler server, says is not for the terminal that it is printed to. A pipe
+/// gets it as it is.
+#[test]
+fn what_peers_say_does_not_control_a_terminal() {
+    // CSI 2 J, in one character, and DEL
+    const TEXT: &str = "a\u{9b}2Jb\u{7f}c";
+    const CONTROLS: [char; 3] = ['\u{9b}', '\u{7f}', '\u{1b}'];
+    let server = Server::start("tokio", "");
+    let connect = format!("--connect {}", server.address);
+    hat_with(&format!("register a/json --response {connect}"), &format!("\"{TEXT}\"")).json();
+    let binary = format!("\u{1b}[2J{TEXT}\nnext");
+    hat_with(&format!("register a/binary --binary t --response {connect}"), &binary).json();
+    let juggler = Hat::start("juggler serve --listen 127.0.0.1:0");
+    let line = juggler.error_line();
+    let address = line.strip_prefix("listening on ").expect("listens");
+
+    let query =
+        |kind: &str, format: &str| format!("query latest a/{kind} --format {format} {connect}");
+    let json = r"a\u009b2Jb\u007fc";
+    for (args, raw, shown) in [
+        (query("json", "jsonl"), TEXT, json),
+        (query("json", "payload"), TEXT, json),
+        (query("json", "csv"), TEXT, r"a\u{9b}2Jb\u{7f}c"),
+        (query("binary", "payload"), &*binary, r"\u{1b}[2Ja\u{9b}2Jb\u{7f}c"),
+        (format!("juggler call {address} x '\"{TEXT}\"'"), TEXT, json),
+    ] {
+        let ended = on_a_terminal(&format!("\"$HAT\" {args}"));
+        shows(&ended, shown);
+        assert!(!ended.stdout.join("\n").contains(CONTROLS), "{args}: {ended:?}");
+        let mut piped = Command::new("sh");
+        piped.args(["-c", &format!("{} {args}", env!("CARGO_BIN_EXE_hat"))]);
+        shows(&Hat::spawn(piped, "").end(), raw);
+    }
+    let ended = on_a_terminal(&format!("\"$HAT\" {}", query("binary", "payload")));
+    assert!(ended.stdout.last().is_some_and(|line| line.starts_with("next")), "{ended:?}");
 }

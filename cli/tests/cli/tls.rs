@@ -138,6 +138,35 @@ on_every_runtime! {
         hat(&format!("--runtime {runtime} cotp probe {address} --tls-ca {}", path(&files.stranger))).failed(8);
     }
 
+    /// In TLS 1.3 a server refuses when the client thinks all is done.
+    fn a_client_certificate_that_is_refused(runtime) {
+        let files = Files::new();
+        let (cert, key, root) = (path(&files.server), path(&files.key), path(&files.root));
+        let stranger = path(&files.stranger);
+        for (serve, clients) in [
+            ("cotp echo", &["cotp probe ADDRESS", "cotp send ADDRESS 00"][..]),
+            ("juggler serve", &["juggler watch ADDRESS", "juggler call ADDRESS x"]),
+            ("chatter listen", &["chatter send ADDRESS A.B"]),
+        ] {
+            let ask = format!("--tls-cert {cert} --tls-key {key} --tls-ca {root}");
+            let server = Hat::start(&format!("{serve} --listen 127.0.0.1:0 {ask} --runtime {runtime}"));
+            let line = server.error_line();
+            let address = line.strip_prefix("listening on ").expect("the address");
+            for client in clients {
+                let client = client.replace("ADDRESS", address);
+                for (with, part) in [
+                    (String::new(), "it requires a client certificate"),
+                    (format!("--tls-cert {stranger}"), "does not trust the issuer of this side's certificate"),
+                ] {
+                    let ended = hat(&format!("{client} --tls-ca {root} {with} --runtime {runtime}"));
+                    let line = ended.failed(8);
+                    assert!(line.starts_with(&format!("error: cannot establish TLS with {address}: ")), "{client}: {line}");
+                    assert!(line.contains(part), "{client}: {line}");
+                }
+            }
+        }
+    }
+
     fn a_deployed_client(runtime) {
         if peers::skipped("a_deployed_client") {
             return;

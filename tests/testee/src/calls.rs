@@ -12,6 +12,11 @@ use crate::objects::Report;
 /// What a callback comes to: a result, or the text of the exception that the test raised in it.
 pub(crate) type CallResult = Result<Value, String>;
 
+/// A member of a result; null where the result has none, or is no object.
+pub(crate) fn member(mut result: Value, name: &str) -> Value {
+    result.get_mut(name).map(Value::take).unwrap_or_default()
+}
+
 /// Calls that wait for their reply.
 #[derive(Default)]
 pub(crate) struct Calls(Mutex<State>);

@@ -16,9 +16,6 @@ use crate::args::Speaks;
 /// The largest frame that is kept to be read; of larger ones the front is told.
 const MOST: usize = 1024 * 1024;
 
-/// Octets of a frame that are shown where they mean nothing here.
-const SHOWN: usize = 48;
-
 /// Something that was said.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame {
@@ -31,6 +28,9 @@ pub(super) struct Frame {
 pub(super) struct Decoder {
     speaks: Speaks,
     of_client: bool,
+    /// Octets of a message that are shown where they mean nothing here, and characters of one that
+    /// is text.
+    most: usize,
     input: BytesMut,
     ready: VecDeque<Frame>,
     /// Octets of a frame that are not looked at.
@@ -44,11 +44,11 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    pub(super) fn new(speaks: Speaks, of_client: bool) -> Self {
+    pub(super) fn new(speaks: Speaks, of_client: bool, most: usize) -> Self {
         let (input, message) = (BytesMut::new(), Vec::new());
         let ready = VecDeque::new();
         let (upgraded, cut) = (false, false);
-        Self { speaks, of_client, input, ready, skip: 0, upgraded, message, cut }
+        Self { speaks, of_client, most, input, ready, skip: 0, upgraded, message, cut }
     }
 
     /// More of it came.
@@ -58,7 +58,7 @@ impl Decoder {
         let part = &part[skipped..];
         if self.speaks == Speaks::Raw {
             if !part.is_empty() {
-                self.tell("octets", part.len(), hex(&part[..part.len().min(SHOWN)]));
+                self.tell("octets", part.len(), start(part, self.most));
             }
             return;
         }
@@ -103,7 +103,7 @@ impl Decoder {
     /// What cannot be read; nothing behind it can.
     fn lost(&mut self, protocol: &'static str, why: &str) -> bool {
         let input = self.input.split().freeze();
-        let start = hex(&input[..input.len().min(SHOWN)]);
+        let start = start(&input, self.most);
         self.tell(protocol, input.len(), format!("{why}; what follows is only counted: {start}"));
         self.speaks = Speaks::Raw;
         false
@@ -147,7 +147,7 @@ impl Decoder {
         };
         match frame {
             Ok(msg) => {
-                let (protocol, text) = msg.text();
+                let (protocol, text) = msg.text(self.most);
                 self.tell(protocol, head + body, text);
             }
             Err(error) => {
@@ -165,8 +165,10 @@ impl Decoder {
         }
         let Some(tpdu) = self.take("TPKT", 4, length - 4) else { return false };
         let text = match Tpdu::parse(tpdu.clone()) {
-            Ok(tpdu) => tpdu_text(&tpdu),
-            Err(error) => format!("TPKT of {length} octets: {error}: {}", hex(&tpdu)),
+            Ok(tpdu) => tpdu_text(&tpdu, self.most),
+            Err(error) => {
+                format!("TPKT of {length} octets: {error}: {}", start(&tpdu, self.most))
+            }
         };
         self.tell("COTP", length, text);
         true
@@ -192,7 +194,7 @@ impl Decoder {
         self.upgraded = upgrade && (self.of_client || first.contains(" 101 "));
         let length = field("content-length").and_then(|length| length.parse().ok());
         let chunked = field("transfer-encoding").is_some();
-        self.tell("HTTP", head.len(), first);
+        self.tell("HTTP", head.len(), front(first, self.most));
         if !self.upgraded {
             if chunked {
                 return self.lost("HTTP", "a chunked body");
@@ -255,8 +257,10 @@ impl Decoder {
                     return true;
                 }
                 match String::from_utf8(message) {
-                    Ok(text) => self.tell("Juggler", octets, text),
-                    Err(error) => self.tell("WebSocket", octets, hex(error.as_bytes())),
+                    Ok(text) => self.tell("Juggler", octets, front(text, self.most)),
+                    Err(error) => {
+                        self.tell("WebSocket", octets, start(error.as_bytes(), self.most));
+                    }
                 }
             }
             8 => {
@@ -314,7 +318,7 @@ impl From<HatMsg> for Msg {
 
 impl Msg {
     /// What it says, and in which protocol.
-    fn text(&self) -> (&'static str, String) {
+    fn text(&self, most: usize) -> (&'static str, String) {
         let Self { id, first, owner, token, last, data } = self;
         let mut text = format!("{} id {id}", data.r#type);
         if first != id || !owner {
@@ -327,10 +331,10 @@ impl Msg {
             }
         }
         if let Some(value) = eventer(&data.r#type, &data.data) {
-            return ("Eventer", format!("{text}: {value}"));
+            return ("Eventer", format!("{text}: {}", front(value, most)));
         }
         if !data.data.is_empty() {
-            text += &format!(": {}", hex(&data.data[..data.data.len().min(SHOWN)]));
+            text += &format!(": {}", start(&data.data, most));
         }
         ("Chatter", text)
     }
@@ -365,11 +369,11 @@ pub(super) fn eventer(name: &str, data: &Bytes) -> Option<String> {
     })
 }
 
-fn tpdu_text(tpdu: &Tpdu) -> String {
+fn tpdu_text(tpdu: &Tpdu, most: usize) -> String {
     match tpdu {
         Tpdu::Data(segment) => {
             let end = if segment.end { "the end of a message" } else { "more follows" };
-            let start = hex(&segment.data[..segment.data.len().min(SHOWN)]);
+            let start = start(&segment.data, most);
             format!("DT {} octets of data, {end}: {start}", segment.data.len())
         }
         Tpdu::ConnectRequest(connect) => connect_text("CR", connect),
@@ -394,6 +398,25 @@ fn find(input: &[u8], what: &[u8]) -> Option<usize> {
     input.windows(what.len()).position(|window| window == what)
 }
 
+/// The first of `octets`, at most so many, as pairs of hexadecimal digits, and a mark where there
+/// are more.
+fn start(octets: &[u8], most: usize) -> String {
+    let mut start = hex(&octets[..octets.len().min(most)]);
+    if octets.len() > most {
+        start.push('…');
+    }
+    start
+}
+
+/// The first characters of `text`, at most so many, and a mark where there are more.
+fn front(mut text: String, most: usize) -> String {
+    if let Some((at, _)) = text.char_indices().nth(most) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
+}
+
 /// Pairs of hexadecimal digits.
 pub(super) fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
@@ -412,7 +435,7 @@ mod tests {
     ) -> Vec<(&'static str, usize, String)> {
         let mut all = Vec::new();
         for size in [1, 2, 3, 7, octets.len().max(1)] {
-            let mut decoder = Decoder::new(speaks, of_client);
+            let mut decoder = Decoder::new(speaks, of_client, 256);
             let mut frames = Vec::new();
             for part in octets.chunks(size) {
                 decoder.push(&Bytes::copy_from_slice(part));
@@ -500,7 +523,7 @@ mod tests {
                 let at = draw(octets.len() as u64) as usize;
                 octets[at] = draw(256) as u8;
             }
-            let mut decoder = Decoder::new(speak[round % 5], draw(2) == 0);
+            let mut decoder = Decoder::new(speak[round % 5], draw(2) == 0, 48);
             for part in octets.chunks(1 + draw(9) as usize) {
                 decoder.push(&Bytes::copy_from_slice(part));
                 while decoder.next().is_some() {}

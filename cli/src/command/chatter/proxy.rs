@@ -118,7 +118,8 @@ async fn pass(
                 None => None,
             };
             let speaks = printer.style.speaks.or(learnt).unwrap_or_else(|| Speaks::of(&part));
-            printer.decoder = Some(Decoder::new(speaks, printer.from == Side::Client));
+            printer.decoder =
+                Some(Decoder::new(speaks, printer.from == Side::Client, printer.style.most));
             if let Some(tells) = &tells {
                 // nobody is there to be told where the other side is gone
                 let _ = tells.try_send(speaks);
@@ -185,11 +186,7 @@ impl Printer {
     fn frame(&self, frame: &Frame) -> Result<()> {
         let now = Timestamp::now().to_string();
         let Frame { protocol, octets, text } = frame;
-        let mut text = shown(text);
-        if let Some((at, _)) = text.char_indices().nth(self.style.most) {
-            text.truncate(at);
-            text.push('…');
-        }
+        let text = shown(text);
         let from = if self.from == Side::Client { "client" } else { "server" };
         let line = match self.style.json {
             true => json!({

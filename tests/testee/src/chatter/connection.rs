@@ -64,6 +64,10 @@ impl Connection {
 
     /// Waits until all that was to be sent before is with the system.
     pub(super) async fn drain(&self) -> Result<(), Failure> {
+        // to the library nothing is left that is not written
+        if let Some(end) = self.library.end_reason() {
+            return Err(Failure::connection(end));
+        }
         self.turns.take().wait().await;
         self.library.drain().await.map_err(Failure::connection)
     }

@@ -57,6 +57,14 @@ impl Library {
         }
     }
 
+    /// Why it is over, if it is.
+    fn end(&self) -> Option<Failure> {
+        match self {
+            Self::Tpkt(connection) => connection.end_reason().map(Failure::connection),
+            Self::Cotp(connection) => connection.end_reason().map(Failure::connection),
+        }
+    }
+
     async fn drain(&self) -> Result<(), Failure> {
         match self {
             Self::Tpkt(connection) => connection.drain().await.map_err(Failure::connection),
@@ -113,6 +121,10 @@ impl Connection {
 
     /// Waits until all that was to be sent before is with the system.
     pub(super) async fn drain(&self) -> Result<(), Failure> {
+        // to the library nothing is left that is not written
+        if let Some(failure) = self.library.end() {
+            return Err(failure);
+        }
         self.turns.take().wait().await;
         self.library.drain().await
     }

@@ -10,6 +10,7 @@ use serde_json::json;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::or;
 
+use crate::calls::member;
 use crate::objects::{Boxed, Object, Report};
 use crate::session::Session;
 
@@ -130,7 +131,7 @@ impl Handler for Callbacks {
                 // what fails for that is no answer: the connection closes soon
                 pending::<()>().await;
             }
-            called.map(|mut reply| Value::from(reply["data"].take())).map_err(Value::from)
+            called.map(|reply| Value::from(member(reply, "data"))).map_err(Value::from)
         };
         or(ended, called).await
     }

@@ -14,7 +14,7 @@ use smol::future::{or, poll_once};
 use smol::lock::Mutex as AsyncMutex;
 
 use crate::answer::Failure;
-use crate::calls::Calls;
+use crate::calls::{Calls, member};
 use crate::objects::{Boxed, Object, Report};
 use crate::server;
 use crate::session::Session;
@@ -144,7 +144,7 @@ impl AnswerTask {
             let args = serde_json::Value::from(&Value::Array(call.args.clone()));
             let params = json!({"action": &*call.action, "args": args});
             let called = calls.call(&report, "rpc", &params).await;
-            let result = called.map(|mut reply| Value::from(reply["result"].take()));
+            let result = called.map(|reply| Value::from(member(reply, "result")));
             let result = result.map_err(Value::from);
             if let Err(error) = call.respond(result.as_ref()).await {
                 eprintln!("rpc: {error}");

@@ -4,7 +4,7 @@ use hat_tests::peers::{self, Handle, Peer};
 use serde_json::{Value, json};
 
 /// A connection of `layer`: the client's and the server's handle, and what both say of it.
-fn connected(
+pub(crate) fn connected(
     layer: &str,
     client: &Peer,
     server: &Peer,

@@ -8,6 +8,8 @@ use hat_tests::peers::{ErrorKind, Peer};
 use serde_json::{Value, json};
 
 use super::eventer::link::link;
+use super::iso::connected;
+use super::juggler::link::Host;
 use super::link::Link;
 use super::testee;
 
@@ -190,6 +192,53 @@ fn sends_wait_for_room_in_order() {
         let ids: Vec<_> =
             sends.into_iter().map(|sent| sent.expect()["first_id"].as_i64()).collect();
         assert!(ids.is_sorted(), "{ids:?}");
+    });
+}
+
+/// Rule 5, also for what waits until all is written: nothing is left to be.
+#[test]
+fn nothing_drains_once_it_is_closed() {
+    on_both(|peer| {
+        for layer in [Layer::Chatter, Layer::Chatter05] {
+            let Link { client, accepted, .. } = Link::new(layer, peer, peer);
+            client.close().expect();
+            accepted.closes();
+            for side in [client, accepted] {
+                let error = side.start("drain").wait().expect_err("it is closed");
+                assert_eq!(error.kind, ErrorKind::Connection, "{layer:?}: {error}");
+            }
+        }
+        for layer in ["tpkt", "cotp"] {
+            let (ours, theirs, ..) = connected(layer, peer, peer, &json!({}));
+            peer.expect("close", json!({"obj": ours}));
+            peer.event("closed", theirs);
+            for object in [ours, theirs] {
+                let kind = refused(peer, &format!("{layer}.drain"), json!({"obj": object}));
+                assert_eq!(kind, ErrorKind::Connection, "{layer}");
+            }
+        }
+    });
+}
+
+/// A reply of a tester that is no object has no data, as null has none.
+#[test]
+fn replies_that_are_no_objects() {
+    on_both(|peer| {
+        for reply in [json!(5), json!("text"), json!([]), json!(null)] {
+            let host = Host::listen("juggler", peer, &json!({"has_request_cb": true}));
+            let (side, conn) = host.connect(peer, json!({}));
+            let asked = side.start("send", json!({"name": "do", "data": 1}));
+            conn.call("request").reply(Ok(reply.clone()));
+            assert_eq!(asked.expect(), json!({"data": null}), "{reply}");
+
+            let host = Host::listen("juggler05", peer, &json!({}));
+            let (side, conn) = host.connect(peer, json!({}));
+            conn.expect("rpc_wrap", json!({"actions": ["do"]}));
+            side.expect("rpc_wrap", json!({"actions": []}));
+            let called = side.start("rpc_call", json!({"action": "do", "args": []}));
+            conn.call("rpc").reply(Ok(reply.clone()));
+            assert_eq!(called.expect(), json!({"result": null}), "{reply}");
+        }
     });
 }
 

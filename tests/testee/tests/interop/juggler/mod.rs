@@ -1,6 +1,6 @@
 //! Scenarios of layers `juggler` and `juggler05`: what any two implementations do with each other.
 
-mod link;
+pub(crate) mod link;
 mod peers05;
 mod requests;
 mod states;

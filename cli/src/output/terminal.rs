@@ -1,0 +1,38 @@
+//! What servers and clients said, where standard output is a terminal: nothing in it controls that.
+//! Where it is a pipe or a file, what they said goes there as it is.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal};
+
+use crate::exit::shown;
+
+/// Whether standard output is one.
+pub(super) fn is_one() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// JSON in a line, still the same JSON: its own escapes leave out DEL and C1 (U+007F to U+009F).
+pub(super) fn json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_control() {
+            // writing to a text does not fail
+            let _ = write!(shown, "\\u{:04x}", u32::from(char));
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
+/// Binary data, which may be a text of several lines.
+pub(super) fn binary(data: &[u8]) -> String {
+    let text = String::from_utf8_lossy(data);
+    let parts = text.split_inclusive(['\n', '\t']);
+    parts
+        .map(|part| match part.strip_suffix(['\n', '\t']) {
+            Some(front) => shown(front) + &part[front.len()..],
+            None => shown(part),
+        })
+        .collect()
+}
