@@ -12,15 +12,15 @@ use hat_aio::{Address, Error, IoStream, cotp, tcp, tpkt};
 use hat_core::chatter::Config;
 use hat_core::eventer::{Event, EventId, EventType, RegisterEvent, Timestamp};
 use hat_tests::on_every_runtime;
-use smol::Async;
+use smol::net::unix::UnixStream as SmolUnixStream;
 use socket2::{Domain, SockAddr, Type};
 
 use crate::{data, local, pair};
 
-type Stream = IoStream<Async<UnixStream>>;
+type Stream = IoStream<SmolUnixStream>;
 
 fn ends() -> (Stream, Stream) {
-    let (one, other) = Async::<UnixStream>::pair().expect("a pair");
+    let (one, other) = SmolUnixStream::pair().expect("a pair");
     (IoStream::new(one), IoStream::new(other))
 }
 
@@ -81,6 +81,33 @@ on_every_runtime! {
         }
         one.close().await;
         assert!(other.receive().await.expect_err("the end").protocol().is_some());
+    }
+
+    /// Over an address, and over a stream that there is already.
+    async fn half_close_over_a_unix_socket<R>() {
+        let config = hat_core::tcp::Config { allow_half_open: true, ..Default::default() };
+        let options = tcp::ConnectOptions { config, ..Default::default() };
+        let folder = Folder::new();
+        let address = Address::unix(folder.socket());
+        let server = tcp::listen::<R>(&address, options.clone().into()).await;
+        let server = server.expect("a free place");
+        let client = tcp::connect::<R>(&address, options.clone()).await.expect("it listens");
+        let accepted = server.accept().await.expect("the other end");
+        let (one, other) = ends();
+        let one = tcp::connect_on::<R>(one, &options).expect("a connection");
+        let other = tcp::connect_on::<R>(other, &options).expect("a connection");
+        for (one, other) in [(client, accepted), (one, other)] {
+            one.write("question").await.expect("written");
+            one.end();
+            assert_eq!(other.read_exact(8).await.expect("read"), "question");
+            let end = other.read(1).await.expect_err("its side has ended");
+            assert!(end.protocol().is_some(), "{end}");
+            other.write("answer").await.expect("our side is open");
+            other.close().await;
+            assert_eq!(one.read_exact(6).await.expect("read"), "answer");
+            one.closed().await;
+        }
+        server.close().await;
     }
 
     async fn tcp_and_tpkt_over_a_unix_socket<R>() {
