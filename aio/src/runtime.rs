@@ -61,8 +61,9 @@ pub trait Runtime: Sized + Send + Sync + 'static {
     /// Every address that a host name stands for.
     fn resolve(host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 
-    /// Connects to the Unix socket at `path`. Dropping the future gives the attempt up. Default:
-    /// there are none.
+    /// Connects to the Unix socket at `path`. Dropping the future gives the attempt up. Where the
+    /// queue of the server is full, this waits or gives [`WouldBlock`](io::ErrorKind::WouldBlock),
+    /// and is asked again. Default: there are none.
     fn connect_unix(path: &Path) -> impl Future<Output = io::Result<Box<dyn Stream>>> + Send {
         let _ = path;
         ready(Err(unsupported()))

@@ -5,6 +5,7 @@ use std::io;
 #[cfg(not(unix))]
 use std::path::Path;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::runtime::Stream;
 
@@ -33,6 +34,14 @@ impl UnixSocket {
     pub(crate) async fn accept(&self) -> io::Result<Box<dyn Stream>> {
         poll_fn(|cx| self.listener.poll_accept(cx)).await
     }
+}
+
+/// Before something that another process holds is tried again, the first time.
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+/// The next pause, 100 ms at the most.
+pub(crate) fn longer(pause: Duration) -> Duration {
+    (2 * pause).min(Duration::from_millis(100))
 }
 
 /// What a runtime without Unix sockets says.

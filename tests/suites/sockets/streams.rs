@@ -4,16 +4,19 @@
 use std::io::{ErrorKind, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use hat_aio::chatter::{self, RequestError, SendOptions};
 use hat_aio::eventer::{self, ConnectionInfo, Handler, Notification};
-use hat_aio::{Address, Error, IoStream, cotp, tcp, tpkt};
+use hat_aio::{Address, ConnectError, Error, IoStream, SocketOptions, cotp, tcp, tpkt};
 use hat_core::chatter::Config;
 use hat_core::eventer::{Event, EventId, EventType, RegisterEvent, Timestamp};
 use hat_tests::on_every_runtime;
+use hat_tests::runtimes::sleep;
 use smol::net::unix::UnixStream as SmolUnixStream;
-use socket2::{Domain, SockAddr, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::{data, local, pair};
 
@@ -51,6 +54,35 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server whose queue is full.
+struct FullListener {
+    socket: Socket,
+    waiting: Vec<Socket>,
+}
+
+impl FullListener {
+    fn new(path: &Path) -> Self {
+        let new = || Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+        let (socket, mut waiting) = (new(), Vec::new());
+        let at = SockAddr::unix(path).expect("a short path");
+        socket.bind(&at).expect("a free place");
+        socket.listen(1).expect("listens");
+        loop {
+            let next = new();
+            next.set_nonblocking(true).expect("a socket");
+            if next.connect(&at).is_err() {
+                return Self { socket, waiting };
+            }
+            waiting.push(next);
+        }
+    }
+
+    /// Takes all that wait.
+    fn take(&self) -> Vec<Socket> {
+        self.waiting.iter().map(|_| self.socket.accept().expect("it waits").0).collect()
     }
 }
 
@@ -247,22 +279,43 @@ on_every_runtime! {
     /// One that takes connections slowly is there all the same: who looks does not wait for it.
     async fn a_server_whose_queue_is_full<R>() {
         let folder = Folder::new();
-        let slow = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
-        let at = SockAddr::unix(folder.socket()).expect("a short path");
-        slow.bind(&at).expect("a free place");
-        slow.listen(1).expect("listens");
-        let mut waiting = Vec::new();
-        loop {
-            let next = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
-            next.set_nonblocking(true).expect("a socket");
-            if next.connect(&at).is_err() {
-                break;
-            }
-            waiting.push(next);
-        }
+        let _slow = FullListener::new(&folder.socket());
         let second = tcp::listen::<R>(Address::unix(folder.socket()), Default::default()).await;
         let text = second.expect_err("the first is there").to_string();
         assert!(text.contains("in use"), "{text}");
+    }
+
+    /// A client waits for its place in the queue, as it does with TCP.
+    async fn a_client_of_a_server_whose_queue_is_full<R>() {
+        let folder = Folder::new();
+        let slow = FullListener::new(&folder.socket());
+        let (sender, connected) = smol::channel::bounded(1);
+        let address = Address::unix(folder.socket());
+        let connecting = address.clone();
+        R::spawn(async move {
+            let client = tcp::connect::<R>(connecting, Default::default()).await;
+            sender.send(client).await.expect("wanted");
+        });
+        sleep::<R>(Duration::from_millis(50)).await;
+        assert!(connected.is_empty(), "it waits: {:?}", connected.try_recv());
+        let taken = slow.take();
+        let client = connected.recv().await.expect("an answer").expect("connected");
+        client.write("hello").await.expect("written");
+        client.drain().await.expect("sent");
+        let (mut server, _) = slow.socket.accept().expect("the client");
+        let mut read = [0; 5];
+        std::io::Read::read_exact(&mut server, &mut read).expect("sent");
+        assert_eq!(&read, b"hello");
+        drop((taken, server));
+
+        // as long as the options say
+        let full = FullListener::new(&folder.0.join("full.sock"));
+        let socket = SocketOptions { connect_timeout: Duration::from_millis(50), ..Default::default() };
+        let options = tcp::ConnectOptions { socket, ..Default::default() };
+        let late = tcp::connect::<R>(Address::unix(folder.0.join("full.sock")), options).await;
+        let Err(ConnectError::Connect { error, .. }) = late else { panic!("{late:?}") };
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+        drop(full);
     }
 
     async fn a_request_gets_its_own_answer<R>() {
