@@ -172,8 +172,7 @@ pub(crate) async fn bind<R: Runtime>(address: &Address) -> Result<Vec<Listener<R
     let mut listeners = Vec::new();
     let failed = |error| ListenError::Listen { address: address.clone(), error: Arc::new(error) };
     if let Some(path) = address.unix_path() {
-        // the system answers at once
-        return Ok(vec![Listener::Unix(unix::bind::<R>(path).map_err(failed)?)]);
+        return Ok(vec![Listener::Unix(unix::bind::<R>(path).await.map_err(failed)?)]);
     }
     let unknown = |error| ListenError::Resolve { address: address.clone(), error };
     for target in resolve::<R>(address).await.map_err(unknown)? {

@@ -1,6 +1,7 @@
 //! Every protocol over streams that are no TCP sockets of the runtime: here the two ends of a Unix
 //! socket.
 
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -283,6 +284,32 @@ on_every_runtime! {
         let second = tcp::listen::<R>(Address::unix(folder.socket()), Default::default()).await;
         let text = second.expect_err("the first is there").to_string();
         assert!(text.contains("in use"), "{text}");
+    }
+
+    /// The lock of another program on the folder holds nothing up, and in the end it is told.
+    async fn a_folder_that_somebody_else_has_locked<R>() {
+        let folder = Folder::new();
+        let address = Address::unix(folder.socket());
+        let lock = File::open(&folder.0).expect("a folder");
+        lock.lock().expect("nobody else has it");
+        let refused = tcp::listen::<R>(&address, Default::default()).await;
+        let text = refused.expect_err("it is locked").to_string();
+        let named = format!("the folder {} is locked by another program", folder.0.display());
+        assert!(text.contains(&named), "{text}");
+
+        // it has it for a moment only
+        let listening = tcp::listen::<R>(&address, Default::default());
+        let unlocking = async {
+            sleep::<R>(Duration::from_millis(10)).await;
+            drop(lock);
+        };
+        let (listening, ()) = smol::future::zip(listening, unlocking).await;
+        listening.expect("a free place").close().await;
+
+        let missing = folder.0.join("missing");
+        let refused = tcp::listen::<R>(Address::unix(missing.join("s")), Default::default()).await;
+        let text = refused.expect_err("there is no folder").to_string();
+        assert!(text.contains(&format!("the folder {} ", missing.display())), "{text}");
     }
 
     /// A client waits for its place in the queue, as it does with TCP.
