@@ -152,7 +152,8 @@ impl<S: Stream> TlsStream<S> {
     /// Writes the alert, ends our side, and waits for the peer to end its own.
     fn poll_leave<R: Runtime>(&mut self, cx: &mut Context<'_>, linger: &mut Linger<R>) -> Poll<()> {
         let gone = match self.poll_flush(cx) {
-            Poll::Ready(Ok(())) => ready!(self.stream.poll_shutdown(cx)).is_err(),
+            // the end of a stream within another one may wait for ever, and we do not
+            Poll::Ready(Ok(())) => matches!(self.stream.poll_shutdown(cx), Poll::Ready(Err(_))),
             Poll::Ready(Err(_)) => true,
             Poll::Pending => false,
         };
