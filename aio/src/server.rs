@@ -308,7 +308,7 @@ pub(crate) async fn unless_closing<C: Send + 'static, T>(
 
 /// What `future` gives, or `None` once the server is closed and has no connection any more, also
 /// none that is not bound to it.
-#[cfg(feature = "juggler")]
+#[cfg(feature = "web")]
 pub(crate) async fn unless_deserted<C: Send + 'static, T>(
     core: &Core<C>,
     future: impl Future<Output = T>,
