@@ -195,14 +195,14 @@ on_every_runtime! {
         let folder = Folder::new();
         let options = options(&folder);
         // a hash that takes long, and is that of no password
-        let slow = USERS.lines().nth(1).expect("a line").replace("bcrypt:$2y$04$", "slow:$2y$09$");
+        let slow = USERS.lines().nth(1).expect("a line").replace("bcrypt:$2y$04$", "slow:$2y$10$");
         fs::write(folder.path("users"), format!("{USERS}{slow}\n")).expect("written");
         let server = server::<R>(options).await;
         let address = server.addresses()[0];
         let known = basic("sha:secret");
         assert_eq!(get::<R>(address, "/page.html", &known).await.status, 200);
         let (sender, answers) = smol::channel::unbounded();
-        for _ in 0..100 {
+        for _ in 0..200 {
             let mut peer = Peer::new::<R>(address).await;
             let headers = basic("slow:guess");
             peer.send(format!("GET /page.html HTTP/1.1\r\nHost: plant\r\n{headers}\r\n")).await;
