@@ -15,6 +15,8 @@ use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -47,6 +49,8 @@ pub async fn all<R: Runtime>() {
     a_reader_that_stops::<R>().await;
     both_ways_at_once::<R>().await;
     half_close::<R>().await;
+    #[cfg(unix)]
+    unix_sockets::<R>().await;
     dropping::<R>().await;
 }
 
@@ -350,7 +354,42 @@ pub async fn both_ways_at_once<R: Runtime>() {
 
 /// Our side ends and the peer's does not: it is told, and what it sends is still read.
 pub async fn half_close<R: Runtime>() {
-    let (mut client, mut server) = pair::<R>().await;
+    let (client, server) = pair::<R>().await;
+    half_closed(client, server).await;
+}
+
+/// The same over a Unix socket, where the runtime has them.
+///
+/// # Panics
+///
+/// Also where there is no folder for temporary files.
+#[cfg(unix)]
+pub async fn unix_sockets<R: Runtime>() {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("hat-conformance-{}-{number}.sock", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("a free place");
+    let pair = match R::listen_unix(listener) {
+        Ok(listener) => {
+            let client = R::connect_unix(&path);
+            let server = poll_fn(|cx| listener.poll_accept(cx));
+            let (client, server) = both(client, server).await;
+            Some((client.expect("connected"), server.expect("accepted")))
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+            None
+        }
+    };
+    std::fs::remove_file(&path).expect("it is there");
+    if let Some((client, server)) = pair {
+        half_closed(client, server).await;
+    }
+}
+
+async fn half_closed(mut client: impl Stream, mut server: impl Stream) {
     write_all(&mut client, b"last").await;
     shut(&mut client).await.expect("it is open");
     shut(&mut client).await.expect("again changes nothing");

@@ -18,6 +18,9 @@ const READ: usize = 64 * 1024;
 /// pair in memory, a stream of QUIC, what an HTTP server has upgraded. It goes where a protocol has
 /// `connect_on` or `serve_on`.
 ///
+/// Our side is ended by `poll_close`, which must leave the other one open. That of `smol::Async`
+/// ends nothing: use the sockets of `smol::net` instead.
+///
 /// What has no IP addresses shows `0.0.0.0:0` as both, unless others are given.
 #[derive(Debug)]
 pub struct IoStream<T> {

@@ -61,8 +61,9 @@ pub trait Runtime: Sized + Send + Sync + 'static {
     /// Every address that a host name stands for.
     fn resolve(host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 
-    /// Connects to the Unix socket at `path`. Dropping the future gives the attempt up. Default:
-    /// there are none.
+    /// Connects to the Unix socket at `path`. Dropping the future gives the attempt up. Where the
+    /// queue of the server is full, this waits or gives [`WouldBlock`](io::ErrorKind::WouldBlock),
+    /// and is asked again. Default: there are none.
     fn connect_unix(path: &Path) -> impl Future<Output = io::Result<Box<dyn Stream>>> + Send {
         let _ = path;
         ready(Err(unsupported()))
@@ -299,10 +300,25 @@ pub fn coarse(at: Instant, now: Instant) -> Instant {
     if at.saturating_duration_since(now) < COARSE {
         return at;
     }
-    let start = *START.get_or_init(|| now);
-    let slices = at.saturating_duration_since(start).as_nanos().div_ceil(SLACK.as_nanos());
+    sliced(at, *START.get_or_init(|| now))
+}
+
+/// The first quarter of a second from `at` on, counted from `start`, which may be the later one on
+/// a clock that tests set.
+fn sliced(at: Instant, start: Instant) -> Instant {
+    let slack = SLACK.as_nanos();
+    let sliced = match at.checked_duration_since(start) {
+        Some(after) => {
+            let slices = u32::try_from(after.as_nanos().div_ceil(slack)).ok();
+            slices.and_then(|slices| start.checked_add(SLACK * slices))
+        }
+        None => {
+            let slices = u32::try_from(start.duration_since(at).as_nanos() / slack).ok();
+            slices.and_then(|slices| start.checked_sub(SLACK * slices))
+        }
+    };
     // what is too far away to be counted is late by nothing that matters
-    u32::try_from(slices).ok().and_then(|slices| start.checked_add(SLACK * slices)).unwrap_or(at)
+    sliced.unwrap_or(at)
 }
 
 /// A time so far away that nothing waits for it, 30 years: clocks and timers of systems cannot name
@@ -358,5 +374,21 @@ mod tests {
         fired.dedup();
         assert!((4..=5).contains(&fired.len()), "{} times", fired.len());
         assert!(coarse(now + FAR, now) >= now + FAR);
+    }
+
+    /// As those of a test whose clock stands still, after another one whose clock ran ahead.
+    #[test]
+    fn timers_before_the_first_one_of_the_process_fire_at_their_time() {
+        let start = Instant::now() + Duration::from_secs(3600);
+        for (before_ms, fires_ms) in
+            [(0, 0), (1, 0), (249, 0), (250, 250), (251, 250), (3000, 3000)]
+        {
+            let at = start - Duration::from_millis(before_ms);
+            assert_eq!(sliced(at, start), start - Duration::from_millis(fires_ms), "{before_ms}");
+        }
+        for (after_ms, fires_ms) in [(1, 250), (249, 250), (250, 250), (251, 500)] {
+            let at = start + Duration::from_millis(after_ms);
+            assert_eq!(sliced(at, start), start + Duration::from_millis(fires_ms), "{after_ms}");
+        }
     }
 }

@@ -306,6 +306,16 @@ pub(crate) async fn unless_closing<C: Send + 'static, T>(
     unless(core, |state| state.closing, future).await
 }
 
+/// What `future` gives, or `None` once the server is closed and has no connection any more, also
+/// none that is not bound to it.
+#[cfg(feature = "web")]
+pub(crate) async fn unless_deserted<C: Send + 'static, T>(
+    core: &Core<C>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    unless(core, |state| state.is_gone() && state.connections.is_empty(), future).await
+}
+
 /// What `future` gives, or `None` once the server has closed so far as `ended` says.
 async fn unless<C: Send + 'static, T>(
     core: &Core<C>,

@@ -109,6 +109,14 @@ mod events {
         tracing::warn!(remote, ?user, hint, "refused a wrong user or password");
     }
 
+    /// Said once until nobody waits any more.
+    #[cfg(feature = "web")]
+    pub(crate) fn passwords_crowded() {
+        let text = "too many passwords wait to be verified: more are refused for now, which \
+                    somebody who guesses passwords may be the cause of";
+        tracing::warn!("{text}");
+    }
+
     #[cfg(feature = "web")]
     pub(crate) fn user_gone(remote: &str, user: Option<&str>) {
         let text = "closed the WebSocket of a user who was removed from the htpasswd file or whose \
@@ -188,6 +196,9 @@ mod events {
     pub(crate) fn password_refused(_remote: &str, _user: Option<&str>) {}
 
     #[cfg(feature = "web")]
+    pub(crate) fn passwords_crowded() {}
+
+    #[cfg(feature = "web")]
     pub(crate) fn user_gone(_remote: &str, _user: Option<&str>) {}
 
     #[cfg(feature = "web")]
@@ -201,5 +212,6 @@ pub(crate) use events::cut;
 pub(crate) use events::{Life, accept_failed, handshake_failed, refused};
 #[cfg(feature = "web")]
 pub(crate) use events::{
-    file_failed, host_refused, htpasswd_failed, origin_refused, password_refused, user_gone,
+    file_failed, host_refused, htpasswd_failed, origin_refused, password_refused,
+    passwords_crowded, user_gone,
 };

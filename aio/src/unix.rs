@@ -2,9 +2,13 @@
 
 use std::future::poll_fn;
 use std::io;
-#[cfg(not(unix))]
-use std::path::Path;
 use std::task::{Context, Poll};
+use std::time::Duration;
+#[cfg(not(unix))]
+use std::{
+    future::{Future, ready},
+    path::Path,
+};
 
 use crate::runtime::Stream;
 
@@ -35,6 +39,14 @@ impl UnixSocket {
     }
 }
 
+/// Before something that another process holds is tried again, the first time.
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+/// The next pause, 100 ms at the most.
+pub(crate) fn longer(pause: Duration) -> Duration {
+    (2 * pause).min(Duration::from_millis(100))
+}
+
 /// What a runtime without Unix sockets says.
 pub(crate) fn unsupported() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, "this platform has no Unix sockets")
@@ -44,13 +56,15 @@ pub(crate) fn unsupported() -> io::Error {
 pub(crate) use file::bind;
 
 #[cfg(not(unix))]
-pub(crate) fn bind<R: crate::Runtime>(_path: &Path) -> io::Result<UnixSocket> {
-    Err(unsupported())
+pub(crate) fn bind<R: crate::Runtime>(
+    _path: &Path,
+) -> impl Future<Output = io::Result<UnixSocket>> {
+    ready(Err(unsupported()))
 }
 
 #[cfg(unix)]
 mod file {
-    use std::fs::{self, File};
+    use std::fs::{self, File, TryLockError};
     use std::io::{self, ErrorKind};
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
     use std::os::unix::net::UnixListener;
@@ -58,21 +72,24 @@ mod file {
 
     use socket2::{Domain, SockAddr, Socket, Type};
 
-    use super::UnixSocket;
+    use super::{FIRST_PAUSE, UnixSocket, longer};
     use crate::Runtime;
+    use crate::runtime::sleep;
+
+    /// With the pauses in between a second.
+    const LOCK_ATTEMPTS: usize = 13;
 
     /// Listens at `path`. The file of a server that is gone without having removed it makes place;
     /// a server that takes connections, and a file of another kind, do not.
     ///
     /// Who may connect is what the process' umask leaves, and the folder allows.
-    pub(crate) fn bind<R: Runtime>(path: &Path) -> io::Result<UnixSocket> {
+    pub(crate) async fn bind<R: Runtime>(path: &Path) -> io::Result<UnixSocket> {
         // still the same file where the process changes its folder
         let path = std::path::absolute(path)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         // of two servers that find the same old file, the second must not remove the first's new
         // one
-        let lock = File::open(folder)?;
-        lock.lock()?;
+        let lock = lock::<R>(folder).await?;
         let listener = match UnixListener::bind(&path) {
             Err(error) if error.kind() == ErrorKind::AddrInUse && is_left(&path) => {
                 fs::remove_file(&path)?;
@@ -83,6 +100,31 @@ mod file {
         drop(lock);
         let file = SocketFile::new(path)?;
         Ok(UnixSocket { listener: R::listen_unix(listener)?, file })
+    }
+
+    /// Locks `folder` until the file is dropped. Servers hold the lock for a moment; another
+    /// program may hold it for ever, and this thread must not wait for that.
+    async fn lock<R: Runtime>(folder: &Path) -> io::Result<File> {
+        let failed = |what: &str, error: io::Error| {
+            let text = format!("the folder {} cannot be {what}: {error}", folder.display());
+            io::Error::new(error.kind(), text)
+        };
+        let file = File::open(folder).map_err(|error| failed("read", error))?;
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..LOCK_ATTEMPTS {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => sleep::<R>(pause).await,
+                Err(TryLockError::Error(error)) => return Err(failed("locked", error)),
+            }
+            pause = longer(pause);
+        }
+        let text = format!(
+            "the folder {} is locked by another program (flock): end that one, or choose another \
+             folder for the socket",
+            folder.display()
+        );
+        Err(io::Error::new(ErrorKind::ResourceBusy, text))
     }
 
     /// Whether nobody listens any more at the socket whose file is there.

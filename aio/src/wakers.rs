@@ -11,8 +11,16 @@ pub(crate) struct WakerSet {
 }
 
 /// Where a future waits in a [`WakerSet`].
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Place(Option<u64>);
+
+#[cfg(feature = "web")]
+impl Place {
+    /// It was given to a future, which has not left it.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.0.is_some()
+    }
+}
 
 impl WakerSet {
     /// The task of `cx` waits at `place`, from now until the next [`wake`](Self::wake).
@@ -58,6 +66,19 @@ impl WakerSet {
         if !self.waiting.is_empty() {
             list.extend(self.waiting.drain(..).map(|(_, waker)| waker));
         }
+    }
+
+    /// Takes the task that waits longest out, with its place.
+    #[cfg(feature = "web")]
+    pub(crate) fn take_first(&mut self) -> Option<(Place, Waker)> {
+        let (number, waker) = (!self.waiting.is_empty()).then(|| self.waiting.remove(0))?;
+        Some((Place(Some(number)), waker))
+    }
+
+    /// Futures that wait.
+    #[cfg(feature = "web")]
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
     }
 
     fn find(&self, number: u64) -> Option<usize> {

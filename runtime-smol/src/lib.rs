@@ -82,8 +82,7 @@ impl Runtime for Smol {
 
     #[cfg(unix)]
     async fn connect_unix(path: &Path) -> io::Result<Box<dyn runtime::Stream>> {
-        let stream = smol::Async::<std::os::unix::net::UnixStream>::connect(path).await?;
-        Ok(Box::new(IoStream::new(stream)))
+        Ok(Box::new(net::SmolUnixStream::connect(path)?))
     }
 
     #[cfg(unix)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::connection::ServerHandle;
 use crate::runtime::{Runtime, sleep};
-use crate::server::{Core, unless_closing};
+use crate::server::{Core, unless_deserted};
 use crate::wakers::WakerSet;
 use hat_core::json::Value;
 use hat_core::juggler::{Autoflush, State};
@@ -126,7 +126,8 @@ impl SharedState {
         Follower { state: self.clone(), number }
     }
 
-    /// Flushes whenever it is time, until the server closes.
+    /// Flushes whenever it is time, until the server is closed and none of its connections is left:
+    /// those that are not bound to it live on.
     pub(super) async fn flush_loop<R: Runtime, C: Send + 'static>(self, server: Arc<Core<C>>) {
         let Some(delay) = self.0.delay.filter(|delay| !delay.is_zero()) else {
             return;
@@ -143,7 +144,7 @@ impl SharedState {
             .await;
             sleep::<R>(delay).await;
         };
-        while unless_closing(&server, changed()).await.is_some() {
+        while unless_deserted(&server, changed()).await.is_some() {
             self.flush();
         }
     }

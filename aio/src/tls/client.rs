@@ -137,7 +137,8 @@ impl Connector {
     ) -> Result<TlsStream<S>, Error> {
         let name = self.server_name(host)?;
         let tls = ClientConnection::new(self.config.clone(), name)?;
-        TlsStream::handshake::<R>(stream, tls.into(), self.timeout, self.records).await
+        let fragment = self.config.max_fragment_size;
+        TlsStream::handshake::<R>(stream, tls.into(), self.timeout, self.records, fragment).await
     }
 
     /// The name to verify, for a server at `host`.

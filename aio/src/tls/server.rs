@@ -122,7 +122,8 @@ impl Acceptor {
     /// [`Error`].
     pub async fn accept<R: Runtime, S: Stream>(&self, stream: S) -> Result<TlsStream<S>, Error> {
         let tls = ServerConnection::new(self.config.clone())?;
-        TlsStream::handshake::<R>(stream, tls.into(), self.timeout, self.records).await
+        let fragment = self.config.max_fragment_size;
+        TlsStream::handshake::<R>(stream, tls.into(), self.timeout, self.records, fragment).await
     }
 }
 

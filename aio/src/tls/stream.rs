@@ -39,6 +39,9 @@ const BUDGET: usize = 32;
 /// Plain bytes of a record at the most (RFC 5246 section 6.2.1).
 const RECORD: usize = 16 * 1024;
 
+/// Bytes in front of those of a record.
+const HEADER: usize = 5;
+
 /// Records that are kept for what TLS itself has to say: the end of a handshake, alerts, answers.
 const RESERVE: u64 = 16;
 
@@ -76,12 +79,14 @@ impl<S> fmt::Debug for TlsStream<S> {
 
 impl<S: Stream> TlsStream<S> {
     /// Does the handshake within `time`. With TLS 1.2, no more than `records` are written
-    /// afterwards.
+    /// afterwards, of `fragment` bytes at the most with their header, where the configuration says
+    /// so.
     pub(super) async fn handshake<R: Runtime>(
         stream: S,
         mut tls: Connection,
         time: Duration,
         records: u64,
+        fragment: Option<usize>,
     ) -> Result<Self, Error> {
         tls.set_buffer_limit(Some(BATCH));
         let mut this = Self {
@@ -97,7 +102,7 @@ impl<S: Stream> TlsStream<S> {
         let done = within::<R, _>(time, poll_fn(|cx| this.poll_handshake(cx))).await;
         match done.unwrap_or(Err(Error::TimedOut { time })) {
             Ok(()) => {
-                this.records = Records::of(&this.tls, records);
+                this.records = Records::of(&this.tls, records, fragment);
                 Ok(this)
             }
             // nobody is there to be told
@@ -147,7 +152,8 @@ impl<S: Stream> TlsStream<S> {
     /// Writes the alert, ends our side, and waits for the peer to end its own.
     fn poll_leave<R: Runtime>(&mut self, cx: &mut Context<'_>, linger: &mut Linger<R>) -> Poll<()> {
         let gone = match self.poll_flush(cx) {
-            Poll::Ready(Ok(())) => ready!(self.stream.poll_shutdown(cx)).is_err(),
+            // the end of a stream within another one may wait for ever, and we do not
+            Poll::Ready(Ok(())) => matches!(self.stream.poll_shutdown(cx), Poll::Ready(Err(_))),
             Poll::Ready(Err(_)) => true,
             Poll::Pending => false,
         };
@@ -234,21 +240,25 @@ impl<S: Stream> TlsStream<S> {
 struct Records {
     limit: u64,
     left: u64,
+    /// Plain bytes of each at the most.
+    size: usize,
 }
 
 impl Default for Records {
     fn default() -> Self {
-        Self { limit: u64::MAX, left: u64::MAX }
+        Self { limit: u64::MAX, left: u64::MAX, size: RECORD }
     }
 }
 
 impl Records {
-    /// Those of a handshake that is done, at most `most`.
-    fn of(tls: &Connection, most: u64) -> Self {
+    /// Those of a handshake that is done, at most `most`, of `fragment` bytes with their header.
+    fn of(tls: &Connection, most: u64, fragment: Option<usize>) -> Self {
         match tls.negotiated_cipher_suite() {
             Some(SupportedCipherSuite::Tls12(suite)) => {
                 let limit = suite.common.confidentiality_limit.min(most);
-                Self { limit, left: limit.saturating_sub(RESERVE) }
+                // rustls takes no `fragment` that has no room for more than the header
+                let size = fragment.map_or(RECORD, |fragment| fragment.saturating_sub(HEADER));
+                Self { limit, left: limit.saturating_sub(RESERVE), size: size.max(1) }
             }
             // TLS 1.3 changes its keys
             _ => Self::default(),
@@ -257,7 +267,7 @@ impl Records {
 
     /// Whether one more batch may be written.
     fn check(&self) -> Result<(), Error> {
-        match self.left >= BATCH.div_ceil(RECORD) as u64 {
+        match self.left >= BATCH.div_ceil(self.size) as u64 {
             true => Ok(()),
             false => Err(Error::RecordsUsedUp { limit: self.limit }),
         }
@@ -265,7 +275,7 @@ impl Records {
 
     fn written(&mut self, bytes: usize) {
         if self.limit < u64::MAX {
-            self.left = self.left.saturating_sub(bytes.div_ceil(RECORD) as u64);
+            self.left = self.left.saturating_sub(bytes.div_ceil(self.size) as u64);
         }
     }
 }

@@ -58,6 +58,12 @@ impl Answer {
             .with(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
+    pub(super) fn passwords_busy() -> Self {
+        let reason = "too many passwords wait to be verified: try again in a moment";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, reason)
+            .with(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     pub(super) fn body_too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large").closing()
     }

@@ -41,6 +41,8 @@ pub(super) enum Access {
     Denied,
     /// The password file cannot be used.
     Unavailable,
+    /// Too many others wait for theirs to be verified.
+    Busy,
 }
 
 /// What to do.
@@ -72,6 +74,7 @@ pub(super) fn decide(head: &Parts, rules: &Rules, access: &Access) -> Decision {
         Access::Open | Access::User(_) => {}
         Access::Denied => return Decision::Answer(Answer::unauthorized()),
         Access::Unavailable => return Decision::Answer(Answer::passwords_unavailable()),
+        Access::Busy => return Decision::Answer(Answer::passwords_busy()),
     }
     if rules.ws_path.as_deref() == Some(path) {
         return match websocket::handshake(head, &rules.origins) {

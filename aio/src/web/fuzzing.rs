@@ -47,7 +47,7 @@ pub fn request(lines: &[u8]) {
         routes: false,
         body_size: 1000,
     };
-    for access in [Access::Open, Access::Denied, Access::Unavailable] {
+    for access in [Access::Open, Access::Denied, Access::Unavailable, Access::Busy] {
         let _ = decide(&head, &rules, &access);
     }
     let _ = (forwarded(&head.headers), credentials(&head.headers));

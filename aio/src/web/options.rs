@@ -34,8 +34,9 @@ pub struct WebOptions {
     /// authentication). Hashes may be `$apr1$`, bcrypt (`$2y$`, `$2b$`, `$2a$`) and `{SHA}`; lines
     /// that are empty or begin with `#` are skipped. The file is read again when it changes, which
     /// is looked at once a second at most; while it cannot be read or is wrong, every request gets
-    /// 503. A WebSocket that a user opened is closed within some two seconds after
-    /// the user is taken out of the file or has another password there. Default: none.
+    /// 503. So do new users for a moment where 64 passwords wait to be verified already. A
+    /// WebSocket that a user opened is closed within some two seconds after the user is taken out
+    /// of the file or has another password there. Default: none.
     ///
     /// Basic authentication sends the password with each request: over a network it needs TLS.
     pub htpasswd_file: Option<PathBuf>,

@@ -1,26 +1,30 @@
 //! Every protocol over streams that are no TCP sockets of the runtime: here the two ends of a Unix
 //! socket.
 
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use hat_aio::chatter::{self, RequestError, SendOptions};
 use hat_aio::eventer::{self, ConnectionInfo, Handler, Notification};
-use hat_aio::{Address, Error, IoStream, cotp, tcp, tpkt};
+use hat_aio::{Address, ConnectError, Error, IoStream, SocketOptions, cotp, tcp, tpkt};
 use hat_core::chatter::Config;
 use hat_core::eventer::{Event, EventId, EventType, RegisterEvent, Timestamp};
 use hat_tests::on_every_runtime;
-use smol::Async;
-use socket2::{Domain, SockAddr, Type};
+use hat_tests::runtimes::sleep;
+use smol::net::unix::UnixStream as SmolUnixStream;
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::{data, local, pair};
 
-type Stream = IoStream<Async<UnixStream>>;
+type Stream = IoStream<SmolUnixStream>;
 
 fn ends() -> (Stream, Stream) {
-    let (one, other) = Async::<UnixStream>::pair().expect("a pair");
+    let (one, other) = SmolUnixStream::pair().expect("a pair");
     (IoStream::new(one), IoStream::new(other))
 }
 
@@ -54,6 +58,35 @@ impl Drop for Folder {
     }
 }
 
+/// A server whose queue is full.
+struct FullListener {
+    socket: Socket,
+    waiting: Vec<Socket>,
+}
+
+impl FullListener {
+    fn new(path: &Path) -> Self {
+        let new = || Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+        let (socket, mut waiting) = (new(), Vec::new());
+        let at = SockAddr::unix(path).expect("a short path");
+        socket.bind(&at).expect("a free place");
+        socket.listen(1).expect("listens");
+        loop {
+            let next = new();
+            next.set_nonblocking(true).expect("a socket");
+            if next.connect(&at).is_err() {
+                return Self { socket, waiting };
+            }
+            waiting.push(next);
+        }
+    }
+
+    /// Takes all that wait.
+    fn take(&self) -> Vec<Socket> {
+        self.waiting.iter().map(|_| self.socket.accept().expect("it waits").0).collect()
+    }
+}
+
 struct Echo;
 
 impl Handler for Echo {
@@ -81,6 +114,33 @@ on_every_runtime! {
         }
         one.close().await;
         assert!(other.receive().await.expect_err("the end").protocol().is_some());
+    }
+
+    /// Over an address, and over a stream that there is already.
+    async fn half_close_over_a_unix_socket<R>() {
+        let config = hat_core::tcp::Config { allow_half_open: true, ..Default::default() };
+        let options = tcp::ConnectOptions { config, ..Default::default() };
+        let folder = Folder::new();
+        let address = Address::unix(folder.socket());
+        let server = tcp::listen::<R>(&address, options.clone().into()).await;
+        let server = server.expect("a free place");
+        let client = tcp::connect::<R>(&address, options.clone()).await.expect("it listens");
+        let accepted = server.accept().await.expect("the other end");
+        let (one, other) = ends();
+        let one = tcp::connect_on::<R>(one, &options).expect("a connection");
+        let other = tcp::connect_on::<R>(other, &options).expect("a connection");
+        for (one, other) in [(client, accepted), (one, other)] {
+            one.write("question").await.expect("written");
+            one.end();
+            assert_eq!(other.read_exact(8).await.expect("read"), "question");
+            let end = other.read(1).await.expect_err("its side has ended");
+            assert!(end.protocol().is_some(), "{end}");
+            other.write("answer").await.expect("our side is open");
+            other.close().await;
+            assert_eq!(one.read_exact(6).await.expect("read"), "answer");
+            one.closed().await;
+        }
+        server.close().await;
     }
 
     async fn tcp_and_tpkt_over_a_unix_socket<R>() {
@@ -220,22 +280,69 @@ on_every_runtime! {
     /// One that takes connections slowly is there all the same: who looks does not wait for it.
     async fn a_server_whose_queue_is_full<R>() {
         let folder = Folder::new();
-        let slow = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
-        let at = SockAddr::unix(folder.socket()).expect("a short path");
-        slow.bind(&at).expect("a free place");
-        slow.listen(1).expect("listens");
-        let mut waiting = Vec::new();
-        loop {
-            let next = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
-            next.set_nonblocking(true).expect("a socket");
-            if next.connect(&at).is_err() {
-                break;
-            }
-            waiting.push(next);
-        }
+        let _slow = FullListener::new(&folder.socket());
         let second = tcp::listen::<R>(Address::unix(folder.socket()), Default::default()).await;
         let text = second.expect_err("the first is there").to_string();
         assert!(text.contains("in use"), "{text}");
+    }
+
+    /// The lock of another program on the folder holds nothing up, and in the end it is told.
+    async fn a_folder_that_somebody_else_has_locked<R>() {
+        let folder = Folder::new();
+        let address = Address::unix(folder.socket());
+        let lock = File::open(&folder.0).expect("a folder");
+        lock.lock().expect("nobody else has it");
+        let refused = tcp::listen::<R>(&address, Default::default()).await;
+        let text = refused.expect_err("it is locked").to_string();
+        let named = format!("the folder {} is locked by another program", folder.0.display());
+        assert!(text.contains(&named), "{text}");
+
+        // it has it for a moment only
+        let listening = tcp::listen::<R>(&address, Default::default());
+        let unlocking = async {
+            sleep::<R>(Duration::from_millis(10)).await;
+            drop(lock);
+        };
+        let (listening, ()) = smol::future::zip(listening, unlocking).await;
+        listening.expect("a free place").close().await;
+
+        let missing = folder.0.join("missing");
+        let refused = tcp::listen::<R>(Address::unix(missing.join("s")), Default::default()).await;
+        let text = refused.expect_err("there is no folder").to_string();
+        assert!(text.contains(&format!("the folder {} ", missing.display())), "{text}");
+    }
+
+    /// A client waits for its place in the queue, as it does with TCP.
+    async fn a_client_of_a_server_whose_queue_is_full<R>() {
+        let folder = Folder::new();
+        let slow = FullListener::new(&folder.socket());
+        let (sender, connected) = smol::channel::bounded(1);
+        let address = Address::unix(folder.socket());
+        let connecting = address.clone();
+        R::spawn(async move {
+            let client = tcp::connect::<R>(connecting, Default::default()).await;
+            sender.send(client).await.expect("wanted");
+        });
+        sleep::<R>(Duration::from_millis(50)).await;
+        assert!(connected.is_empty(), "it waits: {:?}", connected.try_recv());
+        let taken = slow.take();
+        let client = connected.recv().await.expect("an answer").expect("connected");
+        client.write("hello").await.expect("written");
+        client.drain().await.expect("sent");
+        let (mut server, _) = slow.socket.accept().expect("the client");
+        let mut read = [0; 5];
+        std::io::Read::read_exact(&mut server, &mut read).expect("sent");
+        assert_eq!(&read, b"hello");
+        drop((taken, server));
+
+        // as long as the options say
+        let full = FullListener::new(&folder.0.join("full.sock"));
+        let socket = SocketOptions { connect_timeout: Duration::from_millis(50), ..Default::default() };
+        let options = tcp::ConnectOptions { socket, ..Default::default() };
+        let late = tcp::connect::<R>(Address::unix(folder.0.join("full.sock")), options).await;
+        let Err(ConnectError::Connect { error, .. }) = late else { panic!("{late:?}") };
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+        drop(full);
     }
 
     async fn a_request_gets_its_own_answer<R>() {

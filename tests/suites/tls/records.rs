@@ -51,17 +51,20 @@ fn client(stream: TcpStream, version: &'static SupportedProtocolVersion) -> impl
     StreamOwned::new(ClientConnection::new(Arc::new(config), name).expect("a client"), stream)
 }
 
-/// A server that speaks this version only.
-fn server(stream: TcpStream, version: &'static SupportedProtocolVersion) -> impl Read + Write {
+fn server_config(version: &'static SupportedProtocolVersion) -> ServerConfig {
     let chain = CertificateDer::from_pem_slice(SERVER.certificate.as_bytes());
     let key = PrivateKeyDer::from_pem_slice(SERVER.key.as_bytes());
-    let config = ServerConfig::builder_with_provider(provider())
+    ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[version])
         .expect("a version")
         .with_no_client_auth()
         .with_single_cert(vec![chain.expect("a certificate")], key.expect("a key"))
-        .expect("a server");
-    let tls = ServerConnection::new(Arc::new(config)).expect("a server");
+        .expect("a server")
+}
+
+/// A server that speaks this version only.
+fn server(stream: TcpStream, version: &'static SupportedProtocolVersion) -> impl Read + Write {
+    let tls = ServerConnection::new(Arc::new(server_config(version))).expect("a server");
     StreamOwned::new(tls, stream)
 }
 
@@ -72,13 +75,19 @@ fn read_all(mut peer: impl Read) -> (Vec<u8>, std::io::Result<usize>) {
     (all, end)
 }
 
-/// A part came, and that it was not all is an error.
+/// A part came, in records of so many bytes, and that it was not all is an error.
 #[track_caller]
-fn cut(read: (Vec<u8>, std::io::Result<usize>)) {
+fn cut_after(record: usize, read: (Vec<u8>, std::io::Result<usize>)) {
     let (all, end) = read;
     assert_eq!(end.expect_err("no close_notify").kind(), ErrorKind::UnexpectedEof);
-    assert!(all.len() > MUCH / 4 && all.len() <= LIMIT as usize * RECORD, "{}", all.len());
+    let most = LIMIT as usize * record;
+    assert!(all.len() > most / 2 && all.len() <= most, "{}", all.len());
     assert!(all == much()[..all.len()], "what came is what was written");
+}
+
+#[track_caller]
+fn cut(read: (Vec<u8>, std::io::Result<usize>)) {
+    cut_after(RECORD, read);
 }
 
 #[track_caller]
@@ -117,6 +126,26 @@ on_every_runtime! {
         ours.write(much()).await.expect("queued");
         used_up(ours.closed().await);
         cut(peer.join().expect("no panic"));
+    }
+
+    /// Where a configuration has smaller ones, as many are less.
+    async fn small_records_are_counted_as_what_they_are<R>() {
+        const SMALL: usize = 1024;
+        let mut config = server_config(&TLS12);
+        // with their header
+        config.max_fragment_size = Some(SMALL + 5);
+        let tls = tls::Acceptor::from_config(config).with_record_limit(LIMIT);
+        let options = ListenOptions { tls: Some(tls), ..ListenOptions::default() };
+        let ours = listen::<R>(local(), options).await.expect("listens");
+        let address = ours.addresses()[0];
+        let peer = thread::spawn(move || {
+            let stream = TcpStream::connect(address).expect("connected");
+            read_all(client(stream, &TLS12))
+        });
+        let accepted = ours.accept().await.expect("a connection");
+        accepted.write(much()).await.expect("queued");
+        used_up(accepted.closed().await);
+        cut_after(SMALL, peer.join().expect("no panic"));
     }
 
     /// It changes its keys.

@@ -185,6 +185,16 @@ on_every_runtime! {
         read(&mut other).await.expect_err("changed");
     }
 
+    /// As that of a stream within another one may, whose room is used up.
+    async fn a_refused_handshake_over_a_stream_whose_end_waits<R>() {
+        let (wire, mut peer) = Wire::pair(usize::MAX, 4096);
+        let http = [IoSlice::new(b"GET / HTTP/1.1\r\n")];
+        poll_fn(|cx| peer.poll_write(cx, &http)).await.expect("there is room");
+        let acceptor = server_options(&SERVER).build().expect("a certificate");
+        let error = acceptor.accept::<R, _>(wire.endless()).await.expect_err("no TLS");
+        assert!(matches!(error, Error::NotTls { first: b'G' }), "{error:?}");
+    }
+
     /// Whoever was cut off does not tell the other end that all is well.
     async fn after_a_cut_no_end_is_told<R>() {
         let wires = Wire::pair(usize::MAX, 1 << 20);

@@ -25,6 +25,7 @@ pub(crate) struct Wire {
     incoming: Arc<Mutex<Line>>,
     outgoing: Arc<Mutex<Line>>,
     grain: usize,
+    endless: bool,
 }
 
 impl Wire {
@@ -33,8 +34,13 @@ impl Wire {
     pub(crate) fn pair(grain: usize, room: usize) -> (Self, Self) {
         let line = || Arc::new(Mutex::new(Line { room, ..Line::default() }));
         let (one, other) = (line(), line());
-        let end = |incoming, outgoing| Self { incoming, outgoing, grain };
+        let end = |incoming, outgoing| Self { incoming, outgoing, grain, endless: false };
         (end(one.clone(), other.clone()), end(other, one))
+    }
+
+    /// The same end, whose [`poll_shutdown`](Stream::poll_shutdown) waits for ever.
+    pub(crate) fn endless(self) -> Self {
+        Self { endless: true, ..self }
     }
 
     fn incoming(&self) -> MutexGuard<'_, Line> {
@@ -88,6 +94,9 @@ impl Stream for Wire {
     }
 
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.endless {
+            return Poll::Pending;
+        }
         let mut line = self.outgoing.lock().expect("nobody panicked");
         line.ended = true;
         line.reader.take().into_iter().for_each(Waker::wake);

@@ -9,11 +9,13 @@ use hat_aio::juggler::{
     Client, ConnectError, ConnectOptions, Connection, Handler, ListenOptions, ReconnectOptions,
     RequestError, Server, SharedState, Update, WsOptions, connect, keep_connected, listen,
 };
+use hat_aio::server::AcceptOptions;
 use hat_aio::tcp;
 use hat_aio::web::{Origins, WebOptions};
 use hat_core::json::{Pointer, Value};
 use hat_core::juggler::{PingRule, State};
 use hat_core::ws;
+use hat_tests::counting::CountingRuntime;
 use hat_tests::runtimes::{TestRuntime, sleep};
 use hat_tests::websocket::frame;
 use hat_tests::{logged, on_every_runtime};
@@ -37,6 +39,9 @@ async fn server<R: TestRuntime>(handler: impl Handler, options: ListenOptions) -
 async fn client<R: TestRuntime>(server: &Server) -> Client {
     connect::<R>(server.addresses()[0], ConnectOptions::default()).await.expect("connected")
 }
+
+/// Whose tasks are counted.
+struct Unbound;
 
 /// Waits until the client's state is this.
 async fn until_state(client: &Client, expected: serde_json::Value) {
@@ -106,6 +111,37 @@ on_every_runtime! {
         until::<R>(|| told.lock().expect("a list").len() == 4).await;
         assert_eq!(told.lock().expect("a list").iter().filter(|line| line.ends_with("went")).count(), 2);
         assert!(server.connections().is_empty());
+    }
+
+    /// They live on, and are told of changes for as long as they do; then nothing is left.
+    async fn connections_that_are_not_bound_follow_after_the_close<R>() {
+        let state = SharedState::new(State::default(), Some(Duration::from_millis(1)));
+        let accept = AcceptOptions { bind_connections: false, ..AcceptOptions::default() };
+        let web = WebOptions { accept, ..WebOptions::default() };
+        let options = ListenOptions { web, state: Some(state.clone()), ..ListenOptions::default() };
+        for followers in [2, 0] {
+            let server = listen::<CountingRuntime<R, Unbound>>(local(), (), options.clone()).await;
+            let server = server.expect("a free port");
+            let mut clients = Vec::new();
+            for _ in 0..followers {
+                clients.push(client::<R>(&server).await);
+            }
+            until::<R>(|| state.followers() == followers).await;
+            server.close().await;
+            for number in 0..3 {
+                state.change(|state| state.set(&path("/number"), number)).expect("set");
+                for client in &clients {
+                    until_state(client, json!({"number": number})).await;
+                }
+                if let Some(client) = clients.pop_if(|_| number == 1) {
+                    client.close().await;
+                }
+            }
+            for client in clients {
+                client.close().await;
+            }
+            until::<R>(|| CountingRuntime::<R, Unbound>::tasks() == 0).await;
+        }
     }
 
     async fn messages_are_compressed_where_both_ends_want_it<R>() {

@@ -189,4 +189,39 @@ on_every_runtime! {
             assert_eq!(answer.status, if number % 2 == 0 { 200 } else { 401 });
         }
     }
+
+    /// Those that cannot even wait are refused at once, and hold up nobody who was let in before.
+    async fn more_passwords_than_may_wait<R>() {
+        let folder = Folder::new();
+        let options = options(&folder);
+        // a hash that takes long, and is that of no password
+        let slow = USERS.lines().nth(1).expect("a line").replace("bcrypt:$2y$04$", "slow:$2y$10$");
+        fs::write(folder.path("users"), format!("{USERS}{slow}\n")).expect("written");
+        let server = server::<R>(options).await;
+        let address = server.addresses()[0];
+        let known = basic("sha:secret");
+        assert_eq!(get::<R>(address, "/page.html", &known).await.status, 200);
+        let (sender, answers) = smol::channel::unbounded();
+        for _ in 0..200 {
+            let mut peer = Peer::new::<R>(address).await;
+            let headers = basic("slow:guess");
+            peer.send(format!("GET /page.html HTTP/1.1\r\nHost: plant\r\n{headers}\r\n")).await;
+            let sender = sender.clone();
+            R::spawn(async move {
+                if let Some(answer) = peer.answer().await {
+                    let _ = sender.send(answer).await;
+                }
+            });
+        }
+        drop(sender);
+        let busy = loop {
+            let answer = answers.recv().await.expect("some are too many");
+            if answer.status != 401 {
+                break answer;
+            }
+        };
+        assert_eq!((busy.status, busy.header("retry-after")), (503, "1"));
+        assert!(busy.text().contains("passwords"), "{}", busy.text());
+        assert_eq!(get::<R>(address, "/page.html", &known).await.status, 200);
+    }
 }

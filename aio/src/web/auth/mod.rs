@@ -6,10 +6,14 @@
 //!                     file changed? ──read──> hash ──verify──> granted, remembered, or denied
 //! ```
 //!
-//! Reading and verifying run where blocking stops no other task, and few at a time. That a password
-//! was right is remembered as a hash with a key of this process, together with the hash in the
-//! file: a page of fifty files costs one verification, and a changed password is not right any
-//! more.
+//! Reading and verifying run where blocking stops no other task, and few at a time. Some more wait
+//! for their turn, and who comes when too many do is answered 503 at once: a password may take a
+//! second, and a client that is gone still has its turn, so that those who wait would hold all
+//! places of the server otherwise.
+//!
+//! That a password was right is remembered as a hash with a key of this process, together with the
+//! hash in the file: a page of fifty files costs one verification, and a changed password is not
+//! right any more. Who is remembered waits for nobody.
 
 mod apr1;
 mod gate;
@@ -49,6 +53,9 @@ const MAX_PASSWORD: usize = 1024;
 
 /// Passwords verified at a time: guessers must not take all processors.
 const VERIFYING: usize = 2;
+
+/// Passwords that wait to be verified, at the most: each is a connection that is kept.
+const WAITING: usize = 64;
 
 /// Who may come in.
 #[derive(Debug)]
@@ -98,7 +105,7 @@ impl Auth {
         let (checked, recent) = (R::now(), VecDeque::new());
         let state = State { file: Ok(file?), stamp, checked, recent };
         let keys = [RandomState::new(), RandomState::new()];
-        let (gate, watch) = (Gate::new(VERIFYING), Watch::default());
+        let (gate, watch) = (Gate::new(VERIFYING, WAITING), Watch::default());
         Ok(Self { path, state: Mutex::new(state), gate, keys, watch })
     }
 
@@ -125,7 +132,12 @@ impl Auth {
         if known && self.lock().recent.contains(&proof) {
             return pass(user, hash);
         }
-        let permit = self.gate.enter().await;
+        let permit = self.gate.enter().await.map_err(|crowded| {
+            if crowded.is_first {
+                trace::passwords_crowded();
+            }
+            Access::Busy
+        })?;
         let held_against = hash.clone();
         let verify = move || {
             // with the work, which goes on also where the client does not wait for it

@@ -97,7 +97,9 @@ fn passwords_come_before_all_else() {
     let unauthorized = "401 www-authenticate=Basic realm=\"hat\", charset=\"UTF-8\"";
     for request in ["GET / HTTP/1.1", "GET /none HTTP/1.1", "POST /x HTTP/1.1", UPGRADE] {
         assert_eq!(decided(request, &rules(), &Access::Denied), unauthorized);
-        assert_eq!(decided(request, &rules(), &Access::Unavailable), "503 retry-after=1");
+        for access in [Access::Unavailable, Access::Busy] {
+            assert_eq!(decided(request, &rules(), &access), "503 retry-after=1");
+        }
     }
     let user = Access::User("ana".into());
     assert_eq!(decided("GET /x HTTP/1.1", &rules(), &user), "file x");
