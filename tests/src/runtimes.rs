@@ -132,8 +132,9 @@ impl TestWatch {
     }
 }
 
-/// Makes a test for each runtime of each generic body: `chatter::tokio`, `chatter::smol`,
-/// `chatter::async_std`, and on Linux `chatter::compio`, which runs everything on one thread.
+/// Makes a test for each runtime of each generic body: `chatter::tokio`, `chatter::smol`, on Linux
+/// `chatter::compio`, which runs everything on one thread, and with the feature `async-std-suites`
+/// `chatter::async_std`.
 #[macro_export]
 macro_rules! on_every_runtime {
     ($($(#[$meta:meta])* async fn $name:ident<$runtime:ident>() $body:block)+) => {
@@ -185,6 +186,7 @@ macro_rules! tests_of_body {
                 <hat_smol::Smol as $crate::runtimes::TestRuntime>::run(body);
             }
 
+            #[cfg(feature = "async-std-suites")]
             #[test]
             fn async_std() {
                 use hat_smol::async_std::AsyncStd;

@@ -8,19 +8,32 @@ mod rings;
 
 use std::time::Duration;
 
-use hat_aio::conformance;
+use hat_aio::{Runtime, conformance};
 use hat_tests::on_every_runtime;
 use hat_tests::simulated::{Habits, Simulated, run};
 use hat_tests::simulation::{Random, Seed, Shape};
 
 use local::Local;
 
+async fn conforms_at_all<R: Runtime>() {
+    conformance::all::<R>().await;
+    conformance::waking_from_another_thread::<R>().await;
+    conformance::much_blocking_work::<R>().await;
+}
+
 on_every_runtime! {
     async fn conforms<R>() {
-        conformance::all::<R>().await;
-        conformance::waking_from_another_thread::<R>().await;
-        conformance::much_blocking_work::<R>().await;
+        conforms_at_all::<R>().await;
     }
+}
+
+/// Whose other suites are for long runs.
+#[cfg(not(feature = "async-std-suites"))]
+#[test]
+fn async_std_conforms() {
+    use hat_smol::async_std::AsyncStd;
+
+    <AsyncStd as hat_tests::runtimes::TestRuntime>::run(Box::pin(conforms_at_all::<AsyncStd>()));
 }
 
 #[test]

@@ -351,8 +351,8 @@ impl Work {
         }
     }
 
-    /// Looks whether a disk that was full has room again: nobody may register anything for long, and
-    /// who asks how the server fares would be told what has passed.
+    /// Looks whether a disk that was full has room again: nobody may register anything for long,
+    /// and who asks how the server fares would be told what has passed.
     fn probe(&mut self) {
         // what was answered, or is uncertain, is tried again by itself
         if self.has_room() && self.unsynced.is_empty() && self.recover_at.is_none() {
