@@ -9,11 +9,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use hat_tests::peers::{self, unused_addr};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::on_every_runtime;
 use crate::process::{Hat, Server, hat, hat_with};
-use crate::redundancy::{DeployedProgram, monitor, until, wait_for_status};
+use crate::redundancy::{self, DeployedProgram, monitor, until, wait_for_status};
 use crate::store::Folder;
 
 /// Many events as `hat store export` prints them, each with some bytes.
@@ -252,11 +252,7 @@ on_every_runtime! {
         let Some((server, address, _)) = on_a_small_disk(&folder, &args) else { return };
         let ours = format!("--connect {address} --runtime {runtime}");
         wait_for_status(&ours, "operational");
-        let theirs_conf = json!({
-            "name": "theirs", "server_id": 2, "backend": {"module": "hat.event.backends.memory"},
-            "modules": [], "eventer_server": {"host": "127.0.0.1", "port": theirs_at.port()},
-            "monitor_component": {"host": "127.0.0.1", "port": monitor_at.port(), "group": "event"},
-        });
+        let theirs_conf = redundancy::theirs(&folder, theirs_at, monitor_at);
         let _python = DeployedProgram::start(&folder, "hat-event-server", &theirs_conf, theirs_at);
         let theirs = format!("--connect {theirs_at} --runtime {runtime}");
         wait_for_status(&theirs, "standby");

@@ -91,6 +91,21 @@ pub(crate) fn monitor(folder: &Folder, at: SocketAddr, master_at: SocketAddr) ->
     DeployedProgram::start(folder, "hat-monitor", &conf, at)
 }
 
+/// The configuration of a deployed event server, number 2 of the group, that stores all events.
+pub(crate) fn theirs(folder: &Folder, at: SocketAddr, monitor_at: SocketAddr) -> Value {
+    let backend = json!({
+        "module": "hat.event.backends.lmdb", "db_path": folder.of("theirs.db"), "identifier": null,
+        "flush_period": 0.2, "cleanup_period": 60, "conditions": [],
+        "latest": {"subscriptions": [["*"]]},
+        "timeseries": [{"order_by": "TIMESTAMP", "subscriptions": [["*"]]}],
+    });
+    json!({
+        "name": "theirs", "server_id": 2, "backend": backend, "modules": [],
+        "eventer_server": {"host": "127.0.0.1", "port": at.port()},
+        "monitor_component": {"host": "127.0.0.1", "port": monitor_at.port(), "group": "event"},
+    })
+}
+
 #[track_caller]
 pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) {
     let start = Instant::now();
@@ -147,17 +162,7 @@ on_every_runtime! {
         let folder = Folder::new();
         let [monitor_at, master_at, ours_at, theirs_at] = [(); 4].map(|()| unused_addr());
         let _monitor = monitor(&folder, monitor_at, master_at);
-        let backend = json!({
-            "module": "hat.event.backends.lmdb", "db_path": folder.of("theirs.db"), "identifier": null,
-            "flush_period": 0.2, "cleanup_period": 60, "conditions": [],
-            "latest": {"subscriptions": [["*"]]},
-            "timeseries": [{"order_by": "TIMESTAMP", "subscriptions": [["*"]]}],
-        });
-        let theirs_conf = json!({
-            "name": "theirs", "server_id": 2, "backend": backend, "modules": [],
-            "eventer_server": {"host": "127.0.0.1", "port": theirs_at.port()},
-            "monitor_component": {"host": "127.0.0.1", "port": monitor_at.port(), "group": "event"},
-        });
+        let theirs_conf = theirs(&folder, theirs_at, monitor_at);
         let ours_args = format!(
             "--listen {ours_at} --server-id 1 --name ours --store {} --monitor {monitor_at}", folder.of("ours")
         );
