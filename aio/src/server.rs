@@ -203,6 +203,12 @@ impl<C: Send + 'static> Core<C> {
         }
     }
 
+    /// Nothing listens any more, and nothing new is served.
+    #[cfg(feature = "web")]
+    pub(crate) fn is_gone(&self) -> bool {
+        self.lock().is_gone()
+    }
+
     /// Counts a connection, until what it is counted by is dropped.
     pub(crate) fn count<T>(
         self: &Arc<Self>,

@@ -31,7 +31,37 @@ impl Clone for SeenChanges {
 }
 
 /// The value, and what else came.
-pub(super) type News<T> = (Option<Value>, Option<T>);
+type News<T> = (Option<Value>, Option<T>);
+
+/// Each change, and what else came, in an order that no value is older in than what came behind it.
+struct InOrder<T> {
+    /// Changes that were given.
+    given: u64,
+    /// What came with or behind so many changes, and waits for them.
+    held: Option<(u64, T)>,
+}
+
+impl<T> InOrder<T> {
+    /// What is next. Changes that come while something waits go behind it: it waits for no others.
+    fn next<S: ValueSession>(
+        &mut self,
+        session: &mut S,
+        take: &mut impl FnMut(&mut S) -> Option<T>,
+    ) -> Option<News<T>> {
+        if self.held.is_none() {
+            self.held = take(session).map(|it| (session.changes().count(), it));
+        }
+        if let Some((_, it)) = self.held.take_if(|(behind, _)| *behind <= self.given) {
+            return Some((None, Some(it)));
+        }
+        let Some(value) = session.changes().pop() else {
+            // who has a handle of this connection may have taken the others
+            return self.held.take().map(|(_, it)| (None, Some(it)));
+        };
+        self.given += 1;
+        Some((Some(value), None))
+    }
+}
 
 impl SeenChanges {
     /// Waits for a change that was not seen, and gives the newest value.
@@ -42,21 +72,15 @@ impl SeenChanges {
         handle.wait(Wait::Incoming, |session| self.newest(session)).await
     }
 
-    /// Waits for the next change, each once and in order; or with `every` unset, for one that was
-    /// not seen; or for what `take` gives. What came together is given together: the value is never
-    /// older than what came with it. With `every`, all changes that are there are given first.
-    pub(super) async fn next<S: ValueSession, T>(
+    /// A change that was not seen, and what `take` gives. What came together is given together: the
+    /// value is never older than what came with it.
+    fn news<S: ValueSession, T>(
         &self,
-        handle: &Handle<S>,
-        every: bool,
-        mut take: impl FnMut(&mut S) -> Option<T>,
-    ) -> Result<News<T>, Error> {
-        let news = |session: &mut S| {
-            let value = if every { session.changes().pop() } else { self.newest(session) };
-            let other = if every && value.is_some() { None } else { take(session) };
-            (value.is_some() || other.is_some()).then_some((value, other))
-        };
-        handle.wait(Wait::Incoming, news).await
+        session: &mut S,
+        take: &mut impl FnMut(&mut S) -> Option<T>,
+    ) -> Option<News<T>> {
+        let (value, other) = (self.newest(session), take(session));
+        (value.is_some() || other.is_some()).then_some((value, other))
     }
 
     fn newest<S: ValueSession>(&self, session: &mut S) -> Option<Value> {
@@ -111,8 +135,13 @@ pub(super) async fn hand_on<K: ValueClient, T>(
     other: impl Fn(T) -> K::Update,
 ) -> Error {
     let (seen, handle) = (SeenChanges::default(), K::handle(client));
+    let mut in_order = InOrder { given: 0, held: None };
     loop {
-        let (value, more) = match seen.next(handle, every_change, &mut take).await {
+        let news = |session: &mut K::Session| match every_change {
+            true => in_order.next(session, &mut take),
+            false => seen.news(session, &mut take),
+        };
+        let (value, more) = match handle.wait(Wait::Incoming, news).await {
             Ok(told) => told,
             Err(error) => return error,
         };

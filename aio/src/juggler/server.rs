@@ -314,9 +314,13 @@ impl Server {
     /// [`upgrade`](Self::upgrade) or by any other means. `agreement` is what its answer said,
     /// nothing by default. It counts as a connection of this server;
     /// [`max_connections`](crate::server::AcceptOptions::max_connections) does not hold it up.
+    /// Where the server is closed, the stream is dropped.
     pub fn serve_on(&self, stream: impl Stream, client: Client, agreement: Agreement) {
         let stream: Box<dyn Stream> = Box::new(stream);
         let core = self.taking.core();
+        if core.is_gone() {
+            return;
+        }
         (self.serve_on)(core, core.count(stream, None), client, agreement);
     }
 

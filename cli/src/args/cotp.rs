@@ -21,7 +21,7 @@ pub(crate) enum CotpCommand {
     /// Try selectors of the peer one after another, and print the result of each.
     ///
     /// The exit code is 0 if the peer confirms at least one of them, otherwise 4. If there is no
-    /// TCP connection to it, the command ends at once with code 3.
+    /// TCP connection to it for the first of them, the command ends at once with code 3.
     Scan(ScanArgs),
     /// Accept connections and send every message back, until Ctrl-C.
     ///

@@ -50,8 +50,9 @@ pub(crate) struct SubscribeArgs {
     /// End after this many events.
     #[arg(long)]
     pub(crate) count: Option<usize>,
-    /// End when no event has arrived for this long. With --count, the exit code is 9 if fewer
-    /// events have arrived.
+    /// End when no event has arrived for this long since the first connection. With --count, the
+    /// exit code is 9 if fewer events have arrived. If there is no connection within --timeout and
+    /// 2 s, or within this time if that is longer, the exit code is 3.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) idle_timeout: Option<Duration>,
     /// Also print the server's status, initially and at every change.

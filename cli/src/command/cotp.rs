@@ -24,7 +24,7 @@ use crate::exit::{Failure, say, shown};
 use crate::interrupt::Interrupt;
 use crate::listening;
 use crate::output;
-use crate::runtime::{sleep, within};
+use crate::runtime::{connect_unix, sleep, within};
 use tap::{Capture, Tap};
 
 pub(crate) async fn cotp<R: Runtime>(command: CotpCommand) -> Result<()> {
@@ -184,7 +184,7 @@ async fn tapped<R: Runtime>(
 /// The bare stream to `address`: the first of its host that takes it.
 async fn stream<R: Runtime>(address: &Address) -> io::Result<Box<dyn Stream>> {
     if let Some(path) = address.unix_path() {
-        return R::connect_unix(path).await;
+        return connect_unix::<R>(path).await;
     }
     let socket = SocketOptions::default();
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -272,8 +272,10 @@ async fn scan<R: Runtime>(args: ScanArgs) -> Result<()> {
                 confirmed += 1;
                 Ok(octets)
             }
-            // nobody is there, whatever the selector
-            Err(error @ (Failure::NoConnection(_) | Failure::Tls { .. })) => {
+            // nobody is there, whatever the selector; one that has answered may have no place free
+            Err(error @ (Failure::NoConnection(_) | Failure::Tls { .. }))
+                if confirmed + refused == 0 =>
+            {
                 return Err(error.into());
             }
             Err(error) => {

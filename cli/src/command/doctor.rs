@@ -14,7 +14,7 @@ use crate::args::{ConnectArgs, DoctorArgs};
 use crate::client::{Interest, ServerClient};
 use crate::exit::{Failure, shown};
 use crate::output;
-use crate::runtime::within;
+use crate::runtime::{connect_unix, within};
 
 /// Queries that are timed.
 const QUERIES: usize = 10;
@@ -59,7 +59,7 @@ fn line(mark: &str, step: &str, text: &str) -> Result<()> {
 /// The step that a Unix socket has in place of a name and TCP.
 async fn unix_socket<R: Runtime>(path: &Path, time: Duration) -> Result<()> {
     let start = Instant::now();
-    let connected = within::<R, _>(time, R::connect_unix(path)).await;
+    let connected = within::<R, _>(time, connect_unix::<R>(path)).await;
     let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {time:?}"));
     match connected.unwrap_or_else(|| Err(late())) {
         Ok(_) => {
@@ -76,6 +76,9 @@ async fn unix_socket<R: Runtime>(path: &Path, time: Duration) -> Result<()> {
                 }
                 io::ErrorKind::PermissionDenied => {
                     "the server's umask and the folder's permissions decide who may connect"
+                }
+                io::ErrorKind::TimedOut => {
+                    "the server does not accept the clients that wait: it may hang"
                 }
                 _ => "check the path",
             };

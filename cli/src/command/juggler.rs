@@ -14,7 +14,7 @@ use hat_core::json::{Limits, Value};
 use hat_core::juggler::{Error as JugglerError, State};
 use hat_core::ws;
 use smol::channel::{Receiver, Sender, bounded};
-use smol::future::or;
+use smol::future::{or, yield_now};
 
 use super::input::{LineReader, MAX_LINE};
 use crate::args::{CallArgs, JugglerCommand, JugglerServeArgs, PeerOfJuggler, WatchArgs};
@@ -222,6 +222,8 @@ async fn serve<R: Runtime>(args: JugglerServeArgs) -> Result<()> {
                     set.map_err(|error| wrong(error.to_string()))?;
                 }
             }
+            // an input without a pause must not be all that is looked at
+            yield_now().await;
         }
         if !is_any {
             // without an input it is there to be asked

@@ -15,7 +15,10 @@ pub(super) fn is_one() -> bool {
 pub(super) fn json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for char in text.chars() {
-        if char.is_control() {
+        if char == '\t' {
+            // between tokens: within a text it would not be JSON
+            shown.push(' ');
+        } else if char.is_control() {
             // writing to a text does not fail
             let _ = write!(shown, "\\u{:04x}", u32::from(char));
         } else {
@@ -35,4 +38,18 @@ pub(super) fn binary(data: &[u8]) -> String {
             None => shown(part),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::json;
+
+    #[test]
+    fn what_is_shown_is_the_same_json() {
+        let text = "{\t\"a\\u0007\":\t\"x\u{9b}31m\u{7f}\"}";
+        let shown = json(text);
+        assert_eq!(shown, "{ \"a\\u0007\": \"x\\u009b31m\\u007f\"}");
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(value(&shown), value(text));
+    }
 }

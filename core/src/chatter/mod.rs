@@ -77,9 +77,10 @@ pub struct Config {
     /// the time that a small message takes. Others are taken as well. Default: none.
     pub names: &'static [&'static str],
     /// Let the application send without the token, and in conversations that are not open, as the
-    /// deployed libraries do; no books are kept then but of timeouts, and
-    /// [`max_conversations`](Self::max_conversations) has no meaning. For who puts this under
-    /// programs that were written for those libraries. Default: off.
+    /// deployed libraries do; no books are kept then but of timeouts and of conversations that were
+    /// [given up](Connection::forget), the last
+    /// [`max_conversations`](Self::max_conversations) of them. For who puts this under programs
+    /// that were written for those libraries. Default: off.
     pub out_of_turn: bool,
     #[doc(hidden)]
     pub more: More,

@@ -245,7 +245,7 @@ impl Task {
         }
         let known = Known {
             disk_fails: fault.is_some(),
-            works: self.engine.status() != Status::Standby,
+            works: component.is_active() || self.engine.status() != Status::Standby,
             other_is_ready: others::other_is_ready(&self.options.group, &state),
         };
         match (self.readiness.look(R::now(), known), fault) {

@@ -320,7 +320,7 @@ impl Msg {
     /// What it says, and in which protocol.
     fn text(&self, most: usize) -> (&'static str, String) {
         let Self { id, first, owner, token, last, data } = self;
-        let mut text = format!("{} id {id}", data.r#type);
+        let mut text = format!("{} id {id}", front(data.r#type.to_string(), most));
         if first != id || !owner {
             let whose = if *owner { "its own" } else { "the other side's" };
             text += &format!(", in {whose} conversation {first}");

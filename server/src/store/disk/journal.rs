@@ -144,13 +144,14 @@ impl Journal {
     /// Whether there is room for a frame of so many bytes. It is kept, in zeros.
     ///
     /// They are behind the head that ends the last frame, where nothing counts: nothing becomes
-    /// uncertain where it fails. They are written also where the file is long enough: some file
-    /// systems need room for that, too.
+    /// uncertain where it fails. They are written, and synced, also where the file is long enough:
+    /// some file systems need room for that, too, and a file may fail where others do not.
     pub(super) fn probe(&mut self, bytes: usize) -> Result<(), StoreError> {
         let file = &mut self.files[self.active];
         let start = file.at + HEAD as u64;
         file.reach(start.saturating_add(frame_len(bytes) as u64)).map_err(full)?;
-        file.bytes.write(start, &ZEROS[..bytes.clamp(1, ZEROS.len())]).map_err(full)
+        file.bytes.write(start, &ZEROS[..bytes.clamp(1, ZEROS.len())]).map_err(full)?;
+        file.bytes.sync_data().map_err(failed)
     }
 
     /// The next frame goes into the other file, which holds nothing that counts. Returns the number

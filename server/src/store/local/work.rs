@@ -338,7 +338,8 @@ impl Work {
     }
 
     fn recover(&mut self) {
-        match self.store.recover() {
+        // what was recovered may be the tables alone, and the journal fails again at the next append
+        match self.store.recover().and_then(|()| self.store.probe(0)) {
             Ok(()) => {
                 self.recover_at = None;
                 self.well();
