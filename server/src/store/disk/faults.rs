@@ -391,7 +391,7 @@ fn no_answered_event_is_lost_whatever_the_disk_does() {
     if let Some(seed) = number("HAT_STORE_SEED") {
         return lives(seed);
     }
-    for seed in 1..=number("HAT_STORE_SEEDS").unwrap_or(150) {
+    for seed in 1..=number("HAT_STORE_SEEDS").unwrap_or(250) {
         lives(seed);
     }
 }
