@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// A module, and all that it may use beside the standard library and other crates.
-const ALLOWED: [(&str, &[&str]); 20] = [
+const ALLOWED: [(&str, &[&str]); 21] = [
     ("ascending", &[]),
     ("time", &[]),
     ("trace", &[]),
@@ -15,14 +15,41 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("buffer", &[]),
     ("send", &["buffer"]),
     ("keepalive", &["buffer", "time"]),
+    ("message_time", &["time"]),
     ("protocol", &["buffer", "time"]),
     ("large", &["buffer", "protocol"]),
     ("driver", &["buffer", "protocol", "time"]),
     ("sbs", &["buffer"]),
     ("tcp", &["buffer", "options", "protocol", "send", "time"]),
     ("tpkt", &["buffer", "options", "protocol", "send", "time", "trace"]),
-    ("cotp", &["buffer", "large", "options", "protocol", "send", "time", "tpkt", "trace"]),
-    ("ws", &["buffer", "keepalive", "large", "options", "protocol", "send", "time", "trace"]),
+    (
+        "cotp",
+        &[
+            "buffer",
+            "large",
+            "message_time",
+            "options",
+            "protocol",
+            "send",
+            "time",
+            "tpkt",
+            "trace",
+        ],
+    ),
+    (
+        "ws",
+        &[
+            "buffer",
+            "keepalive",
+            "large",
+            "message_time",
+            "options",
+            "protocol",
+            "send",
+            "time",
+            "trace",
+        ],
+    ),
     (
         "chatter",
         &[
@@ -30,6 +57,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "buffer",
             "keepalive",
             "large",
+            "message_time",
             "options",
             "protocol",
             "sbs",
@@ -40,7 +68,18 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ),
     (
         "juggler",
-        &["buffer", "json", "keepalive", "options", "protocol", "send", "time", "trace", "ws"],
+        &[
+            "buffer",
+            "json",
+            "keepalive",
+            "message_time",
+            "options",
+            "protocol",
+            "send",
+            "time",
+            "trace",
+            "ws",
+        ],
     ),
     // eventer and observer
     (
