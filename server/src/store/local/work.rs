@@ -338,7 +338,7 @@ impl Work {
     }
 
     fn recover(&mut self) {
-        // what was recovered may be the tables alone, and the journal fails again at the next append
+        // it may be the tables alone that were recovered, and the journal fails at the next event
         match self.store.recover().and_then(|()| self.store.probe(0)) {
             Ok(()) => {
                 self.recover_at = None;
