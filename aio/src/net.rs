@@ -4,13 +4,12 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::runtime::{Stream, Timer, after, sleep, within};
+use crate::runtime::{Timer, after, within};
 use crate::socket::{Security, Socket};
 use crate::{Address, ConnectError, ListenError, Runtime, SocketOptions};
 use crate::{tls, unix};
@@ -44,26 +43,13 @@ pub(crate) async fn connect<R: Runtime>(
     let late =
         || failed(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {time:?}")));
     if let Some(path) = address.unix_path() {
-        let stream = within::<R, _>(time, dial_unix::<R>(path)).await.ok_or_else(late)?;
+        let stream = within::<R, _>(time, unix::connect_unix::<R>(path)).await.ok_or_else(late)?;
         return Ok(Socket::unix(stream.map_err(failed)?).with(options));
     }
     let stream = within::<R, _>(time, dial::<R>(address, options)).await.ok_or_else(late)??;
     let secured = security.secure::<R>(stream, address.host()).await;
     let secured = secured.map(|socket| socket.with(options));
     secured.map_err(|error| ConnectError::Tls { address: address.clone(), error })
-}
-
-/// Connects to the Unix socket at `path`. Where the queue of the server is full, the system says so
-/// at once, while it lets a client of TCP wait: this one waits, too, for as long as it takes.
-async fn dial_unix<R: Runtime>(path: &Path) -> io::Result<Box<dyn Stream>> {
-    let mut pause = unix::FIRST_PAUSE;
-    loop {
-        match R::connect_unix(path).await {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep::<R>(pause).await,
-            connected => return connected,
-        }
-        pause = unix::longer(pause);
-    }
 }
 
 async fn dial<R: Runtime>(

@@ -18,6 +18,7 @@ use crate::SocketOptions;
 use crate::socket_options::SystemSocket;
 #[cfg(unix)]
 use crate::unix::UnixListener;
+pub use crate::unix::connect_unix;
 use crate::unix::unsupported;
 
 /// Connections that may wait with the system until they are taken, 4096, or as many as it allows:

@@ -1,16 +1,15 @@
 //! Unix sockets as addresses: `unix:/run/hat.sock`.
 
 use std::future::poll_fn;
+#[cfg(not(unix))]
+use std::future::{Future, ready};
 use std::io;
+use std::path::Path;
 use std::task::{Context, Poll};
 use std::time::Duration;
-#[cfg(not(unix))]
-use std::{
-    future::{Future, ready},
-    path::Path,
-};
 
-use crate::runtime::Stream;
+use crate::Runtime;
+use crate::runtime::{Stream, sleep};
 
 /// A Unix socket that listens, on whatever runtime.
 pub trait UnixListener: Send + Sync + 'static {
@@ -40,11 +39,29 @@ impl UnixSocket {
 }
 
 /// Before something that another process holds is tried again, the first time.
-pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 /// The next pause, 100 ms at the most.
-pub(crate) fn longer(pause: Duration) -> Duration {
+fn longer(pause: Duration) -> Duration {
     (2 * pause).min(Duration::from_millis(100))
+}
+
+/// Connects to the Unix socket at `path`, as the clients of every protocol do. Where the queue of
+/// the server is full, some systems say so at once, while they let a client of TCP wait: this one
+/// waits, too, for as long as it takes. Dropping the future gives the attempt up.
+///
+/// # Errors
+///
+/// Those of [`Runtime::connect_unix`], but for [`WouldBlock`](io::ErrorKind::WouldBlock).
+pub async fn connect_unix<R: Runtime>(path: &Path) -> io::Result<Box<dyn Stream>> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match R::connect_unix(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep::<R>(pause).await,
+            connected => return connected,
+        }
+        pause = longer(pause);
+    }
 }
 
 /// What a runtime without Unix sockets says.
@@ -56,9 +73,7 @@ pub(crate) fn unsupported() -> io::Error {
 pub(crate) use file::bind;
 
 #[cfg(not(unix))]
-pub(crate) fn bind<R: crate::Runtime>(
-    _path: &Path,
-) -> impl Future<Output = io::Result<UnixSocket>> {
+pub(crate) fn bind<R: Runtime>(_path: &Path) -> impl Future<Output = io::Result<UnixSocket>> {
     ready(Err(unsupported()))
 }
 

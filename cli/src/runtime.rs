@@ -1,27 +1,10 @@
 //! The runtime under a command: Tokio or smol.
 
 use std::future::Future;
-use std::io;
-use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context;
 use hat_aio::Runtime;
-use hat_aio::runtime::Stream;
-pub(crate) use hat_aio::runtime::{sleep, within};
-
-/// Connects to a Unix socket; waits while the queue of the server is full, which some runtimes tell
-/// at once.
-pub(crate) async fn connect_unix<R: Runtime>(path: &Path) -> io::Result<Box<dyn Stream>> {
-    loop {
-        match R::connect_unix(path).await {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                sleep::<R>(Duration::from_millis(20)).await;
-            }
-            connected => return connected,
-        }
-    }
-}
+pub(crate) use hat_aio::runtime::{connect_unix, sleep, within};
 
 /// A runtime that can run a command.
 pub(crate) trait Run: Runtime {
