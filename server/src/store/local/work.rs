@@ -338,12 +338,15 @@ impl Work {
     }
 
     fn recover(&mut self) {
-        // it may be the tables alone that were recovered, and the journal fails at the next event
-        match self.store.recover().and_then(|()| self.store.probe(0)) {
+        match self.store.recover() {
             Ok(()) => {
                 self.recover_at = None;
+                // it may be the tables alone, and the journal fails at the next event
+                self.probe_at.get_or_insert((Instant::now(), 0));
                 self.well();
-                self.flush();
+                if self.recover_at.is_none() {
+                    self.flush();
+                }
             }
             Err(error) => {
                 self.ill(&error);
