@@ -3,6 +3,7 @@ use std::task::Waker;
 
 use bytestring::ByteString;
 
+use super::awaited::Awaited;
 use super::shared::SharedState;
 use super::{Error, cut, weight};
 use crate::ConnectionId;
@@ -20,8 +21,7 @@ pub(super) type ServerHandle = Handle<ServerSession>;
 pub(super) struct ServerSession {
     pub(super) machine: Machine,
     pub(super) inbox: Inbox<PendingRequest>,
-    /// A task waits until the client is not behind.
-    pub(super) awaited: bool,
+    pub(super) awaited: Awaited,
 }
 
 /// A request that waits for the handler.
@@ -51,9 +51,7 @@ impl Session for ServerSession {
     }
 
     fn caught_up(&mut self) -> bool {
-        let caught_up = self.awaited && !self.machine.is_behind();
-        self.awaited &= !caught_up;
-        caught_up
+        self.awaited.is_over(self.machine.is_behind())
     }
 
     fn rest(&mut self) {
@@ -157,12 +155,8 @@ impl Connection {
                 let _ = self.handle.call(|session| session.machine.flush());
             }
         }
-        let told = self.handle.wait(Wait::Outgoing, |session| {
-            let is_behind = session.machine.is_behind();
-            session.awaited |= is_behind;
-            (!is_behind).then_some(())
-        });
-        told.await?;
+        let told = |session: &mut ServerSession| session.awaited.poll(session.machine.is_behind());
+        self.handle.wait(Wait::Outgoing, told).await?;
         self.handle.drain().await
     }
 

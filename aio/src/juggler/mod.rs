@@ -7,6 +7,7 @@
 //!                notify ─────> Connection ─────────> Client ── state, changed, send, notifications
 //! ```
 
+mod awaited;
 mod changes;
 mod client;
 #[cfg(feature = "web")]

@@ -153,7 +153,7 @@ impl ClientKind for JugglerClient {
     }
 
     fn is_over(client: &Client) -> bool {
-        client.handle.end().is_some()
+        client.end_reason().is_some()
     }
 
     fn known_of(client: &Client) -> Option<Value> {

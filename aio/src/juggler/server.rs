@@ -5,6 +5,7 @@ use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::awaited::Awaited;
 use super::connection::{Connection, PendingRequest, ServerSession};
 use super::handler::Handler;
 use super::shared::{Follower, SharedState};
@@ -142,7 +143,8 @@ impl<H: Handler> ConnectionService<H> {
         let session = |now| {
             let ws = websocket::established(self.ws.clone(), deflate, now);
             let machine = Machine::new(ws, self.config.clone());
-            ServerSession { machine, inbox: Inbox::new(self.inbox), awaited: false }
+            let (inbox, awaited) = (Inbox::new(self.inbox), Awaited::default());
+            ServerSession { machine, inbox, awaited }
         };
         let handle = Handle::start::<R>(stream, session, ConnectionSlot::nowhere()).ok()?;
         let closer = handle.shared().clone();

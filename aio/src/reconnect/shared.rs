@@ -290,9 +290,9 @@ mod tests {
     use std::pin::pin;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::task::Wake;
 
     use super::*;
+    use crate::by_hand::Woken;
 
     /// A kind of client whose connections are flags: whether they are over.
     struct Fake;
@@ -350,15 +350,6 @@ mod tests {
         assert_eq!(queued(&shared)[QUEUE..], ["disconnected"]);
     }
 
-    #[derive(Default)]
-    struct Woken(AtomicBool);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, Ordering::SeqCst);
-        }
-    }
-
     #[test]
     fn a_connection_that_has_ended_is_none_unless_nobody_takes_what_it_told() {
         let shared = shared();
@@ -372,11 +363,11 @@ mod tests {
         assert!(connected.as_mut().poll(&mut cx).is_pending());
         fill(&shared);
         assert!(connected.as_mut().poll(&mut cx).is_pending(), "nothing waits for room");
-        woken.0.store(false, Ordering::SeqCst);
+        woken.take();
         // who waits for the connection may be who is to take that
         let mut held = pin!(shared.hand_on("one more"));
         assert!(held.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        assert!(woken.0.load(Ordering::SeqCst), "it is woken for that");
+        assert!(woken.take(), "it is woken for that");
         assert!(connected.as_mut().poll(&mut cx).is_ready());
         assert!(matches!(poll(shared.next()), Poll::Ready(Ok("kept"))));
         assert!(held.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());

@@ -53,13 +53,15 @@ impl Answer {
     }
 
     pub(super) fn passwords_unavailable() -> Self {
-        let reason = "the password file cannot be used: see the server's log";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, reason)
-            .with(header::RETRY_AFTER, HeaderValue::from_static("1"))
+        Self::unavailable("the password file cannot be used: see the server's log")
     }
 
     pub(super) fn passwords_busy() -> Self {
-        let reason = "too many passwords wait to be verified: try again in a moment";
+        Self::unavailable("too many passwords wait to be verified: try again in a moment")
+    }
+
+    /// For as long as a client needs to ask again.
+    fn unavailable(reason: &'static str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, reason)
             .with(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }

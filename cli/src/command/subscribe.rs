@@ -252,10 +252,11 @@ async fn updates<R: Runtime>(
     interrupt: &Interrupt,
     printer: &mut Printer,
 ) -> Result<bool> {
+    // once it was
     let mut connected = false;
     let mut caught_up = false;
     // from the first connection on: that none comes is no sign that no event does
-    let (mut ever_connected, mut last) = (false, Instant::now());
+    let mut last = Instant::now();
     // the longest that one write waited, of this connection
     let mut blocked = Duration::ZERO;
     while printer.left > 0 {
@@ -267,13 +268,13 @@ async fn updates<R: Runtime>(
                 let next = match args.idle_timeout {
                     None => next.await,
                     Some(idle) => {
-                        let time = match ever_connected {
+                        let time = match connected {
                             true => idle,
                             false => idle.max(connect_limit(args)),
                         };
                         match within::<R, _>(time.saturating_sub(last.elapsed()), next).await {
                             Some(next) => next,
-                            None if !ever_connected => {
+                            None if !connected => {
                                 let address = args.connect.address();
                                 return Err(Failure::TimedOut { address, time }.into());
                             }
@@ -291,10 +292,10 @@ async fn updates<R: Runtime>(
             Ok(update) => {
                 match update {
                     Update::Connected(_) => {
-                        (connected, caught_up, blocked) = (true, false, Duration::ZERO);
-                        if !std::mem::replace(&mut ever_connected, true) {
+                        if !connected {
                             last = Instant::now();
                         }
+                        (connected, caught_up, blocked) = (true, false, Duration::ZERO);
                     }
                     Update::Disconnected { .. } => say_blocked(blocked),
                     Update::CaughtUp { .. } => caught_up = true,

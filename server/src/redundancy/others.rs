@@ -44,7 +44,7 @@ pub(super) fn others(
     group: &str,
     state: &State,
 ) -> (BTreeSet<Other>, SharedIds) {
-    let of_group = state.components.iter().filter(|info| is_other(info, group, state));
+    let of_group = others_of(group, state);
     // one that has come back may be shown twice for a while, at one address
     let mut shown: BTreeMap<i64, BTreeMap<Other, String>> = BTreeMap::new();
     for (info, other) in of_group.filter_map(|info| Some((info, parse(who, info)?))) {
@@ -113,24 +113,26 @@ fn named(info: &ComponentInfo, Other { host, port, .. }: &Other) -> String {
 
 /// Whether another component of `group` works under a blessing.
 pub(super) fn other_is_active(group: &str, state: &State) -> bool {
-    let mut others = state.components.iter().filter(|info| is_other(info, group, state));
-    others.any(|info| info.active_token().is_some())
+    others_of(group, state).any(|info| info.active_token().is_some())
 }
 
 /// Whether another component of `group` would take a blessing, or has one.
 pub(super) fn other_is_ready(group: &str, state: &State) -> bool {
-    let mut others = state.components.iter().filter(|info| is_other(info, group, state));
-    others.any(|info| info.blessing_res.ready)
+    others_of(group, state).any(|info| info.blessing_res.ready)
 }
 
 /// Whether there is another component of `group`.
 pub(super) fn has_others(group: &str, state: &State) -> bool {
-    state.components.iter().any(|info| is_other(info, group, state))
+    others_of(group, state).next().is_some()
 }
 
-fn is_other(info: &ComponentInfo, group: &str, state: &State) -> bool {
-    let is_own = |own: &ComponentInfo| (own.cid, own.mid) == (info.cid, info.mid);
-    info.group.as_deref() == Some(group) && !state.own.as_ref().is_some_and(is_own)
+/// The other components of `group`.
+fn others_of<'a>(group: &'a str, state: &'a State) -> impl Iterator<Item = &'a ComponentInfo> {
+    let is_other = move |info: &&ComponentInfo| {
+        let is_own = |own: &ComponentInfo| (own.cid, own.mid) == (info.cid, info.mid);
+        info.group.as_deref() == Some(group) && !state.own.as_ref().is_some_and(is_own)
+    };
+    state.components.iter().filter(is_other)
 }
 
 fn parse(who: &ServerIdentity, info: &ComponentInfo) -> Option<Other> {

@@ -2,11 +2,13 @@
 //! while another of the group is: the monitor blesses that one then. It has no clock and no socket.
 //!
 //! ```text
-//!           the disk fails for `withdraw_after` (at once in standby), and another is ready
-//! ready ──────────────────────────────────────────────────────────────────────────> withdrawn
-//!   ^                                                                                  │
-//!   └─── the disk works for `RETURN`, or no other is ready: not withdrawn again for `RETURN` ┘
+//!       the disk fails, and another is ready
+//! ready ───────────────────────────────────> withdrawn
+//!       <─────────────────────────────────── the disk works for `RETURN`
+//!       <─────────────────────────────────── no other is ready: it stays for `RETURN`
 //! ```
+//!
+//! An active server's disk has to fail for `withdraw_after` first.
 //!
 //! Of two servers whose disks both fail, one stays ready: whether it is worth it or not, nobody is
 //! better. The standby withdraws first, so that the active one sees nobody to hand over to.

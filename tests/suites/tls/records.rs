@@ -10,6 +10,7 @@ use bytes::Bytes;
 use hat_aio::tcp::{ConnectOptions, ListenOptions, connect, listen};
 use hat_aio::tls;
 use hat_tests::on_every_runtime;
+use hat_tests::runtimes::TestRuntime;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
@@ -98,20 +99,27 @@ fn used_up<E: std::fmt::Debug>(end: hat_aio::Error<E>) {
     assert!(text.starts_with("this side has written 100 records"), "{text}");
 }
 
+/// What a client reads of a server that writes until its records are used up.
+async fn read_of_server<R: TestRuntime>(
+    tls: Option<tls::Acceptor>,
+) -> (Vec<u8>, std::io::Result<usize>) {
+    let ours = listen::<R>(local(), ListenOptions { tls, ..ListenOptions::default() }).await;
+    let ours = ours.expect("listens");
+    let address = ours.addresses()[0];
+    let peer = thread::spawn(move || {
+        let stream = TcpStream::connect(address).expect("connected");
+        read_all(client(stream, &TLS12))
+    });
+    let accepted = ours.accept().await.expect("a connection");
+    accepted.write(much()).await.expect("queued");
+    used_up(accepted.closed().await);
+    peer.join().expect("no panic")
+}
+
 on_every_runtime! {
     async fn a_server_that_has_used_up_its_keys<R>() {
         let tls = acceptor().map(|acceptor| acceptor.with_record_limit(LIMIT));
-        let ours = listen::<R>(local(), ListenOptions { tls, ..ListenOptions::default() }).await;
-        let ours = ours.expect("listens");
-        let address = ours.addresses()[0];
-        let peer = thread::spawn(move || {
-            let stream = TcpStream::connect(address).expect("connected");
-            read_all(client(stream, &TLS12))
-        });
-        let accepted = ours.accept().await.expect("a connection");
-        accepted.write(much()).await.expect("queued");
-        used_up(accepted.closed().await);
-        cut(peer.join().expect("no panic"));
+        cut(read_of_server::<R>(tls).await);
     }
 
     async fn a_client_that_has_used_up_its_keys<R>() {
@@ -135,17 +143,7 @@ on_every_runtime! {
         // with their header
         config.max_fragment_size = Some(SMALL + 5);
         let tls = tls::Acceptor::from_config(config).with_record_limit(LIMIT);
-        let options = ListenOptions { tls: Some(tls), ..ListenOptions::default() };
-        let ours = listen::<R>(local(), options).await.expect("listens");
-        let address = ours.addresses()[0];
-        let peer = thread::spawn(move || {
-            let stream = TcpStream::connect(address).expect("connected");
-            read_all(client(stream, &TLS12))
-        });
-        let accepted = ours.accept().await.expect("a connection");
-        accepted.write(much()).await.expect("queued");
-        used_up(accepted.closed().await);
-        cut_after(SMALL, peer.join().expect("no panic"));
+        cut_after(SMALL, read_of_server::<R>(Some(tls)).await);
     }
 
     /// It changes its keys.

@@ -140,6 +140,17 @@ async fn until_remote(connection: &peer::Connection, expected: Value) {
     }
 }
 
+/// A state that is 0, its server, and a client that is told every change and knows the first.
+async fn told_every_change<R: TestRuntime>() -> (SharedState, Server, ReconnectingClient) {
+    let value = state(0);
+    let server = serve::<R>(local(), &value).await;
+    let every = |options: &mut ReconnectOptions| options.client.every_change = true;
+    let client = client::<R>(server.addresses()[0], every).await;
+    connected(&client).await;
+    told(&client, 0).await;
+    (value, server, client)
+}
+
 on_every_runtime! {
     async fn the_state_is_followed_across_restarts<R>() {
         let value = state(json!({"round": -1}));
@@ -303,12 +314,7 @@ on_every_runtime! {
     }
 
     async fn every_change_where_that_is_asked_for<R>() {
-        let value = state(0);
-        let server = serve::<R>(local(), &value).await;
-        let every = |options: &mut ReconnectOptions| options.client.every_change = true;
-        let client = client::<R>(server.addresses()[0], every).await;
-        connected(&client).await;
-        told(&client, 0).await;
+        let (value, _server, client) = told_every_change::<R>().await;
         for number in 1..=100 {
             value.change(|state| state.replace(number)).expect("small");
         }
@@ -319,12 +325,7 @@ on_every_runtime! {
 
     /// A notification comes behind all changes that the server had made before it.
     async fn every_change_comes_before_what_was_said_after_it<R>() {
-        let value = state(0);
-        let server = serve::<R>(local(), &value).await;
-        let every = |options: &mut ReconnectOptions| options.client.every_change = true;
-        let client = client::<R>(server.addresses()[0], every).await;
-        connected(&client).await;
-        told(&client, 0).await;
+        let (value, server, client) = told_every_change::<R>().await;
         for number in 1..=200 {
             value.change(|state| state.replace(number)).expect("small");
             if number % 4 == 0 {

@@ -83,11 +83,6 @@ pub struct Client {
 }
 
 impl Client {
-    /// Whether the connection has ended.
-    pub(super) fn is_over(&self) -> bool {
-        self.handle.end().is_some()
-    }
-
     /// The server's last known status.
     #[must_use]
     pub fn status(&self) -> Status {

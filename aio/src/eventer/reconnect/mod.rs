@@ -49,7 +49,7 @@ impl ClientKind for EventClient {
     }
 
     fn is_over(client: &Client) -> bool {
-        client.is_over()
+        client.end_reason().is_some()
     }
 
     fn known_of(client: &Client) -> Option<Option<Status>> {

@@ -14,6 +14,7 @@ use std::task::Waker;
 
 use bytestring::ByteString;
 
+use super::awaited::Awaited;
 use super::changes::Changes;
 use super::following::{self, SeenChanges, ValueSession};
 use super::{Answer, ConnectError, Error, WsOptions, weight};
@@ -147,8 +148,7 @@ struct PeerSession {
     changes: Changes,
     inbox: Inbox<Received>,
     answers: PendingRequests<CallId, Answer>,
-    /// A task waits until the other side is not behind.
-    awaited: bool,
+    awaited: Awaited,
 }
 
 enum Received {
@@ -165,7 +165,7 @@ impl PeerSession {
             changes: Changes::new(every_change, inbox),
             inbox: Inbox::new(inbox),
             answers: PendingRequests::new(),
-            awaited: false,
+            awaited: Awaited::default(),
         }
     }
 }
@@ -188,9 +188,7 @@ impl Session for PeerSession {
     }
 
     fn caught_up(&mut self) -> bool {
-        let caught_up = self.awaited && !self.machine.peer().is_behind();
-        self.awaited &= !caught_up;
-        caught_up
+        self.awaited.is_over(self.machine.peer().is_behind())
     }
 
     fn rest(&mut self) {
@@ -305,11 +303,8 @@ impl Connection {
         }
         // without room in the queue, it is told as soon as there is some
         let _ = self.handle.call(|session| session.machine.peer_mut().flush());
-        let told = |session: &mut PeerSession| {
-            let is_behind = session.machine.peer().is_behind();
-            session.awaited |= is_behind;
-            (!is_behind).then_some(())
-        };
+        let told =
+            |session: &mut PeerSession| session.awaited.poll(session.machine.peer().is_behind());
         self.handle.wait(Wait::Outgoing, told).await?;
         self.handle.drain().await
     }

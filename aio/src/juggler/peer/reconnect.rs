@@ -208,7 +208,7 @@ impl ClientKind for Peer {
     }
 
     fn is_over(connection: &Connection) -> bool {
-        connection.handle.end().is_some()
+        connection.end_reason().is_some()
     }
 
     fn known_of(connection: &Connection) -> Option<Value> {
